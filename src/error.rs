@@ -1,0 +1,199 @@
+//! The one error of the library: the world failing.
+//!
+//! Bad data is never an [`Error`]; it is a [`Reject`](crate::release::Reject).
+//! An error answers what code asks of it, [`Error::is_transient`] and
+//! [`Error::exit_code`]; the rest is a sentence for a person, whose causes are
+//! chained by [`std::error::Error::source`] and never pasted into it.
+
+use std::fmt;
+
+use tokio_postgres::error::SqlState;
+
+/// Why an operation failed.
+///
+/// It displays as one lower-case clause without its causes; [`Error::chain`]
+/// gives the whole sentence. It never holds a secret, a row's value or a body.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What an [`Error`] means to whoever started the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A defect of this program or of its database's schema.
+    Unexpected,
+    /// The command line or the configuration is wrong; trying again is useless.
+    Config,
+    /// The database or the publisher cannot be used now; try again later.
+    Environment,
+    /// The run ended before the end of the feed; what it had is committed.
+    Truncated,
+    /// More releases than allowed were rejected.
+    TooManyBad,
+    /// Another run holds the source, or took it over.
+    Lease,
+}
+
+impl Kind {
+    /// The process exit code that tells a scheduler what to do next.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Unexpected => 1,
+            Kind::Config => 2,
+            Kind::Environment => 3,
+            Kind::Truncated => 4,
+            Kind::TooManyBad => 5,
+            Kind::Lease => 6,
+        }
+    }
+}
+
+/// The result of anything in this library that the world can make fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of the given kind whose message is one lower-case clause.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            source: None,
+        }))
+    }
+
+    /// A wrong command line or configuration.
+    pub fn config(message: impl Into<String>) -> Self {
+        Self::new(Kind::Config, message)
+    }
+
+    /// A database, publisher or machine that cannot be used now.
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self::new(Kind::Environment, message)
+    }
+
+    /// A defect of this program or of its database's schema.
+    pub fn unexpected(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unexpected, message)
+    }
+
+    /// The same error with the cause that made it happen.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// This error as the cause of a wider one of the same kind.
+    #[must_use]
+    pub fn context(self, message: impl Into<String>) -> Self {
+        Self::new(self.kind(), message).with_source(self)
+    }
+
+    /// What this error means to whoever started the program.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// Whether the same call may succeed later without anyone changing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.kind() == Kind::Environment
+    }
+
+    /// The process exit code of a command that ends with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.kind().exit_code()
+    }
+
+    /// The message and all its causes as one sentence, `a: b: c`.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut sentence = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            sentence.push_str(": ");
+            sentence.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        sentence
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.kind(), self.chain())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Keeps the severity, SQLSTATE and message of a server's error and leaves out
+/// its detail, which quotes rows.
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(db) = error.as_db_error() else {
+            let message = if error.is_closed() {
+                "the database closed the connection"
+            } else {
+                "talk to the database"
+            };
+            return Self::environment(message).with_source(error);
+        };
+        let code = db.code().code();
+        let kind = if is_server_trouble(db.code()) {
+            Kind::Environment
+        } else if matches!(code.get(..2), Some("28" | "3D")) {
+            Kind::Config
+        } else {
+            Kind::Unexpected
+        };
+        Self::new(
+            kind,
+            format!("database error {code}: {}", without_values(db)),
+        )
+    }
+}
+
+/// Classes 22 and 23 quote the offending value in their message.
+fn without_values(db: &tokio_postgres::error::DbError) -> &str {
+    match db.code().code().get(..2) {
+        Some("22" | "23") => "a value was refused",
+        _ => db.message(),
+    }
+}
+
+/// Whether an SQLSTATE tells of the server's trouble and never of a row:
+/// connection (08), invalid transaction state by timeout (25P03), read-only
+/// after a failover (25006), serialization and deadlock (40), resources (53),
+/// a lock not granted in time (55P03), an operator's hand (57), I/O (58).
+pub(crate) fn is_server_trouble(state: &SqlState) -> bool {
+    let code = state.code();
+    matches!(code, "25006" | "25P03" | "55P03")
+        || matches!(code.get(..2), Some("08" | "40" | "53" | "57" | "58"))
+}
+
+/// Whether an SQLSTATE blames a row: cardinality (21), data (22), integrity
+/// constraint (23), or a program limit such as an index key's length (54).
+pub(crate) fn is_row_trouble(state: &SqlState) -> bool {
+    matches!(state.code().get(..2), Some("21" | "22" | "23" | "54"))
+}

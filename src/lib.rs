@@ -1,0 +1,14 @@
+//! Keeps a PostgreSQL database in step with any publisher of the Open
+//! Contracting Data Standard (OCDS).
+
+pub mod config;
+
+pub mod source;
+
+pub mod page;
+
+pub mod release;
+
+pub mod json;
+
+pub mod error;

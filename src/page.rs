@@ -1,0 +1,137 @@
+//! The page: one response body, where it was in its feed, and what follows it.
+
+use std::fmt;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::json::Cut;
+
+/// Where a page is in a feed, as the next request needs it.
+///
+/// What is stored of it carries `{env.NAME}` wherever a secret is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Cursor {
+    /// The source's own URL: the first page of a link feed, or all of a single document.
+    Start,
+    /// The URL that the page before named as the next one, absolute.
+    Link(String),
+    /// The publisher's page number.
+    Number(u64),
+    /// How many items come before the page.
+    Offset(u64),
+}
+
+impl Cursor {
+    /// Reads back what [`fmt::Display`] wrote; `None` if it never did.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(' ')? {
+            ("start", "") => Some(Cursor::Start),
+            ("link", url) => Some(Cursor::Link(url.to_owned())),
+            ("number", n) => n.parse().ok().map(Cursor::Number),
+            ("offset", n) => n.parse().ok().map(Cursor::Offset),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cursor::Start => f.write_str("start "),
+            Cursor::Link(url) => write!(f, "link {url}"),
+            Cursor::Number(n) => write!(f, "number {n}"),
+            Cursor::Offset(n) => write!(f, "offset {n}"),
+        }
+    }
+}
+
+/// A page still to be fetched: its number and how to ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The publisher's page number where it has one, else counted from 1.
+    pub number: u64,
+    /// How to ask for it.
+    pub cursor: Cursor,
+}
+
+/// One response body that could be read, and what came with it.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Where it is in the feed.
+    pub position: Position,
+    /// What follows it; `None` if the end of the feed was positively seen.
+    pub next: Option<Position>,
+    /// How many pages the feed says it has, where it does.
+    pub total_pages: Option<u64>,
+    /// The URL it was asked for by, before any redirect, with `{env.NAME}` in
+    /// place of secrets.
+    pub url: String,
+    /// When its last byte arrived, by this machine's clock.
+    pub fetched_at: Timestamp,
+    /// The decoded body, without a byte order mark.
+    pub body: Bytes,
+    /// The body cut into its items and what is around them.
+    pub cut: Cut,
+}
+
+/// What is remembered of a page, in the transaction of its releases.
+#[derive(Clone, Debug)]
+pub struct PageRecord {
+    /// Where it is in the feed.
+    pub position: Position,
+    /// What follows it; `None` if the end of the feed was positively seen.
+    pub next: Option<Position>,
+    /// The URL it came from, with `{env.NAME}` in place of secrets.
+    pub url: String,
+    /// When its last byte arrived, by this machine's clock.
+    pub fetched_at: Timestamp,
+    /// The package's own fields, if PostgreSQL can hold them.
+    pub package: Option<Value>,
+}
+
+impl Page {
+    /// What is remembered of the page once its releases are taken out of it.
+    #[must_use]
+    pub fn into_record(self) -> PageRecord {
+        let package =
+            Some(self.cut.envelope).filter(|value| value.is_object() && is_storable(value));
+        PageRecord {
+            position: self.position,
+            next: self.next,
+            url: self.url,
+            fetched_at: self.fetched_at,
+            package,
+        }
+    }
+}
+
+/// Whether PostgreSQL's text can hold all the text of a value: no NUL.
+fn is_storable(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.contains('\0'),
+        Value::Array(entries) => entries.iter().all(is_storable),
+        Value::Object(members) => members
+            .iter()
+            .all(|(name, value)| !name.contains('\0') && is_storable(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// A page that could not be read, even after its retries.
+#[derive(Clone, Debug)]
+pub struct UnreadablePage {
+    /// Where it is in the feed.
+    pub position: Position,
+    /// The URL it was asked for by, before any redirect, with `{env.NAME}` in
+    /// place of secrets.
+    pub url: String,
+    /// When its last byte arrived, by this machine's clock.
+    pub fetched_at: Timestamp,
+    /// The body as far as it came; the first 64 KiB of one that is too large.
+    pub body: Bytes,
+    /// What was wrong with it: one clause, never a value.
+    pub message: String,
+}
