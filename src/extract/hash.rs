@@ -1,0 +1,39 @@
+//! The hash by which a release is known to be unchanged.
+
+use crate::json::{Loose, Rules, is_white, skip_white};
+
+/// BLAKE3 of JSON text without the white space between its tokens, if it has
+/// any: a publisher who starts or stops indenting changes nothing.
+pub(super) fn of_content(text: &[u8], white_space: WhiteSpace) -> [u8; 32] {
+    match white_space {
+        WhiteSpace::Absent => blake3::hash(text).into(),
+        WhiteSpace::Present => blake3::hash(&without_white_space(text)).into(),
+    }
+}
+
+/// Whether a text has white space between its tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum WhiteSpace {
+    #[default]
+    Absent,
+    Present,
+}
+
+fn without_white_space(text: &[u8]) -> Vec<u8> {
+    let mut tokens = Vec::with_capacity(text.len());
+    let mut start = 0;
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        if *byte == b'"' {
+            at = Loose.string(text, at + 1).map_or(text.len(), |end| end + 1);
+        } else if is_white(*byte) {
+            tokens.extend_from_slice(&text[start..at]);
+            at = skip_white(text, at);
+            start = at;
+        } else {
+            at += 1;
+        }
+    }
+    tokens.extend_from_slice(&text[start..]);
+    tokens
+}

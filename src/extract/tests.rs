@@ -1,0 +1,658 @@
+//! Items by hand for each rule, and properties over pages at random.
+
+use bytes::Bytes;
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::json::{ItemsAt, cut};
+use crate::release::Columns;
+
+fn options() -> Options {
+    Options {
+        max_depth: 64,
+        zone: TimeZone::get("Africa/Johannesburg").unwrap(),
+    }
+}
+
+fn shapes() -> Vec<ItemsAt> {
+    ["/releases/*", "/*", ""]
+        .map(|at| ItemsAt::parse(at).unwrap())
+        .to_vec()
+}
+
+fn extract_page(body: impl AsRef<[u8]>) -> Extracted {
+    let body = Bytes::copy_from_slice(body.as_ref());
+    let cut = cut(&body, &shapes()).unwrap();
+    let extracted = extract_items(&body, &cut, &options());
+    let count = extracted.releases.len() + extracted.rejects.len();
+    assert_eq!(count, cut.items.len());
+    extracted
+}
+
+/// What becomes of one item.
+fn extract_one(item: impl AsRef<[u8]>) -> Result<Release, Box<Reject>> {
+    let mut extracted = extract_page([b"[", item.as_ref(), b"]"].concat());
+    match extracted.releases.pop() {
+        Some(release) => Ok(release),
+        None => Err(Box::new(extracted.rejects.pop().unwrap())),
+    }
+}
+
+/// The columns of a release with these members.
+fn columns(members: &str) -> Columns {
+    let text = format!(r#"{{"ocid":"o","id":"i",{members}}}"#);
+    extract_one(&text)
+        .unwrap_or_else(|reject| panic!("{text}: {}", reject.message))
+        .columns
+}
+
+fn reason(item: impl AsRef<[u8]>) -> Reason {
+    extract_one(item).unwrap_err().reason
+}
+
+mod refusals {
+    use super::*;
+
+    #[test]
+    fn an_item_is_refused_by_its_first_fault() {
+        for (item, expect) in [
+            (&b"null"[..], Reason::NotAnObject),
+            (b"[{}]", Reason::NotAnObject),
+            (b"\"text\"", Reason::NotAnObject),
+            (b"12e400", Reason::NotAnObject),
+            (b"nan", Reason::InvalidJson),
+            (b"{\"ocid\":\"o\",\"id\":\"\xff\"}", Reason::InvalidUtf8),
+            (b"{\"ocid\":\"o\",\"id\":\"\x01\"}", Reason::InvalidJson),
+            (b"{\"ocid\":\"o\",\"id\":\"\n\"}", Reason::InvalidJson),
+            (b"{\"ocid\":\"o\",\"id\":\"\\x\"}", Reason::InvalidJson),
+            (b"{\"ocid\":\"o\",\"id\":N230000000}", Reason::InvalidJson),
+            (b"{\"ocid\":\"o\",\"id\":01}", Reason::InvalidJson),
+            (
+                b"{\"ocid\":\"o\",\"id\":\"i\",\"a\":\"\\u0000\"}",
+                Reason::NulCharacter,
+            ),
+            (
+                b"{\"ocid\":\"o\",\"id\":\"i\",\"\\u0000\":1}",
+                Reason::NulCharacter,
+            ),
+            (
+                b"{\"ocid\":\"o\",\"id\":\"i\",\"a\":[\"\\uDC00\"]}",
+                Reason::LoneSurrogate,
+            ),
+            (
+                b"{\"ocid\":\"o\",\"id\":\"i\",\"\\ud83d\":1}",
+                Reason::LoneSurrogate,
+            ),
+            (b"{}", Reason::MissingOcid),
+            (b"{\"id\":\"i\"}", Reason::MissingOcid),
+            (b"{\"ocid\":\"\",\"id\":\"i\"}", Reason::MissingOcid),
+            (b"{\"ocid\":\" \\t\",\"id\":\"i\"}", Reason::MissingOcid),
+            (b"{\"ocid\":null,\"id\":\"i\"}", Reason::MissingOcid),
+            (b"{\"ocid\":{\"a\":1},\"id\":\"i\"}", Reason::MissingOcid),
+            (
+                b"{\"ocid\":\"o\",\"ocid\":true,\"id\":\"i\"}",
+                Reason::MissingOcid,
+            ),
+            (b"{\"ocid\":\"o\"}", Reason::MissingId),
+            (b"{\"ocid\":\"o\",\"id\":[\"i\"]}", Reason::MissingId),
+            (b"{\"ocid\":\"o\",\"id\":\"\"}", Reason::MissingId),
+            (b"{\"ocid\":\"o\",\"a\":{\"id\":\"i\"}}", Reason::MissingId),
+        ] {
+            assert_eq!(reason(item), expect, "{}", item.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_only_looks_unstorable_is_stored() {
+        for text in [
+            r"\\u0000",
+            r"\ud83d\ude00",
+            r"\\ud83d",
+            r"\u0001",
+            r"\uffff",
+            "\u{7f}",
+        ] {
+            let item = format!(r#"{{"ocid":"o","id":"i","a":"{text}"}}"#);
+            assert!(extract_one(&item).is_ok(), "{item}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_counted_and_limited() {
+        let nested = |depth: usize| {
+            let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+            format!(r#"{{"ocid":"o","id":"i","a":{open}{close}}}"#)
+        };
+        assert!(extract_one(nested(64)).is_ok());
+        let reject = extract_one(nested(65)).unwrap_err();
+        assert_eq!(reject.reason, Reason::TooDeep);
+        assert_eq!(
+            reject.message,
+            "the release nests 65 deep; extract.max_depth is 64"
+        );
+        assert_eq!(reject.ocid.as_deref(), Some("o"));
+        assert_eq!(reason(nested(500_000)), Reason::TooDeep);
+    }
+
+    #[test]
+    fn deep_nesting_that_is_allowed_does_not_exhaust_the_stack() {
+        let depth = 1_000_000;
+        let body = Bytes::from(format!(
+            r#"{{"ocid":"o","id":"i","tender":{}{}}}"#,
+            "[".repeat(depth),
+            "]".repeat(depth)
+        ));
+        let cut = cut(&body, &shapes()).unwrap();
+        let options = Options {
+            max_depth: usize::MAX,
+            ..options()
+        };
+        assert_eq!(extract_items(&body, &cut, &options).releases.len(), 1);
+    }
+
+    #[test]
+    fn a_reject_keeps_its_bytes_and_what_could_be_read_of_its_key() {
+        let item = b"{\"ocid\":\"o\",\"\\u0069d\":7,\"note\":\"secret \xff\"}";
+        let reject = extract_one(item).unwrap_err();
+        assert_eq!(reject.document, item[..]);
+        assert_eq!(reject.pointer, "/0");
+        assert_eq!(reject.ocid.as_deref(), Some("o"));
+        assert_eq!(reject.release_id.as_deref(), Some("7"));
+        assert_eq!(reject.message, "the item is not UTF-8 at its byte 39");
+
+        let reject = extract_one(r#"{"ocid":"o\u0000","id":"i"}"#).unwrap_err();
+        assert_eq!(
+            (reject.ocid, reject.release_id.as_deref()),
+            (None, Some("i"))
+        );
+    }
+
+    #[test]
+    fn a_message_tells_what_and_where_and_quotes_nothing() {
+        for (item, message) in [
+            ("null", "the item is JSON, but not an object"),
+            (
+                "{\"ocid\":\"o\",\"id\":\"a\tb\"}",
+                "the item is not JSON at its byte 19: a control character is in a string",
+            ),
+            (
+                r#"{"ocid":"o","id":"\u0000"}"#,
+                r"the release has \u0000 at its byte 18, which PostgreSQL cannot store",
+            ),
+            (
+                r#"{"ocid":"o"}"#,
+                "the release has no id, or one that is neither text nor a number, or empty",
+            ),
+        ] {
+            assert_eq!(extract_one(item).unwrap_err().message, message);
+        }
+    }
+
+    #[test]
+    fn a_range_that_is_not_of_the_body_is_a_reject() {
+        let item = |start, end| Item {
+            pointer: "/0".to_owned(),
+            range: start..end,
+            depth: 1,
+        };
+        let cut = Cut {
+            envelope: Value::Null,
+            items: vec![item(0, 9), item(5, 2), item(usize::MAX, usize::MAX)],
+        };
+        let extracted = extract_items(&Bytes::from_static(b"{}"), &cut, &options());
+        assert_eq!(extracted.rejects.len(), 3);
+    }
+}
+
+mod keys_and_columns {
+    use super::*;
+
+    fn key(item: &str) -> (String, String) {
+        let Key { ocid, release_id } = extract_one(item).unwrap().key;
+        (ocid, release_id)
+    }
+
+    fn pair(ocid: &str, id: &str) -> (String, String) {
+        (ocid.to_owned(), id.to_owned())
+    }
+
+    #[test]
+    fn a_key_is_kept_as_served() {
+        assert_eq!(key(r#"{"ocid":" o ","id":"\u0069\n"}"#), pair(" o ", "i\n"));
+        assert_eq!(key(r#"{"ocid":"o","\u0069d":"i"}"#), pair("o", "i"));
+        assert_eq!(key(r#"{"ocid":7,"id":-1.50e+3}"#), pair("7", "-1.50e+3"));
+        assert_eq!(
+            key(r#"{"id":123456789012345678901234567890,"ocid":"o"}"#),
+            pair("o", "123456789012345678901234567890")
+        );
+        assert_eq!(
+            key(r#"{"ocid":"a","id":"1","id":"2","ocid":"b"}"#),
+            pair("b", "2")
+        );
+        assert_eq!(
+            key(r#"{"ocid":null,"id":[],"id":2,"ocid":"b"}"#),
+            pair("b", "2")
+        );
+    }
+
+    #[test]
+    fn all_columns_are_read() {
+        let read = columns(
+            r#""date":"2020-01-02T03:04:05Z","tag":["tender","award"],"initiationType":"tender",
+            "language":"en","buyer":{"id":"b","name":"Buyer","x":[{"id":"no"}]},
+            "tender":{"id":"t","title":"T\u00e9","status":"active","procurementMethod":"open",
+              "mainProcurementCategory":"works","value":{"amount":12.50,"currency":"GBP"},
+              "tenderPeriod":{"startDate":"2020-02-01","endDate":"2020-03-01 10:00:00"},
+              "lots":[{"id":"no","title":"no","value":{"amount":1}}]},
+            "awards":[{"suppliers":[{"name":"A"},{"name":"B"}]},{"suppliers":[{"name":"A"}]},{}],
+            "contracts":[{"id":1},{"id":2}]"#,
+        );
+        let instant = |text: &str| Some(text.parse().unwrap());
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            read,
+            Columns {
+                date: instant("2020-01-02T03:04:05Z"),
+                tag: Some(vec!["tender".to_owned(), "award".to_owned()]),
+                initiation_type: text("tender"),
+                language: text("en"),
+                buyer_id: text("b"),
+                buyer_name: text("Buyer"),
+                tender_id: text("t"),
+                tender_title: text("Té"),
+                tender_status: text("active"),
+                procurement_method: text("open"),
+                main_procurement_category: text("works"),
+                tender_value: Some("12.50".parse().unwrap()),
+                tender_currency: text("GBP"),
+                tender_start: instant("2020-01-31T22:00:00Z"),
+                tender_end: instant("2020-03-01T08:00:00Z"),
+                award_count: 3,
+                contract_count: 2,
+                supplier_names: vec!["A".to_owned(), "B".to_owned()],
+            }
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_costs_its_column_only() {
+        let nothing = Columns::default();
+        for wrong in [
+            "null",
+            "true",
+            "1e999",
+            "{}",
+            "[]",
+            "[[{}]]",
+            "\"\"",
+            "{\"a\":{\"id\":1}}",
+        ] {
+            for name in ["date", "buyer", "tender"] {
+                assert_eq!(
+                    columns(&format!(r#""{name}":{wrong}"#)),
+                    nothing,
+                    "{name}: {wrong}"
+                );
+            }
+            for name in ["value", "tenderPeriod"] {
+                let tender = format!(r#""tender":{{"{name}":{wrong}}}"#);
+                assert_eq!(columns(&tender), nothing, "{tender}");
+            }
+        }
+        for wrong in ["null", "true", "1e999", "{}", "[]", "{\"a\":\"b\"}"] {
+            for name in ["initiationType", "language"] {
+                assert_eq!(
+                    columns(&format!(r#""{name}":{wrong}"#)),
+                    nothing,
+                    "{name}: {wrong}"
+                );
+            }
+        }
+        let read = columns(
+            r#""date":5,"language":"en","tender":{"title":1,"id":2,"value":{"amount":"x","currency":"EUR"}}"#,
+        );
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            read,
+            Columns {
+                language: text("en"),
+                tender_id: text("2"),
+                tender_currency: text("EUR"),
+                ..nothing
+            }
+        );
+    }
+
+    #[test]
+    fn habits_of_publishers_are_understood() {
+        let tag = |json: &str| columns(&format!(r#""tag":{json}"#)).tag;
+        let tags = |tags: &[&str]| Some(tags.iter().map(|tag| (*tag).to_owned()).collect());
+        assert_eq!(tag(r#""tender""#), tags(&["tender"]));
+        assert_eq!(
+            tag(r#"["tender",1,null,"award"]"#),
+            tags(&["tender", "award"])
+        );
+        assert_eq!(tag("[]"), tags(&[]));
+        assert_eq!(tag("null"), None);
+        assert_eq!(tag("{}"), None);
+
+        let suppliers = |json: &str| {
+            let read = columns(&format!(r#""awards":{json}"#));
+            (read.award_count, read.supplier_names.join("|"))
+        };
+        assert_eq!(
+            suppliers(r#"{"suppliers":{"name":"A"}}"#),
+            (1, "A".to_owned())
+        );
+        assert_eq!(
+            suppliers(r#"[null,{"suppliers":null},{"suppliers":[null,{"name":5}]}]"#),
+            (3, String::new())
+        );
+        assert_eq!(suppliers(r#""none""#), (0, String::new()));
+        assert_eq!(columns(r#""contracts":{}"#).contract_count, 1);
+
+        let amount = |json: &str| {
+            let read = columns(&format!(r#""tender":{{"value":{{"amount":{json}}}}}"#));
+            read.tender_value.map(|value| value.to_string())
+        };
+        assert_eq!(amount(r#""1200.50""#).as_deref(), Some("1200.50"));
+        assert_eq!(amount("1.2e3").as_deref(), Some("1200"));
+        assert_eq!(
+            amount("12345678901234567890.1").as_deref(),
+            Some("12345678901234567890.1")
+        );
+        assert_eq!(amount("1e9999"), None);
+        assert_eq!(amount(r#""on request""#), None);
+        assert_eq!(amount("{}"), None);
+
+        let buyer = |length: usize| {
+            columns(&format!(
+                r#""buyer":{{"id":"{}","name":"n"}}"#,
+                "b".repeat(length)
+            ))
+        };
+        assert_eq!(buyer(1000).buyer_id.unwrap().len(), 1000);
+        assert_eq!(buyer(1001).buyer_id, None);
+        assert_eq!(buyer(1001).buyer_name.as_deref(), Some("n"));
+    }
+
+    #[test]
+    fn the_last_of_two_members_counts_whatever_its_type() {
+        let title = |members: &str| columns(members).tender_title;
+        assert_eq!(
+            title(r#""tender":{"title":"a"},"tender":{"title":"b"}"#).as_deref(),
+            Some("b")
+        );
+        assert_eq!(title(r#""tender":{"title":"a"},"tender":{}"#), None);
+        assert_eq!(title(r#""tender":{"title":"a"},"tender":null"#), None);
+        assert_eq!(title(r#""tender":{"title":"a","\u0074itle":7}"#), None);
+        let read = columns(
+            r#""awards":[{"suppliers":{"name":"A"}}],"awards":[{},{}],"tag":"x","tag":null"#,
+        );
+        assert_eq!(
+            (read.award_count, read.supplier_names.len(), read.tag),
+            (2, 0, None)
+        );
+    }
+
+    #[test]
+    fn a_column_may_be_long_and_there_may_be_many_names() {
+        let names: Vec<Value> = (0..50_000)
+            .map(|n| json!({"name": format!("n{}", n % 30_000)}))
+            .collect();
+        let read = columns(&format!(
+            r#""awards":{{"suppliers":{}}}"#,
+            Value::Array(names)
+        ));
+        assert_eq!(read.supplier_names.len(), 30_000);
+    }
+}
+
+mod properties {
+    use super::*;
+
+    /// Text with what is hard about JSON in it.
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "[a-z ]{0,12}",
+            1 => "[\\[\\]{}:,\"\\\\ a]{0,8}",
+            1 => "\\PC{0,6}",
+            1 => Just("}]},{\"ocid\":\"no\"},".to_owned()),
+        ]
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            text().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                members("[a-z]{1,4}", inner).prop_map(Value::Object),
+            ]
+        })
+    }
+
+    fn members(
+        name: &'static str,
+        value: impl Strategy<Value = Value>,
+    ) -> impl Strategy<Value = Map<String, Value>> {
+        let members = prop::collection::vec((name, value), 0..4);
+        members.prop_map(|members| members.into_iter().collect())
+    }
+
+    /// A release's members that come after its `ocid` and `id`, as text.
+    fn more() -> impl Strategy<Value = String> {
+        members("(x[a-z]{0,3}|tag|date|tender|awards|buyer)", value()).prop_map(|members| {
+            let members = members.into_iter();
+            members
+                .map(|(name, value)| format!(",{}:{value}", Value::from(name)))
+                .collect()
+        })
+    }
+
+    fn releases() -> impl Strategy<Value = Vec<String>> {
+        let release = (text(), more()).prop_map(|(id, more)| (Value::from(format!("i{id}")), more));
+        prop::collection::vec(release, 1..6).prop_map(|releases| {
+            let releases = releases.into_iter().enumerate();
+            releases
+                .map(|(n, (id, more))| format!(r#"{{"ocid":"o{n}","id":{id}{more}}}"#))
+                .collect()
+        })
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Damage {
+        Flip(u8),
+        Delete(&'static [u8]),
+        Insert(u8),
+        CutShort,
+    }
+
+    fn damage() -> impl Strategy<Value = Damage> {
+        prop_oneof![
+            prop::sample::select(&b"\x00\x01\x1f\xff\xc3"[..]).prop_map(Damage::Flip),
+            prop::sample::select(vec![&b"\""[..], b"{}", b"[]", b",:"]).prop_map(Damage::Delete),
+            prop::sample::select(&b"\"{}[],:"[..]).prop_map(Damage::Insert),
+            Just(Damage::CutShort),
+        ]
+    }
+
+    /// The item damaged; `None` if it has not what the damage takes away.
+    fn damaged(item: &str, damage: Damage, at: Index) -> Option<Vec<u8>> {
+        let mut item = item.as_bytes().to_vec();
+        match damage {
+            Damage::Flip(byte) => {
+                let at = at.index(item.len());
+                item[at] = byte;
+            }
+            Damage::Delete(kind) => {
+                let places: Vec<usize> = (0..item.len())
+                    .filter(|at| kind.contains(&item[*at]))
+                    .collect();
+                if places.is_empty() {
+                    return None;
+                }
+                item.remove(places[at.index(places.len())]);
+            }
+            Damage::Insert(byte) => item.insert(1 + at.index(item.len() - 1), byte),
+            Damage::CutShort => item.truncate(1 + at.index(item.len() - 1)),
+        }
+        Some(item)
+    }
+
+    fn page(items: &[&[u8]], indented: bool) -> Vec<u8> {
+        let between: &[u8] = if indented { b" ,\n  " } else { b"," };
+        [
+            &b"{\"uri\":\"u\",\"releases\":["[..],
+            &items.join(between),
+            b"],\"links\":{\"next\":\"n\"}}",
+        ]
+        .concat()
+    }
+
+    fn is_release(item: &[u8]) -> bool {
+        matches!(serde_json::from_slice::<Value>(item), Ok(Value::Object(_)))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn any_bytes_are_items_or_no_page(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(cut) = cut(&body, &shapes()) {
+                let extracted = extract_items(&Bytes::from(body), &cut, &options());
+                prop_assert_eq!(extracted.releases.len() + extracted.rejects.len(), cut.items.len());
+            }
+        }
+
+        #[test]
+        fn any_marks_are_items_or_no_page(inside in r#"(\{"ocid":"a"|"id":1|,|\{|\}|\[|\]|"|\\|:|a| |1){0,40}"#) {
+            for body in [format!("{{\"releases\":[{inside}]}}"), format!("[{inside}]"), inside] {
+                let Ok(cut) = cut(body.as_bytes(), &shapes()) else { continue };
+                // Items are in order, apart, and not empty.
+                let mut end = 0;
+                for item in &cut.items {
+                    prop_assert!(item.range.start >= end && !item.range.is_empty(), "{}", body);
+                    end = item.range.end;
+                }
+                let extracted = extract_items(&Bytes::from(body), &cut, &options());
+                prop_assert_eq!(extracted.releases.len() + extracted.rejects.len(), cut.items.len());
+            }
+        }
+
+        #[test]
+        fn one_damaged_item_gives_up_that_item_alone(
+            releases in releases(),
+            which in any::<Index>(),
+            damage in damage(),
+            at in any::<Index>(),
+            indented in any::<bool>(),
+        ) {
+            let which = which.index(releases.len());
+            let Some(bad) = damaged(&releases[which], damage, at) else { return Ok(()) };
+            // A brace put into a text, or a letter changed, is no damage.
+            prop_assume!(!is_release(&bad));
+            let mut items: Vec<&[u8]> = releases.iter().map(String::as_bytes).collect();
+            items[which] = &bad;
+            let body = page(&items, indented);
+            let cut = match cut(&body, &shapes()) {
+                Ok(cut) => cut,
+                // The last item cut short can make the page look cut off.
+                Err(_) if which == releases.len() - 1 && matches!(damage, Damage::CutShort) => {
+                    return Ok(());
+                }
+                Err(unreadable) => panic!("{}: {}", unreadable.0, body.escape_ascii()),
+            };
+            prop_assert_eq!(&cut.envelope, &json!({"uri": "u", "releases": [], "links": {"next": "n"}}));
+            items.remove(which);
+            let extracted = extract_items(&Bytes::from(body.clone()), &cut, &options());
+            let texts: Vec<&[u8]> = extracted.releases.iter().map(|r| &r.text[..]).collect();
+            prop_assert_eq!(texts, items, "{}", body.escape_ascii());
+            prop_assert!(!extracted.rejects.is_empty());
+        }
+
+        #[test]
+        fn no_beginning_of_a_page_is_a_page(releases in releases(), indented in any::<bool>()) {
+            let items: Vec<&[u8]> = releases.iter().map(String::as_bytes).collect();
+            let body = page(&items, indented);
+            prop_assert_eq!(cut(&body, &shapes()).unwrap().items.len(), releases.len());
+            for end in 0..body.len() {
+                prop_assert!(cut(&body[..end], &shapes()).is_err(), "{}", body[..end].escape_ascii());
+            }
+        }
+
+        #[test]
+        fn white_space_does_not_change_the_hash_and_content_does(
+            id in text(), more in more(), at in any::<Index>(), letter in "[a-z]",
+        ) {
+            let item = format!(r#"{{"ocid":"o","id":{}{more}}}"#, Value::from(format!("i{id}")));
+            let hash = |item: &str| {
+                let whole = Item { pointer: String::new(), range: 0..item.len(), depth: 9 };
+                let cut = Cut { envelope: Value::Null, items: vec![whole] };
+                let body = Bytes::copy_from_slice(item.as_bytes());
+                let mut extracted = extract_items(&body, &cut, &options());
+                extracted.releases.pop().map(|release| release.content_hash)
+            };
+            let original = hash(&item).unwrap();
+            let value: Value = serde_json::from_str(&item).unwrap();
+            let compact = hash(&value.to_string());
+            let indented = hash(&serde_json::to_string_pretty(&value).unwrap());
+            prop_assert_eq!(compact, indented);
+
+            let mut changed = item.clone();
+            let place = 1 + at.index(item.len() - 1);
+            if item.is_char_boundary(place) {
+                changed.insert_str(place, &letter);
+                prop_assert_ne!(hash(&changed), Some(original));
+            }
+        }
+
+        #[test]
+        fn columns_agree_with_a_tree_of_the_same_text(
+            id in prop_oneof![text().prop_map(Value::from), any::<i64>().prop_map(Value::from)],
+            more in more(),
+        ) {
+            let item = format!(r#"{{"ocid":"o","id":{id}{more}}}"#);
+            let tree: Value = serde_json::from_str(&item).unwrap();
+            let expected_id = match &id {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let text_at = |pointer: &str| tree.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+            match extract_one(&item) {
+                Ok(release) => {
+                    prop_assert_eq!(&release.key.release_id, &expected_id);
+                    prop_assert_eq!(&release.text, item.as_bytes());
+                    let columns = release.columns;
+                    prop_assert_eq!(columns.buyer_name, text_at("/buyer/name"));
+                    prop_assert_eq!(columns.tender_title, text_at("/tender/title"));
+                    let awards = match tree.get("awards") {
+                        Some(Value::Array(awards)) => awards.len(),
+                        Some(Value::Object(_)) => 1,
+                        _ => 0,
+                    };
+                    prop_assert_eq!(columns.award_count as usize, awards);
+                    let tag = match tree.get("tag") {
+                        Some(Value::String(tag)) => Some(vec![tag.clone()]),
+                        Some(Value::Array(tags)) => Some(
+                            tags.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                        ),
+                        _ => None,
+                    };
+                    prop_assert_eq!(columns.tag, tag);
+                }
+                Err(reject) => {
+                    prop_assert_eq!(reject.reason, Reason::MissingId);
+                    prop_assert!(expected_id.trim().is_empty());
+                }
+            }
+        }
+    }
+}
