@@ -1,6 +1,8 @@
 //! Keeps a PostgreSQL database in step with any publisher of the Open
 //! Contracting Data Standard (OCDS).
 
+pub mod fetch;
+
 pub mod extract;
 
 pub mod config;
@@ -12,5 +14,7 @@ pub mod page;
 pub mod release;
 
 pub mod json;
+
+mod retry;
 
 pub mod error;

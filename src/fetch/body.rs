@@ -1,0 +1,170 @@
+//! A response's body: decoded, and held to both of its limits while it arrives.
+//!
+//! The client would decode by itself, but then neither the bytes of the wire
+//! could be counted nor a body be refused by its size there.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
+use bytes::{Buf as _, Bytes, BytesMut};
+use futures::{StreamExt as _, TryStreamExt as _};
+use reqwest::Response;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt as _};
+use tokio_util::io::StreamReader;
+
+use crate::config;
+
+/// What [`read`] can decode, as a request says it.
+pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
+
+/// How much is kept of a body that is too large: enough to see what it is.
+const KEPT_OF_TOO_LARGE: usize = 64 << 10;
+
+/// The least room that a read is given.
+const READ_BYTES: usize = 64 << 10;
+
+/// Why there is no whole body, and what came of it.
+pub(super) enum Broken {
+    /// The connection failed.
+    Connection(reqwest::Error),
+    /// It is larger than the limit of this key, in bytes.
+    TooLarge {
+        key: &'static str,
+        limit: usize,
+        body: Bytes,
+    },
+    /// It is not what its content encoding says, or stops short of its end.
+    Corrupt { body: Bytes },
+    /// Its content encoding is not one that was asked for.
+    Encoding,
+}
+
+/// Reads and decodes a body without its byte order mark, and adds what comes
+/// over the wire to `wire`.
+pub(super) async fn read(
+    response: Response,
+    limits: &config::Fetch,
+    wire: &AtomicU64,
+) -> Result<Bytes, Broken> {
+    let encoding = Encoding::of(response.headers()).ok_or(Broken::Encoding)?;
+    let mut left = limits.max_body_bytes;
+    let chunks = response
+        .bytes_stream()
+        .map_err(std::io::Error::other)
+        .map(move |chunk| {
+            let chunk = chunk?;
+            wire.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            left = left
+                .checked_sub(chunk.len())
+                .ok_or_else(|| std::io::Error::other(TooLarge))?;
+            Ok::<Bytes, std::io::Error>(chunk)
+        });
+    let mut reader = encoding.decode(StreamReader::new(Box::pin(chunks)));
+    let mut body = BytesMut::new();
+    loop {
+        if body.capacity() - body.len() < READ_BYTES / 2 {
+            body.reserve(READ_BYTES.max(body.len()));
+        }
+        match reader.read_buf(&mut body).await {
+            Ok(0) => return Ok(without_mark(body)),
+            Ok(_) if body.len() > limits.max_decoded_bytes => {
+                let limit = limits.max_decoded_bytes;
+                return Err(too_large("fetch.max_decoded_bytes", limit, &body));
+            }
+            Ok(_) => {}
+            Err(error) => return Err(broken(error, limits, body)),
+        }
+    }
+}
+
+/// Marks the error of a chunk too many on its way through the decoder.
+#[derive(Debug)]
+struct TooLarge;
+
+impl std::fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("too large")
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+/// Tells the connection's failures from the decoder's and from our own.
+fn broken(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Broken {
+    let corrupt = |body| Broken::Corrupt {
+        body: without_mark(body),
+    };
+    let Some(inner) = error.into_inner() else {
+        return corrupt(body);
+    };
+    let inner = match inner.downcast::<reqwest::Error>() {
+        Ok(error) => return Broken::Connection(*error),
+        Err(inner) => inner,
+    };
+    match inner.is::<TooLarge>() {
+        true => too_large("fetch.max_body_bytes", limits.max_body_bytes, &body),
+        false => corrupt(body),
+    }
+}
+
+fn too_large(key: &'static str, limit: usize, body: &[u8]) -> Broken {
+    let body = &body[..body.len().min(KEPT_OF_TOO_LARGE)];
+    Broken::TooLarge {
+        key,
+        limit,
+        // A copy, so that the rest can be freed.
+        body: Bytes::copy_from_slice(body),
+    }
+}
+
+/// Publishers write a byte order mark (INAI Mexico), which is not JSON.
+fn without_mark(body: BytesMut) -> Bytes {
+    let mut body = body.freeze();
+    if body.starts_with(b"\xEF\xBB\xBF") {
+        body.advance(3);
+    }
+    body
+}
+
+/// How a body is encoded.
+enum Encoding {
+    Identity,
+    Gzip,
+    Brotli,
+    Zstd,
+}
+
+impl Encoding {
+    /// `None` for one that was not asked for, or several on top of each other.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(CONTENT_ENCODING).iter();
+        let Some(value) = values.next() else {
+            return Some(Self::Identity);
+        };
+        let value = value.to_str().ok().filter(|_| values.next().is_none())?;
+        match value.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Some(Self::Identity),
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "br" => Some(Self::Brotli),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    fn decode<'r>(
+        &self,
+        reader: impl AsyncBufRead + Send + Unpin + 'r,
+    ) -> Box<dyn AsyncRead + Send + Unpin + 'r> {
+        match self {
+            Self::Identity => Box::new(reader),
+            Self::Gzip => {
+                let mut decoder = GzipDecoder::new(reader);
+                decoder.multiple_members(true);
+                Box::new(decoder)
+            }
+            Self::Brotli => Box::new(BrotliDecoder::new(reader)),
+            Self::Zstd => Box::new(ZstdDecoder::new(reader)),
+        }
+    }
+}

@@ -1,0 +1,533 @@
+//! The client of one source: a page, with all its attempts.
+//!
+//! The unit that is tried again is headers, body and parse together, so that a
+//! body that stops half way is a failed attempt and never a short page.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures::TryFutureExt as _;
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use url::Url;
+
+use crate::config;
+use crate::error::{Error, Kind, Result};
+use crate::fetch::address::Address;
+use crate::fetch::body::{self, Broken};
+use crate::fetch::pace::Pace;
+use crate::fetch::pagination;
+use crate::fetch::retry::{self, Retry, Wait};
+use crate::fetch::secret::Secrets;
+use crate::json;
+use crate::page::{Cursor, Page, Position, UnreadablePage};
+use crate::source::Source;
+
+/// How many redirects in a row are followed.
+const MOST_REDIRECTS: usize = 10;
+
+/// What came of asking for a page.
+#[derive(Clone, Debug)]
+pub enum Fetched {
+    /// It could be read.
+    Page(Page),
+    /// It answered, and could not be read in any of its attempts.
+    Unreadable(UnreadablePage),
+}
+
+impl Fetched {
+    /// Where it is in the feed.
+    #[must_use]
+    pub fn position(&self) -> &Position {
+        match self {
+            Fetched::Page(page) => &page.position,
+            Fetched::Unreadable(page) => &page.position,
+        }
+    }
+}
+
+/// What a client has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Requests sent, redirects and further attempts among them.
+    pub requests: u64,
+    /// Attempts at a page after its first.
+    pub retries: u64,
+    /// Bytes of bodies, as they came over the wire.
+    pub bytes: u64,
+}
+
+/// Asks one source for pages, no faster than it wants to be asked.
+///
+/// All requests for a source go through one client, which holds its rate, its
+/// connections and its secrets. Its `Debug` shows no secret.
+#[derive(Debug)]
+pub struct Client {
+    source: Source,
+    limits: config::Fetch,
+    http: reqwest::Client,
+    address: Address,
+    /// The configured headers, for the home host alone.
+    headers: HeaderMap,
+    pace: Pace,
+    requests: AtomicU64,
+    retries: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// One attempt at a page.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    position: &'a Position,
+    /// Where the page is asked for, before any redirect.
+    url: &'a Url,
+    /// Counted from 1.
+    number: u32,
+}
+
+/// What one request comes to.
+enum Answer {
+    Page(Box<Page>),
+    Redirect(Url),
+}
+
+/// Why an attempt gave no page.
+enum Failure {
+    /// Another attempt would end in the same way.
+    Final(Error),
+    /// The connection, or a time limit.
+    Connection(Error),
+    /// Neither a page nor a redirect.
+    Status {
+        status: StatusCode,
+        retry_after: Option<Duration>,
+    },
+    /// A body that is not a page.
+    Unreadable(Box<UnreadablePage>),
+    /// A body that is too large, and will be the next time.
+    TooLarge(Box<UnreadablePage>),
+}
+
+impl Client {
+    /// A client of a source within these limits.
+    ///
+    /// # Errors
+    /// [`Kind::Config`]: an `{env.NAME}` that is not set, a URL that is not http
+    /// or https, or a header that is none. [`Kind::Environment`]: the machine
+    /// has no root certificates that can be read.
+    pub fn new(source: &Source, limits: &config::Fetch) -> Result<Self> {
+        let secrets = Secrets::look_up(declared(source), |name| std::env::var(name).ok())?;
+        let headers = headers(source, &secrets)?;
+        let address = Address::new(source, secrets)?;
+        Ok(Self {
+            source: source.clone(),
+            limits: limits.clone(),
+            http: http(source, limits, &address)?,
+            headers,
+            address,
+            pace: Pace::new(source.http.rate),
+            requests: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        })
+    }
+
+    /// What the client has done so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            requests: self.requests.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The source that is asked.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(super) fn limits(&self) -> &config::Fetch {
+        &self.limits
+    }
+
+    /// Fetches one page, with as many attempts as it takes and is allowed.
+    ///
+    /// Dropping the future abandons the request under way or the wait.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`]: no connection, a time limit, 408 or 5xx in each
+    /// attempt. [`Kind::Truncated`]: another status, 429 in each attempt, a
+    /// `Retry-After` beyond `fetch.longest_retry_after`, or a link or redirect
+    /// that may not be followed.
+    pub async fn page(&self, position: &Position) -> Result<Fetched> {
+        let context = |e: Error| {
+            e.context(format!(
+                "fetch page {} of {}",
+                position.number, self.source.name
+            ))
+        };
+        let url = self.address.of(position).map_err(context)?;
+        let mut waits = Retry::new(&self.limits);
+        let mut number = 1;
+        loop {
+            let attempt = Attempt {
+                position,
+                url: &url,
+                number,
+            };
+            let failure = match self.attempt(attempt).await {
+                Ok(page) => return Ok(Fetched::Page(*page)),
+                Err(failure) => failure,
+            };
+            let wait = if self.is_worth_another(&failure) {
+                waits.next()
+            } else {
+                None
+            };
+            let Some(own) = wait else {
+                return given_up(failure, number).map_err(context);
+            };
+            let wait = self.wait(&failure, own).map_err(context)?;
+            warn!(
+                source.name = %self.source.name,
+                page = position.number,
+                attempt = number,
+                wait_ms = wait.as_millis(),
+                "page {} of {}: {failure}; asking again in {wait:.1?}",
+                position.number,
+                self.source.name,
+            );
+            tokio::time::sleep(wait).await;
+            self.retries.fetch_add(1, Ordering::Relaxed);
+            number += 1;
+        }
+    }
+
+    /// Follows redirects to an answer. Waiting for the source's pace does not
+    /// count towards the time limit of the page.
+    async fn attempt(&self, attempt: Attempt<'_>) -> Result<Box<Page>, Failure> {
+        let mut url = attempt.url.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            self.pace.turn().await;
+            let exchange = Box::pin(self.exchange(attempt, &url));
+            let answer = tokio::time::timeout(self.limits.page_timeout, exchange)
+                .await
+                .map_err(|_| {
+                    let limit = self.limits.page_timeout;
+                    Failure::Connection(Error::environment(format!("not whole within {limit:?}")))
+                })??;
+            let to = match answer {
+                Answer::Page(page) => return Ok(page),
+                Answer::Redirect(to) => to,
+            };
+            self.address
+                .check_redirect(&url, &to)
+                .map_err(Failure::Final)?;
+            url = to;
+        }
+        let message = format!("more than {MOST_REDIRECTS} redirects in a row");
+        Err(Failure::Final(Error::new(Kind::Truncated, message)))
+    }
+
+    /// One request and all of its response.
+    async fn exchange(&self, attempt: Attempt<'_>, url: &Url) -> Result<Answer, Failure> {
+        let began = Instant::now();
+        let mut request = self.http.get(url.clone());
+        if self.address.is_home(url) {
+            request = request.headers(self.headers.clone());
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let response = request.send().map_err(connection).await?;
+        let status = response.status();
+        let answer = if status.is_success() {
+            self.read(attempt, url, response).await
+        } else {
+            refused(url, &response)
+        };
+        debug!(
+            source.name = %self.source.name,
+            page = attempt.position.number,
+            attempt = attempt.number,
+            status = status.as_u16(),
+            milliseconds = began.elapsed().as_millis(),
+            bytes = match &answer {
+                Ok(Answer::Page(page)) => page.body.len(),
+                _ => 0,
+            },
+            "asked {} for page {}",
+            self.source.name,
+            attempt.position.number,
+        );
+        answer
+    }
+
+    async fn read(
+        &self,
+        attempt: Attempt<'_>,
+        url: &Url,
+        response: Response,
+    ) -> Result<Answer, Failure> {
+        let read = body::read(response, &self.limits, &self.bytes).await;
+        let unreadable = |body: Bytes, message: String| {
+            Box::new(UnreadablePage {
+                position: attempt.position.clone(),
+                url: self.address.redact(attempt.url),
+                fetched_at: Timestamp::now(),
+                body,
+                message,
+            })
+        };
+        let body = match read {
+            Ok(body) => body,
+            Err(Broken::Connection(error)) => return Err(connection(error)),
+            Err(Broken::TooLarge { key, limit, body }) => {
+                let message = format!("larger than {limit} bytes, the limit of `{key}`");
+                return Err(Failure::TooLarge(unreadable(body, message)));
+            }
+            Err(Broken::Corrupt { body }) => {
+                let message = "not what its content encoding says".to_owned();
+                return Err(Failure::Unreadable(unreadable(body, message)));
+            }
+            Err(Broken::Encoding) => {
+                let message = "its content encoding is not one that was asked for".to_owned();
+                return Err(Failure::Unreadable(unreadable(Bytes::new(), message)));
+            }
+        };
+        self.parse(attempt, url, body.clone())
+            .map(|page| Answer::Page(Box::new(page)))
+            .map_err(|json::Unreadable(message)| Failure::Unreadable(unreadable(body, message)))
+    }
+
+    /// Cuts a body and reads what follows it. Links are relative to where the
+    /// body came from; what is stored is where it was asked for, since a
+    /// redirect may lead to an address that is signed or gone tomorrow.
+    fn parse(
+        &self,
+        attempt: Attempt<'_>,
+        url: &Url,
+        body: Bytes,
+    ) -> Result<Page, json::Unreadable> {
+        let fetched_at = Timestamp::now();
+        if body.trim_ascii().is_empty() {
+            return Err(json::Unreadable("the body is empty".into()));
+        }
+        let mut cut = json::cut(&body, &self.source.items)?;
+        let following = pagination::follow(
+            &self.source.page,
+            attempt.position,
+            url,
+            &cut.envelope,
+            cut.items.len(),
+        )?;
+        let next = following.next.map(|mut next| {
+            if let Cursor::Link(link) = &mut next.cursor {
+                *link = self.address.redact_link(link);
+            }
+            next
+        });
+        self.address.redact_value(&mut cut.envelope);
+        Ok(Page {
+            position: attempt.position.clone(),
+            next,
+            total_pages: following.total_pages,
+            url: self.address.redact(attempt.url),
+            fetched_at,
+            body,
+            cut,
+        })
+    }
+
+    fn is_worth_another(&self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Connection(_) | Failure::Unreadable(_) => true,
+            Failure::Final(_) | Failure::TooLarge(_) => false,
+            Failure::Status { status, .. } => {
+                matches!(status.as_u16(), 408 | 429)
+                    || status.is_server_error()
+                    || self.source.http.retry_status.contains(&status.as_u16())
+            }
+        }
+    }
+
+    /// How long to wait before the next attempt.
+    fn wait(&self, failure: &Failure, own: Duration) -> Result<Duration> {
+        let Failure::Status { retry_after, .. } = failure else {
+            return Ok(own);
+        };
+        match retry::clamp(own, *retry_after, self.limits.longest_retry_after) {
+            Wait::For(wait) => {
+                if retry_after.is_some() {
+                    self.pace.quiet_for(wait);
+                }
+                Ok(wait)
+            }
+            Wait::TooLong(wish) => {
+                let until = i64::try_from(wish.as_secs())
+                    .ok()
+                    .and_then(|seconds| Timestamp::now().as_second().checked_add(seconds))
+                    .and_then(|second| Timestamp::from_second(second).ok());
+                let until = match until {
+                    Some(until) => format!("until {until}"),
+                    None => format!("for {} s", wish.as_secs()),
+                };
+                let longest = self.limits.longest_retry_after;
+                Err(Error::new(
+                    Kind::Truncated,
+                    format!(
+                        "{failure}, rate limited {until}, \
+                         longer than `fetch.longest_retry_after` of {longest:?}; resumable"
+                    ),
+                ))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Final(error) | Failure::Connection(error) => f.write_str(&error.chain()),
+            Failure::Status { status, .. } => write!(f, "status {}", status.as_u16()),
+            Failure::Unreadable(page) | Failure::TooLarge(page) => f.write_str(&page.message),
+        }
+    }
+}
+
+/// What is left when no further attempt is made.
+fn given_up(failure: Failure, attempts: u32) -> Result<Fetched> {
+    let after = |what: String| match attempts {
+        1 => what,
+        _ => format!("{what} after {attempts} attempts"),
+    };
+    match failure {
+        Failure::Unreadable(page) | Failure::TooLarge(page) => Ok(Fetched::Unreadable(*page)),
+        Failure::Final(error) => Err(error),
+        Failure::Connection(error) if attempts == 1 => Err(error),
+        Failure::Connection(error) => Err(error.context(after("no page".into()))),
+        Failure::Status { status, .. } => {
+            let kind = match status.as_u16() {
+                408 | 500.. => Kind::Environment,
+                _ => Kind::Truncated,
+            };
+            Err(Error::new(
+                kind,
+                after(format!("status {}", status.as_u16())),
+            ))
+        }
+    }
+}
+
+/// reqwest's messages show the URL, and with it the secrets in it.
+fn connection(error: reqwest::Error) -> Failure {
+    let what = if error.is_timeout() {
+        "a time limit of the connection"
+    } else if error.is_connect() {
+        "connect"
+    } else if error.is_body() || error.is_decode() {
+        "read the body"
+    } else {
+        "send the request"
+    };
+    Failure::Connection(Error::environment(what).with_source(error.without_url()))
+}
+
+/// A response that is not a page.
+fn refused(url: &Url, response: &Response) -> Result<Answer, Failure> {
+    let status = response.status();
+    let header = |name: HeaderName| response.headers().get(name)?.to_str().ok();
+    if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+        && let Some(to) = header(LOCATION).and_then(|location| url.join(location).ok())
+    {
+        return Ok(Answer::Redirect(to));
+    }
+    let retry_after =
+        header(RETRY_AFTER).and_then(|value| retry::retry_after(value, SystemTime::now()));
+    Err(Failure::Status {
+        status,
+        retry_after,
+    })
+}
+
+/// The connections of a source.
+fn http(source: &Source, limits: &config::Fetch, address: &Address) -> Result<reqwest::Client> {
+    let user_agent = source
+        .http
+        .user_agent
+        .as_ref()
+        .unwrap_or(&limits.user_agent);
+    let user_agent = HeaderValue::from_str(user_agent).map_err(|e| {
+        Error::config(format!("the user agent of {} is not a header", source.name)).with_source(e)
+    })?;
+    // reqwest wants a provider of cryptography for the process; it is no
+    // trouble if this program, or one that uses the library, has set one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = || {
+        let accept_encoding = HeaderValue::from_static(body::ACCEPT_ENCODING);
+        reqwest::Client::builder()
+            .user_agent(user_agent.clone())
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, accept_encoding)]))
+            .connect_timeout(limits.connect_timeout)
+            .read_timeout(limits.read_timeout)
+            // Both are done here, where hosts are checked and requests counted.
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+    };
+    let error = match builder().build() {
+        Ok(client) => return Ok(client),
+        Err(error) => error,
+    };
+    // A slim machine has no root certificates. No server can be believed then,
+    // but a feed in clear text, such as the demo's, needs none.
+    if address.is_clear_text()
+        && let Ok(client) = builder().tls_certs_only([]).build()
+    {
+        return Ok(client);
+    }
+    Err(Error::environment(
+        "set up TLS; this machine may lack root certificates \
+         (package ca-certificates, or a file named by SSL_CERT_FILE)",
+    )
+    .with_source(error.without_url()))
+}
+
+/// The texts of a source that may hold placeholders, with their keys.
+fn declared(source: &Source) -> impl Iterator<Item = (String, &str)> {
+    let name = &source.name;
+    let query = source.query.iter();
+    let headers = source.http.headers.iter();
+    std::iter::once((format!("sources.{name}.url"), source.url.as_str()))
+        .chain(query.map(move |(key, text)| (format!("sources.{name}.query.{key}"), text.as_str())))
+        .chain(
+            headers.map(move |(key, text)| {
+                (format!("sources.{name}.http.headers.{key}"), text.as_str())
+            }),
+        )
+}
+
+/// The configured headers with their values, which are never shown.
+fn headers(source: &Source, secrets: &Secrets) -> Result<HeaderMap> {
+    let header = |name: &str, text: &str| -> Option<(HeaderName, HeaderValue)> {
+        let mut value = HeaderValue::from_str(&secrets.reveal(text)).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    };
+    source
+        .http
+        .headers
+        .iter()
+        .map(|(name, text)| {
+            header(name, text).ok_or_else(|| {
+                Error::config(format!(
+                    "key `sources.{}.http.headers.{name}`: is not an HTTP header",
+                    source.name
+                ))
+            })
+        })
+        .collect()
+}

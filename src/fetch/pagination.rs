@@ -1,0 +1,444 @@
+//! How one page leads to the next: pure functions over a position in a feed.
+//!
+//! Nothing here fetches, and nothing decides whether a link may be followed;
+//! a page that cannot say what follows it is unreadable, never the last one.
+
+use serde_json::Value;
+use url::Url;
+
+use crate::json::{Pointer, Unreadable};
+use crate::page::{Cursor, Position};
+use crate::source::{Pagination, Stop};
+
+/// What a page says of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Following {
+    /// The page after it; `None` if it says that it is the last.
+    pub(super) next: Option<Position>,
+    /// How many pages the feed has, where it tells.
+    pub(super) total_pages: Option<u64>,
+}
+
+/// The first page of a feed.
+pub(super) fn first(pagination: &Pagination) -> Position {
+    match pagination {
+        Pagination::Single | Pagination::Link { .. } => Position {
+            number: 1,
+            cursor: Cursor::Start,
+        },
+        Pagination::Number { start, .. } => Position {
+            number: *start,
+            cursor: Cursor::Number(*start),
+        },
+        Pagination::Offset { start, .. } => Position {
+            number: 1,
+            cursor: Cursor::Offset(*start),
+        },
+    }
+}
+
+/// The page of a number, where it can be asked for without the one before it.
+pub(super) fn at(pagination: &Pagination, number: u64) -> Option<Position> {
+    let first = first(pagination);
+    let skipped = number.checked_sub(first.number)?;
+    let cursor = match pagination {
+        Pagination::Single | Pagination::Link { .. } if skipped > 0 => return None,
+        Pagination::Single | Pagination::Link { .. } => Cursor::Start,
+        Pagination::Number { .. } => Cursor::Number(number),
+        Pagination::Offset { start, size, .. } => {
+            Cursor::Offset(skipped.checked_mul(*size)?.checked_add(*start)?)
+        }
+    };
+    Some(Position { number, cursor })
+}
+
+/// The page after one that could not be read, where it can be known.
+pub(super) fn after(pagination: &Pagination, position: &Position) -> Option<Position> {
+    at(pagination, position.number.checked_add(1)?)
+}
+
+/// The number of the last page of a feed of so many pages. An empty feed still
+/// has the page that says so.
+pub(super) fn last_number(pagination: &Pagination, total_pages: u64) -> u64 {
+    first(pagination)
+        .number
+        .saturating_add(total_pages.saturating_sub(1))
+}
+
+/// Whether the first page of a feed has at most half the items that the source
+/// declares for a page, though others follow it.
+///
+/// A server that caps its pages below what it is asked for would be stepped
+/// through in strides too long, or left too early, and look complete.
+pub(super) fn is_size_too_large(
+    pagination: &Pagination,
+    position: &Position,
+    total_pages: Option<u64>,
+    items: usize,
+) -> bool {
+    let size = match pagination {
+        Pagination::Number {
+            stop: Stop::TotalItems { size, .. },
+            ..
+        }
+        | Pagination::Offset { size, .. } => *size,
+        _ => return false,
+    };
+    let first = first(pagination).number;
+    let follows = total_pages.is_some_and(|total| last_number(pagination, total) > first);
+    position.number == first && follows && items as u64 <= size / 2
+}
+
+/// Reads what follows a page.
+///
+/// `url` is where the page came from, `envelope` is the page without its items,
+/// and `items` is how many it had. A link is given as an absolute URL, or as it
+/// was served if it cannot be made one.
+///
+/// # Errors
+/// What is missing or of a wrong type; such a page may be anything but the end.
+pub(super) fn follow(
+    pagination: &Pagination,
+    position: &Position,
+    url: &Url,
+    envelope: &Value,
+    items: usize,
+) -> Result<Following, Unreadable> {
+    let stop = match pagination {
+        Pagination::Single => {
+            return Ok(Following {
+                next: None,
+                total_pages: None,
+            });
+        }
+        Pagination::Link { pointer } => return link(pointer, position, url, envelope),
+        Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => stop,
+    };
+    if envelope.is_null() && (items == 0 || *stop != Stop::Empty) {
+        // A lone release says no total. Where none is needed it is a page of one:
+        // an error object with 200 was told from it when the body was cut.
+        return Err(Unreadable("it is one object and not a page of them".into()));
+    }
+    let total_pages = match stop {
+        Stop::TotalPages(pointer) => Some(total(pointer, envelope)?),
+        Stop::TotalItems { pointer, size } => {
+            Some(total(pointer, envelope)?.div_ceil((*size).max(1)))
+        }
+        Stop::Empty => None,
+    };
+    let ended = match total_pages {
+        Some(total_pages) => position.number >= last_number(pagination, total_pages),
+        None => items == 0,
+    };
+    if ended {
+        return Ok(Following {
+            next: None,
+            total_pages,
+        });
+    }
+    let next = after(pagination, position)
+        .ok_or_else(|| Unreadable("the page after it has too large a number".into()))?;
+    Ok(Following {
+        next: Some(next),
+        total_pages,
+    })
+}
+
+/// The next page of a link feed: the last one's link is absent, `null` or blank.
+fn link(
+    pointer: &Pointer,
+    position: &Position,
+    url: &Url,
+    envelope: &Value,
+) -> Result<Following, Unreadable> {
+    if !envelope.is_object() {
+        return Err(Unreadable(format!(
+            "it is not an object that could name the next page at {pointer}"
+        )));
+    }
+    let next = match pointer.get(envelope) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(link)) if link.trim().is_empty() => None,
+        Some(Value::String(link)) => Some(Position {
+            number: position.number.saturating_add(1),
+            cursor: Cursor::Link(resolve(url, link)),
+        }),
+        Some(_) => return Err(Unreadable(format!("{pointer} is not the text of a link"))),
+    };
+    Ok(Following {
+        next,
+        total_pages: None,
+    })
+}
+
+fn resolve(url: &Url, link: &str) -> String {
+    let Ok(mut next) = url.join(link) else {
+        return link.trim().to_owned();
+    };
+    next.set_fragment(None);
+    next.into()
+}
+
+/// A number, or the text of one.
+fn total(pointer: &Pointer, envelope: &Value) -> Result<u64, Unreadable> {
+    let number = match pointer.get(envelope) {
+        Some(Value::Number(number)) => number.as_u64(),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| Unreadable(format!("{pointer} is not a number")))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn pointer(text: &str) -> Pointer {
+        Pointer::parse(text).unwrap()
+    }
+
+    fn url() -> Url {
+        Url::parse("https://publisher.example/api/releases?limit=2").unwrap()
+    }
+
+    fn link_feed() -> Pagination {
+        Pagination::Link {
+            pointer: pointer("/links/next"),
+        }
+    }
+
+    fn number(start: u64, stop: Stop) -> Pagination {
+        Pagination::Number {
+            param: "page".into(),
+            start,
+            stop,
+        }
+    }
+
+    fn offset(start: u64, size: u64, stop: Stop) -> Pagination {
+        Pagination::Offset {
+            param: "offset".into(),
+            start,
+            size,
+            stop,
+        }
+    }
+
+    fn total_items(size: u64) -> Stop {
+        Stop::TotalItems {
+            pointer: pointer("/total"),
+            size,
+        }
+    }
+
+    /// All positions from the first to the end, the pages having these numbers
+    /// of items and this envelope.
+    fn walk(pagination: &Pagination, envelope: &Value, items: &[usize]) -> Vec<Position> {
+        let mut walked = vec![first(pagination)];
+        while walked.len() <= items.len() {
+            let position = &walked[walked.len() - 1];
+            let seen = items[walked.len() - 1];
+            match follow(pagination, position, &url(), envelope, seen)
+                .unwrap()
+                .next
+            {
+                Some(next) => walked.push(next),
+                None => return walked,
+            }
+        }
+        panic!("walked past its {} pages", items.len());
+    }
+
+    #[test]
+    fn a_single_document_has_no_next_page_whatever_it_is() {
+        for envelope in [json!(null), json!([]), json!({"links": {"next": "/2"}})] {
+            let following = follow(
+                &Pagination::Single,
+                &first(&Pagination::Single),
+                &url(),
+                &envelope,
+                1,
+            );
+            assert_eq!(following.unwrap().next, None);
+        }
+    }
+
+    #[test]
+    fn the_last_link_is_absent_null_or_blank() {
+        for envelope in [
+            json!({}),
+            json!({"links": {}}),
+            json!({"links": null}),
+            json!({"links": {"next": null}}),
+            json!({"links": {"next": ""}}),
+            json!({"links": {"next": " "}}),
+        ] {
+            let following =
+                follow(&link_feed(), &first(&link_feed()), &url(), &envelope, 1).unwrap();
+            assert_eq!(following.next, None, "{envelope}");
+        }
+    }
+
+    #[test]
+    fn a_link_of_a_wrong_type_is_unreadable() {
+        for next in [json!(7), json!(false), json!({"href": "/2"}), json!(["/2"])] {
+            let envelope = json!({"links": {"next": next}});
+            assert!(
+                follow(&link_feed(), &first(&link_feed()), &url(), &envelope, 1).is_err(),
+                "{envelope}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_that_could_not_name_a_next_page_is_not_the_last_one() {
+        for envelope in [json!(null), json!([])] {
+            assert!(follow(&link_feed(), &first(&link_feed()), &url(), &envelope, 1).is_err());
+        }
+    }
+
+    #[test]
+    fn links_are_resolved_against_the_page() {
+        for (link, expected) in [
+            (
+                "https://publisher.example/x?after=1",
+                "https://publisher.example/x?after=1",
+            ),
+            ("//other.example/x", "https://other.example/x"),
+            ("/x", "https://publisher.example/x"),
+            ("x", "https://publisher.example/api/x"),
+            ("?after=1", "https://publisher.example/api/releases?after=1"),
+            (
+                "?after=1#top",
+                "https://publisher.example/api/releases?after=1",
+            ),
+            ("http://[", "http://["),
+        ] {
+            let envelope = json!({"links": {"next": link}});
+            let next = follow(&link_feed(), &first(&link_feed()), &url(), &envelope, 1)
+                .unwrap()
+                .next;
+            let expected = Position {
+                number: 2,
+                cursor: Cursor::Link(expected.into()),
+            };
+            assert_eq!(next, Some(expected));
+        }
+    }
+
+    #[test]
+    fn totals_may_be_the_text_of_a_number_and_nothing_else() {
+        let feed = number(1, Stop::TotalPages(pointer("/pages")));
+        let read = |envelope: Value| {
+            follow(&feed, &first(&feed), &url(), &envelope, 1).map(|f| f.total_pages)
+        };
+        assert_eq!(read(json!({"pages": 3})), Ok(Some(3)));
+        assert_eq!(read(json!({"pages": " 3 "})), Ok(Some(3)));
+        for envelope in [
+            json!({}),
+            json!({"pages": null}),
+            json!({"pages": "many"}),
+            json!({"pages": -1}),
+            json!({"pages": 1.5}),
+            json!({"pages": [3]}),
+            json!([]),
+            json!(null),
+        ] {
+            assert!(read(envelope.clone()).is_err(), "{envelope}");
+        }
+    }
+
+    #[test]
+    fn the_page_after_the_last_is_one_without_items() {
+        let feed = number(0, Stop::Empty);
+        let numbers: Vec<u64> = walk(&feed, &json!([]), &[5, 1, 0])
+            .iter()
+            .map(|p| p.number)
+            .collect();
+        assert_eq!(numbers, [0, 1, 2]);
+        assert!(follow(&feed, &first(&feed), &url(), &json!(null), 0).is_err());
+        assert!(follow(&feed, &first(&feed), &url(), &json!(null), 1).is_ok());
+    }
+
+    #[test]
+    fn an_empty_feed_is_one_page() {
+        let envelope = json!({"pages": 0, "total": 0});
+        for feed in [
+            number(1, Stop::TotalPages(pointer("/pages"))),
+            offset(0, 10, total_items(10)),
+        ] {
+            assert_eq!(walk(&feed, &envelope, &[0]), [first(&feed)]);
+        }
+    }
+
+    #[test]
+    fn numbers_that_end_are_unreadable_and_not_a_panic() {
+        let feed = number(u64::MAX, Stop::Empty);
+        assert!(follow(&feed, &first(&feed), &url(), &json!([]), 1).is_err());
+        let feed = offset(u64::MAX - 1, 2, Stop::Empty);
+        assert!(follow(&feed, &first(&feed), &url(), &json!([]), 1).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn offsets_visit_each_item_once(start in 0_u64..1000, size in 1_u64..50, total in 0_u64..2000) {
+            let feed = offset(start, size, total_items(size));
+            let pages = total.div_ceil(size).max(1);
+            let envelope = json!({"total": total});
+            let walked = walk(&feed, &envelope, &vec![1; pages as usize]);
+            prop_assert_eq!(walked.len() as u64, pages);
+            for (nth, position) in (0..).zip(&walked) {
+                prop_assert_eq!(position.number, nth + 1);
+                prop_assert_eq!(&position.cursor, &Cursor::Offset(start + nth * size));
+            }
+        }
+
+        #[test]
+        fn numbers_stop_at_the_total(start in 0_u64..1000, pages in 0_u64..500) {
+            let feed = number(start, Stop::TotalPages(pointer("/pages")));
+            let walked = walk(&feed, &json!({"pages": pages}), &vec![1; pages.max(1) as usize]);
+            prop_assert_eq!(walked.len() as u64, pages.max(1));
+            let last = walked.last().unwrap();
+            prop_assert_eq!(last.number, last_number(&feed, pages));
+            prop_assert_eq!(&last.cursor, &Cursor::Number(last.number));
+        }
+
+        #[test]
+        fn a_page_found_by_number_is_the_one_walked_to(start in 0_u64..100, size in 1_u64..100, nth in 1_u64..100) {
+            for feed in [number(start, Stop::Empty), offset(start, size, Stop::Empty)] {
+                let items = [vec![1; nth as usize], vec![0]].concat();
+                for position in walk(&feed, &json!([]), &items) {
+                    prop_assert_eq!(at(&feed, position.number), Some(position.clone()));
+                    prop_assert_eq!(Cursor::parse(&position.cursor.to_string()), Some(position.cursor));
+                }
+            }
+        }
+
+        #[test]
+        fn whatever_the_link_the_next_page_is_the_next_number(link in ".*", number in 1_u64..100) {
+            let position = Position { number, cursor: Cursor::Link("https://publisher.example/".into()) };
+            let envelope = json!({"links": {"next": link}});
+            let next = follow(&link_feed(), &position, &url(), &envelope, 1).unwrap().next;
+            prop_assert_eq!(next.is_none(), link.trim().is_empty());
+            if let Some(next) = next {
+                prop_assert_eq!(next.number, number + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_caps_its_pages_below_the_declared_size_is_noticed_on_the_first() {
+        let feed = offset(0, 100, total_items(100));
+        let check = |number, total_pages, items| {
+            is_size_too_large(&feed, &at(&feed, number).unwrap(), Some(total_pages), items)
+        };
+        assert!(check(1, 10, 50));
+        assert!(check(1, 10, 0));
+        assert!(!check(1, 10, 98));
+        assert!(!check(1, 1, 50));
+        assert!(!check(9, 10, 50));
+    }
+}

@@ -1,0 +1,344 @@
+//! Secrets of a source: `{env.NAME}` in its URL, query values and headers.
+//!
+//! The declaration and everything stored or shown carry the placeholder; the
+//! value exists here, in the request, and nowhere else. `Debug` shows names.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::{Position as Part, Url};
+
+use crate::error::{Error, Result};
+
+const OPEN: &str = "{env.";
+const CLOSE: char = '}';
+
+/// The values of the placeholders that one source declares.
+#[derive(Debug, Default)]
+pub(super) struct Secrets(BTreeMap<String, SecretString>);
+
+impl Secrets {
+    /// Looks up the placeholders of a declaration, given as keys and texts.
+    ///
+    /// # Errors
+    /// A placeholder that is not closed, or whose variable is not set or empty;
+    /// the message names the key and the variable.
+    pub(super) fn look_up<'t>(
+        declared: impl IntoIterator<Item = (String, &'t str)>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let mut secrets = BTreeMap::new();
+        for (key, text) in declared {
+            let wrong = |what: String| Error::config(format!("key `{key}`: {what}"));
+            for name in placeholders(text).map_err(|what| wrong(what.into()))? {
+                let value = environment(name)
+                    .filter(|value| !value.is_empty())
+                    .ok_or_else(|| wrong(format!("the environment variable {name} is not set")))?;
+                secrets.insert(name.to_owned(), SecretString::from(value));
+            }
+        }
+        Ok(Self(secrets))
+    }
+
+    /// A declared text with its values, as they are.
+    pub(super) fn reveal(&self, text: &str) -> String {
+        self.replace(text, str::to_owned)
+    }
+
+    /// A stored URL with its values, encoded so that they change nothing else.
+    pub(super) fn reveal_url(&self, text: &str) -> String {
+        self.replace(text, encode)
+    }
+
+    /// Whether a text asks for one of the values.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.0.keys().any(|name| text.contains(&placeholder(name)))
+    }
+
+    /// A URL for storing and showing: placeholders where values are in its path
+    /// and query, however they are encoded, and no user and password. The host
+    /// is no secret, and stays, to be compared.
+    pub(super) fn redact(&self, url: &Url) -> String {
+        let mut url = url.clone();
+        // Neither fails for http and https, the only schemes that come here.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let mut text = url[..Part::BeforePath].to_owned();
+        // the first slash belongs to the URL, even if a secret is one
+        let (root, path) = url.path().split_at(1);
+        text.push_str(root);
+        text.push_str(&self.redact_part(path, "/"));
+        if let Some(query) = url.query() {
+            let pairs: Vec<String> = query
+                .split('&')
+                .map(|pair| self.redact_pair(pair))
+                .collect();
+            text.push('?');
+            text.push_str(&pairs.join("&"));
+        }
+        text
+    }
+
+    /// A text that is no URL, for storing and showing.
+    pub(super) fn redact_text(&self, text: &str) -> String {
+        self.cover(text, str::to_owned)
+            .unwrap_or_else(|| text.to_owned())
+    }
+
+    /// What a page says around its items, for storing: publishers echo the URL
+    /// that they were asked by.
+    pub(super) fn redact_value(&self, value: &mut Value) {
+        if self.0.is_empty() {
+            return;
+        }
+        match value {
+            Value::String(text) => self.redact_echo(text),
+            Value::Array(entries) => entries.iter_mut().for_each(|it| self.redact_value(it)),
+            Value::Object(members) => members.values_mut().for_each(|it| self.redact_value(it)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Text that may be a URL, or a part of one.
+    fn redact_echo(&self, text: &mut String) {
+        *text = self.redact_text(text);
+        let spaced = text.replace('+', "%20");
+        if self.find(&decode(&spaced)).is_some() {
+            *text = self.redact_part(&spaced, "/:?#&=");
+        }
+    }
+
+    /// `name=value` of a query, in which a space may be a plus.
+    fn redact_pair(&self, pair: &str) -> String {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = self.redact_part(&name.replace('+', "%20"), "");
+        let value = self.redact_part(&value.replace('+', "%20"), "");
+        let redacted = if pair.contains('=') {
+            format!("{name}={value}")
+        } else {
+            name
+        };
+        // What hides nothing stays byte for byte as it was served.
+        if self.is_in(&redacted) {
+            redacted
+        } else {
+            pair.to_owned()
+        }
+    }
+
+    /// A percent-encoded part of a URL; `kept` are characters that separate
+    /// within it.
+    fn redact_part(&self, part: &str, kept: &str) -> String {
+        let piece = |text: &str| -> String {
+            text.split_inclusive(|c| kept.contains(c))
+                .map(|piece| match piece.chars().last() {
+                    Some(last) if kept.contains(last) => {
+                        encode(&piece[..piece.len() - last.len_utf8()])
+                            + last.encode_utf8(&mut [0; 4])
+                    }
+                    _ => encode(piece),
+                })
+                .collect()
+        };
+        self.cover(&decode(part), piece)
+            .unwrap_or_else(|| part.to_owned())
+    }
+
+    /// Puts placeholders where values are and `keep`s what is between them;
+    /// `None` if there are no values in the text.
+    fn cover(&self, text: &str, keep: impl Fn(&str) -> String) -> Option<String> {
+        let mut covered = String::new();
+        let mut rest = text;
+        while let Some((start, name, length)) = self.find(rest) {
+            covered.push_str(&keep(&rest[..start]));
+            covered.push_str(&placeholder(name));
+            rest = &rest[start + length..];
+        }
+        (rest.len() < text.len()).then(|| covered + &keep(rest))
+    }
+
+    /// The first value in a text, the longest of those that start there.
+    fn find(&self, text: &str) -> Option<(usize, &str, usize)> {
+        self.0
+            .iter()
+            .filter_map(|(name, secret)| {
+                let secret = secret.expose_secret();
+                Some((text.find(secret)?, name.as_str(), secret.len()))
+            })
+            .min_by_key(|(start, _, length)| (*start, std::cmp::Reverse(*length)))
+    }
+
+    fn replace(&self, text: &str, encode: impl Fn(&str) -> String) -> String {
+        let mut text = text.to_owned();
+        for (name, secret) in &self.0 {
+            let placeholder = placeholder(name);
+            if text.contains(&placeholder) {
+                text = text.replace(&placeholder, &encode(secret.expose_secret()));
+            }
+        }
+        text
+    }
+}
+
+fn placeholder(name: &str) -> String {
+    format!("{OPEN}{name}{CLOSE}")
+}
+
+/// The names of a text's placeholders.
+fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
+    text.split(OPEN)
+        .skip(1)
+        .map(|rest| match rest.split_once(CLOSE) {
+            Some((name, _)) if !name.is_empty() => Ok(name),
+            _ => Err("`{env.` is not followed by a name and a `}`"),
+        })
+        .collect()
+}
+
+/// Percent-encodes all that has a meaning anywhere in a URL, which is right in
+/// a path and in a query alike.
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// Percent-decodes; a sequence that is none, or is not UTF-8, stays readable
+/// enough to look for a value in it.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| byte == b'%');
+        let decoded = digits
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(decoded.unwrap_or(byte));
+        rest = if decoded.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn secrets(values: &[(&str, &str)]) -> Secrets {
+        let declared = values
+            .iter()
+            .map(|(name, _)| placeholder(name))
+            .collect::<String>();
+        Secrets::look_up([("url".to_owned(), declared.as_str())], |name| {
+            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
+            Some((*value).to_owned())
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named_with_its_key() {
+        for value in [None, Some(String::new())] {
+            let declared = [("sources.x.query.key".to_owned(), "a {env.TOKEN} b")];
+            let error = Secrets::look_up(declared, |_| value.clone()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "key `sources.x.query.key`: the environment variable TOKEN is not set"
+            );
+        }
+    }
+
+    #[test]
+    fn a_placeholder_that_is_not_closed_is_refused() {
+        for text in ["{env.TOKEN", "{env.}"] {
+            let declared = [("url".to_owned(), text)];
+            assert!(
+                Secrets::look_up(declared, |_| Some("x".into())).is_err(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_are_hidden_however_a_url_encodes_them() {
+        let secrets = secrets(&[("KEY", "s3cr t/+&é")]);
+        for url in [
+            "https://h.example/a?key=s3cr%20t%2F%2B%26%C3%A9&page=2",
+            "https://h.example/a?key=s3cr+t/%2B%26%c3%a9&page=2",
+            "https://user:password@h.example/a?key=%733cr+t/%2b%26é&page=2",
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(
+                secrets.redact(&url),
+                "https://h.example/a?key={env.KEY}&page=2"
+            );
+        }
+        let url = Url::parse("https://h.example/x/s3cr%20t%2F+%26%C3%A9/y%20z").unwrap();
+        assert_eq!(secrets.redact(&url), "https://h.example/x/{env.KEY}/y%20z");
+    }
+
+    #[test]
+    fn values_are_hidden_in_what_a_page_says_around_its_items() {
+        let secrets = secrets(&[("KEY", "s3cr t/é")]);
+        let mut value = serde_json::json!({
+            "asked": "s3cr t/é",
+            "links": [{"next": "/a?key=s3cr+t%2F%C3%A9&page=2"}, 7, null],
+            "other": "100% of a+b"
+        });
+        secrets.redact_value(&mut value);
+        let expected = serde_json::json!({
+            "asked": "{env.KEY}",
+            "links": [{"next": "/a?key={env.KEY}&page=2"}, 7, null],
+            "other": "100% of a+b"
+        });
+        assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn a_url_without_secrets_stays_as_it_was_served() {
+        let secrets = secrets(&[("KEY", "abc")]);
+        let url = "https://h.example/a%2fb/?q=a+b%20c&&x&y=&f[0]=1,2&%zz";
+        assert_eq!(secrets.redact(&Url::parse(url).unwrap()), url);
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let shown = format!("{:?}", secrets(&[("KEY", "hunter2")]));
+        assert!(
+            shown.contains("KEY") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_hidden_is_revealed_again(
+            secret in "\\PC{1,12}",
+            pairs in proptest::collection::vec(("[a-z]{1,4}", "\\PC{0,8}"), 0..4),
+            at in 0_usize..5,
+        ) {
+            let secrets = secrets(&[("KEY", &secret)]);
+            let mut url = Url::parse("https://h.example/api").unwrap();
+            let mut pairs = pairs;
+            pairs.insert(at.min(pairs.len()), ("key".into(), format!("x{secret}y")));
+            url.query_pairs_mut().extend_pairs(&pairs);
+            let hidden = secrets.redact(&url);
+            let revealed = Url::parse(&secrets.reveal_url(&hidden)).unwrap();
+            let read: Vec<(String, String)> = revealed.query_pairs().into_owned().collect();
+            prop_assert_eq!(read, pairs);
+            prop_assert!(hidden.contains(&placeholder("KEY")));
+        }
+    }
+}

@@ -1,0 +1,1207 @@
+//! The walk through a feed over real sockets: in order, whole, and no further.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures::StreamExt as _;
+use ocds_ingest::config;
+use ocds_ingest::error::{Error, Kind};
+use ocds_ingest::fetch::{self, Client, Fetched, Start};
+use ocds_ingest::page::{Cursor, Page, Position, UnreadablePage};
+use ocds_ingest::source::Source;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::publisher::{Encoding, Feed, Publisher, Reply, Request, package, pages, release};
+
+const LINK: &str = r#"page = { mode = "link", pointer = "/links/next" }"#;
+const NUMBER: &str = r#"page = { mode = "number", total_pages = "/total_pages" }"#;
+
+/// Always set, and full of characters to be encoded.
+const SECRET: &str = "{env.PATH}";
+
+fn secret() -> String {
+    std::env::var("PATH").unwrap()
+}
+
+fn millis(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn limits() -> config::Fetch {
+    config::Fetch {
+        attempts: 3,
+        first_wait: millis(1),
+        longest_wait: millis(5),
+        ..config::Fetch::default()
+    }
+}
+
+fn source(publisher: &Publisher, table: &str) -> Source {
+    let mut source: Source =
+        toml::from_str(&format!("url = {:?}\n{table}", publisher.url("/"))).unwrap();
+    source.name = "zambia".into();
+    source
+}
+
+fn client(publisher: &Publisher, table: &str) -> Arc<Client> {
+    Arc::new(Client::new(&source(publisher, table), &limits()).unwrap())
+}
+
+/// What a walk delivered, and how it ended.
+struct Walked {
+    pages: Vec<Fetched>,
+    error: Option<Error>,
+}
+
+impl Walked {
+    fn numbers(&self) -> Vec<u64> {
+        self.pages
+            .iter()
+            .map(|page| page.position().number)
+            .collect()
+    }
+
+    fn read(&self) -> Vec<&Page> {
+        self.pages
+            .iter()
+            .map(|page| match page {
+                Fetched::Page(page) => page,
+                Fetched::Unreadable(page) => panic!("{}", page.message),
+            })
+            .collect()
+    }
+
+    /// The items of all pages, as they were served.
+    fn items(&self) -> Vec<String> {
+        let read = self.read();
+        read.iter()
+            .flat_map(|page| {
+                page.cut
+                    .items
+                    .iter()
+                    .map(|item| &page.body[item.range.clone()])
+            })
+            .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+            .collect()
+    }
+
+    /// That the walk ended because the feed did, with all these items.
+    #[track_caller]
+    fn is_whole(&self, items: &[Vec<String>]) {
+        assert!(self.error.is_none(), "{:?}", self.error);
+        assert_eq!(self.items(), items.concat());
+        assert!(self.read().last().unwrap().next.is_none());
+    }
+
+    fn unreadable(&self) -> &UnreadablePage {
+        match self.pages.last() {
+            Some(Fetched::Unreadable(page)) => page,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The error's kind and sentence.
+    fn failure(&self) -> (Kind, String) {
+        let error = self.error.as_ref().expect("the walk failed");
+        (error.kind(), error.chain())
+    }
+}
+
+async fn walk_from(client: &Arc<Client>, start: Start) -> Walked {
+    let room = Arc::new(Semaphore::new(8));
+    let stream = fetch::pages(Arc::clone(client), start, room, CancellationToken::new());
+    let mut stream = std::pin::pin!(stream);
+    let mut walked = Walked {
+        pages: Vec::new(),
+        error: None,
+    };
+    while let Some(delivery) = stream.next().await {
+        match delivery {
+            Ok((fetched, _permit)) => walked.pages.push(fetched),
+            Err(error) => walked.error = Some(error),
+        }
+    }
+    walked
+}
+
+fn from_the_first(client: &Client) -> Start {
+    Start {
+        position: fetch::first(client.source()),
+        fullest: 0,
+        until: None,
+    }
+}
+
+async fn walk(client: &Arc<Client>) -> Walked {
+    walk_from(client, from_the_first(client)).await
+}
+
+/// Walks a link feed of three pages whose second misbehaves on its first try.
+async fn walk_past(table: &str, misbehaviour: Reply) -> (Walked, fetch::Counters) {
+    let feed = Feed::link(pages(3, 2));
+    let publisher = Publisher::serve(move |request| {
+        if request.query("page").as_deref() == Some("2") && request.nth == 0 {
+            misbehaviour.clone()
+        } else {
+            feed.reply(request)
+        }
+    })
+    .await;
+    let client = client(&publisher, &format!("{LINK}\n{table}"));
+    let walked = walk(&client).await;
+    (walked, client.counters())
+}
+
+/// Asks for one page of a publisher that always gives the same reply.
+async fn ask(table: &str, limits: config::Fetch, reply: Reply) -> (Walked, usize) {
+    let publisher = Publisher::serve(move |_| reply.clone()).await;
+    let client = Arc::new(Client::new(&source(&publisher, table), &limits).unwrap());
+    let walked = walk(&client).await;
+    (walked, publisher.requests().len())
+}
+
+// How feeds are walked.
+
+#[tokio::test]
+async fn follows_links_until_there_is_none() {
+    let feed = pages(4, 3);
+    let publisher =
+        Publisher::feed(Feed::link([feed.clone(), vec![vec![release(99)]]].concat())).await;
+    let client = client(&publisher, LINK);
+    let walked = walk(&client).await;
+    walked.is_whole(&[feed, vec![vec![release(99)]]].concat());
+    assert_eq!(walked.numbers(), [1, 2, 3, 4, 5]);
+    assert_eq!(
+        publisher.targets(),
+        ["/", "/?page=2", "/?page=3", "/?page=4", "/?page=5"]
+    );
+    let cursors: Vec<&Cursor> = walked
+        .pages
+        .iter()
+        .map(|page| &page.position().cursor)
+        .collect();
+    assert!(
+        publisher
+            .requests()
+            .iter()
+            .all(|asked| asked.method == "GET")
+    );
+    assert_eq!(cursors[0], &Cursor::Start);
+    assert_eq!(cursors[1], &Cursor::Link(publisher.url("/?page=2")));
+}
+
+#[tokio::test]
+async fn counts_pages_and_offsets_to_the_total_or_to_the_page_without_items() {
+    let feed = [pages(3, 2), vec![vec![release(9)]]].concat();
+    for (is_offset, table, targets) in [
+        (
+            false,
+            NUMBER,
+            &["/?page=1", "/?page=2", "/?page=3", "/?page=4"][..],
+        ),
+        (
+            false,
+            r#"page = { mode = "number", total_items = "/total_items", size = 2 }"#,
+            &["/?page=1", "/?page=2", "/?page=3", "/?page=4"],
+        ),
+        (
+            false,
+            r#"page = { mode = "number", stop = "empty" }"#,
+            &["/?page=1", "/?page=2", "/?page=3", "/?page=4", "/?page=5"],
+        ),
+        (
+            true,
+            r#"page = { mode = "offset", total_items = "/total_items", size = 2 }"#,
+            &["/?offset=0", "/?offset=2", "/?offset=4", "/?offset=6"],
+        ),
+        (
+            true,
+            r#"page = { mode = "offset", stop = "empty", size = 2 }"#,
+            &[
+                "/?offset=0",
+                "/?offset=2",
+                "/?offset=4",
+                "/?offset=6",
+                "/?offset=8",
+            ],
+        ),
+    ] {
+        let served = if is_offset {
+            Feed::offset(feed.clone())
+        } else {
+            Feed::number(feed.clone())
+        };
+        let publisher = Publisher::feed(served).await;
+        let walked = walk(&client(&publisher, table)).await;
+        walked.is_whole(&feed);
+        assert_eq!(publisher.targets(), targets, "{table}");
+        assert_eq!(
+            walked.numbers(),
+            (1..=targets.len() as u64).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_single_document_is_one_request() {
+    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+    let walked = walk(&client(&publisher, "")).await;
+    walked.is_whole(&pages(1, 2));
+    assert_eq!(publisher.targets(), ["/"]);
+}
+
+#[tokio::test]
+async fn walks_five_hundred_pages_quickly() {
+    let feed = pages(500, 5);
+    for (served, table) in [
+        (Feed::link(feed.clone()), LINK.to_owned()),
+        (
+            Feed::number(feed.clone()),
+            format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
+        ),
+    ] {
+        let publisher = Publisher::feed(served).await;
+        let began = Instant::now();
+        let walked = walk(&client(&publisher, &table)).await;
+        walked.is_whole(&feed);
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+}
+
+#[tokio::test]
+async fn asks_for_several_pages_at_once_and_delivers_them_in_order() {
+    let feed = pages(12, 2);
+    let served = Feed::number(feed.clone());
+    // The second page comes last of the four that are asked for with it.
+    let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+        Some("2") => served.reply(request).after(millis(400)),
+        _ => served.reply(request),
+    })
+    .await;
+    let client = client(
+        &publisher,
+        &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
+    );
+    let walked = walk(&client).await;
+    walked.is_whole(&feed);
+    assert_eq!(walked.numbers(), (1..=12).collect::<Vec<_>>());
+    let asked: Vec<Instant> = publisher.requests().iter().map(|asked| asked.at).collect();
+    assert!(asked[4] - asked[1] < millis(400), "the fifth page waits");
+    assert!(
+        asked[5] - asked[1] >= millis(400),
+        "the sixth page does not"
+    );
+    assert_eq!(asked.len(), 12);
+}
+
+#[tokio::test]
+async fn never_has_more_requests_under_way_than_there_is_room() {
+    let feed = Feed::number(pages(9, 1));
+    let publisher = Publisher::serve(move |request| feed.reply(request).after(millis(2))).await;
+    let client = client(
+        &publisher,
+        &format!("{NUMBER}\nhttp = {{ concurrency = 8 }}"),
+    );
+    let room = Arc::new(Semaphore::new(2));
+    let start = from_the_first(&client);
+    let stream = fetch::pages(client, start, room, CancellationToken::new());
+    let mut stream = std::pin::pin!(stream);
+    let mut held = Vec::new();
+    let mut numbers = Vec::new();
+    while numbers.len() < 9 {
+        // Holds two pages uncommitted, then commits the older one.
+        if held.len() == 2 {
+            let asked = publisher.requests().len();
+            assert!(
+                tokio::time::timeout(millis(30), stream.next())
+                    .await
+                    .is_err()
+            );
+            assert_eq!(publisher.requests().len(), asked);
+            assert_eq!(asked, numbers.len());
+            drop(held.remove(0));
+        }
+        let (fetched, permit) = stream.next().await.unwrap().unwrap();
+        numbers.push(fetched.position().number);
+        held.push(permit);
+    }
+    assert_eq!(numbers, (1..=9).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn begins_in_the_middle_and_ends_after_the_last_page_wanted() {
+    let feed = pages(9, 1);
+    for (served, table, cursor) in [
+        (
+            Feed::number(feed.clone()),
+            format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
+            None,
+        ),
+        (
+            Feed::offset(feed.clone()),
+            r#"page = { mode = "offset", size = 1, stop = "empty" }"#.into(),
+            None,
+        ),
+        (Feed::link(feed.clone()), LINK.into(), Some("/?page=4")),
+    ] {
+        let publisher = Publisher::feed(served).await;
+        let client = client(&publisher, &table);
+        let position = match cursor {
+            Some(path) => Position {
+                number: 4,
+                cursor: Cursor::Link(publisher.url(path)),
+            },
+            None => fetch::at(client.source(), 4).unwrap(),
+        };
+        let walked = walk_from(
+            &client,
+            Start {
+                position,
+                fullest: 1,
+                until: Some(6),
+            },
+        )
+        .await;
+        assert!(walked.error.is_none());
+        assert_eq!(walked.items(), feed[3..6].concat());
+        assert!(
+            walked.read()[2].next.is_some(),
+            "the end of the feed was not seen"
+        );
+        assert_eq!(publisher.requests().len(), 3, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn goes_on_to_the_new_end_when_the_feed_grows() {
+    let feed = pages(6, 2);
+    let (short, long) = (Feed::number(feed[..4].to_vec()), Feed::number(feed.clone()));
+    let publisher = Publisher::serve(move |request| {
+        let page: usize = request.query("page").unwrap().parse().unwrap();
+        if page < 4 {
+            short.reply(request)
+        } else {
+            long.reply(request)
+        }
+    })
+    .await;
+    let walked = walk(&client(
+        &publisher,
+        &format!("{NUMBER}\nhttp = {{ concurrency = 3 }}"),
+    ))
+    .await;
+    walked.is_whole(&feed);
+}
+
+#[tokio::test]
+async fn a_total_that_shrinks_is_asked_for_once_more() {
+    let feed = pages(5, 2);
+    let served = Feed::number(feed.clone());
+    let publisher = Publisher::serve(move |request| {
+        if request.query("page").as_deref() == Some("3") && request.nth == 0 {
+            return Reply::json(package(&[], r#","total_pages":0"#));
+        }
+        served.reply(request)
+    })
+    .await;
+    walk(&client(&publisher, NUMBER)).await.is_whole(&feed);
+
+    // A feed that did shrink ends where it says.
+    let (long, short) = (Feed::number(feed.clone()), Feed::number(feed[..3].to_vec()));
+    let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+        Some("1") => long.reply(request),
+        _ => short.reply(request),
+    })
+    .await;
+    walk(&client(&publisher, NUMBER)).await.is_whole(&feed[..3]);
+}
+
+// What is absorbed.
+
+#[tokio::test]
+async fn absorbs_what_goes_wrong_once() {
+    let whole = package(&[release(2), release(3)], r#","links":{"next":"?page=3"}"#);
+    for (what, misbehaviour) in [
+        ("status 500", Reply::status(500)),
+        ("status 503", Reply::status(503).body("<html>busy</html>")),
+        ("status 429", Reply::status(429)),
+        ("status 408", Reply::status(408)),
+        ("a status the source adds", Reply::status(403)),
+        (
+            "a reset before the body",
+            Reply::json(whole.clone()).cut_after(0),
+        ),
+        (
+            "a reset in mid-body",
+            Reply::json(whole.clone()).cut_after(whole.len() / 2),
+        ),
+        (
+            "a reset in a compressed body",
+            Reply::json(whole.clone())
+                .encoded(Encoding::Gzip)
+                .cut_after(30),
+        ),
+        (
+            "truncated JSON",
+            Reply::json(whole[..whole.len() - 40].to_owned()),
+        ),
+        (
+            "HTML with 200",
+            Reply::json("<!doctype html><title>Request Rejected</title>"),
+        ),
+        (
+            "an error object with 200",
+            Reply::json(r#"{"error":"internal"}"#),
+        ),
+        ("an empty body with 200", Reply::json("")),
+        ("white space with 200", Reply::json(" \n")),
+        ("no content", Reply::status(204)),
+        (
+            "bad gzip",
+            Reply::json("not gzip").header("content-encoding", "gzip"),
+        ),
+        (
+            "an encoding not asked for",
+            Reply::json(whole.clone()).header("content-encoding", "compress"),
+        ),
+        (
+            "a link of a wrong type",
+            Reply::json(package(&[release(2)], r#","links":{"next":3}"#)),
+        ),
+    ] {
+        let (walked, counters) = walk_past("http = { retry_status = [403] }", misbehaviour).await;
+        assert!(walked.error.is_none(), "{what}: {:?}", walked.error);
+        walked.is_whole(&pages(3, 2));
+        assert_eq!(
+            (counters.retries, walked.numbers()),
+            (1, vec![1, 2, 3]),
+            "{what}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_cut_anywhere_is_never_the_end_of_the_feed() {
+    let whole = package(&[release(2), release(3)], r#","links":{"next":"?page=3"}"#);
+    for percent in (0..100).step_by(8) {
+        let at = whole.len() * percent / 100;
+        for misbehaviour in [
+            Reply::json(whole.clone()).cut_after(at),
+            Reply::json(whole[..at].to_owned()),
+        ] {
+            let (walked, _) = walk_past("", misbehaviour).await;
+            walked.is_whole(&pages(3, 2));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_storm_of_errors_is_absorbed() {
+    let feed = pages(40, 2);
+    let served = Feed::number(feed.clone());
+    let publisher = Publisher::serve(move |request| {
+        let page: usize = request.query("page").unwrap().parse().unwrap();
+        match (page + request.nth) % 3 {
+            0 if request.nth < 2 => Reply::status(503).header("retry-after", "0"),
+            1 if request.nth < 1 => served.reply(request).cut_after(50),
+            _ => served.reply(request),
+        }
+    })
+    .await;
+    let client = client(
+        &publisher,
+        &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
+    );
+    walk(&client).await.is_whole(&feed);
+    let counters = client.counters();
+    assert_eq!(counters.requests, publisher.requests().len() as u64);
+    assert_eq!(counters.requests, 40 + counters.retries);
+}
+
+#[tokio::test]
+async fn a_link_that_is_missing_in_mid_feed_is_looked_for_once_more() {
+    let (walked, counters) =
+        walk_past("", Reply::json(package(&[release(2), release(3)], ""))).await;
+    walked.is_whole(&pages(3, 2));
+    // The second page again, and the third, which is as full as the others.
+    assert_eq!((counters.requests, counters.retries), (5, 0));
+
+    // A page that is less full than one before it is believed.
+    let feed = [pages(2, 2), vec![vec![release(9)]]].concat();
+    let publisher = Publisher::feed(Feed::link(feed.clone())).await;
+    walk(&client(&publisher, LINK)).await.is_whole(&feed);
+    assert_eq!(publisher.requests().len(), 3);
+
+    // So is one of a run that has seen a fuller page before.
+    let client = client(&publisher, LINK);
+    let position = Position {
+        number: 3,
+        cursor: Cursor::Link(publisher.url("/?page=3")),
+    };
+    let walked = walk_from(
+        &client,
+        Start {
+            position,
+            fullest: 2,
+            until: None,
+        },
+    )
+    .await;
+    walked.is_whole(&feed[2..]);
+    assert_eq!(publisher.requests().len(), 4);
+}
+
+// What is not.
+
+#[tokio::test]
+async fn each_failure_ends_the_walk_with_its_kind_and_sentence() {
+    for (reply, kind, sentence, requests) in [
+        (
+            Reply::status(404),
+            Kind::Truncated,
+            "fetch page 1 of zambia: status 404",
+            1,
+        ),
+        (
+            Reply::status(401),
+            Kind::Truncated,
+            "fetch page 1 of zambia: status 401",
+            1,
+        ),
+        (
+            Reply::status(403),
+            Kind::Truncated,
+            "fetch page 1 of zambia: status 403",
+            1,
+        ),
+        (
+            Reply::status(304),
+            Kind::Truncated,
+            "fetch page 1 of zambia: status 304",
+            1,
+        ),
+        (
+            Reply::status(429),
+            Kind::Truncated,
+            "fetch page 1 of zambia: status 429 after 3 attempts",
+            3,
+        ),
+        (
+            Reply::status(503),
+            Kind::Environment,
+            "fetch page 1 of zambia: status 503 after 3 attempts",
+            3,
+        ),
+        (
+            Reply::status(408),
+            Kind::Environment,
+            "fetch page 1 of zambia: status 408 after 3 attempts",
+            3,
+        ),
+        (
+            Reply::json("[]").cut_after(1),
+            Kind::Environment,
+            "fetch page 1 of zambia: no page after 3 attempts: read the body: ",
+            3,
+        ),
+        (
+            Reply::redirect(302, "/again"),
+            Kind::Truncated,
+            "fetch page 1 of zambia: more than 10 redirects in a row",
+            11,
+        ),
+        (
+            Reply::redirect(302, "http://localhost:1/"),
+            Kind::Truncated,
+            "fetch page 1 of zambia: a redirect leads to host `localhost:1`, which `http.allow_hosts` does not name",
+            1,
+        ),
+        (
+            Reply::redirect(302, "ftp://127.0.0.1/"),
+            Kind::Truncated,
+            "fetch page 1 of zambia: a redirect leads ",
+            1,
+        ),
+        (
+            Reply::status(503).header("retry-after", "301"),
+            Kind::Truncated,
+            "fetch page 1 of zambia: status 503, rate limited until ",
+            1,
+        ),
+        (
+            Reply::status(429).header("retry-after", "99999999999999999999"),
+            Kind::Truncated,
+            "fetch page 1 of zambia: status 429, rate limited for ",
+            1,
+        ),
+    ] {
+        let (walked, asked) = ask(LINK, limits(), reply).await;
+        let failure = walked.failure();
+        assert_eq!(failure.0, kind, "{}", failure.1);
+        assert!(failure.1.starts_with(sentence), "{}", failure.1);
+        assert!(walked.pages.is_empty());
+        assert_eq!(asked, requests, "{sentence}");
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_that_is_not_there_is_the_environments_fault() {
+    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let client = client(&publisher, LINK);
+    drop(publisher);
+    let walked = walk(&client).await;
+    let (kind, sentence) = walked.failure();
+    assert_eq!(kind, Kind::Environment);
+    assert!(
+        sentence.starts_with("fetch page 1 of zambia: no page after 3 attempts: "),
+        "{sentence}"
+    );
+    assert!(walked.error.unwrap().is_transient());
+}
+
+#[tokio::test]
+async fn a_silent_server_and_a_slow_body_meet_their_time_limits() {
+    let body = package(&pages(1, 20)[0], "");
+    for (limits, reply) in [
+        (
+            config::Fetch {
+                read_timeout: millis(40),
+                ..limits()
+            },
+            Reply::json(body.clone()).after(millis(30_000)),
+        ),
+        (
+            config::Fetch {
+                read_timeout: millis(40),
+                ..limits()
+            },
+            Reply::json(body.clone()).drip(body.len() / 2, millis(30_000)),
+        ),
+        (
+            config::Fetch {
+                page_timeout: millis(60),
+                ..limits()
+            },
+            Reply::json(body.clone()).drip(1, millis(20)),
+        ),
+    ] {
+        let limits = config::Fetch {
+            attempts: 2,
+            ..limits
+        };
+        let began = Instant::now();
+        let (walked, asked) = ask(LINK, limits, reply).await;
+        assert_eq!(walked.failure().0, Kind::Environment);
+        assert_eq!(asked, 2);
+        assert!(began.elapsed() < millis(10_000), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_page_ends_a_link_feed_and_is_delivered() {
+    let feed = Feed::link(pages(3, 2));
+    let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+        Some("2") => Reply::json("<html>maintenance</html>"),
+        _ => feed.reply(request),
+    })
+    .await;
+    let client = client(&publisher, LINK);
+    let walked = walk(&client).await;
+    assert!(walked.error.is_none());
+    assert_eq!(walked.numbers(), [1, 2]);
+    let page = walked.unreadable();
+    assert_eq!(&page.body[..], b"<html>maintenance</html>");
+    assert_eq!(page.url, publisher.url("/?page=2"));
+    assert!(!page.message.is_empty());
+    assert_eq!(client.counters().retries, 2);
+}
+
+#[tokio::test]
+async fn a_numbered_feed_goes_on_without_an_unreadable_page() {
+    for table in [NUMBER, r#"page = { mode = "number", stop = "empty" }"#] {
+        for bad in ["1", "3", "5"] {
+            let feed = Feed::number(pages(5, 2));
+            let publisher =
+                Publisher::serve(move |request| match request.query("page").as_deref() {
+                    Some(page) if page == bad => Reply::json(r#"{"error":"internal"#),
+                    _ => feed.reply(request),
+                })
+                .await;
+            let walked = walk(&client(
+                &publisher,
+                &format!("{table}\nhttp = {{ concurrency = 3 }}"),
+            ))
+            .await;
+            assert!(walked.error.is_none(), "{:?}", walked.error);
+            let expected: Vec<u64> = if table == NUMBER {
+                (1..=5).collect()
+            } else {
+                (1..=6).collect()
+            };
+            assert_eq!(walked.numbers(), expected);
+            let unreadable: Vec<u64> = walked
+                .pages
+                .iter()
+                .filter(|page| matches!(page, Fetched::Unreadable(_)))
+                .map(|page| page.position().number)
+                .collect();
+            assert_eq!(unreadable, [bad.parse::<u64>().unwrap()]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_site_in_maintenance_ends_the_walk_after_a_few_pages() {
+    let feed = Feed::number(pages(50, 2));
+    let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+        Some("1" | "2") => feed.reply(request),
+        _ => Reply::json("<html>maintenance</html>"),
+    })
+    .await;
+    let walked = walk(&client(&publisher, NUMBER)).await;
+    assert_eq!(walked.numbers(), [1, 2, 3, 4, 5]);
+    let (kind, sentence) = walked.failure();
+    assert_eq!(kind, Kind::Truncated);
+    assert_eq!(
+        sentence,
+        "page 5 of zambia is the last of 3 in a row that could not be read"
+    );
+}
+
+#[tokio::test]
+async fn a_link_that_was_followed_before_ends_the_walk_as_a_loop() {
+    for (names, expected) in [
+        ("?page=3", vec![1, 2, 3]),
+        ("?page=2", vec![1, 2, 3]),
+        ("/", vec![1, 2, 3]),
+    ] {
+        let feed = Feed::link(pages(3, 2));
+        let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+            Some("3") => {
+                let link = format!(r#","links":{{"next":"{names}"}}"#);
+                Reply::json(package(&[release(4), release(5)], &link))
+            }
+            _ => feed.reply(request),
+        })
+        .await;
+        let walked = walk(&client(&publisher, LINK)).await;
+        assert_eq!(walked.numbers(), expected);
+        assert_eq!(walked.items(), pages(3, 2).concat());
+        assert!(
+            walked.read()[2].next.is_some(),
+            "a loop is not the end of the feed"
+        );
+        let (kind, sentence) = walked.failure();
+        assert_eq!(kind, Kind::Truncated);
+        assert_eq!(
+            sentence,
+            "page 3 of zambia names as next a page that was fetched before it, a loop"
+        );
+        assert_eq!(publisher.requests().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_the_page_number_is_found_out() {
+    for table in [NUMBER, r#"page = { mode = "number", stop = "empty" }"#] {
+        let publisher =
+            Publisher::serve(|_| Reply::json(package(&pages(1, 2)[0], r#","total_pages":50"#)))
+                .await;
+        let walked = walk(&client(&publisher, table)).await;
+        assert_eq!(walked.numbers(), [1, 2, 3]);
+        assert_eq!(walked.failure().0, Kind::Truncated);
+    }
+}
+
+#[tokio::test]
+async fn a_size_that_the_server_does_not_heed_is_a_fault_of_the_configuration() {
+    let publisher = Publisher::feed(Feed::offset(pages(10, 10))).await;
+    let table = r#"page = { mode = "offset", size = 20, total_items = "/total_items" }"#;
+    let walked = walk(&client(&publisher, table)).await;
+    assert!(walked.pages.is_empty());
+    assert_eq!(walked.failure().0, Kind::Config);
+}
+
+// Limits.
+
+#[tokio::test]
+async fn a_body_over_a_limit_is_unreadable_by_name_and_not_asked_for_again() {
+    let body = package(&pages(1, 2_000)[0], "");
+    let bomb = vec![b' '; 1 << 20];
+    for (limits, reply, key) in [
+        (
+            config::Fetch {
+                max_body_bytes: 100_000,
+                ..limits()
+            },
+            Reply::json(body.clone()),
+            "fetch.max_body_bytes",
+        ),
+        (
+            config::Fetch {
+                max_body_bytes: 5_000,
+                ..limits()
+            },
+            Reply::json(body.clone()).encoded(Encoding::Gzip),
+            "fetch.max_body_bytes",
+        ),
+        (
+            config::Fetch {
+                max_decoded_bytes: 100_000,
+                ..limits()
+            },
+            Reply::json(body),
+            "fetch.max_decoded_bytes",
+        ),
+        (
+            config::Fetch {
+                max_decoded_bytes: 128 << 10,
+                ..limits()
+            },
+            Reply::json(bomb.clone()).encoded(Encoding::Gzip),
+            "fetch.max_decoded_bytes",
+        ),
+        (
+            config::Fetch {
+                max_decoded_bytes: 128 << 10,
+                ..limits()
+            },
+            Reply::json(bomb.clone()).encoded(Encoding::Brotli),
+            "fetch.max_decoded_bytes",
+        ),
+        (
+            config::Fetch {
+                max_decoded_bytes: 128 << 10,
+                ..limits()
+            },
+            Reply::json(bomb).encoded(Encoding::Zstd),
+            "fetch.max_decoded_bytes",
+        ),
+    ] {
+        let (walked, asked) = ask(LINK, limits, reply).await;
+        let page = walked.unreadable();
+        assert!(page.message.contains(key), "{}", page.message);
+        assert!(page.body.len() <= 64 << 10);
+        assert_eq!(asked, 1);
+    }
+}
+
+#[tokio::test]
+async fn encoded_bodies_are_decoded_and_counted_as_they_came() {
+    let items = pages(1, 500);
+    let body = package(&items[0], "");
+    for encoding in [Encoding::Gzip, Encoding::Brotli, Encoding::Zstd] {
+        let served = body.clone();
+        let publisher = Publisher::serve(move |request| {
+            assert_eq!(request.header("accept-encoding"), Some("gzip, br, zstd"));
+            Reply::json(served.clone()).encoded(encoding)
+        })
+        .await;
+        let client = client(&publisher, "");
+        walk(&client).await.is_whole(&items);
+        let bytes = client.counters().bytes;
+        assert!(
+            bytes > 100 && bytes < body.len() as u64 / 3,
+            "{encoding:?}: {bytes}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_not_part_of_the_body() {
+    let body = package(&pages(1, 1)[0], "");
+    let (walked, _) = ask("", limits(), Reply::json(format!("\u{feff}{body}"))).await;
+    walked.is_whole(&pages(1, 1));
+    assert_eq!(walked.read()[0].body, body);
+}
+
+#[tokio::test]
+async fn every_request_counts_towards_the_rate() {
+    let feed = Feed::link(pages(3, 1));
+    let publisher = Publisher::serve(move |request| match request.nth {
+        0 => Reply::status(503),
+        1 => Reply::redirect(302, &request.target),
+        _ => feed.reply(request),
+    })
+    .await;
+    let client = client(&publisher, &format!("{LINK}\nhttp = {{ rate = \"20/s\" }}"));
+    walk(&client).await.is_whole(&pages(3, 1));
+    let at: Vec<Instant> = publisher
+        .requests()
+        .iter()
+        .map(|request| request.at)
+        .collect();
+    // Three pages with a retry and a redirect each, and the last once more: nine
+    // spacings of 50 ms, of which a busy machine may swallow a few.
+    assert_eq!(at.len(), 10);
+    assert!(at[9] - at[0] >= millis(350), "{:?}", at[9] - at[0]);
+}
+
+// `Retry-After`.
+
+#[tokio::test]
+async fn retry_after_is_waited_out_in_seconds_and_as_a_date() {
+    // Dates are whole seconds, so one two seconds off is over one away.
+    let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
+    let past = || "Fri, 13 Nov 2020 08:00:00 GMT".to_owned();
+    let cases: [(fn() -> String, _, _); 5] = [
+        (|| "1".to_owned(), millis(990), millis(5_000)),
+        (date, millis(900), millis(5_000)),
+        (|| "0".to_owned(), millis(0), millis(900)),
+        (|| "soon".to_owned(), millis(0), millis(900)),
+        (past, millis(0), millis(900)),
+    ];
+    for (value, least, most) in cases {
+        let publisher = Publisher::serve(move |request| match request.nth {
+            0 => Reply::status(429).header("retry-after", &value()),
+            _ => Reply::json(package(&pages(1, 1)[0], "")),
+        })
+        .await;
+        walk(&client(&publisher, "")).await.is_whole(&pages(1, 1));
+        let asked = publisher.requests();
+        assert_eq!(asked.len(), 2);
+        let waited = asked[1].at - asked[0].at;
+        assert!((least..most).contains(&waited), "{}: {waited:?}", value());
+    }
+}
+
+#[tokio::test]
+async fn retry_after_zero_does_not_burn_the_attempts_at_once() {
+    let limits = config::Fetch {
+        first_wait: millis(100),
+        longest_wait: millis(100),
+        ..limits()
+    };
+    let began = Instant::now();
+    let (_, asked) = ask(LINK, limits, Reply::status(429).header("retry-after", "0")).await;
+    assert_eq!(asked, 3);
+    assert!(
+        began.elapsed() >= millis(100),
+        "two waits of half to one tenth of a second"
+    );
+}
+
+// Stopping.
+
+#[tokio::test]
+async fn stop_cuts_requests_and_waits_short() {
+    let limits = config::Fetch {
+        first_wait: Duration::from_secs(60),
+        longest_wait: Duration::from_secs(60),
+        ..limits()
+    };
+    let slow = Reply::json("[]").after(Duration::from_secs(60));
+    for (table, reply) in [
+        (LINK.to_owned(), slow),
+        (LINK.to_owned(), Reply::status(503)),
+        (
+            LINK.to_owned(),
+            Reply::status(503).header("retry-after", "60"),
+        ),
+        (
+            format!("{LINK}\nhttp = {{ rate = \"1/60s\" }}"),
+            Reply::json(package(&[], r#","links":{"next":"/2"}"#)),
+        ),
+    ] {
+        let publisher = Publisher::serve(move |_| reply.clone()).await;
+        let client = Arc::new(Client::new(&source(&publisher, &table), &limits).unwrap());
+        let stop = CancellationToken::new();
+        let start = from_the_first(&client);
+        let stream = fetch::pages(client, start, Arc::new(Semaphore::new(2)), stop.clone());
+        let began = Instant::now();
+        let stopper = async {
+            tokio::time::sleep(millis(60)).await;
+            stop.cancel();
+        };
+        let (deliveries, ()) = tokio::join!(stream.collect::<Vec<_>>(), stopper);
+        assert!(deliveries.iter().all(Result::is_ok));
+        assert!(began.elapsed() < millis(10_000), "{:?}", began.elapsed());
+        assert_eq!(publisher.requests().len(), 1);
+    }
+}
+
+// Hosts and secrets.
+
+#[tokio::test]
+async fn redirects_are_followed_on_the_same_host() {
+    let feed = Feed::link(pages(2, 2));
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/" => Reply::redirect(301, "/moved/here"),
+        "/moved/here" => Reply::redirect(307, "/feed/"),
+        _ => feed.reply(request),
+    })
+    .await;
+    let walked = walk(&client(&publisher, LINK)).await;
+    walked.is_whole(&pages(2, 2));
+    // Links are relative to where the page was found.
+    assert_eq!(
+        publisher.targets(),
+        [
+            "/",
+            "/moved/here",
+            "/feed/",
+            "/feed/?page=2",
+            "/feed/?page=2"
+        ]
+    );
+    assert_eq!(walked.read()[0].url, publisher.url("/"));
+}
+
+fn credentials() -> String {
+    format!(
+        "{LINK}\nquery = {{ key = \"{SECRET}\" }}\n[http.headers]\nauthorization = \"Bearer {SECRET}\"\nx-plain = \"1\"\n"
+    )
+}
+
+fn authorization(request: &Request) -> Option<&str> {
+    request.header("authorization")
+}
+
+#[tokio::test]
+async fn secrets_are_sent_and_never_stored() {
+    let served = AtomicUsize::new(0);
+    let feed = pages(3, 2);
+    let items = feed.clone();
+    let publisher = Publisher::serve(move |request| {
+        let page = served.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(request.query("key"), Some(secret()));
+        assert_eq!(
+            authorization(request),
+            Some(format!("Bearer {}", secret()).as_str())
+        );
+        assert!(
+            request
+                .header("user-agent")
+                .unwrap()
+                .starts_with("ocds-ingest/")
+        );
+        // One link echoes the secret and one leaves it out.
+        let link = match page {
+            0 => format!(
+                r#","links":{{"next":"/p?key={}&after=1"}}"#,
+                secret().replace('/', "%2f")
+            ),
+            1 => r#","links":{"next":"/p?after=2"}"#.to_owned(),
+            _ => String::new(),
+        };
+        Reply::json(package(&items[page.min(2)], &link))
+    })
+    .await;
+    let walked = walk(&client(&publisher, &credentials())).await;
+    walked.is_whole(&feed);
+    let urls: Vec<&str> = walked.read().iter().map(|page| page.url.as_str()).collect();
+    assert_eq!(
+        urls,
+        [
+            publisher.url(&format!("/?key={SECRET}")),
+            publisher.url(&format!("/p?key={SECRET}&after=1")),
+            publisher.url(&format!("/p?after=2&key={SECRET}")),
+        ]
+    );
+    let next = &walked.read()[0].next.as_ref().unwrap().cursor;
+    assert_eq!(
+        next,
+        &Cursor::Link(publisher.url(&format!("/p?key={SECRET}&after=1")))
+    );
+}
+
+#[tokio::test]
+async fn secrets_and_headers_never_cross_hosts() {
+    let other = Publisher::feed(Feed::link(pages(1, 2))).await;
+    let there = other.url("/").replace("127.0.0.1", "localhost");
+    let by_link = {
+        let there = there.clone();
+        Publisher::serve(move |_| {
+            Reply::json(package(
+                &[release(7)],
+                &format!(r#","links":{{"next":"{there}"}}"#),
+            ))
+        })
+        .await
+    };
+    let by_redirect = {
+        let there = there.clone();
+        Publisher::serve(move |_| Reply::redirect(302, &there)).await
+    };
+    for publisher in [&by_link, &by_redirect] {
+        // Not allowed: not asked.
+        let walked = walk(&client(publisher, &credentials())).await;
+        let (kind, sentence) = walked.failure();
+        assert_eq!(kind, Kind::Truncated);
+        assert!(
+            sentence.contains("localhost") && sentence.contains("http.allow_hosts"),
+            "{sentence}"
+        );
+        assert!(walked.read().iter().all(|page| page.next.is_some()));
+
+        // Allowed: asked, and told nothing.
+        let before = other.requests().len();
+        let table = credentials().replace(
+            "[http.headers]",
+            "http.allow_hosts = [\"localhost\"]\n[http.headers]",
+        );
+        walk(&client(publisher, &table)).await;
+        let told = other.requests().split_off(before);
+        assert!(!told.is_empty());
+        for request in told {
+            assert_eq!(
+                (authorization(&request), request.header("x-plain")),
+                (None, None)
+            );
+            assert!(!format!("{request:?}").contains(&secret()));
+        }
+    }
+    assert_eq!(
+        authorization(&by_link.requests()[0]),
+        Some(format!("Bearer {}", secret()).as_str())
+    );
+}
+
+#[tokio::test]
+async fn an_error_shows_no_secret() {
+    let publisher = Publisher::serve(|_| Reply::status(503)).await;
+    let table = credentials();
+    let reachable = client(&publisher, &table);
+    let mut sentences = vec![walk(&reachable).await.failure().1, format!("{reachable:?}")];
+    drop(publisher);
+    sentences.push(format!("{:?}", walk(&reachable).await.error));
+    for sentence in sentences {
+        assert!(!sentence.contains(&secret()), "{sentence}");
+        assert!(
+            !sentence.contains(&secret().replace('/', "%2F")),
+            "{sentence}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_declaration_that_cannot_be_asked_is_refused_before_any_request() {
+    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    for (table, expected) in [
+        (
+            "query = { key = \"{env.OCDS_INGEST_TEST_UNSET}\" }",
+            "key `sources.zambia.query.key`: the environment variable OCDS_INGEST_TEST_UNSET is not set",
+        ),
+        (
+            "[http.headers]\n\"x y\" = \"1\"",
+            "key `sources.zambia.http.headers.x y`: is not an HTTP header",
+        ),
+        (
+            "[http.headers]\nx = \"a\\nb\"",
+            "key `sources.zambia.http.headers.x`: is not an HTTP header",
+        ),
+    ] {
+        let error = Client::new(&source(&publisher, table), &limits()).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (Kind::Config, expected)
+        );
+    }
+    assert!(publisher.requests().is_empty());
+}

@@ -1,0 +1,10 @@
+//! The integration tests: real sockets, real PostgreSQL, the real binary; one
+//! file per behaviour.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes only test functions for tests, not what they share"
+)]
+
+mod fetch;
+mod publisher;

@@ -1,0 +1,428 @@
+//! A scripted publisher: a small HTTP/1.1 server on loopback that answers as it
+//! is told and remembers what it was asked.
+//!
+//! A script is a function from a request to a [`Reply`]. A reply may come late,
+//! slowly, encoded, or not whole. [`Feed`] answers as a well-behaved publisher
+//! does; scripts wrap it to misbehave now and then:
+//!
+//! ```ignore
+//! let feed = Feed::link(pages(3, 2));
+//! let publisher = Publisher::serve(move |request| match request.nth {
+//!     0 => Reply::status(503),
+//!     _ => feed.reply(request),
+//! }).await;
+//! ```
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+use async_compression::Level;
+use async_compression::tokio::write::{BrotliEncoder, GzipEncoder, ZstdEncoder};
+use bytes::Bytes;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) target: String,
+    headers: Vec<(String, String)>,
+    pub(crate) at: Instant,
+    /// How many requests for the same target came before.
+    pub(crate) nth: usize,
+}
+
+impl Request {
+    /// The value of a header, by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(known, _)| known == name)?;
+        Some(value)
+    }
+
+    /// The decoded value of a query parameter.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        let (_, query) = self.target.split_once('?')?;
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+}
+
+/// How a body is encoded on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Encoding {
+    Gzip,
+    Brotli,
+    Zstd,
+}
+
+/// An answer, and what goes wrong with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+    encoding: Option<Encoding>,
+    delay: Duration,
+    cut_after: Option<usize>,
+    drip: Option<(usize, Duration)>,
+}
+
+impl Reply {
+    pub(crate) fn status(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            encoding: None,
+            delay: Duration::ZERO,
+            cut_after: None,
+            drip: None,
+        }
+    }
+
+    /// 200 with a body of JSON.
+    pub(crate) fn json(body: impl Into<Bytes>) -> Self {
+        Self::status(200)
+            .header("content-type", "application/json")
+            .body(body)
+    }
+
+    pub(crate) fn redirect(status: u16, to: &str) -> Self {
+        Self::status(status).header("location", to)
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Encodes the body, and says so.
+    pub(crate) fn encoded(mut self, encoding: Encoding) -> Self {
+        self.encoding = Some(encoding);
+        self
+    }
+
+    /// Waits before it answers.
+    pub(crate) fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// Promises the whole body and resets the connection after so many bytes.
+    pub(crate) fn cut_after(mut self, bytes: usize) -> Self {
+        self.cut_after = Some(bytes);
+        self
+    }
+
+    /// Sends so many bytes at a time, with a pause after each.
+    pub(crate) fn drip(mut self, bytes: usize, pause: Duration) -> Self {
+        self.drip = Some((bytes, pause));
+        self
+    }
+}
+
+/// What is answered to a request.
+type Script = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+
+/// The server. Dropping it closes every connection.
+pub(crate) struct Publisher {
+    address: std::net::SocketAddr,
+    script: Arc<RwLock<Script>>,
+    log: Arc<Mutex<Log>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Log {
+    requests: Vec<Request>,
+    by_target: HashMap<String, usize>,
+}
+
+impl Publisher {
+    /// Serves a script until dropped.
+    pub(crate) async fn serve(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let log = Arc::new(Mutex::new(Log::default()));
+        let script: Arc<RwLock<Script>> = Arc::new(RwLock::new(Box::new(script)));
+        let (accepted, followed) = (Arc::clone(&log), Arc::clone(&script));
+        let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                while connections.try_join_next().is_some() {}
+                connections.spawn(converse(
+                    stream,
+                    Arc::clone(&accepted),
+                    Arc::clone(&followed),
+                ));
+            }
+        });
+        Self {
+            address,
+            script,
+            log,
+            task,
+        }
+    }
+
+    /// Goes on with another script.
+    pub(crate) fn turn(&self, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
+        *self.script.write().unwrap() = Box::new(script);
+    }
+
+    /// Serves a well-behaved feed until dropped.
+    pub(crate) async fn feed(feed: Feed) -> Self {
+        Self::serve(move |request| feed.reply(request)).await
+    }
+
+    /// The URL of a path on this server.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Every request so far, in order of arrival.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.log.lock().unwrap().requests.clone()
+    }
+
+    /// The targets of every request so far.
+    pub(crate) fn targets(&self) -> Vec<String> {
+        self.requests()
+            .into_iter()
+            .map(|request| request.target)
+            .collect()
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Answers the requests of one connection, one after the other.
+async fn converse(stream: TcpStream, log: Arc<Mutex<Log>>, script: Arc<RwLock<Script>>) {
+    // Small writes must not wait for acknowledgements; a cut must be a reset.
+    let _ = stream.set_nodelay(true);
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    while let Some(mut request) = receive(&mut read).await {
+        {
+            let mut log = log.lock().unwrap();
+            let asked = log.by_target.entry(request.target.clone()).or_default();
+            request.nth = *asked;
+            *asked += 1;
+            log.requests.push(request.clone());
+        }
+        let reply = script.read().unwrap()(&request);
+        if send(&mut write, reply).await.is_none() {
+            // Its drop would say goodbye before the reset.
+            write.forget();
+            return;
+        }
+    }
+}
+
+/// Reads one request without a body; `None` if the client has gone.
+async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
+    let mut line = String::new();
+    read.read_line(&mut line).await.ok()?;
+    let mut words = line.split_ascii_whitespace();
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        read.read_line(&mut line).await.ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    Some(Request {
+        method,
+        target,
+        headers,
+        at: Instant::now(),
+        nth: 0,
+    })
+}
+
+/// Sends one reply; `None` if the connection is to be closed.
+async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
+    tokio::time::sleep(reply.delay).await;
+    let body = encode(&reply).await;
+    let mut head = format!(
+        "HTTP/1.1 {} scripted\r\ncontent-length: {}\r\n",
+        reply.status,
+        body.len()
+    );
+    if let Some(encoding) = reply.encoding {
+        let name = match encoding {
+            Encoding::Gzip => "gzip",
+            Encoding::Brotli => "br",
+            Encoding::Zstd => "zstd",
+        };
+        write!(head, "content-encoding: {name}\r\n").unwrap();
+    }
+    for (name, value) in &reply.headers {
+        write!(head, "{name}: {value}\r\n").unwrap();
+    }
+    head.push_str("\r\n");
+    write.write_all(head.as_bytes()).await.ok()?;
+
+    let sent = &body[..reply.cut_after.unwrap_or(body.len()).min(body.len())];
+    let (piece, pause) = reply.drip.unwrap_or((usize::MAX, Duration::ZERO));
+    for piece in sent.chunks(piece) {
+        write.write_all(piece).await.ok()?;
+        tokio::time::sleep(pause).await;
+    }
+    if reply.cut_after.is_some() {
+        // What was sent must arrive before the reset throws it away.
+        write.flush().await.ok()?;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let _ = write.as_ref().set_zero_linger();
+        return None;
+    }
+    Some(())
+}
+
+async fn encode(reply: &Reply) -> Bytes {
+    let Some(encoding) = reply.encoding else {
+        return reply.body.clone();
+    };
+    let mut encoded = Vec::new();
+    let out = &mut encoded;
+    match encoding {
+        Encoding::Gzip => finish(GzipEncoder::new(out), &reply.body).await,
+        Encoding::Brotli => {
+            let encoder = BrotliEncoder::with_quality(out, Level::Fastest);
+            finish(encoder, &reply.body).await;
+        }
+        Encoding::Zstd => finish(ZstdEncoder::new(out), &reply.body).await,
+    }
+    encoded.into()
+}
+
+async fn finish(mut encoder: impl tokio::io::AsyncWrite + Unpin, body: &[u8]) {
+    encoder.write_all(body).await.unwrap();
+    encoder.shutdown().await.unwrap();
+}
+
+/// The items of a page, as JSON texts.
+pub(crate) type Items = Vec<String>;
+
+/// A release of a feed: small, valid, and different from every other.
+pub(crate) fn release(i: usize) -> String {
+    format!(
+        r#"{{"ocid":"ocds-213czf-{i}","id":"{i}","date":"2026-01-01T00:00:00Z","tag":["tender"],"initiationType":"tender","tender":{{"id":"t{i}","title":"Works {i}"}}}}"#
+    )
+}
+
+/// So many pages of so many releases each.
+pub(crate) fn pages(pages: usize, each: usize) -> Vec<Items> {
+    (0..pages)
+        .map(|page| (page * each..(page + 1) * each).map(release).collect())
+        .collect()
+}
+
+/// A package of these items; `extra` are further members, each after a comma.
+pub(crate) fn package(items: &[String], extra: &str) -> String {
+    format!(
+        r#"{{"uri":"https://publisher.example/package","publisher":{{"name":"Scripted"}},"releases":[{}]{extra}}}"#,
+        items.join(",")
+    )
+}
+
+/// A feed of release packages that behaves well, at `/` and any other path.
+#[derive(Clone)]
+pub(crate) struct Feed {
+    pages: Vec<Items>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Link,
+    Number,
+    Offset { size: usize },
+}
+
+impl Feed {
+    /// Each page names the next at `/links/next`, as `?page=2`; the last has
+    /// no `links`.
+    pub(crate) fn link(pages: Vec<Items>) -> Self {
+        Self {
+            pages,
+            kind: Kind::Link,
+        }
+    }
+
+    /// `?page=1` and on; `/total_pages` and `/total_items` on each page, and a
+    /// page without items after the last.
+    pub(crate) fn number(pages: Vec<Items>) -> Self {
+        Self {
+            pages,
+            kind: Kind::Number,
+        }
+    }
+
+    /// `?offset=0` and on, in steps of the first page's size; `/total_items` on
+    /// each page, and a page without items after the last.
+    pub(crate) fn offset(pages: Vec<Items>) -> Self {
+        let size = pages.first().map_or(1, Vec::len);
+        Self {
+            pages,
+            kind: Kind::Offset { size },
+        }
+    }
+
+    /// The reply of a well-behaved publisher.
+    pub(crate) fn reply(&self, request: &Request) -> Reply {
+        let number = |name: &str, missing: usize| -> usize {
+            request
+                .query(name)
+                .map_or(missing, |text| text.parse().unwrap_or(missing))
+        };
+        match self.kind {
+            Kind::Link => {
+                let page = number("page", 1);
+                match self.pages.get(page - 1) {
+                    Some(items) if page < self.pages.len() => {
+                        let link = format!(r#","links":{{"next":"?page={}"}}"#, page + 1);
+                        Reply::json(package(items, &link))
+                    }
+                    Some(items) => Reply::json(package(items, "")),
+                    None => Reply::status(404),
+                }
+            }
+            Kind::Number => self.counted(number("page", 1) - 1),
+            Kind::Offset { size } => self.counted(number("offset", 0) / size),
+        }
+    }
+
+    fn counted(&self, page: usize) -> Reply {
+        let items: usize = self.pages.iter().map(Vec::len).sum();
+        let totals = format!(
+            r#","total_pages":{},"total_items":{items}"#,
+            self.pages.len()
+        );
+        let page = self.pages.get(page).map_or(&[][..], Vec::as_slice);
+        Reply::json(package(page, &totals))
+    }
+}
