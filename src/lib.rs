@@ -5,6 +5,8 @@ pub mod fetch;
 
 pub mod extract;
 
+pub mod database;
+
 pub mod config;
 
 pub mod source;

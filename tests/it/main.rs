@@ -6,5 +6,6 @@
     reason = "clippy takes only test functions for tests, not what they share"
 )]
 
+mod database;
 mod fetch;
 mod publisher;

@@ -1,0 +1,210 @@
+//! Whom the server runs as: ourselves, or a system user where we are root.
+//!
+//! PostgreSQL refuses to run as root. Everything that runs as somebody else is
+//! started from here, in a process group of its own, so that a Ctrl-C meant for
+//! us does not reach the server, and without the `PG…` environment that would
+//! lead it elsewhere.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use tokio::process::Command;
+
+use crate::error::{Error, Result};
+
+/// The users that may own a root's cluster: the packages' own, else ours.
+const SERVICE_USERS: [&str; 2] = ["postgres", OWN_USER];
+const OWN_USER: &str = "ocds-ingest";
+
+/// The user that owns the cluster and runs its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Ourselves,
+    Other { uid: u32, gid: u32 },
+}
+
+impl Owner {
+    /// Who owns a directory that is already a cluster's, or shall own it.
+    ///
+    /// # Errors
+    /// [`Config`](crate::error::Kind::Config): it is somebody else's and we are
+    /// not root; [`Environment`](crate::error::Kind::Environment): we are root
+    /// and no system user could be made.
+    pub(super) async fn of(directory: &Path) -> Result<Self> {
+        let metadata = std::fs::metadata(directory).map_err(|e| failed("look at", directory, e))?;
+        let us = rustix::process::geteuid();
+        match (us.is_root(), metadata.uid()) {
+            (true, 0) => service_user().await,
+            (true, uid) => Ok(Owner::Other {
+                uid,
+                gid: metadata.gid(),
+            }),
+            (false, uid) if uid == us.as_raw() => Ok(Owner::Ourselves),
+            (false, uid) => Err(Error::config(format!(
+                "{} belongs to user {uid}: set database.directory to one of your own",
+                directory.display()
+            ))),
+        }
+    }
+
+    /// Makes a directory if there is none, for this owner's eyes only.
+    pub(super) fn make_private(self, directory: &Path) -> Result<()> {
+        match std::fs::create_dir(directory) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(failed("make", directory, e));
+            }
+            _ => {}
+        }
+        if let Owner::Other { uid, gid } = self {
+            chown(directory, Some(uid), Some(gid)).map_err(|e| failed("own", directory, e))?;
+        }
+        std::fs::set_permissions(directory, PermissionsExt::from_mode(0o700))
+            .map_err(|e| failed("close", directory, e))
+    }
+
+    /// Whether a directory is this owner's and nobody else may enter it.
+    pub(super) fn has_private(self, directory: &Path) -> bool {
+        let uid = match self {
+            Owner::Ourselves => rustix::process::geteuid().as_raw(),
+            Owner::Other { uid, .. } => uid,
+        };
+        // Not following a link that somebody else may have put there.
+        std::fs::symlink_metadata(directory)
+            .is_ok_and(|it| it.is_dir() && it.uid() == uid && it.mode() & 0o777 == 0o700)
+    }
+
+    /// Makes sure that the owner can reach a directory.
+    ///
+    /// # Errors
+    /// [`Config`](crate::error::Kind::Config), naming the first parent that is
+    /// closed to the owner.
+    pub(super) async fn can_enter(self, directory: &Path) -> Result<()> {
+        let Owner::Other { uid, gid } = self else {
+            return Ok(());
+        };
+        // A real attempt knows of access lists, which modes do not show.
+        let mut command = self.command("sh");
+        command.args(["-c", "cd -- \"$1\"", "sh"]).arg(directory);
+        if run(&mut command).await?.status.success() {
+            return Ok(());
+        }
+        let parents: Vec<&Path> = directory.ancestors().collect();
+        let closed = parents.iter().rev().find(|parent| {
+            std::fs::metadata(parent).is_ok_and(|it| {
+                let bit = match () {
+                    () if it.uid() == uid => 0o100,
+                    () if it.gid() == gid => 0o010,
+                    () => 0o001,
+                };
+                it.mode() & bit == 0
+            })
+        });
+        let closed = closed.unwrap_or(&directory).display();
+        Err(Error::config(format!(
+            "the database server runs as user {uid}, who may not enter {closed}: set \
+             database.directory to a place that it may, or `chmod o+x {closed}`"
+        )))
+    }
+
+    /// A command that runs as this owner, its output kept for us.
+    pub(super) fn command(self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PG") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("LC_ALL", "C")
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::null());
+        if let Owner::Other { uid, gid } = self {
+            // The standard library drops root's supplementary groups with it.
+            command.uid(uid).gid(gid).env("HOME", "/");
+        }
+        command
+    }
+}
+
+/// Runs a command to its end.
+pub(super) async fn run(command: &mut Command) -> Result<Output> {
+    let program = PathBuf::from(command.as_std().get_program());
+    command
+        .output()
+        .await
+        .map_err(|e| Error::environment(format!("start {}", program.display())).with_source(e))
+}
+
+/// The last line that a command printed: where programs say what went wrong.
+pub(super) fn last_line(output: &Output) -> String {
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.lines().rev().map(str::trim);
+    lines
+        .find(|line| !line.is_empty() && !line.starts_with("HINT"))
+        .unwrap_or("it said nothing")
+        .to_owned()
+}
+
+/// An I/O error about a path, as a clause.
+pub(super) fn failed(verb: &str, path: &Path, error: std::io::Error) -> Error {
+    Error::environment(format!("{verb} {}", path.display())).with_source(error)
+}
+
+async fn service_user() -> Result<Owner> {
+    for name in SERVICE_USERS {
+        if let Some(owner) = look_up(name).await? {
+            return Ok(owner);
+        }
+    }
+    // shadow-utils first, then BusyBox.
+    let ways: [(&str, &[&str]); 2] = [
+        (
+            "useradd",
+            &[
+                "--system",
+                "--user-group",
+                "--home-dir",
+                "/",
+                "--no-create-home",
+                "--shell",
+                "/bin/false",
+            ],
+        ),
+        (
+            "adduser",
+            &["-S", "-D", "-H", "-h", "/", "-s", "/bin/false"],
+        ),
+    ];
+    for (program, arguments) in ways {
+        let mut command = Owner::Ourselves.command(program);
+        command.args(arguments).arg(OWN_USER);
+        if run(&mut command).await.is_ok_and(|it| it.status.success())
+            && let Some(owner) = look_up(OWN_USER).await?
+        {
+            tracing::info!("made the system user {OWN_USER} for the database server");
+            return Ok(owner);
+        }
+    }
+    Err(Error::environment(format!(
+        "PostgreSQL does not run as root, and making the system user {OWN_USER} failed: make it, \
+         or run this as an ordinary user"
+    )))
+}
+
+/// Asks `id`, which knows of every place where users may be kept.
+async fn look_up(name: &str) -> Result<Option<Owner>> {
+    let mut numbers = [0; 2];
+    for (number, option) in numbers.iter_mut().zip(["-u", "-g"]) {
+        let output = run(Owner::Ourselves.command("id").args([option, name])).await?;
+        match String::from_utf8_lossy(&output.stdout).trim().parse() {
+            Ok(id) if output.status.success() => *number = id,
+            _ => return Ok(None),
+        }
+    }
+    let [uid, gid] = numbers;
+    Ok(Some(Owner::Other { uid, gid }))
+}

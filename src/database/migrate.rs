@@ -1,0 +1,249 @@
+//! The schema's history: what `sql/migrations` holds and what the database has.
+//!
+//! All that is pending is applied in one transaction, so that an upgrade
+//! happens whole or not at all; two processes at it take turns. A database that
+//! is ahead of the program, or whose past differs from the program's, is left
+//! alone. Nothing here knows what a migration says.
+
+use include_dir::{Dir, include_dir};
+use tokio_postgres::error::{ErrorPosition, SqlState};
+use tokio_postgres::{Client, Transaction};
+
+use crate::config;
+use crate::error::{Error, Result};
+
+/// The migrations built into the program, named `0001_what_it_is.sql`.
+static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql/migrations");
+
+/// Distinguishes our advisory lock from other programs': `ocds` in ASCII twice.
+const LOCK: i64 = 0x6f63_6473_6f63_6473;
+
+/// One step of the schema's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// Its place in the history, counted from 1 without gaps.
+    pub version: i32,
+    /// What it is called, such as `releases`.
+    pub name: String,
+    /// Its statements, every name in them qualified by its schema.
+    pub sql: String,
+}
+
+impl Migration {
+    /// The name of its file under `sql/migrations`.
+    #[must_use]
+    pub fn file(&self) -> String {
+        format!("{:04}_{}.sql", self.version, self.name)
+    }
+
+    fn checksum(&self) -> Vec<u8> {
+        blake3::hash(self.sql.as_bytes()).as_bytes().to_vec()
+    }
+}
+
+/// The migrations built into the program, in order.
+///
+/// # Errors
+/// [`Unexpected`](crate::error::Kind::Unexpected): a file that is misnamed or
+/// missing; a test keeps that from being released.
+pub fn built_in() -> Result<Vec<Migration>> {
+    let mut list = Vec::new();
+    for file in BUILT_IN.files() {
+        let path = file.path();
+        if path.extension().is_none_or(|kind| kind != "sql") {
+            continue;
+        }
+        let wrong = || {
+            Error::unexpected(format!(
+                "sql/migrations/{} is not UTF-8 text named 0001_name.sql",
+                path.display()
+            ))
+        };
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let (version, name) = stem
+            .and_then(|stem| stem.split_once('_'))
+            .ok_or_else(wrong)?;
+        list.push(Migration {
+            version: version.parse().map_err(|_| wrong())?,
+            name: name.to_owned(),
+            sql: file.contents_utf8().ok_or_else(wrong)?.to_owned(),
+        });
+    }
+    list.sort_by_key(|migration| migration.version);
+    if (1..).zip(&list).any(|(place, it)| place != it.version) {
+        return Err(Error::unexpected("sql/migrations is not numbered from 1"));
+    }
+    Ok(list)
+}
+
+/// The migrations of `list` that the database does not have yet. Changes and
+/// locks nothing.
+///
+/// # Errors
+/// [`Config`](crate::error::Kind::Config): the database has migrations that are
+/// not in `list`, or that said something else when they were applied.
+pub async fn pending(client: &Client, list: &[Migration]) -> Result<Vec<Migration>> {
+    let there = client
+        .query_one("select to_regclass('ocds.migration') is not null", &[])
+        .await?;
+    if !there.try_get::<_, bool>(0)? {
+        return Ok(list.to_vec());
+    }
+    let applied = client.query(APPLIED, &[]).await.map_err(privilege)?;
+    compare(&applied, list)
+}
+
+const APPLIED: &str = "select version, name, checksum from ocds.migration order by version";
+
+/// Applies what is [`pending`], all of it in one transaction, and returns it in
+/// order. Several processes may do so at once: one applies, the others wait for
+/// it and find nothing to do.
+///
+/// # Errors
+/// [`Config`](crate::error::Kind::Config) as [`pending`], and where the role may
+/// not create; any other failure names the migration's file and line, and has
+/// changed nothing.
+pub async fn apply(
+    client: &mut Client,
+    list: &[Migration],
+    settings: &config::Database,
+) -> Result<Vec<Migration>> {
+    // The usual case needs neither a lock nor the right to create anything.
+    let pending = pending(client, list).await?;
+    if pending.is_empty() {
+        return Ok(pending);
+    }
+    let transaction = client.transaction().await?;
+    let applied = prepare(&transaction, settings).await.map_err(privilege)?;
+    let pending = compare(&applied, list)?;
+    for migration in &pending {
+        apply_one(&transaction, migration).await?;
+    }
+    transaction.commit().await?;
+    Ok(pending)
+}
+
+/// Waits for its turn, makes the table of what was applied, and reads it.
+async fn prepare(
+    transaction: &Transaction<'_>,
+    settings: &config::Database,
+) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+    // A migration may rewrite a large table, so its statements have no limit,
+    // and whoever waits for it is patient. Waiting for the rows' users is not:
+    // that would queue everybody else behind us.
+    transaction
+        .batch_execute(
+            "set local statement_timeout = 0; \
+             set local lock_timeout = '10min'; \
+             set local idle_in_transaction_session_timeout = '60s'",
+        )
+        .await?;
+    transaction
+        .execute("select pg_advisory_xact_lock($1)", &[&LOCK])
+        .await?;
+    let patience = format!("{}ms", settings.lock_timeout.as_millis());
+    transaction
+        .execute("select set_config('lock_timeout', $1, true)", &[&patience])
+        .await?;
+    // `if not exists` asks for the right to create even where nothing is to be.
+    let schema = transaction
+        .query_one("select to_regnamespace('ocds') is null", &[])
+        .await?;
+    if schema.try_get(0)? {
+        transaction.batch_execute("create schema ocds").await?;
+    }
+    // Advisory locks do nothing on some servers that speak PostgreSQL, hence
+    // the lock on the table too.
+    transaction
+        .batch_execute(
+            "create table if not exists ocds.migration (\
+                 version integer primary key, \
+                 name text not null, \
+                 checksum bytea not null, \
+                 applied_at timestamptz not null default now()); \
+             lock table ocds.migration in exclusive mode",
+        )
+        .await?;
+    transaction.query(APPLIED, &[]).await
+}
+
+async fn apply_one(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
+    let file = migration.file();
+    transaction
+        .batch_execute(&migration.sql)
+        .await
+        .map_err(|e| {
+            let place = match line(&e, &migration.sql) {
+                Some(line) => format!("apply migration {file}, line {line}"),
+                None => format!("apply migration {file}"),
+            };
+            privilege(e).context(place)
+        })?;
+    transaction
+        .execute(
+            "insert into ocds.migration (version, name, checksum) values ($1, $2, $3)",
+            &[&migration.version, &migration.name, &migration.checksum()],
+        )
+        .await
+        .map_err(|e| privilege(e).context(format!("record migration {file}")))?;
+    Ok(())
+}
+
+/// What of `list` follows what was applied, provided that the past is the same.
+fn compare(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<Vec<Migration>> {
+    for row in applied {
+        let version: i32 = row.try_get(0)?;
+        let name: String = row.try_get(1)?;
+        let checksum: Vec<u8> = row.try_get(2)?;
+        let known = list.iter().find(|known| known.version == version);
+        let Some(known) = known else {
+            let newest = list.last().map_or(0, |newest| newest.version);
+            return Err(Error::config(format!(
+                "the database has migration {version:04}_{name}, this program knows them up to \
+                 {newest:04}: use the version of the program that applied it, or a later one"
+            )));
+        };
+        if known.checksum() != checksum {
+            return Err(Error::config(format!(
+                "migration {} is not what was applied to the database as {version:04}_{name}",
+                known.file()
+            )));
+        }
+    }
+    let newest = applied.last().map_or(Ok(0), |row| row.try_get(0))?;
+    Ok(list
+        .iter()
+        .filter(|migration| migration.version > newest)
+        .cloned()
+        .collect())
+}
+
+/// The line at which the server found fault with a migration.
+fn line(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
+    let ErrorPosition::Original(position) = error.as_db_error()?.position()? else {
+        return None;
+    };
+    let before = sql.chars().take(*position as usize - 1);
+    Some(before.filter(|character| *character == '\n').count() + 1)
+}
+
+/// A right that the role lacks is for the configuration to mend.
+fn privilege(error: tokio_postgres::Error) -> Error {
+    if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return error.into();
+    }
+    Error::config(
+        "the database's role may not do this: let the database's owner run `ocds-ingest migrate`, \
+         or grant the role CREATE on the database",
+    )
+    .with_source(Error::from(error))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_built_in_migrations_are_named_and_numbered() {
+        let list = super::built_in().expect("the files of sql/migrations");
+        assert!(list.iter().all(|migration| !migration.sql.is_empty()));
+    }
+}

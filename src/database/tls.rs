@@ -1,0 +1,408 @@
+//! TLS to the server, by libpq's `sslmode`, `sslrootcert`, `sslcert`, `sslkey`.
+//!
+//! What differs from libpq: nothing is read from `~/.postgresql`; `verify-ca`
+//! and `verify-full` without `sslrootcert` trust the machine's own roots; a
+//! certificate's host name is looked for in its subject alternative names only.
+//! Revocation lists and keys with a passphrase are not read.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+use tokio_postgres::config::SslMode as WireMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::{Error, Result};
+
+/// How much of a connection TLS protects, as libpq has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SslMode {
+    /// Never TLS.
+    Disable,
+    /// TLS if the server offers it, else plain text. The default.
+    Prefer,
+    /// Always TLS, with whoever answers; with a root certificate in a file,
+    /// the same as [`SslMode::VerifyCa`].
+    Require,
+    /// TLS with a server whose certificate a trusted root signed.
+    VerifyCa,
+    /// The same, and the certificate names the host that was asked for.
+    VerifyFull,
+}
+
+/// What the server's certificate is checked against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Roots {
+    /// `sslrootcert` is not set.
+    Unset,
+    /// `sslrootcert=system`: the machine's own roots.
+    System,
+    /// The certificates of a PEM file.
+    File(PathBuf),
+}
+
+/// How much of the server's certificate is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verification {
+    Nothing,
+    Chain,
+    ChainAndName,
+}
+
+/// What a URL says about TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    mode: SslMode,
+    roots: Roots,
+    identity: Option<Identity>,
+}
+
+/// Files with which we show who we are.
+#[derive(Clone, Debug)]
+struct Identity {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Tls {
+    /// Reads libpq's four options.
+    ///
+    /// # Errors
+    /// [`Config`](crate::error::Kind::Config): options that do not go together.
+    pub(crate) fn parse(
+        mode: Option<&str>,
+        root: Option<PathBuf>,
+        certificate: Option<PathBuf>,
+        key: Option<PathBuf>,
+    ) -> Result<Self> {
+        let roots = match root {
+            None => Roots::Unset,
+            Some(file) if file.as_os_str() == "system" => Roots::System,
+            Some(file) => Roots::File(file),
+        };
+        let mode = match (mode, &roots) {
+            (None, Roots::System) => SslMode::VerifyFull,
+            (None, _) => SslMode::Prefer,
+            (Some(name), _) => by_name(name)?,
+        };
+        // libpq's rule: anybody can get a certificate from a public root.
+        if roots == Roots::System && mode < SslMode::VerifyFull {
+            return Err(Error::config(
+                "the database's URL: sslrootcert=system goes with sslmode=verify-full only",
+            ));
+        }
+        let identity = match (certificate, key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some(Identity { certificate, key }),
+            _ => {
+                return Err(Error::config(
+                    "the database's URL: sslcert and sslkey go together",
+                ));
+            }
+        };
+        Ok(Self {
+            mode,
+            roots,
+            identity,
+        })
+    }
+
+    /// What tokio-postgres has to know of it.
+    pub(crate) fn wire_mode(&self) -> WireMode {
+        match self.mode {
+            SslMode::Disable => WireMode::Disable,
+            SslMode::Prefer => WireMode::Prefer,
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => WireMode::Require,
+        }
+    }
+
+    fn verification(&self) -> Verification {
+        match (self.mode, &self.roots) {
+            (SslMode::Disable, _) => Verification::Nothing,
+            (SslMode::Prefer | SslMode::Require, Roots::File(_)) => Verification::Chain,
+            (SslMode::Prefer | SslMode::Require, _) => Verification::Nothing,
+            (SslMode::VerifyCa, _) => Verification::Chain,
+            (SslMode::VerifyFull, _) => Verification::ChainAndName,
+        }
+    }
+
+    /// Reads the files and makes what opens TLS on a connection.
+    ///
+    /// # Errors
+    /// [`Config`](crate::error::Kind::Config): a file that cannot be read or
+    /// used, naming it.
+    pub(crate) fn connector(&self) -> Result<MakeRustlsConnect> {
+        let provider = Arc::new(ring::default_provider());
+        let verifier = self.verifier(&provider)?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| Error::unexpected("set up TLS").with_source(e))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match &self.identity {
+            Some(identity) if self.mode != SslMode::Disable => {
+                let (chain, key) = identity.read()?;
+                builder.with_client_auth_cert(chain, key).map_err(|e| {
+                    Error::config(format!(
+                        "sslcert {} and sslkey {}",
+                        identity.certificate.display(),
+                        identity.key.display()
+                    ))
+                    .with_source(e)
+                })?
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        // A server asked for TLS at once (sslnegotiation=direct) insists on it.
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+        Ok(MakeRustlsConnect::new(config))
+    }
+
+    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+        let chain = match self.verification() {
+            Verification::Nothing => None,
+            Verification::Chain | Verification::ChainAndName => {
+                let roots = Arc::new(self.roots.read()?);
+                let verifier =
+                    WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+                        .build()
+                        .map_err(|e| Error::config("use the root certificates").with_source(e))?;
+                Some(verifier)
+            }
+        };
+        match (self.verification(), chain) {
+            (Verification::ChainAndName, Some(chain)) => Ok(chain),
+            (_, chain) => Ok(Arc::new(AnyName {
+                chain,
+                provider: Arc::clone(provider),
+            })),
+        }
+    }
+}
+
+fn by_name(name: &str) -> Result<SslMode> {
+    Ok(match name {
+        "disable" => SslMode::Disable,
+        "prefer" => SslMode::Prefer,
+        "require" => SslMode::Require,
+        "verify-ca" => SslMode::VerifyCa,
+        "verify-full" => SslMode::VerifyFull,
+        _ => {
+            return Err(Error::config(
+                "the database's URL: sslmode is disable, prefer, require, verify-ca or verify-full",
+            ));
+        }
+    })
+}
+
+impl Roots {
+    fn read(&self) -> Result<RootCertStore> {
+        let mut store = RootCertStore::empty();
+        let Roots::File(file) = self else {
+            let native = rustls_native_certs::load_native_certs();
+            store.add_parsable_certificates(native.certs);
+            if store.is_empty() {
+                return Err(Error::config(
+                    "this machine has no root certificates: install ca-certificates or set sslrootcert",
+                ));
+            }
+            return Ok(store);
+        };
+        for certificate in read_certificates("sslrootcert", file)? {
+            store.add(certificate).map_err(|e| {
+                Error::config(format!("sslrootcert {}", file.display())).with_source(e)
+            })?;
+        }
+        Ok(store)
+    }
+}
+
+impl Identity {
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+        refuse_open_key(&self.key)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|e| {
+            let file = self.key.display();
+            Error::config(format!("sslkey {file}: no PEM key without a passphrase")).with_source(e)
+        })?;
+        Ok((read_certificates("sslcert", &self.certificate)?, key))
+    }
+}
+
+/// Refuses a private key that others may read, by libpq's rule: mode 0600 or
+/// less, or 0640 or less where root owns it and gives it to a group.
+fn refuse_open_key(key: &Path) -> Result<()> {
+    let metadata = std::fs::metadata(key)
+        .map_err(|e| Error::config(format!("sslkey {}", key.display())).with_source(e))?;
+    let closed_to = if metadata.uid() == 0 { 0o027 } else { 0o077 };
+    if metadata.mode() & closed_to == 0 {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "sslkey {} may be read by others: chmod it to 0600 (or 0640 where root owns it)",
+        key.display()
+    )))
+}
+
+fn read_certificates(option: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let wrong = || Error::config(format!("{option} {}", file.display()));
+    let certificates = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|e| wrong().with_source(e))?;
+    if certificates.is_empty() {
+        return Err(wrong().with_source("it holds no PEM certificate"));
+    }
+    Ok(certificates)
+}
+
+/// Accepts a certificate for any host's name: one whose chain is good, or any
+/// at all where there is no `chain`.
+///
+/// The handshake's signature is always checked. Without that, whoever replays
+/// a server's certificate would pass for it, and SCRAM's channel binding, which
+/// is what protects a password under `sslmode=require`, would be worth nothing.
+#[derive(Debug)]
+struct AnyName {
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let Some(chain) = &self.chain else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        // The name is looked at last, so a wrong name means a good chain.
+        match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verdict => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// Whether a connection failed because of what TLS was told, here or at the
+/// server, so that trying again is useless.
+pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        if cause.to_string() == "server does not support TLS" {
+            return true;
+        }
+        // An `io::Error` does not name what it wraps as its source.
+        let wrapped = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match (wrapped, cause.downcast_ref::<std::io::Error>()) {
+            (Some(error), _) => {
+                return matches!(
+                    error,
+                    rustls::Error::InvalidCertificate(_)
+                        | rustls::Error::AlertReceived(_)
+                        | rustls::Error::PeerIncompatible(_)
+                );
+            }
+            // What rustls makes of a host that is no name.
+            (None, Some(io)) if io.kind() == ErrorKind::InvalidInput => return true,
+            _ => {}
+        }
+        next = cause.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mode_verifies_what_libpq_does() {
+        use Verification::{Chain, ChainAndName, Nothing};
+        use WireMode::{Disable, Prefer, Require};
+        for (mode, root, wire, verification) in [
+            (None, None, Prefer, Nothing),
+            (None, Some("ca.pem"), Prefer, Chain),
+            (None, Some("system"), Require, ChainAndName),
+            (Some("disable"), None, Disable, Nothing),
+            (Some("disable"), Some("ca.pem"), Disable, Nothing),
+            (Some("prefer"), None, Prefer, Nothing),
+            (Some("require"), None, Require, Nothing),
+            (Some("require"), Some("ca.pem"), Require, Chain),
+            (Some("verify-ca"), None, Require, Chain),
+            (Some("verify-ca"), Some("ca.pem"), Require, Chain),
+            (Some("verify-full"), None, Require, ChainAndName),
+            (Some("verify-full"), Some("ca.pem"), Require, ChainAndName),
+            (Some("verify-full"), Some("system"), Require, ChainAndName),
+        ] {
+            let tls = Tls::parse(mode, root.map(PathBuf::from), None, None).expect("a mode");
+            assert_eq!(tls.wire_mode(), wire, "{mode:?} {root:?}");
+            assert_eq!(tls.verification(), verification, "{mode:?} {root:?}");
+        }
+    }
+
+    #[test]
+    fn options_that_do_not_go_together_are_refused() {
+        let path = |name: &str| Some(PathBuf::from(name));
+        for (mode, root, certificate, key) in [
+            (Some("allow"), None, None, None),
+            (Some("require"), path("system"), None, None),
+            (Some("require"), None, path("client.crt"), None),
+            (Some("require"), None, None, path("client.key")),
+        ] {
+            let error = Tls::parse(mode, root, certificate, key).expect_err("refused");
+            assert_eq!(error.kind(), crate::error::Kind::Config);
+        }
+    }
+
+    #[test]
+    fn a_missing_root_file_is_named() {
+        let tls = Tls::parse(Some("verify-full"), Some("/no/such.pem".into()), None, None);
+        let Err(error) = tls.expect("options").connector() else {
+            panic!("a root certificate was read from nowhere");
+        };
+        assert!(error.chain().contains("sslrootcert /no/such.pem"));
+    }
+}

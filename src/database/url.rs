@@ -1,0 +1,440 @@
+//! What a PostgreSQL URL says: where the server is, as whom to connect, and how.
+//!
+//! Both of libpq's forms are read, `postgresql://user@host/database?option=value`
+//! and `host=… dbname=…`. The options that tokio-postgres would refuse are
+//! taken out first; the rest it reads itself. A message about a URL names its
+//! options and never its values: a password with an unquoted `@`, `/` or `?`
+//! ends up in places where nobody expects one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_postgres::config::{Config, Host, SslMode as WireMode, TargetSessionAttrs};
+
+use super::tls::Tls;
+use crate::config;
+use crate::error::{Error, Result};
+
+/// What is connected to, and what psql needs to be told to do the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    pub(crate) config: Config,
+    pub(crate) tls: Tls,
+    /// The names and values of libpq's environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
+}
+
+/// The options that are handed to tokio-postgres, or read here (see
+/// [`Address::parse`]), each with its name in libpq's environment.
+const OPTIONS: [(&str, Option<&str>); 22] = [
+    ("host", Some("PGHOST")),
+    ("hostaddr", Some("PGHOSTADDR")),
+    ("port", Some("PGPORT")),
+    ("dbname", Some("PGDATABASE")),
+    ("user", Some("PGUSER")),
+    ("password", Some("PGPASSWORD")),
+    ("options", Some("PGOPTIONS")),
+    ("application_name", Some("PGAPPNAME")),
+    ("connect_timeout", Some("PGCONNECT_TIMEOUT")),
+    ("target_session_attrs", Some("PGTARGETSESSIONATTRS")),
+    ("load_balance_hosts", Some("PGLOADBALANCEHOSTS")),
+    ("channel_binding", Some("PGCHANNELBINDING")),
+    ("sslnegotiation", Some("PGSSLNEGOTIATION")),
+    ("sslmode", Some("PGSSLMODE")),
+    ("sslrootcert", Some("PGSSLROOTCERT")),
+    ("sslcert", Some("PGSSLCERT")),
+    ("sslkey", Some("PGSSLKEY")),
+    ("keepalives", None),
+    ("keepalives_idle", None),
+    ("keepalives_interval", None),
+    ("keepalives_retries", None),
+    ("tcp_user_timeout", None),
+];
+
+/// What a URL's options are called, with their values.
+type Options = BTreeMap<&'static str, String>;
+
+impl Address {
+    /// Reads a URL and fills in from `settings` what it leaves open.
+    ///
+    /// # Errors
+    /// [`Config`](crate::error::Kind::Config), and never with a part of the URL
+    /// that could be a password.
+    pub(crate) fn parse(url: &str, settings: &config::Database) -> Result<Self> {
+        let mut options = read(url.trim())?;
+        let environment = OPTIONS
+            .iter()
+            .filter_map(|(name, variable)| Some(((*variable)?, options.get(name)?.clone())))
+            .collect();
+        let mut take = |name| options.remove(name);
+        let tls = Tls::parse(
+            take("sslmode").as_deref(),
+            take("sslrootcert").map(PathBuf::from),
+            take("sslcert").map(PathBuf::from),
+            take("sslkey").map(PathBuf::from),
+        )?;
+        let tcp_user_timeout = match take("tcp_user_timeout") {
+            // libpq counts milliseconds here, where tokio-postgres has seconds.
+            Some(text) => Some(Duration::from_millis(text.parse().map_err(|_| {
+                wrong("option `tcp_user_timeout` is a number of milliseconds")
+            })?)),
+            None => None,
+        };
+        let mut config = hand_over(&options)?;
+        if let Some(timeout) = tcp_user_timeout {
+            config.tcp_user_timeout(timeout);
+        }
+        complete(&mut config, &options, settings);
+        config.ssl_mode(wire_mode(&config, &tls));
+        Ok(Self {
+            config,
+            tls,
+            environment,
+        })
+    }
+
+    /// Where this is, for people: hosts, and the database's name.
+    pub(crate) fn describe(&self) -> String {
+        let ports = self.config.get_ports();
+        let hosts: Vec<String> = self
+            .config
+            .get_hosts()
+            .iter()
+            .enumerate()
+            .map(|(index, host)| {
+                let name = match host {
+                    Host::Tcp(name) => name.clone(),
+                    Host::Unix(path) => path.display().to_string(),
+                };
+                match ports.get(index).or(ports.first()) {
+                    None | Some(5432) => name,
+                    Some(port) => format!("{name}:{port}"),
+                }
+            })
+            .collect();
+        let database = self.config.get_dbname().or(self.config.get_user());
+        format!("{}/{}", hosts.join(","), database.unwrap_or_default())
+    }
+}
+
+fn wrong(rule: &str) -> Error {
+    Error::config(format!("the database's URL: {rule}"))
+}
+
+/// Lets tokio-postgres read the options that it knows, all quoted, so that it
+/// finds fault with values only.
+fn hand_over(options: &Options) -> Result<Config> {
+    let quoted: Vec<String> = options
+        .iter()
+        .map(|(name, value)| {
+            let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+            format!("{name}='{value}'")
+        })
+        .collect();
+    let mut config: Config = quoted
+        .join(" ")
+        .parse()
+        .map_err(|e| wrong("an option has a wrong value").with_source(e))?;
+    if config.get_hosts().is_empty() {
+        // A host name is what TLS starts from, be it only an address.
+        for address in config.get_hostaddrs().to_vec() {
+            config.host(address.to_string());
+        }
+    }
+    if config.get_hosts().is_empty() {
+        return Err(wrong("it names no host"));
+    }
+    let leaks = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+    if config.get_hosts().iter().any(leaks) {
+        return Err(wrong(
+            "an `@` in the user's name or password is written `%40`",
+        ));
+    }
+    Ok(config)
+}
+
+/// Sets what the URL did not.
+fn complete(config: &mut Config, options: &Options, settings: &config::Database) {
+    let silent = |name| !options.contains_key(name);
+    if silent("application_name") {
+        config.application_name("ocds-ingest");
+    }
+    if silent("target_session_attrs") {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    if silent("connect_timeout") {
+        config.connect_timeout(settings.connect_timeout);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(settings.tcp_user_timeout);
+    }
+    if silent("keepalives_idle") {
+        config.keepalives_idle(settings.tcp_user_timeout);
+    }
+    if silent("keepalives_interval") {
+        config.keepalives_interval((settings.tcp_user_timeout / 3).max(Duration::from_secs(1)));
+    }
+    if silent("keepalives_retries") {
+        config.keepalives_retries(3);
+    }
+}
+
+/// PostgreSQL speaks no TLS on a Unix socket, and libpq then ignores `sslmode`.
+fn wire_mode(config: &Config, tls: &Tls) -> WireMode {
+    let hosts = config.get_hosts();
+    if hosts.iter().all(|host| matches!(host, Host::Unix(_))) {
+        return WireMode::Disable;
+    }
+    tls.wire_mode()
+}
+
+fn read(url: &str) -> Result<Options> {
+    let rest = url
+        .strip_prefix("postgresql://")
+        .or_else(|| url.strip_prefix("postgres://"));
+    match rest {
+        Some(rest) => read_url(rest),
+        None if url.contains("://") || !url.contains('=') => Err(wrong(
+            "it is `local`, starts with `postgresql://`, or lists `host=… dbname=…`",
+        )),
+        None => read_list(url),
+    }
+}
+
+fn insert(options: &mut Options, name: &str, value: String) -> Result<()> {
+    let Some((known, _)) = OPTIONS.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<&str> = OPTIONS.iter().map(|(known, _)| *known).collect();
+        return Err(wrong(&format!(
+            "it has an option other than {}",
+            known.join(", ")
+        )));
+    };
+    options.insert(known, value);
+    Ok(())
+}
+
+/// Reads what follows `postgresql://`. As in libpq, credentials end at the
+/// first `@` that comes before any `/`.
+fn read_url(rest: &str) -> Result<Options> {
+    let mut options = Options::new();
+    let end = rest
+        .find(['@', '/'])
+        .filter(|at| rest[*at..].starts_with('@'));
+    let rest = match end {
+        None => rest,
+        Some(at) => {
+            let (user, password) = match rest[..at].split_once(':') {
+                Some((user, password)) => (user, Some(password)),
+                None => (&rest[..at], None),
+            };
+            if !user.is_empty() {
+                insert(&mut options, "user", decode(user)?)?;
+            }
+            if let Some(password) = password {
+                insert(&mut options, "password", decode(password)?)?;
+            }
+            &rest[at + 1..]
+        }
+    };
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (hosts, database) = before.split_once('/').unwrap_or((before, ""));
+    if !hosts.is_empty() {
+        read_hosts(&mut options, hosts)?;
+    }
+    if !database.is_empty() {
+        insert(&mut options, "dbname", decode(database)?)?;
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(wrong("an option after `?` lacks its `=`"));
+        };
+        insert(&mut options, &decode(name)?, decode(value)?)?;
+    }
+    Ok(options)
+}
+
+/// Reads `host:port,[address]:port,…`.
+fn read_hosts(options: &mut Options, hosts: &str) -> Result<()> {
+    let mut names = Vec::new();
+    let mut ports = Vec::new();
+    for host in hosts.split(',') {
+        let (name, port) = match host.strip_prefix('[') {
+            Some(bracketed) => bracketed
+                .split_once(']')
+                .ok_or_else(|| wrong("a `[` before an address lacks its `]`"))?,
+            None => host.split_at(host.find(':').unwrap_or(host.len())),
+        };
+        names.push(decode(name)?);
+        ports.push(decode(port.strip_prefix(':').unwrap_or(port))?);
+    }
+    insert(options, "host", names.join(","))?;
+    if ports.iter().any(|port| !port.is_empty()) {
+        insert(options, "port", ports.join(","))?;
+    }
+    Ok(())
+}
+
+/// Undoes `%40` and its like.
+fn decode(text: &str) -> Result<String> {
+    let bad = || wrong("a `%` is followed by two hexadecimal digits that make UTF-8");
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let digits = after.get(..2).ok_or_else(bad)?;
+        let digit = |at: usize| char::from(digits[at]).to_digit(16).ok_or_else(bad);
+        let byte = digit(0)? * 16 + digit(1)?;
+        bytes.push(u8::try_from(byte).map_err(|_| bad())?);
+        rest = &after[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| bad())
+}
+
+/// Reads `host=… password='…'`, where a backslash quotes one character.
+fn read_list(text: &str) -> Result<Options> {
+    let mut options = Options::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let Some((name, after)) = rest.split_once('=') else {
+            return Err(wrong("an option lacks its `=`"));
+        };
+        let (value, after) = read_value(after.trim_start())?;
+        insert(&mut options, name.trim_end(), value)?;
+        rest = after.trim_start();
+    }
+    Ok(options)
+}
+
+fn read_value(text: &str) -> Result<(String, &str)> {
+    let (quoted, text) = match text.strip_prefix('\'') {
+        Some(text) => (true, text),
+        None => (false, text),
+    };
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\'' if quoted => return Ok((value, &text[at + 1..])),
+            _ if !quoted && character.is_whitespace() => return Ok((value, &text[at..])),
+            '\\' => value.extend(characters.next().map(|(_, next)| next)),
+            _ => value.push(character),
+        }
+    }
+    if quoted {
+        return Err(wrong("a `'` lacks its fellow"));
+    }
+    Ok((value, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn parse(url: &str) -> Result<Address> {
+        Address::parse(url, &config::Database::default())
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let address = parse("postgres://al%40ice:p%2Fw@db.example:6543/tenders?sslmode=disable")
+            .expect("a URL");
+        let list = parse(
+            r"host=db.example port = 6543 user=al@ice password='p/w' dbname=tenders sslmode=disable",
+        )
+        .expect("a list");
+        for address in [&address, &list] {
+            assert_eq!(address.config.get_user(), Some("al@ice"));
+            assert_eq!(address.config.get_password(), Some(&b"p/w"[..]));
+            assert_eq!(address.config.get_dbname(), Some("tenders"));
+            assert_eq!(address.config.get_ssl_mode(), WireMode::Disable);
+            assert_eq!(address.describe(), "db.example:6543/tenders");
+        }
+        assert_eq!(address.environment, list.environment);
+    }
+
+    #[test]
+    fn passwords_survive_quoting() {
+        let address = parse(r"host=h password='a\'b\\c d'").expect("a list");
+        assert_eq!(address.config.get_password(), Some(&br"a'b\c d"[..]));
+        let address = parse("postgresql://u:it's\\%20%25@h/d").expect("a URL");
+        assert_eq!(address.config.get_password(), Some(&br"it's\ %"[..]));
+    }
+
+    #[test]
+    fn hosts_may_be_several_or_sockets_or_addresses() {
+        let several = parse("postgresql://u@a:1,b,[::1]:3/d").expect("several hosts");
+        assert_eq!(several.config.get_ports(), [1, 5432, 3]);
+        assert_eq!(several.describe(), "a:1,b,::1:3/d");
+        let socket =
+            parse("postgresql:///d?host=/run/postgresql&sslmode=verify-full").expect("a socket");
+        assert_eq!(socket.config.get_ssl_mode(), WireMode::Disable);
+        assert_eq!(socket.describe(), "/run/postgresql/d");
+        let address = parse("hostaddr=127.0.0.1 dbname=d").expect("an address");
+        assert_eq!(address.describe(), "127.0.0.1/d");
+    }
+
+    #[test]
+    fn what_the_url_leaves_open_is_set() {
+        let address = parse("postgresql://u@h/d").expect("a URL");
+        let config = &address.config;
+        assert_eq!(config.get_application_name(), Some("ocds-ingest"));
+        assert_eq!(
+            config.get_target_session_attrs(),
+            TargetSessionAttrs::ReadWrite
+        );
+        assert_eq!(
+            config.get_tcp_user_timeout(),
+            Some(&Duration::from_secs(30))
+        );
+        assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(10)));
+        assert_eq!(config.get_keepalives_idle(), Duration::from_secs(30));
+        let told = parse(
+            "postgresql://u@h/d?application_name=me&target_session_attrs=any\
+             &tcp_user_timeout=1500&connect_timeout=3&keepalives_idle=7",
+        )
+        .expect("a URL");
+        let config = &told.config;
+        assert_eq!(config.get_application_name(), Some("me"));
+        assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::Any);
+        assert_eq!(
+            config.get_tcp_user_timeout(),
+            Some(&Duration::from_millis(1500))
+        );
+        assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(3)));
+        assert_eq!(config.get_keepalives_idle(), Duration::from_secs(7));
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_without_its_password() {
+        for url in [
+            "mysql://u:hunter2@h/d",
+            "hunter2",
+            "postgresql://u:hunter2@/d",
+            "postgresql://u:x@hunter2@h/d",
+            "postgresql://u:hunter2/x@h/d",
+            "postgresql://h/d?hunter2=1",
+            "postgresql://h/d?hunter2",
+            "postgresql://u:hunter2%zz@h/d",
+            "postgresql://u:hunter2@h:port/d",
+            "postgresql://u:hunter2@h/d?sslmode=hunter2",
+            "postgresql://u:hunter2@h/d?target_session_attrs=hunter2",
+            "host=h password='hunter2",
+            "host=h password=x hunter2=y",
+            "host=h password=x hunter2",
+        ] {
+            let error = parse(url).expect_err(url);
+            assert_eq!(error.kind(), Kind::Config, "{url}");
+            let said = format!("{} {error:?}", error.chain());
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        let address = parse("postgresql://u:hunter2@h/d").expect("a URL");
+        assert!(!address.describe().contains("hunter2"));
+        assert!(!format!("{:?}", address.config).contains("hunter2"));
+    }
+}
