@@ -5,6 +5,12 @@ pub mod fetch;
 
 pub mod extract;
 
+pub mod sink;
+
+pub mod bulk;
+
+pub mod ledger;
+
 pub mod database;
 
 pub mod config;

@@ -1,0 +1,7 @@
+-- How the newest run that reached page $2 of a source asked for it.
+select page.cursor
+from ocds.page
+join ocds.run on run.id = page.run_id
+where run.source = $1 and run.definition = $3 and page.chain = '' and page.number = $2
+order by page.run_id desc
+limit 1

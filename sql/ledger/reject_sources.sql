@@ -1,0 +1,7 @@
+-- The sources of rejects, which a replay takes one after the other.
+select distinct source
+from ocds.quarantine
+where resolved_at is null and reason <> 'superseded'
+    and ($1::text is null or source = $1)
+    and ($2::bigint[] is null or id = any($2))
+order by source

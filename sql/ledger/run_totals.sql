@@ -1,0 +1,15 @@
+-- What a run has committed, as sums over its durable pages, and what it asked for.
+select
+    run.requests, run.retries, run.bytes,
+    count(page.number) as pages,
+    coalesce(sum(page.releases), 0)::bigint as releases,
+    coalesce(sum(page.inserted), 0)::bigint as inserted,
+    coalesce(sum(page.updated), 0)::bigint as updated,
+    coalesce(sum(page.unchanged), 0)::bigint as unchanged,
+    coalesce(sum(page.folded), 0)::bigint as folded,
+    coalesce(sum(page.quarantined), 0)::bigint as quarantined,
+    coalesce(max(page.releases), 0) as fullest
+from ocds.run
+left join ocds.page on page.run_id = run.id
+where run.id = $1
+group by run.id

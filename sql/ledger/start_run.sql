@@ -1,0 +1,9 @@
+-- A new run, held by this session's backend.
+insert into ocds.run (
+    source, kind, definition, from_page, to_page, owner,
+    state, end_seen, epoch, backend_pid, backend_start, heartbeat_at, started_at, taken_at
+)
+select $1, $2, $3, $4, $5, $6, 'running', false, 1, activity.pid, activity.backend_start, now(), now(), now()
+from pg_stat_activity as activity
+where activity.pid = pg_backend_pid()
+returning id, epoch

@@ -1,0 +1,8 @@
+-- An unfinished run goes on under a new epoch, held by this session's backend.
+update ocds.run
+set state = 'running', end_seen = false, epoch = run.epoch + 1, owner = $2,
+    backend_pid = activity.pid, backend_start = activity.backend_start,
+    heartbeat_at = now(), taken_at = now(), ended_at = null, error = null
+from pg_stat_activity as activity
+where run.id = $1 and activity.pid = pg_backend_pid()
+returning run.id, run.epoch

@@ -1,0 +1,9 @@
+-- Rejects that nobody has resolved, newest first; of one source and reason, if told.
+select id, source, reason, message, sqlstate, ocid, release_id, run_id, page_number, pointer, url,
+    seen, first_seen_at, last_seen_at, octet_length(document) as bytes
+from ocds.quarantine
+where resolved_at is null
+    and ($1::text is null or source = $1)
+    and ($2::text is null or reason = $2)
+order by id desc
+limit $3

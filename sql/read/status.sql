@@ -1,0 +1,24 @@
+-- Each source that has ever run: its last run, what is stored, what is refused.
+select
+    run.source, run.id, run.kind, run.state, run.owner, run.started_at, run.ended_at, run.error,
+    totals.pages, totals.releases,
+    stored.releases as stored, stored.newest,
+    refused.open as quarantined
+from (select distinct source from ocds.run) as source
+cross join lateral (
+    select * from ocds.run where run.source = source.source order by id desc limit 1
+) as run
+cross join lateral (
+    select count(*) as pages, coalesce(sum(page.releases), 0)::bigint as releases
+    from ocds.page where page.run_id = run.id
+) as totals
+cross join lateral (
+    select count(*) as releases, max(release.date) as newest
+    from ocds.release where release.source = source.source
+) as stored
+cross join lateral (
+    select count(*) as open
+    from ocds.quarantine
+    where quarantine.source = source.source and quarantine.resolved_at is null
+) as refused
+order by run.source

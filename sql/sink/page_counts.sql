@@ -1,0 +1,6 @@
+-- The counts of a page that an earlier commit made durable.
+select
+    releases::bigint, inserted::bigint, updated::bigint,
+    unchanged::bigint, folded::bigint, quarantined::bigint
+from ocds.page
+where run_id = $1 and chain = $2 and number = $3

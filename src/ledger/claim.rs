@@ -1,0 +1,396 @@
+//! Taking the lease: the right to write a source, as a row of `ocds.run`.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::types::Type;
+
+use crate::config;
+use crate::database::{Connection, Database};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::Holder;
+use crate::page::{Cursor, Position};
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// The whole feed, from where the last run stopped.
+    Incremental,
+    /// Some of its pages, whatever other runs have done.
+    Backfill,
+    /// Rejects tried again.
+    Replay,
+}
+
+impl RunKind {
+    /// The word in `ocds.run.kind`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunKind::Incremental => "incremental",
+            RunKind::Backfill => "backfill",
+            RunKind::Replay => "replay",
+        }
+    }
+}
+
+/// What a run is asked to do. An unfinished run that was asked for the same
+/// goes on; anything else begins anew.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The source's name.
+    pub source: String,
+    /// What the run is for.
+    pub kind: RunKind,
+    /// What the source's pages depend on, as text: under another one, pages of
+    /// the same numbers are other pages.
+    pub definition: String,
+    /// The first page of a backfill.
+    pub from_page: Option<u64>,
+    /// The last page of a backfill, if not the last there is.
+    pub to_page: Option<u64>,
+    /// The number of the first page that will be fetched.
+    pub first_page: u64,
+    /// Whether an unfinished run goes on.
+    pub unfinished: Unfinished,
+}
+
+/// What becomes of an unfinished run that was asked for the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It goes on behind its last durable page.
+    Resume,
+    /// It stays as it is, and a new one begins at the first page.
+    Restart,
+}
+
+impl Asked {
+    /// A whole feed whose pages are numbered from 1, from where the last run
+    /// with this definition stopped.
+    pub fn incremental(source: impl Into<String>, definition: impl Into<String>) -> Self {
+        Self {
+            source: source.into(),
+            kind: RunKind::Incremental,
+            definition: definition.into(),
+            from_page: None,
+            to_page: None,
+            first_page: 1,
+            unfinished: Unfinished::Resume,
+        }
+    }
+}
+
+/// The right to write a source, proven by each commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The run that holds it.
+    pub run_id: i64,
+    /// Raised by each taking; a commit under an older one changes nothing.
+    pub epoch: i32,
+}
+
+/// A lease just taken, and where its run stands.
+#[derive(Debug)]
+pub struct Claim {
+    /// What each commit proves.
+    pub lease: Lease,
+    /// Where an unfinished run goes on; `None` for a new one.
+    pub resume: Option<Resume>,
+    /// What keeps the lease alive and ends the run.
+    pub holder: Holder,
+}
+
+/// Where an unfinished run goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The last page before the first gap; `None` if the gap is at the start.
+    pub after: Option<u64>,
+    /// The page that follows it; `None` if there is none behind it, or if the
+    /// run starts at its first page again.
+    pub next: Option<Position>,
+}
+
+/// The most tries against others who claim the same source at the same time.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
+enum Attempt {
+    Claimed(Box<Claim>),
+    HeldBy(String),
+}
+
+/// Takes the lease of a source for a run.
+///
+/// A holder that is dead, because its backend is gone or its heartbeat is older
+/// than `lease.ttl`, is taken over at once; one that is alive is waited for as
+/// long as `lease.wait`.
+///
+/// # Errors
+/// Another run holds the source ([`Kind::Lease`]; the message says who and
+/// since when), or the database cannot be asked.
+pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease) -> Result<Claim> {
+    let give_up = Instant::now() + settings.wait;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let connection = database.connection().await?;
+        match try_claim(database, connection, asked, settings).await {
+            Ok(Attempt::Claimed(claim)) => return Ok(*claim),
+            Ok(Attempt::HeldBy(holder)) if Instant::now() >= give_up => {
+                let message = format!("source {} is held by {holder}", asked.source);
+                return Err(Error::new(Kind::Lease, message));
+            }
+            Ok(Attempt::HeldBy(_)) => {}
+            Err(error) if tries < TRIES && is_race(&error) => {}
+            Err(error) => {
+                return Err(Error::from(error).context(format!("claim source {}", asked.source)));
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Whether somebody else was quicker: the row was locked for too long, or a
+/// running run appeared.
+fn is_race(error: &tokio_postgres::Error) -> bool {
+    matches!(
+        error.code().map(|state| state.code()),
+        Some("55P03" | "23505" | "40P01" | "40001")
+    )
+}
+
+async fn try_claim(
+    database: &Database,
+    mut connection: Connection,
+    asked: &Asked,
+    settings: &config::Lease,
+) -> Result<Attempt, tokio_postgres::Error> {
+    let transaction = connection.transaction().await?;
+    transaction
+        .batch_execute("set local lock_timeout = '2s'")
+        .await?;
+    let run_id = match running(&transaction, asked, settings).await? {
+        Running::Alive(holder) => return Ok(Attempt::HeldBy(holder)),
+        Running::Dead {
+            run_id,
+            is_same: true,
+        } => Some(run_id),
+        Running::Dead {
+            run_id,
+            is_same: false,
+        } => {
+            let sql = include_str!("../../sql/ledger/abandon_run.sql");
+            transaction
+                .execute_typed(sql, &[(&run_id, Type::INT8)])
+                .await?;
+            unfinished(&transaction, asked).await?
+        }
+        Running::None => unfinished(&transaction, asked).await?,
+    };
+    let (lease, resume) = match run_id {
+        Some(run_id) => {
+            let lease = take(&transaction, run_id).await?;
+            (lease, Some(resume(&transaction, run_id, asked).await?))
+        }
+        None => (start(&transaction, asked).await?, None),
+    };
+    transaction.commit().await?;
+    let holder = Holder::new(database.clone(), connection, &asked.source, lease);
+    Ok(Attempt::Claimed(Box::new(Claim {
+        lease,
+        resume,
+        holder,
+    })))
+}
+
+enum Running {
+    None,
+    Alive(String),
+    Dead { run_id: i64, is_same: bool },
+}
+
+type Transaction<'a> = deadpool_postgres::Transaction<'a>;
+
+/// Who holds the source. One who looks dead is looked at again once his commits
+/// are locked out; one who lives is not disturbed by a lock.
+async fn running(
+    transaction: &Transaction<'_>,
+    asked: &Asked,
+    settings: &config::Lease,
+) -> Result<Running, tokio_postgres::Error> {
+    let seen = look(transaction, asked, settings).await?;
+    let Running::Dead { run_id, .. } = seen else {
+        return Ok(seen);
+    };
+    let sql = include_str!("../../sql/ledger/lock_run.sql");
+    transaction
+        .query_typed(sql, &[(&run_id, Type::INT8)])
+        .await?;
+    look(transaction, asked, settings).await
+}
+
+async fn look(
+    transaction: &Transaction<'_>,
+    asked: &Asked,
+    settings: &config::Lease,
+) -> Result<Running, tokio_postgres::Error> {
+    let sql = include_str!("../../sql/ledger/running_run.sql");
+    let parameters = [
+        (&asked.source as _, Type::TEXT),
+        (&settings.ttl.as_secs_f64() as _, Type::FLOAT8),
+    ];
+    let rows = transaction.query_typed(sql, &parameters).await?;
+    let Some(row) = rows.first() else {
+        return Ok(Running::None);
+    };
+    if row.try_get("alive")? {
+        let (id, owner, since): (i64, &str, &str) = (
+            row.try_get("id")?,
+            row.try_get("owner")?,
+            row.try_get("since")?,
+        );
+        return Ok(Running::Alive(format!("run {id} of {owner} since {since}")));
+    }
+    let is_same = asked.unfinished == Unfinished::Resume
+        && row.try_get::<_, &str>("kind")? == asked.kind.as_str()
+        && row.try_get::<_, &str>("definition")? == asked.definition
+        && row.try_get::<_, Option<i64>>("from_page")? == signed(asked.from_page)
+        && row.try_get::<_, Option<i64>>("to_page")? == signed(asked.to_page);
+    Ok(Running::Dead {
+        run_id: row.try_get("id")?,
+        is_same,
+    })
+}
+
+/// The last run asked for the same, if it has not come to its end.
+async fn unfinished(
+    transaction: &Transaction<'_>,
+    asked: &Asked,
+) -> Result<Option<i64>, tokio_postgres::Error> {
+    let sql = include_str!("../../sql/ledger/last_run.sql");
+    let parameters = [
+        (&asked.source as _, Type::TEXT),
+        (&asked.kind.as_str() as _, Type::TEXT),
+        (&signed(asked.from_page) as _, Type::INT8),
+        (&signed(asked.to_page) as _, Type::INT8),
+    ];
+    let rows = transaction.query_typed(sql, &parameters).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let is_unfinished = asked.unfinished == Unfinished::Resume
+        && asked.kind != RunKind::Replay
+        && row.try_get::<_, &str>("state")? != "complete"
+        && !row.try_get::<_, bool>("end_seen")?
+        && row.try_get::<_, &str>("definition")? == asked.definition;
+    is_unfinished.then(|| row.try_get("id")).transpose()
+}
+
+async fn start(
+    transaction: &Transaction<'_>,
+    asked: &Asked,
+) -> Result<Lease, tokio_postgres::Error> {
+    let sql = include_str!("../../sql/ledger/start_run.sql");
+    let parameters = [
+        (&asked.source as _, Type::TEXT),
+        (&asked.kind.as_str() as _, Type::TEXT),
+        (&asked.definition as _, Type::TEXT),
+        (&signed(asked.from_page) as _, Type::INT8),
+        (&signed(asked.to_page) as _, Type::INT8),
+        (&owner() as _, Type::TEXT),
+    ];
+    lease(&transaction.query_typed(sql, &parameters).await?)
+}
+
+async fn take(transaction: &Transaction<'_>, run_id: i64) -> Result<Lease, tokio_postgres::Error> {
+    let sql = include_str!("../../sql/ledger/take_run.sql");
+    let parameters = [(&run_id as _, Type::INT8), (&owner() as _, Type::TEXT)];
+    lease(&transaction.query_typed(sql, &parameters).await?)
+}
+
+fn lease(rows: &[tokio_postgres::Row]) -> Result<Lease, tokio_postgres::Error> {
+    let row = &rows[0];
+    Ok(Lease {
+        run_id: row.try_get("id")?,
+        epoch: row.try_get("epoch")?,
+    })
+}
+
+/// Finds the first gap of a run, and drops the pages behind it.
+async fn resume(
+    transaction: &Transaction<'_>,
+    run_id: i64,
+    asked: &Asked,
+) -> Result<Resume, tokio_postgres::Error> {
+    let first_page = signed(Some(asked.first_page));
+    let rows = transaction
+        .query_typed(
+            include_str!("../../sql/ledger/resume_point.sql"),
+            &[(&run_id, Type::INT8), (&first_page, Type::INT8)],
+        )
+        .await?;
+    let after: Option<i64> = rows.first().map(|row| row.try_get("number")).transpose()?;
+    transaction
+        .execute_typed(
+            include_str!("../../sql/ledger/drop_pages_behind.sql"),
+            &[(&run_id, Type::INT8), (&after, Type::INT8)],
+        )
+        .await?;
+    let next = rows.first().map(next_position).transpose()?.flatten();
+    Ok(Resume {
+        after: unsigned(after),
+        next,
+    })
+}
+
+fn next_position(row: &tokio_postgres::Row) -> Result<Option<Position>, tokio_postgres::Error> {
+    let number = unsigned(row.try_get("next_number")?);
+    let cursor = row
+        .try_get::<_, Option<&str>>("next_cursor")?
+        .and_then(Cursor::parse);
+    Ok(number
+        .zip(cursor)
+        .map(|(number, cursor)| Position { number, cursor }))
+}
+
+/// How the newest run of a source that reached a page asked for it.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn known_cursor(
+    database: &Database,
+    source: &str,
+    definition: &str,
+    page: u64,
+) -> Result<Option<Cursor>> {
+    let rows = database
+        .connection()
+        .await?
+        .query_typed(
+            include_str!("../../sql/ledger/page_cursor.sql"),
+            &[
+                (&source, Type::TEXT),
+                (&signed(Some(page)), Type::INT8),
+                (&definition, Type::TEXT),
+            ],
+        )
+        .await?;
+    Ok(rows.first().and_then(|row| Cursor::parse(row.get(0))))
+}
+
+/// Host and process, for people who look for the holder.
+fn owner() -> String {
+    let host = rustix::system::uname();
+    format!(
+        "{} process {}",
+        host.nodename().to_string_lossy(),
+        std::process::id()
+    )
+}
+
+fn signed(number: Option<u64>) -> Option<i64> {
+    number.map(|n| i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+fn unsigned(number: Option<i64>) -> Option<u64> {
+    number.and_then(|n| u64::try_from(n).ok())
+}

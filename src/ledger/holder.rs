@@ -1,0 +1,172 @@
+//! Keeping the lease, and ending the run.
+
+use tokio_postgres::types::Type;
+
+use crate::database::{Connection, Database};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{Lease, Requests};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The end of what was asked for was positively seen and all before it is durable.
+    Complete,
+    /// It ended before that; what it had is durable.
+    Truncated,
+    /// It was stopped by an error that a resume would meet again.
+    Failed,
+}
+
+impl Verdict {
+    /// The word in `ocds.run.state`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Complete => "complete",
+            Verdict::Truncated => "truncated",
+            Verdict::Failed => "failed",
+        }
+    }
+}
+
+/// What is written into the run's row when it ends.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Whether the walk came to its end, pages it could not read aside. If so,
+    /// the next run begins anew; else it goes on.
+    pub end_seen: bool,
+    /// What ended it, if it was an error.
+    pub error: Option<String>,
+}
+
+/// A lease that is kept alive by a connection of its own, whose backend shows
+/// others that the holder lives.
+#[derive(Debug)]
+pub struct Holder {
+    database: Database,
+    connection: Option<Connection>,
+    source: String,
+    lease: Lease,
+    /// What the run's row has been told of.
+    told: Requests,
+}
+
+impl Holder {
+    pub(super) fn new(
+        database: Database,
+        connection: Connection,
+        source: &str,
+        lease: Lease,
+    ) -> Self {
+        Self {
+            database,
+            connection: Some(connection),
+            source: source.to_owned(),
+            lease,
+            told: Requests::default(),
+        }
+    }
+
+    /// Tells the database that the run is alive, and what it has asked for
+    /// since its process began.
+    ///
+    /// # Errors
+    /// The lease is lost ([`Kind::Lease`]), or the database cannot be told now
+    /// ([`Kind::Environment`]): the next beat uses another connection.
+    pub async fn beat(&mut self, asked: Requests) -> Result<()> {
+        let untold = self.untold(asked);
+        let Lease { run_id, epoch } = self.lease;
+        let told = self
+            .execute(
+                include_str!("../../sql/ledger/heartbeat.sql"),
+                &[
+                    (&run_id, Type::INT8),
+                    (&epoch, Type::INT4),
+                    (&untold[0], Type::INT8),
+                    (&untold[1], Type::INT8),
+                    (&untold[2], Type::INT8),
+                ],
+            )
+            .await?;
+        self.settle(told, asked)
+    }
+
+    /// Ends the run and gives the lease up.
+    ///
+    /// # Errors
+    /// As [`Holder::beat`]; after [`Kind::Environment`] it can be tried again.
+    pub async fn end(&mut self, end: &End, asked: Requests) -> Result<()> {
+        let untold = self.untold(asked);
+        let Lease { run_id, epoch } = self.lease;
+        let told = self
+            .execute(
+                include_str!("../../sql/ledger/end_run.sql"),
+                &[
+                    (&run_id, Type::INT8),
+                    (&epoch, Type::INT4),
+                    (&end.verdict.as_str(), Type::TEXT),
+                    (&end.end_seen, Type::BOOL),
+                    (&end.error, Type::TEXT),
+                    (&untold[0], Type::INT8),
+                    (&untold[1], Type::INT8),
+                    (&untold[2], Type::INT8),
+                ],
+            )
+            .await?;
+        self.settle(told, asked)
+    }
+
+    /// Forgets the source's ended runs beyond the newest so many.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn forget(&mut self, keep_runs: u32) -> Result<()> {
+        let source = self.source.clone();
+        self.execute(
+            include_str!("../../sql/ledger/forget_runs.sql"),
+            &[(&source, Type::TEXT), (&i64::from(keep_runs), Type::INT8)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    fn settle(&mut self, rows: u64, asked: Requests) -> Result<()> {
+        if rows == 0 {
+            let message = format!("another run took source {} over", self.source);
+            return Err(Error::new(Kind::Lease, message));
+        }
+        self.told = asked;
+        Ok(())
+    }
+
+    /// What the run's row does not count yet, as PostgreSQL's signed integers.
+    fn untold(&self, asked: Requests) -> [i64; 3] {
+        let told = self.told;
+        [
+            asked.requests - told.requests,
+            asked.retries - told.retries,
+            asked.bytes - told.bytes,
+        ]
+        .map(|n| i64::try_from(n).unwrap_or(i64::MAX))
+    }
+
+    /// Runs a statement on the holder's own connection, or on a new one if the
+    /// last was lost.
+    async fn execute(
+        &mut self,
+        sql: &str,
+        parameters: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)],
+    ) -> Result<u64> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.database.connection().await?,
+        };
+        // on an error the connection is dropped, and the pool tests it before its next use
+        let rows = connection.execute_typed(sql, parameters).await?;
+        self.connection = Some(connection);
+        Ok(rows)
+    }
+}

@@ -1,0 +1,16 @@
+//! What PostgreSQL remembers: runs and their leases, pages, quarantine.
+//!
+//! There is no other state, and none on local disk. Pages and rejects are
+//! written by the sink, in the transaction of their releases; everything else
+//! is written here. Nothing here spawns: a heartbeat beats when it is told to.
+
+mod claim;
+mod counts;
+mod holder;
+pub mod quarantine;
+mod status;
+
+pub use self::claim::{Asked, Claim, Lease, Resume, RunKind, Unfinished, claim, known_cursor};
+pub use self::counts::{Counts, Requests, Totals, totals};
+pub use self::holder::{End, Holder, Verdict};
+pub use self::status::{SourceStatus, status};

@@ -1,0 +1,161 @@
+//! What was refused, as people and replays ask for it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use crate::database::Database;
+use crate::error::{Error, Result};
+
+/// A reject, without its bytes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// What it is asked for by.
+    pub id: i64,
+    /// The source that served it.
+    pub source: String,
+    /// Why it was refused, in one word.
+    pub reason: String,
+    /// Why it was refused, in a sentence.
+    pub message: String,
+    /// What the server said, if the server refused it.
+    pub sqlstate: Option<String>,
+    /// Its `ocid`, where one could be read.
+    pub ocid: Option<String>,
+    /// Its `id`, where one could be read.
+    pub release_id: Option<String>,
+    /// The run that served it last.
+    pub run_id: i64,
+    /// The page that served it last.
+    pub page_number: i64,
+    /// Where on the page it was, as a JSON Pointer.
+    pub pointer: String,
+    /// Where the page came from.
+    pub url: String,
+    /// How many traversals have met it.
+    pub seen: i32,
+    /// When it was met first.
+    pub first_seen_at: Timestamp,
+    /// When it was met last.
+    pub last_seen_at: Timestamp,
+    /// How large it is.
+    pub bytes: i32,
+}
+
+/// A reject with its bytes, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// What is known of it.
+    pub entry: Entry,
+    /// When it was resolved, and how: stored, replayed or discarded.
+    pub resolved: Option<(Timestamp, String)>,
+    /// What was served.
+    pub document: Vec<u8>,
+}
+
+/// Unresolved rejects, newest first, at most `limit`; of one source and reason, if told.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn list(
+    database: &Database,
+    source: Option<&str>,
+    reason: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    let connection = database.connection().await?;
+    let sql = include_str!("../../sql/read/quarantine_list.sql");
+    let parameters = [
+        (&source as _, Type::TEXT),
+        (&reason as _, Type::TEXT),
+        (&limit as _, Type::INT8),
+    ];
+    let rows = connection.query_typed(sql, &parameters).await?;
+    rows.iter().map(|row| Ok(entry(row)?)).collect()
+}
+
+/// One reject with its bytes.
+///
+/// # Errors
+/// There is none of this id, or the database cannot be asked.
+pub async fn show(database: &Database, id: i64) -> Result<Document> {
+    let connection = database.connection().await?;
+    let sql = include_str!("../../sql/read/quarantine_show.sql");
+    let rows = connection.query_typed(sql, &[(&id, Type::INT8)]).await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::config(format!("no reject has id {id}")))?;
+    let resolved_at: Option<Timestamp> = row.try_get("resolved_at")?;
+    let resolution: Option<String> = row.try_get("resolution")?;
+    Ok(Document {
+        entry: entry(row)?,
+        resolved: resolved_at.zip(resolution),
+        document: row.try_get("document")?,
+    })
+}
+
+/// Marks rejects as not wanted; gives those that were unresolved till then.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn discard(database: &Database, ids: &[i64]) -> Result<Vec<i64>> {
+    let connection = database.connection().await?;
+    let sql = include_str!("../../sql/ledger/discard_rejects.sql");
+    let rows = connection
+        .query_typed(sql, &[(&ids, Type::INT8_ARRAY)])
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// The sources that have rejects to replay: of those named, or any.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn replayable_sources(
+    database: &Database,
+    source: Option<&str>,
+    ids: Option<&[i64]>,
+) -> Result<Vec<String>> {
+    let connection = database.connection().await?;
+    let sql = include_str!("../../sql/ledger/reject_sources.sql");
+    let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
+    let rows = connection.query_typed(sql, &parameters).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// The rejects of a source that a replay tries, in the order they were served.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn replayable(
+    database: &Database,
+    source: &str,
+    ids: Option<&[i64]>,
+) -> Result<Vec<i64>> {
+    let connection = database.connection().await?;
+    let sql = include_str!("../../sql/ledger/open_rejects.sql");
+    let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
+    let rows = connection.query_typed(sql, &parameters).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+fn entry(row: &Row) -> Result<Entry, tokio_postgres::Error> {
+    Ok(Entry {
+        id: row.try_get("id")?,
+        source: row.try_get("source")?,
+        reason: row.try_get("reason")?,
+        message: row.try_get("message")?,
+        sqlstate: row.try_get("sqlstate")?,
+        ocid: row.try_get("ocid")?,
+        release_id: row.try_get("release_id")?,
+        run_id: row.try_get("run_id")?,
+        page_number: row.try_get("page_number")?,
+        pointer: row.try_get("pointer")?,
+        url: row.try_get("url")?,
+        seen: row.try_get("seen")?,
+        first_seen_at: row.try_get("first_seen_at")?,
+        last_seen_at: row.try_get("last_seen_at")?,
+        bytes: row.try_get("bytes")?,
+    })
+}

@@ -1,0 +1,106 @@
+//! One release for each key of a page: the last one served.
+
+use crate::release::{Reason, Reject, Release};
+
+/// A page's releases, one for each key, in the order of their keys: the order
+/// in which every transaction locks rows.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    /// What is to be stored.
+    pub(super) releases: Vec<Release>,
+    /// Those of other content that a later release of the page replaces.
+    pub(super) superseded: Vec<Reject>,
+    /// How many releases went, repeated or superseded.
+    pub(super) folded: usize,
+}
+
+/// Keeps the last release of each key; an earlier one of other content is a reject.
+pub(super) fn fold(mut releases: Vec<Release>) -> Folded {
+    let served = releases.len();
+    // stable, so that releases of one key stay in the order they were served
+    releases.sort_by(|a, b| a.key.cmp(&b.key));
+    let mut folded = Folded::default();
+    for release in releases.into_iter().rev() {
+        match folded.releases.last() {
+            Some(stored) if stored.key == release.key => {
+                if stored.content_hash != release.content_hash {
+                    folded.superseded.push(superseded(release, &stored.pointer));
+                }
+            }
+            _ => folded.releases.push(release),
+        }
+    }
+    folded.releases.reverse();
+    folded.folded = served - folded.releases.len();
+    folded
+}
+
+fn superseded(release: Release, by: &str) -> Reject {
+    Reject {
+        reason: Reason::Superseded,
+        message: format!("the page has another release of this ocid and id at {by}"),
+        pointer: release.pointer,
+        document: release.text,
+        ocid: Some(release.key.ocid),
+        release_id: Some(release.key.release_id),
+        sqlstate: None,
+        constraint: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::release::{Columns, Key};
+
+    /// Releases written `key:content`.
+    fn page(releases: &str) -> Vec<Release> {
+        let release = |(index, text): (usize, &str)| {
+            let (ocid, content) = text.split_once(':').unwrap();
+            Release {
+                key: Key {
+                    ocid: ocid.to_owned(),
+                    release_id: "1".to_owned(),
+                },
+                columns: Columns::default(),
+                content_hash: [content.as_bytes()[0]; 32],
+                pointer: format!("/releases/{index}"),
+                text: Bytes::copy_from_slice(content.as_bytes()),
+            }
+        };
+        releases.split(' ').enumerate().map(release).collect()
+    }
+
+    fn check(releases: &str, stored: &[&str], superseded: &[&str], folded: usize) {
+        let result = fold(page(releases));
+        let release = |r: &Release| format!("{}:{}", r.key.ocid, r.text.escape_ascii());
+        let reject = |r: &Reject| r.document.escape_ascii().to_string();
+        assert_eq!(
+            result.releases.iter().map(release).collect::<Vec<_>>(),
+            stored
+        );
+        assert_eq!(
+            result.superseded.iter().map(reject).collect::<Vec<_>>(),
+            superseded
+        );
+        assert_eq!(result.folded, folded);
+    }
+
+    #[test]
+    fn releases_are_stored_in_the_order_of_their_keys() {
+        check("c:1 a:1 b:1", &["a:1", "b:1", "c:1"], &[], 0);
+    }
+
+    #[test]
+    fn the_last_of_a_key_is_stored_and_the_others_are_kept_as_superseded() {
+        check("a:1 b:1 a:2 a:3", &["a:3", "b:1"], &["2", "1"], 2);
+    }
+
+    #[test]
+    fn a_repeated_release_is_folded_and_not_a_reject() {
+        check("a:1 a:1", &["a:1"], &[], 1);
+        check("a:1 a:2 a:1", &["a:1"], &["2"], 2);
+    }
+}

@@ -1,0 +1,93 @@
+//! The rows of `ocds.quarantine`.
+
+use tokio_postgres::error::DbError;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::release::{Reason, Reject, Release};
+
+/// What the server refused, and what it said of it.
+pub(super) fn refused(release: &Release, error: &DbError) -> Reject {
+    let sqlstate = error.code().code();
+    let message = match error.constraint() {
+        Some(constraint) => format!("SQLSTATE {sqlstate}, {constraint}: {}", error.message()),
+        None => format!("SQLSTATE {sqlstate}: {}", error.message()),
+    };
+    Reject {
+        reason: Reason::Refused,
+        message,
+        pointer: release.pointer.clone(),
+        document: release.text.clone(),
+        ocid: Some(release.key.ocid.clone()),
+        release_id: Some(release.key.release_id.clone()),
+        sqlstate: Some(sqlstate.to_owned()),
+        constraint: error.constraint().map(str::to_owned),
+    }
+}
+
+/// Rejects as one array for each column.
+#[derive(Debug, Default)]
+pub(super) struct RejectColumns<'a> {
+    hashes: Vec<Vec<u8>>,
+    pointers: Vec<String>,
+    reasons: Vec<&'static str>,
+    messages: Vec<String>,
+    sqlstates: Vec<Option<&'a str>>,
+    constraints: Vec<Option<&'a str>>,
+    ocids: Vec<Option<&'a str>>,
+    release_ids: Vec<Option<&'a str>>,
+    documents: Vec<&'a [u8]>,
+}
+
+impl<'a> RejectColumns<'a> {
+    /// The rejects in the order of their unique key, in which rows are locked.
+    pub(super) fn new(rejects: impl Iterator<Item = &'a Reject>) -> Self {
+        let mut rows: Vec<(Vec<u8>, &Reject)> = rejects
+            .map(|reject| (blake3::hash(&reject.document).as_bytes().to_vec(), reject))
+            .collect();
+        rows.sort_by(|a, b| (&a.0, &a.1.pointer).cmp(&(&b.0, &b.1.pointer)));
+        let mut columns = Self::default();
+        for (hash, reject) in rows {
+            columns.hashes.push(hash);
+            columns.pointers.push(storable(&reject.pointer));
+            columns.reasons.push(reject.reason.as_str());
+            columns.messages.push(storable(&reject.message));
+            columns.sqlstates.push(reject.sqlstate.as_deref());
+            columns.constraints.push(reject.constraint.as_deref());
+            columns.ocids.push(if_storable(reject.ocid.as_deref()));
+            columns
+                .release_ids
+                .push(if_storable(reject.release_id.as_deref()));
+            columns.documents.push(&reject.document);
+        }
+        columns
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+
+    /// The last nine parameters of `insert_rejects.sql`.
+    pub(super) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 9] {
+        [
+            (&self.hashes, Type::BYTEA_ARRAY),
+            (&self.pointers, Type::TEXT_ARRAY),
+            (&self.reasons, Type::TEXT_ARRAY),
+            (&self.messages, Type::TEXT_ARRAY),
+            (&self.sqlstates, Type::TEXT_ARRAY),
+            (&self.constraints, Type::TEXT_ARRAY),
+            (&self.ocids, Type::TEXT_ARRAY),
+            (&self.release_ids, Type::TEXT_ARRAY),
+            (&self.documents, Type::BYTEA_ARRAY),
+        ]
+    }
+}
+
+/// Text without the one character that PostgreSQL's text cannot hold.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// A key that PostgreSQL's text cannot hold is the key of nothing stored.
+fn if_storable(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.contains('\0'))
+}
