@@ -1,6 +1,8 @@
 //! Keeps a PostgreSQL database in step with any publisher of the Open
 //! Contracting Data Standard (OCDS).
 
+pub mod demo;
+
 pub mod fetch;
 
 pub mod extract;

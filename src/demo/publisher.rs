@@ -1,0 +1,238 @@
+//! The demonstration's publisher: a feed over HTTP on loopback.
+//!
+//! It stands outside the program it shows, so it is the one place beside the
+//! pipeline and the daemon that spawns a task; the task ends with the value.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures::stream::{self, StreamExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::demo::feed::{Fault, Feed};
+use crate::error::{Error, Result};
+
+/// How long requests under way may take once the publisher is told to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
+
+/// A feed being published on a loopback port of its own, until it is stopped or
+/// dropped.
+#[derive(Debug)]
+pub struct Publisher {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Publisher {
+    /// Publishes a feed on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// The machine has no free port or no loopback.
+    pub async fn start(feed: Feed) -> Result<Self> {
+        let unusable = |e| Error::environment("listen on 127.0.0.1").with_source(e);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(unusable)?;
+        let address = listener.local_addr().map_err(unusable)?;
+        let stop = CancellationToken::new();
+        let router = Router::new()
+            .route("/releases", get(serve))
+            .with_state(Arc::new(Published {
+                feed,
+                faulted: Mutex::default(),
+            }));
+        let server = axum::serve(listener, router)
+            .with_graceful_shutdown(stop.clone().cancelled_owned())
+            .into_future();
+        let task = tokio::spawn(async move {
+            // `axum::serve` handles the errors of its sockets and returns none.
+            let _ = server.await;
+        });
+        Ok(Self {
+            address,
+            stop,
+            task,
+        })
+    }
+
+    /// The URL of the first page; the rest follow in `/links/next`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/releases", self.address)
+    }
+
+    /// Ends the publisher once the requests under way are answered, or after a
+    /// second.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        // Past the time limit the drop ends it, whatever it is doing.
+        let _ = tokio::time::timeout(STOP_WITHIN, &mut self.task).await;
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What the requests share.
+struct Published {
+    feed: Feed,
+    /// The pages whose first request was answered with a fault.
+    faulted: Mutex<BTreeSet<u64>>,
+}
+
+async fn serve(
+    State(published): State<Arc<Published>>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let number = match query.get("page").map(|page| page.parse()) {
+        None => 1,
+        Some(Ok(number)) => number,
+        Some(Err(_)) => return StatusCode::BAD_REQUEST.into_response(),
+    };
+    let Some(body) = published.feed.page(number) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match published.fault(number) {
+        None => page(body.len(), Body::from(body)),
+        Some(Fault::Busy) => {
+            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response()
+        }
+        Some(Fault::Cut) => page(body.len(), cut(body)),
+    }
+}
+
+impl Published {
+    /// What to do to this request: each page's fault happens once.
+    fn fault(&self, number: u64) -> Option<Fault> {
+        let fault = self.feed.fault(number)?;
+        let mut faulted = self.faulted.lock().expect("no holder panics");
+        faulted.insert(number).then_some(fault)
+    }
+}
+
+/// A page whose head promises a body of that length.
+fn page(length: usize, body: Body) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+/// Half of a body, and then the end of the connection.
+fn cut(body: String) -> Body {
+    let body = Bytes::from(body);
+    let half = body.slice(..body.len() / 2);
+    let end = async {
+        // What was written goes out while nothing more is; an error that came
+        // at once would take the head of the answer with it.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    };
+    Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(end)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// The status line and headers of an answer, and its body.
+    async fn ask(publisher: &Publisher, target: &str) -> (String, Bytes) {
+        let mut stream = TcpStream::connect(publisher.address).await.unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nhost: demo\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        let end = memchr::memmem::find(&answer, b"\r\n\r\n").unwrap();
+        let body = Bytes::from(answer.split_off(end + 4));
+        (String::from_utf8(answer).unwrap(), body)
+    }
+
+    #[tokio::test]
+    async fn the_first_page_has_no_number_and_leads_to_the_second() {
+        let publisher = Publisher::start(Feed::demo()).await.unwrap();
+        let (head, body) = ask(&publisher, "/releases").await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert_eq!(body, Feed::demo().page(1).unwrap());
+        let (_, body) = ask(&publisher, "/releases?page=2").await;
+        assert_eq!(body, Feed::demo().page(2).unwrap());
+        publisher.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_busy_page_is_served_when_asked_again() {
+        let publisher = Publisher::start(Feed::demo()).await.unwrap();
+        let (head, _) = ask(&publisher, "/releases?page=3").await;
+        assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+        assert!(head.contains("retry-after: 1"), "{head}");
+        let (_, body) = ask(&publisher, "/releases?page=3").await;
+        assert_eq!(body, Feed::demo().page(3).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_cut_page_is_shorter_than_it_promised_and_whole_when_asked_again() {
+        let publisher = Publisher::start(Feed::demo()).await.unwrap();
+        let whole = Bytes::from(Feed::demo().page(8).unwrap());
+        let (head, body) = ask(&publisher, "/releases?page=8").await;
+        assert!(
+            head.contains(&format!("content-length: {}", whole.len())),
+            "{head}"
+        );
+        assert!(whole.starts_with(&body) && body.len() < whole.len());
+        let (_, body) = ask(&publisher, "/releases?page=8").await;
+        assert_eq!(body, whole);
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_not_there_is_said_not_to_be() {
+        let publisher = Publisher::start(Feed::clean(20, 10)).await.unwrap();
+        for (target, status) in [
+            ("/releases?page=3", "404"),
+            ("/releases?page=0", "404"),
+            ("/releases?page=two", "400"),
+            ("/", "404"),
+        ] {
+            let (head, _) = ask(&publisher, target).await;
+            assert!(
+                head.starts_with(&format!("HTTP/1.1 {status}")),
+                "{target}: {head}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_listens_once_it_is_stopped_or_dropped() {
+        let stopped = Publisher::start(Feed::demo()).await.unwrap();
+        let address = stopped.address;
+        // A connection kept alive must not keep it alive.
+        let _idle = TcpStream::connect(address).await.unwrap();
+        stopped.stop().await;
+        assert!(TcpStream::connect(address).await.is_err());
+
+        let dropped = Publisher::start(Feed::demo()).await.unwrap();
+        let address = dropped.address;
+        drop(dropped);
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
