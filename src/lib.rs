@@ -1,7 +1,73 @@
 //! Keeps a PostgreSQL database in step with any publisher of the Open
 //! Contracting Data Standard (OCDS).
+//!
+//! ```text
+//! publisher ──HTTP──▶ fetch ──pages──▶ extract ──releases, rejects──▶ sink ──▶ PostgreSQL
+//!                     paginate,        pure: bytes in,                one transaction for a page:
+//!                     throttle, retry  rows and rejects out           rows, rejects, page record
+//! ```
+//!
+//! [`fetch`] turns a declared [`source`](source::Source) into a stream of pages,
+//! [`extract`] cuts a page into releases and rejects, and the [`sink`] makes the
+//! page durable, whole. [`pipeline`] joins the three by bounded channels; they do
+//! not know each other. What PostgreSQL remembers of runs is the [`ledger`].
+//!
+//! # Invariants
+//!
+//! 1. Nothing is lost: every release of a durable page is in `ocds.release` or,
+//!    byte for byte, in `ocds.quarantine`.
+//! 2. Nothing is doubled: there is one row for each source, ocid and release id.
+//! 3. Nothing is invented: what is stored is what was served.
+//! 4. The checkpoint is never ahead of the data: it is the page's row, inserted
+//!    in the transaction of the page's releases. There is no other state, and
+//!    none on local disk.
+//! 5. After any faults and a resume the tables equal those of a calm run.
+//! 6. The later page of a run wins, whatever the order of commits; a replay
+//!    never overwrites what was fetched later; unchanged content writes nothing.
+//! 7. Memory, connections, requests, retries, waits and bodies are bounded, each
+//!    by a key of [`config`].
+//! 8. The exit code is 0 if and only if the end of what was asked for was
+//!    positively seen and all before it is committed.
+//! 9. One run writes a source: a commit under a stale lease changes nothing.
+//! 10. No secret, value or body is in a log line or an error.
+//!
+//! Bad data is data: it becomes a [`Reject`](release::Reject) with a reason. An
+//! [`Error`](error::Error) is the world failing, and says by its kind what a
+//! scheduler should do next.
+//!
+//! # What is nowhere
+//!
+//! Extract never sees the network or a clock. No release is written outside
+//! [`sink`]. Only [`pipeline`], the [`demo`] publisher and the [`command`]s, for
+//! progress and signals, spawn tasks. No value is ever spliced into SQL: statements are files under
+//! `sql/`, or built by [`bulk`] from a table known at compile time. Nothing that
+//! is found in data is fetched, but a next link on the source's own host.
+//!
+//! # Decisions
+//!
+//! - A run that met an unreadable page in its middle and still came to the end
+//!   of the feed is truncated, but its walk has ended: the next run begins anew
+//!   instead of redoing all that follows one bad page for ever. So does the next
+//!   run after one that was resumed and met the same unreadable page first.
+//! - `--max-pages` and `backfill --to-page` exit 0 when they get there, since
+//!   that is what was asked for; to the ledger a run stopped by `--max-pages` is
+//!   unfinished, and the next one goes on.
+//! - Page numbers are the publisher's own where it has them, so `--from-page 0`
+//!   is right for a feed that counts from 0. Pages that only a link leads to are
+//!   counted from 1, and a backfill of them starts from the cursor that the
+//!   newest run stored, or walks there.
+//! - Columns that all rows of a statement share are one parameter, not one for
+//!   each row: a batch of 100 has 2,205 parameters instead of 2,700.
+
+// in the order of the pipeline: what starts it, its stages, what they stand on
+
+pub mod cli;
+
+pub mod command;
 
 pub mod demo;
+
+pub mod pipeline;
 
 pub mod fetch;
 

@@ -6,6 +6,16 @@
     reason = "clippy takes only test functions for tests, not what they share"
 )]
 
+mod commands;
+mod configuration;
 mod database;
 mod fetch;
+mod harness;
+mod kill;
+mod lease;
+mod outage;
 mod publisher;
+mod quarantine;
+mod run;
+mod signals;
+mod sink;

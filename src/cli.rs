@@ -1,0 +1,225 @@
+//! The command line, as types and help and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
+
+/// Keeps a PostgreSQL database in step with publishers of Open Contracting Data
+/// Standard (OCDS) releases.
+///
+/// Answers go to standard output, logs and progress to standard error. Without
+/// a configured database, a private local PostgreSQL is started and used.
+#[derive(Debug, Parser)]
+#[command(name = "ocds-ingest", version, after_long_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the group documents its options")]
+    pub global: Global,
+    #[command(subcommand)]
+    #[expect(missing_docs, reason = "the enum documents its commands")]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done: the end of what was asked for was seen, and all before it is stored
+  1  unexpected
+  2  wrong command line or configuration
+  3  database or publisher unreachable; try again
+  4  stopped before the end, progress is saved; try again
+  5  too many bad rows
+  6  another run holds the source, or took it over
+  130, 143  stopped by a second signal";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// A configuration file, instead of ./ocds-ingest.toml; later ones win
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Vec<PathBuf>,
+    /// The database to write: `local` or a postgresql:// URL
+    #[arg(long, value_name = "URL", global = true)]
+    pub database_url: Option<SecretString>,
+    /// How log lines are written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
+    /// More log lines; twice for every request
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Only warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Log lines in place of the progress bar
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring sources up to date; an unfinished run goes on where it stopped
+    Run(Run),
+    /// Fetch some pages of a source again, whatever other runs have done
+    Backfill(Backfill),
+    /// Where each source stands
+    Status {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the configuration; with --connect also the database and publishers
+    Check(Check),
+    /// The known sources
+    Sources {
+        #[command(subcommand)]
+        #[expect(missing_docs, reason = "the enum documents its commands")]
+        command: Option<SourcesCommand>,
+    },
+    /// What was refused, and what to do about it
+    Quarantine {
+        #[command(subcommand)]
+        #[expect(missing_docs, reason = "the enum documents its commands")]
+        command: QuarantineCommand,
+    },
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Open psql on the configured database
+    Psql {
+        /// Arguments for psql, such as -c 'select 1'
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Ingest an invented feed into the local database, to see how it looks
+    Demo,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The sources to bring up to date
+    #[arg(required_unless_present = "all")]
+    pub source: Vec<String>,
+    /// All sources of the configuration files
+    #[arg(long, conflicts_with = "source")]
+    pub all: bool,
+    /// Stop after so many pages; the next run goes on there
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_pages: Option<u64>,
+    /// Begin at the first page, even if the last run is unfinished
+    #[arg(long)]
+    pub restart: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the group documents its options")]
+    pub ingest: Ingest,
+}
+
+/// Options of `backfill`.
+#[derive(Debug, Args)]
+pub struct Backfill {
+    /// The source to fetch pages of
+    pub source: String,
+    /// The first page: the publisher's number where it has one, else counted from 1
+    #[arg(long, value_name = "N")]
+    pub from_page: u64,
+    /// The last page, if not the last there is
+    #[arg(long, value_name = "M")]
+    pub to_page: Option<u64>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the group documents its options")]
+    pub ingest: Ingest,
+}
+
+/// Options of whatever ingests.
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// The largest share of refused releases, 0 to 1, instead of `sink.max_bad_ratio`
+    #[arg(long, value_name = "RATIO")]
+    pub max_bad_ratio: Option<f64>,
+    /// Report as one JSON object a line, one line for each source
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The sources to check, instead of all configured ones
+    pub source: Vec<String>,
+    /// Also connect to the database and fetch a page of each source; nothing is written
+    #[arg(long)]
+    pub connect: bool,
+}
+
+/// What to do with sources.
+#[derive(Debug, Subcommand)]
+pub enum SourcesCommand {
+    /// How a source is defined
+    Show {
+        /// Its name
+        source: String,
+    },
+}
+
+/// What to do with rejects.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// Unresolved rejects, newest first
+    List {
+        /// Of this source only
+        #[arg(long)]
+        source: Option<String>,
+        /// Of this reason only, such as missing-ocid or refused
+        #[arg(long)]
+        reason: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: u32,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One reject: what is known of it, and its bytes as they were served
+    Show {
+        /// Its id
+        id: i64,
+        /// Its bytes and nothing else
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Try rejects again, with the program and configuration of today
+    Replay {
+        /// Their ids; all if none are given
+        id: Vec<i64>,
+        /// Of this source only
+        #[arg(long)]
+        source: Option<String>,
+        /// Report as one JSON object a line, one line for each source
+        #[arg(long)]
+        json: bool,
+    },
+    /// Mark rejects as not wanted; they are kept
+    Discard {
+        /// Their ids
+        #[arg(required = true)]
+        id: Vec<i64>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

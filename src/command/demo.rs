@@ -1,0 +1,128 @@
+//! `demo`: an invented feed, ingested into the local database, to see how it looks.
+
+use std::process::ExitCode;
+
+use tokio_postgres::types::Type;
+use tracing::info;
+
+use crate::cli::{Global, Ingest};
+use crate::command::answer::answer;
+use crate::command::table::{grouped, right, table};
+use crate::command::{ingest, open, signal};
+use crate::config::Config;
+use crate::database::Database;
+use crate::demo::{Feed, Publisher};
+use crate::error::{Error, Result};
+use crate::json::Pointer;
+use crate::ledger::quarantine;
+use crate::pipeline::Walk;
+use crate::source::{Pagination, Source};
+
+/// The demonstration's source in the database.
+const NAME: &str = "demo";
+
+/// Buyers by the value of their tenders, in the currency they tender in.
+const TOP_BUYERS: &str = include_str!("../../sql/read/top_buyers.sql");
+
+pub(super) async fn demo(global: &Global) -> Result<ExitCode> {
+    let mut config = config();
+    if let Some(url) = &global.database_url {
+        config.database.url = url.clone();
+    }
+    let stop = signal::stop_token()?;
+    let publisher = Publisher::start(Feed::demo()).await?;
+    info!("an invented publisher answers at {}", publisher.url());
+    let source = source(&publisher.url())?;
+    let database = open(&config).await?;
+    let shown = async {
+        let options = Ingest {
+            max_bad_ratio: None,
+            json: false,
+        };
+        // each demonstration walks the whole feed; the second changes nothing
+        let walk = Walk::incremental(&source);
+        let code =
+            ingest::ingest(global, &options, &database, &source, &config, &walk, &stop).await?;
+        show_quarantine(&database).await?;
+        show_buyers(&database).await?;
+        Ok::<u8, Error>(code)
+    }
+    .await;
+    publisher.stop().await;
+    let place = database.describe();
+    database.close().await?;
+    let code = shown?;
+    answer(format_args!("\nAll of it is in the {place}."));
+    suggest();
+    Ok(ExitCode::from(code))
+}
+
+/// What to type next, by the name this program was called by.
+fn suggest() {
+    let program = std::env::args().next();
+    let program = program.as_deref().unwrap_or("ocds-ingest");
+    answer(format_args!("What to type next:"));
+    answer(format_args!(
+        "  {program} psql -c 'select * from ocds.award limit 5'"
+    ));
+    answer(format_args!(
+        "  {program} run find-a-tender --max-pages 5    # a real publisher, UK Find a Tender"
+    ));
+    answer(format_args!("  {program} --help"));
+}
+
+/// The built-in defaults: the demonstration reads no configuration and no
+/// environment, so that it never writes to a database that matters.
+fn config() -> Config {
+    let mut config = Config::default();
+    config.fetch.first_wait = std::time::Duration::from_millis(100);
+    config
+}
+
+fn source(url: &str) -> Result<Source> {
+    let pointer = Pointer::parse("/links/next").map_err(Error::unexpected)?;
+    Ok(Source {
+        name: NAME.into(),
+        page: Pagination::Link { pointer },
+        ..Source::new(url)
+    })
+}
+
+async fn show_quarantine(database: &Database) -> Result<()> {
+    answer(format_args!(
+        "\nIn quarantine, byte for byte as it was served:"
+    ));
+    let mut rows = table(["id", "page", "reason", "why"]);
+    for entry in quarantine::list(database, Some(NAME), None, 100).await? {
+        rows.add_row([
+            entry.id.to_string(),
+            entry.page_number.to_string(),
+            entry.reason,
+            entry.message,
+        ]);
+    }
+    right(&mut rows, &[0, 1]);
+    answer(format_args!("{}", rows.trim_fmt()));
+    Ok(())
+}
+
+async fn show_buyers(database: &Database) -> Result<()> {
+    answer(format_args!("\nTop buyers by value, answered by SQL:"));
+    let connection = database.connection().await?;
+    let most = 5_i64;
+    let parameters = [(&NAME as _, Type::TEXT), (&most as _, Type::INT8)];
+    let mut rows = table(["buyer", "processes", "value", ""]);
+    for row in connection.query_typed(TOP_BUYERS, &parameters).await? {
+        rows.add_row([
+            row.try_get::<_, Option<String>>("buyer_name")?
+                .unwrap_or_default(),
+            grouped(row.try_get::<_, i64>("processes")?),
+            row.try_get::<_, String>("value")?,
+            row.try_get::<_, Option<String>>("currency")?
+                .unwrap_or_default(),
+        ]);
+    }
+    right(&mut rows, &[1, 2]);
+    answer(format_args!("{}", rows.trim_fmt()));
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The subcommands, one file each, and what they have in common: configuration,
+//! logs, signals, tables and exit codes.
+
+mod answer;
+mod backfill;
+mod check;
+mod demo;
+mod ingest;
+mod migrate;
+mod psql;
+mod quarantine;
+mod run;
+mod signal;
+mod sources;
+mod status;
+mod table;
+mod watch;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tracing::error;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command, Global, LogFormat};
+use crate::config::{self, Config, Overrides};
+use crate::database::Database;
+use crate::database::migrate::Migration;
+use crate::error::{Error, Result};
+use crate::source::Source;
+
+/// Does what the command line says.
+#[must_use]
+pub fn main(cli: Cli) -> ExitCode {
+    start_logging(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return exit(&Error::unexpected("start the runtime").with_source(error)),
+    };
+    match runtime.block_on(Box::pin(dispatch(cli))) {
+        Ok(code) => code,
+        Err(error) => exit(&error),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Run(options) => run::run(&global, options).await,
+        Command::Backfill(options) => backfill::backfill(&global, options).await,
+        Command::Status { json } => status::status(&global, json).await,
+        Command::Check(options) => check::check(&global, options).await,
+        Command::Sources { command } => sources::sources(&global, command),
+        Command::Quarantine { command } => quarantine::quarantine(&global, command).await,
+        Command::Migrate => migrate::migrate(&global).await,
+        Command::Psql { arguments } => psql::psql(&global, &arguments).await,
+        Command::Demo => demo::demo(&global).await,
+    }
+}
+
+/// Says what went wrong, once, and what it means to whoever started us.
+fn exit(error: &Error) -> ExitCode {
+    error!("{}", error.chain());
+    ExitCode::from(error.exit_code())
+}
+
+/// Log lines go to standard error: of this program by the flags, of libraries
+/// if they are warnings; `RUST_LOG` says otherwise.
+fn start_logging(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => LevelFilter::WARN,
+        (false, 0) => LevelFilter::INFO,
+        (false, 1) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,ocds_ingest={level}")));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(watch::LogWriter::default)
+        .with_ansi(std::io::stderr().is_terminal());
+    match global.log_format {
+        LogFormat::Text => subscriber.with_target(false).init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+}
+
+fn load(global: &Global) -> Result<Config> {
+    let config = config::load(&Overrides {
+        files: global.config.clone(),
+        database_url: global.database_url.clone(),
+    })?;
+    crate::sink::check_batch_size(&config.sink)?;
+    Ok(config)
+}
+
+/// How many connections a run uses: its sink's workers, its heartbeat, and one
+/// to ask with.
+fn connections(config: &Config) -> usize {
+    config.sink.workers + 2
+}
+
+/// Opens the database and brings its schema up to date, or, where that is
+/// switched off, expects it to be.
+async fn open(config: &Config) -> Result<Database> {
+    let database = Database::open(&config.database, connections(config)).await?;
+    let ready = if config.database.migrate {
+        database.migrate().await.map(drop)
+    } else {
+        expect_schema(&database).await
+    };
+    match ready {
+        Ok(()) => Ok(database),
+        Err(error) => {
+            // a local server that was started for nothing is stopped again
+            database.close().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn expect_schema(database: &Database) -> Result<()> {
+    let pending = database.pending().await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let files: Vec<String> = pending.iter().map(Migration::file).collect();
+    Err(Error::config(format!(
+        "the database lacks {}: run `ocds-ingest migrate`, or set database.migrate to true",
+        files.join(", ")
+    )))
+}
+
+/// Uses a database and gives it up again, whatever came of it.
+async fn with_database<T>(
+    config: &Config,
+    task: impl AsyncFnOnce(&Database) -> Result<T>,
+) -> Result<T> {
+    let database = open(config).await?;
+    let result = task(&database).await;
+    let closed = database.close().await;
+    let value = result?;
+    closed?;
+    Ok(value)
+}
+
+/// The source of a name.
+fn source<'a>(config: &'a Config, name: &str) -> Result<&'a Source> {
+    config.sources.get(name).ok_or_else(|| {
+        Error::config(format!(
+            "no source is called {name}; `ocds-ingest sources` lists them"
+        ))
+    })
+}

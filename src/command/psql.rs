@@ -1,0 +1,26 @@
+//! `psql`: opens psql on the configured database.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Global;
+use crate::command::{load, with_database};
+use crate::error::{Error, Result};
+
+pub(super) async fn psql(global: &Global, arguments: &[String]) -> Result<ExitCode> {
+    let config = load(global)?;
+    // a Ctrl-C is for psql: caught here, it does not end the server under it
+    let _interrupts = signal(SignalKind::interrupt())
+        .map_err(|e| Error::unexpected("listen to signals").with_source(e))?;
+    with_database(&config, async |database| {
+        let mut psql = tokio::process::Command::from(database.psql());
+        let status = psql.args(arguments).status().await.map_err(|e| {
+            Error::environment("start psql, which comes with PostgreSQL's client package")
+                .with_source(e)
+        })?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        Ok(ExitCode::from(code.unwrap_or(1)))
+    })
+    .await
+}

@@ -1,0 +1,53 @@
+//! Tables for people, on standard output.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+/// A table without lines, as wide as its contents, ready to be cut by columns.
+pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// Aligns columns of numbers to the right.
+pub(super) fn right(table: &mut Table, columns: &[usize]) {
+    for index in columns {
+        if let Some(column) = table.column_mut(*index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// A number with its thousands apart.
+pub(super) fn grouped(number: impl Into<i128>) -> String {
+    let number: i128 = number.into();
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_stand_apart() {
+        let cases: [(i64, &str); 5] = [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (-12_345, "-12,345"),
+            (1_000_000, "1,000,000"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(super::grouped(number), text);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The `ocds-ingest` program: parses its command line, does what it says, and
+//! exits with a code that tells a scheduler what to do next.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use ocds_ingest::cli::Cli;
+use ocds_ingest::command;
+
+fn main() -> ExitCode {
+    command::main(Cli::parse())
+}

@@ -1,0 +1,76 @@
+//! How far a run has got, for whoever watches it.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+use crate::fetch::Client;
+use crate::ledger::{Counts, Requests, Totals};
+use crate::pipeline::asked;
+
+/// Counters of a run that others may read while it lasts.
+#[derive(Debug, Default)]
+pub struct Progress {
+    pages: AtomicI64,
+    releases: AtomicI64,
+    quarantined: AtomicI64,
+    /// Zero where the feed does not tell.
+    total_pages: AtomicU64,
+    /// What processes before this one did.
+    before: OnceLock<Totals>,
+    client: OnceLock<Arc<Client>>,
+}
+
+/// How far a run has got at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Durable pages of the run.
+    pub pages: i64,
+    /// Durable pages that processes before this one wrote.
+    pub pages_before: i64,
+    /// How many pages the feed has, where it tells.
+    pub total_pages: Option<u64>,
+    /// Releases this process has made durable, stored or refused.
+    pub releases: i64,
+    /// Releases this process has refused.
+    pub quarantined: i64,
+    /// What this process has asked for.
+    pub requests: Requests,
+}
+
+impl Progress {
+    pub(super) fn begin(&self, before: &Totals, client: Arc<Client>) {
+        // a second run that reports to the same counters adds to them
+        self.before.get_or_init(|| *before);
+        self.client.get_or_init(|| client);
+    }
+
+    pub(super) fn tell_total(&self, pages: Option<u64>) {
+        if let Some(pages) = pages {
+            self.total_pages.store(pages, Relaxed);
+        }
+    }
+
+    pub(super) fn committed(&self, counts: &Counts) {
+        self.pages.fetch_add(1, Relaxed);
+        self.releases.fetch_add(counts.releases, Relaxed);
+        self.quarantined.fetch_add(counts.quarantined, Relaxed);
+    }
+
+    /// How far the run has got.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let pages_before = self.before.get().map_or(0, |totals| totals.pages);
+        Snapshot {
+            pages: pages_before + self.pages.load(Relaxed),
+            pages_before,
+            total_pages: Some(self.total_pages.load(Relaxed)).filter(|pages| *pages > 0),
+            releases: self.releases.load(Relaxed),
+            quarantined: self.quarantined.load(Relaxed),
+            requests: self
+                .client
+                .get()
+                .map(|client| asked(client))
+                .unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Extract and sink joined for what is in quarantine.
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::config::Config;
+use crate::database::Database;
+use crate::error::{Error, Kind, Result};
+use crate::extract::{self, Extracted};
+use crate::json;
+use crate::ledger::Verdict;
+use crate::ledger::quarantine::{self, Document};
+use crate::ledger::{self, Asked, Counts, End, Holder, Requests, RunKind, Unfinished};
+use crate::pipeline::dispatch::verdict;
+use crate::release::{Reason, Reject};
+use crate::sink::Sink;
+use crate::source::Source;
+
+/// What a replay made of the rejects of a source.
+#[derive(Clone, Debug, Serialize)]
+pub struct Replayed {
+    /// The source's name.
+    pub source: String,
+    /// The run's id in `ocds.run`.
+    pub run_id: i64,
+    /// How many rejects were tried.
+    pub rejects: usize,
+    /// What became of the releases they hold.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// Tries rejects of a source again, with the program and configuration of today:
+/// those named, or all.
+///
+/// # Errors
+/// Another run holds the source, or the database cannot be asked. Rejects tried
+/// before the error are settled.
+pub async fn replay(
+    database: &Database,
+    source: &Source,
+    config: &Config,
+    ids: Option<&[i64]>,
+    stop: &CancellationToken,
+) -> Result<Replayed> {
+    let asked = Asked {
+        kind: RunKind::Replay,
+        unfinished: Unfinished::Restart,
+        ..Asked::incremental(&source.name, source.definition())
+    };
+    let ledger::Claim {
+        lease, mut holder, ..
+    } = ledger::claim(database, &asked, &config.lease).await?;
+    let options = extract::Options::new(source, &config.extract);
+    let mut replayed = Replayed {
+        source: source.name.clone(),
+        run_id: lease.run_id,
+        rejects: 0,
+        counts: Counts::default(),
+    };
+    let tried = async {
+        let sink = Sink::open(database.clone(), &source.name, config).await?;
+        for id in quarantine::replayable(database, &source.name, ids).await? {
+            if stop.is_cancelled() {
+                let message = "stopped; what was not tried yet is still there";
+                return Err(Error::new(Kind::Truncated, message));
+            }
+            let Document {
+                entry, document, ..
+            } = quarantine::show(database, id).await?;
+            let Extracted { releases, rejects } = again(&entry, document.into(), source, &options);
+            replayed.counts += sink.replay(&lease, &entry, releases, rejects).await?;
+            replayed.rejects += 1;
+            keep(&mut holder).await?;
+        }
+        Ok(())
+    }
+    .await;
+    let end = End {
+        verdict: tried.as_ref().map_or_else(verdict, |()| Verdict::Complete),
+        end_seen: true,
+        error: tried.as_ref().err().map(Error::chain),
+    };
+    let ended = holder.end(&end, Requests::default()).await;
+    tried.and(ended).map(|()| replayed)
+}
+
+/// Keeps the lease; a beat that is not heard is no reason to stop.
+async fn keep(holder: &mut Holder) -> Result<()> {
+    match holder.beat(Requests::default()).await {
+        Err(error) if error.is_transient() => {
+            warn!(error = %error.chain(), "the heartbeat was not heard");
+            Ok(())
+        }
+        kept => kept,
+    }
+}
+
+/// Reads a reject again: a page by the shapes of its source, a release as it is.
+fn again(
+    entry: &quarantine::Entry,
+    document: Bytes,
+    source: &Source,
+    options: &extract::Options,
+) -> Extracted {
+    if entry.reason != Reason::UnreadablePage.as_str() {
+        return extract::extract_document(&document, &entry.pointer, options);
+    }
+    match json::cut(&document, &source.items) {
+        Ok(cut) => extract::extract_items(&document, &cut, options),
+        Err(json::Unreadable(message)) => Extracted {
+            releases: Vec::new(),
+            rejects: vec![Reject::unreadable_page(document, message)],
+        },
+    }
+}

@@ -1,0 +1,77 @@
+//! How a run went, in numbers that add up.
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::ledger::{Counts, Requests, Totals, Verdict};
+use crate::pipeline::Run;
+
+/// A run that has begun and ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it went.
+    pub report: Report,
+    /// What ended it before the end of what was asked for, if anything did.
+    pub error: Option<Error>,
+}
+
+/// How a run went. Its numbers are the whole run's, over all the processes that
+/// resumed it; its times are this process's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The source's name.
+    pub source: String,
+    /// The run's id in `ocds.run`.
+    pub run_id: i64,
+    /// What the run was for.
+    pub kind: &'static str,
+    /// Whether the end of the feed, or of a backfill's pages, was positively seen.
+    pub verdict: Verdict,
+    /// The last page that was durable before this process went on behind it.
+    pub resumed_from: Option<u64>,
+    /// How many pages are durable.
+    pub pages: i64,
+    /// How many pages could not be read by this process.
+    pub unreadable_pages: u64,
+    /// What the publisher was asked for.
+    #[serde(flatten)]
+    pub requests: Requests,
+    /// What became of the releases.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// How long this process ran, in seconds.
+    pub duration_seconds: f64,
+    /// How many releases this process made durable in a second.
+    pub releases_per_second: f64,
+}
+
+impl Report {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a rate needs no more than 52 bits"
+    )]
+    pub(super) fn new(
+        run: &Run<'_>,
+        run_id: i64,
+        resumed_from: Option<u64>,
+        totals: &Totals,
+        unreadable_pages: u64,
+        releases: i64,
+        verdict: Verdict,
+    ) -> Self {
+        let duration_seconds = run.began.elapsed().as_secs_f64();
+        Self {
+            source: run.source.name.clone(),
+            run_id,
+            kind: run.walk.asked.kind.as_str(),
+            verdict,
+            resumed_from,
+            pages: totals.pages,
+            unreadable_pages,
+            requests: totals.requests,
+            counts: totals.counts,
+            duration_seconds,
+            releases_per_second: releases as f64 / duration_seconds,
+        }
+    }
+}

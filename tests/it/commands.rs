@@ -1,0 +1,275 @@
+//! The other commands, and what all of them keep to themselves.
+
+use serde_json::Value;
+
+use crate::harness::{Ingest, LINK, SOURCE};
+use crate::publisher::{Feed, Publisher, Reply, package, pages, release};
+
+#[tokio::test]
+async fn a_source_that_nobody_declared_is_a_usage_error() {
+    let ingest = Ingest::new().await;
+    for command in [
+        &["run", "atlantis"][..],
+        &["backfill", "atlantis", "--from-page", "1"],
+        &["check", "atlantis"],
+        &["sources", "show", "atlantis"],
+    ] {
+        let ran = ingest.program(command).await.expect(2);
+        assert!(
+            ran.stderr.contains("no source is called atlantis"),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert_eq!(ingest.count("run").await, 0);
+}
+
+#[tokio::test]
+async fn the_worst_of_several_sources_is_the_exit_code_and_each_has_its_report() {
+    let good = Publisher::feed(Feed::link(pages(2, 2))).await;
+    let bad = Publisher::serve(|_| Reply::status(404)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare_as("bad", &bad.url("/"), LINK);
+    ingest.declare_as("good", &good.url("/"), LINK);
+    let code = ingest.program(&["run", "bad"]).await.code.unwrap();
+    assert_ne!(code, 0);
+    let ran = ingest
+        .program(&["run", "bad", "good", "--json"])
+        .await
+        .expect(code);
+    let reports = ran.lines();
+    assert_eq!(reports[1]["source"], "good");
+    assert_eq!(reports[1]["verdict"], "complete");
+    assert_eq!(ingest.count("release").await, 4);
+    // all that the files declare
+    let ran = ingest
+        .program(&["run", "--all", "--json"])
+        .await
+        .expect(code);
+    assert_eq!(ran.lines().len(), 2);
+}
+
+#[tokio::test]
+async fn a_database_without_its_schema_is_named_as_such_where_migrating_is_switched_off() {
+    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let mut ingest = Ingest::unmigrated().await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[database]\nmigrate = false");
+    for command in [&["run", SOURCE][..], &["status"], &["quarantine", "list"]] {
+        let ran = ingest.program(command).await.expect(2);
+        assert!(ran.stderr.contains("ocds-ingest migrate"), "{}", ran.stderr);
+    }
+    assert_eq!(publisher.targets(), [""; 0]);
+
+    let applied = ingest.program(&["migrate"]).await.expect(0).text();
+    assert!(applied.starts_with("applied 0001_"), "{applied}");
+    assert_eq!(
+        ingest.program(&["migrate"]).await.expect(0).text(),
+        "nothing to apply\n"
+    );
+    ingest.run(&[]).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_run_migrates_unless_told_not_to() {
+    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let mut ingest = Ingest::unmigrated().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 1);
+}
+
+#[tokio::test]
+async fn a_check_writes_nothing() {
+    let publisher =
+        Publisher::feed(Feed::link(vec![vec![release(0), "null".into()], vec![]])).await;
+    let mut ingest = Ingest::unmigrated().await;
+    ingest.declare(&publisher, LINK);
+    let said = ingest.program(&["check"]).await.expect(0).text();
+    assert_eq!(said, "ok    zambia: can be used\n");
+    assert_eq!(publisher.targets(), [""; 0]);
+
+    let said = ingest
+        .program(&["check", "--connect"])
+        .await
+        .expect(0)
+        .text();
+    assert!(said.contains("migrations to apply: 0001_"), "{said}");
+    assert!(
+        said.contains("1 releases and 1 rejects on the first page, more pages follow"),
+        "{said}"
+    );
+    assert_eq!(publisher.targets(), ["/"]);
+    let schemas = "select count(*) from pg_namespace where nspname = 'ocds'";
+    assert_eq!(ingest.value(schemas).await, "0");
+
+    ingest.program(&["migrate"]).await.expect(0);
+    let said = ingest
+        .program(&["check", SOURCE, "--connect"])
+        .await
+        .expect(0)
+        .text();
+    assert!(said.contains("schema up to date"), "{said}");
+    for table in ["run", "page", "release", "quarantine"] {
+        assert_eq!(ingest.count(table).await, 0);
+    }
+
+    let gone = Publisher::serve(|_| Reply::status(404)).await;
+    ingest.declare(&gone, LINK);
+    let ran = ingest.program(&["check", "--connect"]).await;
+    assert_ne!(ran.code, Some(0));
+    assert!(ran.text().contains("fail  zambia: "), "{}", ran.text());
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_names_file_and_key() {
+    let mut ingest = Ingest::new().await;
+    ingest.configure("[sources.zambia]\nurl = \"http://localhost/\"\npgae = 1");
+    let ran = ingest.program(&["check"]).await.expect(2);
+    assert!(
+        ran.stderr.contains("1.toml") && ran.stderr.contains("pgae"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[tokio::test]
+async fn sources_are_listed_and_shown() {
+    let mut ingest = Ingest::new().await;
+    ingest.declare_as("chile", "https://publisher.example/?key={env.KEY}", LINK);
+    let listed = ingest.program(&["sources"]).await.expect(0).text();
+    for (name, declared) in [
+        ("find-a-tender", "the program"),
+        ("chile", "the configuration"),
+    ] {
+        let line = listed.lines().find(|line| line.contains(name)).unwrap();
+        assert!(line.contains(declared), "{line}");
+    }
+    ingest.set("KEY", "pass-phrase");
+    let shown = ingest
+        .program(&["sources", "show", "chile"])
+        .await
+        .expect(0)
+        .text();
+    assert!(
+        shown.contains("https://publisher.example/?key={env.KEY}"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("each links the next at /links/next"),
+        "{shown}"
+    );
+    assert!(!shown.contains("pass-phrase"), "{shown}");
+}
+
+#[tokio::test]
+async fn status_tells_where_each_source_stands() {
+    let publisher = Publisher::feed(Feed::link(vec![
+        vec![release(0), release(1)],
+        vec![release(2), "null".into()],
+    ]))
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let said = ingest.program(&["status"]).await.expect(0).text();
+    assert!(said.starts_with("nothing has run yet"), "{said}");
+    assert_eq!(
+        ingest.program(&["status", "--json"]).await.expect(0).text(),
+        ""
+    );
+
+    ingest.run(&["--max-bad-ratio", "0.2"]).await.expect(5);
+    let status = ingest
+        .program(&["status", "--json"])
+        .await
+        .expect(0)
+        .report();
+    for (field, value) in [
+        ("source", Value::from("zambia")),
+        ("run_id", 1.into()),
+        ("kind", "incremental".into()),
+        ("state", "failed".into()),
+        ("pages", 2.into()),
+        ("releases", 4.into()),
+        ("stored", 3.into()),
+        ("quarantined", 1.into()),
+        ("newest", "2026-01-01T00:00:00Z".into()),
+    ] {
+        assert_eq!(status[field], value, "{field}");
+    }
+    let said = ingest.program(&["status"]).await.expect(0).text();
+    assert!(
+        said.contains("zambia") && said.contains("--max-bad-ratio"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_secret_is_in_no_table_and_no_log() {
+    // Echoed in a link, where publishers echo what they were asked with; next to
+    // a page that cannot be read, a reject and a retry, all of which are logged.
+    const SECRET: &str = "s3cr3t-pass/phrase";
+    let publisher = Publisher::serve(|request| {
+        let key = request.query("key").unwrap_or_default();
+        if key != SECRET || request.header("authorization") != Some("Bearer s3cr3t-pass/phrase") {
+            return Reply::status(401);
+        }
+        let link = format!(
+            r#","links":{{"next":"/?page=2&key={}"}}"#,
+            SECRET.replace('/', "%2F")
+        );
+        match (request.query("page").as_deref(), request.nth) {
+            (None, 0) => Reply::status(503).body(SECRET),
+            (None, _) => Reply::json(package(&[release(0), "null".into()], &link)),
+            (Some("2"), _) => {
+                Reply::json(package(&[release(1)], &link.replace("page=2", "page=3")))
+            }
+            _ => Reply::status(200).body("<html>no page</html>"),
+        }
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    let table = format!(
+        "{LINK}\nquery = {{ key = \"{{env.KEY}}\" }}\nhttp = {{ headers = {{ Authorization = \"Bearer {{env.KEY}}\" }} }}"
+    );
+    ingest.declare(&publisher, &table);
+    ingest.set("KEY", SECRET);
+    let mut said = Vec::new();
+    for command in [
+        &["run", SOURCE, "-vv", "--max-bad-ratio", "1"][..],
+        &[
+            "run",
+            SOURCE,
+            "-vv",
+            "--max-bad-ratio",
+            "1",
+            "--log-format",
+            "json",
+        ],
+        &["status"],
+        &["sources", "show", SOURCE],
+        &["check", "--connect"],
+        &["quarantine", "list", "--json"],
+    ] {
+        let ran = ingest.program(command).await;
+        said.push(ran.text());
+        said.push(ran.stderr);
+    }
+    assert_eq!(ingest.count("release").await, 2);
+    assert_eq!(
+        ingest
+            .count("quarantine where reason = 'unreadable-page'")
+            .await,
+        1
+    );
+    for table in ["run", "page", "release", "quarantine"] {
+        let sql = format!("select t::text from ocds.{table} as t");
+        said.extend(ingest.column(&sql).await);
+    }
+    let echoed = ["s3cr3t", &SECRET.replace('/', "%2F")];
+    for text in &said {
+        assert!(!echoed.iter().any(|secret| text.contains(secret)), "{text}");
+    }
+    // it was sent, and it is remembered that it was
+    assert!(said.iter().any(|text| text.contains("{env.KEY}")));
+}

@@ -1,0 +1,517 @@
+//! Configuration: what is documented is what there is, which of two answers to
+//! one question counts, and that a mistake is named by file and key.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ocds_ingest::config::{self, Config, Environment, Overrides};
+use ocds_ingest::error::{Error, Kind};
+use ocds_ingest::source::{Http, Pagination, Source};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::value::Error as Nothing;
+use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use tempfile::TempDir;
+
+const DOCUMENTED: &str = "config/ocds-ingest.toml";
+const TEMPLATE: &str = "config/sources/template.toml.example";
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(repository(path)).unwrap()
+}
+
+/// Files of configuration in a directory of their own, later ones over earlier.
+struct Files {
+    directory: TempDir,
+    paths: Vec<PathBuf>,
+}
+
+impl Files {
+    fn new(texts: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = texts
+            .iter()
+            .enumerate()
+            .map(|(place, text)| {
+                let path = directory.path().join(format!("{place}.toml"));
+                fs::write(&path, text).unwrap();
+                path
+            })
+            .collect();
+        Self { directory, paths }
+    }
+
+    fn load(&self, environment: &[(&str, &str)]) -> Result<Config, Error> {
+        let overrides = Overrides {
+            files: self.paths.clone(),
+            database_url: None,
+        };
+        config::load_from(&overrides, &variables(environment))
+    }
+}
+
+fn variables(environment: &[(&str, &str)]) -> Environment {
+    environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// The configuration of one file and an environment.
+fn load(text: &str, environment: &[(&str, &str)]) -> Config {
+    Files::new(&[text])
+        .load(environment)
+        .unwrap_or_else(|e| panic!("{}", e.chain()))
+}
+
+/// Checks that a file is refused, by a sentence that names it and holds `words`.
+fn refused(text: &str, words: &[&str]) {
+    let error = Files::new(&[text]).load(&[]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
+    let sentence = error.chain();
+    for word in ["0.toml"].iter().chain(words) {
+        assert!(sentence.contains(word), "{word:?} is not in: {sentence}");
+    }
+}
+
+fn url(config: &Config) -> &str {
+    config.database.url.expose_secret()
+}
+
+/// The names of the keys that a type can be read from. A type that is read from
+/// a table tells them to whoever it is read from, which here notes them down
+/// and gives it nothing.
+fn keys<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
+    let mut keys = None;
+    let read = T::deserialize(Notes(&mut keys));
+    assert!(read.is_err(), "it was given nothing");
+    let keys = keys.expect("a type that is read from a table");
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+struct Notes<'k>(&'k mut Option<&'static [&'static str]>);
+
+impl<'de> Deserializer<'de> for Notes<'_> {
+    type Error = Nothing;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        _visitor: V,
+    ) -> Result<V::Value, Nothing> {
+        *self.0 = Some(fields);
+        Err(Nothing::custom("nothing to read"))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Nothing> {
+        Err(Nothing::custom("nothing to read"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string
+        bytes byte_buf option unit unit_struct newtype_struct seq tuple
+        tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// A key as it stands in a commented file, and the line it stands on.
+struct Documented {
+    /// The table it is in: empty, or such as `sink`.
+    table: String,
+    key: String,
+    /// The line, without the mark that comments it out.
+    line: String,
+    commented_out: bool,
+    explained: bool,
+}
+
+/// The keys of a commented file. `#key = value` and `#[table]` are commented
+/// out; `# words` are prose.
+fn documented(text: &str) -> Vec<Documented> {
+    let mut table = String::new();
+    let mut keys = Vec::new();
+    let mut above = "";
+    for line in text.lines() {
+        let bare = line.strip_prefix('#').unwrap_or(line);
+        if let Some(name) = bare.strip_prefix('[') {
+            table = name.trim_end_matches(']').to_owned();
+        } else if let Some((key, _)) = bare.split_once(" = ")
+            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        {
+            keys.push(Documented {
+                table: table.clone(),
+                key: key.to_owned(),
+                line: bare.to_owned(),
+                commented_out: line.starts_with('#'),
+                explained: above.starts_with("# "),
+            });
+        }
+        above = line;
+    }
+    keys
+}
+
+fn sections() -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for section in keys::<Config>() {
+        let keys = match section.as_str() {
+            "database" => keys::<config::Database>(),
+            "fetch" => keys::<config::Fetch>(),
+            "extract" => keys::<config::Extract>(),
+            "sink" => keys::<config::Sink>(),
+            "lease" => keys::<config::Lease>(),
+            "ledger" => keys::<config::Ledger>(),
+            // Documented by the template of a source.
+            "sources" => continue,
+            other => panic!("the section {other} is not looked at here"),
+        };
+        all.extend(keys.into_iter().map(|key| (section.clone(), key)));
+    }
+    all
+}
+
+#[test]
+fn every_key_is_documented_once_and_explained() {
+    let documented = documented(&read(DOCUMENTED));
+    for key in &documented {
+        assert!(key.explained, "no comment above {}", key.line);
+    }
+    let count = documented.len();
+    let named: BTreeSet<_> = documented.into_iter().map(|d| (d.table, d.key)).collect();
+    assert_eq!(named, sections());
+    assert_eq!(count, named.len());
+}
+
+#[test]
+fn every_documented_value_is_the_default() {
+    let (documented_config, default) = (load(&read(DOCUMENTED), &[]), load("", &[]));
+    assert_eq!(format!("{documented_config:#?}"), format!("{default:#?}"));
+    assert_eq!(url(&documented_config), url(&default));
+    // A key can be left out of the file's values only if it has none.
+    let default = format!("{default:#?}");
+    for key in documented(&read(DOCUMENTED))
+        .iter()
+        .filter(|d| d.commented_out)
+    {
+        let none = format!("{}: None,", key.key);
+        assert!(default.contains(&none), "{} has a default", key.key);
+    }
+}
+
+#[test]
+fn what_the_documented_file_comments_out_can_be_commented_in() {
+    for key in documented(&read(DOCUMENTED))
+        .iter()
+        .filter(|d| d.commented_out)
+    {
+        let text = format!("[{}]\n{}\n", key.table, key.line);
+        toml::from_str::<Config>(&text).unwrap_or_else(|e| panic!("{}: {e}", key.line));
+    }
+}
+
+#[test]
+fn the_template_names_every_key_of_a_source() {
+    let template = documented(&read(TEMPLATE));
+    let of = |table: &str| -> BTreeSet<String> {
+        let keys = template.iter().filter(|d| d.table == table);
+        keys.map(|d| d.key.clone()).collect()
+    };
+    // `http` is a table of the template, and `page` is one in each of its lines.
+    let mut source = of("");
+    source.insert("http".into());
+    assert_eq!(source, keys::<Source>());
+    assert_eq!(of("http"), keys::<Http>());
+    let pages: BTreeSet<String> = template
+        .iter()
+        .filter(|d| d.key == "page")
+        .flat_map(|d| {
+            d.line.parse::<toml::Table>().unwrap()["page"]
+                .as_table()
+                .unwrap()
+                .clone()
+        })
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(pages, keys::<Pagination>());
+}
+
+#[test]
+fn the_template_is_a_source_with_each_of_its_lines() {
+    let text = read(TEMPLATE);
+    toml::from_str::<Source>(&text).unwrap();
+    let template = documented(&text);
+    let required = &template.iter().find(|d| !d.commented_out).unwrap().line;
+    for key in template.iter().filter(|d| d.commented_out) {
+        let text = match key.table.as_str() {
+            "" => format!("{required}\n{}", key.line),
+            table => format!("{required}\n[{table}]\n{}", key.line),
+        };
+        toml::from_str::<Source>(&text).unwrap_or_else(|e| panic!("{}: {e}", key.line));
+    }
+}
+
+#[test]
+fn every_built_in_source_is_one_and_the_template_is_none() {
+    let sources = config::built_in_sources().unwrap();
+    let files = fs::read_dir(repository("config/sources")).unwrap();
+    let files: BTreeSet<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter_map(|file| Some(file.strip_suffix(".toml")?.to_owned()))
+        .collect();
+    assert!(files.contains("find-a-tender"));
+    assert_eq!(sources.into_keys().collect::<BTreeSet<_>>(), files);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_file() {
+    refused("[sink]\nworker = 3\n", &["sink", "worker"]);
+    refused("[sinks]\n", &["sinks"]);
+    refused(
+        "[sources.town]\nurl = \"https://town.example\"\npages = 3\n",
+        &["sources.town", "pages"],
+    );
+    refused(
+        "[sources.town]\nurl = \"https://town.example\"\nhttp = { rates = \"5/s\" }\n",
+        &["sources.town.http", "rates"],
+    );
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_named_with_its_file() {
+    refused("[sink]\nworkers = \"two\"\n", &["`sink.workers`"]);
+    refused("[fetch]\npage_timeout = 5\n", &["`fetch.page_timeout`"]);
+    refused(
+        "[fetch]\npage_timeout = \"soon\"\n",
+        &["`fetch.page_timeout`"],
+    );
+    refused("[sink]\nmethod = \"copy\"\n", &["`sink.method`", "upsert"]);
+    refused(
+        "[sources.town]\nzone = \"UTC\"\n",
+        &["`sources.town`", "url"],
+    );
+    for (key, value) in [
+        ("zone", "\"Atlantis\""),
+        ("items", "[\"releases\"]"),
+        ("page", "{ mode = \"link\" }"),
+        ("page", "{ mode = \"none\", size = 5 }"),
+    ] {
+        let text = format!("[sources.town]\nurl = \"https://town.example\"\n{key} = {value}\n");
+        refused(&text, &[&format!("`sources.town.{key}")]);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named_and_not_quoted() {
+    let text = "[database]\nurl = \"postgresql://me:hunter2@server/database\n";
+    refused(text, &["line 2"]);
+    let error = Files::new(&[text]).load(&[]).unwrap_err();
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let mut files = Files::new(&[]);
+    files.paths.push(files.directory.path().join("absent.toml"));
+    let error = files.load(&[]).unwrap_err();
+    assert!(error.chain().contains("absent.toml"), "{error:?}");
+}
+
+#[test]
+fn values_that_cannot_hold_together_are_named() {
+    for (text, key) in [
+        ("[database]\nurl = \"\"", "database.url"),
+        ("[sink]\nworkers = 0", "sink.workers"),
+        ("[sink]\nbatch_size = 0", "sink.batch_size"),
+        ("[sink]\nmax_bad_ratio = 15", "sink.max_bad_ratio"),
+        ("[fetch]\nattempts = 0", "fetch.attempts"),
+        ("[fetch]\nahead = 1", "fetch.ahead"),
+        ("[lease]\nheartbeat = \"50s\"", "lease.heartbeat"),
+        (
+            "[database]\nidle_in_transaction_timeout = \"5m\"",
+            "database.idle_in_transaction_timeout",
+        ),
+        (
+            "[sources.town]\nurl = \"https://town.example\"\nhttp = { concurrency = 0 }",
+            "sources.town.http.concurrency",
+        ),
+    ] {
+        let error = Files::new(&[text]).load(&[]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Config);
+        assert!(error.chain().contains(key), "{text}: {error:?}");
+    }
+}
+
+#[test]
+fn a_later_file_overrides_an_earlier_one_key_by_key() {
+    let files = Files::new(&[
+        "[sink]\nworkers = 3\nbatch_size = 50\n",
+        "[sink]\nworkers = 4\n",
+    ]);
+    let sink = files.load(&[]).unwrap().sink;
+    assert_eq!((sink.workers, sink.batch_size), (4, 50));
+}
+
+#[test]
+fn the_environment_overrides_a_file_key_by_key() {
+    let config = load(
+        "[sink]\nworkers = 3\nbatch_size = 50\n",
+        &[
+            ("OCDS_INGEST__SINK__WORKERS", "5"),
+            ("OCDS_INGEST__LEASE__WAIT", "90s"),
+            // Not ours, and set to nothing.
+            ("OCDS_INGEST", "x"),
+            ("SINK__WORKERS", "7"),
+            ("OCDS_INGEST__SINK__BATCH_SIZE", ""),
+        ],
+    );
+    assert_eq!((config.sink.workers, config.sink.batch_size), (5, 50));
+    assert_eq!(config.lease.wait.as_secs(), 90);
+}
+
+#[test]
+fn the_environment_can_set_a_key_of_any_type() {
+    let config = load(
+        "",
+        &[
+            ("OCDS_INGEST__DATABASE__MIGRATE", "false"),
+            ("OCDS_INGEST__FETCH__USER_AGENT", "5"),
+            ("OCDS_INGEST__SINK__METHOD", "row"),
+            ("OCDS_INGEST__SINK__MAX_BAD_RATIO", "0.5"),
+        ],
+    );
+    assert!(!config.database.migrate);
+    assert_eq!(config.fetch.user_agent, "5");
+    assert_eq!(config.sink.method, config::Method::Row);
+    assert!((config.sink.max_bad_ratio - 0.5).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_mistake_in_the_environment_is_named() {
+    for (name, value, word) in [
+        ("OCDS_INGEST__SINK__WORKERS", "two", "sink.workers"),
+        ("OCDS_INGEST__SINK__WORKER", "2", "worker"),
+        ("OCDS_INGEST__SINKS__WORKERS", "2", "sinks"),
+    ] {
+        let error = Files::new(&[""]).load(&[(name, value)]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Config);
+        let sentence = error.chain();
+        assert!(sentence.contains("OCDS_INGEST__"), "{sentence}");
+        assert!(sentence.contains(word), "{sentence}");
+    }
+}
+
+#[test]
+fn the_nearest_database_url_counts() {
+    let files = Files::new(&["[database]\nurl = \"postgresql://file/d\"\n"]);
+    let plain = ("DATABASE_URL", "postgresql://plain/d");
+    let own = ("OCDS_INGEST__DATABASE__URL", "postgresql://own/d");
+    assert_eq!(url(&load("", &[])), "local");
+    assert_eq!(url(&files.load(&[]).unwrap()), "postgresql://file/d");
+    assert_eq!(url(&files.load(&[plain]).unwrap()), plain.1);
+    assert_eq!(url(&files.load(&[plain, own]).unwrap()), own.1);
+    let overrides = Overrides {
+        files: files.paths.clone(),
+        database_url: Some(SecretString::from("postgresql://flag/d")),
+    };
+    let config = config::load_from(&overrides, &variables(&[plain, own])).unwrap();
+    assert_eq!(url(&config), "postgresql://flag/d");
+}
+
+#[test]
+fn a_database_url_that_looks_like_a_number_stays_text() {
+    for text in ["5432", "1e5", "true"] {
+        let config = load("", &[("OCDS_INGEST__DATABASE__URL", text)]);
+        assert_eq!(url(&config), text);
+    }
+}
+
+#[test]
+fn a_mounted_file_holds_the_database_url() {
+    let files = Files::new(&[""]);
+    let mounted = files.directory.path().join("url");
+    fs::write(&mounted, "postgresql://mounted/d\n").unwrap();
+    let path = mounted.to_str().unwrap();
+    let named = ("OCDS_INGEST__DATABASE__URL_FILE", path);
+    assert_eq!(
+        url(&files.load(&[named]).unwrap()),
+        "postgresql://mounted/d"
+    );
+    let in_file = format!("[database]\nurl_file = \"{path}\"\n");
+    assert_eq!(url(&load(&in_file, &[])), "postgresql://mounted/d");
+    let absent = ("OCDS_INGEST__DATABASE__URL_FILE", "/nowhere/at/all");
+    let error = files.load(&[absent]).unwrap_err();
+    assert!(error.chain().contains("database.url_file"), "{error:?}");
+}
+
+#[test]
+fn a_configuration_does_not_show_the_database_url() {
+    let config = load(
+        "[database]\nurl = \"postgresql://me:hunter2@server/d\"\n",
+        &[],
+    );
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_source_of_a_file_joins_the_built_in_ones_under_its_name() {
+    let text = "[sources.my-town]\nurl = \"https://town.example/releases\"\n";
+    let config = load(text, &[]);
+    let source = &config.sources["my-town"];
+    assert_eq!(source.name, "my-town");
+    assert_eq!(source.page, Pagination::Single);
+    assert_eq!(config.sources["find-a-tender"].name, "find-a-tender");
+}
+
+#[test]
+fn a_source_of_a_file_stands_in_for_a_built_in_one_of_its_name() {
+    let text = "[sources.find-a-tender]\nurl = \"https://mirror.example/releases\"\n";
+    let source = &load(text, &[]).sources["find-a-tender"];
+    assert_eq!(source.url, "https://mirror.example/releases");
+    assert_eq!(source.publisher, "");
+}
+
+#[test]
+fn names_that_a_server_reads_keep_their_capitals() {
+    let text = "[sources.Town]\nurl = \"https://town.example\"\n\
+                query = { PageSize = \"5\" }\nhttp = { headers = { X-Key = \"{env.KEY}\" } }\n";
+    let source = &load(text, &[]).sources["Town"];
+    assert_eq!(source.query["PageSize"], "5");
+    assert_eq!(source.http.headers["X-Key"], "{env.KEY}");
+}
+
+#[test]
+fn the_four_lines_of_the_readme_are_all_it_takes() {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    assert_eq!(example.lines().count(), 4);
+    let config = load(example, &[]);
+    assert_eq!(config.declared_sources(), ["my-publisher"]);
+    assert!(url(&config).starts_with("postgresql://"));
+    assert!(readme.contains("run my-publisher"));
+}
+
+#[test]
+fn a_nearer_url_stands_in_for_a_mounted_file_named_farther_away() {
+    let secret = Files::new(&["postgresql://mounted\n"]);
+    let path = secret.paths[0].to_str().unwrap();
+    let in_file = format!("[database]\nurl_file = \"{path}\"\n");
+    let check = |environment: &[(&str, &str)], expected: &str| {
+        assert_eq!(url(&load(&in_file, environment)), expected);
+    };
+    check(&[], "postgresql://mounted");
+    check(
+        &[("DATABASE_URL", "postgresql://near")],
+        "postgresql://near",
+    );
+    let named = ("OCDS_INGEST__DATABASE__URL_FILE", path);
+    check(
+        &[("DATABASE_URL", "postgresql://near"), named],
+        "postgresql://mounted",
+    );
+}

@@ -1,0 +1,554 @@
+//! What the tests of runs stand on: a PostgreSQL server, a fresh database for
+//! each test, and the real program driven as a process.
+//!
+//! The server is the product's own local one, volatile, started once for all
+//! tests and taken away when their process ends, however it ends. With
+//! `TEST_DATABASE_URL` the databases are made on that server instead.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use ocds_ingest::config;
+use ocds_ingest::database::Database;
+use ocds_ingest::database::local::{Durability, Options, Server};
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
+use tokio_postgres::{Client, NoTls};
+
+use crate::publisher::Publisher;
+
+/// The name of the one source that most tests have.
+pub(crate) const SOURCE: &str = "zambia";
+
+/// The pages of [`Feed::link`](crate::publisher::Feed::link).
+pub(crate) const LINK: &str = r#"page = { mode = "link", pointer = "/links/next" }"#;
+
+/// The pages of [`Feed::number`](crate::publisher::Feed::number).
+pub(crate) const NUMBER: &str = r#"page = { mode = "number", total_pages = "/total_pages" }"#;
+
+/// Short waits, so that tests are quick.
+const SHORT: &str = r#"
+[database]
+connect_timeout = "5s"
+retry_for = "20s"
+
+[fetch]
+attempts = 4
+first_wait = "2ms"
+longest_wait = "20ms"
+
+[lease]
+heartbeat = "200ms"
+"#;
+
+/// How long anything may take before a test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server of PostgreSQL that goes away with the process of the tests.
+pub(crate) struct Cluster {
+    pub(crate) server: Server,
+    /// Its end tells the watchdog that nobody needs the server any more.
+    _watchdog: std::process::ChildStdin,
+}
+
+impl Cluster {
+    /// A volatile server in a temporary directory. What it committed survives
+    /// its own crash, though not the machine's.
+    pub(crate) async fn start() -> Self {
+        // The server's user is not ours where we are root, and must get in.
+        let directory = tempfile::Builder::new()
+            .prefix("ocds-ingest-test-")
+            .permissions(std::fs::Permissions::from_mode(0o755))
+            .tempdir()
+            .unwrap()
+            .keep();
+        let watchdog = watch(REMOVE, &[directory.as_os_str()]);
+        let options = Options {
+            durability: Durability::Volatile,
+            settings: [("shared_buffers", "64MB"), ("synchronous_commit", "on")]
+                .map(|(name, value)| (name.into(), value.into()))
+                .into(),
+            ..Options::new(directory.join("cluster"))
+        };
+        Self {
+            server: Server::start(&options).await.unwrap(),
+            _watchdog: watchdog,
+        }
+    }
+}
+
+/// Stops the server that is in a directory, and removes the directory.
+const REMOVE: &str = r#"
+    server=$(head -n 1 "$1/cluster/data/postmaster.pid") && kill -QUIT "$server"
+    while [ -n "$server" ] && kill -0 "$server"; do sleep 0.05; done
+    socket=$(cat "$1/cluster/socket.path") && [ -n "$socket" ] && rm -rf "$socket"
+    rm -rf "$1"
+"#;
+
+/// Drops the template on a server that is not ours.
+const FORGET: &str = r#"psql --no-psqlrc --command "drop database $2" "$1""#;
+
+/// Starts a shell that waits until we are gone before it does something: nothing
+/// in us could do that whatever happens to us.
+#[expect(
+    clippy::zombie_processes,
+    reason = "it ends after us, and is not ours to wait for"
+)]
+fn watch(script: &str, arguments: &[&OsStr]) -> std::process::ChildStdin {
+    let mut watchdog = std::process::Command::new("sh")
+        .arg("-c")
+        .arg(format!("trap '' INT TERM HUP; read -r _; {script}"))
+        .arg("watchdog")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    watchdog.stdin.take().unwrap()
+}
+
+/// Where all tests make their databases.
+enum Site {
+    Own(Box<Cluster>),
+    Told {
+        url: url::Url,
+        _watchdog: std::process::ChildStdin,
+    },
+}
+
+impl Site {
+    fn url(&self, database: &str) -> String {
+        match self {
+            Site::Own(cluster) => cluster.server.url(database),
+            Site::Told { url, .. } => {
+                let mut url = url.clone();
+                url.set_path(database);
+                url.into()
+            }
+        }
+    }
+
+    async fn admin(&self) -> Client {
+        connect(&match self {
+            Site::Own(cluster) => cluster.server.url("postgres"),
+            Site::Told { url, .. } => url.to_string(),
+        })
+        .await
+    }
+}
+
+/// The server of all tests, with a migrated template.
+async fn site() -> &'static Site {
+    static SITE: OnceCell<Site> = OnceCell::const_new();
+    SITE.get_or_init(async || {
+        let site = match std::env::var("TEST_DATABASE_URL") {
+            Ok(url) if !url.is_empty() => Site::Told {
+                url: url.parse().unwrap(),
+                _watchdog: watch(FORGET, &[url.as_ref(), template().as_ref()]),
+            },
+            _ => Site::Own(Box::new(Cluster::start().await)),
+        };
+        let admin = site.admin().await;
+        let template = template();
+        for sql in [
+            format!("drop database if exists {template}"),
+            format!("create database {template} encoding 'UTF8' template template0"),
+        ] {
+            admin.batch_execute(&sql).await.unwrap();
+        }
+        let database = open(&site.url(&template)).await;
+        database.migrate().await.unwrap();
+        database.close().await.unwrap();
+        site
+    })
+    .await
+}
+
+/// The process is in the name, for others may use the same server.
+fn template() -> String {
+    format!("ocds_ingest_template_{}", std::process::id())
+}
+
+/// A connection of the test's own.
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// The product's own way to a database.
+pub(crate) async fn open(url: &str) -> Database {
+    let settings = config::Database {
+        url: url.into(),
+        ..config::Database::default()
+    };
+    Database::open(&settings, 4).await.unwrap()
+}
+
+/// A database that is dropped again if its test passed.
+struct Scratch {
+    name: String,
+}
+
+impl Scratch {
+    /// A database made from the template, or an empty one.
+    async fn create(template: &str) -> (Self, String) {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let site = site().await;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ocds_ingest_test_{}_{count}", std::process::id());
+        let sql = format!("create database {name} encoding 'UTF8' template {template}");
+        site.admin().await.batch_execute(&sql).await.unwrap();
+        let url = site.url(&name);
+        (Self { name }, url)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let sql = format!("drop database {} with (force)", self.name);
+        // A runtime cannot be waited for within another one's thread.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let admin = site().await.admin().await;
+                admin.batch_execute(&sql).await.unwrap();
+            });
+        });
+        dropping.join().unwrap();
+    }
+}
+
+/// The program, its configuration, and the database it writes.
+pub(crate) struct Ingest {
+    pub(crate) url: String,
+    pub(crate) client: Client,
+    directory: tempfile::TempDir,
+    files: Vec<PathBuf>,
+    environment: Vec<(String, String)>,
+    /// Dropped after the connection to it.
+    _database: Option<Scratch>,
+}
+
+impl Ingest {
+    /// With a fresh, migrated database.
+    pub(crate) async fn new() -> Self {
+        site().await;
+        let (database, url) = Scratch::create(&template()).await;
+        Self::with(url, Some(database)).await
+    }
+
+    /// With a database that has no schema yet.
+    pub(crate) async fn unmigrated() -> Self {
+        let (database, url) = Scratch::create("template0").await;
+        Self::with(url, Some(database)).await
+    }
+
+    /// With the usual database of a server of the test's own.
+    pub(crate) async fn on(cluster: &Cluster) -> Self {
+        let url = cluster.server.url("ocds");
+        let database = open(&url).await;
+        database.migrate().await.unwrap();
+        database.close().await.unwrap();
+        Self::with(url, None).await
+    }
+
+    async fn with(url: String, database: Option<Scratch>) -> Self {
+        let mut ingest = Self {
+            client: connect(&url).await,
+            url,
+            directory: tempfile::tempdir().unwrap(),
+            files: Vec::new(),
+            environment: Vec::new(),
+            _database: database,
+        };
+        ingest.configure(SHORT);
+        ingest
+    }
+
+    /// Adds a configuration file over those before it.
+    pub(crate) fn configure(&mut self, toml: &str) {
+        let name = format!("{}.toml", self.files.len());
+        let file = self.directory.path().join(name);
+        std::fs::write(&file, toml).unwrap();
+        self.files.push(file);
+    }
+
+    /// Declares [`SOURCE`], a feed at the publisher's root.
+    pub(crate) fn declare(&mut self, publisher: &Publisher, table: &str) {
+        self.declare_as(SOURCE, &publisher.url("/"), table);
+    }
+
+    pub(crate) fn declare_as(&mut self, name: &str, url: &str, table: &str) {
+        self.configure(&format!("[sources.{name}]\nurl = {url:?}\n{table}"));
+    }
+
+    /// Sets a variable in the program's environment.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.into(), value.into()));
+    }
+
+    /// The program, ready to be started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ocds-ingest"));
+        command
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_remove("RUST_LOG")
+            .env("DATABASE_URL", &self.url)
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        for file in &self.files {
+            command.arg("--config").arg(file);
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) async fn program(&self, arguments: &[&str]) -> Ran {
+        self.start(arguments).end().await
+    }
+
+    /// `run` of [`SOURCE`], to its end.
+    pub(crate) async fn run(&self, options: &[&str]) -> Ran {
+        self.start_run(options).end().await
+    }
+
+    /// `run` of [`SOURCE`], started.
+    pub(crate) fn start_run(&self, options: &[&str]) -> Running {
+        self.start(&[&["run", SOURCE, "--json"], options].concat())
+    }
+
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let child = self.command(arguments).spawn().unwrap();
+        Running { child }
+    }
+
+    /// The values of a query's first column, as text.
+    pub(crate) async fn column(&self, sql: &str) -> Vec<String> {
+        let rows = self.client.simple_query(sql).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        rows.iter()
+            .filter_map(|message| match message {
+                tokio_postgres::SimpleQueryMessage::Row(row) => {
+                    Some(row.get(0).unwrap_or("null").to_owned())
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The one value of a query, as text.
+    pub(crate) async fn value(&self, sql: &str) -> String {
+        let mut values = self.column(sql).await;
+        assert_eq!(values.len(), 1, "{sql}: {values:?}");
+        values.remove(0)
+    }
+
+    /// How many rows a table has, or part of it after `where`.
+    pub(crate) async fn count(&self, rows: &str) -> usize {
+        let sql = format!("select count(*) from ocds.{rows}");
+        self.value(&sql).await.parse().unwrap()
+    }
+
+    /// Waits until a query's one value is true.
+    pub(crate) async fn until(&self, sql: &str) {
+        let give_up = Instant::now() + PATIENCE;
+        while self.value(sql).await != "t" {
+            assert!(Instant::now() < give_up, "never true: {sql}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What is stored and what is remembered, times and runs aside: what must
+    /// be the same after any faults.
+    pub(crate) async fn tables(&self) -> Tables {
+        Tables {
+            releases: self
+                .column(
+                    "select (to_jsonb(release)
+                        - '{run_id,first_seen_at,fetched_at}'::text[])::text
+                    from ocds.release order by source, ocid, release_id",
+                )
+                .await,
+            quarantine: self
+                .column(
+                    "select (to_jsonb(quarantine) - '{id,run_id,seen,first_seen_at,last_seen_at,
+                        resolved_at,url}'::text[])::text
+                    from ocds.quarantine order by source, document_hash, pointer",
+                )
+                .await,
+        }
+    }
+
+    /// The pages of the newest run, what became of their releases aside.
+    pub(crate) async fn pages(&self) -> Vec<String> {
+        self.column(
+            "select concat_ws(' ', number, cursor, next_number, next_cursor, releases, folded, quarantined)
+            from ocds.page where run_id = (select max(id) from ocds.run) order by number",
+        )
+        .await
+    }
+
+    /// Every stored release as it lies in the table: any write shows.
+    pub(crate) async fn row_versions_of_releases(&self) -> Vec<String> {
+        let sql = "select concat_ws(' ', ctid, xmin, release) from ocds.release order by 1";
+        self.column(sql).await
+    }
+}
+
+/// See [`Ingest::tables`].
+#[derive(PartialEq, Eq)]
+pub(crate) struct Tables {
+    pub(crate) releases: Vec<String>,
+    pub(crate) quarantine: Vec<String>,
+}
+
+impl Tables {
+    /// Compares, and shows the first row that differs.
+    #[track_caller]
+    pub(crate) fn expect(&self, calm: &Tables, what: &str) {
+        for (here, there) in [
+            (&self.releases, &calm.releases),
+            (&self.quarantine, &calm.quarantine),
+        ] {
+            let differs = here.iter().zip(there).find(|(here, there)| here != there);
+            assert_eq!(differs, None, "{what}: this row differs");
+            assert_eq!(here.len(), there.len(), "{what}: the number of rows");
+        }
+    }
+}
+
+/// The program while it runs; dropping it kills it.
+pub(crate) struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it was not waited for")
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.id().try_into().unwrap()).unwrap();
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+
+    /// Kills it as nothing else would, and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn end(self) -> Ran {
+        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output())
+            .await
+            .expect("the program ends in time")
+            .unwrap();
+        Ran {
+            code: output.status.code(),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The program after its end.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// Expects an exit code.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.text(), self.stderr);
+        self
+    }
+
+    /// Its answer.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// The objects of its answer, one a line.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let text = self.text();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// The one report.
+    #[track_caller]
+    pub(crate) fn report(&self) -> Value {
+        let mut lines = self.lines();
+        assert_eq!(lines.len(), 1, "{}\n{}", self.text(), self.stderr);
+        lines.remove(0)
+    }
+
+    /// What became of the releases of the one run.
+    #[track_caller]
+    pub(crate) fn counts(&self) -> Counts {
+        Counts::of(&self.report())
+    }
+}
+
+/// What became of a run's releases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) inserted: u64,
+    pub(crate) updated: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) folded: u64,
+    pub(crate) quarantined: u64,
+}
+
+impl Counts {
+    /// As a report counts them; they add up to the releases.
+    #[track_caller]
+    pub(crate) fn of(report: &Value) -> Self {
+        let count = |name: &str| report[name].as_u64().unwrap();
+        let counts = Self {
+            inserted: count("inserted"),
+            updated: count("updated"),
+            unchanged: count("unchanged"),
+            folded: count("folded"),
+            quarantined: count("quarantined"),
+        };
+        let sum = counts.inserted
+            + counts.updated
+            + counts.unchanged
+            + counts.folded
+            + counts.quarantined;
+        assert_eq!(sum, count("releases"), "{report}");
+        counts
+    }
+}

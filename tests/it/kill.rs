@@ -1,0 +1,190 @@
+//! SIGKILL at any moment: after a resume the tables are those of a calm run.
+//!
+//! `KILLS=100 cargo test --test it kill::` kills that often, over a feed of five
+//! pages for each. A failure tells its seed; `KILL_SEED` repeats it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Ingest, LINK, NUMBER, PATIENCE, SOURCE, Tables};
+use crate::publisher::{Feed, Items, Publisher, pages};
+use crate::run::titled;
+
+/// The most pages that may be fetched again after a kill; what `fetch.ahead` says.
+const AHEAD: usize = 4;
+
+/// Random numbers that a seed repeats.
+struct Dice(u64);
+
+impl Dice {
+    fn new() -> Self {
+        let told = std::env::var("KILL_SEED").ok();
+        let seed = told.map_or_else(
+            || {
+                u64::from(std::process::id()) << 20
+                    | u64::from(Instant::now().elapsed().subsec_nanos())
+            },
+            |seed| seed.parse().unwrap(),
+        );
+        println!("KILL_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number below `sides` (splitmix64).
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+}
+
+fn kills() -> usize {
+    std::env::var("KILLS").map_or(20, |kills| kills.parse().unwrap())
+}
+
+/// Pages with all that could tell a redone page from a calm one: keys that come
+/// again on later pages and on the same page, rejects, rows that the server
+/// refuses.
+pub(crate) fn rough(count: usize) -> Vec<Items> {
+    let mut pages = pages(count, 12);
+    for (number, page) in pages.iter_mut().enumerate() {
+        page.push(titled(1_000_000, &format!("on every page, here {number}")));
+        page.push(titled(
+            number % 7,
+            &format!("a few pages later, on {number}"),
+        ));
+        if number % 3 == 0 {
+            page.push(titled(number * 12, &format!("superseded on {number}")));
+            page.push(titled(number * 12, &format!("twice on {number}")));
+        }
+        if number % 4 == 0 {
+            page.push(format!(r#"{{"id":"without an ocid","page":{number}}}"#));
+        }
+        if number % 5 == 0 {
+            page.push(crate::sink::refused(number));
+        }
+    }
+    pages
+}
+
+#[tokio::test]
+async fn a_linked_feed_survives_kills_at_any_moment() {
+    let feed = Feed::link(rough(kills().div_ceil(2) * 5));
+    survives(LINK, feed, kills().div_ceil(2)).await;
+}
+
+#[tokio::test]
+async fn a_numbered_feed_fetched_ahead_survives_kills_at_any_moment() {
+    let table = format!("{NUMBER}\nhttp = {{ concurrency = 3 }}");
+    let feed = Feed::number(rough(kills().div_ceil(2) * 5));
+    survives(&table, feed, kills().div_ceil(2)).await;
+}
+
+async fn survives(table: &str, feed: Feed, kills: usize) {
+    let mut dice = Dice::new();
+    let publisher = Publisher::feed(feed).await;
+    let (calm, pages) = calm(&publisher, table).await;
+
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, table);
+    ingest.configure(&settings());
+    let mut fetched = BTreeSet::new();
+    for kill in 0..kills {
+        let asked = publisher.targets().len();
+        let mut run = ingest.start_run(&["--max-bad-ratio", "1"]);
+        // Somewhere within the next pages, at any moment of one; now and then
+        // before the first.
+        let until = asked + usize::try_from(dice.roll(9)).unwrap();
+        let give_up = Instant::now() + PATIENCE;
+        while publisher.targets().len() < until && run.is_running() {
+            assert!(Instant::now() < give_up, "kill {kill}: it does not get on");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_micros(dice.roll(15_000))).await;
+        if !run.is_running() {
+            // The feed was at its end; the next run begins anew.
+            run.end().await.expect(0);
+            fetched.clear();
+            continue;
+        }
+        run.kill().await;
+        expect_few_again(&mut fetched, &publisher.targets()[asked..], kill);
+    }
+    let asked = publisher.targets().len();
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    expect_few_again(&mut fetched, &publisher.targets()[asked..], kills);
+
+    ingest
+        .tables()
+        .await
+        .expect(&calm, "after kills and a resume");
+    assert_eq!(ingest.pages().await, pages);
+    assert_eq!(
+        ingest
+            .value("select count(*) from ocds.run where state = 'running'")
+            .await,
+        "0"
+    );
+}
+
+fn settings() -> String {
+    format!("[fetch]\nahead = {AHEAD}")
+}
+
+/// What a calm run makes of the feed, through another database.
+async fn calm(publisher: &Publisher, table: &str) -> (Tables, Vec<String>) {
+    let mut ingest = Ingest::new().await;
+    ingest.declare(publisher, table);
+    ingest.configure(&settings());
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    (ingest.tables().await, ingest.pages().await)
+}
+
+/// Of the pages a process asked for, those that one before it had asked for are
+/// no more than fetch may be ahead.
+fn expect_few_again(fetched: &mut BTreeSet<String>, targets: &[String], kill: usize) {
+    let targets: BTreeSet<String> = targets.iter().cloned().collect();
+    let again = targets.intersection(fetched).count();
+    assert!(
+        again <= AHEAD,
+        "after kill {kill}: {again} pages were fetched again: {targets:?}"
+    );
+    fetched.extend(targets);
+}
+
+#[tokio::test]
+async fn a_replay_that_is_killed_is_done_by_the_next() {
+    let publisher = Publisher::feed(Feed::link(vec![
+        (0..30)
+            .map(|i| {
+                format!(
+                    r#"{{"ocid":"o{i}","id":"1","deep":{}1{}}}"#,
+                    "[".repeat(20),
+                    "]".repeat(20)
+                )
+            })
+            .collect(),
+    ]))
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[extract]\nmax_depth = 10");
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ingest.count("quarantine").await, 30);
+
+    ingest.configure("[extract]\nmax_depth = 100");
+    let replay = ["quarantine", "replay", "--source", SOURCE];
+    let run = ingest.start(&replay);
+    ingest.until("select count(*) >= 3 from ocds.release").await;
+    run.kill().await;
+    ingest.program(&replay).await.expect(0);
+    assert_eq!(ingest.count("release").await, 30);
+    assert_eq!(
+        ingest
+            .count("quarantine where resolution = 'replayed'")
+            .await,
+        30
+    );
+}

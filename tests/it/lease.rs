@@ -1,0 +1,195 @@
+//! The lease: one writer for each source, and no waiting for the dead.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::harness::{Ingest, NUMBER, SOURCE};
+use crate::publisher::{Feed, Publisher, Reply, Request, pages};
+
+/// A feed of six pages that waits at its fourth until the gate is open.
+fn gated(gate: &Arc<AtomicBool>) -> impl Fn(&Request) -> Reply + use<> {
+    let feed = Feed::number(pages(6, 3));
+    let gate = Arc::clone(gate);
+    move |request| {
+        let page: u64 = request.query("page").unwrap().parse().unwrap();
+        if page >= 4 && !gate.load(Ordering::Relaxed) {
+            return Reply::status(503);
+        }
+        feed.reply(request)
+    }
+}
+
+/// Patient at the gate.
+const PATIENT: &str = "[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"";
+
+const AT_THE_GATE: &str = "select count(*) = 3 from ocds.page";
+
+async fn ingest(gate: &Arc<AtomicBool>) -> (Publisher, Ingest) {
+    let publisher = Publisher::serve(gated(gate)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    ingest.configure(PATIENT);
+    (publisher, ingest)
+}
+
+#[tokio::test]
+async fn a_second_run_says_who_holds_the_source_and_since_when() {
+    let gate = Arc::default();
+    let (_publisher, ingest) = ingest(&gate).await;
+    let mut first = ingest.start_run(&[]);
+    ingest.until(AT_THE_GATE).await;
+
+    let owner = ingest.value("select owner from ocds.run").await;
+    let since = ingest
+        .value("select to_char(started_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS') from ocds.run")
+        .await;
+    for command in [
+        &["run", "zambia"][..],
+        &["backfill", "zambia", "--from-page", "1"],
+    ] {
+        let second = ingest.program(command).await.expect(6);
+        let said = format!("source zambia is held by run 1 of {owner} since {since}");
+        assert!(second.stderr.contains(&said), "{}", second.stderr);
+        assert_eq!(second.text(), "");
+    }
+    assert!(
+        owner.ends_with(&format!("process {}", first.id())),
+        "{owner}"
+    );
+
+    assert!(first.is_running());
+    gate.store(true, Ordering::Relaxed);
+    assert_eq!(first.end().await.expect(0).counts().inserted, 18);
+}
+
+#[tokio::test]
+async fn a_second_run_waits_for_the_first_as_long_as_it_is_told() {
+    let gate = Arc::default();
+    let (_publisher, mut ingest) = ingest(&gate).await;
+    let first = ingest.start_run(&[]);
+    ingest.until(AT_THE_GATE).await;
+    ingest.configure("[lease]\nwait = \"60s\"");
+    let second = ingest.start_run(&[]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    gate.store(true, Ordering::Relaxed);
+    first.end().await.expect(0);
+    assert_eq!(second.end().await.expect(0).counts().unchanged, 18);
+}
+
+#[tokio::test]
+async fn two_sources_are_run_at_once() {
+    let gate = Arc::default();
+    let (publisher, mut ingest) = ingest(&gate).await;
+    let first = ingest.start_run(&[]);
+    ingest.until(AT_THE_GATE).await;
+    let other = Publisher::feed(Feed::number(pages(2, 2))).await;
+    ingest.declare_as("chile", &other.url("/"), NUMBER);
+    ingest.program(&["run", "chile"]).await.expect(0);
+    gate.store(true, Ordering::Relaxed);
+    first.end().await.expect(0);
+    drop(publisher);
+}
+
+#[tokio::test]
+async fn the_lease_of_a_dead_holder_is_not_waited_for() {
+    let gate = Arc::default();
+    let (_publisher, ingest) = ingest(&gate).await;
+    let first = ingest.start_run(&[]);
+    ingest.until(AT_THE_GATE).await;
+    first.kill().await;
+    gate.store(true, Ordering::Relaxed);
+
+    let ran = ingest.run(&[]).await.expect(0);
+    let report = ran.report();
+    assert_eq!(
+        (report["run_id"].as_i64(), report["resumed_from"].as_i64()),
+        (Some(1), Some(3))
+    );
+    assert_eq!(ran.counts().inserted, 18);
+    assert_eq!(ingest.column("select epoch from ocds.run").await, ["2"]);
+}
+
+#[tokio::test]
+async fn a_run_that_lost_its_lease_commits_nothing_more() {
+    // By whichever it learns of it first.
+    for (heartbeat, by) in [("10s", "a commit"), ("20ms", "a heartbeat")] {
+        let gate = Arc::default();
+        let (_publisher, mut ingest) = ingest(&gate).await;
+        ingest.configure(&format!("[lease]\nheartbeat = {heartbeat:?}"));
+        let run = ingest.start_run(&[]);
+        ingest.until(AT_THE_GATE).await;
+        ingest.column("update ocds.run set epoch = epoch + 1").await;
+        if by == "a commit" {
+            gate.store(true, Ordering::Relaxed);
+        }
+        let ran = run.end().await.expect(6);
+        assert!(ran.stderr.contains("took"), "{by}: {}", ran.stderr);
+        assert_eq!(ingest.count("page").await, 3, "{by}");
+        assert_eq!(ingest.count("release").await, 9, "{by}");
+        // nor does it end what is no longer its own
+        assert_eq!(
+            ingest.value("select state from ocds.run").await,
+            "running",
+            "{by}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_holder_that_is_not_heard_of_is_taken_over_and_stands_back_when_it_wakes() {
+    let gate = Arc::default();
+    let (_publisher, mut ingest) = ingest(&gate).await;
+    ingest.configure(
+        "[lease]\nheartbeat = \"100ms\"\nttl = \"1s\"\n[database]\nidle_in_transaction_timeout = \"500ms\"",
+    );
+    let asleep = ingest.start_run(&[]);
+    ingest.until(AT_THE_GATE).await;
+    asleep.signal(Signal::STOP);
+    gate.store(true, Ordering::Relaxed);
+    ingest
+        .until("select heartbeat_at < now() - interval '1.1s' from ocds.run")
+        .await;
+
+    assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 18);
+    let calm = ingest.tables().await;
+    asleep.signal(Signal::CONT);
+    asleep.end().await.expect(6);
+    ingest.tables().await.expect(&calm, "after it woke");
+    assert_eq!(ingest.value("select state from ocds.run").await, "complete");
+}
+
+#[tokio::test]
+async fn a_killed_backfill_does_not_cost_an_unfinished_run_its_place() {
+    let gate = Arc::new(AtomicBool::new(true));
+    let (_publisher, ingest) = ingest(&gate).await;
+    ingest.run(&["--max-pages", "2"]).await.expect(0);
+    gate.store(false, Ordering::Relaxed);
+    let backfill = ingest.start(&["backfill", SOURCE, "--from-page", "3"]);
+    ingest.until(AT_THE_GATE).await;
+    backfill.kill().await;
+    gate.store(true, Ordering::Relaxed);
+
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(
+        (report["run_id"].as_i64(), report["resumed_from"].as_i64()),
+        (Some(1), Some(2))
+    );
+}
+
+#[tokio::test]
+async fn a_holder_is_known_since_it_took_the_run_and_not_since_the_run_began() {
+    let gate = Arc::new(AtomicBool::new(true));
+    let (_publisher, ingest) = ingest(&gate).await;
+    ingest.run(&["--max-pages", "2"]).await.expect(0);
+    let long_ago = "update ocds.run set started_at = '2001-01-01', taken_at = '2001-01-01'";
+    ingest.column(long_ago).await;
+    gate.store(false, Ordering::Relaxed);
+    let first = ingest.start_run(&[]);
+    ingest.until(AT_THE_GATE).await;
+    let ran = ingest.run(&[]).await.expect(6);
+    assert!(ran.stderr.contains("since 20") && !ran.stderr.contains("since 2001"));
+    first.kill().await;
+}

@@ -1,0 +1,247 @@
+//! The world failing: a database that goes away, a publisher that misbehaves.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Cluster, Counts, Ingest, LINK, Ran, connect};
+use crate::publisher::{Feed, Publisher, Reply, Request, pages};
+
+const EMPTY: &str = r#"page = { mode = "number", stop = "empty" }"#;
+
+/// A feed that takes its time, so that something can happen meanwhile.
+fn slow(feed: Feed) -> impl Fn(&Request) -> Reply {
+    move |request| feed.reply(request).after(Duration::from_millis(40))
+}
+
+#[tokio::test]
+async fn a_database_stopped_during_a_run_is_waited_for() {
+    let cluster = Cluster::start().await;
+    let publisher = Publisher::serve(slow(Feed::link(pages(15, 20)))).await;
+    let mut ingest = Ingest::on(&cluster).await;
+    ingest.declare(&publisher, LINK);
+    let mut run = ingest.start_run(&[]);
+    ingest.until("select count(*) >= 3 from ocds.page").await;
+    cluster.server.crash().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(run.is_running());
+    cluster.server.revive().await.unwrap();
+
+    let ran = run.end().await.expect(0);
+    assert!(ran.stderr.contains("trying again"), "{}", ran.stderr);
+    ingest.client = connect(&ingest.url).await;
+    assert_eq!(ingest.count("release").await, 300);
+    assert_eq!(ingest.count("quarantine").await, 0);
+    assert_eq!(ingest.count("run where state = 'complete'").await, 1);
+    // Counted once, though sent more than once. A commit whose reply was lost
+    // is adopted with its counts.
+    assert_eq!(ran.counts().inserted, 300);
+}
+
+#[tokio::test]
+async fn a_database_that_stays_away_ends_the_run_and_the_next_goes_on() {
+    let cluster = Cluster::start().await;
+    let publisher = Publisher::serve(slow(Feed::link(pages(15, 20)))).await;
+    let mut ingest = Ingest::on(&cluster).await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[database]\nretry_for = \"500ms\"");
+    let run = ingest.start_run(&[]);
+    ingest.until("select count(*) >= 3 from ocds.page").await;
+    cluster.server.crash().await.unwrap();
+    let ran = run.end().await.expect(3);
+    let report = ran.report();
+    assert_eq!(report["verdict"], "truncated");
+    assert!(report["pages"].as_i64() >= Some(3));
+
+    cluster.server.revive().await.unwrap();
+    ingest.client = connect(&ingest.url).await;
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert!(report["resumed_from"].as_i64() >= Some(3));
+    assert_eq!(ingest.count("release").await, 300);
+}
+
+#[tokio::test]
+async fn a_last_page_that_cannot_be_committed_is_gone_on_with() {
+    let publisher = Publisher::serve(slow(Feed::link(pages(4, 2)))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[database]\nlock_timeout = \"100ms\"\nretry_for = \"300ms\"");
+    let run = ingest.start_run(&[]);
+    ingest.until("select count(*) >= 2 from ocds.page").await;
+    let lock = connect(&ingest.url).await;
+    let sql = "begin; lock table ocds.page in share mode";
+    lock.batch_execute(sql).await.unwrap();
+    let durable = run.end().await.expect(3).report()["pages"].clone();
+    lock.batch_execute("rollback").await.unwrap();
+
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(report["resumed_from"], durable);
+    assert_eq!(ingest.count("release").await, 8);
+}
+
+#[tokio::test]
+async fn connections_that_are_cut_again_and_again_are_made_again() {
+    let publisher = Publisher::serve(slow(Feed::link(crate::kill::rough(20)))).await;
+    let mut calm = Ingest::new().await;
+    calm.declare(&publisher, LINK);
+    calm.run(&["--max-bad-ratio", "1"]).await.expect(0);
+
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let mut run = ingest.start_run(&["--max-bad-ratio", "1"]);
+    ingest.until("select count(*) >= 1 from ocds.page").await;
+    let mut cut = 0;
+    while run.is_running() {
+        let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()";
+        cut += ingest.value(sql).await.parse::<i32>().unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let ran = run.end().await.expect(0);
+    assert!(cut > 3, "{cut} connections were cut");
+    ingest
+        .tables()
+        .await
+        .expect(&calm.tables().await, "after cuts");
+    assert_eq!(ingest.pages().await, calm.pages().await);
+    assert_eq!(ran.report()["pages"], 20);
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_the_environments_fault() {
+    // Held, and not listened at.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+
+    let mut ingest = Ingest::new().await;
+    ingest.declare_as("zambia", &format!("http://{address}/"), LINK);
+    let ran = ingest.run(&[]).await.expect(3);
+    assert_eq!(ran.report()["retries"], 3);
+    assert!(ran.stderr.contains("zambia"), "{}", ran.stderr);
+
+    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    ingest.declare(&publisher, LINK);
+    let url = format!("postgresql://nobody:pass-phrase@{address}/nowhere");
+    for command in [
+        &["run", "zambia"][..],
+        &["status"],
+        &["migrate"],
+        &["quarantine", "list"],
+    ] {
+        let ran = ingest
+            .program(&[command, &["--database-url", &url]].concat())
+            .await
+            .expect(3);
+        assert!(ran.stderr.contains(&address.to_string()), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("pass-phrase"), "{}", ran.stderr);
+    }
+    assert_eq!(publisher.targets(), [""; 0]);
+}
+
+/// What a publisher does twice before it answers a page as it should.
+type Trouble = fn(Reply) -> Reply;
+
+const TROUBLES: [(&str, Trouble); 8] = [
+    ("a web page with 200", |_| {
+        Reply::status(200).body("<html>busy</html>")
+    }),
+    ("nothing with 200", |_| Reply::status(200)),
+    ("an error object with 200", |_| {
+        Reply::json(r#"{"error":"busy"}"#)
+    }),
+    ("503", |_| Reply::status(503)),
+    ("a reset in mid-body", |reply| reply.cut_after(100)),
+    ("truncated JSON", |_| {
+        Reply::json(r#"{"releases":[{"ocid":"o","id":"1"}"#)
+    }),
+    ("429 with Retry-After", |_| {
+        Reply::status(429).header("retry-after", "1")
+    }),
+    ("500", |_| Reply::status(500).body("null")),
+];
+
+/// A feed of three pages for each trouble, with the trouble at its last page for
+/// so many requests, and one program that runs them all.
+async fn troubled(table: &str, feed: &Feed, times: usize) -> (Ingest, Ran, Vec<Publisher>) {
+    let mut ingest = Ingest::new().await;
+    let mut publishers = Vec::new();
+    for (number, (_, trouble)) in TROUBLES.into_iter().enumerate() {
+        let feed = feed.clone();
+        let publisher = Publisher::serve(move |request| {
+            let reply = feed.reply(request);
+            let is_last = request.query("page").as_deref() == Some("3");
+            if is_last && request.nth < times {
+                trouble(reply)
+            } else {
+                reply
+            }
+        })
+        .await;
+        ingest.declare_as(&format!("trouble-{number}"), &publisher.url("/"), table);
+        publishers.push(publisher);
+    }
+    let ran = ingest.program(&["run", "--all", "--json"]).await;
+    assert_eq!(ran.lines().len(), TROUBLES.len(), "{}", ran.stderr);
+    (ingest, ran, publishers)
+}
+
+#[tokio::test]
+async fn a_publishers_trouble_is_absorbed_and_never_taken_for_the_end() {
+    for (table, feed) in [
+        (LINK, Feed::link(pages(3, 4))),
+        (EMPTY, Feed::number(pages(3, 4))),
+    ] {
+        let (ingest, ran, publishers) = troubled(table, &feed, 2).await;
+        let reports = ran.expect(0).lines();
+        for ((report, publisher), (name, _)) in reports.iter().zip(&publishers).zip(TROUBLES) {
+            assert_eq!(Counts::of(report).inserted, 12, "{name}");
+            assert_eq!(report["retries"], 2, "{name}");
+            if name.starts_with("429") {
+                let asked = publisher.requests();
+                let asked: Vec<Instant> = asked
+                    .iter()
+                    .filter(|request| request.query("page").as_deref() == Some("3"))
+                    .map(|request| request.at)
+                    .collect();
+                assert!(asked[2] - asked[0] >= Duration::from_secs(2), "{name}");
+            }
+        }
+        assert_eq!(ingest.count("quarantine").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_publishers_trouble_without_end_is_never_a_complete_run() {
+    let (ingest, ran, _publishers) = troubled(EMPTY, &Feed::number(pages(3, 4)), usize::MAX).await;
+    assert!(
+        matches!(ran.code, Some(3 | 4)),
+        "{:?} {}",
+        ran.code,
+        ran.stderr
+    );
+    for (report, (name, _)) in ran.lines().iter().zip(TROUBLES) {
+        assert_eq!(report["verdict"], "truncated", "{name}");
+    }
+    for (number, (name, _)) in TROUBLES.into_iter().enumerate() {
+        // the two pages before the trouble
+        let stored = format!("release where source = 'trouble-{number}'");
+        assert_eq!(ingest.count(&stored).await, 8, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_longer_wait_than_is_waited_out_saves_the_progress() {
+    let feed = Feed::link(pages(3, 4));
+    let publisher = Publisher::serve(move |request| {
+        if request.query("page").as_deref() == Some("3") && request.nth == 0 {
+            return Reply::status(429).header("retry-after", "3600");
+        }
+        feed.reply(request)
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let ran = ingest.run(&[]).await.expect(4);
+    assert_eq!(ran.report()["pages"], 2);
+    assert_eq!(ingest.run(&[]).await.expect(0).report()["resumed_from"], 2);
+    assert_eq!(ingest.count("release").await, 12);
+}

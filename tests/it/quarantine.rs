@@ -1,0 +1,333 @@
+//! Quarantine: what is refused is kept byte for byte, and can be tried again.
+
+use crate::harness::{Counts, Ingest, LINK, NUMBER, SOURCE};
+use crate::publisher::{Feed, Publisher, Reply, package, release};
+use crate::run::titled;
+
+/// Items that cannot be stored, and why.
+fn rejects() -> Vec<(&'static str, Vec<u8>)> {
+    let deep = format!(
+        r#"{{"ocid":"o","id":"deep","a":{}{}}}"#,
+        "[".repeat(600),
+        "]".repeat(600)
+    );
+    vec![
+        ("not-an-object", b"null".to_vec()),
+        ("not-an-object", b"\"text\"".to_vec()),
+        ("not-an-object", b"[1, 2]".to_vec()),
+        ("missing-ocid", br#"{"id":"1"}"#.to_vec()),
+        ("missing-ocid", br#"{"ocid":"","id":"2"}"#.to_vec()),
+        ("missing-ocid", br#"{"ocid":["o"],"id":"3"}"#.to_vec()),
+        ("missing-id", br#"{"ocid":"o"}"#.to_vec()),
+        ("missing-id", br#"{"ocid":"o","id":null}"#.to_vec()),
+        ("too-deep", deep.into_bytes()),
+        ("invalid-json", br#"{"ocid":"o","id":"5","a":tru}"#.to_vec()),
+        (
+            "invalid-json",
+            b"{\"ocid\":\"o\",\"id\":\"6\",\"a\":\"\x01\"}".to_vec(),
+        ),
+        (
+            "invalid-utf8",
+            b"{\"ocid\":\"o\",\"id\":\"7\",\"a\":\"\xff\"}".to_vec(),
+        ),
+        (
+            "nul-character",
+            br#"{"ocid":"o","id":"8","a":"\u0000"}"#.to_vec(),
+        ),
+        (
+            "lone-surrogate",
+            br#"{"ocid":"o","id":"9","a":"\ud800"}"#.to_vec(),
+        ),
+        ("refused", crate::sink::refused(1).into_bytes()),
+    ]
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_kept_byte_for_byte_and_costs_its_neighbours_nothing() {
+    let mut body = br#"{"releases":["#.to_vec();
+    for (place, (_, reject)) in rejects().iter().enumerate() {
+        body.extend(release(place).as_bytes());
+        body.extend(b" ,\n ");
+        body.extend(reject);
+        body.extend(b",");
+    }
+    body.extend(br#"{"ocid":"o","id":"legal","a":"\\u0000 \ud83d\ude00"}]}"#);
+    let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, "");
+    let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    let counts = Counts {
+        inserted: 16,
+        quarantined: 15,
+        ..Counts::default()
+    };
+    assert_eq!(ran.counts(), counts);
+
+    let sql = "select reason, pointer, document from ocds.quarantine
+        order by substring(pointer from '[0-9]+')::int";
+    let kept: Vec<(String, String, Vec<u8>)> = ingest
+        .client
+        .query(sql, &[])
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect();
+    let expected: Vec<(String, String, Vec<u8>)> = rejects()
+        .into_iter()
+        .enumerate()
+        .map(|(place, (reason, document))| {
+            (
+                reason.into(),
+                format!("/releases/{}", 2 * place + 1),
+                document,
+            )
+        })
+        .collect();
+    for (kept, expected) in kept.iter().zip(&expected) {
+        assert_eq!(kept, expected, "{}", String::from_utf8_lossy(&expected.2));
+    }
+    assert_eq!(kept.len(), expected.len());
+}
+
+#[tokio::test]
+async fn a_reject_whose_key_is_stored_later_is_resolved() {
+    let nul = r#"{"ocid":"ocds-213czf-1","id":"1","title":"\u0000"}"#;
+    let other = r#"{"ocid":"ocds-213czf-1","id":"2","title":"\u0000"}"#;
+    let publisher = Publisher::feed(Feed::link(vec![vec![nul.into(), other.into()]])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+
+    let feed = Feed::link(vec![vec![release(1)]]);
+    publisher.turn(move |request| feed.reply(request));
+    ingest.run(&[]).await.expect(0);
+    let sql = "select concat_ws(' ', release_id, resolution, resolved_at is not null) from ocds.quarantine order by pointer";
+    assert_eq!(ingest.column(sql).await, ["1 stored t", "2 f"]);
+
+    // and served so again, it is open again
+    let feed = Feed::link(vec![vec![nul.into()]]);
+    publisher.turn(move |request| feed.reply(request));
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ingest.column(sql).await, ["1 f", "2 f"]);
+}
+
+/// A release that nests so deep, and whose title is the depth.
+fn nested(key: usize, depth: usize) -> String {
+    let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+    format!(
+        r#"{{"ocid":"ocds-213czf-{key}","id":"{key}","tender":{{"title":"nested {depth}"}},"deep":{open}{close}}}"#
+    )
+}
+
+const STATE: &str = "select concat_ws(' ', reason, coalesce(resolution, 'open')) from ocds.quarantine order by pointer";
+
+#[tokio::test]
+async fn a_replay_stores_what_a_wider_limit_lets_through() {
+    let items = vec![release(0), nested(1, 20), nested(2, 200), "null".into()];
+    let publisher = Publisher::feed(Feed::number(vec![vec![release(9)], items])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    ingest.configure("[extract]\nmax_depth = 10");
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ingest.count("quarantine").await, 3);
+
+    ingest.configure("[extract]\nmax_depth = 100");
+    let replay = ["quarantine", "replay", "--json"];
+    let report = ingest.program(&replay).await.expect(0).report();
+    assert_eq!(
+        (
+            &report["source"],
+            &report["rejects"],
+            &report["inserted"],
+            &report["quarantined"]
+        ),
+        (&SOURCE.into(), &3.into(), &1.into(), &2.into()),
+        "{report}"
+    );
+    assert_eq!(
+        ingest.column(STATE).await,
+        ["too-deep replayed", "too-deep open", "not-an-object open"]
+    );
+    let stored = "select concat_ws(' ', tender_title, run_id, page_number) from ocds.release where release_id = '1'";
+    // as the run and page that served it would have stored it
+    assert_eq!(ingest.value(stored).await, "nested 20 1 2");
+    assert_eq!(
+        ingest
+            .value("select kind || ' ' || state from ocds.run where id = 2")
+            .await,
+        "replay complete"
+    );
+
+    // the rest again, by id
+    ingest.configure("[extract]\nmax_depth = 500");
+    let id = ingest
+        .value("select id from ocds.quarantine where release_id = '2'")
+        .await;
+    let report = ingest
+        .program(&["quarantine", "replay", &id, "--json"])
+        .await
+        .expect(0)
+        .report();
+    assert_eq!(
+        (&report["rejects"], &report["inserted"]),
+        (&1.into(), &1.into())
+    );
+    let ran = ingest
+        .program(&["quarantine", "replay", &id])
+        .await
+        .expect(0);
+    assert_eq!(ran.text(), "nothing to replay\n");
+}
+
+#[tokio::test]
+async fn a_replay_never_overwrites_what_was_fetched_later() {
+    // A whole page that no shape fitted holds an older release of a key that a
+    // later run stored, and a release that nothing else has.
+    let held = [titled(1, "older"), titled(2, "only here")].join(",");
+    let held = format!(r#"{{"entries":[{held}],"total_pages":2}}"#);
+    let first = package(&[release(0)], r#","total_pages":2"#);
+    let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+        Some("2") => Reply::json(held.clone()),
+        _ => Reply::json(first.clone()),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, &format!("{NUMBER}\nitems = [\"/releases/*\"]"));
+    ingest.run(&[]).await.expect(4);
+    assert_eq!(ingest.column(STATE).await, ["unreadable-page open"]);
+
+    let feed = Feed::number(vec![vec![release(0), titled(1, "newer")]]);
+    publisher.turn(move |request| feed.reply(request));
+    ingest.run(&["--restart"]).await.expect(0);
+
+    ingest.declare(
+        &publisher,
+        &format!("{NUMBER}\nitems = [\"/releases/*\", \"/entries/*\"]"),
+    );
+    let report = ingest
+        .program(&["quarantine", "replay", "--json"])
+        .await
+        .expect(0)
+        .report();
+    assert_eq!(
+        (
+            &report["inserted"],
+            &report["unchanged"],
+            &report["updated"]
+        ),
+        (&1.into(), &1.into(), &0.into()),
+        "{report}"
+    );
+    let titles =
+        "select tender_title from ocds.release where release_id in ('1', '2') order by release_id";
+    assert_eq!(ingest.column(titles).await, ["newer", "only here"]);
+    assert_eq!(ingest.column(STATE).await, ["unreadable-page replayed"]);
+}
+
+#[tokio::test]
+async fn rejects_are_listed_shown_and_discarded() {
+    let odd = "{\"id\":\"caf\\u00e9\",  \"a\":\"\u{e9}\"}";
+    let publisher = Publisher::feed(Feed::link(vec![vec![odd.into(), "null".into()]])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let ran = ingest.program(&["quarantine", "list"]).await.expect(0);
+    assert_eq!(ran.text(), "nothing is in quarantine\n");
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+
+    let list = ingest
+        .program(&["quarantine", "list", "--json"])
+        .await
+        .expect(0)
+        .lines();
+    let listed: Vec<(&str, &str)> = list
+        .iter()
+        .map(|entry| {
+            (
+                entry["reason"].as_str().unwrap(),
+                entry["pointer"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    // the order of insertion is that of the hashes
+    assert_eq!(listed.len(), 2);
+    assert!(
+        listed.contains(&("missing-ocid", "/releases/0")),
+        "{listed:?}"
+    );
+    assert!(
+        listed.contains(&("not-an-object", "/releases/1")),
+        "{listed:?}"
+    );
+    let only = [
+        "quarantine",
+        "list",
+        "--json",
+        "--reason",
+        "missing-ocid",
+        "--source",
+        SOURCE,
+    ];
+    let entry = ingest.program(&only).await.expect(0).report();
+    assert_eq!(entry["bytes"], odd.len());
+    let none = ["quarantine", "list", "--source", "elsewhere"];
+    assert_eq!(
+        ingest.program(&none).await.expect(0).text(),
+        "nothing is in quarantine\n"
+    );
+    let ran = ingest
+        .program(&["quarantine", "list", "--reason", "ugly"])
+        .await
+        .expect(2);
+    assert!(ran.stderr.contains("missing-ocid"), "{}", ran.stderr);
+
+    let id = entry["id"].to_string();
+    let shown = ingest
+        .program(&["quarantine", "show", &id])
+        .await
+        .expect(0)
+        .text();
+    assert!(
+        shown.contains(odd) && shown.contains("missing-ocid"),
+        "{shown}"
+    );
+    let raw = ingest
+        .program(&["quarantine", "show", "--raw", &id])
+        .await
+        .expect(0);
+    assert_eq!(raw.stdout, odd.as_bytes());
+    ingest
+        .program(&["quarantine", "show", "4711"])
+        .await
+        .expect(2);
+
+    let ran = ingest
+        .program(&["quarantine", "discard", &id, "4711"])
+        .await
+        .expect(0);
+    assert_eq!(ran.text(), "discarded 1 of 2\n");
+    let list = ingest
+        .program(&["quarantine", "list", "--json"])
+        .await
+        .expect(0)
+        .lines();
+    assert_eq!(list.len(), 1);
+    // kept, and not replayed
+    assert_eq!(
+        ingest
+            .count("quarantine where resolution = 'discarded'")
+            .await,
+        1
+    );
+    let report = ingest
+        .program(&["quarantine", "replay", "--json"])
+        .await
+        .expect(0)
+        .report();
+    assert_eq!(report["rejects"], 1);
+
+    // and what is served again stays unwanted, and is counted
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    let discarded = "quarantine where resolution = 'discarded' and seen = 2";
+    assert_eq!(ingest.count(discarded).await, 1);
+}

@@ -1,0 +1,610 @@
+//! Runs: every release of a feed stored once, and how a run begins, ends and
+//! goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::harness::{Counts, Ingest, LINK, NUMBER, SOURCE};
+use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
+
+/// A release of the key `i` whose title is `title`.
+pub(crate) fn titled(i: usize, title: &str) -> String {
+    format!(
+        r#"{{"ocid":"ocds-213czf-{i}","id":"{i}","date":"2026-01-01T00:00:00Z","tender":{{"title":"{title}"}}}}"#
+    )
+}
+
+/// The keys of `pages`, as they are stored.
+fn keys(releases: std::ops::Range<usize>) -> Vec<String> {
+    let mut keys: Vec<String> = releases.map(|i| format!("ocds-213czf-{i}")).collect();
+    keys.sort();
+    keys
+}
+
+const STORED: &str = r#"select ocid from ocds.release order by ocid collate "C""#;
+
+#[tokio::test]
+async fn every_release_of_a_feed_is_stored_exactly_once() {
+    let offset = r#"page = { mode = "offset", size = 10, total_items = "/total_items" }"#;
+    let empty = r#"page = { mode = "number", stop = "empty" }"#;
+    let many = "http = { concurrency = 3 }";
+    let feeds = [
+        (Feed::link(pages(5, 10)), LINK.into(), 5),
+        (Feed::number(pages(5, 10)), NUMBER.into(), 5),
+        (Feed::number(pages(5, 10)), format!("{NUMBER}\n{many}"), 5),
+        (Feed::number(pages(5, 10)), empty.into(), 6),
+        (Feed::offset(pages(5, 10)), offset.into(), 5),
+        (Feed::link(pages(1, 50)), String::new(), 1),
+    ];
+    let mut ingest = Ingest::new().await;
+    let mut publishers = Vec::new();
+    for (number, (feed, table, _)) in feeds.iter().enumerate() {
+        let feed = feed.clone();
+        let publisher = Publisher::feed(feed).await;
+        ingest.declare_as(&format!("feed-{number}"), &publisher.url("/"), table);
+        publishers.push(publisher);
+    }
+    let ran = ingest.program(&["run", "--all", "--json"]).await.expect(0);
+    for (report, (number, (_, table, durable))) in ran.lines().iter().zip(feeds.iter().enumerate())
+    {
+        let inserted = Counts {
+            inserted: 50,
+            ..Counts::default()
+        };
+        assert_eq!(Counts::of(report), inserted, "{table}");
+        assert_eq!(report["verdict"], "complete", "{table}");
+        assert_eq!(report["pages"], *durable, "{table}");
+        let stored = format!(
+            r#"select ocid from ocds.release where source = 'feed-{number}' order by ocid collate "C""#
+        );
+        assert_eq!(ingest.column(&stored).await, keys(0..50), "{table}");
+    }
+    assert_eq!(ran.lines().len(), feeds.len());
+}
+
+#[tokio::test]
+async fn a_second_run_over_the_same_pages_writes_no_row() {
+    let publisher = Publisher::feed(Feed::link(defective())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    let before = ingest.row_versions_of_releases().await;
+    let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    let counts = Counts {
+        unchanged: 23,
+        folded: 1,
+        quarantined: 1,
+        ..Counts::default()
+    };
+    assert_eq!(ran.counts(), counts);
+    assert_eq!(ingest.row_versions_of_releases().await, before);
+    assert_eq!(
+        ingest.column("select seen from ocds.quarantine").await,
+        ["2", "2"]
+    );
+}
+
+/// 25 items: one without an ocid, and one key twice on a page.
+fn defective() -> Vec<Items> {
+    let mut pages = pages(5, 5);
+    pages[1][2] = r#"{"id":"no ocid"}"#.into();
+    pages[3][0] = titled(17, "the earlier one");
+    pages
+}
+
+#[tokio::test]
+async fn what_became_of_the_releases_adds_up() {
+    let publisher = Publisher::feed(Feed::link(defective())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&["--max-pages", "1"]).await.expect(0);
+    publisher.turn({
+        let mut pages = defective();
+        pages[4][4] = titled(3, "overwritten");
+        let feed = Feed::link(pages);
+        move |request| feed.reply(request)
+    });
+    let ran = ingest
+        .run(&["--restart", "--max-bad-ratio", "1"])
+        .await
+        .expect(0);
+    let counts = Counts {
+        inserted: 17,
+        updated: 1,
+        unchanged: 5,
+        folded: 1,
+        quarantined: 1,
+    };
+    assert_eq!(ran.counts(), counts);
+    assert_eq!(ingest.count("release").await, 22);
+}
+
+#[tokio::test]
+async fn a_release_whose_content_changed_is_updated() {
+    let publisher = Publisher::feed(Feed::link(vec![(0..3).map(release).collect()])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    let first_seen = "select first_seen_at from ocds.release where release_id = '1'";
+    let seen = ingest.value(first_seen).await;
+
+    let feed = Feed::link(vec![vec![release(0), titled(1, "new"), release(2)]]);
+    publisher.turn(move |request| feed.reply(request));
+    let ran = ingest.run(&[]).await.expect(0);
+    let counts = Counts {
+        updated: 1,
+        unchanged: 2,
+        ..Counts::default()
+    };
+    assert_eq!(ran.counts(), counts);
+    let titles = "select concat(tender_title, data->'tender'->>'title') from ocds.release order by release_id";
+    assert_eq!(
+        ingest.column(titles).await,
+        ["Works 0Works 0", "newnew", "Works 2Works 2"]
+    );
+    assert_eq!(ingest.value(first_seen).await, seen);
+    assert_eq!(
+        ingest
+            .column("select run_id from ocds.release order by release_id")
+            .await,
+        ["1", "2", "1"]
+    );
+}
+
+#[tokio::test]
+async fn white_space_is_no_change_of_content() {
+    let publisher = Publisher::feed(Feed::link(vec![vec![release(0)]])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    let feed = Feed::link(vec![vec![
+        release(0)
+            .replace(':', " :\n ")
+            .replace("00 :\n 00 :\n 00", "00:00:00"),
+    ]]);
+    publisher.turn(move |request| feed.reply(request));
+    assert_eq!(ingest.run(&[]).await.expect(0).counts().unchanged, 1);
+}
+
+#[tokio::test]
+async fn of_two_releases_with_one_key_on_a_page_the_later_is_stored_and_the_earlier_kept() {
+    let earlier = titled(7, "earlier");
+    let page = vec![
+        release(1),
+        earlier.clone(),
+        release(2),
+        release(2),
+        titled(7, "later"),
+    ];
+    let publisher = Publisher::feed(Feed::link(vec![page])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    // what is superseded is no bad row
+    let ran = ingest.run(&["--max-bad-ratio", "0"]).await.expect(0);
+    let counts = Counts {
+        inserted: 3,
+        folded: 2,
+        ..Counts::default()
+    };
+    assert_eq!(ran.counts(), counts);
+    let title = "select tender_title from ocds.release where release_id = '7'";
+    assert_eq!(ingest.value(title).await, "later");
+    let kept = "select concat_ws(' ', reason, pointer, ocid, release_id, convert_from(document, 'utf8')) from ocds.quarantine";
+    assert_eq!(
+        ingest.column(kept).await,
+        [format!("superseded /releases/1 ocds-213czf-7 7 {earlier}")]
+    );
+}
+
+#[tokio::test]
+async fn the_later_page_wins_though_two_are_committed_at_once() {
+    // The key 0 is on every page. The first page that has it is the largest, and
+    // so the slowest to write.
+    let pages: Vec<Items> = (0..12)
+        .map(|page| {
+            let others = if page % 2 == 0 { 300 } else { 1 };
+            let others = (1..=others).map(|i| release(page * 1000 + i));
+            others
+                .chain([titled(0, &format!("of page {}", page + 1))])
+                .collect()
+        })
+        .collect();
+    let publisher = Publisher::feed(Feed::number(pages)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(
+        &publisher,
+        &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
+    );
+    ingest.configure("[sink]\nworkers = 4");
+    let counts = ingest.run(&[]).await.expect(0).counts();
+    assert_eq!(counts.updated, 11);
+    let title =
+        "select tender_title || ' ' || page_number from ocds.release where release_id = '0'";
+    assert_eq!(ingest.value(title).await, "of page 12 12");
+}
+
+#[tokio::test]
+async fn a_report_has_these_fields_and_no_others() {
+    let publisher = Publisher::feed(Feed::link(pages(2, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let ran = ingest.run(&[]).await.expect(0);
+    let report = ran.report();
+    let mut fields: Vec<&String> = report.as_object().unwrap().keys().collect();
+    fields.sort();
+    let mut expected = [
+        "source",
+        "run_id",
+        "kind",
+        "verdict",
+        "resumed_from",
+        "pages",
+        "unreadable_pages",
+        "requests",
+        "retries",
+        "bytes",
+        "releases",
+        "inserted",
+        "updated",
+        "unchanged",
+        "folded",
+        "quarantined",
+        "duration_seconds",
+        "releases_per_second",
+    ];
+    expected.sort_unstable();
+    assert_eq!(fields, expected);
+    // the last page is as full as the first and is asked for twice
+    assert_eq!(report["requests"], 3);
+    assert_eq!(report["kind"], "incremental");
+}
+
+#[tokio::test]
+async fn a_run_of_so_many_pages_is_gone_on_with() {
+    let publisher = Publisher::feed(Feed::link(pages(5, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let ran = ingest.run(&["--max-pages", "2"]).await.expect(0);
+    assert_eq!(ran.report()["pages"], 2);
+    assert_eq!(ingest.count("release").await, 4);
+    assert_eq!(publisher.targets(), ["/", "/?page=2"]);
+
+    let ran = ingest.run(&[]).await.expect(0);
+    let report = ran.report();
+    assert_eq!(report["resumed_from"], 2);
+    assert_eq!(report["run_id"], 1);
+    // of the whole run
+    assert_eq!(
+        (report["pages"].as_i64(), report["releases"].as_i64()),
+        (Some(5), Some(10))
+    );
+    assert_eq!(publisher.targets()[2..4], ["/?page=3", "/?page=4"]);
+    assert_eq!(ingest.count("release").await, 10);
+
+    // after a complete run, from the first page
+    let asked = publisher.targets().len();
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(report["run_id"], 2);
+    assert_eq!(publisher.targets()[asked], "/");
+}
+
+#[tokio::test]
+async fn a_restart_begins_at_the_first_page() {
+    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&["--max-pages", "2"]).await.expect(0);
+    let report = ingest.run(&["--restart"]).await.expect(0).report();
+    assert_eq!(report["resumed_from"], serde_json::Value::Null);
+    assert_eq!(
+        (report["run_id"].as_i64(), report["unchanged"].as_i64()),
+        (Some(2), Some(4))
+    );
+    assert_eq!(publisher.targets()[2], "/");
+}
+
+#[tokio::test]
+async fn an_unfinished_run_of_another_definition_is_not_gone_on_with() {
+    let publisher = Publisher::feed(Feed::number(pages(4, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    ingest.run(&["--max-pages", "2"]).await.expect(0);
+    ingest.declare(
+        &publisher,
+        &format!("{NUMBER}\nquery = {{ region = \"east\" }}"),
+    );
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(report["run_id"], 2);
+    assert_eq!(report["pages"], 4);
+    assert!(
+        publisher.targets()[2].contains("page=1"),
+        "{:?}",
+        publisher.targets()
+    );
+}
+
+#[tokio::test]
+async fn the_last_page_of_a_feed_is_believed_after_it_was_asked_for_again() {
+    let dropped = AtomicBool::new(false);
+    let feed = Feed::link(pages(4, 3));
+    let publisher = Publisher::serve(move |request| {
+        let is_second = request.query("page").as_deref() == Some("2");
+        if is_second && !dropped.swap(true, Ordering::Relaxed) {
+            return Reply::json(package(&pages(4, 3)[1], ""));
+        }
+        feed.reply(request)
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    assert_eq!(ingest.run(&[]).await.expect(0).report()["pages"], 4);
+    assert_eq!(ingest.count("release").await, 12);
+}
+
+#[tokio::test]
+async fn a_page_may_be_one_release_by_itself() {
+    // MTender (Moldova) and ProZorro (Ukraine) serve bare releases.
+    let publisher = Publisher::serve(|request| match request.query("page").as_deref() {
+        Some(page @ ("1" | "2" | "3")) => Reply::json(release(page.parse().unwrap())),
+        _ => Reply::json("[]"),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, r#"page = { mode = "number", stop = "empty" }"#);
+    assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 3);
+}
+
+/// A feed whose page `bad` is a web page for as long as `is_bad` says.
+fn unreadable_at(
+    feed: Feed,
+    bad: &'static str,
+    is_bad: Arc<AtomicBool>,
+) -> impl Fn(&Request) -> Reply {
+    move |request| {
+        let is_asked = request.query("page").as_deref() == Some(bad);
+        if is_asked && is_bad.load(Ordering::Relaxed) {
+            return Reply::status(200).body(HTML);
+        }
+        feed.reply(request)
+    }
+}
+
+const HTML: &str = "<html><body>Down for maintenance</body></html>";
+
+const QUARANTINE: &str = "select concat_ws(' ', reason, page_number, resolution, pointer, convert_from(document, 'utf8'))
+    from ocds.quarantine order by id";
+
+#[tokio::test]
+async fn a_numbered_feed_goes_on_without_a_page_that_cannot_be_read() {
+    let is_bad = Arc::new(AtomicBool::new(true));
+    let feed = unreadable_at(Feed::number(pages(5, 2)), "3", Arc::clone(&is_bad));
+    let publisher = Publisher::serve(feed).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+
+    let ran = ingest.run(&[]).await.expect(4);
+    let report = ran.report();
+    assert_eq!(report["verdict"], "truncated");
+    assert_eq!(
+        (
+            report["pages"].as_i64(),
+            report["unreadable_pages"].as_i64()
+        ),
+        (Some(4), Some(1))
+    );
+    // a page is not a row: it does not count among the releases
+    assert_eq!(ran.counts().quarantined, 0);
+    assert_eq!(ingest.count("release").await, 8);
+    assert_eq!(
+        ingest.column(QUARANTINE).await,
+        [format!("unreadable-page 3  {HTML}")]
+    );
+
+    // still bad: seen again, not kept again
+    ingest.run(&[]).await.expect(4);
+    assert_eq!(
+        ingest.column("select seen from ocds.quarantine").await,
+        ["2"]
+    );
+
+    is_bad.store(false, Ordering::Relaxed);
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(
+        (report["inserted"].as_i64(), report["unchanged"].as_i64()),
+        (Some(2), Some(8))
+    );
+    assert_eq!(
+        ingest.column(QUARANTINE).await,
+        [format!("unreadable-page 3 stored  {HTML}")]
+    );
+}
+
+#[tokio::test]
+async fn a_linked_feed_stops_at_a_page_that_cannot_be_read_and_goes_on_there() {
+    let is_bad = Arc::new(AtomicBool::new(true));
+    let feed = unreadable_at(Feed::link(pages(5, 2)), "3", Arc::clone(&is_bad));
+    let publisher = Publisher::serve(feed).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+
+    let report = ingest.run(&[]).await.expect(4).report();
+    assert_eq!(
+        (
+            report["pages"].as_i64(),
+            report["unreadable_pages"].as_i64()
+        ),
+        (Some(2), Some(1))
+    );
+    assert_eq!(
+        ingest.column(QUARANTINE).await,
+        [format!("unreadable-page 3  {HTML}")]
+    );
+    let asked = publisher.targets();
+    assert!(!asked.contains(&"/?page=4".to_owned()), "{asked:?}");
+
+    is_bad.store(false, Ordering::Relaxed);
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(
+        (report["run_id"].as_i64(), report["resumed_from"].as_i64()),
+        (Some(1), Some(2))
+    );
+    assert_eq!(publisher.targets()[asked.len()], "/?page=3");
+    assert_eq!(ingest.count("release").await, 10);
+    assert_eq!(
+        ingest.column(QUARANTINE).await,
+        [format!("unreadable-page 3 stored  {HTML}")]
+    );
+}
+
+#[tokio::test]
+async fn too_many_bad_rows_stop_a_run_until_the_ratio_is_raised() {
+    let mut pages = pages(6, 10);
+    pages[1] = vec!["null".into(); 10];
+    let publisher = Publisher::feed(Feed::link(pages)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    // so close to the commits that the end of the feed is not fetched meanwhile
+    ingest.configure("[sink]\nmax_bad_after = 15\n[fetch]\nahead = 2");
+
+    let ran = ingest.run(&[]).await.expect(5);
+    let report = ran.report();
+    assert_eq!(report["verdict"], "failed");
+    // the page that crosses the ratio is committed
+    assert_eq!(ran.counts().quarantined, 10);
+    assert!(ran.stderr.contains("--max-bad-ratio"), "{}", ran.stderr);
+
+    let asked = publisher.targets().len();
+    ingest.run(&[]).await.expect(5);
+    assert_eq!(
+        publisher.targets().len(),
+        asked,
+        "a resume refuses before it asks"
+    );
+
+    let ran = ingest.run(&["--max-bad-ratio", "0.6"]).await.expect(0);
+    assert!(ran.report()["resumed_from"].as_u64() >= Some(2));
+    let counts = Counts {
+        inserted: 50,
+        quarantined: 10,
+        ..Counts::default()
+    };
+    assert_eq!(ran.counts(), counts);
+}
+
+#[tokio::test]
+async fn too_many_bad_rows_are_seen_at_the_end_of_a_short_feed() {
+    let publisher = Publisher::feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(5);
+    assert_eq!(ingest.count("release").await, 1);
+    ingest.run(&["--max-bad-ratio", "0.5"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_backfill_fetches_the_pages_it_is_asked_for() {
+    let publisher = Publisher::feed(Feed::number(pages(6, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    let backfill = [
+        "backfill",
+        SOURCE,
+        "--json",
+        "--from-page",
+        "3",
+        "--to-page",
+        "4",
+    ];
+    let report = ingest.program(&backfill).await.expect(0).report();
+    assert_eq!(report["kind"], "backfill");
+    assert_eq!(publisher.targets(), ["/?page=3", "/?page=4"]);
+    assert_eq!(ingest.column(STORED).await, keys(4..8));
+
+    // an open end is the feed's
+    let report = ingest.program(&backfill[..5]).await.expect(0).report();
+    assert_eq!(
+        (report["pages"].as_i64(), report["unchanged"].as_i64()),
+        (Some(4), Some(4))
+    );
+    assert_eq!(ingest.column(STORED).await, keys(4..12));
+}
+
+#[tokio::test]
+async fn a_backfill_of_a_linked_feed_walks_to_its_first_page_or_knows_it() {
+    let publisher = Publisher::feed(Feed::link(pages(6, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let backfill = [
+        "backfill",
+        SOURCE,
+        "--json",
+        "--from-page",
+        "3",
+        "--to-page",
+        "4",
+    ];
+    let report = ingest.program(&backfill).await.expect(0).report();
+    assert_eq!(report["pages"], 2);
+    assert_eq!(
+        publisher.targets(),
+        ["/", "/?page=2", "/?page=3", "/?page=4"]
+    );
+    assert_eq!(ingest.column(STORED).await, keys(4..8));
+
+    ingest.run(&[]).await.expect(0);
+    let asked = publisher.targets().len();
+    ingest.program(&backfill).await.expect(0);
+    assert_eq!(publisher.targets()[asked..], ["/?page=3", "/?page=4"]);
+}
+
+#[tokio::test]
+async fn a_backfill_does_not_move_an_unfinished_run() {
+    let publisher = Publisher::feed(Feed::number(pages(6, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    ingest.run(&["--max-pages", "2"]).await.expect(0);
+    let backfill = ["backfill", SOURCE, "--json", "--from-page", "5"];
+    ingest.program(&backfill).await.expect(0);
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(
+        (report["run_id"].as_i64(), report["resumed_from"].as_i64()),
+        (Some(1), Some(2))
+    );
+    assert_eq!(ingest.column(STORED).await, keys(0..12));
+}
+
+#[tokio::test]
+async fn a_backfill_beyond_the_end_of_a_linked_feed_says_how_long_it_is() {
+    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let backfill = ["backfill", SOURCE, "--from-page", "9"];
+    let ran = ingest.program(&backfill).await.expect(2);
+    assert!(ran.stderr.contains("ends at page 3"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_backfill_from_before_the_first_page_begins_there_and_goes_on() {
+    let publisher = Publisher::feed(Feed::number(pages(3, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    let backfill = ["backfill", SOURCE, "--json", "--from-page", "0"];
+    ingest.program(&backfill).await.expect(0);
+    // as if it had been killed before it could say that it ended
+    let unfinished = "update ocds.run set state = 'truncated', end_seen = false";
+    ingest.column(unfinished).await;
+    let report = ingest.program(&backfill).await.expect(0).report();
+    assert_eq!(report["resumed_from"], 3);
+    assert_eq!(publisher.targets().len(), 3);
+}
+
+#[tokio::test]
+async fn too_many_bad_rows_count_though_only_the_end_was_left_to_write() {
+    let publisher = Publisher::feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    let unfinished = "update ocds.run set state = 'truncated', end_seen = false";
+    ingest.column(unfinished).await;
+    ingest.run(&[]).await.expect(5);
+}

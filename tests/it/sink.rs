@@ -1,0 +1,261 @@
+//! The sink: what a stored release is, and what becomes of one that PostgreSQL
+//! refuses.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use ocds_ingest::page::{Cursor, Page, Position};
+use ocds_ingest::sink::Sink;
+use ocds_ingest::{config, extract, json, ledger};
+
+use crate::harness::{Counts, Ingest, LINK, open};
+use crate::publisher::{Feed, Items, Publisher, pages, release};
+
+/// A release that passes extraction and that the server refuses: its key is too
+/// long for the index, and too random to be compressed.
+pub(crate) fn refused(seed: usize) -> String {
+    let mut noise = seed as u64 + 1;
+    let mut ocid = String::new();
+    while ocid.len() < 9_000 {
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        write!(ocid, "{noise:x}").unwrap();
+    }
+    format!(r#"{{"ocid":"{ocid}","id":"{seed}"}}"#)
+}
+
+const RICH: &str = r#"{
+    "ocid": "ocds-213czf-1", "id": 12, "date": "2026-03-01T12:00:00+02:00",
+    "tag": "award", "initiationType": "tender", "language": "en",
+    "buyer": {"id": "GB-1", "name": "The Buyer"},
+    "tender": {
+        "id": "t-1", "title": "Straße", "status": "complete", "procurementMethod": "open",
+        "mainProcurementCategory": "works",
+        "value": {"amount": "1234567890123.45", "currency": "GBP"},
+        "tenderPeriod": {"startDate": "2026-01-01T00:00:00Z", "endDate": "2026-02-01"}
+    },
+    "awards": [
+        {"suppliers": [{"name": "A Ltd"}, {"name": "B Ltd"}]},
+        {"suppliers": [{"name": "A Ltd"}]}
+    ],
+    "contracts": [{"id": 1, "value": {"amount": 0.1000}}],
+    "unknown": {"b": 1, "a": [1.50, 1e2, 123456789012345678901234567890]}
+}"#;
+
+#[tokio::test]
+async fn a_stored_release_has_its_columns_and_its_data() {
+    let publisher = Publisher::feed(Feed::link(vec![vec![RICH.into()]])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, &format!("{LINK}\nzone = \"Europe/London\""));
+    ingest.run(&[]).await.expect(0);
+    for (column, value) in [
+        ("source", "zambia"),
+        ("ocid", "ocds-213czf-1"),
+        ("release_id", "12"),
+        ("date at time zone 'utc'", "2026-03-01 10:00:00"),
+        ("tag", "{award}"),
+        ("initiation_type", "tender"),
+        ("language", "en"),
+        ("buyer_id", "GB-1"),
+        ("buyer_name", "The Buyer"),
+        ("tender_id", "t-1"),
+        ("tender_title", "Straße"),
+        ("tender_status", "complete"),
+        ("procurement_method", "open"),
+        ("main_procurement_category", "works"),
+        ("tender_value", "1234567890123.45"),
+        ("tender_currency", "GBP"),
+        ("tender_start at time zone 'utc'", "2026-01-01 00:00:00"),
+        ("tender_end at time zone 'utc'", "2026-02-01 00:00:00"),
+        ("award_count", "2"),
+        ("contract_count", "1"),
+        ("supplier_names", r#"{"A Ltd","B Ltd"}"#),
+        ("run_id", "1"),
+        ("page_number", "1"),
+        (
+            "first_seen_at <= now() and fetched_at <= first_seen_at",
+            "t",
+        ),
+        ("length(content_hash)", "32"),
+        // numbers are kept digit by digit
+        (
+            "data->'unknown'",
+            r#"{"a": [1.50, 100, 123456789012345678901234567890], "b": 1}"#,
+        ),
+        ("data->'contracts'->0->'value'->>'amount'", "0.1000"),
+    ] {
+        let sql = format!("select {column} from ocds.release");
+        assert_eq!(ingest.value(&sql).await, value, "{column}");
+    }
+    let compression = "select coalesce(pg_column_compression(data), 'none') from ocds.release";
+    assert!(["lz4", "none"].contains(&&*ingest.value(compression).await));
+}
+
+#[tokio::test]
+async fn an_optional_field_of_a_wrong_type_costs_its_column_and_not_the_row() {
+    let odd = r#"{"ocid":"o","id":"1","date":"soon","tag":{"a":1},"language":7,"buyer":"B",
+        "tender":{"title":["x"],"value":{"amount":"about ten"},"tenderPeriod":[]},
+        "awards":{"suppliers":"S"},"contracts":null}"#;
+    let publisher = Publisher::feed(Feed::link(vec![vec![odd.into()]])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 1);
+    let sql = "select num_nulls(date, tag, buyer_id, buyer_name, tender_title, tender_value, tender_start) from ocds.release";
+    assert_eq!(ingest.value(sql).await, "7");
+}
+
+/// So many pages of a hundred releases, one of each refused by the server, at
+/// another place on each page.
+fn with_refused(count: usize) -> Vec<Items> {
+    let mut pages = pages(count, 100);
+    for (number, page) in pages.iter_mut().enumerate() {
+        page[number * 37 % 100] = refused(number);
+    }
+    pages
+}
+
+#[tokio::test]
+async fn a_row_that_the_server_refuses_costs_that_row_alone() {
+    let pages = with_refused(20);
+    let expected: Vec<String> = pages
+        .iter()
+        .enumerate()
+        .map(|(number, page)| {
+            let place = number * 37 % 100;
+            format!(
+                "refused 54000 {} /releases/{place} {}",
+                number + 1,
+                page[place]
+            )
+        })
+        .collect();
+    let publisher = Publisher::feed(Feed::link(pages)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let counts = Counts {
+        inserted: 1_980,
+        quarantined: 20,
+        ..Counts::default()
+    };
+    assert_eq!(ingest.run(&[]).await.expect(0).counts(), counts);
+    assert_eq!(ingest.count("release").await, 1_980);
+    let kept = "select concat_ws(' ', reason, sqlstate, page_number, pointer, convert_from(document, 'utf8'))
+        from ocds.quarantine order by page_number";
+    assert_eq!(ingest.column(kept).await, expected);
+
+    // the next traversal meets them again and keeps them once
+    let counts = Counts {
+        unchanged: 1_980,
+        quarantined: 20,
+        ..Counts::default()
+    };
+    assert_eq!(ingest.run(&[]).await.expect(0).counts(), counts);
+    assert_eq!(ingest.count("quarantine where seen = 2").await, 20);
+}
+
+#[tokio::test]
+async fn every_way_of_writing_makes_the_same_tables() {
+    let mut pages = with_refused(2);
+    pages.push(vec![release(1), release(2), release(2)]);
+    pages.push((0..250).map(|i| crate::run::titled(i, "updated")).collect());
+    let publisher = Publisher::feed(Feed::link(pages)).await;
+    let mut expected = None;
+    for settings in [
+        "",
+        "[sink]\nmethod = \"row\"",
+        "[database]\nprepare = false",
+        "[sink]\nbatch_size = 7",
+        "[sink]\nbatch_bytes = 1000",
+    ] {
+        let mut ingest = Ingest::new().await;
+        ingest.declare(&publisher, LINK);
+        ingest.configure(settings);
+        let counts = ingest.run(&[]).await.expect(0).counts();
+        let tables = ingest.tables().await;
+        let (calm, same) = expected.get_or_insert((ingest.tables().await, counts));
+        tables.expect(calm, settings);
+        assert_eq!(counts, *same, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_with_more_parameters_than_a_statement_may_have_is_refused_at_the_start() {
+    let mut ingest = Ingest::new().await;
+    ingest.configure("[sink]\nbatch_size = 5000");
+    let ran = ingest.program(&["run", "find-a-tender"]).await.expect(2);
+    assert!(ran.stderr.contains("sink.batch_size"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("65535"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_program_that_got_its_releases_elsewhere_hands_the_sink_a_page() {
+    let ingest = Ingest::new().await;
+    let database = open(&ingest.url).await;
+    let config = config::Config::default();
+    let asked = ledger::Asked::incremental("my-source", "version 1");
+    let claim = ledger::claim(&database, &asked, &config.lease)
+        .await
+        .unwrap();
+    let sink = Sink::open(database.clone(), "my-source", &config)
+        .await
+        .unwrap();
+
+    let body = Bytes::from(format!("[{},null,{}]", release(1), release(2)));
+    let page = Page {
+        position: Position {
+            number: 1,
+            cursor: Cursor::Start,
+        },
+        next: None,
+        total_pages: None,
+        url: "memory".into(),
+        fetched_at: jiff::Timestamp::now(),
+        cut: json::cut(&body, &[json::ItemsAt::parse("/*").unwrap()]).unwrap(),
+        body,
+    };
+    let options = extract::Options {
+        max_depth: config.extract.max_depth,
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    let extracted = extract::extract(&page, &options);
+    let record = page.into_record();
+    for _ in 0..2 {
+        // the second time the page is there already, and says the same
+        let counts = sink
+            .commit(
+                &claim.lease,
+                &record,
+                extracted.releases.clone(),
+                extracted.rejects.clone(),
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            (counts.releases, counts.inserted, counts.quarantined),
+            (3, 2, 1)
+        );
+    }
+    assert_eq!(ingest.count("release where source = 'my-source'").await, 2);
+    assert_eq!(
+        ingest.column("select seen from ocds.quarantine").await,
+        ["1"]
+    );
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_page_remembers_its_package_without_its_items() {
+    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(
+        ingest.value("select package from ocds.page").await,
+        r#"{"uri": "https://publisher.example/package", "releases": [], "publisher": {"name": "Scripted"}}"#
+    );
+    assert_eq!(
+        ingest.value("select url from ocds.page").await,
+        publisher.url("/")
+    );
+}
