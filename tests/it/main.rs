@@ -6,15 +6,17 @@
     reason = "clippy takes only test functions for tests, not what they share"
 )]
 
+mod harness;
+mod publisher;
+
 mod commands;
 mod configuration;
 mod database;
 mod fetch;
-mod harness;
 mod kill;
 mod lease;
 mod outage;
-mod publisher;
+mod packaging;
 mod quarantine;
 mod run;
 mod signals;

@@ -1,0 +1,42 @@
+# What there is to do here; `make` alone lists it.
+#
+# Nothing here asks a question. What the machine lacks is installed first, by
+# .ci/install, which says so.
+
+SHELL = /bin/sh
+ENGINE ?= docker
+IMAGE ?= ocds-ingest
+
+# Where rustup puts cargo, for a shell that was open before.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help run test check audit bench image
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+
+run: ## ingest invented releases into a local PostgreSQL and show them
+	@.ci/install rust compiler postgresql
+	cargo run --locked --release -- demo
+
+test: ## run the tests
+	@.ci/install rust compiler postgresql
+	cargo test --locked
+
+check: ## check format, lints, documentation, licences and dependencies
+	@.ci/install rust compiler lints deny
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+	cargo deny --locked check bans licenses sources
+
+audit: ## look for security advisories against the dependencies
+	@.ci/install rust compiler deny
+	cargo deny --locked check advisories
+
+bench: ## run the benchmarks
+	@.ci/install rust compiler postgresql
+	cargo bench --locked --bench extract --bench sink --bench pipeline
+
+image: ## build the container image
+	$(ENGINE) build --tag $(IMAGE) .

@@ -1,0 +1,174 @@
+//! The image and the scripts, as far as they can be checked without building
+//! them: no machine of ours that runs tests has a container engine.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// The instructions of the Dockerfile, a continued line being one with the next.
+fn instructions() -> Vec<String> {
+    let text = read("Dockerfile").replace("\\\n", " ");
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What an instruction is given, wherever it occurs.
+fn arguments(instruction: &str) -> Vec<String> {
+    let found = instructions();
+    let found = found.iter().filter_map(|line| {
+        let (name, arguments) = line.split_once(' ')?;
+        (name == instruction).then(|| arguments.trim().to_owned())
+    });
+    found.collect()
+}
+
+/// The paths that the image is built from.
+fn copied() -> Vec<PathBuf> {
+    let local = arguments("COPY")
+        .into_iter()
+        .filter(|paths| !paths.starts_with("--from"));
+    local
+        .flat_map(|paths| {
+            let mut paths: Vec<PathBuf> = paths.split_whitespace().map(PathBuf::from).collect();
+            paths.pop().expect("a destination");
+            paths
+        })
+        .collect()
+}
+
+/// A version such as `1.88` or `1.88.0` as numbers.
+fn version(text: &str) -> Vec<u32> {
+    text.split('.').map(|part| part.parse().unwrap()).collect()
+}
+
+fn manifest() -> toml::Table {
+    read("Cargo.toml").parse().unwrap()
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|e| e.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => rust_files(&path),
+            false => vec![path],
+        })
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
+        .collect()
+}
+
+#[test]
+fn the_image_is_built_from_paths_that_exist_and_are_sent_to_the_engine() {
+    let sent = read(".dockerignore");
+    assert!(!copied().is_empty());
+    for path in copied() {
+        assert!(root().join(&path).exists(), "{}", path.display());
+        let wanted = format!("!{}", path.display());
+        assert!(
+            sent.lines().any(|line| line == wanted),
+            ".dockerignore keeps out {}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn what_the_program_includes_when_it_is_built_is_in_the_image() {
+    let copied: Vec<PathBuf> = copied().iter().map(|path| root().join(path)).collect();
+    let mut included = 0;
+    for file in rust_files(&root().join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for call in ["include_dir!(\"", "include_str!(\"", "include_bytes!(\""] {
+            for path in text.split(call).skip(1) {
+                let (path, _) = path.split_once('"').unwrap();
+                let path = match path.strip_prefix("$CARGO_MANIFEST_DIR/") {
+                    Some(path) => root().join(path),
+                    None => file.parent().unwrap().join(path),
+                };
+                let path = fs::canonicalize(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+                let copied = copied.iter().any(|directory| path.starts_with(directory));
+                assert!(copied, "{} is not in the image", path.display());
+                included += 1;
+            }
+        }
+    }
+    assert!(included > 0, "the built-in sources at least are included");
+}
+
+#[test]
+fn the_image_is_built_by_a_rust_that_can() {
+    let images = arguments("FROM");
+    let (image, _) = images[0].split_once(" AS ").unwrap();
+    let tag = image.strip_prefix("rust:").unwrap();
+    let (builder, _) = tag.split_once('-').unwrap();
+    let manifest = manifest();
+    let wanted = manifest["package"]["rust-version"].as_str().unwrap();
+    assert!(version(builder) >= version(wanted), "{image}");
+}
+
+#[test]
+fn the_image_runs_on_the_debian_it_is_built_on() {
+    // A newer C library in the builder would be missing from the runtime.
+    let images = arguments("FROM");
+    let (builder, runtime) = (&images[0], &images[1]);
+    let (_, release) = runtime.split_once("debian:").unwrap();
+    let (release, _) = release.split_once('-').unwrap();
+    assert!(builder.contains(release), "{builder} and {runtime}");
+}
+
+#[test]
+fn the_image_runs_the_program_as_nobody_in_particular_and_stops_it_by_sigterm() {
+    let name = manifest()["package"]["name"].as_str().unwrap().to_owned();
+    assert_eq!(arguments("ENTRYPOINT"), [format!("[\"{name}\"]")]);
+    assert_eq!(arguments("STOPSIGNAL"), ["SIGTERM"]);
+    let users = arguments("USER");
+    let (user, group) = users[0].split_once(':').unwrap();
+    let number = |text: &str| text.parse::<u32>().unwrap();
+    assert!(number(user) > 0 && number(group) > 0, "{users:?}");
+    let from_the_builder = arguments("COPY")
+        .into_iter()
+        .find(|paths| paths.starts_with("--from=build"))
+        .unwrap();
+    assert!(from_the_builder.contains(&format!("/target/release/{name} ")));
+}
+
+#[test]
+fn the_scripts_can_be_run() {
+    for script in [".ci/run", ".ci/install"] {
+        let path = root().join(script);
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert!(mode & 0o111 == 0o111, "{script} is not executable");
+        assert!(read(script).starts_with("#!/bin/sh\n"), "{script}");
+    }
+}
+
+#[test]
+fn every_target_of_the_makefile_is_listed_by_help() {
+    let makefile = read("Makefile");
+    let phony = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix(".PHONY:"))
+        .unwrap();
+    for target in phony.split_whitespace() {
+        let described = format!("{target}: ## ");
+        assert!(
+            makefile.lines().any(|line| line.starts_with(&described)),
+            "{target} has no description"
+        );
+    }
+    let targets = makefile
+        .lines()
+        .filter(|line| line.contains(": ##"))
+        .count();
+    assert_eq!(targets, phony.split_whitespace().count());
+}
