@@ -8,14 +8,15 @@ use tokio_postgres::types::Type;
 
 use crate::config::{self, Method};
 use crate::database::Connection;
-use crate::error::{Error, Kind, Result, is_row_trouble};
+use crate::error::{Error, Result};
 use crate::ledger::{Counts, Lease};
-use crate::page::{PageRecord, UnreadablePage};
+use crate::page::PageRecord;
 use crate::release::Reject;
 use crate::sink::fold::Folded;
-use crate::sink::reject::{RejectColumns, refused};
-use crate::sink::release::{Row, Shared, parameters};
-use crate::sink::transaction::{Flight, Reply, Transaction, Typed, limited};
+use crate::sink::lease::{begin, is_lease_held, lease_lost};
+use crate::sink::reject::{RejectColumns, insert_rejects, refused};
+use crate::sink::release::{Row, Shared, count, parameters, signed};
+use crate::sink::transaction::{Flight, Reply, Transaction, blames_a_row, limited, next};
 use crate::sink::{Sink, Statement};
 
 /// The most rows of a fallback that are under way together. Those behind a row
@@ -288,7 +289,7 @@ impl<'a> PageCommit<'a> {
             closing.resolve(&mut flight, keys);
         }
         if !columns.is_empty() {
-            closing.quarantine(&mut flight, &self.page.url, &columns);
+            insert_rejects(&mut flight, &self.shared, &self.page.url, &columns);
         }
         closing.count(&mut flight);
         flight.simple("commit");
@@ -400,10 +401,6 @@ impl Written {
     }
 }
 
-pub(super) fn blames_a_row(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(is_row_trouble)
-}
-
 /// The transaction's first statements: its time limits, the lease, the page's row.
 struct Opening<'a> {
     commit: &'a PageCommit<'a>,
@@ -473,30 +470,6 @@ impl<'a> Opening<'a> {
     }
 }
 
-/// Begins a transaction that holds the lease until it ends.
-pub(super) fn begin<'f>(sink: &'f Sink, lease: &'f Lease, flight: &mut Flight<'f>) {
-    flight.simple("begin");
-    flight.typed(
-        include_str!("../../sql/sink/set_timeouts.sql"),
-        vec![
-            (&sink.limits.statement_timeout, Type::TEXT),
-            (&sink.limits.lock_timeout, Type::TEXT),
-            (&sink.limits.idle_in_transaction_timeout, Type::TEXT),
-        ],
-    );
-    flight.typed(
-        include_str!("../../sql/sink/hold_lease.sql"),
-        vec![(&lease.run_id, Type::INT8), (&lease.epoch, Type::INT4)],
-    );
-}
-
-/// Reads the replies to [`begin`].
-pub(super) fn is_lease_held(replies: &mut impl Iterator<Item = Reply>) -> Result<bool> {
-    next(replies)??;
-    next(replies)??;
-    Ok(!next(replies)??.is_empty())
-}
-
 /// The transaction's last statements.
 struct Closing<'a> {
     commit: &'a PageCommit<'a>,
@@ -543,15 +516,6 @@ impl<'a> Closing<'a> {
         );
     }
 
-    fn quarantine<'f>(
-        &'f self,
-        flight: &mut Flight<'f>,
-        url: &'f String,
-        rejects: &'f RejectColumns<'f>,
-    ) {
-        insert_rejects(flight, &self.commit.shared, url, rejects);
-    }
-
     fn count<'f>(&'f self, flight: &mut Flight<'f>) {
         let [inserted, updated, unchanged, folded, quarantined] = &self.counts;
         flight.typed(
@@ -568,78 +532,4 @@ impl<'a> Closing<'a> {
             ],
         );
     }
-}
-
-pub(super) fn insert_rejects<'f>(
-    flight: &mut Flight<'f>,
-    shared: &'f Shared<'f>,
-    url: &'f String,
-    rejects: &'f RejectColumns<'f>,
-) {
-    let mut parameters: Vec<Typed<'f>> = vec![
-        (&shared.source, Type::TEXT),
-        (url, Type::TEXT),
-        (&shared.run_id, Type::INT8),
-        (&shared.page_number, Type::INT8),
-        (&shared.now, Type::TIMESTAMPTZ),
-    ];
-    parameters.extend(rejects.parameters());
-    flight.typed(
-        include_str!("../../sql/sink/insert_rejects.sql"),
-        parameters,
-    );
-}
-
-/// One attempt to quarantine a page that could not be read.
-pub(super) async fn keep_unreadable(
-    sink: &Sink,
-    lease: &Lease,
-    page: &UnreadablePage,
-    reject: &Reject,
-) -> Result<()> {
-    let shared = Shared {
-        source: &sink.source,
-        run_id: lease.run_id,
-        page_number: signed(page.position.number),
-        now: Timestamp::now(),
-        fetched_at: page.fetched_at,
-    };
-    let rejects = RejectColumns::new(std::iter::once(reject));
-    let connection = sink.database.connection().await?;
-    let transaction = Transaction::on(connection, sink.limits.reply_timeout);
-    let mut flight = transaction.flight();
-    begin(sink, lease, &mut flight);
-    insert_rejects(&mut flight, &shared, &page.url, &rejects);
-    let mut replies = flight.land().await?.into_iter();
-    if !is_lease_held(&mut replies)? {
-        transaction.roll_back().await?;
-        return Err(lease_lost());
-    }
-    next(&mut replies)??;
-    let mut flight = transaction.flight();
-    flight.simple("commit");
-    next(&mut flight.land().await?.into_iter())??;
-    transaction.ended();
-    sink.expect_open_rejects();
-    Ok(())
-}
-
-/// The next reply of a flight that has one for each statement.
-pub(super) fn next(replies: &mut impl Iterator<Item = Reply>) -> Result<Reply> {
-    replies
-        .next()
-        .ok_or_else(|| Error::unexpected("a statement without a reply"))
-}
-
-pub(super) fn lease_lost() -> Error {
-    Error::new(Kind::Lease, "another run took the source over")
-}
-
-/// PostgreSQL's integers are signed.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-pub(super) fn count(rows: usize) -> i64 {
-    i64::try_from(rows).expect("rows in memory")
 }

@@ -33,10 +33,12 @@
 
 mod commit;
 mod fold;
+mod lease;
 mod reject;
 mod release;
 mod replay;
 mod transaction;
+mod unreadable;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -177,7 +179,7 @@ impl Sink {
         let reject = Reject::unreadable_page(page.body.clone(), page.message.clone());
         let mut patience = self.patience(format!("quarantine page {}", page.position.number));
         loop {
-            match commit::keep_unreadable(self, lease, page, &reject).await {
+            match unreadable::keep_unreadable(self, lease, page, &reject).await {
                 Ok(()) => return Ok(()),
                 Err(error) => patience.wait(error).await?,
             }

@@ -4,6 +4,8 @@ use tokio_postgres::error::DbError;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::release::{Reason, Reject, Release};
+use crate::sink::release::Shared;
+use crate::sink::transaction::{Flight, Typed};
 
 /// What the server refused, and what it said of it.
 pub(super) fn refused(release: &Release, error: &DbError) -> Reject {
@@ -90,4 +92,25 @@ fn storable(text: &str) -> String {
 /// A key that PostgreSQL's text cannot hold is the key of nothing stored.
 fn if_storable(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.contains('\0'))
+}
+
+/// Keeps rejects that came with a page of this URL.
+pub(super) fn insert_rejects<'f>(
+    flight: &mut Flight<'f>,
+    shared: &'f Shared<'f>,
+    url: &'f String,
+    rejects: &'f RejectColumns<'f>,
+) {
+    let mut parameters: Vec<Typed<'f>> = vec![
+        (&shared.source, Type::TEXT),
+        (url, Type::TEXT),
+        (&shared.run_id, Type::INT8),
+        (&shared.page_number, Type::INT8),
+        (&shared.now, Type::TIMESTAMPTZ),
+    ];
+    parameters.extend(rejects.parameters());
+    flight.typed(
+        include_str!("../../sql/sink/insert_rejects.sql"),
+        parameters,
+    );
 }

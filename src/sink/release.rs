@@ -148,6 +148,16 @@ pub(super) fn parameters<'a>(
     parameters
 }
 
+/// PostgreSQL's integers are signed.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// How many rows, as PostgreSQL counts them.
+pub(super) fn count(rows: usize) -> i64 {
+    i64::try_from(rows).expect("rows in memory")
+}
+
 /// JSON sent as the text it came in, so that the server parses what was served.
 #[derive(Debug)]
 struct JsonText<'a>(&'a [u8]);

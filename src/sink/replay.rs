@@ -8,13 +8,11 @@ use crate::ledger::quarantine::Entry;
 use crate::ledger::{Counts, Lease};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
-use crate::sink::commit::{
-    begin, blames_a_row, count, insert_rejects, is_lease_held, lease_lost, next,
-};
 use crate::sink::fold::fold;
-use crate::sink::reject::{RejectColumns, refused};
-use crate::sink::release::{REPLAYED, Row, Shared, parameters};
-use crate::sink::transaction::Transaction;
+use crate::sink::lease::{begin, is_lease_held, lease_lost};
+use crate::sink::reject::{RejectColumns, insert_rejects, refused};
+use crate::sink::release::{REPLAYED, Row, Shared, count, parameters};
+use crate::sink::transaction::{Transaction, blames_a_row, next};
 
 impl Sink {
     /// Stores what a reject turned out to hold, and settles the reject: as

@@ -9,7 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, Statement};
 
 use crate::database::Connection;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_row_trouble};
 
 /// A parameter and its type, for a statement that is not prepared.
 pub(super) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -134,4 +134,16 @@ pub(super) async fn limited<T>(limit: Duration, reply: impl Future<Output = T>) 
             limit.as_secs()
         ))
     })
+}
+
+/// The next reply of a flight that has one for each statement.
+pub(super) fn next(replies: &mut impl Iterator<Item = Reply>) -> Result<Reply> {
+    replies
+        .next()
+        .ok_or_else(|| Error::unexpected("a statement without a reply"))
+}
+
+/// Whether a statement failed for its rows' sake.
+pub(super) fn blames_a_row(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(is_row_trouble)
 }
