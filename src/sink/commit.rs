@@ -114,7 +114,6 @@ impl<'a> PageCommit<'a> {
             .unzip();
         let sql = include_str!("../../sql/sink/stored_hashes.sql");
         let parameters = [
-            (&self.shared.source as _, Type::TEXT),
             (&ocids as _, Type::TEXT_ARRAY),
             (&ids as _, Type::TEXT_ARRAY),
         ];
@@ -122,9 +121,11 @@ impl<'a> PageCommit<'a> {
         let mut is_stored = vec![false; releases.len()];
         for row in limited(self.sink.limits.reply_timeout, stored).await?? {
             let position: i64 = row.try_get(0)?;
-            let hash: &[u8] = row.try_get(1)?;
+            let source: &str = row.try_get(1)?;
+            let hash: &[u8] = row.try_get(2)?;
             let index = usize::try_from(position - 1).expect("ordinality counts from 1");
-            is_stored[index] = hash == releases[index].content_hash;
+            is_stored[index] |=
+                source == self.shared.source && hash == releases[index].content_hash;
         }
         let changed = releases.iter().zip(is_stored).filter(|(_, stored)| !stored);
         Ok(changed.map(|(release, _)| Row::new(release)).collect())

@@ -155,6 +155,52 @@ async fn a_row_that_the_server_refuses_costs_that_row_alone() {
 }
 
 #[tokio::test]
+async fn stored_releases_are_found_by_their_keys_whatever_the_statistics_say() {
+    let ingest = Ingest::new().await;
+    let fill = |source: &str| {
+        format!(
+            "insert into ocds.release (
+                source, ocid, release_id, award_count, contract_count, supplier_names,
+                content_hash, run_id, page_number, first_seen_at, fetched_at, data
+            )
+            select '{source}', 'o-' || i, 'o-' || i, 0, 0, '{{}}', '', 1, 1, now(), now(), to_jsonb(repeat('x', 1000))
+            from generate_series(1, 10000) as i"
+        )
+    };
+    let keys: Vec<String> = (1..=100).map(|i| format!("o-{i}")).collect();
+    let keys = format!("'{{{}}}'", keys.join(","));
+    let hashes = include_str!("../../sql/sink/stored_hashes.sql");
+    let prepare = format!("prepare hashes (text[], text[]) as {hashes}");
+    ingest.client.batch_execute(&prepare).await.unwrap();
+    for statistics in [
+        // of no source do they know anything
+        &format!(
+            "alter table ocds.release set (autovacuum_enabled = false); {}; {}",
+            fill("old"),
+            fill("new")
+        ),
+        // of the newer source they know nothing
+        &format!(
+            "truncate ocds.release; {}; analyze ocds.release; {}",
+            fill("old"),
+            fill("new")
+        ),
+        "analyze ocds.release",
+    ] {
+        ingest.client.batch_execute(statistics).await.unwrap();
+        let explain = format!("explain execute hashes ({keys}, {keys})");
+        let plan = ingest.column(&explain).await;
+        let scans: Vec<&String> = plan.iter().filter(|line| line.contains("Scan")).collect();
+        assert_eq!(scans.len(), 2, "{plan:#?}");
+        assert!(scans[0].contains("Function Scan on key"), "{plan:#?}");
+        assert!(
+            scans[1].contains("Index Scan using release_pkey"),
+            "{plan:#?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_way_of_writing_makes_the_same_tables() {
     let mut pages = with_refused(2);
     pages.push(vec![release(1), release(2), release(2)]);
