@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
@@ -23,6 +23,9 @@ const KEPT_OF_TOO_LARGE: usize = 64 << 10;
 
 /// The least room that a read is given.
 const READ_BYTES: usize = 64 << 10;
+
+/// The most room that is made for a body before it comes.
+const MOST_ROOM: usize = 16 << 20;
 
 /// Why there is no whole body, and what came of it.
 pub(super) enum Broken {
@@ -48,6 +51,11 @@ pub(super) async fn read(
     wire: &AtomicU64,
 ) -> Result<Bytes, Broken> {
     let encoding = Encoding::of(response.headers()).ok_or(Broken::Encoding)?;
+    let room = match encoding {
+        Encoding::Identity => room(response.content_length(), limits),
+        // how long it will be is not announced
+        Encoding::Gzip | Encoding::Brotli | Encoding::Zstd => READ_BYTES,
+    };
     let mut left = limits.max_body_bytes;
     let chunks = response
         .bytes_stream()
@@ -61,12 +69,13 @@ pub(super) async fn read(
             Ok::<Bytes, std::io::Error>(chunk)
         });
     let mut reader = encoding.decode(StreamReader::new(Box::pin(chunks)));
-    let mut body = BytesMut::new();
+    let mut body = BytesMut::with_capacity(room);
     loop {
         if body.capacity() - body.len() < READ_BYTES / 2 {
             body.reserve(READ_BYTES.max(body.len()));
         }
-        match reader.read_buf(&mut body).await {
+        // decoders clear all the room they are given
+        match reader.read_buf(&mut (&mut body).limit(READ_BYTES)).await {
             Ok(0) => return Ok(without_mark(body)),
             Ok(_) if body.len() > limits.max_decoded_bytes => {
                 let limit = limits.max_decoded_bytes;
@@ -76,6 +85,14 @@ pub(super) async fn read(
             Err(error) => return Err(broken(error, limits, body)),
         }
     }
+}
+
+/// Room for a body of the length that was announced, and to see its end without
+/// growing. The length may be a lie: beyond [`MOST_ROOM`] the body has to come
+/// before its room does.
+fn room(announced: Option<u64>, limits: &config::Fetch) -> usize {
+    let announced = usize::try_from(announced.unwrap_or_default()).unwrap_or(usize::MAX);
+    announced.min(limits.max_decoded_bytes).min(MOST_ROOM) + READ_BYTES
 }
 
 /// Marks the error of a chunk too many on its way through the decoder.
