@@ -73,8 +73,8 @@ pub struct Database {
     pub directory: Option<PathBuf>,
     /// Whether every command that uses the database applies migrations first.
     pub migrate: bool,
-    /// Whether full batches use prepared statements; `false` suits a pooler
-    /// older than PgBouncer 1.21.
+    /// Whether the statements that pages share are prepared; `false` suits a
+    /// pooler older than PgBouncer 1.21.
     pub prepare: bool,
     /// How long connecting may take.
     #[serde(with = "humantime_serde")]

@@ -23,7 +23,7 @@
 //!    none on local disk.
 //! 5. After any faults and a resume the tables equal those of a calm run.
 //! 6. The later page of a run wins, whatever the order of commits; a replay
-//!    never overwrites what was fetched later; unchanged content writes nothing.
+//!    never overwrites what was fetched later; unchanged content rewrites no row.
 //! 7. Memory, connections, requests, retries, waits and bodies are bounded, each
 //!    by a key of [`config`].
 //! 8. The exit code is 0 if and only if the end of what was asked for was
@@ -58,6 +58,13 @@
 //!   newest run stored, or walks there.
 //! - The key of `ocds.release` is led by ocid, and so serves lookups by ocid too,
 //!   which spares every insertion an index.
+//! - A page's own row is inserted last, with its counts, and not first to be
+//!   updated at the end: a page that is sent again is rolled back whole, and no
+//!   page leaves a dead row behind it.
+//! - Hashes of stored releases are not read for a page behind one of which
+//!   nothing was stored. A backfill is spared a read and a round trip for each
+//!   page; where stored releases begin again, a page or a few are sent for
+//!   nothing, whose rows the upsert locks and does not rewrite.
 //! - Columns that all rows of a statement share are one parameter, not one for
 //!   each row: a batch of 100 has 2,205 parameters instead of 2,700.
 

@@ -1,9 +1,7 @@
--- The page becomes durable with this row. No row inserted: an earlier commit of
--- the page succeeded and its reply was lost.
+-- The page becomes durable with this row. It is there already if an earlier
+-- commit of the page succeeded and its reply was lost.
 insert into ocds.page (
     run_id, chain, number, cursor, next_number, next_cursor, url, fetched_at, committed_at, package,
     releases, inserted, updated, unchanged, folded, quarantined
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, 0, 0, 0, 0)
-on conflict (run_id, chain, number) do nothing
-returning 1
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)

@@ -1,36 +1,33 @@
 //! One page, one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use crate::config::{self, Method};
-use crate::database::Connection;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger::{Counts, Lease};
 use crate::page::PageRecord;
-use crate::release::Reject;
+use crate::release::{Reject, Release};
 use crate::sink::fold::Folded;
-use crate::sink::lease::{begin, is_lease_held, lease_lost};
-use crate::sink::reject::{RejectColumns, insert_rejects, refused};
+use crate::sink::lease::{begin_holding, is_lease_held, lease_lost};
+use crate::sink::page::{PageRow, durable_counts};
+use crate::sink::prepare::prepare;
+use crate::sink::reject::{Keys, RejectColumns, insert_rejects, refused, resolve_rejects};
 use crate::sink::release::{Row, Shared, count, parameters, signed};
-use crate::sink::transaction::{Flight, Reply, Transaction, blames_a_row, limited, next};
+use crate::sink::transaction::{Flight, Reply, Transaction, blames_a_row, next};
 use crate::sink::{Sink, Statement};
 
 /// The most rows of a fallback that are under way together. Those behind a row
 /// that fails were sent for nothing; those before it shared one round trip.
 const FALLBACK_ROWS: usize = 16;
 
-/// The chain of a plain feed, which is one walk.
-const PLAIN_CHAIN: &str = "";
-
-/// Prepared upserts by their number of rows.
-type Statements = HashMap<usize, tokio_postgres::Statement>;
-
-/// The keys of releases: their ocids, and their ids at the same places.
-type Keys<'a> = (Vec<&'a str>, Vec<&'a str>);
+/// The most batches that are under way together: those behind one that is
+/// refused were sent for nothing, and all are in memory as they are sent.
+const FLIGHT_BATCHES: usize = 16;
 
 /// One attempt to make a page durable.
 pub(super) struct PageCommit<'a> {
@@ -50,11 +47,13 @@ struct Written {
     refused: Vec<Reject>,
 }
 
-/// What the transaction's first statements found.
-enum Opened {
-    Writing(Written),
-    LeaseLost,
-    AlreadyDurable,
+/// When the transaction begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    /// In the flight of the first batches.
+    WithRows,
+    /// It has begun.
+    Done,
 }
 
 impl<'a> PageCommit<'a> {
@@ -85,41 +84,52 @@ impl<'a> PageCommit<'a> {
     /// Commits the page.
     pub(super) async fn run(&self) -> Result<Counts> {
         let connection = self.sink.database.connection().await?;
-        let rows = self.changed_rows(&connection).await?;
-        let transaction = Transaction::on(connection, self.sink.limits.reply_timeout);
-        let written = match self.open_and_write(&transaction, &rows).await? {
-            Opened::Writing(written) => written,
-            Opened::AlreadyDurable => {
-                let counts = self.durable_counts(&transaction).await?;
-                transaction.ended();
-                return Ok(counts);
-            }
-            Opened::LeaseLost => {
-                transaction.roll_back().await?;
-                return Err(lease_lost());
-            }
+        let mut transaction = Transaction::on(connection, self.sink.limits.reply_timeout);
+        prepare(self.sink, &mut transaction).await?;
+        let Some(written) = self.begin_and_write(&transaction).await? else {
+            transaction.roll_back().await?;
+            return Err(lease_lost());
         };
-        let counts = self.counts(&written);
-        self.close(&transaction, &counts, &written).await?;
+        let mut counts = self.counts(&written);
+        if !self.close(&transaction, &counts, &written).await? {
+            counts = durable_counts(self.lease, self.page, &transaction).await?;
+        }
         transaction.ended();
+        self.sink.remember_stored(&counts);
         Ok(counts)
     }
 
-    /// The rows whose content is not what is stored. Only they are sent.
-    async fn changed_rows(&self, connection: &Connection) -> Result<Vec<Row<'a>>> {
+    /// Begins, and writes the rows whose content is not what is stored; `None`
+    /// if the lease is lost. Where stored releases are expected their hashes are
+    /// read first, so that unchanged ones are not sent; where they are not, the
+    /// upsert leaves them as they are.
+    async fn begin_and_write(&self, transaction: &Transaction<'_>) -> Result<Option<Written>> {
         let releases = &self.folded.releases;
-        let (ocids, ids): (Vec<&str>, Vec<&str>) = releases
-            .iter()
-            .map(|release| (&*release.key.ocid, &*release.key.release_id))
-            .unzip();
-        let sql = include_str!("../../sql/sink/stored_hashes.sql");
-        let parameters = [
-            (&ocids as _, Type::TEXT_ARRAY),
-            (&ids as _, Type::TEXT_ARRAY),
-        ];
-        let stored = connection.query_typed(sql, &parameters);
+        if !self.sink.expects_stored() {
+            let rows: Vec<Row<'_>> = releases.iter().map(Row::new).collect();
+            return self.write(transaction, &rows, Begin::WithRows).await;
+        }
+        let (ocids, ids) = keys(releases);
+        let mut flight = transaction.flight();
+        begin_holding(self.sink, self.lease, &mut flight);
+        flight.typed(
+            include_str!("../../sql/sink/stored_hashes.sql"),
+            vec![(&ocids, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)],
+        );
+        let mut replies = flight.land().await?.into_iter();
+        if !is_lease_held(&mut replies)? {
+            return Ok(None);
+        }
+        let rows = self.changed_rows(&next(&mut replies)??)?;
+        self.write(transaction, &rows, Begin::Done).await
+    }
+
+    /// The rows whose content is not what is stored, by positions, sources and
+    /// hashes.
+    fn changed_rows(&self, stored: &[tokio_postgres::Row]) -> Result<Vec<Row<'a>>> {
+        let releases = &self.folded.releases;
         let mut is_stored = vec![false; releases.len()];
-        for row in limited(self.sink.limits.reply_timeout, stored).await?? {
+        for row in stored {
             let position: i64 = row.try_get(0)?;
             let source: &str = row.try_get(1)?;
             let hash: &[u8] = row.try_get(2)?;
@@ -131,49 +141,47 @@ impl<'a> PageCommit<'a> {
         Ok(changed.map(|(release, _)| Row::new(release)).collect())
     }
 
-    /// Begins, and sends all batches behind the beginning without waiting for
-    /// it. A batch that is refused for the data's sake is written row by row,
-    /// and what was behind it is sent again.
-    async fn open_and_write(&self, transaction: &Transaction, rows: &[Row<'_>]) -> Result<Opened> {
-        let statements = self.prepare(transaction, rows.len()).await?;
-        let opening = Opening::new(self);
-        let mut batches = self.batches(rows);
-        let mut flight = transaction.flight();
-        opening.add_to(&mut flight);
-        self.add_batches(&mut flight, &statements, &batches);
-        let mut replies = flight.land().await?.into_iter();
-        let mut written = match opening.read(&mut replies)? {
-            Opened::Writing(written) => written,
-            found => return Ok(found),
-        };
-        while let Some(refused) = written.add_batches(replies)? {
-            self.row_by_row(transaction, &statements, batches[refused], &mut written)
-                .await?;
-            batches.drain(..=refused);
+    /// Sends batch behind batch without waiting for one; `None` if the lease is
+    /// lost. A batch that is refused for the data's sake is written row by row,
+    /// and what was sent behind it is sent again.
+    async fn write(
+        &self,
+        transaction: &Transaction<'_>,
+        rows: &[Row<'_>],
+        mut begin: Begin,
+    ) -> Result<Option<Written>> {
+        let mut written = Written::default();
+        let batches = self.batches(rows);
+        let mut rest = &*batches;
+        while begin == Begin::WithRows || !rest.is_empty() {
+            let window = &rest[..rest.len().min(FLIGHT_BATCHES)];
             let mut flight = transaction.flight();
-            self.add_batches(&mut flight, &statements, &batches);
-            replies = flight.land().await?.into_iter();
+            if begin == Begin::WithRows {
+                begin_holding(self.sink, self.lease, &mut flight);
+            }
+            self.add_batches(&mut flight, window);
+            let mut replies = flight.land().await?.into_iter();
+            if begin == Begin::WithRows && !is_lease_held(&mut replies)? {
+                return Ok(None);
+            }
+            begin = Begin::Done;
+            let settled = match written.add_batches(replies)? {
+                Some(refused) => {
+                    self.row_by_row(transaction, window[refused], &mut written)
+                        .await?;
+                    refused + 1
+                }
+                None => window.len(),
+            };
+            rest = &rest[settled..];
         }
-        if self.sink.settings.method == Method::Row {
-            self.row_by_row(transaction, &statements, rows, &mut written)
-                .await?;
+        if self.sink.settings.method == Method::Row && !rows.is_empty() {
+            let mut flight = transaction.flight();
+            flight.simple("savepoint batch");
+            next(&mut flight.land().await?.into_iter())??;
+            self.row_by_row(transaction, rows, &mut written).await?;
         }
-        Ok(Opened::Writing(written))
-    }
-
-    /// Prepares the statements of full batches and of lone rows, before the
-    /// transaction begins: within one that failed the server would refuse to.
-    async fn prepare(&self, transaction: &Transaction, rows: usize) -> Result<Statements> {
-        let mut statements = Statements::default();
-        if !self.sink.limits.prepare {
-            return Ok(statements);
-        }
-        let sizes = [1, self.sink.settings.batch_size];
-        for size in sizes.into_iter().filter(|size| *size <= rows) {
-            let Statement { sql, types } = self.sink.statement(size);
-            statements.insert(size, transaction.prepare(sql, types).await?);
-        }
-        Ok(statements)
+        Ok(Some(written))
     }
 
     /// Rows cut into statements by number and by bytes.
@@ -203,40 +211,23 @@ impl<'a> PageCommit<'a> {
         batches
     }
 
-    fn add_batches<'f>(
-        &'f self,
-        flight: &mut Flight<'f>,
-        statements: &Statements,
-        batches: &[&'f [Row<'f>]],
-    ) {
+    fn add_batches<'f>(&'f self, flight: &mut Flight<'f>, batches: &[&'f [Row<'f>]]) {
         for batch in batches {
             flight.simple("savepoint batch");
-            self.add_upsert(flight, statements, batch);
+            self.add_upsert(flight, batch);
         }
     }
 
-    fn add_upsert<'f>(
-        &'f self,
-        flight: &mut Flight<'f>,
-        statements: &Statements,
-        rows: &'f [Row<'f>],
-    ) {
-        let values = parameters(&self.shared, rows);
-        match statements.get(&rows.len()) {
-            Some(prepared) => flight.prepared(prepared.clone(), values),
-            None => {
-                let Statement { sql, types } = self.sink.statement(rows.len());
-                flight.typed(sql, values.into_iter().zip(types.iter().cloned()).collect());
-            }
-        }
+    fn add_upsert<'f>(&'f self, flight: &mut Flight<'f>, rows: &'f [Row<'f>]) {
+        let Statement { sql, types } = self.sink.statement(rows.len());
+        flight.wide(sql, types, parameters(&self.shared, rows));
     }
 
     /// Upserts each row by itself behind a savepoint, and makes a reject of each
     /// that is refused. The last savepoint is where the batch began.
     async fn row_by_row(
         &self,
-        transaction: &Transaction,
-        statements: &Statements,
+        transaction: &Transaction<'_>,
         rows: &[Row<'_>],
         written: &mut Written,
     ) -> Result<()> {
@@ -246,7 +237,7 @@ impl<'a> PageCommit<'a> {
             let mut flight = transaction.flight();
             flight.simple("rollback to savepoint batch");
             for row in window.chunks(1) {
-                self.add_upsert(&mut flight, statements, row);
+                self.add_upsert(&mut flight, row);
                 flight.simple("release savepoint batch; savepoint batch");
             }
             let mut replies = flight.land().await?.into_iter();
@@ -274,33 +265,43 @@ impl<'a> PageCommit<'a> {
         }
     }
 
-    /// Writes the rejects and the counts, and commits.
+    /// Writes the rejects and the page's own row, and commits; `false` if the
+    /// page is durable already and all was rolled back.
     async fn close(
         &self,
-        transaction: &Transaction,
+        transaction: &Transaction<'_>,
         counts: &Counts,
         written: &Written,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let rejects = || self.rejects.iter().chain(&written.refused);
         let columns = RejectColumns::new(rejects().chain(&self.folded.superseded));
         let resolved = self.resolvable(written);
-        let closing = Closing::new(self, counts);
+        if rejects().next().is_some() {
+            // now, since the commit may succeed and its reply be lost
+            self.sink.expect_open_rejects();
+        }
+        let row = PageRow::new(self.lease, self.page, self.shared.now, counts);
         let mut flight = transaction.flight();
         if let Some(keys) = &resolved {
-            closing.resolve(&mut flight, keys);
+            resolve_rejects(&mut flight, &self.shared, keys);
         }
         if !columns.is_empty() {
             insert_rejects(&mut flight, &self.shared, &self.page.url, &columns);
         }
-        closing.count(&mut flight);
+        row.insert(&mut flight);
         flight.simple("commit");
-        for reply in flight.land().await? {
+        let mut replies = flight.land().await?;
+        let committed = replies.pop();
+        let inserted = replies.pop();
+        for reply in replies {
             reply?;
         }
-        if rejects().next().is_some() {
-            self.sink.expect_open_rejects();
-        }
-        Ok(())
+        match next(&mut inserted.into_iter())? {
+            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => return Ok(false),
+            inserted => inserted?,
+        };
+        next(&mut committed.into_iter())??;
+        Ok(true)
     }
 
     /// The keys that are stored now, if there may be rejects they resolve.
@@ -313,40 +314,18 @@ impl<'a> PageCommit<'a> {
             .iter()
             .map(|reject| &*reject.pointer)
             .collect();
-        let stored = self
-            .folded
-            .releases
-            .iter()
-            .filter(|release| !refused.contains(&*release.pointer));
-        Some(
-            stored
-                .map(|release| (&*release.key.ocid, &*release.key.release_id))
-                .unzip(),
-        )
+        let stored = self.folded.releases.iter();
+        Some(keys(
+            stored.filter(|release| !refused.contains(&*release.pointer)),
+        ))
     }
+}
 
-    /// Rolls back, and reads the counts of a page that an earlier commit made
-    /// durable. A row that was refused then has aborted this transaction too.
-    async fn durable_counts(&self, transaction: &Transaction) -> Result<Counts> {
-        let number = signed(self.page.position.number);
-        let mut flight = transaction.flight();
-        flight.simple("rollback");
-        flight.typed(
-            include_str!("../../sql/sink/page_counts.sql"),
-            vec![
-                (&self.lease.run_id, Type::INT8),
-                (&PLAIN_CHAIN, Type::TEXT),
-                (&number, Type::INT8),
-            ],
-        );
-        let mut replies = flight.land().await?.into_iter();
-        next(&mut replies)??;
-        let rows = next(&mut replies)??;
-        let row = rows
-            .first()
-            .ok_or_else(|| Error::unexpected("a page that was there is gone"))?;
-        Ok(Counts::from_row(row)?)
-    }
+fn keys<'r>(releases: impl IntoIterator<Item = &'r Release>) -> Keys<'r> {
+    let releases = releases.into_iter();
+    releases
+        .map(|release| (&*release.key.ocid, &*release.key.release_id))
+        .unzip()
 }
 
 impl Written {
@@ -399,138 +378,5 @@ impl Written {
             }
         }
         Ok(())
-    }
-}
-
-/// The transaction's first statements: its time limits, the lease, the page's row.
-struct Opening<'a> {
-    commit: &'a PageCommit<'a>,
-    number: i64,
-    cursor: String,
-    next_number: Option<i64>,
-    next_cursor: Option<String>,
-    served: i32,
-}
-
-impl<'a> Opening<'a> {
-    fn new(commit: &'a PageCommit<'a>) -> Self {
-        let page = commit.page;
-        let served = commit.folded.releases.len() + commit.folded.folded + commit.rejects.len();
-        Self {
-            commit,
-            number: signed(page.position.number),
-            cursor: page.position.cursor.to_string(),
-            next_number: page.next.as_ref().map(|next| signed(next.number)),
-            next_cursor: page.next.as_ref().map(|next| next.cursor.to_string()),
-            served: i32::try_from(served).expect("a page's items fit its bytes"),
-        }
-    }
-
-    fn add_to<'f>(&'f self, flight: &mut Flight<'f>) {
-        let PageCommit {
-            sink,
-            lease,
-            page,
-            shared,
-            ..
-        } = self.commit;
-        begin(sink, lease, flight);
-        flight.typed(
-            include_str!("../../sql/sink/insert_page.sql"),
-            vec![
-                (&lease.run_id, Type::INT8),
-                (&PLAIN_CHAIN, Type::TEXT),
-                (&self.number, Type::INT8),
-                (&self.cursor, Type::TEXT),
-                (&self.next_number, Type::INT8),
-                (&self.next_cursor, Type::TEXT),
-                (&page.url, Type::TEXT),
-                (&page.fetched_at, Type::TIMESTAMPTZ),
-                (&shared.now, Type::TIMESTAMPTZ),
-                (&page.package, Type::JSONB),
-                (&self.served, Type::INT4),
-            ],
-        );
-        if sink.settings.method == Method::Row {
-            flight.simple("savepoint batch");
-        }
-    }
-
-    fn read(&self, replies: &mut impl Iterator<Item = Reply>) -> Result<Opened> {
-        if !is_lease_held(replies)? {
-            return Ok(Opened::LeaseLost);
-        }
-        let inserted = next(replies)??;
-        if inserted.is_empty() {
-            return Ok(Opened::AlreadyDurable);
-        }
-        if self.commit.sink.settings.method == Method::Row {
-            next(replies)??;
-        }
-        Ok(Opened::Writing(Written::default()))
-    }
-}
-
-/// The transaction's last statements.
-struct Closing<'a> {
-    commit: &'a PageCommit<'a>,
-    number: i64,
-    counts: [i32; 5],
-}
-
-impl<'a> Closing<'a> {
-    fn new(commit: &'a PageCommit<'a>, counts: &Counts) -> Self {
-        let Counts {
-            inserted,
-            updated,
-            unchanged,
-            folded,
-            quarantined,
-            ..
-        } = *counts;
-        let small = |n: i64| i32::try_from(n).expect("no more than the page's items");
-        Self {
-            commit,
-            number: signed(commit.page.position.number),
-            counts: [inserted, updated, unchanged, folded, quarantined].map(small),
-        }
-    }
-
-    fn resolve<'f>(&'f self, flight: &mut Flight<'f>, (ocids, ids): &'f Keys<'_>) {
-        let Shared { source, now, .. } = &self.commit.shared;
-        flight.typed(
-            include_str!("../../sql/sink/resolve_rejects.sql"),
-            vec![
-                (source, Type::TEXT),
-                (ocids, Type::TEXT_ARRAY),
-                (ids, Type::TEXT_ARRAY),
-                (now, Type::TIMESTAMPTZ),
-            ],
-        );
-        flight.typed(
-            include_str!("../../sql/sink/resolve_unreadable.sql"),
-            vec![
-                (source, Type::TEXT),
-                (&self.number, Type::INT8),
-                (now, Type::TIMESTAMPTZ),
-            ],
-        );
-    }
-
-    fn count<'f>(&'f self, flight: &mut Flight<'f>) {
-        let [inserted, updated, unchanged, folded, quarantined] = &self.counts;
-        flight.typed(
-            include_str!("../../sql/sink/count_page.sql"),
-            vec![
-                (&self.commit.lease.run_id, Type::INT8),
-                (&PLAIN_CHAIN, Type::TEXT),
-                (&self.number, Type::INT8),
-                (inserted, Type::INT4),
-                (updated, Type::INT4),
-                (unchanged, Type::INT4),
-                (folded, Type::INT4),
-                (quarantined, Type::INT4),
-            ],
-        );
     }
 }

@@ -1,14 +1,19 @@
 //! Stage 3: the only writer of releases. A page becomes durable whole.
 //!
-//! [`Sink::commit`] is one transaction: the lease is held, the page's row goes
-//! in, then its releases in batches, then its rejects and its counts. If the
-//! page's row is there afterwards, everything is; no row is written outside.
+//! [`Sink::commit`] is one transaction: the lease is held, the page's releases
+//! go in by batches, then its rejects, then its own row. If the page's row is
+//! there afterwards, everything is; no row is written outside. A page that is
+//! sent again because the reply to its commit was lost meets its own row, and
+//! is rolled back.
 //!
-//! Statements are pipelined: a page without bad rows costs three round trips,
-//! one to read the hashes of what is stored, one for all its rows, one to
-//! commit. A batch that the server refuses for the data's sake is written again
-//! row by row, and the rows that fail become rejects. What is the server's
-//! trouble is never a row's: the page is sent again, on a new connection.
+//! Statements are pipelined: a page of a few batches and no bad row costs two
+//! round trips, one for its rows and one to commit. One more reads the hashes of
+//! what is stored, so that unchanged releases are not sent, unless nothing of
+//! the page before was: a backfill is spared it, and the upsert rewrites no
+//! unchanged row by itself. A batch that the server refuses for the data's sake
+//! is written again row by row, and the rows that fail become rejects. What is
+//! the server's trouble is never a row's: the page is sent again, on a new
+//! connection.
 //!
 //! A program that got its releases elsewhere uses the sink by itself:
 //!
@@ -34,16 +39,20 @@
 mod commit;
 mod fold;
 mod lease;
+mod page;
+mod prepare;
 mod reject;
 mod release;
 mod replay;
 mod transaction;
 mod unreadable;
 
-use std::sync::OnceLock;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use deadpool_postgres::ObjectId;
 use tokio_postgres::types::Type;
 use tracing::warn;
 
@@ -68,6 +77,10 @@ pub struct Sink {
     limits: Limits,
     /// The upsert of n rows at n - 1, built when first needed.
     statements: Vec<OnceLock<Statement>>,
+    /// The connections on which our statements are prepared.
+    prepared_on: Mutex<HashSet<ObjectId>>,
+    /// Whether the page committed last had releases that were stored before it.
+    has_met_stored: AtomicBool,
     /// Whether storing a release may resolve a reject. Without an open reject,
     /// which is how sources should be, pages are spared the statement.
     has_open_rejects: AtomicBool,
@@ -90,7 +103,7 @@ struct Limits {
     /// The statement's own limit and time for the answer to travel.
     reply_timeout: Duration,
     retry_for: Duration,
-    /// Whether full batches are prepared.
+    /// Whether the statements that pages share are prepared.
     prepare: bool,
 }
 
@@ -136,6 +149,8 @@ impl Sink {
             limits: Limits::new(&config.database),
             statements: (0..settings.batch_size).map(|_| OnceLock::new()).collect(),
             settings,
+            prepared_on: Mutex::default(),
+            has_met_stored: AtomicBool::new(true),
             has_open_rejects: AtomicBool::new(has_open_rejects),
         })
     }
@@ -201,6 +216,21 @@ impl Sink {
             sql: FETCHED.statement(rows),
             types: FETCHED.types(rows),
         })
+    }
+
+    /// Whether a page's releases may be stored already. In a traversal the new
+    /// ones are neighbours, and so are those that are not.
+    fn expects_stored(&self) -> bool {
+        self.has_met_stored.load(Ordering::Relaxed)
+    }
+
+    /// Remembers whether a page had releases that were stored before it; one
+    /// without releases does not tell.
+    fn remember_stored(&self, counts: &Counts) {
+        let met = counts.updated + counts.unchanged > 0;
+        if met || counts.inserted > 0 {
+            self.has_met_stored.store(met, Ordering::Relaxed);
+        }
     }
 
     fn expect_open_rejects(&self) {

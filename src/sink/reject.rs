@@ -114,3 +114,32 @@ pub(super) fn insert_rejects<'f>(
         parameters,
     );
 }
+
+/// The keys of releases: their ocids, and their ids at the same places.
+pub(super) type Keys<'a> = (Vec<&'a str>, Vec<&'a str>);
+
+/// Resolves the rejects of keys that are stored now, and the page's own if it
+/// could not be read before.
+pub(super) fn resolve_rejects<'f>(
+    flight: &mut Flight<'f>,
+    shared: &'f Shared<'f>,
+    (ocids, ids): &'f Keys<'f>,
+) {
+    flight.typed(
+        include_str!("../../sql/sink/resolve_rejects.sql"),
+        vec![
+            (&shared.source, Type::TEXT),
+            (ocids, Type::TEXT_ARRAY),
+            (ids, Type::TEXT_ARRAY),
+            (&shared.now, Type::TIMESTAMPTZ),
+        ],
+    );
+    flight.typed(
+        include_str!("../../sql/sink/resolve_unreadable.sql"),
+        vec![
+            (&shared.source, Type::TEXT),
+            (&shared.page_number, Type::INT8),
+            (&shared.now, Type::TIMESTAMPTZ),
+        ],
+    );
+}

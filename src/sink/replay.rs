@@ -9,7 +9,7 @@ use crate::ledger::{Counts, Lease};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::fold;
-use crate::sink::lease::{begin, is_lease_held, lease_lost};
+use crate::sink::lease::{begin_holding, is_lease_held, lease_lost};
 use crate::sink::reject::{RejectColumns, insert_rejects, refused};
 use crate::sink::release::{REPLAYED, Row, Shared, count, parameters};
 use crate::sink::transaction::{Transaction, blames_a_row, next};
@@ -64,7 +64,7 @@ impl Replay<'_> {
         let connection = self.sink.database.connection().await?;
         let transaction = Transaction::on(connection, self.sink.limits.reply_timeout);
         let mut flight = transaction.flight();
-        begin(self.sink, self.lease, &mut flight);
+        begin_holding(self.sink, self.lease, &mut flight);
         if !is_lease_held(&mut flight.land().await?.into_iter())? {
             transaction.roll_back().await?;
             return Err(lease_lost());
@@ -100,7 +100,7 @@ impl Replay<'_> {
 
     async fn upsert(
         &self,
-        transaction: &Transaction,
+        transaction: &Transaction<'_>,
         shared: &Shared<'_>,
         release: &Release,
     ) -> Result<Upserted> {
@@ -139,7 +139,7 @@ impl Replay<'_> {
     /// Says of the reject what became of it, and commits.
     async fn settle(
         &self,
-        transaction: &Transaction,
+        transaction: &Transaction<'_>,
         shared: &Shared<'_>,
         rejects: &[Reject],
     ) -> Result<()> {

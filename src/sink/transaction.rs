@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::ObjectId;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
@@ -11,28 +12,31 @@ use tokio_postgres::{Row, Statement};
 use crate::database::Connection;
 use crate::error::{Error, Result, is_row_trouble};
 
-/// A parameter and its type, for a statement that is not prepared.
+/// A parameter and its type.
 pub(super) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// What the server said to one statement.
 pub(super) type Reply = std::result::Result<Vec<Row>, tokio_postgres::Error>;
 
-/// A connection in a transaction. Unless it is told that the transaction
+/// A connection for one transaction and what goes with it. Unless it is told that the transaction
 /// [`ended`](Transaction::ended), or rolls it back itself, the connection is closed and the pool
 /// never sees it again: the server then rolls back by itself.
 #[derive(Debug)]
-pub(super) struct Transaction {
+pub(super) struct Transaction<'s> {
     connection: Option<Connection>,
     /// How long each reply may take before the connection is given up.
     reply_timeout: Duration,
+    /// What is prepared on the connection, by its text.
+    prepared: Vec<(&'s str, Statement)>,
 }
 
-impl Transaction {
-    /// A transaction to be begun by its first flight.
+impl<'s> Transaction<'s> {
+    /// A transaction that a flight will begin.
     pub(super) fn on(connection: Connection, reply_timeout: Duration) -> Self {
         Self {
             connection: Some(connection),
             reply_timeout,
+            prepared: Vec::new(),
         }
     }
 
@@ -43,16 +47,29 @@ impl Transaction {
     /// Statements to be sent together.
     pub(super) fn flight(&self) -> Flight<'_> {
         Flight {
-            connection: self.connection(),
-            reply_timeout: self.reply_timeout,
+            transaction: self,
             replies: FuturesOrdered::new(),
         }
     }
 
-    /// The statement prepared on this connection, at most once for its life.
-    pub(super) async fn prepare(&self, sql: &str, types: &[Type]) -> Result<Statement> {
+    /// Tells the connection from all others of the pool.
+    pub(super) fn connection_id(&self) -> ObjectId {
+        Connection::id(self.connection())
+    }
+
+    /// Prepares a statement, at most once for the connection's life; flights that
+    /// send this text use it. Where no types are given the server infers them.
+    pub(super) async fn prepare(&mut self, sql: &'s str, types: &[Type]) -> Result<()> {
         let prepare = self.connection().prepare_typed_cached(sql, types);
-        Ok(limited(self.reply_timeout, prepare).await??)
+        let statement = limited(self.reply_timeout, prepare).await??;
+        self.prepared.push((sql, statement));
+        Ok(())
+    }
+
+    fn known(&self, sql: &str) -> Option<Statement> {
+        let mut prepared = self.prepared.iter();
+        let found = prepared.find(|(text, _)| *text == sql);
+        found.map(|(_, statement)| statement.clone())
     }
 
     /// Gives the connection back after the flight that committed or rolled back.
@@ -69,7 +86,7 @@ impl Transaction {
     }
 }
 
-impl Drop for Transaction {
+impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             drop(Connection::take(connection));
@@ -80,32 +97,46 @@ impl Drop for Transaction {
 /// Statements under way together. Each is sent when the flight is first polled,
 /// in the order they were added, and the server answers in that order.
 pub(super) struct Flight<'a> {
-    connection: &'a Connection,
-    reply_timeout: Duration,
+    transaction: &'a Transaction<'a>,
     replies: FuturesOrdered<BoxFuture<'a, Reply>>,
 }
 
 impl<'a> Flight<'a> {
     /// Statements without parameters or rows.
     pub(super) fn simple(&mut self, sql: &'a str) {
-        let connection = self.connection;
+        let connection = self.transaction.connection();
         self.push(async move { connection.batch_execute(sql).await.map(|()| Vec::new()) });
     }
 
-    /// A statement that the server parses for this one use.
+    /// A statement: as it is prepared on this connection, else for this one use.
     pub(super) fn typed(&mut self, sql: &'a str, parameters: Vec<Typed<'a>>) {
-        let connection = self.connection;
-        self.push(async move { connection.query_typed(sql, &parameters).await });
+        let connection = self.transaction.connection();
+        match self.transaction.known(sql) {
+            Some(statement) => {
+                let values = parameters.into_iter().map(|(value, _)| value).collect();
+                self.execute(statement, values);
+            }
+            None => self.push(async move { connection.query_typed(sql, &parameters).await }),
+        }
     }
 
-    /// A statement prepared on this connection.
-    pub(super) fn prepared(
+    /// A statement of many parameters, in the same way: their types are looked at
+    /// only if it is not prepared.
+    pub(super) fn wide(
         &mut self,
-        statement: Statement,
-        parameters: Vec<&'a (dyn ToSql + Sync)>,
+        sql: &'a str,
+        types: &[Type],
+        values: Vec<&'a (dyn ToSql + Sync)>,
     ) {
-        let connection = self.connection;
-        self.push(async move { connection.query(&statement, &parameters).await });
+        match self.transaction.known(sql) {
+            Some(statement) => self.execute(statement, values),
+            None => self.typed(sql, values.into_iter().zip(types.iter().cloned()).collect()),
+        }
+    }
+
+    fn execute(&mut self, statement: Statement, values: Vec<&'a (dyn ToSql + Sync)>) {
+        let connection = self.transaction.connection();
+        self.push(async move { connection.query(&statement, &values).await });
     }
 
     fn push(&mut self, reply: impl Future<Output = Reply> + Send + 'a) {
@@ -119,7 +150,8 @@ impl<'a> Flight<'a> {
     /// in the replies.
     pub(super) async fn land(mut self) -> Result<Vec<Reply>> {
         let mut replies = Vec::with_capacity(self.replies.len());
-        while let Some(reply) = limited(self.reply_timeout, self.replies.next()).await? {
+        while let Some(reply) = limited(self.transaction.reply_timeout, self.replies.next()).await?
+        {
             replies.push(reply);
         }
         Ok(replies)

@@ -7,7 +7,7 @@ use crate::ledger::Lease;
 use crate::page::UnreadablePage;
 use crate::release::Reject;
 use crate::sink::Sink;
-use crate::sink::lease::{begin, is_lease_held, lease_lost};
+use crate::sink::lease::{begin_holding, is_lease_held, lease_lost};
 use crate::sink::reject::{RejectColumns, insert_rejects};
 use crate::sink::release::{Shared, signed};
 use crate::sink::transaction::{Transaction, next};
@@ -30,7 +30,7 @@ pub(super) async fn keep_unreadable(
     let connection = sink.database.connection().await?;
     let transaction = Transaction::on(connection, sink.limits.reply_timeout);
     let mut flight = transaction.flight();
-    begin(sink, lease, &mut flight);
+    begin_holding(sink, lease, &mut flight);
     insert_rejects(&mut flight, &shared, &page.url, &rejects);
     let mut replies = flight.land().await?.into_iter();
     if !is_lease_held(&mut replies)? {

@@ -12,10 +12,11 @@ use crate::harness::{Counts, Ingest, LINK, open};
 use crate::publisher::{Feed, Items, Publisher, pages, release};
 
 /// A release that passes extraction and that the server refuses: its key is too
-/// long for the index, and too random to be compressed.
+/// long for the index, and too random to be compressed. It is sorted where
+/// [`release`] of the same number is.
 pub(crate) fn refused(seed: usize) -> String {
     let mut noise = seed as u64 + 1;
-    let mut ocid = String::new();
+    let mut ocid = format!("ocds-213czf-{seed}");
     while ocid.len() < 9_000 {
         noise ^= noise << 13;
         noise ^= noise >> 7;
@@ -110,7 +111,8 @@ async fn an_optional_field_of_a_wrong_type_costs_its_column_and_not_the_row() {
 fn with_refused(count: usize) -> Vec<Items> {
     let mut pages = pages(count, 100);
     for (number, page) in pages.iter_mut().enumerate() {
-        page[number * 37 % 100] = refused(number);
+        let place = number * 37 % 100;
+        page[place] = refused(number * 100 + place);
     }
     pages
 }
@@ -152,6 +154,32 @@ async fn a_row_that_the_server_refuses_costs_that_row_alone() {
     };
     assert_eq!(ingest.run(&[]).await.expect(0).counts(), counts);
     assert_eq!(ingest.count("quarantine where seen = 2").await, 20);
+}
+
+#[tokio::test]
+async fn a_stored_release_behind_a_page_of_new_ones_is_counted_and_not_rewritten() {
+    let all = pages(3, 10);
+    let publisher = Publisher::feed(Feed::link(vec![all[1].clone()])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[sink]\nworkers = 1");
+    ingest.run(&[]).await.expect(0);
+    let versions = "select concat_ws(' ', ctid, xmin, release) from ocds.release
+        where release_id::integer between 10 and 18 order by 1";
+    let before = ingest.column(versions).await;
+
+    let mut all = all;
+    all[1][9] = crate::run::titled(19, "updated");
+    let feed = Feed::link(all);
+    publisher.turn(move |request| feed.reply(request));
+    let counts = Counts {
+        inserted: 20,
+        updated: 1,
+        unchanged: 9,
+        ..Counts::default()
+    };
+    assert_eq!(ingest.run(&[]).await.expect(0).counts(), counts);
+    assert_eq!(ingest.column(versions).await, before);
 }
 
 #[tokio::test]
@@ -205,6 +233,16 @@ async fn every_way_of_writing_makes_the_same_tables() {
     let mut pages = with_refused(2);
     pages.push(vec![release(1), release(2), release(2)]);
     pages.push((0..250).map(|i| crate::run::titled(i, "updated")).collect());
+    // first and last, side by side, and in each of several flights
+    let places = [0, 37, 120, 121, 249];
+    pages.push(
+        (0..250)
+            .map(|i| match places.contains(&i) {
+                true => refused(10_000 + i),
+                false => release(10_000 + i),
+            })
+            .collect(),
+    );
     let publisher = Publisher::feed(Feed::link(pages)).await;
     let mut expected = None;
     for settings in [
@@ -222,6 +260,7 @@ async fn every_way_of_writing_makes_the_same_tables() {
         let (calm, same) = expected.get_or_insert((ingest.tables().await, counts));
         tables.expect(calm, settings);
         assert_eq!(counts, *same, "{settings}");
+        assert_eq!(counts.quarantined, 7, "{settings}");
     }
 }
 
@@ -232,6 +271,55 @@ async fn a_batch_with_more_parameters_than_a_statement_may_have_is_refused_at_th
     let ran = ingest.program(&["run", "find-a-tender"]).await.expect(2);
     assert!(ran.stderr.contains("sink.batch_size"), "{}", ran.stderr);
     assert!(ran.stderr.contains("65535"), "{}", ran.stderr);
+}
+
+/// A page of a bare array.
+fn page(number: u64, body: &str) -> Page {
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    Page {
+        position: Position {
+            number,
+            cursor: Cursor::Start,
+        },
+        next: None,
+        total_pages: None,
+        url: "memory".into(),
+        fetched_at: jiff::Timestamp::now(),
+        cut: json::cut(&body, &[json::ItemsAt::parse("/*").unwrap()]).unwrap(),
+        body,
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_sent_again_changes_nothing_that_came_after_it() {
+    let ingest = Ingest::new().await;
+    let database = open(&ingest.url).await;
+    let config = config::Config::default();
+    let asked = ledger::Asked::incremental("my-source", "version 1");
+    let claim = ledger::claim(&database, &asked, &config.lease)
+        .await
+        .unwrap();
+    let sink = Sink::open(database.clone(), "my-source", &config)
+        .await
+        .unwrap();
+    let commit = async |page: &Page| {
+        let extracted = extract::extract(page, &extract::Options::default());
+        let record = page.clone().into_record();
+        let commit = sink.commit(&claim.lease, &record, extracted.releases, extracted.rejects);
+        commit.await.unwrap()
+    };
+    let older = page(1, &format!("[{},null,{}]", release(1), refused(2)));
+    let newer = page(2, &format!("[{}]", crate::run::titled(1, "newer")));
+    let first = commit(&older).await;
+    assert_eq!((first.inserted, first.quarantined), (1, 2));
+    assert_eq!(commit(&newer).await.updated, 1);
+    let tables = ingest.tables().await;
+    let versions = ingest.row_versions_of_releases().await;
+
+    assert_eq!(commit(&older).await, first);
+    ingest.tables().await.expect(&tables, "sent again");
+    assert_eq!(ingest.row_versions_of_releases().await, versions);
+    database.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -247,19 +335,7 @@ async fn a_program_that_got_its_releases_elsewhere_hands_the_sink_a_page() {
         .await
         .unwrap();
 
-    let body = Bytes::from(format!("[{},null,{}]", release(1), release(2)));
-    let page = Page {
-        position: Position {
-            number: 1,
-            cursor: Cursor::Start,
-        },
-        next: None,
-        total_pages: None,
-        url: "memory".into(),
-        fetched_at: jiff::Timestamp::now(),
-        cut: json::cut(&body, &[json::ItemsAt::parse("/*").unwrap()]).unwrap(),
-        body,
-    };
+    let page = page(1, &format!("[{},null,{}]", release(1), release(2)));
     let options = extract::Options {
         max_depth: config.extract.max_depth,
         zone: jiff::tz::TimeZone::UTC,

@@ -1,0 +1,99 @@
+//! The row of `ocds.page`, with which a page is durable.
+
+use jiff::Timestamp;
+use tokio_postgres::types::Type;
+
+use crate::error::Result;
+use crate::ledger::{Counts, Lease};
+use crate::page::PageRecord;
+use crate::sink::lease::lease_lost;
+use crate::sink::release::signed;
+use crate::sink::transaction::{Flight, Transaction, Typed, next};
+
+/// The statement of [`PageRow::insert`].
+pub(super) const INSERT_PAGE: &str = include_str!("../../sql/sink/insert_page.sql");
+
+/// The chain of a plain feed, which is one walk.
+const PLAIN_CHAIN: &str = "";
+
+/// The row as it is sent.
+pub(super) struct PageRow<'a> {
+    lease: &'a Lease,
+    page: &'a PageRecord,
+    committed_at: Timestamp,
+    number: i64,
+    cursor: String,
+    next_number: Option<i64>,
+    next_cursor: Option<String>,
+    counts: [i32; 6],
+}
+
+impl<'a> PageRow<'a> {
+    pub(super) fn new(
+        lease: &'a Lease,
+        page: &'a PageRecord,
+        committed_at: Timestamp,
+        counts: &Counts,
+    ) -> Self {
+        let Counts {
+            releases,
+            inserted,
+            updated,
+            unchanged,
+            folded,
+            quarantined,
+        } = *counts;
+        let counts = [releases, inserted, updated, unchanged, folded, quarantined];
+        Self {
+            lease,
+            page,
+            committed_at,
+            number: signed(page.position.number),
+            cursor: page.position.cursor.to_string(),
+            next_number: page.next.as_ref().map(|next| signed(next.number)),
+            next_cursor: page.next.as_ref().map(|next| next.cursor.to_string()),
+            counts: counts.map(|n| i32::try_from(n).expect("a page's items fit its bytes")),
+        }
+    }
+
+    /// Inserts the row. Its key is unique: the server refuses it if an earlier
+    /// commit of the page succeeded.
+    pub(super) fn insert<'f>(&'f self, flight: &mut Flight<'f>) {
+        let mut parameters: Vec<Typed<'f>> = vec![
+            (&self.lease.run_id, Type::INT8),
+            (&PLAIN_CHAIN, Type::TEXT),
+            (&self.number, Type::INT8),
+            (&self.cursor, Type::TEXT),
+            (&self.next_number, Type::INT8),
+            (&self.next_cursor, Type::TEXT),
+            (&self.page.url, Type::TEXT),
+            (&self.page.fetched_at, Type::TIMESTAMPTZ),
+            (&self.committed_at, Type::TIMESTAMPTZ),
+            (&self.page.package, Type::JSONB),
+        ];
+        parameters.extend(self.counts.iter().map(|n| (n as _, Type::INT4)));
+        flight.typed(INSERT_PAGE, parameters);
+    }
+}
+
+/// The counts of a page that an earlier commit made durable. They are gone if
+/// another run took the source over since.
+pub(super) async fn durable_counts(
+    lease: &Lease,
+    page: &PageRecord,
+    transaction: &Transaction<'_>,
+) -> Result<Counts> {
+    let number = signed(page.position.number);
+    let mut flight = transaction.flight();
+    flight.typed(
+        include_str!("../../sql/sink/page_counts.sql"),
+        vec![
+            (&lease.run_id, Type::INT8),
+            (&PLAIN_CHAIN, Type::TEXT),
+            (&number, Type::INT8),
+        ],
+    );
+    let rows = next(&mut flight.land().await?.into_iter())??;
+    let row = rows.first().ok_or_else(lease_lost)?;
+    Ok(Counts::from_row(row)?)
+}
