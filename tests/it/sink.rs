@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use ocds_ingest::database::Database;
+use ocds_ingest::ledger::Lease;
 use ocds_ingest::page::{Cursor, Page, Position};
 use ocds_ingest::sink::Sink;
 use ocds_ingest::{config, extract, json, ledger};
@@ -273,6 +275,20 @@ async fn a_batch_with_more_parameters_than_a_statement_may_have_is_refused_at_th
     assert!(ran.stderr.contains("65535"), "{}", ran.stderr);
 }
 
+/// A sink that no run of the program has, its database, and the right to write.
+async fn sink_of(ingest: &Ingest) -> (Database, Lease, Sink) {
+    let database = open(&ingest.url).await;
+    let config = config::Config::default();
+    let asked = ledger::Asked::incremental("my-source", "version 1");
+    let claim = ledger::claim(&database, &asked, &config.lease)
+        .await
+        .unwrap();
+    let sink = Sink::open(database.clone(), "my-source", &config)
+        .await
+        .unwrap();
+    (database, claim.lease, sink)
+}
+
 /// A page of a bare array.
 fn page(number: u64, body: &str) -> Page {
     let body = Bytes::copy_from_slice(body.as_bytes());
@@ -293,19 +309,11 @@ fn page(number: u64, body: &str) -> Page {
 #[tokio::test]
 async fn a_page_that_is_sent_again_changes_nothing_that_came_after_it() {
     let ingest = Ingest::new().await;
-    let database = open(&ingest.url).await;
-    let config = config::Config::default();
-    let asked = ledger::Asked::incremental("my-source", "version 1");
-    let claim = ledger::claim(&database, &asked, &config.lease)
-        .await
-        .unwrap();
-    let sink = Sink::open(database.clone(), "my-source", &config)
-        .await
-        .unwrap();
+    let (database, lease, sink) = sink_of(&ingest).await;
     let commit = async |page: &Page| {
         let extracted = extract::extract(page, &extract::Options::default());
         let record = page.clone().into_record();
-        let commit = sink.commit(&claim.lease, &record, extracted.releases, extracted.rejects);
+        let commit = sink.commit(&lease, &record, extracted.releases, extracted.rejects);
         commit.await.unwrap()
     };
     let older = page(1, &format!("[{},null,{}]", release(1), refused(2)));
@@ -325,28 +333,16 @@ async fn a_page_that_is_sent_again_changes_nothing_that_came_after_it() {
 #[tokio::test]
 async fn a_program_that_got_its_releases_elsewhere_hands_the_sink_a_page() {
     let ingest = Ingest::new().await;
-    let database = open(&ingest.url).await;
-    let config = config::Config::default();
-    let asked = ledger::Asked::incremental("my-source", "version 1");
-    let claim = ledger::claim(&database, &asked, &config.lease)
-        .await
-        .unwrap();
-    let sink = Sink::open(database.clone(), "my-source", &config)
-        .await
-        .unwrap();
+    let (database, lease, sink) = sink_of(&ingest).await;
 
     let page = page(1, &format!("[{},null,{}]", release(1), release(2)));
-    let options = extract::Options {
-        max_depth: config.extract.max_depth,
-        zone: jiff::tz::TimeZone::UTC,
-    };
-    let extracted = extract::extract(&page, &options);
+    let extracted = extract::extract(&page, &extract::Options::default());
     let record = page.into_record();
     for _ in 0..2 {
         // the second time the page is there already, and says the same
         let counts = sink
             .commit(
-                &claim.lease,
+                &lease,
                 &record,
                 extracted.releases.clone(),
                 extracted.rejects.clone(),
