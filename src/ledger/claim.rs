@@ -253,8 +253,8 @@ async fn look(
     let is_same = asked.unfinished == Unfinished::Resume
         && row.try_get::<_, &str>("kind")? == asked.kind.as_str()
         && row.try_get::<_, &str>("definition")? == asked.definition
-        && row.try_get::<_, Option<i64>>("from_page")? == signed(asked.from_page)
-        && row.try_get::<_, Option<i64>>("to_page")? == signed(asked.to_page);
+        && row.try_get::<_, Option<i64>>("from_page")? == asked.from_page.map(signed)
+        && row.try_get::<_, Option<i64>>("to_page")? == asked.to_page.map(signed);
     Ok(Running::Dead {
         run_id: row.try_get("id")?,
         is_same,
@@ -270,8 +270,8 @@ async fn unfinished(
     let parameters = [
         (&asked.source as _, Type::TEXT),
         (&asked.kind.as_str() as _, Type::TEXT),
-        (&signed(asked.from_page) as _, Type::INT8),
-        (&signed(asked.to_page) as _, Type::INT8),
+        (&asked.from_page.map(signed) as _, Type::INT8),
+        (&asked.to_page.map(signed) as _, Type::INT8),
     ];
     let rows = transaction.query_typed(sql, &parameters).await?;
     let Some(row) = rows.first() else {
@@ -294,8 +294,8 @@ async fn start(
         (&asked.source as _, Type::TEXT),
         (&asked.kind.as_str() as _, Type::TEXT),
         (&asked.definition as _, Type::TEXT),
-        (&signed(asked.from_page) as _, Type::INT8),
-        (&signed(asked.to_page) as _, Type::INT8),
+        (&asked.from_page.map(signed) as _, Type::INT8),
+        (&asked.to_page.map(signed) as _, Type::INT8),
         (&owner() as _, Type::TEXT),
     ];
     lease(&transaction.query_typed(sql, &parameters).await?)
@@ -321,7 +321,7 @@ async fn resume(
     run_id: i64,
     asked: &Asked,
 ) -> Result<Resume, tokio_postgres::Error> {
-    let first_page = signed(Some(asked.first_page));
+    let first_page = Some(signed(asked.first_page));
     let rows = transaction
         .query_typed(
             include_str!("../../sql/ledger/resume_point.sql"),
@@ -369,7 +369,7 @@ pub async fn known_cursor(
             include_str!("../../sql/ledger/page_cursor.sql"),
             &[
                 (&source, Type::TEXT),
-                (&signed(Some(page)), Type::INT8),
+                (&Some(signed(page)), Type::INT8),
                 (&definition, Type::TEXT),
             ],
         )
@@ -387,8 +387,9 @@ fn owner() -> String {
     )
 }
 
-fn signed(number: Option<u64>) -> Option<i64> {
-    number.map(|n| i64::try_from(n).unwrap_or(i64::MAX))
+/// PostgreSQL's integers are signed.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn unsigned(number: Option<i64>) -> Option<u64> {

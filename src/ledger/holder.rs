@@ -4,7 +4,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::{Connection, Database};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Lease, Requests};
+use crate::ledger::{Lease, Requests, signed};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -150,7 +150,7 @@ impl Holder {
             asked.retries - told.retries,
             asked.bytes - told.bytes,
         ]
-        .map(|n| i64::try_from(n).unwrap_or(i64::MAX))
+        .map(signed)
     }
 
     /// Runs a statement on the holder's own connection, or on a new one if the

@@ -10,6 +10,7 @@ mod holder;
 pub mod quarantine;
 mod status;
 
+pub(crate) use self::claim::signed;
 pub use self::claim::{Asked, Claim, Lease, Resume, RunKind, Unfinished, claim, known_cursor};
 pub use self::counts::{Counts, Requests, Totals, totals};
 pub use self::holder::{End, Holder, Verdict};

@@ -9,15 +9,15 @@ use tokio_postgres::types::Type;
 
 use crate::config::{self, Method};
 use crate::error::Result;
-use crate::ledger::{Counts, Lease};
+use crate::ledger::{Counts, Lease, signed};
 use crate::page::PageRecord;
-use crate::release::{Reject, Release};
+use crate::release::Reject;
 use crate::sink::fold::Folded;
 use crate::sink::lease::{begin_holding, is_lease_held, lease_lost};
 use crate::sink::page::{PageRow, durable_counts};
 use crate::sink::prepare::prepare;
-use crate::sink::reject::{Keys, RejectColumns, insert_rejects, refused, resolve_rejects};
-use crate::sink::release::{Row, Shared, count, parameters, signed};
+use crate::sink::reject::{RejectColumns, insert_rejects, refused, resolve_rejects};
+use crate::sink::release::{Keys, Row, Shared, count, keys, parameters};
 use crate::sink::transaction::{Flight, Reply, Transaction, blames_a_row, next};
 use crate::sink::{Sink, Statement};
 
@@ -319,13 +319,6 @@ impl<'a> PageCommit<'a> {
             stored.filter(|release| !refused.contains(&*release.pointer)),
         ))
     }
-}
-
-fn keys<'r>(releases: impl IntoIterator<Item = &'r Release>) -> Keys<'r> {
-    let releases = releases.into_iter();
-    releases
-        .map(|release| (&*release.key.ocid, &*release.key.release_id))
-        .unzip()
 }
 
 impl Written {

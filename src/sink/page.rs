@@ -4,10 +4,9 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use crate::error::Result;
-use crate::ledger::{Counts, Lease};
+use crate::ledger::{Counts, Lease, signed};
 use crate::page::PageRecord;
 use crate::sink::lease::lease_lost;
-use crate::sink::release::signed;
 use crate::sink::transaction::{Flight, Transaction, Typed, next};
 
 /// The statement of [`PageRow::insert`].

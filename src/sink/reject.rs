@@ -4,7 +4,7 @@ use tokio_postgres::error::DbError;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::release::{Reason, Reject, Release};
-use crate::sink::release::Shared;
+use crate::sink::release::{Keys, Shared};
 use crate::sink::transaction::{Flight, Typed};
 
 /// What the server refused, and what it said of it.
@@ -114,9 +114,6 @@ pub(super) fn insert_rejects<'f>(
         parameters,
     );
 }
-
-/// The keys of releases: their ocids, and their ids at the same places.
-pub(super) type Keys<'a> = (Vec<&'a str>, Vec<&'a str>);
 
 /// Resolves the rejects of keys that are stored now, and the page's own if it
 /// could not be read before.

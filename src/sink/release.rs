@@ -148,9 +148,14 @@ pub(super) fn parameters<'a>(
     parameters
 }
 
-/// PostgreSQL's integers are signed.
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+/// The keys of releases: their ocids, and their ids at the same places.
+pub(super) type Keys<'a> = (Vec<&'a str>, Vec<&'a str>);
+
+pub(super) fn keys<'r>(releases: impl IntoIterator<Item = &'r Release>) -> Keys<'r> {
+    let releases = releases.into_iter();
+    releases
+        .map(|release| (&*release.key.ocid, &*release.key.release_id))
+        .unzip()
 }
 
 /// How many rows, as PostgreSQL counts them.

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use crate::error::Result;
-use crate::ledger::Lease;
+use crate::ledger::{Lease, signed};
 use crate::page::UnreadablePage;
 use crate::release::Reject;
 use crate::sink::Sink;
 use crate::sink::lease::{begin_holding, is_lease_held, lease_lost};
 use crate::sink::reject::{RejectColumns, insert_rejects};
-use crate::sink::release::{Shared, signed};
+use crate::sink::release::Shared;
 use crate::sink::transaction::{Transaction, next};
 
 /// One attempt to quarantine a page that could not be read.
