@@ -5,12 +5,12 @@ use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
-use ocds_ingest::bulk::{Column, Table};
 use ocds_ingest::database::Database;
 use ocds_ingest::extract::{self, Options};
 use ocds_ingest::json;
 use ocds_ingest::page::{Cursor, Page, PageRecord, Position};
 use ocds_ingest::release::Release;
+use ocds_ingest::sink::{FETCHED, TABLE};
 use ocds_ingest::source::Source;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -67,9 +67,9 @@ pub(crate) async fn two_copies(database: &Database, pages: &[Extracted]) -> Resu
 
 async fn copy(database: Database, pages: Vec<Extracted>) -> Result<()> {
     let connection = database.connection().await?;
-    let columns: Vec<&Column> = TABLE.shared.iter().chain(TABLE.each).collect();
-    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
-    let types: Vec<Type> = columns.iter().map(|column| column.r#type.clone()).collect();
+    let names: Vec<&str> = FETCHED.shared.iter().chain(FETCHED.each).copied().collect();
+    let r#type = |name: &&str| TABLE.column(name).expect("a column").r#type().clone();
+    let types: Vec<Type> = names.iter().map(r#type).collect();
     let names = names.join(", ");
     let sql = format!("copy ocds.release ({names}) from stdin (format binary)");
     let sink = connection.copy_in(&*sql).await?;
@@ -87,48 +87,6 @@ async fn copy(database: Database, pages: Vec<Extracted>) -> Result<()> {
     Ok(())
 }
 
-const fn column(name: &'static str, r#type: Type) -> Column {
-    Column { name, r#type }
-}
-
-/// `ocds.release`, as the sink writes it.
-pub(crate) const TABLE: Table = Table {
-    schema: "ocds",
-    name: "release",
-    shared: &[
-        column("source", Type::TEXT),
-        column("run_id", Type::INT8),
-        column("page_number", Type::INT8),
-        column("first_seen_at", Type::TIMESTAMPTZ),
-        column("fetched_at", Type::TIMESTAMPTZ),
-    ],
-    each: &[
-        column("ocid", Type::TEXT),
-        column("release_id", Type::TEXT),
-        column("date", Type::TIMESTAMPTZ),
-        column("tag", Type::TEXT_ARRAY),
-        column("initiation_type", Type::TEXT),
-        column("language", Type::TEXT),
-        column("buyer_id", Type::TEXT),
-        column("buyer_name", Type::TEXT),
-        column("tender_id", Type::TEXT),
-        column("tender_title", Type::TEXT),
-        column("tender_status", Type::TEXT),
-        column("procurement_method", Type::TEXT),
-        column("main_procurement_category", Type::TEXT),
-        column("tender_value", Type::NUMERIC),
-        column("tender_currency", Type::TEXT),
-        column("tender_start", Type::TIMESTAMPTZ),
-        column("tender_end", Type::TIMESTAMPTZ),
-        column("award_count", Type::INT4),
-        column("contract_count", Type::INT4),
-        column("supplier_names", Type::TEXT_ARRAY),
-        column("content_hash", Type::BYTEA),
-        column("data", Type::JSONB),
-    ],
-    key: &["source", "ocid", "release_id"],
-};
-
 /// What the rows of a page have in common.
 pub(crate) struct Shared {
     page_number: i64,
@@ -145,7 +103,7 @@ impl Shared {
         }
     }
 
-    pub(crate) fn values(&self) -> [&(dyn ToSql + Sync); TABLE.shared.len()] {
+    pub(crate) fn values(&self) -> [&(dyn ToSql + Sync); FETCHED.shared.len()] {
         [
             &SOURCE,
             &1_i64,
@@ -172,7 +130,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub(crate) fn values(&self) -> [&(dyn ToSql + Sync); TABLE.each.len()] {
+    pub(crate) fn values(&self) -> [&(dyn ToSql + Sync); FETCHED.each.len()] {
         let Release { key, columns, .. } = self.release;
         [
             &key.ocid,

@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use clap::Parser;
 use jiff::Timestamp;
-use ocds_ingest::bulk::{Upsert, Write};
+use ocds_ingest::bulk::Batching;
 use ocds_ingest::demo::Feed;
 use ocds_ingest::ledger::{self, Asked, Counts, Lease};
-use ocds_ingest::sink::Sink;
+use ocds_ingest::sink::{Fetched, Sink};
 use tokio_postgres::types::ToSql;
 
 use self::noise::long_ocid;
-use self::rows::{Extracted, Row, SOURCE, Shared, TABLE, two_copies};
+use self::rows::{Extracted, Row, SOURCE, Shared, two_copies};
 use self::stand::{Rates, Result, Stand, judge};
 
 /// The releases of a page.
@@ -188,8 +188,10 @@ fn damaged(pages: &[Extracted]) -> Vec<Extracted> {
 
 async fn row_by_row(stand: &Stand, pages: &[Extracted]) -> Result<()> {
     let connection = stand.database.connection().await?;
-    let sql = UPSERT.statement(1);
-    let insert = connection.prepare_typed(&sql, &UPSERT.types(1)).await?;
+    let upsert = Fetched::new(Batching::default())?.operation;
+    let insert = connection
+        .prepare_typed(&upsert.sql(1), &upsert.types(1))
+        .await?;
     let now = Timestamp::now();
     for (page, releases) in pages {
         let shared = Shared::of(page, now);
@@ -208,8 +210,10 @@ async fn row_by_row(stand: &Stand, pages: &[Extracted]) -> Result<()> {
 async fn multi_values(stand: &Stand, pages: &[Extracted], batch: usize) -> Result<()> {
     const COMMIT: usize = 500;
     let connection = stand.database.connection().await?;
-    let sql = UPSERT.statement(batch);
-    let insert = connection.prepare_typed(&sql, &UPSERT.types(batch)).await?;
+    let upsert = Fetched::new(Batching::default())?.operation;
+    let insert = connection
+        .prepare_typed(&upsert.sql(batch), &upsert.types(batch))
+        .await?;
     let now = Timestamp::now();
     let rows: Vec<Row<'_>> = pages
         .iter()
@@ -228,11 +232,3 @@ async fn multi_values(stand: &Stand, pages: &[Extracted], batch: usize) -> Resul
     }
     Ok(())
 }
-
-/// The statement that the sink sends.
-const UPSERT: Upsert = Upsert {
-    table: TABLE,
-    keep: &["first_seen_at"],
-    write: Write::IfDifferent("content_hash"),
-    inserted_if: "first_seen_at",
-};

@@ -219,6 +219,9 @@ pub struct Sink {
 pub enum Method {
     /// One multi-row upsert for the batch.
     Upsert,
+    /// Binary `COPY` of all rows of a page into a temporary table, and one upsert
+    /// from there; the better the larger the pages are.
+    Copy,
     /// One upsert for each row: slower by far; for comparison, and as the way
     /// back if a server misbehaves.
     Row,

@@ -175,7 +175,7 @@ impl From<tokio_postgres::Error> for Error {
 }
 
 /// Classes 22 and 23 quote the offending value in their message.
-fn without_values(db: &tokio_postgres::error::DbError) -> &str {
+pub(crate) fn without_values(db: &tokio_postgres::error::DbError) -> &str {
     match db.code().code().get(..2) {
         Some("22" | "23") => "a value was refused",
         _ => db.message(),

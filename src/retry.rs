@@ -1,14 +1,18 @@
-//! The waits between attempts, for fetch and for the sink alike.
+//! The waits between attempts, for fetch and for the sink alike, and how long
+//! a server is waited for.
 //!
 //! The `backoff` crate is kept behind this one type. It is no longer maintained
 //! (RUSTSEC-2025-0012) and has traps, each sprung here once: by default it gives
 //! up 15 minutes after its value was made, by a clock of its own, and it adds
 //! its jitter after its maximum.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff as _;
+use tracing::warn;
+
+use crate::error::{Error, Result};
 
 /// Waits that double from the first to the longest, give or take half, so that
 /// several processes do not come back in step. They never end: whoever waits
@@ -36,5 +40,52 @@ impl Backoff {
     pub(crate) fn next_wait(&mut self) -> Duration {
         let wait = self.schedule.next_backoff();
         wait.map_or(self.longest, |wait| wait.min(self.longest))
+    }
+}
+
+/// The waits between attempts to reach a server that is away: short at first,
+/// for a restart takes a second, and never so long that its return goes unseen.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Waits out what is a database server's trouble, for as long as is allowed.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    what: String,
+    /// For whom, for the log.
+    source: Option<String>,
+    give_up: Instant,
+    backoff: Backoff,
+}
+
+impl Patience {
+    /// Patience with attempts at something, said as a verb and its object.
+    pub(crate) fn new(what: impl Into<String>, limit: Duration) -> Self {
+        Self {
+            what: what.into(),
+            source: None,
+            give_up: Instant::now() + limit,
+            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+        }
+    }
+
+    /// Names the source in the log.
+    pub(crate) fn of(self, source: &str) -> Self {
+        Self {
+            source: Some(source.to_owned()),
+            ..self
+        }
+    }
+
+    /// Waits before the next attempt, or gives the error back if there is none.
+    pub(crate) async fn wait(&mut self, error: Error) -> Result<()> {
+        let what = &self.what;
+        let wait = self.backoff.next_wait();
+        if !error.is_transient() || Instant::now() + wait > self.give_up {
+            return Err(error.context(what));
+        }
+        warn!(source.name = self.source, error = %error.chain(), "{what}: trying again in {wait:.1?}");
+        tokio::time::sleep(wait).await;
+        Ok(())
     }
 }

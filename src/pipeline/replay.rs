@@ -5,7 +5,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
@@ -15,7 +15,7 @@ use crate::ledger::quarantine::{self, Document};
 use crate::ledger::{self, Asked, Counts, End, Holder, Requests, RunKind, Unfinished};
 use crate::pipeline::dispatch::verdict;
 use crate::release::{Reason, Reject};
-use crate::sink::Sink;
+use crate::sink::{Sink, Tried};
 use crate::source::Source;
 
 /// What a replay made of the rejects of a source.
@@ -62,17 +62,20 @@ pub async fn replay(
     };
     let tried = async {
         let sink = Sink::open(database.clone(), &source.name, config).await?;
-        for id in quarantine::replayable(database, &source.name, ids).await? {
+        let mut ids = quarantine::replayable(database, &source.name, ids)
+            .await?
+            .into_iter();
+        loop {
             if stop.is_cancelled() {
                 let message = "stopped; what was not tried yet is still there";
                 return Err(Error::new(Kind::Truncated, message));
             }
-            let Document {
-                entry, document, ..
-            } = quarantine::show(database, id).await?;
-            let Extracted { releases, rejects } = again(&entry, document.into(), source, &options);
-            replayed.counts += sink.replay(&lease, &entry, releases, rejects).await?;
-            replayed.rejects += 1;
+            let tried = some(database, source, &options, &config.sink, &mut ids).await?;
+            if tried.is_empty() {
+                break;
+            }
+            replayed.rejects += tried.len();
+            replayed.counts += sink.replay(&lease, tried).await?;
             keep(&mut holder).await?;
         }
         Ok(())
@@ -85,6 +88,32 @@ pub async fn replay(
     };
     let ended = holder.end(&end, Requests::default()).await;
     tried.and(ended).map(|()| replayed)
+}
+
+/// Reads the next rejects again, as many as one statement writes.
+async fn some(
+    database: &Database,
+    source: &Source,
+    options: &extract::Options,
+    limits: &config::Sink,
+    ids: &mut impl Iterator<Item = i64>,
+) -> Result<Vec<Tried>> {
+    let mut tried = Vec::new();
+    let mut bytes = 0;
+    while tried.len() < limits.batch_size && bytes < limits.batch_bytes {
+        let Some(id) = ids.next() else { break };
+        let Document {
+            entry, document, ..
+        } = quarantine::show(database, id).await?;
+        bytes += document.len();
+        let Extracted { releases, rejects } = again(&entry, document.into(), source, options);
+        tried.push(Tried {
+            entry,
+            releases,
+            rejects,
+        });
+    }
+    Ok(tried)
 }
 
 /// Keeps the lease; a beat that is not heard is no reason to stop.

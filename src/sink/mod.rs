@@ -40,33 +40,32 @@ mod commit;
 mod fold;
 mod lease;
 mod page;
-mod prepare;
 mod reject;
 mod release;
 mod replay;
-mod transaction;
 mod unreadable;
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use deadpool_postgres::ObjectId;
 use tokio_postgres::types::Type;
-use tracing::warn;
 
 use self::commit::PageCommit;
 use self::fold::fold;
-use self::release::FETCHED;
-use crate::bulk;
-use crate::config::{self, Config};
+use self::lease::HOLD_LEASE;
+use self::page::INSERT_PAGE;
+use self::reject::{Rejects, Settlements};
+use self::release::Replayed;
+pub use self::release::{FETCHED, Fetched, Served, TABLE};
+pub use self::replay::Tried;
+use crate::bulk::{self, Batching, Session, WriterLimits};
+use crate::config::{self, Config, Method};
 use crate::database::Database;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger::{Counts, Lease};
 use crate::page::{PageRecord, UnreadablePage};
 use crate::release::{Reject, Release};
-use crate::retry::Backoff;
+use crate::retry::Patience;
 
 /// Writes the pages of one source.
 #[derive(Debug)]
@@ -74,11 +73,11 @@ pub struct Sink {
     database: Database,
     source: String,
     settings: config::Sink,
-    limits: Limits,
-    /// The upsert of n rows at n - 1, built when first needed.
-    statements: Vec<OnceLock<Statement>>,
-    /// The connections on which our statements are prepared.
-    prepared_on: Mutex<HashSet<ObjectId>>,
+    session: Session,
+    fetched: Fetched,
+    replayed: Replayed,
+    rejects: Rejects,
+    settlements: Settlements,
     /// Whether the page committed last had releases that were stored before it.
     has_met_stored: AtomicBool,
     /// Whether storing a release may resolve a reject. Without an open reject,
@@ -86,45 +85,9 @@ pub struct Sink {
     has_open_rejects: AtomicBool,
 }
 
-/// An upsert's text and the types of its parameters.
-#[derive(Debug)]
-struct Statement {
-    sql: String,
-    types: Vec<Type>,
-}
-
-/// How long the server may take, and be away.
-#[derive(Debug)]
-struct Limits {
-    /// As PostgreSQL reads them, in milliseconds.
-    statement_timeout: String,
-    lock_timeout: String,
-    idle_in_transaction_timeout: String,
-    /// The statement's own limit and time for the answer to travel.
-    reply_timeout: Duration,
-    retry_for: Duration,
-    /// Whether the statements that pages share are prepared.
-    prepare: bool,
-}
-
-impl Limits {
-    fn new(settings: &config::Database) -> Self {
-        let milliseconds = |limit: Duration| limit.as_millis().to_string();
-        Self {
-            statement_timeout: milliseconds(settings.statement_timeout),
-            lock_timeout: milliseconds(settings.lock_timeout),
-            idle_in_transaction_timeout: milliseconds(settings.idle_in_transaction_timeout),
-            reply_timeout: settings.statement_timeout + Duration::from_secs(5),
-            retry_for: settings.retry_for,
-            prepare: settings.prepare,
-        }
-    }
-}
-
-/// The waits between attempts to reach a server that is away: short at first,
-/// for a restart takes a second, and never so long that its return goes unseen.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The most statements' worth of a page's releases that is held as rows: as many
+/// as are under way together.
+const MOST_BATCHES: usize = 16;
 
 impl Sink {
     /// A sink for the pages of a source.
@@ -134,7 +97,10 @@ impl Sink {
     /// or the database cannot be asked.
     pub async fn open(database: Database, source: &str, config: &Config) -> Result<Self> {
         let settings = config.sink.clone();
-        check_batch_size(&settings)?;
+        let fetched = Fetched::new(batching(&settings))?;
+        let session = Session::new(&config.database)
+            .preparing(&[&fetched.operation])
+            .preparing_texts(&[bulk::SET_TIMEOUTS, HOLD_LEASE, INSERT_PAGE]);
         let has_open_rejects = {
             let connection = database.connection().await?;
             let sql = include_str!("../../sql/sink/has_open_rejects.sql");
@@ -146,10 +112,12 @@ impl Sink {
         Ok(Self {
             database,
             source: source.to_owned(),
-            limits: Limits::new(&config.database),
-            statements: (0..settings.batch_size).map(|_| OnceLock::new()).collect(),
             settings,
-            prepared_on: Mutex::default(),
+            session,
+            fetched,
+            replayed: Replayed::new()?,
+            rejects: Rejects::new()?,
+            settlements: Settlements::new()?,
             has_met_stored: AtomicBool::new(true),
             has_open_rejects: AtomicBool::new(has_open_rejects),
         })
@@ -201,21 +169,17 @@ impl Sink {
         }
     }
 
-    fn patience(&self, what: String) -> Patience<'_> {
-        Patience {
-            source: &self.source,
-            what,
-            give_up: Instant::now() + self.limits.retry_for,
-            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
-        }
+    fn patience(&self, what: impl Into<String>) -> Patience {
+        self.session.patience(what).of(&self.source)
     }
 
-    /// The upsert of so many rows, at most `sink.batch_size`.
-    fn statement(&self, rows: usize) -> &Statement {
-        self.statements[rows - 1].get_or_init(|| Statement {
-            sql: FETCHED.statement(rows),
-            types: FETCHED.types(rows),
-        })
+    /// When a page's rows are sent, other than at its end.
+    fn writer_limits(&self) -> WriterLimits {
+        WriterLimits {
+            rows: self.settings.batch_size * MOST_BATCHES,
+            bytes: self.settings.batch_bytes * 2,
+            interval: Duration::MAX,
+        }
     }
 
     /// Whether a page's releases may be stored already. In a traversal the new
@@ -238,25 +202,17 @@ impl Sink {
     }
 }
 
-/// Waits out what is the server's trouble, for as long as is allowed.
-struct Patience<'a> {
-    source: &'a str,
-    what: String,
-    give_up: Instant,
-    backoff: Backoff,
-}
-
-impl Patience<'_> {
-    /// Waits before the next attempt, or gives the error back if there is none.
-    async fn wait(&mut self, error: Error) -> Result<()> {
-        let what = &self.what;
-        let wait = self.backoff.next_wait();
-        if !error.is_transient() || Instant::now() + wait > self.give_up {
-            return Err(error.context(what));
-        }
-        warn!(source.name = %self.source, error = %error.chain(), "{what}: trying again in {wait:.1?}");
-        tokio::time::sleep(wait).await;
-        Ok(())
+/// How a page's releases are cut into statements.
+fn batching(settings: &config::Sink) -> Batching {
+    let (method, rows) = match settings.method {
+        Method::Row => (bulk::Method::Values, 1),
+        Method::Upsert => (bulk::Method::Values, settings.batch_size),
+        Method::Copy => (bulk::Method::Copy, settings.batch_size),
+    };
+    Batching {
+        method,
+        rows,
+        bytes: settings.batch_bytes,
     }
 }
 
@@ -265,13 +221,11 @@ impl Patience<'_> {
 /// # Errors
 /// It has not; the message names the key and the most rows.
 pub fn check_batch_size(settings: &config::Sink) -> Result<()> {
-    let most = FETCHED.max_rows();
-    if settings.batch_size <= most {
-        return Ok(());
-    }
-    Err(Error::config(format!(
-        "key `sink.batch_size`: {} rows need more than the {} parameters of a statement; {most} is the most",
-        settings.batch_size,
-        bulk::MAX_PARAMETERS,
-    )))
+    let checked = Fetched::new(Batching {
+        rows: settings.batch_size,
+        ..Batching::default()
+    });
+    checked
+        .map_err(|e| e.context("key `sink.batch_size`"))
+        .map(drop)
 }

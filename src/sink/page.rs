@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
+use crate::bulk::{Flight, Transaction, Typed};
 use crate::error::Result;
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::PageRecord;
 use crate::sink::lease::lease_lost;
-use crate::sink::transaction::{Flight, Transaction, Typed, next};
 
 /// The statement of [`PageRow::insert`].
 pub(super) const INSERT_PAGE: &str = include_str!("../../sql/sink/insert_page.sql");
@@ -80,7 +80,7 @@ impl<'a> PageRow<'a> {
 pub(super) async fn durable_counts(
     lease: &Lease,
     page: &PageRecord,
-    transaction: &Transaction<'_>,
+    transaction: &Transaction,
 ) -> Result<Counts> {
     let number = signed(page.position.number);
     let mut flight = transaction.flight();
@@ -92,7 +92,7 @@ pub(super) async fn durable_counts(
             (&number, Type::INT8),
         ],
     );
-    let rows = next(&mut flight.land().await?.into_iter())??;
+    let rows = flight.land_one().await?.rows;
     let row = rows.first().ok_or_else(lease_lost)?;
     Ok(Counts::from_row(row)?)
 }

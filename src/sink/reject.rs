@@ -1,87 +1,164 @@
 //! The rows of `ocds.quarantine`.
 
-use tokio_postgres::error::DbError;
-use tokio_postgres::types::{ToSql, Type};
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio_postgres::types::Type;
 
+use crate::bulk::{
+    Batching, Binding, Column, Condition, Failure, Flight, Operation, Overwrite, Plan, Rows, Set,
+    Table, Verb,
+};
+use crate::error::{Error, Result};
 use crate::release::{Reason, Reject, Release};
-use crate::sink::release::{Keys, Shared};
-use crate::sink::transaction::{Flight, Typed};
+use crate::sink::release::{Keys, Served};
+
+/// The table of rejects. What was served does not change, and so is fixed.
+pub(crate) const TABLE: Table = Table::new("ocds.quarantine", COLUMNS, &["id"]);
+
+const COLUMNS: &[Column] = &[
+    Column::fixed("id", Type::INT8),
+    Column::fixed("source", Type::TEXT),
+    Column::fixed("document_hash", Type::BYTEA),
+    Column::fixed("pointer", Type::TEXT),
+    Column::new("reason", Type::TEXT),
+    Column::new("message", Type::TEXT),
+    Column::new("sqlstate", Type::TEXT),
+    Column::new("constraint_name", Type::TEXT),
+    Column::fixed("ocid", Type::TEXT),
+    Column::fixed("release_id", Type::TEXT),
+    Column::new("url", Type::TEXT),
+    Column::new("run_id", Type::INT8),
+    Column::new("page_number", Type::INT8),
+    Column::new("seen", Type::INT4),
+    Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
+    Column::new("last_seen_at", Type::TIMESTAMPTZ),
+    Column::new("resolved_at", Type::TIMESTAMPTZ),
+    Column::new("resolution", Type::TEXT),
+    Column::fixed("document", Type::BYTEA),
+];
+
+/// A document that was refused before is counted, once for each run, and not kept
+/// twice. It is open again, unless people have decided that it is not wanted.
+const REFUSED: Plan = Plan {
+    table: TABLE,
+    shared: &[
+        "source",
+        "url",
+        "run_id",
+        "page_number",
+        "seen",
+        "first_seen_at",
+        "last_seen_at",
+    ],
+    each: &[
+        "document_hash",
+        "pointer",
+        "reason",
+        "message",
+        "sqlstate",
+        "constraint_name",
+        "ocid",
+        "release_id",
+        "document",
+    ],
+    by: &["source", "document_hash", "pointer"],
+    verb: Verb::Upsert {
+        set: &[
+            Set {
+                column: "seen",
+                to: "stored.seen + (stored.run_id <> excluded.run_id)::integer",
+            },
+            Set {
+                column: "resolved_at",
+                to: "case when stored.resolution = 'discarded' then stored.resolved_at end",
+            },
+            Set {
+                column: "resolution",
+                to: "case when stored.resolution = 'discarded' then stored.resolution end",
+            },
+        ],
+        overwrite: Overwrite::Always,
+        inserted_if: "first_seen_at",
+    },
+};
+
+/// What a replay made of rejects: each is stored, or refused again for a reason.
+const SETTLED: Plan = Plan {
+    table: TABLE,
+    shared: &[],
+    each: &[
+        "id",
+        "resolved_at",
+        "resolution",
+        "reason",
+        "message",
+        "sqlstate",
+        "constraint_name",
+    ],
+    by: &["id"],
+    verb: Verb::Update {
+        only_if: &[Condition::IsNull("resolved_at")],
+    },
+};
 
 /// What the server refused, and what it said of it.
-pub(super) fn refused(release: &Release, error: &DbError) -> Reject {
-    let sqlstate = error.code().code();
-    let message = match error.constraint() {
-        Some(constraint) => format!("SQLSTATE {sqlstate}, {constraint}: {}", error.message()),
-        None => format!("SQLSTATE {sqlstate}: {}", error.message()),
-    };
+pub(super) fn refused(release: &Release, failure: &Failure) -> Reject {
+    let Failure {
+        sqlstate,
+        constraint,
+        message,
+        ..
+    } = failure;
     Reject {
         reason: Reason::Refused,
-        message,
+        message: format!("SQLSTATE {sqlstate}: {message}"),
         pointer: release.pointer.clone(),
         document: release.text.clone(),
         ocid: Some(release.key.ocid.clone()),
         release_id: Some(release.key.release_id.clone()),
-        sqlstate: Some(sqlstate.to_owned()),
-        constraint: error.constraint().map(str::to_owned),
+        sqlstate: Some(sqlstate.clone()),
+        constraint: constraint.clone(),
     }
 }
 
-/// Rejects as one array for each column.
-#[derive(Debug, Default)]
-pub(super) struct RejectColumns<'a> {
-    hashes: Vec<Vec<u8>>,
-    pointers: Vec<String>,
-    reasons: Vec<&'static str>,
-    messages: Vec<String>,
-    sqlstates: Vec<Option<&'a str>>,
-    constraints: Vec<Option<&'a str>>,
-    ocids: Vec<Option<&'a str>>,
-    release_ids: Vec<Option<&'a str>>,
-    documents: Vec<&'a [u8]>,
+/// A reject as it is kept.
+#[derive(Debug)]
+pub(super) struct Row {
+    document_hash: blake3::Hash,
+    pointer: String,
+    reason: &'static str,
+    message: String,
+    sqlstate: Option<String>,
+    constraint: Option<String>,
+    ocid: Option<String>,
+    release_id: Option<String>,
+    document: Bytes,
 }
 
-impl<'a> RejectColumns<'a> {
-    /// The rejects in the order of their unique key, in which rows are locked.
-    pub(super) fn new(rejects: impl Iterator<Item = &'a Reject>) -> Self {
-        let mut rows: Vec<(Vec<u8>, &Reject)> = rejects
-            .map(|reject| (blake3::hash(&reject.document).as_bytes().to_vec(), reject))
-            .collect();
-        rows.sort_by(|a, b| (&a.0, &a.1.pointer).cmp(&(&b.0, &b.1.pointer)));
-        let mut columns = Self::default();
-        for (hash, reject) in rows {
-            columns.hashes.push(hash);
-            columns.pointers.push(storable(&reject.pointer));
-            columns.reasons.push(reject.reason.as_str());
-            columns.messages.push(storable(&reject.message));
-            columns.sqlstates.push(reject.sqlstate.as_deref());
-            columns.constraints.push(reject.constraint.as_deref());
-            columns.ocids.push(if_storable(reject.ocid.as_deref()));
-            columns
-                .release_ids
-                .push(if_storable(reject.release_id.as_deref()));
-            columns.documents.push(&reject.document);
+impl Row {
+    fn new(reject: &Reject) -> Self {
+        Self {
+            document_hash: blake3::hash(&reject.document),
+            pointer: storable(&reject.pointer),
+            reason: reject.reason.as_str(),
+            message: storable(&reject.message),
+            sqlstate: reject.sqlstate.clone(),
+            constraint: reject.constraint.clone(),
+            ocid: if_storable(reject.ocid.as_ref()),
+            release_id: if_storable(reject.release_id.as_ref()),
+            document: reject.document.clone(),
         }
-        columns
     }
+}
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.documents.is_empty()
-    }
-
-    /// The last nine parameters of `insert_rejects.sql`.
-    pub(super) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 9] {
-        [
-            (&self.hashes, Type::BYTEA_ARRAY),
-            (&self.pointers, Type::TEXT_ARRAY),
-            (&self.reasons, Type::TEXT_ARRAY),
-            (&self.messages, Type::TEXT_ARRAY),
-            (&self.sqlstates, Type::TEXT_ARRAY),
-            (&self.constraints, Type::TEXT_ARRAY),
-            (&self.ocids, Type::TEXT_ARRAY),
-            (&self.release_ids, Type::TEXT_ARRAY),
-            (&self.documents, Type::BYTEA_ARRAY),
-        ]
-    }
+/// The rows of rejects in the order of their unique key, in which they are locked.
+pub(super) fn rows<'r>(rejects: impl Iterator<Item = &'r Reject>) -> Vec<Row> {
+    let mut rows: Vec<Row> = rejects.map(Row::new).collect();
+    rows.sort_by(|a, b| {
+        let key = |row: &Row| *row.document_hash.as_bytes();
+        (key(a), &a.pointer).cmp(&(key(b), &b.pointer))
+    });
+    rows
 }
 
 /// Text without the one character that PostgreSQL's text cannot hold.
@@ -90,53 +167,139 @@ fn storable(text: &str) -> String {
 }
 
 /// A key that PostgreSQL's text cannot hold is the key of nothing stored.
-fn if_storable(text: Option<&str>) -> Option<&str> {
-    text.filter(|text| !text.contains('\0'))
+fn if_storable(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.contains('\0')).cloned()
 }
 
-/// Keeps rejects that came with a page of this URL.
-pub(super) fn insert_rejects<'f>(
-    flight: &mut Flight<'f>,
-    shared: &'f Shared<'f>,
-    url: &'f String,
-    rejects: &'f RejectColumns<'f>,
-) {
-    let mut parameters: Vec<Typed<'f>> = vec![
-        (&shared.source, Type::TEXT),
-        (url, Type::TEXT),
-        (&shared.run_id, Type::INT8),
-        (&shared.page_number, Type::INT8),
-        (&shared.now, Type::TIMESTAMPTZ),
-    ];
-    parameters.extend(rejects.parameters());
-    flight.typed(
-        include_str!("../../sql/sink/insert_rejects.sql"),
-        parameters,
+/// Where rejects were served.
+#[derive(Debug)]
+struct Where {
+    served: Served,
+    url: String,
+    seen: i32,
+}
+
+/// How rejects are kept, and what fills their rows.
+#[derive(Debug)]
+pub(super) struct Rejects {
+    pub(super) operation: Operation,
+    place: Binding<Where>,
+    pub(super) row: Binding<Row>,
+}
+
+impl Rejects {
+    pub(super) fn new() -> Result<Self> {
+        let operation = Operation::new(&REFUSED, Batching::default())?;
+        Ok(Self {
+            place: operation
+                .bind_shared()
+                .column("source", |place: &Where| &place.served.source)
+                .column("url", |place| &place.url)
+                .column("run_id", |place| &place.served.run_id)
+                .column("page_number", |place| &place.served.page_number)
+                .column("seen", |place| &place.seen)
+                .column("first_seen_at", |place| &place.served.now)
+                .column("last_seen_at", |place| &place.served.now)
+                .bound()?,
+            row: operation
+                .bind_each()
+                .bytes("document_hash", |row: &Row| row.document_hash.as_bytes())
+                .column("pointer", |row| &row.pointer)
+                .column("reason", |row| &row.reason)
+                .column("message", |row| &row.message)
+                .column("sqlstate", |row| &row.sqlstate)
+                .column("constraint_name", |row| &row.constraint)
+                .column("ocid", |row| &row.ocid)
+                .column("release_id", |row| &row.release_id)
+                .bytes("document", |row| &row.document)
+                .bound()?,
+            operation,
+        })
+    }
+
+    /// The values that all rejects of a page have in common.
+    pub(super) fn shared(&self, served: &Served, url: &str) -> Result<Rows> {
+        let place = Where {
+            served: served.clone(),
+            url: url.to_owned(),
+            seen: 1,
+        };
+        Rows::of(&self.place, [&place])
+    }
+}
+
+/// A reject that is not kept is lost, and so the transaction is.
+pub(super) fn expect_kept(failures: &[Failure]) -> Result<()> {
+    let Some(failure) = failures.first() else {
+        return Ok(());
+    };
+    let message = format!(
+        "a reject could not be kept: SQLSTATE {}: {}",
+        failure.sqlstate, failure.message
     );
+    Err(Error::unexpected(message))
+}
+
+/// What became of a reject that was tried again.
+#[derive(Debug)]
+pub(super) struct Settlement {
+    pub(super) id: i64,
+    pub(super) resolved_at: Option<Timestamp>,
+    pub(super) resolution: Option<&'static str>,
+    pub(super) reason: String,
+    pub(super) message: String,
+    pub(super) sqlstate: Option<String>,
+    pub(super) constraint: Option<String>,
+}
+
+/// How rejects that were tried again are settled.
+#[derive(Debug)]
+pub(super) struct Settlements {
+    pub(super) operation: Operation,
+    pub(super) row: Binding<Settlement>,
+}
+
+impl Settlements {
+    pub(super) fn new() -> Result<Self> {
+        let operation = Operation::new(&SETTLED, Batching::default())?;
+        Ok(Self {
+            row: operation
+                .bind_each()
+                .column("id", |row: &Settlement| &row.id)
+                .column("resolved_at", |row| &row.resolved_at)
+                .column("resolution", |row| &row.resolution)
+                .column("reason", |row| &row.reason)
+                .column("message", |row| &row.message)
+                .column("sqlstate", |row| &row.sqlstate)
+                .column("constraint_name", |row| &row.constraint)
+                .bound()?,
+            operation,
+        })
+    }
 }
 
 /// Resolves the rejects of keys that are stored now, and the page's own if it
 /// could not be read before.
 pub(super) fn resolve_rejects<'f>(
     flight: &mut Flight<'f>,
-    shared: &'f Shared<'f>,
+    served: &'f Served,
     (ocids, ids): &'f Keys<'f>,
 ) {
     flight.typed(
         include_str!("../../sql/sink/resolve_rejects.sql"),
         vec![
-            (&shared.source, Type::TEXT),
+            (&served.source, Type::TEXT),
             (ocids, Type::TEXT_ARRAY),
             (ids, Type::TEXT_ARRAY),
-            (&shared.now, Type::TIMESTAMPTZ),
+            (&served.now, Type::TIMESTAMPTZ),
         ],
     );
     flight.typed(
         include_str!("../../sql/sink/resolve_unreadable.sql"),
         vec![
-            (&shared.source, Type::TEXT),
-            (&shared.page_number, Type::INT8),
-            (&shared.now, Type::TIMESTAMPTZ),
+            (&served.source, Type::TEXT),
+            (&served.page_number, Type::INT8),
+            (&served.now, Type::TIMESTAMPTZ),
         ],
     );
 }

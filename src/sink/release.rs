@@ -1,151 +1,270 @@
-//! The rows of `ocds.release`: the one statement that writes them, and how a
-//! release fills it.
+//! The rows of `ocds.release`: how they are upserted, and how a release fills one.
 
-use bytes::BytesMut;
 use jiff::Timestamp;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::Type;
 
-use crate::bulk::{Column, Table, Upsert, Write};
+use crate::bulk::{Batching, Bind, Binding, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
+use crate::error::Result;
 use crate::release::Release;
 
-const fn column(name: &'static str, r#type: Type) -> Column {
-    Column { name, r#type }
-}
+/// The table of releases.
+pub const TABLE: Table = Table::new("ocds.release", COLUMNS, &["source", "ocid", "release_id"]);
 
-const TABLE: Table = Table {
-    schema: "ocds",
-    name: "release",
+const COLUMNS: &[Column] = &[
+    Column::new("source", Type::TEXT),
+    Column::new("ocid", Type::TEXT),
+    Column::new("release_id", Type::TEXT),
+    Column::new("date", Type::TIMESTAMPTZ),
+    Column::new("tag", Type::TEXT_ARRAY),
+    Column::new("initiation_type", Type::TEXT),
+    Column::new("language", Type::TEXT),
+    Column::new("buyer_id", Type::TEXT),
+    Column::new("buyer_name", Type::TEXT),
+    Column::new("tender_id", Type::TEXT),
+    Column::new("tender_title", Type::TEXT),
+    Column::new("tender_status", Type::TEXT),
+    Column::new("procurement_method", Type::TEXT),
+    Column::new("main_procurement_category", Type::TEXT),
+    Column::new("tender_value", Type::NUMERIC),
+    Column::new("tender_currency", Type::TEXT),
+    Column::new("tender_start", Type::TIMESTAMPTZ),
+    Column::new("tender_end", Type::TIMESTAMPTZ),
+    Column::new("award_count", Type::INT4),
+    Column::new("contract_count", Type::INT4),
+    Column::new("supplier_names", Type::TEXT_ARRAY),
+    Column::new("content_hash", Type::BYTEA),
+    Column::new("run_id", Type::INT8),
+    Column::new("page_number", Type::INT8),
+    Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
+    Column::new("fetched_at", Type::TIMESTAMPTZ),
+    Column::new("data", Type::JSONB),
+];
+
+/// Fetched releases: what is stored is overwritten if its content differs. Where
+/// a release was served is one value for all of its page.
+pub const FETCHED: Plan = Plan {
+    table: TABLE,
     shared: &[
-        column("source", Type::TEXT),
-        column("run_id", Type::INT8),
-        column("page_number", Type::INT8),
-        column("first_seen_at", Type::TIMESTAMPTZ),
-        column("fetched_at", Type::TIMESTAMPTZ),
+        "source",
+        "run_id",
+        "page_number",
+        "first_seen_at",
+        "fetched_at",
     ],
     each: &[
-        column("ocid", Type::TEXT),
-        column("release_id", Type::TEXT),
-        column("date", Type::TIMESTAMPTZ),
-        column("tag", Type::TEXT_ARRAY),
-        column("initiation_type", Type::TEXT),
-        column("language", Type::TEXT),
-        column("buyer_id", Type::TEXT),
-        column("buyer_name", Type::TEXT),
-        column("tender_id", Type::TEXT),
-        column("tender_title", Type::TEXT),
-        column("tender_status", Type::TEXT),
-        column("procurement_method", Type::TEXT),
-        column("main_procurement_category", Type::TEXT),
-        column("tender_value", Type::NUMERIC),
-        column("tender_currency", Type::TEXT),
-        column("tender_start", Type::TIMESTAMPTZ),
-        column("tender_end", Type::TIMESTAMPTZ),
-        column("award_count", Type::INT4),
-        column("contract_count", Type::INT4),
-        column("supplier_names", Type::TEXT_ARRAY),
-        column("content_hash", Type::BYTEA),
-        column("data", Type::JSONB),
+        "ocid",
+        "release_id",
+        "date",
+        "tag",
+        "initiation_type",
+        "language",
+        "buyer_id",
+        "buyer_name",
+        "tender_id",
+        "tender_title",
+        "tender_status",
+        "procurement_method",
+        "main_procurement_category",
+        "tender_value",
+        "tender_currency",
+        "tender_start",
+        "tender_end",
+        "award_count",
+        "contract_count",
+        "supplier_names",
+        "content_hash",
+        "data",
     ],
-    key: &["source", "ocid", "release_id"],
+    by: &["source", "ocid", "release_id"],
+    verb: Verb::Upsert {
+        set: &[],
+        overwrite: Overwrite::IfDifferent(&["content_hash"]),
+        inserted_if: "first_seen_at",
+    },
 };
 
-/// Fetched releases: what is stored is overwritten if its content differs.
-pub(super) const FETCHED: Upsert = Upsert {
-    table: TABLE,
-    keep: &["first_seen_at"],
-    write: Write::IfDifferent("content_hash"),
-    inserted_if: "first_seen_at",
-};
-
-/// Replayed releases: nothing that was fetched later is overwritten.
-pub(super) const REPLAYED: Upsert = Upsert {
-    write: Write::IfDifferentAndOlder("content_hash", &["run_id", "page_number"]),
+/// Replayed releases: each was served by a page of its own, and nothing that was
+/// fetched later is overwritten.
+const REPLAYED: Plan = Plan {
+    shared: &["source", "first_seen_at"],
+    each: &[
+        "ocid",
+        "release_id",
+        "date",
+        "tag",
+        "initiation_type",
+        "language",
+        "buyer_id",
+        "buyer_name",
+        "tender_id",
+        "tender_title",
+        "tender_status",
+        "procurement_method",
+        "main_procurement_category",
+        "tender_value",
+        "tender_currency",
+        "tender_start",
+        "tender_end",
+        "award_count",
+        "contract_count",
+        "supplier_names",
+        "content_hash",
+        "run_id",
+        "page_number",
+        "fetched_at",
+        "data",
+    ],
+    verb: Verb::Upsert {
+        set: &[],
+        overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
+        inserted_if: "first_seen_at",
+    },
     ..FETCHED
 };
 
-/// What all rows of a page have in common.
+/// What all releases of a page have in common.
 #[derive(Clone, Debug)]
-pub(super) struct Shared<'a> {
-    pub(super) source: &'a str,
+pub struct Served {
+    /// The source that served them.
+    pub source: String,
+    /// The run that asked for the page.
+    pub run_id: i64,
+    /// The page.
+    pub page_number: i64,
+    /// When the rows are written; no two commits of a process share one.
+    pub now: Timestamp,
+    /// When the page was fetched.
+    pub fetched_at: Timestamp,
+}
+
+/// The upsert of fetched releases, and what fills it.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The upsert.
+    pub operation: Operation,
+    served: Binding<Served>,
+    /// What fills a row.
+    pub release: Binding<Release>,
+}
+
+impl Fetched {
+    /// The upsert of fetched releases, in statements of such a size.
+    ///
+    /// # Errors
+    /// So many rows have more parameters than a statement can have.
+    pub fn new(batching: Batching) -> Result<Self> {
+        let operation = Operation::new(&FETCHED, batching)?;
+        Ok(Self {
+            served: operation
+                .bind_shared()
+                .column("source", |served: &Served| &served.source)
+                .column("run_id", |served| &served.run_id)
+                .column("page_number", |served| &served.page_number)
+                .column("first_seen_at", |served| &served.now)
+                .column("fetched_at", |served| &served.fetched_at)
+                .bound()?,
+            release: bind_release(operation.bind_each(), |release| release).bound()?,
+            operation,
+        })
+    }
+
+    /// The values that all releases of a page have in common.
+    ///
+    /// # Errors
+    /// As [`Rows::push`].
+    pub fn shared(&self, served: &Served) -> Result<Rows> {
+        Rows::of(&self.served, [served])
+    }
+}
+
+/// A release of a reject, and where that was served last.
+#[derive(Clone, Debug)]
+pub(super) struct Recovered {
+    pub(super) release: Release,
     pub(super) run_id: i64,
     pub(super) page_number: i64,
-    /// When the row is written; no two commits of a process share one.
-    pub(super) now: Timestamp,
     pub(super) fetched_at: Timestamp,
 }
 
-/// A row as it is sent: what a release owns, by reference.
-pub(super) struct Row<'a> {
-    release: &'a Release,
-    hash: &'a [u8],
-    text: JsonText<'a>,
+/// The upsert of replayed releases, and what fills it.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    pub(super) operation: Operation,
+    written: Binding<(String, Timestamp)>,
+    pub(super) recovered: Binding<Recovered>,
 }
 
-impl<'a> Row<'a> {
-    pub(super) fn new(release: &'a Release) -> Self {
-        Self {
-            release,
-            hash: &release.content_hash,
-            text: JsonText(&release.text),
-        }
+impl Replayed {
+    pub(super) fn new() -> Result<Self> {
+        let operation = Operation::new(&REPLAYED, Batching::default())?;
+        Ok(Self {
+            written: operation
+                .bind_shared()
+                .column("source", |(source, _): &(String, Timestamp)| source)
+                .column("first_seen_at", |(_, now)| now)
+                .bound()?,
+            recovered: bind_release(operation.bind_each(), |row: &Recovered| &row.release)
+                .column("run_id", |row| &row.run_id)
+                .column("page_number", |row| &row.page_number)
+                .column("fetched_at", |row| &row.fetched_at)
+                .bound()?,
+            operation,
+        })
     }
 
-    pub(super) fn release(&self) -> &'a Release {
-        self.release
-    }
-
-    /// How much of a statement's bytes the row takes, near enough.
-    pub(super) fn bytes(&self) -> usize {
-        self.release.text.len()
-    }
-
-    fn values(&self) -> [&(dyn ToSql + Sync); TABLE.each.len()] {
-        let Release { key, columns, .. } = self.release;
-        [
-            &key.ocid,
-            &key.release_id,
-            &columns.date,
-            &columns.tag,
-            &columns.initiation_type,
-            &columns.language,
-            &columns.buyer_id,
-            &columns.buyer_name,
-            &columns.tender_id,
-            &columns.tender_title,
-            &columns.tender_status,
-            &columns.procurement_method,
-            &columns.main_procurement_category,
-            &columns.tender_value,
-            &columns.tender_currency,
-            &columns.tender_start,
-            &columns.tender_end,
-            &columns.award_count,
-            &columns.contract_count,
-            &columns.supplier_names,
-            &self.hash,
-            &self.text,
-        ]
+    /// The values that all rows have in common: their source, and now.
+    pub(super) fn shared(&self, source: &str, now: Timestamp) -> Result<Rows> {
+        Rows::of(&self.written, [&(source.to_owned(), now)])
     }
 }
 
-/// The parameters of one statement, in the order of [`Upsert::types`].
-pub(super) fn parameters<'a>(
-    shared: &'a Shared<'a>,
-    rows: &'a [Row<'a>],
-) -> Vec<&'a (dyn ToSql + Sync)> {
-    let mut parameters: Vec<&(dyn ToSql + Sync)> =
-        Vec::with_capacity(TABLE.shared.len() + rows.len() * TABLE.each.len());
-    parameters.extend([
-        &shared.source as &(dyn ToSql + Sync),
-        &shared.run_id,
-        &shared.page_number,
-        &shared.now,
-        &shared.fetched_at,
-    ]);
-    for row in rows {
-        parameters.extend(row.values());
-    }
-    parameters
+/// Fills the columns that come from a release itself.
+fn bind_release<R>(
+    bind: Bind<R>,
+    release: impl Fn(&R) -> &Release + Copy + Send + Sync + 'static,
+) -> Bind<R> {
+    bind.column("ocid", move |row| &release(row).key.ocid)
+        .column("release_id", move |row| &release(row).key.release_id)
+        .column("date", move |row| &release(row).columns.date)
+        .column("tag", move |row| &release(row).columns.tag)
+        .column("initiation_type", move |row| {
+            &release(row).columns.initiation_type
+        })
+        .column("language", move |row| &release(row).columns.language)
+        .column("buyer_id", move |row| &release(row).columns.buyer_id)
+        .column("buyer_name", move |row| &release(row).columns.buyer_name)
+        .column("tender_id", move |row| &release(row).columns.tender_id)
+        .column("tender_title", move |row| {
+            &release(row).columns.tender_title
+        })
+        .column("tender_status", move |row| {
+            &release(row).columns.tender_status
+        })
+        .column("procurement_method", move |row| {
+            &release(row).columns.procurement_method
+        })
+        .column("main_procurement_category", move |row| {
+            &release(row).columns.main_procurement_category
+        })
+        .column("tender_value", move |row| {
+            &release(row).columns.tender_value
+        })
+        .column("tender_currency", move |row| {
+            &release(row).columns.tender_currency
+        })
+        .column("tender_start", move |row| {
+            &release(row).columns.tender_start
+        })
+        .column("tender_end", move |row| &release(row).columns.tender_end)
+        .column("award_count", move |row| &release(row).columns.award_count)
+        .column("contract_count", move |row| {
+            &release(row).columns.contract_count
+        })
+        .column("supplier_names", move |row| {
+            &release(row).columns.supplier_names
+        })
+        .bytes("content_hash", move |row| &release(row).content_hash)
+        .json_text("data", move |row| &release(row).text)
 }
 
 /// The keys of releases: their ocids, and their ids at the same places.
@@ -161,27 +280,4 @@ pub(super) fn keys<'r>(releases: impl IntoIterator<Item = &'r Release>) -> Keys<
 /// How many rows, as PostgreSQL counts them.
 pub(super) fn count(rows: usize) -> i64 {
     i64::try_from(rows).expect("rows in memory")
-}
-
-/// JSON sent as the text it came in, so that the server parses what was served.
-#[derive(Debug)]
-struct JsonText<'a>(&'a [u8]);
-
-impl ToSql for JsonText<'_> {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        // version 1 of jsonb's binary format is the text itself
-        out.extend_from_slice(&[1]);
-        out.extend_from_slice(self.0);
-        Ok(IsNull::No)
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::JSONB
-    }
-
-    to_sql_checked!();
 }

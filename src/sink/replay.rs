@@ -1,46 +1,72 @@
 //! Rejects tried again.
 
 use jiff::Timestamp;
-use tokio_postgres::types::Type;
 
+use crate::bulk::{OnFailure, Rows, Transaction};
 use crate::error::Result;
 use crate::ledger::quarantine::Entry;
-use crate::ledger::{Counts, Lease};
+use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::fold;
-use crate::sink::lease::{begin_holding, is_lease_held, lease_lost};
-use crate::sink::reject::{RejectColumns, insert_rejects, refused};
-use crate::sink::release::{REPLAYED, Row, Shared, count, parameters};
-use crate::sink::transaction::{Transaction, blames_a_row, next};
+use crate::sink::lease::begin_holding;
+use crate::sink::reject::{Settlement, expect_kept, refused, rows};
+use crate::sink::release::{Recovered, Served, count};
+
+/// A reject, and what it turned out to hold.
+#[derive(Debug)]
+pub struct Tried {
+    /// The reject.
+    pub entry: Entry,
+    /// The releases that were read from it.
+    pub releases: Vec<Release>,
+    /// What of it is refused again.
+    pub rejects: Vec<Reject>,
+}
 
 impl Sink {
-    /// Stores what a reject turned out to hold, and settles the reject: as
-    /// replayed, or as refused for what refuses it now. Nothing that was
-    /// fetched after the reject is overwritten.
+    /// Stores what rejects turned out to hold, and settles them, all in one
+    /// transaction: as replayed, or as refused for what refuses them now. Nothing
+    /// that was fetched after a reject is overwritten.
     ///
     /// What a whole page holds and cannot be stored becomes rejects of its own.
     ///
     /// # Errors
     /// As [`Sink::commit`].
-    pub async fn replay(
-        &self,
-        lease: &Lease,
-        entry: &Entry,
-        releases: Vec<Release>,
-        rejects: Vec<Reject>,
-    ) -> Result<Counts> {
-        let folded = fold(releases);
-        let rejects = [rejects, folded.superseded].concat();
+    pub async fn replay(&self, lease: &Lease, tried: Vec<Tried>) -> Result<Counts> {
+        let mut folded = 0;
+        let mut recovered = Vec::new();
+        let mut again = Vec::with_capacity(tried.len());
+        for (index, tried) in tried.into_iter().enumerate() {
+            let Tried {
+                entry,
+                releases,
+                rejects,
+            } = tried;
+            let one = fold(releases);
+            folded += count(one.folded);
+            let rejects = [rejects, one.superseded].concat();
+            recovered.extend(one.releases.into_iter().map(|release| {
+                let row = Recovered {
+                    release,
+                    run_id: entry.run_id,
+                    page_number: entry.page_number,
+                    fetched_at: entry.last_seen_at,
+                };
+                (row, index)
+            }));
+            again.push((entry, rejects));
+        }
+        // stable, so that of one key the reject served later is written later
+        recovered.sort_by(|a, b| a.0.release.key.cmp(&b.0.release.key));
         let replay = Replay {
             sink: self,
             lease,
-            entry,
-            releases: &folded.releases,
-            rejects: &rejects,
-            folded: count(folded.folded),
+            recovered,
+            tried: again,
+            folded,
         };
-        let mut patience = self.patience(format!("replay reject {}", entry.id));
+        let mut patience = self.patience("replay rejects");
         loop {
             match replay.run().await {
                 Ok(counts) => return Ok(counts),
@@ -50,137 +76,122 @@ impl Sink {
     }
 }
 
+/// One attempt, and what it begins with.
 struct Replay<'a> {
     sink: &'a Sink,
     lease: &'a Lease,
-    entry: &'a Entry,
-    releases: &'a [Release],
-    rejects: &'a [Reject],
+    /// Releases in the order of their keys, and from which reject each came.
+    recovered: Vec<(Recovered, usize)>,
+    /// The rejects, and what of each is refused already.
+    tried: Vec<(Entry, Vec<Reject>)>,
     folded: i64,
 }
 
 impl Replay<'_> {
     async fn run(&self) -> Result<Counts> {
-        let connection = self.sink.database.connection().await?;
-        let transaction = Transaction::on(connection, self.sink.limits.reply_timeout);
-        let mut flight = transaction.flight();
-        begin_holding(self.sink, self.lease, &mut flight);
-        if !is_lease_held(&mut flight.land().await?.into_iter())? {
-            transaction.roll_back().await?;
-            return Err(lease_lost());
+        let now = Timestamp::now();
+        let transaction = begin_holding(self.sink, self.lease).await?;
+        let replayed = &self.sink.replayed;
+        let shared = replayed.shared(&self.sink.source, now)?;
+        let recovered = self.recovered.iter().map(|(recovered, _)| recovered);
+        let recovered = Rows::of(&replayed.recovered, recovered)?;
+        let written = transaction
+            .apply(&replayed.operation, &shared, &recovered, OnFailure::Isolate)
+            .await?;
+        let mut rejects: Vec<Vec<Reject>> = self
+            .tried
+            .iter()
+            .map(|(_, rejects)| rejects.clone())
+            .collect();
+        for failure in &written.failures {
+            let (row, index) = &self.recovered[failure.position];
+            rejects[*index].push(refused(&row.release, failure));
         }
-        let shared = Shared {
-            source: &self.sink.source,
-            run_id: self.entry.run_id,
-            page_number: self.entry.page_number,
-            now: Timestamp::now(),
-            fetched_at: self.entry.last_seen_at,
-        };
-        let mut counts = Counts {
-            folded: self.folded,
-            ..Counts::default()
-        };
-        let mut rejects = self.rejects.to_vec();
-        for release in self.releases {
-            match self.upsert(&transaction, &shared, release).await? {
-                Upserted::Inserted => counts.inserted += 1,
-                Upserted::Updated => counts.updated += 1,
-                Upserted::Unchanged => counts.unchanged += 1,
-                Upserted::Refused(reject) => rejects.push(*reject),
-            }
-        }
+        self.settle(&transaction, now, &rejects).await?;
+        transaction.commit().await?;
+
         let is_refused = |reject: &&Reject| reject.reason != Reason::Superseded;
-        counts.quarantined = count(rejects.iter().filter(is_refused).count());
-        let stored = counts.inserted + counts.updated + counts.unchanged;
-        counts.releases = stored + counts.folded + counts.quarantined;
-        self.settle(&transaction, &shared, &rejects).await?;
-        transaction.ended();
-        Ok(counts)
+        let report = written.report;
+        let quarantined = count(rejects.iter().flatten().filter(is_refused).count());
+        let stored = signed(report.inserted + report.updated + report.unchanged);
+        Ok(Counts {
+            releases: stored + self.folded + quarantined,
+            inserted: signed(report.inserted),
+            updated: signed(report.updated),
+            unchanged: signed(report.unchanged),
+            folded: self.folded,
+            quarantined,
+        })
     }
 
-    async fn upsert(
-        &self,
-        transaction: &Transaction<'_>,
-        shared: &Shared<'_>,
-        release: &Release,
-    ) -> Result<Upserted> {
-        let rows = [Row::new(release)];
-        let sql = REPLAYED.statement(1);
-        let mut flight = transaction.flight();
-        flight.simple("savepoint replay");
-        let values = parameters(shared, &rows);
-        flight.typed(&sql, values.into_iter().zip(REPLAYED.types(1)).collect());
-        let mut replies = flight.land().await?.into_iter();
-        next(&mut replies)??;
-        let error = match next(&mut replies)? {
-            Ok(written) => {
-                let Some(row) = written.first() else {
-                    return Ok(Upserted::Unchanged);
-                };
-                let is_inserted: bool = row.try_get("inserted")?;
-                return Ok(if is_inserted {
-                    Upserted::Inserted
-                } else {
-                    Upserted::Updated
-                });
-            }
-            Err(error) => error,
-        };
-        let Some(db) = error.as_db_error().filter(|_| blames_a_row(&error)) else {
-            return Err(error.into());
-        };
-        let reject = Box::new(refused(release, db));
-        let mut flight = transaction.flight();
-        flight.simple("rollback to savepoint replay");
-        next(&mut flight.land().await?.into_iter())??;
-        Ok(Upserted::Refused(reject))
-    }
-
-    /// Says of the reject what became of it, and commits.
+    /// Says of each reject what became of it.
     async fn settle(
         &self,
-        transaction: &Transaction<'_>,
-        shared: &Shared<'_>,
-        rejects: &[Reject],
+        transaction: &Transaction,
+        now: Timestamp,
+        rejects: &[Vec<Reject>],
     ) -> Result<()> {
-        let is_page = self.entry.reason == Reason::UnreadablePage.as_str();
-        let again = rejects
-            .first()
-            .filter(|reject| !is_page || reject.reason == Reason::UnreadablePage);
-        let columns = RejectColumns::new(rejects.iter().filter(|_| is_page && again.is_none()));
-        let resolved_at = again.is_none().then_some(shared.now);
-        let resolution = again.is_none().then_some("replayed");
-        let reason = again.map_or(&*self.entry.reason, |reject| reject.reason.as_str());
-        let message = again.map_or(&self.entry.message, |reject| &reject.message);
-        let sqlstate = again.map_or(&self.entry.sqlstate, |reject| &reject.sqlstate);
-        let constraint = again.and_then(|reject| reject.constraint.as_ref());
-        let mut flight = transaction.flight();
-        if !columns.is_empty() {
-            insert_rejects(&mut flight, shared, &self.entry.url, &columns);
+        let mut settled = Vec::with_capacity(self.tried.len());
+        for ((entry, _), rejects) in self.tried.iter().zip(rejects) {
+            let is_page = entry.reason == Reason::UnreadablePage.as_str();
+            let again = rejects
+                .first()
+                .filter(|reject| !is_page || reject.reason == Reason::UnreadablePage);
+            if is_page && again.is_none() {
+                self.keep(transaction, entry, now, rejects).await?;
+            }
+            settled.push(settlement(entry, again, now));
         }
-        flight.typed(
-            include_str!("../../sql/sink/settle_reject.sql"),
-            vec![
-                (&self.entry.id, Type::INT8),
-                (&resolved_at, Type::TIMESTAMPTZ),
-                (&resolution, Type::TEXT),
-                (&reason, Type::TEXT),
-                (message, Type::TEXT),
-                (sqlstate, Type::TEXT),
-                (&constraint, Type::TEXT),
-            ],
-        );
-        flight.simple("commit");
-        for reply in flight.land().await? {
-            reply?;
-        }
-        Ok(())
+        let settlements = &self.sink.settlements;
+        let rows = Rows::of(&settlements.row, &settled)?;
+        let none = Rows::default();
+        let applied = transaction
+            .apply(&settlements.operation, &none, &rows, OnFailure::RollBack)
+            .await?;
+        expect_kept(&applied.failures)
+    }
+
+    /// Keeps what a page holds and cannot be stored.
+    async fn keep(
+        &self,
+        transaction: &Transaction,
+        page: &Entry,
+        now: Timestamp,
+        refused: &[Reject],
+    ) -> Result<()> {
+        let rejects = &self.sink.rejects;
+        let served = Served {
+            source: self.sink.source.clone(),
+            run_id: page.run_id,
+            page_number: page.page_number,
+            now,
+            fetched_at: page.last_seen_at,
+        };
+        let shared = rejects.shared(&served, &page.url)?;
+        let rows = Rows::of(&rejects.row, &rows(refused.iter()))?;
+        let applied = transaction
+            .apply(&rejects.operation, &shared, &rows, OnFailure::RollBack)
+            .await?;
+        expect_kept(&applied.failures)
     }
 }
 
-enum Upserted {
-    Inserted,
-    Updated,
-    Unchanged,
-    Refused(Box<Reject>),
+/// What a reject's row says after a replay, if it is refused again or not.
+fn settlement(entry: &Entry, again: Option<&Reject>, now: Timestamp) -> Settlement {
+    let is_resolved = again.is_none();
+    Settlement {
+        id: entry.id,
+        resolved_at: is_resolved.then_some(now),
+        resolution: is_resolved.then_some("replayed"),
+        reason: again
+            .map_or(&*entry.reason, |reject| reject.reason.as_str())
+            .to_owned(),
+        message: again
+            .map_or(&entry.message, |reject| &reject.message)
+            .replace('\0', "\u{fffd}"),
+        sqlstate: again
+            .map_or(&entry.sqlstate, |reject| &reject.sqlstate)
+            .clone(),
+        constraint: again.and_then(|reject| reject.constraint.clone()),
+    }
 }

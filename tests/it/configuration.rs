@@ -289,7 +289,7 @@ fn a_value_that_does_not_fit_is_named_with_its_file() {
         "[fetch]\npage_timeout = \"soon\"\n",
         &["`fetch.page_timeout`"],
     );
-    refused("[sink]\nmethod = \"copy\"\n", &["`sink.method`", "upsert"]);
+    refused("[sink]\nmethod = \"merge\"\n", &["`sink.method`", "upsert"]);
     refused(
         "[sources.town]\nzone = \"UTC\"\n",
         &["`sources.town`", "url"],

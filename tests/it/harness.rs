@@ -187,11 +187,16 @@ pub(crate) async fn connect(url: &str) -> Client {
 
 /// The product's own way to a database.
 pub(crate) async fn open(url: &str) -> Database {
+    open_with(url, 4).await
+}
+
+/// The same with so many connections.
+pub(crate) async fn open_with(url: &str, connections: usize) -> Database {
     let settings = config::Database {
         url: url.into(),
         ..config::Database::default()
     };
-    Database::open(&settings, 4).await.unwrap()
+    Database::open(&settings, connections).await.unwrap()
 }
 
 /// A database that is dropped again if its test passed.

@@ -7,8 +7,10 @@
 )]
 
 mod harness;
+mod proxy;
 mod publisher;
 
+mod bulk;
 mod commands;
 mod configuration;
 mod database;

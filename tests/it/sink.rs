@@ -250,6 +250,7 @@ async fn every_way_of_writing_makes_the_same_tables() {
     for settings in [
         "",
         "[sink]\nmethod = \"row\"",
+        "[sink]\nmethod = \"copy\"",
         "[database]\nprepare = false",
         "[sink]\nbatch_size = 7",
         "[sink]\nbatch_bytes = 1000",

@@ -1,0 +1,15 @@
+-- How the constraints of a table and of those that refer to it read, unique indexes
+-- among them, and how many characters its columns may have.
+select conname::text as name, pg_get_constraintdef(oid) as definition, null::integer as longest
+from pg_constraint
+where to_regclass($1) in (conrelid, confrelid)
+union all
+select pg_class.relname::text, pg_get_indexdef(pg_index.indexrelid), null
+from pg_index
+join pg_class on pg_class.oid = pg_index.indexrelid
+where pg_index.indrelid = to_regclass($1) and pg_index.indisunique
+    and not exists (select from pg_constraint where conindid = pg_index.indexrelid and contype in ('p', 'u'))
+union all
+select attname::text, null, atttypmod - 4
+from pg_attribute
+where attrelid = to_regclass($1) and atttypid in ('varchar'::regtype, 'bpchar'::regtype) and atttypmod > 4

@@ -1,0 +1,305 @@
+//! An operation on many rows, within a transaction: statements under way
+//! together, and what is done when the server refuses one for the data's sake.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use tokio_postgres::Row;
+use tracing::{Span, debug_span};
+
+use crate::bulk::catalog::{self, Catalog};
+use crate::bulk::failure::Failure;
+use crate::bulk::operation::{Operation, Verb, parameters};
+use crate::bulk::report::Report;
+use crate::bulk::rows::Rows;
+use crate::bulk::transaction::{Answer, Flight, Reply, Transaction, blames_a_row, next};
+use crate::error::Result;
+
+/// The most statements that are under way together: those behind one that is
+/// refused were sent for nothing, and all are in memory as they are sent.
+pub(super) const FLIGHT_BATCHES: usize = 16;
+
+/// The most rows of a fallback that are under way together. Those behind a row
+/// that fails were sent for nothing; those before it shared one round trip.
+const FALLBACK_ROWS: usize = 16;
+
+/// What is done when the server refuses a row.
+///
+/// Only what a row is to blame for is a refusal: SQLSTATE classes 21, 22, 23 and
+/// 54. What is the server's own trouble is an error, and no row's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The whole operation is undone, and what was done before it in the
+    /// transaction stays.
+    RollBack,
+    /// The row is left out, and the others are written.
+    Isolate,
+}
+
+/// What came of an operation.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// What became of the rows.
+    pub report: Report,
+    /// The rows that were refused, in the order they were given; with
+    /// [`OnFailure::RollBack`] the first.
+    pub failures: Vec<Failure>,
+    /// What an insertion gave back of each row, and which it was.
+    pub returned: Vec<(usize, Row)>,
+}
+
+impl Transaction {
+    /// Applies an operation to rows, `shared` being the one row of the columns
+    /// that all have in common, or empty.
+    ///
+    /// Rows of one statement are written in their order. Writers of the same keys
+    /// in other orders may wait for one another until the server ends one;
+    /// [`write`](crate::bulk::write()) puts them in order.
+    ///
+    /// # Errors
+    /// The server could not be asked, or refused what no row is to blame for: the
+    /// transaction is of no use any more.
+    pub async fn apply(
+        &self,
+        operation: &Operation,
+        shared: &Rows,
+        rows: &Rows,
+        on_failure: OnFailure,
+    ) -> Result<Applied> {
+        let began = Instant::now();
+        let trips = self.round_trips();
+        let mut apply = Apply {
+            transaction: self,
+            operation,
+            shared,
+            rows,
+            on_failure,
+            opening: (on_failure == OnFailure::RollBack).then_some("savepoint operation"),
+            applied: Applied::default(),
+        };
+        if !rows.is_empty() && !Box::pin(apply.run()).await? {
+            apply.undo().await?;
+        }
+        let mut applied = apply.applied;
+        let report = &mut applied.report;
+        report.total = rows.len() as u64;
+        report.failed = applied.failures.len() as u64;
+        let written = report.inserted + report.updated + report.deleted + report.failed;
+        report.unchanged = report.total.saturating_sub(written);
+        report.round_trips = self.round_trips() - trips;
+        report.duration = began.elapsed();
+        Ok(applied)
+    }
+}
+
+/// An operation under way.
+pub(super) struct Apply<'a> {
+    pub(super) transaction: &'a Transaction,
+    pub(super) operation: &'a Operation,
+    pub(super) shared: &'a Rows,
+    pub(super) rows: &'a Rows,
+    on_failure: OnFailure,
+    /// What the first flight has to begin with.
+    opening: Option<&'static str>,
+    pub(super) applied: Applied,
+}
+
+impl<'a> Apply<'a> {
+    /// Writes the rows; `false` if that is to be undone.
+    async fn run(&mut self) -> Result<bool> {
+        match self.operation.copy_text() {
+            Some(text) if self.copy(text).await? => Ok(true),
+            _ => self.values().await,
+        }
+    }
+
+    /// Sends batch behind batch without waiting for one. A batch that is refused
+    /// for the data's sake is written row by row, and what was sent behind it is
+    /// sent again.
+    async fn values(&mut self) -> Result<bool> {
+        let batches = self.operation.cut(self.rows);
+        let mut rest = &*batches;
+        while !rest.is_empty() {
+            let window = &rest[..rest.len().min(FLIGHT_BATCHES)];
+            let transaction = self.transaction;
+            let mut flight = transaction.flight();
+            let is_first = self.open(&mut flight);
+            for batch in window {
+                flight.simple("savepoint batch");
+                self.send(&mut flight, batch);
+            }
+            let mut replies = flight.land().await?.into_iter();
+            if is_first {
+                next(&mut replies)??;
+            }
+            let settled = match self.count_batches(window, replies)? {
+                Some(refused) if self.row_by_row(window[refused].clone()).await? => refused + 1,
+                Some(_) => return Ok(false),
+                None => window.len(),
+            };
+            rest = &rest[settled..];
+        }
+        Ok(true)
+    }
+
+    /// Begins the first flight with what it has to; whether it was the first.
+    pub(super) fn open(&mut self, flight: &mut Flight<'a>) -> bool {
+        let opening = self.opening.take();
+        if let Some(sql) = opening {
+            flight.simple(sql);
+        }
+        opening.is_some()
+    }
+
+    fn send(&mut self, flight: &mut Flight<'a>, rows: &Range<usize>) {
+        let statement = self.operation.statement(rows.len());
+        self.sent(rows);
+        let span = self.span(rows.len());
+        flight.fields(statement, parameters(self.shared, self.rows, rows), span);
+    }
+
+    /// What a statement is traced as: never with a value.
+    pub(super) fn span(&self, rows: usize) -> Span {
+        debug_span!(
+            "statement",
+            run.id = self.transaction.correlation(),
+            operation = self.operation.name(),
+            table = self.operation.table().label(),
+            rows,
+        )
+    }
+
+    /// Counts a statement with these rows.
+    pub(super) fn sent(&mut self, rows: &Range<usize>) {
+        let report = &mut self.applied.report;
+        report.statements += 1;
+        report.bytes += (self.shared.bytes() + self.rows.slice(rows).len()) as u64;
+    }
+
+    /// Counts the answers to batches, each behind its savepoint's, up to the
+    /// first batch that was refused for the data's sake, and says which.
+    fn count_batches(
+        &mut self,
+        batches: &[Range<usize>],
+        mut replies: impl Iterator<Item = Reply>,
+    ) -> Result<Option<usize>> {
+        for (index, batch) in batches.iter().enumerate() {
+            next(&mut replies)??;
+            match next(&mut replies)? {
+                Ok(answer) => self.count(batch.start, answer)?,
+                Err(error) if blames_a_row(&error) => return Ok(Some(index)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes each row by itself behind a savepoint, and remembers each that is
+    /// refused; `false` if the first is enough. The last savepoint is where the
+    /// batch began.
+    async fn row_by_row(&mut self, rows: Range<usize>) -> Result<bool> {
+        let mut first = rows.start;
+        while first < rows.end {
+            let window = first..rows.end.min(first + FALLBACK_ROWS);
+            let transaction = self.transaction;
+            let mut flight = transaction.flight();
+            flight.simple("rollback to savepoint batch");
+            for row in window.clone() {
+                self.send(&mut flight, &(row..row + 1));
+                flight.simple("release savepoint batch; savepoint batch");
+            }
+            let replies = flight.land().await?.into_iter();
+            first = match self.count_rows(window.clone(), replies)? {
+                None => window.end,
+                Some((refused, error)) => {
+                    self.refuse(refused, &error).await?;
+                    if self.on_failure == OnFailure::RollBack {
+                        return Ok(false);
+                    }
+                    refused + 1
+                }
+            };
+        }
+        let mut flight = self.transaction.flight();
+        flight.simple("rollback to savepoint batch");
+        flight.land_one().await?;
+        Ok(true)
+    }
+
+    /// Counts the answers to lone rows, each before its savepoint's, up to the
+    /// first that was refused, and says which and why.
+    fn count_rows(
+        &mut self,
+        rows: Range<usize>,
+        mut replies: impl Iterator<Item = Reply>,
+    ) -> Result<Option<(usize, tokio_postgres::Error)>> {
+        next(&mut replies)??;
+        for row in rows {
+            match next(&mut replies)? {
+                Ok(answer) => self.count(row, answer)?,
+                Err(error) if blames_a_row(&error) => return Ok(Some((row, error))),
+                Err(error) => return Err(error.into()),
+            }
+            next(&mut replies)??;
+        }
+        Ok(None)
+    }
+
+    /// Remembers a row that was refused, and why. What a constraint says is asked
+    /// of the server once.
+    async fn refuse(&mut self, row: usize, error: &tokio_postgres::Error) -> Result<()> {
+        let code = error.code().map_or("", |state| state.code());
+        let needs_catalog = code.starts_with("23") || code == "22001";
+        if needs_catalog && self.operation.catalog.get().is_none() {
+            let table = self.operation.table().quoted();
+            let mut flight = self.transaction.flight();
+            flight.simple("rollback to savepoint batch");
+            flight.typed(
+                catalog::READ,
+                vec![(&table, tokio_postgres::types::Type::TEXT)],
+            );
+            let answer = flight.land_one().await?;
+            // another task may have been first
+            let _ = self.operation.catalog.set(Catalog::new(&answer.rows)?);
+        }
+        let error = error.as_db_error().expect("it has a code");
+        let failure = Failure::new(self.operation, self.rows, row, error);
+        self.applied.failures.push(failure);
+        Ok(())
+    }
+
+    /// Takes back what the operation did.
+    async fn undo(&mut self) -> Result<()> {
+        let mut flight = self.transaction.flight();
+        flight.simple("rollback to savepoint operation");
+        flight.land_one().await?;
+        let report = &mut self.applied.report;
+        (report.inserted, report.updated, report.deleted) = (0, 0, 0);
+        self.applied.returned.clear();
+        Ok(())
+    }
+
+    /// Counts what a statement did to the rows from `first` on.
+    pub(super) fn count(&mut self, first: usize, answer: Answer) -> Result<()> {
+        let Answer { rows, affected, .. } = answer;
+        let report = &mut self.applied.report;
+        match self.operation.verb() {
+            Verb::Insert { .. } => {
+                report.inserted += affected;
+                self.applied.returned.extend((first..).zip(rows));
+            }
+            Verb::Upsert { .. } => {
+                for row in &rows {
+                    if row.try_get(0)? {
+                        report.inserted += 1;
+                    } else {
+                        report.updated += 1;
+                    }
+                }
+            }
+            Verb::Update { .. } => report.updated += affected,
+            Verb::Delete { .. } => report.deleted += affected,
+        }
+        Ok(())
+    }
+}

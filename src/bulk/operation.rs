@@ -1,0 +1,772 @@
+//! What is done to a table's rows, and the SQL that does it to many at once.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use tokio_postgres::types::Type;
+
+use crate::bulk::catalog::Catalog;
+use crate::bulk::rows::{Bind, Binding, Field, Rows};
+use crate::bulk::table::quote;
+use crate::bulk::{Column, MAX_PARAMETERS, Table};
+use crate::error::{Error, Result};
+
+/// A set-based write, as it is declared: which columns are sent, and what is
+/// done with them.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// The table written.
+    pub table: Table,
+    /// Columns with one value for all rows of a statement: sent once.
+    pub shared: &'static [&'static str],
+    /// Columns with a value for each row, those of `by` first.
+    pub each: &'static [&'static str],
+    /// The columns of a unique key: what an upsert conflicts on, and what an
+    /// update or a deletion finds a row by.
+    pub by: &'static [&'static str],
+    /// What is done.
+    pub verb: Verb,
+}
+
+/// What a [`Plan`] does with the columns it sends.
+#[derive(Clone, Copy, Debug)]
+pub enum Verb {
+    /// Inserts a row for each.
+    Insert {
+        /// Columns whose values are given back, in the order of the rows; such
+        /// as a generated key. The order is that of one server's `VALUES` list:
+        /// a distributed table would not keep it.
+        returning: &'static [&'static str],
+    },
+    /// Inserts what is new, and sets what is there to what is sent.
+    Upsert {
+        /// Columns that are set otherwise than to what is sent.
+        set: &'static [Set],
+        /// Which stored rows are overwritten.
+        overwrite: Overwrite,
+        /// A [fixed](Column::fixed), shared column whose value tells an inserted
+        /// row from an updated one: each statement brings a value of its own.
+        inserted_if: &'static str,
+    },
+    /// Sets the rows of these keys: columns of `shared` to one value, those of
+    /// `each` to one for each row.
+    Update {
+        /// What else must be true of a row.
+        only_if: &'static [Condition],
+    },
+    /// Deletes the rows of these keys.
+    Delete {
+        /// What else must be true of a row.
+        only_if: &'static [Condition],
+    },
+}
+
+/// A column that an upsert sets otherwise than to what is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Set {
+    /// The column.
+    pub column: &'static str,
+    /// Its new value, as SQL over the rows `stored` and `excluded`.
+    pub to: &'static str,
+}
+
+/// Which stored rows an upsert overwrites.
+#[derive(Clone, Copy, Debug)]
+pub enum Overwrite {
+    /// Every one.
+    Always,
+    /// Those of which one of these columns differs.
+    IfDifferent(&'static [&'static str]),
+    /// Those of which one of the first columns differs, and whose second
+    /// columns, read as one value, come before the row's own.
+    IfDifferentAndOlder(&'static [&'static str], &'static [&'static str]),
+}
+
+/// What must be true of a stored row.
+#[derive(Clone, Copy, Debug)]
+pub enum Condition {
+    /// The column is null.
+    IsNull(&'static str),
+    /// The column has the value sent for it, which is one of `shared` and is not
+    /// set.
+    IsSent(&'static str),
+}
+
+/// How rows reach the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// As parameters of statements of many rows.
+    Values,
+    /// Insertions by binary `COPY` into the table, upserts by way of a temporary
+    /// table and one statement that merges it; the rest as by `Values`. What is
+    /// refused is written row by row as by `Values`.
+    Copy,
+}
+
+/// How rows are cut into statements.
+#[derive(Clone, Copy, Debug)]
+pub struct Batching {
+    /// How they reach the server.
+    pub method: Method,
+    /// The most rows of one statement.
+    pub rows: usize,
+    /// The most bytes of rows in one statement; a row larger than this has a
+    /// statement of its own.
+    pub bytes: usize,
+}
+
+impl Default for Batching {
+    /// 100 rows or 8 MiB: beyond 100 there is little left to gain.
+    fn default() -> Self {
+        Self {
+            method: Method::Values,
+            rows: 100,
+            bytes: 8 << 20,
+        }
+    }
+}
+
+/// A checked [`Plan`] and the statements that carry it out.
+#[derive(Debug)]
+pub struct Operation {
+    plan: Plan,
+    shared: Vec<&'static Column>,
+    each: Vec<&'static Column>,
+    batching: Batching,
+    head: String,
+    tail: String,
+    copy: Option<CopyText>,
+    /// The statement of n rows at n - 1, built when it is first needed.
+    statements: Vec<OnceLock<Statement>>,
+    /// What the server says of the table's constraints, read when a row is refused.
+    pub(super) catalog: OnceLock<Catalog>,
+}
+
+/// A statement's text and the types of its parameters.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) sql: String,
+    pub(super) types: Vec<Type>,
+}
+
+/// What `COPY` needs.
+#[derive(Debug)]
+pub(super) struct CopyText {
+    /// Makes the temporary table, if there is one.
+    pub(super) stage: Option<String>,
+    /// The `COPY` itself.
+    pub(super) copy: String,
+    /// Merges the temporary table, with the shared columns as its parameters.
+    pub(super) merge: Option<Statement>,
+}
+
+impl Operation {
+    /// Checks a plan and builds its SQL.
+    ///
+    /// # Errors
+    /// It names a column that the table lacks or may not set, its keys do not
+    /// come first, or so many rows need more parameters than a statement can
+    /// have; the message says which.
+    pub fn new(plan: &Plan, batching: Batching) -> Result<Self> {
+        let shared = columns(plan, plan.shared)?;
+        let each = columns(plan, plan.each)?;
+        check(plan, &shared, &each)?;
+        let mut operation = Self {
+            plan: *plan,
+            shared,
+            each,
+            batching,
+            head: String::new(),
+            tail: String::new(),
+            copy: None,
+            statements: (0..batching.rows).map(|_| OnceLock::new()).collect(),
+            catalog: OnceLock::new(),
+        };
+        let most = operation.max_rows();
+        if batching.rows == 0 || batching.rows > most {
+            return Err(Error::config(format!(
+                "a statement of {} has from 1 to {most} rows, not {}: it has at most {MAX_PARAMETERS} parameters",
+                plan.table.label(),
+                batching.rows,
+            )));
+        }
+        operation.head = operation.build_head();
+        operation.tail = operation.build_tail();
+        operation.copy = operation.build_copy();
+        Ok(operation)
+    }
+
+    /// Its name in SQL's words: what a metric calls it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.plan.verb {
+            Verb::Insert { .. } => "insert",
+            Verb::Upsert { .. } => "upsert",
+            Verb::Update { .. } if self.each.len() == self.key_columns() => "update_where",
+            Verb::Update { .. } => "update",
+            Verb::Delete { .. } => "delete",
+        }
+    }
+
+    /// The table it writes.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.plan.table
+    }
+
+    /// Begins to bind a type to the columns that have one value for all rows.
+    pub fn bind_shared<S>(&self) -> Bind<S> {
+        Binding::to(&self.shared)
+    }
+
+    /// Begins to bind a type to the columns that have a value for each row.
+    pub fn bind_each<R>(&self) -> Bind<R> {
+        Binding::to(&self.each)
+    }
+
+    /// The most rows that one statement has parameters for.
+    #[must_use]
+    pub fn max_rows(&self) -> usize {
+        (MAX_PARAMETERS - self.shared.len()) / self.each.len()
+    }
+
+    pub(super) fn verb(&self) -> Verb {
+        self.plan.verb
+    }
+
+    pub(super) fn copy_text(&self) -> Option<&CopyText> {
+        self.copy.as_ref()
+    }
+
+    /// How many of each row's columns, the first ones, are its key.
+    pub(super) fn key_columns(&self) -> usize {
+        let is_key = |column: &&&Column| self.plan.by.contains(&column.name());
+        self.each.iter().take_while(is_key).count()
+    }
+
+    pub(super) fn each(&self) -> &[&'static Column] {
+        &self.each
+    }
+
+    /// Cuts rows into statements.
+    pub(super) fn cut(&self, rows: &Rows) -> Vec<Range<usize>> {
+        rows.cut(self.batching.rows, self.batching.bytes)
+    }
+
+    /// The statement of so many rows, at most those of a batch.
+    pub(super) fn statement(&self, rows: usize) -> &Statement {
+        self.statements[rows - 1].get_or_init(|| Statement {
+            sql: self.sql(rows),
+            types: self.types(rows),
+        })
+    }
+
+    /// The statements worth preparing: of one row, for the fallback, and of a
+    /// full batch. One for each size between would cost the server more memory
+    /// than it saves time.
+    pub(super) fn prepared(&self) -> impl Iterator<Item = &Statement> {
+        let mut sizes = vec![1, self.batching.rows];
+        sizes.dedup();
+        sizes.into_iter().map(|rows| self.statement(rows))
+    }
+
+    /// The types of the parameters of [`Operation::sql`]: the shared columns' once,
+    /// then each row's.
+    #[must_use]
+    pub fn types(&self, rows: usize) -> Vec<Type> {
+        let each = (0..rows).flat_map(|_| &self.each);
+        let columns = self.shared.iter().chain(each);
+        columns.map(|column| column.r#type().clone()).collect()
+    }
+
+    /// The statement of so many rows, for who sends it himself.
+    #[must_use]
+    pub fn sql(&self, rows: usize) -> String {
+        let shared = if self.inserts() { self.shared.len() } else { 0 };
+        let width = self.each.len();
+        let mut sql = self.head.clone();
+        for row in 0..rows {
+            sql.push_str(if row == 0 { "(" } else { ", (" });
+            let first = 1 + self.shared.len() + row * width;
+            let numbers = (1..=shared).chain(first..first + width);
+            push_list(&mut sql, numbers.map(|n| format!("${n}")));
+            sql.push(')');
+        }
+        sql.push_str(&self.tail);
+        sql
+    }
+
+    /// Whether rows are inserted, and not sought.
+    fn inserts(&self) -> bool {
+        matches!(self.plan.verb, Verb::Insert { .. } | Verb::Upsert { .. })
+    }
+
+    fn build_head(&self) -> String {
+        let table = self.plan.table.quoted();
+        match self.plan.verb {
+            Verb::Insert { .. } | Verb::Upsert { .. } => {
+                format!("insert into {table} as stored ({}) values ", self.names())
+            }
+            Verb::Update { only_if } => {
+                let is_compared = |column: &str| {
+                    only_if.iter().any(
+                        |condition| matches!(condition, Condition::IsSent(name) if *name == column),
+                    )
+                };
+                let shared = self.shared.iter().enumerate();
+                let shared = shared
+                    .filter(|(_, column)| !is_compared(column.name()))
+                    .map(|(index, column)| format!("{} = ${}", quote(column.name()), index + 1));
+                let each = self.each[self.key_columns()..]
+                    .iter()
+                    .map(|column| format!("{0} = sent.{0}", quote(column.name())));
+                let set: Vec<String> = shared.chain(each).collect();
+                format!(
+                    "update {table} as stored set {} from (values ",
+                    set.join(", ")
+                )
+            }
+            Verb::Delete { .. } => format!("delete from {table} as stored using (values "),
+        }
+    }
+
+    fn build_tail(&self) -> String {
+        match self.plan.verb {
+            Verb::Insert { returning: [] } => String::new(),
+            Verb::Insert { returning } => {
+                let columns = returning
+                    .iter()
+                    .map(|name| format!("stored.{}", quote(name)));
+                format!(" returning {}", columns.collect::<Vec<_>>().join(", "))
+            }
+            Verb::Upsert {
+                set,
+                overwrite,
+                inserted_if,
+            } => self.conflict_clause(set, overwrite, inserted_if),
+            Verb::Update { only_if } | Verb::Delete { only_if } => {
+                let names = list(self.each.iter().map(|column| quote(column.name())));
+                format!(") as sent ({names}) where {}", self.condition(only_if))
+            }
+        }
+    }
+
+    fn conflict_clause(&self, set: &[Set], overwrite: Overwrite, inserted_if: &str) -> String {
+        let is_sent = |column: &&&&Column| {
+            let is_computed = set.iter().any(|set| set.column == column.name());
+            let is_key = self.plan.by.contains(&column.name());
+            self.plan.table.may_set(column) && !is_computed && !is_key
+        };
+        let sent = self.shared.iter().chain(&self.each);
+        let sent = sent.collect::<Vec<_>>();
+        let sent = sent
+            .iter()
+            .filter(is_sent)
+            .map(|column| format!("{0} = excluded.{0}", quote(column.name())));
+        let computed = set
+            .iter()
+            .map(|set| format!("{} = {}", quote(set.column), set.to));
+        let mut sql = format!(
+            " on conflict ({}) do update set {}",
+            list(self.plan.by.iter().map(|name| quote(name))),
+            list(sent.chain(computed)),
+        );
+        push_condition(&mut sql, overwrite);
+        let position = self
+            .shared
+            .iter()
+            .position(|column| column.name() == inserted_if);
+        let position = 1 + position.expect("checked");
+        write!(
+            sql,
+            " returning stored.{} = ${position} as inserted",
+            quote(inserted_if)
+        )
+        .expect("writing to a string cannot fail");
+        sql
+    }
+
+    /// Finds the rows of the keys that were sent, if more is true of them.
+    fn condition(&self, only_if: &[Condition]) -> String {
+        let keys = self.each[..self.key_columns()].iter();
+        let keys = keys.map(|column| format!("stored.{0} = sent.{0}", quote(column.name())));
+        let more = only_if.iter().map(|condition| match condition {
+            Condition::IsNull(name) => format!("stored.{} is null", quote(name)),
+            Condition::IsSent(name) => {
+                let position = self.shared.iter().position(|column| column.name() == *name);
+                format!(
+                    "stored.{} = ${}",
+                    quote(name),
+                    1 + position.expect("checked")
+                )
+            }
+        });
+        keys.chain(more).collect::<Vec<_>>().join(" and ")
+    }
+
+    fn build_copy(&self) -> Option<CopyText> {
+        if self.batching.method != Method::Copy {
+            return None;
+        }
+        let table = self.plan.table.quoted();
+        let each = list(self.each.iter().map(|column| quote(column.name())));
+        match self.plan.verb {
+            Verb::Insert { returning: [] } => Some(CopyText {
+                stage: None,
+                copy: format!("copy {table} ({}) from stdin (format binary)", self.names()),
+                merge: None,
+            }),
+            Verb::Upsert { .. } => {
+                let shared = (1..=self.shared.len()).map(|n| format!("${n}, "));
+                let keys = self.each[..self.key_columns()].iter();
+                Some(CopyText {
+                    stage: Some(self.stage(&table, &each)),
+                    copy: format!("copy {STAGE} ({each}) from stdin (format binary)"),
+                    merge: Some(Statement {
+                        sql: format!(
+                            "insert into {table} as stored ({}) select {}{each} from {STAGE} order by {}{}",
+                            self.names(),
+                            shared.collect::<String>(),
+                            list(keys.map(|column| quote(column.name()))),
+                            self.tail,
+                        ),
+                        types: self.types(0),
+                    }),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// A temporary table for the rows on their way. What is large is not
+    /// compressed there, since it will be where it goes.
+    fn stage(&self, table: &str, each: &str) -> String {
+        let mut sql = format!(
+            "create temporary table {STAGE} on commit drop as select {each} from {table} with no data"
+        );
+        let is_large = |r#type: &Type| [Type::TEXT, Type::BYTEA, Type::JSONB].contains(r#type);
+        for column in self.each.iter().filter(|column| is_large(column.r#type())) {
+            write!(
+                sql,
+                "; alter table {STAGE} alter column {} set storage external",
+                quote(column.name())
+            )
+            .expect("writing to a string cannot fail");
+        }
+        sql
+    }
+
+    /// The columns sent, in the order of a row's values.
+    fn names(&self) -> String {
+        let columns = self.shared.iter().chain(&self.each);
+        list(columns.map(|column| quote(column.name())))
+    }
+}
+
+/// The parameters of some rows behind those that they share.
+pub(super) fn parameters<'r>(
+    shared: &'r Rows,
+    rows: &'r Rows,
+    range: &Range<usize>,
+) -> Vec<Field<'r>> {
+    let shared = shared.fields(&(0..shared.len()));
+    shared.chain(rows.fields(range)).collect()
+}
+
+/// The temporary table, which hides no table of anyone's.
+const STAGE: &str = "pg_temp.\"ocds_ingest_stage\"";
+
+fn columns(plan: &Plan, names: &[&'static str]) -> Result<Vec<&'static Column>> {
+    let columns = names.iter().map(|name| {
+        let missing = || {
+            let table = plan.table.label();
+            Error::unexpected(format!("table {table} has no column {name}"))
+        };
+        plan.table.column(name).ok_or_else(missing)
+    });
+    columns.collect()
+}
+
+fn check(plan: &Plan, shared: &[&Column], each: &[&Column]) -> Result<()> {
+    let label = plan.table.label();
+    let wrong = |what: String| Err(Error::unexpected(format!("table {label}: {what}")));
+    let is_shared = |name: &str| shared.iter().any(|column| column.name() == name);
+    let keys = each
+        .iter()
+        .take_while(|column| plan.by.contains(&column.name()));
+    let sought = plan.by.iter().filter(|name| !is_shared(name)).count();
+    if each.is_empty() || keys.count() != sought {
+        return wrong(format!(
+            "{} are not the first columns of each row",
+            plan.by.join(", ")
+        ));
+    }
+    let is_settable = |column: &&&Column| plan.table.may_set(column);
+    match plan.verb {
+        Verb::Insert { returning } => columns(plan, returning).map(drop),
+        Verb::Upsert {
+            set, inserted_if, ..
+        } => {
+            for set in set {
+                let column = columns(plan, &[set.column])?;
+                if !plan.table.may_set(column[0]) {
+                    return wrong(format!("column {} may not be set", set.column));
+                }
+            }
+            let told = shared.iter().find(|column| column.name() == inserted_if);
+            if told.is_none_or(|column| plan.table.may_set(column)) {
+                return wrong(format!("column {inserted_if} is not shared and fixed"));
+            }
+            Ok(())
+        }
+        Verb::Update { only_if } | Verb::Delete { only_if } => {
+            let compared = |name: &str| {
+                only_if.iter().any(
+                    |condition| matches!(condition, Condition::IsSent(column) if *column == name),
+                )
+            };
+            for condition in only_if {
+                let (Condition::IsNull(name) | Condition::IsSent(name)) = *condition;
+                columns(plan, &[name])?;
+                if matches!(condition, Condition::IsSent(_)) && !is_shared(name) {
+                    return wrong(format!("column {name} is compared and not shared"));
+                }
+            }
+            let set = shared.iter().filter(|column| !compared(column.name()));
+            let mut set = set.chain(&each[sought..]);
+            let is_delete = matches!(plan.verb, Verb::Delete { .. });
+            match set.find(|column| is_delete || !is_settable(column)) {
+                Some(column) => wrong(format!("column {} may not be set", column.name())),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+fn push_condition(sql: &mut String, overwrite: Overwrite) {
+    let row = |of: &str, names: &[&str]| {
+        let names = names.iter().map(|name| format!("{of}.{}", quote(name)));
+        format!("({})", list(names))
+    };
+    let (different, older) = match overwrite {
+        Overwrite::Always => return,
+        Overwrite::IfDifferent(different) => (different, &[][..]),
+        Overwrite::IfDifferentAndOlder(different, older) => (different, older),
+    };
+    let (stored, excluded) = (row("stored", different), row("excluded", different));
+    write!(sql, " where {stored} is distinct from {excluded}").expect("writing to a string");
+    if !older.is_empty() {
+        let (stored, excluded) = (row("stored", older), row("excluded", older));
+        write!(sql, " and {stored} < {excluded}").expect("writing to a string");
+    }
+}
+
+fn list(parts: impl Iterator<Item = String>) -> String {
+    let mut sql = String::new();
+    push_list(&mut sql, parts);
+    sql
+}
+
+fn push_list(sql: &mut String, parts: impl Iterator<Item = String>) {
+    for (index, part) in parts.enumerate() {
+        if index > 0 {
+            sql.push_str(", ");
+        }
+        sql.push_str(&part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: &[Column] = &[
+        Column::new("id", Type::TEXT),
+        Column::new("hash", Type::BYTEA),
+        Column::new("owner", Type::TEXT),
+        Column::new("state", Type::TEXT),
+        Column::fixed("seen", Type::TIMESTAMPTZ),
+    ];
+
+    const TABLE: Table = Table::new("s.t", COLUMNS, &["id"]);
+
+    const UPSERT: Plan = Plan {
+        table: TABLE,
+        shared: &["seen"],
+        each: &["id", "hash"],
+        by: &["id"],
+        verb: Verb::Upsert {
+            set: &[],
+            overwrite: Overwrite::IfDifferent(&["hash"]),
+            inserted_if: "seen",
+        },
+    };
+
+    fn operation(plan: Plan) -> Operation {
+        Operation::new(&plan, Batching::default()).unwrap()
+    }
+
+    fn text(plan: Plan, rows: usize) -> String {
+        operation(plan).sql(rows)
+    }
+
+    fn complaint(plan: Plan) -> String {
+        Operation::new(&plan, Batching::default())
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn an_upsert_sends_shared_values_once_and_row_values_for_each_row() {
+        assert_eq!(
+            text(UPSERT, 2),
+            concat!(
+                r#"insert into "s"."t" as stored ("seen", "id", "hash") values ($1, $2, $3), ($1, $4, $5)"#,
+                r#" on conflict ("id") do update set "hash" = excluded."hash""#,
+                r#" where (stored."hash") is distinct from (excluded."hash") returning stored."seen" = $1 as inserted"#,
+            )
+        );
+        assert_eq!(
+            operation(UPSERT).types(2),
+            [
+                Type::TIMESTAMPTZ,
+                Type::TEXT,
+                Type::BYTEA,
+                Type::TEXT,
+                Type::BYTEA
+            ]
+        );
+    }
+
+    #[test]
+    fn an_older_row_does_not_overwrite_a_newer_one() {
+        let verb = Verb::Upsert {
+            set: &[],
+            overwrite: Overwrite::IfDifferentAndOlder(&["hash"], &["owner", "state"]),
+            inserted_if: "seen",
+        };
+        assert!(text(Plan { verb, ..UPSERT }, 1).contains(
+            r#"where (stored."hash") is distinct from (excluded."hash") and (stored."owner", stored."state") < (excluded."owner", excluded."state") returning"#
+        ));
+    }
+
+    #[test]
+    fn an_upsert_sets_some_columns_otherwise() {
+        let verb = Verb::Upsert {
+            set: &[Set {
+                column: "state",
+                to: "'again'",
+            }],
+            overwrite: Overwrite::Always,
+            inserted_if: "seen",
+        };
+        assert!(
+            text(Plan { verb, ..UPSERT }, 1)
+                .contains(r#"do update set "hash" = excluded."hash", "state" = 'again' returning"#)
+        );
+    }
+
+    #[test]
+    fn an_insertion_gives_generated_values_back() {
+        let plan = Plan {
+            shared: &[],
+            verb: Verb::Insert { returning: &["id"] },
+            by: &[],
+            ..UPSERT
+        };
+        assert_eq!(
+            text(plan, 1),
+            r#"insert into "s"."t" as stored ("id", "hash") values ($1, $2) returning stored."id""#
+        );
+    }
+
+    #[test]
+    fn an_update_finds_each_row_by_its_key() {
+        let plan = Plan {
+            shared: &["owner", "state"],
+            verb: Verb::Update {
+                only_if: &[Condition::IsSent("owner"), Condition::IsNull("seen")],
+            },
+            ..UPSERT
+        };
+        assert_eq!(
+            text(plan, 2),
+            concat!(
+                r#"update "s"."t" as stored set "state" = $2, "hash" = sent."hash" from (values ($3, $4), ($5, $6)) as sent ("id", "hash")"#,
+                r#" where stored."id" = sent."id" and stored."owner" = $1 and stored."seen" is null"#,
+            )
+        );
+        assert_eq!(operation(plan).name(), "update");
+        let plan = Plan {
+            each: &["id"],
+            ..plan
+        };
+        assert_eq!(operation(plan).name(), "update_where");
+    }
+
+    #[test]
+    fn a_deletion_finds_each_row_by_its_key() {
+        let plan = Plan {
+            shared: &["owner"],
+            each: &["id"],
+            verb: Verb::Delete {
+                only_if: &[Condition::IsSent("owner")],
+            },
+            ..UPSERT
+        };
+        assert_eq!(
+            text(plan, 1),
+            r#"delete from "s"."t" as stored using (values ($2)) as sent ("id") where stored."id" = sent."id" and stored."owner" = $1"#
+        );
+    }
+
+    #[test]
+    fn a_plan_is_checked_against_its_table() {
+        let check = |plan: Plan, expected: &str| assert_eq!(complaint(plan), expected);
+        let each = &["id", "hach"];
+        check(Plan { each, ..UPSERT }, "table s.t has no column hach");
+        let each = &["hash", "id"];
+        check(
+            Plan { each, ..UPSERT },
+            "table s.t: id are not the first columns of each row",
+        );
+        let verb = Verb::Update { only_if: &[] };
+        check(
+            Plan { verb, ..UPSERT },
+            "table s.t: column seen may not be set",
+        );
+        let shared = &["owner"];
+        check(
+            Plan { shared, ..UPSERT },
+            "table s.t: column seen is not shared and fixed",
+        );
+        let verb = Verb::Delete {
+            only_if: &[Condition::IsSent("owner")],
+        };
+        let (shared, each): (&[_], &[_]) = (&[], &["id"]);
+        check(
+            Plan {
+                shared,
+                each,
+                verb,
+                ..UPSERT
+            },
+            "table s.t: column owner is compared and not shared",
+        );
+    }
+
+    #[test]
+    fn rows_are_limited_by_parameters() {
+        assert_eq!(operation(UPSERT).max_rows(), 32_767);
+        let batching = Batching {
+            rows: 32_768,
+            ..Batching::default()
+        };
+        let error = Operation::new(&UPSERT, batching).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a statement of s.t has from 1 to 32767 rows, not 32768: it has at most 65535 parameters"
+        );
+    }
+}

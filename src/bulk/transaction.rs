@@ -1,0 +1,435 @@
+//! A transaction whose statements are sent without waiting for one another.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::TryStreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesOrdered;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Row, RowStream, Statement};
+use tracing::{Instrument as _, Span};
+
+use crate::bulk::Session;
+use crate::bulk::operation;
+use crate::bulk::rows::Field;
+use crate::database::{Connection, Database};
+use crate::error::{Error, Result, is_row_trouble};
+
+/// For this transaction only.
+pub(crate) const SET_TIMEOUTS: &str = include_str!("../../sql/bulk/set_timeouts.sql");
+
+/// A parameter and its type.
+pub(crate) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A parameter that is sent later.
+type Kept = (Box<dyn ToSql + Sync + Send>, Type);
+
+/// What the server said to one statement.
+pub(crate) type Reply = std::result::Result<Answer, tokio_postgres::Error>;
+
+/// What came of a statement that succeeded.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// The rows it returned.
+    pub(crate) rows: Vec<Row>,
+    /// How many rows it wrote.
+    pub(super) affected: u64,
+}
+
+/// A connection for one transaction and what goes with it.
+///
+/// Unless it is committed or rolled back, the connection is closed when this is
+/// dropped and the pool never sees it again: the server then rolls back by itself.
+#[derive(Debug)]
+pub struct Transaction {
+    connection: Option<Connection>,
+    /// How long each reply may take before the connection is given up.
+    reply_timeout: Duration,
+    /// What is prepared on the connection, by its text.
+    texts: Arc<Vec<(String, Vec<Type>)>>,
+    prepared: Arc<Vec<Statement>>,
+    /// Statements that go before those of the next flight.
+    deferred: Vec<Deferred>,
+    /// How many of them have gone.
+    settled: AtomicUsize,
+    round_trips: AtomicU64,
+    /// What the server calls the transaction, once it has said so.
+    id: OnceLock<String>,
+    correlation: Option<i64>,
+}
+
+/// A statement that goes with the first flight, to spare a round trip.
+#[derive(Debug)]
+struct Deferred {
+    sql: &'static str,
+    parameters: Vec<Kept>,
+    answer: Expected,
+}
+
+/// What a deferred statement returns.
+#[derive(Debug)]
+enum Expected {
+    /// Nothing that is looked at.
+    Nothing,
+    /// A row, or this is wrong.
+    Row(fn() -> Error),
+    /// The transaction's id.
+    TransactionId,
+}
+
+impl Transaction {
+    /// Begins a transaction within the session's time limits, on a connection of
+    /// its own. The first statements to be sent take the beginning along.
+    ///
+    /// # Errors
+    /// As [`Database::connection`].
+    pub async fn begin(database: &Database, session: &Session) -> Result<Self> {
+        let connection = database.connection().await?;
+        let mut transaction = Self {
+            connection: Some(connection),
+            reply_timeout: session.reply_timeout,
+            texts: Arc::clone(&session.texts),
+            prepared: Arc::default(),
+            deferred: Vec::new(),
+            settled: AtomicUsize::new(0),
+            round_trips: AtomicU64::new(0),
+            id: OnceLock::new(),
+            correlation: None,
+        };
+        transaction.prepare(session).await?;
+        transaction.defer_begin(session);
+        Ok(transaction)
+    }
+
+    /// Prepares what the session wants, before the transaction begins: in one that
+    /// has failed, the server refuses to prepare. Preparing waits for locks on
+    /// tables as any statement does, and so has a transaction with time limits of
+    /// its own.
+    async fn prepare(&mut self, session: &Session) -> Result<()> {
+        if self.texts.is_empty() {
+            return Ok(());
+        }
+        let id = Connection::id(self.connection());
+        if let Some(prepared) = session.prepared_on(id) {
+            self.prepared = prepared;
+            return Ok(());
+        }
+        self.defer_begin(session);
+        self.settle().await?;
+        let texts = Arc::clone(&self.texts);
+        let mut prepared = Vec::with_capacity(texts.len());
+        for (sql, types) in &*texts {
+            let prepare = self.connection().prepare_typed_cached(sql, types);
+            prepared.push(limited(self.reply_timeout, prepare).await??);
+        }
+        let mut flight = self.flight();
+        flight.simple("commit");
+        flight.land_one().await?;
+        self.prepared = Arc::new(prepared);
+        session.remember(id, Arc::clone(&self.prepared));
+        Ok(())
+    }
+
+    fn defer_begin(&mut self, session: &Session) {
+        let limit = |limit: &String| (Box::new(limit.clone()) as _, Type::TEXT);
+        self.deferred.push(Deferred {
+            sql: "begin",
+            parameters: Vec::new(),
+            answer: Expected::Nothing,
+        });
+        self.deferred.push(Deferred {
+            sql: SET_TIMEOUTS,
+            parameters: vec![
+                limit(&session.statement_timeout),
+                limit(&session.lock_timeout),
+                limit(&session.idle_in_transaction_timeout),
+            ],
+            answer: Expected::Nothing,
+        });
+    }
+
+    /// Sends a statement before those of the next flight; it must return a row.
+    pub(crate) fn defer_expecting_row(
+        &mut self,
+        sql: &'static str,
+        parameters: Vec<Kept>,
+        otherwise: fn() -> Error,
+    ) {
+        self.deferred.push(Deferred {
+            sql,
+            parameters,
+            answer: Expected::Row(otherwise),
+        });
+    }
+
+    /// Asks, with the next flight, what the server calls the transaction: what
+    /// became of it can be asked for by that when a commit's reply is lost.
+    pub(super) fn defer_id(&mut self) {
+        self.deferred.push(Deferred {
+            sql: include_str!("../../sql/bulk/transaction_id.sql"),
+            parameters: Vec::new(),
+            answer: Expected::TransactionId,
+        });
+    }
+
+    /// What the server calls the transaction, if it was asked.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.get().map(String::as_str)
+    }
+
+    /// What log lines and spans of its statements are found by, such as a run's id.
+    pub fn correlate(&mut self, id: i64) {
+        self.correlation = Some(id);
+    }
+
+    pub(super) fn correlation(&self) -> Option<i64> {
+        self.correlation
+    }
+
+    fn connection(&self) -> &Connection {
+        self.connection.as_ref().expect("taken only at the end")
+    }
+
+    pub(super) fn reply_timeout(&self) -> Duration {
+        self.reply_timeout
+    }
+
+    /// How many times the server was waited for.
+    pub(super) fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
+    }
+
+    /// Statements to be sent together, those deferred till now before them.
+    pub(crate) fn flight(&self) -> Flight<'_> {
+        let settled = self.settled.load(Ordering::Relaxed);
+        let mut flight = Flight {
+            transaction: self,
+            replies: FuturesOrdered::new(),
+            deferred: &self.deferred[settled..],
+        };
+        for deferred in flight.deferred {
+            if matches!(deferred.answer, Expected::Nothing) && deferred.parameters.is_empty() {
+                flight.simple(deferred.sql);
+                continue;
+            }
+            let typed = deferred.parameters.iter();
+            let typed = typed.map(|(value, r#type)| (&**value as _, r#type.clone()));
+            flight.typed(deferred.sql, typed.collect());
+        }
+        flight
+    }
+
+    /// Sends what is deferred and waits for its replies.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        if self.settled.load(Ordering::Relaxed) < self.deferred.len() {
+            self.flight().land().await?;
+        }
+        Ok(())
+    }
+
+    fn known(&self, sql: &str) -> Option<Statement> {
+        let found = self.texts.iter().position(|(text, _)| text == sql)?;
+        self.prepared.get(found).cloned()
+    }
+
+    /// Begins to copy rows in.
+    pub(super) async fn copy_in(
+        &self,
+        sql: &str,
+    ) -> Result<std::result::Result<tokio_postgres::CopyInSink<bytes::Bytes>, tokio_postgres::Error>>
+    {
+        let connection = self.connection();
+        self.waited();
+        let begin = async {
+            let statement = match self.known(sql) {
+                Some(statement) => statement,
+                None => connection.prepare(sql).await?,
+            };
+            connection.copy_in(&statement).await
+        };
+        limited(self.reply_timeout, begin).await
+    }
+
+    pub(super) fn waited(&self) {
+        self.round_trips.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// The server did not, or could not be heard to.
+    pub async fn commit(self) -> Result<()> {
+        self.settle().await?;
+        let mut flight = self.flight();
+        flight.simple("commit");
+        flight.land_one().await?;
+        self.ended();
+        Ok(())
+    }
+
+    /// Gives the connection back after the flight that committed or rolled back.
+    pub(crate) fn ended(mut self) {
+        drop(self.connection.take());
+    }
+
+    /// Undoes everything and gives the connection back.
+    ///
+    /// # Errors
+    /// The server cannot be heard; it will undo everything by itself.
+    pub async fn roll_back(self) -> Result<()> {
+        if self.settled.load(Ordering::Relaxed) > 0 {
+            let rollback = self.connection().batch_execute("rollback");
+            limited(self.reply_timeout, rollback).await??;
+        }
+        self.ended();
+        Ok(())
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(Connection::take(connection));
+        }
+    }
+}
+
+/// Statements under way together. Each is sent when the flight is first polled,
+/// in the order they were added, and the server answers in that order.
+pub(crate) struct Flight<'a> {
+    transaction: &'a Transaction,
+    replies: FuturesOrdered<BoxFuture<'a, Reply>>,
+    deferred: &'a [Deferred],
+}
+
+impl<'a> Flight<'a> {
+    /// Statements without parameters or rows.
+    pub(crate) fn simple(&mut self, sql: &'a str) {
+        let connection = self.transaction.connection();
+        self.push(async move {
+            connection
+                .batch_execute(sql)
+                .await
+                .map(|()| Answer::default())
+        });
+    }
+
+    /// A statement: as it is prepared on this connection, else for this one use.
+    pub(crate) fn typed(&mut self, sql: &'a str, parameters: Vec<Typed<'a>>) {
+        let connection = self.transaction.connection();
+        match self.transaction.known(sql) {
+            Some(statement) => self.push(async move {
+                let values = parameters.iter().map(|(value, _)| *value);
+                answer(connection.query_raw(&statement, values).await?).await
+            }),
+            None => self.push(async move {
+                let rows = connection.query_typed(sql, &parameters).await?;
+                Ok(Answer { rows, affected: 0 })
+            }),
+        }
+    }
+
+    /// A statement of an operation, in the same way, traced as this.
+    pub(super) fn fields(
+        &mut self,
+        statement: &'a operation::Statement,
+        fields: Vec<Field<'a>>,
+        span: Span,
+    ) {
+        let connection = self.transaction.connection();
+        let operation::Statement { sql, types } = statement;
+        let known = self.transaction.known(sql);
+        let send = async move {
+            let stream = match known {
+                Some(statement) => connection.query_raw(&statement, fields).await?,
+                None => {
+                    let typed = fields.into_iter().zip(types.iter().cloned());
+                    connection.query_typed_raw(sql, typed).await?
+                }
+            };
+            answer(stream).await
+        };
+        self.push(send.instrument(span));
+    }
+
+    fn push(&mut self, reply: impl Future<Output = Reply> + Send + 'a) {
+        self.replies.push_back(Box::pin(reply));
+    }
+
+    /// Sends the statements and waits for all replies.
+    ///
+    /// # Errors
+    /// The server said nothing for too long, or what was deferred failed. What it
+    /// said to this flight's own statements, errors included, is in the replies.
+    pub(crate) async fn land(mut self) -> Result<Vec<Reply>> {
+        self.transaction.waited();
+        let limit = self.transaction.reply_timeout;
+        for deferred in self.deferred {
+            let reply = limited(limit, self.replies.next()).await?;
+            let rows = reply.expect("one for each statement")?.rows;
+            match (&deferred.answer, rows.first()) {
+                (Expected::Nothing, _) | (Expected::Row(_), Some(_)) => {}
+                (Expected::Row(otherwise), None) => return Err(otherwise()),
+                (Expected::TransactionId, row) => {
+                    let row =
+                        row.ok_or_else(|| Error::unexpected("a transaction without an id"))?;
+                    let _ = self.transaction.id.set(row.try_get(0)?);
+                }
+            }
+        }
+        let settled = &self.transaction.settled;
+        settled.fetch_add(self.deferred.len(), Ordering::Relaxed);
+        let mut replies = Vec::with_capacity(self.replies.len());
+        while let Some(reply) = limited(limit, self.replies.next()).await? {
+            replies.push(reply);
+        }
+        Ok(replies)
+    }
+
+    /// Sends the statements, of which none may fail, and gives the last one's answer.
+    ///
+    /// # Errors
+    /// As [`Flight::land`], or a statement failed.
+    pub(crate) async fn land_one(self) -> Result<Answer> {
+        let mut last = Answer::default();
+        for reply in self.land().await? {
+            last = reply?;
+        }
+        Ok(last)
+    }
+}
+
+async fn answer(stream: RowStream) -> Reply {
+    let mut stream = std::pin::pin!(stream);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        rows.push(row);
+    }
+    let affected = stream.rows_affected().unwrap_or_default();
+    Ok(Answer { rows, affected })
+}
+
+/// The server's own time limits do not help where it cannot be heard.
+pub(crate) async fn limited<T>(limit: Duration, reply: impl Future<Output = T>) -> Result<T> {
+    tokio::time::timeout(limit, reply).await.map_err(|_| {
+        Error::environment(format!(
+            "the database did not answer within {} seconds",
+            limit.as_secs()
+        ))
+    })
+}
+
+/// The next reply of a flight that has one for each statement.
+pub(crate) fn next(replies: &mut impl Iterator<Item = Reply>) -> Result<Reply> {
+    replies
+        .next()
+        .ok_or_else(|| Error::unexpected("a statement without a reply"))
+}
+
+/// Whether a statement failed for its rows' sake.
+pub(super) fn blames_a_row(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(is_row_trouble)
+}

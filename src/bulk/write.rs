@@ -1,0 +1,166 @@
+//! Rows of one or more tables in a transaction of their own, sent again for as
+//! long as the server is away, and once only.
+
+use tokio_postgres::types::Type;
+use tracing::debug;
+
+use crate::bulk::{Applied, OnFailure, Operation, Rows, Session, Transaction};
+use crate::database::Database;
+use crate::error::{Error, Result};
+
+/// Rows of one table, and what is done with them.
+#[derive(Clone, Copy, Debug)]
+pub struct Lane<'a> {
+    /// What is done.
+    pub operation: &'a Operation,
+    /// The one row of the columns that all rows have in common, or none.
+    pub shared: &'a Rows,
+    /// The rows.
+    pub rows: &'a Rows,
+    /// What is done when the server refuses one.
+    pub on_failure: OnFailure,
+}
+
+/// Applies an operation to rows in a transaction of its own.
+///
+/// They are written in the order of their keys, so that several writers of the
+/// same keys do not wait for one another in a circle; of two rows with one key
+/// the later given is written later.
+///
+/// # Errors
+/// The server was away for longer than `database.retry_for`, or refuses what no
+/// row is to blame for.
+pub async fn write(
+    database: &Database,
+    session: &Session,
+    operation: &Operation,
+    shared: &Rows,
+    rows: &Rows,
+    on_failure: OnFailure,
+) -> Result<Applied> {
+    let lane = Lane {
+        operation,
+        shared,
+        rows,
+        on_failure,
+    };
+    let mut applied = write_all(database, session, &[lane]).await?;
+    Ok(applied.remove(0))
+}
+
+/// Applies operations one after the other in one transaction, as [`write()`]
+/// does one: parents first. What one of them undoes is undone for all.
+///
+/// # Errors
+/// As [`write()`].
+pub async fn write_all(
+    database: &Database,
+    session: &Session,
+    lanes: &[Lane<'_>],
+) -> Result<Vec<Applied>> {
+    let sort = |lane: &Lane<'_>| lane.rows.sorted(lane.operation.key_columns());
+    let sorted: Vec<(Rows, Vec<usize>)> = lanes.iter().map(sort).collect();
+    let in_order = lanes.iter().zip(&sorted);
+    let in_order: Vec<Lane<'_>> = in_order
+        .map(|(lane, (rows, _))| Lane { rows, ..*lane })
+        .collect();
+    let mut patience = session.patience("write rows");
+    let mut applied = loop {
+        match once(database, session, &in_order).await {
+            Ok(applied) => break applied,
+            Err(error) => patience.wait(error).await?,
+        }
+    };
+    for (applied, (_, order)) in applied.iter_mut().zip(sorted) {
+        for failure in &mut applied.failures {
+            failure.position = order[failure.position];
+        }
+        applied.failures.sort_by_key(|failure| failure.position);
+        for (position, _) in &mut applied.returned {
+            *position = order[*position];
+        }
+        applied.returned.sort_by_key(|(position, _)| *position);
+    }
+    Ok(applied)
+}
+
+/// One attempt.
+async fn once(database: &Database, session: &Session, lanes: &[Lane<'_>]) -> Result<Vec<Applied>> {
+    let mut transaction = Transaction::begin(database, session).await?;
+    transaction.defer_id();
+    let mut applied = Vec::with_capacity(lanes.len());
+    for lane in lanes {
+        let Lane {
+            operation,
+            shared,
+            rows,
+            on_failure,
+        } = *lane;
+        applied.push(
+            transaction
+                .apply(operation, shared, rows, on_failure)
+                .await?,
+        );
+        let is_undone = on_failure == OnFailure::RollBack
+            && applied
+                .last()
+                .is_some_and(|applied| !applied.failures.is_empty());
+        if is_undone {
+            transaction.roll_back().await?;
+            return Ok(undone(applied, lanes));
+        }
+    }
+    let id = transaction.id().map(str::to_owned);
+    let Err(error) = transaction.commit().await else {
+        return Ok(applied);
+    };
+    match id {
+        Some(id) if error.is_transient() => {
+            debug!(error = %error.chain(), "the reply to a commit was lost");
+            if is_committed(database, session, &id).await? {
+                return Ok(applied);
+            }
+            Err(error)
+        }
+        _ => Err(error),
+    }
+}
+
+/// What is left of operations of which the last one undid them all.
+fn undone(mut applied: Vec<Applied>, lanes: &[Lane<'_>]) -> Vec<Applied> {
+    applied.resize_with(lanes.len(), Applied::default);
+    for (applied, lane) in applied.iter_mut().zip(lanes) {
+        let report = &mut applied.report;
+        report.total = lane.rows.len() as u64;
+        (report.inserted, report.updated, report.deleted) = (0, 0, 0);
+        report.unchanged = report.total - report.failed;
+        applied.returned.clear();
+    }
+    applied
+}
+
+/// What became of a transaction whose commit had no reply. A backend that has not
+/// noticed yet that we are gone may still be at it.
+async fn is_committed(database: &Database, session: &Session, id: &str) -> Result<bool> {
+    let mut patience = session.patience("learn whether rows were written");
+    loop {
+        let asked = async {
+            let connection = database.connection().await?;
+            let sql = include_str!("../../sql/bulk/transaction_status.sql");
+            let rows = connection.query_typed(sql, &[(&id, Type::TEXT)]).await?;
+            let status: Option<String> = rows.first().and_then(|row| row.get(0));
+            match status.as_deref() {
+                Some("committed") => Ok(true),
+                Some("aborted") => Ok(false),
+                Some(_) => Err(Error::environment("the transaction is still in progress")),
+                None => Err(Error::unexpected(
+                    "the server has forgotten the transaction",
+                )),
+            }
+        };
+        match asked.await {
+            Ok(is_committed) => return Ok(is_committed),
+            Err(error) => patience.wait(error).await?,
+        }
+    }
+}
