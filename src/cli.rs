@@ -90,6 +90,8 @@ pub enum Command {
         #[expect(missing_docs, reason = "the enum documents its commands")]
         command: QuarantineCommand,
     },
+    /// Forget a source: all that is stored and refused of it, and its runs
+    Purge(Purge),
     /// Bring the database's schema up to date
     Migrate,
     /// Open psql on the configured database
@@ -157,6 +159,19 @@ pub struct Check {
     /// Also connect to the database and fetch a page of each source; nothing is written
     #[arg(long)]
     pub connect: bool,
+}
+
+/// Options of `purge`.
+#[derive(Debug, Args)]
+pub struct Purge {
+    /// The source to forget; it need not be configured any more
+    pub source: String,
+    /// Do it: nothing brings it back but fetching it again
+    #[arg(long)]
+    pub yes: bool,
+    /// Report as a JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to do with sources.

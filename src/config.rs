@@ -270,13 +270,18 @@ impl Default for Lease {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ledger {
-    /// How many ended runs of a source are kept, with their pages.
+    /// How many ended runs of a source are kept, with their pages and requests.
     pub keep_runs: u32,
+    /// Whether each HTTP request is a row of `ocds.request`.
+    pub requests: bool,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { keep_runs: 50 }
+        Self {
+            keep_runs: 50,
+            requests: true,
+        }
     }
 }
 

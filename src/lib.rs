@@ -96,6 +96,8 @@ pub mod source;
 
 pub mod page;
 
+pub mod request;
+
 pub mod release;
 
 pub mod json;

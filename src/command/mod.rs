@@ -8,6 +8,7 @@ mod demo;
 mod ingest;
 mod migrate;
 mod psql;
+mod purge;
 mod quarantine;
 mod run;
 mod signal;
@@ -56,6 +57,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Check(options) => check::check(&global, options).await,
         Command::Sources { command } => sources::sources(&global, command),
         Command::Quarantine { command } => quarantine::quarantine(&global, command).await,
+        Command::Purge(options) => purge::purge(&global, options).await,
         Command::Migrate => migrate::migrate(&global).await,
         Command::Psql { arguments } => psql::psql(&global, &arguments).await,
         Command::Demo => demo::demo(&global).await,
@@ -98,10 +100,10 @@ fn load(global: &Global) -> Result<Config> {
     Ok(config)
 }
 
-/// How many connections a run uses: its sink's workers, its heartbeat, and one
-/// to ask with.
+/// How many connections a run uses: its sink's workers, its heartbeat, its log of
+/// requests, and one to ask with.
 fn connections(config: &Config) -> usize {
-    config.sink.workers + 2
+    config.sink.workers + 3
 }
 
 /// Opens the database and brings its schema up to date, or, where that is

@@ -37,12 +37,12 @@ pub(super) async fn quarantine(global: &Global, command: QuarantineCommand) -> R
             replay(&config, source.as_deref(), ids, json).await
         }
         QuarantineCommand::Discard { id } => {
-            let discard = async |database: &_| quarantine::discard(database, &id).await;
-            let discarded = with_database(&config, discard).await?;
+            let discard =
+                async |database: &_| quarantine::discard(database, &config.database, &id).await;
+            let report = with_database(&config, discard).await?;
             answer(format_args!(
                 "discarded {} of {}",
-                discarded.len(),
-                id.len()
+                report.updated, report.total
             ));
             Ok(ExitCode::SUCCESS)
         }

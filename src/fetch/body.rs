@@ -3,8 +3,6 @@
 //! The client would decode by itself, but then neither the bytes of the wire
 //! could be counted nor a body be refused by its size there.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -43,12 +41,12 @@ pub(super) enum Broken {
     Encoding,
 }
 
-/// Reads and decodes a body without its byte order mark, and adds what comes
-/// over the wire to `wire`.
+/// Reads and decodes a body without its byte order mark, and tells `count` how
+/// many bytes come over the wire.
 pub(super) async fn read(
     response: Response,
     limits: &config::Fetch,
-    wire: &AtomicU64,
+    count: impl Fn(u64) + Send + Sync,
 ) -> Result<Bytes, Broken> {
     let encoding = Encoding::of(response.headers()).ok_or(Broken::Encoding)?;
     let room = match encoding {
@@ -62,7 +60,7 @@ pub(super) async fn read(
         .map_err(std::io::Error::other)
         .map(move |chunk| {
             let chunk = chunk?;
-            wire.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            count(chunk.len() as u64);
             left = left
                 .checked_sub(chunk.len())
                 .ok_or_else(|| std::io::Error::other(TooLarge))?;

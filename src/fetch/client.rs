@@ -11,6 +11,7 @@ use futures::TryFutureExt as _;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use url::Url;
@@ -25,6 +26,7 @@ use crate::fetch::retry::{self, Retry, Wait};
 use crate::fetch::secret::Secrets;
 use crate::json;
 use crate::page::{Cursor, Page, Position, UnreadablePage};
+use crate::request::Request;
 use crate::source::Source;
 
 /// How many redirects in a row are followed.
@@ -77,6 +79,15 @@ pub struct Client {
     requests: AtomicU64,
     retries: AtomicU64,
     bytes: AtomicU64,
+    log: Option<Log>,
+}
+
+/// Where requests are told of.
+#[derive(Debug)]
+struct Log {
+    requests: mpsc::Sender<Request>,
+    /// Requests that there was no room for.
+    lost: AtomicU64,
 }
 
 /// One attempt at a page.
@@ -133,7 +144,28 @@ impl Client {
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            log: None,
         })
+    }
+
+    /// Tells of each request that is over, if there is room: none waits for that.
+    #[must_use]
+    pub fn logging_to(self, requests: mpsc::Sender<Request>) -> Self {
+        let lost = AtomicU64::new(0);
+        Self {
+            log: Some(Log { requests, lost }),
+            ..self
+        }
+    }
+
+    /// How many requests there was no room to tell of.
+    #[must_use]
+    pub fn unlogged(&self) -> u64 {
+        let lost = self
+            .log
+            .as_ref()
+            .map(|log| log.lost.load(Ordering::Relaxed));
+        lost.unwrap_or_default()
     }
 
     /// What the client has done so far.
@@ -237,33 +269,23 @@ impl Client {
 
     /// One request and all of its response.
     async fn exchange(&self, attempt: Attempt<'_>, url: &Url) -> Result<Answer, Failure> {
-        let began = Instant::now();
+        let mut asking = Asking::begin(self, attempt, url);
         let mut request = self.http.get(url.clone());
         if self.address.is_home(url) {
             request = request.headers(self.headers.clone());
         }
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let response = request.send().map_err(connection).await?;
-        let status = response.status();
-        let answer = if status.is_success() {
-            self.read(attempt, url, response).await
-        } else {
-            refused(url, &response)
+        let answer = match request.send().map_err(connection).await {
+            Err(failure) => Err(failure),
+            Ok(response) => {
+                asking.status = Some(response.status().as_u16());
+                if response.status().is_success() {
+                    self.read(attempt, url, response, &asking.bytes).await
+                } else {
+                    refused(url, &response)
+                }
+            }
         };
-        debug!(
-            source.name = %self.source.name,
-            page = attempt.position.number,
-            attempt = attempt.number,
-            status = status.as_u16(),
-            milliseconds = began.elapsed().as_millis(),
-            bytes = match &answer {
-                Ok(Answer::Page(page)) => page.body.len(),
-                _ => 0,
-            },
-            "asked {} for page {}",
-            self.source.name,
-            attempt.position.number,
-        );
+        asking.error = answer.as_ref().err().map(Failure::to_string);
         answer
     }
 
@@ -272,8 +294,13 @@ impl Client {
         attempt: Attempt<'_>,
         url: &Url,
         response: Response,
+        wire: &AtomicU64,
     ) -> Result<Answer, Failure> {
-        let read = body::read(response, &self.limits, &self.bytes).await;
+        let count = |bytes| {
+            wire.fetch_add(bytes, Ordering::Relaxed);
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        };
+        let read = body::read(response, &self.limits, count).await;
         let unreadable = |body: Bytes, message: String| {
             Box::new(UnreadablePage {
                 position: attempt.position.clone(),
@@ -385,6 +412,69 @@ impl Client {
                     ),
                 ))
             }
+        }
+    }
+}
+
+/// A request under way, which is told of when it is over: answered, failed, or
+/// abandoned by a time limit or a stop.
+struct Asking<'a> {
+    client: &'a Client,
+    attempt: Attempt<'a>,
+    url: &'a Url,
+    requested_at: Timestamp,
+    began: Instant,
+    status: Option<u16>,
+    bytes: AtomicU64,
+    error: Option<String>,
+}
+
+impl<'a> Asking<'a> {
+    fn begin(client: &'a Client, attempt: Attempt<'a>, url: &'a Url) -> Self {
+        client.requests.fetch_add(1, Ordering::Relaxed);
+        Self {
+            client,
+            attempt,
+            url,
+            requested_at: Timestamp::now(),
+            began: Instant::now(),
+            status: None,
+            bytes: AtomicU64::new(0),
+            error: Some("abandoned".into()),
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let Self {
+            client, attempt, ..
+        } = *self;
+        let name = &client.source.name;
+        let (page, attempt) = (attempt.position.number, attempt.number);
+        let (took, bytes) = (self.began.elapsed(), *self.bytes.get_mut());
+        debug!(
+            source.name = %name,
+            page,
+            attempt,
+            status = self.status,
+            milliseconds = took.as_millis(),
+            bytes,
+            "asked {name} for page {page}",
+        );
+        let Some(log) = &client.log else { return };
+        let request = Request {
+            page,
+            attempt,
+            url: client.address.redact(self.url),
+            requested_at: self.requested_at,
+            status: self.status,
+            took,
+            bytes,
+            error: self.error.take(),
+        };
+        if log.requests.try_send(request).is_err() {
+            log.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum RunKind {
     Backfill,
     /// Rejects tried again.
     Replay,
+    /// The source emptied.
+    Purge,
 }
 
 impl RunKind {
@@ -29,6 +31,7 @@ impl RunKind {
             RunKind::Incremental => "incremental",
             RunKind::Backfill => "backfill",
             RunKind::Replay => "replay",
+            RunKind::Purge => "purge",
         }
     }
 }
@@ -278,7 +281,6 @@ async fn unfinished(
         return Ok(None);
     };
     let is_unfinished = asked.unfinished == Unfinished::Resume
-        && asked.kind != RunKind::Replay
         && row.try_get::<_, &str>("state")? != "complete"
         && !row.try_get::<_, bool>("end_seen")?
         && row.try_get::<_, &str>("definition")? == asked.definition;

@@ -1,4 +1,4 @@
-//! What PostgreSQL remembers: runs and their leases, pages, quarantine.
+//! What PostgreSQL remembers: runs and their leases, pages, quarantine, requests.
 //!
 //! There is no other state, and none on local disk. Pages and rejects are
 //! written by the sink, in the transaction of their releases; everything else
@@ -8,10 +8,12 @@ mod claim;
 mod counts;
 mod holder;
 pub mod quarantine;
+mod request;
 mod status;
 
 pub(crate) use self::claim::signed;
 pub use self::claim::{Asked, Claim, Lease, Resume, RunKind, Unfinished, claim, known_cursor};
 pub use self::counts::{Counts, Requests, Totals, totals};
 pub use self::holder::{End, Holder, Verdict};
-pub use self::status::{SourceStatus, status};
+pub use self::request::log_requests;
+pub use self::status::{SourceCounts, SourceStatus, source_counts, status};

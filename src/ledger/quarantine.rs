@@ -5,8 +5,49 @@ use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use crate::bulk::{
+    self, Batching, Column, Condition, OnFailure, Operation, Plan, Report, Rows, Session, Table,
+    Verb,
+};
+use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
+
+/// The table of rejects. What was served does not change, and so is fixed.
+pub(crate) const TABLE: Table = Table::new("ocds.quarantine", COLUMNS, &["id"]);
+
+const COLUMNS: &[Column] = &[
+    Column::fixed("id", Type::INT8),
+    Column::fixed("source", Type::TEXT),
+    Column::fixed("document_hash", Type::BYTEA),
+    Column::fixed("pointer", Type::TEXT),
+    Column::new("reason", Type::TEXT),
+    Column::new("message", Type::TEXT),
+    Column::new("sqlstate", Type::TEXT),
+    Column::new("constraint_name", Type::TEXT),
+    Column::fixed("ocid", Type::TEXT),
+    Column::fixed("release_id", Type::TEXT),
+    Column::new("url", Type::TEXT),
+    Column::new("run_id", Type::INT8),
+    Column::new("page_number", Type::INT8),
+    Column::new("seen", Type::INT4),
+    Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
+    Column::new("last_seen_at", Type::TIMESTAMPTZ),
+    Column::new("resolved_at", Type::TIMESTAMPTZ),
+    Column::new("resolution", Type::TEXT),
+    Column::fixed("document", Type::BYTEA),
+];
+
+/// Rejects that people do not want: those unresolved till then.
+const DISCARDED: Plan = Plan {
+    table: TABLE,
+    shared: &["resolved_at", "resolution"],
+    each: &["id"],
+    by: &["id"],
+    verb: Verb::Update {
+        only_if: &[Condition::IsNull("resolved_at")],
+    },
+};
 
 /// A reject, without its bytes.
 #[derive(Clone, Debug, Serialize)]
@@ -95,17 +136,29 @@ pub async fn show(database: &Database, id: i64) -> Result<Document> {
     })
 }
 
-/// Marks rejects as not wanted; gives those that were unresolved till then.
+/// Marks rejects as not wanted. They stay, as resolved; how many were unresolved
+/// till then is in the report as updated.
 ///
 /// # Errors
 /// The database cannot be asked.
-pub async fn discard(database: &Database, ids: &[i64]) -> Result<Vec<i64>> {
-    let connection = database.connection().await?;
-    let sql = include_str!("../../sql/ledger/discard_rejects.sql");
-    let rows = connection
-        .query_typed(sql, &[(&ids, Type::INT8_ARRAY)])
-        .await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+pub async fn discard(
+    database: &Database,
+    settings: &config::Database,
+    ids: &[i64],
+) -> Result<Report> {
+    let operation = Operation::new(&DISCARDED, Batching::default())?;
+    let resolution = operation
+        .bind_shared()
+        .column("resolved_at", |(at, _): &(Timestamp, &'static str)| at)
+        .column("resolution", |(_, how)| how)
+        .bound()?;
+    let id = operation.bind_each().column("id", |id: &i64| id).bound()?;
+    let shared = Rows::of(&resolution, [&(Timestamp::now(), "discarded")])?;
+    let rows = Rows::of(&id, ids)?;
+    let session = Session::new(settings);
+    let all = OnFailure::RollBack;
+    let applied = bulk::write(database, &session, &operation, &shared, &rows, all).await?;
+    Ok(applied.report)
 }
 
 /// The sources that have rejects to replay: of those named, or any.

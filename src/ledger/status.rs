@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::Result;
@@ -63,4 +64,32 @@ pub async fn status(database: &Database) -> Result<Vec<SourceStatus>> {
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// What there is of a source.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceCounts {
+    /// Stored releases.
+    pub releases: i64,
+    /// Rejects, resolved ones too.
+    pub rejects: i64,
+    /// Runs that are remembered.
+    pub runs: i64,
+}
+
+/// Counts what there is of a source.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn source_counts(database: &Database, source: &str) -> Result<SourceCounts> {
+    let connection = database.connection().await?;
+    let sql = include_str!("../../sql/read/source_counts.sql");
+    let row = connection
+        .query_typed_one(sql, &[(&source, Type::TEXT)])
+        .await?;
+    Ok(SourceCounts {
+        releases: row.try_get("releases")?,
+        rejects: row.try_get("rejects")?,
+        runs: row.try_get("runs")?,
+    })
 }

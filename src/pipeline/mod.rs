@@ -11,6 +11,7 @@
 
 mod dispatch;
 mod progress;
+mod purge;
 mod replay;
 mod report;
 
@@ -25,6 +26,7 @@ use tracing::{info, warn};
 
 use self::dispatch::{Dispatch, Dispatched};
 pub use self::progress::{Progress, Snapshot};
+pub use self::purge::{Purged, purge};
 pub use self::replay::{Replayed, replay};
 pub use self::report::{Outcome, Report};
 use crate::config::Config;
@@ -36,12 +38,17 @@ use crate::ledger::{
     self, Asked, Claim, End, Holder, Requests, Resume, RunKind, Totals, Unfinished, Verdict,
 };
 use crate::page::{PageRecord, Position, UnreadablePage};
+use crate::request::Request;
 use crate::sink::Sink;
 use crate::source::Source;
 
 /// Pages extracted at once, each on a thread of its own: one core extracts
 /// faster than two write, and two keep a large page from holding up small ones.
 const EXTRACTORS: usize = 2;
+
+/// Requests that wait to be logged: so many are never under way while the log
+/// writes a batch.
+const REQUESTS: usize = 1_000;
 
 /// The walk that a run makes over a source's pages.
 #[derive(Clone, Debug)]
@@ -132,7 +139,12 @@ pub async fn run(
     stop: &CancellationToken,
     progress: &Arc<Progress>,
 ) -> Result<Outcome> {
-    let client = Arc::new(Client::new(source, &config.fetch)?);
+    let (log, requests) = mpsc::channel(REQUESTS);
+    let mut client = Client::new(source, &config.fetch)?;
+    if config.ledger.requests {
+        client = client.logging_to(log);
+    }
+    let client = Arc::new(client);
     let claim = ledger::claim(database, &walk.asked, &config.lease).await?;
     // after the claim: what another holder refused till then is known to it
     let sink = Arc::new(Sink::open(database.clone(), &source.name, config).await?);
@@ -144,6 +156,7 @@ pub async fn run(
     let run = Run {
         source,
         config,
+        database,
         walk,
         client,
         sink,
@@ -151,13 +164,14 @@ pub async fn run(
         began: Instant::now(),
         before,
     };
-    Ok(Box::pin(run.finish(claim, stop)).await)
+    Ok(Box::pin(run.finish(claim, requests, stop)).await)
 }
 
 /// What a run uses while it lasts.
 struct Run<'a> {
     source: &'a Source,
     config: &'a Config,
+    database: &'a Database,
     walk: &'a Walk,
     client: Arc<Client>,
     sink: Arc<Sink>,
@@ -185,7 +199,12 @@ enum Item {
 }
 
 impl Run<'_> {
-    async fn finish(self, claim: Claim, stop: &CancellationToken) -> Outcome {
+    async fn finish(
+        self,
+        claim: Claim,
+        requests: mpsc::Receiver<Request>,
+        stop: &CancellationToken,
+    ) -> Outcome {
         let Claim {
             lease,
             resume,
@@ -200,6 +219,7 @@ impl Run<'_> {
         // the lease is kept while what was fetched is still being committed
         let drained = CancellationToken::new();
         let heartbeat = self.spawn_heartbeat(holder, over.clone(), drained.clone());
+        let log = self.spawn_log(lease.run_id, requests, drained.clone());
         let stretch = self.stretch(resume);
         let until = stretch.as_ref().and_then(|stretch| stretch.until);
         let dispatch = Dispatch::new(&self, lease, until, over.clone());
@@ -209,6 +229,7 @@ impl Run<'_> {
             (None, None) => dispatch.nothing_left(),
         };
         drained.cancel();
+        self.end_log(log).await;
         if dispatched.error.is_none() {
             dispatched.error = dispatched.shortfall(stop.is_cancelled());
         }
@@ -374,6 +395,40 @@ impl Run<'_> {
             }
             (holder, Ok(()))
         })
+    }
+
+    /// Logs requests until the run has drained.
+    fn spawn_log(
+        &self,
+        run_id: i64,
+        requests: mpsc::Receiver<Request>,
+        drained: CancellationToken,
+    ) -> JoinHandle<Result<()>> {
+        let database = self.database.clone();
+        let settings = self.config.database.clone();
+        tokio::spawn(async move {
+            ledger::log_requests(&database, &settings, run_id, requests, drained).await
+        })
+    }
+
+    /// Waits for the log's last rows, for a while. What it lacks is said and is no
+    /// reason for the run to fail.
+    async fn end_log(&self, mut log: JoinHandle<Result<()>>) {
+        let lost = self.client.unlogged();
+        if lost > 0 {
+            warn!(source.name = %self.source.name, "{lost} requests are not in ocds.request");
+        }
+        let ended = tokio::time::timeout(self.config.lease.ttl / 2, &mut log).await;
+        let error = match ended {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(error))) => error,
+            Ok(Err(error)) => Error::unexpected("the log of requests stopped").with_source(error),
+            Err(_) => {
+                log.abort();
+                Error::environment("the database did not answer in time")
+            }
+        };
+        warn!(error = %error.chain(), "the last requests are not in ocds.request");
     }
 
     /// Writes the run's end, as patiently as a page.

@@ -117,7 +117,7 @@ async fn some(
 }
 
 /// Keeps the lease; a beat that is not heard is no reason to stop.
-async fn keep(holder: &mut Holder) -> Result<()> {
+pub(super) async fn keep(holder: &mut Holder) -> Result<()> {
     match holder.beat(Requests::default()).await {
         Err(error) if error.is_transient() => {
             warn!(error = %error.chain(), "the heartbeat was not heard");

@@ -14,7 +14,6 @@ use crate::page::PageRecord;
 use crate::release::{Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::Folded;
-use crate::sink::lease::begin_holding;
 use crate::sink::page::{PageRow, durable_counts};
 use crate::sink::reject::{self, expect_kept, refused, resolve_rejects};
 use crate::sink::release::{Keys, Served, count, keys};
@@ -56,7 +55,7 @@ impl<'a> PageCommit<'a> {
 
     /// Commits the page.
     pub(super) async fn run(&self) -> Result<Counts> {
-        let transaction = begin_holding(self.sink, self.lease).await?;
+        let transaction = self.sink.begin(self.lease).await?;
         let (written, refused) = self.write(&transaction).await?;
         // a page without rows has not asked for its lease yet
         transaction.settle().await?;

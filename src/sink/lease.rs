@@ -2,17 +2,21 @@
 
 use tokio_postgres::types::Type;
 
-use crate::bulk::Transaction;
+use crate::bulk::{Session, Transaction};
+use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Lease;
-use crate::sink::Sink;
 
 pub(super) const HOLD_LEASE: &str = include_str!("../../sql/sink/hold_lease.sql");
 
 /// Begins a transaction that holds the lease: the first statements take both
 /// along, and fail if the lease is lost.
-pub(super) async fn begin_holding(sink: &Sink, lease: &Lease) -> Result<Transaction> {
-    let mut transaction = Transaction::begin(&sink.database, &sink.session).await?;
+pub(super) async fn begin_holding(
+    database: &Database,
+    session: &Session,
+    lease: &Lease,
+) -> Result<Transaction> {
+    let mut transaction = Transaction::begin(database, session).await?;
     transaction.correlate(lease.run_id);
     transaction.defer_expecting_row(
         HOLD_LEASE,

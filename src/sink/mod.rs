@@ -40,6 +40,7 @@ mod commit;
 mod fold;
 mod lease;
 mod page;
+mod purge;
 mod reject;
 mod release;
 mod replay;
@@ -52,13 +53,14 @@ use tokio_postgres::types::Type;
 
 use self::commit::PageCommit;
 use self::fold::fold;
-use self::lease::HOLD_LEASE;
+use self::lease::{HOLD_LEASE, begin_holding};
 use self::page::INSERT_PAGE;
+pub use self::purge::{Gone, Purge};
 use self::reject::{Rejects, Settlements};
 use self::release::Replayed;
 pub use self::release::{FETCHED, Fetched, Served, TABLE};
 pub use self::replay::Tried;
-use crate::bulk::{self, Batching, Session, WriterLimits};
+use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
 use crate::config::{self, Config, Method};
 use crate::database::Database;
 use crate::error::Result;
@@ -167,6 +169,11 @@ impl Sink {
                 Err(error) => patience.wait(error).await?,
             }
         }
+    }
+
+    /// Begins a transaction that holds the lease.
+    async fn begin(&self, lease: &Lease) -> Result<Transaction> {
+        begin_holding(&self.database, &self.session, lease).await
     }
 
     fn patience(&self, what: impl Into<String>) -> Patience {

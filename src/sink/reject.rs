@@ -5,37 +5,12 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use crate::bulk::{
-    Batching, Binding, Column, Condition, Failure, Flight, Operation, Overwrite, Plan, Rows, Set,
-    Table, Verb,
+    Batching, Binding, Condition, Failure, Flight, Operation, Overwrite, Plan, Rows, Set, Verb,
 };
 use crate::error::{Error, Result};
+use crate::ledger::quarantine::TABLE;
 use crate::release::{Reason, Reject, Release};
 use crate::sink::release::{Keys, Served};
-
-/// The table of rejects. What was served does not change, and so is fixed.
-pub(crate) const TABLE: Table = Table::new("ocds.quarantine", COLUMNS, &["id"]);
-
-const COLUMNS: &[Column] = &[
-    Column::fixed("id", Type::INT8),
-    Column::fixed("source", Type::TEXT),
-    Column::fixed("document_hash", Type::BYTEA),
-    Column::fixed("pointer", Type::TEXT),
-    Column::new("reason", Type::TEXT),
-    Column::new("message", Type::TEXT),
-    Column::new("sqlstate", Type::TEXT),
-    Column::new("constraint_name", Type::TEXT),
-    Column::fixed("ocid", Type::TEXT),
-    Column::fixed("release_id", Type::TEXT),
-    Column::new("url", Type::TEXT),
-    Column::new("run_id", Type::INT8),
-    Column::new("page_number", Type::INT8),
-    Column::new("seen", Type::INT4),
-    Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
-    Column::new("last_seen_at", Type::TIMESTAMPTZ),
-    Column::new("resolved_at", Type::TIMESTAMPTZ),
-    Column::new("resolution", Type::TEXT),
-    Column::fixed("document", Type::BYTEA),
-];
 
 /// A document that was refused before is counted, once for each run, and not kept
 /// twice. It is open again, unless people have decided that it is not wanted.

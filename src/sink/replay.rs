@@ -9,7 +9,6 @@ use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::fold;
-use crate::sink::lease::begin_holding;
 use crate::sink::reject::{Settlement, expect_kept, refused, rows};
 use crate::sink::release::{Recovered, Served, count};
 
@@ -90,7 +89,7 @@ struct Replay<'a> {
 impl Replay<'_> {
     async fn run(&self) -> Result<Counts> {
         let now = Timestamp::now();
-        let transaction = begin_holding(self.sink, self.lease).await?;
+        let transaction = self.sink.begin(self.lease).await?;
         let replayed = &self.sink.replayed;
         let shared = replayed.shared(&self.sink.source, now)?;
         let recovered = self.recovered.iter().map(|(recovered, _)| recovered);

@@ -8,7 +8,6 @@ use crate::ledger::{Lease, signed};
 use crate::page::UnreadablePage;
 use crate::release::Reject;
 use crate::sink::Sink;
-use crate::sink::lease::begin_holding;
 use crate::sink::reject::{expect_kept, rows};
 use crate::sink::release::Served;
 
@@ -29,7 +28,7 @@ pub(super) async fn keep_unreadable(
     let rejects = &sink.rejects;
     let shared = rejects.shared(&served, &page.url)?;
     let rows = Rows::of(&rejects.row, &rows(std::iter::once(reject)))?;
-    let transaction = begin_holding(sink, lease).await?;
+    let transaction = sink.begin(lease).await?;
     let applied = transaction
         .apply(&rejects.operation, &shared, &rows, OnFailure::RollBack)
         .await?;

@@ -1,0 +1,149 @@
+//! The rows of `ocds.request`: the log of what publishers were asked.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_postgres::types::Type;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::bulk::{
+    Batching, Binding, Column, OnFailure, Operation, Plan, Rows, Session, Table, Verb, Writer,
+    WriterLimits,
+};
+use crate::config;
+use crate::database::Database;
+use crate::error::Result;
+use crate::ledger::signed;
+use crate::request::Request;
+
+const TABLE: Table = Table::new("ocds.request", COLUMNS, &["id"]);
+
+const COLUMNS: &[Column] = &[
+    Column::fixed("id", Type::INT8),
+    Column::fixed("run_id", Type::INT8),
+    Column::fixed("page_number", Type::INT8),
+    Column::fixed("attempt", Type::INT4),
+    Column::fixed("url", Type::TEXT),
+    Column::fixed("requested_at", Type::TIMESTAMPTZ),
+    Column::fixed("status", Type::INT4),
+    Column::fixed("milliseconds", Type::INT4),
+    Column::fixed("bytes", Type::INT8),
+    Column::fixed("error", Type::TEXT),
+];
+
+const LOGGED: Plan = Plan {
+    table: TABLE,
+    shared: &["run_id"],
+    each: &[
+        "page_number",
+        "attempt",
+        "url",
+        "requested_at",
+        "status",
+        "milliseconds",
+        "bytes",
+        "error",
+    ],
+    by: &[],
+    verb: Verb::Insert { returning: &[] },
+};
+
+/// When gathered requests are written: a batch of them, or those of the last
+/// seconds, so that a run that hangs can be looked into.
+const LIMITS: WriterLimits = WriterLimits {
+    rows: 100,
+    bytes: 1 << 20,
+    interval: Duration::from_secs(5),
+};
+
+/// A request in PostgreSQL's integers.
+struct Row {
+    request: Request,
+    page_number: i64,
+    attempt: i32,
+    status: Option<i32>,
+    milliseconds: i32,
+    bytes: i64,
+}
+
+impl Row {
+    fn new(request: Request) -> Self {
+        Self {
+            page_number: signed(request.page),
+            attempt: i32::try_from(request.attempt).unwrap_or(i32::MAX),
+            status: request.status.map(i32::from),
+            milliseconds: i32::try_from(request.took.as_millis()).unwrap_or(i32::MAX),
+            bytes: signed(request.bytes),
+            request,
+        }
+    }
+}
+
+/// Writes the requests of a run as they come, in transactions of its own, until
+/// `over` is cancelled and no more wait.
+///
+/// # Errors
+/// The database was away for longer than `database.retry_for`; requests since
+/// then are not logged.
+pub async fn log_requests(
+    database: &Database,
+    settings: &config::Database,
+    run_id: i64,
+    mut requests: mpsc::Receiver<Request>,
+    over: CancellationToken,
+) -> Result<()> {
+    let operation = Operation::new(&LOGGED, Batching::default())?;
+    let session = Session::new(settings);
+    let row = bind(&operation)?;
+    let run = operation.bind_shared().column("run_id", |id: &i64| id);
+    let shared = Rows::of(&run.bound()?, [&run_id])?;
+    let mut writer = Writer::on(database, &session, LIMITS);
+    let slot = writer.table(&operation, shared, &row, OnFailure::Isolate);
+    loop {
+        let due = writer.due();
+        let next = tokio::select! {
+            biased;
+            next = requests.recv() => next,
+            () = wait_until(due) => {
+                writer.flush().await?;
+                continue;
+            }
+            () = over.cancelled() => None,
+        };
+        let Some(request) = next else { break };
+        writer.add(&slot, &Row::new(request)).await?;
+    }
+    let refused: u64 = writer
+        .close()
+        .await?
+        .iter()
+        .map(|table| table.report.failed)
+        .sum();
+    if refused > 0 {
+        warn!(run.id = run_id, "{refused} requests could not be logged");
+    }
+    Ok(())
+}
+
+fn bind(operation: &Operation) -> Result<Binding<Row>> {
+    operation
+        .bind_each()
+        .column("page_number", |row: &Row| &row.page_number)
+        .column("attempt", |row| &row.attempt)
+        .column("url", |row| &row.request.url)
+        .column("requested_at", |row| &row.request.requested_at)
+        .column("status", |row| &row.status)
+        .column("milliseconds", |row| &row.milliseconds)
+        .column("bytes", |row| &row.bytes)
+        .column("error", |row| &row.request.error)
+        .bound()
+}
+
+/// Waits until then, or for ever.
+async fn wait_until(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

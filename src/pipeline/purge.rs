@@ -1,0 +1,85 @@
+//! A source emptied, under its lease.
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::database::Database;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{self, Asked, End, Requests, RunKind, Unfinished, Verdict};
+use crate::pipeline::dispatch::verdict;
+use crate::pipeline::replay::keep;
+use crate::sink::{Gone, Purge};
+
+/// What a purge has deleted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Purged {
+    /// The source's name.
+    pub source: String,
+    /// The purge's own run in `ocds.run`, which stays.
+    pub run_id: i64,
+    /// How many releases went.
+    pub releases: u64,
+    /// How many rejects went, resolved ones too.
+    pub rejects: u64,
+    /// How many runs went, with their pages and requests.
+    pub runs: u64,
+}
+
+/// Deletes all there is of a source, in short transactions. One that is stopped
+/// has deleted what it has, and the next goes on.
+///
+/// # Errors
+/// Another run holds the source, somebody else's table refers to a row, or the
+/// database cannot be asked.
+pub async fn purge(
+    database: &Database,
+    source: &str,
+    config: &Config,
+    stop: &CancellationToken,
+) -> Result<Purged> {
+    let asked = Asked {
+        kind: RunKind::Purge,
+        unfinished: Unfinished::Restart,
+        ..Asked::incremental(source, "")
+    };
+    let ledger::Claim {
+        lease, mut holder, ..
+    } = ledger::claim(database, &asked, &config.lease).await?;
+    let mut purged = Purged {
+        source: source.to_owned(),
+        run_id: lease.run_id,
+        releases: 0,
+        rejects: 0,
+        runs: 0,
+    };
+    let emptied = async {
+        let mut purge = Purge::new(database.clone(), source, &config.database)?;
+        while let Some(gone) = purge.some(&lease).await? {
+            let Gone {
+                releases,
+                rejects,
+                runs,
+            } = gone;
+            purged.releases += releases;
+            purged.rejects += rejects;
+            purged.runs += runs;
+            if stop.is_cancelled() {
+                let message = "stopped; what is left is still there";
+                return Err(Error::new(Kind::Truncated, message));
+            }
+            keep(&mut holder).await?;
+        }
+        Ok(())
+    }
+    .await;
+    let end = End {
+        verdict: emptied
+            .as_ref()
+            .map_or_else(verdict, |()| Verdict::Complete),
+        end_seen: true,
+        error: emptied.as_ref().err().map(Error::chain),
+    };
+    let ended = holder.end(&end, Requests::default()).await;
+    emptied.and(ended).map(|()| purged)
+}

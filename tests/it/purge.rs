@@ -1,0 +1,83 @@
+//! A source that is forgotten.
+
+use crate::harness::{Ingest, LINK, SOURCE};
+use crate::publisher::{Feed, Publisher, pages};
+use crate::sink::refused;
+
+#[tokio::test]
+async fn a_purged_source_is_gone_and_others_stay() {
+    let mut bad = pages(13, 100);
+    bad[4][50] = refused(5);
+    let publisher = Publisher::feed(Feed::link(bad)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.declare_as("malawi", &publisher.url("/"), LINK);
+    let run = ingest.program(&["run", SOURCE, "malawi"]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 2 * 1_299, "{}", run.stderr);
+
+    let asked = ingest.program(&["purge", SOURCE]).await.expect(2);
+    assert!(
+        asked
+            .stderr
+            .contains("1,299 releases, 1 rejects and 1 runs of zambia would go for good"),
+        "{}",
+        asked.stderr
+    );
+    let purged = ingest
+        .program(&["purge", SOURCE, "--yes", "--json"])
+        .await
+        .expect(0);
+    let report = purged.report();
+    let counts = ["releases", "rejects", "runs"].map(|key| report[key].as_u64().unwrap());
+    assert_eq!(counts, [1_299, 1, 1]);
+    for table in ["release", "quarantine"] {
+        let rows = format!("{table} where source = '{SOURCE}'");
+        assert_eq!(ingest.count(&rows).await, 0);
+    }
+    // what became of the data can be asked later
+    let runs = "select source || ' ' || kind || ' ' || state from ocds.run order by id";
+    assert_eq!(
+        ingest.column(runs).await,
+        ["malawi incremental complete", "zambia purge complete"]
+    );
+    assert_eq!(
+        ingest
+            .count("page join ocds.run on id = run_id where source = 'malawi'")
+            .await,
+        13
+    );
+    assert_eq!(ingest.count("release").await, 1_299);
+
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(report["inserted"], 1_299);
+}
+
+#[tokio::test]
+async fn what_is_not_there_cannot_be_purged() {
+    let ingest = Ingest::new().await;
+    let ran = ingest
+        .program(&["purge", "atlantis", "--yes"])
+        .await
+        .expect(2);
+    assert!(
+        ran.stderr.contains("there is nothing of atlantis"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ingest.count("run").await, 0);
+}
+
+#[tokio::test]
+async fn a_source_that_is_being_written_is_not_purged() {
+    let publisher = Publisher::feed(Feed::link(pages(1, 5))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[lease]\nwait = \"100ms\"");
+    ingest.run(&[]).await.expect(0);
+    // held by this test's own backend
+    let held = "update ocds.run set state = 'running', heartbeat_at = now(), \
+        (backend_pid, backend_start) = (select pid, backend_start from pg_stat_activity where pid = pg_backend_pid())";
+    ingest.client.batch_execute(held).await.unwrap();
+    ingest.program(&["purge", SOURCE, "--yes"]).await.expect(6);
+    assert_eq!(ingest.count("release").await, 5);
+}
