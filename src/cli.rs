@@ -25,7 +25,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  done: the end of what was asked for was seen, and all before it is stored
   1  unexpected
   2  wrong command line or configuration
-  3  database or publisher unreachable; try again
+  3  database or publisher unreachable, or metrics not written; try again
   4  stopped before the end, progress is saved; try again
   5  too many bad rows
   6  another run holds the source, or took it over
@@ -52,6 +52,9 @@ pub struct Global {
     /// Log lines in place of the progress bar
     #[arg(long, global = true)]
     pub no_progress: bool,
+    /// Write metrics there at the end, in Prometheus' text format, whatever the exit code
+    #[arg(long, value_name = "PATH", global = true)]
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// How log lines are written.

@@ -29,7 +29,7 @@
 //! 8. The exit code is 0 if and only if the end of what was asked for was
 //!    positively seen and all before it is committed.
 //! 9. One run writes a source: a commit under a stale lease changes nothing.
-//! 10. No secret, value or body is in a log line or an error.
+//! 10. No secret, value or body is in a log line, an error or a metric.
 //!
 //! Bad data is data: it becomes a [`Reject`](release::Reject) with a reason. An
 //! [`Error`](error::Error) is the world failing, and says by its kind what a
@@ -65,6 +65,8 @@
 //!   nothing was stored. A backfill is spared a read and a round trip for each
 //!   page; where stored releases begin again, a page or a few are sent for
 //!   nothing, whose rows the upsert locks and does not rewrite.
+//! - A command that was fine and whose metrics file cannot be written exits 3:
+//!   the file was asked for too. Any other exit code says more, and stays.
 //! - Columns that all rows of a statement share are one parameter, not one for
 //!   each row: a batch of 100 has 2,205 parameters instead of 2,700.
 
@@ -103,5 +105,7 @@ pub mod release;
 pub mod json;
 
 mod retry;
+
+pub mod metrics;
 
 pub mod error;

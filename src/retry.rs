@@ -13,6 +13,7 @@ use backoff::backoff::Backoff as _;
 use tracing::warn;
 
 use crate::error::{Error, Result};
+use crate::metrics;
 
 /// Waits that double from the first to the longest, give or take half, so that
 /// several processes do not come back in step. They never end: whoever waits
@@ -51,6 +52,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Waits out what is a database server's trouble, for as long as is allowed.
 #[derive(Debug)]
 pub(crate) struct Patience {
+    /// What is attempted, in the word that a metric has for it.
+    kind: &'static str,
+    /// What is attempted, for people: a verb and its object.
     what: String,
     /// For whom, for the log.
     source: Option<String>,
@@ -59,9 +63,10 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Patience with attempts at something, said as a verb and its object.
-    pub(crate) fn new(what: impl Into<String>, limit: Duration) -> Self {
+    /// Patience with attempts at something, for so long.
+    pub(crate) fn new(kind: &'static str, what: impl Into<String>, limit: Duration) -> Self {
         Self {
+            kind,
             what: what.into(),
             source: None,
             give_up: Instant::now() + limit,
@@ -85,6 +90,7 @@ impl Patience {
             return Err(error.context(what));
         }
         warn!(source.name = self.source, error = %error.chain(), "{what}: trying again in {wait:.1?}");
+        metrics::retried(self.kind);
         tokio::time::sleep(wait).await;
         Ok(())
     }

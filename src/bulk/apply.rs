@@ -5,15 +5,15 @@ use std::ops::Range;
 use std::time::Instant;
 
 use tokio_postgres::Row;
-use tracing::{Span, debug_span};
 
 use crate::bulk::catalog::{self, Catalog};
 use crate::bulk::failure::Failure;
 use crate::bulk::operation::{Operation, Verb, parameters};
 use crate::bulk::report::Report;
 use crate::bulk::rows::Rows;
-use crate::bulk::transaction::{Answer, Flight, Reply, Transaction, blames_a_row, next};
+use crate::bulk::transaction::{Answer, Flight, Observed, Reply, Transaction, blames_a_row, next};
 use crate::error::Result;
+use crate::metrics;
 
 /// The most statements that are under way together: those behind one that is
 /// refused were sent for nothing, and all are in memory as they are sent.
@@ -88,7 +88,21 @@ impl Transaction {
         report.unchanged = report.total.saturating_sub(written);
         report.round_trips = self.round_trips() - trips;
         report.duration = began.elapsed();
+        count_outcomes(operation, report);
         Ok(applied)
+    }
+}
+
+fn count_outcomes(operation: &Operation, report: &Report) {
+    let outcomes = [
+        ("inserted", report.inserted),
+        ("updated", report.updated),
+        ("unchanged", report.unchanged),
+        ("deleted", report.deleted),
+        ("failed", report.failed),
+    ];
+    for (outcome, rows) in outcomes.into_iter().filter(|(_, rows)| *rows > 0) {
+        metrics::rows(operation.name(), operation.table().label(), outcome, rows);
     }
 }
 
@@ -154,19 +168,21 @@ impl<'a> Apply<'a> {
     fn send(&mut self, flight: &mut Flight<'a>, rows: &Range<usize>) {
         let statement = self.operation.statement(rows.len());
         self.sent(rows);
-        let span = self.span(rows.len());
-        flight.fields(statement, parameters(self.shared, self.rows, rows), span);
+        let fields = parameters(self.shared, self.rows, rows);
+        flight.fields(statement, fields, self.observed(rows.len(), "values"));
     }
 
-    /// What a statement is traced as: never with a value.
-    pub(super) fn span(&self, rows: usize) -> Span {
-        debug_span!(
-            "statement",
-            run.id = self.transaction.correlation(),
-            operation = self.operation.name(),
-            table = self.operation.table().label(),
+    /// What a statement is traced and measured as.
+    pub(super) fn observed(&self, rows: usize, method: &'static str) -> Observed {
+        Observed {
+            statement: metrics::Statement {
+                operation: self.operation.name(),
+                table: self.operation.table().label(),
+                method: if rows == 1 { "row" } else { method },
+            },
             rows,
-        )
+            correlation: self.transaction.correlation(),
+        }
     }
 
     /// Counts a statement with these rows.
@@ -198,6 +214,7 @@ impl<'a> Apply<'a> {
     /// refused; `false` if the first is enough. The last savepoint is where the
     /// batch began.
     async fn row_by_row(&mut self, rows: Range<usize>) -> Result<bool> {
+        metrics::fallback(self.operation.table().label());
         let mut first = rows.start;
         while first < rows.end {
             let window = first..rows.end.min(first + FALLBACK_ROWS);

@@ -6,12 +6,12 @@ use std::pin::pin;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
 use tokio_postgres::CopyInSink;
-use tracing::{Instrument as _, Span};
 
 use crate::bulk::apply::Apply;
-use crate::bulk::operation::{CopyText, Statement, parameters};
+use crate::bulk::operation::{CopyText, Statement};
 use crate::bulk::transaction::{Answer, blames_a_row, limited};
 use crate::error::Result;
+use crate::metrics;
 
 /// How much is handed to the connection at once.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -35,8 +35,8 @@ impl<'a> Apply<'a> {
         }
         flight.land_one().await?;
         self.sent(&(0..self.rows.len()));
-        let span = self.span(self.rows.len());
-        let error = match self.copy_and_merge(text).instrument(span).await? {
+        let observed = self.observed(self.rows.len(), "copy");
+        let error = match observed.over(self.copy_and_merge(text)).await? {
             Ok(answer) => {
                 self.count(0, answer)?;
                 return Ok(true);
@@ -46,6 +46,7 @@ impl<'a> Apply<'a> {
         };
         let state = error.code().map_or("", |state| state.code());
         tracing::debug!(sqlstate = state, "COPY was refused: writing by batches");
+        metrics::fallback(self.operation.table().label());
         let mut flight = self.transaction.flight();
         flight.simple("rollback to savepoint batch");
         flight.land_one().await?;
@@ -112,8 +113,8 @@ impl<'a> Apply<'a> {
         merge: &Statement,
     ) -> Result<std::result::Result<Answer, tokio_postgres::Error>> {
         let mut flight = self.transaction.flight();
-        let fields = parameters(self.shared, self.rows, &(0..0));
-        flight.fields(merge, fields, Span::current());
+        let shared = self.shared.fields(&(0..self.shared.len()));
+        flight.unobserved(merge, shared.collect());
         let mut replies = flight.land().await?;
         Ok(replies.pop().expect("one for each statement"))
     }

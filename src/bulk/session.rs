@@ -85,8 +85,8 @@ impl Session {
         prepared_on.insert(id, statements);
     }
 
-    /// Waits between attempts at something, while the server is away.
-    pub(crate) fn patience(&self, what: impl Into<String>) -> Patience {
-        Patience::new(what, self.retry_for)
+    /// Waits between attempts at something of a kind, while the server is away.
+    pub(crate) fn patience(&self, kind: &'static str, what: impl Into<String>) -> Patience {
+        Patience::new(kind, what, self.retry_for)
     }
 }

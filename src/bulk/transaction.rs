@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::TryStreamExt;
@@ -10,13 +10,14 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, RowStream, Statement};
-use tracing::{Instrument as _, Span};
+use tracing::{Instrument as _, debug_span};
 
 use crate::bulk::Session;
 use crate::bulk::operation;
 use crate::bulk::rows::Field;
 use crate::database::{Connection, Database};
 use crate::error::{Error, Result, is_row_trouble};
+use crate::metrics;
 
 /// For this transaction only.
 pub(crate) const SET_TIMEOUTS: &str = include_str!("../../sql/bulk/set_timeouts.sql");
@@ -332,17 +333,36 @@ impl<'a> Flight<'a> {
         }
     }
 
-    /// A statement of an operation, in the same way, traced as this.
+    /// A statement of an operation, in the same way.
     pub(super) fn fields(
         &mut self,
         statement: &'a operation::Statement,
         fields: Vec<Field<'a>>,
-        span: Span,
+        observed: Observed,
     ) {
+        let send = self.send(statement, fields);
+        self.push(async move { observed.over(send).await });
+    }
+
+    /// The same for one that is part of what is observed already.
+    pub(super) fn unobserved(
+        &mut self,
+        statement: &'a operation::Statement,
+        fields: Vec<Field<'a>>,
+    ) {
+        let send = self.send(statement, fields);
+        self.push(send);
+    }
+
+    fn send(
+        &self,
+        statement: &'a operation::Statement,
+        fields: Vec<Field<'a>>,
+    ) -> impl Future<Output = Reply> + Send + use<'a> {
         let connection = self.transaction.connection();
         let operation::Statement { sql, types } = statement;
         let known = self.transaction.known(sql);
-        let send = async move {
+        async move {
             let stream = match known {
                 Some(statement) => connection.query_raw(&statement, fields).await?,
                 None => {
@@ -351,8 +371,7 @@ impl<'a> Flight<'a> {
                 }
             };
             answer(stream).await
-        };
-        self.push(send.instrument(span));
+        }
     }
 
     fn push(&mut self, reply: impl Future<Output = Reply> + Send + 'a) {
@@ -399,6 +418,29 @@ impl<'a> Flight<'a> {
             last = reply?;
         }
         Ok(last)
+    }
+}
+
+/// What a statement with rows is measured and traced as: never with a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Observed {
+    pub(super) statement: metrics::Statement,
+    pub(super) rows: usize,
+    pub(super) correlation: Option<i64>,
+}
+
+impl Observed {
+    /// Sends the statement, and waits for its reply.
+    pub(super) async fn over<T>(self, send: impl Future<Output = T>) -> T {
+        let metrics::Statement {
+            operation, table, ..
+        } = self.statement;
+        let (rows, run) = (self.rows, self.correlation);
+        let span = debug_span!("statement", run.id = run, operation, table, rows);
+        let began = Instant::now();
+        let reply = send.instrument(span).await;
+        self.statement.sent(rows, began.elapsed());
+        reply
     }
 }
 

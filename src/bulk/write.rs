@@ -64,7 +64,7 @@ pub async fn write_all(
     let in_order: Vec<Lane<'_>> = in_order
         .map(|(lane, (rows, _))| Lane { rows, ..*lane })
         .collect();
-    let mut patience = session.patience("write rows");
+    let mut patience = session.patience("write", "write rows");
     let mut applied = loop {
         match once(database, session, &in_order).await {
             Ok(applied) => break applied,
@@ -142,7 +142,7 @@ fn undone(mut applied: Vec<Applied>, lanes: &[Lane<'_>]) -> Vec<Applied> {
 /// What became of a transaction whose commit had no reply. A backend that has not
 /// noticed yet that we are gone may still be at it.
 async fn is_committed(database: &Database, session: &Session, id: &str) -> Result<bool> {
-    let mut patience = session.patience("learn whether rows were written");
+    let mut patience = session.patience("question", "learn whether rows were written");
     loop {
         let asked = async {
             let connection = database.connection().await?;

@@ -6,6 +6,7 @@ mod backfill;
 mod check;
 mod demo;
 mod ingest;
+mod metrics_file;
 mod migrate;
 mod psql;
 mod purge;
@@ -29,22 +30,44 @@ use crate::config::{self, Config, Overrides};
 use crate::database::Database;
 use crate::database::migrate::Migration;
 use crate::error::{Error, Result};
+use crate::metrics::Registry;
 use crate::source::Source;
 
 /// Does what the command line says.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     start_logging(&cli.global);
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
+    start(cli).unwrap_or_else(|error| exit(&error))
+}
+
+/// Does what the command line says, and then writes the metrics, whatever came
+/// of it. Nothing is written after a second signal, which ends the process.
+fn start(cli: Cli) -> Result<ExitCode> {
+    let metrics_file = cli.global.metrics_file.clone();
+    if let Some(path) = &metrics_file {
+        metrics_file::check(path)?;
+    }
+    let registry = Registry::install()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return exit(&Error::unexpected("start the runtime").with_source(error)),
+        .map_err(|e| Error::unexpected("start the runtime").with_source(e))?;
+    let code = runtime.block_on(Box::pin(async {
+        tokio::select! {
+            done = dispatch(cli) => done.unwrap_or_else(|error| exit(&error)),
+            never = registry.keep_small() => match never {},
+        }
+    }));
+    let Some(path) = metrics_file else {
+        return Ok(code);
     };
-    match runtime.block_on(Box::pin(dispatch(cli))) {
-        Ok(code) => code,
-        Err(error) => exit(&error),
+    match metrics_file::write(&path, &registry.render()) {
+        Ok(()) => Ok(code),
+        Err(error) if code == ExitCode::SUCCESS => Err(error),
+        Err(error) => {
+            error!("{}", error.chain());
+            Ok(code)
+        }
     }
 }
 

@@ -37,6 +37,7 @@ use crate::fetch::{self, Client, Fetched};
 use crate::ledger::{
     self, Asked, Claim, End, Holder, Requests, Resume, RunKind, Totals, Unfinished, Verdict,
 };
+use crate::metrics;
 use crate::page::{PageRecord, Position, UnreadablePage};
 use crate::request::Request;
 use crate::sink::Sink;
@@ -473,7 +474,10 @@ impl Run<'_> {
         let mut totals = self.before;
         totals.pages += pages;
         totals.counts += counts;
-        totals.requests += asked(&self.client);
+        let requests = asked(&self.client);
+        totals.requests += requests;
+        metrics::fetched(&self.source.name, &requests);
+        metrics::releases(&self.source.name, &counts);
         let report = Report::new(
             self,
             run_id,

@@ -13,6 +13,7 @@ use crate::json;
 use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
 use crate::ledger::{self, Asked, Counts, End, Holder, Requests, RunKind, Unfinished};
+use crate::metrics;
 use crate::pipeline::dispatch::verdict;
 use crate::release::{Reason, Reject};
 use crate::sink::{Sink, Tried};
@@ -81,6 +82,7 @@ pub async fn replay(
         Ok(())
     }
     .await;
+    metrics::releases(&source.name, &replayed.counts);
     let end = End {
         verdict: tried.as_ref().map_or_else(verdict, |()| Verdict::Complete),
         end_seen: true,

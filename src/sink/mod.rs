@@ -145,7 +145,7 @@ impl Sink {
         rejects: Vec<Reject>,
     ) -> Result<Counts> {
         let folded = fold(releases);
-        let mut patience = self.patience(format!("commit page {}", page.position.number));
+        let mut patience = self.patience("page", format!("commit page {}", page.position.number));
         loop {
             let commit = PageCommit::new(self, lease, page, &folded, &rejects);
             match commit.run().await {
@@ -162,7 +162,8 @@ impl Sink {
     /// As [`Sink::commit`].
     pub async fn quarantine_page(&self, lease: &Lease, page: &UnreadablePage) -> Result<()> {
         let reject = Reject::unreadable_page(page.body.clone(), page.message.clone());
-        let mut patience = self.patience(format!("quarantine page {}", page.position.number));
+        let mut patience =
+            self.patience("page", format!("quarantine page {}", page.position.number));
         loop {
             match unreadable::keep_unreadable(self, lease, page, &reject).await {
                 Ok(()) => return Ok(()),
@@ -176,8 +177,8 @@ impl Sink {
         begin_holding(&self.database, &self.session, lease).await
     }
 
-    fn patience(&self, what: impl Into<String>) -> Patience {
-        self.session.patience(what).of(&self.source)
+    fn patience(&self, kind: &'static str, what: impl Into<String>) -> Patience {
+        self.session.patience(kind, what).of(&self.source)
     }
 
     /// When a page's rows are sent, other than at its end.

@@ -117,7 +117,7 @@ impl Purge {
     /// # Errors
     /// As [`Sink::commit`](crate::sink::Sink::commit).
     pub async fn some(&mut self, lease: &Lease) -> Result<Option<Gone>> {
-        let mut patience = self.session.patience("purge").of(&self.source);
+        let mut patience = self.session.patience("purge", "purge").of(&self.source);
         loop {
             let (gone, next) = match self.chunk(lease).await {
                 Ok(Some(done)) => done,

@@ -65,7 +65,7 @@ impl Sink {
             tried: again,
             folded,
         };
-        let mut patience = self.patience("replay rejects");
+        let mut patience = self.patience("replay", "replay rejects");
         loop {
             match replay.run().await {
                 Ok(counts) => return Ok(counts),

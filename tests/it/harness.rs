@@ -286,6 +286,15 @@ impl Ingest {
         ingest
     }
 
+    /// Waits until a session of this database waits for a lock.
+    pub(crate) async fn until_somebody_waits(&self) {
+        self.until(
+            "select exists (select from pg_locks join pg_stat_activity using (pid)
+            where not granted and datname = current_database())",
+        )
+        .await;
+    }
+
     /// Adds a configuration file over those before it.
     pub(crate) fn configure(&mut self, toml: &str) {
         let name = format!("{}.toml", self.files.len());

@@ -17,6 +17,7 @@ mod database;
 mod fetch;
 mod kill;
 mod lease;
+mod metrics;
 mod outage;
 mod packaging;
 mod purge;

@@ -1,0 +1,112 @@
+//! Metrics in a file, as the textfile collector of Prometheus' node exporter reads
+//! them.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// Whether a file can be put there, asked before any work is done. Whatever is
+/// there and is no ordinary file, such as a device, is not replaced by one.
+///
+/// # Errors
+/// [`Config`](crate::error::Kind::Config), naming the path.
+pub(super) fn check(path: &Path) -> Result<()> {
+    let wrong = |why| {
+        let message = format!("--metrics-file {}: {why}", path.display());
+        Err(Error::config(message))
+    };
+    if path.file_name().is_none() {
+        return wrong("names no file");
+    }
+    if !directory(path).is_dir() {
+        return wrong("its directory does not exist");
+    }
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => wrong("is there and is not an ordinary file"),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the file whole or leaves it as it was: a reader sees the old text or
+/// the new one, for the new one gets its name when it is complete.
+///
+/// # Errors
+/// [`Environment`](crate::error::Kind::Environment), naming the path.
+pub(super) fn write(path: &Path, text: &str) -> Result<()> {
+    let beside = beside(path);
+    let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| {
+        // best effort: it may be what could not be made
+        let _ = fs::remove_file(&beside);
+        Error::environment(format!("write metrics to {}", path.display())).with_source(error)
+    })
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    // left there by a process of the same id that was killed
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// A name that no other process uses, and that the collector, which reads
+/// `*.prom`, passes over.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    directory(path).join(format!(".{name}.{}", std::process::id()))
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ocds.prom");
+        fs::write(&path, "a longer text that was there").unwrap();
+        check(&path).unwrap();
+        write(&path, "new\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_typo_is_named_before_any_work() {
+        let directory = tempfile::tempdir().unwrap();
+        for path in ["missing/ocds.prom", ".", "..", "/"] {
+            let path = directory.path().join(path);
+            let error = check(&path).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{}", path.display());
+            let named = format!("--metrics-file {}: ", path.display());
+            assert!(error.to_string().starts_with(&named), "{error}");
+        }
+        check(Path::new("in-the-working-directory.prom")).unwrap();
+        check(Path::new("/dev/null")).unwrap_err();
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_the_environment_s_trouble() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gone/ocds.prom");
+        let error = write(&path, "").unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        assert!(
+            error.chain().contains("gone/ocds.prom"),
+            "{}",
+            error.chain()
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! `--metrics-file`: written at the end of every command, whatever came of it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::harness::{Ingest, LINK, SOURCE, connect};
+use crate::publisher::{Feed, Publisher, Reply, pages, release};
+
+fn file(directory: &Path) -> (PathBuf, String) {
+    let path = directory.join("ocds.prom");
+    let option = format!("--metrics-file={}", path.display());
+    (path, option)
+}
+
+/// The value of a series, by its name and labels.
+#[track_caller]
+fn value(text: &str, series: &str) -> u64 {
+    let value = text.lines().find_map(|line| line.strip_prefix(series));
+    let value = value.unwrap_or_else(|| panic!("{series} is not in:\n{text}"));
+    value.trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_run_leaves_its_counts_where_a_collector_finds_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, option) = file(directory.path());
+    let feed = Feed::link(vec![
+        vec![release(0), release(1)],
+        vec![release(2), "null".into()],
+    ]);
+    let publisher = Publisher::serve(move |request| match request.nth {
+        0 => Reply::status(503),
+        _ => feed.reply(request),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    // too many bad rows: a command that fails is counted too
+    let report = ingest.run(&[&option]).await.expect(5).report();
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (series, expected) in [
+        (
+            "ocds_fetch_requests_total{source=\"zambia\"}",
+            &report["requests"],
+        ),
+        (
+            "ocds_fetch_retries_total{source=\"zambia\"}",
+            &report["retries"],
+        ),
+        (
+            "ocds_fetch_bytes_total{source=\"zambia\"}",
+            &report["bytes"],
+        ),
+        (
+            "ocds_releases_total{source=\"zambia\",outcome=\"inserted\"}",
+            &3.into(),
+        ),
+        (
+            "ocds_releases_total{source=\"zambia\",outcome=\"quarantined\"}",
+            &1.into(),
+        ),
+    ] {
+        assert_eq!(Some(value(&text, series)), expected.as_u64(), "{series}");
+    }
+    assert!(text.contains("# HELP ocds_releases_total "), "{text}");
+    let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    // another process counts from nought, and replaces the file
+    ingest
+        .program(&["run", "atlantis", &option])
+        .await
+        .expect(2);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_page_that_is_sent_again_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, option) = file(directory.path());
+    let publisher = Publisher::feed(Feed::link(pages(1, 3))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[database]\nlock_timeout = \"50ms\"");
+    let holder = connect(&ingest.url).await;
+    holder
+        .batch_execute("begin; lock table ocds.release")
+        .await
+        .unwrap();
+    let run = ingest.start_run(&[&option]);
+    ingest.until_somebody_waits().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    holder.batch_execute("rollback").await.unwrap();
+    run.end().await.expect(0);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(value(&text, "ocds_bulk_retries_total{what=\"page\"}") > 0);
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_is_found_before_anything_is_done() {
+    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let ran = ingest
+        .run(&["--metrics-file", "no/such/ocds.prom"])
+        .await
+        .expect(2);
+    assert!(ran.stderr.contains("no/such/ocds.prom"), "{}", ran.stderr);
+    assert_eq!(publisher.targets(), [""; 0]);
+    assert_eq!(ingest.count("run").await, 0);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_at_the_end_hides_no_worse_exit_code() {
+    for (item, code) in [(release(0), 3), ("null".to_owned(), 5)] {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, option) = file(directory.path());
+        let gone = directory.path().to_owned();
+        let feed = Feed::link(vec![vec![item]]);
+        let publisher = Publisher::serve(move |request| {
+            let _ = std::fs::remove_dir(&gone);
+            feed.reply(request)
+        })
+        .await;
+        let mut ingest = Ingest::new().await;
+        ingest.declare(&publisher, LINK);
+        let ran = ingest.run(&[&option]).await.expect(code);
+        let named = format!("write metrics to {}", path.display());
+        assert!(ran.stderr.contains(&named), "{}", ran.stderr);
+        assert_eq!(
+            ingest
+                .count(&format!("run where source = '{SOURCE}'"))
+                .await,
+            1
+        );
+    }
+}
