@@ -73,12 +73,8 @@ pub enum Command {
     Run(Run),
     /// Fetch some pages of a source again, whatever other runs have done
     Backfill(Backfill),
-    /// Where each source stands
-    Status {
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
+    /// Where each source stands; with --database, what the server is busy with
+    Status(Status),
     /// Check the configuration; with --connect also the database and publishers
     Check(Check),
     /// The known sources
@@ -150,6 +146,18 @@ pub struct Ingest {
     #[arg(long, value_name = "RATIO")]
     pub max_bad_ratio: Option<f64>,
     /// Report as one JSON object a line, one line for each source
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// What the server says instead: its dearest statements on our tables, and who
+    /// waits for a lock on them
+    #[arg(long)]
+    pub database: bool,
+    /// One JSON object a line
     #[arg(long)]
     pub json: bool,
 }

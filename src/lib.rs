@@ -65,6 +65,8 @@
 //!   nothing was stored. A backfill is spared a read and a round trip for each
 //!   page; where stored releases begin again, a page or a few are sent for
 //!   nothing, whose rows the upsert locks and does not rewrite.
+//! - `status --database` shows the server's view alone: where sources stand is
+//!   counted in our tables, behind the very locks that are asked about.
 //! - A command that was fine and whose metrics file cannot be written exits 3:
 //!   the file was asked for too. Any other exit code says more, and stays.
 //! - Columns that all rows of a statement share are one parameter, not one for

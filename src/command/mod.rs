@@ -76,7 +76,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
     match command {
         Command::Run(options) => run::run(&global, options).await,
         Command::Backfill(options) => backfill::backfill(&global, options).await,
-        Command::Status { json } => status::status(&global, json).await,
+        Command::Status(options) => status::status(&global, options).await,
         Command::Check(options) => check::check(&global, options).await,
         Command::Sources { command } => sources::sources(&global, command),
         Command::Quarantine { command } => quarantine::quarantine(&global, command).await,

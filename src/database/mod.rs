@@ -1,5 +1,5 @@
-//! The PostgreSQL that is written: pool and sessions, TLS, migrations, and the
-//! [local] server.
+//! The PostgreSQL that is written: pool and sessions, TLS, migrations, what the
+//! server says of its own [activity], and the [local] server.
 //!
 //! A [`Connection`] from here was just seen alive, on a server that takes
 //! writes and stores UTF-8. Nothing here waits for a server that is away: an
@@ -7,6 +7,7 @@
 //! set here either: a pooler between us and the server would drop them, so
 //! each transaction sets its own.
 
+pub mod activity;
 pub mod local;
 pub mod migrate;
 mod tls;

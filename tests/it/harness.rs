@@ -62,6 +62,11 @@ impl Cluster {
     /// A volatile server in a temporary directory. What it committed survives
     /// its own crash, though not the machine's.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with settings of the test's own.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         // The server's user is not ours where we are root, and must get in.
         let directory = tempfile::Builder::new()
             .prefix("ocds-ingest-test-")
@@ -73,8 +78,10 @@ impl Cluster {
         let options = Options {
             durability: Durability::Volatile,
             settings: [("shared_buffers", "64MB"), ("synchronous_commit", "on")]
-                .map(|(name, value)| (name.into(), value.into()))
-                .into(),
+                .iter()
+                .chain(settings)
+                .map(|&(name, value)| (name.into(), value.into()))
+                .collect(),
             ..Options::new(directory.join("cluster"))
         };
         Self {

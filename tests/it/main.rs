@@ -10,6 +10,7 @@ mod harness;
 mod proxy;
 mod publisher;
 
+mod activity;
 mod bulk;
 mod commands;
 mod configuration;

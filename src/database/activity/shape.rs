@@ -1,0 +1,236 @@
+//! A statement's text, without what two executions of it may differ in.
+
+/// The shape of a statement: comments gone, white space single, constants and
+/// parameters written `$n`, and the rows of a `values` list one `(…)`, so that a
+/// batch of 100 rows has the shape of a batch of 7.
+///
+/// The server takes the constants out of most texts, but leaves them in `copy`
+/// and all that it does not plan.
+pub(super) fn shape(sql: &str) -> String {
+    let tokens = tokens(sql);
+    let mut shape = String::new();
+    let mut rest = &tokens[..];
+    while let Some((token, after)) = rest.split_first() {
+        rest = after;
+        if token.is_apart && !shape.is_empty() {
+            shape.push(' ');
+        }
+        shape.push_str(token.text);
+        if token.text.eq_ignore_ascii_case("values")
+            && let Some(behind) = behind_rows(rest)
+        {
+            shape.push_str(" (…)");
+            rest = behind;
+        }
+    }
+    shape
+}
+
+struct Token<'a> {
+    text: &'a str,
+    /// Whether white space or a comment is before it.
+    is_apart: bool,
+}
+
+/// What follows rows such as `($1, $2), ($3, $4)`; `None` where none are.
+fn behind_rows<'a, 'b>(mut tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
+    loop {
+        tokens = behind_row(tokens)?;
+        match tokens {
+            [comma, rest @ ..] if comma.text == "," => tokens = rest,
+            _ => return Some(tokens),
+        }
+    }
+}
+
+fn behind_row<'a, 'b>(tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
+    let mut depth = 0_usize;
+    for (index, token) in tokens.iter().enumerate() {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return (token.text == ")").then(|| &tokens[index + 1..]);
+        }
+    }
+    None
+}
+
+/// What stands for a constant or a parameter.
+const CONSTANT: &str = "$n";
+
+fn tokens(sql: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let mut is_apart = false;
+    let mut rest = sql;
+    while let Some(first) = rest.chars().next() {
+        if let Some(behind) = behind_space(rest, first) {
+            is_apart = true;
+            rest = behind;
+            continue;
+        }
+        let (text, behind) = token(rest, first);
+        tokens.push(Token { text, is_apart });
+        is_apart = false;
+        rest = behind;
+    }
+    tokens
+}
+
+/// What follows white space or a comment at the beginning.
+fn behind_space(sql: &str, first: char) -> Option<&str> {
+    if first.is_whitespace() {
+        return Some(sql.trim_start());
+    }
+    if let Some(comment) = sql.strip_prefix("--") {
+        return Some(comment.split_once('\n').map_or("", |(_, behind)| behind));
+    }
+    let comment = sql.strip_prefix("/*")?;
+    Some(comment.split_once("*/").map_or("", |(_, behind)| behind))
+}
+
+/// The token that a text begins with, and what follows it. A token that does not
+/// end takes all of the text.
+fn token(sql: &str, first: char) -> (&str, &str) {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let word = sql.split_at(sql.find(|c| !is_word(c)).unwrap_or(sql.len()));
+    match first {
+        '\'' => (CONSTANT, behind_quote(sql, '\'')),
+        '"' => {
+            let behind = behind_quote(sql, '"');
+            (&sql[..sql.len() - behind.len()], behind)
+        }
+        '$' => (CONSTANT, behind_dollar_quote(sql).unwrap_or(word.1)),
+        '0'..='9' => (CONSTANT, sql.trim_start_matches(|c| is_word(c) || c == '.')),
+        'e' | 'E' if sql[1..].starts_with('\'') => (CONSTANT, behind_escaped(&sql[2..])),
+        c if is_word(c) => word,
+        c => sql.split_at(c.len_utf8()),
+    }
+}
+
+/// What follows a quoted text; a doubled quote is part of it.
+fn behind_quote(sql: &str, quote: char) -> &str {
+    let mut rest = &sql[1..];
+    while let Some((_, behind)) = rest.split_once(quote) {
+        let Some(doubled) = behind.strip_prefix(quote) else {
+            return behind;
+        };
+        rest = doubled;
+    }
+    ""
+}
+
+/// What follows the inside of a text in which a backslash takes the next
+/// character for itself.
+fn behind_escaped(inside: &str) -> &str {
+    let mut chars = inside.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => drop(chars.next()),
+            '\'' if !chars.as_str().starts_with('\'') => return chars.as_str(),
+            '\'' => drop(chars.next()),
+            _ => {}
+        }
+    }
+    ""
+}
+
+/// What follows `$tag$ … $tag$`; `None` for a parameter.
+fn behind_dollar_quote(sql: &str) -> Option<&str> {
+    let tag_end = sql[1..].find('$')? + 2;
+    let tag = &sql[..tag_end];
+    let is_tag = |c: char| c.is_alphanumeric() || c == '_';
+    let name = &tag[1..tag_end - 1];
+    if !name.chars().all(is_tag) || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let inside = &sql[tag_end..];
+    Some(inside.split_once(tag).map_or("", |(_, behind)| behind))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::shape;
+
+    #[track_caller]
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(shape(sql), expected);
+    }
+
+    #[test]
+    fn batches_of_any_size_have_one_shape() {
+        let tail = "on conflict (\"ocid\") do update set \"date\" = excluded.\"date\" returning $1";
+        let expected = "insert into \"ocds\".\"release\" (\"ocid\", \"date\") values (…) \
+            on conflict (\"ocid\") do update set \"date\" = excluded.\"date\" returning $n";
+        for rows in [
+            "($1, $2)",
+            "($1, $2), ($1, $3)",
+            "($1,$2::numeric(10, 2)),($1,now())",
+        ] {
+            let sql = format!(
+                "insert into \"ocds\".\"release\" (\"ocid\", \"date\") values {rows} {tail}"
+            );
+            check(&sql, expected);
+        }
+    }
+
+    #[test]
+    fn rows_in_the_middle_of_a_statement_are_one() {
+        check(
+            "update ocds.release as r set date = v.date from (VALUES ($1, $2), ($3, $4)) as v (ocid, date) where r.ocid = v.ocid",
+            "update ocds.release as r set date = v.date from (VALUES (…)) as v (ocid, date) where r.ocid = v.ocid",
+        );
+        check("select values from t", "select values from t");
+        check("values (", "values (");
+    }
+
+    #[test]
+    fn comments_and_white_space_do_not_count() {
+        check(
+            "-- Each source.\nselect /* all\n of it */ count(*)\n    from ocds.run -- and so on",
+            "select count(*) from ocds.run",
+        );
+    }
+
+    #[test]
+    fn no_constant_is_left() {
+        for constant in [
+            "'secret'",
+            "'se''cret'",
+            r"e'se\'cret'",
+            r"E'secret\\'",
+            "$$secret$$",
+            "$tag$sec$ret$tag$",
+            "$12",
+            "42",
+            "4.2e10",
+        ] {
+            let sql = format!("copy (select 1 from ocds.run where a = {constant} and b) to stdout");
+            let found = shape(&sql);
+            let expected = "copy (select $n from ocds.run where a = $n";
+            assert!(found.starts_with(expected), "{constant}: {found}");
+            assert!(found.ends_with("and b) to stdout"), "{constant}: {found}");
+            assert!(!found.contains("cret"), "{constant}: {found}");
+        }
+        check("select 'never ends", "select $n");
+    }
+
+    #[test]
+    fn names_stay_as_they_are() {
+        check(
+            "select t1.\"od\"\"d 'name\", été from ocds.t1",
+            "select t1.\"od\"\"d 'name\", été from ocds.t1",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_has_a_shape(sql in "[a-z0-9 '\"$()\\\\é,/*-]{0,60}") {
+            shape(&sql);
+        }
+    }
+}

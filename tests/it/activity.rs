@@ -1,0 +1,203 @@
+//! `status --database`: what the server says of itself, on real servers.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::harness::{Cluster, Ingest, LINK, PATIENCE, SOURCE, connect};
+use crate::publisher::{Feed, Publisher, pages};
+
+const STATUS: [&str; 2] = ["status", "--database"];
+
+const STATUS_JSON: [&str; 3] = ["status", "--database", "--json"];
+
+/// The lines of a type.
+fn lines(lines: Vec<Value>, kind: &str) -> Vec<Value> {
+    let lines = lines.into_iter().filter(|line| line["type"] == kind);
+    lines.collect()
+}
+
+/// Asks until somebody waits for a lock.
+async fn lock_wait(ingest: &Ingest) -> Value {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let said = ingest.program(&STATUS_JSON).await.expect(0).lines();
+        if let Some(wait) = lines(said, "lock_wait").pop() {
+            return wait;
+        }
+        assert!(Instant::now() < give_up, "nobody waits for a lock");
+    }
+}
+
+/// A server that counts statements. Its program is in the package of the server
+/// on Debian and in one for additional modules elsewhere; without it the server
+/// does not start, and neither do these tests.
+async fn counting_cluster() -> Cluster {
+    Cluster::start_with(&[("shared_preload_libraries", "pg_stat_statements")]).await
+}
+
+#[tokio::test]
+async fn a_database_that_counts_no_statements_says_how_to_change_that() {
+    let ingest = Ingest::unmigrated().await;
+    let said = ingest.program(&STATUS).await.expect(0).text();
+    assert!(said.contains("shared_preload_libraries"), "{said}");
+    assert!(said.contains("create extension"), "{said}");
+    assert!(said.contains("nobody waits for a lock"), "{said}");
+    let line = ingest.program(&STATUS_JSON).await.expect(0).report();
+    assert_eq!(line["type"], "statements_unknown");
+    // nothing was migrated in order to ask
+    let schemas = "select count(*) from pg_namespace where nspname = 'ocds'";
+    assert_eq!(ingest.value(schemas).await, "0");
+}
+
+#[tokio::test]
+async fn an_extension_without_its_library_or_its_rights_is_no_error() {
+    let cluster = Cluster::start().await;
+    let ingest = Ingest::on(&cluster).await;
+    ingest
+        .value("create extension pg_stat_statements; select 1")
+        .await;
+    let said = ingest.program(&STATUS).await.expect(0).text();
+    assert!(said.contains("does not load pg_stat_statements"), "{said}");
+    ingest
+        .value(
+            "revoke select on pg_stat_statements from public; create role modest login; select 1",
+        )
+        .await;
+    let url = ingest.url.replacen("ocds@", "modest@", 1);
+    let said = ingest
+        .program(&[&STATUS[..], &["--database-url", &url]].concat())
+        .await
+        .expect(0)
+        .text();
+    assert!(said.contains("may not be read"), "{said}");
+}
+
+#[tokio::test]
+async fn statements_on_our_tables_are_listed_without_values_and_whatever_their_rows() {
+    let cluster = counting_cluster().await;
+    let mut ingest = Ingest::on(&cluster).await;
+    // in a schema of its own, as on some hosted servers
+    ingest
+        .value("create schema extensions; create extension pg_stat_statements schema extensions; select 1")
+        .await;
+    // batches of seven, and what is left of a page: three rows
+    let publisher = Publisher::feed(Feed::link(pages(4, 10))).await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[sink]\nbatch_size = 7");
+    ingest.run(&[]).await.expect(0);
+    let typed = "copy (select ocid from ocds.release where ocid = 'typed-by-somebody') to stdout";
+    ingest.client.copy_out(typed).await.unwrap();
+
+    let said = ingest.program(&STATUS_JSON).await.expect(0);
+    assert!(
+        !said.text().contains("typed-by-somebody"),
+        "{}",
+        said.text()
+    );
+    let statements = lines(said.lines(), "statement");
+    let text = |statement: &Value| statement["statement"].as_str().unwrap().to_owned();
+    let upserts: Vec<&Value> = statements
+        .iter()
+        .filter(|statement| text(statement).starts_with("insert into \"ocds\".\"release\""))
+        .collect();
+    assert_eq!(upserts.len(), 1, "{statements:#?}");
+    assert_eq!(upserts[0]["calls"], 8);
+    assert_eq!(upserts[0]["rows_per_call"], 5.0);
+    assert!(upserts[0]["mean_milliseconds"].as_f64().unwrap() > 0.0);
+    for statement in &statements {
+        let text = text(statement);
+        assert!(
+            text.contains("ocds.") || text.contains("\"ocds\"."),
+            "{text}"
+        );
+    }
+    assert!(statements.len() <= 20, "{}", statements.len());
+    let totals = statements
+        .iter()
+        .map(|s| s["total_milliseconds"].as_f64().unwrap());
+    assert!(totals.is_sorted_by(|one, next| one >= next));
+
+    let said = ingest.program(&STATUS).await.expect(0).text();
+    assert!(said.contains("insert into \"ocds\".\"release\""), "{said}");
+    assert!(said.contains("rows/call"), "{said}");
+}
+
+#[tokio::test]
+async fn a_wait_for_a_table_or_a_row_shows_who_is_in_the_way() {
+    let publisher = Publisher::feed(Feed::link(pages(1, 3))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    ingest
+        .value("create temp table copied as select * from ocds.release; delete from ocds.release; select 1")
+        .await;
+    for (waits_for, hold) in [
+        (
+            "relation",
+            "lock table ocds.release in access exclusive mode",
+        ),
+        // keys that are inserted and not committed
+        (
+            "transactionid",
+            "insert into ocds.release select * from copied",
+        ),
+    ] {
+        ingest.client.batch_execute("begin").await.unwrap();
+        ingest.client.batch_execute(hold).await.unwrap();
+        let blocker: i32 = ingest
+            .value("select pg_backend_pid()")
+            .await
+            .parse()
+            .unwrap();
+        let run = ingest.start_run(&["--restart"]);
+
+        let wait = lock_wait(&ingest).await;
+        assert_eq!(wait["waits_for"], waits_for, "{wait}");
+        assert_eq!(wait["blocked_by"], Value::from(vec![blocker]), "{wait}");
+        assert_eq!(wait["tables"], Value::from(vec!["ocds.release"]), "{wait}");
+        assert_eq!(wait["application_name"], "ocds-ingest", "{wait}");
+        assert_eq!(wait["state"], "active", "{wait}");
+        let said = ingest.program(&STATUS).await.expect(0).text();
+        assert!(said.contains(&format!("{blocker}")), "{said}");
+        assert!(!said.contains("copied"), "{said}");
+
+        ingest.client.batch_execute("rollback").await.unwrap();
+        run.end().await.expect(0);
+        ingest.value("delete from ocds.release; select 1").await;
+    }
+}
+
+#[tokio::test]
+async fn waits_for_what_is_not_ours_are_left_out() {
+    let ingest = Ingest::new().await;
+    ingest
+        .value("create table public.theirs (id int); select 1")
+        .await;
+    ingest
+        .client
+        .batch_execute("begin; lock table public.theirs")
+        .await
+        .unwrap();
+    let other = connect(&ingest.url).await;
+    let waiting =
+        tokio::spawn(async move { other.batch_execute("begin; lock table public.theirs").await });
+    ingest.until_somebody_waits().await;
+    let said = ingest.program(&STATUS_JSON).await.expect(0).lines();
+    assert!(lines(said, "lock_wait").is_empty());
+    ingest.client.batch_execute("rollback").await.unwrap();
+    waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn where_sources_stand_is_asked_without_the_server_s_view() {
+    let ingest = Ingest::new().await;
+    let said = ingest.program(&["status"]).await.expect(0).text();
+    assert!(!said.contains("pg_stat_statements"), "{said}");
+    assert_eq!(
+        ingest
+            .count(&format!("run where source = '{SOURCE}'"))
+            .await,
+        0
+    );
+}
