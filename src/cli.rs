@@ -91,6 +91,8 @@ pub enum Command {
     },
     /// Forget a source: all that is stored and refused of it, and its runs
     Purge(Purge),
+    /// Measure which batch size suits the database's server, in a schema of its own
+    BenchDatabase(BenchDatabase),
     /// Bring the database's schema up to date
     Migrate,
     /// Open psql on the configured database
@@ -180,6 +182,18 @@ pub struct Purge {
     /// Do it: nothing brings it back but fetching it again
     #[arg(long)]
     pub yes: bool,
+    /// Report as a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `bench-database`.
+#[derive(Debug, Args)]
+pub struct BenchDatabase {
+    /// How many invented releases are written each time, at most; a way that takes
+    /// longer than two seconds is measured with those it wrote till then
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    pub rows: u32,
     /// Report as a JSON object
     #[arg(long)]
     pub json: bool,

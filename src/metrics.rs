@@ -19,7 +19,6 @@ use metrics_exporter_prometheus::{
 };
 
 use crate::error::{Error, Result};
-use crate::ledger::{Counts, Requests};
 
 const BULK_DURATION: &str = "ocds_bulk_duration_seconds";
 const BULK_ROWS: &str = "ocds_bulk_rows";
@@ -135,29 +134,22 @@ pub fn retried(what: &'static str) {
     counter!(BULK_RETRIES, "what" => what).increment(1);
 }
 
-/// Adds what a source was asked for.
-pub fn fetched(source: &str, requests: &Requests) {
+/// Adds what a source was asked for: requests, attempts at a page after its
+/// first, and bytes of bodies.
+pub fn fetched(source: &str, requests: u64, retries: u64, bytes: u64) {
     for (name, n) in [
-        (FETCH_REQUESTS, requests.requests),
-        (FETCH_RETRIES, requests.retries),
-        (FETCH_BYTES, requests.bytes),
+        (FETCH_REQUESTS, requests),
+        (FETCH_RETRIES, retries),
+        (FETCH_BYTES, bytes),
     ] {
         counter!(name, "source" => source.to_owned()).increment(n);
     }
 }
 
-/// Adds what became of a source's releases.
-pub fn releases(source: &str, counts: &Counts) {
-    for (outcome, n) in [
-        ("inserted", counts.inserted),
-        ("updated", counts.updated),
-        ("unchanged", counts.unchanged),
-        ("folded", counts.folded),
-        ("quarantined", counts.quarantined),
-    ] {
-        counter!(RELEASES, "source" => source.to_owned(), "outcome" => outcome)
-            .increment(n.unsigned_abs());
-    }
+/// Adds releases of a source that came to an outcome: inserted, updated,
+/// unchanged, folded or quarantined.
+pub fn releases(source: &str, outcome: &'static str, n: u64) {
+    counter!(RELEASES, "source" => source.to_owned(), "outcome" => outcome).increment(n);
 }
 
 /// What this process has counted since the registry was installed.
@@ -291,24 +283,13 @@ mod tests {
 
     #[test]
     fn a_source_s_runs_add_up() {
-        let requests = Requests {
-            requests: 5,
-            retries: 1,
-            bytes: 1_000,
-        };
-        let counts = Counts {
-            releases: 9,
-            inserted: 6,
-            updated: 1,
-            unchanged: 0,
-            folded: 0,
-            quarantined: 2,
-        };
         check(
             || {
                 for _ in 0..2 {
-                    fetched("zambia", &requests);
-                    releases("zambia", &counts);
+                    fetched("zambia", 5, 1, 1_000);
+                    releases("zambia", "inserted", 6);
+                    releases("zambia", "unchanged", 0);
+                    releases("zambia", "quarantined", 2);
                 }
             },
             &[
@@ -331,8 +312,8 @@ mod tests {
             rows("upsert", "ocds.release", "updated", 1);
             fallback("ocds.release");
             retried("page");
-            fetched("zambia", &Requests::default());
-            releases("zambia", &Counts::default());
+            fetched("zambia", 0, 0, 0);
+            releases("zambia", "inserted", 0);
         });
         let text = recorder.handle().render();
         let names = |prefix| {

@@ -8,8 +8,8 @@ use futures::SinkExt;
 use tokio_postgres::CopyInSink;
 
 use crate::bulk::apply::Apply;
-use crate::bulk::operation::{CopyText, Statement};
-use crate::bulk::transaction::{Answer, blames_a_row, limited};
+use crate::bulk::operation::{CopyText, DROP_STAGE, Statement};
+use crate::bulk::transaction::{Answer, blames_a_row, limited, next};
 use crate::error::Result;
 use crate::metrics;
 
@@ -115,7 +115,9 @@ impl<'a> Apply<'a> {
         let mut flight = self.transaction.flight();
         let shared = self.shared.fields(&(0..self.shared.len()));
         flight.unobserved(merge, shared.collect());
-        let mut replies = flight.land().await?;
-        Ok(replies.pop().expect("one for each statement"))
+        // the transaction may copy again
+        flight.simple(DROP_STAGE);
+        let mut replies = flight.land().await?.into_iter();
+        next(&mut replies)
     }
 }

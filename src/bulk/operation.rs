@@ -475,7 +475,10 @@ pub(super) fn parameters<'r>(
 }
 
 /// The temporary table, which hides no table of anyone's.
-const STAGE: &str = "pg_temp.\"ocds_ingest_stage\"";
+const STAGE: &str = "pg_temp.ocds_ingest_stage";
+
+/// Drops it.
+pub(super) const DROP_STAGE: &str = "drop table pg_temp.ocds_ingest_stage";
 
 fn columns(plan: &Plan, names: &[&'static str]) -> Result<Vec<&'static Column>> {
     let columns = names.iter().map(|name| {

@@ -220,6 +220,16 @@ impl Rows {
         self.ends.clear();
     }
 
+    /// Some of the rows.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let start = self.start(range.start);
+        Self {
+            bytes: BytesMut::from(self.slice(&range)),
+            ends: self.ends[range].iter().map(|end| end - start).collect(),
+        }
+    }
+
     /// The bytes of some rows.
     pub(super) fn slice(&self, range: &Range<usize>) -> &[u8] {
         &self.bytes[self.start(range.start)..self.start(range.end)]

@@ -103,6 +103,15 @@ impl Table {
         }
     }
 
+    /// Another table of the same columns and key.
+    ///
+    /// # Panics
+    /// As [`Table::new`].
+    #[must_use]
+    pub const fn named(&self, label: &'static str) -> Self {
+        Self::new(label, self.columns, self.key)
+    }
+
     /// Its name as people and metrics have it: `schema.name`.
     #[must_use]
     pub const fn label(&self) -> &'static str {

@@ -3,6 +3,7 @@
 
 mod answer;
 mod backfill;
+mod bench_database;
 mod check;
 mod demo;
 mod ingest;
@@ -81,6 +82,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Sources { command } => sources::sources(&global, command),
         Command::Quarantine { command } => quarantine::quarantine(&global, command).await,
         Command::Purge(options) => purge::purge(&global, options).await,
+        Command::BenchDatabase(options) => bench_database::bench_database(&global, options).await,
         Command::Migrate => migrate::migrate(&global).await,
         Command::Psql { arguments } => psql::psql(&global, &arguments).await,
         Command::Demo => demo::demo(&global).await,

@@ -27,6 +27,18 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// What the releases came to, by the names of the counts.
+    #[must_use]
+    pub fn outcomes(&self) -> [(&'static str, i64); 5] {
+        [
+            ("inserted", self.inserted),
+            ("updated", self.updated),
+            ("unchanged", self.unchanged),
+            ("folded", self.folded),
+            ("quarantined", self.quarantined),
+        ]
+    }
+
     /// Reads the columns of the same names.
     pub(crate) fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         let count = |name| row.try_get::<_, i64>(name);

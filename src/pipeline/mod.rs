@@ -476,8 +476,13 @@ impl Run<'_> {
         totals.counts += counts;
         let requests = asked(&self.client);
         totals.requests += requests;
-        metrics::fetched(&self.source.name, &requests);
-        metrics::releases(&self.source.name, &counts);
+        let Requests {
+            requests: sent,
+            retries,
+            bytes,
+        } = requests;
+        metrics::fetched(&self.source.name, sent, retries, bytes);
+        report::measure(&self.source.name, &counts);
         let report = Report::new(
             self,
             run_id,

@@ -13,8 +13,8 @@ use crate::json;
 use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
 use crate::ledger::{self, Asked, Counts, End, Holder, Requests, RunKind, Unfinished};
-use crate::metrics;
 use crate::pipeline::dispatch::verdict;
+use crate::pipeline::report;
 use crate::release::{Reason, Reject};
 use crate::sink::{Sink, Tried};
 use crate::source::Source;
@@ -82,7 +82,7 @@ pub async fn replay(
         Ok(())
     }
     .await;
-    metrics::releases(&source.name, &replayed.counts);
+    report::measure(&source.name, &replayed.counts);
     let end = End {
         verdict: tried.as_ref().map_or_else(verdict, |()| Verdict::Complete),
         end_seen: true,

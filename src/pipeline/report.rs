@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::ledger::{Counts, Requests, Totals, Verdict};
+use crate::metrics;
 use crate::pipeline::Run;
 
 /// A run that has begun and ended.
@@ -73,5 +74,12 @@ impl Report {
             duration_seconds,
             releases_per_second: releases as f64 / duration_seconds,
         }
+    }
+}
+
+/// Adds a source's releases to the metrics.
+pub(super) fn measure(source: &str, counts: &Counts) {
+    for (outcome, n) in counts.outcomes() {
+        metrics::releases(source, outcome, n.unsigned_abs());
     }
 }

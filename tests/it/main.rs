@@ -11,6 +11,7 @@ mod proxy;
 mod publisher;
 
 mod activity;
+mod bench_database;
 mod bulk;
 mod commands;
 mod configuration;

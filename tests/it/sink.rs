@@ -251,6 +251,7 @@ async fn every_way_of_writing_makes_the_same_tables() {
         "",
         "[sink]\nmethod = \"row\"",
         "[sink]\nmethod = \"copy\"",
+        "[sink]\nmethod = \"copy\"\nbatch_size = 7",
         "[database]\nprepare = false",
         "[sink]\nbatch_size = 7",
         "[sink]\nbatch_bytes = 1000",

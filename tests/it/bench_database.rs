@@ -1,0 +1,56 @@
+//! `bench-database`: figures of the server at hand, and nothing left behind.
+
+use rustix::process::Signal;
+
+use crate::harness::Ingest;
+
+const SCHEMAS: &str = "select count(*) from pg_namespace where nspname = 'ocds_ingest_bench'";
+
+#[tokio::test]
+async fn each_size_is_measured_and_one_recommended() {
+    let ingest = Ingest::new().await;
+    let ran = ingest
+        .program(&["bench-database", "--rows", "100", "--json"])
+        .await;
+    let report = ran.expect(0).report();
+    let sizes = report["sizes"].as_array().unwrap();
+    let rows: Vec<u64> = sizes
+        .iter()
+        .map(|size| size["rows_per_statement"].as_u64().unwrap())
+        .collect();
+    assert_eq!(rows, [1, 10, 50, 100]);
+    for way in ["insert", "update", "upsert", "copy"] {
+        assert!(
+            sizes.iter().all(|size| size[way].as_f64().unwrap() > 0.0),
+            "{way}"
+        );
+    }
+    let recommended = report["recommended"]["batch_size"].as_u64().unwrap();
+    assert!(rows.contains(&recommended));
+    assert_eq!(ingest.value(SCHEMAS).await, "0");
+    assert_eq!(ingest.count("release").await, 0);
+}
+
+#[tokio::test]
+async fn a_measurement_that_is_stopped_cleans_up() {
+    let ingest = Ingest::new().await;
+    let running = ingest.start(&["bench-database", "--rows", "5000"]);
+    let begun = "select exists (select from pg_namespace where nspname = 'ocds_ingest_bench')";
+    ingest.until(begun).await;
+    running.signal(Signal::TERM);
+    running.end().await.expect(4);
+    assert_eq!(ingest.value(SCHEMAS).await, "0");
+}
+
+#[tokio::test]
+async fn a_schema_of_somebody_else_is_not_touched() {
+    let ingest = Ingest::new().await;
+    ingest
+        .client
+        .batch_execute("create schema ocds_ingest_bench")
+        .await
+        .unwrap();
+    let ran = ingest.program(&["bench-database"]).await.expect(2);
+    assert!(ran.stderr.contains("ocds_ingest_bench"), "{}", ran.stderr);
+    assert_eq!(ingest.value(SCHEMAS).await, "1");
+}
