@@ -10,7 +10,8 @@
 //! [`fetch`] turns a declared [`source`](source::Source) into a stream of pages,
 //! [`extract`] cuts a page into releases and rejects, and the [`sink`] makes the
 //! page durable, whole. [`pipeline`] joins the three by bounded channels; they do
-//! not know each other. What PostgreSQL remembers of runs is the [`ledger`].
+//! not know each other. What PostgreSQL remembers of runs is the [`ledger`];
+//! rows reach any table by [`bulk`], many by one statement.
 //!
 //! # Invariants
 //!
@@ -71,6 +72,18 @@
 //!   the file was asked for too. Any other exit code says more, and stays.
 //! - Columns that all rows of a statement share are one parameter, not one for
 //!   each row: a batch of 100 has 2,205 parameters instead of 2,700.
+//! - A row is encoded once, in the format that parameters and `COPY` share, and
+//!   is bytes from then on: a batch's weight is known, a fallback sends what was
+//!   refused as it was, and one writer holds rows of several tables.
+//! - Updates and deletions name their rows by a `values` list, as insertions do,
+//!   and not by arrays: `unnest` would take a column that is an array apart.
+//! - Rejects are upserted, not inserted: a traversal meets again what an earlier
+//!   one refused, and it is kept once and counted.
+//! - Whether a transaction without a reply to its commit was committed is asked
+//!   by its id, where no row of its own tells. A page's own row tells.
+//! - `ocds.request` is written beside the pages and not with them, and a killed
+//!   run lacks its last seconds: it is for people, and nothing depends on it.
+//! - `purge` leaves its own run behind: where the data went can be asked later.
 
 // in the order of the pipeline: what starts it, its stages, what they stand on
 

@@ -44,7 +44,7 @@ pub struct Applied {
     /// The rows that were refused, in the order they were given; with
     /// [`OnFailure::RollBack`] the first.
     pub failures: Vec<Failure>,
-    /// What an insertion gave back of each row, and which it was.
+    /// What an insertion or upsert gave back of each row, and which it was.
     pub returned: Vec<(usize, Row)>,
 }
 
@@ -305,13 +305,16 @@ impl<'a> Apply<'a> {
                 report.inserted += affected;
                 self.applied.returned.extend((first..).zip(rows));
             }
-            Verb::Upsert { .. } => {
+            Verb::Upsert { returning, .. } => {
                 for row in &rows {
-                    if row.try_get(0)? {
+                    if row.try_get("inserted")? {
                         report.inserted += 1;
                     } else {
                         report.updated += 1;
                     }
+                }
+                if !returning.is_empty() {
+                    self.applied.returned.extend((first..).zip(rows));
                 }
             }
             Verb::Update { .. } => report.updated += affected,

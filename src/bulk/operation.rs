@@ -48,6 +48,9 @@ pub enum Verb {
         /// A [fixed](Column::fixed), shared column whose value tells an inserted
         /// row from an updated one: each statement brings a value of its own.
         inserted_if: &'static str,
+        /// As of an insertion, where every row is overwritten: one that is left as
+        /// it is gives nothing back.
+        returning: &'static [&'static str],
     },
     /// Sets the rows of these keys: columns of `shared` to one value, those of
     /// `each` to one for each row.
@@ -335,16 +338,22 @@ impl Operation {
         match self.plan.verb {
             Verb::Insert { returning: [] } => String::new(),
             Verb::Insert { returning } => {
-                let columns = returning
-                    .iter()
-                    .map(|name| format!("stored.{}", quote(name)));
-                format!(" returning {}", columns.collect::<Vec<_>>().join(", "))
+                let columns = returning.iter().map(|name| stored(name));
+                format!(" returning {}", list(columns))
             }
             Verb::Upsert {
                 set,
                 overwrite,
                 inserted_if,
-            } => self.conflict_clause(set, overwrite, inserted_if),
+                returning,
+            } => {
+                let mut sql = self.conflict_clause(set, overwrite, inserted_if);
+                for name in returning {
+                    sql.push_str(", ");
+                    sql.push_str(&stored(name));
+                }
+                sql
+            }
             Verb::Update { only_if } | Verb::Delete { only_if } => {
                 let names = list(self.each.iter().map(|column| quote(column.name())));
                 format!(") as sent ({names}) where {}", self.condition(only_if))
@@ -509,8 +518,15 @@ fn check(plan: &Plan, shared: &[&Column], each: &[&Column]) -> Result<()> {
     match plan.verb {
         Verb::Insert { returning } => columns(plan, returning).map(drop),
         Verb::Upsert {
-            set, inserted_if, ..
+            set,
+            inserted_if,
+            overwrite,
+            returning,
         } => {
+            columns(plan, returning)?;
+            if !returning.is_empty() && !matches!(overwrite, Overwrite::Always) {
+                return wrong("rows that are left as they are give nothing back".into());
+            }
             for set in set {
                 let column = columns(plan, &[set.column])?;
                 if !plan.table.may_set(column[0]) {
@@ -565,6 +581,10 @@ fn push_condition(sql: &mut String, overwrite: Overwrite) {
     }
 }
 
+fn stored(name: &str) -> String {
+    format!("stored.{}", quote(name))
+}
+
 fn list(parts: impl Iterator<Item = String>) -> String {
     let mut sql = String::new();
     push_list(&mut sql, parts);
@@ -603,6 +623,7 @@ mod tests {
             set: &[],
             overwrite: Overwrite::IfDifferent(&["hash"]),
             inserted_if: "seen",
+            returning: &[],
         },
     };
 
@@ -648,6 +669,7 @@ mod tests {
             set: &[],
             overwrite: Overwrite::IfDifferentAndOlder(&["hash"], &["owner", "state"]),
             inserted_if: "seen",
+            returning: &[],
         };
         assert!(text(Plan { verb, ..UPSERT }, 1).contains(
             r#"where (stored."hash") is distinct from (excluded."hash") and (stored."owner", stored."state") < (excluded."owner", excluded."state") returning"#
@@ -663,6 +685,7 @@ mod tests {
             }],
             overwrite: Overwrite::Always,
             inserted_if: "seen",
+            returning: &["id"],
         };
         assert!(
             text(Plan { verb, ..UPSERT }, 1)

@@ -110,6 +110,9 @@ async fn once(database: &Database, session: &Session, lanes: &[Lane<'_>]) -> Res
             return Ok(undone(applied, lanes));
         }
     }
+    if let Some(last) = applied.last_mut() {
+        last.report.round_trips += 1;
+    }
     let id = transaction.id().map(str::to_owned);
     let Err(error) = transaction.commit().await else {
         return Ok(applied);

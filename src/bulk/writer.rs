@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
+use tokio_postgres::Row;
 use tracing::error;
 
 use crate::bulk::write::{Lane, write_all};
@@ -68,6 +69,8 @@ pub struct Gathered {
     pub report: Report,
     /// The rows that were refused, by their positions among all rows added.
     pub failures: Vec<Failure>,
+    /// What the operation gave back of rows, by their positions likewise.
+    pub returned: Vec<(usize, Row)>,
 }
 
 /// What a writer has done so far, over all tables.
@@ -167,7 +170,7 @@ impl<'w> Writer<'w> {
     /// When what waits will have waited for long enough; `None` if nothing does.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        self.oldest.map(|oldest| oldest + self.limits.interval)
+        self.oldest?.checked_add(self.limits.interval)
     }
 
     /// Sends all that waits.
@@ -176,9 +179,7 @@ impl<'w> Writer<'w> {
     /// As [`Transaction::apply`], or [`write()`](crate::bulk::write()) for a writer
     /// with transactions of its own. What waited is given up.
     pub async fn flush(&mut self) -> Result<()> {
-        self.send(self.lanes.len()).await?;
-        self.oldest = None;
-        Ok(())
+        self.send(self.lanes.len()).await
     }
 
     /// Sends the rows of the first so many tables.
@@ -189,6 +190,9 @@ impl<'w> Writer<'w> {
             return Ok(());
         }
         self.statistics.buffered -= waiting as u64;
+        if self.statistics.buffered == 0 {
+            self.oldest = None;
+        }
         let applied = match self.target {
             Target::Within(transaction) => Self::apply(transaction, lanes).await,
             Target::Own(database, session) => {
@@ -196,6 +200,9 @@ impl<'w> Writer<'w> {
                 write_all(database, session, &lanes).await
             }
         };
+        for lane in &mut *lanes {
+            lane.forget();
+        }
         for (lane, applied) in lanes.iter_mut().zip(applied?) {
             self.statistics.failed += applied.report.failed;
             lane.settle(applied);
@@ -256,19 +263,29 @@ impl Gathering<'_> {
         }
     }
 
+    /// Empties the table of the rows that were sent, or given up.
+    fn forget(&mut self) {
+        self.sent += self.rows.len();
+        self.rows.clear();
+    }
+
+    /// Remembers what became of the rows sent last.
     fn settle(&mut self, applied: Applied) {
         let Applied {
-            report, failures, ..
+            report,
+            failures,
+            returned,
         } = applied;
         self.gathered.report += report;
-        let sent = self.sent;
+        let first = self.sent - usize::try_from(report.total).expect("rows in memory");
         let failures = failures.into_iter().map(|failure| Failure {
-            position: failure.position + sent,
+            position: failure.position + first,
             ..failure
         });
         self.gathered.failures.extend(failures);
-        self.sent += self.rows.len();
-        self.rows.clear();
+        let returned = returned.into_iter();
+        let returned = returned.map(|(position, row)| (position + first, row));
+        self.gathered.returned.extend(returned);
     }
 }
 

@@ -121,7 +121,7 @@ fn load(global: &Global) -> Result<Config> {
         files: global.config.clone(),
         database_url: global.database_url.clone(),
     })?;
-    crate::sink::check_batch_size(&config.sink)?;
+    crate::sink::check(&config)?;
     Ok(config)
 }
 

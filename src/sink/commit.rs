@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
+use tracing::debug;
 
 use crate::bulk::{Gathered, OnFailure, Transaction, Writer, next};
 use crate::error::Result;
@@ -103,8 +104,21 @@ impl<'a> PageCommit<'a> {
             writer.add(&to_rejects, row).await?;
         }
         writer.flush().await?;
-        expect_kept(&writer.take(&to_rejects).failures)?;
+        let kept = writer.take(&to_rejects);
+        expect_kept(&kept.failures)?;
+        self.tell(&kept)?;
         Ok((written, refused))
+    }
+
+    /// Says under which ids the page's rejects are found.
+    fn tell(&self, kept: &Gathered) -> Result<()> {
+        let ids = kept.returned.iter().map(|(_, row)| row.try_get("id"));
+        let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
+        if !ids.is_empty() {
+            let (source, page) = (&self.sink.source, self.page.position.number);
+            debug!(source.name = %source, page, ?ids, "page {page} of {source} has {} rejects, see `quarantine show`", ids.len());
+        }
+        Ok(())
     }
 
     /// The releases whose content is not what is stored. Where stored releases are

@@ -1,7 +1,8 @@
 //! Stage 3: the only writer of releases. A page becomes durable whole.
 //!
-//! [`Sink::commit`] is one transaction: the lease is held, the page's releases
-//! go in by batches, then its rejects, then its own row. If the page's row is
+//! [`Sink::commit`] is one transaction: the lease is held, a [`bulk::Writer`]
+//! takes the page's releases by batches and then its rejects, and its own row
+//! comes last. If the page's row is
 //! there afterwards, everything is; no row is written outside. A page that is
 //! sent again because the reply to its commit was lost meets its own row, and
 //! is rolled back.
@@ -63,7 +64,7 @@ pub use self::replay::Tried;
 use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
 use crate::config::{self, Config, Method};
 use crate::database::Database;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::{Counts, Lease};
 use crate::page::{PageRecord, UnreadablePage};
 use crate::release::{Reject, Release};
@@ -224,16 +225,21 @@ fn batching(settings: &config::Sink) -> Batching {
     }
 }
 
-/// Whether a statement has parameters enough for a batch.
+/// Whether the sink can work as it is told to.
 ///
 /// # Errors
-/// It has not; the message names the key and the most rows.
-pub fn check_batch_size(settings: &config::Sink) -> Result<()> {
+/// A statement has not parameters enough for a batch, or `COPY` is asked for
+/// where nothing may be prepared; the message names the key.
+pub fn check(config: &Config) -> Result<()> {
     let checked = Fetched::new(Batching {
-        rows: settings.batch_size,
+        rows: config.sink.batch_size,
         ..Batching::default()
     });
-    checked
-        .map_err(|e| e.context("key `sink.batch_size`"))
-        .map(drop)
+    checked.map_err(|e| e.context("key `sink.batch_size`"))?;
+    if config.sink.method == Method::Copy && !config.database.prepare {
+        return Err(Error::config(
+            "key `sink.method`: \"copy\" prepares statements, and `database.prepare` is false",
+        ));
+    }
+    Ok(())
 }

@@ -54,6 +54,7 @@ const REFUSED: Plan = Plan {
         ],
         overwrite: Overwrite::Always,
         inserted_if: "first_seen_at",
+        returning: &["id"],
     },
 };
 

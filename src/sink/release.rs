@@ -80,6 +80,7 @@ pub const FETCHED: Plan = Plan {
         set: &[],
         overwrite: Overwrite::IfDifferent(&["content_hash"]),
         inserted_if: "first_seen_at",
+        returning: &[],
     },
 };
 
@@ -118,6 +119,7 @@ const REPLAYED: Plan = Plan {
         set: &[],
         overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
         inserted_if: "first_seen_at",
+        returning: &[],
     },
     ..FETCHED
 };

@@ -277,6 +277,14 @@ async fn a_batch_with_more_parameters_than_a_statement_may_have_is_refused_at_th
     assert!(ran.stderr.contains("65535"), "{}", ran.stderr);
 }
 
+#[tokio::test]
+async fn copy_where_nothing_may_be_prepared_is_refused_at_the_start() {
+    let mut ingest = Ingest::new().await;
+    ingest.configure("[sink]\nmethod = \"copy\"\n[database]\nprepare = false");
+    let ran = ingest.program(&["run", "find-a-tender"]).await.expect(2);
+    assert!(ran.stderr.contains("sink.method"), "{}", ran.stderr);
+}
+
 /// A sink that no run of the program has, its database, and the right to write.
 async fn sink_of(ingest: &Ingest) -> (Database, Lease, Sink) {
     let database = open(&ingest.url).await;
