@@ -29,7 +29,8 @@
 //!    by a key of [`config`].
 //! 8. The exit code is 0 if and only if the end of what was asked for was
 //!    positively seen and all before it is committed.
-//! 9. One run writes a source: a commit under a stale lease changes nothing.
+//! 9. One run writes a source: a commit of releases, rejects or pages under a stale
+//!    lease changes nothing.
 //! 10. No secret, value or body is in a log line, an error or a metric.
 //!
 //! Bad data is data: it becomes a [`Reject`](release::Reject) with a reason. An

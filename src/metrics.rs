@@ -128,8 +128,7 @@ pub fn fallback(table: &'static str) {
     counter!(BULK_FALLBACKS, "table" => table).increment(1);
 }
 
-/// Counts a transaction that is sent again for the server's sake, by what it
-/// makes durable, such as a page.
+/// Counts what is sent again for the server's sake, by what it is, such as a page.
 pub fn retried(what: &'static str) {
     counter!(BULK_RETRIES, "what" => what).increment(1);
 }

@@ -1,8 +1,12 @@
 -- How the constraints of a table and of those that refer to it read, unique indexes
--- among them, and how many characters its columns may have.
-select conname::text as name, pg_get_constraintdef(oid) as definition, null::integer as longest
-from pg_constraint
-where to_regclass($1) in (conrelid, confrelid)
+-- among them, and how many characters its columns may have. Of those of one name
+-- the table's own comes last.
+(
+    select conname::text as name, pg_get_constraintdef(oid) as definition, null::integer as longest
+    from pg_constraint
+    where to_regclass($1) in (conrelid, confrelid)
+    order by conrelid = to_regclass($1)
+)
 union all
 select pg_class.relname::text, pg_get_indexdef(pg_index.indexrelid), null
 from pg_index

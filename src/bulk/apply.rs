@@ -8,11 +8,12 @@ use tokio_postgres::Row;
 
 use crate::bulk::catalog::{self, Catalog};
 use crate::bulk::failure::Failure;
-use crate::bulk::operation::{Operation, Verb, parameters};
+use crate::bulk::operation::{Operation, parameters};
+use crate::bulk::plan::Verb;
 use crate::bulk::report::Report;
 use crate::bulk::rows::Rows;
 use crate::bulk::transaction::{Answer, Flight, Observed, Reply, Transaction, blames_a_row, next};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics;
 
 /// The most statements that are under way together: those behind one that is
@@ -60,12 +61,13 @@ impl Transaction {
     /// The server could not be asked, or refused what no row is to blame for: the
     /// transaction is of no use any more.
     pub async fn apply(
-        &self,
+        &mut self,
         operation: &Operation,
         shared: &Rows,
         rows: &Rows,
         on_failure: OnFailure,
     ) -> Result<Applied> {
+        operation.check_rows(shared, rows)?;
         let began = Instant::now();
         let trips = self.round_trips();
         let mut apply = Apply {
@@ -75,6 +77,7 @@ impl Transaction {
             rows,
             on_failure,
             opening: (on_failure == OnFailure::RollBack).then_some("savepoint operation"),
+            has_savepoint: false,
             applied: Applied::default(),
         };
         if !rows.is_empty() && !Box::pin(apply.run()).await? {
@@ -90,6 +93,21 @@ impl Transaction {
         report.duration = began.elapsed();
         count_outcomes(operation, report);
         Ok(applied)
+    }
+}
+
+impl Applied {
+    /// Keeps what a statement returned of the rows it was sent.
+    fn give_back(&mut self, sent: Range<usize>, rows: Vec<Row>, returning: &[&str]) -> Result<()> {
+        if returning.is_empty() {
+            return Ok(());
+        }
+        // a trigger may have kept a row from being written
+        if rows.len() != sent.len() {
+            return Err(Error::unexpected("not every row gave its keys back"));
+        }
+        self.returned.extend(sent.zip(rows));
+        Ok(())
     }
 }
 
@@ -115,6 +133,9 @@ pub(super) struct Apply<'a> {
     on_failure: OnFailure,
     /// What the first flight has to begin with.
     opening: Option<&'static str>,
+    /// Whether a batch before had a savepoint, which the next replaces: nested
+    /// ones make the server slower with each.
+    has_savepoint: bool,
     pub(super) applied: Applied,
 }
 
@@ -139,7 +160,7 @@ impl<'a> Apply<'a> {
             let mut flight = transaction.flight();
             let is_first = self.open(&mut flight);
             for batch in window {
-                flight.simple("savepoint batch");
+                self.save(&mut flight);
                 self.send(&mut flight, batch);
             }
             let mut replies = flight.land().await?.into_iter();
@@ -163,6 +184,16 @@ impl<'a> Apply<'a> {
             flight.simple(sql);
         }
         opening.is_some()
+    }
+
+    /// Where a batch begins, to come back to if it is refused.
+    pub(super) fn save(&mut self, flight: &mut Flight<'a>) {
+        flight.simple(if self.has_savepoint {
+            "release savepoint batch; savepoint batch"
+        } else {
+            "savepoint batch"
+        });
+        self.has_savepoint = true;
     }
 
     fn send(&mut self, flight: &mut Flight<'a>, rows: &Range<usize>) {
@@ -202,7 +233,7 @@ impl<'a> Apply<'a> {
         for (index, batch) in batches.iter().enumerate() {
             next(&mut replies)??;
             match next(&mut replies)? {
-                Ok(answer) => self.count(batch.start, answer)?,
+                Ok(answer) => self.count(batch.clone(), answer)?,
                 Err(error) if blames_a_row(&error) => return Ok(Some(index)),
                 Err(error) => return Err(error.into()),
             }
@@ -253,7 +284,7 @@ impl<'a> Apply<'a> {
         next(&mut replies)??;
         for row in rows {
             match next(&mut replies)? {
-                Ok(answer) => self.count(row, answer)?,
+                Ok(answer) => self.count(row..row + 1, answer)?,
                 Err(error) if blames_a_row(&error) => return Ok(Some((row, error))),
                 Err(error) => return Err(error.into()),
             }
@@ -296,14 +327,14 @@ impl<'a> Apply<'a> {
         Ok(())
     }
 
-    /// Counts what a statement did to the rows from `first` on.
-    pub(super) fn count(&mut self, first: usize, answer: Answer) -> Result<()> {
-        let Answer { rows, affected, .. } = answer;
+    /// Counts what a statement did to the rows it was sent.
+    pub(super) fn count(&mut self, sent: Range<usize>, answer: Answer) -> Result<()> {
+        let Answer { rows, affected } = answer;
         let report = &mut self.applied.report;
         match self.operation.verb() {
-            Verb::Insert { .. } => {
+            Verb::Insert { returning } => {
                 report.inserted += affected;
-                self.applied.returned.extend((first..).zip(rows));
+                self.applied.give_back(sent, rows, returning)?;
             }
             Verb::Upsert { returning, .. } => {
                 for row in &rows {
@@ -313,9 +344,7 @@ impl<'a> Apply<'a> {
                         report.updated += 1;
                     }
                 }
-                if !returning.is_empty() {
-                    self.applied.returned.extend((first..).zip(rows));
-                }
+                self.applied.give_back(sent, rows, returning)?;
             }
             Verb::Update { .. } => report.updated += affected,
             Verb::Delete { .. } => report.deleted += affected,

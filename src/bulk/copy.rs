@@ -29,7 +29,7 @@ impl<'a> Apply<'a> {
         let transaction = self.transaction;
         let mut flight = transaction.flight();
         self.open(&mut flight);
-        flight.simple("savepoint batch");
+        self.save(&mut flight);
         if let Some(stage) = &text.stage {
             flight.simple(stage);
         }
@@ -38,7 +38,7 @@ impl<'a> Apply<'a> {
         let observed = self.observed(self.rows.len(), "copy");
         let error = match observed.over(self.copy_and_merge(text)).await? {
             Ok(answer) => {
-                self.count(0, answer)?;
+                self.count(0..self.rows.len(), answer)?;
                 return Ok(true);
             }
             Err(error) if blames_a_row(&error) => error,
@@ -104,8 +104,10 @@ impl<'a> Apply<'a> {
         if let Err(error) = limited(limit, sink.send(chunk.freeze())).await? {
             return Ok(Err(error));
         }
+        self.transaction.count_round_trip();
+        let finished = limited(limit, sink.finish()).await?;
         self.transaction.waited();
-        limited(limit, sink.finish()).await
+        Ok(finished)
     }
 
     async fn merge(
@@ -118,6 +120,10 @@ impl<'a> Apply<'a> {
         // the transaction may copy again
         flight.simple(DROP_STAGE);
         let mut replies = flight.land().await?.into_iter();
-        next(&mut replies)
+        let merged = next(&mut replies)?;
+        if merged.is_ok() {
+            next(&mut replies)??;
+        }
+        Ok(merged)
     }
 }

@@ -1,5 +1,7 @@
 //! A row that the server refused, and why, in words.
 
+use std::fmt;
+
 use tokio_postgres::error::DbError;
 
 use crate::bulk::catalog::Catalog;
@@ -7,8 +9,8 @@ use crate::bulk::operation::Operation;
 use crate::bulk::rows::{Field, Rows};
 use crate::error::without_values;
 
-/// A row that the server refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A row that the server refused. Its `Debug` shows no value.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Which of the rows given it was, counted from 0.
     pub position: usize,
@@ -66,6 +68,16 @@ impl Failure {
             column,
             message,
         }
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "row {}: {} {}",
+            self.position, self.sqlstate, self.message
+        )
     }
 }
 

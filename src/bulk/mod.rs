@@ -20,6 +20,7 @@ mod catalog;
 mod copy;
 mod failure;
 mod operation;
+mod plan;
 mod report;
 mod rows;
 mod session;
@@ -30,7 +31,8 @@ mod writer;
 
 pub use self::apply::{Applied, OnFailure};
 pub use self::failure::Failure;
-pub use self::operation::{Batching, Condition, Method, Operation, Overwrite, Plan, Set, Verb};
+pub use self::operation::Operation;
+pub use self::plan::{Batching, Condition, Method, Overwrite, Plan, Set, Verb};
 pub use self::report::Report;
 pub use self::rows::{Bind, Binding, Rows};
 pub use self::session::Session;

@@ -1,4 +1,4 @@
-//! What is done to a table's rows, and the SQL that does it to many at once.
+//! A plan's SQL, for any number of rows.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -7,128 +7,11 @@ use std::sync::OnceLock;
 use tokio_postgres::types::Type;
 
 use crate::bulk::catalog::Catalog;
+use crate::bulk::plan::{Condition, is_compared};
 use crate::bulk::rows::{Bind, Binding, Field, Rows};
 use crate::bulk::table::quote;
-use crate::bulk::{Column, MAX_PARAMETERS, Table};
+use crate::bulk::{Batching, Column, MAX_PARAMETERS, Method, Overwrite, Plan, Set, Table, Verb};
 use crate::error::{Error, Result};
-
-/// A set-based write, as it is declared: which columns are sent, and what is
-/// done with them.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// The table written.
-    pub table: Table,
-    /// Columns with one value for all rows of a statement: sent once.
-    pub shared: &'static [&'static str],
-    /// Columns with a value for each row, those of `by` first.
-    pub each: &'static [&'static str],
-    /// The columns of a unique key: what an upsert conflicts on, and what an
-    /// update or a deletion finds a row by.
-    pub by: &'static [&'static str],
-    /// What is done.
-    pub verb: Verb,
-}
-
-/// What a [`Plan`] does with the columns it sends.
-#[derive(Clone, Copy, Debug)]
-pub enum Verb {
-    /// Inserts a row for each.
-    Insert {
-        /// Columns whose values are given back, in the order of the rows; such
-        /// as a generated key. The order is that of one server's `VALUES` list:
-        /// a distributed table would not keep it.
-        returning: &'static [&'static str],
-    },
-    /// Inserts what is new, and sets what is there to what is sent.
-    Upsert {
-        /// Columns that are set otherwise than to what is sent.
-        set: &'static [Set],
-        /// Which stored rows are overwritten.
-        overwrite: Overwrite,
-        /// A [fixed](Column::fixed), shared column whose value tells an inserted
-        /// row from an updated one: each statement brings a value of its own.
-        inserted_if: &'static str,
-        /// As of an insertion, where every row is overwritten: one that is left as
-        /// it is gives nothing back.
-        returning: &'static [&'static str],
-    },
-    /// Sets the rows of these keys: columns of `shared` to one value, those of
-    /// `each` to one for each row.
-    Update {
-        /// What else must be true of a row.
-        only_if: &'static [Condition],
-    },
-    /// Deletes the rows of these keys.
-    Delete {
-        /// What else must be true of a row.
-        only_if: &'static [Condition],
-    },
-}
-
-/// A column that an upsert sets otherwise than to what is sent.
-#[derive(Clone, Copy, Debug)]
-pub struct Set {
-    /// The column.
-    pub column: &'static str,
-    /// Its new value, as SQL over the rows `stored` and `excluded`.
-    pub to: &'static str,
-}
-
-/// Which stored rows an upsert overwrites.
-#[derive(Clone, Copy, Debug)]
-pub enum Overwrite {
-    /// Every one.
-    Always,
-    /// Those of which one of these columns differs.
-    IfDifferent(&'static [&'static str]),
-    /// Those of which one of the first columns differs, and whose second
-    /// columns, read as one value, come before the row's own.
-    IfDifferentAndOlder(&'static [&'static str], &'static [&'static str]),
-}
-
-/// What must be true of a stored row.
-#[derive(Clone, Copy, Debug)]
-pub enum Condition {
-    /// The column is null.
-    IsNull(&'static str),
-    /// The column has the value sent for it, which is one of `shared` and is not
-    /// set.
-    IsSent(&'static str),
-}
-
-/// How rows reach the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// As parameters of statements of many rows.
-    Values,
-    /// Insertions by binary `COPY` into the table, upserts by way of a temporary
-    /// table and one statement that merges it; the rest as by `Values`. What is
-    /// refused is written row by row as by `Values`.
-    Copy,
-}
-
-/// How rows are cut into statements.
-#[derive(Clone, Copy, Debug)]
-pub struct Batching {
-    /// How they reach the server.
-    pub method: Method,
-    /// The most rows of one statement.
-    pub rows: usize,
-    /// The most bytes of rows in one statement; a row larger than this has a
-    /// statement of its own.
-    pub bytes: usize,
-}
-
-impl Default for Batching {
-    /// 100 rows or 8 MiB: beyond 100 there is little left to gain.
-    fn default() -> Self {
-        Self {
-            method: Method::Values,
-            rows: 100,
-            bytes: 8 << 20,
-        }
-    }
-}
 
 /// A checked [`Plan`] and the statements that carry it out.
 #[derive(Debug)]
@@ -172,9 +55,7 @@ impl Operation {
     /// come first, or so many rows need more parameters than a statement can
     /// have; the message says which.
     pub fn new(plan: &Plan, batching: Batching) -> Result<Self> {
-        let shared = columns(plan, plan.shared)?;
-        let each = columns(plan, plan.each)?;
-        check(plan, &shared, &each)?;
+        let (shared, each) = plan.check()?;
         let mut operation = Self {
             plan: *plan,
             shared,
@@ -183,7 +64,7 @@ impl Operation {
             head: String::new(),
             tail: String::new(),
             copy: None,
-            statements: (0..batching.rows).map(|_| OnceLock::new()).collect(),
+            statements: Vec::new(),
             catalog: OnceLock::new(),
         };
         let most = operation.max_rows();
@@ -194,6 +75,9 @@ impl Operation {
                 batching.rows,
             )));
         }
+        operation
+            .statements
+            .resize_with(batching.rows, OnceLock::new);
         operation.head = operation.build_head();
         operation.tail = operation.build_tail();
         operation.copy = operation.build_copy();
@@ -232,6 +116,21 @@ impl Operation {
     #[must_use]
     pub fn max_rows(&self) -> usize {
         (MAX_PARAMETERS - self.shared.len()) / self.each.len()
+    }
+
+    /// Whether rows were made for this operation's columns.
+    ///
+    /// # Errors
+    /// They have more or fewer fields.
+    pub(super) fn check_rows(&self, shared: &Rows, rows: &Rows) -> Result<()> {
+        let is_one = shared.len() == usize::from(!self.shared.is_empty());
+        if rows.is_empty() || (is_one && shared.fit(&self.shared) && rows.fit(&self.each)) {
+            return Ok(());
+        }
+        let (name, table) = (self.name(), self.plan.table.label());
+        Err(Error::unexpected(format!(
+            "rows that were not made for this {name} of {table}"
+        )))
     }
 
     pub(super) fn verb(&self) -> Verb {
@@ -312,14 +211,9 @@ impl Operation {
                 format!("insert into {table} as stored ({}) values ", self.names())
             }
             Verb::Update { only_if } => {
-                let is_compared = |column: &str| {
-                    only_if.iter().any(
-                        |condition| matches!(condition, Condition::IsSent(name) if *name == column),
-                    )
-                };
                 let shared = self.shared.iter().enumerate();
                 let shared = shared
-                    .filter(|(_, column)| !is_compared(column.name()))
+                    .filter(|(_, column)| !is_compared(only_if, column.name()))
                     .map(|(index, column)| format!("{} = ${}", quote(column.name()), index + 1));
                 let each = self.each[self.key_columns()..]
                     .iter()
@@ -364,8 +258,7 @@ impl Operation {
     fn conflict_clause(&self, set: &[Set], overwrite: Overwrite, inserted_if: &str) -> String {
         let is_sent = |column: &&&&Column| {
             let is_computed = set.iter().any(|set| set.column == column.name());
-            let is_key = self.plan.by.contains(&column.name());
-            self.plan.table.may_set(column) && !is_computed && !is_key
+            self.plan.sets(column) && !is_computed
         };
         let sent = self.shared.iter().chain(&self.each);
         let sent = sent.collect::<Vec<_>>();
@@ -426,7 +319,8 @@ impl Operation {
                 copy: format!("copy {table} ({}) from stdin (format binary)", self.names()),
                 merge: None,
             }),
-            Verb::Upsert { .. } => {
+            // by way of the temporary table rows come in another order
+            Verb::Upsert { returning: [], .. } => {
                 let shared = (1..=self.shared.len()).map(|n| format!("${n}, "));
                 let keys = self.each[..self.key_columns()].iter();
                 Some(CopyText {
@@ -488,80 +382,6 @@ const STAGE: &str = "pg_temp.ocds_ingest_stage";
 
 /// Drops it.
 pub(super) const DROP_STAGE: &str = "drop table pg_temp.ocds_ingest_stage";
-
-fn columns(plan: &Plan, names: &[&'static str]) -> Result<Vec<&'static Column>> {
-    let columns = names.iter().map(|name| {
-        let missing = || {
-            let table = plan.table.label();
-            Error::unexpected(format!("table {table} has no column {name}"))
-        };
-        plan.table.column(name).ok_or_else(missing)
-    });
-    columns.collect()
-}
-
-fn check(plan: &Plan, shared: &[&Column], each: &[&Column]) -> Result<()> {
-    let label = plan.table.label();
-    let wrong = |what: String| Err(Error::unexpected(format!("table {label}: {what}")));
-    let is_shared = |name: &str| shared.iter().any(|column| column.name() == name);
-    let keys = each
-        .iter()
-        .take_while(|column| plan.by.contains(&column.name()));
-    let sought = plan.by.iter().filter(|name| !is_shared(name)).count();
-    if each.is_empty() || keys.count() != sought {
-        return wrong(format!(
-            "{} are not the first columns of each row",
-            plan.by.join(", ")
-        ));
-    }
-    let is_settable = |column: &&&Column| plan.table.may_set(column);
-    match plan.verb {
-        Verb::Insert { returning } => columns(plan, returning).map(drop),
-        Verb::Upsert {
-            set,
-            inserted_if,
-            overwrite,
-            returning,
-        } => {
-            columns(plan, returning)?;
-            if !returning.is_empty() && !matches!(overwrite, Overwrite::Always) {
-                return wrong("rows that are left as they are give nothing back".into());
-            }
-            for set in set {
-                let column = columns(plan, &[set.column])?;
-                if !plan.table.may_set(column[0]) {
-                    return wrong(format!("column {} may not be set", set.column));
-                }
-            }
-            let told = shared.iter().find(|column| column.name() == inserted_if);
-            if told.is_none_or(|column| plan.table.may_set(column)) {
-                return wrong(format!("column {inserted_if} is not shared and fixed"));
-            }
-            Ok(())
-        }
-        Verb::Update { only_if } | Verb::Delete { only_if } => {
-            let compared = |name: &str| {
-                only_if.iter().any(
-                    |condition| matches!(condition, Condition::IsSent(column) if *column == name),
-                )
-            };
-            for condition in only_if {
-                let (Condition::IsNull(name) | Condition::IsSent(name)) = *condition;
-                columns(plan, &[name])?;
-                if matches!(condition, Condition::IsSent(_)) && !is_shared(name) {
-                    return wrong(format!("column {name} is compared and not shared"));
-                }
-            }
-            let set = shared.iter().filter(|column| !compared(column.name()));
-            let mut set = set.chain(&each[sought..]);
-            let is_delete = matches!(plan.verb, Verb::Delete { .. });
-            match set.find(|column| is_delete || !is_settable(column)) {
-                Some(column) => wrong(format!("column {} may not be set", column.name())),
-                None => Ok(()),
-            }
-        }
-    }
-}
 
 fn push_condition(sql: &mut String, overwrite: Overwrite) {
     let row = |of: &str, names: &[&str]| {
@@ -633,12 +453,6 @@ mod tests {
 
     fn text(plan: Plan, rows: usize) -> String {
         operation(plan).sql(rows)
-    }
-
-    fn complaint(plan: Plan) -> String {
-        Operation::new(&plan, Batching::default())
-            .unwrap_err()
-            .to_string()
     }
 
     #[test]
@@ -744,41 +558,6 @@ mod tests {
         assert_eq!(
             text(plan, 1),
             r#"delete from "s"."t" as stored using (values ($2)) as sent ("id") where stored."id" = sent."id" and stored."owner" = $1"#
-        );
-    }
-
-    #[test]
-    fn a_plan_is_checked_against_its_table() {
-        let check = |plan: Plan, expected: &str| assert_eq!(complaint(plan), expected);
-        let each = &["id", "hach"];
-        check(Plan { each, ..UPSERT }, "table s.t has no column hach");
-        let each = &["hash", "id"];
-        check(
-            Plan { each, ..UPSERT },
-            "table s.t: id are not the first columns of each row",
-        );
-        let verb = Verb::Update { only_if: &[] };
-        check(
-            Plan { verb, ..UPSERT },
-            "table s.t: column seen may not be set",
-        );
-        let shared = &["owner"];
-        check(
-            Plan { shared, ..UPSERT },
-            "table s.t: column seen is not shared and fixed",
-        );
-        let verb = Verb::Delete {
-            only_if: &[Condition::IsSent("owner")],
-        };
-        let (shared, each): (&[_], &[_]) = (&[], &["id"]);
-        check(
-            Plan {
-                shared,
-                each,
-                verb,
-                ..UPSERT
-            },
-            "table s.t: column owner is compared and not shared",
         );
     }
 

@@ -146,6 +146,8 @@ pub struct Rows {
     bytes: BytesMut,
     /// Where each row ends.
     ends: Vec<usize>,
+    /// How many fields a row has.
+    columns: usize,
 }
 
 impl Rows {
@@ -179,6 +181,7 @@ impl Rows {
             }
         }
         self.ends.push(self.bytes.len());
+        self.columns = binding.fields.len();
         Ok(())
     }
 
@@ -227,7 +230,13 @@ impl Rows {
         Self {
             bytes: BytesMut::from(self.slice(&range)),
             ends: self.ends[range].iter().map(|end| end - start).collect(),
+            columns: self.columns,
         }
+    }
+
+    /// Whether they have as many fields as an operation sends columns.
+    pub(super) fn fit(&self, columns: &[&Column]) -> bool {
+        self.columns == columns.len() || self.is_empty()
     }
 
     /// The bytes of some rows.
@@ -264,19 +273,25 @@ impl Rows {
         ranges
     }
 
-    /// The same rows in the order of their first columns' bytes: any order will
-    /// do to keep writers of the same keys from waiting for one another in a
-    /// circle, as long as all use the same. Beside them, where each was before.
-    pub(super) fn sorted(&self, key_columns: usize) -> (Self, Vec<usize>) {
-        let mut order: Vec<usize> = (0..self.len()).collect();
+    /// The rows in the order of their first columns' bytes: any order will do to
+    /// keep writers of the same keys from waiting for one another in a circle, as
+    /// long as all use the same. Beside them, where each was before.
+    pub(super) fn sorted(&self, key_columns: usize, keep: Keep) -> (Self, Vec<usize>) {
         let key = |row: usize| {
             let fields = self.fields(&(row..row + 1)).take(key_columns);
             fields.map(|field| field.0).collect::<Vec<_>>()
         };
+        let mut order: Vec<usize> = (0..self.len()).collect();
         order.sort_by_cached_key(|row| key(*row));
+        if keep == Keep::Last {
+            order.reverse();
+            order.dedup_by_key(|row| key(*row));
+            order.reverse();
+        }
         let mut sorted = Self {
             bytes: BytesMut::with_capacity(self.bytes.len()),
-            ends: Vec::with_capacity(self.len()),
+            ends: Vec::with_capacity(order.len()),
+            columns: self.columns,
         };
         for row in &order {
             sorted.bytes.put_slice(self.slice(&(*row..row + 1)));
@@ -284,6 +299,15 @@ impl Rows {
         }
         (sorted, order)
     }
+}
+
+/// Which rows of one key are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Each.
+    All,
+    /// The last.
+    Last,
 }
 
 impl fmt::Debug for Rows {
@@ -429,9 +453,11 @@ mod tests {
     #[test]
     fn sorted_rows_remember_where_they_were() {
         let rows = Rows::of(&binding(), &[row(3), row(1), row(2), row(1)]).unwrap();
-        let (sorted, order) = rows.sorted(1);
+        let (sorted, order) = rows.sorted(1, Keep::All);
         assert_eq!(order, [1, 3, 2, 0]);
         assert_eq!(sorted.slice(&(3..4)), rows.slice(&(0..1)));
+        let (last, order) = rows.sorted(1, Keep::Last);
+        assert_eq!((order, last.len()), (vec![3, 2, 0], 3));
     }
 
     #[test]

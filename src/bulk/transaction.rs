@@ -1,6 +1,6 @@
 //! A transaction whose statements are sent without waiting for one another.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,8 @@ pub struct Transaction {
     /// How many of them have gone.
     settled: AtomicUsize,
     round_trips: AtomicU64,
+    /// Something was sent and not all of its replies were read.
+    is_waiting: AtomicBool,
     /// What the server calls the transaction, once it has said so.
     id: OnceLock<String>,
     correlation: Option<i64>,
@@ -97,6 +99,7 @@ impl Transaction {
             deferred: Vec::new(),
             settled: AtomicUsize::new(0),
             round_trips: AtomicU64::new(0),
+            is_waiting: AtomicBool::new(false),
             id: OnceLock::new(),
             correlation: None,
         };
@@ -243,18 +246,42 @@ impl Transaction {
     ) -> Result<std::result::Result<tokio_postgres::CopyInSink<bytes::Bytes>, tokio_postgres::Error>>
     {
         let connection = self.connection();
-        self.waited();
+        self.wait()?;
         let begin = async {
             let statement = match self.known(sql) {
                 Some(statement) => statement,
-                None => connection.prepare(sql).await?,
+                None => {
+                    self.count_round_trip();
+                    connection.prepare(sql).await?
+                }
             };
             connection.copy_in(&statement).await
         };
-        limited(self.reply_timeout, begin).await
+        let begun = limited(self.reply_timeout, begin).await?;
+        if begun.is_err() {
+            self.waited();
+        }
+        Ok(begun)
     }
 
+    /// Something is sent. Where an exchange before it was abandoned, its replies
+    /// would be taken for those of this one.
+    fn wait(&self) -> Result<()> {
+        self.count_round_trip();
+        if self.is_waiting.swap(true, Ordering::Relaxed) {
+            return Err(Error::unexpected(
+                "an exchange with the database was abandoned: the transaction is of no use",
+            ));
+        }
+        Ok(())
+    }
+
+    /// All replies were read.
     pub(super) fn waited(&self) {
+        self.is_waiting.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_round_trip(&self) {
         self.round_trips.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -265,6 +292,9 @@ impl Transaction {
     pub async fn commit(self) -> Result<()> {
         self.settle().await?;
         let mut flight = self.flight();
+        // the server answers the commit of a transaction that has failed without
+        // an error, but nothing else
+        flight.simple("select");
         flight.simple("commit");
         flight.land_one().await?;
         self.ended();
@@ -276,11 +306,15 @@ impl Transaction {
         drop(self.connection.take());
     }
 
-    /// Undoes everything and gives the connection back.
+    /// Undoes everything and gives the connection back; after an exchange that was
+    /// abandoned it is closed instead, and the server undoes everything by itself.
     ///
     /// # Errors
     /// The server cannot be heard; it will undo everything by itself.
     pub async fn roll_back(self) -> Result<()> {
+        if self.is_waiting.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         if self.settled.load(Ordering::Relaxed) > 0 {
             let rollback = self.connection().batch_execute("rollback");
             limited(self.reply_timeout, rollback).await??;
@@ -384,7 +418,7 @@ impl<'a> Flight<'a> {
     /// The server said nothing for too long, or what was deferred failed. What it
     /// said to this flight's own statements, errors included, is in the replies.
     pub(crate) async fn land(mut self) -> Result<Vec<Reply>> {
-        self.transaction.waited();
+        self.transaction.wait()?;
         let limit = self.transaction.reply_timeout;
         for deferred in self.deferred {
             let reply = limited(limit, self.replies.next()).await?;
@@ -405,6 +439,7 @@ impl<'a> Flight<'a> {
         while let Some(reply) = limited(limit, self.replies.next()).await? {
             replies.push(reply);
         }
+        self.transaction.waited();
         Ok(replies)
     }
 

@@ -4,7 +4,8 @@
 use tokio_postgres::types::Type;
 use tracing::debug;
 
-use crate::bulk::{Applied, OnFailure, Operation, Rows, Session, Transaction};
+use crate::bulk::rows::Keep;
+use crate::bulk::{Applied, OnFailure, Operation, Rows, Session, Transaction, Verb};
 use crate::database::Database;
 use crate::error::{Error, Result};
 
@@ -24,12 +25,15 @@ pub struct Lane<'a> {
 /// Applies an operation to rows in a transaction of its own.
 ///
 /// They are written in the order of their keys, so that several writers of the
-/// same keys do not wait for one another in a circle; of two rows with one key
-/// the later given is written later.
+/// same keys do not wait for one another in a circle. Of several rows with one key
+/// an upsert writes the last given last, and counts each as inserted if none was
+/// there; an update writes the last given alone, and counts the others as
+/// unchanged.
 ///
 /// # Errors
 /// The server was away for longer than `database.retry_for`, or refuses what no
-/// row is to blame for.
+/// row is to blame for; or it went away during the commit, and does not say what
+/// became of it: only then the rows may be there after an error.
 pub async fn write(
     database: &Database,
     session: &Session,
@@ -58,7 +62,13 @@ pub async fn write_all(
     session: &Session,
     lanes: &[Lane<'_>],
 ) -> Result<Vec<Applied>> {
-    let sort = |lane: &Lane<'_>| lane.rows.sorted(lane.operation.key_columns());
+    let sort = |lane: &Lane<'_>| {
+        let (rows, keys) = (lane.rows, lane.operation.key_columns());
+        match lane.operation.verb() {
+            Verb::Update { .. } => rows.sorted(keys, Keep::Last),
+            _ => rows.sorted(keys, Keep::All),
+        }
+    };
     let sorted: Vec<(Rows, Vec<usize>)> = lanes.iter().map(sort).collect();
     let in_order = lanes.iter().zip(&sorted);
     let in_order: Vec<Lane<'_>> = in_order
@@ -71,7 +81,10 @@ pub async fn write_all(
             Err(error) => patience.wait(error).await?,
         }
     };
-    for (applied, (_, order)) in applied.iter_mut().zip(sorted) {
+    for ((applied, lane), (_, order)) in applied.iter_mut().zip(lanes).zip(sorted) {
+        let left_out = (lane.rows.len() - order.len()) as u64;
+        applied.report.total += left_out;
+        applied.report.unchanged += left_out;
         for failure in &mut applied.failures {
             failure.position = order[failure.position];
         }
@@ -120,10 +133,15 @@ async fn once(database: &Database, session: &Session, lanes: &[Lane<'_>]) -> Res
     match id {
         Some(id) if error.is_transient() => {
             debug!(error = %error.chain(), "the reply to a commit was lost");
-            if is_committed(database, session, &id).await? {
-                return Ok(applied);
+            match is_committed(database, session, &id).await {
+                Ok(true) => Ok(applied),
+                Ok(false) => Err(error),
+                // to send it again might write it twice
+                Err(error) => Err(Error::unexpected(
+                    "whether rows were written is not known: the server did not say",
+                )
+                .with_source(error)),
             }
-            Err(error)
         }
         _ => Err(error),
     }

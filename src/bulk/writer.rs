@@ -33,7 +33,13 @@ pub struct WriterLimits {
 /// parents before children.
 ///
 /// Who adds a row waits until there is room. A writer that is dropped with rows
-/// in it says so in an error of the log: they are lost.
+/// in it says so in an error of the log: they are lost. So it does when a sending
+/// is cancelled; within a transaction of its own that may have come to its end,
+/// and a writer used on would send the rows again.
+///
+/// Rows refused are in what a table [gathered](Gathered). In a transaction of the
+/// writer's own, what one table's [`OnFailure::RollBack`] undoes is undone for all
+/// tables of that sending; within a caller's, for that table alone.
 pub struct Writer<'w> {
     target: Target<'w>,
     lanes: Vec<Gathering<'w>>,
@@ -46,7 +52,7 @@ pub struct Writer<'w> {
 /// Where a writer's rows go.
 enum Target<'w> {
     /// A transaction under way, which the caller commits.
-    Within(&'w Transaction),
+    Within(&'w mut Transaction),
     /// A transaction of its own for each sending.
     Own(&'w Database, &'w Session),
 }
@@ -98,7 +104,7 @@ pub struct Slot<'w, R> {
 impl<'w> Writer<'w> {
     /// A writer within a transaction under way.
     #[must_use]
-    pub fn within(transaction: &'w Transaction, limits: WriterLimits) -> Self {
+    pub fn within(transaction: &'w mut Transaction, limits: WriterLimits) -> Self {
         Self::to(Target::Within(transaction), limits)
     }
 
@@ -189,11 +195,7 @@ impl<'w> Writer<'w> {
         if waiting == 0 {
             return Ok(());
         }
-        self.statistics.buffered -= waiting as u64;
-        if self.statistics.buffered == 0 {
-            self.oldest = None;
-        }
-        let applied = match self.target {
+        let applied = match &mut self.target {
             Target::Within(transaction) => Self::apply(transaction, lanes).await,
             Target::Own(database, session) => {
                 let lanes: Vec<Lane<'_>> = lanes.iter().map(Gathering::lane).collect();
@@ -202,6 +204,10 @@ impl<'w> Writer<'w> {
         };
         for lane in &mut *lanes {
             lane.forget();
+        }
+        self.statistics.buffered -= waiting as u64;
+        if self.statistics.buffered == 0 {
+            self.oldest = None;
         }
         for (lane, applied) in lanes.iter_mut().zip(applied?) {
             self.statistics.failed += applied.report.failed;
@@ -212,7 +218,7 @@ impl<'w> Writer<'w> {
         Ok(())
     }
 
-    async fn apply(transaction: &Transaction, lanes: &[Gathering<'w>]) -> Result<Vec<Applied>> {
+    async fn apply(transaction: &mut Transaction, lanes: &[Gathering<'w>]) -> Result<Vec<Applied>> {
         let mut applied = Vec::with_capacity(lanes.len());
         for lane in lanes {
             let Lane {

@@ -117,6 +117,7 @@ struct Sizes {
     insert: f64,
     update: f64,
     upsert: f64,
+    /// Of so many rows in one `COPY`; 0 where nothing may be prepared.
     copy: f64,
 }
 
@@ -216,6 +217,9 @@ fn releases(count: usize) -> Result<Vec<Release>> {
 impl Bench<'_> {
     /// The median rate, in rows a second, of a way in batches of a size.
     async fn median(&self, plan: &Plan, method: Method, size: usize) -> Result<f64> {
+        if method == Method::Copy && !self.config.database.prepare {
+            return Ok(0.0);
+        }
         let batching = Batching {
             method,
             rows: size,
@@ -265,7 +269,7 @@ impl Bench<'_> {
             let operation = Operation::new(&INSERT, Batching::default())?;
             let session = Session::new(&self.config.database);
             let shared = self.shared(&operation)?;
-            let transaction = Transaction::begin(self.database, &session).await?;
+            let mut transaction = Transaction::begin(self.database, &session).await?;
             let all = OnFailure::RollBack;
             transaction
                 .apply(&operation, &shared, &self.rows, all)
@@ -293,7 +297,7 @@ impl Bench<'_> {
             .roll_back()
             .await?;
         let began = Instant::now();
-        let transaction = Transaction::begin(self.database, session).await?;
+        let mut transaction = Transaction::begin(self.database, session).await?;
         let mut written = 0;
         while written < self.count && began.elapsed() < ENOUGH {
             let end = self.count.min(written + part);
@@ -320,27 +324,34 @@ async fn round_trip(database: &Database) -> Result<f64> {
 }
 
 /// The smallest batch that is as good as the best: smaller statements weigh less,
-/// and less is written again when a row is refused.
+/// and less is written again when a row is refused. `COPY` has no batches, but
+/// for what it refuses.
 fn recommend(sizes: &[Sizes]) -> Recommended {
     let best = |rate: fn(&Sizes) -> f64| {
         let rates = sizes.iter().map(rate);
         rates.fold(0.0, f64::max)
     };
     let (upsert, copy) = (best(|size| size.upsert), best(|size| size.copy));
-    let (method, best, rate): (_, _, fn(&Sizes) -> f64) = if copy > upsert * WORTH_IT {
-        ("copy", copy, |size| size.copy)
-    } else {
-        ("upsert", upsert, |size| size.upsert)
+    let enough = |rate: fn(&Sizes) -> f64, best: f64| {
+        let size = sizes.iter().find(|size| rate(size) >= best * AS_GOOD);
+        size.map_or((1, 1.0), |size| {
+            (size.rows_per_statement, rate(size) / best)
+        })
     };
-    let enough = sizes.iter().find(|size| rate(size) >= best * AS_GOOD);
-    let batch_size = enough.map_or(1, |size| size.rows_per_statement);
+    let (batch_size, share) = enough(|size| size.upsert, upsert);
+    let method = if copy > upsert * WORTH_IT {
+        "copy"
+    } else {
+        "upsert"
+    };
     let reason = if method == "copy" {
         format!(
-            "COPY writes {:.1} times as many rows as the best upsert: worth it where pages have {batch_size} releases or more",
-            copy / upsert
+            "COPY writes {:.1} times as many rows as the best upsert, where pages have {} releases or more; batches are for what it refuses",
+            copy / upsert,
+            enough(|size| size.copy, copy).0
         )
     } else {
-        let share = 100.0 * enough.map_or(1.0, |size| size.upsert / best);
+        let share = 100.0 * share;
         format!(
             "that size writes {share:.0} % of what the best does, and larger statements weigh more and are written again when one row is refused; COPY is at most {:.1} times as fast",
             copy / upsert
@@ -414,6 +425,6 @@ mod tests {
 
     #[test]
     fn copy_is_recommended_where_it_is_worth_it() {
-        check([10.0, 98.0, 100.0], [1.0, 50.0, 150.0], ("copy", 1_000));
+        check([10.0, 98.0, 100.0], [1.0, 50.0, 150.0], ("copy", 100));
     }
 }

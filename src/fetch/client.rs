@@ -445,6 +445,20 @@ impl<'a> Asking<'a> {
     }
 }
 
+impl Asking<'_> {
+    /// What was asked for, without secrets: an address that a redirect led to may
+    /// be signed, and is shown without its query.
+    fn shown_url(&self) -> String {
+        if self.url == self.attempt.url {
+            return self.client.address.redact(self.url);
+        }
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        self.client.address.redact(&url)
+    }
+}
+
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
         let Self {
@@ -466,7 +480,7 @@ impl Drop for Asking<'_> {
         let request = Request {
             page,
             attempt,
-            url: client.address.redact(self.url),
+            url: self.shown_url(),
             requested_at: self.requested_at,
             status: self.status,
             took,

@@ -1,6 +1,7 @@
 //! Keeping the lease, and ending the run.
 
 use tokio_postgres::types::Type;
+use tracing::warn;
 
 use crate::database::{Connection, Database};
 use crate::error::{Error, Kind, Result};
@@ -92,6 +93,21 @@ impl Holder {
             )
             .await?;
         self.settle(told, asked)
+    }
+
+    /// The same for work whose requests are nobody's: a beat that is not heard is
+    /// no reason to stop.
+    ///
+    /// # Errors
+    /// The lease is lost ([`Kind::Lease`]).
+    pub async fn keep(&mut self) -> Result<()> {
+        match self.beat(Requests::default()).await {
+            Err(error) if error.is_transient() => {
+                warn!(error = %error.chain(), "the heartbeat was not heard");
+                Ok(())
+            }
+            kept => kept,
+        }
     }
 
     /// Ends the run and gives the lease up.

@@ -404,17 +404,20 @@ impl Run<'_> {
         run_id: i64,
         requests: mpsc::Receiver<Request>,
         drained: CancellationToken,
-    ) -> JoinHandle<Result<()>> {
+    ) -> Option<JoinHandle<Result<()>>> {
         let database = self.database.clone();
         let settings = self.config.database.clone();
-        tokio::spawn(async move {
-            ledger::log_requests(&database, &settings, run_id, requests, drained).await
+        self.config.ledger.requests.then(|| {
+            tokio::spawn(async move {
+                ledger::log_requests(&database, &settings, run_id, requests, drained).await
+            })
         })
     }
 
     /// Waits for the log's last rows, for a while. What it lacks is said and is no
     /// reason for the run to fail.
-    async fn end_log(&self, mut log: JoinHandle<Result<()>>) {
+    async fn end_log(&self, log: Option<JoinHandle<Result<()>>>) {
+        let Some(mut log) = log else { return };
         let lost = self.client.unlogged();
         if lost > 0 {
             warn!(source.name = %self.source.name, "{lost} requests are not in ocds.request");
@@ -426,6 +429,8 @@ impl Run<'_> {
             Ok(Err(error)) => Error::unexpected("the log of requests stopped").with_source(error),
             Err(_) => {
                 log.abort();
+                // cancelled, and its rows are named in the log
+                let _ = log.await;
                 Error::environment("the database did not answer in time")
             }
         };

@@ -8,7 +8,6 @@ use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{self, Asked, End, Requests, RunKind, Unfinished, Verdict};
 use crate::pipeline::dispatch::verdict;
-use crate::pipeline::replay::keep;
 use crate::sink::{Gone, Purge};
 
 /// What a purge has deleted.
@@ -68,7 +67,7 @@ pub async fn purge(
                 let message = "stopped; what is left is still there";
                 return Err(Error::new(Kind::Truncated, message));
             }
-            keep(&mut holder).await?;
+            holder.keep().await?;
         }
         Ok(())
     }

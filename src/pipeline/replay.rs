@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use crate::config::{self, Config};
 use crate::database::Database;
@@ -12,7 +11,7 @@ use crate::extract::{self, Extracted};
 use crate::json;
 use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
-use crate::ledger::{self, Asked, Counts, End, Holder, Requests, RunKind, Unfinished};
+use crate::ledger::{self, Asked, Counts, End, Requests, RunKind, Unfinished};
 use crate::pipeline::dispatch::verdict;
 use crate::pipeline::report;
 use crate::release::{Reason, Reject};
@@ -77,7 +76,7 @@ pub async fn replay(
             }
             replayed.rejects += tried.len();
             replayed.counts += sink.replay(&lease, tried).await?;
-            keep(&mut holder).await?;
+            holder.keep().await?;
         }
         Ok(())
     }
@@ -116,17 +115,6 @@ async fn some(
         });
     }
     Ok(tried)
-}
-
-/// Keeps the lease; a beat that is not heard is no reason to stop.
-pub(super) async fn keep(holder: &mut Holder) -> Result<()> {
-    match holder.beat(Requests::default()).await {
-        Err(error) if error.is_transient() => {
-            warn!(error = %error.chain(), "the heartbeat was not heard");
-            Ok(())
-        }
-        kept => kept,
-    }
 }
 
 /// Reads a reject again: a page by the shapes of its source, a release as it is.

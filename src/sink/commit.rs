@@ -56,12 +56,14 @@ impl<'a> PageCommit<'a> {
 
     /// Commits the page.
     pub(super) async fn run(&self) -> Result<Counts> {
-        let transaction = self.sink.begin(self.lease).await?;
-        let (written, refused) = self.write(&transaction).await?;
+        let mut transaction = self.sink.begin(self.lease).await?;
+        let (written, refused, kept) = self.write(&mut transaction).await?;
         // a page without rows has not asked for its lease yet
         transaction.settle().await?;
         let mut counts = self.counts(&written, &refused);
-        if !self.close(&transaction, &counts, &refused).await? {
+        if self.close(&transaction, &counts, &refused).await? {
+            self.tell(&kept);
+        } else {
             counts = durable_counts(self.lease, self.page, &transaction).await?;
         }
         transaction.ended();
@@ -71,8 +73,12 @@ impl<'a> PageCommit<'a> {
 
     /// Writes the rows whose content is not what is stored, and the rejects behind
     /// them: what came with the page, what it supersedes itself, and what the
-    /// server refused now, which is given back.
-    async fn write(&self, transaction: &Transaction) -> Result<(Gathered, Vec<Reject>)> {
+    /// server refused now. Beside what became of the releases, those refused and
+    /// the ids of all rejects are given back.
+    async fn write(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<(Gathered, Vec<Reject>, Vec<i64>)> {
         let Sink {
             fetched, rejects, ..
         } = self.sink;
@@ -106,19 +112,17 @@ impl<'a> PageCommit<'a> {
         writer.flush().await?;
         let kept = writer.take(&to_rejects);
         expect_kept(&kept.failures)?;
-        self.tell(&kept)?;
-        Ok((written, refused))
+        let ids = kept.returned.iter().map(|(_, row)| row.try_get("id"));
+        Ok((written, refused, ids.collect::<Result<_, _>>()?))
     }
 
     /// Says under which ids the page's rejects are found.
-    fn tell(&self, kept: &Gathered) -> Result<()> {
-        let ids = kept.returned.iter().map(|(_, row)| row.try_get("id"));
-        let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
-        if !ids.is_empty() {
-            let (source, page) = (&self.sink.source, self.page.position.number);
-            debug!(source.name = %source, page, ?ids, "page {page} of {source} has {} rejects, see `quarantine show`", ids.len());
+    fn tell(&self, ids: &[i64]) {
+        if ids.is_empty() {
+            return;
         }
-        Ok(())
+        let (source, page, count) = (&self.sink.source, self.page.position.number, ids.len());
+        debug!(source.name = %source, page, ?ids, "page {page} of {source} has {count} rejects, see `quarantine show`");
     }
 
     /// The releases whose content is not what is stored. Where stored releases are

@@ -3,7 +3,7 @@
 //! [`Sink::commit`] is one transaction: the lease is held, a [`bulk::Writer`]
 //! takes the page's releases by batches and then its rejects, and its own row
 //! comes last. If the page's row is
-//! there afterwards, everything is; no row is written outside. A page that is
+//! there afterwards, everything is; no release is written outside. A page that is
 //! sent again because the reply to its commit was lost meets its own row, and
 //! is rolled back.
 //!
@@ -184,8 +184,12 @@ impl Sink {
 
     /// When a page's rows are sent, other than at its end.
     fn writer_limits(&self) -> WriterLimits {
+        let rows = match self.settings.method {
+            Method::Row | Method::Upsert => self.settings.batch_size.saturating_mul(MOST_BATCHES),
+            Method::Copy => usize::MAX,
+        };
         WriterLimits {
-            rows: self.settings.batch_size * MOST_BATCHES,
+            rows,
             bytes: self.settings.batch_bytes * 2,
             interval: Duration::MAX,
         }

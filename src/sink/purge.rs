@@ -1,7 +1,12 @@
-//! A source emptied: its releases, its rejects and its runs go, some at a time.
+//! A source emptied, some rows at a time.
+//!
+//! What says that data is there goes before the data: requests, pages and runs,
+//! then rejects, then releases. A purge that is killed has so left releases that
+//! no page vouches for, which the next run fetches again, and never a page whose
+//! releases are gone, which it would not.
 
 use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::bulk::{
     Batching, Binding, Column, Condition, OnFailure, Operation, Plan, Rows, Session, Table,
@@ -18,26 +23,36 @@ use crate::sink::release;
 /// commits do not count.
 const CHUNK: i64 = 1_000;
 
-const RELEASES: Plan = Plan {
-    table: release::TABLE,
-    shared: &["source"],
-    each: &["ocid", "release_id"],
-    by: &["ocid", "release_id"],
-    verb: Verb::Delete {
-        only_if: &[Condition::IsSent("source")],
-    },
+const PAGES: Plan = Plan {
+    table: Table::new("ocds.page", PAGE_COLUMNS, &["run_id", "chain", "number"]),
+    shared: &[],
+    each: &["run_id", "chain", "number"],
+    by: &["run_id", "chain", "number"],
+    verb: Verb::Delete { only_if: &[] },
 };
 
-const REJECTS: Plan = Plan {
-    table: quarantine::TABLE,
+const PAGE_COLUMNS: &[Column] = &[
+    Column::fixed("run_id", Type::INT8),
+    Column::fixed("chain", Type::TEXT),
+    Column::fixed("number", Type::INT8),
+];
+
+const REQUESTS: Plan = Plan {
+    table: Table::new("ocds.request", REQUEST_COLUMNS, &["id"]),
     each: &["id"],
     by: &["id"],
-    ..RELEASES
+    ..PAGES
 };
+
+const REQUEST_COLUMNS: &[Column] = &[Column::fixed("id", Type::INT8)];
 
 const RUNS: Plan = Plan {
     table: Table::new("ocds.run", RUN_COLUMNS, &["id"]),
-    ..REJECTS
+    shared: &["source"],
+    verb: Verb::Delete {
+        only_if: &[Condition::IsSent("source")],
+    },
+    ..REQUESTS
 };
 
 const RUN_COLUMNS: &[Column] = &[
@@ -45,15 +60,27 @@ const RUN_COLUMNS: &[Column] = &[
     Column::fixed("source", Type::TEXT),
 ];
 
+const REJECTS: Plan = Plan {
+    table: quarantine::TABLE,
+    ..RUNS
+};
+
+const RELEASES: Plan = Plan {
+    table: release::TABLE,
+    each: &["ocid", "release_id"],
+    by: &["ocid", "release_id"],
+    ..RUNS
+};
+
 /// What has gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gone {
-    /// Releases.
-    pub releases: u64,
+    /// Runs, whose pages and requests went before them.
+    pub runs: u64,
     /// Rejects, resolved ones too.
     pub rejects: u64,
-    /// Runs, with their pages and requests.
-    pub runs: u64,
+    /// Releases.
+    pub releases: u64,
 }
 
 /// A purge of one source, under way.
@@ -62,184 +89,194 @@ pub struct Purge {
     database: Database,
     source: String,
     session: Session,
-    releases: Deletion<(String, String)>,
-    rejects: Deletion<i64>,
-    runs: Deletion<i64>,
-    step: Step,
-}
-
-/// What goes next.
-#[derive(Debug)]
-enum Step {
-    /// Releases behind this key.
-    Releases(String, String),
-    /// Rejects behind this id.
-    Rejects(i64),
-    /// Runs behind this id.
-    Runs(i64),
-    Done,
+    /// What is still to go, the next last.
+    deletions: Vec<Deletion>,
+    /// The key of the row that went last, of the table that is being emptied.
+    after: Option<Key>,
 }
 
 /// How rows of a table go.
 #[derive(Debug)]
-struct Deletion<K> {
+struct Deletion {
     operation: Operation,
-    source: Binding<String>,
-    key: Binding<K>,
+    shared: Rows,
+    key: Binding<Key>,
+    types: Vec<Type>,
+    /// Selects the next keys.
+    select: &'static str,
+    /// Where they are counted, if they are.
+    counted: fn(&mut Gone, u64),
 }
 
+/// A row's key, in the binary format in which the server sends and takes it.
+type Key = Vec<Raw>;
+
+#[derive(Clone, Debug)]
+struct Raw(Vec<u8>);
+
 impl Purge {
-    /// A purge that begins with the source's first release.
+    /// A purge of a source that has just begun.
     ///
     /// # Errors
     /// None that the world can cause: the statements are checked.
     pub fn new(database: Database, source: &str, settings: &config::Database) -> Result<Self> {
+        let deletion = |plan: &Plan, select, counted| Deletion::new(plan, source, select, counted);
+        let deletions = vec![
+            deletion(
+                &RELEASES,
+                include_str!("../../sql/purge/releases.sql"),
+                |gone, rows| gone.releases += rows,
+            )?,
+            deletion(
+                &REJECTS,
+                include_str!("../../sql/purge/rejects.sql"),
+                |gone, rows| gone.rejects += rows,
+            )?,
+            deletion(
+                &RUNS,
+                include_str!("../../sql/purge/runs.sql"),
+                |gone, rows| gone.runs += rows,
+            )?,
+            deletion(&PAGES, include_str!("../../sql/purge/pages.sql"), |_, _| ())?,
+            deletion(
+                &REQUESTS,
+                include_str!("../../sql/purge/requests.sql"),
+                |_, _| (),
+            )?,
+        ];
         Ok(Self {
             database,
             source: source.to_owned(),
             session: Session::new(settings),
-            releases: Deletion::new(&RELEASES, |operation| {
-                operation
-                    .bind_each()
-                    .column("ocid", |(ocid, _): &(String, String)| ocid)
-                    .column("release_id", |(_, id)| id)
-                    .bound()
-            })?,
-            rejects: Deletion::by_id(&REJECTS)?,
-            runs: Deletion::by_id(&RUNS)?,
-            step: Step::Releases(String::new(), String::new()),
+            deletions,
+            after: None,
         })
     }
 
     /// Deletes some rows, in a transaction of their own, and says which have gone;
-    /// `None` when all have.
+    /// `None` when all have. Rows whose commit had no reply are not counted.
     ///
     /// # Errors
-    /// As [`Sink::commit`](crate::sink::Sink::commit).
+    /// As [`Sink::commit`](crate::sink::Sink::commit), or a row of somebody else's
+    /// table refers to one of these.
     pub async fn some(&mut self, lease: &Lease) -> Result<Option<Gone>> {
+        let Some(deletion) = self.deletions.last() else {
+            return Ok(None);
+        };
         let mut patience = self.session.patience("purge", "purge").of(&self.source);
-        loop {
-            let (gone, next) = match self.chunk(lease).await {
-                Ok(Some(done)) => done,
-                Ok(None) => return Ok(None),
-                Err(error) => {
-                    patience.wait(error).await?;
-                    continue;
-                }
-            };
-            self.step = next;
-            return Ok(Some(gone));
-        }
-    }
-
-    /// One attempt at a chunk; what comes after it is said, and not yet believed.
-    async fn chunk(&self, lease: &Lease) -> Result<Option<(Gone, Step)>> {
-        let mut gone = Gone::default();
-        let transaction = begin_holding(&self.database, &self.session, lease).await?;
-        let next = match &self.step {
-            Step::Releases(ocid, id) => {
-                let sql = include_str!("../../sql/sink/purge_releases.sql");
-                let after: [(&(dyn ToSql + Sync), Type); 2] =
-                    [(ocid, Type::TEXT), (id, Type::TEXT)];
-                let rows = self.select(&transaction, sql, &after).await?;
-                let keys = keys(&rows, |row| Ok((row.try_get(0)?, row.try_get(1)?)))?;
-                gone.releases = self.delete(&transaction, &self.releases, &keys).await?;
-                match keys.into_iter().next_back() {
-                    Some((ocid, id)) => Step::Releases(ocid, id),
-                    None => Step::Rejects(0),
-                }
-            }
-            Step::Rejects(after) => {
-                let sql = include_str!("../../sql/sink/purge_rejects.sql");
-                let rows = self
-                    .select(&transaction, sql, &[(after, Type::INT8)])
-                    .await?;
-                let ids = keys(&rows, |row| row.try_get(0))?;
-                gone.rejects = self.delete(&transaction, &self.rejects, &ids).await?;
-                ids.last()
-                    .map_or(Step::Runs(0), |last| Step::Rejects(*last))
-            }
-            Step::Runs(after) => {
-                let sql = include_str!("../../sql/sink/purge_runs.sql");
-                let rows = self
-                    .select(&transaction, sql, &[(after, Type::INT8)])
-                    .await?;
-                let ids = keys(&rows, |row| row.try_get(0))?;
-                gone.runs = self.delete(&transaction, &self.runs, &ids).await?;
-                ids.last().map_or(Step::Done, |last| Step::Runs(*last))
-            }
-            Step::Done => {
-                transaction.roll_back().await?;
-                return Ok(None);
+        let (rows, last) = loop {
+            match self.chunk(lease, deletion).await {
+                Ok(deleted) => break deleted,
+                Err(error) => patience.wait(error).await?,
             }
         };
-        transaction.commit().await?;
-        Ok(Some((gone, next)))
+        let mut gone = Gone::default();
+        (deletion.counted)(&mut gone, rows);
+        if last.is_none() {
+            self.deletions.pop();
+        }
+        self.after = last;
+        Ok(Some(gone))
     }
 
-    /// The next keys of the source behind a place.
-    async fn select(
-        &self,
-        transaction: &Transaction,
-        sql: &'static str,
-        after: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Vec<Row>> {
+    /// One attempt at a chunk: how many rows went, and the last of them.
+    async fn chunk(&self, lease: &Lease, deletion: &Deletion) -> Result<(u64, Option<Key>)> {
+        let mut transaction = begin_holding(&self.database, &self.session, lease).await?;
+        let keys = self.select(&transaction, deletion).await?;
+        let rows = Rows::of(&deletion.key, &keys)?;
+        let applied = transaction
+            .apply(
+                &deletion.operation,
+                &deletion.shared,
+                &rows,
+                OnFailure::RollBack,
+            )
+            .await?;
+        if let Some(failure) = applied.failures.first() {
+            // such as a foreign key of somebody else's table
+            let table = deletion.operation.table().label();
+            return Err(Error::config(format!(
+                "a row of {table} cannot go: {}",
+                failure.message
+            )));
+        }
+        transaction.commit().await?;
+        Ok((applied.report.deleted, keys.into_iter().next_back()))
+    }
+
+    /// The next keys behind the last.
+    async fn select(&self, transaction: &Transaction, deletion: &Deletion) -> Result<Vec<Key>> {
+        let none: Key = Vec::new();
+        let after = self.after.as_ref().unwrap_or(&none);
+        let after: Vec<Option<&Raw>> = (0..deletion.types.len())
+            .map(|index| after.get(index))
+            .collect();
         let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&self.source, Type::TEXT)];
-        parameters.extend(after.iter().cloned());
+        let types = deletion.types.iter().cloned();
+        parameters.extend(after.iter().map(|value| value as _).zip(types));
         parameters.push((&CHUNK, Type::INT8));
         let mut flight = transaction.flight();
-        flight.typed(sql, parameters);
-        Ok(flight.land_one().await?.rows)
-    }
-
-    async fn delete<K>(
-        &self,
-        transaction: &Transaction,
-        deletion: &Deletion<K>,
-        keys: &[K],
-    ) -> Result<u64> {
-        let source = Rows::of(&deletion.source, [&self.source])?;
-        let keys = Rows::of(&deletion.key, keys)?;
-        let applied = transaction
-            .apply(&deletion.operation, &source, &keys, OnFailure::RollBack)
-            .await?;
-        match applied.failures.first() {
-            None => Ok(applied.report.deleted),
-            // such as a foreign key of somebody else's table
-            Some(failure) => Err(Error::config(format!(
-                "a row of {} cannot go: {}",
-                deletion.operation.table().label(),
-                failure.message
-            ))),
-        }
+        flight.typed(deletion.select, parameters);
+        let rows = flight.land_one().await?.rows;
+        let key = |row: &Row| (0..row.len()).map(|index| row.try_get(index)).collect();
+        Ok(rows.iter().map(key).collect::<Result<_, _>>()?)
     }
 }
 
-impl<K> Deletion<K> {
-    fn new(plan: &Plan, bind: impl FnOnce(&Operation) -> Result<Binding<K>>) -> Result<Self> {
+impl Deletion {
+    fn new(
+        plan: &Plan,
+        source: &str,
+        select: &'static str,
+        counted: fn(&mut Gone, u64),
+    ) -> Result<Self> {
         let operation = Operation::new(plan, Batching::default())?;
-        let source = operation
-            .bind_shared()
-            .column("source", |name: &String| name);
+        let shared = if plan.shared.is_empty() {
+            Rows::default()
+        } else {
+            let name = operation
+                .bind_shared()
+                .column("source", |name: &String| name);
+            Rows::of(&name.bound()?, [&source.to_owned()])?
+        };
+        let mut key = operation.bind_each();
+        for (index, name) in plan.each.iter().enumerate() {
+            key = key.column(name, move |key: &Key| &key[index]);
+        }
         Ok(Self {
-            source: source.bound()?,
-            key: bind(&operation)?,
+            shared,
+            key: key.bound()?,
+            types: operation.types(1)[plan.shared.len()..].to_vec(),
             operation,
+            select,
+            counted,
         })
     }
 }
 
-impl Deletion<i64> {
-    fn by_id(plan: &Plan) -> Result<Self> {
-        Self::new(plan, |operation| {
-            operation.bind_each().column("id", |id: &i64| id).bound()
-        })
+impl<'a> FromSql<'a> for Raw {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw.to_vec()))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
     }
 }
 
-fn keys<K>(
-    rows: &[Row],
-    read: impl Fn(&Row) -> std::result::Result<K, tokio_postgres::Error>,
-) -> Result<Vec<K>> {
-    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+impl ToSql for Raw {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut bytes::BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.extend_from_slice(&self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
 }

@@ -138,7 +138,7 @@ pub(super) fn rows<'r>(rejects: impl Iterator<Item = &'r Reject>) -> Vec<Row> {
 }
 
 /// Text without the one character that PostgreSQL's text cannot hold.
-fn storable(text: &str) -> String {
+pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

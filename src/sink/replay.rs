@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use crate::bulk::{OnFailure, Rows, Transaction};
+use crate::bulk::{Applied, OnFailure, Report, Rows, Transaction};
 use crate::error::Result;
 use crate::ledger::quarantine::Entry;
 use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::fold;
-use crate::sink::reject::{Settlement, expect_kept, refused, rows};
+use crate::sink::reject::{Settlement, expect_kept, refused, rows, storable};
 use crate::sink::release::{Recovered, Served, count};
 
 /// A reject, and what it turned out to hold.
@@ -56,12 +56,11 @@ impl Sink {
             }));
             again.push((entry, rejects));
         }
-        // stable, so that of one key the reject served later is written later
-        recovered.sort_by(|a, b| a.0.release.key.cmp(&b.0.release.key));
+        let waves = waves(recovered);
         let replay = Replay {
             sink: self,
             lease,
-            recovered,
+            waves,
             tried: again,
             folded,
         };
@@ -75,12 +74,36 @@ impl Sink {
     }
 }
 
+/// Releases of different keys in the order of these, each with the place of the
+/// reject that it came from.
+type Wave = Vec<(Recovered, usize)>;
+
+/// Puts the releases of one key into as many waves: of several rejects of one key
+/// the one served later is written later, and each is counted for itself.
+fn waves(mut recovered: Vec<(Recovered, usize)>) -> Vec<Wave> {
+    // stable, so that those of one key stay in the order they were served
+    recovered.sort_by(|a, b| a.0.release.key.cmp(&b.0.release.key));
+    let mut waves: Vec<Wave> = Vec::new();
+    let mut nth = 0;
+    let mut before = None;
+    for row in recovered {
+        let key = Some(row.0.release.key.clone());
+        nth = if key == before { nth + 1 } else { 0 };
+        before = key;
+        if nth == waves.len() {
+            waves.push(Wave::new());
+        }
+        waves[nth].push(row);
+    }
+    waves
+}
+
 /// One attempt, and what it begins with.
 struct Replay<'a> {
     sink: &'a Sink,
     lease: &'a Lease,
-    /// Releases in the order of their keys, and from which reject each came.
-    recovered: Vec<(Recovered, usize)>,
+    /// Releases, and from which reject each came.
+    waves: Vec<Wave>,
     /// The rejects, and what of each is refused already.
     tried: Vec<(Entry, Vec<Reject>)>,
     folded: i64,
@@ -88,29 +111,26 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     async fn run(&self) -> Result<Counts> {
-        let now = Timestamp::now();
-        let transaction = self.sink.begin(self.lease).await?;
-        let replayed = &self.sink.replayed;
-        let shared = replayed.shared(&self.sink.source, now)?;
-        let recovered = self.recovered.iter().map(|(recovered, _)| recovered);
-        let recovered = Rows::of(&replayed.recovered, recovered)?;
-        let written = transaction
-            .apply(&replayed.operation, &shared, &recovered, OnFailure::Isolate)
-            .await?;
+        let mut transaction = self.sink.begin(self.lease).await?;
         let mut rejects: Vec<Vec<Reject>> = self
             .tried
             .iter()
             .map(|(_, rejects)| rejects.clone())
             .collect();
-        for failure in &written.failures {
-            let (row, index) = &self.recovered[failure.position];
-            rejects[*index].push(refused(&row.release, failure));
+        let mut report = Report::default();
+        for wave in &self.waves {
+            let written = self.write(&mut transaction, wave).await?;
+            for failure in &written.failures {
+                let (row, index) = &wave[failure.position];
+                rejects[*index].push(refused(&row.release, failure));
+            }
+            report += written.report;
         }
-        self.settle(&transaction, now, &rejects).await?;
+        let now = Timestamp::now();
+        self.settle(&mut transaction, now, &rejects).await?;
         transaction.commit().await?;
 
         let is_refused = |reject: &&Reject| reject.reason != Reason::Superseded;
-        let report = written.report;
         let quarantined = count(rejects.iter().flatten().filter(is_refused).count());
         let stored = signed(report.inserted + report.updated + report.unchanged);
         Ok(Counts {
@@ -123,10 +143,20 @@ impl Replay<'_> {
         })
     }
 
+    async fn write(&self, transaction: &mut Transaction, wave: &Wave) -> Result<Applied> {
+        let replayed = &self.sink.replayed;
+        let shared = replayed.shared(&self.sink.source, Timestamp::now())?;
+        let rows = Rows::of(&replayed.recovered, wave.iter().map(|(row, _)| row))?;
+        let isolate = OnFailure::Isolate;
+        transaction
+            .apply(&replayed.operation, &shared, &rows, isolate)
+            .await
+    }
+
     /// Says of each reject what became of it.
     async fn settle(
         &self,
-        transaction: &Transaction,
+        transaction: &mut Transaction,
         now: Timestamp,
         rejects: &[Vec<Reject>],
     ) -> Result<()> {
@@ -153,7 +183,7 @@ impl Replay<'_> {
     /// Keeps what a page holds and cannot be stored.
     async fn keep(
         &self,
-        transaction: &Transaction,
+        transaction: &mut Transaction,
         page: &Entry,
         now: Timestamp,
         refused: &[Reject],
@@ -185,9 +215,7 @@ fn settlement(entry: &Entry, again: Option<&Reject>, now: Timestamp) -> Settleme
         reason: again
             .map_or(&*entry.reason, |reject| reject.reason.as_str())
             .to_owned(),
-        message: again
-            .map_or(&entry.message, |reject| &reject.message)
-            .replace('\0', "\u{fffd}"),
+        message: storable(again.map_or(&entry.message, |reject| &reject.message)),
         sqlstate: again
             .map_or(&entry.sqlstate, |reject| &reject.sqlstate)
             .clone(),

@@ -28,7 +28,7 @@ pub(super) async fn keep_unreadable(
     let rejects = &sink.rejects;
     let shared = rejects.shared(&served, &page.url)?;
     let rows = Rows::of(&rejects.row, &rows(std::iter::once(reject)))?;
-    let transaction = sink.begin(lease).await?;
+    let mut transaction = sink.begin(lease).await?;
     let applied = transaction
         .apply(&rejects.operation, &shared, &rows, OnFailure::RollBack)
         .await?;

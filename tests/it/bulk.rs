@@ -434,7 +434,7 @@ async fn an_operation_undone_leaves_what_came_before_it() {
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let binding = bind(&operation);
     let shared = stamp(&operation, 1);
-    let transaction = Transaction::begin(&shop.database, &shop.session)
+    let mut transaction = Transaction::begin(&shop.database, &shop.session)
         .await
         .unwrap();
     for (items, failed) in [(items(200..220), 0), (five_bad(), 1), (items(220..230), 0)] {
@@ -525,6 +525,8 @@ async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
     };
     insert(&whole, stamp(&operation, 0)).await;
     let length = whole.passed();
+    let log = Log::default();
+    let _guard = log.listen(tracing::Level::DEBUG);
     let steps = 40_i64;
     for step in 1..=steps {
         // the end of the conversation, where the commit is, is cut more finely
@@ -536,6 +538,138 @@ async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
         let stored = format!("item where stamp = {step}");
         assert_eq!(shop.count(&stored).await, 300, "cut at {at} of {length}");
     }
+    // and what was cut was the reply to a commit too
+    let lost = log.text().matches("the reply to a commit was lost").count();
+    assert!(lost > 0);
+}
+
+#[tokio::test]
+async fn rows_whose_fate_is_not_known_are_not_sent_again() {
+    let shop = Shop::new().await;
+    let (socket, user, name) = socket(&shop.ingest.url);
+    let keyless = "alter table shop.item drop constraint item_pkey, drop constraint item_code_key";
+    shop.ingest.client.batch_execute(keyless).await.unwrap();
+    let operation = Operation::new(&INSERT, Batching::default()).unwrap();
+    let rows = Rows::of(&bind(&operation), &items(0..100)).unwrap();
+    let insert = async |proxy: &Proxy, of: i64| {
+        let settings = config::Database {
+            url: proxy.url(&user, &name).into(),
+            retry_for: Duration::from_millis(500),
+            ..config::Database::default()
+        };
+        let database = Database::open(&settings, 2).await.unwrap();
+        let (session, shared) = (Session::new(&settings), stamp(&operation, of));
+        let all = OnFailure::RollBack;
+        bulk::write(&database, &session, &operation, &shared, &rows, all).await
+    };
+    let whole = Proxy::slow(&socket, Duration::ZERO);
+    insert(&whole, 0).await.unwrap();
+    let length = whole.passed();
+    let mut unknown = 0;
+    for back in 1..60 {
+        let proxy = Proxy::cut_for_good(&socket, length - back);
+        let error = insert(&proxy, i64::try_from(back).unwrap())
+            .await
+            .unwrap_err();
+        let stored = shop.count(&format!("item where stamp = {back}")).await;
+        if error.chain().contains("is not known") {
+            unknown += 1;
+            assert!([0, 100].contains(&stored), "{stored}");
+        } else {
+            assert_eq!(stored, 0, "{}", error.chain());
+        }
+    }
+    assert!(unknown > 0);
+}
+
+#[tokio::test]
+async fn of_two_rows_of_one_key_the_last_is_written() {
+    let shop = Shop::new().await;
+    shop.write(&INSERT, 100, &items(0..10), OnFailure::RollBack)
+        .await;
+    let mut twice = items(0..10);
+    twice.extend(items(0..5));
+    for (price, item) in (100..).zip(&mut twice) {
+        item.price = price;
+    }
+    let updated = shop.write(&UPDATE, 100, &twice, OnFailure::RollBack).await;
+    assert_eq!(counts(&updated), [15, 0, 10, 5, 0, 0, 1]);
+    let prices = "select string_agg(price::text, ' ' order by id) from shop.item";
+    let last = "110 111 112 113 114 105 106 107 108 109";
+    assert_eq!(shop.ingest.value(prices).await, last);
+
+    shop.write(&UPSERT, 100, &twice, OnFailure::Isolate).await;
+    assert_eq!(shop.ingest.value(prices).await, last);
+}
+
+#[tokio::test]
+async fn an_upsert_gives_each_row_its_own_key_back_however_it_is_sent() {
+    let shop = Shop::new().await;
+    let plan = Plan {
+        verb: Verb::Upsert {
+            set: &[],
+            overwrite: Overwrite::Always,
+            inserted_if: "stamp",
+            returning: &["id"],
+        },
+        ..INSERT
+    };
+    // negative ones are sorted otherwise by their bytes
+    let items: Vec<Item> = (-20..20).map(item).collect();
+    for method in [Method::Values, Method::Copy] {
+        let batching = Batching {
+            method,
+            ..Batching::default()
+        };
+        let applied = shop
+            .write_by(&plan, batching, &items, OnFailure::Isolate)
+            .await;
+        let ids = applied
+            .returned
+            .iter()
+            .map(|(position, row)| (items[*position].id, row.get("id")));
+        assert!(ids.clone().all(|(sent, back): (i64, i64)| sent == back));
+        assert_eq!(ids.count(), 40);
+    }
+}
+
+#[tokio::test]
+async fn an_abandoned_exchange_ends_its_transaction() {
+    let shop = Shop::new().await;
+    let operation = Operation::new(&INSERT, Batching::default()).unwrap();
+    let rows = Rows::of(&bind(&operation), &items(0..10)).unwrap();
+    let shared = stamp(&operation, 1);
+    let client = &shop.ingest.client;
+    client
+        .batch_execute("begin; lock table shop.item")
+        .await
+        .unwrap();
+    let begin = async || {
+        Transaction::begin(&shop.database, &shop.session)
+            .await
+            .unwrap()
+    };
+    let all = OnFailure::RollBack;
+    let abandon = async |transaction: &mut Transaction| {
+        let apply = transaction.apply(&operation, &shared, &rows, all);
+        assert!(
+            tokio::time::timeout(Duration::from_millis(200), apply)
+                .await
+                .is_err()
+        );
+    };
+    let mut transaction = begin().await;
+    abandon(&mut transaction).await;
+    let again = transaction.apply(&operation, &shared, &rows, all).await;
+    assert!(again.unwrap_err().chain().contains("abandoned"));
+    assert!(transaction.commit().await.is_err());
+    let mut transaction = begin().await;
+    abandon(&mut transaction).await;
+    transaction.roll_back().await.unwrap();
+    client.batch_execute("rollback").await.unwrap();
+    // the pool has no connection on which a transaction is still open
+    shop.write(&INSERT, 100, &items(50..60), all).await;
+    assert_eq!(shop.count("item").await, 10);
 }
 
 #[tokio::test]
@@ -633,6 +767,55 @@ impl std::io::Write for Log {
     }
 }
 
+impl Log {
+    /// Takes what this thread logs, until the guard is dropped.
+    fn listen(&self, level: tracing::Level) -> tracing::subscriber::DefaultGuard {
+        let lines = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(move || lines.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_writer_whose_sending_is_cancelled_says_so() {
+    let shop = Shop::new().await;
+    let operation = Operation::new(&INSERT, Batching::default()).unwrap();
+    let binding = bind(&operation);
+    let limits = WriterLimits {
+        rows: 10,
+        bytes: 1 << 20,
+        interval: Duration::MAX,
+    };
+    let lock = "begin; lock table shop.item";
+    shop.ingest.client.batch_execute(lock).await.unwrap();
+    let log = Log::default();
+    let _guard = log.listen(tracing::Level::ERROR);
+    let mut writer = Writer::on(&shop.database, &shop.session, limits);
+    let slot = writer.table(
+        &operation,
+        stamp(&operation, 1),
+        &binding,
+        OnFailure::RollBack,
+    );
+    for item in items(0..7) {
+        writer.add(&slot, &item).await.unwrap();
+    }
+    let flush = tokio::time::timeout(Duration::from_millis(200), writer.flush());
+    assert!(flush.await.is_err());
+    drop(writer);
+    assert!(
+        log.text().contains("dropped with 7 rows in it"),
+        "{}",
+        log.text()
+    );
+}
+
 #[tokio::test]
 async fn a_writer_dropped_with_rows_in_it_says_so() {
     let shop = Shop::new().await;
@@ -644,11 +827,7 @@ async fn a_writer_dropped_with_rows_in_it_says_so() {
         interval: Duration::MAX,
     };
     let log = Log::default();
-    let lines = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || lines.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.listen(tracing::Level::ERROR);
     for (rows, expected) in [(10, ""), (13, "dropped with 3 rows in it")] {
         let mut writer = Writer::on(&shop.database, &shop.session, limits);
         let shared = stamp(&operation, rows);
@@ -657,7 +836,7 @@ async fn a_writer_dropped_with_rows_in_it_says_so() {
             writer.add(&slot, &item).await.unwrap();
         }
         drop(writer);
-        let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let said = log.text();
         assert!(said.contains(expected), "{said}");
         assert_eq!(said.is_empty(), expected.is_empty(), "{said}");
     }

@@ -23,28 +23,37 @@ struct Link {
     delay: Duration,
     /// The link breaks once, when so many bytes have passed.
     cut_at: AtomicU64,
+    /// After that nobody is served any more.
+    is_final: bool,
     passed: AtomicU64,
 }
 
 impl Proxy {
     /// A link whose round trips take so much longer.
     pub(crate) fn slow(socket: &Path, delay: Duration) -> Self {
-        Self::start(socket, delay, u64::MAX)
+        Self::start(socket, delay, u64::MAX, false)
     }
 
     /// A link that breaks once, when so many bytes have passed.
     #[allow(dead_code, reason = "the benchmarks only want it slow")]
     pub(crate) fn cut(socket: &Path, bytes: u64) -> Self {
-        Self::start(socket, Duration::ZERO, bytes)
+        Self::start(socket, Duration::ZERO, bytes, false)
     }
 
-    fn start(socket: &Path, delay: Duration, cut_at: u64) -> Self {
+    /// A link that breaks for good, when so many bytes have passed.
+    #[allow(dead_code, reason = "the benchmarks only want it slow")]
+    pub(crate) fn cut_for_good(socket: &Path, bytes: u64) -> Self {
+        Self::start(socket, Duration::ZERO, bytes, true)
+    }
+
+    fn start(socket: &Path, delay: Duration, cut_at: u64, is_final: bool) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let link = Arc::new(Link {
             socket: socket.to_owned(),
             delay,
             cut_at: AtomicU64::new(cut_at),
+            is_final,
             passed: AtomicU64::new(0),
         });
         let server = Arc::clone(&link);
@@ -70,6 +79,9 @@ impl Proxy {
 
 impl Link {
     fn serve(self: &Arc<Self>, client: TcpStream) {
+        if self.is_final && self.cut_at.load(Ordering::SeqCst) == u64::MAX {
+            return;
+        }
         let Ok(server) = UnixStream::connect(&self.socket) else {
             return;
         };

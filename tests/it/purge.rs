@@ -1,6 +1,10 @@
 //! A source that is forgotten.
 
-use crate::harness::{Ingest, LINK, SOURCE};
+use ocds_ingest::config::Config;
+use ocds_ingest::ledger::{self, Asked, RunKind};
+use ocds_ingest::sink::Purge;
+
+use crate::harness::{Ingest, LINK, SOURCE, open};
 use crate::publisher::{Feed, Publisher, pages};
 use crate::sink::refused;
 
@@ -80,4 +84,34 @@ async fn a_source_that_is_being_written_is_not_purged() {
     ingest.client.batch_execute(held).await.unwrap();
     ingest.program(&["purge", SOURCE, "--yes"]).await.expect(6);
     assert_eq!(ingest.count("release").await, 5);
+}
+
+#[tokio::test]
+async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
+    let publisher = Publisher::feed(Feed::link(pages(13, 100))).await;
+    // through requests, pages, runs, rejects and releases
+    for steps in 1..9 {
+        let mut ingest = Ingest::new().await;
+        ingest.declare(&publisher, LINK);
+        ingest.run(&["--max-pages", "12"]).await.expect(0);
+        let database = open(&ingest.url).await;
+        let config = Config::default();
+        let asked = Asked {
+            kind: RunKind::Purge,
+            ..Asked::incremental(SOURCE, "")
+        };
+        let claim = ledger::claim(&database, &asked, &config.lease)
+            .await
+            .unwrap();
+        let mut purge = Purge::new(database.clone(), SOURCE, &config.database).unwrap();
+        for _ in 0..steps {
+            purge.some(&claim.lease).await.unwrap();
+        }
+        let left = ingest.count("release").await;
+        assert_eq!(left < 1_200, steps == 8, "{left} after {steps}");
+        drop(claim);
+        database.close().await.unwrap();
+        ingest.run(&[]).await.expect(0);
+        assert_eq!(ingest.count("release").await, 1_300, "after {steps}");
+    }
 }

@@ -181,6 +181,28 @@ async fn a_replay_stores_what_a_wider_limit_lets_through() {
 }
 
 #[tokio::test]
+async fn of_rejects_of_one_key_the_one_served_last_is_stored_and_each_is_counted() {
+    let page = |depth| vec![nested(1, depth), nested(depth, depth)];
+    let pages = vec![page(20), page(30), page(25)];
+    let publisher = Publisher::feed(Feed::number(pages)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    ingest.configure("[extract]\nmax_depth = 10");
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    ingest.configure("[extract]\nmax_depth = 100");
+    let replay = ["quarantine", "replay", "--json"];
+    let report = ingest.program(&replay).await.expect(0).report();
+    let counts = ["rejects", "inserted", "updated", "unchanged", "quarantined"];
+    let counts = counts.map(|key| report[key].as_u64().unwrap());
+    assert_eq!(counts, [6, 4, 2, 0, 0]);
+    let stored =
+        "select tender_title || ' ' || page_number from ocds.release where release_id = '1'";
+    assert_eq!(ingest.value(stored).await, "nested 25 3");
+    let open = "quarantine where resolution is distinct from 'replayed'";
+    assert_eq!(ingest.count(open).await, 0);
+}
+
+#[tokio::test]
 async fn a_replay_never_overwrites_what_was_fetched_later() {
     // A whole page that no shape fitted holds an older release of a key that a
     // later run stored, and a release that nothing else has.

@@ -1,9 +1,8 @@
 //! The log of requests: what a publisher was asked, and what came of it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use crate::harness::{Ingest, LINK};
+use crate::harness::{Ingest, LINK, connect};
 use crate::publisher::{Feed, Items, Publisher, Reply, pages};
 
 /// Pages of which the last looks like it, and so is asked for once.
@@ -69,17 +68,34 @@ async fn requests_go_with_their_run_and_are_not_logged_where_nobody_wants_them()
 
 #[tokio::test]
 async fn a_log_that_cannot_be_written_holds_no_page_up() {
+    let publisher = Publisher::feed(Feed::link(feed(150))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let locker = connect(&ingest.url).await;
+    let lock = "begin; lock table ocds.request";
+    locker.batch_execute(lock).await.unwrap();
+    let run = ingest.start_run(&[]);
+    // the log has more than a batch, and waits
+    let waits = "select count(*) = 1 from pg_stat_activity \
+        where wait_event_type = 'Lock' and query like 'insert into \"ocds\".\"request\"%'";
+    ingest.until(waits).await;
+    ingest.until("select count(*) = 150 from ocds.page").await;
+    assert_eq!(ingest.value(waits).await, "t");
+    locker.batch_execute("rollback").await.unwrap();
+    run.end().await.expect(0);
+    assert_eq!(ingest.count("request").await, 150);
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_written_at_the_end_is_missed_and_fails_no_run() {
     let publisher = Publisher::feed(Feed::link(feed(5))).await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
     ingest.configure("[database]\nlock_timeout = \"200ms\"\nretry_for = \"1s\"");
     let client = &ingest.client;
-    client
-        .batch_execute("begin; lock table ocds.request")
-        .await
-        .unwrap();
-    let ran = tokio::time::timeout(Duration::from_secs(30), ingest.run(&[])).await;
-    let ran = ran.unwrap().expect(0);
+    let lock = "begin; lock table ocds.request";
+    client.batch_execute(lock).await.unwrap();
+    let ran = ingest.run(&[]).await.expect(0);
     assert!(
         ran.stderr.contains("are not in ocds.request"),
         "{}",
@@ -87,5 +103,24 @@ async fn a_log_that_cannot_be_written_holds_no_page_up() {
     );
     client.batch_execute("rollback").await.unwrap();
     assert_eq!(ingest.count("release").await, 43);
-    assert_eq!(ingest.count("request").await, 0);
+}
+
+#[tokio::test]
+async fn where_a_redirect_led_to_is_logged_without_what_may_be_signed() {
+    let feed = Feed::link(feed(1));
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/bucket" => feed.reply(request),
+        _ => Reply::redirect(302, "/bucket?signature=hunter2"),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    let urls = "select status || ' ' || substring(url from '[^:]*$') from ocds.request order by id";
+    let urls = ingest.column(urls).await;
+    assert!(urls[0].starts_with("302 "), "{urls:?}");
+    assert!(
+        urls[1].starts_with("200 ") && urls[1].ends_with("/bucket"),
+        "{urls:?}"
+    );
 }

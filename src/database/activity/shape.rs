@@ -87,8 +87,28 @@ fn behind_space(sql: &str, first: char) -> Option<&str> {
     if let Some(comment) = sql.strip_prefix("--") {
         return Some(comment.split_once('\n').map_or("", |(_, behind)| behind));
     }
-    let comment = sql.strip_prefix("/*")?;
-    Some(comment.split_once("*/").map_or("", |(_, behind)| behind))
+    sql.strip_prefix("/*").map(behind_comment)
+}
+
+/// What follows a comment that has begun; comments nest.
+fn behind_comment(mut sql: &str) -> &str {
+    let mut depth = 1;
+    while depth > 0 {
+        let Some(at) = sql.find(['/', '*']) else {
+            return "";
+        };
+        let mark = sql.get(at..at + 2).unwrap_or_default();
+        match mark {
+            "/*" => depth += 1,
+            "*/" => depth -= 1,
+            _ => {
+                sql = &sql[at + 1..];
+                continue;
+            }
+        }
+        sql = &sql[at + 2..];
+    }
+    sql
 }
 
 /// The token that a text begins with, and what follows it. A token that does not

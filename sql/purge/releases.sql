@@ -2,6 +2,6 @@
 -- not read again.
 select ocid, release_id
 from ocds.release
-where source = $1 and (ocid, release_id) > ($2, $3)
+where source = $1 and ($2::text is null or (ocid, release_id) > ($2, $3::text))
 order by ocid, release_id
 limit $4
