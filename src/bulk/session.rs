@@ -9,10 +9,12 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
 use crate::bulk::operation::Operation;
+use crate::bulk::transaction::SET_TRANSACTION;
 use crate::config;
 use crate::retry::Patience;
 
-/// What the transactions of one purpose have in common.
+/// What the transactions of one purpose have in common. It is for the connections of
+/// one [`Database`](crate::database::Database), on which it prepares statements.
 #[derive(Debug)]
 pub struct Session {
     /// As PostgreSQL reads them, in milliseconds.
@@ -54,6 +56,7 @@ impl Session {
     pub fn preparing(mut self, operations: &[&Operation]) -> Self {
         let statements = operations.iter().flat_map(|operation| operation.prepared());
         let texts = statements.map(|statement| (statement.sql.clone(), statement.types.clone()));
+        self.add_texts(std::iter::once((SET_TRANSACTION.to_owned(), Vec::new())));
         self.add_texts(texts);
         self
     }

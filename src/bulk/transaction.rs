@@ -19,8 +19,8 @@ use crate::database::{Connection, Database};
 use crate::error::{Error, Result, is_row_trouble};
 use crate::metrics;
 
-/// For this transaction only.
-pub(crate) const SET_TIMEOUTS: &str = include_str!("../../sql/bulk/set_timeouts.sql");
+/// Sets the time limits, and how rows are found, for a transaction.
+pub(super) const SET_TRANSACTION: &str = include_str!("../../sql/bulk/set_transaction.sql");
 
 /// A parameter and its type.
 pub(crate) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -145,7 +145,7 @@ impl Transaction {
             answer: Expected::Nothing,
         });
         self.deferred.push(Deferred {
-            sql: SET_TIMEOUTS,
+            sql: SET_TRANSACTION,
             parameters: vec![
                 limit(&session.statement_timeout),
                 limit(&session.lock_timeout),

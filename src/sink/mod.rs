@@ -103,7 +103,7 @@ impl Sink {
         let fetched = Fetched::new(batching(&settings))?;
         let session = Session::new(&config.database)
             .preparing(&[&fetched.operation])
-            .preparing_texts(&[bulk::SET_TIMEOUTS, HOLD_LEASE, INSERT_PAGE]);
+            .preparing_texts(&[HOLD_LEASE, INSERT_PAGE]);
         let has_open_rejects = {
             let connection = database.connection().await?;
             let sql = include_str!("../../sql/sink/has_open_rejects.sql");
