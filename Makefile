@@ -36,7 +36,7 @@ audit: ## look for security advisories against the dependencies
 
 bench: ## run the benchmarks
 	@.ci/install rust compiler postgresql
-	cargo bench --locked --bench extract --bench sink --bench pipeline
+	cargo bench --locked --bench extract --bench bulk --bench sink --bench pipeline
 
 image: ## build the container image
 	$(ENGINE) build --tag $(IMAGE) .

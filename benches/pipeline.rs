@@ -5,6 +5,8 @@
 //! server shares the machine with both. With `--large` a feed ten times as long
 //! shows that memory does not grow with it.
 
+mod copies;
+mod memory;
 mod noise;
 mod publisher;
 mod rows;
@@ -20,9 +22,10 @@ use ocds_ingest::demo::Feed;
 use secrecy::ExposeSecret;
 use tempfile::NamedTempFile;
 
+use self::copies::two_copies;
 use self::publisher::{Publisher, Quality, publish};
-use self::rows::{Extracted, SOURCE, two_copies};
-use self::stand::{Rates, Result, Stand, judge};
+use self::rows::{Extracted, SOURCE};
+use self::stand::{Rates, Result, Stand, judge, print};
 
 /// How often the program's memory is looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -115,7 +118,7 @@ impl Bench {
             self.run(BAD, &bad, count).await?;
             self.expect(count - pages.len(), pages.len()).await?;
         }
-        self.rates.print(COPIES);
+        print(COPIES, &[("", &self.rates)]);
         let ratio = |way, to| self.rates.ratio(way, to);
         judge("run / two COPYs", ratio(FIRST, COPIES), 0.6..);
         judge(
@@ -143,7 +146,7 @@ impl Bench {
         self.stand.empty().await?;
         self.run(FIRST, &publisher, count).await?;
         self.expect(count, 0).await?;
-        self.rates.print(FIRST);
+        print(FIRST, &[("", &self.rates)]);
         self.judge_memory();
         Ok(())
     }
@@ -213,24 +216,11 @@ async fn watch(mut program: Command) -> Result<u64> {
     let mut peak = 0;
     let began = Instant::now();
     loop {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()));
-        peak = status
-            .ok()
-            .and_then(|status| peak_of(&status))
-            .unwrap_or(peak);
+        peak = memory::peak(&process.id().to_string()).unwrap_or(peak);
         if let Some(status) = process.try_wait()? {
             assert!(status.success(), "{status} after {:?}", began.elapsed());
             return Ok(peak);
         }
         tokio::time::sleep(LOOK).await;
     }
-}
-
-/// The high water mark of a process's resident memory, as Linux tells it.
-fn peak_of(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kilobytes * 1024)
 }

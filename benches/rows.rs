@@ -1,18 +1,13 @@
-//! The rows that all ways of writing are given, and the fastest of the ways:
-//! two `COPY`s in binary format at once.
-
-use std::pin::pin;
+//! The rows that all ways of writing are given.
 
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
-use ocds_ingest::database::Database;
 use ocds_ingest::extract::{self, Options};
 use ocds_ingest::json;
 use ocds_ingest::page::{Cursor, Page, PageRecord, Position};
 use ocds_ingest::release::Release;
-use ocds_ingest::sink::{FETCHED, TABLE};
+use ocds_ingest::sink::FETCHED;
 use ocds_ingest::source::Source;
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use crate::stand::Result;
@@ -52,39 +47,6 @@ pub(crate) fn extract(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
             (page.into_record(), extracted.releases)
         })
         .collect()
-}
-
-/// Two binary `COPY`s, each of half of the pages, at the same time.
-pub(crate) async fn two_copies(database: &Database, pages: &[Extracted]) -> Result<()> {
-    let (left, right) = pages.split_at(pages.len() / 2);
-    let (left, right) = (left.to_vec(), right.to_vec());
-    let [left, right] = [left, right].map(|half| tokio::spawn(copy(database.clone(), half)));
-    for copied in [left, right] {
-        copied.await??;
-    }
-    Ok(())
-}
-
-async fn copy(database: Database, pages: Vec<Extracted>) -> Result<()> {
-    let connection = database.connection().await?;
-    let names: Vec<&str> = FETCHED.shared.iter().chain(FETCHED.each).copied().collect();
-    let r#type = |name: &&str| TABLE.column(name).expect("a column").r#type().clone();
-    let types: Vec<Type> = names.iter().map(r#type).collect();
-    let names = names.join(", ");
-    let sql = format!("copy ocds.release ({names}) from stdin (format binary)");
-    let sink = connection.copy_in(&*sql).await?;
-    let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
-    let now = Timestamp::now();
-    for (page, releases) in &pages {
-        let shared = Shared::of(page, now);
-        for release in releases {
-            let row = Row::of(release);
-            let values: Vec<_> = shared.values().into_iter().chain(row.values()).collect();
-            writer.as_mut().write(&values).await?;
-        }
-    }
-    writer.finish().await?;
-    Ok(())
 }
 
 /// What the rows of a page have in common.

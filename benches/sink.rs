@@ -4,6 +4,7 @@
 //! Everything starts with rows in memory and ends with rows that survive a
 //! crash, in a table with the same indexes and compression.
 
+mod copies;
 mod noise;
 mod rows;
 mod stand;
@@ -20,9 +21,10 @@ use ocds_ingest::ledger::{self, Asked, Counts, Lease};
 use ocds_ingest::sink::{Fetched, Sink};
 use tokio_postgres::types::ToSql;
 
+use self::copies::two_copies;
 use self::noise::long_ocid;
-use self::rows::{Extracted, Row, SOURCE, Shared, two_copies};
-use self::stand::{Rates, Result, Stand, judge};
+use self::rows::{Extracted, Row, SOURCE, Shared};
+use self::stand::{Rates, Result, Stand, judge, print};
 
 /// The releases of a page.
 const PAGE: u64 = 100;
@@ -76,7 +78,7 @@ async fn main() -> Result<()> {
     for _ in 0..options.rounds {
         round(&stand, &pages, &options, &mut rates).await?;
     }
-    rates.print(COPIES);
+    print(COPIES, &[("", &rates)]);
     judge("sink / two COPYs", rates.ratio(SINK, COPIES), 0.75..);
     judge(
         "same pages again / first time",

@@ -114,18 +114,39 @@ impl Rates {
         median(rates.map(|(rate, to)| rate / to).collect())
     }
 
+    /// A way's median, in rows a second.
+    pub(crate) fn rate(&self, way: &str) -> f64 {
+        median(self.of(way).to_vec())
+    }
+
     fn of(&self, way: &str) -> &[f64] {
         let found = self.0.iter().find(|(name, _)| name == way);
         found.map_or(&[], |(_, rates)| rates)
     }
+}
 
-    /// Every way's median, and its ratio to one of them.
-    pub(crate) fn print(&self, to: &str) {
-        println!("{:<58}{:>10}{:>9}", "", "rows/s", "ratio");
-        for (way, rates) in &self.0 {
-            let rate = median(rates.clone());
-            println!("{way:<58}{rate:>10.0}{:>9.2}", self.ratio(way, to));
-        }
+/// Every way's median, and its ratio to one of them. Rates of the same ways in
+/// several circumstances are side by side, each below its title.
+pub(crate) fn print(to: &str, columns: &[(&str, &Rates)]) {
+    let most = columns.iter().map(|(_, rates)| &rates.0);
+    let ways = most.max_by_key(|ways| ways.len()).into_iter().flatten();
+    let names: Vec<&str> = ways.map(|(name, _)| &**name).collect();
+    let width = 4 + names
+        .iter()
+        .map(|name| name.len())
+        .max()
+        .unwrap_or_default();
+    let line = |name: &str, figures: &dyn Fn(&(&str, &Rates)) -> String| {
+        let figures: String = columns.iter().map(figures).collect();
+        println!("{}", format!("{name:<width$}{figures}").trim_end());
+    };
+    line("", &|(title, _)| format!("{title:>19}"));
+    line("", &|_| format!("{:>10}{:>9}", "rows/s", "ratio"));
+    for name in names {
+        line(name, &|(_, rates)| match rates.rate(name) {
+            rate if rate.is_nan() => format!("{:>10}{:>9}", "-", "-"),
+            rate => format!("{rate:>10.0}{:>9.2}", rates.ratio(name, to)),
+        });
     }
 }
 

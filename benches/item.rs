@@ -1,0 +1,199 @@
+//! A small table, such as any service has, and what is done to its rows.
+
+use jiff::{SignedDuration, Timestamp};
+use ocds_ingest::bulk::{Batching, Bind, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
+use tokio_postgres::types::Type;
+
+use crate::job::{Job, Value};
+use crate::stand::Result;
+
+pub(crate) const SCHEMA: &str = "
+    create schema bench;
+    create table bench.item (
+        id bigint primary key,
+        code text not null unique,
+        title text not null,
+        price integer not null,
+        changed_at timestamptz not null,
+        stamp bigint not null
+    );";
+
+const COLUMNS: &[Column] = &[
+    Column::new("id", Type::INT8),
+    Column::new("code", Type::TEXT),
+    Column::new("title", Type::TEXT),
+    Column::new("price", Type::INT4),
+    Column::new("changed_at", Type::TIMESTAMPTZ),
+    Column::fixed("stamp", Type::INT8),
+];
+
+/// What is done to the table: by a plan, and by a statement for one row.
+pub(crate) struct Change {
+    pub(crate) name: &'static str,
+    plan: Plan,
+    /// Its parameters are the plan's shared columns, then each row's.
+    sql: &'static str,
+    /// The ids that are there before.
+    stored: &'static str,
+}
+
+const NONE: &str = "generate_series(1, 0)";
+const ALL: &str = "generate_series(1, 10000)";
+const EVERY_OTHER: &str = "generate_series(2, 10000, 2)";
+
+pub(crate) const INSERT: Change = Change {
+    name: "insert",
+    plan: Plan {
+        table: Table::new("bench.item", COLUMNS, &["id"]),
+        shared: &["stamp"],
+        each: &["id", "code", "title", "price", "changed_at"],
+        by: &["id"],
+        verb: Verb::Insert { returning: &[] },
+    },
+    sql: "insert into bench.item (stamp, id, code, title, price, changed_at)
+        values ($1, $2, $3, $4, $5, $6)",
+    stored: NONE,
+};
+
+pub(crate) const UPDATE: Change = Change {
+    name: "update to other values",
+    plan: Plan {
+        shared: &[],
+        each: &["id", "title", "price", "changed_at"],
+        verb: Verb::Update { only_if: &[] },
+        ..INSERT.plan
+    },
+    sql: "update bench.item set title = $2, price = $3, changed_at = $4 where id = $1",
+    stored: ALL,
+};
+
+pub(crate) const UPDATE_WHERE: Change = Change {
+    name: "update to the same values",
+    plan: Plan {
+        shared: &["price", "changed_at"],
+        each: &["id"],
+        ..UPDATE.plan
+    },
+    sql: "update bench.item set price = $1, changed_at = $2 where id = $3",
+    stored: ALL,
+};
+
+pub(crate) const UPSERT: Change = Change {
+    name: "upsert of which half is there",
+    plan: Plan {
+        verb: Verb::Upsert {
+            set: &[],
+            overwrite: Overwrite::Always,
+            inserted_if: "stamp",
+        },
+        ..INSERT.plan
+    },
+    sql: "insert into bench.item (stamp, id, code, title, price, changed_at)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (id) do update
+        set code = excluded.code, title = excluded.title,
+            price = excluded.price, changed_at = excluded.changed_at",
+    stored: EVERY_OTHER,
+};
+
+pub(crate) const DELETE: Change = Change {
+    name: "delete",
+    plan: Plan {
+        shared: &[],
+        each: &["id"],
+        verb: Verb::Delete { only_if: &[] },
+        ..INSERT.plan
+    },
+    sql: "delete from bench.item where id = $1",
+    stored: ALL,
+};
+
+/// A row.
+pub(crate) struct Item {
+    id: i64,
+    code: String,
+    title: String,
+    price: i32,
+    changed_at: Timestamp,
+    stamp: i64,
+}
+
+/// The rows from 1 on, none with the values that are stored before.
+pub(crate) fn items(count: i32) -> Vec<Item> {
+    let item = |id: i32| Item {
+        id: id.into(),
+        code: format!("item-{id:011}"),
+        title: format!(
+            "Kerb stones of granite, lot {id:05}, {}",
+            "straight, ".repeat(10)
+        ),
+        price: 1_000 + id,
+        changed_at: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(id.into()),
+        stamp: 1,
+    };
+    (1..=count).map(item).collect()
+}
+
+impl Change {
+    /// What is done with rows. What they share is the first one's.
+    pub(crate) fn job<'r>(&self, items: &'r [Item]) -> Result<Job<'r>> {
+        let plan = self.plan;
+        let operation = Operation::new(&plan, Batching::default())?;
+        let shared = bind(operation.bind_shared(), plan.shared).bound()?;
+        let each = bind(operation.bind_each(), plan.each).bound()?;
+        let values = |item| {
+            let shared = plan.shared.iter().map(|name| value(&items[0], name));
+            let each = plan.each.iter().map(|name| value(item, name));
+            shared.chain(each).collect()
+        };
+        Ok(Job {
+            plan,
+            before: self.before(),
+            sql: self.sql.to_owned(),
+            values: items.iter().map(values).collect(),
+            encode: Box::new(move |range| {
+                let shared = match plan.shared {
+                    [] => Rows::default(),
+                    _ => Rows::of(&shared, &items[..1])?,
+                };
+                Ok((shared, Rows::of(&each, &items[range])?))
+            }),
+        })
+    }
+
+    /// Fills the table with what is there before.
+    fn before(&self) -> String {
+        format!(
+            "truncate bench.item;
+            insert into bench.item
+            select id, 'item-' || lpad(id::text, 11, '0'), repeat('title ', 22), 0, now(), 0
+            from {} as id;
+            analyze bench.item",
+            self.stored
+        )
+    }
+}
+
+fn value<'i>(item: &'i Item, column: &str) -> Value<'i> {
+    match column {
+        "id" => &item.id,
+        "code" => &item.code,
+        "title" => &item.title,
+        "price" => &item.price,
+        "changed_at" => &item.changed_at,
+        "stamp" => &item.stamp,
+        _ => unreachable!("a column of the table"),
+    }
+}
+
+fn bind(bind: Bind<Item>, columns: &[&str]) -> Bind<Item> {
+    columns.iter().fold(bind, |bind, name| match *name {
+        "id" => bind.column("id", |item: &Item| &item.id),
+        "code" => bind.column("code", |item: &Item| &item.code),
+        "title" => bind.column("title", |item: &Item| &item.title),
+        "price" => bind.column("price", |item: &Item| &item.price),
+        "changed_at" => bind.column("changed_at", |item: &Item| &item.changed_at),
+        "stamp" => bind.column("stamp", |item: &Item| &item.stamp),
+        _ => unreachable!("a column of the table"),
+    })
+}

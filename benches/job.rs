@@ -1,0 +1,282 @@
+//! What is done with rows, and the ways of doing it: loops as people write them
+//! with tokio-postgres alone, and sets through `bulk`.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use ocds_ingest::bulk::{
+    self, Batching, Method, OnFailure, Operation, Plan, Report, Rows, Session, Transaction,
+};
+use ocds_ingest::config;
+use ocds_ingest::database::{Connection, Database};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::Statement;
+use tokio_postgres::config::Host;
+use tokio_postgres::types::ToSql;
+
+use crate::proxy::Proxy;
+use crate::stand::{Result, Stand};
+
+/// The longest that a loop should take; of more rows, the first are written.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The most rows of a loop, also where a round trip takes next to no time.
+const LOOP_ROWS: usize = 1_000;
+
+/// A parameter of a loop's statement.
+pub(crate) type Value<'r> = &'r (dyn ToSql + Sync);
+
+/// Encodes what rows share, and some of the rows.
+type Encode<'r> = Box<dyn Fn(Range<usize>) -> Result<(Rows, Rows)> + 'r>;
+
+/// Rows in memory, and what is done with them.
+pub(crate) struct Job<'r> {
+    /// Fills the table with what is there before.
+    pub(crate) before: String,
+    pub(crate) plan: Plan,
+    pub(crate) encode: Encode<'r>,
+    /// The same for one row.
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Vec<Value<'r>>>,
+}
+
+impl Job<'_> {
+    /// The mean length of a row as it is sent.
+    pub(crate) fn bytes(&self) -> Result<usize> {
+        let (_, rows) = (self.encode)(0..self.values.len())?;
+        Ok(rows.bytes() / rows.len())
+    }
+}
+
+/// How it is done.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Way {
+    /// Begin, a row, commit, as people write it.
+    Loop,
+    /// A row, which the server commits by itself.
+    Autocommit,
+    /// Row by row in one transaction.
+    OneTransaction,
+    /// So many rows a statement, in one transaction.
+    Batches(usize),
+    /// So many rows a statement, and a transaction for each.
+    Commits(usize),
+    /// `COPY`, in one transaction.
+    Copy,
+}
+
+impl Way {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Loop => "loop with commits".into(),
+            Self::Autocommit => "loop of autocommit".into(),
+            Self::OneTransaction => "loop in one transaction".into(),
+            Self::Batches(rows) => format!("{rows} a statement"),
+            Self::Commits(rows) => format!("{rows} a statement, commits"),
+            Self::Copy => "COPY".into(),
+        }
+    }
+
+    /// The round trips of each row in a loop.
+    fn trips(self) -> Option<u32> {
+        match self {
+            Self::Loop => Some(3),
+            Self::Autocommit | Self::OneTransaction => Some(1),
+            Self::Batches(_) | Self::Commits(_) | Self::Copy => None,
+        }
+    }
+
+    fn batching(self) -> Batching {
+        let batching = Batching::default();
+        match self {
+            Self::Batches(rows) | Self::Commits(rows) => Batching { rows, ..batching },
+            _ => Batching {
+                method: Method::Copy,
+                ..batching
+            },
+        }
+    }
+}
+
+/// What doing it took.
+pub(crate) struct Took {
+    pub(crate) rows: usize,
+    /// Those with rows.
+    pub(crate) statements: u64,
+    pub(crate) time: Duration,
+}
+
+/// A way to the stand's server, with one connection over it, on which statements
+/// stay prepared.
+pub(crate) struct Link {
+    database: Database,
+    settings: config::Database,
+    /// Added to each round trip.
+    delay: Duration,
+}
+
+impl Link {
+    /// Through the server's own socket, or a proxy if there is a delay.
+    pub(crate) async fn open(stand: &Stand, delay: Duration) -> Result<Self> {
+        let mut settings = stand.config.database.clone();
+        if !delay.is_zero() {
+            settings.url = SecretString::from(slow(settings.url.expose_secret(), delay)?);
+        }
+        Ok(Self {
+            database: Database::open(&settings, 1).await?,
+            settings,
+            delay,
+        })
+    }
+
+    /// What it adds to each round trip.
+    pub(crate) fn name(&self) -> String {
+        format!("{} ms", self.delay.as_millis())
+    }
+
+    /// How many of so many rows are written in a way.
+    pub(crate) fn rows(&self, way: Way, rows: usize) -> usize {
+        let Some(trips) = way.trips() else {
+            return rows;
+        };
+        let each = (self.delay * trips).as_micros().max(1);
+        let most = usize::try_from(PATIENCE.as_micros() / each).unwrap_or(LOOP_ROWS);
+        rows.min(most).min(LOOP_ROWS)
+    }
+
+    /// Does a job in a way, the table being as it was before every other.
+    pub(crate) async fn measure(&self, stand: &Stand, job: &Job<'_>, way: Way) -> Result<Took> {
+        stand.empty().await?;
+        let connection = stand.database.connection().await?;
+        connection.batch_execute(&job.before).await?;
+        drop(connection);
+        let rows = self.rows(way, job.values.len());
+        let took = match way.trips() {
+            Some(_) => self.row_by_row(stand, job, way, rows).await?,
+            None => self.by_sets(stand, job, way).await?,
+        };
+        assert_eq!(took.rows, rows, "all rows are written");
+        Ok(took)
+    }
+
+    async fn row_by_row(
+        &self,
+        stand: &Stand,
+        job: &Job<'_>,
+        way: Way,
+        rows: usize,
+    ) -> Result<Took> {
+        let connection = self.database.connection().await?;
+        let statement = connection.prepare_cached(&job.sql).await?;
+        connection.batch_execute("begin").await?;
+        each(&connection, &statement, &job.values[..1]).await?;
+        connection.batch_execute("rollback").await?;
+        let rows = &job.values[..rows];
+        let work = async {
+            match way {
+                Way::Loop => commit_each(&connection, &statement, rows).await,
+                Way::OneTransaction => in_one_transaction(&connection, &statement, rows).await,
+                _ => each(&connection, &statement, rows).await,
+            }
+        };
+        let (time, written) = stand.time(work).await?;
+        Ok(Took {
+            rows: usize::try_from(written)?,
+            statements: written,
+            time,
+        })
+    }
+
+    async fn by_sets(&self, stand: &Stand, job: &Job<'_>, way: Way) -> Result<Took> {
+        let batching = way.batching();
+        let operation = Operation::new(&job.plan, batching)?;
+        let session = Session::new(&self.settings).preparing(&[&operation]);
+        let all = job.values.len();
+        let (shared, rows) = (job.encode)(0..batching.rows.min(all))?;
+        let warm = Transaction::begin(&self.database, &session).await?;
+        let applied = warm.apply(&operation, &shared, &rows, OnFailure::RollBack);
+        applied.await?;
+        warm.roll_back().await?;
+        let together = match way {
+            Way::Commits(rows) => rows,
+            _ => all,
+        };
+        let work = async {
+            let mut sum = Report::default();
+            for first in (0..all).step_by(together) {
+                let some = first..all.min(first + together);
+                sum += self.write(&session, &operation, job, some).await?;
+            }
+            Ok(sum)
+        };
+        let (time, sum) = stand.time(work).await?;
+        Ok(Took {
+            rows: usize::try_from(sum.inserted + sum.updated + sum.deleted)?,
+            statements: sum.statements,
+            time,
+        })
+    }
+
+    /// Encodes rows and writes them in one transaction.
+    async fn write(
+        &self,
+        session: &Session,
+        operation: &Operation,
+        job: &Job<'_>,
+        some: Range<usize>,
+    ) -> Result<Report> {
+        let (shared, rows) = (job.encode)(some)?;
+        let all = OnFailure::RollBack;
+        let written = bulk::write(&self.database, session, operation, &shared, &rows, all);
+        Ok(written.await?.report)
+    }
+}
+
+/// The URL of the same database through a proxy.
+fn slow(url: &str, delay: Duration) -> Result<String> {
+    let config: tokio_postgres::Config = url.parse()?;
+    let [Host::Unix(directory)] = config.get_hosts() else {
+        return Err("the stand's server listens on a socket".into());
+    };
+    let port = config.get_ports().first().unwrap_or(&5432);
+    let proxy = Proxy::slow(&directory.join(format!(".s.PGSQL.{port}")), delay);
+    let user = config.get_user().unwrap_or_default();
+    Ok(proxy.url(user, config.get_dbname().unwrap_or(user)))
+}
+
+async fn commit_each(
+    connection: &Connection,
+    statement: &Statement,
+    rows: &[Vec<Value<'_>>],
+) -> Result<u64> {
+    let mut written = 0;
+    for row in rows {
+        connection.batch_execute("begin").await?;
+        written += connection.execute(statement, row).await?;
+        connection.batch_execute("commit").await?;
+    }
+    Ok(written)
+}
+
+async fn in_one_transaction(
+    connection: &Connection,
+    statement: &Statement,
+    rows: &[Vec<Value<'_>>],
+) -> Result<u64> {
+    connection.batch_execute("begin").await?;
+    let written = each(connection, statement, rows).await?;
+    connection.batch_execute("commit").await?;
+    Ok(written)
+}
+
+async fn each(
+    connection: &Connection,
+    statement: &Statement,
+    rows: &[Vec<Value<'_>>],
+) -> Result<u64> {
+    let mut written = 0;
+    for row in rows {
+        written += connection.execute(statement, row).await?;
+    }
+    Ok(written)
+}

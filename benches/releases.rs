@@ -1,0 +1,78 @@
+//! Releases of a feed, and what is done with them.
+
+use jiff::Timestamp;
+use ocds_ingest::bulk::{Batching, Operation, Plan, Rows, Verb};
+use ocds_ingest::page::PageRecord;
+use ocds_ingest::release::Release;
+use ocds_ingest::sink::{FETCHED, Fetched, Served};
+
+use crate::job::Job;
+use crate::rows::{Row, SOURCE, Shared};
+use crate::stand::Result;
+
+/// What is done with releases, of which none is there before.
+pub(crate) struct Change {
+    pub(crate) name: &'static str,
+    plan: Plan,
+}
+
+pub(crate) const INSERT: Change = Change {
+    name: "insert",
+    plan: Plan {
+        verb: Verb::Insert { returning: &[] },
+        ..FETCHED
+    },
+};
+
+pub(crate) const UPSERT: Change = Change {
+    name: "upsert",
+    plan: FETCHED,
+};
+
+/// Releases, with what a loop needs of them.
+pub(crate) struct Releases<'r> {
+    releases: &'r [Release],
+    rows: Vec<Row<'r>>,
+    shared: Shared,
+    served: Served,
+}
+
+impl<'r> Releases<'r> {
+    /// Releases as if one page had served them all.
+    pub(crate) fn of(page: &PageRecord, releases: &'r [Release]) -> Self {
+        let now = Timestamp::now();
+        Self {
+            releases,
+            rows: releases.iter().map(Row::of).collect(),
+            shared: Shared::of(page, now),
+            served: Served {
+                source: SOURCE.to_owned(),
+                run_id: 1,
+                page_number: 1,
+                now,
+                fetched_at: page.fetched_at,
+            },
+        }
+    }
+}
+
+impl Change {
+    /// What is done with the first so many releases.
+    pub(crate) fn job<'r>(&self, of: &'r Releases<'_>, count: usize) -> Result<Job<'r>> {
+        let fetched = Fetched::new(Batching::default())?;
+        let values = |row| {
+            let shared = of.shared.values().into_iter();
+            shared.chain(Row::values(row)).collect()
+        };
+        Ok(Job {
+            plan: self.plan,
+            before: String::new(),
+            encode: Box::new(move |range| {
+                let rows = Rows::of(&fetched.release, &of.releases[range])?;
+                Ok((fetched.shared(&of.served)?, rows))
+            }),
+            sql: Operation::new(&self.plan, Batching::default())?.sql(1),
+            values: of.rows[..count].iter().map(values).collect(),
+        })
+    }
+}
