@@ -11,7 +11,7 @@ pub(crate) const SCHEMA: &str = "
     create schema bench;
     create table bench.item (
         id bigint primary key,
-        code text not null unique,
+        code text not null,
         title text not null,
         price integer not null,
         changed_at timestamptz not null,
@@ -85,6 +85,7 @@ pub(crate) const UPSERT: Change = Change {
             set: &[],
             overwrite: Overwrite::Always,
             inserted_if: "stamp",
+            returning: &[],
         },
         ..INSERT.plan
     },

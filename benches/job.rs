@@ -193,7 +193,7 @@ impl Link {
         let session = Session::new(&self.settings).preparing(&[&operation]);
         let all = job.values.len();
         let (shared, rows) = (job.encode)(0..batching.rows.min(all))?;
-        let warm = Transaction::begin(&self.database, &session).await?;
+        let mut warm = Transaction::begin(&self.database, &session).await?;
         let applied = warm.apply(&operation, &shared, &rows, OnFailure::RollBack);
         applied.await?;
         warm.roll_back().await?;
