@@ -9,7 +9,7 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
 use crate::bulk::operation::Operation;
-use crate::bulk::transaction::SET_TRANSACTION;
+use crate::bulk::transaction::{SET_TRANSACTION, TRANSACTION_ID};
 use crate::config;
 use crate::retry::Patience;
 
@@ -51,13 +51,19 @@ impl Session {
         }
     }
 
-    /// Prepares the statements of operations on each connection, once for its life.
+    /// Prepares the statements of operations on each connection, once for its life,
+    /// and those that go with any.
     #[must_use]
     pub fn preparing(mut self, operations: &[&Operation]) -> Self {
-        let statements = operations.iter().flat_map(|operation| operation.prepared());
-        let texts = statements.map(|statement| (statement.sql.clone(), statement.types.clone()));
-        self.add_texts(std::iter::once((SET_TRANSACTION.to_owned(), Vec::new())));
-        self.add_texts(texts);
+        let rows = operations.iter().flat_map(|operation| operation.prepared());
+        let rows = rows.map(|statement| (statement.sql.clone(), statement.types.clone()));
+        let copies = operations
+            .iter()
+            .filter_map(|operation| operation.copy_text());
+        let copies = copies.map(|text| text.copy.as_str());
+        let others = [SET_TRANSACTION, TRANSACTION_ID].into_iter().chain(copies);
+        let others = others.map(|sql| (sql.to_owned(), Vec::new()));
+        self.add_texts(rows.chain(others));
         self
     }
 

@@ -22,6 +22,9 @@ use crate::metrics;
 /// Sets the time limits, and how rows are found, for a transaction.
 pub(super) const SET_TRANSACTION: &str = include_str!("../../sql/bulk/set_transaction.sql");
 
+/// Asks what the server calls the transaction.
+pub(super) const TRANSACTION_ID: &str = include_str!("../../sql/bulk/transaction_id.sql");
+
 /// A parameter and its type.
 pub(crate) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
 
@@ -173,7 +176,7 @@ impl Transaction {
     /// became of it can be asked for by that when a commit's reply is lost.
     pub(super) fn defer_id(&mut self) {
         self.deferred.push(Deferred {
-            sql: include_str!("../../sql/bulk/transaction_id.sql"),
+            sql: TRANSACTION_ID,
             parameters: Vec::new(),
             answer: Expected::TransactionId,
         });
