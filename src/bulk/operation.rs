@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tokio_postgres::types::Type;
 
@@ -23,8 +23,11 @@ pub struct Operation {
     head: String,
     tail: String,
     copy: Option<CopyText>,
-    /// The statement of n rows at n - 1, built when it is first needed.
-    statements: Vec<OnceLock<Statement>>,
+    /// The statement of n rows at n - 1, built when it is first needed; for the
+    /// sizes that are kept.
+    statements: Vec<OnceLock<Arc<Statement>>>,
+    /// The statement of a full batch.
+    full: OnceLock<Arc<Statement>>,
     /// What the server says of the table's constraints, read when a row is refused.
     pub(super) catalog: OnceLock<Catalog>,
 }
@@ -65,6 +68,7 @@ impl Operation {
             tail: String::new(),
             copy: None,
             statements: Vec::new(),
+            full: OnceLock::new(),
             catalog: OnceLock::new(),
         };
         let most = operation.max_rows();
@@ -75,9 +79,8 @@ impl Operation {
                 batching.rows,
             )));
         }
-        operation
-            .statements
-            .resize_with(batching.rows, OnceLock::new);
+        let kept = batching.rows.min(KEPT_SIZES);
+        operation.statements.resize_with(kept, OnceLock::new);
         operation.head = operation.build_head();
         operation.tail = operation.build_tail();
         operation.copy = operation.build_copy();
@@ -157,17 +160,25 @@ impl Operation {
     }
 
     /// The statement of so many rows, at most those of a batch.
-    pub(super) fn statement(&self, rows: usize) -> &Statement {
-        self.statements[rows - 1].get_or_init(|| Statement {
-            sql: self.sql(rows),
-            types: self.types(rows),
-        })
+    pub(super) fn statement(&self, rows: usize) -> Arc<Statement> {
+        let build = || {
+            Arc::new(Statement {
+                sql: self.sql(rows),
+                types: self.types(rows),
+            })
+        };
+        let kept = if rows == self.batching.rows {
+            Some(&self.full)
+        } else {
+            self.statements.get(rows - 1)
+        };
+        kept.map_or_else(build, |kept| Arc::clone(kept.get_or_init(build)))
     }
 
     /// The statements worth preparing: of one row, for the fallback, and of a
     /// full batch. One for each size between would cost the server more memory
     /// than it saves time.
-    pub(super) fn prepared(&self) -> impl Iterator<Item = &Statement> {
+    pub(super) fn prepared(&self) -> impl Iterator<Item = Arc<Statement>> {
         let mut sizes = vec![1, self.batching.rows];
         sizes.dedup();
         sizes.into_iter().map(|rows| self.statement(rows))
@@ -376,6 +387,10 @@ pub(super) fn parameters<'r>(
     let shared = shared.fields(&(0..shared.len()));
     shared.chain(rows.fields(range)).collect()
 }
+
+/// Statements of up to so many rows are kept once they are built: the text of a
+/// larger one is large too, and each size has one of its own.
+const KEPT_SIZES: usize = 256;
 
 /// The temporary table, which hides no table of anyone's.
 const STAGE: &str = "pg_temp.ocds_ingest_stage";

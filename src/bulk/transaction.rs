@@ -373,11 +373,13 @@ impl<'a> Flight<'a> {
     /// A statement of an operation, in the same way.
     pub(super) fn fields(
         &mut self,
-        statement: &'a operation::Statement,
+        statement: Arc<operation::Statement>,
         fields: Vec<Field<'a>>,
         observed: Observed,
     ) {
-        let send = self.send(statement, fields);
+        let known = self.transaction.known(&statement.sql);
+        let connection = self.transaction.connection();
+        let send = async move { send(connection, known, &statement, fields).await };
         self.push(async move { observed.over(send).await });
     }
 
@@ -387,28 +389,9 @@ impl<'a> Flight<'a> {
         statement: &'a operation::Statement,
         fields: Vec<Field<'a>>,
     ) {
-        let send = self.send(statement, fields);
-        self.push(send);
-    }
-
-    fn send(
-        &self,
-        statement: &'a operation::Statement,
-        fields: Vec<Field<'a>>,
-    ) -> impl Future<Output = Reply> + Send + use<'a> {
+        let known = self.transaction.known(&statement.sql);
         let connection = self.transaction.connection();
-        let operation::Statement { sql, types } = statement;
-        let known = self.transaction.known(sql);
-        async move {
-            let stream = match known {
-                Some(statement) => connection.query_raw(&statement, fields).await?,
-                None => {
-                    let typed = fields.into_iter().zip(types.iter().cloned());
-                    connection.query_typed_raw(sql, typed).await?
-                }
-            };
-            answer(stream).await
-        }
+        self.push(send(connection, known, statement, fields));
     }
 
     fn push(&mut self, reply: impl Future<Output = Reply> + Send + 'a) {
@@ -480,6 +463,24 @@ impl Observed {
         self.statement.sent(rows, began.elapsed());
         reply
     }
+}
+
+/// Sends a statement as it is prepared, else for this one use.
+async fn send(
+    connection: &Connection,
+    known: Option<Statement>,
+    statement: &operation::Statement,
+    fields: Vec<Field<'_>>,
+) -> Reply {
+    let operation::Statement { sql, types } = statement;
+    let stream = match known {
+        Some(statement) => connection.query_raw(&statement, fields).await?,
+        None => {
+            let typed = fields.into_iter().zip(types.iter().cloned());
+            connection.query_typed_raw(sql, typed).await?
+        }
+    };
+    answer(stream).await
 }
 
 async fn answer(stream: RowStream) -> Reply {

@@ -22,6 +22,19 @@ pub struct Lane<'a> {
     pub on_failure: OnFailure,
 }
 
+impl Lane<'_> {
+    /// Applies the operation to the rows, within a transaction.
+    pub(super) async fn apply(&self, transaction: &mut Transaction) -> Result<Applied> {
+        let Self {
+            operation,
+            shared,
+            rows,
+            on_failure,
+        } = *self;
+        transaction.apply(operation, shared, rows, on_failure).await
+    }
+}
+
 /// Applies an operation to rows in a transaction of its own.
 ///
 /// They are written in the order of their keys, so that several writers of the
@@ -103,18 +116,8 @@ async fn once(database: &Database, session: &Session, lanes: &[Lane<'_>]) -> Res
     transaction.defer_id();
     let mut applied = Vec::with_capacity(lanes.len());
     for lane in lanes {
-        let Lane {
-            operation,
-            shared,
-            rows,
-            on_failure,
-        } = *lane;
-        applied.push(
-            transaction
-                .apply(operation, shared, rows, on_failure)
-                .await?,
-        );
-        let is_undone = on_failure == OnFailure::RollBack
+        applied.push(lane.apply(&mut transaction).await?);
+        let is_undone = lane.on_failure == OnFailure::RollBack
             && applied
                 .last()
                 .is_some_and(|applied| !applied.failures.is_empty());

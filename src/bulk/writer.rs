@@ -221,17 +221,7 @@ impl<'w> Writer<'w> {
     async fn apply(transaction: &mut Transaction, lanes: &[Gathering<'w>]) -> Result<Vec<Applied>> {
         let mut applied = Vec::with_capacity(lanes.len());
         for lane in lanes {
-            let Lane {
-                operation,
-                shared,
-                rows,
-                on_failure,
-            } = lane.lane();
-            applied.push(
-                transaction
-                    .apply(operation, shared, rows, on_failure)
-                    .await?,
-            );
+            applied.push(lane.lane().apply(transaction).await?);
         }
         Ok(applied)
     }

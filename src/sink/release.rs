@@ -88,33 +88,7 @@ pub const FETCHED: Plan = Plan {
 /// fetched later is overwritten.
 const REPLAYED: Plan = Plan {
     shared: &["source", "first_seen_at"],
-    each: &[
-        "ocid",
-        "release_id",
-        "date",
-        "tag",
-        "initiation_type",
-        "language",
-        "buyer_id",
-        "buyer_name",
-        "tender_id",
-        "tender_title",
-        "tender_status",
-        "procurement_method",
-        "main_procurement_category",
-        "tender_value",
-        "tender_currency",
-        "tender_start",
-        "tender_end",
-        "award_count",
-        "contract_count",
-        "supplier_names",
-        "content_hash",
-        "run_id",
-        "page_number",
-        "fetched_at",
-        "data",
-    ],
+    each: &REPLAYED_EACH,
     verb: Verb::Upsert {
         set: &[],
         overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
@@ -122,6 +96,16 @@ const REPLAYED: Plan = Plan {
         returning: &[],
     },
     ..FETCHED
+};
+
+/// The columns of a fetched release, and those that say where it was served.
+const REPLAYED_EACH: [&str; FETCHED.each.len() + 3] = {
+    let mut names = ["run_id"; FETCHED.each.len() + 3];
+    let (fetched, served) = names.split_at_mut(FETCHED.each.len());
+    fetched.copy_from_slice(FETCHED.each);
+    served[1] = "page_number";
+    served[2] = "fetched_at";
+    names
 };
 
 /// What all releases of a page have in common.

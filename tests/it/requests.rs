@@ -71,13 +71,14 @@ async fn a_log_that_cannot_be_written_holds_no_page_up() {
     let publisher = Publisher::feed(Feed::link(feed(150))).await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
+    ingest.configure("[database]\nlock_timeout = \"5m\"\nstatement_timeout = \"5m\"");
     let locker = connect(&ingest.url).await;
     let lock = "begin; lock table ocds.request";
     locker.batch_execute(lock).await.unwrap();
     let run = ingest.start_run(&[]);
     // the log has more than a batch, and waits
     let waits = "select count(*) = 1 from pg_stat_activity \
-        where wait_event_type = 'Lock' and query like 'insert into \"ocds\".\"request\"%'";
+        where datname = current_database() and wait_event_type = 'Lock' and query like 'insert into \"ocds\".\"request\"%'";
     ingest.until(waits).await;
     ingest.until("select count(*) = 150 from ocds.page").await;
     assert_eq!(ingest.value(waits).await, "t");
