@@ -217,6 +217,11 @@ impl Rows {
         self.bytes.len()
     }
 
+    /// Makes room for so many bytes more.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Forgets all rows and keeps the room.
     pub fn clear(&mut self) {
         self.bytes.clear();

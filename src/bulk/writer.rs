@@ -147,6 +147,13 @@ impl<'w> Writer<'w> {
         }
     }
 
+    /// Makes room for so many bytes of a table's rows, at most as many as are ever
+    /// held, so that they are not moved as they become more.
+    pub fn reserve<R>(&mut self, slot: &Slot<'w, R>, bytes: usize) {
+        let bytes = bytes.min(self.limits.bytes);
+        self.lanes[slot.index].rows.reserve(bytes);
+    }
+
     /// Adds a row, and waits for room where there is none.
     ///
     /// # Errors

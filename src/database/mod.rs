@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime,
+    Hook, HookError, Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime,
     TimeoutType, Timeouts,
 };
 use secrecy::ExposeSecret;
@@ -246,6 +246,8 @@ fn pool(address: &Address, settings: &config::Database, connections: usize) -> R
     let each = address.config.get_connect_timeout().unwrap_or(&limit);
     Pool::builder(manager)
         .max_size(connections.max(1))
+        // the backend that was busy last has the warmest caches
+        .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts {
             wait: Some(settings.statement_timeout.max(limit)),

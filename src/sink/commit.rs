@@ -19,6 +19,9 @@ use crate::sink::page::{PageRow, durable_counts};
 use crate::sink::reject::{self, expect_kept, refused, resolve_rejects};
 use crate::sink::release::{Keys, Served, count, keys};
 
+/// About as many bytes as a release's columns take beside its text.
+const COLUMN_BYTES: usize = 1_000;
+
 /// One attempt to make a page durable.
 pub(super) struct PageCommit<'a> {
     sink: &'a Sink,
@@ -96,6 +99,8 @@ impl<'a> PageCommit<'a> {
             &rejects.row,
             OnFailure::RollBack,
         );
+        let text: usize = changed.iter().map(|release| release.text.len()).sum();
+        writer.reserve(&to_releases, text + changed.len() * COLUMN_BYTES);
         for release in &changed {
             writer.add(&to_releases, *release).await?;
         }
