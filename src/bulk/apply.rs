@@ -76,7 +76,6 @@ impl Transaction {
             shared,
             rows,
             on_failure,
-            opening: (on_failure == OnFailure::RollBack).then_some("savepoint operation"),
             has_savepoint: false,
             applied: Applied::default(),
         };
@@ -131,8 +130,6 @@ pub(super) struct Apply<'a> {
     pub(super) shared: &'a Rows,
     pub(super) rows: &'a Rows,
     on_failure: OnFailure,
-    /// What the first flight has to begin with.
-    opening: Option<&'static str>,
     /// Whether a batch before had a savepoint, which the next replaces: nested
     /// ones make the server slower with each.
     has_savepoint: bool,
@@ -158,15 +155,11 @@ impl<'a> Apply<'a> {
             let window = &rest[..rest.len().min(FLIGHT_BATCHES)];
             let transaction = self.transaction;
             let mut flight = transaction.flight();
-            let is_first = self.open(&mut flight);
             for batch in window {
                 self.save(&mut flight);
                 self.send(&mut flight, batch);
             }
-            let mut replies = flight.land().await?.into_iter();
-            if is_first {
-                next(&mut replies)??;
-            }
+            let replies = flight.land().await?.into_iter();
             let settled = match self.count_batches(window, replies)? {
                 Some(refused) if self.row_by_row(window[refused].clone()).await? => refused + 1,
                 Some(_) => return Ok(false),
@@ -177,21 +170,13 @@ impl<'a> Apply<'a> {
         Ok(true)
     }
 
-    /// Begins the first flight with what it has to; whether it was the first.
-    pub(super) fn open(&mut self, flight: &mut Flight<'a>) -> bool {
-        let opening = self.opening.take();
-        if let Some(sql) = opening {
-            flight.simple(sql);
-        }
-        opening.is_some()
-    }
-
-    /// Where a batch begins, to come back to if it is refused.
+    /// Where a batch begins, to come back to if it is refused; before the first,
+    /// where the operation does, if it may have to be undone.
     pub(super) fn save(&mut self, flight: &mut Flight<'a>) {
-        flight.simple(if self.has_savepoint {
-            "release savepoint batch; savepoint batch"
-        } else {
-            "savepoint batch"
+        flight.simple(match (self.has_savepoint, self.on_failure) {
+            (true, _) => "release savepoint batch; savepoint batch",
+            (false, OnFailure::RollBack) => "savepoint operation; savepoint batch",
+            (false, OnFailure::Isolate) => "savepoint batch",
         });
         self.has_savepoint = true;
     }

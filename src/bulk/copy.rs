@@ -28,7 +28,6 @@ impl<'a> Apply<'a> {
     pub(super) async fn copy(&mut self, text: &'a CopyText) -> Result<bool> {
         let transaction = self.transaction;
         let mut flight = transaction.flight();
-        self.open(&mut flight);
         self.save(&mut flight);
         if let Some(stage) = &text.stage {
             flight.simple(stage);

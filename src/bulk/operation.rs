@@ -222,18 +222,15 @@ impl Operation {
                 format!("insert into {table} as stored ({}) values ", self.names())
             }
             Verb::Update { only_if } => {
-                let shared = self.shared.iter().enumerate();
+                let shared = self.shared.iter().map(|column| column.name());
                 let shared = shared
-                    .filter(|(_, column)| !is_compared(only_if, column.name()))
-                    .map(|(index, column)| format!("{} = ${}", quote(column.name()), index + 1));
+                    .filter(|name| !is_compared(only_if, name))
+                    .map(|name| format!("{} = {}", quote(name), self.shared_parameter(name)));
                 let each = self.each[self.key_columns()..]
                     .iter()
                     .map(|column| format!("{0} = sent.{0}", quote(column.name())));
-                let set: Vec<String> = shared.chain(each).collect();
-                format!(
-                    "update {table} as stored set {} from (values ",
-                    set.join(", ")
-                )
+                let set = list(shared.chain(each));
+                format!("update {table} as stored set {set} from (values ")
             }
             Verb::Delete { .. } => format!("delete from {table} as stored using (values "),
         }
@@ -286,15 +283,11 @@ impl Operation {
             list(sent.chain(computed)),
         );
         push_condition(&mut sql, overwrite);
-        let position = self
-            .shared
-            .iter()
-            .position(|column| column.name() == inserted_if);
-        let position = 1 + position.expect("checked");
         write!(
             sql,
-            " returning stored.{} = ${position} as inserted",
-            quote(inserted_if)
+            " returning {} = {} as inserted",
+            stored(inserted_if),
+            self.shared_parameter(inserted_if)
         )
         .expect("writing to a string cannot fail");
         sql
@@ -305,17 +298,19 @@ impl Operation {
         let keys = self.each[..self.key_columns()].iter();
         let keys = keys.map(|column| format!("stored.{0} = sent.{0}", quote(column.name())));
         let more = only_if.iter().map(|condition| match condition {
-            Condition::IsNull(name) => format!("stored.{} is null", quote(name)),
+            Condition::IsNull(name) => format!("{} is null", stored(name)),
             Condition::IsSent(name) => {
-                let position = self.shared.iter().position(|column| column.name() == *name);
-                format!(
-                    "stored.{} = ${}",
-                    quote(name),
-                    1 + position.expect("checked")
-                )
+                format!("{} = {}", stored(name), self.shared_parameter(name))
             }
         });
         keys.chain(more).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// The parameter of a column that all rows share.
+    fn shared_parameter(&self, name: &str) -> String {
+        let mut shared = self.shared.iter();
+        let position = shared.position(|column| column.name() == name);
+        format!("${}", 1 + position.expect("checked"))
     }
 
     fn build_copy(&self) -> Option<CopyText> {

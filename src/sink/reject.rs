@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use crate::bulk::{
-    Batching, Binding, Condition, Failure, Flight, Operation, Overwrite, Plan, Rows, Set, Verb,
+    Batching, Binding, Condition, Failure, Flight, OnFailure, Operation, Overwrite, Plan, Rows,
+    Set, Transaction, Verb,
 };
 use crate::error::{Error, Result};
 use crate::ledger::quarantine::TABLE;
@@ -201,6 +202,22 @@ impl Rejects {
             seen: 1,
         };
         Rows::of(&self.place, [&place])
+    }
+
+    /// Keeps what a page that could not be read is or holds, within a transaction.
+    pub(super) async fn keep(
+        &self,
+        transaction: &mut Transaction,
+        served: &Served,
+        url: &str,
+        rejects: &[Reject],
+    ) -> Result<()> {
+        let shared = self.shared(served, url)?;
+        let rows = Rows::of(&self.row, &rows(rejects.iter()))?;
+        let applied = transaction
+            .apply(&self.operation, &shared, &rows, OnFailure::RollBack)
+            .await?;
+        expect_kept(&applied.failures)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::fold;
-use crate::sink::reject::{Settlement, expect_kept, refused, rows, storable};
+use crate::sink::reject::{Settlement, expect_kept, refused, storable};
 use crate::sink::release::{Recovered, Served, count};
 
 /// A reject, and what it turned out to hold.
@@ -188,7 +188,6 @@ impl Replay<'_> {
         now: Timestamp,
         refused: &[Reject],
     ) -> Result<()> {
-        let rejects = &self.sink.rejects;
         let served = Served {
             source: self.sink.source.clone(),
             run_id: page.run_id,
@@ -196,12 +195,8 @@ impl Replay<'_> {
             now,
             fetched_at: page.last_seen_at,
         };
-        let shared = rejects.shared(&served, &page.url)?;
-        let rows = Rows::of(&rejects.row, &rows(refused.iter()))?;
-        let applied = transaction
-            .apply(&rejects.operation, &shared, &rows, OnFailure::RollBack)
-            .await?;
-        expect_kept(&applied.failures)
+        let rejects = &self.sink.rejects;
+        rejects.keep(transaction, &served, &page.url, refused).await
     }
 }
 

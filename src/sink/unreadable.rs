@@ -2,13 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::bulk::{OnFailure, Rows};
 use crate::error::Result;
 use crate::ledger::{Lease, signed};
 use crate::page::UnreadablePage;
 use crate::release::Reject;
 use crate::sink::Sink;
-use crate::sink::reject::{expect_kept, rows};
 use crate::sink::release::Served;
 
 /// One attempt to quarantine a page that could not be read.
@@ -25,14 +23,11 @@ pub(super) async fn keep_unreadable(
         now: Timestamp::now(),
         fetched_at: page.fetched_at,
     };
-    let rejects = &sink.rejects;
-    let shared = rejects.shared(&served, &page.url)?;
-    let rows = Rows::of(&rejects.row, &rows(std::iter::once(reject)))?;
     let mut transaction = sink.begin(lease).await?;
-    let applied = transaction
-        .apply(&rejects.operation, &shared, &rows, OnFailure::RollBack)
+    let rejects = std::slice::from_ref(reject);
+    sink.rejects
+        .keep(&mut transaction, &served, &page.url, rejects)
         .await?;
-    expect_kept(&applied.failures)?;
     transaction.commit().await?;
     sink.expect_open_rejects();
     Ok(())
