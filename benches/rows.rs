@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use ocds_ingest::extract::{self, Options};
 use ocds_ingest::json;
-use ocds_ingest::page::{Cursor, Page, PageRecord, Position};
+use ocds_ingest::page::{Chain, Cursor, Page, PageRecord, Part, Position};
 use ocds_ingest::release::Release;
 use ocds_ingest::sink::FETCHED;
 use ocds_ingest::source::Source;
@@ -33,14 +33,16 @@ pub(crate) fn extract(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
         .zip(bodies)
         .map(|(number, body)| {
             let body = Bytes::from(body);
+            let mut cut = json::cut(&body, &source.items).expect("a page of our own");
             let page = Page {
+                chain: Chain::default(),
                 position: position(number),
                 next: Some(position(number + 1)),
                 total_pages: None,
                 url: source.url.clone(),
                 fetched_at: Timestamp::now(),
-                cut: json::cut(&body, &source.items).expect("a page of our own"),
-                body,
+                envelope: std::mem::take(&mut cut.envelope),
+                parts: vec![Part::whole(body, cut)],
             };
             let extracted = extract::extract(&page, &options);
             assert!(extracted.rejects.is_empty(), "a clean page");

@@ -1,6 +1,7 @@
 //! The page: one response body, where it was in its feed, and what follows it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -48,6 +49,33 @@ impl fmt::Display for Cursor {
     }
 }
 
+/// The name of a chain: one walk of a run, from a first page along what follows.
+///
+/// A plain feed is one chain without a name. Where a feed is walked in windows of
+/// time or along an axis, each window and value is a chain of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Chain(Arc<str>);
+
+impl Chain {
+    /// The chain of that name.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// Its name; empty for a plain feed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A page still to be fetched: its number and how to ask for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -57,10 +85,12 @@ pub struct Position {
     pub cursor: Cursor,
 }
 
-/// One response body that could be read, and what came with it.
+/// One response that could be read, and what came with it.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Where it is in the feed.
+    /// The walk it belongs to.
+    pub chain: Chain,
+    /// Where it is in its chain.
     pub position: Position,
     /// What follows it; `None` if the end of the feed was positively seen.
     pub next: Option<Position>,
@@ -71,16 +101,46 @@ pub struct Page {
     pub url: String,
     /// When its last byte arrived, by this machine's clock.
     pub fetched_at: Timestamp,
-    /// The decoded body, without a byte order mark.
+    /// The page without its items: the package's own fields, where it has any.
+    pub envelope: Value,
+    /// Its documents with their items: one, unless it is a list of documents.
+    pub parts: Vec<Part>,
+}
+
+/// A document of a page, cut into its items.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Where it came from, with `{env.NAME}` in place of secrets, if not from
+    /// the page's own URL.
+    pub url: Option<Arc<str>>,
+    /// What its items' pointers are behind on the page; empty if the page is the
+    /// document.
+    pub place: String,
+    /// The decoded document, without a byte order mark.
     pub body: Bytes,
-    /// The body cut into its items and what is around them.
+    /// What it was cut into.
     pub cut: Cut,
+}
+
+impl Part {
+    /// The document that a page is by itself.
+    #[must_use]
+    pub fn whole(body: Bytes, cut: Cut) -> Self {
+        Self {
+            url: None,
+            place: String::new(),
+            body,
+            cut,
+        }
+    }
 }
 
 /// What is remembered of a page, in the transaction of its releases.
 #[derive(Clone, Debug)]
 pub struct PageRecord {
-    /// Where it is in the feed.
+    /// The walk it belongs to.
+    pub chain: Chain,
+    /// Where it is in its chain.
     pub position: Position,
     /// What follows it; `None` if the end of the feed was positively seen.
     pub next: Option<Position>,
@@ -93,12 +153,18 @@ pub struct PageRecord {
 }
 
 impl Page {
+    /// How many items it has.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.parts.iter().map(|part| part.cut.items.len()).sum()
+    }
+
     /// What is remembered of the page once its releases are taken out of it.
     #[must_use]
     pub fn into_record(self) -> PageRecord {
-        let package =
-            Some(self.cut.envelope).filter(|value| value.is_object() && is_storable(value));
+        let package = Some(self.envelope).filter(|value| value.is_object() && is_storable(value));
         PageRecord {
+            chain: self.chain,
             position: self.position,
             next: self.next,
             url: self.url,
@@ -123,7 +189,9 @@ fn is_storable(value: &Value) -> bool {
 /// A page that could not be read, even after its retries.
 #[derive(Clone, Debug)]
 pub struct UnreadablePage {
-    /// Where it is in the feed.
+    /// The walk it belongs to.
+    pub chain: Chain,
+    /// Where it is in its chain.
     pub position: Position,
     /// The URL it was asked for by, before any redirect, with `{env.NAME}` in
     /// place of secrets.

@@ -65,7 +65,13 @@ pub struct Extracted {
 /// Reads the items of a page: each is in exactly one of the two lists.
 #[must_use]
 pub fn extract(page: &Page, options: &Options) -> Extracted {
-    extract_items(&page.body, &page.cut, options)
+    let mut extracted = Extracted::default();
+    for part in &page.parts {
+        let Extracted { releases, rejects } = extract_items(&part.body, &part.cut, options);
+        extracted.releases.extend(releases);
+        extracted.rejects.extend(rejects);
+    }
+    extracted
 }
 
 /// Reads the items of a body that came another way than by fetch, once

@@ -25,7 +25,7 @@ use crate::fetch::pagination;
 use crate::fetch::retry::{self, Retry, Wait};
 use crate::fetch::secret::Secrets;
 use crate::json;
-use crate::page::{Cursor, Page, Position, UnreadablePage};
+use crate::page::{Chain, Cursor, Page, Part, Position, UnreadablePage};
 use crate::request::Request;
 use crate::source::Source;
 
@@ -303,6 +303,7 @@ impl Client {
         let read = body::read(response, &self.limits, count).await;
         let unreadable = |body: Bytes, message: String| {
             Box::new(UnreadablePage {
+                chain: Chain::default(),
                 position: attempt.position.clone(),
                 url: self.address.redact(attempt.url),
                 fetched_at: Timestamp::now(),
@@ -358,15 +359,17 @@ impl Client {
             }
             next
         });
-        self.address.redact_value(&mut cut.envelope);
+        let mut envelope = std::mem::take(&mut cut.envelope);
+        self.address.redact_value(&mut envelope);
         Ok(Page {
+            chain: Chain::default(),
             position: attempt.position.clone(),
             next,
             total_pages: following.total_pages,
             url: self.address.redact(attempt.url),
             fetched_at,
-            body,
-            cut,
+            envelope,
+            parts: vec![Part::whole(body, cut)],
         })
     }
 

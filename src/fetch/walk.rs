@@ -155,7 +155,7 @@ impl Walk {
         if page.next.is_some() {
             return false;
         }
-        let items = page.cut.items.len();
+        let items = page.items();
         match self.client.source().page {
             Pagination::Single => false,
             Pagination::Link { .. } => items > 0 && items >= self.fullest,
@@ -167,7 +167,7 @@ impl Walk {
 
     fn read(&mut self, page: &Page) -> Result<()> {
         let pagination = &self.client.source().page;
-        let items = page.cut.items.len();
+        let items = page.items();
         if pagination::is_size_too_large(pagination, &page.position, page.total_pages, items) {
             // Before it is delivered: what a resume starts behind is not seen again.
             return Err(self.error(
@@ -245,14 +245,14 @@ impl Walk {
     /// Counts pages with the same items, which a server serves that takes no
     /// notice of the number it is asked for.
     fn count_alike(&mut self, page: &Page) {
-        if page.cut.items.is_empty()
-            || matches!(page.position.cursor, Cursor::Start | Cursor::Link(_))
-        {
+        if page.items() == 0 || matches!(page.position.cursor, Cursor::Start | Cursor::Link(_)) {
             return;
         }
         let mut hasher = self.hasher.build_hasher();
-        for item in &page.cut.items {
-            hasher.write(&page.body[item.range.clone()]);
+        for part in &page.parts {
+            for item in &part.cut.items {
+                hasher.write(&part.body[item.range.clone()]);
+            }
         }
         let items = Some(hasher.finish());
         self.alike = if self.before == items {

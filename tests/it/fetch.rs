@@ -77,11 +77,10 @@ impl Walked {
     fn items(&self) -> Vec<String> {
         let read = self.read();
         read.iter()
-            .flat_map(|page| {
-                page.cut
-                    .items
-                    .iter()
-                    .map(|item| &page.body[item.range.clone()])
+            .flat_map(|page| &page.parts)
+            .flat_map(|part| {
+                let items = part.cut.items.iter();
+                items.map(|item| &part.body[item.range.clone()])
             })
             .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
             .collect()
@@ -918,7 +917,7 @@ async fn a_byte_order_mark_is_not_part_of_the_body() {
     let body = package(&pages(1, 1)[0], "");
     let (walked, _) = ask("", limits(), Reply::json(format!("\u{feff}{body}"))).await;
     walked.is_whole(&pages(1, 1));
-    assert_eq!(walked.read()[0].body, body);
+    assert_eq!(walked.read()[0].parts[0].body, body);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use ocds_ingest::database::Database;
 use ocds_ingest::ledger::Lease;
-use ocds_ingest::page::{Cursor, Page, Position};
+use ocds_ingest::page::{Chain, Cursor, Page, Part, Position};
 use ocds_ingest::sink::Sink;
 use ocds_ingest::{config, extract, json, ledger};
 
@@ -304,7 +304,9 @@ async fn sink_of(ingest: &Ingest) -> (Database, Lease, Sink) {
 /// A page of a bare array.
 fn page(number: u64, body: &str) -> Page {
     let body = Bytes::copy_from_slice(body.as_bytes());
+    let cut = json::cut(&body, &[json::ItemsAt::parse("/*").unwrap()]).unwrap();
     Page {
+        chain: Chain::default(),
         position: Position {
             number,
             cursor: Cursor::Start,
@@ -313,8 +315,8 @@ fn page(number: u64, body: &str) -> Page {
         total_pages: None,
         url: "memory".into(),
         fetched_at: jiff::Timestamp::now(),
-        cut: json::cut(&body, &[json::ItemsAt::parse("/*").unwrap()]).unwrap(),
-        body,
+        envelope: cut.envelope.clone(),
+        parts: vec![Part::whole(body, cut)],
     }
 }
 
