@@ -46,6 +46,7 @@ impl<'r> Releases<'r> {
             rows: releases.iter().map(Row::of).collect(),
             shared: Shared::of(page, now),
             served: Served {
+                chain: String::new(),
                 source: SOURCE.to_owned(),
                 run_id: 1,
                 page_number: 1,

@@ -39,10 +39,12 @@ pub(crate) fn extract(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
                 position: position(number),
                 next: Some(position(number + 1)),
                 total_pages: None,
-                url: source.url.clone(),
+                total_items: None,
+                url: source.url.to_string(),
                 fetched_at: Timestamp::now(),
                 envelope: std::mem::take(&mut cut.envelope),
                 parts: vec![Part::whole(body, cut)],
+                broken: Vec::new(),
             };
             let extracted = extract::extract(&page, &options);
             assert!(extracted.rejects.is_empty(), "a clean page");

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
+use crate::source::Moment;
+
 /// Keeps a PostgreSQL database in step with publishers of Open Contracting Data
 /// Standard (OCDS) releases.
 ///
@@ -71,7 +73,7 @@ pub enum LogFormat {
 pub enum Command {
     /// Bring sources up to date; an unfinished run goes on where it stopped
     Run(Run),
-    /// Fetch some pages of a source again, whatever other runs have done
+    /// Fetch some pages or dates of a source again, whatever other runs have done
     Backfill(Backfill),
     /// Where each source stands; with --database, what the server is busy with
     Status(Status),
@@ -114,6 +116,12 @@ pub struct Run {
     /// All sources of the configuration files
     #[arg(long, conflicts_with = "source")]
     pub all: bool,
+    /// Begin at this date instead of the watermark, of sources asked for by dates
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Moment>,
+    /// End at this date instead of now
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<Moment>,
     /// Stop after so many pages; the next run goes on there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_pages: Option<u64>,
@@ -131,11 +139,22 @@ pub struct Backfill {
     /// The source to fetch pages of
     pub source: String,
     /// The first page: the publisher's number where it has one, else counted from 1
-    #[arg(long, value_name = "N")]
-    pub from_page: u64,
+    #[arg(
+        long,
+        value_name = "N",
+        required_unless_present = "from",
+        conflicts_with = "from"
+    )]
+    pub from_page: Option<u64>,
     /// The last page, if not the last there is
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", requires = "from_page")]
     pub to_page: Option<u64>,
+    /// The first date, of a source asked for by dates
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Moment>,
+    /// The last date, if not now
+    #[arg(long, value_name = "DATE", requires = "from")]
+    pub until: Option<Moment>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "the group documents its options")]
     pub ingest: Ingest,

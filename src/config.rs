@@ -356,6 +356,9 @@ pub fn load_from(overrides: &Overrides, environment: &Environment) -> Result<Con
     }
     for (name, source) in &mut config.sources {
         source.name.clone_from(name);
+        source
+            .settle()
+            .or_else(|(key, why)| wrong(&format!("sources.{name}.{key}"), &why))?;
     }
     validate(&config)?;
     Ok(config)
@@ -480,11 +483,6 @@ fn validate(config: &Config) -> Result<()> {
         return wrong("database.idle_in_transaction_timeout", "is below lease.ttl");
     }
     check_bounds(config)?;
-    for (name, source) in &config.sources {
-        if source.http.concurrency == 0 {
-            return wrong(&format!("sources.{name}.http.concurrency"), "is at least 1");
-        }
-    }
     Ok(())
 }
 

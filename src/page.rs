@@ -22,6 +22,15 @@ pub enum Cursor {
     Number(u64),
     /// How many items come before the page.
     Offset(u64),
+    /// What the page before gave to ask for this one by.
+    Token(String),
+    /// Some of what a page of an index names.
+    Detail {
+        /// The page of the index.
+        index: Box<Cursor>,
+        /// How many of its items come before.
+        skip: u64,
+    },
 }
 
 impl Cursor {
@@ -33,6 +42,14 @@ impl Cursor {
             ("link", url) => Some(Cursor::Link(url.to_owned())),
             ("number", n) => n.parse().ok().map(Cursor::Number),
             ("offset", n) => n.parse().ok().map(Cursor::Offset),
+            ("token", token) => Some(Cursor::Token(token.to_owned())),
+            ("detail", rest) => {
+                let (skip, index) = rest.split_once(' ')?;
+                Some(Cursor::Detail {
+                    index: Box::new(Self::parse(index)?),
+                    skip: skip.parse().ok()?,
+                })
+            }
             _ => None,
         }
     }
@@ -45,6 +62,8 @@ impl fmt::Display for Cursor {
             Cursor::Link(url) => write!(f, "link {url}"),
             Cursor::Number(n) => write!(f, "number {n}"),
             Cursor::Offset(n) => write!(f, "offset {n}"),
+            Cursor::Token(token) => write!(f, "token {token}"),
+            Cursor::Detail { index, skip } => write!(f, "detail {skip} {index}"),
         }
     }
 }
@@ -94,8 +113,10 @@ pub struct Page {
     pub position: Position,
     /// What follows it; `None` if the end of the feed was positively seen.
     pub next: Option<Position>,
-    /// How many pages the feed says it has, where it does.
+    /// How many pages the chain says it has, where it does.
     pub total_pages: Option<u64>,
+    /// How many items the chain says it has, where it does.
+    pub total_items: Option<u64>,
     /// The URL it was asked for by, before any redirect, with `{env.NAME}` in
     /// place of secrets.
     pub url: String,
@@ -105,6 +126,24 @@ pub struct Page {
     pub envelope: Value,
     /// Its documents with their items: one, unless it is a list of documents.
     pub parts: Vec<Part>,
+    /// The documents it names that are not there or cannot be read.
+    pub broken: Vec<Broken>,
+}
+
+/// A document that a page names and that is not there or cannot be read.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Whether it answered with anything that could be a document.
+    pub is_missing: bool,
+    /// Where it was asked for, with `{env.NAME}` in place of secrets, if not with
+    /// the page.
+    pub url: Option<Arc<str>>,
+    /// What the page calls it.
+    pub place: String,
+    /// What was served: the document as far as it came, else what names it.
+    pub body: Bytes,
+    /// What was wrong with it: one clause, never a value.
+    pub message: String,
 }
 
 /// A document of a page, cut into its items.
@@ -150,6 +189,8 @@ pub struct PageRecord {
     pub fetched_at: Timestamp,
     /// The package's own fields, if PostgreSQL can hold them.
     pub package: Option<Value>,
+    /// Where its documents came from that did not come with the page.
+    pub documents: Vec<Arc<str>>,
 }
 
 impl Page {
@@ -170,6 +211,7 @@ impl Page {
             url: self.url,
             fetched_at: self.fetched_at,
             package,
+            documents: self.parts.into_iter().filter_map(|part| part.url).collect(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The release, and the reject it becomes when it cannot be stored.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -84,8 +85,11 @@ pub struct Reject {
     /// A sentence for a person: what was wrong and where. It quotes no value,
     /// unless the server's own sentence does.
     pub message: String,
-    /// Where it was on its page, as a JSON Pointer; empty for a whole page.
+    /// Where it was on its page, as a JSON Pointer; empty for a whole page, and
+    /// what the page calls a document that could not be had.
     pub pointer: String,
+    /// Where it came from, if not from the page's own URL.
+    pub url: Option<Arc<str>>,
     /// What was served.
     pub document: Bytes,
     /// Its `ocid`, where one could be read.
@@ -106,6 +110,7 @@ impl Reject {
             reason: Reason::UnreadablePage,
             message,
             pointer: String::new(),
+            url: None,
             document: body,
             ocid: None,
             release_id: None,
@@ -140,11 +145,15 @@ pub enum Reason {
     Refused,
     /// The page as a whole could not be read.
     UnreadablePage,
+    /// A document of the page could not be read.
+    UnreadableDocument,
+    /// A document that the page names could not be had.
+    MissingDocument,
 }
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 13] = [
         Reason::NotAnObject,
         Reason::MissingOcid,
         Reason::MissingId,
@@ -156,6 +165,8 @@ impl Reason {
         Reason::Superseded,
         Reason::Refused,
         Reason::UnreadablePage,
+        Reason::UnreadableDocument,
+        Reason::MissingDocument,
     ];
 
     /// The word stored in `ocds.quarantine.reason`.
@@ -173,6 +184,8 @@ impl Reason {
             Reason::Superseded => "superseded",
             Reason::Refused => "refused",
             Reason::UnreadablePage => "unreadable-page",
+            Reason::UnreadableDocument => "unreadable-document",
+            Reason::MissingDocument => "missing-document",
         }
     }
 

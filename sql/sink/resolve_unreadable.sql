@@ -1,4 +1,5 @@
 -- The page could be read this time.
 update ocds.quarantine
-set resolved_at = $3, resolution = 'stored'
-where source = $1 and page_number = $2 and reason = 'unreadable-page' and resolved_at is null
+set resolved_at = $4, resolution = 'stored'
+where source = $1 and chain = $2 and page_number = $3
+    and reason = 'unreadable-page' and resolved_at is null

@@ -1,4 +1,4 @@
-//! `backfill`: fetches some pages of a source again.
+//! `backfill`: fetches some pages or dates of a source again.
 
 use std::process::ExitCode;
 
@@ -12,9 +12,11 @@ pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitC
         source: name,
         from_page,
         to_page,
+        from,
+        until,
         ingest: options,
     } = options;
-    if to_page.is_some_and(|last| last < from_page) {
+    if to_page < from_page && to_page.is_some() {
         return Err(Error::config("--to-page is before --from-page"));
     }
     let mut config = load(global)?;
@@ -22,7 +24,11 @@ pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitC
     let source = source(&config, &name)?;
     let stop = signal::stop_token()?;
     with_database(&config, async |database| {
-        let walk = Walk::backfill(database, source, from_page, to_page).await?;
+        let walk = match (from, from_page) {
+            (Some(from), _) => Walk::backfill_between(source, &from, until.as_ref())?,
+            (None, Some(page)) => Walk::backfill(database, source, page, to_page).await?,
+            (None, None) => return Err(Error::config("name --from-page or --from")),
+        };
         let code =
             ingest::ingest(global, &options, database, source, &config, &walk, &stop).await?;
         Ok(ExitCode::from(code))

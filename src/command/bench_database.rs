@@ -167,6 +167,7 @@ async fn measure(database: &Database, config: &Config, count: usize) -> Result<M
         served: Served {
             source: "bench".into(),
             run_id: 0,
+            chain: String::new(),
             page_number: 0,
             now,
             fetched_at: now,

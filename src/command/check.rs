@@ -1,6 +1,13 @@
 //! `check`: whether the configuration can be used; nothing is written.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Check, Global};
 use crate::command::answer::answer;
@@ -10,11 +17,14 @@ use crate::database::Database;
 use crate::database::migrate::Migration;
 use crate::error::{Error, Kind, Result};
 use crate::extract;
-use crate::fetch::{self, Client, Fetched};
+use crate::fetch::{self, Client, Event, Fetched, Plan};
 use crate::source::Source;
 
 /// A check is for somebody who waits for it.
 const ATTEMPTS: u32 = 2;
+
+/// How much of what an index names is asked for.
+const SOME: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
     let config = load(global)?;
@@ -74,21 +84,28 @@ async fn check_database(config: &Config) -> Result<String> {
     ))
 }
 
-/// Fetches the first page and says what it found.
+/// Fetches one page as a run would now, and says what it found.
 async fn check_page(source: &Source, config: &Config) -> Result<String> {
     let limits = config::Fetch {
         attempts: config.fetch.attempts.min(ATTEMPTS),
         ..config.fetch.clone()
     };
-    let client = Client::new(source, &limits)?;
-    let page = match client.page(&fetch::first(source)).await? {
+    let mut source = source.clone();
+    if let Some(detail) = &mut source.detail {
+        detail.together = detail.together.min(SOME);
+    }
+    let client = Arc::new(Client::new(&source, &limits)?);
+    let Some(fetched) = one_page(&source, client).await? else {
+        return Ok("the newest part of it has no page".into());
+    };
+    let page = match fetched {
         Fetched::Page(page) => page,
         Fetched::Unreadable(page) => {
             let message = format!("the first page cannot be read: {}", page.message);
             return Err(Error::new(Kind::Truncated, message));
         }
     };
-    let options = extract::Options::new(source, &config.extract);
+    let options = extract::Options::new(&source, &config.extract);
     let extracted = extract::extract(&page, &options);
     let more = match (&page.next, page.total_pages) {
         (_, Some(total)) => format!("{total} pages in all"),
@@ -96,7 +113,33 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
         (None, None) => "no page follows".into(),
     };
     let (good, bad) = (extracted.releases.len(), extracted.rejects.len());
+    let of = match &page.chain {
+        chain if chain.as_str().is_empty() => String::new(),
+        chain => format!(" of {chain}"),
+    };
     Ok(format!(
-        "{good} releases and {bad} rejects on the first page, {more}"
+        "{good} releases and {bad} rejects on the first page{of}, {more}"
     ))
+}
+
+/// The first page of the newest window, or of the feed; `None` if there is none.
+async fn one_page(source: &Source, client: Arc<Client>) -> Result<Option<Fetched>> {
+    let now = Timestamp::now();
+    let dates = fetch::incremental(source, Some(now), now);
+    let axes = client.axes().await?.into_iter().take(1).collect();
+    let start = fetch::Start {
+        plan: Plan::new(source, dates, axes, fetch::first(source)),
+        fullest: usize::MAX,
+        until: None,
+        budget: Some(1),
+    };
+    let room = Arc::new(Semaphore::new(1));
+    let events = fetch::pages(client, start, room, CancellationToken::new());
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        if let Event::Page(fetched, _) = event? {
+            return Ok(Some(*fetched));
+        }
+    }
+    Ok(None)
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::json::Pointer;
 use crate::ledger::quarantine;
 use crate::pipeline::Walk;
-use crate::source::{Pagination, Source};
+use crate::source::{LinkStop, Pagination, Source};
 
 /// The demonstration's source in the database.
 const NAME: &str = "demo";
@@ -83,7 +83,11 @@ fn source(url: &str) -> Result<Source> {
     let pointer = Pointer::parse("/links/next").map_err(Error::unexpected)?;
     Ok(Source {
         name: NAME.into(),
-        page: Pagination::Link { pointer },
+        page: Pagination::Link {
+            pointer,
+            size: None,
+            stop: LinkStop::NoLink,
+        },
         ..Source::new(url)
     })
 }

@@ -41,7 +41,8 @@ async fn one(
 ) -> u8 {
     let ingested = async {
         let source = source(config, name)?;
-        let mut walk = Walk::incremental(source);
+        let (from, until) = (options.from.as_ref(), options.until.as_ref());
+        let mut walk = Walk::incremental(source).between(source, from, until)?;
         walk.max_pages = options.max_pages;
         if options.restart {
             walk.asked.unfinished = Unfinished::Restart;

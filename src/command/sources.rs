@@ -7,7 +7,9 @@ use crate::command::answer::answer;
 use crate::command::table::table;
 use crate::command::{load, source};
 use crate::error::Result;
-use crate::source::{Origin, Pagination, Source, Stop};
+use crate::source::{
+    Axis, Basis, Body, By, LinkStop, Method, Origin, Pagination, Pick, Size, Source, Stop, Window,
+};
 
 pub(super) fn sources(global: &Global, command: Option<SourcesCommand>) -> Result<ExitCode> {
     let config = load(global)?;
@@ -40,11 +42,31 @@ fn show(source: &Source) {
     line("country", &source.country);
     line("licence", &source.licence);
     line("landing page", &source.landing_page);
-    line("url", &source.url);
+    let retired = source.retired.map(|date| date.to_string());
+    line("retired", &retired.unwrap_or_default());
+    line("url", source.url.as_str());
     for (name, value) in &source.query {
         line("query", &format!("{name}={value}"));
     }
+    if source.method() == Method::Post {
+        line("method", "POST");
+    }
+    for template in source.body.iter().flat_map(Body::templates) {
+        line("body", template.as_str());
+    }
     line("pages", &pages(&source.page));
+    if let Some(shown) = source.window.as_ref().map(window) {
+        line("windows", &shown);
+    }
+    for (name, shown) in &source.axis {
+        line("axis", &format!("{name}: {}", axis(shown)));
+    }
+    if let Some(detail) = &source.detail {
+        line(
+            "detail",
+            &format!("each of {} at {}", pick(&detail.pick), detail.url),
+        );
+    }
     for at in &source.items {
         let at = at.to_string();
         line(
@@ -72,28 +94,91 @@ fn show(source: &Source) {
 }
 
 fn pages(page: &Pagination) -> String {
-    let stop = |stop: &Stop| match stop {
-        Stop::TotalPages(pointer) => format!("as many as {pointer} says"),
-        Stop::TotalItems { pointer, size } => {
-            format!("until the items that {pointer} says, {size} a page")
-        }
-        Stop::Empty => "until one is empty".into(),
+    let by = |param: &Option<String>, variable| match param {
+        Some(param) => format!("?{param}="),
+        None => format!("{{{variable}}}"),
     };
     match page {
         Pagination::Single => "one document".into(),
-        Pagination::Link { pointer } => format!("each links the next at {pointer}"),
+        Pagination::Link { pointer, stop, .. } => {
+            format!("each links the next at {pointer}{}", link_stop(*stop))
+        }
+        Pagination::Token {
+            param,
+            pointer,
+            stop,
+            ..
+        } => format!(
+            "{} of what the one before has at {pointer}{}",
+            by(param, "token"),
+            link_stop(*stop)
+        ),
         Pagination::Number {
             param,
             start,
             stop: at,
-        } => format!("?{param}= from {start}, {}", stop(at)),
+        } => format!("{} from {start}, {}", by(param, "page"), stop(at)),
         Pagination::Offset {
             param,
             start,
             size,
             stop: at,
-        } => {
-            format!("?{param}= from {start} by {size}, {}", stop(at))
+        } => format!(
+            "{} from {start} by {size}, {}",
+            by(param, "offset"),
+            stop(at)
+        ),
+    }
+}
+
+fn stop(stop: &Stop) -> String {
+    match stop {
+        Stop::TotalPages(pointer) => format!("as many as {pointer} says"),
+        Stop::TotalItems { pointer, size } => {
+            let size = match size {
+                Size::Fixed(size) => size.to_string(),
+                Size::At(pointer) => format!("as many as {pointer} says"),
+            };
+            format!("until the items that {pointer} says, {size} a page")
         }
+        Stop::Empty => "until one is empty".into(),
+        Stop::Status(status) => format!("until status {status}"),
+    }
+}
+
+fn link_stop(stop: LinkStop) -> &'static str {
+    match stop {
+        LinkStop::NoLink => "",
+        LinkStop::SameUrl => ", a feed of changes",
+        LinkStop::Repeated => ", until one is met again",
+    }
+}
+
+fn window(window: &Window) -> String {
+    let step = window
+        .step
+        .map_or("all".to_owned(), |step| step.to_string());
+    let basis = match window.basis {
+        Basis::Updated => "updates",
+        Basis::Published => "publication",
+        Basis::Event => "an event",
+    };
+    format!(
+        "{step} at a time, by the date of {basis}, {} over again",
+        window.overlap
+    )
+}
+
+fn axis(axis: &Axis) -> String {
+    match axis {
+        Axis::Values(values) => values.join(", "),
+        Axis::Index(index) => format!("{} at {}", pick(&index.pick), index.url),
+    }
+}
+
+fn pick(pick: &Pick) -> String {
+    match &pick.by {
+        By::Place { each, value, .. } => format!("{each}{value}"),
+        By::Pattern(pattern) => pattern.to_string(),
     }
 }

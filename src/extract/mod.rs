@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use self::column::Reading;
 use crate::config;
 use crate::json::{Cut, Item, Loose, Scanner, Unstorable};
-use crate::page::Page;
+use crate::page::{Broken, Page};
 use crate::release::{Key, Reason, Reject, Release};
 use crate::source::Source;
 
@@ -69,9 +69,40 @@ pub fn extract(page: &Page, options: &Options) -> Extracted {
     for part in &page.parts {
         let Extracted { releases, rejects } = extract_items(&part.body, &part.cut, options);
         extracted.releases.extend(releases);
-        extracted.rejects.extend(rejects);
+        let url = &part.url;
+        extracted
+            .rejects
+            .extend(rejects.into_iter().map(|reject| Reject {
+                url: url.clone(),
+                ..reject
+            }));
     }
+    extracted.rejects.extend(page.broken.iter().map(broken));
     extracted
+}
+
+/// A document that is not there or cannot be read, as what is kept of it.
+fn broken(document: &Broken) -> Reject {
+    let Broken {
+        is_missing,
+        url,
+        place,
+        body,
+        message,
+    } = document.clone();
+    let (reason, message) = if is_missing {
+        let message = format!("what the page names could not be had: {message}");
+        (Reason::MissingDocument, message)
+    } else {
+        let message = format!("what the page names cannot be read: {message}");
+        (Reason::UnreadableDocument, message)
+    };
+    Reject {
+        reason,
+        pointer: place,
+        url,
+        ..Reject::unreadable_page(body, message)
+    }
 }
 
 /// Reads the items of a body that came another way than by fetch, once
@@ -188,6 +219,7 @@ impl Refusal {
             reason: self.reason,
             message: self.message,
             pointer: item.pointer.clone(),
+            url: None,
             document: served,
             ocid,
             release_id,

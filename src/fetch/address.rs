@@ -1,31 +1,64 @@
-//! Where a page is asked for, and which hosts may be asked.
+//! How a page is asked for, and which hosts may be asked.
 //!
-//! One host is home: the one that the source's URL names. Secrets and configured
+//! One host is home: the one that the source's URL names or, where the URL is a
+//! value of an axis, the one that the axis's index is on. Secrets and configured
 //! headers go there and nowhere else; other hosts are asked only if
 //! `http.allow_hosts` names them. Nothing here connects.
 
+use bytes::Bytes;
+use jiff::Zoned;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
+use crate::fetch::scope::Scope;
 use crate::fetch::secret::Secrets;
 use crate::page::{Cursor, Position};
-use crate::source::{Pagination, Source};
+use crate::source::{Axis, Body, Detail, Index, Method, Place, Source, Template, Values};
 
-/// Turns positions in a feed into URLs.
+/// Turns positions in a feed into requests.
 #[derive(Debug)]
 pub(super) struct Address {
     home: Home,
+    url: Template,
+    method: Method,
+    query: Vec<(String, Template)>,
+    body: Option<Body>,
+    /// How dates of a window are written.
+    dates: Dates,
     /// The query parameters that hold a secret, revealed: like headers, they go
     /// with each request to the home host, also where a link leaves them out.
     credentials: Vec<Credential>,
-    /// The query parameter that tells numbered pages apart.
+    /// The query parameter that tells pages apart.
     param: Option<String>,
     allow_hosts: Vec<String>,
     secrets: Secrets,
 }
 
-/// The source's URL with its query, revealed.
+/// What is asked of a publisher, secrets and all.
+#[derive(Clone)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) body: Option<Sent>,
+}
+
+/// The body of a request.
+#[derive(Clone)]
+pub(super) struct Sent {
+    pub(super) media_type: &'static str,
+    pub(super) bytes: Bytes,
+}
+
+#[derive(Debug)]
+struct Dates {
+    format: String,
+    zone: TimeZone,
+}
+
+/// The source's URL with its query, revealed, as far as it is the same for all
+/// its pages.
 struct Home(Url);
 
 struct Credential {
@@ -45,59 +78,189 @@ impl std::fmt::Debug for Credential {
     }
 }
 
+/// The values of one request, with the dates that they borrow.
+struct Rendering<'a> {
+    address: &'a Address,
+    scope: &'a Scope,
+    cursor: Option<&'a Cursor>,
+    item: Option<&'a str>,
+    dates: Option<(Zoned, Zoned)>,
+}
+
 impl Address {
     /// The addresses of a source.
     ///
     /// # Errors
     /// The source's URL is not an http or https URL.
     pub(super) fn new(source: &Source, secrets: Secrets) -> Result<Self> {
-        let key = format!("key `sources.{}.url`", source.name);
-        let mut home = Url::parse(&secrets.reveal(&source.url))
-            .map_err(|e| Error::config(format!("{key}: is not a URL")).with_source(e))?;
-        if !is_http(&home) {
-            return Err(Error::config(format!("{key}: is not http or https")));
-        }
-        home.set_fragment(None);
-        let mut credentials = Vec::new();
-        for (name, declared) in &source.query {
-            let value = secrets.reveal(declared);
-            set_parameter(&mut home, name, &value);
-            if secrets.is_in(declared) {
-                let name = name.clone();
-                credentials.push(Credential { name, value });
-            }
-        }
+        let nothing = Values::default();
+        let reveal = |template: &Template, place| {
+            template.render(&nothing, place, |name| secrets.of(name).to_owned())
+        };
+        let home = home(source, &|template| reveal(template, Place::Url))?;
+        let credentials = source
+            .query
+            .iter()
+            .filter(|(_, declared)| secrets.is_in(declared.as_str()))
+            .map(|(name, declared)| Credential {
+                name: name.clone(),
+                value: reveal(declared, Place::Plain),
+            });
+        let window = source.window.as_ref();
         Ok(Self {
+            credentials: credentials.collect(),
             home: Home(home),
-            credentials,
-            param: match &source.page {
-                Pagination::Number { param, .. } | Pagination::Offset { param, .. } => {
-                    Some(param.clone())
-                }
-                Pagination::Single | Pagination::Link { .. } => None,
+            url: source.url.clone(),
+            method: source.method(),
+            query: source
+                .query
+                .iter()
+                .map(|(name, template)| (name.clone(), template.clone()))
+                .collect(),
+            body: source.body.clone(),
+            dates: Dates {
+                format: window.map_or_else(String::new, |window| window.format.clone()),
+                zone: source.window_zone().clone(),
             },
+            param: source.page.param().map(str::to_owned),
             allow_hosts: source.http.allow_hosts.clone(),
             secrets,
         })
     }
 
-    /// The URL of a page, secrets and all.
+    /// How a page is asked for.
     ///
     /// # Errors
     /// [`Kind::Truncated`]: the page before names a next one that may not be
     /// asked for, because of its scheme or its host.
-    pub(super) fn of(&self, position: &Position) -> Result<Url> {
-        let (Cursor::Number(count) | Cursor::Offset(count)) = &position.cursor else {
-            return match &position.cursor {
-                Cursor::Link(link) => self.linked(link),
-                _ => Ok(self.home.0.clone()),
-            };
-        };
-        let mut url = self.home.0.clone();
-        if let Some(param) = &self.param {
-            set_parameter(&mut url, param, &count.to_string());
+    pub(super) fn of(&self, scope: &Scope, position: &Position) -> Result<Ask> {
+        let mut cursor = &position.cursor;
+        while let Cursor::Detail { index, .. } = cursor {
+            cursor = index;
         }
-        Ok(url)
+        let rendering = self.rendering(scope, Some(cursor), None);
+        let body = self.body.as_ref().map(|body| rendering.body(body));
+        let url = match cursor {
+            Cursor::Link(link) => self.linked(link)?,
+            _ => self.page_url(&rendering, cursor)?,
+        };
+        Ok(Ask {
+            method: self.method,
+            url,
+            body,
+        })
+    }
+
+    /// How what a page of an index names is asked for; the page came from `url`.
+    ///
+    /// # Errors
+    /// [`Kind::Truncated`]: it is on a host that may not be asked.
+    pub(super) fn of_item(
+        &self,
+        detail: &Detail,
+        scope: &Scope,
+        url: &Url,
+        item: &str,
+    ) -> Result<Ask> {
+        let rendering = self.rendering(scope, None, Some(item));
+        let joined = url.join(&rendering.text(&detail.url, Place::Url));
+        let url = joined.map_err(|e| refused("what the index names has no URL").with_source(e))?;
+        let templates = detail.body.iter().flat_map(Body::templates);
+        let templates = templates.chain(std::iter::once(&detail.url));
+        let mut url = self.permitted(url, "the index", templates)?;
+        if self.is_home(&url) {
+            self.add_credentials(&mut url);
+        }
+        Ok(Ask {
+            method: detail.method,
+            url,
+            body: detail.body.as_ref().map(|body| rendering.body(body)),
+        })
+    }
+
+    /// How a page of an axis's index is asked for.
+    ///
+    /// # Errors
+    /// [`Kind::Config`]: it has no URL. [`Kind::Truncated`]: it is on a host that
+    /// may not be asked.
+    pub(super) fn of_index(&self, index: &Index, position: &Position) -> Result<Ask> {
+        let scope = Scope::default();
+        let rendering = self.rendering(&scope, Some(&position.cursor), None);
+        let url = match &position.cursor {
+            Cursor::Link(link) => self.linked(link)?,
+            cursor => {
+                let url = Url::parse(&rendering.text(&index.url, Place::Url));
+                let mut url =
+                    url.map_err(|e| Error::config("the URL of an axis is none").with_source(e))?;
+                if let (Some(param), Some(count)) = (index.page.param(), count_of(cursor)) {
+                    set_parameter(&mut url, param, &count);
+                }
+                let templates = index.body.iter().flat_map(Body::templates);
+                self.permitted(url, "an axis", templates.chain(std::iter::once(&index.url)))?
+            }
+        };
+        Ok(Ask {
+            method: index.method,
+            url,
+            body: index.body.as_ref().map(|body| rendering.body(body)),
+        })
+    }
+
+    fn rendering<'a>(
+        &'a self,
+        scope: &'a Scope,
+        cursor: Option<&'a Cursor>,
+        item: Option<&'a str>,
+    ) -> Rendering<'a> {
+        let zoned = |instant: jiff::Timestamp| instant.to_zoned(self.dates.zone.clone());
+        Rendering {
+            address: self,
+            scope,
+            cursor,
+            item,
+            dates: scope
+                .window
+                .map(|window| (zoned(window.from), zoned(window.to))),
+        }
+    }
+
+    /// The URL of a page that is not led to by a link.
+    fn page_url(&self, rendering: &Rendering<'_>, cursor: &Cursor) -> Result<Url> {
+        let joined = self.home.0.join(&rendering.text(&self.url, Place::Url));
+        let mut url = joined.map_err(|e| refused("its URL is none").with_source(e))?;
+        url.set_fragment(None);
+        for (name, template) in &self.query {
+            set_parameter(&mut url, name, &rendering.text(template, Place::Plain));
+        }
+        if let (Some(param), Some(count)) = (&self.param, count_of(cursor)) {
+            set_parameter(&mut url, param, &count);
+        }
+        let templates = std::iter::once(&self.url).chain(self.query.iter().map(|(_, it)| it));
+        let templates = templates.chain(self.body.iter().flat_map(Body::templates));
+        self.permitted(url, "its URL", templates)
+    }
+
+    /// A URL that may be asked for, by these templates: on the home host, or on
+    /// one that is allowed and is sent no secret.
+    fn permitted<'t>(
+        &self,
+        url: Url,
+        what: &str,
+        mut templates: impl Iterator<Item = &'t Template>,
+    ) -> Result<Url> {
+        if !is_http(&url) {
+            return Err(refused(&format!("{what} is not http or https")));
+        }
+        if self.is_home(&url) {
+            return Ok(url);
+        }
+        if templates.any(|template| self.secrets.is_in(template.as_str())) {
+            return Err(refused(&format!("{what} takes a secret to another host")));
+        }
+        if self.is_allowed(&url) {
+            return Ok(url);
+        }
+        Err(other_host(what, &url))
     }
 
     /// Whether the source's URL is http.
@@ -180,22 +343,97 @@ impl Address {
             let _ = url.set_username(home.username());
             let _ = url.set_password(home.password());
         }
+        self.add_credentials(&mut url);
+        Ok(url)
+    }
+
+    fn add_credentials(&self, url: &mut Url) {
         for Credential { name, value } in &self.credentials {
             if !url.query_pairs().any(|(present, _)| present == *name) {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        Ok(url)
     }
 
-    /// An allowed host is written `host`, any port, or `host:port`.
+    /// An allowed host is written `host`, any port, or `host:port`, or `*`.
     fn is_allowed(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         let with_port = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
         self.allow_hosts.iter().any(|allowed| {
-            allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(&with_port)
+            allowed == "*"
+                || allowed.eq_ignore_ascii_case(host)
+                || allowed.eq_ignore_ascii_case(&with_port)
         })
     }
+}
+
+impl Rendering<'_> {
+    fn text(&self, template: &Template, place: Place) -> String {
+        template.render(&self.values(), place, |name| self.secret(name))
+    }
+
+    fn body(&self, body: &Body) -> Sent {
+        Sent {
+            media_type: body.media_type(),
+            bytes: body
+                .render(&self.values(), &|name| self.secret(name))
+                .into(),
+        }
+    }
+
+    fn secret(&self, name: &str) -> String {
+        self.address.secrets.of(name).to_owned()
+    }
+
+    fn values(&self) -> Values<'_> {
+        let mut values = Values {
+            from: self.dates.as_ref().map(|(from, _)| from),
+            to: self.dates.as_ref().map(|(_, to)| to),
+            format: &self.address.dates.format,
+            item: self.item,
+            axes: Some(&self.scope.axes),
+            ..Values::default()
+        };
+        match self.cursor {
+            Some(Cursor::Number(number)) => values.page = Some(*number),
+            Some(Cursor::Offset(offset)) => values.offset = Some(*offset),
+            Some(Cursor::Token(token)) => values.token = Some(token),
+            Some(Cursor::Start | Cursor::Link(_) | Cursor::Detail { .. }) | None => {}
+        }
+        values
+    }
+}
+
+/// What a parameter that tells pages apart is set to.
+fn count_of(cursor: &Cursor) -> Option<String> {
+    match cursor {
+        Cursor::Number(count) | Cursor::Offset(count) => Some(count.to_string()),
+        Cursor::Token(token) => Some(token.clone()),
+        Cursor::Start | Cursor::Link(_) | Cursor::Detail { .. } => None,
+    }
+}
+
+/// The URL that is home: the source's own, or that of the index which the URLs of
+/// its pages are picked out of.
+fn home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
+    let key = format!("key `sources.{}.url`", source.name);
+    let home = match Url::parse(&reveal(&source.url)) {
+        Ok(home) => home,
+        Err(error) => {
+            let mut indexes = source.axis.values().filter_map(|axis| match axis {
+                Axis::Index(index) => Url::parse(&reveal(&index.url)).ok(),
+                Axis::Values(_) => None,
+            });
+            let begins_with_axis = source.url.as_str().starts_with("{axis.");
+            indexes
+                .find(|_| begins_with_axis)
+                .ok_or_else(|| Error::config(format!("{key}: is not a URL")).with_source(error))?
+        }
+    };
+    if !is_http(&home) {
+        return Err(Error::config(format!("{key}: is not http or https")));
+    }
+    Ok(home)
 }
 
 fn is_http(url: &Url) -> bool {
@@ -248,6 +486,7 @@ mod tests {
     fn address(table: &str) -> Address {
         let mut source: Source = toml::from_str(table).unwrap();
         source.name = "zambia".into();
+        source.settle().unwrap();
         let declared = [("x".to_owned(), "{env.KEY}")];
         let secrets = Secrets::look_up(declared, |_| Some("s3cr&t".into())).unwrap();
         Address::new(&source, secrets).unwrap()
@@ -269,12 +508,15 @@ mod tests {
 
     #[test]
     fn a_numbered_page_is_a_query_parameter_beside_the_declared_ones() {
-        let url = address(FEED).of(&Position {
-            number: 3,
-            cursor: Cursor::Number(3),
-        });
+        let ask = address(FEED).of(
+            &Scope::default(),
+            &Position {
+                number: 3,
+                cursor: Cursor::Number(3),
+            },
+        );
         assert_eq!(
-            url.unwrap().as_str(),
+            ask.unwrap().url.as_str(),
             "https://feed.example/api?limit=100&key=s3cr%26t&order=asc&page=3"
         );
         let replaced = address(
@@ -288,7 +530,11 @@ mod tests {
             cursor: Cursor::Number(2),
         };
         assert_eq!(
-            replaced.of(&position).unwrap().as_str(),
+            replaced
+                .of(&Scope::default(), &position)
+                .unwrap()
+                .url
+                .as_str(),
             "https://feed.example/api?limit=5&page=2"
         );
     }
@@ -315,7 +561,8 @@ mod tests {
                 "https://other.example:8443/9",
             ),
         ] {
-            assert_eq!(address.of(&link(stored)).unwrap().as_str(), expected);
+            let ask = address.of(&Scope::default(), &link(stored)).unwrap();
+            assert_eq!(ask.url.as_str(), expected);
         }
     }
 
@@ -349,7 +596,7 @@ mod tests {
             ),
             ("next", "the link to it is not a URL"),
         ] {
-            let error = address.of(&link(stored)).unwrap_err();
+            let error = address.of(&Scope::default(), &link(stored)).err().unwrap();
             assert_eq!(error.to_string(), expected);
             assert_eq!(error.kind(), Kind::Truncated);
         }
@@ -387,14 +634,13 @@ mod tests {
     #[test]
     fn what_is_stored_and_shown_has_no_secret() {
         let address = address(FEED);
-        let url = address
-            .of(&Position {
-                number: 1,
-                cursor: Cursor::Number(1),
-            })
-            .unwrap();
+        let first = Position {
+            number: 1,
+            cursor: Cursor::Number(1),
+        };
+        let ask = address.of(&Scope::default(), &first).unwrap();
         assert_eq!(
-            address.redact(&url),
+            address.redact(&ask.url),
             "https://feed.example/api?limit=100&key={env.KEY}&order=asc&page=1"
         );
         assert_eq!(

@@ -9,8 +9,10 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures::TryFutureExt as _;
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -18,16 +20,15 @@ use url::Url;
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::address::Address;
+use crate::fetch::address::{Address, Ask, Sent};
 use crate::fetch::body::{self, Broken};
 use crate::fetch::pace::Pace;
-use crate::fetch::pagination;
 use crate::fetch::retry::{self, Retry, Wait};
 use crate::fetch::secret::Secrets;
 use crate::json;
-use crate::page::{Chain, Cursor, Page, Part, Position, UnreadablePage};
+use crate::page::{Page, Position, UnreadablePage};
 use crate::request::Request;
-use crate::source::Source;
+use crate::source::{Method, Source};
 
 /// How many redirects in a row are followed.
 const MOST_REDIRECTS: usize = 10;
@@ -42,7 +43,7 @@ pub enum Fetched {
 }
 
 impl Fetched {
-    /// Where it is in the feed.
+    /// Where it is in its chain.
     #[must_use]
     pub fn position(&self) -> &Position {
         match self {
@@ -50,6 +51,32 @@ impl Fetched {
             Fetched::Unreadable(page) => &page.position,
         }
     }
+}
+
+/// What came of asking for anything.
+pub(super) enum Answered<T> {
+    /// It could be read.
+    Read(T),
+    /// It answered, and could not be read in any of its attempts.
+    Unreadable {
+        body: Bytes,
+        message: String,
+        fetched_at: Timestamp,
+    },
+    /// It answered with a status that says something.
+    Status(u16),
+}
+
+/// What is asked for, and what the answer means.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) ask: &'a Ask,
+    /// The number of the page it is for, for the log.
+    pub(super) page: u64,
+    /// Status codes that say something; they are not asked about again, but once
+    /// if they may pass.
+    pub(super) telling: &'a [u16],
+    pub(super) pace: &'a Pace,
 }
 
 /// What a client has done so far.
@@ -76,6 +103,7 @@ pub struct Client {
     /// The configured headers, for the home host alone.
     headers: HeaderMap,
     pace: Pace,
+    detail_pace: Option<Pace>,
     requests: AtomicU64,
     retries: AtomicU64,
     bytes: AtomicU64,
@@ -90,20 +118,18 @@ struct Log {
     lost: AtomicU64,
 }
 
-/// One attempt at a page.
+/// One attempt at what is wanted.
 #[derive(Clone, Copy)]
 struct Attempt<'a> {
-    position: &'a Position,
-    /// Where the page is asked for, before any redirect.
-    url: &'a Url,
+    wanted: Wanted<'a>,
     /// Counted from 1.
     number: u32,
 }
 
 /// What one request comes to.
-enum Answer {
-    Page(Box<Page>),
-    Redirect(Url),
+enum Answer<T> {
+    Read(T),
+    Redirect { to: Url, method: Method },
 }
 
 /// Why an attempt gave no page.
@@ -117,10 +143,10 @@ enum Failure {
         status: StatusCode,
         retry_after: Option<Duration>,
     },
-    /// A body that is not a page.
-    Unreadable(Box<UnreadablePage>),
+    /// A body that is not what was wanted.
+    Unreadable(Bytes, String),
     /// A body that is too large, and will be the next time.
-    TooLarge(Box<UnreadablePage>),
+    TooLarge(Bytes, String),
 }
 
 impl Client {
@@ -141,6 +167,11 @@ impl Client {
             headers,
             address,
             pace: Pace::new(source.http.rate),
+            detail_pace: source
+                .detail
+                .as_ref()
+                .and_then(|detail| detail.rate)
+                .map(|rate| Pace::new(Some(rate))),
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -188,51 +219,61 @@ impl Client {
         &self.limits
     }
 
-    /// Fetches one page, with as many attempts as it takes and is allowed.
+    pub(super) fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// The pace of what pages name and is asked for by itself.
+    pub(super) fn detail_pace(&self) -> &Pace {
+        self.detail_pace.as_ref().unwrap_or(&self.pace)
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Asks for something, with as many attempts as it takes and is allowed, and
+    /// reads it by `parse`, which is told where it came from.
     ///
     /// Dropping the future abandons the request under way or the wait.
     ///
     /// # Errors
     /// [`Kind::Environment`]: no connection, a time limit, 408 or 5xx in each
-    /// attempt. [`Kind::Truncated`]: another status, 429 in each attempt, a
-    /// `Retry-After` beyond `fetch.longest_retry_after`, or a link or redirect
-    /// that may not be followed.
-    pub async fn page(&self, position: &Position) -> Result<Fetched> {
-        let context = |e: Error| {
-            e.context(format!(
-                "fetch page {} of {}",
-                position.number, self.source.name
-            ))
-        };
-        let url = self.address.of(position).map_err(context)?;
+    /// attempt. [`Kind::Truncated`]: another status, 429 in each attempt, or a
+    /// redirect that may not be followed. [`Kind::RateLimited`]: a `Retry-After`
+    /// beyond `fetch.longest_retry_after`.
+    pub(super) async fn ask<T>(
+        &self,
+        wanted: Wanted<'_>,
+        parse: impl Fn(&Url, Bytes) -> Result<T, json::Unreadable>,
+    ) -> Result<Answered<T>> {
         let mut waits = Retry::new(&self.limits);
         let mut number = 1;
         loop {
-            let attempt = Attempt {
-                position,
-                url: &url,
-                number,
-            };
-            let failure = match self.attempt(attempt).await {
-                Ok(page) => return Ok(Fetched::Page(*page)),
+            let attempt = Attempt { wanted, number };
+            let failure = match self.attempt(attempt, &parse).await {
+                Ok(read) => return Ok(Answered::Read(read)),
                 Err(failure) => failure,
             };
-            let wait = if self.is_worth_another(&failure) {
-                waits.next()
-            } else {
-                None
-            };
+            let passes = self.is_worth_another(&failure);
+            if let Failure::Status { status, .. } = &failure
+                && wanted.telling.contains(&status.as_u16())
+                && (number > 1 || !passes)
+            {
+                return Ok(Answered::Status(status.as_u16()));
+            }
+            let wait = if passes { waits.next() } else { None };
             let Some(own) = wait else {
-                return given_up(failure, number).map_err(context);
+                return given_up(failure, number);
             };
-            let wait = self.wait(&failure, own).map_err(context)?;
+            let wait = self.wait(&failure, own)?;
             warn!(
                 source.name = %self.source.name,
-                page = position.number,
+                page = wanted.page,
                 attempt = number,
                 wait_ms = wait.as_millis(),
                 "page {} of {}: {failure}; asking again in {wait:.1?}",
-                position.number,
+                wanted.page,
                 self.source.name,
             );
             tokio::time::sleep(wait).await;
@@ -243,45 +284,61 @@ impl Client {
 
     /// Follows redirects to an answer. Waiting for the source's pace does not
     /// count towards the time limit of the page.
-    async fn attempt(&self, attempt: Attempt<'_>) -> Result<Box<Page>, Failure> {
-        let mut url = attempt.url.clone();
+    async fn attempt<T>(
+        &self,
+        attempt: Attempt<'_>,
+        parse: &impl Fn(&Url, Bytes) -> Result<T, json::Unreadable>,
+    ) -> Result<T, Failure> {
+        let mut url = attempt.wanted.ask.url.clone();
+        let mut method = attempt.wanted.ask.method;
         for _ in 0..=MOST_REDIRECTS {
-            self.pace.turn().await;
-            let exchange = Box::pin(self.exchange(attempt, &url));
+            attempt.wanted.pace.turn().await;
+            let exchange = Box::pin(self.exchange(attempt, &url, method, parse));
             let answer = tokio::time::timeout(self.limits.page_timeout, exchange)
                 .await
                 .map_err(|_| {
                     let limit = self.limits.page_timeout;
                     Failure::Connection(Error::environment(format!("not whole within {limit:?}")))
                 })??;
-            let to = match answer {
-                Answer::Page(page) => return Ok(page),
-                Answer::Redirect(to) => to,
-            };
-            self.address
-                .check_redirect(&url, &to)
-                .map_err(Failure::Final)?;
-            url = to;
+            match answer {
+                Answer::Read(read) => return Ok(read),
+                Answer::Redirect { to, method: by } => {
+                    self.address
+                        .check_redirect(&url, &to)
+                        .map_err(Failure::Final)?;
+                    (url, method) = (to, by);
+                }
+            }
         }
         let message = format!("more than {MOST_REDIRECTS} redirects in a row");
         Err(Failure::Final(Error::new(Kind::Truncated, message)))
     }
 
     /// One request and all of its response.
-    async fn exchange(&self, attempt: Attempt<'_>, url: &Url) -> Result<Answer, Failure> {
+    async fn exchange<T>(
+        &self,
+        attempt: Attempt<'_>,
+        url: &Url,
+        method: Method,
+        parse: &impl Fn(&Url, Bytes) -> Result<T, json::Unreadable>,
+    ) -> Result<Answer<T>, Failure> {
         let mut asking = Asking::begin(self, attempt, url);
-        let mut request = self.http.get(url.clone());
-        if self.address.is_home(url) {
-            request = request.headers(self.headers.clone());
-        }
+        let request = self.request(attempt, url, method);
         let answer = match request.send().map_err(connection).await {
             Err(failure) => Err(failure),
             Ok(response) => {
                 asking.status = Some(response.status().as_u16());
                 if response.status().is_success() {
-                    self.read(attempt, url, response, &asking.bytes).await
+                    self.read(response, &asking.bytes).await.and_then(|body| {
+                        match parse(url, body.clone()) {
+                            Ok(read) => Ok(Answer::Read(read)),
+                            Err(json::Unreadable(message)) => {
+                                Err(Failure::Unreadable(body, message))
+                            }
+                        }
+                    })
                 } else {
-                    refused(url, &response)
+                    refused(url, method, &response)
                 }
             }
         };
@@ -289,94 +346,56 @@ impl Client {
         answer
     }
 
-    async fn read(
-        &self,
-        attempt: Attempt<'_>,
-        url: &Url,
-        response: Response,
-        wire: &AtomicU64,
-    ) -> Result<Answer, Failure> {
+    fn request(&self, attempt: Attempt<'_>, url: &Url, method: Method) -> RequestBuilder {
+        let is_home = self.address.is_home(url);
+        let mut request = match method {
+            Method::Get => self.http.get(url.clone()),
+            Method::Post => self.http.post(url.clone()),
+        };
+        if is_home {
+            request = request.headers(self.headers.clone());
+        }
+        let ask = attempt.wanted.ask;
+        match &ask.body {
+            // a body may hold a secret, and a redirect may lead elsewhere
+            Some(Sent { media_type, bytes })
+                if method == ask.method && (is_home || *url == ask.url) =>
+            {
+                request
+                    .header(CONTENT_TYPE, *media_type)
+                    .body(bytes.clone())
+            }
+            _ => request,
+        }
+    }
+
+    async fn read(&self, response: Response, wire: &AtomicU64) -> Result<Bytes, Failure> {
         let count = |bytes| {
             wire.fetch_add(bytes, Ordering::Relaxed);
             self.bytes.fetch_add(bytes, Ordering::Relaxed);
         };
-        let read = body::read(response, &self.limits, count).await;
-        let unreadable = |body: Bytes, message: String| {
-            Box::new(UnreadablePage {
-                chain: Chain::default(),
-                position: attempt.position.clone(),
-                url: self.address.redact(attempt.url),
-                fetched_at: Timestamp::now(),
-                body,
-                message,
-            })
-        };
-        let body = match read {
-            Ok(body) => body,
-            Err(Broken::Connection(error)) => return Err(connection(error)),
+        let unreadable =
+            |body: Bytes, message: &str| Err(Failure::Unreadable(body, message.to_owned()));
+        match body::read(response, &self.limits, count).await {
+            Ok(body) if body.trim_ascii().is_empty() => unreadable(body, "the body is empty"),
+            Ok(body) => Ok(body),
+            Err(Broken::Connection(error)) => Err(connection(error)),
             Err(Broken::TooLarge { key, limit, body }) => {
                 let message = format!("larger than {limit} bytes, the limit of `{key}`");
-                return Err(Failure::TooLarge(unreadable(body, message)));
+                Err(Failure::TooLarge(body, message))
             }
-            Err(Broken::Corrupt { body }) => {
-                let message = "not what its content encoding says".to_owned();
-                return Err(Failure::Unreadable(unreadable(body, message)));
-            }
-            Err(Broken::Encoding) => {
-                let message = "its content encoding is not one that was asked for".to_owned();
-                return Err(Failure::Unreadable(unreadable(Bytes::new(), message)));
-            }
-        };
-        self.parse(attempt, url, body.clone())
-            .map(|page| Answer::Page(Box::new(page)))
-            .map_err(|json::Unreadable(message)| Failure::Unreadable(unreadable(body, message)))
-    }
-
-    /// Cuts a body and reads what follows it. Links are relative to where the
-    /// body came from; what is stored is where it was asked for, since a
-    /// redirect may lead to an address that is signed or gone tomorrow.
-    fn parse(
-        &self,
-        attempt: Attempt<'_>,
-        url: &Url,
-        body: Bytes,
-    ) -> Result<Page, json::Unreadable> {
-        let fetched_at = Timestamp::now();
-        if body.trim_ascii().is_empty() {
-            return Err(json::Unreadable("the body is empty".into()));
+            Err(Broken::Corrupt { body }) => unreadable(body, "not what its content encoding says"),
+            Err(Broken::Encoding) => unreadable(
+                Bytes::new(),
+                "its content encoding is not one that was asked for",
+            ),
         }
-        let mut cut = json::cut(&body, &self.source.items)?;
-        let following = pagination::follow(
-            &self.source.page,
-            attempt.position,
-            url,
-            &cut.envelope,
-            cut.items.len(),
-        )?;
-        let next = following.next.map(|mut next| {
-            if let Cursor::Link(link) = &mut next.cursor {
-                *link = self.address.redact_link(link);
-            }
-            next
-        });
-        let mut envelope = std::mem::take(&mut cut.envelope);
-        self.address.redact_value(&mut envelope);
-        Ok(Page {
-            chain: Chain::default(),
-            position: attempt.position.clone(),
-            next,
-            total_pages: following.total_pages,
-            url: self.address.redact(attempt.url),
-            fetched_at,
-            envelope,
-            parts: vec![Part::whole(body, cut)],
-        })
     }
 
     fn is_worth_another(&self, failure: &Failure) -> bool {
         match failure {
-            Failure::Connection(_) | Failure::Unreadable(_) => true,
-            Failure::Final(_) | Failure::TooLarge(_) => false,
+            Failure::Connection(_) | Failure::Unreadable(..) => true,
+            Failure::Final(_) | Failure::TooLarge(..) => false,
             Failure::Status { status, .. } => {
                 matches!(status.as_u16(), 408 | 429)
                     || status.is_server_error()
@@ -408,7 +427,7 @@ impl Client {
                 };
                 let longest = self.limits.longest_retry_after;
                 Err(Error::new(
-                    Kind::Truncated,
+                    Kind::RateLimited,
                     format!(
                         "{failure}, rate limited {until}, \
                          longer than `fetch.longest_retry_after` of {longest:?}; resumable"
@@ -452,7 +471,7 @@ impl Asking<'_> {
     /// What was asked for, without secrets: an address that a redirect led to may
     /// be signed, and is shown without its query.
     fn shown_url(&self) -> String {
-        if self.url == self.attempt.url {
+        if *self.url == self.attempt.wanted.ask.url {
             return self.client.address.redact(self.url);
         }
         let mut url = self.url.clone();
@@ -468,7 +487,7 @@ impl Drop for Asking<'_> {
             client, attempt, ..
         } = *self;
         let name = &client.source.name;
-        let (page, attempt) = (attempt.position.number, attempt.number);
+        let (page, attempt) = (attempt.wanted.page, attempt.number);
         let (took, bytes) = (self.began.elapsed(), *self.bytes.get_mut());
         debug!(
             source.name = %name,
@@ -501,19 +520,26 @@ impl std::fmt::Display for Failure {
         match self {
             Failure::Final(error) | Failure::Connection(error) => f.write_str(&error.chain()),
             Failure::Status { status, .. } => write!(f, "status {}", status.as_u16()),
-            Failure::Unreadable(page) | Failure::TooLarge(page) => f.write_str(&page.message),
+            Failure::Unreadable(_, message) | Failure::TooLarge(_, message) => f.write_str(message),
         }
     }
 }
 
 /// What is left when no further attempt is made.
-fn given_up(failure: Failure, attempts: u32) -> Result<Fetched> {
+fn given_up<T>(failure: Failure, attempts: u32) -> Result<Answered<T>> {
     let after = |what: String| match attempts {
         1 => what,
         _ => format!("{what} after {attempts} attempts"),
     };
     match failure {
-        Failure::Unreadable(page) | Failure::TooLarge(page) => Ok(Fetched::Unreadable(*page)),
+        Failure::Unreadable(body, message) | Failure::TooLarge(body, message) => {
+            let fetched_at = Timestamp::now();
+            Ok(Answered::Unreadable {
+                body,
+                message,
+                fetched_at,
+            })
+        }
         Failure::Final(error) => Err(error),
         Failure::Connection(error) if attempts == 1 => Err(error),
         Failure::Connection(error) => Err(error.context(after("no page".into()))),
@@ -545,13 +571,18 @@ fn connection(error: reqwest::Error) -> Failure {
 }
 
 /// A response that is not a page.
-fn refused(url: &Url, response: &Response) -> Result<Answer, Failure> {
+fn refused<T>(url: &Url, method: Method, response: &Response) -> Result<Answer<T>, Failure> {
     let status = response.status();
     let header = |name: HeaderName| response.headers().get(name)?.to_str().ok();
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
         && let Some(to) = header(LOCATION).and_then(|location| url.join(location).ok())
     {
-        return Ok(Answer::Redirect(to));
+        // as browsers do: only these two keep the method and with it the body
+        let method = match status.as_u16() {
+            307 | 308 => method,
+            _ => Method::Get,
+        };
+        return Ok(Answer::Redirect { to, method });
     }
     let retry_after =
         header(RETRY_AFTER).and_then(|value| retry::retry_after(value, SystemTime::now()));
@@ -606,10 +637,10 @@ fn http(source: &Source, limits: &config::Fetch, address: &Address) -> Result<re
 /// The texts of a source that may hold placeholders, with their keys.
 fn declared(source: &Source) -> impl Iterator<Item = (String, &str)> {
     let name = &source.name;
-    let query = source.query.iter();
+    let templates = source.templates().into_iter();
     let headers = source.http.headers.iter();
-    std::iter::once((format!("sources.{name}.url"), source.url.as_str()))
-        .chain(query.map(move |(key, text)| (format!("sources.{name}.query.{key}"), text.as_str())))
+    templates
+        .map(move |(key, template)| (format!("sources.{name}.{key}"), template.as_str()))
         .chain(
             headers.map(move |(key, text)| {
                 (format!("sources.{name}.http.headers.{key}"), text.as_str())

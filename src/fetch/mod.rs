@@ -1,18 +1,21 @@
 //! Stage 1: a declared source becomes a stream of pages.
 //!
 //! ```text
-//! Position ──pagination──▶ Position ──address──▶ URL ──client──▶ body ──json──▶ Page
-//!                walk: which position when, in what order, and when to stop
+//! Plan ──▶ Scope ──▶ Position ──address──▶ request ──client──▶ body ──json──▶ Page
+//!  traversal: which chains, side by side;  walk: which page of a chain when, and the end
 //! ```
 //!
+//! - A plain feed is one chain of pages. One that is asked for in windows of time,
+//!   or along an axis, is a chain for each, and as many are walked side by side as
+//!   the source may be asked at once.
 //! - A page is tried again as a whole: headers, body and parse. What cannot be
 //!   read in any attempt is a page too, [`Fetched::Unreadable`], and is never
 //!   taken for the end of the feed.
 //! - The end is what a page says positively: a link that is not there, a total
 //!   that is reached, a page without items. A last page that does not look like
 //!   one is asked for once more.
-//! - Room comes before work: each request waits for a permit, which travels
-//!   with its page until the page is committed. So the commits set the pace of
+//! - Room comes before work: each page waits for a permit, which travels
+//!   with it until it is committed. So the commits set the pace of
 //!   the requests, and at most so many pages are fetched twice after a crash.
 //! - One host is home, and nothing configured goes to another.
 //!
@@ -23,77 +26,123 @@
 mod address;
 mod body;
 mod client;
+mod detail;
+mod index;
 mod pace;
+mod page;
 mod pagination;
+mod plan;
 mod retry;
+mod scope;
 mod secret;
+mod traversal;
 mod walk;
+mod window;
 
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt as _, stream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures::{Stream, stream};
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
-use crate::page::Position;
+use crate::page::{Cursor, Position};
 use crate::source::Source;
 
 pub use self::client::{Client, Counters, Fetched};
-use self::walk::Walk;
+pub use self::plan::{Begun, Plan};
+pub use self::scope::{Axes, Scope};
+pub use self::traversal::Event;
+use self::traversal::Traversal;
+pub use self::window::Stretch;
 
-/// Where a walk through a feed begins and ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a run's fetching begins and ends.
+#[derive(Clone, Debug)]
 pub struct Start {
-    /// The first page that is asked for.
-    pub position: Position,
+    /// The chains to walk.
+    pub plan: Plan,
     /// The items of the fullest page that the run has seen; 0 if it has seen none.
     pub fullest: usize,
-    /// The number of the last page that is wanted; `None` is the end of the feed.
+    /// The number of the last page of a chain that is wanted; `None` is its end.
     pub until: Option<u64>,
+    /// How many pages may be asked for; `None` is as many as there are.
+    pub budget: Option<u64>,
 }
 
-/// The first page of a source's feed.
+/// The first page of each chain of a source's feed.
 #[must_use]
 pub fn first(source: &Source) -> Position {
-    pagination::first(&source.page)
+    let first = pagination::first(&source.page);
+    if source.detail.is_none() {
+        return first;
+    }
+    Position {
+        // pages are stretches of what an index names, and counted by us
+        number: 1,
+        cursor: Cursor::Detail {
+            index: Box::new(first.cursor),
+            skip: 0,
+        },
+    }
 }
 
 /// The page of a number, where a source's feed can be entered in its middle:
 /// `None` for pages that only the page before leads to, and before the first.
 #[must_use]
 pub fn at(source: &Source, number: u64) -> Option<Position> {
-    pagination::at(&source.page, number)
+    match source.detail {
+        Some(_) => Some(first(source)).filter(|first| first.number == number),
+        None => pagination::at(&source.page, number),
+    }
 }
 
-/// The pages of a feed, in its order.
+/// The stretch of time that an incremental run of a source with windows covers:
+/// from its watermark less the overlap, or from its beginning, to the present.
+#[must_use]
+pub fn incremental(
+    source: &Source,
+    watermark: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Stretch> {
+    let window = source.window.as_ref()?;
+    Some(window::incremental(source, window, watermark, now))
+}
+
+/// The pages of a feed: in order within a chain, chains side by side.
 ///
-/// The stream ends after a page whose `next` is `None`; after page
-/// `start.until`; after an unreadable page that nothing leads past; after an
-/// error; or when `stop` is cancelled, at once: requests and waits under way are
-/// abandoned, and with them the pages that were fetched ahead of one still
-/// missing. Only a page whose `next` is `None` says that the end was seen.
+/// The stream ends after the chains of the plan; after as many pages as
+/// `start.budget` says; after an error; or when `stop` is cancelled, at once:
+/// requests and waits under way are abandoned, and with them the pages that were
+/// fetched ahead of one still missing. A chain ends after its page `start.until`,
+/// and after an unreadable page that nothing leads past; only
+/// [`Event::Ended`] says that its end was seen.
 ///
-/// A permit of `room` is taken before each request and delivered with the page;
-/// the receiver drops it once the page is committed. Where the feed tells its
-/// total, up to `http.concurrency` requests are under way, if there is room.
+/// A permit of `room` is taken before each page and delivered with it; the
+/// receiver drops it once the page is committed. Up to `http.concurrency` chains
+/// are walked side by side, and where a chain tells its total, up to so many of
+/// its pages are under way, if there is room.
 ///
 /// # Errors
-/// Those of [`Client::page`]. [`Kind::Truncated`](crate::error::Kind): a link
-/// leads back to a page of this walk, `fetch.unreadable_in_a_row` pages in a row
+/// Those of a request. [`Kind::Truncated`](crate::error::Kind): a link
+/// leads back to a page of its chain, `fetch.unreadable_in_a_row` pages in a row
 /// could not be read, or the server takes no notice of the page's number; the
 /// page that shows it is delivered first. [`Kind::Config`](crate::error::Kind):
-/// the first page is far smaller than `page.size`.
+/// the first page is far smaller than `page.size`. Of several chains, each may
+/// fail for the publisher's reasons without an end of the others, unless
+/// `fetch.unreadable_in_a_row` do in a row.
 pub fn pages(
     client: Arc<Client>,
     start: Start,
     room: Arc<Semaphore>,
     stop: CancellationToken,
-) -> impl Stream<Item = Result<(Fetched, OwnedSemaphorePermit)>> + Send {
-    let walk = Walk::new(client, start, room);
-    stream::unfold(walk, |mut walk| async move {
-        let delivery = walk.advance().await?;
-        Some((delivery, walk))
+) -> impl Stream<Item = Result<Event>> + Send {
+    use futures::StreamExt as _;
+
+    let traversal = Traversal::new(client, start, room);
+    stream::unfold(traversal, |mut traversal| async move {
+        let event = traversal.advance().await?;
+        Some((event, traversal))
     })
     .take_until(stop.cancelled_owned())
 }

@@ -8,18 +8,35 @@ use url::Url;
 
 use crate::json::{Pointer, Unreadable};
 use crate::page::{Cursor, Position};
-use crate::source::{Pagination, Stop};
+use crate::source::{Pagination, Size, Stop};
 
-/// What a page says of the feed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a page says of its chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Following {
     /// The page after it; `None` if it says that it is the last.
     pub(super) next: Option<Position>,
-    /// How many pages the feed has, where it tells.
+    /// How many pages the chain has, where it tells.
     pub(super) total_pages: Option<u64>,
+    /// How many items the chain has, where it tells.
+    pub(super) total_items: Option<u64>,
 }
 
-/// The first page of a feed.
+/// A page that was read, as far as what follows it is concerned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Read<'r> {
+    /// Where it is.
+    pub(super) position: &'r Position,
+    /// Where it was asked for, which a feed of changes compares with its link.
+    pub(super) asked: &'r Url,
+    /// Where it came from, which links are relative to.
+    pub(super) url: &'r Url,
+    /// The page without its items.
+    pub(super) envelope: &'r Value,
+    /// How many items it had.
+    pub(super) items: usize,
+}
+
+/// The first page of a chain.
 pub(super) fn first(pagination: &Pagination) -> Position {
     match pagination {
         Pagination::Single | Pagination::Link { .. } => Position {
@@ -34,6 +51,10 @@ pub(super) fn first(pagination: &Pagination) -> Position {
             number: 1,
             cursor: Cursor::Offset(*start),
         },
+        Pagination::Token { start, .. } => Position {
+            number: 1,
+            cursor: start.clone().map_or(Cursor::Start, Cursor::Token),
+        },
     }
 }
 
@@ -42,14 +63,27 @@ pub(super) fn at(pagination: &Pagination, number: u64) -> Option<Position> {
     let first = first(pagination);
     let skipped = number.checked_sub(first.number)?;
     let cursor = match pagination {
-        Pagination::Single | Pagination::Link { .. } if skipped > 0 => return None,
-        Pagination::Single | Pagination::Link { .. } => Cursor::Start,
         Pagination::Number { .. } => Cursor::Number(number),
         Pagination::Offset { start, size, .. } => {
             Cursor::Offset(skipped.checked_mul(*size)?.checked_add(*start)?)
         }
+        Pagination::Single | Pagination::Link { .. } | Pagination::Token { .. } if skipped > 0 => {
+            return None;
+        }
+        Pagination::Single | Pagination::Link { .. } | Pagination::Token { .. } => first.cursor,
     };
     Some(Position { number, cursor })
+}
+
+/// The number of the page that a cursor asks for, where it tells; else 1.
+pub(super) fn number_of(pagination: &Pagination, cursor: &Cursor) -> u64 {
+    match (pagination, cursor) {
+        (_, Cursor::Number(number)) => *number,
+        (Pagination::Offset { start, size, .. }, Cursor::Offset(offset)) => {
+            offset.saturating_sub(*start) / size + 1
+        }
+        _ => 1,
+    }
 }
 
 /// The page after one that could not be read, where it can be known.
@@ -57,7 +91,7 @@ pub(super) fn after(pagination: &Pagination, position: &Position) -> Option<Posi
     at(pagination, position.number.checked_add(1)?)
 }
 
-/// The number of the last page of a feed of so many pages. An empty feed still
+/// The number of the last page of a chain of so many pages. An empty one still
 /// has the page that says so.
 pub(super) fn last_number(pagination: &Pagination, total_pages: u64) -> u64 {
     first(pagination)
@@ -65,7 +99,7 @@ pub(super) fn last_number(pagination: &Pagination, total_pages: u64) -> u64 {
         .saturating_add(total_pages.saturating_sub(1))
 }
 
-/// Whether the first page of a feed has at most half the items that the source
+/// Whether the first page of a chain has at most half the items that the source
 /// declares for a page, though others follow it.
 ///
 /// A server that caps its pages below what it is asked for would be stepped
@@ -78,7 +112,11 @@ pub(super) fn is_size_too_large(
 ) -> bool {
     let size = match pagination {
         Pagination::Number {
-            stop: Stop::TotalItems { size, .. },
+            stop:
+                Stop::TotalItems {
+                    size: Size::Fixed(size),
+                    ..
+                },
             ..
         }
         | Pagination::Offset { size, .. } => *size,
@@ -89,98 +127,122 @@ pub(super) fn is_size_too_large(
     position.number == first && follows && items as u64 <= size / 2
 }
 
-/// Reads what follows a page.
-///
-/// `url` is where the page came from, `envelope` is the page without its items,
-/// and `items` is how many it had. A link is given as an absolute URL, or as it
-/// was served if it cannot be made one.
+/// Reads what follows a page. A link is given as an absolute URL, or as it was
+/// served if it cannot be made one.
 ///
 /// # Errors
 /// What is missing or of a wrong type; such a page may be anything but the end.
-pub(super) fn follow(
-    pagination: &Pagination,
-    position: &Position,
-    url: &Url,
-    envelope: &Value,
-    items: usize,
-) -> Result<Following, Unreadable> {
-    let stop = match pagination {
-        Pagination::Single => {
-            return Ok(Following {
-                next: None,
-                total_pages: None,
-            });
+pub(super) fn follow(pagination: &Pagination, page: Read<'_>) -> Result<Following, Unreadable> {
+    match pagination {
+        Pagination::Single => Ok(Following::default()),
+        Pagination::Link { pointer, .. } => link(pointer, pagination.is_change_feed(), page),
+        Pagination::Token { pointer, .. } => token(pointer, pagination.is_change_feed(), page),
+        Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => {
+            counted(pagination, stop, page)
         }
-        Pagination::Link { pointer } => return link(pointer, position, url, envelope),
-        Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => stop,
-    };
-    if envelope.is_null() && (items == 0 || *stop != Stop::Empty) {
+    }
+}
+
+/// The next page of a chain that is counted through.
+fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Following, Unreadable> {
+    let Read {
+        position,
+        envelope,
+        items,
+        ..
+    } = page;
+    let needs_total = matches!(stop, Stop::TotalPages(_) | Stop::TotalItems { .. });
+    if envelope.is_null() && (items == 0 || needs_total) {
         // A lone release says no total. Where none is needed it is a page of one:
         // an error object with 200 was told from it when the body was cut.
         return Err(Unreadable("it is one object and not a page of them".into()));
     }
-    let total_pages = match stop {
-        Stop::TotalPages(pointer) => Some(total(pointer, envelope)?),
+    let (total_pages, total_items) = match stop {
+        Stop::TotalPages(pointer) => (Some(total(pointer, envelope)?), None),
         Stop::TotalItems { pointer, size } => {
-            Some(total(pointer, envelope)?.div_ceil((*size).max(1)))
+            let items = total(pointer, envelope)?;
+            let size = match size {
+                Size::Fixed(size) => *size,
+                Size::At(pointer) => total(pointer, envelope)?,
+            };
+            (Some(items.div_ceil(size.max(1))), Some(items))
         }
-        Stop::Empty => None,
+        Stop::Empty | Stop::Status(_) => (None, None),
     };
     let ended = match total_pages {
         Some(total_pages) => position.number >= last_number(pagination, total_pages),
         None => items == 0,
     };
-    if ended {
-        return Ok(Following {
-            next: None,
-            total_pages,
-        });
-    }
-    let next = after(pagination, position)
-        .ok_or_else(|| Unreadable("the page after it has too large a number".into()))?;
+    let next = if ended {
+        None
+    } else {
+        let after = after(pagination, position);
+        let too_large = || Unreadable("the page after it has too large a number".into());
+        Some(after.ok_or_else(too_large)?)
+    };
     Ok(Following {
-        next: Some(next),
+        next,
         total_pages,
+        total_items,
     })
 }
 
-/// The next page of a link feed: the last one's link is absent, `null` or blank.
-fn link(
-    pointer: &Pointer,
-    position: &Position,
-    url: &Url,
-    envelope: &Value,
-) -> Result<Following, Unreadable> {
+/// The next page of a link feed: the last one's link is absent, `null` or blank,
+/// or, in a feed of changes, leads to the page itself.
+fn link(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Following, Unreadable> {
+    let next = match member(pointer, page.envelope)? {
+        None | Some(Value::Null) => None,
+        Some(Value::String(link)) if link.trim().is_empty() => None,
+        Some(Value::String(link)) => Some(resolve(page.url, link)),
+        Some(_) => return Err(Unreadable(format!("{pointer} is not the text of a link"))),
+    };
+    let leads_on = |link: &String| !(is_change_feed && *link == without_fragment(page.asked));
+    Ok(following(page, next.filter(leads_on).map(Cursor::Link)))
+}
+
+/// The next page of a feed of tokens, likewise.
+fn token(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Following, Unreadable> {
+    let next = match member(pointer, page.envelope)? {
+        None | Some(Value::Null) => None,
+        Some(Value::String(token)) if token.trim().is_empty() => None,
+        Some(Value::String(token)) => Some(token.clone()),
+        Some(Value::Number(token)) => Some(token.to_string()),
+        Some(_) => return Err(Unreadable(format!("{pointer} is not a token"))),
+    };
+    let leads_on = |token: &Cursor| !(is_change_feed && *token == page.position.cursor);
+    Ok(following(page, next.map(Cursor::Token).filter(leads_on)))
+}
+
+fn member<'v>(pointer: &Pointer, envelope: &'v Value) -> Result<Option<&'v Value>, Unreadable> {
     if !envelope.is_object() {
         return Err(Unreadable(format!(
             "it is not an object that could name the next page at {pointer}"
         )));
     }
-    let next = match pointer.get(envelope) {
-        None | Some(Value::Null) => None,
-        Some(Value::String(link)) if link.trim().is_empty() => None,
-        Some(Value::String(link)) => Some(Position {
-            number: position.number.saturating_add(1),
-            cursor: Cursor::Link(resolve(url, link)),
-        }),
-        Some(_) => return Err(Unreadable(format!("{pointer} is not the text of a link"))),
-    };
-    Ok(Following {
-        next,
-        total_pages: None,
-    })
+    Ok(pointer.get(envelope))
+}
+
+fn following(page: Read<'_>, next: Option<Cursor>) -> Following {
+    let number = page.position.number.saturating_add(1);
+    Following {
+        next: next.map(|cursor| Position { number, cursor }),
+        ..Following::default()
+    }
 }
 
 fn resolve(url: &Url, link: &str) -> String {
-    let Ok(mut next) = url.join(link) else {
+    let Ok(next) = url.join(link) else {
         return link.trim().to_owned();
     };
-    next.set_fragment(None);
-    next.into()
+    without_fragment(&next)
+}
+
+fn without_fragment(url: &Url) -> String {
+    url[..url::Position::AfterQuery].to_owned()
 }
 
 /// A number, or the text of one.
-fn total(pointer: &Pointer, envelope: &Value) -> Result<u64, Unreadable> {
+pub(super) fn total(pointer: &Pointer, envelope: &Value) -> Result<u64, Unreadable> {
     let number = match pointer.get(envelope) {
         Some(Value::Number(number)) => number.as_u64(),
         Some(Value::String(text)) => text.trim().parse().ok(),
@@ -195,6 +257,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::source::LinkStop;
 
     fn pointer(text: &str) -> Pointer {
         Pointer::parse(text).unwrap()
@@ -207,12 +270,31 @@ mod tests {
     fn link_feed() -> Pagination {
         Pagination::Link {
             pointer: pointer("/links/next"),
+            size: None,
+            stop: LinkStop::NoLink,
         }
+    }
+
+    fn follow(
+        pagination: &Pagination,
+        position: &Position,
+        url: &Url,
+        envelope: &Value,
+        items: usize,
+    ) -> Result<Following, Unreadable> {
+        let page = Read {
+            position,
+            asked: url,
+            url,
+            envelope,
+            items,
+        };
+        super::follow(pagination, page)
     }
 
     fn number(start: u64, stop: Stop) -> Pagination {
         Pagination::Number {
-            param: "page".into(),
+            param: Some("page".into()),
             start,
             stop,
         }
@@ -220,7 +302,7 @@ mod tests {
 
     fn offset(start: u64, size: u64, stop: Stop) -> Pagination {
         Pagination::Offset {
-            param: "offset".into(),
+            param: Some("offset".into()),
             start,
             size,
             stop,
@@ -230,7 +312,7 @@ mod tests {
     fn total_items(size: u64) -> Stop {
         Stop::TotalItems {
             pointer: pointer("/total"),
-            size,
+            size: Size::Fixed(size),
         }
     }
 
@@ -440,5 +522,72 @@ mod tests {
         assert!(!check(1, 10, 98));
         assert!(!check(1, 1, 50));
         assert!(!check(9, 10, 50));
+    }
+
+    #[test]
+    fn the_newest_page_of_a_feed_of_changes_leads_to_itself() {
+        let feed = Pagination::Token {
+            param: Some("offset".into()),
+            pointer: pointer("/next_page/offset"),
+            start: None,
+            stop: LinkStop::SameUrl,
+        };
+        let position = |number, cursor| Position { number, cursor };
+        let token = |token: &str| Cursor::Token(token.into());
+        for (own, envelope, expected) in [
+            (
+                Cursor::Start,
+                json!({"next_page": {"offset": "a"}}),
+                Some(token("a")),
+            ),
+            (
+                token("a"),
+                json!({"next_page": {"offset": 17}}),
+                Some(token("17")),
+            ),
+            (token("17"), json!({"next_page": {"offset": 17}}), None),
+            (token("17"), json!({}), None),
+        ] {
+            let next = follow(&feed, &position(4, own), &url(), &envelope, 1)
+                .unwrap()
+                .next;
+            assert_eq!(next, expected.map(|cursor| position(5, cursor)));
+        }
+        let feed = Pagination::Link {
+            pointer: pointer("/next"),
+            size: None,
+            stop: LinkStop::SameUrl,
+        };
+        let envelope = json!({"next": "/api/releases?limit=2#x"});
+        assert_eq!(
+            follow(&feed, &first(&feed), &url(), &envelope, 1)
+                .unwrap()
+                .next,
+            None
+        );
+        let envelope = json!({"next": "/api/releases?limit=2&offset=1"});
+        assert!(
+            follow(&feed, &first(&feed), &url(), &envelope, 1)
+                .unwrap()
+                .next
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_page_may_say_how_large_a_full_one_is() {
+        let feed = number(
+            0,
+            Stop::TotalItems {
+                pointer: pointer("/total"),
+                size: Size::At(pointer("/size")),
+            },
+        );
+        let envelope = json!({"total": 25, "size": 10});
+        let following = follow(&feed, &first(&feed), &url(), &envelope, 10).unwrap();
+        assert_eq!(
+            (following.total_pages, following.total_items),
+            (Some(3), Some(25))
+        );
     }
 }

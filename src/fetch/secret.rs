@@ -41,6 +41,11 @@ impl Secrets {
         Ok(Self(secrets))
     }
 
+    /// The value of a variable; empty for one that is not declared.
+    pub(super) fn of(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", |secret| secret.expose_secret())
+    }
+
     /// A declared text with its values, as they are.
     pub(super) fn reveal(&self, text: &str) -> String {
         self.replace(text, str::to_owned)

@@ -1,40 +1,79 @@
-//! The walk through a feed: which page is asked for when, and what its order is.
+//! The walk along a chain: which page is asked for when, and what its order is.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, StreamExt as _};
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Client, Fetched, Start, pagination};
+use crate::fetch::detail::{Detailed, Listing};
+use crate::fetch::page::Turned;
+use crate::fetch::scope::Scope;
+use crate::fetch::{Client, Fetched, pagination};
 use crate::page::{Cursor, Page, Position};
 use crate::source::Pagination;
-
-/// A page and the permit that made room for it.
-pub(super) type Delivery = (Fetched, OwnedSemaphorePermit);
 
 /// How many pages in a row may have the same items. A server that ignores the
 /// query parameter serves its first page for ever; of a feed that grows at its
 /// head while it is read, one page may repeat.
 const MOST_ALIKE: u32 = 2;
 
-/// Where a walk is. Pages are delivered in feed order, one request ahead of
-/// another only where a total has told that both pages are there.
+/// How many pages of one listing may be under way at once: the requests of one
+/// dwindle while it waits for its last item, and those of the next fill the gap.
+const LISTED_AT_ONCE: usize = 2;
+
+/// What all walks of a run share.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) client: Arc<Client>,
+    /// A permit of it is taken before each request.
+    pub(super) room: Arc<Semaphore>,
+    /// How many more pages may be asked for.
+    pub(super) budget: Arc<AtomicU64>,
+    /// The items of the fullest page that the run has seen.
+    pub(super) fullest: Arc<AtomicUsize>,
+}
+
+/// What a walk comes to next.
+pub(super) enum Event {
+    /// A page, and the permit that made room for it.
+    Page(Box<Fetched>, OwnedSemaphorePermit),
+    /// The end of the chain. Only if all its pages could be read is it whole.
+    Ended { is_whole: bool },
+    /// The window is better asked for in halves that meet there.
+    Split(Timestamp),
+    /// It cannot go on.
+    Failed(Error),
+}
+
+/// A page that was asked for, and the permit that made room for it.
+type Asked = (Position, Detailed, OwnedSemaphorePermit);
+
+/// Where a walk is. Pages are delivered in the order of the chain, one request
+/// ahead of another only where it is known that both pages are there.
 pub(super) struct Walk {
-    client: Arc<Client>,
-    room: Arc<Semaphore>,
+    common: Common,
+    scope: Scope,
+    /// Where the window would be halved, if it may be.
+    middle: Option<Timestamp>,
     until: Option<u64>,
     /// The page that is asked for next.
     next: Option<Position>,
+    /// The number of the first page of the chain.
+    first: u64,
     /// The number of the last page, by the newest total.
     last: Option<u64>,
-    under_way: FuturesOrdered<BoxFuture<'static, Result<Delivery>>>,
-    /// The items of the fullest page so far.
-    fullest: usize,
+    under_way: FuturesOrdered<BoxFuture<'static, Result<Asked>>>,
+    /// The newest page of the index, of a feed that has one.
+    listing: Option<Arc<Listing>>,
+    /// How many items the chain has had.
+    items: u64,
     /// The links followed so far, hashed: feeds have hundreds of thousands.
     followed: HashSet<u64>,
     hasher: RandomState,
@@ -42,41 +81,59 @@ pub(super) struct Walk {
     before: Option<u64>,
     alike: u32,
     unreadable_in_a_row: u32,
+    /// Whether all pages so far could be read.
+    is_whole: bool,
+    /// Why the chain will not be whole at its end.
+    shortfall: Option<Error>,
     /// What ends the walk after the page that was delivered.
-    failure: Option<Error>,
+    last_event: Option<Event>,
 }
 
 impl Walk {
-    pub(super) fn new(client: Arc<Client>, start: Start, room: Arc<Semaphore>) -> Self {
-        let is_wanted = start
-            .until
-            .is_none_or(|until| start.position.number <= until);
+    pub(super) fn new(
+        common: Common,
+        scope: Scope,
+        middle: Option<Timestamp>,
+        start: Position,
+        until: Option<u64>,
+    ) -> Self {
+        let is_wanted = until.is_none_or(|until| start.number <= until);
+        let first = pagination::first(&common.client.source().page).number;
         Self {
-            client,
-            room,
-            until: start.until,
-            next: is_wanted.then_some(start.position),
+            common,
+            scope,
+            middle,
+            until,
+            last_event: (!is_wanted).then_some(Event::Ended { is_whole: true }),
+            next: is_wanted.then_some(start),
+            first,
             last: None,
             under_way: FuturesOrdered::new(),
-            fullest: start.fullest,
+            listing: None,
+            items: 0,
             followed: HashSet::new(),
             hasher: RandomState::new(),
             before: None,
             alike: 0,
             unreadable_in_a_row: 0,
-            failure: None,
+            is_whole: true,
+            shortfall: None,
         }
     }
 
-    /// The next page in feed order; `None` after the last one wanted.
-    pub(super) async fn advance(&mut self) -> Option<Result<Delivery>> {
-        if let Some(failure) = self.failure.take() {
-            self.end();
-            return Some(Err(failure));
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// What comes next; `None` after the last page wanted, and after the end.
+    pub(super) async fn advance(&mut self) -> Option<Event> {
+        if let Some(event) = self.last_event.take() {
+            self.stop();
+            return Some(event);
         }
         let done = loop {
             let may_ask = self.may_ask();
-            let room = Arc::clone(&self.room);
+            let room = Arc::clone(&self.common.room);
             tokio::select! {
                 // What has arrived goes first: its receiver frees the room.
                 biased;
@@ -84,7 +141,7 @@ impl Walk {
                 permit = room.acquire_owned(), if may_ask => {
                     // A closed room says that nobody wants pages any more.
                     let Ok(permit) = permit else {
-                        self.end();
+                        self.stop();
                         return None;
                     };
                     self.ask(permit);
@@ -92,59 +149,185 @@ impl Walk {
                 else => return None,
             }
         };
-        let delivered = match done {
-            Ok((fetched, permit)) => self.deliver(fetched).await.map(|page| (page, permit)),
-            Err(error) => Err(error),
+        let event = match done {
+            Ok((position, (turned, listing), permit)) => {
+                self.listing = listing.or(self.listing.take());
+                self.take(&position, turned, permit).await
+            }
+            Err(error) => Event::Failed(error),
         };
-        if delivered.is_err() {
-            self.end();
+        if !matches!(event, Event::Page(..)) {
+            self.stop();
         }
-        Some(delivered)
+        Some(event)
     }
 
-    /// One page at a time, or several where the total says that they are there.
+    fn client(&self) -> &Arc<Client> {
+        &self.common.client
+    }
+
+    fn pagination(&self) -> &Pagination {
+        &self.common.client.source().page
+    }
+
+    /// One page at a time, or several where it is known that they are there.
     fn may_ask(&self) -> bool {
         let Some(next) = &self.next else { return false };
         let is_known = self.last.is_some_and(|last| next.number <= last);
-        let at_once = if is_known {
-            self.client.source().http.concurrency
+        let at_once = if self.is_listed(next) {
+            LISTED_AT_ONCE
+        } else if is_known {
+            self.client().source().http.concurrency
         } else {
             1
         };
-        self.under_way.len() < at_once
+        self.under_way.len() < at_once && self.common.budget.load(Relaxed) > 0
+    }
+
+    /// Whether a page is of the listing that is here, and not its first.
+    fn is_listed(&self, position: &Position) -> bool {
+        let Cursor::Detail { index, skip } = &position.cursor else {
+            return false;
+        };
+        let listing = self.listing.as_ref();
+        *skip > 0 && listing.is_some_and(|listing| listing.cursor == **index)
     }
 
     fn ask(&mut self, permit: OwnedSemaphorePermit) {
         let Some(position) = self.next.take() else {
             return;
         };
-        if let Some(last) = self.last
-            && position.number < last
-            && let Some(after) = pagination::after(&self.client.source().page, &position)
+        // other walks take from it too, and the last page may be gone
+        let budget = &self.common.budget;
+        if budget
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+            .is_err()
         {
+            self.next = Some(position);
+            return;
+        }
+        if let Some(after) = self.after(&position) {
             self.want(after);
         }
         if let Cursor::Link(link) = &position.cursor {
             self.followed.insert(self.hasher.hash_one(link));
         }
-        let client = Arc::clone(&self.client);
-        let page = async move { Ok((client.page(&position).await?, permit)) };
+        let client = Arc::clone(self.client());
+        let scope = self.scope.clone();
+        let listing = self.listing.clone();
+        let page = async move {
+            let detailed = match &client.source().detail {
+                Some(detail) => client.details(detail, &scope, &position, listing).await?,
+                None => (client.page(&scope, &position).await?, None),
+            };
+            Ok((position, detailed, permit))
+        };
         self.under_way.push_back(page.boxed());
     }
 
-    /// Takes a page as the next of the feed and decides what comes after it.
-    async fn deliver(&mut self, fetched: Fetched) -> Result<Fetched> {
-        let fetched = match fetched {
-            Fetched::Page(page) if self.is_doubtful(&page) => {
-                self.client.page(&page.position).await?
-            }
-            fetched => fetched,
+    /// The page after one that is not read yet, where it is known to be there.
+    fn after(&self, position: &Position) -> Option<Position> {
+        if let Some(listing) = &self.listing
+            && let Some(detail) = &self.client().source().detail
+            && let Cursor::Detail { index, skip } = &position.cursor
+            && listing.cursor == **index
+        {
+            return listing.next_stretch(position, *skip, detail.together.get());
+        }
+        let last = self.last?;
+        (position.number < last)
+            .then(|| pagination::after(self.pagination(), position))
+            .flatten()
+    }
+
+    /// Takes what was asked for as the next of the chain, and decides what comes
+    /// after it.
+    async fn take(
+        &mut self,
+        position: &Position,
+        turned: Turned,
+        permit: OwnedSemaphorePermit,
+    ) -> Event {
+        let fetched = match self.believe(position, turned).await {
+            Ok(Turned::Fetched(fetched)) => fetched,
+            Ok(Turned::Status(status)) => return self.told(position, status),
+            Err(error) => return Event::Failed(error),
         };
-        match &fetched {
-            Fetched::Page(page) => self.read(page)?,
+        match &*fetched {
+            Fetched::Page(page) => {
+                if let Some(middle) = self.split_for(page) {
+                    return Event::Split(middle);
+                }
+                if let Err(error) = self.read(page) {
+                    return Event::Failed(error);
+                }
+            }
             Fetched::Unreadable(page) => self.step_over(&page.position),
         }
-        Ok(fetched)
+        Event::Page(fetched, permit)
+    }
+
+    /// What was asked for, asked for once more if it is doubtful.
+    async fn believe(&mut self, position: &Position, turned: Turned) -> Result<Turned> {
+        if let Turned::Fetched(fetched) = &turned
+            && let Fetched::Page(page) = &**fetched
+            && self.is_doubtful(page)
+        {
+            return self.client().page(&self.scope, position).await;
+        }
+        Ok(turned)
+    }
+
+    /// What a status says of the chain.
+    fn told(&mut self, position: &Position, status: u16) -> Event {
+        let source = self.client().source();
+        let window = source.window.as_ref();
+        let is_too_wide = window.is_some_and(|it| it.split_when.status.contains(&status));
+        if is_too_wide && let Some(middle) = self.middle {
+            return Event::Split(middle);
+        }
+        let is_empty = source.http.empty_status.contains(&status);
+        let is_behind_the_last = source.page.stop_status() == Some(status)
+            && (self.scope.is_part() || position.number > self.first);
+        if is_empty || is_behind_the_last {
+            return self.ending();
+        }
+        let kind = match status {
+            408 | 500.. => Kind::Environment,
+            _ => Kind::Truncated,
+        };
+        let what = self.client().fetch_of(&self.scope, position);
+        Event::Failed(Error::new(kind, format!("status {status}")).context(what))
+    }
+
+    /// The end of the chain, or why it is not whole.
+    fn ending(&mut self) -> Event {
+        match self.shortfall.take() {
+            Some(shortfall) => Event::Failed(shortfall),
+            None => Event::Ended {
+                is_whole: self.is_whole,
+            },
+        }
+    }
+
+    /// Where to halve the window of a page, if the publisher has more items for it
+    /// than it gives. One that is too short for that is walked as far as it goes.
+    fn split_for(&mut self, page: &Page) -> Option<Timestamp> {
+        let window = self.client().source().window.as_ref()?;
+        let most = window.split_when.items?;
+        let items = self.items + page.items() as u64;
+        if page.total_items.unwrap_or_default().max(items) < most {
+            return None;
+        }
+        if self.middle.is_none() {
+            let what = format!(
+                "has {most} items or more, which is all the publisher gives, \
+                 and its window cannot be made shorter"
+            );
+            self.shortfall
+                .get_or_insert(self.error(Kind::Truncated, &page.position, &what));
+        }
+        self.middle
     }
 
     /// Whether a page says that it is the last one although it does not look
@@ -152,13 +335,19 @@ impl Walk {
     /// total that shrinks below the page before it may be a slip. It is asked
     /// for once more, and then believed.
     fn is_doubtful(&self, page: &Page) -> bool {
-        if page.next.is_some() {
+        if page.next.is_some() || self.client().source().detail.is_some() {
             return false;
         }
         let items = page.items();
-        match self.client.source().page {
+        match self.pagination() {
             Pagination::Single => false,
-            Pagination::Link { .. } => items > 0 && items >= self.fullest,
+            pagination if pagination.is_change_feed() => false,
+            Pagination::Link {
+                size: Some(size), ..
+            } => items as u64 >= *size,
+            Pagination::Link { .. } | Pagination::Token { .. } => {
+                items > 0 && items >= self.common.fullest.load(Relaxed)
+            }
             Pagination::Number { .. } | Pagination::Offset { .. } => {
                 self.last.is_some_and(|last| page.position.number < last)
             }
@@ -166,26 +355,31 @@ impl Walk {
     }
 
     fn read(&mut self, page: &Page) -> Result<()> {
-        let pagination = &self.client.source().page;
+        let pagination = self.pagination();
         let items = page.items();
         if pagination::is_size_too_large(pagination, &page.position, page.total_pages, items) {
             // Before it is delivered: what a resume starts behind is not seen again.
             return Err(self.error(
                 Kind::Config,
-                page.position.number,
+                &page.position,
                 &format!(
                     "has {items} items and is not the last, which is not what its `page.size` says"
                 ),
             ));
         }
-        self.unreadable_in_a_row = 0;
-        self.fullest = self.fullest.max(items);
         self.last = page
             .total_pages
             .map(|total| pagination::last_number(pagination, total));
+        self.unreadable_in_a_row = 0;
+        self.items += items as u64;
+        self.common.fullest.fetch_max(items, Relaxed);
         self.count_alike(page);
         match &page.next {
-            None => self.end(),
+            None => {
+                self.stop();
+                let ending = self.ending();
+                self.last_event.get_or_insert(ending);
+            }
             Some(next) => self.go_on(page, next),
         }
         Ok(())
@@ -194,15 +388,22 @@ impl Walk {
     /// Goes on to the page after one that was read, unless it is asked for
     /// already, is not wanted, or the feed has shrunk to before it.
     fn go_on(&mut self, page: &Page, next: &Position) {
-        let number = page.position.number;
-        if self.until.is_some_and(|until| number >= until) {
-            return self.end();
+        if self
+            .until
+            .is_some_and(|until| page.position.number >= until)
+        {
+            return self.stop();
         }
         if let Cursor::Link(link) = &next.cursor {
             self.followed.insert(self.hasher.hash_one(&page.url));
             if self.followed.contains(&self.hasher.hash_one(link)) {
+                if self.pagination().ends_by_repetition() {
+                    let ending = self.ending();
+                    self.last_event.get_or_insert(ending);
+                    return self.stop();
+                }
                 let why = "names as next a page that was fetched before it, a loop";
-                self.failure = Some(self.error(Kind::Truncated, number, why));
+                self.fail_after(self.error(Kind::Truncated, &page.position, why));
             }
         }
         if self.next.is_none() && self.under_way.is_empty() {
@@ -217,21 +418,26 @@ impl Walk {
 
     /// Goes on without a page, where what follows can be known without it.
     fn step_over(&mut self, position: &Position) {
+        self.is_whole = false;
         self.unreadable_in_a_row += 1;
-        let most = self.client.limits().unreadable_in_a_row;
+        let most = self.client().limits().unreadable_in_a_row;
         let is_last = self.last.is_some_and(|last| position.number >= last);
-        let after = pagination::after(&self.client.source().page, position);
+        let after = match self.client().source().detail {
+            // what follows is known by what could not be read
+            Some(_) => None,
+            None => pagination::after(self.pagination(), position),
+        };
         match after {
             Some(_) if self.unreadable_in_a_row >= most => {
                 let why = format!("is the last of {most} in a row that could not be read");
-                self.failure = Some(self.error(Kind::Truncated, position.number, &why));
+                self.fail_after(self.error(Kind::Truncated, position, &why));
             }
             Some(after) if !is_last => {
                 if self.next.is_none() && self.under_way.is_empty() {
                     self.want(after);
                 }
             }
-            _ => self.end(),
+            _ => self.stop(),
         }
     }
 
@@ -262,23 +468,23 @@ impl Walk {
         };
         self.before = items;
         if self.alike > MOST_ALIKE {
-            self.failure = Some(self.error(
-                Kind::Truncated,
-                page.position.number,
-                "has the items of the pages before it, so its number is not heeded",
-            ));
+            let why = "has the items of the pages before it, so its number is not heeded";
+            self.fail_after(self.error(Kind::Truncated, &page.position, why));
         }
     }
 
-    fn end(&mut self) {
+    /// Ends the walk after the page that is being delivered.
+    fn fail_after(&mut self, error: Error) {
+        self.last_event.get_or_insert(Event::Failed(error));
+    }
+
+    fn stop(&mut self) {
         self.next = None;
         self.under_way.clear();
     }
 
-    fn error(&self, kind: Kind, number: u64, what: &str) -> Error {
-        Error::new(
-            kind,
-            format!("page {number} of {} {what}", self.client.source().name),
-        )
+    fn error(&self, kind: Kind, position: &Position, what: &str) -> Error {
+        let page = self.client().name_of(&self.scope, position.number);
+        Error::new(kind, format!("{page} {what}"))
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 /// A JSON Pointer, such as `/links/next`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pointer(String);
 

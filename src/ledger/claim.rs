@@ -8,7 +8,7 @@ use crate::config;
 use crate::database::{Connection, Database};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Holder;
-use crate::page::{Cursor, Position};
+use crate::page::{Chain, Cursor, Position};
 
 /// What a run is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,14 +102,32 @@ pub struct Claim {
     pub holder: Holder,
 }
 
-/// Where an unfinished run goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where an unfinished run goes on: its chains that have pages before a gap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
-    /// The last page before the first gap; `None` if the gap is at the start.
-    pub after: Option<u64>,
-    /// The page that follows it; `None` if there is none behind it, or if the
-    /// run starts at its first page again.
+    /// In the order of their names.
+    pub chains: Vec<ResumedChain>,
+}
+
+/// A chain of an unfinished run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumedChain {
+    /// Which one.
+    pub chain: Chain,
+    /// The last page before its first gap.
+    pub after: u64,
+    /// The page that follows; `None` if that was the chain's last.
     pub next: Option<Position>,
+}
+
+impl Resume {
+    /// The last page of a plain feed before its first gap.
+    #[must_use]
+    pub fn page(&self) -> Option<u64> {
+        let mut chains = self.chains.iter();
+        let plain = chains.find(|resumed| resumed.chain == Chain::default())?;
+        Some(plain.after)
+    }
 }
 
 /// The most tries against others who claim the same source at the same time.
@@ -317,30 +335,52 @@ fn lease(rows: &[tokio_postgres::Row]) -> Result<Lease, tokio_postgres::Error> {
     })
 }
 
-/// Finds the first gap of a run, and drops the pages behind it.
+/// Finds the first gap of each chain of a run, and drops the pages behind it.
 async fn resume(
     transaction: &Transaction<'_>,
     run_id: i64,
     asked: &Asked,
 ) -> Result<Resume, tokio_postgres::Error> {
-    let first_page = Some(signed(asked.first_page));
     let rows = transaction
         .query_typed(
-            include_str!("../../sql/ledger/resume_point.sql"),
-            &[(&run_id, Type::INT8), (&first_page, Type::INT8)],
+            include_str!("../../sql/ledger/resume_points.sql"),
+            &[
+                (&run_id, Type::INT8),
+                (&signed(asked.first_page), Type::INT8),
+            ],
         )
         .await?;
-    let after: Option<i64> = rows.first().map(|row| row.try_get("number")).transpose()?;
+    let chains: Vec<&str> = rows
+        .iter()
+        .map(|row| row.try_get("chain"))
+        .collect::<Result<_, _>>()?;
+    let last: Vec<i64> = rows
+        .iter()
+        .map(|row| row.try_get("number"))
+        .collect::<Result<_, _>>()?;
     transaction
         .execute_typed(
             include_str!("../../sql/ledger/drop_pages_behind.sql"),
-            &[(&run_id, Type::INT8), (&after, Type::INT8)],
+            &[
+                (&run_id, Type::INT8),
+                (&chains, Type::TEXT_ARRAY),
+                (&last, Type::INT8_ARRAY),
+            ],
         )
         .await?;
-    let next = rows.first().map(next_position).transpose()?.flatten();
+    let resumed = rows
+        .iter()
+        .zip(chains)
+        .zip(&last)
+        .map(|((row, chain), last)| {
+            Ok(ResumedChain {
+                chain: Chain::new(chain),
+                after: last.unsigned_abs(),
+                next: next_position(row)?,
+            })
+        });
     Ok(Resume {
-        after: unsigned(after),
-        next,
+        chains: resumed.collect::<Result<_, tokio_postgres::Error>>()?,
     })
 }
 

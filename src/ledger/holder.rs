@@ -5,7 +5,8 @@ use tracing::warn;
 
 use crate::database::{Connection, Database};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Lease, Requests, signed};
+use crate::ledger::{Lease, Mark, Requests, signed};
+use crate::page::Cursor;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -108,6 +109,29 @@ impl Holder {
             }
             kept => kept,
         }
+    }
+
+    /// Moves the source's watermark to where the run has got, if it has got
+    /// farther than runs before it and leaves no gap.
+    ///
+    /// # Errors
+    /// The database cannot be told now; it can be tried again.
+    pub async fn mark(&mut self, mark: &Mark) -> Result<()> {
+        let Lease { run_id, epoch } = self.lease;
+        let cursor = mark.watermark.cursor.as_ref().map(Cursor::to_string);
+        self.execute(
+            include_str!("../../sql/ledger/move_watermark.sql"),
+            &[
+                (&run_id, Type::INT8),
+                (&epoch, Type::INT4),
+                (&mark.scope, Type::TEXT),
+                (&mark.from, Type::TIMESTAMPTZ),
+                (&mark.watermark.reached, Type::TIMESTAMPTZ),
+                (&cursor, Type::TEXT),
+            ],
+        )
+        .await?;
+        Ok(())
     }
 
     /// Ends the run and gives the lease up.

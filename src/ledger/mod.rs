@@ -10,10 +10,14 @@ mod holder;
 pub mod quarantine;
 mod request;
 mod status;
+mod watermark;
 
 pub(crate) use self::claim::signed;
-pub use self::claim::{Asked, Claim, Lease, Resume, RunKind, Unfinished, claim, known_cursor};
+pub use self::claim::{
+    Asked, Claim, Lease, Resume, ResumedChain, RunKind, Unfinished, claim, known_cursor,
+};
 pub use self::counts::{Counts, Requests, Totals, totals};
 pub use self::holder::{End, Holder, Verdict};
 pub use self::request::log_requests;
 pub use self::status::{SourceCounts, SourceStatus, source_counts, status};
+pub use self::watermark::{Mark, Watermark, run_window, watermark};

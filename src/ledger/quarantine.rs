@@ -12,6 +12,7 @@ use crate::bulk::{
 use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::release::Reason;
 
 /// The table of rejects. What was served does not change, and so is fixed.
 pub(crate) const TABLE: Table = Table::new("ocds.quarantine", COLUMNS, &["id"]);
@@ -29,6 +30,7 @@ const COLUMNS: &[Column] = &[
     Column::fixed("release_id", Type::TEXT),
     Column::new("url", Type::TEXT),
     Column::new("run_id", Type::INT8),
+    Column::new("chain", Type::TEXT),
     Column::new("page_number", Type::INT8),
     Column::new("seen", Type::INT4),
     Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
@@ -68,6 +70,8 @@ pub struct Entry {
     pub release_id: Option<String>,
     /// The run that served it last.
     pub run_id: i64,
+    /// The chain of the page that served it last; empty for a plain feed.
+    pub chain: String,
     /// The page that served it last.
     pub page_number: i64,
     /// Where on the page it was, as a JSON Pointer.
@@ -82,6 +86,16 @@ pub struct Entry {
     pub last_seen_at: Timestamp,
     /// How large it is.
     pub bytes: i32,
+}
+
+impl Entry {
+    /// Whether it is a page or a document, of which each item is tried by itself.
+    pub(crate) fn holds_several(&self) -> bool {
+        matches!(
+            Reason::parse(&self.reason),
+            Some(Reason::UnreadablePage | Reason::UnreadableDocument)
+        )
+    }
 }
 
 /// A reject with its bytes, and what became of it.
@@ -203,6 +217,7 @@ fn entry(row: &Row) -> Result<Entry, tokio_postgres::Error> {
         ocid: row.try_get("ocid")?,
         release_id: row.try_get("release_id")?,
         run_id: row.try_get("run_id")?,
+        chain: row.try_get("chain")?,
         page_number: row.try_get("page_number")?,
         pointer: row.try_get("pointer")?,
         url: row.try_get("url")?,

@@ -8,7 +8,8 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -16,13 +17,23 @@ use tracing::debug;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::extract::Extracted;
-use crate::ledger::{Counts, End, Lease, Verdict};
-use crate::page::PageRecord;
-use crate::pipeline::{Item, Progress, Run, Work};
+use crate::ledger::{Counts, End, Lease, Verdict, Watermark};
+use crate::page::{Cursor, PageRecord};
+use crate::pipeline::frontier::Frontier;
+use crate::pipeline::{Ground, Item, Progress, Run, Work};
 use crate::sink::Sink;
 
 /// Commits the pages of a run.
 pub(super) struct Dispatch {
+    frontier: Frontier,
+    /// The end of the run's windows, if it has any.
+    until_date: Option<Timestamp>,
+    /// How far the run has got, for the heartbeat to tell.
+    reached: watch::Sender<Watermark>,
+    /// Whether the newest page is where the next run goes on.
+    is_change_feed: bool,
+    /// How many more pages were asked for.
+    budget: Option<u64>,
     sink: Arc<Sink>,
     lease: Lease,
     limits: config::Sink,
@@ -50,8 +61,24 @@ struct UnderWay {
     sequence: u64,
     keys: HashSet<u64>,
     is_durable: bool,
-    /// Given back when this page and all before it are durable.
-    _room: OwnedSemaphorePermit,
+    /// What is true when this and all before it are durable.
+    then: Then,
+    /// Given back then.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// What is true when all before it is durable.
+enum Then {
+    Nothing,
+    /// A feed of changes goes on at this page.
+    GoesOn(Cursor),
+    /// A chain has come to its end.
+    Ended {
+        from: Option<Timestamp>,
+        is_whole: bool,
+    },
+    /// A window is two.
+    Split(Timestamp),
 }
 
 /// What became of a walk's pages.
@@ -62,6 +89,12 @@ pub(super) struct Dispatched {
     pub(super) unreadable: u64,
     /// Which end the walk came to, if any.
     pub(super) reached: Option<Reached>,
+    /// How many chains could not go on.
+    pub(super) failed: u64,
+    /// Why the first of them could not.
+    failure: Option<Error>,
+    /// Whether an error ended more than one chain.
+    is_cut_short: bool,
     pub(super) error: Option<Error>,
 }
 
@@ -78,17 +111,23 @@ impl Dispatch {
     pub(super) fn new(
         run: &Run<'_>,
         lease: Lease,
-        until: Option<u64>,
+        ground: &Ground,
         over: CancellationToken,
+        reached: watch::Sender<Watermark>,
     ) -> Self {
         Self {
+            frontier: Frontier::new(ground.plan.starts()),
+            until_date: ground.stretch.map(|stretch| stretch.to),
+            reached,
+            is_change_feed: run.source.page.is_change_feed(),
+            budget: run.walk.max_pages,
             sink: Arc::clone(&run.sink),
             lease,
             limits: run.config.sink.clone(),
             progress: Arc::clone(&run.progress),
             over,
             run_counts: run.before.counts,
-            until,
+            until: ground.until,
             hasher: RandomState::new(),
             commits: JoinSet::new(),
             waiting: None,
@@ -102,13 +141,6 @@ impl Dispatch {
     /// stopped again.
     pub(super) fn refuses_to_begin(&self) -> Option<Error> {
         self.too_many_bad(self.limits.max_bad_after)
-    }
-
-    /// What becomes of a run whose pages are all durable already.
-    pub(super) fn nothing_left(mut self) -> Dispatched {
-        self.done.reached = Some(Reached::Feed);
-        self.done.error = self.too_many_bad(0);
-        self.done
     }
 
     /// Commits pages until no more come, or one cannot be.
@@ -133,6 +165,11 @@ impl Dispatch {
         if !self.under_way.is_empty() {
             // an end is reached when all before it is durable
             self.done.reached = None;
+        } else if self.frontier.is_at_end() {
+            self.done.reached = Some(Reached::Feed);
+        }
+        if self.done.error.is_none() {
+            self.done.error = self.done.failure.take();
         }
         if self.done.error.is_none() && self.done.reached.is_some() {
             self.done.error = self.too_many_bad(0);
@@ -180,15 +217,17 @@ impl Dispatch {
         };
         let sequence = self.next_sequence;
         self.next_sequence += 1;
+        let (is_durable, then) = self.then(&work.item);
         self.under_way.push_back(UnderWay {
             sequence,
             keys,
-            is_durable: false,
+            is_durable,
+            then,
             _room: work.room,
         });
         match work.item {
             Item::Page(record, extracted) => {
-                self.note_end(&record);
+                self.note_last(&record);
                 let (sink, lease) = (Arc::clone(&self.sink), self.lease);
                 let Extracted { releases, rejects } = extracted;
                 self.commits.spawn(async move {
@@ -204,14 +243,66 @@ impl Dispatch {
                     (sequence, kept.map(|()| None))
                 });
             }
+            Item::Ended { .. } | Item::Split(_) => self.land(),
+            Item::Failed(error) => {
+                tracing::error!("{}", error.chain());
+                self.done.failed += 1;
+                self.done.failure.get_or_insert(error);
+                self.land();
+            }
         }
     }
 
-    fn note_end(&mut self, page: &PageRecord) {
+    /// Whether there is nothing to commit of an item, and what is true when all
+    /// before it is durable.
+    fn then(&self, item: &Item) -> (bool, Then) {
+        match item {
+            Item::Page(record, _) if self.is_change_feed => {
+                (false, Then::GoesOn(record.position.cursor.clone()))
+            }
+            Item::Page(..) | Item::Unreadable(_) => (false, Then::Nothing),
+            Item::Ended { scope, is_whole } => {
+                let from = scope.window.map(|window| window.from);
+                let is_whole = *is_whole;
+                (true, Then::Ended { from, is_whole })
+            }
+            Item::Split(middle) => (true, Then::Split(*middle)),
+            Item::Failed(_) => (true, Then::Nothing),
+        }
+    }
+
+    /// Takes the pages that are durable, and all before them too, off the list.
+    fn land(&mut self) {
+        while self.under_way.front().is_some_and(|page| page.is_durable) {
+            match self.under_way.pop_front().map(|page| page.then) {
+                Some(Then::GoesOn(cursor)) => {
+                    self.reached
+                        .send_modify(|reached| reached.cursor = Some(cursor));
+                }
+                Some(Then::Ended { from, is_whole }) => {
+                    self.frontier.end(from, is_whole);
+                    self.progress.ended();
+                }
+                Some(Then::Split(middle)) => {
+                    self.frontier.split(middle);
+                    self.progress.expect(1);
+                }
+                Some(Then::Nothing) | None => continue,
+            }
+            if let Some(until) = self.until_date {
+                let date = self.frontier.reached(until);
+                self.reached.send_modify(|reached| reached.reached = date);
+            }
+        }
+    }
+
+    /// Notes that a page is the last one that was asked for.
+    fn note_last(&mut self, page: &PageRecord) {
         let number = page.position.number;
-        if page.next.is_none() {
-            self.done.reached = Some(Reached::Feed);
-        } else if self.until.is_some_and(|last| number >= last) {
+        if let Some(budget) = &mut self.budget {
+            *budget = budget.saturating_sub(1);
+        }
+        if self.until.is_some_and(|last| number >= last) || self.budget == Some(0) {
             self.done.reached = Some(Reached::LastPage(number));
         }
     }
@@ -230,9 +321,7 @@ impl Dispatch {
             .find(|page| page.sequence == sequence);
         page.expect("it is under way until it is durable")
             .is_durable = true;
-        while self.under_way.front().is_some_and(|page| page.is_durable) {
-            self.under_way.pop_front();
-        }
+        self.land();
         let Some(counts) = counts else { return };
         debug!(?counts, "committed a page");
         self.done.pages += 1;
@@ -248,6 +337,7 @@ impl Dispatch {
     fn fail(&mut self, error: Error) {
         self.over.cancel();
         self.waiting = None;
+        self.done.is_cut_short = true;
         self.done.error.get_or_insert(error);
     }
 
@@ -296,10 +386,11 @@ impl Dispatched {
     /// truncated to the ledger, whatever was asked of this process.
     ///
     /// A run that ends without one durable page more than it was resumed with
-    /// met the same unreadable page again: its walk counts as ended, so that the
-    /// next one begins anew and sees what is new before that page.
+    /// met the same unreadable page, or failing window, again: its walk counts as
+    /// ended, so that the next one begins anew and sees what is new before that.
     pub(super) fn end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
-        let is_stuck = is_resumed && self.unreadable > 0 && self.pages == 0;
+        let met_the_same = self.unreadable > 0 || (self.failed > 0 && !self.is_cut_short);
+        let is_stuck = is_resumed && met_the_same && self.pages == 0;
         let is_whole = match self.reached {
             Some(Reached::Feed) => true,
             Some(Reached::LastPage(number)) => last_page.is_some_and(|last| number >= last),
@@ -320,7 +411,7 @@ impl Dispatched {
 /// Whether the next run can be expected to do better.
 pub(super) fn verdict(error: &Error) -> Verdict {
     match error.kind() {
-        Kind::Truncated | Kind::Environment | Kind::Lease => Verdict::Truncated,
+        Kind::Truncated | Kind::RateLimited | Kind::Environment | Kind::Lease => Verdict::Truncated,
         Kind::Unexpected | Kind::Config | Kind::TooManyBad => Verdict::Failed,
     }
 }

@@ -10,6 +10,7 @@
 //! drains because its channel closes.
 
 mod dispatch;
+mod frontier;
 mod progress;
 mod purge;
 mod replay;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -33,15 +35,16 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
-use crate::fetch::{self, Client, Fetched};
+use crate::fetch::{self, Begun, Client, Event, Fetched, Plan, Scope, Stretch};
 use crate::ledger::{
-    self, Asked, Claim, End, Holder, Requests, Resume, RunKind, Totals, Unfinished, Verdict,
+    self, Asked, Claim, End, Holder, Lease, Mark, Requests, Resume, RunKind, Totals, Unfinished,
+    Verdict, Watermark,
 };
 use crate::metrics;
 use crate::page::{PageRecord, Position, UnreadablePage};
 use crate::request::Request;
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{Moment, Source};
 
 /// Pages extracted at once, each on a thread of its own: one core extracts
 /// faster than two write, and two keep a large page from holding up small ones.
@@ -56,12 +59,21 @@ const REQUESTS: usize = 1_000;
 pub struct Walk {
     /// What the ledger is asked for.
     pub asked: Asked,
-    /// The first page to fetch, unless an unfinished run goes on behind it.
+    /// The first page of each chain, unless an unfinished run goes on behind it.
     pub first: Position,
     /// Pages before this number are walked over and not stored.
     pub store_from: u64,
     /// The most pages to fetch in this process.
     pub max_pages: Option<u64>,
+    /// The dates to walk, of a source with windows.
+    dates: Dates,
+}
+
+/// The dates of a walk, as far as they were asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Dates {
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
 }
 
 impl Walk {
@@ -77,7 +89,64 @@ impl Walk {
             store_from: first.number,
             first,
             max_pages: None,
+            dates: Dates::default(),
         }
+    }
+
+    /// The same between two dates, in place of the watermark and the present.
+    ///
+    /// # Errors
+    /// The source has no windows, or the dates are in the wrong order.
+    pub fn between(
+        mut self,
+        source: &Source,
+        from: Option<&Moment>,
+        until: Option<&Moment>,
+    ) -> Result<Self> {
+        if from.is_none() && until.is_none() {
+            return Ok(self);
+        }
+        if source.window.is_none() {
+            return Err(Error::config(format!(
+                "source {} is not asked for by dates: its definition has no `window`",
+                source.name
+            )));
+        }
+        let instant = |moment: &Moment| moment.at(source.window_zone());
+        self.dates = Dates {
+            from: from.map(instant),
+            until: until.map(instant),
+        };
+        if let Dates {
+            from: Some(from),
+            until: Some(until),
+        } = self.dates
+            && until < from
+        {
+            return Err(Error::config("--until is before --from"));
+        }
+        // a run is resumed by one that asks for the same
+        let shown = |date: Option<Timestamp>| date.map_or("-".to_owned(), |date| date.to_string());
+        let (from, until) = (shown(self.dates.from), shown(self.dates.until));
+        self.asked
+            .definition
+            .push_str(&format!(" from {from} until {until}"));
+        Ok(self)
+    }
+
+    /// The feed of a source between two dates, whatever other runs have done. It
+    /// leaves the watermark alone.
+    ///
+    /// # Errors
+    /// As [`Walk::between`].
+    pub fn backfill_between(
+        source: &Source,
+        from: &Moment,
+        until: Option<&Moment>,
+    ) -> Result<Self> {
+        let mut walk = Self::incremental(source);
+        walk.asked.kind = RunKind::Backfill;
+        walk.between(source, Some(from), until)
     }
 
     /// The pages of a source from one number to another, whatever other runs
@@ -85,13 +154,25 @@ impl Walk {
     /// last run that reached it asked, else walked from its first page.
     ///
     /// # Errors
-    /// The database cannot be asked.
+    /// The source is several chains, of which none is meant by a page, or the
+    /// database cannot be asked.
     pub async fn backfill(
         database: &Database,
         source: &Source,
         from_page: u64,
         to_page: Option<u64>,
     ) -> Result<Self> {
+        if source.window.is_some() || !source.axis.is_empty() {
+            let instead = match source.window {
+                Some(_) => "; name dates by --from and --until",
+                None => "",
+            };
+            return Err(Error::config(format!(
+                "source {} has pages in each of its windows and axes, \
+                 and --from-page means none of them{instead}",
+                source.name
+            )));
+        }
         let definition = source.definition();
         let from_page = from_page.max(fetch::first(source).number);
         let first = match fetch::at(source, from_page) {
@@ -119,7 +200,12 @@ impl Walk {
             first,
             store_from: from_page,
             max_pages: None,
+            dates: Dates::default(),
         })
+    }
+
+    fn moves_watermark(&self) -> bool {
+        self.asked.kind == RunKind::Incremental
     }
 }
 
@@ -182,21 +268,33 @@ struct Run<'a> {
     before: Totals,
 }
 
-/// Where fetching begins, and the last page wanted.
-struct Stretch {
-    start: Position,
+/// What a run covers.
+struct Ground {
+    plan: Plan,
+    /// The dates of its windows, if it has any.
+    stretch: Option<Stretch>,
+    /// The last page wanted.
     until: Option<u64>,
 }
 
-/// A page between extract and sink.
+/// What passes from fetch through extract to the sink, in order within a chain.
 struct Work {
     item: Item,
-    room: OwnedSemaphorePermit,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 enum Item {
     Page(Box<PageRecord>, Extracted),
     Unreadable(Box<UnreadablePage>),
+    /// A chain came to its end.
+    Ended {
+        scope: Scope,
+        is_whole: bool,
+    },
+    /// A window is two from here on.
+    Split(Timestamp),
+    /// A chain cannot go on; others do.
+    Failed(Error),
 }
 
 impl Run<'_> {
@@ -212,22 +310,35 @@ impl Run<'_> {
             holder,
         } = claim;
         let is_resumed = resume.is_some();
-        let resumed_from = resume.as_ref().and_then(|resume| resume.after);
-        self.announce(lease.run_id, resumed_from);
+        let resumed_from = resume.as_ref().and_then(Resume::page);
+        self.announce(lease.run_id, resume.as_ref());
 
         // cancelled by the stop, by the end, or by a lost lease
         let over = stop.child_token();
         // the lease is kept while what was fetched is still being committed
         let drained = CancellationToken::new();
-        let heartbeat = self.spawn_heartbeat(holder, over.clone(), drained.clone());
+        let (reached, told) = watch::channel(Watermark::default());
+        let marks = Marks {
+            scope: self.walk.moves_watermark().then(|| self.source.scope()),
+            from: watch::Sender::new(None),
+            reached: told,
+        };
+        let from = marks.from.clone();
+        let heartbeat = self.spawn_heartbeat(holder, marks, over.clone(), drained.clone());
         let log = self.spawn_log(lease.run_id, requests, drained.clone());
-        let stretch = self.stretch(resume);
-        let until = stretch.as_ref().and_then(|stretch| stretch.until);
-        let dispatch = Dispatch::new(&self, lease, until, over.clone());
-        let mut dispatched = match (dispatch.refuses_to_begin(), stretch) {
-            (Some(error), _) => Dispatched::failed(error),
-            (None, Some(stretch)) => self.walk(stretch, dispatch, &over).await,
-            (None, None) => dispatch.nothing_left(),
+        let ground = over.run_until_cancelled(self.ground(&lease, resume)).await;
+        let mut dispatched = match ground {
+            Some(Ok(ground)) => {
+                from.send_replace(ground.stretch.map(|stretch| stretch.from));
+                self.progress.expect(ground.plan.starts().values().sum());
+                let dispatch = Dispatch::new(&self, lease, &ground, over.clone(), reached);
+                match dispatch.refuses_to_begin() {
+                    Some(error) => Dispatched::failed(error),
+                    None => self.walk(ground, dispatch, &over).await,
+                }
+            }
+            Some(Err(error)) => Dispatched::failed(error),
+            None => Dispatched::default(),
         };
         drained.cancel();
         self.end_log(log).await;
@@ -246,37 +357,59 @@ impl Run<'_> {
         self.outcome(lease.run_id, resumed_from, end.verdict, dispatched)
     }
 
-    fn announce(&self, run_id: i64, resumed_from: Option<u64>) {
+    fn announce(&self, run_id: i64, resume: Option<&Resume>) {
         let name = &self.source.name;
-        let what = match resumed_from {
-            Some(page) => format!("goes on behind page {page}"),
+        let what = match resume {
+            Some(resume) => match resume.page() {
+                Some(page) => format!("goes on behind page {page}"),
+                None => format!("goes on, {} of its chains begun", resume.chains.len()),
+            },
             None => "begins".into(),
         };
         info!(source.name = %name, run.id = run_id, "run {run_id} of {name} {what}");
     }
 
-    /// What is left to fetch; `None` if the end of the feed was reached before.
-    fn stretch(&self, resume: Option<Resume>) -> Option<Stretch> {
-        let start = match resume {
-            Some(Resume {
-                after: Some(_),
-                next,
-            }) => next?,
-            Some(Resume { after: None, .. }) | None => self.walk.first.clone(),
+    /// What the run covers: the dates it began with, all values of its axes, and
+    /// from where an unfinished run goes on.
+    async fn ground(&self, lease: &Lease, resume: Option<Resume>) -> Result<Ground> {
+        let scope = self.source.scope();
+        let watermark = match self.walk.moves_watermark() {
+            true => ledger::watermark(self.database, &self.source.name, &scope).await?,
+            false => None,
         };
-        let asked = self.walk.asked.to_page;
-        if asked.is_some_and(|last| start.number > last) {
-            return None;
+        let stretch = self.stretch(lease, watermark.as_ref()).await?;
+        let mut first = self.walk.first.clone();
+        if self.source.page.is_change_feed()
+            && let Some(cursor) = watermark.and_then(|watermark| watermark.cursor)
+        {
+            first.cursor = cursor;
         }
-        let limit = self
-            .walk
-            .max_pages
-            .map(|pages| start.number.saturating_add(pages).saturating_sub(1));
-        let until = match (asked, limit) {
-            (Some(asked), Some(limit)) => Some(asked.min(limit)),
-            (asked, limit) => asked.or(limit),
+        let axes = self.client.axes().await?;
+        let begun = resume.into_iter().flat_map(|resume| resume.chains);
+        let begun = Begun::new(begun.map(|resumed| (resumed.chain, resumed.next)));
+        Ok(Ground {
+            plan: Plan::new(self.source, stretch, axes, first).resuming(begun),
+            stretch,
+            until: self.walk.asked.to_page,
+        })
+    }
+
+    /// The dates that the run covers, if the source has windows: those asked for,
+    /// else from the watermark to the present; of an unfinished run, as it began.
+    async fn stretch(
+        &self,
+        lease: &Lease,
+        watermark: Option<&Watermark>,
+    ) -> Result<Option<Stretch>> {
+        let reached = watermark.and_then(|watermark| watermark.reached);
+        let Some(usual) = fetch::incremental(self.source, reached, Timestamp::now()) else {
+            return Ok(None);
         };
-        Some(Stretch { start, until })
+        let Dates { from, until } = self.walk.dates;
+        let from = from.unwrap_or(usual.from);
+        let until = until.unwrap_or(usual.to).max(from);
+        let (from, to) = ledger::run_window(self.database, lease, (from, until)).await?;
+        Ok(Some(Stretch { from, to }))
     }
 
     /// Joins the stages and waits until they are done. The channels have room for
@@ -284,13 +417,13 @@ impl Run<'_> {
     /// a request that nobody polls would run into its time limit.
     async fn walk(
         &self,
-        stretch: Stretch,
+        ground: Ground,
         dispatch: Dispatch,
         over: &CancellationToken,
     ) -> Dispatched {
-        let (fetched_sender, fetched) = mpsc::channel(self.config.fetch.ahead);
-        let (extracted_sender, extracted) = mpsc::channel(self.config.fetch.ahead);
-        let fetching = self.spawn_fetch(stretch, fetched_sender, over.clone());
+        let (fetched_sender, fetched) = mpsc::channel(self.ahead());
+        let (extracted_sender, extracted) = mpsc::channel(self.ahead());
+        let fetching = self.spawn_fetch(ground, fetched_sender, over.clone());
         let extracting = self.spawn_extract(fetched, extracted_sender);
         let mut dispatched = dispatch.run(extracted).await;
         over.cancel();
@@ -303,33 +436,46 @@ impl Run<'_> {
         dispatched
     }
 
+    /// How many pages may be fetched and not yet committed: at least one more than
+    /// are asked for at once, or requests would wait for commits.
+    fn ahead(&self) -> usize {
+        self.config
+            .fetch
+            .ahead
+            .max(self.source.http.concurrency * 2)
+    }
+
     fn spawn_fetch(
         &self,
-        stretch: Stretch,
-        sender: mpsc::Sender<Result<(Fetched, OwnedSemaphorePermit)>>,
+        ground: Ground,
+        sender: mpsc::Sender<Result<Event>>,
         over: CancellationToken,
     ) -> JoinHandle<()> {
         let start = fetch::Start {
-            position: stretch.start,
+            plan: ground.plan,
             fullest: usize::try_from(self.before.fullest).unwrap_or_default(),
-            until: stretch.until,
+            until: ground.until,
+            budget: self.walk.max_pages,
         };
-        let room = Arc::new(Semaphore::new(self.config.fetch.ahead));
+        let room = Arc::new(Semaphore::new(self.ahead()));
         let store_from = self.walk.store_from;
-        let pages = fetch::pages(Arc::clone(&self.client), start, room, over);
+        let events = fetch::pages(Arc::clone(&self.client), start, room, over);
         tokio::spawn(async move {
-            let mut pages = std::pin::pin!(pages);
-            while let Some(page) = pages.next().await {
-                let delivery = match page {
-                    Ok((Fetched::Page(page), _)) if page.position.number < store_from => {
-                        if page.next.is_some() {
-                            continue;
+            let mut events = std::pin::pin!(events);
+            while let Some(event) = events.next().await {
+                let event = match event {
+                    Ok(Event::Page(fetched, room)) => match *fetched {
+                        Fetched::Page(page) if page.position.number < store_from => {
+                            if page.next.is_some() {
+                                continue;
+                            }
+                            Err(ends_before(store_from, page.position.number))
                         }
-                        Err(ends_before(store_from, page.position.number))
-                    }
-                    page => page,
+                        fetched => Ok(Event::Page(Box::new(fetched), room)),
+                    },
+                    event => event,
                 };
-                if sender.send(delivery).await.is_err() {
+                if sender.send(event).await.is_err() {
                     return;
                 }
             }
@@ -339,22 +485,30 @@ impl Run<'_> {
     /// Extracts several pages at once and passes them on in the order they came.
     fn spawn_extract(
         &self,
-        mut fetched: mpsc::Receiver<Result<(Fetched, OwnedSemaphorePermit)>>,
+        mut fetched: mpsc::Receiver<Result<Event>>,
         sender: mpsc::Sender<Result<Work>>,
     ) -> JoinHandle<()> {
         let options = Arc::new(extract::Options::new(self.source, &self.config.extract));
         let progress = Arc::clone(&self.progress);
         tokio::spawn(async move {
             let fetched = futures::stream::poll_fn(move |context| fetched.poll_recv(context));
-            let works = fetched.map(|page| {
+            let works = fetched.map(|event| {
                 let options = Arc::clone(&options);
                 let progress = Arc::clone(&progress);
                 async move {
-                    let (fetched, room) = page?;
+                    let (fetched, room) = match event? {
+                        Event::Page(fetched, room) => (fetched, room),
+                        Event::Ended { scope, is_whole } => {
+                            return Ok(Work::of(Item::Ended { scope, is_whole }));
+                        }
+                        Event::Split { middle, .. } => return Ok(Work::of(Item::Split(middle))),
+                        Event::Failed(error) => return Ok(Work::of(Item::Failed(error))),
+                    };
                     let item =
-                        tokio::task::spawn_blocking(move || extract(fetched, &options, &progress))
+                        tokio::task::spawn_blocking(move || extract(*fetched, &options, &progress))
                             .await
                             .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
+                    let room = Some(room);
                     Ok(Work { item, room })
                 }
             });
@@ -372,9 +526,10 @@ impl Run<'_> {
     fn spawn_heartbeat(
         &self,
         mut holder: Holder,
+        marks: Marks,
         over: CancellationToken,
         drained: CancellationToken,
-    ) -> JoinHandle<(Holder, Result<()>)> {
+    ) -> JoinHandle<Heart> {
         let every = self.config.lease.heartbeat;
         let patience = self.config.lease.ttl / 2;
         let client = Arc::clone(&self.client);
@@ -384,17 +539,28 @@ impl Run<'_> {
                 .await
                 .is_some()
             {
-                let beat = holder.beat(asked(&client));
+                let beat = async {
+                    holder.beat(asked(&client)).await?;
+                    marks.tell(&mut holder).await
+                };
                 let Err(error) = in_time(patience, beat).await else {
                     continue;
                 };
                 if error.kind() == Kind::Lease {
                     over.cancel();
-                    return (holder, Err(error));
+                    return Heart {
+                        holder,
+                        marks,
+                        kept: Err(error),
+                    };
                 }
                 warn!(error = %error.chain(), "the heartbeat was not heard");
             }
-            (holder, Ok(()))
+            Heart {
+                holder,
+                marks,
+                kept: Ok(()),
+            }
         })
     }
 
@@ -438,15 +604,22 @@ impl Run<'_> {
     }
 
     /// Writes the run's end, as patiently as a page.
-    async fn end(&self, heartbeat: JoinHandle<(Holder, Result<()>)>, end: &End) -> Result<()> {
-        let (mut holder, beaten) = heartbeat
+    async fn end(&self, heartbeat: JoinHandle<Heart>, end: &End) -> Result<()> {
+        let Heart {
+            mut holder,
+            marks,
+            kept,
+        } = heartbeat
             .await
             .map_err(|e| Error::unexpected("the heartbeat stopped").with_source(e))?;
-        beaten?;
+        kept?;
         let give_up = Instant::now() + self.config.database.retry_for;
         let patience = self.config.lease.ttl / 2;
         let ended = loop {
-            let ending = holder.end(end, asked(&self.client));
+            let ending = async {
+                marks.tell(&mut holder).await?;
+                holder.end(end, asked(&self.client)).await
+            };
             match in_time(patience, ending).await {
                 Err(error) if error.is_transient() && Instant::now() < give_up => {
                     warn!(error = %error.chain(), "the run's end could not be written: trying again");
@@ -498,6 +671,48 @@ impl Run<'_> {
             verdict,
         );
         Outcome { report, error }
+    }
+}
+
+impl Work {
+    /// What there is nothing to commit of.
+    fn of(item: Item) -> Self {
+        Self { item, room: None }
+    }
+}
+
+/// A heart that has stopped.
+struct Heart {
+    holder: Holder,
+    marks: Marks,
+    kept: Result<()>,
+}
+
+/// Where the heartbeat reads how far the run has got.
+struct Marks {
+    /// What the watermark is of; `None` for a run that leaves it alone.
+    scope: Option<String>,
+    /// Where the run's windows begin.
+    from: watch::Sender<Option<Timestamp>>,
+    reached: watch::Receiver<Watermark>,
+}
+
+impl Marks {
+    /// Moves the watermark to where the run has got, if there is one.
+    async fn tell(&self, holder: &mut Holder) -> Result<()> {
+        let watermark = self.reached.borrow().clone();
+        let Some(scope) = &self.scope else {
+            return Ok(());
+        };
+        if watermark == Watermark::default() {
+            return Ok(());
+        }
+        let mark = Mark {
+            scope: scope.clone(),
+            from: *self.from.borrow(),
+            watermark,
+        };
+        holder.mark(&mark).await
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Progress {
     quarantined: AtomicI64,
     /// Zero where the feed does not tell.
     total_pages: AtomicU64,
+    chains: AtomicU64,
+    chains_ended: AtomicU64,
     /// What processes before this one did.
     before: OnceLock<Totals>,
     client: OnceLock<Arc<Client>>,
@@ -29,6 +31,10 @@ pub struct Snapshot {
     pub pages_before: i64,
     /// How many pages the feed has, where it tells.
     pub total_pages: Option<u64>,
+    /// Chains of the run, a window of time or a value of an axis each.
+    pub chains: u64,
+    /// Chains that have come to their end.
+    pub chains_ended: u64,
     /// Releases this process has made durable, stored or refused.
     pub releases: i64,
     /// Releases this process has refused.
@@ -44,10 +50,23 @@ impl Progress {
         self.client.get_or_init(|| client);
     }
 
+    /// How many pages the feed has; of several chains none tells that.
     pub(super) fn tell_total(&self, pages: Option<u64>) {
-        if let Some(pages) = pages {
+        if let Some(pages) = pages
+            && self.chains.load(Relaxed) <= 1
+        {
             self.total_pages.store(pages, Relaxed);
         }
+    }
+
+    /// So many more chains are to be walked.
+    pub(super) fn expect(&self, chains: usize) {
+        self.chains.fetch_add(chains as u64, Relaxed);
+    }
+
+    /// A chain has come to its end.
+    pub(super) fn ended(&self) {
+        self.chains_ended.fetch_add(1, Relaxed);
     }
 
     pub(super) fn committed(&self, counts: &Counts) {
@@ -64,6 +83,8 @@ impl Progress {
             pages: pages_before + self.pages.load(Relaxed),
             pages_before,
             total_pages: Some(self.total_pages.load(Relaxed)).filter(|pages| *pages > 0),
+            chains: self.chains.load(Relaxed),
+            chains_ended: self.chains_ended.load(Relaxed),
             releases: self.releases.load(Relaxed),
             quarantined: self.quarantined.load(Relaxed),
             requests: self

@@ -124,8 +124,10 @@ fn again(
     source: &Source,
     options: &extract::Options,
 ) -> Extracted {
-    if entry.reason != Reason::UnreadablePage.as_str() {
-        return extract::extract_document(&document, &entry.pointer, options);
+    match Reason::parse(&entry.reason) {
+        Some(Reason::UnreadablePage | Reason::UnreadableDocument) => {}
+        Some(Reason::MissingDocument) => return still_missing(entry, document),
+        _ => return extract::extract_document(&document, &entry.pointer, options),
     }
     match json::cut(&document, &source.items) {
         Ok(cut) => extract::extract_items(&document, &cut, options),
@@ -133,5 +135,17 @@ fn again(
             releases: Vec::new(),
             rejects: vec![Reject::unreadable_page(document, message)],
         },
+    }
+}
+
+/// What could not be had is not here to be read.
+fn still_missing(entry: &quarantine::Entry, document: Bytes) -> Extracted {
+    Extracted {
+        releases: Vec::new(),
+        rejects: vec![Reject {
+            reason: Reason::MissingDocument,
+            pointer: entry.pointer.clone(),
+            ..Reject::unreadable_page(document, entry.message.clone())
+        }],
     }
 }

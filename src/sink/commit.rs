@@ -16,8 +16,8 @@ use crate::release::{Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::Folded;
 use crate::sink::page::{PageRow, durable_counts};
-use crate::sink::reject::{self, expect_kept, refused, resolve_rejects};
-use crate::sink::release::{Keys, Served, count, keys};
+use crate::sink::reject::{self, Resolvable, expect_kept, refused, resolve_rejects};
+use crate::sink::release::{Served, count, keys};
 
 /// About as many bytes as a release's columns take beside its text.
 const COLUMN_BYTES: usize = 1_000;
@@ -43,6 +43,7 @@ impl<'a> PageCommit<'a> {
         let served = Served {
             source: sink.source.clone(),
             run_id: lease.run_id,
+            chain: page.chain.to_string(),
             page_number: signed(page.position.number),
             now: Timestamp::now(),
             fetched_at: page.fetched_at,
@@ -95,7 +96,7 @@ impl<'a> PageCommit<'a> {
         );
         let to_rejects = writer.table(
             &rejects.operation,
-            rejects.shared(&self.served, &self.page.url)?,
+            rejects.shared(&self.served)?,
             &rejects.row,
             OnFailure::RollBack,
         );
@@ -111,7 +112,7 @@ impl<'a> PageCommit<'a> {
             .map(|failure| refused(changed[failure.position], failure))
             .collect();
         let served = self.rejects.iter().chain(&self.folded.superseded);
-        for row in &reject::rows(served.chain(&refused)) {
+        for row in &reject::rows(served.chain(&refused), &self.page.url) {
             writer.add(&to_rejects, row).await?;
         }
         writer.flush().await?;
@@ -192,8 +193,8 @@ impl<'a> PageCommit<'a> {
         }
         let row = PageRow::new(self.lease, self.page, self.served.now, counts);
         let mut flight = transaction.flight();
-        if let Some(keys) = &resolved {
-            resolve_rejects(&mut flight, &self.served, keys);
+        if let Some(resolvable) = &resolved {
+            resolve_rejects(&mut flight, &self.served, resolvable);
         }
         row.insert(&mut flight);
         flight.simple("commit");
@@ -211,15 +212,16 @@ impl<'a> PageCommit<'a> {
         Ok(true)
     }
 
-    /// The keys that are stored now, if there may be rejects they resolve.
-    fn resolvable(&self, refused: &[Reject]) -> Option<Keys<'_>> {
+    /// What is stored now, if there may be rejects that it resolves.
+    fn resolvable(&self, refused: &[Reject]) -> Option<Resolvable<'_>> {
         if !self.sink.has_open_rejects.load(Ordering::Relaxed) {
             return None;
         }
         let refused: HashSet<&str> = refused.iter().map(|reject| &*reject.pointer).collect();
         let stored = self.folded.releases.iter();
-        Some(keys(
-            stored.filter(|release| !refused.contains(&*release.pointer)),
-        ))
+        Some(Resolvable {
+            keys: keys(stored.filter(|release| !refused.contains(&*release.pointer))),
+            documents: self.page.documents.iter().map(|url| &**url).collect(),
+        })
     }
 }

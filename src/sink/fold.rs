@@ -40,6 +40,7 @@ fn superseded(release: Release, by: &str) -> Reject {
         reason: Reason::Superseded,
         message: format!("the page has another release of this ocid and id at {by}"),
         pointer: release.pointer,
+        url: None,
         document: release.text,
         ocid: Some(release.key.ocid),
         release_id: Some(release.key.release_id),

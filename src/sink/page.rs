@@ -12,14 +12,12 @@ use crate::sink::lease::lease_lost;
 /// The statement of [`PageRow::insert`].
 pub(super) const INSERT_PAGE: &str = include_str!("../../sql/sink/insert_page.sql");
 
-/// The chain of a plain feed, which is one walk.
-const PLAIN_CHAIN: &str = "";
-
 /// The row as it is sent.
 pub(super) struct PageRow<'a> {
     lease: &'a Lease,
     page: &'a PageRecord,
     committed_at: Timestamp,
+    chain: &'a str,
     number: i64,
     cursor: String,
     next_number: Option<i64>,
@@ -47,6 +45,7 @@ impl<'a> PageRow<'a> {
             lease,
             page,
             committed_at,
+            chain: page.chain.as_str(),
             number: signed(page.position.number),
             cursor: page.position.cursor.to_string(),
             next_number: page.next.as_ref().map(|next| signed(next.number)),
@@ -60,7 +59,7 @@ impl<'a> PageRow<'a> {
     pub(super) fn insert<'f>(&'f self, flight: &mut Flight<'f>) {
         let mut parameters: Vec<Typed<'f>> = vec![
             (&self.lease.run_id, Type::INT8),
-            (&PLAIN_CHAIN, Type::TEXT),
+            (&self.chain, Type::TEXT),
             (&self.number, Type::INT8),
             (&self.cursor, Type::TEXT),
             (&self.next_number, Type::INT8),
@@ -83,12 +82,13 @@ pub(super) async fn durable_counts(
     transaction: &Transaction,
 ) -> Result<Counts> {
     let number = signed(page.position.number);
+    let chain = page.chain.as_str();
     let mut flight = transaction.flight();
     flight.typed(
         include_str!("../../sql/sink/page_counts.sql"),
         vec![
             (&lease.run_id, Type::INT8),
-            (&PLAIN_CHAIN, Type::TEXT),
+            (&chain, Type::TEXT),
             (&number, Type::INT8),
         ],
     );

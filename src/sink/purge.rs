@@ -1,7 +1,7 @@
 //! A source emptied, some rows at a time.
 //!
-//! What says that data is there goes before the data: requests, pages and runs,
-//! then rejects, then releases. A purge that is killed has so left releases that
+//! What says that data is there goes before the data: the watermark, requests,
+//! pages and runs, then rejects, then releases. A purge that is killed has so left releases that
 //! no page vouches for, which the next run fetches again, and never a page whose
 //! releases are gone, which it would not.
 
@@ -36,6 +36,15 @@ const PAGE_COLUMNS: &[Column] = &[
     Column::fixed("chain", Type::TEXT),
     Column::fixed("number", Type::INT8),
 ];
+
+const WATERMARK: Plan = Plan {
+    table: Table::new("ocds.watermark", WATERMARK_COLUMNS, &["source"]),
+    each: &["source"],
+    by: &["source"],
+    ..PAGES
+};
+
+const WATERMARK_COLUMNS: &[Column] = &[Column::fixed("source", Type::TEXT)];
 
 const REQUESTS: Plan = Plan {
     table: Table::new("ocds.request", REQUEST_COLUMNS, &["id"]),
@@ -141,6 +150,11 @@ impl Purge {
             deletion(
                 &REQUESTS,
                 include_str!("../../sql/purge/requests.sql"),
+                |_, _| (),
+            )?,
+            deletion(
+                &WATERMARK,
+                include_str!("../../sql/purge/watermark.sql"),
                 |_, _| (),
             )?,
         ];

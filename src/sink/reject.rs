@@ -19,8 +19,8 @@ const REFUSED: Plan = Plan {
     table: TABLE,
     shared: &[
         "source",
-        "url",
         "run_id",
+        "chain",
         "page_number",
         "seen",
         "first_seen_at",
@@ -35,6 +35,7 @@ const REFUSED: Plan = Plan {
         "constraint_name",
         "ocid",
         "release_id",
+        "url",
         "document",
     ],
     by: &["source", "document_hash", "pointer"],
@@ -93,6 +94,7 @@ pub(super) fn refused(release: &Release, failure: &Failure) -> Reject {
         document: release.text.clone(),
         ocid: Some(release.key.ocid.clone()),
         release_id: Some(release.key.release_id.clone()),
+        url: None,
         sqlstate: Some(sqlstate.clone()),
         constraint: constraint.clone(),
     }
@@ -109,11 +111,12 @@ pub(super) struct Row {
     constraint: Option<String>,
     ocid: Option<String>,
     release_id: Option<String>,
+    url: String,
     document: Bytes,
 }
 
 impl Row {
-    fn new(reject: &Reject) -> Self {
+    fn new(reject: &Reject, page_url: &str) -> Self {
         Self {
             document_hash: blake3::hash(&reject.document),
             pointer: storable(&reject.pointer),
@@ -123,14 +126,16 @@ impl Row {
             constraint: reject.constraint.clone(),
             ocid: if_storable(reject.ocid.as_ref()),
             release_id: if_storable(reject.release_id.as_ref()),
+            url: reject.url.as_deref().unwrap_or(page_url).to_owned(),
             document: reject.document.clone(),
         }
     }
 }
 
 /// The rows of rejects in the order of their unique key, in which they are locked.
-pub(super) fn rows<'r>(rejects: impl Iterator<Item = &'r Reject>) -> Vec<Row> {
-    let mut rows: Vec<Row> = rejects.map(Row::new).collect();
+/// Those that do not say where they came from came from `page_url`.
+pub(super) fn rows<'r>(rejects: impl Iterator<Item = &'r Reject>, page_url: &str) -> Vec<Row> {
+    let mut rows: Vec<Row> = rejects.map(|reject| Row::new(reject, page_url)).collect();
     rows.sort_by(|a, b| {
         let key = |row: &Row| *row.document_hash.as_bytes();
         (key(a), &a.pointer).cmp(&(key(b), &b.pointer))
@@ -152,7 +157,6 @@ fn if_storable(text: Option<&String>) -> Option<String> {
 #[derive(Debug)]
 struct Where {
     served: Served,
-    url: String,
     seen: i32,
 }
 
@@ -171,8 +175,8 @@ impl Rejects {
             place: operation
                 .bind_shared()
                 .column("source", |place: &Where| &place.served.source)
-                .column("url", |place| &place.url)
                 .column("run_id", |place| &place.served.run_id)
+                .column("chain", |place| &place.served.chain)
                 .column("page_number", |place| &place.served.page_number)
                 .column("seen", |place| &place.seen)
                 .column("first_seen_at", |place| &place.served.now)
@@ -188,6 +192,7 @@ impl Rejects {
                 .column("constraint_name", |row| &row.constraint)
                 .column("ocid", |row| &row.ocid)
                 .column("release_id", |row| &row.release_id)
+                .column("url", |row| &row.url)
                 .bytes("document", |row| &row.document)
                 .bound()?,
             operation,
@@ -195,10 +200,9 @@ impl Rejects {
     }
 
     /// The values that all rejects of a page have in common.
-    pub(super) fn shared(&self, served: &Served, url: &str) -> Result<Rows> {
+    pub(super) fn shared(&self, served: &Served) -> Result<Rows> {
         let place = Where {
             served: served.clone(),
-            url: url.to_owned(),
             seen: 1,
         };
         Rows::of(&self.place, [&place])
@@ -212,8 +216,8 @@ impl Rejects {
         url: &str,
         rejects: &[Reject],
     ) -> Result<()> {
-        let shared = self.shared(served, url)?;
-        let rows = Rows::of(&self.row, &rows(rejects.iter()))?;
+        let shared = self.shared(served)?;
+        let rows = Rows::of(&self.row, &rows(rejects.iter(), url))?;
         let applied = transaction
             .apply(&self.operation, &shared, &rows, OnFailure::RollBack)
             .await?;
@@ -271,12 +275,23 @@ impl Settlements {
     }
 }
 
-/// Resolves the rejects of keys that are stored now, and the page's own if it
-/// could not be read before.
+/// What may resolve rejects.
+pub(super) struct Resolvable<'p> {
+    /// What is stored now.
+    pub(super) keys: Keys<'p>,
+    /// Where the page's documents came from that did not come with it.
+    pub(super) documents: Vec<&'p str>,
+}
+
+/// Resolves the rejects of keys that are stored now, and those of the page and its
+/// documents, if they could not be had or read before.
 pub(super) fn resolve_rejects<'f>(
     flight: &mut Flight<'f>,
     served: &'f Served,
-    (ocids, ids): &'f Keys<'f>,
+    Resolvable {
+        keys: (ocids, ids),
+        documents,
+    }: &'f Resolvable<'f>,
 ) {
     flight.typed(
         include_str!("../../sql/sink/resolve_rejects.sql"),
@@ -291,8 +306,19 @@ pub(super) fn resolve_rejects<'f>(
         include_str!("../../sql/sink/resolve_unreadable.sql"),
         vec![
             (&served.source, Type::TEXT),
+            (&served.chain, Type::TEXT),
             (&served.page_number, Type::INT8),
             (&served.now, Type::TIMESTAMPTZ),
         ],
     );
+    if !documents.is_empty() {
+        flight.typed(
+            include_str!("../../sql/sink/resolve_documents.sql"),
+            vec![
+                (&served.source, Type::TEXT),
+                (documents, Type::TEXT_ARRAY),
+                (&served.now, Type::TIMESTAMPTZ),
+            ],
+        );
+    }
 }

@@ -115,6 +115,8 @@ pub struct Served {
     pub source: String,
     /// The run that asked for the page.
     pub run_id: i64,
+    /// The chain that the page is of.
+    pub chain: String,
     /// The page.
     pub page_number: i64,
     /// When the rows are written; no two commits of a process share one.

@@ -162,7 +162,7 @@ impl Replay<'_> {
     ) -> Result<()> {
         let mut settled = Vec::with_capacity(self.tried.len());
         for ((entry, _), rejects) in self.tried.iter().zip(rejects) {
-            let is_page = entry.reason == Reason::UnreadablePage.as_str();
+            let is_page = entry.holds_several();
             let again = rejects
                 .first()
                 .filter(|reject| !is_page || reject.reason == Reason::UnreadablePage);
@@ -191,6 +191,7 @@ impl Replay<'_> {
         let served = Served {
             source: self.sink.source.clone(),
             run_id: page.run_id,
+            chain: page.chain.clone(),
             page_number: page.page_number,
             now,
             fetched_at: page.last_seen_at,

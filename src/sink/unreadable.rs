@@ -19,6 +19,7 @@ pub(super) async fn keep_unreadable(
     let served = Served {
         source: sink.source.clone(),
         run_id: lease.run_id,
+        chain: page.chain.to_string(),
         page_number: signed(page.position.number),
         now: Timestamp::now(),
         fetched_at: page.fetched_at,

@@ -17,12 +17,15 @@ pub struct Http {
     pub concurrency: usize,
     /// Status codes that are worth another try, beside 408, 429 and 5xx.
     pub retry_status: Vec<u16>,
+    /// Status codes that say that there is nothing: in a window, say, or for a
+    /// value of an axis.
+    pub empty_status: Vec<u16>,
     /// Headers sent with each request; values may hold `{env.NAME}`.
     pub headers: BTreeMap<String, String>,
     /// Sent instead of the name of this program.
     pub user_agent: Option<String>,
     /// Other hosts that a next link or a redirect may lead to, as `host` or
-    /// `host:port`. They are sent neither `{env.NAME}` values nor `headers`.
+    /// `host:port`, or `*` for all. They are sent neither `{env.NAME}` values nor `headers`.
     pub allow_hosts: Vec<String>,
 }
 
@@ -32,6 +35,7 @@ impl Default for Http {
             rate: None,
             concurrency: 1,
             retry_status: Vec::new(),
+            empty_status: Vec::new(),
             headers: BTreeMap::new(),
             user_agent: None,
             allow_hosts: Vec::new(),

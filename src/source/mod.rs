@@ -4,16 +4,29 @@
 //! a key that is unknown or does not fit is an error of [`crate::config`].
 //! Nothing here fetches.
 
+mod axis;
+mod detail;
 mod http;
 mod page;
+mod pick;
+mod request;
+mod template;
+mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+pub use self::axis::{Axis, Index};
+pub use self::detail::Detail;
 pub use self::http::{Http, Rate};
-pub use self::page::{Pagination, Stop};
+pub use self::page::{LinkStop, Pagination, Size, Stop};
+pub use self::pick::{By, Path, Pick};
+pub use self::request::{Body, Method};
+pub use self::template::{Place, Template, Values, Variable};
+pub use self::window::{Basis, Moment, Order, SplitWhen, Step, Unit, Window};
 use crate::json::ItemsAt;
 
 /// A publisher's feed.
@@ -38,14 +51,32 @@ pub struct Source {
     /// Where people read about the feed.
     #[serde(default)]
     pub landing_page: String,
-    /// The URL of the first page, `http` or `https`; may hold `{env.NAME}`.
-    pub url: String,
-    /// Query parameters added to the URL; values may hold `{env.NAME}`.
+    /// When the publisher stopped, where it has.
     #[serde(default)]
-    pub query: BTreeMap<String, String>,
+    pub retired: Option<Date>,
+    /// The URL of a page, `http` or `https`.
+    pub url: Template,
+    /// How it is asked for, if it is said; see [`Source::method`].
+    #[serde(default)]
+    pub method: Option<Method>,
+    /// Query parameters added to the URL.
+    #[serde(default)]
+    pub query: BTreeMap<String, Template>,
+    /// What is sent with the request.
+    #[serde(default)]
+    pub body: Option<Body>,
     /// How one page leads to the next.
     #[serde(default)]
     pub page: Pagination,
+    /// The windows of time that it is asked for in.
+    #[serde(default)]
+    pub window: Option<Window>,
+    /// What else it is walked along, by name.
+    #[serde(default)]
+    pub axis: BTreeMap<String, Axis>,
+    /// What is asked for by itself because a page only names it.
+    #[serde(default)]
+    pub detail: Option<Detail>,
     /// Where a page's releases are; the first that fits a page is used.
     #[serde(default = "default_items")]
     pub items: Vec<ItemsAt>,
@@ -68,20 +99,207 @@ impl Source {
             country: String::new(),
             licence: String::new(),
             landing_page: String::new(),
-            url: url.into(),
+            retired: None,
+            url: Template::literal(url),
+            method: None,
             query: BTreeMap::new(),
+            body: None,
             page: Pagination::default(),
+            window: None,
+            axis: BTreeMap::new(),
+            detail: None,
             items: default_items(),
             zone: utc(),
             http: Http::default(),
         }
     }
 
+    /// How a page is asked for: as it is said, else by `POST` if there is a body.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        Method::or_by_body(self.method, self.body.as_ref())
+    }
+
+    /// The zone that the dates of windows are written in.
+    #[must_use]
+    pub fn window_zone(&self) -> &TimeZone {
+        let zone = self.window.as_ref().and_then(|window| window.zone.as_ref());
+        zone.unwrap_or(&self.zone)
+    }
+
+    /// The smallest part of a date that requests have; windows begin and end
+    /// there.
+    #[must_use]
+    pub fn window_unit(&self) -> Unit {
+        let Some(window) = &self.window else {
+            return Unit::Second;
+        };
+        let templates = self.page_templates();
+        let formats = templates
+            .iter()
+            .flat_map(|template| template.date_formats());
+        let units = formats.map(|format| Unit::of(format.unwrap_or(&window.format)));
+        units.min().unwrap_or_else(|| Unit::of(&window.format))
+    }
+
     /// What the numbers and cursors of the source's pages depend on, as text: a
     /// run is resumed only under the definition it began with.
     #[must_use]
     pub fn definition(&self) -> String {
-        format!("{} {:?} {:?}", self.url, self.query, self.page)
+        let mut definition = self.scope();
+        definition.push_str(&format!(" {:?}", self.page));
+        if let Some(window) = &self.window {
+            definition.push_str(&format!(" {window:?}"));
+        }
+        if let Some(detail) = &self.detail {
+            definition.push_str(&format!(" {detail:?}"));
+        }
+        definition
+    }
+
+    /// What the source's feed is, as text: a watermark counts only under the
+    /// scope that it was reached in.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        let mut scope = format!("{} {:?}", self.url, self.query);
+        if let Some(body) = &self.body {
+            scope.push_str(&format!(" {body:?}"));
+        }
+        if !self.axis.is_empty() {
+            scope.push_str(&format!(" {:?}", self.axis));
+        }
+        if let Some(window) = &self.window {
+            scope.push_str(&format!(" {:?}", window.basis));
+        }
+        scope
+    }
+
+    /// What no single key can tell by itself. The parameter of a page that a
+    /// template names is left out of the query.
+    ///
+    /// # Errors
+    /// The key, and what is wrong with it.
+    pub fn settle(&mut self) -> Result<(), (String, String)> {
+        let known = self.known_variables();
+        let wrong = |key: &str, why: String| Err((key.to_owned(), why));
+        for (key, template) in self.templates() {
+            let known = match &*key {
+                "detail.url" | "detail.body" => &known.with_item,
+                key if key.starts_with("axis.") => &known.nothing,
+                _ => &known.of_page,
+            };
+            if let Some(unknown) = template.variables().find(|it| !known.contains(it)) {
+                return wrong(&key, format!("{unknown} {}", why_unknown(unknown)));
+            }
+        }
+        if self.http.concurrency == 0 {
+            return wrong("http.concurrency", "is at least 1".into());
+        }
+        let named: BTreeSet<Variable> = self
+            .page_templates()
+            .into_iter()
+            .flat_map(Template::variables)
+            .cloned()
+            .collect();
+        let is_named = |variable: &Variable| named.contains(variable);
+        if self.window.is_some() && !is_named(&Variable::From) && !is_named(&Variable::To) {
+            return wrong("window", "no {from} or {to} is in a request".into());
+        }
+        for name in self.axis.keys() {
+            if !is_named(&Variable::Axis(name.clone())) {
+                return wrong(
+                    &format!("axis.{name}"),
+                    format!("no {{axis.{name}}} is in a request"),
+                );
+            }
+        }
+        if self.page.is_change_feed() && (self.window.is_some() || !self.axis.is_empty()) {
+            return wrong(
+                "page.stop",
+                "a feed of changes has neither windows nor axes".into(),
+            );
+        }
+        if [Variable::Page, Variable::Offset, Variable::Token]
+            .iter()
+            .any(is_named)
+        {
+            self.page.without_param();
+        }
+        Ok(())
+    }
+
+    /// The templates that a page is asked for by.
+    fn page_templates(&self) -> Vec<&Template> {
+        let body = self.body.iter().flat_map(Body::templates);
+        std::iter::once(&self.url)
+            .chain(self.query.values())
+            .chain(body)
+            .collect()
+    }
+
+    /// All templates of requests, with their keys.
+    #[must_use]
+    pub fn templates(&self) -> Vec<(String, &Template)> {
+        let mut templates = vec![("url".to_owned(), &self.url)];
+        templates.extend(
+            self.query
+                .iter()
+                .map(|(name, it)| (format!("query.{name}"), it)),
+        );
+        let body = self.body.iter().flat_map(Body::templates);
+        templates.extend(body.map(|it| ("body".to_owned(), it)));
+        for (name, axis) in &self.axis {
+            let Axis::Index(index) = axis else { continue };
+            templates.push((format!("axis.{name}.url"), &index.url));
+            let body = index.body.iter().flat_map(Body::templates);
+            templates.extend(body.map(|it| (format!("axis.{name}.body"), it)));
+        }
+        if let Some(detail) = &self.detail {
+            templates.push(("detail.url".to_owned(), &detail.url));
+            let body = detail.body.iter().flat_map(Body::templates);
+            templates.extend(body.map(|it| ("detail.body".to_owned(), it)));
+        }
+        templates
+    }
+
+    fn known_variables(&self) -> Known {
+        let mut of_page = BTreeSet::new();
+        if self.window.is_some() {
+            of_page.extend([Variable::From, Variable::To]);
+        }
+        match self.page {
+            Pagination::Number { .. } => of_page.insert(Variable::Page),
+            Pagination::Offset { .. } => of_page.insert(Variable::Offset),
+            Pagination::Token { .. } => of_page.insert(Variable::Token),
+            Pagination::Single | Pagination::Link { .. } => false,
+        };
+        of_page.extend(self.axis.keys().cloned().map(Variable::Axis));
+        let mut with_item = of_page.clone();
+        with_item.insert(Variable::Item);
+        Known {
+            nothing: BTreeSet::new(),
+            of_page,
+            with_item,
+        }
+    }
+}
+
+/// The variables that a source's templates may name.
+struct Known {
+    nothing: BTreeSet<Variable>,
+    of_page: BTreeSet<Variable>,
+    with_item: BTreeSet<Variable>,
+}
+
+/// Why a variable has no value in a source.
+fn why_unknown(variable: &Variable) -> String {
+    match variable {
+        Variable::From | Variable::To => "needs a `window`".into(),
+        Variable::Page => "needs `page.mode` \"number\"".into(),
+        Variable::Offset => "needs `page.mode` \"offset\"".into(),
+        Variable::Token => "needs `page.mode` \"token\"".into(),
+        Variable::Item => "is known in `detail` alone".into(),
+        Variable::Axis(name) => format!("needs an `axis.{name}`"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ocds_ingest::config::{self, Config, Environment, Overrides};
 use ocds_ingest::error::{Error, Kind};
-use ocds_ingest::source::{Http, Pagination, Source};
+use ocds_ingest::source::{Detail, Http, Index, Pagination, Source, SplitWhen, Window};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::value::Error as Nothing;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
@@ -226,18 +226,30 @@ fn the_template_names_every_key_of_a_source() {
     source.insert("http".into());
     assert_eq!(source, keys::<Source>());
     assert_eq!(of("http"), keys::<Http>());
-    let pages: BTreeSet<String> = template
-        .iter()
-        .filter(|d| d.key == "page")
-        .flat_map(|d| {
-            d.line.parse::<toml::Table>().unwrap()["page"]
+    // the keys of all tables that stand on lines of a key
+    let tables = |key: &str| -> Vec<toml::Table> {
+        let lines = template.iter().filter(|d| d.key == key);
+        let table = |d: &Documented| {
+            d.line.parse::<toml::Table>().unwrap()[key]
                 .as_table()
-                .unwrap()
-                .clone()
-        })
-        .map(|(key, _)| key)
-        .collect();
-    assert_eq!(pages, keys::<Pagination>());
+                .cloned()
+        };
+        lines.map(|d| table(d).unwrap()).collect()
+    };
+    let names = |tables: &[toml::Table]| -> BTreeSet<String> {
+        tables.iter().flat_map(toml::Table::keys).cloned().collect()
+    };
+    let within = |tables: Vec<toml::Table>| -> Vec<toml::Table> {
+        let values = tables.into_iter().flatten().map(|(_, value)| value);
+        values
+            .filter_map(|value| value.as_table().cloned())
+            .collect()
+    };
+    assert_eq!(names(&tables("page")), keys::<Pagination>());
+    assert_eq!(names(&tables("window")), keys::<Window>());
+    assert_eq!(names(&within(tables("window"))), keys::<SplitWhen>());
+    assert_eq!(names(&tables("detail")), keys::<Detail>());
+    assert_eq!(names(&within(tables("axis"))), keys::<Index>());
 }
 
 #[test]
@@ -471,7 +483,7 @@ fn a_source_of_a_file_joins_the_built_in_ones_under_its_name() {
 fn a_source_of_a_file_stands_in_for_a_built_in_one_of_its_name() {
     let text = "[sources.find-a-tender]\nurl = \"https://mirror.example/releases\"\n";
     let source = &load(text, &[]).sources["find-a-tender"];
-    assert_eq!(source.url, "https://mirror.example/releases");
+    assert_eq!(source.url.as_str(), "https://mirror.example/releases");
     assert_eq!(source.publisher, "");
 }
 
@@ -480,7 +492,7 @@ fn names_that_a_server_reads_keep_their_capitals() {
     let text = "[sources.Town]\nurl = \"https://town.example\"\n\
                 query = { PageSize = \"5\" }\nhttp = { headers = { X-Key = \"{env.KEY}\" } }\n";
     let source = &load(text, &[]).sources["Town"];
-    assert_eq!(source.query["PageSize"], "5");
+    assert_eq!(source.query["PageSize"].as_str(), "5");
     assert_eq!(source.http.headers["X-Key"], "{env.KEY}");
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::StreamExt as _;
 use ocds_ingest::config;
 use ocds_ingest::error::{Error, Kind};
-use ocds_ingest::fetch::{self, Client, Fetched, Start};
+use ocds_ingest::fetch::{self, Client, Event, Fetched, Plan, Start};
 use ocds_ingest::page::{Cursor, Page, Position, UnreadablePage};
 use ocds_ingest::source::Source;
 use tokio::sync::Semaphore;
@@ -42,6 +42,7 @@ fn source(publisher: &Publisher, table: &str) -> Source {
     let mut source: Source =
         toml::from_str(&format!("url = {:?}\n{table}", publisher.url("/"))).unwrap();
     source.name = "zambia".into();
+    source.settle().unwrap();
     source
 }
 
@@ -118,7 +119,8 @@ async fn walk_from(client: &Arc<Client>, start: Start) -> Walked {
     };
     while let Some(delivery) = stream.next().await {
         match delivery {
-            Ok((fetched, _permit)) => walked.pages.push(fetched),
+            Ok(Event::Page(fetched, _permit)) => walked.pages.push(*fetched),
+            Ok(_) => {}
             Err(error) => walked.error = Some(error),
         }
     }
@@ -126,10 +128,15 @@ async fn walk_from(client: &Arc<Client>, start: Start) -> Walked {
 }
 
 fn from_the_first(client: &Client) -> Start {
+    from(client, fetch::first(client.source()))
+}
+
+fn from(client: &Client, first: Position) -> Start {
     Start {
-        position: fetch::first(client.source()),
+        plan: Plan::plain(client.source(), first),
         fullest: 0,
         until: None,
+        budget: None,
     }
 }
 
@@ -326,7 +333,9 @@ async fn never_has_more_requests_under_way_than_there_is_room() {
             assert_eq!(asked, numbers.len());
             drop(held.remove(0));
         }
-        let (fetched, permit) = stream.next().await.unwrap().unwrap();
+        let Some(Ok(Event::Page(fetched, permit))) = stream.next().await else {
+            panic!("no page");
+        };
         numbers.push(fetched.position().number);
         held.push(permit);
     }
@@ -361,9 +370,9 @@ async fn begins_in_the_middle_and_ends_after_the_last_page_wanted() {
         let walked = walk_from(
             &client,
             Start {
-                position,
                 fullest: 1,
                 until: Some(6),
+                ..from(&client, position)
             },
         )
         .await;
@@ -546,9 +555,8 @@ async fn a_link_that_is_missing_in_mid_feed_is_looked_for_once_more() {
     let walked = walk_from(
         &client,
         Start {
-            position,
             fullest: 2,
-            until: None,
+            ..from(&client, position)
         },
     )
     .await;
@@ -629,13 +637,13 @@ async fn each_failure_ends_the_walk_with_its_kind_and_sentence() {
         ),
         (
             Reply::status(503).header("retry-after", "301"),
-            Kind::Truncated,
+            Kind::RateLimited,
             "fetch page 1 of zambia: status 503, rate limited until ",
             1,
         ),
         (
             Reply::status(429).header("retry-after", "99999999999999999999"),
-            Kind::Truncated,
+            Kind::RateLimited,
             "fetch page 1 of zambia: status 429, rate limited for ",
             1,
         ),

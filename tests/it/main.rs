@@ -28,3 +28,4 @@ mod requests;
 mod run;
 mod signals;
 mod sink;
+mod windows;

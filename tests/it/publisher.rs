@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use async_compression::Level;
 use async_compression::tokio::write::{BrotliEncoder, GzipEncoder, ZstdEncoder};
 use bytes::Bytes;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -33,6 +33,7 @@ pub(crate) struct Request {
     /// Path and query.
     pub(crate) target: String,
     headers: Vec<(String, String)>,
+    pub(crate) body: String,
     pub(crate) at: Instant,
     /// How many requests for the same target came before.
     pub(crate) nth: usize,
@@ -239,7 +240,7 @@ async fn converse(stream: TcpStream, log: Arc<Mutex<Log>>, script: Arc<RwLock<Sc
     }
 }
 
-/// Reads one request without a body; `None` if the client has gone.
+/// Reads one request, whose body has a length; `None` if the client has gone.
 async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
     let mut line = String::new();
     read.read_line(&mut line).await.ok()?;
@@ -254,10 +255,14 @@ async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
         };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let mut body = vec![0; length.map_or(0, |(_, length)| length.parse().unwrap())];
+    read.read_exact(&mut body).await.ok()?;
     Some(Request {
         method,
         target,
         headers,
+        body: String::from_utf8(body).unwrap(),
         at: Instant::now(),
         nth: 0,
     })

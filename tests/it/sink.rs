@@ -313,10 +313,12 @@ fn page(number: u64, body: &str) -> Page {
         },
         next: None,
         total_pages: None,
+        total_items: None,
         url: "memory".into(),
         fetched_at: jiff::Timestamp::now(),
         envelope: cut.envelope.clone(),
         parts: vec![Part::whole(body, cut)],
+        broken: Vec::new(),
     }
 }
 

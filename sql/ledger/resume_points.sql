@@ -1,0 +1,11 @@
+-- The last page before the first gap of each chain of a run; chains start at page $2.
+with walk as (
+    select chain, number, next_number, next_cursor,
+        number - row_number() over (partition by chain order by number) as island
+    from ocds.page
+    where run_id = $1
+)
+select distinct on (chain) chain, number, next_number, next_cursor
+from walk
+where island = $2 - 1
+order by chain, number desc

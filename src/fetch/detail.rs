@@ -1,0 +1,348 @@
+//! Pages of an index, whose items are asked for one by one.
+//!
+//! So many items at a time are one page of the run, so that a long index is made
+//! durable piece by piece. An item that is gone, or whose answer cannot be read,
+//! costs itself alone; a publisher that answers nothing is not taken for many
+//! such items.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+use serde_json::Value;
+use url::Url;
+
+use crate::error::{Error, Kind, Result};
+use crate::fetch::client::{Answered, Client, Fetched, Wanted};
+use crate::fetch::page::{Turned, telling, total_items};
+use crate::fetch::pagination::{self, Following, Read};
+use crate::fetch::scope::Scope;
+use crate::json;
+use crate::page::{Broken, Cursor, Page, Part, Position, UnreadablePage};
+use crate::source::{Detail, Pick};
+
+/// Status codes that say that what was asked for is not there.
+const GONE: [u16; 2] = [404, 410];
+
+/// How many items in a row may be answered with a server's error before that is
+/// the server's trouble and not theirs.
+const MOST_REFUSED: usize = 3;
+
+/// A page of an index, and what it names.
+#[derive(Debug)]
+pub(super) struct Listing {
+    /// How it was asked for.
+    pub(super) cursor: Cursor,
+    asked: Url,
+    /// Where it came from, which what it names is relative to.
+    url: Url,
+    items: Vec<String>,
+    following: Following,
+    total_items: Option<u64>,
+    envelope: Value,
+    fetched_at: Timestamp,
+}
+
+impl Listing {
+    /// The page of the run that follows one of items from `skip` on, if it is of
+    /// the same listing.
+    pub(super) fn next_stretch(
+        &self,
+        position: &Position,
+        skip: u64,
+        together: usize,
+    ) -> Option<Position> {
+        let end = usize::try_from(skip).ok()?.checked_add(together)?;
+        (end < self.items.len())
+            .then(|| self.after(position, end))
+            .flatten()
+    }
+
+    /// The page of the run that follows one that ends before item `end`.
+    fn after(&self, position: &Position, end: usize) -> Option<Position> {
+        let cursor = if end < self.items.len() {
+            Cursor::Detail {
+                index: Box::new(self.cursor.clone()),
+                skip: end as u64,
+            }
+        } else {
+            Cursor::Detail {
+                index: Box::new(self.following.next.clone()?.cursor),
+                skip: 0,
+            }
+        };
+        Some(Position {
+            number: position.number.saturating_add(1),
+            cursor,
+        })
+    }
+}
+
+/// What came of a page of the run, and the listing it is of, for the next one.
+pub(super) type Detailed = (Turned, Option<Arc<Listing>>);
+
+impl Client {
+    /// Fetches some of what an index names: `listing`, if that is the page of the
+    /// index that it is on.
+    ///
+    /// # Errors
+    /// Those of [`Client::ask`], and a publisher that refuses several items in a
+    /// row.
+    pub(super) async fn details(
+        &self,
+        detail: &Detail,
+        scope: &Scope,
+        position: &Position,
+        listing: Option<Arc<Listing>>,
+    ) -> Result<Detailed> {
+        let context = |e: Error| e.context(self.fetch_of(scope, position));
+        let (index, skip) = match &position.cursor {
+            Cursor::Detail { index, skip } => ((**index).clone(), *skip),
+            cursor => (cursor.clone(), 0),
+        };
+        let listing = match listing.filter(|listing| listing.cursor == index) {
+            Some(listing) => listing,
+            None => match self.listing(detail, scope, position, index).await {
+                Ok(Ok(listing)) => Arc::new(listing),
+                Ok(Err(turned)) => return Ok((turned, None)),
+                Err(error) => return Err(context(error)),
+            },
+        };
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let start = skip.min(listing.items.len());
+        let end = (start + detail.together.get()).min(listing.items.len());
+        let page = self
+            .items_of(detail, scope, position, &listing, start..end)
+            .await
+            .map_err(context)?;
+        Ok((
+            Turned::Fetched(Box::new(Fetched::Page(page))),
+            Some(listing),
+        ))
+    }
+
+    /// Fetches a page of the index.
+    async fn listing(
+        &self,
+        detail: &Detail,
+        scope: &Scope,
+        position: &Position,
+        cursor: Cursor,
+    ) -> Result<Result<Listing, Turned>> {
+        let at = Position {
+            number: pagination::number_of(&self.source().page, &cursor),
+            cursor,
+        };
+        let ask = self.address().of(scope, &at)?;
+        let telling = telling(self.source());
+        let wanted = Wanted {
+            ask: &ask,
+            page: position.number,
+            telling: &telling,
+            pace: self.pace(),
+        };
+        let answered = self.ask(wanted, |url, body| {
+            let (items, envelope) = picked(&detail.pick, &body)?;
+            let read = Read {
+                position: &at,
+                asked: &ask.url,
+                url,
+                envelope: &envelope,
+                items: items.len(),
+            };
+            let following = self.follow(read)?;
+            Ok(Listing {
+                cursor: at.cursor.clone(),
+                asked: ask.url.clone(),
+                url: url.clone(),
+                total_items: total_items(self.source(), &following, &envelope),
+                following,
+                items,
+                envelope: Value::Null,
+                fetched_at: Timestamp::now(),
+            })
+        });
+        Ok(match answered.await? {
+            Answered::Read(listing) => Ok(listing),
+            Answered::Status(status) => Err(Turned::Status(status)),
+            Answered::Unreadable {
+                body,
+                message,
+                fetched_at,
+            } => Err(Turned::Fetched(Box::new(Fetched::Unreadable(
+                UnreadablePage {
+                    chain: scope.chain(),
+                    position: position.clone(),
+                    url: self.address().redact(&ask.url),
+                    fetched_at,
+                    body,
+                    message,
+                },
+            )))),
+        })
+    }
+
+    /// Fetches a stretch of what a listing names, as one page.
+    async fn items_of(
+        &self,
+        detail: &Detail,
+        scope: &Scope,
+        position: &Position,
+        listing: &Listing,
+        stretch: std::ops::Range<usize>,
+    ) -> Result<Page> {
+        let end = stretch.end;
+        let at_once = detail
+            .concurrency
+            .map_or(self.source().http.concurrency, std::num::NonZeroUsize::get);
+        let items = listing.items[stretch]
+            .iter()
+            .map(|item| self.item(detail, scope, position, listing, item));
+        let found: Vec<Found> = stream::iter(items.collect::<Vec<_>>())
+            .buffered(at_once)
+            .try_collect()
+            .await?;
+        if let Some(status) = refused_in_a_row(&found) {
+            let message = format!("status {status} for {MOST_REFUSED} items in a row");
+            return Err(Error::environment(message));
+        }
+        let mut page = Page {
+            chain: scope.chain(),
+            position: position.clone(),
+            next: listing.after(position, end),
+            total_pages: None,
+            total_items: listing.total_items,
+            url: self.address().redact(&listing.asked),
+            fetched_at: listing.fetched_at,
+            envelope: listing.envelope.clone(),
+            parts: Vec::new(),
+            broken: Vec::new(),
+        };
+        for found in found {
+            match found {
+                Found::Part(part) => page.parts.push(part),
+                Found::Broken(broken) | Found::Refused(_, broken) => page.broken.push(broken),
+            }
+        }
+        Ok(page)
+    }
+
+    /// Fetches one item.
+    async fn item(
+        &self,
+        detail: &Detail,
+        scope: &Scope,
+        position: &Position,
+        listing: &Listing,
+        item: &str,
+    ) -> Result<Found> {
+        let broken = |url: Option<&Url>, is_missing, body: Option<Bytes>, message: String| Broken {
+            is_missing,
+            url: url.map(|url| self.address().redact(url).into()),
+            place: item.to_owned(),
+            body: body.unwrap_or_else(|| Bytes::copy_from_slice(item.as_bytes())),
+            message,
+        };
+        let ask = match self.address().of_item(detail, scope, &listing.url, item) {
+            Ok(ask) => ask,
+            // what an index names is data, and may be anything
+            Err(error) if error.kind() == Kind::Truncated => {
+                return Ok(Found::Broken(broken(None, true, None, error.chain())));
+            }
+            Err(error) => return Err(error),
+        };
+        let wanted = Wanted {
+            ask: &ask,
+            page: position.number,
+            telling: &TELLING,
+            pace: self.detail_pace(),
+        };
+        let answered = self.ask(wanted, |_, body| {
+            let cut = json::cut(&body, &self.source().items)?;
+            Ok(Part {
+                url: Some(self.address().redact(&ask.url).into()),
+                ..Part::whole(body, cut)
+            })
+        });
+        let url = Some(&ask.url);
+        Ok(match answered.await? {
+            Answered::Read(part) => Found::Part(part),
+            Answered::Unreadable { body, message, .. } => {
+                Found::Broken(broken(url, false, Some(body), message))
+            }
+            Answered::Status(status) => {
+                let found = broken(url, true, None, format!("status {status}"));
+                if GONE.contains(&status) {
+                    Found::Broken(found)
+                } else {
+                    Found::Refused(status, found)
+                }
+            }
+        })
+    }
+}
+
+/// Status codes that are an item's own: not there, not to be had, not to be made.
+const TELLING: [u16; 7] = [400, 404, 406, 410, 422, 500, 502];
+
+/// What came of an item.
+enum Found {
+    Part(Part),
+    Broken(Broken),
+    /// A status that several items in a row do not have for reasons of their own.
+    Refused(u16, Broken),
+}
+
+/// The status that so many items in a row were answered with.
+fn refused_in_a_row(found: &[Found]) -> Option<u16> {
+    found.windows(MOST_REFUSED).find_map(|some| {
+        let status = |found: &Found| match found {
+            Found::Refused(status, _) => Some(*status),
+            Found::Part(_) | Found::Broken(_) => None,
+        };
+        some.iter().map(status).collect::<Option<Vec<u16>>>()?.pop()
+    })
+}
+
+/// What an index names, and the index itself as far as it is JSON.
+pub(super) fn picked(pick: &Pick, body: &Bytes) -> Result<(Vec<String>, Value), json::Unreadable> {
+    if !pick.is_json() {
+        let text = String::from_utf8_lossy(body);
+        return Ok((pick.from_text(&text), Value::Object(serde_json::Map::new())));
+    }
+    let index: Value = serde_json::from_slice(body)
+        .map_err(|e| json::Unreadable(format!("not JSON at line {}", e.line())))?;
+    Ok((pick.from_json(&index), index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16) -> Found {
+        let broken = Broken {
+            is_missing: true,
+            url: None,
+            place: String::new(),
+            body: Bytes::new(),
+            message: String::new(),
+        };
+        match status {
+            404 => Found::Broken(broken),
+            status => Found::Refused(status, broken),
+        }
+    }
+
+    #[test]
+    fn what_several_items_in_a_row_are_refused_with_is_the_servers_trouble() {
+        for (statuses, expected) in [
+            (&[500, 500][..], None),
+            (&[500, 500, 404, 500], None),
+            (&[404, 500, 502, 500, 404], Some(500)),
+        ] {
+            let found: Vec<Found> = statuses.iter().map(|status| refused(*status)).collect();
+            assert_eq!(refused_in_a_row(&found), expected, "{statuses:?}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The values of axes, those that an index names fetched from it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::error::{Error, Kind, Result};
+use crate::fetch::client::{Answered, Client, Wanted};
+use crate::fetch::detail::picked;
+use crate::fetch::pagination::{self, Read};
+use crate::fetch::scope::Axes;
+use crate::page::{Cursor, Position};
+use crate::source::{Axis, Index};
+
+/// The most pages of an index: one that leads to itself would have no end.
+const MOST_PAGES: u64 = 10_000;
+
+impl Client {
+    /// Every combination of the values of the source's axes; one without values
+    /// for a source without axes.
+    ///
+    /// # Errors
+    /// Those of [`Client::ask`]; [`Kind::Truncated`]: an index cannot be read or
+    /// names nothing.
+    pub async fn axes(&self) -> Result<Vec<Axes>> {
+        let mut combinations = vec![Axes::new()];
+        for (name, axis) in &self.source().axis {
+            let values = match axis {
+                Axis::Values(values) => values.clone(),
+                Axis::Index(index) => self.values(index).await.map_err(|e| {
+                    e.context(format!(
+                        "fetch the index of axis {name} of {}",
+                        self.source().name
+                    ))
+                })?,
+            };
+            combinations = combinations
+                .iter()
+                .flat_map(|axes| {
+                    values.iter().map(|value| {
+                        let mut axes: BTreeMap<String, String> = axes.clone();
+                        axes.insert(name.clone(), value.clone());
+                        axes
+                    })
+                })
+                .collect();
+        }
+        Ok(combinations)
+    }
+
+    /// What all pages of an index name, each once.
+    async fn values(&self, index: &Index) -> Result<Vec<String>> {
+        let mut values = Vec::new();
+        let mut seen = HashSet::new();
+        let mut next = Some(pagination::first(&index.page));
+        let mut pages = 0;
+        while let Some(position) = next {
+            pages += 1;
+            if pages > MOST_PAGES {
+                return Err(truncated(format!("it has more than {MOST_PAGES} pages")));
+            }
+            let (named, after) = self.page_of_index(index, &position).await?;
+            values.extend(named.into_iter().filter(|value| seen.insert(value.clone())));
+            next = after;
+        }
+        if values.is_empty() {
+            return Err(truncated("it names nothing".into()));
+        }
+        Ok(values)
+    }
+
+    async fn page_of_index(
+        &self,
+        index: &Index,
+        position: &Position,
+    ) -> Result<(Vec<String>, Option<Position>)> {
+        let ask = self.address().of_index(index, position)?;
+        let wanted = Wanted {
+            ask: &ask,
+            page: position.number,
+            telling: &[],
+            pace: self.pace(),
+        };
+        let answered = self.ask(wanted, |url, body| {
+            let (named, envelope) = picked(&index.pick, &body)?;
+            let read = Read {
+                position,
+                asked: &ask.url,
+                url,
+                envelope: &envelope,
+                items: named.len(),
+            };
+            let following = pagination::follow(&index.page, read)?;
+            // what is a URL is one by itself from here on
+            let named = named.into_iter().map(|value| absolute(url, value));
+            Ok((named.collect(), following.next))
+        });
+        let (named, mut next): (_, Option<Position>) = match answered.await? {
+            Answered::Read(read) => read,
+            Answered::Unreadable { message, .. } => {
+                return Err(truncated(format!("it cannot be read: {message}")));
+            }
+            Answered::Status(status) => return Err(truncated(format!("status {status}"))),
+        };
+        if let Some(Position {
+            cursor: Cursor::Link(link),
+            ..
+        }) = &mut next
+        {
+            *link = self.address().redact_link(link);
+        }
+        Ok((named, next))
+    }
+}
+
+/// A value as it is, but a path as the URL that it is on this page.
+fn absolute(url: &url::Url, value: String) -> String {
+    if !value.starts_with('/') {
+        return value;
+    }
+    url.join(&value).map_or(value, String::from)
+}
+
+fn truncated(message: String) -> Error {
+    Error::new(Kind::Truncated, message)
+}

@@ -1,0 +1,152 @@
+//! One page: asked for, cut into its items, and what follows it.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::fetch::client::{Answered, Client, Fetched, Wanted};
+use crate::fetch::pagination::{self, Following, Read};
+use crate::fetch::scope::Scope;
+use crate::json;
+use crate::page::{Cursor, Page, Part, Position, UnreadablePage};
+use crate::source::Source;
+
+/// What came of asking for a page of a chain.
+pub(super) enum Turned {
+    /// A page, or what was served in its place.
+    Fetched(Box<Fetched>),
+    /// A status that says something of the chain.
+    Status(u16),
+}
+
+impl Client {
+    /// Fetches one page of a feed that has no index, with as many attempts as it
+    /// takes and is allowed.
+    ///
+    /// # Errors
+    /// Those of [`Client::ask`]; a link that may not be followed.
+    pub(super) async fn page(&self, scope: &Scope, position: &Position) -> Result<Turned> {
+        let context = |e: Error| e.context(self.fetch_of(scope, position));
+        let ask = self.address().of(scope, position).map_err(context)?;
+        let telling = telling(self.source());
+        let wanted = Wanted {
+            ask: &ask,
+            page: position.number,
+            telling: &telling,
+            pace: self.pace(),
+        };
+        let shown = || self.address().redact(&ask.url);
+        let answered = self.ask(wanted, |url, body| {
+            self.parse(scope, position, &ask.url, url, body)
+        });
+        Ok(match answered.await.map_err(context)? {
+            Answered::Read(page) => Turned::Fetched(Box::new(Fetched::Page(page))),
+            Answered::Status(status) => Turned::Status(status),
+            Answered::Unreadable {
+                body,
+                message,
+                fetched_at,
+            } => Turned::Fetched(Box::new(Fetched::Unreadable(UnreadablePage {
+                chain: scope.chain(),
+                position: position.clone(),
+                url: shown(),
+                fetched_at,
+                body,
+                message,
+            }))),
+        })
+    }
+
+    /// What an error was in the way of.
+    pub(super) fn fetch_of(&self, scope: &Scope, position: &Position) -> String {
+        format!("fetch {}", self.name_of(scope, position.number))
+    }
+
+    /// A page, for people.
+    pub(super) fn name_of(&self, scope: &Scope, number: u64) -> String {
+        let source = &self.source().name;
+        if scope.is_part() {
+            format!("page {number} of {source} in {scope}")
+        } else {
+            format!("page {number} of {source}")
+        }
+    }
+
+    /// Cuts a body and reads what follows it. Links are relative to where the
+    /// body came from; what is stored is where it was asked for, since a
+    /// redirect may lead to an address that is signed or gone tomorrow.
+    fn parse(
+        &self,
+        scope: &Scope,
+        position: &Position,
+        asked: &Url,
+        url: &Url,
+        body: Bytes,
+    ) -> Result<Page, json::Unreadable> {
+        let fetched_at = Timestamp::now();
+        let mut cut = json::cut(&body, &self.source().items)?;
+        let read = Read {
+            position,
+            asked,
+            url,
+            envelope: &cut.envelope,
+            items: cut.items.len(),
+        };
+        let following = self.follow(read)?;
+        let total_items = total_items(self.source(), &following, &cut.envelope);
+        let mut envelope = std::mem::take(&mut cut.envelope);
+        self.address().redact_value(&mut envelope);
+        Ok(Page {
+            chain: scope.chain(),
+            position: position.clone(),
+            next: following.next,
+            total_pages: following.total_pages,
+            total_items,
+            url: self.address().redact(asked),
+            fetched_at,
+            envelope,
+            parts: vec![Part::whole(body, cut)],
+            broken: Vec::new(),
+        })
+    }
+
+    /// What follows a page, a link without its secrets.
+    pub(super) fn follow(&self, read: Read<'_>) -> Result<Following, json::Unreadable> {
+        let mut following = pagination::follow(&self.source().page, read)?;
+        if let Some(Position {
+            cursor: Cursor::Link(link),
+            ..
+        }) = &mut following.next
+        {
+            *link = self.address().redact_link(link);
+        }
+        let leads_to_itself = |next: &Position| next.cursor == read.position.cursor;
+        if self.source().page.is_change_feed()
+            && following.next.as_ref().is_some_and(leads_to_itself)
+        {
+            following.next = None;
+        }
+        Ok(following)
+    }
+}
+
+/// How many items a page says its chain has.
+pub(super) fn total_items(source: &Source, following: &Following, envelope: &Value) -> Option<u64> {
+    let split_when = source.window.as_ref().map(|window| &window.split_when);
+    match split_when.and_then(|split_when| split_when.total.as_ref()) {
+        Some(pointer) => pagination::total(pointer, envelope).ok(),
+        None => following.total_items,
+    }
+}
+
+/// The status codes that say something of a chain.
+pub(super) fn telling(source: &Source) -> Vec<u16> {
+    let mut telling: Vec<u16> = source.page.stop_status().into_iter().collect();
+    telling.extend(&source.http.empty_status);
+    if let Some(window) = &source.window {
+        telling.extend(&window.split_when.status);
+    }
+    telling
+}

@@ -1,0 +1,189 @@
+//! Which chains a run walks, in what order, and where each begins.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::fetch::scope::{Axes, Scope};
+use crate::fetch::window::{Cutting, Stretch};
+use crate::page::{Chain, Position};
+use crate::source::{Order, Source};
+
+/// Which chains a run walks: each window along each value of each axis, or one
+/// chain for a plain feed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    cutting: Option<Cutting>,
+    windows: VecDeque<Option<Stretch>>,
+    axes: Vec<Arc<Axes>>,
+    /// The axes of the first window that are walked already.
+    next_axes: usize,
+    /// Halves of windows, to be walked before all else.
+    halves: VecDeque<Scope>,
+    first: Position,
+    begun: Begun,
+}
+
+/// Where a chain goes on, or begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// With this page.
+    Page(Position),
+    /// Nowhere: all of it is durable.
+    Nothing,
+}
+
+/// What an unfinished run has done of its chains.
+#[derive(Clone, Debug, Default)]
+pub struct Begun {
+    /// The page that follows a chain's durable ones; `None` if none does.
+    next: HashMap<Chain, Option<Position>>,
+    /// The windows of its chains, by axes.
+    windows: HashMap<Arc<Axes>, Vec<Stretch>>,
+}
+
+impl Begun {
+    /// From the names of chains and the pages that follow their durable ones.
+    #[must_use]
+    pub fn new(chains: impl IntoIterator<Item = (Chain, Option<Position>)>) -> Self {
+        let mut begun = Self::default();
+        for (chain, next) in chains {
+            if let Some(Scope {
+                window: Some(window),
+                axes,
+            }) = Scope::parse(chain.as_str())
+            {
+                begun.windows.entry(axes).or_default().push(window);
+            }
+            begun.next.insert(chain, next);
+        }
+        for windows in begun.windows.values_mut() {
+            windows.sort_unstable();
+        }
+        begun
+    }
+
+    /// Whether a window was halved: a shorter one within it was walked.
+    fn is_split(&self, scope: &Scope) -> bool {
+        let (Some(whole), Some(windows)) = (scope.window, self.windows.get(&scope.axes)) else {
+            return false;
+        };
+        let after = windows.partition_point(|window| window.from < whole.from);
+        let mut within = windows[after..]
+            .iter()
+            .take_while(|window| window.from < whole.to);
+        within.any(|window| window.to <= whole.to && *window != whole)
+    }
+}
+
+impl Plan {
+    /// The chains of a source between two instants, which a source without
+    /// windows has no use for.
+    #[must_use]
+    pub fn new(source: &Source, bounds: Option<Stretch>, axes: Vec<Axes>, first: Position) -> Self {
+        let cutting = source
+            .window
+            .as_ref()
+            .map(|window| Cutting::of(source, window));
+        let mut windows: VecDeque<Option<Stretch>> = match (&cutting, bounds) {
+            (Some(cutting), Some(Stretch { from, to })) => {
+                cutting.windows(from, to).into_iter().map(Some).collect()
+            }
+            _ => VecDeque::from([None]),
+        };
+        let order = source.window.as_ref().map(|window| window.order);
+        if order == Some(Order::Descending) {
+            windows.make_contiguous().reverse();
+        }
+        Self {
+            cutting,
+            windows,
+            axes: axes.into_iter().map(Arc::new).collect(),
+            next_axes: 0,
+            halves: VecDeque::new(),
+            first,
+            begun: Begun::default(),
+        }
+    }
+
+    /// A plain feed, from a page.
+    #[must_use]
+    pub fn plain(source: &Source, first: Position) -> Self {
+        Self::new(source, None, vec![Axes::new()], first)
+    }
+
+    /// The same chains, those begun going on where they stopped.
+    #[must_use]
+    pub fn resuming(self, begun: Begun) -> Self {
+        Self { begun, ..self }
+    }
+
+    /// How many chains begin at each instant; `None` is the beginning of a feed
+    /// without windows.
+    #[must_use]
+    pub fn starts(&self) -> BTreeMap<Option<Timestamp>, usize> {
+        let windows = self.windows.iter();
+        windows
+            .map(|window| (window.map(|window| window.from), self.axes.len()))
+            .collect()
+    }
+
+    /// Whether it is more than one chain, of which one may fail by itself.
+    pub(super) fn is_many(&self) -> bool {
+        self.windows.len() * self.axes.len() > 1
+    }
+
+    /// Where a window would be halved; `None` if it is short enough.
+    pub(super) fn middle(&self, scope: &Scope) -> Option<Timestamp> {
+        self.cutting.as_ref()?.middle(scope.window?)
+    }
+
+    /// Has both halves of a window walked next.
+    pub(super) fn split(&mut self, scope: &Scope, middle: Timestamp) {
+        for half in scope.halves(middle).into_iter().flatten().rev() {
+            self.halves.push_front(half);
+        }
+    }
+
+    /// The next chain, and where it goes on.
+    pub(super) fn next(&mut self) -> Option<Step> {
+        let scope = match self.halves.pop_front() {
+            Some(half) => half,
+            None => self.next_whole()?,
+        };
+        if self.begun.is_split(&scope)
+            && let Some(middle) = self.middle(&scope)
+        {
+            self.split(&scope, middle);
+            return Some(Step::Split(scope, middle));
+        }
+        let next = match self.begun.next.get(&scope.chain()) {
+            None => Next::Page(self.first.clone()),
+            Some(Some(next)) => Next::Page(next.clone()),
+            Some(None) => Next::Nothing,
+        };
+        Some(Step::Walk(scope, next))
+    }
+
+    fn next_whole(&mut self) -> Option<Scope> {
+        loop {
+            let window = *self.windows.front()?;
+            if let Some(axes) = self.axes.get(self.next_axes) {
+                self.next_axes += 1;
+                let axes = Arc::clone(axes);
+                return Some(Scope { window, axes });
+            }
+            self.next_axes = 0;
+            self.windows.pop_front();
+        }
+    }
+}
+
+/// What a plan says to do next.
+pub(super) enum Step {
+    /// Walk this chain from there.
+    Walk(Scope, Next),
+    /// Nothing yet: this window was halved before, and its halves come next.
+    Split(Scope, Timestamp),
+}

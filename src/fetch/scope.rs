@@ -1,0 +1,125 @@
+//! The part of a feed that one chain of pages is: a window of time, and a value
+//! of each axis.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use url::form_urlencoded;
+
+use crate::fetch::window::Stretch;
+use crate::page::Chain;
+
+/// A value of each axis.
+pub type Axes = BTreeMap<String, String>;
+
+/// The part of a feed that one chain of pages is; all of it for a plain feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The window of time it is asked for in.
+    pub window: Option<Stretch>,
+    /// A value of each axis.
+    pub axes: Arc<Axes>,
+}
+
+impl Scope {
+    /// The name of its chain: the window as ISO 8601 writes an interval, and the
+    /// axes as a query is written.
+    #[must_use]
+    pub fn chain(&self) -> Chain {
+        Chain::new(self.to_string())
+    }
+
+    /// Reads back what [`fmt::Display`] wrote; `None` if it never did.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (window, axes) = match text.split_once(' ') {
+            Some((window, axes)) => (window, axes),
+            None if text.contains('=') => ("", text),
+            None => (text, ""),
+        };
+        let window = match window.split_once('/') {
+            Some((from, to)) => Some(Stretch {
+                from: from.parse::<Timestamp>().ok()?,
+                to: to.parse().ok()?,
+            }),
+            None if window.is_empty() => None,
+            None => return None,
+        };
+        let axes = form_urlencoded::parse(axes.as_bytes()).into_owned();
+        Some(Self {
+            window,
+            axes: Arc::new(axes.collect()),
+        })
+    }
+
+    /// Both halves of a window that is cut in two.
+    pub(super) fn halves(&self, middle: Timestamp) -> Option<[Self; 2]> {
+        let Stretch { from, to } = self.window?;
+        let part = |from, to| Self {
+            window: Some(Stretch { from, to }),
+            axes: Arc::clone(&self.axes),
+        };
+        Some([part(from, middle), part(middle, to)])
+    }
+
+    /// Whether it is not all of the feed.
+    pub(super) fn is_part(&self) -> bool {
+        self.window.is_some() || !self.axes.is_empty()
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Stretch { from, to }) = self.window {
+            write!(f, "{from}/{to}")?;
+        }
+        if self.axes.is_empty() {
+            return Ok(());
+        }
+        if self.window.is_some() {
+            f.write_str(" ")?;
+        }
+        let mut axes = form_urlencoded::Serializer::new(String::new());
+        f.write_str(&axes.extend_pairs(self.axes.iter()).finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_scope_is_read_back(
+            window in proptest::option::of((0_i64..2_000_000_000, 0_i64..2_000_000_000)),
+            axes in proptest::collection::btree_map("[a-z]{1,8}", ".{0,12}", 0..3),
+        ) {
+            let second = |second| Timestamp::from_second(second).unwrap();
+            let scope = Scope {
+                window: window.map(|(from, to)| Stretch { from: second(from), to: second(to) }),
+                axes: Arc::new(axes),
+            };
+            prop_assert_eq!(Scope::parse(&scope.to_string()), Some(scope));
+        }
+    }
+
+    #[test]
+    fn a_name_is_an_interval_and_a_query() {
+        let scope = Scope {
+            window: Some(Stretch {
+                from: "2024-01-01T00:00:00Z".parse().unwrap(),
+                to: "2024-02-01T00:00:00Z".parse().unwrap(),
+            }),
+            axes: Arc::new(Axes::from([("kind".into(), "a&b c".into())])),
+        };
+        assert_eq!(
+            scope.to_string(),
+            "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z kind=a%26b+c"
+        );
+        assert_eq!(Scope::default().to_string(), "");
+        assert_eq!(Scope::parse("nonsense"), None);
+    }
+}

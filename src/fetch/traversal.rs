@@ -1,0 +1,172 @@
+//! All chains of a run, several side by side.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Error, Kind, Result};
+use crate::fetch::plan::{Next, Plan, Step};
+use crate::fetch::scope::Scope;
+use crate::fetch::walk::{self, Common, Walk};
+use crate::fetch::{Client, Fetched, Start};
+
+/// What a run's fetching comes to, in order within each chain.
+#[derive(Debug)]
+pub enum Event {
+    /// A page, and the permit that made room for it.
+    Page(Box<Fetched>, OwnedSemaphorePermit),
+    /// A chain came to its end. Only if all its pages could be read is it whole.
+    Ended {
+        /// Which part of the feed it is.
+        scope: Scope,
+        /// Whether all its pages could be read.
+        is_whole: bool,
+    },
+    /// A window is asked for in halves from here on.
+    Split {
+        /// The window.
+        scope: Scope,
+        /// Where its halves meet.
+        middle: Timestamp,
+    },
+    /// A chain of several cannot go on; the others do.
+    Failed(Error),
+}
+
+/// The chains of a run.
+pub(super) struct Traversal {
+    common: Common,
+    plan: Plan,
+    until: Option<u64>,
+    /// Whether a chain may fail by itself.
+    is_many: bool,
+    walks: FuturesUnordered<BoxFuture<'static, Walked>>,
+    waiting: VecDeque<Event>,
+    failed_in_a_row: u32,
+    /// Nothing more is asked for.
+    is_over: bool,
+}
+
+type Walked = (Walk, Option<walk::Event>);
+
+impl Traversal {
+    pub(super) fn new(client: Arc<Client>, start: Start, room: Arc<Semaphore>) -> Self {
+        let Start {
+            plan,
+            fullest,
+            until,
+            budget,
+        } = start;
+        Self {
+            is_many: plan.is_many(),
+            common: Common {
+                client,
+                room,
+                budget: Arc::new(AtomicU64::new(budget.unwrap_or(u64::MAX))),
+                fullest: Arc::new(AtomicUsize::new(fullest)),
+            },
+            plan,
+            until,
+            walks: FuturesUnordered::new(),
+            waiting: VecDeque::new(),
+            failed_in_a_row: 0,
+            is_over: false,
+        }
+    }
+
+    /// The next event; `None` after the last.
+    pub(super) async fn advance(&mut self) -> Option<Result<Event>> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(Ok(event));
+            }
+            if self.is_over {
+                return None;
+            }
+            self.begin();
+            if !self.waiting.is_empty() {
+                continue;
+            }
+            let (walk, event) = self.walks.next().await?;
+            let Some(event) = event else { continue };
+            let is_last = !matches!(event, walk::Event::Page(..));
+            let event = self.settle(walk.scope().clone(), event);
+            if event.is_err() {
+                self.is_over = true;
+                self.walks.clear();
+            } else if !is_last {
+                self.walk_on(walk);
+            }
+            return Some(event);
+        }
+    }
+
+    /// Begins as many chains as the source may be asked at once.
+    fn begin(&mut self) {
+        let at_once = self.common.client.source().http.concurrency;
+        while self.walks.len() < at_once {
+            match self.plan.next() {
+                None => return,
+                Some(Step::Split(scope, middle)) => {
+                    self.waiting.push_back(Event::Split { scope, middle });
+                }
+                Some(Step::Walk(scope, Next::Nothing)) => {
+                    let is_whole = true;
+                    self.waiting.push_back(Event::Ended { scope, is_whole });
+                }
+                Some(Step::Walk(scope, Next::Page(start))) => {
+                    let middle = self.plan.middle(&scope);
+                    let common = self.common.clone();
+                    self.walk_on(Walk::new(common, scope, middle, start, self.until));
+                }
+            }
+        }
+    }
+
+    fn walk_on(&mut self, mut walk: Walk) {
+        self.walks.push(Box::pin(async move {
+            let event = walk.advance().await;
+            (walk, event)
+        }));
+    }
+
+    fn settle(&mut self, scope: Scope, event: walk::Event) -> Result<Event> {
+        Ok(match event {
+            walk::Event::Page(fetched, permit) => {
+                if matches!(*fetched, Fetched::Page(_)) {
+                    self.failed_in_a_row = 0;
+                }
+                Event::Page(fetched, permit)
+            }
+            walk::Event::Ended { is_whole } => Event::Ended { scope, is_whole },
+            walk::Event::Split(middle) => {
+                self.plan.split(&scope, middle);
+                // a window of several chains now, whatever it was
+                self.is_many = true;
+                Event::Split { scope, middle }
+            }
+            walk::Event::Failed(error) => self.fail(error)?,
+        })
+    }
+
+    /// One chain that fails is stepped over; a publisher that fails several in a
+    /// row, or wants to be left alone, is not asked for the rest.
+    fn fail(&mut self, error: Error) -> Result<Event> {
+        self.failed_in_a_row += 1;
+        let most = self.common.client.limits().unreadable_in_a_row;
+        let may_go_on = matches!(error.kind(), Kind::Truncated | Kind::Environment)
+            && self.is_many
+            && self.failed_in_a_row < most;
+        if may_go_on {
+            Ok(Event::Failed(error))
+        } else {
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Windows of time: pure functions over instants, in a zone.
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp, Zoned};
+
+use crate::source::{Source, Unit, Window};
+
+/// A stretch of time that a chain of pages is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stretch {
+    /// Its start.
+    pub from: Timestamp,
+    /// Its end, which the next one shares.
+    pub to: Timestamp,
+}
+
+/// How a source's windows are cut.
+#[derive(Clone, Debug)]
+pub(super) struct Cutting {
+    zone: TimeZone,
+    unit: Unit,
+    step: Option<Span>,
+    /// No half of a window is shorter.
+    smallest: SignedDuration,
+}
+
+impl Cutting {
+    pub(super) fn of(source: &Source, window: &Window) -> Self {
+        let zone = source.window_zone().clone();
+        let step = window.step.map(|step| step.0);
+        let smallest = match window.split_when.smallest {
+            Some(smallest) => length(smallest.0, &zone),
+            None => step.map_or(SignedDuration::ZERO, |step| length(step, &zone) / 64),
+        };
+        Self {
+            unit: source.window_unit(),
+            zone,
+            step,
+            smallest,
+        }
+    }
+
+    /// The windows from one instant to another, oldest first. They begin where
+    /// requests can say it; there is always one.
+    pub(super) fn windows(&self, from: Timestamp, until: Timestamp) -> Vec<Stretch> {
+        let mut windows = Vec::new();
+        let start = self.floor(from);
+        let mut nth = 0;
+        let mut from = start.timestamp();
+        loop {
+            nth += 1;
+            // counted from the start, so that months stay where they began
+            let to = self.step.and_then(|step| {
+                let end = start.checked_add(step.checked_mul(nth).ok()?).ok()?;
+                Some(self.floor(end.timestamp()).timestamp())
+            });
+            let to = to.filter(|to| *to > from).unwrap_or(until).min(until);
+            windows.push(Stretch {
+                from,
+                to: to.max(from),
+            });
+            if to >= until {
+                return windows;
+            }
+            from = to;
+        }
+    }
+
+    /// The middle of a window, where its halves meet; `None` if they would be
+    /// shorter than requests can say or the source allows.
+    pub(super) fn middle(&self, window: Stretch) -> Option<Timestamp> {
+        let length = window.to.duration_since(window.from);
+        let middle = window.from.checked_add(length / 2).ok()?;
+        let middle = self.floor(middle).timestamp();
+        let is_long_enough = |half: SignedDuration| !half.is_zero() && half >= self.smallest;
+        (middle > window.from
+            && is_long_enough(middle.duration_since(window.from))
+            && is_long_enough(window.to.duration_since(middle)))
+        .then_some(middle)
+    }
+
+    /// The start of the second, day or month that an instant is in.
+    pub(super) fn floor(&self, instant: Timestamp) -> Zoned {
+        let zoned = instant.to_zoned(self.zone.clone());
+        let midnight = |date: jiff::civil::Date| date.to_zoned(self.zone.clone()).ok();
+        let time = zoned.time();
+        let floored = match self.unit {
+            Unit::Second => zoned.with().subsec_nanosecond(0).build().ok(),
+            Unit::Minute => at(&zoned, Time::constant(time.hour(), time.minute(), 0, 0)),
+            Unit::Hour => at(&zoned, Time::constant(time.hour(), 0, 0, 0)),
+            Unit::Day => midnight(zoned.date()),
+            Unit::Month => midnight(zoned.date().first_of_month()),
+            Unit::Year => midnight(zoned.date().first_of_year()),
+        };
+        floored.unwrap_or(zoned)
+    }
+}
+
+/// The same day at another time, by the same offset where a time is twice.
+fn at(zoned: &Zoned, time: Time) -> Option<Zoned> {
+    zoned.with().time(time).build().ok()
+}
+
+/// About how long a span is.
+fn length(span: Span, zone: &TimeZone) -> SignedDuration {
+    let start = Timestamp::UNIX_EPOCH.to_zoned(zone.clone());
+    match start.checked_add(span) {
+        Ok(end) => end.duration_since(&start),
+        Err(_) => SignedDuration::MAX,
+    }
+}
+
+/// The bounds of an incremental run: from the watermark less the overlap, or
+/// from the beginning, to the present.
+pub(super) fn incremental(
+    source: &Source,
+    window: &Window,
+    watermark: Option<Timestamp>,
+    now: Timestamp,
+) -> Stretch {
+    let zone = source.window_zone();
+    let beginning = window.from.at(zone);
+    let shifted = |instant: Timestamp, span: Span| {
+        let shifted = instant.to_zoned(zone.clone()).checked_add(span);
+        shifted.map_or(instant, |zoned| zoned.timestamp())
+    };
+    let from = match watermark {
+        Some(watermark) => shifted(watermark, window.overlap.0.negate()).max(beginning),
+        None => beginning,
+    };
+    let ahead = window.ahead.map_or(now, |ahead| shifted(now, ahead.0));
+    let to = match &window.until {
+        Some(until) => until.at(zone).min(ahead),
+        None => ahead,
+    };
+    Stretch {
+        from,
+        to: to.max(from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn source(window: &str) -> Source {
+        let mut source: Source = toml::from_str(&format!(
+            "url = \"https://feed.example/{{from}}/{{to}}\"\nwindow = {{ {window} }}"
+        ))
+        .unwrap();
+        source.settle().unwrap();
+        source
+    }
+
+    fn cutting(window: &str) -> Cutting {
+        let source = source(window);
+        Cutting::of(&source, source.window.as_ref().unwrap())
+    }
+
+    fn instant(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn shown(windows: &[Stretch]) -> Vec<String> {
+        windows
+            .iter()
+            .map(|window| format!("{} {}", window.from, window.to))
+            .collect()
+    }
+
+    #[test]
+    fn windows_share_their_end_points_and_the_last_is_short() {
+        let days = cutting(r#"from = "2024", step = "7d""#);
+        let windows = days.windows(
+            instant("2024-01-01T00:00:00Z"),
+            instant("2024-01-17T10:00:00Z"),
+        );
+        assert_eq!(
+            shown(&windows),
+            [
+                "2024-01-01T00:00:00Z 2024-01-08T00:00:00Z",
+                "2024-01-08T00:00:00Z 2024-01-15T00:00:00Z",
+                "2024-01-15T00:00:00Z 2024-01-17T10:00:00Z",
+            ]
+        );
+    }
+
+    #[test]
+    fn months_begin_where_they_do_in_the_zone() {
+        let months =
+            cutting(r#"from = "2024", step = "1mo", format = "%Y/%m", zone = "America/Santiago""#);
+        let windows = months.windows(
+            instant("2024-01-31T12:00:00Z"),
+            instant("2024-03-01T12:00:00Z"),
+        );
+        assert_eq!(
+            shown(&windows),
+            [
+                "2024-01-01T03:00:00Z 2024-02-01T03:00:00Z",
+                "2024-02-01T03:00:00Z 2024-03-01T03:00:00Z",
+                "2024-03-01T03:00:00Z 2024-03-01T12:00:00Z",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_window_is_halved_where_requests_can_say_it() {
+        let days = cutting(r#"from = "2024", step = "64d""#);
+        let window = |from, to| Stretch {
+            from: instant(from),
+            to: instant(to),
+        };
+        let middle = |from, to| days.middle(window(from, to)).map(|at| at.to_string());
+        assert_eq!(
+            middle("2024-01-01T00:00:00Z", "2024-01-08T00:00:00Z").as_deref(),
+            Some("2024-01-04T00:00:00Z")
+        );
+        assert_eq!(middle("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"), None);
+        let hours = cutting(
+            r#"from = "2024", step = "1d", format = "%Y-%m-%dT%H:%M:%S", split_when = { smallest = "1h" }"#,
+        );
+        let middle = |from, to| hours.middle(window(from, to)).map(|at| at.to_string());
+        assert_eq!(
+            middle("2024-01-01T00:00:00Z", "2024-01-01T02:00:00Z").as_deref(),
+            Some("2024-01-01T01:00:00Z")
+        );
+        assert_eq!(middle("2024-01-01T00:00:00Z", "2024-01-01T01:59:00Z"), None);
+    }
+
+    #[test]
+    fn an_incremental_run_begins_before_the_watermark() {
+        let source = source(r#"from = "2024-01-10", basis = "updated", overlap = "2h""#);
+        let window = source.window.as_ref().unwrap();
+        let now = instant("2024-02-01T00:00:00Z");
+        for (watermark, expected) in [
+            (None, "2024-01-10T00:00:00Z"),
+            (Some("2024-01-20T00:00:00Z"), "2024-01-19T22:00:00Z"),
+            (Some("2024-01-10T01:00:00Z"), "2024-01-10T00:00:00Z"),
+        ] {
+            let bounds = incremental(&source, window, watermark.map(instant), now);
+            assert_eq!((bounds.from, bounds.to), (instant(expected), now));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn windows_leave_no_gap_and_end(
+            from in 1_500_000_000_i64..1_800_000_000,
+            length in 0_i64..200_000_000,
+            step in prop_oneof![Just("6h"), Just("1d"), Just("7d"), Just("1mo"), Just("1y")],
+            format in prop_oneof![Just("%Y"), Just("%Y-%m"), Just("%F"), Just("%FT%H:%M:%SZ")],
+            zone in prop_oneof![Just("UTC"), Just("Europe/London"), Just("America/Santiago")],
+        ) {
+            let cutting = cutting(&format!(
+                r#"from = "2000", step = "{step}", format = "{format}", zone = "{zone}""#
+            ));
+            let from = Timestamp::from_second(from).unwrap();
+            let until = Timestamp::from_second(from.as_second() + length).unwrap();
+            let windows = cutting.windows(from, until);
+            prop_assert!(windows[0].from <= from);
+            prop_assert_eq!(windows[windows.len() - 1].to, until);
+            for pair in windows.windows(2) {
+                prop_assert_eq!(pair[0].to, pair[1].from);
+                prop_assert!(pair[0].from < pair[0].to);
+                prop_assert_eq!(cutting.floor(pair[1].from).timestamp(), pair[1].from);
+            }
+        }
+
+        #[test]
+        fn halving_ends(from in 1_500_000_000_i64..1_800_000_000, length in 1_i64..20_000_000) {
+            let cutting = cutting(r#"from = "2000", step = "30d", format = "%FT%H:%M:%SZ""#);
+            let from = Timestamp::from_second(from).unwrap();
+            let mut window = Stretch { from, to: Timestamp::from_second(from.as_second() + length).unwrap() };
+            let mut halvings = 0;
+            while let Some(middle) = cutting.middle(window) {
+                prop_assert!(window.from < middle && middle < window.to);
+                window.to = middle;
+                halvings += 1;
+                prop_assert!(halvings < 40);
+            }
+        }
+    }
+}

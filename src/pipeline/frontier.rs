@@ -1,0 +1,101 @@
+//! How far a run has got through windows that are walked side by side.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+/// Which chains of a run are not durable yet, by where their windows begin; `None`
+/// is a feed without windows.
+///
+/// All before the oldest of them is stored: that is how far the watermark may
+/// move, whatever is done beyond.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frontier {
+    /// How many chains that begin there are not whole.
+    missing: BTreeMap<Option<Timestamp>, usize>,
+    /// How many chains have not come to their end.
+    walking: usize,
+}
+
+impl Frontier {
+    /// The frontier of chains that have not begun.
+    pub(super) fn new(starts: BTreeMap<Option<Timestamp>, usize>) -> Self {
+        Self {
+            walking: starts.values().sum(),
+            missing: starts,
+        }
+    }
+
+    /// A window is two from here on, of which the second begins in its middle.
+    pub(super) fn split(&mut self, middle: Timestamp) {
+        *self.missing.entry(Some(middle)).or_default() += 1;
+        self.walking += 1;
+    }
+
+    /// A chain has come to its end and all of it is durable; a page of it may be
+    /// missing all the same.
+    pub(super) fn end(&mut self, from: Option<Timestamp>, is_whole: bool) {
+        self.walking = self.walking.saturating_sub(1);
+        if !is_whole {
+            return;
+        }
+        if let Some(chains) = self.missing.get_mut(&from) {
+            *chains -= 1;
+            if *chains == 0 {
+                self.missing.remove(&from);
+            }
+        }
+    }
+
+    /// Whether all chains have come to their ends.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.walking == 0
+    }
+
+    /// Up to when all is stored, of windows that reach to `until`.
+    pub(super) fn reached(&self, until: Timestamp) -> Option<Timestamp> {
+        match self.missing.first_key_value() {
+            None => Some(until),
+            Some((from, _)) => *from,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn the_oldest_missing_chain_is_how_far_it_has_got() {
+        let starts = BTreeMap::from([(Some(at(0)), 2), (Some(at(10)), 2), (Some(at(20)), 2)]);
+        let mut frontier = Frontier::new(starts);
+        let reached = |frontier: &Frontier| frontier.reached(at(30)).unwrap().as_second();
+        frontier.end(Some(at(10)), true);
+        frontier.end(Some(at(0)), true);
+        assert_eq!(reached(&frontier), 0);
+        frontier.end(Some(at(0)), true);
+        assert_eq!(reached(&frontier), 10);
+        frontier.split(at(15));
+        frontier.end(Some(at(10)), true);
+        assert_eq!(reached(&frontier), 15);
+        frontier.end(Some(at(15)), true);
+        frontier.end(Some(at(20)), false);
+        assert_eq!(reached(&frontier), 20);
+        assert!(!frontier.is_at_end());
+        frontier.end(Some(at(20)), true);
+        assert!(frontier.is_at_end());
+        assert_eq!(reached(&frontier), 20);
+    }
+
+    #[test]
+    fn a_plain_feed_reaches_no_date() {
+        let mut frontier = Frontier::new(BTreeMap::from([(None, 1)]));
+        assert_eq!(frontier.reached(at(30)), None);
+        frontier.end(None, true);
+        assert!(frontier.is_at_end());
+    }
+}

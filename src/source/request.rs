@@ -1,0 +1,202 @@
+//! How a page is asked for beside its URL: `method` and `body`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::template::{Place, Template, Values, Variable};
+
+/// The method of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// `GET`
+    #[default]
+    Get,
+    /// `POST`
+    Post,
+}
+
+impl Method {
+    /// The method that is named, or the one that suits a body.
+    pub(super) fn or_by_body(method: Option<Self>, body: Option<&Body>) -> Self {
+        method.unwrap_or(match body {
+            Some(_) => Self::Post,
+            None => Self::Get,
+        })
+    }
+}
+
+/// What is sent with a request.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, try_from = "BodyTable")]
+pub enum Body {
+    /// JSON, whose texts are templates.
+    Json(Json),
+    /// A form, as browsers send one.
+    Form(BTreeMap<String, Template>),
+}
+
+/// `body = { json = … }` or `body = { form = … }`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BodyTable {
+    json: Option<Value>,
+    form: Option<BTreeMap<String, Template>>,
+}
+
+impl TryFrom<BodyTable> for Body {
+    type Error = String;
+
+    fn try_from(table: BodyTable) -> Result<Self, String> {
+        match (table.json, table.form) {
+            (Some(json), None) => Json::read(json).map(Self::Json),
+            (None, Some(form)) => Ok(Self::Form(form)),
+            _ => Err("a body is one of `json` and `form`".into()),
+        }
+    }
+}
+
+/// JSON whose texts are templates.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json {
+    /// A number, `true`, `false`, or `null`.
+    Scalar(Value),
+    /// A text; a number if it is nothing but `{page}` or `{offset}`.
+    Text(Template),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object.
+    Object(BTreeMap<String, Json>),
+}
+
+impl Json {
+    fn read(value: Value) -> Result<Self, String> {
+        Ok(match value {
+            Value::String(text) => Self::Text(Template::parse(&text)?),
+            Value::Array(entries) => Self::Array(
+                entries
+                    .into_iter()
+                    .map(Self::read)
+                    .collect::<Result<_, _>>()?,
+            ),
+            Value::Object(members) => {
+                let members = members
+                    .into_iter()
+                    .map(|(name, value)| Ok((name, Self::read(value)?)));
+                Self::Object(members.collect::<Result<_, String>>()?)
+            }
+            scalar => Self::Scalar(scalar),
+        })
+    }
+
+    fn render(&self, values: &Values<'_>, secret: &dyn Fn(&str) -> String) -> Value {
+        match self {
+            Self::Scalar(scalar) => scalar.clone(),
+            Self::Text(template) => {
+                let text = template.render(values, Place::Plain, secret);
+                match text.parse::<u64>() {
+                    Ok(number) if template.is_number() => number.into(),
+                    _ => text.into(),
+                }
+            }
+            Self::Array(entries) => entries.iter().map(|it| it.render(values, secret)).collect(),
+            Self::Object(members) => members
+                .iter()
+                .map(|(name, value)| (name.clone(), value.render(values, secret)))
+                .collect(),
+        }
+    }
+
+    fn templates<'b>(&'b self, found: &mut Vec<&'b Template>) {
+        match self {
+            Self::Scalar(_) => {}
+            Self::Text(template) => found.push(template),
+            Self::Array(entries) => entries.iter().for_each(|entry| entry.templates(found)),
+            Self::Object(members) => members.values().for_each(|value| value.templates(found)),
+        }
+    }
+}
+
+impl Body {
+    /// The bytes for these values.
+    #[must_use]
+    pub fn render(&self, values: &Values<'_>, secret: &dyn Fn(&str) -> String) -> Vec<u8> {
+        match self {
+            Self::Json(json) => json.render(values, secret).to_string().into_bytes(),
+            Self::Form(form) => {
+                let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+                for (name, template) in form {
+                    pairs.append_pair(name, &template.render(values, Place::Plain, secret));
+                }
+                pairs.finish().into_bytes()
+            }
+        }
+    }
+
+    /// Its media type.
+    #[must_use]
+    pub fn media_type(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "application/json",
+            Self::Form(_) => "application/x-www-form-urlencoded",
+        }
+    }
+
+    /// The templates in it.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Json(json) => {
+                let mut found = Vec::new();
+                json.templates(&mut found);
+                found
+            }
+            Self::Form(form) => form.values().collect(),
+        }
+    }
+
+    /// Whether a variable is in it.
+    #[must_use]
+    pub fn names(&self, variable: &Variable) -> bool {
+        let mut variables = self.templates().into_iter().flat_map(Template::variables);
+        variables.any(|named| named == variable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Table {
+        body: Body,
+    }
+
+    fn render(body: &str) -> String {
+        let table: Table = toml::from_str(body).unwrap();
+        let values = Values {
+            page: Some(3),
+            item: Some("a \"b\""),
+            ..Values::default()
+        };
+        let bytes = table.body.render(&values, &|name| format!("<{name}>"));
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_body_is_json_or_a_form() {
+        assert_eq!(
+            render(
+                r#"body = { json = { page = "{page}", size = 10, q = ["{item}", "p{page}"], key = "{env.K}" } }"#
+            ),
+            r#"{"key":"<K>","page":3,"q":["a \"b\"","p3"],"size":10}"#
+        );
+        assert_eq!(
+            render(r#"body = { form = { page = "{page}", item = "{item}" } }"#),
+            "item=a+%22b%22&page=3"
+        );
+        assert!(toml::from_str::<Table>("body = {}").is_err());
+    }
+}

@@ -1,0 +1,499 @@
+//! Text with variables, such as `/{from:%Y/%m}?page={page}`.
+//!
+//! `{name}`, `{name:format}` for dates, and filters behind a `|`:
+//!
+//! | filter | gives |
+//! |---|---|
+//! | `raw` | the text as it is, where a URL would have it percent-encoded |
+//! | `strip TEXT` | the text without this at its start |
+//! | `replace A B` | the text with each A in it made a B |
+//! | `path` | path and query of a URL, to be asked of another host |
+//! | `add N` | the number plus this one |
+//!
+//! `{{` and `}}` are braces.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Zoned;
+use jiff::fmt::strtime;
+use serde::Deserialize;
+use url::Url;
+
+/// A text with variables.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Template {
+    text: String,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    /// `{env.NAME}`, a secret.
+    Environment(String),
+    Variable {
+        variable: Variable,
+        format: Option<String>,
+        filters: Vec<Filter>,
+    },
+}
+
+/// What a template may name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Variable {
+    /// `{from}`, the start of the window.
+    From,
+    /// `{to}`, the end of the window.
+    To,
+    /// `{page}`, the page's number.
+    Page,
+    /// `{offset}`, how many items come before the page.
+    Offset,
+    /// `{token}`, what the page before gave to ask for this one by.
+    Token,
+    /// `{item}`, what the index names that is asked for by itself.
+    Item,
+    /// `{axis.NAME}`, a value of an axis.
+    Axis(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Filter {
+    Raw,
+    Strip(String),
+    Replace(String, String),
+    Path,
+    Add(i64),
+}
+
+/// What the variables stand for in one request.
+#[derive(Clone, Debug, Default)]
+pub struct Values<'v> {
+    /// The start of the window, in its zone.
+    pub from: Option<&'v Zoned>,
+    /// The end of the window, in its zone.
+    pub to: Option<&'v Zoned>,
+    /// How dates are written that say no format.
+    pub format: &'v str,
+    /// The page's number.
+    pub page: Option<u64>,
+    /// How many items come before the page.
+    pub offset: Option<u64>,
+    /// What the page before gave to ask for this one by.
+    pub token: Option<&'v str>,
+    /// What the index names that is asked for by itself.
+    pub item: Option<&'v str>,
+    /// A value of each axis.
+    pub axes: Option<&'v BTreeMap<String, String>>,
+}
+
+/// Where a text goes, and so what is done to a variable's value in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A URL: values are percent-encoded.
+    Url,
+    /// Anywhere else: values stay as they are.
+    Plain,
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// A brace that is not closed, or a variable or filter that is unknown; the
+    /// clause names it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let (brace, after) = rest[at..].split_at(1);
+            if let Some(after) = after.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = after;
+                continue;
+            }
+            if brace == "}" {
+                return Err(format!("`{text}` has a }} that closes nothing"));
+            }
+            let (inner, after) = after
+                .split_once('}')
+                .ok_or_else(|| format!("`{text}` has a {{ that is not closed"))?;
+            if !literal.is_empty() {
+                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+            }
+            pieces.push(Piece::parse(inner)?);
+            rest = after;
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal));
+        }
+        let text = text.to_owned();
+        Ok(Self { text, pieces })
+    }
+
+    /// A text without variables, braces and all.
+    #[must_use]
+    pub fn literal(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            pieces: vec![Piece::Literal(text.clone())],
+            text,
+        }
+    }
+
+    /// The template as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The text for these values. `secret` gives what an `{env.NAME}` stands for.
+    ///
+    /// A variable without a value is empty: which ones a template may name is
+    /// checked when a source is read.
+    #[must_use]
+    pub fn render(
+        &self,
+        values: &Values<'_>,
+        place: Place,
+        secret: impl Fn(&str) -> String,
+    ) -> String {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => text.clone(),
+            Piece::Environment(name) => secret(name),
+            Piece::Variable {
+                variable,
+                format,
+                filters,
+            } => {
+                let value = values.get(variable, format.as_deref()).unwrap_or_default();
+                filtered(value, filters, place)
+            }
+        });
+        pieces.collect()
+    }
+
+    /// The variables it names.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable { variable, .. } => Some(variable),
+            Piece::Literal(_) | Piece::Environment(_) => None,
+        })
+    }
+
+    /// The formats of the dates it names; `None` for one that says none.
+    pub(super) fn date_formats(&self) -> impl Iterator<Item = Option<&str>> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable {
+                variable: Variable::From | Variable::To,
+                format,
+                ..
+            } => Some(format.as_deref()),
+            _ => None,
+        })
+    }
+
+    /// Whether it is one variable and nothing else.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(
+            &self.pieces[..],
+            [Piece::Variable {
+                variable: Variable::Page | Variable::Offset,
+                ..
+            }]
+        )
+    }
+}
+
+impl Piece {
+    /// Reads what is between two braces.
+    fn parse(inner: &str) -> Result<Self, String> {
+        if let Some(name) = inner.strip_prefix("env.") {
+            return match name {
+                "" => Err("`{env.}` names no variable of the environment".into()),
+                name => Ok(Self::Environment(name.to_owned())),
+            };
+        }
+        let mut parts = inner.split('|');
+        let head = parts.next().unwrap_or_default();
+        let (name, format) = match head.split_once(':') {
+            Some((name, format)) => (name, Some(format.to_owned())),
+            None => (head, None),
+        };
+        let variable = Variable::parse(name)?;
+        if let Some(format) = &format {
+            if !matches!(variable, Variable::From | Variable::To) {
+                return Err(format!("`{{{inner}}}` has a date format and is not a date"));
+            }
+            check_format(format)?;
+        }
+        let filters = parts.map(Filter::parse).collect::<Result<_, _>>()?;
+        Ok(Self::Variable {
+            variable,
+            format,
+            filters,
+        })
+    }
+}
+
+impl Variable {
+    fn parse(name: &str) -> Result<Self, String> {
+        Ok(match name {
+            "from" => Self::From,
+            "to" => Self::To,
+            "page" => Self::Page,
+            "offset" => Self::Offset,
+            "token" => Self::Token,
+            "item" => Self::Item,
+            _ => match name.strip_prefix("axis.") {
+                Some(axis) if !axis.is_empty() => Self::Axis(axis.to_owned()),
+                _ => return Err(format!("`{{{name}}}` is not a variable")),
+            },
+        })
+    }
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::From => f.write_str("{from}"),
+            Self::To => f.write_str("{to}"),
+            Self::Page => f.write_str("{page}"),
+            Self::Offset => f.write_str("{offset}"),
+            Self::Token => f.write_str("{token}"),
+            Self::Item => f.write_str("{item}"),
+            Self::Axis(name) => write!(f, "{{axis.{name}}}"),
+        }
+    }
+}
+
+impl Filter {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (name, argument) = match text.trim_start().split_once(' ') {
+            Some((name, argument)) => (name, Some(argument)),
+            None => (text.trim(), None),
+        };
+        match (name, argument) {
+            ("raw", None) => Ok(Self::Raw),
+            ("path", None) => Ok(Self::Path),
+            ("strip", Some(prefix)) => Ok(Self::Strip(prefix.to_owned())),
+            ("replace", Some(pair)) => match pair.split_once(' ') {
+                Some((old, new)) if !old.is_empty() => {
+                    Ok(Self::Replace(old.to_owned(), new.to_owned()))
+                }
+                _ => Err(format!("`{text}` does not say what to replace by what")),
+            },
+            ("add", Some(number)) => match number.trim().parse() {
+                Ok(number) => Ok(Self::Add(number)),
+                Err(_) => Err(format!("`{number}` is not a number to add")),
+            },
+            _ => Err(format!("`{text}` is not a filter")),
+        }
+    }
+}
+
+impl Values<'_> {
+    fn get(&self, variable: &Variable, format: Option<&str>) -> Option<String> {
+        let date = |date: Option<&Zoned>| {
+            let format = format.unwrap_or(self.format);
+            strtime::format(format, date?).ok()
+        };
+        match variable {
+            Variable::From => date(self.from),
+            Variable::To => date(self.to),
+            Variable::Page => self.page.map(|page| page.to_string()),
+            Variable::Offset => self.offset.map(|offset| offset.to_string()),
+            Variable::Token => self.token.map(str::to_owned),
+            Variable::Item => self.item.map(str::to_owned),
+            Variable::Axis(name) => self.axes?.get(name).cloned(),
+        }
+    }
+}
+
+fn filtered(value: String, filters: &[Filter], place: Place) -> String {
+    let mut value = value;
+    let mut is_raw = place == Place::Plain;
+    for filter in filters {
+        value = match filter {
+            Filter::Raw => {
+                is_raw = true;
+                value
+            }
+            Filter::Strip(prefix) => match value.strip_prefix(prefix) {
+                Some(rest) => rest.to_owned(),
+                None => value,
+            },
+            Filter::Replace(old, new) => value.replace(old, new),
+            Filter::Path => {
+                is_raw = true;
+                path(&value)
+            }
+            // what is no number stays what it is
+            Filter::Add(number) => match value.parse::<i64>() {
+                Ok(value) => value.saturating_add(*number).to_string(),
+                Err(_) => value,
+            },
+        };
+    }
+    if is_raw { value } else { encode(&value) }
+}
+
+/// Path and query of a URL, or the text if it is none.
+fn path(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url) => url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// Percent-encodes what would change the URL around it. Colons and commas of
+/// dates and lists would not, and some servers want them plain.
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => encoded.push(char::from(byte)),
+            b'-' | b'.' | b'_' | b'~' | b':' | b',' => encoded.push(char::from(byte)),
+            _ => {
+                use std::fmt::Write as _;
+                // never fails for a String
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
+/// Whether dates can be written by a format.
+pub(super) fn check_format(format: &str) -> Result<(), String> {
+    let example = Zoned::default();
+    match strtime::format(format, &example) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("`{format}` is not a date format: {error}")),
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn url(template: &str, values: &Values<'_>) -> String {
+        Template::parse(template)
+            .unwrap()
+            .render(values, Place::Url, |name| format!("<{name}>"))
+    }
+
+    #[test]
+    fn dates_are_written_as_they_say_or_as_the_window_does() {
+        let from: Zoned = "2024-02-01T00:00:00+02:00[Africa/Johannesburg]"
+            .parse()
+            .unwrap();
+        let values = Values {
+            from: Some(&from),
+            format: "%Y-%m-%dT%H:%M:%S%:z",
+            ..Values::default()
+        };
+        for (template, expected) in [
+            ("/{from}", "/2024-02-01T00:00:00%2B02:00"),
+            ("/{from:%Y/%m}", "/2024%2F02"),
+            ("/{from:%Y/%m|raw}", "/2024/02"),
+            ("/{from:%Y|add 543}.json", "/2567.json"),
+            ("/{from:%s}000", "/1706738400000"),
+        ] {
+            assert_eq!(url(template, &values), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn values_change_nothing_around_them() {
+        let axes = BTreeMap::from([("kind".to_owned(), "a=1&b=2".to_owned())]);
+        let values = Values {
+            item: Some("ocds-x/1 ü"),
+            page: Some(3),
+            axes: Some(&axes),
+            ..Values::default()
+        };
+        for (template, expected) in [
+            ("/{item}?p={page}", "/ocds-x%2F1%20%C3%BC?p=3"),
+            ("/{item|strip ocds-}", "/x%2F1%20%C3%BC"),
+            ("/{item|replace / _|strip ocds-}", "/x_1%20%C3%BC"),
+            ("/{item|strip other-}", "/ocds-x%2F1%20%C3%BC"),
+            ("/?{axis.kind|raw}", "/?a=1&b=2"),
+            ("/?q={axis.kind}", "/?q=a%3D1%26b%3D2"),
+            ("/?key={env.KEY}", "/?key=<KEY>"),
+            ("/{{x}}", "/{x}"),
+        ] {
+            assert_eq!(url(template, &values), expected, "{template}");
+        }
+        let item = "http://10.0.0.1:8080/packages/7?x=1#y";
+        let values = Values {
+            item: Some(item),
+            ..Values::default()
+        };
+        assert_eq!(
+            url("https://public.example{item|path}", &values),
+            "https://public.example/packages/7?x=1"
+        );
+        assert_eq!(url("{item|raw}", &values), item);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (template, expected) in [
+            ("/{frm}", "`{frm}` is not a variable"),
+            ("/{axis.}", "`{axis.}` is not a variable"),
+            ("/{env.}", "`{env.}` names no variable of the environment"),
+            ("/{page", "`/{page` has a { that is not closed"),
+            ("/page}", "`/page}` has a } that closes nothing"),
+            ("/{page|upper}", "`upper` is not a filter"),
+            ("/{page|add x}", "`x` is not a number to add"),
+            (
+                "/{page:%Y}",
+                "`{page:%Y}` has a date format and is not a date",
+            ),
+        ] {
+            assert_eq!(Template::parse(template).unwrap_err(), expected);
+        }
+        let error = Template::parse("{from:%!}").unwrap_err();
+        assert!(error.starts_with("`%!` is not a date format"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".*") {
+            let _ = Template::parse(&text);
+        }
+
+        #[test]
+        fn text_without_braces_is_itself(text in "[^{}]*") {
+            prop_assert_eq!(url(&text, &Values::default()), text);
+        }
+    }
+}

@@ -1,0 +1,671 @@
+//! Feeds that are asked for in windows of time, along axes, item by item, or from
+//! a token: each release once, in few requests, and no gap whatever goes wrong.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan as _};
+use serde_json::{Value, json};
+
+use crate::harness::{Ingest, SOURCE};
+use crate::publisher::{Publisher, Reply, Request};
+
+/// A publisher's database: releases by the day they changed last.
+#[derive(Clone, Default)]
+struct Archive(Arc<Mutex<BTreeMap<String, Date>>>);
+
+impl Archive {
+    /// So many releases a day from one day to another.
+    fn daily(from: &str, until: &str, each: usize) -> Self {
+        let archive = Self::default();
+        let (mut day, until): (Date, Date) = (from.parse().unwrap(), until.parse().unwrap());
+        while day < until {
+            for nth in 0..each {
+                archive.put(&format!("{day}-{nth}"), day);
+            }
+            day = day.tomorrow().unwrap();
+        }
+        archive
+    }
+
+    fn put(&self, id: &str, day: Date) {
+        self.0.lock().unwrap().insert(id.to_owned(), day);
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// The ids between two days, both included, in the order of their days.
+    fn between(&self, from: Date, to: Date) -> Vec<String> {
+        let archive = self.0.lock().unwrap();
+        let mut found: Vec<(Date, String)> = archive
+            .iter()
+            .filter(|(_, day)| (from..=to).contains(*day))
+            .map(|(id, day)| (*day, id.clone()))
+            .collect();
+        found.sort();
+        found.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+fn release(id: &str) -> Value {
+    json!({"ocid": format!("ocds-test-{id}"), "id": id, "tag": ["tender"], "date": "2024-01-01T00:00:00Z"})
+}
+
+fn releases(ids: &[String]) -> Value {
+    ids.iter().map(|id| release(id)).collect()
+}
+
+fn date(text: &str) -> Date {
+    text.get(..10).unwrap_or(text).parse().unwrap()
+}
+
+fn dates(request: &Request) -> (Date, Date) {
+    let query = |name: &str| date(&request.query(name).unwrap());
+    (query("from"), query("to"))
+}
+
+async fn ingest(table: &str) -> Ingest {
+    let mut ingest = Ingest::new().await;
+    ingest.configure(&format!("[sources.{SOURCE}]\n{table}"));
+    ingest
+}
+
+/// What the watermark says, if there is one.
+async fn watermark(ingest: &Ingest) -> Option<String> {
+    let sql = "select to_char(reached at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') from ocds.watermark";
+    ingest.column(sql).await.pop()
+}
+
+/// A feed of links within windows of days, three releases a page.
+fn linked(archive: &Archive, request: &Request) -> Reply {
+    let (from, to) = dates(request);
+    let ids = archive.between(from, to);
+    let skip: usize = request
+        .query("skip")
+        .map_or(0, |skip| skip.parse().unwrap());
+    let page = &ids[skip.min(ids.len())..(skip + 3).min(ids.len())];
+    let next =
+        (skip + 3 < ids.len()).then(|| format!("/feed?from={from}&to={to}&skip={}", skip + 3));
+    Reply::json(json!({"releases": releases(page), "links": {"next": next}}).to_string())
+}
+
+const LINKED: &str = r#"page = { mode = "link", pointer = "/links/next", size = 3 }"#;
+
+#[tokio::test]
+async fn windows_are_asked_for_one_by_one_and_the_watermark_follows() {
+    let archive = Archive::daily("2024-01-01", "2024-01-20", 1);
+    let served = archive.clone();
+    let publisher = Publisher::serve(move |request| linked(&served, request)).await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"7d\", basis = \"updated\", overlap = \"1d\" }}",
+        publisher.url("/feed?from={from}&to={to}")
+    ))
+    .await;
+    ingest.run(&["--until", "2024-01-16"]).await.expect(0);
+    assert_eq!(
+        publisher.targets(),
+        [
+            "/feed?from=2024-01-01&to=2024-01-08",
+            "/feed?from=2024-01-01&to=2024-01-08&skip=3",
+            "/feed?from=2024-01-01&to=2024-01-08&skip=6",
+            "/feed?from=2024-01-08&to=2024-01-15",
+            "/feed?from=2024-01-08&to=2024-01-15&skip=3",
+            "/feed?from=2024-01-08&to=2024-01-15&skip=6",
+            "/feed?from=2024-01-15&to=2024-01-16",
+        ]
+    );
+    assert_eq!(ingest.count("release").await, 16);
+    assert_eq!(
+        watermark(&ingest).await.as_deref(),
+        Some("2024-01-16T00:00:00")
+    );
+
+    // the next run begins a day before, by the watermark and not by the clock
+    archive.put("late", date("2024-01-15"));
+    ingest.run(&["--until", "2024-01-25"]).await.expect(0);
+    let targets = publisher.targets();
+    assert_eq!(targets[7], "/feed?from=2024-01-15&to=2024-01-22");
+    assert_eq!(ingest.count("release").await, archive.len());
+    assert_eq!(
+        watermark(&ingest).await.as_deref(),
+        Some("2024-01-25T00:00:00")
+    );
+}
+
+#[tokio::test]
+async fn a_watermark_moves_over_no_gap() {
+    let archive = Archive::daily("2024-01-01", "2024-02-01", 1);
+    let served = archive.clone();
+    let publisher = Publisher::serve(move |request| linked(&served, request)).await;
+    let table = |step: &str| {
+        format!(
+            "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"{step}\", basis = \"updated\" }}",
+            publisher.url("/feed?from={from}&to={to}")
+        )
+    };
+    let ingest = ingest(&table("7d")).await;
+    ingest.run(&["--until", "2024-01-10"]).await.expect(0);
+    // behind a gap, and a backfill: both store, and leave the watermark alone
+    ingest
+        .run(&["--from", "2024-01-20", "--until", "2024-01-31"])
+        .await
+        .expect(0);
+    ingest
+        .program(&[
+            "backfill",
+            SOURCE,
+            "--from",
+            "2024-01-12",
+            "--until",
+            "2024-01-13",
+        ])
+        .await
+        .expect(0);
+    assert_eq!(
+        watermark(&ingest).await.as_deref(),
+        Some("2024-01-10T00:00:00")
+    );
+    // what fills the gap moves it
+    ingest
+        .run(&["--from", "2024-01-09", "--until", "2024-01-31"])
+        .await
+        .expect(0);
+    assert_eq!(
+        watermark(&ingest).await.as_deref(),
+        Some("2024-01-31T00:00:00")
+    );
+    assert_eq!(ingest.count("release").await, 31);
+}
+
+#[tokio::test]
+async fn a_window_that_fails_is_stepped_over_and_asked_for_by_the_next_run() {
+    let archive = Archive::daily("2024-01-01", "2024-01-29", 1);
+    let served = archive.clone();
+    let publisher = Publisher::serve(move |request| match dates(request).0 {
+        from if from == date("2024-01-08") => Reply::status(502),
+        _ => linked(&served, request),
+    })
+    .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"7d\", basis = \"updated\" }}",
+        publisher.url("/feed?from={from}&to={to}")
+    ))
+    .await;
+    let run = ingest.run(&["--until", "2024-01-28"]).await.expect(3);
+    assert!(
+        run.stderr
+            .contains("in 2024-01-08T00:00:00Z/2024-01-15T00:00:00Z"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        watermark(&ingest).await.as_deref(),
+        Some("2024-01-08T00:00:00")
+    );
+    // days 8 and 15 are of the neighbours too
+    assert_eq!(ingest.count("release").await, 28 - 6);
+    let asked = publisher.targets().len();
+    let served = archive.clone();
+    publisher.turn(move |request| linked(&served, request));
+    ingest.run(&["--until", "2024-01-28"]).await.expect(0);
+    let targets = publisher.targets();
+    assert!(
+        targets[asked..]
+            .iter()
+            .all(|target| target.contains("from=2024-01-08&")),
+        "{targets:?}"
+    );
+    assert_eq!(ingest.count("release").await, 28);
+    assert_eq!(
+        watermark(&ingest).await.as_deref(),
+        Some("2024-01-28T00:00:00")
+    );
+}
+
+#[tokio::test]
+async fn a_window_with_more_than_the_publisher_gives_is_halved() {
+    // as behind a search engine that gives 20 results and no more
+    let archive = Archive::daily("2024-01-01", "2024-02-01", 3);
+    let served = archive.clone();
+    let publisher = Publisher::serve(move |request| {
+        let (from, to) = dates(request);
+        let ids = served.between(from, to);
+        let page: usize = request.query("page").unwrap().parse().unwrap();
+        let ids = &ids[..ids.len().min(20)];
+        let some = &ids[((page - 1) * 10).min(ids.len())..(page * 10).min(ids.len())];
+        let total = ids.len();
+        Reply::json(json!({"releases": releases(some), "total": total}).to_string())
+    })
+    .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\npage = {{ mode = \"number\", total_items = \"/total\", size = 10 }}\n\
+         window = {{ from = \"2024\", step = \"1mo\", basis = \"updated\", split_when = {{ items = 20, smallest = \"1d\" }} }}",
+        publisher.url("/feed?from={from}&to={to}")
+    ))
+    .await;
+    ingest.run(&["--until", "2024-02-01"]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 31 * 3);
+    assert_eq!(
+        watermark(&ingest).await.as_deref(),
+        Some("2024-02-01T00:00:00")
+    );
+    // 31 days in windows of at most four: 16 at most, 15 halvings, two pages each
+    let requests = publisher.targets().len();
+    assert!(requests <= 16 * 2 + 15, "{requests} requests");
+
+    // a day that has too much by itself is stored as far as it goes, and said
+    for nth in 0..30 {
+        archive.put(&format!("busy-{nth}"), date("2024-02-10"));
+    }
+    let run = ingest.run(&["--until", "2024-02-15"]).await.expect(4);
+    assert!(
+        run.stderr.contains("all the publisher gives"),
+        "{}",
+        run.stderr
+    );
+    let mark = watermark(&ingest).await.unwrap();
+    assert!(
+        mark.starts_with("2024-02-0") || mark.starts_with("2024-02-10"),
+        "{mark}"
+    );
+}
+
+#[tokio::test]
+async fn a_window_that_is_refused_as_too_wide_is_halved_and_resumed_so() {
+    let archive = Archive::daily("2024-01-01", "2024-01-31", 1);
+    let script = |archive: Archive, fails: bool| {
+        move |request: &Request| {
+            let (from, to) = dates(request);
+            match from.until(to).unwrap().get_days() {
+                9.. => Reply::status(400),
+                _ if fails && from > date("2024-01-10") => Reply::status(502),
+                _ => linked(&archive, request),
+            }
+        }
+    };
+    let publisher = Publisher::serve(script(archive.clone(), true)).await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", basis = \"updated\", split_when = {{ status = [400], smallest = \"1d\" }} }}",
+        publisher.url("/feed?from={from}&to={to}")
+    ))
+    .await;
+    ingest.run(&["--until", "2024-01-31"]).await.expect(3);
+    publisher.turn(script(archive.clone(), false));
+    let asked = publisher.targets().len();
+    ingest.run(&["--until", "2024-01-31"]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 30);
+    let targets = publisher.targets();
+    let again = &targets[asked..];
+    assert!(
+        again
+            .iter()
+            .all(|target| !target.contains("from=2024-01-01")),
+        "what was halved and stored is not asked for again: {again:?}"
+    );
+}
+
+#[tokio::test]
+async fn months_in_the_path_and_an_axis_are_a_chain_each() {
+    let publisher = Publisher::serve(|request| {
+        let id = request.path().trim_start_matches('/').replace('/', "-");
+        Reply::json(json!({"releases": [release(&id)]}).to_string())
+    })
+    .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\naxis = {{ kind = [\"one\", \"two three\"] }}\n\
+         window = {{ from = \"2024-11\", step = \"1mo\", overlap = \"1mo\" }}",
+        publisher.url("/{axis.kind}/{from:%Y/%m|raw}")
+    ))
+    .await;
+    ingest.run(&["--until", "2025-01-15"]).await.expect(0);
+    assert_eq!(
+        publisher.targets(),
+        [
+            "/one/2024/11",
+            "/two%20three/2024/11",
+            "/one/2024/12",
+            "/two%20three/2024/12",
+            "/one/2025/01",
+            "/two%20three/2025/01",
+        ]
+    );
+    assert_eq!(ingest.count("release").await, 6);
+    // a month is written as a whole, so it is not done before it is over
+    assert_eq!(
+        ingest
+            .column("select chain from ocds.page order by chain limit 1")
+            .await,
+        ["2024-11-01T00:00:00Z/2024-12-01T00:00:00Z kind=one"]
+    );
+}
+
+#[tokio::test]
+async fn an_axis_is_picked_out_of_an_index() {
+    let publisher = Publisher::serve(|request| match request.path() {
+        "/buyers" if request.query("page").as_deref() == Some("1") => Reply::json(
+            r#"{"buyers": [{"id": 7, "kind": "A"}, {"id": 8, "kind": "B"}], "pages": 2}"#,
+        ),
+        "/buyers" => Reply::json(r#"{"buyers": [{"id": "x y", "kind": "a"}], "pages": 2}"#),
+        path => Reply::json(json!({"releases": [release(path)]}).to_string()),
+    })
+    .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\naxis.buyer = {{ url = \"{}\", page = {{ mode = \"number\", total_pages = \"/pages\" }}, \
+         each = \"/buyers/*\", value = \"/id\", only = {{ \"/kind\" = \"A\" }} }}",
+        publisher.url("/of/{axis.buyer}"),
+        publisher.url("/buyers"),
+    ))
+    .await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(
+        publisher.targets(),
+        ["/buyers?page=1", "/buyers?page=2", "/of/7", "/of/x%20y"]
+    );
+    assert_eq!(ingest.count("release").await, 2);
+}
+
+#[tokio::test]
+async fn files_are_found_by_a_pattern_and_a_missing_one_is_said() {
+    let publisher = Publisher::serve(|request| match request.path() {
+        "/" => Reply::status(200).body(
+            r#"<a href="/a.json?x=1&amp;y=2">a</a> <a href="b.csv">b</a> <a href="/gone.json">c</a>"#,
+        ),
+        "/gone.json" => Reply::status(404),
+        path => Reply::json(json!({"releases": [release(path)]}).to_string()),
+    })
+    .await;
+    let table = |empty: &str| {
+        format!(
+            "url = \"{{axis.file|raw}}\"\naxis.file = {{ url = \"{}\", pattern = 'href=\"([^\"]+)\"', matching = '\\.json' }}\n{empty}",
+            publisher.url("/"),
+        )
+    };
+    let mut ingest = ingest(&table("")).await;
+    let run = ingest.run(&[]).await.expect(4);
+    assert!(run.stderr.contains("status 404"), "{}", run.stderr);
+    assert_eq!(publisher.targets(), ["/", "/a.json?x=1&y=2", "/gone.json"]);
+    ingest.configure(&format!(
+        "[sources.{SOURCE}]\n{}",
+        table("http = { empty_status = [404] }")
+    ));
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 1);
+}
+
+#[tokio::test]
+async fn what_an_index_names_is_asked_for_and_what_is_gone_is_kept_with_its_url() {
+    let publisher = Publisher::serve(|request| match (request.path(), request.query("page")) {
+        ("/search", Some(page)) => {
+            let ids = match page.as_str() {
+                "1" => json!(["a/1", "gone", "c"]),
+                _ => json!(["d", "broken"]),
+            };
+            Reply::json(json!({"data": ids, "pages": 2}).to_string())
+        }
+        ("/one/gone", _) => Reply::status(404),
+        ("/one/broken", _) => Reply::status(200).body("<html>sorry</html>"),
+        (path, _) => Reply::json(json!({"releases": [release(path)]}).to_string()),
+    })
+    .await;
+    let mut ingest = ingest(&format!(
+        "url = \"{}\"\npage = {{ mode = \"number\", total_pages = \"/pages\" }}\n\
+         detail = {{ each = \"/data/*\", url = \"{}\", together = 2 }}",
+        publisher.url("/search"),
+        publisher.url("/one/{item}"),
+    ))
+    .await;
+    ingest.configure("[sink]\nmax_bad_ratio = 1.0\n");
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 3);
+    assert_eq!(
+        ingest
+            .column("select number || ' ' || cursor from ocds.page order by number")
+            .await,
+        [
+            "1 detail 0 number 1",
+            "2 detail 2 number 1",
+            "3 detail 0 number 2"
+        ]
+    );
+    let kept = "select reason || ' ' || pointer || ' ' || replace(url, $$URL$$, '') || ' ' || convert_from(document, 'UTF8') \
+                from ocds.quarantine where resolved_at is null order by reason";
+    let kept = kept.replace("URL", &publisher.url(""));
+    assert_eq!(
+        ingest.column(&kept).await,
+        [
+            "missing-document gone /one/gone gone",
+            "unreadable-document broken /one/broken <html>sorry</html>",
+        ]
+    );
+    // the index is asked for once, however many pages of the run it makes
+    let searches = |targets: &[String]| {
+        targets
+            .iter()
+            .filter(|it| it.starts_with("/search"))
+            .count()
+    };
+    assert_eq!(searches(&publisher.targets()), 2);
+
+    // once they are there, they are stored and no longer missing
+    publisher.turn(|request| match (request.path(), request.query("page")) {
+        ("/search", Some(_)) => Reply::json(r#"{"data": ["gone", "broken"], "pages": 1}"#),
+        (path, _) => Reply::json(json!({"releases": [release(path)]}).to_string()),
+    });
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 5);
+    assert!(ingest.column(&kept).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_publisher_that_answers_no_item_is_down_and_not_full_of_bad_items() {
+    let publisher = Publisher::serve(|request| match request.path() {
+        "/search" => Reply::json(r#"["a", "b", "c", "d"]"#),
+        _ => Reply::status(500),
+    })
+    .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\ndetail = {{ each = \"/*\", url = \"{}\" }}",
+        publisher.url("/search"),
+        publisher.url("/one/{item}"),
+    ))
+    .await;
+    let run = ingest.run(&[]).await.expect(3);
+    assert!(
+        run.stderr.contains("status 500 for 3 items in a row"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(ingest.count("quarantine").await, 0);
+}
+
+#[tokio::test]
+async fn a_feed_of_changes_goes_on_where_it_was() {
+    // pages of two by a growing token, the last of which leads to itself
+    let archive = Arc::new(Mutex::new(vec!["a".to_owned(), "b".into(), "c".into()]));
+    let served = Arc::clone(&archive);
+    let publisher = Publisher::serve(move |request| {
+        let ids = served.lock().unwrap();
+        let offset: usize = request.query("offset").map_or(0, |it| it.parse().unwrap());
+        let page = &ids[offset.min(ids.len())..(offset + 2).min(ids.len())];
+        let next = offset + page.len();
+        Reply::json(json!({"releases": releases(page), "next_page": {"offset": next}}).to_string())
+    })
+    .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\npage = {{ mode = \"token\", pointer = \"/next_page/offset\", stop = \"same_url\" }}",
+        publisher.url("/changes"),
+    ))
+    .await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(
+        publisher.targets(),
+        ["/changes", "/changes?offset=2", "/changes?offset=3"]
+    );
+    archive.lock().unwrap().push("d".into());
+    ingest.run(&[]).await.expect(0);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(
+        publisher.targets()[3..],
+        [
+            "/changes?offset=3",
+            "/changes?offset=4",
+            "/changes?offset=4"
+        ]
+    );
+    assert_eq!(ingest.count("release").await, 4);
+}
+
+#[tokio::test]
+async fn a_page_number_is_posted_and_the_page_says_its_size() {
+    // as Mexico's platform: a body of JSON, counted from 0, bare releases under a key
+    let publisher = Publisher::serve(|request| {
+        let asked: Value = serde_json::from_str(&request.body).unwrap();
+        let page = asked["page"].as_u64().unwrap();
+        let ids: Vec<String> = (0..25).map(|nth| format!("r{nth}")).collect();
+        let some = ids.chunks(10).nth(page as usize).unwrap();
+        let body = json!({"data": releases(some), "pagination": {"total": 25, "pageSize": 10}});
+        Reply::json(body.to_string())
+    })
+    .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\nbody = {{ json = {{ page = \"{{page}}\", pageSize = 10 }} }}\nitems = [\"/data/*\"]\n\
+         page = {{ mode = \"number\", start = 0, total_items = \"/pagination/total\", size = \"/pagination/pageSize\" }}",
+        publisher.url("/search?supplier=7"),
+    ))
+    .await;
+    ingest.run(&[]).await.expect(0);
+    let asked: Vec<String> = publisher
+        .requests()
+        .iter()
+        .map(|request| format!("{} {} {}", request.method, request.target, request.body))
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            r#"POST /search?supplier=7 {"page":0,"pageSize":10}"#,
+            r#"POST /search?supplier=7 {"page":1,"pageSize":10}"#,
+            r#"POST /search?supplier=7 {"page":2,"pageSize":10}"#,
+        ]
+    );
+    assert_eq!(ingest.count("release").await, 25);
+}
+
+#[tokio::test]
+async fn pages_end_at_a_status_or_where_links_begin_again() {
+    let publisher = Publisher::serve(|request| match request.query("code").as_deref() {
+        Some("1" | "2") => {
+            let id = request.query("code").unwrap();
+            Reply::json(json!({"releases": [release(&id)]}).to_string())
+        }
+        Some(_) => Reply::status(404),
+        None => {
+            let at = request.query("cursor").map_or(0, |it| it.parse().unwrap());
+            let next = match at {
+                2 => "/links".to_owned(),
+                at => format!("/links?cursor={}", at + 1),
+            };
+            Reply::json(json!({"releases": [release(&format!("l{at}"))], "next": next}).to_string())
+        }
+    })
+    .await;
+    let numbered = ingest(&format!(
+        "url = \"{}\"\npage = {{ mode = \"number\", param = \"code\", status = 404 }}",
+        publisher.url("/numbered"),
+    ))
+    .await;
+    numbered.run(&[]).await.expect(0);
+    assert_eq!(
+        publisher.targets(),
+        ["/numbered?code=1", "/numbered?code=2", "/numbered?code=3"]
+    );
+    let table = |stop| {
+        format!(
+            "url = \"{}\"\npage = {{ mode = \"link\", pointer = \"/next\", stop = \"{stop}\" }}",
+            publisher.url("/links"),
+        )
+    };
+    let repeated = ingest(&table("repeated")).await;
+    repeated.run(&[]).await.expect(0);
+    assert_eq!(repeated.count("release").await, 3);
+    // unless the source says so, that is a loop, and the run says that
+    let looping = ingest(&table("no_link")).await;
+    let run = looping.run(&[]).await.expect(4);
+    assert!(run.stderr.contains("a loop"), "{}", run.stderr);
+    assert_eq!(looping.count("release").await, 3);
+    // a page that was never there is no end
+    let gone = ingest(&format!(
+        "url = \"{}\"\npage = {{ mode = \"number\", param = \"code\", start = 7, status = 404 }}",
+        publisher.url("/numbered"),
+    ))
+    .await;
+    gone.run(&[]).await.expect(4);
+}
+
+#[tokio::test]
+async fn a_killed_windowed_run_goes_on_in_each_of_its_windows() {
+    let archive = Archive::daily("2024-01-01", "2024-03-01", 2);
+    let served = archive.clone();
+    let publisher =
+        Publisher::serve(move |request| linked(&served, request).after(Duration::from_millis(15)))
+            .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"3d\", basis = \"updated\" }}\nhttp = {{ concurrency = 4 }}",
+        publisher.url("/feed?from={from}&to={to}")
+    ))
+    .await;
+    let arguments = ["run", SOURCE, "--until", "2024-03-01"];
+    for _ in 0..6 {
+        let child = ingest.start(&arguments);
+        tokio::time::sleep(Duration::from_millis(260)).await;
+        child.kill().await;
+    }
+    ingest.program(&arguments).await.expect(0);
+    assert_eq!(ingest.count("release").await, archive.len());
+    assert_eq!(
+        watermark(&ingest).await.as_deref(),
+        Some("2024-03-01T00:00:00")
+    );
+    assert_eq!(
+        ingest.column("select count(*)::text from ocds.run").await,
+        ["1"],
+        "one run went on"
+    );
+}
+
+#[tokio::test]
+async fn windows_side_by_side_hide_latency() {
+    let archive = Archive::daily("2024-01-01", "2024-02-10", 1);
+    let served = archive.clone();
+    let publisher =
+        Publisher::serve(move |request| linked(&served, request).after(Duration::from_millis(60)))
+            .await;
+    let mut took = Vec::new();
+    for concurrency in [1, 8] {
+        let ingest = ingest(&format!(
+            "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"1d\", basis = \"updated\" }}\nhttp = {{ concurrency = {concurrency} }}",
+            publisher.url("/feed?from={from}&to={to}")
+        ))
+        .await;
+        let began = Instant::now();
+        ingest.run(&["--until", "2024-02-10"]).await.expect(0);
+        took.push(began.elapsed());
+        assert_eq!(ingest.count("release").await, archive.len());
+    }
+    // far from the eight of a quiet machine, for one that is not
+    assert!(took[1] * 2 < took[0], "{took:?}");
+}
+
+#[tokio::test]
+async fn dates_where_there_are_no_windows_are_refused_by_name() {
+    let publisher = Publisher::serve(|_| Reply::json(r#"{"releases": []}"#)).await;
+    let ingest = ingest(&format!("url = \"{}\"", publisher.url("/"))).await;
+    let run = ingest.run(&["--from", "2024-01-01"]).await.expect(2);
+    assert!(run.stderr.contains("has no `window`"), "{}", run.stderr);
+    let now = Timestamp::now().checked_add(1.hour()).unwrap().to_string();
+    let program = ingest.program(&["backfill", SOURCE, "--from", &now]).await;
+    program.expect(2);
+}
