@@ -45,6 +45,7 @@ fn measure(name: &str, body: Vec<u8>) {
     let options = Options {
         max_depth: 512,
         zone: TimeZone::UTC,
+        ..Options::default()
     };
     let body = Bytes::from(body);
     let once = cut(&body, &shapes).expect("a readable page");

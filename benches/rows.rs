@@ -24,6 +24,7 @@ pub(crate) fn extract(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
     let options = Options {
         max_depth: 512,
         zone: source.zone.clone(),
+        ..Options::default()
     };
     let position = |number| Position {
         number,
@@ -33,7 +34,7 @@ pub(crate) fn extract(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
         .zip(bodies)
         .map(|(number, body)| {
             let body = Bytes::from(body);
-            let mut cut = json::cut(&body, &source.items).expect("a page of our own");
+            let mut cut = json::cut(&body, &source.items.shapes).expect("a page of our own");
             let page = Page {
                 chain: Chain::default(),
                 position: position(number),
@@ -120,7 +121,9 @@ impl<'a> Row<'a> {
             &columns.contract_count,
             &columns.supplier_names,
             &self.hash,
+            &None::<Vec<&str>>,
             &self.text,
+            &None::<&[u8]>,
         ]
     }
 }

@@ -191,6 +191,8 @@ pub struct PageRecord {
     pub package: Option<Value>,
     /// Where its documents came from that did not come with the page.
     pub documents: Vec<Arc<str>>,
+    /// How many items it has: releases, or packages and records that hold them.
+    pub items: usize,
 }
 
 impl Page {
@@ -203,6 +205,7 @@ impl Page {
     /// What is remembered of the page once its releases are taken out of it.
     #[must_use]
     pub fn into_record(self) -> PageRecord {
+        let items = self.items();
         let package = Some(self.envelope).filter(|value| value.is_object() && is_storable(value));
         PageRecord {
             chain: self.chain,
@@ -211,6 +214,7 @@ impl Page {
             url: self.url,
             fetched_at: self.fetched_at,
             package,
+            items,
             documents: self.parts.into_iter().filter_map(|part| part.url).collect(),
         }
     }

@@ -7,19 +7,41 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use crate::source::Version;
+
 /// What names a release within a source: the `ocid` of the contracting process
 /// and the release's own `id`, unique within that process by the standard.
 ///
-/// Keys are ordered by bytes, the order in which every transaction locks rows.
+/// A process has one compiled release, whose key has no id. Keys are ordered by
+/// bytes, the order in which every transaction locks rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The `ocid`; never empty.
     pub ocid: String,
-    /// The release's `id`, a number being taken as its text; never empty.
+    /// The release's `id`, a number being taken as its text; empty for a compiled
+    /// release and for no other.
     pub release_id: String,
 }
 
-/// One dated statement about a contracting process, as it was served.
+impl Key {
+    /// The key of a process's compiled release.
+    #[must_use]
+    pub fn of_compiled(ocid: String) -> Self {
+        Self {
+            ocid,
+            release_id: String::new(),
+        }
+    }
+
+    /// Whether it is a compiled release's.
+    #[must_use]
+    pub fn is_compiled(&self) -> bool {
+        self.release_id.is_empty()
+    }
+}
+
+/// One dated statement about a contracting process, or a publisher's compiled
+/// release, which sums up all of them.
 #[derive(Clone, Debug)]
 pub struct Release {
     /// What the release is stored under.
@@ -30,9 +52,37 @@ pub struct Release {
     pub content_hash: [u8; 32],
     /// Where it was on its page, as a JSON Pointer.
     pub pointer: String,
-    /// The release's own JSON text, a slice of the page's body.
+    /// The release's own JSON text: a slice of the page's body, unless it was
+    /// changed.
     pub text: Bytes,
+    /// What was changed about it, if anything was.
+    pub change: Option<Change>,
+    /// The version of the standard it was served in, as far as the source or its
+    /// package tells.
+    pub version: Option<Version>,
 }
+
+impl Release {
+    /// Its bytes as they were served.
+    #[must_use]
+    pub fn served(&self) -> &Bytes {
+        self.change
+            .as_ref()
+            .map_or(&self.text, |change| &change.served)
+    }
+}
+
+/// How a stored release differs from what was served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What was done: repairs that the source asks for, and [`UPGRADE`].
+    pub repairs: Vec<&'static str>,
+    /// The bytes as they were served.
+    pub served: Bytes,
+}
+
+/// What marks a release that was upgraded from version 1.0 of the standard.
+pub const UPGRADE: &str = "upgrade-1.0";
 
 /// The typed columns of `ocds.release`. Each is optional: a value of another
 /// type than the standard's costs its column and never the release.
@@ -94,8 +144,11 @@ pub struct Reject {
     pub document: Bytes,
     /// Its `ocid`, where one could be read.
     pub ocid: Option<String>,
-    /// Its `id`, where one could be read.
+    /// Its `id`, where one could be read; empty for a compiled release.
     pub release_id: Option<String>,
+    /// The version of the standard it is written in, as far as the source or its
+    /// package tells.
+    pub version: Option<Version>,
     /// The server's SQLSTATE, where the server refused it.
     pub sqlstate: Option<String>,
     /// The constraint that refused it, where one did.
@@ -114,6 +167,7 @@ impl Reject {
             document: body,
             ocid: None,
             release_id: None,
+            version: None,
             sqlstate: None,
             constraint: None,
         }
@@ -139,6 +193,16 @@ pub enum Reason {
     NulCharacter,
     /// It holds half of a UTF-16 surrogate pair, which is no character.
     LoneSurrogate,
+    /// It is a link to a release, and nothing else is there of it.
+    LinkedRelease,
+    /// It is a record without releases and without a compiled release.
+    EmptyRecord,
+    /// It is not what the source says its items are.
+    OtherKind,
+    /// It holds more releases than a page may have.
+    TooManyReleases,
+    /// It holds a number of more than a thousand digits, once it is written out.
+    LargeNumber,
     /// Another release with its key, later on the same page, is stored instead.
     Superseded,
     /// PostgreSQL refused it; the SQLSTATE says why.
@@ -153,7 +217,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Reason; 13] = [
+    pub const ALL: [Reason; 18] = [
         Reason::NotAnObject,
         Reason::MissingOcid,
         Reason::MissingId,
@@ -162,6 +226,11 @@ impl Reason {
         Reason::InvalidUtf8,
         Reason::NulCharacter,
         Reason::LoneSurrogate,
+        Reason::LinkedRelease,
+        Reason::EmptyRecord,
+        Reason::OtherKind,
+        Reason::TooManyReleases,
+        Reason::LargeNumber,
         Reason::Superseded,
         Reason::Refused,
         Reason::UnreadablePage,
@@ -181,6 +250,11 @@ impl Reason {
             Reason::InvalidUtf8 => "invalid-utf8",
             Reason::NulCharacter => "nul-character",
             Reason::LoneSurrogate => "lone-surrogate",
+            Reason::LinkedRelease => "linked-release",
+            Reason::EmptyRecord => "empty-record",
+            Reason::OtherKind => "other-kind",
+            Reason::TooManyReleases => "too-many-releases",
+            Reason::LargeNumber => "large-number",
             Reason::Superseded => "superseded",
             Reason::Refused => "refused",
             Reason::UnreadablePage => "unreadable-page",

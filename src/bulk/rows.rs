@@ -62,6 +62,30 @@ impl<R> Bind<R> {
         })
     }
 
+    /// Fills a column with a field that may not be there.
+    #[must_use]
+    pub fn optional<T: ToSql>(
+        self,
+        name: &str,
+        field: impl Fn(&R) -> Option<&T> + Send + Sync + 'static,
+    ) -> Self {
+        self.bind(name, T::accepts, move |row, r#type, out| {
+            field(row).to_sql(r#type, out)
+        })
+    }
+
+    /// Fills a column of type `bytea` with bytes that may not be there.
+    #[must_use]
+    pub fn optional_bytes(
+        self,
+        name: &str,
+        field: impl Fn(&R) -> Option<&[u8]> + Send + Sync + 'static,
+    ) -> Self {
+        self.bind(name, <&[u8]>::accepts, move |row, r#type, out| {
+            field(row).to_sql(r#type, out)
+        })
+    }
+
     /// Fills a column of type `jsonb` with text that the server parses as it is.
     #[must_use]
     pub fn json_text(

@@ -207,7 +207,7 @@ fn releases(count: usize) -> Result<Vec<Release>> {
     let mut releases = Vec::with_capacity(count);
     for body in (1..=feed.pages()).map_while(|number| feed.page(number)) {
         let body = Bytes::from(body);
-        let cut = json::cut(&body, &source.items)
+        let cut = json::cut(&body, &source.items.shapes)
             .map_err(|json::Unreadable(message)| Error::unexpected(message))?;
         releases.extend(extract::extract_items(&body, &cut, &options).releases);
     }

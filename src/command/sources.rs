@@ -8,7 +8,8 @@ use crate::command::table::table;
 use crate::command::{load, source};
 use crate::error::Result;
 use crate::source::{
-    Axis, Basis, Body, By, LinkStop, Method, Origin, Pagination, Pick, Size, Source, Stop, Window,
+    Axis, Basis, Body, By, Kind, LinkStop, Method, Origin, Pagination, Pick, Size, Source, Stop,
+    Version, Window,
 };
 
 pub(super) fn sources(global: &Global, command: Option<SourcesCommand>) -> Result<ExitCode> {
@@ -67,7 +68,7 @@ fn show(source: &Source) {
             &format!("each of {} at {}", pick(&detail.pick), detail.url),
         );
     }
-    for at in &source.items {
+    for at in &source.items.shapes {
         let at = at.to_string();
         line(
             "items",
@@ -78,6 +79,10 @@ fn show(source: &Source) {
             },
         );
     }
+    line("kind", source.items.kind.map_or("", Kind::as_str));
+    line("version", source.items.version.map_or("", Version::as_str));
+    let repairs = source.decode.repair.iter().map(|repair| repair.as_str());
+    line("repairs", &repairs.collect::<Vec<_>>().join(", "));
     line("zone", source.zone.iana_name().unwrap_or_default());
     line(
         "rate",

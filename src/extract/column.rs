@@ -33,6 +33,10 @@ pub(super) struct Reading {
     /// The first character that PostgreSQL cannot store, and where it is.
     pub(super) unstorable: Option<(Unstorable, usize)>,
     pub(super) white_space: WhiteSpace,
+    /// Whether it has members that a package or a record has.
+    pub(super) holds_others: bool,
+    /// Whether it has `parties`, which version 1.0 of the standard had not.
+    pub(super) has_parties: bool,
 }
 
 /// Reads a release.
@@ -113,7 +117,12 @@ type Text<'t> = Scanner<'t, Strict>;
 impl<'t> Reader<'t> {
     fn release(self, scanner: &mut Text<'t>, reading: &mut Reading) -> Result<(), Stop> {
         let Reading {
-            ocid, id, columns, ..
+            ocid,
+            id,
+            columns,
+            holds_others,
+            has_parties,
+            ..
         } = reading;
         scanner.members(|scanner, key| {
             match &*self.decode(key) {
@@ -131,6 +140,14 @@ impl<'t> Reader<'t> {
                 "contracts" => {
                     columns.contract_count =
                         self.each(scanner, |scanner| scanner.value().map(drop))?;
+                }
+                "parties" => {
+                    *has_parties = scanner.peek()? != b'n';
+                    scanner.value()?;
+                }
+                "releases" | "records" | "compiledRelease" | "versionedRelease" => {
+                    *holds_others = true;
+                    scanner.value()?;
                 }
                 _ => drop(scanner.value()?),
             }

@@ -19,7 +19,8 @@ pub(super) enum WhiteSpace {
     Present,
 }
 
-fn without_white_space(text: &[u8]) -> Vec<u8> {
+/// JSON text without the white space between its tokens.
+pub(super) fn without_white_space(text: &[u8]) -> Vec<u8> {
     let mut tokens = Vec::with_capacity(text.len());
     let mut start = 0;
     let mut at = 0;

@@ -7,13 +7,14 @@ use proptest::sample::Index;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::json::{ItemsAt, cut};
-use crate::release::Columns;
+use crate::json::{Item, ItemsAt, cut};
+use crate::release::{Columns, Key, Reason};
 
 fn options() -> Options {
     Options {
         max_depth: 64,
         zone: TimeZone::get("Africa/Johannesburg").unwrap(),
+        ..Options::default()
     }
 }
 
@@ -86,6 +87,12 @@ mod refusals {
                 b"{\"ocid\":\"o\",\"id\":\"i\",\"\\ud83d\":1}",
                 Reason::LoneSurrogate,
             ),
+            (
+                b"{\"ocid\":\"o\",\"id\":\"i\",\"a\":1e9999}",
+                Reason::LargeNumber,
+            ),
+            (b"{\"id\":\"i\",\"url\":\"u\"}", Reason::MissingOcid),
+            (b"{\"url\":\"u\"}", Reason::LinkedRelease),
             (b"{}", Reason::MissingOcid),
             (b"{\"id\":\"i\"}", Reason::MissingOcid),
             (b"{\"ocid\":\"\",\"id\":\"i\"}", Reason::MissingOcid),
@@ -204,6 +211,141 @@ mod refusals {
         };
         let extracted = extract_items(&Bytes::from_static(b"{}"), &cut, &options());
         assert_eq!(extracted.rejects.len(), 3);
+    }
+}
+
+mod changes {
+    use super::*;
+    use crate::release::Change;
+    use crate::source::{Repair, Version};
+
+    /// What an item is stored as, with these repairs and of that version.
+    fn changed(
+        item: &str,
+        repair: &[Repair],
+        version: Option<Version>,
+    ) -> Result<Release, Box<Reject>> {
+        let options = Options {
+            repair: repair.to_vec(),
+            ..options()
+        };
+        let served = Bytes::copy_from_slice(item.as_bytes());
+        let mut extracted = extract_document(&served, "/releases/0", version, &options);
+        match extracted.releases.pop() {
+            Some(release) => {
+                assert_eq!(release.served(), &served);
+                Ok(release)
+            }
+            None => Err(Box::new(extracted.rejects.pop().unwrap())),
+        }
+    }
+
+    fn text_and_repairs(release: &Release) -> (&str, &[&str]) {
+        let text = std::str::from_utf8(&release.text).unwrap();
+        let change = release.change.as_ref();
+        (text, change.map_or(&[], |change| &change.repairs))
+    }
+
+    #[test]
+    fn a_repaired_release_is_stored_and_marked() {
+        let served = "{\"ocid\":\"o\",\"id\":\"i\",\"language\":\"e\tn\\u0000\"}";
+        let release = changed(served, &Repair::ALL, None).unwrap();
+        assert_eq!(
+            text_and_repairs(&release),
+            (
+                r#"{"ocid":"o","id":"i","language":"e\tn"}"#,
+                &["nul", "control-characters"][..]
+            )
+        );
+        assert_eq!(release.columns.language.as_deref(), Some("e\tn"));
+        let calm = changed(r#"{"ocid":"o","id":"i","language":"e\tn"}"#, &[], None).unwrap();
+        assert_eq!(release.content_hash, calm.content_hash);
+        assert_eq!(calm.change, None);
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_done_and_only_where_it_helps() {
+        let served = "{\"ocid\":\"o\",\"id\":\"i\",\"a\":\"\t\\u0000\"}";
+        let reject = changed(served, &[Repair::Nul], None).unwrap_err();
+        assert_eq!(reject.reason, Reason::InvalidJson);
+        assert_eq!(reject.document, served);
+        assert_eq!(
+            reject.message,
+            "once repaired (nul), the item is not JSON at its byte 26: a control character is in a string"
+        );
+        let reject = changed(served, &[Repair::Exponent], None).unwrap_err();
+        assert!(reject.message.starts_with("the item is not JSON"));
+        // 1e5 is fine, and the repairs that were asked for are not done to it
+        let release = changed(r#"{"ocid":"o","id":"i","a":1e5}"#, &Repair::ALL, None).unwrap();
+        assert_eq!(release.change, None);
+    }
+
+    #[test]
+    fn a_release_of_1_0_is_upgraded_and_its_columns_are_those_of_what_is_stored() {
+        let served =
+            r#"{"ocid":"o","id":"i","buyer":{"name":"B","identifier":{"scheme":"S","id":"1"}}}"#;
+        let release = changed(served, &[], Some(Version::V1_0)).unwrap();
+        let (text, repairs) = text_and_repairs(&release);
+        assert!(
+            text.contains(r#""buyer":{"id":"S-1","name":"B"}"#),
+            "{text}"
+        );
+        assert_eq!(repairs, ["upgrade-1.0"]);
+        assert_eq!(release.columns.buyer_id.as_deref(), Some("S-1"));
+        for version in [None, Some(Version::V1_1)] {
+            let release = changed(served, &[], version).unwrap();
+            assert_eq!(text_and_repairs(&release), (served, &[][..]));
+        }
+        // with nothing of 1.0 in it, it is not marked
+        let plain = r#"{ "ocid":"o", "id":"i" }"#;
+        let release = changed(plain, &[], Some(Version::V1_0)).unwrap();
+        assert_eq!(text_and_repairs(&release), (plain, &[][..]));
+    }
+
+    #[test]
+    fn a_release_may_be_repaired_and_upgraded() {
+        let served = r#"{"ocid":"o","id":"i","buyer":{"id":nan,"name":"B"}}"#;
+        let release = changed(served, &[Repair::BadNumber], Some(Version::V1_0)).unwrap();
+        let Change { repairs, .. } = release.change.as_ref().unwrap();
+        assert_eq!(repairs[..], ["bad-number", "upgrade-1.0"]);
+        assert_eq!(release.columns.buyer_id.as_deref(), Some("nan"));
+    }
+
+    #[test]
+    fn the_version_is_the_package_s_unless_the_source_says_it() {
+        let release = r#"{"ocid":"o","id":"i","buyer":{"name":"B"}}"#;
+        let marked = |body: &str, version: Option<Version>| {
+            let options = Options {
+                version,
+                ..options()
+            };
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            let cut = cut(&body, &crate::source::Items::default().shapes).unwrap();
+            let extracted = extract_items(&body, &cut, &options);
+            let [release] = &extracted.releases[..] else {
+                panic!("one release");
+            };
+            release.change.is_some()
+        };
+        let old = format!(r#"{{"releases":[{release}],"version":"1.0"}}"#);
+        let new = format!(r#"{{"releases":[{release}],"version":"1.1"}}"#);
+        let silent = format!(r#"{{"releases":[{release}]}}"#);
+        let within = format!(r#"[{{"version":"1.1","releases":[]}},{old}]"#);
+        let records = format!(r#"{{"records":[{{"releases":[{release}]}}]}}"#);
+        for (body, told_nothing) in [
+            (&old, true),
+            (&new, false),
+            (&silent, true),
+            (&within, true),
+            (&records, true),
+            (&format!("[{release}]"), false),
+            (&release.to_owned(), false),
+            (&format!(r#"{{"ocid":"o","releases":[{release}]}}"#), false),
+        ] {
+            assert_eq!(marked(body, None), told_nothing, "{body}");
+            assert!(marked(body, Some(Version::V1_0)), "{body}");
+            assert!(!marked(body, Some(Version::V1_1)), "{body}");
+        }
     }
 }
 
@@ -364,7 +506,7 @@ mod keys_and_columns {
             amount("12345678901234567890.1").as_deref(),
             Some("12345678901234567890.1")
         );
-        assert_eq!(amount("1e9999"), None);
+        assert_eq!(amount("1e400"), None);
         assert_eq!(amount(r#""on request""#), None);
         assert_eq!(amount("{}"), None);
 
@@ -573,7 +715,7 @@ mod properties {
             prop_assert_eq!(&cut.envelope, &json!({"uri": "u", "releases": [], "links": {"next": "n"}}));
             items.remove(which);
             let extracted = extract_items(&Bytes::from(body.clone()), &cut, &options());
-            let texts: Vec<&[u8]> = extracted.releases.iter().map(|r| &r.text[..]).collect();
+            let texts: Vec<&[u8]> = extracted.releases.iter().map(|r| &r.served()[..]).collect();
             prop_assert_eq!(texts, items, "{}", body.escape_ascii());
             prop_assert!(!extracted.rejects.is_empty());
         }

@@ -259,7 +259,7 @@ impl Client {
             pace: self.detail_pace(),
         };
         let answered = self.ask(wanted, |_, body| {
-            let cut = json::cut(&body, &self.source().items)?;
+            let cut = json::cut(&body, &self.source().items.shapes)?;
             Ok(Part {
                 url: Some(self.address().redact(&ask.url).into()),
                 ..Part::whole(body, cut)

@@ -86,7 +86,7 @@ impl Client {
         body: Bytes,
     ) -> Result<Page, json::Unreadable> {
         let fetched_at = Timestamp::now();
-        let mut cut = json::cut(&body, &self.source().items)?;
+        let mut cut = json::cut(&body, &self.source().items.shapes)?;
         let read = Read {
             position,
             asked,

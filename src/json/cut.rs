@@ -54,8 +54,10 @@ pub struct Unreadable(pub String);
 ///
 /// A member that should be an array may also be `null`, which is no items; if it
 /// is there more than once, all its items are taken, numbered on. The
-/// whole document is an item if it is an object with a member `ocid`, `tag` or
-/// `initiationType`: an error object sent with status 200 has none.
+/// whole document is an item if it is an object with a member `ocid`, `tag`,
+/// `initiationType`, `compiledRelease` or `versionedRelease`: an error object
+/// sent with status 200 has none. One with either of the last two is a record and
+/// no page of items, if the whole document is among the shapes.
 ///
 /// One pass over the body, unless its structure is damaged; then at most
 /// as much as reading it sixteen times.
@@ -64,9 +66,10 @@ pub struct Unreadable(pub String);
 /// The body is not JSON around its items, ends early, or fits no shape.
 pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
     let mut missing = Vec::new();
+    let takes_documents = shapes.iter().any(|shape| !shape.is_each());
     for shape in shapes {
         let result = if shape.is_each() {
-            cut_lists(body, shape)
+            cut_lists(body, shape, takes_documents)
         } else {
             cut_document(body)
         };
@@ -133,7 +136,7 @@ fn what_it_looks_like(body: &[u8]) -> Option<&'static str> {
 /// Cuts a body whose whole document is the item.
 fn cut_document(body: &[u8]) -> Result<Cut, Misfit> {
     let mut scanner = Scanner::new(body, 0, Loose);
-    let mut is_release = false;
+    let mut is_item = false;
     let mut depth = 0;
     let kind = scanner.kind().map_err(|stop| Misfit::of_stop(body, stop))?;
     if kind != b'{' {
@@ -142,15 +145,15 @@ fn cut_document(body: &[u8]) -> Result<Cut, Misfit> {
     let start = scanner.at();
     scanner
         .members(|scanner, key| {
-            is_release |= ["ocid", "tag", "initiationType"]
-                .iter()
-                .any(|name| key_is(&body[key.clone()], name));
+            let key = &body[key];
+            let is_named = |name: &&str| key_is(key, name);
+            is_item |= ["ocid", "tag", "initiationType"].iter().any(is_named) || is_of_record(key);
             depth = depth.max(scanner.value()?);
             Ok(())
         })
         .and_then(|()| end_of_document(&mut scanner.clone()))
         .map_err(|stop| Misfit::of_stop(body, stop))?;
-    if !is_release {
+    if !is_item {
         return Err(Misfit::Shape(Some("ocid".to_owned())));
     }
     let item = Item {
@@ -171,8 +174,14 @@ fn end_of_document(scanner: &mut Scanner<'_, Loose>) -> Result<(), Stop> {
     }
 }
 
-/// Cuts a body whose items are entries of an array.
-fn cut_lists(body: &[u8], shape: &ItemsAt) -> Result<Cut, Misfit> {
+/// Whether a member of that name is of a record and of nothing else.
+fn is_of_record(key: &[u8]) -> bool {
+    key_is(key, "compiledRelease") || key_is(key, "versionedRelease")
+}
+
+/// Cuts a body whose items are entries of an array, unless they are a record's
+/// and `not_of_record` is asked for.
+fn cut_lists(body: &[u8], shape: &ItemsAt, not_of_record: bool) -> Result<Cut, Misfit> {
     let mut walk = Walk::new(body, shape.path());
     let lists = match walk.document() {
         Ok(()) => std::mem::take(&mut walk.lists),
@@ -183,6 +192,9 @@ fn cut_lists(body: &[u8], shape: &ItemsAt) -> Result<Cut, Misfit> {
     };
     if lists.is_empty() {
         return Err(Misfit::Shape(Some(walk.place())));
+    }
+    if walk.is_record && not_of_record {
+        return Err(Misfit::Shape(None));
     }
     let spans: usize = lists.iter().map(|list| list.spans.len()).sum();
     if spans > MOST_ITEMS {
@@ -228,6 +240,8 @@ pub(super) struct Walk<'b> {
     scanner: Scanner<'b, Loose>,
     /// The lists found so far; the last one may be unfinished.
     pub(super) lists: Vec<List>,
+    /// Whether the document has a member that only a record has.
+    is_record: bool,
 }
 
 /// Why a walk did not reach the end of the body.
@@ -269,6 +283,7 @@ impl<'b> Walk<'b> {
             path,
             scanner: Scanner::new(body, 0, Loose),
             lists: Vec::new(),
+            is_record: false,
         }
     }
 
@@ -287,6 +302,7 @@ impl<'b> Walk<'b> {
             path: self.path,
             scanner: Scanner::new(self.body, at, Loose),
             lists: Vec::new(),
+            is_record: false,
         };
         let level = self.path.len();
         let result = rest.go_on(Place::After { level });
@@ -328,9 +344,11 @@ impl<'b> Walk<'b> {
     /// Passes a member's name, and its value unless the path leads there.
     fn member(&mut self, level: usize) -> Result<Place, Halt> {
         let key = self.scanner.key()?;
-        if key_is(&self.body[key], &self.path[level - 1]) {
+        let key = &self.body[key];
+        if key_is(key, &self.path[level - 1]) {
             return Ok(Place::Value { level });
         }
+        self.is_record |= level == 1 && is_of_record(key);
         self.scanner.value()?;
         Ok(Place::After { level })
     }
@@ -574,6 +592,23 @@ mod tests {
                 "a JSON object without /releases or ocid"
             );
         }
+    }
+
+    #[test]
+    fn a_record_is_a_whole_document_unless_only_its_releases_are_asked_for() {
+        for record in [
+            r#"{"compiledRelease":{},"releases":[{"ocid":"a"}]}"#,
+            r#"{"ocid":"o","releases":[{}],"compiled\u0052elease":null}"#,
+            r#"{"versionedRelease":{"ocid":"a"}}"#,
+        ] {
+            assert_eq!(texts_of(record), [record]);
+        }
+        let record = br#"{"releases":[1],"compiledRelease":{}}"#;
+        let (items, _) = cut_of(record, &["/releases/*", "/*"]);
+        assert_eq!(items, [("/releases/0".to_owned(), "1")]);
+        // a member of a member tells nothing
+        let package = r#"{"releases":[1],"x":{"compiledRelease":{}}}"#;
+        assert_eq!(texts_of(package), ["1"]);
     }
 
     #[test]

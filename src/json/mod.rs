@@ -1,16 +1,20 @@
 //! JSON by structure: pointers, and the cut of a page into its items.
 //!
 //! Pure functions over bytes, used by fetch (what follows a page) and by
-//! extract (its releases). No tree is built of an item.
+//! extract (its releases). No tree is built of an item that is stored as it was
+//! served.
 
 mod cut;
 mod pointer;
 mod salvage;
 mod scan;
+mod tree;
 
 pub(crate) use self::cut::key_is;
 pub use self::cut::{Cut, Item, MOST_AROUND_BYTES, MOST_ITEMS, Unreadable, cut};
 pub use self::pointer::{ItemsAt, Pointer};
 pub(crate) use self::scan::{
-    Loose, Rules, Scanner, Stop, Strict, Unstorable, is_white, skip_white,
+    Container, Loose, MOST_DIGITS, Nesting, Rules, Scanner, Stop, Strict, Unstorable, is_large,
+    is_white, skip_white,
 };
+pub(crate) use self::tree::{Members, Tree};

@@ -404,17 +404,24 @@ impl Rules for Loose {
 /// PostgreSQL cannot store although JSON can say it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Strict {
-    /// The first escape that no PostgreSQL text can hold, and where it is.
+    /// The first of what PostgreSQL cannot hold, and where it is.
     pub(crate) unstorable: Option<(Unstorable, usize)>,
 }
 
-/// A character that JSON can write and PostgreSQL text cannot hold.
+/// The most digits of a number that is written with an exponent, once it is
+/// written out: PostgreSQL does that, and so a page of `1e131071`, eight bytes
+/// each, would be read as gigabytes.
+pub(crate) const MOST_DIGITS: usize = 1_000;
+
+/// What JSON can write and PostgreSQL cannot hold, or not without harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unstorable {
     /// `\u0000`.
     Nul,
     /// Half of a UTF-16 surrogate pair.
     LoneSurrogate,
+    /// A number of more than [`MOST_DIGITS`], by its exponent.
+    LargeNumber,
 }
 
 impl Rules for Strict {
@@ -437,13 +444,35 @@ impl Rules for Strict {
             Some(b't') => word(bytes, start, b"true"),
             Some(b'f') => word(bytes, start, b"false"),
             Some(b'n') => word(bytes, start, b"null"),
-            Some(b'-' | b'0'..=b'9') => number(bytes, start),
+            Some(b'-' | b'0'..=b'9') => self.number(bytes, start),
             _ => Err(Stop::broken(start, "a value was expected")),
         }
     }
 }
 
 impl Strict {
+    #[inline]
+    fn number(&mut self, bytes: &[u8], start: usize) -> Result<usize, Stop> {
+        let mut at = start + usize::from(bytes[start] == b'-');
+        at = match bytes.get(at) {
+            Some(b'0') => at + 1,
+            _ => digits(bytes, at)?,
+        };
+        if bytes.get(at) == Some(&b'.') {
+            at = digits(bytes, at + 1)?;
+        }
+        if let Some(b'e' | b'E') = bytes.get(at) {
+            at += 1;
+            at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
+            at = digits(bytes, at)?;
+            if is_large(&bytes[start..at]) {
+                self.unstorable
+                    .get_or_insert((Unstorable::LargeNumber, start));
+            }
+        }
+        Ok(at)
+    }
+
     /// Passes the escape whose backslash is at `at`, and both halves of a pair.
     fn escape(&mut self, bytes: &[u8], at: usize) -> Result<usize, Stop> {
         match bytes.get(at + 1) {
@@ -495,21 +524,25 @@ fn word(bytes: &[u8], start: usize, word: &[u8]) -> Result<usize, Stop> {
     }
 }
 
-fn number(bytes: &[u8], start: usize) -> Result<usize, Stop> {
-    let mut at = start + usize::from(bytes[start] == b'-');
-    at = match bytes.get(at) {
-        Some(b'0') => at + 1,
-        _ => digits(bytes, at)?,
+/// Whether a number that is JSON has more than [`MOST_DIGITS`] once its exponent is
+/// written out. Without one it has the digits that were served.
+pub(crate) fn is_large(number: &[u8]) -> bool {
+    let Some(e) = memchr::memchr2(b'e', b'E', number) else {
+        return false;
     };
-    if bytes.get(at) == Some(&b'.') {
-        at = digits(bytes, at + 1)?;
-    }
-    if let Some(b'e' | b'E') = bytes.get(at) {
-        at += 1;
-        at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
-        at = digits(bytes, at)?;
-    }
-    Ok(at)
+    let (digits, exponent) = (&number[..e], &number[e + 1..]);
+    let exponent = exponent.strip_prefix(b"-").unwrap_or(exponent);
+    let exponent = exponent.strip_prefix(b"+").unwrap_or(exponent);
+    let significant = digits.iter().filter(|byte| byte.is_ascii_digit()).count();
+    exponent
+        .iter()
+        .try_fold(0_usize, |value, digit| {
+            value
+                .checked_mul(10)?
+                .checked_add(usize::from(digit - b'0'))
+        })
+        .and_then(|exponent| exponent.checked_add(significant))
+        .is_none_or(|digits| digits > MOST_DIGITS)
 }
 
 /// The position after one or more digits.
@@ -663,6 +696,27 @@ mod tests {
         ] {
             assert_eq!(found(lone), Some(Unstorable::LoneSurrogate), "{lone}");
         }
+    }
+
+    #[test]
+    fn finds_numbers_that_are_small_only_as_they_are_written() {
+        for (number, large) in [
+            ("1e999", false),
+            ("1e1000", true),
+            ("1E+1000", true),
+            ("-1.5e-998", false),
+            ("-1.5e-999", true),
+            ("0e99999999999999999999999999", true),
+            ("1e000000000000000000000005", false),
+        ] {
+            let text = format!("[{number}]");
+            let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
+            scanner.value().unwrap();
+            let expected = large.then_some((Unstorable::LargeNumber, 1));
+            assert_eq!(scanner.rules().unstorable, expected, "{number}");
+        }
+        let long = "1".repeat(5_000);
+        assert!(!is_large(long.as_bytes()));
     }
 
     #[test]

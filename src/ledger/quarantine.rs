@@ -28,6 +28,7 @@ const COLUMNS: &[Column] = &[
     Column::new("constraint_name", Type::TEXT),
     Column::fixed("ocid", Type::TEXT),
     Column::fixed("release_id", Type::TEXT),
+    Column::new("version", Type::TEXT),
     Column::new("url", Type::TEXT),
     Column::new("run_id", Type::INT8),
     Column::new("chain", Type::TEXT),
@@ -66,8 +67,10 @@ pub struct Entry {
     pub sqlstate: Option<String>,
     /// Its `ocid`, where one could be read.
     pub ocid: Option<String>,
-    /// Its `id`, where one could be read.
+    /// Its `id`, where one could be read; empty for a compiled release.
     pub release_id: Option<String>,
+    /// The version of the standard it is written in, as far as that was known.
+    pub version: Option<String>,
     /// The run that served it last.
     pub run_id: i64,
     /// The chain of the page that served it last; empty for a plain feed.
@@ -216,6 +219,7 @@ fn entry(row: &Row) -> Result<Entry, tokio_postgres::Error> {
         sqlstate: row.try_get("sqlstate")?,
         ocid: row.try_get("ocid")?,
         release_id: row.try_get("release_id")?,
+        version: row.try_get("version")?,
         run_id: row.try_get("run_id")?,
         chain: row.try_get("chain")?,
         page_number: row.try_get("page_number")?,

@@ -17,7 +17,7 @@ pub struct Purged {
     pub source: String,
     /// The purge's own run in `ocds.run`, which stays.
     pub run_id: i64,
-    /// How many releases went.
+    /// How many releases went, compiled ones too.
     pub releases: u64,
     /// How many rejects went, resolved ones too.
     pub rejects: u64,

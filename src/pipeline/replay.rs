@@ -16,7 +16,7 @@ use crate::pipeline::dispatch::verdict;
 use crate::pipeline::report;
 use crate::release::{Reason, Reject};
 use crate::sink::{Sink, Tried};
-use crate::source::Source;
+use crate::source::{Source, Version};
 
 /// What a replay made of the rejects of a source.
 #[derive(Clone, Debug, Serialize)]
@@ -127,9 +127,12 @@ fn again(
     match Reason::parse(&entry.reason) {
         Some(Reason::UnreadablePage | Reason::UnreadableDocument) => {}
         Some(Reason::MissingDocument) => return still_missing(entry, document),
-        _ => return extract::extract_document(&document, &entry.pointer, options),
+        _ => {
+            let version = entry.version.as_deref().and_then(Version::parse);
+            return extract::extract_document(&document, &entry.pointer, version, options);
+        }
     }
-    match json::cut(&document, &source.items) {
+    match json::cut(&document, &source.items.shapes) {
         Ok(cut) => extract::extract_items(&document, &cut, options),
         Err(json::Unreadable(message)) => Extracted {
             releases: Vec::new(),

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tracing::debug;
 
-use crate::bulk::{Gathered, OnFailure, Transaction, Writer, next};
+use crate::bulk::{Binding, OnFailure, Operation, Report, Rows, Transaction, Writer, next};
 use crate::error::Result;
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::PageRecord;
@@ -21,6 +22,9 @@ use crate::sink::release::{Served, count, keys};
 
 /// About as many bytes as a release's columns take beside its text.
 const COLUMN_BYTES: usize = 1_000;
+
+/// Releases in the order of their keys.
+type Changed<'a> = Vec<&'a Release>;
 
 /// One attempt to make a page durable.
 pub(super) struct PageCommit<'a> {
@@ -82,44 +86,68 @@ impl<'a> PageCommit<'a> {
     async fn write(
         &self,
         transaction: &mut Transaction,
-    ) -> Result<(Gathered, Vec<Reject>, Vec<i64>)> {
+    ) -> Result<(Report, Vec<Reject>, Vec<i64>)> {
         let Sink {
-            fetched, rejects, ..
+            fetched,
+            fetched_compiled,
+            ..
         } = self.sink;
-        let changed = self.changed(transaction).await?;
+        let (releases, compiled) = self.changed(transaction).await?;
+        let shared = fetched.shared(&self.served)?;
+        let to = (&fetched.operation, &fetched.release);
+        let (mut report, mut refused) = self.store(transaction, to, shared, &releases).await?;
+        if !compiled.is_empty() {
+            let shared = fetched_compiled.shared(&self.served)?;
+            let to = (&fetched_compiled.operation, &fetched_compiled.release);
+            let (more, also_refused) = self.store(transaction, to, shared, &compiled).await?;
+            report += more;
+            refused.extend(also_refused);
+        }
+        let ids = self.keep(transaction, &refused).await?;
+        Ok((report, refused, ids))
+    }
+
+    /// Writes releases to their table, and says which of them the server refused.
+    async fn store(
+        &self,
+        transaction: &mut Transaction,
+        (operation, binding): (&Operation, &Binding<Release>),
+        shared: Rows,
+        releases: &[&Release],
+    ) -> Result<(Report, Vec<Reject>)> {
         let mut writer = Writer::within(transaction, self.sink.writer_limits());
-        let to_releases = writer.table(
-            &fetched.operation,
-            fetched.shared(&self.served)?,
-            &fetched.release,
-            OnFailure::Isolate,
-        );
-        let to_rejects = writer.table(
+        let slot = writer.table(operation, shared, binding, OnFailure::Isolate);
+        let text: usize = releases.iter().map(|release| release.text.len()).sum();
+        writer.reserve(&slot, text + releases.len() * COLUMN_BYTES);
+        for release in releases {
+            writer.add(&slot, *release).await?;
+        }
+        writer.flush().await?;
+        let written = writer.take(&slot);
+        let failures = written.failures.iter();
+        let refused = failures.map(|failure| refused(releases[failure.position], failure));
+        Ok((written.report, refused.collect()))
+    }
+
+    /// Keeps the page's rejects, and gives back their ids.
+    async fn keep(&self, transaction: &mut Transaction, refused: &[Reject]) -> Result<Vec<i64>> {
+        let rejects = &self.sink.rejects;
+        let mut writer = Writer::within(transaction, self.sink.writer_limits());
+        let slot = writer.table(
             &rejects.operation,
             rejects.shared(&self.served)?,
             &rejects.row,
             OnFailure::RollBack,
         );
-        let text: usize = changed.iter().map(|release| release.text.len()).sum();
-        writer.reserve(&to_releases, text + changed.len() * COLUMN_BYTES);
-        for release in &changed {
-            writer.add(&to_releases, *release).await?;
-        }
-        writer.flush().await?;
-        let written = writer.take(&to_releases);
-        let failures = written.failures.iter();
-        let refused: Vec<Reject> = failures
-            .map(|failure| refused(changed[failure.position], failure))
-            .collect();
         let served = self.rejects.iter().chain(&self.folded.superseded);
-        for row in &reject::rows(served.chain(&refused), &self.page.url) {
-            writer.add(&to_rejects, row).await?;
+        for row in &reject::rows(served.chain(refused), &self.page.url) {
+            writer.add(&slot, row).await?;
         }
         writer.flush().await?;
-        let kept = writer.take(&to_rejects);
+        let kept = writer.take(&slot);
         expect_kept(&kept.failures)?;
         let ids = kept.returned.iter().map(|(_, row)| row.try_get("id"));
-        Ok((written, refused, ids.collect::<Result<_, _>>()?))
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
     /// Says under which ids the page's rejects are found.
@@ -131,23 +159,43 @@ impl<'a> PageCommit<'a> {
         debug!(source.name = %source, page, ?ids, "page {page} of {source} has {count} rejects, see `quarantine show`");
     }
 
-    /// The releases whose content is not what is stored. Where stored releases are
-    /// expected their hashes are read, so that unchanged ones are not sent; where
-    /// they are not, the upsert leaves them as they are.
-    async fn changed(&self, transaction: &Transaction) -> Result<Vec<&'a Release>> {
-        let releases = &self.folded.releases;
+    /// The releases whose content is not what is stored, and the compiled releases
+    /// likewise. Where stored ones are expected their hashes are read, so that
+    /// unchanged ones are not sent; where they are not, the upsert leaves them as
+    /// they are.
+    async fn changed(&self, transaction: &Transaction) -> Result<(Changed<'a>, Changed<'a>)> {
+        let all = self.folded.releases.iter();
+        let (compiled, releases): (Changed<'a>, Changed<'a>) =
+            all.partition(|release| release.key.is_compiled());
         if !self.sink.expects_stored() {
-            return Ok(releases.iter().collect());
+            return Ok((releases, compiled));
         }
-        let (ocids, ids) = keys(releases);
+        let (ocids, ids) = keys(releases.iter().copied());
+        let (compiled_ocids, _) = keys(compiled.iter().copied());
         let mut flight = transaction.flight();
         flight.typed(
             include_str!("../../sql/sink/stored_hashes.sql"),
             vec![(&ocids, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)],
         );
-        let stored = flight.land_one().await?.rows;
+        if !compiled.is_empty() {
+            flight.typed(
+                include_str!("../../sql/sink/stored_compiled_hashes.sql"),
+                vec![(&compiled_ocids, Type::TEXT_ARRAY)],
+            );
+        }
+        let mut replies = flight.land().await?.into_iter();
+        let releases = self.unlike(releases, &next(&mut replies)??.rows)?;
+        let compiled = match replies.next() {
+            Some(stored) => self.unlike(compiled, &stored?.rows)?,
+            None => compiled,
+        };
+        Ok((releases, compiled))
+    }
+
+    /// Those whose hash is not stored, by the place that each row says it is at.
+    fn unlike(&self, releases: Changed<'a>, stored: &[Row]) -> Result<Changed<'a>> {
         let mut is_stored = vec![false; releases.len()];
-        for row in &stored {
+        for row in stored {
             let position: i64 = row.try_get(0)?;
             let source: &str = row.try_get(1)?;
             let hash: &[u8] = row.try_get(2)?;
@@ -155,19 +203,19 @@ impl<'a> PageCommit<'a> {
             is_stored[index] |=
                 source == self.served.source && hash == releases[index].content_hash;
         }
-        let changed = releases.iter().zip(is_stored).filter(|(_, stored)| !stored);
-        Ok(changed.map(|(release, _)| release).collect())
+        let changed = releases.into_iter().zip(is_stored);
+        Ok(changed
+            .filter(|(_, is_stored)| !is_stored)
+            .map(|(release, _)| release)
+            .collect())
     }
 
-    fn counts(&self, written: &Gathered, refused: &[Reject]) -> Counts {
+    fn counts(&self, written: &Report, refused: &[Reject]) -> Counts {
         let stored = count(self.folded.releases.len());
         let refused = count(refused.len());
         let rejects = count(self.rejects.len());
         let folded = count(self.folded.folded);
-        let (inserted, updated) = (
-            signed(written.report.inserted),
-            signed(written.report.updated),
-        );
+        let (inserted, updated) = (signed(written.inserted), signed(written.updated));
         Counts {
             releases: stored + folded + rejects,
             inserted,

@@ -39,9 +39,10 @@ fn superseded(release: Release, by: &str) -> Reject {
     Reject {
         reason: Reason::Superseded,
         message: format!("the page has another release of this ocid and id at {by}"),
+        document: release.served().clone(),
         pointer: release.pointer,
         url: None,
-        document: release.text,
+        version: release.version,
         ocid: Some(release.key.ocid),
         release_id: Some(release.key.release_id),
         sqlstate: None,
@@ -69,6 +70,8 @@ mod tests {
                 content_hash: [content.as_bytes()[0]; 32],
                 pointer: format!("/releases/{index}"),
                 text: Bytes::copy_from_slice(content.as_bytes()),
+                change: None,
+                version: None,
             }
         };
         releases.split(' ').enumerate().map(release).collect()

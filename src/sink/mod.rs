@@ -38,6 +38,7 @@
 //! ```
 
 mod commit;
+mod compiled;
 mod fold;
 mod lease;
 mod page;
@@ -53,6 +54,7 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 
 use self::commit::PageCommit;
+use self::compiled::{FetchedCompiled, ReplayedCompiled};
 use self::fold::fold;
 use self::lease::{HOLD_LEASE, begin_holding};
 use self::page::INSERT_PAGE;
@@ -78,7 +80,9 @@ pub struct Sink {
     settings: config::Sink,
     session: Session,
     fetched: Fetched,
+    fetched_compiled: FetchedCompiled,
     replayed: Replayed,
+    replayed_compiled: ReplayedCompiled,
     rejects: Rejects,
     settlements: Settlements,
     /// Whether the page committed last had releases that were stored before it.
@@ -115,10 +119,12 @@ impl Sink {
         Ok(Self {
             database,
             source: source.to_owned(),
-            settings,
             session,
             fetched,
+            fetched_compiled: FetchedCompiled::new(batching(&settings))?,
+            settings,
             replayed: Replayed::new()?,
+            replayed_compiled: ReplayedCompiled::new()?,
             rejects: Rejects::new()?,
             settlements: Settlements::new()?,
             has_met_stored: AtomicBool::new(true),

@@ -23,6 +23,7 @@ pub(super) struct PageRow<'a> {
     next_number: Option<i64>,
     next_cursor: Option<String>,
     counts: [i32; 6],
+    items: i32,
 }
 
 impl<'a> PageRow<'a> {
@@ -51,6 +52,7 @@ impl<'a> PageRow<'a> {
             next_number: page.next.as_ref().map(|next| signed(next.number)),
             next_cursor: page.next.as_ref().map(|next| next.cursor.to_string()),
             counts: counts.map(|n| i32::try_from(n).expect("a page's items fit its bytes")),
+            items: i32::try_from(page.items).expect("a page's items fit its bytes"),
         }
     }
 
@@ -70,6 +72,7 @@ impl<'a> PageRow<'a> {
             (&self.page.package, Type::JSONB),
         ];
         parameters.extend(self.counts.iter().map(|n| (n as _, Type::INT4)));
+        parameters.push((&self.items, Type::INT4));
         flight.typed(INSERT_PAGE, parameters);
     }
 }

@@ -1,7 +1,7 @@
 //! A source emptied, some rows at a time.
 //!
 //! What says that data is there goes before the data: the watermark, requests,
-//! pages and runs, then rejects, then releases. A purge that is killed has so left releases that
+//! pages and runs, then rejects, then releases, compiled ones last. A purge that is killed has so left releases that
 //! no page vouches for, which the next run fetches again, and never a page whose
 //! releases are gone, which it would not.
 
@@ -17,7 +17,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::{Lease, quarantine};
 use crate::sink::lease::begin_holding;
-use crate::sink::release;
+use crate::sink::{compiled, release};
 
 /// The rows of one transaction: few enough that it is short, and enough that
 /// commits do not count.
@@ -81,6 +81,13 @@ const RELEASES: Plan = Plan {
     ..RUNS
 };
 
+const COMPILED_RELEASES: Plan = Plan {
+    table: compiled::TABLE,
+    each: &["ocid"],
+    by: &["ocid"],
+    ..RUNS
+};
+
 /// What has gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gone {
@@ -88,7 +95,7 @@ pub struct Gone {
     pub runs: u64,
     /// Rejects, resolved ones too.
     pub rejects: u64,
-    /// Releases.
+    /// Releases, compiled ones too.
     pub releases: u64,
 }
 
@@ -131,6 +138,11 @@ impl Purge {
     pub fn new(database: Database, source: &str, settings: &config::Database) -> Result<Self> {
         let deletion = |plan: &Plan, select, counted| Deletion::new(plan, source, select, counted);
         let deletions = vec![
+            deletion(
+                &COMPILED_RELEASES,
+                include_str!("../../sql/purge/compiled_releases.sql"),
+                |gone, rows| gone.releases += rows,
+            )?,
             deletion(
                 &RELEASES,
                 include_str!("../../sql/purge/releases.sql"),

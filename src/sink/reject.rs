@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::ledger::quarantine::TABLE;
 use crate::release::{Reason, Reject, Release};
 use crate::sink::release::{Keys, Served};
+use crate::source::Version;
 
 /// A document that was refused before is counted, once for each run, and not kept
 /// twice. It is open again, unless people have decided that it is not wanted.
@@ -36,6 +37,7 @@ const REFUSED: Plan = Plan {
         "ocid",
         "release_id",
         "url",
+        "version",
         "document",
     ],
     by: &["source", "document_hash", "pointer"],
@@ -91,10 +93,11 @@ pub(super) fn refused(release: &Release, failure: &Failure) -> Reject {
         reason: Reason::Refused,
         message: format!("SQLSTATE {sqlstate}: {message}"),
         pointer: release.pointer.clone(),
-        document: release.text.clone(),
+        document: release.served().clone(),
         ocid: Some(release.key.ocid.clone()),
         release_id: Some(release.key.release_id.clone()),
         url: None,
+        version: release.version,
         sqlstate: Some(sqlstate.clone()),
         constraint: constraint.clone(),
     }
@@ -112,6 +115,7 @@ pub(super) struct Row {
     ocid: Option<String>,
     release_id: Option<String>,
     url: String,
+    version: Option<&'static str>,
     document: Bytes,
 }
 
@@ -127,6 +131,7 @@ impl Row {
             ocid: if_storable(reject.ocid.as_ref()),
             release_id: if_storable(reject.release_id.as_ref()),
             url: reject.url.as_deref().unwrap_or(page_url).to_owned(),
+            version: reject.version.map(Version::as_str),
             document: reject.document.clone(),
         }
     }
@@ -193,6 +198,7 @@ impl Rejects {
                 .column("ocid", |row| &row.ocid)
                 .column("release_id", |row| &row.release_id)
                 .column("url", |row| &row.url)
+                .column("version", |row| &row.version)
                 .bytes("document", |row| &row.document)
                 .bound()?,
             operation,

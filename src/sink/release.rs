@@ -33,11 +33,13 @@ const COLUMNS: &[Column] = &[
     Column::new("contract_count", Type::INT4),
     Column::new("supplier_names", Type::TEXT_ARRAY),
     Column::new("content_hash", Type::BYTEA),
+    Column::new("repairs", Type::TEXT_ARRAY),
     Column::new("run_id", Type::INT8),
     Column::new("page_number", Type::INT8),
     Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
     Column::new("fetched_at", Type::TIMESTAMPTZ),
     Column::new("data", Type::JSONB),
+    Column::new("served", Type::BYTEA),
 ];
 
 /// Fetched releases: what is stored is overwritten if its content differs. Where
@@ -73,7 +75,9 @@ pub const FETCHED: Plan = Plan {
         "contract_count",
         "supplier_names",
         "content_hash",
+        "repairs",
         "data",
+        "served",
     ],
     by: &["source", "ocid", "release_id"],
     verb: Verb::Upsert {
@@ -252,7 +256,19 @@ fn bind_release<R>(
             &release(row).columns.supplier_names
         })
         .bytes("content_hash", move |row| &release(row).content_hash)
+        .optional("repairs", move |row| repairs(release(row)))
         .json_text("data", move |row| &release(row).text)
+        .optional_bytes("served", move |row| served(release(row)))
+}
+
+/// What was done to a release, if anything was.
+pub(super) fn repairs(release: &Release) -> Option<&Vec<&'static str>> {
+    release.change.as_ref().map(|change| &change.repairs)
+}
+
+/// The bytes that a release was served in, if it is stored otherwise.
+pub(super) fn served(release: &Release) -> Option<&[u8]> {
+    release.change.as_ref().map(|change| &*change.served)
 }
 
 /// The keys of releases: their ocids, and their ids at the same places.

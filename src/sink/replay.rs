@@ -119,12 +119,17 @@ impl Replay<'_> {
             .collect();
         let mut report = Report::default();
         for wave in &self.waves {
-            let written = self.write(&mut transaction, wave).await?;
-            for failure in &written.failures {
-                let (row, index) = &wave[failure.position];
-                rejects[*index].push(refused(&row.release, failure));
+            let (compiled, releases): (Vec<_>, Vec<_>) = wave
+                .iter()
+                .partition(|(row, _)| row.release.key.is_compiled());
+            for rows in [releases, compiled] {
+                let written = self.write(&mut transaction, &rows).await?;
+                for failure in &written.failures {
+                    let (row, index) = rows[failure.position];
+                    rejects[*index].push(refused(&row.release, failure));
+                }
+                report += written.report;
             }
-            report += written.report;
         }
         let now = Timestamp::now();
         self.settle(&mut transaction, now, &rejects).await?;
@@ -143,14 +148,33 @@ impl Replay<'_> {
         })
     }
 
-    async fn write(&self, transaction: &mut Transaction, wave: &Wave) -> Result<Applied> {
-        let replayed = &self.sink.replayed;
-        let shared = replayed.shared(&self.sink.source, Timestamp::now())?;
-        let rows = Rows::of(&replayed.recovered, wave.iter().map(|(row, _)| row))?;
+    /// Writes releases, or compiled releases, to their table.
+    async fn write(
+        &self,
+        transaction: &mut Transaction,
+        rows: &[&(Recovered, usize)],
+    ) -> Result<Applied> {
+        let Sink {
+            replayed,
+            replayed_compiled,
+            source,
+            ..
+        } = self.sink;
+        let Some((first, _)) = rows.first() else {
+            return Ok(Applied::default());
+        };
+        let now = Timestamp::now();
+        let (operation, shared, recovered) = if first.release.key.is_compiled() {
+            let shared = replayed_compiled.shared(source, now)?;
+            let to = &replayed_compiled.operation;
+            (to, shared, &replayed_compiled.recovered)
+        } else {
+            let shared = replayed.shared(source, now)?;
+            (&replayed.operation, shared, &replayed.recovered)
+        };
+        let rows = Rows::of(recovered, rows.iter().map(|(row, _)| row))?;
         let isolate = OnFailure::Isolate;
-        transaction
-            .apply(&replayed.operation, &shared, &rows, isolate)
-            .await
+        transaction.apply(operation, &shared, &rows, isolate).await
     }
 
     /// Says of each reject what became of it.

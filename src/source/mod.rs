@@ -5,10 +5,13 @@
 //! Nothing here fetches.
 
 mod axis;
+mod decode;
 mod detail;
 mod http;
+mod items;
 mod page;
 mod pick;
+mod repair;
 mod request;
 mod template;
 mod window;
@@ -20,14 +23,16 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 pub use self::axis::{Axis, Index};
+pub use self::decode::Decode;
 pub use self::detail::Detail;
 pub use self::http::{Http, Rate};
+pub use self::items::{Items, Kind, Version};
 pub use self::page::{LinkStop, Pagination, Size, Stop};
 pub use self::pick::{By, Path, Pick};
+pub use self::repair::Repair;
 pub use self::request::{Body, Method};
 pub use self::template::{Place, Template, Values, Variable};
 pub use self::window::{Basis, Moment, Order, SplitWhen, Step, Unit, Window};
-use crate::json::ItemsAt;
 
 /// A publisher's feed.
 #[derive(Clone, Debug, Deserialize)]
@@ -77,15 +82,18 @@ pub struct Source {
     /// What is asked for by itself because a page only names it.
     #[serde(default)]
     pub detail: Option<Detail>,
-    /// Where a page's releases are; the first that fits a page is used.
-    #[serde(default = "default_items")]
-    pub items: Vec<ItemsAt>,
+    /// Where a page's items are, and what they are.
+    #[serde(default)]
+    pub items: Items,
     /// The IANA time zone of dates that carry no offset.
     #[serde(default = "utc", deserialize_with = "time_zone")]
     pub zone: TimeZone,
     /// How its server wants to be asked.
     #[serde(default)]
     pub http: Http,
+    /// How its bodies become JSON.
+    #[serde(default)]
+    pub decode: Decode,
 }
 
 impl Source {
@@ -108,9 +116,10 @@ impl Source {
             window: None,
             axis: BTreeMap::new(),
             detail: None,
-            items: default_items(),
+            items: Items::default(),
             zone: utc(),
             http: Http::default(),
+            decode: Decode::default(),
         }
     }
 
@@ -301,13 +310,6 @@ fn why_unknown(variable: &Variable) -> String {
         Variable::Item => "is known in `detail` alone".into(),
         Variable::Axis(name) => format!("needs an `axis.{name}`"),
     }
-}
-
-/// Release packages, bare arrays, single releases.
-fn default_items() -> Vec<ItemsAt> {
-    ["/releases/*", "/*", ""]
-        .map(|at| ItemsAt::parse(at).expect("a valid pointer"))
-        .to_vec()
 }
 
 fn utc() -> TimeZone {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use ocds_ingest::config::{self, Config, Environment, Overrides};
 use ocds_ingest::error::{Error, Kind};
-use ocds_ingest::source::{Detail, Http, Index, Pagination, Source, SplitWhen, Window};
+use ocds_ingest::source::{
+    Decode, Detail, Http, Index, Pagination, Repair, Source, SplitWhen, Window,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::value::Error as Nothing;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
@@ -234,7 +236,8 @@ fn the_template_names_every_key_of_a_source() {
                 .as_table()
                 .cloned()
         };
-        lines.map(|d| table(d).unwrap()).collect()
+        // a list in its place has no keys
+        lines.filter_map(table).collect()
     };
     let names = |tables: &[toml::Table]| -> BTreeSet<String> {
         tables.iter().flat_map(toml::Table::keys).cloned().collect()
@@ -250,6 +253,12 @@ fn the_template_names_every_key_of_a_source() {
     assert_eq!(names(&within(tables("window"))), keys::<SplitWhen>());
     assert_eq!(names(&tables("detail")), keys::<Detail>());
     assert_eq!(names(&within(tables("axis"))), keys::<Index>());
+    assert_eq!(names(&tables("decode")), keys::<Decode>());
+    // each repair has a word in the comment above them
+    let text = read(TEMPLATE);
+    for repair in Repair::ALL {
+        assert!(text.contains(repair.as_str()), "{repair:?}");
+    }
 }
 
 #[test]
@@ -309,6 +318,9 @@ fn a_value_that_does_not_fit_is_named_with_its_file() {
     for (key, value) in [
         ("zone", "\"Atlantis\""),
         ("items", "[\"releases\"]"),
+        ("items", "{ kind = \"tender\" }"),
+        ("items", "{ shape = \"/*\" }"),
+        ("decode", "{ repair = [\"everything\"] }"),
         ("page", "{ mode = \"link\" }"),
         ("page", "{ mode = \"none\", size = 5 }"),
     ] {

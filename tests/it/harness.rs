@@ -410,6 +410,13 @@ impl Ingest {
                     from ocds.release order by source, ocid, release_id",
                 )
                 .await,
+            compiled: self
+                .column(
+                    "select (to_jsonb(compiled_release)
+                        - '{run_id,first_seen_at,fetched_at}'::text[])::text
+                    from ocds.compiled_release order by source, ocid",
+                )
+                .await,
             quarantine: self
                 .column(
                     "select (to_jsonb(quarantine) - '{id,run_id,seen,first_seen_at,last_seen_at,
@@ -440,6 +447,7 @@ impl Ingest {
 #[derive(PartialEq, Eq)]
 pub(crate) struct Tables {
     pub(crate) releases: Vec<String>,
+    pub(crate) compiled: Vec<String>,
     pub(crate) quarantine: Vec<String>,
 }
 
@@ -449,6 +457,7 @@ impl Tables {
     pub(crate) fn expect(&self, calm: &Tables, what: &str) {
         for (here, there) in [
             (&self.releases, &calm.releases),
+            (&self.compiled, &calm.compiled),
             (&self.quarantine, &calm.quarantine),
         ] {
             let differs = here.iter().zip(there).find(|(here, there)| here != there);

@@ -17,6 +17,7 @@ mod commands;
 mod configuration;
 mod database;
 mod fetch;
+mod items;
 mod kill;
 mod lease;
 mod metrics;

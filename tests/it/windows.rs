@@ -532,7 +532,7 @@ async fn a_page_number_is_posted_and_the_page_says_its_size() {
     })
     .await;
     let ingest = ingest(&format!(
-        "url = \"{}\"\nbody = {{ json = {{ page = \"{{page}}\", pageSize = 10 }} }}\nitems = [\"/data/*\"]\n\
+        "url = \"{}\"\nbody = {{ json = {{ page = \"{{page}}\", pageSize = 10 }} }}\nitems = \"/data/*\"\n\
          page = {{ mode = \"number\", start = 0, total_items = \"/pagination/total\", size = \"/pagination/pageSize\" }}",
         publisher.url("/search?supplier=7"),
     ))

@@ -1,0 +1,406 @@
+//! Upgrades a release from version 1.0 of the standard to 1.1, by its own rules.
+//!
+//! | 1.0 | 1.1 |
+//! |---|---|
+//! | organisations where they act: `buyer`, `tender/procuringEntity`, `tender/tenderers`, `awards/suppliers` | `parties` with their roles, and a reference of id and name where they act |
+//! | `providerOrganization`, `receiverOrganization` of a transaction | `payer`, `payee`, likewise |
+//! | `amount` of a transaction | `value` |
+//! | `amendment` of a tender, award or contract | `amendments`, of which there may be more |
+//!
+//! What 1.1 only deprecated stays: an amendment's `changes`, a budget's `source`, a
+//! milestone's `documents`.
+//!
+//! One organisation is one party, whatever it does. It is known by its `id`; one
+//! without gets the id of its identifier, `scheme-id`, or a hash of what 1.0 has to
+//! tell it by, and so the same one each time. Where two of one id differ the first
+//! counts, and takes over what only the other has.
+
+use std::collections::HashMap;
+
+use crate::extract::hash::without_white_space;
+use crate::json::{Members, Tree};
+
+/// The release as 1.1 has it; `None` if nothing about it is of 1.0, or it has
+/// `parties` already.
+pub(super) fn upgrade(text: &str) -> Option<String> {
+    let mut tree = Tree::of(text);
+    let release = tree.members()?;
+    if release.has("parties") {
+        return None;
+    }
+    let mut parties = Parties::default();
+    let mut is_changed = false;
+    if let Some(buyer) = release.get("buyer") {
+        parties.refer(buyer, "buyer");
+    }
+    if let Some(tender) = release.get("tender").and_then(Tree::members) {
+        for (name, role) in [
+            ("procuringEntity", "procuringEntity"),
+            ("tenderers", "tenderer"),
+        ] {
+            if let Some(organisations) = tender.get(name) {
+                parties.refer(organisations, role);
+            }
+        }
+        is_changed |= amendments(tender);
+    }
+    for award in objects(release.get("awards")) {
+        if let Some(suppliers) = award.get("suppliers") {
+            parties.refer(suppliers, "supplier");
+        }
+        is_changed |= amendments(award);
+    }
+    for contract in objects(release.get("contracts")) {
+        is_changed |= amendments(contract);
+        is_changed |= transactions(contract, &mut parties);
+    }
+    if !parties.parties.is_empty() {
+        release.set("parties", parties.into_tree());
+        is_changed = true;
+    }
+    is_changed.then(|| tree.to_text())
+}
+
+/// The objects of an array.
+fn objects<'a, 't>(array: Option<&'a mut Tree<'t>>) -> impl Iterator<Item = &'a mut Members<'t>> {
+    let entries = array.map(Tree::entries).unwrap_or_default();
+    entries.iter_mut().filter_map(Tree::members)
+}
+
+/// The organisations of a release, in the order in which they are met.
+#[derive(Default)]
+struct Parties<'t> {
+    parties: Vec<Party<'t>>,
+    /// The places of their ids.
+    places: HashMap<String, usize>,
+}
+
+struct Party<'t> {
+    id: Tree<'t>,
+    roles: Vec<String>,
+    /// All else that is said of it.
+    members: Members<'t>,
+}
+
+impl<'t> Parties<'t> {
+    /// Makes parties of the organisations that a value is, and leaves references.
+    fn refer(&mut self, organisations: &mut Tree<'t>, role: &str) {
+        for organisation in organisations.entries() {
+            let Some(members) = organisation.members() else {
+                continue;
+            };
+            if !members.is_empty() {
+                let reference = self.add(std::mem::take(members), role);
+                *organisation = Tree::Object(reference);
+            }
+        }
+    }
+
+    /// Adds an organisation to the parties; gives the reference to it.
+    fn add(&mut self, mut members: Members<'t>, role: &str) -> Members<'t> {
+        let (key, id) = match members.scalar("id") {
+            Some(key) => (key, members.take("id")),
+            None => {
+                members.take("id");
+                (id_of(&mut members), None)
+            }
+        };
+        let id = id.unwrap_or_else(|| Tree::string(&key));
+        let mut roles: Vec<String> = Vec::new();
+        if let Some(mut said) = members.take("roles") {
+            roles.extend(said.scalar());
+            roles.extend(said.entries().iter().filter_map(|role| role.scalar()));
+        }
+        roles.push(role.to_owned());
+        let name = members.get("name").cloned();
+
+        let place = *self.places.entry(key).or_insert(self.parties.len());
+        if place == self.parties.len() {
+            self.parties.push(Party {
+                id: id.clone(),
+                roles: Vec::new(),
+                members,
+            });
+        } else {
+            self.parties[place].members.fill_up(members);
+        }
+        let party = &mut self.parties[place];
+        for role in roles {
+            if !party.roles.contains(&role) {
+                party.roles.push(role);
+            }
+        }
+        let mut reference = Members::default();
+        reference.set("id", id);
+        if let Some(name) = name {
+            reference.set("name", name);
+        }
+        reference
+    }
+
+    /// The array of all parties.
+    fn into_tree(self) -> Tree<'t> {
+        let parties = self.parties.into_iter().map(|party| {
+            let mut members = Members::default();
+            members.set("id", party.id);
+            members.set("roles", Tree::strings(&party.roles));
+            members.fill_up(party.members);
+            Tree::Object(members)
+        });
+        Tree::Array(parties.collect())
+    }
+}
+
+/// What 1.0 has to tell an organisation without an id by.
+const TOLD_BY: [(&str, &[&str]); 3] = [
+    ("identifier", &["scheme", "id", "legalName", "uri"]),
+    (
+        "address",
+        &[
+            "streetAddress",
+            "locality",
+            "region",
+            "postalCode",
+            "countryName",
+        ],
+    ),
+    (
+        "contactPoint",
+        &["name", "email", "telephone", "faxNumber", "url"],
+    ),
+];
+
+/// An id for an organisation that has none. One that 1.0 has nothing to tell by is
+/// told by all that is said of it.
+fn id_of(organisation: &mut Members<'_>) -> String {
+    if let Some(identifier) = organisation.get("identifier").and_then(Tree::members)
+        && let Some(id) = identifier.scalar("id")
+    {
+        return match identifier.scalar("scheme") {
+            Some(scheme) => format!("{scheme}-{id}"),
+            None => id,
+        };
+    }
+    let mut told = vec![organisation.scalar("name")];
+    for (part, names) in TOLD_BY {
+        let mut part = organisation.get(part).and_then(Tree::members);
+        let text = |name: &&str| part.as_mut().and_then(|part| part.scalar(name));
+        told.extend(names.iter().map(text));
+    }
+    let mut hasher = blake3::Hasher::new();
+    if told.iter().any(Option::is_some) {
+        for text in told {
+            hasher.update(text.unwrap_or_default().as_bytes());
+            hasher.update(b"\0");
+        }
+    } else {
+        let all = Tree::Object(organisation.clone()).to_text();
+        hasher.update(&without_white_space(all.as_bytes()));
+    }
+    let mut id = hasher.finalize().to_hex().to_string();
+    id.truncate(32);
+    id
+}
+
+/// Puts a lone `amendment` among the `amendments`.
+fn amendments(block: &mut Members<'_>) -> bool {
+    if !block.has("amendment") || block.get("amendments").is_some_and(|all| !all.is_array()) {
+        return false;
+    }
+    let mut all = match block.take("amendments") {
+        Some(mut all) => all.entries().to_vec(),
+        None => Vec::new(),
+    };
+    let content = |amendment: &Tree<'_>| without_white_space(amendment.to_text().as_bytes());
+    if let Some(mut amendment) = block.take("amendment") {
+        for amendment in amendment.entries() {
+            let new = content(amendment);
+            if !all.iter().any(|known| content(known) == new) {
+                all.push(amendment.clone());
+            }
+        }
+    }
+    block.set("amendments", Tree::Array(all));
+    true
+}
+
+/// Gives the transactions of a contract the names of 1.1.
+fn transactions<'t>(contract: &mut Members<'t>, parties: &mut Parties<'t>) -> bool {
+    let implementation = contract.get("implementation").and_then(Tree::members);
+    let Some(implementation) = implementation else {
+        return false;
+    };
+    let mut is_changed = false;
+    for transaction in objects(implementation.get("transactions")) {
+        if transaction.has("amount") && !transaction.has("value") {
+            if let Some(amount) = transaction.take("amount") {
+                transaction.set("value", amount);
+            }
+            is_changed = true;
+        }
+        for (old, new) in [
+            ("providerOrganization", "payer"),
+            ("receiverOrganization", "payee"),
+        ] {
+            let is_object = transaction.get(old).and_then(Tree::members).is_some();
+            if !is_object || transaction.has(new) {
+                continue;
+            }
+            if let Some(mut identifier) = transaction.take(old) {
+                let mut organisation = Tree::Object(organisation_of(&mut identifier));
+                parties.refer(&mut organisation, new);
+                transaction.set(new, organisation);
+            }
+            is_changed = true;
+        }
+    }
+    is_changed
+}
+
+/// The organisation of what 1.0 has as an identifier alone, and some publishers as
+/// an organisation.
+fn organisation_of<'t>(identifier: &mut Tree<'t>) -> Members<'t> {
+    let Some(members) = identifier.members() else {
+        return Members::default();
+    };
+    if members.has("identifier") || members.has("name") {
+        return std::mem::take(members);
+    }
+    let mut organisation = Members::default();
+    if let Some(name) = members.get("legalName").cloned() {
+        organisation.set("name", name);
+    }
+    organisation.set("identifier", Tree::Object(std::mem::take(members)));
+    organisation
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What an upgrade makes of a release, and that it has then no more to do.
+    #[track_caller]
+    fn check(release: Value, expected: Value) {
+        let upgraded = upgrade(&release.to_string()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&upgraded).unwrap(), expected);
+        assert_eq!(upgrade(&upgraded), None);
+    }
+
+    #[track_caller]
+    fn unchanged(release: &str) {
+        assert_eq!(upgrade(release), None, "{release}");
+    }
+
+    #[test]
+    fn organisations_become_parties_with_their_roles() {
+        let buyer = json!({"name": "B", "identifier": {"scheme": "GB-COH", "id": 7}, "address": {"region": "R"}});
+        check(
+            json!({"ocid": "o", "buyer": buyer, "tender": {
+                "id": "t", "procuringEntity": buyer,
+                "tenderers": [{"id": "x", "name": "X"}, {"id": "y"}],
+            }, "awards": [{"suppliers": [{"id": "x", "url": "u"}]}, null]}),
+            json!({"ocid": "o", "buyer": {"id": "GB-COH-7", "name": "B"}, "tender": {
+                "id": "t", "procuringEntity": {"id": "GB-COH-7", "name": "B"},
+                "tenderers": [{"id": "x", "name": "X"}, {"id": "y"}],
+            }, "awards": [{"suppliers": [{"id": "x"}]}, null],
+            "parties": [
+                {"id": "GB-COH-7", "roles": ["buyer", "procuringEntity"], "name": "B",
+                    "identifier": {"scheme": "GB-COH", "id": 7}, "address": {"region": "R"}},
+                {"id": "x", "roles": ["tenderer", "supplier"], "name": "X", "url": "u"},
+                {"id": "y", "roles": ["tenderer"]},
+            ]}),
+        );
+    }
+
+    #[test]
+    fn an_organisation_without_id_and_identifier_has_the_same_id_each_time() {
+        let id = |release: &str| {
+            let upgraded: Value = serde_json::from_str(&upgrade(release).unwrap()).unwrap();
+            let party = upgraded["parties"][0]["id"].as_str().unwrap().to_owned();
+            assert_eq!(upgraded["buyer"]["id"], *party);
+            party
+        };
+        let one = id(r#"{"buyer":{"name":"A","address":{"locality":"L"}}}"#);
+        assert_eq!(one.len(), 32);
+        let same = r#"{"buyer":{ "id":"", "address" : {"locality":"\u004c"},"name":"A","more":1}}"#;
+        assert_eq!(id(same), one);
+        let other = id(r#"{"buyer":{"name":"A","address":{"region":"L"}}}"#);
+        assert_ne!(other, one);
+        assert_ne!(id(r#"{"buyer":{"x":1}}"#), id(r#"{"buyer":{"x":2}}"#));
+    }
+
+    #[test]
+    fn the_first_of_two_with_one_id_counts_and_takes_over_what_it_lacks() {
+        check(
+            json!({"buyer": {"id": 5, "name": "A", "url": null}, "awards": {"suppliers":
+                {"id": "5", "name": "B", "url": "u", "roles": ["funder"]}}}),
+            json!({"buyer": {"id": 5, "name": "A"}, "awards": {"suppliers": {"id": "5", "name": "B"}},
+                "parties": [{"id": 5, "roles": ["buyer", "funder", "supplier"], "name": "A", "url": "u"}]}),
+        );
+    }
+
+    #[test]
+    fn an_amendment_is_one_of_several() {
+        check(
+            json!({
+                "tender": {"amendment": {"changes": [1]}},
+                "awards": [{"amendment": {"a": 1}, "amendments": [{"b": 2}]}],
+                "contracts": [{"amendment": {"a": 1}, "amendments": [{"a": 1}]}, {"amendment": null}],
+            }),
+            json!({
+                "tender": {"amendments": [{"changes": [1]}]},
+                "awards": [{"amendments": [{"b": 2}, {"a": 1}]}],
+                "contracts": [{"amendments": [{"a": 1}]}, {"amendment": null}],
+            }),
+        );
+    }
+
+    #[test]
+    fn transactions_have_the_names_of_1_1() {
+        check(
+            json!({"contracts": [{"implementation": {"transactions": [
+                {"id": 1, "amount": {"amount": 5}, "providerOrganization": {"scheme": "S", "id": "1", "legalName": "P"},
+                    "receiverOrganization": {"name": "R", "id": "r"}},
+                {"amount": 1, "value": 2, "payer": {"id": "z"}, "providerOrganization": {"id": "1"}},
+                {"providerOrganization": "text"},
+            ]}}]}),
+            json!({"contracts": [{"implementation": {"transactions": [
+                {"id": 1, "value": {"amount": 5}, "payer": {"id": "S-1", "name": "P"}, "payee": {"id": "r", "name": "R"}},
+                {"amount": 1, "value": 2, "payer": {"id": "z"}, "providerOrganization": {"id": "1"}},
+                {"providerOrganization": "text"},
+            ]}}], "parties": [
+                {"id": "S-1", "roles": ["payer"], "name": "P", "identifier": {"scheme": "S", "id": "1", "legalName": "P"}},
+                {"id": "r", "roles": ["payee"], "name": "R"},
+            ]}),
+        );
+    }
+
+    #[test]
+    fn what_is_not_of_1_0_stays_as_it_is() {
+        for release in [
+            "{}",
+            r#"{"ocid":"o","id":"1","tag":["tender"],"tender":{"id":"t","value":{"amount":1}}}"#,
+            r#"{"parties":[{"id":"1"}],"buyer":{"name":"B"},"tender":{"amendment":{}}}"#,
+            r#"{"parties":[],"buyer":{"name":"B"}}"#,
+            r#"{"buyer":null,"tender":"t","awards":5,"contracts":[null,[]]}"#,
+            r#"{"buyer":{},"tender":{"tenderers":[],"procuringEntity":"B"}}"#,
+            r#"{"tender":{"amendment":{},"amendments":"none"}}"#,
+            "[]",
+            "7",
+        ] {
+            unchanged(release);
+        }
+    }
+
+    #[test]
+    fn no_digit_and_no_character_of_the_rest_is_touched() {
+        let rest = r#""x":[ 1.50,1e2,123456789012345678901234567890, "\u00e9\/" ],"tender":{"value":{"amount":0.10}}"#;
+        let upgraded = upgrade(&format!(r#"{{"buyer":{{"id":1.0}},{rest}}}"#)).unwrap();
+        assert_eq!(
+            upgraded,
+            r#"{"buyer":{"id":1.0},"x":[ 1.50,1e2,123456789012345678901234567890, "\u00e9\/" ],"tender":{"value":{"amount":0.10}},"parties":[{"id":1.0,"roles":["buyer"]}]}"#
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! Which version of the standard releases are written in.
+
+use serde_json::Value;
+
+use crate::json::Cut;
+use crate::source::Version;
+
+/// What the page that was cut says of its items: it tells if they are the entries
+/// of a package.
+///
+/// `around` is the page without its items, [`Cut::envelope`].
+pub(super) fn of_items(cut: &Cut, around: &Value) -> Option<Version> {
+    let first = cut.items.first()?;
+    let (list, _index) = first.pointer.rsplit_once('/')?;
+    let (place, _name) = list.rsplit_once('/')?;
+    of_package(around.pointer(place)?)
+}
+
+/// The version that a package is of: one that says none is of 1.0, which had no
+/// way to say it. What is no package has none.
+pub(super) fn of_package(package: &Value) -> Option<Version> {
+    let has = |name| package.get(name).is_some();
+    if !(has("releases") || has("records")) || has("ocid") {
+        return None;
+    }
+    Some(match package.get("version") {
+        None | Some(Value::Null) => Version::V1_0,
+        Some(Value::String(version)) if is_1_0(version) => Version::V1_0,
+        Some(Value::Number(version)) if is_1_0(&version.to_string()) => Version::V1_0,
+        Some(_) => Version::V1_1,
+    })
+}
+
+/// Whether a version is 1.0, or one of its patches such as 1.0.3.
+fn is_1_0(version: &str) -> bool {
+    let mut parts = version.trim().split('.');
+    parts.next() == Some("1") && matches!(parts.next(), None | Some("0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{ItemsAt, cut};
+
+    #[track_caller]
+    fn check(body: &str, at: &str, expected: Option<Version>) {
+        let cut = cut(body.as_bytes(), &[ItemsAt::parse(at).unwrap()]).unwrap();
+        assert_eq!(of_items(&cut, &cut.envelope), expected, "{body}");
+    }
+
+    #[test]
+    fn a_package_that_says_nothing_is_of_1_0() {
+        let (old, new) = (Some(Version::V1_0), Some(Version::V1_1));
+        for (version, expected) in [
+            ("", old),
+            (r#","version":"1.0""#, old),
+            (r#","version":"1.0.3""#, old),
+            (r#","version":1.0"#, old),
+            (r#","version":null"#, old),
+            (r#","version":"1.1""#, new),
+            (r#","version":"1.1.5""#, new),
+            (r#","version":1.1"#, new),
+            (r#","version":"10""#, new),
+            (r#","version":["1.0"]"#, new),
+        ] {
+            let body = format!(r#"{{"releases":[{{}}]{version}}}"#);
+            check(&body, "/releases/*", expected);
+            let body = format!(r#"{{"data":{{"records":[{{}}]{version}}}}}"#);
+            check(&body, "/data/records/*", expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_package_says_nothing() {
+        check(r#"{"data":[{}],"version":"1.0"}"#, "/data/*", None);
+        check("[{}]", "/*", None);
+        check(r#"{"ocid":"o","releases":[{}]}"#, "/releases/*", None);
+        check(r#"{"ocid":"o","version":"1.0"}"#, "", None);
+        check(r#"{"releases":[]}"#, "/releases/*", None);
+    }
+}

@@ -1,0 +1,165 @@
+//! The rows of `ocds.compiled_release`: how they are upserted, and how a compiled
+//! release fills one.
+
+use jiff::Timestamp;
+use tokio_postgres::types::Type;
+
+use crate::bulk::{Batching, Bind, Binding, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
+use crate::error::Result;
+use crate::release::Release;
+use crate::sink::release::{Recovered, Served, repairs, served};
+
+/// The table of compiled releases.
+pub(super) const TABLE: Table = Table::new("ocds.compiled_release", COLUMNS, &["source", "ocid"]);
+
+const COLUMNS: &[Column] = &[
+    Column::new("source", Type::TEXT),
+    Column::new("ocid", Type::TEXT),
+    Column::new("origin", Type::TEXT),
+    Column::new("date", Type::TIMESTAMPTZ),
+    Column::new("tag", Type::TEXT_ARRAY),
+    Column::new("content_hash", Type::BYTEA),
+    Column::new("repairs", Type::TEXT_ARRAY),
+    Column::new("run_id", Type::INT8),
+    Column::new("page_number", Type::INT8),
+    Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
+    Column::new("fetched_at", Type::TIMESTAMPTZ),
+    Column::new("data", Type::JSONB),
+    Column::new("served", Type::BYTEA),
+];
+
+/// Who made what publishers serve.
+const PUBLISHER: &str = "publisher";
+
+/// Fetched ones: what is stored is overwritten if its content differs.
+const FETCHED: Plan = Plan {
+    table: TABLE,
+    shared: &[
+        "source",
+        "origin",
+        "run_id",
+        "page_number",
+        "first_seen_at",
+        "fetched_at",
+    ],
+    each: &[
+        "ocid",
+        "date",
+        "tag",
+        "content_hash",
+        "repairs",
+        "data",
+        "served",
+    ],
+    by: &["source", "ocid"],
+    verb: Verb::Upsert {
+        set: &[],
+        overwrite: Overwrite::IfDifferent(&["content_hash"]),
+        inserted_if: "first_seen_at",
+        returning: &[],
+    },
+};
+
+/// Replayed ones: nothing that was fetched later is overwritten.
+const REPLAYED: Plan = Plan {
+    shared: &["source", "origin", "first_seen_at"],
+    each: &[
+        "ocid",
+        "date",
+        "tag",
+        "content_hash",
+        "repairs",
+        "data",
+        "served",
+        "run_id",
+        "page_number",
+        "fetched_at",
+    ],
+    verb: Verb::Upsert {
+        set: &[],
+        overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
+        inserted_if: "first_seen_at",
+        returning: &[],
+    },
+    ..FETCHED
+};
+
+/// The upsert of fetched compiled releases, and what fills it.
+#[derive(Debug)]
+pub(super) struct FetchedCompiled {
+    pub(super) operation: Operation,
+    served: Binding<Served>,
+    pub(super) release: Binding<Release>,
+}
+
+impl FetchedCompiled {
+    /// The upsert in statements of such a size.
+    pub(super) fn new(batching: Batching) -> Result<Self> {
+        let operation = Operation::new(&FETCHED, batching)?;
+        Ok(Self {
+            served: operation
+                .bind_shared()
+                .column("source", |served: &Served| &served.source)
+                .column("origin", |_| &PUBLISHER)
+                .column("run_id", |served| &served.run_id)
+                .column("page_number", |served| &served.page_number)
+                .column("first_seen_at", |served| &served.now)
+                .column("fetched_at", |served| &served.fetched_at)
+                .bound()?,
+            release: bind_release(operation.bind_each(), |release| release).bound()?,
+            operation,
+        })
+    }
+
+    /// The values that all compiled releases of a page have in common.
+    pub(super) fn shared(&self, served: &Served) -> Result<Rows> {
+        Rows::of(&self.served, [served])
+    }
+}
+
+/// The upsert of replayed compiled releases, and what fills it.
+#[derive(Debug)]
+pub(super) struct ReplayedCompiled {
+    pub(super) operation: Operation,
+    written: Binding<(String, Timestamp)>,
+    pub(super) recovered: Binding<Recovered>,
+}
+
+impl ReplayedCompiled {
+    pub(super) fn new() -> Result<Self> {
+        let operation = Operation::new(&REPLAYED, Batching::default())?;
+        Ok(Self {
+            written: operation
+                .bind_shared()
+                .column("source", |(source, _): &(String, Timestamp)| source)
+                .column("origin", |_| &PUBLISHER)
+                .column("first_seen_at", |(_, now)| now)
+                .bound()?,
+            recovered: bind_release(operation.bind_each(), |row: &Recovered| &row.release)
+                .column("run_id", |row| &row.run_id)
+                .column("page_number", |row| &row.page_number)
+                .column("fetched_at", |row| &row.fetched_at)
+                .bound()?,
+            operation,
+        })
+    }
+
+    /// The values that all rows have in common: their source, and now.
+    pub(super) fn shared(&self, source: &str, now: Timestamp) -> Result<Rows> {
+        Rows::of(&self.written, [&(source.to_owned(), now)])
+    }
+}
+
+/// Fills the columns that come from a compiled release itself.
+fn bind_release<R>(
+    bind: Bind<R>,
+    release: impl Fn(&R) -> &Release + Copy + Send + Sync + 'static,
+) -> Bind<R> {
+    bind.column("ocid", move |row| &release(row).key.ocid)
+        .column("date", move |row| &release(row).columns.date)
+        .column("tag", move |row| &release(row).columns.tag)
+        .bytes("content_hash", move |row| &release(row).content_hash)
+        .optional("repairs", move |row| repairs(release(row)))
+        .json_text("data", move |row| &release(row).text)
+        .optional_bytes("served", move |row| served(release(row)))
+}

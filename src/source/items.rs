@@ -1,0 +1,266 @@
+//! Where a page's items are and what they are: `items = …`.
+
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::json::ItemsAt;
+
+/// Where a page's items are, and what they are.
+///
+/// Written as a pointer, a list of pointers, or a table of `pointer`, `kind` and
+/// `version`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Items {
+    /// Where they are; the first that fits a page is used.
+    pub shapes: Vec<ItemsAt>,
+    /// What they are; `None` is told from each item itself.
+    pub kind: Option<Kind>,
+    /// The version of the standard they are written in; `None` is told from the
+    /// package they come in.
+    pub version: Option<Version>,
+}
+
+/// What an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A release.
+    Release,
+    /// A process with its releases, a compiled release, or both.
+    Record,
+    /// A package of releases.
+    ReleasePackage,
+    /// A package of records.
+    RecordPackage,
+}
+
+/// A version of the standard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Version {
+    /// 1.0: such releases are upgraded.
+    #[serde(rename = "1.0")]
+    V1_0,
+    /// 1.1: such releases are stored as they are, whatever their package says.
+    #[serde(rename = "1.1")]
+    V1_1,
+}
+
+impl Items {
+    /// Items at these places, of whatever kind and version they say they are.
+    #[must_use]
+    pub fn at(shapes: Vec<ItemsAt>) -> Self {
+        Self {
+            shapes,
+            kind: None,
+            version: None,
+        }
+    }
+
+    /// Items that are the whole document and are packages are cut as packages
+    /// are: what is around their entries is the page's own.
+    fn cut_as_packages(mut self) -> Self {
+        let (name, kind) = match self.kind {
+            Some(Kind::ReleasePackage) => ("/releases/*", Kind::Release),
+            Some(Kind::RecordPackage) => ("/records/*", Kind::Record),
+            Some(Kind::Release | Kind::Record) | None => return self,
+        };
+        if self.shapes.iter().all(|shape| !shape.is_each()) {
+            self.shapes = vec![known(name)];
+            self.kind = Some(kind);
+        }
+        self
+    }
+}
+
+impl Default for Items {
+    /// Packages of releases or records, arrays of anything, and lone documents.
+    fn default() -> Self {
+        Self::at(["/releases/*", "/records/*", "/*", ""].map(known).to_vec())
+    }
+}
+
+fn known(pointer: &str) -> ItemsAt {
+    ItemsAt::parse(pointer).expect("a valid pointer")
+}
+
+impl Kind {
+    /// The word it is declared by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Release => "release",
+            Kind::Record => "record",
+            Kind::ReleasePackage => "release_package",
+            Kind::RecordPackage => "record_package",
+        }
+    }
+}
+
+impl Version {
+    /// The version that a stored word stands for.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let mut all = [Self::V1_0, Self::V1_1].into_iter();
+        all.find(|version| version.as_str() == word)
+    }
+
+    /// The number it is declared by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Version::V1_0 => "1.0",
+            Version::V1_1 => "1.1",
+        }
+    }
+}
+
+/// A pointer or a list of them.
+struct Pointers(Vec<ItemsAt>);
+
+impl<'de> Deserialize<'de> for Pointers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore;
+        impl<'de> Visitor<'de> for OneOrMore {
+            type Value = Pointers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a pointer such as /releases/*, or a list of them")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Pointers, E> {
+                let at = ItemsAt::parse(text).map_err(E::custom)?;
+                Ok(Pointers(vec![at]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, pointers: A) -> Result<Pointers, A::Error> {
+                let pointers = Vec::deserialize(SeqAccessDeserializer::new(pointers))?;
+                if pointers.is_empty() {
+                    return Err(A::Error::custom("a page's items are somewhere"));
+                }
+                Ok(Pointers(pointers))
+            }
+        }
+        deserializer.deserialize_any(OneOrMore)
+    }
+}
+
+/// `items = { … }` as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ItemsTable {
+    pointer: Option<Pointers>,
+    kind: Option<Kind>,
+    version: Option<Version>,
+}
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PointersOrTable;
+        impl<'de> Visitor<'de> for PointersOrTable {
+            type Value = Items;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a pointer such as /releases/*, a list of them, or a table")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Items, E> {
+                Ok(Items::at(vec![ItemsAt::parse(text).map_err(E::custom)?]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, pointers: A) -> Result<Items, A::Error> {
+                let Pointers(shapes) = Pointers::deserialize(SeqAccessDeserializer::new(pointers))?;
+                Ok(Items::at(shapes))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Items, A::Error> {
+                let table = ItemsTable::deserialize(MapAccessDeserializer::new(table))?;
+                let shapes = table.pointer.map(|Pointers(shapes)| shapes);
+                let items = Items {
+                    shapes: shapes.unwrap_or_else(|| Items::default().shapes),
+                    kind: table.kind,
+                    version: table.version,
+                };
+                Ok(items.cut_as_packages())
+            }
+        }
+        deserializer.deserialize_any(PointersOrTable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Source {
+        items: Items,
+    }
+
+    fn items(toml: &str) -> Result<Items, String> {
+        let source = toml::from_str::<Source>(&format!("items = {toml}"));
+        source
+            .map(|source| source.items)
+            .map_err(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn check(toml: &str, shapes: &[&str], kind: Option<Kind>) {
+        let items = items(toml).unwrap();
+        let read: Vec<String> = items.shapes.iter().map(ItemsAt::to_string).collect();
+        assert_eq!(read, shapes, "{toml}");
+        assert_eq!(items.kind, kind, "{toml}");
+    }
+
+    #[test]
+    fn items_are_a_pointer_a_list_or_a_table() {
+        let default = ["/releases/*", "/records/*", "/*", ""];
+        check(r#""/data/*""#, &["/data/*"], None);
+        check(r#"["/a/*", ""]"#, &["/a/*", ""], None);
+        check(
+            r#"{ pointer = "/data/*", kind = "release" }"#,
+            &["/data/*"],
+            Some(Kind::Release),
+        );
+        check(
+            r#"{ pointer = ["/a/*", "/b/*"], kind = "record_package" }"#,
+            &["/a/*", "/b/*"],
+            Some(Kind::RecordPackage),
+        );
+        check(r#"{ version = "1.0" }"#, &default, None);
+    }
+
+    #[test]
+    fn a_document_that_is_a_package_is_cut_into_its_entries() {
+        let release = Some(Kind::Release);
+        check(
+            r#"{ pointer = "", kind = "release_package" }"#,
+            &["/releases/*"],
+            release,
+        );
+        check(
+            r#"{ pointer = "", kind = "record_package" }"#,
+            &["/records/*"],
+            Some(Kind::Record),
+        );
+        check(r#"{ pointer = "", kind = "release" }"#, &[""], release);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said() {
+        for (toml, word) in [
+            ("[]", "somewhere"),
+            ("7", "a table"),
+            (r#""releases""#, "JSON Pointer"),
+            (r#"{ pointer = 7 }"#, "a list of them"),
+            (r#"{ pointers = "/a/*" }"#, "pointers"),
+            (r#"{ kind = "tender" }"#, "record_package"),
+            (r#"{ version = "2.0" }"#, "1.1"),
+        ] {
+            let error = items(toml).unwrap_err();
+            assert!(error.contains(word), "{toml}: {error}");
+        }
+    }
+}

@@ -1,0 +1,545 @@
+//! Items: what a page's items may be, and what is done to them on their way in.
+
+use crate::harness::{Counts, Ingest, LINK, NUMBER, SOURCE};
+use crate::publisher::{Feed, Publisher, Reply, release};
+use crate::sink::refused;
+
+/// A compiled release of a process, with a title.
+fn compiled(i: usize, title: &str) -> String {
+    format!(
+        r#"{{"ocid":"ocds-213czf-{i}","id":"c{i}","date":"2026-02-01T00:00:00Z","tag":["compiled"],"tender":{{"title":"{title}"}}}}"#
+    )
+}
+
+/// A record of one process, with these releases.
+fn record(i: usize, releases: &[String], title: &str) -> String {
+    format!(
+        r#"{{"ocid":"ocds-213czf-{i}","releases":[{}],"compiledRelease":{}}}"#,
+        releases.join(","),
+        compiled(i, title)
+    )
+}
+
+fn records(records: &[String]) -> String {
+    let records = records.join(",");
+    format!(r#"{{"uri":"https://publisher.example/1","version":"1.1","records":[{records}]}}"#)
+}
+
+const RELEASES: &str = "select release_id from ocds.release order by ocid, release_id";
+const COMPILED: &str = "select concat_ws(' ', ocid, origin, data->'tender'->>'title')
+    from ocds.compiled_release order by ocid";
+const REJECTS: &str = "select concat_ws(' ', pointer, reason, coalesce(resolution, 'open'))
+    from ocds.quarantine order by pointer";
+
+/// A source that serves one document and nothing else.
+async fn of_document(body: impl Into<Vec<u8>>, table: &str) -> (Publisher, Ingest) {
+    let body = body.into();
+    let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, table);
+    (publisher, ingest)
+}
+
+fn serve(publisher: &Publisher, body: impl Into<Vec<u8>>) {
+    let body = body.into();
+    publisher.turn(move |_| Reply::json(body.clone()));
+}
+
+#[tokio::test]
+async fn a_document_of_any_kind_gives_its_releases() {
+    let one = record(1, &[release(1)], "one");
+    for (body, releases, compiled) in [
+        (release(1), 1, 0),
+        (
+            format!(r#"{{"releases":[{},{}]}}"#, release(1), release(2)),
+            2,
+            0,
+        ),
+        (format!("[{},{}]", release(1), release(2)), 2, 0),
+        (compiled(1, "one"), 0, 1),
+        (one.clone(), 1, 1),
+        (format!("[{one},{}]", record(2, &[], "two")), 1, 2),
+        (
+            records(&[one.clone(), record(2, &[release(2)], "two")]),
+            2,
+            2,
+        ),
+        (
+            format!("[{},{}]", records(std::slice::from_ref(&one)), release(2)),
+            2,
+            1,
+        ),
+        (
+            format!(
+                r#"[{{"releases":[{}]}},{{"releases":[{}]}}]"#,
+                release(1),
+                release(2)
+            ),
+            2,
+            0,
+        ),
+    ] {
+        let (_publisher, ingest) = of_document(body.clone(), "").await;
+        let counts = ingest.run(&[]).await.expect(0).counts();
+        assert_eq!(counts.inserted, releases + compiled, "{body}");
+        assert_eq!(counts.quarantined, 0, "{body}");
+        let stored = (
+            ingest.count("release").await,
+            ingest.count("compiled_release").await,
+        );
+        let expected = (releases as usize, compiled as usize);
+        assert_eq!(stored, expected, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_kind_that_is_told_is_believed() {
+    let body = format!(
+        r#"{{"data":[{{"releases":[{}]}},{{"entries":[]}}]}}"#,
+        release(1)
+    );
+    let table = r#"items = { pointer = "/data/*", kind = "release_package" }"#;
+    let (_publisher, ingest) = of_document(body, table).await;
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ingest.column(RELEASES).await, ["1"]);
+    assert_eq!(ingest.column(REJECTS).await, ["/data/1 other-kind open"]);
+    let shown = ingest
+        .program(&["sources", "show", SOURCE])
+        .await
+        .expect(0)
+        .text();
+    assert!(shown.contains("kind          release_package"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_compiled_release_is_updated_and_what_is_unchanged_is_not_rewritten() {
+    let body = |title: &str| records(&[record(1, &[release(1)], title), record(2, &[], "two")]);
+    for settings in ["", "[sink]\nmethod = \"copy\"", "[sink]\nmethod = \"row\""] {
+        let (publisher, mut ingest) = of_document(body("one"), "").await;
+        ingest.configure(settings);
+        let counts = ingest.run(&[]).await.expect(0).counts();
+        assert_eq!(
+            counts,
+            Counts {
+                inserted: 3,
+                ..Counts::default()
+            }
+        );
+        let one = "ocds-213czf-1 publisher one";
+        let two = "ocds-213czf-2 publisher two";
+        assert_eq!(ingest.column(COMPILED).await, [one, two]);
+        let of_row = "select concat_ws(' ', tag, date at time zone 'utc', run_id, page_number,
+            first_seen_at = fetched_at or first_seen_at > fetched_at, repairs is null and served is null)
+            from ocds.compiled_release where ocid = 'ocds-213czf-1'";
+        assert_eq!(
+            ingest.value(of_row).await,
+            "{compiled} 2026-02-01 00:00:00 1 1 t t"
+        );
+
+        let versions = "select concat_ws(' ', ctid, xmin) from ocds.compiled_release order by ocid";
+        let before = ingest.column(versions).await;
+        let counts = ingest.run(&[]).await.expect(0).counts();
+        assert_eq!(
+            counts,
+            Counts {
+                unchanged: 3,
+                ..Counts::default()
+            }
+        );
+        assert_eq!(ingest.column(versions).await, before);
+
+        serve(&publisher, body("other"));
+        let counts = ingest.run(&[]).await.expect(0).counts();
+        assert_eq!(
+            counts,
+            Counts {
+                updated: 1,
+                unchanged: 2,
+                ..Counts::default()
+            }
+        );
+        let other = "ocds-213czf-1 publisher other";
+        assert_eq!(ingest.column(COMPILED).await, [other, two]);
+        assert_eq!(ingest.column(versions).await[1], before[1]);
+    }
+}
+
+#[tokio::test]
+async fn the_later_compiled_release_of_a_process_wins() {
+    // of each process on its page and on every page
+    let page = |page: usize| -> Vec<String> {
+        (0..20)
+            .flat_map(|i| [compiled(i, "earlier"), compiled(i, &format!("page {page}"))])
+            .collect()
+    };
+    let publisher = Publisher::feed(Feed::number((1..=8).map(page).collect())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    ingest.configure("[sink]\nworkers = 4");
+    let counts = ingest.run(&[]).await.expect(0).counts();
+    let expected = Counts {
+        inserted: 20,
+        updated: 140,
+        folded: 160,
+        ..Counts::default()
+    };
+    assert_eq!(counts, expected);
+    let of_page_8 =
+        "compiled_release where page_number = 8 and data->'tender'->>'title' = 'page 8'";
+    assert_eq!(ingest.count(of_page_8).await, 20);
+    assert_eq!(ingest.count("release").await, 0);
+    assert_eq!(
+        ingest.count("quarantine where reason = 'superseded'").await,
+        20
+    );
+}
+
+#[tokio::test]
+async fn a_linked_release_is_passed_over_only_where_a_compiled_release_is_there() {
+    let link = r#"{"url":"https://publisher.example/releases/1","date":"2026-01-01T00:00:00Z"}"#;
+    let alone = format!(r#"{{"ocid":"ocds-213czf-3","releases":[{link}]}}"#);
+    let empty = r#"{"ocid":"ocds-213czf-4","releases":[]}"#.to_owned();
+    let body = records(&[
+        record(1, &[link.into()], "one"),
+        record(2, &[link.into(), release(2)], "two"),
+        alone,
+        empty,
+    ]);
+    let (_publisher, ingest) = of_document(body, "").await;
+    let counts = ingest
+        .run(&["--max-bad-ratio", "1"])
+        .await
+        .expect(0)
+        .counts();
+    assert_eq!(
+        counts,
+        Counts {
+            inserted: 3,
+            quarantined: 2,
+            ..Counts::default()
+        }
+    );
+    assert_eq!(ingest.column(RELEASES).await, ["2"]);
+    assert_eq!(ingest.count("compiled_release").await, 2);
+    let expected = [
+        "/records/2/releases/0 linked-release open",
+        "/records/3 empty-record open",
+    ];
+    assert_eq!(ingest.column(REJECTS).await, expected);
+}
+
+#[tokio::test]
+async fn a_page_as_full_of_records_as_those_before_it_is_asked_for_again_after_a_resume() {
+    let page = |number: usize, next: bool| {
+        let each = (0..2).map(|i| record(2 * number + i, &[release(2 * number + i)], "one"));
+        let body = records(&each.collect::<Vec<_>>());
+        let link = format!(r#"{{"links":{{"next":"/?page={}"}},"#, number + 1);
+        Reply::json(if next {
+            body.replacen('{', &link, 1)
+        } else {
+            body
+        })
+    };
+    let publisher = Publisher::serve(move |request| {
+        let number = request
+            .query("page")
+            .map_or(1, |page| page.parse().unwrap());
+        // the second page forgets its link the first time
+        page(number, number < 3 && (number, request.nth) != (2, 0))
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&["--max-pages", "1"]).await.expect(0);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 6);
+    assert_eq!(
+        ingest.count("page where items = 2 and releases = 4").await,
+        3
+    );
+}
+
+/// A release as version 1.0 of the standard has it.
+const OLD: &str = r#"{ "ocid":"ocds-213czf-1","id":"1","buyer":{"name":"Buyer","identifier":{"scheme":"GB-COH","id":"7"}},"tender":{"id":"t","value":{"amount":1.50},"amendment":{"changes":[]}}}"#;
+
+#[tokio::test]
+async fn a_release_of_1_0_is_stored_as_1_1_beside_what_was_served() {
+    let package = format!(r#"{{"version":"1.0","releases":[{OLD},{}]}}"#, release(2));
+    let (publisher, ingest) = of_document(package.clone(), "").await;
+    let counts = ingest.run(&[]).await.expect(0).counts();
+    assert_eq!(counts.inserted, 2);
+    let row = "select concat_ws(' ', repairs, convert_from(served, 'utf8'), buyer_id) from ocds.release where release_id = '1'";
+    let expected = format!("{{upgrade-1.0}} {OLD} GB-COH-7");
+    assert_eq!(ingest.value(row).await, expected);
+    let data = "select concat_ws(' ', data->'buyer', data->'tender') from ocds.release where release_id = '1'";
+    assert_eq!(
+        ingest.value(data).await,
+        r#"{"id": "GB-COH-7", "name": "Buyer"} {"id": "t", "value": {"amount": 1.50}, "amendments": [{"changes": []}]}"#
+    );
+    let party = "select concat_ws(' ', party_id, name, roles, identifier_scheme) from ocds.party";
+    assert_eq!(ingest.value(party).await, "GB-COH-7 Buyer {buyer} GB-COH");
+    assert_eq!(
+        ingest
+            .count("release where repairs is null and served is null")
+            .await,
+        1
+    );
+
+    // the same again is not rewritten; as 1.1 it is stored as it was served
+    assert_eq!(ingest.run(&[]).await.expect(0).counts().unchanged, 2);
+    serve(&publisher, package.replace("1.0", "1.1"));
+    let counts = ingest.run(&[]).await.expect(0).counts();
+    assert_eq!(
+        counts,
+        Counts {
+            updated: 1,
+            unchanged: 1,
+            ..Counts::default()
+        }
+    );
+    assert_eq!(
+        ingest
+            .count("release where repairs is null and served is null")
+            .await,
+        2
+    );
+}
+
+#[tokio::test]
+async fn compiled_releases_of_1_0_are_upgraded_too_where_the_source_says_so() {
+    let body = format!(r#"{{"compiledRelease":{OLD},"releases":[]}}"#);
+    let (publisher, mut ingest) = of_document(body, "").await;
+    ingest.run(&[]).await.expect(0);
+    let as_served = "compiled_release where repairs is null";
+    assert_eq!(ingest.count(as_served).await, 1);
+    ingest.declare(&publisher, "items = { version = \"1.0\" }");
+    assert_eq!(ingest.run(&[]).await.expect(0).counts().updated, 1);
+    let row =
+        "select concat_ws(' ', repairs, convert_from(served, 'utf8')) from ocds.compiled_release";
+    assert_eq!(ingest.value(row).await, format!("{{upgrade-1.0}} {OLD}"));
+}
+
+/// Releases that a repair of that name makes whole, and a column of theirs then.
+const BROKEN: [(&str, &[u8], &str, &str); 8] = [
+    (
+        "nul",
+        br#""tender":{"title":"a\u0000b"}"#,
+        "tender_title",
+        "ab",
+    ),
+    (
+        "nul",
+        b"\"tender\":{\"title\":\"a\0b\"}",
+        "tender_title",
+        "ab",
+    ),
+    (
+        "lone-surrogate",
+        br#""tender":{"title":"a\ud800b"}"#,
+        "tender_title",
+        "a\u{fffd}b",
+    ),
+    (
+        "control-characters",
+        b"\"tender\":{\"title\":\"a\tb\"}",
+        "tender_title",
+        "a\tb",
+    ),
+    (
+        "exponent",
+        br#""tender":{"title":1e99999}"#,
+        "tender_title",
+        "1e99999",
+    ),
+    (
+        "bad-number",
+        br#""tender":{"title":N230000000}"#,
+        "tender_title",
+        "N230000000",
+    ),
+    (
+        "bad-number",
+        br#""x":221,000,000.00"#,
+        "data->>'x'",
+        "221,000,000.00",
+    ),
+    (
+        "bad-number",
+        br#""x":,"tender":{"title":"t"}"#,
+        "tender_title",
+        "t",
+    ),
+];
+
+#[tokio::test]
+async fn a_repair_stores_what_was_refused_and_touches_no_neighbour() {
+    for (place, (repair, members, column, value)) in BROKEN.into_iter().enumerate() {
+        let broken = [br#"{"ocid":"o","id":"broken","#, members, b"}"].concat();
+        let before = [
+            b"{\"version\":\"1.1\",\"releases\":[",
+            release(1).as_bytes(),
+            b",",
+        ]
+        .concat();
+        let body = [&before[..], &broken, b",", release(2).as_bytes(), b"]}"].concat();
+        let (publisher, mut ingest) = of_document(body, "").await;
+        ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+        assert_eq!(ingest.column(RELEASES).await, ["1", "2"], "{place}");
+        assert_eq!(
+            ingest.count("quarantine where resolved_at is null").await,
+            1
+        );
+
+        let table = format!("decode = {{ repair = [\"{repair}\"] }}");
+        ingest.declare(&publisher, &table);
+        let counts = ingest.run(&[]).await.expect(0).counts();
+        let expected = Counts {
+            inserted: 1,
+            unchanged: 2,
+            ..Counts::default()
+        };
+        assert_eq!(counts, expected, "{place}");
+        let row = ingest
+            .client
+            .query_one(
+                &format!(
+                    "select repairs, served, {column} from ocds.release where release_id = 'broken'"
+                ),
+                &[],
+            )
+            .await
+            .unwrap();
+        assert_eq!(row.get::<_, Vec<String>>(0), [repair], "{place}");
+        assert_eq!(row.get::<_, Vec<u8>>(1), broken, "{place}");
+        assert_eq!(row.get::<_, String>(2), value, "{place}");
+        assert_eq!(
+            ingest
+                .count("release where repairs is null and served is null")
+                .await,
+            2
+        );
+        // it is stored now, and so the reject of its key is resolved
+        assert_eq!(
+            ingest.count("quarantine where resolution = 'stored'").await,
+            1,
+            "{place}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_replay_repairs_and_upgrades_as_the_page_would_have() {
+    let old = OLD.replace("\"Buyer\"", "\"Buy\\u0000er\"");
+    let record = format!(
+        r#"{{"releases":[{}],"compiledRelease":{}}}"#,
+        old,
+        compiled(1, r"\u0000")
+    );
+    let body = format!(r#"{{"records":[{record},{{"ocid":"o"}}],"version":"1.0"}}"#);
+    let (publisher, mut ingest) = of_document(body, "").await;
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    let release = "/records/0/releases/0 nul-character";
+    let summed = "/records/0/compiledRelease nul-character";
+    let empty = "/records/1 empty-record";
+    let state = |how: &str| {
+        [
+            format!("{summed} {how}"),
+            format!("{release} {how}"),
+            format!("{empty} open"),
+        ]
+    };
+    assert_eq!(ingest.column(REJECTS).await, state("open"));
+
+    ingest.declare(&publisher, "decode = { repair = [\"nul\"] }");
+    let replay = ["quarantine", "replay", "--json"];
+    let report = ingest.program(&replay).await.expect(0).report();
+    let counts = ["rejects", "inserted", "quarantined"].map(|key| report[key].as_u64().unwrap());
+    assert_eq!(counts, [3, 2, 1], "{report}");
+    assert_eq!(ingest.column(REJECTS).await, state("replayed"));
+    let row = "select concat_ws(' ', repairs, buyer_name, run_id, page_number) from ocds.release";
+    assert_eq!(ingest.value(row).await, "{nul,upgrade-1.0} Buyer 1 1");
+    let row = "select concat_ws(' ', ocid, repairs, run_id) from ocds.compiled_release";
+    assert_eq!(ingest.value(row).await, "ocds-213czf-1 {nul} 1");
+    // and a page that is read so finds nothing to change
+    let counts = ingest
+        .run(&["--max-bad-ratio", "1"])
+        .await
+        .expect(0)
+        .counts();
+    assert_eq!(
+        counts,
+        Counts {
+            unchanged: 2,
+            quarantined: 1,
+            ..Counts::default()
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_compiled_release_that_cannot_be_stored_is_a_reject_until_one_is_stored() {
+    // one that the server refuses, one that is refused here, one that is fine
+    let too_long = refused(1).replace("\"id\":\"1\"", "\"tag\":[\"compiled\"]");
+    let bad = record(2, &[], r"\u0000");
+    let body = records(&[
+        format!(r#"{{"compiledRelease":{too_long}}}"#),
+        bad,
+        record(3, &[], "three"),
+    ]);
+    let (publisher, ingest) = of_document(body, "").await;
+    let counts = ingest
+        .run(&["--max-bad-ratio", "1"])
+        .await
+        .expect(0)
+        .counts();
+    assert_eq!(
+        counts,
+        Counts {
+            inserted: 1,
+            quarantined: 2,
+            ..Counts::default()
+        }
+    );
+    let refused = "/records/0/compiledRelease refused open";
+    let nul = "/records/1/compiledRelease nul-character";
+    assert_eq!(
+        ingest.column(REJECTS).await,
+        [refused, &format!("{nul} open")]
+    );
+    assert_eq!(ingest.count("quarantine where release_id = ''").await, 2);
+
+    // a release of that process resolves nothing, its compiled release does
+    serve(&publisher, records(&[record(2, &[release(2)], r"\u0000")]));
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(
+        ingest.count("quarantine where resolved_at is null").await,
+        3
+    );
+    serve(&publisher, records(&[record(2, &[release(2)], "two")]));
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    let resolved = "quarantine where resolution = 'stored' and ocid = 'ocds-213czf-2'";
+    assert_eq!(ingest.count(resolved).await, 2);
+    assert_eq!(
+        ingest.count("quarantine where resolved_at is null").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_purge_takes_compiled_releases_with_it() {
+    let publisher = Publisher::feed(Feed::link(vec![
+        (0..30).map(|i| compiled(i, "one")).collect(),
+    ]))
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    let ran = ingest.program(&["purge", SOURCE]).await.expect(2);
+    assert!(ran.stderr.contains("30 releases"), "{}", ran.stderr);
+    let purged = ingest
+        .program(&["purge", SOURCE, "--yes", "--json"])
+        .await
+        .expect(0);
+    assert_eq!(purged.report()["releases"], 30);
+    assert_eq!(ingest.count("compiled_release").await, 0);
+}
