@@ -137,6 +137,13 @@ pub struct Fetch {
     /// The largest body that is read, after decompression; it is what bounds
     /// the memory of a page. A larger page is unreadable in the same way.
     pub max_decoded_bytes: usize,
+    /// How many members the archives of a body may have. A body with more is too
+    /// large.
+    pub max_members: usize,
+    /// How many times its own size an archive may decompress to, beyond its first
+    /// MiB. Packages of releases shrink to a tenth or a thirtieth; what shrinks to
+    /// a two-hundredth was made to be large.
+    pub max_ratio: u32,
     /// How many times a page is asked for before it is given up.
     pub attempts: u32,
     /// The wait before the second attempt; it doubles with each further one,
@@ -168,6 +175,8 @@ impl Default for Fetch {
             page_timeout: Duration::from_secs(300),
             max_body_bytes: 64 << 20,
             max_decoded_bytes: 256 << 20,
+            max_members: 10_000,
+            max_ratio: 200,
             attempts: 8,
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(60),
@@ -483,6 +492,16 @@ fn validate(config: &Config) -> Result<()> {
         return wrong("database.idle_in_transaction_timeout", "is below lease.ttl");
     }
     check_bounds(config)?;
+    for (name, source) in &config.sources {
+        for (key, length) in [
+            ("timeout", source.http.timeout),
+            ("retry_wait", source.http.retry_wait),
+        ] {
+            if length.is_some_and(|length| length > LONGEST) {
+                return wrong(&format!("sources.{name}.http.{key}"), "is at most a year");
+            }
+        }
+    }
     Ok(())
 }
 

@@ -138,11 +138,12 @@ pub struct Broken {
     /// Where it was asked for, with `{env.NAME}` in place of secrets, if not with
     /// the page.
     pub url: Option<Arc<str>>,
-    /// What the page calls it.
+    /// Where it was on the page, as a JSON Pointer, or what the page calls it.
     pub place: String,
     /// What was served: the document as far as it came, else what names it.
     pub body: Bytes,
-    /// What was wrong with it: one clause, never a value.
+    /// What it is instead, a clause that goes on after "the document is", or why it
+    /// could not be had; never a value.
     pub message: String,
 }
 

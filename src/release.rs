@@ -159,12 +159,22 @@ impl Reject {
     /// A page that could not be read: one clause says what was wrong with it.
     #[must_use]
     pub fn unreadable_page(body: Bytes, message: String) -> Self {
+        Self::unreadable(Reason::UnreadablePage, body, String::new(), message)
+    }
+
+    /// A document that could not be read, beside others on its page that could.
+    #[must_use]
+    pub fn unreadable_document(body: Bytes, pointer: String, message: String) -> Self {
+        Self::unreadable(Reason::UnreadableDocument, body, pointer, message)
+    }
+
+    fn unreadable(reason: Reason, document: Bytes, pointer: String, message: String) -> Self {
         Self {
-            reason: Reason::UnreadablePage,
+            reason,
             message,
-            pointer: String::new(),
+            pointer,
             url: None,
-            document: body,
+            document,
             ocid: None,
             release_id: None,
             version: None,
@@ -207,10 +217,10 @@ pub enum Reason {
     Superseded,
     /// PostgreSQL refused it; the SQLSTATE says why.
     Refused,
+    /// A document of the page could not be read: a member of an archive, a line.
+    UnreadableDocument,
     /// The page as a whole could not be read.
     UnreadablePage,
-    /// A document of the page could not be read.
-    UnreadableDocument,
     /// A document that the page names could not be had.
     MissingDocument,
 }
@@ -233,8 +243,8 @@ impl Reason {
         Reason::LargeNumber,
         Reason::Superseded,
         Reason::Refused,
-        Reason::UnreadablePage,
         Reason::UnreadableDocument,
+        Reason::UnreadablePage,
         Reason::MissingDocument,
     ];
 
@@ -257,10 +267,16 @@ impl Reason {
             Reason::LargeNumber => "large-number",
             Reason::Superseded => "superseded",
             Reason::Refused => "refused",
-            Reason::UnreadablePage => "unreadable-page",
             Reason::UnreadableDocument => "unreadable-document",
+            Reason::UnreadablePage => "unreadable-page",
             Reason::MissingDocument => "missing-document",
         }
+    }
+
+    /// Whether what was refused may hold releases, and is no release itself.
+    #[must_use]
+    pub fn is_unreadable(self) -> bool {
+        matches!(self, Reason::UnreadableDocument | Reason::UnreadablePage)
     }
 
     /// The reason a stored word stands for.

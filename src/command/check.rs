@@ -91,6 +91,7 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
         ..config.fetch.clone()
     };
     let mut source = source.clone();
+    source.http.retry_max = None;
     if let Some(detail) = &mut source.detail {
         detail.together = detail.together.min(SOME);
     }

@@ -8,8 +8,8 @@ use crate::command::table::table;
 use crate::command::{load, source};
 use crate::error::Result;
 use crate::source::{
-    Axis, Basis, Body, By, Kind, LinkStop, Method, Origin, Pagination, Pick, Size, Source, Stop,
-    Version, Window,
+    Auth, Axis, Basis, Body, By, Charset, Kind, LinkStop, Method, Origin, Pagination, Pick, Size,
+    Source, Stop, UserAgent, Version, Window,
 };
 
 pub(super) fn sources(global: &Global, command: Option<SourcesCommand>) -> Result<ExitCode> {
@@ -83,19 +83,34 @@ fn show(source: &Source) {
     line("version", source.items.version.map_or("", Version::as_str));
     let repairs = source.decode.repair.iter().map(|repair| repair.as_str());
     line("repairs", &repairs.collect::<Vec<_>>().join(", "));
+    line("charset", source.decode.charset.map_or("", Charset::name));
     line("zone", source.zone.iana_name().unwrap_or_default());
     line(
         "rate",
         &http.rate.map(|rate| rate.to_string()).unwrap_or_default(),
     );
     line("concurrency", &http.concurrency.to_string());
+    line("auth", &source.auth.as_ref().map(auth).unwrap_or_default());
     let codes: Vec<String> = http.retry_status.iter().map(u16::to_string).collect();
     line("retry status", &codes.join(", "));
-    line("user agent", http.user_agent.as_deref().unwrap_or_default());
+    let fail_if = http.fail_if.as_ref().map(ToString::to_string);
+    line("fails if", &fail_if.unwrap_or_default());
+    line(
+        "user agent",
+        http.user_agent.as_ref().map_or("", UserAgent::as_str),
+    );
     for (name, value) in &http.headers {
         line("header", &format!("{name}: {value}"));
     }
     line("other hosts", &http.allow_hosts.join(", "));
+}
+
+fn auth(auth: &Auth) -> String {
+    match auth {
+        Auth::Basic { user, .. } => format!("as {user}, with a password"),
+        Auth::Token(token) => format!("by a token from {}", token.url),
+        Auth::OAuth2(oauth2) => format!("as {}, by OAuth 2.0 at {}", oauth2.client_id, oauth2.url),
+    }
 }
 
 fn pages(page: &Pagination) -> String {

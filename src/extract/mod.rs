@@ -29,7 +29,7 @@ use serde_json::Value;
 use self::item::{Item, Items, kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
-use crate::page::{Broken, Page};
+use crate::page::{Broken, Page, Part};
 use crate::release::{Reason, Reject, Release};
 use crate::source::{Kind, Repair, Source, Version};
 
@@ -87,23 +87,35 @@ pub struct Extracted {
 /// Reads the items of a page.
 #[must_use]
 pub fn extract(page: &Page, options: &Options) -> Extracted {
+    extract_documents(&page.parts, &page.broken, &page.envelope, options)
+}
+
+/// Reads the items of documents, and keeps those that are broken; of one that is
+/// the page by itself, `envelope` is what is around its items.
+#[must_use]
+pub fn extract_documents(
+    parts: &[Part],
+    broken: &[Broken],
+    envelope: &Value,
+    options: &Options,
+) -> Extracted {
     let mut items = Items::new(options);
-    for part in &page.parts {
+    for part in parts {
         // of a page that is one document the envelope has moved to the page
         let around = match &part.cut.envelope {
-            Value::Null if part.place.is_empty() => &page.envelope,
+            Value::Null if part.place.is_empty() => envelope,
             envelope => envelope,
         };
         items.come_from(part.url.as_ref());
         items.take_all(&part.body, &part.place, &part.cut, around);
     }
     let mut extracted = items.extracted();
-    extracted.rejects.extend(page.broken.iter().map(broken));
+    extracted.rejects.extend(broken.iter().map(reject));
     extracted
 }
 
 /// A document that is not there or cannot be read, as what is kept of it.
-fn broken(document: &Broken) -> Reject {
+fn reject(document: &Broken) -> Reject {
     let Broken {
         is_missing,
         url,
@@ -115,14 +127,13 @@ fn broken(document: &Broken) -> Reject {
         let message = format!("what the page names could not be had: {message}");
         (Reason::MissingDocument, message)
     } else {
-        let message = format!("what the page names cannot be read: {message}");
+        let message = format!("the document is {message}");
         (Reason::UnreadableDocument, message)
     };
     Reject {
         reason,
-        pointer: place,
         url,
-        ..Reject::unreadable_page(body, message)
+        ..Reject::unreadable_document(body, place, message)
     }
 }
 

@@ -4,7 +4,7 @@
 //! could be counted nor a body be refused by its size there.
 
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
@@ -41,8 +41,8 @@ pub(super) enum Broken {
     Encoding,
 }
 
-/// Reads and decodes a body without its byte order mark, and tells `count` how
-/// many bytes come over the wire.
+/// Reads a body, undoes its content encoding, and tells `count` how many bytes
+/// come over the wire.
 pub(super) async fn read(
     response: Response,
     limits: &config::Fetch,
@@ -74,7 +74,7 @@ pub(super) async fn read(
         }
         // decoders clear all the room they are given
         match reader.read_buf(&mut (&mut body).limit(READ_BYTES)).await {
-            Ok(0) => return Ok(without_mark(body)),
+            Ok(0) => return Ok(body.freeze()),
             Ok(_) if body.len() > limits.max_decoded_bytes => {
                 let limit = limits.max_decoded_bytes;
                 return Err(too_large("fetch.max_decoded_bytes", limit, &body));
@@ -107,8 +107,8 @@ impl std::error::Error for TooLarge {}
 
 /// Tells the connection's failures from the decoder's and from our own.
 fn broken(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Broken {
-    let corrupt = |body| Broken::Corrupt {
-        body: without_mark(body),
+    let corrupt = |body: BytesMut| Broken::Corrupt {
+        body: body.freeze(),
     };
     let Some(inner) = error.into_inner() else {
         return corrupt(body);
@@ -124,22 +124,16 @@ fn broken(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Brok
 }
 
 fn too_large(key: &'static str, limit: usize, body: &[u8]) -> Broken {
-    let body = &body[..body.len().min(KEPT_OF_TOO_LARGE)];
     Broken::TooLarge {
         key,
         limit,
-        // A copy, so that the rest can be freed.
-        body: Bytes::copy_from_slice(body),
+        body: beginning(body),
     }
 }
 
-/// Publishers write a byte order mark (INAI Mexico), which is not JSON.
-fn without_mark(body: BytesMut) -> Bytes {
-    let mut body = body.freeze();
-    if body.starts_with(b"\xEF\xBB\xBF") {
-        body.advance(3);
-    }
-    body
+/// What is kept of a body that is too large: a copy, so that the rest can be freed.
+pub(super) fn beginning(body: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(&body[..body.len().min(KEPT_OF_TOO_LARGE)])
 }
 
 /// How a body is encoded.

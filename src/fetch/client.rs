@@ -3,6 +3,7 @@
 //! The unit that is tried again is headers, body and parse together, so that a
 //! body that stops half way is a failed attempt and never a short page.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,8 @@ use bytes::Bytes;
 use futures::TryFutureExt as _;
 use jiff::Timestamp;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER,
 };
 use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::sync::mpsc;
@@ -21,17 +23,22 @@ use url::Url;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::address::{Address, Ask, Sent};
+use crate::fetch::auth::{Auth, Authorization};
 use crate::fetch::body::{self, Broken};
+use crate::fetch::concurrency::{Outcome, Slot};
+use crate::fetch::decode::Undecodable;
 use crate::fetch::pace::Pace;
 use crate::fetch::retry::{self, Retry, Wait};
 use crate::fetch::secret::Secrets;
-use crate::json;
 use crate::page::{Page, Position, UnreadablePage};
 use crate::request::Request;
-use crate::source::{Method, Source};
+use crate::source::{self, Detail, Http, Method, Source, UserAgent};
 
 /// How many redirects in a row are followed.
 const MOST_REDIRECTS: usize = 10;
+
+/// The largest answer that is read for a token: they are a few kilobytes.
+const MOST_TOKEN_BYTES: usize = 1 << 20;
 
 /// What came of asking for a page.
 #[derive(Clone, Debug)]
@@ -65,6 +72,14 @@ pub(super) enum Answered<T> {
     },
     /// It answered with a status that says something.
     Status(u16),
+}
+
+/// A body that has come, and what is known of it.
+pub(super) struct Received<'a> {
+    /// Where it came from, which links are relative to.
+    pub(super) url: &'a Url,
+    pub(super) body: Bytes,
+    pub(super) content_type: Option<&'a str>,
 }
 
 /// What is asked for, and what the answer means.
@@ -102,6 +117,7 @@ pub struct Client {
     address: Address,
     /// The configured headers, for the home host alone.
     headers: HeaderMap,
+    auth: Auth,
     pace: Pace,
     detail_pace: Option<Pace>,
     requests: AtomicU64,
@@ -157,21 +173,23 @@ impl Client {
     /// or https, or a header that is none. [`Kind::Environment`]: the machine
     /// has no root certificates that can be read.
     pub fn new(source: &Source, limits: &config::Fetch) -> Result<Self> {
+        let limits = &of_source(limits, &source.http);
         let secrets = Secrets::look_up(declared(source), |name| std::env::var(name).ok())?;
         let headers = headers(source, &secrets)?;
+        let auth = Auth::new(source, &secrets)?;
         let address = Address::new(source, secrets)?;
         Ok(Self {
             source: source.clone(),
             limits: limits.clone(),
             http: http(source, limits, &address)?,
             headers,
+            auth,
             address,
-            pace: Pace::new(source.http.rate),
+            pace: Pace::new(source.http.rate, source.http.concurrency),
             detail_pace: source
                 .detail
                 .as_ref()
-                .and_then(|detail| detail.rate)
-                .map(|rate| Pace::new(Some(rate))),
+                .and_then(|detail| detail_pace(source, detail)),
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -245,7 +263,7 @@ impl Client {
     pub(super) async fn ask<T>(
         &self,
         wanted: Wanted<'_>,
-        parse: impl Fn(&Url, Bytes) -> Result<T, json::Unreadable>,
+        parse: impl Fn(Received<'_>) -> Result<T, Undecodable>,
     ) -> Result<Answered<T>> {
         let mut waits = Retry::new(&self.limits);
         let mut number = 1;
@@ -282,31 +300,38 @@ impl Client {
         }
     }
 
-    /// Follows redirects to an answer. Waiting for the source's pace does not
-    /// count towards the time limit of the page.
+    /// Follows redirects to an answer, and asks once more with a fresh token if the
+    /// one that was sent is refused. Waiting for the source's pace does not count
+    /// towards the time limit of the page.
     async fn attempt<T>(
         &self,
         attempt: Attempt<'_>,
-        parse: &impl Fn(&Url, Bytes) -> Result<T, json::Unreadable>,
+        parse: &impl Fn(Received<'_>) -> Result<T, Undecodable>,
     ) -> Result<T, Failure> {
         let mut url = attempt.wanted.ask.url.clone();
         let mut method = attempt.wanted.ask.method;
+        let mut is_renewed = false;
         for _ in 0..=MOST_REDIRECTS {
-            attempt.wanted.pace.turn().await;
-            let exchange = Box::pin(self.exchange(attempt, &url, method, parse));
-            let answer = tokio::time::timeout(self.limits.page_timeout, exchange)
-                .await
-                .map_err(|_| {
-                    let limit = self.limits.page_timeout;
-                    Failure::Connection(Error::environment(format!("not whole within {limit:?}")))
-                })??;
-            match answer {
-                Answer::Read(read) => return Ok(read),
-                Answer::Redirect { to, method: by } => {
+            let authorization = self.authorization(attempt, &url).await?;
+            let sent = authorization.as_ref();
+            let slot = attempt.wanted.pace.turn().await;
+            let request = self.request(attempt, &url, method, sent);
+            let exchange = self.exchange(attempt, (&url, method), request, slot, parse);
+            match self.in_time(exchange).await {
+                Ok(Answer::Read(read)) => return Ok(read),
+                Ok(Answer::Redirect { to, method: by }) => {
                     self.address
                         .check_redirect(&url, &to)
                         .map_err(Failure::Final)?;
                     (url, method) = (to, by);
+                }
+                Err(failure) => {
+                    let is_refused = failure.is_unauthorized() && !is_renewed;
+                    if is_refused && self.auth.give_up(sent).await {
+                        is_renewed = true;
+                        continue;
+                    }
+                    return Err(failure);
                 }
             }
         }
@@ -314,31 +339,102 @@ impl Client {
         Err(Failure::Final(Error::new(Kind::Truncated, message)))
     }
 
+    async fn in_time<T>(
+        &self,
+        asked: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let limit = self.limits.page_timeout;
+        let silence =
+            |_| Failure::Connection(Error::environment(format!("not whole within {limit:?}")));
+        tokio::time::timeout(limit, Box::pin(asked))
+            .await
+            .map_err(silence)?
+    }
+
+    /// The header that says who asks, for the home host alone. A token is asked for
+    /// as a page is: at the source's pace, logged, and counted.
+    async fn authorization(
+        &self,
+        attempt: Attempt<'_>,
+        url: &Url,
+    ) -> Result<Option<HeaderValue>, Failure> {
+        if !self.address.is_home(url) {
+            return Ok(None);
+        }
+        let renewal = match self.auth.authorization().await {
+            Authorization::Ready(header) => return Ok(header),
+            Authorization::Wanted(renewal) => renewal,
+        };
+        let _slot = attempt.wanted.pace.turn().await;
+        let mut asking = Asking::begin(self, attempt, renewal.url());
+        let request = renewal.request(&self.http);
+        let answer = self.in_time(self.ask_for_token(request, &mut asking)).await;
+        let token = answer.and_then(|answer| {
+            let unusable = |what| Failure::Connection(Error::environment(what));
+            renewal.renewed(&answer).map_err(unusable)
+        });
+        asking.error = token.as_ref().err().map(Failure::to_string);
+        token.map(Some).map_err(|failure| failure.of_token())
+    }
+
+    async fn ask_for_token(
+        &self,
+        request: RequestBuilder,
+        asking: &mut Asking<'_>,
+    ) -> Result<Bytes, Failure> {
+        let response = request.send().await.map_err(connection)?;
+        asking.status = Some(response.status().as_u16());
+        if !response.status().is_success() {
+            return Err(status_of(&response));
+        }
+        let limits = config::Fetch {
+            max_body_bytes: MOST_TOKEN_BYTES,
+            max_decoded_bytes: MOST_TOKEN_BYTES,
+            ..self.limits.clone()
+        };
+        let read = body::read(response, &limits, |bytes| self.count(&asking.bytes, bytes)).await;
+        let unusable = |what: &str| Failure::Connection(Error::environment(what));
+        read.map_err(|broken| match broken {
+            Broken::Connection(error) => connection(error),
+            Broken::TooLarge { .. } => unusable("the answer is too large for a token's"),
+            Broken::Corrupt { .. } | Broken::Encoding => {
+                unusable("the answer is not what its content encoding says")
+            }
+        })
+    }
+
+    /// Counts bytes of a body, for a request and for the client.
+    fn count(&self, wire: &AtomicU64, bytes: u64) {
+        wire.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// One request and all of its response.
     async fn exchange<T>(
         &self,
         attempt: Attempt<'_>,
-        url: &Url,
-        method: Method,
-        parse: &impl Fn(&Url, Bytes) -> Result<T, json::Unreadable>,
+        (url, method): (&Url, Method),
+        request: RequestBuilder,
+        mut slot: Slot<'_>,
+        parse: &impl Fn(Received<'_>) -> Result<T, Undecodable>,
     ) -> Result<Answer<T>, Failure> {
         let mut asking = Asking::begin(self, attempt, url);
-        let request = self.request(attempt, url, method);
         let answer = match request.send().map_err(connection).await {
             Err(failure) => Err(failure),
             Ok(response) => {
-                asking.status = Some(response.status().as_u16());
-                if response.status().is_success() {
-                    self.read(response, &asking.bytes).await.and_then(|body| {
-                        match parse(url, body.clone()) {
-                            Ok(read) => Ok(Answer::Read(read)),
-                            Err(json::Unreadable(message)) => {
-                                Err(Failure::Unreadable(body, message))
-                            }
-                        }
-                    })
-                } else {
+                let status = response.status();
+                asking.status = Some(status.as_u16());
+                if self.is_plea(status) {
+                    slot.came_to(Outcome::Throttled);
+                }
+                if status.is_success() {
+                    slot.came_to(Outcome::Answered(asking.began.elapsed()));
+                    let read = self.read(url, response, &asking.bytes, parse).await;
+                    read.map(Answer::Read)
+                } else if self.source.http.redirects {
                     refused(url, method, &response)
+                } else {
+                    Err(status_of(&response))
                 }
             }
         };
@@ -346,7 +442,14 @@ impl Client {
         answer
     }
 
-    fn request(&self, attempt: Attempt<'_>, url: &Url, method: Method) -> RequestBuilder {
+    /// What is sent of the source's own: headers and who asks to the home host alone.
+    fn request(
+        &self,
+        attempt: Attempt<'_>,
+        url: &Url,
+        method: Method,
+        authorization: Option<&HeaderValue>,
+    ) -> RequestBuilder {
         let is_home = self.address.is_home(url);
         let mut request = match method {
             Method::Get => self.http.get(url.clone()),
@@ -354,6 +457,9 @@ impl Client {
         };
         if is_home {
             request = request.headers(self.headers.clone());
+        }
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
         }
         let ask = attempt.wanted.ask;
         match &ask.body {
@@ -369,27 +475,50 @@ impl Client {
         }
     }
 
-    async fn read(&self, response: Response, wire: &AtomicU64) -> Result<Bytes, Failure> {
-        let count = |bytes| {
-            wire.fetch_add(bytes, Ordering::Relaxed);
-            self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        };
+    async fn read<T>(
+        &self,
+        url: &Url,
+        response: Response,
+        wire: &AtomicU64,
+        parse: &impl Fn(Received<'_>) -> Result<T, Undecodable>,
+    ) -> Result<T, Failure> {
         let unreadable =
             |body: Bytes, message: &str| Err(Failure::Unreadable(body, message.to_owned()));
-        match body::read(response, &self.limits, count).await {
-            Ok(body) if body.trim_ascii().is_empty() => unreadable(body, "the body is empty"),
-            Ok(body) => Ok(body),
-            Err(Broken::Connection(error)) => Err(connection(error)),
+        let content_type = text_header(&response, &CONTENT_TYPE).map(str::to_owned);
+        let read = body::read(response, &self.limits, |bytes| self.count(wire, bytes)).await;
+        let body = match read {
+            Ok(body) if body.trim_ascii().is_empty() => {
+                return unreadable(body, "the body is empty");
+            }
+            Ok(body) => body,
+            Err(Broken::Connection(error)) => return Err(connection(error)),
             Err(Broken::TooLarge { key, limit, body }) => {
                 let message = format!("larger than {limit} bytes, the limit of `{key}`");
-                Err(Failure::TooLarge(body, message))
+                return Err(Failure::TooLarge(body, message));
             }
-            Err(Broken::Corrupt { body }) => unreadable(body, "not what its content encoding says"),
-            Err(Broken::Encoding) => unreadable(
-                Bytes::new(),
-                "its content encoding is not one that was asked for",
-            ),
-        }
+            Err(Broken::Corrupt { body }) => {
+                return unreadable(body, "not what its content encoding says");
+            }
+            Err(Broken::Encoding) => {
+                let message = "its content encoding is not one that was asked for";
+                return unreadable(Bytes::new(), message);
+            }
+        };
+        let received = Received {
+            url,
+            body: body.clone(),
+            content_type: content_type.as_deref(),
+        };
+        parse(received).map_err(|why| match why {
+            Undecodable::Unreadable(message) => Failure::Unreadable(body, message),
+            Undecodable::TooLarge(message) => Failure::TooLarge(body::beginning(&body), message),
+        })
+    }
+
+    /// Whether a status asks for fewer requests: some servers throttle by 403.
+    fn is_plea(&self, status: StatusCode) -> bool {
+        let status = status.as_u16();
+        matches!(status, 429 | 503) || self.source.http.retry_status.contains(&status)
     }
 
     fn is_worth_another(&self, failure: &Failure) -> bool {
@@ -406,9 +535,20 @@ impl Client {
 
     /// How long to wait before the next attempt.
     fn wait(&self, failure: &Failure, own: Duration) -> Result<Duration> {
-        let Failure::Status { retry_after, .. } = failure else {
+        let Failure::Status {
+            status,
+            retry_after,
+        } = failure
+        else {
             return Ok(own);
         };
+        if let (None, Some(wait)) = (retry_after, self.source.http.retry_wait) {
+            let wait = wait.max(own);
+            if self.is_plea(*status) {
+                self.pace.quiet_for(wait);
+            }
+            return Ok(wait);
+        }
         match retry::clamp(own, *retry_after, self.limits.longest_retry_after) {
             Wait::For(wait) => {
                 if retry_after.is_some() {
@@ -515,6 +655,27 @@ impl Drop for Asking<'_> {
     }
 }
 
+impl Failure {
+    fn is_unauthorized(&self) -> bool {
+        matches!(self, Failure::Status { status, .. } if *status == StatusCode::UNAUTHORIZED)
+    }
+
+    /// The failure to get a token, which is said of it where it ends the page.
+    fn of_token(self) -> Self {
+        let context = |error: Error| error.context("ask for a token");
+        match self {
+            Failure::Connection(error) => Failure::Connection(context(error)),
+            Failure::Status { status, .. }
+                if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS =>
+            {
+                let message = format!("status {}", status.as_u16());
+                Failure::Final(context(Error::new(Kind::Truncated, message)))
+            }
+            failure => failure,
+        }
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -570,10 +731,14 @@ fn connection(error: reqwest::Error) -> Failure {
     Failure::Connection(Error::environment(what).with_source(error.without_url()))
 }
 
+fn text_header<'r>(response: &'r Response, name: &HeaderName) -> Option<&'r str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
 /// A response that is not a page.
 fn refused<T>(url: &Url, method: Method, response: &Response) -> Result<Answer<T>, Failure> {
     let status = response.status();
-    let header = |name: HeaderName| response.headers().get(name)?.to_str().ok();
+    let header = |name| text_header(response, &name);
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
         && let Some(to) = header(LOCATION).and_then(|location| url.join(location).ok())
     {
@@ -584,12 +749,17 @@ fn refused<T>(url: &Url, method: Method, response: &Response) -> Result<Answer<T
         };
         return Ok(Answer::Redirect { to, method });
     }
-    let retry_after =
-        header(RETRY_AFTER).and_then(|value| retry::retry_after(value, SystemTime::now()));
-    Err(Failure::Status {
-        status,
+    Err(status_of(response))
+}
+
+/// A status that is neither success nor a redirect, and when to come back.
+fn status_of(response: &Response) -> Failure {
+    let retry_after = text_header(response, &RETRY_AFTER)
+        .and_then(|value| retry::retry_after(value, SystemTime::now()));
+    Failure::Status {
+        status: response.status(),
         retry_after,
-    })
+    }
 }
 
 /// The connections of a source.
@@ -598,7 +768,7 @@ fn http(source: &Source, limits: &config::Fetch, address: &Address) -> Result<re
         .http
         .user_agent
         .as_ref()
-        .unwrap_or(&limits.user_agent);
+        .map_or(&*limits.user_agent, UserAgent::as_str);
     let user_agent = HeaderValue::from_str(user_agent).map_err(|e| {
         Error::config(format!("the user agent of {} is not a header", source.name)).with_source(e)
     })?;
@@ -634,11 +804,33 @@ fn http(source: &Source, limits: &config::Fetch, address: &Address) -> Result<re
     .with_source(error.without_url()))
 }
 
+/// The pace of what pages name, where it is one of its own.
+fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
+    if detail.rate.is_none() && detail.concurrency.is_none() {
+        return None;
+    }
+    let concurrency = detail
+        .concurrency
+        .map_or(source.http.concurrency, NonZeroUsize::get);
+    Some(Pace::new(detail.rate.or(source.http.rate), concurrency))
+}
+
+/// The limits that hold for a source.
+fn of_source(limits: &config::Fetch, http: &Http) -> config::Fetch {
+    config::Fetch {
+        attempts: http.retry_max.map_or(limits.attempts, NonZeroU32::get),
+        page_timeout: http.timeout.unwrap_or(limits.page_timeout),
+        read_timeout: http.timeout.unwrap_or(limits.read_timeout),
+        ..limits.clone()
+    }
+}
+
 /// The texts of a source that may hold placeholders, with their keys.
 fn declared(source: &Source) -> impl Iterator<Item = (String, &str)> {
     let name = &source.name;
     let templates = source.templates().into_iter();
     let headers = source.http.headers.iter();
+    let auth = source.auth.iter().flat_map(source::Auth::texts);
     templates
         .map(move |(key, template)| (format!("sources.{name}.{key}"), template.as_str()))
         .chain(
@@ -646,6 +838,7 @@ fn declared(source: &Source) -> impl Iterator<Item = (String, &str)> {
                 (format!("sources.{name}.http.headers.{key}"), text.as_str())
             }),
         )
+        .chain(auth.map(move |(key, text)| (format!("sources.{name}.auth.{key}"), text)))
 }
 
 /// The configured headers with their values, which are never shown.

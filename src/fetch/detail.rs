@@ -14,7 +14,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
-use crate::fetch::client::{Answered, Client, Fetched, Wanted};
+use crate::fetch::client::{Answered, Client, Fetched, Received, Wanted};
+use crate::fetch::decode::{self, Decoded, Undecodable, decode};
 use crate::fetch::page::{Turned, telling, total_items};
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
@@ -142,8 +143,9 @@ impl Client {
             telling: &telling,
             pace: self.pace(),
         };
-        let answered = self.ask(wanted, |url, body| {
-            let (items, envelope) = picked(&detail.pick, &body)?;
+        let answered = self.ask(wanted, |received| {
+            let url = received.url;
+            let (items, envelope) = self.picked(&detail.pick, &received)?;
             let read = Read {
                 position: &at,
                 asked: &ask.url,
@@ -221,7 +223,10 @@ impl Client {
         };
         for found in found {
             match found {
-                Found::Part(part) => page.parts.push(part),
+                Found::Documents((parts, broken)) => {
+                    page.parts.extend(parts);
+                    page.broken.extend(broken);
+                }
                 Found::Broken(broken) | Found::Refused(_, broken) => page.broken.push(broken),
             }
         }
@@ -258,16 +263,15 @@ impl Client {
             telling: &TELLING,
             pace: self.detail_pace(),
         };
-        let answered = self.ask(wanted, |_, body| {
-            let cut = json::cut(&body, &self.source().items.shapes)?;
-            Ok(Part {
-                url: Some(self.address().redact(&ask.url).into()),
-                ..Part::whole(body, cut)
-            })
+        let answered = self.ask(wanted, |received| {
+            let Received {
+                body, content_type, ..
+            } = received;
+            decode(body, content_type, self.source(), self.limits())
         });
         let url = Some(&ask.url);
         Ok(match answered.await? {
-            Answered::Read(part) => Found::Part(part),
+            Answered::Read(decoded) => Found::Documents(self.documents_of(decoded, &ask.url, item)),
             Answered::Unreadable { body, message, .. } => {
                 Found::Broken(broken(url, false, Some(body), message))
             }
@@ -283,12 +287,55 @@ impl Client {
     }
 }
 
+impl Client {
+    /// What an item was decoded into, with where it came from.
+    fn documents_of(&self, decoded: Decoded, url: &Url, item: &str) -> (Vec<Part>, Vec<Broken>) {
+        let url: Arc<str> = self.address().redact(url).into();
+        let Decoded {
+            envelope,
+            mut parts,
+            mut broken,
+        } = decoded;
+        if let [part] = &mut parts[..]
+            && part.place.is_empty()
+        {
+            // the page is of the index, and not the item's
+            part.cut.envelope = envelope;
+        }
+        for part in &mut parts {
+            part.url = Some(Arc::clone(&url));
+        }
+        for document in &mut broken {
+            document.url = Some(Arc::clone(&url));
+            document.place.insert_str(0, item);
+        }
+        (parts, broken)
+    }
+
+    /// What an index names, and the index itself as far as it is JSON.
+    pub(super) fn picked(
+        &self,
+        pick: &Pick,
+        received: &Received<'_>,
+    ) -> Result<(Vec<String>, Value), Undecodable> {
+        let text = decode::text(received, self.source(), self.limits())?;
+        if !pick.is_json() {
+            let text = String::from_utf8_lossy(&text);
+            return Ok((pick.from_text(&text), Value::Object(serde_json::Map::new())));
+        }
+        let index: Value = serde_json::from_slice(&text)
+            .map_err(|e| json::Unreadable(format!("not JSON at line {}", e.line())))?;
+        decode::check_envelope(self.source(), &index)?;
+        Ok((pick.from_json(&index), index))
+    }
+}
+
 /// Status codes that are an item's own: not there, not to be had, not to be made.
 const TELLING: [u16; 7] = [400, 404, 406, 410, 422, 500, 502];
 
 /// What came of an item.
 enum Found {
-    Part(Part),
+    Documents((Vec<Part>, Vec<Broken>)),
     Broken(Broken),
     /// A status that several items in a row do not have for reasons of their own.
     Refused(u16, Broken),
@@ -299,21 +346,10 @@ fn refused_in_a_row(found: &[Found]) -> Option<u16> {
     found.windows(MOST_REFUSED).find_map(|some| {
         let status = |found: &Found| match found {
             Found::Refused(status, _) => Some(*status),
-            Found::Part(_) | Found::Broken(_) => None,
+            Found::Documents(_) | Found::Broken(_) => None,
         };
         some.iter().map(status).collect::<Option<Vec<u16>>>()?.pop()
     })
-}
-
-/// What an index names, and the index itself as far as it is JSON.
-pub(super) fn picked(pick: &Pick, body: &Bytes) -> Result<(Vec<String>, Value), json::Unreadable> {
-    if !pick.is_json() {
-        let text = String::from_utf8_lossy(body);
-        return Ok((pick.from_text(&text), Value::Object(serde_json::Map::new())));
-    }
-    let index: Value = serde_json::from_slice(body)
-        .map_err(|e| json::Unreadable(format!("not JSON at line {}", e.line())))?;
-    Ok((pick.from_json(&index), index))
 }
 
 #[cfg(test)]

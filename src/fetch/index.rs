@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::client::{Answered, Client, Wanted};
-use crate::fetch::detail::picked;
 use crate::fetch::pagination::{self, Read};
 use crate::fetch::scope::Axes;
 use crate::page::{Cursor, Position};
@@ -79,8 +78,9 @@ impl Client {
             telling: &[],
             pace: self.pace(),
         };
-        let answered = self.ask(wanted, |url, body| {
-            let (named, envelope) = picked(&index.pick, &body)?;
+        let answered = self.ask(wanted, |received| {
+            let url = received.url;
+            let (named, envelope) = self.picked(&index.pick, &received)?;
             let read = Read {
                 position,
                 asked: &ask.url,

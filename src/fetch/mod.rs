@@ -1,7 +1,7 @@
 //! Stage 1: a declared source becomes a stream of pages.
 //!
 //! ```text
-//! Plan ──▶ Scope ──▶ Position ──address──▶ request ──client──▶ body ──json──▶ Page
+//! Plan ──▶ Scope ──▶ Position ──address──▶ request ──client──▶ body ──decode──▶ Page
 //!  traversal: which chains, side by side;  walk: which page of a chain when, and the end
 //! ```
 //!
@@ -17,15 +17,21 @@
 //! - Room comes before work: each page waits for a permit, which travels
 //!   with it until it is committed. So the commits set the pace of
 //!   the requests, and at most so many pages are fetched twice after a crash.
-//! - One host is home, and nothing configured goes to another.
+//! - One host is home, and nothing configured goes to another, nor does a token
+//!   that was obtained for it.
+//! - A server in trouble is asked for less at once, and a body of several documents
+//!   loses none of them for the one that is broken.
 //!
 //! Fetch reads of a body only how it is cut into items and what follows it; it
 //! knows neither releases nor the database. Nothing here spawns a task: requests
 //! make progress while the stream is polled, and stop when it is dropped.
 
 mod address;
+mod auth;
 mod body;
 mod client;
+mod concurrency;
+mod decode;
 mod detail;
 mod index;
 mod pace;
@@ -51,6 +57,7 @@ use crate::page::{Cursor, Position};
 use crate::source::Source;
 
 pub use self::client::{Client, Counters, Fetched};
+pub use self::decode::{Decoded, Undecodable, decode};
 pub use self::plan::{Begun, Plan};
 pub use self::scope::{Axes, Scope};
 pub use self::traversal::Event;

@@ -1,4 +1,5 @@
-//! How fast one source is asked: its rate, and its server's plea for quiet.
+//! How fast one source is asked: its rate, its server's plea for quiet, and how
+//! many requests may be under way.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::fetch::concurrency::{Gate, Slot};
 use crate::source::Rate;
 
 /// The pace of all requests to one source, whoever makes them.
@@ -21,28 +23,37 @@ pub(super) struct Pace {
     limiter: Option<DefaultDirectRateLimiter>,
     /// Held while waiting, so that requests leave in the order they came.
     turn: Mutex<()>,
+    gate: Gate,
     origin: Instant,
     /// Milliseconds after `origin` before which the server wants no request.
     quiet_until: AtomicU64,
 }
 
 impl Pace {
-    /// The pace of a source that declares this rate, or none.
-    pub(super) fn new(rate: Option<Rate>) -> Self {
+    /// The pace of a source that declares this rate, or none, and how many
+    /// requests it takes at once.
+    pub(super) fn new(rate: Option<Rate>, concurrency: usize) -> Self {
         Self {
             limiter: rate.map(|rate| {
                 let quota = Quota::with_period(spacing(rate)).expect("a spacing is never zero");
                 RateLimiter::direct(quota)
             }),
             turn: Mutex::new(()),
+            gate: Gate::new(concurrency),
             origin: Instant::now(),
             quiet_until: AtomicU64::new(0),
         }
     }
 
     /// Waits for the turn of one request. Dropping the future gives it up.
-    pub(super) async fn turn(&self) {
+    ///
+    /// Room comes first and the rate last, so that requests never leave closer to
+    /// each other than the rate lets them. The one whose turn it is holds its slot
+    /// while it waits for its rate, which keeps nobody: all others are behind it.
+    /// None is held while a request waits to be tried again.
+    pub(super) async fn turn(&self) -> Slot<'_> {
         let _turn = self.turn.lock().await;
+        let slot = self.gate.enter().await;
         loop {
             let quiet = Duration::from_millis(self.quiet_until.load(Ordering::Relaxed))
                 .saturating_sub(self.origin.elapsed());
@@ -51,10 +62,13 @@ impl Pace {
             }
             tokio::time::sleep(quiet).await;
         }
-        let Some(limiter) = &self.limiter else { return };
+        let Some(limiter) = &self.limiter else {
+            return slot;
+        };
         while let Err(not_yet) = limiter.check() {
             tokio::time::sleep(not_yet.wait_time_from(DefaultClock::default().now())).await;
         }
+        slot
     }
 
     /// Lets no request of the source start for so long: a `Retry-After` that one
@@ -106,21 +120,21 @@ mod tests {
 
     #[tokio::test]
     async fn requests_leave_one_spacing_apart() {
-        let pace = Pace::new(Some(rate("50/s")));
+        let pace = Pace::new(Some(rate("50/s")), 1);
         let began = std::time::Instant::now();
         for _ in 0..6 {
-            pace.turn().await;
+            drop(pace.turn().await);
         }
         assert!(began.elapsed() >= Duration::from_millis(100));
     }
 
     #[tokio::test]
     async fn quiet_holds_back_every_request() {
-        let pace = Pace::new(None);
+        let pace = Pace::new(None, 1);
         let began = std::time::Instant::now();
         pace.quiet_for(Duration::from_millis(50));
         pace.quiet_for(Duration::from_millis(10));
-        pace.turn().await;
+        drop(pace.turn().await);
         assert!(began.elapsed() >= Duration::from_millis(49));
     }
 }

@@ -1,16 +1,16 @@
 //! One page: asked for, cut into its items, and what follows it.
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::fetch::client::{Answered, Client, Fetched, Wanted};
+use crate::fetch::client::{Answered, Client, Fetched, Received, Wanted};
+use crate::fetch::decode::{Decoded, Undecodable, decode};
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
 use crate::json;
-use crate::page::{Cursor, Page, Part, Position, UnreadablePage};
+use crate::page::{Cursor, Page, Position, UnreadablePage};
 use crate::source::Source;
 
 /// What came of asking for a page of a chain.
@@ -38,8 +38,8 @@ impl Client {
             pace: self.pace(),
         };
         let shown = || self.address().redact(&ask.url);
-        let answered = self.ask(wanted, |url, body| {
-            self.parse(scope, position, &ask.url, url, body)
+        let answered = self.ask(wanted, |received| {
+            self.parse(scope, position, &ask.url, received)
         });
         Ok(match answered.await.map_err(context)? {
             Answered::Read(page) => Turned::Fetched(Box::new(Fetched::Page(page))),
@@ -74,7 +74,7 @@ impl Client {
         }
     }
 
-    /// Cuts a body and reads what follows it. Links are relative to where the
+    /// Decodes a body and reads what follows it. Links are relative to where the
     /// body came from; what is stored is where it was asked for, since a
     /// redirect may lead to an address that is signed or gone tomorrow.
     fn parse(
@@ -82,21 +82,28 @@ impl Client {
         scope: &Scope,
         position: &Position,
         asked: &Url,
-        url: &Url,
-        body: Bytes,
-    ) -> Result<Page, json::Unreadable> {
+        received: Received<'_>,
+    ) -> Result<Page, Undecodable> {
         let fetched_at = Timestamp::now();
-        let mut cut = json::cut(&body, &self.source().items.shapes)?;
+        let Received {
+            url,
+            body,
+            content_type,
+        } = received;
+        let Decoded {
+            mut envelope,
+            parts,
+            broken,
+        } = decode(body, content_type, self.source(), self.limits())?;
         let read = Read {
             position,
             asked,
             url,
-            envelope: &cut.envelope,
-            items: cut.items.len(),
+            envelope: &envelope,
+            items: parts.iter().map(|part| part.cut.items.len()).sum(),
         };
         let following = self.follow(read)?;
-        let total_items = total_items(self.source(), &following, &cut.envelope);
-        let mut envelope = std::mem::take(&mut cut.envelope);
+        let total_items = total_items(self.source(), &following, &envelope);
         self.address().redact_value(&mut envelope);
         Ok(Page {
             chain: scope.chain(),
@@ -107,8 +114,8 @@ impl Client {
             url: self.address().redact(asked),
             fetched_at,
             envelope,
-            parts: vec![Part::whole(body, cut)],
-            broken: Vec::new(),
+            parts,
+            broken,
         })
     }
 

@@ -1,9 +1,12 @@
-//! Secrets of a source: `{env.NAME}` in its URL, query values and headers.
+//! Secrets of a source: `{env.NAME}` in its declaration, and the tokens that it is
+//! given.
 //!
 //! The declaration and everything stored or shown carry the placeholder; the
-//! value exists here, in the request, and nowhere else. `Debug` shows names.
+//! value exists here, in the request, and nowhere else. `Debug` shows names. A
+//! token is hidden as `{auth.token}` where a publisher echoes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -14,9 +17,37 @@ use crate::error::{Error, Result};
 const OPEN: &str = "{env.";
 const CLOSE: char = '}';
 
-/// The values of the placeholders that one source declares.
+/// What stands for a token.
+const TOKEN: &str = "{auth.token}";
+
+/// How many tokens are known: a page may echo one that has been renewed since.
+const MOST_TOKENS: usize = 8;
+
+/// The values of the placeholders that one source declares, and its tokens.
 #[derive(Debug, Default)]
-pub(super) struct Secrets(BTreeMap<String, SecretString>);
+pub(super) struct Secrets {
+    declared: BTreeMap<String, SecretString>,
+    obtained: Obtained,
+}
+
+/// The newest tokens of a source, the newest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Obtained(Arc<RwLock<VecDeque<SecretString>>>);
+
+impl Obtained {
+    /// From now on, hides a token that is not empty.
+    pub(super) fn remember(&self, token: SecretString) {
+        let mut tokens = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if !token.expose_secret().is_empty() {
+            tokens.push_front(token);
+            tokens.truncate(MOST_TOKENS);
+        }
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&VecDeque<SecretString>) -> T) -> T {
+        read(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Secrets {
     /// Looks up the placeholders of a declaration, given as keys and texts.
@@ -38,12 +69,22 @@ impl Secrets {
                 secrets.insert(name.to_owned(), SecretString::from(value));
             }
         }
-        Ok(Self(secrets))
+        Ok(Self {
+            declared: secrets,
+            obtained: Obtained::default(),
+        })
+    }
+
+    /// Where the tokens of the source are remembered.
+    pub(super) fn obtained(&self) -> Obtained {
+        self.obtained.clone()
     }
 
     /// The value of a variable; empty for one that is not declared.
     pub(super) fn of(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", |secret| secret.expose_secret())
+        self.declared
+            .get(name)
+            .map_or("", |secret| secret.expose_secret())
     }
 
     /// A declared text with its values, as they are.
@@ -56,9 +97,20 @@ impl Secrets {
         self.replace(text, encode)
     }
 
+    /// A declared text that is JSON with its values, encoded to be within its
+    /// strings.
+    pub(super) fn reveal_json(&self, text: &str) -> String {
+        self.replace(text, |value| {
+            let quoted = Value::from(value).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        })
+    }
+
     /// Whether a text asks for one of the values.
     pub(super) fn is_in(&self, text: &str) -> bool {
-        self.0.keys().any(|name| text.contains(&placeholder(name)))
+        let mut declared = self.declared.keys();
+        declared.any(|name| text.contains(&placeholder(name)))
+            || (text.contains(TOKEN) && !self.obtained.with(VecDeque::is_empty))
     }
 
     /// A URL for storing and showing: placeholders where values are in its path
@@ -94,7 +146,7 @@ impl Secrets {
     /// What a page says around its items, for storing: publishers echo the URL
     /// that they were asked by.
     pub(super) fn redact_value(&self, value: &mut Value) {
-        if self.0.is_empty() {
+        if self.declared.is_empty() && self.obtained.with(VecDeque::is_empty) {
             return;
         }
         match value {
@@ -155,32 +207,46 @@ impl Secrets {
     fn cover(&self, text: &str, keep: impl Fn(&str) -> String) -> Option<String> {
         let mut covered = String::new();
         let mut rest = text;
-        while let Some((start, name, length)) = self.find(rest) {
+        while let Some((start, placeholder, length)) = self.find(rest) {
             covered.push_str(&keep(&rest[..start]));
-            covered.push_str(&placeholder(name));
+            covered.push_str(&placeholder);
             rest = &rest[start + length..];
         }
         (rest.len() < text.len()).then(|| covered + &keep(rest))
     }
 
-    /// The first value in a text, the longest of those that start there.
-    fn find(&self, text: &str) -> Option<(usize, &str, usize)> {
-        self.0
-            .iter()
-            .filter_map(|(name, secret)| {
-                let secret = secret.expose_secret();
-                Some((text.find(secret)?, name.as_str(), secret.len()))
-            })
-            .min_by_key(|(start, _, length)| (*start, std::cmp::Reverse(*length)))
+    /// The first value in a text, the longest of those that start there, with
+    /// what stands for it.
+    fn find(&self, text: &str) -> Option<(usize, String, usize)> {
+        let at = |secret: &SecretString| {
+            let secret = secret.expose_secret();
+            Some((text.find(secret)?, secret.len()))
+        };
+        let declared = self.declared.iter().filter_map(|(name, secret)| {
+            let (start, length) = at(secret)?;
+            Some((start, placeholder(name), length))
+        });
+        let first =
+            |&(start, _, length): &(usize, String, usize)| (start, std::cmp::Reverse(length));
+        self.obtained.with(|tokens| {
+            let tokens = tokens.iter().filter_map(at);
+            let tokens = tokens.map(|(start, length)| (start, TOKEN.to_owned(), length));
+            declared.chain(tokens).min_by_key(first)
+        })
     }
 
     fn replace(&self, text: &str, encode: impl Fn(&str) -> String) -> String {
         let mut text = text.to_owned();
-        for (name, secret) in &self.0 {
+        for (name, secret) in &self.declared {
             let placeholder = placeholder(name);
             if text.contains(&placeholder) {
                 text = text.replace(&placeholder, &encode(secret.expose_secret()));
             }
+        }
+        if text.contains(TOKEN)
+            && let Some(token) = self.obtained.with(|tokens| tokens.front().cloned())
+        {
+            text = text.replace(TOKEN, &encode(token.expose_secret()));
         }
         text
     }
@@ -309,6 +375,34 @@ mod tests {
             "other": "100% of a+b"
         });
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn a_token_is_hidden_once_it_is_known_and_revealed_as_the_newest() {
+        let secrets = secrets(&[("KEY", "abc")]);
+        let url = |token: &str| format!("https://h.example/a?key=abc&token={token}");
+        let redact = |token: &str| secrets.redact(&Url::parse(&url(token)).unwrap());
+        assert_eq!(
+            redact("t%2B1"),
+            "https://h.example/a?key={env.KEY}&token=t%2B1"
+        );
+        for token in ["t+1", "t+2"] {
+            secrets.obtained().remember(token.into());
+        }
+        let hidden = "https://h.example/a?key={env.KEY}&token={auth.token}";
+        assert_eq!(
+            (redact("t%2B1"), redact("t%2B2")),
+            (hidden.into(), hidden.into())
+        );
+        assert_eq!(secrets.reveal_url(hidden), url("t%2B2"));
+        assert!(secrets.is_in("{auth.token}"));
+    }
+
+    #[test]
+    fn a_value_within_json_is_escaped() {
+        let secrets = secrets(&[("KEY", "a\"b\\c")]);
+        let body = r#"{"token":"{env.KEY}"}"#;
+        assert_eq!(secrets.reveal_json(body), r#"{"token":"a\"b\\c"}"#);
     }
 
     #[test]

@@ -273,7 +273,8 @@ impl Walk {
             && let Fetched::Page(page) = &**fetched
             && self.is_doubtful(page)
         {
-            return self.client().page(&self.scope, position).await;
+            let (client, scope) = (Arc::clone(self.client()), self.scope.clone());
+            return self.beside_others(client.page(&scope, position)).await;
         }
         Ok(turned)
     }
@@ -328,6 +329,23 @@ impl Walk {
                 .get_or_insert(self.error(Kind::Truncated, &page.position, &what));
         }
         self.middle
+    }
+
+    /// Waits for a request while those under way go on: one of them may have the
+    /// turn that it waits for, and would keep it for ever.
+    async fn beside_others<T>(&mut self, asked: impl Future<Output = T>) -> T {
+        let mut asked = std::pin::pin!(asked);
+        let mut arrived = Vec::new();
+        let answer = loop {
+            tokio::select! {
+                answer = &mut asked => break answer,
+                Some(done) = self.under_way.next() => arrived.push(done),
+            }
+        };
+        for done in arrived.into_iter().rev() {
+            self.under_way.push_front(std::future::ready(done).boxed());
+        }
+        answer
     }
 
     /// Whether a page says that it is the last one although it does not look

@@ -63,7 +63,8 @@ pub struct Unreadable(pub String);
 /// as much as reading it sixteen times.
 ///
 /// # Errors
-/// The body is not JSON around its items, ends early, or fits no shape.
+/// The body is not JSON around its items, ends early, fits no shape, or is several
+/// documents, one after the other.
 pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
     let mut missing = Vec::new();
     let takes_documents = shapes.iter().any(|shape| !shape.is_each());
@@ -186,6 +187,10 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, not_of_record: bool) -> Result<Cut, M
     let lists = match walk.document() {
         Ok(()) => std::mem::take(&mut walk.lists),
         Err(Halt::Shape(lack)) => return Err(Misfit::Shape(lack)),
+        Err(Halt::Another) => {
+            let found = "several JSON documents, one after the other";
+            return Err(Misfit::Unreadable(found.to_owned()));
+        }
         Err(Halt::Stop(stop)) => {
             salvage(&walk).map_err(|lost| Misfit::of_lost(body, lost, stop))?
         }
@@ -249,6 +254,8 @@ pub(super) enum Halt {
     /// A value on the path is of another kind than the shape says; of an
     /// object, what it would need to have.
     Shape(Option<String>),
+    /// The document is whole, and another one follows it: nothing is damaged.
+    Another,
     Stop(Stop),
 }
 
@@ -322,9 +329,16 @@ impl<'b> Walk<'b> {
                 }
                 Place::Value { level } => self.enter(level)?,
                 Place::Member { level } => self.member(level)?,
-                Place::After { level: 0 } => return Ok(end_of_document(&mut self.scanner)?),
+                Place::After { level: 0 } => return self.end(),
                 Place::After { level } => self.after(level)?,
             };
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Halt> {
+        match self.scanner.next_byte() {
+            Some(b'{' | b'[') => Err(Halt::Another),
+            _ => Ok(end_of_document(&mut self.scanner)?),
         }
     }
 
@@ -672,6 +686,10 @@ mod tests {
             ("{\"releases\"", "JSON that ends in the middle"),
             (
                 "{\"releases\":[]} []",
+                "several JSON documents, one after the other",
+            ),
+            (
+                "{\"releases\":[]} ]",
                 "not JSON from byte 16, where more follows the end, nor are its items to be told apart",
             ),
             ("{\"releases\":[],\"a\":nope}", "not JSON around its items"),

@@ -44,8 +44,9 @@ impl fmt::Display for Pointer {
 }
 
 /// Where on a page its items are: a path of member names, then `*` for the
-/// entries of an array (`/releases/*`, `/*`), or empty for the whole document.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// entries of an array (`/releases/*`, `/*`), or empty for the whole document,
+/// which is the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ItemsAt {
     /// The member names that lead to the array, unescaped.

@@ -12,7 +12,6 @@ use crate::bulk::{
 use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
-use crate::release::Reason;
 
 /// The table of rejects. What was served does not change, and so is fixed.
 pub(crate) const TABLE: Table = Table::new("ocds.quarantine", COLUMNS, &["id"]);
@@ -89,16 +88,6 @@ pub struct Entry {
     pub last_seen_at: Timestamp,
     /// How large it is.
     pub bytes: i32,
-}
-
-impl Entry {
-    /// Whether it is a page or a document, of which each item is tried by itself.
-    pub(crate) fn holds_several(&self) -> bool {
-        matches!(
-            Reason::parse(&self.reason),
-            Some(Reason::UnreadablePage | Reason::UnreadableDocument)
-        )
-    }
 }
 
 /// A reject with its bytes, and what became of it.

@@ -442,7 +442,7 @@ impl Run<'_> {
         self.config
             .fetch
             .ahead
-            .max(self.source.http.concurrency * 2)
+            .max(self.source.http.concurrency + 1)
     }
 
     fn spawn_fetch(

@@ -1,4 +1,4 @@
-//! Extract and sink joined for what is in quarantine.
+//! Decode, extract and sink joined for what is in quarantine.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::config::{self, Config};
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
-use crate::json;
+use crate::fetch::{self, Decoded, Undecodable};
 use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
 use crate::ledger::{self, Asked, Counts, End, Requests, RunKind, Unfinished};
@@ -70,7 +70,7 @@ pub async fn replay(
                 let message = "stopped; what was not tried yet is still there";
                 return Err(Error::new(Kind::Truncated, message));
             }
-            let tried = some(database, source, &options, &config.sink, &mut ids).await?;
+            let tried = some(database, source, &options, config, &mut ids).await?;
             if tried.is_empty() {
                 break;
             }
@@ -96,18 +96,20 @@ async fn some(
     database: &Database,
     source: &Source,
     options: &extract::Options,
-    limits: &config::Sink,
+    config: &Config,
     ids: &mut impl Iterator<Item = i64>,
 ) -> Result<Vec<Tried>> {
     let mut tried = Vec::new();
     let mut bytes = 0;
-    while tried.len() < limits.batch_size && bytes < limits.batch_bytes {
+    let Config { fetch, sink, .. } = config;
+    while tried.len() < sink.batch_size && bytes < sink.batch_bytes {
         let Some(id) = ids.next() else { break };
         let Document {
             entry, document, ..
         } = quarantine::show(database, id).await?;
         bytes += document.len();
-        let Extracted { releases, rejects } = again(&entry, document.into(), source, options);
+        let Extracted { releases, rejects } =
+            again(&entry, document.into(), source, options, fetch);
         tried.push(Tried {
             entry,
             releases,
@@ -117,26 +119,44 @@ async fn some(
     Ok(tried)
 }
 
-/// Reads a reject again: a page by the shapes of its source, a release as it is.
+/// Reads a reject again: a page or document as its source says today, a release
+/// as it is.
 fn again(
     entry: &quarantine::Entry,
     document: Bytes,
     source: &Source,
     options: &extract::Options,
+    limits: &config::Fetch,
 ) -> Extracted {
-    match Reason::parse(&entry.reason) {
-        Some(Reason::UnreadablePage | Reason::UnreadableDocument) => {}
-        Some(Reason::MissingDocument) => return still_missing(entry, document),
-        _ => {
-            let version = entry.version.as_deref().and_then(Version::parse);
-            return extract::extract_document(&document, &entry.pointer, version, options);
-        }
+    let reason = Reason::parse(&entry.reason);
+    if reason == Some(Reason::MissingDocument) {
+        return still_missing(entry, document);
     }
-    match json::cut(&document, &source.items.shapes) {
-        Ok(cut) => extract::extract_items(&document, &cut, options),
-        Err(json::Unreadable(message)) => Extracted {
+    let Some(reason) = reason.filter(|reason| reason.is_unreadable()) else {
+        let version = entry.version.as_deref().and_then(Version::parse);
+        return extract::extract_document(&document, &entry.pointer, version, options);
+    };
+    // its headers are not kept: a charset that only they name has to be declared
+    match fetch::decode(document.clone(), None, source, limits) {
+        Ok(Decoded {
+            envelope,
+            parts,
+            broken,
+        }) => {
+            let mut extracted = extract::extract_documents(&parts, &broken, &envelope, options);
+            let releases = extracted.releases.iter_mut().map(|it| &mut it.pointer);
+            let rejects = extracted.rejects.iter_mut().map(|it| &mut it.pointer);
+            for pointer in releases.chain(rejects) {
+                pointer.insert_str(0, &entry.pointer);
+            }
+            extracted
+        }
+        Err(Undecodable::Unreadable(message) | Undecodable::TooLarge(message)) => Extracted {
             releases: Vec::new(),
-            rejects: vec![Reject::unreadable_page(document, message)],
+            rejects: vec![match reason {
+                Reason::UnreadablePage => Reject::unreadable_page(document, message),
+                _ => Reject::unreadable_document(document, entry.pointer.clone(), message),
+            }],
         },
     }
 }

@@ -28,7 +28,7 @@ impl Sink {
     /// transaction: as replayed, or as refused for what refuses them now. Nothing
     /// that was fetched after a reject is overwritten.
     ///
-    /// What a whole page holds and cannot be stored becomes rejects of its own.
+    /// What a page or document holds and cannot be stored becomes rejects of its own.
     ///
     /// # Errors
     /// As [`Sink::commit`].
@@ -186,11 +186,14 @@ impl Replay<'_> {
     ) -> Result<()> {
         let mut settled = Vec::with_capacity(self.tried.len());
         for ((entry, _), rejects) in self.tried.iter().zip(rejects) {
-            let is_page = entry.holds_several();
-            let again = rejects
-                .first()
-                .filter(|reject| !is_page || reject.reason == Reason::UnreadablePage);
-            if is_page && again.is_none() {
+            // what may hold several keeps the rejects among them beside itself
+            let holder = Reason::parse(&entry.reason).filter(|reason| reason.is_unreadable());
+            let is_itself = |reject: &&Reject| {
+                holder
+                    .is_none_or(|holder| reject.reason == holder && reject.pointer == entry.pointer)
+            };
+            let again = rejects.first().filter(is_itself);
+            if holder.is_some() && again.is_none() {
                 self.keep(transaction, entry, now, rejects).await?;
             }
             settled.push(settlement(entry, again, now));

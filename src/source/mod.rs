@@ -4,6 +4,7 @@
 //! a key that is unknown or does not fit is an error of [`crate::config`].
 //! Nothing here fetches.
 
+mod auth;
 mod axis;
 mod decode;
 mod detail;
@@ -22,10 +23,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
-pub use self::decode::Decode;
+pub use self::decode::{Charset, Container, Decode};
 pub use self::detail::Detail;
-pub use self::http::{Http, Rate};
+pub use self::http::{FailIf, Http, Rate, UserAgent};
 pub use self::items::{Items, Kind, Version};
 pub use self::page::{LinkStop, Pagination, Size, Stop};
 pub use self::pick::{By, Path, Pick};
@@ -88,12 +90,15 @@ pub struct Source {
     /// The IANA time zone of dates that carry no offset.
     #[serde(default = "utc", deserialize_with = "time_zone")]
     pub zone: TimeZone,
+    /// How its server is told who asks.
+    #[serde(default)]
+    pub auth: Option<Auth>,
+    /// How the bytes of a body become JSON.
+    #[serde(default)]
+    pub decode: Decode,
     /// How its server wants to be asked.
     #[serde(default)]
     pub http: Http,
-    /// How its bodies become JSON.
-    #[serde(default)]
-    pub decode: Decode,
 }
 
 impl Source {
@@ -118,8 +123,9 @@ impl Source {
             detail: None,
             items: Items::default(),
             zone: utc(),
-            http: Http::default(),
+            auth: None,
             decode: Decode::default(),
+            http: Http::default(),
         }
     }
 

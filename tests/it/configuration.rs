@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ocds_ingest::config::{self, Config, Environment, Overrides};
 use ocds_ingest::error::{Error, Kind};
 use ocds_ingest::source::{
-    Decode, Detail, Http, Index, Pagination, Repair, Source, SplitWhen, Window,
+    Auth, Decode, Detail, FailIf, Http, Index, Pagination, Repair, Source, SplitWhen, Window,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::value::Error as Nothing;
@@ -254,6 +254,8 @@ fn the_template_names_every_key_of_a_source() {
     assert_eq!(names(&tables("detail")), keys::<Detail>());
     assert_eq!(names(&within(tables("axis"))), keys::<Index>());
     assert_eq!(names(&tables("decode")), keys::<Decode>());
+    assert_eq!(names(&tables("auth")), keys::<Auth>());
+    assert_eq!(names(&tables("fail_if")), keys::<FailIf>());
     // each repair has a word in the comment above them
     let text = read(TEMPLATE);
     for repair in Repair::ALL {
@@ -322,6 +324,10 @@ fn a_value_that_does_not_fit_is_named_with_its_file() {
         ("items", "{ shape = \"/*\" }"),
         ("decode", "{ repair = [\"everything\"] }"),
         ("page", "{ mode = \"link\" }"),
+        ("auth", "{ mode = \"basic\", user = \"me\" }"),
+        ("auth", "{ mode = \"oauth2\", pointer = \"/x\" }"),
+        ("decode", "{ charset = \"klingon\" }"),
+        ("decode", "{ container = \"rar\" }"),
         ("page", "{ mode = \"none\", size = 5 }"),
     ] {
         let text = format!("[sources.town]\nurl = \"https://town.example\"\n{key} = {value}\n");

@@ -11,15 +11,18 @@ mod proxy;
 mod publisher;
 
 mod activity;
+mod auth;
 mod bench_database;
 mod bulk;
 mod commands;
 mod configuration;
 mod database;
+mod decode;
 mod fetch;
 mod items;
 mod kill;
 mod lease;
+mod manners;
 mod metrics;
 mod outage;
 mod packaging;

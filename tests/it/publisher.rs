@@ -119,6 +119,11 @@ impl Reply {
         self
     }
 
+    /// The body as it goes over the wire: what a file of that encoding holds.
+    pub(crate) async fn encoded_body(&self) -> Bytes {
+        encode(self).await
+    }
+
     /// Waits before it answers.
     pub(crate) fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;

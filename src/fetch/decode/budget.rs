@@ -1,0 +1,74 @@
+//! How much a body may become: bytes and members, over all its archives together.
+
+use crate::config;
+use crate::json::MOST_ITEMS;
+
+/// What an archive may decompress to whatever its size: small ones of much
+/// repetition have high ratios and do no harm.
+const FREE_BYTES: usize = 1 << 20;
+
+/// What is left of a body's limits.
+#[derive(Debug)]
+pub(super) struct Budget {
+    bytes: usize,
+    members: usize,
+    documents: usize,
+    /// The sentences of who spends more.
+    too_many_bytes: String,
+    too_many_members: String,
+}
+
+/// A limit that a body is over: one clause that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spent(pub(super) String);
+
+impl Budget {
+    /// For a body of so many bytes.
+    pub(super) fn new(limits: &config::Fetch, body_bytes: usize) -> Self {
+        let ratio = usize::try_from(limits.max_ratio).unwrap_or(usize::MAX);
+        let by_ratio = body_bytes.saturating_mul(ratio).saturating_add(FREE_BYTES);
+        let by_size = limits.max_decoded_bytes;
+        let too_many_bytes = if by_ratio < by_size {
+            format!("more than {ratio} times as large decompressed, the limit of `fetch.max_ratio`")
+        } else {
+            format!("larger than {by_size} bytes, the limit of `fetch.max_decoded_bytes`")
+        };
+        Self {
+            bytes: by_ratio.min(by_size),
+            members: limits.max_members,
+            documents: MOST_ITEMS,
+            too_many_bytes,
+            too_many_members: format!(
+                "an archive of more than {} members, the limit of `fetch.max_members`",
+                limits.max_members
+            ),
+        }
+    }
+
+    /// How many bytes are left.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes so many decoded bytes.
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Spent> {
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.ok_or_else(|| Spent(self.too_many_bytes.clone()))?;
+        Ok(())
+    }
+
+    /// Takes the members of an archive.
+    pub(super) fn spend_members(&mut self, members: usize) -> Result<(), Spent> {
+        let left = self.members.checked_sub(members);
+        self.members = left.ok_or_else(|| Spent(self.too_many_members.clone()))?;
+        Ok(())
+    }
+
+    /// Takes so many items or documents, which cost memory beside their bytes.
+    pub(super) fn spend_documents(&mut self, documents: usize) -> Result<(), Spent> {
+        let left = self.documents.checked_sub(documents);
+        self.documents =
+            left.ok_or_else(|| Spent(format!("a page of more than {MOST_ITEMS} items")))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,403 @@
+use std::io::{Cursor, Write as _};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+use zip::write::SimpleFileOptions;
+
+use super::*;
+
+const PACKAGE: &str = r#"{"uri":"u","releases":[{"ocid":"a","id":"1"},{"ocid":"b","id":"2"}]}"#;
+
+const RELEASE: &str = r#"{"ocid":"c","id":"3","tag":["tender"]}"#;
+
+fn source(table: &str) -> Source {
+    toml::from_str(&format!("url = \"https://feed.example\"\n{table}")).unwrap()
+}
+
+fn read(body: impl Into<Bytes>, table: &str) -> Result<Decoded, Undecodable> {
+    decode(body.into(), None, &source(table), &config::Fetch::default())
+}
+
+/// The items of what was decoded and its broken documents, as `pointer text`.
+fn found(decoded: &Decoded) -> (Vec<String>, Vec<String>) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let items = decoded.parts.iter().flat_map(|part| {
+        let items = part.cut.items.iter();
+        items.map(|item| {
+            let place = [&*part.place, &item.pointer].concat();
+            format!("{place} {}", text(&part.body[item.range.clone()]))
+        })
+    });
+    let broken = decoded.broken.iter();
+    let broken = broken.map(|it| format!("{} {}: {}", it.place, it.message, text(&it.body)));
+    (items.collect(), broken.collect())
+}
+
+#[track_caller]
+fn check(body: impl Into<Bytes>, table: &str, items: &[&str], broken: &[&str]) -> Decoded {
+    let decoded = read(body, table).unwrap();
+    let (found_items, found_broken) = found(&decoded);
+    assert_eq!(found_items, items);
+    assert_eq!(found_broken, broken);
+    decoded
+}
+
+#[track_caller]
+fn refused(body: impl Into<Bytes>, table: &str) -> String {
+    match read(body, table).unwrap_err() {
+        Undecodable::Unreadable(message) => message,
+        Undecodable::TooLarge(message) => panic!("{message}"),
+    }
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in members {
+        match name.strip_suffix('/') {
+            Some(directory) => archive
+                .add_directory(directory, SimpleFileOptions::default())
+                .unwrap(),
+            None => {
+                archive
+                    .start_file(*name, SimpleFileOptions::default())
+                    .unwrap();
+                archive.write_all(content).unwrap();
+            }
+        }
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+/// The items of [`PACKAGE`] at a place.
+fn two(place: &str) -> [String; 2] {
+    [
+        format!(r#"{place}/releases/0 {{"ocid":"a","id":"1"}}"#),
+        format!(r#"{place}/releases/1 {{"ocid":"b","id":"2"}}"#),
+    ]
+}
+
+fn strs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn one_document_is_neither_copied_nor_pointed_into_otherwise() {
+    let body = Bytes::from(PACKAGE);
+    let decoded = check(body.clone(), "", &strs(&two("")), &[]);
+    assert_eq!(decoded.parts[0].body.as_ptr(), body.as_ptr());
+    assert_eq!(decoded.parts[0].place, "");
+    assert_eq!(decoded.envelope["uri"], "u");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_text() {
+    check(format!("\u{feff}{PACKAGE}"), "", &strs(&two("")), &[]);
+}
+
+#[test]
+fn documents_of_a_text_are_in_order_and_told_apart_by_their_index() {
+    let text = format!("{PACKAGE}\n{RELEASE}\r\n\n{PACKAGE}\n");
+    let [a, b] = two("/0");
+    let c = format!("/1 {RELEASE}");
+    let [d, e] = two("/2");
+    let items = [a, b, c, d, e];
+    for table in [
+        "",
+        r#"decode = { container = "lines" }"#,
+        r#"decode = { container = "concatenated" }"#,
+    ] {
+        let decoded = check(text.clone(), table, &strs(&items), &[]);
+        assert_eq!(decoded.parts.len(), 3);
+        assert_eq!(decoded.envelope["uri"], "u");
+    }
+    let joined = format!("{PACKAGE}{RELEASE}{PACKAGE}");
+    check(joined, "", &strs(&items), &[]);
+}
+
+#[test]
+fn releases_by_themselves_are_a_page_of_them() {
+    let decoded = read(format!("{RELEASE}\n{RELEASE}"), "").unwrap();
+    assert!(decoded.envelope.is_array());
+    assert!(read(RELEASE, "").unwrap().envelope.is_null());
+}
+
+#[test]
+fn an_array_of_anything_is_an_array_of_items() {
+    let record = r#"{"ocid":"a","releases":[{"ocid":"a","id":"1"}]}"#;
+    for entry in [RELEASE, PACKAGE, "null", r#"{"title":"x"}"#, record] {
+        check(format!("[{entry}]"), "", &[&format!("/0 {entry}")], &[]);
+        // in a text of several, too
+        let text = format!("{RELEASE}\n[{entry}]");
+        let items = [format!("/0 {RELEASE}"), format!("/1/0 {entry}")];
+        check(text, "", &strs(&items), &[]);
+    }
+}
+
+#[test]
+fn releases_on_lines_are_one_part() {
+    let decoded = read(format!("{RELEASE}\n").repeat(1_000), "").unwrap();
+    assert_eq!(decoded.parts.len(), 1);
+    assert_eq!(decoded.parts[0].cut.items.len(), 1_000);
+}
+
+#[test]
+fn a_broken_line_costs_itself() {
+    let lines = format!("{RELEASE}\n{{\"ocid\":\"x\",\n{{\"error\":\"no\"}}\n{RELEASE}\n");
+    check(
+        lines,
+        "",
+        &[&format!("/0 {RELEASE}"), &format!("/3 {RELEASE}")],
+        &[
+            "/1 JSON that ends in the middle: {\"ocid\":\"x\",",
+            "/2 a JSON object without /releases or /records or ocid: {\"error\":\"no\"}",
+        ],
+    );
+}
+
+#[test]
+fn several_documents_that_are_cut_short_are_unreadable() {
+    let text = format!("{PACKAGE}\n{PACKAGE}\n{PACKAGE}");
+    for table in [
+        "",
+        r#"decode = { container = "lines" }"#,
+        r#"decode = { container = "concatenated" }"#,
+    ] {
+        for end in 1..text.len() {
+            let text = &text[..end];
+            let is_whole = text.trim_end().ends_with("]}");
+            assert_eq!(read(text.to_owned(), table).is_ok(), is_whole, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_zip_file_holds_any_of_them() {
+    let lines = format!("{RELEASE}\n{RELEASE}\n");
+    let packed = zip(&[
+        ("2026/", b""),
+        ("2026/01.json", PACKAGE.as_bytes()),
+        ("__MACOSX/2026/._01.json", b"\0\x05\x16"),
+        ("empty.json", b""),
+        ("notice.html", b"<html>gone</html>"),
+        ("lines.jsonl", lines.as_bytes()),
+        ("packed.json.gz", &gzip(RELEASE.as_bytes())),
+        ("../../etc/passwd", RELEASE.as_bytes()),
+    ]);
+    let items = [
+        &two("/2026~101.json")[..],
+        &[
+            format!("/lines.jsonl/0 {RELEASE}"),
+            format!("/lines.jsonl/1 {RELEASE}"),
+            format!("/packed.json.gz {RELEASE}"),
+            format!("/..~1..~1etc~1passwd {RELEASE}"),
+        ],
+    ]
+    .concat();
+    let broken = [
+        "/empty.json empty: ",
+        "/notice.html an HTML page: <html>gone</html>",
+    ];
+    check(packed.clone(), "", &strs(&items), &broken);
+    check(
+        packed,
+        r#"decode = { container = "zip" }"#,
+        &strs(&items),
+        &broken,
+    );
+}
+
+#[test]
+fn members_of_one_name_are_all_read_and_told_apart() {
+    let one = zip(&[
+        ("a.json", RELEASE.as_bytes()),
+        ("b.json", RELEASE.as_bytes()),
+    ]);
+    let both: Vec<u8> = one
+        .iter()
+        .map(|byte| if *byte == b'b' { b'a' } else { *byte })
+        .collect();
+    // the same name, in its header and in the directory
+    let renamed = String::from_utf8_lossy(&both).matches("a.json").count();
+    assert_eq!(renamed, 4);
+    check(
+        both,
+        "",
+        &[
+            &format!("/a.json {RELEASE}"),
+            &format!("/a.json (2) {RELEASE}"),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_gzip_file_holds_any_of_them() {
+    let lines = format!("{RELEASE}\n{RELEASE}\n");
+    let items = [format!("/0 {RELEASE}"), format!("/1 {RELEASE}")];
+    check(gzip(lines.as_bytes()), "", &strs(&items), &[]);
+    // joined, as `cat` joins them
+    let joined = [gzip(RELEASE.as_bytes()), gzip(RELEASE.as_bytes())].concat();
+    check(joined, "", &strs(&items), &[]);
+    let deeper = zip(&[("x.zip", &zip(&[("y.json", RELEASE.as_bytes())]))]);
+    check(
+        deeper.clone(),
+        "",
+        &[&format!("/x.zip/y.json {RELEASE}")],
+        &[],
+    );
+    assert_eq!(
+        refused(gzip(&deeper), ""),
+        "an archive within an archive within an archive"
+    );
+}
+
+#[test]
+fn archives_cut_short_are_unreadable_and_a_damaged_member_costs_itself() {
+    let content = RELEASE.repeat(50);
+    let packed = gzip(content.as_bytes());
+    for end in 2..packed.len() {
+        assert!(read(packed[..end].to_vec(), "").is_err(), "{end}");
+    }
+    let packed = zip(&[("a", RELEASE.as_bytes()), ("b", content.as_bytes())]);
+    for end in 4..packed.len() {
+        assert!(read(packed[..end].to_vec(), "").is_err(), "{end}");
+    }
+    let mut damaged = packed;
+    damaged[31 + 12] ^= 0x55;
+    let decoded = read(damaged, "").unwrap();
+    assert_eq!(decoded.parts.len(), 1);
+    assert_eq!(
+        (&*decoded.broken[0].place, &*decoded.broken[0].message),
+        ("/a", "a member that is damaged")
+    );
+}
+
+#[test]
+fn an_archive_is_held_to_its_limits() {
+    let limits = config::Fetch {
+        max_members: 3,
+        max_decoded_bytes: 3 << 20,
+        ..config::Fetch::default()
+    };
+    let large = [b"[\"", &vec![b'x'; 2 << 20][..], b"\"]"].concat();
+    let bomb = gzip(&large);
+    let members: Vec<(&str, &[u8])> = vec![("a", RELEASE.as_bytes()); 1];
+    let four: Vec<(String, &[u8])> = (0..4)
+        .map(|i| (i.to_string(), RELEASE.as_bytes()))
+        .collect();
+    let four: Vec<(&str, &[u8])> = four.iter().map(|(name, it)| (name.as_str(), *it)).collect();
+    let noise: Vec<u8> = (0..100_000_u32)
+        .flat_map(|i| blake3::hash(&i.to_le_bytes()).as_bytes()[..20].to_vec())
+        .collect();
+    for (body, key) in [
+        (zip(&four), "fetch.max_members"),
+        (
+            zip(&[("a", &zip(&four[..2])), ("b", &zip(&four[..2]))]),
+            "fetch.max_members",
+        ),
+        (bomb.clone(), "fetch.max_ratio"),
+        (zip(&[("a", &bomb)]), "fetch.max_ratio"),
+        (
+            zip(&[("a", &noise), ("b", &noise)]),
+            "fetch.max_decoded_bytes",
+        ),
+    ] {
+        let refusal = decode(body.into(), None, &source(""), &limits).unwrap_err();
+        let Undecodable::TooLarge(message) = refusal else {
+            panic!("{refusal:?}");
+        };
+        assert!(message.contains(key), "{message}");
+    }
+    assert!(decode(zip(&members).into(), None, &source(""), &limits).is_ok());
+}
+
+#[test]
+fn what_is_declared_is_not_looked_for() {
+    for (body, table, message) in [
+        (
+            PACKAGE.as_bytes(),
+            r#"decode = { container = "zip" }"#,
+            "no zip file",
+        ),
+        (
+            PACKAGE.as_bytes(),
+            r#"decode = { container = "gzip" }"#,
+            "no gzip file",
+        ),
+        (
+            &gzip(PACKAGE.as_bytes()),
+            r#"decode = { container = "json" }"#,
+            "not JSON from byte 0, where a value was expected",
+        ),
+        (b"", "", "empty"),
+        (&zip(&[]), "", "without documents"),
+        (
+            &zip(&[("a", b""), ("b", b"<p>")]),
+            "",
+            "2 documents that cannot be read, the first of them empty",
+        ),
+    ] {
+        assert_eq!(refused(body.to_vec(), table), message);
+    }
+    let several = format!("{PACKAGE}{PACKAGE}");
+    let message = refused(several, r#"decode = { container = "json" }"#);
+    assert_eq!(message, "several JSON documents, one after the other");
+}
+
+#[test]
+fn a_charset_is_that_of_each_text() {
+    let latin = b"{\"ocid\":\"x\",\"id\":\"caf\xE9\",\"tag\":[]}";
+    let packed = zip(&[("a", latin)]);
+    let expected = r#"/a {"ocid":"x","id":"café","tag":[]}"#;
+    check(
+        packed,
+        r#"decode = { charset = "latin1" }"#,
+        &[expected],
+        &[],
+    );
+    let header = Some("application/json; charset=iso-8859-1");
+    let limits = config::Fetch::default();
+    let decoded = decode(Bytes::from_static(latin), header, &source(""), &limits).unwrap();
+    assert_eq!(found(&decoded).0, [expected.replacen("/a", "", 1)]);
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_is_read_or_refused(
+        body in proptest::collection::vec(any::<u8>(), 0..200),
+        kind in 0..4,
+    ) {
+        let start: &[u8] = match kind {
+            0 => b"",
+            1 => b"PK\x03\x04",
+            2 => b"\x1F\x8B\x08",
+            _ => b"{\"releases\":[",
+        };
+        let _ = read([start, &body[..]].concat(), "");
+    }
+
+    #[test]
+    fn nothing_of_several_documents_is_lost(
+        documents in proptest::collection::vec(
+            prop_oneof![Just(PACKAGE), Just(RELEASE), Just("{\"error\":1}")], 2..8,
+        ),
+        between in prop_oneof![Just(""), Just("\n"), Just(" \r\n")],
+    ) {
+        let count = |it: &str| documents.iter().filter(|document| **document == it).count();
+        match read(documents.join(between), "") {
+            Ok(decoded) => {
+                let (items, broken) = found(&decoded);
+                prop_assert_eq!(items.len(), 2 * count(PACKAGE) + count(RELEASE));
+                prop_assert_eq!(broken.len(), count("{\"error\":1}"));
+            }
+            Err(_) => prop_assert_eq!(count("{\"error\":1}"), documents.len()),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Who asks: users, passwords and tokens go to the source's own host, and appear
+//! nowhere else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::harness::{Ingest, LINK, NUMBER};
+use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
+
+/// Full of what JSON, forms and URLs encode.
+const SECRET: &str = "s3\"cr\\e&t/é";
+
+/// So are the tokens that are handed out.
+fn token(nth: usize) -> String {
+    format!("t0k/en+{nth}=")
+}
+
+/// Pages of which the last looks like it, and so is asked for once.
+fn feed(count: usize) -> Vec<Items> {
+    let mut pages = pages(count, 4);
+    pages[count - 1].truncate(1);
+    pages
+}
+
+/// A publisher that hands out a token at `/token`, and wants the newest one as
+/// `Bearer` for pages of a link feed. `expires_in` is what it says.
+async fn strict(feed: Vec<Items>, expires_in: &str) -> (Publisher, Arc<AtomicUsize>) {
+    let feed = Feed::link(feed);
+    let given = Arc::new(AtomicUsize::new(0));
+    let expires_in = expires_in.to_owned();
+    let counter = Arc::clone(&given);
+    let publisher = Publisher::serve(move |request| {
+        if request.path() == "/token" {
+            let nth = counter.fetch_add(1, Ordering::SeqCst) + 1;
+            let token = token(nth);
+            return Reply::json(format!(r#"{{"access_token":"{token}"{expires_in}}}"#));
+        }
+        let newest = token(counter.load(Ordering::SeqCst));
+        match request.header("authorization") == Some(&format!("Bearer {newest}")) {
+            true => feed.reply(request),
+            false => Reply::status(401),
+        }
+    })
+    .await;
+    (publisher, given)
+}
+
+fn oauth2(publisher: &Publisher, more: &str) -> String {
+    format!(
+        "{LINK}\nauth = {{ mode = \"oauth2\", url = {:?}, client_id = \"me\", client_secret = \"{{env.SECRET}}\"{more} }}",
+        publisher.url("/token")
+    )
+}
+
+async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
+    let mut ingest = Ingest::new().await;
+    ingest.set("SECRET", SECRET);
+    ingest.set("RUST_LOG", "trace");
+    ingest.declare(publisher, table);
+    ingest
+}
+
+/// The requests for tokens.
+fn for_tokens(publisher: &Publisher) -> Vec<Request> {
+    let requests = publisher.requests().into_iter();
+    requests.filter(|asked| asked.path() == "/token").collect()
+}
+
+/// That no secret is in the log of a run, nor in any table.
+async fn expect_no_secret(ingest: &Ingest, stderr: &str) {
+    let tables = ["page", "request", "run", "quarantine"]
+        .map(|table| format!("select {table}::text from ocds.{table}"));
+    let mut shown = ingest.column(&tables.join(" union all ")).await.join("\n");
+    shown.push_str(stderr);
+    let tokens = (1..9).map(token);
+    let secrets = tokens.chain([SECRET.to_owned()]);
+    for secret in secrets {
+        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let quoted = serde_json::Value::from(&*secret).to_string();
+        let quoted = &quoted[1..quoted.len() - 1];
+        for form in [&secret, &encoded, &encoded.to_lowercase(), quoted] {
+            let at = shown.find(form);
+            assert_eq!(at.map(|at| &shown[at..]), None, "{form} is shown");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_and_a_password_are_sent_with_each_page() {
+    let feed = Feed::link(feed(2));
+    let publisher = Publisher::serve(move |request| match request.header("authorization") {
+        // me:s3"cr\e&t/é
+        Some("Basic bWU6czMiY3JcZSZ0L8Op") => feed.reply(request),
+        _ => Reply::status(401),
+    })
+    .await;
+    let table = format!(
+        "{LINK}\nauth = {{ mode = \"basic\", user = \"me\", password = \"{{env.SECRET}}\" }}"
+    );
+    let ingest = ingest(&publisher, &table).await;
+    let ran = ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 5);
+    assert_eq!(publisher.requests().len(), 2);
+    expect_no_secret(&ingest, &ran.stderr).await;
+}
+
+#[tokio::test]
+async fn one_token_serves_all_pages_and_its_request_is_one_of_the_run() {
+    let (publisher, given) = strict(feed(3), r#","expires_in":3600"#).await;
+    let ingest = ingest(&publisher, &oauth2(&publisher, r#", scope = "read all""#)).await;
+    let ran = ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 9);
+    assert_eq!(given.load(Ordering::SeqCst), 1);
+    assert_eq!(publisher.targets(), ["/token", "/", "/?page=2", "/?page=3"]);
+    let asked = &for_tokens(&publisher)[0];
+    assert_eq!(asked.method, "POST");
+    assert_eq!(asked.body, "grant_type=client_credentials&scope=read+all");
+    assert_eq!(
+        asked.header("content-type"),
+        Some("application/x-www-form-urlencoded")
+    );
+    // me:s3%22cr%5Ce%26t%2F%C3%A9, as RFC 6749 has it
+    assert_eq!(
+        asked.header("authorization"),
+        Some("Basic bWU6czMlMjJjciU1Q2UlMjZ0JTJGJUMzJUE5")
+    );
+    assert_eq!(ran.report()["requests"], 4);
+    let logged = "select page_number || ' ' || status || ' ' || (url like '%/token') from ocds.request order by id";
+    assert_eq!(
+        ingest.column(logged).await,
+        ["1 200 true", "1 200 false", "2 200 false", "3 200 false"]
+    );
+    expect_no_secret(&ingest, &ran.stderr).await;
+}
+
+#[tokio::test]
+async fn credentials_go_into_the_form_where_the_server_wants_them_there() {
+    let (publisher, _) = strict(feed(1), "").await;
+    let ingest = ingest(&publisher, &oauth2(&publisher, r#", credentials = "body""#)).await;
+    ingest.run(&[]).await.expect(0);
+    let asked = &for_tokens(&publisher)[0];
+    assert_eq!(asked.header("authorization"), None);
+    assert_eq!(
+        asked.body,
+        "grant_type=client_credentials&client_id=me&client_secret=s3%22cr%5Ce%26t%2F%C3%A9"
+    );
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_it_expires_and_once_when_it_is_refused() {
+    // a tenth of its time before its end
+    let (publisher, given) = strict(feed(2), r#","expires_in":"0.2""#).await;
+    let waits = format!("{}\nhttp = {{ rate = \"4/s\" }}", oauth2(&publisher, ""));
+    let calm = ingest(&publisher, &waits).await;
+    calm.run(&[]).await.expect(0);
+    assert_eq!(given.load(Ordering::SeqCst), 2);
+    assert!(publisher.requests().len() == 4, "{:?}", publisher.targets());
+
+    // refused: another one was handed out meanwhile
+    let (publisher, given) = strict(feed(3), "").await;
+    let refused = ingest(&publisher, &oauth2(&publisher, "")).await;
+    let counter = Arc::clone(&given);
+    let feed = Feed::link(feed(3));
+    publisher.turn(move |request| {
+        let nth = counter.load(Ordering::SeqCst);
+        if request.path() == "/token" {
+            counter.fetch_add(1, Ordering::SeqCst);
+            return Reply::json(format!(r#"{{"access_token":"{}"}}"#, token(nth + 1)));
+        }
+        // the first token ends with the first page
+        let wanted = if request.query("page").is_none() {
+            1
+        } else {
+            2
+        };
+        match request.header("authorization") == Some(&format!("Bearer {}", token(wanted))) {
+            true => feed.reply(request),
+            false => Reply::status(401),
+        }
+    });
+    let ran = refused.run(&[]).await.expect(0);
+    assert_eq!(
+        publisher.targets(),
+        ["/token", "/", "/?page=2", "/token", "/?page=2", "/?page=3"]
+    );
+    assert_eq!(ran.report()["retries"], 0);
+    expect_no_secret(&refused, &ran.stderr).await;
+}
+
+#[tokio::test]
+async fn a_fresh_token_that_is_refused_is_final() {
+    let publisher = Publisher::serve(|request| match request.path() {
+        "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
+        _ => Reply::status(401),
+    })
+    .await;
+    let ingest = ingest(&publisher, &oauth2(&publisher, "")).await;
+    let ran = ingest.run(&[]).await.expect(4);
+    assert_eq!(publisher.targets(), ["/token", "/", "/token", "/"]);
+    assert!(ran.stderr.contains("status 401"), "{}", ran.stderr);
+    expect_no_secret(&ingest, &ran.stderr).await;
+}
+
+#[tokio::test]
+async fn concurrent_pages_share_one_request_for_a_token() {
+    let feed = Feed::number(pages(12, 2));
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#).after(Duration::from_millis(50)),
+        _ if request.nth == 0 && request.query("page").as_deref() != Some("1") => {
+            Reply::status(401).after(Duration::from_millis(20))
+        }
+        _ => feed.reply(request),
+    })
+    .await;
+    let table = oauth2(&publisher, "").replace(LINK, NUMBER);
+    let table = format!("{table}\nhttp = {{ concurrency = 4 }}");
+    let ingest = ingest(&publisher, &table).await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 24);
+    // eleven pages were refused once: never more requests for a token than that,
+    // and fewer where several waited for one
+    let asked = for_tokens(&publisher).len();
+    assert!((2..=12).contains(&asked), "{asked}");
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_as_declared_and_sent_home_alone() {
+    let (items, last) = (feed(2), vec![release(90)]);
+    let elsewhere = Publisher::feed(Feed::link(vec![last])).await;
+    let there = elsewhere.url("/").replace("127.0.0.1", "localhost");
+    let issuer = Publisher::serve(|_| Reply::json(r#"{"data":{"jwt":"t0k/en+1="}}"#)).await;
+    let publisher = Publisher::serve(move |request| {
+        if request.header("authorization") != Some("t0k/en+1=") {
+            return Reply::status(401);
+        }
+        // the token comes back in a link and around the items
+        let link = match request.query("after").is_some() {
+            false => r#","links":{"next":"/?after=1&token=t0k%2Fen%2B1%3D"},"asked":"t0k/en+1=""#
+                .to_owned(),
+            true => format!(r#","links":{{"next":"{there}"}}"#),
+        };
+        Reply::json(package(&items[0], &link))
+    })
+    .await;
+    let auth = format!(
+        r#"auth = {{ mode = "token", url = "{}", body = '{{"request_token":"{{env.SECRET}}"}}', headers = {{ X-App = "{{env.SECRET_APP}}" }}, pointer = "/data/jwt", scheme = "", refresh = "13m" }}"#,
+        issuer.url("/oauth/token?key={env.SECRET_APP}")
+    );
+    let table = format!("{LINK}\n{auth}\nhttp = {{ allow_hosts = [\"localhost\"] }}");
+    let mut ingest = ingest(&publisher, &table).await;
+    ingest.set("SECRET_APP", "hunter2");
+    let ran = ingest.run(&[]).await.expect(0);
+
+    let asked = &issuer.requests()[0];
+    assert_eq!(issuer.requests().len(), 1);
+    assert_eq!(
+        (&*asked.method, &*asked.target),
+        ("POST", "/oauth/token?key=hunter2")
+    );
+    let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+    assert_eq!(body["request_token"], SECRET);
+    assert_eq!(asked.header("content-type"), Some("application/json"));
+    assert_eq!(asked.header("x-app"), Some("hunter2"));
+    assert_eq!(
+        publisher.targets(),
+        ["/", "/?after=1&token=t0k%2Fen%2B1%3D"]
+    );
+    for request in elsewhere.requests() {
+        assert_eq!(request.header("authorization"), None);
+        assert!(!format!("{request:?}").contains("t0k"), "{request:?}");
+    }
+    assert_eq!(elsewhere.requests().len(), 1);
+    let cursor = "select next_cursor from ocds.page where number = 1";
+    let cursor = ingest.value(cursor).await;
+    assert!(cursor.ends_with("/?after=1&token={auth.token}"), "{cursor}");
+    assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    expect_no_secret(&ingest, &ran.stderr).await;
+}
+
+#[tokio::test]
+async fn a_token_is_not_sent_where_a_redirect_leads_away() {
+    let other = Publisher::feed(Feed::link(feed(1))).await;
+    let there = other.url("/").replace("127.0.0.1", "localhost");
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
+        _ => Reply::redirect(302, &there),
+    })
+    .await;
+    let table = format!(
+        "{}\nhttp = {{ allow_hosts = [\"localhost\"] }}",
+        oauth2(&publisher, "")
+    );
+    let ingest = ingest(&publisher, &table).await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(
+        publisher.requests()[1].header("authorization"),
+        Some("Bearer t0k/en+1=")
+    );
+    assert_eq!(other.requests()[0].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn an_issuer_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
+    for (reply, code, requests, words) in [
+        (Reply::status(503), 3, 4, "status 503"),
+        (
+            Reply::status(400).body("t0k/en+1="),
+            4,
+            1,
+            "ask for a token: status 400",
+        ),
+        (Reply::redirect(302, "/elsewhere"), 4, 1, "status 302"),
+        (
+            Reply::json("{}"),
+            3,
+            4,
+            "the answer has no token at /access_token",
+        ),
+        (Reply::json(r#"{"access_token":""}"#), 3, 4, "no token"),
+        (Reply::json("<t0k/en+1=>"), 3, 4, "the answer is not JSON"),
+        (
+            Reply::json(r#"{"access_token":"t0k\n"x"}"#),
+            3,
+            4,
+            "the answer is not JSON",
+        ),
+    ] {
+        let publisher = Publisher::serve(move |_| reply.clone()).await;
+        let ingest = ingest(&publisher, &oauth2(&publisher, "")).await;
+        let ran = ingest.run(&[]).await.expect(code);
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+        assert_eq!(publisher.targets(), vec!["/token"; requests], "{words}");
+        expect_no_secret(&ingest, &ran.stderr).await;
+    }
+}
+
+#[tokio::test]
+async fn a_declaration_that_cannot_be_followed_is_refused_before_any_request() {
+    let publisher = Publisher::feed(Feed::link(feed(1))).await;
+    for (table, words) in [
+        (
+            r#"auth = { mode = "basic", user = "me", password = "{env.UNSET_OF_ALL}" }"#,
+            "key `sources.zambia.auth.password`: the environment variable UNSET_OF_ALL is not set",
+        ),
+        (
+            r#"auth = { mode = "token", url = "ftp://x", pointer = "/t" }"#,
+            "key `sources.zambia.auth`: `url` is not http or https",
+        ),
+        (
+            "auth = { mode = \"basic\", user = \"me\", password = \"\" }\nhttp.headers = { authorization = \"x\" }",
+            "key `sources.zambia.auth`: `http.headers` has an Authorization too",
+        ),
+    ] {
+        let ingest = ingest(&publisher, table).await;
+        let ran = ingest.run(&[]).await.expect(2);
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
+    assert!(publisher.requests().is_empty());
+}

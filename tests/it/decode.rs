@@ -1,0 +1,193 @@
+//! Bodies that are not one JSON document in UTF-8: what is read of them is
+//! stored, and what is not is kept.
+
+use std::io::{Cursor, Write as _};
+
+use zip::write::SimpleFileOptions;
+
+use crate::harness::{Ingest, LINK, NUMBER};
+use crate::publisher::{Encoding, Items, Publisher, Reply, package, release};
+
+/// What is in quarantine: why, where, and what.
+const QUARANTINE: &str =
+    "select concat_ws(' ', reason, nullif(pointer, ''), encode(document, 'escape'), resolution)
+    from ocds.quarantine order by id";
+
+/// What is stored, as ids.
+const IDS: &str = "select release_id from ocds.release order by release_id";
+
+fn zip(members: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in members {
+        let options = SimpleFileOptions::default();
+        archive.start_file(*name, options).unwrap();
+        archive.write_all(content.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn releases(numbers: std::ops::Range<usize>) -> Items {
+    numbers.map(release).collect()
+}
+
+/// A source that is one reply, run once.
+async fn ingested(table: &str, reply: Reply) -> Ingest {
+    let publisher = Publisher::serve(move |_| reply.clone()).await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure("[sink]\nmax_bad_ratio = 1");
+    ingest.declare(&publisher, table);
+    ingest.run(&[]).await.expect(0);
+    ingest
+}
+
+#[tokio::test]
+async fn lines_arrays_and_archives_are_stored_like_a_package() {
+    let items = releases(0..4);
+    let lines = items.join("\n");
+    let packages = [package(&items[..2], ""), package(&items[2..], "")];
+    let packed = zip(&[
+        ("a.json", &packages[0]),
+        ("b.jsonl", &items[2..].join("\n")),
+    ]);
+    for body in [
+        lines.clone().into_bytes(),
+        packages.join("").into_bytes(),
+        format!("[{}]", packages.join(",")).into_bytes(),
+        packed,
+    ] {
+        let ingest = ingested("", Reply::json(body)).await;
+        assert_eq!(ingest.column(IDS).await, ["0", "1", "2", "3"]);
+        assert_eq!(ingest.count("quarantine").await, 0);
+    }
+    // a gzip file on its way compressed once more
+    let file = Reply::json(lines)
+        .encoded(Encoding::Gzip)
+        .encoded_body()
+        .await;
+    let ingest = ingested("", Reply::json(file).encoded(Encoding::Gzip)).await;
+    assert_eq!(ingest.column(IDS).await, ["0", "1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_read_is_kept_and_costs_no_neighbour() {
+    let packed = zip(&[
+        ("2026/01.json", &package(&releases(0..2), "")),
+        ("2026/02.json", ""),
+        ("2026/03.json", "<html>gone</html>"),
+        ("2026/04.json", &package(&["null".into(), release(2)], "")),
+    ]);
+    let ingest = ingested("", Reply::json(packed)).await;
+    assert_eq!(ingest.column(IDS).await, ["0", "1", "2"]);
+    let mut kept = ingest.column(QUARANTINE).await;
+    kept.sort();
+    assert_eq!(
+        kept,
+        [
+            "not-an-object /2026~104.json/releases/0 null",
+            "unreadable-document /2026~102.json ",
+            "unreadable-document /2026~103.json <html>gone</html>",
+        ]
+    );
+    let message = "select message from ocds.quarantine where pointer like '%03.json'";
+    assert_eq!(ingest.value(message).await, "the document is an HTML page");
+    assert_eq!(ingest.value("select quarantined from ocds.page").await, "3");
+}
+
+#[tokio::test]
+async fn a_document_is_read_again_by_a_replay() {
+    let odd = format!("{{\"entries\":[{},null]}}", release(1));
+    let lines = format!("{}\n{odd}\n", release(0));
+    let publisher = Publisher::serve(move |_| Reply::json(lines.clone())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure("[sink]\nmax_bad_ratio = 1");
+    ingest.declare(&publisher, "");
+    ingest.run(&[]).await.expect(0);
+    let open = format!("unreadable-document /1 {odd}");
+    assert_eq!(ingest.column(QUARANTINE).await, [open.as_str()]);
+    let replay = &["quarantine", "replay", "--json"];
+    ingest.program(replay).await.expect(0);
+    assert_eq!(ingest.column(QUARANTINE).await, [open.as_str()]);
+
+    ingest.declare(&publisher, r#"items = ["/releases/*", "/entries/*", ""]"#);
+    ingest.program(replay).await.expect(0);
+    assert_eq!(ingest.column(IDS).await, ["0", "1"]);
+    assert_eq!(
+        ingest.column(QUARANTINE).await,
+        [
+            &format!("{open} replayed"),
+            "not-an-object /1/entries/1 null"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn text_in_another_charset_is_stored_in_ours() {
+    let body = package(&[release(0).replace("Works", "Caf\u{e9}")], "");
+    let latin: Vec<u8> = body.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    let title = "select tender_title || ' ' || (data #>> '{tender,title}') from ocds.release";
+    let latin1 = "application/json; charset=ISO-8859-1";
+    let served = |content_type: &str, body: &[u8]| {
+        Reply::status(200)
+            .header("content-type", content_type)
+            .body(body.to_vec())
+    };
+    for (table, reply) in [
+        ("", served(latin1, &latin)),
+        // what the header says is not so
+        ("", served(latin1, body.as_bytes())),
+        (
+            "decode = { charset = \"iso-8859-1\" }",
+            served("application/json; charset=utf-8", &latin),
+        ),
+    ] {
+        let ingest = ingested(table, reply).await;
+        assert_eq!(ingest.value(title).await, "Caf\u{e9} 0 Caf\u{e9} 0");
+    }
+    // undeclared, it costs its item alone
+    let both = package(&[release(0).replace("Works", "Caf\u{e9}"), release(1)], "");
+    let latin: Vec<u8> = both.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    let ingest = ingested("", Reply::json(latin)).await;
+    assert_eq!(ingest.column(IDS).await, ["1"]);
+    let reason = "select reason from ocds.quarantine";
+    assert_eq!(ingest.value(reason).await, "invalid-utf8");
+}
+
+#[tokio::test]
+async fn pages_lead_on_from_the_first_document_of_each() {
+    let publisher = Publisher::serve(|request| {
+        let page: usize = request
+            .query("page")
+            .map_or(1, |page| page.parse().unwrap());
+        let link = match page {
+            3 => String::new(),
+            _ => format!(r#","links":{{"next":"?page={}"}}"#, page + 1),
+        };
+        let first = package(&releases(page * 10..page * 10 + 4 - page), &link);
+        let second = package(&[release(page * 10 + 9)], "");
+        Reply::json(zip(&[("1.json", &first), ("2.json", &second)]))
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("page").await, 3);
+    assert_eq!(ingest.count("release").await, 4 + 3 + 2);
+}
+
+#[tokio::test]
+async fn an_archive_over_a_limit_is_asked_for_once_and_no_end_of_the_feed() {
+    let bomb = zip(&[("a.json", &format!("[\"{}\"]", " ".repeat(4 << 20)))]);
+    let first = package(&releases(0..1), r#","total_pages":2"#);
+    let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+        Some("2") => Reply::json(bomb.clone()),
+        _ => Reply::json(first.clone()),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    ingest.run(&[]).await.expect(4);
+    assert_eq!(publisher.requests().len(), 2);
+    let message = "select message from ocds.quarantine where reason = 'unreadable-page'";
+    let message = ingest.value(message).await;
+    assert!(message.contains("fetch.max_ratio"), "{message}");
+}

@@ -1,0 +1,240 @@
+//! How a source's server wants to be asked, and what it does not want to be taken
+//! for a page.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Ingest, LINK, NUMBER};
+use crate::publisher::{Feed, Items, Publisher, Reply, package, pages, release};
+
+/// Pages of which the last looks like it, and so is asked for once.
+fn feed(count: usize) -> Vec<Items> {
+    let mut pages = pages(count, 4);
+    pages[count - 1].truncate(1);
+    pages
+}
+
+async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
+    let mut ingest = Ingest::new().await;
+    ingest.declare(publisher, table);
+    ingest
+}
+
+/// A link feed of three pages whose second misbehaves so many times.
+async fn misbehaving(times: usize, reply: Reply) -> Publisher {
+    let feed = Feed::link(feed(3));
+    Publisher::serve(move |request| match request.query("page").as_deref() {
+        Some("2") if request.nth < times => reply.clone(),
+        _ => feed.reply(request),
+    })
+    .await
+}
+
+const QUARANTINE: &str = "select reason || ' ' || message from ocds.quarantine order by id";
+
+#[tokio::test]
+async fn an_error_with_status_200_is_tried_again_and_never_an_empty_page() {
+    let empty = r#"{"status":503,"message":"try later","releases":[]}"#;
+    let table = format!("{LINK}\nhttp.fail_if = {{ pointer = \"/status\", min = 400 }}");
+    let publisher = misbehaving(2, Reply::json(empty)).await;
+    let calm = ingest(&publisher, &table).await;
+    let ran = calm.run(&[]).await.expect(0);
+    assert_eq!(calm.count("release").await, 9);
+    assert_eq!(ran.report()["retries"], 2);
+
+    let publisher = misbehaving(99, Reply::json(empty)).await;
+    let ended = ingest(&publisher, &table).await;
+    ended.run(&[]).await.expect(4);
+    assert_eq!(
+        ended.column(QUARANTINE).await,
+        ["unreadable-page an error by `http.fail_if`, since /status is at least 400"]
+    );
+    // neither is it a page without releases to a replay
+    ended
+        .program(&["quarantine", "replay", "--json"])
+        .await
+        .expect(0);
+    assert_eq!(ended.count("quarantine where resolved_at is null").await, 1);
+
+    // nor does it need to look like a page
+    let publisher = misbehaving(99, Reply::json(r#"{"error":{"code":7}}"#)).await;
+    let table = format!("{LINK}\nhttp.fail_if = {{ pointer = \"/error\" }}");
+    let ended = ingest(&publisher, &table).await;
+    ended.run(&[]).await.expect(4);
+    assert_eq!(
+        ended.column(QUARANTINE).await,
+        ["unreadable-page an error by `http.fail_if`, since /error is there"]
+    );
+}
+
+#[tokio::test]
+async fn a_media_type_that_is_refused_is_no_page_whatever_its_body() {
+    let page = package(&[release(99)], "");
+    let reply = Reply::status(200)
+        .header("content-type", "Text/HTML; charset=utf-8")
+        .body(page);
+    let publisher = misbehaving(1, reply).await;
+    let table = format!("{LINK}\nhttp.reject_content_type = [\"text/html\"]");
+    let ingest = ingest(&publisher, &table).await;
+    let ran = ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 9);
+    assert!(
+        ran.stderr
+            .contains("of type text/html, which `http.reject_content_type` names"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_source_has_its_own_attempts_and_waits() {
+    let publisher = misbehaving(5, Reply::status(403)).await;
+    let table =
+        format!("{LINK}\nhttp = {{ retry_status = [403], retry_max = 6, retry_wait = \"150ms\" }}");
+    let patient = ingest(&publisher, &table).await;
+    patient.run(&[]).await.expect(0);
+    let asked: Vec<Instant> = publisher.requests().iter().map(|asked| asked.at).collect();
+    assert_eq!(asked.len(), 8);
+    for pair in asked[1..7].windows(2) {
+        assert!(pair[1] - pair[0] >= Duration::from_millis(149), "{pair:?}");
+    }
+
+    // what the server asks for goes first
+    let reply = Reply::status(429).header("retry-after", "0");
+    let publisher = misbehaving(1, reply).await;
+    let table = format!("{LINK}\nhttp = {{ retry_max = 2, retry_wait = \"30s\" }}");
+    let began = Instant::now();
+    ingest(&publisher, &table).await.run(&[]).await.expect(0);
+    assert!(began.elapsed() < Duration::from_secs(25));
+
+    let publisher = misbehaving(9, Reply::status(503)).await;
+    let table = format!("{LINK}\nhttp.retry_max = 1");
+    ingest(&publisher, &table).await.run(&[]).await.expect(3);
+    assert_eq!(publisher.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn redirects_are_failures_where_they_are_not_wanted() {
+    let publisher = misbehaving(9, Reply::redirect(302, "/error")).await;
+    let table = format!("{LINK}\nhttp.redirects = false");
+    let ran = ingest(&publisher, &table).await.run(&[]).await.expect(4);
+    assert!(ran.stderr.contains("status 302"), "{}", ran.stderr);
+    assert_eq!(publisher.targets(), ["/", "/?page=2"]);
+    // one that comes and goes is worth another try if it is declared so
+    let publisher = misbehaving(2, Reply::redirect(302, "/error")).await;
+    let table = format!("{LINK}\nhttp = {{ redirects = false, retry_status = [302] }}");
+    ingest(&publisher, &table).await.run(&[]).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_source_has_its_own_time_limit_in_which_its_server_may_think() {
+    let slow = Reply::json(package(&[release(0)], "")).after(Duration::from_millis(400));
+    let publisher = Publisher::serve(move |_| slow.clone()).await;
+    for (timeout, code) in [("10s", 0), ("100ms", 3)] {
+        let mut ingest = ingest(&publisher, &format!("http.timeout = {timeout:?}")).await;
+        ingest.configure("[fetch]\nread_timeout = \"200ms\"\npage_timeout = \"300ms\"");
+        ingest.run(&[]).await.expect(code);
+    }
+}
+
+#[tokio::test]
+async fn a_source_may_be_asked_as_a_browser_asks() {
+    for (table, begins) in [
+        ("", "ocds-ingest/"),
+        ("http.user_agent = \"browser\"", "Mozilla/5.0 ("),
+        ("http.user_agent = \"curl/8\"", "curl/8"),
+    ] {
+        let publisher = Publisher::feed(Feed::link(feed(1))).await;
+        ingest(&publisher, table).await.run(&[]).await.expect(0);
+        let asked = &publisher.requests()[0];
+        let agent = asked.header("user-agent").unwrap();
+        assert!(agent.starts_with(begins), "{agent}");
+    }
+}
+
+#[tokio::test]
+async fn the_proxies_of_the_environment_are_heeded() {
+    // a proxy is asked for whole URLs, and for tunnels
+    let feed = Feed::link(feed(2));
+    let proxy = Publisher::serve(move |request| match &*request.method {
+        "CONNECT" => Reply::status(502),
+        _ => feed.reply(request),
+    })
+    .await;
+    let through = async |url: &str, environment: &[(&str, &str)]| {
+        let mut ingest = Ingest::new().await;
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            ingest.set(name, "");
+            ingest.set(&name.to_lowercase(), "");
+        }
+        for (name, value) in environment {
+            ingest.set(name, value);
+        }
+        ingest.declare_as("zambia", url, LINK);
+        ingest.run(&[]).await.code
+    };
+    let url = proxy.url("");
+    let (insecure, secure) = ("http://tenders.invalid/", "https://tenders.invalid/");
+    assert_eq!(through(insecure, &[("HTTP_PROXY", &url)]).await, Some(0));
+    let targets = ["http://tenders.invalid/", "http://tenders.invalid/?page=2"];
+    assert_eq!(proxy.targets(), targets);
+
+    assert_eq!(through(secure, &[("HTTPS_PROXY", &url)]).await, Some(3));
+    let tunnel = &proxy.requests()[2];
+    assert_eq!(
+        (&*tunnel.method, &*tunnel.target),
+        ("CONNECT", "tenders.invalid:443")
+    );
+
+    let direct = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let asked = proxy.requests().len();
+    let excepted = [("HTTP_PROXY", &*url), ("NO_PROXY", "127.0.0.1")];
+    assert_eq!(through(&direct.url("/"), &excepted).await, Some(0));
+    assert_eq!(proxy.requests().len(), asked);
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_quiet_is_asked_for_less_at_once() {
+    let feed = Feed::number(pages(25, 2));
+    let thinks = Duration::from_millis(40);
+    let publisher = Publisher::serve(move |request| {
+        let number: usize = request.query("page").unwrap().parse().unwrap();
+        match (number, request.nth) {
+            (2..=9, 0) => Reply::status(503).after(thinks),
+            _ => feed.reply(request).after(thinks),
+        }
+    })
+    .await;
+    let ingest = ingest(
+        &publisher,
+        &format!("{NUMBER}\nhttp = {{ concurrency = 8 }}"),
+    )
+    .await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 50);
+    let asked: Vec<Instant> = publisher.requests().iter().map(|asked| asked.at).collect();
+    // page 1, then eight at once, then half as many
+    let at_once = |first: usize| {
+        let within = |at: &&Instant| **at - asked[first] < thinks;
+        asked[first..].iter().take_while(within).count()
+    };
+    assert!(at_once(1) <= 8, "{}", at_once(1));
+    assert!(at_once(9) <= 4, "{}", at_once(9));
+}
+
+#[tokio::test]
+async fn a_page_asked_for_once_more_waits_for_none_that_waits_for_it() {
+    // Page 2 says that it is the last, while those behind it wait for their rate.
+    let feed = Feed::number(pages(6, 2));
+    let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+        Some("2") if request.nth == 0 => {
+            let items = [release(2), release(3)];
+            Reply::json(package(&items, r#","total_pages":2"#))
+        }
+        _ => feed.reply(request),
+    })
+    .await;
+    let table = format!("{NUMBER}\nhttp = {{ concurrency = 4, rate = \"10/s\" }}");
+    let ingest = ingest(&publisher, &table).await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 12);
+}
