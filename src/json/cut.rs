@@ -80,11 +80,41 @@ pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
             Err(Misfit::Unreadable(found)) => return Err(Unreadable(found)),
         }
     }
+    if let Some(envelope) = empty_package(body, shapes) {
+        let items = Vec::new();
+        return Ok(Cut { envelope, items });
+    }
     let mut found = name_of(body.trim_ascii_start()).to_owned();
     if !missing.is_empty() {
         found = format!("{found} without {}", missing.join(" or "));
     }
     Err(Unreadable(found))
+}
+
+/// The most bytes of a package without releases.
+const MOST_EMPTY_BYTES: usize = 64 << 10;
+
+/// A package that leaves its list out because it is empty (Brazil, Scotland,
+/// Wales), where one is looked for. It is told from an error object by having two
+/// of the members that the standard requires of a package, or that come with them.
+fn empty_package(body: &[u8], shapes: &[ItemsAt]) -> Option<Value> {
+    let is_list = |shape: &ItemsAt| {
+        shape.is_each() && matches!(shape.path(), [name] if name == "releases" || name == "records")
+    };
+    if body.len() > MOST_EMPTY_BYTES || !shapes.iter().any(is_list) {
+        return None;
+    }
+    let envelope: Value = serde_json::from_slice(body).ok()?;
+    let members = [
+        "uri",
+        "version",
+        "publishedDate",
+        "publisher",
+        "license",
+        "extensions",
+    ];
+    let known = members.iter().filter(|name| envelope.get(name).is_some());
+    (known.count() >= 2 && envelope.get("ocid").is_none()).then_some(envelope)
 }
 
 /// Why a body was not cut by a shape.
@@ -548,6 +578,22 @@ mod tests {
 
     fn unreadable(body: &[u8]) -> String {
         cut(body, &default_shapes()).unwrap_err().0
+    }
+
+    #[test]
+    fn a_package_may_leave_an_empty_list_out_and_an_error_is_no_package() {
+        let shapes = ["/releases/*", "/*", ""].map(|at| ItemsAt::parse(at).unwrap());
+        let package = br#"{"uri":"u","publisher":{"name":"p"},"publishedDate":"2024-01-01"}"#;
+        let found = cut(package, &shapes).unwrap();
+        assert!(found.items.is_empty());
+        assert_eq!(found.envelope["uri"], "u");
+        for error in [
+            r#"{"version":"2.0","error":"busy"}"#,
+            r#"{"uri":"/x"}"#,
+            "{}",
+        ] {
+            assert!(cut(error.as_bytes(), &shapes).is_err(), "{error}");
+        }
     }
 
     #[test]

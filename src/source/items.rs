@@ -177,9 +177,13 @@ impl<'de> Deserialize<'de> for Items {
 
             fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Items, A::Error> {
                 let table = ItemsTable::deserialize(MapAccessDeserializer::new(table))?;
-                let shapes = table.pointer.map(|Pointers(shapes)| shapes);
+                let shapes = match (table.pointer, table.kind) {
+                    (Some(Pointers(shapes)), _) => shapes,
+                    (None, Some(Kind::ReleasePackage | Kind::RecordPackage)) => vec![known("")],
+                    (None, Some(Kind::Release | Kind::Record) | None) => Items::default().shapes,
+                };
                 let items = Items {
-                    shapes: shapes.unwrap_or_else(|| Items::default().shapes),
+                    shapes,
                     kind: table.kind,
                     version: table.version,
                 };

@@ -14,6 +14,7 @@ mod activity;
 mod auth;
 mod bench_database;
 mod bulk;
+mod catalogue;
 mod commands;
 mod configuration;
 mod database;
