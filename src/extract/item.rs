@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::extract::read::{self, Kind, Refusal};
+use crate::extract::read::{self, Kind, Read, Refusal};
 use crate::extract::version::{of_items, of_package};
 use crate::extract::{Extracted, Options};
 use crate::json::{self, Cut, ItemsAt, Loose, MOST_ITEMS, Scanner, Stop, Unreadable, key_is};
@@ -81,16 +81,16 @@ impl<'o> Items<'o> {
     /// Takes an item.
     pub(super) fn take(&mut self, item: Item) {
         match item.kind {
-            Some(source::Kind::Release) => self.release(&item, Kind::Release),
-            Some(source::Kind::Record) => self.record(&item),
-            Some(source::Kind::ReleasePackage) => self.package(&item, &RELEASES),
-            Some(source::Kind::RecordPackage) => self.package(&item, &RECORDS),
+            Some(source::Kind::Release) => self.release(item, Kind::Release),
+            Some(source::Kind::Record) => self.record(item),
+            Some(source::Kind::ReleasePackage) => self.package(item, &RELEASES),
+            Some(source::Kind::RecordPackage) => self.package(item, &RECORDS),
             None => self.unknown(item),
         }
     }
 
     /// Takes the compiled release of a record, or of a reject that was one.
-    pub(super) fn compiled_release(&mut self, item: &Item) {
+    pub(super) fn compiled_release(&mut self, item: Item) {
         self.release(item, Kind::CompiledRelease);
     }
 
@@ -98,28 +98,29 @@ impl<'o> Items<'o> {
     /// others.
     fn unknown(&mut self, item: Item) {
         let read = read::release(&item, Kind::Release, self.options);
-        let holds_others = match &read {
-            Ok(read) => read.holds_others,
-            Err(_) => true,
-        };
+        let holds_others = read.as_ref().map_or(true, Read::holds_others);
         if holds_others && let Some(kind) = kind_of(&item.served) {
             let kind = Some(kind);
             return self.take(Item { kind, ..item });
         }
         match read {
-            Ok(read) => self.extracted.releases.push(read.release),
-            Err(refusal) => self.refuse(&item, Kind::Release, refusal),
+            Ok(read) => self.store(item, read),
+            Err(refusal) => self.refuse(item, Kind::Release, refusal),
         }
     }
 
-    fn release(&mut self, item: &Item, kind: Kind) {
-        match read::release(item, kind, self.options) {
-            Ok(read) => self.extracted.releases.push(read.release),
+    fn release(&mut self, item: Item, kind: Kind) {
+        match read::release(&item, kind, self.options) {
+            Ok(read) => self.store(item, read),
             Err(refusal) => self.refuse(item, kind, refusal),
         }
     }
 
-    fn refuse(&mut self, item: &Item, kind: Kind, refusal: Refusal) {
+    fn store(&mut self, item: Item, read: Read) {
+        self.extracted.releases.push(read.into_release(item));
+    }
+
+    fn refuse(&mut self, item: Item, kind: Kind, refusal: Refusal) {
         let reject = refusal.into_reject(item, kind);
         self.extracted.rejects.push(Reject {
             url: self.url.clone(),
@@ -127,7 +128,7 @@ impl<'o> Items<'o> {
         });
     }
 
-    fn package(&mut self, item: &Item, package: &Package) {
+    fn package(&mut self, item: Item, package: &Package) {
         let shape = ItemsAt::parse(package.shape).expect("a valid pointer");
         let cut = match json::cut(&item.served, &[shape]) {
             Ok(cut) => cut,
@@ -139,8 +140,8 @@ impl<'o> Items<'o> {
                 return self.refuse(item, Kind::Release, refusal);
             }
         };
-        if !self.has_room(item, cut.items.len()) {
-            return;
+        if !self.takes_room(cut.items.len()) {
+            return self.refuse(item, Kind::Release, too_many_releases());
         }
         let said = self.options.version.or_else(|| of_package(&cut.envelope));
         for entry in cut.items {
@@ -154,7 +155,7 @@ impl<'o> Items<'o> {
         }
     }
 
-    fn record(&mut self, item: &Item) {
+    fn record(&mut self, item: Item) {
         let record = match Record::read(&item.served) {
             Ok(record) => record,
             Err(stop) => {
@@ -169,47 +170,42 @@ impl<'o> Items<'o> {
         if releases.is_empty() && compiled.is_empty() {
             // it was taken for a record because of where it is
             if self.options.kind.is_none()
-                && let Ok(read) = read::release(item, Kind::Release, self.options)
+                && let Ok(read) = read::release(&item, Kind::Release, self.options)
             {
-                return self.extracted.releases.push(read.release);
+                return self.store(item, read);
             }
             let message = "the record has neither releases nor a compiled release";
             let refusal = Refusal::new(Reason::EmptyRecord, message.to_owned());
             return self.refuse(item, Kind::Release, refusal);
         }
-        if !self.has_room(item, releases.len() + compiled.len()) {
-            return;
+        if !self.takes_room(releases.len() + compiled.len()) {
+            return self.refuse(item, Kind::Release, too_many_releases());
         }
         for (index, entry) in releases.into_iter().enumerate() {
-            let release = entry.of(item, &format!("/releases/{index}"));
+            let release = entry.of(&item, &format!("/releases/{index}"));
             match read::release(&release, Kind::Release, self.options) {
-                Ok(read) => self.extracted.releases.push(read.release),
+                Ok(read) => self.store(release, read),
                 // what it links to, the compiled release has summed up
                 Err(refusal) if refusal.is_link() && !compiled.is_empty() => {}
-                Err(refusal) => self.refuse(&release, Kind::Release, refusal),
+                Err(refusal) => self.refuse(release, Kind::Release, refusal),
             }
         }
         for entry in compiled {
-            self.compiled_release(&entry.of(item, "/compiledRelease"));
+            self.compiled_release(entry.of(&item, "/compiledRelease"));
         }
     }
 
-    /// Whether so many items within another may be kept track of; if not, it is
-    /// refused as a whole.
-    fn has_room(&mut self, item: &Item, items: usize) -> bool {
-        match self.room.checked_sub(items) {
-            Some(room) => {
-                self.room = room;
-                true
-            }
-            None => {
-                let message = format!("with its releases the page has more than {MOST_ITEMS}");
-                let refusal = Refusal::new(Reason::TooManyReleases, message);
-                self.refuse(item, Kind::Release, refusal);
-                false
-            }
-        }
+    /// Takes room for so many items within another, if there is that much.
+    fn takes_room(&mut self, items: usize) -> bool {
+        let left = self.room.checked_sub(items);
+        self.room = left.unwrap_or(self.room);
+        left.is_some()
     }
+}
+
+fn too_many_releases() -> Refusal {
+    let message = format!("with its releases the page has more than {MOST_ITEMS}");
+    Refusal::new(Reason::TooManyReleases, message)
 }
 
 /// A kind of package, and what its entries are.

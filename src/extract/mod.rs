@@ -168,7 +168,7 @@ pub fn extract_document(
         version: options.version.or(version),
     };
     if pointer.ends_with(COMPILED_RELEASE) {
-        items.compiled_release(&item);
+        items.compiled_release(item);
     } else {
         items.take(item);
     }

@@ -17,56 +17,56 @@ pub(super) enum Kind {
     CompiledRelease,
 }
 
-/// A release that can be stored, and what was learned about its text.
-pub(super) struct Read {
-    pub(super) release: Release,
-    /// Whether it has members that a package or a record has.
-    pub(super) holds_others: bool,
-}
-
-/// Reads a release: after its repairs, if it could not be stored without, and as
-/// the newer version of the standard has it, if it is of the older one.
-pub(super) fn release(item: &Item, kind: Kind, options: &Options) -> Result<Read, Refusal> {
-    let mut found = find(item, kind, options)?;
-    if item.version == Some(Version::V1_0)
-        && !found.reading.has_parties
-        && let Some(upgraded) = upgraded(&found, item, kind, options)
-    {
-        found = upgraded;
-    }
-    let change = (!found.repairs.is_empty()).then(|| Change {
-        repairs: found.repairs,
-        served: item.served.clone(),
-    });
-    let reading = found.reading;
-    let release = Release {
-        key: found.key,
-        content_hash: hash::of_content(&found.text, reading.white_space),
-        columns: reading.columns,
-        pointer: item.pointer.clone(),
-        text: found.text,
-        change,
-        version: item.version,
-    };
-    Ok(Read {
-        release,
-        holds_others: reading.holds_others,
-    })
-}
-
 /// A text that can be stored, what was read in it, and what was done to it.
-struct Found {
+pub(super) struct Read {
     text: Bytes,
     key: Key,
     reading: Reading,
     repairs: Vec<&'static str>,
 }
 
+/// Reads a release: after its repairs, if it could not be stored without, and as
+/// the newer version of the standard has it, if it is of the older one.
+pub(super) fn release(item: &Item, kind: Kind, options: &Options) -> Result<Read, Refusal> {
+    let read = as_served_or_repaired(item, kind, options)?;
+    if item.version == Some(Version::V1_0)
+        && !read.reading.has_parties
+        && let Some(upgraded) = upgraded(&read, item, kind, options)
+    {
+        return Ok(upgraded);
+    }
+    Ok(read)
+}
+
+impl Read {
+    /// Whether it has members that a package or a record has.
+    pub(super) fn holds_others(&self) -> bool {
+        self.reading.holds_others
+    }
+
+    /// The release that an item is.
+    pub(super) fn into_release(self, item: Item) -> Release {
+        let change = (!self.repairs.is_empty()).then(|| Change {
+            repairs: self.repairs,
+            served: item.served,
+        });
+        Release {
+            key: self.key,
+            content_hash: hash::of_content(&self.text, self.reading.white_space),
+            columns: self.reading.columns,
+            pointer: item.pointer,
+            text: self.text,
+            change,
+            version: item.version,
+        }
+    }
+}
+
 /// Reads an item as it was served, or else as its repairs leave it.
-fn find(item: &Item, kind: Kind, options: &Options) -> Result<Found, Refusal> {
+fn as_served_or_repaired(item: &Item, kind: Kind, options: &Options) -> Result<Read, Refusal> {
     let refusal = match read(&item.served, item.depth, kind, options) {
         Ok((key, reading)) => {
-            return Ok(Found {
+            return Ok(Read {
                 text: item.served.clone(),
                 key,
                 reading,
@@ -82,7 +82,7 @@ fn find(item: &Item, kind: Kind, options: &Options) -> Result<Found, Refusal> {
     let depth = Scanner::new(&text, 0, Loose).value().unwrap_or(item.depth);
     let repairs = repaired.repairs.into_iter().map(Repair::as_str).collect();
     match read(&text, depth, kind, options) {
-        Ok((key, reading)) => Ok(Found {
+        Ok((key, reading)) => Ok(Read {
             text,
             key,
             reading,
@@ -92,14 +92,14 @@ fn find(item: &Item, kind: Kind, options: &Options) -> Result<Found, Refusal> {
     }
 }
 
-/// What was found as version 1.1 has it, if that is otherwise.
-fn upgraded(found: &Found, item: &Item, kind: Kind, options: &Options) -> Option<Found> {
+/// What was read as version 1.1 has it, if that is otherwise.
+fn upgraded(found: &Read, item: &Item, kind: Kind, options: &Options) -> Option<Read> {
     let text = std::str::from_utf8(&found.text).ok()?;
     let text = Bytes::from(upgrade::upgrade(text)?);
     let (key, reading) = read(&text, item.depth, kind, options).ok()?;
     let mut repairs = found.repairs.clone();
     repairs.push(UPGRADE);
-    Some(Found {
+    Some(Read {
         text,
         key,
         reading,
@@ -232,7 +232,7 @@ impl Refusal {
         Self::new(reason, message)
     }
 
-    pub(super) fn into_reject(self, item: &Item, kind: Kind) -> Reject {
+    pub(super) fn into_reject(self, item: Item, kind: Kind) -> Reject {
         let (ocid, release_id) = column::read_key(&item.served);
         let release_id = match kind {
             Kind::Release => release_id,
@@ -241,9 +241,9 @@ impl Refusal {
         Reject {
             reason: self.reason,
             message: self.message,
-            pointer: item.pointer.clone(),
+            pointer: item.pointer,
             url: None,
-            document: item.served.clone(),
+            document: item.served,
             ocid,
             release_id,
             version: item.version,

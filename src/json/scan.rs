@@ -451,7 +451,6 @@ impl Rules for Strict {
 }
 
 impl Strict {
-    #[inline]
     fn number(&mut self, bytes: &[u8], start: usize) -> Result<usize, Stop> {
         let mut at = start + usize::from(bytes[start] == b'-');
         at = match bytes.get(at) {
@@ -461,16 +460,22 @@ impl Strict {
         if bytes.get(at) == Some(&b'.') {
             at = digits(bytes, at + 1)?;
         }
-        if let Some(b'e' | b'E') = bytes.get(at) {
-            at += 1;
-            at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
-            at = digits(bytes, at)?;
-            if is_large(&bytes[start..at]) {
-                self.unstorable
-                    .get_or_insert((Unstorable::LargeNumber, start));
-            }
+        match bytes.get(at) {
+            Some(b'e' | b'E') => self.exponent(bytes, start, at + 1),
+            _ => Ok(at),
         }
-        Ok(at)
+    }
+
+    /// Passes the exponent at `at` of the number that starts at `start`; few have one.
+    #[cold]
+    fn exponent(&mut self, bytes: &[u8], start: usize, at: usize) -> Result<usize, Stop> {
+        let is_signed = matches!(bytes.get(at), Some(b'+' | b'-'));
+        let end = digits(bytes, at + usize::from(is_signed))?;
+        if is_large(&bytes[start..end]) {
+            self.unstorable
+                .get_or_insert((Unstorable::LargeNumber, start));
+        }
+        Ok(end)
     }
 
     /// Passes the escape whose backslash is at `at`, and both halves of a pair.

@@ -12,7 +12,7 @@ use crate::error::Result;
 /// What became of releases. `releases` is the sum of the other five.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// How many items were served.
+    /// How many releases were served, compiled ones and what is refused among them.
     pub releases: i64,
     /// Stored under a key that was not there.
     pub inserted: i64,

@@ -8,7 +8,8 @@
 //! is rolled back.
 //!
 //! Statements are pipelined: a page of a few batches and no bad row costs two
-//! round trips, one for its rows and one to commit. One more reads the hashes of
+//! round trips, one for its rows and one to commit; its compiled releases, if it has
+//! any, cost a third. One more reads the hashes of
 //! what is stored, so that unchanged releases are not sent, unless nothing of
 //! the page before was: a backfill is spared it, and the upsert rewrites no
 //! unchanged row by itself. A batch that the server refuses for the data's sake
