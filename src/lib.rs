@@ -46,7 +46,8 @@
 //! [`sink`]. Only [`pipeline`], the [`demo`] publisher and the [`command`]s, for
 //! progress and signals, spawn tasks. No value is ever spliced into SQL: statements are files under
 //! `sql/`, or built by [`bulk`] from a table known at compile time. Nothing that
-//! is found in data is fetched, but a next link on the source's own host.
+//! is found in data is fetched, but links and what an index names, on the source's
+//! own host or on one that it allows.
 //!
 //! # Decisions
 //!
@@ -57,6 +58,17 @@
 //! - `--max-pages` and `backfill --to-page` exit 0 when they get there, since
 //!   that is what was asked for; to the ledger a run stopped by `--max-pages` is
 //!   unfinished, and the next one goes on.
+//! - A window of time, and a value of an axis, is a chain of pages of its own, by
+//!   the name of which its pages are found again. A run keeps the dates that it
+//!   began with, so that its chains are the same when it is resumed; a window that
+//!   was halved is known by the halves that have pages.
+//! - A chain that fails is stepped over, unless several do in a row: one window that
+//!   a publisher cannot answer is no reason to do without the others. The watermark
+//!   stays before it, and the next run asks for it again.
+//! - What an index names is fetched some at a time, each some a page of the run: an
+//!   index of ten thousand items would else be durable after hours, or not at all.
+//! - The watermark is written beside the heartbeat and never ahead of the data; if
+//!   it lags behind a kill, the run that goes on catches up.
 //! - Page numbers are the publisher's own where it has them, so `--from-page 0`
 //!   is right for a feed that counts from 0. Pages that only a link leads to are
 //!   counted from 1, and a backfill of them starts from the cursor that the

@@ -2,7 +2,7 @@
 select
     run.source, run.id, run.kind, run.state, run.owner, run.started_at, run.ended_at, run.error,
     totals.pages, totals.releases,
-    stored.releases as stored, stored.newest,
+    stored.releases as stored, stored.newest, watermark.reached as watermark,
     refused.open as quarantined
 from (select distinct source from ocds.run) as source
 cross join lateral (
@@ -21,4 +21,5 @@ cross join lateral (
     from ocds.quarantine
     where quarantine.source = source.source and quarantine.resolved_at is null
 ) as refused
+left join ocds.watermark on watermark.source = source.source
 order by run.source

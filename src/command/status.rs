@@ -7,6 +7,7 @@
 
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::{self, Global};
@@ -56,8 +57,10 @@ fn print_sources(sources: &[SourceStatus]) {
         "pages",
         "stored",
         "newest release",
+        "all up to",
         "quarantined",
     ]);
+    let date = |date: Option<Timestamp>| date.map_or_else(String::new, |date| format!("{date:.0}"));
     for source in sources {
         rows.add_row([
             source.source.clone(),
@@ -66,13 +69,12 @@ fn print_sources(sources: &[SourceStatus]) {
             format!("{:.0}", source.ended_at.unwrap_or(source.started_at)),
             grouped(source.pages),
             grouped(source.stored),
-            source
-                .newest
-                .map_or_else(String::new, |newest| format!("{newest:.0}")),
+            date(source.newest),
+            date(source.watermark),
             grouped(source.quarantined),
         ]);
     }
-    right(&mut rows, &[4, 5, 7]);
+    right(&mut rows, &[4, 5, 8]);
     answer(format_args!("{}", rows.trim_fmt()));
     for source in sources.iter().filter(|source| source.error.is_some()) {
         answer(format_args!(

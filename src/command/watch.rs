@@ -86,14 +86,23 @@ async fn draw(source: &str, progress: &Progress, over: &CancellationToken) {
     let mut is_sized = false;
     loop {
         let now = progress.snapshot();
+        let extent = Extent::of(&now);
         if !is_sized {
-            bar.set_style(style(now.total_pages));
+            bar.set_style(style(extent));
         }
-        if let Some(total) = now.total_pages {
-            is_sized = true;
-            bar.set_length(total);
+        match extent {
+            Extent::Chains { ended, all } => {
+                is_sized = true;
+                bar.set_length(all);
+                bar.set_position(ended);
+            }
+            Extent::Pages(total) => {
+                is_sized = true;
+                bar.set_length(total);
+                bar.set_position(now.pages.unsigned_abs());
+            }
+            Extent::Unknown => bar.set_position(now.pages.unsigned_abs()),
         }
-        bar.set_position(now.pages.unsigned_abs());
         bar.set_message(sentence(&now, began.elapsed()));
         bar.tick();
         if over
@@ -110,11 +119,40 @@ async fn draw(source: &str, progress: &Progress, over: &CancellationToken) {
     bar.finish_and_clear();
 }
 
-/// With the time left where the feed tells its total.
-fn style(total_pages: Option<u64>) -> ProgressStyle {
-    let template = match total_pages {
-        Some(_) => "{spinner} {prefix}  {wide_bar} {pos}/{len} pages, {eta} left, {msg}",
-        None => "{spinner} {prefix}  {pos} pages in {elapsed}, {msg}",
+/// How long a run is, as far as that is known.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// So many windows and values of axes.
+    Chains {
+        ended: u64,
+        all: u64,
+    },
+    /// So many pages.
+    Pages(u64),
+    Unknown,
+}
+
+impl Extent {
+    fn of(now: &Snapshot) -> Self {
+        match (now.chains, now.total_pages) {
+            (2.., _) => Self::Chains {
+                ended: now.chains_ended,
+                all: now.chains,
+            },
+            (_, Some(total)) => Self::Pages(total),
+            (_, None) => Self::Unknown,
+        }
+    }
+}
+
+/// With the time left where it is known how long the run is.
+fn style(extent: Extent) -> ProgressStyle {
+    let template = match extent {
+        Extent::Chains { .. } => {
+            "{spinner} {prefix}  {wide_bar} {pos}/{len} windows, {eta} left, {msg}"
+        }
+        Extent::Pages(_) => "{spinner} {prefix}  {wide_bar} {pos}/{len} pages, {eta} left, {msg}",
+        Extent::Unknown => "{spinner} {prefix}  {pos} pages in {elapsed}, {msg}",
     };
     ProgressStyle::with_template(template).expect("a valid template")
 }
@@ -127,9 +165,12 @@ async fn log(source: &str, progress: &Progress, over: &CancellationToken) {
         .is_some()
     {
         let now = progress.snapshot();
-        let pages = match now.total_pages {
-            Some(total) => format!("{} of {} pages", grouped(now.pages), grouped(total)),
-            None => format!("{} pages", grouped(now.pages)),
+        let pages = match Extent::of(&now) {
+            Extent::Chains { ended, all } => {
+                format!("{ended} of {all} windows, {} pages", grouped(now.pages))
+            }
+            Extent::Pages(total) => format!("{} of {} pages", grouped(now.pages), grouped(total)),
+            Extent::Unknown => format!("{} pages", grouped(now.pages)),
         };
         info!(
             source.name = %source, pages = now.pages, releases = now.releases,

@@ -34,6 +34,8 @@ pub struct SourceStatus {
     pub stored: i64,
     /// The newest date of a stored release.
     pub newest: Option<Timestamp>,
+    /// Up to when all is stored, by the publisher's dates, of a source with windows.
+    pub watermark: Option<Timestamp>,
     /// How many rejects of the source are unresolved.
     pub quarantined: i64,
 }
@@ -60,6 +62,7 @@ pub async fn status(database: &Database) -> Result<Vec<SourceStatus>> {
             releases: row.try_get("releases")?,
             stored: row.try_get("stored")?,
             newest: row.try_get("newest")?,
+            watermark: row.try_get("watermark")?,
             quarantined: row.try_get("quarantined")?,
         })
     };
