@@ -1,24 +1,46 @@
 //! What a feed is walked along beside time: `axis.NAME = …`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::pick::{Path, Pick, PickKeys};
 use super::{Body, Method, Pagination, Template};
 use crate::json::Pointer;
 
 /// An axis: each of its values is asked for by chains of its own.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "an axis is a list of texts or a table with `url`"
-)]
+#[derive(Clone, Debug)]
 pub enum Axis {
     /// The values themselves.
     Values(Vec<String>),
     /// An index that names them.
     Index(Box<Index>),
+}
+
+impl<'de> Deserialize<'de> for Axis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListOrTable;
+        impl<'de> Visitor<'de> for ListOrTable {
+            type Value = Axis;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of texts, or a table with `url`")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, texts: A) -> Result<Axis, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(texts)).map(Axis::Values)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Axis, A::Error> {
+                let index = Index::deserialize(MapAccessDeserializer::new(table))?;
+                Ok(Axis::Index(Box::new(index)))
+            }
+        }
+        deserializer.deserialize_any(ListOrTable)
+    }
 }
 
 /// A document, or several pages of one, that names the values of an axis.

@@ -191,7 +191,12 @@ impl TryFrom<PickKeys> for Pick {
 
     fn try_from(keys: PickKeys) -> Result<Self, String> {
         let regex = |text: String| {
-            Regex::new(&text).map_err(|_| format!("`{text}` is not a regular expression"))
+            Regex::new(&text).map_err(|error| {
+                // its last line is the reason; those before draw the place
+                let shown = error.to_string();
+                let reason = shown.lines().last().unwrap_or_default();
+                format!("`{text}` is not a regular expression: {reason}")
+            })
         };
         let by = match (keys.each, keys.pattern) {
             (Some(each), None) => By::Place {
@@ -278,7 +283,7 @@ mod tests {
                     pattern: Some("(".into()),
                     ..PickKeys::default()
                 },
-                "`(` is not a regular expression",
+                "`(` is not a regular expression: error: unclosed group",
             ),
         ] {
             assert_eq!(Pick::try_from(keys).unwrap_err(), expected);
