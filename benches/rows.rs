@@ -46,6 +46,7 @@ pub(crate) fn extract(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
                 envelope: std::mem::take(&mut cut.envelope),
                 parts: vec![Part::whole(body, cut)],
                 broken: Vec::new(),
+                entries: None,
             };
             let extracted = extract::extract(&page, &options);
             assert!(extracted.rejects.is_empty(), "a clean page");

@@ -30,6 +30,8 @@ pub enum Cursor {
         index: Box<Cursor>,
         /// How many of its items come before.
         skip: u64,
+        /// A digest of those, by which it is known whether the index has changed.
+        seen: String,
     },
 }
 
@@ -44,8 +46,10 @@ impl Cursor {
             ("offset", n) => n.parse().ok().map(Cursor::Offset),
             ("token", token) => Some(Cursor::Token(token.to_owned())),
             ("detail", rest) => {
-                let (skip, index) = rest.split_once(' ')?;
+                let (skip, rest) = rest.split_once(' ')?;
+                let (seen, index) = rest.split_once(' ')?;
                 Some(Cursor::Detail {
+                    seen: seen.to_owned(),
                     index: Box::new(Self::parse(index)?),
                     skip: skip.parse().ok()?,
                 })
@@ -63,7 +67,7 @@ impl fmt::Display for Cursor {
             Cursor::Number(n) => write!(f, "number {n}"),
             Cursor::Offset(n) => write!(f, "offset {n}"),
             Cursor::Token(token) => write!(f, "token {token}"),
-            Cursor::Detail { index, skip } => write!(f, "detail {skip} {index}"),
+            Cursor::Detail { index, skip, seen } => write!(f, "detail {skip} {seen} {index}"),
         }
     }
 }
@@ -128,6 +132,8 @@ pub struct Page {
     pub parts: Vec<Part>,
     /// The documents it names that are not there or cannot be read.
     pub broken: Vec<Broken>,
+    /// How many entries of an index it is made of, if of any.
+    pub entries: Option<usize>,
 }
 
 /// A document that a page names and that is not there or cannot be read.
@@ -197,9 +203,12 @@ pub struct PageRecord {
 }
 
 impl Page {
-    /// How many items it has.
+    /// How many items it has; of an index, entries.
     #[must_use]
     pub fn items(&self) -> usize {
+        if let Some(entries) = self.entries {
+            return entries;
+        }
         self.parts.iter().map(|part| part.cut.items.len()).sum()
     }
 

@@ -1,11 +1,13 @@
--- The last page before the first gap of each chain of a run; chains start at page $2.
+-- The last page before the first gap of each chain of a run, and how many items its
+-- pages have till there; chains start at page $2.
 with walk as (
-    select chain, number, next_number, next_cursor,
+    select chain, number, next_number, next_cursor, coalesce(items, releases) as items,
         number - row_number() over (partition by chain order by number) as island
     from ocds.page
     where run_id = $1
 )
-select distinct on (chain) chain, number, next_number, next_cursor
+select distinct on (chain) chain, number, next_number, next_cursor,
+    (sum(items) over (partition by chain))::bigint as items
 from walk
 where island = $2 - 1
 order by chain, number desc

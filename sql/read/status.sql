@@ -13,8 +13,12 @@ cross join lateral (
     from ocds.page where page.run_id = run.id
 ) as totals
 cross join lateral (
-    select count(*) as releases, max(release.date) as newest
-    from ocds.release where release.source = source.source
+    select count(*) as releases, max(stored.date) as newest
+    from (
+        select date from ocds.release where release.source = source.source
+        union all
+        select date from ocds.compiled_release where compiled_release.source = source.source
+    ) as stored
 ) as stored
 cross join lateral (
     select count(*) as open

@@ -129,7 +129,7 @@ async fn one_page(source: &Source, client: Arc<Client>) -> Result<Option<Fetched
     let dates = fetch::incremental(source, Some(now), now);
     let axes = client.axes().await?.into_iter().take(1).collect();
     let start = fetch::Start {
-        plan: Plan::new(source, dates, axes, fetch::first(source)),
+        plan: Plan::new(source, dates, axes, fetch::first(source)).newest(),
         fullest: usize::MAX,
         until: None,
         budget: Some(1),
@@ -138,8 +138,10 @@ async fn one_page(source: &Source, client: Arc<Client>) -> Result<Option<Fetched
     let events = fetch::pages(client, start, room, CancellationToken::new());
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
-        if let Event::Page(fetched, _) = event? {
-            return Ok(Some(*fetched));
+        match event? {
+            Event::Page(fetched, _) => return Ok(Some(*fetched)),
+            Event::Failed(error) => return Err(error),
+            Event::Ended { .. } | Event::Split { .. } => {}
         }
     }
     Ok(None)

@@ -283,10 +283,21 @@ impl Address {
         if !is_http(to) || is_downgrade(from, to) {
             return Err(refused("a redirect leads from https to another scheme"));
         }
-        if self.is_home(to) || self.is_allowed(to) {
+        if self.is_home(to) {
+            return Ok(());
+        }
+        if self.secrets.is_in(&self.secrets.redact(to)) {
+            return Err(refused("a redirect takes a secret to another host"));
+        }
+        if self.is_allowed(to) {
             return Ok(());
         }
         Err(other_host("a redirect", to))
+    }
+
+    /// Whether a text holds one of the secrets.
+    pub(super) fn holds_secret(&self, text: &str) -> bool {
+        self.redact_link(text).contains("{env.") && !text.contains("{env.")
     }
 
     /// A URL for storing and showing, with placeholders in place of secrets.
@@ -360,7 +371,7 @@ impl Address {
         let host = url.host_str().unwrap_or_default();
         let with_port = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
         self.allow_hosts.iter().any(|allowed| {
-            allowed == "*"
+            (allowed == "*" && is_public(url))
                 || allowed.eq_ignore_ascii_case(host)
                 || allowed.eq_ignore_ascii_case(&with_port)
         })
@@ -420,14 +431,19 @@ fn home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
     let home = match Url::parse(&reveal(&source.url)) {
         Ok(home) => home,
         Err(error) => {
-            let mut indexes = source.axis.values().filter_map(|axis| match axis {
+            let begins_with = |name: &str| {
+                let text = source.url.as_str();
+                let rest = text
+                    .strip_prefix("{axis.")
+                    .and_then(|it| it.strip_prefix(name));
+                rest.is_some_and(|rest| rest.starts_with(['|', '}']))
+            };
+            let axis = source.axis.iter().find(|(name, _)| begins_with(name));
+            let url = axis.and_then(|(_, axis)| match axis {
                 Axis::Index(index) => Url::parse(&reveal(&index.url)).ok(),
-                Axis::Values(_) => None,
+                Axis::Values(values) => Url::parse(values.first()?).ok(),
             });
-            let begins_with_axis = source.url.as_str().starts_with("{axis.");
-            indexes
-                .find(|_| begins_with_axis)
-                .ok_or_else(|| Error::config(format!("{key}: is not a URL")).with_source(error))?
+            url.ok_or_else(|| Error::config(format!("{key}: is not a URL")).with_source(error))?
         }
     };
     if !is_http(&home) {
@@ -442,6 +458,20 @@ fn is_http(url: &Url) -> bool {
 
 fn is_downgrade(from: &Url, to: &Url) -> bool {
     from.scheme() == "https" && to.scheme() != "https"
+}
+
+/// Whether a host has a name of the public internet: no address, and no name of
+/// this machine or its network.
+fn is_public(url: &Url) -> bool {
+    let Some(url::Host::Domain(name)) = url.host() else {
+        return false;
+    };
+    let name = name.trim_end_matches('.');
+    let local = [".local", ".localhost", ".internal", ".lan", ".home.arpa"];
+    name.contains('.')
+        && !local
+            .iter()
+            .any(|end| name.to_ascii_lowercase().ends_with(end))
 }
 
 /// The same name and port, the default ports of http and https being the same.

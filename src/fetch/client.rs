@@ -91,6 +91,8 @@ pub(super) struct Wanted<'a> {
     /// Status codes that say something; they are not asked about again, but once
     /// if they may pass.
     pub(super) telling: &'a [u16],
+    /// Status codes that say something if all attempts end in them.
+    pub(super) refusing: &'a [u16],
     pub(super) pace: &'a Pace,
 }
 
@@ -282,7 +284,14 @@ impl Client {
             }
             let wait = if passes { waits.next() } else { None };
             let Some(own) = wait else {
-                return given_up(failure, number);
+                return match failure {
+                    Failure::Status { status, .. }
+                        if wanted.refusing.contains(&status.as_u16()) =>
+                    {
+                        Ok(Answered::Status(status.as_u16()))
+                    }
+                    failure => given_up(failure, number),
+                };
             };
             let wait = self.wait(&failure, own)?;
             warn!(
@@ -515,6 +524,14 @@ impl Client {
         })
     }
 
+    /// Lets no request of the source start for so long, of whichever kind.
+    fn quiet_for(&self, wait: Duration) {
+        self.pace.quiet_for(wait);
+        if let Some(pace) = &self.detail_pace {
+            pace.quiet_for(wait);
+        }
+    }
+
     /// Whether a status asks for fewer requests: some servers throttle by 403.
     fn is_plea(&self, status: StatusCode) -> bool {
         let status = status.as_u16();
@@ -545,14 +562,14 @@ impl Client {
         if let (None, Some(wait)) = (retry_after, self.source.http.retry_wait) {
             let wait = wait.max(own);
             if self.is_plea(*status) {
-                self.pace.quiet_for(wait);
+                self.quiet_for(wait);
             }
             return Ok(wait);
         }
         match retry::clamp(own, *retry_after, self.limits.longest_retry_after) {
             Wait::For(wait) => {
                 if retry_after.is_some() {
-                    self.pace.quiet_for(wait);
+                    self.quiet_for(wait);
                 }
                 Ok(wait)
             }
@@ -806,13 +823,11 @@ fn http(source: &Source, limits: &config::Fetch, address: &Address) -> Result<re
 
 /// The pace of what pages name, where it is one of its own.
 fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
-    if detail.rate.is_none() && detail.concurrency.is_none() {
-        return None;
-    }
+    let rate = detail.rate?;
     let concurrency = detail
         .concurrency
         .map_or(source.http.concurrency, NonZeroUsize::get);
-    Some(Pace::new(detail.rate.or(source.http.rate), concurrency))
+    Some(Pace::new(Some(rate), concurrency))
 }
 
 /// The limits that hold for a source.

@@ -6,6 +6,7 @@
 //! such items.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -21,14 +22,14 @@ use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
 use crate::json;
 use crate::page::{Broken, Cursor, Page, Part, Position, UnreadablePage};
-use crate::source::{Detail, Pick};
+use crate::source::{Detail, Pick, Picked};
 
 /// Status codes that say that what was asked for is not there.
 const GONE: [u16; 2] = [404, 410];
 
 /// How many items in a row may be answered with a server's error before that is
 /// the server's trouble and not theirs.
-const MOST_REFUSED: usize = 3;
+pub(super) const MOST_REFUSED: usize = 3;
 
 /// A page of an index, and what it names.
 #[derive(Debug)]
@@ -39,6 +40,10 @@ pub(super) struct Listing {
     /// Where it came from, which what it names is relative to.
     url: Url,
     items: Vec<String>,
+    /// The publisher's number of it, where it has one.
+    number: u64,
+    /// How many entries the page has, wanted or not.
+    entries: usize,
     following: Following,
     total_items: Option<u64>,
     envelope: Value,
@@ -66,22 +71,78 @@ impl Listing {
             Cursor::Detail {
                 index: Box::new(self.cursor.clone()),
                 skip: end as u64,
+                seen: self.seen(end),
             }
         } else {
-            Cursor::Detail {
-                index: Box::new(self.following.next.clone()?.cursor),
-                skip: 0,
-            }
+            begin(self.following.next.clone()?.cursor)
         };
         Some(Position {
             number: position.number.saturating_add(1),
             cursor,
         })
     }
+
+    /// A digest of the items before one.
+    fn seen(&self, end: usize) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for item in &self.items[..end.min(self.items.len())] {
+            hasher.update(item.as_bytes());
+            hasher.update(b"\0");
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+
+    /// Where to begin in it: behind the items that came before, unless these are
+    /// others now.
+    fn start(&self, skip: u64, seen: &str) -> usize {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let is_same = skip <= self.items.len() && self.seen(skip) == seen;
+        if is_same { skip } else { 0 }
+    }
+
+    /// What tells it from others: its entries.
+    pub(super) fn items(&self) -> &[String] {
+        &self.items
+    }
 }
 
+/// The beginning of a page of an index.
+pub(super) fn begin(index: Cursor) -> Cursor {
+    Cursor::Detail {
+        index: Box::new(index),
+        skip: 0,
+        seen: NOTHING_SEEN.to_owned(),
+    }
+}
+
+/// The digest of no items.
+const NOTHING_SEEN: &str = "-";
+
 /// What came of a page of the run, and the listing it is of, for the next one.
-pub(super) type Detailed = (Turned, Option<Arc<Listing>>);
+pub(super) struct Detailed {
+    pub(super) turned: Turned,
+    pub(super) listing: Option<Arc<Listing>>,
+    pub(super) refused: Refused,
+}
+
+/// How many items of a stretch the server refused by an error of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Refused {
+    /// At its end.
+    pub(super) trailing: usize,
+    /// Whether it was all.
+    pub(super) is_all: bool,
+}
+
+impl From<Turned> for Detailed {
+    fn from(turned: Turned) -> Self {
+        Self {
+            turned,
+            listing: None,
+            refused: Refused::default(),
+        }
+    }
+}
 
 impl Client {
     /// Fetches some of what an index names: `listing`, if that is the page of the
@@ -96,31 +157,70 @@ impl Client {
         scope: &Scope,
         position: &Position,
         listing: Option<Arc<Listing>>,
+        fullest: &AtomicUsize,
     ) -> Result<Detailed> {
         let context = |e: Error| e.context(self.fetch_of(scope, position));
-        let (index, skip) = match &position.cursor {
-            Cursor::Detail { index, skip } => ((**index).clone(), *skip),
-            cursor => (cursor.clone(), 0),
+        let (index, skip, seen) = match &position.cursor {
+            Cursor::Detail { index, skip, seen } => ((**index).clone(), *skip, seen.as_str()),
+            cursor => (cursor.clone(), 0, NOTHING_SEEN),
         };
         let listing = match listing.filter(|listing| listing.cursor == index) {
             Some(listing) => listing,
-            None => match self.listing(detail, scope, position, index).await {
-                Ok(Ok(listing)) => Arc::new(listing),
-                Ok(Err(turned)) => return Ok((turned, None)),
-                Err(error) => return Err(context(error)),
-            },
+            None => {
+                let listing = self.believed(detail, scope, position, index, fullest).await;
+                match listing.map_err(context)? {
+                    Ok(listing) => Arc::new(listing),
+                    Err(turned) => return Ok(turned.into()),
+                }
+            }
         };
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-        let start = skip.min(listing.items.len());
+        let start = listing.start(skip, seen);
         let end = (start + detail.together.get()).min(listing.items.len());
-        let page = self
+        let (page, refused) = self
             .items_of(detail, scope, position, &listing, start..end)
             .await
             .map_err(context)?;
-        Ok((
-            Turned::Fetched(Box::new(Fetched::Page(page))),
-            Some(listing),
-        ))
+        Ok(Detailed {
+            turned: Turned::Fetched(Box::new(Fetched::Page(page))),
+            listing: Some(listing),
+            refused,
+        })
+    }
+
+    /// Fetches a page of the index, and once more if it says that it is the last
+    /// although it does not look it.
+    async fn believed(
+        &self,
+        detail: &Detail,
+        scope: &Scope,
+        position: &Position,
+        index: Cursor,
+        fullest: &AtomicUsize,
+    ) -> Result<Result<Listing, Turned>> {
+        let listing = match self.listing(detail, scope, position, index.clone()).await? {
+            Ok(listing) => listing,
+            Err(turned) => return Ok(Err(turned)),
+        };
+        let full = fullest.fetch_max(listing.entries, Relaxed);
+        let pagination = &self.source().page;
+        let is_last = listing.following.next.is_none();
+        if is_last && pagination::is_full(pagination, listing.entries, full) {
+            return self.listing(detail, scope, position, index).await;
+        }
+        let (first, pages) = (listing.number, listing.following.total_pages);
+        let at = Position {
+            number: first,
+            cursor: index,
+        };
+        if pagination::is_size_too_large(pagination, &at, pages, listing.entries) {
+            let message = format!(
+                "the index has {} entries and is not the last, which is not what its \
+                 `page.size` says",
+                listing.entries
+            );
+            return Err(Error::config(message));
+        }
+        Ok(Ok(listing))
     }
 
     /// Fetches a page of the index.
@@ -141,26 +241,29 @@ impl Client {
             ask: &ask,
             page: position.number,
             telling: &telling,
+            refusing: &[],
             pace: self.pace(),
         };
         let answered = self.ask(wanted, |received| {
             let url = received.url;
-            let (items, envelope) = self.picked(&detail.pick, &received)?;
+            let (picked, envelope) = self.picked(&detail.pick, &received)?;
             let read = Read {
                 position: &at,
                 asked: &ask.url,
                 url,
                 envelope: &envelope,
-                items: items.len(),
+                items: picked.entries,
             };
             let following = self.follow(read)?;
             Ok(Listing {
                 cursor: at.cursor.clone(),
                 asked: ask.url.clone(),
                 url: url.clone(),
-                total_items: total_items(self.source(), &following, &envelope),
+                total_items: total_items(self.source(), &following, &envelope)?,
                 following,
-                items,
+                number: at.number,
+                entries: picked.entries,
+                items: picked.texts,
                 envelope: Value::Null,
                 fetched_at: Timestamp::now(),
             })
@@ -193,8 +296,9 @@ impl Client {
         position: &Position,
         listing: &Listing,
         stretch: std::ops::Range<usize>,
-    ) -> Result<Page> {
+    ) -> Result<(Page, Refused)> {
         let end = stretch.end;
+        let entries = stretch.len();
         let at_once = detail
             .concurrency
             .map_or(self.source().http.concurrency, std::num::NonZeroUsize::get);
@@ -220,7 +324,9 @@ impl Client {
             envelope: listing.envelope.clone(),
             parts: Vec::new(),
             broken: Vec::new(),
+            entries: Some(entries),
         };
+        let refused = Refused::of(&found);
         for found in found {
             match found {
                 Found::Documents((parts, broken)) => {
@@ -230,7 +336,7 @@ impl Client {
                 Found::Broken(broken) | Found::Refused(_, broken) => page.broken.push(broken),
             }
         }
-        Ok(page)
+        Ok((page, refused))
     }
 
     /// Fetches one item.
@@ -245,7 +351,7 @@ impl Client {
         let broken = |url: Option<&Url>, is_missing, body: Option<Bytes>, message: String| Broken {
             is_missing,
             url: url.map(|url| self.address().redact(url).into()),
-            place: item.to_owned(),
+            place: self.place_of(item),
             body: body.unwrap_or_else(|| Bytes::copy_from_slice(item.as_bytes())),
             message,
         };
@@ -261,6 +367,7 @@ impl Client {
             ask: &ask,
             page: position.number,
             telling: &TELLING,
+            refusing: &REFUSING,
             pace: self.detail_pace(),
         };
         let answered = self.ask(wanted, |received| {
@@ -307,9 +414,15 @@ impl Client {
         }
         for document in &mut broken {
             document.url = Some(Arc::clone(&url));
-            document.place.insert_str(0, item);
+            document.place.insert_str(0, &self.place_of(item));
         }
         (parts, broken)
+    }
+
+    /// What an item is called among what is kept of it, without secrets.
+    fn place_of(&self, item: &str) -> String {
+        let item = self.address().redact_link(item);
+        item.chars().take(LONGEST_PLACE).collect()
     }
 
     /// What an index names, and the index itself as far as it is JSON.
@@ -317,21 +430,30 @@ impl Client {
         &self,
         pick: &Pick,
         received: &Received<'_>,
-    ) -> Result<(Vec<String>, Value), Undecodable> {
+    ) -> Result<(Picked, Value), Undecodable> {
         let text = decode::text(received, self.source(), self.limits())?;
         if !pick.is_json() {
             let text = String::from_utf8_lossy(&text);
-            return Ok((pick.from_text(&text), Value::Object(serde_json::Map::new())));
+            let picked = pick.from_text(&text).map_err(Undecodable::Unreadable)?;
+            return Ok((picked, Value::Object(serde_json::Map::new())));
         }
         let index: Value = serde_json::from_slice(&text)
             .map_err(|e| json::Unreadable(format!("not JSON at line {}", e.line())))?;
         decode::check_envelope(self.source(), &index)?;
-        Ok((pick.from_json(&index), index))
+        let picked = pick.from_json(&index).map_err(Undecodable::Unreadable)?;
+        Ok((picked, index))
     }
 }
 
-/// Status codes that are an item's own: not there, not to be had, not to be made.
-const TELLING: [u16; 7] = [400, 404, 406, 410, 422, 500, 502];
+/// Status codes that are an item's own: not there, or not to be had.
+const TELLING: [u16; 5] = [400, 404, 406, 410, 422];
+
+/// Status codes that are, if they are the answer to all attempts: not to be made.
+const REFUSING: [u16; 2] = [500, 502];
+
+/// The most characters of what an index calls an item that are kept as its place,
+/// which is in a key.
+const LONGEST_PLACE: usize = 300;
 
 /// What came of an item.
 enum Found {
@@ -339,6 +461,17 @@ enum Found {
     Broken(Broken),
     /// A status that several items in a row do not have for reasons of their own.
     Refused(u16, Broken),
+}
+
+impl Refused {
+    fn of(found: &[Found]) -> Self {
+        let is_refused = |found: &&Found| matches!(found, Found::Refused(..));
+        let trailing = found.iter().rev().take_while(is_refused).count();
+        Self {
+            trailing,
+            is_all: trailing == found.len(),
+        }
+    }
 }
 
 /// The status that so many items in a row were answered with.

@@ -57,7 +57,12 @@ impl Client {
                 return Err(truncated(format!("it has more than {MOST_PAGES} pages")));
             }
             let (named, after) = self.page_of_index(index, &position).await?;
+            let known = values.len();
+            let has_names = !named.is_empty();
             values.extend(named.into_iter().filter(|value| seen.insert(value.clone())));
+            if has_names && values.len() == known {
+                return Err(truncated("a page of it names nothing that is new".into()));
+            }
             next = after;
         }
         if values.is_empty() {
@@ -76,30 +81,45 @@ impl Client {
             ask: &ask,
             page: position.number,
             telling: &[],
+            refusing: &[],
             pace: self.pace(),
         };
         let answered = self.ask(wanted, |received| {
             let url = received.url;
-            let (named, envelope) = self.picked(&index.pick, &received)?;
+            let (picked, envelope) = self.picked(&index.pick, &received)?;
             let read = Read {
                 position,
                 asked: &ask.url,
                 url,
                 envelope: &envelope,
-                items: named.len(),
+                items: picked.entries,
             };
             let following = pagination::follow(&index.page, read)?;
             // what is a URL is one by itself from here on
-            let named = named.into_iter().map(|value| absolute(url, value));
-            Ok((named.collect(), following.next))
+            let named = picked.texts.into_iter().map(|value| absolute(url, value));
+            Ok((named.collect::<Vec<_>>(), picked.entries, following))
         });
-        let (named, mut next): (_, Option<Position>) = match answered.await? {
+        let (named, entries, following) = match answered.await? {
             Answered::Read(read) => read,
             Answered::Unreadable { message, .. } => {
                 return Err(truncated(format!("it cannot be read: {message}")));
             }
             Answered::Status(status) => return Err(truncated(format!("status {status}"))),
         };
+        let pages = following.total_pages;
+        if pagination::is_size_too_large(&index.page, position, pages, entries) {
+            return Err(Error::config(format!(
+                "it has {entries} entries and is not the last page, which is not what its \
+                 `page.size` says"
+            )));
+        }
+        if let Some(name) = named
+            .iter()
+            .position(|name| self.address().holds_secret(name))
+        {
+            return Err(truncated(format!("its entry {name} holds a secret")));
+        }
+        let mut next = following.next;
         if let Some(Position {
             cursor: Cursor::Link(link),
             ..
@@ -116,7 +136,12 @@ fn absolute(url: &url::Url, value: String) -> String {
     if !value.starts_with('/') {
         return value;
     }
-    url.join(&value).map_or(value, String::from)
+    url.join(&value).map_or(value, |mut url| {
+        // these are added again where they belong; neither fails for http
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.into()
+    })
 }
 
 fn truncated(message: String) -> Error {

@@ -87,10 +87,16 @@ pub fn first(source: &Source) -> Position {
     Position {
         // pages are stretches of what an index names, and counted by us
         number: 1,
-        cursor: Cursor::Detail {
-            index: Box::new(first.cursor),
-            skip: 0,
-        },
+        cursor: detail::begin(first.cursor),
+    }
+}
+
+/// The first page of the run of which a page is: of an index, its beginning.
+#[must_use]
+pub fn beginning(cursor: &Cursor) -> Cursor {
+    match cursor {
+        Cursor::Detail { index, .. } => detail::begin((**index).clone()),
+        cursor => cursor.clone(),
     }
 }
 

@@ -35,6 +35,7 @@ impl Client {
             ask: &ask,
             page: position.number,
             telling: &telling,
+            refusing: &[],
             pace: self.pace(),
         };
         let shown = || self.address().redact(&ask.url);
@@ -103,7 +104,7 @@ impl Client {
             items: parts.iter().map(|part| part.cut.items.len()).sum(),
         };
         let following = self.follow(read)?;
-        let total_items = total_items(self.source(), &following, &envelope);
+        let total_items = total_items(self.source(), &following, &envelope)?;
         self.address().redact_value(&mut envelope);
         Ok(Page {
             chain: scope.chain(),
@@ -116,6 +117,7 @@ impl Client {
             envelope,
             parts,
             broken,
+            entries: None,
         })
     }
 
@@ -140,11 +142,18 @@ impl Client {
 }
 
 /// How many items a page says its chain has.
-pub(super) fn total_items(source: &Source, following: &Following, envelope: &Value) -> Option<u64> {
+///
+/// # Errors
+/// It does not say it where the source says that it does.
+pub(super) fn total_items(
+    source: &Source,
+    following: &Following,
+    envelope: &Value,
+) -> Result<Option<u64>, json::Unreadable> {
     let split_when = source.window.as_ref().map(|window| &window.split_when);
     match split_when.and_then(|split_when| split_when.total.as_ref()) {
-        Some(pointer) => pagination::total(pointer, envelope).ok(),
-        None => following.total_items,
+        Some(pointer) => pagination::total(pointer, envelope).map(Some),
+        None => Ok(following.total_items),
     }
 }
 
@@ -152,6 +161,10 @@ pub(super) fn total_items(source: &Source, following: &Following, envelope: &Val
 pub(super) fn telling(source: &Source) -> Vec<u16> {
     let mut telling: Vec<u16> = source.page.stop_status().into_iter().collect();
     telling.extend(&source.http.empty_status);
+    if !source.axis.is_empty() {
+        // a file of several that is not there is no reason to do without the others
+        telling.extend([404, 410]);
+    }
     if let Some(window) = &source.window {
         telling.extend(&window.split_when.status);
     }

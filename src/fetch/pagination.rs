@@ -127,6 +127,19 @@ pub(super) fn is_size_too_large(
     position.number == first && follows && items as u64 <= size / 2
 }
 
+/// Whether a page looks as full as pages are, `fullest` items being the most so
+/// far: such a one is doubted to be the last of a feed of links.
+pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> bool {
+    match pagination {
+        pagination if pagination.is_change_feed() => false,
+        Pagination::Link {
+            size: Some(size), ..
+        } => items as u64 >= *size,
+        Pagination::Link { .. } | Pagination::Token { .. } => items > 0 && items >= fullest,
+        Pagination::Single | Pagination::Number { .. } | Pagination::Offset { .. } => false,
+    }
+}
+
 /// Reads what follows a page. A link is given as an absolute URL, or as it was
 /// served if it cannot be made one.
 ///

@@ -28,27 +28,29 @@ pub struct Plan {
 /// Where a chain goes on, or begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// With this page.
-    Page(Position),
-    /// Nowhere: all of it is durable.
-    Nothing,
+    /// With this page, behind pages of so many items.
+    Page { start: Position, items: u64 },
+    /// Nowhere: all of it is durable, which is so many items.
+    Nothing { items: u64 },
 }
 
 /// What an unfinished run has done of its chains.
 #[derive(Clone, Debug, Default)]
 pub struct Begun {
-    /// The page that follows a chain's durable ones; `None` if none does.
-    next: HashMap<Chain, Option<Position>>,
+    /// The page that follows a chain's durable ones, if one does, and how many items
+    /// these have.
+    next: HashMap<Chain, (Option<Position>, u64)>,
     /// The windows of its chains, by axes.
     windows: HashMap<Arc<Axes>, Vec<Stretch>>,
 }
 
 impl Begun {
-    /// From the names of chains and the pages that follow their durable ones.
+    /// From the names of chains, the pages that follow their durable ones, and how
+    /// many items these have.
     #[must_use]
-    pub fn new(chains: impl IntoIterator<Item = (Chain, Option<Position>)>) -> Self {
+    pub fn new(chains: impl IntoIterator<Item = (Chain, Option<Position>, u64)>) -> Self {
         let mut begun = Self::default();
-        for (chain, next) in chains {
+        for (chain, next, items) in chains {
             if let Some(Scope {
                 window: Some(window),
                 axes,
@@ -56,7 +58,7 @@ impl Begun {
             {
                 begun.windows.entry(axes).or_default().push(window);
             }
-            begun.next.insert(chain, next);
+            begun.next.insert(chain, (next, items));
         }
         for windows in begun.windows.values_mut() {
             windows.sort_unstable();
@@ -119,6 +121,13 @@ impl Plan {
         Self { begun, ..self }
     }
 
+    /// The newest window alone.
+    #[must_use]
+    pub fn newest(mut self) -> Self {
+        self.windows = self.windows.into_iter().max().into_iter().collect();
+        self
+    }
+
     /// How many chains begin at each instant; `None` is the beginning of a feed
     /// without windows.
     #[must_use]
@@ -159,9 +168,15 @@ impl Plan {
             return Some(Step::Split(scope, middle));
         }
         let next = match self.begun.next.get(&scope.chain()) {
-            None => Next::Page(self.first.clone()),
-            Some(Some(next)) => Next::Page(next.clone()),
-            Some(None) => Next::Nothing,
+            None => Next::Page {
+                start: self.first.clone(),
+                items: 0,
+            },
+            Some((Some(next), items)) => Next::Page {
+                start: next.clone(),
+                items: *items,
+            },
+            Some((None, items)) => Next::Nothing { items: *items },
         };
         Some(Step::Walk(scope, next))
     }

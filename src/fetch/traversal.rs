@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::plan::{Next, Plan, Step};
 use crate::fetch::scope::Scope;
-use crate::fetch::walk::{self, Common, Walk};
+use crate::fetch::walk::{self, Common, Walk, capped};
 use crate::fetch::{Client, Fetched, Start};
 
 /// What a run's fetching comes to, in order within each chain.
@@ -116,16 +116,30 @@ impl Traversal {
                 Some(Step::Split(scope, middle)) => {
                     self.waiting.push_back(Event::Split { scope, middle });
                 }
-                Some(Step::Walk(scope, Next::Nothing)) => {
-                    let is_whole = true;
-                    self.waiting.push_back(Event::Ended { scope, is_whole });
+                Some(Step::Walk(scope, Next::Nothing { items })) => {
+                    self.waiting.push_back(self.whole(scope, items));
                 }
-                Some(Step::Walk(scope, Next::Page(start))) => {
+                Some(Step::Walk(scope, Next::Page { start, items })) => {
                     let middle = self.plan.middle(&scope);
                     let common = self.common.clone();
+                    let start = (start, items);
                     self.walk_on(Walk::new(common, scope, middle, start, self.until));
                 }
             }
+        }
+    }
+
+    /// A chain whose pages are all durable: as many as the publisher gives are not
+    /// known to be all that there are.
+    fn whole(&self, scope: Scope, items: u64) -> Event {
+        let window = self.common.client.source().window.as_ref();
+        let most = window.and_then(|window| window.split_when.items);
+        match most {
+            Some(most) if items >= most => Event::Failed(capped(&scope, most)),
+            _ => Event::Ended {
+                scope,
+                is_whole: true,
+            },
         }
     }
 
@@ -152,6 +166,8 @@ impl Traversal {
                 Event::Split { scope, middle }
             }
             walk::Event::Failed(error) => self.fail(error)?,
+            walk::Event::Gone(error) if self.is_many => Event::Failed(error),
+            walk::Event::Gone(error) => return Err(error),
         })
     }
 

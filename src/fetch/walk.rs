@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Kind, Result};
-use crate::fetch::detail::{Detailed, Listing};
+use crate::fetch::detail::{Detailed, Listing, MOST_REFUSED, Refused};
 use crate::fetch::page::Turned;
 use crate::fetch::scope::Scope;
 use crate::fetch::{Client, Fetched, pagination};
@@ -28,11 +28,31 @@ const MOST_ALIKE: u32 = 2;
 /// dwindle while it waits for its last item, and those of the next fill the gap.
 const LISTED_AT_ONCE: usize = 2;
 
+/// A window that has as many items as the publisher gives, and so perhaps more.
+pub(super) fn capped(scope: &Scope, most: u64) -> Error {
+    let what = format!(
+        "the window {scope} has {most} items or more, which is all the publisher gives, \
+         and cannot be made shorter"
+    );
+    Error::new(Kind::Truncated, what)
+}
+
+/// What a chain of pages must not be led back to: a link or a token, of the index
+/// where pages are of one.
+fn followed_by(cursor: &Cursor) -> Option<&str> {
+    match cursor {
+        Cursor::Link(link) => Some(link),
+        Cursor::Token(token) => Some(token),
+        Cursor::Detail { index, skip: 0, .. } => followed_by(index),
+        Cursor::Start | Cursor::Number(_) | Cursor::Offset(_) | Cursor::Detail { .. } => None,
+    }
+}
+
 /// What all walks of a run share.
 #[derive(Clone)]
 pub(super) struct Common {
     pub(super) client: Arc<Client>,
-    /// A permit of it is taken before each request.
+    /// A permit of it is taken before each page.
     pub(super) room: Arc<Semaphore>,
     /// How many more pages may be asked for.
     pub(super) budget: Arc<AtomicU64>,
@@ -50,6 +70,8 @@ pub(super) enum Event {
     Split(Timestamp),
     /// It cannot go on.
     Failed(Error),
+    /// What it is about is not there.
+    Gone(Error),
 }
 
 /// A page that was asked for, and the permit that made room for it.
@@ -65,8 +87,12 @@ pub(super) struct Walk {
     until: Option<u64>,
     /// The page that is asked for next.
     next: Option<Position>,
-    /// The number of the first page of the chain.
-    first: u64,
+    /// The first page that is asked for.
+    start: Cursor,
+    /// Whether a page of the chain came before that, or since.
+    begun: bool,
+    /// How many items in a row the server refused by errors of its own.
+    refused_in_a_row: usize,
     /// The number of the last page, by the newest total.
     last: Option<u64>,
     under_way: FuturesOrdered<BoxFuture<'static, Result<Asked>>>,
@@ -94,23 +120,25 @@ impl Walk {
         common: Common,
         scope: Scope,
         middle: Option<Timestamp>,
-        start: Position,
+        (start, items): (Position, u64),
         until: Option<u64>,
     ) -> Self {
         let is_wanted = until.is_none_or(|until| start.number <= until);
-        let first = pagination::first(&common.client.source().page).number;
+        let first = crate::fetch::first(common.client.source());
         Self {
             common,
             scope,
             middle,
             until,
             last_event: (!is_wanted).then_some(Event::Ended { is_whole: true }),
+            begun: start != first,
+            start: start.cursor.clone(),
+            refused_in_a_row: 0,
             next: is_wanted.then_some(start),
-            first,
             last: None,
             under_way: FuturesOrdered::new(),
             listing: None,
-            items: 0,
+            items,
             followed: HashSet::new(),
             hasher: RandomState::new(),
             before: None,
@@ -150,10 +178,7 @@ impl Walk {
             }
         };
         let event = match done {
-            Ok((position, (turned, listing), permit)) => {
-                self.listing = listing.or(self.listing.take());
-                self.take(&position, turned, permit).await
-            }
+            Ok((position, detailed, permit)) => self.take(&position, detailed, permit).await,
             Err(error) => Event::Failed(error),
         };
         if !matches!(event, Event::Page(..)) {
@@ -186,7 +211,7 @@ impl Walk {
 
     /// Whether a page is of the listing that is here, and not its first.
     fn is_listed(&self, position: &Position) -> bool {
-        let Cursor::Detail { index, skip } = &position.cursor else {
+        let Cursor::Detail { index, skip, .. } = &position.cursor else {
             return false;
         };
         let listing = self.listing.as_ref();
@@ -209,16 +234,22 @@ impl Walk {
         if let Some(after) = self.after(&position) {
             self.want(after);
         }
-        if let Cursor::Link(link) = &position.cursor {
-            self.followed.insert(self.hasher.hash_one(link));
+        if let Some(key) = followed_by(&position.cursor) {
+            self.followed.insert(self.hasher.hash_one(key));
         }
+        self.begun |= position.cursor != self.start;
         let client = Arc::clone(self.client());
         let scope = self.scope.clone();
         let listing = self.listing.clone();
+        let fullest = Arc::clone(&self.common.fullest);
         let page = async move {
             let detailed = match &client.source().detail {
-                Some(detail) => client.details(detail, &scope, &position, listing).await?,
-                None => (client.page(&scope, &position).await?, None),
+                Some(detail) => {
+                    client
+                        .details(detail, &scope, &position, listing, &fullest)
+                        .await?
+                }
+                None => client.page(&scope, &position).await?.into(),
             };
             Ok((position, detailed, permit))
         };
@@ -229,7 +260,7 @@ impl Walk {
     fn after(&self, position: &Position) -> Option<Position> {
         if let Some(listing) = &self.listing
             && let Some(detail) = &self.client().source().detail
-            && let Cursor::Detail { index, skip } = &position.cursor
+            && let Cursor::Detail { index, skip, .. } = &position.cursor
             && listing.cursor == **index
         {
             return listing.next_stretch(position, *skip, detail.together.get());
@@ -245,9 +276,18 @@ impl Walk {
     async fn take(
         &mut self,
         position: &Position,
-        turned: Turned,
+        detailed: Detailed,
         permit: OwnedSemaphorePermit,
     ) -> Event {
+        let Detailed {
+            turned,
+            listing,
+            refused,
+        } = detailed;
+        self.listing = listing.or(self.listing.take());
+        if let Some(error) = self.count_refused(position, refused) {
+            return Event::Failed(error);
+        }
         let fetched = match self.believe(position, turned).await {
             Ok(Turned::Fetched(fetched)) => fetched,
             Ok(Turned::Status(status)) => return self.told(position, status),
@@ -287,9 +327,9 @@ impl Walk {
         if is_too_wide && let Some(middle) = self.middle {
             return Event::Split(middle);
         }
-        let is_empty = source.http.empty_status.contains(&status);
-        let is_behind_the_last = source.page.stop_status() == Some(status)
-            && (self.scope.is_part() || position.number > self.first);
+        let is_empty = source.http.empty_status.contains(&status) && !self.begun;
+        let is_behind_the_last =
+            source.page.stop_status() == Some(status) && (self.scope.is_part() || self.begun);
         if is_empty || is_behind_the_last {
             return self.ending();
         }
@@ -298,7 +338,27 @@ impl Walk {
             _ => Kind::Truncated,
         };
         let what = self.client().fetch_of(&self.scope, position);
-        Event::Failed(Error::new(kind, format!("status {status}")).context(what))
+        let error = Error::new(kind, format!("status {status}")).context(what);
+        match status {
+            404 | 410 => Event::Gone(error),
+            _ => Event::Failed(error),
+        }
+    }
+
+    /// Counts items in a row that the server refused by errors of its own, over all
+    /// stretches: of lists of one or two none would show it.
+    fn count_refused(&mut self, position: &Position, refused: Refused) -> Option<Error> {
+        self.refused_in_a_row = match refused.is_all {
+            true => self.refused_in_a_row + refused.trailing,
+            false => refused.trailing,
+        };
+        (self.refused_in_a_row >= MOST_REFUSED).then(|| {
+            let why = format!(
+                "is the last of {} items in a row that were refused",
+                self.refused_in_a_row
+            );
+            self.error(Kind::Environment, position, &why)
+        })
     }
 
     /// The end of the chain, or why it is not whole.
@@ -321,12 +381,7 @@ impl Walk {
             return None;
         }
         if self.middle.is_none() {
-            let what = format!(
-                "has {most} items or more, which is all the publisher gives, \
-                 and its window cannot be made shorter"
-            );
-            self.shortfall
-                .get_or_insert(self.error(Kind::Truncated, &page.position, &what));
+            self.shortfall.get_or_insert(capped(&self.scope, most));
         }
         self.middle
     }
@@ -356,19 +411,12 @@ impl Walk {
         if page.next.is_some() || self.client().source().detail.is_some() {
             return false;
         }
-        let items = page.items();
-        match self.pagination() {
-            Pagination::Single => false,
-            pagination if pagination.is_change_feed() => false,
-            Pagination::Link {
-                size: Some(size), ..
-            } => items as u64 >= *size,
-            Pagination::Link { .. } | Pagination::Token { .. } => {
-                items > 0 && items >= self.common.fullest.load(Relaxed)
-            }
+        let (items, pagination) = (page.items(), self.pagination());
+        match pagination {
             Pagination::Number { .. } | Pagination::Offset { .. } => {
                 self.last.is_some_and(|last| page.position.number < last)
             }
+            _ => pagination::is_full(pagination, items, self.common.fullest.load(Relaxed)),
         }
     }
 
@@ -390,7 +438,9 @@ impl Walk {
             .map(|total| pagination::last_number(pagination, total));
         self.unreadable_in_a_row = 0;
         self.items += items as u64;
-        self.common.fullest.fetch_max(items, Relaxed);
+        if page.entries.is_none() {
+            self.common.fullest.fetch_max(items, Relaxed);
+        }
         self.count_alike(page);
         match &page.next {
             None => {
@@ -412,9 +462,10 @@ impl Walk {
         {
             return self.stop();
         }
-        if let Cursor::Link(link) = &next.cursor {
+        if let Some(key) = followed_by(&next.cursor) {
+            // the first page has no link to it
             self.followed.insert(self.hasher.hash_one(&page.url));
-            if self.followed.contains(&self.hasher.hash_one(link)) {
+            if self.followed.contains(&self.hasher.hash_one(key)) {
                 if self.pagination().ends_by_repetition() {
                     let ending = self.ending();
                     self.last_event.get_or_insert(ending);
@@ -455,7 +506,14 @@ impl Walk {
                     self.want(after);
                 }
             }
-            _ => self.stop(),
+            _ => {
+                self.stop();
+                if self.scope.is_part() {
+                    // one of several, of which too many may fail like this
+                    let why = "could not be read, and nothing leads past it";
+                    self.fail_after(self.error(Kind::Truncated, position, why));
+                }
+            }
         }
     }
 
@@ -469,11 +527,20 @@ impl Walk {
     /// Counts pages with the same items, which a server serves that takes no
     /// notice of the number it is asked for.
     fn count_alike(&mut self, page: &Page) {
-        if page.items() == 0 || matches!(page.position.cursor, Cursor::Start | Cursor::Link(_)) {
+        let (cursor, skip) = match &page.position.cursor {
+            Cursor::Detail { index, skip, .. } => (&**index, *skip),
+            cursor => (cursor, 0),
+        };
+        if page.items() == 0 || skip > 0 || matches!(cursor, Cursor::Start | Cursor::Link(_)) {
             return;
         }
         let mut hasher = self.hasher.build_hasher();
-        for part in &page.parts {
+        if let Some(listing) = self.listing.as_ref().filter(|_| page.entries.is_some()) {
+            for item in listing.items() {
+                hasher.write(item.as_bytes());
+            }
+        }
+        for part in page.parts.iter().filter(|_| page.entries.is_none()) {
             for item in &part.cut.items {
                 hasher.write(&part.body[item.range.clone()]);
             }

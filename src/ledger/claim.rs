@@ -118,6 +118,8 @@ pub struct ResumedChain {
     pub after: u64,
     /// The page that follows; `None` if that was the chain's last.
     pub next: Option<Position>,
+    /// How many items its pages have till there.
+    pub items: u64,
 }
 
 impl Resume {
@@ -377,6 +379,7 @@ async fn resume(
                 chain: Chain::new(chain),
                 after: last.unsigned_abs(),
                 next: next_position(row)?,
+                items: row.try_get::<_, i64>("items")?.unsigned_abs(),
             })
         });
     Ok(Resume {

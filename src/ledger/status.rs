@@ -30,7 +30,7 @@ pub struct SourceStatus {
     pub pages: i64,
     /// How many releases those pages had.
     pub releases: i64,
-    /// How many releases of the source are stored.
+    /// How many releases of the source are stored, compiled ones too.
     pub stored: i64,
     /// The newest date of a stored release.
     pub newest: Option<Timestamp>,

@@ -17,6 +17,7 @@ use tracing::debug;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::extract::Extracted;
+use crate::fetch;
 use crate::ledger::{Counts, End, Lease, Verdict, Watermark};
 use crate::page::{Cursor, PageRecord};
 use crate::pipeline::frontier::Frontier;
@@ -257,9 +258,10 @@ impl Dispatch {
     /// before it is durable.
     fn then(&self, item: &Item) -> (bool, Then) {
         match item {
-            Item::Page(record, _) if self.is_change_feed => {
-                (false, Then::GoesOn(record.position.cursor.clone()))
-            }
+            Item::Page(record, _) if self.is_change_feed => (
+                false,
+                Then::GoesOn(fetch::beginning(&record.position.cursor)),
+            ),
             Item::Page(..) | Item::Unreadable(_) => (false, Then::Nothing),
             Item::Ended { scope, is_whole } => {
                 let from = scope.window.map(|window| window.from);

@@ -386,7 +386,8 @@ impl Run<'_> {
         }
         let axes = self.client.axes().await?;
         let begun = resume.into_iter().flat_map(|resume| resume.chains);
-        let begun = Begun::new(begun.map(|resumed| (resumed.chain, resumed.next)));
+        let begun = begun.map(|resumed| (resumed.chain, resumed.next, resumed.items));
+        let begun = Begun::new(begun);
         Ok(Ground {
             plan: Plan::new(self.source, stretch, axes, first).resuming(begun),
             stretch,

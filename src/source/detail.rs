@@ -27,7 +27,8 @@ pub struct Detail {
     pub together: NonZeroUsize,
     /// At most so many requests in so long, if not as many as the source's.
     pub rate: Option<Rate>,
-    /// How many requests may be under way at once, if not as many as the source's.
+    /// How many requests may be under way at once, if fewer than the source's; with a
+    /// rate of its own, any number.
     pub concurrency: Option<NonZeroUsize>,
 }
 

@@ -30,7 +30,7 @@ pub use self::detail::Detail;
 pub use self::http::{FailIf, Http, Rate, UserAgent};
 pub use self::items::{Items, Kind, Version};
 pub use self::page::{LinkStop, Pagination, Size, Stop};
-pub use self::pick::{By, Path, Pick};
+pub use self::pick::{By, Path, Pick, Picked};
 pub use self::repair::Repair;
 pub use self::request::{Body, Method};
 pub use self::template::{Place, Template, Values, Variable};
@@ -176,15 +176,19 @@ impl Source {
     /// scope that it was reached in.
     #[must_use]
     pub fn scope(&self) -> String {
-        let mut scope = format!("{} {:?}", self.url, self.query);
+        let mut scope = format!("{} {:?} {:?}", self.url, self.query, self.items);
         if let Some(body) = &self.body {
             scope.push_str(&format!(" {body:?}"));
         }
         if !self.axis.is_empty() {
             scope.push_str(&format!(" {:?}", self.axis));
         }
+        if let Some(detail) = &self.detail {
+            scope.push_str(&format!(" {} {:?}", detail.url, detail.pick));
+        }
         if let Some(window) = &self.window {
-            scope.push_str(&format!(" {:?}", window.basis));
+            let zone = self.window_zone().iana_name().unwrap_or_default();
+            scope.push_str(&format!(" {:?} {:?} {zone}", window.basis, window.from));
         }
         scope
     }
@@ -217,8 +221,28 @@ impl Source {
             .cloned()
             .collect();
         let is_named = |variable: &Variable| named.contains(variable);
-        if self.window.is_some() && !is_named(&Variable::From) && !is_named(&Variable::To) {
-            return wrong("window", "no {from} or {to} is in a request".into());
+        if let Some(window) = &self.window {
+            let by_both = is_named(&Variable::To);
+            if !by_both && !is_named(&Variable::From) {
+                return wrong("window", "no {from} or {to} is in a request".into());
+            }
+            let goes_on = matches!(
+                self.page,
+                Pagination::Token { .. } | Pagination::Link { .. }
+            );
+            let unit = self.window_unit();
+            if let Err(why) = window.check(unit, &self.zone, by_both || goes_on) {
+                return wrong("window", why);
+            }
+        }
+        for (name, axis) in &self.axis {
+            if let Axis::Values(values) = axis {
+                let distinct: BTreeSet<&String> = values.iter().collect();
+                if values.is_empty() || distinct.len() < values.len() {
+                    let why = "is a list of texts, each of them once".into();
+                    return wrong(&format!("axis.{name}"), why);
+                }
+            }
         }
         for name in self.axis.keys() {
             if !is_named(&Variable::Axis(name.clone())) {

@@ -20,6 +20,16 @@ pub struct Pick {
     pub except: Option<Regex>,
 }
 
+/// What was picked out of an index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picked {
+    /// The texts that are wanted.
+    pub texts: Vec<String>,
+    /// How many entries there are, wanted or not: an index is at its end where it
+    /// has none, and not where none is wanted.
+    pub entries: usize,
+}
+
 /// How texts are found in an index.
 #[derive(Clone, Debug)]
 pub enum By {
@@ -38,33 +48,56 @@ pub enum By {
 }
 
 impl Pick {
-    /// The texts picked out of JSON, each once, in order. A number is its text;
+    /// What is picked out of JSON, each text once, in order. A number is its text;
     /// what is neither is passed over.
-    #[must_use]
-    pub fn from_json(&self, index: &Value) -> Vec<String> {
+    ///
+    /// # Errors
+    /// There is no place for entries, a clause: an error object is no index.
+    pub fn from_json(&self, index: &Value) -> Result<Picked, String> {
         let By::Place { each, value, only } = &self.by else {
-            return Vec::new();
+            return Ok(Picked::default());
         };
-        let entries = each.all(index).into_iter().filter(|entry| {
+        if !each.has_place(index) {
+            return Err(format!("JSON without {each}"));
+        }
+        let entries = each.all(index);
+        let count = entries.len();
+        let wanted = entries.into_iter().filter(|entry| {
             only.iter().all(|(place, wanted)| {
                 let found = place.get(entry).and_then(text_of);
                 found.is_some_and(|found| found.eq_ignore_ascii_case(wanted))
             })
         });
-        self.distinct(entries.filter_map(|entry| text_of(value.get(entry)?)))
+        let texts = self.distinct(wanted.filter_map(|entry| text_of(value.get(entry)?)));
+        Ok(Picked {
+            texts,
+            entries: count,
+        })
     }
 
-    /// The texts picked out of text, each once, in order.
-    #[must_use]
-    pub fn from_text(&self, index: &str) -> Vec<String> {
+    /// What is picked out of text, each once, in order.
+    ///
+    /// # Errors
+    /// Nothing in it matches, and it is no feed of XML, which may be empty: a clause.
+    pub fn from_text(&self, index: &str) -> Result<Picked, String> {
         let By::Pattern(pattern) = &self.by else {
-            return Vec::new();
+            return Ok(Picked::default());
         };
+        let mut entries = 0;
         let found = pattern.captures_iter(index).filter_map(|found| {
+            entries += 1;
             let group = found.iter().skip(1).flatten().next().or(found.get(0))?;
             Some(unescape(group.as_str()))
         });
-        self.distinct(found)
+        let texts = self.distinct(found);
+        let start = index.trim_start();
+        let is_feed = ["<?xml", "<rss", "<feed"]
+            .iter()
+            .any(|it| start.starts_with(it));
+        if entries == 0 && !is_feed {
+            return Err("text in which nothing matches the pattern".into());
+        }
+        Ok(Picked { texts, entries })
     }
 
     /// Whether the index is JSON.
@@ -124,6 +157,33 @@ enum Token {
 }
 
 impl Path {
+    /// Whether there is a place for what it leads to: what its first `*` is of, if
+    /// the value is not empty as a whole.
+    fn has_place(&self, value: &Value) -> bool {
+        let is_empty = match value {
+            Value::Null => true,
+            Value::Array(entries) => entries.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            _ => false,
+        };
+        let before = self.0.iter().take_while(|token| **token != Token::Each);
+        let mut found = vec![value];
+        for token in before {
+            found = found
+                .into_iter()
+                .flat_map(|value| token.of(value))
+                .collect();
+        }
+        let is_place = |value: &&Value| {
+            matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) || !self.has_each()
+        };
+        is_empty || found.iter().any(is_place)
+    }
+
+    fn has_each(&self) -> bool {
+        self.0.contains(&Token::Each)
+    }
+
     /// All values it leads to, in order.
     #[must_use]
     pub fn all<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
@@ -249,7 +309,9 @@ mod tests {
             matching: Some("^a".into()),
             ..PickKeys::default()
         });
-        assert_eq!(picked.from_json(&index), ["a.json"]);
+        let picked = picked.from_json(&index).unwrap();
+        assert_eq!(picked.texts, ["a.json"]);
+        assert_eq!(picked.entries, 6);
     }
 
     #[test]
@@ -259,8 +321,14 @@ mod tests {
             each: Some(path("/*/*/id")),
             ..PickKeys::default()
         });
-        assert_eq!(picked.from_json(&index), ["7", "x"]);
-        assert!(picked.from_json(&json!([1, null])).is_empty());
+        assert_eq!(picked.from_json(&index).unwrap().texts, ["7", "x"]);
+        assert!(
+            picked
+                .from_json(&json!([1, null]))
+                .unwrap()
+                .texts
+                .is_empty()
+        );
     }
 
     #[test]
@@ -271,7 +339,32 @@ mod tests {
         });
         let html =
             r#"<a href="/a.json?x=1&amp;y=2">a</a><a href="/b.csv"><a href="/a.json?x=1&amp;y=2">"#;
-        assert_eq!(picked.from_text(html), ["/a.json?x=1&y=2"]);
+        assert_eq!(picked.from_text(html).unwrap().texts, ["/a.json?x=1&y=2"]);
+        assert!(picked.from_text("<html>back soon</html>").is_err());
+        assert!(picked.from_text("<?xml version='1.0'?><rss/>").is_ok());
+    }
+
+    #[test]
+    fn an_error_object_is_no_index_and_an_empty_one_is() {
+        let picked = pick(PickKeys {
+            each: Some(path("/releases/*")),
+            ..PickKeys::default()
+        });
+        for index in [
+            json!({"releases": []}),
+            json!({"releases": null}),
+            json!({}),
+            json!([]),
+        ] {
+            assert_eq!(picked.from_json(&index), Ok(Picked::default()), "{index}");
+        }
+        for index in [
+            json!({"message": "busy"}),
+            json!("busy"),
+            json!({"releases": 7}),
+        ] {
+            assert!(picked.from_json(&index).is_err(), "{index}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::template::{Place, Template, Values, Variable};
+use super::template::{Place, Template, Values};
 
 /// The method of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -155,13 +155,6 @@ impl Body {
             }
             Self::Form(form) => form.values().collect(),
         }
-    }
-
-    /// Whether a variable is in it.
-    #[must_use]
-    pub fn names(&self, variable: &Variable) -> bool {
-        let mut variables = self.templates().into_iter().flat_map(Template::variables);
-        variables.any(|named| named == variable)
     }
 }
 

@@ -39,6 +39,51 @@ pub struct Window {
     pub split_when: SplitWhen,
 }
 
+impl Window {
+    /// Whether its steps can be said in requests whose dates have such a unit, and
+    /// that name the end of a window or go on beyond it by themselves.
+    pub(super) fn check(&self, unit: Unit, zone: &TimeZone, has_end: bool) -> Result<(), String> {
+        let until = self.until.as_ref().map(|until| until.at(zone));
+        if until.is_some_and(|until| until < self.from.at(zone)) {
+            return Err("`until` is before `from`".into());
+        }
+        if self.split_when.items == Some(0) {
+            return Err("`split_when.items` is at least 1".into());
+        }
+        let length = |span: Span| {
+            let relative = SpanRelativeTo::days_are_24_hours();
+            // of a calendar, months and years are of some length near these
+            let months = f64::from(i32::from(span.get_years()) * 12 + span.get_months());
+            let rest = span
+                .years(0)
+                .months(0)
+                .total((jiff::Unit::Second, relative));
+            months * 30.0 * 86_400.0 + rest.unwrap_or(f64::MAX)
+        };
+        let Some(step) = self.step.map(|step| length(step.0)) else {
+            return match unit {
+                Unit::Month | Unit::Year if !has_end => Err(format!(
+                    "without `step` only the first {unit} is ever asked for"
+                )),
+                _ => Ok(()),
+            };
+        };
+        let shortest = unit.seconds();
+        if step < shortest {
+            return Err(format!(
+                "`step` is shorter than the {unit} that requests name"
+            ));
+        }
+        if !has_end && step > shortest * 1.1 {
+            return Err(format!(
+                "a request names no {{to}}, so that a `step` is one {unit}: \
+                 what lies behind it would not be asked for"
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// What the publisher compares with a window. Only the date of the last change
 /// tells what is new; by any other, a late entry appears behind the watermark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -267,7 +312,32 @@ pub enum Unit {
     Year,
 }
 
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Second => "second",
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+            Self::Year => "year",
+        })
+    }
+}
+
 impl Unit {
+    /// About how long it is; months and years of thirty days.
+    fn seconds(self) -> f64 {
+        match self {
+            Self::Second => 1.0,
+            Self::Minute => 60.0,
+            Self::Hour => 3_600.0,
+            Self::Day => 86_400.0,
+            Self::Month => 30.0 * 86_400.0,
+            Self::Year => 360.0 * 86_400.0,
+        }
+    }
+
     /// The smallest part that a format writes.
     #[must_use]
     pub fn of(format: &str) -> Self {

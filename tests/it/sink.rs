@@ -319,6 +319,7 @@ fn page(number: u64, body: &str) -> Page {
         envelope: cut.envelope.clone(),
         parts: vec![Part::whole(body, cut)],
         broken: Vec::new(),
+        entries: None,
     }
 }
 
