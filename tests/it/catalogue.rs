@@ -12,6 +12,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use futures::StreamExt as _;
+use ocds_ingest::source::{Basis, Unit};
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
@@ -155,6 +156,33 @@ fn most_feeds_of_the_field_are_in_the_catalogue_and_the_rest_are_named() {
     }
 }
 
+/// Those that are asked for by the month that a notice was published or changed in,
+/// which is over with the month.
+const BY_MONTH_OF_PUBLICATION: [&str; 5] = [
+    "germany",
+    "united-kingdom-scotland",
+    "united-kingdom-wales",
+    "uruguay-records",
+    "uruguay-releases",
+];
+
+#[test]
+fn a_source_by_the_month_or_year_of_processes_goes_back_for_a_year() {
+    for (name, source) in ocds_ingest::config::built_in_sources().unwrap() {
+        let Some(window) = &source.window else {
+            continue;
+        };
+        let is_by_publication = BY_MONTH_OF_PUBLICATION.contains(&name.as_str());
+        if source.window_unit() < Unit::Month || window.until.is_some() || is_by_publication {
+            continue;
+        }
+        let overlap = window.overlap.0;
+        let months = i32::from(overlap.get_years()) * 12 + overlap.get_months();
+        assert_eq!(window.basis, Basis::Event, "{name}");
+        assert!(months >= 12, "{name}: {overlap}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_publisher_is_asked_what_it_expects() {
     let (sources, cases) = (sources(), cases());
@@ -253,6 +281,7 @@ impl Exchange {
         }
         let body = fill(self.answer.trim_start());
         let media_type = match body.get(..1) {
+            _ if body.starts_with("<?xml") => "application/rss+xml; charset=utf-8",
             Some("<") => "text/html; charset=utf-8",
             Some("{" | "[") => "application/json",
             _ => "text/plain; charset=utf-8",
