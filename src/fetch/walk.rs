@@ -1,7 +1,7 @@
 //! The walk along a chain: which page is asked for when, and what its order is.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -23,6 +23,11 @@ use crate::source::Pagination;
 /// query parameter serves its first page for ever; of a feed that grows at its
 /// head while it is read, one page may repeat.
 const MOST_ALIKE: u32 = 2;
+
+/// How many pages in a row may have no items and lead on all the same. Where a
+/// publisher leaves out what it filters only after it has cut its pages, some are
+/// empty; where its links lead on for ever, all that follow are.
+const MOST_EMPTY: u32 = 200;
 
 /// How many pages of one listing may be under way at once: the requests of one
 /// dwindle while it waits for its last item, and those of the next fill the gap.
@@ -106,6 +111,8 @@ pub(super) struct Walk {
     /// The items of the page before, hashed, and how many pages had them.
     before: Option<u64>,
     alike: u32,
+    /// How many pages in a row had no items.
+    empty: u32,
     unreadable_in_a_row: u32,
     /// Whether all pages so far could be read.
     is_whole: bool,
@@ -143,6 +150,7 @@ impl Walk {
             hasher: RandomState::new(),
             before: None,
             alike: 0,
+            empty: 0,
             unreadable_in_a_row: 0,
             is_whole: true,
             shortfall: None,
@@ -525,27 +533,30 @@ impl Walk {
     }
 
     /// Counts pages with the same items, which a server serves that takes no
-    /// notice of the number it is asked for.
+    /// notice of what it is asked by, and those without any.
     fn count_alike(&mut self, page: &Page) {
-        let (cursor, skip) = match &page.position.cursor {
-            Cursor::Detail { index, skip, .. } => (&**index, *skip),
-            cursor => (cursor, 0),
+        let skip = match &page.position.cursor {
+            Cursor::Detail { skip, .. } => *skip,
+            _ => 0,
         };
-        if page.items() == 0 || skip > 0 || matches!(cursor, Cursor::Start | Cursor::Link(_)) {
+        if page.items() == 0 {
+            self.empty += 1;
+            let next = page.next.as_ref().map(|next| &next.cursor);
+            if next.is_some_and(|next| followed_by(next).is_some()) && self.empty > MOST_EMPTY {
+                let why = format!("is the last of {} without items that lead on", self.empty);
+                self.fail_after(self.error(Kind::Truncated, &page.position, &why));
+            }
             return;
         }
-        let mut hasher = self.hasher.build_hasher();
-        if let Some(listing) = self.listing.as_ref().filter(|_| page.entries.is_some()) {
-            for item in listing.items() {
-                hasher.write(item.as_bytes());
-            }
+        self.empty = 0;
+        if skip > 0 {
+            return;
         }
-        for part in page.parts.iter().filter(|_| page.entries.is_none()) {
-            for item in &part.cut.items {
-                hasher.write(&part.body[item.range.clone()]);
-            }
-        }
-        let items = Some(hasher.finish());
+        let hasher = self.hasher.build_hasher();
+        let items = Some(match self.listing.as_ref().filter(|_| page.entries.is_some()) {
+            Some(listing) => self.hasher.hash_one(listing.items()),
+            None => hash_of_items(page, hasher),
+        });
         self.alike = if self.before == items {
             self.alike + 1
         } else {
@@ -553,7 +564,12 @@ impl Walk {
         };
         self.before = items;
         if self.alike > MOST_ALIKE {
-            let why = "has the items of the pages before it, so its number is not heeded";
+            let why = match page.position.cursor {
+                Cursor::Start | Cursor::Link(_) => {
+                    "has the items of the pages before it, so their links lead on for ever"
+                }
+                _ => "has the items of the pages before it, so its number is not heeded",
+            };
             self.fail_after(self.error(Kind::Truncated, &page.position, why));
         }
     }
@@ -572,4 +588,13 @@ impl Walk {
         let page = self.client().name_of(&self.scope, position.number);
         Error::new(kind, format!("{page} {what}"))
     }
+}
+
+fn hash_of_items(page: &Page, mut hasher: impl Hasher) -> u64 {
+    for part in &page.parts {
+        for item in &part.cut.items {
+            hasher.write(&part.body[item.range.clone()]);
+        }
+    }
+    hasher.finish()
 }

@@ -13,7 +13,7 @@ use ocds_ingest::source::Source;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::publisher::{Encoding, Feed, Publisher, Reply, Request, package, pages, release};
+use crate::publisher::{Encoding, Feed, Items, Publisher, Reply, Request, package, pages, release};
 
 const LINK: &str = r#"page = { mode = "link", pointer = "/links/next" }"#;
 const NUMBER: &str = r#"page = { mode = "number", total_pages = "/total_pages" }"#;
@@ -824,6 +824,37 @@ async fn a_server_that_ignores_the_page_number_is_found_out() {
         assert_eq!(walked.numbers(), [1, 2, 3]);
         assert_eq!(walked.failure().0, Kind::Truncated);
     }
+}
+
+#[tokio::test]
+async fn links_that_lead_on_for_ever_are_found_out() {
+    // each page names another one, and all have the same items or none
+    let all = (
+        pages(1, 2).remove(0),
+        3,
+        "has the items of the pages before it",
+    );
+    let nothing = (Items::new(), 201, "is the last of 201 without items");
+    for (items, requests, sentence) in [all, nothing] {
+        let publisher = Publisher::serve(move |request| {
+            let page: usize = request.query("page").map_or(1, |it| it.parse().unwrap());
+            let link = format!(r#","links":{{"next":"?page={}"}}"#, page + 1);
+            Reply::json(package(&items, &link))
+        })
+        .await;
+        let walked = walk(&client(&publisher, LINK)).await;
+        let (kind, message) = walked.failure();
+        assert_eq!(kind, Kind::Truncated);
+        assert!(message.contains(sentence), "{message}");
+        assert_eq!(publisher.requests().len(), requests);
+    }
+    // a few pages without items are none of that
+    let mut feed = pages(60, 1);
+    for page in &mut feed[1..59] {
+        page.clear();
+    }
+    let publisher = Publisher::feed(Feed::link(feed.clone())).await;
+    walk(&client(&publisher, LINK)).await.is_whole(&feed);
 }
 
 #[tokio::test]
