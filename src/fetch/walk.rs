@@ -17,7 +17,7 @@ use crate::fetch::page::Turned;
 use crate::fetch::scope::Scope;
 use crate::fetch::{Client, Fetched, pagination};
 use crate::page::{Cursor, Page, Position};
-use crate::source::Pagination;
+use crate::source::{Pagination, Stop};
 
 /// How many pages in a row may have the same items. A server that ignores the
 /// query parameter serves its first page for ever; of a feed that grows at its
@@ -452,6 +452,7 @@ impl Walk {
         self.count_alike(page);
         match &page.next {
             None => {
+                self.compare_with_total(page);
                 self.stop();
                 let ending = self.ending();
                 self.last_event.get_or_insert(ending);
@@ -571,6 +572,24 @@ impl Walk {
                 _ => "has the items of the pages before it, so its number is not heeded",
             };
             self.fail_after(self.error(Kind::Truncated, &page.position, why));
+        }
+    }
+
+    /// Notes that the last page has nothing although all pages together have less
+    /// than the publisher says: there is more than it gives.
+    fn compare_with_total(&mut self, page: &Page) {
+        let has_details = self.client().source().detail.is_some();
+        let total = match self.pagination() {
+            Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => {
+                let is_said = !has_details && matches!(stop, Stop::TotalItems { .. });
+                page.total_items.filter(|_| is_said)
+            }
+            _ => None,
+        };
+        if page.items() == 0 && total.is_some_and(|total| self.items < total) {
+            let what = "is the last and empty, and there are fewer items than its total says";
+            self.shortfall
+                .get_or_insert(self.error(Kind::Truncated, &page.position, what));
         }
     }
 

@@ -858,6 +858,33 @@ async fn links_that_lead_on_for_ever_are_found_out() {
 }
 
 #[tokio::test]
+async fn a_feed_with_less_than_its_total_is_not_whole() {
+    // as behind a search engine that gives 4 results and no more
+    let reply = |total: usize| {
+        move |request: &Request| {
+            let page: usize = request.query("page").unwrap().parse().unwrap();
+            let items = pages(2, 2).get(page - 1).cloned().unwrap_or_default();
+            Reply::json(package(&items, &format!(r#","total":{total}"#)))
+        }
+    };
+    let table = r#"page = { mode = "number", total_items = "/total", size = 2 }"#;
+    let publisher = Publisher::serve(reply(8)).await;
+    let walked = walk(&client(&publisher, table)).await;
+    assert_eq!(walked.items(), pages(2, 2).concat());
+    let (kind, sentence) = walked.failure();
+    assert_eq!(kind, Kind::Truncated);
+    assert_eq!(
+        sentence,
+        "page 4 of zambia is the last and empty, and there are fewer items than its total says"
+    );
+    // pages larger than the source says only make it ask for more of them
+    let table = r#"page = { mode = "number", total_items = "/total", size = 1 }"#;
+    let publisher = Publisher::serve(reply(4)).await;
+    let walked = walk(&client(&publisher, table)).await;
+    walked.is_whole(&[pages(2, 2), vec![Items::new(); 2]].concat());
+}
+
+#[tokio::test]
 async fn a_size_that_the_server_does_not_heed_is_a_fault_of_the_configuration() {
     let publisher = Publisher::feed(Feed::offset(pages(10, 10))).await;
     let table = r#"page = { mode = "offset", size = 20, total_items = "/total_items" }"#;
