@@ -70,6 +70,7 @@ impl Traversal {
                 room,
                 budget: Arc::new(AtomicU64::new(budget.unwrap_or(u64::MAX))),
                 fullest: Arc::new(AtomicUsize::new(fullest)),
+                beginnings: Arc::default(),
             },
             plan,
             until,

@@ -1,9 +1,9 @@
 //! The walk along a chain: which page is asked for when, and what its order is.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher as _, Hasher, RandomState};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, Hash as _, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
@@ -19,9 +19,10 @@ use crate::fetch::{Client, Fetched, pagination};
 use crate::page::{Cursor, Page, Position};
 use crate::source::{Pagination, Stop};
 
-/// How many pages in a row may have the same items. A server that ignores the
-/// query parameter serves its first page for ever; of a feed that grows at its
-/// head while it is read, one page may repeat.
+/// How many pages in a row may have the same items, and how many windows the same
+/// first page. A server that ignores the query parameter serves its first page for
+/// ever; of a feed that grows at its head while it is read, one page may repeat, and
+/// neighbouring windows share an end point.
 const MOST_ALIKE: u32 = 2;
 
 /// How many pages in a row may have no items and lead on all the same. Where a
@@ -63,6 +64,15 @@ pub(super) struct Common {
     pub(super) budget: Arc<AtomicU64>,
     /// The items of the fullest page that the run has seen.
     pub(super) fullest: Arc<AtomicUsize>,
+    /// The first pages of its windows.
+    pub(super) beginnings: Arc<Beginnings>,
+}
+
+/// How many windows have begun with which items, hashed with their axes.
+#[derive(Default)]
+pub(super) struct Beginnings {
+    hasher: RandomState,
+    windows: Mutex<HashMap<u64, u32>>,
 }
 
 /// What a walk comes to next.
@@ -92,8 +102,8 @@ pub(super) struct Walk {
     until: Option<u64>,
     /// The page that is asked for next.
     next: Option<Position>,
-    /// The first page that is asked for.
-    start: Cursor,
+    /// The first page of the chain.
+    first: Cursor,
     /// Whether a page of the chain came before that, or since.
     begun: bool,
     /// How many items in a row the server refused by errors of its own.
@@ -139,7 +149,7 @@ impl Walk {
             until,
             last_event: (!is_wanted).then_some(Event::Ended { is_whole: true }),
             begun: start != first,
-            start: start.cursor.clone(),
+            first: first.cursor,
             refused_in_a_row: 0,
             next: is_wanted.then_some(start),
             last: None,
@@ -245,7 +255,7 @@ impl Walk {
         if let Some(key) = followed_by(&position.cursor) {
             self.followed.insert(self.hasher.hash_one(key));
         }
-        self.begun |= position.cursor != self.start;
+        self.begun |= position.cursor != self.first;
         let client = Arc::clone(self.client());
         let scope = self.scope.clone();
         let listing = self.listing.clone();
@@ -441,6 +451,12 @@ impl Walk {
                 ),
             ));
         }
+        if self.is_of_any_window(page) {
+            // Its items are those of the windows before it, which are delivered.
+            let what = "begins with the items of the windows before it, \
+                        so its dates are not heeded";
+            return Err(self.error(Kind::Truncated, &page.position, what));
+        }
         self.last = page
             .total_pages
             .map(|total| pagination::last_number(pagination, total));
@@ -554,10 +570,12 @@ impl Walk {
             return;
         }
         let hasher = self.hasher.build_hasher();
-        let items = Some(match self.listing.as_ref().filter(|_| page.entries.is_some()) {
-            Some(listing) => self.hasher.hash_one(listing.items()),
-            None => hash_of_items(page, hasher),
-        });
+        let items = Some(
+            match self.listing.as_ref().filter(|_| page.entries.is_some()) {
+                Some(listing) => self.hasher.hash_one(listing.items()),
+                None => hash_of_items(page, hasher),
+            },
+        );
         self.alike = if self.before == items {
             self.alike + 1
         } else {
@@ -573,6 +591,24 @@ impl Walk {
             };
             self.fail_after(self.error(Kind::Truncated, &page.position, why));
         }
+    }
+
+    /// Whether a page is the first of its window and more windows have begun with
+    /// its items than can be: the server takes no notice of dates.
+    fn is_of_any_window(&self, page: &Page) -> bool {
+        let is_first = self.scope.window.is_some() && page.position.cursor == self.first;
+        if !is_first || page.items() == 0 || !self.client().source().is_asked_for_both_ends() {
+            return false;
+        }
+        let beginnings = &self.common.beginnings;
+        let mut hasher = beginnings.hasher.build_hasher();
+        self.scope.axes.hash(&mut hasher);
+        let hash = hash_of_items(page, hasher);
+        let windows = beginnings.windows.lock();
+        let mut windows = windows.unwrap_or_else(PoisonError::into_inner);
+        let alike = windows.entry(hash).or_default();
+        *alike += 1;
+        *alike > MOST_ALIKE
     }
 
     /// Notes that the last page has nothing although all pages together have less

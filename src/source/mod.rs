@@ -267,6 +267,18 @@ impl Source {
         Ok(())
     }
 
+    /// Whether its requests tell both where a window begins and where it ends, so
+    /// that what answers them is of that window alone.
+    #[must_use]
+    pub fn is_asked_for_both_ends(&self) -> bool {
+        let templates = self.page_templates();
+        let is_named = |variable| {
+            let mut named = templates.iter().flat_map(|template| template.variables());
+            named.any(|it| *it == variable)
+        };
+        is_named(Variable::From) && is_named(Variable::To)
+    }
+
     /// The templates that a page is asked for by.
     fn page_templates(&self) -> Vec<&Template> {
         let body = self.body.iter().flat_map(Body::templates);

@@ -316,6 +316,48 @@ async fn a_window_that_is_refused_as_too_wide_is_halved_and_resumed_so() {
 }
 
 #[tokio::test]
+async fn a_server_that_takes_no_notice_of_dates_is_found_out() {
+    let table = |publisher: &Publisher, query: &str| {
+        format!(
+            "url = \"{}\"\nwindow = {{ from = \"2024\", step = \"2d\", basis = \"updated\" }}",
+            publisher.url(query)
+        )
+    };
+    // whatever is asked for, the newest releases are served
+    let newest = ["7".to_owned(), "8".into()];
+    let body = json!({"releases": releases(&newest)}).to_string();
+    let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
+    let unheeded = ingest(&table(&publisher, "/feed?from={from}&to={to}")).await;
+    let run = unheeded.run(&["--until", "2024-02-01"]).await.expect(4);
+    assert!(
+        run.stderr.contains("its dates are not heeded"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(run.report()["verdict"], "truncated");
+    assert_eq!(unheeded.count("release").await, 2);
+    assert_eq!(
+        watermark(&unheeded).await.as_deref(),
+        Some("2024-01-05T00:00:00")
+    );
+    // two windows, and three in a row that fail
+    assert_eq!(publisher.requests().len(), 5);
+
+    // a feed that is asked for all since a date may begin with the same
+    let since = ingest(&table(&publisher, "/feed?since={from}")).await;
+    since.run(&["--until", "2024-02-01"]).await.expect(0);
+
+    // and windows without releases are quiet
+    publisher.turn(|_| Reply::json(r#"{"releases": []}"#));
+    let quiet = ingest(&table(&publisher, "/feed?from={from}&to={to}")).await;
+    quiet.run(&["--until", "2024-02-01"]).await.expect(0);
+    assert_eq!(
+        watermark(&quiet).await.as_deref(),
+        Some("2024-02-01T00:00:00")
+    );
+}
+
+#[tokio::test]
 async fn months_in_the_path_and_an_axis_are_a_chain_each() {
     let publisher = Publisher::serve(|request| {
         let id = request.path().trim_start_matches('/').replace('/', "-");
