@@ -367,7 +367,7 @@ fn filled(text: &str) -> String {
 }
 
 /// A zip file whose members are not compressed.
-fn zip(members: impl Iterator<Item = (impl AsRef<str>, String)>) -> Vec<u8> {
+pub(crate) fn zip(members: impl Iterator<Item = (impl AsRef<str>, String)>) -> Vec<u8> {
     let (mut archive, mut directory, mut count) = (Vec::new(), Vec::new(), 0_u16);
     for (name, text) in members {
         let name = name.as_ref().as_bytes();

@@ -19,6 +19,7 @@ mod commands;
 mod configuration;
 mod database;
 mod decode;
+mod defects;
 mod fetch;
 mod items;
 mod kill;

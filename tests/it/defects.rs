@@ -1,0 +1,781 @@
+//! Publishers' defects, one by one: what is good beside them is stored, what is not
+//! is kept byte for byte with its reason, and the verdict is honest.
+//!
+//! Some are shown where what copes with them is. In `quarantine`: no ocid, no id,
+//! null entries, NUL, half a surrogate pair, control characters, bytes that are not
+//! UTF-8. In `items`: repairs, linked releases and empty records, version 1.0. In
+//! `decode`: ISO-8859-1, JSON Lines, lists of documents, a member without bytes. In
+//! `run`: one key twice, pages of HTML. In `manners`: errors with 200 by `fail_if`. In
+//! `fetch`: a link missing in mid-feed. In `windows`: windows that are refused as too
+//! wide, items that are gone, dates that are not heeded. A text too long for jsonb
+//! would be larger than a page may be.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use url::form_urlencoded;
+
+use crate::catalogue::zip;
+use crate::harness::{Counts, Ingest, LINK, NUMBER, Ran, SOURCE};
+use crate::publisher::{Publisher, Reply, Request, package, release};
+
+/// Pages that are counted through to the one without items.
+const COUNTED: &str = r#"page = { mode = "number", stop = "empty" }"#;
+
+/// A defect, told as a sentence, and what must come of it.
+struct Case {
+    defect: &'static str,
+    /// The keys of the source.
+    table: String,
+    /// What is served as `?page=1`, which is also the first page, and on.
+    pages: Vec<Vec<u8>>,
+    code: i32,
+    ids: Vec<String>,
+    /// The reasons and bytes of what is in quarantine, in the order of the bytes.
+    kept: Vec<(&'static str, Vec<u8>)>,
+    /// How many requests it takes, where that is the point.
+    requests: Option<usize>,
+}
+
+/// A feed of these pages. Unless more is said, it is read to its end and is empty.
+fn feed(defect: &'static str, table: &str, pages: Vec<Vec<u8>>) -> Case {
+    Case {
+        defect,
+        table: table.to_owned(),
+        pages,
+        code: 0,
+        ids: Vec::new(),
+        kept: Vec::new(),
+        requests: None,
+    }
+}
+
+/// A document that is a feed by itself.
+fn document(defect: &'static str, body: impl Into<Vec<u8>>) -> Case {
+    feed(defect, "", vec![body.into()])
+}
+
+/// An entry between two good ones, which are stored.
+fn entry(defect: &'static str, entry: impl AsRef<[u8]>) -> Case {
+    let [before, after] = [1, 2].map(release);
+    let body = [
+        b"{\"releases\":[",
+        before.as_bytes(),
+        b",",
+        entry.as_ref(),
+        b",",
+        after.as_bytes(),
+        b"]}",
+    ];
+    document(defect, body.concat()).stores(&["1", "2"])
+}
+
+/// A counted feed of three pages of two releases, the second of which is not a page.
+fn no_page(defect: &'static str, body: impl Into<Vec<u8>>) -> Case {
+    let body = body.into();
+    let pages = vec![of(&[1, 2]), body.clone(), of(&[5, 6]), of(&[])];
+    feed(defect, COUNTED, pages)
+        .stores(&["1", "2", "5", "6"])
+        .keeps("unreadable-page", body)
+        .ends(4)
+}
+
+impl Case {
+    fn with(mut self, table: &str) -> Self {
+        write!(self.table, "\n{table}").unwrap();
+        self
+    }
+
+    /// The ids of all that is stored, in their order.
+    fn stores(mut self, ids: &[&str]) -> Self {
+        self.ids = ids.iter().map(|&id| id.to_owned()).collect();
+        self
+    }
+
+    fn keeps(mut self, reason: &'static str, document: impl Into<Vec<u8>>) -> Self {
+        self.kept.push((reason, document.into()));
+        self
+    }
+
+    /// The exit code: 0 unless something is missing.
+    fn ends(mut self, code: i32) -> Self {
+        self.code = code;
+        self
+    }
+
+    fn after_requests(mut self, requests: usize) -> Self {
+        self.requests = Some(requests);
+        self
+    }
+
+    async fn check(self) {
+        let defect = self.defect;
+        let pages = self.pages;
+        let publisher = Publisher::serve(move |request| {
+            let page: usize = request.query("page").map_or(1, |it| it.parse().unwrap());
+            match pages.get(page - 1) {
+                Some(body) => Reply::json(body.clone()),
+                None => Reply::status(404),
+            }
+        })
+        .await;
+        let mut ingest = Ingest::new().await;
+        ingest.configure("[sink]\nmax_bad_ratio = 1");
+        ingest.declare(&publisher, &self.table);
+        let ran = ingest.run(&[]).await;
+        assert_eq!(ran.code, Some(self.code), "{defect}: {}", ran.stderr);
+        let verdict = match self.code {
+            0 => "complete",
+            _ => "truncated",
+        };
+        assert_eq!(ran.report()["verdict"], verdict, "{defect}");
+        let ids = "select release_id from ocds.release order by release_id";
+        assert_eq!(ingest.column(ids).await, self.ids, "{defect}");
+        let sql = "select reason, document from ocds.quarantine order by document";
+        let rows = ingest.client.query(sql, &[]).await.unwrap();
+        // bytes that are not text would show as numbers
+        let shown = |reason: &str, document: &[u8]| format!("{reason} {}", document.escape_ascii());
+        let kept: Vec<String> = rows
+            .iter()
+            .map(|row| shown(row.get(0), row.get(1)))
+            .collect();
+        let expected = self.kept.iter().map(|(why, what)| shown(why, what));
+        let expected: Vec<String> = expected.collect();
+        assert_eq!(kept, expected, "{defect}");
+        if let Some(requests) = self.requests {
+            let targets = publisher.targets();
+            assert_eq!(targets.len(), requests, "{defect}: {targets:?}");
+        }
+    }
+}
+
+async fn check(cases: impl IntoIterator<Item = Case>) {
+    for case in cases {
+        case.check().await;
+    }
+}
+
+/// A package of the releases with these numbers.
+fn of(numbers: &[usize]) -> Vec<u8> {
+    named(numbers, "")
+}
+
+/// The same with further members, each after a comma.
+fn named(numbers: &[usize], members: &str) -> Vec<u8> {
+    let items: Vec<String> = numbers.iter().copied().map(release).collect();
+    package(&items, members).into_bytes()
+}
+
+/// The same with a value as its next link.
+fn linked(numbers: &[usize], next: &str) -> Vec<u8> {
+    named(numbers, &format!(r#","links":{{"next":{next}}}"#))
+}
+
+#[tokio::test]
+async fn a_defect_within_an_entry_costs_no_neighbour() {
+    let link = r#"{"url":"https://publisher.example/1","date":"2026-01-01T00:00:00Z"}"#;
+    let unescaped = r#"{"ocid":"o","id":"q","tender":{"title":"the "old" road, lot 2"}}"#;
+    let nan = r#"{"ocid":"o","id":nan}"#;
+    let spaced = r#"{"ocid":"o","id":"s","tender":{"value":{"amount": 000}}}"#;
+    let exponent = r#"{"ocid":"o","id":"e","tender":{"value":{"amount":1e9999}}}"#;
+    let too_large = r#"{"ocid":"o","id":"x","tender":{"value":{"amount":1e200000}}}"#;
+    let broken_line = "{\"ocid\":\"o\",\"id\":\"n\",\"tender\":{\"title\":\"two\nlines\"}}";
+    check([
+        entry("a link stands among releases", link).keeps("linked-release", link),
+        entry("quotes in a text are not escaped", unescaped).keeps("invalid-json", unescaped),
+        entry("an id is not a number", nan).keeps("invalid-json", nan),
+        entry("a number begins with zeros", spaced).keeps("invalid-json", spaced),
+        entry("a number begins with zeros, which is repaired", spaced)
+            .with(r#"decode = { repair = ["bad-number"] }"#)
+            .stores(&["1", "2", "s"]),
+        entry("a line is broken within a text", broken_line).keeps("invalid-json", broken_line),
+        entry("a number is 10,000 digits long", exponent).keeps("large-number", exponent),
+        entry("a number is 10,000 digits long, which is repaired", exponent)
+            .with(r#"decode = { repair = ["exponent"] }"#)
+            .stores(&["1", "2", "e"]),
+        entry("a number is longer than the server takes", too_large)
+            .keeps("large-number", too_large),
+        entry("a release has no date", r#"{"ocid":"o","id":"d"}"#).stores(&["1", "2", "d"]),
+        entry("an id is a number of over 64 bits", r#"{"ocid":"o","id":36893488147419103232}"#)
+            .stores(&["1", "2", "36893488147419103232"]),
+        entry(
+            "releases of one process have one date",
+            r#"{"ocid":"o","id":"a","date":"2026-01-01"},{"ocid":"o","id":"b","date":"2026-01-01"}"#,
+        )
+        .stores(&["1", "2", "a", "b"]),
+    ])
+    .await;
+}
+
+/// How dates are written, in a zone two hours ahead, and what is read.
+const DATES: [(&str, &str, &str); 11] = [
+    ("no zone", r#""2024-03-01T10:00:00""#, "2024-03-01 08:00:00"),
+    (
+        "a space and seven digits of a second",
+        r#""2024-03-01 10:00:00.1234567""#,
+        "2024-03-01 08:00:00.123456",
+    ),
+    ("no time", r#""2024-03-01""#, "2024-02-29 22:00:00"),
+    (
+        "no colon in its offset",
+        r#""2024-03-01T10:00:00+0100""#,
+        "2024-03-01 09:00:00",
+    ),
+    ("nothing in it", r#""""#, "null"),
+    ("no text", "null", "null"),
+    ("the year 1", r#""0001-01-01T00:00:00""#, "null"),
+    ("the year 1 and a zone", r#""0001-01-01T00:00:00Z""#, "null"),
+    ("no such day", r#""2024-02-30T00:00:00Z""#, "null"),
+    ("either of two months", r#""01/02/2020""#, "null"),
+    // nothing tells it from what it says
+    (
+        "a local time and Z",
+        r#""2024-03-01T10:00:00Z""#,
+        "2024-03-01 10:00:00",
+    ),
+];
+
+/// How amounts are written, and what is read.
+const AMOUNTS: [(&str, &str, &str); 8] = [
+    ("a text", r#""1500.50""#, "1500.50"),
+    ("a text with commas", r#""221,000,000.00""#, "null"),
+    ("an empty text", r#""""#, "null"),
+    ("null", "null", "null"),
+    // it may mean that it is not known, which nothing tells
+    ("zero", "0", "0"),
+    (
+        "of over 64 bits",
+        "18446744073709551616",
+        "18446744073709551616",
+    ),
+    (
+        "of over 64 bits, with cents",
+        "18446744073709551616.01",
+        "18446744073709551616.01",
+    ),
+    // it is in the data
+    (
+        "of more digits than a column takes",
+        "1234567890123456789012345678901234567890",
+        "null",
+    ),
+];
+
+/// Members of a release, an expression over its row, and what that is.
+const MEMBERS: [(&str, &str, &str, &str); 15] = [
+    (
+        "the end of a tender is of the year 1",
+        r#""tender":{"tenderPeriod":{"startDate":"2024-03-01","endDate":"0001-01-01T00:00:00Z"}}"#,
+        "(tender_start at time zone 'utc') || coalesce(tender_end::text, ' none')",
+        "2024-02-29 22:00:00 none",
+    ),
+    (
+        "a number has 40 digits",
+        r#""tender":{"value":{"amount":1234567890123456789012345678901234567890}}"#,
+        "data #>> '{tender,value,amount}'",
+        "1234567890123456789012345678901234567890",
+    ),
+    ("a tag is a text", r#""tag":"tender""#, "tag", "{tender}"),
+    (
+        "a tag has a null",
+        r#""tag":["tender",null]"#,
+        "tag",
+        "{tender}",
+    ),
+    ("a tag is null", r#""tag":null"#, "tag", "null"),
+    (
+        "nested ids are numbers",
+        r#""tender":{"id":7},"buyer":{"id":8}"#,
+        "tender_id || ' ' || buyer_id",
+        "7 8",
+    ),
+    (
+        "a nested id is null and another missing",
+        r#""tender":{"id":null,"title":"t"},"buyer":{"name":"b"}"#,
+        "num_nulls(tender_id, buyer_id) || tender_title || buyer_name",
+        "2tb",
+    ),
+    (
+        "ids of parties are of many types",
+        r#""parties":[{"id":1},{"id":null},{"name":"p"}]"#,
+        "(select string_agg(coalesce(party_id, 'none'), ' ' order by party_id)
+            from ocds.party where party.release_id = release.release_id)",
+        "1 none none",
+    ),
+    (
+        "awards are one object",
+        r#""awards":{"id":"a","suppliers":{"name":"S"}}"#,
+        AWARDS,
+        "1 {S} 1",
+    ),
+    (
+        "two awards have one id",
+        r#""awards":[{"id":"a","suppliers":[{"name":"S"}]},{"id":"a","suppliers":[{"name":"T"}]}]"#,
+        AWARDS,
+        "2 {S,T} 2",
+    ),
+    (
+        "awards have nulls and no ids",
+        r#""awards":[{"suppliers":null},{"suppliers":[null,{"name":null},{"name":"S"}]}]"#,
+        AWARDS,
+        "2 {S} 2",
+    ),
+    (
+        "two contracts have one id",
+        r#""contracts":[{"id":7},{"id":"7"}]"#,
+        "contract_count || ' ' || (select count(*) from ocds.contract
+            where contract.release_id = release.release_id)",
+        "2 2",
+    ),
+    (
+        "tenderers are one object",
+        r#""tender":{"title":"t","tenderers":{"name":"T"}}"#,
+        "tender_title || (data #>> '{tender,tenderers,name}')",
+        "tT",
+    ),
+    (
+        "a tender is null",
+        r#""tender":null,"buyer":{"name":"b"}"#,
+        "num_nulls(tender_id) || buyer_name",
+        "1b",
+    ),
+    (
+        "an ocid has a slash and a space",
+        r#""ocid":"MW-O/2024 7""#,
+        "ocid",
+        "MW-O/2024 7",
+    ),
+];
+
+/// How many awards are counted, their suppliers, and how many are listed.
+const AWARDS: &str = "award_count || ' ' || supplier_names::text || ' ' ||
+    (select count(*) from ocds.award where award.release_id = release.release_id)";
+
+#[tokio::test]
+async fn what_is_written_otherwise_is_stored_and_costs_a_column_at_most() {
+    let mut cases = Vec::new();
+    for (has, date, read) in DATES {
+        let members = format!(r#""ocid":"o","date":{date}"#);
+        let defect = format!("a date has {has}");
+        cases.push((defect, members, "date at time zone 'utc'", read));
+    }
+    for (is, amount, read) in AMOUNTS {
+        let members = format!(r#""ocid":"o","tender":{{"value":{{"amount":{amount}}}}}"#);
+        cases.push((format!("an amount is {is}"), members, "tender_value", read));
+    }
+    for (defect, members, column, read) in MEMBERS {
+        // of two members with one name the last counts
+        let members = format!(r#""ocid":"o",{members}"#);
+        cases.push((defect.to_owned(), members, column, read));
+    }
+    let items: Vec<String> = cases
+        .iter()
+        .enumerate()
+        .map(|(id, (_, members, ..))| format!(r#"{{"id":{id},{members}}}"#))
+        .collect();
+    let body = package(&items, r#","version":"1.1""#);
+    let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, r#"zone = "Africa/Johannesburg""#);
+    let counts = ingest.run(&[]).await.expect(0).counts();
+    let expected = Counts {
+        inserted: cases.len() as u64,
+        ..Counts::default()
+    };
+    assert_eq!(counts, expected);
+    for (id, (defect, _, column, read)) in cases.into_iter().enumerate() {
+        let sql = format!("select {column} from ocds.release where release_id = '{id}'");
+        assert_eq!(ingest.value(&sql).await, read, "{defect}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_without_releases_is_told_from_one_that_is_none() {
+    let nothing = r#"{"uri":"https://publisher.example/2","version":"1.1","publishedDate":"2026-01-01","publisher":{"name":"P"}}"#;
+    let null = r#"{"uri":"https://publisher.example/2","releases":null}"#;
+    let counted = |defect, last: &str| {
+        let pages = vec![of(&[1, 2]), last.as_bytes().to_vec()];
+        feed(defect, COUNTED, pages)
+            .stores(&["1", "2"])
+            .after_requests(2)
+    };
+    check([
+        document("releases are null", null),
+        document("releases are left out", nothing),
+        counted("the page after the last has releases that are null", null),
+        counted("the page after the last leaves its releases out", nothing),
+        no_page("an error object is sent with 200", r#"{"status":500,"message":"try later"}"#),
+        feed(
+            "an error is sent as a list of one",
+            COUNTED,
+            vec![of(&[1, 2]), br#"["try later"]"#.to_vec(), of(&[])],
+        )
+        .stores(&["1", "2"])
+        .keeps("not-an-object", r#""try later""#),
+        no_page("a body is empty", ""),
+        no_page("a body is an empty object", "{}"),
+        no_page("a body is null", "null"),
+        no_page("a body ends in the middle", &of(&[3, 4])[..150]),
+        no_page("a notice of maintenance is sent with 200", "<!DOCTYPE html>\n<html><h1>En mantenimiento</h1></html>"),
+        no_page("a firewall answers 200", "<html><head><title>Request Rejected</title></head><body>Your support ID is: 7</body></html>"),
+        no_page("a page leads on by meta refresh", "<HTML><META HTTP-EQUIV=\"refresh\" CONTENT=\"0;URL=/login\"></HTML>"),
+        no_page("a form asks whether to download", "\u{feff}<form action=\"/uc\"><input name=confirm></form>"),
+        document("a feed of one document is empty", "").keeps("unreadable-page", "").ends(4),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn documents_are_read_in_the_forms_they_come_in() {
+    let marked = |body: Vec<u8>| [&b"\xef\xbb\xbf"[..], &body].concat();
+    let quoted = curly(release(1).replace("Works 1", "\u{201c}Works\u{201d}"));
+    let in_windows_1252 = [&b"{\"releases\":["[..], &quoted, b"]}"].concat();
+    let under_a_key = [&b"{\"result\":"[..], &of(&[1, 2]), b"}"].concat();
+    let list_under_a_key = [&b"{\"packages\":["[..], &of(&[1]), b",", &of(&[2]), b"]}"].concat();
+    let other_ocids = format!(
+        r#"{{"uri":"u","version":"1.1","records":[{{"ocid":"ocds-213czf-9","releases":[{},{}]}}]}}"#,
+        release(1),
+        release(2)
+    );
+    let text = |body: Vec<u8>| String::from_utf8(body).unwrap();
+    let later = release(2).replace("Works", "Later works");
+    let of_one_name = zip([
+        ("month.json", text(of(&[1, 2]))),
+        ("month.json", package(&[later, release(3)], "")),
+        ("month.json", text(marked(of(&[4])))),
+    ]
+    .into_iter());
+    let alone = zip([("a.json", String::new())].into_iter());
+    check([
+        document(
+            "a document begins with a byte order mark",
+            marked(of(&[1, 2])),
+        )
+        .stores(&["1", "2"]),
+        document(
+            "text is in Windows-1252, and nothing says so",
+            in_windows_1252.clone(),
+        )
+        .keeps("invalid-utf8", quoted),
+        document("text is in Windows-1252", in_windows_1252)
+            .with(r#"decode = { charset = "windows-1252" }"#)
+            .stores(&["1"]),
+        document("a package is under a key", under_a_key)
+            .with(r#"items = "/result/releases/*""#)
+            .stores(&["1", "2"]),
+        document("packages are a list under a key", list_under_a_key)
+            .with(r#"items = "/packages/*""#)
+            .stores(&["1", "2"]),
+        document(
+            "the releases of a record have ocids of their own",
+            other_ocids,
+        )
+        .stores(&["1", "2"]),
+        document("files of one name have different contents", of_one_name)
+            .stores(&["1", "2", "3", "4"])
+            .keeps("superseded", release(2)),
+        document("the one file of an archive is empty", alone.clone())
+            .keeps("unreadable-page", alone)
+            .ends(4),
+    ])
+    .await;
+}
+
+/// A text in Windows-1252.
+fn curly(text: String) -> Vec<u8> {
+    let byte = |character| match character {
+        '\u{201c}' => 0x93,
+        '\u{201d}' => 0x94,
+        ascii => u8::try_from(ascii).unwrap(),
+    };
+    text.chars().map(byte).collect()
+}
+
+#[tokio::test]
+async fn a_next_link_that_leads_nowhere_ends_the_run_as_what_it_is() {
+    let with_link = |next: &str| linked(&[3, 4], next);
+    let second = |defect, next: &str| {
+        let pages = vec![linked(&[1, 2], "\"?page=2\""), with_link(next), of(&[5])];
+        feed(defect, LINK, pages)
+    };
+    let all = ["1", "2", "3", "4"];
+    check([
+        second("a next link is the page's own", "\"?page=2\"")
+            .stores(&all)
+            .ends(4)
+            .after_requests(2),
+        second("a next link is that of the first page", "\"/\"")
+            .stores(&all)
+            .ends(4)
+            .after_requests(2),
+        second("a next link drops its cursor", "\"?page=1\"")
+            .stores(&all)
+            .ends(4)
+            .after_requests(3),
+        // doubted once, as it is as full as the page before
+        second("a next link is null", "null")
+            .stores(&all)
+            .after_requests(3),
+        second("a next link is empty", "\"\"")
+            .stores(&all)
+            .after_requests(3),
+        second("a next link is a number", "7")
+            .stores(&["1", "2"])
+            .keeps("unreadable-page", with_link("7"))
+            .ends(4),
+        second("a next link is an object", r#"{"href":"?page=3"}"#)
+            .stores(&["1", "2"])
+            .keeps("unreadable-page", with_link(r#"{"href":"?page=3"}"#))
+            .ends(4),
+        second(
+            "a next link leads to another host",
+            "\"https://elsewhere.example/\"",
+        )
+        .stores(&all)
+        .ends(4),
+    ])
+    .await;
+}
+
+/// A source that is answered by a script, and run once.
+async fn ran(
+    table: &str,
+    script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+) -> (Ingest, Publisher, Ran) {
+    let publisher = Publisher::serve(script).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, table);
+    let ran = ingest.run(&[]).await;
+    (ingest, publisher, ran)
+}
+
+#[tokio::test]
+async fn a_feed_that_never_ends_is_found_out() {
+    // each page names another one, and all have the same releases or none
+    let same = (&[1, 2][..], "so their links lead on for ever", 3);
+    let none = (&[][..], "without items that lead on", 201);
+    for (numbers, why, requests) in [same, none] {
+        let (ingest, publisher, ran) = ran(LINK, move |request| {
+            let page: usize = request.query("page").map_or(1, |it| it.parse().unwrap());
+            Reply::json(linked(numbers, &format!("\"?page={}\"", page + 1)))
+        })
+        .await;
+        let ran = ran.expect(4);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+        assert_eq!(ran.report()["verdict"], "truncated");
+        assert_eq!(ingest.count("release").await, numbers.len());
+        assert_eq!(publisher.requests().len(), requests);
+    }
+    // a server that takes no notice of the number
+    for table in [NUMBER, COUNTED] {
+        let (ingest, publisher, ran) = ran(table, |_| {
+            Reply::json(named(&[1, 2], r#","total_pages":50"#))
+        })
+        .await;
+        let ran = ran.expect(4);
+        assert!(ran.stderr.contains("is not heeded"), "{}", ran.stderr);
+        assert_eq!(ran.report()["verdict"], "truncated");
+        assert_eq!(ingest.count("release").await, 2);
+        assert_eq!(publisher.requests().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn pages_that_fall_short_of_their_total_are_no_whole_feed() {
+    let table = r#"page = { mode = "number", total_items = "/total", size = 2 }"#;
+    // 8 are said to be there; of them, the publisher gives 4
+    let (ingest, _publisher, ran) = ran(table, |request| {
+        let page: usize = request.query("page").unwrap().parse().unwrap();
+        let numbers = [2 * page - 1, 2 * page];
+        let numbers = if page <= 2 { &numbers[..] } else { &[] };
+        Reply::json(named(numbers, r#","total":8"#))
+    })
+    .await;
+    let ran = ran.expect(4);
+    assert_eq!(ran.report()["verdict"], "truncated");
+    assert_eq!(ingest.count("release").await, 4);
+}
+
+#[tokio::test]
+async fn a_file_of_no_bytes_costs_no_other_file() {
+    let publisher = Publisher::serve(|request| match request.path() {
+        "/" => Reply::json(r#"["a.json","b.json","c.json"]"#),
+        "/a.json" => Reply::json(of(&[1])),
+        "/b.json" => Reply::json(""),
+        _ => Reply::json(of(&[3])),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    let root = publisher.url("/");
+    let files = format!("axis.file = {{ url = \"{root}\", each = \"/*\" }}");
+    ingest.declare_as(SOURCE, &format!("{root}{{axis.file|raw}}"), &files);
+    let ran = ingest.run(&[]).await.expect(4);
+    assert_eq!(ran.report()["verdict"], "truncated");
+    let ids = "select release_id from ocds.release order by release_id";
+    assert_eq!(ingest.column(ids).await, ["1", "3"]);
+    let kept = "select concat_ws(' ', reason, length(document), substring(url from '[^/]*$'))
+        from ocds.quarantine";
+    assert_eq!(ingest.column(kept).await, ["unreadable-page 0 b.json"]);
+}
+
+#[tokio::test]
+async fn an_ocid_with_a_slash_and_a_space_is_asked_for_and_stored_as_it_is() {
+    let ocid = "MW-O/2024 nº 7?#&";
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/list" => Reply::json(format!(r#"["{ocid}","plain"]"#)),
+        path => {
+            let name = path.trim_start_matches("/one/");
+            let (name, _) = form_urlencoded::parse(name.as_bytes()).next().unwrap();
+            Reply::json(package(&[release(1).replace("ocds-213czf-1", &name)], ""))
+        }
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure(&format!(
+        "[sources.{SOURCE}]\nurl = \"{}\"\ndetail = {{ each = \"/*\", url = \"{}\" }}",
+        publisher.url("/list"),
+        publisher.url("/one/{item}"),
+    ));
+    ingest.run(&[]).await.expect(0);
+    let mut targets = publisher.targets();
+    targets.sort();
+    assert_eq!(
+        targets,
+        [
+            "/list",
+            "/one/MW-O%2F2024%20n%C2%BA%207%3F%23%26",
+            "/one/plain"
+        ]
+    );
+    let ocids = "select ocid from ocds.release order by ocid";
+    assert_eq!(ingest.column(ocids).await, [ocid, "plain"]);
+}
+
+/// What a publisher has, by number: the day each was changed.
+type Days = Arc<Mutex<BTreeMap<usize, u32>>>;
+
+fn archive(numbers: impl Iterator<Item = (usize, u32)>) -> Days {
+    Arc::new(Mutex::new(numbers.collect()))
+}
+
+/// A source whose feed is asked for in windows of two days of January 2024.
+fn windowed(publisher: &Publisher, table: &str, window: &str) -> String {
+    let url = publisher.url("/feed?from={from}&to={to}");
+    format!(
+        "[sources.{SOURCE}]\nurl = \"{url}\"\n{table}\n\
+         window = {{ from = \"2024\", step = \"2d\", basis = \"updated\"{window} }}"
+    )
+}
+
+/// The days of January that a request asks for, both included.
+fn days(request: &Request) -> std::ops::RangeInclusive<u32> {
+    let day = |name: &str| request.query(name).unwrap()[8..10].parse().unwrap();
+    day("from")..=day("to")
+}
+
+/// What a publisher has of a request's days, in order.
+fn of_days(archive: &Days, request: &Request) -> Vec<usize> {
+    let (archive, days) = (archive.lock().unwrap(), days(request));
+    let found = archive.iter().filter(|(_, day)| days.contains(day));
+    found.map(|(&number, _)| number).collect()
+}
+
+async fn watermark(ingest: &Ingest) -> Vec<String> {
+    let sql = "select to_char(reached at time zone 'UTC', 'YYYY-MM-DD') from ocds.watermark where reached is not null";
+    ingest.column(sql).await
+}
+
+#[tokio::test]
+async fn windows_that_share_an_end_point_store_each_release_once() {
+    let archive = archive((1..=9).map(|number| (number, number as u32)));
+    let publisher =
+        Publisher::serve(move |request| Reply::json(of(&of_days(&archive, request)))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure(&windowed(&publisher, "", ""));
+    let counts = ingest
+        .run(&["--until", "2024-01-09"])
+        .await
+        .expect(0)
+        .counts();
+    // days 3, 5 and 7 are served with both windows that they end and begin
+    let expected = Counts {
+        inserted: 9,
+        unchanged: 3,
+        ..Counts::default()
+    };
+    assert_eq!(counts, expected);
+    assert_eq!(ingest.count("release").await, 9);
+    assert_eq!(publisher.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn what_comes_in_at_the_head_of_a_feed_while_it_is_read_is_there_after_the_next_run() {
+    let archive = archive((1..=12).map(|number| (number, number as u32)));
+    let newest_first = |archive: &Days, request: &Request| {
+        let mut found = of_days(archive, request);
+        found.reverse();
+        let total = format!(r#","total_pages":{}"#, found.len().div_ceil(2));
+        let page: usize = request.query("page").unwrap().parse().unwrap();
+        let page = found.chunks(2).nth(page - 1).unwrap_or_default();
+        Reply::json(named(page, &total))
+    };
+    let served = Arc::clone(&archive);
+    let publisher = Publisher::serve(move |request| {
+        let reply = newest_first(&served, request);
+        // one more with each request, of the day that it is
+        let mut archive = served.lock().unwrap();
+        let number = archive.len() + 1;
+        archive.insert(number, 13);
+        reply
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure(&windowed(&publisher, NUMBER, ", overlap = \"1d\""));
+    ingest.run(&["--until", "2024-01-13"]).await.expect(0);
+    let of_before = "release where release_id::int <= 12";
+    assert_eq!(ingest.count(of_before).await, 12);
+    let all = archive.lock().unwrap().len();
+    assert!(ingest.count("release").await < all);
+
+    publisher.turn(move |request| newest_first(&archive, request));
+    ingest.run(&["--until", "2024-01-14"]).await.expect(0);
+    assert_eq!(ingest.count("release").await, all);
+}
+
+#[tokio::test]
+async fn a_cap_of_ten_thousand_results_is_seen_and_got_round() {
+    // 12,000 releases in eight days, of which a window gives 10,000 at most
+    let archive = archive((0..12_000).map(|number| (number, 1 + number as u32 % 8)));
+    // beyond them, it refuses or gives nothing
+    for beyond in [400, 200] {
+        let served = Arc::clone(&archive);
+        let publisher = Publisher::serve(move |request| {
+            let found = of_days(&served, request);
+            let page: usize = request.query("page").unwrap().parse().unwrap();
+            if page > 10 && beyond != 200 {
+                return Reply::status(beyond);
+            }
+            let given = &found[..found.len().min(10_000)];
+            let some = given.chunks(1_000).nth(page - 1).unwrap_or_default();
+            Reply::json(named(some, &format!(r#","total":{}"#, found.len())))
+        })
+        .await;
+        let table = r#"page = { mode = "number", total_items = "/total", size = 1000 }"#;
+        let year = |split: &str| windowed(&publisher, table, split).replace("\"2d\"", "\"1y\"");
+        let mut ingest = Ingest::new().await;
+        ingest.configure(&year(""));
+        let ran = ingest.run(&["--until", "2024-01-09"]).await.expect(4);
+        assert_eq!(ran.report()["verdict"], "truncated");
+        assert_eq!(ingest.count("release").await, 10_000);
+        assert_eq!(watermark(&ingest).await, [""; 0]);
+
+        ingest.configure(&year(", split_when = { items = 10000, smallest = \"1d\" }"));
+        ingest
+            .run(&["--until", "2024-01-09", "--restart"])
+            .await
+            .expect(0);
+        assert_eq!(ingest.count("release").await, 12_000);
+        assert_eq!(watermark(&ingest).await, ["2024-01-09"]);
+    }
+}
