@@ -99,6 +99,9 @@
 //! - A compiled release has the key of its process with an empty id, which no release
 //!   has: so pages that share one are kept apart, and it is folded, refused and
 //!   replayed, as any release is.
+//! - A record's compiled release is one, and what is tagged `compiled` alone and has no
+//!   id. With an id it is a release: some publishers tag each of theirs so, several of
+//!   one process.
 //! - An item is taken for a release, and for something that holds releases only once
 //!   it is seen to be: a page of releases is read no more often than it must be.
 //! - A package that says no version is of 1.0, which had no way to say it. A 1.1

@@ -502,16 +502,22 @@ mod tests {
     }
 
     #[test]
-    fn a_release_that_is_only_compiled_is_a_compiled_release() {
+    fn a_release_that_says_it_is_compiled_keeps_its_id() {
         check(
             &format!(r#"{{"releases":[{COMPILED},{A}]}}"#),
-            &["/releases/0 a compiled", "/releases/1 a 1"],
+            &["/releases/0 a x", "/releases/1 a 1"],
         );
-        check(r#"[{"ocid":"a","tag":["compiled"]}]"#, &["/0 a compiled"]);
         check(
             r#"[{"ocid":"a","id":"1","tag":["compiled","tender"]}]"#,
             &["/0 a 1"],
         );
+        // without one, it is a compiled release
+        for id in ["", r#","id":null"#, r#","id":" ""#] {
+            let item = format!(r#"{{"ocid":"a"{id},"tag":["compiled"]}}"#);
+            check(&format!("[{item}]"), &["/0 a compiled"]);
+            let item = format!(r#"{{"ocid":"a"{id},"tag":["compiled","tender"]}}"#);
+            check(&format!("[{item}]"), &["/0 missing-id"]);
+        }
         check(r#"[{"tag":["compiled"]}]"#, &["/0 missing-ocid"]);
         // a record's is one whatever its tag
         check(

@@ -9,8 +9,9 @@ use crate::json::{Loose, MOST_DIGITS, Scanner, Stop, Unstorable, key_is};
 use crate::release::{Change, Key, Reason, Reject, Release, UPGRADE};
 use crate::source::{Repair, Version};
 
-/// What a release is taken for. One that says itself that it is compiled, and
-/// nothing else, is.
+/// What a release is taken for. Only a record's compiled release is one, and what
+/// says itself that it is compiled, and nothing else, and has no id: South Africa
+/// tags each of its releases so, and they are told apart by their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Release,
@@ -157,13 +158,15 @@ fn key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
     };
     let ocid = reading.ocid.take();
     let ocid = ocid.ok_or_else(|| missing(Reason::MissingOcid, "ocid"))?;
-    let is_compiled = matches!(reading.columns.tag.as_deref(), Some([tag]) if tag == "compiled");
-    if is_compiled || kind == Kind::CompiledRelease {
+    if kind == Kind::CompiledRelease {
         return Ok(Key::of_compiled(ocid));
     }
-    let release_id = reading.id.take();
-    let release_id = release_id.ok_or_else(|| missing(Reason::MissingId, "id"))?;
-    Ok(Key { ocid, release_id })
+    let says_compiled = matches!(reading.columns.tag.as_deref(), Some([tag]) if tag == "compiled");
+    match reading.id.take() {
+        Some(release_id) => Ok(Key { ocid, release_id }),
+        None if says_compiled => Ok(Key::of_compiled(ocid)),
+        None => Err(missing(Reason::MissingId, "id")),
+    }
 }
 
 /// Whether an item says only where a release is: it has a `url`, and no `id`.
