@@ -2,7 +2,8 @@
 //!
 //! A package is cut again, into its releases or records. A record gives its
 //! releases and its compiled release. An entry of a record that only links to a
-//! release is passed over where a compiled release says what it would have said.
+//! release is passed over where a compiled release that is stored says what it would
+//! have said.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use crate::extract::read::{self, Kind, Read, Refusal};
 use crate::extract::version::{of_items, of_package};
-use crate::extract::{Extracted, Options};
+use crate::extract::{COMPILED_RELEASE, Extracted, Options};
 use crate::json::{self, Cut, ItemsAt, Loose, MOST_ITEMS, Scanner, Stop, Unreadable, key_is};
 use crate::release::{Reason, Reject};
 use crate::source::{self, Version};
@@ -181,17 +182,27 @@ impl<'o> Items<'o> {
         if !self.takes_room(releases.len() + compiled.len()) {
             return self.refuse(item, Kind::Release, too_many_releases());
         }
+        let compiled = compiled.into_iter().map(|entry| {
+            let compiled = entry.of(&item, COMPILED_RELEASE);
+            let read = read::release(&compiled, Kind::CompiledRelease, self.options);
+            (compiled, read)
+        });
+        let compiled: Vec<_> = compiled.collect();
+        let is_summed_up = compiled.iter().any(|(_, read)| read.is_ok());
         for (index, entry) in releases.into_iter().enumerate() {
             let release = entry.of(&item, &format!("/releases/{index}"));
             match read::release(&release, Kind::Release, self.options) {
                 Ok(read) => self.store(release, read),
                 // what it links to, the compiled release has summed up
-                Err(refusal) if refusal.is_link() && !compiled.is_empty() => {}
+                Err(refusal) if refusal.is_link() && is_summed_up => {}
                 Err(refusal) => self.refuse(release, Kind::Release, refusal),
             }
         }
-        for entry in compiled {
-            self.compiled_release(entry.of(&item, "/compiledRelease"));
+        for (compiled, read) in compiled {
+            match read {
+                Ok(read) => self.store(compiled, read),
+                Err(refusal) => self.refuse(compiled, Kind::CompiledRelease, refusal),
+            }
         }
     }
 
@@ -266,7 +277,8 @@ fn kind_of(item: &[u8]) -> Option<source::Kind> {
     }
 }
 
-/// What a record holds. A member that is there more than once counts each time.
+/// What a record holds. A member that is there more than once counts each time, and
+/// a release in place of the list is a list of one.
 #[derive(Debug, Default)]
 struct Record {
     releases: Vec<Span>,
@@ -286,7 +298,8 @@ impl Record {
         let mut scanner = Scanner::new(record, 0, Loose);
         scanner.members(|scanner, key| {
             let name = &record[key];
-            if key_is(name, "releases") && scanner.peek()? == b'[' {
+            let is_releases = key_is(name, "releases");
+            if is_releases && scanner.peek()? == b'[' {
                 return scanner.entries(|scanner| {
                     let span = Span::pass(scanner)?;
                     // no more than are refused together
@@ -297,8 +310,11 @@ impl Record {
                 });
             }
             let is_compiled = key_is(name, "compiledRelease");
+            let is_lone = is_releases && scanner.peek()? == b'{';
             let span = Span::pass(scanner)?;
-            if is_compiled && &record[span.range.clone()] != b"null" {
+            if is_lone {
+                read.releases.push(span);
+            } else if is_compiled && &record[span.range.clone()] != b"null" {
                 read.compiled.push(span);
             }
             Ok(())
@@ -480,6 +496,54 @@ mod tests {
         check(
             r#"{"releases":[{"url":"u","id":"1"}]}"#,
             &["/releases/0 missing-ocid"],
+        );
+    }
+
+    #[test]
+    fn a_link_is_kept_where_its_compiled_release_is_not_stored() {
+        for bad in [r#"{"ocid":"a","x":"\u0000"}"#, "{}", "7"] {
+            let found = read(
+                &format!(r#"{{"ocid":"a","releases":[{LINK}],"compiledRelease":{bad}}}"#),
+                &source::Items::default(),
+            );
+            assert_eq!(found.len(), 2, "{found:?}");
+            assert_eq!(found[0], "/releases/0 linked-release");
+        }
+        // one of two is enough
+        check(
+            &format!(r#"{{"compiledRelease":7,"releases":[{LINK}],"compiledRelease":{COMPILED}}}"#),
+            &[
+                "/compiledRelease a compiled",
+                "/compiledRelease not-an-object",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_says_more_than_where_a_release_is_is_no_link() {
+        let release = r#"{"ocid":"a","url":"u","date":"d","tender":{"title":"t"}}"#;
+        check(
+            &record(&[release, r#"{"tag":["tender"]}"#]),
+            &[
+                "/compiledRelease a compiled",
+                "/releases/0 missing-id",
+                "/releases/1 missing-ocid",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_release_in_place_of_a_list_is_a_list_of_one() {
+        let compiled = "/compiledRelease a compiled";
+        let record = |release: &str| {
+            format!(r#"{{"ocid":"a","releases":{release},"compiledRelease":{COMPILED}}}"#)
+        };
+        check(&record(A), &["/releases/0 a 1", compiled]);
+        check(&record(LINK), &[compiled]);
+        check(&record("{}"), &[compiled, "/releases/0 missing-ocid"]);
+        check(
+            &format!(r#"{{"records":[{{"ocid":"a","releases":{A}}}]}}"#),
+            &["/records/0/releases/0 a 1"],
         );
     }
 

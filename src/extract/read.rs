@@ -169,16 +169,18 @@ fn key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
     }
 }
 
-/// Whether an item says only where a release is: it has a `url`, and no `id`.
+/// Whether an item says only where a release is, as the standard's linked release
+/// does: it has a `url`, and nothing else but a `date` and a `tag`.
 fn is_link(item: &[u8]) -> bool {
-    let (mut has_url, mut has_id) = (false, false);
+    let (mut has_url, mut has_more) = (false, false);
     let mut scanner = Scanner::new(item, 0, Loose);
     let walked = scanner.members(|scanner, key| {
-        has_url |= key_is(&item[key.clone()], "url");
-        has_id |= key_is(&item[key], "id");
+        let is_named = |name: &&str| key_is(&item[key.clone()], name);
+        has_url |= is_named(&"url");
+        has_more |= !["url", "date", "tag"].iter().any(is_named);
         scanner.value().map(drop)
     });
-    walked.is_ok() && has_url && !has_id
+    walked.is_ok() && has_url && !has_more
 }
 
 /// Why an item is refused.

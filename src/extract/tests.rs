@@ -93,6 +93,15 @@ mod refusals {
             ),
             (b"{\"id\":\"i\",\"url\":\"u\"}", Reason::MissingOcid),
             (b"{\"url\":\"u\"}", Reason::LinkedRelease),
+            (
+                b"{\"tag\":[\"tender\"],\"date\":\"d\",\"\\u0075rl\":\"u\"}",
+                Reason::LinkedRelease,
+            ),
+            (b"{\"tag\":[\"tender\"]}", Reason::MissingOcid),
+            (
+                b"{\"ocid\":\"o\",\"url\":\"u\",\"tender\":{}}",
+                Reason::MissingId,
+            ),
             (b"{}", Reason::MissingOcid),
             (b"{\"id\":\"i\"}", Reason::MissingOcid),
             (b"{\"ocid\":\"\",\"id\":\"i\"}", Reason::MissingOcid),
