@@ -15,10 +15,10 @@
 //! tell it by, and so the same one each time. Where two of one id differ the first
 //! counts, and takes over what only the other has.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::extract::hash::without_white_space;
-use crate::json::{Members, Tree};
+use crate::json::{Members, Merged, Tree};
 
 /// The release as 1.1 has it; `None` if nothing about it is of 1.0, or it has
 /// `parties` already.
@@ -78,8 +78,10 @@ struct Parties<'t> {
 struct Party<'t> {
     id: Tree<'t>,
     roles: Vec<String>,
+    /// The same, to be looked up.
+    known_roles: HashSet<String>,
     /// All else that is said of it.
-    members: Members<'t>,
+    said: Merged<'t>,
 }
 
 impl<'t> Parties<'t> {
@@ -119,14 +121,14 @@ impl<'t> Parties<'t> {
             self.parties.push(Party {
                 id: id.clone(),
                 roles: Vec::new(),
-                members,
+                known_roles: HashSet::new(),
+                said: Merged::default(),
             });
-        } else {
-            self.parties[place].members.fill_up(members);
         }
         let party = &mut self.parties[place];
+        party.said.fill_up(members);
         for role in roles {
-            if !party.roles.contains(&role) {
+            if party.known_roles.insert(role.clone()) {
                 party.roles.push(role);
             }
         }
@@ -144,7 +146,8 @@ impl<'t> Parties<'t> {
             let mut members = Members::default();
             members.set("id", party.id);
             members.set("roles", Tree::strings(&party.roles));
-            members.fill_up(party.members);
+            // it has neither by itself: they were taken out
+            members.extend(party.said.into_members());
             Tree::Object(members)
         });
         Tree::Array(parties.collect())
@@ -211,11 +214,14 @@ fn amendments(block: &mut Members<'_>) -> bool {
         Some(mut all) => all.entries().to_vec(),
         None => Vec::new(),
     };
-    let content = |amendment: &Tree<'_>| without_white_space(amendment.to_text().as_bytes());
+    let content = |amendment: &Tree<'_>| {
+        let text = without_white_space(amendment.to_text().as_bytes());
+        blake3::hash(&text)
+    };
+    let mut known: HashSet<_> = all.iter().map(content).collect();
     if let Some(mut amendment) = block.take("amendment") {
         for amendment in amendment.entries() {
-            let new = content(amendment);
-            if !all.iter().any(|known| content(known) == new) {
+            if known.insert(content(amendment)) {
                 all.push(amendment.clone());
             }
         }
@@ -375,6 +381,34 @@ mod tests {
                 {"id": "r", "roles": ["payee"], "name": "R"},
             ]}),
         );
+    }
+
+    #[test]
+    fn what_there_is_much_of_costs_no_more_each() {
+        const MANY: usize = 30_000;
+        let many = |each: &dyn Fn(usize) -> String| -> String {
+            (0..MANY).map(|n| format!(",{}", each(n))).collect()
+        };
+        let members = many(&|n| format!(r#""m{n}":{n}"#));
+        let again = many(&|n| format!(r#"{{"id":"b","m{n}":0,"roles":["r{n}"]}}"#));
+        let amendments = many(&|n| format!(r#"{{"n":{n}}}"#));
+        let release = format!(
+            r#"{{"buyer":{{"id":"b"{members}}},"tender":{{"tenderers":[{{"id":"b"{members}}}{again}],"amendment":[{0}],"amendments":[{0}]}}}}"#,
+            &amendments[1..],
+        );
+        let started = std::time::Instant::now();
+        let upgraded = upgrade(&release).unwrap();
+        // in quadratic time it takes minutes
+        assert!(started.elapsed() < std::time::Duration::from_secs(30));
+        let upgraded: Value = serde_json::from_str(&upgraded).unwrap();
+        let [party] = &upgraded["parties"].as_array().unwrap()[..] else {
+            panic!("one party")
+        };
+        assert_eq!(party["m7"], 7);
+        assert_eq!(party.as_object().unwrap().len(), MANY + 2);
+        assert_eq!(party["roles"].as_array().unwrap().len(), MANY + 2);
+        let amendments = upgraded["tender"]["amendments"].as_array().unwrap();
+        assert_eq!(amendments.len(), MANY);
     }
 
     #[test]

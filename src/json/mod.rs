@@ -17,4 +17,4 @@ pub(crate) use self::scan::{
     Container, Loose, MOST_DIGITS, Nesting, Rules, Scanner, Stop, Strict, Unstorable, is_large,
     is_white, skip_white,
 };
-pub(crate) use self::tree::{Members, Tree};
+pub(crate) use self::tree::{Members, Merged, Tree};

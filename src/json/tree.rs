@@ -4,6 +4,8 @@
 //! every digit, and how deep a value nests costs nothing.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::{Loose, Scanner, key_is};
 
@@ -212,17 +214,69 @@ impl<'t> Members<'t> {
         self.0.push((Cow::Borrowed(name), value));
     }
 
-    /// Takes over the members of another object that this one lacks.
+    /// Puts members of other names behind its own.
+    pub(crate) fn extend(&mut self, others: Members<'t>) {
+        self.0.extend(others.0);
+    }
+}
+
+/// The members of several objects as those of one. Of a name that several say
+/// something of, the first counts.
+#[derive(Debug, Default)]
+pub(crate) struct Merged<'t> {
+    members: Members<'t>,
+    /// Where the names are among the members; as they are read, not as they are
+    /// written.
+    places: HashMap<Cow<'t, str>, Place>,
+    objects: usize,
+}
+
+/// Where the value of a name is.
+#[derive(Debug)]
+struct Place {
+    index: usize,
+    /// The object that it is of.
+    object: usize,
+}
+
+impl<'t> Merged<'t> {
+    /// Takes over the members of another object that are lacking so far.
     pub(crate) fn fill_up(&mut self, other: Members<'t>) {
+        self.objects += 1;
+        let object = self.objects;
+        let members = &mut self.members.0;
         for (key, value) in other.0 {
-            let named = |(own, _): &&mut (Cow<'t, str>, Tree<'t>)| *own == key;
-            match self.0.iter_mut().find(named) {
-                Some((_, own)) if own.is_some() => {}
-                Some((_, own)) => *own = value,
-                None => self.0.push((key, value)),
+            match self.places.entry(unescaped(&key)) {
+                Entry::Vacant(vacant) => {
+                    let index = members.len();
+                    vacant.insert(Place { index, object });
+                    members.push((key, value));
+                }
+                Entry::Occupied(mut occupied) => {
+                    let place = occupied.get_mut();
+                    let (_, own) = &mut members[place.index];
+                    // of two with one name in one object the last counts
+                    if place.object == object || !own.is_some() {
+                        *own = value;
+                        place.object = object;
+                    }
+                }
             }
         }
     }
+
+    /// The members of all.
+    pub(crate) fn into_members(self) -> Members<'t> {
+        self.members
+    }
+}
+
+/// The name that is written so.
+fn unescaped<'t>(key: &Cow<'t, str>) -> Cow<'t, str> {
+    if !key.contains('\\') {
+        return key.clone();
+    }
+    serde_json::from_str(&format!("\"{key}\"")).map_or_else(|_| key.clone(), Cow::Owned)
 }
 
 #[cfg(test)]
@@ -243,16 +297,28 @@ mod tests {
         );
     }
 
+    fn members(text: &str) -> Members<'_> {
+        std::mem::take(Tree::of(text).members().unwrap())
+    }
+
     #[test]
-    fn members_are_taken_set_and_filled_up() {
+    fn members_are_taken_and_set() {
         let mut tree = Tree::of(r#"{"a":1,"b":2,"a":3,"n":null}"#);
         let members = tree.members().unwrap();
         assert_eq!(members.take("a").unwrap().to_text(), "3");
         assert!(members.take("a").is_none());
         members.set("c", Tree::string("x\"y"));
-        let mut other = Tree::of(r#"{"b":9,"n":5,"d":6}"#);
-        members.fill_up(std::mem::take(other.members().unwrap()));
-        assert_eq!(tree.to_text(), r#"{"b":2,"n":5,"c":"x\"y","d":6}"#);
+        assert_eq!(tree.to_text(), r#"{"b":2,"n":null,"c":"x\"y"}"#);
+    }
+
+    #[test]
+    fn of_several_objects_the_first_counts_and_is_filled_up() {
+        let mut merged = Merged::default();
+        merged.fill_up(members(r#"{"b":1,"n":null,"b":2}"#));
+        merged.fill_up(members(r#"{"\u0062":9,"n":4,"n":5,"d":6}"#));
+        merged.fill_up(members(r#"{"n":7,"d":8,"e":null}"#));
+        let tree = Tree::Object(merged.into_members());
+        assert_eq!(tree.to_text(), r#"{"b":2,"n":5,"d":6,"e":null}"#);
     }
 
     #[test]
