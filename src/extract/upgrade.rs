@@ -11,9 +11,9 @@
 //! milestone's `documents`.
 //!
 //! One organisation is one party, whatever it does. It is known by its `id`; one
-//! without gets the id of its identifier, `scheme-id`, or a hash of what 1.0 has to
-//! tell it by, and so the same one each time. Where two of one id differ the first
-//! counts, and takes over what only the other has.
+//! without gets the id of its identifier, `scheme-id`, if that has both, or a hash of
+//! what 1.0 has to tell it by, and so the same one each time. Where two of one id
+//! differ the first counts, and takes over what only the other has.
 
 use std::collections::{HashMap, HashSet};
 
@@ -178,11 +178,10 @@ const TOLD_BY: [(&str, &[&str]); 3] = [
 fn id_of(organisation: &mut Members<'_>) -> String {
     if let Some(identifier) = organisation.get("identifier").and_then(Tree::members)
         && let Some(id) = identifier.scalar("id")
+        // without its scheme it may be anybody's, as a "0" that only fills the field
+        && let Some(scheme) = identifier.scalar("scheme")
     {
-        return match identifier.scalar("scheme") {
-            Some(scheme) => format!("{scheme}-{id}"),
-            None => id,
-        };
+        return format!("{scheme}-{id}");
     }
     let mut told = vec![organisation.scalar("name")];
     for (part, names) in TOLD_BY {
@@ -220,7 +219,13 @@ fn amendments(block: &mut Members<'_>) -> bool {
     };
     let mut known: HashSet<_> = all.iter().map(content).collect();
     if let Some(mut amendment) = block.take("amendment") {
-        for amendment in amendment.entries() {
+        // text, say, which is no amendment and kept as it is
+        let is_scalar = !amendment.is_array() && amendment.entries().is_empty();
+        let more = match is_scalar {
+            true => std::slice::from_mut(&mut amendment),
+            false => amendment.entries(),
+        };
+        for amendment in more {
             if known.insert(content(amendment)) {
                 all.push(amendment.clone());
             }
@@ -338,6 +343,20 @@ mod tests {
     }
 
     #[test]
+    fn an_identifier_without_a_scheme_tells_nobody_apart() {
+        let supplier = |name: &str| json!({"name": name, "identifier": {"id": "0"}});
+        let award = json!({"suppliers": [supplier("A"), supplier("B"), supplier("A")]});
+        let upgraded = upgrade(&json!({"awards": [award]}).to_string()).unwrap();
+        let upgraded: Value = serde_json::from_str(&upgraded).unwrap();
+        let parties = upgraded["parties"].as_array().unwrap();
+        let names: Vec<&Value> = parties.iter().map(|party| &party["name"]).collect();
+        assert_eq!(names, ["A", "B"]);
+        let ids: Vec<&Value> = parties.iter().map(|party| &party["id"]).collect();
+        assert_ne!(ids[0], ids[1]);
+        assert_eq!(ids[0].as_str().unwrap().len(), 32);
+    }
+
+    #[test]
     fn the_first_of_two_with_one_id_counts_and_takes_over_what_it_lacks() {
         check(
             json!({"buyer": {"id": 5, "name": "A", "url": null}, "awards": {"suppliers":
@@ -359,6 +378,22 @@ mod tests {
                 "tender": {"amendments": [{"changes": [1]}]},
                 "awards": [{"amendments": [{"b": 2}, {"a": 1}]}],
                 "contracts": [{"amendments": [{"a": 1}]}, {"amendment": null}],
+            }),
+        );
+    }
+
+    #[test]
+    fn an_amendment_that_is_no_object_is_not_lost() {
+        check(
+            json!({
+                "tender": {"amendment": "none"},
+                "awards": [{"amendment": 7, "amendments": [{"b": 2}]}, {"amendment": []}],
+                "contracts": [{"amendment": ["x", null]}, {"amendment": "x", "amendments": ["x"]}],
+            }),
+            json!({
+                "tender": {"amendments": ["none"]},
+                "awards": [{"amendments": [{"b": 2}, 7]}, {"amendments": []}],
+                "contracts": [{"amendments": ["x", null]}, {"amendments": ["x"]}],
             }),
         );
     }
