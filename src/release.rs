@@ -48,7 +48,8 @@ pub struct Release {
     pub key: Key,
     /// What is read out of the text for indexing.
     pub columns: Columns,
-    /// BLAKE3 of the text without insignificant white space.
+    /// BLAKE3 of the text without insignificant white space; with what was done to
+    /// it, if anything was.
     pub content_hash: [u8; 32],
     /// Where it was on its page, as a JSON Pointer.
     pub pointer: String,

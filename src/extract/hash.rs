@@ -4,11 +4,21 @@ use crate::json::{Loose, Rules, is_white, skip_white};
 
 /// BLAKE3 of JSON text without the white space between its tokens, if it has
 /// any: a publisher who starts or stops indenting changes nothing.
-pub(super) fn of_content(text: &[u8], white_space: WhiteSpace) -> [u8; 32] {
-    match white_space {
-        WhiteSpace::Absent => blake3::hash(text).into(),
-        WhiteSpace::Present => blake3::hash(&without_white_space(text)).into(),
+///
+/// What was done to the text counts too, if anything was: a publisher who mends
+/// what was repaired before serves the same text, and is no longer to be marked.
+pub(super) fn of_content(text: &[u8], white_space: WhiteSpace, repairs: &[&str]) -> [u8; 32] {
+    let of_text = match white_space {
+        WhiteSpace::Absent => blake3::hash(text),
+        WhiteSpace::Present => blake3::hash(&without_white_space(text)),
+    };
+    if repairs.is_empty() {
+        return of_text.into();
     }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(of_text.as_bytes());
+    hasher.update(repairs.join(" ").as_bytes());
+    hasher.finalize().into()
 }
 
 /// Whether a text has white space between its tokens.

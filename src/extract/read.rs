@@ -47,13 +47,15 @@ impl Read {
 
     /// The release that an item is.
     pub(super) fn into_release(self, item: Item) -> Release {
+        let white_space = self.reading.white_space;
+        let content_hash = hash::of_content(&self.text, white_space, &self.repairs);
         let change = (!self.repairs.is_empty()).then(|| Change {
             repairs: self.repairs,
             served: item.served,
         });
         Release {
             key: self.key,
-            content_hash: hash::of_content(&self.text, self.reading.white_space),
+            content_hash,
             columns: self.reading.columns,
             pointer: item.pointer,
             text: self.text,

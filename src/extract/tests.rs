@@ -268,8 +268,17 @@ mod changes {
         );
         assert_eq!(release.columns.language.as_deref(), Some("e\tn"));
         let calm = changed(r#"{"ocid":"o","id":"i","language":"e\tn"}"#, &[], None).unwrap();
-        assert_eq!(release.content_hash, calm.content_hash);
         assert_eq!(calm.change, None);
+        assert_eq!(calm.content_hash, *blake3::hash(&calm.text).as_bytes());
+        // the same text, but it is no longer to be marked
+        assert_eq!(release.text, calm.text);
+        assert_ne!(release.content_hash, calm.content_hash);
+        let again = changed(&served.replace(',', " , "), &Repair::ALL, None).unwrap();
+        assert_eq!(release.content_hash, again.content_hash);
+        let otherwise = "{\"ocid\":\"o\",\"id\":\"i\",\"language\":\"e\tn\"}";
+        let otherwise = changed(otherwise, &Repair::ALL, None).unwrap();
+        assert_eq!(release.text, otherwise.text);
+        assert_ne!(release.content_hash, otherwise.content_hash);
     }
 
     #[test]

@@ -486,6 +486,30 @@ async fn a_replay_repairs_and_upgrades_as_the_page_would_have() {
 }
 
 #[tokio::test]
+async fn a_row_is_no_longer_marked_once_the_publisher_mends_it() {
+    let body = |title: &str| {
+        records(&[format!(
+            r#"{{"releases":[{{"ocid":"ocds-213czf-1","id":"1","tender":{{"title":"{title}"}}}}],"compiledRelease":{}}}"#,
+            compiled(1, title)
+        )])
+    };
+    let table = "decode = { repair = [\"nul\"] }";
+    let (publisher, ingest) = of_document(body(r"a\u0000b"), table).await;
+    let marked = "(select repairs, served from ocds.release
+        union all select repairs, served from ocds.compiled_release) as row
+        where repairs is not null and served is not null";
+    for (mended, updated) in [(false, 0), (false, 0), (true, 2), (true, 0)] {
+        if mended {
+            serve(&publisher, body("ab"));
+        }
+        let counts = ingest.run(&[]).await.expect(0).counts();
+        assert_eq!(counts.updated, updated);
+        let count = format!("select count(*) from {marked}");
+        assert_eq!(ingest.value(&count).await, if mended { "0" } else { "2" });
+    }
+}
+
+#[tokio::test]
 async fn a_compiled_release_that_cannot_be_stored_is_a_reject_until_one_is_stored() {
     // one that the server refuses, one that is refused here, one that is fine
     let too_long = refused(1).replace("\"id\":\"1\"", "\"tag\":[\"compiled\"]");
