@@ -116,7 +116,8 @@ pub struct Run {
     /// All sources of the configuration files
     #[arg(long, conflicts_with = "source")]
     pub all: bool,
-    /// Begin at this date instead of the watermark, of sources asked for by dates
+    /// Begin at this date instead of the watermark, of sources asked for by dates; on
+    /// one that has none yet, later runs go on from here
     #[arg(long, value_name = "DATE")]
     pub from: Option<Moment>,
     /// End at this date instead of now

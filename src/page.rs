@@ -196,7 +196,7 @@ pub struct PageRecord {
     pub fetched_at: Timestamp,
     /// The package's own fields, if PostgreSQL can hold them.
     pub package: Option<Value>,
-    /// Where its documents came from that did not come with the page.
+    /// Where its documents came from: the page, and what it names.
     pub documents: Vec<Arc<str>>,
     /// How many items it has: releases, or packages and records that hold them.
     pub items: usize,
@@ -216,6 +216,8 @@ impl Page {
     #[must_use]
     pub fn into_record(self) -> PageRecord {
         let items = self.items();
+        let mut documents = vec![Arc::from(&*self.url)];
+        documents.extend(self.parts.into_iter().filter_map(|part| part.url));
         let package = Some(self.envelope).filter(|value| value.is_object() && is_storable(value));
         PageRecord {
             chain: self.chain,
@@ -225,7 +227,7 @@ impl Page {
             fetched_at: self.fetched_at,
             package,
             items,
-            documents: self.parts.into_iter().filter_map(|part| part.url).collect(),
+            documents,
         }
     }
 }

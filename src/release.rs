@@ -51,6 +51,8 @@ pub struct Release {
     /// BLAKE3 of the text without insignificant white space; with what was done to
     /// it, if anything was.
     pub content_hash: [u8; 32],
+    /// Where it came from, if not from the page's own URL.
+    pub url: Option<Arc<str>>,
     /// Where it was on its page, as a JSON Pointer.
     pub pointer: String,
     /// The release's own JSON text: a slice of the page's body, unless it was

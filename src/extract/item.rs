@@ -15,7 +15,7 @@ use crate::extract::read::{self, Kind, Read, Refusal};
 use crate::extract::version::{of_items, of_package};
 use crate::extract::{COMPILED_RELEASE, Extracted, Options};
 use crate::json::{self, Cut, ItemsAt, Loose, MOST_ITEMS, Scanner, Stop, Unreadable, key_is};
-use crate::release::{Reason, Reject};
+use crate::release::{Reason, Reject, Release};
 use crate::source::{self, Version};
 
 /// An item on its way to be releases.
@@ -118,7 +118,11 @@ impl<'o> Items<'o> {
     }
 
     fn store(&mut self, item: Item, read: Read) {
-        self.extracted.releases.push(read.into_release(item));
+        let release = read.into_release(item);
+        self.extracted.releases.push(Release {
+            url: self.url.clone(),
+            ..release
+        });
     }
 
     fn refuse(&mut self, item: Item, kind: Kind, refusal: Refusal) {

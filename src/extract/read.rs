@@ -57,6 +57,7 @@ impl Read {
             key: self.key,
             content_hash,
             columns: self.reading.columns,
+            url: None,
             pointer: item.pointer,
             text: self.text,
             change,

@@ -16,7 +16,7 @@ use crate::pipeline::dispatch::verdict;
 use crate::pipeline::report;
 use crate::release::{Reason, Reject};
 use crate::sink::{Sink, Tried};
-use crate::source::{Source, Version};
+use crate::source::{Container, Source, Version};
 
 /// What a replay made of the rejects of a source.
 #[derive(Clone, Debug, Serialize)]
@@ -136,6 +136,7 @@ fn again(
         let version = entry.version.as_deref().and_then(Version::parse);
         return extract::extract_document(&document, &entry.pointer, version, options);
     };
+    let source = &as_kept(source, reason, &document);
     // its headers are not kept: a charset that only they name has to be declared
     match fetch::decode(document.clone(), None, source, limits) {
         Ok(Decoded {
@@ -159,6 +160,19 @@ fn again(
             }],
         },
     }
+}
+
+/// A source as it reads what is kept of it: a document of several is out of its
+/// container, and may be in UTF-8 by now.
+fn as_kept(source: &Source, reason: Reason, document: &[u8]) -> Source {
+    let mut source = source.clone();
+    if reason == Reason::UnreadableDocument {
+        source.decode.container = Container::Auto;
+        if std::str::from_utf8(document).is_ok() {
+            source.decode.charset = None;
+        }
+    }
+    source
 }
 
 /// What could not be had is not here to be read.

@@ -265,10 +265,15 @@ impl<'a> PageCommit<'a> {
         if !self.sink.has_open_rejects.load(Ordering::Relaxed) {
             return None;
         }
-        let refused: HashSet<&str> = refused.iter().map(|reject| &*reject.pointer).collect();
+        let refused: HashSet<(Option<&str>, &str)> = refused
+            .iter()
+            .map(|reject| (reject.url.as_deref(), &*reject.pointer))
+            .collect();
         let stored = self.folded.releases.iter();
+        let is_stored =
+            |release: &&Release| !refused.contains(&(release.url.as_deref(), &*release.pointer));
         Some(Resolvable {
-            keys: keys(stored.filter(|release| !refused.contains(&*release.pointer))),
+            keys: keys(stored.filter(is_stored)),
             documents: self.page.documents.iter().map(|url| &**url).collect(),
         })
     }

@@ -41,7 +41,7 @@ fn superseded(release: Release, by: &str) -> Reject {
         message: format!("the page has another release of this ocid and id at {by}"),
         document: release.served().clone(),
         pointer: release.pointer,
-        url: None,
+        url: release.url,
         version: release.version,
         ocid: Some(release.key.ocid),
         release_id: Some(release.key.release_id),
@@ -62,6 +62,7 @@ mod tests {
         let release = |(index, text): (usize, &str)| {
             let (ocid, content) = text.split_once(':').unwrap();
             Release {
+                url: None,
                 key: Key {
                     ocid: ocid.to_owned(),
                     release_id: "1".to_owned(),

@@ -96,7 +96,7 @@ pub(super) fn refused(release: &Release, failure: &Failure) -> Reject {
         document: release.served().clone(),
         ocid: Some(release.key.ocid.clone()),
         release_id: Some(release.key.release_id.clone()),
-        url: None,
+        url: release.url.clone(),
         version: release.version,
         sqlstate: Some(sqlstate.clone()),
         constraint: constraint.clone(),

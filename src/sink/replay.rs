@@ -192,7 +192,7 @@ impl Replay<'_> {
                 holder
                     .is_none_or(|holder| reject.reason == holder && reject.pointer == entry.pointer)
             };
-            let again = rejects.first().filter(is_itself);
+            let again = rejects.iter().find(is_itself);
             if holder.is_some() && again.is_none() {
                 self.keep(transaction, entry, now, rejects).await?;
             }
