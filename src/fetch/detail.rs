@@ -407,7 +407,7 @@ impl Client {
             && part.place.is_empty()
         {
             // the page is of the index, and not the item's
-            part.cut.envelope = envelope;
+            part.cut.envelope = decode::telling(&envelope, &part.cut.items);
         }
         for part in &mut parts {
             part.url = Some(Arc::clone(&url));

@@ -1,7 +1,7 @@
 //! How much a body may become: bytes and members, over all its archives together.
 
 use crate::config;
-use crate::json::MOST_ITEMS;
+use crate::json::{MOST_AROUND_BYTES, MOST_ITEMS};
 
 /// What an archive may decompress to whatever its size: small ones of much
 /// repetition have high ratios and do no harm.
@@ -13,6 +13,7 @@ pub(super) struct Budget {
     bytes: usize,
     members: usize,
     documents: usize,
+    around: usize,
     /// The sentences of who spends more.
     too_many_bytes: String,
     too_many_members: String,
@@ -37,6 +38,7 @@ impl Budget {
             bytes: by_ratio.min(by_size),
             members: limits.max_members,
             documents: MOST_ITEMS,
+            around: MOST_AROUND_BYTES,
             too_many_bytes,
             too_many_members: format!(
                 "an archive of more than {} members, the limit of `fetch.max_members`",
@@ -69,6 +71,18 @@ impl Budget {
         let left = self.documents.checked_sub(documents);
         self.documents =
             left.ok_or_else(|| Spent(format!("a page of more than {MOST_ITEMS} items")))?;
+        Ok(())
+    }
+
+    /// Takes so many bytes that are kept of what is around items, as a tree that
+    /// takes many times their size.
+    pub(super) fn spend_around(&mut self, bytes: usize) -> Result<(), Spent> {
+        let left = self.around.checked_sub(bytes);
+        self.around = left.ok_or_else(|| {
+            Spent(format!(
+                "a page of more than {MOST_AROUND_BYTES} bytes around its items"
+            ))
+        })?;
         Ok(())
     }
 }

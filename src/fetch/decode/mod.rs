@@ -21,6 +21,7 @@
 mod archive;
 mod budget;
 mod charset;
+mod envelope;
 mod refusal;
 mod split;
 
@@ -32,6 +33,7 @@ use serde_json::Value;
 
 use self::archive::{Archive, Member, Torn, Zip};
 use self::budget::{Budget, Spent};
+pub(super) use self::envelope::telling;
 use crate::config;
 use crate::fetch::client::Received;
 use crate::json::{self, Cut, Item};
@@ -295,13 +297,16 @@ impl Reading<'_> {
 
     /// A text that is one document and was cut.
     fn cut(&mut self, text: Bytes, place: String, mut cut: Cut) -> Result<(), Spent> {
-        let items = cut.items.len();
-        if place.is_empty() {
-            // the page has it
-            self.read(std::mem::take(&mut cut.envelope), items)?;
-        } else {
-            self.read(cut.envelope.clone(), items)?;
+        let envelope = std::mem::take(&mut cut.envelope);
+        // of a document that is the page by itself, the page has it
+        if !place.is_empty() {
+            cut.envelope = telling(&envelope, &cut.items);
+            self.budget.spend_around(envelope::bytes(&cut.envelope))?;
+            if self.envelope.is_none() {
+                self.budget.spend_around(envelope::bytes(&envelope))?;
+            }
         }
+        self.read(envelope, cut.items.len())?;
         self.parts.push(Part {
             url: None,
             place,
@@ -363,7 +368,8 @@ impl Reading<'_> {
     fn read(&mut self, envelope: Value, items: usize) -> Result<(), Spent> {
         self.documents += 1;
         self.envelope.get_or_insert(envelope);
-        self.budget.spend_documents(items)
+        // one without items costs memory too
+        self.budget.spend_documents(items.max(1))
     }
 
     fn broken(&mut self, place: String, body: Bytes, message: String) -> Result<(), Spent> {

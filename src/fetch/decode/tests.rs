@@ -6,6 +6,9 @@ use proptest::prelude::*;
 use zip::write::SimpleFileOptions;
 
 use super::*;
+use crate::extract;
+use crate::json::{MOST_AROUND_BYTES, MOST_ITEMS};
+use crate::source::Version;
 
 const PACKAGE: &str = r#"{"uri":"u","releases":[{"ocid":"a","id":"1"},{"ocid":"b","id":"2"}]}"#;
 
@@ -366,6 +369,82 @@ fn a_charset_is_that_of_each_text() {
     let limits = config::Fetch::default();
     let decoded = decode(Bytes::from_static(latin), header, &source(""), &limits).unwrap();
     assert_eq!(found(&decoded).0, [expected.replacen("/a", "", 1)]);
+}
+
+/// What a body that is over a limit is.
+#[track_caller]
+fn too_large(body: impl Into<Bytes>) -> String {
+    match read(body, "").unwrap_err() {
+        Undecodable::TooLarge(message) => message,
+        Undecodable::Unreadable(message) => panic!("{message}"),
+    }
+}
+
+#[test]
+fn of_what_is_around_items_only_the_page_s_own_is_kept_whole() {
+    // together more than what may be kept, as of a year of packages it is
+    let long = "x".repeat(MOST_AROUND_BYTES / 4);
+    let package = |version: &str| {
+        let about = format!(r#""uri":"{long}","publisher":{{"name":"p"}}"#);
+        format!(r#"{{{about},"releases":[{RELEASE}]{version}}}"#)
+    };
+    let (old, new) = (
+        package(r#","version":"1.0""#),
+        package(r#","version":"1.1""#),
+    );
+    let silent = package("");
+    let documents = [&*old, &*new, &*silent].repeat(4);
+    let lines = documents.join("\n");
+    let names = (0..documents.len()).map(|nth| nth.to_string());
+    let names: Vec<String> = names.collect();
+    let members = names.iter().zip(&documents);
+    let members: Vec<(&str, &[u8])> = members
+        .map(|(name, document)| (&**name, document.as_bytes()))
+        .collect();
+    for body in [lines.into_bytes(), zip(&members)] {
+        let limits = config::Fetch {
+            max_ratio: 1_000_000,
+            ..config::Fetch::default()
+        };
+        let decoded = decode(body.into(), None, &source(""), &limits).unwrap();
+        assert_eq!(decoded.envelope["publisher"]["name"], "p");
+        for part in &decoded.parts {
+            assert!(part.cut.envelope.to_string().len() < 50);
+        }
+        let options = extract::Options::default();
+        let Decoded {
+            envelope,
+            parts,
+            broken,
+        } = decoded;
+        let extracted = extract::extract_documents(&parts, &broken, &envelope, &options);
+        let versions = extracted.releases.iter().map(|release| release.version);
+        let expected = [Version::V1_0, Version::V1_1, Version::V1_0].map(Some);
+        assert_eq!(versions.collect::<Vec<_>>(), expected.repeat(4));
+    }
+}
+
+#[test]
+fn what_is_kept_of_what_is_around_items_is_limited_over_all_documents() {
+    let version = "1".repeat(MOST_AROUND_BYTES / 8);
+    let package = format!(r#"{{"releases":[1],"version":"{version}"}}"#);
+    let several = |count: usize| vec![&*package; count].join("\n");
+    // the first is kept twice: with the page, too
+    assert_eq!(read(several(6), "").unwrap().parts.len(), 6);
+    assert_eq!(
+        too_large(several(7)),
+        "a page of more than 4194304 bytes around its items"
+    );
+}
+
+#[test]
+fn a_document_without_items_counts_as_one() {
+    let items = format!("[{}0]", "0,".repeat(MOST_ITEMS - 2));
+    assert_eq!(read(format!("{items}\n[]"), "").unwrap().parts.len(), 2);
+    assert_eq!(
+        too_large(format!("{items}\n[]\n[]")),
+        "a page of more than 1000000 items"
+    );
 }
 
 proptest! {

@@ -1,0 +1,103 @@
+//! What is kept of what is around the items of a document.
+//!
+//! The page keeps that of its first document whole. Of the others, of which there
+//! may be a million, nothing is looked at but what tells the version of a package,
+//! and so only that is kept.
+
+use serde_json::{Map, Value};
+
+use crate::json::Item;
+
+/// The members of a package that tell its version, and that it is one.
+const TELLING: [&str; 4] = ["releases", "records", "ocid", "version"];
+
+/// What is around a document's items, but for all that does not tell the version of
+/// the package that they are the entries of.
+pub(in crate::fetch) fn telling(envelope: &Value, items: &[Item]) -> Value {
+    let place = items.first().and_then(|item| {
+        let (list, _index) = item.pointer.rsplit_once('/')?;
+        let (place, _name) = list.rsplit_once('/')?;
+        Some(place)
+    });
+    let Some(place) = place else {
+        return Value::Null;
+    };
+    let Some(Value::Object(package)) = envelope.pointer(place) else {
+        return Value::Null;
+    };
+    let mut kept = Map::new();
+    for name in TELLING {
+        let value = match package.get(name) {
+            None => continue,
+            Some(Value::Array(_) | Value::Object(_)) => Value::Array(Vec::new()),
+            Some(value) if name == "version" => value.clone(),
+            Some(_) => Value::Null,
+        };
+        kept.insert(name.to_owned(), value);
+    }
+    // before the pointer's first slash there is no name
+    let tokens = place.split('/').skip(1).collect::<Vec<_>>();
+    tokens
+        .iter()
+        .rev()
+        .fold(Value::Object(kept), |value, token| {
+            let name = token.replace("~1", "/").replace("~0", "~");
+            Value::Object(Map::from_iter([(name, value)]))
+        })
+}
+
+/// About how many bytes a value is as JSON.
+pub(super) fn bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 4,
+        Value::Number(number) => number.to_string().len(),
+        Value::String(text) => text.len() + 2,
+        Value::Array(entries) => entries
+            .iter()
+            .map(|entry| bytes(entry) + 1)
+            .sum::<usize>()
+            .max(2),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| name.len() + 4 + bytes(value))
+            .sum::<usize>()
+            .max(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(envelope: Value, first: &str, expected: Value) {
+        let item = |pointer: &str| Item {
+            pointer: pointer.to_owned(),
+            range: 0..0,
+            depth: 0,
+        };
+        assert_eq!(telling(&envelope, &[item(first)]), expected);
+        assert_eq!(telling(&envelope, &[]), Value::Null);
+    }
+
+    #[test]
+    fn only_what_tells_a_version_is_kept() {
+        let package = json!({"uri": "u", "releases": [], "version": "1.0", "license": {"a": [1]}});
+        let kept = json!({"releases": [], "version": "1.0"});
+        check(package.clone(), "/releases/0", kept.clone());
+        check(
+            json!({"x": 1, "a/b": {"~": package, "y": 2}}),
+            "/a~1b/~0/releases/0",
+            json!({"a/b": {"~": kept}}),
+        );
+        check(
+            json!({"records": null, "ocid": "long", "version": {"x": ["much"]}}),
+            "/records/7",
+            json!({"records": null, "ocid": null, "version": []}),
+        );
+        check(json!([]), "/0", Value::Null);
+        check(Value::Null, "", Value::Null);
+    }
+}
