@@ -17,7 +17,7 @@ impl Client {
     /// for a source without axes.
     ///
     /// # Errors
-    /// Those of [`Client::ask`]; [`Kind::Truncated`]: an index cannot be read or
+    /// Those of a request; [`Kind::Truncated`]: an index cannot be read or
     /// names nothing.
     pub async fn axes(&self) -> Result<Vec<Axes>> {
         let mut combinations = vec![Axes::new()];
