@@ -59,7 +59,10 @@ pub struct Unreadable(pub String);
 /// sent with status 200 has none. One with either of the last two is a record and
 /// no page of items, if the whole document is among the shapes.
 ///
-/// One pass over the body, unless its structure is damaged; then at most
+/// A package may leave its list out, which is no items.
+///
+/// One pass over the body for each shape that does not fit it and one for the one
+/// that does, unless its structure is damaged; then at most
 /// as much as reading it sixteen times.
 ///
 /// # Errors
@@ -95,8 +98,11 @@ pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
 const MOST_EMPTY_BYTES: usize = 64 << 10;
 
 /// A package that leaves its list out because it is empty (Brazil, Scotland,
-/// Wales), where one is looked for. It is told from an error object by having two
-/// of the members that the standard requires of a package, or that come with them.
+/// Wales), where one is looked for.
+///
+/// It is told from an error object, and from a package whose releases are elsewhere,
+/// by what the standard requires of a package beside them, and by holding nothing
+/// that could be releases.
 fn empty_package(body: &[u8], shapes: &[ItemsAt]) -> Option<Value> {
     let is_list = |shape: &ItemsAt| {
         shape.is_each() && matches!(shape.path(), [name] if name == "releases" || name == "records")
@@ -104,17 +110,19 @@ fn empty_package(body: &[u8], shapes: &[ItemsAt]) -> Option<Value> {
     if body.len() > MOST_EMPTY_BYTES || !shapes.iter().any(is_list) {
         return None;
     }
-    let envelope: Value = serde_json::from_slice(body).ok()?;
-    let members = [
-        "uri",
-        "version",
-        "publishedDate",
-        "publisher",
-        "license",
-        "extensions",
-    ];
-    let known = members.iter().filter(|name| envelope.get(name).is_some());
-    (known.count() >= 2 && envelope.get("ocid").is_none()).then_some(envelope)
+    let Ok(Value::Object(envelope)) = serde_json::from_slice(body) else {
+        return None;
+    };
+    let is_text = |name: &str| envelope.get(name).is_some_and(Value::is_string);
+    let is_package = envelope.get("publisher").is_some_and(Value::is_object)
+        || (is_text("uri") && is_text("publishedDate"));
+    let around = ["publisher", "extensions", "links", "packages"];
+    let could_hold = |(name, value): (&String, &Value)| {
+        let is_list = ["releases", "records", "ocid"].contains(&name.as_str());
+        is_list || ((value.is_array() || value.is_object()) && !around.contains(&name.as_str()))
+    };
+    let is_empty = is_package && !envelope.iter().any(could_hold);
+    is_empty.then_some(Value::Object(envelope))
 }
 
 /// Why a body was not cut by a shape.
@@ -587,12 +595,16 @@ mod tests {
         let found = cut(package, &shapes).unwrap();
         assert!(found.items.is_empty());
         assert_eq!(found.envelope["uri"], "u");
-        for error in [
+        for other in [
             r#"{"version":"2.0","error":"busy"}"#,
             r#"{"uri":"/x"}"#,
             "{}",
+            r#"{"uri":"u","version":"1.0","status":500,"error":"busy"}"#,
+            r#"{"uri":"u","publisher":{},"publishedDate":"d","releases":{"ocid":"a","id":"1"}}"#,
+            r#"{"uri":"u","publisher":{},"publishedDate":"d","data":[{"ocid":"a","id":"1"}]}"#,
+            r#"{"uri":"u","publisher":{},"publishedDate":"d","records":[]}"#,
         ] {
-            assert!(cut(error.as_bytes(), &shapes).is_err(), "{error}");
+            assert!(cut(other.as_bytes(), &shapes).is_err(), "{other}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! A source emptied, some rows at a time.
 //!
 //! What says that data is there goes before the data: the watermark, requests,
-//! pages and runs, then rejects, then releases, compiled ones last. A purge that is killed has so left releases that
-//! no page vouches for, which the next run fetches again, and never a page whose
-//! releases are gone, which it would not.
+//! pages and runs, then rejects, then releases, compiled ones last. A purge that is
+//! killed has so left releases that no page vouches for, which the next run fetches
+//! again, and never a page whose releases are gone, which it would not.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
