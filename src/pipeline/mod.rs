@@ -15,6 +15,7 @@ mod progress;
 mod purge;
 mod replay;
 mod report;
+mod walk;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,20 +32,21 @@ pub use self::progress::{Progress, Snapshot};
 pub use self::purge::{Purged, purge};
 pub use self::replay::{Replayed, replay};
 pub use self::report::{Outcome, Report};
+use self::walk::Dates;
+pub use self::walk::Walk;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
 use crate::fetch::{self, Begun, Client, Event, Fetched, Plan, Scope, Stretch};
 use crate::ledger::{
-    self, Asked, Claim, End, Holder, Lease, Mark, Requests, Resume, RunKind, Totals, Unfinished,
-    Verdict, Watermark,
+    self, Claim, End, Holder, Lease, Mark, Requests, Resume, Totals, Verdict, Watermark,
 };
 use crate::metrics;
-use crate::page::{PageRecord, Position, UnreadablePage};
+use crate::page::{PageRecord, UnreadablePage};
 use crate::request::Request;
 use crate::sink::Sink;
-use crate::source::{Moment, Source};
+use crate::source::Source;
 
 /// Pages extracted at once, each on a thread of its own: one core extracts
 /// faster than two write, and two keep a large page from holding up small ones.
@@ -53,161 +55,6 @@ const EXTRACTORS: usize = 2;
 /// Requests that wait to be logged: so many are never under way while the log
 /// writes a batch.
 const REQUESTS: usize = 1_000;
-
-/// The walk that a run makes over a source's pages.
-#[derive(Clone, Debug)]
-pub struct Walk {
-    /// What the ledger is asked for.
-    pub asked: Asked,
-    /// The first page of each chain, unless an unfinished run goes on behind it.
-    pub first: Position,
-    /// Pages before this number are walked over and not stored.
-    pub store_from: u64,
-    /// The most pages to fetch in this process.
-    pub max_pages: Option<u64>,
-    /// The dates to walk, of a source with windows.
-    dates: Dates,
-}
-
-/// The dates of a walk, as far as they were asked for.
-#[derive(Clone, Copy, Debug, Default)]
-struct Dates {
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
-}
-
-impl Walk {
-    /// The whole feed of a source, from where the last run stopped.
-    #[must_use]
-    pub fn incremental(source: &Source) -> Self {
-        let first = fetch::first(source);
-        Self {
-            asked: Asked {
-                first_page: first.number,
-                ..Asked::incremental(&source.name, source.definition())
-            },
-            store_from: first.number,
-            first,
-            max_pages: None,
-            dates: Dates::default(),
-        }
-    }
-
-    /// The same between two dates, in place of the watermark and the present.
-    ///
-    /// # Errors
-    /// The source has no windows, or the dates are in the wrong order.
-    pub fn between(
-        mut self,
-        source: &Source,
-        from: Option<&Moment>,
-        until: Option<&Moment>,
-    ) -> Result<Self> {
-        if from.is_none() && until.is_none() {
-            return Ok(self);
-        }
-        if source.window.is_none() {
-            return Err(Error::config(format!(
-                "source {} is not asked for by dates: its definition has no `window`",
-                source.name
-            )));
-        }
-        let instant = |moment: &Moment| moment.at(source.window_zone());
-        self.dates = Dates {
-            from: from.map(instant),
-            until: until.map(instant),
-        };
-        if let Dates {
-            from: Some(from),
-            until: Some(until),
-        } = self.dates
-            && until < from
-        {
-            return Err(Error::config("--until is before --from"));
-        }
-        // a run is resumed by one that asks for the same
-        let shown = |date: Option<Timestamp>| date.map_or("-".to_owned(), |date| date.to_string());
-        let (from, until) = (shown(self.dates.from), shown(self.dates.until));
-        self.asked
-            .definition
-            .push_str(&format!(" from {from} until {until}"));
-        Ok(self)
-    }
-
-    /// The feed of a source between two dates, whatever other runs have done. It
-    /// leaves the watermark alone.
-    ///
-    /// # Errors
-    /// As [`Walk::between`].
-    pub fn backfill_between(
-        source: &Source,
-        from: &Moment,
-        until: Option<&Moment>,
-    ) -> Result<Self> {
-        let mut walk = Self::incremental(source);
-        walk.asked.kind = RunKind::Backfill;
-        walk.between(source, Some(from), until)
-    }
-
-    /// The pages of a source from one number to another, whatever other runs
-    /// have done. A source whose pages are linked is asked for its page as the
-    /// last run that reached it asked, else walked from its first page.
-    ///
-    /// # Errors
-    /// The source is several chains, of which none is meant by a page, or the
-    /// database cannot be asked.
-    pub async fn backfill(
-        database: &Database,
-        source: &Source,
-        from_page: u64,
-        to_page: Option<u64>,
-    ) -> Result<Self> {
-        if source.window.is_some() || !source.axis.is_empty() {
-            let instead = match source.window {
-                Some(_) => "; name dates by --from and --until",
-                None => "",
-            };
-            return Err(Error::config(format!(
-                "source {} has pages in each of its windows and axes, \
-                 and --from-page means none of them{instead}",
-                source.name
-            )));
-        }
-        let definition = source.definition();
-        let from_page = from_page.max(fetch::first(source).number);
-        let first = match fetch::at(source, from_page) {
-            Some(position) => position,
-            None => ledger::known_cursor(database, &source.name, &definition, from_page)
-                .await?
-                .map_or_else(
-                    || fetch::first(source),
-                    |cursor| Position {
-                        number: from_page,
-                        cursor,
-                    },
-                ),
-        };
-        Ok(Self {
-            asked: Asked {
-                source: source.name.clone(),
-                kind: RunKind::Backfill,
-                definition,
-                from_page: Some(from_page),
-                to_page,
-                first_page: from_page,
-                unfinished: Unfinished::Resume,
-            },
-            first,
-            store_from: from_page,
-            max_pages: None,
-            dates: Dates::default(),
-        })
-    }
-
-    fn moves_watermark(&self) -> bool {
-        self.asked.kind == RunKind::Incremental
-    }
-}
 
 /// Runs a walk over a source and says how it went.
 ///
