@@ -21,7 +21,7 @@ use crate::fetch::page::{Turned, telling, total_items};
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
 use crate::json;
-use crate::page::{Broken, Cursor, Page, Part, Position, UnreadablePage};
+use crate::page::{Broken, Cursor, Page, Part, Position};
 use crate::source::{Detail, Pick, Picked};
 
 /// Status codes that say that what was asked for is not there.
@@ -46,7 +46,6 @@ pub(super) struct Listing {
     entries: usize,
     following: Following,
     total_items: Option<u64>,
-    envelope: Value,
     fetched_at: Timestamp,
 }
 
@@ -207,9 +206,9 @@ impl Client {
         if is_last && pagination::is_full(pagination, listing.entries, full) {
             return self.listing(detail, scope, position, index).await;
         }
-        let (first, pages) = (listing.number, listing.following.total_pages);
+        let pages = listing.following.total_pages;
         let at = Position {
-            number: first,
+            number: listing.number,
             cursor: index,
         };
         if pagination::is_size_too_large(pagination, &at, pages, listing.entries) {
@@ -264,28 +263,11 @@ impl Client {
                 number: at.number,
                 entries: picked.entries,
                 items: picked.texts,
-                envelope: Value::Null,
                 fetched_at: Timestamp::now(),
             })
         });
-        Ok(match answered.await? {
-            Answered::Read(listing) => Ok(listing),
-            Answered::Status(status) => Err(Turned::Status(status)),
-            Answered::Unreadable {
-                body,
-                message,
-                fetched_at,
-            } => Err(Turned::Fetched(Box::new(Fetched::Unreadable(
-                UnreadablePage {
-                    chain: scope.chain(),
-                    position: position.clone(),
-                    url: self.address().redact(&ask.url),
-                    fetched_at,
-                    body,
-                    message,
-                },
-            )))),
-        })
+        let answered = answered.await?;
+        Ok(self.turned(scope, position, &ask, answered))
     }
 
     /// Fetches a stretch of what a listing names, as one page.
@@ -321,7 +303,7 @@ impl Client {
             total_items: listing.total_items,
             url: self.address().redact(&listing.asked),
             fetched_at: listing.fetched_at,
-            envelope: listing.envelope.clone(),
+            envelope: Value::Null,
             parts: Vec::new(),
             broken: Vec::new(),
             entries: Some(entries),

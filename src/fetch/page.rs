@@ -5,6 +5,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::fetch::address::Ask;
 use crate::fetch::client::{Answered, Client, Fetched, Received, Wanted};
 use crate::fetch::decode::{Decoded, Undecodable, decode};
 use crate::fetch::pagination::{self, Following, Read};
@@ -38,26 +39,43 @@ impl Client {
             refusing: &[],
             pace: self.pace(),
         };
-        let shown = || self.address().redact(&ask.url);
         let answered = self.ask(wanted, |received| {
             self.parse(scope, position, &ask.url, received)
         });
-        Ok(match answered.await.map_err(context)? {
-            Answered::Read(page) => Turned::Fetched(Box::new(Fetched::Page(page))),
-            Answered::Status(status) => Turned::Status(status),
+        let answered = answered.await.map_err(context)?;
+        Ok(match self.turned(scope, position, &ask, answered) {
+            Ok(page) => Turned::Fetched(Box::new(Fetched::Page(page))),
+            Err(turned) => turned,
+        })
+    }
+
+    /// What was read, or what came in the place of the page that it is for.
+    pub(super) fn turned<T>(
+        &self,
+        scope: &Scope,
+        position: &Position,
+        ask: &Ask,
+        answered: Answered<T>,
+    ) -> Result<T, Turned> {
+        match answered {
+            Answered::Read(read) => Ok(read),
+            Answered::Status(status) => Err(Turned::Status(status)),
             Answered::Unreadable {
                 body,
                 message,
                 fetched_at,
-            } => Turned::Fetched(Box::new(Fetched::Unreadable(UnreadablePage {
-                chain: scope.chain(),
-                position: position.clone(),
-                url: shown(),
-                fetched_at,
-                body,
-                message,
-            }))),
-        })
+            } => {
+                let page = UnreadablePage {
+                    chain: scope.chain(),
+                    position: position.clone(),
+                    url: self.address().redact(&ask.url),
+                    fetched_at,
+                    body,
+                    message,
+                };
+                Err(Turned::Fetched(Box::new(Fetched::Unreadable(page))))
+            }
+        }
     }
 
     /// What an error was in the way of.
