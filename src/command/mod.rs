@@ -5,6 +5,7 @@ mod answer;
 mod backfill;
 mod bench_database;
 mod check;
+mod definition;
 mod demo;
 mod ingest;
 mod metrics_file;

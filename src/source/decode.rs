@@ -69,3 +69,18 @@ pub enum Container {
     /// A gzip file, and nothing else.
     Gzip,
 }
+
+impl Container {
+    /// The word it is declared by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Json => "json",
+            Self::Lines => "lines",
+            Self::Concatenated => "concatenated",
+            Self::Zip => "zip",
+            Self::Gzip => "gzip",
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::template::{Place, Template, Values};
 
@@ -19,6 +19,15 @@ pub enum Method {
 }
 
 impl Method {
+    /// Its name in HTTP.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+
     /// The method that is named, or the one that suits a body.
     pub(super) fn or_by_body(method: Option<Self>, body: Option<&Body>) -> Self {
         method.unwrap_or(match body {
@@ -109,6 +118,19 @@ impl Json {
         }
     }
 
+    /// As it is declared, its texts templates.
+    fn declared(&self) -> Value {
+        match self {
+            Self::Scalar(scalar) => scalar.clone(),
+            Self::Text(template) => template.as_str().into(),
+            Self::Array(entries) => entries.iter().map(Self::declared).collect(),
+            Self::Object(members) => members
+                .iter()
+                .map(|(name, value)| (name.clone(), value.declared()))
+                .collect(),
+        }
+    }
+
     fn templates<'b>(&'b self, found: &mut Vec<&'b Template>) {
         match self {
             Self::Scalar(_) => {}
@@ -131,6 +153,19 @@ impl Body {
                     pairs.append_pair(name, &template.render(values, Place::Plain, secret));
                 }
                 pairs.finish().into_bytes()
+            }
+        }
+    }
+
+    /// As it is declared: `{"json": …}` or `{"form": …}`, its texts templates.
+    #[must_use]
+    pub fn declared(&self) -> Value {
+        match self {
+            Self::Json(body) => json!({ "json": body.declared() }),
+            Self::Form(form) => {
+                let texts = form.iter();
+                let texts = texts.map(|(name, template)| (name.clone(), template.as_str()));
+                json!({ "form": texts.collect::<BTreeMap<_, _>>() })
             }
         }
     }

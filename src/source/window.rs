@@ -199,6 +199,15 @@ impl Moment {
     }
 }
 
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instant(instant) => instant.fmt(f),
+            Self::Local(local) => local.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Moment {
     type Err = String;
 

@@ -15,6 +15,8 @@ use serde::de::value::Error as Nothing;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use tempfile::TempDir;
 
+use crate::harness::Ingest;
+
 const DOCUMENTED: &str = "config/ocds-ingest.toml";
 const TEMPLATE: &str = "config/sources/template.toml.example";
 
@@ -261,6 +263,176 @@ fn the_template_names_every_key_of_a_source() {
     for repair in Repair::ALL {
         assert!(text.contains(repair.as_str()), "{repair:?}");
     }
+}
+
+/// A source that declares every key that the others leave room for.
+const WHOLE: &str = r#"
+publisher = "Office of Invented Tenders"
+country = "Nowhere"
+licence = "CC0 1.0"
+landing_page = "https://tenders.example/about"
+retired = "2024-12-31"
+url = "https://tenders.example/api/{axis.kind}/{axis.file}"
+query = { key = "{env.TENDERS_KEY}" }
+method = "POST"
+body = { json = { page = "{page}", since = "{from}", buyers = ["{axis.buyer}"] } }
+items = { pointer = ["/data/*", ""], kind = "release_package", version = "1.0" }
+zone = "Europe/London"
+auth = { mode = "token", url = "https://login.example/", headers = { X-App = "hidden" }, body = "k=hidden", pointer = "/token", scheme = "Bearer", refresh = "13m" }
+decode = { repair = ["nul", "exponent"], charset = "iso-8859-1", container = "lines" }
+page = { mode = "number", start = 0, total_items = "/meta/total", size = 100 }
+
+[window]
+from = "2015-01"
+until = "2020"
+format = "%Y-%m"
+zone = "America/Lima"
+step = "1mo"
+order = "descending"
+basis = "event"
+overlap = "1y"
+ahead = "7d"
+split_when = { items = 10000, total = "/meta/count", status = [400, 413], smallest = "1h" }
+
+[axis]
+kind = ["tender", "award"]
+buyer = { url = "https://tenders.example/buyers", method = "POST", body = { form = { all = "yes" } }, page = { mode = "link", pointer = "/next", size = 50, stop = "repeated" }, each = "/buyers/*", value = "/id", only = { "/active" = "yes" }, matching = "^b", except = "old" }
+file = { url = "https://tenders.example/files/", pattern = 'href="([^"]+)"' }
+
+[detail]
+each = "/data/*"
+value = "/ocid"
+only = { "/state" = "public", "/year" = "2024" }
+matching = "^ocds"
+except = "draft"
+url = "https://tenders.example/api/{item}"
+method = "POST"
+body = { json = { id = "{item}" } }
+together = 20
+rate = "5/s"
+concurrency = 2
+
+[http]
+rate = "12/120s"
+concurrency = 4
+timeout = "10m"
+retry_status = [403, 409]
+empty_status = [404]
+retry_wait = "5m"
+retry_max = 10
+fail_if = { pointer = "/status", min = 400 }
+reject_content_type = ["text/html"]
+redirects = false
+headers = { X-Key = "{env.TENDERS_KEY}" }
+user_agent = "a robot"
+allow_hosts = ["archive.tenders.example", "files.example"]
+"#;
+
+/// What people are told of it.
+const WHOLE_SHOWN: &str = r#"
+source        whole
+declared in   the configuration
+publisher     Office of Invented Tenders
+country       Nowhere
+licence       CC0 1.0
+landing page  https://tenders.example/about
+retired       2024-12-31
+url           https://tenders.example/api/{axis.kind}/{axis.file}
+query         key={env.TENDERS_KEY}
+method        POST
+body          JSON {"buyers":["{axis.buyer}"],"page":"{page}","since":"{from}"}
+pages         {page} from 0, until the items that /meta/total says, 100 a page
+windows       1mo at a time, the newest first
+windows from  2015-01-01T00:00:00
+windows until 2020-01-01T00:00:00, at most 7d after the present
+dates         of an event, 1y over again
+written       %Y-%m in America/Lima
+halved        at 10000 items by /meta/count or by status 400, 413, down to 1h
+axis          buyer: /buyers/*/id where /active is yes, matching ^b, but not old
+axis url      buyer: https://tenders.example/buyers by POST, with form {"all":"yes"}
+axis pages    buyer: each links the next at /next, until one is met again, a full one of 50 items
+axis          file: href="([^"]+)"
+axis url      file: https://tenders.example/files/
+axis pages    file: one document
+axis          kind: tender, award
+detail        /data/*/ocid where /state is public and /year is 2024, matching ^ocds, but not draft
+detail url    https://tenders.example/api/{item} by POST, with JSON {"id":"{item}"}
+together      20
+detail rate   5/1s
+at once       2
+items         /data/*
+items         the document itself
+kind          release_package
+version       1.0
+repairs       nul, exponent
+charset       windows-1252
+container     lines
+zone          Europe/London
+auth          by a token from https://login.example/ by POST, with a body
+auth headers  X-App
+auth token    at /token, sent as Bearer
+auth refresh  13m
+rate          12/120s
+concurrency   4
+timeout       10m
+retry status  403, 409
+retry wait    5m
+retry max     10
+empty status  404
+fails if      /status is at least 400
+no page is    text/html
+redirects     are not followed
+user agent    a robot
+header        X-Key: {env.TENDERS_KEY}
+other hosts   archive.tenders.example, files.example
+"#;
+
+#[tokio::test]
+async fn a_source_is_shown_whole_and_without_secrets() {
+    let mut ingest = Ingest::new().await;
+    ingest.configure(&WHOLE.replace("\n[", "\n[sources.whole.").replacen(
+        '\n',
+        "\n[sources.whole]\n",
+        1,
+    ));
+    let shown = ingest
+        .program(&["sources", "show", "whole"])
+        .await
+        .expect(0)
+        .text();
+    assert_eq!(shown.trim_end(), WHOLE_SHOWN.trim());
+}
+
+#[test]
+fn the_source_that_is_shown_declares_every_key() {
+    let whole: toml::Table = WHOLE.parse().unwrap();
+    let names = |tables: &[&str]| -> BTreeSet<String> {
+        let of = |path: &str| {
+            let mut keys = path.split('.');
+            let first = &whole[keys.next().unwrap()];
+            let table = keys.fold(first, |table, key| &table[key]);
+            table
+                .as_table()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        tables.iter().flat_map(|path| of(path)).collect()
+    };
+    assert_eq!(
+        whole.keys().cloned().collect::<BTreeSet<_>>(),
+        keys::<Source>()
+    );
+    assert_eq!(names(&["window"]), keys::<Window>());
+    assert_eq!(names(&["window.split_when"]), keys::<SplitWhen>());
+    assert_eq!(names(&["http"]), keys::<Http>());
+    assert_eq!(names(&["decode"]), keys::<Decode>());
+    assert_eq!(names(&["axis.buyer", "axis.file"]), keys::<Index>());
+    let mut detail = names(&["detail"]);
+    // instead of `each`
+    detail.insert("pattern".into());
+    assert_eq!(detail, keys::<Detail>());
 }
 
 #[test]
