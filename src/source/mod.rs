@@ -6,6 +6,7 @@
 
 mod auth;
 mod axis;
+mod declared;
 mod decode;
 mod detail;
 mod http;
@@ -161,36 +162,14 @@ impl Source {
     /// run is resumed only under the definition it began with.
     #[must_use]
     pub fn definition(&self) -> String {
-        let mut definition = self.scope();
-        definition.push_str(&format!(" {:?}", self.page));
-        if let Some(window) = &self.window {
-            definition.push_str(&format!(" {window:?}"));
-        }
-        if let Some(detail) = &self.detail {
-            definition.push_str(&format!(" {detail:?}"));
-        }
-        definition
+        declared::definition(self).to_string()
     }
 
     /// What the source's feed is, as text: a watermark counts only under the
     /// scope that it was reached in.
     #[must_use]
     pub fn scope(&self) -> String {
-        let mut scope = format!("{} {:?} {:?}", self.url, self.query, self.items);
-        if let Some(body) = &self.body {
-            scope.push_str(&format!(" {body:?}"));
-        }
-        if !self.axis.is_empty() {
-            scope.push_str(&format!(" {:?}", self.axis));
-        }
-        if let Some(detail) = &self.detail {
-            scope.push_str(&format!(" {} {:?}", detail.url, detail.pick));
-        }
-        if let Some(window) = &self.window {
-            let zone = self.window_zone().iana_name().unwrap_or_default();
-            scope.push_str(&format!(" {:?} {:?} {zone}", window.basis, window.from));
-        }
-        scope
+        declared::scope(self).to_string()
     }
 
     /// What no single key can tell by itself. The parameter of a page that a

@@ -99,6 +99,16 @@ pub enum Basis {
 }
 
 impl Basis {
+    /// The word it is declared by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::Published => "published",
+            Self::Event => "event",
+        }
+    }
+
     /// How far before the watermark a run begins, unless the source says it.
     fn usual_overlap(self) -> Step {
         Step(match self {
@@ -126,6 +136,17 @@ pub enum Order {
     Ascending,
     /// The newest; the watermark moves when all are there.
     Descending,
+}
+
+impl Order {
+    /// The word it is declared by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ascending => "ascending",
+            Self::Descending => "descending",
+        }
+    }
 }
 
 /// When a window is halved and its halves are asked for in its place.
