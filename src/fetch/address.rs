@@ -332,7 +332,7 @@ impl Address {
             let _ = url.set_scheme("https");
         }
         if self.is_home(&url) {
-            return self.with_credentials(url);
+            return self.with_credentials(link, url.scheme());
         }
         if self.secrets.is_in(link) {
             return Err(refused("the link to it takes a secret to another host"));
@@ -343,11 +343,14 @@ impl Address {
         Err(other_host("the link to it", &url))
     }
 
-    /// Only for a URL on the home host: its host is looked at before any value
-    /// is put into it.
-    fn with_credentials(&self, url: Url) -> Result<Url> {
-        let mut url = Url::parse(&self.secrets.reveal_url(url.as_str()))
+    /// Only for a link to the home host: its host is looked at before any value
+    /// is put into it. Values go into the link as it is stored, since a placeholder
+    /// in the path of a URL is no longer one.
+    fn with_credentials(&self, link: &str, scheme: &str) -> Result<Url> {
+        let mut url = Url::parse(&self.secrets.reveal_url(link))
             .map_err(|e| refused("the link to it is not a URL").with_source(e))?;
+        // Cannot fail between http and https.
+        let _ = url.set_scheme(scheme);
         let home = &self.home.0;
         if url.username().is_empty() {
             // Neither fails for http and https.
@@ -514,11 +517,15 @@ mod tests {
     use super::*;
 
     fn address(table: &str) -> Address {
+        address_by(table, "s3cr&t")
+    }
+
+    fn address_by(table: &str, key: &str) -> Address {
         let mut source: Source = toml::from_str(table).unwrap();
         source.name = "zambia".into();
         source.settle().unwrap();
         let declared = [("x".to_owned(), "{env.KEY}")];
-        let secrets = Secrets::look_up(declared, |_| Some("s3cr&t".into())).unwrap();
+        let secrets = Secrets::look_up(declared, |_| Some(key.into())).unwrap();
         Address::new(&source, secrets).unwrap()
     }
 
@@ -678,6 +685,61 @@ mod tests {
             "not a url {env.KEY}"
         );
         assert!(!format!("{address:?}").contains("s3cr"));
+    }
+
+    #[test]
+    fn a_secret_within_a_url_changes_nothing_around_it() {
+        let table = r#"
+            url = "https://feed.example/{env.KEY}/api?key={env.KEY}&limit=9"
+            detail = { each = "/*", url = "/{item}?key={env.KEY}&full=1" }
+            axis = { kind = { url = "https://feed.example/kinds?key={env.KEY}&all=1", each = "/*" } }
+            query = { kind = "{axis.kind}" }
+        "#;
+        let address = address_by(table, "a&b#c+d%26 e/f");
+        let axes = crate::fetch::Axes::from([("kind".into(), "x".into())]);
+        let scope = Scope {
+            axes: axes.into(),
+            ..Scope::default()
+        };
+        let start = Position {
+            number: 1,
+            cursor: Cursor::Start,
+        };
+        let source: Source = toml::from_str(table).unwrap();
+        let (detail, Axis::Index(index)) = (source.detail.unwrap(), &source.axis["kind"]) else {
+            panic!("the axis has an index");
+        };
+        let page = address.of(&scope, &start).unwrap().url;
+        let item = address.of_item(&detail, &scope, &page, "7").unwrap().url;
+        let kinds = address.of_index(index, &start).unwrap().url;
+        for (url, stored) in [
+            (
+                page,
+                "https://feed.example/{env.KEY}/api?key={env.KEY}&limit=9&kind=x",
+            ),
+            (item, "https://feed.example/7?key={env.KEY}&full=1"),
+            (kinds, "https://feed.example/kinds?key={env.KEY}&all=1"),
+        ] {
+            let encoded = stored.replace("{env.KEY}", "a%26b%23c%2Bd%2526%20e%2Ff");
+            assert_eq!(url.as_str(), encoded);
+            assert_eq!(address.redact(&url), stored);
+            // where it is echoed as a part of a URL
+            let path = encoded.strip_prefix("https://feed.example/").unwrap();
+            let hidden = stored.strip_prefix("https://feed.example/").unwrap();
+            assert_eq!(address.redact_link(path), hidden);
+            assert_eq!(address.of(&scope, &link(stored)).unwrap().url, url);
+        }
+    }
+
+    #[test]
+    fn a_url_that_begins_with_a_secret_begins_as_that_says() {
+        let address = address_by(r#"url = "{env.KEY}/api""#, "https://feed.example/v1");
+        let first = Position {
+            number: 1,
+            cursor: Cursor::Start,
+        };
+        let ask = address.of(&Scope::default(), &first).unwrap();
+        assert_eq!(ask.url.as_str(), "https://feed.example/v1/api");
     }
 
     #[test]

@@ -307,7 +307,7 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
 }
 
 fn endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
-    let url = Url::parse(&secrets.reveal(url))
+    let url = Url::parse(&secrets.reveal_endpoint(url))
         .map_err(|e| Error::config("`url` is not a URL").with_source(e))?;
     match url.scheme() {
         "http" | "https" => Ok(url),

@@ -97,6 +97,14 @@ impl Secrets {
         self.replace(text, encode)
     }
 
+    /// A declared URL with its values, encoded so that they change nothing else,
+    /// but for one that it begins with.
+    pub(super) fn reveal_endpoint(&self, text: &str) -> String {
+        let beginning = text.starts_with(OPEN).then(|| text.find(CLOSE)).flatten();
+        let (beginning, rest) = text.split_at(beginning.map_or(0, |at| at + CLOSE.len_utf8()));
+        self.reveal(beginning) + &self.reveal_url(rest)
+    }
+
     /// A declared text that is JSON with its values, encoded to be within its
     /// strings.
     pub(super) fn reveal_json(&self, text: &str) -> String {
@@ -137,10 +145,15 @@ impl Secrets {
         text
     }
 
-    /// A text that is no URL, for storing and showing.
+    /// A text that is no URL, for storing and showing; it may be a part of one.
     pub(super) fn redact_text(&self, text: &str) -> String {
-        self.cover(text, str::to_owned)
-            .unwrap_or_else(|| text.to_owned())
+        let covered = self.cover(text, str::to_owned);
+        let covered = covered.unwrap_or_else(|| text.to_owned());
+        let spaced = covered.replace('+', "%20");
+        match self.find(&decode(&spaced)) {
+            Some(_) => self.redact_part(&spaced, "/:?#&="),
+            None => covered,
+        }
     }
 
     /// What a page says around its items, for storing: publishers echo the URL
@@ -150,19 +163,10 @@ impl Secrets {
             return;
         }
         match value {
-            Value::String(text) => self.redact_echo(text),
+            Value::String(text) => *text = self.redact_text(text),
             Value::Array(entries) => entries.iter_mut().for_each(|it| self.redact_value(it)),
             Value::Object(members) => members.values_mut().for_each(|it| self.redact_value(it)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-
-    /// Text that may be a URL, or a part of one.
-    fn redact_echo(&self, text: &mut String) {
-        *text = self.redact_text(text);
-        let spaced = text.replace('+', "%20");
-        if self.find(&decode(&spaced)).is_some() {
-            *text = self.redact_part(&spaced, "/:?#&=");
         }
     }
 
@@ -396,6 +400,19 @@ mod tests {
         );
         assert_eq!(secrets.reveal_url(hidden), url("t%2B2"));
         assert!(secrets.is_in("{auth.token}"));
+    }
+
+    #[test]
+    fn a_value_within_a_declared_url_changes_nothing_around_it() {
+        let secrets = secrets(&[("BASE", "https://h.example/a"), ("KEY", "a&b#c")]);
+        assert_eq!(
+            secrets.reveal_endpoint("{env.BASE}/token?key={env.KEY}&x=1"),
+            "https://h.example/a/token?key=a%26b%23c&x=1"
+        );
+        assert_eq!(
+            secrets.reveal_endpoint("https://h.example/{env.KEY}"),
+            "https://h.example/a%26b%23c"
+        );
     }
 
     #[test]

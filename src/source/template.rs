@@ -152,7 +152,9 @@ impl Template {
         &self.text
     }
 
-    /// The text for these values. `secret` gives what an `{env.NAME}` stands for.
+    /// The text for these values. `secret` gives what an `{env.NAME}` stands for,
+    /// which is a value as any other, unless a URL begins with it: it is the
+    /// beginning of a URL then, and stays one.
     ///
     /// A variable without a value is empty: which ones a template may name is
     /// checked when a source is read.
@@ -163,18 +165,23 @@ impl Template {
         place: Place,
         secret: impl Fn(&str) -> String,
     ) -> String {
-        let pieces = self.pieces.iter().map(|piece| match piece {
-            Piece::Literal(text) => text.clone(),
-            Piece::Environment(name) => secret(name),
-            Piece::Variable {
-                variable,
-                format,
-                filters,
-            } => {
-                let value = values.get(variable, format.as_deref()).unwrap_or_default();
-                filtered(value, filters, place)
-            }
-        });
+        let pieces = self
+            .pieces
+            .iter()
+            .enumerate()
+            .map(|(at, piece)| match piece {
+                Piece::Literal(text) => text.clone(),
+                Piece::Environment(name) if place == Place::Url && at > 0 => encode(&secret(name)),
+                Piece::Environment(name) => secret(name),
+                Piece::Variable {
+                    variable,
+                    format,
+                    filters,
+                } => {
+                    let value = values.get(variable, format.as_deref()).unwrap_or_default();
+                    filtered(value, filters, place)
+                }
+            });
         pieces.collect()
     }
 
@@ -447,7 +454,8 @@ mod tests {
             ("/{item|strip other-}", "/ocds-x%2F1%20%C3%BC"),
             ("/?{axis.kind|raw}", "/?a=1&b=2"),
             ("/?q={axis.kind}", "/?q=a%3D1%26b%3D2"),
-            ("/?key={env.KEY}", "/?key=<KEY>"),
+            ("/{env.KEY}?key={env.KEY}", "/%3CKEY%3E?key=%3CKEY%3E"),
+            ("{env.KEY}/x", "<KEY>/x"),
             ("/{{x}}", "/{x}"),
         ] {
             assert_eq!(url(template, &values), expected, "{template}");
