@@ -106,8 +106,9 @@ impl Sink {
     pub async fn open(database: Database, source: &str, config: &Config) -> Result<Self> {
         let settings = config.sink.clone();
         let fetched = Fetched::new(batching(&settings))?;
+        let fetched_compiled = FetchedCompiled::new(batching(&settings))?;
         let session = Session::new(&config.database)
-            .preparing(&[&fetched.operation])
+            .preparing(&[&fetched.operation, &fetched_compiled.operation])
             .preparing_texts(&[HOLD_LEASE, INSERT_PAGE]);
         let has_open_rejects = {
             let connection = database.connection().await?;
@@ -122,7 +123,7 @@ impl Sink {
             source: source.to_owned(),
             session,
             fetched,
-            fetched_compiled: FetchedCompiled::new(batching(&settings))?,
+            fetched_compiled,
             settings,
             replayed: Replayed::new()?,
             replayed_compiled: ReplayedCompiled::new()?,

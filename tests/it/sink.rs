@@ -380,6 +380,35 @@ async fn a_program_that_got_its_releases_elsewhere_hands_the_sink_a_page() {
 }
 
 #[tokio::test]
+async fn compiled_releases_are_written_by_prepared_statements_as_releases_are() {
+    let ingest = Ingest::new().await;
+    let (database, lease, sink) = sink_of(&ingest).await;
+    let page = page(1, &format!("[{}]", release(1)));
+    let extracted = extract::extract(&page, &extract::Options::default());
+    let record = page.into_record();
+    let commit = sink.commit(&lease, &record, extracted.releases, extracted.rejects);
+    commit.await.unwrap();
+    // whichever connection it was
+    let mut connections = Vec::new();
+    for _ in 0..4 {
+        connections.push(database.connection().await.unwrap());
+    }
+    for table in ["release", "compiled_release"] {
+        let mut prepared = 0;
+        for connection in &connections {
+            let sql = "select count(*) from pg_prepared_statements where statement like $1";
+            let wanted = format!(r#"insert into "ocds"."{table}" as %"#);
+            let row = connection.query_one(sql, &[&wanted]).await.unwrap();
+            prepared += row.get::<_, i64>(0);
+        }
+        // of one row, and of a full batch
+        assert_eq!(prepared, 2, "{table}");
+    }
+    drop(connections);
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_page_remembers_its_package_without_its_items() {
     let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
     let mut ingest = Ingest::new().await;
