@@ -1,5 +1,6 @@
 //! `check`: whether the configuration can be used; nothing is written.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::database::Database;
 use crate::database::migrate::Migration;
 use crate::error::{Error, Kind, Result};
 use crate::extract;
-use crate::fetch::{self, Client, Event, Fetched, Plan};
+use crate::fetch::{self, Axes, Client, Event, Fetched, Plan};
 use crate::source::Source;
 
 /// A check is for somebody who waits for it.
@@ -96,8 +97,10 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
         detail.together = detail.together.min(SOME);
     }
     let client = Arc::new(Client::new(&source, &limits)?);
-    let Some(fetched) = one_page(&source, client).await? else {
-        return Ok("the newest part of it has no page".into());
+    let axes = client.axes().await?;
+    let of_how_many = of_how_many(&source, &axes);
+    let Some(fetched) = one_page(&source, client, axes).await? else {
+        return Ok(format!("the newest part of it{of_how_many} has no page"));
     };
     let page = match fetched {
         Fetched::Page(page) => page,
@@ -119,15 +122,33 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
         chain => format!(" of {chain}"),
     };
     Ok(format!(
-        "{good} releases and {bad} rejects on the first page{of}, {more}"
+        "{good} releases and {bad} rejects on the first page{of}{of_how_many}, {more}"
     ))
 }
 
-/// The first page of the newest window, or of the feed; `None` if there is none.
-async fn one_page(source: &Source, client: Arc<Client>) -> Result<Option<Fetched>> {
+/// How many values each axis has, of which the first alone is asked for.
+fn of_how_many(source: &Source, axes: &[Axes]) -> String {
+    let counts = source.axis.keys().map(|name| {
+        let values: BTreeSet<_> = axes.iter().filter_map(|axes| axes.get(name)).collect();
+        format!("the first of {} values of axis {name}", values.len())
+    });
+    let counts: Vec<String> = counts.collect();
+    match &counts[..] {
+        [] => String::new(),
+        counts => format!(" ({})", counts.join(", ")),
+    }
+}
+
+/// The first page of the newest window and of the first value of each axis, or of the
+/// feed; `None` if there is none.
+async fn one_page(
+    source: &Source,
+    client: Arc<Client>,
+    axes: Vec<Axes>,
+) -> Result<Option<Fetched>> {
     let now = Timestamp::now();
     let dates = fetch::incremental(source, Some(now), now);
-    let axes = client.axes().await?.into_iter().take(1).collect();
+    let axes = axes.into_iter().take(1).collect();
     let start = fetch::Start {
         plan: Plan::new(source, dates, axes, fetch::first(source)).newest(),
         fullest: usize::MAX,

@@ -416,6 +416,12 @@ async fn an_axis_is_picked_out_of_an_index() {
         ["/buyers?page=1", "/buyers?page=2", "/of/7", "/of/x%20y"]
     );
     assert_eq!(ingest.count("release").await, 2);
+
+    let checked = ingest.program(&["check", SOURCE, "--connect"]).await;
+    let said = checked.expect(0).text();
+    let line = "1 releases and 0 rejects on the first page of buyer=7 \
+                (the first of 2 values of axis buyer), no page follows";
+    assert!(said.contains(line), "{said}");
 }
 
 #[tokio::test]
