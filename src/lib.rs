@@ -65,6 +65,11 @@
 //! - A chain that fails is stepped over, unless several do in a row: one window that
 //!   a publisher cannot answer is no reason to do without the others. The watermark
 //!   stays before it, and the next run asks for it again.
+//! - The watermark is that of the values that an axis had when it moved: one that is
+//!   new in the index is walked from the beginning, behind all else, until a run that
+//!   had it was complete. Which those are is read off the pages of the runs that
+//!   `ledger.keep_runs` keeps. A value that never had a page is new each time, and
+//!   where several windows of new values fail in a row the rest of those is left out.
 //! - What an index names is fetched some at a time, each some a page of the run: an
 //!   index of ten thousand items would else be durable after hours, or not at all.
 //! - The watermark is written beside the heartbeat and never ahead of the data; if

@@ -15,14 +15,49 @@ use crate::source::{Order, Source};
 #[derive(Clone, Debug)]
 pub struct Plan {
     cutting: Option<Cutting>,
-    windows: VecDeque<Option<Stretch>>,
-    axes: Vec<Arc<Axes>>,
-    /// The axes of the first window that are walked already.
-    next_axes: usize,
+    blocks: VecDeque<Block>,
+    /// Where the windows of new values of axes end, which are walked last.
+    new_until: Option<Timestamp>,
     /// Halves of windows, to be walked before all else.
     halves: VecDeque<Scope>,
     first: Position,
     begun: Begun,
+}
+
+/// Windows that are walked one after the other, each along the same values of axes.
+#[derive(Clone, Debug)]
+struct Block {
+    windows: VecDeque<Option<Stretch>>,
+    axes: Vec<Arc<Axes>>,
+    /// The axes of the first window that are walked already.
+    next_axes: usize,
+}
+
+impl Block {
+    fn new(windows: Vec<Option<Stretch>>, axes: Vec<Axes>, order: Option<Order>) -> Self {
+        let mut windows = VecDeque::from(windows);
+        if order == Some(Order::Descending) {
+            windows.make_contiguous().reverse();
+        }
+        Self {
+            windows,
+            axes: axes.into_iter().map(Arc::new).collect(),
+            next_axes: 0,
+        }
+    }
+
+    fn next(&mut self) -> Option<Scope> {
+        loop {
+            let window = *self.windows.front()?;
+            if let Some(axes) = self.axes.get(self.next_axes) {
+                self.next_axes += 1;
+                let axes = Arc::clone(axes);
+                return Some(Scope { window, axes });
+            }
+            self.next_axes = 0;
+            self.windows.pop_front();
+        }
+    }
 }
 
 /// Where a chain goes on, or begins.
@@ -88,25 +123,40 @@ impl Plan {
             .window
             .as_ref()
             .map(|window| Cutting::of(source, window));
-        let mut windows: VecDeque<Option<Stretch>> = match (&cutting, bounds) {
+        let windows = match (&cutting, bounds) {
             (Some(cutting), Some(Stretch { from, to })) => {
                 cutting.windows(from, to).into_iter().map(Some).collect()
             }
-            _ => VecDeque::from([None]),
+            _ => vec![None],
         };
         let order = source.window.as_ref().map(|window| window.order);
-        if order == Some(Order::Descending) {
-            windows.make_contiguous().reverse();
-        }
         Self {
             cutting,
-            windows,
-            axes: axes.into_iter().map(Arc::new).collect(),
-            next_axes: 0,
+            blocks: VecDeque::from([Block::new(windows, axes, order)]),
+            new_until: None,
             halves: VecDeque::new(),
             first,
             begun: Begun::default(),
         }
+    }
+
+    /// The same chains and, behind them, those of values of axes that are new: from
+    /// the beginning of the feed to where its other windows begin.
+    #[must_use]
+    pub fn with_new(mut self, source: &Source, bounds: Option<Stretch>, new: Vec<Axes>) -> Self {
+        let (Some(cutting), Some(window), Some(bounds)) = (&self.cutting, &source.window, bounds)
+        else {
+            return self;
+        };
+        let beginning = window.from.at(source.window_zone());
+        let end = cutting.floor(bounds.from).timestamp();
+        if beginning < end && !new.is_empty() {
+            let windows = cutting.windows(beginning, end).into_iter().map(Some);
+            let block = Block::new(windows.collect(), new, Some(window.order));
+            self.blocks.push_back(block);
+            self.new_until = Some(end);
+        }
+        self
     }
 
     /// A plain feed, from a page.
@@ -124,7 +174,9 @@ impl Plan {
     /// The newest window alone.
     #[must_use]
     pub fn newest(mut self) -> Self {
-        self.windows = self.windows.into_iter().max().into_iter().collect();
+        for block in &mut self.blocks {
+            block.windows = block.windows.iter().max().copied().into_iter().collect();
+        }
         self
     }
 
@@ -132,15 +184,29 @@ impl Plan {
     /// without windows.
     #[must_use]
     pub fn starts(&self) -> BTreeMap<Option<Timestamp>, usize> {
-        let windows = self.windows.iter();
-        windows
-            .map(|window| (window.map(|window| window.from), self.axes.len()))
-            .collect()
+        let mut starts = BTreeMap::new();
+        for block in &self.blocks {
+            for window in &block.windows {
+                *starts.entry(window.map(|window| window.from)).or_default() += block.axes.len();
+            }
+        }
+        starts
     }
 
     /// Whether it is more than one chain, of which one may fail by itself.
     pub(super) fn is_many(&self) -> bool {
-        self.windows.len() * self.axes.len() > 1
+        self.starts().values().sum::<usize>() > 1
+    }
+
+    /// Leaves out what has not begun of new values, if this is a chain of one: all else
+    /// has begun by then.
+    pub(super) fn leave_new(&mut self, scope: &Scope) -> bool {
+        let until = self.new_until.zip(scope.window);
+        let is_new = until.is_some_and(|(until, window)| window.to <= until);
+        if is_new {
+            self.blocks.clear();
+        }
+        is_new
     }
 
     /// Where a window would be halved; `None` if it is short enough.
@@ -183,14 +249,11 @@ impl Plan {
 
     fn next_whole(&mut self) -> Option<Scope> {
         loop {
-            let window = *self.windows.front()?;
-            if let Some(axes) = self.axes.get(self.next_axes) {
-                self.next_axes += 1;
-                let axes = Arc::clone(axes);
-                return Some(Scope { window, axes });
+            let next = self.blocks.front_mut()?.next();
+            if next.is_some() {
+                return next;
             }
-            self.next_axes = 0;
-            self.windows.pop_front();
+            self.blocks.pop_front();
         }
     }
 }

@@ -31,6 +31,14 @@ impl Scope {
         Chain::new(self.to_string())
     }
 
+    /// What the names of the chains along these axes have in common, whatever their
+    /// windows.
+    #[must_use]
+    pub fn name_of(axes: &Axes) -> String {
+        let axes = Arc::new(axes.clone());
+        Self { window: None, axes }.to_string()
+    }
+
     /// Reads back what [`fmt::Display`] wrote; `None` if it never did.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (window, axes) = match text.split_once(' ') {

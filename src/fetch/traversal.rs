@@ -166,20 +166,22 @@ impl Traversal {
                 self.is_many = true;
                 Event::Split { scope, middle }
             }
-            walk::Event::Failed(error) => self.fail(error)?,
+            walk::Event::Failed(error) => self.fail(&scope, error)?,
             walk::Event::Gone(error) if self.is_many => Event::Failed(error),
             walk::Event::Gone(error) => return Err(error),
         })
     }
 
     /// One chain that fails is stepped over; a publisher that fails several in a
-    /// row, or wants to be left alone, is not asked for the rest.
-    fn fail(&mut self, error: Error) -> Result<Event> {
+    /// row, or wants to be left alone, is not asked for the rest. If all that is left
+    /// is new values of axes, what failed may be theirs, and the walk is none the less
+    /// what it was without them.
+    fn fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
         self.failed_in_a_row += 1;
         let most = self.common.client.limits().unreadable_in_a_row;
         let may_go_on = matches!(error.kind(), Kind::Truncated | Kind::Environment)
             && self.is_many
-            && self.failed_in_a_row < most;
+            && (self.failed_in_a_row < most || self.plan.leave_new(scope));
         if may_go_on {
             Ok(Event::Failed(error))
         } else {

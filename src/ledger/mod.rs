@@ -20,4 +20,4 @@ pub use self::counts::{Counts, Requests, Totals, totals};
 pub use self::holder::{End, Holder, Verdict};
 pub use self::request::log_requests;
 pub use self::status::{SourceCounts, SourceStatus, source_counts, status};
-pub use self::watermark::{Mark, Watermark, run_window, watermark};
+pub use self::watermark::{Mark, Watermark, run_window, walked_axes, watermark};

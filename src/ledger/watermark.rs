@@ -1,6 +1,8 @@
 //! How far incremental runs of a source have got, and the stretch of time that a
 //! run covers.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
@@ -50,6 +52,33 @@ pub async fn watermark(
         reached: row.try_get("reached")?,
         cursor: cursor.and_then(Cursor::parse),
     }))
+}
+
+/// The values of axes that runs before this one have walked from the beginning of a
+/// feed, as the names of chains have them.
+///
+/// Those are the values of complete runs, each of which has walked what was new to it.
+/// The oldest run that is remembered counts too, complete or not: the watermark
+/// is its own, or one that was moved with its values.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn walked_axes(
+    database: &Database,
+    source: &str,
+    scope: &str,
+    lease: &Lease,
+) -> Result<HashSet<String>> {
+    let sql = include_str!("../../sql/ledger/walked_axes.sql");
+    let parameters = [
+        (&source as _, Type::TEXT),
+        (&scope as _, Type::TEXT),
+        (&lease.run_id as _, Type::INT8),
+    ];
+    let connection = database.connection().await?;
+    let rows = connection.query_typed(sql, &parameters).await?;
+    let axes = rows.iter().map(|row| row.try_get("axes"));
+    Ok(axes.collect::<Result<_, _>>()?)
 }
 
 /// The stretch of time that a run covers: the one it began with, or this one if it

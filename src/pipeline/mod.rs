@@ -38,7 +38,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
-use crate::fetch::{self, Begun, Client, Event, Fetched, Plan, Scope, Stretch};
+use crate::fetch::{self, Axes, Begun, Client, Event, Fetched, Plan, Scope, Stretch};
 use crate::ledger::{
     self, Claim, End, Holder, Lease, Mark, Requests, Resume, Totals, Verdict, Watermark,
 };
@@ -46,7 +46,7 @@ use crate::metrics;
 use crate::page::{PageRecord, UnreadablePage};
 use crate::request::Request;
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{Axis, Source};
 
 /// Pages extracted at once, each on a thread of its own: one core extracts
 /// faster than two write, and two keep a large page from holding up small ones.
@@ -232,14 +232,31 @@ impl Run<'_> {
             first.cursor = cursor;
         }
         let axes = self.client.axes().await?;
+        let new = self.new_axes(lease, &scope, &axes).await?;
         let begun = resume.into_iter().flat_map(|resume| resume.chains);
         let begun = begun.map(|resumed| (resumed.chain, resumed.next, resumed.items));
         let begun = Begun::new(begun);
         Ok(Ground {
-            plan: Plan::new(self.source, stretch, axes, first).resuming(begun),
+            plan: Plan::new(self.source, stretch, axes, first)
+                .with_new(self.source, stretch, new)
+                .resuming(begun),
             stretch,
             until: self.walk.asked.to_page,
         })
+    }
+
+    /// The values of axes that no run has walked from the beginning of the feed: the
+    /// watermark is that of the others. Lists are declared, and belong to the scope.
+    async fn new_axes(&self, lease: &Lease, scope: &str, axes: &[Axes]) -> Result<Vec<Axes>> {
+        let is_index = |axis: &Axis| matches!(axis, Axis::Index(_));
+        let may_have_new = self.source.window.is_some() && self.source.axis.values().any(is_index);
+        if !may_have_new || !self.walk.is_from_watermark() {
+            return Ok(Vec::new());
+        }
+        let name = &self.source.name;
+        let walked = ledger::walked_axes(self.database, name, scope, lease).await?;
+        let is_new = |axes: &&Axes| !walked.contains(&Scope::name_of(axes));
+        Ok(axes.iter().filter(is_new).cloned().collect())
     }
 
     /// The dates that the run covers, if the source has windows: those asked for,

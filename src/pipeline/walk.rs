@@ -80,12 +80,14 @@ impl Walk {
         {
             return Err(Error::config("--until is before --from"));
         }
-        // a run is resumed by one that asks for the same
+        // a run is resumed by one that asks for the same; what begins with a scope
+        // began at the watermark
         let shown = |date: Option<Timestamp>| date.map_or("-".to_owned(), |date| date.to_string());
-        let (from, until) = (shown(self.dates.from), shown(self.dates.until));
-        self.asked
-            .definition
-            .push_str(&format!(" from {from} until {until}"));
+        let (definition, until) = (&self.asked.definition, shown(self.dates.until));
+        self.asked.definition = match self.dates.from {
+            Some(from) => format!("from {from} until {until} {definition}"),
+            None => format!("{definition} until {until}"),
+        };
         Ok(self)
     }
 
@@ -157,6 +159,11 @@ impl Walk {
             max_pages: None,
             dates: Dates::default(),
         })
+    }
+
+    /// Whether it begins at the watermark, and so leaves nothing before it to others.
+    pub(super) fn is_from_watermark(&self) -> bool {
+        self.moves_watermark() && self.dates.from.is_none()
     }
 
     /// Whether the source's watermark follows it.

@@ -37,9 +37,8 @@ pub(super) fn scope(source: &Source) -> Value {
 
 /// What the numbers and cursors of the source's pages depend on beside what its
 /// feed is.
-pub(super) fn definition(source: &Source) -> Value {
+pub(super) fn pages(source: &Source) -> Value {
     table([
-        ("feed", Some(scope(source))),
         ("page", Some(page(&source.page))),
         ("window", source.window.as_ref().map(window)),
         ("detail", source.detail.as_ref().map(detail)),
@@ -311,7 +310,7 @@ mod tests {
     fn what_a_run_knows_its_source_by_stays_the_same() {
         let detail = r#"{"body":{"json":{"id":"{item}"}},"method":"POST","together":100}"#;
         let (feed, pages) = (joined(FEED), joined(PAGES));
-        let expected = format!(r#"{{"detail":{detail},"feed":{feed},{pages}}}"#);
+        let expected = format!(r#"{feed} {{"detail":{detail},{pages}}}"#);
         assert_eq!(source(WINDOWED).definition(), expected);
     }
 

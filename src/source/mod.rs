@@ -159,10 +159,11 @@ impl Source {
     }
 
     /// What the numbers and cursors of the source's pages depend on, as text: a
-    /// run is resumed only under the definition it began with.
+    /// run is resumed only under the definition it began with. It begins with the
+    /// scope.
     #[must_use]
     pub fn definition(&self) -> String {
-        declared::definition(self).to_string()
+        format!("{} {}", self.scope(), declared::pages(self))
     }
 
     /// What the source's feed is, as text: a watermark counts only under the

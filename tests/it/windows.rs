@@ -424,6 +424,111 @@ async fn an_axis_is_picked_out_of_an_index() {
     assert!(said.contains(line), "{said}");
 }
 
+/// A publisher whose index of buyers grows.
+struct Growing {
+    publisher: Publisher,
+    ingest: Ingest,
+    buyers: Arc<Mutex<Vec<&'static str>>>,
+    /// What the windows of the new buyer that begin before its index had it are
+    /// answered with, by the years they begin in.
+    refused: Arc<Mutex<BTreeMap<&'static str, u16>>>,
+    asked: usize,
+}
+
+impl Growing {
+    /// All of `old` is stored until June 2025, and `new` is new.
+    async fn new() -> Self {
+        let buyers = Arc::new(Mutex::new(vec!["old"]));
+        let refused = Arc::new(Mutex::new(BTreeMap::new()));
+        let (served, statuses) = (Arc::clone(&buyers), Arc::clone(&refused));
+        let publisher = Publisher::serve(move |request| match request.path() {
+            "/buyers" => Reply::json(json!({"buyers": *served.lock().unwrap()}).to_string()),
+            path => {
+                let from = request.query("from").unwrap();
+                let year = from.strip_suffix("-01-01").filter(|_| path == "/of/new");
+                let statuses: &BTreeMap<&str, u16> = &statuses.lock().unwrap();
+                match year.and_then(|year| statuses.get(year)) {
+                    Some(status) => Reply::status(*status),
+                    None => {
+                        let one = release(&format!("{path} {from}"));
+                        Reply::json(json!({"releases": [one]}).to_string())
+                    }
+                }
+            }
+        })
+        .await;
+        let ingest = ingest(&format!(
+            "url = \"{}\"\nwindow = {{ from = \"2020\", step = \"1y\", basis = \"updated\" }}\n\
+             axis.buyer = {{ url = \"{}\", each = \"/buyers/*\" }}",
+            publisher.url("/of/{axis.buyer}?from={from}&to={to}"),
+            publisher.url("/buyers"),
+        ))
+        .await;
+        let mut growing = Self {
+            publisher,
+            ingest,
+            buyers,
+            refused,
+            asked: 0,
+        };
+        growing.run("2025-06-01", 0).await;
+        assert_eq!(growing.asked(), [6, 0, 0, 0]);
+        growing.buyers.lock().unwrap().push("new");
+        growing
+    }
+
+    async fn run(&self, until: &str, code: i32) {
+        self.ingest.run(&["--until", until]).await.expect(code);
+    }
+
+    /// How many windows the last run asked for of the old buyer and of the new one:
+    /// of each those of whole years, which are all before the watermark, and others.
+    fn asked(&mut self) -> [usize; 4] {
+        let targets = self.publisher.targets().split_off(self.asked);
+        self.asked += targets.len();
+        let count = |buyer: &str, is_old: bool| {
+            let of = |it: &&String| it.starts_with(&format!("/of/{buyer}?"));
+            let is_year = |it: &&String| it.contains("-01-01&") == is_old;
+            targets.iter().filter(of).filter(is_year).count()
+        };
+        [
+            count("old", true),
+            count("old", false),
+            count("new", true),
+            count("new", false),
+        ]
+    }
+}
+
+#[tokio::test]
+async fn what_is_new_in_an_index_is_walked_from_the_beginning_until_that_is_whole() {
+    let mut growing = Growing::new().await;
+    growing.refused.lock().unwrap().insert("2023", 404);
+    growing.run("2025-07-01", 4).await;
+    assert_eq!(growing.asked(), [0, 1, 6, 1]);
+    growing.refused.lock().unwrap().clear();
+    growing.run("2025-08-01", 0).await;
+    assert_eq!(growing.asked(), [0, 1, 6, 1], "it was not whole");
+    growing.run("2025-09-01", 0).await;
+    assert_eq!(growing.asked(), [0, 1, 0, 1]);
+    let stored = "select count(*) from ocds.release where ocid like '%/of/new %-01-01'";
+    assert_eq!(growing.ingest.value(stored).await, "6");
+}
+
+#[tokio::test]
+async fn what_is_new_in_an_index_and_cannot_be_had_does_not_hold_up_the_rest() {
+    let mut growing = Growing::new().await;
+    let years = ["2020", "2021", "2022", "2023", "2024", "2025"];
+    let refused = years.map(|year| (year, 400));
+    growing.refused.lock().unwrap().extend(refused);
+    growing.run("2025-07-01", 4).await;
+    assert_eq!(growing.asked(), [0, 1, 3, 1], "three in a row are enough");
+    growing.run("2025-07-01", 4).await;
+    assert_eq!(growing.asked(), [0, 0, 3, 0], "it goes on");
+    growing.run("2025-07-01", 4).await;
+    assert_eq!(growing.asked(), [0, 1, 3, 1], "and begins anew");
+}
+
 #[tokio::test]
 async fn files_are_found_by_a_pattern_and_a_missing_one_is_said() {
     let publisher = Publisher::serve(|request| match request.path() {

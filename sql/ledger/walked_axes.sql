@@ -1,0 +1,12 @@
+-- The values of axes that runs of a source before run $3 have walked from the beginning
+-- of its feed, which is $2: what a run was asked for begins with that if it began at the
+-- watermark.
+with walk as (
+    select id, state
+    from ocds.run
+    where source = $1 and kind = 'incremental' and starts_with(definition, $2) and id < $3
+)
+select distinct split_part(page.chain, ' ', 2) as axes
+from ocds.page
+join walk on walk.id = page.run_id
+where walk.state = 'complete' or walk.id = (select min(id) from walk)
