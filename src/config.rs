@@ -135,7 +135,8 @@ pub struct Fetch {
     /// is unreadable: it is not asked for again, and its first 64 KiB are kept.
     pub max_body_bytes: usize,
     /// The largest body that is read, after decompression; it is what bounds
-    /// the memory of a page. A larger page is unreadable in the same way.
+    /// the memory of a page, one of several documents of an index included. A larger
+    /// page is unreadable in the same way.
     pub max_decoded_bytes: usize,
     /// How many members the archives of a body may have. A body with more is too
     /// large.

@@ -71,7 +71,9 @@
 //!   `ledger.keep_runs` keeps. A value that never had a page is new each time, and
 //!   where several windows of new values fail in a row the rest of those is left out.
 //! - What an index names is fetched some at a time, each some a page of the run: an
-//!   index of ten thousand items would else be durable after hours, or not at all.
+//!   index of ten thousand items would else be durable after hours, or not at all. A
+//!   page ends before the item with which it would be larger than a body may be. What
+//!   was asked for behind that is asked for again: it is thrown away and not held.
 //! - The watermark is written beside the heartbeat and never ahead of the data; if
 //!   it lags behind a kill, the run that goes on catches up.
 //! - Page numbers are the publisher's own where it has them, so `--from-page 0`

@@ -1,7 +1,8 @@
 //! Pages of an index, whose items are asked for one by one.
 //!
 //! So many items at a time are one page of the run, so that a long index is made
-//! durable piece by piece. An item that is gone, or whose answer cannot be read,
+//! durable piece by piece; fewer if their documents are as large together as one may
+//! be. An item that is gone, or whose answer cannot be read,
 //! costs itself alone; a publisher that answers nothing is not taken for many
 //! such items.
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
@@ -270,7 +271,8 @@ impl Client {
         Ok(self.turned(scope, position, &ask, answered))
     }
 
-    /// Fetches a stretch of what a listing names, as one page.
+    /// Fetches a stretch of what a listing names as one page, or as much of it as a
+    /// page may hold.
     async fn items_of(
         &self,
         detail: &Detail,
@@ -279,18 +281,15 @@ impl Client {
         listing: &Listing,
         stretch: std::ops::Range<usize>,
     ) -> Result<(Page, Refused)> {
-        let end = stretch.end;
-        let entries = stretch.len();
+        let begin = stretch.start;
         let at_once = detail
             .concurrency
             .map_or(self.source().http.concurrency, std::num::NonZeroUsize::get);
         let items = listing.items[stretch]
             .iter()
             .map(|item| self.item(detail, scope, position, listing, item));
-        let found: Vec<Found> = stream::iter(items.collect::<Vec<_>>())
-            .buffered(at_once)
-            .try_collect()
-            .await?;
+        let items = stream::iter(items.collect::<Vec<_>>()).buffered(at_once);
+        let found = fitting(items, self.limits().max_decoded_bytes).await?;
         if let Some(status) = refused_in_a_row(&found) {
             let message = format!("status {status} for {MOST_REFUSED} items in a row");
             return Err(Error::environment(message));
@@ -298,7 +297,7 @@ impl Client {
         let mut page = Page {
             chain: scope.chain(),
             position: position.clone(),
-            next: listing.after(position, end),
+            next: listing.after(position, begin + found.len()),
             total_pages: None,
             total_items: listing.total_items,
             url: self.address().redact(&listing.asked),
@@ -306,7 +305,7 @@ impl Client {
             envelope: Value::Null,
             parts: Vec::new(),
             broken: Vec::new(),
-            entries: Some(entries),
+            entries: Some(found.len()),
         };
         let refused = Refused::of(&found);
         for found in found {
@@ -443,6 +442,40 @@ enum Found {
     Broken(Broken),
     /// A status that several items in a row do not have for reasons of their own.
     Refused(u16, Broken),
+}
+
+impl Found {
+    /// How many bytes of memory it takes, about.
+    fn bytes(&self) -> usize {
+        let broken = |broken: &[Broken]| broken.iter().map(|it| it.body.len()).sum::<usize>();
+        match self {
+            Found::Documents((parts, others)) => {
+                let parts = parts.iter().map(|part| part.body.len());
+                parts.sum::<usize>() + broken(others)
+            }
+            Found::Broken(it) | Found::Refused(_, it) => broken(std::slice::from_ref(it)),
+        }
+    }
+}
+
+/// The first items of a stretch that are of so many bytes together, or one that is
+/// larger: what follows is asked for again by the next page.
+async fn fitting(
+    items: impl Stream<Item = Result<Found>> + Send,
+    most_bytes: usize,
+) -> Result<Vec<Found>> {
+    let mut items = std::pin::pin!(items);
+    let mut fitting: Vec<Found> = Vec::new();
+    let mut bytes = 0_usize;
+    while let Some(found) = items.next().await {
+        let found = found?;
+        bytes = bytes.saturating_add(found.bytes());
+        if bytes > most_bytes && !fitting.is_empty() {
+            break;
+        }
+        fitting.push(found);
+    }
+    Ok(fitting)
 }
 
 impl Refused {

@@ -113,6 +113,9 @@ pub(super) struct Walk {
     under_way: FuturesOrdered<BoxFuture<'static, Result<Asked>>>,
     /// The newest page of the index, of a feed that has one.
     listing: Option<Arc<Listing>>,
+    /// Whether a page had less of the listing than was expected: where the next one
+    /// begins is known once it is there.
+    has_cut: bool,
     /// How many items the chain has had.
     items: u64,
     /// The links followed so far, hashed: feeds have hundreds of thousands.
@@ -155,6 +158,7 @@ impl Walk {
             last: None,
             under_way: FuturesOrdered::new(),
             listing: None,
+            has_cut: false,
             items,
             followed: HashSet::new(),
             hasher: RandomState::new(),
@@ -217,7 +221,7 @@ impl Walk {
     fn may_ask(&self) -> bool {
         let Some(next) = &self.next else { return false };
         let is_known = self.last.is_some_and(|last| next.number <= last);
-        let at_once = if self.is_listed(next) {
+        let at_once = if self.is_listed(next) && !self.has_cut {
             LISTED_AT_ONCE
         } else if is_known {
             self.client().source().http.concurrency
@@ -500,6 +504,7 @@ impl Walk {
                 self.fail_after(self.error(Kind::Truncated, &page.position, why));
             }
         }
+        self.take_back(page, next);
         if self.next.is_none() && self.under_way.is_empty() {
             self.want(next.clone());
         }
@@ -508,6 +513,20 @@ impl Walk {
         {
             self.next = None;
         }
+    }
+
+    /// Takes back what was asked for ahead if a page had less of its listing than was
+    /// expected, and so another one follows.
+    fn take_back(&mut self, page: &Page, next: &Position) {
+        let is_other = |expected: Position| expected != *next;
+        if page.entries.is_none() || !self.after(&page.position).is_some_and(is_other) {
+            return;
+        }
+        self.has_cut = true;
+        self.next = None;
+        let asked = self.under_way.len() as u64;
+        self.common.budget.fetch_add(asked, Relaxed);
+        self.under_way.clear();
     }
 
     /// Goes on without a page, where what follows can be known without it.

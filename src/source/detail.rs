@@ -23,7 +23,8 @@ pub struct Detail {
     /// What is sent with the request.
     pub body: Option<Body>,
     /// How many of them are one page of the run: so many are committed at once,
-    /// and asked for again after a crash.
+    /// and asked for again after a crash. Fewer are if they are larger together than
+    /// `fetch.max_decoded_bytes`.
     pub together: NonZeroUsize,
     /// At most so many requests in so long, if not as many as the source's.
     pub rate: Option<Rate>,

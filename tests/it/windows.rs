@@ -625,6 +625,48 @@ async fn what_an_index_names_is_asked_for_and_what_is_gone_is_kept_with_its_url(
 }
 
 #[tokio::test]
+async fn items_that_are_too_large_together_are_as_many_pages_as_hold_them() {
+    let index = json!([0, 1, 2, 3, 4, 5, 6, 7, 8]).to_string();
+    // two of the large ones do not fit, and one with some small ones does
+    for (large, together, pages) in [
+        (&["0", "1", "2", "6"][..], 3, "1 1 3 3 1"),
+        (&["0", "1", "2", "6"], 100, "1 1 4 3"),
+        // the second page, while the third is under way
+        (&["3", "4", "8"], 3, "3 1 3 2"),
+        (&["3", "4", "8"], 100, "4 4 1"),
+    ] {
+        let index = index.clone();
+        let publisher = Publisher::serve(move |request| {
+            let Some(item) = request.path().strip_prefix("/one/") else {
+                return Reply::json(index.clone());
+            };
+            let length = if large.contains(&item) { 600 } else { 10 };
+            let mut one = release(item);
+            one["title"] = "x".repeat(length).into();
+            Reply::json(json!({"releases": [one]}).to_string())
+        })
+        .await;
+        for runs in [1, 3] {
+            let mut ingest = ingest(&format!(
+                "url = \"{}\"\nhttp = {{ concurrency = 3 }}\n\
+                 detail = {{ each = \"/*\", url = \"{}\", together = {together} }}",
+                publisher.url("/search"),
+                publisher.url("/one/{item}"),
+            ))
+            .await;
+            ingest.configure("[fetch]\nmax_decoded_bytes = 1300");
+            for _ in 1..runs {
+                ingest.run(&["--max-pages", "1"]).await.expect(0);
+            }
+            ingest.run(&["--max-pages", "9"]).await.expect(0);
+            assert_eq!(ingest.count("release").await, 9);
+            let cut = "select items::text from ocds.page order by number";
+            assert_eq!(ingest.column(cut).await.join(" "), pages);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_publisher_that_answers_no_item_is_down_and_not_full_of_bad_items() {
     let publisher = Publisher::serve(|request| match request.path() {
         "/search" => Reply::json(r#"["a", "b", "c", "d"]"#),
