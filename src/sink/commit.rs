@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tracing::debug;
 
@@ -16,7 +15,7 @@ use crate::page::PageRecord;
 use crate::release::{Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::Folded;
-use crate::sink::page::{PageRow, durable_counts};
+use crate::sink::page::{PageRow, durable_counts, land_with_row};
 use crate::sink::reject::{self, Resolvable, expect_kept, refused, resolve_rejects};
 use crate::sink::release::{Served, count, keys};
 
@@ -72,7 +71,12 @@ impl<'a> PageCommit<'a> {
         if self.close(&transaction, &counts, &refused).await? {
             self.tell(&kept);
         } else {
-            counts = durable_counts(self.lease, self.page, &transaction).await?;
+            counts = durable_counts(
+                self.lease,
+                (&self.page.chain, &self.page.position),
+                &transaction,
+            )
+            .await?;
         }
         transaction.ended();
         self.sink.remember_stored(&counts);
@@ -245,19 +249,7 @@ impl<'a> PageCommit<'a> {
             resolve_rejects(&mut flight, &self.served, resolvable);
         }
         row.insert(&mut flight);
-        flight.simple("commit");
-        let mut replies = flight.land().await?;
-        let committed = replies.pop();
-        let inserted = replies.pop();
-        for reply in replies {
-            reply?;
-        }
-        match next(&mut inserted.into_iter())? {
-            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => return Ok(false),
-            inserted => inserted?,
-        };
-        next(&mut committed.into_iter())??;
-        Ok(true)
+        Ok(land_with_row(flight).await?.is_some())
     }
 
     /// What is stored now, if there may be rejects that it resolves.

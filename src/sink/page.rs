@@ -1,12 +1,13 @@
 //! The row of `ocds.page`, with which a page is durable.
 
 use jiff::Timestamp;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-use crate::bulk::{Flight, Transaction, Typed};
+use crate::bulk::{Answer, Flight, Transaction, Typed, next};
 use crate::error::Result;
 use crate::ledger::{Counts, Lease, signed};
-use crate::page::PageRecord;
+use crate::page::{Chain, PageRecord, Position};
 use crate::sink::lease::lease_lost;
 
 /// The statement of [`PageRow::insert`].
@@ -77,15 +78,33 @@ impl<'a> PageRow<'a> {
     }
 }
 
+/// Commits, behind a flight whose last statement inserts the page's row, and gives that
+/// one's answer; `None` if the page is durable already and all was rolled back.
+pub(super) async fn land_with_row(mut flight: Flight<'_>) -> Result<Option<Answer>> {
+    flight.simple("commit");
+    let mut replies = flight.land().await?;
+    let committed = replies.pop();
+    let inserted = replies.pop();
+    for reply in replies {
+        reply?;
+    }
+    let inserted = match next(&mut inserted.into_iter())? {
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => return Ok(None),
+        inserted => inserted?,
+    };
+    next(&mut committed.into_iter())??;
+    Ok(Some(inserted))
+}
+
 /// The counts of a page that an earlier commit made durable. They are gone if
 /// another run took the source over since.
 pub(super) async fn durable_counts(
     lease: &Lease,
-    page: &PageRecord,
+    (chain, position): (&Chain, &Position),
     transaction: &Transaction,
 ) -> Result<Counts> {
-    let number = signed(page.position.number);
-    let chain = page.chain.as_str();
+    let number = signed(position.number);
+    let chain = chain.as_str();
     let mut flight = transaction.flight();
     flight.typed(
         include_str!("../../sql/sink/page_counts.sql"),

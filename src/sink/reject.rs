@@ -289,6 +289,19 @@ pub(super) struct Resolvable<'p> {
     pub(super) documents: Vec<&'p str>,
 }
 
+/// Resolves what was kept of the page when it could not be read.
+fn resolve_unreadable<'f>(flight: &mut Flight<'f>, served: &'f Served) {
+    flight.typed(
+        include_str!("../../sql/sink/resolve_unreadable.sql"),
+        vec![
+            (&served.source, Type::TEXT),
+            (&served.chain, Type::TEXT),
+            (&served.page_number, Type::INT8),
+            (&served.now, Type::TIMESTAMPTZ),
+        ],
+    );
+}
+
 /// Resolves the rejects of keys that are stored now, and those of the page and its
 /// documents, if they could not be had or read before.
 pub(super) fn resolve_rejects<'f>(
@@ -308,15 +321,7 @@ pub(super) fn resolve_rejects<'f>(
             (&served.now, Type::TIMESTAMPTZ),
         ],
     );
-    flight.typed(
-        include_str!("../../sql/sink/resolve_unreadable.sql"),
-        vec![
-            (&served.source, Type::TEXT),
-            (&served.chain, Type::TEXT),
-            (&served.page_number, Type::INT8),
-            (&served.now, Type::TIMESTAMPTZ),
-        ],
-    );
+    resolve_unreadable(flight, served);
     if !documents.is_empty() {
         flight.typed(
             include_str!("../../sql/sink/resolve_documents.sql"),
