@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use ocds_ingest::extract::{self, Options};
 use ocds_ingest::json;
-use ocds_ingest::page::{Chain, Cursor, Page, PageRecord, Part, Position};
+use ocds_ingest::page::{Chain, Cursor, Page, PageRecord, Part, Position, Validators};
 use ocds_ingest::release::Release;
 use ocds_ingest::sink::FETCHED;
 use ocds_ingest::source::Source;
@@ -47,6 +47,7 @@ pub(crate) fn extract(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
                 parts: vec![Part::whole(body, cut)],
                 broken: Vec::new(),
                 entries: None,
+                validators: Validators::default(),
             };
             let extracted = extract::extract(&page, &options);
             assert!(extracted.rejects.is_empty(), "a clean page");

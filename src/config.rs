@@ -165,6 +165,10 @@ pub struct Fetch {
     /// How many pages may be fetched and not yet committed. It bounds memory,
     /// and how many pages a killed run fetches again.
     pub ahead: usize,
+    /// How many pages of the run before are remembered, to ask whether they have
+    /// changed: the first so many. Each takes a kilobyte or less, and six where
+    /// links are as long as they may be.
+    pub remembered: u32,
 }
 
 impl Default for Fetch {
@@ -184,6 +188,7 @@ impl Default for Fetch {
             longest_retry_after: Duration::from_secs(300),
             unreadable_in_a_row: 3,
             ahead: 8,
+            remembered: 20_000,
         }
     }
 }

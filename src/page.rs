@@ -134,6 +134,85 @@ pub struct Page {
     pub broken: Vec<Broken>,
     /// How many entries of an index it is made of, if of any.
     pub entries: Option<usize>,
+    /// By what its server can tell later whether it has changed.
+    pub validators: Validators,
+}
+
+/// What a server says of a page by which it can tell later whether the page has
+/// changed, as it was served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
+}
+
+impl Validators {
+    /// Whether nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+
+    /// These, and of the others what these do not say.
+    #[must_use]
+    pub fn or(self, others: &Self) -> Self {
+        Self {
+            etag: self.etag.or_else(|| others.etag.clone()),
+            last_modified: self.last_modified.or_else(|| others.last_modified.clone()),
+        }
+    }
+}
+
+/// What a run before made of a page, and by what its server can be asked whether it
+/// has changed since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The run.
+    pub run_id: i64,
+    /// The page's number in that run.
+    pub number: u64,
+    /// What followed it; `None` if it was the last of its chain.
+    pub next: Option<Position>,
+    /// How many items it has.
+    pub items: usize,
+    /// What its server said of it.
+    pub validators: Validators,
+}
+
+impl Remembered {
+    /// What follows the page now that it is at this position: a feed of changes begins
+    /// in its middle, and its pages are counted from there.
+    #[must_use]
+    pub fn next_behind(&self, position: &Position) -> Option<Position> {
+        let next = self.next.as_ref()?;
+        let step = next.number.saturating_sub(self.number);
+        Some(Position {
+            number: position.number.saturating_add(step),
+            cursor: next.cursor.clone(),
+        })
+    }
+}
+
+/// A page that has not changed since a run before, by what its server says.
+#[derive(Clone, Debug)]
+pub struct UnchangedPage {
+    /// The walk it belongs to.
+    pub chain: Chain,
+    /// Where it is in its chain.
+    pub position: Position,
+    /// What follows it; `None` if it is the last of its chain.
+    pub next: Option<Position>,
+    /// The URL it was asked for by, before any redirect, with `{env.NAME}` in
+    /// place of secrets.
+    pub url: String,
+    /// When its server said so, by this machine's clock.
+    pub fetched_at: Timestamp,
+    /// By what its server can tell the next time.
+    pub validators: Validators,
+    /// What that run made of it.
+    pub remembered: Arc<Remembered>,
 }
 
 /// A document that a page names and that is not there or cannot be read.
@@ -200,6 +279,11 @@ pub struct PageRecord {
     pub documents: Vec<Arc<str>>,
     /// How many items it has: releases, or packages and records that hold them.
     pub items: usize,
+    /// By what its server can tell later whether it has changed.
+    pub validators: Validators,
+    /// A digest of all that its bytes become rows by: under another one it is asked for
+    /// afresh, and so it is where there is none.
+    pub rules: Option<Arc<str>>,
 }
 
 impl Page {
@@ -228,6 +312,8 @@ impl Page {
             package,
             items,
             documents,
+            validators: self.validators,
+            rules: None,
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::database::Database;
 use crate::database::migrate::Migration;
 use crate::error::{Error, Kind, Result};
 use crate::extract;
-use crate::fetch::{self, Axes, Client, Event, Fetched, Plan};
+use crate::fetch::{self, Axes, Client, Event, Fetched, Memory, Plan};
 use crate::source::Source;
 
 /// A check is for somebody who waits for it.
@@ -104,6 +104,7 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
     };
     let page = match fetched {
         Fetched::Page(page) => page,
+        Fetched::Unchanged(_) => return Err(Error::unexpected("nothing is remembered of it")),
         Fetched::Unreadable(page) => {
             let message = format!("the first page cannot be read: {}", page.message);
             return Err(Error::new(Kind::Truncated, message));
@@ -154,6 +155,7 @@ async fn one_page(
         fullest: usize::MAX,
         until: None,
         budget: Some(1),
+        memory: Memory::default(),
     };
     let room = Arc::new(Semaphore::new(1));
     let events = fetch::pages(client, start, room, CancellationToken::new());

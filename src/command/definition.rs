@@ -351,6 +351,9 @@ fn manners(lines: &mut Lines, http: &Http) {
     lines.list("empty status", &http.empty_status);
     lines.maybe("fails if", http.fail_if.as_ref());
     lines.list("no page is", &http.reject_content_type);
+    if !http.conditional {
+        lines.some("conditional", "pages are asked for whole each time");
+    }
     if !http.redirects {
         lines.some("redirects", "are not followed");
     }

@@ -86,6 +86,12 @@ pub(super) fn print(report: &Report, json: bool) -> Result<()> {
         grouped(requests.bytes),
         report.duration_seconds
     ));
+    if report.unchanged_pages > 0 {
+        answer(format_args!(
+            "  {} pages had not changed",
+            grouped(report.unchanged_pages)
+        ));
+    }
     if report.unreadable_pages > 0 {
         answer(format_args!(
             "  {} pages could not be read",

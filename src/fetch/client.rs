@@ -30,7 +30,8 @@ use crate::fetch::decode::Undecodable;
 use crate::fetch::pace::Pace;
 use crate::fetch::retry::{self, Retry, Wait};
 use crate::fetch::secret::Secrets;
-use crate::page::{Page, Position, UnreadablePage};
+use crate::fetch::validators;
+use crate::page::{Page, Position, UnchangedPage, UnreadablePage, Validators};
 use crate::request::Request;
 use crate::source::{self, Detail, Http, Method, Source, UserAgent};
 
@@ -45,6 +46,8 @@ const MOST_TOKEN_BYTES: usize = 1 << 20;
 pub enum Fetched {
     /// It could be read.
     Page(Page),
+    /// It is as it is remembered of a run before.
+    Unchanged(UnchangedPage),
     /// It answered, and could not be read in any of its attempts.
     Unreadable(UnreadablePage),
 }
@@ -55,6 +58,7 @@ impl Fetched {
     pub fn position(&self) -> &Position {
         match self {
             Fetched::Page(page) => &page.position,
+            Fetched::Unchanged(page) => &page.position,
             Fetched::Unreadable(page) => &page.position,
         }
     }
@@ -64,6 +68,8 @@ impl Fetched {
 pub(super) enum Answered<T> {
     /// It could be read.
     Read(T),
+    /// It has not changed, which its server was asked; what it says of it now.
+    Unchanged(Validators),
     /// It answered, and could not be read in any of its attempts.
     Unreadable {
         body: Bytes,
@@ -80,6 +86,8 @@ pub(super) struct Received<'a> {
     pub(super) url: &'a Url,
     pub(super) body: Bytes,
     pub(super) content_type: Option<&'a str>,
+    /// By what its server can tell later whether it has changed.
+    pub(super) validators: Validators,
 }
 
 /// What is asked for, and what the answer means.
@@ -93,6 +101,8 @@ pub(super) struct Wanted<'a> {
     pub(super) telling: &'a [u16],
     /// Status codes that say something if all attempts end in them.
     pub(super) refusing: &'a [u16],
+    /// By what its server can tell whether it has changed, if it is wanted only then.
+    pub(super) known: Option<&'a Validators>,
     pub(super) pace: &'a Pace,
 }
 
@@ -146,8 +156,14 @@ struct Attempt<'a> {
 
 /// What one request comes to.
 enum Answer<T> {
-    Read(T),
+    Came(Came<T>),
     Redirect { to: Url, method: Method },
+}
+
+/// What an attempt comes to.
+enum Came<T> {
+    Read(T),
+    Unchanged(Validators),
 }
 
 /// Why an attempt gave no page.
@@ -272,7 +288,8 @@ impl Client {
         loop {
             let attempt = Attempt { wanted, number };
             let failure = match self.attempt(attempt, &parse).await {
-                Ok(read) => return Ok(Answered::Read(read)),
+                Ok(Came::Read(read)) => return Ok(Answered::Read(read)),
+                Ok(Came::Unchanged(validators)) => return Ok(Answered::Unchanged(validators)),
                 Err(failure) => failure,
             };
             let passes = self.is_worth_another(&failure);
@@ -316,7 +333,7 @@ impl Client {
         &self,
         attempt: Attempt<'_>,
         parse: &impl Fn(Received<'_>) -> Result<T, Undecodable>,
-    ) -> Result<T, Failure> {
+    ) -> Result<Came<T>, Failure> {
         let mut url = attempt.wanted.ask.url.clone();
         let mut method = attempt.wanted.ask.method;
         let mut is_renewed = false;
@@ -327,7 +344,7 @@ impl Client {
             let request = self.request(attempt, &url, method, sent);
             let exchange = self.exchange(attempt, (&url, method), request, slot, parse);
             match self.in_time(exchange).await {
-                Ok(Answer::Read(read)) => return Ok(read),
+                Ok(Answer::Came(came)) => return Ok(came),
                 Ok(Answer::Redirect { to, method: by }) => {
                     self.address
                         .check_redirect(&url, &to)
@@ -438,8 +455,16 @@ impl Client {
                 }
                 if status.is_success() {
                     slot.came_to(Outcome::Answered(asking.began.elapsed()));
-                    let read = self.read(url, response, &asking.bytes, parse).await;
-                    read.map(Answer::Read)
+                    let read = self
+                        .read(attempt, url, response, &asking.bytes, parse)
+                        .await;
+                    read.map(|read| Answer::Came(Came::Read(read)))
+                } else if status == StatusCode::NOT_MODIFIED
+                    && !self.conditions(attempt, url, method).is_empty()
+                {
+                    // how soon it comes says nothing of how soon pages do
+                    let said = self.validators(attempt, url, &response);
+                    Ok(Answer::Came(Came::Unchanged(said)))
                 } else if self.source.http.redirects {
                     refused(url, method, &response)
                 } else {
@@ -465,7 +490,9 @@ impl Client {
             Method::Post => self.http.post(url.clone()),
         };
         if is_home {
-            request = request.headers(self.headers.clone());
+            request = request
+                .headers(self.headers.clone())
+                .headers(self.conditions(attempt, url, method));
         }
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -484,8 +511,35 @@ impl Client {
         }
     }
 
+    /// The headers that ask whether what is wanted has changed. What a server said of
+    /// it goes back to the home host, from where alone it is remembered.
+    fn conditions(&self, attempt: Attempt<'_>, url: &Url, method: Method) -> HeaderMap {
+        let Some(known) = attempt.wanted.known else {
+            return HeaderMap::new();
+        };
+        if method != Method::Get || !self.address.is_home(url) {
+            return HeaderMap::new();
+        }
+        validators::conditions(&as_of(attempt.wanted.ask, url, known.clone()))
+    }
+
+    /// What an answer says by which its server can tell later whether it has changed.
+    fn validators(&self, attempt: Attempt<'_>, url: &Url, response: &Response) -> Validators {
+        if !self.address.is_home(url) {
+            return Validators::default();
+        }
+        let said = validators::said(response.headers(), SystemTime::now());
+        let is_public = |text: &String| !self.address.holds_secret(text);
+        let said = Validators {
+            etag: said.etag.filter(is_public),
+            last_modified: said.last_modified.filter(is_public),
+        };
+        as_of(attempt.wanted.ask, url, said)
+    }
+
     async fn read<T>(
         &self,
+        attempt: Attempt<'_>,
         url: &Url,
         response: Response,
         wire: &AtomicU64,
@@ -494,6 +548,7 @@ impl Client {
         let unreadable =
             |body: Bytes, message: &str| Err(Failure::Unreadable(body, message.to_owned()));
         let content_type = text_header(&response, &CONTENT_TYPE).map(str::to_owned);
+        let validators = self.validators(attempt, url, &response);
         let read = body::read(response, &self.limits, |bytes| self.count(wire, bytes)).await;
         let body = match read {
             Ok(body) if body.trim_ascii().is_empty() => {
@@ -517,6 +572,7 @@ impl Client {
             url,
             body: body.clone(),
             content_type: content_type.as_deref(),
+            validators,
         };
         parse(received).map_err(|why| match why {
             Undecodable::Unreadable(message) => Failure::Unreadable(body, message),
@@ -731,6 +787,15 @@ fn given_up<T>(failure: Failure, attempts: u32) -> Result<Answered<T>> {
                 after(format!("status {}", status.as_u16())),
             ))
         }
+    }
+}
+
+/// What is said at one URL of what was asked for at another. A tag tells it from all
+/// else; a time does not, and a redirect may lead to another file the next time.
+fn as_of(ask: &Ask, url: &Url, said: Validators) -> Validators {
+    Validators {
+        last_modified: said.last_modified.filter(|_| *url == ask.url),
+        ..said
     }
 }
 

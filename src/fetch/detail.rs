@@ -22,7 +22,7 @@ use crate::fetch::page::{Turned, telling, total_items};
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
 use crate::json;
-use crate::page::{Broken, Cursor, Page, Part, Position};
+use crate::page::{Broken, Cursor, Page, Part, Position, Validators};
 use crate::source::{Detail, Pick, Picked};
 
 /// Status codes that say that what was asked for is not there.
@@ -242,6 +242,7 @@ impl Client {
             page: position.number,
             telling: &telling,
             refusing: &[],
+            known: None,
             pace: self.pace(),
         };
         let answered = self.ask(wanted, |received| {
@@ -306,6 +307,8 @@ impl Client {
             parts: Vec::new(),
             broken: Vec::new(),
             entries: Some(found.len()),
+            // those of the index say nothing of what it names
+            validators: Validators::default(),
         };
         let refused = Refused::of(&found);
         for found in found {
@@ -349,6 +352,7 @@ impl Client {
             page: position.number,
             telling: &TELLING,
             refusing: &REFUSING,
+            known: None,
             pace: self.detail_pace(),
         };
         let answered = self.ask(wanted, |received| {
@@ -363,6 +367,8 @@ impl Client {
             Answered::Unreadable { body, message, .. } => {
                 Found::Broken(broken(url, false, Some(body), message))
             }
+            // which nobody asked for
+            Answered::Unchanged(_) => Found::Broken(broken(url, true, None, "status 304".into())),
             Answered::Status(status) => {
                 let found = broken(url, true, None, format!("status {status}"));
                 if GONE.contains(&status) {

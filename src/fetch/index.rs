@@ -82,6 +82,7 @@ impl Client {
             page: position.number,
             telling: &[],
             refusing: &[],
+            known: None,
             pace: self.pace(),
         };
         let answered = self.ask(wanted, |received| {
@@ -104,6 +105,8 @@ impl Client {
             Answered::Unreadable { message, .. } => {
                 return Err(truncated(format!("it cannot be read: {message}")));
             }
+            // which nobody asked for
+            Answered::Unchanged(_) => return Err(truncated("status 304".into())),
             Answered::Status(status) => return Err(truncated(format!("status {status}"))),
         };
         let pages = following.total_pages;

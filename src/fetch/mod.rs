@@ -17,6 +17,8 @@
 //! - Room comes before work: each page waits for a permit, which travels
 //!   with it until it is committed. So the commits set the pace of
 //!   the requests, and at most so many pages are fetched twice after a crash.
+//! - A page that is remembered of a run before is asked for only if it has changed,
+//!   and [`Fetched::Unchanged`] if not, until the first that has: [`Memory`] says why.
 //! - One host is home, and nothing configured goes to another, nor does a token
 //!   that was obtained for it.
 //! - A server in trouble is asked for less at once, and a body of several documents
@@ -34,6 +36,7 @@ mod concurrency;
 mod decode;
 mod detail;
 mod index;
+mod memory;
 mod pace;
 mod page;
 mod pagination;
@@ -42,6 +45,7 @@ mod retry;
 mod scope;
 mod secret;
 mod traversal;
+mod validators;
 mod walk;
 mod window;
 
@@ -58,6 +62,7 @@ use crate::source::Source;
 
 pub use self::client::{Client, Counters, Fetched};
 pub use self::decode::{Decoded, Undecodable, decode};
+pub use self::memory::Memory;
 pub use self::plan::{Begun, Plan};
 pub use self::scope::{Axes, Scope};
 pub use self::traversal::Event;
@@ -75,6 +80,8 @@ pub struct Start {
     pub until: Option<u64>,
     /// How many pages may be asked for; `None` is as many as there are.
     pub budget: Option<u64>,
+    /// What a run before made of its pages; by default nothing.
+    pub memory: Memory,
 }
 
 /// The first page of each chain of a source's feed.

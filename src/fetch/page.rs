@@ -1,18 +1,23 @@
 //! One page: asked for, cut into its items, and what follows it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fetch::address::Ask;
 use crate::fetch::client::{Answered, Client, Fetched, Received, Wanted};
 use crate::fetch::decode::{Decoded, Undecodable, decode};
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
 use crate::json;
-use crate::page::{Cursor, Page, Position, UnreadablePage};
-use crate::source::Source;
+use crate::page::{Cursor, Page, Position, Remembered, UnchangedPage, UnreadablePage};
+use crate::source::{Method, Source};
+
+/// The status that says that a page has not changed.
+pub(super) const NOT_MODIFIED: u16 = 304;
 
 /// What came of asking for a page of a chain.
 pub(super) enum Turned {
@@ -29,24 +34,99 @@ impl Client {
     /// # Errors
     /// Those of [`Client::ask`]; a link that may not be followed.
     pub(super) async fn page(&self, scope: &Scope, position: &Position) -> Result<Turned> {
-        let context = |e: Error| e.context(self.fetch_of(scope, position));
-        let ask = self.address().of(scope, position).map_err(context)?;
+        let ask = self.ask_of(scope, position)?;
         let telling = telling(self.source());
+        let wanted = self.wanted(position, &ask, &telling);
+        let answered = self.asked(scope, position, wanted).await?;
+        Ok(self.taken(scope, position, &ask, answered))
+    }
+
+    /// The same if the page is not as it is remembered.
+    ///
+    /// # Errors
+    /// As [`Client::page`].
+    pub(super) async fn page_if_changed(
+        &self,
+        scope: &Scope,
+        position: &Position,
+        remembered: Arc<Remembered>,
+    ) -> Result<Turned> {
+        let ask = self.ask_of(scope, position)?;
+        let telling = telling(self.source());
+        let known = &remembered.validators;
         let wanted = Wanted {
-            ask: &ask,
-            page: position.number,
-            telling: &telling,
-            refusing: &[],
-            pace: self.pace(),
+            known: Some(known),
+            ..self.wanted(position, &ask, &telling)
         };
+        let answered = self.asked(scope, position, wanted).await?;
+        Ok(match answered {
+            Answered::Unchanged(validators) => {
+                let page = UnchangedPage {
+                    chain: scope.chain(),
+                    position: position.clone(),
+                    next: remembered.next_behind(position),
+                    url: self.address().redact(&ask.url),
+                    fetched_at: Timestamp::now(),
+                    validators: validators.or(known),
+                    remembered,
+                };
+                Turned::Fetched(Box::new(Fetched::Unchanged(page)))
+            }
+            answered => self.taken(scope, position, &ask, answered),
+        })
+    }
+
+    /// Whether pages are remembered and asked for only if they have changed. Where a
+    /// status 304 means something else, nobody may ask for it.
+    pub(super) fn is_conditional(&self) -> bool {
+        let source = self.source();
+        let is_page = source.detail.is_none() && source.method() == Method::Get;
+        let has_meaning = telling(source).contains(&NOT_MODIFIED)
+            || source.http.retry_status.contains(&NOT_MODIFIED);
+        source.http.conditional && is_page && !has_meaning
+    }
+
+    fn ask_of(&self, scope: &Scope, position: &Position) -> Result<Ask> {
+        let ask = self.address().of(scope, position);
+        ask.map_err(|e| e.context(self.fetch_of(scope, position)))
+    }
+
+    fn wanted<'a>(&'a self, position: &Position, ask: &'a Ask, telling: &'a [u16]) -> Wanted<'a> {
+        Wanted {
+            ask,
+            page: position.number,
+            telling,
+            refusing: &[],
+            known: None,
+            pace: self.pace(),
+        }
+    }
+
+    async fn asked(
+        &self,
+        scope: &Scope,
+        position: &Position,
+        wanted: Wanted<'_>,
+    ) -> Result<Answered<Page>> {
+        let asked = &wanted.ask.url;
         let answered = self.ask(wanted, |received| {
-            self.parse(scope, position, &ask.url, received)
+            self.parse(scope, position, asked, received)
         });
-        let answered = answered.await.map_err(context)?;
-        Ok(match self.turned(scope, position, &ask, answered) {
+        let answered = answered.await;
+        answered.map_err(|e| e.context(self.fetch_of(scope, position)))
+    }
+
+    fn taken(
+        &self,
+        scope: &Scope,
+        position: &Position,
+        ask: &Ask,
+        answered: Answered<Page>,
+    ) -> Turned {
+        match self.turned(scope, position, ask, answered) {
             Ok(page) => Turned::Fetched(Box::new(Fetched::Page(page))),
             Err(turned) => turned,
-        })
+        }
     }
 
     /// What was read, or what came in the place of the page that it is for.
@@ -60,6 +140,8 @@ impl Client {
         match answered {
             Answered::Read(read) => Ok(read),
             Answered::Status(status) => Err(Turned::Status(status)),
+            // which nobody asked for
+            Answered::Unchanged(_) => Err(Turned::Status(NOT_MODIFIED)),
             Answered::Unreadable {
                 body,
                 message,
@@ -108,6 +190,7 @@ impl Client {
             url,
             body,
             content_type,
+            validators,
         } = received;
         let Decoded {
             mut envelope,
@@ -136,6 +219,9 @@ impl Client {
             parts,
             broken,
             entries: None,
+            validators: Some(validators)
+                .filter(|_| self.is_conditional())
+                .unwrap_or_default(),
         })
     }
 

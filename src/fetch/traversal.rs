@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Kind, Result};
+use crate::fetch::memory::Recall;
 use crate::fetch::plan::{Next, Plan, Step};
 use crate::fetch::scope::Scope;
 use crate::fetch::walk::{self, Common, Walk, capped};
@@ -62,6 +63,7 @@ impl Traversal {
             fullest,
             until,
             budget,
+            memory,
         } = start;
         Self {
             is_many: plan.is_many(),
@@ -71,6 +73,7 @@ impl Traversal {
                 budget: Arc::new(AtomicU64::new(budget.unwrap_or(u64::MAX))),
                 fullest: Arc::new(AtomicUsize::new(fullest)),
                 beginnings: Arc::default(),
+                recall: Arc::new(Recall::new(memory)),
             },
             plan,
             until,
@@ -154,7 +157,7 @@ impl Traversal {
     fn settle(&mut self, scope: Scope, event: walk::Event) -> Result<Event> {
         Ok(match event {
             walk::Event::Page(fetched, permit) => {
-                if matches!(*fetched, Fetched::Page(_)) {
+                if !matches!(*fetched, Fetched::Unreadable(_)) {
                     self.failed_in_a_row = 0;
                 }
                 Event::Page(fetched, permit)

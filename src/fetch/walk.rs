@@ -13,10 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::detail::{Detailed, Listing, MOST_REFUSED, Refused};
+use crate::fetch::memory::Recall;
 use crate::fetch::page::Turned;
 use crate::fetch::scope::Scope;
 use crate::fetch::{Client, Fetched, pagination};
-use crate::page::{Cursor, Page, Position};
+use crate::page::{Cursor, Page, Position, Remembered, UnchangedPage};
 use crate::source::{Pagination, Stop};
 
 /// How many pages in a row may have the same items, and how many windows the same
@@ -66,6 +67,8 @@ pub(super) struct Common {
     pub(super) fullest: Arc<AtomicUsize>,
     /// The first pages of its windows.
     pub(super) beginnings: Arc<Beginnings>,
+    /// What a run before made of its pages.
+    pub(super) recall: Arc<Recall>,
 }
 
 /// How many windows have begun with which items, hashed with their axes.
@@ -264,18 +267,32 @@ impl Walk {
         let scope = self.scope.clone();
         let listing = self.listing.clone();
         let fullest = Arc::clone(&self.common.fullest);
+        let remembered = self.remembered(&position);
         let page = async move {
-            let detailed = match &client.source().detail {
-                Some(detail) => {
+            let detailed = match (&client.source().detail, remembered) {
+                (Some(detail), _) => {
                     client
                         .details(detail, &scope, &position, listing, &fullest)
                         .await?
                 }
-                None => client.page(&scope, &position).await?.into(),
+                (None, Some(remembered)) => {
+                    let page = client.page_if_changed(&scope, &position, remembered);
+                    page.await?.into()
+                }
+                (None, None) => client.page(&scope, &position).await?.into(),
             };
             Ok((position, detailed, permit))
         };
         self.under_way.push_back(page.boxed());
+    }
+
+    /// What a page is asked for by, if only for whether it has changed.
+    fn remembered(&self, position: &Position) -> Option<Arc<Remembered>> {
+        if !self.client().is_conditional() {
+            return None;
+        }
+        let recall = &self.common.recall;
+        recall.of(&self.scope.chain(), &position.cursor)
     }
 
     /// The page after one that is not read yet, where it is known to be there.
@@ -324,21 +341,38 @@ impl Walk {
                     return Event::Failed(error);
                 }
             }
+            Fetched::Unchanged(page) => self.pass(page),
             Fetched::Unreadable(page) => self.step_over(&page.position),
+        }
+        if !matches!(*fetched, Fetched::Unchanged(_)) {
+            self.common.recall.end();
         }
         Event::Page(fetched, permit)
     }
 
     /// What was asked for, asked for once more if it is doubtful.
     async fn believe(&mut self, position: &Position, turned: Turned) -> Result<Turned> {
+        let mut turned = turned;
+        if let Turned::Fetched(fetched) = &turned
+            && matches!(**fetched, Fetched::Unchanged(_))
+            && self.common.recall.is_over()
+        {
+            // a page of another chain has changed since this one was asked for
+            turned = self.ask_afresh(position).await?;
+        }
         if let Turned::Fetched(fetched) = &turned
             && let Fetched::Page(page) = &**fetched
             && self.is_doubtful(page)
         {
-            let (client, scope) = (Arc::clone(self.client()), self.scope.clone());
-            return self.beside_others(client.page(&scope, position)).await;
+            return self.ask_afresh(position).await;
         }
         Ok(turned)
+    }
+
+    /// Asks for a page whatever is remembered of it.
+    async fn ask_afresh(&mut self, position: &Position) -> Result<Turned> {
+        let (client, scope) = (Arc::clone(self.client()), self.scope.clone());
+        self.beside_others(client.page(&scope, position)).await
     }
 
     /// What a status says of the chain.
@@ -477,23 +511,41 @@ impl Walk {
                 let ending = self.ending();
                 self.last_event.get_or_insert(ending);
             }
-            Some(next) => self.go_on(page, next),
+            Some(next) => {
+                self.take_back(page, next);
+                self.go_on(&page.position, &page.url, next);
+            }
         }
         Ok(())
     }
 
+    /// Takes a page as it is remembered: the run that read it looked at what it has,
+    /// and saw the end of its chain.
+    fn pass(&mut self, page: &UnchangedPage) {
+        let items = page.remembered.items;
+        self.unreadable_in_a_row = 0;
+        self.items += items as u64;
+        self.common.fullest.fetch_max(items, Relaxed);
+        self.before = None;
+        match &page.next {
+            None => {
+                self.stop();
+                let ending = self.ending();
+                self.last_event.get_or_insert(ending);
+            }
+            Some(next) => self.go_on(&page.position, &page.url, next),
+        }
+    }
+
     /// Goes on to the page after one that was read, unless it is asked for
     /// already, is not wanted, or the feed has shrunk to before it.
-    fn go_on(&mut self, page: &Page, next: &Position) {
-        if self
-            .until
-            .is_some_and(|until| page.position.number >= until)
-        {
+    fn go_on(&mut self, position: &Position, url: &str, next: &Position) {
+        if self.until.is_some_and(|until| position.number >= until) {
             return self.stop();
         }
         if let Some(key) = followed_by(&next.cursor) {
             // the first page has no link to it
-            self.followed.insert(self.hasher.hash_one(&page.url));
+            self.followed.insert(self.hasher.hash_one(url));
             if self.followed.contains(&self.hasher.hash_one(key)) {
                 if self.pagination().ends_by_repetition() {
                     let ending = self.ending();
@@ -501,10 +553,9 @@ impl Walk {
                     return self.stop();
                 }
                 let why = "names as next a page that was fetched before it, a loop";
-                self.fail_after(self.error(Kind::Truncated, &page.position, why));
+                self.fail_after(self.error(Kind::Truncated, position, why));
             }
         }
-        self.take_back(page, next);
         if self.next.is_none() && self.under_way.is_empty() {
             self.want(next.clone());
         }

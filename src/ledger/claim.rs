@@ -107,6 +107,9 @@ pub struct Claim {
 pub struct Resume {
     /// In the order of their names.
     pub chains: Vec<ResumedChain>,
+    /// How many pages behind a gap are no longer the run's, though what they stored
+    /// is there.
+    pub dropped: u64,
 }
 
 /// A chain of an unfinished run.
@@ -123,6 +126,12 @@ pub struct ResumedChain {
 }
 
 impl Resume {
+    /// Whether the run has stored nothing yet.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.chains.is_empty() && self.dropped == 0
+    }
+
     /// The last page of a plain feed before its first gap.
     #[must_use]
     pub fn page(&self) -> Option<u64> {
@@ -360,7 +369,7 @@ async fn resume(
         .iter()
         .map(|row| row.try_get("number"))
         .collect::<Result<_, _>>()?;
-    transaction
+    let dropped = transaction
         .execute_typed(
             include_str!("../../sql/ledger/drop_pages_behind.sql"),
             &[
@@ -384,10 +393,14 @@ async fn resume(
         });
     Ok(Resume {
         chains: resumed.collect::<Result<_, tokio_postgres::Error>>()?,
+        dropped,
     })
 }
 
-fn next_position(row: &tokio_postgres::Row) -> Result<Option<Position>, tokio_postgres::Error> {
+/// What follows the page of a row; `None` if nothing does.
+pub(super) fn next_position(
+    row: &tokio_postgres::Row,
+) -> Result<Option<Position>, tokio_postgres::Error> {
     let number = unsigned(row.try_get("next_number")?);
     let cursor = row
         .try_get::<_, Option<&str>>("next_cursor")?

@@ -8,6 +8,7 @@ mod claim;
 mod counts;
 mod holder;
 pub mod quarantine;
+mod remembered;
 mod request;
 mod status;
 mod watermark;
@@ -18,6 +19,7 @@ pub use self::claim::{
 };
 pub use self::counts::{Counts, Requests, Totals, totals};
 pub use self::holder::{End, Holder, Verdict};
+pub use self::remembered::remembered_pages;
 pub use self::request::log_requests;
 pub use self::status::{SourceCounts, SourceStatus, source_counts, status};
 pub use self::watermark::{Mark, Watermark, run_window, walked_axes, watermark};

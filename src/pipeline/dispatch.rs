@@ -19,7 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::extract::Extracted;
 use crate::fetch;
 use crate::ledger::{Counts, End, Lease, Verdict, Watermark};
-use crate::page::{Cursor, PageRecord};
+use crate::page::{Cursor, Position};
 use crate::pipeline::frontier::Frontier;
 use crate::pipeline::{Ground, Item, Progress, Run, Work};
 use crate::sink::Sink;
@@ -87,6 +87,8 @@ enum Then {
 pub(super) struct Dispatched {
     pub(super) pages: i64,
     pub(super) counts: Counts,
+    /// How many pages had not changed.
+    pub(super) unchanged: u64,
     pub(super) unreadable: u64,
     /// Which end the walk came to, if any.
     pub(super) reached: Option<Reached>,
@@ -228,11 +230,20 @@ impl Dispatch {
         });
         match work.item {
             Item::Page(record, extracted) => {
-                self.note_last(&record);
+                self.note_last(&record.position);
                 let (sink, lease) = (Arc::clone(&self.sink), self.lease);
                 let Extracted { releases, rejects } = extracted;
                 self.commits.spawn(async move {
                     let counts = sink.commit(&lease, &record, releases, rejects).await;
+                    (sequence, counts.map(Some))
+                });
+            }
+            Item::Unchanged(page) => {
+                self.note_last(&page.position);
+                self.done.unchanged += 1;
+                let (sink, lease) = (Arc::clone(&self.sink), self.lease);
+                self.commits.spawn(async move {
+                    let counts = sink.keep_unchanged(&lease, &page).await;
                     (sequence, counts.map(Some))
                 });
             }
@@ -257,12 +268,14 @@ impl Dispatch {
     /// Whether there is nothing to commit of an item, and what is true when all
     /// before it is durable.
     fn then(&self, item: &Item) -> (bool, Then) {
+        let goes_on = |position: &Position| match self.is_change_feed {
+            true => Then::GoesOn(fetch::beginning(&position.cursor)),
+            false => Then::Nothing,
+        };
         match item {
-            Item::Page(record, _) if self.is_change_feed => (
-                false,
-                Then::GoesOn(fetch::beginning(&record.position.cursor)),
-            ),
-            Item::Page(..) | Item::Unreadable(_) => (false, Then::Nothing),
+            Item::Page(record, _) => (false, goes_on(&record.position)),
+            Item::Unchanged(page) => (false, goes_on(&page.position)),
+            Item::Unreadable(_) => (false, Then::Nothing),
             Item::Ended { scope, is_whole } => {
                 let from = scope.window.map(|window| window.from);
                 let is_whole = *is_whole;
@@ -299,8 +312,8 @@ impl Dispatch {
     }
 
     /// Notes that a page is the last one that was asked for.
-    fn note_last(&mut self, page: &PageRecord) {
-        let number = page.position.number;
+    fn note_last(&mut self, position: &Position) {
+        let number = position.number;
         if let Some(budget) = &mut self.budget {
             *budget = budget.saturating_sub(1);
         }

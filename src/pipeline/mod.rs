@@ -11,6 +11,7 @@
 
 mod dispatch;
 mod frontier;
+mod memory;
 mod progress;
 mod purge;
 mod replay;
@@ -38,12 +39,12 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
-use crate::fetch::{self, Axes, Begun, Client, Event, Fetched, Plan, Scope, Stretch};
+use crate::fetch::{self, Axes, Begun, Client, Event, Fetched, Memory, Plan, Scope, Stretch};
 use crate::ledger::{
     self, Claim, End, Holder, Lease, Mark, Requests, Resume, Totals, Verdict, Watermark,
 };
 use crate::metrics;
-use crate::page::{PageRecord, UnreadablePage};
+use crate::page::{PageRecord, UnchangedPage, UnreadablePage};
 use crate::request::Request;
 use crate::sink::Sink;
 use crate::source::{Axis, Source};
@@ -122,6 +123,8 @@ struct Ground {
     stretch: Option<Stretch>,
     /// The last page wanted.
     until: Option<u64>,
+    /// What the run before made of its pages.
+    memory: Memory,
 }
 
 /// What passes from fetch through extract to the sink, in order within a chain.
@@ -132,6 +135,7 @@ struct Work {
 
 enum Item {
     Page(Box<PageRecord>, Extracted),
+    Unchanged(Box<UnchangedPage>),
     Unreadable(Box<UnreadablePage>),
     /// A chain came to its end.
     Ended {
@@ -233,6 +237,7 @@ impl Run<'_> {
         }
         let axes = self.client.axes().await?;
         let new = self.new_axes(lease, &scope, &axes).await?;
+        let memory = self.memory(lease, resume.as_ref()).await?;
         let begun = resume.into_iter().flat_map(|resume| resume.chains);
         let begun = begun.map(|resumed| (resumed.chain, resumed.next, resumed.items));
         let begun = Begun::new(begun);
@@ -242,6 +247,7 @@ impl Run<'_> {
                 .resuming(begun),
             stretch,
             until: self.walk.asked.to_page,
+            memory,
         })
     }
 
@@ -321,6 +327,7 @@ impl Run<'_> {
             fullest: usize::try_from(self.before.fullest).unwrap_or_default(),
             until: ground.until,
             budget: self.walk.max_pages,
+            memory: ground.memory,
         };
         let room = Arc::new(Semaphore::new(self.ahead()));
         let store_from = self.walk.store_from;
@@ -354,11 +361,13 @@ impl Run<'_> {
         sender: mpsc::Sender<Result<Work>>,
     ) -> JoinHandle<()> {
         let options = Arc::new(extract::Options::new(self.source, &self.config.extract));
+        let rules: Arc<str> = memory::rules(self.source, self.config).into();
         let progress = Arc::clone(&self.progress);
         tokio::spawn(async move {
             let fetched = futures::stream::poll_fn(move |context| fetched.poll_recv(context));
             let works = fetched.map(|event| {
                 let options = Arc::clone(&options);
+                let rules = Arc::clone(&rules);
                 let progress = Arc::clone(&progress);
                 async move {
                     let (fetched, room) = match event? {
@@ -369,10 +378,10 @@ impl Run<'_> {
                         Event::Split { middle, .. } => return Ok(Work::of(Item::Split(middle))),
                         Event::Failed(error) => return Ok(Work::of(Item::Failed(error))),
                     };
-                    let item =
-                        tokio::task::spawn_blocking(move || extract(*fetched, &options, &progress))
-                            .await
-                            .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
+                    let extract = move || extract(*fetched, &options, rules, &progress);
+                    let item = tokio::task::spawn_blocking(extract)
+                        .await
+                        .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
                     let room = Some(room);
                     Ok(Work { item, room })
                 }
@@ -507,16 +516,9 @@ impl Run<'_> {
         verdict: Verdict,
         dispatched: Dispatched,
     ) -> Outcome {
-        let Dispatched {
-            pages,
-            counts,
-            unreadable,
-            error,
-            ..
-        } = dispatched;
         let mut totals = self.before;
-        totals.pages += pages;
-        totals.counts += counts;
+        totals.pages += dispatched.pages;
+        totals.counts += dispatched.counts;
         let requests = asked(&self.client);
         totals.requests += requests;
         let Requests {
@@ -525,17 +527,12 @@ impl Run<'_> {
             bytes,
         } = requests;
         metrics::fetched(&self.source.name, sent, retries, bytes);
-        report::measure(&self.source.name, &counts);
-        let report = Report::new(
-            self,
-            run_id,
-            resumed_from,
-            &totals,
-            unreadable,
-            counts.releases,
-            verdict,
-        );
-        Outcome { report, error }
+        report::measure(&self.source.name, &dispatched.counts);
+        let report = Report::new(self, run_id, resumed_from, &totals, &dispatched, verdict);
+        Outcome {
+            report,
+            error: dispatched.error,
+        }
     }
 }
 
@@ -603,13 +600,23 @@ fn asked(client: &Client) -> Requests {
     }
 }
 
-fn extract(fetched: Fetched, options: &extract::Options, progress: &Progress) -> Item {
+fn extract(
+    fetched: Fetched,
+    options: &extract::Options,
+    rules: Arc<str>,
+    progress: &Progress,
+) -> Item {
     match fetched {
         Fetched::Page(page) => {
             progress.tell_total(page.total_pages);
             let extracted = extract::extract(&page, options);
-            Item::Page(Box::new(page.into_record()), extracted)
+            let record = PageRecord {
+                rules: Some(rules),
+                ..page.into_record()
+            };
+            Item::Page(Box::new(record), extracted)
         }
+        Fetched::Unchanged(page) => Item::Unchanged(Box::new(page)),
         Fetched::Unreadable(page) => Item::Unreadable(Box::new(page)),
     }
 }

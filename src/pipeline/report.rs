@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::ledger::{Counts, Requests, Totals, Verdict};
 use crate::metrics;
 use crate::pipeline::Run;
+use crate::pipeline::dispatch::Dispatched;
 
 /// A run that has begun and ended.
 #[derive(Debug)]
@@ -32,6 +33,9 @@ pub struct Report {
     pub resumed_from: Option<u64>,
     /// How many pages are durable.
     pub pages: i64,
+    /// How many of them this process found unchanged since the run before, and so did
+    /// not fetch.
+    pub unchanged_pages: u64,
     /// How many pages could not be read by this process.
     pub unreadable_pages: u64,
     /// What the publisher was asked for.
@@ -56,8 +60,7 @@ impl Report {
         run_id: i64,
         resumed_from: Option<u64>,
         totals: &Totals,
-        unreadable_pages: u64,
-        releases: i64,
+        dispatched: &Dispatched,
         verdict: Verdict,
     ) -> Self {
         let duration_seconds = run.began.elapsed().as_secs_f64();
@@ -68,11 +71,12 @@ impl Report {
             verdict,
             resumed_from,
             pages: totals.pages,
-            unreadable_pages,
+            unchanged_pages: dispatched.unchanged,
+            unreadable_pages: dispatched.unreadable,
             requests: totals.requests,
             counts: totals.counts,
             duration_seconds,
-            releases_per_second: releases as f64 / duration_seconds,
+            releases_per_second: dispatched.counts.releases as f64 / duration_seconds,
         }
     }
 }

@@ -47,6 +47,7 @@ mod purge;
 mod reject;
 mod release;
 mod replay;
+mod unchanged;
 mod unreadable;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,7 +70,7 @@ use crate::config::{self, Config, Method};
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::{Counts, Lease};
-use crate::page::{PageRecord, UnreadablePage};
+use crate::page::{PageRecord, UnchangedPage, UnreadablePage};
 use crate::release::{Reject, Release};
 use crate::retry::Patience;
 
@@ -158,6 +159,23 @@ impl Sink {
         loop {
             let commit = PageCommit::new(self, lease, page, &folded, &rejects);
             match commit.run().await {
+                Ok(counts) => return Ok(counts),
+                Err(error) => patience.wait(error).await?,
+            }
+        }
+    }
+
+    /// Makes a page durable that has not changed since a run before, of which it is
+    /// known that its releases are stored as that run left them: its row is that run's
+    /// with what it stored as unchanged. What was refused then stays refused, and a
+    /// replay tries it again.
+    ///
+    /// # Errors
+    /// As [`Sink::commit`].
+    pub async fn keep_unchanged(&self, lease: &Lease, page: &UnchangedPage) -> Result<Counts> {
+        let mut patience = self.patience("page", format!("commit page {}", page.position.number));
+        loop {
+            match unchanged::keep_unchanged(self, lease, page).await {
                 Ok(counts) => return Ok(counts),
                 Err(error) => patience.wait(error).await?,
             }

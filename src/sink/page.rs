@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use crate::bulk::{Answer, Flight, Transaction, Typed, next};
 use crate::error::Result;
 use crate::ledger::{Counts, Lease, signed};
-use crate::page::{Chain, PageRecord, Position};
+use crate::page::{Chain, PageRecord, Position, Validators};
 use crate::sink::lease::lease_lost;
 
 /// The statement of [`PageRow::insert`].
@@ -25,6 +25,8 @@ pub(super) struct PageRow<'a> {
     next_cursor: Option<String>,
     counts: [i32; 6],
     items: i32,
+    /// Null where nothing is remembered by them.
+    rules: Option<&'a str>,
 }
 
 impl<'a> PageRow<'a> {
@@ -54,6 +56,10 @@ impl<'a> PageRow<'a> {
             next_cursor: page.next.as_ref().map(|next| next.cursor.to_string()),
             counts: counts.map(|n| i32::try_from(n).expect("a page's items fit its bytes")),
             items: i32::try_from(page.items).expect("a page's items fit its bytes"),
+            rules: page
+                .rules
+                .as_deref()
+                .filter(|_| !page.validators.is_empty()),
         }
     }
 
@@ -73,7 +79,16 @@ impl<'a> PageRow<'a> {
             (&self.page.package, Type::JSONB),
         ];
         parameters.extend(self.counts.iter().map(|n| (n as _, Type::INT4)));
-        parameters.push((&self.items, Type::INT4));
+        let Validators {
+            etag,
+            last_modified,
+        } = &self.page.validators;
+        parameters.extend([
+            (&self.items as _, Type::INT4),
+            (etag as _, Type::TEXT),
+            (last_modified as _, Type::TEXT),
+            (&self.rules as _, Type::TEXT),
+        ]);
         flight.typed(INSERT_PAGE, parameters);
     }
 }

@@ -290,7 +290,7 @@ pub(super) struct Resolvable<'p> {
 }
 
 /// Resolves what was kept of the page when it could not be read.
-fn resolve_unreadable<'f>(flight: &mut Flight<'f>, served: &'f Served) {
+pub(super) fn resolve_unreadable<'f>(flight: &mut Flight<'f>, served: &'f Served) {
     flight.typed(
         include_str!("../../sql/sink/resolve_unreadable.sql"),
         vec![

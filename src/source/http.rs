@@ -39,6 +39,10 @@ pub struct Http {
     pub reject_content_type: Vec<String>,
     /// Whether redirects are followed; else one is a failure by its status.
     pub redirects: bool,
+    /// Whether pages of an unchanged beginning are asked for only if they have changed,
+    /// by the `ETag` and `Last-Modified` that they came with. Some servers say both of
+    /// what has changed.
+    pub conditional: bool,
     /// Headers sent with each request; values may hold `{env.NAME}`.
     pub headers: BTreeMap<String, String>,
     /// Sent instead of the name of this program.
@@ -61,6 +65,7 @@ impl Default for Http {
             fail_if: None,
             reject_content_type: Vec::new(),
             redirects: true,
+            conditional: true,
             headers: BTreeMap::new(),
             user_agent: None,
             allow_hosts: Vec::new(),

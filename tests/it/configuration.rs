@@ -323,6 +323,7 @@ retry_max = 10
 fail_if = { pointer = "/status", min = 400 }
 reject_content_type = ["text/html"]
 redirects = false
+conditional = false
 headers = { X-Key = "{env.TENDERS_KEY}" }
 user_agent = "a robot"
 allow_hosts = ["archive.tenders.example", "files.example"]
@@ -381,6 +382,7 @@ retry max     10
 empty status  404
 fails if      /status is at least 400
 no page is    text/html
+conditional   pages are asked for whole each time
 redirects     are not followed
 user agent    a robot
 header        X-Key: {env.TENDERS_KEY}

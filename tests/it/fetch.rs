@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::StreamExt as _;
 use ocds_ingest::config;
 use ocds_ingest::error::{Error, Kind};
-use ocds_ingest::fetch::{self, Client, Event, Fetched, Plan, Start};
+use ocds_ingest::fetch::{self, Client, Event, Fetched, Memory, Plan, Start};
 use ocds_ingest::page::{Cursor, Page, Position, UnreadablePage};
 use ocds_ingest::source::Source;
 use tokio::sync::Semaphore;
@@ -69,6 +69,7 @@ impl Walked {
             .iter()
             .map(|page| match page {
                 Fetched::Page(page) => page,
+                Fetched::Unchanged(page) => panic!("{page:?}"),
                 Fetched::Unreadable(page) => panic!("{}", page.message),
             })
             .collect()
@@ -137,6 +138,7 @@ fn from(client: &Client, first: Position) -> Start {
         fullest: 0,
         until: None,
         budget: None,
+        memory: Memory::default(),
     }
 }
 

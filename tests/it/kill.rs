@@ -14,10 +14,10 @@ use crate::run::titled;
 const AHEAD: usize = 4;
 
 /// Random numbers that a seed repeats.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let told = std::env::var("KILL_SEED").ok();
         let seed = told.map_or_else(
             || {
@@ -31,7 +31,7 @@ impl Dice {
     }
 
     /// A number below `sides` (splitmix64).
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

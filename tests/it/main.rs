@@ -16,6 +16,7 @@ mod bench_database;
 mod bulk;
 mod catalogue;
 mod commands;
+mod conditional;
 mod configuration;
 mod database;
 mod decode;

@@ -124,6 +124,29 @@ impl Reply {
         encode(self).await
     }
 
+    /// With a tag of its body, and 304 in its place to a request that names the tag.
+    pub(crate) fn tagged(self, request: &Request) -> Self {
+        let digest = blake3::hash(&self.body).to_hex();
+        let tag = format!("\"{}\"", &digest[..16]);
+        self.known_by(request, "if-none-match", ("etag", &tag))
+    }
+
+    /// With the time of its last change, and 304 in its place to a request that names
+    /// the time.
+    pub(crate) fn dated(self, request: &Request, time: &str) -> Self {
+        self.known_by(request, "if-modified-since", ("last-modified", time))
+    }
+
+    fn known_by(self, request: &Request, condition: &str, (name, value): (&str, &str)) -> Self {
+        if self.status != 200 {
+            return self;
+        }
+        match request.header(condition) {
+            Some(known) if known == value => Self::status(304).header(name, value),
+            _ => self.header(name, value),
+        }
+    }
+
     /// Waits before it answers.
     pub(crate) fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;

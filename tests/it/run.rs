@@ -239,6 +239,7 @@ async fn a_report_has_these_fields_and_no_others() {
         "verdict",
         "resumed_from",
         "pages",
+        "unchanged_pages",
         "unreadable_pages",
         "requests",
         "retries",

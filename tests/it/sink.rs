@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use ocds_ingest::database::Database;
 use ocds_ingest::ledger::Lease;
-use ocds_ingest::page::{Chain, Cursor, Page, Part, Position};
+use ocds_ingest::page::{Chain, Cursor, Page, Part, Position, Validators};
 use ocds_ingest::sink::Sink;
 use ocds_ingest::{config, extract, json, ledger};
 
@@ -320,6 +320,7 @@ fn page(number: u64, body: &str) -> Page {
         parts: vec![Part::whole(body, cut)],
         broken: Vec::new(),
         entries: None,
+        validators: Validators::default(),
     }
 }
 

@@ -1,0 +1,84 @@
+//! What a new run remembers of the one before.
+
+use crate::config::{Config, Fetch};
+use crate::error::Result;
+use crate::fetch::Memory;
+use crate::ledger::{self, Lease, Resume, RunKind, Unfinished};
+use crate::pipeline::Run;
+use crate::source::Source;
+
+impl Run<'_> {
+    /// What the run before made of its pages, for a run that may go by it: one that
+    /// begins, and is not asked to do all afresh.
+    ///
+    /// A run that goes on remembers nothing: which of its pages had changed is not known
+    /// any more, and once one has, all behind it are asked for afresh.
+    pub(super) async fn memory(&self, lease: &Lease, resume: Option<&Resume>) -> Result<Memory> {
+        let asked = &self.walk.asked;
+        let begins = resume.is_none_or(Resume::is_blank);
+        let may_remember = begins
+            && asked.kind == RunKind::Incremental
+            && asked.unfinished == Unfinished::Resume
+            && self.source.http.conditional;
+        if !may_remember {
+            return Ok(Memory::default());
+        }
+        let rules = rules(self.source, self.config);
+        let most = self.config.fetch.remembered;
+        let pages = ledger::remembered_pages(self.database, lease, asked, &rules, most).await?;
+        Ok(Memory::new(pages))
+    }
+}
+
+/// A digest of all that decides what the bytes of a source's pages become: how they are
+/// asked for, decoded, cut, repaired and read, and by which version of the program. All
+/// of the source's table is in it, for whatever is changed there a page is better asked
+/// for once too often.
+pub(super) fn rules(source: &Source, config: &Config) -> String {
+    let Fetch {
+        max_body_bytes,
+        max_decoded_bytes,
+        max_members,
+        max_ratio,
+        ..
+    } = &config.fetch;
+    let limits = (max_body_bytes, max_decoded_bytes, max_members, max_ratio);
+    let version = env!("CARGO_PKG_VERSION");
+    let rules = format!("{version} {source:?} {:?} {limits:?}", config.extract);
+    blake3::hash(rules.as_bytes()).to_hex()[..32].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules_of(table: &str) -> String {
+        let mut source: Source = toml::from_str(table).unwrap();
+        source.name = "zambia".into();
+        source.settle().unwrap();
+        rules(&source, &Config::default())
+    }
+
+    #[test]
+    fn rules_are_the_same_for_the_same_source_and_others_for_another() {
+        let tables = [
+            "url = \"https://feed.example/\"",
+            "url = \"https://feed.example/\"\nzone = \"Europe/London\"",
+            "url = \"https://feed.example/\"\ndecode = { charset = \"latin1\" }",
+            "url = \"https://feed.example/\"\nhttp.headers = { A = \"1\", B = \"2\" }",
+            "url = \"https://feed.example/\"\nhttp.fail_if = { pointer = \"/error\" }",
+            "url = \"https://feed.example/{axis.file}\"\n\
+             axis = { file = { url = \"https://feed.example/\", pattern = '\"(.+)\"' } }",
+        ];
+        let rules = tables.map(rules_of);
+        assert_eq!(tables.map(rules_of), rules);
+        let distinct: std::collections::BTreeSet<&String> = rules.iter().collect();
+        assert_eq!(distinct.len(), tables.len());
+
+        let mut config = Config::default();
+        config.extract.max_depth = 7;
+        let source: Source = toml::from_str(tables[0]).unwrap();
+        let deep = super::rules(&source, &config);
+        assert_ne!(deep, super::rules(&source, &Config::default()));
+    }
+}

@@ -1,0 +1,643 @@
+//! Pages that are asked for only if they have changed.
+
+use ocds_ingest::config::Config;
+use ocds_ingest::error::Kind;
+use ocds_ingest::ledger::{self, Asked};
+use ocds_ingest::page::{Position, Remembered, UnchangedPage, Validators};
+use ocds_ingest::sink::Sink;
+
+use crate::harness::{Counts, Ingest, LINK, NUMBER, Ran, SOURCE, open};
+use crate::kill::Dice;
+use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
+use crate::run::titled;
+
+const LONG_AGO: &str = "Fri, 13 Nov 2020 08:00:00 GMT";
+
+/// Pages of which the last looks like it, and so is asked for once.
+fn short(count: usize) -> Vec<Items> {
+    let mut pages = pages(count, 4);
+    pages[count - 1].truncate(1);
+    pages
+}
+
+fn tagged(feed: Feed) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
+    move |request| feed.reply(request).tagged(request)
+}
+
+fn is_conditional(request: &Request) -> bool {
+    request.header("if-none-match").is_some() || request.header("if-modified-since").is_some()
+}
+
+/// A source, its publisher, and the same source in another database where nothing is
+/// asked for by a condition: what both store must be the same.
+struct Pair {
+    publisher: Publisher,
+    ingest: Ingest,
+    calm: Ingest,
+    seen: usize,
+}
+
+impl Pair {
+    async fn new(table: &str, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let publisher = Publisher::serve(script).await;
+        let (mut ingest, mut calm) = (Ingest::new().await, Ingest::new().await);
+        ingest.declare(&publisher, table);
+        calm.declare(&publisher, &format!("{table}\nhttp.conditional = false"));
+        Self {
+            publisher,
+            ingest,
+            calm,
+            seen: 0,
+        }
+    }
+
+    /// The requests since this was asked last.
+    fn requests(&mut self) -> Vec<Request> {
+        let requests = self.publisher.requests().split_off(self.seen);
+        self.seen += requests.len();
+        requests
+    }
+
+    /// Runs both, and compares what they have; which of the one's requests were made
+    /// by a condition is given back.
+    async fn run(&mut self, options: &[&str]) -> (Ran, Vec<bool>) {
+        self.requests();
+        let ran = self.ingest.run(options).await.expect(0);
+        let conditional = self.requests().iter().map(is_conditional).collect();
+        self.calm.run(options).await.expect(0);
+        assert!(!self.requests().iter().any(is_conditional));
+        let calm = self.calm.tables().await;
+        self.ingest
+            .tables()
+            .await
+            .expect(&calm, "asked by conditions");
+        assert_eq!(self.ingest.pages().await, self.calm.pages().await);
+        (ran, conditional)
+    }
+}
+
+#[tokio::test]
+async fn an_unchanged_feed_costs_a_304_a_page() {
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short(3)))).await;
+    let (_, first) = pair.run(&[]).await;
+    assert_eq!(first, [false; 3]);
+    let versions = pair.ingest.row_versions_of_releases().await;
+    // what is remembered lasts from run to run
+    for _ in 0..2 {
+        let (ran, conditional) = pair.run(&[]).await;
+        assert_eq!(conditional, [true; 3]);
+        let report = ran.report();
+        assert_eq!(
+            ["pages", "unchanged_pages", "requests", "retries", "bytes"]
+                .map(|name| report[name].as_u64().unwrap()),
+            [3, 3, 3, 0, 0]
+        );
+        let expected = Counts {
+            unchanged: 9,
+            ..Counts::default()
+        };
+        assert_eq!(Counts::of(&report), expected);
+        assert_eq!(pair.ingest.row_versions_of_releases().await, versions);
+    }
+    let logged = "select concat_ws(' ', status, bytes, error is null) from ocds.request
+        where run_id = (select max(id) from ocds.run)";
+    assert_eq!(pair.ingest.column(logged).await, ["304 0 t"; 3]);
+    let packages = "select distinct package ->> 'uri' from ocds.page";
+    assert_eq!(
+        pair.ingest.column(packages).await,
+        ["https://publisher.example/package"]
+    );
+    let run = pair.ingest.program(&["run", SOURCE]).await.expect(0);
+    assert!(
+        run.text().contains("  3 pages had not changed"),
+        "{}",
+        run.text()
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_tells_times_and_no_tags_is_asked_by_them() {
+    let feed = Feed::link(short(3));
+    let script = move |request: &Request| feed.reply(request).dated(request, LONG_AGO);
+    let mut pair = Pair::new(LINK, script).await;
+    pair.run(&[]).await;
+    let asked = pair.publisher.requests().len();
+    let (ran, conditional) = pair.run(&[]).await;
+    assert_eq!(conditional, [true; 3]);
+    assert_eq!(ran.report()["unchanged_pages"], 3);
+    let request = &pair.publisher.requests()[asked];
+    assert_eq!(request.header("if-modified-since"), Some(LONG_AGO));
+    assert_eq!(request.header("if-none-match"), None);
+
+    // a time of this very second may be that of two states of a page
+    let now = httpdate::fmt_http_date(std::time::SystemTime::now());
+    let feed = Feed::link(short(2));
+    let script = move |request: &Request| {
+        feed.reply(request)
+            .header("date", &now)
+            .dated(request, &now)
+    };
+    let mut pair = Pair::new(LINK, script).await;
+    pair.run(&[]).await;
+    assert_eq!(pair.run(&[]).await.1, [false; 2]);
+}
+
+#[tokio::test]
+async fn all_kinds_of_pages_are_walked_as_they_are_remembered() {
+    let token =
+        r#"page = { mode = "token", param = "page", pointer = "/links/token", start = "1" }"#;
+    let tokens = |request: &Request| {
+        let page: usize = request.query("page").unwrap().parse().unwrap();
+        let next = format!(r#","links":{{"token":"{}"}}"#, page + 1);
+        let extra = if page < 3 { &*next } else { "" };
+        Reply::json(package(&short(3)[page - 1], extra)).tagged(request)
+    };
+    let by_status = r#"page = { mode = "number", status = 404 }"#;
+    let link = Feed::link(short(3));
+    let numbers = move |request: &Request| match request.query("page").unwrap().as_str() {
+        "4" => Reply::status(404),
+        _ => link.reply(request).tagged(request),
+    };
+    let around = r#"page = { mode = "link", pointer = "/links/next", stop = "repeated" }"#;
+    let circle = |request: &Request| {
+        let page: usize = request
+            .query("page")
+            .map_or(1, |page| page.parse().unwrap());
+        let next = ["?page=2", "?page=3", "/"][page - 1];
+        let link = format!(r#","links":{{"next":"{next}"}}"#);
+        Reply::json(package(&short(3)[page - 1], &link)).tagged(request)
+    };
+    let by_offset = r#"page = { mode = "offset", size = 4, stop = "empty" }"#;
+    let side_by_side = format!("{NUMBER}\nhttp.concurrency = 3");
+    for (mut pair, requests, unchanged) in [
+        (Pair::new(token, tokens).await, 3, 3),
+        (Pair::new(around, circle).await, 3, 3),
+        (Pair::new(by_status, numbers).await, 4, 3),
+        (
+            Pair::new(by_offset, tagged(Feed::offset(short(3)))).await,
+            4,
+            4,
+        ),
+        (
+            Pair::new(&side_by_side, tagged(Feed::number(short(3)))).await,
+            3,
+            3,
+        ),
+    ] {
+        pair.run(&[]).await;
+        let (ran, conditional) = pair.run(&[]).await;
+        assert_eq!(conditional.len(), requests);
+        assert_eq!(ran.report()["unchanged_pages"], unchanged);
+    }
+}
+
+#[tokio::test]
+async fn pages_behind_a_changed_one_are_asked_for_afresh() {
+    let mut items = short(4);
+    items[2][0] = titled(1_000, "of the third page");
+    let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
+    pair.run(&[]).await;
+    // what the second page says now, the third says otherwise and later
+    items[1][3] = titled(1_000, "of the second page");
+    pair.publisher.turn(tagged(Feed::link(items.clone())));
+    let (ran, conditional) = pair.run(&[]).await;
+    assert_eq!(conditional, [true, true, false, false]);
+    assert_eq!(ran.report()["unchanged_pages"], 1);
+    let title = "select tender_title from ocds.release where release_id = '1000'";
+    assert_eq!(pair.ingest.value(title).await, "of the third page");
+
+    // The third page stored its own over what the second has. It lets go of that, and
+    // the second, which has not changed, counts again.
+    items[2][0] = release(8);
+    pair.publisher.turn(tagged(Feed::link(items)));
+    let (_, conditional) = pair.run(&[]).await;
+    assert_eq!(conditional, [false; 4]);
+    assert_eq!(pair.ingest.value(title).await, "of the second page");
+}
+
+#[tokio::test]
+async fn after_any_changes_the_tables_are_those_of_whole_fetches() {
+    let mut dice = Dice::new();
+    let mut roll = |sides: usize| usize::try_from(dice.roll(sides as u64)).unwrap();
+    // few keys, so that pages store over each other's
+    let mut items: Vec<Items> = (0..4).map(|page| vec![release(page)]).collect();
+    let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
+    let mut asked = Vec::new();
+    for round in 0..30 {
+        for _ in 0..roll(3) {
+            let (page, key) = (roll(4), roll(6));
+            let page = &mut items[page];
+            match roll(3) {
+                0 => page.push(titled(key, &format!("of round {round}"))),
+                1 => page.push(release(100 + round)),
+                _ if page.is_empty() => {}
+                _ => drop(page.remove(roll(page.len()))),
+            }
+        }
+        pair.publisher.turn(tagged(Feed::link(items.clone())));
+        let (_, conditional) = pair.run(&[]).await;
+        asked.extend(conditional);
+    }
+    assert!(asked.contains(&true) && asked.contains(&false));
+}
+
+#[tokio::test]
+async fn windows_of_the_same_dates_are_remembered_halved_ones_by_their_halves() {
+    let days = |request: &Request| {
+        let date =
+            |name: &str| -> jiff::civil::Date { request.query(name).unwrap().parse().unwrap() };
+        let (mut day, to) = (date("from"), date("to"));
+        let mut items = Vec::new();
+        while day < to {
+            items.push(titled(
+                usize::try_from(day.day_of_year()).unwrap(),
+                "of a day",
+            ));
+            day = day.tomorrow().unwrap();
+        }
+        let total = format!(r#","total":{}"#, items.len());
+        Reply::json(package(&items, &total)).tagged(request)
+    };
+    let publisher = Publisher::serve(days).await;
+    let mut ingest = Ingest::new().await;
+    let url = publisher.url("/?from={from}&to={to}");
+    let table = r#"
+        page = { mode = "none" }
+        window = { from = "2024", step = "1mo", basis = "updated", split_when = { items = 30, total = "/total", smallest = "1d" } }"#;
+    ingest.declare_as(SOURCE, &url, table);
+    let dates = ["--from", "2024-01-01", "--until", "2024-03-01"];
+    ingest.run(&dates).await.expect(0);
+    assert_eq!(ingest.count("release").await, 60);
+    let seen = publisher.requests().len();
+    let ran = ingest.run(&dates).await.expect(0);
+    assert_eq!(ran.counts().unchanged, 60);
+    let requests = publisher.requests().split_off(seen);
+    let conditional: Vec<bool> = requests.iter().map(is_conditional).collect();
+    // January is too long, and nothing of it was kept but its halves
+    assert_eq!(conditional, [false, true, true, true]);
+}
+
+#[tokio::test]
+async fn a_feed_that_grows_is_fetched_where_it_does() {
+    let mut items = short(3);
+    let numbers = |items: Vec<Items>| {
+        move |request: &Request| {
+            let page: usize = request.query("page").unwrap().parse().unwrap();
+            // the first pages are as they were: they count none of those added since
+            let total = if page < 3 { 3 } else { items.len() };
+            let total = format!(r#","total_pages":{total}"#);
+            Reply::json(package(&items[page - 1], &total)).tagged(request)
+        }
+    };
+    let mut pair = Pair::new(NUMBER, numbers(items.clone())).await;
+    pair.run(&[]).await;
+    pair.run(&[]).await;
+    items[2].push(release(100));
+    items.push(vec![release(101)]);
+    pair.publisher.turn(numbers(items));
+    let (ran, conditional) = pair.run(&[]).await;
+    assert_eq!(conditional, [true, true, true, false]);
+    assert_eq!(ran.counts().inserted, 2);
+    assert_eq!(pair.run(&[]).await.1, [true; 4]);
+}
+
+#[tokio::test]
+async fn what_is_to_be_done_afresh_is_asked_for_whatever_is_remembered() {
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short(3)))).await;
+    pair.run(&[]).await;
+    assert_eq!(pair.run(&["--restart"]).await.1, [false; 3]);
+    assert_eq!(pair.run(&[]).await.1, [true; 3]);
+
+    pair.requests();
+    let backfill = ["backfill", SOURCE, "--from-page", "1"];
+    pair.ingest.program(&backfill).await.expect(0);
+    assert!(!pair.requests().iter().any(is_conditional));
+    // it may have stored what the run before it had not
+    assert_eq!(pair.run(&[]).await.1, [false; 3]);
+    assert_eq!(pair.run(&[]).await.1, [true; 3]);
+
+    // what becomes of the same bytes is another
+    pair.ingest.configure("[extract]\nmax_depth = 100");
+    assert_eq!(pair.run(&[]).await.1, [false; 3]);
+    let repaired = format!("{LINK}\ndecode.repair = [\"nul\"]");
+    pair.ingest.declare(&pair.publisher, &repaired);
+    assert_eq!(pair.run(&[]).await.1, [false; 3]);
+    assert_eq!(pair.run(&[]).await.1, [true; 3]);
+    pair.ingest.configure("[fetch]\nremembered = 2");
+    assert_eq!(pair.run(&[]).await.1, [true, true, false]);
+    pair.ingest.configure("[fetch]\nremembered = 0");
+    assert_eq!(pair.run(&[]).await.1, [false; 3]);
+}
+
+#[tokio::test]
+async fn a_run_in_the_middle_of_which_another_one_wrote_is_not_remembered() {
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short(3)))).await;
+    let Pair { ingest, .. } = &pair;
+    ingest.run(&["--max-pages", "1"]).await.expect(0);
+    let backfill = ["backfill", SOURCE, "--from-page", "1", "--to-page", "1"];
+    ingest.program(&backfill).await.expect(0);
+    // the older run goes on, and ends last
+    ingest.run(&[]).await.expect(0);
+    let last = "select kind from ocds.run order by ended_at desc limit 1";
+    assert_eq!(ingest.value(last).await, "incremental");
+    pair.requests();
+    pair.ingest.run(&[]).await.expect(0);
+    assert!(!pair.requests().iter().any(is_conditional));
+    pair.ingest.run(&[]).await.expect(0);
+    assert!(pair.requests().iter().all(is_conditional));
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_asks_for_what_is_left_afresh() {
+    let mut pair = Pair::new(LINK, tagged(Feed::link(crate::kill::rough(5)))).await;
+    let lenient = ["--max-bad-ratio", "1"];
+    // the rough feed's pages store over each other's: only the last counts, and it is
+    // behind others
+    pair.run(&lenient).await;
+    assert_eq!(pair.run(&lenient).await.1, [false; 5]);
+
+    let calm = tagged(Feed::link(short(5)));
+    let slow = tagged(Feed::link(short(5)));
+    let mut pair = Pair::new(LINK, calm).await;
+    pair.run(&[]).await;
+    pair.publisher
+        .turn(move |request| match request.query("page").as_deref() {
+            Some("4") => slow(request).after(std::time::Duration::from_secs(60)),
+            _ => slow(request),
+        });
+    pair.requests();
+    let killed = pair.ingest.start_run(&[]);
+    let durable =
+        "select count(*) = 3 from ocds.page where run_id = (select max(id) from ocds.run)";
+    pair.ingest.until(durable).await;
+    killed.kill().await;
+    pair.requests();
+    pair.publisher.turn(tagged(Feed::link(short(5))));
+    let resumed = pair.ingest.run(&[]).await.expect(0);
+    assert_eq!(resumed.report()["resumed_from"], 3);
+    let requests = pair.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(!requests.iter().any(is_conditional));
+    assert_eq!(resumed.counts().unchanged, 17);
+    let (_, conditional) = pair.run(&[]).await;
+    assert_eq!(conditional, [true; 5]);
+
+    // by as many pages as were asked for
+    let part = pair.ingest.run(&["--max-pages", "2"]).await.expect(0);
+    assert_eq!(part.report()["unchanged_pages"], 2);
+    pair.requests();
+    pair.ingest.run(&[]).await.expect(0);
+    assert!(!pair.requests().iter().any(is_conditional));
+}
+
+#[tokio::test]
+async fn a_page_that_could_not_be_read_meanwhile_is_there_when_it_is_as_it_was() {
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short(2)))).await;
+    pair.run(&[]).await;
+    pair.publisher.turn(|_| Reply::json("<html>"));
+    pair.ingest.run(&[]).await.expect(4);
+    let open = "quarantine where reason = 'unreadable-page' and resolved_at is null";
+    assert_eq!(pair.ingest.count(open).await, 1);
+    pair.publisher.turn(tagged(Feed::link(short(2))));
+    pair.requests();
+    let ran = pair.ingest.run(&[]).await.expect(0);
+    assert!(pair.requests().iter().all(is_conditional));
+    assert_eq!(ran.report()["unchanged_pages"], 2);
+    assert_eq!(pair.ingest.count(open).await, 0);
+}
+
+#[tokio::test]
+async fn what_was_refused_stays_refused_and_is_counted() {
+    let mut items = short(2);
+    items[0].push(r#"{"id":"without an ocid"}"#.into());
+    items[0].push(titled(1, "the second of its key"));
+    let mut pair = Pair::new(LINK, tagged(Feed::link(items))).await;
+    pair.run(&[]).await;
+    let (ran, conditional) = pair.run(&[]).await;
+    assert_eq!(conditional, [true; 2]);
+    let expected = Counts {
+        unchanged: 5,
+        folded: 1,
+        quarantined: 1,
+        ..Counts::default()
+    };
+    assert_eq!(ran.counts(), expected);
+    let open = "quarantine where reason = 'missing-ocid' and resolved_at is null";
+    assert_eq!(pair.ingest.count(open).await, 1);
+}
+
+#[tokio::test]
+async fn a_304_that_nobody_asked_for_is_no_page() {
+    let mut items = short(2);
+    let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
+    pair.run(&[]).await;
+    items[1].push(release(9));
+    items.push(vec![release(10)]);
+    let feed = Feed::link(items);
+    pair.publisher
+        .turn(move |request| match request.query("page").as_deref() {
+            Some("3") => Reply::status(304),
+            _ => feed.reply(request).tagged(request),
+        });
+    let ran = pair.ingest.run(&[]).await.expect(4);
+    assert!(
+        ran.stderr.contains("fetch page 3 of zambia: status 304"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(pair.ingest.pages().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_purged_source_remembers_nothing() {
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short(2)))).await;
+    pair.run(&[]).await;
+    for ingest in [&pair.ingest, &pair.calm] {
+        ingest.program(&["purge", SOURCE, "--yes"]).await.expect(0);
+    }
+    let (ran, conditional) = pair.run(&[]).await;
+    assert_eq!(conditional, [false; 2]);
+    assert_eq!(ran.counts().inserted, 5);
+}
+
+#[tokio::test]
+async fn a_feed_of_changes_is_asked_whether_its_newest_page_has_more() {
+    let table = r#"page = { mode = "link", pointer = "/links/next", stop = "same_url" }"#;
+    let changes = |items: Vec<Items>| {
+        move |request: &Request| {
+            let page: usize = request
+                .query("page")
+                .map_or(1, |page| page.parse().unwrap());
+            // the newest page leads to itself
+            let next = items.len().min(page + 1);
+            let link = format!(r#","links":{{"next":"/?page={next}"}}"#);
+            Reply::json(package(&items[page - 1], &link)).tagged(request)
+        }
+    };
+    let mut items = short(2);
+    let mut pair = Pair::new(table, changes(items.clone())).await;
+    pair.run(&[]).await;
+    for _ in 0..2 {
+        let (ran, conditional) = pair.run(&[]).await;
+        assert_eq!(conditional, [true]);
+        assert_eq!(ran.report()["unchanged_pages"], 1);
+    }
+    items[1].push(release(100));
+    items.push(vec![release(101)]);
+    pair.publisher.turn(changes(items));
+    let (ran, conditional) = pair.run(&[]).await;
+    assert_eq!(conditional, [true, false]);
+    assert_eq!(ran.counts().inserted, 2);
+    assert_eq!(pair.run(&[]).await.1, [true]);
+}
+
+/// Files of years, whose names are in the path.
+const YEARS: &str = "url = \"{}\"\naxis = { year = [\"2024\", \"2025\"] }";
+
+#[tokio::test]
+async fn a_chain_behind_a_changed_one_is_asked_for_afresh() {
+    let files = |first: &'static str, second: &'static str, wait: u64| {
+        move |request: &Request| {
+            let is_first = request.path() == "/2024";
+            let title = if is_first { first } else { second };
+            let reply = Reply::json(package(&[titled(1, title)], "")).tagged(request);
+            match is_first {
+                true => reply,
+                false => reply.after(std::time::Duration::from_millis(wait)),
+            }
+        }
+    };
+    for concurrency in [1, 2] {
+        let publisher = Publisher::serve(files("equal", "equal", 200)).await;
+        let mut ingest = Ingest::new().await;
+        let table = YEARS.replace("{}", &publisher.url("/{axis.year}"));
+        ingest.configure(&format!(
+            "[sources.{SOURCE}]\n{table}\nhttp.concurrency = {concurrency}"
+        ));
+        let title = "select tender_title from ocds.release";
+        ingest.run(&[]).await.expect(0);
+        let ran = ingest.run(&[]).await.expect(0);
+        assert_eq!(ran.report()["unchanged_pages"], 2);
+
+        let seen = publisher.requests().len();
+        publisher.turn(files("newly of 2024", "equal", 200));
+        ingest.run(&[]).await.expect(0);
+        let requests = publisher.requests().split_off(seen);
+        let asked: Vec<(&str, bool)> = requests
+            .iter()
+            .map(|request| (request.path(), is_conditional(request)))
+            .collect();
+        // side by side the second is asked for before the first is known to have changed
+        match concurrency {
+            1 => assert_eq!(asked, [("/2024", true), ("/2025", false)]),
+            _ => assert_eq!(asked[2..], [("/2025", false)]),
+        }
+        assert_eq!(ingest.value(title).await, "equal");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_says_goes_back_to_the_home_host_and_to_no_other() {
+    let page = package(&[release(1)], "");
+    let reply = move |request: &Request| {
+        let reply = Reply::json(page.clone()).tagged(request);
+        reply.dated(request, LONG_AGO)
+    };
+    let elsewhere = Publisher::serve(reply.clone()).await;
+    let (to, there) = (elsewhere.url("/file"), reply.clone());
+    let home = Publisher::serve(move |request| match request.path() {
+        "/here" => Reply::redirect(302, "/file"),
+        "/there" => Reply::redirect(302, &to),
+        _ => there(request),
+    })
+    .await;
+    let host = elsewhere.url("").replace("http://", "");
+    for (path, expected) in [
+        // of another file the time would say nothing
+        ("/here", [true, false]),
+        ("/there", [false, false]),
+        ("/file", [true, true]),
+    ] {
+        let mut ingest = Ingest::new().await;
+        let table = format!("http.allow_hosts = [{host:?}]");
+        ingest.declare_as(SOURCE, &home.url(path), &table);
+        ingest.run(&[]).await.expect(0);
+        let said =
+            "select unnest(array[etag is not null, last_modified is not null]) from ocds.page";
+        let expected_columns = expected.map(|is_said| if is_said { "t" } else { "f" });
+        assert_eq!(ingest.column(said).await, expected_columns, "{path}");
+        let ran = ingest.run(&[]).await.expect(0);
+        let unchanged = u64::from(expected[0]);
+        assert_eq!(ran.report()["unchanged_pages"], unchanged, "{path}");
+    }
+    assert!(!elsewhere.requests().iter().any(is_conditional));
+}
+
+#[tokio::test]
+async fn a_304_that_a_source_has_another_meaning_for_is_not_asked_for() {
+    let mut pair = Pair::new(
+        &format!("{LINK}\nhttp.empty_status = [304]"),
+        tagged(Feed::link(short(2))),
+    )
+    .await;
+    pair.run(&[]).await;
+    assert_eq!(pair.run(&[]).await.1, [false; 2]);
+}
+
+#[tokio::test]
+async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
+    let publisher = Publisher::serve(tagged(Feed::link(short(2)))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    let (definition, rules) = (
+        "select definition from ocds.run",
+        "select distinct rules from ocds.page",
+    );
+    let asked = Asked::incremental(SOURCE, ingest.value(definition).await);
+    let rules = ingest.value(rules).await;
+
+    let database = open(&ingest.url).await;
+    let config = Config::default();
+    let claim = ledger::claim(&database, &asked, &config.lease)
+        .await
+        .unwrap();
+    let remembered = async |rules: &str| {
+        let pages = ledger::remembered_pages(&database, &claim.lease, &asked, rules, 9);
+        pages.await.unwrap()
+    };
+    assert!(remembered("other rules").await.is_empty());
+    let mut pages = remembered(&rules).await;
+    assert_eq!(pages.len(), 2);
+    let (chain, cursor, first): (_, _, Remembered) = pages.remove(0);
+    assert_eq!((first.items, first.number), (4, 1));
+
+    let position = Position { number: 1, cursor };
+    let page = UnchangedPage {
+        chain,
+        next: first.next_behind(&position),
+        position,
+        url: publisher.url("/"),
+        fetched_at: jiff::Timestamp::now(),
+        validators: Validators {
+            etag: Some("newer".into()),
+            last_modified: None,
+        },
+        remembered: first.into(),
+    };
+    let sink = Sink::open(database.clone(), SOURCE, &config).await.unwrap();
+    let mut stale = claim.lease;
+    stale.epoch += 1;
+    let refused = sink.keep_unchanged(&stale, &page).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Lease);
+    assert_eq!(ingest.pages().await.len(), 0);
+    for _ in 0..2 {
+        // the second time the page is there already, and says the same
+        let counts = sink.keep_unchanged(&claim.lease, &page).await.unwrap();
+        assert_eq!((counts.releases, counts.unchanged), (4, 4));
+    }
+    assert_eq!(ingest.pages().await.len(), 1);
+    let tags = "select etag from ocds.page order by run_id desc limit 1";
+    assert_eq!(ingest.value(tags).await, "newer");
+    database.close().await.unwrap();
+}
