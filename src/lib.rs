@@ -76,6 +76,17 @@
 //!   was asked for behind that is asked for again: it is thrown away and not held.
 //! - The watermark is written beside the heartbeat and never ahead of the data; if
 //!   it lags behind a kill, the run that goes on catches up.
+//! - A page that its server says is as it was, by the `ETag` or `Last-Modified` that it
+//!   came with, is durable without being fetched: its row is that of the run before.
+//!   Only what that run stored last may be taken for stored, so it must have come to
+//!   its end under the same definition, no other run may have written since, and what
+//!   the page's bytes became must be what they would become now. A page behind which
+//!   that run stored over anything is not remembered: it may have been the page's, and
+//!   would be the page's again if the later page let go of it.
+//! - What is behind the first changed page of a run is asked for afresh, of whatever
+//!   chain, for the later page wins; and so is what is left of a run that goes on, of
+//!   whose pages nobody knows any more whether they had changed.
+//! - What was refused of an unchanged page is not tried again by a run, but by a replay.
 //! - Page numbers are the publisher's own where it has them, so `--from-page 0`
 //!   is right for a feed that counts from 0. Pages that only a link leads to are
 //!   counted from 1, and a backfill of them starts from the cursor that the
