@@ -322,7 +322,7 @@ enum Place {
 }
 
 impl<'b> Walk<'b> {
-    fn new(body: &'b [u8], path: &'b [String]) -> Self {
+    pub(super) fn new(body: &'b [u8], path: &'b [String]) -> Self {
         Self {
             body,
             path,
@@ -333,7 +333,7 @@ impl<'b> Walk<'b> {
     }
 
     /// Walks the whole document.
-    fn document(&mut self) -> Result<(), Halt> {
+    pub(super) fn document(&mut self) -> Result<(), Halt> {
         self.go_on(Place::Value { level: 0 })
     }
 
@@ -342,20 +342,34 @@ impl<'b> Walk<'b> {
     ///
     /// Gives the lists found there, and how far the walk came in any case.
     pub(super) fn rest(&self, at: usize) -> (Result<Vec<List>, Halt>, usize) {
-        let mut rest = Walk {
-            body: self.body,
-            path: self.path,
-            scanner: Scanner::new(self.body, at, Loose),
-            lists: Vec::new(),
-            is_record: false,
-        };
-        let level = self.path.len();
-        let result = rest.go_on(Place::After { level });
+        let (rest, result) = self.behind(at);
         let end = match &result {
             Err(Halt::Stop(stop)) => stop.at,
             _ => rest.scanner.at(),
         };
         (result.map(|()| rest.lists), end)
+    }
+
+    /// A walk from behind a list that ends at `at` to the end of the document, and
+    /// how it went.
+    pub(super) fn behind(&self, at: usize) -> (Walk<'b>, Result<(), Halt>) {
+        let mut rest = Walk {
+            scanner: Scanner::new(self.body, at, Loose),
+            ..Walk::new(self.body, self.path)
+        };
+        let level = self.path.len();
+        let result = rest.go_on(Place::After { level });
+        (rest, result)
+    }
+
+    /// Where it has come to.
+    pub(super) fn at(&self) -> usize {
+        self.scanner.at()
+    }
+
+    /// Whether the document has a member that only a record has.
+    pub(super) fn is_record(&self) -> bool {
+        self.is_record
     }
 
     fn go_on(&mut self, mut place: Place) -> Result<(), Halt> {
@@ -455,7 +469,7 @@ impl<'b> Walk<'b> {
     }
 
     /// The pointer of the array, such as `/releases`.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         self.path
             .iter()
             .map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1")))

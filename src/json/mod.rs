@@ -8,6 +8,7 @@ mod cut;
 mod pointer;
 mod salvage;
 mod scan;
+mod stream;
 mod tree;
 
 pub(crate) use self::cut::key_is;
@@ -17,4 +18,5 @@ pub(crate) use self::scan::{
     Container, Loose, MOST_DIGITS, Nesting, Rules, Scanner, Stop, Strict, Unstorable, is_large,
     is_white, skip_white,
 };
+pub use self::stream::{LongList, Most, Opening, Portion, Then};
 pub(crate) use self::tree::{Members, Merged, Tree};

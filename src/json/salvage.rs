@@ -42,16 +42,46 @@ pub(super) fn salvage(walk: &Walk<'_>) -> Result<Vec<List>, Lost> {
     if walk.body.get(damaged.range.start) != Some(&b'[') {
         return Err(Lost::NoItems);
     }
-    let budget = walk.body.len().saturating_mul(READINGS);
     let salvage = Salvage {
         walk,
         body: walk.body,
         start: damaged.range.start,
         before,
         spans: Vec::new(),
-        budget: budget.saturating_add(FREE),
+        budget: budget(walk.body.len()),
     };
     salvage.run()
+}
+
+/// How many bytes may be read to salvage a body of so many.
+pub(super) fn budget(length: usize) -> usize {
+    length.saturating_mul(READINGS).saturating_add(FREE)
+}
+
+/// The item that starts there, in the walk's first list, and where the next one
+/// starts; `None` for the last of a whole document. `None` too if it cannot be told
+/// where it ends. What is read of the body is taken from `budget`.
+pub(super) fn item(
+    walk: &Walk<'_>,
+    start: usize,
+    budget: &mut usize,
+) -> Option<(Span, Option<usize>)> {
+    let mut salvage = Salvage {
+        walk,
+        body: walk.body,
+        // the list opens with the byte before
+        start: start - 1,
+        before: &[],
+        spans: Vec::new(),
+        budget: *budget,
+    };
+    let next = salvage.item(start);
+    *budget = next.as_ref().map_or(0, |_| salvage.budget);
+    let next = match next.ok()? {
+        Next::Item(next) => Some(next),
+        Next::End(_) => None,
+    };
+    Some((salvage.spans.pop()?, next))
 }
 
 struct Salvage<'w, 'b> {
