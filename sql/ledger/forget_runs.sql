@@ -1,5 +1,6 @@
 -- Ended runs beyond the $2 newest of a source go, with their pages; not those that
--- the next run, asked for the same, would go on with.
+-- the next run, asked for the same, would go on with, nor the newest that walked all of
+-- the feed, by which is known what was.
 delete from ocds.run
 where source = $1 and state <> 'running'
     and id < (
@@ -13,4 +14,8 @@ where source = $1 and state <> 'running'
         and id in (
             select max(id) from ocds.run where source = $1 group by kind, from_page, to_page
         )
+    )
+    and id is distinct from (
+        select max(id) from ocds.run
+        where source = $1 and kind = 'incremental' and state = 'complete'
     )

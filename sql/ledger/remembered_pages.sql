@@ -2,10 +2,12 @@
 -- of which the publisher can be asked whether they have changed: if that run came to
 -- its end under the same definition, and what it stored is what there is.
 with written as (
-    -- runs that made pages durable, run $2 being the one that asks
+    -- runs that wrote releases, run $2 being the one that asks; those of a replay have
+    -- no page, and a load may have dropped its own
     select id, kind, state, end_seen, definition, started_at, ended_at
     from ocds.run
-    where source = $1 and id <> $2 and exists (select from ocds.page where page.run_id = run.id)
+    where source = $1 and id <> $2
+        and (kind <> 'incremental' or exists (select from ocds.page where page.run_id = run.id))
 ),
 last as (
     select id, kind, state, end_seen, definition, started_at

@@ -30,6 +30,9 @@ impl Run<'_> {
     }
 }
 
+/// Raised with whatever changes what bytes become between two versions of the program.
+const READING: u32 = 1;
+
 /// A digest of all that decides what the bytes of a source's pages become: how they are
 /// asked for, decoded, cut, repaired and read, and by which version of the program. All
 /// of the source's table is in it, for whatever is changed there a page is better asked
@@ -44,7 +47,10 @@ pub(super) fn rules(source: &Source, config: &Config) -> String {
     } = &config.fetch;
     let limits = (max_body_bytes, max_decoded_bytes, max_members, max_ratio);
     let version = env!("CARGO_PKG_VERSION");
-    let rules = format!("{version} {source:?} {:?} {limits:?}", config.extract);
+    let rules = format!(
+        "{version} {READING} {source:?} {:?} {limits:?}",
+        config.extract
+    );
     blake3::hash(rules.as_bytes()).to_hex()[..32].to_owned()
 }
 
