@@ -75,6 +75,8 @@ pub enum Command {
     Run(Run),
     /// Fetch some pages or dates of a source again, whatever other runs have done
     Backfill(Backfill),
+    /// Store files as if a source had served them; a stopped load goes on where it stopped
+    Load(Load),
     /// Where each source stands; with --database, what the server is busy with
     Status(Status),
     /// Check the configuration; with --connect also the database and publishers
@@ -156,6 +158,24 @@ pub struct Backfill {
     /// The last date, if not now
     #[arg(long, value_name = "DATE", requires = "from")]
     pub until: Option<Moment>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the group documents its options")]
+    pub ingest: Ingest,
+}
+
+/// Options of `load`.
+#[derive(Debug, Args)]
+pub struct Load {
+    /// The source whose data they are: under its name they are stored, and by its
+    /// definition read
+    pub source: String,
+    /// Packages, records, releases, lists or lines of them, in zip and gzip files or
+    /// not; - is standard input
+    #[arg(required = true, value_name = "FILE|URL")]
+    pub file: Vec<String>,
+    /// Begin with the first file, even if the last load of them is unfinished
+    #[arg(long)]
+    pub restart: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "the group documents its options")]
     pub ingest: Ingest,

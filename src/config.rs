@@ -138,6 +138,9 @@ pub struct Fetch {
     /// the memory of a page, one of several documents of an index included. A larger
     /// page is unreadable in the same way.
     pub max_decoded_bytes: usize,
+    /// The largest file that is put on disk to be read in pieces: one that is
+    /// downloaded, or comes through a pipe.
+    pub max_file_bytes: u64,
     /// How many members the archives of a body may have. A body with more is too
     /// large.
     pub max_members: usize,
@@ -180,6 +183,7 @@ impl Default for Fetch {
             page_timeout: Duration::from_secs(300),
             max_body_bytes: 64 << 20,
             max_decoded_bytes: 256 << 20,
+            max_file_bytes: 64 << 30,
             max_members: 10_000,
             max_ratio: 200,
             attempts: 8,

@@ -23,8 +23,8 @@
 //!    the source, an upgrade to version 1.1 is by the standard's rules, and a row
 //!    that either has touched is marked and has its bytes as served beside it.
 //! 4. The checkpoint is never ahead of the data: it is the page's row, inserted
-//!    in the transaction of the page's releases. There is no other state, and
-//!    none on local disk.
+//!    in the transaction of the page's releases. There is no other state:
+//!    what is on local disk of a file that arrives is gone with the process.
 //! 5. After any faults and a resume the tables equal those of a calm run.
 //! 6. The later page of a run wins, whatever the order of commits; a replay
 //!    never overwrites what was fetched later; unchanged content rewrites no row.
@@ -44,7 +44,8 @@
 //!
 //! Extract never sees the network or a clock. No release is written outside
 //! [`sink`]. Only [`pipeline`], the [`demo`] publisher and the [`command`]s, for
-//! progress and signals, spawn tasks. No value is ever spliced into SQL: statements are files under
+//! progress and signals, spawn tasks; [`fetch`] reads files on threads that may block, a
+//! piece at a time. No value is ever spliced into SQL: statements are files under
 //! `sql/`, or built by [`bulk`] from a table known at compile time. Nothing that
 //! is found in data is fetched, but links and what an index names, on the source's
 //! own host or on one that it allows.
@@ -114,6 +115,16 @@
 //! - Transactions of [`bulk`] find rows by an index, key by key, whatever the planner
 //!   thinks: of a table of some thousand rows it would rather read all, anew for each
 //!   statement, and updates of 100 keys took 2.5 times as long a row as those of 50.
+//! - A file that has to come is put on disk, without a name, and read from there while
+//!   it comes: a publisher's connection does not wait for the database, a broken one is
+//!   taken up where it broke, and a zip file can be read from its end.
+//! - Where a file is cut into pieces depends on the file alone. A run that goes on in its
+//!   middle cuts it again up to there, at a gigabyte in seconds, and compares a digest:
+//!   no state of a scanner has to be kept, and another file of the same name is noticed.
+//! - What cannot be read of a file is an unreadable page if it is not kept whole, and a
+//!   reject only if it is: a run that has lost sight of anything does not exit 0.
+//! - A package too large to hold is taken for none of version 1.0 unless it says so
+//!   before its releases.
 //! - A compiled release has the key of its process with an empty id, which no release
 //!   has: so pages that share one are kept apart, and it is folded, refused and
 //!   replayed, as any release is.

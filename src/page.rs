@@ -24,6 +24,8 @@ pub enum Cursor {
     Offset(u64),
     /// What the page before gave to ask for this one by.
     Token(String),
+    /// What follows a piece of a file.
+    Piece(Mark),
     /// Some of what a page of an index names.
     Detail {
         /// The page of the index.
@@ -45,6 +47,7 @@ impl Cursor {
             ("number", n) => n.parse().ok().map(Cursor::Number),
             ("offset", n) => n.parse().ok().map(Cursor::Offset),
             ("token", token) => Some(Cursor::Token(token.to_owned())),
+            ("piece", rest) => Mark::parse(rest).map(Cursor::Piece),
             ("detail", rest) => {
                 let (skip, rest) = rest.split_once(' ')?;
                 let (seen, index) = rest.split_once(' ')?;
@@ -67,8 +70,48 @@ impl fmt::Display for Cursor {
             Cursor::Number(n) => write!(f, "number {n}"),
             Cursor::Offset(n) => write!(f, "offset {n}"),
             Cursor::Token(token) => write!(f, "token {token}"),
+            Cursor::Piece(mark) => write!(f, "piece {mark}"),
             Cursor::Detail { index, skip, seen } => write!(f, "detail {skip} {seen} {index}"),
         }
+    }
+}
+
+/// Where a piece of a file ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mark {
+    /// Which member of the file, counted from 0; a file that is no archive is one.
+    pub member: u64,
+    /// Which text of an archive that is such a member, counted from 0.
+    pub inner: u64,
+    /// How many bytes of the text come before, decompressed and in UTF-8.
+    pub offset: u64,
+    /// A digest of what comes before in the text, and of the names, sizes and
+    /// checksums of the members before it: by it the same file is known.
+    pub seen: String,
+}
+
+impl Mark {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let mark = Self {
+            member: words.next()?.parse().ok()?,
+            inner: words.next()?.parse().ok()?,
+            offset: words.next()?.parse().ok()?,
+            seen: words.next()?.to_owned(),
+        };
+        words.next().is_none().then_some(mark)
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            member,
+            inner,
+            offset,
+            seen,
+        } = self;
+        write!(f, "{member} {inner} {offset} {seen}")
     }
 }
 
@@ -106,6 +149,14 @@ pub struct Position {
     pub number: u64,
     /// How to ask for it.
     pub cursor: Cursor,
+}
+
+impl Position {
+    /// Whether it is in a file, behind a piece of it.
+    #[must_use]
+    pub fn is_in_file(&self) -> bool {
+        matches!(self.cursor, Cursor::Piece(_))
+    }
 }
 
 /// One response that could be read, and what came with it.

@@ -1,5 +1,5 @@
--- The page could be read this time.
+-- The page could be read this time; and all of its file, if $5 says that it ends there.
 update ocds.quarantine
 set resolved_at = $4, resolution = 'stored'
-where source = $1 and chain = $2 and page_number = $3
+where source = $1 and chain = $2 and (page_number = $3 or (page_number > $3 and $5))
     and reason = 'unreadable-page' and resolved_at is null

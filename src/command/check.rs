@@ -155,6 +155,7 @@ async fn one_page(
         fullest: usize::MAX,
         until: None,
         budget: Some(1),
+        files: Vec::new(),
         memory: Memory::default(),
     };
     let room = Arc::new(Semaphore::new(1));

@@ -118,6 +118,7 @@ fn pages(page: &Pagination) -> String {
     };
     match page {
         Pagination::Single => "one document".into(),
+        Pagination::File => "a file, read in pieces".into(),
         Pagination::Link {
             pointer,
             size,

@@ -78,11 +78,17 @@ pub(super) fn print(report: &Report, json: bool) -> Result<()> {
         answer(format_args!("  went on behind page {page}"));
     }
     let (requests, counts) = (&report.requests, &report.counts);
+    let asked = match requests.requests {
+        0 => String::new(),
+        sent => format!(
+            " in {} requests ({} retries)",
+            grouped(sent),
+            grouped(requests.retries)
+        ),
+    };
     answer(format_args!(
-        "  {} pages in {} requests ({} retries), {} bytes, {:.1} s",
+        "  {} pages{asked}, {} bytes, {:.1} s",
         grouped(report.pages),
-        grouped(requests.requests),
-        grouped(requests.retries),
         grouped(requests.bytes),
         report.duration_seconds
     ));

@@ -8,6 +8,7 @@ mod check;
 mod definition;
 mod demo;
 mod ingest;
+mod load;
 mod metrics_file;
 mod migrate;
 mod psql;
@@ -22,6 +23,7 @@ mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tracing::error;
 use tracing::level_filters::LevelFilter;
@@ -34,6 +36,9 @@ use crate::database::migrate::Migration;
 use crate::error::{Error, Result};
 use crate::metrics::Registry;
 use crate::source::Source;
+
+/// How long threads that block may take to end.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Does what the command line says.
 #[must_use]
@@ -60,6 +65,8 @@ fn start(cli: Cli) -> Result<ExitCode> {
             never = registry.keep_small() => match never {},
         }
     }));
+    // a thread that waits for a pipe nobody writes is not waited for
+    runtime.shutdown_timeout(GRACE);
     let Some(path) = metrics_file else {
         return Ok(code);
     };
@@ -78,6 +85,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
     match command {
         Command::Run(options) => run::run(&global, options).await,
         Command::Backfill(options) => backfill::backfill(&global, options).await,
+        Command::Load(options) => load::load(&global, options).await,
         Command::Status(options) => status::status(&global, options).await,
         Command::Check(options) => check::check(&global, options).await,
         Command::Sources { command } => sources::sources(&global, command),

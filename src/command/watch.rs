@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -96,6 +96,11 @@ async fn draw(source: &str, progress: &Progress, over: &CancellationToken) {
                 bar.set_length(all);
                 bar.set_position(ended);
             }
+            Extent::Bytes { read, all } => {
+                is_sized = true;
+                bar.set_length(all);
+                bar.set_position(read);
+            }
             Extent::Pages(total) => {
                 is_sized = true;
                 bar.set_length(total);
@@ -127,6 +132,11 @@ enum Extent {
         ended: u64,
         all: u64,
     },
+    /// So many bytes of files.
+    Bytes {
+        read: u64,
+        all: u64,
+    },
     /// So many pages.
     Pages(u64),
     Unknown,
@@ -134,6 +144,9 @@ enum Extent {
 
 impl Extent {
     fn of(now: &Snapshot) -> Self {
+        if let Some((read, all)) = now.files {
+            return Self::Bytes { read, all };
+        }
         match (now.chains, now.total_pages) {
             (2.., _) => Self::Chains {
                 ended: now.chains_ended,
@@ -150,6 +163,9 @@ fn style(extent: Extent) -> ProgressStyle {
     let template = match extent {
         Extent::Chains { .. } => {
             "{spinner} {prefix}  {wide_bar} {pos}/{len} windows, {eta} left, {msg}"
+        }
+        Extent::Bytes { .. } => {
+            "{spinner} {prefix}  {wide_bar} {bytes}/{total_bytes}, {eta} left, {msg}"
         }
         Extent::Pages(_) => "{spinner} {prefix}  {wide_bar} {pos}/{len} pages, {eta} left, {msg}",
         Extent::Unknown => "{spinner} {prefix}  {pos} pages in {elapsed}, {msg}",
@@ -169,6 +185,12 @@ async fn log(source: &str, progress: &Progress, over: &CancellationToken) {
             Extent::Chains { ended, all } => {
                 format!("{ended} of {all} windows, {} pages", grouped(now.pages))
             }
+            Extent::Bytes { read, all } => format!(
+                "{} of {}, {} pages",
+                HumanBytes(read),
+                HumanBytes(all),
+                grouped(now.pages)
+            ),
             Extent::Pages(total) => format!("{} of {} pages", grouped(now.pages), grouped(total)),
             Extent::Unknown => format!("{} pages", grouped(now.pages)),
         };

@@ -42,6 +42,8 @@ pub(super) struct Ask {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) body: Option<Sent>,
+    /// Whether its query may be a secret that nobody declared.
+    pub(super) is_signed: bool,
 }
 
 /// The body of a request.
@@ -148,7 +150,22 @@ impl Address {
             method: self.method,
             url,
             body,
+            is_signed: false,
         })
+    }
+
+    /// How a file is asked for that somebody has named.
+    pub(super) fn of_file(&self, url: &Url) -> Ask {
+        let mut url = url.clone();
+        if self.is_home(&url) {
+            self.add_credentials(&mut url);
+        }
+        Ask {
+            method: Method::Get,
+            url,
+            body: None,
+            is_signed: true,
+        }
     }
 
     /// How what a page of an index names is asked for; the page came from `url`.
@@ -175,6 +192,7 @@ impl Address {
             method: detail.method,
             url,
             body: detail.body.as_ref().map(|body| rendering.body(body)),
+            is_signed: false,
         })
     }
 
@@ -203,6 +221,7 @@ impl Address {
             method: index.method,
             url,
             body: index.body.as_ref().map(|body| rendering.body(body)),
+            is_signed: false,
         })
     }
 
@@ -412,7 +431,8 @@ impl Rendering<'_> {
             Some(Cursor::Number(number)) => values.page = Some(*number),
             Some(Cursor::Offset(offset)) => values.offset = Some(*offset),
             Some(Cursor::Token(token)) => values.token = Some(token),
-            Some(Cursor::Start | Cursor::Link(_) | Cursor::Detail { .. }) | None => {}
+            Some(Cursor::Start | Cursor::Link(_) | Cursor::Piece(_) | Cursor::Detail { .. })
+            | None => {}
         }
         values
     }
@@ -423,7 +443,7 @@ fn count_of(cursor: &Cursor) -> Option<String> {
     match cursor {
         Cursor::Number(count) | Cursor::Offset(count) => Some(count.to_string()),
         Cursor::Token(token) => Some(token.clone()),
-        Cursor::Start | Cursor::Link(_) | Cursor::Detail { .. } => None,
+        Cursor::Start | Cursor::Link(_) | Cursor::Piece(_) | Cursor::Detail { .. } => None,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::config;
 pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
 
 /// How much is kept of a body that is too large: enough to see what it is.
-const KEPT_OF_TOO_LARGE: usize = 64 << 10;
+pub(super) const KEPT_OF_TOO_LARGE: usize = 64 << 10;
 
 /// The least room that a read is given.
 const READ_BYTES: usize = 64 << 10;

@@ -4,6 +4,7 @@
 //! body that stops half way is a failed attempt and never a short page.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +28,7 @@ use crate::fetch::auth::{Auth, Authorization};
 use crate::fetch::body::{self, Broken};
 use crate::fetch::concurrency::{Outcome, Slot};
 use crate::fetch::decode::Undecodable;
+use crate::fetch::file::Tally;
 use crate::fetch::pace::Pace;
 use crate::fetch::retry::{self, Retry, Wait};
 use crate::fetch::secret::Secrets;
@@ -40,6 +42,9 @@ const MOST_REDIRECTS: usize = 10;
 
 /// The largest answer that is read for a token: they are a few kilobytes.
 const MOST_TOKEN_BYTES: usize = 1 << 20;
+
+/// What is wrong with a body that is encoded in another way than the client offers.
+pub(super) const NOT_ASKED_FOR: &str = "its content encoding is not one that was asked for";
 
 /// What came of asking for a page.
 #[derive(Clone, Debug)]
@@ -90,6 +95,49 @@ pub(super) struct Received<'a> {
     pub(super) validators: Validators,
 }
 
+/// A body that is coming, and what is known of it.
+pub(super) struct Arriving<'a> {
+    /// Where it comes from.
+    pub(super) url: &'a Url,
+    /// Where the bytes of its request are counted.
+    pub(super) wire: &'a AtomicU64,
+    /// By what its server can tell later whether it has changed.
+    pub(super) validators: Validators,
+}
+
+/// What is done with a response that is a success.
+pub(super) trait Receive: Sync {
+    /// What it comes to.
+    type Received: Send;
+
+    /// What is sent beside all else that is.
+    fn headers(&self) -> HeaderMap {
+        HeaderMap::new()
+    }
+
+    /// How long it may take from request to last byte.
+    fn limit(&self, limits: &config::Fetch) -> Option<Duration> {
+        Some(limits.page_timeout)
+    }
+
+    /// Whether an attempt that failed has brought something all the same, that the
+    /// next one goes on from.
+    fn has_got_on(&self) -> bool {
+        false
+    }
+
+    /// Reads it.
+    fn receive(
+        &self,
+        client: &Client,
+        response: Response,
+        arriving: Arriving<'_>,
+    ) -> impl Future<Output = Result<Self::Received, Failure>> + Send;
+}
+
+/// Reads a body that is held whole.
+struct Parse<F>(F);
+
 /// What is asked for, and what the answer means.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
@@ -113,7 +161,7 @@ pub struct Counters {
     pub requests: u64,
     /// Attempts at a page after its first.
     pub retries: u64,
-    /// Bytes of bodies, as they came over the wire.
+    /// Bytes of bodies, as they came over the wire, and of files that were read here.
     pub bytes: u64,
 }
 
@@ -135,6 +183,7 @@ pub struct Client {
     requests: AtomicU64,
     retries: AtomicU64,
     bytes: AtomicU64,
+    tally: Arc<Tally>,
     log: Option<Log>,
 }
 
@@ -167,7 +216,7 @@ enum Came<T> {
 }
 
 /// Why an attempt gave no page.
-enum Failure {
+pub(super) enum Failure {
     /// Another attempt would end in the same way.
     Final(Error),
     /// The connection, or a time limit.
@@ -211,6 +260,7 @@ impl Client {
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            tally: Arc::default(),
             log: None,
         })
     }
@@ -241,8 +291,22 @@ impl Client {
         Counters {
             requests: self.requests.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed) + self.tally.own.load(Ordering::Relaxed),
         }
+    }
+
+    /// How many bytes of files have been read, and are to be as far as is known.
+    #[must_use]
+    pub fn files(&self) -> (u64, u64) {
+        let Tally { read, expected, .. } = &*self.tally;
+        (
+            read.load(Ordering::Relaxed),
+            expected.load(Ordering::Relaxed),
+        )
+    }
+
+    pub(super) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// The source that is asked.
@@ -278,20 +342,36 @@ impl Client {
     /// attempt. [`Kind::Truncated`]: another status, 429 in each attempt, or a
     /// redirect that may not be followed. [`Kind::RateLimited`]: a `Retry-After`
     /// beyond `fetch.longest_retry_after`.
-    pub(super) async fn ask<T>(
+    pub(super) async fn ask<T: Send>(
         &self,
         wanted: Wanted<'_>,
-        parse: impl Fn(Received<'_>) -> Result<T, Undecodable>,
+        parse: impl Fn(Received<'_>) -> Result<T, Undecodable> + Sync,
     ) -> Result<Answered<T>> {
+        self.ask_for(wanted, &Parse(parse)).await
+    }
+
+    /// Asks for something, and has it received.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub(super) async fn ask_for<R: Receive>(
+        &self,
+        wanted: Wanted<'_>,
+        receive: &R,
+    ) -> Result<Answered<R::Received>> {
         let mut waits = Retry::new(&self.limits);
         let mut number = 1;
         loop {
             let attempt = Attempt { wanted, number };
-            let failure = match self.attempt(attempt, &parse).await {
+            let failure = match self.attempt(attempt, receive).await {
                 Ok(Came::Read(read)) => return Ok(Answered::Read(read)),
                 Ok(Came::Unchanged(validators)) => return Ok(Answered::Unchanged(validators)),
                 Err(failure) => failure,
             };
+            if receive.has_got_on() {
+                waits = Retry::new(&self.limits);
+                number = 1;
+            }
             let passes = self.is_worth_another(&failure);
             if let Failure::Status { status, .. } = &failure
                 && wanted.telling.contains(&status.as_u16())
@@ -329,11 +409,12 @@ impl Client {
     /// Follows redirects to an answer, and asks once more with a fresh token if the
     /// one that was sent is refused. Waiting for the source's pace does not count
     /// towards the time limit of the page.
-    async fn attempt<T>(
+    async fn attempt<R: Receive>(
         &self,
         attempt: Attempt<'_>,
-        parse: &impl Fn(Received<'_>) -> Result<T, Undecodable>,
-    ) -> Result<Came<T>, Failure> {
+        receive: &R,
+    ) -> Result<Came<R::Received>, Failure> {
+        let limit = receive.limit(&self.limits);
         let mut url = attempt.wanted.ask.url.clone();
         let mut method = attempt.wanted.ask.method;
         let mut is_renewed = false;
@@ -342,8 +423,13 @@ impl Client {
             let sent = authorization.as_ref();
             let slot = attempt.wanted.pace.turn().await;
             let request = self.request(attempt, &url, method, sent);
-            let exchange = self.exchange(attempt, (&url, method), request, slot, parse);
-            match self.in_time(exchange).await {
+            let request = request.headers(receive.headers());
+            let exchange = self.exchange(attempt, (&url, method), request, slot, receive);
+            let exchanged = match limit {
+                Some(limit) => in_time(limit, exchange).await,
+                None => Box::pin(exchange).await,
+            };
+            match exchanged {
                 Ok(Answer::Came(came)) => return Ok(came),
                 Ok(Answer::Redirect { to, method: by }) => {
                     self.address
@@ -365,18 +451,6 @@ impl Client {
         Err(Failure::Final(Error::new(Kind::Truncated, message)))
     }
 
-    async fn in_time<T>(
-        &self,
-        asked: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let limit = self.limits.page_timeout;
-        let silence =
-            |_| Failure::Connection(Error::environment(format!("not whole within {limit:?}")));
-        tokio::time::timeout(limit, Box::pin(asked))
-            .await
-            .map_err(silence)?
-    }
-
     /// The header that says who asks, for the home host alone. A token is asked for
     /// as a page is: at the source's pace, logged, and counted.
     async fn authorization(
@@ -394,7 +468,8 @@ impl Client {
         let _slot = attempt.wanted.pace.turn().await;
         let mut asking = Asking::begin(self, attempt, renewal.url());
         let request = renewal.request(&self.http);
-        let answer = self.in_time(self.ask_for_token(request, &mut asking)).await;
+        let asked = self.ask_for_token(request, &mut asking);
+        let answer = in_time(self.limits.page_timeout, asked).await;
         let token = answer.and_then(|answer| {
             let unusable = |what| Failure::Connection(Error::environment(what));
             renewal.renewed(&answer).map_err(unusable)
@@ -430,20 +505,20 @@ impl Client {
     }
 
     /// Counts bytes of a body, for a request and for the client.
-    fn count(&self, wire: &AtomicU64, bytes: u64) {
+    pub(super) fn count(&self, wire: &AtomicU64, bytes: u64) {
         wire.fetch_add(bytes, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// One request and all of its response.
-    async fn exchange<T>(
+    async fn exchange<R: Receive>(
         &self,
         attempt: Attempt<'_>,
         (url, method): (&Url, Method),
         request: RequestBuilder,
         mut slot: Slot<'_>,
-        parse: &impl Fn(Received<'_>) -> Result<T, Undecodable>,
-    ) -> Result<Answer<T>, Failure> {
+        receive: &R,
+    ) -> Result<Answer<R::Received>, Failure> {
         let mut asking = Asking::begin(self, attempt, url);
         let answer = match request.send().map_err(connection).await {
             Err(failure) => Err(failure),
@@ -455,9 +530,12 @@ impl Client {
                 }
                 if status.is_success() {
                     slot.came_to(Outcome::Answered(asking.began.elapsed()));
-                    let read = self
-                        .read(attempt, url, response, &asking.bytes, parse)
-                        .await;
+                    let arriving = Arriving {
+                        url,
+                        wire: &asking.bytes,
+                        validators: self.validators(attempt, url, &response),
+                    };
+                    let read = receive.receive(self, response, arriving).await;
                     read.map(|read| Answer::Came(Came::Read(read)))
                 } else if status == StatusCode::NOT_MODIFIED
                     && !self.conditions(attempt, url, method).is_empty()
@@ -537,49 +615,6 @@ impl Client {
         as_of(attempt.wanted.ask, url, said)
     }
 
-    async fn read<T>(
-        &self,
-        attempt: Attempt<'_>,
-        url: &Url,
-        response: Response,
-        wire: &AtomicU64,
-        parse: &impl Fn(Received<'_>) -> Result<T, Undecodable>,
-    ) -> Result<T, Failure> {
-        let unreadable =
-            |body: Bytes, message: &str| Err(Failure::Unreadable(body, message.to_owned()));
-        let content_type = text_header(&response, &CONTENT_TYPE).map(str::to_owned);
-        let validators = self.validators(attempt, url, &response);
-        let read = body::read(response, &self.limits, |bytes| self.count(wire, bytes)).await;
-        let body = match read {
-            Ok(body) if body.trim_ascii().is_empty() => {
-                return unreadable(body, "the body is empty");
-            }
-            Ok(body) => body,
-            Err(Broken::Connection(error)) => return Err(connection(error)),
-            Err(Broken::TooLarge { key, limit, body }) => {
-                let message = format!("larger than {limit} bytes, the limit of `{key}`");
-                return Err(Failure::TooLarge(body, message));
-            }
-            Err(Broken::Corrupt { body }) => {
-                return unreadable(body, "not what its content encoding says");
-            }
-            Err(Broken::Encoding) => {
-                let message = "its content encoding is not one that was asked for";
-                return unreadable(Bytes::new(), message);
-            }
-        };
-        let received = Received {
-            url,
-            body: body.clone(),
-            content_type: content_type.as_deref(),
-            validators,
-        };
-        parse(received).map_err(|why| match why {
-            Undecodable::Unreadable(message) => Failure::Unreadable(body, message),
-            Undecodable::TooLarge(message) => Failure::TooLarge(body::beginning(&body), message),
-        })
-    }
-
     /// Lets no request of the source start for so long, of whichever kind.
     fn quiet_for(&self, wait: Duration) {
         self.pace.quiet_for(wait);
@@ -651,6 +686,67 @@ impl Client {
     }
 }
 
+impl<T: Send, F> Receive for Parse<F>
+where
+    F: Fn(Received<'_>) -> Result<T, Undecodable> + Sync,
+{
+    type Received = T;
+
+    async fn receive(
+        &self,
+        client: &Client,
+        response: Response,
+        arriving: Arriving<'_>,
+    ) -> Result<T, Failure> {
+        let Arriving {
+            url,
+            wire,
+            validators,
+        } = arriving;
+        let unreadable =
+            |body: Bytes, message: &str| Err(Failure::Unreadable(body, message.to_owned()));
+        let content_type = text_header(&response, &CONTENT_TYPE).map(str::to_owned);
+        let count = |bytes| client.count(wire, bytes);
+        let body = match body::read(response, &client.limits, count).await {
+            Ok(body) if body.trim_ascii().is_empty() => {
+                return unreadable(body, "the body is empty");
+            }
+            Ok(body) => body,
+            Err(Broken::Connection(error)) => return Err(connection(error)),
+            Err(Broken::TooLarge { key, limit, body }) => {
+                let message = format!("larger than {limit} bytes, the limit of `{key}`");
+                return Err(Failure::TooLarge(body, message));
+            }
+            Err(Broken::Corrupt { body }) => {
+                return unreadable(body, "not what its content encoding says");
+            }
+            Err(Broken::Encoding) => return unreadable(Bytes::new(), NOT_ASKED_FOR),
+        };
+        let received = Received {
+            url,
+            body: body.clone(),
+            content_type: content_type.as_deref(),
+            validators,
+        };
+        let Self(parse) = self;
+        parse(received).map_err(|why| match why {
+            Undecodable::Unreadable(message) => Failure::Unreadable(body, message),
+            Undecodable::TooLarge(message) => Failure::TooLarge(body::beginning(&body), message),
+        })
+    }
+}
+
+async fn in_time<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let silence =
+        |_| Failure::Connection(Error::environment(format!("not whole within {limit:?}")));
+    tokio::time::timeout(limit, Box::pin(asked))
+        .await
+        .map_err(silence)?
+}
+
 /// A request under way, which is told of when it is over: answered, failed, or
 /// abandoned by a time limit or a stop.
 struct Asking<'a> {
@@ -684,7 +780,8 @@ impl Asking<'_> {
     /// What was asked for, without secrets: an address that a redirect led to may
     /// be signed, and is shown without its query.
     fn shown_url(&self) -> String {
-        if *self.url == self.attempt.wanted.ask.url {
+        let ask = self.attempt.wanted.ask;
+        if *self.url == ask.url && !ask.is_signed {
             return self.client.address.redact(self.url);
         }
         let mut url = self.url.clone();
@@ -800,7 +897,7 @@ fn as_of(ask: &Ask, url: &Url, said: Validators) -> Validators {
 }
 
 /// reqwest's messages show the URL, and with it the secrets in it.
-fn connection(error: reqwest::Error) -> Failure {
+pub(super) fn connection(error: reqwest::Error) -> Failure {
     let what = if error.is_timeout() {
         "a time limit of the connection"
     } else if error.is_connect() {
@@ -813,7 +910,7 @@ fn connection(error: reqwest::Error) -> Failure {
     Failure::Connection(Error::environment(what).with_source(error.without_url()))
 }
 
-fn text_header<'r>(response: &'r Response, name: &HeaderName) -> Option<&'r str> {
+pub(super) fn text_header<'r>(response: &'r Response, name: &HeaderName) -> Option<&'r str> {
     response.headers().get(name)?.to_str().ok()
 }
 

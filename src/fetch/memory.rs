@@ -62,6 +62,17 @@ impl Recall {
         self.memory.of(chain, cursor).cloned()
     }
 
+    /// What the first page of a chain may be asked for by if all pages that follow it
+    /// are of the same file, and are remembered too.
+    pub(super) fn of_file(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<Remembered>> {
+        let first = self.of(chain, cursor)?;
+        let mut page = &first;
+        while let Some(next) = &page.next {
+            page = self.memory.of(chain, &next.cursor)?;
+        }
+        Some(Arc::clone(&first))
+    }
+
     /// Whether nothing remembered counts any more.
     pub(super) fn is_over(&self) -> bool {
         self.has_met_change.load(Relaxed)

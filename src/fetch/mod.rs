@@ -26,7 +26,9 @@
 //!
 //! Fetch reads of a body only how it is cut into items and what follows it; it
 //! knows neither releases nor the database. Nothing here spawns a task: requests
-//! make progress while the stream is polled, and stop when it is dropped.
+//! make progress while the stream is polled, and stop when it is dropped. Files are read
+//! on threads that may block, a piece at a time, and none waits for longer than what it
+//! waits for is there.
 
 mod address;
 mod auth;
@@ -35,6 +37,7 @@ mod client;
 mod concurrency;
 mod decode;
 mod detail;
+mod file;
 mod index;
 mod memory;
 mod pace;
@@ -58,10 +61,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::page::{Cursor, Position};
-use crate::source::Source;
+use crate::source::{Pagination, Source};
 
 pub use self::client::{Client, Counters, Fetched};
 pub use self::decode::{Decoded, Undecodable, decode};
+pub use self::file::Input;
 pub use self::memory::Memory;
 pub use self::plan::{Begun, Plan};
 pub use self::scope::{Axes, Scope};
@@ -82,6 +86,14 @@ pub struct Start {
     pub budget: Option<u64>,
     /// What a run before made of its pages; by default nothing.
     pub memory: Memory,
+    /// The files whose pieces are the pages, if not those that the source declares.
+    pub files: Vec<Input>,
+}
+
+/// The first page of a file.
+#[must_use]
+pub fn first_of_file() -> Position {
+    pagination::first(&Pagination::File)
 }
 
 /// The first page of each chain of a source's feed.

@@ -39,7 +39,7 @@ pub(super) struct Read<'r> {
 /// The first page of a chain.
 pub(super) fn first(pagination: &Pagination) -> Position {
     match pagination {
-        Pagination::Single | Pagination::Link { .. } => Position {
+        Pagination::Single | Pagination::File | Pagination::Link { .. } => Position {
             number: 1,
             cursor: Cursor::Start,
         },
@@ -67,10 +67,10 @@ pub(super) fn at(pagination: &Pagination, number: u64) -> Option<Position> {
         Pagination::Offset { start, size, .. } => {
             Cursor::Offset(skipped.checked_mul(*size)?.checked_add(*start)?)
         }
-        Pagination::Single | Pagination::Link { .. } | Pagination::Token { .. } if skipped > 0 => {
-            return None;
-        }
-        Pagination::Single | Pagination::Link { .. } | Pagination::Token { .. } => first.cursor,
+        Pagination::Single
+        | Pagination::File
+        | Pagination::Link { .. }
+        | Pagination::Token { .. } => (skipped == 0).then_some(first.cursor)?,
     };
     Some(Position { number, cursor })
 }
@@ -136,7 +136,10 @@ pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> 
             size: Some(size), ..
         } => items as u64 >= *size,
         Pagination::Link { .. } | Pagination::Token { .. } => items > 0 && items >= fullest,
-        Pagination::Single | Pagination::Number { .. } | Pagination::Offset { .. } => false,
+        Pagination::Single
+        | Pagination::File
+        | Pagination::Number { .. }
+        | Pagination::Offset { .. } => false,
     }
 }
 
@@ -147,7 +150,7 @@ pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> 
 /// What is missing or of a wrong type; such a page may be anything but the end.
 pub(super) fn follow(pagination: &Pagination, page: Read<'_>) -> Result<Following, Unreadable> {
     match pagination {
-        Pagination::Single => Ok(Following::default()),
+        Pagination::Single | Pagination::File => Ok(Following::default()),
         Pagination::Link { pointer, .. } => link(pointer, pagination.is_change_feed(), page),
         Pagination::Token { pointer, .. } => token(pointer, pagination.is_change_feed(), page),
         Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => {

@@ -11,11 +11,14 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Kind, Result};
+use crate::fetch::file::{FileWalk, Input};
 use crate::fetch::memory::Recall;
 use crate::fetch::plan::{Next, Plan, Step};
 use crate::fetch::scope::Scope;
 use crate::fetch::walk::{self, Common, Walk, capped};
 use crate::fetch::{Client, Fetched, Start};
+use crate::page::Position;
+use crate::source::Pagination;
 
 /// What a run's fetching comes to, in order within each chain.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub(super) struct Traversal {
     until: Option<u64>,
     /// Whether a chain may fail by itself.
     is_many: bool,
+    /// The files to walk, if they are those of a load.
+    files: Vec<Input>,
     walks: FuturesUnordered<BoxFuture<'static, Walked>>,
     waiting: VecDeque<Event>,
     failed_in_a_row: u32,
@@ -54,7 +59,29 @@ pub(super) struct Traversal {
     is_over: bool,
 }
 
-type Walked = (Walk, Option<walk::Event>);
+type Walked = (Way, Option<walk::Event>);
+
+/// A walk along a chain.
+enum Way {
+    Pages(Walk),
+    File(FileWalk),
+}
+
+impl Way {
+    fn scope(&self) -> &Scope {
+        match self {
+            Way::Pages(walk) => walk.scope(),
+            Way::File(walk) => walk.scope(),
+        }
+    }
+
+    async fn advance(&mut self) -> Option<walk::Event> {
+        match self {
+            Way::Pages(walk) => walk.advance().await,
+            Way::File(walk) => Box::pin(walk.advance()).await,
+        }
+    }
+}
 
 impl Traversal {
     pub(super) fn new(client: Arc<Client>, start: Start, room: Arc<Semaphore>) -> Self {
@@ -63,6 +90,7 @@ impl Traversal {
             fullest,
             until,
             budget,
+            files,
             memory,
         } = start;
         Self {
@@ -77,6 +105,7 @@ impl Traversal {
             },
             plan,
             until,
+            files,
             walks: FuturesUnordered::new(),
             waiting: VecDeque::new(),
             failed_in_a_row: 0,
@@ -113,7 +142,11 @@ impl Traversal {
 
     /// Begins as many chains as the source may be asked at once.
     fn begin(&mut self) {
-        let at_once = self.common.client.source().http.concurrency;
+        // files of a load are read one after the other: the last says what holds
+        let at_once = match self.files.len() {
+            0 => self.common.client.source().http.concurrency,
+            _ => 1,
+        };
         while self.walks.len() < at_once {
             match self.plan.next() {
                 None => return,
@@ -124,10 +157,8 @@ impl Traversal {
                     self.waiting.push_back(self.whole(scope, items));
                 }
                 Some(Step::Walk(scope, Next::Page { start, items })) => {
-                    let middle = self.plan.middle(&scope);
-                    let common = self.common.clone();
-                    let start = (start, items);
-                    self.walk_on(Walk::new(common, scope, middle, start, self.until));
+                    let way = self.way(scope, start, items);
+                    self.walk_on(way);
                 }
             }
         }
@@ -147,7 +178,19 @@ impl Traversal {
         }
     }
 
-    fn walk_on(&mut self, mut walk: Walk) {
+    /// The walk along a chain from a page on, behind pages of so many items.
+    fn way(&self, scope: Scope, start: Position, items: u64) -> Way {
+        let common = self.common.clone();
+        let input = self.files.iter().find(|file| file.axes() == *scope.axes);
+        if input.is_some() || common.client.source().page == Pagination::File {
+            let input = input.cloned();
+            return Way::File(FileWalk::new(common, scope, input, start, self.until));
+        }
+        let middle = self.plan.middle(&scope);
+        Way::Pages(Walk::new(common, scope, middle, (start, items), self.until))
+    }
+
+    fn walk_on(&mut self, mut walk: Way) {
         self.walks.push(Box::pin(async move {
             let event = walk.advance().await;
             (walk, event)

@@ -51,7 +51,11 @@ fn followed_by(cursor: &Cursor) -> Option<&str> {
         Cursor::Link(link) => Some(link),
         Cursor::Token(token) => Some(token),
         Cursor::Detail { index, skip: 0, .. } => followed_by(index),
-        Cursor::Start | Cursor::Number(_) | Cursor::Offset(_) | Cursor::Detail { .. } => None,
+        Cursor::Start
+        | Cursor::Number(_)
+        | Cursor::Offset(_)
+        | Cursor::Piece(_)
+        | Cursor::Detail { .. } => None,
     }
 }
 

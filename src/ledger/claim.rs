@@ -17,6 +17,8 @@ pub enum RunKind {
     Incremental,
     /// Some of its pages, whatever other runs have done.
     Backfill,
+    /// Files that somebody has.
+    Load,
     /// Rejects tried again.
     Replay,
     /// The source emptied.
@@ -30,6 +32,7 @@ impl RunKind {
         match self {
             RunKind::Incremental => "incremental",
             RunKind::Backfill => "backfill",
+            RunKind::Load => "load",
             RunKind::Replay => "replay",
             RunKind::Purge => "purge",
         }
@@ -55,6 +58,10 @@ pub struct Asked {
     pub first_page: u64,
     /// Whether an unfinished run goes on.
     pub unfinished: Unfinished,
+    /// The chains of a run that walks one after the other because the later of two
+    /// counts, and whether each may be passed over once all of it is durable. What is
+    /// behind the first that is not is walked again.
+    pub in_order: Vec<(Chain, bool)>,
 }
 
 /// What becomes of an unfinished run that was asked for the same.
@@ -78,6 +85,7 @@ impl Asked {
             to_page: None,
             first_page: 1,
             unfinished: Unfinished::Resume,
+            in_order: Vec::new(),
         }
     }
 }
@@ -361,40 +369,49 @@ async fn resume(
             ],
         )
         .await?;
-    let chains: Vec<&str> = rows
-        .iter()
-        .map(|row| row.try_get("chain"))
-        .collect::<Result<_, _>>()?;
-    let last: Vec<i64> = rows
-        .iter()
-        .map(|row| row.try_get("number"))
-        .collect::<Result<_, _>>()?;
+    let resumed = rows.iter().map(|row| {
+        Ok(ResumedChain {
+            chain: Chain::new(row.try_get::<_, &str>("chain")?),
+            after: row.try_get::<_, i64>("number")?.unsigned_abs(),
+            next: next_position(row)?,
+            items: row.try_get::<_, i64>("items")?.unsigned_abs(),
+        })
+    });
+    let chains = resumed.collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
+    let chains = in_order(chains, &asked.in_order);
+    let names: Vec<&str> = chains.iter().map(|it| it.chain.as_str()).collect();
+    let last: Vec<i64> = chains.iter().map(|it| signed(it.after)).collect();
     let dropped = transaction
         .execute_typed(
             include_str!("../../sql/ledger/drop_pages_behind.sql"),
             &[
                 (&run_id, Type::INT8),
-                (&chains, Type::TEXT_ARRAY),
+                (&names, Type::TEXT_ARRAY),
                 (&last, Type::INT8_ARRAY),
             ],
         )
         .await?;
-    let resumed = rows
-        .iter()
-        .zip(chains)
-        .zip(&last)
-        .map(|((row, chain), last)| {
-            Ok(ResumedChain {
-                chain: Chain::new(chain),
-                after: last.unsigned_abs(),
-                next: next_position(row)?,
-                items: row.try_get::<_, i64>("items")?.unsigned_abs(),
-            })
-        });
-    Ok(Resume {
-        chains: resumed.collect::<Result<_, tokio_postgres::Error>>()?,
-        dropped,
-    })
+    Ok(Resume { chains, dropped })
+}
+
+/// Of chains that are walked one after the other, those up to the first that is not
+/// durable as a whole, that one included if it goes on in its middle.
+fn in_order(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<ResumedChain> {
+    if order.is_empty() {
+        return resumed;
+    }
+    let find = |chain: &Chain| resumed.iter().find(|it| it.chain == *chain);
+    let is_done = |(chain, may_pass): &&(Chain, bool)| {
+        *may_pass && find(chain).is_some_and(|it| it.next.is_none())
+    };
+    let done = order.iter().take_while(is_done).count();
+    let goes_on = order.get(done).is_some_and(|(chain, _)| {
+        let begun = find(chain);
+        begun.is_some_and(|it| it.next.is_some())
+    });
+    let kept = &order[..done + usize::from(goes_on)];
+    resumed.retain(|it| kept.iter().any(|(chain, _)| *chain == it.chain));
+    resumed
 }
 
 /// What follows the page of a row; `None` if nothing does.

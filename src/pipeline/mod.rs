@@ -39,7 +39,9 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
-use crate::fetch::{self, Axes, Begun, Client, Event, Fetched, Memory, Plan, Scope, Stretch};
+use crate::fetch::{
+    self, Axes, Begun, Client, Event, Fetched, Input, Memory, Plan, Scope, Stretch,
+};
 use crate::ledger::{
     self, Claim, End, Holder, Lease, Mark, Requests, Resume, Totals, Verdict, Watermark,
 };
@@ -87,7 +89,7 @@ pub async fn run(
         let connection = database.connection().await?;
         ledger::totals(&connection, claim.lease.run_id).await?
     };
-    progress.begin(&before, Arc::clone(&client));
+    progress.begin(&before, Arc::clone(&client), walk.bytes());
     let run = Run {
         source,
         config,
@@ -228,14 +230,20 @@ impl Run<'_> {
             true => ledger::watermark(self.database, &self.source.name, &scope).await?,
             false => None,
         };
-        let stretch = self.stretch(lease, watermark.as_ref()).await?;
+        let stretch = match &*self.walk.files {
+            [] => self.stretch(lease, watermark.as_ref()).await?,
+            _ => None,
+        };
         let mut first = self.walk.first.clone();
         if self.source.page.is_change_feed()
             && let Some(cursor) = watermark.and_then(|watermark| watermark.cursor)
         {
             first.cursor = cursor;
         }
-        let axes = self.client.axes().await?;
+        let axes = match &*self.walk.files {
+            [] => self.client.axes().await?,
+            files => files.iter().map(Input::axes).collect(),
+        };
         let new = self.new_axes(lease, &scope, &axes).await?;
         let memory = self.memory(lease, resume.as_ref()).await?;
         let begun = resume.into_iter().flat_map(|resume| resume.chains);
@@ -327,6 +335,7 @@ impl Run<'_> {
             fullest: usize::try_from(self.before.fullest).unwrap_or_default(),
             until: ground.until,
             budget: self.walk.max_pages,
+            files: self.walk.files.clone(),
             memory: ground.memory,
         };
         let room = Arc::new(Semaphore::new(self.ahead()));

@@ -20,6 +20,8 @@ pub struct Progress {
     /// What processes before this one did.
     before: OnceLock<Totals>,
     client: OnceLock<Arc<Client>>,
+    /// How many bytes the files of a load have; zero where that is not known.
+    file_bytes: AtomicU64,
 }
 
 /// How far a run has got at one moment.
@@ -41,10 +43,14 @@ pub struct Snapshot {
     pub quarantined: i64,
     /// What this process has asked for.
     pub requests: Requests,
+    /// How many bytes of files have been read, and how many there are, of a run that
+    /// knows.
+    pub files: Option<(u64, u64)>,
 }
 
 impl Progress {
-    pub(super) fn begin(&self, before: &Totals, client: Arc<Client>) {
+    pub(super) fn begin(&self, before: &Totals, client: Arc<Client>, bytes: Option<u64>) {
+        self.file_bytes.store(bytes.unwrap_or_default(), Relaxed);
         // a second run that reports to the same counters adds to them
         self.before.get_or_init(|| *before);
         self.client.get_or_init(|| client);
@@ -92,6 +98,17 @@ impl Progress {
                 .get()
                 .map(|client| asked(client))
                 .unwrap_or_default(),
+            files: self.files(),
         }
+    }
+
+    /// Of several files some are not begun, and only those of a load are all known.
+    fn files(&self) -> Option<(u64, u64)> {
+        let (read, begun) = self.client.get()?.files();
+        let all = match self.file_bytes.load(Relaxed) {
+            0 if self.chains.load(Relaxed) <= 1 => begun,
+            all => all,
+        };
+        (all > 0).then_some((read.min(all), all))
     }
 }

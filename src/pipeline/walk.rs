@@ -1,12 +1,14 @@
 //! What a run walks: all that is new, or the pages or dates that are asked for.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::database::Database;
 use crate::error::{Error, Result};
-use crate::fetch;
+use crate::fetch::{self, Input, Scope};
 use crate::ledger::{self, Asked, RunKind, Unfinished};
-use crate::page::Position;
+use crate::page::{Chain, Position};
 use crate::source::{Moment, Source};
 
 /// The walk that a run makes over a source's pages.
@@ -22,6 +24,8 @@ pub struct Walk {
     pub max_pages: Option<u64>,
     /// The dates to walk, of a source with windows.
     pub(super) dates: Dates,
+    /// The files to walk, in place of the source's own pages.
+    pub(super) files: Vec<Input>,
 }
 
 /// The dates of a walk, as far as they were asked for.
@@ -45,7 +49,28 @@ impl Walk {
             first,
             max_pages: None,
             dates: Dates::default(),
+            files: Vec::new(),
         }
+    }
+
+    /// Files of a source, one after the other, as if it had served them. A later
+    /// load of the same files goes on where one was stopped.
+    #[must_use]
+    pub fn load(source: &Source, files: Vec<Input>) -> Self {
+        let mut definition = source.definition();
+        for file in &files {
+            definition.push_str(&format!(" {file} {}", file.state()));
+        }
+        let mut walk = Self::incremental(source);
+        walk.first = fetch::first_of_file();
+        walk.store_from = walk.first.number;
+        walk.asked = Asked {
+            kind: RunKind::Load,
+            first_page: walk.first.number,
+            in_order: files.iter().map(in_order).collect(),
+            ..Asked::incremental(&source.name, definition)
+        };
+        Self { files, ..walk }
     }
 
     /// The same between two dates, in place of the watermark and the present.
@@ -152,13 +177,21 @@ impl Walk {
                 from_page: Some(from_page),
                 to_page,
                 first_page: from_page,
+                in_order: Vec::new(),
                 unfinished: Unfinished::Resume,
             },
             first,
             store_from: from_page,
             max_pages: None,
             dates: Dates::default(),
+            files: Vec::new(),
         })
+    }
+
+    /// How many bytes its files have, if that is known of all.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        let bytes: Option<u64> = self.files.iter().map(Input::bytes).sum();
+        bytes.filter(|_| !self.files.is_empty())
     }
 
     /// Whether it begins at the watermark, and so leaves nothing before it to others.
@@ -170,4 +203,13 @@ impl Walk {
     pub(super) fn moves_watermark(&self) -> bool {
         self.asked.kind == RunKind::Incremental
     }
+}
+
+/// The chain of a file of a load, and whether a run that goes on may pass over it.
+fn in_order(file: &Input) -> (Chain, bool) {
+    let scope = Scope {
+        window: None,
+        axes: Arc::new(file.axes()),
+    };
+    (scope.chain(), file.is_lasting())
 }

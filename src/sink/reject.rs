@@ -287,10 +287,18 @@ pub(super) struct Resolvable<'p> {
     pub(super) keys: Keys<'p>,
     /// Where the page's documents came from that did not come with it.
     pub(super) documents: Vec<&'p str>,
+    /// Whether all of a file could be read that the page is the end of.
+    pub(super) is_end_of_file: bool,
 }
 
-/// Resolves what was kept of the page when it could not be read.
-pub(super) fn resolve_unreadable<'f>(flight: &mut Flight<'f>, served: &'f Served) {
+/// Resolves what was kept of the page when it could not be read, and the rest of its
+/// file if that can be read now. Pages that a feed does not have any more may hold what
+/// nothing else has.
+pub(super) fn resolve_unreadable<'f>(
+    flight: &mut Flight<'f>,
+    served: &'f Served,
+    is_end_of_file: &'f bool,
+) {
     flight.typed(
         include_str!("../../sql/sink/resolve_unreadable.sql"),
         vec![
@@ -298,6 +306,7 @@ pub(super) fn resolve_unreadable<'f>(flight: &mut Flight<'f>, served: &'f Served
             (&served.chain, Type::TEXT),
             (&served.page_number, Type::INT8),
             (&served.now, Type::TIMESTAMPTZ),
+            (is_end_of_file, Type::BOOL),
         ],
     );
 }
@@ -310,6 +319,7 @@ pub(super) fn resolve_rejects<'f>(
     Resolvable {
         keys: (ocids, ids),
         documents,
+        is_end_of_file,
     }: &'f Resolvable<'f>,
 ) {
     flight.typed(
@@ -321,7 +331,7 @@ pub(super) fn resolve_rejects<'f>(
             (&served.now, Type::TIMESTAMPTZ),
         ],
     );
-    resolve_unreadable(flight, served);
+    resolve_unreadable(flight, served, is_end_of_file);
     if !documents.is_empty() {
         flight.typed(
             include_str!("../../sql/sink/resolve_documents.sql"),

@@ -92,9 +92,10 @@ async fn close(
     page: &UnchangedPage,
 ) -> Result<Option<Counts>> {
     let row = KeptRow::new(page);
+    let is_end_of_file = page.next.is_none() && page.position.is_in_file();
     let mut flight = transaction.flight();
     if sink.has_open_rejects.load(Ordering::Relaxed) {
-        resolve_unreadable(&mut flight, served);
+        resolve_unreadable(&mut flight, served, &is_end_of_file);
     }
     row.insert(&mut flight, served);
     let Some(inserted) = land_with_row(flight).await? else {

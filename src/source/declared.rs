@@ -181,6 +181,7 @@ fn split_when(when: &SplitWhen) -> Option<Value> {
 fn page(page: &Pagination) -> Value {
     match page {
         Pagination::Single => table([("mode", text("none"))]),
+        Pagination::File => table([("mode", text("file"))]),
         Pagination::Link {
             pointer,
             size,

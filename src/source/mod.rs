@@ -232,6 +232,13 @@ impl Source {
                 );
             }
         }
+        if self.page == Pagination::File {
+            let is_get = self.method() == Method::Get && self.body.is_none();
+            if self.detail.is_some() || !is_get {
+                let why = "mode `file` is for what a GET request gives, and no index";
+                return wrong("page.mode", why.into());
+            }
+        }
         if self.page.is_change_feed() && (self.window.is_some() || !self.axis.is_empty()) {
             return wrong(
                 "page.stop",
@@ -302,7 +309,7 @@ impl Source {
             Pagination::Number { .. } => of_page.insert(Variable::Page),
             Pagination::Offset { .. } => of_page.insert(Variable::Offset),
             Pagination::Token { .. } => of_page.insert(Variable::Token),
-            Pagination::Single | Pagination::Link { .. } => false,
+            Pagination::Single | Pagination::File | Pagination::Link { .. } => false,
         };
         of_page.extend(self.axis.keys().cloned().map(Variable::Axis));
         let mut with_item = of_page.clone();

@@ -11,6 +11,9 @@ pub enum Pagination {
     /// One document is the whole feed.
     #[default]
     Single,
+    /// A file that may be large: it is read as it comes and stored in pieces, each
+    /// a page of the run.
+    File,
     /// A member of the body is the URL of the next page.
     Link {
         /// Where the URL is: text, or absent, `null` or empty on the last page.
@@ -113,7 +116,7 @@ impl Pagination {
     fn link_stop(&self) -> Option<LinkStop> {
         match self {
             Self::Link { stop, .. } | Self::Token { stop, .. } => Some(*stop),
-            Self::Single | Self::Number { .. } | Self::Offset { .. } => None,
+            Self::Single | Self::File | Self::Number { .. } | Self::Offset { .. } => None,
         }
     }
 
@@ -140,7 +143,7 @@ impl Pagination {
             Self::Number { param, .. } | Self::Offset { param, .. } | Self::Token { param, .. } => {
                 param.as_deref()
             }
-            Self::Single | Self::Link { .. } => None,
+            Self::Single | Self::File | Self::Link { .. } => None,
         }
     }
 
@@ -150,7 +153,7 @@ impl Pagination {
             Self::Number { param, .. } | Self::Offset { param, .. } | Self::Token { param, .. } => {
                 *param = None;
             }
-            Self::Single | Self::Link { .. } => {}
+            Self::Single | Self::File | Self::Link { .. } => {}
         }
     }
 }
@@ -174,6 +177,7 @@ struct PageTable {
 #[serde(rename_all = "snake_case")]
 enum Mode {
     None,
+    File,
     Link,
     Number,
     Offset,
@@ -205,6 +209,7 @@ impl TryFrom<PageTable> for Pagination {
     fn try_from(table: PageTable) -> Result<Self, String> {
         match table.mode {
             Mode::None => table.only(&[]).map(|()| Pagination::Single),
+            Mode::File => table.only(&[]).map(|()| Pagination::File),
             Mode::Link => table.link(),
             Mode::Token => table.token(),
             Mode::Number => {

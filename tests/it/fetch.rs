@@ -138,6 +138,7 @@ fn from(client: &Client, first: Position) -> Start {
         fullest: 0,
         until: None,
         budget: None,
+        files: Vec::new(),
         memory: Memory::default(),
     }
 }

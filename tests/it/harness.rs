@@ -250,7 +250,7 @@ impl Drop for Scratch {
 pub(crate) struct Ingest {
     pub(crate) url: String,
     pub(crate) client: Client,
-    directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
     files: Vec<PathBuf>,
     environment: Vec<(String, String)>,
     /// Dropped after the connection to it.
@@ -360,7 +360,7 @@ impl Ingest {
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let child = self.command(arguments).spawn().unwrap();
-        Running { child }
+        Running::of(child)
     }
 
     /// The values of a query's first column, as text.
@@ -473,6 +473,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    pub(crate) fn of(child: Child) -> Self {
+        Self { child }
+    }
+
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id().expect("it was not waited for")

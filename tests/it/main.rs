@@ -25,6 +25,7 @@ mod fetch;
 mod items;
 mod kill;
 mod lease;
+mod load;
 mod manners;
 mod metrics;
 mod outage;

@@ -22,14 +22,14 @@ const NAME_LENGTH: usize = 100;
 
 /// The kinds of archive, by their first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Archive {
+pub(in crate::fetch) enum Archive {
     Zip,
     Gzip,
 }
 
 impl Archive {
     /// The archive that bytes begin; no JSON begins like one.
-    pub(super) fn of(body: &[u8]) -> Option<Self> {
+    pub(in crate::fetch) fn of(body: &[u8]) -> Option<Self> {
         match body {
             // the second is one without members
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Archive::Zip),
@@ -41,7 +41,7 @@ impl Archive {
 
 /// A file in an archive.
 pub(super) struct Member {
-    /// Its name, cut short if it is long.
+    /// What it is called.
     pub(super) name: String,
     pub(super) content: Content,
 }
@@ -89,15 +89,12 @@ impl Zip {
         &mut self,
     ) -> Result<impl Iterator<Item = Result<Member, Torn>> + '_, Torn> {
         let entries = self.0.files().map_err(torn)?;
-        let files = entries.filter(|entry| {
-            let is_file =
-                |entry: &ZipFileEntry<'_>| !entry.is_dir() && !is_resource_fork(entry.name_raw());
-            entry.as_ref().map_or(true, is_file)
-        });
-        Ok(files.map(|entry| {
-            let entry = entry.map_err(torn)?;
-            let (name, content) = (name(&entry), Content(entry));
-            Ok(Member { name, content })
+        Ok(entries.filter_map(|entry| match entry {
+            Err(error) => Some(Err(torn(error))),
+            Ok(entry) => label(&entry).map(|name| {
+                let content = Content(entry);
+                Ok(Member { name, content })
+            }),
         }))
     }
 }
@@ -111,11 +108,15 @@ fn is_resource_fork(name: &[u8]) -> bool {
     name.starts_with(b"__MACOSX/")
 }
 
-fn name(entry: &ZipFileEntry<'_>) -> String {
+/// What a member is called, cut short if it is long; `None` for what is no file.
+pub(in crate::fetch) fn label(entry: &ZipFileEntry<'_>) -> Option<String> {
+    if entry.is_dir() || is_resource_fork(entry.name_raw()) {
+        return None;
+    }
     let name = entry
         .name()
         .unwrap_or_else(|_| String::from_utf8_lossy(entry.name_raw()));
-    name.chars().take(NAME_LENGTH).collect()
+    Some(name.chars().take(NAME_LENGTH).collect())
 }
 
 impl Content {

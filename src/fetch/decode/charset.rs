@@ -10,8 +10,10 @@
 //! 4. the one that `Content-Type` names;
 //! 5. UTF-8. A byte that is not costs the item it is in, and nothing is guessed.
 
+use std::io::{self, Cursor, Read};
+
 use bytes::Bytes;
-use encoding_rs::{DecoderResult, Encoding, UTF_8};
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
 use super::budget::{Budget, Spent};
 use crate::source::Charset;
@@ -31,31 +33,45 @@ pub(super) fn to_utf8(
     content_type: Option<&str>,
     budget: &mut Budget,
 ) -> Result<Bytes, Spent> {
-    let mark = Encoding::for_bom(&body);
-    let encoding = match (declared, mark) {
-        (Some(Charset(declared)), _) => declared,
-        (None, Some((marked, _))) => marked,
-        (None, None) => named(&body, content_type),
-    };
-    let mark_bytes = match mark {
-        // a UTF-8 mark is stripped whatever is declared: it is no text in any charset
-        Some((marked, length)) if marked == encoding || marked == UTF_8 => length,
-        _ => 0,
-    };
-    let body = body.slice(mark_bytes..);
+    let (encoding, mark) = charset(&body, declared, content_type);
+    let body = body.slice(mark..);
     if encoding == UTF_8 {
         return Ok(body);
     }
     transcode(&body, encoding, budget)
 }
 
+/// The charset of a text that begins like this, and how long its byte order mark is.
+fn charset(
+    body: &[u8],
+    declared: Option<Charset>,
+    content_type: Option<&str>,
+) -> (&'static Encoding, usize) {
+    let mark = Encoding::for_bom(body);
+    let encoding = match (declared, mark) {
+        (Some(Charset(declared)), _) => declared,
+        (None, Some((marked, _))) => marked,
+        (None, None) => named(body, content_type),
+    };
+    match mark {
+        // a UTF-8 mark is stripped whatever is declared: it is no text in any charset
+        Some((marked, length)) if marked == encoding || marked == UTF_8 => (encoding, length),
+        _ => (encoding, 0),
+    }
+}
+
 /// The charset that a header names, unless the body is UTF-8 after all.
 fn named(body: &[u8], content_type: Option<&str>) -> &'static Encoding {
     let charset = content_type.and_then(charset_of).and_then(Charset::of);
     match charset {
-        Some(Charset(named)) if named != UTF_8 && std::str::from_utf8(body).is_err() => named,
+        Some(Charset(named)) if named != UTF_8 && !is_utf8(body) => named,
         _ => UTF_8,
     }
+}
+
+/// Whether bytes are UTF-8, or the beginning of it.
+fn is_utf8(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// The value of `charset` in `application/json; charset="ISO-8859-1"`.
@@ -90,6 +106,81 @@ fn transcode(
     }
 }
 
+/// Reads text as UTF-8, without a byte order mark; `beginning` is what the charset is
+/// told by, and is read first.
+pub(in crate::fetch) fn reader(
+    beginning: Bytes,
+    rest: Box<dyn Read + Send>,
+    declared: Option<Charset>,
+    content_type: Option<&str>,
+) -> Box<dyn Read + Send> {
+    let (encoding, mark) = charset(&beginning, declared, content_type);
+    let text = Cursor::new(beginning.slice(mark..)).chain(rest);
+    if encoding == UTF_8 {
+        return Box::new(text);
+    }
+    Box::new(Transcoded {
+        reader: text,
+        decoder: Some(encoding.new_decoder_without_bom_handling()),
+        piece: vec![0; PIECE_BYTES],
+        text: Vec::new(),
+        at: 0,
+    })
+}
+
+/// Text in UTF-8 of what is in another charset.
+struct Transcoded<R> {
+    reader: R,
+    /// `None` once all is decoded.
+    decoder: Option<Decoder>,
+    piece: Vec<u8>,
+    /// What was decoded last, and how much of it was read.
+    text: Vec<u8>,
+    at: usize,
+}
+
+impl<R: Read> Transcoded<R> {
+    /// Decodes what comes next.
+    fn decode(&mut self) -> io::Result<()> {
+        let Some(decoder) = &mut self.decoder else {
+            return Ok(());
+        };
+        let read = self.reader.read(&mut self.piece)?;
+        let mut rest = &self.piece[..read];
+        self.text.clear();
+        self.at = 0;
+        loop {
+            let room = decoder.max_utf8_buffer_length_without_replacement(rest.len());
+            let from = self.text.len();
+            self.text.resize(from + room.unwrap_or(PIECE_BYTES), 0);
+            let (result, taken, written) =
+                decoder.decode_to_utf8_without_replacement(rest, &mut self.text[from..], read == 0);
+            self.text.truncate(from + written);
+            rest = &rest[taken..];
+            match result {
+                DecoderResult::InputEmpty => break,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(..) => self.text.push(NO_CHARACTER),
+            }
+        }
+        if read == 0 {
+            self.decoder = None;
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Transcoded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.text.len() && self.decoder.is_some() {
+            self.decode()?;
+        }
+        let read = (&self.text[self.at..]).read(buffer)?;
+        self.at += read;
+        Ok(read)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,9 +189,15 @@ mod tests {
     fn utf8(body: &[u8], declared: Option<&str>, content_type: Option<&str>) -> Vec<u8> {
         let body = Bytes::copy_from_slice(body);
         let declared = declared.map(|name| Charset::of(name).unwrap());
+        let mut read = Vec::new();
+        let rest: Box<dyn Read + Send> = Box::new(io::empty());
+        let mut reader = reader(body.clone(), rest, declared, content_type);
+        reader.read_to_end(&mut read).unwrap();
         let mut budget = Budget::new(&config::Fetch::default(), body.len());
         let text = to_utf8(body, declared, content_type, &mut budget);
-        text.map_err(|_| "spent").unwrap().into()
+        let text = text.map_err(|_| "spent").unwrap();
+        assert_eq!(read, text, "piece by piece");
+        text.into()
     }
 
     const LATIN: &[u8] = b"\"caf\xE9 \x80\"";

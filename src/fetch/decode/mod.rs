@@ -15,15 +15,16 @@
 //! an object: `/2026.json/17/releases/0`.
 //!
 //! Everything is done at once and in memory, on the thread that polls the stream:
-//! a page is bounded by `fetch.max_decoded_bytes`, which take about a second. The
-//! runtime has other threads, and fetch spawns nothing.
+//! a page is bounded by `fetch.max_decoded_bytes`, which take about a second, and the
+//! runtime has other threads. Files of any size are read in pieces, by
+//! [`file`](super::file).
 
 mod archive;
 mod budget;
-mod charset;
+pub(super) mod charset;
 mod envelope;
-mod refusal;
-mod split;
+pub(super) mod refusal;
+pub(super) mod split;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -31,7 +32,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde_json::Value;
 
-use self::archive::{Archive, Member, Torn, Zip};
+pub(super) use self::archive::{Archive, label};
+use self::archive::{Member, Torn, Zip};
 use self::budget::{Budget, Spent};
 pub(super) use self::envelope::telling;
 use crate::config;
@@ -85,20 +87,82 @@ pub fn decode(
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
-    let refused = |message: String| Err(Undecodable::Unreadable(message));
     if let Some(message) = refusal::by_type(&source.http, content_type) {
-        return refused(message);
+        return Err(Undecodable::Unreadable(message));
     }
-    match read(body.clone(), content_type, source, limits) {
+    judged(
+        read(body.clone(), content_type, source, limits),
+        &body,
+        source,
+    )
+}
+
+/// The documents of a text that is all there is of a file.
+///
+/// # Errors
+/// As [`decode`].
+pub(super) fn alone(
+    text: Bytes,
+    content_type: Option<&str>,
+    source: &Source,
+    limits: &config::Fetch,
+) -> Result<Decoded, Undecodable> {
+    let budget = Budget::new(limits, text.len());
+    let mut reading = Reading::new(source, content_type, budget);
+    let read = reading.text(text.clone(), String::new(), Level::Outermost);
+    judged(read.and_then(|()| reading.decoded()), &text, source)
+}
+
+/// What was read of a body, unless it is an error by its source's measure.
+fn judged(
+    read: Result<Decoded, Undecodable>,
+    body: &[u8],
+    source: &Source,
+) -> Result<Decoded, Undecodable> {
+    let refused = |message: String| Err(Undecodable::Unreadable(message));
+    match read {
         Ok(decoded) => match refusal::by_envelope(&source.http, &decoded.envelope) {
             Some(message) => refused(message),
             None => Ok(decoded),
         },
         Err(Undecodable::Unreadable(message)) => {
-            refused(refusal::by_body(&source.http, &body).unwrap_or(message))
+            refused(refusal::by_body(&source.http, body).unwrap_or(message))
         }
         Err(too_large) => Err(too_large),
     }
+}
+
+/// The documents of a member of an archive.
+///
+/// # Errors
+/// It is over a limit.
+pub(super) fn member(
+    text: Bytes,
+    place: String,
+    level: Level,
+    source: &Source,
+    limits: &config::Fetch,
+) -> Result<Decoded, Undecodable> {
+    let mut reading = Reading::new(source, None, Budget::new(limits, text.len()));
+    reading.text(text, place, level)?;
+    Ok(reading.found())
+}
+
+/// The documents of a stretch of a text, the first of which is the `first` of the
+/// text, counted from 0.
+///
+/// # Errors
+/// They are over a limit.
+pub(super) fn documents(
+    text: Bytes,
+    place: &str,
+    (first, documents): (usize, Vec<Range<usize>>),
+    source: &Source,
+    limits: &config::Fetch,
+) -> Result<Decoded, Undecodable> {
+    let mut reading = Reading::new(source, None, Budget::new(limits, text.len()));
+    reading.several(text, place, (first, documents))?;
+    Ok(reading.found())
 }
 
 /// The text of an index, which is one document of any kind, as its source says.
@@ -151,22 +215,14 @@ fn read(
         }
         _ => {}
     }
-    let mut reading = Reading {
-        source,
-        content_type,
-        budget: Budget::new(limits, body.len()),
-        documents: 0,
-        envelope: None,
-        parts: Vec::new(),
-        broken: Vec::new(),
-    };
+    let mut reading = Reading::new(source, content_type, Budget::new(limits, body.len()));
     reading.body(body, String::new(), Level::Outermost)?;
     reading.decoded()
 }
 
 /// How many archives a body is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Level {
+pub(super) enum Level {
     Outermost,
     /// A member of an archive.
     Inner,
@@ -175,7 +231,7 @@ enum Level {
 }
 
 impl Level {
-    fn within(self) -> Self {
+    pub(super) fn within(self) -> Self {
         match self {
             Level::Outermost => Level::Inner,
             Level::Inner | Level::Innermost => Level::Innermost,
@@ -195,7 +251,19 @@ struct Reading<'a> {
     broken: Vec<Broken>,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(source: &'a Source, content_type: Option<&'a str>, budget: Budget) -> Self {
+        Self {
+            source,
+            content_type,
+            budget,
+            documents: 0,
+            envelope: None,
+            parts: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
     fn decoded(mut self) -> Result<Decoded, Undecodable> {
         if self.documents == 0 {
             let count = self.broken.len();
@@ -208,15 +276,20 @@ impl Reading<'_> {
                 _ => format!("{count} documents that cannot be read, the first of them {message}"),
             }));
         }
+        Ok(self.found())
+    }
+
+    /// What was found, be it nothing.
+    fn found(self) -> Decoded {
         let mut envelope = self.envelope.unwrap_or_default();
         if envelope.is_null() && self.documents > 1 {
             envelope = Value::Array(Vec::new());
         }
-        Ok(Decoded {
+        Decoded {
             envelope,
             parts: self.parts,
             broken: self.broken,
-        })
+        }
     }
 
     fn body(&mut self, body: Bytes, place: String, level: Level) -> Result<(), Undecodable> {
@@ -284,7 +357,7 @@ impl Reading<'_> {
             let message = "JSON that ends in the middle of its last document".into();
             return Err(Undecodable::Unreadable(message));
         }
-        Ok(self.several(text, &place, documents)?)
+        Ok(self.several(text, &place, (0, documents))?)
     }
 
     /// A text that is one document.
@@ -316,16 +389,16 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// A text that is several documents: packages are parts of their own, which say
+    /// A text that is several documents, or some of them: packages are parts of their own, which say
     /// what their releases are, and all others are items of one.
     fn several(
         &mut self,
         text: Bytes,
         place: &str,
-        documents: Vec<Range<usize>>,
+        (first, documents): (usize, Vec<Range<usize>>),
     ) -> Result<(), Spent> {
         let mut alone = Vec::new();
-        for (index, range) in documents.into_iter().enumerate() {
+        for (index, range) in (first..).zip(documents) {
             let body = text.slice(range.clone());
             let cut = match json::cut(&body, &self.source.items.shapes) {
                 Ok(cut) => cut,
@@ -414,12 +487,12 @@ impl From<Spent> for Stop {
 }
 
 /// A name as a token of a JSON Pointer.
-fn token(name: &str) -> String {
+pub(super) fn token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
 /// The name of a member, numbered if others before it have the same one.
-fn unique(name: String, names: &mut HashMap<String, usize>) -> String {
+pub(super) fn unique(name: String, names: &mut HashMap<String, usize>) -> String {
     let count = names.entry(name.clone()).or_default();
     *count += 1;
     match *count {

@@ -11,7 +11,7 @@ use crate::source::Http;
 const MOST_BYTES: usize = 64 << 10;
 
 /// What the media type of an answer says, if the source refuses it: a clause.
-pub(super) fn by_type(http: &Http, content_type: Option<&str>) -> Option<String> {
+pub(in crate::fetch) fn by_type(http: &Http, content_type: Option<&str>) -> Option<String> {
     let media_type = content_type?.split(';').next()?.trim();
     let refused = http.reject_content_type.iter();
     let named = refused

@@ -65,6 +65,79 @@ pub(super) fn values(text: &[u8]) -> Option<Vec<Range<usize>>> {
     Some(values)
 }
 
+/// What a text that goes on comes to next.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::fetch) enum Next {
+    /// A document, and where what follows it begins.
+    Document(Range<usize>, usize),
+    /// A document that is not whole, or perhaps not.
+    Begun,
+    /// A first document that is damaged: there may be others behind it, or it may be
+    /// all there is.
+    Damaged,
+    /// Nothing but white space.
+    Nothing,
+    /// The rest of a document that is hurt, as far as that can be told.
+    Rest,
+}
+
+/// What is known of the documents of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::fetch) enum Lines {
+    /// Each is a line.
+    Declared,
+    /// Those before were lines, and so one that is broken ends with its line.
+    Seen,
+    /// Nothing.
+    Unknown,
+}
+
+/// The document at `at` or behind it; of a text of lines, the line. The text `is_all`
+/// if none follows it.
+pub(in crate::fetch) fn next(
+    text: &[u8],
+    (at, is_first): (usize, bool),
+    is_all: bool,
+    lines: Lines,
+) -> Next {
+    let start = skip(text, at);
+    let Some(byte) = text.get(start) else {
+        return Next::Nothing;
+    };
+    if lines == Lines::Unknown && !is_first && matches!(byte, b',' | b']' | b'}') {
+        return Next::Rest;
+    }
+    let found = container(text, start);
+    let is_open = found.is_err_and(|stop| is_end(&stop));
+    let line = || match memchr::memchr(b'\n', &text[start..]) {
+        Some(length) => {
+            let end = start + length + 1;
+            Next::Document(trimmed(text, start..end), end)
+        }
+        None if is_all && !is_open => Next::Document(trimmed(text, start..text.len()), text.len()),
+        None => Next::Begun,
+    };
+    match (found, lines) {
+        (_, Lines::Declared) => line(),
+        (Ok(end), Lines::Seen) if !is_line_end(text, end) => line(),
+        (Ok(end), _) => Next::Document(start..end, end),
+        (Err(_), _) if is_open => Next::Begun,
+        (Err(_), Lines::Seen) => line(),
+        (Err(_), Lines::Unknown) if is_first => Next::Damaged,
+        (Err(_), Lines::Unknown) => match next_line_of_json(text, start) {
+            end if end == text.len() && !is_all => Next::Begun,
+            end => Next::Document(trimmed(text, start..end), end),
+        },
+    }
+}
+
+/// Whether nothing but white space follows on the line, or another document.
+fn is_line_end(text: &[u8], at: usize) -> bool {
+    let mut rest = text[at..].iter();
+    let follows = rest.find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+    matches!(follows, None | Some(b'\n' | b'{' | b'[' | 0x1E))
+}
+
 /// Whether the last document of a text is cut short: more of it was to come. One
 /// on a line that has an end is not.
 pub(super) fn is_cut_short(text: &[u8], last: &Range<usize>) -> bool {

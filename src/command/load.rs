@@ -1,0 +1,54 @@
+//! `load`: stores files as if a source had served them.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use crate::cli::{Global, Load};
+use crate::command::{ingest, load as configuration, signal, source, with_database};
+use crate::error::{Error, Result};
+use crate::fetch::Input;
+use crate::ledger::Unfinished;
+use crate::pipeline::Walk;
+
+pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
+    let mut config = configuration(global)?;
+    ingest::apply(&options.ingest, &mut config)?;
+    let mut source = source(&config, &options.source)?.clone();
+    let files = files(&options.file)?;
+    // whoever names a URL trusts its host
+    let hosts = files.iter().filter_map(Input::host).map(str::to_owned);
+    source.http.allow_hosts.extend(hosts);
+    let mut walk = Walk::load(&source, files);
+    if options.restart {
+        walk.asked.unfinished = Unfinished::Restart;
+    }
+    let stop = signal::stop_token()?;
+    with_database(&config, async |database| {
+        let code = ingest::ingest(
+            global,
+            &options.ingest,
+            database,
+            &source,
+            &config,
+            &walk,
+            &stop,
+        )
+        .await?;
+        Ok(ExitCode::from(code))
+    })
+    .await
+}
+
+/// The files of these names, each once.
+fn files(names: &[String]) -> Result<Vec<Input>> {
+    let mut seen = BTreeSet::new();
+    let mut files = Vec::new();
+    for name in names {
+        let file = Input::of(name)?;
+        if !seen.insert(file.to_string()) {
+            return Err(Error::config(format!("{name} is named twice")));
+        }
+        files.push(file);
+    }
+    Ok(files)
+}

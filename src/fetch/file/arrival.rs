@@ -1,0 +1,397 @@
+//! A file that may still be arriving while it is read.
+//!
+//! What is not a file on this machine is put into a temporary one, which has no
+//! name: it is gone with the process, however that ends. So a publisher's
+//! connection is never held up by a slow database, a broken one is taken up where
+//! it broke, and an archive can be read from its end.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::AsyncWriteExt as _;
+
+use crate::page::Validators;
+
+/// How much is written at a time.
+const WRITE_BYTES: usize = 256 << 10;
+
+/// How many bytes of files there are for a run, and what became of them.
+#[derive(Debug, Default)]
+pub(in crate::fetch) struct Tally {
+    /// How many have been read.
+    pub(in crate::fetch) read: AtomicU64,
+    /// How many were announced by those who sent them.
+    pub(in crate::fetch) expected: AtomicU64,
+    /// How many did not come from a publisher.
+    pub(in crate::fetch) own: AtomicU64,
+}
+
+/// What has arrived of a file.
+#[derive(Debug, Default)]
+struct Arrival {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// How far it has been read.
+    read: AtomicU64,
+    /// Whether nobody wants it any more.
+    is_abandoned: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: u64,
+    content_type: Option<String>,
+    validators: Validators,
+    /// How many bytes are to come.
+    announced: u64,
+    /// Whether it is whole, once no more comes.
+    end: Option<bool>,
+    /// Whether it was here before.
+    is_own: bool,
+}
+
+impl Arrival {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something is so, or nothing more comes, or is wanted.
+    fn wait_until(&self, is_so: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let wait = |state: &mut State| {
+            state.end.is_none() && !is_so(state) && !self.is_abandoned.load(Relaxed)
+        };
+        let waited = self.changed.wait_while(self.state(), wait);
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.changed.notify_all();
+    }
+}
+
+/// Marks an error that is the world's, and not one of what the file holds.
+#[derive(Debug)]
+pub(super) struct Lost(pub(super) &'static str);
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Lost {}
+
+/// Reads a file from a position of its own. Reading waits for what has not arrived,
+/// and so belongs on a thread that may.
+#[derive(Clone, Debug)]
+pub(super) struct FileReader {
+    file: Arc<File>,
+    arrival: Arc<Arrival>,
+    /// Where it is counted what is read of it, if it is.
+    tally: Option<Arc<Tally>>,
+    at: u64,
+}
+
+impl FileReader {
+    /// A file of so many bytes that is all there.
+    pub(super) fn whole(file: File, bytes: u64, tally: Option<&Arc<Tally>>) -> Self {
+        let arrival = Arrival::default();
+        arrival.change(|state| {
+            state.bytes = bytes;
+            state.end = Some(true);
+            state.is_own = true;
+        });
+        Self {
+            file: Arc::new(file),
+            arrival: Arc::new(arrival),
+            tally: tally.cloned(),
+            at: 0,
+        }
+    }
+
+    /// Ends whoever reads the file on another thread.
+    pub(super) fn abandon(&self) {
+        self.arrival.is_abandoned.store(true, Relaxed);
+        // whoever waits has the lock, or looks at it again
+        self.arrival.change(|_| {});
+    }
+
+    /// The same file, from there.
+    pub(super) fn starting_at(&self, at: u64) -> Self {
+        Self { at, ..self.clone() }
+    }
+
+    /// The same file, from its beginning, to be looked at before it is read.
+    pub(super) fn to_look_at(&self) -> Self {
+        Self {
+            tally: None,
+            ..self.starting_at(0)
+        }
+    }
+
+    /// How many bytes have arrived, or are to.
+    pub(super) fn expected(&self) -> u64 {
+        let state = self.arrival.state();
+        state.bytes.max(state.announced)
+    }
+
+    /// Whether anything has arrived.
+    pub(super) fn has_begun(&self) -> bool {
+        self.arrival.state().bytes > 0
+    }
+
+    /// What its server says that it is, once that is known.
+    pub(super) fn content_type(&self) -> Option<String> {
+        let state = self.arrival.wait_until(|state| state.bytes > 0);
+        state.content_type.clone()
+    }
+
+    /// By what its server can tell later whether it has changed, as far as that is
+    /// known.
+    pub(super) fn validators(&self) -> Validators {
+        self.arrival.state().validators.clone()
+    }
+
+    /// How long it is, once all of it has arrived.
+    fn length(&self) -> io::Result<u64> {
+        let state = self.arrival.wait_until(|_| false);
+        match state.end {
+            Some(true) => Ok(state.bytes),
+            _ => Err(broken_off()),
+        }
+    }
+
+    /// Counts what is read for the first time.
+    fn count(&self) {
+        let Some(tally) = &self.tally else { return };
+        let before = self.arrival.read.fetch_max(self.at, Relaxed);
+        let more = self.at.saturating_sub(before);
+        tally.read.fetch_add(more, Relaxed);
+        if self.arrival.state().is_own {
+            tally.own.fetch_add(more, Relaxed);
+        }
+    }
+}
+
+fn broken_off() -> io::Error {
+    io::Error::other(Lost("the file did not arrive whole"))
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.arrival.is_abandoned.load(Relaxed) {
+            return Err(io::Error::other(Lost("the file is not wanted any more")));
+        }
+        let at = self.at;
+        let there = {
+            let state = self.arrival.wait_until(|state| state.bytes > at);
+            match state.end {
+                Some(false) | None if state.bytes <= at => return Err(broken_off()),
+                _ => state.bytes.saturating_sub(at),
+            }
+        };
+        let most = buffer
+            .len()
+            .min(usize::try_from(there).unwrap_or(usize::MAX));
+        let read = match self.file.read_at(&mut buffer[..most], at) {
+            Ok(0) if most > 0 => return Err(io::Error::other(Lost("the file became shorter"))),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(_) => return Err(io::Error::other(Lost("the file cannot be read"))),
+            Ok(read) => read,
+        };
+        self.at += read as u64;
+        self.count();
+        Ok(read)
+    }
+}
+
+impl Seek for FileReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (from, by) = match to {
+            SeekFrom::Start(at) => (at, 0),
+            SeekFrom::Current(by) => (self.at, by),
+            SeekFrom::End(by) => (self.length()?, by),
+        };
+        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+        self.at = from.checked_add_signed(by).ok_or_else(invalid)?;
+        Ok(self.at)
+    }
+}
+
+/// Writes a temporary file for others to read meanwhile. Unless it is said to be
+/// whole, it is not.
+pub(in crate::fetch) struct FileWriter {
+    file: tokio::fs::File,
+    /// The same, to be read.
+    written_file: Arc<File>,
+    waiting: Vec<u8>,
+    written: u64,
+    most: u64,
+    arrival: Arc<Arrival>,
+    tally: Arc<Tally>,
+}
+
+/// Why a file could not be kept.
+#[derive(Debug)]
+pub(in crate::fetch) enum Unkept {
+    /// It is larger than the limit, in bytes.
+    TooLarge(u64),
+    Disk(io::Error),
+}
+
+impl FileWriter {
+    /// A temporary file of `most` bytes or less, and its reader.
+    pub(super) fn new(most: u64, tally: &Arc<Tally>) -> io::Result<(Self, FileReader)> {
+        let file = tempfile::tempfile()?;
+        let reader = FileReader {
+            file: Arc::new(file.try_clone()?),
+            arrival: Arc::default(),
+            tally: Some(Arc::clone(tally)),
+            at: 0,
+        };
+        let writer = Self {
+            file: tokio::fs::File::from_std(file),
+            written_file: Arc::clone(&reader.file),
+            waiting: Vec::with_capacity(WRITE_BYTES),
+            written: 0,
+            most,
+            arrival: Arc::clone(&reader.arrival),
+            tally: Arc::clone(tally),
+        };
+        Ok((writer, reader))
+    }
+
+    /// How many bytes have come.
+    pub(in crate::fetch) fn bytes(&self) -> u64 {
+        self.written + self.waiting.len() as u64
+    }
+
+    /// Notes what its server says of the file.
+    pub(super) fn announce(
+        &self,
+        content_type: Option<&str>,
+        validators: Validators,
+        bytes: Option<u64>,
+    ) {
+        self.arrival.change(|state| {
+            state.content_type = content_type.map(str::to_owned);
+            state.validators = validators;
+            state.announced = bytes.unwrap_or(state.announced);
+        });
+        if let (0, Some(bytes)) = (self.bytes(), bytes) {
+            self.tally.expected.fetch_add(bytes, Relaxed);
+        }
+    }
+
+    /// Whether these bytes are those that came before at this place.
+    pub(super) fn has(&self, at: u64, bytes: &[u8]) -> bool {
+        let on_disk = self.written.saturating_sub(at);
+        let on_disk = bytes
+            .len()
+            .min(usize::try_from(on_disk).unwrap_or(usize::MAX));
+        let (on_disk, rest) = bytes.split_at(on_disk);
+        let mut before = vec![0; on_disk.len()];
+        if self.written_file.read_exact_at(&mut before, at).is_err() || before != on_disk {
+            return false;
+        }
+        let start = (at + on_disk.len() as u64).saturating_sub(self.written);
+        let waiting = usize::try_from(start)
+            .ok()
+            .and_then(|at| self.waiting.get(at..));
+        rest.is_empty() || waiting.is_some_and(|waiting| waiting.starts_with(rest))
+    }
+
+    /// Counts what did not come from a publisher.
+    pub(super) fn count_own(&self, bytes: usize) {
+        self.tally.own.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(in crate::fetch) async fn write(&mut self, bytes: &[u8]) -> Result<(), Unkept> {
+        if self.bytes() + bytes.len() as u64 > self.most {
+            return Err(Unkept::TooLarge(self.most));
+        }
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() >= WRITE_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Unkept> {
+        let written = async {
+            self.file.write_all(&self.waiting).await?;
+            self.file.flush().await
+        };
+        written.await.map_err(Unkept::Disk)?;
+        self.written += self.waiting.len() as u64;
+        self.waiting.clear();
+        let written = self.written;
+        self.arrival.change(|state| state.bytes = written);
+        Ok(())
+    }
+
+    /// All of it has come.
+    pub(in crate::fetch) async fn end(mut self) -> Result<(), Unkept> {
+        self.flush().await?;
+        self.arrival.change(|state| state.end = Some(true));
+        Ok(())
+    }
+}
+
+impl Drop for FileWriter {
+    fn drop(&mut self) {
+        self.arrival.change(|state| {
+            state.end.get_or_insert(false);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_waits_for_what_has_not_arrived() {
+        let tally = Arc::default();
+        let (mut writer, mut reader) = FileWriter::new(1 << 20, &tally).unwrap();
+        let read = tokio::task::spawn_blocking(move || {
+            let mut text = Vec::new();
+            reader.read_to_end(&mut text).map(|_| text)
+        });
+        let piece = vec![b'x'; WRITE_BYTES];
+        writer.write(&piece).await.unwrap();
+        writer.write(b"yz").await.unwrap();
+        writer.end().await.unwrap();
+        let text = read.await.unwrap().unwrap();
+        assert_eq!(text.len(), WRITE_BYTES + 2);
+        assert!(text.ends_with(b"xyz"));
+        assert_eq!(tally.read.load(Relaxed), text.len() as u64);
+    }
+
+    #[tokio::test]
+    async fn what_is_broken_off_is_not_taken_for_an_end() {
+        let (mut writer, mut reader) = FileWriter::new(1 << 20, &Arc::default()).unwrap();
+        writer.write(&vec![b'x'; WRITE_BYTES]).await.unwrap();
+        drop(writer);
+        let mut text = Vec::new();
+        let error = reader.read_to_end(&mut text).unwrap_err();
+        assert!(error.get_ref().is_some_and(|inner| inner.is::<Lost>()));
+        assert_eq!(text.len(), WRITE_BYTES);
+        assert!(reader.seek(SeekFrom::End(0)).is_err());
+    }
+
+    #[tokio::test]
+    async fn more_than_the_limit_is_not_kept() {
+        let (mut writer, _reader) = FileWriter::new(3, &Arc::default()).unwrap();
+        writer.write(b"ab").await.unwrap();
+        assert!(matches!(
+            writer.write(b"cd").await,
+            Err(Unkept::TooLarge(3))
+        ));
+    }
+}

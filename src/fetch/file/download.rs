@@ -1,0 +1,226 @@
+//! A file of a publisher, put on disk as it comes.
+//!
+//! A connection that breaks is taken up where it broke, by a range, if the file is
+//! known to be the same; and what came counts as progress, so that a file of hours is
+//! not given up for a connection that breaks every few minutes.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
+    IF_RANGE, LAST_MODIFIED, RANGE,
+};
+use reqwest::{Response, StatusCode};
+
+use crate::config;
+use crate::error::{Error, Kind, Result};
+use crate::fetch::client::{
+    Answered, Arriving, Client, Failure, NOT_ASKED_FOR, Receive, Wanted, connection, text_header,
+};
+use crate::fetch::decode::refusal;
+use crate::fetch::file::arrival::{FileWriter, Unkept};
+
+/// How much of a file has to come for an attempt to have got on.
+const PROGRESS_BYTES: u64 = 1 << 20;
+
+/// A file that is being downloaded.
+struct Download {
+    writer: tokio::sync::Mutex<FileWriter>,
+    /// How much of it is there, and was when it last got on.
+    bytes: AtomicU64,
+    counted: AtomicU64,
+    /// By what the file is known to be the same.
+    validator: Mutex<Option<HeaderValue>>,
+}
+
+impl Client {
+    /// Downloads what is asked for, with as many attempts as it takes and is allowed.
+    ///
+    /// # Errors
+    /// Those of [`Client::ask`]; there is no room for the file, or it changed while it
+    /// came.
+    pub(super) async fn download(
+        &self,
+        wanted: Wanted<'_>,
+        writer: FileWriter,
+    ) -> Result<Answered<()>> {
+        let download = Download {
+            writer: tokio::sync::Mutex::new(writer),
+            bytes: AtomicU64::new(0),
+            counted: AtomicU64::new(0),
+            validator: Mutex::new(None),
+        };
+        let answered = self.ask_for(wanted, &download).await?;
+        if matches!(answered, Answered::Read(())) {
+            let ended = download.writer.into_inner().end().await;
+            ended.map_err(|unkept| match unkept {
+                Unkept::Disk(error) => no_room(error),
+                Unkept::TooLarge(most) => Error::new(Kind::Truncated, too_large(most)),
+            })?;
+        }
+        Ok(answered)
+    }
+}
+
+impl Receive for Download {
+    type Received = ();
+
+    fn headers(&self) -> HeaderMap {
+        // what is packed on the way has no ranges that mean anything
+        let identity = HeaderValue::from_static("identity");
+        let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, identity)]);
+        let validator = self.validator().clone();
+        let bytes = self.bytes.load(Relaxed);
+        if let (Some(validator), 1..) = (validator, bytes)
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes={bytes}-"))
+        {
+            headers.insert(RANGE, range);
+            headers.insert(IF_RANGE, validator);
+        }
+        headers
+    }
+
+    /// None: how long its server may say nothing is what ends a dead one.
+    fn limit(&self, _: &config::Fetch) -> Option<Duration> {
+        None
+    }
+
+    fn has_got_on(&self) -> bool {
+        let bytes = self.bytes.load(Relaxed);
+        let has = bytes - self.counted.load(Relaxed) >= PROGRESS_BYTES;
+        if has {
+            self.counted.store(bytes, Relaxed);
+        }
+        has
+    }
+
+    async fn receive(
+        &self,
+        client: &Client,
+        response: Response,
+        arriving: Arriving<'_>,
+    ) -> Result<(), Failure> {
+        let mut writer = self.writer.lock().await;
+        let part = self.check(client, &response, writer.bytes())?;
+        let mut skip = writer.bytes() - part.from;
+        let mut at = part.from;
+        let content_type = text_header(&response, &CONTENT_TYPE);
+        let validators = arriving.validators;
+        let rest = response.content_length();
+        writer.announce(content_type, validators, rest.map(|rest| part.from + rest));
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let mut chunk = chunk.map_err(connection)?;
+            client.count(arriving.wire, chunk.len() as u64);
+            let here = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
+            let rest = chunk.split_off(here);
+            if !writer.has(at, &chunk) {
+                return Err(changed());
+            }
+            (skip, at) = (skip - here as u64, at + here as u64);
+            let chunk = rest;
+            writer.write(&chunk).await.map_err(|unkept| match unkept {
+                Unkept::TooLarge(most) => Failure::TooLarge(Bytes::new(), too_large(most)),
+                Unkept::Disk(error) => Failure::Final(no_room(error)),
+            })?;
+            self.bytes.store(writer.bytes(), Relaxed);
+        }
+        if skip > 0 {
+            return Err(changed());
+        }
+        if part.total.is_some_and(|total| writer.bytes() < total) {
+            // the server gives no more at once
+            let message = "the server sent a part of the file only";
+            return Err(Failure::Connection(Error::environment(message)));
+        }
+        Ok(())
+    }
+}
+
+/// What a response is of the file.
+struct Part {
+    /// How many bytes come before it.
+    from: u64,
+    /// How many the file has, where that is said.
+    total: Option<u64>,
+}
+
+impl Download {
+    fn validator(&self) -> std::sync::MutexGuard<'_, Option<HeaderValue>> {
+        self.validator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a response is of the file, if it is of the one that is wanted.
+    fn check(&self, client: &Client, response: &Response, here: u64) -> Result<Part, Failure> {
+        let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
+        let content_type = text_header(response, &CONTENT_TYPE);
+        if let Some(message) = refusal::by_type(&client.source().http, content_type) {
+            return Err(refused(&message));
+        }
+        let encoding = text_header(response, &CONTENT_ENCODING).unwrap_or_default();
+        let is_plain = ["", "identity"].contains(&&*encoding.to_ascii_lowercase());
+        let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
+        // one that is packed against what was asked for is a gzip file like others
+        let is_gzip = ["gzip", "x-gzip"].contains(&&*encoding.to_ascii_lowercase());
+        if !is_plain && (!is_gzip || is_partial) {
+            return Err(refused(NOT_ASKED_FOR));
+        }
+        let part = match is_partial {
+            true => part(response).filter(|part| part.from <= here),
+            false => Some(Part {
+                from: 0,
+                total: None,
+            }),
+        };
+        let part = part.ok_or_else(|| refused("a part of the file that was not asked for"))?;
+        let validator = validator(response.headers());
+        let mut known = self.validator();
+        // one that does not say is known by its bytes
+        let is_other = validator.is_some() && *known != validator;
+        if here > 0 && is_other {
+            return Err(changed());
+        }
+        if part.from == 0 {
+            *known = validator;
+        }
+        Ok(part)
+    }
+}
+
+fn changed() -> Failure {
+    let message = "the file changed when the connection broke in its middle";
+    Failure::Final(Error::new(Kind::Truncated, message))
+}
+
+/// By what a file can be told from another: a strong tag, or when it was made.
+fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
+    let tag = headers
+        .get(ETAG)
+        .filter(|tag| !tag.as_bytes().starts_with(b"W/"));
+    tag.or(headers.get(LAST_MODIFIED)).cloned()
+}
+
+/// The part that a response is, by `bytes 100-199/200`.
+fn part(response: &Response) -> Option<Part> {
+    let range = text_header(response, &CONTENT_RANGE)?;
+    let (range, total) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
+    Some(Part {
+        from: range.split_once('-')?.0.trim().parse().ok()?,
+        // without it nothing says that no more follows
+        total: Some(total.trim().parse().ok()?),
+    })
+}
+
+fn too_large(most: u64) -> String {
+    format!("larger than {most} bytes, the limit of `fetch.max_file_bytes`")
+}
+
+fn no_room(error: std::io::Error) -> Error {
+    Error::environment("write a temporary file").with_source(error)
+}

@@ -1,0 +1,159 @@
+//! Files that somebody names.
+
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::fetch::scope::Axes;
+
+/// The axis that the files of a load are along.
+const AXIS: &str = "file";
+
+/// A file to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// One on this machine, by its absolute path.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+    /// One that has to be downloaded.
+    Url(Url),
+}
+
+impl Input {
+    /// The file of a name: `-`, an `http` or `https` URL, or a path.
+    ///
+    /// # Errors
+    /// [`Kind::Config`](crate::error::Kind): there is no such file, or it is a directory.
+    pub fn of(name: &str) -> Result<Self> {
+        if name == "-" {
+            let metadata = standard_input().and_then(|it| it.metadata().map_err(unusable));
+            check(&metadata?).map_err(|e| e.context("standard input"))?;
+            return Ok(Self::Stdin);
+        }
+        if name.starts_with("http://") || name.starts_with("https://") {
+            let url = Url::parse(name);
+            return url
+                .map(Self::Url)
+                .map_err(|e| Error::config("a URL that is none").with_source(e));
+        }
+        let unusable = |e: io::Error| Error::config(format!("file {name}")).with_source(e);
+        let path = std::path::absolute(name).map_err(unusable)?;
+        let metadata = std::fs::metadata(&path).map_err(unusable)?;
+        if metadata.is_dir() {
+            let message = format!("{name} is a directory: name the files in it");
+            return Err(Error::config(message));
+        }
+        check(&metadata).map_err(|e| e.context(format!("file {name}")))?;
+        if metadata.is_file() {
+            File::open(&path).map_err(unusable)?;
+        }
+        Ok(Self::Path(path))
+    }
+
+    /// How many bytes it has, if that is known before it is read.
+    #[must_use]
+    pub fn bytes(&self) -> Option<u64> {
+        let Self::Path(path) = self else { return None };
+        let metadata = std::fs::metadata(path).ok()?;
+        metadata.is_file().then_some(metadata.len())
+    }
+
+    /// What tells it from another file of the same name, as far as that can be seen.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let Self::Path(path) = self else {
+            return String::new();
+        };
+        let Ok(metadata) = std::fs::metadata(path) else {
+            return String::new();
+        };
+        format!(
+            "{} {}.{}",
+            metadata.len(),
+            metadata.mtime(),
+            metadata.mtime_nsec()
+        )
+    }
+
+    /// Whether it may be passed over where all of it is stored: what comes through a
+    /// pipe may be something else the next time.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        *self != Self::Stdin
+    }
+
+    /// The host that it is downloaded from.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Url(url) => url.host_str(),
+            Self::Path(_) | Self::Stdin => None,
+        }
+    }
+
+    /// The part of a load that it is.
+    #[must_use]
+    pub fn axes(&self) -> Axes {
+        Axes::from([(AXIS.to_owned(), self.to_string())])
+    }
+
+    /// Where it is, as it is stored with what comes from it.
+    pub(super) fn url(&self) -> String {
+        match self {
+            Self::Path(path) => {
+                let url = Url::from_file_path(path);
+                url.map_or_else(|()| self.to_string(), String::from)
+            }
+            Self::Stdin | Self::Url(_) => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Stdin => f.write_str("-"),
+            Self::Url(url) => f.write_str(&unsigned(url)),
+        }
+    }
+}
+
+/// What can be read to an end.
+pub(super) fn check(metadata: &Metadata) -> Result<()> {
+    if metadata.is_file() || metadata.file_type().is_fifo() {
+        return Ok(());
+    }
+    Err(Error::config("it is neither a file nor a pipe"))
+}
+
+/// A URL without what may be a secret: a user, and the query of a signed one, of which
+/// a digest tells it from others.
+fn unsigned(url: &Url) -> String {
+    let mut shown = url.clone();
+    // a URL that is asked for by http has a host, and so may have a user
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_fragment(None);
+    shown.set_query(None);
+    match url.query() {
+        None => shown.into(),
+        Some(query) => format!("{shown}?{}", &blake3::hash(query.as_bytes()).to_hex()[..16]),
+    }
+}
+
+pub(super) fn unusable(error: io::Error) -> Error {
+    Error::environment("open it").with_source(error)
+}
+
+pub(super) fn standard_input() -> Result<File> {
+    let input = io::stdin().as_fd().try_clone_to_owned();
+    input.map(File::from).map_err(unusable)
+}

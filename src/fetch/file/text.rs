@@ -1,0 +1,535 @@
+//! The texts of a file: itself, or the members of the archives that it is.
+//!
+//! A text is decompressed as it is read, and of an archive within an archive only
+//! what must be sought in is put on disk. What a file decompresses to is held to
+//! `fetch.max_ratio` of what has arrived of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::io::{self, BufReader, Chain, Cursor, Read, Seek as _, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use bytes::Bytes;
+use flate2::Crc;
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
+use zip::CompressionMethod;
+use zip::read::Config;
+use zip::unstable::read::ZipIterable;
+
+use crate::config;
+use crate::fetch::body::KEPT_OF_TOO_LARGE;
+use crate::fetch::decode::{Archive, Level, label, token, unique};
+use crate::fetch::file::arrival::{FileReader, Lost};
+use crate::source::Container;
+
+/// What an archive may decompress to whatever its size.
+const FREE_BYTES: u64 = 1 << 20;
+
+/// The most bytes of a member that are kept if it is no text.
+const MOST_PACKED_BYTES: u64 = 4 << 20;
+
+/// How much of a text shows whether it is an archive.
+const MAGIC_BYTES: usize = 4;
+
+/// The texts of a file, in their order.
+pub(super) struct Texts {
+    file: FileReader,
+    container: Container,
+    limits: config::Fetch,
+    /// The archives that are open, the outermost first.
+    open: Vec<Zip>,
+    is_begun: bool,
+    /// How many texts of the outermost archive's newest member there were.
+    inner: u64,
+    decoded: Arc<AtomicU64>,
+}
+
+/// A text to be read.
+pub(super) struct Text {
+    pub(super) reader: Box<dyn Read + Send>,
+    /// Where it is in the file, as the beginning of a JSON Pointer.
+    pub(super) place: String,
+    pub(super) level: Level,
+    /// Whether the file holds nothing else.
+    pub(super) is_alone: bool,
+    /// Where it is among the texts.
+    pub(super) turn: Turn,
+}
+
+/// Where a text is among those of its file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// Which member of the file it is or is in, counted from 0.
+    pub(super) member: u64,
+    /// How many texts of an archive that is such a member come before it.
+    pub(super) inner: u64,
+    /// What tells the members before it, and the one it is in, from others.
+    pub(super) seen: [u8; 32],
+}
+
+/// What a file, or a member, turns out to be.
+enum Opened {
+    Text(Text),
+    /// An archive, whose members come next.
+    Zip,
+}
+
+/// What comes next of a file.
+pub(super) enum Next {
+    Text(Text),
+    /// A member that is none, as it is in its archive, and whether that is all of it.
+    Broken {
+        place: String,
+        message: String,
+        packed: (Bytes, bool),
+    },
+    End,
+}
+
+/// Why a file cannot be read any further.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The world failed: a clause.
+    Lost(String),
+    /// It holds what cannot be read: a clause that goes on after "it is".
+    Torn(String),
+}
+
+/// Marks an error that is a limit's.
+#[derive(Debug)]
+struct TooLarge(u32);
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(ratio) = self;
+        write!(
+            f,
+            "more than {ratio} times as large decompressed, the limit of `fetch.max_ratio`"
+        )
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+impl Stop {
+    /// What an error of a reader means; `damaged` says what it is of if it is the
+    /// file's own.
+    pub(super) fn of(error: &io::Error, damaged: &str) -> Self {
+        let inner = error.get_ref();
+        if inner.is_some_and(|inner| inner.is::<Lost>()) {
+            return Stop::Lost(error.to_string());
+        }
+        match inner.and_then(|inner| inner.downcast_ref::<TooLarge>()) {
+            Some(too_large) => Stop::Torn(too_large.to_string()),
+            None => Stop::Torn(damaged.to_owned()),
+        }
+    }
+}
+
+/// A zip file that is open.
+struct Zip {
+    file: FileReader,
+    place: String,
+    level: Level,
+    members: VecDeque<Member>,
+    names: HashMap<String, usize>,
+    /// The next member's number, and what tells those before it from others.
+    next: u64,
+    seen: blake3::Hasher,
+}
+
+/// A member of a zip file.
+struct Member {
+    name: String,
+    header: u64,
+    packed: u64,
+    size: u64,
+    crc: u32,
+    method: CompressionMethod,
+    is_encrypted: bool,
+}
+
+impl Texts {
+    pub(super) fn new(file: FileReader, container: Container, limits: &config::Fetch) -> Self {
+        Self {
+            file,
+            container,
+            limits: limits.clone(),
+            open: Vec::new(),
+            is_begun: false,
+            inner: 0,
+            decoded: Arc::default(),
+        }
+    }
+
+    /// The text that comes next.
+    pub(super) fn next(&mut self) -> Result<Next, Stop> {
+        if !self.is_begun
+            && let Opened::Text(text) = self.outermost()?
+        {
+            return Ok(Next::Text(text));
+        }
+        while let Some(zip) = self.open.last_mut() {
+            if let Some(member) = zip.members.pop_front() {
+                return self.member(&member);
+            }
+            self.open.pop();
+        }
+        Ok(Next::End)
+    }
+
+    /// Passes over the texts before a turn. Members of the file are not
+    /// decompressed for that.
+    pub(super) fn skip_to(&mut self, turn: Turn) -> Result<(), Stop> {
+        if turn.member > 0 && !self.is_begun {
+            // a zip file is opened and gives no text
+            self.outermost()?;
+        }
+        if let Some(zip) = self.open.first_mut() {
+            while zip.next < turn.member
+                && let Some(member) = zip.members.pop_front()
+            {
+                zip.pass(&member);
+            }
+        }
+        for _ in 0..turn.inner {
+            self.next()?;
+        }
+        Ok(())
+    }
+
+    /// The turn of the text that comes next.
+    pub(super) fn turn(&self) -> Turn {
+        let Some(outermost) = self.open.first() else {
+            return Turn {
+                member: u64::from(self.is_begun),
+                ..Turn::default()
+            };
+        };
+        let is_within = self.open.len() > 1;
+        Turn {
+            member: outermost.next - u64::from(is_within),
+            inner: if is_within { self.inner } else { 0 },
+            seen: *outermost.seen.finalize().as_bytes(),
+        }
+    }
+
+    /// What kind of archive the file is, if it may be one.
+    fn archive(&self) -> Result<Option<Archive>, Stop> {
+        let (magic, _) = peeked(self.file.to_look_at()).map_err(|e| of_file(&e))?;
+        let archive = Archive::of(&magic);
+        match self.container {
+            Container::Zip if archive != Some(Archive::Zip) => Err("no zip file"),
+            Container::Gzip if archive != Some(Archive::Gzip) => Err("no gzip file"),
+            Container::Json => Ok(None),
+            _ => Ok(archive),
+        }
+        .map_err(|what| Stop::Torn(what.into()))
+    }
+
+    /// Opens the file.
+    fn outermost(&mut self) -> Result<Opened, Stop> {
+        self.is_begun = true;
+        let text = Text {
+            reader: Box::new(self.file.starting_at(0)),
+            place: String::new(),
+            level: Level::Outermost,
+            is_alone: true,
+            turn: Turn::default(),
+        };
+        match self.archive()? {
+            Some(Archive::Zip) => {
+                self.enter(self.file.clone(), text.place, text.level)?;
+                Ok(Opened::Zip)
+            }
+            Some(Archive::Gzip) => self.gunzip(text),
+            None => Ok(Opened::Text(text)),
+        }
+    }
+
+    /// What a gzip file holds, which may be an archive too.
+    fn gunzip(&mut self, packed: Text) -> Result<Opened, Stop> {
+        let decoder = MultiGzDecoder::new(BufReader::new(packed.reader));
+        let reader = self.metered(decoder);
+        self.unpacked(Text {
+            reader: Box::new(reader),
+            level: packed.level.within(),
+            ..packed
+        })
+    }
+
+    fn metered<R: Read>(&self, reader: R) -> Metered<R> {
+        Metered {
+            reader,
+            decoded: Arc::clone(&self.decoded),
+            file: self.file.clone(),
+            ratio: self.limits.max_ratio,
+        }
+    }
+
+    /// What came out of an archive: a text, or another archive.
+    fn unpacked(&mut self, text: Text) -> Result<Opened, Stop> {
+        let (magic, reader) =
+            peeked(text.reader).map_err(|e| Stop::of(&e, "damaged, or cut short"))?;
+        let is_told = self.container == Container::Json;
+        let archive = Archive::of(&magic).filter(|_| !is_told);
+        let text = Text {
+            reader: Box::new(reader),
+            ..text
+        };
+        match archive {
+            None => Ok(Opened::Text(text)),
+            Some(_) if text.level == Level::Innermost => {
+                let message = "an archive within an archive within an archive";
+                Err(Stop::Torn(message.into()))
+            }
+            Some(Archive::Gzip) => self.gunzip(text),
+            Some(Archive::Zip) => {
+                let file = self.on_disk(text.reader)?;
+                self.enter(file, text.place, text.level)?;
+                Ok(Opened::Zip)
+            }
+        }
+    }
+
+    /// A text as a file of its own, which can be sought in.
+    fn on_disk(&self, mut reader: Box<dyn Read + Send>) -> Result<FileReader, Stop> {
+        let full = |_: io::Error| Stop::Lost("no temporary file can be written".into());
+        let mut file = tempfile::tempfile().map_err(full)?;
+        let mut piece = vec![0; 64 << 10];
+        let mut bytes = 0;
+        loop {
+            let read = match reader.read(&mut piece) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read,
+            };
+            let read = read.map_err(|e| Stop::of(&e, "a member that is damaged"))?;
+            if bytes + read as u64 > self.limits.max_file_bytes {
+                let most = self.limits.max_file_bytes;
+                let message = format!(
+                    "an archive of more than {most} bytes, the limit of `fetch.max_file_bytes`"
+                );
+                return Err(Stop::Torn(message));
+            }
+            if read == 0 {
+                // it is read again, and was counted
+                return Ok(FileReader::whole(file, bytes, None));
+            }
+            io::Write::write_all(&mut file, &piece[..read]).map_err(full)?;
+            bytes += read as u64;
+        }
+    }
+
+    /// Opens a zip file.
+    fn enter(&mut self, file: FileReader, place: String, level: Level) -> Result<(), Stop> {
+        let most = self.limits.max_members;
+        let zip = Zip::open(file, place, level, most)?;
+        self.open.push(zip);
+        Ok(())
+    }
+
+    /// A member of the innermost open zip file.
+    fn member(&mut self, member: &Member) -> Result<Next, Stop> {
+        let turn = self.turn();
+        self.inner = match self.open.len() {
+            1 => 0,
+            _ => self.inner + 1,
+        };
+        let Some(zip) = self.open.last_mut() else {
+            return Ok(Next::End);
+        };
+        let place = zip.pass(member);
+        let level = zip.level.within();
+        let packed = zip.packed(member);
+        let content = zip.content(member);
+        let seen = self.turn().seen;
+        let opened = content.and_then(|content| {
+            self.unpacked(Text {
+                reader: Box::new(self.metered(content)),
+                place: place.clone(),
+                level,
+                is_alone: false,
+                turn: Turn { seen, ..turn },
+            })
+        });
+        match opened {
+            Ok(Opened::Text(text)) => Ok(Next::Text(text)),
+            Ok(Opened::Zip) => self.next(),
+            Err(Stop::Torn(message)) => Ok(Next::Broken {
+                place,
+                message,
+                packed: read_packed(packed).map_err(|e| of_file(&e))?,
+            }),
+            Err(lost) => Err(lost),
+        }
+    }
+}
+
+/// What is kept of a member that is no text, and whether it is all.
+fn read_packed(mut packed: io::Take<FileReader>) -> io::Result<(Bytes, bool)> {
+    let is_whole = packed.limit() <= MOST_PACKED_BYTES;
+    if !is_whole {
+        packed.set_limit(KEPT_OF_TOO_LARGE as u64);
+    }
+    let mut bytes = Vec::new();
+    packed.read_to_end(&mut bytes)?;
+    Ok((bytes.into(), is_whole))
+}
+
+fn of_file(error: &io::Error) -> Stop {
+    Stop::of(error, "a file that is damaged")
+}
+
+/// A text whose first bytes were looked at.
+type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// The first bytes of a text, and all of it.
+fn peeked<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, Peeked<R>)> {
+    let mut magic = Vec::new();
+    (&mut reader)
+        .take(MAGIC_BYTES as u64)
+        .read_to_end(&mut magic)?;
+    let whole = Cursor::new(magic.clone()).chain(reader);
+    Ok((magic, whole))
+}
+
+impl Zip {
+    fn open(file: FileReader, place: String, level: Level, most: usize) -> Result<Self, Stop> {
+        let torn = "a zip file that is damaged or cut short";
+        let stop = |error: zip::result::ZipError| match error {
+            zip::result::ZipError::Io(error) => Stop::of(&error, torn),
+            _ => Stop::Torn(torn.into()),
+        };
+        // it is read a few bytes at a time
+        let reader = BufReader::new(file.to_look_at());
+        let mut archive = ZipIterable::try_new(reader, Config::default()).map_err(stop)?;
+        if archive.len() > most {
+            return Err(Stop::Torn(format!(
+                "an archive of more than {most} members, the limit of `fetch.max_members`"
+            )));
+        }
+        let mut members = VecDeque::new();
+        for entry in archive.files().map_err(stop)? {
+            let entry = entry.map_err(stop)?;
+            let Some(name) = label(&entry) else { continue };
+            members.push_back(Member {
+                name,
+                header: entry.header_start(),
+                packed: entry.compressed_size(),
+                size: entry.size(),
+                crc: entry.crc32(),
+                method: entry.compression(),
+                is_encrypted: entry.encrypted(),
+            });
+        }
+        Ok(Self {
+            file,
+            place,
+            level,
+            members,
+            names: HashMap::new(),
+            next: 0,
+            seen: blake3::Hasher::new(),
+        })
+    }
+
+    /// Counts a member among those that were, and gives its place.
+    fn pass(&mut self, member: &Member) -> String {
+        self.next += 1;
+        self.seen.update(member.name.as_bytes());
+        self.seen.update(&member.size.to_le_bytes());
+        self.seen.update(&member.crc.to_le_bytes());
+        let name = unique(member.name.clone(), &mut self.names);
+        format!("{}/{}", self.place, token(&name))
+    }
+
+    /// What a member holds.
+    fn content(&self, member: &Member) -> Result<Checked, Stop> {
+        let torn = |what: &str| Stop::Torn(format!("a member that is {what}"));
+        if member.is_encrypted {
+            return Err(torn("encrypted"));
+        }
+        let start = self
+            .start(member)
+            .map_err(|e| Stop::of(&e, "a member that is damaged"))?;
+        let packed = BufReader::new(self.file.starting_at(start).take(member.packed));
+        let reader: Box<dyn Read + Send> = match member.method {
+            CompressionMethod::Stored => Box::new(packed),
+            CompressionMethod::Deflated => Box::new(DeflateDecoder::new(packed)),
+            _ => return Err(torn("not stored or deflated")),
+        };
+        Ok(Checked {
+            reader,
+            left: member.size,
+            crc: Crc::new(),
+            expected: member.crc,
+        })
+    }
+
+    /// A member as it is in the file, as far as it is there.
+    fn packed(&self, member: &Member) -> io::Take<FileReader> {
+        let file = self.file.to_look_at();
+        match self.start(member) {
+            Ok(start) => file.starting_at(start).take(member.packed),
+            Err(_) => file.take(0),
+        }
+    }
+
+    /// Where a member's bytes begin: a local header is 30 bytes, a name and an
+    /// extra field.
+    fn start(&self, member: &Member) -> io::Result<u64> {
+        let mut header = [0; 30];
+        let mut reader = self.file.to_look_at();
+        reader.seek(SeekFrom::Start(member.header))?;
+        reader.read_exact(&mut header)?;
+        let two = |at: usize| u64::from(u16::from_le_bytes([header[at], header[at + 1]]));
+        Ok(member.header + 30 + two(26) + two(28))
+    }
+}
+
+/// A member's bytes, which are to be as many as its archive says, and no others.
+struct Checked {
+    reader: Box<dyn Read + Send>,
+    left: u64,
+    crc: Crc,
+    expected: u32,
+}
+
+impl Read for Checked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.crc.update(&buffer[..read]);
+        let is_end = read == 0 && !buffer.is_empty();
+        let left = self.left.checked_sub(read as u64);
+        if left.is_none() || (is_end && (self.left > 0 || self.crc.sum() != self.expected)) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.left = left.unwrap_or_default();
+        Ok(read)
+    }
+}
+
+/// What is decompressed, held to the limit of all that a file may become.
+struct Metered<R> {
+    reader: R,
+    decoded: Arc<AtomicU64>,
+    file: FileReader,
+    ratio: u32,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        let decoded = self.decoded.fetch_add(read as u64, Relaxed) + read as u64;
+        let packed = self.file.expected();
+        if decoded
+            > packed
+                .saturating_mul(self.ratio.into())
+                .saturating_add(FREE_BYTES)
+        {
+            return Err(io::Error::other(TooLarge(self.ratio)));
+        }
+        Ok(read)
+    }
+}

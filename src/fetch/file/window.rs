@@ -1,0 +1,93 @@
+//! A text, as far as it is looked at.
+
+use std::io::{self, Read};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+
+use crate::fetch::decode::charset;
+use crate::fetch::file::text::Stop;
+use crate::source::Charset;
+
+/// How much is read at a time.
+const READ_BYTES: usize = 64 << 10;
+
+/// A text, as far as it is looked at.
+pub(super) struct Window {
+    reader: Box<dyn Read + Send>,
+    pub(super) bytes: BytesMut,
+    /// Whether nothing follows.
+    pub(super) is_all: bool,
+    /// What the text is damaged by where it ends, if it is.
+    pub(super) damage: Option<String>,
+    /// How much of the text comes before.
+    pub(super) offset: u64,
+    /// A digest of that.
+    before: blake3::Hasher,
+}
+
+impl Window {
+    pub(super) fn new(reader: Box<dyn Read + Send>, seed: [u8; 32]) -> Self {
+        let mut before = blake3::Hasher::new();
+        before.update(&seed);
+        Self {
+            reader,
+            bytes: BytesMut::new(),
+            is_all: false,
+            damage: None,
+            offset: 0,
+            before,
+        }
+    }
+
+    /// The same text in UTF-8.
+    pub(super) fn decoded(self, declared: Option<Charset>, content_type: Option<&str>) -> Self {
+        let beginning = self.bytes.freeze();
+        let rest: Box<dyn Read + Send> = match self.damage {
+            Some(_) => Box::new(io::empty()),
+            None => self.reader,
+        };
+        Self {
+            reader: charset::reader(beginning, rest, declared, content_type),
+            bytes: BytesMut::new(),
+            is_all: false,
+            ..self
+        }
+    }
+
+    /// Reads until so many bytes are there, no more of them, or the text ends; it ends
+    /// too where it is damaged.
+    pub(super) fn fill(&mut self, bytes: usize) -> Result<(), Stop> {
+        let mut piece = [0; READ_BYTES];
+        while self.bytes.len() < bytes && !self.is_all {
+            let most = READ_BYTES.min(bytes - self.bytes.len());
+            match self.reader.read(&mut piece[..most]) {
+                Ok(0) => self.is_all = true,
+                Ok(read) => self.bytes.extend_from_slice(&piece[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => match Stop::of(&error, "damaged, or cut short") {
+                    Stop::Torn(message) => {
+                        self.is_all = true;
+                        self.damage = Some(message);
+                    }
+                    lost @ Stop::Lost(_) => return Err(lost),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the beginning of what is there.
+    pub(super) fn take(&mut self, bytes: usize) -> Bytes {
+        // a copy, so that the window has its room to itself, and what is taken no more
+        let taken = Bytes::copy_from_slice(&self.bytes[..bytes]);
+        self.bytes.advance(bytes);
+        self.offset += bytes as u64;
+        self.before.update(&taken);
+        taken
+    }
+
+    /// A digest of what comes before.
+    pub(super) fn seen(&self) -> [u8; 32] {
+        *self.before.finalize().as_bytes()
+    }
+}

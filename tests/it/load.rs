@@ -1,0 +1,807 @@
+//! `load`, and sources that are files: read as they come, in pieces, of whatever
+//! size; stopped anywhere, they go on where they were.
+
+use std::io::{Cursor, Write as _};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rustix::process::Signal;
+use tokio::io::AsyncWriteExt as _;
+use zip::write::SimpleFileOptions;
+
+use crate::harness::{Ingest, Running, SOURCE};
+use crate::publisher::{Publisher, Reply, package, release};
+use crate::run::titled;
+
+/// Enough releases for several pieces, and more than is held whole: about 6 MB.
+const MANY: usize = 6_000;
+
+/// Releases of a thousand bytes, among them what is refused in each way.
+fn releases(count: usize) -> Vec<String> {
+    let mut releases: Vec<String> = (0..count).map(|i| titled(i, &noise(i))).collect();
+    releases[7] = r#"{"id":"without an ocid"}"#.into();
+    releases[count / 2] = r#"{"ocid":"x","id":"6","title":"6" pipe","a":"b"}"#.into();
+    releases[count / 2 + 1] = crate::sink::refused(1);
+    releases[count / 3] = titled(count - 1, "superseded by the last one");
+    releases
+}
+
+/// Text that hardly shrinks, of 900 bytes.
+fn noise(seed: usize) -> String {
+    let mut state = seed as u64 + 1;
+    let mut words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        format!("{state:016x}")
+    });
+    let mut text: String = words.by_ref().take(57).collect();
+    text.truncate(900);
+    text
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in members {
+        archive
+            .start_file(*name, SimpleFileOptions::default())
+            .unwrap();
+        archive.write_all(content).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+/// A database, and a source that is declared and never asked.
+async fn ingest() -> Ingest {
+    let mut ingest = Ingest::new().await;
+    ingest.declare_as(SOURCE, "https://publisher.example/", "");
+    ingest
+}
+
+fn file(ingest: &Ingest, name: &str, content: &[u8]) -> String {
+    let path = directory(ingest).join(name);
+    std::fs::write(&path, content).unwrap();
+    path.to_str().unwrap().into()
+}
+
+fn directory(ingest: &Ingest) -> PathBuf {
+    ingest.directory.path().to_owned()
+}
+
+/// What is stored, and what is not, wherever it was in what it came from. What a
+/// later release of the same page supersedes is one of an earlier piece in a load.
+async fn stored(ingest: &Ingest) -> Vec<String> {
+    let mut stored = ingest
+        .column("select concat_ws(' ', ocid, release_id, data) from ocds.release order by 1")
+        .await;
+    let refused = "select concat_ws(' ', reason, pointer, encode(document, 'escape'))
+        from ocds.quarantine where reason <> 'superseded' order by 1";
+    stored.extend(ingest.column(refused).await);
+    let compiled =
+        "select concat_ws(' ', ocid, origin, data) from ocds.compiled_release order by 1";
+    stored.extend(ingest.column(compiled).await);
+    stored
+}
+
+/// What a run stores of the same bytes when they are one page.
+async fn as_a_page(content: &[u8], table: &str) -> Vec<String> {
+    let content = Bytes::copy_from_slice(content);
+    let publisher = Publisher::serve(move |_| Reply::json(content.clone())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, table);
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    stored(&ingest).await
+}
+
+async fn loads_as_a_page(name: &str, content: &[u8], table: &str) {
+    let mut ingest = Ingest::new().await;
+    ingest.declare_as(SOURCE, "https://publisher.example/", table);
+    let path = file(&ingest, name, content);
+    let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
+    let report = ingest.program(&load).await.expect(0).report();
+    assert_eq!(report["kind"], "load", "{name}");
+    assert_eq!(report["verdict"], "complete", "{name}");
+    assert_eq!(report["requests"], 0, "{name}");
+    let (here, there) = (stored(&ingest).await, as_a_page(content, table).await);
+    let differs = here.iter().zip(&there).find(|(here, there)| here != there);
+    assert_eq!(differs, None, "{name}");
+    assert_eq!(here.len(), there.len(), "{name}: {:?}", there.last());
+    assert!(!here.is_empty(), "{name}");
+
+    let counts = ingest.program(&load).await.expect(0).counts();
+    assert_eq!(counts.inserted, 0, "{name}: {counts:?}");
+}
+
+#[tokio::test]
+async fn a_small_file_of_any_kind_is_what_a_page_of_it_is() {
+    let releases: Vec<String> = (0..5).map(release).collect();
+    let record = format!(
+        r#"{{"ocid":"ocds-213czf-r","releases":[{}],"compiledRelease":{{"ocid":"ocds-213czf-r","tag":["compiled"]}}}}"#,
+        titled(9, "of a record").replace("ocds-213czf-9", "ocds-213czf-r")
+    );
+    let lines = releases.join("\n");
+    let latin: Vec<u8> = b"{\"ocid\":\"o\",\"id\":\"caf\xE9\"}".to_vec();
+    let both = package(&releases[..2], "");
+    for (name, content, table) in [
+        ("package.json", package(&releases, "").into_bytes(), ""),
+        ("release.json", releases[0].clone().into(), ""),
+        ("record.json", record.clone().into(), ""),
+        (
+            "records.json",
+            format!(r#"{{"records":[{record}]}}"#).into(),
+            "",
+        ),
+        ("array.json", format!("[{}]", releases.join(",")).into(), ""),
+        ("lines.jsonl", lines.clone().into(), ""),
+        ("several.json", format!("{both}{record}").into(), ""),
+        ("lines.json.gz", gzip(lines.as_bytes()), ""),
+        (
+            "archive.zip",
+            zip(&[
+                ("a.json", both.as_bytes()),
+                ("b/lines.jsonl", lines.as_bytes()),
+                ("c.json", b"<html>"),
+                ("inner.zip", &zip(&[("d.json", record.as_bytes())])),
+                ("e.json.gz", &gzip(record.as_bytes())),
+            ]),
+            "",
+        ),
+        ("latin.json", latin, "decode = { charset = \"latin1\" }"),
+    ] {
+        loads_as_a_page(name, &content, table).await;
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_of_any_kind_is_what_a_page_of_it_is() {
+    let releases = releases(MANY);
+    let lines = releases.join("\n");
+    let array = format!("[{}]", releases.join(",\n"));
+    let packages: Vec<String> = releases[..4_000]
+        .chunks(1_000)
+        .map(|some| package(some, r#","version":"1.1""#))
+        .collect();
+    let head = r#""version":"1.1","uri":"u""#;
+    let package = format!("{{{head},\"releases\":[{}]}}", releases.join(","));
+    let mut mixed: String = (0..MANY).map(|i| titled(i, &noise(i)) + "\n").collect();
+    let pretty: Vec<String> = (7_000..7_100)
+        .map(|i| titled(i, &noise(i)).replace(",\"", ",\n  \""))
+        .collect();
+    mixed.push_str(&format!(
+        "{{\n\"releases\": [\n{}\n]\n}}\n",
+        pretty.join(",\n")
+    ));
+    for (name, content) in [
+        ("array.json", array.clone().into_bytes()),
+        ("package.json", package.clone().into()),
+        ("lines.jsonl", lines.clone().into()),
+        ("packages.json", packages.join("\n").into()),
+        ("array.json.gz", gzip(array.as_bytes())),
+        (
+            "archive.zip",
+            zip(&[
+                ("first.json", release(1_000_001).as_bytes()),
+                ("package.json", package.as_bytes()),
+                ("last.json", release(1_000_002).as_bytes()),
+            ]),
+        ),
+        (
+            "nested.zip",
+            zip(&[("lines.zip", &zip(&[("lines.jsonl", lines.as_bytes())]))]),
+        ),
+        (
+            "archive.zip.gz",
+            gzip(&zip(&[
+                ("lines.jsonl", lines.as_bytes()),
+                ("last.json", release(1_000_003).as_bytes()),
+            ])),
+        ),
+        ("lines-and-a-package.json", mixed.into()),
+    ] {
+        loads_as_a_page(name, &content, "").await;
+    }
+}
+
+#[tokio::test]
+async fn a_charset_is_decoded_piece_by_piece() {
+    let titles: Vec<String> = (0..MANY).map(|i| titled(i, &"é".repeat(400))).collect();
+    let text = titles.join("\n");
+    let latin: Vec<u8> = text
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect();
+    loads_as_a_page("latin.jsonl", &latin, "decode = { charset = \"latin1\" }").await;
+}
+
+#[tokio::test]
+async fn a_load_survives_kills_at_any_moment() {
+    let releases = releases(2 * MANY);
+    let lines = releases.join("\n");
+    let content = zip(&[
+        ("a.json", release(2_000_001).as_bytes()),
+        ("array.json", format!("[{}]", releases.join(",")).as_bytes()),
+        ("lines.jsonl", lines.as_bytes()),
+        ("z.json", release(2_000_002).as_bytes()),
+    ]);
+    let options = ["--json", "--max-bad-ratio", "1"];
+    let calm = ingest().await;
+    let path = file(&calm, "calm.zip", &content);
+    calm.program(&[&["load", SOURCE, &path], &options[..]].concat())
+        .await
+        .expect(0);
+
+    let ingest = ingest().await;
+    let load = [&["load", SOURCE, &*path], &options[..]].concat();
+    let mut durable = Vec::new();
+    for kill in 0..6 {
+        let running = ingest.start(&load);
+        let wanted = 3 * kill;
+        ingest
+            .until(&format!("select count(*) >= {wanted} from ocds.page"))
+            .await;
+        tokio::time::sleep(Duration::from_millis(17 * kill % 50)).await;
+        running.kill().await;
+        let pages = "select concat(run_id, ' ', number, ' ', committed_at) from ocds.page
+            where number <= (select count(*) from ocds.page) order by number";
+        let pages = ingest.column(pages).await;
+        // what is durable before the first gap is not read again
+        assert!(pages.len() + 8 >= durable.len());
+        durable = pages;
+    }
+    let report = ingest.program(&load).await.expect(0).report();
+    assert!(report["resumed_from"].is_null(), "{report}");
+    let runs = ingest.count("run where kind = 'load'").await;
+    assert_eq!(runs, 1);
+    ingest
+        .tables()
+        .await
+        .expect(&calm.tables().await, "after kills");
+    assert_eq!(ingest.pages().await, calm.pages().await);
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_is_stored_as_far_as_it_goes_and_then_whole() {
+    let ingest = ingest().await;
+    let whole = format!("[{}]", releases(MANY).join(","));
+    let path = file(&ingest, "array.json", &whole.as_bytes()[..5_000_000]);
+    let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
+    let ran = ingest.program(&load).await.expect(4);
+    assert!(
+        ran.stderr.contains("array.json cannot be read to its end"),
+        "{}",
+        ran.stderr
+    );
+    let (reason, message) = (
+        ingest.column("select reason from ocds.quarantine where pointer = '' and reason = 'unreadable-page'").await,
+        ingest.column("select message from ocds.quarantine where reason = 'unreadable-page'").await,
+    );
+    assert_eq!(reason, ["unreadable-page"]);
+    assert!(
+        message[0].contains("JSON that ends in the middle of its items"),
+        "{message:?}"
+    );
+    let before = ingest.count("release").await;
+    assert!(before > 4_000, "{before}");
+
+    file(&ingest, "array.json", whole.as_bytes());
+    let report = ingest.program(&load).await.expect(0).report();
+    assert_eq!(report["verdict"], "complete");
+    let inserted = report["inserted"].as_u64().unwrap();
+    assert_eq!(
+        inserted + before as u64,
+        ingest.count("release").await as u64
+    );
+    assert_eq!(
+        ingest
+            .count("quarantine where reason = 'unreadable-page' and resolved_at is null")
+            .await,
+        0
+    );
+    assert_eq!(
+        stored_releases(&ingest).await,
+        stored_releases_of(whole.as_bytes()).await
+    );
+}
+
+async fn stored_releases(ingest: &Ingest) -> Vec<String> {
+    ingest
+        .column("select concat_ws(' ', ocid, release_id, data) from ocds.release order by 1")
+        .await
+}
+
+async fn stored_releases_of(content: &[u8]) -> Vec<String> {
+    let mut stored = as_a_page(content, "").await;
+    stored.retain(|row| row.starts_with("ocds-213czf-"));
+    stored
+}
+
+#[tokio::test]
+async fn a_member_that_is_damaged_in_its_middle_is_told_and_its_neighbours_stored() {
+    let ingest = ingest().await;
+    let lines = releases(2 * MANY).join("\n");
+    let mut content = zip(&[
+        ("a.json", release(2_000_001).as_bytes()),
+        ("lines.jsonl", lines.as_bytes()),
+        ("z.json", release(2_000_002).as_bytes()),
+    ]);
+    let whole = content.clone();
+    let path = file(&ingest, "damaged.zip", &content);
+    let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
+    for place in [content.len() / 2, content.len() / 2, content.len() / 20] {
+        content.clone_from(&whole);
+        content[place..place + 64].fill(0xFF);
+        file(&ingest, "damaged.zip", &content);
+        let report = ingest.program(&load).await.expect(4).report();
+        assert_eq!(report["unreadable_pages"], 1, "{report}");
+        for i in [2_000_001, 2_000_002, 0, 3] {
+            let stored = format!("release where ocid = 'ocds-213czf-{i}'");
+            assert_eq!(ingest.count(&stored).await, 1, "{i}");
+        }
+        let rest = "select message from ocds.quarantine where reason = 'unreadable-page'";
+        let message = ingest.column(rest).await.pop().unwrap();
+        assert!(
+            message.contains("damaged, or cut short, at /lines.jsonl"),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changed_is_read_from_its_beginning() {
+    let old = format!("[{}]", releases(MANY).join(","));
+    let new = old.replacen("ocds-213czf-0\"", "ocds-213czf-new\"", 1);
+    let half = Bytes::copy_from_slice(&old.as_bytes()[..5_000_000]);
+    let publisher = Publisher::serve(move |_| Reply::status(200).body(half.clone())).await;
+    let ingest = ingest().await;
+    let url = publisher.url("/array.json");
+    let load = ["load", SOURCE, &url, "--json", "--max-bad-ratio", "1"];
+    ingest.program(&load).await.expect(4);
+
+    publisher.turn(move |_| Reply::status(200).body(new.clone()));
+    let ran = ingest.program(&load).await.expect(0);
+    assert!(
+        ran.stderr
+            .contains("has changed and is read from its beginning"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        ingest.count("release where ocid = 'ocds-213czf-new'").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn several_files_are_stored_in_their_order_and_a_bad_one_costs_itself() {
+    let ingest = ingest().await;
+    let first = file(&ingest, "1.json", titled(1, "first").as_bytes());
+    let bad = file(&ingest, "bad.json", b"<html>no</html>");
+    let last = file(&ingest, "2.json", titled(1, "last").as_bytes());
+    let load = ["load", SOURCE, &first, &bad, &last];
+    let ran = ingest.program(&load).await.expect(4);
+    assert!(
+        ran.stderr.contains("bad.json cannot be read to its end"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        ingest.column("select tender_title from ocds.release").await,
+        ["last"]
+    );
+    let url = ingest.value("select url from ocds.quarantine").await;
+    assert!(
+        url.starts_with("file:///") && url.ends_with("/bad.json"),
+        "{url}"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_loaded_is_named_before_anything_is_done() {
+    let ingest = ingest().await;
+    let good = file(&ingest, "good.json", release(1).as_bytes());
+    let folder = directory(&ingest);
+    for (names, what) in [
+        (vec!["no-such-file.json"], "no-such-file.json: No such file"),
+        (vec![folder.to_str().unwrap()], "is a directory"),
+        (vec![&*good, &*good], "is named twice"),
+        (vec!["http://"], "a URL that is none"),
+        (
+            vec!["/dev/null"],
+            "/dev/null: it is neither a file nor a pipe",
+        ),
+        (vec!["-"], "standard input: it is neither a file nor a pipe"),
+    ] {
+        let load = [&["load", SOURCE], &names[..]].concat();
+        let ran = ingest.program(&load).await.expect(2);
+        assert!(ran.stderr.contains(what), "{}", ran.stderr);
+    }
+    let ran = ingest.program(&["load", "unknown", &good]).await.expect(2);
+    assert!(
+        ran.stderr.contains("no source is called unknown"),
+        "{}",
+        ran.stderr
+    );
+}
+
+/// `load` of what is written to its standard input.
+fn piped(ingest: &Ingest) -> (Running, tokio::process::ChildStdin) {
+    let load = ["load", SOURCE, "-", "--json", "--max-bad-ratio", "1"];
+    let mut command = ingest.command(&load);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let stdin = child.stdin.take().unwrap();
+    (Running::of(child), stdin)
+}
+
+#[tokio::test]
+async fn standard_input_is_a_file_too() {
+    let ingest = ingest().await;
+    let content = gzip(format!("[{}]", releases(MANY).join(",")).as_bytes());
+    let (running, mut stdin) = piped(&ingest);
+    stdin.write_all(&content).await.unwrap();
+    drop(stdin);
+    let report = running.end().await.expect(0).report();
+    assert_eq!(report["bytes"], content.len());
+    assert_eq!(
+        ingest.count("page where url = '-'").await,
+        ingest.count("page").await
+    );
+
+    let path = file(&ingest, "redirected.json", release(3_000_000).as_bytes());
+    let mut command = ingest.command(&["load", SOURCE, "-"]);
+    let opened = std::fs::File::open(path).unwrap();
+    let child = command.stdin(opened).spawn().unwrap();
+    Running::of(child).end().await.expect(0);
+    assert_eq!(
+        ingest
+            .count("release where ocid = 'ocds-213czf-3000000'")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_load_that_waits_for_its_input_can_be_stopped() {
+    let ingest = ingest().await;
+    let (running, mut stdin) = piped(&ingest);
+    let half = format!("[{},", releases(MANY).join(","));
+    stdin.write_all(half.as_bytes()).await.unwrap();
+    stdin.flush().await.unwrap();
+    ingest.until("select count(*) >= 3 from ocds.page").await;
+    running.signal(Signal::TERM);
+    running.end().await.expect(4);
+    assert_eq!(
+        ingest.value("select state from ocds.run").await,
+        "truncated"
+    );
+}
+
+/// A file behind a server that breaks each connection after a megabyte, or several.
+fn broken_off(content: Bytes, has_ranges: bool) -> impl Fn(&crate::publisher::Request) -> Reply {
+    let served = AtomicUsize::new(0);
+    move |request| {
+        let nth = served.fetch_add(1, Relaxed);
+        let tag = "\"the-same\"";
+        let from = request
+            .header("range")
+            .filter(|_| has_ranges && request.header("if-range") == Some(tag))
+            .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'))
+            .map(|from| from.parse::<usize>().unwrap());
+        let reply = match from {
+            None => Reply::status(200).body(content.clone()),
+            Some(from) => Reply::status(206)
+                .header(
+                    "content-range",
+                    &format!("bytes {from}-{}/{}", content.len() - 1, content.len()),
+                )
+                .body(content.slice(from..)),
+        };
+        let reply = reply.header("etag", tag);
+        match nth {
+            0..3 => reply.cut_after(1_200_000 * (nth + 1)),
+            _ => reply,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_goes_on_where_it_broke() {
+    let content = Bytes::from(releases(MANY).join("\n"));
+    for has_ranges in [true, false] {
+        let publisher = Publisher::serve(broken_off(content.clone(), has_ranges)).await;
+        let ingest = ingest().await;
+        let url = publisher.url("/lines.jsonl?part=1");
+        let load = ["load", SOURCE, &url, "--json", "--max-bad-ratio", "1"];
+        let report = ingest.program(&load).await.expect(0).report();
+        assert_eq!(report["requests"], if has_ranges { 3 } else { 4 });
+        let bytes = report["bytes"].as_u64().unwrap();
+        if has_ranges {
+            assert_eq!(bytes, content.len() as u64);
+        }
+        let requests = publisher.requests();
+        assert!(
+            requests
+                .iter()
+                .all(|it| it.header("accept-encoding") == Some("identity"))
+        );
+        assert!(requests[1].header("range").is_some());
+        assert_eq!(
+            stored_releases(&ingest).await,
+            stored_releases_of(&content).await
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_source_of_files_is_downloaded_and_read_in_pieces() {
+    let content = Bytes::from(gzip(format!("[{}]", releases(MANY).join(",")).as_bytes()));
+    let served = content.clone();
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/index" => Reply::json(r#"{"files":["/2023.json.gz","/2024.json.gz","/gone.gz"]}"#),
+        "/gone.gz" => Reply::status(404),
+        "/2023.json.gz" => Reply::status(200).body(release(4_000_000)),
+        _ => Reply::status(200).body(served.clone()),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    let table = format!(
+        "page = {{ mode = \"file\" }}\naxis.file = {{ url = {:?}, each = \"/files/*\" }}",
+        publisher.url("/index")
+    );
+    ingest.declare_as(SOURCE, "{axis.file|raw}", &table);
+    let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(4);
+    assert!(ran.stderr.contains("status 404"), "{}", ran.stderr);
+    assert_eq!(
+        ingest
+            .count("release where ocid = 'ocds-213czf-4000000'")
+            .await,
+        1
+    );
+    assert!(
+        ingest
+            .count("page where chain like '%2F2024.json.gz'")
+            .await
+            > 3
+    );
+    let text = format!("[{}]", releases(MANY).join(","));
+    let mut expected = stored_releases_of(text.as_bytes()).await;
+    let mut found = stored_releases(&ingest).await;
+    found.retain(|row| !row.starts_with("ocds-213czf-4000000"));
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_file_that_has_not_changed_is_not_downloaded_again() {
+    let version = std::sync::Arc::new(AtomicUsize::new(1));
+    let served = std::sync::Arc::clone(&version);
+    let publisher = Publisher::serve(move |request| {
+        let (first, tag) = match request.path() {
+            "/2023.json" => (0, "\"2023\"".to_owned()),
+            _ => {
+                let version = served.load(Relaxed);
+                (10_000 * version, format!("\"2024-{version}\""))
+            }
+        };
+        if request.header("if-none-match") == Some(&*tag) {
+            return Reply::status(304).header("etag", &tag);
+        }
+        let releases: Vec<String> = (first..first + MANY)
+            .map(|i| titled(i, &"x".repeat(900)))
+            .collect();
+        Reply::status(200)
+            .header("etag", &tag)
+            .body(releases.join("\n"))
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    let table = "page = { mode = \"file\" }\naxis.file = [\"2023\", \"2024\"]";
+    ingest.declare_as(SOURCE, &publisher.url("/{axis.file}.json"), table);
+    let first = ingest.run(&[]).await.expect(0).report();
+    let rows = ingest.row_versions_of_releases().await;
+
+    let second = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(second["bytes"], 0, "{second}");
+    assert_eq!(second["unchanged_pages"], first["pages"]);
+    assert_eq!(second["unchanged"], 2 * MANY);
+    assert_eq!(ingest.row_versions_of_releases().await, rows);
+
+    version.store(2, Relaxed);
+    let third = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(third["inserted"], MANY, "{third}");
+    assert_eq!(third["unchanged"], MANY);
+    let pages = ingest
+        .count("page where run_id = 3 and next_number is null")
+        .await;
+    assert_eq!(pages, 2);
+    ingest.run(&["--restart"]).await.expect(0);
+    let asked = publisher.requests();
+    let conditional = asked
+        .iter()
+        .filter(|it| it.header("if-none-match").is_some());
+    assert_eq!((asked.len(), conditional.count()), (8, 4));
+}
+
+#[tokio::test]
+async fn many_small_members_take_no_memory() {
+    let ingest = ingest().await;
+    let members: Vec<(String, String)> = (0..3_000)
+        .map(|i| (format!("{i}.json"), release(i)))
+        .collect();
+    let members: Vec<(&str, &[u8])> = members
+        .iter()
+        .map(|(name, text)| (&**name, text.as_bytes()))
+        .collect();
+    let path = file(&ingest, "many.zip", &zip(&members));
+    let most = peak_of(ingest.start(&["load", SOURCE, &path])).await;
+    assert_eq!(ingest.count("release").await, 3_000);
+    assert!(most < 128 << 20, "{most} bytes");
+}
+
+#[tokio::test]
+async fn the_last_file_counts_after_a_load_that_went_on_too() {
+    let ingest = ingest().await;
+    let first = format!(
+        "[{}]",
+        titled(1, "of the first").as_str().to_owned() + "," + &release(2)
+    );
+    let last = file(&ingest, "last.json", titled(1, "of the last").as_bytes());
+    let content = std::sync::Arc::new(std::sync::Mutex::new(Reply::status(404)));
+    let served = std::sync::Arc::clone(&content);
+    let publisher = Publisher::serve(move |_| served.lock().unwrap().clone()).await;
+    let url = publisher.url("/first.json?signature=secret");
+    let load = ["load", SOURCE, &url, &last];
+    let ran = ingest.program(&load).await.expect(4);
+    assert!(!ran.stderr.contains("secret") && !ran.text().contains("secret"));
+    *content.lock().unwrap() = Reply::json(first);
+    ingest.program(&load).await.expect(0);
+    let title = "select tender_title from ocds.release where ocid = 'ocds-213czf-1'";
+    assert_eq!(ingest.value(title).await, "of the last");
+    assert_eq!(ingest.count("release").await, 2);
+    for table in ["run", "page", "request", "release"] {
+        let secret = format!("{table} where {table}::text like '%secret%'");
+        assert_eq!(ingest.count(&secret).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn one_broken_line_of_a_large_file_costs_itself() {
+    let mut lines: Vec<String> = (0..MANY).map(|i| titled(i, &noise(i))).collect();
+    lines[MANY / 2].push('}');
+    lines[MANY / 2 + 9] = "<p>".into();
+    let ingest = ingest().await;
+    let path = file(&ingest, "lines.jsonl", lines.join("\n").as_bytes());
+    let load = ["load", SOURCE, &path, "--json"];
+    let counts = ingest.program(&load).await.expect(0).counts();
+    assert_eq!((counts.inserted, counts.quarantined), (MANY as u64 - 2, 2));
+    let kept = "select encode(document, 'escape') from ocds.quarantine order by 1";
+    assert_eq!(ingest.column(kept).await, ["<p>", &lines[MANY / 2]]);
+}
+
+#[tokio::test]
+async fn a_gzip_file_that_is_cut_short_gives_what_it_has() {
+    let ingest = ingest().await;
+    let content = gzip(releases(2_000).join("\n").as_bytes());
+    let path = file(&ingest, "lines.jsonl.gz", &content[..content.len() / 2]);
+    let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
+    let report = ingest.program(&load).await.expect(4).report();
+    assert_eq!(report["unreadable_pages"], 1);
+    assert!(ingest.count("release").await > 800);
+}
+
+#[tokio::test]
+async fn an_archive_that_is_damaged_within_another_is_told() {
+    let ingest = ingest().await;
+    let packed = gzip(&zip(&[("a.json", release(1).as_bytes())])[..60]);
+    let bad = file(&ingest, "bad.zip.gz", &packed);
+    let good = file(
+        &ingest,
+        "good.json",
+        format!("[{}]", releases(20).join(",")).as_bytes(),
+    );
+    let load = ["load", SOURCE, &good, &bad, "--max-bad-ratio", "1"];
+    let ran = ingest.program(&load).await.expect(4);
+    assert!(
+        ran.stderr.contains("bad.zip.gz cannot be read"),
+        "{}",
+        ran.stderr
+    );
+    let kept = "select document from ocds.quarantine where reason = 'unreadable-page'";
+    assert_eq!(ingest.column(kept).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_download_that_cannot_be_told_from_another_is_compared() {
+    let content = Bytes::from(releases(2_000).join("\n"));
+    let other = Bytes::from(content.to_ascii_uppercase());
+    for (again, code) in [(content.clone(), 0), (other, 4)] {
+        let served = AtomicUsize::new(0);
+        let first = content.clone();
+        let publisher = Publisher::serve(move |_| match served.fetch_add(1, Relaxed) {
+            0 => Reply::status(200).body(first.clone()).cut_after(1_500_000),
+            _ => Reply::status(200).body(again.clone()),
+        })
+        .await;
+        let ingest = ingest().await;
+        let load = ["load", SOURCE, &publisher.url("/f"), "--max-bad-ratio", "1"];
+        let ran = ingest.program(&load).await.expect(code);
+        assert_eq!(
+            ran.stderr.contains("the file changed"),
+            code == 4,
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_gives_parts_only_is_asked_for_the_rest() {
+    let content = Bytes::from(releases(2_000).join("\n"));
+    let served = content.clone();
+    let publisher = Publisher::serve(move |request| {
+        let from = request.header("range").map_or(0, |range| {
+            let from = range.strip_prefix("bytes=").unwrap();
+            from.strip_suffix('-').unwrap().parse().unwrap()
+        });
+        let to = (from + 1_500_000).min(served.len());
+        let range = format!("bytes {from}-{}/{}", to - 1, served.len());
+        Reply::status(206)
+            .header("etag", "\"1\"")
+            .header("content-range", &range)
+            .body(served.slice(from..to))
+    })
+    .await;
+    let ingest = ingest().await;
+    let load = ["load", SOURCE, &publisher.url("/f"), "--max-bad-ratio", "1"];
+    ingest.program(&load).await.expect(0);
+    assert_eq!(
+        stored_releases(&ingest).await,
+        stored_releases_of(&content).await
+    );
+}
+
+/// The most memory that a process has used, in bytes.
+fn peak(id: u32) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+#[tokio::test]
+async fn memory_does_not_grow_with_the_file() {
+    let ingest = ingest().await;
+    let space = " ".repeat(256 << 10);
+    let path = directory(&ingest).join("sparse.json");
+    let mut array = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    for i in 0..1_000 {
+        let before = if i == 0 { "[" } else { "," };
+        write!(array, "{before}{}{space}", release(i)).unwrap();
+    }
+    write!(array, "]").unwrap();
+    drop(array);
+    let most = peak_of(ingest.start(&["load", SOURCE, path.to_str().unwrap()])).await;
+    assert_eq!(ingest.count("release").await, 1_000);
+    assert!(most < 128 << 20, "{most} bytes for a file of 256 MB");
+}
+
+/// The most memory that a process uses until it ends well.
+async fn peak_of(mut running: Running) -> usize {
+    let mut most = 0;
+    while running.is_running() {
+        most = most.max(peak(running.id()).unwrap_or_default());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    running.end().await.expect(0);
+    assert!(most > 0);
+    most
+}
