@@ -283,6 +283,20 @@ pub struct Broken {
     pub message: String,
 }
 
+impl Broken {
+    /// A document that came with its page.
+    #[must_use]
+    pub fn unreadable(place: String, body: Bytes, message: String) -> Self {
+        Self {
+            is_missing: false,
+            url: None,
+            place,
+            body,
+            message,
+        }
+    }
+}
+
 /// A document of a page, cut into its items.
 #[derive(Clone, Debug)]
 pub struct Part {

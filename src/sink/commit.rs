@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use tracing::debug;
@@ -43,14 +42,7 @@ impl<'a> PageCommit<'a> {
         folded: &'a Folded,
         rejects: &'a [Reject],
     ) -> Self {
-        let served = Served {
-            source: sink.source.clone(),
-            run_id: lease.run_id,
-            chain: page.chain.to_string(),
-            page_number: signed(page.position.number),
-            now: Timestamp::now(),
-            fetched_at: page.fetched_at,
-        };
+        let served = sink.served(lease, (&page.chain, &page.position), page.fetched_at);
         Self {
             sink,
             lease,

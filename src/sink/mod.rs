@@ -53,6 +53,7 @@ mod unreadable;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use self::commit::PageCommit;
@@ -69,8 +70,8 @@ use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
 use crate::config::{self, Config, Method};
 use crate::database::Database;
 use crate::error::{Error, Result};
-use crate::ledger::{Counts, Lease};
-use crate::page::{PageRecord, UnchangedPage, UnreadablePage};
+use crate::ledger::{Counts, Lease, signed};
+use crate::page::{Chain, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::release::{Reject, Release};
 use crate::retry::Patience;
 
@@ -196,6 +197,23 @@ impl Sink {
                 Ok(()) => return Ok(()),
                 Err(error) => patience.wait(error).await?,
             }
+        }
+    }
+
+    /// What the rows of a page have in common.
+    fn served(
+        &self,
+        lease: &Lease,
+        (chain, position): (&Chain, &Position),
+        fetched_at: Timestamp,
+    ) -> Served {
+        Served {
+            source: self.source.clone(),
+            run_id: lease.run_id,
+            chain: chain.to_string(),
+            page_number: signed(position.number),
+            now: Timestamp::now(),
+            fetched_at,
         }
     }
 

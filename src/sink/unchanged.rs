@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use crate::bulk::{Flight, Transaction};
@@ -62,14 +61,7 @@ pub(super) async fn keep_unchanged(
     lease: &Lease,
     page: &UnchangedPage,
 ) -> Result<Counts> {
-    let served = Served {
-        source: sink.source.clone(),
-        run_id: lease.run_id,
-        chain: page.chain.to_string(),
-        page_number: signed(page.position.number),
-        now: Timestamp::now(),
-        fetched_at: page.fetched_at,
-    };
+    let served = sink.served(lease, (&page.chain, &page.position), page.fetched_at);
     let transaction = sink.begin(lease).await?;
     transaction.settle().await?;
     let counts = match close(sink, &transaction, &served, page).await? {

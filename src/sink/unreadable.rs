@@ -1,13 +1,10 @@
 //! A page that could not be read: a reject, and no page of the run.
 
-use jiff::Timestamp;
-
 use crate::error::Result;
-use crate::ledger::{Lease, signed};
+use crate::ledger::Lease;
 use crate::page::UnreadablePage;
 use crate::release::Reject;
 use crate::sink::Sink;
-use crate::sink::release::Served;
 
 /// One attempt to quarantine a page that could not be read.
 pub(super) async fn keep_unreadable(
@@ -16,14 +13,7 @@ pub(super) async fn keep_unreadable(
     page: &UnreadablePage,
     reject: &Reject,
 ) -> Result<()> {
-    let served = Served {
-        source: sink.source.clone(),
-        run_id: lease.run_id,
-        chain: page.chain.to_string(),
-        page_number: signed(page.position.number),
-        now: Timestamp::now(),
-        fetched_at: page.fetched_at,
-    };
+    let served = sink.served(lease, (&page.chain, &page.position), page.fetched_at);
     let mut transaction = sink.begin(lease).await?;
     let rejects = std::slice::from_ref(reject);
     sink.rejects

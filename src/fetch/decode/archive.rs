@@ -13,6 +13,7 @@ use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 
 use super::budget::{Budget, Spent};
+use crate::source::Container;
 
 /// How much is decompressed at a time.
 const PIECE_BYTES: usize = 64 << 10;
@@ -29,7 +30,7 @@ pub(in crate::fetch) enum Archive {
 
 impl Archive {
     /// The archive that bytes begin; no JSON begins like one.
-    pub(in crate::fetch) fn of(body: &[u8]) -> Option<Self> {
+    fn of(body: &[u8]) -> Option<Self> {
         match body {
             // the second is one without members
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Archive::Zip),
@@ -37,6 +38,39 @@ impl Archive {
             _ => None,
         }
     }
+}
+
+impl Archive {
+    /// The archive that bytes begin, where one is looked for.
+    pub(in crate::fetch) fn within(bytes: &[u8], container: Container) -> Option<Self> {
+        Self::of(bytes).filter(|_| container != Container::Json)
+    }
+
+    /// The archive that a whole body is.
+    ///
+    /// # Errors
+    /// It is not the one that its source says: a clause.
+    pub(in crate::fetch) fn of_body(
+        body: &[u8],
+        container: Container,
+    ) -> Result<Option<Self>, &'static str> {
+        let archive = Self::within(body, container);
+        match container {
+            Container::Zip if archive != Some(Archive::Zip) => Err("no zip file"),
+            Container::Gzip if archive != Some(Archive::Gzip) => Err("no gzip file"),
+            _ => Ok(archive),
+        }
+    }
+}
+
+/// How many bytes of a member's local header are of the same length.
+pub(in crate::fetch) const HEADER_BYTES: usize = 30;
+
+/// How far a member's bytes are behind the beginning of its local header: behind a name
+/// and an extra field too.
+pub(in crate::fetch) fn past_header(header: &[u8; HEADER_BYTES]) -> usize {
+    let two = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
+    HEADER_BYTES + two(26) + two(28)
 }
 
 /// A file in an archive.
@@ -147,12 +181,7 @@ impl Content {
 fn packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
     let range = || {
         let header = usize::try_from(header_start).ok()?;
-        let two = |at: usize| {
-            let bytes = body.get(header.checked_add(at)?..)?.first_chunk()?;
-            Some(usize::from(u16::from_le_bytes(*bytes)))
-        };
-        // a local header is 30 bytes, a name and an extra field
-        let start = header + 30 + two(26)? + two(28)?;
+        let start = header + past_header(body.get(header..)?.first_chunk()?);
         let end = start.checked_add(usize::try_from(length).ok()?)?;
         (end <= body.len()).then_some(start..end)
     };

@@ -5,7 +5,17 @@ use crate::json::{MOST_AROUND_BYTES, MOST_ITEMS};
 
 /// What an archive may decompress to whatever its size: small ones of much
 /// repetition have high ratios and do no harm.
-const FREE_BYTES: usize = 1 << 20;
+pub(in crate::fetch) const FREE_BYTES: usize = 1 << 20;
+
+/// What is wrong with what decompresses to more than so many times its size.
+pub(in crate::fetch) fn too_packed(ratio: impl std::fmt::Display) -> String {
+    format!("more than {ratio} times as large decompressed, the limit of `fetch.max_ratio`")
+}
+
+/// What is wrong with an archive of more than so many members.
+pub(in crate::fetch) fn too_many_members(most: usize) -> String {
+    format!("an archive of more than {most} members, the limit of `fetch.max_members`")
+}
 
 /// What is left of a body's limits.
 #[derive(Debug)]
@@ -30,7 +40,7 @@ impl Budget {
         let by_ratio = body_bytes.saturating_mul(ratio).saturating_add(FREE_BYTES);
         let by_size = limits.max_decoded_bytes;
         let too_many_bytes = if by_ratio < by_size {
-            format!("more than {ratio} times as large decompressed, the limit of `fetch.max_ratio`")
+            too_packed(ratio)
         } else {
             format!("larger than {by_size} bytes, the limit of `fetch.max_decoded_bytes`")
         };
@@ -40,10 +50,7 @@ impl Budget {
             documents: MOST_ITEMS,
             around: MOST_AROUND_BYTES,
             too_many_bytes,
-            too_many_members: format!(
-                "an archive of more than {} members, the limit of `fetch.max_members`",
-                limits.max_members
-            ),
+            too_many_members: too_many_members(limits.max_members),
         }
     }
 

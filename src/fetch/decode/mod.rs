@@ -20,7 +20,7 @@
 //! [`file`](super::file).
 
 mod archive;
-mod budget;
+pub(super) mod budget;
 pub(super) mod charset;
 mod envelope;
 pub(super) mod refusal;
@@ -32,7 +32,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde_json::Value;
 
-pub(super) use self::archive::{Archive, label};
+pub(super) use self::archive::{Archive, HEADER_BYTES, label, past_header};
 use self::archive::{Member, Torn, Zip};
 use self::budget::{Budget, Spent};
 pub(super) use self::envelope::telling;
@@ -205,16 +205,8 @@ fn read(
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
-    let archive = Archive::of(&body);
-    match (source.decode.container, archive) {
-        (Container::Zip, archive) if archive != Some(Archive::Zip) => {
-            return Err(Undecodable::Unreadable("no zip file".into()));
-        }
-        (Container::Gzip, archive) if archive != Some(Archive::Gzip) => {
-            return Err(Undecodable::Unreadable("no gzip file".into()));
-        }
-        _ => {}
-    }
+    Archive::of_body(&body, source.decode.container)
+        .map_err(|what| Undecodable::Unreadable(what.into()))?;
     let mut reading = Reading::new(source, content_type, Budget::new(limits, body.len()));
     reading.body(body, String::new(), Level::Outermost)?;
     reading.decoded()
@@ -293,8 +285,7 @@ impl<'a> Reading<'a> {
     }
 
     fn body(&mut self, body: Bytes, place: String, level: Level) -> Result<(), Undecodable> {
-        let is_told = self.source.decode.container == Container::Json;
-        let archive = Archive::of(&body).filter(|_| !is_told);
+        let archive = Archive::within(&body, self.source.decode.container);
         let Some(archive) = archive else {
             return self.text(body, place, level);
         };
@@ -447,13 +438,7 @@ impl<'a> Reading<'a> {
 
     fn broken(&mut self, place: String, body: Bytes, message: String) -> Result<(), Spent> {
         self.budget.spend_documents(1)?;
-        self.broken.push(Broken {
-            is_missing: false,
-            url: None,
-            place,
-            body,
-            message,
-        });
+        self.broken.push(Broken::unreadable(place, body, message));
         Ok(())
     }
 }

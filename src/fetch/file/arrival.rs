@@ -14,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::AsyncWriteExt as _;
 
+use crate::error::Error;
 use crate::page::Validators;
 
 /// How much is written at a time.
@@ -39,6 +40,8 @@ struct Arrival {
     read: AtomicU64,
     /// Whether nobody wants it any more.
     is_abandoned: AtomicBool,
+    /// Whether it was here before.
+    is_own: bool,
 }
 
 #[derive(Debug, Default)]
@@ -50,8 +53,6 @@ struct State {
     announced: u64,
     /// Whether it is whole, once no more comes.
     end: Option<bool>,
-    /// Whether it was here before.
-    is_own: bool,
 }
 
 impl Arrival {
@@ -100,11 +101,13 @@ pub(super) struct FileReader {
 impl FileReader {
     /// A file of so many bytes that is all there.
     pub(super) fn whole(file: File, bytes: u64, tally: Option<&Arc<Tally>>) -> Self {
-        let arrival = Arrival::default();
+        let arrival = Arrival {
+            is_own: true,
+            ..Arrival::default()
+        };
         arrival.change(|state| {
             state.bytes = bytes;
             state.end = Some(true);
-            state.is_own = true;
         });
         Self {
             file: Arc::new(file),
@@ -172,7 +175,7 @@ impl FileReader {
         let before = self.arrival.read.fetch_max(self.at, Relaxed);
         let more = self.at.saturating_sub(before);
         tally.read.fetch_add(more, Relaxed);
-        if self.arrival.state().is_own {
+        if self.arrival.is_own {
             tally.own.fetch_add(more, Relaxed);
         }
     }
@@ -242,6 +245,23 @@ pub(in crate::fetch) enum Unkept {
     /// It is larger than the limit, in bytes.
     TooLarge(u64),
     Disk(io::Error),
+}
+
+impl fmt::Display for Unkept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(most) => write!(
+                f,
+                "larger than {most} bytes, the limit of `fetch.max_file_bytes`"
+            ),
+            Self::Disk(error) => error.fmt(f),
+        }
+    }
+}
+
+/// A temporary file cannot be written.
+pub(super) fn no_room(error: io::Error) -> Error {
+    Error::environment("write a temporary file").with_source(error)
 }
 
 impl FileWriter {
@@ -317,17 +337,14 @@ impl FileWriter {
         }
         self.waiting.extend_from_slice(bytes);
         if self.waiting.len() >= WRITE_BYTES {
-            self.flush().await?;
+            self.flush().await.map_err(Unkept::Disk)?;
         }
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<(), Unkept> {
-        let written = async {
-            self.file.write_all(&self.waiting).await?;
-            self.file.flush().await
-        };
-        written.await.map_err(Unkept::Disk)?;
+    async fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.waiting).await?;
+        self.file.flush().await?;
         self.written += self.waiting.len() as u64;
         self.waiting.clear();
         let written = self.written;
@@ -336,7 +353,7 @@ impl FileWriter {
     }
 
     /// All of it has come.
-    pub(in crate::fetch) async fn end(mut self) -> Result<(), Unkept> {
+    pub(in crate::fetch) async fn end(mut self) -> io::Result<()> {
         self.flush().await?;
         self.arrival.change(|state| state.end = Some(true));
         Ok(())

@@ -22,7 +22,7 @@ use crate::fetch::client::{
     Answered, Arriving, Client, Failure, NOT_ASKED_FOR, Receive, Wanted, connection, text_header,
 };
 use crate::fetch::decode::refusal;
-use crate::fetch::file::arrival::{FileWriter, Unkept};
+use crate::fetch::file::arrival::{FileWriter, Unkept, no_room};
 
 /// How much of a file has to come for an attempt to have got on.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -57,10 +57,7 @@ impl Client {
         let answered = self.ask_for(wanted, &download).await?;
         if matches!(answered, Answered::Read(())) {
             let ended = download.writer.into_inner().end().await;
-            ended.map_err(|unkept| match unkept {
-                Unkept::Disk(error) => no_room(error),
-                Unkept::TooLarge(most) => Error::new(Kind::Truncated, too_large(most)),
-            })?;
+            ended.map_err(no_room)?;
         }
         Ok(answered)
     }
@@ -124,7 +121,7 @@ impl Receive for Download {
             (skip, at) = (skip - here as u64, at + here as u64);
             let chunk = rest;
             writer.write(&chunk).await.map_err(|unkept| match unkept {
-                Unkept::TooLarge(most) => Failure::TooLarge(Bytes::new(), too_large(most)),
+                Unkept::TooLarge(_) => Failure::TooLarge(Bytes::new(), unkept.to_string()),
                 Unkept::Disk(error) => Failure::Final(no_room(error)),
             })?;
             self.bytes.store(writer.bytes(), Relaxed);
@@ -215,12 +212,4 @@ fn part(response: &Response) -> Option<Part> {
         // without it nothing says that no more follows
         total: Some(total.trim().parse().ok()?),
     })
-}
-
-fn too_large(most: u64) -> String {
-    format!("larger than {most} bytes, the limit of `fetch.max_file_bytes`")
-}
-
-fn no_room(error: std::io::Error) -> Error {
-    Error::environment("write a temporary file").with_source(error)
 }

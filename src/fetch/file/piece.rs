@@ -95,13 +95,7 @@ impl Piece {
     fn take_broken(&mut self, place: String, body: Bytes, message: String) {
         self.items += 1;
         self.bytes += body.len();
-        self.broken.push(Broken {
-            is_missing: false,
-            url: None,
-            place,
-            body,
-            message,
-        });
+        self.broken.push(Broken::unreadable(place, body, message));
     }
 }
 
@@ -154,12 +148,16 @@ impl Cutter {
             Err(Stop::Lost(message)) => return Err(message),
             Err(Stop::Torn(_)) => return Ok(false),
         }
-        while self.mark() != *mark {
-            let here = self.mark();
+        let mut here = self.mark();
+        while here != *mark {
             let is_past = (here.member, here.offset) > (mark.member, mark.offset);
-            if mark.offset == 0 || is_past || !matches!(self.next()?, Cutting::Piece(..)) {
+            if mark.offset == 0 || is_past {
                 return Ok(false);
             }
+            here = match self.next()? {
+                Cutting::Piece(_, end) => end,
+                Cutting::Unreadable(..) | Cutting::End => return Ok(false),
+            };
         }
         Ok(true)
     }

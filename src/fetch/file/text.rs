@@ -19,12 +19,10 @@ use zip::unstable::read::ZipIterable;
 
 use crate::config;
 use crate::fetch::body::KEPT_OF_TOO_LARGE;
-use crate::fetch::decode::{Archive, Level, label, token, unique};
+use crate::fetch::decode::budget::{FREE_BYTES, too_many_members, too_packed};
+use crate::fetch::decode::{Archive, HEADER_BYTES, Level, label, past_header, token, unique};
 use crate::fetch::file::arrival::{FileReader, Lost};
 use crate::source::Container;
-
-/// What an archive may decompress to whatever its size.
-const FREE_BYTES: u64 = 1 << 20;
 
 /// The most bytes of a member that are kept if it is no text.
 const MOST_PACKED_BYTES: u64 = 4 << 20;
@@ -103,10 +101,7 @@ struct TooLarge(u32);
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(ratio) = self;
-        write!(
-            f,
-            "more than {ratio} times as large decompressed, the limit of `fetch.max_ratio`"
-        )
+        f.write_str(&too_packed(ratio))
     }
 }
 
@@ -218,14 +213,7 @@ impl Texts {
     /// What kind of archive the file is, if it may be one.
     fn archive(&self) -> Result<Option<Archive>, Stop> {
         let (magic, _) = peeked(self.file.to_look_at()).map_err(|e| of_file(&e))?;
-        let archive = Archive::of(&magic);
-        match self.container {
-            Container::Zip if archive != Some(Archive::Zip) => Err("no zip file"),
-            Container::Gzip if archive != Some(Archive::Gzip) => Err("no gzip file"),
-            Container::Json => Ok(None),
-            _ => Ok(archive),
-        }
-        .map_err(|what| Stop::Torn(what.into()))
+        Archive::of_body(&magic, self.container).map_err(|what| Stop::Torn(what.into()))
     }
 
     /// Opens the file.
@@ -272,8 +260,7 @@ impl Texts {
     fn unpacked(&mut self, text: Text) -> Result<Opened, Stop> {
         let (magic, reader) =
             peeked(text.reader).map_err(|e| Stop::of(&e, "damaged, or cut short"))?;
-        let is_told = self.container == Container::Json;
-        let archive = Archive::of(&magic).filter(|_| !is_told);
+        let archive = Archive::within(&magic, self.container);
         let text = Text {
             reader: Box::new(reader),
             ..text
@@ -405,9 +392,7 @@ impl Zip {
         let reader = BufReader::new(file.to_look_at());
         let mut archive = ZipIterable::try_new(reader, Config::default()).map_err(stop)?;
         if archive.len() > most {
-            return Err(Stop::Torn(format!(
-                "an archive of more than {most} members, the limit of `fetch.max_members`"
-            )));
+            return Err(Stop::Torn(too_many_members(most)));
         }
         let mut members = VecDeque::new();
         for entry in archive.files().map_err(stop)? {
@@ -476,15 +461,13 @@ impl Zip {
         }
     }
 
-    /// Where a member's bytes begin: a local header is 30 bytes, a name and an
-    /// extra field.
+    /// Where a member's bytes begin.
     fn start(&self, member: &Member) -> io::Result<u64> {
-        let mut header = [0; 30];
+        let mut header = [0; HEADER_BYTES];
         let mut reader = self.file.to_look_at();
         reader.seek(SeekFrom::Start(member.header))?;
         reader.read_exact(&mut header)?;
-        let two = |at: usize| u64::from(u16::from_le_bytes([header[at], header[at + 1]]));
-        Ok(member.header + 30 + two(26) + two(28))
+        Ok(member.header + past_header(&header) as u64)
     }
 }
 
@@ -526,7 +509,7 @@ impl<R: Read> Read for Metered<R> {
         if decoded
             > packed
                 .saturating_mul(self.ratio.into())
-                .saturating_add(FREE_BYTES)
+                .saturating_add(FREE_BYTES as u64)
         {
             return Err(io::Error::other(TooLarge(self.ratio)));
         }

@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::address::Ask;
 use crate::fetch::client::{Answered, Wanted};
-use crate::fetch::file::arrival::{FileReader, FileWriter, Unkept};
+use crate::fetch::file::arrival::{FileReader, FileWriter, Unkept, no_room};
 use crate::fetch::file::input::{self, Input, check, unusable};
 use crate::fetch::file::piece::{Cutter, Cutting, Piece};
 use crate::fetch::page::telling;
@@ -383,21 +383,19 @@ impl FileWalk {
     /// Opens the file, or has it arrive.
     async fn open(&mut self) -> Result<()> {
         let client = Arc::clone(&self.common.client);
+        if let Some(input) = &self.input {
+            self.url = input.url();
+        }
         let file = match &self.input {
-            Some(Input::Path(path)) => {
-                self.url = Input::Path(path.clone()).url();
-                self.local(open(path).await?)?
-            }
-            Some(Input::Stdin) => {
-                self.url = Input::Stdin.url();
-                self.local(input::standard_input()?)?
-            }
+            Some(Input::Path(path)) => self.local(open(path).await?)?,
+            Some(Input::Stdin) => self.local(input::standard_input()?)?,
             Some(Input::Url(url)) => {
                 let ask = client.address().of_file(url);
                 self.remote(ask, None)?
             }
             None => {
                 let ask = client.address().of(&self.scope, &first_of_file())?;
+                self.url = client.address().redact(&ask.url);
                 let known = self.known();
                 self.remote(ask, known)?
             }
@@ -434,10 +432,6 @@ impl FileWalk {
     /// A file of the publisher's, which begins to arrive.
     fn remote(&mut self, ask: Ask, known: Option<Arc<Remembered>>) -> Result<FileReader> {
         let client = Arc::clone(&self.common.client);
-        self.url = match &self.input {
-            Some(input) => input.url(),
-            None => client.address().redact(&ask.url),
-        };
         let (writer, reader) = self.writer()?;
         let page = self.next.number;
         let download = async move {
@@ -485,11 +479,9 @@ async fn open(path: &Path) -> Result<File> {
 /// Puts what comes through a pipe on disk.
 async fn copy(mut pipe: pipe::Receiver, mut writer: FileWriter) -> Arrived {
     let mut piece = vec![0; 64 << 10];
-    let unkept = |unkept| match unkept {
-        Unkept::TooLarge(most) => Error::config(format!(
-            "more than {most} bytes, the limit of `fetch.max_file_bytes`"
-        )),
-        Unkept::Disk(error) => Error::environment("write a temporary file").with_source(error),
+    let unkept = |unkept: Unkept| match unkept {
+        Unkept::TooLarge(_) => Error::config(unkept.to_string()),
+        Unkept::Disk(error) => no_room(error),
     };
     loop {
         let read = pipe.read(&mut piece).await;
@@ -501,6 +493,6 @@ async fn copy(mut pipe: pipe::Receiver, mut writer: FileWriter) -> Arrived {
             }
         }
     }
-    writer.end().await.map_err(unkept)?;
+    writer.end().await.map_err(no_room)?;
     Ok(Answered::Read(()))
 }
