@@ -153,7 +153,8 @@ impl Reply {
         self
     }
 
-    /// Promises the whole body and resets the connection after so many bytes.
+    /// Promises the whole body and resets the connection after so many bytes, if there
+    /// are more.
     pub(crate) fn cut_after(mut self, bytes: usize) -> Self {
         self.cut_after = Some(bytes);
         self
@@ -325,14 +326,32 @@ async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
         write.write_all(piece).await.ok()?;
         tokio::time::sleep(pause).await;
     }
-    if reply.cut_after.is_some() {
-        // What was sent must arrive before the reset throws it away.
+    if sent.len() < body.len() {
         write.flush().await.ok()?;
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        acknowledged(write.as_ref()).await;
         let _ = write.as_ref().set_zero_linger();
         return None;
     }
     Some(())
+}
+
+/// Waits until what was sent has arrived, or is not going to: a reset throws away what
+/// is still on its way.
+async fn acknowledged(stream: &TcpStream) {
+    let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
+        return;
+    };
+    let ends = format!("{:04X} 0100007F:{:04X} ", here.port(), there.port());
+    for _ in 0..1_000 {
+        let table = tokio::fs::read_to_string("/proc/net/tcp").await.unwrap();
+        let line = table.lines().find(|line| line.contains(&ends));
+        // local address, the other, state, bytes sent and not acknowledged:unread
+        let queues = line.and_then(|line| line.split_ascii_whitespace().nth(4));
+        if queues.is_none_or(|queues| queues.starts_with("00000000:")) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 async fn encode(reply: &Reply) -> Bytes {
