@@ -49,6 +49,7 @@ pub(super) fn salvage(walk: &Walk<'_>) -> Result<Vec<List>, Lost> {
         before,
         spans: Vec::new(),
         budget: budget(walk.body.len()),
+        has_met_end: false,
     };
     salvage.run()
 }
@@ -60,10 +61,12 @@ pub(super) fn budget(length: usize) -> usize {
 
 /// The item that starts there, in the walk's first list, and where the next one
 /// starts; `None` for the last of a whole document. `None` too if it cannot be told
-/// where it ends. What is read of the body is taken from `budget`.
+/// where it ends, or if more of a body that is not all there could tell otherwise.
+/// What is read of the body is taken from `budget`.
 pub(super) fn item(
     walk: &Walk<'_>,
     start: usize,
+    is_all: bool,
     budget: &mut usize,
 ) -> Option<(Span, Option<usize>)> {
     let mut salvage = Salvage {
@@ -74,9 +77,13 @@ pub(super) fn item(
         before: &[],
         spans: Vec::new(),
         budget: *budget,
+        has_met_end: false,
     };
     let next = salvage.item(start);
     *budget = next.as_ref().map_or(0, |_| salvage.budget);
+    if salvage.has_met_end && !is_all {
+        return None;
+    }
     let next = match next.ok()? {
         Next::Item(next) => Some(next),
         Next::End(_) => None,
@@ -95,6 +102,8 @@ struct Salvage<'w, 'b> {
     spans: Vec<Span>,
     /// How many bytes may still be read.
     budget: usize,
+    /// Whether anything was taken for what it is because the body ends there.
+    has_met_end: bool,
 }
 
 /// What follows an item.
@@ -175,6 +184,7 @@ impl Salvage<'_, '_> {
     /// shows that it does not.
     fn after(&mut self, item: &Seen, end: usize) -> Result<Option<Next>, Lost> {
         let at = self.skip(end, is_white);
+        self.has_met_end |= at == self.body.len();
         Ok(match self.body.get(at) {
             Some(b',') if self.starts_an_item(item, at + 1)? => Some(Next::Item(at)),
             Some(b'{') if self.scan(at)?.is_object_with_ocid() => Some(Next::Item(at)),
@@ -188,6 +198,7 @@ impl Salvage<'_, '_> {
     fn starts_an_item(&mut self, before: &Seen, at: usize) -> Result<bool, Lost> {
         let start = self.skip(at, |byte| is_white(byte) || byte == b',');
         let Some(first) = self.body.get(start) else {
+            self.has_met_end = true;
             return Ok(true);
         };
         if *first == b']' {
@@ -197,6 +208,7 @@ impl Salvage<'_, '_> {
         let is_whole = match next.end {
             Ok(end) => {
                 let end = self.skip(end, is_white);
+                self.has_met_end |= end == self.body.len();
                 *first == b'{' || matches!(self.body.get(end), None | Some(b',' | b']'))
             }
             Err(stop) => stop.why == Why::End,
@@ -235,6 +247,7 @@ impl Salvage<'_, '_> {
             has_ocid |= key_is(&body[key], "ocid");
             scanner.value().map(drop)
         });
+        self.has_met_end |= result.is_err_and(|stop| stop.why == Why::End);
         let end = result.map_or_else(|stop| stop.at, |()| scanner.at());
         self.spend(end - start)?;
         Ok(has_ocid)
@@ -342,6 +355,7 @@ impl Salvage<'_, '_> {
             scanner.value().map(|value| depth = value)
         };
         let end = result.map(|()| scanner.at());
+        self.has_met_end |= end.is_err_and(|stop| stop.why == Why::End);
         self.spend(end.unwrap_or_else(|stop| stop.at) - start)?;
         Ok(Seen {
             start,

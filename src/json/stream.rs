@@ -289,7 +289,7 @@ impl Cutting<'_> {
         let start = body.len();
         body.extend_from_slice(&self.window[self.at..]);
         let walk = Walk::new(&body, &self.list.path);
-        let (span, next) = salvage::item(&walk, start, &mut self.budget)?;
+        let (span, next) = salvage::item(&walk, start, self.is_all, &mut self.budget)?;
         // an end of the list is one only if it is that of the text
         let next = next.or(self.is_all.then_some(span.range.end))?;
         let there = |at: usize| at - start + self.at;
@@ -401,6 +401,23 @@ mod tests {
                     assert_eq!(texts, items, "{step}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_end_of_the_window_is_no_end_of_a_damaged_item() {
+        // read from the stray quote on, the text of the second item is structure
+        let items = [
+            r#"{"ocid":"x","id":"1","title":"6" pipe","a":"b"}"#,
+            r#"{"ocid":"a","id":"a","t":[",[][:]a},aaa,,]a[]:,:a[]:,}a}}a[}aaa:a[",{"n":1}]}"#,
+            r#"{"ocid":"b","id":"b"}"#,
+        ];
+        let text = format!("[{}]", items.join(" ,\n"));
+        for step in 1..text.len() {
+            let (found, then) = found(&text, 1, step).unwrap();
+            assert_eq!(then, Then::End { is_record: false });
+            let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
+            assert_eq!(texts, items, "{step}");
         }
     }
 
