@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::salvage::{Lost, salvage};
 use super::scan::{Loose, Scanner, Stop, Why};
-use crate::json::ItemsAt;
+use crate::json::{ItemsAt, token};
 
 /// The most items of one page. An item costs some hundred bytes to keep
 /// track of, so that a body which is nothing but `[0,0,0…` could otherwise
@@ -472,7 +472,7 @@ impl<'b> Walk<'b> {
     pub(super) fn place(&self) -> String {
         self.path
             .iter()
-            .map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1")))
+            .map(|name| format!("/{}", token(name)))
             .collect()
     }
 }

@@ -13,6 +13,7 @@ mod tree;
 
 pub(crate) use self::cut::key_is;
 pub use self::cut::{Cut, Item, MOST_AROUND_BYTES, MOST_ITEMS, Unreadable, cut};
+pub(crate) use self::pointer::token;
 pub use self::pointer::{ItemsAt, Pointer};
 pub(crate) use self::scan::{
     Container, Loose, MOST_DIGITS, Nesting, Rules, Scanner, Stop, Strict, Unstorable, is_large,

@@ -93,6 +93,11 @@ impl ItemsAt {
     }
 }
 
+/// A name as a token of a JSON Pointer.
+pub(crate) fn token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 impl TryFrom<String> for ItemsAt {
     type Error = String;
 
@@ -104,7 +109,7 @@ impl TryFrom<String> for ItemsAt {
 impl fmt::Display for ItemsAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for name in &self.path {
-            write!(f, "/{}", name.replace('~', "~0").replace('/', "~1"))?;
+            write!(f, "/{}", token(name))?;
         }
         if self.each { f.write_str("/*") } else { Ok(()) }
     }

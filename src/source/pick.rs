@@ -7,7 +7,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::json::Pointer;
+use crate::json::{self, Pointer};
 
 /// Which texts are picked out of an index, be it JSON or text of any kind.
 #[derive(Clone, Debug)]
@@ -230,7 +230,7 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|token| match token {
             Token::Each => f.write_str("/*"),
-            Token::Name(name) => write!(f, "/{}", name.replace('~', "~0").replace('/', "~1")),
+            Token::Name(name) => write!(f, "/{}", json::token(name)),
         })
     }
 }

@@ -38,9 +38,7 @@ impl Archive {
             _ => None,
         }
     }
-}
 
-impl Archive {
     /// The archive that bytes begin, where one is looked for.
     pub(in crate::fetch) fn within(bytes: &[u8], container: Container) -> Option<Self> {
         Self::of(bytes).filter(|_| container != Container::Json)

@@ -5,10 +5,17 @@ use crate::json::{MOST_AROUND_BYTES, MOST_ITEMS};
 
 /// What an archive may decompress to whatever its size: small ones of much
 /// repetition have high ratios and do no harm.
-pub(in crate::fetch) const FREE_BYTES: usize = 1 << 20;
+const FREE_BYTES: u64 = 1 << 20;
+
+/// What so many bytes may decompress to by `fetch.max_ratio`.
+pub(in crate::fetch) fn most_by_ratio(packed: u64, ratio: u32) -> u64 {
+    packed
+        .saturating_mul(ratio.into())
+        .saturating_add(FREE_BYTES)
+}
 
 /// What is wrong with what decompresses to more than so many times its size.
-pub(in crate::fetch) fn too_packed(ratio: impl std::fmt::Display) -> String {
+pub(in crate::fetch) fn too_packed(ratio: u32) -> String {
     format!("more than {ratio} times as large decompressed, the limit of `fetch.max_ratio`")
 }
 
@@ -36,11 +43,11 @@ pub(super) struct Spent(pub(super) String);
 impl Budget {
     /// For a body of so many bytes.
     pub(super) fn new(limits: &config::Fetch, body_bytes: usize) -> Self {
-        let ratio = usize::try_from(limits.max_ratio).unwrap_or(usize::MAX);
-        let by_ratio = body_bytes.saturating_mul(ratio).saturating_add(FREE_BYTES);
+        let by_ratio = most_by_ratio(body_bytes as u64, limits.max_ratio);
+        let by_ratio = usize::try_from(by_ratio).unwrap_or(usize::MAX);
         let by_size = limits.max_decoded_bytes;
         let too_many_bytes = if by_ratio < by_size {
-            too_packed(ratio)
+            too_packed(limits.max_ratio)
         } else {
             format!("larger than {by_size} bytes, the limit of `fetch.max_decoded_bytes`")
         };

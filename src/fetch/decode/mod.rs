@@ -311,7 +311,7 @@ impl<'a> Reading<'a> {
         let mut archive = Zip::open(body, &mut self.budget)?;
         for member in archive.members()? {
             let Member { name, content } = member?;
-            let place = format!("{place}/{}", token(&unique(name, &mut names)));
+            let place = format!("{place}/{}", json::token(&unique(name, &mut names)));
             match content.read(body, &mut self.budget)? {
                 Ok(content) => self.body(content, place, level.within())?,
                 Err((bytes, message)) => self.broken(place, bytes, message)?,
@@ -380,8 +380,8 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// A text that is several documents, or some of them: packages are parts of their own, which say
-    /// what their releases are, and all others are items of one.
+    /// A text that is several documents, or some of them: packages are parts of their
+    /// own, which say what their releases are, and all others are items of one.
     fn several(
         &mut self,
         text: Bytes,
@@ -469,11 +469,6 @@ impl From<Spent> for Stop {
     fn from(spent: Spent) -> Self {
         Stop::Undecodable(spent.into())
     }
-}
-
-/// A name as a token of a JSON Pointer.
-pub(super) fn token(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// The name of a member, numbered if others before it have the same one.

@@ -19,9 +19,10 @@ use zip::unstable::read::ZipIterable;
 
 use crate::config;
 use crate::fetch::body::KEPT_OF_TOO_LARGE;
-use crate::fetch::decode::budget::{FREE_BYTES, too_many_members, too_packed};
-use crate::fetch::decode::{Archive, HEADER_BYTES, Level, label, past_header, token, unique};
+use crate::fetch::decode::budget::{most_by_ratio, too_many_members, too_packed};
+use crate::fetch::decode::{Archive, HEADER_BYTES, Level, label, past_header, unique};
 use crate::fetch::file::arrival::{FileReader, Lost};
+use crate::json;
 use crate::source::Container;
 
 /// The most bytes of a member that are kept if it is no text.
@@ -101,7 +102,7 @@ struct TooLarge(u32);
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(ratio) = self;
-        f.write_str(&too_packed(ratio))
+        f.write_str(&too_packed(*ratio))
     }
 }
 
@@ -426,7 +427,7 @@ impl Zip {
         self.seen.update(&member.size.to_le_bytes());
         self.seen.update(&member.crc.to_le_bytes());
         let name = unique(member.name.clone(), &mut self.names);
-        format!("{}/{}", self.place, token(&name))
+        format!("{}/{}", self.place, json::token(&name))
     }
 
     /// What a member holds.
@@ -505,12 +506,7 @@ impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
         let decoded = self.decoded.fetch_add(read as u64, Relaxed) + read as u64;
-        let packed = self.file.expected();
-        if decoded
-            > packed
-                .saturating_mul(self.ratio.into())
-                .saturating_add(FREE_BYTES as u64)
-        {
+        if decoded > most_by_ratio(self.file.expected(), self.ratio) {
             return Err(io::Error::other(TooLarge(self.ratio)));
         }
         Ok(read)
