@@ -76,8 +76,8 @@ impl Opening {
     /// the beginning. A record is none: its releases are not all that it has.
     #[must_use]
     pub fn of(body: &[u8], shapes: &[ItemsAt]) -> Option<Self> {
-        let lists = shapes.iter().filter(|shape| shape.is_each());
-        lists.into_iter().find_map(|shape| {
+        let mut lists = shapes.iter().filter(|shape| shape.is_each());
+        lists.find_map(|shape| {
             let mut walk = Walk::new(body, shape.path());
             // it ends in the middle, which is no news
             let _ = walk.document();
@@ -195,12 +195,17 @@ impl Cutting<'_> {
 
     /// Leaves the last item to the next portion, unless it is one in any case.
     fn hold(&mut self, then: Then) -> Then {
+        self.take_back();
+        then
+    }
+
+    /// Goes back to before the last item, unless it is one in any case.
+    fn take_back(&mut self) {
         if self.spans.len() > self.certain
             && let Some(last) = self.spans.pop()
         {
             self.at = last.range.start;
         }
-        then
     }
 
     /// What is left wants more text, if there is any.
@@ -259,11 +264,7 @@ impl Cutting<'_> {
 
     /// Takes an item that is damaged, or the one before, whose end was none.
     fn damaged(&mut self, stop: Stop) -> Option<Then> {
-        if self.spans.len() > self.certain
-            && let Some(last) = self.spans.pop()
-        {
-            self.at = last.range.start;
-        }
+        self.take_back();
         match self.salvage() {
             Some((span, at)) => {
                 self.spans.push(span);
@@ -339,6 +340,15 @@ mod tests {
         }
     }
 
+    /// Expects these items of a whole list.
+    #[track_caller]
+    fn shows(text: &str, (head, step): (usize, usize), items: &[&str]) {
+        let (found, then) = found(text, head, step).unwrap();
+        assert_eq!(then, Then::End { is_record: false });
+        let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
+        assert_eq!(texts, items, "{step}");
+    }
+
     fn cut_whole(text: &str) -> Vec<(String, String)> {
         let cut = cut(text.as_bytes(), &shapes()).unwrap();
         let items = cut.items.into_iter();
@@ -395,10 +405,7 @@ mod tests {
                 items[at] = damaged;
                 let text = format!(r#"{{"releases":[{}],"links":{{}}}}"#, items.join(","));
                 for step in [1, 60, 1000] {
-                    let (found, then) = found(&text, 14, step).unwrap();
-                    assert_eq!(then, Then::End { is_record: false });
-                    let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
-                    assert_eq!(texts, items, "{step}");
+                    shows(&text, (14, step), &items);
                 }
             }
         }
@@ -414,10 +421,7 @@ mod tests {
         ];
         let text = format!("[{}]", items.join(" ,\n"));
         for step in 1..text.len() {
-            let (found, then) = found(&text, 1, step).unwrap();
-            assert_eq!(then, Then::End { is_record: false });
-            let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
-            assert_eq!(texts, items, "{step}");
+            shows(&text, (1, step), &items);
         }
     }
 

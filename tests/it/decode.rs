@@ -1,11 +1,8 @@
 //! Bodies that are not one JSON document in UTF-8: what is read of them is
 //! stored, and what is not is kept.
 
-use std::io::{Cursor, Write as _};
-
-use zip::write::SimpleFileOptions;
-
 use crate::harness::{Ingest, LINK, NUMBER};
+use crate::load::zip;
 use crate::publisher::{Encoding, Items, Publisher, Reply, package, release};
 
 /// What is in quarantine: why, where, and what.
@@ -15,16 +12,6 @@ const QUARANTINE: &str =
 
 /// What is stored, as ids.
 const IDS: &str = "select release_id from ocds.release order by release_id";
-
-fn zip(members: &[(&str, &str)]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in members {
-        let options = SimpleFileOptions::default();
-        archive.start_file(*name, options).unwrap();
-        archive.write_all(content.as_bytes()).unwrap();
-    }
-    archive.finish().unwrap().into_inner()
-}
 
 fn releases(numbers: std::ops::Range<usize>) -> Items {
     numbers.map(release).collect()
@@ -71,10 +58,10 @@ async fn lines_arrays_and_archives_are_stored_like_a_package() {
 #[tokio::test]
 async fn a_document_that_cannot_be_read_is_kept_and_costs_no_neighbour() {
     let packed = zip(&[
-        ("2026/01.json", &package(&releases(0..2), "")),
+        ("2026/01.json", &*package(&releases(0..2), "")),
         ("2026/02.json", ""),
         ("2026/03.json", "<html>gone</html>"),
-        ("2026/04.json", &package(&["null".into(), release(2)], "")),
+        ("2026/04.json", &*package(&["null".into(), release(2)], "")),
     ]);
     let ingest = ingested("", Reply::json(packed)).await;
     assert_eq!(ingest.column(IDS).await, ["0", "1", "2"]);

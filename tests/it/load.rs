@@ -50,13 +50,14 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+/// A zip file of these members.
+pub(crate) fn zip(members: &[(&str, impl AsRef<[u8]>)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in members {
         archive
             .start_file(*name, SimpleFileOptions::default())
             .unwrap();
-        archive.write_all(content).unwrap();
+        archive.write_all(content.as_ref()).unwrap();
     }
     archive.finish().unwrap().into_inner()
 }
