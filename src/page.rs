@@ -152,10 +152,10 @@ pub struct Position {
 }
 
 impl Position {
-    /// Whether it is in a file, behind a piece of it.
+    /// Whether it is in a file, behind a piece of it, and nothing follows.
     #[must_use]
-    pub fn is_in_file(&self) -> bool {
-        matches!(self.cursor, Cursor::Piece(_))
+    pub fn is_end_of_file(&self, next: Option<&Self>) -> bool {
+        matches!(self.cursor, Cursor::Piece(_)) && next.is_none()
     }
 }
 
@@ -232,20 +232,6 @@ pub struct Remembered {
     pub validators: Validators,
 }
 
-impl Remembered {
-    /// What follows the page now that it is at this position: a feed of changes begins
-    /// in its middle, and its pages are counted from there.
-    #[must_use]
-    pub fn next_behind(&self, position: &Position) -> Option<Position> {
-        let next = self.next.as_ref()?;
-        let step = next.number.saturating_sub(self.number);
-        Some(Position {
-            number: position.number.saturating_add(step),
-            cursor: next.cursor.clone(),
-        })
-    }
-}
-
 /// A page that has not changed since a run before, by what its server says.
 #[derive(Clone, Debug)]
 pub struct UnchangedPage {
@@ -253,8 +239,6 @@ pub struct UnchangedPage {
     pub chain: Chain,
     /// Where it is in its chain.
     pub position: Position,
-    /// What follows it; `None` if it is the last of its chain.
-    pub next: Option<Position>,
     /// The URL it was asked for by, before any redirect, with `{env.NAME}` in
     /// place of secrets.
     pub url: String,
@@ -264,6 +248,21 @@ pub struct UnchangedPage {
     pub validators: Validators,
     /// What that run made of it.
     pub remembered: Arc<Remembered>,
+}
+
+impl UnchangedPage {
+    /// What follows it; `None` if it is the last of its chain. A feed of changes begins
+    /// in its middle, and its pages are counted from there.
+    #[must_use]
+    pub fn next(&self) -> Option<Position> {
+        let Remembered { number, next, .. } = &*self.remembered;
+        let next = next.as_ref()?;
+        let step = next.number.saturating_sub(*number);
+        Some(Position {
+            number: self.position.number.saturating_add(step),
+            cursor: next.cursor.clone(),
+        })
+    }
 }
 
 /// A document that a page names and that is not there or cannot be read.

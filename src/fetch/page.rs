@@ -64,7 +64,6 @@ impl Client {
                 let page = UnchangedPage {
                     chain: scope.chain(),
                     position: position.clone(),
-                    next: remembered.next_behind(position),
                     url: self.address().redact(&ask.url),
                     fetched_at: Timestamp::now(),
                     validators: validators.or(known),

@@ -1,6 +1,6 @@
 //! All chains of a run, several side by side.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
@@ -12,9 +12,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::file::{FileWalk, Input};
-use crate::fetch::memory::Recall;
+use crate::fetch::memory::{Memory, Recall};
 use crate::fetch::plan::{Next, Plan, Step};
-use crate::fetch::scope::Scope;
+use crate::fetch::scope::{Axes, Scope};
 use crate::fetch::walk::{self, Common, Walk, capped};
 use crate::fetch::{Client, Fetched, Start};
 use crate::page::Position;
@@ -50,8 +50,9 @@ pub(super) struct Traversal {
     until: Option<u64>,
     /// Whether a chain may fail by itself.
     is_many: bool,
-    /// The files to walk, if they are those of a load.
-    files: Vec<Input>,
+    /// The files to walk by the part of the feed that each is, if they are those of a
+    /// load.
+    files: BTreeMap<Axes, Input>,
     walks: FuturesUnordered<BoxFuture<'static, Walked>>,
     waiting: VecDeque<Event>,
     failed_in_a_row: u32,
@@ -93,6 +94,10 @@ impl Traversal {
             files,
             memory,
         } = start;
+        let memory = match client.is_conditional() {
+            true => memory,
+            false => Memory::default(),
+        };
         Self {
             is_many: plan.is_many(),
             common: Common {
@@ -105,7 +110,7 @@ impl Traversal {
             },
             plan,
             until,
-            files,
+            files: files.into_iter().map(|file| (file.axes(), file)).collect(),
             walks: FuturesUnordered::new(),
             waiting: VecDeque::new(),
             failed_in_a_row: 0,
@@ -143,9 +148,9 @@ impl Traversal {
     /// Begins as many chains as the source may be asked at once.
     fn begin(&mut self) {
         // files of a load are read one after the other: the last says what holds
-        let at_once = match self.files.len() {
-            0 => self.common.client.source().http.concurrency,
-            _ => 1,
+        let at_once = match self.files.is_empty() {
+            true => self.common.client.source().http.concurrency,
+            false => 1,
         };
         while self.walks.len() < at_once {
             match self.plan.next() {
@@ -181,9 +186,8 @@ impl Traversal {
     /// The walk along a chain from a page on, behind pages of so many items.
     fn way(&self, scope: Scope, start: Position, items: u64) -> Way {
         let common = self.common.clone();
-        let input = self.files.iter().find(|file| file.axes() == *scope.axes);
+        let input = self.files.get(&*scope.axes).cloned();
         if input.is_some() || common.client.source().page == Pagination::File {
-            let input = input.cloned();
             return Way::File(FileWalk::new(common, scope, input, start, self.until));
         }
         let middle = self.plan.middle(&scope);

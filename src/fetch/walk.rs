@@ -17,7 +17,7 @@ use crate::fetch::memory::Recall;
 use crate::fetch::page::Turned;
 use crate::fetch::scope::Scope;
 use crate::fetch::{Client, Fetched, pagination};
-use crate::page::{Cursor, Page, Position, Remembered, UnchangedPage};
+use crate::page::{Cursor, Page, Position, UnchangedPage};
 use crate::source::{Pagination, Stop};
 
 /// How many pages in a row may have the same items, and how many windows the same
@@ -73,6 +73,14 @@ pub(super) struct Common {
     pub(super) beginnings: Arc<Beginnings>,
     /// What a run before made of its pages.
     pub(super) recall: Arc<Recall>,
+}
+
+impl Common {
+    /// Takes a page of those that may be asked for; `false` if none is left.
+    pub(super) fn take_page(&self) -> bool {
+        let less = |left: u64| left.checked_sub(1);
+        self.budget.fetch_update(Relaxed, Relaxed, less).is_ok()
+    }
 }
 
 /// How many windows have begun with which items, hashed with their axes.
@@ -252,11 +260,7 @@ impl Walk {
             return;
         };
         // other walks take from it too, and the last page may be gone
-        let budget = &self.common.budget;
-        if budget
-            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
-            .is_err()
-        {
+        if !self.common.take_page() {
             self.next = Some(position);
             return;
         }
@@ -271,7 +275,7 @@ impl Walk {
         let scope = self.scope.clone();
         let listing = self.listing.clone();
         let fullest = Arc::clone(&self.common.fullest);
-        let remembered = self.remembered(&position);
+        let remembered = self.common.recall.of(&scope.chain(), &position.cursor);
         let page = async move {
             let detailed = match (&client.source().detail, remembered) {
                 (Some(detail), _) => {
@@ -288,15 +292,6 @@ impl Walk {
             Ok((position, detailed, permit))
         };
         self.under_way.push_back(page.boxed());
-    }
-
-    /// What a page is asked for by, if only for whether it has changed.
-    fn remembered(&self, position: &Position) -> Option<Arc<Remembered>> {
-        if !self.client().is_conditional() {
-            return None;
-        }
-        let recall = &self.common.recall;
-        recall.of(&self.scope.chain(), &position.cursor)
     }
 
     /// The page after one that is not read yet, where it is known to be there.
@@ -531,13 +526,13 @@ impl Walk {
         self.items += items as u64;
         self.common.fullest.fetch_max(items, Relaxed);
         self.before = None;
-        match &page.next {
+        match page.next() {
             None => {
                 self.stop();
                 let ending = self.ending();
                 self.last_event.get_or_insert(ending);
             }
-            Some(next) => self.go_on(&page.position, &page.url, next),
+            Some(next) => self.go_on(&page.position, &page.url, &next),
         }
     }
 

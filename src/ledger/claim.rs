@@ -1,5 +1,6 @@
 //! Taking the lease: the right to write a source, as a row of `ocds.run`.
 
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::Type;
@@ -400,17 +401,18 @@ fn in_order(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<Resu
     if order.is_empty() {
         return resumed;
     }
-    let find = |chain: &Chain| resumed.iter().find(|it| it.chain == *chain);
-    let is_done = |(chain, may_pass): &&(Chain, bool)| {
-        *may_pass && find(chain).is_some_and(|it| it.next.is_none())
-    };
+    let whole = resumed
+        .iter()
+        .map(|it| (it.chain.clone(), it.next.is_none()));
+    let is_whole: HashMap<Chain, bool> = whole.collect();
+    let is_done =
+        |(chain, may_pass): &&(Chain, bool)| *may_pass && is_whole.get(chain) == Some(&true);
     let done = order.iter().take_while(is_done).count();
-    let goes_on = order.get(done).is_some_and(|(chain, _)| {
-        let begun = find(chain);
-        begun.is_some_and(|it| it.next.is_some())
-    });
-    let kept = &order[..done + usize::from(goes_on)];
-    resumed.retain(|it| kept.iter().any(|(chain, _)| *chain == it.chain));
+    let behind = order.get(done);
+    let goes_on = behind.is_some_and(|(chain, _)| is_whole.get(chain) == Some(&false));
+    let kept = order[..done + usize::from(goes_on)].iter();
+    let kept: HashSet<&Chain> = kept.map(|(chain, _)| chain).collect();
+    resumed.retain(|it| kept.contains(&it.chain));
     resumed
 }
 

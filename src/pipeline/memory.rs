@@ -23,9 +23,8 @@ impl Run<'_> {
         if !may_remember {
             return Ok(Memory::default());
         }
-        let rules = rules(self.source, self.config);
-        let most = self.config.fetch.remembered;
-        let pages = ledger::remembered_pages(self.database, lease, asked, &rules, most).await?;
+        let (rules, most) = (&*self.rules, self.config.fetch.remembered);
+        let pages = ledger::remembered_pages(self.database, lease, asked, rules, most).await?;
         Ok(Memory::new(pages))
     }
 }

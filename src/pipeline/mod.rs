@@ -100,6 +100,7 @@ pub async fn run(
         progress: Arc::clone(progress),
         began: Instant::now(),
         before,
+        rules: memory::rules(source, config).into(),
     };
     Ok(Box::pin(run.finish(claim, requests, stop)).await)
 }
@@ -116,6 +117,8 @@ struct Run<'a> {
     began: Instant,
     /// What processes before this one made durable.
     before: Totals,
+    /// A digest of all that pages become rows by.
+    rules: Arc<str>,
 }
 
 /// What a run covers.
@@ -370,7 +373,7 @@ impl Run<'_> {
         sender: mpsc::Sender<Result<Work>>,
     ) -> JoinHandle<()> {
         let options = Arc::new(extract::Options::new(self.source, &self.config.extract));
-        let rules: Arc<str> = memory::rules(self.source, self.config).into();
+        let rules = Arc::clone(&self.rules);
         let progress = Arc::clone(&self.progress);
         tokio::spawn(async move {
             let fetched = futures::stream::poll_fn(move |context| fetched.poll_recv(context));

@@ -259,7 +259,7 @@ impl<'a> PageCommit<'a> {
         Some(Resolvable {
             keys: keys(stored.filter(is_stored)),
             documents: self.page.documents.iter().map(|url| &**url).collect(),
-            is_end_of_file: self.page.next.is_none() && self.page.position.is_in_file(),
+            is_end_of_file: self.page.position.is_end_of_file(self.page.next.as_ref()),
         })
     }
 }

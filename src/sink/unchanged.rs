@@ -30,7 +30,7 @@ impl<'a> KeptRow<'a> {
             page,
             number: signed(page.position.number),
             known_number: signed(page.remembered.number),
-            next_number: page.next.as_ref().map(|next| signed(next.number)),
+            next_number: page.next().map(|next| signed(next.number)),
             chain: page.chain.as_str(),
         }
     }
@@ -84,7 +84,7 @@ async fn close(
     page: &UnchangedPage,
 ) -> Result<Option<Counts>> {
     let row = KeptRow::new(page);
-    let is_end_of_file = page.next.is_none() && page.position.is_in_file();
+    let is_end_of_file = page.position.is_end_of_file(page.next().as_ref());
     let mut flight = transaction.flight();
     if sink.has_open_rejects.load(Ordering::Relaxed) {
         resolve_unreadable(&mut flight, served, &is_end_of_file);

@@ -614,11 +614,9 @@ async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
     let (chain, cursor, first): (_, _, Remembered) = pages.remove(0);
     assert_eq!((first.items, first.number), (4, 1));
 
-    let position = Position { number: 1, cursor };
     let page = UnchangedPage {
         chain,
-        next: first.next_behind(&position),
-        position,
+        position: Position { number: 1, cursor },
         url: publisher.url("/"),
         fetched_at: jiff::Timestamp::now(),
         validators: Validators {

@@ -110,10 +110,8 @@ impl FileWalk {
                 if !matches!(fetched, Fetched::Unchanged(_)) {
                     self.common.recall.end();
                 }
-                let budget = &self.common.budget;
-                let take = |left: u64| left.checked_sub(1);
-                budget.fetch_update(Relaxed, Relaxed, take).ok()?;
-                Some(Event::Page(Box::new(fetched), permit))
+                let is_wanted = self.common.take_page();
+                is_wanted.then(|| Event::Page(Box::new(fetched), permit))
             }
             Ok(None) => {
                 self.is_over = true;
@@ -247,25 +245,23 @@ impl FileWalk {
 
     /// The next piece of a file that has not changed.
     fn unchanged(&mut self, remembered: Arc<Remembered>) -> UnchangedPage {
-        let position = self.next.clone();
-        let next = remembered.next_behind(&position);
-        if let Some(next) = &next {
-            self.next = next.clone();
-            self.kept = self.common.recall.of(&self.scope.chain(), &next.cursor);
+        let page = UnchangedPage {
+            chain: self.scope.chain(),
+            position: self.next.clone(),
+            url: self.url.clone(),
+            fetched_at: Timestamp::now(),
+            validators: remembered.validators.clone(),
+            remembered,
+        };
+        if let Some(next) = page.next() {
+            self.kept = self.common.recall.of(&page.chain, &next.cursor);
+            self.next = next;
             if self.kept.is_none() {
                 // nothing remembered counts any more
                 self.begin_again();
             }
         }
-        UnchangedPage {
-            chain: self.scope.chain(),
-            position,
-            next,
-            url: self.url.clone(),
-            fetched_at: Timestamp::now(),
-            validators: remembered.validators.clone(),
-            remembered,
-        }
+        page
     }
 
     /// Has the file arrive whole, its pages to be those that follow.
@@ -408,7 +404,7 @@ impl FileWalk {
 
     /// What the file may be asked for by, if only for whether it has changed.
     fn known(&self) -> Option<Arc<Remembered>> {
-        if self.next.cursor != Cursor::Start || !self.common.client.is_conditional() {
+        if self.next.cursor != Cursor::Start {
             return None;
         }
         let recall = &self.common.recall;
