@@ -82,8 +82,22 @@ impl Patience {
         }
     }
 
+    /// Attempts it until it succeeds, fails for another reason, or has been tried for
+    /// long enough.
+    pub(crate) async fn over<T, F>(mut self, mut attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        loop {
+            match Box::pin(attempt()).await {
+                Ok(done) => return Ok(done),
+                Err(error) => self.wait(error).await?,
+            }
+        }
+    }
+
     /// Waits before the next attempt, or gives the error back if there is none.
-    pub(crate) async fn wait(&mut self, error: Error) -> Result<()> {
+    async fn wait(&mut self, error: Error) -> Result<()> {
         let what = &self.what;
         let wait = self.backoff.next_wait();
         if !error.is_transient() || Instant::now() + wait > self.give_up {

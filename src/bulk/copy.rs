@@ -9,7 +9,8 @@ use tokio_postgres::CopyInSink;
 
 use crate::bulk::apply::Apply;
 use crate::bulk::operation::{CopyText, DROP_STAGE, Statement};
-use crate::bulk::transaction::{Answer, blames_a_row, limited, next};
+use crate::bulk::transaction::{Answer, blames_a_row, next};
+use crate::database::limited;
 use crate::error::Result;
 use crate::metrics;
 

@@ -11,6 +11,7 @@ use tokio_postgres::types::Type;
 use crate::bulk::operation::Operation;
 use crate::bulk::transaction::{SET_TRANSACTION, TRANSACTION_ID};
 use crate::config;
+use crate::database::reply_limit;
 use crate::retry::Patience;
 
 /// What the transactions of one purpose have in common. It is for the connections of
@@ -43,7 +44,7 @@ impl Session {
             statement_timeout: milliseconds(settings.statement_timeout),
             lock_timeout: milliseconds(settings.lock_timeout),
             idle_in_transaction_timeout: milliseconds(settings.idle_in_transaction_timeout),
-            reply_timeout: settings.statement_timeout + Duration::from_secs(5),
+            reply_timeout: reply_limit(settings),
             retry_for: settings.retry_for,
             prepares: settings.prepare,
             texts: Arc::default(),

@@ -15,7 +15,7 @@ use tracing::{Instrument as _, debug_span};
 use crate::bulk::Session;
 use crate::bulk::operation;
 use crate::bulk::rows::Field;
-use crate::database::{Connection, Database};
+use crate::database::{Connection, Database, Lent, limited};
 use crate::error::{Error, Result, is_row_trouble};
 use crate::metrics;
 
@@ -49,7 +49,7 @@ pub(crate) struct Answer {
 /// dropped and the pool never sees it again: the server then rolls back by itself.
 #[derive(Debug)]
 pub struct Transaction {
-    connection: Option<Connection>,
+    connection: Lent,
     /// How long each reply may take before the connection is given up.
     reply_timeout: Duration,
     /// What is prepared on the connection, by its text.
@@ -93,9 +93,8 @@ impl Transaction {
     /// # Errors
     /// As [`Database::connection`].
     pub async fn begin(database: &Database, session: &Session) -> Result<Self> {
-        let connection = database.connection().await?;
         let mut transaction = Self {
-            connection: Some(connection),
+            connection: database.lend().await?,
             reply_timeout: session.reply_timeout,
             texts: Arc::clone(&session.texts),
             prepared: Arc::default(),
@@ -197,7 +196,7 @@ impl Transaction {
     }
 
     fn connection(&self) -> &Connection {
-        self.connection.as_ref().expect("taken only at the end")
+        &self.connection
     }
 
     pub(super) fn reply_timeout(&self) -> Duration {
@@ -305,8 +304,8 @@ impl Transaction {
     }
 
     /// Gives the connection back after the flight that committed or rolled back.
-    pub(crate) fn ended(mut self) {
-        drop(self.connection.take());
+    pub(crate) fn ended(self) {
+        self.connection.give_back();
     }
 
     /// Undoes everything and gives the connection back; after an exchange that was
@@ -324,14 +323,6 @@ impl Transaction {
         }
         self.ended();
         Ok(())
-    }
-}
-
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            drop(Connection::take(connection));
-        }
     }
 }
 
@@ -491,16 +482,6 @@ async fn answer(stream: RowStream) -> Reply {
     }
     let affected = stream.rows_affected().unwrap_or_default();
     Ok(Answer { rows, affected })
-}
-
-/// The server's own time limits do not help where it cannot be heard.
-pub(crate) async fn limited<T>(limit: Duration, reply: impl Future<Output = T>) -> Result<T> {
-    tokio::time::timeout(limit, reply).await.map_err(|_| {
-        Error::environment(format!(
-            "the database did not answer within {} seconds",
-            limit.as_secs()
-        ))
-    })
 }
 
 /// The next reply of a flight that has one for each statement.

@@ -87,13 +87,10 @@ pub async fn write_all(
     let in_order: Vec<Lane<'_>> = in_order
         .map(|(lane, (rows, _))| Lane { rows, ..*lane })
         .collect();
-    let mut patience = session.patience("write", "write rows");
-    let mut applied = loop {
-        match once(database, session, &in_order).await {
-            Ok(applied) => break applied,
-            Err(error) => patience.wait(error).await?,
-        }
-    };
+    let mut applied = session
+        .patience("write", "write rows")
+        .over(|| once(database, session, &in_order))
+        .await?;
     for ((applied, lane), (_, order)) in applied.iter_mut().zip(lanes).zip(sorted) {
         let left_out = (lane.rows.len() - order.len()) as u64;
         applied.report.total += left_out;
@@ -166,25 +163,19 @@ fn undone(mut applied: Vec<Applied>, lanes: &[Lane<'_>]) -> Vec<Applied> {
 /// What became of a transaction whose commit had no reply. A backend that has not
 /// noticed yet that we are gone may still be at it.
 async fn is_committed(database: &Database, session: &Session, id: &str) -> Result<bool> {
-    let mut patience = session.patience("question", "learn whether rows were written");
-    loop {
-        let asked = async {
-            let connection = database.connection().await?;
-            let sql = include_str!("../../sql/bulk/transaction_status.sql");
-            let rows = connection.query_typed(sql, &[(&id, Type::TEXT)]).await?;
-            let status: Option<String> = rows.first().and_then(|row| row.get(0));
-            match status.as_deref() {
-                Some("committed") => Ok(true),
-                Some("aborted") => Ok(false),
-                Some(_) => Err(Error::environment("the transaction is still in progress")),
-                None => Err(Error::unexpected(
-                    "the server has forgotten the transaction",
-                )),
-            }
-        };
-        match asked.await {
-            Ok(is_committed) => return Ok(is_committed),
-            Err(error) => patience.wait(error).await?,
+    let patience = session.patience("question", "learn whether rows were written");
+    let ask = async || {
+        let sql = include_str!("../../sql/bulk/transaction_status.sql");
+        let rows = database.query(sql, &[(&id, Type::TEXT)]).await?;
+        let status: Option<String> = rows.first().and_then(|row| row.get(0));
+        match status.as_deref() {
+            Some("committed") => Ok(true),
+            Some("aborted") => Ok(false),
+            Some(_) => Err(Error::environment("the transaction is still in progress")),
+            None => Err(Error::unexpected(
+                "the server has forgotten the transaction",
+            )),
         }
-    }
+    };
+    patience.over(ask).await
 }

@@ -8,6 +8,7 @@
 //! each transaction sets its own.
 
 pub mod activity;
+mod lent;
 pub mod local;
 pub mod migrate;
 mod tls;
@@ -24,8 +25,11 @@ use deadpool_postgres::{
 };
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
+use tokio_postgres::Row;
 use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::types::{ToSql, Type};
 
+pub(crate) use self::lent::{Lent, limited};
 use self::migrate::Migration;
 use self::url::Address;
 use crate::config;
@@ -33,6 +37,12 @@ use crate::error::{Error, Kind, Result};
 
 /// A connection lent by the pool; dropping it gives it back.
 pub type Connection = deadpool_postgres::Object;
+
+/// How much longer than the server works on a statement its answer may travel.
+const TRAVEL: Duration = Duration::from_secs(5);
+
+/// How long may be worked on what counts the rows of whole tables.
+const COUNTING: Duration = Duration::from_secs(3_600);
 
 /// A PostgreSQL database and the connections to it. Clones share both.
 #[derive(Clone)]
@@ -132,6 +142,50 @@ impl Database {
         self.shared.pool.get().await.map_err(|e| self.explain(e))
     }
 
+    /// The same for what may fail on it: it is closed unless it is given back.
+    pub(crate) async fn lend(&self) -> Result<Lent> {
+        self.connection().await.map(Lent::new)
+    }
+
+    /// Asks one thing on a connection of its own.
+    ///
+    /// # Errors
+    /// As [`Database::connection`], the server refuses, or it does not answer within
+    /// `database.statement_timeout` and a few seconds.
+    pub(crate) async fn query(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>> {
+        self.query_within(self.reply_limit(), sql, parameters).await
+    }
+
+    /// The same of what counts the rows of whole tables, which may take an hour.
+    pub(crate) async fn query_counts(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>> {
+        self.query_within(COUNTING, sql, parameters).await
+    }
+
+    async fn query_within(
+        &self,
+        limit: Duration,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>> {
+        let connection = self.lend().await?;
+        let rows = limited(limit, connection.query_typed(sql, parameters)).await??;
+        connection.give_back();
+        Ok(rows)
+    }
+
+    /// How long the reply to a statement is waited for.
+    pub(crate) fn reply_limit(&self) -> Duration {
+        reply_limit(&self.shared.settings)
+    }
+
     /// Whether there was a local server to start again.
     async fn revive(&self) -> Result<bool> {
         let Some(local) = &self.shared.local else {
@@ -224,6 +278,11 @@ const CHECK: &str =
 
 /// Begins a hook's message about a database in another encoding.
 const WRONG_ENCODING: &str = "the database's encoding is";
+
+/// How long the reply to a statement is waited for.
+pub(crate) fn reply_limit(settings: &config::Database) -> Duration {
+    settings.statement_timeout + TRAVEL
+}
 
 fn pool(address: &Address, settings: &config::Database, connections: usize) -> Result<Pool> {
     let writes = address.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::types::Type;
 
 use crate::config;
-use crate::database::{Connection, Database};
+use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Holder;
 use crate::page::{Chain, Cursor, Position};
@@ -173,8 +173,9 @@ pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease)
     let mut tries = 0;
     loop {
         tries += 1;
-        let connection = database.connection().await?;
-        match try_claim(database, connection, asked, settings).await {
+        let connection = database.lend().await?;
+        let attempt = try_claim(database, connection, asked, settings);
+        match limited(database.reply_limit(), attempt).await? {
             Ok(Attempt::Claimed(claim)) => return Ok(*claim),
             Ok(Attempt::HeldBy(holder)) if Instant::now() >= give_up => {
                 let message = format!("source {} is held by {holder}", asked.source);
@@ -201,7 +202,7 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
 
 async fn try_claim(
     database: &Database,
-    mut connection: Connection,
+    mut connection: Lent,
     asked: &Asked,
     settings: &config::Lease,
 ) -> Result<Attempt, tokio_postgres::Error> {
@@ -440,9 +441,7 @@ pub async fn known_cursor(
     page: u64,
 ) -> Result<Option<Cursor>> {
     let rows = database
-        .connection()
-        .await?
-        .query_typed(
+        .query(
             include_str!("../../sql/ledger/page_cursor.sql"),
             &[
                 (&source, Type::TEXT),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::database::Connection;
+use crate::database::Database;
 use crate::error::Result;
 
 /// What became of releases. `releases` is the sum of the other five.
@@ -113,11 +113,9 @@ pub struct Totals {
 ///
 /// # Errors
 /// The database cannot be asked.
-pub async fn totals(connection: &Connection, run_id: i64) -> Result<Totals> {
+pub async fn totals(database: &Database, run_id: i64) -> Result<Totals> {
     let sql = include_str!("../../sql/ledger/run_totals.sql");
-    let rows = connection
-        .query_typed(sql, &[(&run_id, Type::INT8)])
-        .await?;
+    let rows = database.query(sql, &[(&run_id, Type::INT8)]).await?;
     let Some(row) = rows.first() else {
         return Ok(Totals::default());
     };

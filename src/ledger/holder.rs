@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 use tracing::warn;
 
-use crate::database::{Connection, Database};
+use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Lease, Mark, Requests, signed};
 use crate::page::Cursor;
@@ -49,7 +49,7 @@ pub struct End {
 #[derive(Debug)]
 pub struct Holder {
     database: Database,
-    connection: Option<Connection>,
+    connection: Option<Lent>,
     source: String,
     lease: Lease,
     /// What the run's row has been told of.
@@ -57,12 +57,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    pub(super) fn new(
-        database: Database,
-        connection: Connection,
-        source: &str,
-        lease: Lease,
-    ) -> Self {
+    pub(super) fn new(database: Database, connection: Lent, source: &str, lease: Lease) -> Self {
         Self {
             database,
             connection: Some(connection),
@@ -202,10 +197,11 @@ impl Holder {
     ) -> Result<u64> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.database.connection().await?,
+            None => self.database.lend().await?,
         };
-        // on an error the connection is dropped, and the pool tests it before its next use
-        let rows = connection.execute_typed(sql, parameters).await?;
+        // closed on an error, so that others see at once that nobody beats on it
+        let reply = connection.execute_typed(sql, parameters);
+        let rows = limited(self.database.reply_limit(), reply).await??;
         self.connection = Some(connection);
         Ok(rows)
     }

@@ -111,14 +111,13 @@ pub async fn list(
     reason: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Entry>> {
-    let connection = database.connection().await?;
     let sql = include_str!("../../sql/read/quarantine_list.sql");
     let parameters = [
         (&source as _, Type::TEXT),
         (&reason as _, Type::TEXT),
         (&limit as _, Type::INT8),
     ];
-    let rows = connection.query_typed(sql, &parameters).await?;
+    let rows = database.query(sql, &parameters).await?;
     rows.iter().map(|row| Ok(entry(row)?)).collect()
 }
 
@@ -127,9 +126,8 @@ pub async fn list(
 /// # Errors
 /// There is none of this id, or the database cannot be asked.
 pub async fn show(database: &Database, id: i64) -> Result<Document> {
-    let connection = database.connection().await?;
     let sql = include_str!("../../sql/read/quarantine_show.sql");
-    let rows = connection.query_typed(sql, &[(&id, Type::INT8)]).await?;
+    let rows = database.query(sql, &[(&id, Type::INT8)]).await?;
     let row = rows
         .first()
         .ok_or_else(|| Error::config(format!("no reject has id {id}")))?;
@@ -176,10 +174,9 @@ pub async fn replayable_sources(
     source: Option<&str>,
     ids: Option<&[i64]>,
 ) -> Result<Vec<String>> {
-    let connection = database.connection().await?;
     let sql = include_str!("../../sql/ledger/reject_sources.sql");
     let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
-    let rows = connection.query_typed(sql, &parameters).await?;
+    let rows = database.query(sql, &parameters).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
@@ -192,10 +189,9 @@ pub async fn replayable(
     source: &str,
     ids: Option<&[i64]>,
 ) -> Result<Vec<i64>> {
-    let connection = database.connection().await?;
     let sql = include_str!("../../sql/ledger/open_rejects.sql");
     let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
-    let rows = connection.query_typed(sql, &parameters).await?;
+    let rows = database.query(sql, &parameters).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 

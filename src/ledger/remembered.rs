@@ -32,8 +32,7 @@ pub async fn remembered_pages(
         (&rules as _, Type::TEXT),
         (&i64::from(most) as _, Type::INT8),
     ];
-    let connection = database.connection().await?;
-    let rows = connection.query_typed(sql, &parameters).await?;
+    let rows = database.query(sql, &parameters).await?;
     let pages: Result<Vec<_>, _> = rows.iter().map(page).collect();
     Ok(pages?.into_iter().flatten().collect())
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use tokio_postgres::types::Type;
 
 use crate::database::Database;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Where a source stands: its last run, what is stored and what is refused.
 #[derive(Clone, Debug, Serialize)]
@@ -45,9 +45,8 @@ pub struct SourceStatus {
 /// # Errors
 /// The database cannot be asked.
 pub async fn status(database: &Database) -> Result<Vec<SourceStatus>> {
-    let connection = database.connection().await?;
     let sql = include_str!("../../sql/read/status.sql");
-    let rows = connection.query_typed(sql, &[]).await?;
+    let rows = database.query_counts(sql, &[]).await?;
     let read = |row: &tokio_postgres::Row| -> Result<SourceStatus> {
         Ok(SourceStatus {
             source: row.try_get("source")?,
@@ -85,11 +84,11 @@ pub struct SourceCounts {
 /// # Errors
 /// The database cannot be asked.
 pub async fn source_counts(database: &Database, source: &str) -> Result<SourceCounts> {
-    let connection = database.connection().await?;
     let sql = include_str!("../../sql/read/source_counts.sql");
-    let row = connection
-        .query_typed_one(sql, &[(&source, Type::TEXT)])
-        .await?;
+    let rows = database.query_counts(sql, &[(&source, Type::TEXT)]).await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::unexpected("a count without a row"))?;
     Ok(SourceCounts {
         releases: row.try_get("releases")?,
         rejects: row.try_get("rejects")?,

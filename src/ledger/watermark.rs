@@ -42,8 +42,7 @@ pub async fn watermark(
 ) -> Result<Option<Watermark>> {
     let sql = include_str!("../../sql/ledger/watermark.sql");
     let parameters = [(&source as _, Type::TEXT), (&scope as _, Type::TEXT)];
-    let connection = database.connection().await?;
-    let rows = connection.query_typed(sql, &parameters).await?;
+    let rows = database.query(sql, &parameters).await?;
     let Some(row) = rows.first() else {
         return Ok(None);
     };
@@ -75,8 +74,7 @@ pub async fn walked_axes(
         (&scope as _, Type::TEXT),
         (&lease.run_id as _, Type::INT8),
     ];
-    let connection = database.connection().await?;
-    let rows = connection.query_typed(sql, &parameters).await?;
+    let rows = database.query(sql, &parameters).await?;
     let axes = rows.iter().map(|row| row.try_get("axes"));
     Ok(axes.collect::<Result<_, _>>()?)
 }
@@ -98,8 +96,7 @@ pub async fn run_window(
         (&from as _, Type::TIMESTAMPTZ),
         (&until as _, Type::TIMESTAMPTZ),
     ];
-    let connection = database.connection().await?;
-    let rows = connection.query_typed(sql, &parameters).await?;
+    let rows = database.query(sql, &parameters).await?;
     let lost = || Error::new(Kind::Lease, "another run took the source over");
     let row = rows.first().ok_or_else(lost)?;
     Ok((row.try_get("window_from")?, row.try_get("window_until")?))

@@ -24,7 +24,11 @@ impl Run<'_> {
             return Ok(Memory::default());
         }
         let (rules, most) = (&*self.rules, self.config.fetch.remembered);
-        let pages = ledger::remembered_pages(self.database, lease, asked, rules, most).await?;
+        let read = || ledger::remembered_pages(self.database, lease, asked, rules, most);
+        let pages = self
+            .asking
+            .ask("read the pages of the run before", read)
+            .await?;
         Ok(Memory::new(pages))
     }
 }

@@ -48,6 +48,7 @@ use crate::ledger::{
 use crate::metrics;
 use crate::page::{PageRecord, UnchangedPage, UnreadablePage};
 use crate::request::Request;
+use crate::retry::Patience;
 use crate::sink::Sink;
 use crate::source::{Axis, Source};
 
@@ -82,15 +83,27 @@ pub async fn run(
         client = client.logging_to(log);
     }
     let client = Arc::new(client);
-    let claim = ledger::claim(database, &walk.asked, &config.lease).await?;
-    // after the claim: what another holder refused till then is known to it
-    let sink = Arc::new(Sink::open(database.clone(), &source.name, config).await?);
-    let before = {
-        let connection = database.connection().await?;
-        ledger::totals(&connection, claim.lease.run_id).await?
+    let asking = Asking {
+        name: &source.name,
+        retry_for: config.database.retry_for,
     };
+    let begin = async {
+        let claim = || ledger::claim(database, &walk.asked, &config.lease);
+        let claim = asking.ask("claim the source", claim).await?;
+        // after the claim: what another holder refused till then is known to it
+        let open = || Sink::open(database.clone(), &source.name, config);
+        let sink = asking.ask("open the sink", open).await?;
+        let totals = || ledger::totals(database, claim.lease.run_id);
+        let before = asking.ask("read what the run has", totals).await?;
+        Ok((claim, Arc::new(sink), before))
+    };
+    let (claim, sink, before) = stop
+        .run_until_cancelled(Box::pin(begin))
+        .await
+        .unwrap_or_else(|| Err(Error::new(Kind::Truncated, "stopped before it began")))?;
     progress.begin(&before, Arc::clone(&client), walk.bytes());
     let run = Run {
+        asking,
         source,
         config,
         database,
@@ -105,8 +118,27 @@ pub async fn run(
     Ok(Box::pin(run.finish(claim, requests, stop)).await)
 }
 
+/// Asks a database that was there a moment ago, and may be away for one.
+struct Asking<'a> {
+    /// The source's.
+    name: &'a str,
+    /// For how long it is asked again.
+    retry_for: Duration,
+}
+
+impl Asking<'_> {
+    async fn ask<T, F>(&self, what: &str, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let patience = Patience::new("question", what, self.retry_for);
+        patience.of(self.name).over(attempt).await
+    }
+}
+
 /// What a run uses while it lasts.
 struct Run<'a> {
+    asking: Asking<'a>,
     source: &'a Source,
     config: &'a Config,
     database: &'a Database,
@@ -230,7 +262,10 @@ impl Run<'_> {
     async fn ground(&self, lease: &Lease, resume: Option<Resume>) -> Result<Ground> {
         let scope = self.source.scope();
         let watermark = match self.walk.moves_watermark() {
-            true => ledger::watermark(self.database, &self.source.name, &scope).await?,
+            true => {
+                let read = || ledger::watermark(self.database, &self.source.name, &scope);
+                self.asking.ask("read the watermark", read).await?
+            }
             false => None,
         };
         let stretch = match &*self.walk.files {
@@ -271,7 +306,8 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         let name = &self.source.name;
-        let walked = ledger::walked_axes(self.database, name, scope, lease).await?;
+        let read = || ledger::walked_axes(self.database, name, scope, lease);
+        let walked = self.asking.ask("read the values of axes", read).await?;
         let is_new = |axes: &&Axes| !walked.contains(&Scope::name_of(axes));
         Ok(axes.iter().filter(is_new).cloned().collect())
     }
@@ -290,7 +326,8 @@ impl Run<'_> {
         let Dates { from, until } = self.walk.dates;
         let from = from.unwrap_or(usual.from);
         let until = until.unwrap_or(usual.to).max(from);
-        let (from, to) = ledger::run_window(self.database, lease, (from, until)).await?;
+        let begin = || ledger::run_window(self.database, lease, (from, until));
+        let (from, to) = self.asking.ask("keep the run's dates", begin).await?;
         Ok(Some(Stretch { from, to }))
     }
 

@@ -112,14 +112,9 @@ impl Sink {
         let session = Session::new(&config.database)
             .preparing(&[&fetched.operation, &fetched_compiled.operation])
             .preparing_texts(&[HOLD_LEASE, INSERT_PAGE]);
-        let has_open_rejects = {
-            let connection = database.connection().await?;
-            let sql = include_str!("../../sql/sink/has_open_rejects.sql");
-            let rows = connection
-                .query_typed(sql, &[(&source, Type::TEXT)])
-                .await?;
-            rows.first().is_some_and(|row| row.get(0))
-        };
+        let sql = include_str!("../../sql/sink/has_open_rejects.sql");
+        let rows = database.query(sql, &[(&source, Type::TEXT)]).await?;
+        let has_open_rejects = rows.first().is_some_and(|row| row.get(0));
         Ok(Self {
             database,
             source: source.to_owned(),
@@ -156,14 +151,13 @@ impl Sink {
         rejects: Vec<Reject>,
     ) -> Result<Counts> {
         let folded = fold(releases);
-        let mut patience = self.patience("page", format!("commit page {}", page.position.number));
-        loop {
+        let patience = self.patience("page", format!("commit page {}", page.position.number));
+        // each attempt has a time of its own
+        let attempt = async || {
             let commit = PageCommit::new(self, lease, page, &folded, &rejects);
-            match commit.run().await {
-                Ok(counts) => return Ok(counts),
-                Err(error) => patience.wait(error).await?,
-            }
-        }
+            commit.run().await
+        };
+        patience.over(attempt).await
     }
 
     /// Makes a page durable that has not changed since a run before, of which it is
@@ -174,13 +168,10 @@ impl Sink {
     /// # Errors
     /// As [`Sink::commit`].
     pub async fn keep_unchanged(&self, lease: &Lease, page: &UnchangedPage) -> Result<Counts> {
-        let mut patience = self.patience("page", format!("commit page {}", page.position.number));
-        loop {
-            match unchanged::keep_unchanged(self, lease, page).await {
-                Ok(counts) => return Ok(counts),
-                Err(error) => patience.wait(error).await?,
-            }
-        }
+        let patience = self.patience("page", format!("commit page {}", page.position.number));
+        patience
+            .over(|| unchanged::keep_unchanged(self, lease, page))
+            .await
     }
 
     /// Keeps a page that could not be read: in quarantine and nowhere else, so
@@ -190,14 +181,10 @@ impl Sink {
     /// As [`Sink::commit`].
     pub async fn quarantine_page(&self, lease: &Lease, page: &UnreadablePage) -> Result<()> {
         let reject = Reject::unreadable_page(page.body.clone(), page.message.clone());
-        let mut patience =
-            self.patience("page", format!("quarantine page {}", page.position.number));
-        loop {
-            match unreadable::keep_unreadable(self, lease, page, &reject).await {
-                Ok(()) => return Ok(()),
-                Err(error) => patience.wait(error).await?,
-            }
-        }
+        let patience = self.patience("page", format!("quarantine page {}", page.position.number));
+        patience
+            .over(|| unreadable::keep_unreadable(self, lease, page, &reject))
+            .await
     }
 
     /// What the rows of a page have in common.

@@ -189,13 +189,8 @@ impl Purge {
         let Some(deletion) = self.deletions.last() else {
             return Ok(None);
         };
-        let mut patience = self.session.patience("purge", "purge").of(&self.source);
-        let (rows, last) = loop {
-            match self.chunk(lease, deletion).await {
-                Ok(deleted) => break deleted,
-                Err(error) => patience.wait(error).await?,
-            }
-        };
+        let patience = self.session.patience("purge", "purge").of(&self.source);
+        let (rows, last) = patience.over(|| self.chunk(lease, deletion)).await?;
         let mut gone = Gone::default();
         (deletion.counted)(&mut gone, rows);
         if last.is_none() {

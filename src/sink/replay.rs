@@ -64,13 +64,9 @@ impl Sink {
             tried: again,
             folded,
         };
-        let mut patience = self.patience("replay", "replay rejects");
-        loop {
-            match replay.run().await {
-                Ok(counts) => return Ok(counts),
-                Err(error) => patience.wait(error).await?,
-            }
-        }
+        self.patience("replay", "replay rejects")
+            .over(|| replay.run())
+            .await
     }
 }
 

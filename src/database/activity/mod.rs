@@ -113,9 +113,8 @@ pub async fn statements(database: &Database) -> Result<Statements> {
 /// # Errors
 /// The database cannot be asked.
 pub async fn lock_waits(database: &Database) -> Result<Vec<LockWait>> {
-    let connection = database.connection().await?;
     let sql = include_str!("../../../sql/read/lock_waits.sql");
-    let rows = connection.query_typed(sql, &[]).await?;
+    let rows = database.query(sql, &[]).await?;
     let read = |row: &Row| -> Result<LockWait> {
         Ok(LockWait {
             pid: row.try_get("pid")?,
