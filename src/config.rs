@@ -44,6 +44,8 @@ pub struct Config {
     pub lease: Lease,
     /// What is remembered.
     pub ledger: Ledger,
+    /// How the program ends when it is told to.
+    pub shutdown: Shutdown,
     /// The publishers' feeds, by name.
     pub sources: BTreeMap<String, Source>,
 }
@@ -255,6 +257,24 @@ impl Default for Sink {
             workers: 2,
             max_bad_ratio: 0.15,
             max_bad_after: 1_000,
+        }
+    }
+}
+
+/// How the program ends when it is told to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shutdown {
+    /// How long after the first signal what was fetched may still be committed. Below
+    /// the 30 seconds after which Kubernetes kills.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(25),
         }
     }
 }
@@ -522,6 +542,7 @@ fn check_bounds(config: &Config) -> Result<()> {
         fetch,
         sink,
         lease,
+        shutdown,
         ..
     } = config;
     for (key, limit) in [
@@ -541,6 +562,7 @@ fn check_bounds(config: &Config) -> Result<()> {
         ("database.retry_for", database.retry_for),
         ("lease.ttl", lease.ttl),
         ("lease.wait", lease.wait),
+        ("shutdown.grace", shutdown.grace),
     ] {
         if length > LONGEST {
             return wrong(key, "is at most a year");

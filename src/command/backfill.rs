@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{Backfill, Global};
-use crate::command::{ingest, load, signal, source, with_database};
+use crate::command::{ingest, load, source, stoppable};
 use crate::error::{Error, Result};
 use crate::pipeline::Walk;
 
@@ -22,15 +22,13 @@ pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitC
     let mut config = load(global)?;
     ingest::apply(&options, &mut config)?;
     let source = source(&config, &name)?;
-    let stop = signal::stop_token()?;
-    with_database(&config, async |database| {
+    stoppable(&config, async |database, stop| {
         let walk = match (from, from_page) {
             (Some(from), _) => Walk::backfill_between(source, &from, until.as_ref())?,
             (None, Some(page)) => Walk::backfill(database, source, page, to_page).await?,
             (None, None) => return Err(Error::config("name --from-page or --from")),
         };
-        let code =
-            ingest::ingest(global, &options, database, source, &config, &walk, &stop).await?;
+        let code = ingest::ingest(global, &options, database, source, &config, &walk, stop).await?;
         Ok(ExitCode::from(code))
     })
     .await

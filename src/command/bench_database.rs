@@ -20,7 +20,7 @@ use crate::bulk::{
 use crate::cli::{BenchDatabase, Global};
 use crate::command::answer::{answer, answer_json};
 use crate::command::table::{grouped, right, table};
-use crate::command::{load, signal, with_database};
+use crate::command::{load, stoppable};
 use crate::config::Config;
 use crate::database::Database;
 use crate::demo::Feed;
@@ -80,8 +80,7 @@ const WAYS: [(&str, Plan, Method); 4] = [
 
 pub(super) async fn bench_database(global: &Global, options: BenchDatabase) -> Result<ExitCode> {
     let config = load(global)?;
-    let stop = signal::stop_token()?;
-    let measured = with_database(&config, async |database| {
+    let measured = stoppable(&config, async |database, stop| {
         make_scratch(database).await?;
         let measured = tokio::select! {
             measured = Box::pin(measure(database, &config, options.rows as usize)) => measured,

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use tokio_postgres::types::Type;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::cli::{Global, Ingest};
@@ -29,11 +30,22 @@ pub(super) async fn demo(global: &Global) -> Result<ExitCode> {
     if let Some(url) = &global.database_url {
         config.database.url = url.clone();
     }
-    let stop = signal::stop_token()?;
+    let grace = config.shutdown.grace;
+    signal::within_grace(grace, async |stop| {
+        ingest_and_show(global, &config, stop).await
+    })
+    .await
+}
+
+async fn ingest_and_show(
+    global: &Global,
+    config: &Config,
+    stop: &CancellationToken,
+) -> Result<ExitCode> {
     let publisher = Publisher::start(Feed::demo()).await?;
     info!("an invented publisher answers at {}", publisher.url());
     let source = source(&publisher.url())?;
-    let database = open(&config).await?;
+    let database = open(config).await?;
     let shown = async {
         let options = Ingest {
             max_bad_ratio: None,
@@ -42,7 +54,7 @@ pub(super) async fn demo(global: &Global) -> Result<ExitCode> {
         // each demonstration walks the whole feed; the second changes nothing
         let walk = Walk::incremental(&source);
         let code =
-            ingest::ingest(global, &options, &database, &source, &config, &walk, &stop).await?;
+            ingest::ingest(global, &options, &database, &source, config, &walk, stop).await?;
         show_quarantine(&database).await?;
         show_buyers(&database).await?;
         Ok::<u8, Error>(code)

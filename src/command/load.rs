@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use crate::cli::{Global, Load};
-use crate::command::{ingest, load as configuration, signal, source, with_database};
+use crate::command::{ingest, load as configuration, source, stoppable};
 use crate::error::{Error, Result};
 use crate::fetch::Input;
 use crate::ledger::Unfinished;
@@ -22,8 +22,7 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
     if options.restart {
         walk.asked.unfinished = Unfinished::Restart;
     }
-    let stop = signal::stop_token()?;
-    with_database(&config, async |database| {
+    stoppable(&config, async |database, stop| {
         let code = ingest::ingest(
             global,
             &options.ingest,
@@ -31,7 +30,7 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
             &source,
             &config,
             &walk,
-            &stop,
+            stop,
         )
         .await?;
         Ok(ExitCode::from(code))

@@ -25,6 +25,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
@@ -182,6 +183,18 @@ async fn with_database<T>(
     let value = result?;
     closed?;
     Ok(value)
+}
+
+/// The same for a task that the first SIGTERM or SIGINT asks to end, and that is given
+/// up if it has not ended within `shutdown.grace`.
+async fn stoppable<T>(
+    config: &Config,
+    task: impl AsyncFnOnce(&Database, &CancellationToken) -> Result<T>,
+) -> Result<T> {
+    signal::within_grace(config.shutdown.grace, async |stop| {
+        with_database(config, async |database| task(database, stop).await).await
+    })
+    .await
 }
 
 /// The source of a name.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::cli::{Global, Purge};
 use crate::command::answer::{answer, answer_json};
 use crate::command::table::grouped;
-use crate::command::{load, signal, with_database};
+use crate::command::{load, stoppable};
 use crate::error::{Error, Result};
 use crate::ledger;
 use crate::pipeline::{self, Purged};
@@ -13,8 +13,7 @@ use crate::pipeline::{self, Purged};
 pub(super) async fn purge(global: &Global, options: Purge) -> Result<ExitCode> {
     let config = load(global)?;
     let Purge { source, yes, json } = options;
-    let stop = signal::stop_token()?;
-    let purged = with_database(&config, async |database| {
+    let purged = stoppable(&config, async |database, stop| {
         let there = ledger::source_counts(database, &source).await?;
         if there.runs + there.releases + there.rejects == 0 {
             return Err(Error::config(format!("there is nothing of {source}")));
@@ -27,7 +26,7 @@ pub(super) async fn purge(global: &Global, options: Purge) -> Result<ExitCode> {
                 grouped(there.runs)
             )));
         }
-        pipeline::purge(database, &source, &config, &stop).await
+        pipeline::purge(database, &source, &config, stop).await
     })
     .await?;
     if json {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli::{Global, QuarantineCommand};
 use crate::command::answer::{answer, answer_json};
 use crate::command::table::{grouped, right, table};
-use crate::command::{ingest, load, signal, source, with_database};
+use crate::command::{ingest, load, source, stoppable, with_database};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::quarantine::{self, Document, Entry};
@@ -161,8 +161,7 @@ async fn replay(
     ids: Option<&[i64]>,
     json: bool,
 ) -> Result<ExitCode> {
-    let stop = signal::stop_token()?;
-    with_database(config, async |database| {
+    stoppable(config, async |database, stop| {
         let mut codes = Vec::new();
         for name in quarantine::replayable_sources(database, only, ids).await? {
             if stop.is_cancelled() {
@@ -170,7 +169,7 @@ async fn replay(
             }
             let replayed = async {
                 let source = source(config, &name)?;
-                pipeline::replay(database, source, config, ids, &stop).await
+                pipeline::replay(database, source, config, ids, stop).await
             };
             match replayed.await {
                 Ok(replayed) => {

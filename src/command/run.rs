@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{Global, Run};
-use crate::command::{ingest, load, signal, source, with_database};
+use crate::command::{ingest, load, source, stoppable};
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Result};
@@ -14,15 +14,14 @@ pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
     let mut config = load(global)?;
     ingest::apply(&options.ingest, &mut config)?;
     let names = names(&config, &options)?;
-    let stop = signal::stop_token()?;
-    with_database(&config, async |database| {
+    stoppable(&config, async |database, stop| {
         let mut codes = Vec::new();
         for name in &names {
             if stop.is_cancelled() && !codes.is_empty() {
                 codes.push(4);
                 break;
             }
-            codes.push(one(global, &options, &config, database, name, &stop).await);
+            codes.push(one(global, &options, &config, database, name, stop).await);
         }
         Ok(ingest::worst(codes))
     })

@@ -1,15 +1,44 @@
-//! Signals: the first asks a run to end, the second ends the process.
+//! Signals: the first asks a task to end, within a time; the second ends the process.
+
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+
+/// Does a task with a token that the first SIGTERM or SIGINT cancels, and gives it up if
+/// it has not ended so long after that: what it waits for then, such as a lock or a
+/// database that is away, would be waited for until somebody kills the process.
+///
+/// # Errors
+/// The task's own, or [`Kind::Truncated`] if it was given up.
+pub(super) async fn within_grace<T>(
+    grace: Duration,
+    task: impl AsyncFnOnce(&CancellationToken) -> Result<T>,
+) -> Result<T> {
+    let stop = stop_token()?;
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        done = Box::pin(task(&stop)) => done,
+        () = overdue => Err(Error::new(
+            Kind::Truncated,
+            format!(
+                "not done within the {grace:?} of `shutdown.grace`; \
+                 what was not committed is rolled back, and the next run goes on"
+            ),
+        )),
+    }
+}
 
 /// A token that the first SIGTERM or SIGINT cancels. The second ends the
 /// process at once, with the exit code a shell expects of it; what was not
 /// committed is rolled back by the server.
-pub(super) fn stop_token() -> Result<CancellationToken> {
+fn stop_token() -> Result<CancellationToken> {
     let listen =
         |kind| signal(kind).map_err(|e| Error::unexpected("listen to signals").with_source(e));
     let mut terminate = listen(SignalKind::terminate())?;

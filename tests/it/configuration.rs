@@ -170,6 +170,7 @@ fn sections() -> BTreeSet<(String, String)> {
             "sink" => keys::<config::Sink>(),
             "lease" => keys::<config::Lease>(),
             "ledger" => keys::<config::Ledger>(),
+            "shutdown" => keys::<config::Shutdown>(),
             // Documented by the template of a source.
             "sources" => continue,
             other => panic!("the section {other} is not looked at here"),

@@ -1,10 +1,11 @@
 //! Signals: the first ends a run in good order, the second at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tokio_postgres::Client;
 
-use crate::harness::{Ingest, LINK, NUMBER};
+use crate::harness::{Ingest, LINK, NUMBER, Running, connect};
 use crate::publisher::{Feed, Publisher, pages};
 
 #[tokio::test]
@@ -55,22 +56,46 @@ async fn the_first_signal_saves_what_was_fetched_and_a_resume_equals_the_calm_ru
     }
 }
 
+/// Starts a run whose first commit has to wait, longer than a test does.
+async fn start_locked_out(ingest: &mut Ingest) -> (Client, Running) {
+    ingest.configure("[database]\nlock_timeout = \"50s\"");
+    let lock = connect(&ingest.url).await;
+    let sql = "begin; lock table ocds.page in share mode";
+    lock.batch_execute(sql).await.unwrap();
+    let run = ingest.start_run(&[]);
+    ingest.until_somebody_waits().await;
+    (lock, run)
+}
+
+#[tokio::test]
+async fn what_is_not_done_within_the_grace_is_given_up_and_done_by_the_next_run() {
+    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[shutdown]\ngrace = \"300ms\"");
+    let (lock, run) = start_locked_out(&mut ingest).await;
+    let told = Instant::now();
+    run.signal(Signal::TERM);
+    let ran = run.end().await.expect(4);
+    assert!(
+        told.elapsed() < Duration::from_secs(20),
+        "it waits for the lock"
+    );
+    assert!(ran.stderr.contains("shutdown.grace"), "{}", ran.stderr);
+    lock.batch_execute("rollback").await.unwrap();
+    assert_eq!(ingest.count("page").await, 0);
+
+    // its backend is gone, so nobody waits for its lease
+    assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 6);
+}
+
 #[tokio::test]
 async fn the_second_signal_ends_the_program_at_once() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
         let mut ingest = Ingest::new().await;
         ingest.declare(&publisher, LINK);
-        // a commit that has to wait, longer than the test does
-        ingest.configure("[database]\nlock_timeout = \"50s\"");
-        let lock = crate::harness::connect(&ingest.url).await;
-        lock.batch_execute("begin; lock table ocds.page in share mode")
-            .await
-            .unwrap();
-        let mut run = ingest.start_run(&[]);
-        ingest
-            .until("select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')")
-            .await;
+        let (lock, mut run) = start_locked_out(&mut ingest).await;
         run.signal(signal);
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert!(run.is_running(), "it waits for the commit");
