@@ -181,6 +181,8 @@ pub mod json;
 
 mod retry;
 
+mod failpoint;
+
 pub mod metrics;
 
 pub mod error;

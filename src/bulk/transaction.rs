@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -17,6 +18,7 @@ use crate::bulk::operation;
 use crate::bulk::rows::Field;
 use crate::database::{Connection, Database, Lent, limited};
 use crate::error::{Error, Result, is_row_trouble};
+use crate::failpoint;
 use crate::metrics;
 
 /// Sets the time limits, and how rows are found, for a transaction.
@@ -93,6 +95,7 @@ impl Transaction {
     /// # Errors
     /// As [`Database::connection`].
     pub async fn begin(database: &Database, session: &Session) -> Result<Self> {
+        failpoint::reach("before-begin");
         let mut transaction = Self {
             connection: database.lend().await?,
             reply_timeout: session.reply_timeout,
@@ -107,6 +110,7 @@ impl Transaction {
         };
         transaction.prepare(session).await?;
         transaction.defer_begin(session);
+        failpoint::reach("after-begin");
         Ok(transaction)
     }
 
@@ -297,8 +301,9 @@ impl Transaction {
         // the server answers the commit of a transaction that has failed without
         // an error, but nothing else
         flight.simple("select");
-        flight.simple("commit");
+        flight.commit();
         flight.land_one().await?;
+        failpoint::reach("commit-acknowledged");
         self.ended();
         Ok(())
     }
@@ -343,6 +348,23 @@ impl<'a> Flight<'a> {
                 .batch_execute(sql)
                 .await
                 .map(|()| Answer::default())
+        });
+    }
+
+    /// The end of the transaction: what came before it has been sent.
+    pub(crate) fn commit(&mut self) {
+        let connection = self.transaction.connection();
+        self.push(async move {
+            failpoint::reach("before-commit");
+            let mut committing = std::pin::pin!(connection.batch_execute("commit"));
+            // sent by the first poll
+            let sent = futures::poll!(&mut committing);
+            failpoint::reach("commit-sent");
+            let committed = match sent {
+                Poll::Ready(committed) => committed,
+                Poll::Pending => committing.await,
+            };
+            committed.map(|()| Answer::default())
         });
     }
 

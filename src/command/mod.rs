@@ -35,6 +35,7 @@ use crate::config::{self, Config, Overrides};
 use crate::database::Database;
 use crate::database::migrate::Migration;
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::metrics::Registry;
 use crate::source::Source;
 
@@ -45,6 +46,7 @@ const GRACE: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     start_logging(&cli.global);
+    let _armed = failpoint::armed();
     start(cli).unwrap_or_else(|error| exit(&error))
 }
 

@@ -9,6 +9,7 @@ use tracing::debug;
 
 use crate::bulk::{Binding, OnFailure, Operation, Report, Rows, Transaction, Writer, next};
 use crate::error::Result;
+use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::PageRecord;
 use crate::release::{Reject, Release};
@@ -59,6 +60,7 @@ impl<'a> PageCommit<'a> {
         let (written, refused, kept) = self.write(&mut transaction).await?;
         // a page without rows has not asked for its lease yet
         transaction.settle().await?;
+        failpoint::reach("after-rows");
         let mut counts = self.counts(&written, &refused);
         if self.close(&transaction, &counts, &refused).await? {
             self.tell(&kept);

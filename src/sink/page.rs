@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 
 use crate::bulk::{Answer, Flight, Transaction, Typed, next};
 use crate::error::Result;
+use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::{Chain, PageRecord, Position, Validators};
 use crate::sink::lease::lease_lost;
@@ -96,8 +97,9 @@ impl<'a> PageRow<'a> {
 /// Commits, behind a flight whose last statement inserts the page's row, and gives that
 /// one's answer; `None` if the page is durable already and all was rolled back.
 pub(super) async fn land_with_row(mut flight: Flight<'_>) -> Result<Option<Answer>> {
-    flight.simple("commit");
+    flight.commit();
     let mut replies = flight.land().await?;
+    failpoint::reach("commit-acknowledged");
     let committed = replies.pop();
     let inserted = replies.pop();
     for reply in replies {

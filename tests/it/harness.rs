@@ -7,7 +7,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -505,6 +505,7 @@ impl Running {
             .unwrap();
         Ran {
             code: output.status.code(),
+            signal: output.status.signal(),
             stdout: output.stdout,
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
@@ -515,6 +516,8 @@ impl Running {
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
+    /// What killed it, if it did not exit.
+    pub(crate) signal: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
 }

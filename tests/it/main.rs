@@ -21,6 +21,7 @@ mod configuration;
 mod database;
 mod decode;
 mod defects;
+mod failpoints;
 mod fetch;
 mod items;
 mod kill;
