@@ -170,6 +170,9 @@ pub struct Fetch {
     /// How many pages may be fetched and not yet committed. It bounds memory,
     /// and how many pages a killed run fetches again.
     pub ahead: usize,
+    /// How many bytes of decoded documents such pages may have together. A page that
+    /// has more by itself is fetched alone.
+    pub ahead_bytes: usize,
     /// How many pages of the run before are remembered, to ask whether they have
     /// changed: the first so many. Each takes a kilobyte or less, and six where
     /// links are as long as they may be.
@@ -194,6 +197,7 @@ impl Default for Fetch {
             longest_retry_after: Duration::from_secs(300),
             unreadable_in_a_row: 3,
             ahead: 8,
+            ahead_bytes: 64 << 20,
             remembered: 20_000,
         }
     }

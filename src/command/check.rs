@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Check, Global};
@@ -158,7 +157,7 @@ async fn one_page(
         files: Vec::new(),
         memory: Memory::default(),
     };
-    let room = Arc::new(Semaphore::new(1));
+    let room = fetch::Room::new(1, usize::MAX);
     let events = fetch::pages(client, start, room, CancellationToken::new());
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {

@@ -14,7 +14,7 @@
 //! - The end is what a page says positively: a link that is not there, a total
 //!   that is reached, a page without items. A last page that does not look like
 //!   one is asked for once more.
-//! - Room comes before work: each page waits for a permit, which travels
+//! - Room comes before work: each page waits for a [`Place`], which travels
 //!   with it until it is committed. So the commits set the pace of
 //!   the requests, and at most so many pages are fetched twice after a crash.
 //! - A page that is remembered of a run before is asked for only if it has changed,
@@ -45,6 +45,7 @@ mod page;
 mod pagination;
 mod plan;
 mod retry;
+mod room;
 mod scope;
 mod secret;
 mod traversal;
@@ -56,7 +57,6 @@ use std::sync::Arc;
 
 use futures::{Stream, stream};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
@@ -68,6 +68,7 @@ pub use self::decode::{Decoded, Undecodable, decode};
 pub use self::file::Input;
 pub use self::memory::Memory;
 pub use self::plan::{Begun, Plan};
+pub use self::room::{Place, Room};
 pub use self::scope::{Axes, Scope};
 pub use self::traversal::Event;
 use self::traversal::Traversal;
@@ -150,7 +151,7 @@ pub fn incremental(
 /// and after an unreadable page that nothing leads past; only
 /// [`Event::Ended`] says that its end was seen.
 ///
-/// A permit of `room` is taken before each page and delivered with it; the
+/// A place in `room` is taken before each page and delivered with it; the
 /// receiver drops it once the page is committed. Up to `http.concurrency` chains
 /// are walked side by side, and where a chain tells its total, up to so many of
 /// its pages are under way, if there is room.
@@ -166,7 +167,7 @@ pub fn incremental(
 pub fn pages(
     client: Arc<Client>,
     start: Start,
-    room: Arc<Semaphore>,
+    room: Room,
     stop: CancellationToken,
 ) -> impl Stream<Item = Result<Event>> + Send {
     use futures::StreamExt as _;

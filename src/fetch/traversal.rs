@@ -8,7 +8,6 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::file::{FileWalk, Input};
@@ -16,15 +15,15 @@ use crate::fetch::memory::{Memory, Recall};
 use crate::fetch::plan::{Next, Plan, Step};
 use crate::fetch::scope::{Axes, Scope};
 use crate::fetch::walk::{self, Common, Walk, capped};
-use crate::fetch::{Client, Fetched, Start};
+use crate::fetch::{Client, Fetched, Place, Room, Start};
 use crate::page::Position;
 use crate::source::Pagination;
 
 /// What a run's fetching comes to, in order within each chain.
 #[derive(Debug)]
 pub enum Event {
-    /// A page, and the permit that made room for it.
-    Page(Box<Fetched>, OwnedSemaphorePermit),
+    /// A page, and its place in the room.
+    Page(Box<Fetched>, Place),
     /// A chain came to its end. Only if all its pages could be read is it whole.
     Ended {
         /// Which part of the feed it is.
@@ -85,7 +84,7 @@ impl Way {
 }
 
 impl Traversal {
-    pub(super) fn new(client: Arc<Client>, start: Start, room: Arc<Semaphore>) -> Self {
+    pub(super) fn new(client: Arc<Client>, start: Start, room: Room) -> Self {
         let Start {
             plan,
             fullest,
@@ -203,11 +202,11 @@ impl Traversal {
 
     fn settle(&mut self, scope: Scope, event: walk::Event) -> Result<Event> {
         Ok(match event {
-            walk::Event::Page(fetched, permit) => {
+            walk::Event::Page(fetched, place) => {
                 if !matches!(*fetched, Fetched::Unreadable(_)) {
                     self.failed_in_a_row = 0;
                 }
-                Event::Page(fetched, permit)
+                Event::Page(fetched, place)
             }
             walk::Event::Ended { is_whole } => Event::Ended { scope, is_whole },
             walk::Event::Split(middle) => {

@@ -9,14 +9,13 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::detail::{Detailed, Listing, MOST_REFUSED, Refused};
 use crate::fetch::memory::Recall;
 use crate::fetch::page::Turned;
 use crate::fetch::scope::Scope;
-use crate::fetch::{Client, Fetched, pagination};
+use crate::fetch::{Client, Fetched, Place, Room, pagination};
 use crate::page::{Cursor, Page, Position, UnchangedPage};
 use crate::source::{Pagination, Stop};
 
@@ -63,8 +62,8 @@ fn followed_by(cursor: &Cursor) -> Option<&str> {
 #[derive(Clone)]
 pub(super) struct Common {
     pub(super) client: Arc<Client>,
-    /// A permit of it is taken before each page.
-    pub(super) room: Arc<Semaphore>,
+    /// A place in it is taken before each page.
+    pub(super) room: Room,
     /// How many more pages may be asked for.
     pub(super) budget: Arc<AtomicU64>,
     /// The items of the fullest page that the run has seen.
@@ -92,8 +91,8 @@ pub(super) struct Beginnings {
 
 /// What a walk comes to next.
 pub(super) enum Event {
-    /// A page, and the permit that made room for it.
-    Page(Box<Fetched>, OwnedSemaphorePermit),
+    /// A page, and its place in the room.
+    Page(Box<Fetched>, Place),
     /// The end of the chain. Only if all its pages could be read is it whole.
     Ended { is_whole: bool },
     /// The window is better asked for in halves that meet there.
@@ -104,8 +103,8 @@ pub(super) enum Event {
     Gone(Error),
 }
 
-/// A page that was asked for, and the permit that made room for it.
-type Asked = (Position, Detailed, OwnedSemaphorePermit);
+/// A page that was asked for, and its place in the room.
+type Asked = (Position, Detailed, Place);
 
 /// Where a walk is. Pages are delivered in the order of the chain, one request
 /// ahead of another only where it is known that both pages are there.
@@ -198,24 +197,17 @@ impl Walk {
         }
         let done = loop {
             let may_ask = self.may_ask();
-            let room = Arc::clone(&self.common.room);
+            let room = self.common.room.clone();
             tokio::select! {
                 // What has arrived goes first: its receiver frees the room.
                 biased;
                 Some(done) = self.under_way.next() => break done,
-                permit = room.acquire_owned(), if may_ask => {
-                    // A closed room says that nobody wants pages any more.
-                    let Ok(permit) = permit else {
-                        self.stop();
-                        return None;
-                    };
-                    self.ask(permit);
-                }
+                place = room.enter(), if may_ask => self.ask(place),
                 else => return None,
             }
         };
         let event = match done {
-            Ok((position, detailed, permit)) => self.take(&position, detailed, permit).await,
+            Ok((position, detailed, place)) => self.take(&position, detailed, place).await,
             Err(error) => Event::Failed(error),
         };
         if !matches!(event, Event::Page(..)) {
@@ -255,7 +247,7 @@ impl Walk {
         *skip > 0 && listing.is_some_and(|listing| listing.cursor == **index)
     }
 
-    fn ask(&mut self, permit: OwnedSemaphorePermit) {
+    fn ask(&mut self, mut place: Place) {
         let Some(position) = self.next.take() else {
             return;
         };
@@ -289,7 +281,10 @@ impl Walk {
                 }
                 (None, None) => client.page(&scope, &position).await?.into(),
             };
-            Ok((position, detailed, permit))
+            if let Turned::Fetched(fetched) = &detailed.turned {
+                place.hold(fetched);
+            }
+            Ok((position, detailed, place))
         };
         self.under_way.push_back(page.boxed());
     }
@@ -311,12 +306,7 @@ impl Walk {
 
     /// Takes what was asked for as the next of the chain, and decides what comes
     /// after it.
-    async fn take(
-        &mut self,
-        position: &Position,
-        detailed: Detailed,
-        permit: OwnedSemaphorePermit,
-    ) -> Event {
+    async fn take(&mut self, position: &Position, detailed: Detailed, mut place: Place) -> Event {
         let Detailed {
             turned,
             listing,
@@ -346,7 +336,9 @@ impl Walk {
         if !matches!(*fetched, Fetched::Unchanged(_)) {
             self.common.recall.end();
         }
-        Event::Page(fetched, permit)
+        // it may have been asked for again
+        place.hold(&fetched);
+        Event::Page(fetched, place)
     }
 
     /// What was asked for, asked for once more if it is doubtful.

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -17,7 +17,7 @@ use tracing::debug;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::extract::Extracted;
-use crate::fetch;
+use crate::fetch::{self, Place};
 use crate::ledger::{Counts, End, Lease, Verdict, Watermark};
 use crate::page::{Cursor, Position};
 use crate::pipeline::frontier::Frontier;
@@ -65,7 +65,7 @@ struct UnderWay {
     /// What is true when this and all before it are durable.
     then: Then,
     /// Given back then.
-    _room: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 /// What is true when all before it is durable.
@@ -226,7 +226,7 @@ impl Dispatch {
             keys,
             is_durable,
             then,
-            _room: work.room,
+            _place: work.place,
         });
         match work.item {
             Item::Page(record, extracted) => {

@@ -1,9 +1,9 @@
 //! Fetch, extract and sink joined: one run of one source.
 //!
-//! The stages are joined by bounded channels. A page takes room before it is
+//! The stages are joined by bounded channels. A page takes its place before it is
 //! fetched and gives it back when it and all pages before it are durable, so a
 //! slow database slows the requests down, and a killed run has never fetched
-//! more than `fetch.ahead` pages that it must fetch again.
+//! more than `fetch.ahead` pages, of `fetch.ahead_bytes`, that it must fetch again.
 //!
 //! Only this module knows all three stages, and only it spawns; whatever it
 //! spawns it joins. A run is stopped at one place, the fetch loop; the rest
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -40,7 +40,7 @@ use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
 use crate::fetch::{
-    self, Axes, Begun, Client, Event, Fetched, Input, Memory, Plan, Scope, Stretch,
+    self, Axes, Begun, Client, Event, Fetched, Input, Memory, Place, Plan, Room, Scope, Stretch,
 };
 use crate::ledger::{
     self, Claim, End, Holder, Lease, Mark, Requests, Resume, Totals, Verdict, Watermark,
@@ -167,7 +167,7 @@ struct Ground {
 /// What passes from fetch through extract to the sink, in order within a chain.
 struct Work {
     item: Item,
-    room: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 }
 
 enum Item {
@@ -378,21 +378,21 @@ impl Run<'_> {
             files: self.walk.files.clone(),
             memory: ground.memory,
         };
-        let room = Arc::new(Semaphore::new(self.ahead()));
+        let room = Room::new(self.ahead(), self.config.fetch.ahead_bytes);
         let store_from = self.walk.store_from;
         let events = fetch::pages(Arc::clone(&self.client), start, room, over);
         tokio::spawn(async move {
             let mut events = std::pin::pin!(events);
             while let Some(event) = events.next().await {
                 let event = match event {
-                    Ok(Event::Page(fetched, room)) => match *fetched {
+                    Ok(Event::Page(fetched, place)) => match *fetched {
                         Fetched::Page(page) if page.position.number < store_from => {
                             if page.next.is_some() {
                                 continue;
                             }
                             Err(ends_before(store_from, page.position.number))
                         }
-                        fetched => Ok(Event::Page(Box::new(fetched), room)),
+                        fetched => Ok(Event::Page(Box::new(fetched), place)),
                     },
                     event => event,
                 };
@@ -419,8 +419,8 @@ impl Run<'_> {
                 let rules = Arc::clone(&rules);
                 let progress = Arc::clone(&progress);
                 async move {
-                    let (fetched, room) = match event? {
-                        Event::Page(fetched, room) => (fetched, room),
+                    let (fetched, place) = match event? {
+                        Event::Page(fetched, place) => (fetched, place),
                         Event::Ended { scope, is_whole } => {
                             return Ok(Work::of(Item::Ended { scope, is_whole }));
                         }
@@ -431,8 +431,8 @@ impl Run<'_> {
                     let item = tokio::task::spawn_blocking(extract)
                         .await
                         .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
-                    let room = Some(room);
-                    Ok(Work { item, room })
+                    let place = Some(place);
+                    Ok(Work { item, place })
                 }
             });
             let mut works = std::pin::pin!(works.buffered(EXTRACTORS));
@@ -588,7 +588,7 @@ impl Run<'_> {
 impl Work {
     /// What there is nothing to commit of.
     fn of(item: Item) -> Self {
-        Self { item, room: None }
+        Self { item, place: None }
     }
 }
 

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::StreamExt as _;
 use ocds_ingest::config;
 use ocds_ingest::error::{Error, Kind};
-use ocds_ingest::fetch::{self, Client, Event, Fetched, Memory, Plan, Start};
+use ocds_ingest::fetch::{self, Client, Event, Fetched, Memory, Plan, Room, Start};
 use ocds_ingest::page::{Cursor, Page, Position, UnreadablePage};
 use ocds_ingest::source::Source;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::publisher::{Encoding, Feed, Items, Publisher, Reply, Request, package, pages, release};
@@ -111,7 +110,7 @@ impl Walked {
 }
 
 async fn walk_from(client: &Arc<Client>, start: Start) -> Walked {
-    let room = Arc::new(Semaphore::new(8));
+    let room = Room::new(8, usize::MAX);
     let stream = fetch::pages(Arc::clone(client), start, room, CancellationToken::new());
     let mut stream = std::pin::pin!(stream);
     let mut walked = Walked {
@@ -317,7 +316,7 @@ async fn never_has_more_requests_under_way_than_there_is_room() {
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 8 }}"),
     );
-    let room = Arc::new(Semaphore::new(2));
+    let room = Room::new(2, usize::MAX);
     let start = from_the_first(&client);
     let stream = fetch::pages(client, start, room, CancellationToken::new());
     let mut stream = std::pin::pin!(stream);
@@ -1081,7 +1080,7 @@ async fn stop_cuts_requests_and_waits_short() {
         let client = Arc::new(Client::new(&source(&publisher, &table), &limits).unwrap());
         let stop = CancellationToken::new();
         let start = from_the_first(&client);
-        let stream = fetch::pages(client, start, Arc::new(Semaphore::new(2)), stop.clone());
+        let stream = fetch::pages(client, start, Room::new(2, usize::MAX), stop.clone());
         let began = Instant::now();
         let stopper = async {
             tokio::time::sleep(millis(60)).await;

@@ -102,16 +102,16 @@ impl FileWalk {
         if self.is_over || !(is_wanted || is_through) {
             return None;
         }
-        let room = Arc::clone(&self.common.room).acquire_owned();
-        // a closed room says that nobody wants pages any more
-        let permit = self.beside(room).await.ok()?;
+        let room = self.common.room.clone();
+        let mut place = self.beside(room.enter()).await;
         match self.page().await {
             Ok(Some(fetched)) => {
                 if !matches!(fetched, Fetched::Unchanged(_)) {
                     self.common.recall.end();
                 }
                 let is_wanted = self.common.take_page();
-                is_wanted.then(|| Event::Page(Box::new(fetched), permit))
+                place.hold(&fetched);
+                is_wanted.then(|| Event::Page(Box::new(fetched), place))
             }
             Ok(None) => {
                 self.is_over = true;
