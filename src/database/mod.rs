@@ -203,9 +203,16 @@ impl Database {
     /// # Errors
     /// As [`Database::connection`] and [`migrate::apply`].
     pub async fn migrate(&self) -> Result<Vec<Migration>> {
-        let mut connection = self.connection().await?;
+        // the usual case, which has a time limit: migrations have none
+        let pending = self.pending().await?;
+        if pending.is_empty() {
+            return Ok(pending);
+        }
+        let mut connection = self.lend().await?;
         let list = migrate::built_in()?;
-        migrate::apply(&mut connection, &list, &self.shared.settings).await
+        let applied = migrate::apply(&mut connection, &list, &self.shared.settings).await?;
+        connection.give_back();
+        Ok(applied)
     }
 
     /// The migrations that the database lacks; changes nothing.
@@ -213,8 +220,12 @@ impl Database {
     /// # Errors
     /// As [`Database::connection`] and [`migrate::pending`].
     pub async fn pending(&self) -> Result<Vec<Migration>> {
-        let connection = self.connection().await?;
-        migrate::pending(&connection, &migrate::built_in()?).await
+        let connection = self.lend().await?;
+        let list = migrate::built_in()?;
+        let reply = migrate::pending(&connection, &list);
+        let pending = limited(self.reply_limit(), reply).await??;
+        connection.give_back();
+        Ok(pending)
     }
 
     /// Where the database is, for people: host and name, or the local server's
