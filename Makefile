@@ -6,11 +6,12 @@
 SHELL = /bin/sh
 ENGINE ?= docker
 IMAGE ?= ocds-ingest
+SECONDS ?= 3600
 
 # Where rustup puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run test check audit bench image
+.PHONY: help run test soak check audit bench image
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
@@ -22,6 +23,10 @@ run: ## ingest invented releases into a local PostgreSQL and show them
 test: ## run the tests
 	@.ci/install rust compiler postgresql
 	cargo test --locked
+
+soak: ## torment runs by chance for SECONDS, by SEED if it is told
+	@.ci/install rust compiler postgresql
+	SOAK_SECONDS=$(SECONDS) $(if $(SEED),SEED=$(SEED)) cargo test --locked --test it -- --nocapture faults::soak
 
 check: ## check format, lints, documentation, licences and dependencies
 	@.ci/install rust compiler lints deny

@@ -1,7 +1,6 @@
 //! Set-based writes: what each operation does to a table, what becomes of rows
 //! that the server refuses, and of a link that breaks.
 
-use std::path::Path;
 use std::time::Duration;
 
 use ocds_ingest::bulk::{
@@ -10,7 +9,6 @@ use ocds_ingest::bulk::{
 };
 use ocds_ingest::config;
 use ocds_ingest::database::Database;
-use tokio_postgres::config::Host;
 use tokio_postgres::types::Type;
 
 use crate::harness::{Ingest, open, open_with};
@@ -479,24 +477,10 @@ async fn writers_of_the_same_keys_lose_no_row() {
     assert_eq!(shop.ingest.value(prices).await, "1");
 }
 
-/// Where the server of a URL listens, and as whom it is spoken to.
-fn socket(url: &str) -> (std::path::PathBuf, String, String) {
-    let config: tokio_postgres::Config = url.parse().unwrap();
-    let [Host::Unix(directory)] = config.get_hosts() else {
-        panic!("the tests' own server listens on a socket");
-    };
-    let port = config.get_ports().first().unwrap_or(&5432);
-    (
-        Path::new(directory).join(format!(".s.PGSQL.{port}")),
-        config.get_user().unwrap().to_owned(),
-        config.get_dbname().unwrap().to_owned(),
-    )
-}
-
 #[tokio::test]
 async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
     let shop = Shop::new().await;
-    let (socket, user, name) = socket(&shop.ingest.url);
+    let (socket, user, name) = shop.ingest.socket();
     // without a key, so that a row sent twice is there twice
     shop.ingest
         .client
@@ -546,7 +530,7 @@ async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
 #[tokio::test]
 async fn rows_whose_fate_is_not_known_are_not_sent_again() {
     let shop = Shop::new().await;
-    let (socket, user, name) = socket(&shop.ingest.url);
+    let (socket, user, name) = shop.ingest.socket();
     let keyless = "alter table shop.item drop constraint item_pkey, drop constraint item_code_key";
     shop.ingest.client.batch_execute(keyless).await.unwrap();
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();

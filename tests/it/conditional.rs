@@ -6,8 +6,8 @@ use ocds_ingest::ledger::{self, Asked};
 use ocds_ingest::page::{Position, Remembered, UnchangedPage, Validators};
 use ocds_ingest::sink::Sink;
 
+use crate::dice::Dice;
 use crate::harness::{Counts, Ingest, LINK, NUMBER, Ran, SOURCE, open};
-use crate::kill::Dice;
 use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
 use crate::run::titled;
 

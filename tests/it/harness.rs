@@ -18,8 +18,11 @@ use ocds_ingest::database::Database;
 use ocds_ingest::database::local::{Durability, Options, Server};
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::Host;
 use tokio_postgres::{Client, NoTls};
 
 use crate::publisher::Publisher;
@@ -185,11 +188,19 @@ fn template() -> String {
     format!("ocds_ingest_template_{}", std::process::id())
 }
 
-/// A connection of the test's own.
+/// A connection of the test's own, to a server that may be on its way up.
 pub(crate) async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        match tokio_postgres::connect(url, NoTls).await {
+            Ok((client, connection)) => {
+                tokio::spawn(connection);
+                return client;
+            }
+            Err(error) => assert!(Instant::now() < give_up, "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The product's own way to a database.
@@ -291,6 +302,20 @@ impl Ingest {
         };
         ingest.configure(SHORT);
         ingest
+    }
+
+    /// Where the database's server listens, as whom it is spoken to, and its name.
+    pub(crate) fn socket(&self) -> (PathBuf, String, String) {
+        let config: tokio_postgres::Config = self.url.parse().unwrap();
+        let [Host::Unix(directory)] = config.get_hosts() else {
+            panic!("the tests' own server listens on a socket");
+        };
+        let port = config.get_ports().first().unwrap_or(&5432);
+        (
+            directory.join(format!(".s.PGSQL.{port}")),
+            config.get_user().unwrap().to_owned(),
+            config.get_dbname().unwrap().to_owned(),
+        )
     }
 
     /// Waits until a session of this database waits for a lock.
@@ -470,11 +495,18 @@ impl Tables {
 /// The program while it runs; dropping it kills it.
 pub(crate) struct Running {
     child: Child,
+    /// Read while it runs, or it would wait for a full pipe.
+    stdout: JoinHandle<Vec<u8>>,
+    stderr: JoinHandle<Vec<u8>>,
 }
 
 impl Running {
-    pub(crate) fn of(child: Child) -> Self {
-        Self { child }
+    pub(crate) fn of(mut child: Child) -> Self {
+        Self {
+            stdout: read(child.stdout.take()),
+            stderr: read(child.stderr.take()),
+            child,
+        }
     }
 
     /// Its process id.
@@ -498,18 +530,29 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub(crate) async fn end(self) -> Ran {
-        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output())
+    pub(crate) async fn end(mut self) -> Ran {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
             .await
             .expect("the program ends in time")
             .unwrap();
         Ran {
-            code: output.status.code(),
-            signal: output.status.signal(),
-            stdout: output.stdout,
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            code: status.code(),
+            signal: status.signal(),
+            stdout: self.stdout.await.unwrap(),
+            stderr: String::from_utf8(self.stderr.await.unwrap()).unwrap(),
         }
     }
+}
+
+/// Reads a pipe to its end.
+fn read(pipe: Option<impl AsyncRead + Send + Unpin + 'static>) -> JoinHandle<Vec<u8>> {
+    tokio::spawn(async move {
+        let mut read = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut read).await.unwrap();
+        }
+        read
+    })
 }
 
 /// The program after its end.

@@ -1,11 +1,12 @@
 //! SIGKILL at any moment: after a resume the tables are those of a calm run.
 //!
-//! `KILLS=100 cargo test --test it kill::` kills that often, over a feed of five
-//! pages for each. A failure tells its seed; `KILL_SEED` repeats it.
+//! `KILLS=1000 cargo test --test it kill::` kills that often, over feeds of five
+//! pages for each. A failure tells its seed; `SEED` repeats it.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::dice::Dice;
 use crate::harness::{Ingest, LINK, NUMBER, PATIENCE, SOURCE, Tables};
 use crate::publisher::{Feed, Items, Publisher, pages};
 use crate::run::titled;
@@ -13,35 +14,8 @@ use crate::run::titled;
 /// The most pages that may be fetched again after a kill; what `fetch.ahead` says.
 const AHEAD: usize = 4;
 
-/// Random numbers that a seed repeats.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new() -> Self {
-        let told = std::env::var("KILL_SEED").ok();
-        let seed = told.map_or_else(
-            || {
-                u64::from(std::process::id()) << 20
-                    | u64::from(Instant::now().elapsed().subsec_nanos())
-            },
-            |seed| seed.parse().unwrap(),
-        );
-        println!("KILL_SEED={seed}");
-        Self(seed)
-    }
-
-    /// A number below `sides` (splitmix64).
-    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % sides
-    }
-}
-
 fn kills() -> usize {
-    std::env::var("KILLS").map_or(20, |kills| kills.parse().unwrap())
+    std::env::var("KILLS").map_or(200, |kills| kills.parse().unwrap())
 }
 
 /// Pages with all that could tell a redone page from a calm one: keys that come

@@ -6,6 +6,7 @@
     reason = "clippy takes only test functions for tests, not what they share"
 )]
 
+mod dice;
 mod harness;
 mod proxy;
 mod publisher;
@@ -22,6 +23,7 @@ mod database;
 mod decode;
 mod defects;
 mod failpoints;
+mod faults;
 mod fetch;
 mod items;
 mod kill;

@@ -1,153 +1,331 @@
-//! A link to a server that is slow, or breaks: TCP on this side, the server's
+//! A link to a server that is slow, or breaks: TCP on this side, TCP or the server's
 //! Unix socket on the other. The benchmarks use it too.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// What becomes of a connection.
+#[allow(dead_code, reason = "the benchmarks only want it slow")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It ends, after what was on its way has arrived.
+    Cut,
+    /// It is reset: what was on its way is lost, too.
+    Reset,
+    /// It stays open, what is asked arrives, and no answer comes back.
+    HalfOpen,
+    /// It stays open, and nothing passes either way.
+    BlackHole,
+}
+
 /// A link that lasts until the process ends.
 pub(crate) struct Proxy {
-    port: u16,
+    address: SocketAddr,
     link: Arc<Link>,
 }
 
-struct Link {
-    socket: PathBuf,
-    /// Added to each round trip.
-    delay: Duration,
-    /// The link breaks once, when so many bytes have passed.
-    cut_at: AtomicU64,
-    /// After that nobody is served any more.
-    is_final: bool,
-    passed: AtomicU64,
+/// Where the other side listens.
+enum Server {
+    Socket(PathBuf),
+    Address(SocketAddr),
 }
 
+struct Link {
+    server: Server,
+    /// Added to each round trip.
+    delay: Duration,
+    /// How long a byte takes from the server; 0 is no time.
+    nanoseconds_a_byte: AtomicU64,
+    /// When so many bytes have passed, the connection that has the next is in trouble.
+    trouble_at: AtomicU64,
+    trouble: Trouble,
+    /// After that nobody is served any more.
+    is_final: bool,
+    /// Whether connections are reset before they get anywhere.
+    is_shut: AtomicBool,
+    passed: AtomicU64,
+    connections: Mutex<Vec<Weak<Connection>>>,
+}
+
+/// One connection, and its other side.
+struct Connection {
+    client: TcpStream,
+    server: Stream,
+    /// What comes from the client is thrown away.
+    is_deaf: AtomicBool,
+    /// What comes from the server is thrown away.
+    is_mute: AtomicBool,
+    is_reset: AtomicBool,
+}
+
+enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+#[allow(dead_code, reason = "the benchmarks only want it slow")]
 impl Proxy {
     /// A link whose round trips take so much longer.
     pub(crate) fn slow(socket: &Path, delay: Duration) -> Self {
-        Self::start(socket, delay, u64::MAX, false)
+        Self::start(Link::new(Server::Socket(socket.to_owned()), delay))
     }
 
     /// A link that breaks once, when so many bytes have passed.
-    #[allow(dead_code, reason = "the benchmarks only want it slow")]
     pub(crate) fn cut(socket: &Path, bytes: u64) -> Self {
-        Self::start(socket, Duration::ZERO, bytes, false)
+        Self::troubled(socket, bytes, Trouble::Cut)
+    }
+
+    /// A link of which one connection is in trouble, when so many bytes have passed.
+    pub(crate) fn troubled(socket: &Path, bytes: u64, trouble: Trouble) -> Self {
+        Self::start(Link {
+            trouble_at: bytes.into(),
+            trouble,
+            ..Link::new(Server::Socket(socket.to_owned()), Duration::ZERO)
+        })
+    }
+
+    /// The same before a publisher.
+    pub(crate) fn before(address: SocketAddr, bytes: u64, trouble: Trouble) -> Self {
+        Self::start(Link {
+            trouble_at: bytes.into(),
+            trouble,
+            ..Link::new(Server::Address(address), Duration::ZERO)
+        })
     }
 
     /// A link that breaks for good, when so many bytes have passed.
-    #[allow(dead_code, reason = "the benchmarks only want it slow")]
     pub(crate) fn cut_for_good(socket: &Path, bytes: u64) -> Self {
-        Self::start(socket, Duration::ZERO, bytes, true)
+        Self::start(Link {
+            trouble_at: bytes.into(),
+            is_final: true,
+            ..Link::new(Server::Socket(socket.to_owned()), Duration::ZERO)
+        })
     }
 
-    fn start(socket: &Path, delay: Duration, cut_at: u64, is_final: bool) -> Self {
+    fn start(link: Link) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        let link = Arc::new(Link {
-            socket: socket.to_owned(),
-            delay,
-            cut_at: AtomicU64::new(cut_at),
-            is_final,
-            passed: AtomicU64::new(0),
-        });
+        let address = listener.local_addr().expect("it is bound");
+        let link = Arc::new(link);
         let server = Arc::clone(&link);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 server.serve(client);
             }
         });
-        Self { port, link }
+        Self { address, link }
     }
 
     /// The URL of a database behind the link.
     pub(crate) fn url(&self, user: &str, database: &str) -> String {
-        format!("postgresql://{user}@127.0.0.1:{}/{database}", self.port)
+        format!("postgresql://{user}@{}/{database}", self.address)
+    }
+
+    /// The URL of a publisher behind the link.
+    pub(crate) fn http(&self) -> String {
+        format!("http://{}/", self.address)
     }
 
     /// How many bytes have passed, both ways together.
-    #[allow(dead_code, reason = "the benchmarks only want it slow")]
     pub(crate) fn passed(&self) -> u64 {
-        self.link.passed.load(Ordering::SeqCst)
+        self.link.passed.load(SeqCst)
+    }
+
+    /// Brings trouble over all connections that there are.
+    pub(crate) fn trouble(&self, trouble: Trouble) {
+        let connections = self.link.connections.lock().expect("nobody panics in it");
+        for connection in connections.iter().filter_map(Weak::upgrade) {
+            connection.trouble(trouble);
+        }
+    }
+
+    /// Lets so many bytes pass from the server in a second; 0 is as many as there are.
+    pub(crate) fn throttle(&self, bytes_a_second: u64) {
+        let each = 1_000_000_000_u64.checked_div(bytes_a_second);
+        let each = each.unwrap_or_default();
+        self.link.nanoseconds_a_byte.store(each, SeqCst);
+    }
+
+    /// Resets all that come until it is opened again.
+    pub(crate) fn shut(&self, is_shut: bool) {
+        self.link.is_shut.store(is_shut, SeqCst);
     }
 }
 
 impl Link {
+    fn new(server: Server, delay: Duration) -> Self {
+        Self {
+            server,
+            delay,
+            nanoseconds_a_byte: AtomicU64::new(0),
+            trouble_at: AtomicU64::new(u64::MAX),
+            trouble: Trouble::Cut,
+            is_final: false,
+            is_shut: AtomicBool::new(false),
+            passed: AtomicU64::new(0),
+            connections: Mutex::default(),
+        }
+    }
+
     fn serve(self: &Arc<Self>, client: TcpStream) {
-        if self.is_final && self.cut_at.load(Ordering::SeqCst) == u64::MAX {
+        if self.is_final && self.trouble_at.load(SeqCst) == u64::MAX {
             return;
         }
-        let Ok(server) = UnixStream::connect(&self.socket) else {
+        let Ok(server) = self.server.connect() else {
             return;
         };
         client.set_nodelay(true).expect("a TCP socket");
-        let both = || {
-            let client = client.try_clone().expect("descriptors");
-            (client, server.try_clone().expect("descriptors"))
-        };
-        let ((to_client, to_server), link) = (both(), Arc::clone(self));
-        let (mut from_client, mut into_server) = both();
-        let (mut into_client, mut from_server) = both();
-        let break_link = move || {
-            let _ = to_client.shutdown(Shutdown::Both);
-            let _ = to_server.shutdown(Shutdown::Both);
-        };
-        let break_too = {
-            let (to_client, to_server) = both();
-            move || {
-                let _ = to_client.shutdown(Shutdown::Both);
-                let _ = to_server.shutdown(Shutdown::Both);
-            }
-        };
-        thread::spawn(move || {
-            link.pass(&mut from_client, |bytes| into_server.write_all(bytes));
-            break_link();
+        let connection = Arc::new(Connection {
+            client,
+            server,
+            is_deaf: AtomicBool::new(false),
+            is_mute: AtomicBool::new(false),
+            is_reset: AtomicBool::new(false),
         });
-        let link = Arc::clone(self);
+        if self.is_shut.load(SeqCst) {
+            return connection.trouble(Trouble::Reset);
+        }
+        let mut connections = self.connections.lock().expect("nobody panics in it");
+        connections.retain(|connection| connection.strong_count() > 0);
+        connections.push(Arc::downgrade(&connection));
+        self.connect(&connection);
+    }
+
+    /// Passes bytes both ways, on threads of their own.
+    fn connect(self: &Arc<Self>, connection: &Arc<Connection>) {
+        let (link, between) = (Arc::clone(self), Arc::clone(connection));
+        thread::spawn(move || {
+            let into_server = |bytes: &[u8]| match between.is_deaf.load(SeqCst) {
+                true => Ok(()),
+                false => between.server.send(bytes),
+            };
+            link.pass(
+                &between,
+                |buffer| (&between.client).read(buffer),
+                into_server,
+            );
+            between.end();
+        });
         let (send, receive) = mpsc::channel::<(Instant, Vec<u8>)>();
+        let (link, between) = (Arc::clone(self), Arc::clone(connection));
         thread::spawn(move || {
-            link.pass(&mut from_server, |bytes| {
+            let keep = |bytes: &[u8]| {
                 let sent = send.send((Instant::now(), bytes.to_vec()));
-                sent.map_err(std::io::Error::other)
-            });
-            drop(send);
+                sent.map_err(io::Error::other)
+            };
+            link.pass(&between, |buffer| between.server.receive(buffer), keep);
         });
-        let delay = self.delay;
+        let (link, between) = (Arc::clone(self), Arc::clone(connection));
         thread::spawn(move || {
             for (since, bytes) in receive {
-                thread::sleep((since + delay).saturating_duration_since(Instant::now()));
-                if into_client.write_all(&bytes).is_err() {
+                let each = link.nanoseconds_a_byte.load(SeqCst);
+                let throttled = Duration::from_nanos(each * bytes.len() as u64);
+                let until = since + link.delay + throttled;
+                thread::sleep(until.saturating_duration_since(Instant::now()));
+                if between.is_mute.load(SeqCst) {
+                    continue;
+                }
+                if (&between.client).write_all(&bytes).is_err() {
                     break;
                 }
             }
-            break_too();
+            between.end();
         });
     }
 
     /// Passes bytes on until the link ends or breaks.
-    fn pass(&self, from: &mut impl Read, mut to: impl FnMut(&[u8]) -> std::io::Result<()>) {
+    fn pass(
+        &self,
+        connection: &Connection,
+        mut from: impl FnMut(&mut [u8]) -> io::Result<usize>,
+        mut to: impl FnMut(&[u8]) -> io::Result<()>,
+    ) {
         let mut buffer = vec![0; 64 << 10];
         loop {
-            let Ok(read @ 1..) = from.read(&mut buffer) else {
+            let Ok(read @ 1..) = from(&mut buffer) else {
                 return;
             };
-            let before = self.passed.fetch_add(read as u64, Ordering::SeqCst);
-            let cut_at = self.cut_at.load(Ordering::SeqCst);
-            if before + read as u64 > cut_at {
-                self.cut_at.store(u64::MAX, Ordering::SeqCst);
-                // what came before the cut arrives
-                let rest = usize::try_from(cut_at.saturating_sub(before)).unwrap_or(read);
+            let before = self.passed.fetch_add(read as u64, SeqCst);
+            let trouble_at = self.trouble_at.load(SeqCst);
+            if before + read as u64 > trouble_at {
+                self.trouble_at.store(u64::MAX, SeqCst);
+                // what came before the trouble arrives
+                let rest = usize::try_from(trouble_at.saturating_sub(before)).unwrap_or(read);
                 let _ = to(&buffer[..rest.min(read)]);
-                return;
-            }
-            if to(&buffer[..read]).is_err() {
+                match self.trouble {
+                    Trouble::Cut => return,
+                    trouble => connection.trouble(trouble),
+                }
+            } else if to(&buffer[..read]).is_err() {
                 return;
             }
         }
+    }
+}
+
+impl Server {
+    fn connect(&self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Socket(path) => Stream::Unix(UnixStream::connect(path)?),
+            Self::Address(address) => Stream::Tcp(TcpStream::connect(address)?),
+        })
+    }
+}
+
+impl Connection {
+    fn trouble(&self, trouble: Trouble) {
+        match trouble {
+            Trouble::Cut => self.end(),
+            Trouble::Reset => {
+                // so it is reset when it is closed, and nothing is said before
+                let at_once = Some(Duration::ZERO);
+                let _ = rustix::net::sockopt::set_socket_linger(&self.client, at_once);
+                self.is_reset.store(true, SeqCst);
+                self.end();
+            }
+            Trouble::HalfOpen => self.is_mute.store(true, SeqCst),
+            Trouble::BlackHole => {
+                self.is_deaf.store(true, SeqCst);
+                self.is_mute.store(true, SeqCst);
+            }
+        }
+    }
+
+    /// Ends both sides, and with them the threads between them.
+    fn end(&self) {
+        let how = match self.is_reset.load(SeqCst) {
+            true => Shutdown::Read,
+            false => Shutdown::Both,
+        };
+        let _ = self.client.shutdown(how);
+        self.server.end();
+    }
+}
+
+impl Stream {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => (&*stream).read(buffer),
+            Self::Tcp(stream) => (&*stream).read(buffer),
+        }
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => (&*stream).write_all(bytes),
+            Self::Tcp(stream) => (&*stream).write_all(bytes),
+        }
+    }
+
+    fn end(&self) {
+        let _ = match self {
+            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+        };
     }
 }

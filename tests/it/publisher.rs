@@ -67,6 +67,23 @@ pub(crate) enum Encoding {
     Zstd,
 }
 
+/// Where a body stops.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Bytes(usize),
+    Percent(usize),
+}
+
+impl Cut {
+    /// How many of so many bytes are sent.
+    fn of(self, bytes: usize) -> usize {
+        match self {
+            Self::Bytes(most) => most.min(bytes),
+            Self::Percent(percent) => bytes * percent / 100,
+        }
+    }
+}
+
 /// An answer, and what goes wrong with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
@@ -75,7 +92,7 @@ pub(crate) struct Reply {
     body: Bytes,
     encoding: Option<Encoding>,
     delay: Duration,
-    cut_after: Option<usize>,
+    cut_after: Option<Cut>,
     drip: Option<(usize, Duration)>,
 }
 
@@ -156,7 +173,13 @@ impl Reply {
     /// Promises the whole body and resets the connection after so many bytes, if there
     /// are more.
     pub(crate) fn cut_after(mut self, bytes: usize) -> Self {
-        self.cut_after = Some(bytes);
+        self.cut_after = Some(Cut::Bytes(bytes));
+        self
+    }
+
+    /// The same after so much of the body as it goes over the wire.
+    pub(crate) fn cut_at_percent(mut self, percent: usize) -> Self {
+        self.cut_after = Some(Cut::Percent(percent));
         self
     }
 
@@ -219,6 +242,11 @@ impl Publisher {
     /// Serves a well-behaved feed until dropped.
     pub(crate) async fn feed(feed: Feed) -> Self {
         Self::serve(move |request| feed.reply(request)).await
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.address
     }
 
     /// The URL of a path on this server.
@@ -320,7 +348,7 @@ async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
     head.push_str("\r\n");
     write.write_all(head.as_bytes()).await.ok()?;
 
-    let sent = &body[..reply.cut_after.unwrap_or(body.len()).min(body.len())];
+    let sent = &body[..reply.cut_after.map_or(body.len(), |cut| cut.of(body.len()))];
     let (piece, pause) = reply.drip.unwrap_or((usize::MAX, Duration::ZERO));
     for piece in sent.chunks(piece) {
         write.write_all(piece).await.ok()?;

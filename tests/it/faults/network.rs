@@ -1,0 +1,202 @@
+//! The faults of what is between: connections that break, or only seem to live, and a
+//! publisher that answers as publishers in trouble do.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::stream::{self, StreamExt as _};
+
+use super::Stand;
+use crate::dice::Dice;
+use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
+use crate::proxy::{Proxy, Trouble};
+use crate::publisher::{Encoding, Feed, Publisher, Reply, pages};
+
+/// Connections that end, and connections that only seem to live.
+const TROUBLES: [[Trouble; 2]; 2] = [
+    [Trouble::Cut, Trouble::Reset],
+    [Trouble::HalfOpen, Trouble::BlackHole],
+];
+
+/// In how many places a conversation is disturbed.
+const PLACES: u64 = 20;
+
+/// How many of the tests' databases are written at once.
+const AT_ONCE: usize = 4;
+
+/// Nobody waits for a server that is not heard.
+const IMPATIENT: &str = r#"
+[database]
+statement_timeout = "1s"
+connect_timeout = "1s"
+idle_in_transaction_timeout = "1s"
+[fetch]
+read_timeout = "300ms"
+page_timeout = "2s"
+[lease]
+heartbeat = "200ms"
+ttl = "3s"
+wait = "20s"
+"#;
+
+/// The feed of a stand, and what it is disturbed by.
+async fn stand(pages: usize) -> Stand {
+    let mut stand = Stand::new(pages).await;
+    stand.ingest.configure(IMPATIENT);
+    stand
+}
+
+/// Which of a run's conversations is disturbed.
+#[derive(Clone, Copy, Debug)]
+enum With {
+    Database,
+    Publisher,
+}
+
+impl With {
+    /// Puts a link in its way, on which there is trouble when so many bytes have passed.
+    fn through(self, stand: &mut Stand, bytes: u64, trouble: Trouble) -> Proxy {
+        match self {
+            Self::Database => {
+                let (socket, user, name) = stand.ingest.socket();
+                let proxy = Proxy::troubled(&socket, bytes, trouble);
+                stand.ingest.set("DATABASE_URL", &proxy.url(&user, &name));
+                proxy
+            }
+            Self::Publisher => {
+                let proxy = Proxy::before(stand.publisher.address(), bytes, trouble);
+                stand.ingest.declare_as(SOURCE, &proxy.http(), LINK);
+                proxy
+            }
+        }
+    }
+}
+
+/// Disturbs a conversation everywhere, and expects each time that it is absorbed, or
+/// that the program cannot begin and the next one has all.
+async fn disturb(with: With) {
+    let mut calm = stand(4).await;
+    let whole = with.through(&mut calm, u64::MAX, Trouble::Cut);
+    calm.start().end().await.expect(0);
+    let length = whole.passed();
+    let turns = (1..=PLACES).flat_map(|place| {
+        let turn = usize::from(place % 2 == 0);
+        TROUBLES.map(|troubles| (place, troubles[turn]))
+    });
+    stream::iter(turns)
+        .map(async |(place, trouble)| {
+            let mut stand = stand(4).await;
+            let proxy = with.through(&mut stand, length * place / PLACES, trouble);
+            let when = format!("{trouble:?} with the {with:?} at {place} of {PLACES}");
+            let ran = stand.start().end().await;
+            if ran.code != Some(0) {
+                assert_eq!(ran.code, Some(3), "{when}: {}", ran.stderr);
+                stand.start().end().await.expect(0);
+            }
+            stand.expect_all(&when).await;
+            drop(proxy);
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect::<()>()
+        .await;
+}
+
+#[tokio::test]
+async fn a_conversation_with_the_database_breaks_anywhere_and_is_gone_on_with() {
+    disturb(With::Database).await;
+}
+
+#[tokio::test]
+async fn a_conversation_with_the_publisher_breaks_anywhere_and_is_gone_on_with() {
+    disturb(With::Publisher).await;
+}
+
+#[tokio::test]
+async fn a_body_that_stops_anywhere_is_never_a_page_nor_the_end() {
+    for encoding in [None, Some(Encoding::Gzip)] {
+        let mut stand = Stand::new(99).await;
+        let feed = stand.oracle.link();
+        stand.publisher.turn(move |request| {
+            let reply = feed.reply(request);
+            let reply = match encoding {
+                Some(encoding) => reply.encoded(encoding),
+                None => reply,
+            };
+            // the body of each page stops at a hundredth of its own, the first time
+            let page: usize = request
+                .query("page")
+                .map_or(1, |page| page.parse().unwrap());
+            match request.nth {
+                0 => reply.cut_at_percent(page),
+                _ => reply,
+            }
+        });
+        let ran = stand.start().end().await.expect(0);
+        assert_eq!(ran.report()["retries"], 99);
+        stand.expect_all("after bodies that stop").await;
+    }
+}
+
+#[tokio::test]
+async fn a_storm_of_refusals_is_waited_out_or_said_to_be_too_long() {
+    let mut stand = Stand::new(60).await;
+    stand
+        .ingest
+        .configure("[fetch]\nlongest_retry_after = \"2s\"\nattempts = 8");
+    let feed = stand.oracle.link();
+    let dice = Mutex::new(Dice::new());
+    stand.publisher.turn(move |request| {
+        let (storm, wish) = {
+            let mut dice = dice.lock().unwrap();
+            (dice.roll(10), dice.roll(40))
+        };
+        let status = match storm {
+            0 | 1 => 429,
+            2 => 503,
+            _ => return feed.reply(request),
+        };
+        let reply = Reply::status(status);
+        match wish {
+            0 => reply.header("retry-after", "1000000000"),
+            1 => reply.header("retry-after", "1"),
+            2..10 => reply.header("retry-after", "0"),
+            10..20 => reply.header("retry-after", "Fri, 13 Nov 1998 08:00:00 GMT"),
+            20..30 => reply.header("retry-after", "when it suits you"),
+            _ => reply,
+        }
+    });
+    loop {
+        let ran = stand.start().end().await;
+        if stand.is_done(&ran).await {
+            break;
+        }
+        let is_said = ran.stderr.contains("rate limited") || ran.stderr.contains("attempts");
+        assert!(is_said, "{}", ran.stderr);
+    }
+    stand.expect_all("after a storm").await;
+}
+
+#[tokio::test]
+async fn what_comes_to_the_head_of_a_feed_that_is_read_is_stored_by_the_next_run() {
+    let new = Arc::new(AtomicUsize::new(0));
+    let growing = Arc::clone(&new);
+    let publisher = Publisher::serve(move |request| {
+        // newest first: what is new moves all else towards later pages
+        let growth = growing.load(Ordering::Relaxed);
+        let mut items: Vec<String> = pages(1, 100 + growth).remove(0);
+        items.reverse();
+        let feed = Feed::number(items.chunks(10).map(<[String]>::to_vec).collect());
+        if growth < 30 {
+            growing.fetch_add(3, Ordering::Relaxed);
+        }
+        feed.reply(request)
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    ingest.run(&[]).await.expect(0);
+    let grown = new.load(Ordering::Relaxed);
+    assert!(grown > 0);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 100 + grown);
+}

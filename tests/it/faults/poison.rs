@@ -1,0 +1,56 @@
+//! Rows that nobody can store, few and many.
+
+use super::{Stand, invariants};
+use crate::dice::Dice;
+use crate::faults::oracle::Oracle;
+use crate::harness::{Ingest, LINK, SOURCE};
+
+const PAGES: usize = 20;
+
+#[tokio::test]
+async fn poison_is_in_quarantine_and_stops_a_run_beyond_its_ratio() {
+    for (of_a_thousand, code) in [(1, 0), (10, 0), (500, 5), (1_000, 5)] {
+        let ingest = Ingest::new().await;
+        let mut dice = Dice::new();
+        let oracle = Oracle::poisoned(&mut dice, PAGES, of_a_thousand);
+        let mut stand = Stand::of(ingest, dice, oracle).await;
+        stand.ingest.configure("[sink]\nmax_bad_ratio = 0.15");
+        let when = format!("{of_a_thousand} of a thousand");
+        let ran = stand.start().end().await.expect(code);
+        invariants::expect_always(&stand.ingest.client, &when).await;
+        if code == 5 {
+            // it has seen the thousand that it must, and little more
+            let seen = ran.report()["releases"].as_u64().unwrap();
+            assert!((1_000..2_000).contains(&seen), "{when}: {seen}");
+            stand.start().end().await.expect(5);
+        }
+        stand.ingest.configure("[sink]\nmax_bad_ratio = 1.0");
+        stand.start().end().await.expect(0);
+        let refused = stand.oracle.count_refused();
+        assert_eq!(stand.ingest.count("quarantine").await, refused, "{when}");
+        stand.expect_all(&when).await;
+    }
+}
+
+#[tokio::test]
+async fn a_repair_that_is_declared_afterwards_brings_back_what_it_can() {
+    let ingest = Ingest::new().await;
+    let mut dice = Dice::new();
+    let oracle = Oracle::poisoned(&mut dice, 2, 500);
+    let mut stand = Stand::of(ingest, dice, oracle).await;
+    stand.start().end().await.expect(0);
+    let mendable = "quarantine where reason in ('nul-character', 'lone-surrogate')";
+    let mendable = stand.ingest.count(mendable).await;
+    assert!(mendable > 0);
+    let stored = stand.ingest.count("release").await;
+
+    let repairing = format!("{LINK}\ndecode = {{ repair = [\"nul\", \"lone-surrogate\"] }}");
+    stand.ingest.declare(&stand.publisher, &repairing);
+    let replay = ["quarantine", "replay", "--source", SOURCE];
+    stand.ingest.program(&replay).await.expect(0);
+    assert_eq!(stand.ingest.count("release").await, stored + mendable);
+    let resolved = "quarantine where resolution = 'replayed'";
+    assert_eq!(stand.ingest.count(resolved).await, mendable);
+    let marked = "release where repairs <> '{}' and served is not null";
+    assert_eq!(stand.ingest.count(marked).await, mendable);
+}

@@ -1,0 +1,87 @@
+//! SIGTERM at any moment, and a holder that sleeps.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::Stand;
+use crate::harness::connect;
+
+/// How often a run is told to stop; 500 for the long form.
+fn terms() -> usize {
+    std::env::var("TERMS").map_or(40, |terms| terms.parse().unwrap())
+}
+
+/// Within what a run has to end, its second for threads that block included.
+const GRACE: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_at_any_moment_ends_in_time_and_honestly() {
+    let mut stand = Stand::new(50 + terms()).await;
+    let mut longest = Duration::ZERO;
+    for _ in 0..terms() {
+        let mut run = stand.start();
+        tokio::time::sleep(Duration::from_millis(stand.dice.roll(400))).await;
+        if !run.is_running() {
+            break;
+        }
+        let told = Instant::now();
+        run.signal(Signal::TERM);
+        let ran = run.end().await;
+        longest = longest.max(told.elapsed());
+        // before the program listens, the signal kills it
+        let is_deaf = ran.signal == Some(Signal::TERM.as_raw()) && ran.stderr.is_empty();
+        assert!(
+            is_deaf || matches!(ran.code, Some(0 | 4)),
+            "{:?} {}",
+            ran.code,
+            ran.stderr
+        );
+        if stand.is_done(&ran).await {
+            break;
+        }
+    }
+    assert!(longest < GRACE, "{longest:?}");
+    println!("{} signals, each obeyed within {longest:.2?}", terms());
+    let ran = stand.start().end().await.expect(0);
+    assert!(stand.is_done(&ran).await);
+    stand.expect_all("after signals").await;
+}
+
+#[tokio::test]
+async fn a_holder_that_sleeps_in_a_transaction_is_taken_over_and_its_late_commit_refused() {
+    let mut stand = Stand::new(30).await;
+    stand.ingest.configure(
+        "[lease]\nheartbeat = \"100ms\"\nttl = \"2s\"\nwait = \"30s\"\n\
+         [database]\nidle_in_transaction_timeout = \"1s\"",
+    );
+    // it holds its fifth page's transaction open, and is stopped there
+    stand
+        .ingest
+        .set("FAILPOINTS", "after-rows=5*off->1*sleep(3000)");
+    let asleep = stand.start();
+    stand
+        .ingest
+        .until("select count(*) >= 3 from ocds.page")
+        .await;
+    let open = "select exists (select from pg_stat_activity where datname = current_database()
+        and state = 'idle in transaction')";
+    stand.ingest.until(open).await;
+    asleep.signal(Signal::STOP);
+
+    stand.ingest.set("FAILPOINTS", "");
+    let stopped = Instant::now();
+    let ran = stand.start().end().await.expect(0);
+    assert!(stand.is_done(&ran).await);
+    println!("taken over and done within {:.2?}", stopped.elapsed());
+    let calm = stand.ingest.tables().await;
+    let pages = stand.ingest.pages().await;
+
+    asleep.signal(Signal::CONT);
+    let ran = asleep.end().await.expect(6);
+    assert!(ran.stderr.contains("took"), "{}", ran.stderr);
+    stand.ingest.client = connect(&stand.ingest.url).await;
+    stand.ingest.tables().await.expect(&calm, "after it woke");
+    assert_eq!(stand.ingest.pages().await, pages);
+    stand.expect_all("after it woke").await;
+}

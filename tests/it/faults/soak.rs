@@ -1,0 +1,276 @@
+//! All faults by chance, one after the other, for as long as is asked for.
+//!
+//! `make soak SECONDS=3600 SEED=7`. At the end of a feed its invariants are checked,
+//! the source is emptied, and the next feed begins.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::oracle::Oracle;
+use super::{Stand, invariants};
+use crate::harness::{Cluster, LINK, Running, SOURCE, connect};
+use crate::proxy::{Proxy, Trouble};
+use crate::publisher::Reply;
+
+/// How long it goes on.
+fn seconds() -> u64 {
+    std::env::var("SOAK_SECONDS").map_or(20, |seconds| seconds.parse().unwrap())
+}
+
+/// The pages of each feed.
+const PAGES: usize = 150;
+
+/// Short waits: nobody waits for what is not heard.
+const IMPATIENT: &str = r#"
+[database]
+statement_timeout = "2s"
+connect_timeout = "2s"
+lock_timeout = "1s"
+idle_in_transaction_timeout = "1s"
+[fetch]
+read_timeout = "500ms"
+page_timeout = "3s"
+longest_retry_after = "1s"
+[lease]
+heartbeat = "300ms"
+ttl = "3s"
+wait = "20s"
+[shutdown]
+grace = "5s"
+"#;
+
+/// What is done to a run.
+const FAULTS: [&str; 14] = [
+    "kill -9",
+    "terminate",
+    "sleep",
+    "stop the server",
+    "kill a backend",
+    "terminate backends",
+    "read only",
+    "cut the database",
+    "half-open database",
+    "black hole database",
+    "reset the publisher",
+    "black hole publisher",
+    "throttle the publisher",
+    "refusals",
+];
+
+/// What a soak has around its stand.
+struct Bath {
+    stand: Stand,
+    cluster: Cluster,
+    to_database: Proxy,
+    to_publisher: Proxy,
+    /// Whether the publisher refuses now and then.
+    is_stormy: Arc<AtomicBool>,
+}
+
+/// What the process of a run takes of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+struct Footprint {
+    kilobytes: u64,
+    descriptors: u64,
+}
+
+#[tokio::test]
+async fn all_faults_by_chance_break_no_invariant() {
+    let until = Instant::now() + Duration::from_secs(seconds());
+    let mut bath = Bath::new().await;
+    let (mut faults, mut runs, mut feeds) = (0_u64, 0_u64, 0_u64);
+    let mut largest: Vec<Footprint> = Vec::new();
+    while Instant::now() < until {
+        let watcher = invariants::Watcher::start(&bath.stand.ingest.url);
+        let mut footprint = Footprint::default();
+        loop {
+            let mut run = bath.stand.start();
+            runs += 1;
+            while run.is_running() && Instant::now() < until {
+                let calm = Duration::from_millis(bath.stand.dice.roll(1_500));
+                tokio::time::sleep(calm).await;
+                footprint = footprint.or(Footprint::of(&run));
+                let fault = FAULTS[bath.stand.dice.index(FAULTS.len())];
+                println!("{fault}");
+                bath.inflict(fault, &run).await;
+                faults += 1;
+            }
+            let ran = run.end().await;
+            if bath.stand.is_done(&ran).await {
+                break;
+            }
+        }
+        watcher.expect_calm().await;
+        let client = connect(&bath.stand.ingest.url).await;
+        invariants::expect_all(&client, "after a feed").await;
+        largest.push(footprint);
+        feeds += 1;
+        println!("feed {feeds}: {faults} faults in {runs} runs so far, {footprint:?}");
+        bath.begin_anew().await;
+    }
+    let most = largest
+        .iter()
+        .copied()
+        .reduce(Footprint::or)
+        .unwrap_or_default();
+    println!("{faults} faults, {runs} runs, {feeds} feeds of {PAGES} pages: {most:?}");
+    assert!(most.kilobytes < 200 << 10, "{most:?}");
+    assert!(most.descriptors < 100, "{most:?}");
+}
+
+impl Bath {
+    async fn new() -> Self {
+        let cluster = Cluster::start().await;
+        let mut stand = Stand::on(&cluster, PAGES).await;
+        let (socket, user, name) = stand.ingest.socket();
+        let to_database = Proxy::slow(&socket, Duration::ZERO);
+        stand
+            .ingest
+            .set("DATABASE_URL", &to_database.url(&user, &name));
+        let to_publisher = Proxy::before(stand.publisher.address(), u64::MAX, Trouble::Cut);
+        stand.ingest.declare_as(SOURCE, &to_publisher.http(), LINK);
+        stand.ingest.configure(IMPATIENT);
+        let bath = Self {
+            stand,
+            cluster,
+            to_database,
+            to_publisher,
+            is_stormy: Arc::default(),
+        };
+        bath.serve();
+        bath
+    }
+
+    /// Publishes the oracle's feed, with refusals while there is a storm.
+    fn serve(&self) {
+        let feed = self.stand.oracle.link();
+        let is_stormy = Arc::clone(&self.is_stormy);
+        let nth = AtomicU64::new(0);
+        self.stand.publisher.turn(move |request| {
+            let reply = feed.reply(request).after(Duration::from_millis(30));
+            match nth.fetch_add(1, Relaxed) % 6 {
+                0 if is_stormy.load(Relaxed) => Reply::status(429).header("retry-after", "0"),
+                1 if is_stormy.load(Relaxed) => Reply::status(503),
+                2 if is_stormy.load(Relaxed) => reply.cut_at_percent(50),
+                _ => reply,
+            }
+        });
+    }
+
+    /// Empties the source, and makes another feed for it.
+    async fn begin_anew(&mut self) {
+        let stand = &mut self.stand;
+        let purge = ["purge", SOURCE, "--yes"];
+        stand.ingest.program(&purge).await.expect(0);
+        stand.oracle = Oracle::new(&mut stand.dice, PAGES);
+        stand.ingest.client = connect(&stand.ingest.url).await;
+        let forget = "drop schema oracle cascade";
+        stand.ingest.client.batch_execute(forget).await.unwrap();
+        invariants::tell(&stand.ingest.client, &stand.oracle).await;
+        self.serve();
+    }
+
+    /// Does something to a run, and ends it again if it lasts.
+    async fn inflict(&mut self, fault: &str, run: &Running) {
+        let some = Duration::from_millis(200 + self.stand.dice.roll(1_000));
+        match fault {
+            "kill -9" => run.signal(Signal::KILL),
+            "terminate" => run.signal(Signal::TERM),
+            "sleep" => {
+                run.signal(Signal::STOP);
+                tokio::time::sleep(some * 3).await;
+                run.signal(Signal::CONT);
+            }
+            "stop the server" => {
+                self.cluster.server.crash().await.unwrap();
+                tokio::time::sleep(some).await;
+                self.cluster.server.revive().await.unwrap();
+            }
+            "kill a backend" => self.disturb_backends(true).await,
+            "terminate backends" => self.disturb_backends(false).await,
+            "read only" => {
+                for setting in ["on", "off"] {
+                    self.set_read_only(setting).await;
+                    tokio::time::sleep(some).await;
+                }
+            }
+            "cut the database" => self.to_database.trouble(Trouble::Cut),
+            "half-open database" => self.to_database.trouble(Trouble::HalfOpen),
+            "black hole database" => self.to_database.trouble(Trouble::BlackHole),
+            "reset the publisher" => {
+                self.to_publisher.shut(true);
+                self.to_publisher.trouble(Trouble::Reset);
+                tokio::time::sleep(some).await;
+                self.to_publisher.shut(false);
+            }
+            "black hole publisher" => self.to_publisher.trouble(Trouble::BlackHole),
+            "throttle the publisher" => {
+                self.to_publisher.throttle(2_000);
+                tokio::time::sleep(some * 3).await;
+                self.to_publisher.throttle(0);
+            }
+            "refusals" => {
+                self.is_stormy.store(true, Relaxed);
+                tokio::time::sleep(some * 2).await;
+                self.is_stormy.store(false, Relaxed);
+            }
+            other => panic!("{other} is not known"),
+        }
+    }
+
+    /// Kills a backend, with which the server goes down, or terminates all.
+    async fn disturb_backends(&self, is_kill: bool) {
+        let client = connect(&self.stand.ingest.url).await;
+        let others = "from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()";
+        if !is_kill {
+            let sql = format!("select pg_terminate_backend(pid) {others}");
+            let _ = client.query(&sql, &[]).await;
+            return;
+        }
+        if let Ok(Some(row)) = client
+            .query_opt(&format!("select pid {others} limit 1"), &[])
+            .await
+            && let Some(pid) = rustix::process::Pid::from_raw(row.get(0))
+        {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+
+    async fn set_read_only(&self, setting: &str) {
+        let admin = connect(&self.cluster.server.url("postgres")).await;
+        for sql in [
+            "set default_transaction_read_only = off",
+            &format!("alter system set default_transaction_read_only = {setting}"),
+            "select pg_reload_conf()",
+        ] {
+            admin.batch_execute(sql).await.unwrap();
+        }
+    }
+}
+
+impl Footprint {
+    /// Of a process that runs; nothing of one that has ended.
+    fn of(run: &Running) -> Self {
+        let process = format!("/proc/{}", run.id());
+        let status = std::fs::read_to_string(format!("{process}/status")).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok());
+        let descriptors = std::fs::read_dir(format!("{process}/fd"));
+        Self {
+            kilobytes: kilobytes.unwrap_or_default(),
+            descriptors: descriptors.map_or(0, |open| open.count() as u64),
+        }
+    }
+
+    /// The larger of both.
+    fn or(self, other: Self) -> Self {
+        Self {
+            kilobytes: self.kilobytes.max(other.kilobytes),
+            descriptors: self.descriptors.max(other.descriptors),
+        }
+    }
+}
