@@ -27,6 +27,7 @@ mod faults;
 mod fetch;
 mod items;
 mod kill;
+mod kubernetes;
 mod lease;
 mod load;
 mod manners;

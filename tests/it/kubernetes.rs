@@ -1,0 +1,364 @@
+//! The files for Kubernetes, as far as no schema of it can know what is right in them:
+//! that they fit the program. What the schemas know, `make check` asks them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use ocds_ingest::config::{self, Config, Overrides};
+use ocds_ingest::error::Kind;
+use tokio::process::Command;
+use yaml_rust2::yaml::Hash;
+use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::harness::{Ingest, Running};
+use crate::publisher::{Feed, Publisher, Reply, pages};
+
+const CONFIGURATION: &str = "ocds-ingest.toml";
+
+fn read(name: &str) -> String {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/kubernetes");
+    fs::read_to_string(directory.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn yaml(name: &str) -> Yaml {
+    let mut documents = YamlLoader::load_from_str(&read(name)).unwrap();
+    assert_eq!(documents.len(), 1, "{name}");
+    documents.remove(0)
+}
+
+fn text(yaml: &Yaml) -> &str {
+    yaml.as_str().unwrap_or_else(|| panic!("no text: {yaml:?}"))
+}
+
+fn list(yaml: &Yaml) -> &[Yaml] {
+    yaml.as_vec().unwrap_or_else(|| panic!("no list: {yaml:?}"))
+}
+
+fn named<'y>(entries: &'y Yaml, name: &str) -> &'y Yaml {
+    let named = list(entries).iter().find(|it| text(&it["name"]) == name);
+    named.unwrap_or_else(|| panic!("{name} is not in {entries:?}"))
+}
+
+/// What a Job is, by the file that it is in.
+fn jobs() -> [(&'static str, Yaml); 2] {
+    let cron_job = yaml("cron-job.yaml");
+    [
+        (
+            "cron-job.yaml",
+            cron_job["spec"]["jobTemplate"]["spec"].clone(),
+        ),
+        ("backfill.yaml", yaml("backfill.yaml")["spec"].clone()),
+    ]
+}
+
+fn pod(job: &Yaml) -> &Yaml {
+    &job["template"]["spec"]
+}
+
+fn container(job: &Yaml) -> &Yaml {
+    let containers = list(&pod(job)["containers"]);
+    assert_eq!(containers.len(), 1);
+    &containers[0]
+}
+
+/// The configuration that the pods have.
+fn configuration() -> Config {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/kubernetes/ocds-ingest.toml");
+    let overrides = Overrides {
+        files: vec![path],
+        ..Overrides::default()
+    };
+    // a URL that is nearer than the Secret, which is not here
+    let environment = [("DATABASE_URL".to_owned(), "local".to_owned())];
+    config::load_from(&overrides, &environment.into()).unwrap()
+}
+
+/// A quantity of bytes.
+fn bytes(quantity: &Yaml) -> usize {
+    let quantity = text(quantity);
+    let (number, unit) = quantity.split_at(quantity.len() - 2);
+    let unit = match unit {
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        _ => panic!("{quantity}"),
+    };
+    number.parse::<usize>().unwrap() * unit
+}
+
+/// What a path in the container is: the volume that is mounted there, and the name of
+/// the file in it.
+fn mounted<'j, 'p>(job: &'j Yaml, path: &'p str) -> (&'j Yaml, &'p str) {
+    let (directory, file) = path.rsplit_once('/').unwrap();
+    let mounts = list(&container(job)["volumeMounts"]);
+    let mount = mounts.iter().find(|it| text(&it["mountPath"]) == directory);
+    let mount = mount.unwrap_or_else(|| panic!("nothing is mounted at {directory}"));
+    (named(&pod(job)["volumes"], text(&mount["name"])), file)
+}
+
+/// What a Secret of the example holds.
+fn secret(name: &str, key: &str) -> String {
+    let secret = yaml("secret.yaml.example");
+    assert_eq!(text(&secret["metadata"]["name"]), name);
+    text(&secret["stringData"][key]).to_owned()
+}
+
+/// What a Job has to do about an exit code.
+fn action(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Unexpected | Kind::Environment | Kind::Truncated | Kind::RateLimited => "Count",
+        Kind::Config | Kind::TooManyBad | Kind::Lease => "FailJob",
+    }
+}
+
+/// The exit codes that `--help` lists, without that of success.
+async fn exit_codes(ingest: &Ingest) -> BTreeSet<i64> {
+    let help = ingest.program(&["--help"]).await.expect(0).text();
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    let codes = codes
+        .lines()
+        .filter_map(|line| line.trim().split_once("  "));
+    let codes = codes.flat_map(|(codes, _)| codes.split(", "));
+    let mut codes: BTreeSet<i64> = codes.map(|code| code.parse().unwrap()).collect();
+    assert!(codes.remove(&0));
+    codes
+}
+
+#[tokio::test]
+async fn a_rule_says_of_each_exit_code_what_it_means_for_the_job() {
+    const KINDS: [Kind; 7] = [
+        Kind::Unexpected,
+        Kind::Config,
+        Kind::Environment,
+        Kind::Truncated,
+        Kind::RateLimited,
+        Kind::TooManyBad,
+        Kind::Lease,
+    ];
+    // a second signal, and a kill, of which the program cannot say anything
+    let mut expected: BTreeSet<(i64, &str)> =
+        [(130, "Count"), (143, "Count"), (137, "Count")].into();
+    expected.extend(KINDS.map(|kind| (kind.exit_code().into(), action(kind))));
+    let mut documented = exit_codes(&Ingest::new().await).await;
+    documented.insert(137);
+    let codes: BTreeSet<i64> = expected.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, documented);
+
+    for (file, job) in jobs() {
+        let rules = list(&job["podFailurePolicy"]["rules"]);
+        // the first that fits is applied, and a pod that is evicted exits somehow, too
+        let (evicted, exited) = rules.split_first().unwrap();
+        assert_eq!(text(&evicted["action"]), "Ignore", "{file}");
+        let condition = &list(&evicted["onPodConditions"])[0];
+        assert_eq!(text(&condition["type"]), "DisruptionTarget", "{file}");
+        assert_eq!(text(&condition["status"]), "True", "{file}");
+
+        let mut found = BTreeSet::new();
+        for rule in exited {
+            let on = &rule["onExitCodes"];
+            assert_eq!(text(&on["operator"]), "In", "{file}");
+            assert_eq!(on["containerName"], container(&job)["name"], "{file}");
+            let values = list(&on["values"]).iter();
+            let values: Vec<i64> = values.map(|code| code.as_i64().unwrap()).collect();
+            assert!(values.is_sorted(), "{file}: {values:?}");
+            for code in values {
+                assert!(
+                    found.insert((code, text(&rule["action"]))),
+                    "{file}: {code}"
+                );
+            }
+        }
+        assert_eq!(found, expected, "{file}");
+        // without which Kubernetes takes no such rules
+        assert_eq!(text(&pod(&job)["restartPolicy"]), "Never", "{file}");
+        assert_eq!(text(&job["podReplacementPolicy"]), "Failed", "{file}");
+    }
+}
+
+#[test]
+fn a_backfill_s_pod_is_that_of_the_hourly_run_but_for_what_it_is_told() {
+    let without = |yaml: &Yaml, keys: &[&str]| -> Hash {
+        let entries = yaml.as_hash().unwrap().iter();
+        let entries = entries.filter(|(key, _)| !keys.contains(&text(key)));
+        entries
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    };
+    let [(_, run), (_, backfill)] = &jobs();
+    assert_eq!(
+        without(pod(run), &["containers"]),
+        without(pod(backfill), &["containers"])
+    );
+    assert_eq!(
+        without(container(run), &["args", "env"]),
+        without(container(backfill), &["args", "env"])
+    );
+    for variable in list(&container(run)["env"]) {
+        let same = named(&container(backfill)["env"], text(&variable["name"]));
+        assert_eq!(variable, same);
+    }
+    assert_eq!(run["podFailurePolicy"], backfill["podFailurePolicy"]);
+}
+
+#[test]
+fn the_pods_run_the_image_of_this_version_as_its_user() {
+    let dockerfile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile");
+    let dockerfile = fs::read_to_string(dockerfile).unwrap();
+    let user = dockerfile
+        .lines()
+        .find_map(|line| line.strip_prefix("USER "));
+    for (file, job) in jobs() {
+        let image = text(&container(&job)["image"]);
+        assert_eq!(
+            image,
+            concat!("ocds-ingest:", env!("CARGO_PKG_VERSION")),
+            "{file}"
+        );
+        let context = &pod(&job)["securityContext"];
+        let id = |name: &str| context[name].as_i64().unwrap();
+        let runs_as = format!("{}:{}", id("runAsUser"), id("runAsGroup"));
+        assert_eq!(Some(&*runs_as), user, "{file}");
+        // the group that mounted files belong to
+        assert_eq!(id("fsGroup"), id("runAsGroup"), "{file}");
+    }
+}
+
+#[test]
+fn the_pods_have_room_for_what_their_configuration_allows() {
+    let Config { fetch, sink, .. } = configuration();
+    for (file, job) in jobs() {
+        let resources = &container(&job)["resources"];
+        let of_program = 40_000_000;
+        let of_pages = 2 * (fetch.ahead + sink.workers) * fetch.max_decoded_bytes;
+        assert!(
+            bytes(&resources["limits"]["memory"]) >= of_program + of_pages,
+            "{file}"
+        );
+        assert!(
+            bytes(&resources["requests"]["memory"]) >= of_program,
+            "{file}"
+        );
+
+        let env = &container(&job)["env"];
+        let directory = text(&named(env, "TMPDIR")["value"]);
+        let file_in_it = format!("{directory}/file");
+        let (volume, _) = mounted(&job, &file_in_it);
+        let room = bytes(&volume["emptyDir"]["sizeLimit"]) as u64;
+        assert!(room > fetch.max_file_bytes, "{file}");
+    }
+}
+
+#[test]
+fn what_is_applied_is_there_and_no_backfill_is_among_it() {
+    let kustomization = yaml("kustomization.yaml");
+    let resources: Vec<&str> = list(&kustomization["resources"]).iter().map(text).collect();
+    assert_eq!(resources, ["cron-job.yaml"]);
+    let [generated] = list(&kustomization["configMapGenerator"]) else {
+        panic!("one ConfigMap is generated");
+    };
+    // by this name it is found, from outside of the kustomization too
+    let options = &kustomization["generatorOptions"];
+    assert_eq!(options["disableNameSuffixHash"].as_bool(), Some(true));
+    let files: Vec<&str> = list(&generated["files"]).iter().map(text).collect();
+    for (file, job) in jobs() {
+        let arguments = list(&container(&job)["args"]).iter().map(text);
+        let paths: Vec<&str> = arguments
+            .filter_map(|argument| argument.strip_prefix("--config="))
+            .collect();
+        assert_eq!(paths.len(), 1, "{file}");
+        let (volume, name) = mounted(&job, paths[0]);
+        assert_eq!(volume["configMap"]["name"], generated["name"], "{file}");
+        assert!(files.contains(&name), "{file}: {name}");
+        assert!(!read(name).is_empty());
+    }
+}
+
+/// What the pod of a Job would do, with files of the test in the place of its volumes,
+/// and nothing in its environment that it is not given.
+fn start_pod(ingest: &Ingest, job: &Yaml, publisher: &Publisher) -> Running {
+    let here = |name: &str| ingest.directory.path().join(name);
+    let put = |text: String, from: &str, to: &str| {
+        assert!(text.contains(from), "{from} is not in {text}");
+        text.replace(from, to)
+    };
+    let Some(url_file) = configuration().database.url_file else {
+        panic!("the database is named by a file");
+    };
+    let (volume, name) = mounted(job, url_file.to_str().unwrap());
+    let items = list(&volume["secret"]["items"]);
+    let item = items
+        .iter()
+        .find(|item| text(&item["path"]) == name)
+        .unwrap();
+    let url = secret(text(&volume["secret"]["secretName"]), text(&item["key"]));
+    assert!(url.starts_with("postgresql://"), "{url}");
+
+    fs::write(here(name), &ingest.url).unwrap();
+    let toml = put(
+        read(CONFIGURATION),
+        url_file.to_str().unwrap(),
+        here(name).to_str().unwrap(),
+    );
+    let toml = put(
+        toml,
+        "https://publisher.example.org/api/releases?limit=100",
+        &publisher.url("/api/releases?limit=100"),
+    );
+    fs::write(here(CONFIGURATION), toml).unwrap();
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ocds-ingest"));
+    command
+        .env_clear()
+        .current_dir(here("root"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    for variable in list(&container(job)["env"]) {
+        let name = text(&variable["name"]);
+        let value = match &variable["valueFrom"]["secretKeyRef"] {
+            Yaml::BadValue => text(&variable["value"]).to_owned(),
+            reference => secret(text(&reference["name"]), text(&reference["key"])),
+        };
+        command.env(name, value);
+    }
+    command.env("TMPDIR", here("tmp"));
+    let arguments = list(&container(job)["args"]).iter().map(text);
+    command.args(
+        arguments.map(|argument| match argument.strip_prefix("--config=") {
+            Some(_) => format!("--config={}", here(CONFIGURATION).display()),
+            None => argument.to_owned(),
+        }),
+    );
+    Running::of(command.spawn().unwrap())
+}
+
+#[tokio::test]
+async fn what_the_pods_are_told_brings_sources_up_to_date_and_leaves_no_file_behind() {
+    let feed = Feed::link(pages(3, 4));
+    let key = secret("ocds-ingest", "my-publisher-key");
+    let publisher = Publisher::serve(move |request| match request.header("x-api-key") {
+        Some(sent) if sent == key => feed.reply(request),
+        _ => Reply::status(401),
+    })
+    .await;
+    let ingest = Ingest::new().await;
+    let directories = ["root", "tmp"].map(|name| ingest.directory.path().join(name));
+    for directory in &directories {
+        fs::create_dir(directory).unwrap();
+    }
+    for (file, job) in jobs() {
+        let ran = start_pod(&ingest, &job, &publisher).end().await.expect(0);
+        assert_eq!(ran.report()["verdict"], "complete", "{file}");
+        for line in ran.stderr.lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        }
+        for directory in &directories {
+            assert_eq!(fs::read_dir(directory).unwrap().count(), 0, "{file}");
+        }
+    }
+    assert_eq!(ingest.count("release").await, 12);
+    let kinds = "select kind from ocds.run order by id";
+    assert_eq!(ingest.column(kinds).await, ["incremental", "backfill"]);
+}
