@@ -8,6 +8,11 @@ ENGINE ?= docker
 IMAGE ?= ocds-ingest
 SECONDS ?= 3600
 
+# The oldest Kubernetes that has all that is asked of it, and the newest known. There
+# is no schema of a kustomization.
+KUBERNETES = 1.31.0 1.37.0
+MANIFESTS = $(filter-out %/kustomization.yaml,$(wildcard config/kubernetes/*.yaml*))
+
 # Where rustup puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
@@ -28,12 +33,16 @@ soak: ## torment runs by chance for SECONDS, by SEED if it is told
 	@.ci/install rust compiler postgresql
 	SOAK_SECONDS=$(SECONDS) $(if $(SEED),SEED=$(SEED)) cargo test --locked --test it -- --nocapture faults::soak
 
-check: ## check format, lints, documentation, licences and dependencies
-	@.ci/install rust compiler lints deny
+check: ## check format, lints, documentation, licences and Kubernetes files
+	@.ci/install rust compiler lints deny python kubernetes
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	cargo deny --locked check bans licenses sources
+	for version in $(KUBERNETES); do \
+		target/kubernetes/bin/kubernetes-validate --strict --quiet \
+			--kubernetes-version $$version $(MANIFESTS) || exit 1; \
+	done
 
 audit: ## look for security advisories against the dependencies
 	@.ci/install rust compiler deny
