@@ -9,7 +9,7 @@ use humantime_serde::re::humantime::format_duration;
 use crate::source::{
     Auth, Axis, Basis, Body, By, Charset, Container, Credentials, Decode, Detail, Http, Items,
     Kind, LinkStop, Method, OAuth2, Order, Origin, Pagination, Pick, Size, Source, SplitWhen, Stop,
-    Token, UserAgent, Version, Window,
+    Token, UserAgent, Version, Window, without_user,
 };
 
 /// A definition as lines of a name and what there is of it. Secrets are shown as
@@ -86,7 +86,7 @@ fn about(lines: &mut Lines, source: &Source) {
 }
 
 fn request(lines: &mut Lines, source: &Source) {
-    lines.some("url", source.url.as_str());
+    lines.some("url", &without_user(source.url.as_str()));
     for (name, value) in &source.query {
         lines.some("query", &format!("{name}={value}"));
     }
@@ -233,7 +233,10 @@ fn axis(lines: &mut Lines, name: &str, axis: &Axis) {
         Axis::Index(index) => {
             lines.some("axis", &format!("{name}: {}", pick(&index.pick)));
             let asked = asked(index.method, index.body.as_ref());
-            lines.some("axis url", &format!("{name}: {}{asked}", index.url));
+            lines.some(
+                "axis url",
+                &format!("{name}: {}{asked}", without_user(index.url.as_str())),
+            );
             let pages = pages(&index.page);
             lines.some("axis pages", &format!("{name}: {pages}"));
         }
@@ -243,7 +246,10 @@ fn axis(lines: &mut Lines, name: &str, axis: &Axis) {
 fn detail(lines: &mut Lines, detail: &Detail) {
     lines.some("detail", &pick(&detail.pick));
     let asked = asked(detail.method, detail.body.as_ref());
-    lines.some("detail url", &format!("{}{asked}", detail.url));
+    lines.some(
+        "detail url",
+        &format!("{}{asked}", without_user(detail.url.as_str())),
+    );
     lines.some("together", &detail.together.to_string());
     lines.maybe("detail rate", detail.rate);
     lines.maybe("at once", detail.concurrency);
@@ -318,7 +324,8 @@ fn token(lines: &mut Lines, token: &Token) {
         (Method::Post, None) => " by POST",
         (Method::Post, Some(_)) => " by POST, with a body",
     };
-    lines.some("auth", &format!("by a token from {}{by}", token.url));
+    let url = without_user(&token.url);
+    lines.some("auth", &format!("by a token from {url}{by}"));
     lines.list("auth headers", token.headers.keys());
     let scheme = match &*token.scheme {
         "" => "alone".to_owned(),
@@ -331,7 +338,7 @@ fn token(lines: &mut Lines, token: &Token) {
 }
 
 fn oauth2(lines: &mut Lines, oauth2: &OAuth2) {
-    let (client, url) = (&oauth2.client_id, &oauth2.url);
+    let (client, url) = (&oauth2.client_id, without_user(&oauth2.url));
     let sent = match oauth2.credentials {
         Credentials::Basic => "a header",
         Credentials::Body => "the form",

@@ -22,7 +22,7 @@ pub(super) fn scope(source: &Source) -> Value {
     let query = source.query.iter();
     let query = query.map(|(name, declared)| (name.as_str(), text(declared)));
     table([
-        ("url", text(&source.url)),
+        ("url", text(without_user(source.url.as_str()))),
         ("query", tables(query)),
         ("body", source.body.as_ref().map(Body::declared)),
         ("axis", tables(axes)),
@@ -43,6 +43,19 @@ pub(super) fn pages(source: &Source) -> Value {
         ("window", source.window.as_ref().map(window)),
         ("detail", source.detail.as_ref().map(detail)),
     ])
+}
+
+/// A URL as it is declared, for storing and showing, without a user and a password.
+pub(crate) fn without_user(url: &str) -> String {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rfind('@') {
+        Some(at) => {
+            let scheme = &url[..url.len() - rest.len()];
+            format!("{scheme}{}", &rest[at + 1..])
+        }
+        None => url.to_owned(),
+    }
 }
 
 /// A table of what there is of these.
@@ -98,7 +111,7 @@ fn index(index: &Index) -> Value {
         pick,
     } = index;
     let asked = [
-        ("url", text(url)),
+        ("url", text(without_user(url.as_str()))),
         ("method", method(*by)),
         ("body", body.as_ref().map(Body::declared)),
         ("page", Some(page(pages))),
@@ -109,7 +122,7 @@ fn index(index: &Index) -> Value {
 /// What the items of an index are.
 fn named(detail: &Detail) -> Value {
     table(
-        [("url", text(&detail.url))]
+        [("url", text(without_user(detail.url.as_str())))]
             .into_iter()
             .chain(picked(&detail.pick)),
     )
@@ -300,6 +313,19 @@ mod tests {
     }
 
     /// Databases hold these texts: of one that becomes another, all is read again.
+    #[test]
+    fn a_url_is_known_without_a_user_and_a_password() {
+        for (url, shown) in [
+            ("http://me:hunter2@h.example/a@b", "http://h.example/a@b"),
+            ("https://key@h.example:8443?c", "https://h.example:8443?c"),
+            ("https://me:a@b@{env.HOST}/", "https://{env.HOST}/"),
+            ("https://h.example/?to=me@x", "https://h.example/?to=me@x"),
+            ("{env.BASE}/a@b", "{env.BASE}/a@b"),
+        ] {
+            assert_eq!(without_user(url), shown);
+        }
+    }
+
     #[test]
     fn what_a_watermark_knows_its_source_by_stays_the_same() {
         assert_eq!(source(WINDOWED).scope(), joined(FEED));

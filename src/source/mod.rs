@@ -26,6 +26,7 @@ use serde::Deserialize;
 
 pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
+pub(crate) use self::declared::without_user;
 pub use self::decode::{Charset, Container, Decode};
 pub use self::detail::Detail;
 pub use self::http::{FailIf, Http, Rate, UserAgent};
