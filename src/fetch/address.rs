@@ -12,8 +12,9 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
+use crate::fetch::auth::credentials;
 use crate::fetch::scope::Scope;
-use crate::fetch::secret::Secrets;
+use crate::fetch::secret::{Secrets, decode};
 use crate::page::{Cursor, Position};
 use crate::source::{Axis, Body, Detail, Index, Method, Place, Source, Template, Values};
 
@@ -100,6 +101,12 @@ impl Address {
             template.render(&nothing, place, |name| secrets.of(name).to_owned())
         };
         let home = home(source, &|template| reveal(template, Place::Url))?;
+        if home.password().is_some() || !home.username().is_empty() {
+            // which becomes a header, and a page may show the headers of its request
+            let password = decode(home.password().unwrap_or_default());
+            let sent = credentials(&decode(home.username()), &password);
+            secrets.obtained().remember(sent);
+        }
         let credentials = source
             .query
             .iter()

@@ -109,6 +109,8 @@ impl Auth {
         let (request, pointer, scheme, refresh) = match auth {
             source::Auth::Basic { user, password } => {
                 let (user, password) = (secrets.reveal(user), secrets.reveal(password));
+                // for pages that show the headers that they were asked by
+                secrets.obtained().remember(credentials(&user, &password));
                 return Ok(Auth::Fixed(basic(&user, &password)));
             }
             source::Auth::Token(token) => (
@@ -315,8 +317,14 @@ fn endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
     }
 }
 
-fn basic(user: &str, password: &str) -> HeaderValue {
+/// A user and a password as HTTP sends them.
+pub(super) fn credentials(user: &str, password: &str) -> SecretString {
     let credentials = BASE64_STANDARD.encode(format!("{user}:{password}"));
-    let value = HeaderValue::from_str(&format!("Basic {credentials}"));
+    SecretString::from(credentials)
+}
+
+fn basic(user: &str, password: &str) -> HeaderValue {
+    let credentials = credentials(user, password);
+    let value = HeaderValue::from_str(&format!("Basic {}", credentials.expose_secret()));
     sensitive(value.expect("base64 fits a header"))
 }

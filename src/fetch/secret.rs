@@ -3,7 +3,8 @@
 //!
 //! The declaration and everything stored or shown carry the placeholder; the
 //! value exists here, in the request, and nowhere else. `Debug` shows names. A
-//! token is hidden as `{auth.token}` where a publisher echoes it.
+//! token, or a user and a password as a header has them, is hidden as `{auth.token}`
+//! where a publisher echoes it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -108,10 +109,7 @@ impl Secrets {
     /// A declared text that is JSON with its values, encoded to be within its
     /// strings.
     pub(super) fn reveal_json(&self, text: &str) -> String {
-        self.replace(text, |value| {
-            let quoted = Value::from(value).to_string();
-            quoted[1..quoted.len() - 1].to_owned()
-        })
+        self.replace(text, quoted)
     }
 
     /// Whether a text asks for one of the values.
@@ -145,8 +143,13 @@ impl Secrets {
         text
     }
 
-    /// A text that is no URL, for storing and showing; it may be a part of one.
+    /// A text for storing and showing; it may be a URL, or a part of one.
     pub(super) fn redact_text(&self, text: &str) -> String {
+        if let Ok(url) = Url::parse(text)
+            && url.password().is_some()
+        {
+            return self.redact(&url);
+        }
         let covered = self.cover(text, str::to_owned);
         let covered = covered.unwrap_or_else(|| text.to_owned());
         let spaced = covered.replace('+', "%20");
@@ -224,7 +227,12 @@ impl Secrets {
     fn find(&self, text: &str) -> Option<(usize, String, usize)> {
         let at = |secret: &SecretString| {
             let secret = secret.expose_secret();
-            Some((text.find(secret)?, secret.len()))
+            let plain = text.find(secret).map(|start| (start, secret.len()));
+            // as it is in a body of JSON that was sent
+            let quoted = quoted(secret);
+            let in_json = text.find(&quoted).map(|start| (start, quoted.len()));
+            let found = plain.into_iter().chain(in_json);
+            found.min_by_key(|&(start, length)| (start, std::cmp::Reverse(length)))
         };
         let declared = self.declared.iter().filter_map(|(name, secret)| {
             let (start, length) = at(secret)?;
@@ -260,6 +268,12 @@ fn placeholder(name: &str) -> String {
     format!("{OPEN}{name}{CLOSE}")
 }
 
+/// A text as it is within a string of JSON.
+fn quoted(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
 /// The names of a text's placeholders.
 fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
     text.split(OPEN)
@@ -286,7 +300,7 @@ fn encode(text: &str) -> String {
 
 /// Percent-decodes; a sequence that is none, or is not UTF-8, stays readable
 /// enough to look for a value in it.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -379,6 +393,20 @@ mod tests {
             "other": "100% of a+b"
         });
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn values_are_hidden_in_what_a_page_shows_of_the_json_that_it_was_asked_by() {
+        let secrets = secrets(&[("KEY", "a\"b\\c")]);
+        let sent = r#"{"token":"a\"b\\c"}"#;
+        assert_eq!(secrets.redact_text(sent), r#"{"token":"{env.KEY}"}"#);
+    }
+
+    #[test]
+    fn a_user_and_a_password_are_hidden_in_a_url_that_a_page_shows() {
+        let shown = "http://me:hunter2@h.example/a?b=c";
+        let hidden = secrets(&[]).redact_text(shown);
+        assert_eq!(hidden, "http://h.example/a?b=c");
     }
 
     #[test]
