@@ -23,12 +23,14 @@ mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use crate::cli::{Cli, Command, Global, LogFormat};
 use crate::config::{self, Config, Overrides};
@@ -108,7 +110,7 @@ fn exit(error: &Error) -> ExitCode {
 }
 
 /// Log lines go to standard error: of this program by the flags, of libraries
-/// if they are warnings; `RUST_LOG` says otherwise.
+/// if they are warnings; `RUST_LOG` says otherwise, though not of rows.
 fn start_logging(global: &Global) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => LevelFilter::WARN,
@@ -118,6 +120,9 @@ fn start_logging(global: &Global) {
     };
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("warn,ocds_ingest={level}")));
+    // beyond that, it logs the values of the rows that are written
+    let rows = Directive::from_str("tokio_postgres=info").expect("a valid directive");
+    let filter = filter.add_directive(rows);
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(watch::LogWriter::default)
