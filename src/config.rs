@@ -381,7 +381,7 @@ pub fn load_from(overrides: &Overrides, environment: &Environment) -> Result<Con
         .build()
         .map_err(|e| Error::config("read the configuration").with_source(e))?;
     let mut config: Config = serde_path_to_error::deserialize(merged)
-        .map_err(|e| Error::config("the environment's OCDS_INGEST__ names").with_source(e))?;
+        .map_err(|e| unfit(&e).context("the environment's OCDS_INGEST__ names"))?;
 
     if let Some(file) = &config.database.url_file
         && !has_nearer_url(environment)
@@ -476,8 +476,33 @@ fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     })?;
     serde_path_to_error::deserialize(deserializer).map_err(|e| {
         let key = e.path().to_string();
-        Error::config(format!("key `{key}`: {}", e.inner().message()))
+        let message = without_value(e.inner().message());
+        Error::config(format!("key `{key}`: {message}"))
     })
+}
+
+/// What is wrong with the environment, by its key.
+fn unfit(error: &serde_path_to_error::Error<config::ConfigError>) -> Error {
+    let key = error.path().to_string();
+    let message = error.inner().to_string();
+    // which ends with the key as well
+    let message = message.split(" for key `").next().unwrap_or_default();
+    Error::config(format!("key `{key}`: {}", without_value(message)))
+}
+
+/// serde's message without the value that does not fit: it may be a secret in the
+/// wrong place, such as a database's URL in that of its table.
+fn without_value(message: &str) -> String {
+    let found = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "));
+    match found.and_then(|found| found.rsplit_once(", expected ")) {
+        Some((found, expected)) => {
+            let kind = found.split(['"', '`']).next().unwrap_or_default();
+            format!("expected {expected}, and not this {}", kind.trim_end())
+        }
+        None => message.to_owned(),
+    }
 }
 
 /// Longer than anybody waits, and short enough to be added to a clock.

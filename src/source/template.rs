@@ -117,11 +117,9 @@ impl Template {
                 continue;
             }
             if brace == "}" {
-                return Err(format!("`{text}` has a }} that closes nothing"));
+                return Err("has a } that closes nothing".into());
             }
-            let (inner, after) = after
-                .split_once('}')
-                .ok_or_else(|| format!("`{text}` has a {{ that is not closed"))?;
+            let (inner, after) = after.split_once('}').ok_or("has a { that is not closed")?;
             if !literal.is_empty() {
                 pieces.push(Piece::Literal(std::mem::take(&mut literal)));
             }
@@ -478,8 +476,8 @@ mod tests {
             ("/{frm}", "`{frm}` is not a variable"),
             ("/{axis.}", "`{axis.}` is not a variable"),
             ("/{env.}", "`{env.}` names no variable of the environment"),
-            ("/{page", "`/{page` has a { that is not closed"),
-            ("/page}", "`/page}` has a } that closes nothing"),
+            ("/{page", "has a { that is not closed"),
+            ("/page}", "has a } that closes nothing"),
             ("/{page|upper}", "`upper` is not a filter"),
             ("/{page|add x}", "`x` is not a number to add"),
             (
