@@ -38,6 +38,7 @@ mod purge;
 mod quarantine;
 mod requests;
 mod run;
+mod secrets;
 mod signals;
 mod sink;
 mod windows;

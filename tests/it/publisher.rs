@@ -57,6 +57,13 @@ impl Request {
     pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
+
+    /// All of it, as a server shows it that was left in its debugging mode.
+    pub(crate) fn shown(&self) -> serde_json::Value {
+        serde_json::json!({
+            "method": self.method, "target": self.target, "headers": self.headers, "body": self.body
+        })
+    }
 }
 
 /// How a body is encoded on its way.

@@ -1,0 +1,499 @@
+//! Secrets go where they are declared to go, and are in nothing that anybody reads or
+//! keeps: not in an answer, a log or a metric, nor in a table, in whatever encoding,
+//! though their publisher sends back all that it is sent.
+//!
+//! What is served is kept as it was served, byte for byte: a release and what is in
+//! quarantine are data, which nobody may rewrite, and a publisher that has put a secret
+//! in there has published it. So those columns have what was echoed, and no others.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::harness::{Ingest, LINK, Ran, SOURCE};
+use crate::publisher::{Feed, Publisher, Reply, Request, pages, release};
+
+/// Full of what URLs, forms and JSON encode. None is a part of another.
+const IN_PATH: &str = "path/7\"\\&+é z";
+const IN_QUERY: &str = "query/7\"\\&+é z";
+const IN_BODY: &str = "body/7\"\\&+é z";
+/// What fits a header.
+const IN_HEADER: &str = "header/7\"\\&+ z";
+const USER: &str = "user/7\"\\&+é z";
+const PASSWORD: &str = "password/7\"\\&+é z";
+const OF_DATABASE: &str = "database/7\"\\&+é z";
+const TOKEN: &str = "token/7+en=";
+/// What nobody declares: where a redirect leads to is signed.
+const SIGNATURE: &str = "signature-7a7b7c";
+
+/// Columns whose values are what was served.
+const SERVED: [&str; 5] = [
+    "release.data",
+    "release.served",
+    "compiled_release.data",
+    "compiled_release.served",
+    "quarantine.document",
+];
+
+/// How a text may be written.
+fn forms(secret: &str) -> BTreeSet<String> {
+    let percent: String = secret.bytes().fold(String::new(), |mut text, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => text.push(char::from(byte)),
+            _ => write!(text, "%{byte:02X}").unwrap(),
+        }
+        text
+    });
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let quoted = |text: &str| {
+        let quoted = Value::from(text).to_string();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let mut forms: BTreeSet<String> = [
+        percent.to_lowercase(),
+        percent,
+        form.to_lowercase(),
+        form,
+        // in JSON, and in JSON within JSON, as a log of it would be
+        quoted(secret),
+        quoted(&quoted(secret)),
+        secret.replace('/', "\\/"),
+        BASE64_STANDARD.encode(secret),
+        BASE64_URL_SAFE_NO_PAD.encode(secret),
+        format!("{secret:?}").trim_matches('"').to_owned(),
+    ]
+    .into();
+    forms.insert(secret.to_owned());
+    forms
+}
+
+/// What is looked for, and what it may not be found in.
+struct Hunt {
+    ingest: Ingest,
+    /// In all their forms.
+    secrets: BTreeSet<String>,
+    heard: Vec<(String, String)>,
+}
+
+impl Hunt {
+    /// A source whose secrets come by the environment, and a database with a password.
+    async fn new(publisher: &Publisher, table: &str) -> Self {
+        let mut ingest = Ingest::new().await;
+        for (name, value) in [
+            ("IN_PATH", IN_PATH),
+            ("IN_QUERY", IN_QUERY),
+            ("IN_BODY", IN_BODY),
+            ("IN_HEADER", IN_HEADER),
+            ("USER_NAME", USER),
+            ("PASSWORD", PASSWORD),
+            ("RUST_LOG", "trace"),
+        ] {
+            ingest.set(name, value);
+        }
+        let url = with_password(&ingest.url);
+        ingest.set("DATABASE_URL", &url);
+        let host = publisher.url("");
+        let host = host.trim_start_matches("http://");
+        let base = format!("[sources.{SOURCE}]\n");
+        ingest.configure(&(base + &table.replace("HOST", host)));
+        let credentials = format!("{USER}:{PASSWORD}");
+        let of_url = format!("me:{PASSWORD}");
+        let encoded =
+            |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let encoded = format!("me:{}", encoded(PASSWORD));
+        let secrets = [IN_PATH, IN_QUERY, IN_BODY, IN_HEADER, PASSWORD, OF_DATABASE];
+        let mut secrets = secrets.map(str::to_owned).to_vec();
+        secrets.extend([TOKEN, SIGNATURE].map(str::to_owned));
+        secrets.extend([credentials, of_url, encoded]);
+        Self {
+            ingest,
+            secrets: secrets.iter().flat_map(|it| forms(it)).collect(),
+            heard: Vec::new(),
+        }
+    }
+
+    fn hear(&mut self, what: &str, ran: &Ran) {
+        self.heard.push((format!("{what}: answer"), ran.text()));
+        self.heard
+            .push((format!("{what}: log"), ran.stderr.clone()));
+    }
+
+    /// Runs the program with metrics, and expects an exit code.
+    #[track_caller]
+    fn program<'h>(
+        &'h mut self,
+        arguments: &'h [&'h str],
+        code: i32,
+    ) -> impl Future<Output = String> + 'h {
+        let location = std::panic::Location::caller();
+        async move {
+            let metrics = self.ingest.directory.path().join("metrics.prom");
+            let more = ["--metrics-file", metrics.to_str().unwrap()];
+            let ran = self.ingest.program(&[arguments, &more].concat()).await;
+            assert_eq!(
+                ran.code,
+                Some(code),
+                "{location}: {}\n{}",
+                ran.text(),
+                ran.stderr
+            );
+            let what = arguments.join(" ");
+            self.hear(&what, &ran);
+            if let Ok(text) = std::fs::read_to_string(&metrics) {
+                self.heard.push((format!("{what}: metrics"), text));
+            }
+            ran.text()
+        }
+    }
+
+    /// Every command that shows anything.
+    async fn look_around(&mut self, format: &str) {
+        for command in [
+            &["check", "--connect", SOURCE][..],
+            &["status"],
+            &["status", "--json"],
+            &["status", "--database"],
+            &["sources", "show", SOURCE],
+            &["quarantine", "list"],
+            &["quarantine", "list", "--json"],
+        ] {
+            self.program(&[command, &["-vv", format]].concat(), 0).await;
+        }
+        let ids = self.ingest.column("select id from ocds.quarantine").await;
+        for id in ids {
+            let ran = self
+                .ingest
+                .program(&["quarantine", "show", &id])
+                .await
+                .expect(0);
+            // behind the empty line is the document, which was asked for
+            let answer = ran.text();
+            let (about, _) = answer.split_once("\n\n").unwrap();
+            self.heard.push((format!("show {id}"), about.to_owned()));
+            self.heard.push((format!("show {id}: log"), ran.stderr));
+        }
+    }
+
+    /// A database that is not there, and URLs that are none, by each way to name them.
+    async fn lose_the_database(&mut self) {
+        let away = with_password("postgresql://ocds@127.0.0.1:1/none?connect_timeout=1");
+        let broken = format!("postgresql://ocds:{OF_DATABASE}@127.0.0.1:1/none");
+        let file = self.ingest.directory.path().join("url");
+        let by_file = format!("[database]\nurl_file = {:?}", file.to_str().unwrap());
+        self.ingest.configure(&by_file);
+        for (url, code) in [(&away, 3), (&broken, 2)] {
+            // the environment is nearer than the file, if it says anything
+            self.ingest.set("DATABASE_URL", url);
+            self.program(&["run", SOURCE, "-vv"], code).await;
+            self.ingest.set("DATABASE_URL", "");
+            std::fs::write(&file, url).unwrap();
+            self.program(&["check", "--connect", SOURCE], code).await;
+            let typed = ["status", "--log-format=json", "--database-url", url];
+            let ran = self.ingest.program(&typed).await.expect(code);
+            self.hear("status --database-url", &ran);
+        }
+        // in the place of its table
+        self.ingest.set("OCDS_INGEST__DATABASE", &away);
+        self.program(&["status"], 2).await;
+    }
+
+    /// Looks for each secret in all that was heard, and in all tables.
+    async fn expect_nothing(&self) {
+        let mut found = BTreeSet::new();
+        for (what, text) in &self.heard {
+            found.extend(self.secrets_in(what, text));
+        }
+        let mut echoed = BTreeSet::new();
+        for (column, values) in self.columns().await {
+            match SERVED.iter().find(|served| **served == column) {
+                Some(_) if self.secrets_in(&column, &values).is_empty() => {}
+                Some(served) => drop(echoed.insert(*served)),
+                None => found.extend(self.secrets_in(&column, &values)),
+            }
+        }
+        let found: Vec<String> = found.into_iter().collect();
+        assert!(found.is_empty(), "{}", found.join("\n"));
+        assert_eq!(echoed, ["quarantine.document", "release.data"].into());
+    }
+
+    /// Each secret in a text, with what is around it.
+    fn secrets_in(&self, what: &str, text: &str) -> Vec<String> {
+        let secrets = self.secrets.iter();
+        let found = secrets.filter_map(|form| Some((text.find(form)?, form)));
+        found
+            .map(|(at, form)| {
+                let around = at.saturating_sub(150)..text.len().min(at + 150);
+                let around = String::from_utf8_lossy(&text.as_bytes()[around]);
+                format!("{what}: {form}\n    {around}")
+            })
+            .collect()
+    }
+
+    /// All that there is in the schema, by column.
+    async fn columns(&self) -> Vec<(String, String)> {
+        let tables = "select table_name || '.' || column_name || '.' || data_type
+            from information_schema.columns join information_schema.tables
+                using (table_schema, table_name)
+            where table_schema = 'ocds' and table_type = 'BASE TABLE'";
+        let mut columns = Vec::new();
+        for column in self.ingest.column(tables).await {
+            let mut parts = column.splitn(3, '.');
+            let (table, name, kind) = (parts.next().unwrap(), parts.next().unwrap(), parts.next());
+            // bytes as one character each, so that those of ASCII are found
+            let value = match kind {
+                Some("bytea") => format!("encode({name}, 'escape')"),
+                _ => format!("{name}::text"),
+            };
+            let sql = format!("select coalesce({value}, '') from ocds.{table}");
+            let values = self.ingest.column(&sql).await.join("\n");
+            columns.push((format!("{table}.{name}"), values));
+        }
+        assert!(columns.len() > 50, "{columns:?}");
+        columns
+    }
+}
+
+/// The same URL with a password, which a server that trusts everybody does not ask for.
+fn with_password(url: &str) -> String {
+    let encoded: String = forms(OF_DATABASE)
+        .into_iter()
+        .find(|form| form.contains("%C3%A9") && form.contains("%20"))
+        .unwrap();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}password={encoded}")
+}
+
+/// A page that shows all that it was asked by, around its items, in its link and in a
+/// release.
+fn echo(request: &Request, next: Option<&str>, items: &[Value]) -> Reply {
+    let mut page = json!({
+        "uri": format!("https://publisher.example{}", request.target),
+        "publisher": {"name": "Echo", "uri": request.header("authorization")},
+        "debug": request.shown(),
+        "releases": items,
+    });
+    if let Some(next) = next {
+        page["links"] = json!({ "next": next });
+    }
+    Reply::json(page.to_string())
+}
+
+/// A release with what a publisher echoes into it.
+fn echoing(number: usize, request: &Request) -> Value {
+    let mut item: Value = serde_json::from_str(&release(number)).unwrap();
+    item["echo"] = request.shown().to_string().into();
+    item
+}
+
+/// Takes a source through all that can happen to it.
+async fn take_through(publisher: &Publisher, hunt: &mut Hunt, is_wanted: fn(&Request) -> bool) {
+    let token = |request: &Request| {
+        let asked = request.path().ends_with("/token");
+        asked.then(|| Reply::json(json!({ "access_token": TOKEN }).to_string()))
+    };
+    // nobody is let in, however often
+    publisher.turn(move |request| token(request).unwrap_or(Reply::status(401)));
+    hunt.program(&["run", SOURCE, "-vv"], 4).await;
+    // in trouble: with its tokens as well, and by a body that shows what it was sent
+    publisher.turn(|request| Reply::status(503).body(request.shown().to_string()));
+    hunt.program(&["run", SOURCE, "-vv", "--log-format=json"], 3)
+        .await;
+    // a redirect to where a secret may not go, and to what is signed
+    for host in ["http://localhost:1", "http://user:pass@localhost:1"] {
+        let to = format!("{host}/bucket?signature={SIGNATURE}");
+        publisher.turn(move |request| token(request).unwrap_or(Reply::redirect(302, &to)));
+        hunt.program(&["run", SOURCE, "-vv"], 4).await;
+    }
+    // a page, then one with a reject, then one that cannot be read
+    let bucket = format!("/bucket?signature={SIGNATURE}");
+    let stumbling = move |request: &Request| {
+        if let Some(token) = token(request) {
+            return token;
+        }
+        if request.path() == "/bucket" {
+            return Reply::json(
+                json!({ "releases": [serde_json::from_str::<Value>(&release(4)).unwrap()] })
+                    .to_string(),
+            );
+        }
+        if !is_wanted(request) {
+            return Reply::status(401);
+        }
+        let next = |page: usize| {
+            let separator = if request.target.contains('?') {
+                '&'
+            } else {
+                '?'
+            };
+            let (target, _) = request
+                .target
+                .split_once("&page=")
+                .unwrap_or((&request.target, ""));
+            format!("{target}{separator}page={page}")
+        };
+        match request.query("page").as_deref() {
+            None if request.nth == 0 => Reply::status(503).body(request.shown().to_string()),
+            None => echo(request, Some(&next(2)), &[echoing(1, request)]),
+            Some("2") => {
+                let mut bad = echoing(2, request);
+                bad["ocid"] = Value::Null;
+                echo(request, Some(&next(3)), &[bad, echoing(3, request)])
+            }
+            Some(_) => Reply::json(format!("<html>{}", request.shown())),
+        }
+    };
+    publisher.turn(stumbling);
+    hunt.program(&["run", SOURCE, "-vv", "--max-bad-ratio=1"], 4)
+        .await;
+    hunt.look_around("--log-format=text").await;
+    publisher.turn(
+        move |request| match (token(request), request.query("page").as_deref()) {
+            (Some(token), _) => token,
+            (None, Some("3")) => Reply::redirect(307, &bucket),
+            _ => stumbling(request),
+        },
+    );
+    hunt.program(
+        &[
+            "run",
+            SOURCE,
+            "-vv",
+            "--max-bad-ratio=1",
+            "--log-format=json",
+        ],
+        0,
+    )
+    .await;
+    hunt.program(&["quarantine", "replay", "-vv"], 0).await;
+    hunt.look_around("--log-format=json").await;
+}
+
+/// Does all that with a source, and looks for what is sent for it.
+async fn expect_kept(table: &str, is_wanted: fn(&Request) -> bool) {
+    let publisher = Publisher::serve(|_| Reply::status(500)).await;
+    let mut hunt = Hunt::new(&publisher, &format!("{table}\n{LINK}")).await;
+    take_through(&publisher, &mut hunt, is_wanted).await;
+    hunt.lose_the_database().await;
+    hunt.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn secrets_of_a_request_are_sent_and_nowhere_to_be_found() {
+    let table = r#"
+        url = "http://HOST/{env.IN_PATH}/releases"
+        query = { key = "{env.IN_QUERY}" }
+        method = "POST"
+        body = { json = { token = "{env.IN_BODY}" } }
+        http = { headers = { X-Key = "{env.IN_HEADER}" }, conditional = false }
+    "#;
+    expect_kept(table, |request| {
+        request.header("x-key") == Some(IN_HEADER)
+            && request.query("key").as_deref() == Some(IN_QUERY)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_user_and_a_password_are_sent_and_nowhere_to_be_found() {
+    let table = r#"
+        url = "http://HOST/releases?x=1"
+        auth = { mode = "basic", user = "{env.USER_NAME}", password = "{env.PASSWORD}" }
+    "#;
+    expect_kept(table, |request| request.header("authorization").is_some()).await;
+}
+
+#[tokio::test]
+async fn a_user_and_a_password_of_a_url_are_sent_and_nowhere_to_be_found() {
+    let password = forms(PASSWORD);
+    let password = password.iter().find(|form| form.contains("%20")).unwrap();
+    let table = format!(r#"url = "http://me:{password}@HOST/releases?x=1""#);
+    expect_kept(&table, |request| request.header("authorization").is_some()).await;
+}
+
+#[tokio::test]
+async fn a_token_and_what_it_costs_are_sent_and_nowhere_to_be_found() {
+    let table = r#"
+        url = "http://HOST/releases?x=1"
+        auth.mode = "token"
+        auth.url = "http://HOST/{env.IN_PATH}/token?key={env.IN_QUERY}"
+        auth.body = '{"token":"{env.IN_BODY}"}'
+        auth.headers = { X-Key = "{env.IN_HEADER}" }
+        auth.pointer = "/access_token"
+    "#;
+    expect_kept(table, |request| {
+        request.header("authorization") == Some(&format!("Bearer {TOKEN}"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_s_credentials_are_sent_and_nowhere_to_be_found() {
+    let table = r#"
+        url = "http://HOST/releases?x=1"
+        auth.mode = "oauth2"
+        auth.url = "http://HOST/token"
+        auth.client_id = "me"
+        auth.client_secret = "{env.PASSWORD}"
+        auth.credentials = "body"
+    "#;
+    expect_kept(table, |request| {
+        request.header("authorization") == Some(&format!("Bearer {TOKEN}"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_secret_in_the_wrong_place_of_a_file_is_named_by_its_key_alone() {
+    let source = "[sources.zambia]\nurl = \"http://127.0.0.1:1/\"";
+    for (wrong, words) in [
+        (
+            "database = \"postgresql://me:7hunter7@127.0.0.1:1/none\"".to_owned(),
+            "key `database`: expected struct Database, and not this string",
+        ),
+        (
+            format!("{source}\nauth = {{ mode = \"basic\", user = \"me\", password = 7777777 }}"),
+            "key `sources.zambia.auth.password`: expected a string, and not this integer",
+        ),
+        (
+            format!("{source}\nauth = \"7hunter7\""),
+            "key `sources.zambia.auth`: expected struct AuthTable, and not this string",
+        ),
+        (
+            format!("{source}\nquery = {{ key = \"7hunter7{{\" }}"),
+            "key `sources.zambia.query.key`: has a { that is not closed",
+        ),
+        (
+            "[sources.zambia]\nurl = \"http://me:7hun}ter7@127.0.0.1:1/\"".to_owned(),
+            "key `sources.zambia.url`: has a } that closes nothing",
+        ),
+    ] {
+        let mut ingest = Ingest::new().await;
+        ingest.configure(&wrong);
+        let ran = ingest.program(&["status"]).await.expect(2);
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+        for value in ["7hun", "7777777"] {
+            assert!(!ran.stderr.contains(value), "{}", ran.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_are_in_no_log_however_much_is_asked_for() {
+    let publisher = Publisher::feed(Feed::link(pages(2, 3))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.set("RUST_LOG", "trace");
+    let ran = ingest.run(&[]).await.expect(0);
+    assert_eq!(
+        ingest
+            .count("page where package::text like '%Scripted%'")
+            .await,
+        2
+    );
+    for value in ["Scripted", "Works", "ocds-213czf"] {
+        assert!(!ran.stderr.contains(value), "{value} is logged");
+    }
+}
