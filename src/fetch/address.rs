@@ -331,11 +331,12 @@ impl Address {
         self.secrets.redact(url)
     }
 
-    /// A link as it is stored; one that is no URL is kept as it was served.
+    /// A link as it is stored; one that is no URL of http or https, and so is not
+    /// followed, is kept as it was served.
     pub(super) fn redact_link(&self, link: &str) -> String {
         match Url::parse(link) {
-            Ok(url) => self.secrets.redact(&url),
-            Err(_) => self.secrets.redact_text(link),
+            Ok(url) if is_http(&url) => self.secrets.redact(&url),
+            _ => self.secrets.redact_text(link),
         }
     }
 
@@ -712,6 +713,20 @@ mod tests {
             "not a url {env.KEY}"
         );
         assert!(!format!("{address:?}").contains("s3cr"));
+    }
+
+    #[test]
+    fn a_link_with_a_scheme_and_no_path_is_refused_and_ends_no_program() {
+        let address = address(FEED);
+        for served in ["x:", "x://host", "mailto:", "data:?s3cr&t"] {
+            let stored = address.redact_link(served);
+            assert_eq!(stored, served.replace("s3cr&t", "{env.KEY}"));
+            let error = address
+                .of(&Scope::default(), &link(&stored))
+                .err()
+                .expect("it is not followed");
+            assert_eq!(error.kind(), Kind::Truncated, "{served}");
+        }
     }
 
     #[test]
