@@ -3,7 +3,7 @@
 //! Nothing here fetches, and nothing decides whether a link may be followed;
 //! a page that cannot say what follows it is unreadable, never the last one.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 use url::Url;
 
 use crate::json::{Pointer, Unreadable};
@@ -222,11 +222,23 @@ fn token(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Foll
         None | Some(Value::Null) => None,
         Some(Value::String(token)) if token.trim().is_empty() => None,
         Some(Value::String(token)) => Some(token.clone()),
-        Some(Value::Number(token)) => Some(token.to_string()),
+        Some(Value::Number(token)) if is_kept(token) => Some(token.to_string()),
+        Some(Value::Number(_)) => {
+            let message = format!("{pointer} is a number of more digits than are kept");
+            return Err(Unreadable(message));
+        }
         Some(_) => return Err(Unreadable(format!("{pointer} is not a token"))),
     };
     let leads_on = |token: &Cursor| !(is_change_feed && *token == page.position.cursor);
     Ok(following(page, next.map(Cursor::Token).filter(leads_on)))
+}
+
+/// Whether a number is the one that was served: one of more than 64 bits has become a
+/// double, and asking by another than was served leads anywhere.
+fn is_kept(number: &Number) -> bool {
+    // the first integer that a double cannot tell from the next
+    let first_alike = 2_f64.powi(53);
+    !number.is_f64() || number.as_f64().is_some_and(|it| it.abs() < first_alike)
 }
 
 fn member<'v>(pointer: &Pointer, envelope: &'v Value) -> Result<Option<&'v Value>, Unreadable> {
@@ -588,6 +600,24 @@ mod tests {
                 .next
                 .is_some()
         );
+    }
+
+    #[test]
+    fn a_token_of_more_digits_than_are_kept_is_unreadable_and_not_another_token() {
+        let feed = Pagination::Token {
+            param: Some("offset".into()),
+            pointer: pointer("/next"),
+            start: None,
+            stop: LinkStop::NoLink,
+        };
+        let next = |token: &str| {
+            let envelope = serde_json::from_str(&format!(r#"{{"next":{token}}}"#)).unwrap();
+            follow(&feed, &first(&feed), &url(), &envelope, 1).map(|it| it.next.unwrap().cursor)
+        };
+        for kept in ["-1", "18446744073709551615", "1464904521.849"] {
+            assert_eq!(next(kept), Ok(Cursor::Token(kept.into())));
+        }
+        assert!(next("18446744073709551616").is_err());
     }
 
     #[test]
