@@ -96,11 +96,13 @@ fn as_served_or_repaired(item: &Item, kind: Kind, options: &Options) -> Result<R
     }
 }
 
-/// What was read as version 1.1 has it, if that is otherwise.
+/// What was read as version 1.1 has it, if that is otherwise and can be stored: what is
+/// of a party nests deeper there than where it acts.
 fn upgraded(found: &Read, item: &Item, kind: Kind, options: &Options) -> Option<Read> {
     let text = std::str::from_utf8(&found.text).ok()?;
     let text = Bytes::from(upgrade::upgrade(text)?);
-    let (key, reading) = read(&text, item.depth, kind, options).ok()?;
+    let depth = Scanner::new(&text, 0, Loose).value().unwrap_or(item.depth);
+    let (key, reading) = read(&text, depth, kind, options).ok()?;
     let mut repairs = found.repairs.clone();
     repairs.push(UPGRADE);
     Some(Read {

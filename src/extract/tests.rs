@@ -321,6 +321,21 @@ mod changes {
     }
 
     #[test]
+    fn an_upgrade_that_nests_deeper_than_is_kept_is_not_made() {
+        let served = |depth: usize| {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            format!(r#"{{"ocid":"o","id":"i","buyer":{{"name":"B","x":{open}{close}}}}}"#)
+        };
+        for (depth, is_upgraded) in [(61, true), (62, false)] {
+            let served = served(depth);
+            let release = changed(&served, &[], Some(Version::V1_0)).unwrap();
+            assert_eq!(release.change.is_some(), is_upgraded);
+            assert_eq!(release.text == served, !is_upgraded);
+            assert!(extract_one(&release.text).is_ok(), "it is read again");
+        }
+    }
+
+    #[test]
     fn a_release_may_be_repaired_and_upgraded() {
         let served = r#"{"ocid":"o","id":"i","buyer":{"id":nan,"name":"B"}}"#;
         let release = changed(served, &[Repair::BadNumber], Some(Version::V1_0)).unwrap();
