@@ -24,6 +24,10 @@ const TOKEN: &str = "{auth.token}";
 /// How many tokens are known: a page may echo one that has been renewed since.
 const MOST_TOKENS: usize = 8;
 
+/// The shortest value that is looked for where it is not encoded: one of fewer bytes
+/// may stand there by chance.
+const TOLD_UNENCODED_BYTES: usize = 6;
+
 /// The values of the placeholders that one source declares, and its tokens.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
@@ -133,7 +137,10 @@ impl Secrets {
         text.push_str(root);
         text.push_str(&self.redact_part(path, "/"));
         if let Some(query) = url.query() {
-            let pairs: Vec<String> = query
+            let covered = self.cover_unencoded(query);
+            let pairs: Vec<String> = covered
+                .as_deref()
+                .unwrap_or(query)
                 .split('&')
                 .map(|pair| self.redact_pair(pair))
                 .collect();
@@ -153,7 +160,7 @@ impl Secrets {
         let covered = self.cover(text, str::to_owned);
         let covered = covered.unwrap_or_else(|| text.to_owned());
         let spaced = covered.replace('+', "%20");
-        match self.find(&decode(&spaced)) {
+        match self.find(&decode(&spaced), |_| true) {
             Some(_) => self.redact_part(&spaced, "/:?#&="),
             None => covered,
         }
@@ -209,12 +216,31 @@ impl Secrets {
             .unwrap_or_else(|| part.to_owned())
     }
 
+    /// A query with placeholders where values are as they are: a publisher who does
+    /// not encode what it echoes writes a plus that is no space, and what separates
+    /// pairs. A short value may be just that, and stays.
+    fn cover_unencoded(&self, query: &str) -> Option<String> {
+        let is_told =
+            |value: &str| value.len() >= TOLD_UNENCODED_BYTES && value.contains(['+', '&', '=']);
+        self.cover_those(query, is_told, str::to_owned)
+    }
+
     /// Puts placeholders where values are and `keep`s what is between them;
     /// `None` if there are no values in the text.
     fn cover(&self, text: &str, keep: impl Fn(&str) -> String) -> Option<String> {
+        self.cover_those(text, |_| true, keep)
+    }
+
+    /// The same for some of the values.
+    fn cover_those(
+        &self,
+        text: &str,
+        is_meant: impl Fn(&str) -> bool,
+        keep: impl Fn(&str) -> String,
+    ) -> Option<String> {
         let mut covered = String::new();
         let mut rest = text;
-        while let Some((start, placeholder, length)) = self.find(rest) {
+        while let Some((start, placeholder, length)) = self.find(rest, &is_meant) {
             covered.push_str(&keep(&rest[..start]));
             covered.push_str(&placeholder);
             rest = &rest[start + length..];
@@ -224,9 +250,9 @@ impl Secrets {
 
     /// The first value in a text, the longest of those that start there, with
     /// what stands for it.
-    fn find(&self, text: &str) -> Option<(usize, String, usize)> {
+    fn find(&self, text: &str, is_meant: impl Fn(&str) -> bool) -> Option<(usize, String, usize)> {
         let at = |secret: &SecretString| {
-            let secret = secret.expose_secret();
+            let secret = Some(secret.expose_secret()).filter(|it| is_meant(it))?;
             let plain = text.find(secret).map(|start| (start, secret.len()));
             // as it is in a body of JSON that was sent
             let quoted = quoted(secret);
