@@ -6,6 +6,7 @@
 SHELL = /bin/sh
 ENGINE ?= docker
 IMAGE ?= ocds-ingest
+# How long runs are tormented, in seconds.
 SECONDS ?= 3600
 
 # The oldest Kubernetes that has all that is asked of it, and the newest known. There
@@ -13,10 +14,14 @@ SECONDS ?= 3600
 KUBERNETES = 1.31.0 1.37.0
 MANIFESTS = $(filter-out %/kustomization.yaml,$(wildcard config/kubernetes/*.yaml*))
 
+# How long each target is fuzzed, in seconds.
+FUZZ_SECONDS ?= 30
+FUZZ_TARGETS ?= cut extract pagination retry_after
+
 # Where rustup puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run test soak check audit bench image
+.PHONY: help run test soak fuzz check audit bench image
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
@@ -36,7 +41,9 @@ soak: ## torment runs by chance for SECONDS, by SEED if it is told
 check: ## check format, lints, documentation, licences and Kubernetes files
 	@.ci/install rust compiler lints deny python kubernetes
 	cargo fmt --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --lib -- -D warnings --cfg fuzzing
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	cargo deny --locked check bans licenses sources
 	for version in $(KUBERNETES); do \
@@ -51,6 +58,19 @@ audit: ## look for security advisories against the dependencies
 bench: ## run the benchmarks
 	@.ci/install rust compiler postgresql
 	cargo bench --locked --bench extract --bench bulk --bench sink --bench pipeline
+
+# No sanitizer: the program forbids unsafe code, so there is nothing of its own that
+# one could find, and without it the Rust that builds the program will do. Limits are
+# per input: of more bytes no target needs, and none may take a gigabyte or ten seconds.
+fuzz: ## look for input that breaks what reads a publisher's bytes
+	@.ci/install rust compiler cxx fuzz
+	@set -e; for target in $(FUZZ_TARGETS); do \
+		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		mkdir -p fuzz/corpus/$$target; \
+		cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-dict=fuzz/json.dict -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
+			-max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1; \
+	done
 
 image: ## build the container image
 	$(ENGINE) build --tag $(IMAGE) .

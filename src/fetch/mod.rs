@@ -38,6 +38,8 @@ mod concurrency;
 mod decode;
 mod detail;
 mod file;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod index;
 mod memory;
 mod pace;

@@ -1,0 +1,260 @@
+//! The cut of a page into its items: of a whole page, and of a file window by window.
+//!
+//! The first byte of the input says where the items are, the second how much of the
+//! text is seen at a time; the rest is the page.
+
+#![no_main]
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use ocds_ingest::json::{ItemsAt, Most, Opening, Then, cut};
+use ocds_ingest_fuzz::{Members, entries};
+
+/// Where items are looked for; the first byte of the input counts them from `a`.
+static SHAPES: LazyLock<[Vec<ItemsAt>; 6]> = LazyLock::new(|| {
+    let shapes: [&[&str]; 6] = [
+        &["/releases/*", "/records/*", "/*", ""],
+        &["/releases/*"],
+        &["/*"],
+        &[""],
+        &["/data/records/*"],
+        &["/a~1b/~0/*", "/*"],
+    ];
+    let parse = |at: &&str| ItemsAt::parse(at).expect("a valid pointer");
+    shapes.map(|shapes| shapes.iter().map(parse).collect())
+});
+
+fuzz_target!(|data: &[u8]| {
+    let [shape, step, body @ ..] = data else {
+        return;
+    };
+    let shapes = &SHAPES[usize::from(shape.wrapping_sub(b'a')) % SHAPES.len()];
+    whole(body, shapes);
+    if let [shape] = &shapes[..] {
+        as_serde_json_has_it(body, shape);
+    }
+    windows(body, shapes, usize::from(*step) + 1);
+});
+
+/// What an item is: where, and its bytes.
+type Found<'b> = Vec<(String, &'b [u8])>;
+
+fn whole(body: &[u8], shapes: &[ItemsAt]) {
+    let Ok(found) = cut(body, shapes) else { return };
+    let ranges: Vec<Range<usize>> = found.items.iter().map(|item| item.range.clone()).collect();
+    if let [item] = &found.items[..]
+        && item.pointer.is_empty()
+    {
+        let (before, after) = (&body[..item.range.start], &body[item.range.end..]);
+        assert!(trimmed(before).is_empty() && trimmed(after).is_empty());
+        return;
+    }
+    nothing_between(body, &ranges);
+    if let (Some(first), Some(last)) = (ranges.first(), ranges.last()) {
+        assert_eq!(without_commas(&body[..first.start]).last(), Some(&b'['));
+        assert_eq!(without_commas(&body[last.end..]).first(), Some(&b']'));
+    }
+    let place = |item: &ocds_ingest::json::Item| {
+        let (place, nth) = item.pointer.rsplit_once('/').expect("an entry of a list");
+        (place.to_owned(), nth.to_owned())
+    };
+    for (nth, item) in found.items.iter().enumerate() {
+        let first = place(&found.items[0]).0;
+        assert_eq!(place(item), (first, nth.to_string()));
+    }
+}
+
+/// No byte between items is of an item, unless a list of the same name follows.
+fn nothing_between(body: &[u8], ranges: &[Range<usize>]) {
+    for range in ranges {
+        assert!(!range.is_empty());
+        assert_eq!(trimmed(&body[range.clone()]).len(), range.len());
+    }
+    for pair in ranges.windows(2) {
+        let between = without_commas(&body[pair[0].end..pair[1].start]);
+        assert!(
+            matches!(between.first(), None | Some(b']')),
+            "lost {}",
+            between.escape_ascii()
+        );
+    }
+}
+
+fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    between(bytes, is_white)
+}
+
+fn without_commas(bytes: &[u8]) -> &[u8] {
+    between(bytes, |byte| is_white(byte) || byte == b',')
+}
+
+fn between(bytes: &[u8], left_out: impl Fn(u8) -> bool) -> &[u8] {
+    let Some(start) = bytes.iter().position(|byte| !left_out(*byte)) else {
+        return &[];
+    };
+    let end = bytes.iter().rposition(|byte| !left_out(*byte));
+    &bytes[start..=end.expect("as there is a first")]
+}
+
+/// Of a page that is JSON, the items are those that another reader finds.
+fn as_serde_json_has_it(body: &[u8], shape: &ItemsAt) {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return;
+    };
+    // without an envelope that is too deep for it, or has numbers that it cannot hold
+    if serde_json::from_str::<serde_json::Value>(text).is_err() {
+        return;
+    }
+    let found = cut(body, std::slice::from_ref(shape)).ok().map(|cut| {
+        let texts = cut.items.into_iter().map(|item| &text[item.range]);
+        texts.collect::<Vec<_>>()
+    });
+    let expected = match shape.is_each() {
+        true => lists(text, shape.path()).filter(|lists| !lists.is_empty()),
+        false => document(text).map(|document| vec![vec![document]]),
+    };
+    match expected {
+        Some(lists) => assert_eq!(found, Some(lists.concat())),
+        // a package may leave its list out
+        None => assert_eq!(found.unwrap_or_default(), <[&str; 0]>::default()),
+    }
+}
+
+/// The lists that a path leads to; nothing if it leads to something else.
+fn lists<'t>(text: &'t str, path: &[String]) -> Option<Vec<Vec<&'t str>>> {
+    let is_null = trimmed(text.as_bytes()) == b"null";
+    let Some((name, path)) = path.split_first() else {
+        return match is_null {
+            true => Some(vec![vec![]]),
+            false => entries(text).map(|entries| vec![entries]),
+        };
+    };
+    let members = Members::of(text)?;
+    let found = members.all(name).into_iter().map(|text| lists(text, path));
+    Some(found.collect::<Option<Vec<_>>>()?.concat())
+}
+
+/// A document that is an item.
+fn document(text: &str) -> Option<&str> {
+    const NAMES: [&str; 5] = [
+        "ocid",
+        "tag",
+        "initiationType",
+        "compiledRelease",
+        "versionedRelease",
+    ];
+    let members = Members::of(text)?;
+    let is_item = members.0.iter().any(|(name, _)| NAMES.contains(&&**name));
+    is_item.then(|| text.trim_matches([' ', '\n', '\r', '\t']))
+}
+
+/// However much of a text is seen at a time, its items are the same.
+fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
+    let most = Most {
+        items: 1 + step % 3,
+        bytes: 20 * (step % 7),
+    };
+    let Some(opening) = opening(body, shapes, step) else {
+        return;
+    };
+    let at_once = found(body, &opening, body.len(), most);
+    let smallest = body.len() / 128 + 1;
+    for step in [step.max(smallest), smallest] {
+        assert_eq!(
+            found(body, &opening, step, most),
+            at_once,
+            "steps of {step}"
+        );
+    }
+    let without_most = Most {
+        items: usize::MAX,
+        bytes: usize::MAX,
+    };
+    assert_eq!(found(body, &opening, body.len(), without_most), at_once);
+
+    let (items, then, end) = at_once;
+    let ranges: Vec<Range<usize>> = items.iter().map(|(_, item)| range_in(body, item)).collect();
+    nothing_between(body, &ranges);
+    if let Some(first) = ranges.first() {
+        assert_eq!(without_commas(&body[opening.start..first.start]), b"");
+    }
+    let Ok(whole) = cut(body, shapes) else { return };
+    let whole = whole.items.into_iter();
+    let whole: Found = whole.map(|it| (it.pointer, &body[it.range])).collect();
+    let is_of_list = |(pointer, _): &(String, _)| pointer.starts_with(opening.list.place());
+    if !trimmed(&body[end..]).is_empty() {
+        // what follows the damaged page is taken for the next document
+        return;
+    }
+    // of a damaged page, what is behind a list is looked at by the whole alone
+    if serde_json::from_slice::<serde_json::Value>(body).is_err() {
+        return;
+    }
+    assert_ne!(then, Ended::Broken, "a page that is whole as a page");
+    if then == Ended::Whole && whole.first().is_none_or(is_of_list) {
+        assert_eq!(items, whole);
+    }
+}
+
+/// A document as it opens, which does not depend on how much of it is seen.
+fn opening(body: &[u8], shapes: &[ItemsAt], step: usize) -> Option<Opening> {
+    let some = Opening::of(&body[..step.min(body.len())], shapes);
+    let all = Opening::of(body, shapes);
+    if let (Some(some), Some(all)) = (&some, &all)
+        && some.list == all.list
+    {
+        assert_eq!(some, all);
+    }
+    some.or(all)
+}
+
+/// How a list ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    Whole,
+    Record,
+    Broken,
+}
+
+/// What is found of a list of which so many more bytes are seen at a time, and where it
+/// ends.
+fn found<'b>(
+    body: &'b [u8],
+    opening: &Opening,
+    step: usize,
+    most: Most,
+) -> (Found<'b>, Ended, usize) {
+    let (mut at, mut seen) = (opening.start, opening.start);
+    let mut items: Found = Vec::new();
+    loop {
+        let is_all = seen == body.len();
+        let window = &body[at..seen];
+        let portion = opening.list.portion(window, is_all, items.len(), most);
+        let is_nothing = portion.items.is_empty();
+        let cut = portion.items.into_iter();
+        items.extend(cut.map(|item| (item.pointer, &window[item.range])));
+        at += portion.end;
+        match portion.then {
+            Then::Items => assert!(!is_nothing, "it would go on for ever"),
+            Then::Text => {
+                assert!(!is_all, "there is no more");
+                seen = (seen + step).min(body.len());
+            }
+            Then::End { is_record: false } => return (items, Ended::Whole, at),
+            Then::End { is_record: true } => return (items, Ended::Record, at),
+            Then::Broken(_) => return (items, Ended::Broken, at),
+        }
+    }
+}
+
+/// Where in a body a piece of it is.
+fn range_in(body: &[u8], piece: &[u8]) -> Range<usize> {
+    let start = piece.as_ptr() as usize - body.as_ptr() as usize;
+    start..start + piece.len()
+}

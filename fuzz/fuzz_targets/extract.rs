@@ -1,0 +1,249 @@
+//! The releases and rejects of a page.
+//!
+//! The first byte of the input says what its items are told to be, the bits of the
+//! second how they are read; the rest is the page.
+
+#![no_main]
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use jiff::tz::TimeZone;
+use libfuzzer_sys::fuzz_target;
+use ocds_ingest::extract::{Extracted, Options, extract_document, extract_items};
+use ocds_ingest::json::{Item, cut};
+use ocds_ingest::release::{Reject, Release, UPGRADE};
+use ocds_ingest::source::{Items, Kind, Repair, Version};
+use ocds_ingest_fuzz::{Members, entries, identifier, unstorable};
+
+/// What items may be told to be; the first byte of the input counts them from `a`.
+const KINDS: [Option<Kind>; 5] = [
+    None,
+    Some(Kind::Release),
+    Some(Kind::Record),
+    Some(Kind::ReleasePackage),
+    Some(Kind::RecordPackage),
+];
+
+fuzz_target!(|data: &[u8]| {
+    let [kind, flags, body @ ..] = data else {
+        return;
+    };
+    let kind = KINDS[usize::from(kind.wrapping_sub(b'a')) % KINDS.len()];
+    let options = Options {
+        max_depth: if flags & 1 == 0 { 100 } else { 8 },
+        zone: TimeZone::UTC,
+        kind,
+        version: match (flags >> 2) & 3 {
+            1 => Some(Version::V1_0),
+            2 => Some(Version::V1_1),
+            _ => None,
+        },
+        repair: match flags & 2 {
+            0 => Vec::new(),
+            _ => Repair::ALL.to_vec(),
+        },
+    };
+    let Ok(cut) = cut(body, &Items::default().shapes) else {
+        return;
+    };
+    let body = Bytes::copy_from_slice(body);
+    let extracted = extract_items(&body, &cut, &options);
+    every_item_is_accounted_for(&body, &cut.items, &extracted, &options);
+    for release in &extracted.releases {
+        can_be_stored(release, &options);
+        is_known_by_its_key(release);
+        says_what_was_changed(release, &options);
+        is_read_again_as_it_is(release, &options);
+    }
+    for reject in &extracted.rejects {
+        is_refused_again(reject, &options);
+    }
+});
+
+fn every_item_is_accounted_for(
+    body: &Bytes,
+    items: &[Item],
+    extracted: &Extracted,
+    options: &Options,
+) {
+    let Extracted { releases, rejects } = extracted;
+    let releases = releases.iter().map(|it| (&*it.pointer, it.served()));
+    let rejects = rejects.iter().map(|it| (&*it.pointer, &it.document));
+    let mut outcomes: Vec<(&str, Range<usize>)> = releases
+        .chain(rejects)
+        .map(|(pointer, served)| (pointer, range_in(body, served)))
+        .collect();
+    outcomes.sort_by_key(|(_, served)| (served.start, served.end));
+    let mut left = &outcomes[..];
+    for item in items {
+        let is_of_item = |(pointer, served): &(&str, Range<usize>)| {
+            pointer.starts_with(&item.pointer)
+                && served.start >= item.range.start
+                && served.end <= item.range.end
+        };
+        let count = left
+            .iter()
+            .take_while(|outcome| is_of_item(outcome))
+            .count();
+        let (of_item, rest) = left.split_at(count);
+        left = rest;
+        // nothing is stored or refused twice
+        for pair in of_item.windows(2) {
+            assert!(pair[0].1.end <= pair[1].1.start);
+        }
+        let text = std::str::from_utf8(&body[item.range.clone()]).ok();
+        match options.kind {
+            Some(Kind::Release) => {
+                assert_eq!(of_item, [(&*item.pointer, item.range.clone())]);
+            }
+            Some(Kind::Record) => {
+                if let Some((least, most)) = text.and_then(of_record) {
+                    assert!((least..=most).contains(&count), "{count}");
+                }
+            }
+            Some(Kind::ReleasePackage) => {
+                // one that leaves its list out may also be none
+                if let Some(lists) = text.and_then(|text| lists(text, "releases")) {
+                    assert!(count == lists.len() || (lists.is_empty() && count == 1));
+                }
+            }
+            Some(Kind::RecordPackage) | None if count == 0 => {
+                let names = ["releases", "records"];
+                let is_empty = |text| {
+                    names
+                        .iter()
+                        .all(|name| lists(text, name).is_some_and(|lists| lists.is_empty()))
+                };
+                assert!(text.is_none_or(|text| Members::of(text).is_none() || is_empty(text)));
+            }
+            Some(Kind::RecordPackage) | None => {}
+        }
+    }
+    assert!(left.is_empty(), "out of nowhere: {left:?}");
+}
+
+/// Where in a body a piece of it is.
+fn range_in(body: &Bytes, piece: &Bytes) -> Range<usize> {
+    let start = piece.as_ptr() as usize - body.as_ptr() as usize;
+    assert!(start + piece.len() <= body.len());
+    start..start + piece.len()
+}
+
+/// The entries of a package's lists, if it is whole; nothing if it is no package.
+fn lists<'t>(package: &'t str, name: &str) -> Option<Vec<&'t str>> {
+    let lists = Members::of(package)?.all(name).into_iter();
+    let entries = lists.map(|list| match list {
+        "null" => Some(Vec::new()),
+        list => entries(list),
+    });
+    Some(entries.collect::<Option<Vec<_>>>()?.concat())
+}
+
+/// How many releases a whole record has, at least and at most: one that is only a link
+/// may be summed up by the compiled release.
+fn of_record(record: &str) -> Option<(usize, usize)> {
+    let members = Members::of(record)?;
+    let releases = members.all("releases").into_iter();
+    let releases = releases.map(|it| {
+        entries(it).unwrap_or_else(|| match it.as_bytes()[0] {
+            b'{' => vec![it],
+            _ => vec![],
+        })
+    });
+    let releases: Vec<&str> = releases.flatten().collect();
+    let is_link =
+        |release: &&&str| Members::of(release).is_some_and(|it| !it.all("url").is_empty());
+    let links = releases.iter().filter(is_link).count();
+    let compiled = members.all("compiledRelease").into_iter();
+    let compiled = compiled.filter(|it| *it != "null").count();
+    let most = releases.len() + compiled;
+    let links = if compiled > 0 { links } else { 0 };
+    Some(((most - links).max(1), most.max(1)))
+}
+
+fn can_be_stored(release: &Release, options: &Options) {
+    let text = std::str::from_utf8(&release.text).expect("stored text is UTF-8");
+    assert!(text.starts_with('{'));
+    assert_eq!(unstorable(text, options.max_depth), None);
+    assert!(!release.key.ocid.trim().is_empty());
+}
+
+fn is_known_by_its_key(release: &Release) {
+    let text = std::str::from_utf8(&release.text).expect("stored text is UTF-8");
+    let members = Members::of(text).expect("stored text is an object");
+    let last = |name: &str| members.all(name).last().and_then(|it| identifier(it));
+    assert_eq!(last("ocid").as_ref(), Some(&release.key.ocid));
+    if !release.key.is_compiled() {
+        assert_eq!(last("id").as_ref(), Some(&release.key.release_id));
+        assert!(!release.key.release_id.trim().is_empty());
+    } else if !release.pointer.ends_with("/compiledRelease") {
+        assert!(last("id").is_none_or(|id| id.trim().is_empty()));
+        let tag = members
+            .all("tag")
+            .pop()
+            .expect("it says that it is compiled");
+        assert!(tag.contains("compiled") || tag.contains('\\'));
+    }
+}
+
+fn says_what_was_changed(release: &Release, options: &Options) {
+    let Some(change) = &release.change else {
+        return;
+    };
+    assert!(!change.repairs.is_empty());
+    assert_ne!(change.served, release.text);
+    for repair in &change.repairs {
+        let is_asked = options.repair.iter().any(|asked| asked.as_str() == *repair);
+        assert!(is_asked || *repair == UPGRADE, "{repair}");
+    }
+    let is_upgraded = change.repairs.contains(&UPGRADE);
+    assert!(!is_upgraded || release.version == Some(Version::V1_0));
+}
+
+/// What is stored is a release as it is: nothing is left to repair or to upgrade.
+fn is_read_again_as_it_is(release: &Release, options: &Options) {
+    let place = match release.key.is_compiled() {
+        true => "/compiledRelease",
+        false => "",
+    };
+    let options = Options {
+        kind: Some(Kind::Release),
+        ..options.clone()
+    };
+    let again = extract_document(&release.text, place, release.version, &options);
+    let [again] = &again.releases[..] else {
+        panic!("{:?}", again.rejects);
+    };
+    assert_eq!(again.change, None);
+    assert_eq!(again.key, release.key);
+    assert_eq!(again.columns, release.columns);
+    assert_eq!(
+        again.content_hash == release.content_hash,
+        release.change.is_none()
+    );
+
+    // white space between its tokens is no part of it
+    let text = std::str::from_utf8(&release.text).expect("stored text is UTF-8");
+    let rest = text.strip_prefix('{').expect("an object");
+    let spaced = Bytes::from(format!("{{ \n{rest}"));
+    let spaced = extract_document(&spaced, place, release.version, &options);
+    assert_eq!(spaced.releases[0].content_hash, again.content_hash);
+}
+
+/// A reject that is tried again is refused again, and not lost.
+fn is_refused_again(reject: &Reject, options: &Options) {
+    assert!(!reject.message.is_empty());
+    for name in [&reject.ocid, &reject.release_id].into_iter().flatten() {
+        assert!(!name.contains('\0'));
+    }
+    let again = extract_document(&reject.document, &reject.pointer, reject.version, options);
+    let [] = &again.releases[..] else {
+        panic!("{} became a release", reject.reason);
+    };
+    let [again] = &again.rejects[..] else {
+        panic!("{} became {} rejects", reject.reason, again.rejects.len());
+    };
+    // of several faults, another may be the first by itself than among its neighbours
+    assert_eq!(again.document, reject.document);
+}
