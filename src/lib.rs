@@ -48,7 +48,8 @@
 //! piece at a time. No value is ever spliced into SQL: statements are files under
 //! `sql/`, or built by [`bulk`] from a table known at compile time. Nothing that
 //! is found in data is fetched, but links and what an index names, on the source's
-//! own host or on one that it allows.
+//! own host or on one that it allows. Nothing that publishers wrote reaches a terminal
+//! but through `command::escape`, unless it is asked for with `--raw`.
 //!
 //! # Decisions
 //!

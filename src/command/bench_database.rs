@@ -18,7 +18,7 @@ use crate::bulk::{
     Transaction, Verb,
 };
 use crate::cli::{BenchDatabase, Global};
-use crate::command::answer::{answer, answer_json};
+use crate::command::answer::{answer, answer_json, answer_table};
 use crate::command::table::{grouped, right, table};
 use crate::command::{load, stoppable};
 use crate::config::Config;
@@ -372,9 +372,10 @@ fn print(measured: &Measured) {
         recommended,
     } = measured;
     answer(format_args!(
-        "releases a second, of {} bytes; a round trip takes {round_trip_ms:.2} ms\n",
+        "releases a second, of {} bytes; a round trip takes {round_trip_ms:.2} ms",
         grouped(i64::try_from(*mean_bytes).unwrap_or(i64::MAX)),
     ));
+    answer(format_args!(""));
     let [insert, update, upsert, copy] = WAYS.map(|(name, ..)| name);
     let mut rows = table(["rows per statement", insert, update, upsert, copy]);
     for size in sizes {
@@ -386,11 +387,13 @@ fn print(measured: &Measured) {
         rows.add_row(cells);
     }
     right(&mut rows, &[0, 1, 2, 3, 4]);
-    answer(format_args!("{}", rows.trim_fmt()));
+    answer_table(&rows);
+    answer(format_args!(""));
     answer(format_args!(
-        "\nrecommended: sink.method = \"{}\", sink.batch_size = {}\n{}",
-        recommended.method, recommended.batch_size, recommended.reason
+        "recommended: sink.method = \"{}\", sink.batch_size = {}",
+        recommended.method, recommended.batch_size
     ));
+    answer(format_args!("{}", recommended.reason));
 }
 
 #[cfg(test)]

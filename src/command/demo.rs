@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::cli::{Global, Ingest};
-use crate::command::answer::answer;
+use crate::command::answer::{answer, answer_table};
 use crate::command::table::{grouped, right, table};
 use crate::command::{ingest, open, signal};
 use crate::config::Config;
@@ -64,7 +64,8 @@ async fn ingest_and_show(
     let place = database.describe();
     database.close().await?;
     let code = shown?;
-    answer(format_args!("\nAll of it is in the {place}."));
+    answer(format_args!(""));
+    answer(format_args!("All of it is in the {place}."));
     suggest();
     Ok(ExitCode::from(code))
 }
@@ -105,8 +106,9 @@ fn source(url: &str) -> Result<Source> {
 }
 
 async fn show_quarantine(database: &Database) -> Result<()> {
+    answer(format_args!(""));
     answer(format_args!(
-        "\nIn quarantine, byte for byte as it was served:"
+        "In quarantine, byte for byte as it was served:"
     ));
     let mut rows = table(["id", "page", "reason", "why"]);
     for entry in quarantine::list(database, Some(NAME), None, 100).await? {
@@ -118,12 +120,13 @@ async fn show_quarantine(database: &Database) -> Result<()> {
         ]);
     }
     right(&mut rows, &[0, 1]);
-    answer(format_args!("{}", rows.trim_fmt()));
+    answer_table(&rows);
     Ok(())
 }
 
 async fn show_buyers(database: &Database) -> Result<()> {
-    answer(format_args!("\nTop buyers by value, answered by SQL:"));
+    answer(format_args!(""));
+    answer(format_args!("Top buyers by value, answered by SQL:"));
     let connection = database.connection().await?;
     let most = 5_i64;
     let parameters = [(&NAME as _, Type::TEXT), (&most as _, Type::INT8)];
@@ -139,6 +142,6 @@ async fn show_buyers(database: &Database) -> Result<()> {
         ]);
     }
     right(&mut rows, &[1, 2]);
-    answer(format_args!("{}", rows.trim_fmt()));
+    answer_table(&rows);
     Ok(())
 }

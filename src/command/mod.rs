@@ -7,6 +7,7 @@ mod bench_database;
 mod check;
 mod definition;
 mod demo;
+mod escape;
 mod ingest;
 mod load;
 mod metrics_file;
@@ -33,6 +34,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
 use crate::cli::{Cli, Command, Global, LogFormat};
+use crate::command::watch::LogWriter;
 use crate::config::{self, Config, Overrides};
 use crate::database::Database;
 use crate::database::migrate::Migration;
@@ -123,10 +125,15 @@ fn start_logging(global: &Global) {
     // beyond that, it logs the values of the rows that are written
     let rows = Directive::from_str("tokio_postgres=info").expect("a valid directive");
     let filter = filter.add_directive(rows);
+    let is_coloured = std::io::stderr().is_terminal();
+    let writer = match global.log_format {
+        LogFormat::Text => LogWriter::Text { is_coloured },
+        LogFormat::Json => LogWriter::Json,
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(watch::LogWriter::default)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_writer(move || writer)
+        .with_ansi(is_coloured);
     match global.log_format {
         LogFormat::Text => subscriber.with_target(false).init(),
         LogFormat::Json => subscriber.json().init(),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::{Global, QuarantineCommand};
-use crate::command::answer::{answer, answer_json};
+use crate::command::answer::{answer, answer_json, answer_table, answer_text};
 use crate::command::table::{grouped, right, table};
 use crate::command::{ingest, load, source, stoppable, with_database};
 use crate::config::Config;
@@ -83,24 +83,25 @@ fn print_list(entries: &[Entry], json: bool) -> Result<ExitCode> {
         ]);
     }
     right(&mut rows, &[0, 2, 5, 6]);
-    answer(format_args!("{}", rows.trim_fmt()));
+    answer_table(&rows);
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_document(document: &Document, raw: bool) -> Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
-    let printed = if raw {
+    if raw {
+        let mut out = std::io::stdout().lock();
         out.write_all(&document.document)
-    } else {
-        describe(&mut out, document)
-    };
-    printed
-        .and_then(|()| out.flush())
-        .map_err(|e| Error::unexpected("write to standard output").with_source(e))?;
+            .and_then(|()| out.flush())
+            .map_err(|e| Error::unexpected("write to standard output").with_source(e))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    describe(document);
+    answer(format_args!(""));
+    answer_text(&String::from_utf8_lossy(&document.document));
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(out: &mut impl Write, document: &Document) -> std::io::Result<()> {
+fn describe(document: &Document) {
     let Entry {
         id,
         source,
@@ -109,9 +110,6 @@ fn describe(out: &mut impl Write, document: &Document) -> std::io::Result<()> {
         sqlstate,
         ocid,
         release_id,
-        ..
-    } = &document.entry;
-    let Entry {
         run_id,
         page_number,
         pointer,
@@ -122,37 +120,25 @@ fn describe(out: &mut impl Write, document: &Document) -> std::io::Result<()> {
         bytes,
         ..
     } = &document.entry;
-    let unknown = || String::from("-");
-    writeln!(out, "id          {id}")?;
-    writeln!(out, "source      {source}")?;
-    writeln!(out, "reason      {reason}")?;
-    writeln!(out, "message     {message}")?;
-    writeln!(
-        out,
-        "sqlstate    {}",
-        sqlstate.clone().unwrap_or_else(unknown)
-    )?;
-    writeln!(out, "ocid        {}", ocid.clone().unwrap_or_else(unknown))?;
-    writeln!(
-        out,
-        "release id  {}",
-        release_id.clone().unwrap_or_else(unknown)
-    )?;
-    writeln!(out, "served by   {url}")?;
-    writeln!(
-        out,
+    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    answer(format_args!("id          {id}"));
+    answer(format_args!("source      {source}"));
+    answer(format_args!("reason      {reason}"));
+    answer(format_args!("message     {message}"));
+    answer(format_args!("sqlstate    {}", or_unknown(sqlstate)));
+    answer(format_args!("ocid        {}", or_unknown(ocid)));
+    answer(format_args!("release id  {}", or_unknown(release_id)));
+    answer(format_args!("served by   {url}"));
+    answer(format_args!(
         "where       run {run_id}, page {page_number}, {pointer}"
-    )?;
-    writeln!(
-        out,
+    ));
+    answer(format_args!(
         "seen        {seen} times, first {first_seen_at:.0}, last {last_seen_at:.0}"
-    )?;
+    ));
     if let Some((at, how)) = &document.resolved {
-        writeln!(out, "resolved    {how} {at:.0}")?;
+        answer(format_args!("resolved    {how} {at:.0}"));
     }
-    writeln!(out, "bytes       {bytes}")?;
-    writeln!(out)?;
-    writeln!(out, "{}", String::from_utf8_lossy(&document.document))
+    answer(format_args!("bytes       {bytes}"));
 }
 
 async fn replay(

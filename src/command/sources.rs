@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{Global, SourcesCommand};
-use crate::command::answer::answer;
+use crate::command::answer::{answer, answer_table};
 use crate::command::definition::{declared_in, definition};
 use crate::command::table::table;
 use crate::command::{load, source};
@@ -22,6 +22,6 @@ pub(super) fn sources(global: &Global, command: Option<SourcesCommand>) -> Resul
         let declared = declared_in(source.origin);
         rows.add_row([name, &source.country, &source.publisher, declared]);
     }
-    answer(format_args!("{}", rows.trim_fmt()));
+    answer_table(&rows);
     Ok(ExitCode::SUCCESS)
 }

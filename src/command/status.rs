@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::{self, Global};
-use crate::command::answer::{answer, answer_json};
+use crate::command::answer::{answer, answer_json, answer_table};
 use crate::command::table::{grouped, right, table};
 use crate::command::{connections, load, with_database};
 use crate::config::Config;
@@ -75,10 +75,11 @@ fn print_sources(sources: &[SourceStatus]) {
         ]);
     }
     right(&mut rows, &[4, 5, 8]);
-    answer(format_args!("{}", rows.trim_fmt()));
+    answer_table(&rows);
     for source in sources.iter().filter(|source| source.error.is_some()) {
+        answer(format_args!(""));
         answer(format_args!(
-            "\n{}: {}",
+            "{}: {}",
             source.source,
             source.error.as_deref().unwrap_or_default()
         ));
@@ -142,7 +143,7 @@ fn print_statements(statements: &Statements) {
         ]);
     }
     right(&mut rows, &[0, 1, 2, 3]);
-    answer(format_args!("{}", rows.trim_fmt()));
+    answer_table(&rows);
 }
 
 /// What tells statements apart is at their beginning and at their end.
@@ -159,8 +160,9 @@ fn shortened(statement: &str) -> String {
 }
 
 fn print_waits(waits: &[LockWait]) {
+    answer(format_args!(""));
     if waits.is_empty() {
-        return answer(format_args!("\nnobody waits for a lock on our tables"));
+        return answer(format_args!("nobody waits for a lock on our tables"));
     }
     let mut rows = table([
         "waiting",
@@ -187,5 +189,5 @@ fn print_waits(waits: &[LockWait]) {
         ]);
     }
     right(&mut rows, &[0, 6]);
-    answer(format_args!("\n{}", rows.trim_fmt()));
+    answer_table(&rows);
 }

@@ -1,21 +1,43 @@
 //! Tables for people, on standard output.
 
-use comfy_table::{CellAlignment, Table, presets};
+use std::fmt;
+
+use comfy_table::{CellAlignment, presets};
+
+use crate::command::escape::escaped;
 
 /// A table without lines, as wide as its contents, ready to be cut by columns.
+pub(super) struct Table(comfy_table::Table);
+
+/// A table with these columns.
 pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
+    let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    table
+    Table(table)
+}
+
+impl Table {
+    /// Adds a row, each cell of it one line whatever it holds.
+    pub(super) fn add_row(&mut self, cells: impl IntoIterator<Item = impl ToString>) {
+        let cells = cells.into_iter();
+        let cells = cells.map(|cell| escaped(&cell.to_string()).into_owned());
+        self.0.add_row(cells.collect::<Vec<_>>());
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.trim_fmt())
+    }
 }
 
 /// Aligns columns of numbers to the right.
 pub(super) fn right(table: &mut Table, columns: &[usize]) {
     for index in columns {
-        if let Some(column) = table.column_mut(*index) {
+        if let Some(column) = table.0.column_mut(*index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }

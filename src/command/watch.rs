@@ -1,5 +1,6 @@
 //! How far a run has got: a bar on a terminal, log lines elsewhere.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::cli::Global;
+use crate::command::escape::{escaped, escaped_but_colours};
 use crate::command::table::grouped;
 use crate::pipeline::{Progress, Snapshot};
 
@@ -27,20 +29,48 @@ fn bar_on_screen() -> &'static Mutex<Option<ProgressBar>> {
 }
 
 /// Writes log lines to standard error, above the bar if there is one.
-#[derive(Debug, Default)]
-pub(super) struct LogWriter;
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LogWriter {
+    /// Text: each line is one, whatever publishers wrote.
+    Text {
+        /// Whether it has colours, which are escape sequences; no others are let
+        /// through.
+        is_coloured: bool,
+    },
+    /// JSON, which has no control characters.
+    Json,
+}
 
 impl Write for LogWriter {
+    /// Writes a line, which comes whole.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let shown = self.shown(line);
         let bar = bar_on_screen().lock().ok().and_then(|bar| bar.clone());
         match bar {
-            Some(bar) => bar.suspend(|| io::stderr().write(line)),
-            None => io::stderr().write(line),
+            Some(bar) => bar.suspend(|| io::stderr().write_all(&shown))?,
+            None => io::stderr().write_all(&shown)?,
         }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+impl LogWriter {
+    fn shown(self, line: &[u8]) -> Cow<'_, [u8]> {
+        let Self::Text { is_coloured } = self else {
+            return Cow::Borrowed(line);
+        };
+        let text = String::from_utf8_lossy(line);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let mut shown = match is_coloured {
+            true => escaped_but_colours(text),
+            false => escaped(text).into_owned(),
+        };
+        shown.push('\n');
+        Cow::Owned(shown.into_bytes())
     }
 }
 
