@@ -167,6 +167,9 @@ pub struct Fetch {
     /// truncated: one bad page is worth stepping over, a site that serves its
     /// maintenance notice in place of every page is not.
     pub unreadable_in_a_row: u32,
+    /// The most pages that a chain may have: a feed whose links lead on for ever says
+    /// something new on each page.
+    pub max_pages: u64,
     /// How many pages may be fetched and not yet committed. It bounds memory,
     /// and how many pages a killed run fetches again.
     pub ahead: usize,
@@ -196,6 +199,7 @@ impl Default for Fetch {
             longest_wait: Duration::from_secs(60),
             longest_retry_after: Duration::from_secs(300),
             unreadable_in_a_row: 3,
+            max_pages: 1_000_000,
             ahead: 8,
             ahead_bytes: 64 << 20,
             remembered: 20_000,
@@ -529,9 +533,14 @@ fn validate(config: &Config) -> Result<()> {
     if !(0.0..=1.0).contains(&sink.max_bad_ratio) {
         return wrong("sink.max_bad_ratio", "is between 0 and 1");
     }
-    if fetch.attempts == 0 || fetch.ahead == 0 || fetch.unreadable_in_a_row == 0 {
+    let counts = [
+        u64::from(fetch.attempts),
+        fetch.ahead as u64,
+        fetch.max_pages,
+    ];
+    if counts.contains(&0) || fetch.unreadable_in_a_row == 0 {
         return wrong(
-            "fetch.attempts, fetch.ahead and fetch.unreadable_in_a_row",
+            "fetch.attempts, fetch.ahead, fetch.max_pages and fetch.unreadable_in_a_row",
             "are at least 1",
         );
     }

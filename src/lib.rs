@@ -57,6 +57,8 @@
 //!   of the feed is truncated, but its walk has ended: the next run begins anew
 //!   instead of redoing all that follows one bad page for ever. So does the next
 //!   run after one that was resumed and met the same unreadable page first.
+//! - A chain of more than `fetch.max_pages` is never begun anew for that: it says so
+//!   until it may have more.
 //! - `--max-pages` and `backfill --to-page` exit 0 when they get there, since
 //!   that is what was asked for; to the ledger a run stopped by `--max-pages` is
 //!   unfinished, and the next one goes on.

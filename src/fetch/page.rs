@@ -166,11 +166,15 @@ impl Client {
 
     /// A page, for people.
     pub(super) fn name_of(&self, scope: &Scope, number: u64) -> String {
+        format!("page {number} of {}", self.chain_of(scope))
+    }
+
+    /// A chain, for people.
+    pub(super) fn chain_of(&self, scope: &Scope) -> String {
         let source = &self.source().name;
-        if scope.is_part() {
-            format!("page {number} of {source} in {scope}")
-        } else {
-            format!("page {number} of {source}")
+        match scope.is_part() {
+            true => format!("{source} in {scope}"),
+            false => source.clone(),
         }
     }
 

@@ -114,6 +114,8 @@ pub(super) struct Walk {
     /// Where the window would be halved, if it may be.
     middle: Option<Timestamp>,
     until: Option<u64>,
+    /// The number of the last page that the chain may have.
+    most: u64,
     /// The page that is asked for next.
     next: Option<Position>,
     /// The first page of the chain.
@@ -159,16 +161,20 @@ impl Walk {
     ) -> Self {
         let is_wanted = until.is_none_or(|until| start.number <= until);
         let first = crate::fetch::first(common.client.source());
-        Self {
+        let most = common.client.limits().max_pages;
+        let most = first.number.saturating_add(most - 1);
+        let is_too_long = start.number > most;
+        let mut walk = Self {
             common,
             scope,
             middle,
             until,
+            most,
             last_event: (!is_wanted).then_some(Event::Ended { is_whole: true }),
             begun: start != first,
             first: first.cursor,
             refused_in_a_row: 0,
-            next: is_wanted.then_some(start),
+            next: (is_wanted && !is_too_long).then_some(start),
             last: None,
             under_way: FuturesOrdered::new(),
             listing: None,
@@ -182,7 +188,11 @@ impl Walk {
             unreadable_in_a_row: 0,
             is_whole: true,
             shortfall: None,
+        };
+        if is_wanted && is_too_long {
+            walk.fail_after(walk.too_long());
         }
+        walk
     }
 
     pub(super) fn scope(&self) -> &Scope {
@@ -547,6 +557,9 @@ impl Walk {
                 self.fail_after(self.error(Kind::Truncated, position, why));
             }
         }
+        if next.number > self.most {
+            self.fail_after(self.too_long());
+        }
         if self.next.is_none() && self.under_way.is_empty() {
             self.want(next.clone());
         }
@@ -588,6 +601,9 @@ impl Walk {
                 self.fail_after(self.error(Kind::Truncated, position, &why));
             }
             Some(after) if !is_last => {
+                if after.number > self.most {
+                    self.fail_after(self.too_long());
+                }
                 if self.next.is_none() && self.under_way.is_empty() {
                     self.want(after);
                 }
@@ -603,9 +619,10 @@ impl Walk {
         }
     }
 
-    /// The next page to ask for, unless it is behind the last one wanted.
+    /// The next page to ask for, unless it is behind the last one wanted, or that may be.
     fn want(&mut self, position: Position) {
-        if self.until.is_none_or(|until| position.number <= until) {
+        let last = self.until.unwrap_or(self.most).min(self.most);
+        if position.number <= last {
             self.next = Some(position);
         }
     }
@@ -693,6 +710,13 @@ impl Walk {
     /// Ends the walk after the page that is being delivered.
     fn fail_after(&mut self, error: Error) {
         self.last_event.get_or_insert(Event::Failed(error));
+    }
+
+    fn too_long(&self) -> Error {
+        let most = self.client().limits().max_pages;
+        let chain = self.client().chain_of(&self.scope);
+        let what = format!("{chain} has more than {most} pages, the limit of `fetch.max_pages`");
+        Error::new(Kind::Truncated, what)
     }
 
     fn stop(&mut self) {
