@@ -4,6 +4,7 @@
 //! could be counted nor a body be refused by its size there.
 
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
+use async_compression::zstd::DParameter;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::Response;
@@ -24,6 +25,10 @@ const READ_BYTES: usize = 64 << 10;
 
 /// The most room that is made for a body before it comes.
 const MOST_ROOM: usize = 16 << 20;
+
+/// How far back zstd may refer, as a power of two: 8 MiB, which is the most that RFC 9659
+/// lets a server use. What is behind that has to be held, however small the body.
+const MOST_ZSTD_WINDOW_LOG: u32 = 23;
 
 /// Why there is no whole body, and what came of it.
 pub(super) enum Broken {
@@ -173,7 +178,10 @@ impl Encoding {
                 Box::new(decoder)
             }
             Self::Brotli => Box::new(BrotliDecoder::new(reader)),
-            Self::Zstd => Box::new(ZstdDecoder::new(reader)),
+            Self::Zstd => {
+                let window = DParameter::window_log_max(MOST_ZSTD_WINDOW_LOG);
+                Box::new(ZstdDecoder::with_params(reader, &[window]))
+            }
         }
     }
 }
