@@ -32,6 +32,9 @@ pub enum Kind {
     Environment,
     /// The run ended before the end of the feed; what it had is committed.
     Truncated,
+    /// What comes next may not be asked for, because of where it is; what the run had
+    /// is committed.
+    Refused,
     /// The publisher wants to be left alone for longer than is waited out; what
     /// the run had is committed.
     RateLimited,
@@ -49,7 +52,7 @@ impl Kind {
             Kind::Unexpected => 1,
             Kind::Config => 2,
             Kind::Environment => 3,
-            Kind::Truncated | Kind::RateLimited => 4,
+            Kind::Truncated | Kind::Refused | Kind::RateLimited => 4,
             Kind::TooManyBad => 5,
             Kind::Lease => 6,
         }

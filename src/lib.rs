@@ -57,8 +57,15 @@
 //!   of the feed is truncated, but its walk has ended: the next run begins anew
 //!   instead of redoing all that follows one bad page for ever. So does the next
 //!   run after one that was resumed and met the same unreadable page first.
+//! - A link that may not be followed is believed twice: a run that is resumed goes on
+//!   there, for the host may have been allowed since, and the next one begins anew.
 //! - A chain of more than `fetch.max_pages` is never begun anew for that: it says so
 //!   until it may have more.
+//! - The host of a source, and those that it names, may be anywhere, be it on this
+//!   machine, and whatever their names lead to. One that only `*` allows is looked up
+//!   here and asked at public addresses alone.
+//! - A user and password in a link or a redirect are the publisher's, and not ours: who
+//!   asks is what the source says.
 //! - `--max-pages` and `backfill --to-page` exit 0 when they get there, since
 //!   that is what was asked for; to the ledger a run stopped by `--max-pages` is
 //!   unfinished, and the next one goes on.

@@ -3,7 +3,9 @@
 //! One host is home: the one that the source's URL names or, where the URL is a
 //! value of an axis, the one that the axis's index is on. Secrets and configured
 //! headers go there and nowhere else; other hosts are asked only if
-//! `http.allow_hosts` names them. Nothing here connects.
+//! `http.allow_hosts` names them, and those that only its `*` allows only if they may
+//! be of the public internet. A user and a password that a link or a redirect has are
+//! left out: who asks is what the source says. Nothing here connects.
 
 use bytes::Bytes;
 use jiff::Zoned;
@@ -17,6 +19,15 @@ use crate::fetch::scope::Scope;
 use crate::fetch::secret::{Secrets, decode};
 use crate::page::{Cursor, Position};
 use crate::source::{Axis, Body, Detail, Index, Method, Place, Source, Template, Values};
+
+/// The longest URL that is asked for; it is what an HTTP request line can have.
+const MOST_URL_BYTES: usize = 65_534;
+
+/// How much of a host's name is shown, which is longer than any name is.
+const SHOWN_OF_HOST: usize = 255;
+
+/// What stands for any host of the public internet.
+const ANY_HOST: &str = "*";
 
 /// Turns positions in a feed into requests.
 #[derive(Debug)]
@@ -140,8 +151,8 @@ impl Address {
     /// How a page is asked for.
     ///
     /// # Errors
-    /// [`Kind::Truncated`]: the page before names a next one that may not be
-    /// asked for, because of its scheme or its host.
+    /// [`Kind::Refused`]: the page before names a next one that may not be
+    /// asked for, because of its scheme, its host or its length.
     pub(super) fn of(&self, scope: &Scope, position: &Position) -> Result<Ask> {
         let mut cursor = &position.cursor;
         while let Cursor::Detail { index, .. } = cursor {
@@ -178,7 +189,7 @@ impl Address {
     /// How what a page of an index names is asked for; the page came from `url`.
     ///
     /// # Errors
-    /// [`Kind::Truncated`]: it is on a host that may not be asked.
+    /// [`Kind::Refused`]: it is on a host that may not be asked.
     pub(super) fn of_item(
         &self,
         detail: &Detail,
@@ -206,7 +217,7 @@ impl Address {
     /// How a page of an axis's index is asked for.
     ///
     /// # Errors
-    /// [`Kind::Config`]: it has no URL. [`Kind::Truncated`]: it is on a host that
+    /// [`Kind::Config`]: it has no URL. [`Kind::Refused`]: it is on a host that
     /// may not be asked.
     pub(super) fn of_index(&self, index: &Index, position: &Position) -> Result<Ask> {
         let scope = Scope::default();
@@ -277,6 +288,7 @@ impl Address {
         if !is_http(&url) {
             return Err(refused(&format!("{what} is not http or https")));
         }
+        check_length(what, &url)?;
         if self.is_home(&url) {
             return Ok(url);
         }
@@ -286,7 +298,7 @@ impl Address {
         if self.is_allowed(&url) {
             return Ok(url);
         }
-        Err(other_host(what, &url))
+        Err(self.other_host(what, &url))
     }
 
     /// Whether the source's URL is http.
@@ -301,24 +313,40 @@ impl Address {
         is_same_host(home, url) && !is_downgrade(home, url)
     }
 
-    /// Whether a server may send a request on from one URL to another.
+    /// Where a server may send a request on to, from one URL to another.
     ///
     /// # Errors
-    /// [`Kind::Truncated`]: the other URL may not be asked for.
-    pub(super) fn check_redirect(&self, from: &Url, to: &Url) -> Result<()> {
-        if !is_http(to) || is_downgrade(from, to) {
-            return Err(refused("a redirect leads from https to another scheme"));
+    /// [`Kind::Refused`]: the other URL may not be asked for.
+    pub(super) fn redirected(&self, from: &Url, mut to: Url) -> Result<Url> {
+        if !is_http(&to) {
+            return Err(refused("a redirect leads to what is not http or https"));
         }
-        if self.is_home(to) {
-            return Ok(());
+        if is_downgrade(from, &to) {
+            return Err(refused("a redirect leads from https to http"));
         }
-        if self.secrets.is_in(&self.secrets.redact(to)) {
+        check_length("a redirect", &to)?;
+        if self.is_home(&to) {
+            self.set_user(&mut to);
+            return Ok(to);
+        }
+        if self.secrets.is_in(&self.secrets.redact(&to)) {
             return Err(refused("a redirect takes a secret to another host"));
         }
-        if self.is_allowed(to) {
-            return Ok(());
+        if self.is_allowed(&to) {
+            remove_user(&mut to);
+            return Ok(to);
         }
-        Err(other_host("a redirect", to))
+        Err(self.other_host("a redirect", &to))
+    }
+
+    /// Whether a host is asked only because any host of the public internet is.
+    pub(super) fn is_stranger(&self, url: &Url) -> bool {
+        url.host_str() != self.home.0.host_str() && !self.is_named(url)
+    }
+
+    /// Whether there may be such hosts.
+    pub(super) fn may_meet_strangers(&self) -> bool {
+        self.allow_hosts.iter().any(|allowed| allowed == ANY_HOST)
     }
 
     /// Whether a text holds one of the secrets.
@@ -351,6 +379,7 @@ impl Address {
         if !is_http(&url) {
             return Err(refused("the link to it is not http or https"));
         }
+        check_length("the link to it", &url)?;
         // A server behind a proxy that ends TLS writes links with http. Asking
         // there would show in clear text what the source's URL keeps secret.
         let is_upgraded = is_same_host(&self.home.0, &url) && is_downgrade(&self.home.0, &url);
@@ -365,9 +394,10 @@ impl Address {
             return Err(refused("the link to it takes a secret to another host"));
         }
         if self.is_allowed(&url) {
+            remove_user(&mut url);
             return Ok(url);
         }
-        Err(other_host("the link to it", &url))
+        Err(self.other_host("the link to it", &url))
     }
 
     /// Only for a link to the home host: its host is looked at before any value
@@ -378,14 +408,17 @@ impl Address {
             .map_err(|e| refused("the link to it is not a URL").with_source(e))?;
         // Cannot fail between http and https.
         let _ = url.set_scheme(scheme);
-        let home = &self.home.0;
-        if url.username().is_empty() {
-            // Neither fails for http and https.
-            let _ = url.set_username(home.username());
-            let _ = url.set_password(home.password());
-        }
+        self.set_user(&mut url);
         self.add_credentials(&mut url);
         Ok(url)
+    }
+
+    /// Asks as the user that the source's URL has, if it has one.
+    fn set_user(&self, url: &mut Url) {
+        let home = &self.home.0;
+        // Neither fails for http and https.
+        let _ = url.set_username(home.username());
+        let _ = url.set_password(home.password());
     }
 
     fn add_credentials(&self, url: &mut Url) {
@@ -396,15 +429,29 @@ impl Address {
         }
     }
 
-    /// An allowed host is written `host`, any port, or `host:port`, or `*`.
     fn is_allowed(&self, url: &Url) -> bool {
+        self.is_named(url) || (self.may_meet_strangers() && may_be_public(url))
+    }
+
+    /// An allowed host is named `host`, any port, or `host:port`.
+    fn is_named(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         let with_port = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
         self.allow_hosts.iter().any(|allowed| {
-            (allowed == "*" && is_public(url))
-                || allowed.eq_ignore_ascii_case(host)
-                || allowed.eq_ignore_ascii_case(&with_port)
+            allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(&with_port)
         })
+    }
+
+    fn other_host(&self, what: &str, url: &Url) -> Error {
+        let host = url.host_str().unwrap_or_default();
+        let host: String = host.chars().take(SHOWN_OF_HOST).collect();
+        let port = url.port().map(|port| format!(":{port}"));
+        let port = port.unwrap_or_default();
+        let why = match self.may_meet_strangers() {
+            true => "which is not public: `http.allow_hosts` has to name it, and not only `*`",
+            false => "which `http.allow_hosts` does not name",
+        };
+        refused(&format!("{what} leads to host `{host}{port}`, {why}"))
     }
 }
 
@@ -492,8 +539,8 @@ fn is_downgrade(from: &Url, to: &Url) -> bool {
 }
 
 /// Whether a host has a name of the public internet: no address, and no name of
-/// this machine or its network.
-fn is_public(url: &Url) -> bool {
+/// this machine or its network. Where the name leads is not known yet.
+fn may_be_public(url: &Url) -> bool {
     let Some(url::Host::Domain(name)) = url.host() else {
         return false;
     };
@@ -524,20 +571,23 @@ fn set_parameter(url: &mut Url, name: &str, value: &str) {
     url.query_pairs_mut().append_pair(name, value);
 }
 
-fn refused(why: &str) -> Error {
-    Error::new(Kind::Truncated, why)
+fn remove_user(url: &mut Url) {
+    // Neither fails for http and https.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
 }
 
-fn other_host(what: &str, url: &Url) -> Error {
-    let host = url.host_str().unwrap_or_default();
-    let port = url
-        .port()
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
-    Error::new(
-        Kind::Truncated,
-        format!("{what} leads to host `{host}{port}`, which `http.allow_hosts` does not name"),
-    )
+fn check_length(what: &str, url: &Url) -> Result<()> {
+    if url.as_str().len() <= MOST_URL_BYTES {
+        return Ok(());
+    }
+    Err(refused(&format!(
+        "{what} is longer than {MOST_URL_BYTES} bytes"
+    )))
+}
+
+fn refused(why: &str) -> Error {
+    Error::new(Kind::Refused, why)
 }
 
 #[cfg(test)]
@@ -663,7 +713,7 @@ mod tests {
         ] {
             let error = address.of(&Scope::default(), &link(stored)).err().unwrap();
             assert_eq!(error.to_string(), expected);
-            assert_eq!(error.kind(), Kind::Truncated);
+            assert_eq!(error.kind(), Kind::Refused);
         }
     }
 
@@ -672,7 +722,7 @@ mod tests {
         let address = address(FEED);
         let check = |from: &str, to: &str| {
             address
-                .check_redirect(&Url::parse(from).unwrap(), &Url::parse(to).unwrap())
+                .redirected(&Url::parse(from).unwrap(), Url::parse(to).unwrap())
                 .is_ok()
         };
         assert!(check("https://feed.example/a", "https://feed.example/b"));
@@ -685,13 +735,110 @@ mod tests {
     }
 
     #[test]
+    fn any_host_is_one_that_may_be_public() {
+        let address = address(
+            r#"
+            url = "http://10.1.1.1:8080/api"
+            http = { allow_hosts = ["*", "intranet", "[fd00::7]:81"] }
+        "#,
+        );
+        for (host, is_asked, is_stranger) in [
+            ("feed.example", true, true),
+            ("feed.example:8443", true, true),
+            // the source names them
+            ("10.1.1.1:8080", true, false),
+            ("intranet", true, false),
+            ("intranet:99", true, false),
+            ("[fd00::7]:81", true, false),
+            // addresses, however they are written, are named or not asked
+            ("10.1.1.1:8081", false, false),
+            ("[fd00::7]", false, true),
+            ("8.8.8.8", false, true),
+            ("127.0.0.1", false, true),
+            ("127.1", false, true),
+            ("2130706433", false, true),
+            ("0x7f.1", false, true),
+            ("0177.0.0.1", false, true),
+            ("0", false, true),
+            ("169.254.169.254", false, true),
+            ("[::]", false, true),
+            ("[::1]", false, true),
+            ("[::ffff:169.254.169.254]", false, true),
+            ("[fd00:ec2::254]", false, true),
+            ("[fe80::1]", false, true),
+            // and so are names that no other network has
+            ("localhost", false, true),
+            ("LOCALHOST.", false, true),
+            ("feed.localhost", false, true),
+            ("metadata.google.internal", false, true),
+            ("printer.local", false, true),
+            ("router.lan.", false, true),
+            ("kubernetes", false, true),
+        ] {
+            let url = format!("http://{host}/");
+            let asked = address.of(&Scope::default(), &link(&url));
+            assert_eq!(asked.is_ok(), is_asked, "{host}");
+            if let Some(error) = asked.err() {
+                let why = "which is not public: `http.allow_hosts` has to name it";
+                assert!(error.to_string().contains(why), "{error}");
+            }
+            let url = Url::parse(&url).unwrap();
+            assert_eq!(address.is_stranger(&url), is_stranger, "{host}");
+            let home = Url::parse("http://10.1.1.1:8080/").unwrap();
+            assert_eq!(address.redirected(&home, url).is_ok(), is_asked, "{host}");
+        }
+        for scheme in ["file", "data", "ftp", "ws", "gopher", "javascript"] {
+            let stored = format!("{scheme}://feed.example/");
+            assert!(address.of(&Scope::default(), &link(&stored)).is_err());
+        }
+    }
+
+    #[test]
+    fn who_asks_is_what_the_source_says() {
+        let address = address(
+            r#"
+            url = "http://us:ours@feed.example/api"
+            http = { allow_hosts = ["files.example"] }
+        "#,
+        );
+        let home = Url::parse("http://feed.example/").unwrap();
+        for (url, asked) in [
+            ("http://feed.example/2", "http://us:ours@feed.example/2"),
+            (
+                "http://them:x@feed.example/2",
+                "http://us:ours@feed.example/2",
+            ),
+            ("http://them:x@files.example/2", "http://files.example/2"),
+        ] {
+            let by_link = address.of(&Scope::default(), &link(url)).unwrap();
+            assert_eq!(by_link.url.as_str(), asked);
+            let redirected = address.redirected(&home, Url::parse(url).unwrap());
+            assert_eq!(redirected.unwrap().as_str(), asked);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_asked_for_is_refused_by_its_length() {
+        let long = format!("https://feed.example/?{}", "a".repeat(MOST_URL_BYTES));
+        let error = address(FEED).of(&Scope::default(), &link(&long)).err();
+        let error = error.unwrap();
+        assert_eq!(
+            error.to_string(),
+            "the link to it is longer than 65534 bytes"
+        );
+        let host = format!("https://{}.example/", "a".repeat(9_000));
+        let error = address(FEED).of(&Scope::default(), &link(&host)).err();
+        assert!(error.unwrap().to_string().len() < 400);
+    }
+
+    #[test]
     fn a_feed_in_clear_text_may_be_upgraded_and_stays_home() {
         let address = address(r#"url = "http://feed.example/api""#);
         let secure = Url::parse("https://feed.example/api").unwrap();
         assert!(address.is_home(&secure));
         assert!(
             address
-                .check_redirect(&Url::parse("http://feed.example/").unwrap(), &secure)
+                .redirected(&Url::parse("http://feed.example/").unwrap(), secure)
                 .is_ok()
         );
     }

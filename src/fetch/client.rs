@@ -32,6 +32,7 @@ use crate::fetch::file::Tally;
 use crate::fetch::pace::Pace;
 use crate::fetch::retry::{self, Retry, Wait};
 use crate::fetch::secret::Secrets;
+use crate::fetch::stranger::{NotPublic, Resolver, Strangers};
 use crate::fetch::validators;
 use crate::page::{Page, Position, UnchangedPage, UnreadablePage, Validators};
 use crate::request::Request;
@@ -175,6 +176,7 @@ pub struct Client {
     limits: config::Fetch,
     http: reqwest::Client,
     address: Address,
+    strangers: Arc<Strangers>,
     /// The configured headers, for the home host alone.
     headers: HeaderMap,
     auth: Auth,
@@ -245,10 +247,12 @@ impl Client {
         let headers = headers(source, &secrets)?;
         let auth = Auth::new(source, &secrets)?;
         let address = Address::new(source, secrets)?;
+        let strangers = Arc::default();
         Ok(Self {
             source: source.clone(),
             limits: limits.clone(),
-            http: http(source, limits, &address)?,
+            http: http(source, limits, &address, &strangers)?,
+            strangers,
             headers,
             auth,
             address,
@@ -339,8 +343,9 @@ impl Client {
     ///
     /// # Errors
     /// [`Kind::Environment`]: no connection, a time limit, 408 or 5xx in each
-    /// attempt. [`Kind::Truncated`]: another status, 429 in each attempt, or a
-    /// redirect that may not be followed. [`Kind::RateLimited`]: a `Retry-After`
+    /// attempt. [`Kind::Truncated`]: another status, or 429 in each attempt.
+    /// [`Kind::Refused`]: a redirect that may not be followed, or a host that is not
+    /// where it may be. [`Kind::RateLimited`]: a `Retry-After`
     /// beyond `fetch.longest_retry_after`.
     pub(super) async fn ask<T: Send>(
         &self,
@@ -419,6 +424,9 @@ impl Client {
         let mut method = attempt.wanted.ask.method;
         let mut is_renewed = false;
         for _ in 0..=MOST_REDIRECTS {
+            if self.address.is_stranger(&url) {
+                self.strangers.meet(url.host_str().unwrap_or_default());
+            }
             let authorization = self.authorization(attempt, &url).await?;
             let sent = authorization.as_ref();
             let slot = attempt.wanted.pace.turn().await;
@@ -432,10 +440,8 @@ impl Client {
             match exchanged {
                 Ok(Answer::Came(came)) => return Ok(came),
                 Ok(Answer::Redirect { to, method: by }) => {
-                    self.address
-                        .check_redirect(&url, &to)
-                        .map_err(Failure::Final)?;
-                    (url, method) = (to, by);
+                    let to = self.address.redirected(&url, to);
+                    (url, method) = (to.map_err(Failure::Final)?, by);
                 }
                 Err(failure) => {
                     let is_refused = failure.is_unauthorized() && !is_renewed;
@@ -898,6 +904,11 @@ fn as_of(ask: &Ask, url: &Url, said: Validators) -> Validators {
 
 /// reqwest's messages show the URL, and with it the secrets in it.
 pub(super) fn connection(error: reqwest::Error) -> Failure {
+    let first: &(dyn std::error::Error + 'static) = &error;
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<NotPublic>()) {
+        return Failure::Final(Error::new(Kind::Refused, why.to_string()));
+    }
     let what = if error.is_timeout() {
         "a time limit of the connection"
     } else if error.is_connect() {
@@ -942,7 +953,12 @@ fn status_of(response: &Response) -> Failure {
 }
 
 /// The connections of a source.
-fn http(source: &Source, limits: &config::Fetch, address: &Address) -> Result<reqwest::Client> {
+fn http(
+    source: &Source,
+    limits: &config::Fetch,
+    address: &Address,
+    strangers: &Arc<Strangers>,
+) -> Result<reqwest::Client> {
     let user_agent = source
         .http
         .user_agent
@@ -956,7 +972,11 @@ fn http(source: &Source, limits: &config::Fetch, address: &Address) -> Result<re
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
         let accept_encoding = HeaderValue::from_static(body::ACCEPT_ENCODING);
-        reqwest::Client::builder()
+        let builder = match address.may_meet_strangers() {
+            true => reqwest::Client::builder().dns_resolver(Resolver(Arc::clone(strangers))),
+            false => reqwest::Client::builder(),
+        };
+        builder
             .user_agent(user_agent.clone())
             .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, accept_encoding)]))
             .connect_timeout(limits.connect_timeout)

@@ -291,8 +291,8 @@ impl Client {
             .map(|item| self.item(detail, scope, position, listing, item));
         let items = stream::iter(items.collect::<Vec<_>>()).buffered(at_once);
         let found = fitting(items, self.limits().max_decoded_bytes).await?;
-        if let Some(status) = refused_in_a_row(&found) {
-            let message = format!("status {status} for {MOST_REFUSED} items in a row");
+        if let Some(answer) = refused_in_a_row(&found) {
+            let message = format!("{answer} for {MOST_REFUSED} items in a row");
             return Err(Error::environment(message));
         }
         let mut page = Page {
@@ -342,7 +342,7 @@ impl Client {
         let ask = match self.address().of_item(detail, scope, &listing.url, item) {
             Ok(ask) => ask,
             // what an index names is data, and may be anything
-            Err(error) if error.kind() == Kind::Truncated => {
+            Err(error) if error.kind() == Kind::Refused => {
                 return Ok(Found::Broken(broken(None, true, None, error.chain())));
             }
             Err(error) => return Err(error),
@@ -362,7 +362,15 @@ impl Client {
             decode(body, content_type, self.source(), self.limits())
         });
         let url = Some(&ask.url);
-        Ok(match answered.await? {
+        let answered = match answered.await {
+            // it leads to where nothing may be asked for
+            Err(error) if error.kind() == Kind::Refused => {
+                let why = error.chain();
+                return Ok(Found::Refused(why.clone(), broken(url, true, None, why)));
+            }
+            answered => answered?,
+        };
+        Ok(match answered {
             Answered::Read(decoded) => Found::Documents(self.documents_of(decoded, &ask.url, item)),
             Answered::Unreadable { body, message, .. } => {
                 Found::Broken(broken(url, false, Some(body), message))
@@ -370,11 +378,12 @@ impl Client {
             // which nobody asked for
             Answered::Unchanged(_) => Found::Broken(broken(url, true, None, "status 304".into())),
             Answered::Status(status) => {
-                let found = broken(url, true, None, format!("status {status}"));
+                let answer = format!("status {status}");
+                let found = broken(url, true, None, answer.clone());
                 if GONE.contains(&status) {
                     Found::Broken(found)
                 } else {
-                    Found::Refused(status, found)
+                    Found::Refused(answer, found)
                 }
             }
         })
@@ -446,11 +455,19 @@ const LONGEST_PLACE: usize = 300;
 enum Found {
     Documents((Vec<Part>, Vec<Broken>)),
     Broken(Broken),
-    /// A status that several items in a row do not have for reasons of their own.
-    Refused(u16, Broken),
+    /// An answer that several items in a row do not have for reasons of their own.
+    Refused(String, Broken),
 }
 
 impl Found {
+    /// The answer that it was refused with.
+    fn refusal(&self) -> Option<&str> {
+        match self {
+            Found::Refused(answer, _) => Some(answer),
+            Found::Documents(_) | Found::Broken(_) => None,
+        }
+    }
+
     /// How many bytes of memory it takes, about.
     fn bytes(&self) -> usize {
         let broken = |broken: &[Broken]| broken.iter().map(|it| it.body.len()).sum::<usize>();
@@ -495,14 +512,11 @@ impl Refused {
     }
 }
 
-/// The status that so many items in a row were answered with.
-fn refused_in_a_row(found: &[Found]) -> Option<u16> {
+/// The answer that the last of so many items in a row got.
+fn refused_in_a_row(found: &[Found]) -> Option<&str> {
     found.windows(MOST_REFUSED).find_map(|some| {
-        let status = |found: &Found| match found {
-            Found::Refused(status, _) => Some(*status),
-            Found::Documents(_) | Found::Broken(_) => None,
-        };
-        some.iter().map(status).collect::<Option<Vec<u16>>>()?.pop()
+        let answers = some.iter().map(Found::refusal);
+        answers.collect::<Option<Vec<&str>>>()?.pop()
     })
 }
 
@@ -520,7 +534,7 @@ mod tests {
         };
         match status {
             404 => Found::Broken(broken),
-            status => Found::Refused(status, broken),
+            status => Found::Refused(format!("status {status}"), broken),
         }
     }
 
@@ -529,7 +543,7 @@ mod tests {
         for (statuses, expected) in [
             (&[500, 500][..], None),
             (&[500, 500, 404, 500], None),
-            (&[404, 500, 502, 500, 404], Some(500)),
+            (&[404, 500, 502, 500, 404], Some("status 500")),
         ] {
             let found: Vec<Found> = statuses.iter().map(|status| refused(*status)).collect();
             assert_eq!(refused_in_a_row(&found), expected, "{statuses:?}");

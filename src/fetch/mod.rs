@@ -20,7 +20,8 @@
 //! - A page that is remembered of a run before is asked for only if it has changed,
 //!   and [`Fetched::Unchanged`] if not, until the first that has: [`Memory`] says why.
 //! - One host is home, and nothing configured goes to another, nor does a token
-//!   that was obtained for it.
+//!   that was obtained for it. A host that no source names and `*` allows is asked
+//!   only at addresses of the public internet.
 //! - A server in trouble is asked for less at once, and a body of several documents
 //!   loses none of them for the one that is broken.
 //!
@@ -50,6 +51,7 @@ mod retry;
 mod room;
 mod scope;
 mod secret;
+mod stranger;
 mod traversal;
 mod validators;
 mod walk;
@@ -159,7 +161,8 @@ pub fn incremental(
 /// its pages are under way, if there is room.
 ///
 /// # Errors
-/// Those of a request. [`Kind::Truncated`](crate::error::Kind): a link
+/// Those of a request. [`Kind::Refused`](crate::error::Kind): a link leads to where
+/// nothing may be asked for. [`Kind::Truncated`](crate::error::Kind): a link
 /// leads back to a page of its chain, `fetch.unreadable_in_a_row` pages in a row
 /// could not be read, or the server takes no notice of the page's number; the
 /// page that shows it is delivered first. [`Kind::Config`](crate::error::Kind):

@@ -228,7 +228,11 @@ impl Traversal {
     fn fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
         self.failed_in_a_row += 1;
         let most = self.common.client.limits().unreadable_in_a_row;
-        let may_go_on = matches!(error.kind(), Kind::Truncated | Kind::Environment)
+        let is_of_chain = matches!(
+            error.kind(),
+            Kind::Truncated | Kind::Refused | Kind::Environment
+        );
+        let may_go_on = is_of_chain
             && self.is_many
             && (self.failed_in_a_row < most || self.plan.leave_new(scope));
         if may_go_on {

@@ -401,10 +401,14 @@ impl Dispatched {
     /// truncated to the ledger, whatever was asked of this process.
     ///
     /// A run that ends without one durable page more than it was resumed with
-    /// met the same unreadable page, or failing window, again: its walk counts as
-    /// ended, so that the next one begins anew and sees what is new before that.
+    /// met the same unreadable page, failing window, or link that may not be followed
+    /// again: its walk counts as ended, so that the next one begins anew and sees what
+    /// is new before that.
     pub(super) fn end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
-        let met_the_same = self.unreadable > 0 || (self.failed > 0 && !self.is_cut_short);
+        let is_refused = |error: &Error| error.kind() == Kind::Refused;
+        let met_the_same = self.unreadable > 0
+            || (self.failed > 0 && !self.is_cut_short)
+            || self.error.as_ref().is_some_and(is_refused);
         let is_stuck = is_resumed && met_the_same && self.pages == 0;
         let is_whole = match self.reached {
             Some(Reached::Feed) => true,
@@ -426,7 +430,9 @@ impl Dispatched {
 /// Whether the next run can be expected to do better.
 pub(super) fn verdict(error: &Error) -> Verdict {
     match error.kind() {
-        Kind::Truncated | Kind::RateLimited | Kind::Environment | Kind::Lease => Verdict::Truncated,
+        Kind::Truncated | Kind::Refused | Kind::RateLimited | Kind::Environment | Kind::Lease => {
+            Verdict::Truncated
+        }
         Kind::Unexpected | Kind::Config | Kind::TooManyBad => Verdict::Failed,
     }
 }

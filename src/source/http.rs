@@ -48,7 +48,8 @@ pub struct Http {
     /// Sent instead of the name of this program.
     pub user_agent: Option<UserAgent>,
     /// Other hosts that a next link or a redirect may lead to, as `host` or
-    /// `host:port`, or `*` for all. They are sent neither `{env.NAME}` values nor `headers`.
+    /// `host:port`, or `*` for all that are public by their names and addresses. They
+    /// are sent neither `{env.NAME}` values nor `headers`.
     pub allow_hosts: Vec<String>,
 }
 
