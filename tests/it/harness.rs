@@ -529,6 +529,24 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Waits for its end; also tells the most memory that it had at a time, in bytes.
+    pub(crate) async fn end_measured(self) -> (Ran, usize) {
+        let status = format!("/proc/{}/status", self.id());
+        let mut end = std::pin::pin!(self.end());
+        let mut most_kilobytes = 0;
+        loop {
+            tokio::select! {
+                ran = &mut end => return (ran, most_kilobytes << 10),
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+            }
+            // the kernel remembers the most; nothing is there of what has ended
+            let status = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+            most_kilobytes = kilobytes.map_or(most_kilobytes, |it| it.parse().unwrap());
+        }
+    }
+
     /// Waits for its end.
     pub(crate) async fn end(mut self) -> Ran {
         let status = tokio::time::timeout(PATIENCE, self.child.wait())

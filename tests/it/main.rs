@@ -25,6 +25,7 @@ mod defects;
 mod failpoints;
 mod faults;
 mod fetch;
+mod hostile;
 mod items;
 mod kill;
 mod kubernetes;

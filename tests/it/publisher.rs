@@ -101,6 +101,15 @@ pub(crate) struct Reply {
     delay: Duration,
     cut_after: Option<Cut>,
     drip: Option<(usize, Duration)>,
+    verbatim: Option<Verbatim>,
+}
+
+/// What goes over the wire in place of an answer.
+#[derive(Clone, Debug)]
+struct Verbatim {
+    bytes: Bytes,
+    /// What follows it again and again, for as long as somebody listens.
+    endless: Bytes,
 }
 
 impl Reply {
@@ -113,6 +122,31 @@ impl Reply {
             delay: Duration::ZERO,
             cut_after: None,
             drip: None,
+            verbatim: None,
+        }
+    }
+
+    /// These bytes, whatever they are, and then the end of the connection.
+    pub(crate) fn verbatim(bytes: impl Into<Bytes>) -> Self {
+        let verbatim = Verbatim {
+            bytes: bytes.into(),
+            endless: Bytes::new(),
+        };
+        Self {
+            verbatim: Some(verbatim),
+            ..Self::status(200)
+        }
+    }
+
+    /// These bytes, and then others again and again without end.
+    pub(crate) fn endless(bytes: impl Into<Bytes>, again: impl Into<Bytes>) -> Self {
+        let verbatim = Verbatim {
+            bytes: bytes.into(),
+            endless: again.into(),
+        };
+        Self {
+            verbatim: Some(verbatim),
+            ..Self::status(200)
         }
     }
 
@@ -335,6 +369,14 @@ async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
 /// Sends one reply; `None` if the connection is to be closed.
 async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
     tokio::time::sleep(reply.delay).await;
+    let (piece, pause) = reply.drip.unwrap_or((usize::MAX, Duration::ZERO));
+    if let Some(Verbatim { bytes, endless }) = &reply.verbatim {
+        pieces(write, bytes, piece, pause).await?;
+        while !endless.is_empty() {
+            pieces(write, endless, piece, pause).await?;
+        }
+        return write.shutdown().await.ok().and(None);
+    }
     let body = encode(&reply).await;
     let mut head = format!(
         "HTTP/1.1 {} scripted\r\ncontent-length: {}\r\n",
@@ -356,16 +398,28 @@ async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
     write.write_all(head.as_bytes()).await.ok()?;
 
     let sent = &body[..reply.cut_after.map_or(body.len(), |cut| cut.of(body.len()))];
-    let (piece, pause) = reply.drip.unwrap_or((usize::MAX, Duration::ZERO));
-    for piece in sent.chunks(piece) {
-        write.write_all(piece).await.ok()?;
-        tokio::time::sleep(pause).await;
-    }
+    pieces(write, sent, piece, pause).await?;
     if sent.len() < body.len() {
         write.flush().await.ok()?;
         acknowledged(write.as_ref()).await;
         let _ = write.as_ref().set_zero_linger();
         return None;
+    }
+    Some(())
+}
+
+/// Sends bytes piece by piece, with a pause after each.
+async fn pieces(
+    write: &mut OwnedWriteHalf,
+    bytes: &[u8],
+    piece: usize,
+    pause: Duration,
+) -> Option<()> {
+    for piece in bytes.chunks(piece) {
+        write.write_all(piece).await.ok()?;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
     }
     Some(())
 }

@@ -1,0 +1,907 @@
+//! Hostile publishers: whatever is answered ends in an error that says what it is, or
+//! in quarantine, within a bound of memory; and once the publisher has come to its
+//! senses, the next run does as if nothing had been.
+//!
+//! What publishers do by mistake is in `defects`; limits by their names, loops and
+//! storms of errors are in `fetch`.
+
+use std::io::{Cursor, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use zip::write::SimpleFileOptions;
+
+use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
+use crate::publisher::{Encoding, Feed, Publisher, Reply, Request, package, pages, release};
+
+/// The most memory that a run may have at a time. The program alone takes 40 MB, and
+/// the limits of [`LIMITS`] leave room for a body, for what it is decompressed into,
+/// and for copies of what is kept: of a text of 5 MB, some on the way to the database.
+const MOST_BYTES: usize = 200 << 20;
+
+/// Limits by which an attack is quick.
+const LIMITS: &str = r#"
+[fetch]
+attempts = 2
+max_body_bytes = 16777216
+max_decoded_bytes = 33554432
+
+[sink]
+max_bad_ratio = 1
+"#;
+
+/// Pages that are counted through to the one without items.
+const COUNTED: &str = r#"page = { mode = "number", stop = "empty" }"#;
+
+/// How many attacks are under way at once: most of their time is waiting.
+const AT_ONCE: usize = 4;
+
+const IDS: &str = "select release_id from ocds.release order by release_id::int";
+
+/// An attack in the place of the second page of a feed of three, told as a sentence,
+/// and what must come of it.
+struct Attack {
+    what: &'static str,
+    /// Further keys of the source.
+    table: String,
+    answer: Box<dyn Fn(&Request) -> Reply + Send + Sync>,
+    /// The exit code.
+    code: i32,
+    /// What the log says.
+    says: &'static str,
+    /// How many releases are stored, two of which are the first page's.
+    stored: usize,
+    /// How many runs it takes until all is well.
+    runs: usize,
+}
+
+/// A second page that is answered so, and ends the run for now.
+fn answered(
+    what: &'static str,
+    answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    says: &'static str,
+) -> Attack {
+    Attack {
+        what,
+        table: String::new(),
+        answer: Box::new(answer),
+        code: 3,
+        says,
+        stored: 2,
+        runs: 1,
+    }
+}
+
+fn wire(what: &'static str, bytes: impl Into<Vec<u8>>, says: &'static str) -> Attack {
+    let reply = Reply::verbatim(bytes.into());
+    answered(what, move |_| reply.clone(), says)
+}
+
+/// What is sent again and again behind some bytes.
+fn endless(what: &'static str, bytes: &str, again: &str, says: &'static str) -> Attack {
+    let reply = Reply::endless(bytes.to_owned(), again.to_owned());
+    answered(what, move |_| reply.clone(), says)
+}
+
+/// A good second page with this as its next link. It is asked for once more by the run
+/// that goes on, and not by the one after that.
+fn link(what: &'static str, link: &str, says: &'static str) -> Attack {
+    let next = serde_json::Value::from(link);
+    let items = [release(2), release(3)];
+    let page = package(&items, &format!(r#","links":{{"next":{next}}}"#));
+    let attack = answered(what, move |_| Reply::json(page.clone()), says);
+    Attack {
+        stored: 4,
+        runs: 2,
+        ..attack.ends(4)
+    }
+}
+
+impl Attack {
+    fn with(mut self, table: &str) -> Self {
+        self.table = table.to_owned();
+        self
+    }
+
+    fn ends(mut self, code: i32) -> Self {
+        self.code = code;
+        self
+    }
+
+    async fn check(self) {
+        let Self { what, answer, .. } = self;
+        let feed = Feed::link(pages(3, 2));
+        let good = feed.clone();
+        let publisher = Publisher::serve(move |request| {
+            let is_root = request.path() == "/";
+            match request.query("page").as_deref() {
+                None | Some("3") if is_root => feed.reply(request),
+                _ => answer(request),
+            }
+        })
+        .await;
+        let mut ingest = Ingest::new().await;
+        ingest.configure(LIMITS);
+        ingest.configure("[fetch]\nread_timeout = \"2s\"\npage_timeout = \"3s\"");
+        ingest.declare(&publisher, &format!("{LINK}\n{}", self.table));
+        let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+        assert_eq!(ran.code, Some(self.code), "{what}: {}", ran.stderr);
+        assert!(ran.stderr.contains(self.says), "{what}: {}", ran.stderr);
+        assert_eq!(ran.report()["verdict"], "truncated", "{what}");
+        assert!(bytes < MOST_BYTES, "{what}: {bytes} bytes of memory");
+        is_fit_to_be_shown(&ran.stderr, what);
+        assert_eq!(ingest.count("release").await, self.stored, "{what}");
+
+        publisher.turn(move |request| good.reply(request));
+        ingest.configure("[fetch]\nread_timeout = \"60s\"\npage_timeout = \"5m\"");
+        for _ in 1..self.runs {
+            ingest.run(&[]).await.expect(self.code);
+        }
+        ingest.run(&[]).await.expect(0);
+        let ids: Vec<String> = (0..6).map(|id| id.to_string()).collect();
+        assert_eq!(ingest.column(IDS).await, ids, "{what}");
+    }
+}
+
+async fn check(attacks: impl IntoIterator<Item = Attack>) {
+    let attacks = futures::stream::iter(attacks).map(Attack::check);
+    attacks.buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+/// Whether a text is short, and has no character that does something to a terminal but
+/// the ends of its lines.
+#[track_caller]
+fn is_fit_to_be_shown(text: &str, what: &str) {
+    let acts = |it: char| {
+        it.is_control() && it != '\n'
+            || matches!(it, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    assert!(!text.contains(acts), "{what}: {text:?}");
+    assert!(text.len() < 10_000, "{what}: {} bytes", text.len());
+}
+
+#[tokio::test]
+async fn a_link_to_where_nothing_may_be_asked_for_is_refused_and_forgotten() {
+    let other = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let port = other.url("/").split(':').nth(2).unwrap().to_owned();
+    let there = |host: &str| format!("http://{host}:{port}");
+    let scheme = "the link to it is not http or https";
+    let unnamed = "which `http.allow_hosts` does not name";
+    let any = "http.allow_hosts = [\"*\"]";
+    let private = "which is not public: `http.allow_hosts` has to name it";
+    let mut attacks = vec![
+        link("a file", "file:///etc/passwd", scheme),
+        link("another host", "http://user:word@other.example/", unnamed),
+        link("another port", &there("127.0.0.1"), unnamed),
+        link("a service of clouds", "http://169.254.169.254/", unnamed),
+        link("no host", "http://\u{1b}[31m\u{202e}/", "is not a URL"),
+        link(
+            "a long host",
+            &format!("http://{}.example/", "a".repeat(60_000)),
+            unnamed,
+        ),
+        link(
+            "a long link",
+            &format!("?page={}", "a".repeat(1 << 20)),
+            "is longer than 65534 bytes",
+        ),
+    ];
+    // the rest of what is no host of others is in the unit tests of addresses
+    for host in ["2130706433", "[::ffff:127.0.0.1]", "localhost"] {
+        attacks.push(link("a host of our own", &there(host), private).with(any));
+    }
+    for host in ["169.254.169.254", "metadata.internal"] {
+        let url = format!("http://{host}/");
+        attacks.push(link("a host of our network", &url, private).with(any));
+    }
+    for url in [
+        "file:///etc/passwd",
+        "http://169.254.169.254/",
+        &there("localhost"),
+    ] {
+        let url = url.to_owned();
+        let redirect = move |_: &Request| Reply::redirect(302, &url);
+        let attack = answered(
+            "a redirect to where nobody may go",
+            redirect,
+            "a redirect leads to",
+        );
+        attacks.push(attack.ends(4).with(any));
+    }
+    check(attacks).await;
+    assert_eq!(other.targets(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_ends_or_is_none_is_given_up_in_time() {
+    let ok = "HTTP/1.1 200 OK\r\n";
+    let chunked = format!("{ok}transfer-encoding: chunked\r\n\r\n");
+    let page = package(&[release(2), release(3)], "");
+    let headers: String = (0..5_000).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let long = "a".repeat(10 << 20);
+    let unread = "no page after 2 attempts: ";
+    let slow = Reply::json(page.clone()).drip(1, Duration::from_millis(50));
+    let far = Reply::status(503).header("retry-after", "1000000000");
+    let sized = |length: &str| format!("{ok}content-length: {length}\r\n\r\n{page}");
+    let redirect = |to: &[u8]| {
+        [
+            b"HTTP/1.1 302 Found\r\nlocation: ",
+            to,
+            b"\r\ncontent-length: 0\r\n\r\n",
+        ]
+        .concat()
+    };
+    check([
+        wire(
+            "thousands of headers",
+            format!("{ok}{headers}\r\n{page}"),
+            unread,
+        ),
+        wire(
+            "a header of 10 MB",
+            format!("{ok}x: {long}\r\n\r\n{page}"),
+            unread,
+        ),
+        endless("headers without end", ok, "x: 1\r\n", unread),
+        endless(
+            "a header without end",
+            &format!("{ok}x: "),
+            &long[..1 << 16],
+            unread,
+        ),
+        endless(
+            "a status without end",
+            "HTTP/1.1 200 ",
+            &long[..1 << 16],
+            unread,
+        ),
+        endless(
+            "a size of a chunk without end",
+            &format!("{chunked}4;"),
+            &long[..1 << 16],
+            unread,
+        ),
+        endless(
+            "trailers without end",
+            &format!("{chunked}2\r\n{{}}\r\n0\r\n"),
+            "x: 1\r\n",
+            unread,
+        ),
+        endless(
+            "answers that go before the answer",
+            "",
+            "HTTP/1.1 103 Early Hints\r\n\r\n",
+            unread,
+        ),
+        answered(
+            "a body byte by byte",
+            move |_| slow.clone(),
+            "not whole within 3s",
+        ),
+        wire("less than was announced", sized("99999"), unread),
+        wire(
+            "a length beyond all numbers",
+            sized("18446744073709551615"),
+            unread,
+        ),
+        wire("a length below zero", sized("-20"), unread),
+        wire("two lengths", sized("20\r\ncontent-length: 30"), unread),
+        wire(
+            "what is no answer",
+            b"\0\x1b[2Jhello\r\n\r\n".to_vec(),
+            unread,
+        ),
+        wire("nothing", "", unread),
+        wire(
+            "a header with an escape sequence",
+            format!("{ok}etag: \"\x1b[31m\"\r\n\r\n{page}"),
+            unread,
+        ),
+        wire("a redirect to bytes", redirect(b"/\xff\xfe"), "status 302").ends(4),
+        wire(
+            "a redirect with an escape sequence",
+            redirect(b"http://a\x1b[31m/"),
+            unread,
+        ),
+        answered(
+            "redirects without end",
+            |request| Reply::redirect(302, &format!("{}x", request.path())),
+            "more than 10 redirects in a row",
+        )
+        .ends(4),
+        answered(
+            "a wish to be left alone for 31 years",
+            move |_| far.clone(),
+            "fetch.longest_retry_after",
+        )
+        .ends(4),
+    ])
+    .await;
+}
+
+/// A body in the place of a page, which costs that page alone: a sentence, the body or
+/// the whole answer, and what is said of it.
+type Body = (&'static str, Reply, &'static str);
+
+/// Serves these as every other page of a feed, which is then read to its end.
+async fn check_bodies(bodies: Vec<Body>) {
+    let count = bodies.len();
+    let good = move |number: usize| match number {
+        number if number > 2 * count + 1 => Reply::json(package(&[], "")),
+        number => Reply::json(package(&[release(number)], "")),
+    };
+    let number = |request: &Request| request.query("page").unwrap().parse::<usize>().unwrap();
+    let bodies = Arc::new(bodies);
+    let served = Arc::clone(&bodies);
+    let publisher = Publisher::serve(move |request| match number(request) {
+        number if number % 2 == 0 && number <= 2 * count => served[number / 2 - 1].1.clone(),
+        number => good(number),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure(LIMITS);
+    ingest.configure("[fetch]\nattempts = 1");
+    ingest.declare(&publisher, COUNTED);
+    let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+    let ran = ran.expect(4);
+    assert!(bytes < MOST_BYTES, "{bytes} bytes of memory");
+    assert_eq!(ran.report()["unreadable_pages"], count);
+    for (index, (what, _, says)) in bodies.iter().enumerate() {
+        let page = 2 * (index + 1);
+        let kept = format!(
+            "select reason || ' ' || message from ocds.quarantine where page_number = {page}"
+        );
+        let kept = ingest.value(&kept).await;
+        assert!(kept.starts_with("unreadable-page "), "{what}: {kept}");
+        assert!(kept.contains(says), "{what}: {kept}");
+        assert!(kept.len() < 1_000, "{what}: {kept}");
+    }
+    let odd = (1..=2 * count + 1).step_by(2).map(|id| id.to_string());
+    assert_eq!(ingest.column(IDS).await, odd.collect::<Vec<_>>());
+
+    publisher.turn(move |request| good(number(request)));
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 2 * count + 1);
+}
+
+/// A package of two releases with this member before its end.
+fn around(member: &str) -> Reply {
+    Reply::json(package(
+        &[release(900), release(901)],
+        &format!(",{member}"),
+    ))
+}
+
+#[tokio::test]
+async fn a_body_that_is_a_trap_costs_its_page_and_little_memory() {
+    let deep =
+        |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+    let arrays = deep("[", "]");
+    let objects = deep("{\"a\":", "}");
+    let whole = |text: String| Reply::json(text);
+    let chunk = format!("10000\r\n{}\r\n", "[".repeat(1 << 16));
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    check_bodies(vec![
+        (
+            "arrays around a page",
+            around(&format!("\"a\":{arrays}")),
+            "",
+        ),
+        (
+            "objects around a page",
+            around(&format!("\"a\":{objects}")),
+            "",
+        ),
+        ("objects as a page", whole(objects), ""),
+        ("arrays that are not closed", whole("[".repeat(1 << 20)), ""),
+        (
+            "objects that are not closed",
+            whole("{\"a\":".repeat(1 << 18)),
+            "",
+        ),
+        (
+            "arrays that were never opened",
+            whole("]".repeat(1 << 20)),
+            "",
+        ),
+        (
+            "a release that is not closed",
+            whole(format!(
+                "{{\"releases\":[{{\"ocid\":\"o\",\"a\":{}",
+                "[".repeat(1 << 20)
+            )),
+            "",
+        ),
+        (
+            "a body without end",
+            Reply::endless(head, chunk),
+            "fetch.max_body_bytes",
+        ),
+        (
+            "a length that is not of JSON's end",
+            Reply::verbatim(format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: 30\r\n\r\n{}",
+                package(&[release(900)], "")
+            )),
+            "ends in the middle",
+        ),
+        (
+            "a number around a page that no number is",
+            around("\"a\":1e131071"),
+            "",
+        ),
+        (
+            "more items than a page has",
+            whole(format!("[{}1]", "1,".repeat(1 << 20))),
+            "a page of more than 1000000 items",
+        ),
+    ])
+    .await;
+}
+
+/// A zip file of these members.
+fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in members {
+        let options = SimpleFileOptions::default();
+        archive.start_file(*name, options).unwrap();
+        archive.write_all(content).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+async fn encoded(content: &[u8], encoding: Encoding) -> Vec<u8> {
+    let reply = Reply::status(200).body(content.to_vec()).encoded(encoding);
+    reply.encoded_body().await.to_vec()
+}
+
+/// Bytes as zstd, in one block that is not compressed, whose window is of 128 MiB.
+fn far_back(content: &[u8]) -> Vec<u8> {
+    let mut frame = b"\x28\xb5\x2f\xfd\x00".to_vec();
+    frame.push((27 - 10) << 3);
+    let block = u32::try_from(content.len()).unwrap() << 3 | 1;
+    frame.extend(&block.to_le_bytes()[..3]);
+    frame.extend(content);
+    frame
+}
+
+/// A zip file whose one member claims another size than it has.
+fn lying(mut archive: Vec<u8>, size: u32) -> Vec<u8> {
+    let directory = archive.windows(4).rposition(|it| it == b"PK\x01\x02");
+    let directory = directory.unwrap();
+    for at in [22, directory + 24] {
+        archive[at..at + 4].copy_from_slice(&size.to_le_bytes());
+    }
+    archive
+}
+
+#[tokio::test]
+async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory() {
+    let bomb = vec![b' '; 40 << 20];
+    let gzip = encoded(&bomb, Encoding::Gzip).await;
+    let zip = zipped(&[("a.json", &bomb)]);
+    let page = package(&[release(900)], "");
+    let members: Vec<String> = (0..10_001).map(|n| n.to_string()).collect();
+    let members: Vec<(&str, &[u8])> = members.iter().map(|it| (&**it, &b"{}"[..])).collect();
+    let three = zipped(&[("c.json", page.as_bytes())]);
+    let three = zipped(&[("a.zip", &zipped(&[("b.zip", &three)]))]);
+    let body = |bytes: Vec<u8>| Reply::json(bytes);
+    let over = "the limit of `fetch.max_";
+    let mut bodies = Vec::new();
+    for (name, encoding) in [
+        ("gzip", Encoding::Gzip),
+        ("br", Encoding::Brotli),
+        ("zstd", Encoding::Zstd),
+    ] {
+        // packed once, and not for each request; each is another document
+        let bomb = encoded(&[name.as_bytes(), &bomb].concat(), encoding).await;
+        let reply = Reply::json(bomb).header("content-encoding", name);
+        bodies.push(("a body packed on its way", reply, "fetch.max_decoded_bytes"));
+    }
+    let far = Reply::json(far_back(page.as_bytes())).header("content-encoding", "zstd");
+    let encoding = "not what its content encoding says";
+    bodies.push(("a body that could refer back by 128 MiB", far, encoding));
+    bodies.extend([
+        (
+            "gzip in gzip",
+            body(encoded(&gzip, Encoding::Gzip).await),
+            over,
+        ),
+        ("gzip in zip", body(zipped(&[("a.gz", &gzip)])), over),
+        (
+            "zip in gzip",
+            body(encoded(&zip, Encoding::Gzip).await),
+            over,
+        ),
+        ("zip in zip", body(zipped(&[("a.zip", &zip)])), over),
+        (
+            "three archives",
+            body(three),
+            "an archive within an archive within an archive",
+        ),
+        (
+            "a size that is a lie",
+            body(lying(zip.clone(), 10)),
+            "a member that is damaged",
+        ),
+        (
+            "a size beyond memory",
+            body(lying(zipped(&[("a.json", b"nothing")]), u32::MAX - 1)),
+            "",
+        ),
+        ("many members", body(zipped(&members)), "fetch.max_members"),
+        ("gzip", body(gzip), over),
+        ("zip", body(zip), over),
+    ]);
+    check_bodies(bodies).await;
+}
+
+/// Text that nothing makes shorter.
+fn random(length: usize) -> String {
+    let mut bytes = vec![0; length / 2];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn an_item_that_is_a_trap_costs_itself_alone_and_little_memory() {
+    let deep =
+        |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+    let with = |member: String| format!(r#"{{"ocid":"o","id":"ID",{member}}}"#).into_bytes();
+    let value = |value: &str| with(format!("\"a\":{value}"));
+    let key = |ocid: &str, id: &str| format!(r#"{{"ocid":"{ocid}","id":"{id}"}}"#).into_bytes();
+    let random = random(10_000);
+    let many: Vec<String> = (0..20_000).map(|n| format!("\"k{n}\":1")).collect();
+    let indexed = format!(
+        r#""buyer":{{"id":"{0}","name":"{0}"}},"tender":{{"id":"{0}"}}"#,
+        &random[..6_000]
+    );
+    // a sentence, an item, and why it is refused, if it is
+    let cases = [
+        ("arrays in it", value(&deep("[", "]")), "too-deep"),
+        ("objects in it", value(&deep("{\"a\":", "}")), "too-deep"),
+        (
+            "an array in its place",
+            deep("[", "]").into_bytes(),
+            "not-an-object",
+        ),
+        ("an ocid too long for an index", key(&random, "1"), "54000"),
+        ("an id too long for an index", key("o", &random), "54000"),
+        (
+            "an id that is long and of one letter",
+            key("o", &"i".repeat(10_000)),
+            "",
+        ),
+        ("an ocid of 5 MB", key(&random.repeat(500), "1"), "54000"),
+        (
+            "a title of 5 MB",
+            with(format!(r#""tender":{{"title":"{}"}}"#, "t".repeat(5 << 20))),
+            "",
+        ),
+        ("indexed texts of 6 KB", with(indexed), ""),
+        (
+            "a number as long as the server takes",
+            value("1e131071"),
+            "large-number",
+        ),
+        (
+            "a number of as many places",
+            value("-1e-16383"),
+            "large-number",
+        ),
+        (
+            "an exponent beyond all numbers",
+            value("1e-99999999999999999999"),
+            "large-number",
+        ),
+        (
+            "a number of 140,000 digits",
+            value(&"9".repeat(140_000)),
+            "22003",
+        ),
+        (
+            "a number of 20,000 places",
+            value(&format!("0.{}1", "0".repeat(20_000))),
+            "22003",
+        ),
+        (
+            "a number as its id",
+            br#"{"ocid":"o","id":2e131071}"#.to_vec(),
+            "large-number",
+        ),
+        (
+            "one key 5,000 times",
+            value(&format!("{}1", "1,\"a\":".repeat(5_000))),
+            "",
+        ),
+        ("20,000 keys", with(many.join(",")), ""),
+        (
+            "a key of 1 MB",
+            with(format!("\"{}\":1", "k".repeat(1 << 20))),
+            "",
+        ),
+        (
+            "a key that is no text",
+            b"{\"ocid\":\"o\",\"a\xff\":1,\"id\":\"x\"}".to_vec(),
+            "invalid-utf8",
+        ),
+        (
+            "an ocid that is no text",
+            b"{\"ocid\":\"\xff\",\"id\":\"x\"}".to_vec(),
+            "invalid-utf8",
+        ),
+        (
+            "an ocid that a terminal obeys",
+            key(r"\u001b[2J\r\n\u202e", "1"),
+            "",
+        ),
+    ];
+    let mut body = br#"{"releases":["#.to_vec();
+    for (index, (_, item, _)) in cases.iter().enumerate() {
+        let id = format!("\"id\":\"{index}\"");
+        let at = item.windows(9).position(|it| it == b"\"id\":\"ID\"");
+        match at {
+            Some(at) => body.extend([&item[..at], id.as_bytes(), &item[at + 9..]].concat()),
+            None => body.extend(item),
+        }
+        body.push(b',');
+    }
+    body.extend(release(900).as_bytes());
+    body.extend(b"]}");
+    let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure(LIMITS);
+    ingest.declare(&publisher, "");
+    let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+    ran.expect(0);
+    assert!(bytes < MOST_BYTES, "{bytes} bytes of memory");
+    let refused = "select concat_ws(' ', reason, sqlstate) from ocds.quarantine where pointer = ";
+    for (index, (what, _, why)) in cases.iter().enumerate() {
+        let refused = ingest
+            .column(&format!("{refused}'/releases/{index}'"))
+            .await;
+        match *why {
+            "" => assert_eq!(refused, [""; 0], "{what}"),
+            why => assert!(refused[0].contains(why), "{what}: {refused:?}"),
+        }
+    }
+    let stored = cases.iter().filter(|(.., why)| why.is_empty()).count();
+    assert_eq!(ingest.count("release").await, stored + 1);
+
+    publisher.turn(|_| Reply::json(package(&[release(900), release(901)], "")));
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, stored + 2);
+}
+
+#[tokio::test]
+async fn a_page_of_twenty_thousand_items_takes_little_memory() {
+    let items: Vec<String> = (0..20_000)
+        .map(|id| format!(r#"{{"ocid":"o","id":"{id}"}}"#))
+        .collect();
+    let body = package(&items, "");
+    let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, "");
+    let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+    ran.expect(0);
+    assert_eq!(ingest.count("release").await, 20_000);
+    assert!(bytes < MOST_BYTES, "{bytes} bytes of memory");
+}
+
+#[tokio::test]
+async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
+    // always new, and never the end
+    let script = |request: &Request| {
+        let page: usize = request.query("page").map_or(1, |it| it.parse().unwrap());
+        let link = format!(r#","links":{{"next":"?page={}"}}"#, page + 1);
+        Reply::json(package(&[release(page)], &link))
+    };
+    let publisher = Publisher::serve(script).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure("[fetch]\nmax_pages = 5");
+    let says = "zambia has more than 5 pages, the limit of `fetch.max_pages`";
+    // and says so until more are allowed
+    for _ in 0..3 {
+        let ran = ingest.run(&[]).await.expect(4);
+        assert_eq!(ran.report()["verdict"], "truncated");
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        assert_eq!(ingest.count("release").await, 5);
+        assert_eq!(publisher.requests().len(), 5);
+    }
+    ingest.configure("[fetch]\nmax_pages = 7");
+    ingest.run(&[]).await.expect(4);
+    assert_eq!(ingest.count("release").await, 7);
+    assert_eq!(publisher.requests().len(), 7);
+    // a feed of as many is whole
+    publisher.turn(|request| {
+        let page: usize = request.query("page").unwrap().parse().unwrap();
+        let next = match page {
+            9 => "null".to_owned(),
+            page => format!("\"?page={}\"", page + 1),
+        };
+        Reply::json(package(
+            &[release(page)],
+            &format!(r#","links":{{"next":{next}}}"#),
+        ))
+    });
+    ingest.configure("[fetch]\nmax_pages = 9");
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 9);
+
+    // pages whose number is known are not asked for ahead of it either
+    let publisher = Publisher::serve(|request| {
+        let page: usize = request.query("page").unwrap().parse().unwrap();
+        Reply::json(package(&[release(page)], r#","total_pages":1000000000"#))
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4"));
+    ingest.configure("[fetch]\nmax_pages = 5");
+    let ran = ingest.run(&[]).await.expect(4);
+    assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    assert_eq!(ingest.count("release").await, 5);
+    assert_eq!(publisher.requests().len(), 5);
+}
+
+#[tokio::test]
+async fn an_item_of_an_index_that_leads_to_where_nobody_may_go_costs_itself_alone() {
+    let other = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let there = other.url("/").replace("127.0.0.1", "localhost");
+    let index = format!(r#"["/1","{there}","/elsewhere","file:///etc/passwd","/2"]"#);
+    let to = there.clone();
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/" => Reply::json(index.clone()),
+        "/elsewhere" => Reply::redirect(302, &to),
+        path => Reply::json(package(&[release(path[1..].parse().unwrap())], "")),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure(LIMITS);
+    let table = "detail = { each = \"/*\", url = \"{item|raw}\" }\nhttp.allow_hosts = [\"*\"]";
+    ingest.declare(&publisher, table);
+    let ran = ingest.run(&[]).await;
+    assert_eq!(ingest.column(IDS).await, ["1", "2"], "{}", ran.stderr);
+    let kept = "select message from ocds.quarantine order by pointer";
+    let kept = ingest.column(kept).await;
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    assert!(
+        kept[0].contains("a redirect leads to host `localhost:"),
+        "{kept:?}"
+    );
+    assert_eq!(other.targets(), [""; 0]);
+    ran.expect(0);
+
+    // but not if all lead there, as to a form to log in
+    let index = r#"["/a","/b","/c","/1"]"#;
+    publisher.turn(move |request| match request.path() {
+        "/" => Reply::json(index),
+        "/1" => Reply::json(package(&[release(1)], "")),
+        _ => Reply::redirect(302, &there),
+    });
+    let ran = ingest.run(&["--restart"]).await.expect(3);
+    let says = "which is not public: `http.allow_hosts` has to name it, and not only `*` \
+                for 3 items in a row";
+    assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    assert_eq!(other.targets(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_origin_carries_nothing_away() {
+    let secret = "s3cret-of-the-environment";
+    let other = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let there = other.url("/");
+    for (allowed, status) in [(false, 302), (true, 302), (true, 307), (true, 308)] {
+        let to = there.replace("http://", "http://user:word@");
+        let publisher = Publisher::serve(move |_| Reply::redirect(status, &to)).await;
+        let mut ingest = Ingest::new().await;
+        ingest.set("HOSTILE_KEY", secret);
+        let hosts = match allowed {
+            true => format!(
+                "allow_hosts = [{:?}]",
+                there.trim_start_matches("http://").trim_end_matches('/')
+            ),
+            false => String::new(),
+        };
+        let table = format!(
+            "method = \"POST\"\nbody = {{ json = {{ key = \"{{env.HOSTILE_KEY}}\" }} }}\n\
+             auth = {{ mode = \"basic\", user = \"u\", password = \"{{env.HOSTILE_KEY}}\" }}\n\
+             [sources.{SOURCE}.http]\n{hosts}\nheaders = {{ x-key = \"{{env.HOSTILE_KEY}}\" }}"
+        );
+        ingest.declare(&publisher, &table);
+        let before = other.requests().len();
+        // the same host at another port is another origin
+        let ran = ingest.run(&[]).await.expect(if allowed { 0 } else { 4 });
+        assert!(!ran.stderr.contains(secret), "{}", ran.stderr);
+        let told = other.requests().split_off(before);
+        assert_eq!(told.len(), usize::from(allowed), "{status}");
+        for request in &told {
+            assert!(!format!("{request:?}").contains(secret), "{request:?}");
+            for name in ["authorization", "x-key", "cookie", "referer"] {
+                assert_eq!(request.header(name), None, "{status}: {name}");
+            }
+            assert_eq!(request.body, "", "{status}");
+        }
+        let asked = publisher.requests().remove(0);
+        assert!(asked.body.contains(secret) && asked.header("authorization").is_some());
+    }
+    // nor does it say who asks at home
+    let publisher = Publisher::serve(|request| match request.path() {
+        "/" => {
+            let host = request.header("host").unwrap();
+            Reply::redirect(302, &format!("http://user:word@{host}/there"))
+        }
+        _ => Reply::json(package(&[release(1)], "")),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, "");
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(publisher.requests()[1].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn what_publishers_write_does_nothing_to_a_terminal() {
+    let evil = r"\u001b]0;owned\u0007\u001b[2J\r\nERROR all is lost\u202e\u200b";
+    let named = format!("\u{1b}[31m\n\u{202e}{}.json", "n".repeat(200));
+    let no_id = format!(r#"{{"ocid":"{evil}","tender":{{"title":"\u001b[31m"}}}}"#);
+    // as bytes, not as JSON writes them
+    let raw = "{\"ocid\":\"o\",\"title\":\"\u{1b}[31m\u{202e}\r\n\"}";
+    let members = [
+        ("a.json", package(&[release(1), no_id, raw.to_owned()], "")),
+        (&*named, "\u{1b}[2Jnot JSON".to_owned()),
+    ];
+    let members = members
+        .each_ref()
+        .map(|(name, text)| (*name, text.as_bytes()));
+    let archive = zipped(&members);
+    let link = r#"{"releases":[],"links":{"next":"http://\u202e\u001b[31m\n.example/"}}"#;
+    let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+        None => Reply::json(archive.clone()),
+        _ => Reply::json(link),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure(LIMITS);
+    ingest.declare(&publisher, "");
+    let mut shown = Vec::new();
+    let ran = ingest.program(&["run", SOURCE]).await.expect(0);
+    shown.extend([ran.text(), ran.stderr]);
+    ingest.declare(&publisher, &format!("{LINK}\nquery = {{ page = \"2\" }}"));
+    for arguments in [
+        &["run", SOURCE][..],
+        &["-vv", "run", SOURCE],
+        &["status"],
+        &["quarantine", "list"],
+    ] {
+        let ran = ingest.program(arguments).await;
+        shown.extend([ran.text(), ran.stderr]);
+    }
+    let ids = ingest
+        .column("select id from ocds.quarantine order by id")
+        .await;
+    assert_eq!(ids.len(), 3);
+    for id in &ids {
+        let ran = ingest.program(&["quarantine", "show", id]).await.expect(0);
+        shown.extend([ran.text(), ran.stderr]);
+    }
+    for text in &shown {
+        let acts =
+            |it: char| it.is_control() && it != '\n' || matches!(it, '\u{200b}' | '\u{202e}');
+        assert!(!text.contains(acts), "{text:?}");
+        assert!(
+            !text.lines().any(|line| line.starts_with("ERROR")),
+            "{text}"
+        );
+    }
+    assert!(
+        shown.concat().contains(r"\u{1b}[31m\n\u{202e}"),
+        "{shown:?}"
+    );
+    // what was served is there to be had
+    let of_raw = "select id from ocds.quarantine where reason = 'invalid-json'";
+    let id = ingest.value(of_raw).await;
+    let ran = ingest.program(&["quarantine", "show", "--raw", &id]).await;
+    assert_eq!(ran.text(), raw);
+}
