@@ -153,6 +153,17 @@
 //!   by its id, where no row of its own tells. A page's own row tells.
 //! - `ocds.request` is written beside the pages and not with them, and a killed
 //!   run lacks its last seconds: it is for people, and nothing depends on it.
+//! - Room for a page that is fetched ahead is made by the size of those before it: its
+//!   own is known when it has come. What one page may be at all is a limit of its own.
+//! - A connection on which a statement failed, or was waited for too long, is closed and
+//!   never lent again: what it says next is nobody's, and after a failover it leads to
+//!   a server that takes no writes.
+//! - What a run asks its database between its claim and its end is asked again while the
+//!   server is away; what a command asks first is asked once, for it may be misspelt.
+//! - A run that a signal has stopped is given up after `shutdown.grace`, and what it
+//!   had in flight is rolled back: whoever would kill it then does no better.
+//! - The moments of a commit have names at which tests end the program, and only in
+//!   their builds: what a kill at a random time rarely hits is hit each time.
 //! - `purge` leaves its own run behind: where the data went can be asked later.
 
 // in the order of the pipeline: what starts it, its stages, what they stand on

@@ -872,7 +872,7 @@ mod tests {
                 .of(&Scope::default(), &link(&stored))
                 .err()
                 .expect("it is not followed");
-            assert_eq!(error.kind(), Kind::Truncated, "{served}");
+            assert_eq!(error.kind(), Kind::Refused, "{served}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use ocds_ingest::config::{self, Config, Overrides};
 use ocds_ingest::error::Kind;
@@ -107,7 +108,11 @@ fn secret(name: &str, key: &str) -> String {
 /// What a Job has to do about an exit code.
 fn action(kind: Kind) -> &'static str {
     match kind {
-        Kind::Unexpected | Kind::Environment | Kind::Truncated | Kind::RateLimited => "Count",
+        Kind::Unexpected
+        | Kind::Environment
+        | Kind::Truncated
+        | Kind::Refused
+        | Kind::RateLimited => "Count",
         Kind::Config | Kind::TooManyBad | Kind::Lease => "FailJob",
     }
 }
@@ -127,11 +132,12 @@ async fn exit_codes(ingest: &Ingest) -> BTreeSet<i64> {
 
 #[tokio::test]
 async fn a_rule_says_of_each_exit_code_what_it_means_for_the_job() {
-    const KINDS: [Kind; 7] = [
+    const KINDS: [Kind; 8] = [
         Kind::Unexpected,
         Kind::Config,
         Kind::Environment,
         Kind::Truncated,
+        Kind::Refused,
         Kind::RateLimited,
         Kind::TooManyBad,
         Kind::Lease,
@@ -230,7 +236,8 @@ fn the_pods_have_room_for_what_their_configuration_allows() {
     for (file, job) in jobs() {
         let resources = &container(&job)["resources"];
         let of_program = 40_000_000;
-        let of_pages = 2 * (fetch.ahead + sink.workers) * fetch.max_decoded_bytes;
+        let of_others = (1 + sink.workers) * fetch.max_decoded_bytes;
+        let of_pages = 2 * (fetch.ahead_bytes + of_others);
         assert!(
             bytes(&resources["limits"]["memory"]) >= of_program + of_pages,
             "{file}"
@@ -246,6 +253,16 @@ fn the_pods_have_room_for_what_their_configuration_allows() {
         let (volume, _) = mounted(&job, &file_in_it);
         let room = bytes(&volume["emptyDir"]["sizeLimit"]) as u64;
         assert!(room > fetch.max_file_bytes, "{file}");
+    }
+}
+
+#[test]
+fn the_pods_are_killed_only_after_the_grace_in_which_the_program_ends() {
+    let grace = configuration().shutdown.grace + Duration::from_secs(2);
+    for (file, job) in jobs() {
+        let killed_after = pod(&job)["terminationGracePeriodSeconds"].as_i64();
+        let killed_after = Duration::from_secs(killed_after.unwrap().unsigned_abs());
+        assert!(killed_after > grace, "{file}");
     }
 }
 
