@@ -31,7 +31,7 @@ run: ## ingest invented releases into a local PostgreSQL and show them
 	cargo run --locked --release -- demo
 
 test: ## run the tests
-	@.ci/install rust compiler postgresql
+	@.ci/install rust compiler postgresql faketime
 	cargo test --locked
 
 soak: ## torment runs by chance for SECONDS, by SEED if it is told

@@ -4,6 +4,7 @@
 //! until one comes to its end, and [`invariants`] checked against what the [`oracle`]
 //! knows to be true. A failure prints its seed; `SEED` plays it again.
 
+mod clock;
 mod invariants;
 mod network;
 mod oracle;
@@ -11,6 +12,7 @@ mod poison;
 mod server;
 mod signals;
 mod soak;
+mod upgrade;
 
 use std::time::Duration;
 
