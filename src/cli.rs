@@ -28,7 +28,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  unexpected
   2  wrong command line or configuration
   3  database or publisher unreachable, or metrics not written; try again
-  4  stopped before the end, progress is saved; try again
+  4  stopped before the end, progress is saved; try again, or see why a link is refused
   5  too many bad rows
   6  another run holds the source, or took it over
   130, 143  stopped by a second signal";
@@ -267,11 +267,11 @@ pub enum QuarantineCommand {
         #[arg(long)]
         json: bool,
     },
-    /// One reject: what is known of it, and its bytes as they were served
+    /// One reject: what is known of it, and what was served, fit to be shown
     Show {
         /// Its id
         id: i64,
-        /// Its bytes and nothing else
+        /// Its bytes as they were served, and nothing else
         #[arg(long)]
         raw: bool,
     },

@@ -497,6 +497,13 @@ fn unfit(error: &serde_path_to_error::Error<config::ConfigError>) -> Error {
 /// serde's message without the value that does not fit: it may be a secret in the
 /// wrong place, such as a database's URL in that of its table.
 fn without_value(message: &str) -> String {
+    if let Some(variant) = message.strip_prefix("unknown variant ") {
+        let expected = variant.rsplit_once(", expected ");
+        return expected.map_or_else(
+            || "is none of those that are known".to_owned(),
+            |(_, expected)| format!("expected {expected}"),
+        );
+    }
     let found = message
         .strip_prefix("invalid type: ")
         .or_else(|| message.strip_prefix("invalid value: "));

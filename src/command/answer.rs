@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use serde::Serialize;
 use tracing::error;
 
-use crate::command::escape::{escaped, escaped_lines};
+use crate::command::escape::{escaped, escaped_json, escaped_lines};
 use crate::command::table::Table;
 use crate::error::{Error, Result};
 
@@ -29,7 +29,7 @@ pub(super) fn answer_table(table: &Table) {
 pub(super) fn answer_json(value: &impl Serialize) -> Result<()> {
     let line = serde_json::to_string(value)
         .map_err(|e| Error::unexpected("write a line of JSON").with_source(e))?;
-    write(&line);
+    write(&escaped_json(&line));
     Ok(())
 }
 

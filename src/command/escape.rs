@@ -8,6 +8,7 @@
 //! [`watch`](super::watch) for the log.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// A text without characters that are more than a sign to whoever reads it.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {
@@ -52,6 +53,27 @@ pub(super) fn escaped_but_colours(text: &str) -> String {
     }
     shown.push_str(&escaped(rest));
     shown
+}
+
+/// A text of JSON in which such characters stand as JSON writes them, `\u001b`: it
+/// means what it meant.
+pub(super) fn escaped_json(text: &str) -> Cow<'_, str> {
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match acts(character) {
+            true => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    // writing to a string never fails
+                    let _ = write!(shown, "\\u{unit:04x}");
+                }
+            }
+            false => shown.push(character),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// The length of the sequence that a text begins with, if it sets a colour.
@@ -101,6 +123,9 @@ mod tests {
         ] {
             assert_eq!(escaped(text), shown);
         }
+        let json = r#"{"a":"\u001b"}"#.to_owned() + "\u{9b}\u{202e}\u{e0041}é";
+        let shown = r#"{"a":"\u001b"}\u009b\u202e\udb40\udc41é"#;
+        assert_eq!(escaped_json(&json), shown);
         assert_eq!(escaped_lines("a\n\tb\r\u{1b}"), "a\n\tb\\r\\u{1b}");
         let coloured = "\u{1b}[1;31mred\u{1b}[0m \u{1b}[2J\u{1b}]0;title\u{7}\n\u{1b}";
         assert_eq!(

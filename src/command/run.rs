@@ -14,8 +14,8 @@ pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
     let mut config = load(global)?;
     ingest::apply(&options.ingest, &mut config)?;
     let names = names(&config, &options)?;
-    stoppable(&config, async |database, stop| {
-        let mut codes = Vec::new();
+    let mut codes = Vec::new();
+    let done = stoppable(&config, async |database, stop| {
         for name in &names {
             if stop.is_cancelled() && !codes.is_empty() {
                 codes.push(4);
@@ -23,9 +23,14 @@ pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
             }
             codes.push(one(global, &options, &config, database, name, stop).await);
         }
-        Ok(ingest::worst(codes))
-    })
-    .await
+        Ok(())
+    });
+    if let Err(error) = done.await {
+        // of the sources before the one that was given up some may need a person
+        tracing::error!("{}", error.chain());
+        codes.push(error.exit_code());
+    }
+    Ok(ingest::worst(codes))
 }
 
 /// Runs one source. What keeps it from beginning is said here, and does not

@@ -1,6 +1,5 @@
 //! How far a run has got: a bar on a terminal, log lines elsewhere.
 
-use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::cli::Global;
-use crate::command::escape::{escaped, escaped_but_colours};
+use crate::command::escape::{escaped, escaped_but_colours, escaped_json};
 use crate::command::table::grouped;
 use crate::pipeline::{Progress, Snapshot};
 
@@ -37,7 +36,7 @@ pub(super) enum LogWriter {
         /// through.
         is_coloured: bool,
     },
-    /// JSON, which has no control characters.
+    /// JSON.
     Json,
 }
 
@@ -59,18 +58,16 @@ impl Write for LogWriter {
 }
 
 impl LogWriter {
-    fn shown(self, line: &[u8]) -> Cow<'_, [u8]> {
-        let Self::Text { is_coloured } = self else {
-            return Cow::Borrowed(line);
-        };
+    fn shown(self, line: &[u8]) -> Vec<u8> {
         let text = String::from_utf8_lossy(line);
         let text = text.strip_suffix('\n').unwrap_or(&text);
-        let mut shown = match is_coloured {
-            true => escaped_but_colours(text),
-            false => escaped(text).into_owned(),
+        let mut shown = match self {
+            Self::Json => escaped_json(text).into_owned(),
+            Self::Text { is_coloured: true } => escaped_but_colours(text),
+            Self::Text { is_coloured: false } => escaped(text).into_owned(),
         };
         shown.push('\n');
-        Cow::Owned(shown.into_bytes())
+        shown.into_bytes()
     }
 }
 

@@ -281,7 +281,7 @@ impl Address {
     /// one that is allowed and is sent no secret.
     fn permitted<'t>(
         &self,
-        url: Url,
+        mut url: Url,
         what: &str,
         mut templates: impl Iterator<Item = &'t Template>,
     ) -> Result<Url> {
@@ -290,12 +290,14 @@ impl Address {
         }
         check_length(what, &url)?;
         if self.is_home(&url) {
+            self.set_user(&mut url);
             return Ok(url);
         }
         if templates.any(|template| self.secrets.is_in(template.as_str())) {
             return Err(refused(&format!("{what} takes a secret to another host")));
         }
         if self.is_allowed(&url) {
+            remove_user(&mut url);
             return Ok(url);
         }
         Err(self.other_host(what, &url))
@@ -341,7 +343,7 @@ impl Address {
 
     /// Whether a host is asked only because any host of the public internet is.
     pub(super) fn is_stranger(&self, url: &Url) -> bool {
-        url.host_str() != self.home.0.host_str() && !self.is_named(url)
+        !is_same_host(&self.home.0, url) && !self.is_named(url)
     }
 
     /// Whether there may be such hosts.
@@ -351,7 +353,7 @@ impl Address {
 
     /// Whether a text holds one of the secrets.
     pub(super) fn holds_secret(&self, text: &str) -> bool {
-        self.redact_link(text).contains("{env.") && !text.contains("{env.")
+        self.secrets.are_in(text)
     }
 
     /// A URL for storing and showing, with placeholders in place of secrets.
@@ -430,7 +432,10 @@ impl Address {
     }
 
     fn is_allowed(&self, url: &Url) -> bool {
-        self.is_named(url) || (self.may_meet_strangers() && may_be_public(url))
+        // at another port of home a name is not looked at, for it may lead anywhere
+        let is_elsewhere = url.host_str() != self.home.0.host_str();
+        let may_be_met = self.may_meet_strangers() && is_elsewhere && may_be_public(url);
+        self.is_named(url) || may_be_met
     }
 
     /// An allowed host is named `host`, any port, or `host:port`.
@@ -735,6 +740,20 @@ mod tests {
     }
 
     #[test]
+    fn the_source_s_own_name_at_another_port_is_not_any_host() {
+        // its name may come to lead to this machine, where other things listen
+        let address = address(
+            r#"
+            url = "https://feed.example/api"
+            http = { allow_hosts = ["*"] }
+        "#,
+        );
+        let asked = |url: &str| address.of(&Scope::default(), &link(url)).is_ok();
+        assert!(asked("https://feed.example/b") && asked("https://other.example:9200/"));
+        assert!(!asked("https://feed.example:9200/") && !asked("http://feed.example:6379/"));
+    }
+
+    #[test]
     fn any_host_is_one_that_may_be_public() {
         let address = address(
             r#"
@@ -751,7 +770,7 @@ mod tests {
             ("intranet:99", true, false),
             ("[fd00::7]:81", true, false),
             // addresses, however they are written, are named or not asked
-            ("10.1.1.1:8081", false, false),
+            ("10.1.1.1:8081", false, true),
             ("[fd00::7]", false, true),
             ("8.8.8.8", false, true),
             ("127.0.0.1", false, true),
@@ -865,9 +884,15 @@ mod tests {
     #[test]
     fn a_link_with_a_scheme_and_no_path_is_refused_and_ends_no_program() {
         let address = address(FEED);
-        for served in ["x:", "x://host", "mailto:", "data:?s3cr&t"] {
+        for (served, shown) in [
+            ("x:", "x:"),
+            ("x://host", "x://host"),
+            ("x://a:b@host", "x://host"),
+            ("mailto:", "mailto:"),
+            ("data:?s3cr&t", "data:?{env.KEY}"),
+        ] {
             let stored = address.redact_link(served);
-            assert_eq!(stored, served.replace("s3cr&t", "{env.KEY}"));
+            assert_eq!(stored, shown);
             let error = address
                 .of(&Scope::default(), &link(&stored))
                 .err()

@@ -176,7 +176,9 @@ pub struct Client {
     limits: config::Fetch,
     http: reqwest::Client,
     address: Address,
-    strangers: Arc<Strangers>,
+    /// For hosts that only `*` allows, if it does. Its connections are its own: one to
+    /// a host that the source names may lead anywhere.
+    strangers: Option<(Arc<Strangers>, reqwest::Client)>,
     /// The configured headers, for the home host alone.
     headers: HeaderMap,
     auth: Auth,
@@ -247,11 +249,19 @@ impl Client {
         let headers = headers(source, &secrets)?;
         let auth = Auth::new(source, &secrets)?;
         let address = Address::new(source, secrets)?;
-        let strangers = Arc::default();
+        let strangers = match address.may_meet_strangers() {
+            true => {
+                let strangers: Arc<Strangers> = Arc::default();
+                let resolver = Resolver(Arc::clone(&strangers));
+                let http = http(source, limits, &address, Some(resolver))?;
+                Some((strangers, http))
+            }
+            false => None,
+        };
         Ok(Self {
             source: source.clone(),
             limits: limits.clone(),
-            http: http(source, limits, &address, &strangers)?,
+            http: http(source, limits, &address, None)?,
             strangers,
             headers,
             auth,
@@ -424,9 +434,6 @@ impl Client {
         let mut method = attempt.wanted.ask.method;
         let mut is_renewed = false;
         for _ in 0..=MOST_REDIRECTS {
-            if self.address.is_stranger(&url) {
-                self.strangers.meet(url.host_str().unwrap_or_default());
-            }
             let authorization = self.authorization(attempt, &url).await?;
             let sent = authorization.as_ref();
             let slot = attempt.wanted.pace.turn().await;
@@ -569,9 +576,16 @@ impl Client {
         authorization: Option<&HeaderValue>,
     ) -> RequestBuilder {
         let is_home = self.address.is_home(url);
+        let http = match &self.strangers {
+            Some((strangers, http)) if self.address.is_stranger(url) => {
+                strangers.meet(url.host_str().unwrap_or_default());
+                http
+            }
+            _ => &self.http,
+        };
         let mut request = match method {
-            Method::Get => self.http.get(url.clone()),
-            Method::Post => self.http.post(url.clone()),
+            Method::Get => http.get(url.clone()),
+            Method::Post => http.post(url.clone()),
         };
         if is_home {
             request = request
@@ -952,12 +966,12 @@ fn status_of(response: &Response) -> Failure {
     }
 }
 
-/// The connections of a source.
+/// Connections of a source, made where a resolver says, or the system.
 fn http(
     source: &Source,
     limits: &config::Fetch,
     address: &Address,
-    strangers: &Arc<Strangers>,
+    resolver: Option<Resolver>,
 ) -> Result<reqwest::Client> {
     let user_agent = source
         .http
@@ -972,9 +986,9 @@ fn http(
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
         let accept_encoding = HeaderValue::from_static(body::ACCEPT_ENCODING);
-        let builder = match address.may_meet_strangers() {
-            true => reqwest::Client::builder().dns_resolver(Resolver(Arc::clone(strangers))),
-            false => reqwest::Client::builder(),
+        let builder = match &resolver {
+            Some(resolver) => reqwest::Client::builder().dns_resolver(resolver.clone()),
+            None => reqwest::Client::builder(),
         };
         builder
             .user_agent(user_agent.clone())

@@ -58,8 +58,10 @@ impl Place {
     /// Takes as much room as the page that came needs.
     pub(super) fn hold(&mut self, fetched: &Fetched) {
         let bytes = bytes(fetched);
-        self.scale.weigh(self.bytes, bytes);
-        self.bytes = bytes;
+        if bytes != self.bytes {
+            self.scale.weigh(self.bytes, bytes);
+            self.bytes = bytes;
+        }
     }
 }
 
@@ -113,9 +115,8 @@ impl Scale {
         weight.total = weight.total - expected + bytes;
         weight.expected = bytes.max(weight.expected / 2);
         drop(weight);
-        if bytes < expected {
-            self.lightened.notify_waiters();
-        }
+        // there is more room, or less is expected
+        self.lightened.notify_waiters();
     }
 
     fn take_off(&self, bytes: usize) {
@@ -124,11 +125,15 @@ impl Scale {
     }
 }
 
-/// What a page takes of memory until it is durable: its documents, of which its
-/// releases are parts.
+/// What a page takes of memory until it is durable, for the most part: its documents,
+/// of which its releases are parts, and what was served in the place of others.
 fn bytes(fetched: &Fetched) -> usize {
     match fetched {
-        Fetched::Page(page) => page.parts.iter().map(|part| part.body.len()).sum(),
+        Fetched::Page(page) => {
+            let documents = page.parts.iter().map(|part| part.body.len());
+            let broken = page.broken.iter().map(|broken| broken.body.len());
+            documents.chain(broken).sum()
+        }
         Fetched::Unchanged(_) => 0,
         Fetched::Unreadable(page) => page.body.len(),
     }

@@ -69,6 +69,8 @@ impl Secrets {
             let wrong = |what: String| Error::config(format!("key `{key}`: {what}"));
             for name in placeholders(text).map_err(|what| wrong(what.into()))? {
                 let value = environment(name)
+                    // as of a secret that is made of a file of one line
+                    .map(|value| value.trim_end_matches(['\r', '\n']).to_owned())
                     .filter(|value| !value.is_empty())
                     .ok_or_else(|| wrong(format!("the environment variable {name} is not set")))?;
                 secrets.insert(name.to_owned(), SecretString::from(value));
@@ -116,6 +118,14 @@ impl Secrets {
         self.replace(text, quoted)
     }
 
+    /// Whether one of the values is in a text, however it is encoded.
+    pub(super) fn are_in(&self, text: &str) -> bool {
+        let spaced = text.replace('+', "%20");
+        [text, &decode(text), &decode(&spaced)]
+            .iter()
+            .any(|text| self.find(text, |_| true).is_some())
+    }
+
     /// Whether a text asks for one of the values.
     pub(super) fn is_in(&self, text: &str) -> bool {
         let mut declared = self.declared.keys();
@@ -128,13 +138,19 @@ impl Secrets {
     /// is no secret, and stays, to be compared.
     pub(super) fn redact(&self, url: &Url) -> String {
         let mut url = url.clone();
-        // Neither fails for http and https, the only schemes that come here.
+        // Neither fails where there is a user to leave out.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         let mut text = url[..Part::BeforePath].to_owned();
         // the first slash belongs to the URL, even if a secret is one
-        let (root, path) = url.path().split_at(1);
-        text.push_str(root);
+        let path = match url.path().strip_prefix('/') {
+            Some(path) => {
+                text.push('/');
+                path
+            }
+            // of http and https none is without
+            None => url.path(),
+        };
         text.push_str(&self.redact_part(path, "/"));
         if let Some(query) = url.query() {
             let covered = self.cover_unencoded(query);
@@ -153,7 +169,7 @@ impl Secrets {
     /// A text for storing and showing; it may be a URL, or a part of one.
     pub(super) fn redact_text(&self, text: &str) -> String {
         if let Ok(url) = Url::parse(text)
-            && url.password().is_some()
+            && (url.password().is_some() || !url.username().is_empty())
         {
             return self.redact(&url);
         }
@@ -376,6 +392,23 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_was_made_of_a_file_is_its_line() {
+        let declared = [("url".to_owned(), "{env.KEY}")];
+        let secrets = Secrets::look_up(declared, |_| Some("s3cr t\r\n".into())).unwrap();
+        assert_eq!(secrets.reveal("{env.KEY}"), "s3cr t");
+    }
+
+    #[test]
+    fn a_value_is_found_however_it_is_encoded() {
+        let secrets = secrets(&[("KEY", "s3cr t/é")]);
+        secrets.obtained().remember("t+1".into());
+        for text in ["a s3cr t/é b", "s3cr+t%2F%C3%A9", "t%2B1", "{env.X} t+1"] {
+            assert!(secrets.are_in(text), "{text}");
+        }
+        assert!(!secrets.are_in("{env.KEY} and {auth.token}"));
+    }
+
+    #[test]
     fn a_placeholder_that_is_not_closed_is_refused() {
         for text in ["{env.TOKEN", "{env.}"] {
             let declared = [("url".to_owned(), text)];
@@ -433,6 +466,11 @@ mod tests {
         let shown = "http://me:hunter2@h.example/a?b=c";
         let hidden = secrets(&[]).redact_text(shown);
         assert_eq!(hidden, "http://h.example/a?b=c");
+        let hidden = secrets(&[]).redact_text("https://key@h.example/a");
+        assert_eq!(hidden, "https://h.example/a");
+        // of any scheme, with a path or without
+        let hidden = secrets(&[]).redact_text("redis://:pw@h.example");
+        assert_eq!(hidden, "redis://h.example");
     }
 
     #[test]

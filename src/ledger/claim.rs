@@ -154,6 +154,9 @@ impl Resume {
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// About as many statements as an attempt has.
+const STATEMENTS: u32 = 8;
+
 enum Attempt {
     Claimed(Box<Claim>),
     HeldBy(String),
@@ -175,7 +178,7 @@ pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease)
         tries += 1;
         let connection = database.lend().await?;
         let attempt = try_claim(database, connection, asked, settings);
-        match limited(database.reply_limit(), attempt).await? {
+        match limited(database.reply_limit() * STATEMENTS, attempt).await? {
             Ok(Attempt::Claimed(claim)) => return Ok(*claim),
             Ok(Attempt::HeldBy(holder)) if Instant::now() >= give_up => {
                 let message = format!("source {} is held by {holder}", asked.source);

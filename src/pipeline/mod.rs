@@ -56,6 +56,9 @@ use crate::source::{Axis, Source};
 /// faster than two write, and two keep a large page from holding up small ones.
 const EXTRACTORS: usize = 2;
 
+/// How soon a heartbeat that was not heard is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// Requests that wait to be logged: so many are never under way while the log
 /// writes a batch.
 const REQUESTS: usize = 1_000;
@@ -457,8 +460,9 @@ impl Run<'_> {
         let patience = self.config.lease.ttl / 2;
         let client = Arc::clone(&self.client);
         tokio::spawn(async move {
+            let mut next = every;
             while drained
-                .run_until_cancelled(tokio::time::sleep(every))
+                .run_until_cancelled(tokio::time::sleep(next))
                 .await
                 .is_some()
             {
@@ -467,8 +471,11 @@ impl Run<'_> {
                     marks.tell(&mut holder).await
                 };
                 let Err(error) = in_time(patience, beat).await else {
+                    next = every;
                     continue;
                 };
+                // its connection is gone, and with it the sign that the holder lives
+                next = every.min(AGAIN);
                 if error.kind() == Kind::Lease {
                     over.cancel();
                     return Heart {

@@ -312,7 +312,6 @@ mod tests {
         text.lines().map(str::trim).collect()
     }
 
-    /// Databases hold these texts: of one that becomes another, all is read again.
     #[test]
     fn a_url_is_known_without_a_user_and_a_password() {
         for (url, shown) in [
@@ -326,6 +325,7 @@ mod tests {
         }
     }
 
+    /// Databases hold these texts: of one that becomes another, all is read again.
     #[test]
     fn what_a_watermark_knows_its_source_by_stays_the_same() {
         assert_eq!(source(WINDOWED).scope(), joined(FEED));

@@ -181,6 +181,24 @@ fn sections() -> BTreeSet<(String, String)> {
 }
 
 #[test]
+fn a_word_in_the_wrong_place_is_not_quoted() {
+    for (text, expected) in [
+        ("[sink]\nmethod = \"s3cret\"", "`row`, `upsert`, `copy`"),
+        ("[sink]\nworkers = \"s3cret\"", "usize"),
+    ] {
+        let error = Files::new(&[text]).load(&[]).unwrap_err().chain();
+        assert!(
+            error.contains("sink.") && !error.contains("s3cret"),
+            "{error}"
+        );
+        assert!(
+            expected.split(", ").all(|word| error.contains(word)),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn every_key_is_documented_once_and_explained() {
     let documented = documented(&read(DOCUMENTED));
     for key in &documented {

@@ -609,3 +609,26 @@ async fn too_many_bad_rows_count_though_only_the_end_was_left_to_write() {
     ingest.column(unfinished).await;
     ingest.run(&[]).await.expect(5);
 }
+
+#[tokio::test]
+async fn a_source_that_has_to_be_given_up_hides_no_other_that_needs_a_person() {
+    let bad = Publisher::feed(Feed::link(vec![vec![r#"{"no":"ocid"}"#.into()]])).await;
+    let good = Publisher::feed(Feed::link(pages(2, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare_as("a-bad-one", &bad.url("/"), LINK);
+    ingest.declare_as("good", &good.url("/"), LINK);
+    ingest.configure("[shutdown]\ngrace = \"200ms\"\n[database]\nlock_timeout = \"50s\"");
+    ingest.program(&["run", "good"]).await.expect(0);
+    let changed = Feed::link(vec![vec![titled(0, "changed")]]);
+    good.turn(move |request| changed.reply(request));
+    // the second source's commit waits
+    let lock = crate::harness::connect(&ingest.url).await;
+    let sql = "begin; update ocds.release set language = 'en' where source = 'good'";
+    lock.batch_execute(sql).await.unwrap();
+    let run = ingest.start(&["run", "--all"]);
+    ingest.until_somebody_waits().await;
+    run.signal(rustix::process::Signal::TERM);
+    let ran = run.end().await.expect(5);
+    assert!(ran.stderr.contains("shutdown.grace"), "{}", ran.stderr);
+    lock.batch_execute("rollback").await.unwrap();
+}

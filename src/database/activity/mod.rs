@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use self::shape::shape;
-use crate::database::Database;
+use crate::database::{Database, limited};
 use crate::error::Result;
 
 /// How many statements are shown.
@@ -80,7 +80,11 @@ pub struct LockWait {
 /// # Errors
 /// The database cannot be asked.
 pub async fn statements(database: &Database) -> Result<Statements> {
-    let mut connection = database.connection().await?;
+    limited(database.reply_limit(), ask_statements(database)).await?
+}
+
+async fn ask_statements(database: &Database) -> Result<Statements> {
+    let mut connection = database.lend().await?;
     let transaction = connection.transaction().await?;
     let sql = include_str!("../../../sql/read/statements_schema.sql");
     if transaction.query_typed(sql, &[]).await?.is_empty() {
