@@ -123,7 +123,7 @@ fn start_logging(global: &Global) {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("warn,ocds_ingest={level}")));
     // beyond that, it logs the values of the rows that are written
-    let rows = Directive::from_str("tokio_postgres=info").expect("a valid directive");
+    let rows = Directive::from_str("tokio_postgres=warn").expect("a valid directive");
     let filter = filter.add_directive(rows);
     let is_coloured = std::io::stderr().is_terminal();
     let writer = match global.log_format {
