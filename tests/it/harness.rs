@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, NoTls};
 
+use crate::memory;
 use crate::publisher::Publisher;
 
 /// The name of the one source that most tests have.
@@ -50,6 +51,21 @@ longest_wait = "20ms"
 [lease]
 heartbeat = "200ms"
 "#;
+
+/// What of the environment of the tests is no business of the program: proxies, which
+/// would come between it and a publisher on loopback, and faults for nobody in particular.
+const FOREIGN: [&str; 10] = [
+    "RUST_LOG",
+    "FAILPOINTS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+];
 
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -352,10 +368,12 @@ impl Ingest {
     /// The program, ready to be started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ocds-ingest"));
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
         command
             .args(arguments)
             .current_dir(self.directory.path())
-            .env_remove("RUST_LOG")
             .env("DATABASE_URL", &self.url)
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -531,25 +549,29 @@ impl Running {
 
     /// Waits for its end; also tells the most memory that it had at a time, in bytes.
     pub(crate) async fn end_measured(self) -> (Ran, usize) {
-        let status = format!("/proc/{}/status", self.id());
+        let process = self.id().to_string();
         let mut end = std::pin::pin!(self.end());
-        let mut most_kilobytes = 0;
-        loop {
+        let mut most = 0;
+        let ran = loop {
             tokio::select! {
-                ran = &mut end => return (ran, most_kilobytes << 10),
+                ran = &mut end => break ran,
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
             }
             // the kernel remembers the most; nothing is there of what has ended
-            let status = std::fs::read_to_string(&status).unwrap_or_default();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-            most_kilobytes = kilobytes.map_or(most_kilobytes, |it| it.parse().unwrap());
-        }
+            most = memory::peak(&process).unwrap_or(most);
+        };
+        assert!(most > 0, "its memory was never seen");
+        (ran, usize::try_from(most).unwrap())
     }
 
     /// Waits for its end.
-    pub(crate) async fn end(mut self) -> Ran {
-        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+    pub(crate) async fn end(self) -> Ran {
+        self.end_within(PATIENCE).await
+    }
+
+    /// Waits for its end, so long.
+    pub(crate) async fn end_within(mut self, patience: Duration) -> Ran {
+        let status = tokio::time::timeout(patience, self.child.wait())
             .await
             .expect("the program ends in time")
             .unwrap();

@@ -770,14 +770,6 @@ async fn a_server_that_gives_parts_only_is_asked_for_the_rest() {
     );
 }
 
-/// The most memory that a process has used, in bytes.
-fn peak(id: u32) -> Option<usize> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes << 10)
-}
-
 #[tokio::test]
 async fn memory_does_not_grow_with_the_file() {
     let ingest = ingest().await;
@@ -796,13 +788,8 @@ async fn memory_does_not_grow_with_the_file() {
 }
 
 /// The most memory that a process uses until it ends well.
-async fn peak_of(mut running: Running) -> usize {
-    let mut most = 0;
-    while running.is_running() {
-        most = most.max(peak(running.id()).unwrap_or_default());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    running.end().await.expect(0);
-    assert!(most > 0);
+async fn peak_of(running: Running) -> usize {
+    let (ran, most) = running.end_measured().await;
+    ran.expect(0);
     most
 }

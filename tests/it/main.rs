@@ -8,6 +8,8 @@
 
 mod dice;
 mod harness;
+#[path = "../../benches/memory.rs"]
+mod memory;
 mod proxy;
 mod publisher;
 
