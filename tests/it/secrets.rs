@@ -482,18 +482,39 @@ async fn a_secret_in_the_wrong_place_of_a_file_is_named_by_its_key_alone() {
 
 #[tokio::test]
 async fn rows_are_in_no_log_however_much_is_asked_for() {
-    let publisher = Publisher::feed(Feed::link(pages(2, 3))).await;
+    let mut served = pages(2, 3);
+    let long = crate::sink::refused(7);
+    served[0].push(long.clone());
+    let publisher = Publisher::feed(Feed::link(served)).await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
     ingest.set("RUST_LOG", "trace");
-    let ran = ingest.run(&[]).await.expect(0);
+    // of a row that breaks this the server tells all values
+    let check = "alter table ocds.release add check (tender_title <> 'Works 4')";
+    ingest.client.batch_execute(check).await.unwrap();
+    let metrics = ingest.directory.path().join("metrics.prom");
+    let options = ["--max-bad-ratio", "1", "--metrics-file"];
+    let options = [&options[..], &[metrics.to_str().unwrap()]].concat();
+    let ran = ingest.run(&options).await.expect(0);
+    assert_eq!(ran.counts().inserted, 5);
+    let refused = "quarantine where sqlstate in ('54000', '23514')";
+    assert_eq!(ingest.count(refused).await, 2);
     assert_eq!(
         ingest
             .count("page where package::text like '%Scripted%'")
             .await,
         2
     );
-    for value in ["Scripted", "Works", "ocds-213czf"] {
-        assert!(!ran.stderr.contains(value), "{value} is logged");
+    let metrics = std::fs::read_to_string(&metrics).unwrap();
+    let noise = &long[40..70];
+    for (what, text) in [
+        ("answer", &ran.text()),
+        ("log", &ran.stderr),
+        ("metrics", &metrics),
+    ] {
+        assert!(!text.is_empty(), "{what}");
+        for value in ["Scripted", "Works", "ocds-213czf", noise] {
+            assert!(!text.contains(value), "{value} is in the {what}: {text}");
+        }
     }
 }
