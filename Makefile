@@ -6,7 +6,7 @@
 SHELL = /bin/sh
 ENGINE ?= docker
 IMAGE ?= ocds-ingest
-# How long runs are tormented, in seconds.
+# How long faults are injected, in seconds.
 SECONDS ?= 3600
 
 # The oldest Kubernetes that has all that is asked of it, and the newest known. There
@@ -34,7 +34,7 @@ test: ## run the tests
 	@.ci/install rust compiler postgresql faketime
 	cargo test --locked
 
-soak: ## torment runs by chance for SECONDS, by SEED if it is told
+soak: ## inject faults at random for SECONDS, by SEED if it is told
 	@.ci/install rust compiler postgresql
 	SOAK_SECONDS=$(SECONDS) $(if $(SEED),SEED=$(SEED)) cargo test --locked --test it -- --nocapture faults::soak
 
