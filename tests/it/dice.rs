@@ -4,7 +4,10 @@ use std::hash::{BuildHasher as _, RandomState};
 
 /// Random numbers for one test. A test that fails has printed its seed; with `SEED` in
 /// the environment it is played again.
-pub(crate) struct Dice(u64);
+pub(crate) struct Dice {
+    seed: u64,
+    state: u64,
+}
 
 impl Dice {
     /// By `SEED`, or by chance.
@@ -15,13 +18,31 @@ impl Dice {
             |seed| seed.parse().unwrap(),
         );
         println!("SEED={seed}");
-        Self(seed)
+        Self::of(seed)
+    }
+
+    /// By a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        Self { seed, state: seed }
+    }
+
+    /// What repeats all numbers.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Others, for somebody else to roll, that the same seed repeats.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self {
+            seed: self.seed,
+            state: self.roll(u64::MAX),
+        }
     }
 
     /// A number below `sides` (splitmix64).
     pub(crate) fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % sides

@@ -346,8 +346,14 @@ impl Ingest {
     /// Adds a configuration file over those before it.
     pub(crate) fn configure(&mut self, toml: &str) {
         let name = format!("{}.toml", self.files.len());
+        self.configure_as(&name, toml);
+    }
+
+    /// The same in place of the file that had the name before.
+    pub(crate) fn configure_as(&mut self, name: &str, toml: &str) {
         let file = self.directory.path().join(name);
         std::fs::write(&file, toml).unwrap();
+        self.files.retain(|known| *known != file);
         self.files.push(file);
     }
 

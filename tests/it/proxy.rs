@@ -45,6 +45,8 @@ struct Link {
     /// When so many bytes have passed, the connection that has the next is in trouble.
     trouble_at: AtomicU64,
     trouble: Trouble,
+    /// Whether that has come.
+    was_troubled: AtomicBool,
     /// After that nobody is served any more.
     is_final: bool,
     /// Whether connections are reset before they get anywhere.
@@ -136,6 +138,11 @@ impl Proxy {
         self.link.passed.load(SeqCst)
     }
 
+    /// Whether so many bytes have passed that there was the trouble it was made for.
+    pub(crate) fn was_troubled(&self) -> bool {
+        self.link.was_troubled.load(SeqCst)
+    }
+
     /// Brings trouble over all connections that there are.
     pub(crate) fn trouble(&self, trouble: Trouble) {
         let connections = self.link.connections.lock().expect("nobody panics in it");
@@ -165,6 +172,7 @@ impl Link {
             nanoseconds_a_byte: AtomicU64::new(0),
             trouble_at: AtomicU64::new(u64::MAX),
             trouble: Trouble::Cut,
+            was_troubled: AtomicBool::new(false),
             is_final: false,
             is_shut: AtomicBool::new(false),
             passed: AtomicU64::new(0),
@@ -215,6 +223,10 @@ impl Link {
         let (link, between) = (Arc::clone(self), Arc::clone(connection));
         thread::spawn(move || {
             let keep = |bytes: &[u8]| {
+                // what was kept before it fell silent still arrives
+                if between.is_mute.load(SeqCst) {
+                    return Ok(());
+                }
                 let sent = send.send((Instant::now(), bytes.to_vec()));
                 sent.map_err(io::Error::other)
             };
@@ -227,9 +239,6 @@ impl Link {
                 let throttled = Duration::from_nanos(each * bytes.len() as u64);
                 let until = since + link.delay + throttled;
                 thread::sleep(until.saturating_duration_since(Instant::now()));
-                if between.is_mute.load(SeqCst) {
-                    continue;
-                }
                 if (&between.client).write_all(&bytes).is_err() {
                     break;
                 }
@@ -254,6 +263,7 @@ impl Link {
             let trouble_at = self.trouble_at.load(SeqCst);
             if before + read as u64 > trouble_at {
                 self.trouble_at.store(u64::MAX, SeqCst);
+                self.was_troubled.store(true, SeqCst);
                 // what came before the trouble arrives
                 let rest = usize::try_from(trouble_at.saturating_sub(before)).unwrap_or(read);
                 let _ = to(&buffer[..rest.min(read)]);

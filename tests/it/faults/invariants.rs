@@ -48,7 +48,8 @@ pub(super) async fn tell(client: &Client, oracle: &Oracle) {
     client.query_typed(TELL, &parameters).await.unwrap();
 }
 
-/// What must hold at every moment.
+/// What must hold at every moment; the first [`WATCHED`] are looked at while a run is
+/// under way, too.
 const ALWAYS: [(&str, &str); 4] = [
     (
         "nothing is lost, and the checkpoint is never ahead of the data",
@@ -59,12 +60,17 @@ const ALWAYS: [(&str, &str); 4] = [
          and not exists (select from ocds.quarantine where document = truth.bytes)",
     ),
     (
-        "nothing is doubled",
-        "select source, ocid, release_id from ocds.release
-         group by source, ocid, release_id having count(*) > 1
-         union all
-         select source, encode(document_hash, 'hex'), pointer from ocds.quarantine
-         group by source, document_hash, pointer having count(*) > 1",
+        // A row may be newer than that: pages behind a gap are forgotten and done again.
+        "no release is older than the durable pages of the newest run",
+        "select newest.ocid, newest.page, stored.page from (
+             select distinct on (ocid, release_id) ocid, release_id, truth.page
+             from oracle.truth join ocds.page on page.number = truth.page
+                 and page.run_id = (select max(run_id) from ocds.page)
+             where ocid is not null
+             order by ocid, release_id, truth.page desc, place desc) as newest
+         join ocds.release using (ocid, release_id)
+         join oracle.truth as stored using (ocid, release_id)
+         where stored.data = release.data and stored.page < newest.page",
     ),
     (
         "no release is invented",
@@ -80,8 +86,11 @@ const ALWAYS: [(&str, &str); 4] = [
     ),
 ];
 
+/// How many of them are watched.
+const WATCHED: usize = 2;
+
 /// What must hold at the end.
-const AT_THE_END: [(&str, &str); 3] = [
+const AT_THE_END: [(&str, &str); 5] = [
     (
         "the newest wins",
         "select newest.ocid, newest.page from (
@@ -97,6 +106,18 @@ const AT_THE_END: [(&str, &str); 3] = [
          union all
          select page_number, id from ocds.quarantine
          where exists (select from oracle.truth where bytes = document and ocid is not null)",
+    ),
+    (
+        "no document is in quarantine twice",
+        "select min(id), max(id) from ocds.quarantine
+         group by document having count(*) > 1",
+    ),
+    (
+        "the pages of the newest run that has come to the end have all items of the feed",
+        "select sum(releases), (select count(*) from oracle.truth) from ocds.page
+         where run_id = (select max(id) from ocds.run
+                         where state = 'complete' and kind = 'incremental')
+         having sum(releases) is distinct from (select count(*) from oracle.truth)",
     ),
     (
         "nobody holds the source any more",
@@ -143,6 +164,16 @@ const CHECKPOINTS: &str = "
         from ocds.page) as page
     where number = nth group by run_id";
 
+/// How many pages of the newest run are before its first gap.
+pub(super) async fn checkpoint(client: &Client) -> u64 {
+    let checkpoints = rows(client, CHECKPOINTS).await.unwrap();
+    let newest = checkpoints.iter().map(|checkpoint| {
+        let [run, pages] = [0, 1].map(|column| checkpoint[column].parse::<u64>().unwrap());
+        (run, pages)
+    });
+    newest.max().map_or(0, |(_, pages)| pages)
+}
+
 /// Looks on, at moments of its own, while a run has its troubles: no page is durable
 /// without its data, and no checkpoint goes back.
 pub(super) struct Watcher {
@@ -187,9 +218,10 @@ impl Watcher {
 
 /// One look; `None` if the server did not answer.
 async fn look(client: &Client, reached: &mut BTreeSet<(String, u64)>) -> Option<()> {
-    let (invariant, sql) = ALWAYS[0];
-    let breaks = rows(client, sql).await.ok()?;
-    assert!(breaks.is_empty(), "{invariant}: {breaks:?}");
+    for (invariant, sql) in &ALWAYS[..WATCHED] {
+        let breaks = rows(client, sql).await.ok()?;
+        assert!(breaks.is_empty(), "{invariant}: {breaks:?}");
+    }
     let checkpoints = rows(client, CHECKPOINTS).await.ok()?;
     for checkpoint in checkpoints {
         let (run, pages) = (checkpoint[0].clone(), checkpoint[1].parse().unwrap());

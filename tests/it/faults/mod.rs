@@ -14,48 +14,76 @@ mod signals;
 mod soak;
 mod upgrade;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use self::invariants::Watcher;
 use self::oracle::Oracle;
 use crate::dice::Dice;
-use crate::harness::{Cluster, Ingest, LINK, Ran, Running, connect};
-use crate::publisher::{Publisher, Reply, Request, release};
+use crate::harness::{Cluster, Ingest, PATIENCE, Ran, Running, SOURCE, connect};
+use crate::publisher::{Publisher, release};
 
 /// A run, and what it is compared with.
 struct Stand {
     dice: Dice,
     oracle: Oracle,
     publisher: Publisher,
+    /// The pages behind this one come [`LATE`].
+    released: Arc<AtomicUsize>,
     ingest: Ingest,
 }
 
 /// How long the publisher thinks about a page, so that something can happen meanwhile.
 const THOUGHT: Duration = Duration::from_millis(10);
 
+/// How long it thinks about a page for which it is too early, lest the feed ends before
+/// all has happened that is to happen.
+const LATE: Duration = Duration::from_millis(300);
+
+/// The most runs that a feed may need, whatever happens to them.
+const RUNS: usize = 100;
+
+/// How long a run waits, if that is not as usual.
+const PATIENCE_FILE: &str = "patience.toml";
+
+/// Declares the oracle's feed, which is found there, in place of what it was before.
+fn declare(ingest: &mut Ingest, url: &str, oracle: &Oracle) {
+    let source = format!("[sources.{SOURCE}]\nurl = {url:?}\n{}", oracle.table());
+    ingest.configure_as("source.toml", &source);
+}
+
 impl Stand {
     /// A feed of so many pages.
     async fn new(pages: usize) -> Self {
         let ingest = Ingest::new().await;
-        Self::with(ingest, pages).await
+        Self::with(ingest, Dice::new(), pages).await
     }
 
     /// The same on a server of its own.
     async fn on(cluster: &Cluster, pages: usize) -> Self {
         let ingest = Ingest::on(cluster).await;
-        Self::with(ingest, pages).await
+        Self::with(ingest, Dice::new(), pages).await
     }
 
-    async fn with(ingest: Ingest, pages: usize) -> Self {
-        let mut dice = Dice::new();
+    async fn with(ingest: Ingest, mut dice: Dice, pages: usize) -> Self {
         let oracle = Oracle::new(&mut dice, pages);
         Self::of(ingest, dice, oracle).await
     }
 
     async fn of(mut ingest: Ingest, dice: Dice, oracle: Oracle) -> Self {
-        let feed = oracle.link();
-        let publisher = Publisher::serve(move |request| feed.reply(request).after(THOUGHT)).await;
-        ingest.declare(&publisher, LINK);
+        let released = Arc::new(AtomicUsize::new(usize::MAX));
+        let (feed, so_far) = (oracle.feed(), Arc::clone(&released));
+        let (thought, late) = (oracle.thought(THOUGHT), oracle.thought(LATE));
+        let publisher = Publisher::serve(move |request| {
+            let page = request.query("page");
+            let page: usize = page.map_or(1, |page| page.parse().unwrap());
+            let is_early = page > so_far.load(Relaxed);
+            feed.reply(request)
+                .after(if is_early { late } else { thought })
+        })
+        .await;
+        declare(&mut ingest, &publisher.url("/"), &oracle);
         // what is poison is no reason to stop
         ingest.configure("[sink]\nmax_bad_ratio = 1.0");
         invariants::tell(&ingest.client, &oracle).await;
@@ -63,63 +91,117 @@ impl Stand {
             dice,
             oracle,
             publisher,
+            released,
             ingest,
         }
     }
 
-    /// Runs until a run has come to its end, with a fault again and again while one is
-    /// under way, at most so many: each of them waits as long as it wants to last.
-    async fn endure(&mut self, most: usize, mut fault: impl AsyncFnMut(&mut Dice, &Ingest)) {
+    /// Runs until so many faults took effect, as each of them says of itself, and a run
+    /// has come to its end. A fault comes while a run is under way, and waits as long as
+    /// it wants to last. Gives all that the runs logged.
+    async fn endure(
+        &mut self,
+        most: usize,
+        mut fault: impl AsyncFnMut(&mut Dice, &Ingest, &mut Running) -> bool,
+    ) -> String {
         let watcher = Watcher::start(&self.ingest.url);
-        let mut faults = 0;
-        loop {
-            let mut run = self.ingest.start_run(&[]);
+        let (mut faults, mut said) = (0, String::new());
+        for runs in 1.. {
+            assert!(
+                runs <= RUNS,
+                "{}: {faults} faults: {said}",
+                self.when("runs")
+            );
+            let mut run = self.start_and_wait().await;
             while run.is_running() && faults < most {
+                // half of the pages of each fault come before it, and half with it
+                self.release(2 * faults + 1, 2 * most);
                 let calm = Duration::from_millis(self.dice.roll(200));
                 tokio::time::sleep(calm).await;
-                fault(&mut self.dice, &self.ingest).await;
-                faults += 1;
+                self.release(2 * faults + 2, 2 * most);
+                if run.is_running() && fault(&mut self.dice, &self.ingest, &mut run).await {
+                    faults += 1;
+                }
             }
-            let ran = run.end().await;
-            if self.is_done(&ran).await {
+            let pages = u32::try_from(self.oracle.pages()).unwrap();
+            let ran = run.end_within(PATIENCE + LATE * pages).await;
+            said += &ran.stderr;
+            if self.is_done(&ran).await && faults == most {
+                println!("{faults} faults in {runs} runs");
                 break;
             }
         }
-        assert!(faults > 0, "no fault came in time");
         watcher.expect_calm().await;
         self.expect_all("after faults").await;
+        said
     }
 
-    /// Whether a run has come to the end of the feed, as its exit code says.
+    /// Lets such a share of the pages come in time.
+    fn release(&self, share: usize, of: usize) {
+        self.released
+            .store(self.oracle.pages() * share / of, Relaxed);
+    }
+
+    /// Whether a run has come to the end of the feed, as its exit code says. Whoever
+    /// sends it signals asks only if it did not end by them.
     async fn is_done(&mut self, ran: &Ran) -> bool {
         match ran.code {
             Some(0) => {
                 self.ingest.client = connect(&self.ingest.url).await;
                 let last = "page where run_id = (select max(id) from ocds.run)";
-                assert_eq!(self.ingest.count(last).await, self.oracle.pages());
+                let pages = self.ingest.count(last).await;
+                assert_eq!(pages, self.oracle.pages(), "{}", self.when("done"));
                 true
             }
             // what another run goes on from: the environment, the middle of the feed,
-            // a lease that was lost, a kill
-            Some(3 | 4 | 6) | None => false,
-            Some(code) => panic!("exit code {code}: {}", ran.stderr),
+            // a lease that was lost
+            Some(3 | 4 | 6) => false,
+            code => panic!(
+                "{}: exit code {code:?}, signal {:?}: {}",
+                self.when("ended"),
+                ran.signal,
+                ran.stderr
+            ),
         }
+    }
+
+    /// A moment, with what plays it again.
+    fn when(&self, when: &str) -> String {
+        format!("{when}, SEED={}", self.dice.seed())
     }
 
     /// Expects all invariants, and that a release that is new now is stored now.
     async fn expect_all(&mut self, when: &str) {
+        let when = self.when(when);
         self.ingest.client = connect(&self.ingest.url).await;
-        invariants::expect_all(&self.ingest.client, when).await;
+        invariants::expect_all(&self.ingest.client, &when).await;
 
-        let fresh = release(5_000_000);
-        let package = crate::publisher::package(&[fresh], "");
-        self.publisher
-            .turn(move |_: &Request| Reply::json(package.clone()));
+        self.be_patient();
+        let fresh = self.oracle.feed_of(vec![vec![release(5_000_000)]]);
+        self.publisher.turn(move |request| fresh.reply(request));
         let counts = self.ingest.run(&[]).await.expect(0).counts();
         assert_eq!(counts.inserted, 1, "{when}: a fresh release");
     }
 
+    /// Gives runs that nothing befalls the time that a busy machine needs.
+    fn be_patient(&mut self) {
+        let long = "connect_timeout = \"30s\"\nstatement_timeout = \"30s\"\nlock_timeout = \"20s\"";
+        self.ingest
+            .configure_as(PATIENCE_FILE, &format!("[database]\n{long}"));
+    }
+
     fn start(&self) -> Running {
         self.ingest.start_run(&[])
+    }
+
+    /// A run that is under way, or, one time in four, has only been started.
+    async fn start_and_wait(&mut self) -> Running {
+        let asked = self.publisher.targets().len();
+        let mut run = self.start();
+        let is_any_moment = self.dice.roll(4) == 0;
+        while !is_any_moment && run.is_running() && self.publisher.targets().len() == asked {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        run
     }
 }

@@ -1,8 +1,10 @@
 //! A feed made from a seed, and all that is true of it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::dice::Dice;
+use crate::harness::{LINK, NUMBER};
 use crate::publisher::{Feed, Items};
 
 /// An item of a page, and what has to become of it.
@@ -27,17 +29,28 @@ pub(super) enum Fate {
 pub(super) struct Oracle {
     pub(super) truths: Vec<Truth>,
     pages: Vec<Items>,
+    way: Way,
 }
+
+/// How a feed leads from page to page.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Each names the next.
+    Link,
+    /// All have numbers, so that several are asked for at once.
+    Number,
+}
+
+/// How many pages with numbers are asked for at once.
+const AT_ONCE: u32 = 3;
 
 /// The releases of a page that no other has.
 const OWN: usize = 8;
 
 impl Oracle {
     pub(super) fn new(dice: &mut Dice, pages: usize) -> Self {
-        let mut oracle = Self {
-            truths: Vec::new(),
-            pages: Vec::new(),
-        };
+        let ways = [Way::Link, Way::Number];
+        let mut oracle = Self::empty(ways[dice.index(ways.len())]);
         for page in 0..pages {
             oracle.pages.push(Items::new());
             for own in 0..OWN {
@@ -58,10 +71,7 @@ impl Oracle {
 
     /// The same with more poison: so many of a thousand items.
     pub(super) fn poisoned(dice: &mut Dice, pages: usize, of_a_thousand: u64) -> Self {
-        let mut oracle = Self {
-            truths: Vec::new(),
-            pages: Vec::new(),
-        };
+        let mut oracle = Self::empty(Way::Link);
         for page in 0..pages {
             oracle.pages.push(Items::new());
             for own in 0..100 {
@@ -77,6 +87,14 @@ impl Oracle {
         oracle
     }
 
+    fn empty(way: Way) -> Self {
+        Self {
+            truths: Vec::new(),
+            pages: Vec::new(),
+            way,
+        }
+    }
+
     /// How many pages there are.
     pub(super) fn pages(&self) -> usize {
         self.pages.len()
@@ -87,9 +105,34 @@ impl Oracle {
         self.truths.iter().filter(refused).count()
     }
 
-    /// A feed of them, whose pages are linked.
-    pub(super) fn link(&self) -> Feed {
-        Feed::link(self.pages.clone())
+    /// A feed of them.
+    pub(super) fn feed(&self) -> Feed {
+        self.feed_of(self.pages.clone())
+    }
+
+    /// A feed of other pages that leads on as this one does.
+    pub(super) fn feed_of(&self, pages: Vec<Items>) -> Feed {
+        match self.way {
+            Way::Link => Feed::link(pages),
+            Way::Number => Feed::number(pages),
+        }
+    }
+
+    /// What is declared of its source.
+    pub(super) fn table(&self) -> String {
+        match self.way {
+            Way::Link => LINK.to_owned(),
+            Way::Number => format!("{NUMBER}\nhttp = {{ concurrency = {AT_ONCE} }}"),
+        }
+    }
+
+    /// How long its publisher thinks about each page, so that the feed lasts as long
+    /// whichever way it leads on.
+    pub(super) fn thought(&self, each: Duration) -> Duration {
+        match self.way {
+            Way::Link => each,
+            Way::Number => each * AT_ONCE,
+        }
     }
 
     fn store(&mut self, number: usize, title: &str) {

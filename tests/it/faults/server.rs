@@ -3,8 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::Stand;
+use rustix::process::{Pid, Signal};
+
+use super::{Stand, invariants};
 use crate::harness::{Cluster, PATIENCE, connect};
+
+/// Within what a run writes again when the server is back: many times what it takes.
+const SOON: Duration = Duration::from_secs(20);
 
 /// How often the server is taken away; 60 for the long form.
 fn stops() -> usize {
@@ -19,7 +24,7 @@ async fn a_server_that_is_taken_away_again_and_again_costs_nothing() {
     let mut stand = Stand::on(&cluster, 40 + 20 * stops).await;
     let mut longest = Duration::ZERO;
     stand
-        .endure(stops, async |dice, ingest| {
+        .endure(stops, async |dice, ingest, run| {
             cluster.server.crash().await.unwrap();
             tokio::time::sleep(Duration::from_millis(dice.roll(1_000))).await;
             cluster.server.revive().await.unwrap();
@@ -27,19 +32,20 @@ async fn a_server_that_is_taken_away_again_and_again_costs_nothing() {
             let client = connect(&ingest.url).await;
             let pages = "select count(*) from ocds.page";
             let before: i64 = client.query_one(pages, &[]).await.unwrap().get(0);
-            loop {
+            while run.is_running() {
                 let now: i64 = client.query_one(pages, &[]).await.unwrap().get(0);
-                let is_over = "select not exists (select from ocds.run where state = 'running')";
-                let is_over: bool = client.query_one(is_over, &[]).await.unwrap().get(0);
-                if now > before || is_over {
+                if now > before {
+                    longest = longest.max(back.elapsed());
                     break;
                 }
                 assert!(back.elapsed() < PATIENCE, "it does not write again");
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            longest = longest.max(back.elapsed());
+            true
         })
         .await;
+    assert!(longest > Duration::ZERO, "it never wrote again");
+    assert!(longest < SOON, "{longest:?}");
     println!("{stops} stops; writing again within {longest:.2?} of the server's return");
 }
 
@@ -47,58 +53,92 @@ async fn a_server_that_is_taken_away_again_and_again_costs_nothing() {
 async fn a_backend_that_is_killed_takes_the_server_down_and_nothing_with_it() {
     let cluster = Cluster::start().await;
     let mut stand = Stand::on(&cluster, 60).await;
-    stand
-        .endure(4, async |_, ingest| {
-            let client = connect(&ingest.url).await;
-            // as the kernel does where memory is short; the server starts itself again
-            let sql = "select pid from pg_stat_activity
-                where datname = current_database() and pid <> pg_backend_pid() limit 1";
-            let Ok(Some(row)) = client.query_opt(sql, &[]).await else {
-                return;
-            };
-            let pid = rustix::process::Pid::from_raw(row.get(0)).unwrap();
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        })
+    let said = stand
+        .endure(4, async |_, ingest, _| kill_backend(&ingest.url).await)
         .await;
+    assert!(said.contains("trying again"), "{said}");
+}
+
+/// Kills a backend of the program, as the kernel does where memory is short, and waits
+/// until the server has started itself again. Whether there was one to kill.
+pub(super) async fn kill_backend(url: &str) -> bool {
+    let client = connect(url).await;
+    let sql = format!("select pid {OF_THE_PROGRAM} limit 1");
+    let Ok(Some(row)) = client.query_opt(&sql, &[]).await else {
+        return false;
+    };
+    let pid = Pid::from_raw(row.get(0)).unwrap();
+    if rustix::process::kill_process(pid, Signal::KILL).is_err() {
+        return false;
+    }
+    // the server ends all others before it starts again
+    let killed = Instant::now();
+    while client.simple_query("select").await.is_ok() {
+        if killed.elapsed() > SOON {
+            // it was about to end by itself
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    connect(url).await;
+    true
+}
+
+/// The backends that a run has.
+const OF_THE_PROGRAM: &str = "from pg_stat_activity
+    where datname = current_database() and application_name = 'ocds-ingest'";
+
+/// Terminates all backends of the program; whether there were any.
+pub(super) async fn terminate_backends(url: &str) -> bool {
+    let client = connect(url).await;
+    let sql = format!("select count(pg_terminate_backend(pid)) {OF_THE_PROGRAM}");
+    match client.query_one(&sql, &[]).await {
+        Ok(row) => row.get::<_, i64>(0) > 0,
+        Err(_) => false,
+    }
+}
+
+/// Lets the server take no writes, or takes that back.
+pub(super) async fn set_read_only(cluster: &Cluster, setting: &str) {
+    let admin = connect(&cluster.server.url("postgres")).await;
+    for sql in [
+        "set default_transaction_read_only = off",
+        &format!("alter system set default_transaction_read_only = {setting}"),
+        "select pg_reload_conf()",
+    ] {
+        admin.batch_execute(sql).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn backends_that_are_terminated_again_and_again_are_replaced() {
     let mut stand = Stand::new(60).await;
-    stand
-        .endure(20, async |_, ingest| {
-            let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity
-                where datname = current_database() and pid <> pg_backend_pid()";
-            ingest.value(sql).await;
-            tokio::time::sleep(Duration::from_millis(200)).await;
+    let said = stand
+        .endure(20, async |_, ingest, _| {
+            terminate_backends(&ingest.url).await
         })
         .await;
+    assert!(said.contains("trying again"), "{said}");
 }
 
 #[tokio::test]
 async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
     let cluster = Cluster::start().await;
     let mut stand = Stand::on(&cluster, 60).await;
-    let admin = connect(&cluster.server.url("postgres")).await;
-    stand
-        .endure(3, async |dice, _| {
+    let said = stand
+        .endure(3, async |dice, _, run| {
             for setting in ["on", "off"] {
-                let set = format!("alter system set default_transaction_read_only = {setting}");
-                admin
-                    .batch_execute("set default_transaction_read_only = off")
-                    .await
-                    .unwrap();
-                admin.batch_execute(&set).await.unwrap();
-                admin
-                    .batch_execute("select pg_reload_conf()")
-                    .await
-                    .unwrap();
-                let some = Duration::from_millis(300 + dice.roll(500));
+                set_read_only(&cluster, setting).await;
+                let some = Duration::from_millis(500 + dice.roll(500));
                 tokio::time::sleep(some).await;
             }
+            run.is_running()
         })
         .await;
+    // a session that was open is refused its writes, and one that is opened is not taken
+    for words in ["25006", "database does not allow writes", "trying again"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }
 
 #[tokio::test]
@@ -123,45 +163,52 @@ async fn a_full_disk_ends_the_run_and_costs_no_row() {
     stand.ingest.client.batch_execute(fill).await.unwrap();
     let ran = run.end().await.expect(3);
     assert!(ran.stderr.contains("53100"), "{}", ran.stderr);
-    super::invariants::expect_always(&stand.ingest.client, "on a full disk").await;
+    invariants::expect_always(&stand.ingest.client, &stand.when("on a full disk")).await;
+    let durable = invariants::checkpoint(&stand.ingest.client).await;
+    assert!(durable > 0);
 
     let free = "drop trigger is_full on ocds.release";
     stand.ingest.client.batch_execute(free).await.unwrap();
     let ran = stand.start().end().await.expect(0);
-    assert!(ran.report()["resumed_from"].as_i64() >= Some(5));
+    assert_eq!(ran.report()["resumed_from"], durable);
     stand.expect_all("with room again").await;
 }
 
 #[tokio::test]
 async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
-    let mut stand = Stand::new(20).await;
-    let role = format!("scarce_{}", std::process::id());
-    let make = format!(
-        "create role {role} login; grant all on schema ocds to {role};
-         grant all on all tables in schema ocds to {role};
-         grant all on all sequences in schema ocds to {role};
-         alter role {role} connection limit 1"
-    );
-    stand.ingest.client.batch_execute(&make).await.unwrap();
+    // of its own, for a role is known to all databases
+    let cluster = Cluster::start().await;
+    let mut stand = Stand::on(&cluster, 20).await;
+    let make = "create role scarce login; grant all on schema ocds to scarce;
+        grant all on all tables in schema ocds to scarce;
+        grant all on all sequences in schema ocds to scarce;
+        alter role scarce connection limit 1";
+    stand.ingest.client.batch_execute(make).await.unwrap();
     stand
         .ingest
         .configure("[database]\nretry_for = \"1s\"\nmigrate = false");
     let (_, user, _) = stand.ingest.socket();
-    let url = stand
-        .ingest
-        .url
-        .replacen(&format!("{user}@"), &format!("{role}@"), 1);
+    let url = stand.ingest.url.replacen(&format!("{user}@"), "scarce@", 1);
     stand.ingest.set("DATABASE_URL", &url);
     let ran = stand.start().end().await.expect(3);
     assert!(ran.stderr.contains("53300"), "{}", ran.stderr);
     assert_eq!(stand.ingest.count("quarantine").await, 0);
 
-    let more = format!("alter role {role} connection limit 10");
-    stand.ingest.client.batch_execute(&more).await.unwrap();
+    let more = "alter role scarce connection limit 10";
+    stand.ingest.client.batch_execute(more).await.unwrap();
     stand.start().end().await.expect(0);
     stand.expect_all("with connections again").await;
-    let gone = format!("drop owned by {role}; drop role {role}");
-    stand.ingest.client.batch_execute(&gone).await.unwrap();
+}
+
+/// What becomes of two who wait for each other.
+#[derive(Clone, Copy)]
+enum Circle {
+    /// The run is the one whose transaction the server ends.
+    EndsTheRun,
+    /// The other one is.
+    EndsTheOther,
+    /// The run waits no longer than it wants to, and there is none.
+    IsNone,
 }
 
 #[tokio::test]
@@ -170,21 +217,59 @@ async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again()
     stand
         .ingest
         .configure("[database]\nlock_timeout = \"300ms\"");
-    stand
-        .endure(6, async |dice, ingest| {
+    // the server looks for a circle once for each wait: when it has lasted that long
+    let look = "do $$ begin execute format(
+        'alter database %I set deadlock_timeout = ''150ms''', current_database()); end $$";
+    stand.ingest.client.batch_execute(look).await.unwrap();
+    let mut circles = [Circle::EndsTheRun, Circle::EndsTheOther, Circle::IsNone]
+        .into_iter()
+        .cycle();
+    let said = stand
+        .endure(9, async |_, ingest, run| {
             let client = connect(&ingest.url).await;
-            // the rows of any page, in an order that is not the sink's
-            let hold = "begin; set local deadlock_timeout = '10ms';
-                select from (select ctid from ocds.release order by random() limit 20) as some
-                join ocds.release using (ctid) for update of release";
-            if client.batch_execute(hold).await.is_ok() {
-                let some = Duration::from_millis(dice.roll(800));
-                tokio::time::sleep(some).await;
-                let more = "update ocds.release set language = language
-                    where ctid in (select ctid from ocds.release order by random() limit 20)";
-                // one of the two is the server's choice, if they are in a circle
-                let _ = client.batch_execute(more).await;
+            // rows of any page, and the most of those that come behind what is on all
+            let hold = "begin;
+                select from (select ctid as at from ocds.release order by random() limit 20) as few
+                join ocds.release on release.ctid = few.at
+                where ocid <> 'ocds-213czf-1000000' for update of release;
+                select from ocds.release where ocid collate \"C\" > 'ocds-213czf-2' for update";
+            client.batch_execute(hold).await.unwrap();
+            let waits = "select exists (select from pg_locks where not granted
+                and pid in (select pid from pg_stat_activity
+                    where datname = current_database() and application_name = 'ocds-ingest'))";
+            while ingest.value(waits).await != "t" {
+                if !run.is_running() {
+                    return false;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
+            let patience = match circles.next().unwrap() {
+                Circle::EndsTheRun => "10s",
+                Circle::EndsTheOther => "1ms",
+                Circle::IsNone => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    return true;
+                }
+            };
+            let look = format!("set local deadlock_timeout = '{patience}'");
+            client.batch_execute(&look).await.unwrap();
+            let more = "update ocds.release set language = language";
+            // it is this one that the server ends, or not
+            let _ = client.batch_execute(more).await;
+            true
         })
         .await;
+    assert!(said.contains("trying again"), "{said}");
+    // what sessions count is told when they are idle
+    let circles = "select deadlocks from pg_stat_database where datname = current_database()";
+    stand
+        .ingest
+        .until(&circles.replace("deadlocks", "deadlocks > 0"))
+        .await;
+    println!(
+        "{} circles, of which {} ended the run's transaction; {} waits that were too long",
+        stand.ingest.value(circles).await,
+        said.matches("40P01").count(),
+        said.matches("55P03").count()
+    );
 }

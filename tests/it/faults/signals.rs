@@ -18,31 +18,32 @@ const GRACE: Duration = Duration::from_secs(30);
 #[tokio::test]
 async fn a_run_that_is_told_to_stop_at_any_moment_ends_in_time_and_honestly() {
     let mut stand = Stand::new(50 + terms()).await;
-    let mut longest = Duration::ZERO;
+    let (mut longest, mut obeyed) = (Duration::ZERO, 0);
     for _ in 0..terms() {
-        let mut run = stand.start();
-        tokio::time::sleep(Duration::from_millis(stand.dice.roll(400))).await;
-        if !run.is_running() {
-            break;
-        }
+        let mut run = stand.start_and_wait().await;
+        tokio::time::sleep(Duration::from_millis(stand.dice.roll(100))).await;
         let told = Instant::now();
-        run.signal(Signal::TERM);
+        if run.is_running() {
+            run.signal(Signal::TERM);
+        }
         let ran = run.end().await;
         longest = longest.max(told.elapsed());
         // before the program listens, the signal kills it
-        let is_deaf = ran.signal == Some(Signal::TERM.as_raw()) && ran.stderr.is_empty();
-        assert!(
-            is_deaf || matches!(ran.code, Some(0 | 4)),
-            "{:?} {}",
-            ran.code,
-            ran.stderr
-        );
-        if stand.is_done(&ran).await {
-            break;
+        if ran.signal == Some(Signal::TERM.as_raw()) && ran.stderr.is_empty() {
+            continue;
+        }
+        // it has obeyed, or was at its end; the next one begins anew
+        if !stand.is_done(&ran).await {
+            ran.expect(4);
+            obeyed += 1;
         }
     }
     assert!(longest < GRACE, "{longest:?}");
-    println!("{} signals, each obeyed within {longest:.2?}", terms());
+    println!(
+        "{obeyed} of {} signals obeyed, each within {longest:.2?}",
+        terms()
+    );
+    assert!(2 * obeyed >= terms(), "{obeyed} of {}", terms());
     let ran = stand.start().end().await.expect(0);
     assert!(stand.is_done(&ran).await);
     stand.expect_all("after signals").await;
@@ -55,7 +56,8 @@ async fn a_holder_that_sleeps_in_a_transaction_is_taken_over_and_its_late_commit
         "[lease]\nheartbeat = \"100ms\"\nttl = \"2s\"\nwait = \"30s\"\n\
          [database]\nidle_in_transaction_timeout = \"1s\"",
     );
-    // it holds its fifth page's transaction open, and is stopped there
+    // it holds its fifth page's transaction open, as no other of its transactions is for
+    // so long, and is stopped there
     stand
         .ingest
         .set("FAILPOINTS", "after-rows=5*off->1*sleep(3000)");
@@ -65,7 +67,8 @@ async fn a_holder_that_sleeps_in_a_transaction_is_taken_over_and_its_late_commit
         .until("select count(*) >= 3 from ocds.page")
         .await;
     let open = "select exists (select from pg_stat_activity where datname = current_database()
-        and state = 'idle in transaction')";
+        and application_name = 'ocds-ingest' and state = 'idle in transaction'
+        and state_change < clock_timestamp() - interval '500 ms')";
     stand.ingest.until(open).await;
     asleep.signal(Signal::STOP);
 
