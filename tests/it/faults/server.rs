@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
+use tokio_postgres::error::SqlState;
 
 use super::{Stand, invariants};
 use crate::harness::{Cluster, PATIENCE, connect};
@@ -233,7 +234,12 @@ async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again()
                 join ocds.release on release.ctid = few.at
                 where ocid <> 'ocds-213czf-1000000' for update of release;
                 select from ocds.release where ocid collate \"C\" > 'ocds-213czf-2' for update";
-            client.batch_execute(hold).await.unwrap();
+            if let Err(error) = client.batch_execute(hold).await {
+                // it met the run half way, and the server ended this one
+                let code = error.code();
+                assert_eq!(code, Some(&SqlState::T_R_DEADLOCK_DETECTED), "{error:?}");
+                return false;
+            }
             let waits = "select exists (select from pg_locks where not granted
                 and pid in (select pid from pg_stat_activity
                     where datname = current_database() and application_name = 'ocds-ingest'))";
