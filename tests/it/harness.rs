@@ -127,7 +127,7 @@ const FORGET: &str = r#"psql --no-psqlrc --command "drop database $2" "$1""#;
     clippy::zombie_processes,
     reason = "it ends after us, and is not ours to wait for"
 )]
-fn watch(script: &str, arguments: &[&OsStr]) -> std::process::ChildStdin {
+pub(crate) fn watch(script: &str, arguments: &[&OsStr]) -> std::process::ChildStdin {
     let mut watchdog = std::process::Command::new("sh")
         .arg("-c")
         .arg(format!("trap '' INT TERM HUP; read -r _; {script}"))

@@ -5,6 +5,7 @@
 //! knows to be true. A failure prints its seed; `SEED` plays it again.
 
 mod clock;
+mod disk;
 mod invariants;
 mod network;
 mod oracle;
