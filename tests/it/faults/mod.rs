@@ -6,6 +6,7 @@
 
 mod clock;
 mod disk;
+mod footprint;
 mod invariants;
 mod network;
 mod oracle;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use self::footprint::Footprint;
 use self::invariants::Watcher;
 use self::oracle::Oracle;
 use crate::dice::Dice;
@@ -107,6 +109,7 @@ impl Stand {
     ) -> String {
         let watcher = Watcher::start(&self.ingest.url);
         let (mut faults, mut said) = (0, String::new());
+        let mut footprint = Footprint::default();
         for runs in 1.. {
             assert!(
                 runs <= RUNS,
@@ -120,6 +123,7 @@ impl Stand {
                 let calm = Duration::from_millis(self.dice.roll(200));
                 tokio::time::sleep(calm).await;
                 self.release(2 * faults + 2, 2 * most);
+                footprint = footprint.or(Footprint::of(&run));
                 if run.is_running() && fault(&mut self.dice, &self.ingest, &mut run).await {
                     faults += 1;
                 }
@@ -128,11 +132,12 @@ impl Stand {
             let ran = run.end_within(PATIENCE + LATE * pages).await;
             said += &ran.stderr;
             if self.is_done(&ran).await && faults == most {
-                println!("{faults} faults in {runs} runs");
+                println!("{faults} faults in {runs} runs: {footprint:?}");
                 break;
             }
         }
         watcher.expect_calm().await;
+        footprint.expect_bounded();
         self.expect_all("after faults").await;
         said
     }

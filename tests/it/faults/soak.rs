@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::footprint::{self, Footprint};
 use super::oracle::Oracle;
 use super::server::{kill_backend, set_read_only, terminate_backends};
 use super::{PATIENCE_FILE, RUNS, Stand, declare, invariants};
 use crate::harness::{Cluster, Ran, Running, SOURCE, connect};
-use crate::memory;
 use crate::proxy::{Proxy, Trouble};
 use crate::publisher::Reply;
 
@@ -72,13 +72,6 @@ struct Bath {
     is_stormy: Arc<AtomicBool>,
 }
 
-/// What the process of a run takes of the machine.
-#[derive(Clone, Copy, Debug, Default)]
-struct Footprint {
-    bytes: u64,
-    descriptors: u64,
-}
-
 #[tokio::test]
 async fn all_faults_by_chance_break_no_invariant() {
     let until = Instant::now() + Duration::from_secs(seconds());
@@ -113,16 +106,8 @@ async fn all_faults_by_chance_break_no_invariant() {
         println!("feed {feeds}: {faults} faults in {runs} runs so far, {footprint:?}");
         bath.begin_anew().await;
     }
-    let most = largest
-        .iter()
-        .copied()
-        .reduce(Footprint::or)
-        .unwrap_or_default();
-    println!("{faults} faults, {runs} runs, {feeds} feeds of {PAGES} pages: {most:?}");
-    assert!(most.bytes > 0 && most.descriptors > 0, "{most:?}");
-    assert!(most.bytes < 200 << 20, "{most:?}");
-    assert!(most.descriptors < 100, "{most:?}");
-    expect_no_growth(&largest);
+    println!("{faults} faults, {runs} runs, {feeds} feeds of {PAGES} pages");
+    footprint::expect_level(&largest);
 }
 
 /// Whether a run ended by what this test sends: a kill, a signal before it listened, or
@@ -130,25 +115,6 @@ async fn all_faults_by_chance_break_no_invariant() {
 fn was_killed(ran: &Ran) -> bool {
     let signals = [Signal::KILL, Signal::TERM].map(|signal| Some(signal.as_raw()));
     signals.contains(&ran.signal) || ran.code == Some(143)
-}
-
-/// Expects of enough feeds that the last took little more than the first.
-fn expect_no_growth(largest: &[Footprint]) {
-    let third = largest.len() / 3;
-    if third < 2 {
-        return;
-    }
-    let of = |feeds: &[Footprint]| {
-        feeds
-            .iter()
-            .copied()
-            .fold(Footprint::default(), Footprint::or)
-    };
-    let first = of(&largest[..third]);
-    let last = of(&largest[largest.len() - third..]);
-    let has_grown =
-        2 * last.bytes > 3 * first.bytes || 2 * last.descriptors > 3 * first.descriptors;
-    assert!(!has_grown, "from {first:?} to {last:?}");
 }
 
 impl Bath {
@@ -254,26 +220,6 @@ impl Bath {
                 self.is_stormy.store(false, Relaxed);
             }
             other => panic!("{other} is not known"),
-        }
-    }
-}
-
-impl Footprint {
-    /// Of a process that runs; nothing of one that has ended.
-    fn of(run: &Running) -> Self {
-        let process = run.id().to_string();
-        let descriptors = std::fs::read_dir(format!("/proc/{process}/fd"));
-        Self {
-            bytes: memory::peak(&process).unwrap_or_default(),
-            descriptors: descriptors.map_or(0, |open| open.count() as u64),
-        }
-    }
-
-    /// The larger of both.
-    fn or(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes.max(other.bytes),
-            descriptors: self.descriptors.max(other.descriptors),
         }
     }
 }
