@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 /// How long a process that is to linger goes on before it ends: long enough for what
-/// it has sent to arrive and be answered.
+/// it has queued to be sent, to arrive and to be answered.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// Reads what the environment asks of the moments. It holds until the value is dropped.

@@ -357,7 +357,7 @@ impl<'a> Flight<'a> {
         self.push(async move {
             failpoint::reach("before-commit");
             let mut committing = std::pin::pin!(connection.batch_execute("commit"));
-            // sent by the first poll
+            // queued by the first poll, and soon sent by the connection's own task
             let sent = futures::poll!(&mut committing);
             failpoint::reach("commit-sent");
             let committed = match sent {

@@ -2,7 +2,8 @@
 
 use crate::harness::{Ingest, LINK, NUMBER};
 use crate::kill::rough;
-use crate::publisher::{Feed, Publisher};
+use crate::proxy::{Proxy, Trouble};
+use crate::publisher::{Feed, Publisher, pages};
 
 /// The moments, in their order.
 const MOMENTS: [&str; 6] = [
@@ -60,4 +61,66 @@ async fn a_commit_whose_reply_came_to_nobody_is_not_done_twice() {
     let feed = Feed::number(rough(10));
     let table = format!("{NUMBER}\nhttp = {{ concurrency = 3 }}");
     ends_at("commit-sent", "linger", &table, &feed).await;
+}
+
+/// One transaction after the other, and none but those of pages.
+const PAGE_BY_PAGE: &str = "[ledger]\nrequests = false\n[sink]\nworkers = 1";
+
+#[tokio::test]
+async fn a_page_is_durable_once_its_commit_has_arrived_and_not_before() {
+    let publisher = Publisher::feed(Feed::link(pages(6, 3))).await;
+    for (at, durable) in [
+        ("before-begin=3*off->return(crash)", 3),
+        ("after-rows=3*off->return(crash)", 3),
+        ("before-commit=3*off->return(crash)", 3),
+        ("commit-sent=3*off->return(linger)", 4),
+        ("commit-acknowledged=3*off->return(crash)", 4),
+    ] {
+        let mut ingest = Ingest::new().await;
+        ingest.declare(&publisher, LINK);
+        ingest.configure(PAGE_BY_PAGE);
+        ingest.set("FAILPOINTS", at);
+        let ran = ingest.run(&[]).await;
+        assert_eq!(ran.signal, Some(ABORTED), "{at}: {}", ran.stderr);
+        // what the server has been sent it may still be at
+        let idle = "select not exists (select from pg_stat_activity
+            where datname = current_database() and application_name = 'ocds-ingest')";
+        ingest.until(idle).await;
+        assert_eq!(ingest.count("page").await, durable, "{at}");
+        assert_eq!(ingest.count("release").await, 3 * durable, "{at}");
+
+        ingest.set("FAILPOINTS", "");
+        let report = ingest.run(&[]).await.expect(0).report();
+        assert_eq!(report["resumed_from"], durable, "{at}");
+        assert_eq!(ingest.count("release").await, 18, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_whose_reply_is_lost_is_adopted_by_the_run_that_sent_it() {
+    let publisher = Publisher::feed(Feed::link(pages(6, 3))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure(PAGE_BY_PAGE);
+    ingest.configure("[database]\nstatement_timeout = \"1s\"");
+    let (socket, user, name) = ingest.socket();
+    let proxy = Proxy::slow(&socket, std::time::Duration::ZERO);
+    ingest.set("DATABASE_URL", &proxy.url(&user, &name));
+    // all of the fourth page has arrived, and its commit is about to be sent
+    ingest.set("FAILPOINTS", "before-commit=3*off->1*sleep(2000)");
+    let run = ingest.start_run(&[]);
+    let waits = "select exists (select from pg_stat_activity where datname = current_database()
+        and application_name = 'ocds-ingest' and state = 'idle in transaction'
+        and state_change < clock_timestamp() - interval '300 ms')";
+    ingest.until(waits).await;
+    proxy.trouble(Trouble::HalfOpen);
+    let arrived = "select count(*) = 4 from ocds.page";
+    ingest.until(arrived).await;
+
+    let ran = run.end().await.expect(0);
+    assert!(ran.stderr.contains("trying again"), "{}", ran.stderr);
+    // as it was counted when it was stored: the second time nothing would be new
+    assert_eq!(ran.counts().inserted, 18);
+    assert_eq!(ran.report()["pages"], 6);
+    assert_eq!(ingest.count("release").await, 18);
 }
