@@ -138,7 +138,8 @@ pub struct Fetch {
     pub max_body_bytes: usize,
     /// The largest body that is read, after decompression; it is what bounds
     /// the memory of a page, one of several documents of an index included. A larger
-    /// page is unreadable in the same way.
+    /// page is unreadable in the same way. The JSON of an index may take four times as
+    /// much in memory.
     pub max_decoded_bytes: usize,
     /// The largest file that is put on disk to be read in pieces: one that is
     /// downloaded, or comes through a pipe.

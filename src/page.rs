@@ -123,6 +123,10 @@ impl fmt::Display for Mark {
 pub struct Chain(Arc<str>);
 
 impl Chain {
+    /// The longest name, in bytes. It is in a key, and PostgreSQL takes 2,704 bytes of
+    /// one into a B-tree.
+    pub const MOST_BYTES: usize = 2_500;
+
     /// The chain of that name.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {

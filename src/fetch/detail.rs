@@ -21,7 +21,7 @@ use crate::fetch::decode::{self, Decoded, Undecodable, decode};
 use crate::fetch::page::{Turned, telling, total_items};
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
-use crate::json;
+use crate::json::{self, Misread};
 use crate::page::{Broken, Cursor, Page, Part, Position, Validators};
 use crate::source::{Detail, Pick, Picked};
 
@@ -429,17 +429,27 @@ impl Client {
     ) -> Result<(Picked, Value), Undecodable> {
         let text = decode::text(received, self.source(), self.limits())?;
         if !pick.is_json() {
-            let text = String::from_utf8_lossy(&text);
+            // a URL has none, and PostgreSQL stores none
+            let text = String::from_utf8_lossy(&text).replace('\0', "\u{FFFD}");
             let picked = pick.from_text(&text).map_err(Undecodable::Unreadable)?;
             return Ok((picked, Value::Object(serde_json::Map::new())));
         }
-        let index: Value = serde_json::from_slice(&text)
-            .map_err(|e| json::Unreadable(format!("not JSON at line {}", e.line())))?;
+        let most = self.limits().max_decoded_bytes.saturating_mul(MOST_VALUE);
+        let index = json::value(&text, most).map_err(|why| match why {
+            Misread::Unreadable(message) => Undecodable::Unreadable(message),
+            Misread::TooLarge(bytes) => Undecodable::TooLarge(format!(
+                "JSON that takes {bytes} bytes of memory, more than {MOST_VALUE} times the limit \
+                 of `fetch.max_decoded_bytes`"
+            )),
+        })?;
         decode::check_envelope(self.source(), &index)?;
         let picked = pick.from_json(&index).map_err(Undecodable::Unreadable)?;
         Ok((picked, index))
     }
 }
+
+/// How many times as large as its text the JSON of an index may be in memory.
+const MOST_VALUE: usize = 4;
 
 /// Status codes that are an item's own: not there, or not to be had.
 const TELLING: [u16; 5] = [400, 404, 406, 410, 422];

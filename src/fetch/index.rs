@@ -12,13 +12,16 @@ use crate::source::{Axis, Index};
 /// The most pages of an index: one that leads to itself would have no end.
 const MOST_PAGES: u64 = 10_000;
 
+/// The most combinations of the values of axes, each of which is a chain of its own.
+const MOST_COMBINATIONS: usize = 100_000;
+
 impl Client {
     /// Every combination of the values of the source's axes; one without values
     /// for a source without axes.
     ///
     /// # Errors
-    /// Those of a request; [`Kind::Truncated`]: an index cannot be read or
-    /// names nothing.
+    /// Those of a request; [`Kind::Truncated`]: an index cannot be read, or names
+    /// nothing or far too much.
     pub async fn axes(&self) -> Result<Vec<Axes>> {
         let mut combinations = vec![Axes::new()];
         for (name, axis) in &self.source().axis {
@@ -31,6 +34,14 @@ impl Client {
                     ))
                 })?,
             };
+            let count = combinations.len().saturating_mul(values.len());
+            if count > MOST_COMBINATIONS {
+                return Err(truncated(format!(
+                    "the axes of {} have {count} combinations of values, and may have \
+                     {MOST_COMBINATIONS}",
+                    self.source().name
+                )));
+            }
             combinations = combinations
                 .iter()
                 .flat_map(|axes| {
@@ -62,6 +73,9 @@ impl Client {
             values.extend(named.into_iter().filter(|value| seen.insert(value.clone())));
             if has_names && values.len() == known {
                 return Err(truncated("a page of it names nothing that is new".into()));
+            }
+            if values.len() > MOST_COMBINATIONS {
+                return Err(truncated(format!("it names more than {MOST_COMBINATIONS}")));
             }
             next = after;
         }

@@ -16,7 +16,7 @@ use crate::fetch::plan::{Next, Plan, Step};
 use crate::fetch::scope::{Axes, Scope};
 use crate::fetch::walk::{self, Common, Walk, capped};
 use crate::fetch::{Client, Fetched, Place, Room, Start};
-use crate::page::Position;
+use crate::page::{Chain, Position};
 use crate::source::Pagination;
 
 /// What a run's fetching comes to, in order within each chain.
@@ -157,6 +157,9 @@ impl Traversal {
                 Some(Step::Split(scope, middle)) => {
                     self.waiting.push_back(Event::Split { scope, middle });
                 }
+                Some(Step::Walk(scope, _)) if scope.chain().as_str().len() > Chain::MOST_BYTES => {
+                    self.waiting.push_back(Event::Failed(too_long(&scope)));
+                }
                 Some(Step::Walk(scope, Next::Nothing { items })) => {
                     self.waiting.push_back(self.whole(scope, items));
                 }
@@ -241,4 +244,15 @@ impl Traversal {
             Err(error)
         }
     }
+}
+
+/// What there is to say of a chain whose name is in no key.
+fn too_long(scope: &Scope) -> Error {
+    let name = scope.chain();
+    let (bytes, most) = (name.as_str().len(), Chain::MOST_BYTES);
+    let beginning: String = name.as_str().chars().take(100).collect();
+    Error::new(
+        Kind::Truncated,
+        format!("the values of axes {beginning}… are {bytes} bytes, and may be {most}"),
+    )
 }

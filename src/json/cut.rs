@@ -519,7 +519,7 @@ pub(super) fn envelope(body: &[u8], lists: &[List]) -> Result<Value, String> {
 
 /// JSON text whose strings hold neither raw control characters nor what
 /// PostgreSQL cannot store.
-fn forgive(text: &str) -> String {
+pub(super) fn forgive(text: &str) -> String {
     let mut forgiven = String::with_capacity(text.len());
     let mut in_string = false;
     let mut rest = text;

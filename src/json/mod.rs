@@ -10,6 +10,7 @@ mod salvage;
 mod scan;
 mod stream;
 mod tree;
+mod value;
 
 pub(crate) use self::cut::key_is;
 pub use self::cut::{Cut, Item, MOST_AROUND_BYTES, MOST_ITEMS, Unreadable, cut};
@@ -21,3 +22,4 @@ pub(crate) use self::scan::{
 };
 pub use self::stream::{LongList, Most, Opening, Portion, Then};
 pub(crate) use self::tree::{Members, Merged, Tree};
+pub(crate) use self::value::{Misread, value};

@@ -28,6 +28,7 @@ mod failpoints;
 mod faults;
 mod fetch;
 mod hostile;
+mod indexes;
 mod items;
 mod kill;
 mod kubernetes;

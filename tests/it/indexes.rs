@@ -1,0 +1,146 @@
+//! Indexes that mean harm: what they name costs itself alone, and memory is bounded.
+
+use serde_json::json;
+
+use crate::dice::Dice;
+use crate::harness::{Ingest, SOURCE};
+use crate::publisher::{Encoding, Publisher, Reply, release};
+
+/// What a run may take whose limit of a decoded body is 8 MiB: an index, four times as
+/// much for its values, and what the program takes itself.
+const MOST_BYTES: usize = 140 << 20;
+
+/// A source whose table is told where its publisher is.
+async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
+    let mut ingest = Ingest::new().await;
+    let table = table.replace("HOST", publisher.url("").trim_end_matches('/'));
+    ingest.configure(&format!("[sources.{SOURCE}]\n{table}"));
+    ingest.configure("[fetch]\nmax_decoded_bytes = 8388608");
+    ingest
+}
+
+const OF_ITEMS: &str = r#"
+    url = "HOST/index"
+    detail = { each = "/named/*", url = "HOST/of/{item}" }
+"#;
+
+const OF_AXIS: &str = r#"
+    url = "HOST/of/{axis.buyer}"
+    axis.buyer = { url = "HOST/index", each = "/named/*" }
+"#;
+
+#[tokio::test]
+async fn an_index_that_grows_in_memory_is_refused_by_name() {
+    for entry in ["0,", r#"{"a":0},"#, "[[]],"] {
+        let index = format!(
+            r#"{{"named": [{}0]}}"#,
+            entry.repeat((7 << 20) / entry.len())
+        );
+        let publisher = Publisher::serve(move |request| match request.path() {
+            "/index" => Reply::json(index.clone()).encoded(Encoding::Gzip),
+            _ => Reply::json(json!({"releases": []}).to_string()),
+        })
+        .await;
+        for table in [OF_ITEMS, OF_AXIS] {
+            let ingest = ingest(&publisher, table).await;
+            let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+            let ran = ran.expect(4);
+            let said = "bytes of memory, more than 4 times the limit of `fetch.max_decoded_bytes`";
+            let is_kept =
+                "select exists (select from ocds.quarantine where message like '%memory%')";
+            let is_said = ran.stderr.contains(said) || ingest.value(is_kept).await == "t";
+            assert!(is_said, "{entry}: {}", ran.stderr);
+            assert!(bytes < MOST_BYTES, "{entry}: {bytes} bytes");
+        }
+        // it was asked for once by each: another answer would be as large
+        assert_eq!(publisher.targets(), ["/index", "/index"]);
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_names_more_than_there_can_be_is_refused() {
+    let names: Vec<String> = (0..100_001).map(|name| name.to_string()).collect();
+    let index = json!({ "named": names }).to_string();
+    let publisher = Publisher::serve(move |_| Reply::json(index.clone())).await;
+    let ran = ingest(&publisher, OF_AXIS).await.run(&[]).await.expect(4);
+    assert!(
+        ran.stderr.contains("names more than 100000"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(publisher.targets(), ["/index"]);
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_long_for_a_key_costs_itself_alone() {
+    // letters that do not compress: a key of repeated ones would fit
+    let mut dice = Dice::new();
+    let long: String = (0..3_000)
+        .map(|_| char::from(b"0123456789abcdef"[dice.index(16)]))
+        .collect();
+    let index = json!({ "named": ["first", long, "last"] }).to_string();
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/index" => Reply::json(index.clone()),
+        path => Reply::json(json!({ "releases": [json_of(path.len())] }).to_string()),
+    })
+    .await;
+    let ingest = ingest(&publisher, OF_AXIS).await;
+    let ran = ingest.run(&[]).await.expect(4);
+    assert!(ran.stderr.contains("and may be 2500"), "{}", ran.stderr);
+    assert_eq!(publisher.targets(), ["/index", "/of/first", "/of/last"]);
+    assert_eq!(
+        ingest
+            .column("select chain from ocds.page order by 1")
+            .await,
+        ["buyer=first", "buyer=last"]
+    );
+}
+
+fn json_of(number: usize) -> serde_json::Value {
+    serde_json::from_str(&release(number)).unwrap()
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_of_an_index_stops_nothing() {
+    // each leads on by a text with a NUL, which is stored with the page
+    for (page, next) in [
+        (
+            r#"{ mode = "token", param = "after", pointer = "/next" }"#,
+            "a\\u0000b",
+        ),
+        (
+            r#"{ mode = "link", pointer = "/next" }"#,
+            "HOST/index?after=a\\u0000b",
+        ),
+        (
+            r#"{ mode = "link", pointer = "/next" }"#,
+            "http://a\\u0000b/",
+        ),
+    ] {
+        let publisher = Publisher::serve(|_| Reply::status(500)).await;
+        let next = next.replace("HOST", publisher.url("").trim_end_matches('/'));
+        let leads_on = next.clone();
+        publisher.turn(
+            move |request| match (request.path(), request.query("after")) {
+                ("/index", None) => Reply::json(format!(
+                    r#"{{"named": [1, "x\u0000y"], "next": "{leads_on}"}}"#
+                )),
+                ("/index", Some(_)) => Reply::json(r#"{"named": [2]}"#),
+                (path, _) => Reply::json(json!({ "releases": [json_of(path.len())] }).to_string()),
+            },
+        );
+        let table = format!("{OF_ITEMS}\npage = {page}");
+        let ingest = ingest(&publisher, &table).await;
+        let ran = ingest.run(&[]).await;
+        let is_whole = ran.code == Some(0);
+        // a link to nowhere is refused, and what came before it is stored
+        assert!(is_whole || ran.code == Some(4), "{next}: {ran:?}");
+        assert_eq!(
+            is_whole,
+            !next.starts_with("http://a"),
+            "{next}: {}",
+            ran.stderr
+        );
+        assert_eq!(ingest.count("release").await, 2, "{next}");
+    }
+}
