@@ -8,7 +8,7 @@ use crate::command::answer::{answer, answer_json, answer_table, answer_text};
 use crate::command::table::{grouped, right, table};
 use crate::command::{ingest, load, source, stoppable, with_database};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ledger::quarantine::{self, Document, Entry};
 use crate::pipeline::{self, Replayed};
 use crate::release::Reason;
@@ -151,6 +151,7 @@ async fn replay(
         let mut codes = Vec::new();
         for name in quarantine::replayable_sources(database, only, ids).await? {
             if stop.is_cancelled() {
+                codes.push(Kind::Truncated.exit_code());
                 break;
             }
             let replayed = async {

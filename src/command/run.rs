@@ -6,7 +6,7 @@ use crate::cli::{Global, Run};
 use crate::command::{ingest, load, source, stoppable};
 use crate::config::Config;
 use crate::database::Database;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ledger::Unfinished;
 use crate::pipeline::Walk;
 
@@ -18,7 +18,7 @@ pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
     let done = stoppable(&config, async |database, stop| {
         for name in &names {
             if stop.is_cancelled() && !codes.is_empty() {
-                codes.push(4);
+                codes.push(Kind::Truncated.exit_code());
                 break;
             }
             codes.push(one(global, &options, &config, database, name, stop).await);

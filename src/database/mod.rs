@@ -181,6 +181,11 @@ impl Database {
         Ok(rows)
     }
 
+    /// For how long a server that is away is asked again.
+    pub(crate) fn retry_for(&self) -> Duration {
+        self.shared.settings.retry_for
+    }
+
     /// How long the reply to a statement is waited for.
     pub(crate) fn reply_limit(&self) -> Duration {
         reply_limit(&self.shared.settings)

@@ -1,6 +1,7 @@
 //! Taking the lease: the right to write a source, as a row of `ocds.run`.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::Type;
@@ -10,6 +11,7 @@ use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Holder;
 use crate::page::{Chain, Cursor, Position};
+use crate::retry::Patience;
 
 /// What a run is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,47 +154,207 @@ impl Resume {
 
 /// The most tries against others who claim the same source at the same time.
 const TRIES: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait before looking again at who holds the source: first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// About as many statements as an attempt has.
 const STATEMENTS: u32 = 8;
-
-enum Attempt {
-    Claimed(Box<Claim>),
-    HeldBy(String),
-}
 
 /// Takes the lease of a source for a run.
 ///
 /// A holder that is dead, because its backend is gone or its heartbeat is older
 /// than `lease.ttl`, is taken over at once; one that is alive is waited for as
-/// long as `lease.wait`.
+/// long as `lease.wait`. A database that is away meanwhile is asked again, each time
+/// for as long as `database.retry_for`.
 ///
 /// # Errors
 /// Another run holds the source ([`Kind::Lease`]; the message says who and
 /// since when), or the database cannot be asked.
 pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease) -> Result<Claim> {
+    let claiming = Claiming {
+        database,
+        asked,
+        settings,
+        unanswered: Mutex::new(None),
+    };
     let give_up = Instant::now() + settings.wait;
-    let mut tries = 0;
+    let mut pause = FIRST_PAUSE;
     loop {
-        tries += 1;
-        let connection = database.lend().await?;
-        let attempt = try_claim(database, connection, asked, settings);
-        match limited(database.reply_limit() * STATEMENTS, attempt).await? {
-            Ok(Attempt::Claimed(claim)) => return Ok(*claim),
-            Ok(Attempt::HeldBy(holder)) if Instant::now() >= give_up => {
+        let what = format!("claim source {}", asked.source);
+        let patience = Patience::new("question", what, database.retry_for());
+        let attempt = patience.of(&asked.source).over(|| claiming.among_others());
+        match attempt.await? {
+            Ok(claim) => return Ok(claim),
+            Err(HeldBy(holder)) if Instant::now() >= give_up => {
                 let message = format!("source {} is held by {holder}", asked.source);
                 return Err(Error::new(Kind::Lease, message));
             }
-            Ok(Attempt::HeldBy(_)) => {}
-            Err(error) if tries < TRIES && is_race(&error) => {}
-            Err(error) => {
-                return Err(Error::from(error).context(format!("claim source {}", asked.source)));
-            }
+            Err(_) => {}
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(LONGEST_PAUSE);
     }
 }
+
+/// Somebody who is alive, and since when, for people.
+struct HeldBy(String);
+
+/// What is claimed, and what is known of attempts before.
+struct Claiming<'a> {
+    database: &'a Database,
+    asked: &'a Asked,
+    settings: &'a config::Lease,
+    /// What the last attempt was to commit. If its reply was lost, that may be what
+    /// holds the source now, and nobody else.
+    unanswered: Mutex<Option<Unanswered>>,
+}
+
+#[derive(Clone, Copy)]
+struct Unanswered {
+    lease: Lease,
+    is_new: bool,
+}
+
+impl Claiming<'_> {
+    /// Attempts until nobody else does so at the same time.
+    async fn among_others(&self) -> Result<Result<Claim, HeldBy>> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut connection = self.database.lend().await?;
+            let attempt = self.attempt(&mut connection);
+            match limited(self.database.reply_limit() * STATEMENTS, attempt).await? {
+                Ok(Ok((lease, resume))) => {
+                    let source = &self.asked.source;
+                    let holder = Holder::new(self.database.clone(), connection, source, lease);
+                    return Ok(Ok(Claim {
+                        lease,
+                        resume,
+                        holder,
+                    }));
+                }
+                Ok(Err(held_by)) => {
+                    connection.give_back();
+                    return Ok(Err(held_by));
+                }
+                Err(error) if tries < TRIES && is_race(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(FIRST_PAUSE).await;
+        }
+    }
+
+    /// One transaction.
+    async fn attempt(
+        &self,
+        connection: &mut Lent,
+    ) -> Result<Result<(Lease, Option<Resume>), HeldBy>, tokio_postgres::Error> {
+        let transaction = connection.transaction().await?;
+        transaction
+            .batch_execute("set local lock_timeout = '2s'")
+            .await?;
+        let run_id = match self.running(&transaction).await? {
+            Running::Alive(holder) => {
+                transaction.rollback().await?;
+                return Ok(Err(HeldBy(holder)));
+            }
+            Running::Dead {
+                run_id,
+                is_same: true,
+            } => Some(run_id),
+            Running::Dead {
+                run_id,
+                is_same: false,
+            } => {
+                let sql = include_str!("../../sql/ledger/abandon_run.sql");
+                transaction
+                    .execute_typed(sql, &[(&run_id, Type::INT8)])
+                    .await?;
+                unfinished(&transaction, self.asked).await?
+            }
+            Running::None => unfinished(&transaction, self.asked).await?,
+        };
+        let (lease, resume) = match run_id {
+            Some(run_id) => {
+                let lease = take(&transaction, run_id).await?;
+                let resume = resume(&transaction, run_id, self.asked).await?;
+                (lease, Some(resume).filter(|_| !self.is_begun_here(run_id)))
+            }
+            None => (start(&transaction, self.asked).await?, None),
+        };
+        let is_new = resume.is_none();
+        *self.unanswered.lock().expect(UNPOISONED) = Some(Unanswered { lease, is_new });
+        transaction.commit().await?;
+        Ok(Ok((lease, resume)))
+    }
+
+    fn unanswered(&self) -> Option<Unanswered> {
+        *self.unanswered.lock().expect(UNPOISONED)
+    }
+
+    /// Whether an attempt before has begun the run.
+    fn is_begun_here(&self, run_id: i64) -> bool {
+        let unanswered = self.unanswered();
+        unanswered.is_some_and(|it| it.is_new && it.lease.run_id == run_id)
+    }
+
+    /// Who holds the source. One who looks dead is looked at again once his commits
+    /// are locked out; one who lives is not disturbed by a lock.
+    async fn running(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> Result<Running, tokio_postgres::Error> {
+        let seen = self.look(transaction).await?;
+        let Running::Dead { run_id, .. } = seen else {
+            return Ok(seen);
+        };
+        let sql = include_str!("../../sql/ledger/lock_run.sql");
+        transaction
+            .query_typed(sql, &[(&run_id, Type::INT8)])
+            .await?;
+        self.look(transaction).await
+    }
+
+    async fn look(&self, transaction: &Transaction<'_>) -> Result<Running, tokio_postgres::Error> {
+        let asked = self.asked;
+        let sql = include_str!("../../sql/ledger/running_run.sql");
+        let parameters = [
+            (&asked.source as _, Type::TEXT),
+            (&self.settings.ttl.as_secs_f64() as _, Type::FLOAT8),
+        ];
+        let rows = transaction.query_typed(sql, &parameters).await?;
+        let Some(row) = rows.first() else {
+            return Ok(Running::None);
+        };
+        let lease = lease(row)?;
+        if self.unanswered().is_some_and(|it| it.lease == lease) {
+            return Ok(Running::Dead {
+                run_id: lease.run_id,
+                is_same: true,
+            });
+        }
+        if row.try_get("alive")? {
+            let (owner, since): (&str, &str) = (row.try_get("owner")?, row.try_get("since")?);
+            let run_id = lease.run_id;
+            return Ok(Running::Alive(format!(
+                "run {run_id} of {owner} since {since}"
+            )));
+        }
+        let is_same = asked.unfinished == Unfinished::Resume
+            && row.try_get::<_, &str>("kind")? == asked.kind.as_str()
+            && row.try_get::<_, &str>("definition")? == asked.definition
+            && row.try_get::<_, Option<i64>>("from_page")? == asked.from_page.map(signed)
+            && row.try_get::<_, Option<i64>>("to_page")? == asked.to_page.map(signed);
+        Ok(Running::Dead {
+            run_id: lease.run_id,
+            is_same,
+        })
+    }
+}
+
+const UNPOISONED: &str = "nobody panics who holds it";
 
 /// Whether somebody else was quicker: the row was locked for too long, or a
 /// running run appeared.
@@ -203,50 +365,6 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
     )
 }
 
-async fn try_claim(
-    database: &Database,
-    mut connection: Lent,
-    asked: &Asked,
-    settings: &config::Lease,
-) -> Result<Attempt, tokio_postgres::Error> {
-    let transaction = connection.transaction().await?;
-    transaction
-        .batch_execute("set local lock_timeout = '2s'")
-        .await?;
-    let run_id = match running(&transaction, asked, settings).await? {
-        Running::Alive(holder) => return Ok(Attempt::HeldBy(holder)),
-        Running::Dead {
-            run_id,
-            is_same: true,
-        } => Some(run_id),
-        Running::Dead {
-            run_id,
-            is_same: false,
-        } => {
-            let sql = include_str!("../../sql/ledger/abandon_run.sql");
-            transaction
-                .execute_typed(sql, &[(&run_id, Type::INT8)])
-                .await?;
-            unfinished(&transaction, asked).await?
-        }
-        Running::None => unfinished(&transaction, asked).await?,
-    };
-    let (lease, resume) = match run_id {
-        Some(run_id) => {
-            let lease = take(&transaction, run_id).await?;
-            (lease, Some(resume(&transaction, run_id, asked).await?))
-        }
-        None => (start(&transaction, asked).await?, None),
-    };
-    transaction.commit().await?;
-    let holder = Holder::new(database.clone(), connection, &asked.source, lease);
-    Ok(Attempt::Claimed(Box::new(Claim {
-        lease,
-        resume,
-        holder,
-    })))
-}
-
 enum Running {
     None,
     Alive(String),
@@ -254,57 +372,6 @@ enum Running {
 }
 
 type Transaction<'a> = deadpool_postgres::Transaction<'a>;
-
-/// Who holds the source. One who looks dead is looked at again once his commits
-/// are locked out; one who lives is not disturbed by a lock.
-async fn running(
-    transaction: &Transaction<'_>,
-    asked: &Asked,
-    settings: &config::Lease,
-) -> Result<Running, tokio_postgres::Error> {
-    let seen = look(transaction, asked, settings).await?;
-    let Running::Dead { run_id, .. } = seen else {
-        return Ok(seen);
-    };
-    let sql = include_str!("../../sql/ledger/lock_run.sql");
-    transaction
-        .query_typed(sql, &[(&run_id, Type::INT8)])
-        .await?;
-    look(transaction, asked, settings).await
-}
-
-async fn look(
-    transaction: &Transaction<'_>,
-    asked: &Asked,
-    settings: &config::Lease,
-) -> Result<Running, tokio_postgres::Error> {
-    let sql = include_str!("../../sql/ledger/running_run.sql");
-    let parameters = [
-        (&asked.source as _, Type::TEXT),
-        (&settings.ttl.as_secs_f64() as _, Type::FLOAT8),
-    ];
-    let rows = transaction.query_typed(sql, &parameters).await?;
-    let Some(row) = rows.first() else {
-        return Ok(Running::None);
-    };
-    if row.try_get("alive")? {
-        let (id, owner, since): (i64, &str, &str) = (
-            row.try_get("id")?,
-            row.try_get("owner")?,
-            row.try_get("since")?,
-        );
-        return Ok(Running::Alive(format!("run {id} of {owner} since {since}")));
-    }
-    let is_same = asked.unfinished == Unfinished::Resume
-        && row.try_get::<_, &str>("kind")? == asked.kind.as_str()
-        && row.try_get::<_, &str>("definition")? == asked.definition
-        && row.try_get::<_, Option<i64>>("from_page")? == asked.from_page.map(signed)
-        && row.try_get::<_, Option<i64>>("to_page")? == asked.to_page.map(signed);
-    Ok(Running::Dead {
-        run_id: row.try_get("id")?,
-        is_same,
-    })
-}
 
 /// The last run asked for the same, if it has not come to its end.
 async fn unfinished(
@@ -342,17 +409,16 @@ async fn start(
         (&asked.to_page.map(signed) as _, Type::INT8),
         (&owner() as _, Type::TEXT),
     ];
-    lease(&transaction.query_typed(sql, &parameters).await?)
+    lease(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
 async fn take(transaction: &Transaction<'_>, run_id: i64) -> Result<Lease, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/take_run.sql");
     let parameters = [(&run_id as _, Type::INT8), (&owner() as _, Type::TEXT)];
-    lease(&transaction.query_typed(sql, &parameters).await?)
+    lease(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
-fn lease(rows: &[tokio_postgres::Row]) -> Result<Lease, tokio_postgres::Error> {
-    let row = &rows[0];
+fn lease(row: &tokio_postgres::Row) -> Result<Lease, tokio_postgres::Error> {
     Ok(Lease {
         run_id: row.try_get("id")?,
         epoch: row.try_get("epoch")?,

@@ -91,8 +91,7 @@ pub async fn run(
         retry_for: config.database.retry_for,
     };
     let begin = async {
-        let claim = || ledger::claim(database, &walk.asked, &config.lease);
-        let claim = asking.ask("claim the source", claim).await?;
+        let claim = ledger::claim(database, &walk.asked, &config.lease).await?;
         // after the claim: what another holder refused till then is known to it
         let open = || Sink::open(database.clone(), &source.name, config);
         let sink = asking.ask("open the sink", open).await?;

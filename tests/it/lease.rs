@@ -1,5 +1,6 @@
 //! The lease: one writer for each source, and no waiting for the dead.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::harness::{Ingest, NUMBER, SOURCE};
+use crate::proxy::{Proxy, Trouble};
 use crate::publisher::{Feed, Publisher, Reply, Request, pages};
 
 /// A feed of six pages that waits at its fourth until the gate is open.
@@ -72,8 +74,18 @@ async fn a_second_run_waits_for_the_first_as_long_as_it_is_told() {
     let first = ingest.start_run(&[]);
     ingest.until(AT_THE_GATE).await;
     ingest.configure("[lease]\nwait = \"60s\"");
+    let backends = "select pid::text || backend_start from pg_stat_activity
+        where datname = current_database() and application_name = 'ocds-ingest'";
+    let of_first: BTreeSet<String> = ingest.column(backends).await.into_iter().collect();
     let second = ingest.start_run(&[]);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut seen = BTreeSet::new();
+    for _ in 0..100 {
+        seen.extend(ingest.column(backends).await);
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    // it looks again and again, and does not connect for each look
+    let of_second = seen.difference(&of_first).count();
+    assert!((1..4).contains(&of_second), "{of_second} connections");
     gate.store(true, Ordering::Relaxed);
     first.end().await.expect(0);
     assert_eq!(second.end().await.expect(0).counts().unchanged, 18);
@@ -110,6 +122,34 @@ async fn the_lease_of_a_dead_holder_is_not_waited_for() {
     );
     assert_eq!(ran.counts().inserted, 18);
     assert_eq!(ingest.column("select epoch from ocds.run").await, ["2"]);
+}
+
+#[tokio::test]
+async fn a_claim_whose_reply_was_lost_is_not_taken_for_somebody_elses() {
+    let publisher = Publisher::feed(Feed::number(pages(2, 3))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    // its commit takes a while
+    let slow = "create function slow() returns trigger language plpgsql as $$
+        begin perform pg_sleep(1); return null; end $$;
+        create constraint trigger is_slow after insert on ocds.run
+            deferrable initially deferred for each row execute function slow()";
+    ingest.client.batch_execute(slow).await.unwrap();
+    let (socket, user, name) = ingest.socket();
+    let proxy = Proxy::slow(&socket, Duration::ZERO);
+    ingest.set("DATABASE_URL", &proxy.url(&user, &name));
+    let run = ingest.start_run(&[]);
+    let commits = "select exists (select from pg_stat_activity where datname = current_database()
+        and application_name = 'ocds-ingest' and wait_event = 'PgSleep')";
+    ingest.until(commits).await;
+    // as by a pooler, which keeps the session that the claim names
+    proxy.trouble(Trouble::Kept);
+
+    let ran = run.end().await.expect(0);
+    assert!(ran.stderr.contains("trying again"), "{}", ran.stderr);
+    assert_eq!(ran.counts().inserted, 6);
+    let runs = "select id || ' ' || epoch || ' ' || state from ocds.run";
+    assert_eq!(ingest.column(runs).await, ["1 2 complete"]);
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ pub(crate) enum Trouble {
     HalfOpen,
     /// It stays open, and nothing passes either way.
     BlackHole,
+    /// It ends for the client, and stays open for the server: what is between keeps it.
+    Kept,
 }
 
 /// A link that lasts until the process ends.
@@ -64,6 +66,7 @@ struct Connection {
     /// What comes from the server is thrown away.
     is_mute: AtomicBool,
     is_reset: AtomicBool,
+    is_kept: AtomicBool,
 }
 
 enum Stream {
@@ -194,6 +197,7 @@ impl Link {
             is_deaf: AtomicBool::new(false),
             is_mute: AtomicBool::new(false),
             is_reset: AtomicBool::new(false),
+            is_kept: AtomicBool::new(false),
         });
         if self.is_shut.load(SeqCst) {
             return connection.trouble(Trouble::Reset);
@@ -303,6 +307,10 @@ impl Connection {
                 self.is_deaf.store(true, SeqCst);
                 self.is_mute.store(true, SeqCst);
             }
+            Trouble::Kept => {
+                self.is_kept.store(true, SeqCst);
+                self.end();
+            }
         }
     }
 
@@ -313,7 +321,9 @@ impl Connection {
             false => Shutdown::Both,
         };
         let _ = self.client.shutdown(how);
-        self.server.end();
+        if !self.is_kept.load(SeqCst) {
+            self.server.end();
+        }
     }
 }
 
