@@ -1,0 +1,169 @@
+//! One request: what it is sent with, and what its response comes to.
+
+use std::time::SystemTime;
+
+use futures::TryFutureExt as _;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use url::Url;
+
+use crate::fetch::address::{Ask, Sent};
+use crate::fetch::client::asking::Asking;
+use crate::fetch::client::failure::status_of;
+use crate::fetch::client::{Arriving, Attempt, Client, Failure, Receive, connection, text_header};
+use crate::fetch::concurrency::{Outcome, Slot};
+use crate::fetch::validators;
+use crate::page::Validators;
+use crate::source::Method;
+
+/// What one request comes to.
+pub(super) enum Answer<T> {
+    Came(Came<T>),
+    Redirect { to: Url, method: Method },
+}
+
+/// What an attempt comes to.
+pub(super) enum Came<T> {
+    Read(T),
+    Unchanged(Validators),
+}
+
+impl Client {
+    /// One request and all of its response.
+    pub(super) async fn exchange<R: Receive>(
+        &self,
+        attempt: Attempt<'_>,
+        (url, method): (&Url, Method),
+        request: RequestBuilder,
+        mut slot: Slot<'_>,
+        receive: &R,
+    ) -> Result<Answer<R::Received>, Failure> {
+        let mut asking = Asking::begin(self, attempt, url);
+        let answer = match request.send().map_err(connection).await {
+            Err(failure) => Err(failure),
+            Ok(response) => {
+                let status = response.status();
+                asking.status = Some(status.as_u16());
+                if self.is_plea(status) {
+                    slot.came_to(Outcome::Throttled);
+                }
+                if status.is_success() {
+                    slot.came_to(Outcome::Answered(asking.began.elapsed()));
+                    let arriving = Arriving {
+                        url,
+                        wire: &asking.bytes,
+                        validators: self.validators(attempt, url, &response),
+                    };
+                    let read = receive.receive(self, response, arriving).await;
+                    read.map(|read| Answer::Came(Came::Read(read)))
+                } else if status == StatusCode::NOT_MODIFIED
+                    && !self.conditions(attempt, url, method).is_empty()
+                {
+                    // how soon it comes says nothing of how soon pages do
+                    let said = self.validators(attempt, url, &response);
+                    Ok(Answer::Came(Came::Unchanged(said)))
+                } else if self.source.http.redirects {
+                    refused(url, method, &response)
+                } else {
+                    Err(status_of(&response))
+                }
+            }
+        };
+        asking.error = answer.as_ref().err().map(Failure::to_string);
+        answer
+    }
+
+    /// What is sent of the source's own: headers and who asks to the home host alone.
+    pub(super) fn request(
+        &self,
+        attempt: Attempt<'_>,
+        url: &Url,
+        method: Method,
+        authorization: Option<&HeaderValue>,
+    ) -> RequestBuilder {
+        let is_home = self.address.is_home(url);
+        let http = match &self.strangers {
+            Some((strangers, http)) if self.address.is_stranger(url) => {
+                strangers.meet(url.host_str().unwrap_or_default());
+                http
+            }
+            _ => &self.http,
+        };
+        let mut request = match method {
+            Method::Get => http.get(url.clone()),
+            Method::Post => http.post(url.clone()),
+        };
+        if is_home {
+            request = request
+                .headers(self.headers.clone())
+                .headers(self.conditions(attempt, url, method));
+        }
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let ask = attempt.wanted.ask;
+        match &ask.body {
+            // a body may hold a secret, and a redirect may lead elsewhere
+            Some(Sent { media_type, bytes })
+                if method == ask.method && (is_home || *url == ask.url) =>
+            {
+                request
+                    .header(CONTENT_TYPE, *media_type)
+                    .body(bytes.clone())
+            }
+            _ => request,
+        }
+    }
+
+    /// The headers that ask whether what is wanted has changed. What a server said of
+    /// it goes back to the home host, from where alone it is remembered.
+    fn conditions(&self, attempt: Attempt<'_>, url: &Url, method: Method) -> HeaderMap {
+        let Some(known) = attempt.wanted.known else {
+            return HeaderMap::new();
+        };
+        if method != Method::Get || !self.address.is_home(url) {
+            return HeaderMap::new();
+        }
+        validators::conditions(&as_of(attempt.wanted.ask, url, known.clone()))
+    }
+
+    /// What an answer says by which its server can tell later whether it has changed.
+    fn validators(&self, attempt: Attempt<'_>, url: &Url, response: &Response) -> Validators {
+        if !self.address.is_home(url) {
+            return Validators::default();
+        }
+        let said = validators::said(response.headers(), SystemTime::now());
+        let is_public = |text: &String| !self.address.holds_secret(text);
+        let said = Validators {
+            etag: said.etag.filter(is_public),
+            last_modified: said.last_modified.filter(is_public),
+        };
+        as_of(attempt.wanted.ask, url, said)
+    }
+}
+
+/// A response that is not a page.
+fn refused<T>(url: &Url, method: Method, response: &Response) -> Result<Answer<T>, Failure> {
+    let status = response.status();
+    let header = |name| text_header(response, &name);
+    if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+        && let Some(to) = header(LOCATION).and_then(|location| url.join(location).ok())
+    {
+        // as browsers do: only these two keep the method and with it the body
+        let method = match status.as_u16() {
+            307 | 308 => method,
+            _ => Method::Get,
+        };
+        return Ok(Answer::Redirect { to, method });
+    }
+    Err(status_of(response))
+}
+
+/// What is said at one URL of what was asked for at another. A tag tells it from all
+/// else; a time does not, and a redirect may lead to another file the next time.
+fn as_of(ask: &Ask, url: &Url, said: Validators) -> Validators {
+    Validators {
+        last_modified: said.last_modified.filter(|_| *url == ask.url),
+        ..said
+    }
+}

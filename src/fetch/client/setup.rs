@@ -1,0 +1,123 @@
+//! What a client has of its source from the beginning: connections, limits, paces and
+//! headers.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+
+use crate::config;
+use crate::error::{Error, Result};
+use crate::fetch::address::Address;
+use crate::fetch::body;
+use crate::fetch::pace::Pace;
+use crate::fetch::secret::Secrets;
+use crate::fetch::stranger::Resolver;
+use crate::source::{self, Detail, Http, Source, UserAgent};
+
+/// The limits that hold for a source.
+pub(super) fn of_source(limits: &config::Fetch, http: &Http) -> config::Fetch {
+    config::Fetch {
+        attempts: http.retry_max.map_or(limits.attempts, NonZeroU32::get),
+        page_timeout: http.timeout.unwrap_or(limits.page_timeout),
+        read_timeout: http.timeout.unwrap_or(limits.read_timeout),
+        ..limits.clone()
+    }
+}
+
+/// Connections of a source, made where a resolver says, or the system.
+pub(super) fn http(
+    source: &Source,
+    limits: &config::Fetch,
+    address: &Address,
+    resolver: Option<Resolver>,
+) -> Result<reqwest::Client> {
+    let user_agent = source
+        .http
+        .user_agent
+        .as_ref()
+        .map_or(&*limits.user_agent, UserAgent::as_str);
+    let user_agent = HeaderValue::from_str(user_agent).map_err(|e| {
+        Error::config(format!("the user agent of {} is not a header", source.name)).with_source(e)
+    })?;
+    // reqwest wants a provider of cryptography for the process; it is no
+    // trouble if this program, or one that uses the library, has set one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = || {
+        let accept_encoding = HeaderValue::from_static(body::ACCEPT_ENCODING);
+        let builder = match &resolver {
+            Some(resolver) => reqwest::Client::builder().dns_resolver(resolver.clone()),
+            None => reqwest::Client::builder(),
+        };
+        builder
+            .user_agent(user_agent.clone())
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, accept_encoding)]))
+            .connect_timeout(limits.connect_timeout)
+            .read_timeout(limits.read_timeout)
+            // Both are done here, where hosts are checked and requests counted.
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+    };
+    let error = match builder().build() {
+        Ok(client) => return Ok(client),
+        Err(error) => error,
+    };
+    // A slim machine has no root certificates. No server can be believed then,
+    // but a feed in clear text, such as the demo's, needs none.
+    if address.is_clear_text()
+        && let Ok(client) = builder().tls_certs_only([]).build()
+    {
+        return Ok(client);
+    }
+    Err(Error::environment(
+        "set up TLS; this machine may lack root certificates \
+         (package ca-certificates, or a file named by SSL_CERT_FILE)",
+    )
+    .with_source(error.without_url()))
+}
+
+/// The pace of what pages name, where it is one of its own.
+pub(super) fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
+    let rate = detail.rate?;
+    let concurrency = detail
+        .concurrency
+        .map_or(source.http.concurrency, NonZeroUsize::get);
+    Some(Pace::new(Some(rate), concurrency))
+}
+
+/// The texts of a source that may hold placeholders, with their keys.
+pub(super) fn declared(source: &Source) -> impl Iterator<Item = (String, &str)> {
+    let name = &source.name;
+    let templates = source.templates().into_iter();
+    let headers = source.http.headers.iter();
+    let auth = source.auth.iter().flat_map(source::Auth::texts);
+    templates
+        .map(move |(key, template)| (format!("sources.{name}.{key}"), template.as_str()))
+        .chain(
+            headers.map(move |(key, text)| {
+                (format!("sources.{name}.http.headers.{key}"), text.as_str())
+            }),
+        )
+        .chain(auth.map(move |(key, text)| (format!("sources.{name}.auth.{key}"), text)))
+}
+
+/// The configured headers with their values, which are never shown.
+pub(super) fn headers(source: &Source, secrets: &Secrets) -> Result<HeaderMap> {
+    let header = |name: &str, text: &str| -> Option<(HeaderName, HeaderValue)> {
+        let mut value = HeaderValue::from_str(&secrets.reveal(text)).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    };
+    source
+        .http
+        .headers
+        .iter()
+        .map(|(name, text)| {
+            header(name, text).ok_or_else(|| {
+                Error::config(format!(
+                    "key `sources.{}.http.headers.{name}`: is not an HTTP header",
+                    source.name
+                ))
+            })
+        })
+        .collect()
+}
