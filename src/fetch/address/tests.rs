@@ -1,0 +1,387 @@
+use super::host::MOST_URL_BYTES;
+use super::*;
+use crate::source::Axis;
+
+fn address(table: &str) -> Address {
+    address_by(table, "s3cr&t")
+}
+
+fn address_by(table: &str, key: &str) -> Address {
+    let mut source: Source = toml::from_str(table).unwrap();
+    source.name = "zambia".into();
+    source.settle().unwrap();
+    let declared = [("x".to_owned(), "{env.KEY}")];
+    let secrets = Secrets::look_up(declared, |_| Some(key.into())).unwrap();
+    Address::new(&source, secrets).unwrap()
+}
+
+fn link(url: &str) -> Position {
+    Position {
+        number: 2,
+        cursor: Cursor::Link(url.into()),
+    }
+}
+
+const FEED: &str = r#"
+    url = "https://feed.example/api?limit=100"
+    query = { key = "{env.KEY}", order = "asc" }
+    page = { mode = "number", param = "page" }
+    http = { allow_hosts = ["files.example", "other.example:8443"] }
+"#;
+
+#[test]
+fn a_numbered_page_is_a_query_parameter_beside_the_declared_ones() {
+    let ask = address(FEED).of(
+        &Scope::default(),
+        &Position {
+            number: 3,
+            cursor: Cursor::Number(3),
+        },
+    );
+    assert_eq!(
+        ask.unwrap().url.as_str(),
+        "https://feed.example/api?limit=100&key=s3cr%26t&order=asc&page=3"
+    );
+    let replaced = address(
+        r#"
+        url = "https://feed.example/api?page=1&limit=5"
+        page = { mode = "number" }
+    "#,
+    );
+    let position = Position {
+        number: 2,
+        cursor: Cursor::Number(2),
+    };
+    assert_eq!(
+        replaced
+            .of(&Scope::default(), &position)
+            .unwrap()
+            .url
+            .as_str(),
+        "https://feed.example/api?limit=5&page=2"
+    );
+}
+
+#[test]
+fn credentials_go_with_links_of_the_home_host_and_filters_do_not() {
+    let address = address(FEED);
+    for (stored, expected) in [
+        (
+            "https://feed.example/api?after=9",
+            "https://feed.example/api?after=9&key=s3cr%26t",
+        ),
+        (
+            "https://feed.example/api?key={env.KEY}&after=9",
+            "https://feed.example/api?key=s3cr%26t&after=9",
+        ),
+        (
+            "http://feed.example/api?after=9",
+            "https://feed.example/api?after=9&key=s3cr%26t",
+        ),
+        ("https://files.example/9", "https://files.example/9"),
+        (
+            "https://other.example:8443/9",
+            "https://other.example:8443/9",
+        ),
+    ] {
+        let ask = address.of(&Scope::default(), &link(stored)).unwrap();
+        assert_eq!(ask.url.as_str(), expected);
+    }
+}
+
+#[test]
+fn a_link_elsewhere_is_refused_by_name() {
+    let address = address(FEED);
+    for (stored, expected) in [
+        (
+            "https://evil.example/9",
+            "the link to it leads to host `evil.example`, which `http.allow_hosts` does not name",
+        ),
+        (
+            "https://feed.example:444/9",
+            "the link to it leads to host `feed.example:444`, which `http.allow_hosts` does not name",
+        ),
+        (
+            "https://other.example/9",
+            "the link to it leads to host `other.example`, which `http.allow_hosts` does not name",
+        ),
+        (
+            "https://files.example/?k={env.KEY}",
+            "the link to it takes a secret to another host",
+        ),
+        (
+            "https://{env.KEY}.evil.example/",
+            "the link to it takes a secret to another host",
+        ),
+        (
+            "ftp://feed.example/9",
+            "the link to it is not http or https",
+        ),
+        ("next", "the link to it is not a URL"),
+    ] {
+        let error = address.of(&Scope::default(), &link(stored)).err().unwrap();
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.kind(), Kind::Refused);
+    }
+}
+
+#[test]
+fn redirects_stay_on_the_host_and_never_give_up_encryption() {
+    let address = address(FEED);
+    let check = |from: &str, to: &str| {
+        address
+            .redirected(&Url::parse(from).unwrap(), Url::parse(to).unwrap())
+            .is_ok()
+    };
+    assert!(check("https://feed.example/a", "https://feed.example/b"));
+    assert!(check("https://feed.example/a", "https://files.example/b"));
+    assert!(check("http://files.example/a", "https://files.example/b"));
+    assert!(!check("https://feed.example/a", "https://evil.example/b"));
+    assert!(!check("https://feed.example/a", "http://feed.example/b"));
+    assert!(!check("https://files.example/a", "http://files.example/b"));
+    assert!(!check("https://feed.example/a", "file:///etc/passwd"));
+}
+
+#[test]
+fn the_source_s_own_name_at_another_port_is_not_any_host() {
+    // its name may come to lead to this machine, where other things listen
+    let address = address(
+        r#"
+        url = "https://feed.example/api"
+        http = { allow_hosts = ["*"] }
+    "#,
+    );
+    let asked = |url: &str| address.of(&Scope::default(), &link(url)).is_ok();
+    assert!(asked("https://feed.example/b") && asked("https://other.example:9200/"));
+    assert!(!asked("https://feed.example:9200/") && !asked("http://feed.example:6379/"));
+}
+
+#[test]
+fn any_host_is_one_that_may_be_public() {
+    let address = address(
+        r#"
+        url = "http://10.1.1.1:8080/api"
+        http = { allow_hosts = ["*", "intranet", "[fd00::7]:81"] }
+    "#,
+    );
+    for (host, is_asked, is_stranger) in [
+        ("feed.example", true, true),
+        ("feed.example:8443", true, true),
+        // the source names them
+        ("10.1.1.1:8080", true, false),
+        ("intranet", true, false),
+        ("intranet:99", true, false),
+        ("[fd00::7]:81", true, false),
+        // addresses, however they are written, are named or not asked
+        ("10.1.1.1:8081", false, true),
+        ("[fd00::7]", false, true),
+        ("8.8.8.8", false, true),
+        ("127.0.0.1", false, true),
+        ("127.1", false, true),
+        ("2130706433", false, true),
+        ("0x7f.1", false, true),
+        ("0177.0.0.1", false, true),
+        ("0", false, true),
+        ("169.254.169.254", false, true),
+        ("[::]", false, true),
+        ("[::1]", false, true),
+        ("[::ffff:169.254.169.254]", false, true),
+        ("[fd00:ec2::254]", false, true),
+        ("[fe80::1]", false, true),
+        // and so are names that no other network has
+        ("localhost", false, true),
+        ("LOCALHOST.", false, true),
+        ("feed.localhost", false, true),
+        ("metadata.google.internal", false, true),
+        ("printer.local", false, true),
+        ("router.lan.", false, true),
+        ("kubernetes", false, true),
+    ] {
+        let url = format!("http://{host}/");
+        let asked = address.of(&Scope::default(), &link(&url));
+        assert_eq!(asked.is_ok(), is_asked, "{host}");
+        if let Some(error) = asked.err() {
+            let why = "which is not public: `http.allow_hosts` has to name it";
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        let url = Url::parse(&url).unwrap();
+        assert_eq!(address.is_stranger(&url), is_stranger, "{host}");
+        let home = Url::parse("http://10.1.1.1:8080/").unwrap();
+        assert_eq!(address.redirected(&home, url).is_ok(), is_asked, "{host}");
+    }
+    for scheme in ["file", "data", "ftp", "ws", "gopher", "javascript"] {
+        let stored = format!("{scheme}://feed.example/");
+        assert!(address.of(&Scope::default(), &link(&stored)).is_err());
+    }
+}
+
+#[test]
+fn who_asks_is_what_the_source_says() {
+    let address = address(
+        r#"
+        url = "http://us:ours@feed.example/api"
+        http = { allow_hosts = ["files.example"] }
+    "#,
+    );
+    let home = Url::parse("http://feed.example/").unwrap();
+    for (url, asked) in [
+        ("http://feed.example/2", "http://us:ours@feed.example/2"),
+        (
+            "http://them:x@feed.example/2",
+            "http://us:ours@feed.example/2",
+        ),
+        ("http://them:x@files.example/2", "http://files.example/2"),
+    ] {
+        let by_link = address.of(&Scope::default(), &link(url)).unwrap();
+        assert_eq!(by_link.url.as_str(), asked);
+        let redirected = address.redirected(&home, Url::parse(url).unwrap());
+        assert_eq!(redirected.unwrap().as_str(), asked);
+    }
+}
+
+#[test]
+fn what_is_too_long_to_be_asked_for_is_refused_by_its_length() {
+    let long = format!("https://feed.example/?{}", "a".repeat(MOST_URL_BYTES));
+    let error = address(FEED).of(&Scope::default(), &link(&long)).err();
+    let error = error.unwrap();
+    assert_eq!(
+        error.to_string(),
+        "the link to it is longer than 65534 bytes"
+    );
+    let host = format!("https://{}.example/", "a".repeat(9_000));
+    let error = address(FEED).of(&Scope::default(), &link(&host)).err();
+    assert!(error.unwrap().to_string().len() < 400);
+}
+
+#[test]
+fn a_feed_in_clear_text_may_be_upgraded_and_stays_home() {
+    let address = address(r#"url = "http://feed.example/api""#);
+    let secure = Url::parse("https://feed.example/api").unwrap();
+    assert!(address.is_home(&secure));
+    assert!(
+        address
+            .redirected(&Url::parse("http://feed.example/").unwrap(), secure)
+            .is_ok()
+    );
+}
+
+#[test]
+fn what_is_stored_and_shown_has_no_secret() {
+    let address = address(FEED);
+    let first = Position {
+        number: 1,
+        cursor: Cursor::Number(1),
+    };
+    let ask = address.of(&Scope::default(), &first).unwrap();
+    assert_eq!(
+        address.redact(&ask.url),
+        "https://feed.example/api?limit=100&key={env.KEY}&order=asc&page=1"
+    );
+    assert_eq!(
+        address.redact_link("not a url s3cr&t"),
+        "not a url {env.KEY}"
+    );
+    assert!(!format!("{address:?}").contains("s3cr"));
+}
+
+#[test]
+fn a_link_with_a_scheme_and_no_path_is_refused_and_ends_no_program() {
+    let address = address(FEED);
+    for (served, shown) in [
+        ("x:", "x:"),
+        ("x://host", "x://host"),
+        ("x://a:b@host", "x://host"),
+        ("mailto:", "mailto:"),
+        ("data:?s3cr&t", "data:?{env.KEY}"),
+    ] {
+        let stored = address.redact_link(served);
+        assert_eq!(stored, shown);
+        let error = address
+            .of(&Scope::default(), &link(&stored))
+            .err()
+            .expect("it is not followed");
+        assert_eq!(error.kind(), Kind::Refused, "{served}");
+    }
+}
+
+#[test]
+fn a_secret_within_a_url_changes_nothing_around_it() {
+    let table = r#"
+        url = "https://feed.example/{env.KEY}/api?key={env.KEY}&limit=9"
+        detail = { each = "/*", url = "/{item}?key={env.KEY}&full=1" }
+        axis = { kind = { url = "https://feed.example/kinds?key={env.KEY}&all=1", each = "/*" } }
+        query = { kind = "{axis.kind}" }
+    "#;
+    let address = address_by(table, "a&b#c+d%26 e/f");
+    let axes = crate::fetch::Axes::from([("kind".into(), "x".into())]);
+    let scope = Scope {
+        axes: axes.into(),
+        ..Scope::default()
+    };
+    let start = Position {
+        number: 1,
+        cursor: Cursor::Start,
+    };
+    let source: Source = toml::from_str(table).unwrap();
+    let (detail, Axis::Index(index)) = (source.detail.unwrap(), &source.axis["kind"]) else {
+        panic!("the axis has an index");
+    };
+    let page = address.of(&scope, &start).unwrap().url;
+    let item = address.of_item(&detail, &scope, &page, "7").unwrap().url;
+    let kinds = address.of_index(index, &start).unwrap().url;
+    for (url, stored) in [
+        (
+            page,
+            "https://feed.example/{env.KEY}/api?key={env.KEY}&limit=9&kind=x",
+        ),
+        (item, "https://feed.example/7?key={env.KEY}&full=1"),
+        (kinds, "https://feed.example/kinds?key={env.KEY}&all=1"),
+    ] {
+        let encoded = stored.replace("{env.KEY}", "a%26b%23c%2Bd%2526%20e%2Ff");
+        assert_eq!(url.as_str(), encoded);
+        assert_eq!(address.redact(&url), stored);
+        // where it is echoed as a part of a URL
+        let path = encoded.strip_prefix("https://feed.example/").unwrap();
+        let hidden = stored.strip_prefix("https://feed.example/").unwrap();
+        assert_eq!(address.redact_link(path), hidden);
+        assert_eq!(address.of(&scope, &link(stored)).unwrap().url, url);
+    }
+}
+
+#[test]
+fn a_secret_that_is_echoed_as_it_is_does_not_stay_in_a_link() {
+    for key in ["ab+cd/ef==", "s3cr&t", "a=b"] {
+        let address = address_by(FEED, key);
+        let served = format!("https://feed.example/api?page=2&key={key}&limit=100");
+        let stored = address.redact_link(&served);
+        let expected = "https://feed.example/api?page=2&key={env.KEY}&limit=100";
+        assert_eq!(stored, expected, "{key}");
+        // it is asked by as it should have been written
+        let asked = address.of(&Scope::default(), &link(&stored)).unwrap().url;
+        assert!(asked.query_pairs().any(|(_, value)| value == key));
+    }
+    // what is a space may be no secret
+    let address = address_by(FEED, "+");
+    let served = "https://feed.example/api?q=a+b";
+    assert_eq!(address.redact_link(served), served);
+}
+
+#[test]
+fn a_url_that_begins_with_a_secret_begins_as_that_says() {
+    let address = address_by(r#"url = "{env.KEY}/api""#, "https://feed.example/v1");
+    let first = Position {
+        number: 1,
+        cursor: Cursor::Start,
+    };
+    let ask = address.of(&Scope::default(), &first).unwrap();
+    assert_eq!(ask.url.as_str(), "https://feed.example/v1/api");
+}
+
+#[test]
+fn a_source_url_is_http() {
+    for url in ["ftp://feed.example/", "feed.example", ""] {
+        let source: Source = toml::from_str(&format!("url = {url:?}")).unwrap();
+        let error = Address::new(&source, Secrets::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Config);
+    }
+}
