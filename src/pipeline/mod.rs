@@ -36,7 +36,7 @@ pub use self::report::{Outcome, Report};
 use self::walk::Dates;
 pub use self::walk::Walk;
 use crate::config::Config;
-use crate::database::Database;
+use crate::database::{Database, limited};
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
 use crate::fetch::{
@@ -469,7 +469,7 @@ impl Run<'_> {
                     holder.beat(asked(&client)).await?;
                     marks.tell(&mut holder).await
                 };
-                let Err(error) = in_time(patience, beat).await else {
+                let Err(error) = limited(patience, beat).await.and_then(|it| it) else {
                     next = every;
                     continue;
                 };
@@ -549,7 +549,7 @@ impl Run<'_> {
                 marks.tell(&mut holder).await?;
                 holder.end(end, asked(&self.client)).await
             };
-            match in_time(patience, ending).await {
+            match limited(patience, ending).await.and_then(|it| it) {
                 Err(error) if error.is_transient() && Instant::now() < give_up => {
                     warn!(error = %error.chain(), "the run's end could not be written: trying again");
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -558,7 +558,8 @@ impl Run<'_> {
             }
         };
         let forgetting = holder.forget(self.config.ledger.keep_runs);
-        if let (Ok(()), Err(error)) = (&ended, in_time(patience, forgetting).await) {
+        let forgotten = limited(patience, forgetting).await.and_then(|it| it);
+        if let (Ok(()), Err(error)) = (&ended, forgotten) {
             warn!(error = %error.chain(), "runs of long ago could not be forgotten");
         }
         ended
@@ -638,12 +639,6 @@ fn ends_before(from_page: u64, last: u64) -> Error {
     Error::config(format!(
         "the feed ends at page {last}, before --from-page {from_page}"
     ))
-}
-
-/// The server's own time limits do not help where it cannot be heard.
-async fn in_time<T>(limit: Duration, reply: impl Future<Output = Result<T>>) -> Result<T> {
-    let silence = |_| Error::environment("the database did not answer in time");
-    tokio::time::timeout(limit, reply).await.map_err(silence)?
 }
 
 fn asked(client: &Client) -> Requests {
