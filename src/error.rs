@@ -35,6 +35,9 @@ pub enum Kind {
     /// What comes next may not be asked for, because of where it is; what the run had
     /// is committed.
     Refused,
+    /// A server leads to where nothing may be asked for, by a redirect or by where its
+    /// name is; the next time it may not. What the run had is committed.
+    Misled,
     /// The publisher wants to be left alone for longer than is waited out; what
     /// the run had is committed.
     RateLimited,
@@ -52,7 +55,7 @@ impl Kind {
             Kind::Unexpected => 1,
             Kind::Config => 2,
             Kind::Environment => 3,
-            Kind::Truncated | Kind::Refused | Kind::RateLimited => 4,
+            Kind::Truncated | Kind::Refused | Kind::Misled | Kind::RateLimited => 4,
             Kind::TooManyBad => 5,
             Kind::Lease => 6,
         }

@@ -132,6 +132,8 @@ pub(super) struct Refused {
     pub(super) trailing: usize,
     /// Whether it was all.
     pub(super) is_all: bool,
+    /// What the last of them means, if there are several in a row.
+    pub(super) kind: Option<Kind>,
 }
 
 impl From<Turned> for Detailed {
@@ -291,9 +293,9 @@ impl Client {
             .map(|item| self.item(detail, scope, position, listing, item));
         let items = stream::iter(items.collect::<Vec<_>>()).buffered(at_once);
         let found = fitting(items, self.limits().max_decoded_bytes).await?;
-        if let Some(answer) = refused_in_a_row(&found) {
+        if let Some((kind, answer)) = refused_in_a_row(&found) {
             let message = format!("{answer} for {MOST_REFUSED} items in a row");
-            return Err(Error::environment(message));
+            return Err(Error::new(kind, message));
         }
         let mut page = Page {
             chain: scope.chain(),
@@ -317,7 +319,7 @@ impl Client {
                     page.parts.extend(parts);
                     page.broken.extend(broken);
                 }
-                Found::Broken(broken) | Found::Refused(_, broken) => page.broken.push(broken),
+                Found::Broken(broken) | Found::Refused(_, _, broken) => page.broken.push(broken),
             }
         }
         Ok((page, refused))
@@ -363,10 +365,10 @@ impl Client {
         });
         let url = Some(&ask.url);
         let answered = match answered.await {
-            // it leads to where nothing may be asked for
-            Err(error) if error.kind() == Kind::Refused => {
+            Err(error) if error.kind() == Kind::Misled => {
                 let why = error.chain();
-                return Ok(Found::Refused(why.clone(), broken(url, true, None, why)));
+                let found = broken(url, true, None, why.clone());
+                return Ok(Found::Refused(Kind::Misled, why, found));
             }
             answered => answered?,
         };
@@ -383,7 +385,7 @@ impl Client {
                 if GONE.contains(&status) {
                     Found::Broken(found)
                 } else {
-                    Found::Refused(answer, found)
+                    Found::Refused(Kind::Environment, answer, found)
                 }
             }
         })
@@ -465,15 +467,16 @@ const LONGEST_PLACE: usize = 300;
 enum Found {
     Documents((Vec<Part>, Vec<Broken>)),
     Broken(Broken),
-    /// An answer that several items in a row do not have for reasons of their own.
-    Refused(String, Broken),
+    /// An answer that several items in a row do not have for reasons of their own, and
+    /// what it means then.
+    Refused(Kind, String, Broken),
 }
 
 impl Found {
-    /// The answer that it was refused with.
-    fn refusal(&self) -> Option<&str> {
+    /// The answer that it was refused with, and what that means.
+    fn refusal(&self) -> Option<(Kind, &str)> {
         match self {
-            Found::Refused(answer, _) => Some(answer),
+            Found::Refused(kind, answer, _) => Some((*kind, answer)),
             Found::Documents(_) | Found::Broken(_) => None,
         }
     }
@@ -486,7 +489,7 @@ impl Found {
                 let parts = parts.iter().map(|part| part.body.len());
                 parts.sum::<usize>() + broken(others)
             }
-            Found::Broken(it) | Found::Refused(_, it) => broken(std::slice::from_ref(it)),
+            Found::Broken(it) | Found::Refused(_, _, it) => broken(std::slice::from_ref(it)),
         }
     }
 }
@@ -518,15 +521,16 @@ impl Refused {
         Self {
             trailing,
             is_all: trailing == found.len(),
+            kind: found.last().and_then(Found::refusal).map(|(kind, _)| kind),
         }
     }
 }
 
 /// The answer that the last of so many items in a row got.
-fn refused_in_a_row(found: &[Found]) -> Option<&str> {
+fn refused_in_a_row(found: &[Found]) -> Option<(Kind, &str)> {
     found.windows(MOST_REFUSED).find_map(|some| {
         let answers = some.iter().map(Found::refusal);
-        answers.collect::<Option<Vec<&str>>>()?.pop()
+        answers.collect::<Option<Vec<_>>>()?.pop()
     })
 }
 
@@ -544,7 +548,7 @@ mod tests {
         };
         match status {
             404 => Found::Broken(broken),
-            status => Found::Refused(format!("status {status}"), broken),
+            status => Found::Refused(Kind::Environment, format!("status {status}"), broken),
         }
     }
 
@@ -553,7 +557,10 @@ mod tests {
         for (statuses, expected) in [
             (&[500, 500][..], None),
             (&[500, 500, 404, 500], None),
-            (&[404, 500, 502, 500, 404], Some("status 500")),
+            (
+                &[404, 500, 502, 500, 404],
+                Some((Kind::Environment, "status 500")),
+            ),
         ] {
             let found: Vec<Found> = statuses.iter().map(|status| refused(*status)).collect();
             assert_eq!(refused_in_a_row(&found), expected, "{statuses:?}");

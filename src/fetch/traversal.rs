@@ -233,7 +233,7 @@ impl Traversal {
         let most = self.common.client.limits().unreadable_in_a_row;
         let is_of_chain = matches!(
             error.kind(),
-            Kind::Truncated | Kind::Refused | Kind::Environment
+            Kind::Truncated | Kind::Refused | Kind::Misled | Kind::Environment
         );
         let may_go_on = is_of_chain
             && self.is_many

@@ -414,7 +414,8 @@ impl Walk {
                 "is the last of {} items in a row that were refused",
                 self.refused_in_a_row
             );
-            self.error(Kind::Environment, position, &why)
+            let kind = refused.kind.unwrap_or(Kind::Environment);
+            self.error(kind, position, &why)
         })
     }
 

@@ -430,9 +430,12 @@ impl Dispatched {
 /// Whether the next run can be expected to do better.
 pub(super) fn verdict(error: &Error) -> Verdict {
     match error.kind() {
-        Kind::Truncated | Kind::Refused | Kind::RateLimited | Kind::Environment | Kind::Lease => {
-            Verdict::Truncated
-        }
+        Kind::Truncated
+        | Kind::Refused
+        | Kind::Misled
+        | Kind::RateLimited
+        | Kind::Environment
+        | Kind::Lease => Verdict::Truncated,
         Kind::Unexpected | Kind::Config | Kind::TooManyBad => Verdict::Failed,
     }
 }

@@ -780,7 +780,7 @@ async fn an_item_of_an_index_that_leads_to_where_nobody_may_go_costs_itself_alon
         "/1" => Reply::json(package(&[release(1)], "")),
         _ => Reply::redirect(302, &there),
     });
-    let ran = ingest.run(&["--restart"]).await.expect(3);
+    let ran = ingest.run(&["--restart"]).await.expect(4);
     let says = "which is not public: `http.allow_hosts` has to name it, and not only `*` \
                 for 3 items in a row";
     assert!(ran.stderr.contains(says), "{}", ran.stderr);

@@ -112,6 +112,7 @@ fn action(kind: Kind) -> &'static str {
         | Kind::Environment
         | Kind::Truncated
         | Kind::Refused
+        | Kind::Misled
         | Kind::RateLimited => "Count",
         Kind::Config | Kind::TooManyBad | Kind::Lease => "FailJob",
     }
@@ -132,12 +133,13 @@ async fn exit_codes(ingest: &Ingest) -> BTreeSet<i64> {
 
 #[tokio::test]
 async fn a_rule_says_of_each_exit_code_what_it_means_for_the_job() {
-    const KINDS: [Kind; 8] = [
+    const KINDS: [Kind; 9] = [
         Kind::Unexpected,
         Kind::Config,
         Kind::Environment,
         Kind::Truncated,
         Kind::Refused,
+        Kind::Misled,
         Kind::RateLimited,
         Kind::TooManyBad,
         Kind::Lease,

@@ -1,8 +1,10 @@
 //! The world failing: a database that goes away, a publisher that misbehaves.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Cluster, Counts, Ingest, LINK, Ran, connect};
+use crate::harness::{Cluster, Counts, Ingest, LINK, NUMBER, Ran, connect};
 use crate::publisher::{Feed, Publisher, Reply, Request, pages};
 
 const EMPTY: &str = r#"page = { mode = "number", stop = "empty" }"#;
@@ -248,4 +250,32 @@ async fn a_longer_wait_than_is_waited_out_saves_the_progress() {
     assert_eq!(ran.report()["pages"], 2);
     assert_eq!(ingest.run(&[]).await.expect(0).report()["resumed_from"], 2);
     assert_eq!(ingest.count("release").await, 12);
+}
+
+#[tokio::test]
+async fn a_detour_to_another_host_costs_no_progress() {
+    let feed = Feed::number(pages(6, 2));
+    let detour = Arc::new(AtomicBool::new(false));
+    let is_away = Arc::clone(&detour);
+    let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
+        Some("4") if is_away.load(Ordering::Relaxed) => {
+            Reply::redirect(302, "http://maintenance.example/")
+        }
+        _ => feed.reply(request),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    // as runs of a schedule meet it: the first stores what is before it, others nothing
+    detour.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        let ran = ingest.run(&[]).await.expect(4);
+        let said = "a redirect leads to host `maintenance.example`";
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+    detour.store(false, Ordering::Relaxed);
+    let report = ingest.run(&[]).await.expect(0).report();
+    assert_eq!(report["resumed_from"], 3);
+    assert_eq!(ingest.count("release").await, 12);
+    assert_eq!(ingest.count("run").await, 1);
 }

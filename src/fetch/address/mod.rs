@@ -306,8 +306,13 @@ impl Address {
     /// Where a server may send a request on to, from one URL to another.
     ///
     /// # Errors
-    /// [`Kind::Refused`]: the other URL may not be asked for.
-    pub(super) fn redirected(&self, from: &Url, mut to: Url) -> Result<Url> {
+    /// [`Kind::Misled`]: the other URL may not be asked for.
+    pub(super) fn redirected(&self, from: &Url, to: Url) -> Result<Url> {
+        let misled = |refused: Error| Error::new(Kind::Misled, refused.to_string());
+        self.permitted_redirect(from, to).map_err(misled)
+    }
+
+    fn permitted_redirect(&self, from: &Url, mut to: Url) -> Result<Url> {
         if !is_http(&to) {
             return Err(refused("a redirect leads to what is not http or https"));
         }

@@ -75,7 +75,8 @@ pub(in crate::fetch) fn connection(error: reqwest::Error) -> Failure {
     let first: &(dyn std::error::Error + 'static) = &error;
     let mut causes = std::iter::successors(Some(first), |cause| cause.source());
     if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<NotPublic>()) {
-        return Failure::Final(Error::new(Kind::Refused, why.to_string()));
+        // a server of names may be mistaken for a while
+        return Failure::Connection(Error::new(Kind::Misled, why.to_string()));
     }
     let what = if error.is_timeout() {
         "a time limit of the connection"

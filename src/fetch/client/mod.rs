@@ -264,7 +264,7 @@ impl Client {
     /// # Errors
     /// [`Kind::Environment`]: no connection, a time limit, 408 or 5xx in each
     /// attempt. [`Kind::Truncated`]: another status, or 429 in each attempt.
-    /// [`Kind::Refused`]: a redirect that may not be followed, or a host that is not
+    /// [`Kind::Misled`]: a redirect that may not be followed, or a host that is not
     /// where it may be. [`Kind::RateLimited`]: a `Retry-After`
     /// beyond `fetch.longest_retry_after`.
     pub(super) async fn ask<T: Send>(
