@@ -213,8 +213,10 @@ fn a_backfill_s_pod_is_that_of_the_hourly_run_but_for_what_it_is_told() {
 fn the_pods_run_the_image_of_this_version_as_its_user() {
     let dockerfile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile");
     let dockerfile = fs::read_to_string(dockerfile).unwrap();
+    // the last of them counts
     let user = dockerfile
         .lines()
+        .rev()
         .find_map(|line| line.strip_prefix("USER "));
     for (file, job) in jobs() {
         let image = text(&container(&job)["image"]);
@@ -227,8 +229,60 @@ fn the_pods_run_the_image_of_this_version_as_its_user() {
         let id = |name: &str| context[name].as_i64().unwrap();
         let runs_as = format!("{}:{}", id("runAsUser"), id("runAsGroup"));
         assert_eq!(Some(&*runs_as), user, "{file}");
+        assert!(id("runAsUser") > 0 && id("runAsGroup") > 0, "{file}: root");
         // the group that mounted files belong to
         assert_eq!(id("fsGroup"), id("runAsGroup"), "{file}");
+    }
+}
+
+#[test]
+fn the_pods_may_do_no_more_than_they_have_to() {
+    for (file, job) in jobs() {
+        let pod = pod(&job);
+        let of_all = &pod["securityContext"];
+        assert_eq!(of_all["runAsNonRoot"].as_bool(), Some(true), "{file}");
+        let profile = &of_all["seccompProfile"]["type"];
+        assert_eq!(profile.as_str(), Some("RuntimeDefault"), "{file}");
+        for name in ["automountServiceAccountToken", "enableServiceLinks"] {
+            assert_eq!(pod[name].as_bool(), Some(false), "{file}: {name}");
+        }
+        for name in ["hostNetwork", "hostPID", "hostIPC", "initContainers"] {
+            assert!(pod[name].is_badvalue(), "{file}: {name}");
+        }
+
+        let container = container(&job);
+        let of_program = &container["securityContext"];
+        let expected = YamlLoader::load_from_str(
+            "{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, \
+             capabilities: { drop: [ALL] } }",
+        );
+        assert_eq!(of_program, &expected.unwrap()[0], "{file}");
+        // only files that are thrown away can be written
+        for mount in list(&container["volumeMounts"]) {
+            let volume = named(&pod["volumes"], text(&mount["name"]));
+            let is_read_only = mount["readOnly"].as_bool() == Some(true);
+            let is_temporary = !volume["emptyDir"].is_badvalue();
+            assert_ne!(is_read_only, is_temporary, "{file}: {mount:?}");
+        }
+    }
+}
+
+#[test]
+fn an_hourly_run_starts_beside_no_other_and_both_jobs_come_to_an_end() {
+    let cron_job = yaml("cron-job.yaml");
+    let spec = &cron_job["spec"];
+    assert_eq!(text(&spec["concurrencyPolicy"]), "Forbid");
+    // a start that is missed is not made up for when the next is due
+    let deadline = spec["startingDeadlineSeconds"].as_i64().unwrap();
+    assert!((10..3_600).contains(&deadline), "{deadline}");
+    for (file, job) in jobs() {
+        // a second pod beside the first would be refused by the program
+        for name in ["parallelism", "completions"] {
+            assert!(job[name].is_badvalue(), "{file}: {name}");
+        }
+        // by Forbid, one that does not end keeps all others from starting
+        assert!(job["activeDeadlineSeconds"].as_i64() > Some(0), "{file}");
+        assert!(job["backoffLimit"].as_i64() > Some(0), "{file}");
     }
 }
 
