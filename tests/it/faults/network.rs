@@ -1,8 +1,10 @@
 //! The faults of what is between: connections that break, or only seem to live, and a
 //! publisher that answers as publishers in trouble do.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
 
@@ -10,7 +12,7 @@ use super::{PATIENCE_FILE, RUNS, Stand, declare};
 use crate::dice::Dice;
 use crate::harness::{Ingest, NUMBER};
 use crate::proxy::{Proxy, Trouble};
-use crate::publisher::{Encoding, Feed, Publisher, Reply, pages};
+use crate::publisher::{Encoding, Feed, Publisher, Reply, Request, pages};
 
 /// Connections that end, and connections that only seem to live.
 const TROUBLES: [[Trouble; 2]; 2] = [
@@ -126,11 +128,8 @@ async fn a_body_that_stops_anywhere_is_never_a_page_nor_the_end() {
                 None => reply,
             };
             // the body of each page stops at a hundredth of its own, the first time
-            let page: usize = request
-                .query("page")
-                .map_or(1, |page| page.parse().unwrap());
             match request.nth {
-                0 => reply.cut_at_percent(page),
+                0 => reply.cut_at_percent(page(request)),
                 _ => reply,
             }
         });
@@ -141,12 +140,49 @@ async fn a_body_that_stops_anywhere_is_never_a_page_nor_the_end() {
     }
 }
 
+/// How often a page is asked for in a storm, and how long a wish to be left alone may be.
+const ATTEMPTS: usize = 8;
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// How long a busy machine may take about one request.
+const SLACK: Duration = Duration::from_secs(15);
+
+/// Expects of what one run asked for that it asked for no page more often than it may,
+/// nor was silent about one for longer than it was told to be.
+fn expect_manners(requests: &[Request], last: usize, when: &str) {
+    let mut by_page: HashMap<usize, Vec<Instant>> = HashMap::new();
+    for request in requests {
+        by_page.entry(page(request)).or_default().push(request.at);
+    }
+    for (page, asked) in by_page {
+        // which is had once more before it is believed to be the last
+        let times = if page == last { 2 } else { 1 };
+        let count = asked.len();
+        assert!(
+            count <= times * ATTEMPTS,
+            "{when}: page {page}, {count} times"
+        );
+        let waits = asked.windows(2).map(|pair| pair[1] - pair[0]);
+        let longest = waits.max().unwrap_or_default();
+        let most = LONGEST_RETRY_AFTER + SLACK;
+        assert!(longest < most, "{when}: page {page} after {longest:?}");
+    }
+}
+
+/// The number of the page that is asked for.
+fn page(request: &Request) -> usize {
+    request
+        .query("page")
+        .map_or(1, |page| page.parse().unwrap())
+}
+
 #[tokio::test]
 async fn a_storm_of_refusals_is_waited_out_or_said_to_be_too_long() {
-    let mut stand = Stand::new(60).await;
-    stand
-        .ingest
-        .configure("[fetch]\nlongest_retry_after = \"2s\"\nattempts = 8");
+    const PAGES: usize = 60;
+    let mut stand = Stand::new(PAGES).await;
+    stand.ingest.configure(&format!(
+        "[fetch]\nlongest_retry_after = \"{LONGEST_RETRY_AFTER:?}\"\nattempts = {ATTEMPTS}"
+    ));
     let feed = stand.oracle.feed();
     let dice = Mutex::new(stand.dice.fork());
     stand.publisher.turn(move |request| {
@@ -154,6 +190,10 @@ async fn a_storm_of_refusals_is_waited_out_or_said_to_be_too_long() {
             let mut dice = dice.lock().unwrap();
             (dice.roll(10), dice.roll(40))
         };
+        // some pages are refused for longer than one run asks
+        if page(request).is_multiple_of(15) && request.nth < ATTEMPTS + 2 {
+            return Reply::status(503);
+        }
         let status = match storm {
             0 | 1 => 429,
             2 => 503,
@@ -169,15 +209,23 @@ async fn a_storm_of_refusals_is_waited_out_or_said_to_be_too_long() {
             _ => reply,
         }
     });
+    let given_up = format!("after {ATTEMPTS} attempts");
+    let mut times_given_up = 0;
     for runs in 1.. {
-        assert!(runs <= RUNS, "{}", stand.when("in a storm"));
+        let when = stand.when(&format!("run {runs} in a storm"));
+        assert!(runs <= RUNS, "{when}");
+        let before = stand.publisher.requests().len();
         let ran = stand.start().end().await;
+        expect_manners(&stand.publisher.requests()[before..], PAGES, &when);
         if stand.is_done(&ran).await {
             break;
         }
-        let is_said = ran.stderr.contains("rate limited") || ran.stderr.contains("attempts");
-        assert!(is_said, "{}", ran.stderr);
+        let is_given_up = ran.stderr.contains(&given_up);
+        let is_said = is_given_up || ran.stderr.contains("rate limited until");
+        assert!(is_said, "{when}: {}", ran.stderr);
+        times_given_up += usize::from(is_given_up);
     }
+    assert!(times_given_up > 0, "{}", stand.when("in a storm"));
     stand.expect_all("after a storm").await;
 }
 
