@@ -124,7 +124,9 @@ fn start_logging(global: &Global) {
         .unwrap_or_else(|_| EnvFilter::new(format!("warn,ocds_ingest={level}")));
     // beyond that, it logs the values of the rows that are written
     let rows = Directive::from_str("tokio_postgres=warn").expect("a valid directive");
-    let filter = filter.add_directive(rows);
+    // the attempt that fails by it says the same, and of which page
+    let verifier = Directive::from_str("rustls_platform_verifier=off").expect("a valid directive");
+    let filter = filter.add_directive(rows).add_directive(verifier);
     let is_coloured = std::io::stderr().is_terminal();
     let writer = match global.log_format {
         LogFormat::Text => LogWriter::Text { is_coloured },

@@ -596,7 +596,9 @@ impl Tls {
     }
 }
 
-fn make_certificates(keys: &Path) {
+/// Two authorities, `ca` and `other`, and what the first has signed: a server's
+/// certificate for `localhost`, and a client's for the user `ocds`.
+pub(crate) fn make_certificates(keys: &Path) {
     let script = "
         set -e; cd \"$1\"
         authority() {

@@ -45,4 +45,5 @@ mod run;
 mod secrets;
 mod signals;
 mod sink;
+mod tls;
 mod windows;

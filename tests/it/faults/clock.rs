@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Stand;
-use crate::harness::SOURCE;
+use crate::harness::{Ingest, SOURCE};
 
 /// The library that tells a program another time, where systems keep it.
 const LIBRARIES: [&str; 5] = [
@@ -19,23 +19,30 @@ const LIBRARIES: [&str; 5] = [
 /// machine was asleep.
 const JUMPS: [&str; 5] = ["+3700", "-3700", "+86400", "-7", "+0"];
 
-#[tokio::test]
-async fn a_clock_that_jumps_costs_neither_the_lease_nor_a_page() {
+/// Has the program look at a clock that shows another time: so much later or earlier
+/// than it is, and what is written into the file from then on.
+pub(crate) fn set(ingest: &mut Ingest, offset: &str) -> PathBuf {
     let mut libraries = LIBRARIES.map(PathBuf::from).into_iter();
     let library = libraries.find(|path| path.is_file());
     let library = library.expect("libfaketime is installed, as `make test` sees to");
-    let mut stand = Stand::new(300).await;
-    stand.ingest.configure("[lease]\nwait = \"100ms\"");
-    let clock = stand.ingest.directory.path().join("clock");
-    std::fs::write(&clock, "+0").unwrap();
+    let clock = ingest.directory.path().join("clock");
+    std::fs::write(&clock, offset).unwrap();
     for (name, value) in [
         ("LD_PRELOAD", library.to_str().unwrap()),
         ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
         ("FAKETIME_NO_CACHE", "1"),
         ("DONT_FAKE_MONOTONIC", "1"),
     ] {
-        stand.ingest.set(name, value);
+        ingest.set(name, value);
     }
+    clock
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_costs_neither_the_lease_nor_a_page() {
+    let mut stand = Stand::new(300).await;
+    stand.ingest.configure("[lease]\nwait = \"100ms\"");
+    let clock = set(&mut stand.ingest, "+0");
     let mut run = stand.start();
     let mut jumped = 0;
     for jump in JUMPS.into_iter().cycle() {

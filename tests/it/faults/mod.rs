@@ -4,7 +4,7 @@
 //! until one comes to its end, and [`invariants`] checked against what the [`oracle`]
 //! knows to be true. A failure prints its seed; `SEED` plays it again.
 
-mod clock;
+pub(crate) mod clock;
 mod disk;
 mod footprint;
 mod invariants;

@@ -1,0 +1,166 @@
+//! Whom a source's server has to be: by the certificate that it shows, and before it
+//! is told anything.
+//!
+//! The database's certificates are in `database`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::database::make_certificates;
+use crate::faults::clock;
+use crate::harness::{Ingest, LINK, SOURCE};
+use crate::publisher::{Feed, Publisher, pages};
+
+/// How many times a page is asked for.
+const ATTEMPTS: usize = 4;
+
+/// A publisher behind TLS, whose certificate is for `localhost`.
+struct Secure {
+    publisher: Publisher,
+    port: u16,
+    /// How many connections were made, and how many of their clients believed it.
+    met: Arc<AtomicUsize>,
+    believed: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Secure {
+    async fn start(keys: &Path) -> Self {
+        let certificate = CertificateDer::from_pem_file(keys.join("server.crt")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(keys.join("server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        // the last looks like it, and so is asked for once
+        let mut pages = pages(3, 2);
+        pages[2].truncate(1);
+        let publisher = Publisher::feed(Feed::link(pages)).await;
+        let behind = publisher.address();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (met, believed) = (Arc::default(), Arc::default());
+        let (meets, believes) = (Arc::clone(&met), Arc::clone(&believed));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                AtomicUsize::fetch_add(&meets, 1, Relaxed);
+                let (acceptor, believes) = (acceptor.clone(), Arc::clone(&believes));
+                tokio::spawn(async move {
+                    let Ok(mut here) = acceptor.accept(stream).await else {
+                        return;
+                    };
+                    AtomicUsize::fetch_add(&believes, 1, Relaxed);
+                    let mut there = TcpStream::connect(behind).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+                });
+            }
+        });
+        Self {
+            publisher,
+            port,
+            met,
+            believed,
+            task,
+        }
+    }
+}
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Who is asked for, by whose word, how long after the certificate was made, and what
+/// is said of it, if it is not believed.
+struct Case {
+    host: &'static str,
+    authority: &'static str,
+    days_later: u32,
+    says: Option<&'static str>,
+}
+
+impl Case {
+    async fn check(&self, keys: &Path) {
+        let Self { host, says, .. } = *self;
+        let secure = Secure::start(keys).await;
+        let mut ingest = Ingest::new().await;
+        let authority = keys.join(format!("{}.crt", self.authority));
+        ingest.set("SSL_CERT_FILE", authority.to_str().unwrap());
+        if self.days_later > 0 {
+            clock::set(&mut ingest, &format!("+{}d", self.days_later));
+        }
+        // what must not be told to anybody else
+        ingest.set("PUBLISHER_KEY", "s3cret");
+        let url = format!("https://{host}:{}/", secure.port);
+        let table = format!("{LINK}\nhttp.headers = {{ x-key = \"{{env.PUBLISHER_KEY}}\" }}");
+        ingest.declare_as(SOURCE, &url, &table);
+        ingest.configure(&format!("[fetch]\nattempts = {ATTEMPTS}"));
+        let ran = ingest.run(&[]).await;
+        let believed = secure.believed.load(Relaxed);
+        let Some(says) = says else {
+            let ran = ran.expect(0);
+            assert_eq!(ran.report()["retries"], 0, "{}", ran.stderr);
+            assert_eq!(ingest.count("release").await, 5);
+            assert_eq!(secure.publisher.requests().len(), 3);
+            assert!(believed > 0);
+            return;
+        };
+        let ran = ran.expect(3);
+        let ended = format!("fetch page 1 of {SOURCE}: no page after {ATTEMPTS} attempts: connect");
+        assert!(ran.stderr.contains(&ended), "{}", ran.stderr);
+        let says = format!("invalid peer certificate: {says}");
+        assert!(ran.stderr.contains(&says), "{}", ran.stderr);
+        // once, by whoever ends the run, and not by each who looks at it
+        assert_eq!(ran.stderr.matches("ERROR").count(), 1, "{}", ran.stderr);
+        assert_eq!(secure.met.load(Relaxed), ATTEMPTS, "{}", ran.stderr);
+        assert_eq!(believed, 0, "{}", ran.stderr);
+        assert_eq!(secure.publisher.targets(), [""; 0]);
+        assert_eq!(ingest.count("release").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_that_is_not_who_it_says_is_told_nothing_and_believed_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = directory.path();
+    make_certificates(keys);
+    let believed = Case {
+        host: "localhost",
+        authority: "ca",
+        days_later: 0,
+        says: None,
+    };
+    believed.check(keys).await;
+    for case in [
+        Case {
+            authority: "other",
+            says: Some("UnknownIssuer"),
+            ..believed
+        },
+        Case {
+            host: "127.0.0.1",
+            says: Some("certificate not valid for name"),
+            ..believed
+        },
+        Case {
+            days_later: 3,
+            says: Some("certificate expired"),
+            ..believed
+        },
+    ] {
+        case.check(keys).await;
+    }
+}
