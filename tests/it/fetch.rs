@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt as _;
 use ocds_ingest::config;
@@ -1035,6 +1035,33 @@ async fn retry_after_is_waited_out_in_seconds_and_as_a_date() {
         assert_eq!(asked.len(), 2);
         let waited = asked[1].at - asked[0].at;
         assert!((least..most).contains(&waited), "{}: {waited:?}", value());
+    }
+}
+
+#[tokio::test]
+async fn a_retry_after_that_is_a_date_is_as_far_off_as_the_publishers_own_clock_says() {
+    for year in [2020, 2090] {
+        let publisher = Publisher::serve(move |request| {
+            let date = |second| {
+                let midnight = Duration::from_secs((year - 1970) * 31_556_952);
+                httpdate::fmt_http_date(UNIX_EPOCH + midnight + Duration::from_secs(second))
+            };
+            match request.nth {
+                0 => Reply::status(503)
+                    .header("date", &date(0))
+                    .header("retry-after", &date(1)),
+                _ => Reply::json(package(&pages(1, 1)[0], "")),
+            }
+        })
+        .await;
+        walk(&client(&publisher, "")).await.is_whole(&pages(1, 1));
+        let asked = publisher.requests();
+        assert_eq!(asked.len(), 2);
+        let waited = asked[1].at - asked[0].at;
+        assert!(
+            (millis(990)..millis(5_000)).contains(&waited),
+            "{year}: {waited:?}"
+        );
     }
 }
 

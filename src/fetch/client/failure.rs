@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
 use crate::error::{Error, Kind, Result};
@@ -60,10 +60,14 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// A status that is neither success nor a redirect, and when to come back.
+/// A status that is neither success nor a redirect, and when to come back: a date is
+/// as far off as it is by the clock of who wrote it, for ours may be wrong.
 pub(super) fn status_of(response: &Response) -> Failure {
-    let retry_after = text_header(response, &RETRY_AFTER)
-        .and_then(|value| retry::retry_after(value, SystemTime::now()));
+    let said_at = text_header(response, &DATE)
+        .and_then(|date| httpdate::parse_http_date(date).ok())
+        .unwrap_or_else(SystemTime::now);
+    let retry_after =
+        text_header(response, &RETRY_AFTER).and_then(|value| retry::retry_after(value, said_at));
     Failure::Status {
         status: response.status(),
         retry_after,
