@@ -445,8 +445,12 @@ async fn an_operation_undone_leaves_what_came_before_it() {
 }
 
 #[tokio::test]
-async fn writers_of_the_same_keys_lose_no_row() {
+async fn writers_of_the_same_keys_lose_no_row_and_never_wait_in_a_circle() {
     let mut shop = Shop::new().await;
+    // so that a circle is found before anything else ends it
+    let look = "do $$ begin execute format(
+        'alter database %I set deadlock_timeout = ''20ms''', current_database()); end $$";
+    shop.ingest.client.batch_execute(look).await.unwrap();
     shop.database = open_with(&shop.ingest.url, 8).await;
     let write = async |writer: i64| {
         let mut sums = bulk::Report::default();
@@ -475,6 +479,18 @@ async fn writers_of_the_same_keys_lose_no_row() {
     // whoever was last, was last for all of a batch's rows
     let prices = "select count(distinct price) from shop.item";
     assert_eq!(shop.ingest.value(prices).await, "1");
+    // a circle costs one of the writers no more than another attempt: what tells of it is
+    // what their sessions counted, and they have told that when they are gone
+    shop.database.close().await.unwrap();
+    let are_gone = "select count(*) = 0 from pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend'
+        and pid <> pg_backend_pid()";
+    shop.ingest.until(are_gone).await;
+    let told = "from pg_stat_database where datname = current_database()";
+    let of_all = format!("select xact_commit >= 80 {told}");
+    shop.ingest.until(&of_all).await;
+    let circles = format!("select deadlocks {told}");
+    assert_eq!(shop.ingest.value(&circles).await, "0");
 }
 
 #[tokio::test]
