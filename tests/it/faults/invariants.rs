@@ -9,41 +9,100 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use tokio_util::sync::CancellationToken;
 
 use super::oracle::{Fate, Oracle, Truth};
+use crate::harness::SOURCE;
 
 /// The oracle's truths, in the database that they are compared with.
 const TRUTH: &str = "
     create schema oracle;
     create table oracle.truth (
-        page bigint, place bigint, bytes bytea, ocid text, release_id text, data jsonb,
+        page bigint, place bigint, bytes bytea,
+        ocid text, release_id text, data jsonb, stored jsonb,
+        reason text, mended jsonb,
         primary key (page, place));
     create index on oracle.truth (ocid, release_id);
     create index on oracle.truth using hash (bytes)";
 
+/// What is stored of a release is told column by column, but for those that are null.
 const TELL: &str = "
     insert into oracle.truth
     select page, place, bytes, ocid, release_id,
-        case when ocid is not null then convert_from(bytes, 'UTF8')::jsonb end
-    from unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[], $5::text[])
-        as truth (page, place, bytes, ocid, release_id)";
+        case when ocid is not null then convert_from(bytes, 'UTF8')::jsonb end,
+        case when ocid is not null then jsonb_build_object(
+            'source', $12::text, 'ocid', ocid, 'release_id', release_id,
+            'date', date::timestamptz, 'tag', array[tag], 'tender_title', title,
+            'award_count', 0, 'contract_count', 0, 'supplier_names', '{}'::text[],
+            'content_hash', hash, 'page_number', page,
+            'data', convert_from(bytes, 'UTF8')::jsonb) end,
+        reason, mended::jsonb
+    from unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[], $6::text[],
+            $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
+        as truth (page, place, bytes, hash, ocid, release_id, date, tag, title, reason, mended)";
+
+/// What is told of a truth by what has to become of it.
+#[derive(Default)]
+struct Told<'a> {
+    ocid: Option<&'a str>,
+    release_id: Option<&'a str>,
+    date: Option<&'a str>,
+    tag: Option<&'a str>,
+    title: Option<&'a str>,
+    reason: Option<&'a str>,
+    mended: Option<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    fn of(truth: &'a Truth) -> Self {
+        match &truth.fate {
+            Fate::Stored {
+                ocid,
+                release_id,
+                date,
+                tag,
+                title,
+            } => Self {
+                ocid: Some(ocid),
+                release_id: Some(release_id),
+                date: Some(date),
+                tag: Some(tag),
+                title: Some(title),
+                ..Self::default()
+            },
+            Fate::Refused { reason, mended } => Self {
+                reason: Some(reason),
+                mended: mended.as_deref(),
+                ..Self::default()
+            },
+        }
+    }
+}
 
 /// Puts the truths beside what they are compared with.
 pub(super) async fn tell(client: &Client, oracle: &Oracle) {
     client.batch_execute(TRUTH).await.unwrap();
-    let of = |truth: &Truth| match &truth.fate {
-        Fate::Stored { ocid, release_id } => (Some(ocid.clone()), Some(release_id.clone())),
-        Fate::Refused => (None, None),
-    };
     let truths = &oracle.truths;
     let pages: Vec<i64> = truths.iter().map(|truth| truth.page).collect();
     let places: Vec<i64> = truths.iter().map(|truth| truth.place).collect();
     let bytes: Vec<&[u8]> = truths.iter().map(|truth| truth.bytes.as_bytes()).collect();
-    let (ocids, ids): (Vec<_>, Vec<_>) = truths.iter().map(of).unzip();
-    let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+    // nothing that is served has white space between its tokens
+    let hashes = bytes.iter().map(|bytes| *blake3::hash(bytes).as_bytes());
+    let hashes: Vec<Vec<u8>> = hashes.map(Vec::from).collect();
+    let told: Vec<Told<'_>> = truths.iter().map(Told::of).collect();
+    let texts = |of: for<'a> fn(&Told<'a>) -> Option<&'a str>| -> Vec<Option<&str>> {
+        told.iter().map(of).collect()
+    };
+    let parameters: [(&(dyn ToSql + Sync), Type); 12] = [
         (&pages, Type::INT8_ARRAY),
         (&places, Type::INT8_ARRAY),
         (&bytes, Type::BYTEA_ARRAY),
-        (&ocids, Type::TEXT_ARRAY),
-        (&ids, Type::TEXT_ARRAY),
+        (&hashes, Type::BYTEA_ARRAY),
+        (&texts(|told| told.ocid), Type::TEXT_ARRAY),
+        (&texts(|told| told.release_id), Type::TEXT_ARRAY),
+        (&texts(|told| told.date), Type::TEXT_ARRAY),
+        (&texts(|told| told.tag), Type::TEXT_ARRAY),
+        (&texts(|told| told.title), Type::TEXT_ARRAY),
+        (&texts(|told| told.reason), Type::TEXT_ARRAY),
+        (&texts(|told| told.mended), Type::TEXT_ARRAY),
+        (&SOURCE, Type::TEXT),
     ];
     client.query_typed(TELL, &parameters).await.unwrap();
 }
@@ -73,16 +132,20 @@ const ALWAYS: [(&str, &str); 4] = [
          where stored.data = release.data and stored.page < newest.page",
     ),
     (
-        "no release is invented",
-        "select ocid, release_id from ocds.release
+        "no release is invented, nor a column of one",
+        "select ocid, release_id, to_jsonb(release) - 'data' from ocds.release
          where not exists (select from oracle.truth where truth.ocid = release.ocid
                            and truth.release_id = release.release_id
-                           and truth.data = release.data)",
+                           and truth.stored = jsonb_strip_nulls(to_jsonb(release)
+                               - '{run_id,first_seen_at,fetched_at}'::text[]))",
     ),
     (
-        "no reject is invented",
-        "select id, reason, pointer from ocds.quarantine
-         where not exists (select from oracle.truth where bytes = document)",
+        "no reject is invented, nor its place, nor why it was refused",
+        "select id, reason, page_number, pointer from ocds.quarantine
+         where not exists (select from oracle.truth where bytes = document
+                           and truth.reason = quarantine.reason
+                           and truth.page = page_number
+                           and '/releases/' || place = pointer)",
     ),
 ];
 
@@ -105,7 +168,8 @@ const AT_THE_END: [(&str, &str); 5] = [
          and not exists (select from ocds.quarantine where document = truth.bytes)
          union all
          select page_number, id from ocds.quarantine
-         where exists (select from oracle.truth where bytes = document and ocid is not null)",
+         where exists (select from oracle.truth where bytes = document and ocid is not null)
+         or resolved_at is not null",
     ),
     (
         "no document is in quarantine twice",
@@ -124,6 +188,38 @@ const AT_THE_END: [(&str, &str); 5] = [
         "select id, state from ocds.run where state = 'running'",
     ),
 ];
+
+/// What must hold when a replay has mended what it can.
+const MENDED: [(&str, &str); 3] = [
+    (
+        "what was mended is stored as its repair leaves it, beside what was served",
+        "select page, place, release.repairs, release.data from oracle.truth
+         left join ocds.release on served = bytes
+         where mended is not null and (release.data = mended and release.ocid = mended ->> 'ocid'
+             and release.release_id = mended ->> 'id' and release.page_number = truth.page
+             and repairs = array[case truth.reason when 'nul-character' then 'nul'
+                                 else truth.reason end]) is not true",
+    ),
+    (
+        "all else is stored as it was served",
+        "select ocid, release_id from ocds.release
+         where num_nulls(repairs, served) <> 2
+         and not exists (select from oracle.truth where bytes = served and mended is not null)",
+    ),
+    (
+        "what was mended is resolved, and only that",
+        "select page, place, resolution from oracle.truth
+         join ocds.quarantine on document = bytes
+         where mended is null and num_nulls(resolution, resolved_at) <> 2
+         or mended is not null
+             and (resolution = 'replayed' and resolved_at is not null) is not true",
+    ),
+];
+
+/// Expects what a replay has to leave behind.
+pub(super) async fn expect_mended(client: &Client, when: &str) {
+    expect(client, &MENDED, when).await;
+}
 
 /// Expects that all holds that must at every moment.
 pub(super) async fn expect_always(client: &Client, when: &str) {
@@ -176,13 +272,18 @@ pub(super) async fn checkpoint(client: &Client) -> u64 {
 
 /// Looks on, at moments of its own, while a run has its troubles: no page is durable
 /// without its data, and no checkpoint goes back.
-pub(super) struct Watcher {
+pub(crate) struct Watcher {
     over: CancellationToken,
     task: tokio::task::JoinHandle<u32>,
 }
 
 impl Watcher {
+    /// Looks at data and checkpoints.
     pub(super) fn start(url: &str) -> Self {
+        Self::of(&ALWAYS[..WATCHED], url)
+    }
+
+    fn of(invariants: &'static [(&str, &str)], url: &str) -> Self {
         let over = CancellationToken::new();
         let (token, url) = (over.clone(), url.to_owned());
         let task = tokio::spawn(async move {
@@ -197,7 +298,9 @@ impl Watcher {
                     continue;
                 };
                 let connection = tokio::spawn(connection);
-                while !token.is_cancelled() && look(&client, &mut reached).await.is_some() {
+                while !token.is_cancelled()
+                    && look(&client, invariants, &mut reached).await.is_some()
+                {
                     looks += 1;
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -209,7 +312,7 @@ impl Watcher {
     }
 
     /// Expects that all was well whenever it looked.
-    pub(super) async fn expect_calm(self) {
+    pub(crate) async fn expect_calm(self) {
         self.over.cancel();
         let looks = self.task.await.expect("every look found all in order");
         assert!(looks > 0, "it never looked");
@@ -217,8 +320,12 @@ impl Watcher {
 }
 
 /// One look; `None` if the server did not answer.
-async fn look(client: &Client, reached: &mut BTreeSet<(String, u64)>) -> Option<()> {
-    for (invariant, sql) in &ALWAYS[..WATCHED] {
+async fn look(
+    client: &Client,
+    invariants: &[(&str, &str)],
+    reached: &mut BTreeSet<(String, u64)>,
+) -> Option<()> {
+    for (invariant, sql) in invariants {
         let breaks = rows(client, sql).await.ok()?;
         assert!(breaks.is_empty(), "{invariant}: {breaks:?}");
     }

@@ -24,7 +24,7 @@ use self::footprint::Footprint;
 use self::invariants::Watcher;
 use self::oracle::Oracle;
 use crate::dice::Dice;
-use crate::harness::{Cluster, Ingest, PATIENCE, Ran, Running, SOURCE, connect};
+use crate::harness::{Cluster, Ingest, PATIENCE, Ran, Running, SOURCE, Tables, connect};
 use crate::publisher::{Publisher, release};
 
 /// A run, and what it is compared with.
@@ -181,12 +181,24 @@ impl Stand {
         let when = self.when(when);
         self.ingest.client = connect(&self.ingest.url).await;
         invariants::expect_all(&self.ingest.client, &when).await;
+        let calm = self.calm().await;
+        self.ingest.tables().await.expect(&calm, &when);
 
         self.be_patient();
         let fresh = self.oracle.feed_of(vec![vec![release(5_000_000)]]);
         self.publisher.turn(move |request| fresh.reply(request));
         let counts = self.ingest.run(&[]).await.expect(0).counts();
         assert_eq!(counts.inserted, 1, "{when}: a fresh release");
+    }
+
+    /// What a run that nothing befalls makes of the feed, in a database of its own.
+    async fn calm(&self) -> Tables {
+        let publisher = Publisher::feed(self.oracle.feed()).await;
+        let mut ingest = Ingest::new().await;
+        declare(&mut ingest, &publisher.url("/"), &self.oracle);
+        ingest.configure("[sink]\nmax_bad_ratio = 1.0");
+        ingest.run(&[]).await.expect(0);
+        ingest.tables().await
     }
 
     /// Gives runs that nothing befalls the time that a busy machine needs.

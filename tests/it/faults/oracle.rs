@@ -1,5 +1,6 @@
 //! A feed made from a seed, and all that is true of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -19,9 +20,27 @@ pub(super) struct Truth {
 /// What becomes of an item.
 pub(super) enum Fate {
     /// It is a row, unless a later page has another one of its key.
-    Stored { ocid: String, release_id: String },
+    Stored {
+        ocid: String,
+        release_id: String,
+        date: String,
+        tag: &'static str,
+        title: String,
+    },
     /// It is in quarantine, and nowhere else.
-    Refused,
+    Refused {
+        reason: &'static str,
+        /// What the repair that is named after the reason makes of it, if there is one.
+        mended: Option<String>,
+    },
+}
+
+impl Fate {
+    /// It is refused for a reason that no repair is named after.
+    fn of(reason: &'static str) -> Self {
+        let mended = None;
+        Self::Refused { reason, mended }
+    }
 }
 
 /// The pages of a feed: releases of their own, releases of keys that come again on
@@ -47,6 +66,9 @@ const AT_ONCE: u32 = 3;
 /// The releases of a page that no other has.
 const OWN: usize = 8;
 
+/// The items of each page of poison.
+const EACH: usize = 100;
+
 impl Oracle {
     pub(super) fn new(dice: &mut Dice, pages: usize) -> Self {
         let ways = [Way::Link, Way::Number];
@@ -60,8 +82,8 @@ impl Oracle {
             let earlier = dice.index((page + 1) * OWN);
             oracle.store(earlier, &format!("again on {page}"));
             if dice.roll(3) == 0 {
-                let bad = poison(dice, page);
-                oracle.refuse(bad);
+                let (bytes, fate) = poison(dice, page);
+                oracle.push(bytes, fate);
             }
             // what is on all pages says which of them was the last
             oracle.store(1_000_000, &format!("on every page, here {page}"));
@@ -69,16 +91,17 @@ impl Oracle {
         oracle
     }
 
-    /// The same with more poison: so many of a thousand items.
-    pub(super) fn poisoned(dice: &mut Dice, pages: usize, of_a_thousand: u64) -> Self {
+    /// The same with more poison: so many of a thousand items, and one at least.
+    pub(super) fn poisoned(dice: &mut Dice, pages: usize, of_a_thousand: usize) -> Self {
         let mut oracle = Self::empty(Way::Link);
+        let items = pages * EACH;
+        let bad = some(dice, items, (items * of_a_thousand / 1_000).max(1));
         for page in 0..pages {
             oracle.pages.push(Items::new());
-            for own in 0..100 {
-                let number = page * 100 + own;
-                if dice.roll(1_000) < of_a_thousand {
-                    let bad = poison(dice, number);
-                    oracle.refuse(bad);
+            for number in page * EACH..(page + 1) * EACH {
+                if bad.contains(&number) {
+                    let (bytes, fate) = poison(dice, number);
+                    oracle.push(bytes, fate);
                 } else {
                     oracle.store(number, "sound");
                 }
@@ -101,8 +124,14 @@ impl Oracle {
     }
 
     pub(super) fn count_refused(&self) -> usize {
-        let refused = |truth: &&Truth| matches!(truth.fate, Fate::Refused);
+        let refused = |truth: &&Truth| matches!(truth.fate, Fate::Refused { .. });
         self.truths.iter().filter(refused).count()
+    }
+
+    /// How many of them a repair brings back.
+    pub(super) fn count_mendable(&self) -> usize {
+        let mendable = |truth: &&Truth| matches!(&truth.fate, Fate::Refused { mended, .. } if mended.is_some());
+        self.truths.iter().filter(mendable).count()
     }
 
     /// A feed of them.
@@ -138,8 +167,10 @@ impl Oracle {
     fn store(&mut self, number: usize, title: &str) {
         let ocid = format!("ocds-213czf-{number}");
         let release_id = number.to_string();
+        let date = format!("2026-01-{:02}T00:00:00Z", 1 + number % 31);
+        let tag = ["planning", "tender", "award"][number % 3];
         let bytes = format!(
-            r#"{{"ocid":"{ocid}","id":"{release_id}","date":"2026-01-01T00:00:00Z","tender":{{"title":"{title}"}}}}"#
+            r#"{{"ocid":"{ocid}","id":"{release_id}","date":"{date}","tag":["{tag}"],"tender":{{"title":"{title}"}}}}"#
         );
         // of one key on one page the later is stored, and the earlier refused
         let page = self.page();
@@ -148,14 +179,17 @@ impl Oracle {
             let is_superseded =
                 matches!(&earlier.fate, Fate::Stored { ocid: known, .. } if *known == ocid);
             if is_superseded {
-                earlier.fate = Fate::Refused;
+                earlier.fate = Fate::of("superseded");
             }
         }
-        self.push(bytes, Fate::Stored { ocid, release_id });
-    }
-
-    fn refuse(&mut self, bytes: String) {
-        self.push(bytes, Fate::Refused);
+        let fate = Fate::Stored {
+            ocid,
+            release_id,
+            date,
+            tag,
+            title: title.to_owned(),
+        };
+        self.push(bytes, fate);
     }
 
     fn push(&mut self, bytes: String, fate: Fate) {
@@ -177,29 +211,58 @@ impl Oracle {
     }
 }
 
-/// Something that nobody can store, of a number that tells it from others.
-fn poison(dice: &mut Dice, number: usize) -> String {
+/// So many numbers of those below `of`.
+fn some(dice: &mut Dice, of: usize, count: usize) -> BTreeSet<usize> {
+    let mut some = BTreeSet::new();
+    while some.len() < count {
+        some.insert(dice.index(of));
+    }
+    some
+}
+
+/// Something that nobody can store, of a number that tells it from others, and why.
+fn poison(dice: &mut Dice, number: usize) -> (String, Fate) {
     let release = |rest: &str| format!(r#"{{"ocid":"poison-{number}","id":"{number}",{rest}}}"#);
-    match dice.roll(9) {
-        0 => format!(r#"{{"id":"{number}","tender":{{"title":"without an ocid"}}}}"#),
-        1 => format!(r#"{{"ocid":"poison-{number}","tender":{{"title":"without an id"}}}}"#),
-        2 => format!(r#"{{"ocid":["poison-{number}"],"id":"{number}"}}"#),
-        3 => release(r#""title":"NUL \u0000""#),
-        4 => release(r#""title":"half of a pair \ud800""#),
-        5 => release(r#""amount":1e131071"#),
-        6 => release(&format!(
-            r#""deep":{}1{}"#,
-            "[".repeat(600),
-            "]".repeat(600)
-        )),
-        7 => format!("[{number}]"),
+    let mendable = |reason, served: &str, mended: &str| {
+        let mended = Some(release(mended));
+        (release(served), Fate::Refused { reason, mended })
+    };
+    let (bytes, reason) = match dice.roll(9) {
+        0 => (
+            format!(r#"{{"id":"{number}","tender":{{"title":"without an ocid"}}}}"#),
+            "missing-ocid",
+        ),
+        1 => (
+            format!(r#"{{"ocid":"poison-{number}","tender":{{"title":"without an id"}}}}"#),
+            "missing-id",
+        ),
+        2 => (
+            format!(r#"{{"ocid":["poison-{number}"],"id":"{number}"}}"#),
+            "missing-ocid",
+        ),
+        3 => {
+            let served = r#""title":"NUL \u0000""#;
+            return mendable("nul-character", served, r#""title":"NUL ""#);
+        }
+        4 => {
+            let served = r#""title":"half of a pair \ud800""#;
+            let mended = "\"title\":\"half of a pair \u{fffd}\"";
+            return mendable("lone-surrogate", served, mended);
+        }
+        5 => (release(r#""amount":1e131071"#), "large-number"),
+        6 => {
+            let deep = format!(r#""deep":{}1{}"#, "[".repeat(600), "]".repeat(600));
+            (release(&deep), "too-deep")
+        }
+        7 => (format!("[{number}]"), "not-an-object"),
         _ => {
             // too long for the index, and too random to be compressed
             let mut ocid = String::new();
             while ocid.len() < 10_000 {
                 write!(ocid, "{:x}", dice.roll(u64::MAX)).expect("a string");
             }
-            format!(r#"{{"ocid":"{ocid}","id":"{number}"}}"#)
+            (format!(r#"{{"ocid":"{ocid}","id":"{number}"}}"#), "refused")
         }
-    }
+    };
+    (bytes, Fate::of(reason))
 }

@@ -15,7 +15,10 @@ async fn poison_is_in_quarantine_and_stops_a_run_beyond_its_ratio() {
         let oracle = Oracle::poisoned(&mut dice, PAGES, of_a_thousand);
         let mut stand = Stand::of(ingest, dice, oracle).await;
         stand.ingest.configure("[sink]\nmax_bad_ratio = 0.15");
-        let when = format!("{of_a_thousand} of a thousand");
+        let when = stand.when(&format!("{of_a_thousand} of a thousand"));
+        let refused = stand.oracle.count_refused();
+        let poisonous = (stand.oracle.truths.len() * of_a_thousand / 1_000).max(1);
+        assert_eq!(refused, poisonous, "{when}");
         let ran = stand.start().end().await.expect(code);
         invariants::expect_always(&stand.ingest.client, &when).await;
         if code == 5 {
@@ -26,7 +29,6 @@ async fn poison_is_in_quarantine_and_stops_a_run_beyond_its_ratio() {
         }
         stand.ingest.configure("[sink]\nmax_bad_ratio = 1.0");
         stand.start().end().await.expect(0);
-        let refused = stand.oracle.count_refused();
         assert_eq!(stand.ingest.count("quarantine").await, refused, "{when}");
         stand.expect_all(&when).await;
     }
@@ -39,9 +41,10 @@ async fn a_repair_that_is_declared_afterwards_brings_back_what_it_can() {
     let oracle = Oracle::poisoned(&mut dice, 2, 500);
     let mut stand = Stand::of(ingest, dice, oracle).await;
     stand.start().end().await.expect(0);
-    let mendable = "quarantine where reason in ('nul-character', 'lone-surrogate')";
-    let mendable = stand.ingest.count(mendable).await;
-    assert!(mendable > 0);
+    let when = stand.when("before a replay");
+    invariants::expect_all(&stand.ingest.client, &when).await;
+    let mendable = stand.oracle.count_mendable();
+    assert!(mendable > 0, "{when}");
     let stored = stand.ingest.count("release").await;
 
     let repairing = format!("{LINK}\ndecode = {{ repair = [\"nul\", \"lone-surrogate\"] }}");
@@ -49,8 +52,5 @@ async fn a_repair_that_is_declared_afterwards_brings_back_what_it_can() {
     let replay = ["quarantine", "replay", "--source", SOURCE];
     stand.ingest.program(&replay).await.expect(0);
     assert_eq!(stand.ingest.count("release").await, stored + mendable);
-    let resolved = "quarantine where resolution = 'replayed'";
-    assert_eq!(stand.ingest.count(resolved).await, mendable);
-    let marked = "release where repairs <> '{}' and served is not null";
-    assert_eq!(stand.ingest.count(marked).await, mendable);
+    invariants::expect_mended(&stand.ingest.client, &stand.when("after a replay")).await;
 }
