@@ -7,7 +7,7 @@
 pub(crate) mod clock;
 mod disk;
 mod footprint;
-mod invariants;
+pub(crate) mod invariants;
 mod network;
 mod oracle;
 mod poison;
