@@ -2,7 +2,7 @@
 //! breaks it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -270,30 +270,52 @@ pub(super) async fn checkpoint(client: &Client) -> u64 {
     newest.max().map_or(0, |(_, pages)| pages)
 }
 
-/// Looks on, at moments of its own, while a run has its troubles: no page is durable
-/// without its data, and no checkpoint goes back.
+/// The connections that runs have.
+const CONNECTIONS: &str = "
+    select count(*) from pg_stat_activity where datname = current_database()
+    and application_name = 'ocds-ingest' and backend_type = 'client backend'";
+
+/// The most that a run has: for the two workers of its sink, its heartbeat, its log of
+/// requests, and one to ask with.
+const MOST_CONNECTIONS: u64 = 5;
+
+/// How long there may be more, of runs that have been killed.
+const DYING: Duration = Duration::from_secs(10);
+
+/// Looks on, at moments of its own, while runs have their troubles: no page is durable
+/// without its data, no checkpoint goes back, and connections are bounded.
 pub(crate) struct Watcher {
     over: CancellationToken,
-    task: tokio::task::JoinHandle<u32>,
+    task: tokio::task::JoinHandle<Seen>,
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Seen {
+    looks: u32,
+    checkpoints: BTreeSet<(String, u64)>,
+    most_connections: u64,
+    /// Since when there are more connections than there may be.
+    crowded: Option<Instant>,
 }
 
 impl Watcher {
-    /// Looks at data and checkpoints.
-    pub(super) fn start(url: &str) -> Self {
-        Self::of(&ALWAYS[..WATCHED], url)
+    /// Looks at data, checkpoints and connections of a database that at most so many runs
+    /// write at once.
+    pub(super) fn start(url: &str, runs: u64) -> Self {
+        Self::of(&ALWAYS[..WATCHED], url, runs)
     }
 
-    /// Looks at checkpoints alone, where no oracle has told its truths.
+    /// Looks at checkpoints and connections alone, where no oracle has told its truths.
     pub(crate) fn of_checkpoints(url: &str) -> Self {
-        Self::of(&[], url)
+        Self::of(&[], url, 1)
     }
 
-    fn of(invariants: &'static [(&str, &str)], url: &str) -> Self {
+    fn of(invariants: &'static [(&str, &str)], url: &str, runs: u64) -> Self {
         let over = CancellationToken::new();
         let (token, url) = (over.clone(), url.to_owned());
         let task = tokio::spawn(async move {
-            let mut looks = 0;
-            let mut reached: BTreeSet<(String, u64)> = BTreeSet::new();
+            let mut seen = Seen::default();
             while !token.is_cancelled() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 // a server that is away is looked at when it is back
@@ -303,15 +325,18 @@ impl Watcher {
                     continue;
                 };
                 let connection = tokio::spawn(connection);
-                while !token.is_cancelled()
-                    && look(&client, invariants, &mut reached).await.is_some()
+                seen.crowded = None;
+                let mut looked = Instant::now();
+                while !token.is_cancelled() && seen.look(&client, invariants, runs).await.is_some()
                 {
-                    looks += 1;
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    // a look at much takes long, and is not all that the server has to do
+                    let pause = Duration::from_millis(20).max(4 * looked.elapsed());
+                    tokio::time::sleep(pause).await;
+                    looked = Instant::now();
                 }
                 connection.abort();
             }
-            looks
+            seen
         });
         Self { over, task }
     }
@@ -319,31 +344,57 @@ impl Watcher {
     /// Expects that all was well whenever it looked.
     pub(crate) async fn expect_calm(self) {
         self.over.cancel();
-        let looks = self.task.await.expect("every look found all in order");
-        assert!(looks > 0, "it never looked");
+        let seen = self.task.await.expect("every look found all in order");
+        assert!(seen.looks > 0, "it never looked");
+        println!(
+            "{} looks, at most {} connections",
+            seen.looks, seen.most_connections
+        );
     }
 }
 
-/// One look; `None` if the server did not answer.
-async fn look(
-    client: &Client,
-    invariants: &[(&str, &str)],
-    reached: &mut BTreeSet<(String, u64)>,
-) -> Option<()> {
-    for (invariant, sql) in invariants {
-        let breaks = rows(client, sql).await.ok()?;
-        assert!(breaks.is_empty(), "{invariant}: {breaks:?}");
+impl Seen {
+    /// One look; `None` if the server did not answer.
+    async fn look(
+        &mut self,
+        client: &Client,
+        invariants: &[(&str, &str)],
+        runs: u64,
+    ) -> Option<()> {
+        for (invariant, sql) in invariants {
+            let breaks = rows(client, sql).await.ok()?;
+            assert!(breaks.is_empty(), "{invariant}: {breaks:?}");
+        }
+        for checkpoint in rows(client, CHECKPOINTS).await.ok()? {
+            self.reach(&checkpoint[0], checkpoint[1].parse().unwrap());
+        }
+        let connections = rows(client, CONNECTIONS).await.ok()?;
+        self.count(connections[0][0].parse().unwrap(), runs);
+        self.looks += 1;
+        Some(())
     }
-    let checkpoints = rows(client, CHECKPOINTS).await.ok()?;
-    for checkpoint in checkpoints {
-        let (run, pages) = (checkpoint[0].clone(), checkpoint[1].parse().unwrap());
-        let before = reached.range((run.clone(), 0)..=(run.clone(), u64::MAX));
-        let before = before.map(|(_, pages)| *pages).max().unwrap_or_default();
+
+    fn reach(&mut self, run: &str, pages: u64) {
+        let all = (run.to_owned(), 0)..=(run.to_owned(), u64::MAX);
+        let before = self.checkpoints.range(all).map(|(_, pages)| *pages).max();
+        let before = before.unwrap_or_default();
         assert!(
             before <= pages,
             "the checkpoint of run {run} went back from {before} to {pages}"
         );
-        reached.insert((run, pages));
+        self.checkpoints.insert((run.to_owned(), pages));
     }
-    Some(())
+
+    fn count(&mut self, connections: u64, runs: u64) {
+        self.most_connections = self.most_connections.max(connections);
+        if connections <= runs * MOST_CONNECTIONS {
+            self.crowded = None;
+            return;
+        }
+        let crowded = *self.crowded.get_or_insert_with(Instant::now);
+        assert!(
+            crowded.elapsed() < DYING,
+            "{connections} connections of {runs} runs for {DYING:?}"
+        );
+    }
 }

@@ -107,7 +107,7 @@ impl Stand {
         most: usize,
         mut fault: impl AsyncFnMut(&mut Dice, &Ingest, &mut Running) -> bool,
     ) -> String {
-        let watcher = Watcher::start(&self.ingest.url);
+        let watcher = Watcher::start(&self.ingest.url, 1);
         let (mut faults, mut said) = (0, String::new());
         let mut footprint = Footprint::default();
         for runs in 1.. {

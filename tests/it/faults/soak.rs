@@ -79,7 +79,7 @@ async fn all_faults_by_chance_break_no_invariant() {
     let (mut faults, mut runs, mut feeds) = (0_u64, 0_u64, 0_u64);
     let mut largest: Vec<Footprint> = Vec::new();
     while Instant::now() < until {
-        let watcher = invariants::Watcher::start(&bath.stand.ingest.url);
+        let watcher = invariants::Watcher::start(&bath.stand.ingest.url, 1);
         let mut footprint = Footprint::default();
         for of_feed in 1.. {
             assert!(of_feed <= RUNS, "{}", bath.stand.when("a feed has no end"));
