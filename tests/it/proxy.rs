@@ -146,12 +146,15 @@ impl Proxy {
         self.link.was_troubled.load(SeqCst)
     }
 
-    /// Brings trouble over all connections that there are.
-    pub(crate) fn trouble(&self, trouble: Trouble) {
+    /// Brings trouble over all connections that there are; whether there were any.
+    pub(crate) fn trouble(&self, trouble: Trouble) -> bool {
         let connections = self.link.connections.lock().expect("nobody panics in it");
+        let mut were_any = false;
         for connection in connections.iter().filter_map(Weak::upgrade) {
             connection.trouble(trouble);
+            were_any = true;
         }
+        were_any
     }
 
     /// Lets so many bytes pass from the server in a second; 0 is as many as there are.

@@ -1,5 +1,9 @@
 //! What the process of a run takes of the machine.
 
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
 use crate::harness::Running;
 use crate::memory;
 
@@ -45,22 +49,70 @@ impl Footprint {
     }
 }
 
-/// Expects of the footprints of one feed after the other that they are bounded, and that
-/// the last took little more than the first.
-pub(super) fn expect_level(feeds: &[Footprint]) {
-    let of = |feeds: &[Footprint]| {
-        let first = Footprint::default();
-        feeds.iter().copied().fold(first, Footprint::or)
-    };
-    of(feeds).expect_bounded();
-    let third = feeds.len() / 3;
-    if third < 2 {
-        return;
+/// What one process takes from its beginning to its end.
+pub(super) struct Course {
+    task: JoinHandle<Samples>,
+}
+
+/// Looks at it, one after the other.
+#[derive(Default)]
+struct Samples {
+    bytes: Vec<u64>,
+    descriptors: Vec<u64>,
+}
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How many looks at a run say something of its course.
+const ENOUGH: usize = 100;
+
+/// How much more a run may take in its last quarter than in its second, when it has
+/// met all that it is to meet: less than what grows with each page or each fault, and
+/// no less than connections that come and go.
+const MORE: Footprint = Footprint {
+    bytes: 8 << 20,
+    descriptors: 6,
+};
+
+impl Course {
+    /// Looks at a run until it ends.
+    pub(super) fn of(run: &Running) -> Self {
+        let process = run.id().to_string();
+        let task = tokio::spawn(async move {
+            let mut samples = Samples::default();
+            // who has ended has no memory
+            while let Some(bytes) = memory::resident(&process) {
+                let open = std::fs::read_dir(format!("/proc/{process}/fd"));
+                let descriptors = open.map_or(0, |open| open.count() as u64);
+                samples.bytes.push(bytes);
+                samples.descriptors.push(descriptors);
+                tokio::time::sleep(PAUSE).await;
+            }
+            samples
+        });
+        Self { task }
     }
-    let [first, middle, last] =
-        [0, third, feeds.len() - third].map(|at| of(&feeds[at..at + third]));
-    println!("by thirds: {first:?}, {middle:?}, {last:?}");
-    let has_grown =
-        2 * last.bytes > 3 * first.bytes || 2 * last.descriptors > 3 * first.descriptors;
-    assert!(!has_grown, "from {first:?} to {last:?}");
+
+    /// Expects of a run that has ended that it took little more and more.
+    pub(super) async fn expect_level(self) {
+        let samples = self.task.await.expect("nothing to fail at");
+        let looks = samples.bytes.len();
+        let [second, last] = [looks / 4, looks - looks / 4].map(|at| Footprint {
+            bytes: median(&samples.bytes[at..at + looks / 4]),
+            descriptors: median(&samples.descriptors[at..at + looks / 4]),
+        });
+        println!("{looks} looks, in the second quarter {second:?}, in the last {last:?}");
+        assert!(looks >= ENOUGH, "{looks} looks");
+        let is_level = last.bytes <= second.bytes + MORE.bytes
+            && last.descriptors <= second.descriptors + MORE.descriptors;
+        assert!(is_level, "from {second:?} to {last:?}");
+    }
+}
+
+/// The one in the middle; 0 of none.
+fn median(numbers: &[u64]) -> u64 {
+    let mut numbers = numbers.to_vec();
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied().unwrap_or_default()
 }

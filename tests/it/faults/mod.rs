@@ -154,8 +154,11 @@ impl Stand {
         match ran.code {
             Some(0) => {
                 self.ingest.client = connect(&self.ingest.url).await;
-                let last = "page where run_id = (select max(id) from ocds.run)";
-                let pages = self.ingest.count(last).await;
+                let run = &ran.report()["run_id"];
+                let pages = self
+                    .ingest
+                    .count(&format!("page where run_id = {run}"))
+                    .await;
                 assert_eq!(pages, self.oracle.pages(), "{}", self.when("done"));
                 true
             }
@@ -210,6 +213,12 @@ impl Stand {
 
     fn start(&self) -> Running {
         self.ingest.start_run(&[])
+    }
+
+    /// A run with a variable of its own in its environment.
+    fn start_with(&self, name: &str, value: &str) -> Running {
+        let mut command = self.ingest.command(&["run", SOURCE, "--json"]);
+        Running::of(command.env(name, value).spawn().unwrap())
     }
 
     /// A run that is under way, or, one time in four, has only been started.

@@ -99,6 +99,32 @@ pub(super) async fn terminate_backends(url: &str) -> bool {
     }
 }
 
+/// Holds for so long a row that every page has; whether a run had to wait for it.
+pub(super) async fn hold_row(url: &str, long: Duration) -> bool {
+    let client = connect(url).await;
+    let hold = "begin;
+        select from ocds.release where ocid = 'ocds-213czf-1000000' for update";
+    let mut waited = false;
+    if client.batch_execute(hold).await.is_err() {
+        return waited;
+    }
+    let held = Instant::now();
+    // its transaction ends with the connection
+    while held.elapsed() < long {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        match client.query_one(WAITS, &[]).await {
+            Ok(row) => waited |= row.get::<_, bool>(0),
+            Err(_) => break,
+        }
+    }
+    waited
+}
+
+/// Whether the program waits for a lock.
+const WAITS: &str = "select exists (select from pg_locks where not granted
+    and pid in (select pid from pg_stat_activity
+        where datname = current_database() and application_name = 'ocds-ingest'))";
+
 /// Lets the server take no writes, or takes that back.
 pub(super) async fn set_read_only(cluster: &Cluster, setting: &str) {
     let admin = connect(&cluster.server.url("postgres")).await;
@@ -207,10 +233,7 @@ async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again()
                 assert_eq!(code, Some(&SqlState::T_R_DEADLOCK_DETECTED), "{error:?}");
                 return false;
             }
-            let waits = "select exists (select from pg_locks where not granted
-                and pid in (select pid from pg_stat_activity
-                    where datname = current_database() and application_name = 'ocds-ingest'))";
-            while ingest.value(waits).await != "t" {
+            while ingest.value(WAITS).await != "t" {
                 if !run.is_running() {
                     return false;
                 }

@@ -1,29 +1,43 @@
 //! All faults by chance, one after the other, for as long as is asked for.
 //!
 //! `make soak SECONDS=3600 SEED=7`. At the end of a feed its invariants are checked,
-//! the source is emptied, and the next feed begins.
+//! the source is emptied, and the next feed begins: a seed repeats the feeds, and the
+//! faults as far as the time that they take allows. Beside that, one run goes on for
+//! as long amid faults that are no reason to end, and takes no more and more.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::footprint::{self, Footprint};
+use super::footprint::{Course, Footprint};
+use super::invariants::Watcher;
 use super::oracle::Oracle;
-use super::server::{kill_backend, set_read_only, terminate_backends};
+use super::server::{hold_row, kill_backend, set_read_only, terminate_backends};
 use super::{PATIENCE_FILE, RUNS, Stand, declare, invariants};
-use crate::harness::{Cluster, Ran, Running, SOURCE, connect};
+use crate::dice::Dice;
+use crate::harness::{Cluster, Ingest, PATIENCE, Ran, Running, SOURCE, connect};
 use crate::proxy::{Proxy, Trouble};
-use crate::publisher::Reply;
+use crate::publisher::{Reply, Request};
 
 /// How long it goes on.
 fn seconds() -> u64 {
-    std::env::var("SOAK_SECONDS").map_or(20, |seconds| seconds.parse().unwrap())
+    std::env::var("SOAK_SECONDS").map_or(15, |seconds| seconds.parse().unwrap())
 }
+
+/// In so many seconds each fault comes often enough to take effect.
+const LONG: u64 = 600;
 
 /// The pages of each feed.
 const PAGES: usize = 150;
+
+/// How long the publisher thinks about each of them.
+const THOUGHT: Duration = Duration::from_millis(30);
+
+/// The longest that one run is kept going, for all of its feed is in memory here.
+const LONGEST: u64 = 4 * 3_600;
 
 /// Short waits: nobody waits for what is not heard.
 const IMPATIENT: &str = r#"
@@ -44,15 +58,28 @@ wait = "20s"
 grace = "5s"
 "#;
 
+/// Over that: what befalls a run is no reason to end, nor is a page that is long in
+/// coming.
+const ENDURING: &str = r#"
+[database]
+retry_for = "10m"
+[fetch]
+attempts = 100
+longest_wait = "500ms"
+read_timeout = "2s"
+"#;
+
 /// What is done to a run.
-const FAULTS: [&str; 14] = [
+const FAULTS: [&str; 16] = [
     "kill -9",
     "terminate",
     "sleep",
+    "a second run",
     "stop the server",
     "kill a backend",
-    "terminate backends",
     "read only",
+    "a held row",
+    "terminate backends",
     "cut the database",
     "half-open database",
     "black hole database",
@@ -62,37 +89,52 @@ const FAULTS: [&str; 14] = [
     "refusals",
 ];
 
+/// Those of them that no run ends by.
+const GENTLE: &[&str] = FAULTS.split_at(7).1;
+
 /// What a soak has around its stand.
 struct Bath {
     stand: Stand,
+    /// What makes the feeds, whatever is rolled for faults.
+    feeds: Dice,
     cluster: Cluster,
     to_database: Proxy,
     to_publisher: Proxy,
     /// Whether the publisher refuses now and then.
     is_stormy: Arc<AtomicBool>,
+    /// How often it did.
+    refused: Arc<AtomicU64>,
+    inflicted: BTreeMap<&'static str, Inflicted>,
+}
+
+/// How often a fault came.
+#[derive(Clone, Copy, Debug, Default)]
+struct Inflicted {
+    times: u32,
+    took_effect: u32,
 }
 
 #[tokio::test]
 async fn all_faults_by_chance_break_no_invariant() {
+    let mut bath = Bath::new(PAGES).await;
     let until = Instant::now() + Duration::from_secs(seconds());
-    let mut bath = Bath::new().await;
-    let (mut faults, mut runs, mut feeds) = (0_u64, 0_u64, 0_u64);
-    let mut largest: Vec<Footprint> = Vec::new();
+    let (mut runs, mut feeds) = (0_u64, 0_u64);
+    let mut footprint = Footprint::default();
     while Instant::now() < until {
-        let watcher = invariants::Watcher::start(&bath.stand.ingest.url, 1);
-        let mut footprint = Footprint::default();
+        feeds += 1;
+        println!("{}", bath.stand.when(&format!("feed {feeds}")));
+        let thought = bath.stand.oracle.thought(THOUGHT);
+        bath.serve(move |_| thought);
+        // a run and a second one
+        let watcher = Watcher::start(&bath.stand.ingest.url, 2);
         for of_feed in 1.. {
             assert!(of_feed <= RUNS, "{}", bath.stand.when("a feed has no end"));
             let mut run = bath.stand.start();
             runs += 1;
             while run.is_running() && Instant::now() < until {
-                let calm = Duration::from_millis(bath.stand.dice.roll(1_500));
-                tokio::time::sleep(calm).await;
+                bath.calm(1_500).await;
                 footprint = footprint.or(Footprint::of(&run));
-                let fault = FAULTS[bath.stand.dice.index(FAULTS.len())];
-                println!("{fault}");
-                bath.inflict(fault, &run).await;
-                faults += 1;
+                bath.inflict_one_of(&FAULTS, &mut run).await;
             }
             let ran = run.end().await;
             if !was_killed(&ran) && bath.stand.is_done(&ran).await {
@@ -101,13 +143,44 @@ async fn all_faults_by_chance_break_no_invariant() {
         }
         watcher.expect_calm().await;
         bath.stand.expect_all("after a feed").await;
-        largest.push(footprint);
-        feeds += 1;
-        println!("feed {feeds}: {faults} faults in {runs} runs so far, {footprint:?}");
         bath.begin_anew().await;
     }
-    println!("{faults} faults, {runs} runs, {feeds} feeds of {PAGES} pages");
-    footprint::expect_level(&largest);
+    println!("{runs} runs, {feeds} feeds of {PAGES} pages, {footprint:?}");
+    footprint.expect_bounded();
+    bath.expect_effects(&FAULTS);
+}
+
+#[tokio::test]
+async fn one_run_amid_faults_comes_to_its_end_and_takes_no_more_and_more() {
+    let seconds = seconds().min(LONGEST);
+    // thousands, if there is time; a page is waited for no longer than a run waits
+    let pages = (30 * seconds).min(3_000).max(4 * seconds);
+    let mut bath = Bath::new(pages.try_into().unwrap()).await;
+    bath.stand.ingest.configure_as("enduring.toml", ENDURING);
+    let watcher = Watcher::start(&bath.stand.ingest.url, 1);
+    let began = Instant::now();
+    let each = Duration::from_secs(seconds) / u32::try_from(pages).unwrap();
+    bath.serve(move |request| {
+        let page = request.query("page");
+        let page: u32 = page.map_or(1, |page| page.parse().unwrap());
+        // what faults took is made up for
+        (each * page).saturating_sub(began.elapsed())
+    });
+    let mut run = bath.stand.start();
+    let course = Course::of(&run);
+    let is_under_way = "select count(*) > 0 from ocds.page";
+    bath.stand.ingest.until(is_under_way).await;
+    while run.is_running() && began.elapsed() < Duration::from_secs(seconds) {
+        bath.calm(1_500).await;
+        bath.inflict_one_of(GENTLE, &mut run).await;
+    }
+    let ran = run.end_within(5 * PATIENCE).await.expect(0);
+    println!("{pages} pages in {:.1?}", began.elapsed());
+    assert!(bath.stand.is_done(&ran).await);
+    watcher.expect_calm().await;
+    course.expect_level().await;
+    bath.stand.expect_all("after one run").await;
+    bath.expect_effects(GENTLE);
 }
 
 /// Whether a run ended by what this test sends: a kill, a signal before it listened, or
@@ -118,44 +191,59 @@ fn was_killed(ran: &Ran) -> bool {
 }
 
 impl Bath {
-    async fn new() -> Self {
+    /// A feed of so many pages, not served yet.
+    async fn new(pages: usize) -> Self {
         let cluster = Cluster::start().await;
-        let mut stand = Stand::on(&cluster, PAGES).await;
+        let mut dice = Dice::new();
+        let mut feeds = dice.fork();
+        let oracle = Oracle::new(&mut feeds, pages);
+        let mut stand = Stand::of(Ingest::on(&cluster).await, dice, oracle).await;
+        stand.ingest.configure_as(PATIENCE_FILE, IMPATIENT);
         let (socket, user, name) = stand.ingest.socket();
         let to_database = Proxy::slow(&socket, Duration::ZERO);
         stand
             .ingest
             .set("DATABASE_URL", &to_database.url(&user, &name));
         let to_publisher = Proxy::before(stand.publisher.address(), u64::MAX, Trouble::Cut);
-        let mut bath = Self {
+        Self {
             stand,
+            feeds,
             cluster,
             to_database,
             to_publisher,
             is_stormy: Arc::default(),
-        };
-        bath.serve();
-        bath
+            refused: Arc::default(),
+            inflicted: BTreeMap::new(),
+        }
     }
 
-    /// Publishes the oracle's feed, with refusals while there is a storm.
-    fn serve(&mut self) {
+    /// Publishes the oracle's feed after so much thought about each request, with
+    /// refusals while there is a storm.
+    fn serve(&mut self, thought: impl Fn(&Request) -> Duration + Send + Sync + 'static) {
         let stand = &mut self.stand;
         declare(&mut stand.ingest, &self.to_publisher.http(), &stand.oracle);
-        stand.ingest.configure_as(PATIENCE_FILE, IMPATIENT);
         let feed = stand.oracle.feed();
-        let thought = stand.oracle.thought(Duration::from_millis(30));
-        let is_stormy = Arc::clone(&self.is_stormy);
+        let (is_stormy, refused) = (Arc::clone(&self.is_stormy), Arc::clone(&self.refused));
         let nth = AtomicU64::new(0);
-        self.stand.publisher.turn(move |request| {
-            let reply = feed.reply(request).after(thought);
-            match nth.fetch_add(1, Relaxed) % 6 {
-                0 if is_stormy.load(Relaxed) => Reply::status(429).header("retry-after", "0"),
-                1 if is_stormy.load(Relaxed) => Reply::status(503),
-                2 if is_stormy.load(Relaxed) => reply.cut_at_percent(50),
-                _ => reply,
+        stand.publisher.turn(move |request| {
+            let reply = feed.reply(request).after(thought(request));
+            let nth = nth.fetch_add(1, Relaxed) % 6;
+            if nth > 2 || !is_stormy.load(Relaxed) {
+                return reply;
+            }
+            refused.fetch_add(1, Relaxed);
+            match nth {
+                0 => Reply::status(429).header("retry-after", "0"),
+                1 => Reply::status(503),
+                _ => reply.cut_at_percent(50),
             }
         });
+    }
+
+    /// Waits for a time of which only the longest is known, in milliseconds.
+    async fn calm(&mut self, longest: u64) {
+        let calm = Duration::from_millis(self.stand.dice.roll(longest));
+        tokio::time::sleep(calm).await;
     }
 
     /// Empties the source, and makes another feed for it.
@@ -163,17 +251,41 @@ impl Bath {
         let stand = &mut self.stand;
         let purge = ["purge", SOURCE, "--yes"];
         stand.ingest.program(&purge).await.expect(0);
-        stand.oracle = Oracle::new(&mut stand.dice, PAGES);
+        stand.oracle = Oracle::new(&mut self.feeds, PAGES);
+        stand.ingest.configure_as(PATIENCE_FILE, IMPATIENT);
         stand.ingest.client = connect(&stand.ingest.url).await;
         let forget = "drop schema oracle cascade";
         stand.ingest.client.batch_execute(forget).await.unwrap();
         invariants::tell(&stand.ingest.client, &stand.oracle).await;
-        self.serve();
     }
 
-    /// Does something to a run, and ends it again if it lasts.
-    async fn inflict(&mut self, fault: &str, run: &Running) {
+    /// Does something to a run that is under way, and counts it.
+    async fn inflict_one_of(&mut self, faults: &[&'static str], run: &mut Running) {
+        let fault = faults[self.stand.dice.index(faults.len())];
         let some = Duration::from_millis(200 + self.stand.dice.roll(1_000));
+        if !run.is_running() {
+            return;
+        }
+        let took_effect = self.inflict(fault, some, run).await;
+        println!("{fault}");
+        let inflicted = self.inflicted.entry(fault).or_default();
+        inflicted.times += 1;
+        inflicted.took_effect += u32::from(took_effect);
+    }
+
+    /// Shows how often each fault came, and expects of a long soak that all did.
+    fn expect_effects(&self, faults: &[&'static str]) {
+        for fault in faults {
+            let inflicted = self.inflicted.get(fault).copied().unwrap_or_default();
+            println!("{fault:24} {inflicted:?}");
+            let has_come = inflicted.took_effect > 0;
+            assert!(has_come || seconds() < LONG, "{}", self.stand.when(fault));
+        }
+    }
+
+    /// Does something to a run, and ends it again if it lasts; whether the run had to
+    /// do with it, if there was one.
+    async fn inflict(&mut self, fault: &str, some: Duration, run: &mut Running) -> bool {
         match fault {
             "kill -9" => run.signal(Signal::KILL),
             "terminate" => run.signal(Signal::TERM),
@@ -182,44 +294,59 @@ impl Bath {
                 tokio::time::sleep(some * 3).await;
                 run.signal(Signal::CONT);
             }
+            "a second run" => return self.run_beside().await,
             "stop the server" => {
                 self.cluster.server.crash().await.unwrap();
                 tokio::time::sleep(some).await;
                 self.cluster.server.revive().await.unwrap();
             }
-            "kill a backend" => {
-                kill_backend(&self.stand.ingest.url).await;
-            }
-            "terminate backends" => {
-                terminate_backends(&self.stand.ingest.url).await;
-            }
+            "kill a backend" => return kill_backend(&self.stand.ingest.url).await,
+            "terminate backends" => return terminate_backends(&self.stand.ingest.url).await,
             "read only" => {
                 for setting in ["on", "off"] {
                     set_read_only(&self.cluster, setting).await;
                     tokio::time::sleep(some).await;
                 }
+                return run.is_running();
             }
-            "cut the database" => self.to_database.trouble(Trouble::Cut),
-            "half-open database" => self.to_database.trouble(Trouble::HalfOpen),
-            "black hole database" => self.to_database.trouble(Trouble::BlackHole),
+            "a held row" => return hold_row(&self.stand.ingest.url, some).await,
+            "cut the database" => return self.to_database.trouble(Trouble::Cut),
+            "half-open database" => return self.to_database.trouble(Trouble::HalfOpen),
+            "black hole database" => return self.to_database.trouble(Trouble::BlackHole),
             "reset the publisher" => {
                 self.to_publisher.shut(true);
-                self.to_publisher.trouble(Trouble::Reset);
+                let were_any = self.to_publisher.trouble(Trouble::Reset);
                 tokio::time::sleep(some).await;
                 self.to_publisher.shut(false);
+                return were_any;
             }
-            "black hole publisher" => self.to_publisher.trouble(Trouble::BlackHole),
+            "black hole publisher" => return self.to_publisher.trouble(Trouble::BlackHole),
             "throttle the publisher" => {
+                let before = self.to_publisher.passed();
                 self.to_publisher.throttle(2_000);
                 tokio::time::sleep(some * 3).await;
                 self.to_publisher.throttle(0);
+                return self.to_publisher.passed() > before;
             }
             "refusals" => {
+                let before = self.refused.load(Relaxed);
                 self.is_stormy.store(true, Relaxed);
                 tokio::time::sleep(some * 2).await;
                 self.is_stormy.store(false, Relaxed);
+                return self.refused.load(Relaxed) > before;
             }
             other => panic!("{other} is not known"),
         }
+        true
+    }
+
+    /// Starts another run of the source; whether it found that somebody holds it. If
+    /// nobody does any more, it does what there is to do.
+    async fn run_beside(&self) -> bool {
+        let wait = "OCDS_INGEST__LEASE__WAIT";
+        let ran = self.stand.start_with(wait, "300ms").end().await;
+        let is_honest = matches!(ran.code, Some(0 | 3 | 4 | 6));
+        assert!(is_honest, "{}: {ran:?}", self.stand.when("a second run"));
+        ran.code == Some(6)
     }
 }
