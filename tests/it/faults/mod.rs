@@ -5,6 +5,7 @@
 //! knows to be true. A failure prints its seed; `SEED` plays it again.
 
 pub(crate) mod clock;
+mod contention;
 mod disk;
 mod footprint;
 pub(crate) mod invariants;
