@@ -274,7 +274,13 @@ impl Claiming<'_> {
                     .await?;
                 unfinished(&transaction, self.asked).await?
             }
-            Running::None => unfinished(&transaction, self.asked).await?,
+            Running::None => {
+                let sql = include_str!("../../sql/ledger/lock_last_ended.sql");
+                transaction
+                    .query_typed(sql, &[(&self.asked.source, Type::TEXT)])
+                    .await?;
+                unfinished(&transaction, self.asked).await?
+            }
         };
         let (lease, resume) = match run_id {
             Some(run_id) => {

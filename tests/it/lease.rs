@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Ingest, NUMBER, SOURCE};
+use crate::harness::{Ingest, NUMBER, SOURCE, connect};
 use crate::proxy::{Proxy, Trouble};
 use crate::publisher::{Feed, Publisher, Reply, Request, pages};
 
@@ -26,6 +26,9 @@ fn gated(gate: &Arc<AtomicBool>) -> impl Fn(&Request) -> Reply + use<> {
 
 /// Patient at the gate.
 const PATIENT: &str = "[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"";
+
+const WAITS: &str = "select exists (select from pg_locks join pg_stat_activity using (pid)
+    where not granted and datname = current_database())";
 
 const AT_THE_GATE: &str = "select count(*) = 3 from ocds.page";
 
@@ -176,6 +179,27 @@ async fn a_run_that_lost_its_lease_commits_nothing_more() {
             "{by}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_late_commit_of_an_ended_backfill_is_not_overtaken_by_the_run_after_it() {
+    let gate = Arc::new(AtomicBool::new(true));
+    let (_publisher, ingest) = ingest(&gate).await;
+    let backfill = ["backfill", SOURCE, "--from-page", "1", "--to-page", "2"];
+    ingest.program(&backfill).await.expect(0);
+
+    // as a backend does whose commit the program has given up
+    let late = connect(&ingest.url).await;
+    let hold = "begin; select from ocds.run where id = 1 for key share";
+    late.batch_execute(hold).await.unwrap();
+    let mut run = ingest.start_run(&[]);
+    while run.is_running() && ingest.value(WAITS).await != "t" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(run.is_running(), "it did not wait");
+    assert_eq!(ingest.count("run").await, 1);
+    late.batch_execute("commit").await.unwrap();
+    run.end().await.expect(0);
 }
 
 #[tokio::test]
