@@ -1,5 +1,5 @@
 -- The run ends; ending it so again is no error. No row: the lease is lost.
 update ocds.run
 set state = $3, end_seen = $4, error = $5, ended_at = now(), heartbeat_at = now(),
-    requests = requests + $6, retries = retries + $7, bytes = bytes + $8
+    requests = $6, retries = $7, bytes = $8
 where id = $1 and epoch = $2 and state in ('running', $3)

@@ -6,4 +6,4 @@ insert into ocds.run (
 select $1, $2, $3, $4, $5, $6, 'running', false, 1, activity.pid, activity.backend_start, now(), now(), now()
 from pg_stat_activity as activity
 where activity.pid = pg_backend_pid()
-returning id, epoch
+returning id, epoch, requests, retries, bytes

@@ -5,4 +5,4 @@ set state = 'running', end_seen = false, epoch = run.epoch + 1, owner = $2,
     heartbeat_at = now(), taken_at = now(), ended_at = null, error = null
 from pg_stat_activity as activity
 where run.id = $1 and activity.pid = pg_backend_pid()
-returning run.id, run.epoch
+returning run.id, run.epoch, run.requests, run.retries, run.bytes

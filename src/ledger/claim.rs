@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use crate::config;
 use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::Holder;
+use crate::ledger::{Holder, Requests};
 use crate::page::{Chain, Cursor, Position};
 use crate::retry::Patience;
 
@@ -226,11 +226,11 @@ impl Claiming<'_> {
             let mut connection = self.database.lend().await?;
             let attempt = self.attempt(&mut connection);
             match limited(self.database.reply_limit() * STATEMENTS, attempt).await? {
-                Ok(Ok((lease, resume))) => {
+                Ok(Ok((taken, resume))) => {
                     let source = &self.asked.source;
-                    let holder = Holder::new(self.database.clone(), connection, source, lease);
+                    let holder = Holder::new(self.database.clone(), connection, source, taken);
                     return Ok(Ok(Claim {
-                        lease,
+                        lease: taken.0,
                         resume,
                         holder,
                     }));
@@ -250,7 +250,7 @@ impl Claiming<'_> {
     async fn attempt(
         &self,
         connection: &mut Lent,
-    ) -> Result<Result<(Lease, Option<Resume>), HeldBy>, tokio_postgres::Error> {
+    ) -> Result<Result<(Taken, Option<Resume>), HeldBy>, tokio_postgres::Error> {
         let transaction = connection.transaction().await?;
         transaction
             .batch_execute("set local lock_timeout = '2s'")
@@ -282,18 +282,18 @@ impl Claiming<'_> {
                 unfinished(&transaction, self.asked).await?
             }
         };
-        let (lease, resume) = match run_id {
+        let (taken, resume) = match run_id {
             Some(run_id) => {
-                let lease = take(&transaction, run_id).await?;
+                let taken = take(&transaction, run_id).await?;
                 let resume = resume(&transaction, run_id, self.asked).await?;
-                (lease, Some(resume).filter(|_| !self.is_begun_here(run_id)))
+                (taken, Some(resume).filter(|_| !self.is_begun_here(run_id)))
             }
             None => (start(&transaction, self.asked).await?, None),
         };
-        let is_new = resume.is_none();
+        let (lease, is_new) = (taken.0, resume.is_none());
         *self.unanswered.lock().expect(UNPOISONED) = Some(Unanswered { lease, is_new });
         transaction.commit().await?;
-        Ok(Ok((lease, resume)))
+        Ok(Ok((taken, resume)))
     }
 
     fn unanswered(&self) -> Option<Unanswered> {
@@ -405,7 +405,7 @@ async fn unfinished(
 async fn start(
     transaction: &Transaction<'_>,
     asked: &Asked,
-) -> Result<Lease, tokio_postgres::Error> {
+) -> Result<Taken, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/start_run.sql");
     let parameters = [
         (&asked.source as _, Type::TEXT),
@@ -415,13 +415,26 @@ async fn start(
         (&asked.to_page.map(signed) as _, Type::INT8),
         (&owner() as _, Type::TEXT),
     ];
-    lease(&transaction.query_typed(sql, &parameters).await?[0])
+    taken(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
-async fn take(transaction: &Transaction<'_>, run_id: i64) -> Result<Lease, tokio_postgres::Error> {
+async fn take(transaction: &Transaction<'_>, run_id: i64) -> Result<Taken, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/take_run.sql");
     let parameters = [(&run_id as _, Type::INT8), (&owner() as _, Type::TEXT)];
-    lease(&transaction.query_typed(sql, &parameters).await?[0])
+    taken(&transaction.query_typed(sql, &parameters).await?[0])
+}
+
+/// A lease, and what its run has asked for before.
+type Taken = (Lease, Requests);
+
+fn taken(row: &tokio_postgres::Row) -> Result<Taken, tokio_postgres::Error> {
+    let count = |column| Ok(row.try_get::<_, i64>(column)?.unsigned_abs());
+    let before = Requests {
+        requests: count("requests")?,
+        retries: count("retries")?,
+        bytes: count("bytes")?,
+    };
+    Ok((lease(row)?, before))
 }
 
 fn lease(row: &tokio_postgres::Row) -> Result<Lease, tokio_postgres::Error> {

@@ -52,18 +52,23 @@ pub struct Holder {
     connection: Option<Lent>,
     source: String,
     lease: Lease,
-    /// What the run's row has been told of.
-    told: Requests,
+    /// What the run's processes before this one have asked for.
+    before: Requests,
 }
 
 impl Holder {
-    pub(super) fn new(database: Database, connection: Lent, source: &str, lease: Lease) -> Self {
+    pub(super) fn new(
+        database: Database,
+        connection: Lent,
+        source: &str,
+        (lease, before): (Lease, Requests),
+    ) -> Self {
         Self {
             database,
             connection: Some(connection),
             source: source.to_owned(),
             lease,
-            told: Requests::default(),
+            before,
         }
     }
 
@@ -74,7 +79,7 @@ impl Holder {
     /// The lease is lost ([`Kind::Lease`]), or the database cannot be told now
     /// ([`Kind::Environment`]): the next beat uses another connection.
     pub async fn beat(&mut self, asked: Requests) -> Result<()> {
-        let untold = self.untold(asked);
+        let asked = self.asked(asked);
         let Lease { run_id, epoch } = self.lease;
         let told = self
             .execute(
@@ -82,13 +87,13 @@ impl Holder {
                 &[
                     (&run_id, Type::INT8),
                     (&epoch, Type::INT4),
-                    (&untold[0], Type::INT8),
-                    (&untold[1], Type::INT8),
-                    (&untold[2], Type::INT8),
+                    (&asked[0], Type::INT8),
+                    (&asked[1], Type::INT8),
+                    (&asked[2], Type::INT8),
                 ],
             )
             .await?;
-        self.settle(told, asked)
+        self.settle(told)
     }
 
     /// The same for work whose requests are nobody's: a beat that is not heard is
@@ -134,7 +139,7 @@ impl Holder {
     /// # Errors
     /// As [`Holder::beat`]; after [`Kind::Environment`] it can be tried again.
     pub async fn end(&mut self, end: &End, asked: Requests) -> Result<()> {
-        let untold = self.untold(asked);
+        let asked = self.asked(asked);
         let Lease { run_id, epoch } = self.lease;
         let told = self
             .execute(
@@ -145,13 +150,13 @@ impl Holder {
                     (&end.verdict.as_str(), Type::TEXT),
                     (&end.end_seen, Type::BOOL),
                     (&end.error, Type::TEXT),
-                    (&untold[0], Type::INT8),
-                    (&untold[1], Type::INT8),
-                    (&untold[2], Type::INT8),
+                    (&asked[0], Type::INT8),
+                    (&asked[1], Type::INT8),
+                    (&asked[2], Type::INT8),
                 ],
             )
             .await?;
-        self.settle(told, asked)
+        self.settle(told)
     }
 
     /// Forgets the source's ended runs beyond the newest so many.
@@ -168,24 +173,20 @@ impl Holder {
         Ok(())
     }
 
-    fn settle(&mut self, rows: u64, asked: Requests) -> Result<()> {
+    fn settle(&self, rows: u64) -> Result<()> {
         if rows == 0 {
             let message = format!("another run took source {} over", self.source);
             return Err(Error::new(Kind::Lease, message));
         }
-        self.told = asked;
         Ok(())
     }
 
-    /// What the run's row does not count yet, as PostgreSQL's signed integers.
-    fn untold(&self, asked: Requests) -> [i64; 3] {
-        let told = self.told;
-        [
-            asked.requests - told.requests,
-            asked.retries - told.retries,
-            asked.bytes - told.bytes,
-        ]
-        .map(signed)
+    /// What the whole run has asked for, as PostgreSQL's signed integers: a sum, which
+    /// may be told again after a reply that was lost.
+    fn asked(&self, by_this_process: Requests) -> [i64; 3] {
+        let mut asked = self.before;
+        asked += by_this_process;
+        [asked.requests, asked.retries, asked.bytes].map(signed)
     }
 
     /// Runs a statement on the holder's own connection, or on a new one if the

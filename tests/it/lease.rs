@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ocds_ingest::config;
+use ocds_ingest::database::Database;
+use ocds_ingest::ledger::{self, Asked, Requests};
 use rustix::process::Signal;
 
 use crate::harness::{Ingest, NUMBER, SOURCE, connect};
@@ -153,6 +156,36 @@ async fn a_claim_whose_reply_was_lost_is_not_taken_for_somebody_elses() {
     assert_eq!(ran.counts().inserted, 6);
     let runs = "select id || ' ' || epoch || ' ' || state from ocds.run";
     assert_eq!(ingest.column(runs).await, ["1 2 complete"]);
+}
+
+#[tokio::test]
+async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
+    let ingest = Ingest::new().await;
+    let (socket, user, name) = ingest.socket();
+    let proxy = Proxy::slow(&socket, Duration::ZERO);
+    let settings = config::Database {
+        url: proxy.url(&user, &name).into(),
+        statement_timeout: Duration::from_millis(100),
+        ..config::Database::default()
+    };
+    let database = Database::open(&settings, 2).await.unwrap();
+    let asked = Asked::incremental(SOURCE, "any");
+    let lease = config::Lease::default();
+    let mut holder = ledger::claim(&database, &asked, &lease)
+        .await
+        .unwrap()
+        .holder;
+    let asked = Requests {
+        requests: 5,
+        retries: 2,
+        bytes: 1_000,
+    };
+    proxy.trouble(Trouble::HalfOpen);
+    holder.beat(asked).await.expect_err("its reply is lost");
+    let told = "select requests || ' ' || retries || ' ' || bytes from ocds.run";
+    assert_eq!(ingest.value(told).await, "5 2 1000");
+    holder.beat(asked).await.unwrap();
+    assert_eq!(ingest.value(told).await, "5 2 1000");
 }
 
 #[tokio::test]
