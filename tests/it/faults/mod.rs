@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use self::footprint::Footprint;
 use self::invariants::Watcher;
 use self::oracle::Oracle;
@@ -132,6 +134,7 @@ impl Stand {
             let pages = u32::try_from(self.oracle.pages()).unwrap();
             let ran = run.end_within(PATIENCE + LATE * pages).await;
             said += &ran.stderr;
+            self.expect_absorbed(&ran, "under faults");
             if self.is_done(&ran).await && faults == most {
                 println!("{faults} faults in {runs} runs: {footprint:?}");
                 break;
@@ -141,6 +144,22 @@ impl Stand {
         footprint.expect_bounded();
         self.expect_all("after faults").await;
         said
+    }
+
+    /// Expects that a run came to its end by itself, whatever befell it; one that could
+    /// not begin says so.
+    fn expect_absorbed(&self, ran: &Ran, when: &str) {
+        let begins = ["begins", "goes on"].map(|how| format!(" of {SOURCE} {how}"));
+        let has_begun = begins.iter().any(|it| ran.stderr.contains(it));
+        let expected = if has_begun { &[0][..] } else { &[0, 3] };
+        let is_expected = ran.code.is_some_and(|code| expected.contains(&code));
+        assert!(
+            is_expected,
+            "{}: {:?}: {}",
+            self.when(when),
+            ran.code,
+            ran.stderr
+        );
     }
 
     /// Lets such a share of the pages come in time.
@@ -165,7 +184,16 @@ impl Stand {
             }
             // what another run goes on from: the environment, the middle of the feed,
             // a lease that was lost
-            Some(3 | 4 | 6) => false,
+            Some(3 | 4 | 6) => {
+                let verdicts: Vec<Value> =
+                    ran.lines().iter().map(|it| it["verdict"].clone()).collect();
+                assert!(
+                    !verdicts.contains(&"complete".into()),
+                    "{}: {ran:?}",
+                    self.when("ended")
+                );
+                false
+            }
             code => panic!(
                 "{}: exit code {code:?}, signal {:?}: {}",
                 self.when("ended"),

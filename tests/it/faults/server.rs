@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal};
 use tokio_postgres::error::SqlState;
 
 use super::Stand;
+use super::footprint::Footprint;
 use crate::harness::{Cluster, PATIENCE, connect};
 
 /// Within what a run writes again when the server is back: many times what it takes.
@@ -172,7 +173,7 @@ async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
 async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
     // of its own, for a role is known to all databases
     let cluster = Cluster::start().await;
-    let mut stand = Stand::on(&cluster, 20).await;
+    let mut stand = Stand::on(&cluster, 60).await;
     let make = "create role scarce login; grant all on schema ocds to scarce;
         grant all on all tables in schema ocds to scarce;
         grant all on all sequences in schema ocds to scarce;
@@ -188,9 +189,23 @@ async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
     assert!(ran.stderr.contains("53300"), "{}", ran.stderr);
     assert_eq!(stand.ingest.count("quarantine").await, 0);
 
+    // and one that is under way goes on by itself
     let more = "alter role scarce connection limit 10";
     stand.ingest.client.batch_execute(more).await.unwrap();
-    stand.start().end().await.expect(0);
+    stand.ingest.configure("[database]\nretry_for = \"60s\"");
+    stand.release(1, 10);
+    let run = stand.start();
+    let some = "select count(*) >= 3 from ocds.page";
+    stand.ingest.until(some).await;
+    let fewer = "alter role scarce connection limit 1";
+    stand.ingest.client.batch_execute(fewer).await.unwrap();
+    assert!(terminate_backends(&stand.ingest.url).await);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Footprint::of(&run).expect_bounded();
+    stand.ingest.client.batch_execute(more).await.unwrap();
+    stand.release(1, 1);
+    let ran = run.end().await.expect(0);
+    assert!(ran.stderr.contains("53300"), "{}", ran.stderr);
     stand.expect_all("with connections again").await;
 }
 

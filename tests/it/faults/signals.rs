@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::Stand;
+use super::{Stand, declare};
 use crate::harness::connect;
+use crate::proxy::{Proxy, Trouble};
 
 /// How often a run is told to stop; 500 for the long form.
 fn terms() -> usize {
@@ -34,8 +35,13 @@ async fn a_run_that_is_told_to_stop_at_any_moment_ends_in_time_and_honestly() {
         }
         // it has obeyed, or was at its end; the next one begins anew
         if !stand.is_done(&ran).await {
-            ran.expect(4);
+            let ran = ran.expect(4);
             obeyed += 1;
+            if let Some(report) = ran.lines().pop() {
+                let run = &report["run_id"];
+                let state = format!("select state from ocds.run where id = {run}");
+                assert_eq!(stand.ingest.value(&state).await, "truncated");
+            }
         }
     }
     assert!(longest < GRACE, "{longest:?}");
@@ -47,6 +53,45 @@ async fn a_run_that_is_told_to_stop_at_any_moment_ends_in_time_and_honestly() {
     let ran = stand.start().end().await.expect(0);
     assert!(stand.is_done(&ran).await);
     stand.expect_all("after signals").await;
+}
+
+/// How long a run may take to end that hears nothing any more, and would wait for that
+/// for much longer.
+const DEAF: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_run_that_hears_nothing_ends_within_its_grace() {
+    for is_database in [true, false] {
+        let mut stand = Stand::new(40).await;
+        stand.ingest.configure("[shutdown]\ngrace = \"1s\"");
+        let proxy = if is_database {
+            let (socket, user, name) = stand.ingest.socket();
+            let proxy = Proxy::slow(&socket, Duration::ZERO);
+            stand.ingest.set("DATABASE_URL", &proxy.url(&user, &name));
+            proxy
+        } else {
+            let proxy = Proxy::before(stand.publisher.address(), u64::MAX, Trouble::Cut);
+            declare(&mut stand.ingest, &proxy.http(), &stand.oracle);
+            proxy
+        };
+        let run = stand.start();
+        stand
+            .ingest
+            .until("select count(*) >= 3 from ocds.page")
+            .await;
+        proxy.trouble(Trouble::BlackHole);
+        let told = Instant::now();
+        run.signal(Signal::TERM);
+        let ran = run.end().await.expect(4);
+        let took = told.elapsed();
+        assert!(took < DEAF, "{took:?}: {}", ran.stderr);
+        let given_up = ran.stderr.contains("shutdown.grace");
+        assert_eq!(given_up, is_database, "{}", ran.stderr);
+        println!("ended {took:.2?} after it was told to");
+        stand.be_patient();
+        stand.start().end().await.expect(0);
+        stand.expect_all("after deafness").await;
+    }
 }
 
 #[tokio::test]
