@@ -55,24 +55,34 @@ impl Obtained {
 }
 
 impl Secrets {
-    /// Looks up the placeholders of a declaration, given as keys and texts.
+    /// Looks up the placeholders of a declaration, given as keys and texts: `{env.NAME}`
+    /// is the variable `NAME`, or what the file has that `NAME_FILE` names.
     ///
     /// # Errors
-    /// A placeholder that is not closed, or whose variable is not set or empty;
-    /// the message names the key and the variable.
+    /// A placeholder that is not closed, a variable that is neither set nor named by a
+    /// file, or is empty, or a file that cannot be read; the message names the key and
+    /// the variable.
     pub(super) fn look_up<'t>(
         declared: impl IntoIterator<Item = (String, &'t str)>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         let mut secrets = BTreeMap::new();
+        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         for (key, text) in declared {
             let wrong = |what: String| Error::config(format!("key `{key}`: {what}"));
             for name in placeholders(text).map_err(|what| wrong(what.into()))? {
-                let value = environment(name)
-                    // as of a secret that is made of a file of one line
-                    .map(|value| value.trim_end_matches(['\r', '\n']).to_owned())
-                    .filter(|value| !value.is_empty())
-                    .ok_or_else(|| wrong(format!("the environment variable {name} is not set")))?;
+                let value = match (set(name), set(&format!("{name}_FILE"))) {
+                    (None, Some(file)) => std::fs::read_to_string(&file).map_err(|e| {
+                        wrong(format!("read {file}, which {name}_FILE names")).with_source(e)
+                    })?,
+                    (value, _) => value.unwrap_or_default(),
+                };
+                // a file ends its last line, and so may a secret that was made of one
+                let value = value.trim_end_matches(['\r', '\n']);
+                if value.is_empty() {
+                    let unset = format!("the environment variable {name} is not set");
+                    return Err(wrong(format!("{unset}, nor is {name}_FILE")));
+                }
                 secrets.insert(name.to_owned(), SecretString::from(value));
             }
         }
@@ -386,7 +396,8 @@ mod tests {
             let error = Secrets::look_up(declared, |_| value.clone()).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "key `sources.x.query.key`: the environment variable TOKEN is not set"
+                "key `sources.x.query.key`: the environment variable TOKEN is not set, \
+                 nor is TOKEN_FILE"
             );
         }
     }
@@ -396,6 +407,32 @@ mod tests {
         let declared = [("url".to_owned(), "{env.KEY}")];
         let secrets = Secrets::look_up(declared, |_| Some("s3cr t\r\n".into())).unwrap();
         assert_eq!(secrets.reveal("{env.KEY}"), "s3cr t");
+    }
+
+    #[test]
+    fn a_value_may_be_in_a_file_that_another_variable_names() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "s3cr t\n").unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        let look_up = |key: Option<&str>, file: &str| {
+            let declared = [("url".to_owned(), "{env.KEY}")];
+            Secrets::look_up(declared, |name| match name {
+                "KEY" => key.map(str::to_owned),
+                "KEY_FILE" => Some(file.to_owned()),
+                _ => None,
+            })
+        };
+        for key in [None, Some("")] {
+            assert_eq!(look_up(key, &path).unwrap().reveal("{env.KEY}"), "s3cr t");
+        }
+        let nearer = look_up(Some("nearer"), &path).unwrap();
+        assert_eq!(nearer.reveal("{env.KEY}"), "nearer");
+        let error = look_up(None, "/nowhere/key").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "key `url`: read /nowhere/key, which KEY_FILE names"
+        );
+        assert_eq!(error.kind(), crate::error::Kind::Config);
     }
 
     #[test]

@@ -341,7 +341,7 @@ async fn a_declaration_that_cannot_be_followed_is_refused_before_any_request() {
     for (table, words) in [
         (
             r#"auth = { mode = "basic", user = "me", password = "{env.UNSET_OF_ALL}" }"#,
-            "key `sources.zambia.auth.password`: the environment variable UNSET_OF_ALL is not set",
+            "key `sources.zambia.auth.password`: the environment variable UNSET_OF_ALL is not set, nor is UNSET_OF_ALL_FILE",
         ),
         (
             r#"auth = { mode = "token", url = "ftp://x", pointer = "/t" }"#,

@@ -1280,7 +1280,7 @@ async fn a_declaration_that_cannot_be_asked_is_refused_before_any_request() {
     for (table, expected) in [
         (
             "query = { key = \"{env.OCDS_INGEST_TEST_UNSET}\" }",
-            "key `sources.zambia.query.key`: the environment variable OCDS_INGEST_TEST_UNSET is not set",
+            "key `sources.zambia.query.key`: the environment variable OCDS_INGEST_TEST_UNSET is not set, nor is OCDS_INGEST_TEST_UNSET_FILE",
         ),
         (
             "[http.headers]\n\"x y\" = \"1\"",

@@ -347,6 +347,15 @@ fn what_is_applied_is_there_and_no_backfill_is_among_it() {
     }
 }
 
+/// What a file of a pod has that is of a Secret.
+fn secret_at(job: &Yaml, path: &str) -> Option<String> {
+    let (volume, name) = mounted(job, path);
+    let items = list(&volume["secret"]["items"]);
+    let item = items.iter().find(|item| text(&item["path"]) == name)?;
+    let of = text(&volume["secret"]["secretName"]);
+    Some(secret(of, text(&item["key"])))
+}
+
 /// What the pod of a Job would do, with files of the test in the place of its volumes,
 /// and nothing in its environment that it is not given.
 fn start_pod(ingest: &Ingest, job: &Yaml, publisher: &Publisher) -> Running {
@@ -358,15 +367,9 @@ fn start_pod(ingest: &Ingest, job: &Yaml, publisher: &Publisher) -> Running {
     let Some(url_file) = configuration().database.url_file else {
         panic!("the database is named by a file");
     };
-    let (volume, name) = mounted(job, url_file.to_str().unwrap());
-    let items = list(&volume["secret"]["items"]);
-    let item = items
-        .iter()
-        .find(|item| text(&item["path"]) == name)
-        .unwrap();
-    let url = secret(text(&volume["secret"]["secretName"]), text(&item["key"]));
+    let url = secret_at(job, url_file.to_str().unwrap()).expect("of a secret");
     assert!(url.starts_with("postgresql://"), "{url}");
-
+    let name = url_file.file_name().unwrap().to_str().unwrap();
     fs::write(here(name), &ingest.url).unwrap();
     let toml = put(
         read(CONFIGURATION),
@@ -389,10 +392,15 @@ fn start_pod(ingest: &Ingest, job: &Yaml, publisher: &Publisher) -> Running {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     for variable in list(&container(job)["env"]) {
-        let name = text(&variable["name"]);
-        let value = match &variable["valueFrom"]["secretKeyRef"] {
-            Yaml::BadValue => text(&variable["value"]).to_owned(),
-            reference => secret(text(&reference["name"]), text(&reference["key"])),
+        // a secret comes by a file, and is in nobody's environment
+        let (name, value) = (text(&variable["name"]), text(&variable["value"]));
+        let value = match name.ends_with("_FILE") {
+            true => {
+                let secret = secret_at(job, value).expect("of a secret");
+                fs::write(here(name), secret).unwrap();
+                here(name)
+            }
+            false => value.into(),
         };
         command.env(name, value);
     }

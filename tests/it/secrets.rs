@@ -88,11 +88,13 @@ impl Hunt {
             ("IN_BODY", IN_BODY),
             ("IN_HEADER", IN_HEADER),
             ("USER_NAME", USER),
-            ("PASSWORD", PASSWORD),
             ("RUST_LOG", "trace"),
         ] {
             ingest.set(name, value);
         }
+        let file = ingest.directory.path().join("password");
+        std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+        ingest.set("PASSWORD_FILE", file.to_str().unwrap());
         let url = with_password(&ingest.url);
         ingest.set("DATABASE_URL", &url);
         let host = publisher.url("");
