@@ -147,7 +147,8 @@ impl Database {
         self.connection().await.map(Lent::new)
     }
 
-    /// Asks one thing on a connection of its own.
+    /// Asks one thing on a connection of its own. The server has a time limit too: it
+    /// does not notice that nobody listens any more.
     ///
     /// # Errors
     /// As [`Database::connection`], the server refuses, or it does not answer within
@@ -176,7 +177,18 @@ impl Database {
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>> {
         let connection = self.lend().await?;
-        let rows = limited(limit, connection.query_typed(sql, parameters)).await??;
+        let works = limit.saturating_sub(TRAVEL).as_millis();
+        let begin = format!("begin; set local statement_timeout = {works}");
+        // all three are sent before the first is answered
+        let asked = futures::future::join3(
+            connection.batch_execute(&begin),
+            connection.query_typed(sql, parameters),
+            connection.batch_execute("commit"),
+        );
+        let (begun, rows, ended) = limited(limit, asked).await?;
+        begun?;
+        let rows = rows?;
+        ended?;
         connection.give_back();
         Ok(rows)
     }

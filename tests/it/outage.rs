@@ -279,3 +279,23 @@ async fn a_detour_to_another_host_costs_no_progress() {
     assert_eq!(ingest.count("release").await, 12);
     assert_eq!(ingest.count("run").await, 1);
 }
+
+#[tokio::test]
+async fn a_question_that_takes_too_long_is_ended_where_it_is_worked_on() {
+    let publisher = Publisher::feed(Feed::number(pages(2, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, NUMBER);
+    ingest.configure("[database]\nstatement_timeout = \"300ms\"");
+    let lock = connect(&ingest.url).await;
+    let sql = "begin; lock table ocds.watermark in access exclusive mode";
+    lock.batch_execute(sql).await.unwrap();
+    let run = ingest.start_run(&[]);
+    ingest.until_somebody_waits().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    lock.batch_execute("rollback").await.unwrap();
+    let ran = run.end().await.expect(0);
+    // the server says that it gave up: it was not only left alone with it
+    assert!(ran.stderr.contains("57014"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("trying again"), "{}", ran.stderr);
+    assert_eq!(ran.counts().inserted, 4);
+}
