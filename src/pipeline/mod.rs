@@ -11,6 +11,7 @@
 
 mod dispatch;
 mod frontier;
+mod heart;
 mod memory;
 mod progress;
 mod purge;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::dispatch::{Dispatch, Dispatched};
+use self::heart::{Heart, Marks};
 pub use self::progress::{Progress, Snapshot};
 pub use self::purge::{Purged, purge};
 pub use self::replay::{Replayed, replay};
@@ -36,15 +38,13 @@ pub use self::report::{Outcome, Report};
 use self::walk::Dates;
 pub use self::walk::Walk;
 use crate::config::Config;
-use crate::database::{Database, limited};
+use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
 use crate::fetch::{
     self, Axes, Begun, Client, Event, Fetched, Input, Memory, Place, Plan, Room, Scope, Stretch,
 };
-use crate::ledger::{
-    self, Claim, End, Holder, Lease, Mark, Requests, Resume, Totals, Verdict, Watermark,
-};
+use crate::ledger::{self, Claim, End, Lease, Requests, Resume, Totals, Verdict, Watermark};
 use crate::metrics;
 use crate::page::{PageRecord, UnchangedPage, UnreadablePage};
 use crate::request::Request;
@@ -55,9 +55,6 @@ use crate::source::{Axis, Source};
 /// Pages extracted at once, each on a thread of its own: one core extracts
 /// faster than two write, and two keep a large page from holding up small ones.
 const EXTRACTORS: usize = 2;
-
-/// How soon a heartbeat that was not heard is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
 
 /// Requests that wait to be logged: so many are never under way while the log
 /// writes a batch.
@@ -214,7 +211,8 @@ impl Run<'_> {
             reached: told,
         };
         let from = marks.from.clone();
-        let heartbeat = self.spawn_heartbeat(holder, marks, over.clone(), drained.clone());
+        let heart = Heart::new(holder, marks, Arc::clone(&self.client), &self.config.lease);
+        let heartbeat = tokio::spawn(heart.beat(over.clone(), drained.clone()));
         let log = self.spawn_log(lease.run_id, requests, drained.clone());
         let ground = over.run_until_cancelled(self.ground(&lease, resume)).await;
         let mut dispatched = match ground {
@@ -446,53 +444,6 @@ impl Run<'_> {
         })
     }
 
-    /// Keeps the lease alive until the run has drained, and gives the holder back.
-    /// A lost lease ends the run.
-    fn spawn_heartbeat(
-        &self,
-        mut holder: Holder,
-        marks: Marks,
-        over: CancellationToken,
-        drained: CancellationToken,
-    ) -> JoinHandle<Heart> {
-        let every = self.config.lease.heartbeat;
-        let patience = self.config.lease.ttl / 2;
-        let client = Arc::clone(&self.client);
-        tokio::spawn(async move {
-            let mut next = every;
-            while drained
-                .run_until_cancelled(tokio::time::sleep(next))
-                .await
-                .is_some()
-            {
-                let beat = async {
-                    holder.beat(asked(&client)).await?;
-                    marks.tell(&mut holder).await
-                };
-                let Err(error) = limited(patience, beat).await.and_then(|it| it) else {
-                    next = every;
-                    continue;
-                };
-                // its connection is gone, and with it the sign that the holder lives
-                next = every.min(AGAIN);
-                if error.kind() == Kind::Lease {
-                    over.cancel();
-                    return Heart {
-                        holder,
-                        marks,
-                        kept: Err(error),
-                    };
-                }
-                warn!(error = %error.chain(), "the heartbeat was not heard");
-            }
-            Heart {
-                holder,
-                marks,
-                kept: Ok(()),
-            }
-        })
-    }
-
     /// Logs requests until the run has drained.
     fn spawn_log(
         &self,
@@ -532,37 +483,12 @@ impl Run<'_> {
         warn!(error = %error.chain(), "the last requests are not in ocds.request");
     }
 
-    /// Writes the run's end, as patiently as a page.
+    /// Writes the run's end.
     async fn end(&self, heartbeat: JoinHandle<Heart>, end: &End) -> Result<()> {
-        let Heart {
-            mut holder,
-            marks,
-            kept,
-        } = heartbeat
+        let heart = heartbeat
             .await
             .map_err(|e| Error::unexpected("the heartbeat stopped").with_source(e))?;
-        kept?;
-        let give_up = Instant::now() + self.config.database.retry_for;
-        let patience = self.config.lease.ttl / 2;
-        let ended = loop {
-            let ending = async {
-                marks.tell(&mut holder).await?;
-                holder.end(end, asked(&self.client)).await
-            };
-            match limited(patience, ending).await.and_then(|it| it) {
-                Err(error) if error.is_transient() && Instant::now() < give_up => {
-                    warn!(error = %error.chain(), "the run's end could not be written: trying again");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                ended => break ended.map_err(|e| e.context("end the run")),
-            }
-        };
-        let forgetting = holder.forget(self.config.ledger.keep_runs);
-        let forgotten = limited(patience, forgetting).await.and_then(|it| it);
-        if let (Ok(()), Err(error)) = (&ended, forgotten) {
-            warn!(error = %error.chain(), "runs of long ago could not be forgotten");
-        }
-        ended
+        heart.end(end, self.config).await
     }
 
     fn outcome(
@@ -596,41 +522,6 @@ impl Work {
     /// What there is nothing to commit of.
     fn of(item: Item) -> Self {
         Self { item, place: None }
-    }
-}
-
-/// A heart that has stopped.
-struct Heart {
-    holder: Holder,
-    marks: Marks,
-    kept: Result<()>,
-}
-
-/// Where the heartbeat reads how far the run has got.
-struct Marks {
-    /// What the watermark is of; `None` for a run that leaves it alone.
-    scope: Option<String>,
-    /// Where the run's windows begin.
-    from: watch::Sender<Option<Timestamp>>,
-    reached: watch::Receiver<Watermark>,
-}
-
-impl Marks {
-    /// Moves the watermark to where the run has got, if there is one.
-    async fn tell(&self, holder: &mut Holder) -> Result<()> {
-        let watermark = self.reached.borrow().clone();
-        let Some(scope) = &self.scope else {
-            return Ok(());
-        };
-        if watermark == Watermark::default() {
-            return Ok(());
-        }
-        let mark = Mark {
-            scope: scope.clone(),
-            from: *self.from.borrow(),
-            watermark,
-        };
-        holder.mark(&mark).await
     }
 }
 
