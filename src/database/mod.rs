@@ -3,9 +3,9 @@
 //!
 //! A [`Connection`] from here was just seen alive, on a server that takes
 //! writes and stores UTF-8. Nothing here waits for a server that is away: an
-//! error says so and whoever asked decides. Time limits of statements are not
-//! set here either: a pooler between us and the server would drop them, so
-//! each transaction sets its own.
+//! error says so and whoever asked decides. Sessions have no time limits either,
+//! which a pooler between us and the server would drop: each transaction sets its
+//! own, those of questions that are asked here too.
 
 pub mod activity;
 mod lent;
@@ -193,9 +193,9 @@ impl Database {
         Ok(rows)
     }
 
-    /// For how long a server that is away is asked again.
-    pub(crate) fn retry_for(&self) -> Duration {
-        self.shared.settings.retry_for
+    /// What it was opened with.
+    pub(crate) fn settings(&self) -> &config::Database {
+        &self.shared.settings
     }
 
     /// How long the reply to a statement is waited for.

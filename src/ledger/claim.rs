@@ -183,7 +183,7 @@ pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease)
     let mut pause = FIRST_PAUSE;
     loop {
         let what = format!("claim source {}", asked.source);
-        let patience = Patience::new("question", what, database.retry_for());
+        let patience = Patience::new("question", what, database.settings().retry_for);
         let attempt = patience.of(&asked.source).over(|| claiming.among_others());
         match attempt.await? {
             Ok(claim) => return Ok(claim),
@@ -228,9 +228,10 @@ impl Claiming<'_> {
             match limited(self.database.reply_limit() * STATEMENTS, attempt).await? {
                 Ok(Ok((taken, resume))) => {
                     let source = &self.asked.source;
+                    let lease = taken.lease;
                     let holder = Holder::new(self.database.clone(), connection, source, taken);
                     return Ok(Ok(Claim {
-                        lease: taken.0,
+                        lease,
                         resume,
                         holder,
                     }));
@@ -252,9 +253,7 @@ impl Claiming<'_> {
         connection: &mut Lent,
     ) -> Result<Result<(Taken, Option<Resume>), HeldBy>, tokio_postgres::Error> {
         let transaction = connection.transaction().await?;
-        transaction
-            .batch_execute("set local lock_timeout = '2s'")
-            .await?;
+        transaction.batch_execute(&self.limits()).await?;
         let run_id = match self.running(&transaction).await? {
             Running::Alive(holder) => {
                 transaction.rollback().await?;
@@ -275,7 +274,7 @@ impl Claiming<'_> {
                 unfinished(&transaction, self.asked).await?
             }
             Running::None => {
-                let sql = include_str!("../../sql/ledger/lock_last_ended.sql");
+                let sql = include_str!("../../sql/ledger/lock_ended_runs.sql");
                 transaction
                     .query_typed(sql, &[(&self.asked.source, Type::TEXT)])
                     .await?;
@@ -286,11 +285,12 @@ impl Claiming<'_> {
             Some(run_id) => {
                 let taken = take(&transaction, run_id).await?;
                 let resume = resume(&transaction, run_id, self.asked).await?;
-                (taken, Some(resume).filter(|_| !self.is_begun_here(run_id)))
+                let is_begun_here = self.is_begun_here(taken.lease);
+                (taken, Some(resume).filter(|_| !is_begun_here))
             }
             None => (start(&transaction, self.asked).await?, None),
         };
-        let (lease, is_new) = (taken.0, resume.is_none());
+        let (lease, is_new) = (taken.lease, resume.is_none());
         *self.unanswered.lock().expect(UNPOISONED) = Some(Unanswered { lease, is_new });
         transaction.commit().await?;
         Ok(Ok((taken, resume)))
@@ -300,10 +300,26 @@ impl Claiming<'_> {
         *self.unanswered.lock().expect(UNPOISONED)
     }
 
-    /// Whether an attempt before has begun the run.
-    fn is_begun_here(&self, run_id: i64) -> bool {
-        let unanswered = self.unanswered();
-        unanswered.is_some_and(|it| it.is_new && it.lease.run_id == run_id)
+    /// The time limits of the transaction: whoever comes next waits for its locks, even
+    /// if nobody is there any more to go on with it.
+    fn limits(&self) -> String {
+        let settings = self.database.settings();
+        format!(
+            "set local lock_timeout = '2s';
+             set local statement_timeout = {};
+             set local idle_in_transaction_session_timeout = {}",
+            settings.statement_timeout.as_millis(),
+            settings.idle_in_transaction_timeout.as_millis(),
+        )
+    }
+
+    /// Whether the run that is taken is the one that the last attempt began, and nobody
+    /// has had in between.
+    fn is_begun_here(&self, taken: Lease) -> bool {
+        let Some(Unanswered { lease, is_new }) = self.unanswered() else {
+            return false;
+        };
+        is_new && lease.run_id == taken.run_id && lease.epoch + 1 == taken.epoch
     }
 
     /// Who holds the source. One who looks dead is looked at again once his commits
@@ -424,8 +440,12 @@ async fn take(transaction: &Transaction<'_>, run_id: i64) -> Result<Taken, tokio
     taken(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
-/// A lease, and what its run has asked for before.
-type Taken = (Lease, Requests);
+/// A lease just taken.
+pub(super) struct Taken {
+    pub(super) lease: Lease,
+    /// What the run has asked for before.
+    pub(super) before: Requests,
+}
 
 fn taken(row: &tokio_postgres::Row) -> Result<Taken, tokio_postgres::Error> {
     let count = |column| Ok(row.try_get::<_, i64>(column)?.unsigned_abs());
@@ -434,7 +454,10 @@ fn taken(row: &tokio_postgres::Row) -> Result<Taken, tokio_postgres::Error> {
         retries: count("retries")?,
         bytes: count("bytes")?,
     };
-    Ok((lease(row)?, before))
+    Ok(Taken {
+        lease: lease(row)?,
+        before,
+    })
 }
 
 fn lease(row: &tokio_postgres::Row) -> Result<Lease, tokio_postgres::Error> {

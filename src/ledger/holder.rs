@@ -5,6 +5,7 @@ use tracing::warn;
 
 use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
+use crate::ledger::claim::Taken;
 use crate::ledger::{Lease, Mark, Requests, signed};
 use crate::page::Cursor;
 
@@ -61,7 +62,7 @@ impl Holder {
         database: Database,
         connection: Lent,
         source: &str,
-        (lease, before): (Lease, Requests),
+        Taken { lease, before }: Taken,
     ) -> Self {
         Self {
             database,
@@ -79,7 +80,7 @@ impl Holder {
     /// The lease is lost ([`Kind::Lease`]), or the database cannot be told now
     /// ([`Kind::Environment`]): the next beat uses another connection.
     pub async fn beat(&mut self, asked: Requests) -> Result<()> {
-        let asked = self.asked(asked);
+        let total = self.total(asked);
         let Lease { run_id, epoch } = self.lease;
         let told = self
             .execute(
@@ -87,9 +88,9 @@ impl Holder {
                 &[
                     (&run_id, Type::INT8),
                     (&epoch, Type::INT4),
-                    (&asked[0], Type::INT8),
-                    (&asked[1], Type::INT8),
-                    (&asked[2], Type::INT8),
+                    (&total[0], Type::INT8),
+                    (&total[1], Type::INT8),
+                    (&total[2], Type::INT8),
                 ],
             )
             .await?;
@@ -139,7 +140,7 @@ impl Holder {
     /// # Errors
     /// As [`Holder::beat`]; after [`Kind::Environment`] it can be tried again.
     pub async fn end(&mut self, end: &End, asked: Requests) -> Result<()> {
-        let asked = self.asked(asked);
+        let total = self.total(asked);
         let Lease { run_id, epoch } = self.lease;
         let told = self
             .execute(
@@ -150,9 +151,9 @@ impl Holder {
                     (&end.verdict.as_str(), Type::TEXT),
                     (&end.end_seen, Type::BOOL),
                     (&end.error, Type::TEXT),
-                    (&asked[0], Type::INT8),
-                    (&asked[1], Type::INT8),
-                    (&asked[2], Type::INT8),
+                    (&total[0], Type::INT8),
+                    (&total[1], Type::INT8),
+                    (&total[2], Type::INT8),
                 ],
             )
             .await?;
@@ -183,10 +184,10 @@ impl Holder {
 
     /// What the whole run has asked for, as PostgreSQL's signed integers: a sum, which
     /// may be told again after a reply that was lost.
-    fn asked(&self, by_this_process: Requests) -> [i64; 3] {
-        let mut asked = self.before;
-        asked += by_this_process;
-        [asked.requests, asked.retries, asked.bytes].map(signed)
+    fn total(&self, by_this_process: Requests) -> [i64; 3] {
+        let mut total = self.before;
+        total += by_this_process;
+        [total.requests, total.retries, total.bytes].map(signed)
     }
 
     /// Runs a statement on the holder's own connection, or on a new one if the

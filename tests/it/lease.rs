@@ -10,7 +10,7 @@ use ocds_ingest::database::Database;
 use ocds_ingest::ledger::{self, Asked, Requests};
 use rustix::process::Signal;
 
-use crate::harness::{Ingest, NUMBER, SOURCE, connect};
+use crate::harness::{Ingest, NUMBER, SOURCE, connect, open};
 use crate::proxy::{Proxy, Trouble};
 use crate::publisher::{Feed, Publisher, Reply, Request, pages};
 
@@ -84,7 +84,10 @@ async fn a_second_run_waits_for_the_first_as_long_as_it_is_told() {
         where datname = current_database() and application_name = 'ocds-ingest'";
     let of_first: BTreeSet<String> = ingest.column(backends).await.into_iter().collect();
     let second = ingest.start_run(&[]);
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    while seen.is_subset(&of_first) {
+        seen.extend(ingest.column(backends).await);
+    }
     for _ in 0..100 {
         seen.extend(ingest.column(backends).await);
         tokio::time::sleep(Duration::from_millis(15)).await;
@@ -130,24 +133,28 @@ async fn the_lease_of_a_dead_holder_is_not_waited_for() {
     assert_eq!(ingest.column("select epoch from ocds.run").await, ["2"]);
 }
 
+/// Makes the commit of a run's beginning take a while.
+const SLOW: &str = "
+    create function slow() returns trigger language plpgsql as $$
+        begin perform pg_sleep(1.8); return null; end $$;
+    create constraint trigger is_slow after insert on ocds.run
+        deferrable initially deferred for each row execute function slow()";
+
+/// Whether that is under way.
+const COMMITS: &str = "select exists (select from pg_stat_activity
+    where datname = current_database() and wait_event = 'PgSleep')";
+
 #[tokio::test]
 async fn a_claim_whose_reply_was_lost_is_not_taken_for_somebody_elses() {
     let publisher = Publisher::feed(Feed::number(pages(2, 3))).await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, NUMBER);
-    // its commit takes a while
-    let slow = "create function slow() returns trigger language plpgsql as $$
-        begin perform pg_sleep(1); return null; end $$;
-        create constraint trigger is_slow after insert on ocds.run
-            deferrable initially deferred for each row execute function slow()";
-    ingest.client.batch_execute(slow).await.unwrap();
+    ingest.client.batch_execute(SLOW).await.unwrap();
     let (socket, user, name) = ingest.socket();
     let proxy = Proxy::slow(&socket, Duration::ZERO);
     ingest.set("DATABASE_URL", &proxy.url(&user, &name));
     let run = ingest.start_run(&[]);
-    let commits = "select exists (select from pg_stat_activity where datname = current_database()
-        and application_name = 'ocds-ingest' and wait_event = 'PgSleep')";
-    ingest.until(commits).await;
+    ingest.until(COMMITS).await;
     // as by a pooler, which keeps the session that the claim names
     proxy.trouble(Trouble::Kept);
 
@@ -158,17 +165,53 @@ async fn a_claim_whose_reply_was_lost_is_not_taken_for_somebody_elses() {
     assert_eq!(ingest.column(runs).await, ["1 2 complete"]);
 }
 
-#[tokio::test]
-async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
-    let ingest = Ingest::new().await;
+/// The database behind a link of its own.
+async fn linked(ingest: &Ingest, statement_timeout: Duration) -> (Proxy, Database) {
     let (socket, user, name) = ingest.socket();
     let proxy = Proxy::slow(&socket, Duration::ZERO);
     let settings = config::Database {
         url: proxy.url(&user, &name).into(),
-        statement_timeout: Duration::from_millis(100),
+        statement_timeout,
         ..config::Database::default()
     };
     let database = Database::open(&settings, 2).await.unwrap();
+    (proxy, database)
+}
+
+#[tokio::test]
+async fn a_run_that_somebody_else_had_while_its_beginner_was_cut_off_is_resumed() {
+    let ingest = Ingest::new().await;
+    ingest.client.batch_execute(SLOW).await.unwrap();
+    let (proxy, database) = linked(&ingest, Duration::from_secs(10)).await;
+    let claim = async |database: Database| {
+        let asked = Asked::incremental(SOURCE, "any");
+        let claim = ledger::claim(&database, &asked, &config::Lease::default()).await;
+        claim.unwrap()
+    };
+    let first = tokio::spawn(claim(database));
+    ingest.until(COMMITS).await;
+    proxy.shut(true);
+    proxy.trouble(Trouble::Cut);
+    ingest.until("select count(*) = 1 from ocds.run").await;
+
+    let other = open(&ingest.url).await;
+    let second = claim(other.clone()).await;
+    assert_eq!((second.lease.run_id, second.lease.epoch), (1, 2));
+    drop(second);
+    other.close().await.unwrap();
+    proxy.shut(false);
+    let first = first.await.unwrap();
+    assert_eq!((first.lease.run_id, first.lease.epoch), (1, 3));
+    assert!(
+        first.resume.is_some(),
+        "what the other has stored is not begun again"
+    );
+}
+
+#[tokio::test]
+async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
+    let ingest = Ingest::new().await;
+    let (proxy, database) = linked(&ingest, Duration::from_millis(100)).await;
     let asked = Asked::incremental(SOURCE, "any");
     let lease = config::Lease::default();
     let mut holder = ledger::claim(&database, &asked, &lease)
