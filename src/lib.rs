@@ -59,6 +59,9 @@
 //!   run after one that was resumed and met the same unreadable page first.
 //! - A link that may not be followed is believed twice: a run that is resumed goes on
 //!   there, for the host may have been allowed since, and the next one begins anew.
+//! - A redirect that may not be followed, and a name that leads to where nothing may be
+//!   asked for, are what a server says now, and not what a page said: the next run asks
+//!   again where this one stopped, however often.
 //! - A feed of one chain that has more than `fetch.max_pages` is never begun anew for
 //!   that: it says so until it may have more. One of several is a chain that fails.
 //! - The host of a source, and those that it names, may be anywhere, be it on this

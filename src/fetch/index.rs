@@ -21,7 +21,7 @@ impl Client {
     ///
     /// # Errors
     /// Those of a request; [`Kind::Truncated`]: an index cannot be read, or names
-    /// nothing or far too much.
+    /// nothing or far too much; [`Kind::Config`]: what is declared is far too much.
     pub async fn axes(&self) -> Result<Vec<Axes>> {
         let mut combinations = vec![Axes::new()];
         for (name, axis) in &self.source().axis {
@@ -36,11 +36,17 @@ impl Client {
             };
             let count = combinations.len().saturating_mul(values.len());
             if count > MOST_COMBINATIONS {
-                return Err(truncated(format!(
+                let is_declared = |axis: &Axis| matches!(axis, Axis::Values(_));
+                let kind = match self.source().axis.values().all(is_declared) {
+                    true => Kind::Config,
+                    false => Kind::Truncated,
+                };
+                let message = format!(
                     "the axes of {} have {count} combinations of values, and may have \
                      {MOST_COMBINATIONS}",
                     self.source().name
-                )));
+                );
+                return Err(Error::new(kind, message));
             }
             combinations = combinations
                 .iter()

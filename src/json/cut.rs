@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::salvage::{Lost, salvage};
 use super::scan::{Loose, Scanner, Stop, Why};
+use super::value::forgiving;
 use crate::json::{ItemsAt, token};
 
 /// The most items of one page. An item costs some hundred bytes to keep
@@ -513,8 +514,7 @@ pub(super) fn envelope(body: &[u8], lists: &[List]) -> Result<Value, String> {
         start = list.range.end;
     }
     text.extend_from_slice(&body[start..]);
-    serde_json::from_str(&forgive(&String::from_utf8_lossy(&text)))
-        .map_err(|_| "not JSON around its items".to_owned())
+    forgiving(&String::from_utf8_lossy(&text)).map_err(|_| "not JSON around its items".to_owned())
 }
 
 /// JSON text whose strings hold neither raw control characters nor what

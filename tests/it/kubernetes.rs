@@ -294,8 +294,9 @@ fn the_pods_have_room_for_what_their_configuration_allows() {
         let of_program = 40_000_000;
         let of_others = (1 + sink.workers) * fetch.max_decoded_bytes;
         let of_pages = 2 * (fetch.ahead_bytes + of_others);
+        let of_index = 4 * fetch.max_decoded_bytes;
         assert!(
-            bytes(&resources["limits"]["memory"]) >= of_program + of_pages,
+            bytes(&resources["limits"]["memory"]) >= of_program + of_pages + of_index,
             "{file}"
         );
         assert!(
