@@ -72,16 +72,19 @@ impl Secrets {
             let wrong = |what: String| Error::config(format!("key `{key}`: {what}"));
             for name in placeholders(text).map_err(|what| wrong(what.into()))? {
                 let value = match (set(name), set(&format!("{name}_FILE"))) {
-                    (None, Some(file)) => std::fs::read_to_string(&file).map_err(|e| {
-                        wrong(format!("read {file}, which {name}_FILE names")).with_source(e)
+                    (None, Some(file)) => std::fs::read_to_string(file).map_err(|e| {
+                        wrong(format!("read the file that {name}_FILE names")).with_source(e)
                     })?,
-                    (value, _) => value.unwrap_or_default(),
+                    (Some(value), _) => value,
+                    (None, None) => {
+                        let unset = format!("the environment variable {name} is not set");
+                        return Err(wrong(format!("{unset}, nor is {name}_FILE")));
+                    }
                 };
                 // a file ends its last line, and so may a secret that was made of one
                 let value = value.trim_end_matches(['\r', '\n']);
                 if value.is_empty() {
-                    let unset = format!("the environment variable {name} is not set");
-                    return Err(wrong(format!("{unset}, nor is {name}_FILE")));
+                    return Err(wrong(format!("the value of {name} is an empty line")));
                 }
                 secrets.insert(name.to_owned(), SecretString::from(value));
             }
@@ -428,10 +431,12 @@ mod tests {
         let nearer = look_up(Some("nearer"), &path).unwrap();
         assert_eq!(nearer.reveal("{env.KEY}"), "nearer");
         let error = look_up(None, "/nowhere/key").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "key `url`: read /nowhere/key, which KEY_FILE names"
-        );
+        let expected = "key `url`: read the file that KEY_FILE names";
+        assert_eq!(error.to_string(), expected);
+        std::fs::write(&file, "\n").unwrap();
+        let empty = look_up(None, &path).unwrap_err();
+        let expected = "key `url`: the value of KEY is an empty line";
+        assert_eq!(empty.to_string(), expected);
         assert_eq!(error.kind(), crate::error::Kind::Config);
     }
 

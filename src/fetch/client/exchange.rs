@@ -63,7 +63,7 @@ impl Client {
                     let said = self.validators(attempt, url, &response);
                     Ok(Answer::Came(Came::Unchanged(said)))
                 } else if self.source.http.redirects {
-                    refused(url, method, &response)
+                    redirect_or_failure(url, method, &response)
                 } else {
                     Err(status_of(&response))
                 }
@@ -143,7 +143,11 @@ impl Client {
 }
 
 /// A response that is not a page.
-fn refused<T>(url: &Url, method: Method, response: &Response) -> Result<Answer<T>, Failure> {
+fn redirect_or_failure<T>(
+    url: &Url,
+    method: Method,
+    response: &Response,
+) -> Result<Answer<T>, Failure> {
     let status = response.status();
     let header = |name| text_header(response, &name);
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)

@@ -90,6 +90,7 @@ async fn a_full_disk_ends_the_run_and_costs_no_row() {
         }
     );
     stand.ingest.configure("[database]\nretry_for = \"1s\"");
+    stand.release(1, 3);
     let run = stand.start();
     stand
         .ingest
@@ -99,6 +100,7 @@ async fn a_full_disk_ends_the_run_and_costs_no_row() {
         Some(small) => small.fill(),
         None => stand.ingest.client.batch_execute(TOLD).await.unwrap(),
     }
+    stand.release(1, 1);
     let ran = run.end().await.expect(3);
     assert!(ran.stderr.contains("53100"), "{}", ran.stderr);
     invariants::expect_always(&stand.ingest.client, &stand.when("on a full disk")).await;

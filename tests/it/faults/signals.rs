@@ -74,6 +74,7 @@ async fn a_run_that_hears_nothing_ends_within_its_grace() {
             declare(&mut stand.ingest, &proxy.http(), &stand.oracle);
             proxy
         };
+        stand.release(1, 4);
         let run = stand.start();
         stand
             .ingest
@@ -88,6 +89,7 @@ async fn a_run_that_hears_nothing_ends_within_its_grace() {
         let given_up = ran.stderr.contains("shutdown.grace");
         assert_eq!(given_up, is_database, "{}", ran.stderr);
         println!("ended {took:.2?} after it was told to");
+        stand.release(1, 1);
         stand.be_patient();
         stand.start().end().await.expect(0);
         stand.expect_all("after deafness").await;
