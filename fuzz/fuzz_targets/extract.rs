@@ -238,7 +238,7 @@ fn is_refused_again(reject: &Reject, options: &Options) {
         assert!(!name.contains('\0'));
     }
     // by itself it is what the name of its list says, and not what it is told to be
-    if reject.reason == Reason::OtherKind {
+    if matches!(reject.reason, Reason::OtherKind | Reason::EmptyRecord) {
         return;
     }
     let again = extract_document(&reject.document, &reject.pointer, reject.version, options);
