@@ -131,8 +131,7 @@ impl Stand {
                     faults += 1;
                 }
             }
-            let pages = u32::try_from(self.oracle.pages()).unwrap();
-            let ran = run.end_within(PATIENCE + LATE * pages).await;
+            let ran = run.end_within(self.patience()).await;
             said += &ran.stderr;
             self.expect_absorbed(&ran, "under faults");
             if self.is_done(&ran).await && faults == most {
@@ -229,8 +228,14 @@ impl Stand {
         let mut ingest = Ingest::new().await;
         declare(&mut ingest, &publisher.url("/"), &self.oracle);
         ingest.configure("[sink]\nmax_bad_ratio = 1.0");
-        ingest.run(&[]).await.expect(0);
+        let ran = ingest.start_run(&[]).end_within(self.patience()).await;
+        ran.expect(0);
         ingest.tables().await
+    }
+
+    /// How long a run of the whole feed may take.
+    fn patience(&self) -> Duration {
+        PATIENCE + LATE * u32::try_from(self.oracle.pages()).unwrap()
     }
 
     /// Gives runs that nothing befalls the time that a busy machine needs.
