@@ -177,16 +177,18 @@ impl Database {
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>> {
         let connection = self.lend().await?;
-        let works = limit.saturating_sub(TRAVEL).as_millis();
-        let begin = format!("begin; set local statement_timeout = {works}");
-        // all three are sent before the first is answered
-        let asked = futures::future::join3(
-            connection.batch_execute(&begin),
+        let works = limit.saturating_sub(TRAVEL).as_millis().to_string();
+        let works = [(&works as _, Type::TEXT)];
+        // all four are sent before the first is answered
+        let asked = futures::future::join4(
+            connection.batch_execute("begin"),
+            connection.query_typed(LIMIT, &works),
             connection.query_typed(sql, parameters),
             connection.batch_execute("commit"),
         );
-        let (begun, rows, ended) = limited(limit, asked).await?;
+        let (begun, limited, rows, ended) = limited(limit, asked).await?;
         begun?;
+        limited?;
         let rows = rows?;
         ended?;
         connection.give_back();
@@ -299,6 +301,9 @@ impl Database {
         explain(error).context(format!("connect to {place}"))
     }
 }
+
+/// How long a transaction's statements may be worked on, in milliseconds.
+const LIMIT: &str = "select set_config('statement_timeout', $1, true)";
 
 /// What a server is asked about each connection before it is lent.
 const CHECK: &str =

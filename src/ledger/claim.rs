@@ -253,7 +253,7 @@ impl Claiming<'_> {
         connection: &mut Lent,
     ) -> Result<Result<(Taken, Option<Resume>), HeldBy>, tokio_postgres::Error> {
         let transaction = connection.transaction().await?;
-        transaction.batch_execute(&self.limits()).await?;
+        self.limit(&transaction).await?;
         let run_id = match self.running(&transaction).await? {
             Running::Alive(holder) => {
                 transaction.rollback().await?;
@@ -300,17 +300,18 @@ impl Claiming<'_> {
         *self.unanswered.lock().expect(UNPOISONED)
     }
 
-    /// The time limits of the transaction: whoever comes next waits for its locks, even
-    /// if nobody is there any more to go on with it.
-    fn limits(&self) -> String {
+    /// Sets the time limits of the transaction.
+    async fn limit(&self, transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
         let settings = self.database.settings();
-        format!(
-            "set local lock_timeout = '2s';
-             set local statement_timeout = {};
-             set local idle_in_transaction_session_timeout = {}",
-            settings.statement_timeout.as_millis(),
-            settings.idle_in_transaction_timeout.as_millis(),
-        )
+        let [works, idles] = [
+            settings.statement_timeout,
+            settings.idle_in_transaction_timeout,
+        ]
+        .map(|limit| limit.as_millis().to_string());
+        let sql = include_str!("../../sql/ledger/limit_claim.sql");
+        let parameters = [(&works as _, Type::TEXT), (&idles as _, Type::TEXT)];
+        transaction.query_typed(sql, &parameters).await?;
+        Ok(())
     }
 
     /// Whether the run that is taken is the one that the last attempt began, and nobody

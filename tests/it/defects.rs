@@ -113,7 +113,7 @@ impl Case {
         let defect = self.defect;
         let pages = self.pages;
         let publisher = Publisher::serve(move |request| {
-            let page: usize = request.query("page").map_or(1, |it| it.parse().unwrap());
+            let page = request.page();
             match pages.get(page - 1) {
                 Some(body) => Reply::json(body.clone()),
                 None => Reply::status(404),
@@ -557,7 +557,7 @@ async fn a_feed_that_never_ends_is_found_out() {
     let none = (&[][..], "without items that lead on", 201);
     for (numbers, why, requests) in [same, none] {
         let (ingest, publisher, ran) = ran(LINK, move |request| {
-            let page: usize = request.query("page").map_or(1, |it| it.parse().unwrap());
+            let page = request.page();
             Reply::json(linked(numbers, &format!("\"?page={}\"", page + 1)))
         })
         .await;

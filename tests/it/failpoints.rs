@@ -1,8 +1,10 @@
 //! The program ended at each named moment of a commit: a resume equals the calm run.
 
+use std::time::Duration;
+
 use crate::harness::{Ingest, LINK, NUMBER};
 use crate::kill::rough;
-use crate::proxy::{Proxy, Trouble};
+use crate::proxy::Trouble;
 use crate::publisher::{Feed, Publisher, pages};
 
 /// The moments, in their order.
@@ -103,16 +105,13 @@ async fn a_commit_whose_reply_is_lost_is_adopted_by_the_run_that_sent_it() {
     ingest.declare(&publisher, LINK);
     ingest.configure(PAGE_BY_PAGE);
     ingest.configure("[database]\nstatement_timeout = \"1s\"");
-    let (socket, user, name) = ingest.socket();
-    let proxy = Proxy::slow(&socket, std::time::Duration::ZERO);
-    ingest.set("DATABASE_URL", &proxy.url(&user, &name));
+    let proxy = ingest.link();
     // all of the fourth page has arrived, and its commit is about to be sent
     ingest.set("FAILPOINTS", "before-commit=3*off->1*sleep(2000)");
     let run = ingest.start_run(&[]);
-    let waits = "select exists (select from pg_stat_activity where datname = current_database()
-        and application_name = 'ocds-ingest' and state = 'idle in transaction'
-        and state_change < clock_timestamp() - interval '300 ms')";
-    ingest.until(waits).await;
+    ingest
+        .until_idle_in_transaction(Duration::from_millis(300))
+        .await;
     proxy.trouble(Trouble::HalfOpen);
     let arrived = "select count(*) = 4 from ocds.page";
     ingest.until(arrived).await;

@@ -839,7 +839,7 @@ async fn links_that_lead_on_for_ever_are_found_out() {
     let nothing = (Items::new(), 201, "is the last of 201 without items");
     for (items, requests, sentence) in [all, nothing] {
         let publisher = Publisher::serve(move |request| {
-            let page: usize = request.query("page").map_or(1, |it| it.parse().unwrap());
+            let page = request.page();
             let link = format!(r#","links":{{"next":"?page={}"}}"#, page + 1);
             Reply::json(package(&items, &link))
         })
@@ -1012,6 +1012,19 @@ async fn every_request_counts_towards_the_rate() {
 
 // `Retry-After`.
 
+/// How long it is waited after a refusal, before the page is had.
+async fn wait_after(refusal: impl Fn() -> Reply + Send + Sync + 'static) -> Duration {
+    let publisher = Publisher::serve(move |request| match request.nth {
+        0 => refusal(),
+        _ => Reply::json(package(&pages(1, 1)[0], "")),
+    })
+    .await;
+    walk(&client(&publisher, "")).await.is_whole(&pages(1, 1));
+    let asked = publisher.requests();
+    assert_eq!(asked.len(), 2);
+    asked[1].at - asked[0].at
+}
+
 #[tokio::test]
 async fn retry_after_is_waited_out_in_seconds_and_as_a_date() {
     // Dates are whole seconds, so one two seconds off is over one away.
@@ -1025,15 +1038,8 @@ async fn retry_after_is_waited_out_in_seconds_and_as_a_date() {
         (past, millis(0), millis(900)),
     ];
     for (value, least, most) in cases {
-        let publisher = Publisher::serve(move |request| match request.nth {
-            0 => Reply::status(429).header("retry-after", &value()),
-            _ => Reply::json(package(&pages(1, 1)[0], "")),
-        })
-        .await;
-        walk(&client(&publisher, "")).await.is_whole(&pages(1, 1));
-        let asked = publisher.requests();
-        assert_eq!(asked.len(), 2);
-        let waited = asked[1].at - asked[0].at;
+        let refusal = move || Reply::status(429).header("retry-after", &value());
+        let waited = wait_after(refusal).await;
         assert!((least..most).contains(&waited), "{}: {waited:?}", value());
     }
 }
@@ -1041,23 +1047,16 @@ async fn retry_after_is_waited_out_in_seconds_and_as_a_date() {
 #[tokio::test]
 async fn a_retry_after_that_is_a_date_is_as_far_off_as_the_publishers_own_clock_says() {
     for year in [2020, 2090] {
-        let publisher = Publisher::serve(move |request| {
-            let date = |second| {
-                let midnight = Duration::from_secs((year - 1970) * 31_556_952);
-                httpdate::fmt_http_date(UNIX_EPOCH + midnight + Duration::from_secs(second))
-            };
-            match request.nth {
-                0 => Reply::status(503)
-                    .header("date", &date(0))
-                    .header("retry-after", &date(1)),
-                _ => Reply::json(package(&pages(1, 1)[0], "")),
-            }
-        })
-        .await;
-        walk(&client(&publisher, "")).await.is_whole(&pages(1, 1));
-        let asked = publisher.requests();
-        assert_eq!(asked.len(), 2);
-        let waited = asked[1].at - asked[0].at;
+        let date = move |second| {
+            let midnight = Duration::from_secs((year - 1970) * 31_556_952);
+            httpdate::fmt_http_date(UNIX_EPOCH + midnight + Duration::from_secs(second))
+        };
+        let refusal = move || {
+            Reply::status(503)
+                .header("date", &date(0))
+                .header("retry-after", &date(1))
+        };
+        let waited = wait_after(refusal).await;
         assert!(
             (millis(990)..millis(5_000)).contains(&waited),
             "{year}: {waited:?}"

@@ -26,6 +26,7 @@ use tokio_postgres::config::Host;
 use tokio_postgres::{Client, NoTls};
 
 use crate::memory;
+use crate::proxy::Proxy;
 use crate::publisher::Publisher;
 
 /// The name of the one source that most tests have.
@@ -332,6 +333,32 @@ impl Ingest {
             config.get_user().unwrap().to_owned(),
             config.get_dbname().unwrap().to_owned(),
         )
+    }
+
+    /// Puts a link between the program and its database.
+    pub(crate) fn link(&mut self) -> Proxy {
+        let (socket, user, name) = self.socket();
+        let proxy = Proxy::slow(&socket, Duration::ZERO);
+        self.set("DATABASE_URL", &proxy.url(&user, &name));
+        proxy
+    }
+
+    /// Waits until so many pages are durable, of all runs.
+    pub(crate) async fn until_durable(&self, pages: usize) {
+        self.until(&format!("select count(*) >= {pages} from ocds.page"))
+            .await;
+    }
+
+    /// Waits until the program has had a transaction open for so long, in which it asks
+    /// for nothing.
+    pub(crate) async fn until_idle_in_transaction(&self, long: Duration) {
+        let milliseconds = long.as_millis();
+        self.until(&format!(
+            "select exists (select from pg_stat_activity where datname = current_database()
+            and application_name = 'ocds-ingest' and state = 'idle in transaction'
+            and state_change < clock_timestamp() - interval '{milliseconds} ms')"
+        ))
+        .await;
     }
 
     /// Waits until a session of this database waits for a lock.

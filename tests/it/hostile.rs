@@ -753,7 +753,7 @@ async fn a_page_of_twenty_thousand_items_takes_little_memory() {
 async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
     // always new, and never the end
     let script = |request: &Request| {
-        let page: usize = request.query("page").map_or(1, |it| it.parse().unwrap());
+        let page = request.page();
         let link = format!(r#","links":{{"next":"?page={}"}}"#, page + 1);
         Reply::json(package(&[release(page)], &link))
     };

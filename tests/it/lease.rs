@@ -150,9 +150,7 @@ async fn a_claim_whose_reply_was_lost_is_not_taken_for_somebody_elses() {
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, NUMBER);
     ingest.client.batch_execute(SLOW).await.unwrap();
-    let (socket, user, name) = ingest.socket();
-    let proxy = Proxy::slow(&socket, Duration::ZERO);
-    ingest.set("DATABASE_URL", &proxy.url(&user, &name));
+    let proxy = ingest.link();
     let run = ingest.start_run(&[]);
     ingest.until(COMMITS).await;
     // as by a pooler, which keeps the session that the claim names

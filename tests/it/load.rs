@@ -477,7 +477,7 @@ async fn a_load_that_waits_for_its_input_can_be_stopped() {
     let half = format!("[{},", releases(MANY).join(","));
     stdin.write_all(half.as_bytes()).await.unwrap();
     stdin.flush().await.unwrap();
-    ingest.until("select count(*) >= 3 from ocds.page").await;
+    ingest.until_durable(3).await;
     running.signal(Signal::TERM);
     running.end().await.expect(4);
     assert_eq!(

@@ -21,7 +21,7 @@ async fn a_database_stopped_during_a_run_is_waited_for() {
     let mut ingest = Ingest::on(&cluster).await;
     ingest.declare(&publisher, LINK);
     let mut run = ingest.start_run(&[]);
-    ingest.until("select count(*) >= 3 from ocds.page").await;
+    ingest.until_durable(3).await;
     cluster.server.crash().await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(run.is_running());
@@ -46,7 +46,7 @@ async fn a_database_that_stays_away_ends_the_run_and_the_next_goes_on() {
     ingest.declare(&publisher, LINK);
     ingest.configure("[database]\nretry_for = \"500ms\"");
     let run = ingest.start_run(&[]);
-    ingest.until("select count(*) >= 3 from ocds.page").await;
+    ingest.until_durable(3).await;
     cluster.server.crash().await.unwrap();
     let ran = run.end().await.expect(3);
     let report = ran.report();
@@ -69,7 +69,7 @@ async fn a_last_page_that_cannot_be_committed_is_gone_on_with() {
     ingest.configure("[database]\nlock_timeout = \"100ms\"\nretry_for = \"300ms\"");
     ingest.configure("[sink]\nworkers = 1");
     let run = ingest.start_run(&[]);
-    ingest.until("select count(*) >= 2 from ocds.page").await;
+    ingest.until_durable(2).await;
     let lock = connect(&ingest.url).await;
     let sql = "begin; lock table ocds.page in share mode";
     lock.batch_execute(sql).await.unwrap();
@@ -91,7 +91,7 @@ async fn connections_that_are_cut_again_and_again_are_made_again() {
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
     let mut run = ingest.start_run(&["--max-bad-ratio", "1"]);
-    ingest.until("select count(*) >= 1 from ocds.page").await;
+    ingest.until_durable(1).await;
     let (mut cut, mut calm_for) = (0, Duration::from_millis(100));
     while run.is_running() {
         let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity

@@ -54,6 +54,11 @@ impl Request {
             .map(|(_, value)| value.into_owned())
     }
 
+    /// The number of the page that is asked for; 1 where none is named.
+    pub(crate) fn page(&self) -> usize {
+        self.query("page").map_or(1, |page| page.parse().unwrap())
+    }
+
     pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }

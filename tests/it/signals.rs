@@ -26,7 +26,7 @@ async fn the_first_signal_saves_what_was_fetched_and_a_resume_equals_the_calm_ru
         let mut ingest = Ingest::new().await;
         ingest.declare(&publisher, table);
         let run = ingest.start_run(&[]);
-        ingest.until("select count(*) >= 3 from ocds.page").await;
+        ingest.until_durable(3).await;
         run.signal(signal);
         let ran = run.end().await.expect(4);
         let report = ran.report();

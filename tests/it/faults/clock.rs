@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::{Stand, THOUGHT};
 use crate::harness::{Ingest, PATIENCE, SOURCE};
-use crate::publisher::{Publisher, Reply, Request};
+use crate::publisher::{Publisher, Reply};
 
 /// The library that tells a program another time, where systems keep it.
 const LIBRARIES: [&str; 5] = [
@@ -44,16 +44,10 @@ pub(crate) fn set(ingest: &mut Ingest, offset: &str) -> PathBuf {
     clock
 }
 
-/// The page that a request is for.
-fn page(request: &Request) -> usize {
-    let page = request.query("page");
-    page.map_or(1, |page| page.parse().unwrap())
-}
-
 /// When a page was asked for.
 fn asked(publisher: &Publisher, of: usize) -> Vec<Instant> {
     let requests = publisher.requests().into_iter();
-    let of_page = requests.filter(|request| page(request) == of);
+    let of_page = requests.filter(|request| request.page() == of);
     of_page.map(|request| request.at).collect()
 }
 
@@ -65,7 +59,7 @@ fn serve(stand: &Stand) -> Arc<AtomicUsize> {
     let refusals = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&refusals);
     stand.publisher.turn(move |request| {
-        if page(request) <= released.load(Relaxed) {
+        if request.page() <= released.load(Relaxed) {
             return feed.reply(request).after(thought);
         }
         counted.fetch_add(1, Relaxed);

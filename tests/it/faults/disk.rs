@@ -92,10 +92,7 @@ async fn a_full_disk_ends_the_run_and_costs_no_row() {
     stand.ingest.configure("[database]\nretry_for = \"1s\"");
     stand.release(1, 3);
     let run = stand.start();
-    stand
-        .ingest
-        .until("select count(*) >= 5 from ocds.page")
-        .await;
+    stand.ingest.until_durable(5).await;
     match &small {
         Some(small) => small.fill(),
         None => stand.ingest.client.batch_execute(TOLD).await.unwrap(),

@@ -26,10 +26,9 @@ impl Footprint {
     /// Of a process that runs; nothing of one that has ended.
     pub(super) fn of(run: &Running) -> Self {
         let process = run.id().to_string();
-        let descriptors = std::fs::read_dir(format!("/proc/{process}/fd"));
         Self {
             bytes: memory::peak(&process).unwrap_or_default(),
-            descriptors: descriptors.map_or(0, |open| open.count() as u64),
+            descriptors: descriptors(&process),
         }
     }
 
@@ -83,10 +82,8 @@ impl Course {
             let mut samples = Samples::default();
             // who has ended has no memory
             while let Some(bytes) = memory::resident(&process) {
-                let open = std::fs::read_dir(format!("/proc/{process}/fd"));
-                let descriptors = open.map_or(0, |open| open.count() as u64);
                 samples.bytes.push(bytes);
-                samples.descriptors.push(descriptors);
+                samples.descriptors.push(descriptors(&process));
                 tokio::time::sleep(PAUSE).await;
             }
             samples
@@ -108,6 +105,12 @@ impl Course {
             && last.descriptors <= second.descriptors + MORE.descriptors;
         assert!(is_level, "from {second:?} to {last:?}");
     }
+}
+
+/// How many a process has open; 0 of one that has ended.
+fn descriptors(process: &str) -> u64 {
+    let open = std::fs::read_dir(format!("/proc/{process}/fd"));
+    open.map_or(0, |open| open.count() as u64)
 }
 
 /// The one in the middle; 0 of none.

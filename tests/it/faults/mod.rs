@@ -82,9 +82,7 @@ impl Stand {
         let (feed, so_far) = (oracle.feed(), Arc::clone(&released));
         let (thought, late) = (oracle.thought(THOUGHT), oracle.thought(LATE));
         let publisher = Publisher::serve(move |request| {
-            let page = request.query("page");
-            let page: usize = page.map_or(1, |page| page.parse().unwrap());
-            let is_early = page > so_far.load(Relaxed);
+            let is_early = request.page() > so_far.load(Relaxed);
             feed.reply(request)
                 .after(if is_early { late } else { thought })
         })

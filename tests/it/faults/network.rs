@@ -128,7 +128,7 @@ async fn a_body_that_stops_anywhere_is_never_a_page_nor_the_end() {
             };
             // the body of each page stops at a hundredth of its own, the first time
             match request.nth {
-                0 => reply.cut_at_percent(page(request)),
+                0 => reply.cut_at_percent(request.page()),
                 _ => reply,
             }
         });
@@ -151,7 +151,7 @@ const SLACK: Duration = Duration::from_secs(15);
 fn expect_manners(requests: &[Request], last: usize, when: &str) {
     let mut by_page: HashMap<usize, Vec<Instant>> = HashMap::new();
     for request in requests {
-        by_page.entry(page(request)).or_default().push(request.at);
+        by_page.entry(request.page()).or_default().push(request.at);
     }
     for (page, asked) in by_page {
         // which is had once more before it is believed to be the last
@@ -166,13 +166,6 @@ fn expect_manners(requests: &[Request], last: usize, when: &str) {
         let most = LONGEST_RETRY_AFTER + SLACK;
         assert!(longest < most, "{when}: page {page} after {longest:?}");
     }
-}
-
-/// The number of the page that is asked for.
-fn page(request: &Request) -> usize {
-    request
-        .query("page")
-        .map_or(1, |page| page.parse().unwrap())
 }
 
 #[tokio::test]
@@ -190,7 +183,7 @@ async fn a_storm_of_refusals_is_waited_out_or_said_to_be_too_long() {
             (dice.roll(10), dice.roll(40))
         };
         // some pages are refused for longer than one run asks
-        if page(request).is_multiple_of(15) && request.nth < ATTEMPTS + 2 {
+        if request.page().is_multiple_of(15) && request.nth < ATTEMPTS + 2 {
             return Reply::status(503);
         }
         let status = match storm {

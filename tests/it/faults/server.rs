@@ -195,8 +195,7 @@ async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
     stand.ingest.configure("[database]\nretry_for = \"60s\"");
     stand.release(1, 10);
     let run = stand.start();
-    let some = "select count(*) >= 3 from ocds.page";
-    stand.ingest.until(some).await;
+    stand.ingest.until_durable(3).await;
     let fewer = "alter role scarce connection limit 1";
     stand.ingest.client.batch_execute(fewer).await.unwrap();
     assert!(terminate_backends(&stand.ingest.url).await);

@@ -65,10 +65,7 @@ async fn a_run_that_hears_nothing_ends_within_its_grace() {
         let mut stand = Stand::new(40).await;
         stand.ingest.configure("[shutdown]\ngrace = \"1s\"");
         let proxy = if is_database {
-            let (socket, user, name) = stand.ingest.socket();
-            let proxy = Proxy::slow(&socket, Duration::ZERO);
-            stand.ingest.set("DATABASE_URL", &proxy.url(&user, &name));
-            proxy
+            stand.ingest.link()
         } else {
             let proxy = Proxy::before(stand.publisher.address(), u64::MAX, Trouble::Cut);
             declare(&mut stand.ingest, &proxy.http(), &stand.oracle);
@@ -76,10 +73,7 @@ async fn a_run_that_hears_nothing_ends_within_its_grace() {
         };
         stand.release(1, 4);
         let run = stand.start();
-        stand
-            .ingest
-            .until("select count(*) >= 3 from ocds.page")
-            .await;
+        stand.ingest.until_durable(3).await;
         proxy.trouble(Trouble::BlackHole);
         let told = Instant::now();
         run.signal(Signal::TERM);
@@ -109,14 +103,9 @@ async fn a_holder_that_sleeps_in_a_transaction_is_taken_over_and_its_late_commit
         .ingest
         .set("FAILPOINTS", "after-rows=5*off->1*sleep(3000)");
     let asleep = stand.start();
-    stand
-        .ingest
-        .until("select count(*) >= 3 from ocds.page")
-        .await;
-    let open = "select exists (select from pg_stat_activity where datname = current_database()
-        and application_name = 'ocds-ingest' and state = 'idle in transaction'
-        and state_change < clock_timestamp() - interval '500 ms')";
-    stand.ingest.until(open).await;
+    stand.ingest.until_durable(3).await;
+    let long = Duration::from_millis(500);
+    stand.ingest.until_idle_in_transaction(long).await;
     asleep.signal(Signal::STOP);
 
     stand.ingest.set("FAILPOINTS", "");

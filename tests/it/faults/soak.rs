@@ -161,10 +161,8 @@ async fn one_run_amid_faults_comes_to_its_end_and_takes_no_more_and_more() {
     let began = Instant::now();
     let each = Duration::from_secs(seconds) / u32::try_from(pages).unwrap();
     bath.serve(move |request| {
-        let page = request.query("page");
-        let page: u32 = page.map_or(1, |page| page.parse().unwrap());
         // what faults took is made up for
-        (each * page).saturating_sub(began.elapsed())
+        (each * u32::try_from(request.page()).unwrap()).saturating_sub(began.elapsed())
     });
     let mut run = bath.stand.start();
     let course = Course::of(&run);
@@ -199,11 +197,7 @@ impl Bath {
         let oracle = Oracle::new(&mut feeds, pages);
         let mut stand = Stand::of(Ingest::on(&cluster).await, dice, oracle).await;
         stand.ingest.configure_as(PATIENCE_FILE, IMPATIENT);
-        let (socket, user, name) = stand.ingest.socket();
-        let to_database = Proxy::slow(&socket, Duration::ZERO);
-        stand
-            .ingest
-            .set("DATABASE_URL", &to_database.url(&user, &name));
+        let to_database = stand.ingest.link();
         let to_publisher = Proxy::before(stand.publisher.address(), u64::MAX, Trouble::Cut);
         Self {
             stand,
