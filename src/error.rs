@@ -45,6 +45,9 @@ pub enum Kind {
     TooManyBad,
     /// Another run holds the source, or took it over.
     Lease,
+    /// The database has lost commits that it had answered, as a standby does that lagged
+    /// behind when it was promoted. The next run fetches what is missing.
+    Lost,
 }
 
 impl Kind {
@@ -54,7 +57,7 @@ impl Kind {
         match self {
             Kind::Unexpected => 1,
             Kind::Config => 2,
-            Kind::Environment => 3,
+            Kind::Environment | Kind::Lost => 3,
             Kind::Truncated | Kind::Refused | Kind::Misled | Kind::RateLimited => 4,
             Kind::TooManyBad => 5,
             Kind::Lease => 6,

@@ -1,5 +1,5 @@
--- The stretch of time of a run; $3 and $4 if it has none yet. No row: the lease is lost.
+-- The stretch of time of a run; $4 and $5 if it has none yet. No row: the lease is lost.
 update ocds.run
-set window_from = coalesce(window_from, $3), window_until = coalesce(window_until, $4)
-where id = $1 and epoch = $2 and state = 'running'
+set window_from = coalesce(window_from, $4), window_until = coalesce(window_until, $5)
+where id = $1 and epoch = $2 and taken_at = $3 and state = 'running'
 returning window_from, window_until

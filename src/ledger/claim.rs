@@ -4,12 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
+use crate::bulk::SET_TRANSACTION;
 use crate::config;
 use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Holder, Requests};
+use crate::ledger::verify::{server, verify_ended_runs};
+use crate::ledger::{Holder, PageSet, Requests};
 use crate::page::{Chain, Cursor, Position};
 use crate::retry::Patience;
 
@@ -74,6 +77,18 @@ pub enum Unfinished {
     Resume,
     /// It stays as it is, and a new one begins at the first page.
     Restart,
+    /// It goes on if it is the run of this id, and else as with `Restart`.
+    ResumeRun(i64),
+}
+
+impl Unfinished {
+    fn resumes(self, run_id: i64) -> bool {
+        match self {
+            Unfinished::Resume => true,
+            Unfinished::Restart => false,
+            Unfinished::ResumeRun(this) => this == run_id,
+        }
+    }
 }
 
 impl Asked {
@@ -100,6 +115,9 @@ pub struct Lease {
     pub run_id: i64,
     /// Raised by each taking; a commit under an older one changes nothing.
     pub epoch: i32,
+    /// When it was taken, by the server's clock. A server that has lost a claim gives the
+    /// same epoch, or the same run, to the next one, at another time.
+    pub taken_at: Timestamp,
 }
 
 /// A lease just taken, and where its run stands.
@@ -160,14 +178,19 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// About as many statements as an attempt has.
-const STATEMENTS: u32 = 8;
+const STATEMENTS: u32 = 12;
+
+/// How long the ledger waits for a lock: whoever holds it may claim the source, too.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Takes the lease of a source for a run.
 ///
-/// A holder that is dead, because its backend is gone or its heartbeat is older
-/// than `lease.ttl`, is taken over at once; one that is alive is waited for as
-/// long as `lease.wait`. A database that is away meanwhile is asked again, each time
-/// for as long as `database.retry_for`.
+/// A holder is dead whose heartbeat is older than `lease.ttl`, or who has missed one and
+/// whose backend is gone; behind a pooler, which closes backends of the living, the
+/// heartbeat alone decides. A dead holder is taken over at once. Another one is waited for
+/// as long as `lease.wait`, and longer if nothing was heard of it meanwhile: only a holder
+/// that is heard of while it is waited for is certainly alive. A database that is away
+/// meanwhile is asked again, each time for as long as `database.retry_for`.
 ///
 /// # Errors
 /// Another run holds the source ([`Kind::Lease`]; the message says who and
@@ -181,25 +204,33 @@ pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease)
     };
     let give_up = Instant::now() + settings.wait;
     let mut pause = FIRST_PAUSE;
+    let mut first_seen = None;
     loop {
         let what = format!("claim source {}", asked.source);
         let patience = Patience::new("question", what, database.settings().retry_for);
         let attempt = patience.of(&asked.source).over(|| claiming.among_others());
         match attempt.await? {
             Ok(claim) => return Ok(claim),
-            Err(HeldBy(holder)) if Instant::now() >= give_up => {
-                let message = format!("source {} is held by {holder}", asked.source);
-                return Err(Error::new(Kind::Lease, message));
+            Err(HeldBy { holder, heard_at }) => {
+                let is_alive = *first_seen.get_or_insert(heard_at) != heard_at;
+                if is_alive && Instant::now() >= give_up {
+                    let message = format!("source {} is held by {holder}", asked.source);
+                    return Err(Error::new(Kind::Lease, message));
+                }
             }
-            Err(_) => {}
         }
         tokio::time::sleep(pause).await;
         pause = (2 * pause).min(LONGEST_PAUSE);
     }
 }
 
-/// Somebody who is alive, and since when, for people.
-struct HeldBy(String);
+/// Somebody who is not known to be dead.
+struct HeldBy {
+    /// Who, and since when, for people.
+    holder: String,
+    /// When the holder was heard of last.
+    heard_at: Timestamp,
+}
 
 /// What is claimed, and what is known of attempts before.
 struct Claiming<'a> {
@@ -253,11 +284,11 @@ impl Claiming<'_> {
         connection: &mut Lent,
     ) -> Result<Result<(Taken, Option<Resume>), HeldBy>, tokio_postgres::Error> {
         let transaction = connection.transaction().await?;
-        self.limit(&transaction).await?;
-        let run_id = match self.running(&transaction).await? {
-            Running::Alive(holder) => {
+        set_limits(&transaction, self.database.settings(), LOCK_TIMEOUT).await?;
+        let same = match self.running(&transaction).await? {
+            Running::Alive(held_by) => {
                 transaction.rollback().await?;
-                return Ok(Err(HeldBy(holder)));
+                return Ok(Err(held_by));
             }
             Running::Dead {
                 run_id,
@@ -271,47 +302,61 @@ impl Claiming<'_> {
                 transaction
                     .execute_typed(sql, &[(&run_id, Type::INT8)])
                     .await?;
-                unfinished(&transaction, self.asked).await?
+                None
             }
             Running::None => {
                 let sql = include_str!("../../sql/ledger/lock_ended_runs.sql");
                 transaction
                     .query_typed(sql, &[(&self.asked.source, Type::TEXT)])
                     .await?;
-                unfinished(&transaction, self.asked).await?
+                None
             }
         };
-        let (taken, resume) = match run_id {
-            Some(run_id) => {
-                let taken = take(&transaction, run_id).await?;
-                let resume = resume(&transaction, run_id, self.asked).await?;
-                let is_begun_here = self.is_begun_here(taken.lease);
-                (taken, Some(resume).filter(|_| !is_begun_here))
-            }
-            None => (start(&transaction, self.asked).await?, None),
+        let incomplete = verify_ended_runs(&transaction, self.asked).await?;
+        let run_id = match same {
+            Some(run_id) => Some(run_id),
+            None => unfinished(&transaction, self.asked).await?,
         };
+        let (taken, resume) = self.begin(&transaction, run_id).await?;
         let (lease, is_new) = (taken.lease, resume.is_none());
         *self.unanswered.lock().expect(UNPOISONED) = Some(Unanswered { lease, is_new });
         transaction.commit().await?;
+        for run in incomplete {
+            run.log(&self.asked.source);
+        }
         Ok(Ok((taken, resume)))
+    }
+
+    /// Takes the run that goes on, or starts a new one.
+    async fn begin(
+        &self,
+        transaction: &Transaction<'_>,
+        run_id: Option<i64>,
+    ) -> Result<(Taken, Option<Resume>), tokio_postgres::Error> {
+        let is_pooled = self.is_pooled();
+        let Some(run_id) = run_id else {
+            return Ok((start(transaction, self.asked, is_pooled).await?, None));
+        };
+        let mut taken = take(transaction, run_id, is_pooled).await?;
+        let resume = resume(transaction, run_id, self.asked).await?;
+        for resumed in &resume.chains {
+            let first = self.asked.first_page;
+            taken
+                .pages
+                .insert_range(&resumed.chain, first, resumed.after);
+        }
+        let is_begun_here = self.is_begun_here(taken.lease);
+        Ok((taken, Some(resume).filter(|_| !is_begun_here)))
+    }
+
+    /// Whether connections are known to go through a pooler, before one has been seen to
+    /// lead to another backend: only a pooler cannot carry prepared statements.
+    fn is_pooled(&self) -> bool {
+        !self.database.settings().prepare
     }
 
     fn unanswered(&self) -> Option<Unanswered> {
         *self.unanswered.lock().expect(UNPOISONED)
-    }
-
-    /// Sets the time limits of the transaction.
-    async fn limit(&self, transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
-        let settings = self.database.settings();
-        let [works, idles] = [
-            settings.statement_timeout,
-            settings.idle_in_transaction_timeout,
-        ]
-        .map(|limit| limit.as_millis().to_string());
-        let sql = include_str!("../../sql/ledger/limit_claim.sql");
-        let parameters = [(&works as _, Type::TEXT), (&idles as _, Type::TEXT)];
-        transaction.query_typed(sql, &parameters).await?;
-        Ok(())
     }
 
     /// Whether the run that is taken is the one that the last attempt began, and nobody
@@ -346,6 +391,10 @@ impl Claiming<'_> {
         let parameters = [
             (&asked.source as _, Type::TEXT),
             (&self.settings.ttl.as_secs_f64() as _, Type::FLOAT8),
+            (
+                &(2.0 * self.settings.heartbeat.as_secs_f64()) as _,
+                Type::FLOAT8,
+            ),
         ];
         let rows = transaction.query_typed(sql, &parameters).await?;
         let Some(row) = rows.first() else {
@@ -358,14 +407,14 @@ impl Claiming<'_> {
                 is_same: true,
             });
         }
-        if row.try_get("alive")? {
+        if !is_dead(row)? {
             let (owner, since): (&str, &str) = (row.try_get("owner")?, row.try_get("since")?);
-            let run_id = lease.run_id;
-            return Ok(Running::Alive(format!(
-                "run {run_id} of {owner} since {since}"
-            )));
+            return Ok(Running::Alive(HeldBy {
+                holder: format!("run {} of {owner} since {since}", lease.run_id),
+                heard_at: row.try_get("heartbeat_at")?,
+            }));
         }
-        let is_same = asked.unfinished == Unfinished::Resume
+        let is_same = asked.unfinished.resumes(lease.run_id)
             && row.try_get::<_, &str>("kind")? == asked.kind.as_str()
             && row.try_get::<_, &str>("definition")? == asked.definition
             && row.try_get::<_, Option<i64>>("from_page")? == asked.from_page.map(signed)
@@ -377,7 +426,39 @@ impl Claiming<'_> {
     }
 }
 
+/// Whether the holder of a run that goes on is dead. A backend that is gone is no proof by
+/// itself: a connection may break of a holder that makes another one for its next heartbeat.
+fn is_dead(row: &tokio_postgres::Row) -> Result<bool, tokio_postgres::Error> {
+    let is = |column| row.try_get::<_, bool>(column);
+    let is_gone = !is("has_backend")? && !is("is_pooled")? && !is("is_in_time")?;
+    Ok(is_gone || !is("is_heard_of")?)
+}
+
 const UNPOISONED: &str = "nobody panics who holds it";
+
+/// Sets the time limits of a transaction of the ledger, and that its commit is on disk
+/// before it is answered.
+pub(super) async fn set_limits(
+    transaction: &Transaction<'_>,
+    settings: &config::Database,
+    lock_timeout: Duration,
+) -> Result<(), tokio_postgres::Error> {
+    let [works, locks, idles] = [
+        settings.statement_timeout,
+        lock_timeout,
+        settings.idle_in_transaction_timeout,
+    ]
+    .map(|limit| limit.as_millis().to_string());
+    let parameters = [
+        (&works as _, Type::TEXT),
+        (&locks as _, Type::TEXT),
+        (&idles as _, Type::TEXT),
+    ];
+    transaction
+        .query_typed(SET_TRANSACTION, &parameters)
+        .await?;
+    Ok(())
+}
 
 /// Whether somebody else was quicker: the row was locked for too long, or a
 /// running run appeared.
@@ -390,11 +471,11 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
 
 enum Running {
     None,
-    Alive(String),
+    Alive(HeldBy),
     Dead { run_id: i64, is_same: bool },
 }
 
-type Transaction<'a> = deadpool_postgres::Transaction<'a>;
+pub(super) type Transaction<'a> = deadpool_postgres::Transaction<'a>;
 
 /// The last run asked for the same, if it has not come to its end.
 async fn unfinished(
@@ -412,16 +493,18 @@ async fn unfinished(
     let Some(row) = rows.first() else {
         return Ok(None);
     };
-    let is_unfinished = asked.unfinished == Unfinished::Resume
+    let run_id = row.try_get("id")?;
+    let is_unfinished = asked.unfinished.resumes(run_id)
         && row.try_get::<_, &str>("state")? != "complete"
         && !row.try_get::<_, bool>("end_seen")?
         && row.try_get::<_, &str>("definition")? == asked.definition;
-    is_unfinished.then(|| row.try_get("id")).transpose()
+    Ok(is_unfinished.then_some(run_id))
 }
 
 async fn start(
     transaction: &Transaction<'_>,
     asked: &Asked,
+    is_pooled: bool,
 ) -> Result<Taken, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/start_run.sql");
     let parameters = [
@@ -431,14 +514,25 @@ async fn start(
         (&asked.from_page.map(signed) as _, Type::INT8),
         (&asked.to_page.map(signed) as _, Type::INT8),
         (&owner() as _, Type::TEXT),
+        (&is_pooled as _, Type::BOOL),
     ];
-    taken(&transaction.query_typed(sql, &parameters).await?[0])
+    let rows = transaction.query_typed(sql, &parameters).await?;
+    taken(&rows[0], server(transaction).await?)
 }
 
-async fn take(transaction: &Transaction<'_>, run_id: i64) -> Result<Taken, tokio_postgres::Error> {
+async fn take(
+    transaction: &Transaction<'_>,
+    run_id: i64,
+    is_pooled: bool,
+) -> Result<Taken, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/take_run.sql");
-    let parameters = [(&run_id as _, Type::INT8), (&owner() as _, Type::TEXT)];
-    taken(&transaction.query_typed(sql, &parameters).await?[0])
+    let parameters = [
+        (&run_id as _, Type::INT8),
+        (&owner() as _, Type::TEXT),
+        (&is_pooled as _, Type::BOOL),
+    ];
+    let rows = transaction.query_typed(sql, &parameters).await?;
+    taken(&rows[0], server(transaction).await?)
 }
 
 /// A lease just taken.
@@ -446,9 +540,13 @@ pub(super) struct Taken {
     pub(super) lease: Lease,
     /// What the run has asked for before.
     pub(super) before: Requests,
+    /// The pages that the run has already.
+    pub(super) pages: PageSet,
+    /// The server that gave it.
+    pub(super) server: String,
 }
 
-fn taken(row: &tokio_postgres::Row) -> Result<Taken, tokio_postgres::Error> {
+fn taken(row: &tokio_postgres::Row, server: String) -> Result<Taken, tokio_postgres::Error> {
     let count = |column| Ok(row.try_get::<_, i64>(column)?.unsigned_abs());
     let before = Requests {
         requests: count("requests")?,
@@ -458,6 +556,8 @@ fn taken(row: &tokio_postgres::Row) -> Result<Taken, tokio_postgres::Error> {
     Ok(Taken {
         lease: lease(row)?,
         before,
+        pages: PageSet::default(),
+        server,
     })
 }
 
@@ -465,6 +565,7 @@ fn lease(row: &tokio_postgres::Row) -> Result<Lease, tokio_postgres::Error> {
     Ok(Lease {
         run_id: row.try_get("id")?,
         epoch: row.try_get("epoch")?,
+        taken_at: row.try_get("taken_at")?,
     })
 }
 

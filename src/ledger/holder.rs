@@ -1,12 +1,13 @@
 //! Keeping the lease, and ending the run.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tracing::warn;
 
 use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::claim::Taken;
-use crate::ledger::{Lease, Mark, Requests, signed};
+use crate::ledger::claim::{LOCK_TIMEOUT, Taken, Transaction, set_limits};
+use crate::ledger::verify::{missing_pages, server};
+use crate::ledger::{Lease, Mark, PageSet, Requests, signed};
 use crate::page::Cursor;
 
 /// How a run ended.
@@ -45,6 +46,18 @@ pub struct End {
     pub error: Option<String>,
 }
 
+/// What a run tells the database of itself, besides that it is alive.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// What it has asked for since its process began.
+    pub asked: Requests,
+    /// The pages that the server has said are committed since it was told so before. They
+    /// are looked for.
+    pub committed: PageSet,
+    /// Where the watermark moves to, if all of them are there.
+    pub mark: Option<Mark>,
+}
+
 /// A lease that is kept alive by a connection of its own, whose backend shows
 /// others that the holder lives.
 #[derive(Debug)]
@@ -55,109 +68,134 @@ pub struct Holder {
     lease: Lease,
     /// What the run's processes before this one have asked for.
     before: Requests,
+    /// The pages that were there at the last look.
+    pages: PageSet,
+    /// The server that had them.
+    server: String,
 }
 
 impl Holder {
-    pub(super) fn new(
-        database: Database,
-        connection: Lent,
-        source: &str,
-        Taken { lease, before }: Taken,
-    ) -> Self {
+    pub(super) fn new(database: Database, connection: Lent, source: &str, taken: Taken) -> Self {
+        let Taken {
+            lease,
+            before,
+            pages,
+            server,
+        } = taken;
         Self {
             database,
             connection: Some(connection),
             source: source.to_owned(),
             lease,
             before,
+            pages,
+            server,
         }
     }
 
-    /// Tells the database that the run is alive, and what it has asked for
-    /// since its process began.
+    /// Tells the database that the run is alive, and its news. The pages are looked for
+    /// first, all pages of the run if the server is another one than before or was started
+    /// again; the watermark moves only if none is missing.
     ///
     /// # Errors
-    /// The lease is lost ([`Kind::Lease`]), or the database cannot be told now
-    /// ([`Kind::Environment`]): the next beat uses another connection.
-    pub async fn beat(&mut self, asked: Requests) -> Result<()> {
-        let total = self.total(asked);
-        let Lease { run_id, epoch } = self.lease;
-        let told = self
-            .execute(
-                include_str!("../../sql/ledger/heartbeat.sql"),
-                &[
-                    (&run_id, Type::INT8),
-                    (&epoch, Type::INT4),
-                    (&total[0], Type::INT8),
-                    (&total[1], Type::INT8),
-                    (&total[2], Type::INT8),
-                ],
-            )
-            .await?;
-        self.settle(told)
+    /// The lease is lost ([`Kind::Lease`]), the database has lost what it said was
+    /// committed ([`Kind::Lost`]), or it cannot be told now ([`Kind::Environment`]): the
+    /// next beat uses another connection and has to be told the same pages again.
+    pub async fn beat(&mut self, news: &News) -> Result<()> {
+        let is_same = self.connection.is_some();
+        let mut connection = self.connect().await?;
+        let beating = async {
+            let transaction = connection.transaction().await?;
+            let Lease { run_id, .. } = self.lease;
+            let total = self.total(news.asked);
+            let is_pooled = !self.database.settings().prepare;
+            let sql = include_str!("../../sql/ledger/heartbeat.sql");
+            let told: [(&(dyn ToSql + Sync), Type); 5] = [
+                (&is_same, Type::BOOL),
+                (&is_pooled, Type::BOOL),
+                (&total[0], Type::INT8),
+                (&total[1], Type::INT8),
+                (&total[2], Type::INT8),
+            ];
+            set_limits(&transaction, self.database.settings(), LOCK_TIMEOUT).await?;
+            self.update(&transaction, sql, &told).await?;
+            let server = server(&transaction).await?;
+            let missing = match server == self.server {
+                true => missing_pages(&transaction, run_id, &news.committed).await?,
+                false => self.missing(&transaction, &news.committed).await?,
+            };
+            if missing > 0 {
+                return Err(self.lost_pages(missing));
+            }
+            self.mark(&transaction, news.mark.as_ref()).await?;
+            transaction.commit().await?;
+            Ok(server)
+        };
+        self.server = limited(self.database.reply_limit(), beating).await??;
+        self.pages.extend(&news.committed);
+        self.connection = Some(connection);
+        Ok(())
     }
 
-    /// The same for work whose requests are nobody's: a beat that is not heard is
-    /// no reason to stop.
+    /// The same for work that has no news: a beat that is not heard is no reason to stop.
     ///
     /// # Errors
-    /// The lease is lost ([`Kind::Lease`]).
+    /// The lease is lost ([`Kind::Lease`]), or the database has lost it ([`Kind::Lost`]).
     pub async fn keep(&mut self) -> Result<()> {
-        match self.beat(Requests::default()).await {
+        match self.beat(&News::default()).await {
             Err(error) if error.is_transient() => {
-                warn!(error = %error.chain(), "the heartbeat was not heard");
+                warn!(error = %error.chain(), "could not renew the lease");
                 Ok(())
             }
             kept => kept,
         }
     }
 
-    /// Moves the source's watermark to where the run has got, if it has got
-    /// farther than runs before it and leaves no gap.
-    ///
-    /// # Errors
-    /// The database cannot be told now; it can be tried again.
-    pub async fn mark(&mut self, mark: &Mark) -> Result<()> {
-        let Lease { run_id, epoch } = self.lease;
-        let cursor = mark.watermark.cursor.as_ref().map(Cursor::to_string);
-        self.execute(
-            include_str!("../../sql/ledger/move_watermark.sql"),
-            &[
-                (&run_id, Type::INT8),
-                (&epoch, Type::INT4),
-                (&mark.scope, Type::TEXT),
-                (&mark.from, Type::TIMESTAMPTZ),
-                (&mark.watermark.reached, Type::TIMESTAMPTZ),
-                (&cursor, Type::TEXT),
-            ],
-        )
-        .await?;
-        Ok(())
+    /// The server that was heard last, and since when it runs. One that was started again,
+    /// or took over for another, may have lost commits.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
     }
 
-    /// Ends the run and gives the lease up.
+    /// Ends the run and gives the lease up. Unless an error ends it, all its pages are
+    /// looked for first, in the same transaction.
     ///
     /// # Errors
     /// As [`Holder::beat`]; after [`Kind::Environment`] it can be tried again.
-    pub async fn end(&mut self, end: &End, asked: Requests) -> Result<()> {
-        let total = self.total(asked);
-        let Lease { run_id, epoch } = self.lease;
-        let told = self
-            .execute(
-                include_str!("../../sql/ledger/end_run.sql"),
-                &[
-                    (&run_id, Type::INT8),
-                    (&epoch, Type::INT4),
-                    (&end.verdict.as_str(), Type::TEXT),
-                    (&end.end_seen, Type::BOOL),
-                    (&end.error, Type::TEXT),
-                    (&total[0], Type::INT8),
-                    (&total[1], Type::INT8),
-                    (&total[2], Type::INT8),
-                ],
-            )
-            .await?;
-        self.settle(told)
+    pub async fn end(&mut self, end: &End, news: &News) -> Result<()> {
+        let mut connection = self.connect().await?;
+        let ending = async {
+            let transaction = connection.transaction().await?;
+            set_limits(&transaction, self.database.settings(), LOCK_TIMEOUT).await?;
+            let mut pages = None;
+            if end.error.is_none() || news.mark.is_some() {
+                let missing = self.missing(&transaction, &news.committed).await?;
+                if missing > 0 {
+                    return Err(self.lost_pages(missing));
+                }
+                let mut all = self.pages.clone();
+                all.extend(&news.committed);
+                pages = Some(signed(all.len())).filter(|_| !all.is_empty());
+            }
+            self.mark(&transaction, news.mark.as_ref()).await?;
+            let total = self.total(news.asked);
+            let sql = include_str!("../../sql/ledger/end_run.sql");
+            let told: [(&(dyn ToSql + Sync), Type); 7] = [
+                (&end.verdict.as_str(), Type::TEXT),
+                (&end.end_seen, Type::BOOL),
+                (&end.error, Type::TEXT),
+                (&total[0], Type::INT8),
+                (&total[1], Type::INT8),
+                (&total[2], Type::INT8),
+                (&pages, Type::INT8),
+            ];
+            self.update(&transaction, sql, &told).await?;
+            transaction.commit().await?;
+            Ok(())
+        };
+        limited(self.database.reply_limit() * 2, ending).await??;
+        self.connection = Some(connection);
+        Ok(())
     }
 
     /// Forgets the source's ended runs beyond the newest so many.
@@ -165,21 +203,116 @@ impl Holder {
     /// # Errors
     /// The database cannot be asked.
     pub async fn forget(&mut self, keep_runs: u32) -> Result<()> {
-        let source = self.source.clone();
-        self.execute(
-            include_str!("../../sql/ledger/forget_runs.sql"),
-            &[(&source, Type::TEXT), (&i64::from(keep_runs), Type::INT8)],
-        )
-        .await?;
+        let connection = self.connect().await?;
+        let sql = include_str!("../../sql/ledger/forget_runs.sql");
+        let parameters = [
+            (&self.source as _, Type::TEXT),
+            (&i64::from(keep_runs) as _, Type::INT8),
+        ];
+        let reply = connection.execute_typed(sql, &parameters);
+        limited(self.database.reply_limit(), reply).await??;
+        self.connection = Some(connection);
         Ok(())
     }
 
-    fn settle(&self, rows: u64) -> Result<()> {
-        if rows == 0 {
-            let message = format!("another run took source {} over", self.source);
-            return Err(Error::new(Kind::Lease, message));
+    /// The holder's own connection, or a new one if the last was lost. It is closed on an
+    /// error, so that others see at once that nobody beats on it.
+    async fn connect(&mut self) -> Result<Lent> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => self.database.lend().await,
         }
+    }
+
+    /// Updates the run's row, if the lease holds.
+    async fn update(
+        &self,
+        transaction: &Transaction<'_>,
+        sql: &str,
+        told: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<()> {
+        let Lease {
+            run_id,
+            epoch,
+            taken_at,
+        } = &self.lease;
+        let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![
+            (run_id, Type::INT8),
+            (epoch, Type::INT4),
+            (taken_at, Type::TIMESTAMPTZ),
+        ];
+        parameters.extend_from_slice(told);
+        if transaction.execute_typed(sql, &parameters).await? > 0 {
+            return Ok(());
+        }
+        let sql = include_str!("../../sql/ledger/was_taken_over.sql");
+        let parameters = [
+            (run_id as _, Type::INT8),
+            (epoch as _, Type::INT4),
+            (&self.source as _, Type::TEXT),
+        ];
+        let rows = transaction.query_typed(sql, &parameters).await?;
+        Err(match rows[0].try_get("was_taken_over")? {
+            true => {
+                let message = format!("another run took source {} over", self.source);
+                Error::new(Kind::Lease, message)
+            }
+            false => {
+                let message = format!(
+                    "the database has lost that run {run_id} holds source {}",
+                    self.source
+                );
+                Error::new(Kind::Lost, message)
+            }
+        })
+    }
+
+    /// Moves the source's watermark to where the run has got, if it has got farther than
+    /// runs before it and leaves no gap.
+    async fn mark(
+        &self,
+        transaction: &Transaction<'_>,
+        mark: Option<&Mark>,
+    ) -> Result<(), tokio_postgres::Error> {
+        let Some(mark) = mark else { return Ok(()) };
+        let Lease {
+            run_id,
+            epoch,
+            taken_at,
+        } = self.lease;
+        let cursor = mark.watermark.cursor.as_ref().map(Cursor::to_string);
+        let sql = include_str!("../../sql/ledger/move_watermark.sql");
+        let parameters = [
+            (&run_id as _, Type::INT8),
+            (&epoch as _, Type::INT4),
+            (&taken_at as _, Type::TIMESTAMPTZ),
+            (&mark.scope as _, Type::TEXT),
+            (&mark.from as _, Type::TIMESTAMPTZ),
+            (&mark.watermark.reached as _, Type::TIMESTAMPTZ),
+            (&cursor as _, Type::TEXT),
+        ];
+        transaction.execute_typed(sql, &parameters).await?;
         Ok(())
+    }
+
+    /// Counts how many of all pages of the run are missing, those committed since the last
+    /// look included.
+    async fn missing(
+        &self,
+        transaction: &Transaction<'_>,
+        committed: &PageSet,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let Lease { run_id, .. } = self.lease;
+        let before = missing_pages(transaction, run_id, &self.pages).await?;
+        Ok(before + missing_pages(transaction, run_id, committed).await?)
+    }
+
+    fn lost_pages(&self, missing: u64) -> Error {
+        let message = format!(
+            "the database has lost {missing} pages of source {} that it said were committed",
+            self.source
+        );
+        Error::new(Kind::Lost, message)
     }
 
     /// What the whole run has asked for, as PostgreSQL's signed integers: a sum, which
@@ -188,23 +321,5 @@ impl Holder {
         let mut total = self.before;
         total += by_this_process;
         [total.requests, total.retries, total.bytes].map(signed)
-    }
-
-    /// Runs a statement on the holder's own connection, or on a new one if the
-    /// last was lost.
-    async fn execute(
-        &mut self,
-        sql: &str,
-        parameters: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)],
-    ) -> Result<u64> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.database.lend().await?,
-        };
-        // closed on an error, so that others see at once that nobody beats on it
-        let reply = connection.execute_typed(sql, parameters);
-        let rows = limited(self.database.reply_limit(), reply).await??;
-        self.connection = Some(connection);
-        Ok(rows)
     }
 }

@@ -7,10 +7,12 @@
 mod claim;
 mod counts;
 mod holder;
+mod page_set;
 pub mod quarantine;
 mod remembered;
 mod request;
 mod status;
+mod verify;
 mod watermark;
 
 pub(crate) use self::claim::signed;
@@ -18,7 +20,8 @@ pub use self::claim::{
     Asked, Claim, Lease, Resume, ResumedChain, RunKind, Unfinished, claim, known_cursor,
 };
 pub use self::counts::{Counts, Requests, Totals, totals};
-pub use self::holder::{End, Holder, Verdict};
+pub use self::holder::{End, Holder, News, Verdict};
+pub use self::page_set::PageSet;
 pub use self::remembered::remembered_pages;
 pub use self::request::log_requests;
 pub use self::status::{SourceCounts, SourceStatus, source_counts, status};

@@ -93,6 +93,7 @@ pub async fn run_window(
     let parameters = [
         (&lease.run_id as _, Type::INT8),
         (&lease.epoch as _, Type::INT4),
+        (&lease.taken_at as _, Type::TIMESTAMPTZ),
         (&from as _, Type::TIMESTAMPTZ),
         (&until as _, Type::TIMESTAMPTZ),
     ];

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -18,8 +18,9 @@ use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::extract::Extracted;
 use crate::fetch::{self, Place};
-use crate::ledger::{Counts, End, Lease, Verdict, Watermark};
-use crate::page::{Cursor, Position};
+use crate::ledger::{Counts, End, Lease, Verdict};
+use crate::page::{Chain, Cursor, Position};
+use crate::pipeline::committed::Committed;
 use crate::pipeline::frontier::Frontier;
 use crate::pipeline::{Ground, Item, Progress, Run, Work};
 use crate::sink::Sink;
@@ -29,8 +30,8 @@ pub(super) struct Dispatch {
     frontier: Frontier,
     /// The end of the run's windows, if it has any.
     until_date: Option<Timestamp>,
-    /// How far the run has got, for the heartbeat to tell.
-    reached: watch::Sender<Watermark>,
+    /// What is committed, for the heartbeat to look for and to tell.
+    committed: Arc<Committed>,
     /// Whether the newest page is where the next run goes on.
     is_change_feed: bool,
     /// How many more pages were asked for.
@@ -60,6 +61,8 @@ struct Waiting {
 
 struct UnderWay {
     sequence: u64,
+    /// Which page it is, if it is to be durable as one.
+    page: Option<(Chain, u64)>,
     keys: HashSet<u64>,
     is_durable: bool,
     /// What is true when this and all before it are durable.
@@ -116,12 +119,12 @@ impl Dispatch {
         lease: Lease,
         ground: &Ground,
         over: CancellationToken,
-        reached: watch::Sender<Watermark>,
+        committed: Arc<Committed>,
     ) -> Self {
         Self {
             frontier: Frontier::new(ground.plan.starts()),
             until_date: ground.stretch.map(|stretch| stretch.to),
-            reached,
+            committed,
             is_change_feed: run.source.page.is_change_feed(),
             budget: run.walk.max_pages,
             sink: Arc::clone(&run.sink),
@@ -223,6 +226,7 @@ impl Dispatch {
         let (is_durable, then) = self.then(&work.item);
         self.under_way.push_back(UnderWay {
             sequence,
+            page: page(&work.item),
             keys,
             is_durable,
             then,
@@ -291,8 +295,7 @@ impl Dispatch {
         while self.under_way.front().is_some_and(|page| page.is_durable) {
             match self.under_way.pop_front().map(|page| page.then) {
                 Some(Then::GoesOn(cursor)) => {
-                    self.reached
-                        .send_modify(|reached| reached.cursor = Some(cursor));
+                    self.committed.set_cursor(cursor);
                 }
                 Some(Then::Ended { from, is_whole }) => {
                     self.frontier.end(from, is_whole);
@@ -305,8 +308,7 @@ impl Dispatch {
                 Some(Then::Nothing) | None => continue,
             }
             if let Some(until) = self.until_date {
-                let date = self.frontier.reached(until);
-                self.reached.send_modify(|reached| reached.reached = date);
+                self.committed.set_reached(self.frontier.reached(until));
             }
         }
     }
@@ -333,9 +335,12 @@ impl Dispatch {
         let page = self
             .under_way
             .iter_mut()
-            .find(|page| page.sequence == sequence);
-        page.expect("it is under way until it is durable")
-            .is_durable = true;
+            .find(|page| page.sequence == sequence)
+            .expect("it is under way until it is durable");
+        page.is_durable = true;
+        if let Some((chain, number)) = &page.page {
+            self.committed.add_page(chain, *number);
+        }
         self.land();
         let Some(counts) = counts else { return };
         debug!(?counts, "committed a page");
@@ -368,6 +373,16 @@ impl Dispatch {
         );
         Some(Error::new(Kind::TooManyBad, message))
     }
+}
+
+/// The page that an item is, if it is to be durable as one.
+fn page(item: &Item) -> Option<(Chain, u64)> {
+    let (chain, position) = match item {
+        Item::Page(record, _) => (&record.chain, &record.position),
+        Item::Unchanged(page) => (&page.chain, &page.position),
+        _ => return None,
+    };
+    Some((chain.clone(), position.number))
 }
 
 impl Dispatched {
@@ -435,7 +450,8 @@ pub(super) fn verdict(error: &Error) -> Verdict {
         | Kind::Misled
         | Kind::RateLimited
         | Kind::Environment
-        | Kind::Lease => Verdict::Truncated,
+        | Kind::Lease
+        | Kind::Lost => Verdict::Truncated,
         Kind::Unexpected | Kind::Config | Kind::TooManyBad => Verdict::Failed,
     }
 }

@@ -14,7 +14,8 @@ use crate::config::{self, Config};
 use crate::database::limited;
 use crate::error::{Kind, Result};
 use crate::fetch::Client;
-use crate::ledger::{End, Holder, Mark, Watermark};
+use crate::ledger::{End, Holder, Mark, News, Verdict, Watermark};
+use crate::pipeline::committed::Committed;
 
 /// How soon a heartbeat that was not heard is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -49,7 +50,8 @@ impl Heart {
         }
     }
 
-    /// Keeps the lease alive until the run has drained. A lost lease ends the run.
+    /// Keeps the lease alive until the run has drained. A lost lease ends the run, and so do
+    /// commits that the database has lost.
     pub(super) async fn beat(
         mut self,
         over: CancellationToken,
@@ -61,22 +63,21 @@ impl Heart {
             .await
             .is_some()
         {
-            let beat = async {
-                self.holder.beat(asked(&self.client)).await?;
-                self.marks.tell(&mut self.holder).await
-            };
+            let news = self.marks.news(&self.client);
+            let beat = self.holder.beat(&news);
             let Err(error) = limited(self.patience, beat).await.and_then(|it| it) else {
                 next = self.every;
                 continue;
             };
-            if error.kind() == Kind::Lease {
+            self.marks.committed.put_back(&news.committed);
+            if matches!(error.kind(), Kind::Lease | Kind::Lost) {
                 over.cancel();
                 self.kept = Err(error);
                 break;
             }
             // its connection is gone, and with it the sign that the holder lives
             next = self.every.min(AGAIN);
-            warn!(error = %error.chain(), "the heartbeat was not heard");
+            warn!(error = %error.chain(), "could not renew the lease");
         }
         self
     }
@@ -84,7 +85,8 @@ impl Heart {
     /// Writes the run's end, as patiently as a page.
     ///
     /// # Errors
-    /// The lease was lost, or the database cannot be told.
+    /// The lease was lost, the database has lost what it said was committed, or it cannot
+    /// be told. Where pages are lost the run has ended as truncated, and can be resumed.
     pub(super) async fn end(self, end: &End, config: &Config) -> Result<()> {
         let Self {
             mut holder,
@@ -94,21 +96,29 @@ impl Heart {
             kept,
             ..
         } = self;
-        kept?;
         let give_up = Instant::now() + config.database.retry_for;
-        let ended = loop {
-            let ending = async {
-                marks.tell(&mut holder).await?;
-                holder.end(end, asked(&client)).await
-            };
-            match limited(patience, ending).await.and_then(|it| it) {
-                Err(error) if error.is_transient() && Instant::now() < give_up => {
-                    warn!(error = %error.chain(), "the run's end could not be written: trying again");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                ended => break ended.map_err(|e| e.context("end the run")),
-            }
+        let ended = match kept {
+            Ok(()) => write_end(&mut holder, &marks, &client, end, (patience, give_up)).await,
+            kept => kept,
         };
+        match &ended {
+            Err(error) if error.kind() == Kind::Lease => return ended,
+            Err(error) if error.kind() == Kind::Lost => {
+                let lost = End {
+                    verdict: Verdict::Truncated,
+                    end_seen: false,
+                    error: Some(error.chain()),
+                };
+                let news = News {
+                    asked: asked(&client),
+                    ..News::default()
+                };
+                // if this is not written either, the run is one of a dead holder
+                let _ = limited(patience, holder.end(&lost, &news)).await;
+                return ended;
+            }
+            _ => {}
+        }
         let forgetting = holder.forget(config.ledger.keep_runs);
         let forgotten = limited(patience, forgetting).await.and_then(|it| it);
         if let (Ok(()), Err(error)) = (&ended, forgotten) {
@@ -118,30 +128,52 @@ impl Heart {
     }
 }
 
+/// Writes the run's end, again and again until it is written or for too long.
+async fn write_end(
+    holder: &mut Holder,
+    marks: &Marks,
+    client: &Client,
+    end: &End,
+    (patience, give_up): (Duration, Instant),
+) -> Result<()> {
+    loop {
+        let news = marks.news(client);
+        let ending = holder.end(end, &news);
+        match limited(patience, ending).await.and_then(|it| it) {
+            Err(error) if error.is_transient() && Instant::now() < give_up => {
+                marks.committed.put_back(&news.committed);
+                warn!(error = %error.chain(), "the run's end could not be written: trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            ended => return ended.map_err(|e| e.context("end the run")),
+        }
+    }
+}
+
 /// Where the heart reads how far the run has got.
 pub(super) struct Marks {
     /// What the watermark is of; `None` for a run that leaves it alone.
     pub(super) scope: Option<String>,
     /// Where the run's windows begin.
     pub(super) from: watch::Sender<Option<Timestamp>>,
-    pub(super) reached: watch::Receiver<Watermark>,
+    pub(super) committed: Arc<Committed>,
 }
 
 impl Marks {
-    /// Moves the watermark to where the run has got, if there is one.
-    async fn tell(&self, holder: &mut Holder) -> Result<()> {
-        let watermark = self.reached.borrow().clone();
-        let Some(scope) = &self.scope else {
-            return Ok(());
-        };
-        if watermark == Watermark::default() {
-            return Ok(());
+    /// What there is to tell now. Its pages are taken and not told twice, unless they are
+    /// put back.
+    fn news(&self, client: &Client) -> News {
+        let (committed, watermark) = self.committed.take();
+        let scope = self.scope.clone();
+        let mark = scope.filter(|_| watermark != Watermark::default());
+        News {
+            asked: asked(client),
+            committed,
+            mark: mark.map(|scope| Mark {
+                scope,
+                from: *self.from.borrow(),
+                watermark,
+            }),
         }
-        let mark = Mark {
-            scope: scope.clone(),
-            from: *self.from.borrow(),
-            watermark,
-        };
-        holder.mark(&mark).await
     }
 }

@@ -9,6 +9,7 @@
 //! spawns it joins. A run is stopped at one place, the fetch loop; the rest
 //! drains because its channel closes.
 
+mod committed;
 mod dispatch;
 mod frontier;
 mod heart;
@@ -29,6 +30,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::committed::Committed;
 use self::dispatch::{Dispatch, Dispatched};
 use self::heart::{Heart, Marks};
 pub use self::progress::{Progress, Snapshot};
@@ -44,7 +46,9 @@ use crate::extract::{self, Extracted};
 use crate::fetch::{
     self, Axes, Begun, Client, Event, Fetched, Input, Memory, Place, Plan, Room, Scope, Stretch,
 };
-use crate::ledger::{self, Claim, End, Lease, Requests, Resume, Totals, Verdict, Watermark};
+use crate::ledger::{
+    self, Claim, End, Lease, Requests, Resume, Totals, Unfinished, Verdict, Watermark,
+};
 use crate::metrics;
 use crate::page::{PageRecord, UnchangedPage, UnreadablePage};
 use crate::request::Request;
@@ -63,7 +67,8 @@ const REQUESTS: usize = 1_000;
 /// Runs a walk over a source and says how it went.
 ///
 /// When `stop` is cancelled it fetches nothing more, commits what was fetched,
-/// and ends.
+/// and ends. Where the database has lost commits that it had answered, the source is
+/// claimed again and what is missing is fetched.
 ///
 /// # Errors
 /// The run never began: another run holds the source, its definition cannot be
@@ -77,44 +82,99 @@ pub async fn run(
     stop: &CancellationToken,
     progress: &Arc<Progress>,
 ) -> Result<Outcome> {
+    let began = Instant::now();
+    let mut walk = walk.clone();
+    let mut first_pages = None;
+    let mut losses = 0;
+    loop {
+        let begin = begin_run(database, source, config, &walk, progress);
+        let begun = stop
+            .run_until_cancelled(Box::pin(begin))
+            .await
+            .unwrap_or_else(|| Err(Error::new(Kind::Truncated, "stopped before it began")))?;
+        // what a pass before this one has fetched and the database still has
+        let first = *first_pages.get_or_insert(begun.before.pages);
+        let done = begun
+            .before
+            .pages
+            .saturating_sub(first)
+            .max(0)
+            .unsigned_abs();
+        let rest = Walk {
+            max_pages: walk.max_pages.map(|most| most.saturating_sub(done).max(1)),
+            ..walk.clone()
+        };
+        let run = Run {
+            asking: Asking::new(source, config),
+            source,
+            config,
+            database,
+            walk: &rest,
+            client: begun.client,
+            sink: begun.sink,
+            progress: Arc::clone(progress),
+            began,
+            before: begun.before,
+            rules: memory::rules(source, config).into(),
+        };
+        let outcome = Box::pin(run.finish(begun.claim, begun.requests, stop)).await;
+        let Some(error) = outcome.error.as_ref().filter(|e| e.kind() == Kind::Lost) else {
+            return Ok(outcome);
+        };
+        losses += 1;
+        if losses > MOST_LOSSES || stop.is_cancelled() {
+            return Ok(outcome);
+        }
+        warn!(source.name = %source.name, run.id = outcome.report.run_id, "{}: fetching what is missing", error.chain());
+        // the run that was to be begun anew has begun, unless that was lost as well
+        if walk.asked.unfinished == Unfinished::Restart {
+            walk.asked.unfinished = Unfinished::ResumeRun(outcome.report.run_id);
+        }
+    }
+}
+
+/// How often one run fetches again what the database has lost. A server that loses commits
+/// more often has to be looked at by somebody.
+const MOST_LOSSES: u32 = 3;
+
+/// What a run begins with.
+struct ClaimedRun {
+    claim: Claim,
+    client: Arc<Client>,
+    requests: mpsc::Receiver<Request>,
+    sink: Arc<Sink>,
+    before: Totals,
+}
+
+/// Claims the source, or claims it again after the database has lost commits.
+async fn begin_run(
+    database: &Database,
+    source: &Source,
+    config: &Config,
+    walk: &Walk,
+    progress: &Arc<Progress>,
+) -> Result<ClaimedRun> {
     let (log, requests) = mpsc::channel(REQUESTS);
     let mut client = Client::new(source, &config.fetch)?;
     if config.ledger.requests {
         client = client.logging_to(log);
     }
     let client = Arc::new(client);
-    let asking = Asking {
-        name: &source.name,
-        retry_for: config.database.retry_for,
-    };
-    let begin = async {
-        let claim = ledger::claim(database, &walk.asked, &config.lease).await?;
-        // after the claim: what another holder refused till then is known to it
-        let open = || Sink::open(database.clone(), &source.name, config);
-        let sink = asking.ask("open the sink", open).await?;
-        let totals = || ledger::totals(database, claim.lease.run_id);
-        let before = asking.ask("read what the run has", totals).await?;
-        Ok((claim, Arc::new(sink), before))
-    };
-    let (claim, sink, before) = stop
-        .run_until_cancelled(Box::pin(begin))
-        .await
-        .unwrap_or_else(|| Err(Error::new(Kind::Truncated, "stopped before it began")))?;
+    let asking = Asking::new(source, config);
+    let claim = ledger::claim(database, &walk.asked, &config.lease).await?;
+    // after the claim: what another holder refused till then is known to it
+    let open = || Sink::open(database.clone(), &source.name, config);
+    let sink = asking.ask("open the sink", open).await?;
+    let totals = || ledger::totals(database, claim.lease.run_id);
+    let before = asking.ask("read what the run has", totals).await?;
     progress.begin(&before, Arc::clone(&client), walk.bytes());
-    let run = Run {
-        asking,
-        source,
-        config,
-        database,
-        walk,
+    Ok(ClaimedRun {
+        claim,
         client,
-        sink,
-        progress: Arc::clone(progress),
-        began: Instant::now(),
+        requests,
+        sink: Arc::new(sink),
         before,
-        rules: memory::rules(source, config).into(),
-    };
-    Ok(Box::pin(run.finish(claim, requests, stop)).await)
+    })
 }
 
 /// Asks a database that was there a moment ago, and may be away for one.
@@ -125,7 +185,14 @@ struct Asking<'a> {
     retry_for: Duration,
 }
 
-impl Asking<'_> {
+impl<'a> Asking<'a> {
+    fn new(source: &'a Source, config: &Config) -> Self {
+        Self {
+            name: &source.name,
+            retry_for: config.database.retry_for,
+        }
+    }
+
     async fn ask<T, F>(&self, what: &str, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -204,11 +271,11 @@ impl Run<'_> {
         let over = stop.child_token();
         // the lease is kept while what was fetched is still being committed
         let drained = CancellationToken::new();
-        let (reached, told) = watch::channel(Watermark::default());
+        let committed = Arc::new(Committed::default());
         let marks = Marks {
             scope: self.walk.moves_watermark().then(|| self.source.scope()),
             from: watch::Sender::new(None),
-            reached: told,
+            committed: Arc::clone(&committed),
         };
         let from = marks.from.clone();
         let heart = Heart::new(holder, marks, Arc::clone(&self.client), &self.config.lease);
@@ -219,7 +286,7 @@ impl Run<'_> {
             Some(Ok(ground)) => {
                 from.send_replace(ground.stretch.map(|stretch| stretch.from));
                 self.progress.expect(ground.plan.starts().values().sum());
-                let dispatch = Dispatch::new(&self, lease, &ground, over.clone(), reached);
+                let dispatch = Dispatch::new(&self, lease, &ground, over.clone(), committed);
                 match dispatch.refuses_to_begin() {
                     Some(error) => Dispatched::failed(error),
                     None => self.walk(ground, dispatch, &over).await,
@@ -233,10 +300,12 @@ impl Run<'_> {
         if dispatched.error.is_none() {
             dispatched.error = dispatched.shortfall(stop.is_cancelled());
         }
-        let end = dispatched.end(self.walk.asked.to_page, is_resumed);
+        let mut end = dispatched.end(self.walk.asked.to_page, is_resumed);
         if let Err(error) = self.end(heartbeat, &end).await {
-            // a lost lease is why the walk ended early, and not just one more failure
-            if error.kind() == Kind::Lease {
+            // a lost lease, or a lost page, is why the walk ended early, and not just one
+            // more failure
+            if matches!(error.kind(), Kind::Lease | Kind::Lost) {
+                end.verdict = Verdict::Truncated;
                 dispatched.error = Some(error);
             } else {
                 dispatched.error.get_or_insert(error);
@@ -276,7 +345,7 @@ impl Run<'_> {
         if self.source.page.is_change_feed()
             && let Some(cursor) = watermark.and_then(|watermark| watermark.cursor)
         {
-            first.cursor = cursor;
+            first.cursor = fetch::beginning(&cursor);
         }
         let axes = match &*self.walk.files {
             [] => self.client.axes().await?,

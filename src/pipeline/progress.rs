@@ -1,7 +1,7 @@
 //! How far a run has got, for whoever watches it.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::fetch::Client;
 use crate::ledger::{Counts, Requests, Totals};
@@ -17,9 +17,8 @@ pub struct Progress {
     total_pages: AtomicU64,
     chains: AtomicU64,
     chains_ended: AtomicU64,
-    /// What processes before this one did.
-    before: OnceLock<Totals>,
-    client: OnceLock<Arc<Client>>,
+    /// What processes before this one did, and who asks the publisher now.
+    begun: Mutex<Option<(Totals, Arc<Client>)>>,
     /// How many bytes the files of a load have; zero where that is not known.
     file_bytes: AtomicU64,
 }
@@ -51,9 +50,18 @@ pub struct Snapshot {
 impl Progress {
     pub(super) fn begin(&self, before: &Totals, client: Arc<Client>, bytes: Option<u64>) {
         self.file_bytes.store(bytes.unwrap_or_default(), Relaxed);
-        // a second run that reports to the same counters adds to them
-        self.before.get_or_init(|| *before);
-        self.client.get_or_init(|| client);
+        *self.begun() = Some((*before, client));
+        // of a run that begins again, what it did before is in what was before
+        for count in [&self.pages, &self.releases, &self.quarantined] {
+            count.store(0, Relaxed);
+        }
+        for count in [&self.chains, &self.chains_ended] {
+            count.store(0, Relaxed);
+        }
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Option<(Totals, Arc<Client>)>> {
+        self.begun.lock().expect("nobody panics who holds it")
     }
 
     /// How many pages the feed has; of several chains none tells that.
@@ -84,7 +92,8 @@ impl Progress {
     /// How far the run has got.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let pages_before = self.before.get().map_or(0, |totals| totals.pages);
+        let begun = self.begun();
+        let pages_before = begun.as_ref().map_or(0, |(totals, _)| totals.pages);
         Snapshot {
             pages: pages_before + self.pages.load(Relaxed),
             pages_before,
@@ -93,18 +102,17 @@ impl Progress {
             chains_ended: self.chains_ended.load(Relaxed),
             releases: self.releases.load(Relaxed),
             quarantined: self.quarantined.load(Relaxed),
-            requests: self
-                .client
-                .get()
-                .map(|client| asked(client))
+            requests: begun
+                .as_ref()
+                .map(|(_, client)| asked(client))
                 .unwrap_or_default(),
-            files: self.files(),
+            files: begun.as_ref().and_then(|(_, client)| self.files(client)),
         }
     }
 
     /// Of several files some are not begun, and only those of a load are all known.
-    fn files(&self) -> Option<(u64, u64)> {
-        let (read, begun) = self.client.get()?.files();
+    fn files(&self, client: &Client) -> Option<(u64, u64)> {
+        let (read, begun) = client.files();
         let all = match self.file_bytes.load(Relaxed) {
             0 if self.chains.load(Relaxed) <= 1 => begun,
             all => all,

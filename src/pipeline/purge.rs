@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{self, Asked, End, Requests, RunKind, Unfinished, Verdict};
+use crate::ledger::{self, Asked, End, News, RunKind, Unfinished, Verdict};
 use crate::pipeline::dispatch::verdict;
 use crate::sink::{Gone, Purge};
 
@@ -53,23 +53,30 @@ pub async fn purge(
         runs: 0,
     };
     let emptied = async {
-        let mut purge = Purge::new(database.clone(), source, &config.database)?;
-        while let Some(gone) = purge.some(&lease).await? {
-            let Gone {
-                releases,
-                rejects,
-                runs,
-            } = gone;
-            purged.releases += releases;
-            purged.rejects += rejects;
-            purged.runs += runs;
-            if stop.is_cancelled() {
-                let message = "stopped; what is left is still there";
-                return Err(Error::new(Kind::Truncated, message));
+        loop {
+            let server = holder.server().to_owned();
+            let mut purge = Purge::new(database.clone(), source, &config.database)?;
+            while let Some(gone) = purge.some(&lease).await? {
+                let Gone {
+                    releases,
+                    rejects,
+                    runs,
+                } = gone;
+                purged.releases += releases;
+                purged.rejects += rejects;
+                purged.runs += runs;
+                if stop.is_cancelled() {
+                    let message = "stopped; what is left is still there";
+                    return Err(Error::new(Kind::Truncated, message));
+                }
+                holder.keep().await?;
             }
-            holder.keep().await?;
+            holder.beat(&News::default()).await?;
+            // another one, or one that was started again, may have lost deletions
+            if holder.server() == server {
+                return Ok(());
+            }
         }
-        Ok(())
     }
     .await;
     let end = End {
@@ -79,6 +86,6 @@ pub async fn purge(
         end_seen: true,
         error: emptied.as_ref().err().map(Error::chain),
     };
-    let ended = holder.end(&end, Requests::default()).await;
+    let ended = holder.end(&end, &News::default()).await;
     emptied.and(ended).map(|()| purged)
 }

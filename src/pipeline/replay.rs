@@ -11,7 +11,7 @@ use crate::extract::{self, Extracted};
 use crate::fetch::{self, Decoded, Undecodable};
 use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
-use crate::ledger::{self, Asked, Counts, End, Requests, RunKind, Unfinished};
+use crate::ledger::{self, Asked, Counts, End, News, RunKind, Unfinished};
 use crate::pipeline::dispatch::verdict;
 use crate::pipeline::report;
 use crate::release::{Reason, Reject};
@@ -62,23 +62,29 @@ pub async fn replay(
     };
     let tried = async {
         let sink = Sink::open(database.clone(), &source.name, config).await?;
-        let mut ids = quarantine::replayable(database, &source.name, ids)
-            .await?
-            .into_iter();
         loop {
-            if stop.is_cancelled() {
-                let message = "stopped; what was not tried yet is still there";
-                return Err(Error::new(Kind::Truncated, message));
+            let server = holder.server().to_owned();
+            let open = quarantine::replayable(database, &source.name, ids).await?;
+            let mut open = open.into_iter();
+            loop {
+                if stop.is_cancelled() {
+                    let message = "stopped; what was not tried yet is still there";
+                    return Err(Error::new(Kind::Truncated, message));
+                }
+                let tried = some(database, source, &options, config, &mut open).await?;
+                if tried.is_empty() {
+                    break;
+                }
+                replayed.rejects += tried.len();
+                replayed.counts += sink.replay(&lease, tried).await?;
+                holder.keep().await?;
             }
-            let tried = some(database, source, &options, config, &mut ids).await?;
-            if tried.is_empty() {
-                break;
+            holder.beat(&News::default()).await?;
+            // another one, or one that was started again, may have lost what was stored
+            if holder.server() == server {
+                return Ok(());
             }
-            replayed.rejects += tried.len();
-            replayed.counts += sink.replay(&lease, tried).await?;
-            holder.keep().await?;
         }
-        Ok(())
     }
     .await;
     report::measure(&source.name, &replayed.counts);
@@ -87,7 +93,7 @@ pub async fn replay(
         end_seen: true,
         error: tried.as_ref().err().map(Error::chain),
     };
-    let ended = holder.end(&end, Requests::default()).await;
+    let ended = holder.end(&end, &News::default()).await;
     tried.and(ended).map(|()| replayed)
 }
 

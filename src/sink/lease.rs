@@ -23,6 +23,7 @@ pub(super) async fn begin_holding(
         vec![
             (Box::new(lease.run_id), Type::INT8),
             (Box::new(lease.epoch), Type::INT4),
+            (Box::new(lease.taken_at), Type::TIMESTAMPTZ),
         ],
         lease_lost,
     );

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio_postgres::types::Type;
 
 use crate::bulk::{Flight, Transaction};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::UnchangedPage;
 use crate::sink::Sink;
@@ -94,7 +94,10 @@ async fn close(
         return Ok(None);
     };
     // purging and forgetting take the lease that is held here
-    let gone = || Error::unexpected("the page that has not changed is no longer remembered");
+    let gone = || {
+        let message = "the database has lost the page that this one is the same as";
+        Error::new(Kind::Lost, message)
+    };
     let row = inserted.rows.first().ok_or_else(gone)?;
     Ok(Some(Counts::from_row(row)?))
 }

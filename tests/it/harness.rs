@@ -6,9 +6,9 @@
 //! `TEST_DATABASE_URL` the databases are made on that server instead.
 
 use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -87,13 +87,20 @@ impl Cluster {
 
     /// The same with settings of the test's own.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        // The server's user is not ours where we are root, and must get in.
+        Self::start_in(&Self::directory(), settings).await
+    }
+
+    /// A directory for a server. The server's user is not ours where we are root, and must
+    /// get in.
+    fn directory() -> PathBuf {
         let directory = tempfile::Builder::new()
             .prefix("ocds-ingest-test-")
             .permissions(std::fs::Permissions::from_mode(0o755))
-            .tempdir()
-            .unwrap()
-            .keep();
+            .tempdir();
+        directory.unwrap().keep()
+    }
+
+    async fn start_in(directory: &Path, settings: &[(&str, &str)]) -> Self {
         let watchdog = watch(REMOVE, &[directory.as_os_str()]);
         let options = Options {
             durability: Durability::Volatile,
@@ -108,6 +115,52 @@ impl Cluster {
             server: Server::start(&options).await.unwrap(),
             _watchdog: watchdog,
         }
+    }
+
+    /// Starts a standby, which follows this server without being waited for.
+    pub(crate) async fn start_standby(&self) -> Self {
+        let directory = Self::directory();
+        let cluster = directory.join("cluster");
+        std::fs::create_dir(&cluster).unwrap();
+        self.give(&cluster);
+        // by which the product knows that the directory is its own
+        std::fs::write(cluster.join("start.lock"), "").unwrap();
+        // beside the server's own, which may be a link
+        let programs = self.server.program("pg_ctl").canonicalize().unwrap();
+        let mut command = self.command(programs.with_file_name("pg_basebackup"));
+        command
+            .args(["--checkpoint=fast", "--write-recovery-conf", "--no-sync"])
+            .arg("--dbname")
+            .arg(self.server.url("postgres"))
+            .arg("--pgdata")
+            .arg(cluster.join("data"));
+        let copied = command.output().await.unwrap();
+        assert!(copied.status.success(), "{copied:?}");
+        Self::start_in(&directory, &[]).await
+    }
+
+    /// A program, as the user whose server this is.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let owner = self.owner();
+        let mut command = Command::new(program);
+        command
+            .uid(owner.uid())
+            .gid(owner.gid())
+            .current_dir("/")
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Makes a directory the server's user's own.
+    pub(crate) fn give(&self, directory: &Path) {
+        let owner = self.owner();
+        std::os::unix::fs::chown(directory, Some(owner.uid()), Some(owner.gid())).unwrap();
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+
+    /// Whose the server is.
+    fn owner(&self) -> std::fs::Metadata {
+        std::fs::metadata(self.server.directory().join("data")).unwrap()
     }
 }
 

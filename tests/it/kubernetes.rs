@@ -110,6 +110,7 @@ fn action(kind: Kind) -> &'static str {
     match kind {
         Kind::Unexpected
         | Kind::Environment
+        | Kind::Lost
         | Kind::Truncated
         | Kind::Refused
         | Kind::Misled

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ocds_ingest::config;
 use ocds_ingest::database::Database;
-use ocds_ingest::ledger::{self, Asked, Requests};
+use ocds_ingest::ledger::{self, Asked, News, Requests};
 use rustix::process::Signal;
 
 use crate::harness::{Ingest, NUMBER, SOURCE, connect, open};
@@ -216,16 +216,19 @@ async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
         .await
         .unwrap()
         .holder;
-    let asked = Requests {
-        requests: 5,
-        retries: 2,
-        bytes: 1_000,
+    let news = News {
+        asked: Requests {
+            requests: 5,
+            retries: 2,
+            bytes: 1_000,
+        },
+        ..News::default()
     };
     proxy.trouble(Trouble::HalfOpen);
-    holder.beat(asked).await.expect_err("its reply is lost");
+    holder.beat(&news).await.expect_err("its reply is lost");
     let told = "select requests || ' ' || retries || ' ' || bytes from ocds.run";
     assert_eq!(ingest.value(told).await, "5 2 1000");
-    holder.beat(asked).await.unwrap();
+    holder.beat(&news).await.unwrap();
     assert_eq!(ingest.value(told).await, "5 2 1000");
 }
 

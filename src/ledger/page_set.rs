@@ -1,0 +1,131 @@
+//! A set of pages of one run, small however many pages it has.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::ledger::signed;
+use crate::page::Chain;
+
+/// Pages of one run: for each chain the ranges of their numbers.
+///
+/// Pages of a chain become durable nearly in their order, so a chain of a million pages
+/// is one range, and a few while some of them are under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageSet {
+    /// The last number of each range, by the first.
+    ranges: HashMap<Chain, BTreeMap<u64, u64>>,
+}
+
+/// The same as columns for PostgreSQL, one entry for each range.
+pub(super) struct Columns<'a> {
+    pub(super) chains: Vec<&'a str>,
+    pub(super) first: Vec<i64>,
+    pub(super) last: Vec<i64>,
+}
+
+impl PageSet {
+    /// Adds the page of a number.
+    pub fn insert(&mut self, chain: &Chain, number: u64) {
+        self.insert_range(chain, number, number);
+    }
+
+    /// Adds the pages from one number to another, both included.
+    pub fn insert_range(&mut self, chain: &Chain, first: u64, last: u64) {
+        if !self.ranges.contains_key(chain) {
+            self.ranges.insert(chain.clone(), BTreeMap::new());
+        }
+        let ranges = self.ranges.get_mut(chain).expect("it was just inserted");
+        let (mut first, mut last) = (first, last);
+        // every range that overlaps this one, or touches it, becomes part of it
+        while let Some((&start, &end)) = ranges.range(..=last.saturating_add(1)).next_back() {
+            if end.saturating_add(1) < first {
+                break;
+            }
+            ranges.remove(&start);
+            first = first.min(start);
+            last = last.max(end);
+        }
+        ranges.insert(first, last);
+    }
+
+    /// Adds all pages of another set.
+    pub fn extend(&mut self, other: &Self) {
+        for (chain, ranges) in &other.ranges {
+            for (first, last) in ranges {
+                self.insert_range(chain, *first, *last);
+            }
+        }
+    }
+
+    /// Says whether it has no page.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// Counts its pages.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        let ranges = self.ranges.values().flatten();
+        ranges.map(|(first, last)| last - first + 1).sum()
+    }
+
+    pub(super) fn columns(&self) -> Columns<'_> {
+        let mut columns = Columns {
+            chains: Vec::new(),
+            first: Vec::new(),
+            last: Vec::new(),
+        };
+        for (chain, ranges) in &self.ranges {
+            for (first, last) in ranges {
+                columns.chains.push(chain.as_str());
+                columns.first.push(signed(*first));
+                columns.last.push(signed(*last));
+            }
+        }
+        columns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ranges(set: &PageSet, chain: &Chain) -> Vec<(u64, u64)> {
+        let ranges = set.ranges.get(chain).into_iter().flatten();
+        ranges.map(|(first, last)| (*first, *last)).collect()
+    }
+
+    #[test]
+    fn pages_in_order_are_one_range() {
+        let mut set = PageSet::default();
+        let chain = Chain::default();
+        for number in [1, 2, 4, 3, 5] {
+            set.insert(&chain, number);
+        }
+        assert_eq!(ranges(&set, &chain), [(1, 5)]);
+        set.insert(&Chain::new("other"), 9);
+        assert_eq!(set.len(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn it_has_what_was_inserted_in_ranges_that_do_not_touch(
+            inserted in proptest::collection::vec((0_u64..40, 0_u64..4), 0..40),
+        ) {
+            let chain = Chain::default();
+            let (mut set, mut expected) = (PageSet::default(), BTreeSet::new());
+            for (first, more) in inserted {
+                set.insert_range(&chain, first, first + more);
+                expected.extend(first..=first + more);
+            }
+            let ranges = ranges(&set, &chain);
+            let pages: BTreeSet<u64> = ranges.iter().flat_map(|(first, last)| *first..=*last).collect();
+            prop_assert_eq!(pages, expected);
+            prop_assert!(ranges.windows(2).all(|two| two[0].1 + 1 < two[1].0));
+        }
+    }
+}

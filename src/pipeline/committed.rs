@@ -1,0 +1,54 @@
+//! What the server has said is committed, on its way from dispatch to the heartbeat.
+
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+
+use crate::ledger::{PageSet, Watermark};
+use crate::page::{Chain, Cursor};
+
+/// The pages that were committed since the heartbeat took them last, and how far the run
+/// has got with them.
+///
+/// A page is added before the watermark that it allows. So whoever takes both has every
+/// page that the watermark stands on, or had it before.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pages: PageSet,
+    watermark: Watermark,
+}
+
+impl Committed {
+    pub(super) fn add_page(&self, chain: &Chain, number: u64) {
+        self.with(|state| state.pages.insert(chain, number));
+    }
+
+    /// All before this date is committed.
+    pub(super) fn set_reached(&self, date: Option<Timestamp>) {
+        self.with(|state| state.watermark.reached = date);
+    }
+
+    /// All up to this page of a feed of changes is committed.
+    pub(super) fn set_cursor(&self, cursor: Cursor) {
+        self.with(|state| state.watermark.cursor = Some(cursor));
+    }
+
+    /// Takes the pages, and reads how far the run has got.
+    pub(super) fn take(&self) -> (PageSet, Watermark) {
+        self.with(|state| (std::mem::take(&mut state.pages), state.watermark.clone()))
+    }
+
+    /// Puts pages back that could not be looked for.
+    pub(super) fn put_back(&self, pages: &PageSet) {
+        self.with(|state| state.pages.extend(pages));
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().expect("nobody panics who holds it"))
+    }
+}

@@ -1,0 +1,429 @@
+//! A server that loses commits which it has answered: what is missing is fetched again,
+//! and no watermark is past it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::harness::{Cluster, Ingest, LINK, Ran, Running, SOURCE, connect};
+use crate::publisher::{Feed, Publisher, Reply, Request, pages};
+
+/// Patient with a page that is not released yet, and quick to see that it is.
+const PATIENT: &str = "[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"";
+
+/// How many pages a publisher answers. It is asked for others again and again.
+#[derive(Clone, Default)]
+struct Released(Arc<AtomicUsize>);
+
+impl Released {
+    fn up_to(&self, page: usize) {
+        self.0.store(page, Relaxed);
+    }
+
+    fn gate(&self, page: usize, reply: impl FnOnce() -> Reply) -> Reply {
+        match page <= self.0.load(Relaxed) {
+            true => reply(),
+            false => Reply::status(503),
+        }
+    }
+}
+
+/// A server, and a standby that takes its place with a lag.
+struct Pair {
+    primary: Cluster,
+    standby: Cluster,
+    ingest: Ingest,
+}
+
+impl Pair {
+    async fn start() -> Self {
+        let primary = Cluster::start().await;
+        let mut ingest = Ingest::on(&primary).await;
+        let standby = primary.start_standby().await;
+        ingest.set("DATABASE_URL", &both(&primary, &standby));
+        ingest.configure(PATIENT);
+        Self {
+            primary,
+            standby,
+            ingest,
+        }
+    }
+
+    async fn on_standby(&self) -> Client {
+        connect(&self.standby.server.url("ocds")).await
+    }
+
+    /// Waits until the standby has what the server has, and cuts it off.
+    async fn cut(&self) {
+        let lsn = self.ingest.value("select pg_current_wal_lsn()::text").await;
+        let standby = self.on_standby().await;
+        until(
+            &standby,
+            &format!("select pg_last_wal_replay_lsn() >= '{lsn}'::pg_lsn"),
+        )
+        .await;
+        standby
+            .batch_execute("alter system set primary_conninfo = ''")
+            .await
+            .unwrap();
+        standby
+            .batch_execute("select pg_reload_conf()")
+            .await
+            .unwrap();
+        self.ingest
+            .until("select not exists (select from pg_stat_replication)")
+            .await;
+    }
+
+    /// The server is gone, and the standby takes its place without what it lacks.
+    async fn fail_over(&mut self) {
+        self.primary.server.crash().await.unwrap();
+        let standby = self.on_standby().await;
+        standby.batch_execute("select pg_promote()").await.unwrap();
+        self.ingest.client = standby;
+        self.ingest.url = self.standby.server.url("ocds");
+    }
+}
+
+/// The URL of a server and its standby, whichever takes writes.
+fn both(primary: &Cluster, standby: &Cluster) -> String {
+    let [of_primary, of_standby] = [primary, standby].map(|it| it.server.url("ocds"));
+    let (before, port) = of_primary.split_once("&port=").unwrap();
+    let (_, of_standby) = of_standby.split_once("?host=").unwrap();
+    let (host, other_port) = of_standby.split_once("&port=").unwrap();
+    format!("{before},{host}&port={port},{other_port}")
+}
+
+async fn until(client: &Client, sql: &str) {
+    let is_so = async || {
+        while !client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let patience = crate::harness::PATIENCE;
+    tokio::time::timeout(patience, is_so()).await.expect(sql);
+}
+
+/// Says that pages were lost.
+const LOST: &str = "that it said were committed";
+
+/// How soon a run looks whether what was committed is there: while it lasts, or at its end
+/// only.
+const LOOKS: [&str; 2] = [
+    "[lease]\nheartbeat = \"200ms\"",
+    "[lease]\nheartbeat = \"1h\"\nttl = \"3h\"",
+];
+
+#[tokio::test]
+async fn pages_that_a_promoted_standby_lacks_are_fetched_again_by_the_same_run() {
+    const PAGES: usize = 120;
+    let feed = Feed::link(pages(PAGES, 2));
+    let calm_publisher = Publisher::feed(feed.clone()).await;
+    let mut calm = Ingest::new().await;
+    calm.declare(&calm_publisher, LINK);
+    calm.run(&[]).await.expect(0);
+    let calm = calm.tables().await;
+    for look in LOOKS {
+        let mut pair = Pair::start().await;
+        let released = Released::default();
+        let (served, gate) = (feed.clone(), released.clone());
+        let publisher = Publisher::serve(move |request: &Request| {
+            gate.gate(request.page(), || served.reply(request))
+        })
+        .await;
+        pair.ingest.declare(&publisher, LINK);
+        pair.ingest.configure(look);
+        released.up_to(60);
+        let run = pair.ingest.start_run(&[]);
+        pair.ingest.until_durable(60).await;
+        pair.cut().await;
+        released.up_to(84);
+        pair.ingest.until_durable(84).await;
+        pair.fail_over().await;
+        assert_eq!(pair.ingest.count("page").await, 60, "the lag");
+        released.up_to(PAGES);
+
+        let ran = run.end().await.expect(0);
+        let ingest = &pair.ingest;
+        assert!(ran.stderr.contains(LOST), "{look}: {}", ran.stderr);
+        assert_eq!(ingest.count("page").await, PAGES, "{look}");
+        assert_eq!(ran.report()["pages"], PAGES, "{look}");
+        assert_eq!(ran.report()["releases"], 2 * PAGES, "{look}");
+        assert_eq!(ran.report()["verdict"], "complete");
+        let runs = "select state || ' ' || pages from ocds.run";
+        assert_eq!(ingest.column(runs).await, [format!("complete {PAGES}")]);
+        ingest.tables().await.expect(&calm, look);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_a_promoted_standby_lacks_is_made_again_by_the_same_run() {
+    let mut pair = Pair::start().await;
+    let released = Released::default();
+    let (feed, gate) = (Feed::link(pages(20, 2)), released.clone());
+    let publisher = Publisher::serve(move |request: &Request| {
+        gate.gate(request.page(), || feed.reply(request))
+    })
+    .await;
+    pair.ingest.declare(&publisher, LINK);
+    pair.cut().await;
+    released.up_to(10);
+    let run = pair.ingest.start_run(&[]);
+    pair.ingest.until_durable(10).await;
+    pair.fail_over().await;
+    assert_eq!(pair.ingest.count("run").await, 0);
+    released.up_to(20);
+    let ran = run.end().await.expect(0);
+    let lost = "has lost that run 1 holds source";
+    assert!(ran.stderr.contains(lost), "{}", ran.stderr);
+    assert_eq!(pair.ingest.count("page").await, 20);
+    assert_eq!(pair.ingest.count("release").await, 40);
+}
+
+/// A feed of one release a day, each day a window of one page.
+fn day(request: &Request) -> Reply {
+    let from = request.query("from").unwrap();
+    Reply::json(
+        json!({"releases": [{
+            "ocid": format!("ocds-test-{from}"), "id": from, "tag": ["tender"],
+            "date": format!("{from}T00:00:00Z"),
+        }]})
+        .to_string(),
+    )
+}
+
+/// Declares it, from the first day of 2024.
+fn declare_days(ingest: &mut Ingest, publisher: &Publisher) {
+    let url = publisher.url("/feed?from={from}&to={to}");
+    ingest.configure(&format!(
+        "[sources.{SOURCE}]\nurl = \"{url}\"\npage = {{ mode = \"none\" }}\n\
+         window = {{ from = \"2024\", step = \"1d\", basis = \"updated\", overlap = \"0s\" }}"
+    ));
+}
+
+/// The day of the year that is asked for, counted from 1.
+fn day_of_year(request: &Request) -> usize {
+    let from = request.query("from").unwrap();
+    let date: jiff::civil::Date = from[..10].parse().unwrap();
+    usize::try_from(date.day_of_year()).unwrap()
+}
+
+const WATERMARK: &str =
+    "select to_char(reached at time zone 'UTC', 'YYYY-MM-DD') from ocds.watermark";
+
+#[tokio::test]
+async fn a_watermark_does_not_pass_windows_that_a_promoted_standby_lacks() {
+    for look in LOOKS {
+        let mut pair = Pair::start().await;
+        let released = Released::default();
+        let gate = released.clone();
+        let publisher = Publisher::serve(move |request: &Request| {
+            gate.gate(day_of_year(request), || day(request))
+        })
+        .await;
+        declare_days(&mut pair.ingest, &publisher);
+        pair.ingest.configure(look);
+        released.up_to(10);
+        let run = pair.ingest.start_run(&["--until", "2024-02-01"]);
+        pair.ingest.until_durable(10).await;
+        pair.cut().await;
+        released.up_to(20);
+        pair.ingest.until_durable(20).await;
+        pair.fail_over().await;
+        assert_eq!(pair.ingest.count("page").await, 10, "the lag");
+        // the first page of the new server is durable while ten before it are missing
+        released.up_to(31);
+
+        let ran = run.end().await.expect(0);
+        assert!(ran.stderr.contains(LOST), "{look}: {}", ran.stderr);
+        assert_eq!(pair.ingest.count("release").await, 31, "{look}");
+        assert_eq!(pair.ingest.value(WATERMARK).await, "2024-02-01");
+    }
+}
+
+#[tokio::test]
+async fn a_session_without_synchronous_commit_loses_nothing_in_a_crash() {
+    // its log is written so late that a crash would lose all
+    let lazy = [
+        ("wal_writer_delay", "10s"),
+        ("wal_writer_flush_after", "1GB"),
+    ];
+    let cluster = Cluster::start_with(&lazy).await;
+    let mut ingest = Ingest::on(&cluster).await;
+    let off = "alter role current_user set synchronous_commit = off";
+    ingest.client.batch_execute(off).await.unwrap();
+    let released = Released::default();
+    let (feed, gate) = (Feed::link(pages(40, 2)), released.clone());
+    let publisher = Publisher::serve(move |request: &Request| {
+        gate.gate(request.page(), || feed.reply(request))
+    })
+    .await;
+    ingest.declare(&publisher, LINK);
+    ingest.configure(PATIENT);
+    released.up_to(20);
+    let run = ingest.start_run(&[]);
+    ingest.until_durable(20).await;
+    cluster.server.crash().await.unwrap();
+    cluster.server.revive().await.unwrap();
+    ingest.client = connect(&ingest.url).await;
+    assert_eq!(ingest.count("page").await, 20);
+    released.up_to(40);
+    let ran = run.end().await.expect(0);
+    assert!(!ran.stderr.contains(LOST), "{}", ran.stderr);
+    assert_eq!(ingest.count("release").await, 80);
+}
+
+#[tokio::test]
+async fn a_commit_is_synchronous_and_a_stronger_setting_stays() {
+    // what each page's transaction is committed with
+    const NOTE: &str = "
+        create table noted (setting text);
+        create function note() returns trigger language plpgsql as $$ begin
+            insert into noted values (current_setting('synchronous_commit')); return new;
+        end $$;
+        create trigger notes after insert on ocds.page for each row execute function note()";
+    let cases = [
+        ("off", "on"),
+        ("local", "on"),
+        ("on", "on"),
+        ("remote_write", "remote_write"),
+        ("remote_apply", "remote_apply"),
+    ];
+    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.client.batch_execute(NOTE).await.unwrap();
+    for (session, committed) in cases {
+        let sql = format!(
+            "truncate noted;
+            do $$ begin execute format('alter database %I set synchronous_commit = {session}', current_database()); end $$"
+        );
+        ingest.client.batch_execute(&sql).await.unwrap();
+        ingest.run(&[]).await.expect(0);
+        let noted = ingest.column("select distinct setting from noted").await;
+        assert_eq!(noted, [committed], "{session}");
+    }
+}
+
+async fn run_until(ingest: &Ingest, until: &str) -> Ran {
+    ingest.run(&["--until", until]).await.expect(0)
+}
+
+#[tokio::test]
+async fn the_next_run_sets_the_watermark_back_behind_what_is_missing() {
+    let publisher = Publisher::serve(day).await;
+    let mut ingest = Ingest::new().await;
+    declare_days(&mut ingest, &publisher);
+    run_until(&ingest, "2024-01-11").await;
+    run_until(&ingest, "2024-01-21").await;
+    run_until(&ingest, "2024-01-26").await;
+    let verified =
+        "select id || ' ' || pages || ' ' || (verified_at is not null) from ocds.run order by id";
+    assert_eq!(
+        ingest.column(verified).await,
+        ["1 10 true", "2 10 true", "3 5 false"]
+    );
+    assert_eq!(ingest.count("release").await, 25);
+
+    // nobody has looked at the second run yet, as after an upgrade, and it lacks a window
+    let lose = "
+        update ocds.run set verified_at = null;
+        delete from ocds.page where chain like '2024-01-15%';
+        delete from ocds.release where release_id = '2024-01-15'";
+    ingest.client.batch_execute(lose).await.unwrap();
+    assert_eq!(ingest.count("release").await, 24);
+    let before = publisher.requests().len();
+    let ran = run_until(&ingest, "2024-01-26").await;
+    let said = "run 2 of zambia was complete, and the database has lost 1 of its pages since: \
+        the watermark goes back to 2024-01-11T00:00:00Z";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert_eq!(publisher.requests().len() - before, 15);
+    assert_eq!(ingest.count("release").await, 25);
+    assert_eq!(ingest.value(WATERMARK).await, "2024-01-26");
+
+    // and no further run for what has been made good
+    let before = publisher.requests().len();
+    let ran = run_until(&ingest, "2024-01-27").await;
+    assert!(!ran.stderr.contains("has lost"), "{}", ran.stderr);
+    assert_eq!(publisher.requests().len() - before, 1);
+}
+
+#[tokio::test]
+async fn a_backfill_whose_pages_are_missing_goes_on_when_it_is_asked_for_again() {
+    let publisher = Publisher::feed(Feed::number(pages(6, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, crate::harness::NUMBER);
+    let backfill = [
+        "backfill",
+        SOURCE,
+        "--from-page",
+        "2",
+        "--to-page",
+        "6",
+        "--json",
+    ];
+    ingest.program(&backfill).await.expect(0);
+    let lose = "delete from ocds.page where number >= 5";
+    ingest.client.batch_execute(lose).await.unwrap();
+    let before = publisher.requests().len();
+    let ran = ingest.program(&backfill).await.expect(0);
+    let said = "run 1 of zambia was complete, and the database has lost 2 of its pages since";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert_eq!(ran.report()["resumed_from"], 4);
+    assert_eq!(publisher.requests().len() - before, 2);
+}
+
+#[tokio::test]
+async fn a_feed_of_changes_goes_back_to_the_page_before_the_first_gap() {
+    let publisher = Publisher::serve(|request: &Request| {
+        let offset: usize = request.query("offset").map_or(0, |n| n.parse().unwrap());
+        let releases: Vec<_> = (offset..(offset + 1).min(6))
+            .map(|i| json!({"ocid": format!("ocds-test-{i}"), "id": "1", "tag": ["tender"], "date": "2024-01-01T00:00:00Z"}))
+            .collect();
+        let next = offset + releases.len();
+        Reply::json(json!({"releases": releases, "next_page": {"offset": next}}).to_string())
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure(&format!(
+        "[sources.{SOURCE}]\nurl = \"{}\"\npage = {{ mode = \"token\", pointer = \"/next_page/offset\", stop = \"same_url\" }}",
+        publisher.url("/changes")
+    ));
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 6);
+    let lose = "delete from ocds.release where ocid = 'ocds-test-3';
+        delete from ocds.page where number = 4";
+    ingest.client.batch_execute(lose).await.unwrap();
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 6);
+    assert!(
+        publisher
+            .targets()
+            .iter()
+            .filter(|it| *it == "/changes")
+            .count()
+            == 1
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_loses_pages_again_and_again_ends_and_says_so() {
+    // as by a pooler that leads to two servers in turn: each page is gone soon
+    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let loses = "
+        create function lose() returns trigger language plpgsql as $$
+            begin delete from ocds.page where number = 2 and run_id = new.run_id; return null; end $$;
+        create constraint trigger loses after insert on ocds.page
+            deferrable initially deferred for each row when (new.number = 2) execute function lose()";
+    ingest.client.batch_execute(loses).await.unwrap();
+    let run: Running = ingest.start_run(&[]);
+    let ran = run.end().await.expect(3);
+    assert!(ran.stderr.contains(LOST), "{}", ran.stderr);
+    assert_eq!(ran.report()["verdict"], "truncated");
+    assert_eq!(ingest.count("run where state = 'complete'").await, 0);
+}

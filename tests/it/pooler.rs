@@ -1,0 +1,198 @@
+//! A real PgBouncer between the program and PostgreSQL, in transaction mode, which hands
+//! each transaction to whatever backend it has and closes backends of clients that live.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::process::Child;
+
+use crate::harness::{Cluster, Ingest, LINK, PATIENCE, SOURCE};
+use crate::publisher::{Feed, Publisher, Reply, Request, pages};
+
+/// Where distributions put the program beside `PATH`.
+const PROGRAMS: [&str; 4] = [
+    "/usr/sbin/pgbouncer",
+    "/usr/bin/pgbouncer",
+    "/usr/local/bin/pgbouncer",
+    "/opt/homebrew/bin/pgbouncer",
+];
+
+/// A pooler before a server. It closes each backend a second after it was made.
+struct Pooler {
+    directory: PathBuf,
+    _child: Child,
+}
+
+impl Pooler {
+    async fn before(cluster: &Cluster) -> Self {
+        let program = PROGRAMS.into_iter().find(|it| Path::new(it).exists());
+        let program = program.expect("pgbouncer is installed, as `make test` sees to");
+        // It refuses to run as root, and its socket is made by whose server it is.
+        let directory = tempfile::Builder::new()
+            .prefix("ocds-ingest-test-")
+            .tempdir()
+            .unwrap()
+            .keep();
+        let server: tokio_postgres::Config = cluster.server.url("ocds").parse().unwrap();
+        let [tokio_postgres::config::Host::Unix(socket)] = server.get_hosts() else {
+            panic!("the tests' own server listens on a socket");
+        };
+        let settings = format!(
+            "[databases]\n* = host={} port={} user={}\n\
+             [pgbouncer]\nlisten_port = 6432\nunix_socket_dir = {}\nauth_type = any\n\
+             pool_mode = transaction\nserver_lifetime = 1\nserver_fast_close = 1\n\
+             max_client_conn = 100\ndefault_pool_size = 10\n",
+            socket.display(),
+            server.get_ports().first().unwrap_or(&5432),
+            server.get_user().unwrap(),
+            directory.display(),
+        );
+        let file = directory.join("pgbouncer.ini");
+        std::fs::write(&file, settings).unwrap();
+        cluster.give(&directory);
+        let child = cluster
+            .command(program)
+            .arg("--quiet")
+            .arg(&file)
+            .spawn()
+            .unwrap();
+        let socket = directory.join(".s.PGSQL.6432");
+        let listens = async {
+            while !socket.exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let listens = tokio::time::timeout(PATIENCE, listens).await;
+        listens.expect("pgbouncer listens");
+        Self {
+            directory,
+            _child: child,
+        }
+    }
+
+    /// The URL of the database behind it.
+    fn url(&self) -> String {
+        let host = self.directory.to_string_lossy();
+        let host: String = url::form_urlencoded::byte_serialize(host.as_bytes()).collect();
+        format!("postgresql://ocds@/ocds?host={host}&port=6432")
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A server behind a pooler, and a publisher that answers so many pages as are released.
+struct Stand {
+    cluster: Cluster,
+    _pooler: Pooler,
+    _publisher: Publisher,
+    ingest: Ingest,
+    released: Arc<AtomicUsize>,
+}
+
+const PAGES: usize = 12;
+
+impl Stand {
+    async fn new(lease: &str) -> Self {
+        let cluster = Cluster::start().await;
+        let pooler = Pooler::before(&cluster).await;
+        let mut ingest = Ingest::on(&cluster).await;
+        ingest.set("DATABASE_URL", &pooler.url());
+        ingest.configure("[database]\nprepare = false");
+        ingest.configure("[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"");
+        ingest.configure(&format!("[lease]\n{lease}"));
+        let released = Arc::new(AtomicUsize::new(4));
+        let (feed, gate) = (Feed::link(pages(PAGES, 2)), Arc::clone(&released));
+        let publisher =
+            Publisher::serve(
+                move |request: &Request| match request.page() <= gate.load(Relaxed) {
+                    true => feed.reply(request),
+                    false => Reply::status(503),
+                },
+            )
+            .await;
+        ingest.declare(&publisher, LINK);
+        Self {
+            cluster,
+            _pooler: pooler,
+            _publisher: publisher,
+            ingest,
+            released,
+        }
+    }
+}
+
+/// Whether the backend that the holder named last is gone.
+const GONE: &str = "select not exists (
+    select from pg_stat_activity join ocds.run on pid = backend_pid
+    where pg_stat_activity.backend_start = run.backend_start)";
+
+#[tokio::test]
+async fn a_live_holder_whose_backend_the_pooler_closes_is_not_taken_over() {
+    let stand = Stand::new("heartbeat = \"2s\"\nttl = \"60s\"\nwait = \"100ms\"").await;
+    let first = stand.ingest.start_run(&[]);
+    stand.ingest.until_durable(4).await;
+    for _ in 0..4 {
+        stand.ingest.until(GONE).await;
+        let second = stand.ingest.run(&[]).await.expect(6);
+        assert!(
+            second.stderr.contains("is held by run 1"),
+            "{}",
+            second.stderr
+        );
+    }
+    stand.released.store(PAGES, Relaxed);
+    first.end().await.expect(0);
+    assert_eq!(
+        stand.ingest.column("select epoch from ocds.run").await,
+        ["1"]
+    );
+    assert_eq!(stand.ingest.count("release").await, 2 * PAGES);
+    drop(stand.cluster);
+}
+
+#[tokio::test]
+async fn a_dead_holder_behind_a_pooler_is_waited_for_and_taken_over() {
+    let mut stand = Stand::new("heartbeat = \"200ms\"\nttl = \"3s\"\nwait = \"100ms\"").await;
+    let idle = "[database]\nidle_in_transaction_timeout = \"1s\"";
+    stand.ingest.configure(idle);
+    let first = stand.ingest.start_run(&[]);
+    stand.ingest.until_durable(4).await;
+    first.kill().await;
+    stand.released.store(PAGES, Relaxed);
+    // its backend may live on in the pool, and its last heartbeat is young
+    let report = stand.ingest.run(&[]).await.expect(0).report();
+    assert_eq!(report["resumed_from"], 4);
+    assert_eq!(
+        stand.ingest.column("select epoch from ocds.run").await,
+        ["2"]
+    );
+    assert_eq!(stand.ingest.count("release").await, 2 * PAGES);
+}
+
+#[tokio::test]
+async fn a_live_holder_whose_connection_is_cut_is_not_taken_over() {
+    let stand = Stand::new("heartbeat = \"2s\"\nttl = \"60s\"\nwait = \"100ms\"").await;
+    let mut ingest = stand.ingest;
+    ingest.set("DATABASE_URL", &ingest.url.clone());
+    let first = ingest.start_run(&[]);
+    ingest.until_durable(4).await;
+    let cut =
+        "select pg_terminate_backend(backend_pid)::text from ocds.run where state = 'running'";
+    ingest.column(cut).await;
+    ingest.until(GONE).await;
+    let second = ingest.program(&["run", SOURCE]).await.expect(6);
+    assert!(
+        second.stderr.contains("is held by run 1"),
+        "{}",
+        second.stderr
+    );
+    stand.released.store(PAGES, Relaxed);
+    first.end().await.expect(0);
+    assert_eq!(ingest.column("select epoch from ocds.run").await, ["1"]);
+}
