@@ -31,7 +31,7 @@ run: ## ingest invented releases into a local PostgreSQL and show them
 	cargo run --locked --release -- demo
 
 test: ## run the tests
-	@.ci/install rust compiler postgresql faketime
+	@.ci/install rust compiler postgresql faketime pgbouncer
 	cargo test --locked
 
 soak: ## inject faults at random for SECONDS, by SEED if it is told

@@ -292,14 +292,15 @@ impl Default for Shutdown {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lease {
-    /// How often a run says that it is alive.
+    /// How often a run says that it is alive, and looks whether what was committed is there.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
-    /// How long a run is believed to be alive after its last heartbeat.
+    /// How long a run is believed to be alive after its last heartbeat, if its connection is
+    /// there or goes through a pooler.
     #[serde(with = "humantime_serde")]
     pub ttl: Duration,
-    /// How long a second run waits for the first to end, or for the backend of
-    /// one that was just killed to be gone.
+    /// How long a second run waits for the first to end, at least: until it has heard of the
+    /// first, it waits on.
     #[serde(with = "humantime_serde")]
     pub wait: Duration,
 }

@@ -203,6 +203,8 @@ pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease)
         unanswered: Mutex::new(None),
     };
     let give_up = Instant::now() + settings.wait;
+    // by then a holder that says nothing is dead, unless the server's clock was set back
+    let give_up_at_last = Instant::now() + settings.wait.max(settings.ttl + LOCK_TIMEOUT);
     let mut pause = FIRST_PAUSE;
     let mut first_seen = None;
     loop {
@@ -213,7 +215,8 @@ pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease)
             Ok(claim) => return Ok(claim),
             Err(HeldBy { holder, heard_at }) => {
                 let is_alive = *first_seen.get_or_insert(heard_at) != heard_at;
-                if is_alive && Instant::now() >= give_up {
+                let now = Instant::now();
+                if (is_alive && now >= give_up) || now >= give_up_at_last {
                     let message = format!("source {} is held by {holder}", asked.source);
                     return Err(Error::new(Kind::Lease, message));
                 }

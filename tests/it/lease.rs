@@ -140,6 +140,13 @@ const SLOW: &str = "
     create constraint trigger is_slow after insert on ocds.run
         deferrable initially deferred for each row execute function slow()";
 
+/// The same for a heartbeat's.
+const SLOW_HEARTBEAT: &str = "
+    create function slow() returns trigger language plpgsql as $$
+        begin perform pg_sleep(1.8); return null; end $$;
+    create constraint trigger is_slow after update on ocds.run
+        deferrable initially deferred for each row execute function slow()";
+
 /// Whether that is under way.
 const COMMITS: &str = "select exists (select from pg_stat_activity
     where datname = current_database() and wait_event = 'PgSleep')";
@@ -209,7 +216,7 @@ async fn a_run_that_somebody_else_had_while_its_beginner_was_cut_off_is_resumed(
 #[tokio::test]
 async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
     let ingest = Ingest::new().await;
-    let (proxy, database) = linked(&ingest, Duration::from_millis(100)).await;
+    let (proxy, database) = linked(&ingest, Duration::from_secs(10)).await;
     let asked = Asked::incremental(SOURCE, "any");
     let lease = config::Lease::default();
     let mut holder = ledger::claim(&database, &asked, &lease)
@@ -224,10 +231,16 @@ async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
         },
         ..News::default()
     };
-    proxy.trouble(Trouble::HalfOpen);
-    holder.beat(&news).await.expect_err("its reply is lost");
+    ingest.client.batch_execute(SLOW_HEARTBEAT).await.unwrap();
+    let cut = async {
+        ingest.until(COMMITS).await;
+        proxy.trouble(Trouble::Kept);
+    };
+    let (beat, ()) = tokio::join!(holder.beat(&news), cut);
+    beat.expect_err("its reply is lost");
     let told = "select requests || ' ' || retries || ' ' || bytes from ocds.run";
-    assert_eq!(ingest.value(told).await, "5 2 1000");
+    let has_told = format!("select '5 2 1000' = ({told})");
+    ingest.until(&has_told).await;
     holder.beat(&news).await.unwrap();
     assert_eq!(ingest.value(told).await, "5 2 1000");
 }

@@ -1,5 +1,7 @@
 //! A source that is forgotten.
 
+use std::time::Duration;
+
 use ocds_ingest::config::Config;
 use ocds_ingest::ledger::{self, Asked, RunKind};
 use ocds_ingest::sink::Purge;
@@ -78,11 +80,16 @@ async fn a_source_that_is_being_written_is_not_purged() {
     ingest.declare(&publisher, LINK);
     ingest.configure("[lease]\nwait = \"100ms\"");
     ingest.run(&[]).await.expect(0);
-    // held by this test's own backend
+    // held by this test's own backend, which says so again and again
     let held = "update ocds.run set state = 'running', heartbeat_at = now(), \
         (backend_pid, backend_start) = (select pid, backend_start from pg_stat_activity where pid = pg_backend_pid())";
     ingest.client.batch_execute(held).await.unwrap();
-    ingest.program(&["purge", SOURCE, "--yes"]).await.expect(6);
+    let mut purge = ingest.start(&["purge", SOURCE, "--yes"]);
+    while purge.is_running() {
+        ingest.client.batch_execute(held).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    purge.end().await.expect(6);
     assert_eq!(ingest.count("release").await, 5);
 }
 
