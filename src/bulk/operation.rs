@@ -294,16 +294,35 @@ impl Operation {
     }
 
     /// Finds the rows of the keys that were sent, if more is true of them.
+    ///
+    /// What else must be true is within a `case`, through which the planner does not
+    /// look. It would else read all rows of which that is true by an index of their own,
+    /// for each statement, where its statistics know of none: such as those of a source
+    /// that came after them.
     fn condition(&self, only_if: &[Condition]) -> String {
         let keys = self.each[..self.key_columns()].iter();
-        let keys = keys.map(|column| format!("stored.{0} = sent.{0}", quote(column.name())));
-        let more = only_if.iter().map(|condition| match condition {
+        let mut conditions: Vec<String> = keys
+            .map(|column| format!("stored.{0} = sent.{0}", quote(column.name())))
+            .collect();
+        let (of_key, more): (Vec<&Condition>, Vec<&Condition>) = only_if
+            .iter()
+            .partition(|condition| self.plan.by.contains(&condition.column()));
+        conditions.extend(of_key.into_iter().map(|it| self.test(it)));
+        let more: Vec<String> = more.into_iter().map(|it| self.test(it)).collect();
+        if !more.is_empty() {
+            let more = more.join(" and ");
+            conditions.push(format!("case when {more} then true else false end"));
+        }
+        conditions.join(" and ")
+    }
+
+    fn test(&self, condition: &Condition) -> String {
+        match condition {
             Condition::IsNull(name) => format!("{} is null", stored(name)),
             Condition::IsSent(name) => {
                 format!("{} = {}", stored(name), self.shared_parameter(name))
             }
-        });
-        keys.chain(more).collect::<Vec<_>>().join(" and ")
+        }
     }
 
     /// The parameter of a column that all rows share.
@@ -544,7 +563,7 @@ mod tests {
             text(plan, 2),
             concat!(
                 r#"update "s"."t" as stored set "state" = $2, "hash" = sent."hash" from (values ($3, $4), ($5, $6)) as sent ("id", "hash")"#,
-                r#" where stored."id" = sent."id" and stored."owner" = $1 and stored."seen" is null"#,
+                r#" where stored."id" = sent."id" and case when stored."owner" = $1 and stored."seen" is null then true else false end"#,
             )
         );
         assert_eq!(operation(plan).name(), "update");
@@ -567,7 +586,7 @@ mod tests {
         };
         assert_eq!(
             text(plan, 1),
-            r#"delete from "s"."t" as stored using (values ($2)) as sent ("id") where stored."id" = sent."id" and stored."owner" = $1"#
+            r#"delete from "s"."t" as stored using (values ($2)) as sent ("id") where stored."id" = sent."id" and case when stored."owner" = $1 then true else false end"#
         );
     }
 

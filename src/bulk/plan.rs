@@ -87,6 +87,14 @@ pub enum Condition {
     IsSent(&'static str),
 }
 
+impl Condition {
+    /// The column that it is about.
+    pub(super) fn column(&self) -> &'static str {
+        let (Condition::IsNull(name) | Condition::IsSent(name)) = *self;
+        name
+    }
+}
+
 /// How rows reach the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -210,7 +218,7 @@ impl Plan {
             return self.wrong("rows are found by no key".into());
         }
         for condition in only_if {
-            let (Condition::IsNull(name) | Condition::IsSent(name)) = *condition;
+            let name = condition.column();
             self.columns(&[name])?;
             if matches!(condition, Condition::IsSent(_)) && !self.shared.contains(&name) {
                 return self.wrong(format!("column {name} is compared and not shared"));
