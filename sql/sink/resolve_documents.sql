@@ -1,8 +1,16 @@
 -- Documents that could be had and read this time, but for those that came with this
--- page.
+-- page. They are looked up one by one, as rejects are.
 update ocds.quarantine
 set resolved_at = $3, resolution = 'stored'
 from unnest($2::text[]) as document (url)
-where quarantine.source = $1 and md5(quarantine.url) = md5(document.url) and quarantine.url = document.url
-    and quarantine.reason in ('missing-document', 'unreadable-document') and quarantine.resolved_at is null
-    and quarantine.last_seen_at <> $3
+cross join lateral (
+    select id
+    from ocds.quarantine as open
+    where open.source = $1 and md5(open.url) = md5(document.url) and open.url = document.url
+        and open.reason in ('missing-document', 'unreadable-document') and open.resolved_at is null
+        and open.last_seen_at <> $3
+    offset 0
+) as stored
+where quarantine.id = stored.id
+    -- nobody has resolved it meanwhile; the planner does not look into a `case`
+    and case when quarantine.resolved_at is null then true else false end

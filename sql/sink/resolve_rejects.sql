@@ -1,8 +1,17 @@
--- Rejects whose key is stored now, but for those that came with this page.
+-- Rejects whose key is stored now, but for those that came with this page. They are
+-- looked up key by key: `offset 0` keeps the planner from reading all open rejects of the
+-- source for each page, where its statistics know of none.
 update ocds.quarantine
 set resolved_at = $4, resolution = 'stored'
 from unnest($2::text[], $3::text[]) as key (ocid, release_id)
-where quarantine.source = $1 and quarantine.resolved_at is null and quarantine.reason <> 'superseded'
-    and md5(quarantine.ocid) = md5(key.ocid)
-    and quarantine.last_seen_at <> $4
-    and quarantine.ocid = key.ocid and quarantine.release_id = key.release_id
+cross join lateral (
+    select id
+    from ocds.quarantine as open
+    where open.source = $1 and md5(open.ocid) = md5(key.ocid) and open.resolved_at is null
+        and open.reason <> 'superseded' and open.last_seen_at <> $4
+        and open.ocid = key.ocid and open.release_id = key.release_id
+    offset 0
+) as stored
+where quarantine.id = stored.id
+    -- nobody has resolved it meanwhile; the planner does not look into a `case`
+    and case when quarantine.resolved_at is null then true else false end
