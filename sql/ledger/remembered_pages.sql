@@ -15,7 +15,7 @@ last as (
     order by ended_at desc nulls first, id desc
     limit 1
 ),
-trusted as (
+trusted as materialized (
     select last.id
     from last
     where last.kind = 'incremental' and last.state = 'complete' and last.end_seen
@@ -26,25 +26,26 @@ trusted as (
             where written.id <> last.id and (written.ended_at is null or written.ended_at > last.started_at)
         )
 ),
-corrected as (
-    -- the last pages that stored over what was there, which may be what a page before
-    -- them had: of that one nothing can be said
-    select page.chain, max(page.number) as number, max(max(page.committed_at)) over () as at
+walked as (
+    -- all pages of that run, each with the last pages that stored over what was there,
+    -- which may be what a page before them had: of that one nothing can be said. A join
+    -- would compare each page with each chain where the planner expects few of them.
+    select page.run_id, page.chain, page.number, page.cursor, page.next_number, page.next_cursor,
+        page.items, page.releases, page.etag, page.last_modified, page.rules, page.committed_at,
+        max(page.number) filter (where page.updated > 0) over (partition by page.chain)
+            as corrected_number,
+        max(page.committed_at) filter (where page.updated > 0) over () as corrected_at
     from ocds.page
     join trusted on trusted.id = page.run_id
-    where page.updated > 0
-    group by page.chain
 )
-select page.run_id, page.chain, page.number, page.cursor, page.next_number, page.next_cursor,
-    coalesce(page.items, page.releases) as items, page.etag, page.last_modified
-from ocds.page
-join trusted on trusted.id = page.run_id
-left join corrected on corrected.chain = page.chain
-where (page.etag is not null or page.last_modified is not null)
-    and page.rules = $4
-    and page.number >= coalesce(corrected.number, page.number)
-    and page.committed_at >= coalesce((select max(at) from corrected), page.committed_at)
+select run_id, chain, number, cursor, next_number, next_cursor,
+    coalesce(items, releases) as items, etag, last_modified
+from walked
+where (etag is not null or last_modified is not null)
+    and rules = $4
+    and number >= coalesce(corrected_number, number)
+    and committed_at >= coalesce(corrected_at, committed_at)
     -- each is held in memory
-    and octet_length(page.cursor) + octet_length(coalesce(page.next_cursor, '')) <= 4096
-order by page.committed_at, page.chain, page.number
+    and octet_length(cursor) + octet_length(coalesce(next_cursor, '')) <= 4096
+order by committed_at, chain, number
 limit $5
