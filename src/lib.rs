@@ -139,6 +139,9 @@
 //! - Transactions of [`bulk`] find rows by an index, key by key, whatever the planner
 //!   thinks: of a table of some thousand rows it would rather read all, anew for each
 //!   statement, and updates of 100 keys took 2.5 times as long a row as those of 50.
+//! - What else must be true of such a row is hidden from the planner in a `case`. It
+//!   would else begin with the rows of which that is true, if its statistics know of none,
+//!   and read all of them for each statement: a new source is what statistics lack.
 //! - A file that has to come is put on disk, without a name, and read from there while
 //!   it comes: a publisher's connection does not wait for the database, a broken one is
 //!   taken up where it broke, and a zip file can be read from its end.
@@ -179,6 +182,10 @@
 //! - The moments of a commit have names at which tests end the program, and only in
 //!   their builds: what a kill at a random time rarely hits is hit each time.
 //! - `purge` leaves its own run behind: where the data went can be asked later.
+//! - `purge` reads keys once, through a cursor of a transaction that stays open meanwhile.
+//!   No index has the keys of a source in their own order, and a statement for each chunk
+//!   would read again what is deleted. The open transaction holds back vacuum for as long
+//!   as a backup does.
 
 // in the order of the pipeline: what starts it, its stages, what they stand on
 

@@ -1,6 +1,6 @@
--- The next compiled releases of a source to go, in the order of the key.
+-- Reads the compiled releases of a source. No index is led by their source, so this
+-- reads the whole key of the table, but only once.
+declare purged no scroll cursor for
 select ocid
 from ocds.compiled_release
-where source = $1 and ($2::text is null or ocid > $2)
-order by ocid
-limit $3
+where source = $1

@@ -1,8 +1,6 @@
--- The next pages of a source's runs to go.
+-- Reads the pages of a source's runs.
+declare purged no scroll cursor for
 select page.run_id, page.chain, page.number
-from ocds.page
-join ocds.run on run.id = page.run_id
+from ocds.run
+join ocds.page on page.run_id = run.id
 where run.source = $1
-    and ($2::bigint is null or (page.run_id, page.chain, page.number) > ($2, $3::text, $4::bigint))
-order by page.run_id, page.chain, page.number
-limit $5

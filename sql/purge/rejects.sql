@@ -1,6 +1,5 @@
--- The next rejects of a source to go.
+-- Reads the rejects of a source.
+declare purged no scroll cursor for
 select id
 from ocds.quarantine
-where source = $1 and ($2::bigint is null or id > $2)
-order by id
-limit $3
+where source = $1

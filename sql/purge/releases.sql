@@ -1,7 +1,5 @@
--- The next releases of a source to go, in the order of the key: what is gone is
--- not read again.
+-- Reads the releases of a source, in the order of whatever index finds them.
+declare purged no scroll cursor for
 select ocid, release_id
 from ocds.release
-where source = $1 and ($2::text is null or (ocid, release_id) > ($2, $3::text))
-order by ocid, release_id
-limit $4
+where source = $1

@@ -1,7 +1,6 @@
--- The next requests of a source's runs to go.
+-- Reads the requests of a source's runs.
+declare purged no scroll cursor for
 select request.id
-from ocds.request
-join ocds.run on run.id = request.run_id
-where run.source = $1 and ($2::bigint is null or request.id > $2)
-order by request.id
-limit $3
+from ocds.run
+join ocds.request on request.run_id = run.id
+where run.source = $1

@@ -1,6 +1,5 @@
--- The next runs of a source to go: not the one that purges, which is running.
+-- Reads the runs of a source, but not the running one, which is the purge.
+declare purged no scroll cursor for
 select id
 from ocds.run
-where source = $1 and state <> 'running' and ($2::bigint is null or id > $2)
-order by id
-limit $3
+where source = $1 and state <> 'running'

@@ -1,5 +1,5 @@
--- The watermark of a source to go.
+-- Reads the watermark of a source.
+declare purged no scroll cursor for
 select source
 from ocds.watermark
-where source = $1 and ($2::text is null or source > $2)
-limit $3
+where source = $1

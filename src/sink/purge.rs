@@ -4,6 +4,11 @@
 //! pages and runs, then rejects, then releases, compiled ones last. A purge that is
 //! killed has so left releases that no page vouches for, which the next run fetches
 //! again, and never a page whose releases are gone, which it would not.
+//!
+//! The keys of a table's rows are read once, through a cursor in a transaction of its
+//! own, while they are deleted in others. A statement for each chunk would read again
+//! what the chunks before it have deleted, or the rows of other sources, depending on
+//! what the planner knows of the source.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -16,12 +21,12 @@ use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::{Lease, quarantine};
+use crate::retry::Patience;
 use crate::sink::lease::begin_holding;
 use crate::sink::{compiled, release};
 
-/// The rows of one transaction: few enough that it is short, and enough that
-/// commits do not count.
-const CHUNK: i64 = 1_000;
+/// Reads the next keys from the cursor of a table.
+const NEXT_ROWS: &str = include_str!("../../sql/purge/next_rows.sql");
 
 const PAGES: Plan = Plan {
     table: Table::new("ocds.page", PAGE_COLUMNS, &["run_id", "chain", "number"]),
@@ -107,8 +112,15 @@ pub struct Purge {
     session: Session,
     /// What is still to go, the next last.
     deletions: Vec<Deletion>,
-    /// The key of the row that went last, of the table that is being emptied.
-    after: Option<Key>,
+    /// Reads the keys of the table that is being emptied; `None` before its first.
+    reader: Option<KeyReader>,
+}
+
+/// An open cursor over the keys of a table. It holds no lock that a writer waits for. If
+/// it is lost, a new one finds every row that is not deleted yet.
+#[derive(Debug)]
+struct KeyReader {
+    transaction: Transaction,
 }
 
 /// How rows of a table go.
@@ -117,9 +129,8 @@ struct Deletion {
     operation: Operation,
     shared: Rows,
     key: Binding<Key>,
-    types: Vec<Type>,
-    /// Selects the next keys.
-    select: &'static str,
+    /// Opens a cursor over the keys.
+    declare: &'static str,
     /// Where they are counted, if they are.
     counted: fn(&mut Gone, u64),
 }
@@ -136,7 +147,8 @@ impl Purge {
     /// # Errors
     /// None that the world can cause: the statements are checked.
     pub fn new(database: Database, source: &str, settings: &config::Database) -> Result<Self> {
-        let deletion = |plan: &Plan, select, counted| Deletion::new(plan, source, select, counted);
+        let deletion =
+            |plan: &Plan, declare, counted| Deletion::new(plan, source, declare, counted);
         let deletions = vec![
             deletion(
                 &COMPILED_RELEASES,
@@ -175,7 +187,7 @@ impl Purge {
             source: source.to_owned(),
             session: Session::new(settings),
             deletions,
-            after: None,
+            reader: None,
         })
     }
 
@@ -189,22 +201,55 @@ impl Purge {
         let Some(deletion) = self.deletions.last() else {
             return Ok(None);
         };
-        let patience = self.session.patience("purge", "purge").of(&self.source);
-        let (rows, last) = patience.over(|| self.chunk(lease, deletion)).await?;
+        let mut reader = self.reader.take();
+        let reading = self
+            .patience()
+            .over(|| self.read_keys(deletion, reader.take()));
+        let (reader, keys) = reading.await?;
         let mut gone = Gone::default();
-        (deletion.counted)(&mut gone, rows);
-        if last.is_none() {
+        if keys.is_empty() {
+            reader.close().await?;
             self.deletions.pop();
+            return Ok(Some(gone));
         }
-        self.after = last;
+        let deleting = self
+            .patience()
+            .over(|| self.delete_rows(lease, deletion, &keys));
+        (deletion.counted)(&mut gone, deleting.await?);
+        self.reader = Some(reader);
         Ok(Some(gone))
     }
 
-    /// One attempt at a chunk: how many rows went, and the last of them.
-    async fn chunk(&self, lease: &Lease, deletion: &Deletion) -> Result<(u64, Option<Key>)> {
+    fn patience(&self) -> Patience {
+        self.session.patience("purge", "purge").of(&self.source)
+    }
+
+    /// Reads the next keys of a table, from a new cursor if there is none.
+    async fn read_keys(
+        &self,
+        deletion: &Deletion,
+        reader: Option<KeyReader>,
+    ) -> Result<(KeyReader, Vec<Key>)> {
+        let reader = match reader {
+            Some(reader) => reader,
+            None => self.open_reader(deletion).await?,
+        };
+        let keys = reader.read_keys().await?;
+        Ok((reader, keys))
+    }
+
+    async fn open_reader(&self, deletion: &Deletion) -> Result<KeyReader> {
+        let transaction = Transaction::begin(&self.database, &self.session).await?;
+        let mut flight = transaction.flight();
+        flight.typed(deletion.declare, vec![(&self.source, Type::TEXT)]);
+        flight.land_one().await?;
+        Ok(KeyReader { transaction })
+    }
+
+    /// Attempts once to delete the rows of these keys, and counts those that were there.
+    async fn delete_rows(&self, lease: &Lease, deletion: &Deletion, keys: &[Key]) -> Result<u64> {
         let mut transaction = begin_holding(&self.database, &self.session, lease).await?;
-        let keys = self.select(&transaction, deletion).await?;
-        let rows = Rows::of(&deletion.key, &keys)?;
+        let rows = Rows::of(&deletion.key, keys)?;
         let applied = transaction
             .apply(
                 &deletion.operation,
@@ -222,25 +267,22 @@ impl Purge {
             )));
         }
         transaction.commit().await?;
-        Ok((applied.report.deleted, keys.into_iter().next_back()))
+        Ok(applied.report.deleted)
     }
+}
 
-    /// The next keys behind the last.
-    async fn select(&self, transaction: &Transaction, deletion: &Deletion) -> Result<Vec<Key>> {
-        let none: Key = Vec::new();
-        let after = self.after.as_ref().unwrap_or(&none);
-        let after: Vec<Option<&Raw>> = (0..deletion.types.len())
-            .map(|index| after.get(index))
-            .collect();
-        let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&self.source, Type::TEXT)];
-        let types = deletion.types.iter().cloned();
-        parameters.extend(after.iter().map(|value| value as _).zip(types));
-        parameters.push((&CHUNK, Type::INT8));
-        let mut flight = transaction.flight();
-        flight.typed(deletion.select, parameters);
+impl KeyReader {
+    /// Reads the next keys; none if there are no more.
+    async fn read_keys(&self) -> Result<Vec<Key>> {
+        let mut flight = self.transaction.flight();
+        flight.typed(NEXT_ROWS, Vec::new());
         let rows = flight.land_one().await?.rows;
         let key = |row: &Row| (0..row.len()).map(|index| row.try_get(index)).collect();
         Ok(rows.iter().map(key).collect::<Result<_, _>>()?)
+    }
+
+    async fn close(self) -> Result<()> {
+        self.transaction.roll_back().await
     }
 }
 
@@ -248,7 +290,7 @@ impl Deletion {
     fn new(
         plan: &Plan,
         source: &str,
-        select: &'static str,
+        declare: &'static str,
         counted: fn(&mut Gone, u64),
     ) -> Result<Self> {
         let operation = Operation::new(plan, Batching::default())?;
@@ -267,9 +309,8 @@ impl Deletion {
         Ok(Self {
             shared,
             key: key.bound()?,
-            types: operation.types(1)[plan.shared.len()..].to_vec(),
             operation,
-            select,
+            declare,
             counted,
         })
     }

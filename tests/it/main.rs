@@ -39,6 +39,7 @@ mod manners;
 mod metrics;
 mod outage;
 mod packaging;
+mod plans;
 mod pooler;
 mod purge;
 mod quarantine;

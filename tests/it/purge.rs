@@ -122,3 +122,33 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
         assert_eq!(ingest.count("release").await, 1_300, "after {steps}");
     }
 }
+
+#[tokio::test]
+async fn a_purge_goes_on_when_the_connection_that_reads_is_lost() {
+    let publisher = Publisher::feed(Feed::link(pages(25, 100))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    let database = open(&ingest.url).await;
+    let config = Config::default();
+    let asked = Asked {
+        kind: RunKind::Purge,
+        ..Asked::incremental(SOURCE, "")
+    };
+    let claim = ledger::claim(&database, &asked, &config.lease)
+        .await
+        .unwrap();
+    let mut purge = Purge::new(database.clone(), SOURCE, &config.database).unwrap();
+    let (mut releases, mut lost) = (0, 0);
+    while let Some(gone) = purge.some(&claim.lease).await.unwrap() {
+        releases += gone.releases;
+        let readers = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+            where datname = current_database() and state = 'idle in transaction'";
+        lost += ingest.value(readers).await.parse::<u32>().unwrap();
+    }
+    // after each chunk: of pages, requests and runs one, of releases three
+    assert!(lost >= 6, "{lost}");
+    assert_eq!(releases, 2_500);
+    assert_eq!(ingest.count("release").await, 0);
+    assert_eq!(ingest.count("page").await, 0);
+}

@@ -1,0 +1,417 @@
+//! Statements read no more of a large table than they have to, whatever the planner's
+//! statistics say.
+//!
+//! Rows and blocks are counted, since a plan that looks good may read anything.
+
+use ocds_ingest::config::{self, Config};
+use ocds_ingest::ledger::quarantine;
+use ocds_ingest::pipeline;
+use serde_json::Value;
+use tokio_postgres::types::Type;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{Ingest, SOURCE, open};
+
+/// The sources that the planner knows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Statistics {
+    None,
+    /// All but [`SOURCE`], which came later.
+    BeforeSource,
+    All,
+}
+
+const ALL_STATISTICS: [Statistics; 3] =
+    [Statistics::None, Statistics::BeforeSource, Statistics::All];
+
+const TABLES: [&str; 7] = [
+    "run",
+    "page",
+    "request",
+    "watermark",
+    "release",
+    "compiled_release",
+    "quarantine",
+];
+
+/// Inserts the rows of sources: so many runs for each, pages for each run, and releases,
+/// each of which is a reject too. The first so many rejects are open.
+fn insert_rows(sources: &str, [runs, pages, releases, open]: [u64; 4]) -> String {
+    format!(
+        "insert into ocds.run (
+            source, kind, definition, state, end_seen, epoch, owner, taken_at,
+            backend_pid, backend_start, heartbeat_at, started_at, ended_at
+        )
+        select source, 'incremental', 'd', 'complete', true, 1, '', now(), 1, now(), now(), now(), now()
+        from unnest('{sources}'::text[]) as source, generate_series(1, {runs});
+        insert into ocds.page (
+            run_id, chain, number, cursor, url, fetched_at, committed_at,
+            releases, inserted, updated, unchanged, folded, quarantined, etag, rules
+        )
+        select id, 'w ' || i % 50, i, '', repeat('u', 100), now(), now(), 1, 0, i % 2, 0, 0, 0, 'e', 'r'
+        from ocds.run, generate_series(1, {pages}) as i
+        where source = any('{sources}');
+        insert into ocds.request (run_id, page_number, attempt, url, requested_at, milliseconds, bytes)
+        select run_id, number, 1, url, now(), 0, 0
+        from ocds.page
+        join ocds.run on id = run_id
+        where source = any('{sources}');
+        insert into ocds.watermark (source, scope, run_id, moved_at)
+        select source, 's', 1, now()
+        from unnest('{sources}'::text[]) as source;
+        insert into ocds.release (
+            source, ocid, release_id, date, award_count, contract_count, supplier_names,
+            content_hash, run_id, page_number, first_seen_at, fetched_at, data
+        )
+        select source, 'o-' || md5(source || i), i, case when i % 2 = 0 then now() end, 0, 0, '{{}}',
+            '', 1, 1, now(), now(), to_jsonb(repeat('x', 200))
+        from unnest('{sources}'::text[]) as source, generate_series(1, {releases}) as i;
+        insert into ocds.compiled_release (
+            source, ocid, origin, content_hash, run_id, page_number, first_seen_at, fetched_at, data
+        )
+        select source, ocid, 'publisher', '', 1, 1, now(), now(), 'null'
+        from ocds.release
+        where source = any('{sources}') and date is null;
+        insert into ocds.quarantine (
+            source, document_hash, pointer, reason, message, ocid, release_id, url, run_id, page_number,
+            seen, first_seen_at, last_seen_at, resolved_at, resolution, document
+        )
+        select source, '', i, reason, '', 'o-' || md5(source || i), i, 'http://' || i, 1, i,
+            1, now(), now(), case when i > {open} then now() end, case when i > {open} then 'stored' end, ''
+        from unnest('{sources}'::text[]) as source, generate_series(1, {releases}) as i
+        cross join lateral (
+            select (array['refused', 'missing-document', 'unreadable-page'])[i % 3 + 1] as reason
+        ) as refused"
+    )
+}
+
+/// How many releases [`SOURCE`] has, and how many rejects.
+const OWN: u64 = 2_000;
+
+/// How many runs [`SOURCE`] has, of [`PAGES`] pages each.
+const RUNS: u64 = 20;
+const PAGES: u64 = 100;
+
+/// The most sessions that tests beside this one have, which some statements look through.
+const SESSIONS: u64 = 100;
+
+/// Makes a database in which most rows are those of other sources.
+async fn fill_database(statistics: Statistics) -> Ingest {
+    let ingest = Ingest::new().await;
+    for table in TABLES {
+        let by_hand = format!("alter table ocds.{table} set (autovacuum_enabled = false)");
+        ingest.client.batch_execute(&by_hand).await.unwrap();
+    }
+    let analyze = TABLES
+        .map(|table| format!("analyze ocds.{table}"))
+        .join("; ");
+    // of the others, no reject is open
+    let others = insert_rows("{a,b,c,d}", [300, 10, 5_000, 0]);
+    let own = insert_rows(&format!("{{{SOURCE}}}"), [RUNS, PAGES, OWN, OWN]);
+    for (sql, is_run) in [
+        (&others, true),
+        (&analyze, statistics == Statistics::BeforeSource),
+        (&own, true),
+        (&analyze, statistics == Statistics::All),
+    ] {
+        if is_run {
+            ingest.client.batch_execute(sql).await.unwrap();
+        }
+    }
+    ingest
+}
+
+/// A statement that looks rows up: its text, its parameters as SQL literals, in which
+/// words such as `:run` stand for values, and how many rows it has to read.
+type Lookup = (&'static str, &'static str, u64);
+
+/// The text of a statement, from its file.
+macro_rules! sql {
+    ($file:literal) => {
+        include_str!(concat!("../../sql/", $file, ".sql"))
+    };
+}
+
+/// The lookups of claims, holders and questions by a source, a run or a page.
+const OF_LEDGER: &[Lookup] = &[
+    (sql!("ledger/abandon_run"), ":run", 1),
+    (
+        sql!("ledger/drop_pages_behind"),
+        ":run, :chains, :lasts",
+        2 * PAGES,
+    ),
+    (
+        sql!("ledger/end_run"),
+        ":run, 1, now(), 'complete', true, null, 0, 0, 0, 0",
+        1,
+    ),
+    (sql!("ledger/forget_runs"), ":source, 15", 3 * RUNS),
+    (
+        sql!("ledger/heartbeat"),
+        ":run, 1, now(), true, false, 0, 0, 0",
+        SESSIONS,
+    ),
+    (sql!("ledger/last_run"), ":source, 'backfill', 1, 2", RUNS),
+    (sql!("ledger/lock_ended_runs"), ":source", RUNS),
+    (sql!("ledger/lock_run"), ":run", 1),
+    (
+        sql!("ledger/move_watermark"),
+        ":run, 1, now(), 's', null, now(), null",
+        1,
+    ),
+    (
+        sql!("ledger/missing_pages"),
+        ":run, array['w 1'], array[1], array[1000]",
+        2,
+    ),
+    (sql!("ledger/note_missing_pages"), ":run, ''", 1),
+    (sql!("ledger/open_rejects"), ":source, null", OWN),
+    (sql!("ledger/page_cursor"), ":source, 101, 'd'", RUNS),
+    (
+        sql!("ledger/remembered_pages"),
+        ":source, 0, 'd', 'r', 1000",
+        RUNS + 3 * PAGES,
+    ),
+    (sql!("ledger/resume_points"), ":run, 1", 2 * PAGES),
+    (sql!("ledger/run_totals"), ":run", PAGES),
+    (sql!("ledger/run_window"), ":run, 1, now(), now(), now()", 1),
+    (sql!("ledger/running_run"), ":source, 1, 1", SESSIONS),
+    (sql!("ledger/set_watermark_back"), ":run, 1", 1),
+    (sql!("ledger/take_run"), ":run, '', false", SESSIONS),
+    (sql!("ledger/unverified_runs"), ":source", 2 * RUNS * PAGES),
+    (sql!("ledger/verify_runs"), "array[:run::bigint]", 1),
+    (
+        sql!("ledger/walked_axes"),
+        ":source, 'd', :run",
+        2 * RUNS * PAGES,
+    ),
+    (sql!("ledger/was_taken_over"), ":run, 1, :source", RUNS),
+    (sql!("ledger/watermark"), ":source, 's'", 1),
+    (sql!("sink/has_open_rejects"), ":source", 1),
+];
+
+/// The lookups of transactions of `bulk`, which tell the planner how to find rows.
+const OF_BULK: &[Lookup] = &[
+    (sql!("sink/hold_lease"), ":run, 1, now()", 1),
+    (
+        sql!("sink/keep_page"),
+        ":run, :run, 'w 1', 1, 1000, null, now(), now(), null, null",
+        1,
+    ),
+    (sql!("sink/page_counts"), ":run, 'w 1', 1", 1),
+    (
+        sql!("sink/resolve_documents"),
+        ":source, :urls, 'epoch'",
+        100,
+    ),
+    (
+        sql!("sink/resolve_rejects"),
+        ":source, :ocids, :ids, 'epoch'",
+        100,
+    ),
+    (
+        sql!("sink/resolve_unreadable"),
+        ":source, '', 17, 'epoch', false",
+        1,
+    ),
+    // the last fifty of the source
+    (
+        sql!("sink/resolve_unreadable"),
+        ":source, '', 1950, 'epoch', true",
+        50,
+    ),
+    (sql!("sink/stored_hashes"), ":ocids, :ids", 100),
+    (sql!("sink/stored_compiled_hashes"), ":ocids", 100),
+];
+
+/// Reads the values that words in parameters stand for: of [`SOURCE`], its last run,
+/// and the keys of its first hundred releases.
+async fn read_values(ingest: &Ingest) -> Vec<(&'static str, String)> {
+    let list = |item: &str, from: u64, to: u64| {
+        format!("array_agg({item} order by i) from generate_series({from}, {to}) as i")
+    };
+    let run = format!("max(id) from ocds.run where source = '{SOURCE}'");
+    let ocid = format!("'o-' || md5('{SOURCE}' || i)");
+    let mut values = Vec::new();
+    for (word, sql) in [
+        (":run", run),
+        (":source", format!("'{SOURCE}'::text")),
+        (":ocids", list(&ocid, 1, 100)),
+        (":ids", list("i", 1, 100)),
+        (":urls", list("'http://' || i", 1, 100)),
+        (":chains", list("'w ' || i", 0, 49)),
+        (":lasts", list("50", 0, 49)),
+    ] {
+        let quoted = format!("select quote_literal(value) from (select {sql}) as it (value)");
+        values.push((word, ingest.value(&quoted).await));
+    }
+    values
+}
+
+/// How much was read.
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    /// Rows that came out of any part of a plan, or were thrown away there.
+    rows: u64,
+    blocks: u64,
+}
+
+/// Adds up what the parts of a plan have read.
+fn count_rows(plan: &Value) -> u64 {
+    let number = |key: &str| plan[key].as_f64().unwrap_or_default();
+    let each = number("Actual Rows")
+        + number("Rows Removed by Filter")
+        + number("Rows Removed by Join Filter")
+        + number("Rows Removed by Index Recheck");
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count of rows"
+    )]
+    let own = (each * number("Actual Loops")) as u64;
+    let parts = plan["Plans"].as_array().into_iter().flatten();
+    own + parts.map(count_rows).sum::<u64>()
+}
+
+/// Runs a statement for what it reads, and undoes it.
+async fn count_reads(ingest: &Ingest, sql: &str, values: &str, settings: &str) -> (Read, String) {
+    let client = &ingest.client;
+    client.batch_execute("begin").await.unwrap();
+    let limits = ["0", "0", "0"];
+    let limits = limits.each_ref().map(|limit| (limit as _, Type::TEXT));
+    let known = settings.matches('$').count();
+    client
+        .query_typed(settings, &limits[..known])
+        .await
+        .unwrap();
+    let prepare = format!("deallocate all; prepare lookup as {sql}");
+    client.batch_execute(&prepare).await.unwrap();
+    let explain =
+        format!("explain (analyze, buffers, timing off, format json) execute lookup ({values})");
+    let text = ingest.value(&explain).await;
+    client.batch_execute("rollback").await.unwrap();
+    let explained: Value = serde_json::from_str(&text).unwrap();
+    let plan = &explained[0]["Plan"];
+    let blocks = |key: &str| plan[key].as_u64().unwrap_or_default();
+    let read = Read {
+        rows: count_rows(plan),
+        blocks: blocks("Shared Hit Blocks") + blocks("Shared Read Blocks"),
+    };
+    (read, text)
+}
+
+#[tokio::test]
+async fn a_lookup_reads_what_it_finds_whatever_the_statistics_say() {
+    let bulk = include_str!("../../sql/bulk/set_transaction.sql");
+    let of_ledger = OF_LEDGER.iter().map(|lookup| (lookup, "select"));
+    let of_bulk = OF_BULK.iter().map(|lookup| (lookup, bulk));
+    let lookups: Vec<_> = of_ledger.chain(of_bulk).collect();
+    let mut failures = Vec::new();
+    for statistics in ALL_STATISTICS {
+        let ingest = fill_database(statistics).await;
+        let values = read_values(&ingest).await;
+        for ((sql, parameters, rows), settings) in &lookups {
+            let put_in = |text: String, (word, value): &(&str, String)| text.replace(word, value);
+            let parameters = values.iter().fold((*parameters).to_owned(), put_in);
+            let (read, plan) = count_reads(&ingest, sql, &parameters, settings).await;
+            if read.rows > 8 * rows + 50 || read.blocks > 20 * rows + 100 {
+                let failure = format!("{statistics:?}: {read:?} for {rows} rows: {sql}{plan}");
+                failures.push(failure);
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Asks the server what was read of a table since the counts were reset.
+async fn count_table_reads(ingest: &Ingest, table: &str) -> Read {
+    let one = async |sql: String| ingest.value(&sql).await.parse().unwrap();
+    Read {
+        rows: one(format!(
+            "select seq_tup_read + (
+                select sum(idx_tup_read) from pg_stat_user_indexes as i where i.relid = t.relid
+            )
+            from pg_stat_user_tables as t
+            where schemaname = 'ocds' and relname = '{table}'"
+        ))
+        .await,
+        blocks: one(format!(
+            "select heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit
+            from pg_statio_user_tables
+            where schemaname = 'ocds' and relname = '{table}'"
+        ))
+        .await,
+    }
+}
+
+/// Begins to count what is read.
+async fn reset_counts(ingest: &Ingest) {
+    // what this connection has read is counted first
+    let reset = "select pg_stat_force_next_flush()";
+    let _ = ingest.client.batch_execute(reset).await;
+    let reset = "select pg_stat_reset()";
+    ingest.client.batch_execute(reset).await.unwrap();
+}
+
+/// Waits until deletions, or updates, of a table are counted.
+async fn until_counted(ingest: &Ingest, column: &str, table: &str, rows: u64) {
+    ingest
+        .until(&format!(
+            "select {column} >= {rows} from pg_stat_user_tables
+            where schemaname = 'ocds' and relname = '{table}'"
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn a_purge_reads_the_rows_of_its_source_once_whatever_the_statistics_say() {
+    for statistics in ALL_STATISTICS {
+        let ingest = fill_database(statistics).await;
+        let database = open(&ingest.url).await;
+        reset_counts(&ingest).await;
+        let purged = pipeline::purge(
+            &database,
+            SOURCE,
+            &Config::default(),
+            &CancellationToken::new(),
+        )
+        .await
+        .unwrap();
+        database.close().await.unwrap();
+        assert_eq!(purged.releases, OWN + OWN / 2);
+        assert_eq!(purged.rejects, OWN);
+        assert_eq!(purged.runs, RUNS);
+        for (table, own) in [
+            ("release", OWN),
+            ("compiled_release", OWN / 2),
+            ("quarantine", OWN),
+            ("page", RUNS * PAGES),
+            ("request", RUNS * PAGES),
+        ] {
+            until_counted(&ingest, "n_tup_del", table, own).await;
+            let read = count_table_reads(&ingest, table).await;
+            // found by the cursor, and found again to be deleted
+            assert!(read.rows <= 3 * own, "{statistics:?} {table}: {read:?}");
+            assert!(read.blocks <= 12 * own, "{statistics:?} {table}: {read:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn discarded_rejects_are_found_by_their_ids_whatever_the_statistics_say() {
+    for statistics in ALL_STATISTICS {
+        let ingest = fill_database(statistics).await;
+        let ids = format!("select id from ocds.quarantine where source = '{SOURCE}' limit 500");
+        let ids = ingest.column(&ids).await;
+        let ids: Vec<i64> = ids.iter().map(|id| id.parse().unwrap()).collect();
+        let database = open(&ingest.url).await;
+        reset_counts(&ingest).await;
+        let settings = config::Database::default();
+        let report = quarantine::discard(&database, &settings, &ids).await;
+        assert_eq!(report.unwrap().updated, 500);
+        database.close().await.unwrap();
+        until_counted(&ingest, "n_tup_upd", "quarantine", 500).await;
+        let read = count_table_reads(&ingest, "quarantine").await;
+        assert!(read.rows <= 1_000, "{statistics:?}: {read:?}");
+    }
+}
