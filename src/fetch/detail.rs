@@ -349,10 +349,12 @@ impl Client {
             }
             Err(error) => return Err(error),
         };
+        let empty = &self.source().http.empty_status;
+        let telling = [&TELLING, &**empty].concat();
         let wanted = Wanted {
             ask: &ask,
             page: position.number,
-            telling: &TELLING,
+            telling: &telling,
             refusing: &REFUSING,
             known: None,
             pace: self.detail_pace(),
@@ -379,6 +381,11 @@ impl Client {
             }
             // which nobody asked for
             Answered::Unchanged(_) => Found::Broken(broken(url, true, None, "status 304".into())),
+            // what an index names and is missing is kept as such, whatever the status means
+            // of a page
+            Answered::Status(status) if empty.contains(&status) && !TELLING.contains(&status) => {
+                Found::Documents((Vec::new(), Vec::new()))
+            }
             Answered::Status(status) => {
                 let answer = format!("status {status}");
                 let found = broken(url, true, None, answer.clone());

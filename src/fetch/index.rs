@@ -6,6 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::client::{Answered, Client, Wanted};
 use crate::fetch::pagination::{self, Read};
 use crate::fetch::scope::Axes;
+use crate::fetch::walk::ends_by_empty_page;
 use crate::page::{Cursor, Position};
 use crate::source::{Axis, Index};
 
@@ -91,16 +92,28 @@ impl Client {
         Ok(values)
     }
 
+    /// Whether an index ends with a status in the place of a page, by the rules of a chain
+    /// of pages.
+    fn ends_index(&self, index: &Index, position: &Position, status: u16) -> bool {
+        let has_begun = *position != pagination::first(&index.page);
+        let is_empty = self.source().http.empty_status.contains(&status)
+            && (!has_begun || ends_by_empty_page(&index.page, status));
+        is_empty || (index.page.stop_status() == Some(status) && has_begun)
+    }
+
     async fn page_of_index(
         &self,
         index: &Index,
         position: &Position,
     ) -> Result<(Vec<String>, Option<Position>)> {
         let ask = self.address().of_index(index, position)?;
+        let empty = &self.source().http.empty_status;
+        let stop = index.page.stop_status();
+        let telling: Vec<u16> = empty.iter().copied().chain(stop).collect();
         let wanted = Wanted {
             ask: &ask,
             page: position.number,
-            telling: &[],
+            telling: &telling,
             refusing: &[],
             known: None,
             pace: self.pace(),
@@ -127,6 +140,10 @@ impl Client {
             }
             // which nobody asked for
             Answered::Unchanged(_) => return Err(truncated("status 304".into())),
+            // the page behind the last, or one that names nothing
+            Answered::Status(status) if self.ends_index(index, position, status) => {
+                return Ok((Vec::new(), None));
+            }
             Answered::Status(status) => return Err(truncated(format!("status {status}"))),
         };
         let pages = following.total_pages;

@@ -58,6 +58,19 @@ fn followed_by(cursor: &Cursor) -> Option<&str> {
     }
 }
 
+/// Whether a chain that has begun ends where a status of `http.empty_status` stands in
+/// the place of a page. It does where a page without items would be the last. Behind a
+/// link or a token only a success can mean that there is no more: one that leads to an
+/// error has lost the rest. A chain that knows its total, or ends by a status of its own,
+/// is complete by that alone.
+pub(super) fn ends_by_empty_page(pagination: &Pagination, status: u16) -> bool {
+    match pagination {
+        Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => *stop == Stop::Empty,
+        Pagination::Link { .. } | Pagination::Token { .. } => (200..300).contains(&status),
+        Pagination::Single | Pagination::File => false,
+    }
+}
+
 /// What all walks of a run share.
 #[derive(Clone)]
 pub(super) struct Common {
@@ -384,7 +397,8 @@ impl Walk {
         if is_too_wide && let Some(middle) = self.middle {
             return Event::Split(middle);
         }
-        let is_empty = source.http.empty_status.contains(&status) && !self.begun;
+        let is_empty = source.http.empty_status.contains(&status)
+            && (!self.begun || ends_by_empty_page(&source.page, status));
         let is_behind_the_last =
             source.page.stop_status() == Some(status) && (self.scope.is_part() || self.begun);
         if is_empty || is_behind_the_last {

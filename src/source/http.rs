@@ -23,10 +23,11 @@ pub struct Http {
     /// `fetch.page_timeout` and `fetch.read_timeout`.
     #[serde(with = "humantime_serde::option")]
     pub timeout: Option<Duration>,
-    /// Status codes that are worth another try, beside 408, 429 and 5xx.
+    /// Status codes that are worth another try, beside 408, 429 and 5xx. A success may be
+    /// one of them: some servers answer 202 until a page is ready.
     pub retry_status: Vec<u16>,
     /// Status codes that say that there is nothing: in a window, say, or for a
-    /// value of an axis.
+    /// value of an axis. A success may be one of them, such as 204. Its body is not read.
     pub empty_status: Vec<u16>,
     /// The least wait after such a status that comes without `Retry-After`.
     #[serde(with = "humantime_serde::option")]

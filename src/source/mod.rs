@@ -38,6 +38,9 @@ pub use self::request::{Body, Method};
 pub use self::template::{Place, Template, Values, Variable};
 pub use self::window::{Basis, Moment, Order, SplitWhen, Step, Unit, Window};
 
+/// The status that pages have: it cannot mean anything else.
+const USUAL_STATUS: u16 = 200;
+
 /// A publisher's feed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,6 +198,12 @@ impl Source {
         if self.http.concurrency == 0 {
             return wrong("http.concurrency", "is at least 1".into());
         }
+        for (key, statuses) in self.named_statuses() {
+            if statuses.contains(&USUAL_STATUS) {
+                let why = format!("has {USUAL_STATUS}, which is the status of every page");
+                return wrong(&key, why);
+            }
+        }
         let named: BTreeSet<Variable> = self
             .page_templates()
             .into_iter()
@@ -265,6 +274,32 @@ impl Source {
             named.any(|it| *it == variable)
         };
         is_named(Variable::From) && is_named(Variable::To)
+    }
+
+    /// The statuses that mean something, by their keys.
+    fn named_statuses(&self) -> Vec<(String, Vec<u16>)> {
+        let stop = |page: &Pagination| page.stop_status().into_iter().collect::<Vec<_>>();
+        let mut named = vec![
+            (
+                "http.empty_status".to_owned(),
+                self.http.empty_status.clone(),
+            ),
+            (
+                "http.retry_status".to_owned(),
+                self.http.retry_status.clone(),
+            ),
+            ("page.status".to_owned(), stop(&self.page)),
+        ];
+        if let Some(window) = &self.window {
+            let statuses = window.split_when.status.clone();
+            named.push(("window.split_when.status".to_owned(), statuses));
+        }
+        for (name, axis) in &self.axis {
+            if let Axis::Index(index) = axis {
+                named.push((format!("axis.{name}.page.status"), stop(&index.page)));
+            }
+        }
+        named
     }
 
     /// The templates that a page is asked for by.

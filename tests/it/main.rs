@@ -48,5 +48,6 @@ mod run;
 mod secrets;
 mod signals;
 mod sink;
+mod statuses;
 mod tls;
 mod windows;

@@ -162,6 +162,11 @@ impl Reply {
             .body(body)
     }
 
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
     pub(crate) fn redirect(status: u16, to: &str) -> Self {
         Self::status(status).header("location", to)
     }

@@ -27,6 +27,7 @@ impl Client {
         let Failure::Status {
             status,
             retry_after,
+            ..
         } = failure
         else {
             return Ok(own);

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use futures::TryFutureExt as _;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use url::Url;
 
@@ -39,6 +39,7 @@ impl Client {
         receive: &R,
     ) -> Result<Answer<R::Received>, Failure> {
         let mut asking = Asking::begin(self, attempt, url);
+        let asks_for_range = receive.headers().contains_key(RANGE);
         let answer = match request.send().map_err(connection).await {
             Err(failure) => Err(failure),
             Ok(response) => {
@@ -47,7 +48,11 @@ impl Client {
                 if self.is_plea(status) {
                     slot.came_to(Outcome::Throttled);
                 }
-                if status.is_success() {
+                // a part that was asked for is not what the source means by the status
+                let is_range = asks_for_range && status == StatusCode::PARTIAL_CONTENT;
+                if self.is_named(attempt, status) && !is_range {
+                    Err(status_of(&response))
+                } else if status.is_success() {
                     slot.came_to(Outcome::Answered(asking.began.elapsed()));
                     let arriving = Arriving {
                         url,
@@ -71,6 +76,15 @@ impl Client {
         };
         asking.error = answer.as_ref().err().map(Failure::to_string);
         answer
+    }
+
+    /// Whether the source names a status. What it says of a status counts more than what
+    /// the status usually means, so the body of such an answer is not read, and a
+    /// redirect is not followed.
+    fn is_named(&self, attempt: Attempt<'_>, status: StatusCode) -> bool {
+        let status = status.as_u16();
+        let named = [attempt.wanted.telling, &self.source.http.retry_status];
+        named.iter().any(|statuses| statuses.contains(&status))
     }
 
     /// What is sent of the source's own: headers and who asks to the home host alone.

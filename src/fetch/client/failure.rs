@@ -22,6 +22,9 @@ pub(in crate::fetch) enum Failure {
     Status {
         status: StatusCode,
         retry_after: Option<Duration>,
+        /// Whether it is the answer to the request for a token. It then says nothing of
+        /// what the token is for.
+        is_for_token: bool,
     },
     /// A body that is not what was wanted.
     Unreadable(Bytes, String),
@@ -45,6 +48,15 @@ impl Failure {
                 let message = format!("status {}", status.as_u16());
                 Failure::Final(context(Error::new(Kind::Truncated, message)))
             }
+            Failure::Status {
+                status,
+                retry_after,
+                ..
+            } => Failure::Status {
+                status,
+                retry_after,
+                is_for_token: true,
+            },
             failure => failure,
         }
     }
@@ -54,6 +66,11 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Failure::Final(error) | Failure::Connection(error) => f.write_str(&error.chain()),
+            Failure::Status {
+                status,
+                is_for_token: true,
+                ..
+            } => write!(f, "ask for a token: status {}", status.as_u16()),
             Failure::Status { status, .. } => write!(f, "status {}", status.as_u16()),
             Failure::Unreadable(_, message) | Failure::TooLarge(_, message) => f.write_str(message),
         }
@@ -71,6 +88,7 @@ pub(super) fn status_of(response: &Response) -> Failure {
     Failure::Status {
         status: response.status(),
         retry_after,
+        is_for_token: false,
     }
 }
 
@@ -117,10 +135,7 @@ pub(super) fn given_up<T>(failure: Failure, attempts: u32) -> Result<Answered<T>
                 408 | 500.. => Kind::Environment,
                 _ => Kind::Truncated,
             };
-            Err(Error::new(
-                kind,
-                after(format!("status {}", status.as_u16())),
-            ))
+            Err(Error::new(kind, after(failure.to_string())))
         }
     }
 }

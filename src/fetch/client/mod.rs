@@ -34,7 +34,9 @@ use self::exchange::{Answer, Came};
 use self::failure::given_up;
 pub(super) use self::failure::{Failure, connection};
 use self::receive::Parse;
-pub(super) use self::receive::{Arriving, NOT_ASKED_FOR, Receive, Received, text_header};
+pub(super) use self::receive::{
+    Arriving, NOT_ASKED_FOR, Receive, Received, text_header, without_body,
+};
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::address::{Address, Ask};
@@ -97,8 +99,8 @@ pub(super) struct Wanted<'a> {
     pub(super) ask: &'a Ask,
     /// The number of the page it is for, for the log.
     pub(super) page: u64,
-    /// Status codes that say something; they are not asked about again, but once
-    /// if they may pass.
+    /// Status codes that say something, whatever their class and body; they are not
+    /// asked about again, but once if they may pass.
     pub(super) telling: &'a [u16],
     /// Status codes that say something if all attempts end in them.
     pub(super) refusing: &'a [u16],
@@ -298,7 +300,11 @@ impl Client {
                 number = 1;
             }
             let passes = self.is_worth_another(&failure);
-            if let Failure::Status { status, .. } = &failure
+            if let Failure::Status {
+                status,
+                is_for_token: false,
+                ..
+            } = &failure
                 && wanted.telling.contains(&status.as_u16())
                 && (number > 1 || !passes)
             {
@@ -307,9 +313,11 @@ impl Client {
             let wait = if passes { waits.next() } else { None };
             let Some(own) = wait else {
                 return match failure {
-                    Failure::Status { status, .. }
-                        if wanted.refusing.contains(&status.as_u16()) =>
-                    {
+                    Failure::Status {
+                        status,
+                        is_for_token: false,
+                        ..
+                    } if wanted.refusing.contains(&status.as_u16()) => {
                         Ok(Answered::Status(status.as_u16()))
                     }
                     failure => given_up(failure, number),

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::{Response, StatusCode};
 use url::Url;
 
 use crate::config;
@@ -91,11 +91,12 @@ where
         } = arriving;
         let unreadable =
             |body: Bytes, message: &str| Err(Failure::Unreadable(body, message.to_owned()));
+        let status = response.status();
         let content_type = text_header(&response, &CONTENT_TYPE).map(str::to_owned);
         let count = |bytes| client.count(wire, bytes);
         let body = match body::read(response, &client.limits, count).await {
             Ok(body) if body.trim_ascii().is_empty() => {
-                return unreadable(body, "the body is empty");
+                return Err(Failure::Unreadable(body, without_body(status)));
             }
             Ok(body) => body,
             Err(Broken::Connection(error)) => return Err(connection(error)),
@@ -119,6 +120,19 @@ where
             Undecodable::Unreadable(message) => Failure::Unreadable(body, message),
             Undecodable::TooLarge(message) => Failure::TooLarge(body::beginning(&body), message),
         })
+    }
+}
+
+/// What is wrong with an answer that has no body, and what to do if the publisher means
+/// by it that there is nothing. A page without items has a body, so 200 cannot mean it.
+pub(in crate::fetch) fn without_body(status: StatusCode) -> String {
+    match status {
+        StatusCode::OK => "the body is empty".into(),
+        _ => format!(
+            "status {status}, and the body is empty; if that means that there is nothing, \
+             name the status in `http.empty_status`",
+            status = status.as_u16()
+        ),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::client::{
     Answered, Arriving, Client, Failure, NOT_ASKED_FOR, Receive, Wanted, connection, text_header,
+    without_body,
 };
 use crate::fetch::decode::refusal;
 use crate::fetch::file::arrival::{FileWriter, Unkept, no_room};
@@ -109,6 +110,7 @@ impl Receive for Download {
         let validators = arriving.validators;
         let rest = response.content_length();
         writer.announce(content_type, validators, rest.map(|rest| part.from + rest));
+        let status = response.status();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
             let mut chunk = chunk.map_err(connection)?;
@@ -128,6 +130,10 @@ impl Receive for Download {
         }
         if skip > 0 {
             return Err(changed());
+        }
+        let may_be_empty = matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT);
+        if writer.bytes() == 0 && !may_be_empty {
+            return Err(Failure::Unreadable(Bytes::new(), without_body(status)));
         }
         if part.total.is_some_and(|total| writer.bytes() < total) {
             // the server gives no more at once

@@ -1,0 +1,310 @@
+//! Statuses that a source names: what they mean there counts, whatever they mean
+//! elsewhere, and whatever the body that comes with them.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::harness::{Ingest, SOURCE};
+use crate::publisher::{Publisher, Reply, Request, package, release};
+
+/// Statuses of each class that a publisher may mean by that there is nothing.
+const EMPTY: [u16; 10] = [201, 202, 203, 204, 205, 206, 302, 404, 429, 503];
+
+async fn ingest(table: &str) -> Ingest {
+    let mut ingest = Ingest::new().await;
+    ingest.configure(&format!("[sources.{SOURCE}]\n{table}"));
+    ingest
+}
+
+fn page(i: usize) -> Reply {
+    Reply::json(package(&[release(i)], ""))
+}
+
+/// An answer with a body that has a release, unless the status allows for none.
+fn answered(status: u16, i: usize) -> Reply {
+    match status {
+        204 => Reply::status(204),
+        205 => Reply::status(205),
+        302 => Reply::redirect(302, "/elsewhere"),
+        _ => page(i).with_status(status),
+    }
+}
+
+/// A feed of three days, a page for each.
+fn days(publisher: &Publisher, rest: &str) -> String {
+    format!(
+        "url = \"{}\"\nwindow = {{ from = \"2024-01-01\", until = \"2024-01-04\", \
+         step = \"1d\", format = \"%Y-%m-%d\" }}\n{rest}",
+        publisher.url("/day?from={from}&to={to}")
+    )
+}
+
+/// The day of a request, 1 to 3.
+fn day(request: &Request) -> usize {
+    request.query("from").unwrap()[8..].parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_window_answered_by_a_status_that_means_nothing_is_empty_whatever_its_body() {
+    for status in EMPTY {
+        let publisher = Publisher::serve(move |request| match day(request) {
+            2 => answered(status, 2),
+            day => page(day),
+        })
+        .await;
+        let table = days(&publisher, &format!("http.empty_status = [{status}]"));
+        let ingest = ingest(&table).await;
+        for _ in 0..2 {
+            ingest.run(&[]).await.expect(0);
+        }
+        assert_eq!(ingest.count("release").await, 2, "{status}");
+        assert_eq!(ingest.count("quarantine").await, 0, "{status}");
+        let targets: BTreeSet<String> = publisher.targets().into_iter().collect();
+        assert_eq!(targets.len(), 3, "{status}: {targets:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_status_without_a_body_that_is_not_named_is_refused_with_what_to_do() {
+    for (status, rest) in [
+        (204, ""),
+        (205, ""),
+        (202, ""),
+        (204, "page = { mode = \"file\" }"),
+    ] {
+        let publisher = Publisher::serve(move |request| match day(request) {
+            2 => Reply::status(status),
+            day => page(day),
+        })
+        .await;
+        let ingest = ingest(&days(&publisher, rest)).await;
+        let ran = ingest.run(&[]).await.expect(4);
+        let said = format!("status {status}");
+        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+        assert!(ran.stderr.contains("`http.empty_status`"), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_window_that_has_become_empty_is_when_it_is_asked_whether_it_has_changed() {
+    let publisher = Publisher::serve(|request| page(day(request)).tagged(request)).await;
+    let table = days(&publisher, "http.empty_status = [204]");
+    let ingest = ingest(&table).await;
+    ingest.run(&[]).await.expect(0);
+    publisher.turn(|request| match day(request) {
+        2 => Reply::status(204),
+        day => page(day).tagged(request),
+    });
+    ingest.run(&[]).await.expect(0);
+    let asked = publisher.requests();
+    assert!(asked.iter().any(|it| it.header("if-none-match").is_some()));
+    assert_eq!(ingest.count("release").await, 3);
+}
+
+#[tokio::test]
+async fn a_chain_ends_by_a_named_status_where_it_would_by_an_empty_page() {
+    let number = r#"page = { mode = "number", stop = "empty" }"#;
+    let link = r#"page = { mode = "link", pointer = "/links/next" }"#;
+    let token = r#"page = { mode = "token", param = "page", pointer = "/links/token" }"#;
+    for (status, table, code) in [
+        (204, format!("{number}\nhttp.empty_status = [204]"), 0),
+        (404, format!("{number}\nhttp.empty_status = [404]"), 0),
+        (204, r#"page = { mode = "number", status = 204 }"#.into(), 0),
+        (204, format!("{link}\nhttp.empty_status = [204]"), 0),
+        (204, format!("{token}\nhttp.empty_status = [204]"), 0),
+        // a page that a link leads to is lost and not the end
+        (404, format!("{link}\nhttp.empty_status = [404]"), 4),
+        (204, format!("{link}\nhttp.empty_status = [202]"), 4),
+    ] {
+        let publisher = Publisher::serve(move |request| match request.page() {
+            3 => Reply::status(status),
+            page => {
+                let next = page + 1;
+                let links = format!(r#","links":{{"next":"?page={next}","token":"{next}"}}"#);
+                Reply::json(package(&[release(page)], &links))
+            }
+        })
+        .await;
+        let ingest = ingest(&format!("url = \"{}\"\n{table}", publisher.url("/"))).await;
+        ingest.run(&[]).await.expect(code);
+        assert_eq!(ingest.count("release").await, 2, "{status}, {table}");
+    }
+}
+
+#[tokio::test]
+async fn an_index_ends_by_a_named_status() {
+    for (status, page_and_rest) in [
+        (
+            404,
+            r#"page = { mode = "number", status = 404 } }"#.to_owned(),
+        ),
+        (
+            204,
+            r#"page = { mode = "number", status = 204 } }"#.to_owned(),
+        ),
+        (
+            204,
+            "page = { mode = \"number\", stop = \"empty\" } }\nhttp.empty_status = [204]"
+                .to_owned(),
+        ),
+    ] {
+        let publisher = Publisher::serve(move |request| match request.path() {
+            "/index" if request.page() > 2 => Reply::status(status),
+            "/index" => Reply::json(json!([request.page()]).to_string()),
+            path => page(path[1..].parse().unwrap()),
+        })
+        .await;
+        let ingest = ingest(&format!(
+            "url = \"{}\"\naxis.file = {{ url = \"{}\", each = \"/*\", {page_and_rest}",
+            publisher.url("/{axis.file}"),
+            publisher.url("/index"),
+        ))
+        .await;
+        ingest.run(&[]).await.expect(0);
+        assert_eq!(ingest.count("release").await, 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_item_answered_by_a_success_that_means_nothing_has_nothing() {
+    let publisher = Publisher::serve(|request| match request.path() {
+        "/index" => Reply::json(r#"["1","2","3"]"#),
+        "/2" => Reply::status(204),
+        // an item that is not there is kept as missing all the same
+        "/3" => Reply::status(404),
+        _ => page(1),
+    })
+    .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\ndetail = {{ each = \"/*\", url = \"{}\" }}\nhttp.empty_status = [204, 404]",
+        publisher.url("/index"),
+        publisher.url("/{item}"),
+    ))
+    .await;
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 1);
+    assert_eq!(
+        ingest
+            .column("select reason || pointer from ocds.quarantine")
+            .await,
+        ["missing-document3"]
+    );
+}
+
+#[tokio::test]
+async fn a_file_answered_by_a_status_that_means_nothing_is_empty() {
+    let file = "page = { mode = \"file\" }";
+    for status in EMPTY {
+        let publisher = Publisher::serve(move |request| match day(request) {
+            2 => answered(status, 2),
+            day => page(day),
+        })
+        .await;
+        let rest = format!("{file}\nhttp.empty_status = [{status}]");
+        let ingest = ingest(&days(&publisher, &rest)).await;
+        ingest.run(&[]).await.expect(0);
+        assert_eq!(ingest.count("release").await, 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_rest_of_a_file_is_no_empty_answer_though_206_means_nothing() {
+    let whole = package(&(0..4_000).map(release).collect::<Vec<_>>(), "");
+    let served = whole.clone();
+    let publisher = Publisher::serve(move |request| {
+        let reply = |status| Reply::status(status).header("etag", "\"a\"");
+        let range = request.header("range").map(str::to_owned);
+        let Some(range) = range else {
+            return reply(200).body(served.clone()).cut_after(served.len() / 2);
+        };
+        let from = range.strip_prefix("bytes=").unwrap().trim_end_matches('-');
+        let from: usize = from.parse().unwrap();
+        let range = format!("bytes {from}-{}/{}", served.len() - 1, served.len());
+        let reply = reply(206).header("content-range", &range);
+        reply.body(served[from..].to_owned())
+    })
+    .await;
+    let ingest = ingest(&format!(
+        "url = \"{}\"\npage = {{ mode = \"file\" }}\nhttp.empty_status = [206]",
+        publisher.url("/")
+    ))
+    .await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 4_000);
+    assert_eq!(publisher.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_ready_is_asked_for_again() {
+    for status in [202, 302] {
+        let publisher = Publisher::serve(move |request| match request.nth {
+            0 => answered(status, 7),
+            _ => page(1),
+        })
+        .await;
+        let ingest = ingest(&format!(
+            "url = \"{}\"\nhttp.retry_status = [{status}]",
+            publisher.url("/")
+        ))
+        .await;
+        ingest.run(&[]).await.expect(0);
+        assert_eq!(ingest.count("release").await, 1, "{status}");
+        assert_eq!(publisher.targets(), ["/", "/"], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_window_is_halved_by_a_success_too() {
+    let publisher = Publisher::serve(|request| {
+        let to: usize = request.query("to").unwrap()[8..].parse().unwrap();
+        match to - day(request) {
+            1 => page(day(request)),
+            _ => page(7).with_status(206),
+        }
+    })
+    .await;
+    let table = days(&publisher, "").replace(
+        "step = \"1d\"",
+        "step = \"1mo\", split_when = { status = [206] }",
+    );
+    let ingest = ingest(&table).await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 3);
+}
+
+#[tokio::test]
+async fn the_status_of_a_token_s_server_says_nothing_of_a_page() {
+    for status in [302, 503] {
+        let publisher = Publisher::serve(move |request| match request.path() {
+            "/token" => Reply::status(status),
+            _ => page(1),
+        })
+        .await;
+        let ingest = ingest(&format!(
+            "url = \"{}\"\nhttp = {{ redirects = false, empty_status = [{status}] }}\n\
+             auth = {{ mode = \"token\", url = \"{}\", pointer = \"/token\" }}",
+            publisher.url("/"),
+            publisher.url("/token"),
+        ))
+        .await;
+        let code = if status == 503 { 3 } else { 4 };
+        let ran = ingest.run(&[]).await.expect(code);
+        let said = format!("ask for a token: status {status}");
+        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_status_of_every_page_cannot_mean_anything_else() {
+    for (table, key) in [
+        ("http.empty_status = [204, 200]", "http.empty_status"),
+        ("http.retry_status = [200]", "http.retry_status"),
+        ("page = { mode = \"number\", status = 200 }", "page.status"),
+    ] {
+        let ingest = ingest(&format!("url = \"http://127.0.0.1:1/\"\n{table}")).await;
+        let ran = ingest.program(&["status"]).await.expect(2);
+        let said = format!("key `sources.{SOURCE}.{key}`: has 200");
+        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    }
+}
