@@ -1,11 +1,13 @@
 //! The command line, as types and help and nothing else.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 use crate::source::Moment;
+use crate::userinfo::hide_userinfo;
 
 /// Keeps a PostgreSQL database in step with publishers of Open Contracting Data
 /// Standard (OCDS) releases.
@@ -21,6 +23,32 @@ pub struct Cli {
     #[command(subcommand)]
     #[expect(missing_docs, reason = "the enum documents its commands")]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads the command line, or ends the process with what is wrong with it. That quotes
+    /// an argument, which may be a database's URL in the wrong place, so it is said of the
+    /// arguments without users and passwords.
+    #[must_use]
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        Self::try_parse_from(&arguments).unwrap_or_else(|error| {
+            let shown = arguments
+                .iter()
+                .map(|argument| without_user(&argument.to_string_lossy()));
+            Self::try_parse_from(shown).err().unwrap_or(error).exit()
+        })
+    }
+}
+
+/// An argument without a user and a password, be it `--option=URL`.
+fn without_user(argument: &str) -> String {
+    match argument.split_once('=') {
+        Some((option, value)) if option.starts_with('-') => {
+            format!("{option}={}", hide_userinfo(value))
+        }
+        _ => hide_userinfo(argument),
+    }
 }
 
 const EXIT_CODES: &str = "Exit codes:

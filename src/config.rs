@@ -514,6 +514,7 @@ fn without_value(message: &str) -> String {
             let kind = found.split(['"', '`']).next().unwrap_or_default();
             format!("expected {expected}, and not this {}", kind.trim_end())
         }
+        None if found.is_some() => "does not fit".to_owned(),
         None => message.to_owned(),
     }
 }

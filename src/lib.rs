@@ -221,6 +221,8 @@ pub mod release;
 
 pub mod json;
 
+mod userinfo;
+
 mod retry;
 
 mod failpoint;

@@ -3,10 +3,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use ocds_ingest::cli::Cli;
 use ocds_ingest::command;
 
 fn main() -> ExitCode {
-    command::main(Cli::parse())
+    command::main(Cli::read(std::env::args_os()))
 }

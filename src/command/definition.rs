@@ -9,7 +9,7 @@ use humantime_serde::re::humantime::format_duration;
 use crate::source::{
     Auth, Axis, Basis, Body, By, Charset, Container, Credentials, Decode, Detail, Http, Items,
     Kind, LinkStop, Method, OAuth2, Order, Origin, Pagination, Pick, Size, Source, SplitWhen, Stop,
-    Token, UserAgent, Version, Window, without_user,
+    Token, UserAgent, Version, Window, value_without_user, without_user,
 };
 
 /// A definition as lines of a name and what there is of it. Secrets are shown as
@@ -229,7 +229,10 @@ fn halved(when: &SplitWhen) -> String {
 
 fn axis(lines: &mut Lines, name: &str, axis: &Axis) {
     match axis {
-        Axis::Values(values) => lines.some("axis", &format!("{name}: {}", joined(values))),
+        Axis::Values(values) => {
+            let values: Vec<String> = values.iter().map(|it| value_without_user(it)).collect();
+            lines.some("axis", &format!("{name}: {}", joined(&values)));
+        }
         Axis::Index(index) => {
             lines.some("axis", &format!("{name}: {}", pick(&index.pick)));
             let asked = asked(index.method, index.body.as_ref());

@@ -45,7 +45,7 @@ fn files(names: &[String]) -> Result<Vec<Input>> {
     for name in names {
         let file = Input::of(name)?;
         if !seen.insert(file.to_string()) {
-            return Err(Error::config(format!("{name} is named twice")));
+            return Err(Error::config(format!("{file} is named twice")));
         }
         files.push(file);
     }

@@ -298,7 +298,8 @@ impl Database {
 
     fn explain(&self, error: PoolError) -> Error {
         let place = self.describe();
-        explain(error).context(format!("connect to {place}"))
+        let user = self.shared.address.config.get_user();
+        explain(error, user.unwrap_or_default()).context(format!("connect to {place}"))
     }
 }
 
@@ -381,10 +382,10 @@ async fn check(
 }
 
 /// Tells what the world has to change from what only time will.
-fn explain(error: PoolError) -> Error {
+fn explain(error: PoolError, user: &str) -> Error {
     match error {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-            explain_connecting(error)
+            explain_connecting(error, user)
         }
         PoolError::PostCreateHook(HookError::Message(message)) => {
             let kind = if message.starts_with(WRONG_ENCODING) {
@@ -403,7 +404,7 @@ fn explain(error: PoolError) -> Error {
     }
 }
 
-fn explain_connecting(error: tokio_postgres::Error) -> Error {
+fn explain_connecting(error: tokio_postgres::Error, user: &str) -> Error {
     // tokio-postgres tells these apart in its message alone: a password that is
     // missing, and a way to authenticate that it does not know.
     let settled = ["invalid configuration", "authentication error"];
@@ -411,5 +412,12 @@ fn explain_connecting(error: tokio_postgres::Error) -> Error {
     if tls::is_refusal(&error) || settled.iter().any(|prefix| said.starts_with(prefix)) {
         return Error::config("the connection was refused").with_source(error);
     }
-    error.into()
+    let error = Error::from(error);
+    let quoted = format!("\"{user}\"");
+    let said = error.to_string();
+    if user.is_empty() || !said.contains(&quoted) {
+        return error;
+    }
+    // in the place of a user's name people put a password, and the server repeats it
+    Error::new(error.kind(), said.replace(&quoted, "of the URL"))
 }

@@ -4,7 +4,8 @@
 //! and `host=… dbname=…`. The options that tokio-postgres would refuse are
 //! taken out first; the rest it reads itself. A message about a URL names its
 //! options and never its values: a password with an unquoted `@`, `/` or `?`
-//! ends up in places where nobody expects one.
+//! ends up in places where nobody expects one. A URL in which it may have done so is
+//! refused, because hosts and the database's name are shown.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,14 +16,22 @@ use tokio_postgres::config::{Config, Host, SslMode as WireMode, TargetSessionAtt
 use super::tls::Tls;
 use crate::config;
 use crate::error::{Error, Result};
+use crate::userinfo::ENCODE;
 
-/// What is connected to, and what psql needs to be told to do the same.
-#[derive(Clone, Debug)]
+/// What is connected to, and what psql needs to be told to do the same. Its `Debug`
+/// shows neither a user nor a password.
+#[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) config: Config,
     pub(crate) tls: Tls,
     /// The names and values of libpq's environment.
     pub(crate) environment: Vec<(&'static str, String)>,
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Address").field(&self.describe()).finish()
+    }
 }
 
 /// The options that are handed to tokio-postgres, or read here (see
@@ -94,7 +103,8 @@ impl Address {
         })
     }
 
-    /// Where this is, for people: hosts, and the database's name.
+    /// Where this is, for people: hosts, and the database's name where the URL has one.
+    /// The server then takes the user's name for it, which is not shown.
     pub(crate) fn describe(&self) -> String {
         let ports = self.config.get_ports();
         let hosts: Vec<String> = self
@@ -113,8 +123,10 @@ impl Address {
                 }
             })
             .collect();
-        let database = self.config.get_dbname().or(self.config.get_user());
-        format!("{}/{}", hosts.join(","), database.unwrap_or_default())
+        match self.config.get_dbname() {
+            Some(database) => format!("{}/{database}", hosts.join(",")),
+            None => hosts.join(","),
+        }
     }
 }
 
@@ -147,9 +159,7 @@ fn hand_over(options: &Options) -> Result<Config> {
     }
     let leaks = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
     if config.get_hosts().iter().any(leaks) {
-        return Err(wrong(
-            "an `@` in the user's name or password is written `%40`",
-        ));
+        return Err(wrong("a host's name has an `@`"));
     }
     Ok(config)
 }
@@ -215,7 +225,9 @@ fn insert(options: &mut Options, name: &str, value: String) -> Result<()> {
 }
 
 /// Reads what follows `postgresql://`. As in libpq, credentials end at the
-/// first `@` that comes before any `/`.
+/// first `@` that comes before any `/`. Another `@` may only be in the value of an
+/// option: in front of the options it may be of a password, and libpq would take what is
+/// around it for a host or a database.
 fn read_url(rest: &str) -> Result<Options> {
     let mut options = Options::new();
     let end = rest
@@ -238,6 +250,9 @@ fn read_url(rest: &str) -> Result<Options> {
         }
     };
     let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if before.contains('@') || (query.contains('@') && !has_options_alone(query)) {
+        return Err(wrong(ENCODE));
+    }
     let (hosts, database) = before.split_once('/').unwrap_or((before, ""));
     if !hosts.is_empty() {
         read_hosts(&mut options, hosts)?;
@@ -252,6 +267,16 @@ fn read_url(rest: &str) -> Result<Options> {
         insert(&mut options, &decode(name)?, decode(value)?)?;
     }
     Ok(options)
+}
+
+/// Whether all that follows a `?` are options that are known, and not the rest of a
+/// password.
+fn has_options_alone(query: &str) -> bool {
+    let mut pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.all(|pair| {
+        let name = pair.split_once('=').and_then(|(name, _)| decode(name).ok());
+        name.is_some_and(|name| OPTIONS.iter().any(|(known, _)| *known == name))
+    })
 }
 
 /// Reads `host:port,[address]:port,…`.
@@ -333,6 +358,8 @@ fn read_value(text: &str) -> Result<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::error::Kind;
 
@@ -424,6 +451,23 @@ mod tests {
             "postgresql://u:hunter2@h:port/d",
             "postgresql://u:hunter2@h/d?sslmode=hunter2",
             "postgresql://u:hunter2@h/d?target_session_attrs=hunter2",
+            // what is not percent-encoded is refused, wherever it ends up
+            "postgresql://u:hun@hunter2/x@h/d",
+            "postgresql://u:hun/x@hunter2@h/d",
+            "postgresql://u:hun@x/hunter2@h/d",
+            "postgresql://u:hun@hunter2#x@h/d",
+            "postgresql://u:hun/hunter2?x@h/d",
+            "postgresql://u:hun@h?hunter2@h/d",
+            "postgresql://u:hunter2/x@a:1,[::1]:2/d",
+            "postgresql://u:x@hunter2@[::1]:5/d",
+            "postgresql:///u:hunter2@h/d?host=/run",
+            "postgresql:///u:hunter2@h/d",
+            "postgres:/u:hunter2@h/d",
+            "postgresq://u:hunter2@h/d",
+            "u:hunter2@h/d",
+            "host=u:hunter2@h dbname=d",
+            "host=h password=x hunter2 dbname=d",
+            "host=h password='x' hunter2' dbname=d",
             "host=h password='hunter2",
             "host=h password=x hunter2=y",
             "host=h password=x hunter2",
@@ -433,8 +477,58 @@ mod tests {
             let said = format!("{} {error:?}", error.chain());
             assert!(!said.contains("hunter2"), "{said}");
         }
+        for url in [
+            "postgresql://u:hunter2@h/d",
+            "postgresql://hunter2@h",
+            "postgresql://hunter2@h/d?application_name=me@x",
+        ] {
+            let address = parse(url).expect("a URL");
+            assert!(!address.describe().contains("hunter2"));
+            assert!(!format!("{address:?}").contains("hunter2"));
+        }
         let address = parse("postgresql://u:hunter2@h/d").expect("a URL");
-        assert!(!address.describe().contains("hunter2"));
         assert!(!format!("{:?}", address.config).contains("hunter2"));
+    }
+
+    #[test]
+    fn what_libpq_takes_unencoded_is_taken() {
+        let address = parse("postgresql://u:a:b?c#d@h/d?user=me@server").expect("a URL");
+        assert_eq!(address.config.get_password(), Some(&b"a:b?c#d"[..]));
+        assert_eq!(address.config.get_user(), Some("me@server"));
+        assert_eq!(address.describe(), "h/d");
+    }
+
+    #[test]
+    fn a_password_that_is_not_encoded_is_refused_with_what_to_do() {
+        for url in ["postgresql://u:p@ss/w#rd@h:55432/d", "postgres://u:p/w@h/d"] {
+            let error = parse(url).expect_err(url);
+            assert_eq!(error.kind(), Kind::Config);
+            assert!(error.to_string().contains("percent-encoded"), "{error}");
+        }
+    }
+
+    proptest! {
+        /// Whether a URL is refused or not, nothing in front of its last `@` is shown.
+        #[test]
+        fn no_part_of_any_password_is_shown(
+            password in "\\PC{0,9}[@/#?:%]?\\PC{4,20}",
+            scheme in "(postgres|postgresql|postgresq|mysql):(//|/|///|)",
+        ) {
+            // what messages are made of is not looked for
+            let password = password.replace(|c: char| c.is_ascii_lowercase() || c == ' ', "ü");
+            let url = format!("{scheme}Ü:{password}@h:1/d");
+            let said = match parse(&url) {
+                Ok(address) => format!("{address:?} {}", address.describe()),
+                Err(error) => {
+                    prop_assert_eq!(error.kind(), Kind::Config);
+                    format!("{} {error:?}", error.chain())
+                }
+            };
+            let characters: Vec<char> = password.chars().collect();
+            for run in characters.windows(4) {
+                let run: String = run.iter().collect();
+                prop_assert!(!said.contains(&run), "{} of {}", run, said);
+            }
+        }
     }
 }

@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::fetch::secret::{Obtained, Secrets};
 use crate::json::Pointer;
 use crate::source::{self, Credentials, Method, OAuth2, Source, Token};
+use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
 /// How long before its end a token is no longer sent: what is asked now must
 /// still hold when it arrives. A short-lived one is kept for nine tenths.
@@ -309,8 +310,12 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
 }
 
 fn endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
-    let url = Url::parse(&secrets.reveal_endpoint(url))
-        .map_err(|e| Error::config("`url` is not a URL").with_source(e))?;
+    let revealed = secrets.reveal_endpoint(url);
+    if has_unclear_userinfo(&revealed) {
+        return Err(Error::config(format!("`url`: {ENCODE}")));
+    }
+    let url =
+        Url::parse(&revealed).map_err(|e| Error::config("`url` is not a URL").with_source(e))?;
     match url.scheme() {
         "http" | "https" => Ok(url),
         _ => Err(Error::config("`url` is not http or https")),

@@ -8,7 +8,7 @@ use crate::fetch::pagination::{self, Read};
 use crate::fetch::scope::Axes;
 use crate::fetch::walk::ends_by_empty_page;
 use crate::page::{Cursor, Position};
-use crate::source::{Axis, Index};
+use crate::source::{Axis, Index, value_without_user};
 
 /// The most pages of an index: one that leads to itself would have no end.
 const MOST_PAGES: u64 = 10_000;
@@ -27,7 +27,8 @@ impl Client {
         let mut combinations = vec![Axes::new()];
         for (name, axis) in &self.source().axis {
             let values = match axis {
-                Axis::Values(values) => values.clone(),
+                // who asks is what the source's URL says, and these name chains
+                Axis::Values(values) => values.iter().map(|it| value_without_user(it)).collect(),
                 Axis::Index(index) => self.values(index).await.map_err(|e| {
                     e.context(format!(
                         "fetch the index of axis {name} of {}",
@@ -171,10 +172,11 @@ impl Client {
     }
 }
 
-/// A value as it is, but a path as the URL that it is on this page.
+/// A value as it is, but a path as the URL that it is on this page, and a URL without a
+/// user, who is not asked as and would be in the name of a chain.
 fn absolute(url: &url::Url, value: String) -> String {
     if !value.starts_with('/') {
-        return value;
+        return value_without_user(&value);
     }
     url.join(&value).map_or(value, |mut url| {
         // these are added again where they belong; neither fails for http

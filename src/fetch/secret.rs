@@ -14,6 +14,7 @@ use serde_json::Value;
 use url::{Position as Part, Url};
 
 use crate::error::{Error, Result};
+use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
 const OPEN: &str = "{env.";
 const CLOSE: char = '}';
@@ -181,11 +182,20 @@ impl Secrets {
 
     /// A text for storing and showing; it may be a URL, or a part of one.
     pub(super) fn redact_text(&self, text: &str) -> String {
-        if let Ok(url) = Url::parse(text)
-            && (url.password().is_some() || !url.username().is_empty())
-        {
-            return self.redact(&url);
-        }
+        let hidden = match Url::parse(text) {
+            Ok(url) if url.password().is_some() || !url.username().is_empty() => {
+                if !has_unclear_userinfo(url.as_str()) {
+                    return self.redact(&url);
+                }
+                hide_userinfo(text)
+            }
+            // a sentence that has a URL and an address of mail is none
+            Err(_) if text.contains("://") && !text.contains(char::is_whitespace) => {
+                hide_userinfo(text)
+            }
+            _ => text.to_owned(),
+        };
+        let text = &*hidden;
         let covered = self.cover(text, str::to_owned);
         let covered = covered.unwrap_or_else(|| text.to_owned());
         let spaced = covered.replace('+', "%20");
@@ -513,6 +523,16 @@ mod tests {
         // of any scheme, with a path or without
         let hidden = secrets(&[]).redact_text("redis://:pw@h.example");
         assert_eq!(hidden, "redis://h.example");
+        // however malformed
+        for shown in [
+            "https://me:p@ss/word@h.example/a",
+            "https://me:p/ss@h.example/a",
+            "https://me:p%zz@h.example:x/@h.example/a",
+        ] {
+            assert_eq!(secrets(&[]).redact_text(shown), "https://h.example/a");
+        }
+        let sentence = "see https://h.example/, or mail me@h.example";
+        assert_eq!(secrets(&[]).redact_text(sentence), sentence);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::{
     Axis, Body, By, Detail, Index, Items, LinkStop, Method, Pagination, Pick, Size, Source,
     SplitWhen, Stop, Window,
 };
+use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
 /// What the source's feed is.
 pub(super) fn scope(source: &Source) -> Value {
@@ -46,8 +47,21 @@ pub(super) fn pages(source: &Source) -> Value {
 }
 
 /// A URL as it is declared, for storing and showing, without a user and a password.
+///
+/// One that has a user and is not clear about where that ends is not the URL of a source
+/// that is read, but of one that is refused.
 pub(crate) fn without_user(url: &str) -> String {
-    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let Some((_, rest)) = url.split_once("://") else {
+        // neither a variable nor a path begins with a user
+        let has_user = url.starts_with("//") || url.starts_with(char::is_alphanumeric);
+        return match has_user {
+            true => hide_userinfo(url),
+            false => url.to_owned(),
+        };
+    };
+    if has_unclear_userinfo(url) {
+        return hide_userinfo(url);
+    }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     match authority.rfind('@') {
         Some(at) => {
@@ -55,6 +69,18 @@ pub(crate) fn without_user(url: &str) -> String {
             format!("{scheme}{}", &rest[at + 1..])
         }
         None => url.to_owned(),
+    }
+}
+
+/// A value of an axis for storing and showing, which may be a URL.
+pub(crate) fn value_without_user(value: &str) -> String {
+    let is_url = |scheme: &str| {
+        let start = value.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    match is_url("http://") || is_url("https://") {
+        true => without_user(value),
+        false => value.to_owned(),
     }
 }
 
@@ -97,7 +123,7 @@ fn items(items: &Items) -> Value {
 
 fn axis(axis: &Axis) -> Value {
     match axis {
-        Axis::Values(values) => values.iter().map(String::as_str).collect(),
+        Axis::Values(values) => values.iter().map(|it| value_without_user(it)).collect(),
         Axis::Index(axis) => index(axis),
     }
 }
@@ -315,7 +341,14 @@ mod tests {
     #[test]
     fn a_url_is_known_without_a_user_and_a_password() {
         for (url, shown) in [
-            ("http://me:hunter2@h.example/a@b", "http://h.example/a@b"),
+            ("http://me:hunter2@h.example/a?b", "http://h.example/a?b"),
+            ("https://me:p@ss/word@h.example/a", "https://h.example/a"),
+            ("https://me:p/word@h.example/a", "https://h.example/a"),
+            ("https:/me:word@h.example/a", "https:/h.example/a"),
+            ("me:word@h.example/a", "h.example/a"),
+            ("//me:word@h.example/a", "h.example/a"),
+            ("releases/{item}@1", "releases/{item}@1"),
+            ("/{item}@1", "/{item}@1"),
             ("https://key@h.example:8443?c", "https://h.example:8443?c"),
             ("https://me:a@b@{env.HOST}/", "https://{env.HOST}/"),
             ("https://h.example/?to=me@x", "https://h.example/?to=me@x"),

@@ -24,9 +24,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::userinfo::{ENCODE, has_unclear_userinfo};
+
 pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
-pub(crate) use self::declared::without_user;
+pub(crate) use self::declared::{value_without_user, without_user};
 pub use self::decode::{Charset, Container, Decode};
 pub use self::detail::Detail;
 pub use self::http::{FailIf, Http, Rate, UserAgent};
@@ -195,6 +197,13 @@ impl Source {
                 return wrong(&key, format!("{unknown} {}", why_unknown(unknown)));
             }
         }
+        if let Some(key) = self.unclear_url() {
+            return wrong(&key, ENCODE.into());
+        }
+        if self.http.allow_hosts.iter().any(|host| host.contains('@')) {
+            let why = "has an `@`: a host is named without a user";
+            return wrong("http.allow_hosts", why.into());
+        }
         if self.http.concurrency == 0 {
             return wrong("http.concurrency", "is at least 1".into());
         }
@@ -274,6 +283,21 @@ impl Source {
             named.any(|it| *it == variable)
         };
         is_named(Variable::From) && is_named(Variable::To)
+    }
+
+    /// The key of a URL in which a user or a password is not percent-encoded. Where it
+    /// ends is a guess, and a part of it would be asked for as a host.
+    fn unclear_url(&self) -> Option<String> {
+        let templates = self.templates().into_iter();
+        let urls = templates.filter(|(key, _)| key == "url" || key.ends_with(".url"));
+        let urls = urls.map(|(key, template)| (key, template.as_str()));
+        let auth = self.auth.iter().flat_map(Auth::texts);
+        let auth = auth.filter(|(key, _)| key == "url");
+        let auth = auth.map(|(key, text)| (format!("auth.{key}"), text));
+        let mut unclear = urls
+            .chain(auth)
+            .filter(|(_, url)| has_unclear_userinfo(url));
+        unclear.next().map(|(key, _)| key)
     }
 
     /// The statuses that mean something, by their keys.

@@ -50,4 +50,5 @@ mod signals;
 mod sink;
 mod statuses;
 mod tls;
+mod userinfo;
 mod windows;

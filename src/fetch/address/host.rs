@@ -8,6 +8,7 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::fetch::address::refused;
 use crate::source::{Axis, Source, Template};
+use crate::userinfo::{ENCODE, has_unclear_userinfo, hide_userinfo};
 
 /// The longest URL that is asked for; it is what an HTTP request line can have.
 pub(super) const MOST_URL_BYTES: usize = 65_534;
@@ -65,6 +66,12 @@ impl Hosts {
     /// # Errors
     /// [`Kind::Refused`](crate::error::Kind::Refused): it may not.
     pub(super) fn elsewhere(&self, what: &str, mut url: Url) -> Result<Url> {
+        if !self.is_named(&url) && has_unclear_userinfo(url.as_str()) {
+            // what looks like its host may be a part of a password, and would be shown
+            return Err(refused(&format!(
+                "{what} has a user or a password that is not percent-encoded"
+            )));
+        }
         if self.is_allowed(&url) {
             remove_user(&mut url);
             return Ok(url);
@@ -94,6 +101,18 @@ impl Hosts {
     /// Whether a host is asked only because any host of the public internet is.
     pub(super) fn is_stranger(&self, url: &Url) -> bool {
         !is_same_host(self.home(), url) && !self.is_named(url)
+    }
+
+    /// A URL for storing and showing, without a user and a password. Of one on a host that
+    /// the source names it is certain where these end.
+    pub(super) fn without_user(&self, url: &Url) -> Option<Url> {
+        let is_certain = self.is_home(url) || self.is_named(url);
+        if !is_certain && has_unclear_userinfo(url.as_str()) {
+            return Url::parse(&hide_userinfo(url.as_str())).ok();
+        }
+        let mut url = url.clone();
+        remove_user(&mut url);
+        Some(url)
     }
 
     /// Whether there may be such hosts.
@@ -134,7 +153,11 @@ impl Hosts {
 /// its pages are picked out of.
 fn home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
     let key = format!("key `sources.{}.url`", source.name);
-    let home = match Url::parse(&reveal(&source.url)) {
+    let revealed = reveal(&source.url);
+    if has_unclear_userinfo(&revealed) {
+        return Err(Error::config(format!("{key}: {ENCODE}")));
+    }
+    let home = match Url::parse(&revealed) {
         Ok(home) => home,
         Err(error) => {
             let begins_with = |name: &str| {

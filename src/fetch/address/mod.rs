@@ -22,6 +22,7 @@ use crate::fetch::scope::Scope;
 use crate::fetch::secret::{Secrets, decode};
 use crate::page::{Cursor, Position};
 use crate::source::{Body, Detail, Index, Method, Place, Source, Template, Values};
+use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
 /// Turns positions in a feed into requests.
 #[derive(Debug)]
@@ -208,7 +209,11 @@ impl Address {
         let url = match &position.cursor {
             Cursor::Link(link) => self.linked(link)?,
             cursor => {
-                let url = Url::parse(&rendering.text(&index.url, Place::Url));
+                let text = rendering.text(&index.url, Place::Url);
+                if has_unclear_userinfo(&text) {
+                    return Err(Error::config(format!("the URL of an axis: {ENCODE}")));
+                }
+                let url = Url::parse(&text);
                 let mut url =
                     url.map_err(|e| Error::config("the URL of an axis is none").with_source(e))?;
                 if let (Some(param), Some(count)) = (index.page.param(), count_of(cursor)) {
@@ -337,14 +342,17 @@ impl Address {
 
     /// A URL for storing and showing, with placeholders in place of secrets.
     pub(super) fn redact(&self, url: &Url) -> String {
-        self.secrets.redact(url)
+        match self.hosts.without_user(url) {
+            Some(url) => self.secrets.redact(&url),
+            None => String::new(),
+        }
     }
 
     /// A link as it is stored; one that is no URL of http or https, and so is not
     /// followed, is kept as it was served.
     pub(super) fn redact_link(&self, link: &str) -> String {
         match Url::parse(link) {
-            Ok(url) if is_http(&url) => self.secrets.redact(&url),
+            Ok(url) if is_http(&url) => self.redact(&url),
             _ => self.secrets.redact_text(link),
         }
     }

@@ -13,6 +13,7 @@ use crate::fetch::pace::Pace;
 use crate::fetch::secret::Secrets;
 use crate::fetch::stranger::Resolver;
 use crate::source::{self, Detail, Http, Source, UserAgent};
+use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
 /// The limits that hold for a source.
 pub(super) fn of_source(limits: &config::Fetch, http: &Http) -> config::Fetch {
@@ -42,6 +43,7 @@ pub(super) fn http(
     // reqwest wants a provider of cryptography for the process; it is no
     // trouble if this program, or one that uses the library, has set one.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    check_proxies(|name| std::env::var(name).ok())?;
     let builder = || {
         let accept_encoding = HeaderValue::from_static(body::ACCEPT_ENCODING);
         let builder = match &resolver {
@@ -73,6 +75,36 @@ pub(super) fn http(
          (package ca-certificates, or a file named by SSL_CERT_FILE)",
     )
     .with_source(error.without_url()))
+}
+
+/// The variables that name a proxy.
+const PROXIES: [&str; 6] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// Refuses a proxy whose user or password is not percent-encoded. It would be left out
+/// without a word, or a part of its password would be looked up as a host.
+fn check_proxies(environment: impl Fn(&str) -> Option<String>) -> Result<()> {
+    for name in PROXIES {
+        let proxy = environment(name).unwrap_or_default();
+        // it may do without a scheme
+        let is_whole = proxy.contains("://");
+        let url = if is_whole {
+            proxy
+        } else {
+            format!("http://{proxy}")
+        };
+        if url.matches('@').count() > 1 || has_unclear_userinfo(&url) {
+            let what = "the proxy that the environment's";
+            return Err(Error::config(format!("{what} {name} names: {ENCODE}")));
+        }
+    }
+    Ok(())
 }
 
 /// The pace of what pages name, where it is one of its own.
@@ -120,4 +152,31 @@ pub(super) fn headers(source: &Source, secrets: &Secrets) -> Result<HeaderMap> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_whose_password_is_not_encoded_is_refused_by_the_name_of_its_variable() {
+        for (proxy, expected) in [
+            ("http://me:hun%40ter@proxy.example:3128", true),
+            ("me:hunter@proxy:3128/", true),
+            ("socks5://proxy:1080", true),
+            ("", true),
+            ("http://me:hun@ter@proxy:3128", false),
+            ("http://me:hun/ter@proxy:3128", false),
+            ("http://me:hun@ter/hun@proxy:3128", false),
+            ("me:hun#ter@proxy:3128", false),
+        ] {
+            for variable in PROXIES {
+                let checked = check_proxies(|name| (name == variable).then(|| proxy.to_owned()));
+                assert_eq!(checked.is_ok(), expected, "{proxy}");
+                let Err(error) = checked else { continue };
+                assert!(error.to_string().contains(variable), "{error}");
+                assert!(!format!("{error:?}").contains("ter@"), "{error:?}");
+            }
+        }
+    }
 }

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::fetch::scope::Axes;
+use crate::userinfo::{ENCODE, has_unclear_userinfo, hide_userinfo};
 
 /// The axis that the files of a load are along.
 const AXIS: &str = "file";
@@ -37,20 +38,24 @@ impl Input {
             check(&metadata?).map_err(|e| e.context("standard input"))?;
             return Ok(Self::Stdin);
         }
+        let shown = hide_userinfo(name);
         if name.starts_with("http://") || name.starts_with("https://") {
+            if has_unclear_userinfo(name) {
+                return Err(Error::config(format!("URL {shown}: {ENCODE}")));
+            }
             let url = Url::parse(name);
             return url
                 .map(Self::Url)
                 .map_err(|e| Error::config("a URL that is none").with_source(e));
         }
-        let unusable = |e: io::Error| Error::config(format!("file {name}")).with_source(e);
+        let unusable = |e: io::Error| Error::config(format!("file {shown}")).with_source(e);
         let path = std::path::absolute(name).map_err(unusable)?;
         let metadata = std::fs::metadata(&path).map_err(unusable)?;
         if metadata.is_dir() {
-            let message = format!("{name} is a directory: name the files in it");
+            let message = format!("{shown} is a directory: name the files in it");
             return Err(Error::config(message));
         }
-        check(&metadata).map_err(|e| e.context(format!("file {name}")))?;
+        check(&metadata).map_err(|e| e.context(format!("file {shown}")))?;
         if metadata.is_file() {
             File::open(&path).map_err(unusable)?;
         }
