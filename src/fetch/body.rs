@@ -6,13 +6,14 @@
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
 use bytes::{BufMut as _, Bytes, BytesMut};
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _};
 use tokio_util::io::StreamReader;
 
 use crate::config;
+use crate::fetch::wire::{self, Interruption};
 
 /// What [`read`] can decode, as a request says it.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
@@ -32,15 +33,16 @@ const MOST_ZSTD_WINDOW_LOG: u32 = 23;
 
 /// Why there is no whole body, and what came of it.
 pub(super) enum Broken {
-    /// The connection failed.
-    Connection(reqwest::Error),
+    /// It did not come as it was announced.
+    Interrupted(Interruption),
     /// It is larger than the limit of this key, in bytes.
     TooLarge {
         key: &'static str,
         limit: usize,
         body: Bytes,
     },
-    /// It is not what its content encoding says, or stops short of its end.
+    /// It is not what its content encoding says, stops short of its end or goes on behind
+    /// it.
     Corrupt { body: Bytes },
     /// Its content encoding is not one that was asked for.
     Encoding,
@@ -54,24 +56,23 @@ pub(super) async fn read(
     count: impl Fn(u64) + Send + Sync,
 ) -> Result<Bytes, Broken> {
     let encoding = Encoding::of(response.headers()).ok_or(Broken::Encoding)?;
+    let length = wire::whole_length(&response).map_err(Broken::Interrupted)?;
     let room = match encoding {
-        Encoding::Identity => room(response.content_length(), limits),
+        Encoding::Identity => room(length, limits),
         // how long it will be is not announced
         Encoding::Gzip | Encoding::Brotli | Encoding::Zstd => READ_BYTES,
     };
     let mut left = limits.max_body_bytes;
-    let chunks = response
-        .bytes_stream()
-        .map_err(std::io::Error::other)
-        .map(move |chunk| {
-            let chunk = chunk?;
-            count(chunk.len() as u64);
-            left = left
-                .checked_sub(chunk.len())
-                .ok_or_else(|| std::io::Error::other(TooLarge))?;
-            Ok::<Bytes, std::io::Error>(chunk)
-        });
-    let mut reader = encoding.decode(StreamReader::new(Box::pin(chunks)));
+    let chunks = wire::chunks(response, length).map(move |chunk| {
+        let chunk = chunk.map_err(std::io::Error::other)?;
+        count(chunk.len() as u64);
+        left = left
+            .checked_sub(chunk.len())
+            .ok_or_else(|| std::io::Error::other(TooLarge))?;
+        Ok::<Bytes, std::io::Error>(chunk)
+    });
+    let mut encoded = StreamReader::new(Box::pin(chunks));
+    let mut reader = encoding.decode(&mut encoded);
     let mut body = BytesMut::with_capacity(room);
     loop {
         if body.capacity() - body.len() < READ_BYTES / 2 {
@@ -79,7 +80,7 @@ pub(super) async fn read(
         }
         // decoders clear all the room they are given
         match reader.read_buf(&mut (&mut body).limit(READ_BYTES)).await {
-            Ok(0) => return Ok(body.freeze()),
+            Ok(0) => break,
             Ok(_) if body.len() > limits.max_decoded_bytes => {
                 let limit = limits.max_decoded_bytes;
                 return Err(too_large("fetch.max_decoded_bytes", limit, &body));
@@ -87,6 +88,15 @@ pub(super) async fn read(
             Ok(_) => {}
             Err(error) => return Err(broken(error, limits, body)),
         }
+    }
+    drop(reader);
+    // a decoder stops at the end of its stream, which need not be that of the body
+    match encoded.fill_buf().await {
+        Ok([]) => Ok(body.freeze()),
+        Ok(_) => Err(Broken::Corrupt {
+            body: body.freeze(),
+        }),
+        Err(error) => Err(broken(error, limits, body)),
     }
 }
 
@@ -110,7 +120,7 @@ impl std::fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-/// Tells the connection's failures from the decoder's and from our own.
+/// Tells an interruption from what the decoder says and from our own limit.
 fn broken(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Broken {
     let corrupt = |body: BytesMut| Broken::Corrupt {
         body: body.freeze(),
@@ -118,8 +128,8 @@ fn broken(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Brok
     let Some(inner) = error.into_inner() else {
         return corrupt(body);
     };
-    let inner = match inner.downcast::<reqwest::Error>() {
-        Ok(error) => return Broken::Connection(*error),
+    let inner = match inner.downcast::<Interruption>() {
+        Ok(interruption) => return Broken::Interrupted(*interruption),
         Err(inner) => inner,
     };
     match inner.is::<TooLarge>() {
@@ -180,7 +190,10 @@ impl Encoding {
             Self::Brotli => Box::new(BrotliDecoder::new(reader)),
             Self::Zstd => {
                 let window = DParameter::window_log_max(MOST_ZSTD_WINDOW_LOG);
-                Box::new(ZstdDecoder::with_params(reader, &[window]))
+                let mut decoder = ZstdDecoder::with_params(reader, &[window]);
+                // RFC 8878: a stream is one or more frames
+                decoder.multiple_members(true);
+                Box::new(decoder)
             }
         }
     }

@@ -56,6 +56,7 @@ mod traversal;
 mod validators;
 mod walk;
 mod window;
+mod wire;
 
 use std::sync::Arc;
 

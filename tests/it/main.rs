@@ -34,6 +34,7 @@ mod items;
 mod kill;
 mod kubernetes;
 mod lease;
+mod lengths;
 mod load;
 mod manners;
 mod metrics;

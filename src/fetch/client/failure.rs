@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::client::{Answered, text_header};
 use crate::fetch::retry;
 use crate::fetch::stranger::NotPublic;
+use crate::fetch::wire::Interruption;
 
 /// Why an attempt gave no page.
 pub(in crate::fetch) enum Failure {
@@ -110,6 +111,14 @@ pub(in crate::fetch) fn connection(error: reqwest::Error) -> Failure {
         "send the request"
     };
     Failure::Connection(Error::environment(what).with_source(error.without_url()))
+}
+
+/// A body that did not come as it was announced is a broken connection.
+pub(in crate::fetch) fn interrupted(interruption: Interruption) -> Failure {
+    match interruption {
+        Interruption::Connection(error) => connection(error),
+        other => Failure::Connection(Error::environment(other.to_string())),
+    }
 }
 
 /// What is left when no further attempt is made.

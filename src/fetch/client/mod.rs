@@ -31,8 +31,9 @@ use tracing::warn;
 
 use self::asking::Log;
 use self::exchange::{Answer, Came};
+use self::failure::connection;
 use self::failure::given_up;
-pub(super) use self::failure::{Failure, connection};
+pub(super) use self::failure::{Failure, interrupted};
 use self::receive::Parse;
 pub(super) use self::receive::{
     Arriving, NOT_ASKED_FOR, Receive, Received, text_header, without_body,

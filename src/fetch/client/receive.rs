@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::config;
 use crate::fetch::body::{self, Broken};
-use crate::fetch::client::{Client, Failure, connection};
+use crate::fetch::client::{Client, Failure, interrupted};
 use crate::fetch::decode::Undecodable;
 use crate::page::Validators;
 
@@ -99,7 +99,7 @@ where
                 return Err(Failure::Unreadable(body, without_body(status)));
             }
             Ok(body) => body,
-            Err(Broken::Connection(error)) => return Err(connection(error)),
+            Err(Broken::Interrupted(why)) => return Err(interrupted(why)),
             Err(Broken::TooLarge { key, limit, body }) => {
                 let message = format!("larger than {limit} bytes, the limit of `{key}`");
                 return Err(Failure::TooLarge(body, message));

@@ -13,7 +13,7 @@ use crate::fetch::auth::Authorization;
 use crate::fetch::body::{self, Broken};
 use crate::fetch::client::asking::Asking;
 use crate::fetch::client::failure::status_of;
-use crate::fetch::client::{Attempt, Client, Failure, connection, in_time};
+use crate::fetch::client::{Attempt, Client, Failure, connection, in_time, interrupted};
 
 /// The largest answer that is read for a token: they are a few kilobytes.
 const MOST_TOKEN_BYTES: usize = 1 << 20;
@@ -64,7 +64,7 @@ impl Client {
         let read = body::read(response, &limits, |bytes| self.count(&asking.bytes, bytes)).await;
         let unusable = |what: &str| Failure::Connection(Error::environment(what));
         read.map_err(|broken| match broken {
-            Broken::Connection(error) => connection(error),
+            Broken::Interrupted(why) => interrupted(why),
             Broken::TooLarge { .. } => unusable("the answer is too large for a token's"),
             Broken::Corrupt { .. } | Broken::Encoding => {
                 unusable("the answer is not what its content encoding says")

@@ -11,19 +11,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
-    IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_RANGE,
+    LAST_MODIFIED, RANGE,
 };
 use reqwest::{Response, StatusCode};
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::client::{
-    Answered, Arriving, Client, Failure, NOT_ASKED_FOR, Receive, Wanted, connection, text_header,
+    Answered, Arriving, Client, Failure, NOT_ASKED_FOR, Receive, Wanted, interrupted, text_header,
     without_body,
 };
 use crate::fetch::decode::refusal;
 use crate::fetch::file::arrival::{FileWriter, Unkept, no_room};
+use crate::fetch::wire::{self, Part};
 
 /// How much of a file has to come for an attempt to have got on.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -104,16 +105,17 @@ impl Receive for Download {
     ) -> Result<(), Failure> {
         let mut writer = self.writer.lock().await;
         let part = self.check(client, &response, writer.bytes())?;
-        let mut skip = writer.bytes() - part.from;
-        let mut at = part.from;
+        let length = wire::announced_length(response.status(), response.headers(), part);
+        let length = length.map_err(interrupted)?;
+        let mut at = part.map_or(0, |part| part.from);
+        let mut skip = writer.bytes() - at;
         let content_type = text_header(&response, &CONTENT_TYPE);
         let validators = arriving.validators;
-        let rest = response.content_length();
-        writer.announce(content_type, validators, rest.map(|rest| part.from + rest));
         let status = response.status();
-        let mut chunks = response.bytes_stream();
+        writer.announce(content_type, validators, length.map(|length| at + length));
+        let mut chunks = std::pin::pin!(wire::chunks(response, length));
         while let Some(chunk) = chunks.next().await {
-            let mut chunk = chunk.map_err(connection)?;
+            let mut chunk = chunk.map_err(interrupted)?;
             client.count(arriving.wire, chunk.len() as u64);
             let here = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
             let rest = chunk.split_off(here);
@@ -135,21 +137,13 @@ impl Receive for Download {
         if writer.bytes() == 0 && !may_be_empty {
             return Err(Failure::Unreadable(Bytes::new(), without_body(status)));
         }
-        if part.total.is_some_and(|total| writer.bytes() < total) {
+        if part.is_some_and(|part| writer.bytes() < part.total) {
             // the server gives no more at once
             let message = "the server sent a part of the file only";
             return Err(Failure::Connection(Error::environment(message)));
         }
         Ok(())
     }
-}
-
-/// What a response is of the file.
-struct Part {
-    /// How many bytes come before it.
-    from: u64,
-    /// How many the file has, where that is said.
-    total: Option<u64>,
 }
 
 impl Download {
@@ -159,8 +153,14 @@ impl Download {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a response is of the file, if it is of the one that is wanted.
-    fn check(&self, client: &Client, response: &Response, here: u64) -> Result<Part, Failure> {
+    /// Checks that a response is of the file that is wanted, and reads which part it is
+    /// of the file: `None` is all of it.
+    fn check(
+        &self,
+        client: &Client,
+        response: &Response,
+        here: u64,
+    ) -> Result<Option<Part>, Failure> {
         let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
         let content_type = text_header(response, &CONTENT_TYPE);
         if let Some(message) = refusal::by_type(&client.source().http, content_type) {
@@ -175,13 +175,12 @@ impl Download {
             return Err(refused(NOT_ASKED_FOR));
         }
         let part = match is_partial {
-            true => part(response).filter(|part| part.from <= here),
-            false => Some(Part {
-                from: 0,
-                total: None,
-            }),
+            true => {
+                let part = Part::of(response.headers()).filter(|part| part.from <= here);
+                Some(part.ok_or_else(|| refused("a part of the file that was not asked for"))?)
+            }
+            false => None,
         };
-        let part = part.ok_or_else(|| refused("a part of the file that was not asked for"))?;
         let validator = validator(response.headers());
         let mut known = self.validator();
         // one that does not say is known by its bytes
@@ -189,7 +188,7 @@ impl Download {
         if here > 0 && is_other {
             return Err(changed());
         }
-        if part.from == 0 {
+        if part.is_none_or(|part| part.from == 0) {
             *known = validator;
         }
         Ok(part)
@@ -207,15 +206,4 @@ fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
         .get(ETAG)
         .filter(|tag| !tag.as_bytes().starts_with(b"W/"));
     tag.or(headers.get(LAST_MODIFIED)).cloned()
-}
-
-/// The part that a response is, by `bytes 100-199/200`.
-fn part(response: &Response) -> Option<Part> {
-    let range = text_header(response, &CONTENT_RANGE)?;
-    let (range, total) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
-    Some(Part {
-        from: range.split_once('-')?.0.trim().parse().ok()?,
-        // without it nothing says that no more follows
-        total: Some(total.trim().parse().ok()?),
-    })
 }

@@ -1,0 +1,399 @@
+//! Bodies that are not as long as their server announced, however the connection ends:
+//! a proxy that loses its server ends an HTTP/2 stream without an error.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Response};
+use bytes::Bytes;
+use h2::Reason;
+use h2::server::SendResponse;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::database::make_certificates;
+use crate::harness::{Ingest, SOURCE};
+use crate::publisher::{Encoding, Publisher, Reply, release};
+
+/// How long what was sent has time to leave before a stream is reset, which throws away
+/// what has not left.
+const LEAVES: Duration = Duration::from_millis(300);
+
+/// How many releases a feed has, and how many of them arrive of one that is cut.
+const ALL: usize = 1_200;
+const HALF: usize = 600;
+
+/// A request over HTTP/2.
+#[derive(Clone, Debug)]
+struct Asked {
+    path: String,
+    headers: HeaderMap,
+    /// How many requests for the same path came before.
+    nth: usize,
+}
+
+impl Asked {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// An answer over HTTP/2.
+#[derive(Clone, Debug)]
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+    /// How the stream ends after the body, if it is not said to be whole.
+    reset: Option<Reason>,
+}
+
+impl Answer {
+    /// A body with its length and its tag.
+    fn whole(body: &str) -> Self {
+        let tag = blake3::hash(body.as_bytes()).to_hex();
+        Self {
+            status: 200,
+            headers: vec![
+                ("content-length", body.len().to_string()),
+                ("etag", format!("\"{}\"", &tag[..16])),
+            ],
+            body: body.to_owned().into(),
+            reset: None,
+        }
+    }
+
+    /// The same with so many bytes of the body alone, and then the end of the stream.
+    fn cut_after(mut self, bytes: usize, reset: Reason) -> Self {
+        self.body.truncate(bytes);
+        self.reset = Some(reset);
+        self
+    }
+
+    fn without_length(mut self) -> Self {
+        self.headers.retain(|(name, _)| *name != "content-length");
+        self
+    }
+}
+
+/// A publisher that speaks HTTP/2 over TLS.
+struct Secure {
+    port: u16,
+    keys: tempfile::TempDir,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    task: JoinHandle<()>,
+}
+
+impl Secure {
+    async fn serve(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        let keys = tempfile::tempdir().unwrap();
+        make_certificates(keys.path());
+        let certificate = CertificateDer::from_pem_file(keys.path().join("server.crt")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(keys.path().join("server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let log = Arc::clone(&asked);
+        let script = Arc::new(script);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, log) = (acceptor.clone(), Arc::clone(&log));
+                tokio::spawn(converse(acceptor, stream, log, Arc::clone(&script)));
+            }
+        });
+        Self {
+            port,
+            keys,
+            asked,
+            task,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.port)
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// A program that believes this publisher, and has it for a source.
+    async fn ingest(&self, table: &str) -> Ingest {
+        let mut ingest = Ingest::new().await;
+        let authority = self.keys.path().join("ca.crt");
+        ingest.set("SSL_CERT_FILE", authority.to_str().unwrap());
+        ingest.configure("[fetch]\nattempts = 3");
+        ingest.declare_as(SOURCE, &self.url("/"), table);
+        ingest
+    }
+}
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Answers the requests of one connection.
+async fn converse(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    log: Arc<Mutex<Vec<Asked>>>,
+    script: Arc<impl Fn(&Asked) -> Answer + Send + Sync + 'static>,
+) {
+    let Ok(stream) = acceptor.accept(stream).await else {
+        return;
+    };
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        let path = request.uri().path().to_owned();
+        let asked = {
+            let mut log = log.lock().unwrap();
+            let asked = Asked {
+                nth: log.iter().filter(|known| known.path == path).count(),
+                path,
+                headers: request.headers().clone(),
+            };
+            log.push(asked.clone());
+            asked
+        };
+        tokio::spawn(answer(respond, script(&asked)));
+    }
+}
+
+async fn answer(mut respond: SendResponse<Bytes>, answer: Answer) {
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in answer.headers {
+        response = response.header(name, value);
+    }
+    let response = response.body(()).unwrap();
+    let mut stream = respond.send_response(response, false).unwrap();
+    let is_whole = answer.reset.is_none();
+    stream.send_data(answer.body, is_whole).unwrap();
+    if let Some(reason) = answer.reset {
+        tokio::time::sleep(LEAVES).await;
+        stream.send_reset(reason);
+    }
+}
+
+/// So many releases, each on a line.
+fn lines(releases: usize) -> String {
+    (0..releases).map(|i| release(i) + "\n").collect()
+}
+
+#[tokio::test]
+async fn a_page_that_an_http_2_proxy_cuts_is_asked_for_again() {
+    // CANCEL is what other proxies end with
+    for reason in [Reason::NO_ERROR, Reason::CANCEL] {
+        let (all, half) = (lines(ALL), lines(HALF).len());
+        let publisher = Secure::serve(move |asked| match asked.nth {
+            0 => Answer::whole(&all).cut_after(half, reason),
+            _ => Answer::whole(&all),
+        })
+        .await;
+        let ingest = publisher.ingest("").await;
+        let ran = ingest.run(&[]).await.expect(0);
+        assert_eq!(ingest.count("release").await, ALL, "{}", ran.stderr);
+        assert_eq!(ran.report()["retries"], 1, "{}", ran.stderr);
+        assert_eq!(ingest.count("quarantine").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_page_that_is_always_cut() {
+    let is_cut = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let cut = Arc::clone(&is_cut);
+    let (all, half) = (lines(ALL), lines(HALF).len());
+    let publisher = Secure::serve(move |_| {
+        let whole = Answer::whole(&all);
+        match cut.load(std::sync::atomic::Ordering::Relaxed) {
+            true => whole.cut_after(half, Reason::NO_ERROR),
+            false => whole,
+        }
+    })
+    .await;
+    let ingest = publisher.ingest("").await;
+    let ran = ingest.run(&[]).await.expect(3);
+    let says = format!(
+        "the body ended after {half} of the {} bytes",
+        lines(ALL).len()
+    );
+    assert!(ran.stderr.contains(&says), "{}", ran.stderr);
+    assert_eq!(publisher.asked().len(), 3);
+    for table in ["release", "page", "quarantine"] {
+        assert_eq!(ingest.count(table).await, 0, "{table}");
+    }
+    // nor is its tag, by which the whole page would be as it was
+    is_cut.store(false, std::sync::atomic::Ordering::Relaxed);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, ALL);
+    assert_eq!(publisher.asked()[3].header("if-none-match"), None);
+}
+
+#[tokio::test]
+async fn an_index_that_an_http_2_proxy_cuts_names_all_its_files() {
+    let index: String = (0..4)
+        .map(|i| format!("<a href=\"/{i}.json\">{i}</a>\n"))
+        .collect();
+    let half = index.len() / 2;
+    let publisher = Secure::serve(move |asked| match (&*asked.path, asked.nth) {
+        ("/index", 0) => Answer::whole(&index).cut_after(half, Reason::NO_ERROR),
+        ("/index", _) => Answer::whole(&index),
+        (path, _) => {
+            let number = path.trim_matches(|c: char| !c.is_ascii_digit());
+            Answer::whole(&release(number.parse().unwrap()))
+        }
+    })
+    .await;
+    let mut ingest = publisher.ingest("").await;
+    let table = format!(
+        "axis.file = {{ url = {:?}, pattern = 'href=\"([^\"]+)\"' }}",
+        publisher.url("/index")
+    );
+    ingest.declare_as(SOURCE, "{axis.file|raw}", &table);
+    let ran = ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 4, "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_download_that_an_http_2_proxy_cuts_goes_on_where_it_was_cut() {
+    let (all, half) = (lines(ALL), lines(HALF).len());
+    let publisher = Secure::serve(move |asked| {
+        let whole = Answer::whole(&all);
+        let begin = asked.header("range").map(|range| {
+            let begin = range.trim_start_matches("bytes=").trim_end_matches('-');
+            begin.parse::<usize>().unwrap()
+        });
+        match (asked.nth, begin) {
+            (0, _) => whole.cut_after(half, Reason::NO_ERROR),
+            // a part is cut too, and of this one the length is known by its range
+            (1, Some(begin)) => part(&whole, begin, all.len())
+                .without_length()
+                .cut_after((all.len() - begin) / 2, Reason::NO_ERROR),
+            (_, Some(begin)) => part(&whole, begin, all.len()),
+            (_, None) => whole,
+        }
+    })
+    .await;
+    let ingest = publisher.ingest("").await;
+    let load = ["load", SOURCE, &publisher.url("/file.jsonl"), "--json"];
+    let ran = ingest.program(&load).await.expect(0);
+    assert_eq!(ingest.count("release").await, ALL, "{}", ran.stderr);
+    let ranges: Vec<_> = publisher
+        .asked()
+        .iter()
+        .map(|asked| asked.header("range").map(str::to_owned))
+        .collect();
+    assert_eq!(ranges.len(), 3, "{ranges:?}");
+    assert_eq!(ranges[0], None);
+    assert_eq!(ranges[1], Some(format!("bytes={half}-")));
+}
+
+/// What follows of a whole body.
+fn part(whole: &Answer, begin: usize, total: usize) -> Answer {
+    let mut part = whole.clone().without_length();
+    part.status = 206;
+    part.body = whole.body.slice(begin..);
+    let range = format!("bytes {begin}-{}/{total}", total - 1);
+    part.headers.push(("content-range", range));
+    part.headers
+        .push(("content-length", part.body.len().to_string()));
+    part
+}
+
+#[tokio::test]
+async fn a_download_that_is_always_cut_is_not_complete() {
+    let (all, half) = (lines(ALL), lines(HALF).len());
+    let publisher =
+        Secure::serve(move |_| Answer::whole(&all).cut_after(half, Reason::NO_ERROR)).await;
+    let ingest = publisher.ingest("").await;
+    let load = ["load", SOURCE, &publisher.url("/file.jsonl"), "--json"];
+    let ran = ingest.program(&load).await.expect(3);
+    assert!(
+        ran.stderr.contains("the body ended after"),
+        "{}",
+        ran.stderr
+    );
+    let complete = "run where state = 'complete'";
+    assert_eq!(ingest.count(complete).await, 0);
+}
+
+/// The documented limit: nothing tells that more was to come.
+#[tokio::test]
+async fn a_cut_body_of_lines_without_a_length_looks_whole() {
+    let (all, half) = (lines(ALL), lines(HALF).len());
+    let publisher = Secure::serve(move |_| {
+        Answer::whole(&all)
+            .without_length()
+            .cut_after(half, Reason::NO_ERROR)
+    })
+    .await;
+    let ingest = publisher.ingest("").await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, HALF);
+}
+
+/// A source of one page, which is answered so first and whole after that.
+async fn asked_again(first: Reply, whole: Reply) -> (Ingest, Publisher) {
+    let publisher = Publisher::serve(move |request| match request.nth {
+        0 => first.clone(),
+        _ => whole.clone(),
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, "");
+    ingest.run(&[]).await.expect(0);
+    (ingest, publisher)
+}
+
+#[tokio::test]
+async fn a_part_that_nobody_asked_for_is_no_page() {
+    let (all, half) = (lines(8), lines(4));
+    let range = |end: usize| format!("bytes 0-{}/{}", end - 1, all.len());
+    let partial = |body: &str| {
+        let reply = Reply::status(206).header("content-range", &range(body.len()));
+        reply.body(body.to_owned())
+    };
+    let (ingest, publisher) = asked_again(partial(&half), Reply::json(all.clone())).await;
+    assert_eq!(ingest.count("release").await, 8);
+    assert_eq!(publisher.requests().len(), 2);
+    // some servers call all of it a part
+    let (ingest, publisher) = asked_again(partial(&all), Reply::status(500)).await;
+    assert_eq!(ingest.count("release").await, 8);
+    assert_eq!(publisher.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_of_several_compressed_streams_is_read_to_its_end() {
+    let [first, second] = [0..4, 4..8].map(|range| {
+        let lines: String = range.map(|i| release(i) + "\n").collect();
+        Reply::json(lines)
+    });
+    for (encoding, name) in [(Encoding::Zstd, "zstd"), (Encoding::Gzip, "gzip")] {
+        let first = first.clone().encoded(encoding).encoded_body().await;
+        let second = second.clone().encoded(encoding).encoded_body().await;
+        let both = Reply::json([first, second].concat()).header("content-encoding", name);
+        let (ingest, publisher) = asked_again(both, Reply::status(500)).await;
+        assert_eq!(ingest.count("release").await, 8, "{name}");
+        assert_eq!(publisher.requests().len(), 1, "{name}");
+    }
+    // Brotli has one stream: what is behind it is of no known meaning
+    let body = first.encoded(Encoding::Brotli).encoded_body().await;
+    let more = Reply::json([&body[..], b"more"].concat()).header("content-encoding", "br");
+    let (ingest, publisher) = asked_again(more, Reply::json(lines(8))).await;
+    assert_eq!(ingest.count("release").await, 8);
+    assert_eq!(publisher.requests().len(), 2);
+}
