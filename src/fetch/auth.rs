@@ -20,6 +20,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::error::{Error, Result};
+use crate::fetch::client::empty_length;
 use crate::fetch::secret::{Obtained, Secrets};
 use crate::json::Pointer;
 use crate::source::{self, Credentials, Method, OAuth2, Source, Token};
@@ -186,9 +187,16 @@ impl<'a> Renewal<'a> {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
         };
-        let request = http.request(method, url.clone()).headers(headers.clone());
+        let request = http.request(method.clone(), url.clone());
+        let request = request.headers(headers.clone());
+        let body = body.as_ref().map(SecretString::expose_secret);
+        let is_empty = body.is_none_or(str::is_empty);
+        let request = match method == reqwest::Method::POST && is_empty {
+            true => request.headers(empty_length()),
+            false => request,
+        };
         match body {
-            Some(body) => request.body(body.expose_secret().to_owned()),
+            Some(body) => request.body(body.to_owned()),
             None => request,
         }
     }

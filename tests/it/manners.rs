@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ingest, LINK, NUMBER};
+use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
 use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
 
 /// Pages of which the last looks like it, and so is asked for once.
@@ -27,6 +27,47 @@ async fn misbehaving(times: usize, reply: Reply) -> Publisher {
         _ => feed.reply(request),
     })
     .await
+}
+
+#[tokio::test]
+async fn a_post_without_a_body_says_that_it_is_empty() {
+    let publisher = Publisher::serve(move |request| {
+        // what servers that insist on it answer
+        if request.method == "POST" && request.header("content-length").is_none() {
+            return Reply::status(411);
+        }
+        match request.path() {
+            "/token" => Reply::json(r#"{"access_token":"secret"}"#),
+            "/index" => Reply::json(r#"["/first"]"#),
+            "/first" => Reply::redirect(307, "/page"),
+            "/page" => Reply::json(r#"{"files":["/detail"]}"#),
+            _ => Reply::json(release(1)),
+        }
+    })
+    .await;
+    let post = |url: &str| format!("method = \"POST\", url = {url:?}");
+    let table = format!(
+        "method = \"POST\"\n\
+         auth = {{ mode = \"token\", {}, pointer = \"/access_token\" }}\n\
+         axis.page = {{ {}, each = \"/*\" }}\n\
+         detail = {{ {}, each = \"/files/*\" }}",
+        post(&publisher.url("/token")),
+        post(&publisher.url("/index")),
+        post("{item|raw}")
+    );
+    let mut ingest = Ingest::new().await;
+    ingest.declare_as(SOURCE, "{axis.page|raw}", &table);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 1);
+    assert_eq!(
+        publisher.targets(),
+        ["/token", "/index", "/first", "/page", "/detail"]
+    );
+    for request in publisher.requests() {
+        assert_eq!(request.method, "POST", "{request:?}");
+        let length = request.header("content-length");
+        assert_eq!(length, Some("0"), "{request:?}");
+    }
 }
 
 /// The number of the page that is asked for.

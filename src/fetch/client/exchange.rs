@@ -3,7 +3,9 @@
 use std::time::SystemTime;
 
 use futures::TryFutureExt as _;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE,
+};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use url::Url;
 
@@ -116,16 +118,17 @@ impl Client {
             request = request.header(AUTHORIZATION, authorization);
         }
         let ask = attempt.wanted.ask;
-        match &ask.body {
-            // a body may hold a secret, and a redirect may lead elsewhere
-            Some(Sent { media_type, bytes })
-                if method == ask.method && (is_home || *url == ask.url) =>
-            {
-                request
-                    .header(CONTENT_TYPE, *media_type)
-                    .body(bytes.clone())
-            }
-            _ => request,
+        // a body may hold a secret, and a redirect may lead elsewhere
+        let is_sent = method == ask.method && (is_home || *url == ask.url);
+        let body = ask.body.as_ref().filter(|_| is_sent);
+        if method == Method::Post && body.is_none_or(|body| body.bytes.is_empty()) {
+            request = request.headers(empty_length());
+        }
+        match body {
+            Some(Sent { media_type, bytes }) => request
+                .header(CONTENT_TYPE, *media_type)
+                .body(bytes.clone()),
+            None => request,
         }
     }
 
@@ -154,6 +157,12 @@ impl Client {
         };
         as_of(attempt.wanted.ask, url, said)
     }
+}
+
+/// The length of a body that is empty. RFC 9110 wants it of a POST, and some servers
+/// answer 411 without it; the client below leaves it out over HTTP/1.1.
+pub(in crate::fetch) fn empty_length() -> HeaderMap {
+    HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from_static("0"))])
 }
 
 /// A response that is not a page.

@@ -30,6 +30,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use self::asking::Log;
+pub(super) use self::exchange::empty_length;
 use self::exchange::{Answer, Came};
 use self::failure::connection;
 use self::failure::given_up;
