@@ -50,7 +50,8 @@ pub struct Http {
     pub user_agent: Option<UserAgent>,
     /// Other hosts that a next link or a redirect may lead to, as `host` or
     /// `host:port`, or `*` for all that are public by their names and addresses. They
-    /// are sent neither `{env.NAME}` values nor `headers`.
+    /// are sent neither `{env.NAME}` values nor `headers`. The hosts that the source's
+    /// own URLs write out are allowed without being named here.
     pub allow_hosts: Vec<String>,
 }
 

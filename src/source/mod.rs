@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use url::Url;
 
 use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
@@ -358,6 +359,23 @@ impl Source {
             templates.extend(body.map(|it| ("detail.body".to_owned(), it)));
         }
         templates
+    }
+
+    /// The scheme, host and port of each URL that the source writes out: its own, and
+    /// those of its axes and of what its index names. A host that a variable may be part
+    /// of is not among them.
+    #[must_use]
+    pub fn declared_origins(&self) -> Vec<Url> {
+        let indexes = self.axis.values().filter_map(|axis| match axis {
+            Axis::Index(index) => Some(&index.url),
+            Axis::Values(_) => None,
+        });
+        let detail = self.detail.iter().map(|detail| &detail.url);
+        std::iter::once(&self.url)
+            .chain(indexes)
+            .chain(detail)
+            .flat_map(|template| template.origins(&self.axis))
+            .collect()
     }
 
     fn known_variables(&self) -> Known {

@@ -20,6 +20,8 @@ use jiff::fmt::strtime;
 use serde::Deserialize;
 use url::Url;
 
+use crate::source::Axis;
+
 /// A text with variables.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -183,6 +185,34 @@ impl Template {
         pieces.collect()
     }
 
+    /// The scheme, host and port that it writes out. Empty if a variable may be part of
+    /// the host, unless the template begins with an axis whose values are declared.
+    pub(super) fn origins(&self, axes: &BTreeMap<String, Axis>) -> Vec<Url> {
+        let (beginnings, rest) = match &self.pieces[..] {
+            [Piece::Literal(text), rest @ ..] => (std::slice::from_ref(text), rest),
+            [
+                Piece::Variable {
+                    variable: Variable::Axis(name),
+                    filters,
+                    ..
+                },
+                rest @ ..,
+            ] if filters[..] == [Filter::Raw] => match axes.get(name) {
+                Some(Axis::Values(values)) => (&values[..], rest),
+                _ => return Vec::new(),
+            },
+            _ => return Vec::new(),
+        };
+        let (next, rest) = match rest {
+            [Piece::Literal(next), rest @ ..] => (next.as_str(), rest),
+            rest => ("", rest),
+        };
+        let texts = beginnings.iter().map(|text| format!("{text}{next}"));
+        texts
+            .filter_map(|text| origin(&text, rest.is_empty()))
+            .collect()
+    }
+
     /// The variables it names.
     pub fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.pieces.iter().filter_map(|piece| match piece {
@@ -213,6 +243,16 @@ impl Template {
             }]
         )
     }
+}
+
+/// The scheme, host and port that the beginning of a URL has in full. What follows the
+/// beginning may still be part of its host, unless the beginning is the whole URL.
+fn origin(beginning: &str, is_whole: bool) -> Option<Url> {
+    let (scheme, rest) = beginning.split_once("://")?;
+    let end = rest.find(['/', '?', '#', '\\']);
+    let end = end.or_else(|| is_whole.then_some(rest.len()))?;
+    let origin = Url::parse(&format!("{scheme}://{}", &rest[..end])).ok()?;
+    matches!(origin.scheme(), "http" | "https").then_some(origin)
 }
 
 impl Piece {

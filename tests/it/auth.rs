@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::harness::{Ingest, LINK, NUMBER};
+use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
 use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
 
 /// Full of what JSON, forms and URLs encode.
@@ -357,4 +357,60 @@ async fn a_declaration_that_cannot_be_followed_is_refused_before_any_request() {
         assert!(ran.stderr.contains(words), "{}", ran.stderr);
     }
     assert!(publisher.requests().is_empty());
+}
+
+#[tokio::test]
+async fn hosts_that_a_source_writes_out_are_told_nothing_that_is_for_its_own() {
+    let elsewhere = Publisher::serve(|request| match request.path() {
+        "/index" => Reply::json(r#"["a"]"#),
+        "/list" => Reply::json(r#"{"items":["1","22"]}"#),
+        path => Reply::json(release(path.len())),
+    })
+    .await;
+    let there = elsewhere.url("").replace("127.0.0.1", "localhost");
+    let list = format!("{there}/list");
+    let publisher = Publisher::serve(move |request| match request.path() {
+        "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
+        _ => Reply::redirect(302, &list),
+    })
+    .await;
+    let detail = format!("{there}/detail/{{item}}");
+    let auths = [
+        oauth2(&publisher, "").replace(LINK, ""),
+        r#"auth = { mode = "basic", user = "{env.SECRET}", password = "{env.SECRET}" }"#.to_owned(),
+    ];
+    for auth in auths {
+        let (index, secret) = (format!("{there}/index"), "{env.SECRET_KEY}");
+        let table = format!(
+            "query = {{ key = {secret:?} }}\n\
+             {auth}\n\
+             http = {{ headers = {{ X-Key = {secret:?} }} }}\n\
+             axis.file = {{ url = {index:?}, each = \"/*\" }}\n\
+             detail = {{ url = {detail:?}, each = \"/items/*\" }}"
+        );
+        let mut ingest = Ingest::new().await;
+        ingest.set("SECRET", SECRET);
+        ingest.set("SECRET_KEY", "hunter2");
+        ingest.declare_as(SOURCE, &publisher.url("/{axis.file}"), &table);
+        ingest.run(&[]).await.expect(0);
+    }
+    let told = publisher.requests();
+    assert_eq!(
+        publisher.targets(),
+        ["/token", "/a?key=hunter2", "/a?key=hunter2"]
+    );
+    for request in &told[1..] {
+        assert_eq!(request.header("x-key"), Some("hunter2"));
+        assert!(request.header("authorization").is_some());
+    }
+    assert_eq!(elsewhere.requests().len(), 8);
+    for request in elsewhere.requests() {
+        assert_eq!(request.header("authorization"), None, "{request:?}");
+        assert_eq!(request.header("x-key"), None, "{request:?}");
+        let request = format!("{request:?}");
+        assert!(
+            !request.contains("t0k") && !request.contains("hunter2"),
+            "{request}"
+        );
+    }
 }

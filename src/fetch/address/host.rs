@@ -25,6 +25,9 @@ pub(super) struct Hosts {
     home: Home,
     /// As `http.allow_hosts` names them.
     allowed: Vec<String>,
+    /// Those that the source's own URLs write out. They are asked as any allowed host
+    /// is, and are sent no secret: only home is.
+    declared: Vec<Url>,
 }
 
 /// The source's URL with its query, revealed, as far as it is the same for all
@@ -46,6 +49,7 @@ impl Hosts {
         Ok(Self {
             home: Home(home(source, reveal)?),
             allowed: source.http.allow_hosts.clone(),
+            declared: source.declared_origins(),
         })
     }
 
@@ -79,12 +83,14 @@ impl Hosts {
         Err(self.other_host(what, &url))
     }
 
-    /// Encrypts a link to home where home is encrypted. A server behind a proxy that
-    /// ends TLS writes links with http, and asking there would show in clear text what
-    /// the source's URL keeps secret.
+    /// Encrypts a link to a host that the source declares with https, home above all. A
+    /// server behind a proxy that ends TLS writes links with http, and asking there would
+    /// show in clear text what the source's URL keeps secret.
     pub(super) fn upgrade(&self, url: &mut Url) {
-        let home = self.home();
-        if is_same_host(home, url) && is_downgrade(home, url) {
+        let is_encrypted = |declared| is_same_host(declared, url) && is_downgrade(declared, url);
+        let is_declared_encrypted =
+            !self.is_declared(url) && self.declared.iter().any(is_encrypted);
+        if is_encrypted(self.home()) || is_declared_encrypted {
             // Cannot fail between these two schemes.
             let _ = url.set_scheme("https");
         }
@@ -100,7 +106,7 @@ impl Hosts {
 
     /// Whether a host is asked only because any host of the public internet is.
     pub(super) fn is_stranger(&self, url: &Url) -> bool {
-        !is_same_host(self.home(), url) && !self.is_named(url)
+        !is_same_host(self.home(), url) && !self.is_named(url) && !self.is_declared(url)
     }
 
     /// A URL for storing and showing, without a user and a password. Of one on a host that
@@ -124,7 +130,14 @@ impl Hosts {
         // at another port of home a name is not looked at, for it may lead anywhere
         let is_elsewhere = url.host_str() != self.home().host_str();
         let may_be_met = self.may_meet_strangers() && is_elsewhere && may_be_public(url);
-        self.is_named(url) || may_be_met
+        self.is_named(url) || self.is_declared(url) || may_be_met
+    }
+
+    /// Whether one of the source's own URLs has this host and port, and is not encrypted
+    /// where this one is in clear text.
+    fn is_declared(&self, url: &Url) -> bool {
+        let mut declared = self.declared.iter();
+        declared.any(|declared| is_same_host(declared, url) && !is_downgrade(declared, url))
     }
 
     /// An allowed host is named `host`, any port, or `host:port`.

@@ -2,9 +2,9 @@
 //!
 //! One host is home: the one that the source's URL names or, where the URL is a
 //! value of an axis, the one that the axis's index is on. Secrets and configured
-//! headers go there and nowhere else; other hosts are asked only if
-//! `http.allow_hosts` names them, and those that only its `*` allows only if they may
-//! be of the public internet. A user and a password that a link or a redirect has are
+//! headers go there and nowhere else. Other hosts are asked only if a URL of the source,
+//! of one of its axes or of its details writes them out, or if `http.allow_hosts` names
+//! them. Those that only its `*` allows have to be of the public internet. A user and a password that a link or a redirect has are
 //! left out: who asks is what the source says. Nothing here connects.
 
 mod host;

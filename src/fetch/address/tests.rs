@@ -216,6 +216,107 @@ fn any_host_is_one_that_may_be_public() {
 }
 
 #[test]
+fn hosts_that_the_source_writes_out_are_allowed_and_sent_no_secret() {
+    let address = address(
+        r#"
+        url = "https://feed.example/{axis.folder}?key={env.KEY}"
+        http = { headers = { X-Key = "{env.KEY}" } }
+
+        [axis.folder]
+        url = "https://www.example/folders"
+        each = "/*"
+
+        [detail]
+        url = "https://files.example:8443/{item}"
+        each = "/*"
+    "#,
+    );
+    let home = Url::parse("https://feed.example/").unwrap();
+    for (url, asked) in [
+        ("https://www.example/2", Some("https://www.example/2")),
+        (
+            "https://them:x@www.example/2",
+            Some("https://www.example/2"),
+        ),
+        ("http://www.example/2", Some("https://www.example/2")),
+        (
+            "https://files.example:8443/2",
+            Some("https://files.example:8443/2"),
+        ),
+        ("https://files.example/2", None),
+        ("https://www.example:8443/2", None),
+        ("https://sub.www.example/2", None),
+        // a placeholder of ours in what was served
+        ("https://www.example/2?key={env.KEY}", None),
+    ] {
+        let linked = address.of(&Scope::default(), &link(url)).ok();
+        let linked = linked.map(|ask| ask.url);
+        assert_eq!(linked.as_ref().map(Url::as_str), asked, "{url}");
+        let is_special = |url: &Url| address.is_home(url) || address.is_stranger(url);
+        assert!(!linked.as_ref().is_some_and(is_special), "{url}");
+        let redirected = address.redirected(&home, Url::parse(url).unwrap());
+        let is_downgrade = url.starts_with("http:");
+        assert_eq!(
+            redirected.is_ok(),
+            asked.is_some() && !is_downgrade,
+            "{url}"
+        );
+    }
+}
+
+#[test]
+fn a_host_that_a_secret_is_declared_for_elsewhere_is_refused() {
+    let table = r#"
+        url = "https://feed.example/{axis.folder}"
+        axis.folder = { url = "https://www.example/?key={env.KEY}", each = "/*" }
+        detail = { url = "https://files.example/{item}?key={env.KEY}", each = "/*" }
+    "#;
+    let source: Source = toml::from_str(table).unwrap();
+    let address = address(table);
+    let Some(Axis::Index(index)) = source.axis.get("folder") else {
+        panic!("an index");
+    };
+    let first = Position {
+        number: 1,
+        cursor: Cursor::Start,
+    };
+    let url = Url::parse("https://feed.example/").unwrap();
+    let detail = source.detail.as_ref().unwrap();
+    for asked in [
+        address.of_index(index, &first),
+        address.of_item(detail, &Scope::default(), &url, "a"),
+    ] {
+        let error = asked.err().unwrap().to_string();
+        assert!(error.contains("takes a secret to another host"), "{error}");
+    }
+}
+
+#[test]
+fn a_host_that_a_variable_may_be_part_of_is_not_written_out() {
+    for (url, allowed) in [
+        ("https://files.example/{axis.a}", true),
+        ("https://files.example?a={axis.a}", true),
+        ("https://files.example{axis.a|path}", false),
+        ("https://files.example{axis.a}/", false),
+        ("https://{axis.a}.example/", false),
+        ("https://files.example:{axis.a}/", false),
+        ("https://{axis.a}@files.example/", false),
+        ("{axis.b|raw}/{axis.a}", true),
+        ("{axis.b|raw}{axis.a}", false),
+        ("{axis.b}/{axis.a}", false),
+    ] {
+        let table = format!(
+            "url = \"https://feed.example/{{axis.a}}/{{axis.b}}\"\n\
+             axis.a = [\"x\"]\n\
+             axis.b = [\"https://files.example\"]\n\
+             detail = {{ url = \"{url}\", each = \"/*\" }}"
+        );
+        let asked = address(&table).of(&Scope::default(), &link("https://files.example/"));
+        assert_eq!(asked.is_ok(), allowed, "{url}");
+    }
+}
+
+#[test]
 fn who_asks_is_what_the_source_says() {
     let address = address(
         r#"
