@@ -48,7 +48,7 @@
 //! piece at a time. No value is ever spliced into SQL: statements are files under
 //! `sql/`, or built by [`bulk`] from a table known at compile time. Nothing that
 //! is found in data is fetched, but links and what an index names, on the source's
-//! own host or on one that it allows. Nothing that publishers wrote reaches a terminal
+//! own host, on one that its URLs write out or on one that it allows. Nothing that publishers wrote reaches a terminal
 //! but through `command::escape`, unless it is asked for with `--raw`.
 //!
 //! # Decisions
@@ -67,6 +67,12 @@
 //! - The host of a source, and those that it names, may be anywhere, be it on this
 //!   machine, and whatever their names lead to. One that only `*` allows is looked up
 //!   here and asked at public addresses alone.
+//! - A host that a URL of the source writes out is allowed, since whoever declares it
+//!   wants it asked. It is still not the source's own host: no secret goes there.
+//! - A body is compared with its `Content-Length` before it is decoded, because a proxy
+//!   may end an HTTP/2 stream half-way without an error. Another length is a broken
+//!   connection. A cut body that announces no length is noticed only if its content has
+//!   an end of its own, as gzip and a JSON document have.
 //! - A user and password in a link or a redirect are the publisher's, and not ours: who
 //!   asks is what the source says.
 //! - `--max-pages` and `backfill --to-page` exit 0 when they get there, since
