@@ -2,7 +2,8 @@
 //! is told and remembers what it was asked.
 //!
 //! A script is a function from a request to a [`Reply`]. A reply may come late,
-//! slowly, encoded, or not whole. [`Feed`] answers as a well-behaved publisher
+//! slowly, encoded, or not whole, and a [`Gate`] holds it back until the test has
+//! done what is to come before it. [`Feed`] answers as a well-behaved publisher
 //! does; scripts wrap it to misbehave now and then:
 //!
 //! ```ignore
@@ -24,7 +25,10 @@ use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::harness::PATIENCE;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -35,8 +39,12 @@ pub(crate) struct Request {
     headers: Vec<(String, String)>,
     pub(crate) body: String,
     pub(crate) at: Instant,
+    /// When it was answered, if it was.
+    pub(crate) answered_at: Option<Instant>,
     /// How many requests for the same target came before.
     pub(crate) nth: usize,
+    /// Its number among all requests, from 1.
+    pub(crate) number: usize,
 }
 
 impl Request {
@@ -104,6 +112,7 @@ pub(crate) struct Reply {
     body: Bytes,
     encoding: Option<Encoding>,
     delay: Duration,
+    gate: Option<(Gate, usize)>,
     cut_after: Option<Cut>,
     drip: Option<(usize, Duration)>,
     verbatim: Option<Verbatim>,
@@ -125,6 +134,7 @@ impl Reply {
             body: Bytes::new(),
             encoding: None,
             delay: Duration::ZERO,
+            gate: None,
             cut_after: None,
             drip: None,
             verbatim: None,
@@ -221,6 +231,12 @@ impl Reply {
         self
     }
 
+    /// Waits before it answers until a gate is open up to a number.
+    pub(crate) fn behind(mut self, gate: &Gate, number: usize) -> Self {
+        self.gate = Some((gate.clone(), number));
+        self
+    }
+
     /// Promises the whole body and resets the connection after so many bytes, if there
     /// are more.
     pub(crate) fn cut_after(mut self, bytes: usize) -> Self {
@@ -238,6 +254,34 @@ impl Reply {
     pub(crate) fn drip(mut self, bytes: usize, pause: Duration) -> Self {
         self.drip = Some((bytes, pause));
         self
+    }
+}
+
+/// Holds answers back until a test lets them go. Each answer has a number, such as that
+/// of its page, and the gate is open up to a number.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate(watch::Sender<usize>);
+
+impl Gate {
+    /// Open up to a number; 0 is before all pages.
+    pub(crate) fn open_up_to(number: usize) -> Self {
+        Self(watch::Sender::new(number))
+    }
+
+    /// Opens up to another number.
+    pub(crate) fn move_to(&self, number: usize) {
+        self.0.send_replace(number);
+    }
+
+    /// Opens for all.
+    pub(crate) fn open(&self) {
+        self.move_to(usize::MAX);
+    }
+
+    async fn wait(&self, number: usize) {
+        let mut open = self.0.subscribe();
+        let is_open = open.wait_for(|open| number <= *open).await;
+        is_open.expect("this answer holds the gate");
     }
 }
 
@@ -295,6 +339,16 @@ impl Publisher {
         Self::serve(move |request| feed.reply(request)).await
     }
 
+    /// Waits until it has been asked so many times.
+    pub(crate) async fn until_asked(&self, times: usize) {
+        let give_up = Instant::now() + PATIENCE;
+        while self.log.lock().unwrap().requests.len() < times {
+            let targets = self.targets();
+            assert!(Instant::now() < give_up, "not {times} times: {targets:?}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> std::net::SocketAddr {
         self.address
@@ -337,9 +391,12 @@ async fn converse(stream: TcpStream, log: Arc<Mutex<Log>>, script: Arc<RwLock<Sc
             let asked = log.by_target.entry(request.target.clone()).or_default();
             request.nth = *asked;
             *asked += 1;
+            request.number = log.requests.len() + 1;
             log.requests.push(request.clone());
         }
         let reply = script.read().unwrap()(&request);
+        hold(&reply).await;
+        log.lock().unwrap().requests[request.number - 1].answered_at = Some(Instant::now());
         if send(&mut write, reply).await.is_none() {
             // Its drop would say goodbye before the reset.
             write.forget();
@@ -372,13 +429,22 @@ async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
         headers,
         body: String::from_utf8(body).unwrap(),
         at: Instant::now(),
+        answered_at: None,
         nth: 0,
+        number: 0,
     })
+}
+
+/// Waits as long as a reply is to wait before it is sent.
+async fn hold(reply: &Reply) {
+    tokio::time::sleep(reply.delay).await;
+    if let Some((gate, number)) = &reply.gate {
+        gate.wait(*number).await;
+    }
 }
 
 /// Sends one reply; `None` if the connection is to be closed.
 async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
-    tokio::time::sleep(reply.delay).await;
     let (piece, pause) = reply.drip.unwrap_or((usize::MAX, Duration::ZERO));
     if let Some(Verbatim { bytes, endless }) = &reply.verbatim {
         pieces(write, bytes, piece, pause).await?;
@@ -541,6 +607,12 @@ impl Feed {
             pages,
             kind: Kind::Offset { size },
         }
+    }
+
+    /// A script that holds each page behind a gate, by the page's number.
+    pub(crate) fn behind(self, gate: &Gate) -> impl Fn(&Request) -> Reply + use<> {
+        let gate = gate.clone();
+        move |request| self.reply(request).behind(&gate, request.page())
     }
 
     /// The reply of a well-behaved publisher.
