@@ -11,6 +11,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ocds_ingest::config;
@@ -68,8 +69,9 @@ const FOREIGN: [&str; 10] = [
     "no_proxy",
 ];
 
-/// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take before a test gives up: much longer than it takes on a
+/// busy machine, so that only a broken program reaches it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server of PostgreSQL that goes away with the process of the tests.
 pub(crate) struct Cluster {
@@ -600,15 +602,15 @@ impl Tables {
 pub(crate) struct Running {
     child: Child,
     /// Read while it runs, or it would wait for a full pipe.
-    stdout: JoinHandle<Vec<u8>>,
-    stderr: JoinHandle<Vec<u8>>,
+    stdout: Pipe,
+    stderr: Pipe,
 }
 
 impl Running {
     pub(crate) fn of(mut child: Child) -> Self {
         Self {
-            stdout: read(child.stdout.take()),
-            stderr: read(child.stderr.take()),
+            stdout: Pipe::read(child.stdout.take()),
+            stderr: Pipe::read(child.stderr.take()),
             child,
         }
     }
@@ -631,6 +633,27 @@ impl Running {
 
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// How often a text is in what it has logged so far.
+    pub(crate) fn count_logged(&self, text: &str) -> usize {
+        self.stderr.text().matches(text).count()
+    }
+
+    /// Waits until it has logged a text.
+    pub(crate) async fn until_logged(&self, text: &str) {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            // looked at first: what is logged last is seen, too
+            let is_over = self.stderr.task.is_finished();
+            if self.count_logged(text) > 0 {
+                return;
+            }
+            let log = self.stderr.text();
+            assert!(!is_over, "it ended and did not log {text:?}: {log}");
+            assert!(Instant::now() < give_up, "it never logs {text:?}: {log}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Waits for its end; also tells the most memory that it had at a time, in bytes.
@@ -664,21 +687,43 @@ impl Running {
         Ran {
             code: status.code(),
             signal: status.signal(),
-            stdout: self.stdout.await.unwrap(),
-            stderr: String::from_utf8(self.stderr.await.unwrap()).unwrap(),
+            stdout: self.stdout.end().await,
+            stderr: String::from_utf8(self.stderr.end().await).unwrap(),
         }
     }
 }
 
-/// Reads a pipe to its end.
-fn read(pipe: Option<impl AsyncRead + Send + Unpin + 'static>) -> JoinHandle<Vec<u8>> {
-    tokio::spawn(async move {
-        let mut read = Vec::new();
-        if let Some(mut pipe) = pipe {
-            pipe.read_to_end(&mut read).await.unwrap();
-        }
-        read
-    })
+/// What comes out of a pipe.
+struct Pipe {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    /// Reads it to its end.
+    task: JoinHandle<()>,
+}
+
+impl Pipe {
+    fn read(pipe: Option<impl AsyncRead + Send + Unpin + 'static>) -> Self {
+        let bytes = Arc::<Mutex<Vec<u8>>>::default();
+        let read = Arc::clone(&bytes);
+        let task = tokio::spawn(async move {
+            let Some(mut pipe) = pipe else { return };
+            let mut buffer = vec![0; 64 << 10];
+            while let length @ 1.. = pipe.read(&mut buffer).await.unwrap() {
+                read.lock().unwrap().extend_from_slice(&buffer[..length]);
+            }
+        });
+        Self { bytes, task }
+    }
+
+    /// What has come out so far.
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+
+    /// All that has come out, at its end.
+    async fn end(self) -> Vec<u8> {
+        self.task.await.unwrap();
+        std::mem::take(&mut *self.bytes.lock().unwrap())
+    }
 }
 
 /// The program after its end.

@@ -1,7 +1,6 @@
 //! `--metrics-file`: written at the end of every command, whatever came of it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::harness::{Ingest, LINK, SOURCE, connect};
 use crate::publisher::{Feed, Publisher, Reply, pages, release};
@@ -88,8 +87,7 @@ async fn a_page_that_is_sent_again_is_counted() {
         .await
         .unwrap();
     let run = ingest.start_run(&[&option]);
-    ingest.until_somebody_waits().await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    run.until_logged("trying again").await;
     holder.batch_execute("rollback").await.unwrap();
     run.end().await.expect(0);
     let text = std::fs::read_to_string(&path).unwrap();
