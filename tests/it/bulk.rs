@@ -11,7 +11,7 @@ use ocds_ingest::config;
 use ocds_ingest::database::Database;
 use tokio_postgres::types::Type;
 
-use crate::harness::{Ingest, open, open_with};
+use crate::harness::{Ingest, connect, open, open_with};
 use crate::proxy::Proxy;
 
 const COLUMNS: &[Column] = &[
@@ -639,11 +639,9 @@ async fn an_abandoned_exchange_ends_its_transaction() {
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let rows = Rows::of(&bind(&operation), &items(0..10)).unwrap();
     let shared = stamp(&operation, 1);
-    let client = &shop.ingest.client;
-    client
-        .batch_execute("begin; lock table shop.item")
-        .await
-        .unwrap();
+    let locker = connect(&shop.ingest.url).await;
+    let lock = "begin; lock table shop.item";
+    locker.batch_execute(lock).await.unwrap();
     let begin = async || {
         Transaction::begin(&shop.database, &shop.session)
             .await
@@ -652,11 +650,10 @@ async fn an_abandoned_exchange_ends_its_transaction() {
     let all = OnFailure::RollBack;
     let abandon = async |transaction: &mut Transaction| {
         let apply = transaction.apply(&operation, &shared, &rows, all);
-        assert!(
-            tokio::time::timeout(Duration::from_millis(200), apply)
-                .await
-                .is_err()
-        );
+        tokio::select! {
+            _ = apply => panic!("it did not wait for the lock"),
+            () = shop.ingest.until_somebody_waits() => {}
+        }
     };
     let mut transaction = begin().await;
     abandon(&mut transaction).await;
@@ -666,7 +663,7 @@ async fn an_abandoned_exchange_ends_its_transaction() {
     let mut transaction = begin().await;
     abandon(&mut transaction).await;
     transaction.roll_back().await.unwrap();
-    client.batch_execute("rollback").await.unwrap();
+    locker.batch_execute("rollback").await.unwrap();
     // the pool has no connection on which a transaction is still open
     shop.write(&INSERT, 100, &items(50..60), all).await;
     assert_eq!(shop.count("item").await, 10);
@@ -730,7 +727,7 @@ async fn a_writer_sends_what_has_waited_for_long_and_what_weighs_much() {
     let limits = WriterLimits {
         rows: 1_000,
         bytes: 1_000,
-        interval: Duration::from_millis(50),
+        interval: Duration::from_secs(1),
     };
     let mut writer = Writer::on(&shop.database, &shop.session, limits);
     let slot = writer.table(
@@ -792,8 +789,9 @@ async fn a_writer_whose_sending_is_cancelled_says_so() {
         bytes: 1 << 20,
         interval: Duration::MAX,
     };
+    let locker = connect(&shop.ingest.url).await;
     let lock = "begin; lock table shop.item";
-    shop.ingest.client.batch_execute(lock).await.unwrap();
+    locker.batch_execute(lock).await.unwrap();
     let log = Log::default();
     let _guard = log.listen(tracing::Level::ERROR);
     let mut writer = Writer::on(&shop.database, &shop.session, limits);
@@ -806,8 +804,10 @@ async fn a_writer_whose_sending_is_cancelled_says_so() {
     for item in items(0..7) {
         writer.add(&slot, &item).await.unwrap();
     }
-    let flush = tokio::time::timeout(Duration::from_millis(200), writer.flush());
-    assert!(flush.await.is_err());
+    tokio::select! {
+        _ = writer.flush() => panic!("it did not wait for the lock"),
+        () = shop.ingest.until_somebody_waits() => {}
+    }
     drop(writer);
     assert!(
         log.text().contains("dropped with 7 rows in it"),

@@ -8,7 +8,7 @@ use ocds_ingest::sink::Sink;
 
 use crate::dice::Dice;
 use crate::harness::{Counts, Ingest, LINK, NUMBER, Ran, SOURCE, open};
-use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
+use crate::publisher::{Feed, Gate, Items, Publisher, Reply, Request, package, pages, release};
 use crate::run::titled;
 
 const LONG_AGO: &str = "Fri, 13 Nov 2020 08:00:00 GMT";
@@ -498,19 +498,17 @@ const YEARS: &str = "url = \"{}\"\naxis = { year = [\"2024\", \"2025\"] }";
 
 #[tokio::test]
 async fn a_chain_behind_a_changed_one_is_asked_for_afresh() {
-    let files = |first: &'static str, second: &'static str, wait: u64| {
+    let files = |first: &'static str, second: &'static str| {
         move |request: &Request| {
-            let is_first = request.path() == "/2024";
-            let title = if is_first { first } else { second };
-            let reply = Reply::json(package(&[titled(1, title)], "")).tagged(request);
-            match is_first {
-                true => reply,
-                false => reply.after(std::time::Duration::from_millis(wait)),
-            }
+            let title = match request.path() {
+                "/2024" => first,
+                _ => second,
+            };
+            Reply::json(package(&[titled(1, title)], "")).tagged(request)
         }
     };
     for concurrency in [1, 2] {
-        let publisher = Publisher::serve(files("equal", "equal", 200)).await;
+        let publisher = Publisher::serve(files("equal", "equal")).await;
         let mut ingest = Ingest::new().await;
         let table = YEARS.replace("{}", &publisher.url("/{axis.year}"));
         ingest.configure(&format!(
@@ -522,8 +520,22 @@ async fn a_chain_behind_a_changed_one_is_asked_for_afresh() {
         assert_eq!(ran.report()["unchanged_pages"], 2);
 
         let seen = publisher.requests().len();
-        publisher.turn(files("newly of 2024", "equal", 200));
-        ingest.run(&[]).await.expect(0);
+        let (changed, gate) = (files("newly of 2024", "equal"), Gate::open_up_to(0));
+        let held = gate.clone();
+        // the first is answered when as many are asked for as may be at once, and the
+        // second when the first is known to have changed
+        publisher.turn(move |request| match request.path() {
+            "/2024" => changed(request).behind(&held, 1),
+            _ => changed(request).behind(&held, 2),
+        });
+        let run = ingest.start_run(&[]);
+        publisher.until_asked(seen + concurrency).await;
+        gate.move_to(1);
+        let durable = "select count(*) = 1 from ocds.page
+            where run_id = (select max(id) from ocds.run)";
+        ingest.until(durable).await;
+        gate.open();
+        run.end().await.expect(0);
         let requests = publisher.requests().split_off(seen);
         let asked: Vec<(&str, bool)> = requests
             .iter()

@@ -104,10 +104,10 @@ async fn a_commit_whose_reply_is_lost_is_adopted_by_the_run_that_sent_it() {
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
     ingest.configure(PAGE_BY_PAGE);
-    ingest.configure("[database]\nstatement_timeout = \"1s\"");
+    ingest.configure("[database]\nstatement_timeout = \"2s\"");
     let proxy = ingest.link();
     // all of the fourth page has arrived, and its commit is about to be sent
-    ingest.set("FAILPOINTS", "before-commit=3*off->1*sleep(2000)");
+    ingest.set("FAILPOINTS", "before-commit=3*off->1*sleep(5000)");
     let run = ingest.start_run(&[]);
     ingest
         .until_idle_in_transaction(Duration::from_millis(300))

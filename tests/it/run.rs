@@ -626,6 +626,9 @@ async fn a_source_that_has_to_be_given_up_hides_no_other_that_needs_a_person() {
     let sql = "begin; update ocds.release set language = 'en' where source = 'good'";
     lock.batch_execute(sql).await.unwrap();
     let run = ingest.start(&["run", "--all"]);
+    let is_bad =
+        "select exists (select from ocds.run where source = 'a-bad-one' and state = 'failed')";
+    ingest.until(is_bad).await;
     ingest.until_somebody_waits().await;
     run.signal(rustix::process::Signal::TERM);
     let ran = run.end().await.expect(5);
