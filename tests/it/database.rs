@@ -16,6 +16,8 @@ use ocds_ingest::error::{Error, Kind};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
+use crate::harness::PATIENCE;
+
 /// A directory that the server's user can reach, wherever the tests run as root.
 fn open_directory() -> TempDir {
     let directory = tempfile::Builder::new()
@@ -462,7 +464,7 @@ async fn a_server_that_takes_no_writes_is_waited_for() {
             .batch_execute("select pg_reload_conf()")
             .await
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         // The pooled connection from before is refused as a new one is.
         loop {
             let found = database.connection().await.err().map(|error| error.kind());

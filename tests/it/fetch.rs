@@ -12,7 +12,9 @@ use ocds_ingest::page::{Cursor, Page, Position, UnreadablePage};
 use ocds_ingest::source::Source;
 use tokio_util::sync::CancellationToken;
 
-use crate::publisher::{Encoding, Feed, Items, Publisher, Reply, Request, package, pages, release};
+use crate::publisher::{
+    Encoding, Feed, Gate, Items, Publisher, Reply, Request, package, pages, release,
+};
 
 const LINK: &str = r#"page = { mode = "link", pointer = "/links/next" }"#;
 const NUMBER: &str = r#"page = { mode = "number", total_pages = "/total_pages" }"#;
@@ -287,8 +289,10 @@ async fn asks_for_several_pages_at_once_and_delivers_them_in_order() {
     let feed = pages(12, 2);
     let served = Feed::number(feed.clone());
     // The second page comes last of the four that are asked for with it.
+    let gate = Gate::open_up_to(0);
+    let held = gate.clone();
     let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
-        Some("2") => served.reply(request).after(millis(400)),
+        Some("2") => served.reply(request).behind(&held, 2),
         _ => served.reply(request),
     })
     .await;
@@ -296,16 +300,16 @@ async fn asks_for_several_pages_at_once_and_delivers_them_in_order() {
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
     );
-    let walked = walk(&client).await;
+    let opener = async {
+        publisher.until_asked(5).await;
+        tokio::time::sleep(millis(400)).await;
+        assert_eq!(publisher.requests().len(), 5, "the sixth page waits");
+        gate.open();
+    };
+    let (walked, ()) = tokio::join!(walk(&client), opener);
     walked.is_whole(&feed);
     assert_eq!(walked.numbers(), (1..=12).collect::<Vec<_>>());
-    let asked: Vec<Instant> = publisher.requests().iter().map(|asked| asked.at).collect();
-    assert!(asked[4] - asked[1] < millis(400), "the fifth page waits");
-    assert!(
-        asked[5] - asked[1] >= millis(400),
-        "the sixth page does not"
-    );
-    assert_eq!(asked.len(), 12);
+    assert_eq!(publisher.requests().len(), 12);
 }
 
 #[tokio::test]
@@ -674,27 +678,30 @@ async fn a_publisher_that_is_not_there_is_the_environments_fault() {
     assert!(walked.error.unwrap().is_transient());
 }
 
+/// How long a server says nothing: longer than anybody waits.
+const SILENCE: Duration = Duration::from_secs(60);
+
 #[tokio::test]
 async fn a_silent_server_and_a_slow_body_meet_their_time_limits() {
     let body = package(&pages(1, 20)[0], "");
     for (limits, reply) in [
         (
             config::Fetch {
-                read_timeout: millis(40),
+                read_timeout: millis(500),
                 ..limits()
             },
-            Reply::json(body.clone()).after(millis(30_000)),
+            Reply::json(body.clone()).after(SILENCE),
         ),
         (
             config::Fetch {
-                read_timeout: millis(40),
+                read_timeout: millis(500),
                 ..limits()
             },
-            Reply::json(body.clone()).drip(body.len() / 2, millis(30_000)),
+            Reply::json(body.clone()).drip(body.len() / 2, SILENCE),
         ),
         (
             config::Fetch {
-                page_timeout: millis(60),
+                page_timeout: millis(500),
                 ..limits()
             },
             Reply::json(body.clone()).drip(1, millis(20)),
@@ -708,7 +715,7 @@ async fn a_silent_server_and_a_slow_body_meet_their_time_limits() {
         let (walked, asked) = ask(LINK, limits, reply).await;
         assert_eq!(walked.failure().0, Kind::Environment);
         assert_eq!(asked, 2);
-        assert!(began.elapsed() < millis(10_000), "{:?}", began.elapsed());
+        assert!(began.elapsed() < SILENCE, "{:?}", began.elapsed());
     }
 }
 
@@ -1012,6 +1019,9 @@ async fn every_request_counts_towards_the_rate() {
 
 // `Retry-After`.
 
+/// How long a busy machine may take about a wait of two seconds.
+const SLACK: Duration = Duration::from_secs(30);
+
 /// How long it is waited after a refusal, before the page is had.
 async fn wait_after(refusal: impl Fn() -> Reply + Send + Sync + 'static) -> Duration {
     let publisher = Publisher::serve(move |request| match request.nth {
@@ -1030,17 +1040,17 @@ async fn retry_after_is_waited_out_in_seconds_and_as_a_date() {
     // Dates are whole seconds, so one two seconds off is over one away.
     let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
     let past = || "Fri, 13 Nov 2020 08:00:00 GMT".to_owned();
-    let cases: [(fn() -> String, _, _); 5] = [
-        (|| "1".to_owned(), millis(990), millis(5_000)),
-        (date, millis(900), millis(5_000)),
-        (|| "0".to_owned(), millis(0), millis(900)),
-        (|| "soon".to_owned(), millis(0), millis(900)),
-        (past, millis(0), millis(900)),
+    let cases: [(fn() -> String, _); 5] = [
+        (|| "1".to_owned(), millis(990)),
+        (date, millis(900)),
+        (|| "0".to_owned(), millis(0)),
+        (|| "soon".to_owned(), millis(0)),
+        (past, millis(0)),
     ];
-    for (value, least, most) in cases {
+    for (value, least) in cases {
         let refusal = move || Reply::status(429).header("retry-after", &value());
         let waited = wait_after(refusal).await;
-        assert!((least..most).contains(&waited), "{}: {waited:?}", value());
+        assert!((least..SLACK).contains(&waited), "{}: {waited:?}", value());
     }
 }
 
@@ -1057,10 +1067,7 @@ async fn a_retry_after_that_is_a_date_is_as_far_off_as_the_publishers_own_clock_
                 .header("retry-after", &date(1))
         };
         let waited = wait_after(refusal).await;
-        assert!(
-            (millis(990)..millis(5_000)).contains(&waited),
-            "{year}: {waited:?}"
-        );
+        assert!((millis(990)..SLACK).contains(&waited), "{year}: {waited:?}");
     }
 }
 
@@ -1109,12 +1116,13 @@ async fn stop_cuts_requests_and_waits_short() {
         let stream = fetch::pages(client, start, Room::new(2, usize::MAX), stop.clone());
         let began = Instant::now();
         let stopper = async {
+            publisher.until_asked(1).await;
             tokio::time::sleep(millis(60)).await;
             stop.cancel();
         };
         let (deliveries, ()) = tokio::join!(stream.collect::<Vec<_>>(), stopper);
         assert!(deliveries.iter().all(Result::is_ok));
-        assert!(began.elapsed() < millis(10_000), "{:?}", began.elapsed());
+        assert!(began.elapsed() < millis(30_000), "{:?}", began.elapsed());
         assert_eq!(publisher.requests().len(), 1);
     }
 }
