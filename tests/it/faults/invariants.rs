@@ -280,7 +280,7 @@ const CONNECTIONS: &str = "
 const MOST_CONNECTIONS: u64 = 5;
 
 /// How long there may be more, of runs that have been killed.
-const DYING: Duration = Duration::from_secs(10);
+const DYING: Duration = Duration::from_secs(40);
 
 /// Looks on, at moments of its own, while runs have their troubles: no page is durable
 /// without its data, no checkpoint goes back, and connections are bounded.

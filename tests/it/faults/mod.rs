@@ -88,8 +88,9 @@ impl Stand {
         })
         .await;
         declare(&mut ingest, &publisher.url("/"), &oracle);
-        // what is poison is no reason to stop
-        ingest.configure("[sink]\nmax_bad_ratio = 1.0");
+        // what is poison is no reason to stop, nor is a server that a busy machine is
+        // slow to start
+        ingest.configure("[sink]\nmax_bad_ratio = 1.0\n[database]\nretry_for = \"60s\"");
         invariants::tell(&ingest.client, &oracle).await;
         Self {
             dice,

@@ -26,18 +26,20 @@ const PLACES: u64 = 20;
 /// How many of the tests' databases are written at once.
 const AT_ONCE: usize = 4;
 
-/// Nobody waits for a server that is not heard.
+/// Nobody waits for long for a server that is not heard. Heartbeats are rare, lest a
+/// conversation is the longer the slower its machine is.
 const IMPATIENT: &str = r#"
 [database]
-statement_timeout = "1s"
-connect_timeout = "1s"
-idle_in_transaction_timeout = "1s"
+statement_timeout = "2s"
+connect_timeout = "2s"
+idle_in_transaction_timeout = "2s"
 [fetch]
-read_timeout = "300ms"
-page_timeout = "2s"
+attempts = 8
+read_timeout = "1s"
+page_timeout = "5s"
 [lease]
-heartbeat = "200ms"
-ttl = "3s"
+heartbeat = "1s"
+ttl = "10s"
 wait = "20s"
 "#;
 

@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 
 use super::Stand;
 use super::footprint::Footprint;
-use crate::harness::{Cluster, PATIENCE, connect};
+use crate::harness::{Cluster, PATIENCE, Running, connect};
 
 /// Within what a run writes again when the server is back: many times what it takes.
 const SOON: Duration = Duration::from_secs(20);
@@ -155,12 +155,12 @@ async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
     let mut stand = Stand::on(&cluster, 60).await;
     let said = stand
         .endure(3, async |dice, _, run| {
-            for setting in ["on", "off"] {
-                set_read_only(&cluster, setting).await;
-                let some = Duration::from_millis(500 + dice.roll(500));
-                tokio::time::sleep(some).await;
-            }
-            run.is_running()
+            set_read_only(&cluster, "on").await;
+            let is_refused = until_more_logged(run, "database does not allow writes").await;
+            let some = Duration::from_millis(dice.roll(500));
+            tokio::time::sleep(some).await;
+            set_read_only(&cluster, "off").await;
+            is_refused
         })
         .await;
     // a session that was open is refused its writes, and one that is opened is not taken
@@ -199,13 +199,26 @@ async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
     let fewer = "alter role scarce connection limit 1";
     stand.ingest.client.batch_execute(fewer).await.unwrap();
     assert!(terminate_backends(&stand.ingest.url).await);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    run.until_logged("53300").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     Footprint::of(&run).expect_bounded();
     stand.ingest.client.batch_execute(more).await.unwrap();
     stand.release(1, 1);
-    let ran = run.end().await.expect(0);
-    assert!(ran.stderr.contains("53300"), "{}", ran.stderr);
+    run.end().await.expect(0);
     stand.expect_all("with connections again").await;
+}
+
+/// Waits until a run has logged a text once more; whether it did so before it ended.
+async fn until_more_logged(run: &mut Running, text: &str) -> bool {
+    let (before, began) = (run.count_logged(text), Instant::now());
+    while run.count_logged(text) == before {
+        if !run.is_running() {
+            return false;
+        }
+        assert!(began.elapsed() < PATIENCE, "it does not log {text:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    true
 }
 
 /// What becomes of two who wait for each other.
@@ -222,12 +235,10 @@ enum Circle {
 #[tokio::test]
 async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again() {
     let mut stand = Stand::new(60).await;
-    stand
-        .ingest
-        .configure("[database]\nlock_timeout = \"300ms\"");
+    stand.ingest.configure("[database]\nlock_timeout = \"2s\"");
     // the server looks for a circle once for each wait: when it has lasted that long
     let look = "do $$ begin execute format(
-        'alter database %I set deadlock_timeout = ''150ms''', current_database()); end $$";
+        'alter database %I set deadlock_timeout = ''1s''', current_database()); end $$";
     stand.ingest.client.batch_execute(look).await.unwrap();
     let mut circles = [Circle::EndsTheRun, Circle::EndsTheOther, Circle::IsNone]
         .into_iter()
@@ -254,12 +265,9 @@ async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again()
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             let patience = match circles.next().unwrap() {
-                Circle::EndsTheRun => "10s",
+                Circle::EndsTheRun => "60s",
                 Circle::EndsTheOther => "1ms",
-                Circle::IsNone => {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                    return true;
-                }
+                Circle::IsNone => return until_more_logged(run, "55P03").await,
             };
             let look = format!("set local deadlock_timeout = '{patience}'");
             client.batch_execute(&look).await.unwrap();

@@ -20,7 +20,9 @@ const GRACE: Duration = Duration::from_secs(30);
 async fn a_run_that_is_told_to_stop_at_any_moment_ends_in_time_and_honestly() {
     let mut stand = Stand::new(50 + terms()).await;
     let (mut longest, mut obeyed) = (Duration::ZERO, 0);
-    for _ in 0..terms() {
+    for turn in 0..terms() {
+        // so far a run gets in a moment, and needs seconds for the rest of the feed
+        stand.release(turn + 1, terms());
         let mut run = stand.start_and_wait().await;
         tokio::time::sleep(Duration::from_millis(stand.dice.roll(100))).await;
         let told = Instant::now();
@@ -50,6 +52,7 @@ async fn a_run_that_is_told_to_stop_at_any_moment_ends_in_time_and_honestly() {
         terms()
     );
     assert!(2 * obeyed >= terms(), "{obeyed} of {}", terms());
+    stand.release(1, 1);
     let ran = stand.start().end().await.expect(0);
     assert!(stand.is_done(&ran).await);
     stand.expect_all("after signals").await;
@@ -63,7 +66,10 @@ const DEAF: Duration = Duration::from_secs(20);
 async fn a_run_that_hears_nothing_ends_within_its_grace() {
     for is_database in [true, false] {
         let mut stand = Stand::new(40).await;
-        stand.ingest.configure("[shutdown]\ngrace = \"1s\"");
+        // without a publisher there is nothing to wait for
+        let grace = if is_database { "1s" } else { "60s" };
+        let grace = format!("[shutdown]\ngrace = {grace:?}");
+        stand.ingest.configure(&grace);
         let proxy = if is_database {
             stand.ingest.link()
         } else {
@@ -94,14 +100,14 @@ async fn a_run_that_hears_nothing_ends_within_its_grace() {
 async fn a_holder_that_sleeps_in_a_transaction_is_taken_over_and_its_late_commit_refused() {
     let mut stand = Stand::new(30).await;
     stand.ingest.configure(
-        "[lease]\nheartbeat = \"100ms\"\nttl = \"2s\"\nwait = \"30s\"\n\
-         [database]\nidle_in_transaction_timeout = \"1s\"",
+        "[lease]\nheartbeat = \"100ms\"\nttl = \"5s\"\nwait = \"60s\"\n\
+         [database]\nidle_in_transaction_timeout = \"4s\"",
     );
     // it holds its fifth page's transaction open, as no other of its transactions is for
     // so long, and is stopped there
     stand
         .ingest
-        .set("FAILPOINTS", "after-rows=5*off->1*sleep(3000)");
+        .set("FAILPOINTS", "after-rows=5*off->1*sleep(6000)");
     let asleep = stand.start();
     stand.ingest.until_durable(3).await;
     let long = Duration::from_millis(500);
