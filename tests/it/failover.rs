@@ -1,35 +1,13 @@
 //! A server that loses commits which it has answered: what is missing is fetched again,
 //! and no watermark is past it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::harness::{Cluster, Ingest, LINK, Ran, Running, SOURCE, connect};
-use crate::publisher::{Feed, Publisher, Reply, Request, pages};
-
-/// Patient with a page that is not released yet, and quick to see that it is.
-const PATIENT: &str = "[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"";
-
-/// How many pages a publisher answers. It is asked for others again and again.
-#[derive(Clone, Default)]
-struct Released(Arc<AtomicUsize>);
-
-impl Released {
-    fn up_to(&self, page: usize) {
-        self.0.store(page, Relaxed);
-    }
-
-    fn gate(&self, page: usize, reply: impl FnOnce() -> Reply) -> Reply {
-        match page <= self.0.load(Relaxed) {
-            true => reply(),
-            false => Reply::status(503),
-        }
-    }
-}
+use crate::publisher::{Feed, Gate, Publisher, Reply, Request, pages};
 
 /// A server, and a standby that takes its place with a lag.
 struct Pair {
@@ -44,7 +22,6 @@ impl Pair {
         let mut ingest = Ingest::on(&primary).await;
         let standby = primary.start_standby().await;
         ingest.set("DATABASE_URL", &both(&primary, &standby));
-        ingest.configure(PATIENT);
         Self {
             primary,
             standby,
@@ -128,23 +105,19 @@ async fn pages_that_a_promoted_standby_lacks_are_fetched_again_by_the_same_run()
     let calm = calm.tables().await;
     for look in LOOKS {
         let mut pair = Pair::start().await;
-        let released = Released::default();
-        let (served, gate) = (feed.clone(), released.clone());
-        let publisher = Publisher::serve(move |request: &Request| {
-            gate.gate(request.page(), || served.reply(request))
-        })
-        .await;
+        let released = Gate::open_up_to(0);
+        let publisher = Publisher::serve(feed.clone().behind(&released)).await;
         pair.ingest.declare(&publisher, LINK);
         pair.ingest.configure(look);
-        released.up_to(60);
+        released.move_to(60);
         let run = pair.ingest.start_run(&[]);
         pair.ingest.until_durable(60).await;
         pair.cut().await;
-        released.up_to(84);
+        released.move_to(84);
         pair.ingest.until_durable(84).await;
         pair.fail_over().await;
         assert_eq!(pair.ingest.count("page").await, 60, "the lag");
-        released.up_to(PAGES);
+        released.move_to(PAGES);
 
         let ran = run.end().await.expect(0);
         let ingest = &pair.ingest;
@@ -162,20 +135,16 @@ async fn pages_that_a_promoted_standby_lacks_are_fetched_again_by_the_same_run()
 #[tokio::test]
 async fn a_claim_that_a_promoted_standby_lacks_is_made_again_by_the_same_run() {
     let mut pair = Pair::start().await;
-    let released = Released::default();
-    let (feed, gate) = (Feed::link(pages(20, 2)), released.clone());
-    let publisher = Publisher::serve(move |request: &Request| {
-        gate.gate(request.page(), || feed.reply(request))
-    })
-    .await;
+    let released = Gate::open_up_to(0);
+    let publisher = Publisher::serve(Feed::link(pages(20, 2)).behind(&released)).await;
     pair.ingest.declare(&publisher, LINK);
     pair.cut().await;
-    released.up_to(10);
+    released.move_to(10);
     let run = pair.ingest.start_run(&[]);
     pair.ingest.until_durable(10).await;
     pair.fail_over().await;
     assert_eq!(pair.ingest.count("run").await, 0);
-    released.up_to(20);
+    released.move_to(20);
     let ran = run.end().await.expect(0);
     let lost = "has lost that run 1 holds source";
     assert!(ran.stderr.contains(lost), "{}", ran.stderr);
@@ -218,24 +187,24 @@ const WATERMARK: &str =
 async fn a_watermark_does_not_pass_windows_that_a_promoted_standby_lacks() {
     for look in LOOKS {
         let mut pair = Pair::start().await;
-        let released = Released::default();
+        let released = Gate::open_up_to(0);
         let gate = released.clone();
         let publisher = Publisher::serve(move |request: &Request| {
-            gate.gate(day_of_year(request), || day(request))
+            day(request).behind(&gate, day_of_year(request))
         })
         .await;
         declare_days(&mut pair.ingest, &publisher);
         pair.ingest.configure(look);
-        released.up_to(10);
+        released.move_to(10);
         let run = pair.ingest.start_run(&["--until", "2024-02-01"]);
         pair.ingest.until_durable(10).await;
         pair.cut().await;
-        released.up_to(20);
+        released.move_to(20);
         pair.ingest.until_durable(20).await;
         pair.fail_over().await;
         assert_eq!(pair.ingest.count("page").await, 10, "the lag");
         // the first page of the new server is durable while ten before it are missing
-        released.up_to(31);
+        released.move_to(31);
 
         let ran = run.end().await.expect(0);
         assert!(ran.stderr.contains(LOST), "{look}: {}", ran.stderr);
@@ -255,22 +224,17 @@ async fn a_session_without_synchronous_commit_loses_nothing_in_a_crash() {
     let mut ingest = Ingest::on(&cluster).await;
     let off = "alter role current_user set synchronous_commit = off";
     ingest.client.batch_execute(off).await.unwrap();
-    let released = Released::default();
-    let (feed, gate) = (Feed::link(pages(40, 2)), released.clone());
-    let publisher = Publisher::serve(move |request: &Request| {
-        gate.gate(request.page(), || feed.reply(request))
-    })
-    .await;
+    let released = Gate::open_up_to(0);
+    let publisher = Publisher::serve(Feed::link(pages(40, 2)).behind(&released)).await;
     ingest.declare(&publisher, LINK);
-    ingest.configure(PATIENT);
-    released.up_to(20);
+    released.move_to(20);
     let run = ingest.start_run(&[]);
     ingest.until_durable(20).await;
     cluster.server.crash().await.unwrap();
     cluster.server.revive().await.unwrap();
     ingest.client = connect(&ingest.url).await;
     assert_eq!(ingest.count("page").await, 20);
-    released.up_to(40);
+    released.move_to(40);
     let ran = run.end().await.expect(0);
     assert!(!ran.stderr.contains(LOST), "{}", ran.stderr);
     assert_eq!(ingest.count("release").await, 80);

@@ -2,14 +2,12 @@
 //! each transaction to whatever backend it has and closes backends of clients that live.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::process::Child;
 
 use crate::harness::{Cluster, Ingest, LINK, PATIENCE, SOURCE};
-use crate::publisher::{Feed, Publisher, Reply, Request, pages};
+use crate::publisher::{Feed, Gate, Publisher, pages};
 
 /// Where distributions put the program beside `PATH`.
 const PROGRAMS: [&str; 4] = [
@@ -92,7 +90,7 @@ struct Stand {
     _pooler: Pooler,
     _publisher: Publisher,
     ingest: Ingest,
-    released: Arc<AtomicUsize>,
+    released: Gate,
 }
 
 const PAGES: usize = 12;
@@ -104,18 +102,10 @@ impl Stand {
         let mut ingest = Ingest::on(&cluster).await;
         ingest.set("DATABASE_URL", &pooler.url());
         ingest.configure("[database]\nprepare = false");
-        ingest.configure("[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"");
         ingest.configure(&format!("[lease]\n{lease}"));
-        let released = Arc::new(AtomicUsize::new(4));
-        let (feed, gate) = (Feed::link(pages(PAGES, 2)), Arc::clone(&released));
-        let publisher =
-            Publisher::serve(
-                move |request: &Request| match request.page() <= gate.load(Relaxed) {
-                    true => feed.reply(request),
-                    false => Reply::status(503),
-                },
-            )
-            .await;
+        let released = Gate::open_up_to(4);
+        let feed = Feed::link(pages(PAGES, 2));
+        let publisher = Publisher::serve(feed.behind(&released)).await;
         ingest.declare(&publisher, LINK);
         Self {
             cluster,
@@ -146,7 +136,7 @@ async fn a_live_holder_whose_backend_the_pooler_closes_is_not_taken_over() {
             second.stderr
         );
     }
-    stand.released.store(PAGES, Relaxed);
+    stand.released.open();
     first.end().await.expect(0);
     assert_eq!(
         stand.ingest.column("select epoch from ocds.run").await,
@@ -164,7 +154,7 @@ async fn a_dead_holder_behind_a_pooler_is_waited_for_and_taken_over() {
     let first = stand.ingest.start_run(&[]);
     stand.ingest.until_durable(4).await;
     first.kill().await;
-    stand.released.store(PAGES, Relaxed);
+    stand.released.open();
     // its backend may live on in the pool, and its last heartbeat is young
     let report = stand.ingest.run(&[]).await.expect(0).report();
     assert_eq!(report["resumed_from"], 4);
@@ -192,7 +182,7 @@ async fn a_live_holder_whose_connection_is_cut_is_not_taken_over() {
         "{}",
         second.stderr
     );
-    stand.released.store(PAGES, Relaxed);
+    stand.released.open();
     first.end().await.expect(0);
     assert_eq!(ingest.column("select epoch from ocds.run").await, ["1"]);
 }
