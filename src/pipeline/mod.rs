@@ -122,7 +122,7 @@ pub async fn run(
             return Ok(outcome);
         };
         losses += 1;
-        if losses > MOST_LOSSES || stop.is_cancelled() {
+        if losses > MOST_LOSSES || !walk.can_be_repeated() || stop.is_cancelled() {
             return Ok(outcome);
         }
         warn!(source.name = %source.name, run.id = outcome.report.run_id, "{}: fetching what is missing", error.chain());

@@ -199,6 +199,11 @@ impl Walk {
         self.moves_watermark() && self.dates.from.is_none()
     }
 
+    /// Whether all of it can be read again: what has come through a pipe is gone.
+    pub(super) fn can_be_repeated(&self) -> bool {
+        !self.files.contains(&Input::Stdin)
+    }
+
     /// Whether the source's watermark follows it.
     pub(super) fn moves_watermark(&self) -> bool {
         self.asked.kind == RunKind::Incremental

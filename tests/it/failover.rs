@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 use tokio_postgres::Client;
 
 use crate::harness::{Cluster, Ingest, LINK, Ran, Running, SOURCE, connect};
-use crate::publisher::{Feed, Gate, Publisher, Reply, Request, pages};
+use crate::publisher::{Feed, Gate, Publisher, Reply, Request, pages, release};
 
 /// A server, and a standby that takes its place with a lag.
 struct Pair {
@@ -373,21 +374,47 @@ async fn a_feed_of_changes_goes_back_to_the_page_before_the_first_gap() {
     );
 }
 
+/// Loses a page of each run, as a pooler does that leads to two servers in turn.
+async fn lose_page(ingest: &Ingest, number: u64) {
+    let sql = format!(
+        "create function lose() returns trigger language plpgsql as $$ begin
+            delete from ocds.page where number = {number} and run_id = new.run_id; return null;
+        end $$;
+        create constraint trigger loses after insert on ocds.page deferrable initially deferred
+            for each row when (new.number = {number}) execute function lose()"
+    );
+    ingest.client.batch_execute(&sql).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_run_that_loses_pages_again_and_again_ends_and_says_so() {
-    // as by a pooler that leads to two servers in turn: each page is gone soon
     let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
-    let loses = "
-        create function lose() returns trigger language plpgsql as $$
-            begin delete from ocds.page where number = 2 and run_id = new.run_id; return null; end $$;
-        create constraint trigger loses after insert on ocds.page
-            deferrable initially deferred for each row when (new.number = 2) execute function lose()";
-    ingest.client.batch_execute(loses).await.unwrap();
-    let run: Running = ingest.start_run(&[]);
-    let ran = run.end().await.expect(3);
+    lose_page(&ingest, 2).await;
+    let ran = ingest.run(&[]).await.expect(3);
     assert!(ran.stderr.contains(LOST), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("fetching what is missing").count(), 3);
     assert_eq!(ran.report()["verdict"], "truncated");
     assert_eq!(ingest.count("run where state = 'complete'").await, 0);
+}
+
+#[tokio::test]
+async fn what_came_through_a_pipe_is_not_read_again() {
+    let mut ingest = Ingest::new().await;
+    ingest.configure(&format!(
+        "[sources.{SOURCE}]\nurl = \"http://127.0.0.1:9/\""
+    ));
+    lose_page(&ingest, 1).await;
+    let releases: Vec<String> = (0..10).map(release).collect();
+    let mut command = ingest.command(&["load", SOURCE, "-"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let array = format!("[{}]", releases.join(","));
+    stdin.write_all(array.as_bytes()).await.unwrap();
+    drop(stdin);
+    let ran = Running::of(child).end().await.expect(3);
+    assert!(ran.stderr.contains(LOST), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("fetching what is missing"));
+    assert_eq!(ingest.count("run where state = 'truncated'").await, 1);
 }
