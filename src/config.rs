@@ -292,15 +292,16 @@ impl Default for Shutdown {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lease {
-    /// How often a run says that it is alive, and looks whether what was committed is there.
+    /// A run renews its lease at this interval, and verifies that what was committed since
+    /// is in the database.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
-    /// How long a run is believed to be alive after its last heartbeat, if its connection is
-    /// there or goes through a pooler.
+    /// A run is dead that has not renewed its lease for this long. One whose backend is gone
+    /// is dead after two intervals, unless a pooler is between, which closes backends.
     #[serde(with = "humantime_serde")]
     pub ttl: Duration,
-    /// How long a second run waits for the first to end, at least: until it has heard of the
-    /// first, it waits on.
+    /// A second run waits this long for the first to end, and longer until the first has
+    /// renewed its lease: before that nobody knows whether it is alive.
     #[serde(with = "humantime_serde")]
     pub wait: Duration,
 }

@@ -96,17 +96,21 @@
 //!   was asked for behind that is asked for again: it is thrown away and not held.
 //! - The watermark is written beside the heartbeat and never ahead of the data; if
 //!   it lags behind a kill, the run that goes on catches up.
-//! - A server may lose commits that it has answered. So pages are looked for before the
-//!   watermark moves over them and before a run is complete, in the transaction that says
-//!   so: what loses the pages loses that, too. Pages committed since the last look are
-//!   looked for by their keys; all pages of the run at its end, and whenever the server is
-//!   another one or was started again. What is missing is fetched by claiming the source
-//!   anew, as a run does that goes on. A failover after the end is found by the next run.
-//! - A lease is proven by its epoch and by the time of its claim: a server that has lost a
-//!   claim gives its epoch, and even its run's id, to the next one.
-//! - Who holds a source is dead after `lease.ttl`, or sooner, if a heartbeat was missed
-//!   and the backend is gone; behind a pooler backends come and go, and tell nothing. Only
-//!   a holder that is heard of while it is waited for makes a second run exit 6.
+//! - A server may lose commits that it has confirmed. So a run looks for its pages before
+//!   it moves the watermark over them and before it ends, in the same transaction: a server
+//!   that loses the pages loses what was written because of them, too. Each heartbeat looks
+//!   for the pages that were committed since the last one, by their keys. The end of a run
+//!   looks for all of its pages, and so does a heartbeat that finds another server, or one
+//!   that was started again. A run that lacks pages claims its source again, which resumes
+//!   it behind the gap. The next run finds what a failover has lost after the end.
+//! - With Citus the server that is looked at is the coordinator. What a worker loses, which
+//!   is promoted with a lag, is not noticed.
+//! - A lease is proven by its epoch and by the time of its claim. A server that has lost a
+//!   claim gives the same epoch, and even the same run's id, to the next one.
+//! - A holder is dead when it has not renewed its lease for `lease.ttl`. It is dead sooner
+//!   if it has missed two heartbeats and its backend is gone, unless a pooler is between,
+//!   which closes backends of holders that live. After the server was away a holder gets
+//!   two heartbeats to come back.
 //! - A page that its server says is as it was, by the `ETag` or `Last-Modified` that it
 //!   came with, is durable without being fetched: its row is that of the run before.
 //!   Only what that run stored last may be taken for stored, so it must have come to

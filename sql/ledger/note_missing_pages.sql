@@ -1,7 +1,6 @@
--- Pages of run $1 are missing. An incremental run is not gone on with, since the watermark
--- goes back for it; any other goes on behind its first gap when it is asked for again.
+-- Pages of run $1 are missing, so it is complete no more. An incremental run is not
+-- resumed, since the watermark goes back for it; any other is resumed behind its first gap
+-- when it is asked for again.
 update ocds.run
-set verified_at = now(), error = $2,
-    state = case when kind = 'incremental' then state else 'truncated' end,
-    end_seen = kind = 'incremental'
+set verified_at = now(), error = $2, state = 'truncated', end_seen = kind = 'incremental'
 where id = $1

@@ -1,17 +1,19 @@
--- The run that holds a source, and what is known of its holder: whether it was heard of
--- within $2 seconds, whether within $3, in which it would have missed a heartbeat, and
--- whether its backend is still there. Another role's backend shows no start, so its
--- process id alone has to do.
+-- The run that holds a source, and what is known of its holder: whether the lease was
+-- renewed within $2 seconds, whether within two of the holder's intervals ($3, if it did
+-- not say), whether its backend is still there, and whether it was this server that was
+-- told last: of a backend at another one nothing is known. Another role's backend shows no
+-- start, so its process id alone has to do.
 select
     run.id, run.kind, run.definition, run.from_page, run.to_page, run.epoch, run.taken_at, run.owner,
     to_char(run.taken_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as since,
     run.heartbeat_at, run.is_pooled,
-    run.heartbeat_at > now() - make_interval(secs => $2) as is_heard_of,
-    run.heartbeat_at > now() - make_interval(secs => $3) as is_in_time,
+    run.heartbeat_at > now() - make_interval(secs => $2) as is_within_ttl,
+    run.heartbeat_at > now() - make_interval(secs => 2 * coalesce(run.heartbeat_seconds, $3)) as is_in_time,
     exists (
         select from pg_stat_activity as activity
         where activity.pid = run.backend_pid
             and (activity.backend_start = run.backend_start or activity.backend_start is null)
-    ) as has_backend
+    ) as has_backend,
+    run.server is null or run.server = extract(epoch from pg_postmaster_start_time())::text as is_same_server
 from ocds.run
 where run.source = $1 and run.state = 'running'

@@ -1,18 +1,30 @@
--- The watermark goes back to where run $1 began, or, of a feed of changes, to its last page
--- before the first gap: what that run moved it over is not all there. Chains start at
--- page $2.
+-- The watermark goes back to where run $1 began, since pages are missing that it was moved
+-- over. Of a feed of changes it goes back to the last page before the first gap: of that
+-- run, whose pages are counted from 1, or else of the complete run before it.
 update ocds.watermark
 set reached = least(watermark.reached, run.window_from), moved_at = now(),
-    cursor = (
-        select walk.cursor
-        from (
-            select number, cursor, number - row_number() over (order by number) as island
-            from ocds.page
-            where run_id = $1 and chain = ''
-        ) as walk
-        where walk.island = $2 - 1
-        order by walk.number desc
-        limit 1
+    cursor = coalesce(
+        (
+            select walk.cursor
+            from (
+                select number, cursor, number - row_number() over (order by number) as island
+                from ocds.page
+                where run_id = $1 and chain = ''
+            ) as walk
+            where walk.island = 0
+            order by walk.number desc
+            limit 1
+        ),
+        (
+            select page.cursor
+            from ocds.run as earlier
+            join ocds.page on page.run_id = earlier.id and page.chain = ''
+            where earlier.source = run.source and earlier.id < $1
+                and earlier.kind = 'incremental' and earlier.state = 'complete'
+                and strpos(earlier.definition, watermark.scope) > 0
+            order by earlier.id desc, page.number desc
+            limit 1
+        )
     )
 from ocds.run
 where run.id = $1 and watermark.source = run.source

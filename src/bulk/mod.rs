@@ -38,7 +38,7 @@ pub use self::rows::{Bind, Binding, Rows};
 pub use self::session::Session;
 pub use self::table::{Column, Table};
 pub use self::transaction::Transaction;
-pub(crate) use self::transaction::{Answer, Flight, SET_TRANSACTION, Typed, next};
+pub(crate) use self::transaction::{Answer, Flight, Typed, next};
 pub use self::write::{Lane, write, write_all};
 pub use self::writer::{Gathered, Statistics, Writer, WriterLimits};
 

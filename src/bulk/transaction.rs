@@ -22,7 +22,7 @@ use crate::failpoint;
 use crate::metrics;
 
 /// Sets the time limits, and how rows are found, for a transaction.
-pub(crate) const SET_TRANSACTION: &str = include_str!("../../sql/bulk/set_transaction.sql");
+pub(super) const SET_TRANSACTION: &str = include_str!("../../sql/bulk/set_transaction.sql");
 
 /// Asks what the server calls the transaction.
 pub(super) const TRANSACTION_ID: &str = include_str!("../../sql/bulk/transaction_id.sql");

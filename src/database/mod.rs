@@ -303,8 +303,8 @@ impl Database {
     }
 }
 
-/// How long a transaction's statements may be worked on, in milliseconds.
-const LIMIT: &str = "select set_config('statement_timeout', $1, true)";
+/// Limits what a question may take, in milliseconds.
+const LIMIT: &str = include_str!("../../sql/database/limit_question.sql");
 
 /// What a server is asked about each connection before it is lent.
 const CHECK: &str =

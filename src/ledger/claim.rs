@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
-use crate::bulk::SET_TRANSACTION;
 use crate::config;
 use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::verify::{server, verify_ended_runs};
+use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, set_limits};
+use crate::ledger::verify::{Incomplete, verify_ended_runs};
 use crate::ledger::{Holder, PageSet, Requests};
 use crate::page::{Chain, Cursor, Position};
 use crate::retry::Patience;
@@ -180,16 +180,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// About as many statements as an attempt has.
 const STATEMENTS: u32 = 12;
 
-/// How long the ledger waits for a lock: whoever holds it may claim the source, too.
-pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Takes the lease of a source for a run.
 ///
 /// A holder is dead whose heartbeat is older than `lease.ttl`, or who has missed one and
 /// whose backend is gone; behind a pooler, which closes backends of the living, the
 /// heartbeat alone decides. A dead holder is taken over at once. Another one is waited for
-/// as long as `lease.wait`, and longer if nothing was heard of it meanwhile: only a holder
-/// that is heard of while it is waited for is certainly alive. A database that is away
+/// as long as `lease.wait`, and longer if it is not known to be alive: if it has missed a
+/// heartbeat, or a pooler is between and it has not renewed its lease meanwhile. A database that is away
 /// meanwhile is asked again, each time for as long as `database.retry_for`.
 ///
 /// # Errors
@@ -201,22 +198,21 @@ pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease)
         asked,
         settings,
         unanswered: Mutex::new(None),
+        first_seen: Mutex::new(None),
     };
-    let give_up = Instant::now() + settings.wait;
+    let deadline = Instant::now() + settings.wait;
     // by then a holder that says nothing is dead, unless the server's clock was set back
-    let give_up_at_last = Instant::now() + settings.wait.max(settings.ttl + LOCK_TIMEOUT);
+    let final_deadline = Instant::now() + settings.wait.max(settings.ttl + LOCK_TIMEOUT);
     let mut pause = FIRST_PAUSE;
-    let mut first_seen = None;
     loop {
         let what = format!("claim source {}", asked.source);
         let patience = Patience::new("question", what, database.settings().retry_for);
         let attempt = patience.of(&asked.source).over(|| claiming.among_others());
         match attempt.await? {
             Ok(claim) => return Ok(claim),
-            Err(HeldBy { holder, heard_at }) => {
-                let is_alive = *first_seen.get_or_insert(heard_at) != heard_at;
+            Err(HeldBy { holder, is_alive }) => {
                 let now = Instant::now();
-                if (is_alive && now >= give_up) || now >= give_up_at_last {
+                if (is_alive && now >= deadline) || now >= final_deadline {
                     let message = format!("source {} is held by {holder}", asked.source);
                     return Err(Error::new(Kind::Lease, message));
                 }
@@ -231,8 +227,8 @@ pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease)
 struct HeldBy {
     /// Who, and since when, for people.
     holder: String,
-    /// When the holder was heard of last.
-    heard_at: Timestamp,
+    /// Whether the holder is known to be alive.
+    is_alive: bool,
 }
 
 /// What is claimed, and what is known of attempts before.
@@ -243,6 +239,8 @@ struct Claiming<'a> {
     /// What the last attempt was to commit. If its reply was lost, that may be what
     /// holds the source now, and nobody else.
     unanswered: Mutex<Option<Unanswered>>,
+    /// The last heartbeat of the holder that was seen first, and when it was seen.
+    first_seen: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 #[derive(Clone, Copy)]
@@ -263,7 +261,9 @@ impl Claiming<'_> {
                 Ok(Ok((taken, resume))) => {
                     let source = &self.asked.source;
                     let lease = taken.lease;
-                    let holder = Holder::new(self.database.clone(), connection, source, taken);
+                    let database = self.database.clone();
+                    let holder =
+                        Holder::new(database, connection, source, taken, self.settings.heartbeat);
                     return Ok(Ok(Claim {
                         lease,
                         resume,
@@ -287,7 +287,7 @@ impl Claiming<'_> {
         connection: &mut Lent,
     ) -> Result<Result<(Taken, Option<Resume>), HeldBy>, tokio_postgres::Error> {
         let transaction = connection.transaction().await?;
-        set_limits(&transaction, self.database.settings(), LOCK_TIMEOUT).await?;
+        set_limits(&transaction, self.database.settings()).await?;
         let same = match self.running(&transaction).await? {
             Running::Alive(held_by) => {
                 transaction.rollback().await?;
@@ -301,10 +301,7 @@ impl Claiming<'_> {
                 run_id,
                 is_same: false,
             } => {
-                let sql = include_str!("../../sql/ledger/abandon_run.sql");
-                transaction
-                    .execute_typed(sql, &[(&run_id, Type::INT8)])
-                    .await?;
+                abandon(&transaction, run_id).await?;
                 None
             }
             Running::None => {
@@ -316,9 +313,16 @@ impl Claiming<'_> {
             }
         };
         let incomplete = verify_ended_runs(&transaction, self.asked).await?;
+        // a run that goes on would move the watermark over what it goes back for
+        let is_set_back = self.asked.kind == RunKind::Incremental
+            && incomplete.iter().any(Incomplete::is_incremental);
         let run_id = match same {
-            Some(run_id) => Some(run_id),
-            None => unfinished(&transaction, self.asked).await?,
+            Some(run_id) if is_set_back => {
+                abandon(&transaction, run_id).await?;
+                None
+            }
+            None if !is_set_back => unfinished(&transaction, self.asked).await?,
+            same => same,
         };
         let (taken, resume) = self.begin(&transaction, run_id).await?;
         let (lease, is_new) = (taken.lease, resume.is_none());
@@ -336,11 +340,17 @@ impl Claiming<'_> {
         transaction: &Transaction<'_>,
         run_id: Option<i64>,
     ) -> Result<(Taken, Option<Resume>), tokio_postgres::Error> {
-        let is_pooled = self.is_pooled();
+        // before a connection has led to another backend, only this tells of a pooler
+        let is_pooled = !self.database.settings().prepare;
+        let heartbeat = self.settings.heartbeat.as_secs_f64();
+        let holder = [
+            (&is_pooled as _, Type::BOOL),
+            (&heartbeat as _, Type::FLOAT8),
+        ];
         let Some(run_id) = run_id else {
-            return Ok((start(transaction, self.asked, is_pooled).await?, None));
+            return Ok((start(transaction, self.asked, holder).await?, None));
         };
-        let mut taken = take(transaction, run_id, is_pooled).await?;
+        let mut taken = take(transaction, run_id, holder).await?;
         let resume = resume(transaction, run_id, self.asked).await?;
         for resumed in &resume.chains {
             let first = self.asked.first_page;
@@ -350,12 +360,6 @@ impl Claiming<'_> {
         }
         let is_begun_here = self.is_begun_here(taken.lease);
         Ok((taken, Some(resume).filter(|_| !is_begun_here)))
-    }
-
-    /// Whether connections are known to go through a pooler, before one has been seen to
-    /// lead to another backend: only a pooler cannot carry prepared statements.
-    fn is_pooled(&self) -> bool {
-        !self.database.settings().prepare
     }
 
     fn unanswered(&self) -> Option<Unanswered> {
@@ -388,6 +392,30 @@ impl Claiming<'_> {
         self.look(transaction).await
     }
 
+    /// Judges whether the holder of a run lives. A missing backend alone is no proof of
+    /// death: a holder whose connection broke makes another one for its next heartbeat.
+    /// Where a pooler is between, backends prove nothing. Where the server is another one
+    /// than the holder was heard at, or was started again, the holder must be able to come
+    /// there first: it is watched for as long as it may take to its next heartbeat.
+    fn judge(&self, row: &tokio_postgres::Row) -> Result<Life, tokio_postgres::Error> {
+        let is = |column| row.try_get::<_, bool>(column);
+        let heartbeat_at = row.try_get("heartbeat_at")?;
+        let mut first_seen = self.first_seen.lock().expect(UNPOISONED);
+        let (first, since) = *first_seen.get_or_insert((heartbeat_at, Instant::now()));
+        let was_heard = first != heartbeat_at;
+        let was_watched = !was_heard && since.elapsed() > 2 * self.settings.heartbeat;
+        let may_lack_backend = is("is_pooled")? || (!is("is_same_server")? && !was_watched);
+        let is_gone = !is("has_backend")? && !is("is_in_time")? && !may_lack_backend;
+        if is_gone || !is("is_within_ttl")? {
+            return Ok(Life::Dead);
+        }
+        let is_there = is("has_backend")? && is("is_in_time")? && !is("is_pooled")?;
+        Ok(match was_heard || is_there {
+            true => Life::Alive,
+            false => Life::Unknown,
+        })
+    }
+
     async fn look(&self, transaction: &Transaction<'_>) -> Result<Running, tokio_postgres::Error> {
         let asked = self.asked;
         let sql = include_str!("../../sql/ledger/running_run.sql");
@@ -410,11 +438,12 @@ impl Claiming<'_> {
                 is_same: true,
             });
         }
-        if !is_dead(row)? {
+        let life = self.judge(row)?;
+        if life != Life::Dead {
             let (owner, since): (&str, &str) = (row.try_get("owner")?, row.try_get("since")?);
             return Ok(Running::Alive(HeldBy {
                 holder: format!("run {} of {owner} since {since}", lease.run_id),
-                heard_at: row.try_get("heartbeat_at")?,
+                is_alive: life == Life::Alive,
             }));
         }
         let is_same = asked.unfinished.resumes(lease.run_id)
@@ -429,39 +458,15 @@ impl Claiming<'_> {
     }
 }
 
-/// Whether the holder of a run that goes on is dead. A backend that is gone is no proof by
-/// itself: a connection may break of a holder that makes another one for its next heartbeat.
-fn is_dead(row: &tokio_postgres::Row) -> Result<bool, tokio_postgres::Error> {
-    let is = |column| row.try_get::<_, bool>(column);
-    let is_gone = !is("has_backend")? && !is("is_pooled")? && !is("is_in_time")?;
-    Ok(is_gone || !is("is_heard_of")?)
+/// What is known of a holder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Alive,
+    Unknown,
+    Dead,
 }
 
 const UNPOISONED: &str = "nobody panics who holds it";
-
-/// Sets the time limits of a transaction of the ledger, and that its commit is on disk
-/// before it is answered.
-pub(super) async fn set_limits(
-    transaction: &Transaction<'_>,
-    settings: &config::Database,
-    lock_timeout: Duration,
-) -> Result<(), tokio_postgres::Error> {
-    let [works, locks, idles] = [
-        settings.statement_timeout,
-        lock_timeout,
-        settings.idle_in_transaction_timeout,
-    ]
-    .map(|limit| limit.as_millis().to_string());
-    let parameters = [
-        (&works as _, Type::TEXT),
-        (&locks as _, Type::TEXT),
-        (&idles as _, Type::TEXT),
-    ];
-    transaction
-        .query_typed(SET_TRANSACTION, &parameters)
-        .await?;
-    Ok(())
-}
 
 /// Whether somebody else was quicker: the row was locked for too long, or a
 /// running run appeared.
@@ -478,7 +483,13 @@ enum Running {
     Dead { run_id: i64, is_same: bool },
 }
 
-pub(super) type Transaction<'a> = deadpool_postgres::Transaction<'a>;
+/// Ends the run of a dead holder that is not resumed.
+async fn abandon(transaction: &Transaction<'_>, run_id: i64) -> Result<(), tokio_postgres::Error> {
+    let sql = include_str!("../../sql/ledger/abandon_run.sql");
+    let parameters = [(&run_id as _, Type::INT8)];
+    transaction.execute_typed(sql, &parameters).await?;
+    Ok(())
+}
 
 /// The last run asked for the same, if it has not come to its end.
 async fn unfinished(
@@ -504,12 +515,16 @@ async fn unfinished(
     Ok(is_unfinished.then_some(run_id))
 }
 
+/// What a holder says of its connection.
+type OfHolder<'a> = [(&'a (dyn ToSql + Sync), Type); 2];
+
 async fn start(
     transaction: &Transaction<'_>,
     asked: &Asked,
-    is_pooled: bool,
+    holder: OfHolder<'_>,
 ) -> Result<Taken, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/start_run.sql");
+    let [is_pooled, heartbeat] = holder;
     let parameters = [
         (&asked.source as _, Type::TEXT),
         (&asked.kind.as_str() as _, Type::TEXT),
@@ -517,25 +532,26 @@ async fn start(
         (&asked.from_page.map(signed) as _, Type::INT8),
         (&asked.to_page.map(signed) as _, Type::INT8),
         (&owner() as _, Type::TEXT),
-        (&is_pooled as _, Type::BOOL),
+        is_pooled,
+        heartbeat,
     ];
-    let rows = transaction.query_typed(sql, &parameters).await?;
-    taken(&rows[0], server(transaction).await?)
+    taken(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
 async fn take(
     transaction: &Transaction<'_>,
     run_id: i64,
-    is_pooled: bool,
+    holder: OfHolder<'_>,
 ) -> Result<Taken, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/take_run.sql");
+    let [is_pooled, heartbeat] = holder;
     let parameters = [
         (&run_id as _, Type::INT8),
         (&owner() as _, Type::TEXT),
-        (&is_pooled as _, Type::BOOL),
+        is_pooled,
+        heartbeat,
     ];
-    let rows = transaction.query_typed(sql, &parameters).await?;
-    taken(&rows[0], server(transaction).await?)
+    taken(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
 /// A lease just taken.
@@ -549,7 +565,7 @@ pub(super) struct Taken {
     pub(super) server: String,
 }
 
-fn taken(row: &tokio_postgres::Row, server: String) -> Result<Taken, tokio_postgres::Error> {
+fn taken(row: &tokio_postgres::Row) -> Result<Taken, tokio_postgres::Error> {
     let count = |column| Ok(row.try_get::<_, i64>(column)?.unsigned_abs());
     let before = Requests {
         requests: count("requests")?,
@@ -560,7 +576,7 @@ fn taken(row: &tokio_postgres::Row, server: String) -> Result<Taken, tokio_postg
         lease: lease(row)?,
         before,
         pages: PageSet::default(),
-        server,
+        server: row.try_get("server")?,
     })
 }
 

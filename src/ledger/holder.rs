@@ -1,12 +1,15 @@
 //! Keeping the lease, and ending the run.
 
+use std::time::{Duration, Instant};
+
 use tokio_postgres::types::{ToSql, Type};
 use tracing::warn;
 
 use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::claim::{LOCK_TIMEOUT, Taken, Transaction, set_limits};
-use crate::ledger::verify::{missing_pages, server};
+use crate::ledger::claim::Taken;
+use crate::ledger::transaction::{Transaction, read_server, set_limits};
+use crate::ledger::verify::count_missing;
 use crate::ledger::{Lease, Mark, PageSet, Requests, signed};
 use crate::page::Cursor;
 
@@ -72,10 +75,21 @@ pub struct Holder {
     pages: PageSet,
     /// The server that had them.
     server: String,
+    /// How long one renewal of the lease may take, so that another try is not too late.
+    renewal_limit: Duration,
 }
 
+/// The least time that a renewal of the lease gets.
+const LEAST_RENEWAL: Duration = Duration::from_secs(2);
+
 impl Holder {
-    pub(super) fn new(database: Database, connection: Lent, source: &str, taken: Taken) -> Self {
+    pub(super) fn new(
+        database: Database,
+        connection: Lent,
+        source: &str,
+        taken: Taken,
+        heartbeat: Duration,
+    ) -> Self {
         let Taken {
             lease,
             before,
@@ -90,25 +104,32 @@ impl Holder {
             before,
             pages,
             server,
+            renewal_limit: heartbeat.max(LEAST_RENEWAL),
         }
     }
 
-    /// Tells the database that the run is alive, and its news. The pages are looked for
-    /// first, all pages of the run if the server is another one than before or was started
-    /// again; the watermark moves only if none is missing.
+    /// Renews the lease and tells the news. The pages are looked for then, all pages of the
+    /// run if the server is another one than before or was started again; the watermark
+    /// moves only if none is missing.
     ///
     /// # Errors
     /// The lease is lost ([`Kind::Lease`]), the database has lost what it said was
     /// committed ([`Kind::Lost`]), or it cannot be told now ([`Kind::Environment`]): the
     /// next beat uses another connection and has to be told the same pages again.
     pub async fn beat(&mut self, news: &News) -> Result<()> {
+        self.renew(news.asked).await?;
+        self.verify(news).await
+    }
+
+    /// Renews the lease, in a transaction of its own: nobody knows how long the look takes.
+    async fn renew(&mut self, asked: Requests) -> Result<()> {
         let is_same = self.connection.is_some();
+        let is_pooled = !self.database.settings().prepare;
+        let total = self.total(asked);
         let mut connection = self.connect().await?;
-        let beating = async {
+        let renewing = async {
             let transaction = connection.transaction().await?;
-            let Lease { run_id, .. } = self.lease;
-            let total = self.total(news.asked);
-            let is_pooled = !self.database.settings().prepare;
+            set_limits(&transaction, self.database.settings()).await?;
             let sql = include_str!("../../sql/ledger/heartbeat.sql");
             let told: [(&(dyn ToSql + Sync), Type); 5] = [
                 (&is_same, Type::BOOL),
@@ -117,27 +138,39 @@ impl Holder {
                 (&total[1], Type::INT8),
                 (&total[2], Type::INT8),
             ];
-            set_limits(&transaction, self.database.settings(), LOCK_TIMEOUT).await?;
             self.update(&transaction, sql, &told).await?;
-            let server = server(&transaction).await?;
-            let missing = match server == self.server {
-                true => missing_pages(&transaction, run_id, &news.committed).await?,
-                false => self.missing(&transaction, &news.committed).await?,
-            };
-            if missing > 0 {
-                return Err(self.lost_pages(missing));
-            }
-            self.mark(&transaction, news.mark.as_ref()).await?;
             transaction.commit().await?;
-            Ok(server)
+            Ok::<_, Error>(())
         };
-        self.server = limited(self.database.reply_limit(), beating).await??;
+        limited(self.renewal_limit, renewing).await??;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Looks for the pages of the news, and moves the watermark if they are there.
+    async fn verify(&mut self, news: &News) -> Result<()> {
+        let mut connection = self.connect().await?;
+        let verifying = async {
+            let transaction = connection.transaction().await?;
+            set_limits(&transaction, self.database.settings()).await?;
+            let server = read_server(&transaction).await?;
+            if server != self.server {
+                self.expect_pages(&transaction, &self.pages).await?;
+            }
+            self.expect_pages(&transaction, &news.committed).await?;
+            self.move_watermark(&transaction, news.mark.as_ref())
+                .await?;
+            transaction.commit().await?;
+            Ok::<_, Error>(server)
+        };
+        self.server = limited(self.database.reply_limit(), verifying).await??;
         self.pages.extend(&news.committed);
         self.connection = Some(connection);
         Ok(())
     }
 
-    /// The same for work that has no news: a beat that is not heard is no reason to stop.
+    /// Renews the lease for work that has no news. The work goes on where that cannot be
+    /// told now.
     ///
     /// # Errors
     /// The lease is lost ([`Kind::Lease`]), or the database has lost it ([`Kind::Lost`]).
@@ -151,51 +184,95 @@ impl Holder {
         }
     }
 
-    /// The server that was heard last, and since when it runs. One that was started again,
-    /// or took over for another, may have lost commits.
-    pub(crate) fn server(&self) -> &str {
-        &self.server
+    /// Renews the lease, and tries for as long as `database.retry_for`. Returns the name of
+    /// the server: another name than before is that of one that was started again, or took
+    /// over from another one, and may have lost commits.
+    ///
+    /// # Errors
+    /// As [`Holder::beat`].
+    pub(crate) async fn reach_server(&mut self) -> Result<String> {
+        let deadline = Instant::now() + self.database.settings().retry_for;
+        loop {
+            match self.beat(&News::default()).await {
+                Ok(()) => return Ok(self.server.clone()),
+                Err(error) if error.is_transient() && Instant::now() < deadline => {
+                    warn!(error = %error.chain(), "could not renew the lease: trying again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
-    /// Ends the run and gives the lease up. Unless an error ends it, all its pages are
-    /// looked for first, in the same transaction.
+    /// Ends the run and gives the lease up. All its pages are looked for first, in the same
+    /// transaction.
     ///
     /// # Errors
     /// As [`Holder::beat`]; after [`Kind::Environment`] it can be tried again.
     pub async fn end(&mut self, end: &End, news: &News) -> Result<()> {
+        let mut pages = self.pages.clone();
+        pages.extend(&news.committed);
         let mut connection = self.connect().await?;
         let ending = async {
             let transaction = connection.transaction().await?;
-            set_limits(&transaction, self.database.settings(), LOCK_TIMEOUT).await?;
-            let mut pages = None;
-            if end.error.is_none() || news.mark.is_some() {
-                let missing = self.missing(&transaction, &news.committed).await?;
-                if missing > 0 {
-                    return Err(self.lost_pages(missing));
-                }
-                let mut all = self.pages.clone();
-                all.extend(&news.committed);
-                pages = Some(signed(all.len())).filter(|_| !all.is_empty());
-            }
-            self.mark(&transaction, news.mark.as_ref()).await?;
-            let total = self.total(news.asked);
-            let sql = include_str!("../../sql/ledger/end_run.sql");
-            let told: [(&(dyn ToSql + Sync), Type); 7] = [
-                (&end.verdict.as_str(), Type::TEXT),
-                (&end.end_seen, Type::BOOL),
-                (&end.error, Type::TEXT),
-                (&total[0], Type::INT8),
-                (&total[1], Type::INT8),
-                (&total[2], Type::INT8),
-                (&pages, Type::INT8),
-            ];
-            self.update(&transaction, sql, &told).await?;
+            set_limits(&transaction, self.database.settings()).await?;
+            self.expect_pages(&transaction, &pages).await?;
+            self.move_watermark(&transaction, news.mark.as_ref())
+                .await?;
+            let counted = end.verdict == Verdict::Complete && !pages.is_empty();
+            let counted = counted.then(|| signed(pages.len()));
+            self.write_end(&transaction, end, news.asked, counted)
+                .await?;
             transaction.commit().await?;
-            Ok(())
+            Ok::<_, Error>(())
         };
         limited(self.database.reply_limit() * 2, ending).await??;
         self.connection = Some(connection);
         Ok(())
+    }
+
+    /// Ends a run whose pages the database has lost, so that it is resumed.
+    ///
+    /// # Errors
+    /// As [`Holder::end`].
+    pub async fn end_lost(&mut self, error: &Error, asked: Requests) -> Result<()> {
+        let end = End {
+            verdict: Verdict::Truncated,
+            end_seen: false,
+            error: Some(error.chain()),
+        };
+        let mut connection = self.connect().await?;
+        let ending = async {
+            let transaction = connection.transaction().await?;
+            set_limits(&transaction, self.database.settings()).await?;
+            self.write_end(&transaction, &end, asked, None).await?;
+            transaction.commit().await?;
+            Ok::<_, Error>(())
+        };
+        limited(self.database.reply_limit(), ending).await??;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    async fn write_end(
+        &self,
+        transaction: &Transaction<'_>,
+        end: &End,
+        asked: Requests,
+        pages: Option<i64>,
+    ) -> Result<()> {
+        let total = self.total(asked);
+        let sql = include_str!("../../sql/ledger/end_run.sql");
+        let told: [(&(dyn ToSql + Sync), Type); 7] = [
+            (&end.verdict.as_str(), Type::TEXT),
+            (&end.end_seen, Type::BOOL),
+            (&end.error, Type::TEXT),
+            (&total[0], Type::INT8),
+            (&total[1], Type::INT8),
+            (&total[2], Type::INT8),
+            (&pages, Type::INT8),
+        ];
+        self.update(transaction, sql, &told).await
     }
 
     /// Forgets the source's ended runs beyond the newest so many.
@@ -259,7 +336,8 @@ impl Holder {
             }
             false => {
                 let message = format!(
-                    "the database has lost that run {run_id} holds source {}",
+                    "the database no longer knows that run {run_id} holds source {}: \
+                     it has lost the commit of the claim",
                     self.source
                 );
                 Error::new(Kind::Lost, message)
@@ -269,7 +347,7 @@ impl Holder {
 
     /// Moves the source's watermark to where the run has got, if it has got farther than
     /// runs before it and leaves no gap.
-    async fn mark(
+    async fn move_watermark(
         &self,
         transaction: &Transaction<'_>,
         mark: Option<&Mark>,
@@ -295,24 +373,19 @@ impl Holder {
         Ok(())
     }
 
-    /// Counts how many of all pages of the run are missing, those committed since the last
-    /// look included.
-    async fn missing(
-        &self,
-        transaction: &Transaction<'_>,
-        committed: &PageSet,
-    ) -> Result<u64, tokio_postgres::Error> {
+    /// Looks for pages of the run.
+    async fn expect_pages(&self, transaction: &Transaction<'_>, pages: &PageSet) -> Result<()> {
         let Lease { run_id, .. } = self.lease;
-        let before = missing_pages(transaction, run_id, &self.pages).await?;
-        Ok(before + missing_pages(transaction, run_id, committed).await?)
-    }
-
-    fn lost_pages(&self, missing: u64) -> Error {
+        let missing = count_missing(transaction, run_id, pages).await?;
+        if missing == 0 {
+            return Ok(());
+        }
+        let pages = if missing == 1 { "page" } else { "pages" };
         let message = format!(
-            "the database has lost {missing} pages of source {} that it said were committed",
+            "the database has lost {missing} {pages} of run {run_id} of source {} whose commit it had confirmed",
             self.source
         );
-        Error::new(Kind::Lost, message)
+        Err(Error::new(Kind::Lost, message))
     }
 
     /// What the whole run has asked for, as PostgreSQL's signed integers: a sum, which

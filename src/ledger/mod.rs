@@ -12,6 +12,7 @@ pub mod quarantine;
 mod remembered;
 mod request;
 mod status;
+mod transaction;
 mod verify;
 mod watermark;
 

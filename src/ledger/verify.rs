@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 use tracing::warn;
 
-use crate::ledger::claim::{Asked, Transaction};
-use crate::ledger::{PageSet, RunKind, signed};
+use crate::ledger::claim::Asked;
+use crate::ledger::transaction::Transaction;
+use crate::ledger::{PageSet, RunKind};
 
 /// Counts the pages of a set that are not in the database.
-pub(super) async fn missing_pages(
+pub(super) async fn count_missing(
     transaction: &Transaction<'_>,
     run_id: i64,
     pages: &PageSet,
@@ -36,13 +37,6 @@ pub(super) async fn missing_pages(
     Ok(missing.unsigned_abs())
 }
 
-/// The server that a connection leads to, and since when it runs.
-pub(super) async fn server(transaction: &Transaction<'_>) -> Result<String, tokio_postgres::Error> {
-    let sql = include_str!("../../sql/ledger/server.sql");
-    let rows = transaction.query_typed(sql, &[]).await?;
-    rows[0].try_get("server")
-}
-
 /// A run that was complete and has lost pages since.
 #[derive(Debug)]
 pub(super) struct Incomplete {
@@ -54,6 +48,10 @@ pub(super) struct Incomplete {
 }
 
 impl Incomplete {
+    pub(super) fn is_incremental(&self) -> bool {
+        self.kind == RunKind::Incremental.as_str()
+    }
+
     /// Tells a person what is missing and what comes of it.
     pub(super) fn log(&self, source: &str) {
         let Self {
@@ -62,22 +60,24 @@ impl Incomplete {
             missing,
             reached,
         } = self;
-        let next = match (kind.as_str(), reached) {
-            ("incremental", Some(reached)) => {
-                format!("the watermark goes back to {reached}, and this run fetches them again")
+        let next = match reached {
+            Some(reached) => {
+                format!(
+                    "the watermark goes back to {reached}, and incremental runs go on from there"
+                )
             }
-            ("incremental", None) => "this run fetches them again".to_owned(),
-            _ => format!("the same {kind} fetches them when it is asked for again"),
+            None if self.is_incremental() => "the next incremental run fetches them".to_owned(),
+            None => format!("the same {kind} fetches them when it is asked for again"),
         };
         warn!(
             source.name = %source, run.id = run_id, pages = missing,
-            "run {run_id} of {source} was complete, and the database has lost {missing} of its pages since: {next}"
+            "run {run_id} of {source} was complete, and {missing} of its pages are missing from the database: {next}"
         );
     }
 }
 
-/// Verifies the complete runs of a source that no run has verified yet, as far back as
-/// they are kept, and sets the watermark back behind what is missing.
+/// Verifies the complete runs of a source that no run has verified yet, a few in each
+/// claim, as far back as they are kept, and sets the watermark back behind what is missing.
 pub(super) async fn verify_ended_runs(
     transaction: &Transaction<'_>,
     asked: &Asked,
@@ -106,10 +106,10 @@ pub(super) async fn verify_ended_runs(
             reached: None,
         };
         // newest first: the watermark stays where the oldest has put it
-        if run.kind == RunKind::Incremental.as_str() {
-            run.reached = set_watermark_back(transaction, run_id, asked).await?;
+        if run.is_incremental() {
+            run.reached = set_watermark_back(transaction, run_id).await?;
         }
-        let message = format!("the database has lost {missing} of its pages");
+        let message = format!("{missing} of its pages are missing from the database");
         let parameters = [(&run_id as _, Type::INT8), (&message as _, Type::TEXT)];
         let sql = include_str!("../../sql/ledger/note_missing_pages.sql");
         transaction.execute_typed(sql, &parameters).await?;
@@ -125,18 +125,14 @@ pub(super) async fn verify_ended_runs(
 }
 
 /// Sets the watermark back to where a run with missing pages began, or, of a feed of
-/// changes, to its last page before the first gap. Returns the date it is at now, if it
-/// is one of the run's feed and has one.
+/// changes, to the last page before the first gap. Returns the date it is at now, if it is
+/// one of the run's feed and has one.
 async fn set_watermark_back(
     transaction: &Transaction<'_>,
     run_id: i64,
-    asked: &Asked,
 ) -> Result<Option<Timestamp>, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/set_watermark_back.sql");
-    let parameters = [
-        (&run_id as _, Type::INT8),
-        (&signed(asked.first_page) as _, Type::INT8),
-    ];
+    let parameters = [(&run_id as _, Type::INT8)];
     let rows = transaction.query_typed(sql, &parameters).await?;
     match rows.first() {
         Some(row) => row.try_get("reached"),

@@ -394,6 +394,14 @@ impl Dispatched {
         }
     }
 
+    /// Says whether a walk after which the database has lost pages may be repeated at once:
+    /// an error of its own would only be met again, and some ask for a wait.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.error.as_ref().is_none_or(|error| {
+            matches!(error.kind(), Kind::Lease | Kind::Lost | Kind::Environment)
+        })
+    }
+
     /// What is missing from a walk that no error ended.
     pub(super) fn shortfall(&self, is_stopped: bool) -> Option<Error> {
         let truncated = |message: String| Some(Error::new(Kind::Truncated, message));

@@ -14,10 +14,10 @@ use crate::config::{self, Config};
 use crate::database::limited;
 use crate::error::{Kind, Result};
 use crate::fetch::Client;
-use crate::ledger::{End, Holder, Mark, News, Verdict, Watermark};
+use crate::ledger::{End, Holder, Mark, News, Watermark};
 use crate::pipeline::committed::Committed;
 
-/// How soon a heartbeat that was not heard is tried again.
+/// The wait after a renewal of the lease that failed.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// The holder of a lease, and what it tells.
@@ -104,17 +104,8 @@ impl Heart {
         match &ended {
             Err(error) if error.kind() == Kind::Lease => return ended,
             Err(error) if error.kind() == Kind::Lost => {
-                let lost = End {
-                    verdict: Verdict::Truncated,
-                    end_seen: false,
-                    error: Some(error.chain()),
-                };
-                let news = News {
-                    asked: asked(&client),
-                    ..News::default()
-                };
                 // if this is not written either, the run is one of a dead holder
-                let _ = limited(patience, holder.end(&lost, &news)).await;
+                let _ = limited(patience, holder.end_lost(error, asked(&client))).await;
                 return ended;
             }
             _ => {}

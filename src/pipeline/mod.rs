@@ -85,25 +85,29 @@ pub async fn run(
     let began = Instant::now();
     let mut walk = walk.clone();
     let mut first_pages = None;
+    let mut last: Option<Outcome> = None;
     let mut losses = 0;
     loop {
         let begin = begin_run(database, source, config, &walk, progress);
         let begun = stop
             .run_until_cancelled(Box::pin(begin))
             .await
-            .unwrap_or_else(|| Err(Error::new(Kind::Truncated, "stopped before it began")))?;
+            .unwrap_or_else(|| Err(Error::new(Kind::Truncated, "stopped before it began")));
+        let begun = match (begun, last.take()) {
+            (Ok(begun), _) => begun,
+            (Err(error), None) => return Err(error),
+            // what was fetched before the loss is still to be reported
+            (Err(error), Some(outcome)) => {
+                return Ok(Outcome {
+                    error: Some(error),
+                    ..outcome
+                });
+            }
+        };
         // what a pass before this one has fetched and the database still has
         let first = *first_pages.get_or_insert(begun.before.pages);
-        let done = begun
-            .before
-            .pages
-            .saturating_sub(first)
-            .max(0)
-            .unsigned_abs();
-        let rest = Walk {
-            max_pages: walk.max_pages.map(|most| most.saturating_sub(done).max(1)),
-            ..walk.clone()
-        };
+        let fetched = u64::try_from(begun.before.pages - first).unwrap_or_default();
+        let rest = walk.without_pages(fetched);
         let run = Run {
             asking: Asking::new(source, config),
             source,
@@ -121,8 +125,7 @@ pub async fn run(
         let Some(error) = outcome.error.as_ref().filter(|e| e.kind() == Kind::Lost) else {
             return Ok(outcome);
         };
-        losses += 1;
-        if losses > MOST_LOSSES || !walk.can_be_repeated() || stop.is_cancelled() {
+        if losses == MOST_LOSSES || !walk.can_be_repeated() || stop.is_cancelled() {
             return Ok(outcome);
         }
         warn!(source.name = %source.name, run.id = outcome.report.run_id, "{}: fetching what is missing", error.chain());
@@ -130,12 +133,29 @@ pub async fn run(
         if walk.asked.unfinished == Unfinished::Restart {
             walk.asked.unfinished = Unfinished::ResumeRun(outcome.report.run_id);
         }
+        losses += 1;
+        last = Some(outcome);
     }
 }
 
-/// How often one run fetches again what the database has lost. A server that loses commits
+/// How often one run does again what the database has lost. A server that loses commits
 /// more often has to be looked at by somebody.
 const MOST_LOSSES: u32 = 3;
+
+/// Work during which the server was started again, or replaced, each time it was done.
+fn server_changed(work: &str) -> Error {
+    let message = format!("the database server was replaced again and again during the {work}");
+    Error::new(Kind::Lost, message)
+}
+
+/// Of what came of some work, and of its end, what says why: where the database has lost the
+/// claim, the work could not go on either.
+fn prefer_loss(work: Result<()>, ended: Result<()>) -> Result<()> {
+    match ended {
+        Err(error) if error.kind() == Kind::Lost => Err(error),
+        ended => work.and(ended),
+    }
+}
 
 /// What a run begins with.
 struct ClaimedRun {
@@ -297,21 +317,57 @@ impl Run<'_> {
         };
         drained.cancel();
         self.end_log(log).await;
+        let may_repeat = dispatched.may_repeat() && !stop.is_cancelled();
         if dispatched.error.is_none() {
             dispatched.error = dispatched.shortfall(stop.is_cancelled());
         }
         let mut end = dispatched.end(self.walk.asked.to_page, is_resumed);
+        let mut is_lost = false;
         if let Err(error) = self.end(heartbeat, &end).await {
-            // a lost lease, or a lost page, is why the walk ended early, and not just one
-            // more failure
+            is_lost = error.kind() == Kind::Lost;
             if matches!(error.kind(), Kind::Lease | Kind::Lost) {
                 end.verdict = Verdict::Truncated;
+            }
+            // a lost lease, or a lost page, is why the walk ended early, and not just one
+            // more failure
+            if error.kind() == Kind::Lease || (is_lost && may_repeat) {
                 dispatched.error = Some(error);
+            } else if is_lost {
+                warn!(source.name = %self.source.name, run.id = lease.run_id, "{}", error.chain());
+                dispatched.error.get_or_insert(error);
             } else {
                 dispatched.error.get_or_insert(error);
             }
         }
-        self.outcome(lease.run_id, resumed_from, end.verdict, dispatched)
+        let totals = match is_lost {
+            true => self.read_totals(lease.run_id).await,
+            false => self.totals(&dispatched),
+        };
+        self.outcome(lease.run_id, resumed_from, end.verdict, totals, dispatched)
+    }
+
+    /// What the run has made durable, if the database has kept all that it confirmed.
+    fn totals(&self, dispatched: &Dispatched) -> Totals {
+        let mut totals = self.before;
+        totals.pages += dispatched.pages;
+        totals.counts += dispatched.counts;
+        totals
+    }
+
+    /// Reads what is left of a run of which the database has lost some. Nothing is known of
+    /// one that cannot be read.
+    async fn read_totals(&self, run_id: i64) -> Totals {
+        let read = || ledger::totals(self.database, run_id);
+        let totals = self.asking.ask("read what is left of the run", read).await;
+        let totals = totals.unwrap_or_else(|error| {
+            warn!(source.name = %self.source.name, error = %error.chain(), "the report counts nothing");
+            Totals::default()
+        });
+        // those of this process are added to it
+        Totals {
+            requests: self.before.requests,
+            ..totals
+        }
     }
 
     fn announce(&self, run_id: i64, resume: Option<&Resume>) {
@@ -565,11 +621,9 @@ impl Run<'_> {
         run_id: i64,
         resumed_from: Option<u64>,
         verdict: Verdict,
+        mut totals: Totals,
         dispatched: Dispatched,
     ) -> Outcome {
-        let mut totals = self.before;
-        totals.pages += dispatched.pages;
-        totals.counts += dispatched.counts;
         let requests = asked(&self.client);
         totals.requests += requests;
         let Requests {

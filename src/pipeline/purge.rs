@@ -8,6 +8,7 @@ use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{self, Asked, End, News, RunKind, Unfinished, Verdict};
 use crate::pipeline::dispatch::verdict;
+use crate::pipeline::{MOST_LOSSES, prefer_loss, server_changed};
 use crate::sink::{Gone, Purge};
 
 /// What a purge has deleted.
@@ -53,8 +54,8 @@ pub async fn purge(
         runs: 0,
     };
     let emptied = async {
-        loop {
-            let server = holder.server().to_owned();
+        let mut server = holder.reach_server().await?;
+        for _ in 0..=MOST_LOSSES {
             let mut purge = Purge::new(database.clone(), source, &config.database)?;
             while let Some(gone) = purge.some(&lease).await? {
                 let Gone {
@@ -71,12 +72,14 @@ pub async fn purge(
                 }
                 holder.keep().await?;
             }
-            holder.beat(&News::default()).await?;
-            // another one, or one that was started again, may have lost deletions
-            if holder.server() == server {
+            // a server that was started again, or replaced, may have lost deletions
+            let server_now = holder.reach_server().await?;
+            if server_now == server {
                 return Ok(());
             }
+            server = server_now;
         }
+        Err(server_changed("purge"))
     }
     .await;
     let end = End {
@@ -87,5 +90,5 @@ pub async fn purge(
         error: emptied.as_ref().err().map(Error::chain),
     };
     let ended = holder.end(&end, &News::default()).await;
-    emptied.and(ended).map(|()| purged)
+    prefer_loss(emptied, ended).map(|()| purged)
 }

@@ -13,7 +13,7 @@ use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
 use crate::ledger::{self, Asked, Counts, End, News, RunKind, Unfinished};
 use crate::pipeline::dispatch::verdict;
-use crate::pipeline::report;
+use crate::pipeline::{MOST_LOSSES, prefer_loss, report, server_changed};
 use crate::release::{Reason, Reject};
 use crate::sink::{Sink, Tried};
 use crate::source::{Container, Source, Version};
@@ -62,8 +62,8 @@ pub async fn replay(
     };
     let tried = async {
         let sink = Sink::open(database.clone(), &source.name, config).await?;
-        loop {
-            let server = holder.server().to_owned();
+        let mut server = holder.reach_server().await?;
+        for losses in 0..=MOST_LOSSES {
             let open = quarantine::replayable(database, &source.name, ids).await?;
             let mut open = open.into_iter();
             loop {
@@ -75,16 +75,23 @@ pub async fn replay(
                 if tried.is_empty() {
                     break;
                 }
-                replayed.rejects += tried.len();
-                replayed.counts += sink.replay(&lease, tried).await?;
+                let rejects = tried.len();
+                let counts = sink.replay(&lease, tried).await?;
+                // each was tried, and counted, the first time
+                if losses == 0 {
+                    replayed.rejects += rejects;
+                    replayed.counts += counts;
+                }
                 holder.keep().await?;
             }
-            holder.beat(&News::default()).await?;
-            // another one, or one that was started again, may have lost what was stored
-            if holder.server() == server {
+            // a server that was started again, or replaced, may have lost what was stored
+            let server_now = holder.reach_server().await?;
+            if server_now == server {
                 return Ok(());
             }
+            server = server_now;
         }
+        Err(server_changed("replay"))
     }
     .await;
     report::measure(&source.name, &replayed.counts);
@@ -94,7 +101,7 @@ pub async fn replay(
         error: tried.as_ref().err().map(Error::chain),
     };
     let ended = holder.end(&end, &News::default()).await;
-    tried.and(ended).map(|()| replayed)
+    prefer_loss(tried, ended).map(|()| replayed)
 }
 
 /// Reads the next rejects again, as many as one statement writes.

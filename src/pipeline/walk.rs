@@ -199,7 +199,16 @@ impl Walk {
         self.moves_watermark() && self.dates.from.is_none()
     }
 
-    /// Whether all of it can be read again: what has come through a pipe is gone.
+    /// The same walk, of whose most pages so many are fetched already.
+    pub(super) fn without_pages(&self, fetched: u64) -> Self {
+        let rest = |most: u64| most.saturating_sub(fetched).max(1);
+        Self {
+            max_pages: self.max_pages.map(rest),
+            ..self.clone()
+        }
+    }
+
+    /// Says whether it can be walked again: what came through a pipe is gone.
     pub(super) fn can_be_repeated(&self) -> bool {
         !self.files.contains(&Input::Stdin)
     }

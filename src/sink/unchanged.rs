@@ -93,9 +93,9 @@ async fn close(
     let Some(inserted) = land_with_row(flight).await? else {
         return Ok(None);
     };
-    // purging and forgetting take the lease that is held here
+    // purging and forgetting take the lease that is held here: only a server can lose it
     let gone = || {
-        let message = "the database has lost the page that this one is the same as";
+        let message = "the database has lost the earlier copy of an unchanged page";
         Error::new(Kind::Lost, message)
     };
     let row = inserted.rows.first().ok_or_else(gone)?;

@@ -176,8 +176,8 @@ const OF_LEDGER: &[Lookup] = &[
     (sql!("ledger/run_totals"), ":run", PAGES),
     (sql!("ledger/run_window"), ":run, 1, now(), now(), now()", 1),
     (sql!("ledger/running_run"), ":source, 1, 1", SESSIONS),
-    (sql!("ledger/set_watermark_back"), ":run, 1", 1),
-    (sql!("ledger/take_run"), ":run, '', false", SESSIONS),
+    (sql!("ledger/set_watermark_back"), ":run", PAGES),
+    (sql!("ledger/take_run"), ":run, '', false, 5", SESSIONS),
     (sql!("ledger/unverified_runs"), ":source", 2 * RUNS * PAGES),
     (sql!("ledger/verify_runs"), "array[:run::bigint]", 1),
     (
@@ -303,7 +303,8 @@ async fn count_reads(ingest: &Ingest, sql: &str, values: &str, settings: &str) -
 #[tokio::test]
 async fn a_lookup_reads_what_it_finds_whatever_the_statistics_say() {
     let bulk = include_str!("../../sql/bulk/set_transaction.sql");
-    let of_ledger = OF_LEDGER.iter().map(|lookup| (lookup, "select"));
+    let ledger = include_str!("../../sql/ledger/limit_transaction.sql");
+    let of_ledger = OF_LEDGER.iter().map(|lookup| (lookup, ledger));
     let of_bulk = OF_BULK.iter().map(|lookup| (lookup, bulk));
     let lookups: Vec<_> = of_ledger.chain(of_bulk).collect();
     let mut failures = Vec::new();
