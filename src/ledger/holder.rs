@@ -138,7 +138,7 @@ impl Holder {
                 (&total[1], Type::INT8),
                 (&total[2], Type::INT8),
             ];
-            self.update(&transaction, sql, &told).await?;
+            self.execute(&transaction, sql, &told).await?;
             transaction.commit().await?;
             Ok::<_, Error>(())
         };
@@ -153,6 +153,9 @@ impl Holder {
         let verifying = async {
             let transaction = connection.transaction().await?;
             set_limits(&transaction, self.database.settings()).await?;
+            // held until the end, for whoever takes the source over may drop pages
+            let hold = include_str!("../../sql/sink/hold_lease.sql");
+            self.execute(&transaction, hold, &[]).await?;
             let server = read_server(&transaction).await?;
             if server != self.server {
                 self.expect_pages(&transaction, &self.pages).await?;
@@ -216,12 +219,13 @@ impl Holder {
         let ending = async {
             let transaction = connection.transaction().await?;
             set_limits(&transaction, self.database.settings()).await?;
-            self.expect_pages(&transaction, &pages).await?;
-            self.move_watermark(&transaction, news.mark.as_ref())
-                .await?;
             let counted = end.verdict == Verdict::Complete && !pages.is_empty();
             let counted = counted.then(|| signed(pages.len()));
+            // first, for whoever took the source over may have dropped pages
             self.write_end(&transaction, end, news.asked, counted)
+                .await?;
+            self.expect_pages(&transaction, &pages).await?;
+            self.move_watermark(&transaction, news.mark.as_ref())
                 .await?;
             transaction.commit().await?;
             Ok::<_, Error>(())
@@ -272,7 +276,7 @@ impl Holder {
             (&total[2], Type::INT8),
             (&pages, Type::INT8),
         ];
-        self.update(transaction, sql, &told).await
+        self.execute(transaction, sql, &told).await
     }
 
     /// Forgets the source's ended runs beyond the newest so many.
@@ -301,8 +305,8 @@ impl Holder {
         }
     }
 
-    /// Updates the run's row, if the lease holds.
-    async fn update(
+    /// Executes a statement on the run's row, if the lease holds.
+    async fn execute(
         &self,
         transaction: &Transaction<'_>,
         sql: &str,
