@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 
 use super::Stand;
 use super::footprint::Footprint;
-use crate::harness::{Cluster, PATIENCE, Running, connect};
+use crate::harness::{Cluster, PATIENCE, Running, SOURCE, connect};
 
 /// Within what a run writes again when the server is back: many times what it takes.
 const SOON: Duration = Duration::from_secs(20);
@@ -155,8 +155,13 @@ async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
     let mut stand = Stand::on(&cluster, 60).await;
     let said = stand
         .endure(3, async |dice, _, run| {
+            run.until_logged(&format!(" of {SOURCE} ")).await;
+            let [refused, closed] = READ_ONLY.map(|text| run.count_logged(text));
             set_read_only(&cluster, "on").await;
-            let is_refused = until_more_logged(run, "database does not allow writes").await;
+            // the session that the heartbeat has had since the claim is refused its write,
+            // and then whichever is opened
+            let is_refused = (refused > 0 || until_logged_beyond(run, READ_ONLY[0], 0).await)
+                && until_logged_beyond(run, READ_ONLY[1], closed).await;
             let some = Duration::from_millis(dice.roll(500));
             tokio::time::sleep(some).await;
             set_read_only(&cluster, "off").await;
@@ -164,7 +169,7 @@ async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
         })
         .await;
     // a session that was open is refused its writes, and one that is opened is not taken
-    for words in ["25006", "database does not allow writes", "trying again"] {
+    for words in READ_ONLY.into_iter().chain(["trying again"]) {
         assert!(said.contains(words), "{words}: {said}");
     }
 }
@@ -208,9 +213,14 @@ async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
     stand.expect_all("with connections again").await;
 }
 
-/// Waits until a run has logged a text once more; whether it did so before it ended.
-async fn until_more_logged(run: &mut Running, text: &str) -> bool {
-    let (before, began) = (run.count_logged(text), Instant::now());
+/// What is logged of a session that was open, and of one that is opened, where the server
+/// takes no writes.
+const READ_ONLY: [&str; 2] = ["25006", "database does not allow writes"];
+
+/// Waits until a run has logged a text more often than before; whether it did so before it
+/// ended.
+async fn until_logged_beyond(run: &mut Running, text: &str, before: usize) -> bool {
+    let began = Instant::now();
     while run.count_logged(text) == before {
         if !run.is_running() {
             return false;
@@ -267,7 +277,10 @@ async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again()
             let patience = match circles.next().unwrap() {
                 Circle::EndsTheRun => "60s",
                 Circle::EndsTheOther => "1ms",
-                Circle::IsNone => return until_more_logged(run, "55P03").await,
+                Circle::IsNone => {
+                    let before = run.count_logged("55P03");
+                    return until_logged_beyond(run, "55P03", before).await;
+                }
             };
             let look = format!("set local deadlock_timeout = '{patience}'");
             client.batch_execute(&look).await.unwrap();
