@@ -300,8 +300,8 @@ pub struct Lease {
     /// is dead after two intervals, unless a pooler is between, which closes backends.
     #[serde(with = "humantime_serde")]
     pub ttl: Duration,
-    /// A second run waits this long for the first to end, and longer until the first has
-    /// renewed its lease: before that nobody knows whether it is alive.
+    /// A second run waits this long for the first to end, and longer while nobody knows
+    /// whether the first is alive: until it renews its lease, or is dead.
     #[serde(with = "humantime_serde")]
     pub wait: Duration,
 }

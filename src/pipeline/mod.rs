@@ -47,7 +47,7 @@ use crate::fetch::{
     self, Axes, Begun, Client, Event, Fetched, Input, Memory, Place, Plan, Room, Scope, Stretch,
 };
 use crate::ledger::{
-    self, Claim, End, Lease, Requests, Resume, Totals, Unfinished, Verdict, Watermark,
+    self, Claim, End, Holder, Lease, News, Requests, Resume, Totals, Unfinished, Verdict, Watermark,
 };
 use crate::metrics;
 use crate::page::{PageRecord, UnchangedPage, UnreadablePage};
@@ -146,6 +146,20 @@ const MOST_LOSSES: u32 = 3;
 fn server_changed(work: &str) -> Error {
     let message = format!("the database server was replaced again and again during the {work}");
     Error::new(Kind::Lost, message)
+}
+
+/// Writes the end of work that has no news, as patiently as a page.
+async fn end_work(holder: &mut Holder, end: &End, config: &Config) -> Result<()> {
+    let deadline = Instant::now() + config.database.retry_for;
+    loop {
+        match holder.end(end, &News::default()).await {
+            Err(error) if error.is_transient() && Instant::now() < deadline => {
+                warn!(error = %error.chain(), "could not write the end of the run: trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            ended => return ended,
+        }
+    }
 }
 
 /// Of what came of some work, and of its end, what says why: where the database has lost the

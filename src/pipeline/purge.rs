@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{self, Asked, End, News, RunKind, Unfinished, Verdict};
+use crate::ledger::{self, Asked, End, RunKind, Unfinished, Verdict};
 use crate::pipeline::dispatch::verdict;
-use crate::pipeline::{MOST_LOSSES, prefer_loss, server_changed};
+use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, server_changed};
 use crate::sink::{Gone, Purge};
 
 /// What a purge has deleted.
@@ -89,6 +89,6 @@ pub async fn purge(
         end_seen: true,
         error: emptied.as_ref().err().map(Error::chain),
     };
-    let ended = holder.end(&end, &News::default()).await;
+    let ended = end_work(&mut holder, &end, config).await;
     prefer_loss(emptied, ended).map(|()| purged)
 }

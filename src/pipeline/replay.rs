@@ -11,9 +11,9 @@ use crate::extract::{self, Extracted};
 use crate::fetch::{self, Decoded, Undecodable};
 use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
-use crate::ledger::{self, Asked, Counts, End, News, RunKind, Unfinished};
+use crate::ledger::{self, Asked, Counts, End, RunKind, Unfinished};
 use crate::pipeline::dispatch::verdict;
-use crate::pipeline::{MOST_LOSSES, prefer_loss, report, server_changed};
+use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, report, server_changed};
 use crate::release::{Reason, Reject};
 use crate::sink::{Sink, Tried};
 use crate::source::{Container, Source, Version};
@@ -100,7 +100,7 @@ pub async fn replay(
         end_seen: true,
         error: tried.as_ref().err().map(Error::chain),
     };
-    let ended = holder.end(&end, &News::default()).await;
+    let ended = end_work(&mut holder, &end, config).await;
     prefer_loss(tried, ended).map(|()| replayed)
 }
 

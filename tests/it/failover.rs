@@ -153,6 +153,29 @@ async fn a_claim_that_a_promoted_standby_lacks_is_made_again_by_the_same_run() {
     assert_eq!(pair.ingest.count("release").await, 40);
 }
 
+#[tokio::test]
+async fn a_purge_whose_claim_a_promoted_standby_lacks_is_to_be_tried_again() {
+    let mut pair = Pair::start().await;
+    let publisher = Publisher::feed(Feed::link(pages(4, 2))).await;
+    pair.ingest.declare(&publisher, LINK);
+    pair.ingest.run(&[]).await.expect(0);
+    pair.cut().await;
+    let lock = connect(&pair.primary.server.url("ocds")).await;
+    let hold = "begin; select from ocds.release for update";
+    lock.batch_execute(hold).await.unwrap();
+    let purge = pair.ingest.start(&["purge", SOURCE, "--yes"]);
+    pair.ingest.until_somebody_waits().await;
+    pair.fail_over().await;
+    let ran = purge.end().await.expect(3);
+    let lost = "no longer knows that run 2 holds source";
+    assert!(ran.stderr.contains(lost), "{}", ran.stderr);
+    // nothing is gone that no purge answers for, and the next one has it all
+    assert_eq!(pair.ingest.count("release").await, 8);
+    let purge = ["purge", SOURCE, "--yes"];
+    pair.ingest.program(&purge).await.expect(0);
+    assert_eq!(pair.ingest.count("release").await, 0);
+}
+
 /// A feed of one release a day, each day a window of one page.
 fn day(request: &Request) -> Reply {
     let from = request.query("from").unwrap();
