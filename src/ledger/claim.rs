@@ -186,8 +186,8 @@ const STATEMENTS: u32 = 12;
 /// whose backend is gone; behind a pooler, which closes backends of the living, the
 /// heartbeat alone decides. A dead holder is taken over at once. Another one is waited for
 /// as long as `lease.wait`, and longer if it is not known to be alive: if it has missed a
-/// heartbeat, or a pooler is between and it has not renewed its lease meanwhile. A database that is away
-/// meanwhile is asked again, each time for as long as `database.retry_for`.
+/// heartbeat, or a pooler is between and it has not renewed its lease meanwhile. A database
+/// that is away meanwhile is asked again, each time for as long as `database.retry_for`.
 ///
 /// # Errors
 /// Another run holds the source ([`Kind::Lease`]; the message says who and
@@ -422,10 +422,7 @@ impl Claiming<'_> {
         let parameters = [
             (&asked.source as _, Type::TEXT),
             (&self.settings.ttl.as_secs_f64() as _, Type::FLOAT8),
-            (
-                &(2.0 * self.settings.heartbeat.as_secs_f64()) as _,
-                Type::FLOAT8,
-            ),
+            (&self.settings.heartbeat.as_secs_f64() as _, Type::FLOAT8),
         ];
         let rows = transaction.query_typed(sql, &parameters).await?;
         let Some(row) = rows.first() else {
