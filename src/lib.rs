@@ -231,6 +231,8 @@ pub mod release;
 
 pub mod json;
 
+pub mod redact;
+
 mod userinfo;
 
 mod retry;

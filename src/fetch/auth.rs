@@ -21,8 +21,9 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::error::{Error, Result};
 use crate::fetch::client::empty_length;
-use crate::fetch::secret::{Obtained, Secrets};
+use crate::fetch::secret::Secrets;
 use crate::json::Pointer;
+use crate::redact::Redactor;
 use crate::source::{self, Credentials, Method, OAuth2, Source, Token};
 use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
@@ -49,8 +50,8 @@ pub(super) struct Issuer {
     pointer: Pointer,
     scheme: String,
     refresh: Option<Duration>,
-    /// Tells those who redact of each token.
-    obtained: Obtained,
+    /// It is told of each token.
+    redactor: Redactor,
     /// Locked while a token is asked for.
     current: Mutex<Option<Current>>,
 }
@@ -112,7 +113,7 @@ impl Auth {
             source::Auth::Basic { user, password } => {
                 let (user, password) = (secrets.reveal(user), secrets.reveal(password));
                 // for pages that show the headers that they were asked by
-                secrets.obtained().remember(credentials(&user, &password));
+                secrets.redactor().add_token(credentials(&user, &password));
                 return Ok(Auth::Fixed(basic(&user, &password)));
             }
             source::Auth::Token(token) => (
@@ -133,7 +134,7 @@ impl Auth {
             pointer,
             scheme,
             refresh,
-            obtained: secrets.obtained(),
+            redactor: secrets.redactor().clone(),
             current: Mutex::new(None),
         })))
     }
@@ -210,7 +211,7 @@ impl<'a> Renewal<'a> {
             pointer,
             scheme,
             refresh,
-            obtained,
+            redactor,
             ..
         } = self.issuer;
         let answer: Value =
@@ -226,7 +227,7 @@ impl<'a> Renewal<'a> {
         let mut header = HeaderValue::from_str(header.trim_start())
             .map_err(|_| "the token does not fit a header".to_owned())?;
         header.set_sensitive(true);
-        obtained.remember(SecretString::from(token));
+        redactor.add_token(SecretString::from(token));
         let lifetime = refresh.or_else(|| lifetime(&answer));
         *self.current = Some(Current {
             header: header.clone(),
@@ -254,7 +255,7 @@ impl TokenRequest {
         let json = token.body.as_ref().filter(is_json).is_some();
         let body = token.body.as_ref().map(|body| match json {
             true => secrets.reveal_json(body),
-            false => secrets.reveal_url(body),
+            false => secrets.reveal_form(body),
         });
         let mut headers = accept_json();
         if body.is_some() {

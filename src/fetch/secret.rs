@@ -6,70 +6,70 @@
 //! token, or a user and a password as a header has them, is hidden as `{auth.token}`
 //! where a publisher echoes it.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::{Position as Part, Url};
 
 use crate::error::{Error, Result};
+use crate::redact::{Redactor, TOKEN, encode, quote};
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
 const OPEN: &str = "{env.";
 const CLOSE: char = '}';
 
-/// What stands for a token.
-const TOKEN: &str = "{auth.token}";
-
-/// How many tokens are known: a page may echo one that has been renewed since.
-const MOST_TOKENS: usize = 8;
-
-/// The shortest value that is looked for where it is not encoded: one of fewer bytes
-/// may stand there by chance.
-const TOLD_UNENCODED_BYTES: usize = 6;
-
 /// The values of the placeholders that one source declares, and its tokens.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
-    declared: BTreeMap<String, SecretString>,
-    obtained: Obtained,
+    declared: BTreeMap<String, Declared>,
+    redactor: Redactor,
 }
 
-/// The newest tokens of a source, the newest first.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Obtained(Arc<RwLock<VecDeque<SecretString>>>);
+#[derive(Debug)]
+struct Declared {
+    value: SecretString,
+    audience: Audience,
+}
 
-impl Obtained {
-    /// From now on, hides a token that is not empty.
-    pub(super) fn remember(&self, token: SecretString) {
-        let mut tokens = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if !token.expose_secret().is_empty() {
-            tokens.push_front(token);
-            tokens.truncate(MOST_TOKENS);
-        }
-    }
+/// A text of a source that may hold placeholders.
+pub(super) struct Declaration<'t> {
+    /// Where it is declared.
+    pub(super) key: String,
+    pub(super) text: &'t str,
+    pub(super) audience: Audience,
+}
 
-    fn with<T>(&self, read: impl FnOnce(&VecDeque<SecretString>) -> T) -> T {
-        read(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
+/// The servers that a declared value is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Audience {
+    /// The one that hands out tokens, and no other.
+    TokenServer,
+    /// The host of the source's URL.
+    Home,
 }
 
 impl Secrets {
-    /// Looks up the placeholders of a declaration, given as keys and texts: `{env.NAME}`
-    /// is the variable `NAME`, or what the file has that `NAME_FILE` names.
+    /// Looks up the placeholders of declarations: `{env.NAME}` is the variable `NAME`, or
+    /// what the file has that `NAME_FILE` names.
     ///
     /// # Errors
     /// A placeholder that is not closed, a variable that is neither set nor named by a
     /// file, or is empty, or a file that cannot be read; the message names the key and
     /// the variable.
     pub(super) fn look_up<'t>(
-        declared: impl IntoIterator<Item = (String, &'t str)>,
+        declarations: impl IntoIterator<Item = Declaration<'t>>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {
-        let mut secrets = BTreeMap::new();
+        let mut declared: BTreeMap<String, Declared> = BTreeMap::new();
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
-        for (key, text) in declared {
+        for declaration in declarations {
+            let Declaration {
+                key,
+                text,
+                audience,
+            } = declaration;
             let wrong = |what: String| Error::config(format!("key `{key}`: {what}"));
             for name in placeholders(text).map_err(|what| wrong(what.into()))? {
                 let value = match (set(name), set(&format!("{name}_FILE"))) {
@@ -87,35 +87,49 @@ impl Secrets {
                 if value.is_empty() {
                     return Err(wrong(format!("the value of {name} is an empty line")));
                 }
-                secrets.insert(name.to_owned(), SecretString::from(value));
+                let known = declared.get(name).map(|known| known.audience);
+                let secret = Declared {
+                    value: SecretString::from(value),
+                    // home is sent what both are
+                    audience: known.map_or(audience, |known| known.max(audience)),
+                };
+                declared.insert(name.to_owned(), secret);
             }
         }
+        let values = declared.iter();
+        let values = values.map(|(name, secret)| (placeholder(name), secret.value.clone()));
         Ok(Self {
-            declared: secrets,
-            obtained: Obtained::default(),
+            redactor: Redactor::new(values),
+            declared,
         })
     }
 
-    /// Where the tokens of the source are remembered.
-    pub(super) fn obtained(&self) -> Obtained {
-        self.obtained.clone()
+    /// What finds the values, and the tokens that it is told of.
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The value of a variable; empty for one that is not declared.
     pub(super) fn of(&self, name: &str) -> &str {
         self.declared
             .get(name)
-            .map_or("", |secret| secret.expose_secret())
+            .map_or("", |secret| secret.value.expose_secret())
     }
 
     /// A declared text with its values, as they are.
     pub(super) fn reveal(&self, text: &str) -> String {
-        self.replace(text, str::to_owned)
+        self.replace(text, Audience::TokenServer, str::to_owned)
     }
 
-    /// A stored URL with its values, encoded so that they change nothing else.
-    pub(super) fn reveal_url(&self, text: &str) -> String {
-        self.replace(text, encode)
+    /// A declared text that is a form with its values, encoded so that they change
+    /// nothing else.
+    pub(super) fn reveal_form(&self, text: &str) -> String {
+        self.replace(text, Audience::TokenServer, encode)
+    }
+
+    /// A stored link to home with its values, encoded so that they change nothing else.
+    pub(super) fn reveal_link(&self, link: &str) -> String {
+        self.replace(link, Audience::Home, encode)
     }
 
     /// A declared URL with its values, encoded so that they change nothing else,
@@ -123,13 +137,13 @@ impl Secrets {
     pub(super) fn reveal_endpoint(&self, text: &str) -> String {
         let beginning = text.starts_with(OPEN).then(|| text.find(CLOSE)).flatten();
         let (beginning, rest) = text.split_at(beginning.map_or(0, |at| at + CLOSE.len_utf8()));
-        self.reveal(beginning) + &self.reveal_url(rest)
+        self.reveal(beginning) + &self.reveal_form(rest)
     }
 
     /// A declared text that is JSON with its values, encoded to be within its
     /// strings.
     pub(super) fn reveal_json(&self, text: &str) -> String {
-        self.replace(text, quoted)
+        self.replace(text, Audience::TokenServer, quote)
     }
 
     /// Whether one of the values is in a text, however it is encoded.
@@ -137,19 +151,31 @@ impl Secrets {
         let spaced = text.replace('+', "%20");
         [text, &decode(text), &decode(&spaced)]
             .iter()
-            .any(|text| self.find(text, |_| true).is_some())
+            .any(|text| self.redactor.is_value_in(text))
     }
 
     /// Whether a text asks for one of the values.
     pub(super) fn is_in(&self, text: &str) -> bool {
         let mut declared = self.declared.keys();
         declared.any(|name| text.contains(&placeholder(name)))
-            || (text.contains(TOKEN) && !self.obtained.with(VecDeque::is_empty))
+            || (text.contains(TOKEN) && self.redactor.newest_token().is_some())
+    }
+
+    /// The placeholder in a text of a value that only the server of tokens is sent.
+    pub(super) fn find_token_servers(&self, text: &str) -> Option<String> {
+        let declared = self.declared.iter();
+        declared
+            .filter(|(_, secret)| secret.audience == Audience::TokenServer)
+            .map(|(name, _)| placeholder(name))
+            .find(|placeholder| text.contains(placeholder))
     }
 
     /// A URL for storing and showing: placeholders where values are in its path
     /// and query, however they are encoded, and no user and password. The host
     /// is no secret, and stays, to be compared.
+    ///
+    /// All braces in it are placeholders: what a publisher wrote is never taken for
+    /// one, for its own braces are percent-encoded.
     pub(super) fn redact(&self, url: &Url) -> String {
         let mut url = url.clone();
         // Neither fails where there is a user to leave out.
@@ -167,9 +193,10 @@ impl Secrets {
         };
         text.push_str(&self.redact_part(path, "/"));
         if let Some(query) = url.query() {
-            let covered = self.cover_unencoded(query);
-            let pairs: Vec<String> = covered
-                .as_deref()
+            // in a path they are encoded already
+            let query = query.replace('{', "%7B").replace('}', "%7D");
+            let hidden = self.redactor.hide_separating(&query);
+            let pairs: Vec<String> = hidden
                 .unwrap_or(query)
                 .split('&')
                 .map(|pair| self.redact_pair(pair))
@@ -196,26 +223,43 @@ impl Secrets {
             _ => text.to_owned(),
         };
         let text = &*hidden;
-        let covered = self.cover(text, str::to_owned);
+        let covered = self.redactor.hide(text, str::to_owned);
         let covered = covered.unwrap_or_else(|| text.to_owned());
         let spaced = covered.replace('+', "%20");
-        match self.find(&decode(&spaced), |_| true) {
-            Some(_) => self.redact_part(&spaced, "/:?#&="),
-            None => covered,
+        match self.redactor.is_value_in(&decode(&spaced)) {
+            true => self.redact_part(&spaced, "/:?#&="),
+            false => covered,
         }
     }
 
     /// What a page says around its items, for storing: publishers echo the URL
     /// that they were asked by.
     pub(super) fn redact_value(&self, value: &mut Value) {
-        if self.declared.is_empty() && self.obtained.with(VecDeque::is_empty) {
+        if self.redactor.is_empty() {
             return;
         }
         match value {
             Value::String(text) => *text = self.redact_text(text),
             Value::Array(entries) => entries.iter_mut().for_each(|it| self.redact_value(it)),
-            Value::Object(members) => members.values_mut().for_each(|it| self.redact_value(it)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Object(members) => {
+                members.values_mut().for_each(|it| self.redact_value(it));
+                let names = members.keys();
+                if names
+                    .map(String::as_bytes)
+                    .any(|it| self.redactor.find(it).is_some())
+                {
+                    *members = std::mem::take(members)
+                        .into_iter()
+                        .map(|(name, value)| (self.redactor.redact_text(&name).into(), value))
+                        .collect();
+                }
+            }
+            Value::Number(number) => {
+                if let Cow::Owned(text) = self.redactor.redact_text(&number.to_string()) {
+                    *value = Value::String(text);
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
         }
     }
 
@@ -251,92 +295,47 @@ impl Secrets {
                 })
                 .collect()
         };
-        self.cover(&decode(part), piece)
-            .unwrap_or_else(|| part.to_owned())
+        let hidden = self.redactor.hide(&decode(part), piece);
+        hidden.unwrap_or_else(|| part.to_owned())
     }
 
-    /// A query with placeholders where values are as they are: a publisher who does
-    /// not encode what it echoes writes a plus that is no space, and what separates
-    /// pairs. A short value may be just that, and stays.
-    fn cover_unencoded(&self, query: &str) -> Option<String> {
-        let is_told =
-            |value: &str| value.len() >= TOLD_UNENCODED_BYTES && value.contains(['+', '&', '=']);
-        self.cover_those(query, is_told, str::to_owned)
-    }
-
-    /// Puts placeholders where values are and `keep`s what is between them;
-    /// `None` if there are no values in the text.
-    fn cover(&self, text: &str, keep: impl Fn(&str) -> String) -> Option<String> {
-        self.cover_those(text, |_| true, keep)
-    }
-
-    /// The same for some of the values.
-    fn cover_those(
-        &self,
-        text: &str,
-        is_meant: impl Fn(&str) -> bool,
-        keep: impl Fn(&str) -> String,
-    ) -> Option<String> {
-        let mut covered = String::new();
+    /// A text with the values whose audience is at least this one. It is read once, so
+    /// a placeholder that a value has is left as it is.
+    fn replace(&self, text: &str, least: Audience, encode: impl Fn(&str) -> String) -> String {
+        let mut replaced = String::with_capacity(text.len());
         let mut rest = text;
-        while let Some((start, placeholder, length)) = self.find(rest, &is_meant) {
-            covered.push_str(&keep(&rest[..start]));
-            covered.push_str(&placeholder);
-            rest = &rest[start + length..];
-        }
-        (rest.len() < text.len()).then(|| covered + &keep(rest))
-    }
-
-    /// The first value in a text, the longest of those that start there, with
-    /// what stands for it.
-    fn find(&self, text: &str, is_meant: impl Fn(&str) -> bool) -> Option<(usize, String, usize)> {
-        let at = |secret: &SecretString| {
-            let secret = Some(secret.expose_secret()).filter(|it| is_meant(it))?;
-            let plain = text.find(secret).map(|start| (start, secret.len()));
-            // as it is in a body of JSON that was sent
-            let quoted = quoted(secret);
-            let in_json = text.find(&quoted).map(|start| (start, quoted.len()));
-            let found = plain.into_iter().chain(in_json);
-            found.min_by_key(|&(start, length)| (start, std::cmp::Reverse(length)))
-        };
-        let declared = self.declared.iter().filter_map(|(name, secret)| {
-            let (start, length) = at(secret)?;
-            Some((start, placeholder(name), length))
-        });
-        let first =
-            |&(start, _, length): &(usize, String, usize)| (start, std::cmp::Reverse(length));
-        self.obtained.with(|tokens| {
-            let tokens = tokens.iter().filter_map(at);
-            let tokens = tokens.map(|(start, length)| (start, TOKEN.to_owned(), length));
-            declared.chain(tokens).min_by_key(first)
-        })
-    }
-
-    fn replace(&self, text: &str, encode: impl Fn(&str) -> String) -> String {
-        let mut text = text.to_owned();
-        for (name, secret) in &self.declared {
-            let placeholder = placeholder(name);
-            if text.contains(&placeholder) {
-                text = text.replace(&placeholder, &encode(secret.expose_secret()));
+        while let Some(at) = rest.find('{') {
+            replaced.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let end = rest
+                .find(CLOSE)
+                .map_or(rest.len(), |at| at + CLOSE.len_utf8());
+            match self.value_of(&rest[..end], least) {
+                Some(value) => {
+                    replaced.push_str(&encode(value.expose_secret()));
+                    rest = &rest[end..];
+                }
+                None => {
+                    replaced.push('{');
+                    rest = &rest[1..];
+                }
             }
         }
-        if text.contains(TOKEN)
-            && let Some(token) = self.obtained.with(|tokens| tokens.front().cloned())
-        {
-            text = text.replace(TOKEN, &encode(token.expose_secret()));
+        replaced + rest
+    }
+
+    fn value_of(&self, placeholder: &str, least: Audience) -> Option<SecretString> {
+        if placeholder == TOKEN {
+            return self.redactor.newest_token();
         }
-        text
+        let name = placeholder.strip_prefix(OPEN)?.strip_suffix(CLOSE)?;
+        let secret = self.declared.get(name)?;
+        (secret.audience >= least).then(|| secret.value.clone())
     }
 }
 
 fn placeholder(name: &str) -> String {
     format!("{OPEN}{name}{CLOSE}")
-}
-
-/// A text as it is within a string of JSON.
-fn quoted(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// The names of a text's placeholders.
@@ -346,19 +345,6 @@ fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
         .map(|rest| match rest.split_once(CLOSE) {
             Some((name, _)) if !name.is_empty() => Ok(name),
             _ => Err("`{env.` is not followed by a name and a `}`"),
-        })
-        .collect()
-}
-
-/// Percent-encodes all that has a meaning anywhere in a URL, which is right in
-/// a path and in a query alike.
-fn encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
         })
         .collect()
 }
@@ -390,12 +376,20 @@ mod tests {
 
     use super::*;
 
+    fn declaration<'t>(key: &str, text: &'t str) -> Declaration<'t> {
+        Declaration {
+            key: key.into(),
+            text,
+            audience: Audience::Home,
+        }
+    }
+
     fn secrets(values: &[(&str, &str)]) -> Secrets {
         let declared = values
             .iter()
             .map(|(name, _)| placeholder(name))
             .collect::<String>();
-        Secrets::look_up([("url".to_owned(), declared.as_str())], |name| {
+        Secrets::look_up([declaration("url", &declared)], |name| {
             let (_, value) = values.iter().find(|(known, _)| *known == name)?;
             Some((*value).to_owned())
         })
@@ -405,7 +399,7 @@ mod tests {
     #[test]
     fn a_variable_that_is_not_set_is_named_with_its_key() {
         for value in [None, Some(String::new())] {
-            let declared = [("sources.x.query.key".to_owned(), "a {env.TOKEN} b")];
+            let declared = [declaration("sources.x.query.key", "a {env.TOKEN} b")];
             let error = Secrets::look_up(declared, |_| value.clone()).unwrap_err();
             assert_eq!(
                 error.to_string(),
@@ -417,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_value_that_was_made_of_a_file_is_its_line() {
-        let declared = [("url".to_owned(), "{env.KEY}")];
+        let declared = [declaration("url", "{env.KEY}")];
         let secrets = Secrets::look_up(declared, |_| Some("s3cr t\r\n".into())).unwrap();
         assert_eq!(secrets.reveal("{env.KEY}"), "s3cr t");
     }
@@ -428,7 +422,7 @@ mod tests {
         std::fs::write(&file, "s3cr t\n").unwrap();
         let path = file.path().to_str().unwrap().to_owned();
         let look_up = |key: Option<&str>, file: &str| {
-            let declared = [("url".to_owned(), "{env.KEY}")];
+            let declared = [declaration("url", "{env.KEY}")];
             Secrets::look_up(declared, |name| match name {
                 "KEY" => key.map(str::to_owned),
                 "KEY_FILE" => Some(file.to_owned()),
@@ -453,7 +447,7 @@ mod tests {
     #[test]
     fn a_value_is_found_however_it_is_encoded() {
         let secrets = secrets(&[("KEY", "s3cr t/é")]);
-        secrets.obtained().remember("t+1".into());
+        secrets.redactor().add_token("t+1".into());
         for text in ["a s3cr t/é b", "s3cr+t%2F%C3%A9", "t%2B1", "{env.X} t+1"] {
             assert!(secrets.are_in(text), "{text}");
         }
@@ -463,7 +457,7 @@ mod tests {
     #[test]
     fn a_placeholder_that_is_not_closed_is_refused() {
         for text in ["{env.TOKEN", "{env.}"] {
-            let declared = [("url".to_owned(), text)];
+            let declared = [declaration("url", text)];
             assert!(
                 Secrets::look_up(declared, |_| Some("x".into())).is_err(),
                 "{text}"
@@ -545,14 +539,14 @@ mod tests {
             "https://h.example/a?key={env.KEY}&token=t%2B1"
         );
         for token in ["t+1", "t+2"] {
-            secrets.obtained().remember(token.into());
+            secrets.redactor().add_token(token.into());
         }
         let hidden = "https://h.example/a?key={env.KEY}&token={auth.token}";
         assert_eq!(
             (redact("t%2B1"), redact("t%2B2")),
             (hidden.into(), hidden.into())
         );
-        assert_eq!(secrets.reveal_url(hidden), url("t%2B2"));
+        assert_eq!(secrets.reveal_link(hidden), url("t%2B2"));
         assert!(secrets.is_in("{auth.token}"));
     }
 
@@ -605,7 +599,7 @@ mod tests {
             pairs.insert(at.min(pairs.len()), ("key".into(), format!("x{secret}y")));
             url.query_pairs_mut().extend_pairs(&pairs);
             let hidden = secrets.redact(&url);
-            let revealed = Url::parse(&secrets.reveal_url(&hidden)).unwrap();
+            let revealed = Url::parse(&secrets.reveal_link(&hidden)).unwrap();
             let read: Vec<(String, String)> = revealed.query_pairs().into_owned().collect();
             prop_assert_eq!(read, pairs);
             prop_assert!(hidden.contains(&placeholder("KEY")));

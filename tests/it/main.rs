@@ -40,6 +40,7 @@ mod manners;
 mod metrics;
 mod outage;
 mod packaging;
+mod placeholders;
 mod plans;
 mod pooler;
 mod purge;

@@ -101,7 +101,7 @@ impl Address {
             // which becomes a header, and a page may show the headers of its request
             let password = decode(home.password().unwrap_or_default());
             let sent = credentials(&decode(home.username()), &password);
-            secrets.obtained().remember(sent);
+            secrets.redactor().add_token(sent);
         }
         let credentials = source
             .query
@@ -383,7 +383,12 @@ impl Address {
     /// is put into it. Values go into the link as it is stored, since a placeholder
     /// in the path of a URL is no longer one.
     fn with_credentials(&self, link: &str, scheme: &str) -> Result<Url> {
-        let mut url = Url::parse(&self.secrets.reveal_url(link))
+        if let Some(placeholder) = self.secrets.find_token_servers(link) {
+            return Err(refused(&format!(
+                "the link to it asks for `{placeholder}`, which only the server of tokens is sent"
+            )));
+        }
+        let mut url = Url::parse(&self.secrets.reveal_link(link))
             .map_err(|e| refused("the link to it is not a URL").with_source(e))?;
         // Cannot fail between http and https.
         let _ = url.set_scheme(scheme);

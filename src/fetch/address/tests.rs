@@ -1,5 +1,6 @@
 use super::host::MOST_URL_BYTES;
 use super::*;
+use crate::fetch::secret::{Audience, Declaration};
 use crate::source::Axis;
 
 fn address(table: &str) -> Address {
@@ -10,8 +11,20 @@ fn address_by(table: &str, key: &str) -> Address {
     let mut source: Source = toml::from_str(table).unwrap();
     source.name = "zambia".into();
     source.settle().unwrap();
-    let declared = [("x".to_owned(), "{env.KEY}")];
-    let secrets = Secrets::look_up(declared, |_| Some(key.into())).unwrap();
+    let declaration = |text, audience| Declaration {
+        key: "x".into(),
+        text,
+        audience,
+    };
+    let declared = [
+        declaration("{env.KEY}", Audience::Home),
+        declaration("{env.CLIENT}", Audience::TokenServer),
+    ];
+    let value = |name: &str| match name {
+        "CLIENT" => "cli&nt".to_owned(),
+        _ => key.to_owned(),
+    };
+    let secrets = Secrets::look_up(declared, |name| Some(value(name))).unwrap();
     Address::new(&source, secrets).unwrap()
 }
 
@@ -246,7 +259,7 @@ fn hosts_that_the_source_writes_out_are_allowed_and_sent_no_secret() {
         ("https://files.example/2", None),
         ("https://www.example:8443/2", None),
         ("https://sub.www.example/2", None),
-        // a placeholder of ours in what was served
+        // a secret that was served, as it is stored
         ("https://www.example/2?key={env.KEY}", None),
     ] {
         let linked = address.of(&Scope::default(), &link(url)).ok();
@@ -254,7 +267,8 @@ fn hosts_that_the_source_writes_out_are_allowed_and_sent_no_secret() {
         assert_eq!(linked.as_ref().map(Url::as_str), asked, "{url}");
         let is_special = |url: &Url| address.is_home(url) || address.is_stranger(url);
         assert!(!linked.as_ref().is_some_and(is_special), "{url}");
-        let redirected = address.redirected(&home, Url::parse(url).unwrap());
+        let served = url.replace("{env.KEY}", "s3cr%26t");
+        let redirected = address.redirected(&home, Url::parse(&served).unwrap());
         let is_downgrade = url.starts_with("http:");
         assert_eq!(
             redirected.is_ok(),
@@ -465,6 +479,49 @@ fn a_secret_that_is_echoed_as_it_is_does_not_stay_in_a_link() {
     let address = address_by(FEED, "+");
     let served = "https://feed.example/api?q=a+b";
     assert_eq!(address.redact_link(served), served);
+}
+
+#[test]
+fn braces_of_a_publisher_are_data_and_ask_for_no_secret() {
+    let address = address(FEED);
+    address.secrets.redactor().add_token("t0ken".into());
+    for served in [
+        "https://feed.example/p2?a={env.KEY}&b={env.CLIENT}&c={auth.token}",
+        "https://feed.example/{env.KEY}/{auth.token}/p2?{env.KEY}={env.CLIENT}",
+        "https://feed.example/p2?a={en&b={{env.KEY}}&c=%7Benv.KEY}&d={env.KEY",
+        // what stands for a value may not complete what the publisher has begun
+        "https://feed.example/p2?a={env.s3cr%26t}&b={env.CLIENTs3cr%26t",
+    ] {
+        let stored = address.redact_link(served);
+        let asked = address.of(&Scope::default(), &link(&stored)).unwrap().url;
+        let expected = Url::parse(served).unwrap();
+        let read = |url: &Url| {
+            let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+            (url.path().to_owned(), pairs)
+        };
+        let (path, mut pairs) = read(&expected);
+        // which goes with each request to home
+        pairs.push(("key".into(), "s3cr&t".into()));
+        assert_eq!(read(&asked), (path, pairs), "{stored}");
+        assert!(!asked.as_str().contains("t0ken"), "{asked}");
+    }
+    // one that leads elsewhere asks for none either
+    let stored = address.redact_link("https://files.example/x?a={env.KEY}");
+    let asked = address.of(&Scope::default(), &link(&stored)).unwrap().url;
+    assert_eq!(asked.as_str(), "https://files.example/x?a=%7Benv.KEY%7D");
+}
+
+#[test]
+fn what_only_the_server_of_tokens_is_sent_is_in_no_link() {
+    let address = address(FEED);
+    let echoed = address.redact_link("https://feed.example/p2?a=cli%26nt");
+    assert_eq!(echoed, "https://feed.example/p2?a={env.CLIENT}");
+    let refused = address.of(&Scope::default(), &link(&echoed)).err().unwrap();
+    assert_eq!(refused.kind(), Kind::Refused);
+    assert_eq!(
+        refused.to_string(),
+        "the link to it asks for `{env.CLIENT}`, which only the server of tokens is sent"
+    );
 }
 
 #[test]

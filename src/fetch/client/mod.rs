@@ -164,7 +164,8 @@ impl Client {
     /// has no root certificates that can be read.
     pub fn new(source: &Source, limits: &config::Fetch) -> Result<Self> {
         let limits = &setup::of_source(limits, &source.http);
-        let secrets = Secrets::look_up(setup::declared(source), |name| std::env::var(name).ok())?;
+        let secrets =
+            Secrets::look_up(setup::declarations(source), |name| std::env::var(name).ok())?;
         let headers = setup::headers(source, &secrets)?;
         let auth = Auth::new(source, &secrets)?;
         let address = Address::new(source, secrets)?;

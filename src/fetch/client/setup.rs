@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::fetch::address::Address;
 use crate::fetch::body;
 use crate::fetch::pace::Pace;
-use crate::fetch::secret::Secrets;
+use crate::fetch::secret::{Audience, Declaration, Secrets};
 use crate::fetch::stranger::Resolver;
 use crate::source::{self, Detail, Http, Source, UserAgent};
 use crate::userinfo::{ENCODE, has_unclear_userinfo};
@@ -116,20 +116,28 @@ pub(super) fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
     Some(Pace::new(Some(rate), concurrency))
 }
 
-/// The texts of a source that may hold placeholders, with their keys.
-pub(super) fn declared(source: &Source) -> impl Iterator<Item = (String, &str)> {
+/// The texts of a source that may hold placeholders.
+pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Declaration<'_>> {
     let name = &source.name;
+    let to_home = move |key: String, text| Declaration {
+        key: format!("sources.{name}.{key}"),
+        text,
+        audience: Audience::Home,
+    };
     let templates = source.templates().into_iter();
+    let templates = templates.map(move |(key, template)| to_home(key, template.as_str()));
     let headers = source.http.headers.iter();
+    let headers = headers.map(move |(key, text)| to_home(format!("http.headers.{key}"), text));
+    let audience = match source.auth {
+        Some(source::Auth::Token(_) | source::Auth::OAuth2(_)) => Audience::TokenServer,
+        Some(source::Auth::Basic { .. }) | None => Audience::Home,
+    };
     let auth = source.auth.iter().flat_map(source::Auth::texts);
-    templates
-        .map(move |(key, template)| (format!("sources.{name}.{key}"), template.as_str()))
-        .chain(
-            headers.map(move |(key, text)| {
-                (format!("sources.{name}.http.headers.{key}"), text.as_str())
-            }),
-        )
-        .chain(auth.map(move |(key, text)| (format!("sources.{name}.auth.{key}"), text)))
+    let auth = auth.map(move |(key, text)| Declaration {
+        audience,
+        ..to_home(format!("auth.{key}"), text)
+    });
+    templates.chain(headers).chain(auth)
 }
 
 /// The configured headers with their values, which are never shown.

@@ -1,0 +1,391 @@
+//! Finds what a source was sent in what it serves, and hides it.
+//!
+//! A publisher may echo the key that it was asked with: in a link, in an error page or in
+//! a release. Whoever may read our tables may not know the key for that. So a
+//! [`Redactor`] puts `{env.NAME}`, or `{auth.token}`, where a value stands.
+//!
+//! All values are looked for at once, by one automaton, because a publisher may echo them
+//! as often as a body has room for.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::form_urlencoded::byte_serialize;
+
+/// The placeholder of a token, and of a user and a password as a header has them.
+pub(crate) const TOKEN: &str = "{auth.token}";
+
+/// How many tokens are known: a page may echo one that has been renewed since.
+const MOST_TOKENS: usize = 8;
+
+/// The shortest value that is looked for where it may stand by chance, in bytes: in a
+/// document, and where what separates the parts of a URL may be a part of the value.
+const SHORTEST_TOLD_BYTES: usize = 6;
+
+/// What a source is sent and nobody else may know: the values of its placeholders, and
+/// the newest of its tokens.
+///
+/// Clones share the tokens. `Debug` shows no value.
+#[derive(Clone)]
+pub struct Redactor(Arc<Shared>);
+
+struct Shared {
+    declared: Vec<(Arc<str>, SecretString)>,
+    known: RwLock<Arc<Known>>,
+}
+
+/// The tokens of a source, and all values in the forms in which they are looked for.
+struct Known {
+    /// The newest first.
+    tokens: VecDeque<SecretString>,
+    /// Values as they are, and within a string of JSON.
+    pub(crate) values: Finder,
+    /// Those of them that have what separates the pairs of a query.
+    pub(crate) separating: Finder,
+    /// Values in each form in which a document may show them.
+    pub(crate) shown: Finder,
+}
+
+impl Redactor {
+    /// Looks for these values, each of which has its placeholder.
+    pub(crate) fn new(declared: impl IntoIterator<Item = (String, SecretString)>) -> Self {
+        let declared = declared.into_iter();
+        let declared: Vec<_> = declared.map(|(name, value)| (name.into(), value)).collect();
+        let known = Known::new(&declared, VecDeque::new());
+        Self(Arc::new(Shared {
+            declared,
+            known: RwLock::new(Arc::new(known)),
+        }))
+    }
+
+    /// Looks for a token as well, from now on. An empty one is none.
+    pub(crate) fn add_token(&self, token: SecretString) {
+        if token.expose_secret().is_empty() {
+            return;
+        }
+        let Shared { declared, known } = &*self.0;
+        let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tokens = known.tokens.clone();
+        tokens.push_front(token);
+        tokens.truncate(MOST_TOKENS);
+        *known = Arc::new(Known::new(declared, tokens));
+    }
+
+    /// The token that was given last.
+    pub(crate) fn newest_token(&self) -> Option<SecretString> {
+        self.known().tokens.front().cloned()
+    }
+
+    /// Says that the source is sent no secret.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known().values.is_empty()
+    }
+
+    /// Says that a value is in a text, as it is or within a string of JSON.
+    pub(crate) fn is_value_in(&self, text: &str) -> bool {
+        self.known().values.is_in(text.as_bytes())
+    }
+
+    /// Puts placeholders where values are, as they are or within a string of JSON, and
+    /// applies `keep` to what is between them. `None` if no value is in the text.
+    pub(crate) fn hide(&self, text: &str, keep: impl Fn(&str) -> String) -> Option<String> {
+        self.known().values.replace(text, keep)
+    }
+
+    /// The same for the values that have what separates the pairs of a query, if they are
+    /// long enough not to stand there by chance.
+    pub(crate) fn hide_separating(&self, query: &str) -> Option<String> {
+        self.known().separating.replace(query, str::to_owned)
+    }
+
+    /// Puts placeholders where a document shows values, in whatever form. A value of less
+    /// than six bytes is not looked for. `None` if none is there.
+    #[must_use]
+    pub fn redact(&self, document: &[u8]) -> Option<Vec<u8>> {
+        let known = self.known();
+        let mut redacted = Vec::new();
+        let mut rest = 0;
+        for (start, end, placeholder) in known.shown.find_all(document) {
+            redacted.extend_from_slice(&document[rest..start]);
+            redacted.extend_from_slice(placeholder.as_bytes());
+            rest = end;
+        }
+        (rest > 0).then(|| {
+            redacted.extend_from_slice(&document[rest..]);
+            redacted
+        })
+    }
+
+    /// The same for a text.
+    #[must_use]
+    pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.known().shown.replace(text, str::to_owned) {
+            Some(redacted) => Cow::Owned(redacted),
+            None => Cow::Borrowed(text),
+        }
+    }
+
+    /// The placeholder of the first value that a document shows.
+    #[must_use]
+    pub fn find(&self, document: &[u8]) -> Option<Arc<str>> {
+        let known = self.known();
+        let (_, _, placeholder) = known.shown.find_all(document).next()?;
+        Some(Arc::clone(placeholder))
+    }
+
+    fn known(&self) -> Arc<Known> {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&known)
+    }
+}
+
+impl Default for Redactor {
+    /// Finds nothing.
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let declared = self.0.declared.iter();
+        f.debug_set()
+            .entries(declared.map(|(name, _)| name))
+            .finish()
+    }
+}
+
+impl Known {
+    fn new(declared: &[(Arc<str>, SecretString)], tokens: VecDeque<SecretString>) -> Self {
+        let token = Arc::from(TOKEN);
+        let declared = declared.iter().map(|(name, value)| (name, value));
+        let all: Vec<_> = declared
+            .chain(tokens.iter().map(|value| (&token, value)))
+            .map(|(name, value)| (name, value.expose_secret()))
+            .collect();
+        let long = all.iter().copied();
+        let long: Vec<_> = long
+            .filter(|(_, value)| value.len() >= SHORTEST_TOLD_BYTES)
+            .collect();
+        let separating = long.iter().copied();
+        let separating = separating.filter(|(_, value)| value.contains(['+', '&', '=']));
+        let finder = Self {
+            values: Finder::new(all.iter().copied(), sent_forms),
+            separating: Finder::new(separating, sent_forms),
+            shown: Finder::new(long.iter().copied(), shown_forms),
+            tokens: VecDeque::new(),
+        };
+        Self { tokens, ..finder }
+    }
+}
+
+/// Finds texts of several forms in one pass.
+struct Finder {
+    automaton: AhoCorasick,
+    /// The placeholder of each pattern.
+    placeholders: Vec<Arc<str>>,
+}
+
+impl Finder {
+    fn new<'v>(
+        values: impl Iterator<Item = (&'v Arc<str>, &'v str)>,
+        forms: fn(&str) -> Vec<String>,
+    ) -> Self {
+        let mut patterns = Vec::new();
+        let mut placeholders = Vec::new();
+        for (placeholder, value) in values {
+            for form in forms(value) {
+                patterns.push(form);
+                placeholders.push(Arc::clone(placeholder));
+            }
+        }
+        // of two that begin at one place, the longer one is there whole
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(patterns)
+            .expect("a few short patterns make an automaton");
+        Self {
+            automaton,
+            placeholders,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.placeholders.is_empty()
+    }
+
+    fn is_in(&self, text: &[u8]) -> bool {
+        !self.is_empty() && self.automaton.is_match(text)
+    }
+
+    /// Where each value begins and ends, and what stands for it.
+    fn find_all<'f>(
+        &'f self,
+        text: &'f [u8],
+    ) -> impl Iterator<Item = (usize, usize, &'f Arc<str>)> {
+        self.automaton.find_iter(text).map(|found| {
+            let placeholder = &self.placeholders[found.pattern().as_usize()];
+            (found.start(), found.end(), placeholder)
+        })
+    }
+
+    fn replace(&self, text: &str, keep: impl Fn(&str) -> String) -> Option<String> {
+        let mut replaced = String::new();
+        let mut rest = 0;
+        for (start, end, placeholder) in self.find_all(text.as_bytes()) {
+            replaced.push_str(&keep(&text[rest..start]));
+            replaced.push_str(placeholder);
+            rest = end;
+        }
+        (rest > 0).then(|| replaced + &keep(&text[rest..]))
+    }
+}
+
+/// A value as it is, and as it is in a body of JSON that was sent.
+fn sent_forms(value: &str) -> Vec<String> {
+    vec![value.to_owned(), quote(value)]
+}
+
+/// A value as a document may show it: within JSON, within JSON that is text in JSON, and
+/// as a part of a URL.
+fn shown_forms(value: &str) -> Vec<String> {
+    let quoted = quote(value);
+    let encoded = encode(value);
+    // as a script in a browser encodes it
+    let lax = ["!", "'", "(", ")", "*"]
+        .iter()
+        .fold(encoded.clone(), |text, kept| {
+            text.replace(&encode(kept), kept)
+        });
+    let form: String = byte_serialize(value.as_bytes()).collect();
+    let mut forms = vec![
+        value.to_owned(),
+        quote(&quoted),
+        quoted.replace('/', "\\/"),
+        quoted,
+        lower_escapes(&encoded),
+        lower_escapes(&form),
+        encoded,
+        lax,
+        form,
+    ];
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
+/// A text as it is within a string of JSON.
+pub(crate) fn quote(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// Percent-encodes all that has a meaning anywhere in a URL, which is right in
+/// a path and in a query alike.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// Percent-encoded text whose hexadecimal digits are small letters.
+fn lower_escapes(encoded: &str) -> String {
+    let mut parts = encoded.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (digits, rest) = part.split_at(2);
+        text + "%" + &digits.to_ascii_lowercase() + rest
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor(values: &[(&str, &str)]) -> Redactor {
+        Redactor::new(
+            values
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).into())),
+        )
+    }
+
+    #[test]
+    fn values_are_hidden_in_whatever_form_a_document_shows_them() {
+        let redactor = redactor(&[("{env.KEY}", "s3cr t/\"é(1)")]);
+        redactor.add_token("token+7==".into());
+        for shown in [
+            "s3cr t/\"é(1)",
+            r#"s3cr t/\"é(1)"#,
+            r#"s3cr t\/\"é(1)"#,
+            r#"s3cr t/\\\"é(1)"#,
+            "s3cr%20t%2F%22%C3%A9%281%29",
+            "s3cr%20t%2f%22%c3%a9%281%29",
+            "s3cr%20t%2F%22%C3%A9(1)",
+            "s3cr+t%2F%22%C3%A9%281%29",
+            "s3cr+t%2f%22%c3%a9%281%29",
+        ] {
+            let document = format!("<{shown}>\u{fffd}<token%2b7%3d%3d>{shown}");
+            let redacted = redactor.redact(document.as_bytes()).unwrap();
+            let expected = "<{env.KEY}>\u{fffd}<{auth.token}>{env.KEY}";
+            assert_eq!(String::from_utf8(redacted).unwrap(), expected, "{shown}");
+            assert_eq!(redactor.redact_text(&document), expected);
+            assert_eq!(
+                redactor.find(document.as_bytes()).as_deref(),
+                Some("{env.KEY}")
+            );
+        }
+        assert_eq!(redactor.redact(b"s3cr t"), None);
+        assert_eq!(redactor.redact(&[0xff, 0, 0x80]), None);
+    }
+
+    #[test]
+    fn a_value_that_may_stand_anywhere_by_chance_is_not_looked_for_in_documents() {
+        let redactor = redactor(&[("{env.KEY}", "12345")]);
+        assert_eq!(redactor.redact(b"12345"), None);
+        assert_eq!(redactor.redact_text("12345"), "12345");
+        assert!(redactor.is_value_in("12345"));
+    }
+
+    #[test]
+    fn of_values_that_begin_at_one_place_the_longest_is_hidden() {
+        let redactor = redactor(&[("{env.A}", "secret"), ("{env.B}", "secret-longer")]);
+        assert_eq!(
+            redactor.redact_text("secret-longer secret-long"),
+            "{env.B} {env.A}-long"
+        );
+    }
+
+    #[test]
+    fn a_token_is_forgotten_when_eight_newer_ones_are_known() {
+        let redactor = Redactor::default();
+        assert!(redactor.is_empty() && redactor.newest_token().is_none());
+        redactor.add_token(SecretString::default());
+        assert!(redactor.is_empty());
+        for number in 0..=MOST_TOKENS {
+            redactor.clone().add_token(format!("token-{number}").into());
+        }
+        assert_eq!(
+            redactor.redact_text("token-0 token-1"),
+            "token-0 {auth.token}"
+        );
+        assert_eq!(redactor.newest_token().unwrap().expose_secret(), "token-8");
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let redactor = redactor(&[("{env.KEY}", "hunter2")]);
+        redactor.add_token("hunter3".into());
+        assert_eq!(format!("{redactor:?}"), r#"{"{env.KEY}"}"#);
+    }
+}

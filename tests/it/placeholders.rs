@@ -1,0 +1,205 @@
+//! What a publisher writes is data, even if it is written as a placeholder of ours: its
+//! links, redirects, tokens and items ask for no secret, neither at once nor from the
+//! tables that a run resumes by.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Ingest, LINK, SOURCE};
+use crate::publisher::{Publisher, Reply, Request, release};
+
+/// What the source is sent in a header, in its query, and for its token.
+const KEY: &str = "key-7a7b7c";
+const QUERY: &str = "query-7a7b7c";
+const CLIENT: &str = "client-7a7b7c";
+const TOKEN: &str = "token-7a7b7c";
+
+/// What a publisher writes to get hold of them.
+const PLEA: &str = "{env.CLIENT}.{env.KEY}.{env.QUERY}.{auth.token}";
+
+/// A source whose table is told where its publisher is.
+async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
+    let mut ingest = Ingest::new().await;
+    for (name, value) in [("KEY", KEY), ("QUERY", QUERY), ("CLIENT", CLIENT)] {
+        ingest.set(name, value);
+    }
+    let sent = r#"
+        http.headers = { X-Key = "{env.KEY}" }
+        query = { key = "{env.QUERY}" }
+        auth.mode = "oauth2"
+        auth.url = "HOST/token"
+        auth.client_id = "me"
+        auth.client_secret = "{env.CLIENT}"
+        auth.credentials = "body"
+    "#;
+    let host = publisher.url("");
+    let table = format!("{sent}\n{table}").replace("HOST", host.trim_end_matches('/'));
+    ingest.configure(&format!("[sources.{SOURCE}]\n{table}"));
+    ingest
+}
+
+fn token(request: &Request) -> Option<Reply> {
+    let is_asked = request.path() == "/token";
+    is_asked.then(|| Reply::json(json!({ "access_token": TOKEN }).to_string()))
+}
+
+fn page(number: usize, around: &Value) -> Reply {
+    let mut page = around.clone();
+    page["releases"] = json!([serde_json::from_str::<Value>(&release(number)).unwrap()]);
+    Reply::json(page.to_string())
+}
+
+/// Expects that secrets went where they are declared to go and nowhere else, and that so
+/// many different requests had what the publisher wrote, as data.
+#[track_caller]
+fn expect_data(publisher: &Publisher, pleas: usize) {
+    let mut met = BTreeSet::new();
+    for request in publisher.requests() {
+        if request.path() == "/token" {
+            assert!(request.body.contains(CLIENT));
+            continue;
+        }
+        assert_eq!(request.header("x-key"), Some(KEY));
+        assert_eq!(request.query("key").as_deref(), Some(QUERY));
+        let target = percent_decode(&request.target);
+        let sent = format!("{target} {}", request.body).replace(&format!("key={QUERY}"), "");
+        for secret in [KEY, QUERY, CLIENT, TOKEN] {
+            assert!(!sent.contains(secret), "{sent}");
+        }
+        if sent.contains(PLEA) {
+            met.insert(sent);
+        }
+    }
+    assert_eq!(met.len(), pleas, "{:?}", publisher.targets());
+}
+
+fn percent_decode(target: &str) -> String {
+    // a plus stays one: there is none in what is looked for
+    let pairs = url::form_urlencoded::parse(target.as_bytes());
+    pairs
+        .map(|(name, value)| format!("{name}={value}&"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_link_is_no_template_neither_at_once_nor_when_a_run_is_resumed() {
+    let page_before =
+        |number: usize, next: &str| page(number, &json!({ "links": { "next": next } }));
+    let publisher = Publisher::serve(move |request| {
+        token(request).unwrap_or_else(|| match request.path() {
+            "/" => page_before(1, &format!("/2?plea={PLEA}")),
+            "/2" => page_before(2, &format!("/3/{PLEA}?{PLEA}=1")),
+            "/4" => Reply::redirect(307, &format!("/5?plea={PLEA}&key={QUERY}")),
+            "/5" => page(4, &json!({})),
+            _ => page_before(3, &format!("/4?plea={PLEA}#{PLEA}")),
+        })
+    })
+    .await;
+    let ingest = ingest(&publisher, &format!("url = \"HOST/\"\n{LINK}")).await;
+    ingest.run(&["--max-pages", "1"]).await.expect(0);
+    ingest.run(&["--max-pages", "2"]).await.expect(0);
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 4);
+    expect_data(&publisher, 4);
+}
+
+#[tokio::test]
+async fn a_link_that_an_older_version_stored_asks_for_nothing_that_home_is_not_sent() {
+    let publisher = Publisher::serve(|request| {
+        token(request).unwrap_or_else(|| match request.query("page") {
+            None => page(1, &json!({ "links": { "next": "/?page=2" } })),
+            Some(_) => page(2, &json!({})),
+        })
+    })
+    .await;
+    let ingest = ingest(&publisher, &format!("url = \"HOST/\"\n{LINK}")).await;
+    ingest.run(&["--max-pages", "1"]).await.expect(0);
+    // as it was kept before braces of a publisher were encoded
+    let stored = format!(
+        "update ocds.page set next_cursor = 'link {}'",
+        publisher.url("/?page=2&plea={env.CLIENT}")
+    );
+    ingest.client.batch_execute(&stored).await.unwrap();
+    let refused = ingest.run(&[]).await.expect(4);
+    let expected =
+        "the link to it asks for `{env.CLIENT}`, which only the server of tokens is sent";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    // which is in the way of one run and no more
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 2);
+    expect_data(&publisher, 0);
+}
+
+#[tokio::test]
+async fn a_token_is_no_template_in_a_query_and_in_a_body() {
+    for table in [
+        r#"
+        url = "HOST/"
+        page = { mode = "token", param = "at", pointer = "/next" }
+        "#,
+        r#"
+        url = "HOST/"
+        method = "POST"
+        body = { json = { at = "{token}" } }
+        page = { mode = "token", pointer = "/next", start = "first" }
+        "#,
+    ] {
+        let publisher = Publisher::serve(|request| {
+            token(request).unwrap_or_else(|| match request.nth {
+                0 if request.query("at").is_none() => page(1, &json!({ "next": PLEA })),
+                _ => page(2, &json!({})),
+            })
+        })
+        .await;
+        let ingest = ingest(&publisher, table).await;
+        ingest.run(&["--max-pages", "1"]).await.expect(0);
+        ingest.run(&[]).await.expect(0);
+        assert_eq!(ingest.count("release").await, 2);
+        expect_data(&publisher, 1);
+    }
+}
+
+#[tokio::test]
+async fn what_an_index_names_is_no_template() {
+    for detail in [
+        r#"url = "/items?item={item}""#,
+        r#"url = "/items{item|path}""#,
+        r#"url = "/items/{item|strip x}?item={item|raw}""#,
+        r#"url = "/items", method = "POST", body = { json = { item = "{item}" } }"#,
+    ] {
+        let publisher = Publisher::serve(|request| {
+            token(request).unwrap_or_else(|| match request.path() {
+                "/" => Reply::json(
+                    json!({ "list": [format!("http://x.example/x?{PLEA}")] }).to_string(),
+                ),
+                _ => page(1, &json!({})),
+            })
+        })
+        .await;
+        let table = format!("url = \"HOST/\"\ndetail = {{ each = \"/list/*\", {detail} }}");
+        let ingest = ingest(&publisher, &table).await;
+        ingest.run(&[]).await.expect(0);
+        assert_eq!(ingest.count("release").await, 1, "{detail}");
+        expect_data(&publisher, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_value_of_an_axis_is_no_template() {
+    let publisher = Publisher::serve(|request| {
+        token(request).unwrap_or_else(|| match request.path() {
+            "/kinds" => Reply::json(json!([PLEA]).to_string()),
+            _ => page(1, &json!({})),
+        })
+    })
+    .await;
+    let table = r#"
+        url = "HOST/{axis.kind}"
+        axis.kind = { url = "HOST/kinds?key={env.QUERY}", each = "/*" }
+    "#;
+    let ingest = ingest(&publisher, table).await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 1);
+    expect_data(&publisher, 1);
+}
