@@ -16,7 +16,8 @@
 //! # Invariants
 //!
 //! 1. Nothing is lost: every release of a durable page is in `ocds.release`, in
-//!    `ocds.compiled_release` if it is one or, byte for byte, in `ocds.quarantine`.
+//!    `ocds.compiled_release` if it is one or, byte for byte, in `ocds.quarantine`, where
+//!    a secret of ours that it shows is replaced and the row says so.
 //! 2. Nothing is doubled: there is one row for each source, ocid and release id,
 //!    and one compiled release for each source and ocid.
 //! 3. Nothing is invented: what is stored is what was served. A repair is named by

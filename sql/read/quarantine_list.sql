@@ -1,6 +1,7 @@
 -- Rejects that nobody has resolved, newest first; of one source and reason, if told.
 select id, source, reason, message, sqlstate, ocid, release_id, version, run_id, chain, page_number,
-    pointer, url, seen, first_seen_at, last_seen_at, octet_length(document) as bytes
+    pointer, url, seen, first_seen_at, last_seen_at, octet_length(document) as bytes,
+    is_redacted
 from ocds.quarantine
 where resolved_at is null
     and ($1::text is null or source = $1)

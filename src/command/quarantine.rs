@@ -118,6 +118,7 @@ fn describe(document: &Document) {
         first_seen_at,
         last_seen_at,
         bytes,
+        is_redacted,
         ..
     } = &document.entry;
     let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
@@ -139,6 +140,11 @@ fn describe(document: &Document) {
         answer(format_args!("resolved    {how} {at:.0}"));
     }
     answer(format_args!("bytes       {bytes}"));
+    if *is_redacted {
+        answer(format_args!(
+            "redacted    {{env.NAME}} or {{auth.token}} is in the place of what the source was sent"
+        ));
+    }
 }
 
 async fn replay(
@@ -181,9 +187,17 @@ fn print_replayed(replayed: &Replayed, json: bool) -> Result<()> {
     let Replayed {
         source,
         rejects,
+        redacted,
         counts,
         ..
     } = replayed;
+    if *redacted > 0 {
+        tracing::warn!(
+            source.name = %source,
+            "{redacted} rejects of {source} were not tried, since secrets are replaced in them: \
+             a run or a backfill of their pages fetches them again"
+        );
+    }
     if json {
         answer_json(replayed)?;
     } else {

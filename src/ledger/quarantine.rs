@@ -38,6 +38,7 @@ const COLUMNS: &[Column] = &[
     Column::new("resolved_at", Type::TIMESTAMPTZ),
     Column::new("resolution", Type::TEXT),
     Column::fixed("document", Type::BYTEA),
+    Column::new("is_redacted", Type::BOOL),
 ];
 
 /// Rejects that people do not want: those unresolved till then.
@@ -88,6 +89,8 @@ pub struct Entry {
     pub last_seen_at: Timestamp,
     /// How large it is.
     pub bytes: i32,
+    /// Whether its document has placeholders in the place of secrets of the source.
+    pub is_redacted: bool,
 }
 
 /// A reject with its bytes, and what became of it.
@@ -97,7 +100,7 @@ pub struct Document {
     pub entry: Entry,
     /// When it was resolved, and how: stored, replayed or discarded.
     pub resolved: Option<(Timestamp, String)>,
-    /// What was served.
+    /// What was served, but for secrets of the source.
     pub document: Vec<u8>,
 }
 
@@ -180,7 +183,16 @@ pub async fn replayable_sources(
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The rejects of a source that a replay tries, in the order they were served.
+/// The rejects of a source that a replay is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Replayable {
+    /// Those that it tries, in the order they were served.
+    pub ids: Vec<i64>,
+    /// How many are not there as they were served, since secrets are replaced in them.
+    pub redacted: usize,
+}
+
+/// The rejects of a source that a replay tries: those named, or all.
 ///
 /// # Errors
 /// The database cannot be asked.
@@ -188,11 +200,18 @@ pub async fn replayable(
     database: &Database,
     source: &str,
     ids: Option<&[i64]>,
-) -> Result<Vec<i64>> {
+) -> Result<Replayable> {
     let sql = include_str!("../../sql/ledger/open_rejects.sql");
     let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
     let rows = database.query(sql, &parameters).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    let mut replayable = Replayable::default();
+    for row in &rows {
+        match row.try_get("is_redacted")? {
+            true => replayable.redacted += 1,
+            false => replayable.ids.push(row.try_get("id")?),
+        }
+    }
+    Ok(replayable)
 }
 
 fn entry(row: &Row) -> Result<Entry, tokio_postgres::Error> {
@@ -214,5 +233,6 @@ fn entry(row: &Row) -> Result<Entry, tokio_postgres::Error> {
         first_seen_at: row.try_get("first_seen_at")?,
         last_seen_at: row.try_get("last_seen_at")?,
         bytes: row.try_get("bytes")?,
+        is_redacted: row.try_get("is_redacted")?,
     })
 }

@@ -11,6 +11,7 @@
 
 mod committed;
 mod dispatch;
+mod echo;
 mod frontier;
 mod heart;
 mod memory;
@@ -32,6 +33,7 @@ use tracing::{info, warn};
 
 use self::committed::Committed;
 use self::dispatch::{Dispatch, Dispatched};
+use self::echo::EchoWatch;
 use self::heart::{Heart, Marks};
 pub use self::progress::{Progress, Snapshot};
 pub use self::purge::{Purged, purge};
@@ -204,9 +206,9 @@ async fn begin_run(
     progress.begin(&before, Arc::clone(&client), walk.bytes());
     Ok(ClaimedRun {
         claim,
-        client,
         requests,
-        sink: Arc::new(sink),
+        sink: Arc::new(sink.with_redactor(client.redactor())),
+        client,
         before,
     })
 }
@@ -551,12 +553,15 @@ impl Run<'_> {
         let options = Arc::new(extract::Options::new(self.source, &self.config.extract));
         let rules = Arc::clone(&self.rules);
         let progress = Arc::clone(&self.progress);
+        let echoes = EchoWatch::new(&self.source.name, self.client.redactor());
+        let echoes = Arc::new(echoes);
         tokio::spawn(async move {
             let fetched = futures::stream::poll_fn(move |context| fetched.poll_recv(context));
             let works = fetched.map(|event| {
                 let options = Arc::clone(&options);
                 let rules = Arc::clone(&rules);
                 let progress = Arc::clone(&progress);
+                let echoes = Arc::clone(&echoes);
                 async move {
                     let (fetched, place) = match event? {
                         Event::Page(fetched, place) => (fetched, place),
@@ -566,7 +571,7 @@ impl Run<'_> {
                         Event::Split { middle, .. } => return Ok(Work::of(Item::Split(middle))),
                         Event::Failed(error) => return Ok(Work::of(Item::Failed(error))),
                     };
-                    let extract = move || extract(*fetched, &options, rules, &progress);
+                    let extract = move || extract(*fetched, &options, rules, &progress, &echoes);
                     let item = tokio::task::spawn_blocking(extract)
                         .await
                         .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
@@ -683,11 +688,13 @@ fn extract(
     options: &extract::Options,
     rules: Arc<str>,
     progress: &Progress,
+    echoes: &EchoWatch,
 ) -> Item {
     match fetched {
         Fetched::Page(page) => {
             progress.tell_total(page.total_pages);
             let extracted = extract::extract(&page, options);
+            echoes.look_at(&page, &extracted.releases);
             let record = PageRecord {
                 rules: Some(rules),
                 ..page.into_record()

@@ -27,6 +27,9 @@ pub struct Replayed {
     pub run_id: i64,
     /// How many rejects were tried.
     pub rejects: usize,
+    /// How many were not, since they are not there as they were served: secrets of the
+    /// source are replaced in them. A run that is served them again reads them.
+    pub redacted: usize,
     /// What became of the releases they hold.
     #[serde(flatten)]
     pub counts: Counts,
@@ -58,6 +61,7 @@ pub async fn replay(
         source: source.name.clone(),
         run_id: lease.run_id,
         rejects: 0,
+        redacted: 0,
         counts: Counts::default(),
     };
     let tried = async {
@@ -65,7 +69,8 @@ pub async fn replay(
         let mut server = holder.reach_server().await?;
         for losses in 0..=MOST_LOSSES {
             let open = quarantine::replayable(database, &source.name, ids).await?;
-            let mut open = open.into_iter();
+            replayed.redacted = open.redacted;
+            let mut open = open.ids.into_iter();
             loop {
                 if stop.is_cancelled() {
                     let message = "stopped; what was not tried yet is still there";

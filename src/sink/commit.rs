@@ -16,7 +16,7 @@ use crate::release::{Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::Folded;
 use crate::sink::page::{PageRow, durable_counts, land_with_row};
-use crate::sink::reject::{self, Resolvable, expect_kept, refused, resolve_rejects};
+use crate::sink::reject::{Resolvable, expect_kept, refused, resolve_rejects};
 use crate::sink::release::{Served, count, keys};
 
 /// About as many bytes as a release's columns take beside its text.
@@ -138,7 +138,7 @@ impl<'a> PageCommit<'a> {
             OnFailure::RollBack,
         );
         let served = self.rejects.iter().chain(&self.folded.superseded);
-        for row in &reject::rows(served.chain(refused), &self.page.url) {
+        for row in &rejects.rows(served.chain(refused), &self.page.url) {
             writer.add(&slot, row).await?;
         }
         writer.flush().await?;

@@ -72,6 +72,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::{Chain, PageRecord, Position, UnchangedPage, UnreadablePage};
+use crate::redact::Redactor;
 use crate::release::{Reject, Release};
 use crate::retry::Patience;
 
@@ -129,6 +130,13 @@ impl Sink {
             has_met_stored: AtomicBool::new(true),
             has_open_rejects: AtomicBool::new(has_open_rejects),
         })
+    }
+
+    /// Keeps no secret that this redactor finds in what is refused.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.rejects.redactor = redactor;
+        self
     }
 
     /// Makes a page durable: its releases, its rejects and its own row, all or

@@ -10,6 +10,7 @@ use crate::bulk::{
 };
 use crate::error::{Error, Result};
 use crate::ledger::quarantine::TABLE;
+use crate::redact::Redactor;
 use crate::release::{Reason, Reject, Release};
 use crate::sink::release::{Keys, Served};
 use crate::source::Version;
@@ -39,6 +40,7 @@ const REFUSED: Plan = Plan {
         "url",
         "version",
         "document",
+        "is_redacted",
     ],
     by: &["source", "document_hash", "pointer"],
     verb: Verb::Upsert {
@@ -117,35 +119,31 @@ pub(super) struct Row {
     url: String,
     version: Option<&'static str>,
     document: Bytes,
+    is_redacted: bool,
 }
 
 impl Row {
-    fn new(reject: &Reject, page_url: &str) -> Self {
+    /// The one place where a document becomes what is kept of it. The keys by which its
+    /// release is looked for stay as they were served.
+    fn new(reject: &Reject, page_url: &str, redactor: &Redactor) -> Self {
+        let redacted = redactor.redact(&reject.document).map(Bytes::from);
+        let is_redacted = redacted.is_some();
+        let document = redacted.unwrap_or_else(|| reject.document.clone());
         Self {
-            document_hash: blake3::hash(&reject.document),
-            pointer: storable(&reject.pointer),
+            document_hash: blake3::hash(&document),
+            pointer: storable(&redactor.redact_text(&reject.pointer)),
             reason: reject.reason.as_str(),
-            message: storable(&reject.message),
+            message: storable(&redactor.redact_text(&reject.message)),
             sqlstate: reject.sqlstate.clone(),
             constraint: reject.constraint.clone(),
             ocid: if_storable(reject.ocid.as_ref()),
             release_id: if_storable(reject.release_id.as_ref()),
             url: reject.url.as_deref().unwrap_or(page_url).to_owned(),
             version: reject.version.map(Version::as_str),
-            document: reject.document.clone(),
+            document,
+            is_redacted,
         }
     }
-}
-
-/// The rows of rejects in the order of their unique key, in which they are locked.
-/// Those that do not say where they came from came from `page_url`.
-pub(super) fn rows<'r>(rejects: impl Iterator<Item = &'r Reject>, page_url: &str) -> Vec<Row> {
-    let mut rows: Vec<Row> = rejects.map(|reject| Row::new(reject, page_url)).collect();
-    rows.sort_by(|a, b| {
-        let key = |row: &Row| *row.document_hash.as_bytes();
-        (key(a), &a.pointer).cmp(&(key(b), &b.pointer))
-    });
-    rows
 }
 
 /// Text without the one character that PostgreSQL's text cannot hold.
@@ -171,6 +169,7 @@ pub(super) struct Rejects {
     pub(super) operation: Operation,
     place: Binding<Where>,
     pub(super) row: Binding<Row>,
+    pub(super) redactor: Redactor,
 }
 
 impl Rejects {
@@ -200,8 +199,10 @@ impl Rejects {
                 .column("url", |row| &row.url)
                 .column("version", |row| &row.version)
                 .bytes("document", |row| &row.document)
+                .column("is_redacted", |row| &row.is_redacted)
                 .bound()?,
             operation,
+            redactor: Redactor::default(),
         })
     }
 
@@ -214,6 +215,22 @@ impl Rejects {
         Rows::of(&self.place, [&place])
     }
 
+    /// The rows of rejects in the order of their unique key, in which they are locked.
+    /// Those that do not say where they came from came from `page_url`.
+    pub(super) fn rows<'r>(
+        &self,
+        rejects: impl Iterator<Item = &'r Reject>,
+        page_url: &str,
+    ) -> Vec<Row> {
+        let row = |reject| Row::new(reject, page_url, &self.redactor);
+        let mut rows: Vec<Row> = rejects.map(row).collect();
+        rows.sort_by(|a, b| {
+            let key = |row: &Row| *row.document_hash.as_bytes();
+            (key(a), &a.pointer).cmp(&(key(b), &b.pointer))
+        });
+        rows
+    }
+
     /// Keeps what a page that could not be read is or holds, within a transaction.
     pub(super) async fn keep(
         &self,
@@ -223,7 +240,7 @@ impl Rejects {
         rejects: &[Reject],
     ) -> Result<()> {
         let shared = self.shared(served)?;
-        let rows = Rows::of(&self.row, &rows(rejects.iter(), url))?;
+        let rows = Rows::of(&self.row, &self.rows(rejects.iter(), url))?;
         let applied = transaction
             .apply(&self.operation, &shared, &rows, OnFailure::RollBack)
             .await?;

@@ -21,6 +21,7 @@ use crate::fetch::auth::credentials;
 use crate::fetch::scope::Scope;
 use crate::fetch::secret::{Secrets, decode};
 use crate::page::{Cursor, Position};
+use crate::redact::Redactor;
 use crate::source::{Body, Detail, Index, Method, Place, Source, Template, Values};
 use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
@@ -355,6 +356,11 @@ impl Address {
             Ok(url) if is_http(&url) => self.redact(&url),
             _ => self.secrets.redact_text(link),
         }
+    }
+
+    /// What finds the source's secrets.
+    pub(super) fn redactor(&self) -> &Redactor {
+        self.secrets.redactor()
     }
 
     /// What a page says around its items, as it is stored.

@@ -50,6 +50,7 @@ use crate::fetch::retry::Retry;
 use crate::fetch::secret::Secrets;
 use crate::fetch::stranger::{Resolver, Strangers};
 use crate::page::{Page, Position, UnchangedPage, UnreadablePage, Validators};
+use crate::redact::Redactor;
 use crate::request::Request;
 use crate::source::Source;
 
@@ -232,6 +233,12 @@ impl Client {
             read.load(Ordering::Relaxed),
             expected.load(Ordering::Relaxed),
         )
+    }
+
+    /// What finds the source's secrets in what it serves.
+    #[must_use]
+    pub fn redactor(&self) -> Redactor {
+        self.address.redactor().clone()
     }
 
     pub(super) fn tally(&self) -> &Arc<Tally> {
