@@ -71,7 +71,7 @@ pub struct Database {
     /// A file that holds the URL instead, as Kubernetes mounts secrets.
     pub url_file: Option<PathBuf>,
     /// Where the local server keeps its data; `None` is the user's data
-    /// directory, or one under `/var/lib` for root.
+    /// directory, or one under `/var/lib` for root. Root gives it to the server's user.
     pub directory: Option<PathBuf>,
     /// Whether every command that uses the database applies migrations first.
     pub migrate: bool,

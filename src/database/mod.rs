@@ -258,7 +258,9 @@ impl Database {
     }
 
     /// psql on this database. What it has to know, the password too, is in its
-    /// environment and not among its arguments, which everybody can read.
+    /// environment and not among its arguments, which everybody can read. It gets the
+    /// rest of our environment too: it runs as us, and whoever uses it expects their
+    /// own pager, editor and language.
     #[must_use]
     pub fn psql(&self) -> Command {
         let beside_server = self.shared.local.as_ref().map(|local| local.psql.clone());

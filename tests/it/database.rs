@@ -19,7 +19,7 @@ use tokio_postgres::NoTls;
 use crate::harness::PATIENCE;
 
 /// A directory that the server's user can reach, wherever the tests run as root.
-fn open_directory() -> TempDir {
+pub(crate) fn open_directory() -> TempDir {
     let directory = tempfile::Builder::new()
         .prefix("ocds-ingest-test-")
         .permissions(PermissionsExt::from_mode(0o755))
@@ -30,7 +30,7 @@ fn open_directory() -> TempDir {
     directory
 }
 
-fn volatile(directory: &Path) -> Options {
+pub(crate) fn volatile(directory: &Path) -> Options {
     Options {
         durability: Durability::Volatile,
         ..Options::new(directory.to_owned())
@@ -46,7 +46,7 @@ async fn start() -> (TempDir, Server) {
     (directory, server)
 }
 
-fn settings(url: &str) -> config::Database {
+pub(crate) fn settings(url: &str) -> config::Database {
     config::Database {
         url: url.into(),
         connect_timeout: Duration::from_secs(5),
@@ -85,7 +85,7 @@ fn socket_url(directory: &Path) -> String {
     format!("host={}/socket user=ocds dbname=ocds", directory.display())
 }
 
-fn postmaster(directory: &Path) -> u32 {
+pub(crate) fn postmaster(directory: &Path) -> u32 {
     let text = std::fs::read_to_string(directory.join("data/postmaster.pid")).expect("a server");
     let line = text.lines().next().expect("a first line");
     line.parse().expect("a number")
@@ -284,6 +284,13 @@ async fn half_an_initdb_is_done_again() {
     std::fs::create_dir_all(half.join("base")).unwrap();
     std::fs::write(half.join("PG_VERSION"), "15").unwrap();
     std::fs::write(home.join("start.lock"), "").unwrap();
+    // as `initdb` leaves it, which runs as the server's user
+    let (_elsewhere, other) = start().await;
+    let owner = std::fs::metadata(other.directory()).unwrap();
+    other.stop().await.unwrap();
+    for path in [&half, &half.join("base"), &half.join("PG_VERSION")] {
+        chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
     let server = Server::start(&volatile(&home)).await.unwrap();
     assert!(!half.exists());
     server.stop().await.unwrap();

@@ -36,6 +36,7 @@ mod kubernetes;
 mod lease;
 mod lengths;
 mod load;
+mod local_directory;
 mod manners;
 mod metrics;
 mod outage;

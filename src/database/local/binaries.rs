@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::owner::limit_environment;
 use crate::error::{Error, Result};
 
 /// Directories that hold one directory for each installed version, and what
@@ -140,7 +141,9 @@ fn recognise(directory: &Path) -> Option<Binaries> {
 
 /// What a program answers, if it runs.
 fn output(program: &Path, argument: &str) -> Option<String> {
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    limit_environment(&mut command);
+    let output = command
         .arg(argument)
         .stdin(Stdio::null())
         .stderr(Stdio::null())

@@ -3,8 +3,7 @@
 //! Whether its server runs is found out by connecting. Everything here expects
 //! its caller to hold the [`Site`]'s start lock.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::process::Command;
@@ -12,6 +11,7 @@ use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
 use super::binaries::Binaries;
+use super::directory::Directory;
 use super::owner::{failed, last_line, run};
 use super::site::{Lock, Site};
 use super::{DATABASE, Durability, Options};
@@ -30,12 +30,15 @@ const PROBE_LIMIT: Duration = Duration::from_secs(5);
 /// Begins the name of a directory in which `initdb` works.
 const UNFINISHED: &str = "unfinished-";
 
+/// The file in the data directory that names the server's process.
+const POSTMASTER: &str = "postmaster.pid";
+
 /// A cluster, what runs it, and how.
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) site: Site,
     pub(super) binaries: Binaries,
-    pub(super) socket_directory: PathBuf,
+    pub(super) socket_directory: Directory,
     pub(super) options: Options,
 }
 
@@ -61,24 +64,28 @@ enum Probe {
     Away,
 }
 
+/// How long a file may be that PostgreSQL writes a number or a few lines into.
+const SHORT_FILE: u16 = 4096;
+
 /// The major version that made a site's cluster; `None` if there is none yet.
 pub(super) fn version(site: &Site) -> Result<Option<u32>> {
-    let file = site.data().join("PG_VERSION");
-    match std::fs::read_to_string(&file) {
-        Ok(text) => text
-            .trim()
-            .parse()
-            .map(Some)
-            .map_err(|_| Error::environment(format!("{} names no version", file.display()))),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(failed("read", &file, e)),
-    }
+    let Some(data) = site.open_data()? else {
+        return Ok(None);
+    };
+    let Some(text) = data.read_file("PG_VERSION", SHORT_FILE)? else {
+        return Ok(None);
+    };
+    let number = std::str::from_utf8(&text).unwrap_or_default().trim();
+    number.parse().map(Some).map_err(|_| {
+        let file = data.path.join("PG_VERSION");
+        Error::environment(format!("{} names no version", file.display()))
+    })
 }
 
 impl Cluster {
     /// The URL of one of its databases.
     pub(super) fn url(&self, database: &str) -> String {
-        let host = escape(&self.socket_directory.to_string_lossy());
+        let host = escape(&self.socket_directory.path.to_string_lossy());
         let database = escape(database);
         let port = self.options.port();
         format!("postgresql://{DATABASE}@/{database}?host={host}&port={port}")
@@ -90,7 +97,7 @@ impl Cluster {
         if made_by == ours {
             return Ok(());
         }
-        let directory = self.site.directory.display();
+        let directory = self.site.path().display();
         Err(Error::environment(format!(
             "PostgreSQL {made_by} made the local database in {directory}, and this machine has \
              PostgreSQL {ours}: install PostgreSQL {made_by}, or upgrade {directory}/data with \
@@ -102,25 +109,24 @@ impl Cluster {
     /// is whole: what is called `data` is never a half of one. The name is new
     /// each time, for an `initdb` may outlive the program that started it.
     pub(super) async fn initialise(&self) -> Result<()> {
-        self.remove_unfinished();
+        self.remove_unfinished().await;
         let started = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let name = format!("{UNFINISHED}{}-{}", std::process::id(), started.as_nanos());
-        let unfinished = self.site.directory.join(name);
+        let unfinished = self.site.path().join(&name);
         if let Err(first) = self.initdb(&unfinished, "C.UTF-8").await {
             // Some systems have no C.UTF-8; it differs from C in what is
             // upper and lower case outside ASCII, and in nothing else.
-            self.remove_unfinished();
+            self.remove_unfinished().await;
             self.initdb(&unfinished, "C").await.map_err(|_| first)?;
         }
-        let data = self.site.data();
-        std::fs::rename(&unfinished, &data).map_err(|e| failed("make", &data, e))?;
         let directory = &self.site.directory;
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|e| failed("write", directory, e))?;
+        directory
+            .rename(&name, "data")
+            .map_err(|e| failed("make", &self.site.data(), e))?;
+        directory.sync()?;
         tracing::info!(
             "made a database in {} with PostgreSQL {}",
-            directory.display(),
+            directory.path.display(),
             self.binaries.major
         );
         Ok(())
@@ -145,16 +151,12 @@ impl Cluster {
         Err(Error::environment(format!("initdb failed: {why}")))
     }
 
-    fn remove_unfinished(&self) {
-        let Ok(entries) = std::fs::read_dir(&self.site.directory) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(UNFINISHED)
-                && let Err(error) = std::fs::remove_dir_all(entry.path())
-            {
-                let path = entry.path();
-                tracing::warn!(%error, "{} could not be removed: {error}", path.display());
+    async fn remove_unfinished(&self) {
+        let names = self.site.directory.names().unwrap_or_default();
+        for name in names.iter().filter(|name| name.starts_with(UNFINISHED)) {
+            let path = self.site.path().join(name);
+            if let Err(error) = self.site.owner.remove_tree(&path).await {
+                tracing::warn!("{}", error.chain());
             }
         }
     }
@@ -184,7 +186,7 @@ impl Cluster {
         }
         Err(Error::environment(format!(
             "the database server in {} is still not ready after {} s: see {}",
-            self.site.directory.display(),
+            self.site.path().display(),
             SERVER_LIMIT.as_secs(),
             self.site.log().display()
         )))
@@ -252,7 +254,7 @@ impl Cluster {
             .arg("--options")
             .arg(options.join(" "));
         let output = run(&mut command).await?;
-        let directory = self.site.directory.display();
+        let directory = self.site.path().display();
         if output.status.success() {
             let major = self.binaries.major;
             tracing::info!("started PostgreSQL {major} in {directory}");
@@ -287,7 +289,7 @@ impl Cluster {
         }
         Err(Error::environment(format!(
             "the database server in {} did not stop: {}",
-            self.site.directory.display(),
+            self.site.path().display(),
             last_line(&output)
         )))
     }
@@ -299,7 +301,11 @@ impl Cluster {
     /// The settings that the server is started with; later ones win. They are
     /// given at each start and stored nowhere, so that they fit the machine.
     async fn settings(&self) -> Vec<(String, String)> {
-        let socket = self.socket_directory.to_string_lossy().replace('"', "\"\"");
+        let socket = self
+            .socket_directory
+            .path
+            .to_string_lossy()
+            .replace('"', "\"\"");
         let megabytes = (memory() >> 20).clamp(512, 8192) / 8;
         let durable = self.options.durability == Durability::Durable;
         let durable = if durable { "on" } else { "off" };
@@ -350,16 +356,15 @@ impl Cluster {
     /// cannot see, in another container, is there as long as its program is.
     fn remove_stale_numbers(&self, start: &Lock, in_use: &Lock) -> Result<()> {
         let socket = format!(".s.PGSQL.{}.lock", self.options.port());
-        for file in [
-            self.site.data().join("postmaster.pid"),
-            self.socket_directory.join(socket),
-        ] {
+        let data = self.site.open_data()?;
+        let places = data.iter().map(|data| (data, POSTMASTER));
+        for (directory, file) in places.chain([(&self.socket_directory, &*socket)]) {
             let is_stale = cfg!(target_os = "linux")
-                && named_process_is_alive(&file)
+                && named_process_is_alive(directory, file)?
                 && !self.is_occupied()
                 && in_use.is_sole(start)?;
             if is_stale {
-                std::fs::remove_file(&file).map_err(|e| failed("remove", &file, e))?;
+                directory.remove_file(file)?;
             }
         }
         Ok(())
@@ -371,7 +376,9 @@ impl Cluster {
     fn is_occupied(&self) -> bool {
         let data = self.site.data();
         if !cfg!(target_os = "linux") {
-            return named_process_is_alive(&data.join("postmaster.pid"));
+            let data = self.site.open_data().ok().flatten();
+            return data
+                .is_some_and(|data| named_process_is_alive(&data, POSTMASTER).unwrap_or(false));
         }
         let data = data.canonicalize().unwrap_or(data);
         let Ok(processes) = std::fs::read_dir("/proc") else {
@@ -390,20 +397,21 @@ impl Cluster {
 }
 
 /// Whether there is a process with the number on a file's first line.
-fn named_process_is_alive(file: &Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+fn named_process_is_alive(directory: &Directory, file: &str) -> Result<bool> {
+    let text = directory.read_file(file, SHORT_FILE)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let number = text
         .lines()
         .next()
         .and_then(|line| line.trim().parse().ok());
     let Some(process) = number.and_then(rustix::process::Pid::from_raw) else {
-        return false;
+        return Ok(false);
     };
     // One that we may not signal is alive all the same.
-    !matches!(
+    Ok(!matches!(
         rustix::process::test_kill_process(process),
         Err(rustix::io::Errno::SRCH)
-    )
+    ))
 }
 
 /// The bytes of memory that this process may count on.

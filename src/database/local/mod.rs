@@ -13,6 +13,7 @@
 
 mod binaries;
 mod cluster;
+mod directory;
 mod owner;
 mod site;
 
@@ -121,7 +122,7 @@ impl Server {
             .map_err(|e| Error::unexpected("look for server programs").with_source(e))??;
         let in_use = site.lock_use(&start)?;
         let cluster = Cluster {
-            socket_directory: site.socket_directory(options.port())?,
+            socket_directory: site.socket_directory(options.port()).await?,
             options: options.clone(),
             binaries,
             site,
@@ -137,7 +138,7 @@ impl Server {
     /// The directory that it keeps everything in.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        &self.cluster.site.directory
+        self.cluster.site.path()
     }
 
     /// The URL of one of its databases, [`DATABASE`] for the usual one.
@@ -179,8 +180,9 @@ impl Server {
         let start = self.cluster.site.lock_start().await?;
         if self.in_use.is_sole(&start)? {
             self.cluster.halt(Halt::Fast).await?;
-            let socket_directory = &self.cluster.socket_directory;
-            self.cluster.site.remove_socket_directory(socket_directory);
+            let socket_directory = &self.cluster.socket_directory.path;
+            let site = &self.cluster.site;
+            site.remove_socket_directory(socket_directory).await;
         }
         Ok(())
     }

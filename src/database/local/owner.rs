@@ -2,16 +2,16 @@
 //!
 //! PostgreSQL refuses to run as root. Everything that runs as somebody else is
 //! started from here, in a process group of its own, so that a Ctrl-C meant for
-//! us does not reach the server, and without the `PG…` environment that would
-//! lead it elsewhere.
+//! us does not reach the server, and with a few variables of our environment only.
 
 use std::ffi::OsStr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use tokio::process::Command;
 
+use super::directory::Directory;
 use crate::error::{Error, Result};
 
 /// The users that may own a root's cluster: the packages' own, else ours.
@@ -32,47 +32,45 @@ impl Owner {
     /// [`Config`](crate::error::Kind::Config): it is somebody else's and we are
     /// not root; [`Environment`](crate::error::Kind::Environment): we are root
     /// and no system user could be made.
-    pub(super) async fn of(directory: &Path) -> Result<Self> {
-        let metadata = std::fs::metadata(directory).map_err(|e| failed("look at", directory, e))?;
+    pub(super) async fn of(directory: &Directory) -> Result<Self> {
         let us = rustix::process::geteuid();
-        match (us.is_root(), metadata.uid()) {
-            (true, 0) => service_user().await,
-            (true, uid) => Ok(Owner::Other {
-                uid,
-                gid: metadata.gid(),
-            }),
-            (false, uid) if uid == us.as_raw() => Ok(Owner::Ourselves),
-            (false, uid) => Err(Error::config(format!(
+        match (us.is_root(), directory.owner()) {
+            (true, (0, _)) => service_user().await,
+            (true, (uid, gid)) => Ok(Owner::Other { uid, gid }),
+            (false, (uid, _)) if uid == us.as_raw() => Ok(Owner::Ourselves),
+            (false, (uid, _)) => Err(Error::config(format!(
                 "{} belongs to user {uid}: set database.directory to one of your own",
-                directory.display()
+                directory.path.display()
             ))),
         }
     }
 
-    /// Makes a directory if there is none, for this owner's eyes only.
-    pub(super) fn make_private(self, directory: &Path) -> Result<()> {
-        match std::fs::create_dir(directory) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(failed("make", directory, e));
-            }
-            _ => {}
-        }
-        if let Owner::Other { uid, gid } = self {
-            chown(directory, Some(uid), Some(gid)).map_err(|e| failed("own", directory, e))?;
-        }
-        std::fs::set_permissions(directory, PermissionsExt::from_mode(0o700))
-            .map_err(|e| failed("close", directory, e))
+    /// Makes a directory that is this owner's and that nobody else may enter.
+    ///
+    /// It is a process of the owner's that makes it, so that what the owner may have put
+    /// in its place is touched with the owner's rights and not with root's.
+    pub(super) async fn make_directory(self, directory: &Path) -> Result<()> {
+        self.act("mkdir", &["-m", "700"], directory).await
     }
 
-    /// Whether a directory is this owner's and nobody else may enter it.
-    pub(super) fn has_private(self, directory: &Path) -> bool {
-        let uid = match self {
-            Owner::Ourselves => rustix::process::geteuid().as_raw(),
-            Owner::Other { uid, .. } => uid,
-        };
-        // Not following a link that somebody else may have put there.
-        std::fs::symlink_metadata(directory)
-            .is_ok_and(|it| it.is_dir() && it.uid() == uid && it.mode() & 0o777 == 0o700)
+    /// Removes an empty directory with this owner's rights.
+    pub(super) async fn remove_directory(self, directory: &Path) -> Result<()> {
+        self.act("rmdir", &[], directory).await
+    }
+
+    /// Removes a directory and everything in it with this owner's rights.
+    pub(super) async fn remove_tree(self, directory: &Path) -> Result<()> {
+        self.act("rm", &["-rf"], directory).await
+    }
+
+    async fn act(self, program: &str, options: &[&str], path: &Path) -> Result<()> {
+        let mut command = self.command(program);
+        command.args(options).arg("--").arg(path);
+        let output = run(&mut command).await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error::environment(last_line(&output)))
     }
 
     /// Makes sure that the owner can reach a directory.
@@ -111,13 +109,8 @@ impl Owner {
     /// A command that runs as this owner, its output kept for us.
     pub(super) fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PG") {
-                command.env_remove(name);
-            }
-        }
+        limit_environment(command.as_std_mut());
         command
-            .env("LC_ALL", "C")
             .current_dir("/")
             .process_group(0)
             .stdin(Stdio::null());
@@ -127,6 +120,20 @@ impl Owner {
         }
         command
     }
+}
+
+/// What a child process gets of our environment. `TZ` is where `initdb` finds the time
+/// zone that it writes into the server's configuration.
+const ENVIRONMENT: [&str; 3] = ["PATH", "HOME", "TZ"];
+
+/// Keeps the rest of our environment from a child process. The server runs as another
+/// user, who can read its environment, and a publisher's key or the database's password
+/// may be in ours. `PG…` variables would lead the server elsewhere.
+pub(super) fn limit_environment(command: &mut std::process::Command) {
+    let passed = ENVIRONMENT
+        .iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)));
+    command.env_clear().envs(passed).env("LC_ALL", "C");
 }
 
 /// Runs a command to its end.

@@ -9,16 +9,25 @@
 //! | `start.lock` | held while initialising, starting or stopping |
 //! | `use.lock` | shared by every process that uses the server |
 //!
+//! The directory belongs to the server's user, who may not be us. So its entries are
+//! opened as [`Directory`] says, and a link in the place of `data` or `socket` is refused.
+//! The directory itself may be named by a link of our own, which is resolved once: its
+//! parents, and links of root's, are the administrator's decision.
+//!
 //! Locks are the kernel's and end with the process that holds them. They are
 //! not inherited by the server: files are opened close-on-exec.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
+use super::directory::{Directory, PRIVATE};
 use super::owner::{Owner, failed};
 use crate::error::{Error, Result};
 
@@ -34,11 +43,21 @@ const LONGEST_SOCKET: usize = 100;
 /// What the log grows to before it is put aside at the next start.
 const LONGEST_LOG: u64 = 1 << 20;
 
+/// The longest path that Linux takes.
+const LONGEST_PATH: u16 = 4096;
+
+const LOG: &str = "server.log";
+const OLD_LOG: &str = "server.log.1";
+const START_LOCK: &str = "start.lock";
+const USE_LOCK: &str = "use.lock";
+const SOCKET: &str = "socket";
+const SOCKET_PATH: &str = "socket.path";
+
 /// A local server's directory, which is there, and is ours or an empty one
 /// that was made ours.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Site {
-    pub(super) directory: PathBuf,
+    pub(super) directory: Directory,
     pub(super) owner: Owner,
 }
 
@@ -49,45 +68,74 @@ impl Site {
     /// [`Config`](crate::error::Kind::Config): it holds something else, is
     /// somebody else's, or cannot be reached by the server's user.
     pub(super) async fn prepare(directory: &Path) -> Result<Self> {
-        let directory = std::path::absolute(directory).map_err(|e| failed("find", directory, e))?;
-        check_name(&directory)?;
-        std::fs::create_dir_all(&directory).map_err(|e| failed("make", &directory, e))?;
-        let mut entries =
-            std::fs::read_dir(&directory).map_err(|e| failed("list", &directory, e))?;
-        let site = Self {
-            owner: Owner::of(&directory).await?,
-            directory,
-        };
-        let is_empty = entries.next().is_none();
-        if !is_empty && !site.directory.join("start.lock").is_file() {
+        let path = resolve(directory)?;
+        std::fs::create_dir_all(&path).map_err(|e| failed("make", &path, e))?;
+        let directory = Directory::open(&path)?;
+        let is_empty = directory.names()?.is_empty();
+        if !is_empty && directory.file_length(START_LOCK).is_none() {
             return Err(Error::config(format!(
                 "{} holds something other than a local database: set database.directory to an \
                  empty one",
-                site.directory.display()
+                path.display()
             )));
         }
-        site.owner.make_private(&site.directory)?;
-        site.owner.can_enter(&site.directory).await?;
+        let mut site = Self {
+            owner: Owner::of(&directory).await?,
+            directory,
+        };
+        site.take_over(is_empty)?;
+        site.owner.can_enter(&path).await?;
         Ok(site)
     }
 
+    /// Gives a directory of root's to the server's user, and closes it to all others.
+    ///
+    /// # Errors
+    /// [`Config`](crate::error::Kind::Config): others could have put a `start.lock` there,
+    /// to be given what is beside it.
+    fn take_over(&mut self, is_empty: bool) -> Result<()> {
+        if let Owner::Other { uid, gid } = self.owner
+            && self.directory.owner() != (uid, gid)
+        {
+            let writable = Mode::WGRP | Mode::WOTH;
+            if !is_empty && self.directory.mode()?.intersects(writable) {
+                let path = self.path().display();
+                return Err(Error::config(format!(
+                    "{path} belongs to root, and others may write to it: set database.directory \
+                     to an empty one, or `chmod go-w {path}` if all in it is the local database's"
+                )));
+            }
+            self.directory.change_owner(uid, gid)?;
+        }
+        self.directory.make_private()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.directory.path
+    }
+
     pub(super) fn data(&self) -> PathBuf {
-        self.directory.join("data")
+        self.path().join("data")
+    }
+
+    /// The cluster's directory, if there is one.
+    pub(super) fn open_data(&self) -> Result<Option<Directory>> {
+        self.directory.open_directory("data")
     }
 
     pub(super) fn log(&self) -> PathBuf {
-        self.directory.join("server.log")
+        self.path().join(LOG)
     }
 
     /// Waits until no other process initialises, starts or stops the server.
     pub(super) async fn lock_start(&self) -> Result<Lock> {
-        let file = self.open("start.lock")?;
+        let file = self.directory.open_or_create_file(START_LOCK)?;
         let deadline = Instant::now() + LOCK_LIMIT;
         while !lock(&file, FlockOperation::NonBlockingLockExclusive)? {
             if Instant::now() > deadline {
                 return Err(Error::environment(format!(
                     "another process has been starting or stopping the server in {} for {} s",
-                    self.directory.display(),
+                    self.path().display(),
                     LOCK_LIMIT.as_secs()
                 )));
             }
@@ -99,79 +147,81 @@ impl Site {
     /// Counts this process among the server's users. Only whoever holds the
     /// other lock asks for this one alone, so it is free for sharing.
     pub(super) fn lock_use(&self, _start: &Lock) -> Result<Lock> {
-        let file = self.open("use.lock")?;
+        let file = self.directory.open_or_create_file(USE_LOCK)?;
         if lock(&file, FlockOperation::NonBlockingLockShared)? {
             return Ok(Lock(file));
         }
         Err(Error::environment(format!(
             "something else locked {}",
-            self.directory.join("use.lock").display()
+            self.path().join(USE_LOCK).display()
         )))
     }
 
-    /// Opens a file of ours, making it if need be. In a directory of another
-    /// user's, root must not follow that user's links.
-    fn open(&self, name: &str) -> Result<File> {
-        let path = self.directory.join(name);
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|e| failed("open", &path, e.into()))?;
-        let file = File::from(file);
-        if let Owner::Other { uid, gid } = self.owner {
-            std::os::unix::fs::fchown(&file, Some(uid), Some(gid))
-                .map_err(|e| failed("own", &path, e))?;
-        }
-        Ok(file)
-    }
-
     /// The directory of the server's socket, made if need be.
-    pub(super) fn socket_directory(&self, port: u16) -> Result<PathBuf> {
-        let usual = self.directory.join("socket");
+    pub(super) async fn socket_directory(&self, port: u16) -> Result<Directory> {
+        let usual = self.path().join(SOCKET);
         let path = usual.join(format!(".s.PGSQL.{port}"));
         // A comma would make two directories of it, for libpq and the server.
         if path.as_os_str().len() <= LONGEST_SOCKET && !path.to_string_lossy().contains(',') {
-            self.owner.make_private(&usual)?;
-            return Ok(usual);
+            if self.directory.open_directory(SOCKET)?.is_none() {
+                self.owner.make_directory(&usual).await?;
+            }
+            let socket = self.directory.open_directory(SOCKET)?;
+            let socket = socket
+                .ok_or_else(|| Error::environment(format!("{} was removed", usual.display())))?;
+            socket.make_private()?;
+            return Ok(socket);
         }
         if let Some(known) = self.known_socket_directory()? {
             return Ok(known);
         }
-        let hash = blake3::hash(self.directory.as_os_str().as_encoded_bytes()).to_hex();
+        let hash = blake3::hash(self.path().as_os_str().as_encoded_bytes()).to_hex();
         let short = runtime_directory(self.owner).join(format!("ocds-ingest-{}", &hash[..12]));
-        match std::fs::create_dir(&short) {
-            Ok(()) => self.owner.make_private(&short)?,
-            // In a directory that everybody writes to, it may not be ours.
-            Err(_) if self.owner.has_private(&short) => {}
-            Err(e) => return Err(failed("make for the server's socket", &short, e)),
-        }
+        let made = self.owner.make_directory(&short).await;
+        // In a directory that everybody writes to, it may not be ours.
+        let Some(socket) = self.open_private(&short) else {
+            made?;
+            return Err(Error::config(format!(
+                "{}, where the server's socket would be, is somebody else's: remove it, or set \
+                 database.directory to a shorter path",
+                short.display()
+            )));
+        };
         self.remember_socket_directory(&short)?;
-        Ok(short)
+        Ok(socket)
     }
 
     /// Removes a socket's directory that is not in ours, once nobody uses it.
-    pub(super) fn remove_socket_directory(&self, directory: &Path) {
-        if directory.starts_with(&self.directory) {
+    pub(super) async fn remove_socket_directory(&self, directory: &Path) {
+        if directory.starts_with(self.path()) {
             return;
         }
-        if let Err(error) = std::fs::remove_dir(directory) {
-            let path = directory.display();
-            tracing::warn!(%error, "{path} could not be removed: {error}");
+        if let Err(error) = self.owner.remove_directory(directory).await {
+            tracing::warn!("{}", error.chain());
         }
     }
 
-    fn known_socket_directory(&self) -> Result<Option<PathBuf>> {
-        let mut text = String::new();
-        let path = self.directory.join("socket.path");
-        self.open("socket.path")?
-            .read_to_string(&mut text)
-            .map_err(|e| failed("read", &path, e))?;
-        let known = PathBuf::from(text);
-        Ok(self.owner.has_private(&known).then_some(known))
+    fn known_socket_directory(&self) -> Result<Option<Directory>> {
+        let Some(path) = self.directory.read_file(SOCKET_PATH, LONGEST_PATH)? else {
+            return Ok(None);
+        };
+        let path = PathBuf::from(OsString::from_vec(path));
+        Ok(self.open_private(&path))
+    }
+
+    /// Opens a directory that is elsewhere, if it is the server's user's and nobody else
+    /// may enter it.
+    fn open_private(&self, path: &Path) -> Option<Directory> {
+        let directory = Directory::open(path).ok()?;
+        let mode = directory.mode().ok()?;
+        let is_owners = directory.owner().0 == self.directory.owner().0;
+        let is_private = mode & (Mode::RWXU | Mode::RWXG | Mode::RWXO) == PRIVATE;
+        (is_owners && is_private).then_some(directory)
     }
 
     fn remember_socket_directory(&self, directory: &Path) -> Result<()> {
-        let path = self.directory.join("socket.path");
-        let mut file = self.open("socket.path")?;
+        let path = self.path().join(SOCKET_PATH);
+        let mut file = self.directory.open_or_create_file(SOCKET_PATH)?;
         file.set_len(0)
             .and_then(|()| file.write_all(directory.as_os_str().as_encoded_bytes()))
             .map_err(|e| failed("write", &path, e))
@@ -180,12 +230,11 @@ impl Site {
     /// Puts a log that has grown aside, dropping the one before, and tells how
     /// long the one that goes on is.
     pub(super) fn rotate_log(&self) -> u64 {
-        let log = self.log();
-        let length = std::fs::symlink_metadata(&log).map_or(0, |it| it.len());
+        let length = self.directory.file_length(LOG).unwrap_or(0);
         if length <= LONGEST_LOG {
             return length;
         }
-        match std::fs::rename(&log, log.with_extension("log.1")) {
+        match self.directory.rename(LOG, OLD_LOG) {
             Ok(()) => 0,
             Err(error) => {
                 tracing::warn!(%error, "the database server's log cannot be put aside: {error}");
@@ -196,8 +245,7 @@ impl Site {
 
     /// Why the server ended, by its log from byte `start` on.
     pub(super) fn last_words(&self, start: u64) -> Option<String> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut log = File::from(rustix::fs::open(self.log(), flags, Mode::empty()).ok()?);
+        let mut log = self.directory.open_file(LOG, OFlags::RDONLY).ok()??;
         log.seek(SeekFrom::Start(start)).ok()?;
         let mut text = Vec::new();
         log.take(LONGEST_LOG).read_to_end(&mut text).ok()?;
@@ -239,6 +287,30 @@ fn lock(file: &File, operation: FlockOperation) -> Result<bool> {
         Err(e) => Err(Error::environment("lock the local database's directory")
             .with_source(std::io::Error::from(e))),
     }
+}
+
+/// Makes a path absolute, and follows its last part if that is a link of our own. A link of
+/// another user's may lead to another place each time.
+fn resolve(directory: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(directory).map_err(|e| failed("find", directory, e))?;
+    check_name(&path)?;
+    let us = rustix::process::geteuid().as_raw();
+    let path = match std::fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_symlink() && metadata.uid() == us => {
+            path.canonicalize().map_err(|e| failed("find", &path, e))?
+        }
+        Ok(metadata) if metadata.is_symlink() => {
+            return Err(Error::config(format!(
+                "{} is a symbolic link of user {}: set database.directory to where it leads, if \
+                 that is where the local database shall be",
+                path.display(),
+                metadata.uid()
+            )));
+        }
+        _ => path,
+    };
+    check_name(&path)?;
+    Ok(path)
 }
 
 /// `pg_ctl` pastes the directory's name into a shell command, between double

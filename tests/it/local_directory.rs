@@ -1,0 +1,386 @@
+//! The local server's directory belongs to the server's user. Each test is what that
+//! user, or whoever broke into the server, would do there to get at what is root's.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc;
+
+use ocds_ingest::database::local::Server;
+use ocds_ingest::error::{Error, Kind};
+use rustix::fs::{CWD, FileType, Mode};
+use tempfile::TempDir;
+
+use crate::database::{open_directory, postmaster, volatile};
+use crate::harness::PATIENCE;
+
+/// Only root has something that the server's user has not.
+fn is_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        eprintln!("skipped: the server runs as us unless we are root");
+    }
+    is_root
+}
+
+/// A local server that was stopped, beside what is root's.
+struct Scene {
+    _directory: TempDir,
+    home: PathBuf,
+    victims: PathBuf,
+    uid: u32,
+    gid: u32,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        Self::new_in("pg").await
+    }
+
+    async fn new_in(name: &str) -> Self {
+        let directory = open_directory();
+        let home = directory.path().join(name);
+        let server = Server::start(&volatile(&home)).await.unwrap();
+        server.stop().await.unwrap();
+        let owner = std::fs::metadata(home.join("data")).unwrap();
+        let victims = directory.path().join("root");
+        std::fs::create_dir(&victims).unwrap();
+        std::fs::write(victims.join("secret"), "15\n").unwrap();
+        for path in [victims.clone(), victims.join("secret")] {
+            std::fs::set_permissions(path, PermissionsExt::from_mode(0o750)).unwrap();
+        }
+        Self {
+            _directory: directory,
+            home,
+            victims,
+            uid: owner.uid(),
+            gid: owner.gid(),
+        }
+    }
+
+    /// Takes an entry away, and puts something of the server's user in its place.
+    fn replace(&self, name: &str, put: impl FnOnce(&Path)) {
+        let path = self.home.join(name);
+        match std::fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(&path).unwrap(),
+            Ok(_) => std::fs::remove_file(&path).unwrap(),
+            Err(_) => {}
+        }
+        put(&path);
+    }
+
+    fn replace_by_link(&self, name: &str, target: &Path) {
+        self.replace(name, |path| {
+            symlink(target, path).unwrap();
+            lchown(path, Some(self.uid), Some(self.gid)).unwrap();
+        });
+    }
+
+    fn replace_by_pipe(&self, name: &str) {
+        self.replace(name, |path| {
+            rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+            lchown(path, Some(self.uid), Some(self.gid)).unwrap();
+        });
+    }
+
+    /// What the server's user must not change: owner, group, mode and content.
+    fn root_s(&self) -> Vec<(u32, u32, u32, Option<String>)> {
+        let mut names: Vec<PathBuf> = std::fs::read_dir(&self.victims)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        names.push(self.victims.clone());
+        names.sort();
+        let state = names.iter().map(|path| {
+            let metadata = std::fs::metadata(path).unwrap();
+            let content = std::fs::read_to_string(path).ok();
+            (metadata.uid(), metadata.gid(), metadata.mode(), content)
+        });
+        state.collect()
+    }
+
+    /// Starts the server on a thread of its own, since an attack may make it wait for ever.
+    fn start(&self) -> Result<Server, Error> {
+        let (sender, receiver) = mpsc::channel();
+        let options = volatile(&self.home);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let _ = sender.send(runtime.block_on(Server::start(&options)));
+        });
+        let started = receiver.recv_timeout(PATIENCE);
+        started.expect("the start waits for what the server's user has put there")
+    }
+
+    /// Expects that the start is refused, that the entry is named, and that what is
+    /// root's is as it was.
+    fn is_refused(&self, entry: &str, found: &str) {
+        let before = self.root_s();
+        let error = self.start().map(|server| server.url("")).unwrap_err();
+        assert_eq!(self.root_s(), before, "{entry} as {found}");
+        assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
+        let said = error.to_string();
+        let path = self.home.join(entry).display().to_string();
+        assert!(said.contains(&path) && said.contains(found), "{said}");
+        assert!(said.contains("move it away"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_the_socket_s_directory_gives_nothing_away() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new().await;
+    scene.replace_by_link("socket", &scene.victims);
+    scene.is_refused("socket", "a symbolic link");
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_the_data_is_not_followed() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new().await;
+    std::fs::write(scene.victims.join("PG_VERSION"), "15\n").unwrap();
+    let number = std::process::id().to_string();
+    std::fs::write(scene.victims.join("postmaster.pid"), number).unwrap();
+    scene.replace_by_link("data", &scene.victims);
+    scene.is_refused("data", "a symbolic link");
+    assert!(scene.victims.join("postmaster.pid").exists());
+}
+
+#[tokio::test]
+async fn links_in_place_of_files_are_not_followed() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new().await;
+    let secret = scene.victims.join("secret");
+    for entry in ["start.lock", "use.lock", "data/PG_VERSION"] {
+        let kept = std::fs::read(scene.home.join(entry)).unwrap();
+        scene.replace_by_link(entry, &secret);
+        // without a regular file of this name the directory is not known for a cluster's
+        if entry != "start.lock" {
+            scene.is_refused(entry, "a symbolic link");
+        } else {
+            let before = scene.root_s();
+            let error = scene.start().map(|server| server.url("")).unwrap_err();
+            assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
+            assert_eq!(scene.root_s(), before);
+        }
+        scene.replace(entry, |path| {
+            std::fs::write(path, kept).unwrap();
+            lchown(path, Some(scene.uid), Some(scene.gid)).unwrap();
+        });
+    }
+    scene.replace_by_link("data/postmaster.pid", &secret);
+    scene.is_refused("data/postmaster.pid", "a symbolic link");
+}
+
+#[tokio::test]
+async fn hard_links_in_place_of_files_give_nothing_away() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new_in(&"d".repeat(120)).await;
+    let secret = scene.victims.join("secret");
+    for entry in ["start.lock", "use.lock", "socket.path", "data/PG_VERSION"] {
+        let kept = std::fs::read(scene.home.join(entry)).unwrap();
+        scene.replace(entry, |path| std::fs::hard_link(&secret, path).unwrap());
+        scene.is_refused(entry, "hard link");
+        scene.replace(entry, |path| {
+            std::fs::write(path, kept).unwrap();
+            lchown(path, Some(scene.uid), Some(scene.gid)).unwrap();
+        });
+    }
+    scene.start().unwrap().stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn named_pipes_in_place_of_files_do_not_block_the_start() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new_in(&"d".repeat(120)).await;
+    for entry in [
+        "use.lock",
+        "socket.path",
+        "data/PG_VERSION",
+        "data/postmaster.pid",
+    ] {
+        let kept = std::fs::read(scene.home.join(entry)).ok();
+        scene.replace_by_pipe(entry);
+        scene.is_refused(entry, "a named pipe");
+        scene.replace(entry, |path| {
+            if let Some(kept) = kept {
+                std::fs::write(path, kept).unwrap();
+                lchown(path, Some(scene.uid), Some(scene.gid)).unwrap();
+            }
+        });
+    }
+    scene.start().unwrap().stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_without_an_end_is_not_read_into_memory() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new_in(&"d".repeat(120)).await;
+    for entry in ["socket.path", "data/PG_VERSION", "data/postmaster.pid"] {
+        let path = scene.home.join(entry);
+        let kept = std::fs::read(&path).ok();
+        let file = std::fs::File::create(&path).unwrap();
+        lchown(&path, Some(scene.uid), Some(scene.gid)).unwrap();
+        file.set_len(1 << 33).unwrap();
+        scene.is_refused(entry, "a longer file");
+        scene.replace(entry, |path| {
+            if let Some(kept) = kept {
+                std::fs::write(path, kept).unwrap();
+                lchown(path, Some(scene.uid), Some(scene.gid)).unwrap();
+            }
+        });
+    }
+    scene.start().unwrap().stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_path_that_leads_elsewhere_neither_uses_nor_removes_what_is_root_s() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new_in(&"d".repeat(120)).await;
+    std::fs::set_permissions(&scene.victims, PermissionsExt::from_mode(0o755)).unwrap();
+    let [root_s, theirs] = ["empty", "theirs"].map(|name| scene.victims.join(name));
+    for directory in [&root_s, &theirs] {
+        std::fs::create_dir(directory).unwrap();
+        std::fs::set_permissions(directory, PermissionsExt::from_mode(0o700)).unwrap();
+    }
+    lchown(&theirs, Some(scene.uid), Some(scene.gid)).unwrap();
+    let link = scene.victims.join("link");
+    symlink(&theirs, &link).unwrap();
+    let before = scene.root_s();
+    for (path, is_used) in [(&root_s, false), (&link, false), (&theirs, true)] {
+        let file = scene.home.join("socket.path");
+        std::fs::write(&file, path.as_os_str().as_encoded_bytes()).unwrap();
+        let server = scene.start().unwrap();
+        let url = server.url("");
+        assert_eq!(url.contains("/root/"), is_used, "{url}");
+        server.stop().await.unwrap();
+    }
+    // the server's user may not remove an entry of a directory of root's
+    assert_eq!(scene.root_s(), before);
+}
+
+#[tokio::test]
+async fn an_unfinished_cluster_is_removed_with_its_owner_s_rights_alone() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new().await;
+    std::fs::remove_dir_all(scene.home.join("data")).unwrap();
+    scene.replace_by_link("unfinished-1-1", &scene.victims);
+    let inner = scene.home.join("unfinished-2-2");
+    std::fs::create_dir(&inner).unwrap();
+    lchown(&inner, Some(scene.uid), Some(scene.gid)).unwrap();
+    scene.replace_by_link("unfinished-2-2/link", &scene.victims);
+    let before = scene.root_s();
+    scene.start().unwrap().stop().await.unwrap();
+    assert_eq!(scene.root_s(), before);
+    assert!(!inner.exists());
+}
+
+#[tokio::test]
+async fn a_link_that_another_user_made_does_not_say_where_the_directory_is() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new().await;
+    let parent = scene.home.parent().unwrap();
+    let empty = parent.join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let link = parent.join("link");
+    symlink(&empty, &link).unwrap();
+    lchown(&link, Some(scene.uid), Some(scene.gid)).unwrap();
+    let error = Server::start(&volatile(&link)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
+    assert!(error.to_string().contains("symbolic link"), "{error}");
+    assert_eq!(std::fs::metadata(&empty).unwrap().uid(), 0);
+
+    // root's own link is the administrator's way to another disk
+    lchown(&link, Some(0), Some(0)).unwrap();
+    let server = Server::start(&volatile(&link)).await.unwrap();
+    assert_eq!(server.directory(), empty);
+    server.stop().await.unwrap();
+    assert_eq!(std::fs::metadata(&empty).unwrap().uid(), scene.uid);
+}
+
+#[tokio::test]
+async fn a_directory_that_others_write_to_is_not_given_away_for_a_file_s_name() {
+    if !is_root() {
+        return;
+    }
+    let directory = open_directory();
+    let shared = directory.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::set_permissions(&shared, PermissionsExt::from_mode(0o1777)).unwrap();
+    std::fs::write(shared.join("start.lock"), "").unwrap();
+    let error = Server::start(&volatile(&shared)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
+    assert!(error.to_string().contains("others may write"), "{error}");
+    let metadata = std::fs::metadata(&shared).unwrap();
+    assert_eq!((metadata.uid(), metadata.mode() & 0o7777), (0, 0o1777));
+}
+
+/// Names the directory of the server that [`starts_a_server`] starts.
+const CHILD: &str = "OCDS_INGEST_TEST_ENVIRONMENT_DIRECTORY";
+
+/// Not a test: the process whose environment holds secrets.
+#[tokio::test]
+#[ignore = "run by another test, as a process of its own"]
+async fn starts_a_server() {
+    if let Some(directory) = std::env::var_os(CHILD) {
+        let server = Server::start(&volatile(Path::new(&directory))).await;
+        // left running
+        drop(server.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn the_server_s_environment_has_no_secret() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let directory = open_directory();
+    let home = directory.path().join("pg");
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "local_directory::starts_a_server", "--ignored"])
+        .env(CHILD, &home)
+        .env("PUBLISHER_KEY", "hunter2")
+        .env("PGPASSWORD", "hunter2")
+        .env("TZ", "UTC")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let environment = std::fs::read(format!("/proc/{}/environ", postmaster(&home))).unwrap();
+    let environment = String::from_utf8_lossy(&environment);
+    Server::start(&volatile(&home))
+        .await
+        .unwrap()
+        .stop()
+        .await
+        .unwrap();
+    assert!(environment.contains("PATH="), "{environment}");
+    assert!(!environment.contains("hunter2"), "{environment}");
+    // PostgreSQL sets those of its own
+    let known = [
+        "PATH", "HOME", "TZ", "LC_ALL", "PWD", "OLDPWD", "SHLVL", "_",
+    ];
+    for variable in environment.split('\0').filter(|it| !it.is_empty()) {
+        let (name, _) = variable.split_once('=').unwrap();
+        assert!(known.contains(&name) || name.starts_with("PG"), "{name}");
+    }
+}
