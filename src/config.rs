@@ -130,6 +130,10 @@ pub struct Fetch {
     /// How long a server may send nothing.
     #[serde(with = "humantime_serde")]
     pub read_timeout: Duration,
+    /// A body that arrives more slowly is a broken connection, and 0 lets it be as slow as
+    /// it is. The speed is measured whenever its server has kept us waiting for
+    /// `read_timeout` in all, so a body that is over sooner is never slow.
+    pub min_bytes_per_minute: u64,
     /// How long a page may take from request to last byte.
     #[serde(with = "humantime_serde")]
     pub page_timeout: Duration,
@@ -189,6 +193,7 @@ impl Default for Fetch {
             user_agent: concat!("ocds-ingest/", env!("CARGO_PKG_VERSION")).into(),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(60),
+            min_bytes_per_minute: 4_000,
             page_timeout: Duration::from_secs(300),
             max_body_bytes: 64 << 20,
             max_decoded_bytes: 256 << 20,
@@ -608,6 +613,7 @@ fn check_bounds(config: &Config) -> Result<()> {
         }
     }
     for (key, length) in [
+        ("fetch.read_timeout", fetch.read_timeout),
         ("database.retry_for", database.retry_for),
         ("lease.ttl", lease.ttl),
         ("lease.wait", lease.wait),

@@ -74,6 +74,9 @@
 //!   may end an HTTP/2 stream half-way without an error. Another length is a broken
 //!   connection. A cut body that announces no length is noticed only if its content has
 //!   an end of its own, as gzip and a JSON document have.
+//! - A server that sends a byte now and then is as good as silent, so a body has a least
+//!   speed. Time in which nobody here reads is not the server's, and does not count. A
+//!   download that is slow again and again is given up unless it gets a megabyte on.
 //! - A user and password in a link or a redirect are the publisher's, and not ours: who
 //!   asks is what the source says.
 //! - `--max-pages` and `backfill --to-page` exit 0 when they get there, since

@@ -63,7 +63,7 @@ pub(super) async fn read(
         Encoding::Gzip | Encoding::Brotli | Encoding::Zstd => READ_BYTES,
     };
     let mut left = limits.max_body_bytes;
-    let chunks = wire::chunks(response, length).map(move |chunk| {
+    let chunks = wire::chunks(response, length, limits).map(move |chunk| {
         let chunk = chunk.map_err(std::io::Error::other)?;
         count(chunk.len() as u64);
         left = left

@@ -51,6 +51,7 @@ mod retry;
 mod room;
 mod scope;
 mod secret;
+mod stall;
 mod stranger;
 mod traversal;
 mod validators;

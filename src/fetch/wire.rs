@@ -8,6 +8,8 @@
 //!
 //! A body that announces no length cannot be checked so. Only its content can tell
 //! then: a gzip stream and a JSON document have an end of their own.
+//!
+//! All bodies are read here, so all of them end if their server stalls.
 
 use std::fmt;
 
@@ -16,11 +18,16 @@ use futures::{Stream, StreamExt as _, stream};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, TRANSFER_ENCODING};
 use reqwest::{Response, StatusCode};
 
+use crate::config;
+use crate::fetch::stall::{Stall, WatchedBody};
+
 /// Why a body did not come as it was announced. Another attempt may bring all of it.
 #[derive(Debug)]
 pub(super) enum Interruption {
     /// The connection failed.
     Connection(reqwest::Error),
+    /// The server sent nothing, or next to nothing.
+    Stalled(Stall),
     /// The body ended early.
     Short { announced: u64, received: u64 },
     /// More bytes came than were announced.
@@ -35,6 +42,7 @@ impl fmt::Display for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connection(_) => f.write_str("the connection failed"),
+            Self::Stalled(stall) => stall.fmt(f),
             Self::Short {
                 announced,
                 received,
@@ -60,6 +68,12 @@ impl std::error::Error for Interruption {
             Self::Connection(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<Stall> for Interruption {
+    fn from(stall: Stall) -> Self {
+        Self::Stalled(stall)
     }
 }
 
@@ -152,8 +166,12 @@ pub(super) fn whole_length(response: &Response) -> Result<Option<u64>, Interrupt
 pub(super) fn chunks(
     response: Response,
     length: Option<u64>,
-) -> impl Stream<Item = Result<Bytes, Interruption>> + Send {
-    let chunks = Box::pin(response.bytes_stream());
+    limits: &config::Fetch,
+) -> impl Stream<Item = Result<Bytes, Interruption>> + Send + use<> {
+    let chunks = response
+        .bytes_stream()
+        .map(|chunk| chunk.map_err(Interruption::Connection));
+    let chunks = WatchedBody::new(Box::pin(chunks), limits);
     stream::try_unfold((chunks, 0), move |(mut chunks, received)| async move {
         let Some(chunk) = chunks.next().await else {
             return match length {
@@ -164,7 +182,7 @@ pub(super) fn chunks(
                 _ => Ok(None),
             };
         };
-        let chunk = chunk.map_err(Interruption::Connection)?;
+        let chunk = chunk?;
         let received = received + chunk.len() as u64;
         match length {
             Some(announced) if received > announced => Err(Interruption::Long { announced }),

@@ -553,6 +553,10 @@ fn values_that_cannot_hold_together_are_named() {
         ("[sink]\nmax_bad_ratio = 15", "sink.max_bad_ratio"),
         ("[fetch]\nattempts = 0", "fetch.attempts"),
         ("[fetch]\nahead = 1", "fetch.ahead"),
+        (
+            "[fetch]\nread_timeout = \"9000000000000s\"",
+            "fetch.read_timeout",
+        ),
         ("[lease]\nheartbeat = \"50s\"", "lease.heartbeat"),
         (
             "[database]\nidle_in_transaction_timeout = \"5m\"",

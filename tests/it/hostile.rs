@@ -3,7 +3,7 @@
 //! senses, the next run does as if nothing had been.
 //!
 //! What publishers do by mistake is in `defects`; limits by their names, loops and
-//! storms of errors are in `fetch`.
+//! storms of errors are in `fetch`; servers that are slow for ever in `slow`.
 
 use std::io::{Cursor, Write as _};
 use std::sync::Arc;
@@ -41,6 +41,7 @@ const LIMITS: &str = r#"
 attempts = 2
 max_body_bytes = 16777216
 max_decoded_bytes = 33554432
+min_bytes_per_minute = 0
 
 [sink]
 max_bad_ratio = 1

@@ -1,6 +1,7 @@
 //! Bodies that are not as long as their server announced, however the connection ends:
 //! a proxy that loses its server ends an HTTP/2 stream without an error.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -92,17 +93,7 @@ impl Secure {
     async fn serve(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let keys = tempfile::tempdir().unwrap();
         make_certificates(keys.path());
-        let certificate = CertificateDer::from_pem_file(keys.path().join("server.crt")).unwrap();
-        let key = PrivateKeyDer::from_pem_file(keys.path().join("server.key")).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = speaking_http_2(keys.path());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
@@ -139,6 +130,21 @@ impl Secure {
         ingest.declare_as(SOURCE, &self.url("/"), table);
         ingest
     }
+}
+
+/// What speaks HTTP/2 alone, by the certificate that is made for `localhost`.
+pub(crate) fn speaking_http_2(keys: &Path) -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_file(keys.join("server.crt")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(keys.join("server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
 }
 
 impl Drop for Secure {

@@ -51,6 +51,7 @@ mod run;
 mod secrets;
 mod signals;
 mod sink;
+mod slow;
 mod statuses;
 mod tls;
 mod userinfo;

@@ -124,6 +124,8 @@ struct Verbatim {
     bytes: Bytes,
     /// What follows it again and again, for as long as somebody listens.
     endless: Bytes,
+    /// How long it waits after each byte of that, if it does.
+    pause: Duration,
 }
 
 impl Reply {
@@ -143,21 +145,24 @@ impl Reply {
 
     /// These bytes, whatever they are, and then the end of the connection.
     pub(crate) fn verbatim(bytes: impl Into<Bytes>) -> Self {
-        let verbatim = Verbatim {
-            bytes: bytes.into(),
-            endless: Bytes::new(),
-        };
-        Self {
-            verbatim: Some(verbatim),
-            ..Self::status(200)
-        }
+        Self::endless(bytes, Bytes::new())
     }
 
     /// These bytes, and then others again and again without end.
     pub(crate) fn endless(bytes: impl Into<Bytes>, again: impl Into<Bytes>) -> Self {
+        Self::dripping(bytes, again, Duration::ZERO)
+    }
+
+    /// These bytes at once, and then others one by one, again and again without end.
+    pub(crate) fn dripping(
+        bytes: impl Into<Bytes>,
+        again: impl Into<Bytes>,
+        pause: Duration,
+    ) -> Self {
         let verbatim = Verbatim {
             bytes: bytes.into(),
             endless: again.into(),
+            pause,
         };
         Self {
             verbatim: Some(verbatim),
@@ -446,10 +451,14 @@ async fn hold(reply: &Reply) {
 /// Sends one reply; `None` if the connection is to be closed.
 async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
     let (piece, pause) = reply.drip.unwrap_or((usize::MAX, Duration::ZERO));
-    if let Some(Verbatim { bytes, endless }) = &reply.verbatim {
-        pieces(write, bytes, piece, pause).await?;
-        while !endless.is_empty() {
-            pieces(write, endless, piece, pause).await?;
+    if let Some(verbatim) = &reply.verbatim {
+        pieces(write, &verbatim.bytes, piece, pause).await?;
+        let (piece, pause) = match verbatim.pause {
+            Duration::ZERO => (piece, pause),
+            pause => (1, pause),
+        };
+        while !verbatim.endless.is_empty() {
+            pieces(write, &verbatim.endless, piece, pause).await?;
         }
         return write.shutdown().await.ok().and(None);
     }

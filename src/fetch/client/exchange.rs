@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use futures::TryFutureExt as _;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE,
 };
@@ -12,7 +11,7 @@ use url::Url;
 use crate::fetch::address::{Ask, Sent};
 use crate::fetch::client::asking::Asking;
 use crate::fetch::client::failure::status_of;
-use crate::fetch::client::{Arriving, Attempt, Client, Failure, Receive, connection, text_header};
+use crate::fetch::client::{Arriving, Attempt, Client, Failure, Receive, send, text_header};
 use crate::fetch::concurrency::{Outcome, Slot};
 use crate::fetch::validators;
 use crate::page::Validators;
@@ -42,7 +41,7 @@ impl Client {
     ) -> Result<Answer<R::Received>, Failure> {
         let mut asking = Asking::begin(self, attempt, url);
         let asks_for_range = receive.headers().contains_key(RANGE);
-        let answer = match request.send().map_err(connection).await {
+        let answer = match send(request, &self.limits).await {
             Err(failure) => Err(failure),
             Ok(response) => {
                 let status = response.status();

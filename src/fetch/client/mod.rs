@@ -26,6 +26,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
+use reqwest::{RequestBuilder, Response};
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -397,6 +398,18 @@ impl Client {
         wire.fetch_add(bytes, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
+}
+
+/// Sends a request, and waits for the head of its answer for as long as a server may be
+/// silent. Heads that trickle, or answers that go before the answer, do not extend that.
+async fn send(request: RequestBuilder, limits: &config::Fetch) -> Result<Response, Failure> {
+    let limit = limits.read_timeout;
+    let late = |_| {
+        let message = format!("a time limit of the connection: no answer within {limit:?}");
+        Failure::Connection(Error::environment(message))
+    };
+    let sent = tokio::time::timeout(limit, Box::pin(request.send())).await;
+    sent.map_err(late)?.map_err(connection)
 }
 
 async fn in_time<T>(

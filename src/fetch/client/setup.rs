@@ -53,8 +53,9 @@ pub(super) fn http(
         builder
             .user_agent(user_agent.clone())
             .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, accept_encoding)]))
+            // how long a server may be silent is not limited here, where what has come and
+            // is not read yet would count as silence
             .connect_timeout(limits.connect_timeout)
-            .read_timeout(limits.read_timeout)
             // Both are done here, where hosts are checked and requests counted.
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())

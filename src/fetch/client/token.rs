@@ -13,7 +13,7 @@ use crate::fetch::auth::Authorization;
 use crate::fetch::body::{self, Broken};
 use crate::fetch::client::asking::Asking;
 use crate::fetch::client::failure::status_of;
-use crate::fetch::client::{Attempt, Client, Failure, connection, in_time, interrupted};
+use crate::fetch::client::{Attempt, Client, Failure, in_time, interrupted, send};
 
 /// The largest answer that is read for a token: they are a few kilobytes.
 const MOST_TOKEN_BYTES: usize = 1 << 20;
@@ -51,7 +51,7 @@ impl Client {
         request: RequestBuilder,
         asking: &mut Asking<'_>,
     ) -> Result<Bytes, Failure> {
-        let response = request.send().await.map_err(connection)?;
+        let response = send(request, &self.limits).await?;
         asking.status = Some(response.status().as_u16());
         if !response.status().is_success() {
             return Err(status_of(&response));

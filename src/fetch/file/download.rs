@@ -2,7 +2,8 @@
 //!
 //! A connection that breaks is taken up where it broke, by a range, if the file is
 //! known to be the same; and what came counts as progress, so that a file of hours is
-//! not given up for a connection that breaks every few minutes.
+//! not given up for a connection that breaks every few minutes. A server that stalls
+//! again and again makes none, and uses the attempts up.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -83,7 +84,8 @@ impl Receive for Download {
         headers
     }
 
-    /// None: how long its server may say nothing is what ends a dead one.
+    /// None, for a file may take hours. A server that sends nothing or next to nothing
+    /// ends it.
     fn limit(&self, _: &config::Fetch) -> Option<Duration> {
         None
     }
@@ -113,7 +115,7 @@ impl Receive for Download {
         let validators = arriving.validators;
         let status = response.status();
         writer.announce(content_type, validators, length.map(|length| at + length));
-        let mut chunks = std::pin::pin!(wire::chunks(response, length));
+        let mut chunks = std::pin::pin!(wire::chunks(response, length, client.limits()));
         while let Some(chunk) = chunks.next().await {
             let mut chunk = chunk.map_err(interrupted)?;
             client.count(arriving.wire, chunk.len() as u64);
