@@ -355,7 +355,18 @@ async fn an_answer_that_never_ends_or_is_none_is_given_up_in_time() {
             format!("{ok}etag: \"\x1b[31m\"\r\n\r\n{page}"),
             header,
         ),
-        wire("a redirect to bytes", redirect(b"/\xff\xfe"), "status 302").ends_after(1, 4),
+        wire(
+            "a redirect to bytes",
+            redirect(b"/\xff\xfe"),
+            "a redirect leads to what is not a URL",
+        )
+        .ends_after(1, 4),
+        wire(
+            "a redirect to no host",
+            redirect(b"http://"),
+            "a redirect leads to what is not a URL",
+        )
+        .ends_after(1, 4),
         wire(
             "a redirect with an escape sequence",
             redirect(b"http://a\x1b[31m/"),

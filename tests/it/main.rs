@@ -29,6 +29,7 @@ mod failpoints;
 mod faults;
 mod fetch;
 mod hostile;
+mod hosts;
 mod indexes;
 mod items;
 mod kill;

@@ -8,10 +8,11 @@ use reqwest::header::{
 use reqwest::{RequestBuilder, Response, StatusCode};
 use url::Url;
 
+use crate::error::{Error, Kind};
 use crate::fetch::address::{Ask, Sent};
 use crate::fetch::client::asking::Asking;
 use crate::fetch::client::failure::status_of;
-use crate::fetch::client::{Arriving, Attempt, Client, Failure, Receive, send, text_header};
+use crate::fetch::client::{Arriving, Attempt, Client, Failure, Receive, send};
 use crate::fetch::concurrency::{Outcome, Slot};
 use crate::fetch::validators;
 use crate::page::Validators;
@@ -171,10 +172,15 @@ fn redirect_or_failure<T>(
     response: &Response,
 ) -> Result<Answer<T>, Failure> {
     let status = response.status();
-    let header = |name| text_header(response, &name);
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-        && let Some(to) = header(LOCATION).and_then(|location| url.join(location).ok())
+        && let Some(location) = response.headers().get(LOCATION)
     {
+        // a header is ASCII, but some servers write theirs in UTF-8, as browsers read it
+        let location = std::str::from_utf8(location.as_bytes()).ok();
+        let Some(to) = location.and_then(|location| url.join(location).ok()) else {
+            let message = "a redirect leads to what is not a URL";
+            return Err(Failure::Final(Error::new(Kind::Misled, message)));
+        };
         // as browsers do: only these two keep the method and with it the body
         let method = match status.as_u16() {
             307 | 308 => method,

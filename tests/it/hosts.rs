@@ -1,0 +1,290 @@
+//! Hosts where nothing may be asked for, in each spelling that leads there: by a link, by
+//! a redirect and by an item of an index, whether `*` allows the hosts of others or not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::harness::{Ingest, LINK, SOURCE};
+use crate::publisher::{Publisher, Reply, Request, package, release};
+
+/// What leads to this machine, its network, or to no web server. PORT is that of a trap
+/// on this machine, HOME the publisher's own host and port.
+const AWAY: [&str; 72] = [
+    // IPv4, as a number, in octal, in hexadecimal and with fewer parts
+    "http://127.0.0.1:PORT/",
+    "http://2130706433:PORT/",
+    "http://0x7f000001:PORT/",
+    "http://0X7F.1:PORT/",
+    "http://017700000001:PORT/",
+    "http://0177.0.0.1:PORT/",
+    "http://0x7f.0.0x0.01:PORT/",
+    "http://127.1:PORT/",
+    "http://127.0.1:PORT/",
+    "http://0:PORT/",
+    "http://0.0.0.0:PORT/",
+    "http://127.0.0.1.:PORT/",
+    "http://127.255.255.254:PORT/",
+    // IPv6, and IPv4 in it
+    "http://[::1]:PORT/",
+    "http://[::]:PORT/",
+    "http://[0:0:0:0:0:0:0:1]:PORT/",
+    "http://[::127.0.0.1]:PORT/",
+    "http://[::ffff:127.0.0.1]:PORT/",
+    "http://[::FFFF:7f00:1]:PORT/",
+    "http://[64:ff9b::7f00:1]:PORT/",
+    "http://[2002:7f00:1::]:PORT/",
+    "http://[fe80::1]:PORT/",
+    "http://[fe80::1%25eth0]:PORT/",
+    "http://[fc00::1]:PORT/",
+    "http://[fdff::1]:PORT/",
+    "http://[ff02::1]:PORT/",
+    // names of this machine and its network
+    "http://localhost.:PORT/",
+    "http://LocalHost.:PORT/",
+    "http://x.localhost:PORT/",
+    "http://x.LOCALHOST.:PORT/",
+    "http://ip6-localhost:PORT/",
+    "http://metadata.google.internal/",
+    // letters and dots that mean others
+    "http://１２７.０.０.１:PORT/",
+    "http://127。0。0。1:PORT/",
+    "http://127．0．0．1:PORT/",
+    "http://①②⑦.⓪.⓪.①:PORT/",
+    "http://ｌｏｃａｌｈｏｓｔ.:PORT/",
+    "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ.:PORT/",
+    "http://loc\u{ad}alhost.:PORT/",
+    // percent-encoded
+    "http://%31%32%37.0.0.1:PORT/",
+    "http://127%2e0%2e0%2e1:PORT/",
+    "http://%6c%6fcalhost.:PORT/",
+    "http://127.0.0.1%00.example:PORT/",
+    // what clouds, providers, tests and nobody have
+    "http://169.254.169.254/latest/meta-data/",
+    "http://2852039166/",
+    "http://[fd00:ec2::254]/",
+    "http://[::ffff:169.254.169.254]/",
+    "http://10.0.0.1/",
+    "http://100.64.0.1/",
+    "http://192.0.0.192/",
+    "http://198.18.0.1/",
+    "http://224.0.0.1/",
+    "http://255.255.255.255/",
+    // a user that looks like a host
+    "http://www.example@127.0.0.1:PORT/",
+    "http://www.example:80@127.0.0.1:PORT/",
+    "http://www.example%2f@127.0.0.1:PORT/",
+    "http://127.0.0.1:PORT\\@HOME/",
+    // another port of the publisher's own host
+    "http://localhost:PORT/",
+    "http://localhost:22/",
+    // without a scheme, with more slashes, and with those of another system
+    "//127.0.0.1:PORT/",
+    "///127.0.0.1:PORT/",
+    "http:///127.0.0.1:PORT/",
+    "http:\\\\127.0.0.1:PORT\\",
+    "\\\\127.0.0.1:PORT/",
+    "/\\127.0.0.1:PORT/",
+    " http://127.0.0.1:PORT/spaces ",
+    // other schemes
+    "file:///etc/passwd",
+    "ftp://127.0.0.1:PORT/",
+    "gopher://127.0.0.1:PORT/_GET",
+    "unix:/run/docker.sock",
+    "data:application/json,{\"releases\":[]}",
+    "javascript:alert(1)",
+];
+
+/// What no header can have, and JSON can.
+const IN_JSON: [&str; 4] = [
+    "ht\ntp://127.0.0.1:PORT/",
+    "http://127.0.\t0.1:PORT/",
+    "\u{1}http://127.0.0.1:PORT/",
+    "http://127.0.0.1:PORT/\r\nhost: HOME",
+];
+
+/// What looks like it and is a path, a user or a fragment of the publisher's own.
+const HOME: [&str; 4] = [
+    "http://HOME/@127.0.0.1:PORT/",
+    "http://HOME#@127.0.0.1:PORT/",
+    "http://HOME\\@127.0.0.1:PORT/",
+    "http:127.0.0.1:PORT/",
+];
+
+/// A server on all addresses of this machine that counts who comes.
+struct Trap {
+    port: u16,
+    met: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Trap {
+    async fn set() -> Self {
+        // which takes IPv4 as well, unless the machine has no IPv6
+        let listener = match TcpListener::bind("[::]:0").await {
+            Ok(listener) => listener,
+            Err(_) => TcpListener::bind("0.0.0.0:0").await.unwrap(),
+        };
+        let port = listener.local_addr().unwrap().port();
+        let met: Arc<AtomicUsize> = Arc::default();
+        let counted = Arc::clone(&met);
+        let task = tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                counted.fetch_add(1, Relaxed);
+            }
+        });
+        Self { port, met, task }
+    }
+}
+
+impl Drop for Trap {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// How what leads away is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Item,
+    Redirect,
+    Link,
+}
+
+/// A publisher whose index names a good page before each of the others.
+fn leading(by: By, spelled: Vec<String>) -> impl Fn(&Request) -> Reply {
+    move |request| {
+        let mut words = request.path()[1..].split('/');
+        let (kind, number) = (words.next(), words.next());
+        let number = number.and_then(|number| number.parse::<usize>().ok());
+        match (kind, number) {
+            (Some("index"), _) => {
+                let items: Vec<Value> = (0..spelled.len())
+                    .flat_map(|it| {
+                        let away = match by {
+                            By::Item => spelled[it].clone(),
+                            By::Redirect | By::Link => format!("/away/{it}"),
+                        };
+                        [format!("/good/{it}").into(), away.into()]
+                    })
+                    .collect();
+                Reply::json(serde_json::to_vec(&items).unwrap())
+            }
+            (Some("good"), Some(number)) => Reply::json(package(&[release(number)], "")),
+            (Some("away"), Some(number)) if by == By::Redirect => {
+                Reply::redirect(302, &spelled[number])
+            }
+            (Some("away"), Some(number)) => {
+                let next = Value::from(&*spelled[number]);
+                let link = format!(r#","links":{{"next":{next}}}"#);
+                Reply::json(package(&[release(1_000 + number)], &link))
+            }
+            _ => Reply::status(404),
+        }
+    }
+}
+
+/// What came of offering some of them.
+#[derive(Debug)]
+struct Offered {
+    /// How often somebody came to the trap.
+    met: usize,
+    /// How many good pages are stored.
+    good: usize,
+    /// What is said of each that is refused.
+    refused: Vec<String>,
+}
+
+/// Offers these by one of the ways to a source that allows these hosts.
+async fn offer(by: By, hosts: &str, spellings: &[&str]) -> Offered {
+    let trap = Trap::set().await;
+    let publisher = Publisher::serve(|_| Reply::status(404)).await;
+    // by its name, which is an address to nobody
+    let home = format!("localhost:{}", publisher.address().port());
+    let spelled = spellings.iter().map(|it| {
+        let spelled = it.replace("PORT", &trap.port.to_string());
+        spelled.replace("HOME", &home)
+    });
+    publisher.turn(leading(by, spelled.collect()));
+    let mut ingest = Ingest::new().await;
+    ingest
+        .configure("[fetch]\nattempts = 1\nunreadable_in_a_row = 1000\n[sink]\nmax_bad_ratio = 1");
+    let url = format!("http://{home}/index");
+    let table = match by {
+        // the values are URLs, and their home is that of their index
+        By::Link => format!("{LINK}\naxis.page = {{ url = {url:?}, each = \"/*\" }}"),
+        By::Item | By::Redirect => "detail = { each = \"/*\", url = \"{item|raw}\" }".to_owned(),
+    };
+    let start = match by {
+        By::Link => "{axis.page|raw}",
+        By::Item | By::Redirect => &url,
+    };
+    ingest.declare_as(
+        SOURCE,
+        start,
+        &format!("{table}\nhttp.allow_hosts = [{hosts}]"),
+    );
+    let ran = ingest.run(&[]).await;
+    let says = [
+        "which is not public",
+        "does not name",
+        "is not http or https",
+        "is not a URL",
+    ];
+    let refused = match by {
+        By::Link => {
+            let lines = ran.stderr.lines();
+            let refused = lines.filter(|line| says.iter().any(|it| line.contains(it)));
+            // the one that the run ends with is said twice
+            let refused = refused.filter(|line| !line.contains("ERROR zambia: "));
+            refused.map(str::to_owned).collect()
+        }
+        By::Item | By::Redirect => ingest.column("select message from ocds.quarantine").await,
+    };
+    Offered {
+        met: trap.met.load(Relaxed),
+        good: ingest.count("release where release_id::int < 1000").await,
+        refused,
+    }
+}
+
+#[tokio::test]
+async fn no_spelling_of_a_host_leads_to_where_nothing_may_be_asked_for() {
+    for by in [By::Item, By::Redirect, By::Link] {
+        for hosts in ["", "\"*\""] {
+            let mut spellings = AWAY.to_vec();
+            if by != By::Redirect {
+                spellings.extend(IN_JSON);
+            }
+            let all = spellings.len();
+            let offered = offer(by, hosts, &spellings).await;
+            let counts = (offered.met, offered.good, offered.refused.len());
+            assert_eq!(counts, (0, all, all), "{by:?} {hosts}: {offered:#?}");
+        }
+        // the trap is one
+        let offered = offer(by, "\"127.0.0.1\"", &["http://0x7f.1:PORT/"]).await;
+        assert_eq!(offered.met, 1, "{by:?}: {offered:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_only_looks_like_another_host_is_asked_at_home() {
+    for by in [By::Item, By::Redirect, By::Link] {
+        let offered = offer(by, "\"*\"", &HOME).await;
+        assert_eq!(
+            (offered.met, offered.good),
+            (0, HOME.len()),
+            "{by:?}: {offered:#?}"
+        );
+        assert!(
+            !offered
+                .refused
+                .iter()
+                .any(|it| it.contains("leads to host")),
+            "{offered:#?}"
+        );
+    }
+}
