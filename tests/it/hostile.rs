@@ -544,6 +544,234 @@ fn lying(mut archive: Vec<u8>, size: u32) -> Vec<u8> {
     archive
 }
 
+/// The fields of a member's header from the version that it needs to its sizes.
+fn fields(method: u16, content: &[u8], [packed, unpacked]: [u32; 2]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(content);
+    let mut fields = vec![45, 0, 0, 0];
+    fields.extend(method.to_le_bytes());
+    fields.extend([0, 0, 0x21, 0x5d]);
+    for number in [crc.sum(), packed, unpacked] {
+        fields.extend(number.to_le_bytes());
+    }
+    fields
+}
+
+/// A zip file in whose directory one member of a mebibyte stands so many times.
+fn overlapping(times: u16) -> Vec<u8> {
+    let content = vec![b' '; 1 << 20];
+    let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&content).unwrap();
+    let packed = packed.finish().unwrap();
+    let sizes = [packed.len(), content.len()].map(|size| u32::try_from(size).unwrap());
+    let fields = fields(8, &content, sizes);
+    let mut archive = [b"PK\x03\x04", &fields[..], b"\x06\0\0\0a.json"].concat();
+    archive.extend(packed);
+    let begins = u32::try_from(archive.len()).unwrap();
+    for _ in 0..times {
+        archive.extend(
+            [
+                b"PK\x01\x02\x2d\0",
+                &fields[..],
+                b"\x06\0",
+                &[0; 16],
+                b"a.json",
+            ]
+            .concat(),
+        );
+    }
+    let length = u32::try_from(archive.len()).unwrap() - begins;
+    archive.extend(b"PK\x05\x06\0\0\0\0");
+    archive.extend([times.to_le_bytes(), times.to_le_bytes()].concat());
+    archive.extend([length.to_le_bytes(), begins.to_le_bytes()].concat());
+    archive.extend([0, 0]);
+    archive
+}
+
+/// A zip file of 64 bits, of one member that claims so many bytes, in a directory that
+/// claims so many members.
+fn of_64_bits(content: &[u8], bytes: u64, members: u64) -> Vec<u8> {
+    let extra = [
+        &b"\x01\0\x10\0"[..],
+        &bytes.to_le_bytes(),
+        &bytes.to_le_bytes(),
+    ]
+    .concat();
+    let fields = fields(0, content, [u32::MAX; 2]);
+    let named = [b"\x06\0\x14\0a.json", &extra[..]].concat();
+    let mut archive = [b"PK\x03\x04", &fields[..], &named].concat();
+    archive.extend(content);
+    let begins = archive.len() as u64;
+    archive.extend([b"PK\x01\x02\x2d\0", &fields[..], b"\x06\0\x14\0", &[0; 14]].concat());
+    archive.extend([b"a.json", &extra[..]].concat());
+    let ends = archive.len() as u64;
+    archive.extend(b"PK\x06\x06");
+    archive.extend(44_u64.to_le_bytes());
+    archive.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for number in [members, members, ends - begins, begins] {
+        archive.extend(number.to_le_bytes());
+    }
+    archive.extend(b"PK\x06\x07\0\0\0\0");
+    archive.extend(ends.to_le_bytes());
+    archive.extend(b"\x01\0\0\0PK\x05\x06\0\0\0\0");
+    archive.extend([0xff; 12]);
+    archive.extend([0, 0]);
+    archive
+}
+
+#[tokio::test]
+async fn members_whose_names_lead_elsewhere_are_read_and_put_nowhere() {
+    let names = [
+        "../../../../../../tmp/ocds-ingest-escaped.json",
+        "/tmp/ocds-ingest-escaped.json",
+        "..\\..\\ocds-ingest-escaped.json",
+        "C:\\ocds-ingest-escaped.json",
+        "a/../../b.json",
+        "./.json",
+        "~/.profile",
+        "nul",
+    ];
+    let texts: Vec<String> = (0..names.len())
+        .map(|it| package(&[release(it)], ""))
+        .collect();
+    let members: Vec<(&str, &[u8])> = names
+        .iter()
+        .zip(&texts)
+        .map(|(name, text)| (*name, text.as_bytes()))
+        .collect();
+    let archive = zipped(&members);
+    let publisher = Publisher::serve(move |_| Reply::json(archive.clone())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, "");
+    let files = |ingest: &Ingest| std::fs::read_dir(ingest.directory.path()).unwrap().count();
+    let before = files(&ingest);
+    let load = ["load", SOURCE, &publisher.url("/a.zip"), "--json"];
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, names.len());
+    ingest.program(&load).await.expect(0);
+    assert_eq!(ingest.count("quarantine").await, 0);
+    assert_eq!(files(&ingest), before);
+    assert!(!std::path::Path::new("/tmp/ocds-ingest-escaped.json").exists());
+}
+
+/// What SQL, the formats of `COPY` and of messages, and shells take for more than text.
+const MEANT: [&str; 24] = [
+    "'); drop table ocds.release; --",
+    "'; drop table ocds.release; select '",
+    "\"; drop table ocds.release; --",
+    "$1",
+    "$$",
+    "$q$",
+    "\\",
+    "\\'",
+    "\\.",
+    "\\N",
+    "\\x41",
+    "'",
+    "''",
+    "\"",
+    "`id`",
+    "$(id)",
+    "%s%n%00",
+    "{0} {env.HOME} {item}",
+    "{\"a\",null}",
+    "/* */ -- ;",
+    "null",
+    "a\tb\r\nc\u{b}",
+    "\u{1f600}\u{202e}\u{feff}",
+    " a ",
+];
+
+#[tokio::test]
+async fn what_publishers_call_things_is_data() {
+    let long = "'".repeat(500);
+    let meant: Vec<&str> = MEANT.into_iter().chain([&*long]).collect();
+    let item = |text: &str| {
+        let organisation = serde_json::json!({"id": text, "name": text});
+        serde_json::json!({
+            "ocid": text, "id": text, "date": "2026-01-01T00:00:00Z", "tag": [text],
+            "initiationType": text, "language": text, "buyer": organisation,
+            "tender": {
+                "id": text, "title": text, "status": text, "procurementMethod": text,
+                "mainProcurementCategory": text, "value": {"amount": 1, "currency": text},
+            },
+            "awards": [{"id": text, "suppliers": [organisation]}],
+            text: {text: [text]},
+        })
+        .to_string()
+    };
+    let items: Vec<String> = meant.iter().map(|text| item(text)).collect();
+    // of which nothing is stored, and all is kept
+    let refused = meant
+        .iter()
+        .map(|&text| serde_json::json!({"ocid": text, "id": {text: text}}).to_string());
+    let refused: Vec<String> = refused.collect();
+    let index = serde_json::to_string(&MEANT).unwrap();
+    for method in ["upsert", "copy", "row"] {
+        let (items, refused) = (items.clone(), refused.clone());
+        let (index, next) = (index.clone(), meant.clone().join(""));
+        let publisher = Publisher::serve(move |request| {
+            let reply = match (request.path(), request.query("after")) {
+                ("/index", _) => Reply::json(index.clone()),
+                (_, None) => {
+                    let link = serde_json::json!({"next": format!("?after={next}")});
+                    Reply::json(package(&items, &format!(r#","links":{link}"#)))
+                }
+                _ => Reply::json(package(&refused, "")),
+            };
+            reply.header("etag", "\"'); drop table ocds.page; --\"")
+        })
+        .await;
+        let mut ingest = Ingest::new().await;
+        ingest.configure(LIMITS);
+        ingest.configure(&format!("[sink]\nmethod = {method:?}"));
+        let url = publisher.url("/of/{axis.buyer}");
+        let axis = publisher.url("/index");
+        ingest.declare_as(
+            SOURCE,
+            &url,
+            &format!("{LINK}\naxis.buyer = {{ url = {axis:?}, each = \"/*\" }}"),
+        );
+        for _ in 0..2 {
+            ingest.run(&[]).await.expect(0);
+        }
+        let mut expected: Vec<Option<&str>> = meant.iter().map(|it| Some(*it)).collect();
+        expected.sort_unstable();
+        for column in [
+            "ocid",
+            "release_id",
+            "tag[1]",
+            "initiation_type",
+            "language",
+            "buyer_id",
+            "buyer_name",
+            "tender_id",
+            "tender_title",
+            "tender_status",
+            "procurement_method",
+            "main_procurement_category",
+            "tender_currency",
+            "supplier_names[1]",
+            "data #>> '{tender,title}'",
+            "data -> ocid -> ocid ->> 0",
+        ] {
+            let sql = format!("select {column} from ocds.release");
+            let rows = ingest.client.query(&sql, &[]).await.unwrap();
+            let mut stored: Vec<Option<&str>> = rows.iter().map(|row| row.get(0)).collect();
+            stored.sort_unstable();
+            assert_eq!(stored, expected, "{method}: {column}");
+        }
+        let sql = "select distinct ocid from ocds.quarantine";
+        let rows = ingest.client.query(sql, &[]).await.unwrap();
+        let mut kept: Vec<Option<&str>> = rows.iter().map(|row| row.get(0)).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, expected, "{method}");
+        ingest.program(&["quarantine", "replay"]).await.expect(0);
+        let chains = "page where run_id = (select max(run_id) from ocds.page)";
+        assert!(ingest.count(chains).await >= MEANT.len(), "{method}");
+    }
+}
+
 #[tokio::test]
 async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory() {
     let bomb = vec![b' '; 40 << 20];
@@ -599,10 +827,44 @@ async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory(
             "",
         ),
         ("many members", body(zipped(&members)), "fetch.max_members"),
+        (
+            "members that are the same bytes",
+            body(overlapping(2_000)),
+            over,
+        ),
+        (
+            "a directory of more members than there are bytes",
+            body(of_64_bits(page.as_bytes(), u64::MAX >> 1, 1 << 40)),
+            "a zip file that is damaged or cut short",
+        ),
+        (
+            "a member of more bytes than there are",
+            body(of_64_bits(page.as_bytes(), u64::MAX >> 1, 1)),
+            "",
+        ),
         ("gzip", body(gzip), over),
         ("zip", body(zip), over),
     ]);
     check_bodies(bodies).await;
+    // nothing is kept of these, and what is kept twice is one row
+    let unasked = "its content encoding is not one that was asked for";
+    let named = |names: &[&str]| {
+        let reply = Reply::json(page.clone());
+        let named = |reply: Reply, name: &&str| reply.header("content-encoding", name);
+        names.iter().fold(reply, named)
+    };
+    // its first byte is that of a window which is larger than any of RFC 7932
+    let far = Reply::json(b"\x11\x9e\x01\x02".to_vec()).header("content-encoding", "br");
+    for body in [
+        ("a body that could refer back by 1 GiB", far, encoding),
+        ("gzip, three times", named(&["gzip, gzip, gzip"]), unasked),
+        ("gzip, twice", named(&["gzip", "gzip"]), unasked),
+        ("gzip and brotli", named(&["gzip,br"]), unasked),
+        ("gzip with a parameter", named(&["gzip;q=1"]), unasked),
+        ("deflate", named(&["deflate"]), unasked),
+    ] {
+        check_bodies(vec![body]).await;
+    }
 }
 
 /// Text that nothing makes shorter.
@@ -976,4 +1238,87 @@ async fn what_publishers_write_does_nothing_to_a_terminal() {
     let id = ingest.value(of_raw).await;
     let ran = ingest.program(&["quarantine", "show", "--raw", &id]).await;
     assert_eq!(ran.text(), raw);
+}
+
+#[tokio::test]
+async fn what_servers_say_beside_their_pages_does_nothing_to_a_terminal() {
+    let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\r\nERROR all is lost\u{202e}\u{200b}\u{9b}31m";
+    let json = serde_json::json!({"error": evil, evil: evil}).to_string();
+    let page = format!("<html><title>{evil}</title>{evil}</html>");
+    let answers = [
+        ("an error", Reply::status(500).body(evil)),
+        (
+            "an error of JSON",
+            Reply::json(json.clone()).with_status(400),
+        ),
+        ("an error that is none", Reply::json(json.clone())),
+        ("a web page", Reply::status(200).body(page)),
+        ("no JSON", Reply::json(evil)),
+        (
+            "a type",
+            Reply::status(200)
+                .header("content-type", "text/\u{202e}html")
+                .body(evil),
+        ),
+        (
+            "a wish",
+            Reply::status(429).header("retry-after", "\u{202e}\u{9b}31m"),
+        ),
+        (
+            "a redirect",
+            Reply::redirect(302, "http://\u{202e}.example/\u{9b}31m"),
+        ),
+        (
+            "a reason",
+            Reply::verbatim(format!("HTTP/1.1 500 {evil}\r\ncontent-length: 0\r\n\r\n")),
+        ),
+        ("no HTTP", Reply::verbatim(evil)),
+        (
+            "a tag",
+            Reply::json("[]").header("etag", "\"\u{202e}\u{9b}31m\""),
+        ),
+    ];
+    let token = "auth = { mode = \"oauth2\", url = \"HOST/token\", client_id = \"me\", \
+                 client_secret = \"you\" }";
+    let index = "axis.file = { url = \"HOST/index\", each = \"/*\" }";
+    let items = "detail = { each = \"/*\", url = \"HOST/{item}\" }";
+    let tables = [
+        ("/", ""),
+        ("/", token),
+        ("/of/{axis.file}", index),
+        ("/index", items),
+    ];
+    for (what, answer) in answers {
+        let named = serde_json::to_string(&[evil, &evil.repeat(2)]).unwrap();
+        let publisher = Publisher::serve(move |request| match request.path() {
+            "/index" => Reply::json(named.clone()),
+            _ => answer.clone(),
+        })
+        .await;
+        let mut ingest = Ingest::new().await;
+        ingest.configure(LIMITS);
+        ingest.configure("[fetch]\nattempts = 1");
+        let mut shown = Vec::new();
+        for (path, table) in tables {
+            let host = publisher.url("");
+            let url = publisher.url(path);
+            let table = format!("[sources.{SOURCE}]\nurl = {url:?}\n{table}");
+            ingest.configure_as("source.toml", &table.replace("HOST", &host));
+            let ran = ingest.program(&["-vvv", "run", SOURCE, "--restart"]).await;
+            shown.extend([ran.text(), ran.stderr]);
+        }
+        for arguments in [&["status"][..], &["quarantine", "list"]] {
+            let ran = ingest.program(arguments).await.expect(0);
+            shown.extend([ran.text(), ran.stderr]);
+        }
+        for text in &shown {
+            let acts =
+                |it: char| it.is_control() && it != '\n' || matches!(it, '\u{200b}' | '\u{202e}');
+            let at = text.find(acts);
+            let around = at.map(|at| text[..at].chars().rev().take(300).collect::<String>());
+            assert_eq!(around, None, "{what}: {text:?}");
+            let is_forged = |line: &str| line.starts_with("ERROR all");
+            assert!(!text.lines().any(is_forged), "{what}: {text}");
+        }
+    }
 }

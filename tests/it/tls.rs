@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -17,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::database::make_certificates;
 use crate::faults::clock;
 use crate::harness::{Ingest, LINK, SOURCE};
-use crate::publisher::{Feed, Publisher, pages};
+use crate::publisher::{Feed, Publisher, Reply, package, pages, release};
 
 /// How many times a page is asked for.
 const ATTEMPTS: usize = 4;
@@ -44,10 +45,7 @@ impl Secure {
             .with_single_cert(vec![certificate], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        // the last looks like it, and so is asked for once
-        let mut pages = pages(3, 2);
-        pages[2].truncate(1);
-        let publisher = Publisher::feed(Feed::link(pages)).await;
+        let publisher = Publisher::feed(feed()).await;
         let behind = publisher.address();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -75,6 +73,13 @@ impl Secure {
             task,
         }
     }
+}
+
+/// Three pages, of which the last looks like it, and so is asked for once.
+fn feed() -> Feed {
+    let mut pages = pages(3, 2);
+    pages[2].truncate(1);
+    Feed::link(pages)
 }
 
 impl Drop for Secure {
@@ -163,4 +168,109 @@ async fn a_publisher_that_is_not_who_it_says_is_told_nothing_and_believed_nothin
     ] {
         case.check(keys).await;
     }
+}
+
+/// A record of TLS in which a server chooses a version, and what AES has to do with it.
+fn server_hello(version: u16) -> Vec<u8> {
+    let version = version.to_be_bytes();
+    let mut hello = version.to_vec();
+    hello.extend([7; 32]);
+    // no session; TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, and nothing is compressed
+    hello.extend([0, 0xc0, 0x13, 0]);
+    let mut record = vec![22];
+    record.extend(version);
+    let length = u16::try_from(hello.len()).unwrap();
+    record.extend((length + 4).to_be_bytes());
+    record.extend([2, 0]);
+    record.extend(length.to_be_bytes());
+    record.extend(hello);
+    record
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_an_old_version_or_none_is_told_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    make_certificates(directory.path());
+    for (what, said, says) in [
+        ("SSL 3.0", server_hello(0x300), "peer is incompatible"),
+        ("TLS 1.0", server_hello(0x301), "peer is incompatible"),
+        ("TLS 1.1", server_hello(0x302), "peer is incompatible"),
+        (
+            "HTTP in clear text",
+            b"HTTP/1.1 302 Found\r\nlocation: http://localhost/\r\n\r\n".to_vec(),
+            "received corrupt message",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard: Arc<std::sync::Mutex<Vec<u8>>> = Arc::default();
+        let log = Arc::clone(&heard);
+        let server = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut hello = vec![0; 16 << 10];
+                let read = stream.read(&mut hello).await.unwrap();
+                assert_eq!(hello[..read].first(), Some(&22));
+                let _ = stream.write_all(&said).await;
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest).await;
+                log.lock().unwrap().extend(rest);
+            }
+        });
+        let mut ingest = Ingest::new().await;
+        let authority = directory.path().join("ca.crt");
+        ingest.set("SSL_CERT_FILE", authority.to_str().unwrap());
+        ingest.set("PUBLISHER_KEY", "s3cret");
+        let table = "http.headers = { x-key = \"{env.PUBLISHER_KEY}\" }";
+        ingest.declare_as(SOURCE, &format!("https://localhost:{port}/"), table);
+        let ran = ingest.run(&[]).await.expect(3);
+        assert!(ran.stderr.contains(says), "{what}: {}", ran.stderr);
+        assert_eq!(ingest.count("release").await, 0, "{what}");
+        // an alert at most, which is a record of seven bytes
+        let heard = heard.lock().unwrap();
+        assert!(heard.len() <= 7 * ATTEMPTS, "{what}: {heard:?}");
+        server.abort();
+    }
+}
+
+#[tokio::test]
+async fn nothing_leads_from_an_encrypted_publisher_to_one_in_clear_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = directory.path();
+    make_certificates(keys);
+    let clear = Publisher::feed(feed()).await;
+    let there = clear.url("/").replace("127.0.0.1", "localhost");
+    let secure = Secure::start(keys).await;
+    let here = format!("http://localhost:{}/there", secure.port);
+    let redirect = "a redirect leads from https to http";
+    for (to, hosts, by_link, says) in [
+        (&here, "", false, redirect),
+        (&there, "\"localhost\"", false, redirect),
+        // which is asked for by https
+        (&here, "", true, ""),
+    ] {
+        let served = to.clone();
+        secure.publisher.turn(move |request| match request.path() {
+            "/" if by_link => {
+                let link = format!(r#","links":{{"next":"{served}"}}"#);
+                Reply::json(package(&[release(0)], &link))
+            }
+            "/" => Reply::redirect(302, &served),
+            _ => Reply::json(package(&[release(1)], "")),
+        });
+        let mut ingest = Ingest::new().await;
+        let authority = keys.join("ca.crt");
+        ingest.set("SSL_CERT_FILE", authority.to_str().unwrap());
+        let url = format!("https://localhost:{}/", secure.port);
+        let table = format!("{LINK}\nhttp.allow_hosts = [{hosts}]");
+        ingest.declare_as(SOURCE, &url, &table);
+        let ran = ingest.run(&[]).await;
+        let is_refused = !says.is_empty();
+        let ran = ran.expect(if is_refused { 4 } else { 0 });
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        let stored = if is_refused { 0 } else { 2 };
+        assert_eq!(ingest.count("release").await, stored, "{to}");
+    }
+    assert_eq!(clear.targets(), [""; 0]);
+    // all that was asked for came through TLS
+    assert!(secure.believed.load(Relaxed) > 0);
 }
