@@ -66,7 +66,7 @@ impl Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
-    /// `local`, or `postgresql://user:password@host/database?sslmode=require`.
+    /// `local`, or `postgresql://user:password@host/database?sslmode=verify-full`.
     pub url: SecretString,
     /// A file that holds the URL instead, as Kubernetes mounts secrets.
     pub url_file: Option<PathBuf>,

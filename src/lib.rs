@@ -45,8 +45,8 @@
 //!
 //! Extract never sees the network or a clock. No release is written outside
 //! [`sink`]. Only [`pipeline`], the [`demo`] publisher and the [`command`]s, for
-//! progress and signals, spawn tasks; [`fetch`] reads files on threads that may block, a
-//! piece at a time. No value is ever spliced into SQL: statements are files under
+//! progress and signals, spawn tasks, and [`database`] one for each connection; [`fetch`]
+//! reads files on threads that may block, a piece at a time. No value is ever spliced into SQL: statements are files under
 //! `sql/`, or built by [`bulk`] from a table known at compile time. Nothing that
 //! is found in data is fetched, but links and what an index names, on the source's
 //! own host, on one that its URLs write out or on one that it allows. Nothing that publishers wrote reaches a terminal
@@ -65,6 +65,12 @@
 //!   again where this one stopped, however often.
 //! - A feed of one chain that has more than `fetch.max_pages` is never begun anew for
 //!   that: it says so until it may have more. One of several is a chain that fails.
+//! - No password is sent to another machine in clear text or as an MD5 hash on a connection
+//!   without TLS, unless `require_auth` names that method. Over TLS that nobody has
+//!   verified it is, as libpq does it, and a warning says so. On loopback it is too: there
+//!   only root can listen, and whoever pretends to be the server can offer such TLS.
+//! - As root, nothing in the local server's directory is reached through a link. The
+//!   directory belongs to the server's user, who could let it lead anywhere.
 //! - The host of a source, and those that it names, may be anywhere, be it on this
 //!   machine, and whatever their names lead to. One that only `*` allows is looked up
 //!   here and asked at public addresses alone.

@@ -1,5 +1,6 @@
 //! The PostgreSQL that is written: pool and sessions, TLS, migrations, what the
-//! server says of its own [activity], and the [local] server.
+//! server says of its own [activity], and the [local] server. A server gets no password
+//! in a way that is not allowed: its requests are looked at before they are answered.
 //!
 //! A [`Connection`] from here was just seen alive, on a server that takes
 //! writes and stores UTF-8. Nothing here waits for a server that is away: an
@@ -8,9 +9,12 @@
 //! own, those of questions that are asked here too.
 
 pub mod activity;
+mod connect;
+mod guard;
 mod lent;
 pub mod local;
 pub mod migrate;
+mod require_auth;
 mod tls;
 mod url;
 
@@ -31,7 +35,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 pub(crate) use self::lent::{Lent, limited};
 use self::migrate::Migration;
-use self::url::Address;
+use self::url::{Address, REQUIRE_AUTH};
 use crate::config;
 use crate::error::{Error, Kind, Result};
 
@@ -108,7 +112,15 @@ impl Database {
         settings: &config::Database,
         connections: usize,
     ) -> Result<Self> {
-        let address = Address::parse(url, settings)?;
+        // our own server trusts whoever gets to its socket
+        let required = match local {
+            Some(_) => None,
+            None => required_by_environment()?,
+        };
+        let address = Address::parse(url, required.as_deref(), settings)?;
+        if let Some(warning) = address.warning() {
+            tracing::warn!("{warning}");
+        }
         let shared = Shared {
             pool: pool(&address, settings, connections)?,
             address,
@@ -272,6 +284,7 @@ impl Database {
             "PGHOSTADDR",
             "PGOPTIONS",
             "PGTARGETSESSIONATTRS",
+            REQUIRE_AUTH,
         ] {
             command.env_remove(variable);
         }
@@ -305,6 +318,17 @@ impl Database {
     }
 }
 
+/// Reads the environment's `PGREQUIREAUTH`.
+fn required_by_environment() -> Result<Option<String>> {
+    match std::env::var(REQUIRE_AUTH) {
+        Ok(list) => Ok(Some(list)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(Error::config(format!("{REQUIRE_AUTH} is not UTF-8")))
+        }
+    }
+}
+
 /// Limits what a question may take, in milliseconds.
 const LIMIT: &str = include_str!("../../sql/database/limit_question.sql");
 
@@ -328,9 +352,9 @@ fn pool(address: &Address, settings: &config::Database, connections: usize) -> R
             Box::pin(check(client, writes, limit))
         })
     };
-    let manager = Manager::from_config(
+    let manager = Manager::from_connect(
         address.config.clone(),
-        address.tls.connector()?,
+        address.connector()?,
         ManagerConfig {
             // The hook asks more than `Verified` would, in the same round trip.
             recycling_method: RecyclingMethod::Fast,
@@ -407,6 +431,9 @@ fn explain(error: PoolError, user: &str) -> Error {
 }
 
 fn explain_connecting(error: tokio_postgres::Error, user: &str) -> Error {
+    if let Some(refused) = guard::refusal(&error) {
+        return Error::config(refused.to_string());
+    }
     // tokio-postgres tells these apart in its message alone: a password that is
     // missing, and a way to authenticate that it does not know.
     let settled = ["invalid configuration", "authentication error"];

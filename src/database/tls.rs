@@ -23,6 +23,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
 
+/// Why a connection that needs TLS cannot be opened.
+pub(super) const NO_TLS: &str = "server does not support TLS";
+
 /// How much of a connection TLS protects, as libpq has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SslMode {
@@ -125,6 +128,10 @@ impl Tls {
         }
     }
 
+    pub(crate) fn mode(&self) -> SslMode {
+        self.mode
+    }
+
     fn verification(&self) -> Verification {
         match (self.mode, &self.roots) {
             (SslMode::Disable, _) => Verification::Nothing,
@@ -189,18 +196,33 @@ impl Tls {
     }
 }
 
-fn by_name(name: &str) -> Result<SslMode> {
-    Ok(match name {
-        "disable" => SslMode::Disable,
-        "prefer" => SslMode::Prefer,
-        "require" => SslMode::Require,
-        "verify-ca" => SslMode::VerifyCa,
-        "verify-full" => SslMode::VerifyFull,
-        _ => {
-            return Err(Error::config(
-                "the database's URL: sslmode is disable, prefer, require, verify-ca or verify-full",
-            ));
+impl SslMode {
+    const ALL: [SslMode; 5] = [
+        SslMode::Disable,
+        SslMode::Prefer,
+        SslMode::Require,
+        SslMode::VerifyCa,
+        SslMode::VerifyFull,
+    ];
+
+    /// Its name in a URL.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            SslMode::Disable => "disable",
+            SslMode::Prefer => "prefer",
+            SslMode::Require => "require",
+            SslMode::VerifyCa => "verify-ca",
+            SslMode::VerifyFull => "verify-full",
         }
+    }
+}
+
+fn by_name(name: &str) -> Result<SslMode> {
+    let found = SslMode::ALL.into_iter().find(|mode| mode.name() == name);
+    found.ok_or_else(|| {
+        Error::config(
+            "the database's URL: sslmode is disable, prefer, require, verify-ca or verify-full",
+        )
     })
 }
 
@@ -328,7 +350,7 @@ impl ServerCertVerifier for AnyName {
 pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
-        if cause.to_string() == "server does not support TLS" {
+        if cause.to_string() == NO_TLS {
             return true;
         }
         // An `io::Error` does not name what it wraps as its source.

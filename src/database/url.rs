@@ -8,12 +8,17 @@
 //! refused, because hosts and the database's name are shown.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio_postgres::config::{Config, Host, SslMode as WireMode, TargetSessionAttrs};
+use tokio_postgres::config::{
+    ChannelBinding, Config, Host, SslMode as WireMode, SslNegotiation, TargetSessionAttrs,
+};
 
-use super::tls::Tls;
+use super::connect::{Connector, Negotiator, Target};
+use super::require_auth::RequireAuth;
+use super::tls::{SslMode, Tls};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::userinfo::ENCODE;
@@ -23,7 +28,9 @@ use crate::userinfo::ENCODE;
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) config: Config,
-    pub(crate) tls: Tls,
+    tls: Tls,
+    targets: Vec<Target>,
+    required: Option<RequireAuth>,
     /// The names and values of libpq's environment.
     pub(crate) environment: Vec<(&'static str, String)>,
 }
@@ -34,9 +41,12 @@ impl std::fmt::Debug for Address {
     }
 }
 
+/// What `require_auth` is called in libpq's environment.
+pub(super) const REQUIRE_AUTH: &str = "PGREQUIREAUTH";
+
 /// The options that are handed to tokio-postgres, or read here (see
 /// [`Address::parse`]), each with its name in libpq's environment.
-const OPTIONS: [(&str, Option<&str>); 22] = [
+const OPTIONS: [(&str, Option<&str>); 23] = [
     ("host", Some("PGHOST")),
     ("hostaddr", Some("PGHOSTADDR")),
     ("port", Some("PGPORT")),
@@ -49,6 +59,7 @@ const OPTIONS: [(&str, Option<&str>); 22] = [
     ("target_session_attrs", Some("PGTARGETSESSIONATTRS")),
     ("load_balance_hosts", Some("PGLOADBALANCEHOSTS")),
     ("channel_binding", Some("PGCHANNELBINDING")),
+    ("require_auth", Some(REQUIRE_AUTH)),
     ("sslnegotiation", Some("PGSSLNEGOTIATION")),
     ("sslmode", Some("PGSSLMODE")),
     ("sslrootcert", Some("PGSSLROOTCERT")),
@@ -65,14 +76,19 @@ const OPTIONS: [(&str, Option<&str>); 22] = [
 type Options = BTreeMap<&'static str, String>;
 
 impl Address {
-    /// Reads a URL and fills in from `settings` what it leaves open.
+    /// Reads a URL and fills in from `settings` what it leaves open. `required` is the
+    /// value of the environment's `PGREQUIREAUTH`, for a URL without `require_auth`.
     ///
     /// # Errors
     /// [`Config`](crate::error::Kind::Config), and never with a part of the URL
     /// that could be a password.
-    pub(crate) fn parse(url: &str, settings: &config::Database) -> Result<Self> {
+    pub(crate) fn parse(
+        url: &str,
+        required: Option<&str>,
+        settings: &config::Database,
+    ) -> Result<Self> {
         let mut options = read(url.trim())?;
-        let environment = OPTIONS
+        let mut environment: Vec<(&str, String)> = OPTIONS
             .iter()
             .filter_map(|(name, variable)| Some(((*variable)?, options.get(name)?.clone())))
             .collect();
@@ -83,6 +99,11 @@ impl Address {
             take("sslcert").map(PathBuf::from),
             take("sslkey").map(PathBuf::from),
         )?;
+        let required = match (take("require_auth"), required) {
+            (Some(list), _) => RequireAuth::parse("the database's URL", &list)?,
+            (None, Some(list)) => RequireAuth::parse(REQUIRE_AUTH, list)?,
+            (None, None) => None,
+        };
         let tcp_user_timeout = match take("tcp_user_timeout") {
             // libpq counts milliseconds here, where tokio-postgres has seconds.
             Some(text) => Some(Duration::from_millis(text.parse().map_err(|_| {
@@ -90,17 +111,130 @@ impl Address {
             })?)),
             None => None,
         };
-        let mut config = hand_over(&options)?;
-        if let Some(timeout) = tcp_user_timeout {
-            config.tcp_user_timeout(timeout);
+        let read = |options: &Options| -> Result<Config> {
+            let mut config = hand_over(options)?;
+            if let Some(timeout) = tcp_user_timeout {
+                config.tcp_user_timeout(timeout);
+            }
+            complete(&mut config, options, settings);
+            config.ssl_mode(wire_mode(&config, &tls));
+            Ok(config)
+        };
+        let config = read(&options)?;
+        let is_direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
+        if is_direct && config.get_ssl_mode() == WireMode::Prefer {
+            return Err(wrong(
+                "sslnegotiation=direct goes with sslmode=require or stricter",
+            ));
         }
-        complete(&mut config, &options, settings);
-        config.ssl_mode(wire_mode(&config, &tls));
-        Ok(Self {
+        let targets = match &required {
+            _ if !config.get_hosts().iter().any(is_socket) => {
+                vec![Target::negotiated(config.clone())]
+            }
+            None if config.get_hosts().iter().all(is_socket) => {
+                vec![Target::socket(config.clone())]
+            }
+            _ => separate(&options, &config)
+                .map(|(options, port)| {
+                    let config = read(&options)?;
+                    Ok(match (&config.get_hosts()[0], &required) {
+                        (Host::Unix(directory), Some(_)) => {
+                            let path = directory.join(format!(".s.PGSQL.{port}"));
+                            Target::guarded_socket(path, config)
+                        }
+                        (Host::Unix(_), None) => Target::socket(config),
+                        (Host::Tcp(_), _) => Target::negotiated(config),
+                    })
+                })
+                .collect::<Result<_>>()?,
+        };
+        let address = Self {
             config,
             tls,
+            targets,
+            required,
+            environment: Vec::new(),
+        };
+        if let Some(list) = address.required_of_psql() {
+            environment.retain(|(name, _)| *name != REQUIRE_AUTH);
+            environment.push((REQUIRE_AUTH, list));
+        }
+        Ok(Self {
             environment,
+            ..address
         })
+    }
+
+    /// What opens connections to it. Reads the files that TLS needs.
+    ///
+    /// # Errors
+    /// [`Config`](crate::error::Kind::Config): a file that cannot be read or used.
+    pub(crate) fn connector(&self) -> Result<Connector> {
+        Ok(Connector {
+            targets: self.targets.clone(),
+            negotiator: Negotiator {
+                tls: self.tls.connector()?,
+                mode: self.tls.wire_mode(),
+                is_direct: self.config.get_ssl_negotiation() == SslNegotiation::Direct,
+                required: self.required.clone(),
+                others: self.other_hosts(),
+            },
+        })
+    }
+
+    /// Warns of a password that goes to another machine of which nobody has seen that it
+    /// is the right one. With channel binding the password stays here unless the server
+    /// knows it already.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let others = self.other_hosts();
+        let mode = self.tls.mode();
+        if others.is_empty()
+            || self.config.get_password().is_none()
+            || mode >= SslMode::VerifyFull
+            || self.config.get_channel_binding() == ChannelBinding::Require
+        {
+            return None;
+        }
+        Some(format!(
+            "sslmode={} does not make sure that {} is the server that the database's password is \
+             for, and whoever is on the network between may get it: write sslmode=verify-full in \
+             the database's URL, with sslrootcert=FILE if the server's certificate is of an \
+             authority of your own, or channel_binding=require if it has TLS and SCRAM-SHA-256 \
+             passwords",
+            mode.name(),
+            others.join(", "),
+        ))
+    }
+
+    /// The hosts of the list that are not this machine, by what the URL says of them: a
+    /// name other than `localhost` may lead anywhere tomorrow.
+    fn other_hosts(&self) -> Vec<String> {
+        let addresses = self.config.get_hostaddrs();
+        let hosts = self.config.get_hosts().iter().enumerate();
+        let others = hosts.filter_map(|(index, host)| {
+            let Host::Tcp(name) = host else {
+                return None;
+            };
+            let address = addresses.get(index).copied();
+            let is_here = match address.or_else(|| name.parse::<IpAddr>().ok()) {
+                Some(address) => address.to_canonical().is_loopback(),
+                None => name.eq_ignore_ascii_case("localhost"),
+            };
+            (!is_here).then(|| name.clone())
+        });
+        others.collect()
+    }
+
+    /// What psql, whose libpq cannot tell a connection with TLS from one without, may be
+    /// asked for. Its TLS is settled only where it has to be there.
+    fn required_of_psql(&self) -> Option<String> {
+        match &self.required {
+            Some(list) => Some(list.text().to_owned()),
+            None if self.tls.mode() < SslMode::Require && !self.other_hosts().is_empty() => {
+                Some("!password,!md5".into())
+            }
+            None => None,
+        }
     }
 
     /// Where this is, for people: hosts, and the database's name where the URL has one.
@@ -128,6 +262,26 @@ impl Address {
             None => hosts.join(","),
         }
     }
+}
+
+fn is_socket(host: &Host) -> bool {
+    matches!(host, Host::Unix(_))
+}
+
+/// The options of each host of a list alone, with its port.
+fn separate<'a>(
+    options: &'a Options,
+    config: &'a Config,
+) -> impl Iterator<Item = (Options, u16)> + 'a {
+    let ports = config.get_ports();
+    let hosts = options.get("host").map_or("", String::as_str).split(',');
+    hosts.enumerate().map(move |(index, host)| {
+        let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+        let mut options = options.clone();
+        options.insert("host", host.to_owned());
+        options.insert("port", port.to_string());
+        (options, port)
+    })
 }
 
 fn wrong(rule: &str) -> Error {
@@ -160,6 +314,12 @@ fn hand_over(options: &Options) -> Result<Config> {
     let leaks = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
     if config.get_hosts().iter().any(leaks) {
         return Err(wrong("a host's name has an `@`"));
+    }
+    // tokio-postgres would go to the address, and take it for a socket, without TLS
+    if config.get_hosts().iter().any(is_socket) && !config.get_hostaddrs().is_empty() {
+        return Err(wrong(
+            "hostaddr goes with the name of a host, and not with a socket",
+        ));
     }
     Ok(config)
 }
@@ -364,7 +524,7 @@ mod tests {
     use crate::error::Kind;
 
     fn parse(url: &str) -> Result<Address> {
-        Address::parse(url, &config::Database::default())
+        Address::parse(url, None, &config::Database::default())
     }
 
     #[test]
@@ -488,6 +648,130 @@ mod tests {
         }
         let address = parse("postgresql://u:hunter2@h/d").expect("a URL");
         assert!(!format!("{:?}", address.config).contains("hunter2"));
+    }
+
+    #[test]
+    fn a_password_for_another_host_is_warned_of_unless_the_server_is_identified() {
+        for (url, others) in [
+            ("postgresql://u:hunter2@db.example/d", "db.example"),
+            (
+                "postgresql://u:hunter2@db.example/d?sslmode=verify-ca",
+                "db.example",
+            ),
+            (
+                "postgresql://u:hunter2@db.example/d?require_auth=scram-sha-256",
+                "db.example",
+            ),
+            (
+                "postgresql://u:hunter2@localhost,db.example/d",
+                "db.example",
+            ),
+            (
+                "postgresql://u:hunter2@10.0.0.1,[fd00::1]/d",
+                "10.0.0.1, fd00::1",
+            ),
+            (
+                "host=localhost hostaddr=10.0.0.1 password=hunter2",
+                "localhost",
+            ),
+            (
+                "host=localhost.example password=hunter2",
+                "localhost.example",
+            ),
+            ("host=/run/postgresql,b password=hunter2", "b"),
+        ] {
+            let warning = parse(url).expect(url).warning().expect(url);
+            assert!(warning.contains(&format!("that {others} is")), "{warning}");
+            assert!(!warning.contains("hunter2"), "{warning}");
+        }
+        for url in [
+            "postgresql://u@db.example/d",
+            "postgresql://u:hunter2@db.example/d?sslmode=verify-full",
+            "postgresql://u:hunter2@db.example/d?sslrootcert=system",
+            "postgresql://u:hunter2@db.example/d?channel_binding=require",
+            "postgresql://u:hunter2@LocalHost/d",
+            "postgresql://u:hunter2@127.0.0.2,[::1],[::ffff:127.0.0.1]/d",
+            "host=db.example hostaddr=127.0.0.1 password=hunter2",
+            "host=/run/postgresql password=hunter2",
+        ] {
+            assert_eq!(parse(url).expect(url).warning(), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn psql_is_asked_for_no_more_than_we_are() {
+        for (url, required) in [
+            ("postgresql://u@db.example/d", Some("!password,!md5")),
+            (
+                "postgresql://u@db.example/d?sslmode=disable",
+                Some("!password,!md5"),
+            ),
+            ("postgresql://u@db.example/d?sslmode=require", None),
+            ("postgresql://u@localhost/d", None),
+            ("host=/run/postgresql", None),
+            ("host=/run/postgresql require_auth=none", Some("none")),
+            ("postgresql://u@db.example/d?require_auth=md5", Some("md5")),
+        ] {
+            let address = parse(url).expect(url);
+            let mut variables = address.environment.iter();
+            let found = variables.find(|(name, _)| *name == REQUIRE_AUTH);
+            let found = found.map(|(_, value)| value.as_str());
+            assert_eq!(found, required, "{url}");
+        }
+        let settings = config::Database::default();
+        let from_environment = |url| {
+            let address = Address::parse(url, Some("md5"), &settings).expect(url);
+            let required = address.required.expect("a list");
+            required.text().to_owned()
+        };
+        assert_eq!(from_environment("host=h"), "md5");
+        assert_eq!(from_environment("host=h require_auth=none"), "none");
+    }
+
+    #[test]
+    fn each_host_of_a_list_with_sockets_is_tried_in_its_own_way() {
+        let kinds = |url| -> Vec<&str> {
+            let targets = parse(url).expect(url).targets;
+            let kinds = targets.iter().map(|target| match target {
+                Target::Negotiated(_) => "negotiated",
+                Target::Socket(_) => "socket",
+                Target::GuardedSocket(..) => "guarded",
+            });
+            kinds.collect()
+        };
+        assert_eq!(kinds("host=a,b port=1,2"), ["negotiated"]);
+        assert_eq!(kinds("host=/a,/b"), ["socket"]);
+        assert_eq!(kinds("host=/a,b"), ["socket", "negotiated"]);
+        let guarded = "host=/a,b,/c port=1,2,3 require_auth=scram-sha-256";
+        assert_eq!(kinds(guarded), ["guarded", "negotiated", "guarded"]);
+        let targets = parse(guarded).expect("a list").targets;
+        let [
+            Target::GuardedSocket(first, _),
+            Target::Negotiated(second),
+            Target::GuardedSocket(third, _),
+        ] = &targets[..]
+        else {
+            panic!("three targets of two kinds");
+        };
+        assert_eq!(first, &PathBuf::from("/a/.s.PGSQL.1"));
+        assert_eq!(
+            (second.get_ports(), second.get_hosts().len()),
+            (&[2][..], 1)
+        );
+        assert_eq!(third, &PathBuf::from("/c/.s.PGSQL.3"));
+    }
+
+    #[test]
+    fn what_would_go_around_tls_is_refused() {
+        for (options, said) in [
+            ("host=/run/postgresql hostaddr=10.0.0.1", "hostaddr"),
+            ("host=h sslnegotiation=direct", "sslnegotiation"),
+            ("host=h require_auth=md5,!none", "require_auth"),
+        ] {
+            let error = parse(options).expect_err(options);
+            assert_eq!(error.kind(), Kind::Config);
+            assert!(error.to_string().contains(said), "{error}");
+        }
     }
 
     #[test]

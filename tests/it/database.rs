@@ -55,7 +55,7 @@ pub(crate) fn settings(url: &str) -> config::Database {
     }
 }
 
-async fn connect(url: &str) -> Result<Connection, Error> {
+pub(crate) async fn connect(url: &str) -> Result<Connection, Error> {
     Database::open(&settings(url), 1).await?.connection().await
 }
 
@@ -725,6 +725,40 @@ async fn tls_is_required_of_a_server_that_has_none() {
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
     server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn require_auth_is_obeyed_over_tls_too() {
+    let tls = Tls::start().await;
+    let user = "sslmode=require user=with_password password=hunter2";
+    for list in [
+        "scram-sha-256",
+        "scram-sha-256,none",
+        "!password,!md5",
+        "!none",
+    ] {
+        let options = format!("{user} require_auth={list}");
+        let version = tls.try_with("secret", "localhost", &options).await;
+        assert_eq!(version.unwrap(), "TLSv1.3", "{list}");
+    }
+    for list in ["md5", "none", "password,md5", "!scram-sha-256"] {
+        let options = format!("{user} require_auth={list}");
+        let error = tls.try_with("secret", "localhost", &options).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), Kind::Config, "{list}: {}", error.chain());
+        assert!(error.chain().contains("SCRAM-SHA-256"), "{}", error.chain());
+    }
+    // a server that asks for nothing is not who was meant
+    let trusted = "sslmode=require require_auth=scram-sha-256";
+    let error = tls.try_with(DATABASE, "localhost", trusted).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
+    assert!(
+        error.chain().contains("no authentication"),
+        "{}",
+        error.chain()
+    );
+    tls.server.stop().await.unwrap();
 }
 
 fn migration(version: i32, sql: &str) -> Migration {

@@ -22,6 +22,7 @@ mod commands;
 mod conditional;
 mod configuration;
 mod database;
+mod database_password;
 mod decode;
 mod defects;
 mod failover;

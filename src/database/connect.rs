@@ -1,0 +1,297 @@
+//! Opens the pool's connections: TLS is negotiated here, and the server is watched by a
+//! [`Guarded`] stream until it has let us in.
+//!
+//! tokio-postgres looks up names, tries each host in turn and knows the session that is
+//! wanted. It negotiates TLS too, but hands on a connection without TLS where nothing
+//! can be put around it. So it is told that TLS begins at once, and what it takes for
+//! the handshake is our negotiation, of which also a connection without TLS may come.
+
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use deadpool_postgres::Connect;
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::{SslMode as WireMode, SslNegotiation};
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_postgres::{Client, Config, Connection, Error};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::guard::{Guarded, Policy};
+use super::require_auth::RequireAuth;
+
+/// The message by which a client asks for TLS.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
+/// How a host, or a list of hosts, is connected to.
+#[derive(Clone)]
+pub(super) enum Target {
+    /// Over TCP, after our negotiation.
+    Negotiated(Config),
+    /// As tokio-postgres does it, by a Unix socket on which everything is allowed.
+    Socket(Config),
+    /// By the Unix socket of this path, on which `require_auth` is obeyed.
+    GuardedSocket(PathBuf, Config),
+}
+
+impl Target {
+    /// Makes tokio-postgres leave the negotiation to us.
+    pub(super) fn negotiated(mut config: Config) -> Self {
+        config.ssl_mode(WireMode::Require);
+        config.ssl_negotiation(SslNegotiation::Direct);
+        Target::Negotiated(config)
+    }
+
+    pub(super) fn socket(mut config: Config) -> Self {
+        config.ssl_mode(WireMode::Disable);
+        Target::Socket(config)
+    }
+
+    pub(super) fn guarded_socket(path: PathBuf, config: Config) -> Self {
+        match Self::negotiated(config) {
+            Target::Negotiated(config) => Target::GuardedSocket(path, config),
+            target => target,
+        }
+    }
+}
+
+/// Opens connections to the first target that takes one.
+pub(super) struct Connector {
+    pub(super) targets: Vec<Target>,
+    pub(super) negotiator: Negotiator,
+}
+
+impl Connect for Connector {
+    fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
+        Box::pin(async {
+            let mut targets = self.targets.iter();
+            let mut connected = self.try_target(targets.next().expect("a target")).await;
+            for target in targets {
+                if connected.is_ok() {
+                    break;
+                }
+                connected = self.try_target(target).await;
+            }
+            connected
+        })
+    }
+}
+
+impl Connector {
+    async fn try_target(&self, target: &Target) -> Result<(Client, JoinHandle<()>), Error> {
+        let negotiator = self.negotiator.clone();
+        match target {
+            Target::Negotiated(config) | Target::Socket(config) => {
+                config.connect(negotiator).await.map(serve)
+            }
+            Target::GuardedSocket(path, config) => {
+                let socket = ConnectSocket {
+                    path: path.clone(),
+                    limit: config.get_connect_timeout().copied(),
+                    required: negotiator.required,
+                };
+                // what the socket is opened in is taken for the handshake
+                let nothing = tokio::io::empty();
+                let connected = config.connect_raw(nothing, socket).await;
+                connected.map(serve)
+            }
+        }
+    }
+}
+
+/// Lets a connection answer its client, for as long as there is one.
+fn serve<S, T>((client, connection): (Client, Connection<S, T>)) -> (Client, JoinHandle<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let task = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::warn!(%error, "a connection to the database broke: {error}");
+        }
+    });
+    (client, task)
+}
+
+/// Negotiates TLS as libpq does.
+#[derive(Clone)]
+pub(super) struct Negotiator {
+    pub(super) tls: MakeRustlsConnect,
+    pub(super) mode: WireMode,
+    /// The server expects TLS without being asked for it.
+    pub(super) is_direct: bool,
+    pub(super) required: Option<RequireAuth>,
+    /// The names of hosts that are not this machine.
+    pub(super) others: Vec<String>,
+}
+
+impl<S> MakeTlsConnect<S> for Negotiator
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = Guarded<Transport<S>>;
+    type TlsConnect = Negotiation;
+    type Error = io::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> io::Result<Negotiation> {
+        Ok(Negotiation {
+            is_other_host: self.others.iter().any(|other| other == host),
+            host: host.to_owned(),
+            negotiator: self.clone(),
+        })
+    }
+}
+
+/// The negotiation with one host.
+pub(super) struct Negotiation {
+    negotiator: Negotiator,
+    host: String,
+    is_other_host: bool,
+}
+
+impl<S> TlsConnect<S> for Negotiation
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = Guarded<Transport<S>>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Self::Stream>>;
+
+    fn connect(self, mut stream: S) -> Self::Future {
+        Box::pin(async move {
+            let mut negotiator = self.negotiator;
+            let policy = |is_readable| Policy {
+                required: negotiator.required.clone(),
+                is_readable,
+            };
+            if !has_tls(&mut stream, negotiator.mode, negotiator.is_direct).await? {
+                // Whoever reads on this machine's loopback is root. Whoever pretends to be
+                // the server there could as well offer TLS with a certificate of their own.
+                let policy = policy(self.is_other_host);
+                return Ok(Guarded::new(Transport::Plain(stream), policy));
+            }
+            let policy = policy(false);
+            let Ok(tls) = MakeTlsConnect::<S>::make_tls_connect(&mut negotiator.tls, &self.host);
+            let stream = tls.connect(stream).await?;
+            Ok(Guarded::new(Transport::Tls(Box::new(stream)), policy))
+        })
+    }
+}
+
+/// Asks the server for TLS, unless that is settled.
+async fn has_tls<S>(stream: &mut S, mode: WireMode, is_direct: bool) -> io::Result<bool>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if mode == WireMode::Disable {
+        return Ok(false);
+    }
+    if is_direct {
+        return Ok(true);
+    }
+    stream.write_all(&SSL_REQUEST).await?;
+    stream.flush().await?;
+    match stream.read_u8().await? {
+        b'S' => Ok(true),
+        _ if mode == WireMode::Require => Err(io::Error::other(super::tls::NO_TLS)),
+        _ => Ok(false),
+    }
+}
+
+/// Opens a Unix socket.
+struct ConnectSocket {
+    path: PathBuf,
+    limit: Option<Duration>,
+    required: Option<RequireAuth>,
+}
+
+impl<S> TlsConnect<S> for ConnectSocket {
+    type Stream = Guarded<Transport<UnixStream>>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Self::Stream>>;
+
+    fn connect(self, _: S) -> Self::Future {
+        Box::pin(async move {
+            let limit = self.limit.unwrap_or(Duration::MAX);
+            let opened = tokio::time::timeout(limit, UnixStream::connect(&self.path)).await;
+            let stream = opened.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            let policy = Policy {
+                required: self.required,
+                is_readable: false,
+            };
+            Ok(Guarded::new(Transport::Plain(stream), policy))
+        })
+    }
+}
+
+/// A connection with or without TLS.
+pub(super) enum Transport<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    Plain(S),
+    Tls(Box<<MakeRustlsConnect as MakeTlsConnect<S>>::Stream>),
+}
+
+impl<S> AsyncRead for Transport<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl<S> AsyncWrite for Transport<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+impl<S> TlsStream for Transport<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    fn channel_binding(&self) -> ChannelBinding {
+        match self {
+            Transport::Plain(_) => ChannelBinding::none(),
+            Transport::Tls(stream) => stream.channel_binding(),
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! Who gets the database's password. The servers say that they have no TLS, and then ask
+//! for the password: so does somebody between us and a server that has it.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::mpsc::{Receiver, channel};
+
+use ocds_ingest::database::local::{DATABASE, Options, Server};
+use ocds_ingest::error::{Error, Kind};
+
+use crate::database::{connect, open_directory, volatile};
+use crate::harness::PATIENCE;
+
+const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// Authentication requests of the protocol.
+const CLEARTEXT: u32 = 3;
+const MD5: u32 = 5;
+
+/// An address of this machine that is not loopback, by which it is another host.
+fn outer_address() -> Option<IpAddr> {
+    // nothing is sent: the system is asked which address it would send from
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let found = socket
+        .connect("198.51.100.1:9")
+        .and_then(|()| socket.local_addr());
+    let address = found.map(|address| address.ip()).ok();
+    let address = address.filter(|it| !it.is_loopback() && !it.is_unspecified());
+    if address.is_none() {
+        eprintln!("skipped: this machine has no address but loopback");
+    }
+    address
+}
+
+/// A server without TLS that asks for a password. It tells what each client sends then.
+fn ask_for_password(address: IpAddr, request: u32) -> (u16, Receiver<Vec<u8>>) {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        // a client that ends sooner, because it wants TLS, is told nothing of
+        for stream in listener.incoming() {
+            if let Ok(sent) = serve(stream.unwrap(), request)
+                && sender.send(sent).is_err()
+            {
+                return;
+            }
+        }
+    });
+    (port, receiver)
+}
+
+fn serve(mut stream: TcpStream, request: u32) -> std::io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut startup = read_startup(&mut stream)?;
+    if startup.len() == 4 {
+        stream.write_all(b"N")?;
+        startup = read_startup(&mut stream)?;
+    }
+    assert!(startup.len() > 4);
+    let salt: &[u8] = if request == MD5 { b"salt" } else { b"" };
+    let length = u32::try_from(8 + salt.len()).unwrap();
+    let message = [
+        &b"R"[..],
+        &length.to_be_bytes(),
+        &request.to_be_bytes(),
+        salt,
+    ]
+    .concat();
+    stream.write_all(&message)?;
+    let mut sent = vec![0; 1000];
+    let count = stream.read(&mut sent).unwrap_or(0);
+    sent.truncate(count);
+    Ok(sent)
+}
+
+/// Reads a message without a type: what follows its length.
+fn read_startup(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let mut rest = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap() - 4];
+    stream.read_exact(&mut rest)?;
+    Ok(rest)
+}
+
+fn url(host: IpAddr, port: u16, options: &str) -> String {
+    format!("postgresql://ocds:hunter2@{host}:{port}/ocds?{options}")
+}
+
+/// Connects to a server that asks for a password, and tells what it got.
+async fn try_with(host: IpAddr, request: u32, options: &str) -> (Error, Vec<u8>) {
+    let (port, received) = ask_for_password(host, request);
+    let error = connect(&url(host, port, options)).await.unwrap_err();
+    let received = tokio::task::spawn_blocking(move || received.recv_timeout(PATIENCE).unwrap());
+    (error, received.await.unwrap())
+}
+
+fn holds_password(bytes: &[u8]) -> bool {
+    bytes.windows(7).any(|it| it == b"hunter2")
+}
+
+#[tokio::test]
+async fn a_server_without_tls_gets_no_password_over_the_network() {
+    let Some(host) = outer_address() else {
+        return;
+    };
+    for (request, named) in [(CLEARTEXT, "password"), (MD5, "md5")] {
+        for options in ["", "sslmode=disable", "sslmode=prefer", "require_auth=!gss"] {
+            let (error, received) = try_with(host, request, options).await;
+            let sent = String::from_utf8_lossy(&received).into_owned();
+            assert!(received.is_empty(), "{options}: the server got {sent:?}");
+            assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
+            let said = error.chain();
+            for part in ["sslmode=verify-full", &format!("require_auth={named}")] {
+                assert!(said.contains(part), "{said}");
+            }
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_beside_a_socket_does_not_turn_tls_off() {
+    let Some(host) = outer_address() else {
+        return;
+    };
+    let (port, received) = ask_for_password(host, CLEARTEXT);
+    let list = format!(
+        "host=/nowhere hostaddr={host} port={port} user=ocds password=hunter2 sslmode=verify-full"
+    );
+    let error = connect(&list).await.unwrap_err();
+    assert!(
+        received.try_recv().is_err(),
+        "the server was spoken to without TLS"
+    );
+    assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
+    assert!(error.to_string().contains("hostaddr"), "{error}");
+}
+
+#[tokio::test]
+async fn a_password_is_sent_in_clear_text_to_whom_the_url_allows_it() {
+    let Some(host) = outer_address() else {
+        return;
+    };
+    let (_, received) = try_with(host, CLEARTEXT, "require_auth=password").await;
+    assert!(holds_password(&received), "{received:?}");
+    let (_, received) = try_with(host, MD5, "require_auth=scram-sha-256,md5").await;
+    assert!(received.windows(3).any(|it| it == b"md5"), "{received:?}");
+    for (request, list) in [
+        (CLEARTEXT, "md5"),
+        (MD5, "password"),
+        (MD5, "scram-sha-256"),
+    ] {
+        let (error, received) = try_with(host, request, &format!("require_auth={list}")).await;
+        assert!(received.is_empty(), "{list}: {received:?}");
+        let said = error.chain();
+        assert!(said.contains(&format!("require_auth={list}")), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn require_auth_is_obeyed_on_this_machine_too() {
+    let (_, received) = try_with(LOOPBACK, CLEARTEXT, "").await;
+    assert!(holds_password(&received), "{received:?}");
+    for (request, list) in [
+        (MD5, "scram-sha-256"),
+        (CLEARTEXT, "!password"),
+        (MD5, "none"),
+    ] {
+        let (error, received) = try_with(LOOPBACK, request, &format!("require_auth={list}")).await;
+        assert!(received.is_empty(), "{list}: {received:?}");
+        assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
+    }
+}
+
+/// Runs the program on a database.
+fn program(url: &str, variables: &[(&str, &str)]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    Command::new(env!("CARGO_BIN_EXE_ocds-ingest"))
+        .args(["check", "--connect"])
+        .current_dir(directory.path())
+        .env_remove("RUST_LOG")
+        .env_remove("PGREQUIREAUTH")
+        .env("DATABASE_URL", url)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_program_warns_of_a_server_that_nobody_looks_at() {
+    let Some(host) = outer_address() else {
+        return;
+    };
+    let (port, _received) = ask_for_password(host, MD5);
+    let (loopback_port, _received_too) = ask_for_password(LOOPBACK, MD5);
+    let without_password = format!("postgresql://ocds@{host}:{port}/ocds");
+    for (url, is_warned, code) in [
+        (url(host, port, ""), true, 2),
+        (url(host, port, "sslmode=prefer"), true, 2),
+        (url(host, port, "sslmode=disable"), true, 2),
+        (url(host, port, "sslmode=require"), true, 2),
+        (url(host, port, "sslmode=verify-full"), false, 2),
+        (url(host, port, "channel_binding=require"), false, 2),
+        (without_password, false, 2),
+        // it gets its answer, and closes the connection
+        (url(LOOPBACK, loopback_port, ""), false, 3),
+    ] {
+        let output = program(&url, &[]);
+        let log = String::from_utf8(output.stderr).unwrap();
+        let warnings = log.lines().filter(|line| line.contains("WARN")).count();
+        assert_eq!(warnings, usize::from(is_warned), "{url}: {log}");
+        assert_eq!(
+            log.contains("write sslmode=verify-full"),
+            is_warned,
+            "{log}"
+        );
+        assert_eq!(output.status.code(), Some(code), "{url}: {log}");
+        let answer = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            !log.contains("hunter2") && !answer.contains("hunter2"),
+            "{log}{answer}"
+        );
+    }
+}
+
+#[test]
+fn the_environment_says_which_authentication_is_required() {
+    let (port, received) = ask_for_password(LOOPBACK, MD5);
+    let plain = url(LOOPBACK, port, "");
+    let output = program(&plain, &[("PGREQUIREAUTH", "scram-sha-256")]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(received.recv_timeout(PATIENCE).unwrap().is_empty());
+    // the URL comes before the environment
+    let told = url(LOOPBACK, port, "require_auth=md5");
+    program(&told, &[("PGREQUIREAUTH", "scram-sha-256")]);
+    assert!(!received.recv_timeout(PATIENCE).unwrap().is_empty());
+    let output = program(&plain, &[("PGREQUIREAUTH", "hunter3")]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    assert!(
+        said.contains("PGREQUIREAUTH") && !said.contains("hunter3"),
+        "{said}"
+    );
+}
+
+/// A real server that takes passwords over TCP, without TLS.
+async fn start_with_passwords(directory: &Path, host: IpAddr) -> (Server, u16) {
+    let rules = directory.join("hba");
+    std::fs::write(
+        &rules,
+        format!(
+            "local all all trust\n\
+             host all with_md5 {host}/32 md5\n\
+             host all in_clear {host}/32 password\n\
+             host all with_scram {host}/32 scram-sha-256\n\
+             host all trusted {host}/32 trust\n"
+        ),
+    )
+    .unwrap();
+    let port = TcpListener::bind((host, 0)).unwrap();
+    let number = port.local_addr().unwrap().port();
+    drop(port);
+    let server = Server::start(&Options {
+        settings: vec![
+            ("listen_addresses".into(), host.to_string()),
+            ("port".into(), number.to_string()),
+            ("hba_file".into(), rules.display().to_string()),
+        ],
+        ..volatile(&directory.join("pg"))
+    })
+    .await
+    .unwrap();
+    let admin = connect(&server.url(DATABASE)).await.unwrap();
+    for sql in [
+        "set password_encryption = 'md5'",
+        "create role with_md5 login password 'hunter2'",
+        "set password_encryption = 'scram-sha-256'",
+        "create role in_clear login password 'hunter2'",
+        "create role with_scram login password 'hunter2'",
+        "create role trusted login",
+    ] {
+        admin.batch_execute(sql).await.unwrap();
+    }
+    (server, number)
+}
+
+#[tokio::test]
+async fn a_real_server_without_tls_is_given_a_scram_proof_alone() {
+    let Some(host) = outer_address() else {
+        return;
+    };
+    let directory = open_directory();
+    let (server, port) = start_with_passwords(directory.path(), host).await;
+    for (user, options, is_let_in) in [
+        ("with_scram", "", true),
+        ("with_scram", "require_auth=scram-sha-256", true),
+        ("with_scram", "require_auth=md5", false),
+        ("with_md5", "", false),
+        ("with_md5", "require_auth=md5", true),
+        ("in_clear", "", false),
+        ("in_clear", "require_auth=password", true),
+        ("in_clear", "require_auth=md5", false),
+        ("trusted", "", true),
+        ("trusted", "require_auth=scram-sha-256", false),
+        ("trusted", "require_auth=scram-sha-256,none", true),
+    ] {
+        let url = format!("postgresql://{user}:hunter2@{host}:{port}/ocds?{options}");
+        match connect(&url).await {
+            Ok(_) => assert!(is_let_in, "{user} {options}"),
+            Err(error) => {
+                assert!(!is_let_in, "{user} {options}: {}", error.chain());
+                assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
+            }
+        }
+    }
+
+    // on the socket, and in a list that has both, the first that lets us in is taken
+    let socket = directory.path().join("pg/socket");
+    let socket = socket.display();
+    for (hosts, user, options, is_let_in) in [
+        (format!("{socket}"), "ocds", "", true),
+        (format!("{socket}"), "ocds", "require_auth=none", true),
+        (
+            format!("{socket}"),
+            "ocds",
+            "require_auth=scram-sha-256",
+            false,
+        ),
+        (
+            format!("{socket},{host}"),
+            "with_scram",
+            "require_auth=scram-sha-256",
+            true,
+        ),
+        (format!("{host},{socket}"), "with_md5", "", true),
+        (
+            format!("/nowhere,{socket}"),
+            "ocds",
+            "require_auth=none",
+            true,
+        ),
+        ("/nowhere".into(), "ocds", "require_auth=none", false),
+    ] {
+        let list =
+            format!("host={hosts} port={port} user={user} password=hunter2 dbname=ocds {options}");
+        let connected = connect(&list).await;
+        let said = connected.err().map(|error| error.chain());
+        assert_eq!(said.is_none(), is_let_in, "{list}: {said:?}");
+    }
+    server.stop().await.unwrap();
+}
