@@ -335,6 +335,26 @@ async fn a_directory_that_others_write_to_is_not_given_away_for_a_file_s_name() 
     assert_eq!((metadata.uid(), metadata.mode() & 0o7777), (0, 0o1777));
 }
 
+#[tokio::test]
+async fn the_server_is_not_in_root_s_group() {
+    if !is_root() || !cfg!(target_os = "linux") {
+        return;
+    }
+    let scene = Scene::new().await;
+    // what `chown postgres` leaves of a directory that root made
+    let home = scene.home.with_file_name("chowned");
+    std::fs::create_dir(&home).unwrap();
+    lchown(&home, Some(scene.uid), None).unwrap();
+    assert_eq!(std::fs::metadata(&home).unwrap().gid(), 0);
+    let server = Server::start(&volatile(&home)).await.unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", postmaster(&home))).unwrap();
+    server.stop().await.unwrap();
+    let groups = status.lines().find_map(|line| line.strip_prefix("Gid:"));
+    let groups: Vec<&str> = groups.unwrap().split_whitespace().collect();
+    let own = scene.gid.to_string();
+    assert_eq!(groups, [&own; 4]);
+}
+
 /// Names the directory of the server that [`starts_a_server`] starts.
 const CHILD: &str = "OCDS_INGEST_TEST_ENVIRONMENT_DIRECTORY";
 

@@ -36,6 +36,14 @@ impl Owner {
         let us = rustix::process::geteuid();
         match (us.is_root(), directory.owner()) {
             (true, (0, _)) => service_user().await,
+            // `chown USER` alone leaves root's group, in which the server shall not run
+            (true, (uid, 0)) => look_up(&uid.to_string()).await?.ok_or_else(|| {
+                let path = directory.path.display();
+                Error::config(format!(
+                    "{path} belongs to user {uid} and to root's group: `chgrp` it to a group of \
+                     that user's"
+                ))
+            }),
             (true, (uid, gid)) => Ok(Owner::Other { uid, gid }),
             (false, (uid, _)) if uid == us.as_raw() => Ok(Owner::Ourselves),
             (false, (uid, _)) => Err(Error::config(format!(
@@ -202,7 +210,8 @@ async fn service_user() -> Result<Owner> {
     )))
 }
 
-/// Asks `id`, which knows of every place where users may be kept.
+/// Asks `id` for a user by name or number; `id` knows every place where users may be
+/// kept.
 async fn look_up(name: &str) -> Result<Option<Owner>> {
     let mut numbers = [0; 2];
     for (number, option) in numbers.iter_mut().zip(["-u", "-g"]) {

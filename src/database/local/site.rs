@@ -95,7 +95,7 @@ impl Site {
     /// to be given what is beside it.
     fn take_over(&mut self, is_empty: bool) -> Result<()> {
         if let Owner::Other { uid, gid } = self.owner
-            && self.directory.owner() != (uid, gid)
+            && self.directory.owner().0 != uid
         {
             let writable = Mode::WGRP | Mode::WOTH;
             if !is_empty && self.directory.mode()?.intersects(writable) {
