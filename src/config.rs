@@ -220,11 +220,18 @@ pub struct Extract {
     /// The deepest nesting of a release that is stored. PostgreSQL's own limit
     /// is its stack, which differs from server to server.
     pub max_depth: usize,
+    /// The most JSON values that a stored release holds: numbers, texts, booleans,
+    /// nulls, arrays and objects. PostgreSQL takes hundreds of bytes of memory for each
+    /// while it reads a release, and refuses one of 8 to 17 million.
+    pub max_values: usize,
 }
 
 impl Default for Extract {
     fn default() -> Self {
-        Self { max_depth: 512 }
+        Self {
+            max_depth: 512,
+            max_values: 1_000_000,
+        }
     }
 }
 

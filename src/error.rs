@@ -7,7 +7,9 @@
 
 use std::fmt;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::DbError;
+
+use crate::sqlstate::Blame;
 
 /// Why an operation failed.
 ///
@@ -172,12 +174,10 @@ impl From<tokio_postgres::Error> for Error {
             return Self::environment(message).with_source(error);
         };
         let code = db.code().code();
-        let kind = if is_server_trouble(db.code()) {
-            Kind::Environment
-        } else if matches!(code.get(..2), Some("28" | "3D")) {
-            Kind::Config
-        } else {
-            Kind::Unexpected
+        let kind = match Blame::of(db.code()) {
+            Blame::Server | Blame::RowOrServer => Kind::Environment,
+            Blame::Config => Kind::Config,
+            Blame::Row | Blame::RowOrDefect | Blame::Defect => Kind::Unexpected,
         };
         Self::new(
             kind,
@@ -186,26 +186,20 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// Classes 22 and 23 quote the offending value in their message.
-pub(crate) fn without_values(db: &tokio_postgres::error::DbError) -> &str {
+/// The server's message, or what can be said instead of one that may quote a value:
+/// classes 22 and 23 do, and a function may say whatever it was told.
+pub(crate) fn without_values(db: &DbError) -> &str {
     match db.code().code().get(..2) {
         Some("22" | "23") => "a value was refused",
+        _ if is_raised(db) => "a trigger or another function raised it",
         _ => db.message(),
     }
 }
 
-/// Whether an SQLSTATE tells of the server's trouble and never of a row:
-/// connection (08), invalid transaction state by timeout (25P03), read-only
-/// after a failover (25006), serialization and deadlock (40), resources (53),
-/// a lock not granted in time (55P03), an operator's hand (57), I/O (58).
-pub(crate) fn is_server_trouble(state: &SqlState) -> bool {
-    let code = state.code();
-    matches!(code, "25006" | "25P03" | "55P03")
-        || matches!(code.get(..2), Some("08" | "40" | "53" | "57" | "58"))
-}
-
-/// Whether an SQLSTATE blames a row: cardinality (21), data (22), integrity
-/// constraint (23), or a program limit such as an index key's length (54).
-pub(crate) fn is_row_trouble(state: &SqlState) -> bool {
-    matches!(state.code().get(..2), Some("21" | "22" | "23" | "54"))
+/// Whether the words are those of a function in a procedural language: by the server's
+/// source file that they come from.
+fn is_raised(db: &DbError) -> bool {
+    const LANGUAGES: [&str; 5] = ["pl_", "plperl", "plpy", "pltcl", "plv8"];
+    db.file()
+        .is_some_and(|file| LANGUAGES.iter().any(|name| file.starts_with(name)))
 }

@@ -17,7 +17,8 @@
 //!
 //! 1. Nothing is lost: every release of a durable page is in `ocds.release`, in
 //!    `ocds.compiled_release` if it is one or, byte for byte, in `ocds.quarantine`, where
-//!    a secret of ours that it shows is replaced and the row says so.
+//!    a secret of ours that it shows is replaced and the row says so, and bytes are
+//!    missing that the server refuses to keep even there.
 //! 2. Nothing is doubled: there is one row for each source, ocid and release id,
 //!    and one compiled release for each source and ocid.
 //! 3. Nothing is invented: what is stored is what was served. A repair is named by
@@ -184,6 +185,15 @@
 //!   release in one is known by its `parties`, and left as it is; a source whose
 //!   releases have none can say that they are of 1.1.
 //! - What a repair cannot keep as a number is kept as text, and not as null.
+//! - What PostgreSQL says of a failed statement blames a row, the server or a defect by
+//!   one table of SQLSTATEs. Where it may be either, as with an internal error, no memory
+//!   or no time, a row is blamed that is refused twice alone, by a server that takes
+//!   others: else one row would stop its source for good. Where three rows in a row are
+//!   refused so, the server is blamed.
+//! - A row that ends its server's process each time cannot be told from a server that is
+//!   away, since the process ends all connections with it. It stops its source.
+//! - A reject that the server refuses to keep is kept without its document, and an
+//!   operator is warned: its page would else stop its source for good.
 //! - Rejects are upserted, not inserted: a traversal meets again what an earlier
 //!   one refused, and it is kept once and counted.
 //! - Whether a transaction without a reply to its commit was committed is asked
@@ -250,5 +260,7 @@ mod retry;
 mod failpoint;
 
 pub mod metrics;
+
+mod sqlstate;
 
 pub mod error;

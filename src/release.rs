@@ -198,6 +198,8 @@ pub enum Reason {
     MissingId,
     /// It nests deeper than `extract.max_depth`.
     TooDeep,
+    /// It holds more values than `extract.max_values`.
+    TooManyValues,
     /// It is not JSON.
     InvalidJson,
     /// It is not UTF-8.
@@ -230,11 +232,12 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Reason; 18] = [
+    pub const ALL: [Reason; 19] = [
         Reason::NotAnObject,
         Reason::MissingOcid,
         Reason::MissingId,
         Reason::TooDeep,
+        Reason::TooManyValues,
         Reason::InvalidJson,
         Reason::InvalidUtf8,
         Reason::NulCharacter,
@@ -259,6 +262,7 @@ impl Reason {
             Reason::MissingOcid => "missing-ocid",
             Reason::MissingId => "missing-id",
             Reason::TooDeep => "too-deep",
+            Reason::TooManyValues => "too-many-values",
             Reason::InvalidJson => "invalid-json",
             Reason::InvalidUtf8 => "invalid-utf8",
             Reason::NulCharacter => "nul-character",

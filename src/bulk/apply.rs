@@ -1,10 +1,11 @@
 //! An operation on many rows, within a transaction: statements under way
-//! together, and what is done when the server refuses one for the data's sake.
+//! together, and what is done when the server refuses one for a row's sake.
 
 use std::ops::Range;
 use std::time::Instant;
 
 use tokio_postgres::Row;
+use tracing::warn;
 
 use crate::bulk::catalog::{self, Catalog};
 use crate::bulk::failure::Failure;
@@ -12,9 +13,10 @@ use crate::bulk::operation::{Operation, parameters};
 use crate::bulk::plan::Verb;
 use crate::bulk::report::Report;
 use crate::bulk::rows::Rows;
-use crate::bulk::transaction::{Answer, Flight, Observed, Reply, Transaction, blames_a_row, next};
+use crate::bulk::transaction::{Answer, Flight, Observed, Reply, Transaction, next};
 use crate::error::{Error, Result};
 use crate::metrics;
+use crate::sqlstate::Blame;
 
 /// The most statements that are under way together: those behind one that is
 /// refused were sent for nothing, and all are in memory as they are sent.
@@ -24,10 +26,20 @@ pub(super) const FLIGHT_BATCHES: usize = 16;
 /// that fails were sent for nothing; those before it shared one round trip.
 const FALLBACK_ROWS: usize = 16;
 
+/// The most rows in a row that are refused for what may be a defect, or the server's
+/// state: several huge rows may follow one another, and a server that refuses everything
+/// is at fault itself.
+const MOST_SUSPECTS: usize = 3;
+
+/// Shows that the server is well, between two attempts at a row that it refuses.
+const PROBE: &str = "select 1";
+
 /// What is done when the server refuses a row.
 ///
-/// Only what a row is to blame for is a refusal: SQLSTATE classes 21, 22, 23 and
-/// 54. What is the server's own trouble is an error, and no row's.
+/// Only what a row is to blame for is a refusal. Where that is not certain from the
+/// SQLSTATE, as of an internal error, memory or time, the row must be refused twice
+/// alone, for the same, by a server that takes other statements between and does not
+/// refuse row after row. What is the server's own trouble is an error, and no row's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The whole operation is undone, and what was done before it in the
@@ -77,6 +89,7 @@ impl Transaction {
             rows,
             on_failure,
             has_savepoint: false,
+            suspects: 0,
             applied: Applied::default(),
         };
         if !rows.is_empty() && !Box::pin(apply.run()).await? {
@@ -133,6 +146,8 @@ pub(super) struct Apply<'a> {
     /// Whether a batch before had a savepoint, which the next replaces: nested
     /// ones make the server slower with each.
     has_savepoint: bool,
+    /// How many rows in a row were refused for what may be no row's fault.
+    suspects: usize,
     pub(super) applied: Applied,
 }
 
@@ -145,8 +160,8 @@ impl<'a> Apply<'a> {
         }
     }
 
-    /// Sends batch behind batch without waiting for one. A batch that is refused
-    /// for the data's sake is written row by row, and what was sent behind it is
+    /// Sends batch behind batch without waiting for one. A batch that may have been
+    /// refused for a row's sake is written row by row, and what was sent behind it is
     /// sent again.
     async fn values(&mut self) -> Result<bool> {
         let batches = self.operation.cut(self.rows);
@@ -209,7 +224,7 @@ impl<'a> Apply<'a> {
     }
 
     /// Counts the answers to batches, each behind its savepoint's, up to the
-    /// first batch that was refused for the data's sake, and says which.
+    /// first batch that may have been refused for a row's sake, and says which.
     fn count_batches(
         &mut self,
         batches: &[Range<usize>],
@@ -219,7 +234,7 @@ impl<'a> Apply<'a> {
             next(&mut replies)??;
             match next(&mut replies)? {
                 Ok(answer) => self.count(batch.clone(), answer)?,
-                Err(error) if blames_a_row(&error) => return Ok(Some(index)),
+                Err(error) if self.transaction.may_blame_a_row(&error) => return Ok(Some(index)),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -245,9 +260,11 @@ impl<'a> Apply<'a> {
             first = match self.count_rows(window.clone(), replies)? {
                 None => window.end,
                 Some((refused, error)) => {
-                    self.refuse(refused, &error).await?;
-                    if self.on_failure == OnFailure::RollBack {
-                        return Ok(false);
+                    if let Some(error) = self.refused_again(refused, error).await? {
+                        self.refuse(refused, &error).await?;
+                        if self.on_failure == OnFailure::RollBack {
+                            return Ok(false);
+                        }
                     }
                     refused + 1
                 }
@@ -270,12 +287,65 @@ impl<'a> Apply<'a> {
         for row in rows {
             match next(&mut replies)? {
                 Ok(answer) => self.count(row..row + 1, answer)?,
-                Err(error) if blames_a_row(&error) => return Ok(Some((row, error))),
+                Err(error) if self.transaction.may_blame_a_row(&error) => {
+                    return Ok(Some((row, error)));
+                }
                 Err(error) => return Err(error.into()),
             }
             next(&mut replies)??;
         }
         Ok(None)
+    }
+
+    /// Why a row is refused that was refused alone; `None` if it is written after all.
+    /// Where the SQLSTATE does not say that the row is to blame it is sent once more,
+    /// alone and behind a statement that shows that the server is well.
+    async fn refused_again(
+        &mut self,
+        row: usize,
+        error: tokio_postgres::Error,
+    ) -> Result<Option<tokio_postgres::Error>> {
+        let transaction = self.transaction;
+        let blame = transaction.blame(&error);
+        if blame == Some(Blame::Row) {
+            return Ok(Some(error));
+        }
+        // where no other row is written, nothing is gained by blaming this one
+        let is_waited_for =
+            blame == Some(Blame::RowOrServer) && self.on_failure == OnFailure::RollBack;
+        self.suspects += 1;
+        if is_waited_for || self.suspects > MOST_SUSPECTS {
+            return Err(error.into());
+        }
+        let mut flight = transaction.flight();
+        flight.simple("rollback to savepoint batch");
+        flight.simple(PROBE);
+        self.send(&mut flight, &(row..row + 1));
+        flight.simple("release savepoint batch; savepoint batch");
+        let mut replies = flight.land().await?.into_iter();
+        next(&mut replies)??;
+        next(&mut replies)??;
+        match next(&mut replies)? {
+            Ok(answer) => {
+                next(&mut replies)??;
+                self.count(row..row + 1, answer)?;
+                Ok(None)
+            }
+            Err(again) if again.code() == error.code() => {
+                let (sqlstate, table) = (
+                    error.code().map_or("", |state| state.code()),
+                    self.operation.table().label(),
+                );
+                warn!(
+                    sqlstate,
+                    table,
+                    "the server refused a row of {table} twice, alone, with SQLSTATE {sqlstate}"
+                );
+                Ok(Some(again))
+            }
+            Err(again) if transaction.blame(&again) == Some(Blame::Row) => Ok(Some(again)),
+            Err(again) => Err(again.into()),
+        }
     }
 
     /// Remembers a row that was refused, and why. What a constraint says is asked
@@ -315,6 +385,7 @@ impl<'a> Apply<'a> {
     /// Counts what a statement did to the rows it was sent.
     pub(super) fn count(&mut self, sent: Range<usize>, answer: Answer) -> Result<()> {
         let Answer { rows, affected } = answer;
+        self.suspects = 0;
         let report = &mut self.applied.report;
         match self.operation.verb() {
             Verb::Insert { returning } => {

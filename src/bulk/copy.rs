@@ -9,7 +9,7 @@ use tokio_postgres::CopyInSink;
 
 use crate::bulk::apply::Apply;
 use crate::bulk::operation::{CopyText, DROP_STAGE, Statement};
-use crate::bulk::transaction::{Answer, blames_a_row, next};
+use crate::bulk::transaction::{Answer, next};
 use crate::database::limited;
 use crate::error::Result;
 use crate::metrics;
@@ -24,8 +24,8 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: i16 = -1;
 
 impl<'a> Apply<'a> {
-    /// Copies all rows; `false` if the server refused one for the data's sake, and
-    /// nothing was written.
+    /// Copies all rows; `false` if the server may have refused them for one row's sake,
+    /// and nothing was written.
     pub(super) async fn copy(&mut self, text: &'a CopyText) -> Result<bool> {
         let transaction = self.transaction;
         let mut flight = transaction.flight();
@@ -41,7 +41,7 @@ impl<'a> Apply<'a> {
                 self.count(0..self.rows.len(), answer)?;
                 return Ok(true);
             }
-            Err(error) if blames_a_row(&error) => error,
+            Err(error) if transaction.may_blame_a_row(&error) => error,
             Err(error) => return Err(error.into()),
         };
         let state = error.code().map_or("", |state| state.code());

@@ -10,10 +10,11 @@
 //! Identifiers come from descriptions in the program and are quoted; values only
 //! ever travel as parameters or `COPY` fields, in PostgreSQL's binary format.
 //!
-//! When the server refuses a statement for the data's sake the caller has chosen
+//! When the server refuses a statement for a row's sake the caller has chosen
 //! what happens ([`OnFailure`]): all is undone, or the rows are written one by
 //! one, a savepoint each, and those refused come back as [`Failure`]s. What is
-//! the server's own trouble is never a row's.
+//! the server's own trouble is never a row's; where an SQLSTATE may tell of either,
+//! the row is sent alone once more.
 
 mod apply;
 mod catalog;

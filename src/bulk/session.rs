@@ -22,6 +22,8 @@ pub struct Session {
     pub(super) statement_timeout: String,
     pub(super) lock_timeout: String,
     pub(super) idle_in_transaction_timeout: String,
+    /// Whether a statement that waits for a lock fails for that, before its own time is up.
+    pub(super) tells_lock_from_time: bool,
     /// The statement's own limit and time for the answer to travel.
     pub(super) reply_timeout: Duration,
     retry_for: Duration,
@@ -44,6 +46,7 @@ impl Session {
             statement_timeout: milliseconds(settings.statement_timeout),
             lock_timeout: milliseconds(settings.lock_timeout),
             idle_in_transaction_timeout: milliseconds(settings.idle_in_transaction_timeout),
+            tells_lock_from_time: settings.lock_timeout < settings.statement_timeout,
             reply_timeout: reply_limit(settings),
             retry_for: settings.retry_for,
             prepares: settings.prepare,

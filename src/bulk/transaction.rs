@@ -9,6 +9,7 @@ use futures::StreamExt;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, RowStream, Statement};
 use tracing::{Instrument as _, debug_span};
@@ -17,9 +18,10 @@ use crate::bulk::Session;
 use crate::bulk::operation;
 use crate::bulk::rows::Field;
 use crate::database::{Connection, Database, Lent, limited};
-use crate::error::{Error, Result, is_row_trouble};
+use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::metrics;
+use crate::sqlstate::Blame;
 
 /// Sets the time limits, and how rows are found, for a transaction.
 pub(super) const SET_TRANSACTION: &str = include_str!("../../sql/bulk/set_transaction.sql");
@@ -54,6 +56,8 @@ pub struct Transaction {
     connection: Lent,
     /// How long each reply may take before the connection is given up.
     reply_timeout: Duration,
+    /// Whether a statement that waits for a lock fails for that, before its own time is up.
+    tells_lock_from_time: bool,
     /// What is prepared on the connection, by its text.
     texts: Arc<Vec<(String, Vec<Type>)>>,
     prepared: Arc<Vec<Statement>>,
@@ -99,6 +103,7 @@ impl Transaction {
         let mut transaction = Self {
             connection: database.lend().await?,
             reply_timeout: session.reply_timeout,
+            tells_lock_from_time: session.tells_lock_from_time,
             texts: Arc::clone(&session.texts),
             prepared: Arc::default(),
             deferred: Vec::new(),
@@ -205,6 +210,20 @@ impl Transaction {
 
     pub(super) fn reply_timeout(&self) -> Duration {
         self.reply_timeout
+    }
+
+    /// What is to blame for a statement that failed; `None` if the server did not say.
+    pub(super) fn blame(&self, error: &tokio_postgres::Error) -> Option<Blame> {
+        let state = error.code()?;
+        if *state == SqlState::QUERY_CANCELED && !self.tells_lock_from_time {
+            return Some(Blame::Server);
+        }
+        Some(Blame::of(state))
+    }
+
+    /// Whether a statement may have failed for the sake of one of its rows.
+    pub(super) fn may_blame_a_row(&self, error: &tokio_postgres::Error) -> bool {
+        self.blame(error).is_some_and(Blame::may_be_a_row)
     }
 
     /// How many times the server was waited for.
@@ -511,9 +530,4 @@ pub(crate) fn next(replies: &mut impl Iterator<Item = Reply>) -> Result<Reply> {
     replies
         .next()
         .ok_or_else(|| Error::unexpected("a statement without a reply"))
-}
-
-/// Whether a statement failed for its rows' sake.
-pub(super) fn blames_a_row(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(is_row_trouble)
 }

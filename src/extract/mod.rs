@@ -7,8 +7,8 @@
 //! the standard is rewritten as 1.1 has it.
 //!
 //! What keeps PostgreSQL from storing a release and can be known here is found
-//! here: text that is not UTF-8, `\u0000`, half a surrogate pair, nesting, numbers
-//! of thousands of digits. Such a release is repaired where the source asks for it
+//! here: text that is not UTF-8, `\u0000`, half a surrogate pair, nesting, millions of
+//! values, numbers of thousands of digits. Such a release is repaired where the source asks for it
 //! by name, and refused where it does not. What only the server can know, it says
 //! when the sink asks it.
 
@@ -38,6 +38,8 @@ use crate::source::{Kind, Repair, Source, Version};
 pub struct Options {
     /// The deepest nesting of a release that is kept.
     pub max_depth: usize,
+    /// The most values that a release that is kept may hold, itself among them.
+    pub max_values: usize,
     /// The time zone of dates without an offset.
     pub zone: TimeZone,
     /// What the items are; `None` is told from each.
@@ -55,6 +57,7 @@ impl Options {
     pub fn new(source: &Source, settings: &config::Extract) -> Self {
         Self {
             max_depth: settings.max_depth,
+            max_values: settings.max_values,
             zone: source.zone.clone(),
             kind: source.items.kind,
             version: source.items.version,
@@ -65,8 +68,13 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
+        let config::Extract {
+            max_depth,
+            max_values,
+        } = config::Extract::default();
         Self {
-            max_depth: config::Extract::default().max_depth,
+            max_depth,
+            max_values,
             zone: TimeZone::UTC,
             kind: None,
             version: None,

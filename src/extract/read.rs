@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::extract::column::{self, Reading};
 use crate::extract::item::Item;
 use crate::extract::{Options, hash, repair, upgrade};
-use crate::json::{Loose, MOST_DIGITS, Scanner, Stop, Unstorable, key_is};
+use crate::json::{Loose, MOST_DIGITS, Scanner, Stop, Unstorable, count_values, key_is};
 use crate::release::{Change, Key, Reason, Reject, Release, UPGRADE};
 use crate::source::{Repair, Version};
 
@@ -139,6 +139,17 @@ fn read(
             options.max_depth
         );
         return Err(Refusal::new(Reason::TooDeep, message));
+    }
+    // a value and what parts it from the next are two bytes, so few texts are counted
+    if bytes.len().div_ceil(2) > options.max_values {
+        let values = count_values(bytes);
+        if values > options.max_values {
+            let message = format!(
+                "the release has {values} values; extract.max_values is {}",
+                options.max_values
+            );
+            return Err(Refusal::new(Reason::TooManyValues, message));
+        }
     }
     let mut reading = column::read(text, &options.zone).map_err(Refusal::invalid_json)?;
     if let Some((what, at)) = reading.unstorable {

@@ -154,6 +154,32 @@ mod refusals {
     }
 
     #[test]
+    fn values_are_counted_and_limited() {
+        // the release, its key and what holds them, and four each
+        let of = |values: usize| {
+            let more = vec![r#"[{"a,[": "b,{" } , {}]"#; (values - 4) / 4].join(",");
+            format!(r#"{{"ocid":"o","id":"i","a":[{more}]}}"#)
+        };
+        let options = Options {
+            max_values: 100,
+            ..options()
+        };
+        let extract = |item: String| {
+            let body = Bytes::from(item);
+            let cut = cut(&body, &shapes()).unwrap();
+            extract_items(&body, &cut, &options)
+        };
+        assert_eq!(extract(of(100)).releases.len(), 1);
+        let reject = extract(of(104)).rejects.remove(0);
+        assert_eq!(reject.reason, Reason::TooManyValues);
+        assert_eq!(
+            reject.message,
+            "the release has 104 values; extract.max_values is 100"
+        );
+        assert_eq!(reject.ocid.as_deref(), Some("o"));
+    }
+
+    #[test]
     fn deep_nesting_that_is_allowed_does_not_exhaust_the_stack() {
         let depth = 1_000_000;
         let body = Bytes::from(format!(
@@ -164,6 +190,7 @@ mod refusals {
         let cut = cut(&body, &shapes()).unwrap();
         let options = Options {
             max_depth: usize::MAX,
+            max_values: usize::MAX,
             ..options()
         };
         assert_eq!(extract_items(&body, &cut, &options).releases.len(), 1);
@@ -620,6 +647,28 @@ mod properties {
     ) -> impl Strategy<Value = Map<String, Value>> {
         let members = prop::collection::vec((name, value), 0..4);
         members.prop_map(|members| members.into_iter().collect())
+    }
+
+    fn count(value: &Value) -> usize {
+        let inside: usize = match value {
+            Value::Array(entries) => entries.iter().map(count).sum(),
+            Value::Object(members) => members.values().map(count).sum(),
+            _ => 0,
+        };
+        1 + inside
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_counted_as_a_tree_has_them(value in value()) {
+            let tight = value.to_string();
+            let loose = serde_json::to_string_pretty(&value).unwrap();
+            for text in [&tight, &loose] {
+                let values = crate::json::count_values(text.as_bytes());
+                prop_assert_eq!(values, count(&value));
+                prop_assert!(values <= text.len().div_ceil(2));
+            }
+        }
     }
 
     /// A release's members that come after its `ocid` and `id`, as text.

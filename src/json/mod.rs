@@ -17,8 +17,8 @@ pub use self::cut::{Cut, Item, MOST_AROUND_BYTES, MOST_ITEMS, Unreadable, cut};
 pub(crate) use self::pointer::token;
 pub use self::pointer::{ItemsAt, Pointer};
 pub(crate) use self::scan::{
-    Container, Loose, MOST_DIGITS, Nesting, Rules, Scanner, Stop, Strict, Unstorable, is_large,
-    is_white, skip_white,
+    Container, Loose, MOST_DIGITS, Nesting, Rules, Scanner, Stop, Strict, Unstorable, count_values,
+    is_large, is_white, skip_white,
 };
 pub use self::stream::{LongList, Most, Opening, Portion, Then};
 pub(crate) use self::tree::{Members, Merged, Tree};

@@ -300,6 +300,31 @@ pub(crate) fn skip_white(bytes: &[u8], mut at: usize) -> usize {
     }
 }
 
+/// How many values a JSON text is: itself, and each that is in it.
+///
+/// One byte of each two may begin a value, so who has a limit of more need not count.
+pub(crate) fn count_values(bytes: &[u8]) -> usize {
+    // each other than the first is behind a comma, or the first in a container
+    let mut count = 1;
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => match Loose.string(bytes, at + 1) {
+                Ok(end) => at = end,
+                Err(_) => return count,
+            },
+            b',' => count += 1,
+            b'{' | b'[' => {
+                let inside = bytes.get(skip_white(bytes, at + 1));
+                count += usize::from(!matches!(inside, Some(b'}' | b']')));
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    count
+}
+
 /// Whether the scanner is inside a container after a value.
 #[derive(PartialEq, Eq)]
 enum Nested {

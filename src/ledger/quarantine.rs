@@ -13,7 +13,8 @@ use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
 
-/// The table of rejects. What was served does not change, and so is fixed.
+/// The table of rejects. What was served does not change, and so is fixed, except that a
+/// document that could not be kept is kept once it can.
 pub(crate) const TABLE: Table = Table::new("ocds.quarantine", COLUMNS, &["id"]);
 
 const COLUMNS: &[Column] = &[
@@ -37,7 +38,7 @@ const COLUMNS: &[Column] = &[
     Column::new("last_seen_at", Type::TIMESTAMPTZ),
     Column::new("resolved_at", Type::TIMESTAMPTZ),
     Column::new("resolution", Type::TEXT),
-    Column::fixed("document", Type::BYTEA),
+    Column::new("document", Type::BYTEA),
     Column::new("is_redacted", Type::BOOL),
 ];
 

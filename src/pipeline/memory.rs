@@ -89,5 +89,9 @@ mod tests {
         let source: Source = toml::from_str(tables[0]).unwrap();
         let deep = super::rules(&source, &config);
         assert_ne!(deep, super::rules(&source, &Config::default()));
+        let mut config = Config::default();
+        config.extract.max_values = 7;
+        let large = super::rules(&source, &config);
+        assert_ne!(large, super::rules(&source, &Config::default()));
     }
 }

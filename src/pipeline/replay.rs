@@ -147,8 +147,9 @@ fn again(
     limits: &config::Fetch,
 ) -> Extracted {
     let reason = Reason::parse(&entry.reason);
-    if reason == Some(Reason::MissingDocument) {
-        return still_missing(entry, document);
+    let is_absent = |reason: &Reason| *reason == Reason::MissingDocument || document.is_empty();
+    if let Some(reason) = reason.filter(is_absent) {
+        return still_refused(reason, entry, document);
     }
     let Some(reason) = reason.filter(|reason| reason.is_unreadable()) else {
         let version = entry.version.as_deref().and_then(Version::parse);
@@ -193,12 +194,12 @@ fn as_kept(source: &Source, reason: Reason, document: &[u8]) -> Source {
     source
 }
 
-/// What could not be had is not here to be read.
-fn still_missing(entry: &quarantine::Entry, document: Bytes) -> Extracted {
+/// What could not be had, or not be kept, is not here to be read.
+fn still_refused(reason: Reason, entry: &quarantine::Entry, document: Bytes) -> Extracted {
     Extracted {
         releases: Vec::new(),
         rejects: vec![Reject {
-            reason: Reason::MissingDocument,
+            reason,
             pointer: entry.pointer.clone(),
             ..Reject::unreadable_page(document, entry.message.clone())
         }],

@@ -16,7 +16,7 @@ use crate::release::{Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::Folded;
 use crate::sink::page::{PageRow, durable_counts, land_with_row};
-use crate::sink::reject::{Resolvable, expect_kept, refused, resolve_rejects};
+use crate::sink::reject::{Resolvable, refused, resolve_rejects};
 use crate::sink::release::{Served, count, keys};
 
 /// About as many bytes as a release's columns take beside its text.
@@ -129,23 +129,13 @@ impl<'a> PageCommit<'a> {
 
     /// Keeps the page's rejects, and gives back their ids.
     async fn keep(&self, transaction: &mut Transaction, refused: &[Reject]) -> Result<Vec<i64>> {
-        let rejects = &self.sink.rejects;
-        let mut writer = Writer::within(transaction, self.sink.writer_limits());
-        let slot = writer.table(
-            &rejects.operation,
-            rejects.shared(&self.served)?,
-            &rejects.row,
-            OnFailure::RollBack,
-        );
         let served = self.rejects.iter().chain(&self.folded.superseded);
-        for row in &rejects.rows(served.chain(refused), &self.page.url) {
-            writer.add(&slot, row).await?;
-        }
-        writer.flush().await?;
-        let kept = writer.take(&slot);
-        expect_kept(&kept.failures)?;
-        let ids = kept.returned.iter().map(|(_, row)| row.try_get("id"));
-        Ok(ids.collect::<Result<_, _>>()?)
+        let of_page = (&self.served, &*self.page.url);
+        let limits = self.sink.writer_limits();
+        let rejects = &self.sink.rejects;
+        rejects
+            .keep(transaction, of_page, served.chain(refused), limits)
+            .await
     }
 
     /// Says under which ids the page's rejects are found.

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
+use tracing::warn;
 
 use crate::bulk::{
-    Batching, Binding, Condition, Failure, Flight, OnFailure, Operation, Overwrite, Plan, Rows,
-    Set, Transaction, Verb,
+    Batching, Binding, Condition, Failure, Flight, Gathered, OnFailure, Operation, Overwrite, Plan,
+    Rows, Set, Transaction, Verb, Writer, WriterLimits,
 };
 use crate::error::{Error, Result};
 use crate::ledger::quarantine::TABLE;
@@ -14,6 +16,7 @@ use crate::redact::Redactor;
 use crate::release::{Reason, Reject, Release};
 use crate::sink::release::{Keys, Served};
 use crate::source::Version;
+use crate::sqlstate::Blame;
 
 /// A document that was refused before is counted, once for each run, and not kept
 /// twice. It is open again, unless people have decided that it is not wanted.
@@ -48,6 +51,11 @@ const REFUSED: Plan = Plan {
             Set {
                 column: "seen",
                 to: "stored.seen + (stored.run_id <> excluded.run_id)::integer",
+            },
+            // what could not be kept with its document before
+            Set {
+                column: "document",
+                to: "case when stored.document = '' then excluded.document else stored.document end",
             },
             Set {
                 column: "resolved_at",
@@ -106,7 +114,7 @@ pub(super) fn refused(release: &Release, failure: &Failure) -> Reject {
 }
 
 /// A reject as it is kept.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Row {
     document_hash: blake3::Hash,
     pointer: String,
@@ -142,6 +150,23 @@ impl Row {
             version: reject.version.map(Version::as_str),
             document,
             is_redacted,
+        }
+    }
+
+    /// The row that is kept where the server refused this one: without its document,
+    /// which is the one thing in it that may be large.
+    fn without_document(&self, failure: &Failure) -> Self {
+        let Failure {
+            sqlstate, message, ..
+        } = failure;
+        Self {
+            message: format!(
+                "{}; the document of {} bytes could not be kept with it: SQLSTATE {sqlstate}: {message}",
+                self.message,
+                self.document.len()
+            ),
+            document: Bytes::new(),
+            ..self.clone()
         }
     }
 }
@@ -217,11 +242,7 @@ impl Rejects {
 
     /// The rows of rejects in the order of their unique key, in which they are locked.
     /// Those that do not say where they came from came from `page_url`.
-    pub(super) fn rows<'r>(
-        &self,
-        rejects: impl Iterator<Item = &'r Reject>,
-        page_url: &str,
-    ) -> Vec<Row> {
+    fn rows<'r>(&self, rejects: impl Iterator<Item = &'r Reject>, page_url: &str) -> Vec<Row> {
         let row = |reject| Row::new(reject, page_url, &self.redactor);
         let mut rows: Vec<Row> = rejects.map(row).collect();
         rows.sort_by(|a, b| {
@@ -231,20 +252,65 @@ impl Rejects {
         rows
     }
 
-    /// Keeps what a page that could not be read is or holds, within a transaction.
-    pub(super) async fn keep(
+    /// Keeps rejects within a transaction, those that do not say where they came from as
+    /// of `page_url`, and gives back their ids. One that the server refuses to keep is
+    /// kept without its document, so that the page can become durable.
+    pub(super) async fn keep<'r>(
         &self,
         transaction: &mut Transaction,
-        served: &Served,
-        url: &str,
-        rejects: &[Reject],
-    ) -> Result<()> {
+        (served, page_url): (&Served, &str),
+        rejects: impl Iterator<Item = &'r Reject>,
+        limits: WriterLimits,
+    ) -> Result<Vec<i64>> {
         let shared = self.shared(served)?;
-        let rows = Rows::of(&self.row, &self.rows(rejects.iter(), url))?;
-        let applied = transaction
-            .apply(&self.operation, &shared, &rows, OnFailure::RollBack)
-            .await?;
-        expect_kept(&applied.failures)
+        let rows = self.rows(rejects, page_url);
+        let kept = self.write(transaction, &shared, &rows, limits).await?;
+        let bare: Vec<Row> = kept
+            .failures
+            .iter()
+            .map(|failure| {
+                expect_of_row(failure)?;
+                let row = &rows[failure.position];
+                warn!(
+                    sqlstate = failure.sqlstate,
+                    "a rejected document of {} bytes could not be kept: {}",
+                    row.document.len(),
+                    failure.message
+                );
+                Ok(row.without_document(failure))
+            })
+            .collect::<Result<_>>()?;
+        let kept_bare = self.write(transaction, &shared, &bare, limits).await?;
+        expect_kept(&kept_bare.failures)?;
+        let returned = kept.returned.iter().chain(&kept_bare.returned);
+        let ids = returned.map(|(_, row)| row.try_get("id"));
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    async fn write(
+        &self,
+        transaction: &mut Transaction,
+        shared: &Rows,
+        rows: &[Row],
+        limits: WriterLimits,
+    ) -> Result<Gathered> {
+        let mut writer = Writer::within(transaction, limits);
+        let isolate = OnFailure::Isolate;
+        let slot = writer.table(&self.operation, shared.clone(), &self.row, isolate);
+        for row in rows {
+            writer.add(&slot, row).await?;
+        }
+        writer.flush().await?;
+        Ok(writer.take(&slot))
+    }
+}
+
+/// A document is not given up because of the server's state: the page is sent again.
+fn expect_of_row(failure: &Failure) -> Result<()> {
+    let state = SqlState::from_code(&failure.sqlstate);
+    match Blame::of(&state) {
+        Blame::RowOrServer => Err(Error::environment(not_kept(failure))),
+        _ => Ok(()),
     }
 }
 
@@ -253,11 +319,14 @@ pub(super) fn expect_kept(failures: &[Failure]) -> Result<()> {
     let Some(failure) = failures.first() else {
         return Ok(());
     };
-    let message = format!(
-        "a reject could not be kept: SQLSTATE {}: {}",
-        failure.sqlstate, failure.message
-    );
-    Err(Error::unexpected(message))
+    Err(Error::unexpected(not_kept(failure)))
+}
+
+fn not_kept(failure: &Failure) -> String {
+    let Failure {
+        sqlstate, message, ..
+    } = failure;
+    format!("a reject could not be kept: SQLSTATE {sqlstate}: {message}")
 }
 
 /// What became of a reject that was tried again.

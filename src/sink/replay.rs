@@ -219,8 +219,13 @@ impl Replay<'_> {
             now,
             fetched_at: page.last_seen_at,
         };
+        let of_page = (&served, &*page.url);
+        let limits = self.sink.writer_limits();
         let rejects = &self.sink.rejects;
-        rejects.keep(transaction, &served, &page.url, refused).await
+        rejects
+            .keep(transaction, of_page, refused.iter(), limits)
+            .await?;
+        Ok(())
     }
 }
 

@@ -15,9 +15,10 @@ pub(super) async fn keep_unreadable(
 ) -> Result<()> {
     let served = sink.served(lease, (&page.chain, &page.position), page.fetched_at);
     let mut transaction = sink.begin(lease).await?;
-    let rejects = std::slice::from_ref(reject);
+    let of_page = (&served, &*page.url);
+    let rejects = std::iter::once(reject);
     sink.rejects
-        .keep(&mut transaction, &served, &page.url, rejects)
+        .keep(&mut transaction, of_page, rejects, sink.writer_limits())
         .await?;
     transaction.commit().await?;
     sink.expect_open_rejects();

@@ -48,6 +48,7 @@ mod plans;
 mod pooler;
 mod purge;
 mod quarantine;
+mod refused;
 mod requests;
 mod run;
 mod secrets;

@@ -1,0 +1,305 @@
+//! What the server refuses of a row that is written alone, by its SQLSTATE: a row is not
+//! stored for it, or the run waits for the server.
+
+use crate::harness::{Ingest, LINK, SOURCE, connect};
+use crate::publisher::{Feed, Items, Publisher, Reply, package, pages, release};
+
+/// What is in quarantine, with its reason and where it was.
+const REFUSED: &str = "select concat_ws(' ', reason, sqlstate, page_number, pointer)
+    from ocds.quarantine order by id";
+
+/// Makes the server fail with an SQLSTATE for the rows of a table of which something is
+/// true, before they are written.
+async fn fail(ingest: &Ingest, table: &str, if_true: &str, sqlstate: &str) {
+    let sql = format!(
+        "create or replace function fail() returns trigger language plpgsql as $$
+        begin
+            if {if_true} then
+                raise exception 'it quotes %', new using errcode = '{sqlstate}';
+            end if;
+            return new;
+        end $$;
+        create or replace trigger fails before insert on ocds.{table}
+            for each row execute function fail()"
+    );
+    ingest.client.batch_execute(&sql).await.unwrap();
+}
+
+async fn mend(ingest: &Ingest, table: &str) {
+    let sql = format!("drop trigger fails on ocds.{table}");
+    ingest.client.batch_execute(&sql).await.unwrap();
+}
+
+async fn declared(pages: Vec<Items>) -> (Publisher, Ingest) {
+    let publisher = Publisher::feed(Feed::link(pages)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    (publisher, ingest)
+}
+
+#[tokio::test]
+async fn a_release_of_too_many_values_costs_itself_alone() {
+    // of 16.8 million numbers PostgreSQL makes no jsonb: its memory for them would be
+    // larger than it ever asks for at once, and is 1.4 GB before it says so
+    let numbers = format!("{}0", "0,".repeat(16_799_999));
+    let huge = format!(r#"{{"ocid":"o","id":"huge","a":[{numbers}]}}"#);
+    let body = package(&[release(1), huge, release(2)], "");
+    let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, "");
+    ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 2);
+    let kept = "select concat_ws(' ', reason, message, length(document)) from ocds.quarantine";
+    assert_eq!(
+        ingest.column(kept).await,
+        ["too-many-values the release has 16800004 values; extract.max_values is 1000000 33600030"]
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_is_refused_twice_alone_is_a_reject() {
+    for sqlstate in [
+        "XX000", "53200", "57014", "P0001", "P0004", "38000", "27000", "OC001",
+    ] {
+        for method in ["upsert", "copy", "row"] {
+            let (_publisher, mut ingest) = declared(pages(2, 10)).await;
+            ingest.configure(&format!("[sink]\nmethod = \"{method}\""));
+            fail(&ingest, "release", "new.release_id = '13'", sqlstate).await;
+            let ran = ingest.run(&[]).await.expect(0);
+            assert_eq!(ingest.count("release").await, 19, "{sqlstate}");
+            let kept = ingest.column(REFUSED).await;
+            assert_eq!(kept, [format!("refused {sqlstate} 2 /releases/3")]);
+            let document = "select convert_from(document, 'utf8') from ocds.quarantine";
+            assert_eq!(ingest.value(document).await, release(13));
+            // a trigger's own words may be values
+            let message = ingest.value("select message from ocds.quarantine").await;
+            if sqlstate.starts_with('P') || sqlstate == "OC001" {
+                assert!(!message.contains("it quotes"), "{message}");
+            }
+            assert!(!ran.stderr.contains("it quotes"), "{}", ran.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn compiled_releases_and_replays_are_judged_as_releases_are() {
+    let compiled = |i: usize| format!(r#"{{"ocid":"o-{i}","tag":["compiled"]}}"#);
+    let items: Items = (0..8).map(compiled).collect();
+    let (_publisher, ingest) = declared(vec![items]).await;
+    fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "XX000").await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("compiled_release").await, 7);
+    assert_eq!(
+        ingest.column(REFUSED).await,
+        ["refused XX000 1 /releases/5"]
+    );
+
+    // refused again, and then not
+    let replay = ["quarantine", "replay", "--source", SOURCE];
+    fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "53200").await;
+    ingest.program(&replay).await.expect(0);
+    assert_eq!(
+        ingest.column(REFUSED).await,
+        ["refused 53200 1 /releases/5"]
+    );
+    mend(&ingest, "compiled_release").await;
+    ingest.program(&replay).await.expect(0);
+    assert_eq!(ingest.count("compiled_release").await, 8);
+    let resolved = "select resolution from ocds.quarantine";
+    assert_eq!(ingest.value(resolved).await, "replayed");
+}
+
+#[tokio::test]
+async fn what_the_server_says_of_itself_is_no_row_s() {
+    for (sqlstate, code) in [
+        ("08006", 3),
+        ("25006", 3),
+        ("40001", 3),
+        ("53100", 3),
+        ("55P03", 3),
+        ("57P01", 3),
+        ("58030", 3),
+        ("F0000", 3),
+        ("XX001", 3),
+        ("XX002", 3),
+        ("0A000", 1),
+        ("42P01", 1),
+    ] {
+        let (_publisher, mut ingest) = declared(pages(1, 8)).await;
+        ingest.configure("[database]\nretry_for = \"300ms\"");
+        fail(&ingest, "release", "new.release_id = '3'", sqlstate).await;
+        ingest.run(&[]).await.expect(code);
+        assert_eq!(ingest.count("release").await, 0, "{sqlstate}");
+        assert_eq!(ingest.column(REFUSED).await, [""; 0], "{sqlstate}");
+        mend(&ingest, "release").await;
+        ingest.run(&[]).await.expect(0);
+        assert_eq!(ingest.count("release").await, 8, "{sqlstate}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_refused_once_alone_is_written() {
+    let (_publisher, ingest) = declared(pages(1, 8)).await;
+    // the batch, and the row alone; what a sequence has given stays given
+    let calls = "create sequence calls";
+    ingest.client.batch_execute(calls).await.unwrap();
+    let passes = "new.release_id = '3' and nextval('calls') <= 2";
+    fail(&ingest, "release", passes, "XX000").await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 8);
+    assert_eq!(ingest.column(REFUSED).await, [""; 0]);
+    let asked = ingest.value("select last_value from calls").await;
+    assert_eq!(asked, "3");
+}
+
+#[tokio::test]
+async fn another_fault_the_second_time_is_no_row_s() {
+    let (_publisher, mut ingest) = declared(pages(1, 8)).await;
+    ingest.configure("[database]\nretry_for = \"300ms\"");
+    ingest
+        .client
+        .batch_execute("create sequence calls")
+        .await
+        .unwrap();
+    let sql = "create function fail() returns trigger language plpgsql as $$
+        begin
+            if new.release_id <> '3' then return new; end if;
+            if nextval('calls') % 3 = 0 then
+                raise exception 'no room' using errcode = '53200';
+            end if;
+            raise exception 'no sense' using errcode = 'XX000';
+        end $$;
+        create trigger fails before insert on ocds.release
+            for each row execute function fail()";
+    ingest.client.batch_execute(sql).await.unwrap();
+    ingest.run(&[]).await.expect(3);
+    assert_eq!(ingest.column(REFUSED).await, [""; 0]);
+    mend(&ingest, "release").await;
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 8);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_row_after_row_is_at_fault_itself() {
+    for (sqlstate, code) in [("XX000", 1), ("53200", 3)] {
+        let (_publisher, mut ingest) = declared(pages(2, 8)).await;
+        ingest.configure("[database]\nretry_for = \"300ms\"");
+        fail(&ingest, "release", "true", sqlstate).await;
+        ingest.run(&["--max-bad-ratio", "1"]).await.expect(code);
+        assert_eq!(ingest.column(REFUSED).await, [""; 0], "{sqlstate}");
+        mend(&ingest, "release").await;
+        ingest.run(&[]).await.expect(0);
+        assert_eq!(ingest.count("release").await, 16, "{sqlstate}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_takes_longer_than_a_statement_may_is_a_reject() {
+    let (_publisher, mut ingest) = declared(pages(1, 8)).await;
+    ingest.configure("[database]\nstatement_timeout = \"4s\"\nlock_timeout = \"1s\"");
+    let sql = "create function wait() returns trigger language plpgsql as $$
+        begin
+            if new.release_id = '3' then perform pg_sleep(600); end if;
+            return new;
+        end $$;
+        create trigger waits before insert on ocds.release
+            for each row execute function wait()";
+    ingest.client.batch_execute(sql).await.unwrap();
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, 7);
+    assert_eq!(
+        ingest.column(REFUSED).await,
+        ["refused 57014 1 /releases/3"]
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_waits_for_a_lock_until_its_statement_may_no_longer_is_no_reject() {
+    let (publisher, mut ingest) = declared(pages(1, 8)).await;
+    ingest.run(&[]).await.expect(0);
+    let titled = crate::run::titled(3, "another title");
+    let items: Items = (0..8)
+        .map(|i| if i == 3 { titled.clone() } else { release(i) })
+        .collect();
+    let feed = Feed::link(vec![items]);
+    publisher.turn(move |request| feed.reply(request));
+    ingest.configure(
+        "[database]\nstatement_timeout = \"500ms\"\nlock_timeout = \"10s\"\nretry_for = \"300ms\"",
+    );
+    let other = connect(&ingest.url).await;
+    let lock = "begin; select from ocds.release where release_id = '3' for update";
+    other.batch_execute(lock).await.unwrap();
+    ingest.run(&[]).await.expect(3);
+    assert_eq!(ingest.column(REFUSED).await, [""; 0]);
+    other.batch_execute("rollback").await.unwrap();
+    ingest.configure("[database]\nstatement_timeout = \"60s\"");
+    ingest.run(&[]).await.expect(0);
+    let title = "select tender_title from ocds.release where release_id = '3'";
+    assert_eq!(ingest.value(title).await, "another title");
+}
+
+#[tokio::test]
+async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
+    let long = format!(r#"{{"ocid":"o","title":"{}"}}"#, "t".repeat(5_000));
+    let items = vec![release(1), long.clone(), release(2), "null".into()];
+    let (_publisher, ingest) = declared(vec![items]).await;
+    let check = "alter table ocds.quarantine add constraint short check (length(document) < 1000)";
+    ingest.client.batch_execute(check).await.unwrap();
+    let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ran.counts().quarantined, 2);
+    assert_eq!(ingest.count("release").await, 2);
+    let kept = "select concat_ws(' ', reason, pointer, length(document), message)
+        from ocds.quarantine order by pointer";
+    let kept = ingest.column(kept).await;
+    let says = "missing-id /releases/1 0 the release has no id, or one that is neither text nor a \
+                number, or empty; the document of 5023 bytes could not be kept with it: \
+                SQLSTATE 23514: a check refuses it: short, CHECK ((length(document) < 1000))";
+    assert_eq!(kept[0], says);
+    assert!(
+        kept[1].starts_with("not-an-object /releases/3 4 "),
+        "{kept:?}"
+    );
+    let hash =
+        "select encode(document_hash, 'hex') from ocds.quarantine where pointer = '/releases/1'";
+    assert_eq!(
+        ingest.value(hash).await,
+        blake3::hash(long.as_bytes()).to_string()
+    );
+    assert!(ran.stderr.contains("could not be kept"), "{}", ran.stderr);
+
+    // nothing is there that a replay could read
+    let replay = ["quarantine", "replay", "--source", SOURCE];
+    ingest.program(&replay).await.expect(0);
+    let message = "select message from ocds.quarantine where pointer = '/releases/1'";
+    assert!(says.ends_with(&ingest.value(message).await));
+
+    // and so is a page as a whole
+    let publisher = Publisher::serve(move |_| Reply::json(vec![b'x'; 2_000])).await;
+    let mut ingest = ingest;
+    ingest.declare(&publisher, "");
+    ingest.run(&[]).await.expect(4);
+    let kept = "select length(document) from ocds.quarantine where reason = 'unreadable-page'";
+    assert_eq!(ingest.value(kept).await, "0");
+
+    // and served again when it may be kept, it is whole
+    let drop = "alter table ocds.quarantine drop constraint short";
+    ingest.client.batch_execute(drop).await.unwrap();
+    ingest.run(&[]).await.expect(4);
+    assert_eq!(ingest.value(kept).await, "2000");
+}
+
+#[tokio::test]
+async fn a_reject_is_not_kept_without_its_document_for_the_server_s_sake() {
+    for (sqlstate, code) in [("53100", 3), ("53200", 3), ("57014", 3)] {
+        let items = vec![release(1), "null".into()];
+        let (_publisher, mut ingest) = declared(vec![items]).await;
+        ingest.configure("[database]\nretry_for = \"300ms\"");
+        fail(&ingest, "quarantine", "true", sqlstate).await;
+        ingest.run(&["--max-bad-ratio", "1"]).await.expect(code);
+        assert_eq!(ingest.count("release").await, 0, "{sqlstate}");
+        mend(&ingest, "quarantine").await;
+        ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+        let kept = "select convert_from(document, 'utf8') from ocds.quarantine";
+        assert_eq!(ingest.column(kept).await, ["null"], "{sqlstate}");
+    }
+}
