@@ -30,8 +30,9 @@ const FETCH_REQUESTS: &str = "ocds_fetch_requests_total";
 const FETCH_RETRIES: &str = "ocds_fetch_retries_total";
 const FETCH_BYTES: &str = "ocds_fetch_bytes_total";
 const RELEASES: &str = "ocds_releases_total";
+const UNREAD_AMOUNTS: &str = "ocds_unread_amounts_total";
 
-const COUNTERS: [(&str, &str); 8] = [
+const COUNTERS: [(&str, &str); 9] = [
     (
         BULK_ROWS_TOTAL,
         "Rows that statements carried, by what became of them.",
@@ -60,6 +61,10 @@ const COUNTERS: [(&str, &str); 8] = [
     (
         RELEASES,
         "Releases by what became of them; added when a run ends.",
+    ),
+    (
+        UNREAD_AMOUNTS,
+        "Releases with a tender amount that its column does not hold; added when a run ends.",
     ),
 ];
 
@@ -149,6 +154,11 @@ pub fn fetched(source: &str, requests: u64, retries: u64, bytes: u64) {
 /// unchanged, folded or quarantined.
 pub fn releases(source: &str, outcome: &'static str, n: u64) {
     counter!(RELEASES, "source" => source.to_owned(), "outcome" => outcome).increment(n);
+}
+
+/// Adds releases of a source that have a tender amount that its column does not hold.
+pub fn unread_amounts(source: &str, n: u64) {
+    counter!(UNREAD_AMOUNTS, "source" => source.to_owned()).increment(n);
 }
 
 /// What this process has counted since the registry was installed.
@@ -289,6 +299,7 @@ mod tests {
                     releases("zambia", "inserted", 6);
                     releases("zambia", "unchanged", 0);
                     releases("zambia", "quarantined", 2);
+                    unread_amounts("zambia", 3);
                 }
             },
             &[
@@ -298,6 +309,7 @@ mod tests {
                 r#"ocds_releases_total{source="zambia",outcome="inserted"} 12"#,
                 r#"ocds_releases_total{source="zambia",outcome="unchanged"} 0"#,
                 r#"ocds_releases_total{source="zambia",outcome="quarantined"} 4"#,
+                r#"ocds_unread_amounts_total{source="zambia"} 6"#,
             ],
         );
     }
@@ -313,6 +325,7 @@ mod tests {
             retried("page");
             fetched("zambia", 0, 0, 0);
             releases("zambia", "inserted", 0);
+            unread_amounts("zambia", 0);
         });
         let text = recorder.handle().render();
         let names = |prefix| {

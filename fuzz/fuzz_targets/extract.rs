@@ -68,7 +68,9 @@ fn every_item_is_accounted_for(
     extracted: &Extracted,
     options: &Options,
 ) {
-    let Extracted { releases, rejects } = extracted;
+    let Extracted {
+        releases, rejects, ..
+    } = extracted;
     let releases = releases.iter().map(|it| (&*it.pointer, it.served()));
     let rejects = rejects.iter().map(|it| (&*it.pointer, &it.document));
     let mut outcomes: Vec<(&str, Range<usize>)> = releases

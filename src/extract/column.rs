@@ -37,6 +37,9 @@ pub(super) struct Reading {
     pub(super) holds_others: bool,
     /// Whether it has `parties`, which version 1.0 of the standard had not.
     pub(super) has_parties: bool,
+    /// Whether `tender/value/amount` is text or a number, and is no amount that its column
+    /// holds.
+    pub(super) has_unread_amount: bool,
 }
 
 /// Reads a release.
@@ -105,6 +108,14 @@ fn identifier_of(scalar: &[u8]) -> Option<String> {
     (!text.trim().is_empty() && !text.contains('\0')).then_some(text)
 }
 
+/// What a `value` of the standard says.
+#[derive(Default)]
+struct Money {
+    amount: Option<Decimal>,
+    currency: Option<String>,
+    has_unread_amount: bool,
+}
+
 /// Reads values of one text: each method passes exactly one, of any kind.
 #[derive(Clone, Copy)]
 struct Reader<'t> {
@@ -122,6 +133,7 @@ impl<'t> Reader<'t> {
             columns,
             holds_others,
             has_parties,
+            has_unread_amount,
             ..
         } = reading;
         scanner.members(|scanner, key| {
@@ -133,7 +145,7 @@ impl<'t> Reader<'t> {
                 "initiationType" => columns.initiation_type = self.text(scanner)?,
                 "language" => columns.language = self.text(scanner)?,
                 "buyer" => (columns.buyer_id, columns.buyer_name) = self.buyer(scanner)?,
-                "tender" => self.tender(scanner, columns)?,
+                "tender" => *has_unread_amount = self.tender(scanner, columns)?,
                 "awards" => {
                     (columns.award_count, columns.supplier_names) = self.awards(scanner)?;
                 }
@@ -169,7 +181,9 @@ impl<'t> Reader<'t> {
         Ok((id, name))
     }
 
-    fn tender(self, scanner: &mut Text<'t>, columns: &mut Columns) -> Result<(), Stop> {
+    /// Reads the tender's columns; gives whether it has an amount that could not be read.
+    fn tender(self, scanner: &mut Text<'t>, columns: &mut Columns) -> Result<bool, Stop> {
+        let mut has_unread_amount = false;
         // A second `tender` replaces the first, not only where both say something.
         for column in [
             &mut columns.tender_id,
@@ -194,7 +208,10 @@ impl<'t> Reader<'t> {
                     columns.main_procurement_category = self.text(scanner)?;
                 }
                 "value" => {
-                    (columns.tender_value, columns.tender_currency) = self.value(scanner)?;
+                    let value = self.value(scanner)?;
+                    (columns.tender_value, columns.tender_currency) =
+                        (value.amount, value.currency);
+                    has_unread_amount = value.has_unread_amount;
                 }
                 "tenderPeriod" => {
                     (columns.tender_start, columns.tender_end) = self.period(scanner)?;
@@ -202,23 +219,26 @@ impl<'t> Reader<'t> {
                 _ => drop(scanner.value()?),
             }
             Ok(())
-        })
+        })?;
+        Ok(has_unread_amount)
     }
 
-    fn value(self, scanner: &mut Text<'t>) -> Result<(Option<Decimal>, Option<String>), Stop> {
-        let (mut amount, mut currency) = (None, None);
+    fn value(self, scanner: &mut Text<'t>) -> Result<Money, Stop> {
+        let mut money = Money::default();
         self.object(scanner, |scanner, key| {
             match key {
                 "amount" => {
                     let number = self.text_or_number(scanner)?;
-                    amount = number.and_then(|number| amount::parse(&number));
+                    let number = number.filter(|number| !number.trim_ascii().is_empty());
+                    money.amount = number.as_deref().and_then(amount::parse);
+                    money.has_unread_amount = number.is_some() && money.amount.is_none();
                 }
-                "currency" => currency = self.text(scanner)?,
+                "currency" => money.currency = self.text(scanner)?,
                 _ => drop(scanner.value()?),
             }
             Ok(())
         })?;
-        Ok((amount, currency))
+        Ok(money)
     }
 
     fn period(

@@ -118,6 +118,7 @@ impl<'o> Items<'o> {
     }
 
     fn store(&mut self, item: Item, read: Read) {
+        self.extracted.unread_amounts += u64::from(read.has_unread_amount());
         let release = read.into_release(item);
         self.extracted.releases.push(Release {
             url: self.url.clone(),
@@ -364,7 +365,9 @@ mod tests {
         };
         let body = Bytes::copy_from_slice(body.as_bytes());
         let cut = json::cut(&body, &items.shapes).unwrap();
-        let Extracted { releases, rejects } = extract_items(&body, &cut, &options);
+        let Extracted {
+            releases, rejects, ..
+        } = extract_items(&body, &cut, &options);
         let releases = releases.iter().map(|release| {
             let text = std::str::from_utf8(&release.text).unwrap();
             assert!(text.contains(&format!(r#""ocid":"{}""#, release.key.ocid)));

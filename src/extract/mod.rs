@@ -90,6 +90,9 @@ pub struct Extracted {
     pub releases: Vec<Release>,
     /// What cannot.
     pub rejects: Vec<Reject>,
+    /// How many of the releases have a `tender/value/amount` that is no amount, or has
+    /// more digits than its column holds: the column is null.
+    pub unread_amounts: u64,
 }
 
 /// Reads the items of a page.

@@ -45,6 +45,11 @@ impl Read {
         self.reading.holds_others
     }
 
+    /// Whether its tender has an amount that could not be read.
+    pub(super) fn has_unread_amount(&self) -> bool {
+        self.reading.has_unread_amount
+    }
+
     /// The release that an item is.
     pub(super) fn into_release(self, item: Item) -> Release {
         let white_space = self.reading.white_space;

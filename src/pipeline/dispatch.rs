@@ -93,6 +93,8 @@ pub(super) struct Dispatched {
     /// How many pages had not changed.
     pub(super) unchanged: u64,
     pub(super) unreadable: u64,
+    /// How many releases have an amount that its column does not hold.
+    pub(super) unread_amounts: u64,
     /// Which end the walk came to, if any.
     pub(super) reached: Option<Reached>,
     /// How many chains could not go on.
@@ -194,7 +196,9 @@ impl Dispatch {
         let Item::Page(_, extracted) = item else {
             return HashSet::new();
         };
-        let Extracted { releases, rejects } = extracted;
+        let Extracted {
+            releases, rejects, ..
+        } = extracted;
         let releases = releases.iter().map(|release| {
             self.hasher
                 .hash_one((&release.key.ocid, &release.key.release_id))
@@ -236,7 +240,12 @@ impl Dispatch {
             Item::Page(record, extracted) => {
                 self.note_last(&record.position);
                 let (sink, lease) = (Arc::clone(&self.sink), self.lease);
-                let Extracted { releases, rejects } = extracted;
+                let Extracted {
+                    releases,
+                    rejects,
+                    unread_amounts,
+                } = extracted;
+                self.done.unread_amounts += unread_amounts;
                 self.commits.spawn(async move {
                     let counts = sink.commit(&lease, &record, releases, rejects).await;
                     (sequence, counts.map(Some))

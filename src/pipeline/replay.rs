@@ -126,8 +126,9 @@ async fn some(
             entry, document, ..
         } = quarantine::show(database, id).await?;
         bytes += document.len();
-        let Extracted { releases, rejects } =
-            again(&entry, document.into(), source, options, fetch);
+        let Extracted {
+            releases, rejects, ..
+        } = again(&entry, document.into(), source, options, fetch);
         tried.push(Tried {
             entry,
             releases,
@@ -177,6 +178,7 @@ fn again(
                 Reason::UnreadablePage => Reject::unreadable_page(document, message),
                 _ => Reject::unreadable_document(document, entry.pointer.clone(), message),
             }],
+            ..Extracted::default()
         },
     }
 }
@@ -203,5 +205,6 @@ fn still_refused(reason: Reason, entry: &quarantine::Entry, document: Bytes) -> 
             pointer: entry.pointer.clone(),
             ..Reject::unreadable_page(document, entry.message.clone())
         }],
+        ..Extracted::default()
     }
 }

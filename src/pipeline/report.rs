@@ -1,6 +1,7 @@
 //! How a run went, in numbers that add up.
 
 use serde::Serialize;
+use tracing::warn;
 
 use crate::error::Error;
 use crate::ledger::{Counts, Requests, Totals, Verdict};
@@ -78,6 +79,19 @@ impl Report {
             duration_seconds,
             releases_per_second: dispatched.counts.releases as f64 / duration_seconds,
         }
+    }
+}
+
+/// Tells once a run of the amounts that columns do not hold.
+pub(super) fn tell_unread_amounts(source: &str, unread_amounts: u64) {
+    metrics::unread_amounts(source, unread_amounts);
+    if unread_amounts > 0 {
+        warn!(
+            source.name = %source,
+            unread_amounts,
+            "{unread_amounts} releases of {source} have a tender amount that is no number of at \
+             most 28 digits: `tender_value` is null, and `data` has it as it was served"
+        );
     }
 }
 

@@ -18,6 +18,7 @@ mod auth;
 mod bench_database;
 mod bulk;
 mod catalogue;
+mod columns;
 mod commands;
 mod conditional;
 mod configuration;

@@ -1,0 +1,132 @@
+//! What the columns and views hold can be cast to what people cast it to: a publisher's
+//! one strange value does not break a query over all releases.
+
+use crate::harness::{Ingest, LINK};
+use crate::publisher::{Feed, Publisher};
+
+/// Amounts, and what a view makes of them as double precision.
+fn amounts() -> Vec<(String, &'static str)> {
+    let digits = |count: usize| format!("9{}", "0".repeat(count - 1));
+    let places = |count: usize| format!("0.{}1", "0".repeat(count - 1));
+    [
+        ("1500.50", "1500.5"),
+        ("\"1500.50\"", "1500.5"),
+        ("-0.0", "0"),
+        ("1e300", "1e+300"),
+        ("1.7976931348623157e308", "1.7976931348623157e+308"),
+        ("1.7976931348623159e308", ""),
+        ("-1e400", ""),
+        ("1e-300", "1e-300"),
+        ("1e-400", ""),
+        ("0e-400", "0"),
+        // a text that is a number but for a space that is none to a cast
+        ("\"\u{2003}12\"", ""),
+        ("\"\u{3000}12\"", ""),
+        ("\" \\t12\\n\"", "12"),
+        ("\"1e5\"", ""),
+        ("\"about ten\"", ""),
+        ("null", ""),
+    ]
+    .map(|(text, read)| (text.to_owned(), read))
+    .into_iter()
+    .chain([
+        (digits(309), ""),
+        (digits(400), ""),
+        (digits(5_000), ""),
+        (places(400), ""),
+        (format!("\"{}\"", digits(400)), ""),
+        (format!("0.1{}", "0".repeat(400)), "0.1"),
+    ])
+    .collect()
+}
+
+#[tokio::test]
+async fn an_amount_that_no_double_holds_breaks_no_query() {
+    let release = |(place, (amount, _)): (usize, &(String, &str))| {
+        let value = format!(r#"{{"amount":{amount},"currency":"GBP"}}"#);
+        let items = format!(r#"[{{"id":"i","quantity":{amount}}}]"#);
+        format!(
+            r#"{{"ocid":"o-{place}","id":"{place}","tender":{{"value":{value},"items":{items}}},"awards":[{{"value":{value},"items":{items}}}],"contracts":[{{"value":{value},"items":{items}}}]}}"#
+        )
+    };
+    let amounts = amounts();
+    let items = amounts.iter().enumerate().map(release).collect();
+    let publisher = Publisher::feed(Feed::link(vec![items])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    let metrics = ingest.directory.path().join("metrics.prom");
+    let options = ["--metrics-file", metrics.to_str().unwrap()];
+    let ran = ingest.run(&options).await.expect(0);
+    assert_eq!(ingest.count("release").await, amounts.len());
+    for (view, column) in [
+        ("award", "value"),
+        ("contract", "value"),
+        ("item where section = 'tender'", "quantity"),
+        ("item where section = 'award'", "quantity"),
+        ("item where section = 'contract'", "quantity"),
+    ] {
+        let sql = format!(
+            "select coalesce({column}::double precision::text, '') from ocds.{view}
+            order by release_id::integer"
+        );
+        let read = ingest.column(&sql).await;
+        for ((amount, expected), read) in amounts.iter().zip(read) {
+            let short: String = amount.chars().take(40).collect();
+            assert_eq!(read, *expected, "{view}: {short}");
+        }
+    }
+    // a column takes 28 digits, and says where it did not
+    let unread = "release where tender_value::double precision is null
+        and coalesce(data #>> '{tender,value,amount}', '') <> ''";
+    let unread = ingest.count(unread).await;
+    assert_eq!(unread, 14);
+    let says = format!("{unread} releases of zambia have a tender amount that is no number");
+    assert_eq!(ran.stderr.matches(&says).count(), 1, "{}", ran.stderr);
+    let metrics = std::fs::read_to_string(&metrics).unwrap();
+    let counted = format!(r#"ocds_unread_amounts_total{{source="zambia"}} {unread}"#);
+    assert!(metrics.contains(&counted), "{metrics}");
+    // and what was served is there
+    let served = "select length(data #>> '{tender,value,amount}') from ocds.release
+        where release_id = '17'";
+    assert_eq!(ingest.value(served).await, "400");
+}
+
+#[tokio::test]
+async fn a_date_at_the_edge_of_time_breaks_no_query() {
+    let dates = [
+        ("2024-02-29T12:00:00Z", true),
+        ("9999-12-30T00:00:00Z", true),
+        ("9999-12-31T23:59:59-23:59", false),
+        ("0002-01-01T00:00:00Z", true),
+        ("0002-01-01T00:00:00+23:59", true),
+        ("0000-01-01T00:00:00Z", false),
+        ("0001-01-01", false),
+        ("-4714-01-01T00:00:00Z", false),
+        ("+294277-01-01T00:00:00Z", false),
+        ("infinity", false),
+        ("now", false),
+    ];
+    let release = |(place, (date, _)): (usize, &(&str, bool))| {
+        format!(
+            r#"{{"ocid":"o-{place}","id":"{place}","date":"{date}","tender":{{"tenderPeriod":{{"startDate":"{date}","endDate":"{date}"}}}}}}"#
+        )
+    };
+    let items = dates.iter().enumerate().map(release).collect();
+    let publisher = Publisher::feed(Feed::link(vec![items])).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&[]).await.expect(0);
+    for column in ["date", "tender_start", "tender_end"] {
+        // in the zones furthest east and west, as a date, as seconds and as JSON
+        let sql = format!(
+            "select (({column} at time zone 'Pacific/Kiritimati')::date
+                - ({column} at time zone 'Etc/GMT+12')::date
+                + extract(epoch from {column}) * 0 + length(to_jsonb({column})::text) * 0) is not null
+            from ocds.release order by release_id::integer"
+        );
+        let read = ingest.column(&sql).await;
+        for ((date, expected), read) in dates.iter().zip(read) {
+            assert_eq!(read == "t", *expected, "{column}: {date}");
+        }
+    }
+}
