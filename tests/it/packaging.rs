@@ -109,6 +109,7 @@ fn what_the_program_includes_when_it_is_built_is_in_the_image() {
 fn the_image_is_built_by_a_rust_that_can() {
     let images = arguments("FROM");
     let (image, _) = images[0].split_once(" AS ").unwrap();
+    let (image, _) = image.split_once('@').unwrap_or((image, ""));
     let tag = image.strip_prefix("rust:").unwrap();
     let (builder, _) = tag.split_once('-').unwrap();
     let manifest = manifest();
@@ -124,6 +125,44 @@ fn the_image_runs_on_the_debian_it_is_built_on() {
     let (_, release) = runtime.split_once("debian:").unwrap();
     let (release, _) = release.split_once('-').unwrap();
     assert!(builder.contains(release), "{builder} and {runtime}");
+}
+
+#[test]
+fn the_image_is_built_on_images_that_are_the_same_tomorrow() {
+    let images = arguments("FROM");
+    assert_eq!(images.len(), 2);
+    for image in images {
+        let (_, digest) = image
+            .split_once("@sha256:")
+            .unwrap_or_else(|| panic!("{image}"));
+        let digest = digest.split_whitespace().next().unwrap();
+        let is_hexadecimal = digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        assert!(digest.len() == 64 && is_hexadecimal, "{image}");
+    }
+}
+
+#[test]
+fn what_cargo_and_pip_install_is_the_same_tomorrow() {
+    let script = read(".ci/install").replace("\\\n", " ");
+    let installing = |line: &&str| {
+        let line = line.trim_start();
+        line.starts_with("cargo install ") || line.contains("/bin/pip\" install ")
+    };
+    let lines: Vec<&str> = script.lines().filter(installing).collect();
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    for line in lines {
+        // NAME@$version or NAME==$version, and the version is numbers
+        let wanted = line.split_whitespace().last().unwrap().trim_matches('"');
+        let (_, variable) = wanted
+            .split_once('@')
+            .or_else(|| wanted.split_once("=="))
+            .unwrap_or_else(|| panic!("{line}"));
+        let set = format!("{}=", variable.strip_prefix('$').unwrap());
+        let version = script.lines().find_map(|line| line.strip_prefix(&*set));
+        let version = version.unwrap_or_else(|| panic!("{set} is nowhere"));
+        assert_eq!(version.split('.').count(), 3, "{line}: {version}");
+        assert!(version.split('.').all(|part| part.parse::<u32>().is_ok()));
+    }
 }
 
 #[test]
