@@ -20,6 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::json::MOST_ITEMS;
 use crate::source::{Origin, Source};
 
 /// The sources built into the program, one file each.
@@ -148,6 +149,11 @@ pub struct Fetch {
     /// The largest file that is put on disk to be read in pieces: one that is
     /// downloaded, or comes through a pipe.
     pub max_file_bytes: u64,
+    /// How many items a page may have that is held whole; the releases within packages
+    /// and records count too. Each takes a kilobyte of memory, however small it is. A
+    /// page with more is unreadable in the same way. Files are cut into pieces, and may
+    /// have any number.
+    pub max_items: usize,
     /// How many members the archives of a body may have. A body with more is too
     /// large.
     pub max_members: usize,
@@ -198,6 +204,7 @@ impl Default for Fetch {
             max_body_bytes: 64 << 20,
             max_decoded_bytes: 256 << 20,
             max_file_bytes: 64 << 30,
+            max_items: 250_000,
             max_members: 10_000,
             max_ratio: 200,
             attempts: 8,
@@ -629,6 +636,9 @@ fn check_bounds(config: &Config) -> Result<()> {
         if length > LONGEST {
             return wrong(key, "is at most a year");
         }
+    }
+    if !(1..=MOST_ITEMS).contains(&fetch.max_items) {
+        return wrong("fetch.max_items", "is between 1 and 1,000,000");
     }
     if fetch.ahead > MOST_AHEAD || sink.workers > MOST_AHEAD {
         return wrong("fetch.ahead and sink.workers", "are at most 10,000");

@@ -202,6 +202,13 @@
 //!   run lacks its last seconds: it is for people, and nothing depends on it.
 //! - Room for a page that is fetched ahead is made by the size of those before it: its
 //!   own is known when it has come. What one page may be at all is a limit of its own.
+//! - What is read out of a page has room of its own, for a tiny release takes forty times
+//!   what it weighs. Pages are read one after the other, so that what one takes is known
+//!   before the next is read. A page of more than `fetch.max_items` is unreadable, and not
+//!   cut into pieces: a page of a feed is stored whole, and files are cut anyway.
+//! - A page whose rejects alone are more than `sink.max_bad_ratio` allows is not stored.
+//!   Its first 1,000 rejects are kept, and the next run asks for it again. A page with no
+//!   more rejects than that is stored whatever the ratio, and ends the run behind it.
 //! - A connection on which a statement failed, or was waited for too long, is closed and
 //!   never lent again: what it says next is nobody's, and after a failover it leads to
 //!   a server that takes no writes.

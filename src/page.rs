@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::json::Cut;
+use crate::json::{Cut, Item};
 
 /// Where a page is in a feed, as the next request needs it.
 ///
@@ -354,7 +354,43 @@ pub struct PageRecord {
     pub rules: Option<Arc<str>>,
 }
 
+impl Part {
+    /// About how many bytes of memory it takes: its document, and what is known of each
+    /// item, which may be more.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let items = self.cut.items.len() * size_of::<Item>();
+        self.body.len() + items + size_of::<Self>() + OF_DOCUMENT
+    }
+}
+
+impl Broken {
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.body.len() + size_of::<Self>() + OF_DOCUMENT
+    }
+}
+
+/// What a document takes beside itself, at the most, where there are many: what is around
+/// its items, or a message, and where it is.
+const OF_DOCUMENT: usize = 500;
+
 impl Page {
+    /// About how many bytes of memory its documents take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let parts = self.parts.iter().map(Part::bytes);
+        parts.chain(self.broken.iter().map(Broken::bytes)).sum()
+    }
+
+    /// How many items its documents have, and of those that are broken one each.
+    #[must_use]
+    pub fn entries_of_documents(&self) -> usize {
+        let items = self.parts.iter().map(|part| part.cut.items.len());
+        items.sum::<usize>() + self.broken.len()
+    }
+
     /// How many items it has; of an index, entries.
     #[must_use]
     pub fn items(&self) -> usize {

@@ -46,8 +46,8 @@ impl Key {
 pub struct Release {
     /// What the release is stored under.
     pub key: Key,
-    /// What is read out of the text for indexing.
-    pub columns: Columns,
+    /// What is read out of the text for indexing; boxed, since releases are sorted.
+    pub columns: Box<Columns>,
     /// BLAKE3 of the text without insignificant white space; with what was done to
     /// it, if anything was.
     pub content_hash: [u8; 32],
@@ -73,7 +73,29 @@ impl Release {
             .as_ref()
             .map_or(&self.text, |change| &change.served)
     }
+
+    /// About how many bytes of memory it takes beside the page that it is a slice of.
+    pub(crate) fn bytes(&self) -> usize {
+        let Key { ocid, release_id } = &self.key;
+        let texts = ocid.len() + release_id.len() + self.pointer.len();
+        let changed = self.change.as_ref().map_or(0, |_| self.text.len());
+        OF_RELEASE + texts + self.columns.bytes() + changed
+    }
 }
+
+/// What any release takes: itself, its columns, and what the allocator adds to the four
+/// texts that it has at the least.
+pub(crate) const OF_RELEASE: usize =
+    size_of::<Release>() + size_of::<Columns>() + 4 * OF_ALLOCATION;
+
+// what the pods of config/kubernetes have room for
+const _: () = assert!(OF_RELEASE <= 800);
+
+/// What any reject takes: itself, its message and what the allocator adds.
+const OF_REJECT: usize = size_of::<Reject>() + 4 * OF_ALLOCATION;
+
+/// What the allocator adds to what it is asked for, at the most.
+const OF_ALLOCATION: usize = 24;
 
 /// How a stored release differs from what was served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +115,7 @@ pub const UPGRADE: &str = "upgrade-1.0";
 pub struct Columns {
     /// `date`, an instant; without an offset it is read in the source's zone.
     pub date: Option<Timestamp>,
-    /// `tag`; a lone string becomes a list of one.
+    /// `tag`; a lone string becomes a list of one, and a list of more than 100 none.
     pub tag: Option<Vec<String>>,
     /// `initiationType`.
     pub initiation_type: Option<String>,
@@ -125,8 +147,30 @@ pub struct Columns {
     pub award_count: i32,
     /// How many entries `contracts` has.
     pub contract_count: i32,
-    /// The distinct `awards/suppliers/name`, in order of appearance.
+    /// The distinct `awards/suppliers/name`, in order of appearance, the first 100,000.
     pub supplier_names: Vec<String>,
+}
+
+impl Columns {
+    /// About how many bytes its texts take.
+    fn bytes(&self) -> usize {
+        let texts = [
+            &self.initiation_type,
+            &self.language,
+            &self.buyer_id,
+            &self.buyer_name,
+            &self.tender_id,
+            &self.tender_title,
+            &self.tender_status,
+            &self.procurement_method,
+            &self.main_procurement_category,
+            &self.tender_currency,
+        ];
+        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+        let lists = self.tag.iter().flatten().chain(&self.supplier_names);
+        let in_list = |text: &String| size_of::<String>() + OF_ALLOCATION + text.len();
+        texts + lists.map(in_list).sum::<usize>()
+    }
 }
 
 /// Something a publisher served that is not stored as a release, kept byte for
@@ -169,6 +213,13 @@ impl Reject {
     #[must_use]
     pub fn unreadable_document(body: Bytes, pointer: String, message: String) -> Self {
         Self::unreadable(Reason::UnreadableDocument, body, pointer, message)
+    }
+
+    /// About how many bytes of memory it takes beside the page that it is a slice of.
+    pub(crate) fn bytes(&self) -> usize {
+        let keys = self.ocid.iter().chain(&self.release_id);
+        let keys = keys.map(String::len).sum::<usize>();
+        OF_REJECT + self.message.len() + self.pointer.len() + keys
     }
 
     fn unreadable(reason: Reason, document: Bytes, pointer: String, message: String) -> Self {

@@ -45,7 +45,7 @@ fn whole(body: &[u8], shapes: &[ItemsAt]) {
     let Ok(found) = cut(body, shapes) else { return };
     let ranges: Vec<Range<usize>> = found.items.iter().map(|item| item.range.clone()).collect();
     if let [item] = &found.items[..]
-        && item.pointer.is_empty()
+        && found.list.is_none()
     {
         let (before, after) = (&body[..item.range.start], &body[item.range.end..]);
         assert!(trimmed(before).is_empty() && trimmed(after).is_empty());
@@ -56,13 +56,8 @@ fn whole(body: &[u8], shapes: &[ItemsAt]) {
         assert_eq!(without_commas(&body[..first.start]).last(), Some(&b'['));
         assert_eq!(without_commas(&body[last.end..]).first(), Some(&b']'));
     }
-    let place = |item: &ocds_ingest::json::Item| {
-        let (place, nth) = item.pointer.rsplit_once('/').expect("an entry of a list");
-        (place.to_owned(), nth.to_owned())
-    };
     for (nth, item) in found.items.iter().enumerate() {
-        let first = place(&found.items[0]).0;
-        assert_eq!(place(item), (first, nth.to_string()));
+        assert_eq!(item.index, nth);
     }
 }
 
@@ -185,8 +180,10 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
         assert_eq!(without_commas(&body[opening.start..first.start]), b"");
     }
     let Ok(whole) = cut(body, shapes) else { return };
-    let whole = whole.items.into_iter();
-    let whole: Found = whole.map(|it| (it.pointer, &body[it.range])).collect();
+    let items_of_whole = whole.items.iter();
+    let whole: Found = items_of_whole
+        .map(|it| (whole.pointer(it), &body[it.range.clone()]))
+        .collect();
     let is_of_list = |(pointer, _): &(String, _)| pointer.starts_with(opening.list.place());
     if !trimmed(&body[end..]).is_empty() {
         // what follows the damaged page is taken for the next document
@@ -238,7 +235,10 @@ fn found<'b>(
         let portion = opening.list.portion(window, is_all, items.len(), most);
         let is_nothing = portion.items.is_empty();
         let cut = portion.items.into_iter();
-        items.extend(cut.map(|item| (item.pointer, &window[item.range])));
+        items.extend(cut.map(|item| {
+            let pointer = format!("{}/{}", opening.list.place(), item.index);
+            (pointer, &window[item.range])
+        }));
         at += portion.end;
         match portion.then {
             Then::Items => assert!(!is_nothing, "it would go on for ever"),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
 use ocds_ingest::extract::{Extracted, Options, extract_document, extract_items};
-use ocds_ingest::json::{Item, cut};
+use ocds_ingest::json::{Cut, cut};
 use ocds_ingest::release::{Reason, Reject, Release, UPGRADE};
 use ocds_ingest::source::{Items, Kind, Repair, Version};
 use ocds_ingest_fuzz::{Members, entries, identifier, unstorable};
@@ -50,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let body = Bytes::copy_from_slice(body);
     let extracted = extract_items(&body, &cut, &options);
-    every_item_is_accounted_for(&body, &cut.items, &extracted, &options);
+    every_item_is_accounted_for(&body, &cut, &extracted, &options);
     for release in &extracted.releases {
         can_be_stored(release, &options);
         is_known_by_its_key(release);
@@ -64,7 +64,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn every_item_is_accounted_for(
     body: &Bytes,
-    items: &[Item],
+    cut: &Cut,
     extracted: &Extracted,
     options: &Options,
 ) {
@@ -79,9 +79,10 @@ fn every_item_is_accounted_for(
         .collect();
     outcomes.sort_by_key(|(_, served)| (served.start, served.end));
     let mut left = &outcomes[..];
-    for item in items {
+    for item in &cut.items {
+        let item_pointer = cut.pointer(item);
         let is_of_item = |(pointer, served): &(&str, Range<usize>)| {
-            pointer.starts_with(&item.pointer)
+            pointer.starts_with(&item_pointer)
                 && served.start >= item.range.start
                 && served.end <= item.range.end
         };
@@ -98,7 +99,7 @@ fn every_item_is_accounted_for(
         let text = std::str::from_utf8(&body[item.range.clone()]).ok();
         match options.kind {
             Some(Kind::Release) => {
-                assert_eq!(of_item, [(&*item.pointer, item.range.clone())]);
+                assert_eq!(of_item, [(&*item_pointer, item.range.clone())]);
             }
             Some(Kind::Record) => {
                 if let Some((least, most)) = text.and_then(of_record) {

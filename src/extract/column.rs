@@ -21,6 +21,13 @@ use crate::release::Columns;
 /// of PostgreSQL has at most about 2,700.
 const LONGEST_INDEXED_BYTES: usize = 1_000;
 
+/// The most tags of a release: each takes fifty bytes of memory however short it is, and
+/// the standard knows seventeen.
+const MOST_TAGS: usize = 100;
+
+/// The most names of suppliers that are kept of a release, for the same reason.
+const MOST_NAMES: usize = 100_000;
+
 /// What one pass over a release's text reads.
 #[derive(Default)]
 pub(super) struct Reading {
@@ -257,7 +264,7 @@ impl<'t> Reader<'t> {
         Ok((start, end))
     }
 
-    /// The number of awards, and the distinct names of their suppliers.
+    /// The number of awards, and the first distinct names of their suppliers.
     fn awards(self, scanner: &mut Text<'t>) -> Result<(i32, Vec<String>), Stop> {
         let mut seen = HashSet::new();
         let mut names = Vec::new();
@@ -271,7 +278,7 @@ impl<'t> Reader<'t> {
                 Ok(())
             })?;
             for name in of_award {
-                if seen.insert(name.clone()) {
+                if names.len() < MOST_NAMES && seen.insert(name.clone()) {
                     names.push(name.into_owned());
                 }
             }
@@ -291,23 +298,28 @@ impl<'t> Reader<'t> {
                 }
                 Ok(())
             })?;
-            names.extend(of_supplier);
+            if names.len() < MOST_NAMES {
+                names.extend(of_supplier);
+            }
             Ok(())
         })?;
         Ok(names)
     }
 
-    /// `tag`: a list of text, or a lone one.
+    /// `tag`: a list of text, or a lone one. A list of too many costs the column.
     fn tag(self, scanner: &mut Text<'t>) -> Result<Option<Vec<String>>, Stop> {
         if scanner.peek()? != b'[' {
             return Ok(self.text(scanner)?.map(|tag| vec![tag]));
         }
         let mut tags = Vec::new();
         scanner.entries(|scanner| {
-            tags.extend(self.text(scanner)?);
+            let tag = self.text(scanner)?;
+            if tags.len() <= MOST_TAGS {
+                tags.extend(tag);
+            }
             Ok(())
         })?;
-        Ok(Some(tags))
+        Ok(Some(tags).filter(|tags| tags.len() <= MOST_TAGS))
     }
 
     /// Walks an object; a value of another kind has no members.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::extract::read::{self, Kind, Read, Refusal};
 use crate::extract::version::{of_items, of_package};
 use crate::extract::{COMPILED_RELEASE, Extracted, Options};
-use crate::json::{self, Cut, ItemsAt, Loose, MOST_ITEMS, Scanner, Stop, Unreadable, key_is};
+use crate::json::{self, Cut, ItemsAt, Loose, Scanner, Stop, Unreadable, key_is};
 use crate::release::{Reason, Reject, Release};
 use crate::source::{self, Version};
 
@@ -36,7 +36,7 @@ pub(super) struct Item {
 /// Takes the items of one page apart.
 pub(super) struct Items<'o> {
     options: &'o Options,
-    /// How many more items may be found within others.
+    /// How many more items the page may have, when some are found within others.
     room: usize,
     /// Where what is taken now came from, if not with the page.
     url: Option<Arc<str>>,
@@ -44,10 +44,11 @@ pub(super) struct Items<'o> {
 }
 
 impl<'o> Items<'o> {
-    pub(super) fn new(options: &'o Options) -> Self {
+    /// For a page that was cut into so many items.
+    pub(super) fn new(options: &'o Options, items: usize) -> Self {
         Self {
             options,
-            room: MOST_ITEMS,
+            room: options.max_items.saturating_sub(items),
             url: None,
             extracted: Extracted::default(),
         }
@@ -66,14 +67,19 @@ impl<'o> Items<'o> {
     /// `place`; `around` is the document without them.
     pub(super) fn take_all(&mut self, document: &Bytes, place: &str, cut: &Cut, around: &Value) {
         let version = self.options.version.or_else(|| of_items(cut, around));
+        let told = || cut.list.as_deref().and_then(kind_by_list);
+        let kind = self.options.kind.or_else(told);
         for item in &cut.items {
             // A range that is not of this body is an empty item, and so a reject.
             let bytes = document.get(item.range.clone()).unwrap_or_default();
             self.take(Item {
-                pointer: [place, &item.pointer].concat(),
+                pointer: match &cut.list {
+                    Some(list) => format!("{place}{list}/{}", item.index),
+                    None => place.to_owned(),
+                },
                 served: document.slice_ref(bytes),
                 depth: item.depth,
-                kind: self.options.kind.or_else(|| kind_by_place(&item.pointer)),
+                kind,
                 version,
             });
         }
@@ -147,13 +153,13 @@ impl<'o> Items<'o> {
             }
         };
         if !self.takes_room(cut.items.len()) {
-            return self.refuse(item, Kind::Release, too_many_releases());
+            return self.refuse(item, Kind::Release, too_many_releases(self.options));
         }
         let said = self.options.version.or_else(|| of_package(&cut.envelope));
-        for entry in cut.items {
+        for entry in &cut.items {
             self.take(Item {
-                pointer: [&*item.pointer, &entry.pointer].concat(),
-                served: item.served.slice(entry.range),
+                pointer: [&*item.pointer, &cut.pointer(entry)].concat(),
+                served: item.served.slice(entry.range.clone()),
                 depth: entry.depth,
                 kind: Some(package.entries),
                 version: said,
@@ -162,7 +168,7 @@ impl<'o> Items<'o> {
     }
 
     fn record(&mut self, item: Item) {
-        let record = match Record::read(&item.served) {
+        let record = match Record::read(&item.served, self.options.max_items) {
             Ok(record) => record,
             Err(stop) => {
                 let refusal = read::not_json(&item.served).unwrap_or_else(|| {
@@ -185,7 +191,7 @@ impl<'o> Items<'o> {
             return self.refuse(item, Kind::Release, refusal);
         }
         if !self.takes_room(releases.len() + compiled.len()) {
-            return self.refuse(item, Kind::Release, too_many_releases());
+            return self.refuse(item, Kind::Release, too_many_releases(self.options));
         }
         let compiled = compiled.into_iter().map(|entry| {
             let compiled = entry.of(&item, COMPILED_RELEASE);
@@ -211,16 +217,20 @@ impl<'o> Items<'o> {
         }
     }
 
-    /// Takes room for so many items within another, if there is that much.
+    /// Takes room for so many items in the place of the one that holds them, if there is
+    /// that much.
     fn takes_room(&mut self, items: usize) -> bool {
-        let left = self.room.checked_sub(items);
+        let left = self.room.checked_sub(items.saturating_sub(1));
         self.room = left.unwrap_or(self.room);
         left.is_some()
     }
 }
 
-fn too_many_releases() -> Refusal {
-    let message = format!("with its releases the page has more than {MOST_ITEMS}");
+fn too_many_releases(options: &Options) -> Refusal {
+    let message = format!(
+        "with its releases the page has more than {} items, the limit of `fetch.max_items`",
+        options.max_items
+    );
     Refusal::new(Reason::TooManyReleases, message)
 }
 
@@ -247,6 +257,10 @@ const RECORDS: Package = Package {
 /// package's list is what the package is of.
 pub(super) fn kind_by_place(pointer: &str) -> Option<source::Kind> {
     let (list, _index) = pointer.rsplit_once('/')?;
+    kind_by_list(list)
+}
+
+fn kind_by_list(list: &str) -> Option<source::Kind> {
     if list.ends_with("/releases") {
         Some(source::Kind::Release)
     } else if list.ends_with("/records") {
@@ -298,7 +312,8 @@ struct Span {
 }
 
 impl Record {
-    fn read(record: &[u8]) -> Result<Self, Stop> {
+    /// Reads a record, and of its releases no more than are refused together.
+    fn read(record: &[u8], most: usize) -> Result<Self, Stop> {
         let mut read = Self::default();
         let mut scanner = Scanner::new(record, 0, Loose);
         scanner.members(|scanner, key| {
@@ -307,8 +322,7 @@ impl Record {
             if is_releases && scanner.peek()? == b'[' {
                 return scanner.entries(|scanner| {
                     let span = Span::pass(scanner)?;
-                    // no more than are refused together
-                    if read.releases.len() <= MOST_ITEMS {
+                    if read.releases.len() <= most {
                         read.releases.push(span);
                     }
                     Ok(())
@@ -645,7 +659,7 @@ mod tests {
         let body = format!(
             r#"{{"records":[{},{{"ocid":"b","releases":[{}0]}}]}}"#,
             record(&[A]),
-            "0,".repeat(MOST_ITEMS)
+            "0,".repeat(Options::default().max_items)
         );
         check(
             &body,

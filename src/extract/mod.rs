@@ -40,6 +40,8 @@ pub struct Options {
     pub max_depth: usize,
     /// The most values that a release that is kept may hold, itself among them.
     pub max_values: usize,
+    /// The most items of a page, those within others in place of these.
+    pub max_items: usize,
     /// The time zone of dates without an offset.
     pub zone: TimeZone,
     /// What the items are; `None` is told from each.
@@ -58,6 +60,7 @@ impl Options {
         Self {
             max_depth: settings.max_depth,
             max_values: settings.max_values,
+            max_items: config::Fetch::default().max_items,
             zone: source.zone.clone(),
             kind: source.items.kind,
             version: source.items.version,
@@ -75,6 +78,7 @@ impl Default for Options {
         Self {
             max_depth,
             max_values,
+            max_items: config::Fetch::default().max_items,
             zone: TimeZone::UTC,
             kind: None,
             version: None,
@@ -95,6 +99,14 @@ pub struct Extracted {
     pub unread_amounts: u64,
 }
 
+impl Extracted {
+    /// About how many bytes of memory it takes beside the page that it was read from.
+    pub(crate) fn bytes(&self) -> usize {
+        let releases = self.releases.iter().map(Release::bytes);
+        releases.chain(self.rejects.iter().map(Reject::bytes)).sum()
+    }
+}
+
 /// Reads the items of a page.
 #[must_use]
 pub fn extract(page: &Page, options: &Options) -> Extracted {
@@ -110,7 +122,8 @@ pub fn extract_documents(
     envelope: &Value,
     options: &Options,
 ) -> Extracted {
-    let mut items = Items::new(options);
+    let count = parts.iter().map(|part| part.cut.items.len()).sum();
+    let mut items = Items::new(options, count);
     for part in parts {
         // of a page that is one document the envelope has moved to the page
         let around = match &part.cut.envelope {
@@ -152,7 +165,7 @@ fn reject(document: &Broken) -> Reject {
 /// [`cut`](crate::json::cut()) has found them.
 #[must_use]
 pub fn extract_items(body: &Bytes, cut: &Cut, options: &Options) -> Extracted {
-    let mut items = Items::new(options);
+    let mut items = Items::new(options, cut.items.len());
     items.take_all(body, "", cut, &cut.envelope);
     items.extracted()
 }
@@ -166,7 +179,7 @@ pub fn extract_document(
     version: Option<Version>,
     options: &Options,
 ) -> Extracted {
-    let mut items = Items::new(options);
+    let mut items = Items::new(options, 1);
     let item = Item {
         pointer: pointer.to_owned(),
         served: document.clone(),

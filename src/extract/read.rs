@@ -61,7 +61,7 @@ impl Read {
         Release {
             key: self.key,
             content_hash,
-            columns: self.reading.columns,
+            columns: Box::new(self.reading.columns),
             url: None,
             pointer: item.pointer,
             text: self.text,

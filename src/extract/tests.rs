@@ -45,9 +45,8 @@ fn extract_one(item: impl AsRef<[u8]>) -> Result<Release, Box<Reject>> {
 /// The columns of a release with these members.
 fn columns(members: &str) -> Columns {
     let text = format!(r#"{{"ocid":"o","id":"i",{members}}}"#);
-    extract_one(&text)
-        .unwrap_or_else(|reject| panic!("{text}: {}", reject.message))
-        .columns
+    let release = extract_one(&text).unwrap_or_else(|reject| panic!("{text}: {}", reject.message));
+    *release.columns
 }
 
 fn reason(item: impl AsRef<[u8]>) -> Reason {
@@ -237,12 +236,13 @@ mod refusals {
     #[test]
     fn a_range_that_is_not_of_the_body_is_a_reject() {
         let item = |start, end| Item {
-            pointer: "/0".to_owned(),
+            index: 0,
             range: start..end,
             depth: 1,
         };
         let cut = Cut {
             envelope: Value::Null,
+            list: Some(String::new()),
             items: vec![item(0, 9), item(5, 2), item(usize::MAX, usize::MAX)],
         };
         let extracted = extract_items(&Bytes::from_static(b"{}"), &cut, &options());
@@ -477,6 +477,22 @@ mod keys_and_columns {
                 supplier_names: vec!["A".to_owned(), "B".to_owned()],
             }
         );
+    }
+
+    #[test]
+    fn a_list_of_very_many_texts_costs_its_column_or_ends_early() {
+        let list = |count: usize, entry: &dyn Fn(usize) -> String| {
+            (0..count).map(entry).collect::<Vec<_>>().join(",")
+        };
+        let tags = |count| columns(&format!(r#""tag":[{}]"#, list(count, &|_| "\"t\"".into()))).tag;
+        assert_eq!(tags(100).unwrap().len(), 100);
+        assert_eq!(tags(101), None);
+        let names = |count| {
+            let suppliers = list(count, &|nth| format!(r#"{{"name":"{nth}"}}"#));
+            columns(&format!(r#""awards":[{{"suppliers":[{suppliers}]}}]"#)).supplier_names
+        };
+        assert_eq!(names(100_000).len(), 100_000);
+        assert_eq!(names(100_001), names(100_000));
     }
 
     #[test]
@@ -818,8 +834,8 @@ mod properties {
         ) {
             let item = format!(r#"{{"ocid":"o","id":{}{more}}}"#, Value::from(format!("i{id}")));
             let hash = |item: &str| {
-                let whole = Item { pointer: String::new(), range: 0..item.len(), depth: 9 };
-                let cut = Cut { envelope: Value::Null, items: vec![whole] };
+                let whole = Item { index: 0, range: 0..item.len(), depth: 9 };
+                let cut = Cut { envelope: Value::Null, list: None, items: vec![whole] };
                 let body = Bytes::copy_from_slice(item.as_bytes());
                 let mut extracted = extract_items(&body, &cut, &options());
                 extracted.releases.pop().map(|release| release.content_hash)

@@ -10,9 +10,7 @@ use crate::source::Version;
 ///
 /// `around` is the page without its items, [`Cut::envelope`].
 pub(super) fn of_items(cut: &Cut, around: &Value) -> Option<Version> {
-    let first = cut.items.first()?;
-    let (list, _index) = first.pointer.rsplit_once('/')?;
-    let (place, _name) = list.rsplit_once('/')?;
+    let (place, _name) = cut.list_of_items()?.rsplit_once('/')?;
     of_package(around.pointer(place)?)
 }
 

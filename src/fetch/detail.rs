@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
+use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::client::{Answered, Client, Fetched, Received, Wanted};
 use crate::fetch::decode::{self, Decoded, Undecodable, decode};
@@ -292,7 +293,7 @@ impl Client {
             .iter()
             .map(|item| self.item(detail, scope, position, listing, item));
         let items = stream::iter(items.collect::<Vec<_>>()).buffered(at_once);
-        let found = fitting(items, self.limits().max_decoded_bytes).await?;
+        let found = fitting(items, self.limits()).await?;
         if let Some((kind, answer)) = refused_in_a_row(&found) {
             let message = format!("{answer} for {MOST_REFUSED} items in a row");
             return Err(Error::new(kind, message));
@@ -412,7 +413,7 @@ impl Client {
             && part.place.is_empty()
         {
             // the page is of the index, and not the item's
-            part.cut.envelope = decode::telling(&envelope, &part.cut.items);
+            part.cut.envelope = decode::telling(&envelope, part.cut.list_of_items());
         }
         for part in &mut parts {
             part.url = Some(Arc::clone(&url));
@@ -490,30 +491,42 @@ impl Found {
 
     /// How many bytes of memory it takes, about.
     fn bytes(&self) -> usize {
-        let broken = |broken: &[Broken]| broken.iter().map(|it| it.body.len()).sum::<usize>();
         match self {
             Found::Documents((parts, others)) => {
-                let parts = parts.iter().map(|part| part.body.len());
-                parts.sum::<usize>() + broken(others)
+                let parts = parts.iter().map(Part::bytes);
+                parts.chain(others.iter().map(Broken::bytes)).sum()
             }
-            Found::Broken(it) | Found::Refused(_, _, it) => broken(std::slice::from_ref(it)),
+            Found::Broken(it) | Found::Refused(_, _, it) => it.bytes(),
+        }
+    }
+
+    /// How many items it has, of a page that may have so many.
+    fn items(&self) -> usize {
+        match self {
+            Found::Documents((parts, others)) => {
+                let items = parts.iter().map(|part| part.cut.items.len());
+                items.sum::<usize>() + others.len()
+            }
+            Found::Broken(_) | Found::Refused(..) => 1,
         }
     }
 }
 
-/// The first items of a stretch that are of so many bytes together, or one that is
-/// larger: what follows is asked for again by the next page.
+/// The first items of a stretch that one page may hold together, or one that is larger:
+/// what follows is asked for again by the next page.
 async fn fitting(
     items: impl Stream<Item = Result<Found>> + Send,
-    most_bytes: usize,
+    limits: &config::Fetch,
 ) -> Result<Vec<Found>> {
     let mut items = std::pin::pin!(items);
     let mut fitting: Vec<Found> = Vec::new();
-    let mut bytes = 0_usize;
+    let (mut bytes, mut count) = (0_usize, 0_usize);
     while let Some(found) = items.next().await {
         let found = found?;
         bytes = bytes.saturating_add(found.bytes());
-        if bytes > most_bytes && !fitting.is_empty() {
+        count = count.saturating_add(found.items());
+        let is_full = bytes > limits.max_decoded_bytes || count > limits.max_items;
+        if is_full && !fitting.is_empty() {
             break;
         }
         fitting.push(found);

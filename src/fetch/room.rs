@@ -1,5 +1,5 @@
 //! Room for the pages that are fetched and not yet durable: for so many, and for so
-//! many bytes of them.
+//! many bytes of them. What is read out of pages has room of the same kind.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,11 +32,12 @@ impl Room {
         }
     }
 
-    /// Waits until there is room for one more page.
-    pub(super) async fn enter(&self) -> Place {
+    /// Waits until there is room for one more page, which is known to take so many bytes
+    /// at the least. Of pages that must leave in an order, each has to enter in it.
+    pub(crate) async fn enter(&self, at_least: usize) -> Place {
         let permit = Arc::clone(&self.pages).acquire_owned().await;
         let permit = permit.expect("nobody closes it");
-        let bytes = self.scale.expect_one_more().await;
+        let bytes = self.scale.expect_one_more(at_least).await;
         Place {
             scale: Arc::clone(&self.scale),
             bytes,
@@ -55,9 +56,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Takes as much room as the page that came needs.
-    pub(super) fn hold(&mut self, fetched: &Fetched) {
-        let bytes = bytes(fetched);
+    /// Takes as many bytes of room as the page turned out to need.
+    pub(crate) fn hold(&mut self, bytes: usize) {
         if bytes != self.bytes {
             self.scale.weigh(self.bytes, bytes);
             self.bytes = bytes;
@@ -94,12 +94,13 @@ impl Scale {
     }
 
     /// Waits until there is room for what is expected, takes it, and says how much.
-    async fn expect_one_more(&self) -> usize {
+    async fn expect_one_more(&self, at_least: usize) -> usize {
         loop {
             let lightened = self.lightened.notified();
             {
                 let mut weight = self.weight();
                 let Weight { total, expected } = *weight;
+                let expected = expected.max(at_least);
                 if total == 0 || total.saturating_add(expected) <= self.most {
                     weight.total += expected;
                     return expected;
@@ -125,45 +126,29 @@ impl Scale {
     }
 }
 
-/// What a page takes of memory until it is durable, for the most part: its documents,
-/// of which its releases are parts, and what was served in the place of others.
-fn bytes(fetched: &Fetched) -> usize {
-    match fetched {
-        Fetched::Page(page) => {
-            let documents = page.parts.iter().map(|part| part.body.len());
-            let broken = page.broken.iter().map(|broken| broken.body.len());
-            documents.chain(broken).sum()
+impl Fetched {
+    /// What it takes of memory until it is durable, beside what is read out of it: its
+    /// documents, of which its releases are parts, and what was served in the place of
+    /// others.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Fetched::Page(page) => page.bytes(),
+            Fetched::Unchanged(_) => 0,
+            Fetched::Unreadable(page) => page.body.len(),
         }
-        Fetched::Unchanged(_) => 0,
-        Fetched::Unreadable(page) => page.body.len(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use futures::FutureExt as _;
-    use jiff::Timestamp;
 
     use super::*;
-    use crate::fetch::first_of_file;
-    use crate::page::{Chain, UnreadablePage};
-
-    fn page(bytes: usize) -> Fetched {
-        Fetched::Unreadable(UnreadablePage {
-            chain: Chain::default(),
-            position: first_of_file(),
-            url: String::new(),
-            fetched_at: Timestamp::UNIX_EPOCH,
-            body: Bytes::from(vec![0; bytes]),
-            message: String::new(),
-        })
-    }
 
     /// A place for a page of so many bytes, if there is one now.
     fn enter(room: &Room, bytes: usize) -> Option<Place> {
-        let mut place = room.enter().now_or_never()?;
-        place.hold(&page(bytes));
+        let mut place = room.enter(0).now_or_never()?;
+        place.hold(bytes);
         Some(place)
     }
 
@@ -208,13 +193,23 @@ mod tests {
         assert!(held.iter().all(Option::is_some));
     }
 
+    #[test]
+    fn a_page_that_is_known_to_be_heavy_waits_for_that_much_room() {
+        let room = Room::new(10, 100);
+        let light = enter(&room, 1).unwrap();
+        assert!(room.enter(100).now_or_never().is_none());
+        assert!(room.enter(99).now_or_never().is_some());
+        drop(light);
+        assert!(room.enter(1_000).now_or_never().is_some());
+    }
+
     #[tokio::test]
     async fn who_waits_for_bytes_is_let_in_when_a_page_leaves() {
         let room = Room::new(10, 100);
         let held = enter(&room, 90).unwrap();
         let waiting = tokio::spawn({
             let room = room.clone();
-            async move { drop(room.enter().await) }
+            async move { drop(room.enter(0).await) }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());

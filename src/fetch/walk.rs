@@ -225,7 +225,7 @@ impl Walk {
                 // What has arrived goes first: its receiver frees the room.
                 biased;
                 Some(done) = self.under_way.next() => break done,
-                place = room.enter(), if may_ask => self.ask(place),
+                place = room.enter(0), if may_ask => self.ask(place),
                 else => return None,
             }
         };
@@ -305,7 +305,7 @@ impl Walk {
                 (None, None) => client.page(&scope, &position).await?.into(),
             };
             if let Turned::Fetched(fetched) = &detailed.turned {
-                place.hold(fetched);
+                place.hold(fetched.bytes());
             }
             Ok((position, detailed, place))
         };
@@ -360,7 +360,7 @@ impl Walk {
             self.common.recall.end();
         }
         // it may have been asked for again
-        place.hold(&fetched);
+        place.hold(fetched.bytes());
         Event::Page(fetched, place)
     }
 

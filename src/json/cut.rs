@@ -15,9 +15,9 @@ use super::scan::{Loose, Scanner, Stop, Why};
 use super::value::forgiving;
 use crate::json::{ItemsAt, token};
 
-/// The most items of one page. An item costs some hundred bytes to keep
-/// track of, so that a body which is nothing but `[0,0,0…` could otherwise
-/// take fifty times its size.
+/// The most items of one page, whatever `fetch.max_items` allows. An item takes 32 bytes
+/// here, so that a body which is nothing but `[0,0,0…` could otherwise take sixteen times
+/// its size.
 pub const MOST_ITEMS: usize = 1_000_000;
 
 /// The most bytes of a page that are not items; they are parsed into a tree,
@@ -31,15 +31,36 @@ pub struct Cut {
     /// `[]`, for a single release `null`. Control characters and bytes that are
     /// not UTF-8 are forgiven; what PostgreSQL cannot store is U+FFFD in it.
     pub envelope: Value,
+    /// The JSON Pointer of the list that the items are entries of, `/releases`; `None`
+    /// if the item is the whole document.
+    pub list: Option<String>,
     /// The items in the order they were served.
     pub items: Vec<Item>,
+}
+
+impl Cut {
+    /// The item's JSON Pointer, `/releases/0`; empty for a whole document.
+    ///
+    /// It is made when it is asked for: a page may have very many items.
+    #[must_use]
+    pub fn pointer(&self, item: &Item) -> String {
+        match &self.list {
+            Some(list) => format!("{list}/{}", item.index),
+            None => String::new(),
+        }
+    }
+
+    /// The list that the items are entries of, if there are any.
+    pub(crate) fn list_of_items(&self) -> Option<&str> {
+        self.list.as_deref().filter(|_| !self.items.is_empty())
+    }
 }
 
 /// Where in a page's body an item is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The item's JSON Pointer, `/releases/0`; empty for a whole document.
-    pub pointer: String,
+    /// Which entry of its list it is, counted from 0.
+    pub index: usize,
     /// Its bytes in the body, without white space around it.
     pub range: Range<usize>,
     /// How deep it nests: 0 for a scalar, 1 for `{}`.
@@ -85,8 +106,10 @@ pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
         }
     }
     if let Some(envelope) = empty_package(body, shapes) {
-        let items = Vec::new();
-        return Ok(Cut { envelope, items });
+        return Ok(Cut {
+            envelope,
+            ..Cut::default()
+        });
     }
     let mut found = name_of(body.trim_ascii_start()).to_owned();
     if !missing.is_empty() {
@@ -197,12 +220,13 @@ fn cut_document(body: &[u8]) -> Result<Cut, Misfit> {
         return Err(Misfit::Shape(Some("ocid".to_owned())));
     }
     let item = Item {
-        pointer: String::new(),
+        index: 0,
         range: start..scanner.at(),
         depth: depth + 1,
     };
     Ok(Cut {
         envelope: Value::Null,
+        list: None,
         items: vec![item],
     })
 }
@@ -243,22 +267,23 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, not_of_record: bool) -> Result<Cut, M
     let spans: usize = lists.iter().map(|list| list.spans.len()).sum();
     if spans > MOST_ITEMS {
         return Err(Misfit::Unreadable(format!(
-            "a page of more than {MOST_ITEMS} items"
+            "a page of more than {MOST_ITEMS} items, the most that `fetch.max_items` may be"
         )));
     }
     let envelope = envelope(body, &lists).map_err(Misfit::Unreadable)?;
-    let place = walk.place();
-    let items = lists
-        .into_iter()
-        .flat_map(|list| list.spans)
-        .enumerate()
-        .map(|(index, span)| Item {
-            pointer: format!("{place}/{index}"),
-            range: span.range,
-            depth: span.depth,
-        })
-        .collect();
-    Ok(Cut { envelope, items })
+    // exactly as much room as they need
+    let mut items = Vec::with_capacity(spans);
+    let spans = lists.into_iter().flat_map(|list| list.spans);
+    items.extend(spans.enumerate().map(|(index, span)| Item {
+        index,
+        range: span.range,
+        depth: span.depth,
+    }));
+    Ok(Cut {
+        envelope,
+        list: Some(walk.place()),
+        items,
+    })
 }
 
 /// An array of items, or the `null` in its place.
@@ -586,9 +611,9 @@ mod tests {
     /// The pointers and texts of the items of a body, and its envelope.
     fn cut_of<'b>(body: &'b [u8], at: &[&str]) -> (Vec<(String, &'b str)>, Value) {
         let cut = cut(body, &shapes(at)).unwrap();
-        let items = cut.items.into_iter().map(|item| {
-            let text = std::str::from_utf8(&body[item.range]).unwrap();
-            (item.pointer, text)
+        let items = cut.items.iter().map(|item| {
+            let text = std::str::from_utf8(&body[item.range.clone()]).unwrap();
+            (cut.pointer(item), text)
         });
         (items.collect(), cut.envelope)
     }
@@ -811,7 +836,7 @@ mod tests {
         let body = format!("[{}0]", "0,".repeat(MOST_ITEMS));
         assert_eq!(
             unreadable(body.as_bytes()),
-            "a page of more than 1000000 items"
+            "a page of more than 1000000 items, the most that `fetch.max_items` may be"
         );
         let body = format!(
             "{{\"releases\":[],\"x\":[{}0]}}",

@@ -114,12 +114,6 @@ impl LongList {
         &self.place
     }
 
-    /// The pointer of an item, counted from 0.
-    #[must_use]
-    pub fn pointer(&self, nth: usize) -> String {
-        format!("{}/{nth}", self.place)
-    }
-
     /// Cuts items off the beginning of a window, which begins with one, with the
     /// comma before one, or with what closes the list; they are numbered from
     /// `first`. The window `is_all` if no more text follows it.
@@ -141,7 +135,7 @@ impl LongList {
         };
         let Cutting { spans, at, .. } = cutting;
         let items = spans.into_iter().enumerate().map(|(index, span)| Item {
-            pointer: self.pointer(first + index),
+            index: first + index,
             range: span.range,
             depth: span.depth,
         });
@@ -330,7 +324,10 @@ mod tests {
             let list = &opening.list;
             let portion = list.portion(window.as_bytes(), is_all, items.len(), MOST);
             let cut = portion.items.into_iter();
-            items.extend(cut.map(|item| (item.pointer, window[item.range].to_owned())));
+            items.extend(cut.map(|item| {
+                let pointer = format!("{}/{}", list.place(), item.index);
+                (pointer, window[item.range].to_owned())
+            }));
             at += portion.end;
             match portion.then {
                 Then::Items => {}
@@ -351,9 +348,9 @@ mod tests {
 
     fn cut_whole(text: &str) -> Vec<(String, String)> {
         let cut = cut(text.as_bytes(), &shapes()).unwrap();
-        let items = cut.items.into_iter();
+        let items = cut.items.iter();
         items
-            .map(|item| (item.pointer, text[item.range].to_owned()))
+            .map(|item| (cut.pointer(item), text[item.range.clone()].to_owned()))
             .collect()
     }
 

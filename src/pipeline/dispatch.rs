@@ -17,12 +17,12 @@ use tracing::debug;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::extract::Extracted;
-use crate::fetch::{self, Place};
-use crate::ledger::{Counts, End, Lease, Verdict};
-use crate::page::{Chain, Cursor, Position};
+use crate::fetch;
+use crate::ledger::{Counts, End, Lease, Verdict, signed};
+use crate::page::{Chain, Cursor, PageRecord, Position};
 use crate::pipeline::committed::Committed;
 use crate::pipeline::frontier::Frontier;
-use crate::pipeline::{Ground, Item, Progress, Run, Work};
+use crate::pipeline::{Ground, Item, Places, Progress, Run, Work};
 use crate::sink::Sink;
 
 /// Commits the pages of a run.
@@ -54,6 +54,10 @@ pub(super) struct Dispatch {
     done: Dispatched,
 }
 
+/// How many rejects of a page are kept if they are so many that the page is not stored:
+/// enough to see what is wrong with it. A page of no more rejects is always stored.
+const KEPT_REJECTS: usize = 1_000;
+
 struct Waiting {
     work: Work,
     keys: HashSet<u64>,
@@ -68,7 +72,7 @@ struct UnderWay {
     /// What is true when this and all before it are durable.
     then: Then,
     /// Given back then.
-    _place: Option<Place>,
+    _places: Places,
 }
 
 /// What is true when all before it is durable.
@@ -220,13 +224,27 @@ impl Dispatch {
             return;
         }
         let in_flight = || self.under_way.iter().filter(|page| !page.is_durable);
-        let free =
-            |waiting: &mut Waiting| in_flight().all(|page| page.keys.is_disjoint(&waiting.keys));
+        // what is in flight is not counted yet, and may outweigh many rejects
+        let is_alone = self.commits.is_empty();
+        let free = |waiting: &mut Waiting| {
+            (is_alone || !waiting.work.item.has_many_rejects())
+                && in_flight().all(|page| page.keys.is_disjoint(&waiting.keys))
+        };
         let Some(Waiting { work, keys }) = self.waiting.take_if(free) else {
             return;
         };
         let sequence = self.next_sequence;
         self.next_sequence += 1;
+        let work = match work.item {
+            Item::Page(record, extracted) if extracted.rejects.len() > KEPT_REJECTS => {
+                if let Some(error) = self.too_bad_a_page(&record.position, &extracted) {
+                    return self.refuse_page(sequence, record, extracted, error);
+                }
+                let item = Item::Page(record, extracted);
+                Work { item, ..work }
+            }
+            _ => work,
+        };
         let (is_durable, then) = self.then(&work.item);
         self.under_way.push_back(UnderWay {
             sequence,
@@ -234,7 +252,7 @@ impl Dispatch {
             keys,
             is_durable,
             then,
-            _place: work.place,
+            _places: work.places,
         });
         match work.item {
             Item::Page(record, extracted) => {
@@ -276,6 +294,53 @@ impl Dispatch {
                 self.land();
             }
         }
+    }
+
+    /// Why a page is not to be stored, if with its rejects the run has more than it may:
+    /// whatever its releases turn out to be, they are not refused less. To find that out
+    /// by the counts of its commit would be to store all of its rejects first.
+    fn too_bad_a_page(&self, position: &Position, extracted: &Extracted) -> Option<Error> {
+        let Extracted {
+            releases, rejects, ..
+        } = extracted;
+        let mut counts = self.run_counts;
+        counts.releases += signed((releases.len() + rejects.len()) as u64);
+        counts.quarantined += signed(rejects.len() as u64);
+        let error = self.too_many_bad_of(&counts, self.limits.max_bad_after)?;
+        let message = format!(
+            "page {} is not stored, and only the first {KEPT_REJECTS} of its {} rejects are kept",
+            position.number,
+            rejects.len()
+        );
+        Some(error.context(message))
+    }
+
+    /// Ends the run before a page that is not to be stored. Some of its rejects are kept,
+    /// as an unreadable page is: in quarantine and nowhere else, so that a resume asks for
+    /// the page again.
+    fn refuse_page(
+        &mut self,
+        sequence: u64,
+        record: Box<PageRecord>,
+        extracted: Extracted,
+        error: Error,
+    ) {
+        self.under_way.push_back(UnderWay {
+            sequence,
+            page: None,
+            keys: HashSet::new(),
+            is_durable: false,
+            then: Then::Nothing,
+            _places: Places::default(),
+        });
+        let (sink, lease) = (Arc::clone(&self.sink), self.lease);
+        let mut rejects = extracted.rejects;
+        rejects.truncate(KEPT_REJECTS);
+        self.commits.spawn(async move {
+            let kept = sink.quarantine_rejects(&lease, &record, &rejects).await;
+            (sequence, kept.map(|()| None))
+        });
+        self.fail(error);
     }
 
     /// Whether there is nothing to commit of an item, and what is true when all
@@ -371,7 +436,10 @@ impl Dispatch {
     }
 
     fn too_many_bad(&self, after: u64) -> Option<Error> {
-        let counts = &self.run_counts;
+        self.too_many_bad_of(&self.run_counts, after)
+    }
+
+    fn too_many_bad_of(&self, counts: &Counts, after: u64) -> Option<Error> {
         let is_seen = counts.releases.unsigned_abs() >= after;
         if !is_seen || counts.bad_ratio() <= self.limits.max_bad_ratio {
             return None;
@@ -381,6 +449,13 @@ impl Dispatch {
             counts.quarantined, counts.releases, self.limits.max_bad_ratio
         );
         Some(Error::new(Kind::TooManyBad, message))
+    }
+}
+
+impl Item {
+    /// Whether it is a page of so many rejects that it may not be stored.
+    fn has_many_rejects(&self) -> bool {
+        matches!(self, Item::Page(_, extracted) if extracted.rejects.len() > KEPT_REJECTS)
     }
 }
 

@@ -44,11 +44,18 @@ pub(super) fn rules(source: &Source, config: &Config) -> String {
     let Fetch {
         max_body_bytes,
         max_decoded_bytes,
+        max_items,
         max_members,
         max_ratio,
         ..
     } = &config.fetch;
-    let limits = (max_body_bytes, max_decoded_bytes, max_members, max_ratio);
+    let limits = (
+        max_body_bytes,
+        max_decoded_bytes,
+        max_items,
+        max_members,
+        max_ratio,
+    );
     let version = env!("CARGO_PKG_VERSION");
     let rules = format!(
         "{version} {READING} {source:?} {:?} {limits:?}",

@@ -4,6 +4,8 @@
 //! fetched and gives it back when it and all pages before it are durable, so a
 //! slow database slows the requests down, and a killed run has never fetched
 //! more than `fetch.ahead` pages, of `fetch.ahead_bytes`, that it must fetch again.
+//! Before it is read it takes a second place, of as many bytes, for what is read out of
+//! it: tiny releases take more memory than they weigh.
 //!
 //! Only this module knows all three stages, and only it spawns; whatever it
 //! spawns it joins. A run is stopped at one place, the fetch loop; the rest
@@ -24,7 +26,7 @@ mod walk;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::StreamExt as _;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -53,14 +55,11 @@ use crate::ledger::{
 };
 use crate::metrics;
 use crate::page::{PageRecord, UnchangedPage, UnreadablePage};
+use crate::release::OF_RELEASE;
 use crate::request::Request;
 use crate::retry::Patience;
 use crate::sink::Sink;
 use crate::source::{Axis, Source};
-
-/// Pages extracted at once, each on a thread of its own: one core extracts
-/// faster than two write, and two keep a large page from holding up small ones.
-const EXTRACTORS: usize = 2;
 
 /// Requests that wait to be logged: so many are never under way while the log
 /// writes a batch.
@@ -269,7 +268,15 @@ struct Ground {
 /// What passes from fetch through extract to the sink, in order within a chain.
 struct Work {
     item: Item,
-    place: Option<Place>,
+    places: Places,
+}
+
+/// What a page holds of the room for fetched pages, and of the room for what is read out
+/// of them; given back when it is dropped.
+#[derive(Default)]
+struct Places {
+    _fetched: Option<Place>,
+    extracted: Option<Place>,
 }
 
 enum Item {
@@ -544,43 +551,29 @@ impl Run<'_> {
         })
     }
 
-    /// Extracts several pages at once and passes them on in the order they came.
+    /// Reads pages one after the other, each on a thread that may block: one core reads
+    /// faster than two write, and what a page takes is known before the next one is read.
     fn spawn_extract(
         &self,
         mut fetched: mpsc::Receiver<Result<Event>>,
         sender: mpsc::Sender<Result<Work>>,
     ) -> JoinHandle<()> {
-        let options = Arc::new(extract::Options::new(self.source, &self.config.extract));
-        let rules = Arc::clone(&self.rules);
-        let progress = Arc::clone(&self.progress);
-        let echoes = EchoWatch::new(&self.source.name, self.client.redactor());
-        let echoes = Arc::new(echoes);
+        let reader = Arc::new(Reader {
+            options: extract::Options {
+                max_items: self.config.fetch.max_items,
+                ..extract::Options::new(self.source, &self.config.extract)
+            },
+            rules: Arc::clone(&self.rules),
+            progress: Arc::clone(&self.progress),
+            echoes: EchoWatch::new(&self.source.name, self.client.redactor()),
+        });
+        let room = Room::new(self.ahead(), self.config.fetch.ahead_bytes);
         tokio::spawn(async move {
-            let fetched = futures::stream::poll_fn(move |context| fetched.poll_recv(context));
-            let works = fetched.map(|event| {
-                let options = Arc::clone(&options);
-                let rules = Arc::clone(&rules);
-                let progress = Arc::clone(&progress);
-                let echoes = Arc::clone(&echoes);
-                async move {
-                    let (fetched, place) = match event? {
-                        Event::Page(fetched, place) => (fetched, place),
-                        Event::Ended { scope, is_whole } => {
-                            return Ok(Work::of(Item::Ended { scope, is_whole }));
-                        }
-                        Event::Split { middle, .. } => return Ok(Work::of(Item::Split(middle))),
-                        Event::Failed(error) => return Ok(Work::of(Item::Failed(error))),
-                    };
-                    let extract = move || extract(*fetched, &options, rules, &progress, &echoes);
-                    let item = tokio::task::spawn_blocking(extract)
-                        .await
-                        .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
-                    let place = Some(place);
-                    Ok(Work { item, place })
-                }
-            });
-            let mut works = std::pin::pin!(works.buffered(EXTRACTORS));
-            while let Some(work) = works.next().await {
+            while let Some(event) = fetched.recv().await {
+                let work = match event {
+                    Ok(event) => read(&reader, &room, event).await,
+                    Err(error) => Err(error),
+                };
                 if sender.send(work).await.is_err() {
                     return;
                 }
@@ -664,7 +657,10 @@ impl Run<'_> {
 impl Work {
     /// What there is nothing to commit of.
     fn of(item: Item) -> Self {
-        Self { item, place: None }
+        Self {
+            item,
+            places: Places::default(),
+        }
     }
 }
 
@@ -684,25 +680,56 @@ fn asked(client: &Client) -> Requests {
     }
 }
 
-fn extract(
-    fetched: Fetched,
-    options: &extract::Options,
+/// Makes work of what was fetched, once there is room for what will be read out of it: a
+/// release of each item, or more where items hold others.
+async fn read(reader: &Arc<Reader>, room: &Room, event: Event) -> Result<Work> {
+    let (fetched, place) = match event {
+        Event::Page(fetched, place) => (fetched, place),
+        Event::Ended { scope, is_whole } => return Ok(Work::of(Item::Ended { scope, is_whole })),
+        Event::Split { middle, .. } => return Ok(Work::of(Item::Split(middle))),
+        Event::Failed(error) => return Ok(Work::of(Item::Failed(error))),
+    };
+    let mut places = Places {
+        _fetched: Some(place),
+        extracted: None,
+    };
+    if let Fetched::Page(page) = &*fetched {
+        let bytes = page.entries_of_documents() * OF_RELEASE;
+        places.extracted = Some(room.enter(bytes).await);
+    }
+    let reader = Arc::clone(reader);
+    let item = tokio::task::spawn_blocking(move || reader.extract(*fetched))
+        .await
+        .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
+    if let (Item::Page(_, extracted), Some(place)) = (&item, &mut places.extracted) {
+        place.hold(extracted.bytes());
+    }
+    Ok(Work { item, places })
+}
+
+/// What pages are read by.
+struct Reader {
+    options: extract::Options,
     rules: Arc<str>,
-    progress: &Progress,
-    echoes: &EchoWatch,
-) -> Item {
-    match fetched {
-        Fetched::Page(page) => {
-            progress.tell_total(page.total_pages);
-            let extracted = extract::extract(&page, options);
-            echoes.look_at(&page, &extracted.releases);
-            let record = PageRecord {
-                rules: Some(rules),
-                ..page.into_record()
-            };
-            Item::Page(Box::new(record), extracted)
+    progress: Arc<Progress>,
+    echoes: EchoWatch,
+}
+
+impl Reader {
+    fn extract(&self, fetched: Fetched) -> Item {
+        match fetched {
+            Fetched::Page(page) => {
+                self.progress.tell_total(page.total_pages);
+                let extracted = extract::extract(&page, &self.options);
+                self.echoes.look_at(&page, &extracted.releases);
+                let record = PageRecord {
+                    rules: Some(Arc::clone(&self.rules)),
+                    ..page.into_record()
+                };
+                Item::Page(Box::new(record), extracted)
+            }
+            Fetched::Unchanged(page) => Item::Unchanged(Box::new(page)),
+            Fetched::Unreadable(page) => Item::Unreadable(Box::new(page)),
         }
-        Fetched::Unchanged(page) => Item::Unchanged(Box::new(page)),
-        Fetched::Unreadable(page) => Item::Unreadable(Box::new(page)),
     }
 }

@@ -56,7 +56,10 @@ pub async fn replay(
     let ledger::Claim {
         lease, mut holder, ..
     } = ledger::claim(database, &asked, &config.lease).await?;
-    let options = extract::Options::new(source, &config.extract);
+    let options = extract::Options {
+        max_items: config.fetch.max_items,
+        ..extract::Options::new(source, &config.extract)
+    };
     let mut replayed = Replayed {
         source: source.name.clone(),
         run_id: lease.run_id,

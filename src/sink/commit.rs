@@ -16,11 +16,15 @@ use crate::release::{Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::Folded;
 use crate::sink::page::{PageRow, durable_counts, land_with_row};
-use crate::sink::reject::{Resolvable, refused, resolve_rejects};
+use crate::sink::reject::{Resolvable, TOLD_IDS, refused, resolve_rejects};
 use crate::sink::release::{Served, count, keys};
 
 /// About as many bytes as a release's columns take beside its text.
 const COLUMN_BYTES: usize = 1_000;
+
+/// How many stored hashes are read at a time: each row of an answer takes some hundred
+/// bytes, and a page may have very many releases.
+const HASHES_AT_ONCE: usize = 10_000;
 
 /// Releases in the order of their keys.
 type Changed<'a> = Vec<&'a Release>;
@@ -127,7 +131,7 @@ impl<'a> PageCommit<'a> {
         Ok((written.report, refused.collect()))
     }
 
-    /// Keeps the page's rejects, and gives back their ids.
+    /// Keeps the page's rejects, and gives back the ids of the first of them.
     async fn keep(&self, transaction: &mut Transaction, refused: &[Reject]) -> Result<Vec<i64>> {
         let served = self.rejects.iter().chain(&self.folded.superseded);
         let of_page = (&self.served, &*self.page.url);
@@ -143,8 +147,14 @@ impl<'a> PageCommit<'a> {
         if ids.is_empty() {
             return;
         }
-        let (source, page, count) = (&self.sink.source, self.page.position.number, ids.len());
-        debug!(source.name = %source, page, ?ids, "page {page} of {source} has {count} rejects, see `quarantine show`");
+        let (source, page) = (&self.sink.source, self.page.position.number);
+        let at_least = if ids.len() < TOLD_IDS {
+            ""
+        } else {
+            "at least "
+        };
+        let count = ids.len();
+        debug!(source.name = %source, page, ?ids, "page {page} of {source} has {at_least}{count} rejects, see `quarantine show`");
     }
 
     /// The releases whose content is not what is stored, and the compiled releases
@@ -158,6 +168,29 @@ impl<'a> PageCommit<'a> {
         if !self.sink.expects_stored() {
             return Ok((releases, compiled));
         }
+        // most pages are one such stretch, which costs one round trip
+        let mut changed = (Changed::new(), Changed::new());
+        let stretches = releases.len().max(compiled.len()).div_ceil(HASHES_AT_ONCE);
+        for nth in 0..stretches {
+            let stretch = |all: &Changed<'a>| {
+                let rest = all.iter().skip(nth * HASHES_AT_ONCE);
+                rest.take(HASHES_AT_ONCE).copied().collect::<Changed<'a>>()
+            };
+            let (releases, compiled) = (stretch(&releases), stretch(&compiled));
+            let (more, more_compiled) = self.changed_of(transaction, releases, compiled).await?;
+            changed.0.extend(more);
+            changed.1.extend(more_compiled);
+        }
+        Ok(changed)
+    }
+
+    /// Those releases, and those compiled releases, whose hash is not stored.
+    async fn changed_of(
+        &self,
+        transaction: &Transaction,
+        releases: Changed<'a>,
+        compiled: Changed<'a>,
+    ) -> Result<(Changed<'a>, Changed<'a>)> {
         let (ocids, ids) = keys(releases.iter().copied());
         let (compiled_ocids, _) = keys(compiled.iter().copied());
         let mut flight = transaction.flight();

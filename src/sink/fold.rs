@@ -1,5 +1,7 @@
 //! One release for each key of a page: the last one served.
 
+use std::mem::take;
+
 use crate::release::{Reason, Reject, Release};
 
 /// A page's releases, one for each key, in the order of their keys: the order
@@ -19,32 +21,35 @@ pub(super) fn fold(mut releases: Vec<Release>) -> Folded {
     let served = releases.len();
     // stable, so that releases of one key stay in the order they were served
     releases.sort_by(|a, b| a.key.cmp(&b.key));
-    let mut folded = Folded::default();
-    for release in releases.into_iter().rev() {
-        match folded.releases.last() {
-            Some(stored) if stored.key == release.key => {
-                if stored.content_hash != release.content_hash {
-                    folded.superseded.push(superseded(release, &stored.pointer));
-                }
-            }
-            _ => folded.releases.push(release),
+    releases.reverse();
+    let mut superseded = Vec::new();
+    // in place, since a page may have very many
+    releases.dedup_by(|release, stored| {
+        let is_repeated = release.key == stored.key;
+        if is_repeated && release.content_hash != stored.content_hash {
+            superseded.push(supersede(release, &stored.pointer));
         }
+        is_repeated
+    });
+    releases.reverse();
+    Folded {
+        folded: served - releases.len(),
+        releases,
+        superseded,
     }
-    folded.releases.reverse();
-    folded.folded = served - folded.releases.len();
-    folded
 }
 
-fn superseded(release: Release, by: &str) -> Reject {
+/// The reject that a release becomes; what is left of the release is dropped.
+fn supersede(release: &mut Release, by: &str) -> Reject {
     Reject {
         reason: Reason::Superseded,
         message: format!("the page has another release of this ocid and id at {by}"),
         document: release.served().clone(),
-        pointer: release.pointer,
-        url: release.url,
+        pointer: take(&mut release.pointer),
+        url: release.url.take(),
         version: release.version,
-        ocid: Some(release.key.ocid),
-        release_id: Some(release.key.release_id),
+        ocid: Some(take(&mut release.key.ocid)),
+        release_id: Some(take(&mut release.key.release_id)),
         sqlstate: None,
         constraint: None,
     }
@@ -67,7 +72,7 @@ mod tests {
                     ocid: ocid.to_owned(),
                     release_id: "1".to_owned(),
                 },
-                columns: Columns::default(),
+                columns: Box::new(Columns::default()),
                 content_hash: [content.as_bytes()[0]; 32],
                 pointer: format!("/releases/{index}"),
                 text: Bytes::copy_from_slice(content.as_bytes()),

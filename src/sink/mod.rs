@@ -66,6 +66,7 @@ use self::reject::{Rejects, Settlements};
 use self::release::Replayed;
 pub use self::release::{FETCHED, Fetched, Served, TABLE};
 pub use self::replay::Tried;
+use self::unreadable::Unstored;
 use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
 use crate::config::{self, Config, Method};
 use crate::database::Database;
@@ -189,10 +190,41 @@ impl Sink {
     /// As [`Sink::commit`].
     pub async fn quarantine_page(&self, lease: &Lease, page: &UnreadablePage) -> Result<()> {
         let reject = Reject::unreadable_page(page.body.clone(), page.message.clone());
+        let unstored = Unstored {
+            chain: &page.chain,
+            position: &page.position,
+            url: &page.url,
+            fetched_at: page.fetched_at,
+            rejects: std::slice::from_ref(&reject),
+        };
+        self.keep_unstored(lease, &unstored).await
+    }
+
+    /// Keeps rejects of a page that is not stored because it has too many, in the same
+    /// way.
+    ///
+    /// # Errors
+    /// As [`Sink::commit`].
+    pub async fn quarantine_rejects(
+        &self,
+        lease: &Lease,
+        page: &PageRecord,
+        rejects: &[Reject],
+    ) -> Result<()> {
+        let unstored = Unstored {
+            chain: &page.chain,
+            position: &page.position,
+            url: &page.url,
+            fetched_at: page.fetched_at,
+            rejects,
+        };
+        self.keep_unstored(lease, &unstored).await
+    }
+
+    async fn keep_unstored(&self, lease: &Lease, page: &Unstored<'_>) -> Result<()> {
         let patience = self.patience("page", format!("quarantine page {}", page.position.number));
-        patience
-            .over(|| unreadable::keep_unreadable(self, lease, page, &reject))
-            .await
+        let keep = || unreadable::keep_unstored(self, lease, page);
+        patience.over(keep).await
     }
 
     /// What the rows of a page have in common.

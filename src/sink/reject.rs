@@ -18,6 +18,9 @@ use crate::sink::release::{Keys, Served};
 use crate::source::Version;
 use crate::sqlstate::Blame;
 
+/// The most rejects of a page whose ids are told: more say nothing more to a person.
+pub(super) const TOLD_IDS: usize = 100;
+
 /// A document that was refused before is counted, once for each run, and not kept
 /// twice. It is open again, unless people have decided that it is not wanted.
 const REFUSED: Plan = Plan {
@@ -131,14 +134,14 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The one place where a document becomes what is kept of it. The keys by which its
+    /// The one place where a reject becomes what is kept of it. The keys by which its
     /// release is looked for stay as they were served.
-    fn new(reject: &Reject, page_url: &str, redactor: &Redactor) -> Self {
+    fn new(reject: &Reject, document_hash: blake3::Hash, url: &str, redactor: &Redactor) -> Self {
         let redacted = redactor.redact(&reject.document).map(Bytes::from);
         let is_redacted = redacted.is_some();
         let document = redacted.unwrap_or_else(|| reject.document.clone());
         Self {
-            document_hash: blake3::hash(&document),
+            document_hash,
             pointer: storable(&redactor.redact_text(&reject.pointer)),
             reason: reject.reason.as_str(),
             message: storable(&redactor.redact_text(&reject.message)),
@@ -146,7 +149,7 @@ impl Row {
             constraint: reject.constraint.clone(),
             ocid: if_storable(reject.ocid.as_ref()),
             release_id: if_storable(reject.release_id.as_ref()),
-            url: reject.url.as_deref().unwrap_or(page_url).to_owned(),
+            url: reject.url.as_deref().unwrap_or(url).to_owned(),
             version: reject.version.map(Version::as_str),
             document,
             is_redacted,
@@ -173,7 +176,15 @@ impl Row {
 
 /// Text without the one character that PostgreSQL's text cannot hold.
 pub(super) fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    storable_chars(text).collect()
+}
+
+fn storable_chars(text: &str) -> impl Iterator<Item = char> {
+    let storable = |character| match character {
+        '\0' => '\u{fffd}',
+        character => character,
+    };
+    text.chars().map(storable)
 }
 
 /// A key that PostgreSQL's text cannot hold is the key of nothing stored.
@@ -240,18 +251,6 @@ impl Rejects {
         Rows::of(&self.place, [&place])
     }
 
-    /// The rows of rejects in the order of their unique key, in which they are locked.
-    /// Those that do not say where they came from came from `page_url`.
-    fn rows<'r>(&self, rejects: impl Iterator<Item = &'r Reject>, page_url: &str) -> Vec<Row> {
-        let row = |reject| Row::new(reject, page_url, &self.redactor);
-        let mut rows: Vec<Row> = rejects.map(row).collect();
-        rows.sort_by(|a, b| {
-            let key = |row: &Row| *row.document_hash.as_bytes();
-            (key(a), &a.pointer).cmp(&(key(b), &b.pointer))
-        });
-        rows
-    }
-
     /// Keeps rejects within a transaction, those that do not say where they came from as
     /// of `page_url`, and gives back their ids. One that the server refuses to keep is
     /// kept without its document, so that the page can become durable.
@@ -263,45 +262,88 @@ impl Rejects {
         limits: WriterLimits,
     ) -> Result<Vec<i64>> {
         let shared = self.shared(served)?;
-        let rows = self.rows(rejects, page_url);
-        let kept = self.write(transaction, &shared, &rows, limits).await?;
-        let bare: Vec<Row> = kept
-            .failures
-            .iter()
-            .map(|failure| {
-                expect_of_row(failure)?;
-                let row = &rows[failure.position];
-                warn!(
-                    sqlstate = failure.sqlstate,
-                    "a rejected document of {} bytes could not be kept: {}",
-                    row.document.len(),
-                    failure.message
-                );
-                Ok(row.without_document(failure))
-            })
-            .collect::<Result<_>>()?;
-        let kept_bare = self.write(transaction, &shared, &bare, limits).await?;
-        expect_kept(&kept_bare.failures)?;
-        let returned = kept.returned.iter().chain(&kept_bare.returned);
-        let ids = returned.map(|(_, row)| row.try_get("id"));
-        Ok(ids.collect::<Result<_, _>>()?)
+        let rejects = self.in_order(rejects);
+        let row = |(hash, reject): &(_, &Reject)| Row::new(reject, *hash, page_url, &self.redactor);
+        let mut ids = Vec::new();
+        let rows = rejects.iter().map(row);
+        let failures = self
+            .write(transaction, &shared, rows, limits, &mut ids)
+            .await?;
+        let bare = failures.iter().map(|failure| {
+            expect_of_row(failure)?;
+            let row = row(&rejects[failure.position]);
+            warn!(
+                sqlstate = failure.sqlstate,
+                "a rejected document of {} bytes could not be kept: {}",
+                row.document.len(),
+                failure.message
+            );
+            Ok(row.without_document(failure))
+        });
+        let bare = bare.collect::<Result<Vec<Row>>>()?.into_iter();
+        let failures = self
+            .write(transaction, &shared, bare, limits, &mut ids)
+            .await?;
+        expect_kept(&failures)?;
+        Ok(ids)
     }
 
+    /// Rejects and the hashes of what is kept of them, in the order of their unique key,
+    /// in which rows are locked.
+    fn in_order<'r>(
+        &self,
+        rejects: impl Iterator<Item = &'r Reject>,
+    ) -> Vec<(blake3::Hash, &'r Reject)> {
+        let hash = |reject: &Reject| match self.redactor.redact(&reject.document) {
+            Some(redacted) => blake3::hash(&redacted),
+            None => blake3::hash(&reject.document),
+        };
+        let mut hashed: Vec<_> = rejects.map(|reject| (hash(reject), reject)).collect();
+        hashed.sort_by(|(a_hash, a), (b_hash, b)| {
+            let by_hash = a_hash.as_bytes().cmp(b_hash.as_bytes());
+            by_hash.then_with(|| {
+                let (a, b) = (
+                    self.redactor.redact_text(&a.pointer),
+                    self.redactor.redact_text(&b.pointer),
+                );
+                storable_chars(&a).cmp(storable_chars(&b))
+            })
+        });
+        hashed
+    }
+
+    /// Writes rows, gives back those that the server refused, and adds the ids of the
+    /// first of the others.
+    ///
+    /// A row is made when its turn comes, because it takes more than its reject, of which
+    /// a page may have very many. So does what the server gives back.
     async fn write(
         &self,
         transaction: &mut Transaction,
         shared: &Rows,
-        rows: &[Row],
+        rows: impl Iterator<Item = Row>,
         limits: WriterLimits,
-    ) -> Result<Gathered> {
+        ids: &mut Vec<i64>,
+    ) -> Result<Vec<Failure>> {
         let mut writer = Writer::within(transaction, limits);
         let isolate = OnFailure::Isolate;
         let slot = writer.table(&self.operation, shared.clone(), &self.row, isolate);
+        let mut failures = Vec::new();
+        let mut note = |kept: Gathered| -> Result<()> {
+            failures.extend(kept.failures);
+            let left = TOLD_IDS.saturating_sub(ids.len());
+            for (_, row) in kept.returned.iter().take(left) {
+                ids.push(row.try_get("id")?);
+            }
+            Ok(())
+        };
         for row in rows {
-            writer.add(&slot, row).await?;
+            writer.add(&slot, &row).await?;
+            note(writer.take(&slot))?;
         }
         writer.flush().await?;
-        Ok(writer.take(&slot))
+        note(writer.take(&slot))?;
+        Ok(failures)
     }
 }
 

@@ -5,7 +5,7 @@
 //! tests and taken away when their process ends, however it ends. With
 //! `TEST_DATABASE_URL` the databases are made on that server instead.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -329,6 +329,13 @@ impl Drop for Scratch {
     }
 }
 
+/// The program that is tested: the one of this build, unless `TEST_PROGRAM` is another,
+/// such as that of a release build.
+fn program() -> OsString {
+    let built = || env!("CARGO_BIN_EXE_ocds-ingest").into();
+    std::env::var_os("TEST_PROGRAM").unwrap_or_else(built)
+}
+
 /// The program, its configuration, and the database it writes.
 pub(crate) struct Ingest {
     pub(crate) url: String,
@@ -455,7 +462,7 @@ impl Ingest {
 
     /// The program, ready to be started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ocds-ingest"));
+        let mut command = Command::new(program());
         for name in FOREIGN {
             command.env_remove(name);
         }
@@ -658,8 +665,13 @@ impl Running {
 
     /// Waits for its end; also tells the most memory that it had at a time, in bytes.
     pub(crate) async fn end_measured(self) -> (Ran, usize) {
+        self.end_measured_within(PATIENCE).await
+    }
+
+    /// The same, so long.
+    pub(crate) async fn end_measured_within(self, patience: Duration) -> (Ran, usize) {
         let process = self.id().to_string();
-        let mut end = std::pin::pin!(self.end());
+        let mut end = std::pin::pin!(self.end_within(patience));
         let mut most = 0;
         let ran = loop {
             tokio::select! {

@@ -289,15 +289,17 @@ fn an_hourly_run_starts_beside_no_other_and_both_jobs_come_to_an_end() {
 
 #[test]
 fn the_pods_have_room_for_what_their_configuration_allows() {
-    let Config { fetch, sink, .. } = configuration();
+    let Config { fetch, .. } = configuration();
     for (file, job) in jobs() {
         let resources = &container(&job)["resources"];
         let of_program = 40_000_000;
-        let of_others = (1 + sink.workers) * fetch.max_decoded_bytes;
-        let of_pages = 2 * (fetch.ahead_bytes + of_others);
+        let of_documents = fetch.ahead_bytes + fetch.max_body_bytes + fetch.max_decoded_bytes;
+        let of_items = fetch.ahead_bytes + fetch.max_items * 800;
         let of_index = 4 * fetch.max_decoded_bytes;
+        let of_rows = 2 * (fetch.ahead_bytes + fetch.max_decoded_bytes);
+        let of_pages = of_documents + of_items.max(of_index) + of_rows;
         assert!(
-            bytes(&resources["limits"]["memory"]) >= of_program + of_pages + of_index,
+            bytes(&resources["limits"]["memory"]) >= of_program + of_pages,
             "{file}"
         );
         assert!(

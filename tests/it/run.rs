@@ -493,6 +493,55 @@ async fn too_many_bad_rows_stop_a_run_until_the_ratio_is_raised() {
 }
 
 #[tokio::test]
+async fn a_page_of_too_many_bad_rows_is_not_stored_and_some_of_them_are_kept() {
+    let mut pages = pages(3, 10);
+    let nulls = (0..3_000).map(|_| "null".to_owned());
+    pages[1].extend(nulls);
+    let publisher = Publisher::feed(Feed::link(pages)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+
+    let durable = "select number from ocds.page order by number";
+    // the next run asks for the page again
+    for asked in [2, 3] {
+        let ran = ingest.run(&[]).await.expect(5);
+        let says = "page 2 is not stored, and only the first 1000 of its 3000 rejects are kept: \
+                    3000 of 3020 releases were refused";
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        assert_eq!(ran.report()["verdict"], "failed");
+        assert_eq!(ingest.column(durable).await, ["1"]);
+        assert_eq!(ingest.column(STORED).await, keys(0..10));
+        assert_eq!(ingest.count("quarantine").await, 1_000);
+        let of_page = publisher.requests();
+        let of_page = of_page.iter().filter(|request| request.page() == 2);
+        assert_eq!(of_page.count(), asked - 1);
+    }
+
+    let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+    assert_eq!(ran.counts().quarantined, 3_000);
+    assert_eq!(ingest.column(STORED).await, keys(0..30));
+    assert_eq!(ingest.count("quarantine").await, 3_000);
+}
+
+#[tokio::test]
+async fn a_page_of_many_bad_rows_is_stored_behind_enough_good_ones() {
+    let mut pages = pages(4, 3_000);
+    // committed at the same time as it is, if it is not made to wait
+    pages[2] = vec!["null".to_owned(); 1_500];
+    let publisher = Publisher::feed(Feed::number(pages)).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4"));
+    ingest.configure("[sink]\nmax_bad_ratio = 0.2");
+    let ran = ingest.run(&[]).await.expect(0);
+    let counts = Counts {
+        inserted: 9_000,
+        quarantined: 1_500,
+        ..Counts::default()
+    };
+    assert_eq!(ran.counts(), counts);
+}
+
+#[tokio::test]
 async fn too_many_bad_rows_are_seen_at_the_end_of_a_short_feed() {
     let publisher = Publisher::feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
     let mut ingest = Ingest::new().await;

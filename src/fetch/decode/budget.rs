@@ -1,7 +1,7 @@
 //! How much a body may become: bytes and members, over all its archives together.
 
 use crate::config;
-use crate::json::{MOST_AROUND_BYTES, MOST_ITEMS};
+use crate::json::MOST_AROUND_BYTES;
 
 /// What an archive may decompress to whatever its size: small ones of much
 /// repetition have high ratios and do no harm.
@@ -29,11 +29,17 @@ pub(in crate::fetch) fn too_many_members(most: usize) -> String {
 pub(super) struct Budget {
     bytes: usize,
     members: usize,
-    documents: usize,
+    items: usize,
     around: usize,
     /// The sentences of who spends more.
     too_many_bytes: String,
     too_many_members: String,
+    too_many_items: String,
+}
+
+/// What is wrong with a page of more than so many items.
+pub(super) fn too_many_items(most: usize) -> String {
+    format!("a page of more than {most} items, the limit of `fetch.max_items`")
 }
 
 /// A limit that a body is over: one clause that names it.
@@ -54,10 +60,11 @@ impl Budget {
         Self {
             bytes: by_ratio.min(by_size),
             members: limits.max_members,
-            documents: MOST_ITEMS,
+            items: limits.max_items,
             around: MOST_AROUND_BYTES,
             too_many_bytes,
             too_many_members: too_many_members(limits.max_members),
+            too_many_items: too_many_items(limits.max_items),
         }
     }
 
@@ -81,10 +88,9 @@ impl Budget {
     }
 
     /// Takes so many items or documents, which cost memory beside their bytes.
-    pub(super) fn spend_documents(&mut self, documents: usize) -> Result<(), Spent> {
-        let left = self.documents.checked_sub(documents);
-        self.documents =
-            left.ok_or_else(|| Spent(format!("a page of more than {MOST_ITEMS} items")))?;
+    pub(super) fn spend_items(&mut self, items: usize) -> Result<(), Spent> {
+        let left = self.items.checked_sub(items);
+        self.items = left.ok_or_else(|| Spent(self.too_many_items.clone()))?;
         Ok(())
     }
 

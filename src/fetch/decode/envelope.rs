@@ -6,20 +6,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::json::Item;
-
 /// The members of a package that tell its version, and that it is one.
 const TELLING: [&str; 4] = ["releases", "records", "ocid", "version"];
 
 /// What is around a document's items, but for all that does not tell the version of
-/// the package that they are the entries of.
-pub(in crate::fetch) fn telling(envelope: &Value, items: &[Item]) -> Value {
-    let place = items.first().and_then(|item| {
-        let (list, _index) = item.pointer.rsplit_once('/')?;
-        let (place, _name) = list.rsplit_once('/')?;
-        Some(place)
-    });
-    let Some(place) = place else {
+/// the package that they are the entries of; they are in the list at that pointer, if
+/// there are any.
+pub(in crate::fetch) fn telling(envelope: &Value, list: Option<&str>) -> Value {
+    let Some((place, _name)) = list.and_then(|list| list.rsplit_once('/')) else {
         return Value::Null;
     };
     let Some(Value::Object(package)) = envelope.pointer(place) else {
@@ -72,32 +66,27 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(envelope: Value, first: &str, expected: Value) {
-        let item = |pointer: &str| Item {
-            pointer: pointer.to_owned(),
-            range: 0..0,
-            depth: 0,
-        };
-        assert_eq!(telling(&envelope, &[item(first)]), expected);
-        assert_eq!(telling(&envelope, &[]), Value::Null);
+    fn check(envelope: Value, list: &str, expected: Value) {
+        assert_eq!(telling(&envelope, Some(list)), expected);
+        assert_eq!(telling(&envelope, None), Value::Null);
     }
 
     #[test]
     fn only_what_tells_a_version_is_kept() {
         let package = json!({"uri": "u", "releases": [], "version": "1.0", "license": {"a": [1]}});
         let kept = json!({"releases": [], "version": "1.0"});
-        check(package.clone(), "/releases/0", kept.clone());
+        check(package.clone(), "/releases", kept.clone());
         check(
             json!({"x": 1, "a/b": {"~": package, "y": 2}}),
-            "/a~1b/~0/releases/0",
+            "/a~1b/~0/releases",
             json!({"a/b": {"~": kept}}),
         );
         check(
             json!({"records": null, "ocid": "long", "version": {"x": ["much"]}}),
-            "/records/7",
+            "/records",
             json!({"records": null, "ocid": null, "version": []}),
         );
-        check(json!([]), "/0", Value::Null);
+        check(json!([]), "", Value::Null);
         check(Value::Null, "", Value::Null);
     }
 }

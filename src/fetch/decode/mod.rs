@@ -364,7 +364,7 @@ impl<'a> Reading<'a> {
         let envelope = std::mem::take(&mut cut.envelope);
         // of a document that is the page by itself, the page has it
         if !place.is_empty() {
-            cut.envelope = telling(&envelope, &cut.items);
+            cut.envelope = telling(&envelope, cut.list_of_items());
             self.budget.spend_around(envelope::bytes(&cut.envelope))?;
             if self.envelope.is_none() {
                 self.budget.spend_around(envelope::bytes(&envelope))?;
@@ -405,7 +405,7 @@ impl<'a> Reading<'a> {
             }
             self.read(cut.envelope, cut.items.len())?;
             alone.extend(cut.items.into_iter().map(|item| Item {
-                pointer: format!("/{index}{}", item.pointer),
+                index,
                 range: range.start + item.range.start..range.start + item.range.end,
                 depth: item.depth,
             }));
@@ -424,7 +424,11 @@ impl<'a> Reading<'a> {
             url: None,
             place: place.to_owned(),
             body: text.clone(),
-            cut: Cut { envelope, items },
+            cut: Cut {
+                envelope,
+                list: Some(String::new()),
+                items,
+            },
         });
     }
 
@@ -433,11 +437,11 @@ impl<'a> Reading<'a> {
         self.documents += 1;
         self.envelope.get_or_insert(envelope);
         // one without items costs memory too
-        self.budget.spend_documents(items.max(1))
+        self.budget.spend_items(items.max(1))
     }
 
     fn broken(&mut self, place: String, body: Bytes, message: String) -> Result<(), Spent> {
-        self.budget.spend_documents(1)?;
+        self.budget.spend_items(1)?;
         self.broken.push(Broken::unreadable(place, body, message));
         Ok(())
     }

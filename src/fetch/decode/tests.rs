@@ -7,7 +7,7 @@ use zip::write::SimpleFileOptions;
 
 use super::*;
 use crate::extract;
-use crate::json::{MOST_AROUND_BYTES, MOST_ITEMS};
+use crate::json::MOST_AROUND_BYTES;
 use crate::source::Version;
 
 const PACKAGE: &str = r#"{"uri":"u","releases":[{"ocid":"a","id":"1"},{"ocid":"b","id":"2"}]}"#;
@@ -28,7 +28,7 @@ fn found(decoded: &Decoded) -> (Vec<String>, Vec<String>) {
     let items = decoded.parts.iter().flat_map(|part| {
         let items = part.cut.items.iter();
         items.map(|item| {
-            let place = [&*part.place, &item.pointer].concat();
+            let place = [&*part.place, &part.cut.pointer(item)].concat();
             format!("{place} {}", text(&part.body[item.range.clone()]))
         })
     });
@@ -439,11 +439,12 @@ fn what_is_kept_of_what_is_around_items_is_limited_over_all_documents() {
 
 #[test]
 fn a_document_without_items_counts_as_one() {
-    let items = format!("[{}0]", "0,".repeat(MOST_ITEMS - 2));
+    let most = config::Fetch::default().max_items;
+    let items = format!("[{}0]", "0,".repeat(most - 2));
     assert_eq!(read(format!("{items}\n[]"), "").unwrap().parts.len(), 2);
     assert_eq!(
         too_large(format!("{items}\n[]\n[]")),
-        "a page of more than 1000000 items"
+        "a page of more than 250000 items, the limit of `fetch.max_items`"
     );
 }
 

@@ -12,7 +12,7 @@ use crate::fetch::decode::{self, Decoded, Undecodable, check_envelope, telling};
 use crate::fetch::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::fetch::file::text::{Stop, Turn};
 use crate::fetch::file::window::Window;
-use crate::json::{self, Cut, Item, ItemsAt, LongList, Opening, Then};
+use crate::json::{self, Cut, ItemsAt, LongList, Opening, Then};
 use crate::page::{Mark, Part};
 use crate::source::Source;
 
@@ -194,8 +194,12 @@ impl Large {
         let is_nothing = portion.items.is_empty();
         // the last of its items is known by what follows it
         if !is_nothing || matches!(portion.then, Then::End { .. }) {
-            let items = portion.items;
-            let part = Part::whole(body, Cut { envelope, items });
+            let cut = Cut {
+                envelope,
+                list: Some(list.place().to_owned()),
+                items: portion.items,
+            };
+            let part = Part::whole(body, cut);
             piece.take(Decoded {
                 parts: vec![Part { place, ..part }],
                 ..Decoded::default()
@@ -252,12 +256,7 @@ fn what_it_is(text: &[u8], shapes: &[ItemsAt]) -> String {
 /// tells their version: one that is not said yet may be said behind them, and so
 /// nothing is told.
 fn told(envelope: &Value, list: &LongList) -> Value {
-    let first = Item {
-        pointer: list.pointer(0),
-        range: 0..0,
-        depth: 0,
-    };
-    let told = telling(envelope, &[first]);
+    let told = telling(envelope, Some(list.place()));
     let package = list.place().rsplit_once('/').map_or("", |(place, _)| place);
     let says = |told: &Value| {
         told.pointer(package)

@@ -103,14 +103,14 @@ impl FileWalk {
             return None;
         }
         let room = self.common.room.clone();
-        let mut place = self.beside(room.enter()).await;
+        let mut place = self.beside(room.enter(0)).await;
         match self.page().await {
             Ok(Some(fetched)) => {
                 if !matches!(fetched, Fetched::Unchanged(_)) {
                     self.common.recall.end();
                 }
                 let is_wanted = self.common.take_page();
-                place.hold(&fetched);
+                place.hold(fetched.bytes());
                 is_wanted.then(|| Event::Page(Box::new(fetched), place))
             }
             Ok(None) => {

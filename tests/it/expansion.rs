@@ -1,0 +1,535 @@
+//! Bodies that take more memory than they weigh: whatever a body holds, the program
+//! stays within the memory that a pod of `config/kubernetes` has.
+//!
+//! `the_memory_of_every_body` prints what each body takes. It is ignored by default,
+//! because only a release build tells what a pod would need, and it takes minutes:
+//!
+//! ```sh
+//! cargo build --release
+//! TEST_PROGRAM=$PWD/target/release/ocds-ingest \
+//!     cargo test --test it the_memory_of_every_body -- --ignored --nocapture
+//! ```
+
+use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use zip::write::SimpleFileOptions;
+
+use crate::harness::{Ingest, NUMBER};
+use crate::publisher::{Encoding, Feed, Publisher, Reply, release};
+
+/// The memory that a pod has, as `config/kubernetes/cron-job.yaml` limits it.
+const POD_BYTES: usize = 512 << 20;
+
+/// How many entries most bodies have.
+const MANY: usize = 1_000_000;
+
+/// How many releases a page may well have.
+const STORED: usize = 240_000;
+
+/// How long a run may take; a million releases are stored in a minute or two.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// The limits that a run has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limits {
+    /// Those of the program.
+    Default,
+    /// Those of `config/kubernetes/ocds-ingest.toml`.
+    Pod,
+}
+
+/// A body that takes more memory than it weighs, and what must come of it in a pod.
+struct Bomb {
+    what: &'static str,
+    /// Further keys of the source.
+    table: &'static str,
+    body: fn() -> Vec<u8>,
+    /// The exit code of a run in a pod.
+    code: i32,
+    /// What such a run says, or keeps in quarantine.
+    says: &'static str,
+    /// Whether the usual tests run it, which others of its kind need not.
+    is_usual: bool,
+}
+
+fn bomb(what: &'static str, body: fn() -> Vec<u8>, code: i32, says: &'static str) -> Bomb {
+    Bomb {
+        what,
+        table: "",
+        body,
+        code,
+        says,
+        is_usual: false,
+    }
+}
+
+impl Bomb {
+    fn with(self, table: &'static str) -> Self {
+        Self { table, ..self }
+    }
+
+    /// The usual tests run it.
+    fn usual(self) -> Self {
+        Self {
+            is_usual: true,
+            ..self
+        }
+    }
+
+    /// Runs the program over the body.
+    async fn run(&self, limits: Limits) -> Outcome {
+        let body = (self.body)();
+        let decoded = body.len();
+        let packed = Reply::json(body).encoded(Encoding::Gzip);
+        let packed = packed.encoded_body().await;
+        let wire = packed.len();
+        let publisher = serve(packed).await;
+        let mut ingest = Ingest::new().await;
+        ingest.configure("[fetch]\nattempts = 1");
+        if limits == Limits::Pod {
+            ingest.configure(&pod_settings());
+        }
+        ingest.declare(&publisher, self.table);
+        let (ran, peak) = ingest.start_run(&[]).end_measured_within(LONGEST).await;
+        let kept = "select distinct message from ocds.quarantine limit 3";
+        let told = [ingest.column(kept).await, vec![ran.stderr.clone()]].concat();
+        Outcome {
+            code: ran.code,
+            told: told.join("\n"),
+            stored: ingest.count("release").await,
+            peak,
+            wire,
+            decoded,
+        }
+    }
+
+    /// Says what is wrong if a pod does not survive it.
+    async fn check(&self) -> Option<String> {
+        let Outcome {
+            code, told, peak, ..
+        } = self.run(Limits::Pod).await;
+        let is_survived = code == Some(self.code) && told.contains(self.says) && peak < POD_BYTES;
+        let (what, peak) = (self.what, peak >> 20);
+        println!("{what}: exit {code:?}, {peak} MiB");
+        (!is_survived).then(|| format!("{what}: exit {code:?}, {peak} MiB: {told}"))
+    }
+}
+
+/// What came of a run.
+struct Outcome {
+    /// The exit code, if nothing killed it.
+    code: Option<i32>,
+    /// What it said, and what is kept of the body.
+    told: String,
+    /// How many releases are stored.
+    stored: usize,
+    /// The most memory that it had.
+    peak: usize,
+    /// How large the body was.
+    wire: usize,
+    decoded: usize,
+}
+
+/// Expects of each body that a pod survives it.
+async fn check(bombs: Vec<Bomb>) {
+    let mut failures = Vec::new();
+    for bomb in bombs.into_iter().filter(|bomb| bomb.is_usual) {
+        failures.extend(bomb.check().await);
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// A publisher that answers every request with the body, which is packed already.
+async fn serve(packed: Bytes) -> Publisher {
+    Publisher::serve(move |request| match request.path() {
+        // what an index names: three of them in a row end the run
+        path if path.len() > 1 => Reply::status(500),
+        _ => Reply::json(packed.clone()).header("content-encoding", "gzip"),
+    })
+    .await
+}
+
+/// What the pods are told about fetching and extracting.
+fn pod_settings() -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/kubernetes/ocds-ingest.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let table: toml::Table = toml::from_str(&text).unwrap();
+    let mut settings = String::new();
+    for section in ["fetch", "extract"] {
+        for (key, value) in table[section].as_table().unwrap() {
+            writeln!(
+                settings,
+                "{section}.{key} = {}",
+                value.as_integer().unwrap()
+            )
+            .unwrap();
+        }
+    }
+    settings
+}
+
+/// Entries joined by commas between a beginning and an end.
+fn joined(
+    begin: &str,
+    entries: usize,
+    end: &str,
+    mut entry: impl FnMut(&mut String, usize),
+) -> Vec<u8> {
+    let mut text = begin.to_owned();
+    for nth in 0..entries {
+        if nth > 0 {
+            text.push(',');
+        }
+        entry(&mut text, nth);
+    }
+    text.push_str(end);
+    text.into_bytes()
+}
+
+fn same(begin: &str, entries: usize, end: &str, entry: &str) -> Vec<u8> {
+    joined(begin, entries, end, |text, _| text.push_str(entry))
+}
+
+fn releases_of(entry: &str) -> Vec<u8> {
+    same(r#"{"releases":["#, MANY, "]}", entry)
+}
+
+fn numbered(begin: &str, entries: usize, end: &str) -> Vec<u8> {
+    joined(begin, entries, end, |text, nth| {
+        write!(text, r#"{{"ocid":"a","id":"{nth}"}}"#).unwrap();
+    })
+}
+
+/// One release with a member.
+fn release_with(member: &str) -> Vec<u8> {
+    format!(r#"{{"releases":[{{"ocid":"a","id":"1",{member}}}]}}"#).into_bytes()
+}
+
+/// One release of version 1.0, which has its organisations where they act.
+fn suppliers(count: usize) -> Vec<u8> {
+    joined(
+        r#"{"releases":[{"ocid":"a","id":"1","awards":[{"suppliers":["#,
+        count,
+        "]}]}]}",
+        |text, nth| write!(text, r#"{{"name":"{nth}"}}"#).unwrap(),
+    )
+}
+
+fn archive(members: usize, content: &[u8]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for nth in 0..members {
+        let options = SimpleFileOptions::default();
+        archive.start_file(format!("{nth}.json"), options).unwrap();
+        archive.write_all(content).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+/// How much text is just not too large for a pod.
+const TEXT: usize = 30 << 20;
+
+const TOO_MANY_ITEMS: &str = "a page of more than 250000 items, the limit of `fetch.max_items`";
+const TOO_MANY_VALUES: &str = "extract.max_values is 250000";
+const TOO_LARGE: &str = "larger than 33554432 bytes, the limit of `fetch.max_decoded_bytes`";
+
+/// Bodies of very many items, or of what becomes items.
+fn many_items() -> Vec<Bomb> {
+    vec![
+        bomb("a million {}", || releases_of("{}"), 4, TOO_MANY_ITEMS).usual(),
+        bomb("a million null", || releases_of("null"), 4, TOO_MANY_ITEMS),
+        bomb("a million 0", || releases_of("0"), 4, TOO_MANY_ITEMS),
+        bomb("a million \"\"", || releases_of("\"\""), 4, TOO_MANY_ITEMS),
+        bomb("a million []", || releases_of("[]"), 4, TOO_MANY_ITEMS),
+        bomb(
+            "240,000 tiny releases",
+            || numbered(r#"{"releases":["#, STORED, "]}"),
+            0,
+            "",
+        )
+        .usual(),
+        bomb(
+            "a record of 240,000 tiny releases",
+            || numbered(r#"{"records":[{"ocid":"a","releases":["#, STORED, "]}]}"),
+            0,
+            "",
+        ),
+        bomb(
+            "240,000 {}",
+            || same(r#"{"releases":["#, STORED, "]}", "{}"),
+            5,
+            "only the first 1000 of its 240000 rejects are kept",
+        )
+        .usual(),
+        bomb(
+            "a million tiny releases",
+            || numbered(r#"{"releases":["#, MANY, "]}"),
+            4,
+            TOO_MANY_ITEMS,
+        ),
+        bomb(
+            "a million times one release",
+            || releases_of(r#"{"ocid":"a","id":"1"}"#),
+            4,
+            TOO_MANY_ITEMS,
+        ),
+        bomb(
+            "a million releases of one key",
+            || {
+                joined(r#"{"releases":["#, MANY, "]}", |text, nth| {
+                    write!(text, r#"{{"ocid":"a","id":"1","x":{nth}}}"#).unwrap();
+                })
+            },
+            4,
+            TOO_MANY_ITEMS,
+        )
+        .usual(),
+        bomb(
+            "a record of a million tiny releases",
+            || numbered(r#"{"records":[{"ocid":"a","releases":["#, MANY, "]}]}"),
+            5,
+            "",
+        ),
+        bomb(
+            "a record of a million 0",
+            || same(r#"{"records":[{"ocid":"a","releases":["#, MANY, "]}]}", "0"),
+            5,
+            "",
+        ),
+        bomb(
+            "records with a release and a compiled release",
+            || {
+                joined(r#"{"records":["#, 120_000, "]}", |text, nth| {
+                    write!(
+                        text,
+                        r#"{{"ocid":"{nth}","releases":[{{"ocid":"{nth}","id":"1"}}],"compiledRelease":{{"ocid":"{nth}"}}}}"#
+                    )
+                    .unwrap();
+                })
+            },
+            0,
+            "",
+        ),
+        bomb(
+            "packages on lines",
+            || {
+                let mut text = String::new();
+                for nth in 0..700_000 {
+                    writeln!(text, r#"{{"releases":[{{"ocid":"a","id":"{nth}"}}]}}"#).unwrap();
+                }
+                text.into_bytes()
+            },
+            4,
+            TOO_MANY_ITEMS,
+        )
+        .usual(),
+        bomb(
+            "packages without releases on lines",
+            || "{\"releases\":[]}\n".repeat(MANY).into_bytes(),
+            4,
+            TOO_MANY_ITEMS,
+        ),
+        bomb(
+            "broken documents on lines",
+            || "{}\n".repeat(MANY).into_bytes(),
+            4,
+            TOO_MANY_ITEMS,
+        ),
+        bomb(
+            "members of a zip file",
+            || archive(9_000, &numbered("[", 100, "]")),
+            4,
+            TOO_MANY_ITEMS,
+        )
+        .usual(),
+    ]
+}
+
+/// One release, or what is around it, that takes more than it weighs.
+fn large_items() -> Vec<Bomb> {
+    vec![
+        bomb(
+            "deep nesting",
+            || {
+                release_with(&format!(
+                    "\"x\":{}{}",
+                    "[".repeat(TEXT / 2),
+                    "]".repeat(TEXT / 2)
+                ))
+            },
+            5,
+            "",
+        ),
+        bomb(
+            "a title of 30 MB",
+            || release_with(&format!(r#""tender":{{"title":"{}"}}"#, "t".repeat(TEXT))),
+            0,
+            "",
+        )
+        .usual(),
+        bomb(
+            "a key of 30 MB",
+            || release_with(&format!("\"{}\":1", "k".repeat(TEXT))),
+            0,
+            "",
+        ),
+        bomb(
+            "a million keys",
+            || {
+                joined(
+                    r#"{"releases":[{"ocid":"a","id":"1","#,
+                    MANY,
+                    "}]}",
+                    |text, nth| {
+                        write!(text, "\"k{nth}\":1").unwrap();
+                    },
+                )
+            },
+            5,
+            TOO_MANY_VALUES,
+        ),
+        bomb(
+            "numbers",
+            || {
+                same(
+                    r#"{"releases":[{"ocid":"a","id":"1","x":["#,
+                    TEXT / 2,
+                    "]}]}",
+                    "1",
+                )
+            },
+            5,
+            TOO_MANY_VALUES,
+        ),
+        bomb(
+            "tags",
+            || {
+                same(
+                    r#"{"releases":[{"ocid":"a","id":"1","tag":["#,
+                    TEXT / 4,
+                    "]}]}",
+                    "\"a\"",
+                )
+            },
+            5,
+            TOO_MANY_VALUES,
+        ),
+        bomb(
+            "names of suppliers",
+            || suppliers(1_500_000),
+            5,
+            TOO_MANY_VALUES,
+        )
+        .usual(),
+        // whose upgrade from version 1.0 makes a tree of the release
+        bomb("names of fewer suppliers", || suppliers(120_000), 0, "").usual(),
+        bomb(
+            "\\u0000",
+            || release_with(&format!("\"x\":\"{}\"", r"\u0000".repeat(TEXT / 6))),
+            5,
+            "",
+        ),
+        bomb(
+            "half surrogate pairs",
+            || release_with(&format!("\"x\":\"{}\"", r"\ud83d".repeat(TEXT / 6))),
+            5,
+            "",
+        ),
+        bomb(
+            "half surrogate pairs, repaired",
+            || release_with(&format!("\"x\":\"{}\"", r"\ud83d".repeat(TEXT / 6))),
+            0,
+            "",
+        )
+        .usual()
+        .with(r#"decode = { repair = ["lone-surrogate"] }"#),
+        bomb(
+            "values around the items",
+            || same(r#"{"releases":[],"x":["#, (4 << 20) / 2 - 100, "]}", "0"),
+            0,
+            "",
+        )
+        .usual(),
+        bomb(
+            "latin-1",
+            || {
+                let mut body = release_with("\"x\":\"");
+                body.truncate(body.len() - "}]}".len());
+                body.extend(vec![0xE9; TEXT]);
+                body.extend(b"\"}]}");
+                body
+            },
+            4,
+            TOO_LARGE,
+        )
+        .usual()
+        .with(r#"decode = { charset = "latin1" }"#),
+        bomb(
+            "an index of a million entries",
+            || {
+                joined("[", MANY, "]", |text, nth| {
+                    write!(text, "\"/{nth}\"").unwrap();
+                })
+            },
+            3,
+            "",
+        )
+        .with(r#"detail = { each = "/*", url = "{item|raw}" }"#),
+    ]
+}
+
+#[tokio::test]
+async fn a_body_of_many_items_stays_within_a_pod() {
+    check(many_items()).await;
+}
+
+#[tokio::test]
+async fn a_large_item_stays_within_a_pod() {
+    check(large_items()).await;
+}
+
+/// Each page is read alone, and the order in which they were fetched is kept.
+#[tokio::test]
+async fn pages_that_need_all_the_room_are_read_one_after_the_other() {
+    let sizes = [3_000, 1, 3_000, 3_000, 1, 1, 3_000, 1];
+    let mut next = 0;
+    let pages = sizes.map(|size| {
+        next += size;
+        (next - size..next).map(release).collect()
+    });
+    let publisher = Publisher::feed(Feed::number(pages.to_vec())).await;
+    let mut ingest = Ingest::new().await;
+    ingest.configure("[fetch]\nahead_bytes = 1000000");
+    ingest.declare(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4"));
+    ingest.run(&[]).await.expect(0);
+    assert_eq!(ingest.count("release").await, next);
+}
+
+#[tokio::test]
+#[ignore = "prints what a release build takes, in minutes"]
+async fn the_memory_of_every_body() {
+    let only = std::env::var("BOMB").unwrap_or_default();
+    println!(
+        "body | wire | decoded | peak by default | in a pod | exit and stored by default | in a pod"
+    );
+    for bomb in many_items().into_iter().chain(large_items()) {
+        if !bomb.what.contains(&only) {
+            continue;
+        }
+        let by_default = bomb.run(Limits::Default).await;
+        let pod = bomb.run(Limits::Pod).await;
+        let [peak, pod_peak] = [&by_default, &pod].map(|outcome| outcome.peak >> 20);
+        let ended = |it: &Outcome| format!("{:?}, {}", it.code, it.stored);
+        println!(
+            "{} | {} | {} | {peak} MiB | {pod_peak} MiB | {} | {}",
+            bomb.what,
+            pod.wire,
+            pod.decoded,
+            ended(&by_default),
+            ended(&pod),
+        );
+    }
+}
