@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Check, Global};
 use crate::command::answer::answer;
 use crate::command::{connections, ingest, load, source};
 use crate::config::{self, Config};
-use crate::database::Database;
 use crate::database::migrate::Migration;
+use crate::database::{Database, LOCAL};
 use crate::error::{Error, Kind, Result};
 use crate::extract;
 use crate::fetch::{self, Axes, Client, Event, Fetched, Memory, Plan};
@@ -36,6 +37,9 @@ pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
             name,
             Client::new(source, &config.fetch).map(|_| "can be used".into()),
         ));
+    }
+    if !options.connect && config.database.url.expose_secret() != LOCAL {
+        codes.push(said("database", check_address(&config).await));
     }
     if options.connect {
         codes.push(said("database", check_database(&config).await));
@@ -66,6 +70,14 @@ fn said(what: &str, result: Result<String>) -> u8 {
             error.exit_code()
         }
     }
+}
+
+/// Reads where the database is, which warns of a password that may go astray there.
+async fn check_address(config: &Config) -> Result<String> {
+    let database = Database::open(&config.database, connections(config)).await?;
+    let described = database.describe();
+    database.close().await?;
+    Ok(format!("{described}, not asked without --connect"))
 }
 
 async fn check_database(config: &Config) -> Result<String> {

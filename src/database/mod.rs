@@ -54,6 +54,9 @@ pub struct Database {
     shared: Arc<Shared>,
 }
 
+/// The `database.url` that stands for the private server.
+pub(crate) const LOCAL: &str = "local";
+
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Database").field(&self.describe()).finish()
@@ -85,7 +88,7 @@ impl Database {
     /// [`Environment`](Kind::Environment) for a local server that does not start.
     pub async fn open(settings: &config::Database, connections: usize) -> Result<Self> {
         let url = settings.url.expose_secret();
-        if url == "local" {
+        if url == LOCAL {
             return Box::pin(Self::open_local(settings, connections)).await;
         }
         Self::open_url(url, None, settings, connections)

@@ -86,7 +86,13 @@ async fn a_check_writes_nothing() {
     let mut ingest = Ingest::unmigrated().await;
     ingest.declare(&publisher, LINK);
     let said = ingest.program(&["check"]).await.expect(0).text();
-    assert_eq!(said, "ok    zambia: can be used\n");
+    let (of_source, of_database) = said.split_once('\n').unwrap();
+    assert_eq!(of_source, "ok    zambia: can be used");
+    assert!(of_database.starts_with("ok    database: "), "{said}");
+    assert!(
+        of_database.ends_with(", not asked without --connect\n"),
+        "{said}"
+    );
     assert_eq!(publisher.targets(), [""; 0]);
 
     let said = ingest

@@ -177,9 +177,14 @@ async fn require_auth_is_obeyed_on_this_machine_too() {
 
 /// Runs the program on a database.
 fn program(url: &str, variables: &[(&str, &str)]) -> Output {
+    check(&["--connect"], url, variables)
+}
+
+fn check(options: &[&str], url: &str, variables: &[(&str, &str)]) -> Output {
     let directory = tempfile::tempdir().unwrap();
     Command::new(env!("CARGO_BIN_EXE_ocds-ingest"))
-        .args(["check", "--connect"])
+        .arg("check")
+        .args(options)
         .current_dir(directory.path())
         .env_remove("RUST_LOG")
         .env_remove("PGREQUIREAUTH")
@@ -208,6 +213,10 @@ fn the_program_warns_of_a_server_that_nobody_looks_at() {
         // it gets its answer, and closes the connection
         (url(LOOPBACK, loopback_port, ""), false, 3),
     ] {
+        let output = check(&[], &url, &[]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let unasked = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(unasked.contains("write sslmode=verify-full"), is_warned);
         let output = program(&url, &[]);
         let log = String::from_utf8(output.stderr).unwrap();
         let warnings = log.lines().filter(|line| line.contains("WARN")).count();
