@@ -1,8 +1,9 @@
 //! Whom the server runs as: ourselves, or a system user where we are root.
 //!
 //! PostgreSQL refuses to run as root. Everything that runs as somebody else is
-//! started from here, in a process group of its own, so that a Ctrl-C meant for
-//! us does not reach the server, and with a few variables of our environment only.
+//! started from here, in a session or a process group of its own, so that a Ctrl-C
+//! meant for us does not reach the server, and with a few variables of our environment
+//! only.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -115,13 +116,25 @@ impl Owner {
     }
 
     /// A command that runs as this owner, its output kept for us.
+    ///
+    /// Another user gets a session of their own, and so cannot open our terminal: whoever
+    /// can, can type into it, and root's shell would read that once we have ended.
     pub(super) fn command(self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
+        let mut command = match self {
+            // It becomes the program, for it would fork only if it led a process group.
+            Owner::Other { .. } if cfg!(target_os = "linux") => {
+                let mut command = Command::new("setsid");
+                command.arg(program);
+                command
+            }
+            _ => {
+                let mut command = Command::new(program);
+                command.process_group(0);
+                command
+            }
+        };
         limit_environment(command.as_std_mut());
-        command
-            .current_dir("/")
-            .process_group(0)
-            .stdin(Stdio::null());
+        command.current_dir("/").stdin(Stdio::null());
         if let Owner::Other { uid, gid } = self {
             // The standard library drops root's supplementary groups with it.
             command.uid(uid).gid(gid).env("HOME", "/");
@@ -223,4 +236,29 @@ async fn look_up(name: &str) -> Result<Option<Owner>> {
     }
     let [uid, gid] = numbers;
     Ok(Some(Owner::Other { uid, gid }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn another_user_s_process_is_not_in_our_session() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: only root can start a process as another user");
+            return;
+        }
+        let nobody = Owner::Other {
+            uid: 65534,
+            gid: 65534,
+        };
+        let output = run(nobody.command("cat").arg("/proc/self/stat")).await;
+        let stat = String::from_utf8(output.unwrap().stdout).unwrap();
+        let mut fields = stat.split(' ');
+        let process = fields.next().unwrap();
+        // behind the name, the state, the parent and the process group
+        let [session, terminal] = [fields.nth(4), fields.next()].map(Option::unwrap);
+        assert_eq!((session, terminal), (process, "0"), "{stat}");
+    }
 }
