@@ -404,3 +404,18 @@ async fn the_server_s_environment_has_no_secret() {
         assert!(known.contains(&name) || name.starts_with("PG"), "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_negative_number_of_a_process_ends_nobody() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new().await;
+    for number in ["-1".to_owned(), format!("-{}", std::process::id())] {
+        scene.replace("data/postmaster.pid", |path| {
+            std::fs::write(path, &number).unwrap();
+            lchown(path, Some(scene.uid), Some(scene.gid)).unwrap();
+        });
+        scene.start().unwrap().stop().await.unwrap();
+    }
+}

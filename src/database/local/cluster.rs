@@ -404,6 +404,8 @@ fn named_process_is_alive(directory: &Directory, file: &str) -> Result<bool> {
         .lines()
         .next()
         .and_then(|line| line.trim().parse().ok());
+    // PostgreSQL writes a negative one for a server that has one session only.
+    let number = number.and_then(i32::checked_abs);
     let Some(process) = number.and_then(rustix::process::Pid::from_raw) else {
         return Ok(false);
     };
