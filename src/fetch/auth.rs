@@ -31,6 +31,10 @@ use crate::userinfo::{ENCODE, has_unclear_userinfo};
 /// still hold when it arrives. A short-lived one is kept for nine tenths.
 const MARGIN: Duration = Duration::from_secs(30);
 
+/// The longest token. Servers take no longer header, and it is looked for in all that
+/// the source serves, in each of its forms.
+const MOST_TOKEN_BYTES: usize = 8 << 10;
+
 /// The longest that a token is believed to live.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -222,6 +226,11 @@ impl<'a> Renewal<'a> {
         };
         if token.is_empty() {
             return Err(format!("the answer has no token at {pointer}"));
+        }
+        if token.len() > MOST_TOKEN_BYTES {
+            return Err(format!(
+                "the token at {pointer} is longer than {MOST_TOKEN_BYTES} bytes"
+            ));
         }
         let header = format!("{scheme} {token}");
         let mut header = HeaderValue::from_str(header.trim_start())

@@ -318,6 +318,12 @@ async fn an_issuer_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
             "the answer has no token at /access_token",
         ),
         (Reply::json(r#"{"access_token":""}"#), 3, 4, "no token"),
+        (
+            Reply::json(format!(r#"{{"access_token":"{}"}}"#, "t".repeat(8_193))),
+            3,
+            4,
+            "the token at /access_token is longer than 8192 bytes",
+        ),
         (Reply::json("<t0k/en+1=>"), 3, 4, "the answer is not JSON"),
         (
             Reply::json(r#"{"access_token":"t0k\n"x"}"#),
