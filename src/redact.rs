@@ -259,8 +259,8 @@ fn sent_forms(value: &str) -> Vec<String> {
     vec![value.to_owned(), quote(value)]
 }
 
-/// A value as a document may show it: within JSON, within JSON that is text in JSON, and
-/// as a part of a URL.
+/// A value as a document may show it: within JSON, within JSON that is text in JSON, within
+/// HTML, and as a part of a URL.
 fn shown_forms(value: &str) -> Vec<String> {
     let quoted = quote(value);
     let encoded = encode(value);
@@ -282,9 +282,63 @@ fn shown_forms(value: &str) -> Vec<String> {
         lax,
         form,
     ];
+    forms.extend(escaped_forms(value));
+    forms.extend(html_forms(value));
     forms.sort();
     forms.dedup();
     forms
+}
+
+/// A value within JSON as libraries write it that escape more than they must.
+fn escaped_forms(value: &str) -> Vec<String> {
+    let is_ascii = |c: char| c.is_ascii();
+    // Python and PHP
+    let ascii = escape_json(value, is_ascii, false);
+    let slashes = ascii.replace('/', "\\/");
+    // Go and Rails, and Gson
+    let go = escape_json(value, |c| !"&<>".contains(c), false);
+    let gson = escape_json(value, |c| !"&<>='".contains(c), false);
+    // .NET
+    let is_plain = |c: char| c.is_ascii() && !"\"&'+<>`".contains(c);
+    let net = escape_json(value, is_plain, true);
+    vec![ascii, slashes, go, gson, net]
+}
+
+/// A text within a string of JSON, of which only some characters are written as they are.
+fn escape_json(text: &str, is_plain: impl Fn(char) -> bool, is_upper: bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_plain(c) {
+            escaped.push_str(&quote(c.encode_utf8(&mut [0; 4])));
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            escaped.push_str(&match is_upper {
+                true => format!("\\u{unit:04X}"),
+                false => format!("\\u{unit:04x}"),
+            });
+        }
+    }
+    escaped
+}
+
+/// A value within HTML or XML, by the ways in which quotes are written there.
+fn html_forms(value: &str) -> impl Iterator<Item = String> {
+    let text = value
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    [
+        ("\"", "'"),
+        ("&quot;", "'"),
+        ("&quot;", "&#39;"),
+        ("&quot;", "&#039;"),
+        ("&quot;", "&#x27;"),
+        ("&quot;", "&apos;"),
+        ("&#34;", "&#39;"),
+    ]
+    .into_iter()
+    .map(move |(double, single)| text.replace('"', double).replace('\'', single))
 }
 
 /// A text as it is within a string of JSON.
@@ -355,6 +409,28 @@ mod tests {
         }
         assert_eq!(redactor.redact(b"s3cr t"), None);
         assert_eq!(redactor.redact(&[0xff, 0, 0x80]), None);
+    }
+
+    #[test]
+    fn values_are_hidden_as_servers_escape_them_that_escape_more_than_they_must() {
+        let redactor = redactor(&[("{env.KEY}", "k3y+A&b<é>/\"7'z=")]);
+        for shown in [
+            // json.dumps of Python, json_encode of PHP
+            r#"k3y+A&b<\u00e9>/\"7'z="#,
+            r#"k3y+A&b<\u00e9>\/\"7'z="#,
+            // encoding/json of Go, Gson, System.Text.Json
+            r#"k3y+A\u0026b\u003cé\u003e/\"7'z="#,
+            r#"k3y+A\u0026b\u003cé\u003e/\"7\u0027z\u003d"#,
+            r"k3y\u002BA\u0026b\u003C\u00E9\u003E/\u00227\u0027z=",
+            // templates of HTML in Go, PHP, Python and Java
+            "k3y+A&amp;b&lt;é&gt;/&#34;7&#39;z=",
+            "k3y+A&amp;b&lt;é&gt;/&quot;7&#039;z=",
+            "k3y+A&amp;b&lt;é&gt;/&quot;7&#x27;z=",
+            "k3y+A&amp;b&lt;é&gt;/&quot;7&apos;z=",
+        ] {
+            let document = format!("<{shown}>");
+            assert_eq!(redactor.redact_text(&document), "<{env.KEY}>", "{shown}");
+        }
     }
 
     #[test]
