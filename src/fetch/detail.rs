@@ -238,7 +238,7 @@ impl Client {
             number: pagination::number_of(&self.source().page, &cursor),
             cursor,
         };
-        let ask = self.address().of(scope, &at)?;
+        let ask = self.ask_with_token(scope, &at).await?;
         let telling = telling(self.source());
         let wanted = Wanted {
             ask: &ask,

@@ -34,7 +34,7 @@ impl Client {
     /// # Errors
     /// Those of [`Client::ask`]; a link that may not be followed.
     pub(super) async fn page(&self, scope: &Scope, position: &Position) -> Result<Turned> {
-        let ask = self.ask_of(scope, position)?;
+        let ask = self.ask_of(scope, position).await?;
         let telling = telling(self.source());
         let wanted = self.wanted(position, &ask, &telling);
         let answered = self.asked(scope, position, wanted).await?;
@@ -51,7 +51,7 @@ impl Client {
         position: &Position,
         remembered: Arc<Remembered>,
     ) -> Result<Turned> {
-        let ask = self.ask_of(scope, position)?;
+        let ask = self.ask_of(scope, position).await?;
         let telling = telling(self.source());
         let known = &remembered.validators;
         let wanted = Wanted {
@@ -85,9 +85,20 @@ impl Client {
         source.http.conditional && is_page && !has_meaning
     }
 
-    fn ask_of(&self, scope: &Scope, position: &Position) -> Result<Ask> {
-        let ask = self.address().of(scope, position);
+    async fn ask_of(&self, scope: &Scope, position: &Position) -> Result<Ask> {
+        let ask = self.ask_with_token(scope, position).await;
         ask.map_err(|e| e.context(self.fetch_of(scope, position)))
+    }
+
+    /// How a page is asked for. A link that was stored without the token in it gets one of
+    /// today, for which a run that is resumed has to ask first.
+    pub(super) async fn ask_with_token(&self, scope: &Scope, position: &Position) -> Result<Ask> {
+        let ask = self.address().of(scope, position)?;
+        if !self.address().lacks_token(position) {
+            return Ok(ask);
+        }
+        self.renew_token(self.wanted(position, &ask, &[])).await?;
+        self.address().of(scope, position)
     }
 
     fn wanted<'a>(&'a self, position: &Position, ask: &'a Ask, telling: &'a [u16]) -> Wanted<'a> {

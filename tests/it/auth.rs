@@ -203,6 +203,34 @@ async fn a_fresh_token_that_is_refused_is_final() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_resumed_by_a_link_with_a_token_asks_for_one_first() {
+    let publisher = Publisher::serve(|request| {
+        if request.path() == "/token" {
+            return Reply::json(r#"{"access_token":"t0k/en+1="}"#);
+        }
+        let page = request.page();
+        if page > 1 && request.query("token").as_deref() != Some("t0k/en+1=") {
+            return Reply::status(403);
+        }
+        let next = format!("/?page={}&token=t0k%2Fen%2B1%3D", page + 1);
+        let links = match page {
+            3 => String::new(),
+            _ => format!(r#","links":{{"next":"{next}"}}"#),
+        };
+        Reply::json(package(&[release(page)], &links))
+    })
+    .await;
+    let ingest = ingest(&publisher, &oauth2(&publisher, "")).await;
+    ingest.run(&["--max-pages", "1"]).await.expect(0);
+    let cursor = ingest.value("select next_cursor from ocds.page").await;
+    assert!(cursor.ends_with("/?page=2&token={auth.token}"), "{cursor}");
+    let ran = ingest.run(&[]).await.expect(0);
+    let stored = "select count(*) from ocds.release";
+    assert_eq!(ingest.value(stored).await, "3");
+    expect_no_secret(&ingest, &ran.stderr).await;
+}
+
+#[tokio::test]
 async fn concurrent_pages_share_one_request_for_a_token() {
     let feed = Feed::number(pages(12, 2));
     let publisher = Publisher::serve(move |request| match request.path() {

@@ -21,7 +21,7 @@ use crate::fetch::auth::credentials;
 use crate::fetch::scope::Scope;
 use crate::fetch::secret::{Secrets, decode};
 use crate::page::{Cursor, Position};
-use crate::redact::Redactor;
+use crate::redact::{Redactor, TOKEN};
 use crate::source::{Body, Detail, Index, Method, Place, Source, Template, Values};
 use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
@@ -155,6 +155,15 @@ impl Address {
             body,
             is_signed: false,
         })
+    }
+
+    /// Whether a page is asked for by a link that had a token in it when it was stored, and
+    /// none is known yet.
+    pub(super) fn lacks_token(&self, position: &Position) -> bool {
+        let Cursor::Link(link) = &position.cursor else {
+            return false;
+        };
+        link.contains(TOKEN) && self.redactor().newest_token().is_none()
     }
 
     /// How a file is asked for that somebody has named.

@@ -8,12 +8,12 @@ use reqwest::header::HeaderValue;
 use url::Url;
 
 use crate::config;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::fetch::auth::Authorization;
 use crate::fetch::body::{self, Broken};
 use crate::fetch::client::asking::Asking;
-use crate::fetch::client::failure::status_of;
-use crate::fetch::client::{Attempt, Client, Failure, in_time, interrupted, send};
+use crate::fetch::client::failure::{given_up, status_of};
+use crate::fetch::client::{Attempt, Client, Failure, Wanted, in_time, interrupted, send};
 
 /// The largest answer that is read for a token: they are a few kilobytes.
 const MOST_TOKEN_BYTES: usize = 1 << 20;
@@ -44,6 +44,19 @@ impl Client {
         });
         asking.error = token.as_ref().err().map(Failure::to_string);
         token.map(Some).map_err(|failure| failure.of_token())
+    }
+
+    /// Asks for a token that is a part of a URL, so that the URL can be made.
+    ///
+    /// # Errors
+    /// The token cannot be had.
+    pub(in crate::fetch) async fn renew_token(&self, wanted: Wanted<'_>) -> Result<()> {
+        let attempt = Attempt { wanted, number: 1 };
+        let authorization = self.authorization(attempt, &wanted.ask.url).await;
+        match authorization {
+            Ok(_) => Ok(()),
+            Err(failure) => given_up::<()>(failure, 1).map(|_| ()),
+        }
     }
 
     async fn ask_for_token(
