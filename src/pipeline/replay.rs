@@ -8,12 +8,13 @@ use crate::config::{self, Config};
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
-use crate::fetch::{self, Decoded, Undecodable};
+use crate::fetch::{self, Client, Decoded, Undecodable};
 use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
 use crate::ledger::{self, Asked, Counts, End, RunKind, Unfinished};
 use crate::pipeline::dispatch::verdict;
 use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, report, server_changed};
+use crate::redact::Redactor;
 use crate::release::{Reason, Reject};
 use crate::sink::{Sink, Tried};
 use crate::source::{Container, Source, Version};
@@ -69,6 +70,7 @@ pub async fn replay(
     };
     let tried = async {
         let sink = Sink::open(database.clone(), &source.name, config).await?;
+        let sink = sink.with_redactor(redactor(source, config));
         let mut server = holder.reach_server().await?;
         for losses in 0..=MOST_LOSSES {
             let open = quarantine::replayable(database, &source.name, ids).await?;
@@ -110,6 +112,14 @@ pub async fn replay(
     };
     let ended = end_work(&mut holder, &end, config).await;
     prefer_loss(tried, ended).map(|()| replayed)
+}
+
+/// What finds the source's secrets in what is refused again: an archive that could not be
+/// read may show them only once it can. A replay sends nothing and needs no secret, so one
+/// that is not set here is not looked for.
+fn redactor(source: &Source, config: &Config) -> Redactor {
+    let client = Client::new(source, &config.fetch);
+    client.map_or_else(|_| Redactor::default(), |client| client.redactor())
 }
 
 /// Reads the next rejects again, as many as one statement writes.

@@ -14,6 +14,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::harness::{Ingest, LINK, Ran, SOURCE};
+use crate::load::zip;
 use crate::publisher::{Feed, Publisher, Reply, Request, pages, release};
 
 /// Full of what URLs, forms and JSON encode. None is a part of another.
@@ -570,6 +571,35 @@ async fn a_reject_without_its_secrets_is_not_replayed_as_if_it_were_what_was_ser
     assert!(replayed.stderr.contains(said), "{}", replayed.stderr);
     let open = "select count(*) from ocds.quarantine where resolved_at is null";
     assert_eq!(ingest.value(open).await, "1");
+}
+
+#[tokio::test]
+async fn a_secret_that_only_a_replay_can_read_is_not_kept_either() {
+    let publisher = Publisher::serve(|request| {
+        let mut bad = echoing(1, request);
+        bad["ocid"] = Value::Null;
+        let page = json!({ "releases": [bad] }).to_string();
+        Reply::json(zip(&[("page.json", &page)]))
+    })
+    .await;
+    let mut ingest = Ingest::new().await;
+    ingest.set("KEY", IN_QUERY);
+    let declare = |ingest: &mut Ingest, container: &str| {
+        let table = format!(
+            "query = {{ key = \"{{env.KEY}}\" }}\ndecode = {{ container = \"{container}\" }}"
+        );
+        ingest.declare(&publisher, &table);
+    };
+    declare(&mut ingest, "json");
+    ingest.run(&[]).await.expect(4);
+    declare(&mut ingest, "zip");
+    let replay = ["quarantine", "replay", "--json"];
+    ingest.program(&replay).await.expect(0);
+    let kept = "select is_redacted || ' ' || convert_from(document, 'UTF8')
+        from ocds.quarantine where resolved_at is null";
+    let kept = ingest.value(kept).await;
+    assert!(kept.starts_with("true "), "{kept}");
+    assert!(kept.contains("/?key={env.KEY}"), "{kept}");
 }
 
 #[tokio::test]
