@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 
 use super::binaries::Binaries;
 use super::directory::Directory;
-use super::owner::{failed, last_line, run};
+use super::owner::{failed, last_line, run, run_within};
 use super::site::{Lock, Site};
 use super::{DATABASE, Durability, Options};
 use crate::error::{Error, Result};
@@ -338,12 +338,13 @@ impl Cluster {
             .collect()
     }
 
-    /// Whether the server was built with lz4; it has to be asked.
+    /// Whether the server was built with lz4; it has to be asked. It reads its
+    /// configuration first, which may be a named pipe.
     async fn compresses_with_lz4(&self) -> bool {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.site.data());
         command.args(["-c", "wal_compression=lz4", "-C", "wal_compression"]);
-        let asked = run(&mut command).await;
+        let asked = run_within(PROBE_LIMIT, command.kill_on_drop(true)).await;
         asked.is_ok_and(|output| output.status.success())
     }
 

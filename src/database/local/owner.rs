@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use tokio::process::Command;
 
@@ -18,6 +19,13 @@ use crate::error::{Error, Result};
 /// The users that may own a root's cluster: the packages' own, else ours.
 const SERVICE_USERS: [&str; 2] = ["postgres", OWN_USER];
 const OWN_USER: &str = "ocds-ingest";
+
+/// The program that begins a session, and becomes another program.
+const SESSION: &str = "setsid";
+
+/// How long any command may take. Those that wait for the server are told to wait for five
+/// minutes.
+const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
 /// The user that owns the cluster and runs its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +131,7 @@ impl Owner {
         let mut command = match self {
             // It becomes the program, for it would fork only if it led a process group.
             Owner::Other { .. } if cfg!(target_os = "linux") => {
-                let mut command = Command::new("setsid");
+                let mut command = Command::new(SESSION);
                 command.arg(program);
                 command
             }
@@ -158,12 +166,31 @@ pub(super) fn limit_environment(command: &mut std::process::Command) {
 }
 
 /// Runs a command to its end.
+///
+/// # Errors
+/// It does not start, or takes longer than any command does: the server's user can make it
+/// read from a named pipe, which would take for ever.
 pub(super) async fn run(command: &mut Command) -> Result<Output> {
-    let program = PathBuf::from(command.as_std().get_program());
-    command
-        .output()
-        .await
-        .map_err(|e| Error::environment(format!("start {}", program.display())).with_source(e))
+    run_within(COMMAND_LIMIT, command).await
+}
+
+/// Runs a command to its end, which must come within so long.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn run_within(limit: Duration, command: &mut Command) -> Result<Output> {
+    let words = command.as_std();
+    let words: Vec<_> = std::iter::once(words.get_program())
+        .chain(words.get_args())
+        .filter(|word| *word != SESSION)
+        .collect();
+    let program = PathBuf::from(words[0]);
+    let ended = tokio::time::timeout(limit, command.output()).await;
+    let output = ended.map_err(|_| {
+        let program = program.display();
+        Error::environment(format!("{program} has not ended after {limit:?}"))
+    })?;
+    output.map_err(|e| Error::environment(format!("start {}", program.display())).with_source(e))
 }
 
 /// The last line that a command printed: where programs say what went wrong.
@@ -241,6 +268,17 @@ async fn look_up(name: &str) -> Result<Option<Owner>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_does_not_end_is_given_up_by_its_name() {
+        let mut command = Owner::Ourselves.command("sleep");
+        let command = command.arg("600").kill_on_drop(true);
+        let error = run_within(Duration::from_millis(10), command).await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "sleep has not ended after 10ms"
+        );
+    }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
