@@ -419,3 +419,45 @@ async fn a_negative_number_of_a_process_ends_nobody() {
         scene.start().unwrap().stop().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_name_that_somebody_took_in_a_shared_directory_does_not_keep_the_server_away() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new_in(&"e".repeat(120)).await;
+    let remembered = scene.home.join("socket.path");
+    let taken = PathBuf::from(std::fs::read_to_string(&remembered).unwrap());
+    std::fs::create_dir(&taken).unwrap();
+    lchown(&taken, Some(65534), Some(65534)).unwrap();
+    for is_remembered in [true, false] {
+        if !is_remembered {
+            std::fs::remove_file(&remembered).unwrap();
+        }
+        let server = scene.start().unwrap();
+        let url = server.url("");
+        server.stop().await.unwrap();
+        let path = std::fs::read_to_string(&remembered).unwrap();
+        assert!(!url.contains(&format!("{}&", taken.display())), "{url}");
+        assert!(url.contains(&path) && !Path::new(&path).exists(), "{url}");
+    }
+    std::fs::remove_dir(&taken).unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_path_with_a_comma_leads_nowhere_else() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new_in(&"f".repeat(120)).await;
+    let path = scene.home.parent().unwrap().join("x,127.0.0.1");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
+    lchown(&path, Some(scene.uid), Some(scene.gid)).unwrap();
+    scene.replace("socket.path", |file| {
+        std::fs::write(file, path.as_os_str().as_encoded_bytes()).unwrap();
+    });
+    let server = scene.start().unwrap();
+    assert!(!server.url("").contains("127.0.0.1"), "{}", server.url(""));
+    server.stop().await.unwrap();
+}

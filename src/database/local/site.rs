@@ -23,7 +23,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
@@ -52,6 +52,9 @@ const START_LOCK: &str = "start.lock";
 const USE_LOCK: &str = "use.lock";
 const SOCKET: &str = "socket";
 const SOCKET_PATH: &str = "socket.path";
+
+/// The directory that all users write to.
+const SHARED: &str = "/tmp";
 
 /// A local server's directory, which is there, and is ours or an empty one
 /// that was made ours.
@@ -176,16 +179,19 @@ impl Site {
             return Ok(known);
         }
         let hash = blake3::hash(self.path().as_os_str().as_encoded_bytes()).to_hex();
-        let short = runtime_directory(self.owner).join(format!("ocds-ingest-{}", &hash[..12]));
-        let made = self.owner.make_directory(&short).await;
-        // In a directory that everybody writes to, it may not be ours.
-        let Some(socket) = self.open_private(&short) else {
-            made?;
-            return Err(Error::config(format!(
-                "{}, where the server's socket would be, is somebody else's: remove it, or set \
-                 database.directory to a shorter path",
-                short.display()
-            )));
+        let name = format!("ocds-ingest-{}", &hash[..12]);
+        // In a directory that everybody writes to, anybody may have taken the one name, and
+        // nobody can guess the other.
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let other = format!("{name}-{:x}", now.as_nanos());
+        let usual = runtime_directory(self.owner).join(name);
+        let (short, socket) = match self.make_private(&usual).await {
+            Ok(socket) => (usual, socket),
+            Err(_) => {
+                let other = Path::new(SHARED).join(other);
+                let socket = self.make_private(&other).await?;
+                (other, socket)
+            }
         };
         self.remember_socket_directory(&short)?;
         Ok(socket)
@@ -209,9 +215,25 @@ impl Site {
         Ok(self.open_private(&path))
     }
 
+    /// Makes a directory that is elsewhere, or opens it if it is the server's user's.
+    async fn make_private(&self, path: &Path) -> Result<Directory> {
+        let made = self.owner.make_directory(path).await;
+        let Some(directory) = self.open_private(path) else {
+            made?;
+            return Err(Error::environment(format!(
+                "{}, where the server's socket would be, is somebody else's",
+                path.display()
+            )));
+        };
+        Ok(directory)
+    }
+
     /// Opens a directory that is elsewhere, if it is the server's user's and nobody else
-    /// may enter it.
+    /// may enter it. A comma would make two hosts of it, for those who connect.
     fn open_private(&self, path: &Path) -> Option<Directory> {
+        if path.to_string_lossy().contains(',') {
+            return None;
+        }
         let directory = Directory::open(path).ok()?;
         let mode = directory.mode().ok()?;
         let is_owners = directory.owner().0 == self.directory.owner().0;
@@ -330,6 +352,6 @@ fn runtime_directory(owner: Owner) -> PathBuf {
     let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| owner == Owner::Ourselves);
     match own.map(PathBuf::from) {
         Some(directory) if directory.is_dir() && directory.as_os_str().len() < 60 => directory,
-        _ => PathBuf::from("/tmp"),
+        _ => PathBuf::from(SHARED),
     }
 }
