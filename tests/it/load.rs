@@ -546,6 +546,26 @@ async fn a_download_that_breaks_goes_on_where_it_broke() {
 }
 
 #[tokio::test]
+async fn a_server_that_breaks_a_little_later_each_time_is_given_up() {
+    let content = Bytes::from(vec![b' '; 24 << 20]);
+    let served = AtomicUsize::new(0);
+    let publisher = Publisher::serve(move |_| {
+        let nth = served.fetch_add(1, Relaxed) + 1;
+        let reply = Reply::status(200).body(content.clone());
+        reply
+            .header("etag", "\"the-same\"")
+            .cut_after(nth * 1_100_000)
+    })
+    .await;
+    let mut ingest = ingest().await;
+    ingest.configure("[fetch]\nattempts = 2");
+    let load = ["load", SOURCE, &publisher.url("/f")];
+    ingest.program(&load).await.expect(3);
+    // the third time it brought less than it repeated
+    assert_eq!(publisher.targets().len(), 3);
+}
+
+#[tokio::test]
 async fn a_source_of_files_is_downloaded_and_read_in_pieces() {
     let content = Bytes::from(gzip(format!("[{}]", releases(MANY).join(",")).as_bytes()));
     let served = content.clone();

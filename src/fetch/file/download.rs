@@ -36,6 +36,8 @@ struct Download {
     /// How much of it is there, and was when it last got on.
     bytes: AtomicU64,
     counted: AtomicU64,
+    /// How much of it was there already that the last attempt was sent again.
+    repeated: AtomicU64,
     /// By what the file is known to be the same.
     validator: Mutex<Option<HeaderValue>>,
 }
@@ -55,6 +57,7 @@ impl Client {
             writer: tokio::sync::Mutex::new(writer),
             bytes: AtomicU64::new(0),
             counted: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
             validator: Mutex::new(None),
         };
         let answered = self.ask_for(wanted, &download).await?;
@@ -90,9 +93,13 @@ impl Receive for Download {
         None
     }
 
+    /// A server without ranges sends all from the beginning, each time. Such an attempt has
+    /// got on if it brought as much as it repeated, or else a server that breaks a little
+    /// later each time could go on for ever.
     fn has_got_on(&self) -> bool {
         let bytes = self.bytes.load(Relaxed);
-        let has = bytes - self.counted.load(Relaxed) >= PROGRESS_BYTES;
+        let least = PROGRESS_BYTES.max(self.repeated.load(Relaxed));
+        let has = bytes - self.counted.load(Relaxed) >= least;
         if has {
             self.counted.store(bytes, Relaxed);
         }
@@ -111,6 +118,7 @@ impl Receive for Download {
         let length = length.map_err(interrupted)?;
         let mut at = part.map_or(0, |part| part.from);
         let mut skip = writer.bytes() - at;
+        self.repeated.store(skip, Relaxed);
         let content_type = text_header(&response, &CONTENT_TYPE);
         let validators = arriving.validators;
         let status = response.status();
