@@ -92,6 +92,17 @@ impl Redactor {
         self.known().values.is_empty()
     }
 
+    /// Says that a value of at least six bytes is in the name of a host, where it is
+    /// written in small letters.
+    pub(crate) fn is_in_host(&self, host: &str) -> bool {
+        let known = self.known();
+        let declared = self.0.declared.iter().map(|(_, value)| value);
+        let mut values = declared.chain(&known.tokens).map(|it| it.expose_secret());
+        values.any(|value| {
+            value.len() >= SHORTEST_TOLD_BYTES && host.contains(&value.to_ascii_lowercase())
+        })
+    }
+
     /// Says that a value is in a text, as it is or within a string of JSON.
     pub(crate) fn is_value_in(&self, text: &str) -> bool {
         self.known().values.is_in(text.as_bytes())

@@ -134,8 +134,8 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The one place where a reject becomes what is kept of it. The keys by which its
-    /// release is looked for stay as they were served.
+    /// The one place where a reject becomes what is kept of it. A key that shows a secret
+    /// is not kept, and so the reject is resolved by its place alone.
     fn new(reject: &Reject, document_hash: blake3::Hash, url: &str, redactor: &Redactor) -> Self {
         let redacted = redactor.redact(&reject.document).map(Bytes::from);
         let is_redacted = redacted.is_some();
@@ -147,8 +147,8 @@ impl Row {
             message: storable(&redactor.redact_text(&reject.message)),
             sqlstate: reject.sqlstate.clone(),
             constraint: reject.constraint.clone(),
-            ocid: if_storable(reject.ocid.as_ref()),
-            release_id: if_storable(reject.release_id.as_ref()),
+            ocid: if_storable(reject.ocid.as_ref(), redactor),
+            release_id: if_storable(reject.release_id.as_ref(), redactor),
             url: reject.url.as_deref().unwrap_or(url).to_owned(),
             version: reject.version.map(Version::as_str),
             document,
@@ -187,9 +187,12 @@ fn storable_chars(text: &str) -> impl Iterator<Item = char> {
     text.chars().map(storable)
 }
 
-/// A key that PostgreSQL's text cannot hold is the key of nothing stored.
-fn if_storable(text: Option<&String>) -> Option<String> {
-    text.filter(|text| !text.contains('\0')).cloned()
+/// A key that PostgreSQL's text cannot hold is the key of nothing stored, and one that
+/// shows a secret is not kept.
+fn if_storable(text: Option<&String>, redactor: &Redactor) -> Option<String> {
+    let is_shown = |text: &&String| redactor.find(text.as_bytes()).is_some();
+    text.filter(|text| !text.contains('\0') && !is_shown(text))
+        .cloned()
 }
 
 /// Where rejects were served.

@@ -214,7 +214,14 @@ fn may_be_public(url: &Url) -> bool {
         return false;
     };
     let name = name.trim_end_matches('.');
-    let local = [".local", ".localhost", ".internal", ".lan", ".home.arpa"];
+    let local = [
+        ".local",
+        ".localhost",
+        ".internal",
+        ".lan",
+        ".home.arpa",
+        ".invalid",
+    ];
     name.contains('.')
         && !local
             .iter()

@@ -25,6 +25,10 @@ use crate::redact::{Redactor, TOKEN};
 use crate::source::{Body, Detail, Index, Method, Place, Source, Template, Values};
 use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
+/// What is stored and shown of a URL that shows a secret in the name of its host. No host
+/// has this name (RFC 6761), so that a link which became it is refused.
+const HOST_WITH_SECRET: &str = "https://host-with-a-secret.invalid/";
+
 /// Turns positions in a feed into requests.
 #[derive(Debug)]
 pub(super) struct Address {
@@ -295,7 +299,24 @@ impl Address {
         if templates.any(|template| self.secrets.is_in(template.as_str())) {
             return Err(refused(&format!("{what} takes a secret to another host")));
         }
+        self.elsewhere(what, url)
+    }
+
+    /// A URL on another host, if that may be asked. A name that shows a secret is not
+    /// even looked up, for everybody on the way to a name server could read it.
+    fn elsewhere(&self, what: &str, url: Url) -> Result<Url> {
+        if self.shows_secret_in_host(&url) {
+            return Err(refused(&format!(
+                "{what} shows a secret in the name of its host"
+            )));
+        }
         self.hosts.elsewhere(what, url)
+    }
+
+    /// Says that a host shows a secret which the source does not name itself.
+    fn shows_secret_in_host(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        self.is_stranger(url) && self.secrets.redactor().is_in_host(host)
     }
 
     /// Whether the source's URL is http.
@@ -342,7 +363,7 @@ impl Address {
         if self.secrets.is_in(&self.secrets.redact(&to)) {
             return Err(refused("a redirect takes a secret to another host"));
         }
-        self.hosts.elsewhere("a redirect", to)
+        self.elsewhere("a redirect", to)
     }
 
     /// Whether a text holds one of the secrets.
@@ -352,6 +373,9 @@ impl Address {
 
     /// A URL for storing and showing, with placeholders in place of secrets.
     pub(super) fn redact(&self, url: &Url) -> String {
+        if self.shows_secret_in_host(url) {
+            return HOST_WITH_SECRET.into();
+        }
         match self.hosts.without_user(url) {
             Some(url) => self.secrets.redact(&url),
             None => String::new(),
@@ -391,7 +415,7 @@ impl Address {
         if self.secrets.is_in(link) {
             return Err(refused("the link to it takes a secret to another host"));
         }
-        self.hosts.elsewhere("the link to it", url)
+        self.elsewhere("the link to it", url)
     }
 
     /// Only for a link to the home host: its host is looked at before any value

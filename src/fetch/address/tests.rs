@@ -512,6 +512,33 @@ fn braces_of_a_publisher_are_data_and_ask_for_no_secret() {
 }
 
 #[test]
+fn a_secret_in_the_name_of_a_host_is_neither_shown_nor_looked_up() {
+    let table = r#"
+        url = "https://feed.example/?key={env.KEY}"
+        http = { allow_hosts = ["*", "files.k3y-7a7b7c.example"] }
+    "#;
+    let address = address_by(table, "K3y-7a7b7c");
+    let home = Url::parse("https://feed.example/").unwrap();
+    let other = "https://k3y-7A7B7C.evil.example/x?y";
+    let stored = address.redact_link(other);
+    assert_eq!(stored, "https://host-with-a-secret.invalid/");
+    let linked = address.of(&Scope::default(), &link(&stored)).err().unwrap();
+    let redirected = address.redirected(&home, Url::parse(other).unwrap());
+    let redirected = redirected.unwrap_err();
+    assert_eq!(
+        redirected.to_string(),
+        "a redirect shows a secret in the name of its host"
+    );
+    for error in [linked, redirected] {
+        assert!(!error.chain().contains("k3y"), "{}", error.chain());
+    }
+    // one that the source names is no secret
+    let named = "https://files.k3y-7a7b7c.example/x";
+    assert_eq!(address.redact_link(named), named);
+    assert!(address.of(&Scope::default(), &link(named)).is_ok());
+}
+
+#[test]
 fn what_only_the_server_of_tokens_is_sent_is_in_no_link() {
     let address = address(FEED);
     let echoed = address.redact_link("https://feed.example/p2?a=cli%26nt");
