@@ -62,12 +62,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-fn every_item_is_accounted_for(
-    body: &Bytes,
-    cut: &Cut,
-    extracted: &Extracted,
-    options: &Options,
-) {
+fn every_item_is_accounted_for(body: &Bytes, cut: &Cut, extracted: &Extracted, options: &Options) {
     let Extracted {
         releases, rejects, ..
     } = extracted;
