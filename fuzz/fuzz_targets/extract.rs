@@ -33,6 +33,7 @@ fuzz_target!(|data: &[u8]| {
     let options = Options {
         max_depth: if flags & 1 == 0 { 100 } else { 8 },
         max_values: if flags & 16 == 0 { 1_000_000 } else { 20 },
+        max_items: 250_000,
         zone: TimeZone::UTC,
         kind,
         version: match (flags >> 2) & 3 {
