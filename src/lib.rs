@@ -188,7 +188,7 @@
 //! - What PostgreSQL says of a failed statement blames a row, the server or a defect by
 //!   one table of SQLSTATEs. Where it may be either, as with an internal error, no memory
 //!   or no time, a row is blamed that is refused twice alone, by a server that takes
-//!   others: else one row would stop its source for good. Where three rows in a row are
+//!   others: else one row would stop its source for good. Where more than three rows in a row are
 //!   refused so, the server is blamed.
 //! - A row that ends its server's process each time cannot be told from a server that is
 //!   away, since the process ends all connections with it. It stops its source.

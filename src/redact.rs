@@ -27,6 +27,12 @@ const MOST_TOKENS: usize = 8;
 /// document, and where what separates the parts of a URL may be a part of the value.
 const SHORTEST_TOLD_BYTES: usize = 6;
 
+/// How much longer a document may become by placeholders.
+const MOST_GROWTH_BYTES: usize = 64 << 10;
+
+/// What stands for a value behind that; it is shorter than any value that is looked for.
+const SHORT_MARK: &str = "{***}";
+
 /// What a source is sent and nobody else may know: the values of its placeholders, and
 /// the newest of its tokens.
 ///
@@ -34,8 +40,17 @@ const SHORTEST_TOLD_BYTES: usize = 6;
 #[derive(Clone)]
 pub struct Redactor(Arc<Shared>);
 
+/// A value that is looked for.
+pub(crate) struct Hidden {
+    /// What stands for it.
+    pub(crate) placeholder: String,
+    pub(crate) value: SecretString,
+    /// Whether it is looked for in documents, too.
+    pub(crate) is_secret: bool,
+}
+
 struct Shared {
-    declared: Vec<(Arc<str>, SecretString)>,
+    declared: Vec<Hidden>,
     known: RwLock<Arc<Known>>,
 }
 
@@ -44,18 +59,17 @@ struct Known {
     /// The newest first.
     tokens: VecDeque<SecretString>,
     /// Values as they are, and within a string of JSON.
-    pub(crate) values: Finder,
+    values: Finder,
     /// Those of them that have what separates the pairs of a query.
-    pub(crate) separating: Finder,
+    separating: Finder,
     /// Values in each form in which a document may show them.
-    pub(crate) shown: Finder,
+    shown: Finder,
 }
 
 impl Redactor {
-    /// Looks for these values, each of which has its placeholder.
-    pub(crate) fn new(declared: impl IntoIterator<Item = (String, SecretString)>) -> Self {
-        let declared = declared.into_iter();
-        let declared: Vec<_> = declared.map(|(name, value)| (name.into(), value)).collect();
+    /// Looks for these values.
+    pub(crate) fn new(declared: impl IntoIterator<Item = Hidden>) -> Self {
+        let declared: Vec<_> = declared.into_iter().collect();
         let known = Known::new(&declared, VecDeque::new());
         Self(Arc::new(Shared {
             declared,
@@ -96,7 +110,8 @@ impl Redactor {
     /// written in small letters.
     pub(crate) fn is_in_host(&self, host: &str) -> bool {
         let known = self.known();
-        let declared = self.0.declared.iter().map(|(_, value)| value);
+        let declared = self.0.declared.iter().filter(|hidden| hidden.is_secret);
+        let declared = declared.map(|hidden| &hidden.value);
         let mut values = declared.chain(&known.tokens).map(|it| it.expose_secret());
         values.any(|value| {
             value.len() >= SHORTEST_TOLD_BYTES && host.contains(&value.to_ascii_lowercase())
@@ -122,14 +137,22 @@ impl Redactor {
 
     /// Puts placeholders where a document shows values, in whatever form. A value of less
     /// than six bytes is not looked for. `None` if none is there.
+    ///
+    /// What comes of it is at most 64 KiB longer, however often a short value is there:
+    /// behind that `{***}` stands for it.
     #[must_use]
     pub fn redact(&self, document: &[u8]) -> Option<Vec<u8>> {
         let known = self.known();
         let mut redacted = Vec::new();
         let mut rest = 0;
         for (start, end, placeholder) in known.shown.find_all(document) {
+            if redacted.capacity() == 0 {
+                redacted.reserve_exact(document.len() + MOST_GROWTH_BYTES);
+            }
             redacted.extend_from_slice(&document[rest..start]);
-            redacted.extend_from_slice(placeholder.as_bytes());
+            let is_roomy = redacted.len() + placeholder.len() <= end + MOST_GROWTH_BYTES;
+            let mark = if is_roomy { placeholder } else { SHORT_MARK };
+            redacted.extend_from_slice(mark.as_bytes());
             rest = end;
         }
         (rest > 0).then(|| {
@@ -172,27 +195,30 @@ impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let declared = self.0.declared.iter();
         f.debug_set()
-            .entries(declared.map(|(name, _)| name))
+            .entries(declared.map(|hidden| &hidden.placeholder))
             .finish()
     }
 }
 
 impl Known {
-    fn new(declared: &[(Arc<str>, SecretString)], tokens: VecDeque<SecretString>) -> Self {
+    fn new(declared: &[Hidden], tokens: VecDeque<SecretString>) -> Self {
+        let declared = declared.iter();
+        let declared = declared.map(|it| (Arc::from(&*it.placeholder), &it.value, it.is_secret));
         let token = Arc::from(TOKEN);
-        let declared = declared.iter().map(|(name, value)| (name, value));
-        let all: Vec<_> = declared
-            .chain(tokens.iter().map(|value| (&token, value)))
-            .map(|(name, value)| (name, value.expose_secret()))
+        let tokens_too = tokens.iter().map(|value| (Arc::clone(&token), value, true));
+        let all: Vec<(Arc<str>, &str, bool)> = declared
+            .chain(tokens_too)
+            .map(|(name, value, is_secret)| (name, value.expose_secret(), is_secret))
             .collect();
-        let long = all.iter().copied();
-        let long: Vec<_> = long
-            .filter(|(_, value)| value.len() >= SHORTEST_TOLD_BYTES)
-            .collect();
+        let long = all.iter();
+        let long =
+            long.filter(|(_, value, is_secret)| *is_secret && value.len() >= SHORTEST_TOLD_BYTES);
+        let long: Vec<(&Arc<str>, &str)> = long.map(|(name, value, _)| (name, *value)).collect();
+        let all = all.iter().map(|(name, value, _)| (name, *value));
         let separating = long.iter().copied();
         let separating = separating.filter(|(_, value)| value.contains(['+', '&', '=']));
         let finder = Self {
-            values: Finder::new(all.iter().copied(), sent_forms),
+            values: Finder::new(all, sent_forms),
             separating: Finder::new(separating, sent_forms),
             shown: Finder::new(long.iter().copied(), shown_forms),
             tokens: VecDeque::new(),
@@ -386,11 +412,34 @@ mod tests {
     use super::*;
 
     fn redactor(values: &[(&str, &str)]) -> Redactor {
-        Redactor::new(
-            values
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).into())),
-        )
+        let hidden = |(placeholder, value): &(&str, &str)| Hidden {
+            placeholder: (*placeholder).to_owned(),
+            value: (*value).into(),
+            is_secret: true,
+        };
+        Redactor::new(values.iter().map(hidden))
+    }
+
+    #[test]
+    fn a_short_value_that_is_there_very_often_makes_no_document_much_longer() {
+        let redactor = redactor(&[("{env.A_NAME_OF_THIRTY_LETTERS}", "abcdef")]);
+        let document = "abcdef".repeat(1 << 20);
+        let redacted = redactor.redact(document.as_bytes()).unwrap();
+        assert!(redacted.len() <= document.len() + MOST_GROWTH_BYTES);
+        let text = String::from_utf8(redacted).unwrap();
+        assert!(text.starts_with("{env.A_NAME_OF_THIRTY_LETTERS}{env."));
+        assert!(text.ends_with("{***}{***}") && !text.contains("abcdef"));
+    }
+
+    #[test]
+    fn a_name_that_is_no_secret_is_hidden_in_urls_and_not_in_documents() {
+        let redactor = Redactor::new([Hidden {
+            placeholder: "{auth.env.USER}".into(),
+            value: "tender".into(),
+            is_secret: false,
+        }]);
+        assert_eq!(redactor.redact(br#"{"tender":1}"#), None);
+        assert!(redactor.is_value_in("tender") && !redactor.is_in_host("tender.example"));
     }
 
     #[test]

@@ -14,11 +14,16 @@ use serde_json::Value;
 use url::{Position as Part, Url};
 
 use crate::error::{Error, Result};
-use crate::redact::{Redactor, TOKEN, encode, quote};
+use crate::redact::{Hidden, Redactor, TOKEN, encode, quote};
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
 const OPEN: &str = "{env.";
 const CLOSE: char = '}';
+
+/// Begins what stands for a value that only the server of tokens is sent, in what is
+/// stored. No version before has written it, so where it stands in a link the publisher
+/// has written the value itself, and may be sent it again.
+const OPEN_AUTH: &str = "{auth.env.";
 
 /// The values of the placeholders that one source declares, and its tokens.
 #[derive(Debug, Default)]
@@ -31,6 +36,7 @@ pub(super) struct Secrets {
 struct Declared {
     value: SecretString,
     audience: Audience,
+    is_secret: bool,
 }
 
 /// A text of a source that may hold placeholders.
@@ -39,6 +45,9 @@ pub(super) struct Declaration<'t> {
     pub(super) key: String,
     pub(super) text: &'t str,
     pub(super) audience: Audience,
+    /// Whether its values are secrets. A user and a client's id are not, and may be words
+    /// that stand anywhere.
+    pub(super) is_secret: bool,
 }
 
 /// The servers that a declared value is sent to.
@@ -69,6 +78,7 @@ impl Secrets {
                 key,
                 text,
                 audience,
+                is_secret,
             } = declaration;
             let wrong = |what: String| Error::config(format!("key `{key}`: {what}"));
             for name in placeholders(text).map_err(|what| wrong(what.into()))? {
@@ -87,17 +97,22 @@ impl Secrets {
                 if value.is_empty() {
                     return Err(wrong(format!("the value of {name} is an empty line")));
                 }
-                let known = declared.get(name).map(|known| known.audience);
+                let known = declared.get(name);
                 let secret = Declared {
                     value: SecretString::from(value),
                     // home is sent what both are
-                    audience: known.map_or(audience, |known| known.max(audience)),
+                    audience: known.map_or(audience, |known| known.audience.max(audience)),
+                    is_secret: is_secret || known.is_some_and(|known| known.is_secret),
                 };
                 declared.insert(name.to_owned(), secret);
             }
         }
         let values = declared.iter();
-        let values = values.map(|(name, secret)| (placeholder(name), secret.value.clone()));
+        let values = values.map(|(name, secret)| Hidden {
+            placeholder: secret.placeholder(name),
+            value: secret.value.clone(),
+            is_secret: secret.is_secret,
+        });
         Ok(Self {
             redactor: Redactor::new(values),
             declared,
@@ -156,12 +171,14 @@ impl Secrets {
 
     /// Whether a text asks for one of the values.
     pub(super) fn is_in(&self, text: &str) -> bool {
-        let mut declared = self.declared.keys();
-        declared.any(|name| text.contains(&placeholder(name)))
-            || (text.contains(TOKEN) && self.redactor.newest_token().is_some())
+        let mut declared = self.declared.iter();
+        declared.any(|(name, secret)| {
+            text.contains(&placeholder(name)) || text.contains(&secret.placeholder(name))
+        }) || (text.contains(TOKEN) && self.redactor.newest_token().is_some())
     }
 
-    /// The placeholder in a text of a value that only the server of tokens is sent.
+    /// The placeholder in a link of a value that only the server of tokens is sent, as a
+    /// publisher may have written it to a version that took it for one of ours.
     pub(super) fn find_token_servers(&self, text: &str) -> Option<String> {
         let declared = self.declared.iter();
         declared
@@ -328,9 +345,23 @@ impl Secrets {
         if placeholder == TOKEN {
             return self.redactor.newest_token();
         }
-        let name = placeholder.strip_prefix(OPEN)?.strip_suffix(CLOSE)?;
-        let secret = self.declared.get(name)?;
+        let inner = placeholder.strip_suffix(CLOSE)?;
+        if let Some(name) = inner.strip_prefix(OPEN_AUTH) {
+            let secret = self.declared.get(name)?;
+            return Some(secret.value.clone());
+        }
+        let secret = self.declared.get(inner.strip_prefix(OPEN)?)?;
         (secret.audience >= least).then(|| secret.value.clone())
+    }
+}
+
+impl Declared {
+    /// What stands for it in what is stored.
+    fn placeholder(&self, name: &str) -> String {
+        match self.audience {
+            Audience::Home => placeholder(name),
+            Audience::TokenServer => format!("{OPEN_AUTH}{name}{CLOSE}"),
+        }
     }
 }
 
@@ -381,6 +412,7 @@ mod tests {
             key: key.into(),
             text,
             audience: Audience::Home,
+            is_secret: true,
         }
     }
 

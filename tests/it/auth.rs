@@ -206,7 +206,11 @@ async fn a_fresh_token_that_is_refused_is_final() {
 async fn a_run_that_is_resumed_by_a_link_with_a_token_asks_for_one_first() {
     let publisher = Publisher::serve(|request| {
         if request.path() == "/token" {
-            return Reply::json(r#"{"access_token":"t0k/en+1="}"#);
+            // once in trouble, when the second run asks
+            return match request.nth {
+                1 => Reply::status(503),
+                _ => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
+            };
         }
         let page = request.page();
         if page > 1 && request.query("token").as_deref() != Some("t0k/en+1=") {
@@ -228,6 +232,37 @@ async fn a_run_that_is_resumed_by_a_link_with_a_token_asks_for_one_first() {
     let stored = "select count(*) from ocds.release";
     assert_eq!(ingest.value(stored).await, "3");
     expect_no_secret(&ingest, &ran.stderr).await;
+}
+
+#[tokio::test]
+async fn a_client_whose_name_is_a_word_of_the_feed_is_in_nobody_s_way() {
+    let publisher = Publisher::serve(|request| match (request.path(), request.page()) {
+        ("/token", _) => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
+        (_, 1) => Reply::json(package(
+            &[release(1), r#"{"id":"1","tender":{}}"#.into()],
+            r#","links":{"next":"/tender/api?page=2&user=tender"}"#,
+        )),
+        _ => Reply::json(package(&[release(2)], "")),
+    })
+    .await;
+    for auth in [
+        r#"mode = "oauth2", client_id = "{env.NAME}", client_secret = "{env.SECRET}""#,
+        r#"mode = "token", pointer = "/access_token", body = "user={env.NAME}&key={env.SECRET}""#,
+    ] {
+        let url = publisher.url("/token");
+        let table = format!("{LINK}\nauth = {{ {auth}, url = {url:?} }}");
+        let mut ingest = ingest(&publisher, &table).await;
+        ingest.set("NAME", "tender");
+        let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
+        assert_eq!(ingest.count("release").await, 2, "{auth}");
+        // in a form a name cannot be told from a secret
+        let is_told = auth.contains("oauth2");
+        assert_eq!(!ran.stderr.contains("shows {auth.env.NAME}"), is_told);
+        let is_redacted = ingest
+            .value("select is_redacted from ocds.quarantine")
+            .await;
+        assert_eq!(is_redacted == "f", is_told);
+    }
 }
 
 #[tokio::test]

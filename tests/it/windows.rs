@@ -640,7 +640,7 @@ async fn items_that_are_too_large_together_are_as_many_pages_as_hold_them() {
             let Some(item) = request.path().strip_prefix("/one/") else {
                 return Reply::json(index.clone());
             };
-            let length = if large.contains(&item) { 600 } else { 10 };
+            let length = if large.contains(&item) { 60_000 } else { 10 };
             let mut one = release(item);
             one["title"] = "x".repeat(length).into();
             Reply::json(json!({"releases": [one]}).to_string())
@@ -654,7 +654,7 @@ async fn items_that_are_too_large_together_are_as_many_pages_as_hold_them() {
                 publisher.url("/one/{item}"),
             ))
             .await;
-            ingest.configure("[fetch]\nmax_decoded_bytes = 1300");
+            ingest.configure("[fetch]\nmax_decoded_bytes = 100000");
             for _ in 1..runs {
                 ingest.run(&["--max-pages", "1"]).await.expect(0);
             }

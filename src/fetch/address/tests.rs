@@ -15,6 +15,7 @@ fn address_by(table: &str, key: &str) -> Address {
         key: "x".into(),
         text,
         audience,
+        is_secret: true,
     };
     let declared = [
         declaration("{env.KEY}", Audience::Home),
@@ -539,11 +540,16 @@ fn a_secret_in_the_name_of_a_host_is_neither_shown_nor_looked_up() {
 }
 
 #[test]
-fn what_only_the_server_of_tokens_is_sent_is_in_no_link() {
+fn what_only_the_server_of_tokens_is_sent_is_in_no_link_unless_its_publisher_wrote_it() {
     let address = address(FEED);
-    let echoed = address.redact_link("https://feed.example/p2?a=cli%26nt");
-    assert_eq!(echoed, "https://feed.example/p2?a={env.CLIENT}");
-    let refused = address.of(&Scope::default(), &link(&echoed)).err().unwrap();
+    let served = "https://feed.example/p2?a=cli%26nt";
+    let echoed = address.redact_link(served);
+    assert_eq!(echoed, "https://feed.example/p2?a={auth.env.CLIENT}");
+    let asked = address.of(&Scope::default(), &link(&echoed)).unwrap().url;
+    assert_eq!(asked.as_str(), format!("{served}&key=s3cr%26t"));
+    // as a version has stored it that took it for a placeholder of ours
+    let stored = "https://feed.example/p2?a={env.CLIENT}";
+    let refused = address.of(&Scope::default(), &link(stored)).err().unwrap();
     assert_eq!(refused.kind(), Kind::Refused);
     assert_eq!(
         refused.to_string(),

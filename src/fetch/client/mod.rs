@@ -334,20 +334,34 @@ impl Client {
                     failure => given_up(failure, number),
                 };
             };
-            let wait = self.wait(&failure, own)?;
-            warn!(
-                source.name = %self.source.name,
-                page = wanted.page,
-                attempt = number,
-                wait_ms = wait.as_millis(),
-                "page {} of {}: {failure}; asking again in {wait:.1?}",
-                wanted.page,
-                self.source.name,
-            );
-            tokio::time::sleep(wait).await;
-            self.retries.fetch_add(1, Ordering::Relaxed);
+            self.wait_to_retry(attempt, &failure, own).await?;
             number += 1;
         }
+    }
+
+    /// Waits before the next attempt, as long as the answer asks for or this wait of ours.
+    ///
+    /// # Errors
+    /// The answer asks for a longer wait than is waited out.
+    async fn wait_to_retry(
+        &self,
+        Attempt { wanted, number }: Attempt<'_>,
+        failure: &Failure,
+        own: Duration,
+    ) -> Result<()> {
+        let wait = self.wait(failure, own)?;
+        warn!(
+            source.name = %self.source.name,
+            page = wanted.page,
+            attempt = number,
+            wait_ms = wait.as_millis(),
+            "page {} of {}: {failure}; asking again in {wait:.1?}",
+            wanted.page,
+            self.source.name,
+        );
+        tokio::time::sleep(wait).await;
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Follows redirects to an answer, and asks once more with a fresh token if the

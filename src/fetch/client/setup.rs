@@ -124,6 +124,7 @@ pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Declaration<
         key: format!("sources.{name}.{key}"),
         text,
         audience: Audience::Home,
+        is_secret: true,
     };
     let templates = source.templates().into_iter();
     let templates = templates.map(move |(key, template)| to_home(key, template.as_str()));
@@ -136,6 +137,7 @@ pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Declaration<
     let auth = source.auth.iter().flat_map(source::Auth::texts);
     let auth = auth.map(move |(key, text)| Declaration {
         audience,
+        is_secret: !matches!(&*key, "user" | "client_id"),
         ..to_home(format!("auth.{key}"), text)
     });
     templates.chain(headers).chain(auth)

@@ -14,6 +14,7 @@ use crate::fetch::body::{self, Broken};
 use crate::fetch::client::asking::Asking;
 use crate::fetch::client::failure::{given_up, status_of};
 use crate::fetch::client::{Attempt, Client, Failure, Wanted, in_time, interrupted, send};
+use crate::fetch::retry::Retry;
 
 /// The largest answer that is read for a token: they are a few kilobytes.
 const MOST_TOKEN_BYTES: usize = 1 << 20;
@@ -46,16 +47,26 @@ impl Client {
         token.map(Some).map_err(|failure| failure.of_token())
     }
 
-    /// Asks for a token that is a part of a URL, so that the URL can be made.
+    /// Asks for a token that is a part of a URL, so that the URL can be made, as often as
+    /// for a page.
     ///
     /// # Errors
     /// The token cannot be had.
     pub(in crate::fetch) async fn renew_token(&self, wanted: Wanted<'_>) -> Result<()> {
-        let attempt = Attempt { wanted, number: 1 };
-        let authorization = self.authorization(attempt, &wanted.ask.url).await;
-        match authorization {
-            Ok(_) => Ok(()),
-            Err(failure) => given_up::<()>(failure, 1).map(|_| ()),
+        let mut waits = Retry::new(&self.limits);
+        let mut number = 1;
+        loop {
+            let attempt = Attempt { wanted, number };
+            let authorization = self.authorization(attempt, &wanted.ask.url).await;
+            let Err(failure) = authorization else {
+                return Ok(());
+            };
+            let passes = self.is_worth_another(&failure);
+            let Some(own) = waits.next().filter(|_| passes) else {
+                return given_up::<()>(failure, number).map(|_| ());
+            };
+            self.wait_to_retry(attempt, &failure, own).await?;
+            number += 1;
         }
     }
 
