@@ -69,6 +69,15 @@ impl Scene {
         put(&path);
     }
 
+    /// Puts a file back as the server's user had it, or nothing if there was none.
+    fn restore(&self, name: &str, kept: Option<&[u8]>) {
+        self.replace(name, |path| {
+            let Some(kept) = kept else { return };
+            std::fs::write(path, kept).unwrap();
+            lchown(path, Some(self.uid), Some(self.gid)).unwrap();
+        });
+    }
+
     fn replace_by_link(&self, name: &str, target: &Path) {
         self.replace(name, |path| {
             symlink(target, path).unwrap();
@@ -171,10 +180,7 @@ async fn links_in_place_of_files_are_not_followed() {
             assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
             assert_eq!(scene.root_s(), before);
         }
-        scene.replace(entry, |path| {
-            std::fs::write(path, kept).unwrap();
-            lchown(path, Some(scene.uid), Some(scene.gid)).unwrap();
-        });
+        scene.restore(entry, Some(&kept));
     }
     scene.replace_by_link("data/postmaster.pid", &secret);
     scene.is_refused("data/postmaster.pid", "a symbolic link");
@@ -191,10 +197,7 @@ async fn hard_links_in_place_of_files_give_nothing_away() {
         let kept = std::fs::read(scene.home.join(entry)).unwrap();
         scene.replace(entry, |path| std::fs::hard_link(&secret, path).unwrap());
         scene.is_refused(entry, "hard link");
-        scene.replace(entry, |path| {
-            std::fs::write(path, kept).unwrap();
-            lchown(path, Some(scene.uid), Some(scene.gid)).unwrap();
-        });
+        scene.restore(entry, Some(&kept));
     }
     scene.start().unwrap().stop().await.unwrap();
 }
@@ -214,12 +217,7 @@ async fn named_pipes_in_place_of_files_do_not_block_the_start() {
         let kept = std::fs::read(scene.home.join(entry)).ok();
         scene.replace_by_pipe(entry);
         scene.is_refused(entry, "a named pipe");
-        scene.replace(entry, |path| {
-            if let Some(kept) = kept {
-                std::fs::write(path, kept).unwrap();
-                lchown(path, Some(scene.uid), Some(scene.gid)).unwrap();
-            }
-        });
+        scene.restore(entry, kept.as_deref());
     }
     scene.start().unwrap().stop().await.unwrap();
 }
@@ -237,12 +235,7 @@ async fn a_file_without_an_end_is_not_read_into_memory() {
         lchown(&path, Some(scene.uid), Some(scene.gid)).unwrap();
         file.set_len(1 << 33).unwrap();
         scene.is_refused(entry, "a longer file");
-        scene.replace(entry, |path| {
-            if let Some(kept) = kept {
-                std::fs::write(path, kept).unwrap();
-                lchown(path, Some(scene.uid), Some(scene.gid)).unwrap();
-            }
-        });
+        scene.restore(entry, kept.as_deref());
     }
     scene.start().unwrap().stop().await.unwrap();
 }
