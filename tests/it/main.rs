@@ -50,6 +50,7 @@ mod plans;
 mod pooler;
 mod purge;
 mod quarantine;
+mod recorded;
 mod refused;
 mod requests;
 mod run;
