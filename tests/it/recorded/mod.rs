@@ -3,7 +3,9 @@
 //! Databases hold such texts. If a test fails here, the databases of users would begin
 //! anew, ask publishers for everything again, or lose rows.
 
+mod database;
 mod definitions;
+mod feeds;
 
 use std::path::PathBuf;
 
