@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
+use tracing::warn;
 
 use crate::config;
 use crate::database::{Database, Lent, limited};
@@ -600,15 +601,33 @@ async fn resume(
             ],
         )
         .await?;
-    let resumed = rows.iter().map(|row| {
-        Ok(ResumedChain {
-            chain: Chain::new(row.try_get::<_, &str>("chain")?),
-            after: row.try_get::<_, i64>("number")?.unsigned_abs(),
-            next: next_position(row)?,
-            items: row.try_get::<_, i64>("items")?.unsigned_abs(),
-        })
-    });
-    let chains = resumed.collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
+    let mut chains = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let chain = Chain::new(row.try_get::<_, &str>("chain")?);
+        let after = row.try_get::<_, i64>("number")?.unsigned_abs();
+        let next = match next_page(row)? {
+            NextPage::At(position) => Some(position),
+            NextPage::End => None,
+            NextPage::Unreadable => {
+                let source = &asked.source;
+                warn!(
+                    source.name = %source,
+                    run.id = run_id,
+                    page = after,
+                    "run {run_id} of {source}: another version of the program stored what follows \
+                     page {after}, and this one cannot read it; the chain begins anew",
+                );
+                continue;
+            }
+        };
+        let items = row.try_get::<_, i64>("items")?.unsigned_abs();
+        chains.push(ResumedChain {
+            chain,
+            after,
+            next,
+            items,
+        });
+    }
     let chains = in_order(chains, &asked.in_order);
     let names: Vec<&str> = chains.iter().map(|it| it.chain.as_str()).collect();
     let last: Vec<i64> = chains.iter().map(|it| signed(it.after)).collect();
@@ -646,17 +665,27 @@ fn in_order(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<Resu
     resumed
 }
 
-/// What follows the page of a row; `None` if nothing does.
-pub(super) fn next_position(
-    row: &tokio_postgres::Row,
-) -> Result<Option<Position>, tokio_postgres::Error> {
+/// What a row of `ocds.page` says of the page that follows it.
+pub(super) enum NextPage {
+    /// A page follows.
+    At(Position),
+    /// The page is the last of its chain.
+    End,
+    /// A page follows, and how to ask for it cannot be read. It must not be taken for the
+    /// end.
+    Unreadable,
+}
+
+/// Reads what follows the page of a row.
+pub(super) fn next_page(row: &tokio_postgres::Row) -> Result<NextPage, tokio_postgres::Error> {
+    let Some(cursor) = row.try_get::<_, Option<&str>>("next_cursor")? else {
+        return Ok(NextPage::End);
+    };
     let number = unsigned(row.try_get("next_number")?);
-    let cursor = row
-        .try_get::<_, Option<&str>>("next_cursor")?
-        .and_then(Cursor::parse);
-    Ok(number
-        .zip(cursor)
-        .map(|(number, cursor)| Position { number, cursor }))
+    Ok(match number.zip(Cursor::parse(cursor)) {
+        Some((number, cursor)) => NextPage::At(Position { number, cursor }),
+        None => NextPage::Unreadable,
+    })
 }
 
 /// How the newest run of a source that reached a page asked for it.

@@ -5,7 +5,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::Result;
-use crate::ledger::claim::next_position;
+use crate::ledger::claim::{NextPage, next_page};
 use crate::ledger::{Asked, Lease};
 use crate::page::{Chain, Cursor, Remembered, Validators};
 
@@ -37,13 +37,16 @@ pub async fn remembered_pages(
     Ok(pages?.into_iter().flatten().collect())
 }
 
-/// `None` if how it was asked for cannot be read.
+/// `None` if how it was asked for, or what follows it, cannot be read.
 fn page(row: &Row) -> Result<Option<(Chain, Cursor, Remembered)>, tokio_postgres::Error> {
     let Some(cursor) = Cursor::parse(row.try_get("cursor")?) else {
         return Ok(None);
     };
-    let next = next_position(row)?;
-    let is_last = row.try_get::<_, Option<&str>>("next_cursor")?.is_none();
+    let next = match next_page(row)? {
+        NextPage::At(position) => Some(position),
+        NextPage::End => None,
+        NextPage::Unreadable => return Ok(None),
+    };
     let remembered = Remembered {
         run_id: row.try_get("run_id")?,
         number: row.try_get::<_, i64>("number")?.unsigned_abs(),
@@ -55,7 +58,5 @@ fn page(row: &Row) -> Result<Option<(Chain, Cursor, Remembered)>, tokio_postgres
         next,
     };
     let chain = Chain::new(row.try_get::<_, &str>("chain")?);
-    // what follows must not be taken for the end because it cannot be read
-    let is_read = remembered.next.is_none() == is_last;
-    Ok(is_read.then_some((chain, cursor, remembered)))
+    Ok(Some((chain, cursor, remembered)))
 }

@@ -290,6 +290,25 @@ async fn a_run_of_so_many_pages_is_gone_on_with() {
 }
 
 #[tokio::test]
+async fn a_chain_whose_stored_cursor_cannot_be_read_begins_anew() {
+    let publisher = Publisher::feed(Feed::link(pages(5, 2))).await;
+    let mut ingest = Ingest::new().await;
+    ingest.declare(&publisher, LINK);
+    ingest.run(&["--max-pages", "2"]).await.expect(0);
+    // as a newer version might have written it
+    let newer = "update ocds.page set next_cursor = 'sideways 3' where number = 2";
+    ingest.client.batch_execute(newer).await.unwrap();
+    let asked = publisher.targets().len();
+    let ran = ingest.run(&[]).await.expect(0);
+    let pages = ["/", "/?page=2", "/?page=3", "/?page=4", "/?page=5"];
+    assert_eq!(publisher.targets()[asked..asked + 5], pages);
+    assert_eq!(ran.report()["verdict"], "complete");
+    assert_eq!(ingest.count("release").await, 10);
+    let said = "another version of the program stored what follows page 2";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+}
+
+#[tokio::test]
 async fn a_restart_begins_at_the_first_page() {
     let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
     let mut ingest = Ingest::new().await;
