@@ -14,6 +14,9 @@ SECONDS ?= 3600
 KUBERNETES = 1.31.0 1.37.0
 MANIFESTS = $(filter-out %/kustomization.yaml,$(wildcard config/kubernetes/*.yaml*))
 
+# How many tests run at once. Most wait for something, so two cores have work for six.
+TEST_THREADS ?= 6
+
 # How long each target is fuzzed, in seconds.
 FUZZ_SECONDS ?= 30
 FUZZ_TARGETS ?= cut extract pagination retry_after
@@ -21,18 +24,22 @@ FUZZ_TARGETS ?= cut extract pagination retry_after
 # Where rustup puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run test soak fuzz check audit bench image
+.PHONY: help run install test soak fuzz check audit bench image
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s  %s\n", $$1, $$2 }' Makefile
 
 run: ## ingest invented releases into a local PostgreSQL and show them
 	@.ci/install rust compiler postgresql
-	cargo run --locked --release -- demo
+	cargo run --locked --profile trial -- demo
+
+install: ## build the program for speed, and put it into PREFIX/bin or cargo's
+	@.ci/install rust compiler
+	cargo install --locked --path . $(if $(PREFIX),--root '$(PREFIX)')
 
 test: ## run the tests
 	@.ci/install rust compiler postgresql faketime pgbouncer
-	cargo test --locked
+	cargo test --locked -- --test-threads=$(TEST_THREADS)
 
 soak: ## inject faults at random for SECONDS, by SEED if it is told
 	@.ci/install rust compiler postgresql

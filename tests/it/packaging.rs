@@ -192,6 +192,18 @@ fn the_scripts_can_be_run() {
 }
 
 #[test]
+fn what_is_tried_is_built_by_a_profile_of_its_own_and_what_is_installed_for_speed() {
+    let makefile = read("Makefile");
+    let (_, rest) = makefile.split_once("--profile ").unwrap();
+    let profile = rest.split_whitespace().next().unwrap();
+    let trial = &manifest()["profile"][profile];
+    assert_eq!(trial["inherits"].as_str(), Some("dev"), "{profile}");
+    // the profile of an installation is release, unless it is told another
+    let install = makefile.lines().find(|line| line.contains("cargo install"));
+    assert!(!install.unwrap().contains("profile"), "{install:?}");
+}
+
+#[test]
 fn every_target_of_the_makefile_is_listed_by_help() {
     let makefile = read("Makefile");
     let phony = makefile
