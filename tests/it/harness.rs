@@ -73,6 +73,14 @@ const FOREIGN: [&str; 10] = [
 /// busy machine, so that only a broken program reaches it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The settings of each server. What it has committed survives its own crash, and it takes
+/// little memory.
+const SERVER_SETTINGS: [(&str, &str); 3] = [
+    ("shared_buffers", "64MB"),
+    ("synchronous_commit", "on"),
+    ("max_wal_size", "256MB"),
+];
+
 /// A server of PostgreSQL that goes away with the process of the tests.
 pub(crate) struct Cluster {
     pub(crate) server: Server,
@@ -98,7 +106,7 @@ impl Cluster {
         let directory = tempfile::Builder::new()
             .prefix("ocds-ingest-test-")
             .permissions(std::fs::Permissions::from_mode(0o755))
-            .tempdir();
+            .tempdir_in(parent_of_clusters());
         directory.unwrap().keep()
     }
 
@@ -106,7 +114,7 @@ impl Cluster {
         let watchdog = watch(REMOVE, &[directory.as_os_str()]);
         let options = Options {
             durability: Durability::Volatile,
-            settings: [("shared_buffers", "64MB"), ("synchronous_commit", "on")]
+            settings: SERVER_SETTINGS
                 .iter()
                 .chain(settings)
                 .map(|&(name, value)| (name.into(), value.into()))
@@ -163,6 +171,21 @@ impl Cluster {
     /// Whose the server is.
     fn owner(&self) -> std::fs::Metadata {
         std::fs::metadata(self.server.directory().join("data")).unwrap()
+    }
+}
+
+/// The directory that the servers' directories are made in: in memory where there is
+/// plenty, because each test has a database of its own, which is three hundred files.
+fn parent_of_clusters() -> PathBuf {
+    const MEMORY: &str = "/dev/shm";
+    const PLENTY: u64 = 4 << 30;
+    let is_plenty = rustix::fs::statvfs(MEMORY).is_ok_and(|free| {
+        let bytes = free.f_bavail.saturating_mul(free.f_frsize);
+        bytes >= PLENTY
+    });
+    match is_plenty {
+        true => MEMORY.into(),
+        false => std::env::temp_dir(),
     }
 }
 

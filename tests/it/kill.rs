@@ -23,7 +23,7 @@ const AHEAD: usize = 4;
 const MOST: usize = 20;
 
 fn kills() -> usize {
-    std::env::var("KILLS").map_or(200, |kills| kills.parse().unwrap())
+    std::env::var("KILLS").map_or(120, |kills| kills.parse().unwrap())
 }
 
 /// A feed for so many kills.

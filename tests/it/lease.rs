@@ -195,8 +195,12 @@ async fn a_run_that_somebody_else_had_while_its_beginner_was_cut_off_is_resumed(
     let (proxy, database) = linked(&ingest, Duration::from_secs(60)).await;
     let claim = async |database: Database| {
         let asked = Asked::incremental(SOURCE, "any");
-        let claim = ledger::claim(&database, &asked, &config::Lease::default()).await;
-        claim.unwrap()
+        // each takes over from the other after two of these
+        let lease = config::Lease {
+            heartbeat: Duration::from_millis(500),
+            ..config::Lease::default()
+        };
+        ledger::claim(&database, &asked, &lease).await.unwrap()
     };
     let first = tokio::spawn(claim(database));
     ingest.until(COMMITS).await;

@@ -17,8 +17,8 @@ use crate::harness::{Ingest, Running, SOURCE};
 use crate::publisher::{Publisher, Reply, package, release};
 use crate::run::titled;
 
-/// Enough releases for several pieces, and more than is held whole: about 6 MB.
-const MANY: usize = 6_000;
+/// Enough releases for several pieces, and more than is held whole: about 5 MB.
+const MANY: usize = 5_000;
 
 /// Releases of a thousand bytes, among them what is refused in each way.
 fn releases(count: usize) -> Vec<String> {

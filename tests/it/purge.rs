@@ -102,7 +102,9 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
         ingest.declare(&publisher, LINK);
         ingest.run(&["--max-pages", "12"]).await.expect(0);
         let database = open(&ingest.url).await;
-        let config = Config::default();
+        let mut config = Config::default();
+        // the next run takes it over after two of these
+        config.lease.heartbeat = Duration::from_millis(200);
         let asked = Asked {
             kind: RunKind::Purge,
             ..Asked::incremental(SOURCE, "")

@@ -84,6 +84,7 @@ async fn disturb(with: With) {
     let whole = with.through(&mut calm, u64::MAX, Trouble::Cut);
     calm.start().end().await.expect(0);
     let length = whole.passed();
+    let calm = calm.ingest.tables().await;
     let turns = (1..=PLACES).flat_map(|place| {
         let turn = usize::from(place % 2 == 0);
         TROUBLES.map(|troubles| (place, troubles[turn]))
@@ -100,7 +101,7 @@ async fn disturb(with: With) {
                 stand.be_patient();
                 stand.start().end().await.expect(0);
             }
-            stand.expect_all(&when).await;
+            stand.expect_tables(&calm, &when).await;
         })
         .buffer_unordered(AT_ONCE)
         .collect::<()>()
