@@ -605,20 +605,16 @@ async fn resume(
     for row in &rows {
         let chain = Chain::new(row.try_get::<_, &str>("chain")?);
         let after = row.try_get::<_, i64>("number")?.unsigned_abs();
-        let next = match next_page(row)? {
-            NextPage::At(position) => Some(position),
-            NextPage::End => None,
-            NextPage::Unreadable => {
-                let source = &asked.source;
-                warn!(
-                    source.name = %source,
-                    run.id = run_id,
-                    page = after,
-                    "run {run_id} of {source}: another version of the program stored what follows \
-                     page {after}, and this one cannot read it; the chain begins anew",
-                );
-                continue;
-            }
+        let Ok(next) = next_position(row)? else {
+            let source = &asked.source;
+            warn!(
+                source.name = %source,
+                run.id = run_id,
+                page = after,
+                "run {run_id} of {source}: another version of the program stored what follows \
+                 page {after}, and this one cannot read it; the chain begins anew",
+            );
+            continue;
         };
         let items = row.try_get::<_, i64>("items")?.unsigned_abs();
         chains.push(ResumedChain {
@@ -665,27 +661,21 @@ fn in_order(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<Resu
     resumed
 }
 
-/// What a row of `ocds.page` says of the page that follows it.
-pub(super) enum NextPage {
-    /// A page follows.
-    At(Position),
-    /// The page is the last of its chain.
-    End,
-    /// A page follows, and how to ask for it cannot be read. It must not be taken for the
-    /// end.
-    Unreadable,
-}
+/// A page follows, and its cursor cannot be read, because another version of the program
+/// wrote it. The page before must not be taken for the last.
+pub(super) struct UnreadableCursor;
 
-/// Reads what follows the page of a row.
-pub(super) fn next_page(row: &tokio_postgres::Row) -> Result<NextPage, tokio_postgres::Error> {
+/// Reads what follows the page of a row; `None` if that is the last of its chain.
+pub(super) fn next_position(
+    row: &tokio_postgres::Row,
+) -> Result<Result<Option<Position>, UnreadableCursor>, tokio_postgres::Error> {
     let Some(cursor) = row.try_get::<_, Option<&str>>("next_cursor")? else {
-        return Ok(NextPage::End);
+        return Ok(Ok(None));
     };
     let number = unsigned(row.try_get("next_number")?);
-    Ok(match number.zip(Cursor::parse(cursor)) {
-        Some((number, cursor)) => NextPage::At(Position { number, cursor }),
-        None => NextPage::Unreadable,
-    })
+    let next = number.zip(Cursor::parse(cursor));
+    let next = next.map(|(number, cursor)| Some(Position { number, cursor }));
+    Ok(next.ok_or(UnreadableCursor))
 }
 
 /// How the newest run of a source that reached a page asked for it.

@@ -5,7 +5,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::Result;
-use crate::ledger::claim::{NextPage, next_page};
+use crate::ledger::claim::next_position;
 use crate::ledger::{Asked, Lease};
 use crate::page::{Chain, Cursor, Remembered, Validators};
 
@@ -42,10 +42,8 @@ fn page(row: &Row) -> Result<Option<(Chain, Cursor, Remembered)>, tokio_postgres
     let Some(cursor) = Cursor::parse(row.try_get("cursor")?) else {
         return Ok(None);
     };
-    let next = match next_page(row)? {
-        NextPage::At(position) => Some(position),
-        NextPage::End => None,
-        NextPage::Unreadable => return Ok(None),
+    let Ok(next) = next_position(row)? else {
+        return Ok(None);
     };
     let remembered = Remembered {
         run_id: row.try_get("run_id")?,
