@@ -254,10 +254,10 @@ async fn check_dump(file: &Path, calm: &Calm) {
     adopt_rules(&scene, calm).await;
     let lasting = scene.read_lasting_rows().await;
     check_resumed(&mut scene, calm, what).await;
-    expect_all(&scene, &lasting, what).await;
+    expect_rows_kept(&scene, &lasting, what).await;
     expect_no_secret(&scene).await;
     check_repaired(&mut scene, calm, what).await;
-    expect_all(&scene, &lasting, what).await;
+    expect_rows_kept(&scene, &lasting, what).await;
 }
 
 /// Resumes the runs: no durable page is asked for again, and what is stored is what a calm
@@ -324,7 +324,7 @@ async fn check_repaired(scene: &mut Scene, calm: &Calm, what: &str) {
 }
 
 /// Expects that rows are in the database as they were.
-async fn expect_all(scene: &Scene, lasting: &[String], what: &str) {
+async fn expect_rows_kept(scene: &Scene, lasting: &[String], what: &str) {
     let now = scene.read_lasting_rows().await;
     let lost = lasting.iter().find(|row| !now.contains(row));
     assert_eq!(lost, None, "{what}: this row is lost or was changed");
