@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::harness::{Ingest, Running};
-use crate::publisher::{Publisher, Reply, Request, release};
+use crate::publisher::{Publisher, Reply, Request, release, zip};
 
 /// How many feeds the field's own collector has, of those that are not one
 /// platform that has ended: all of them, and those that are asked of an API.
@@ -208,7 +208,7 @@ async fn each_publisher_is_asked_what_it_expects() {
             Some(format!("{name} ({}): {wrong}", case.cite))
         })
         .buffer_unordered(4)
-        .filter_map(async |wrong| wrong);
+        .filter_map(std::future::ready);
     let wrong: Vec<String> = wrong.collect().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
@@ -273,10 +273,8 @@ impl Exchange {
         let fill = |text: &str| filled(&unencrypted(text));
         let reply = Reply::status(self.status);
         if let Some(members) = &self.zip {
-            let members = members
-                .iter()
-                .map(|(name, text)| (name.as_str(), fill(text)));
-            let body = zip(members);
+            let members = members.iter().map(|(name, text)| (name, fill(text)));
+            let body = zip(&members.collect::<Vec<_>>());
             return reply.header("content-type", "application/zip").body(body);
         }
         let body = fill(self.answer.trim_start());
@@ -371,44 +369,4 @@ fn filled(text: &str) -> String {
         }
     });
     filled.into_owned()
-}
-
-/// A zip file whose members are not compressed.
-pub(crate) fn zip(members: impl Iterator<Item = (impl AsRef<str>, String)>) -> Vec<u8> {
-    let (mut archive, mut directory, mut count) = (Vec::new(), Vec::new(), 0_u16);
-    for (name, text) in members {
-        let name = name.as_ref().as_bytes();
-        let [offset, size] = [archive.len(), text.len()].map(|it| u32::try_from(it).unwrap());
-        let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];
-        common.extend(crc32(text.as_bytes()).to_le_bytes());
-        common.extend([size.to_le_bytes(), size.to_le_bytes()].concat());
-        common.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
-        common.extend([0, 0]);
-        archive.extend(b"PK\x03\x04");
-        archive.extend(&common);
-        archive.extend(name);
-        archive.extend(text.as_bytes());
-        directory.extend(b"PK\x01\x02\x14\x00");
-        directory.extend(&common);
-        directory.extend([0; 10]);
-        directory.extend(offset.to_le_bytes());
-        directory.extend(name);
-        count += 1;
-    }
-    let [start, size] = [archive.len(), directory.len()].map(|it| u32::try_from(it).unwrap());
-    archive.extend(directory);
-    archive.extend(b"PK\x05\x06\x00\x00\x00\x00");
-    archive.extend([count.to_le_bytes(), count.to_le_bytes()].concat());
-    archive.extend([size.to_le_bytes(), start.to_le_bytes()].concat());
-    archive.extend([0, 0]);
-    archive
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0_u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| match crc & 1 {
-            1 => crc >> 1 ^ 0xedb8_8320,
-            _ => crc >> 1,
-        })
-    })
 }

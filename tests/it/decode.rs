@@ -2,8 +2,7 @@
 //! stored, and what is not is kept.
 
 use crate::harness::{Ingest, LINK, NUMBER};
-use crate::load::zip;
-use crate::publisher::{Encoding, Items, Publisher, Reply, package, release};
+use crate::publisher::{Encoding, Items, Publisher, Reply, package, release, zip};
 
 /// What is in quarantine: why, where, and what.
 const QUARANTINE: &str =

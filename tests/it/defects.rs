@@ -16,9 +16,8 @@ use std::sync::{Arc, Mutex};
 
 use url::form_urlencoded;
 
-use crate::catalogue::zip;
 use crate::harness::{Counts, Ingest, LINK, NUMBER, Ran, SOURCE};
-use crate::publisher::{Publisher, Reply, Request, package, release};
+use crate::publisher::{Publisher, Reply, Request, package, release, zip};
 
 /// Pages that are counted through to the one without items.
 const COUNTED: &str = r#"page = { mode = "number", stop = "empty" }"#;
@@ -438,15 +437,13 @@ async fn documents_are_read_in_the_forms_they_come_in() {
         release(1),
         release(2)
     );
-    let text = |body: Vec<u8>| String::from_utf8(body).unwrap();
     let later = release(2).replace("Works", "Later works");
-    let of_one_name = zip([
-        ("month.json", text(of(&[1, 2]))),
-        ("month.json", package(&[later, release(3)], "")),
-        ("month.json", text(marked(of(&[4])))),
-    ]
-    .into_iter());
-    let alone = zip([("a.json", String::new())].into_iter());
+    let of_one_name = with_one_name(zip(&[
+        ("1.json", of(&[1, 2])),
+        ("2.json", package(&[later, release(3)], "").into()),
+        ("3.json", marked(of(&[4]))),
+    ]));
+    let alone = zip(&[("a.json", "")]);
     check([
         document(
             "a document begins with a byte order mark",
@@ -480,6 +477,21 @@ async fn documents_are_read_in_the_forms_they_come_in() {
             .ends(4),
     ])
     .await;
+}
+
+/// A zip file whose members `1.json`, `2.json` … all get the name `a.json`: the library that
+/// makes it refuses a name that it has.
+fn with_one_name(mut archive: Vec<u8>) -> Vec<u8> {
+    let mut renamed = 0;
+    for at in 1..archive.len() {
+        if archive[at..].starts_with(b".json") {
+            archive[at - 1] = b'a';
+            renamed += 1;
+        }
+    }
+    // beside each member and in the directory
+    assert_eq!(renamed, 2 * 3);
+    archive
 }
 
 /// A text in Windows-1252.

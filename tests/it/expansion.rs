@@ -11,15 +11,13 @@
 //! ```
 
 use std::fmt::Write as _;
-use std::io::{Cursor, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use zip::write::SimpleFileOptions;
 
 use crate::harness::{Ingest, NUMBER};
-use crate::publisher::{Encoding, Feed, Publisher, Reply, release};
+use crate::publisher::{Encoding, Feed, Publisher, Reply, release, zip};
 
 /// The memory that a pod has, as `config/kubernetes/cron-job.yaml` limits it.
 const POD_BYTES: usize = 512 << 20;
@@ -220,13 +218,8 @@ fn suppliers(count: usize) -> Vec<u8> {
 }
 
 fn archive(members: usize, content: &[u8]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for nth in 0..members {
-        let options = SimpleFileOptions::default();
-        archive.start_file(format!("{nth}.json"), options).unwrap();
-        archive.write_all(content).unwrap();
-    }
-    archive.finish().unwrap().into_inner()
+    let members = (0..members).map(|nth| (format!("{nth}.json"), content));
+    zip(&members.collect::<Vec<_>>())
 }
 
 /// How much text is just not too large for a pod.

@@ -1,7 +1,7 @@
 //! `load`, and sources that are files: read as they come, in pieces, of whatever
 //! size; stopped anywhere, they go on where they were.
 
-use std::io::{Cursor, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -11,10 +11,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustix::process::Signal;
 use tokio::io::AsyncWriteExt as _;
-use zip::write::SimpleFileOptions;
 
 use crate::harness::{Ingest, Running, SOURCE};
-use crate::publisher::{Publisher, Reply, package, release};
+use crate::publisher::{Publisher, Reply, package, release, zip};
 use crate::run::titled;
 
 /// Enough releases for several pieces, and more than is held whole: about 5 MB.
@@ -48,18 +47,6 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
-}
-
-/// A zip file of these members.
-pub(crate) fn zip(members: &[(&str, impl AsRef<[u8]>)]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in members {
-        archive
-            .start_file(*name, SimpleFileOptions::default())
-            .unwrap();
-        archive.write_all(content.as_ref()).unwrap();
-    }
-    archive.finish().unwrap().into_inner()
 }
 
 /// A database, and a source that is declared and never asked.

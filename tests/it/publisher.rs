@@ -16,6 +16,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use zip::CompressionMethod;
+use zip::write::SimpleFileOptions;
 
 use crate::harness::PATIENCE;
 
@@ -573,6 +576,25 @@ pub(crate) fn package(items: &[String], extra: &str) -> String {
         r#"{{"uri":"https://publisher.example/package","publisher":{{"name":"Scripted"}},"releases":[{}]{extra}}}"#,
         items.join(",")
     )
+}
+
+/// A zip file with these members.
+pub(crate) fn zip(members: &[(impl AsRef<str>, impl AsRef<[u8]>)]) -> Vec<u8> {
+    zip_by(CompressionMethod::Deflated, members)
+}
+
+/// A zip file whose members are compressed, or not, by this method.
+pub(crate) fn zip_by(
+    method: CompressionMethod,
+    members: &[(impl AsRef<str>, impl AsRef<[u8]>)],
+) -> Vec<u8> {
+    let options = SimpleFileOptions::default().compression_method(method);
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in members {
+        archive.start_file(name.as_ref(), options).unwrap();
+        archive.write_all(content.as_ref()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
 }
 
 /// A feed of release packages that behaves well, at `/` and any other path.

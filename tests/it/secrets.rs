@@ -14,8 +14,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::harness::{Ingest, LINK, Ran, SOURCE};
-use crate::load::zip;
-use crate::publisher::{Feed, Publisher, Reply, Request, pages, release};
+use crate::publisher::{Feed, Publisher, Reply, Request, pages, release, zip};
 
 /// Full of what URLs, forms and JSON encode. None is a part of another.
 const IN_PATH: &str = "path/7\"\\&+é z";
