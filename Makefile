@@ -19,6 +19,7 @@ TEST_THREADS ?= 6
 
 # How long each target is fuzzed, in seconds.
 FUZZ_SECONDS ?= 30
+FUZZ = tests/fuzz
 FUZZ_TARGETS ?= cut extract pagination retry_after
 
 # Where rustup puts cargo, for a shell that was open before.
@@ -48,7 +49,7 @@ soak: ## inject faults at random for SECONDS, by SEED if it is told
 check: ## check format, lints, documentation, licences and Kubernetes files
 	@.ci/install rust compiler lints deny python kubernetes
 	cargo fmt --check
-	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo fmt --manifest-path $(FUZZ)/Cargo.toml --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib -- -D warnings --cfg fuzzing
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
@@ -73,9 +74,10 @@ fuzz: ## look for input that breaks what reads a publisher's bytes
 	@.ci/install rust compiler cxx fuzz
 	@set -e; for target in $(FUZZ_TARGETS); do \
 		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
-		mkdir -p fuzz/corpus/$$target; \
-		cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
-			-dict=fuzz/json.dict -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
+		mkdir -p $(FUZZ)/corpus/$$target; \
+		cargo fuzz run --fuzz-dir $(FUZZ) --sanitizer none $$target \
+			$(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target -- \
+			-dict=$(FUZZ)/json.dict -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
 			-max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1; \
 	done
 

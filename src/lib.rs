@@ -236,6 +236,13 @@ pub mod pipeline;
 
 pub mod fetch;
 
+mod http;
+
+mod decode;
+
+#[cfg(fuzzing)]
+pub mod fuzz;
+
 pub mod extract;
 
 pub mod sink;

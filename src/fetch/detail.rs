@@ -16,12 +16,14 @@ use serde_json::Value;
 use url::Url;
 
 use crate::config;
+use crate::decode::{self, Decoded, Undecodable, decode};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::client::{Answered, Client, Fetched, Received, Wanted};
-use crate::fetch::decode::{self, Decoded, Undecodable, decode};
+use crate::fetch::event::Fetched;
 use crate::fetch::page::{Turned, telling, total_items};
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
+use crate::http::client::{Answered, Client, Wanted};
+use crate::http::receive::Received;
 use crate::json::{self, Misread};
 use crate::page::{Broken, Cursor, Page, Part, Position, Validators};
 use crate::source::{Detail, Pick, Picked};

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Error, Kind, Result};
-use crate::fetch::client::{Answered, Client, Wanted};
+use crate::fetch::chain::ends_by_empty_page;
 use crate::fetch::pagination::{self, Read};
 use crate::fetch::scope::Axes;
-use crate::fetch::walk::ends_by_empty_page;
+use crate::http::client::{Answered, Client, Wanted};
 use crate::page::{Cursor, Position};
 use crate::source::{Axis, Index, value_without_user};
 

@@ -31,33 +31,20 @@
 //! on threads that may block, a piece at a time, and none waits for longer than what it
 //! waits for is there.
 
-mod address;
-mod auth;
-mod body;
-mod client;
-mod concurrency;
-mod decode;
+pub(crate) mod address;
+mod chain;
 mod detail;
-mod file;
-#[cfg(fuzzing)]
-pub mod fuzz;
+mod event;
+pub(crate) mod file;
 mod index;
-mod memory;
-mod pace;
-mod page;
-mod pagination;
+pub(crate) mod page;
+mod page_budget;
+pub(crate) mod pagination;
 mod plan;
-mod retry;
-mod room;
+mod previous_run;
 mod scope;
-mod secret;
-mod stall;
-mod stranger;
 mod traversal;
-mod validators;
-mod walk;
 mod window;
-mod wire;
 
 use std::sync::Arc;
 
@@ -65,18 +52,18 @@ use futures::{Stream, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::decode::{Decoded, Undecodable, decode};
 use crate::error::Result;
+pub use crate::http::{Client, Counters};
 use crate::page::{Cursor, Position};
 use crate::source::{Pagination, Source};
 
-pub use self::client::{Client, Counters, Fetched};
-pub use self::decode::{Decoded, Undecodable, decode};
+pub use self::event::{Event, Fetched};
 pub use self::file::Input;
-pub use self::memory::Memory;
+pub use self::page_budget::{Place, Room};
 pub use self::plan::{Begun, Plan};
-pub use self::room::{Place, Room};
+pub use self::previous_run::Memory;
 pub use self::scope::{Axes, Scope};
-pub use self::traversal::Event;
 use self::traversal::Traversal;
 pub use self::window::Stretch;
 

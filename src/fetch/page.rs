@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
+use crate::decode::{Decoded, Undecodable, decode};
 use crate::error::Result;
 use crate::fetch::address::Ask;
-use crate::fetch::client::{Answered, Client, Fetched, Received, Wanted};
-use crate::fetch::decode::{Decoded, Undecodable, decode};
+use crate::fetch::event::Fetched;
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
+use crate::http::client::{Answered, Client, Wanted};
+use crate::http::receive::Received;
 use crate::json;
 use crate::page::{Cursor, Page, Position, Remembered, UnchangedPage, UnreadablePage};
 use crate::source::{Method, Source};

@@ -7,40 +7,17 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use jiff::Timestamp;
 
 use crate::error::{Error, Kind, Result};
+use crate::fetch::chain::{self, Common, Walk, capped};
+use crate::fetch::event::{Event, Fetched};
 use crate::fetch::file::{FileWalk, Input};
-use crate::fetch::memory::{Memory, Recall};
 use crate::fetch::plan::{Next, Plan, Step};
+use crate::fetch::previous_run::{Memory, Recall};
 use crate::fetch::scope::{Axes, Scope};
-use crate::fetch::walk::{self, Common, Walk, capped};
-use crate::fetch::{Client, Fetched, Place, Room, Start};
+use crate::fetch::{Client, Room, Start};
 use crate::page::{Chain, Position};
 use crate::source::Pagination;
-
-/// What a run's fetching comes to, in order within each chain.
-#[derive(Debug)]
-pub enum Event {
-    /// A page, and its place in the room.
-    Page(Box<Fetched>, Place),
-    /// A chain came to its end. Only if all its pages could be read is it whole.
-    Ended {
-        /// Which part of the feed it is.
-        scope: Scope,
-        /// Whether all its pages could be read.
-        is_whole: bool,
-    },
-    /// A window is asked for in halves from here on.
-    Split {
-        /// The window.
-        scope: Scope,
-        /// Where its halves meet.
-        middle: Timestamp,
-    },
-    /// A chain of several cannot go on; the others do.
-    Failed(Error),
-}
 
 /// The chains of a run.
 pub(super) struct Traversal {
@@ -59,7 +36,7 @@ pub(super) struct Traversal {
     is_over: bool,
 }
 
-type Walked = (Way, Option<walk::Event>);
+type Walked = (Way, Option<chain::Event>);
 
 /// A walk along a chain.
 enum Way {
@@ -75,7 +52,7 @@ impl Way {
         }
     }
 
-    async fn advance(&mut self) -> Option<walk::Event> {
+    async fn advance(&mut self) -> Option<chain::Event> {
         match self {
             Way::Pages(walk) => walk.advance().await,
             Way::File(walk) => Box::pin(walk.advance()).await,
@@ -132,7 +109,7 @@ impl Traversal {
             }
             let (walk, event) = self.walks.next().await?;
             let Some(event) = event else { continue };
-            let is_last = !matches!(event, walk::Event::Page(..));
+            let is_last = !matches!(event, chain::Event::Page(..));
             let event = self.settle(walk.scope().clone(), event);
             if event.is_err() {
                 self.is_over = true;
@@ -203,24 +180,24 @@ impl Traversal {
         }));
     }
 
-    fn settle(&mut self, scope: Scope, event: walk::Event) -> Result<Event> {
+    fn settle(&mut self, scope: Scope, event: chain::Event) -> Result<Event> {
         Ok(match event {
-            walk::Event::Page(fetched, place) => {
+            chain::Event::Page(fetched, place) => {
                 if !matches!(*fetched, Fetched::Unreadable(_)) {
                     self.failed_in_a_row = 0;
                 }
                 Event::Page(fetched, place)
             }
-            walk::Event::Ended { is_whole } => Event::Ended { scope, is_whole },
-            walk::Event::Split(middle) => {
+            chain::Event::Ended { is_whole } => Event::Ended { scope, is_whole },
+            chain::Event::Split(middle) => {
                 self.plan.split(&scope, middle);
                 // a window of several chains now, whatever it was
                 self.is_many = true;
                 Event::Split { scope, middle }
             }
-            walk::Event::Failed(error) => self.fail(&scope, error)?,
-            walk::Event::Gone(error) if self.is_many => Event::Failed(error),
-            walk::Event::Gone(error) => return Err(error),
+            chain::Event::Failed(error) => self.fail(&scope, error)?,
+            chain::Event::Gone(error) if self.is_many => Event::Failed(error),
+            chain::Event::Gone(error) => return Err(error),
         })
     }
 

@@ -7,19 +7,17 @@
 //! them. Those that only its `*` allows have to be of the public internet. A user and a password that a link or a redirect has are
 //! left out: who asks is what the source says. Nothing here connects.
 
-mod host;
-
 use bytes::Bytes;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use url::Url;
 
-use self::host::{Hosts, check_length, is_downgrade, is_http};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::auth::credentials;
 use crate::fetch::scope::Scope;
-use crate::fetch::secret::{Secrets, decode};
+use crate::http::auth::credentials;
+use crate::http::host::{Hosts, check_length, is_downgrade, is_http};
+use crate::http::secret::{Secrets, decode};
 use crate::page::{Cursor, Position};
 use crate::redact::{Redactor, TOKEN};
 use crate::source::{Body, Detail, Index, Method, Place, Source, Template, Values};
@@ -31,7 +29,7 @@ const HOST_WITH_SECRET: &str = "https://host-with-a-secret.invalid/";
 
 /// Turns positions in a feed into requests.
 #[derive(Debug)]
-pub(super) struct Address {
+pub(crate) struct Address {
     hosts: Hosts,
     url: Template,
     method: Method,
@@ -49,19 +47,19 @@ pub(super) struct Address {
 
 /// What is asked of a publisher, secrets and all.
 #[derive(Clone)]
-pub(super) struct Ask {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) body: Option<Sent>,
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) body: Option<Sent>,
     /// Whether its query may be a secret that nobody declared.
-    pub(super) is_signed: bool,
+    pub(crate) is_signed: bool,
 }
 
 /// The body of a request.
 #[derive(Clone)]
-pub(super) struct Sent {
-    pub(super) media_type: &'static str,
-    pub(super) bytes: Bytes,
+pub(crate) struct Sent {
+    pub(crate) media_type: &'static str,
+    pub(crate) bytes: Bytes,
 }
 
 #[derive(Debug)]
@@ -95,7 +93,7 @@ impl Address {
     ///
     /// # Errors
     /// The source's URL is not an http or https URL.
-    pub(super) fn new(source: &Source, secrets: Secrets) -> Result<Self> {
+    pub(crate) fn new(source: &Source, secrets: Secrets) -> Result<Self> {
         let nothing = Values::default();
         let reveal = |template: &Template, place| {
             template.render(&nothing, place, |name| secrets.of(name).to_owned())
@@ -142,7 +140,7 @@ impl Address {
     /// # Errors
     /// [`Kind::Refused`]: the page before names a next one that may not be
     /// asked for, because of its scheme, its host or its length.
-    pub(super) fn of(&self, scope: &Scope, position: &Position) -> Result<Ask> {
+    pub(crate) fn of(&self, scope: &Scope, position: &Position) -> Result<Ask> {
         let mut cursor = &position.cursor;
         while let Cursor::Detail { index, .. } = cursor {
             cursor = index;
@@ -163,7 +161,7 @@ impl Address {
 
     /// Whether a page is asked for by a link that had a token in it when it was stored, and
     /// none is known yet.
-    pub(super) fn lacks_token(&self, position: &Position) -> bool {
+    pub(crate) fn lacks_token(&self, position: &Position) -> bool {
         let Cursor::Link(link) = &position.cursor else {
             return false;
         };
@@ -171,7 +169,7 @@ impl Address {
     }
 
     /// How a file is asked for that somebody has named.
-    pub(super) fn of_file(&self, url: &Url) -> Ask {
+    pub(crate) fn of_file(&self, url: &Url) -> Ask {
         let mut url = url.clone();
         if self.is_home(&url) {
             self.add_credentials(&mut url);
@@ -188,7 +186,7 @@ impl Address {
     ///
     /// # Errors
     /// [`Kind::Refused`]: it is on a host that may not be asked.
-    pub(super) fn of_item(
+    pub(crate) fn of_item(
         &self,
         detail: &Detail,
         scope: &Scope,
@@ -217,7 +215,7 @@ impl Address {
     /// # Errors
     /// [`Kind::Config`]: it has no URL. [`Kind::Refused`]: it is on a host that
     /// may not be asked.
-    pub(super) fn of_index(&self, index: &Index, position: &Position) -> Result<Ask> {
+    pub(crate) fn of_index(&self, index: &Index, position: &Position) -> Result<Ask> {
         let scope = Scope::default();
         let rendering = self.rendering(&scope, Some(&position.cursor), None);
         let url = match &position.cursor {
@@ -320,22 +318,22 @@ impl Address {
     }
 
     /// Whether the source's URL is http.
-    pub(super) fn is_clear_text(&self) -> bool {
+    pub(crate) fn is_clear_text(&self) -> bool {
         self.hosts.home().scheme() == "http"
     }
 
     /// Whether a URL is on the host that may be sent secrets.
-    pub(super) fn is_home(&self, url: &Url) -> bool {
+    pub(crate) fn is_home(&self, url: &Url) -> bool {
         self.hosts.is_home(url)
     }
 
     /// Whether a host is asked only because any host of the public internet is.
-    pub(super) fn is_stranger(&self, url: &Url) -> bool {
+    pub(crate) fn is_stranger(&self, url: &Url) -> bool {
         self.hosts.is_stranger(url)
     }
 
     /// Whether there may be such hosts.
-    pub(super) fn may_meet_strangers(&self) -> bool {
+    pub(crate) fn may_meet_strangers(&self) -> bool {
         self.hosts.may_meet_strangers()
     }
 
@@ -343,7 +341,7 @@ impl Address {
     ///
     /// # Errors
     /// [`Kind::Misled`]: the other URL may not be asked for.
-    pub(super) fn redirected(&self, from: &Url, to: Url) -> Result<Url> {
+    pub(crate) fn redirected(&self, from: &Url, to: Url) -> Result<Url> {
         let misled = |refused: Error| Error::new(Kind::Misled, refused.to_string());
         self.permitted_redirect(from, to).map_err(misled)
     }
@@ -367,12 +365,12 @@ impl Address {
     }
 
     /// Whether a text holds one of the secrets.
-    pub(super) fn holds_secret(&self, text: &str) -> bool {
+    pub(crate) fn holds_secret(&self, text: &str) -> bool {
         self.secrets.are_in(text)
     }
 
     /// A URL for storing and showing, with placeholders in place of secrets.
-    pub(super) fn redact(&self, url: &Url) -> String {
+    pub(crate) fn redact(&self, url: &Url) -> String {
         if self.shows_secret_in_host(url) {
             return HOST_WITH_SECRET.into();
         }
@@ -384,7 +382,7 @@ impl Address {
 
     /// A link as it is stored; one that is no URL of http or https, and so is not
     /// followed, is kept as it was served.
-    pub(super) fn redact_link(&self, link: &str) -> String {
+    pub(crate) fn redact_link(&self, link: &str) -> String {
         match Url::parse(link) {
             Ok(url) if is_http(&url) => self.redact(&url),
             _ => self.secrets.redact_text(link),
@@ -392,12 +390,12 @@ impl Address {
     }
 
     /// What finds the source's secrets.
-    pub(super) fn redactor(&self) -> &Redactor {
+    pub(crate) fn redactor(&self) -> &Redactor {
         self.secrets.redactor()
     }
 
     /// What a page says around its items, as it is stored.
-    pub(super) fn redact_value(&self, value: &mut Value) {
+    pub(crate) fn redact_value(&self, value: &mut Value) {
         self.secrets.redact_value(value);
     }
 
@@ -506,7 +504,7 @@ fn set_parameter(url: &mut Url, name: &str, value: &str) {
     url.query_pairs_mut().append_pair(name, value);
 }
 
-fn refused(why: &str) -> Error {
+pub(crate) fn refused(why: &str) -> Error {
     Error::new(Kind::Refused, why)
 }
 

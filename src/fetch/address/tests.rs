@@ -1,6 +1,6 @@
-use super::host::MOST_URL_BYTES;
 use super::*;
-use crate::fetch::secret::{Audience, Declaration};
+use crate::http::host::MOST_URL_BYTES;
+use crate::http::secret::{Audience, Declaration};
 use crate::source::Axis;
 
 fn address(table: &str) -> Address {

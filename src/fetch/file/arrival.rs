@@ -22,13 +22,13 @@ const WRITE_BYTES: usize = 256 << 10;
 
 /// How many bytes of files there are for a run, and what became of them.
 #[derive(Debug, Default)]
-pub(in crate::fetch) struct Tally {
+pub(crate) struct Tally {
     /// How many have been read.
-    pub(in crate::fetch) read: AtomicU64,
+    pub(crate) read: AtomicU64,
     /// How many were announced by those who sent them.
-    pub(in crate::fetch) expected: AtomicU64,
+    pub(crate) expected: AtomicU64,
     /// How many did not come from a publisher.
-    pub(in crate::fetch) own: AtomicU64,
+    pub(crate) own: AtomicU64,
 }
 
 /// What has arrived of a file.
@@ -77,7 +77,7 @@ impl Arrival {
 
 /// Marks an error that is the world's, and not one of what the file holds.
 #[derive(Debug)]
-pub(super) struct Lost(pub(super) &'static str);
+pub(crate) struct Lost(pub(super) &'static str);
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,7 +90,7 @@ impl std::error::Error for Lost {}
 /// Reads a file from a position of its own. Reading waits for what has not arrived,
 /// and so belongs on a thread that may.
 #[derive(Clone, Debug)]
-pub(super) struct FileReader {
+pub(crate) struct FileReader {
     file: Arc<File>,
     arrival: Arc<Arrival>,
     /// Where it is counted what is read of it, if it is.
@@ -100,7 +100,7 @@ pub(super) struct FileReader {
 
 impl FileReader {
     /// A file of so many bytes that is all there.
-    pub(super) fn whole(file: File, bytes: u64, tally: Option<&Arc<Tally>>) -> Self {
+    pub(crate) fn whole(file: File, bytes: u64, tally: Option<&Arc<Tally>>) -> Self {
         let arrival = Arrival {
             is_own: true,
             ..Arrival::default()
@@ -118,19 +118,19 @@ impl FileReader {
     }
 
     /// Ends whoever reads the file on another thread.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.arrival.is_abandoned.store(true, Relaxed);
         // whoever waits has the lock, or looks at it again
         self.arrival.change(|_| {});
     }
 
     /// The same file, from there.
-    pub(super) fn starting_at(&self, at: u64) -> Self {
+    pub(crate) fn starting_at(&self, at: u64) -> Self {
         Self { at, ..self.clone() }
     }
 
     /// The same file, from its beginning, to be looked at before it is read.
-    pub(super) fn to_look_at(&self) -> Self {
+    pub(crate) fn to_look_at(&self) -> Self {
         Self {
             tally: None,
             ..self.starting_at(0)
@@ -138,25 +138,25 @@ impl FileReader {
     }
 
     /// How many bytes have arrived, or are to.
-    pub(super) fn expected(&self) -> u64 {
+    pub(crate) fn expected(&self) -> u64 {
         let state = self.arrival.state();
         state.bytes.max(state.announced)
     }
 
     /// Whether anything has arrived.
-    pub(super) fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.arrival.state().bytes > 0
     }
 
     /// What its server says that it is, once that is known.
-    pub(super) fn content_type(&self) -> Option<String> {
+    pub(crate) fn content_type(&self) -> Option<String> {
         let state = self.arrival.wait_until(|state| state.bytes > 0);
         state.content_type.clone()
     }
 
     /// By what its server can tell later whether it has changed, as far as that is
     /// known.
-    pub(super) fn validators(&self) -> Validators {
+    pub(crate) fn validators(&self) -> Validators {
         self.arrival.state().validators.clone()
     }
 
@@ -228,7 +228,7 @@ impl Seek for FileReader {
 
 /// Writes a temporary file for others to read meanwhile. Unless it is said to be
 /// whole, it is not.
-pub(in crate::fetch) struct FileWriter {
+pub(crate) struct FileWriter {
     file: tokio::fs::File,
     /// The same, to be read.
     written_file: Arc<File>,
@@ -241,7 +241,7 @@ pub(in crate::fetch) struct FileWriter {
 
 /// Why a file could not be kept.
 #[derive(Debug)]
-pub(in crate::fetch) enum Unkept {
+pub(crate) enum Unkept {
     /// It is larger than the limit, in bytes.
     TooLarge(u64),
     Disk(io::Error),
@@ -260,13 +260,13 @@ impl fmt::Display for Unkept {
 }
 
 /// A temporary file cannot be written.
-pub(super) fn no_room(error: io::Error) -> Error {
+pub(crate) fn no_room(error: io::Error) -> Error {
     Error::environment("write a temporary file").with_source(error)
 }
 
 impl FileWriter {
     /// A temporary file of `most` bytes or less, and its reader.
-    pub(super) fn new(most: u64, tally: &Arc<Tally>) -> io::Result<(Self, FileReader)> {
+    pub(crate) fn new(most: u64, tally: &Arc<Tally>) -> io::Result<(Self, FileReader)> {
         let file = tempfile::tempfile()?;
         let reader = FileReader {
             file: Arc::new(file.try_clone()?),
@@ -287,12 +287,12 @@ impl FileWriter {
     }
 
     /// How many bytes have come.
-    pub(in crate::fetch) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.written + self.waiting.len() as u64
     }
 
     /// Notes what its server says of the file.
-    pub(super) fn announce(
+    pub(crate) fn announce(
         &self,
         content_type: Option<&str>,
         validators: Validators,
@@ -309,7 +309,7 @@ impl FileWriter {
     }
 
     /// Whether these bytes are those that came before at this place.
-    pub(super) fn has(&self, at: u64, bytes: &[u8]) -> bool {
+    pub(crate) fn has(&self, at: u64, bytes: &[u8]) -> bool {
         let on_disk = self.written.saturating_sub(at);
         let on_disk = bytes
             .len()
@@ -327,11 +327,11 @@ impl FileWriter {
     }
 
     /// Counts what did not come from a publisher.
-    pub(super) fn count_own(&self, bytes: usize) {
+    pub(crate) fn count_own(&self, bytes: usize) {
         self.tally.own.fetch_add(bytes as u64, Relaxed);
     }
 
-    pub(in crate::fetch) async fn write(&mut self, bytes: &[u8]) -> Result<(), Unkept> {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Unkept> {
         if self.bytes() + bytes.len() as u64 > self.most {
             return Err(Unkept::TooLarge(self.most));
         }
@@ -353,7 +353,7 @@ impl FileWriter {
     }
 
     /// All of it has come.
-    pub(in crate::fetch) async fn end(mut self) -> io::Result<()> {
+    pub(crate) async fn end(mut self) -> io::Result<()> {
         self.flush().await?;
         self.arrival.change(|state| state.end = Some(true));
         Ok(())

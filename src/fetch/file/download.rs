@@ -18,14 +18,13 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 
 use crate::config;
+use crate::decode::refusal;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::client::{
-    Answered, Arriving, Client, Failure, NOT_ASKED_FOR, Receive, Wanted, interrupted, text_header,
-    without_body,
-};
-use crate::fetch::decode::refusal;
 use crate::fetch::file::arrival::{FileWriter, Unkept, no_room};
-use crate::fetch::wire::{self, Part};
+use crate::http::client::{Answered, Client, Wanted};
+use crate::http::failure::{Failure, interrupted};
+use crate::http::receive::{Arriving, NOT_ASKED_FOR, Receive, text_header, without_body};
+use crate::http::wire::{self, Part};
 
 /// How much of a file has to come for an attempt to have got on.
 const PROGRESS_BYTES: u64 = 1 << 20;

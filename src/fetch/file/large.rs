@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use tracing::warn;
 
 use crate::config;
-use crate::fetch::decode::split::{self, Lines, Next as Split};
-use crate::fetch::decode::{self, Decoded, Undecodable, check_envelope, telling};
+use crate::decode::split::{self, Lines, Next as Split};
+use crate::decode::{self, Decoded, Undecodable, check_envelope, telling};
 use crate::fetch::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::fetch::file::text::{Stop, Turn};
 use crate::fetch::file::window::Window;

@@ -17,6 +17,6 @@ mod text;
 mod walk;
 mod window;
 
-pub(super) use self::arrival::Tally;
+pub(crate) use self::arrival::Tally;
 pub use self::input::Input;
 pub(super) use self::walk::FileWalk;

@@ -13,13 +13,13 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::config;
-use crate::fetch::body;
-use crate::fetch::decode::split::Lines;
-use crate::fetch::decode::{self, Decoded, Undecodable};
+use crate::decode::split::Lines;
+use crate::decode::{self, Decoded, Undecodable};
 use crate::fetch::file::arrival::FileReader;
 use crate::fetch::file::large::{Large, Step};
 use crate::fetch::file::text::{Next, Stop, Text, Texts, Turn};
 use crate::fetch::file::window::Window;
+use crate::http::body;
 use crate::json::Most;
 use crate::page::{Broken, Mark, Part};
 use crate::source::{Container, Source};

@@ -18,10 +18,10 @@ use zip::read::Config;
 use zip::unstable::read::ZipIterable;
 
 use crate::config;
-use crate::fetch::body::KEPT_OF_TOO_LARGE;
-use crate::fetch::decode::budget::{most_by_ratio, too_many_members, too_packed};
-use crate::fetch::decode::{Archive, HEADER_BYTES, Level, label, past_header, unique};
+use crate::decode::budget::{most_by_ratio, too_many_members, too_packed};
+use crate::decode::{Archive, HEADER_BYTES, Level, label, past_header, unique};
 use crate::fetch::file::arrival::{FileReader, Lost};
+use crate::http::body::KEPT_OF_TOO_LARGE;
 use crate::json;
 use crate::source::Container;
 

@@ -16,21 +16,21 @@ use tracing::warn;
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::address::Ask;
-use crate::fetch::client::{Answered, Wanted};
+use crate::fetch::chain::{Common, Event};
 use crate::fetch::file::arrival::{FileReader, FileWriter, Unkept, no_room};
 use crate::fetch::file::input::{self, Input, check, unusable};
 use crate::fetch::file::piece::{Cutter, Cutting, Piece};
 use crate::fetch::page::telling;
 use crate::fetch::scope::Scope;
-use crate::fetch::walk::{Common, Event};
 use crate::fetch::{Fetched, first_of_file};
+use crate::http::client::{Answered, Wanted};
 use crate::page::{Cursor, Mark, Page, Position, Remembered, UnchangedPage, UnreadablePage};
 
 /// How the arrival of a file ended.
 type Arrived = Result<Answered<()>>;
 
 /// The walk along the pieces of a file.
-pub(in crate::fetch) struct FileWalk {
+pub(crate) struct FileWalk {
     common: Common,
     scope: Scope,
     /// The file, if it is one of a load.
@@ -64,7 +64,7 @@ enum Found {
 }
 
 impl FileWalk {
-    pub(in crate::fetch) fn new(
+    pub(crate) fn new(
         common: Common,
         scope: Scope,
         input: Option<Input>,
@@ -90,12 +90,12 @@ impl FileWalk {
         }
     }
 
-    pub(in crate::fetch) fn scope(&self) -> &Scope {
+    pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }
 
     /// What comes next; `None` after the last page wanted, and after the end.
-    pub(in crate::fetch) async fn advance(&mut self) -> Option<Event> {
+    pub(crate) async fn advance(&mut self) -> Option<Event> {
         let is_wanted = self.until.is_none_or(|until| self.next.number <= until)
             && self.common.budget.load(Relaxed) > 0;
         let is_through = self.is_at_end && self.found.is_empty() && self.kept.is_none();

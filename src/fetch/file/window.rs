@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use crate::fetch::decode::charset;
+use crate::decode::charset;
 use crate::fetch::file::text::Stop;
 use crate::source::Charset;
 

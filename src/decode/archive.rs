@@ -1,0 +1,206 @@
+//! Archives: what zip and gzip files hold, in memory.
+//!
+//! Members are decompressed piece by piece against the [`Budget`], whatever size
+//! they claim. Their names are labels, and never paths: nothing is written.
+
+use std::io::{Cursor, Read};
+
+use bytes::Bytes;
+use flate2::bufread::MultiGzDecoder;
+use zip::ZipReadOptions;
+use zip::read::{Config, ZipFileEntry};
+use zip::result::ZipError;
+use zip::unstable::read::ZipIterable;
+
+use super::budget::{Budget, Spent};
+use crate::source::Container;
+
+/// How much is decompressed at a time.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// The most of a member's name that is kept: each of its items carries it.
+const NAME_LENGTH: usize = 100;
+
+/// The kinds of archive, by their first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Archive {
+    Zip,
+    Gzip,
+}
+
+impl Archive {
+    /// The archive that bytes begin; no JSON begins like one.
+    fn of(body: &[u8]) -> Option<Self> {
+        match body {
+            // the second is one without members
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Archive::Zip),
+            [0x1F, 0x8B, ..] => Some(Archive::Gzip),
+            _ => None,
+        }
+    }
+
+    /// The archive that bytes begin, where one is looked for.
+    pub(crate) fn within(bytes: &[u8], container: Container) -> Option<Self> {
+        Self::of(bytes).filter(|_| container != Container::Json)
+    }
+
+    /// The archive that a whole body is.
+    ///
+    /// # Errors
+    /// It is not the one that its source says: a clause.
+    pub(crate) fn of_body(body: &[u8], container: Container) -> Result<Option<Self>, &'static str> {
+        let archive = Self::within(body, container);
+        match container {
+            Container::Zip if archive != Some(Archive::Zip) => Err("no zip file"),
+            Container::Gzip if archive != Some(Archive::Gzip) => Err("no gzip file"),
+            _ => Ok(archive),
+        }
+    }
+}
+
+/// How many bytes of a member's local header are of the same length.
+pub(crate) const HEADER_BYTES: usize = 30;
+
+/// How far a member's bytes are behind the beginning of its local header: behind a name
+/// and an extra field too.
+pub(crate) fn past_header(header: &[u8; HEADER_BYTES]) -> usize {
+    let two = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
+    HEADER_BYTES + two(26) + two(28)
+}
+
+/// A file in an archive.
+pub(crate) struct Member {
+    /// What it is called.
+    pub(crate) name: String,
+    pub(crate) content: Content,
+}
+
+/// What a file in an archive holds, still packed.
+pub(crate) struct Content(ZipFileEntry<'static>);
+
+/// What is wrong with an archive as a whole.
+#[derive(Debug)]
+pub(crate) enum Torn {
+    Spent(Spent),
+    /// A clause that says what it is instead.
+    Unreadable(String),
+}
+
+impl From<Spent> for Torn {
+    fn from(spent: Spent) -> Self {
+        Torn::Spent(spent)
+    }
+}
+
+/// What a gzip file holds, all its members joined.
+pub(crate) fn gunzip(body: &[u8], budget: &mut Budget) -> Result<Bytes, Torn> {
+    match inflate(MultiGzDecoder::new(body), 0, budget)? {
+        Ok(content) => Ok(content),
+        Err(_) => Err(Torn::Unreadable(
+            "a gzip file that is damaged or cut short".into(),
+        )),
+    }
+}
+
+/// A zip file whose directory was found.
+pub(crate) struct Zip(ZipIterable<Cursor<Bytes>>);
+
+impl Zip {
+    pub(crate) fn open(body: &Bytes, budget: &mut Budget) -> Result<Self, Torn> {
+        let reader = Cursor::new(body.clone());
+        let archive = ZipIterable::try_new(reader, Config::default()).map_err(torn)?;
+        budget.spend_members(archive.len())?;
+        Ok(Self(archive))
+    }
+
+    /// Its members in their order, those of one name among them.
+    pub(crate) fn members(
+        &mut self,
+    ) -> Result<impl Iterator<Item = Result<Member, Torn>> + '_, Torn> {
+        let entries = self.0.files().map_err(torn)?;
+        Ok(entries.filter_map(|entry| match entry {
+            Err(error) => Some(Err(torn(error))),
+            Ok(entry) => label(&entry).map(|name| {
+                let content = Content(entry);
+                Ok(Member { name, content })
+            }),
+        }))
+    }
+}
+
+fn torn(_: ZipError) -> Torn {
+    Torn::Unreadable("a zip file that is damaged or cut short".into())
+}
+
+/// What macOS adds to an archive beside each of its files.
+fn is_resource_fork(name: &[u8]) -> bool {
+    name.starts_with(b"__MACOSX/")
+}
+
+/// What a member is called, cut short if it is long; `None` for what is no file.
+pub(crate) fn label(entry: &ZipFileEntry<'_>) -> Option<String> {
+    if entry.is_dir() || is_resource_fork(entry.name_raw()) {
+        return None;
+    }
+    let name = entry
+        .name()
+        .unwrap_or_else(|_| String::from_utf8_lossy(entry.name_raw()));
+    Some(name.chars().take(NAME_LENGTH).collect())
+}
+
+impl Content {
+    /// Decompresses it. If that cannot be done: what there is of it, and what it
+    /// is instead.
+    pub(crate) fn read(
+        self,
+        body: &Bytes,
+        budget: &mut Budget,
+    ) -> Result<Result<Bytes, (Bytes, String)>, Spent> {
+        let Content(entry) = self;
+        let packed = packed(body, entry.header_start(), entry.compressed_size());
+        if entry.encrypted() {
+            return Ok(Err((packed, "a member that is encrypted".into())));
+        }
+        let claimed = usize::try_from(entry.size()).unwrap_or(usize::MAX);
+        let mut reader = Cursor::new(&body[..]);
+        let Ok(member) = entry.with_reader(&mut reader, ZipReadOptions::default()) else {
+            let message = "a member that is not stored or deflated";
+            return Ok(Err((packed, message.into())));
+        };
+        let content = inflate(member, claimed, budget)?;
+        Ok(content.map_err(|begun| (begun, "a member that is damaged".into())))
+    }
+}
+
+/// The bytes of a member as they are in the archive, as far as they are there.
+fn packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
+    let range = || {
+        let header = usize::try_from(header_start).ok()?;
+        let start = header + past_header(body.get(header..)?.first_chunk()?);
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        (end <= body.len()).then_some(start..end)
+    };
+    range().map_or_else(Bytes::new, |range| body.slice(range))
+}
+
+/// Reads to the end; what there is of it if that never comes.
+fn inflate(
+    mut reader: impl Read,
+    claimed: usize,
+    budget: &mut Budget,
+) -> Result<Result<Bytes, Bytes>, Spent> {
+    // A claim may be a lie: beyond this the bytes come before their room.
+    let mut content = Vec::with_capacity(claimed.min(16 << 20).min(budget.bytes()));
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(Ok(content.into())),
+            Ok(read) => {
+                budget.spend(read)?;
+                content.extend_from_slice(&piece[..read]);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return Ok(Err(content.into())),
+        }
+    }
+}

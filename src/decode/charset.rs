@@ -1,0 +1,268 @@
+//! Charsets: bytes that are not UTF-8 become so.
+//!
+//! Which charset it is, in this order:
+//!
+//! 1. the one that the source declares;
+//! 2. a byte order mark's, since nothing else puts one there;
+//! 3. UTF-8, if the bytes are that. Servers name ISO-8859-1 by default, of which
+//!    the application behind them knows nothing; and text with accents that is
+//!    in ISO-8859-1 and happens to be UTF-8 too is not found in nature;
+//! 4. the one that `Content-Type` names;
+//! 5. UTF-8. A byte that is not costs the item it is in, and nothing is guessed.
+
+use std::io::{self, Cursor, Read};
+
+use bytes::Bytes;
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
+
+use super::budget::{Budget, Spent};
+use crate::source::Charset;
+
+/// Stands for what is no character in the body's charset. It is never part of
+/// UTF-8, so the item it is in is refused and nothing is made up.
+const NO_CHARACTER: u8 = 0xFF;
+
+/// How much is transcoded at a time.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// The body in UTF-8, without a byte order mark. A body that is UTF-8 already is
+/// neither copied nor, unless another charset is named, looked at.
+pub(crate) fn to_utf8(
+    body: Bytes,
+    declared: Option<Charset>,
+    content_type: Option<&str>,
+    budget: &mut Budget,
+) -> Result<Bytes, Spent> {
+    let (encoding, mark) = charset(&body, declared, content_type);
+    let body = body.slice(mark..);
+    if encoding == UTF_8 {
+        return Ok(body);
+    }
+    transcode(&body, encoding, budget)
+}
+
+/// The charset of a text that begins like this, and how long its byte order mark is.
+fn charset(
+    body: &[u8],
+    declared: Option<Charset>,
+    content_type: Option<&str>,
+) -> (&'static Encoding, usize) {
+    let mark = Encoding::for_bom(body);
+    let encoding = match (declared, mark) {
+        (Some(Charset(declared)), _) => declared,
+        (None, Some((marked, _))) => marked,
+        (None, None) => named(body, content_type),
+    };
+    match mark {
+        // a UTF-8 mark is stripped whatever is declared: it is no text in any charset
+        Some((marked, length)) if marked == encoding || marked == UTF_8 => (encoding, length),
+        _ => (encoding, 0),
+    }
+}
+
+/// The charset that a header names, unless the body is UTF-8 after all.
+fn named(body: &[u8], content_type: Option<&str>) -> &'static Encoding {
+    let charset = content_type.and_then(charset_of).and_then(Charset::of);
+    match charset {
+        Some(Charset(named)) if named != UTF_8 && !is_utf8(body) => named,
+        _ => UTF_8,
+    }
+}
+
+/// Whether bytes are UTF-8, or the beginning of it.
+fn is_utf8(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
+}
+
+/// The value of `charset` in `application/json; charset="ISO-8859-1"`.
+fn charset_of(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let is_charset = name.trim().eq_ignore_ascii_case("charset");
+        is_charset.then(|| value.trim().trim_matches(['"', '\'']))
+    })
+}
+
+fn transcode(
+    body: &[u8],
+    encoding: &'static Encoding,
+    budget: &mut Budget,
+) -> Result<Bytes, Spent> {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut text = Vec::with_capacity(body.len());
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut rest = body;
+    loop {
+        let (result, read, written) =
+            decoder.decode_to_utf8_without_replacement(rest, &mut piece, true);
+        budget.spend(written)?;
+        text.extend_from_slice(&piece[..written]);
+        rest = &rest[read..];
+        match result {
+            DecoderResult::InputEmpty => return Ok(text.into()),
+            DecoderResult::OutputFull => {}
+            DecoderResult::Malformed(..) => text.push(NO_CHARACTER),
+        }
+    }
+}
+
+/// Reads text as UTF-8, without a byte order mark; `beginning` is what the charset is
+/// told by, and is read first.
+pub(crate) fn reader(
+    beginning: Bytes,
+    rest: Box<dyn Read + Send>,
+    declared: Option<Charset>,
+    content_type: Option<&str>,
+) -> Box<dyn Read + Send> {
+    let (encoding, mark) = charset(&beginning, declared, content_type);
+    let text = Cursor::new(beginning.slice(mark..)).chain(rest);
+    if encoding == UTF_8 {
+        return Box::new(text);
+    }
+    Box::new(Transcoded {
+        reader: text,
+        decoder: Some(encoding.new_decoder_without_bom_handling()),
+        piece: vec![0; PIECE_BYTES],
+        text: Vec::new(),
+        at: 0,
+    })
+}
+
+/// Text in UTF-8 of what is in another charset.
+struct Transcoded<R> {
+    reader: R,
+    /// `None` once all is decoded.
+    decoder: Option<Decoder>,
+    piece: Vec<u8>,
+    /// What was decoded last, and how much of it was read.
+    text: Vec<u8>,
+    at: usize,
+}
+
+impl<R: Read> Transcoded<R> {
+    /// Decodes what comes next.
+    fn decode(&mut self) -> io::Result<()> {
+        let Some(decoder) = &mut self.decoder else {
+            return Ok(());
+        };
+        let read = self.reader.read(&mut self.piece)?;
+        let mut rest = &self.piece[..read];
+        self.text.clear();
+        self.at = 0;
+        loop {
+            let room = decoder.max_utf8_buffer_length_without_replacement(rest.len());
+            let from = self.text.len();
+            self.text.resize(from + room.unwrap_or(PIECE_BYTES), 0);
+            let (result, taken, written) =
+                decoder.decode_to_utf8_without_replacement(rest, &mut self.text[from..], read == 0);
+            self.text.truncate(from + written);
+            rest = &rest[taken..];
+            match result {
+                DecoderResult::InputEmpty => break,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(..) => self.text.push(NO_CHARACTER),
+            }
+        }
+        if read == 0 {
+            self.decoder = None;
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Transcoded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.text.len() && self.decoder.is_some() {
+            self.decode()?;
+        }
+        let read = (&self.text[self.at..]).read(buffer)?;
+        self.at += read;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn utf8(body: &[u8], declared: Option<&str>, content_type: Option<&str>) -> Vec<u8> {
+        let body = Bytes::copy_from_slice(body);
+        let declared = declared.map(|name| Charset::of(name).unwrap());
+        let mut read = Vec::new();
+        let rest: Box<dyn Read + Send> = Box::new(io::empty());
+        let mut reader = reader(body.clone(), rest, declared, content_type);
+        reader.read_to_end(&mut read).unwrap();
+        let mut budget = Budget::new(&config::Fetch::default(), body.len());
+        let text = to_utf8(body, declared, content_type, &mut budget);
+        let text = text.map_err(|_| "spent").unwrap();
+        assert_eq!(read, text, "piece by piece");
+        text.into()
+    }
+
+    const LATIN: &[u8] = b"\"caf\xE9 \x80\"";
+
+    #[test]
+    fn the_source_then_a_mark_then_the_bytes_then_the_header_say_the_charset() {
+        let header = Some("application/json; charset=ISO-8859-1");
+        let cafe = "\"café €\"".as_bytes();
+        for (body, declared, content_type, text) in [
+            (LATIN, Some("iso-8859-1"), None, cafe),
+            (LATIN, None, header, cafe),
+            (LATIN, None, Some("text/json;charset=\"latin1\""), cafe),
+            // UTF-8 under a header that says otherwise
+            (cafe, None, header, cafe),
+            (
+                b"\xEF\xBB\xBF\"\xC3\xA9\"",
+                None,
+                header,
+                "\"é\"".as_bytes(),
+            ),
+            (
+                b"\xEF\xBB\xBF\"\xE9\"",
+                Some("latin1"),
+                None,
+                "\"é\"".as_bytes(),
+            ),
+            (b"\xFF\xFE\"\0\xE9\0\"\0", None, header, "\"é\"".as_bytes()),
+            (
+                b"\0\"\0\xE9\0\"",
+                Some("utf-16be"),
+                None,
+                "\"é\"".as_bytes(),
+            ),
+            // nothing is guessed
+            (LATIN, None, None, LATIN),
+            (LATIN, None, Some("application/json; charset=utf-8"), LATIN),
+            (
+                LATIN,
+                None,
+                Some("application/json; charset=klingon"),
+                LATIN,
+            ),
+            (LATIN, Some("utf-8"), header, LATIN),
+        ] {
+            let read = utf8(body, declared, content_type);
+            assert_eq!(read, text, "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn what_is_no_character_in_its_charset_is_none_in_the_text() {
+        // half of a pair in Shift JIS, in the middle and at the end
+        assert_eq!(utf8(b"\"\x82\x20\"", Some("shift_jis"), None), b"\"\xFF \"");
+        assert_eq!(utf8(b"\"\x82", Some("shift_jis"), None), b"\"\xFF");
+    }
+
+    #[test]
+    fn a_text_grows_no_further_than_its_budget() {
+        let limits = config::Fetch {
+            max_decoded_bytes: 200_000,
+            ..config::Fetch::default()
+        };
+        let body = Bytes::from(vec![0x80; 100_000]);
+        let mut budget = Budget::new(&limits, body.len());
+        let euros = transcode(&body, encoding_rs::WINDOWS_1252, &mut budget);
+        assert!(euros.is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! What is kept of what is around the items of a document.
+//!
+//! The page keeps that of its first document whole. Of the others, of which there
+//! may be a million, nothing is looked at but what tells the version of a package,
+//! and so only that is kept.
+
+use serde_json::{Map, Value};
+
+/// The members of a package that tell its version, and that it is one.
+const TELLING: [&str; 4] = ["releases", "records", "ocid", "version"];
+
+/// What is around a document's items, but for all that does not tell the version of
+/// the package that they are the entries of; they are in the list at that pointer, if
+/// there are any.
+pub(crate) fn telling(envelope: &Value, list: Option<&str>) -> Value {
+    let Some((place, _name)) = list.and_then(|list| list.rsplit_once('/')) else {
+        return Value::Null;
+    };
+    let Some(Value::Object(package)) = envelope.pointer(place) else {
+        return Value::Null;
+    };
+    let mut kept = Map::new();
+    for name in TELLING {
+        let value = match package.get(name) {
+            None => continue,
+            Some(Value::Array(_) | Value::Object(_)) => Value::Array(Vec::new()),
+            Some(value) if name == "version" => value.clone(),
+            Some(_) => Value::Null,
+        };
+        kept.insert(name.to_owned(), value);
+    }
+    // before the pointer's first slash there is no name
+    let tokens = place.split('/').skip(1).collect::<Vec<_>>();
+    tokens
+        .iter()
+        .rev()
+        .fold(Value::Object(kept), |value, token| {
+            let name = token.replace("~1", "/").replace("~0", "~");
+            Value::Object(Map::from_iter([(name, value)]))
+        })
+}
+
+/// About how many bytes a value is as JSON.
+pub(crate) fn bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 4,
+        Value::Number(number) => number.to_string().len(),
+        Value::String(text) => text.len() + 2,
+        Value::Array(entries) => entries
+            .iter()
+            .map(|entry| bytes(entry) + 1)
+            .sum::<usize>()
+            .max(2),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| name.len() + 4 + bytes(value))
+            .sum::<usize>()
+            .max(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(envelope: Value, list: &str, expected: Value) {
+        assert_eq!(telling(&envelope, Some(list)), expected);
+        assert_eq!(telling(&envelope, None), Value::Null);
+    }
+
+    #[test]
+    fn only_what_tells_a_version_is_kept() {
+        let package = json!({"uri": "u", "releases": [], "version": "1.0", "license": {"a": [1]}});
+        let kept = json!({"releases": [], "version": "1.0"});
+        check(package.clone(), "/releases", kept.clone());
+        check(
+            json!({"x": 1, "a/b": {"~": package, "y": 2}}),
+            "/a~1b/~0/releases",
+            json!({"a/b": {"~": kept}}),
+        );
+        check(
+            json!({"records": null, "ocid": "long", "version": {"x": ["much"]}}),
+            "/records",
+            json!({"records": null, "ocid": null, "version": []}),
+        );
+        check(json!([]), "", Value::Null);
+        check(Value::Null, "", Value::Null);
+    }
+}

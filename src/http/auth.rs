@@ -1,0 +1,353 @@
+//! Who asks: the `Authorization` header of requests to the home host, and the
+//! token in it.
+//!
+//! Nothing here connects: the client asks for the token, as for anything else,
+//! and gives the answer back. There is one token at a time for all requests of a
+//! source, and one request for it at a time; the others wait for its answer. A
+//! token is asked for again before it expires, and once for each attempt that is
+//! answered 401.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+use url::Url;
+use url::form_urlencoded::{Serializer, byte_serialize};
+
+use crate::error::{Error, Result};
+use crate::http::exchange::empty_length;
+use crate::http::secret::Secrets;
+use crate::json::Pointer;
+use crate::redact::Redactor;
+use crate::source::{self, Credentials, Method, OAuth2, Source, Token};
+use crate::userinfo::{ENCODE, has_unclear_userinfo};
+
+/// How long before its end a token is no longer sent: what is asked now must
+/// still hold when it arrives. A short-lived one is kept for nine tenths.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// The longest token. Servers take no longer header, and it is looked for in all that
+/// the source serves, in each of its forms.
+const MOST_TOKEN_BYTES: usize = 8 << 10;
+
+/// The longest that a token is believed to live.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// How the server of a source is told who asks. Its `Debug` shows no secret.
+pub(crate) enum Auth {
+    /// Nothing is said, or what `headers` and `query` say.
+    Open,
+    /// The same header each time.
+    Fixed(HeaderValue),
+    /// A token, and where it comes from.
+    Token(Box<Issuer>),
+}
+
+/// Where tokens come from.
+pub(crate) struct Issuer {
+    request: TokenRequest,
+    pointer: Pointer,
+    scheme: String,
+    refresh: Option<Duration>,
+    /// It is told of each token.
+    redactor: Redactor,
+    /// Locked while a token is asked for.
+    current: Mutex<Option<Current>>,
+}
+
+/// A request for a token, secrets and all.
+struct TokenRequest {
+    url: Url,
+    method: Method,
+    headers: HeaderMap,
+    body: Option<SecretString>,
+}
+
+struct Current {
+    header: HeaderValue,
+    /// When it is asked for anew; `None` is when it is refused.
+    renew_at: Option<Instant>,
+}
+
+/// What to say of who asks.
+pub(crate) enum Authorization<'a> {
+    /// This header, if any.
+    Ready(Option<HeaderValue>),
+    /// A token has to be asked for first.
+    Wanted(Renewal<'a>),
+}
+
+/// The right to ask for a token, which nobody else has meanwhile.
+pub(crate) struct Renewal<'a> {
+    issuer: &'a Issuer,
+    current: MutexGuard<'a, Option<Current>>,
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Auth::Open => "Open",
+            Auth::Fixed(_) => "Fixed",
+            Auth::Token(_) => "Token",
+        })
+    }
+}
+
+impl Auth {
+    /// What a source declares.
+    ///
+    /// # Errors
+    /// A URL or a header that is none, or two answers to who asks.
+    pub(crate) fn new(source: &Source, secrets: &Secrets) -> Result<Self> {
+        let key = |key: &str| format!("key `sources.{}.auth{key}`", source.name);
+        let Some(auth) = &source.auth else {
+            return Ok(Auth::Open);
+        };
+        let mut headers = source.http.headers.keys();
+        if headers.any(|name| name.eq_ignore_ascii_case(AUTHORIZATION.as_str())) {
+            let message = format!("{}: `http.headers` has an Authorization too", key(""));
+            return Err(Error::config(message));
+        }
+        let (request, pointer, scheme, refresh) = match auth {
+            source::Auth::Basic { user, password } => {
+                let (user, password) = (secrets.reveal(user), secrets.reveal(password));
+                // for pages that show the headers that they were asked by
+                secrets.redactor().add_token(credentials(&user, &password));
+                return Ok(Auth::Fixed(basic(&user, &password)));
+            }
+            source::Auth::Token(token) => (
+                TokenRequest::of_token(token, secrets).map_err(|e| e.context(key("")))?,
+                token.pointer.clone(),
+                token.scheme.clone(),
+                token.refresh,
+            ),
+            source::Auth::OAuth2(oauth2) => (
+                TokenRequest::of_oauth2(oauth2, secrets).map_err(|e| e.context(key("")))?,
+                Pointer::parse("/access_token").map_err(Error::config)?,
+                "Bearer".to_owned(),
+                oauth2.refresh,
+            ),
+        };
+        Ok(Auth::Token(Box::new(Issuer {
+            request,
+            pointer,
+            scheme,
+            refresh,
+            redactor: secrets.redactor().clone(),
+            current: Mutex::new(None),
+        })))
+    }
+
+    /// What to say to the home host now. Waits while a token is asked for.
+    pub(crate) async fn authorization(&self) -> Authorization<'_> {
+        let issuer = match self {
+            Auth::Open => return Authorization::Ready(None),
+            Auth::Fixed(header) => return Authorization::Ready(Some(header.clone())),
+            Auth::Token(issuer) => issuer,
+        };
+        let current = issuer.current.lock().await;
+        match &*current {
+            Some(token) if token.renew_at.is_none_or(|at| Instant::now() < at) => {
+                Authorization::Ready(Some(token.header.clone()))
+            }
+            _ => Authorization::Wanted(Renewal { issuer, current }),
+        }
+    }
+
+    /// Gives up the token of a header that was answered 401, unless there is
+    /// another one already; whether it is a token that was sent.
+    pub(crate) async fn give_up(&self, sent: Option<&HeaderValue>) -> bool {
+        let (Auth::Token(issuer), Some(sent)) = (self, sent) else {
+            return false;
+        };
+        issuer
+            .current
+            .lock()
+            .await
+            .take_if(|current| current.header == *sent);
+        true
+    }
+}
+
+impl<'a> Renewal<'a> {
+    /// Where the token is asked for.
+    pub(crate) fn url(&self) -> &'a Url {
+        &self.issuer.request.url
+    }
+
+    /// The request for it.
+    pub(crate) fn request(&self, http: &reqwest::Client) -> reqwest::RequestBuilder {
+        let TokenRequest {
+            url,
+            method,
+            headers,
+            body,
+        } = &self.issuer.request;
+        let method = match method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let request = http.request(method.clone(), url.clone());
+        let request = request.headers(headers.clone());
+        let body = body.as_ref().map(SecretString::expose_secret);
+        let is_empty = body.is_none_or(str::is_empty);
+        let request = match method == reqwest::Method::POST && is_empty {
+            true => request.headers(empty_length()),
+            false => request,
+        };
+        match body {
+            Some(body) => request.body(body.to_owned()),
+            None => request,
+        }
+    }
+
+    /// Takes the token out of the answer.
+    ///
+    /// # Errors
+    /// What the answer lacks: a clause, never a value.
+    pub(crate) fn renewed(mut self, answer: &[u8]) -> Result<HeaderValue, String> {
+        let Issuer {
+            pointer,
+            scheme,
+            refresh,
+            redactor,
+            ..
+        } = self.issuer;
+        let answer: Value =
+            serde_json::from_slice(answer).map_err(|_| "the answer is not JSON".to_owned())?;
+        let token = match pointer.get(&answer) {
+            Some(Value::String(token)) => token.trim(),
+            _ => "",
+        };
+        if token.is_empty() {
+            return Err(format!("the answer has no token at {pointer}"));
+        }
+        if token.len() > MOST_TOKEN_BYTES {
+            return Err(format!(
+                "the token at {pointer} is longer than {MOST_TOKEN_BYTES} bytes"
+            ));
+        }
+        let header = format!("{scheme} {token}");
+        let mut header = HeaderValue::from_str(header.trim_start())
+            .map_err(|_| "the token does not fit a header".to_owned())?;
+        header.set_sensitive(true);
+        redactor.add_token(SecretString::from(token));
+        let lifetime = refresh.or_else(|| lifetime(&answer));
+        *self.current = Some(Current {
+            header: header.clone(),
+            renew_at: lifetime.map(|lifetime| Instant::now() + lifetime.min(LONGEST)),
+        });
+        Ok(header)
+    }
+}
+
+/// How long a token is sent, by the `expires_in` of its answer: seconds, which
+/// some servers write as text.
+fn lifetime(answer: &Value) -> Option<Duration> {
+    let seconds = match answer.get("expires_in")? {
+        Value::Number(seconds) => seconds.as_f64()?,
+        Value::String(seconds) => seconds.parse().ok()?,
+        _ => return None,
+    };
+    let lifetime = Duration::try_from_secs_f64(seconds).ok()?;
+    Some(lifetime - MARGIN.min(lifetime / 10))
+}
+
+impl TokenRequest {
+    fn of_token(token: &Token, secrets: &Secrets) -> Result<Self> {
+        let is_json = |body: &&String| body.trim_start().starts_with(['{', '[']);
+        let json = token.body.as_ref().filter(is_json).is_some();
+        let body = token.body.as_ref().map(|body| match json {
+            true => secrets.reveal_json(body),
+            false => secrets.reveal_form(body),
+        });
+        let mut headers = accept_json();
+        if body.is_some() {
+            headers.insert(CONTENT_TYPE, if json { JSON } else { FORM });
+        }
+        for (name, text) in &token.headers {
+            let wrong = || Error::config(format!("`headers.{name}` is not an HTTP header"));
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+            let value = HeaderValue::from_str(&secrets.reveal(text)).map_err(|_| wrong())?;
+            headers.insert(name, sensitive(value));
+        }
+        Ok(Self {
+            url: endpoint(&token.url, secrets)?,
+            method: token.method,
+            headers,
+            body: body.map(SecretString::from),
+        })
+    }
+
+    fn of_oauth2(oauth2: &OAuth2, secrets: &Secrets) -> Result<Self> {
+        let id = secrets.reveal(&oauth2.client_id);
+        let secret = secrets.reveal(&oauth2.client_secret);
+        let mut headers = accept_json();
+        headers.insert(CONTENT_TYPE, FORM);
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials");
+        match oauth2.credentials {
+            Credentials::Basic => {
+                // RFC 6749, section 2.3.1: as in a form, and only then as a header
+                let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+                headers.insert(AUTHORIZATION, basic(&encoded(&id), &encoded(&secret)));
+            }
+            Credentials::Body => {
+                form.append_pair("client_id", &id);
+                form.append_pair("client_secret", &secret);
+            }
+        }
+        if let Some(scope) = &oauth2.scope {
+            form.append_pair("scope", scope);
+        }
+        Ok(Self {
+            url: endpoint(&oauth2.url, secrets)?,
+            method: Method::Post,
+            headers,
+            body: Some(SecretString::from(form.finish())),
+        })
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+fn accept_json() -> HeaderMap {
+    HeaderMap::from_iter([(ACCEPT, JSON)])
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+fn endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
+    let revealed = secrets.reveal_endpoint(url);
+    if has_unclear_userinfo(&revealed) {
+        return Err(Error::config(format!("`url`: {ENCODE}")));
+    }
+    let url =
+        Url::parse(&revealed).map_err(|e| Error::config("`url` is not a URL").with_source(e))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err(Error::config("`url` is not http or https")),
+    }
+}
+
+/// A user and a password as HTTP sends them.
+pub(crate) fn credentials(user: &str, password: &str) -> SecretString {
+    let credentials = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    SecretString::from(credentials)
+}
+
+fn basic(user: &str, password: &str) -> HeaderValue {
+    let credentials = credentials(user, password);
+    let value = HeaderValue::from_str(&format!("Basic {}", credentials.expose_secret()));
+    sensitive(value.expect("base64 fits a header"))
+}

@@ -1,0 +1,152 @@
+//! The retry schedule: how long to wait before a page is asked for again.
+//!
+//! Nothing here sleeps or looks at a clock; attempts are counted, not timed.
+
+use std::time::{Duration, SystemTime};
+
+use crate::config;
+use crate::retry::Backoff;
+
+/// The waits between the attempts at one page: one fewer than the attempts.
+///
+/// They double from `fetch.first_wait`, give or take half so that several
+/// processes do not come back in step, and none is over `fetch.longest_wait`.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    backoff: Backoff,
+    left: u32,
+}
+
+impl Retry {
+    /// The waits that the configuration asks for.
+    pub(crate) fn new(limits: &config::Fetch) -> Self {
+        Self {
+            backoff: Backoff::new(limits.first_wait, limits.longest_wait),
+            left: limits.attempts.saturating_sub(1),
+        }
+    }
+}
+
+impl Iterator for Retry {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.backoff.next_wait())
+    }
+}
+
+/// What comes of a wait of ours and one that the server asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Wait so long, then ask again.
+    For(Duration),
+    /// The server asks for so long, which is more than is waited out.
+    TooLong(Duration),
+}
+
+/// Clamps what the server asks for between our own wait and the longest that is
+/// waited out: `Retry-After: 0` must not burn all attempts at once.
+pub(crate) fn clamp(own: Duration, asked: Option<Duration>, longest: Duration) -> Wait {
+    match asked {
+        Some(asked) if asked > longest => Wait::TooLong(asked),
+        Some(asked) => Wait::For(asked.max(own)),
+        None => Wait::For(own),
+    }
+}
+
+/// Reads `Retry-After`, seconds or an HTTP date; `None` if it is neither. A
+/// date in the past asks for no wait.
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are still a wish: for longer than anyone waits.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let until = httpdate::parse_http_date(value).ok()?;
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn millis(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
+        range.prop_map(Duration::from_millis)
+    }
+
+    proptest! {
+        #[test]
+        fn waits_double_within_half_and_never_pass_the_longest(
+            first_wait in millis(0..5_000),
+            longest_wait in millis(0..100_000),
+            attempts in 1_u32..40,
+        ) {
+            let limits = config::Fetch { first_wait, longest_wait, attempts, ..Default::default() };
+            let waits: Vec<Duration> = Retry::new(&limits).collect();
+            prop_assert_eq!(waits.len(), attempts as usize - 1);
+            for (nth, wait) in waits.iter().enumerate() {
+                let doubled = first_wait.saturating_mul(2_u32.saturating_pow(nth as u32));
+                prop_assert!(*wait <= longest_wait);
+                prop_assert!(*wait >= doubled.min(longest_wait) / 2);
+                prop_assert!(*wait <= doubled.mul_f64(1.5) + Duration::from_micros(1));
+            }
+        }
+
+        #[test]
+        fn a_wait_is_never_under_our_own_nor_over_the_cap_it_was_asked_with(
+            own in millis(0..100_000),
+            asked in proptest::option::of(millis(0..1_000_000)),
+            longest in millis(0..500_000),
+        ) {
+            match clamp(own, asked, longest) {
+                Wait::For(wait) => {
+                    prop_assert!(wait >= own);
+                    prop_assert!(wait == own || Some(wait) == asked);
+                    prop_assert!(wait <= own.max(longest));
+                }
+                Wait::TooLong(wish) => prop_assert!(wish > longest && Some(wish) == asked),
+            }
+        }
+
+        #[test]
+        fn any_retry_after_is_read_or_ignored(value in ".*", date in 0_u64..4_000_000_000) {
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(date);
+            let _ = retry_after(&value, now);
+        }
+    }
+
+    #[test]
+    fn waits_differ_from_run_to_run() {
+        let limits = config::Fetch {
+            attempts: 20,
+            longest_wait: Duration::MAX,
+            ..Default::default()
+        };
+        let waits = || Retry::new(&limits).collect::<Vec<_>>();
+        assert_ne!(waits(), waits());
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Fri, 13 Nov 2026 08:00:00 GMT").unwrap();
+        let seconds = |n| Some(Duration::from_secs(n));
+        for (value, expected) in [
+            ("0", seconds(0)),
+            (" 3 ", seconds(3)),
+            ("1000000000", seconds(1_000_000_000)),
+            ("99999999999999999999999", seconds(u64::MAX)),
+            ("Fri, 13 Nov 2026 08:00:30 GMT", seconds(30)),
+            ("Friday, 13-Nov-26 08:00:30 GMT", seconds(30)),
+            ("Fri, 13 Nov 2026 07:59:00 GMT", seconds(0)),
+            ("", None),
+            ("soon", None),
+            ("-1", None),
+            ("1.5", None),
+        ] {
+            assert_eq!(retry_after(value, now), expected, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Where requests may go: by which schemes, to which hosts, and as which user.
+//!
+//! Nothing here knows of secrets: that none is taken to another host is looked at
+//! before it is asked here.
+
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::fetch::address::refused;
+use crate::source::{Axis, Source, Template};
+use crate::userinfo::{ENCODE, has_unclear_userinfo, hide_userinfo};
+
+/// The longest URL that is asked for; it is what an HTTP request line can have.
+pub(crate) const MOST_URL_BYTES: usize = 65_534;
+
+/// How much of a host's name is shown, which is longer than any name is.
+const SHOWN_OF_HOST: usize = 255;
+
+/// What stands for any host of the public internet.
+const ANY_HOST: &str = "*";
+
+/// The hosts that a source may be asked on.
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    home: Home,
+    /// As `http.allow_hosts` names them.
+    allowed: Vec<String>,
+    /// Those that the source's own URLs write out. They are asked as any allowed host
+    /// is, and are sent no secret: only home is.
+    declared: Vec<Url>,
+}
+
+/// The source's URL with its query, revealed, as far as it is the same for all
+/// its pages.
+struct Home(Url);
+
+impl std::fmt::Debug for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.host_str().unwrap_or_default())
+    }
+}
+
+impl Hosts {
+    /// The hosts of a source, whose templates are revealed by `reveal`.
+    ///
+    /// # Errors
+    /// The source's URL is not an http or https URL.
+    pub(crate) fn new(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Self> {
+        Ok(Self {
+            home: Home(home(source, reveal)?),
+            allowed: source.http.allow_hosts.clone(),
+            declared: source.declared_origins(),
+        })
+    }
+
+    /// The URL that is home.
+    pub(crate) fn home(&self) -> &Url {
+        &self.home.0
+    }
+
+    /// Whether a URL is on the host that may be sent secrets: the source's own,
+    /// by name and port, and not in clear text if the source's is encrypted.
+    pub(crate) fn is_home(&self, url: &Url) -> bool {
+        let home = self.home();
+        is_same_host(home, url) && !is_downgrade(home, url)
+    }
+
+    /// A URL on another host, as it is asked for if that may be.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`](crate::error::Kind::Refused): it may not.
+    pub(crate) fn elsewhere(&self, what: &str, mut url: Url) -> Result<Url> {
+        if !self.is_named(&url) && has_unclear_userinfo(url.as_str()) {
+            // what looks like its host may be a part of a password, and would be shown
+            return Err(refused(&format!(
+                "{what} has a user or a password that is not percent-encoded"
+            )));
+        }
+        if self.is_allowed(&url) {
+            remove_user(&mut url);
+            return Ok(url);
+        }
+        Err(self.other_host(what, &url))
+    }
+
+    /// Encrypts a link to a host that the source declares with https, home above all. A
+    /// server behind a proxy that ends TLS writes links with http, and asking there would
+    /// show in clear text what the source's URL keeps secret.
+    pub(crate) fn upgrade(&self, url: &mut Url) {
+        let is_encrypted = |declared| is_same_host(declared, url) && is_downgrade(declared, url);
+        let is_declared_encrypted =
+            !self.is_declared(url) && self.declared.iter().any(is_encrypted);
+        if is_encrypted(self.home()) || is_declared_encrypted {
+            // Cannot fail between these two schemes.
+            let _ = url.set_scheme("https");
+        }
+    }
+
+    /// Asks as the user that the source's URL has, if it has one.
+    pub(crate) fn set_user(&self, url: &mut Url) {
+        let home = self.home();
+        // Neither fails for http and https.
+        let _ = url.set_username(home.username());
+        let _ = url.set_password(home.password());
+    }
+
+    /// Whether a host is asked only because any host of the public internet is.
+    pub(crate) fn is_stranger(&self, url: &Url) -> bool {
+        !is_same_host(self.home(), url) && !self.is_named(url) && !self.is_declared(url)
+    }
+
+    /// A URL for storing and showing, without a user and a password. Of one on a host that
+    /// the source names it is certain where these end.
+    pub(crate) fn without_user(&self, url: &Url) -> Option<Url> {
+        let is_certain = self.is_home(url) || self.is_named(url);
+        if !is_certain && has_unclear_userinfo(url.as_str()) {
+            return Url::parse(&hide_userinfo(url.as_str())).ok();
+        }
+        let mut url = url.clone();
+        remove_user(&mut url);
+        Some(url)
+    }
+
+    /// Whether there may be such hosts.
+    pub(crate) fn may_meet_strangers(&self) -> bool {
+        self.allowed.iter().any(|allowed| allowed == ANY_HOST)
+    }
+
+    fn is_allowed(&self, url: &Url) -> bool {
+        // at another port of home a name is not looked at, for it may lead anywhere
+        let is_elsewhere = url.host_str() != self.home().host_str();
+        let may_be_met = self.may_meet_strangers() && is_elsewhere && may_be_public(url);
+        self.is_named(url) || self.is_declared(url) || may_be_met
+    }
+
+    /// Whether one of the source's own URLs has this host and port, and is not encrypted
+    /// where this one is in clear text.
+    fn is_declared(&self, url: &Url) -> bool {
+        let mut declared = self.declared.iter();
+        declared.any(|declared| is_same_host(declared, url) && !is_downgrade(declared, url))
+    }
+
+    /// An allowed host is named `host`, any port, or `host:port`.
+    fn is_named(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let with_port = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
+        self.allowed.iter().any(|allowed| {
+            allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(&with_port)
+        })
+    }
+
+    fn other_host(&self, what: &str, url: &Url) -> Error {
+        let host = url.host_str().unwrap_or_default();
+        let host: String = host.chars().take(SHOWN_OF_HOST).collect();
+        let port = url.port().map(|port| format!(":{port}"));
+        let port = port.unwrap_or_default();
+        let why = match self.may_meet_strangers() {
+            true => "which is not public: `http.allow_hosts` has to name it, and not only `*`",
+            false => "which `http.allow_hosts` does not name",
+        };
+        refused(&format!("{what} leads to host `{host}{port}`, {why}"))
+    }
+}
+
+/// The URL that is home: the source's own, or that of the index which the URLs of
+/// its pages are picked out of.
+fn home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
+    let key = format!("key `sources.{}.url`", source.name);
+    let revealed = reveal(&source.url);
+    if has_unclear_userinfo(&revealed) {
+        return Err(Error::config(format!("{key}: {ENCODE}")));
+    }
+    let home = match Url::parse(&revealed) {
+        Ok(home) => home,
+        Err(error) => {
+            let begins_with = |name: &str| {
+                let text = source.url.as_str();
+                let rest = text
+                    .strip_prefix("{axis.")
+                    .and_then(|it| it.strip_prefix(name));
+                rest.is_some_and(|rest| rest.starts_with(['|', '}']))
+            };
+            let axis = source.axis.iter().find(|(name, _)| begins_with(name));
+            let url = axis.and_then(|(_, axis)| match axis {
+                Axis::Index(index) => Url::parse(&reveal(&index.url)).ok(),
+                Axis::Values(values) => Url::parse(values.first()?).ok(),
+            });
+            url.ok_or_else(|| Error::config(format!("{key}: is not a URL")).with_source(error))?
+        }
+    };
+    if !is_http(&home) {
+        return Err(Error::config(format!("{key}: is not http or https")));
+    }
+    Ok(home)
+}
+
+pub(crate) fn is_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+pub(crate) fn is_downgrade(from: &Url, to: &Url) -> bool {
+    from.scheme() == "https" && to.scheme() != "https"
+}
+
+/// The same name and port, the default ports of http and https being the same.
+fn is_same_host(one: &Url, other: &Url) -> bool {
+    one.host_str() == other.host_str() && one.port() == other.port()
+}
+
+/// Whether a host has a name of the public internet: no address, and no name of
+/// this machine or its network. Where the name leads is not known yet.
+fn may_be_public(url: &Url) -> bool {
+    let Some(url::Host::Domain(name)) = url.host() else {
+        return false;
+    };
+    let name = name.trim_end_matches('.');
+    let local = [
+        ".local",
+        ".localhost",
+        ".internal",
+        ".lan",
+        ".home.arpa",
+        ".invalid",
+    ];
+    name.contains('.')
+        && !local
+            .iter()
+            .any(|end| name.to_ascii_lowercase().ends_with(end))
+}
+
+fn remove_user(url: &mut Url) {
+    // Neither fails for http and https.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+pub(crate) fn check_length(what: &str, url: &Url) -> Result<()> {
+    if url.as_str().len() <= MOST_URL_BYTES {
+        return Ok(());
+    }
+    Err(refused(&format!(
+        "{what} is longer than {MOST_URL_BYTES} bytes"
+    )))
+}

@@ -1,0 +1,140 @@
+//! How fast one source is asked: its rate, its server's plea for quiet, and how
+//! many requests may be under way.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::http::concurrency::{Gate, Slot};
+use crate::source::Rate;
+
+/// The pace of all requests to one source, whoever makes them.
+///
+/// A rate of `12/120s` is kept as one request every ten seconds. A limiter that
+/// lets twelve go at once and refills beside it would let 23 go within the first
+/// two minutes; spaced evenly, no window of the period ever holds more than the
+/// number, and the steady rate is the one declared.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    limiter: Option<DefaultDirectRateLimiter>,
+    /// Held while waiting, so that requests leave in the order they came.
+    turn: Mutex<()>,
+    gate: Gate,
+    origin: Instant,
+    /// Milliseconds after `origin` before which the server wants no request.
+    quiet_until: AtomicU64,
+}
+
+impl Pace {
+    /// The pace of a source that declares this rate, or none, and how many
+    /// requests it takes at once.
+    pub(crate) fn new(rate: Option<Rate>, concurrency: usize) -> Self {
+        Self {
+            limiter: rate.map(|rate| {
+                let quota = Quota::with_period(spacing(rate)).expect("a spacing is never zero");
+                RateLimiter::direct(quota)
+            }),
+            turn: Mutex::new(()),
+            gate: Gate::new(concurrency),
+            origin: Instant::now(),
+            quiet_until: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits for the turn of one request. Dropping the future gives it up.
+    ///
+    /// Room comes first and the rate last, so that requests never leave closer to
+    /// each other than the rate lets them. The one whose turn it is holds its slot
+    /// while it waits for its rate, which keeps nobody: all others are behind it.
+    /// None is held while a request waits to be tried again.
+    pub(crate) async fn turn(&self) -> Slot<'_> {
+        let _turn = self.turn.lock().await;
+        let slot = self.gate.enter().await;
+        loop {
+            let quiet = Duration::from_millis(self.quiet_until.load(Ordering::Relaxed))
+                .saturating_sub(self.origin.elapsed());
+            if quiet.is_zero() {
+                break;
+            }
+            tokio::time::sleep(quiet).await;
+        }
+        let Some(limiter) = &self.limiter else {
+            return slot;
+        };
+        while let Err(not_yet) = limiter.check() {
+            tokio::time::sleep(not_yet.wait_time_from(DefaultClock::default().now())).await;
+        }
+        slot
+    }
+
+    /// Lets no request of the source start for so long: a `Retry-After` that one
+    /// request is given is meant for those beside it too.
+    pub(crate) fn quiet_for(&self, wait: Duration) {
+        let until = self.origin.elapsed().saturating_add(wait).as_millis();
+        let until = u64::try_from(until).unwrap_or(u64::MAX);
+        self.quiet_until.fetch_max(until, Ordering::Relaxed);
+    }
+}
+
+/// The time between two requests, rounded up so that the number of them, one
+/// spacing apart, never fits the period with one to spare.
+fn spacing(rate: Rate) -> Duration {
+    let nanoseconds = rate
+        .period
+        .as_nanos()
+        .div_ceil(u128::from(rate.requests.get()));
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rate(text: &str) -> Rate {
+        Rate::try_from(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn twelve_in_two_minutes_is_one_every_ten_seconds() {
+        assert_eq!(spacing(rate("12/120s")), Duration::from_secs(10));
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_of_the_period_holds_more_than_the_number(
+            requests in 1_u32..5_000_000,
+            period in 1_u64..100_000,
+        ) {
+            let rate = rate(&format!("{requests}/{period}s"));
+            // `requests` spacings after the first request of a window is the
+            // first that may follow; it is outside the window.
+            prop_assert!(spacing(rate).as_nanos() * u128::from(requests) >= rate.period.as_nanos());
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_leave_one_spacing_apart() {
+        let pace = Pace::new(Some(rate("50/s")), 1);
+        let began = std::time::Instant::now();
+        for _ in 0..6 {
+            drop(pace.turn().await);
+        }
+        assert!(began.elapsed() >= Duration::from_millis(100));
+    }
+
+    #[tokio::test]
+    async fn quiet_holds_back_every_request() {
+        let pace = Pace::new(None, 1);
+        let began = std::time::Instant::now();
+        pace.quiet_for(Duration::from_millis(50));
+        pace.quiet_for(Duration::from_millis(10));
+        drop(pace.turn().await);
+        assert!(began.elapsed() >= Duration::from_millis(49));
+    }
+}

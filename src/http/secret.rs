@@ -1,0 +1,640 @@
+//! Secrets of a source: `{env.NAME}` in its declaration, and the tokens that it is
+//! given.
+//!
+//! The declaration and everything stored or shown carry the placeholder; the
+//! value exists here, in the request, and nowhere else. `Debug` shows names. A
+//! token, or a user and a password as a header has them, is hidden as `{auth.token}`
+//! where a publisher echoes it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::{Position as Part, Url};
+
+use crate::error::{Error, Result};
+use crate::redact::{Hidden, Redactor, TOKEN, encode, quote};
+use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
+
+const OPEN: &str = "{env.";
+const CLOSE: char = '}';
+
+/// Begins what stands for a value that only the server of tokens is sent, in what is
+/// stored. No version before has written it, so where it stands in a link the publisher
+/// has written the value itself, and may be sent it again.
+const OPEN_AUTH: &str = "{auth.env.";
+
+/// The values of the placeholders that one source declares, and its tokens.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets {
+    declared: BTreeMap<String, Declared>,
+    redactor: Redactor,
+}
+
+#[derive(Debug)]
+struct Declared {
+    value: SecretString,
+    audience: Audience,
+    is_secret: bool,
+}
+
+/// A text of a source that may hold placeholders.
+pub(crate) struct Declaration<'t> {
+    /// Where it is declared.
+    pub(crate) key: String,
+    pub(crate) text: &'t str,
+    pub(crate) audience: Audience,
+    /// Whether its values are secrets. A user and a client's id are not, and may be words
+    /// that stand anywhere.
+    pub(crate) is_secret: bool,
+}
+
+/// The servers that a declared value is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Audience {
+    /// The one that hands out tokens, and no other.
+    TokenServer,
+    /// The host of the source's URL.
+    Home,
+}
+
+impl Secrets {
+    /// Looks up the placeholders of declarations: `{env.NAME}` is the variable `NAME`, or
+    /// what the file has that `NAME_FILE` names.
+    ///
+    /// # Errors
+    /// A placeholder that is not closed, a variable that is neither set nor named by a
+    /// file, or is empty, or a file that cannot be read; the message names the key and
+    /// the variable.
+    pub(crate) fn look_up<'t>(
+        declarations: impl IntoIterator<Item = Declaration<'t>>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let mut declared: BTreeMap<String, Declared> = BTreeMap::new();
+        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+        for declaration in declarations {
+            let Declaration {
+                key,
+                text,
+                audience,
+                is_secret,
+            } = declaration;
+            let wrong = |what: String| Error::config(format!("key `{key}`: {what}"));
+            for name in placeholders(text).map_err(|what| wrong(what.into()))? {
+                let value = match (set(name), set(&format!("{name}_FILE"))) {
+                    (None, Some(file)) => std::fs::read_to_string(file).map_err(|e| {
+                        wrong(format!("read the file that {name}_FILE names")).with_source(e)
+                    })?,
+                    (Some(value), _) => value,
+                    (None, None) => {
+                        let unset = format!("the environment variable {name} is not set");
+                        return Err(wrong(format!("{unset}, nor is {name}_FILE")));
+                    }
+                };
+                // a file ends its last line, and so may a secret that was made of one
+                let value = value.trim_end_matches(['\r', '\n']);
+                if value.is_empty() {
+                    return Err(wrong(format!("the value of {name} is an empty line")));
+                }
+                let known = declared.get(name);
+                let secret = Declared {
+                    value: SecretString::from(value),
+                    // home is sent what both are
+                    audience: known.map_or(audience, |known| known.audience.max(audience)),
+                    is_secret: is_secret || known.is_some_and(|known| known.is_secret),
+                };
+                declared.insert(name.to_owned(), secret);
+            }
+        }
+        let values = declared.iter();
+        let values = values.map(|(name, secret)| Hidden {
+            placeholder: secret.placeholder(name),
+            value: secret.value.clone(),
+            is_secret: secret.is_secret,
+        });
+        Ok(Self {
+            redactor: Redactor::new(values),
+            declared,
+        })
+    }
+
+    /// What finds the values, and the tokens that it is told of.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// The value of a variable; empty for one that is not declared.
+    pub(crate) fn of(&self, name: &str) -> &str {
+        self.declared
+            .get(name)
+            .map_or("", |secret| secret.value.expose_secret())
+    }
+
+    /// A declared text with its values, as they are.
+    pub(crate) fn reveal(&self, text: &str) -> String {
+        self.replace(text, Audience::TokenServer, str::to_owned)
+    }
+
+    /// A declared text that is a form with its values, encoded so that they change
+    /// nothing else.
+    pub(crate) fn reveal_form(&self, text: &str) -> String {
+        self.replace(text, Audience::TokenServer, encode)
+    }
+
+    /// A stored link to home with its values, encoded so that they change nothing else.
+    pub(crate) fn reveal_link(&self, link: &str) -> String {
+        self.replace(link, Audience::Home, encode)
+    }
+
+    /// A declared URL with its values, encoded so that they change nothing else,
+    /// but for one that it begins with.
+    pub(crate) fn reveal_endpoint(&self, text: &str) -> String {
+        let beginning = text.starts_with(OPEN).then(|| text.find(CLOSE)).flatten();
+        let (beginning, rest) = text.split_at(beginning.map_or(0, |at| at + CLOSE.len_utf8()));
+        self.reveal(beginning) + &self.reveal_form(rest)
+    }
+
+    /// A declared text that is JSON with its values, encoded to be within its
+    /// strings.
+    pub(crate) fn reveal_json(&self, text: &str) -> String {
+        self.replace(text, Audience::TokenServer, quote)
+    }
+
+    /// Whether one of the values is in a text, however it is encoded.
+    pub(crate) fn are_in(&self, text: &str) -> bool {
+        let spaced = text.replace('+', "%20");
+        [text, &decode(text), &decode(&spaced)]
+            .iter()
+            .any(|text| self.redactor.is_value_in(text))
+    }
+
+    /// Whether a text asks for one of the values.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        let mut declared = self.declared.iter();
+        declared.any(|(name, secret)| {
+            text.contains(&placeholder(name)) || text.contains(&secret.placeholder(name))
+        }) || (text.contains(TOKEN) && self.redactor.newest_token().is_some())
+    }
+
+    /// The placeholder in a link of a value that only the server of tokens is sent, as a
+    /// publisher may have written it to a version that took it for one of ours.
+    pub(crate) fn find_token_servers(&self, text: &str) -> Option<String> {
+        let declared = self.declared.iter();
+        declared
+            .filter(|(_, secret)| secret.audience == Audience::TokenServer)
+            .map(|(name, _)| placeholder(name))
+            .find(|placeholder| text.contains(placeholder))
+    }
+
+    /// A URL for storing and showing: placeholders where values are in its path
+    /// and query, however they are encoded, and no user and password. The host
+    /// is no secret, and stays, to be compared.
+    ///
+    /// All braces in it are placeholders: what a publisher wrote is never taken for
+    /// one, for its own braces are percent-encoded.
+    pub(crate) fn redact(&self, url: &Url) -> String {
+        let mut url = url.clone();
+        // Neither fails where there is a user to leave out.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let mut text = url[..Part::BeforePath].to_owned();
+        // the first slash belongs to the URL, even if a secret is one
+        let path = match url.path().strip_prefix('/') {
+            Some(path) => {
+                text.push('/');
+                path
+            }
+            // of http and https none is without
+            None => url.path(),
+        };
+        text.push_str(&self.redact_part(path, "/"));
+        if let Some(query) = url.query() {
+            // in a path they are encoded already
+            let query = query.replace('{', "%7B").replace('}', "%7D");
+            let hidden = self.redactor.hide_separating(&query);
+            let pairs: Vec<String> = hidden
+                .unwrap_or(query)
+                .split('&')
+                .map(|pair| self.redact_pair(pair))
+                .collect();
+            text.push('?');
+            text.push_str(&pairs.join("&"));
+        }
+        text
+    }
+
+    /// A text for storing and showing; it may be a URL, or a part of one.
+    pub(crate) fn redact_text(&self, text: &str) -> String {
+        let hidden = match Url::parse(text) {
+            Ok(url) if url.password().is_some() || !url.username().is_empty() => {
+                if !has_unclear_userinfo(url.as_str()) {
+                    return self.redact(&url);
+                }
+                hide_userinfo(text)
+            }
+            // a sentence that has a URL and an address of mail is none
+            Err(_) if text.contains("://") && !text.contains(char::is_whitespace) => {
+                hide_userinfo(text)
+            }
+            _ => text.to_owned(),
+        };
+        let text = &*hidden;
+        let covered = self.redactor.hide(text, str::to_owned);
+        let covered = covered.unwrap_or_else(|| text.to_owned());
+        let spaced = covered.replace('+', "%20");
+        match self.redactor.is_value_in(&decode(&spaced)) {
+            true => self.redact_part(&spaced, "/:?#&="),
+            false => covered,
+        }
+    }
+
+    /// What a page says around its items, for storing: publishers echo the URL
+    /// that they were asked by.
+    pub(crate) fn redact_value(&self, value: &mut Value) {
+        if self.redactor.is_empty() {
+            return;
+        }
+        match value {
+            Value::String(text) => *text = self.redact_text(text),
+            Value::Array(entries) => entries.iter_mut().for_each(|it| self.redact_value(it)),
+            Value::Object(members) => {
+                members.values_mut().for_each(|it| self.redact_value(it));
+                let names = members.keys();
+                if names
+                    .map(String::as_bytes)
+                    .any(|it| self.redactor.find(it).is_some())
+                {
+                    *members = std::mem::take(members)
+                        .into_iter()
+                        .map(|(name, value)| (self.redactor.redact_text(&name).into(), value))
+                        .collect();
+                }
+            }
+            Value::Number(number) => {
+                if let Cow::Owned(text) = self.redactor.redact_text(&number.to_string()) {
+                    *value = Value::String(text);
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// `name=value` of a query, in which a space may be a plus.
+    fn redact_pair(&self, pair: &str) -> String {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = self.redact_part(&name.replace('+', "%20"), "");
+        let value = self.redact_part(&value.replace('+', "%20"), "");
+        let redacted = if pair.contains('=') {
+            format!("{name}={value}")
+        } else {
+            name
+        };
+        // What hides nothing stays byte for byte as it was served.
+        if self.is_in(&redacted) {
+            redacted
+        } else {
+            pair.to_owned()
+        }
+    }
+
+    /// A percent-encoded part of a URL; `kept` are characters that separate
+    /// within it.
+    fn redact_part(&self, part: &str, kept: &str) -> String {
+        let piece = |text: &str| -> String {
+            text.split_inclusive(|c| kept.contains(c))
+                .map(|piece| match piece.chars().last() {
+                    Some(last) if kept.contains(last) => {
+                        encode(&piece[..piece.len() - last.len_utf8()])
+                            + last.encode_utf8(&mut [0; 4])
+                    }
+                    _ => encode(piece),
+                })
+                .collect()
+        };
+        let hidden = self.redactor.hide(&decode(part), piece);
+        hidden.unwrap_or_else(|| part.to_owned())
+    }
+
+    /// A text with the values whose audience is at least this one. It is read once, so
+    /// a placeholder that a value has is left as it is.
+    fn replace(&self, text: &str, least: Audience, encode: impl Fn(&str) -> String) -> String {
+        let mut replaced = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('{') {
+            replaced.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let end = rest
+                .find(CLOSE)
+                .map_or(rest.len(), |at| at + CLOSE.len_utf8());
+            match self.value_of(&rest[..end], least) {
+                Some(value) => {
+                    replaced.push_str(&encode(value.expose_secret()));
+                    rest = &rest[end..];
+                }
+                None => {
+                    replaced.push('{');
+                    rest = &rest[1..];
+                }
+            }
+        }
+        replaced + rest
+    }
+
+    fn value_of(&self, placeholder: &str, least: Audience) -> Option<SecretString> {
+        if placeholder == TOKEN {
+            return self.redactor.newest_token();
+        }
+        let inner = placeholder.strip_suffix(CLOSE)?;
+        if let Some(name) = inner.strip_prefix(OPEN_AUTH) {
+            let secret = self.declared.get(name)?;
+            return Some(secret.value.clone());
+        }
+        let secret = self.declared.get(inner.strip_prefix(OPEN)?)?;
+        (secret.audience >= least).then(|| secret.value.clone())
+    }
+}
+
+impl Declared {
+    /// What stands for it in what is stored.
+    fn placeholder(&self, name: &str) -> String {
+        match self.audience {
+            Audience::Home => placeholder(name),
+            Audience::TokenServer => format!("{OPEN_AUTH}{name}{CLOSE}"),
+        }
+    }
+}
+
+fn placeholder(name: &str) -> String {
+    format!("{OPEN}{name}{CLOSE}")
+}
+
+/// The names of a text's placeholders.
+fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
+    text.split(OPEN)
+        .skip(1)
+        .map(|rest| match rest.split_once(CLOSE) {
+            Some((name, _)) if !name.is_empty() => Ok(name),
+            _ => Err("`{env.` is not followed by a name and a `}`"),
+        })
+        .collect()
+}
+
+/// Percent-decodes; a sequence that is none, or is not UTF-8, stays readable
+/// enough to look for a value in it.
+pub(crate) fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| byte == b'%');
+        let decoded = digits
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(decoded.unwrap_or(byte));
+        rest = if decoded.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn declaration<'t>(key: &str, text: &'t str) -> Declaration<'t> {
+        Declaration {
+            key: key.into(),
+            text,
+            audience: Audience::Home,
+            is_secret: true,
+        }
+    }
+
+    fn secrets(values: &[(&str, &str)]) -> Secrets {
+        let declared = values
+            .iter()
+            .map(|(name, _)| placeholder(name))
+            .collect::<String>();
+        Secrets::look_up([declaration("url", &declared)], |name| {
+            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
+            Some((*value).to_owned())
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named_with_its_key() {
+        for value in [None, Some(String::new())] {
+            let declared = [declaration("sources.x.query.key", "a {env.TOKEN} b")];
+            let error = Secrets::look_up(declared, |_| value.clone()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "key `sources.x.query.key`: the environment variable TOKEN is not set, \
+                 nor is TOKEN_FILE"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_was_made_of_a_file_is_its_line() {
+        let declared = [declaration("url", "{env.KEY}")];
+        let secrets = Secrets::look_up(declared, |_| Some("s3cr t\r\n".into())).unwrap();
+        assert_eq!(secrets.reveal("{env.KEY}"), "s3cr t");
+    }
+
+    #[test]
+    fn a_value_may_be_in_a_file_that_another_variable_names() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "s3cr t\n").unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        let look_up = |key: Option<&str>, file: &str| {
+            let declared = [declaration("url", "{env.KEY}")];
+            Secrets::look_up(declared, |name| match name {
+                "KEY" => key.map(str::to_owned),
+                "KEY_FILE" => Some(file.to_owned()),
+                _ => None,
+            })
+        };
+        for key in [None, Some("")] {
+            assert_eq!(look_up(key, &path).unwrap().reveal("{env.KEY}"), "s3cr t");
+        }
+        let nearer = look_up(Some("nearer"), &path).unwrap();
+        assert_eq!(nearer.reveal("{env.KEY}"), "nearer");
+        let error = look_up(None, "/nowhere/key").unwrap_err();
+        let expected = "key `url`: read the file that KEY_FILE names";
+        assert_eq!(error.to_string(), expected);
+        std::fs::write(&file, "\n").unwrap();
+        let empty = look_up(None, &path).unwrap_err();
+        let expected = "key `url`: the value of KEY is an empty line";
+        assert_eq!(empty.to_string(), expected);
+        assert_eq!(error.kind(), crate::error::Kind::Config);
+    }
+
+    #[test]
+    fn a_value_is_found_however_it_is_encoded() {
+        let secrets = secrets(&[("KEY", "s3cr t/é")]);
+        secrets.redactor().add_token("t+1".into());
+        for text in ["a s3cr t/é b", "s3cr+t%2F%C3%A9", "t%2B1", "{env.X} t+1"] {
+            assert!(secrets.are_in(text), "{text}");
+        }
+        assert!(!secrets.are_in("{env.KEY} and {auth.token}"));
+    }
+
+    #[test]
+    fn a_placeholder_that_is_not_closed_is_refused() {
+        for text in ["{env.TOKEN", "{env.}"] {
+            let declared = [declaration("url", text)];
+            assert!(
+                Secrets::look_up(declared, |_| Some("x".into())).is_err(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_are_hidden_however_a_url_encodes_them() {
+        let secrets = secrets(&[("KEY", "s3cr t/+&é")]);
+        for url in [
+            "https://h.example/a?key=s3cr%20t%2F%2B%26%C3%A9&page=2",
+            "https://h.example/a?key=s3cr+t/%2B%26%c3%a9&page=2",
+            "https://user:password@h.example/a?key=%733cr+t/%2b%26é&page=2",
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(
+                secrets.redact(&url),
+                "https://h.example/a?key={env.KEY}&page=2"
+            );
+        }
+        let url = Url::parse("https://h.example/x/s3cr%20t%2F+%26%C3%A9/y%20z").unwrap();
+        assert_eq!(secrets.redact(&url), "https://h.example/x/{env.KEY}/y%20z");
+    }
+
+    #[test]
+    fn values_are_hidden_in_what_a_page_says_around_its_items() {
+        let secrets = secrets(&[("KEY", "s3cr t/é")]);
+        let mut value = serde_json::json!({
+            "asked": "s3cr t/é",
+            "links": [{"next": "/a?key=s3cr+t%2F%C3%A9&page=2"}, 7, null],
+            "other": "100% of a+b"
+        });
+        secrets.redact_value(&mut value);
+        let expected = serde_json::json!({
+            "asked": "{env.KEY}",
+            "links": [{"next": "/a?key={env.KEY}&page=2"}, 7, null],
+            "other": "100% of a+b"
+        });
+        assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn values_are_hidden_in_what_a_page_shows_of_the_json_that_it_was_asked_by() {
+        let secrets = secrets(&[("KEY", "a\"b\\c")]);
+        let sent = r#"{"token":"a\"b\\c"}"#;
+        assert_eq!(secrets.redact_text(sent), r#"{"token":"{env.KEY}"}"#);
+    }
+
+    #[test]
+    fn a_user_and_a_password_are_hidden_in_a_url_that_a_page_shows() {
+        let shown = "http://me:hunter2@h.example/a?b=c";
+        let hidden = secrets(&[]).redact_text(shown);
+        assert_eq!(hidden, "http://h.example/a?b=c");
+        let hidden = secrets(&[]).redact_text("https://key@h.example/a");
+        assert_eq!(hidden, "https://h.example/a");
+        // of any scheme, with a path or without
+        let hidden = secrets(&[]).redact_text("redis://:pw@h.example");
+        assert_eq!(hidden, "redis://h.example");
+        // however malformed
+        for shown in [
+            "https://me:p@ss/word@h.example/a",
+            "https://me:p/ss@h.example/a",
+            "https://me:p%zz@h.example:x/@h.example/a",
+        ] {
+            assert_eq!(secrets(&[]).redact_text(shown), "https://h.example/a");
+        }
+        let sentence = "see https://h.example/, or mail me@h.example";
+        assert_eq!(secrets(&[]).redact_text(sentence), sentence);
+    }
+
+    #[test]
+    fn a_token_is_hidden_once_it_is_known_and_revealed_as_the_newest() {
+        let secrets = secrets(&[("KEY", "abc")]);
+        let url = |token: &str| format!("https://h.example/a?key=abc&token={token}");
+        let redact = |token: &str| secrets.redact(&Url::parse(&url(token)).unwrap());
+        assert_eq!(
+            redact("t%2B1"),
+            "https://h.example/a?key={env.KEY}&token=t%2B1"
+        );
+        for token in ["t+1", "t+2"] {
+            secrets.redactor().add_token(token.into());
+        }
+        let hidden = "https://h.example/a?key={env.KEY}&token={auth.token}";
+        assert_eq!(
+            (redact("t%2B1"), redact("t%2B2")),
+            (hidden.into(), hidden.into())
+        );
+        assert_eq!(secrets.reveal_link(hidden), url("t%2B2"));
+        assert!(secrets.is_in("{auth.token}"));
+    }
+
+    #[test]
+    fn a_value_within_a_declared_url_changes_nothing_around_it() {
+        let secrets = secrets(&[("BASE", "https://h.example/a"), ("KEY", "a&b#c")]);
+        assert_eq!(
+            secrets.reveal_endpoint("{env.BASE}/token?key={env.KEY}&x=1"),
+            "https://h.example/a/token?key=a%26b%23c&x=1"
+        );
+        assert_eq!(
+            secrets.reveal_endpoint("https://h.example/{env.KEY}"),
+            "https://h.example/a%26b%23c"
+        );
+    }
+
+    #[test]
+    fn a_value_within_json_is_escaped() {
+        let secrets = secrets(&[("KEY", "a\"b\\c")]);
+        let body = r#"{"token":"{env.KEY}"}"#;
+        assert_eq!(secrets.reveal_json(body), r#"{"token":"a\"b\\c"}"#);
+    }
+
+    #[test]
+    fn a_url_without_secrets_stays_as_it_was_served() {
+        let secrets = secrets(&[("KEY", "abc")]);
+        let url = "https://h.example/a%2fb/?q=a+b%20c&&x&y=&f[0]=1,2&%zz";
+        assert_eq!(secrets.redact(&Url::parse(url).unwrap()), url);
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let shown = format!("{:?}", secrets(&[("KEY", "hunter2")]));
+        assert!(
+            shown.contains("KEY") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_hidden_is_revealed_again(
+            secret in "\\PC{1,12}",
+            pairs in proptest::collection::vec(("[a-z]{1,4}", "\\PC{0,8}"), 0..4),
+            at in 0_usize..5,
+        ) {
+            let secrets = secrets(&[("KEY", &secret)]);
+            let mut url = Url::parse("https://h.example/api").unwrap();
+            let mut pairs = pairs;
+            pairs.insert(at.min(pairs.len()), ("key".into(), format!("x{secret}y")));
+            url.query_pairs_mut().extend_pairs(&pairs);
+            let hidden = secrets.redact(&url);
+            let revealed = Url::parse(&secrets.reveal_link(&hidden)).unwrap();
+            let read: Vec<(String, String)> = revealed.query_pairs().into_owned().collect();
+            prop_assert_eq!(read, pairs);
+            prop_assert!(hidden.contains(&placeholder("KEY")));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What a client has of its source from the beginning: connections, limits, paces and
+//! headers.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+
+use crate::config;
+use crate::error::{Error, Result};
+use crate::fetch::address::Address;
+use crate::http::body;
+use crate::http::pace::Pace;
+use crate::http::public_host::Resolver;
+use crate::http::secret::{Audience, Declaration, Secrets};
+use crate::source::{self, Detail, Http, Source, UserAgent};
+use crate::userinfo::{ENCODE, has_unclear_userinfo};
+
+/// The limits that hold for a source.
+pub(super) fn of_source(limits: &config::Fetch, http: &Http) -> config::Fetch {
+    config::Fetch {
+        attempts: http.retry_max.map_or(limits.attempts, NonZeroU32::get),
+        page_timeout: http.timeout.unwrap_or(limits.page_timeout),
+        read_timeout: http.timeout.unwrap_or(limits.read_timeout),
+        ..limits.clone()
+    }
+}
+
+/// Connections of a source, made where a resolver says, or the system.
+pub(super) fn http(
+    source: &Source,
+    limits: &config::Fetch,
+    address: &Address,
+    resolver: Option<Resolver>,
+) -> Result<reqwest::Client> {
+    let user_agent = source
+        .http
+        .user_agent
+        .as_ref()
+        .map_or(&*limits.user_agent, UserAgent::as_str);
+    let user_agent = HeaderValue::from_str(user_agent).map_err(|e| {
+        Error::config(format!("the user agent of {} is not a header", source.name)).with_source(e)
+    })?;
+    // reqwest wants a provider of cryptography for the process; it is no
+    // trouble if this program, or one that uses the library, has set one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    check_proxies(|name| std::env::var(name).ok())?;
+    let builder = || {
+        let accept_encoding = HeaderValue::from_static(body::ACCEPT_ENCODING);
+        let builder = match &resolver {
+            Some(resolver) => reqwest::Client::builder().dns_resolver(resolver.clone()),
+            None => reqwest::Client::builder(),
+        };
+        builder
+            .user_agent(user_agent.clone())
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, accept_encoding)]))
+            // how long a server may be silent is not limited here, where what has come and
+            // is not read yet would count as silence
+            .connect_timeout(limits.connect_timeout)
+            // Both are done here, where hosts are checked and requests counted.
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+    };
+    let error = match builder().build() {
+        Ok(client) => return Ok(client),
+        Err(error) => error,
+    };
+    // A slim machine has no root certificates. No server can be believed then,
+    // but a feed in clear text, such as the demo's, needs none.
+    if address.is_clear_text()
+        && let Ok(client) = builder().tls_certs_only([]).build()
+    {
+        return Ok(client);
+    }
+    Err(Error::environment(
+        "set up TLS; this machine may lack root certificates \
+         (package ca-certificates, or a file named by SSL_CERT_FILE)",
+    )
+    .with_source(error.without_url()))
+}
+
+/// The variables that name a proxy.
+const PROXIES: [&str; 6] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// Refuses a proxy whose user or password is not percent-encoded. It would be left out
+/// without a word, or a part of its password would be looked up as a host.
+fn check_proxies(environment: impl Fn(&str) -> Option<String>) -> Result<()> {
+    for name in PROXIES {
+        let proxy = environment(name).unwrap_or_default();
+        // it may do without a scheme
+        let is_whole = proxy.contains("://");
+        let url = if is_whole {
+            proxy
+        } else {
+            format!("http://{proxy}")
+        };
+        if url.matches('@').count() > 1 || has_unclear_userinfo(&url) {
+            let what = "the proxy that the environment's";
+            return Err(Error::config(format!("{what} {name} names: {ENCODE}")));
+        }
+    }
+    Ok(())
+}
+
+/// The pace of what pages name, where it is one of its own.
+pub(super) fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
+    let rate = detail.rate?;
+    let concurrency = detail
+        .concurrency
+        .map_or(source.http.concurrency, NonZeroUsize::get);
+    Some(Pace::new(Some(rate), concurrency))
+}
+
+/// The texts of a source that may hold placeholders.
+pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Declaration<'_>> {
+    let name = &source.name;
+    let to_home = move |key: String, text| Declaration {
+        key: format!("sources.{name}.{key}"),
+        text,
+        audience: Audience::Home,
+        is_secret: true,
+    };
+    let templates = source.templates().into_iter();
+    let templates = templates.map(move |(key, template)| to_home(key, template.as_str()));
+    let headers = source.http.headers.iter();
+    let headers = headers.map(move |(key, text)| to_home(format!("http.headers.{key}"), text));
+    let audience = match source.auth {
+        Some(source::Auth::Token(_) | source::Auth::OAuth2(_)) => Audience::TokenServer,
+        Some(source::Auth::Basic { .. }) | None => Audience::Home,
+    };
+    let auth = source.auth.iter().flat_map(source::Auth::texts);
+    let auth = auth.map(move |(key, text)| Declaration {
+        audience,
+        is_secret: !matches!(&*key, "user" | "client_id"),
+        ..to_home(format!("auth.{key}"), text)
+    });
+    templates.chain(headers).chain(auth)
+}
+
+/// The configured headers with their values, which are never shown.
+pub(super) fn headers(source: &Source, secrets: &Secrets) -> Result<HeaderMap> {
+    let header = |name: &str, text: &str| -> Option<(HeaderName, HeaderValue)> {
+        let mut value = HeaderValue::from_str(&secrets.reveal(text)).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    };
+    source
+        .http
+        .headers
+        .iter()
+        .map(|(name, text)| {
+            header(name, text).ok_or_else(|| {
+                Error::config(format!(
+                    "key `sources.{}.http.headers.{name}`: is not an HTTP header",
+                    source.name
+                ))
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_whose_password_is_not_encoded_is_refused_by_the_name_of_its_variable() {
+        for (proxy, expected) in [
+            ("http://me:hun%40ter@proxy.example:3128", true),
+            ("me:hunter@proxy:3128/", true),
+            ("socks5://proxy:1080", true),
+            ("", true),
+            ("http://me:hun@ter@proxy:3128", false),
+            ("http://me:hun/ter@proxy:3128", false),
+            ("http://me:hun@ter/hun@proxy:3128", false),
+            ("me:hun#ter@proxy:3128", false),
+        ] {
+            for variable in PROXIES {
+                let checked = check_proxies(|name| (name == variable).then(|| proxy.to_owned()));
+                assert_eq!(checked.is_ok(), expected, "{proxy}");
+                let Err(error) = checked else { continue };
+                assert!(error.to_string().contains(variable), "{error}");
+                assert!(!format!("{error:?}").contains("ter@"), "{error:?}");
+            }
+        }
+    }
+}

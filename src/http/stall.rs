@@ -1,0 +1,328 @@
+//! Ends a body whose server sends nothing, or next to nothing.
+//!
+//! A server that sends a byte now and then is as good as silent. So a body that arrives
+//! more slowly than `fetch.min_bytes_per_minute` ends as one does whose server is silent
+//! for `fetch.read_timeout`, which is also the time over which its speed is measured.
+//!
+//! Only the time counts in which the server kept us waiting. What has come and is not
+//! read yet, because the disk, the database or the machine is busy, is not its fault.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::config;
+
+/// What a server did that its body is given up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stall {
+    /// It sent nothing for so long.
+    Silent(Duration),
+    /// It sent so few bytes in this time.
+    Slow {
+        bytes: u64,
+        waited: Duration,
+        min_bytes_per_minute: u64,
+    },
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent(limit) => write!(f, "the server sent nothing for {limit:?}"),
+            Self::Slow {
+                bytes,
+                waited,
+                min_bytes_per_minute,
+            } => write!(
+                f,
+                "the server sent {bytes} bytes of the body in {waited:.1?}, \
+                 which is less than {min_bytes_per_minute} a minute, \
+                 the limit of `fetch.min_bytes_per_minute`"
+            ),
+        }
+    }
+}
+
+/// Adds up how long a server kept us waiting, and what it sent meanwhile.
+#[derive(Debug)]
+struct Meter {
+    read_timeout: Duration,
+    min_bytes_per_minute: u64,
+    /// How long nothing has come.
+    silent: Duration,
+    /// How long we have waited since the speed was last measured, and for what.
+    waited: Duration,
+    bytes: u64,
+    /// What is wrong with the speed, unless the body ends here.
+    stall: Option<Stall>,
+}
+
+impl Meter {
+    fn new(limits: &config::Fetch) -> Self {
+        Self {
+            read_timeout: limits.read_timeout,
+            min_bytes_per_minute: limits.min_bytes_per_minute,
+            silent: Duration::ZERO,
+            waited: Duration::ZERO,
+            bytes: 0,
+            stall: None,
+        }
+    }
+
+    /// Adds time in which nothing came.
+    fn add_wait(&mut self, wait: Duration) {
+        self.silent += wait;
+        self.waited += wait;
+    }
+
+    /// Returns how much longer the server may be silent.
+    ///
+    /// # Errors
+    /// It has been silent for too long.
+    fn check_silence(&self) -> Result<Duration, Stall> {
+        match self.read_timeout.saturating_sub(self.silent) {
+            Duration::ZERO => Err(Stall::Silent(self.read_timeout)),
+            left => Ok(left),
+        }
+    }
+
+    /// Adds bytes that came, and measures the speed if we have waited for long enough.
+    /// A slow body fails with the bytes after that, since these may be its last.
+    fn add_bytes(&mut self, bytes: usize) -> Result<(), Stall> {
+        if let Some(stall) = self.stall {
+            return Err(stall);
+        }
+        self.silent = Duration::ZERO;
+        self.bytes += bytes as u64;
+        if self.waited < self.read_timeout {
+            return Ok(());
+        }
+        let (bytes, waited) = (self.bytes, self.waited);
+        let min_bytes_per_minute = self.min_bytes_per_minute;
+        let is_slow = u128::from(bytes) * Duration::from_secs(60).as_millis()
+            < u128::from(min_bytes_per_minute) * waited.as_millis();
+        self.stall = is_slow.then_some(Stall::Slow {
+            bytes,
+            waited,
+            min_bytes_per_minute,
+        });
+        (self.bytes, self.waited) = (0, Duration::ZERO);
+        Ok(())
+    }
+}
+
+/// Wakes the task that waits for a chunk, and records when.
+struct WakeRecorder {
+    woken_at: OnceLock<Instant>,
+    waker: Waker,
+}
+
+impl Wake for WakeRecorder {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken_at.get_or_init(Instant::now);
+        self.waker.wake_by_ref();
+    }
+}
+
+/// The chunks of a body, until its server stalls.
+pub(crate) struct WatchedBody<S> {
+    chunks: S,
+    meter: Meter,
+    /// Since when we have waited for a chunk, and what records when there may be one.
+    waiting: Option<(Instant, Arc<WakeRecorder>)>,
+    /// Ends the wait.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> WatchedBody<S> {
+    /// Watches the chunks of a body.
+    pub(crate) fn new(chunks: S, limits: &config::Fetch) -> Self {
+        Self {
+            chunks,
+            meter: Meter::new(limits),
+            waiting: None,
+            timer: None,
+        }
+    }
+
+    /// Adds the wait that is over, if there was one. A chunk that had come and was not
+    /// read for a while did not keep us waiting.
+    fn end_wait(&mut self, now: Instant) {
+        if let Some((since, recorder)) = self.waiting.take() {
+            let until = recorder.woken_at.get();
+            let until = until.map_or(now, |woken_at| now.min(*woken_at));
+            self.meter.add_wait(until.duration_since(since));
+        }
+    }
+
+    /// Sets the timer to this time, at which it wakes the task.
+    fn poll_timer(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
+        }
+        timer.as_mut().poll(context)
+    }
+}
+
+impl<S, E> Stream for WatchedBody<S>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: From<Stall>,
+{
+    type Item = Result<Bytes, E>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let now = Instant::now();
+            self.end_wait(now);
+            let recorder = Arc::new(WakeRecorder {
+                woken_at: OnceLock::new(),
+                waker: context.waker().clone(),
+            });
+            let waker = Waker::from(Arc::clone(&recorder));
+            // what has come goes before what is too late
+            match Pin::new(&mut self.chunks).poll_next(&mut Context::from_waker(&waker)) {
+                Poll::Ready(Some(Ok(chunk))) => {
+                    let added = self.meter.add_bytes(chunk.len());
+                    return Poll::Ready(Some(added.map(|()| chunk).map_err(E::from)));
+                }
+                Poll::Ready(other) => return Poll::Ready(other),
+                Poll::Pending => {}
+            }
+            let left = match self.meter.check_silence() {
+                Ok(left) => left,
+                Err(stall) => return Poll::Ready(Some(Err(stall.into()))),
+            };
+            self.waiting = Some((now, recorder));
+            if self.poll_timer(now + left, context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+    use futures::channel::mpsc;
+    use futures::poll;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn limits(read_timeout: Duration) -> config::Fetch {
+        config::Fetch {
+            read_timeout,
+            min_bytes_per_minute: 6_000,
+            ..config::Fetch::default()
+        }
+    }
+
+    /// Adds chunks, each after so many seconds, and returns how many are added before the
+    /// server has stalled.
+    fn measure(chunks: impl IntoIterator<Item = (u32, usize)>) -> (usize, Option<Stall>) {
+        let mut meter = Meter::new(&limits(60 * SECOND));
+        for (count, (seconds, bytes)) in chunks.into_iter().enumerate() {
+            meter.add_wait(SECOND * seconds);
+            let added = meter.check_silence().and_then(|_| meter.add_bytes(bytes));
+            if let Err(stall) = added {
+                return (count, Some(stall));
+            }
+        }
+        (usize::MAX, None)
+    }
+
+    #[test]
+    fn a_body_is_slow_that_brings_too_little_in_a_minute_and_goes_on() {
+        let slow = |bytes, seconds| {
+            Some(Stall::Slow {
+                bytes,
+                waited: SECOND * seconds,
+                min_bytes_per_minute: 6_000,
+            })
+        };
+        let all = (usize::MAX, None);
+        let drip = std::iter::repeat_n((1, 1), 1_000);
+        assert_eq!(measure(drip), (60, slow(60, 60)));
+        assert_eq!(measure(std::iter::repeat_n((1, 100), 1_000)), all);
+        assert_eq!(
+            measure(std::iter::repeat_n((1, 99), 1_000)),
+            (60, slow(5_940, 60))
+        );
+        // a server that fills a buffer first
+        assert_eq!(measure(std::iter::repeat_n((59, 6_000), 100)), all);
+        assert_eq!(
+            measure(std::iter::repeat_n((59, 5_000), 100)),
+            (2, slow(10_000, 118))
+        );
+        // the last chunk of a body, and all of one that is over sooner
+        assert_eq!(measure([(59, 1), (1, 1)]), all);
+        assert_eq!(measure([(59, 1), (1, 1), (0, 1)]), (2, slow(2, 60)));
+        assert_eq!(measure([(30, 1), (29, 1)]), all);
+        // one that was fast before
+        let burst = std::iter::once((59, 10_000_000)).chain(std::iter::repeat_n((1, 1), 1_000));
+        assert_eq!(measure(burst), (62, slow(60, 60)));
+        // bytes of no length are none
+        assert_eq!(measure(std::iter::repeat_n((1, 0), 1_000)).0, 60);
+        assert_eq!(
+            measure([(0, 1), (60, 1)]),
+            (1, Some(Stall::Silent(60 * SECOND)))
+        );
+    }
+
+    #[test]
+    fn a_speed_of_nothing_is_enough_where_none_is_asked_for() {
+        let mut meter = Meter::new(&config::Fetch {
+            min_bytes_per_minute: 0,
+            ..limits(60 * SECOND)
+        });
+        for _ in 0..1_000 {
+            meter.add_wait(59 * SECOND);
+            assert_eq!(meter.add_bytes(0), Ok(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_come_and_is_not_read_did_not_keep_us_waiting() {
+        let busy = Duration::from_millis(500);
+        let (send, receive) = mpsc::unbounded::<Result<Bytes, Stall>>();
+        // longer than a test may take, and shorter than the rest of it sleeps
+        let mut watched = WatchedBody::new(receive, &limits(busy / 2));
+        // it comes while we wait, and is read later
+        let before = Instant::now();
+        assert!(poll!(watched.next()).is_pending());
+        send.unbounded_send(Ok(Bytes::from_static(b"a"))).unwrap();
+        let came = before.elapsed();
+        tokio::time::sleep(busy).await;
+        assert!(poll!(watched.next()).is_ready());
+        assert!(watched.meter.waited <= came, "{:?}", watched.meter);
+        // it comes while nobody waits
+        let waited = watched.meter.waited;
+        for _ in 0..2 {
+            send.unbounded_send(Ok(Bytes::from_static(b"a"))).unwrap();
+            tokio::time::sleep(busy).await;
+            assert!(matches!(watched.next().await, Some(Ok(_))));
+        }
+        assert_eq!(watched.meter.waited, waited);
+        // it does not come
+        let stall = watched.next().await.unwrap().unwrap_err();
+        assert_eq!(stall, Stall::Silent(busy / 2));
+        drop(send);
+        assert!(watched.next().await.is_none());
+    }
+}

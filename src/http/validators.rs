@@ -1,0 +1,136 @@
+//! What a server says of a page by which it can be asked whether the page has changed,
+//! and the headers that ask.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{
+    DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
+
+use crate::page::Validators;
+
+/// The longest validator that is remembered: entity tags are digests, or a time and a
+/// size, of some tens of characters.
+const LONGEST: usize = 1024;
+
+/// How old a page must be for the time of its last change to tell it from others. It
+/// is told in seconds: a page that was changed in the very second that it was served
+/// may have been changed again in it.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// What an answer's headers say, as far as it can be sent back to ask by.
+pub(crate) fn said(headers: &HeaderMap, now: SystemTime) -> Validators {
+    let date = text(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+    let served_at = date.unwrap_or(now);
+    let is_settled = |changed_at: &&str| {
+        let changed_at = httpdate::parse_http_date(changed_at);
+        changed_at.is_ok_and(|changed_at| changed_at + SETTLED <= served_at)
+    };
+    Validators {
+        etag: text(headers, &ETAG).map(str::to_owned),
+        last_modified: text(headers, &LAST_MODIFIED)
+            .filter(is_settled)
+            .map(str::to_owned),
+    }
+}
+
+/// The headers that ask for a page only if it has changed.
+pub(crate) fn conditions(validators: &Validators) -> HeaderMap {
+    let Validators {
+        etag,
+        last_modified,
+    } = validators;
+    let header = |name: HeaderName, text: &Option<String>| {
+        let value = HeaderValue::from_str(text.as_ref()?).ok()?;
+        Some((name, value))
+    };
+    let both = [
+        header(IF_NONE_MATCH, etag),
+        header(IF_MODIFIED_SINCE, last_modified),
+    ];
+    both.into_iter().flatten().collect()
+}
+
+/// A header of printable ASCII that is short enough.
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let bytes = headers.get(name)?.as_bytes();
+    let is_printable = bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+    let is_fit = !bytes.is_empty() && bytes.len() <= LONGEST && is_printable;
+    is_fit.then(|| std::str::from_utf8(bytes).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said_by(headers: &[(HeaderName, &[u8])]) -> (Option<String>, Option<String>) {
+        let headers = headers.iter().map(|(name, value)| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            (name.clone(), value)
+        });
+        let now = httpdate::parse_http_date("Fri, 13 Nov 2026 08:00:00 GMT").unwrap();
+        let Validators {
+            etag,
+            last_modified,
+        } = said(&headers.collect(), now);
+        (etag, last_modified)
+    }
+
+    #[test]
+    fn a_tag_is_remembered_as_it_is_unless_it_is_too_long_or_no_text() {
+        let longest = [b'x'; LONGEST];
+        for (tag, is_kept) in [
+            (&b"\"abc\""[..], true),
+            (b"W/\"abc\"", true),
+            (b"no quotes", true),
+            (b"", false),
+            ("\"é\"".as_bytes(), false),
+            (b"\"a\tb\"", false),
+            (&longest, true),
+            (&[b'x'; LONGEST + 1], false),
+        ] {
+            let (etag, _) = said_by(&[(ETAG, tag)]);
+            let kept = is_kept.then(|| String::from_utf8(tag.to_vec()).unwrap());
+            assert_eq!(etag, kept);
+        }
+    }
+
+    #[test]
+    fn a_page_changed_in_the_second_it_was_served_is_not_told_by_its_time() {
+        for (changed, served, is_kept) in [
+            ("Fri, 13 Nov 2026 07:59:58 GMT", None, true),
+            ("Fri, 13 Nov 2026 07:59:59 GMT", None, false),
+            ("Fri, 13 Nov 2026 08:00:00 GMT", None, false),
+            ("Sat, 14 Nov 2026 08:00:00 GMT", None, false),
+            ("yesterday", None, false),
+            // the server's own clock goes before ours
+            (
+                "Fri, 13 Nov 2026 09:00:00 GMT",
+                Some("Fri, 13 Nov 2026 09:30:00 GMT"),
+                true,
+            ),
+            (
+                "Fri, 13 Nov 2026 07:30:00 GMT",
+                Some("Fri, 13 Nov 2026 07:30:00 GMT"),
+                false,
+            ),
+        ] {
+            let mut headers = vec![(LAST_MODIFIED, changed.as_bytes())];
+            headers.extend(served.map(|served| (DATE, served.as_bytes())));
+            let (_, last_modified) = said_by(&headers);
+            assert_eq!(last_modified.is_some(), is_kept, "{changed} {served:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_is_asked_back() {
+        let validators = Validators {
+            etag: Some("W/\"1\"".into()),
+            last_modified: Some("Fri, 13 Nov 2026 07:00:00 GMT".into()),
+        };
+        let headers = conditions(&validators);
+        assert_eq!(headers[IF_NONE_MATCH], "W/\"1\"");
+        assert_eq!(headers[IF_MODIFIED_SINCE], "Fri, 13 Nov 2026 07:00:00 GMT");
+        assert!(conditions(&Validators::default()).is_empty());
+    }
+}

@@ -1,0 +1,281 @@
+//! The body of an answer as it comes over the wire, and the length that it must have.
+//!
+//! A body may end early without an error: a proxy that loses its server ends an HTTP/2
+//! stream by `RST_STREAM` with `NO_ERROR`, and the client below takes that for the end
+//! of the body. So the bytes are counted here, before any of them is decoded, and
+//! compared with what the answer announces. A body of another length is an interrupted
+//! connection, never an answer.
+//!
+//! A body that announces no length cannot be checked so. Only its content can tell
+//! then: a gzip stream and a JSON document have an end of their own.
+//!
+//! All bodies are read here, so all of them end if their server stalls.
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, stream};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, TRANSFER_ENCODING};
+use reqwest::{Response, StatusCode};
+
+use crate::config;
+use crate::http::stall::{Stall, WatchedBody};
+
+/// Why a body did not come as it was announced. Another attempt may bring all of it.
+#[derive(Debug)]
+pub(crate) enum Interruption {
+    /// The connection failed.
+    Connection(reqwest::Error),
+    /// The server sent nothing, or next to nothing.
+    Stalled(Stall),
+    /// The body ended early.
+    Short { announced: u64, received: u64 },
+    /// More bytes came than were announced.
+    Long { announced: u64 },
+    /// The headers contradict each other, or are not numbers.
+    Unclear,
+    /// The answer is a part of what was asked for, and nobody asked for a part.
+    Part,
+}
+
+impl fmt::Display for Interruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(_) => f.write_str("the connection failed"),
+            Self::Stalled(stall) => stall.fmt(f),
+            Self::Short {
+                announced,
+                received,
+            } => write!(
+                f,
+                "the body ended after {received} of the {announced} bytes that its server announced"
+            ),
+            Self::Long { announced } => write!(
+                f,
+                "the body has more than the {announced} bytes that its server announced"
+            ),
+            Self::Unclear => {
+                f.write_str("the headers of the answer do not say clearly how long its body is")
+            }
+            Self::Part => f.write_str("the server sent a part only, which nobody asked for"),
+        }
+    }
+}
+
+impl std::error::Error for Interruption {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connection(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Stall> for Interruption {
+    fn from(stall: Stall) -> Self {
+        Self::Stalled(stall)
+    }
+}
+
+/// The part of a file that an answer with status 206 has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// How many bytes of the file come before it.
+    pub(crate) from: u64,
+    /// How many bytes it has.
+    pub(crate) bytes: u64,
+    /// How many bytes the file has.
+    pub(crate) total: u64,
+}
+
+impl Part {
+    /// Reads `bytes 100-199/200`. `None` if it says no total: nothing tells then
+    /// whether more follows.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+        let (range, total) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
+        let (from, last) = range.split_once('-')?;
+        let (from, last, total) = (number(from)?, number(last)?, number(total)?);
+        // RFC 9110, section 14.4: such a range is invalid
+        if last < from || total <= last {
+            return None;
+        }
+        Some(Self {
+            from,
+            bytes: last - from + 1,
+            total,
+        })
+    }
+
+    fn is_all(self) -> bool {
+        self.bytes == self.total
+    }
+}
+
+/// How many bytes the body of an answer must have, if the answer says so.
+///
+/// A length beside a `Transfer-Encoding` does not count, as RFC 9112 has it. A length
+/// that is said twice counts if both agree. Otherwise nobody knows where the body ends,
+/// and RFC 9110 wants the answer rejected.
+///
+/// # Errors
+/// The lengths differ from each other or from that of `part`, or one is not a number.
+pub(crate) fn announced_length(
+    status: StatusCode,
+    headers: &HeaderMap,
+    part: Option<Part>,
+) -> Result<Option<u64>, Interruption> {
+    let part = part.map(|part| part.bytes);
+    if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        || headers.contains_key(TRANSFER_ENCODING)
+    {
+        return Ok(part);
+    }
+    let values = headers.get_all(CONTENT_LENGTH).iter();
+    let lengths = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    lengths
+        .map(std::str::from_utf8)
+        .try_fold(part, |known, length| {
+            let length = length.ok().and_then(number);
+            match (known, length) {
+                (Some(known), Some(length)) if known != length => Err(Interruption::Unclear),
+                (_, None) => Err(Interruption::Unclear),
+                (_, length) => Ok(length),
+            }
+        })
+}
+
+/// How many bytes the body of an answer must have that was asked for whole.
+///
+/// # Errors
+/// Those of [`announced_length`]; the answer is a part only.
+pub(crate) fn whole_length(response: &Response) -> Result<Option<u64>, Interruption> {
+    let (status, headers) = (response.status(), response.headers());
+    let part = match status {
+        StatusCode::PARTIAL_CONTENT => {
+            let part = Part::of(headers).filter(|part| part.is_all());
+            Some(part.ok_or(Interruption::Part)?)
+        }
+        _ => None,
+    };
+    announced_length(status, headers, part)
+}
+
+/// The bytes of a body that must have this length, as they come over the wire. The end
+/// of the stream is the end of the body; any other end is an error.
+pub(crate) fn chunks(
+    response: Response,
+    length: Option<u64>,
+    limits: &config::Fetch,
+) -> impl Stream<Item = Result<Bytes, Interruption>> + Send + use<> {
+    let chunks = response
+        .bytes_stream()
+        .map(|chunk| chunk.map_err(Interruption::Connection));
+    let chunks = WatchedBody::new(Box::pin(chunks), limits);
+    stream::try_unfold((chunks, 0), move |(mut chunks, received)| async move {
+        let Some(chunk) = chunks.next().await else {
+            return match length {
+                Some(announced) if received < announced => Err(Interruption::Short {
+                    announced,
+                    received,
+                }),
+                _ => Ok(None),
+            };
+        };
+        let chunk = chunk?;
+        let received = received + chunk.len() as u64;
+        match length {
+            Some(announced) if received > announced => Err(Interruption::Long { announced }),
+            _ => Ok(Some((chunk, (chunks, received)))),
+        }
+    })
+}
+
+/// A number as HTTP writes it, of digits alone.
+fn number(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn length_of(status: u16, headers: &[(&'static str, &'static str)]) -> Result<Option<u64>, ()> {
+        let status = StatusCode::from_u16(status).unwrap();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        announced_length(status, &map, Part::of(&map)).map_err(|_| ())
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_what_its_headers_agree_on() {
+        let length = |value| ("content-length", value);
+        for (status, headers, expected) in [
+            (200, &[][..], Ok(None)),
+            (200, &[length("42")], Ok(Some(42))),
+            (200, &[length("0")], Ok(Some(0))),
+            (200, &[length("42"), length("42")], Ok(Some(42))),
+            (200, &[length("42, 42")], Ok(Some(42))),
+            (200, &[length("42"), length("43")], Err(())),
+            (200, &[length("42, 43")], Err(())),
+            (200, &[length("-1")], Err(())),
+            (200, &[length("+42")], Err(())),
+            (200, &[length("")], Err(())),
+            (200, &[length("18446744073709551616")], Err(())),
+            (
+                200,
+                &[length("42"), ("transfer-encoding", "chunked")],
+                Ok(None),
+            ),
+            (204, &[length("42")], Ok(None)),
+            (304, &[length("42")], Ok(None)),
+            (
+                206,
+                &[length("100"), ("content-range", "bytes 100-199/200")],
+                Ok(Some(100)),
+            ),
+            (
+                206,
+                &[("content-range", "bytes 100-199/200")],
+                Ok(Some(100)),
+            ),
+            (
+                206,
+                &[length("200"), ("content-range", "bytes 100-199/200")],
+                Err(()),
+            ),
+        ] {
+            assert_eq!(length_of(status, headers), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_file_says_where_it_is_and_how_long_the_file_is() {
+        let part = |text| {
+            let range = (CONTENT_RANGE, HeaderValue::from_static(text));
+            Part::of(&HeaderMap::from_iter([range]))
+        };
+        let second_half = Part {
+            from: 100,
+            bytes: 100,
+            total: 200,
+        };
+        assert_eq!(part("bytes 100-199/200"), Some(second_half));
+        assert!(part("bytes 0-199/200").unwrap().is_all());
+        for invalid in [
+            "bytes 100-199/*",
+            "bytes */200",
+            "bytes 199-100/200",
+            "bytes 100-200/200",
+            "lines 100-199/200",
+        ] {
+            assert_eq!(part(invalid), None, "{invalid}");
+        }
+    }
+}
