@@ -65,6 +65,28 @@ impl Kind {
             Kind::Lease => 6,
         }
     }
+
+    /// What a status means in the place of an answer: the server's trouble, or that there is
+    /// no more to be had.
+    pub(crate) fn from_status(status: u16) -> Self {
+        match status {
+            408 | 500.. => Kind::Environment,
+            _ => Kind::Truncated,
+        }
+    }
+
+    /// The error ends one chain of pages, and says nothing about the others.
+    pub(crate) fn ends_only_its_chain(self) -> bool {
+        match self {
+            Kind::Truncated | Kind::Refused | Kind::Misled | Kind::Environment => true,
+            Kind::Unexpected
+            | Kind::Config
+            | Kind::RateLimited
+            | Kind::TooManyBad
+            | Kind::Lease
+            | Kind::Lost => false,
+        }
+    }
 }
 
 /// The result of anything in this library that the world can make fail.

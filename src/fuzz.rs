@@ -8,26 +8,27 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use url::Url;
 
-use crate::decode::{Decoded, Undecodable, decode};
+use crate::decode::{Decoded, decode};
 use crate::error::Result;
+use crate::fetch::page::follow_page;
 use crate::fetch::pagination::{self, Read};
-use crate::fetch::{Client, Scope};
+use crate::fetch::{Fetcher, Scope};
 use crate::http::backoff;
-use crate::page::Position;
+use crate::page::{Position, Undecodable};
 
 /// The first page of a client's feed, if it has no index.
 #[must_use]
-pub fn first(client: &Client) -> Position {
-    pagination::first(&client.source().page)
+pub fn first(fetcher: &Fetcher) -> Position {
+    pagination::first(&fetcher.source().page)
 }
 
 /// Where a page is asked for.
 ///
 /// # Errors
 /// It may not be: its scheme or its host is not allowed.
-pub fn url(client: &Client, position: &Position) -> Result<Url> {
-    let ask = client.address().of(&Scope::default(), position)?;
-    Ok(ask.url)
+pub fn url(fetcher: &Fetcher, position: &Position) -> Result<Url> {
+    let target = fetcher.addresses().page(&Scope::default(), position)?;
+    Ok(target.url)
 }
 
 /// What a body was decoded into that came from there, and the page that it says is the
@@ -36,19 +37,22 @@ pub fn url(client: &Client, position: &Position) -> Result<Url> {
 /// # Errors
 /// It cannot be read, or does not say what follows it.
 pub fn follow(
-    client: &Client,
+    fetcher: &Fetcher,
     position: &Position,
     url: &Url,
     body: Bytes,
 ) -> std::result::Result<(Decoded, Option<Position>), Undecodable> {
-    let decoded = decode(body, None, client.source(), client.limits())?;
-    let following = client.follow(Read {
-        position,
-        asked: url,
-        url,
-        envelope: &decoded.envelope,
-        items: decoded.parts.iter().map(|part| part.cut.items.len()).sum(),
-    })?;
+    let decoded = decode(body, None, fetcher.source(), fetcher.limits())?;
+    let following = follow_page(
+        fetcher,
+        Read {
+            position,
+            asked: url,
+            url,
+            envelope: &decoded.envelope,
+            items: decoded.parts.iter().map(|part| part.cut.items.len()).sum(),
+        },
+    )?;
     Ok((decoded, following.next))
 }
 

@@ -238,7 +238,7 @@ pub mod fetch;
 
 mod http;
 
-mod decode;
+pub mod decode;
 
 #[cfg(fuzzing)]
 pub mod fuzz;

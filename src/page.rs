@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::json::{Cut, Item};
+use crate::json::{self, Cut, Item};
 
 /// Where a page is in a feed, as the next request needs it.
 ///
@@ -450,4 +450,18 @@ pub struct UnreadablePage {
     pub body: Bytes,
     /// What was wrong with it: one clause, never a value.
     pub message: String,
+}
+/// Why a body was not decoded: a clause that goes on after "the body is".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undecodable {
+    /// Nothing of it can be read, or it is cut short.
+    Unreadable(String),
+    /// It is over a limit, and will be the next time.
+    TooLarge(String),
+}
+
+impl From<json::Unreadable> for Undecodable {
+    fn from(json::Unreadable(message): json::Unreadable) -> Self {
+        Undecodable::Unreadable(message)
+    }
 }

@@ -18,7 +18,7 @@ use crate::database::migrate::Migration;
 use crate::database::{Database, LOCAL};
 use crate::error::{Error, Kind, Result};
 use crate::extract;
-use crate::fetch::{self, Axes, Client, Event, Fetched, Memory, Plan};
+use crate::fetch::{self, Axes, Event, Fetched, Fetcher, PageBudget, Plan, PreviousRun};
 use crate::source::Source;
 
 /// A check is for somebody who waits for it.
@@ -35,7 +35,7 @@ pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
         let source = source(&config, name)?;
         codes.push(said(
             name,
-            Client::new(source, &config.fetch).map(|_| "can be used".into()),
+            Fetcher::new(source, &config.fetch).map(|_| "can be used".into()),
         ));
     }
     if !options.connect && config.database.url.expose_secret() != LOCAL {
@@ -107,10 +107,10 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
     if let Some(detail) = &mut source.detail {
         detail.together = detail.together.min(SOME);
     }
-    let client = Arc::new(Client::new(&source, &limits)?);
-    let axes = client.axes().await?;
+    let fetcher = Arc::new(Fetcher::new(&source, &limits)?);
+    let axes = fetch::fetch_axes(&fetcher).await?;
     let of_how_many = of_how_many(&source, &axes);
-    let Some(fetched) = one_page(&source, client, axes).await? else {
+    let Some(fetched) = one_page(&source, fetcher, axes).await? else {
         return Ok(format!("the newest part of it{of_how_many} has no page"));
     };
     let page = match fetched {
@@ -155,27 +155,27 @@ fn of_how_many(source: &Source, axes: &[Axes]) -> String {
 /// feed; `None` if there is none.
 async fn one_page(
     source: &Source,
-    client: Arc<Client>,
+    fetcher: Arc<Fetcher>,
     axes: Vec<Axes>,
 ) -> Result<Option<Fetched>> {
     let now = Timestamp::now();
     let dates = fetch::incremental(source, Some(now), now);
     let axes = axes.into_iter().take(1).collect();
     let start = fetch::Start {
-        plan: Plan::new(source, dates, axes, fetch::first(source)).newest(),
+        plan: Plan::new(source, dates, axes, fetch::first_page(source)).newest(),
         fullest: usize::MAX,
         until: None,
-        budget: Some(1),
+        max_pages: Some(1),
         files: Vec::new(),
-        memory: Memory::default(),
+        previous: PreviousRun::default(),
     };
-    let room = fetch::Room::new(1, usize::MAX);
-    let events = fetch::pages(client, start, room, CancellationToken::new());
+    let budget = PageBudget::new(1, usize::MAX);
+    let events = fetch::pages(fetcher, start, budget, CancellationToken::new());
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         match event? {
             Event::Page(fetched, _) => return Ok(Some(*fetched)),
-            Event::Failed(error) => return Err(error),
+            Event::Failed(error) | Event::Gone(error) => return Err(error),
             Event::Ended { .. } | Event::Split { .. } => {}
         }
     }

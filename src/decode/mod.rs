@@ -37,9 +37,8 @@ use self::archive::{Member, Torn, Zip};
 use self::budget::{Budget, Spent};
 pub(crate) use self::envelope::telling;
 use crate::config;
-use crate::http::receive::Received;
 use crate::json::{self, Cut, Item};
-use crate::page::{Broken, Part};
+use crate::page::{Broken, Part, Undecodable};
 use crate::source::{Container, Source};
 
 /// What a body was decoded into.
@@ -52,21 +51,6 @@ pub struct Decoded {
     pub parts: Vec<Part>,
     /// The documents that could not.
     pub broken: Vec<Broken>,
-}
-
-/// Why a body was not decoded: a clause that goes on after "the body is".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Undecodable {
-    /// Nothing of it can be read, or it is cut short.
-    Unreadable(String),
-    /// It is over a limit, and will be the next time.
-    TooLarge(String),
-}
-
-impl From<json::Unreadable> for Undecodable {
-    fn from(json::Unreadable(message): json::Unreadable) -> Self {
-        Undecodable::Unreadable(message)
-    }
 }
 
 impl From<Spent> for Undecodable {
@@ -170,22 +154,17 @@ pub(crate) fn documents(
 /// # Errors
 /// As [`decode`].
 pub(crate) fn text(
-    received: &Received<'_>,
+    body: Bytes,
+    content_type: Option<&str>,
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Bytes, Undecodable> {
-    if let Some(message) = refusal::by_type(&source.http, received.content_type) {
+    if let Some(message) = refusal::by_type(&source.http, content_type) {
         return Err(Undecodable::Unreadable(message));
     }
-    let mut budget = Budget::new(limits, received.body.len());
-    let body = received.body.clone();
+    let mut budget = Budget::new(limits, body.len());
     let charset = source.decode.charset;
-    Ok(charset::to_utf8(
-        body,
-        charset,
-        received.content_type,
-        &mut budget,
-    )?)
+    Ok(charset::to_utf8(body, charset, content_type, &mut budget)?)
 }
 
 /// What says that a document is an error by its source's measure.

@@ -6,6 +6,7 @@
 //! costs itself alone; a publisher that answers nothing is not taken for many
 //! such items.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -16,24 +17,24 @@ use serde_json::Value;
 use url::Url;
 
 use crate::config;
-use crate::decode::{self, Decoded, Undecodable, decode};
+use crate::decode::{self, Decoded, decode};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::event::Fetched;
-use crate::fetch::page::{Turned, telling, total_items};
+use crate::fetch::fetcher::Fetcher;
+use crate::fetch::guard::{MOST_REFUSED, RefusedItems};
+use crate::fetch::index_page::pick_items;
+use crate::fetch::page::{
+    PageAnswer, describe_fetch, follow_page, handled_statuses, page_target, read_or_substitute,
+    total_items,
+};
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
-use crate::http::client::{Answered, Client, Wanted};
-use crate::http::receive::Received;
-use crate::json::{self, Misread};
+use crate::http::{Answer, Received, RequestSpec};
 use crate::page::{Broken, Cursor, Page, Part, Position, Validators};
-use crate::source::{Detail, Pick, Picked};
+use crate::source::Detail;
 
 /// Status codes that say that what was asked for is not there.
 const GONE: [u16; 2] = [404, 410];
-
-/// How many items in a row may be answered with a server's error before that is
-/// the server's trouble and not theirs.
-pub(super) const MOST_REFUSED: usize = 3;
 
 /// A page of an index, and what it names.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl Listing {
                 seen: self.seen(end),
             }
         } else {
-            begin(self.following.next.clone()?.cursor)
+            first_stretch(self.following.next.clone()?.cursor)
         };
         Some(Position {
             number: position.number.saturating_add(1),
@@ -110,7 +111,7 @@ impl Listing {
 }
 
 /// The beginning of a page of an index.
-pub(super) fn begin(index: Cursor) -> Cursor {
+pub(super) fn first_stretch(index: Cursor) -> Cursor {
     Cursor::Detail {
         index: Box::new(index),
         skip: 0,
@@ -121,96 +122,96 @@ pub(super) fn begin(index: Cursor) -> Cursor {
 /// The digest of no items.
 const NOTHING_SEEN: &str = "-";
 
-/// What came of a page of the run, and the listing it is of, for the next one.
-pub(super) struct Detailed {
-    pub(super) turned: Turned,
+/// What came of one page of the run.
+pub(super) struct Delivery {
+    pub(super) answer: PageAnswer,
+    /// The page of the index that the items are on, for the next page of the run.
     pub(super) listing: Option<Arc<Listing>>,
-    pub(super) refused: Refused,
+    pub(super) refused: RefusedItems,
 }
 
-/// How many items of a stretch the server refused by an error of its own.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Refused {
-    /// At its end.
-    pub(super) trailing: usize,
-    /// Whether it was all.
-    pub(super) is_all: bool,
-    /// What the last of them means, if there are several in a row.
-    pub(super) kind: Option<Kind>,
-}
-
-impl From<Turned> for Detailed {
-    fn from(turned: Turned) -> Self {
+impl From<PageAnswer> for Delivery {
+    fn from(answer: PageAnswer) -> Self {
         Self {
-            turned,
+            answer,
             listing: None,
-            refused: Refused::default(),
+            refused: RefusedItems::default(),
         }
     }
 }
 
-impl Client {
-    /// Fetches some of what an index names: `listing`, if that is the page of the
-    /// index that it is on.
-    ///
-    /// # Errors
-    /// Those of [`Client::ask`], and a publisher that refuses several items in a
-    /// row.
-    pub(super) async fn details(
-        &self,
-        detail: &Detail,
-        scope: &Scope,
-        position: &Position,
-        listing: Option<Arc<Listing>>,
-        fullest: &AtomicUsize,
-    ) -> Result<Detailed> {
-        let context = |e: Error| e.context(self.fetch_of(scope, position));
-        let (index, skip, seen) = match &position.cursor {
+/// Fetches some of what an index names: from `listing`, if that is the page of the index
+/// that the position is on.
+///
+/// # Errors
+/// Those of [`Client::ask`](crate::http::Client::ask), and a publisher that refuses several
+/// items in a row.
+pub(super) async fn fetch_items(
+    fetcher: &Fetcher,
+    detail: &Detail,
+    scope: &Scope,
+    position: &Position,
+    listing: Option<Arc<Listing>>,
+    fullest: &AtomicUsize,
+) -> Result<Delivery> {
+    let request = Request {
+        fetcher,
+        detail,
+        scope,
+        position,
+    };
+    let delivery = request.fetch(listing, fullest).await;
+    delivery.map_err(|e| e.context(describe_fetch(fetcher, scope, position)))
+}
+
+/// A page of the run that is asked for.
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    fetcher: &'a Fetcher,
+    detail: &'a Detail,
+    scope: &'a Scope,
+    position: &'a Position,
+}
+
+impl Request<'_> {
+    async fn fetch(self, listing: Option<Arc<Listing>>, fullest: &AtomicUsize) -> Result<Delivery> {
+        let (index, skip, seen) = match &self.position.cursor {
             Cursor::Detail { index, skip, seen } => ((**index).clone(), *skip, seen.as_str()),
             cursor => (cursor.clone(), 0, NOTHING_SEEN),
         };
         let listing = match listing.filter(|listing| listing.cursor == index) {
             Some(listing) => listing,
-            None => {
-                let listing = self.believed(detail, scope, position, index, fullest).await;
-                match listing.map_err(context)? {
-                    Ok(listing) => Arc::new(listing),
-                    Err(turned) => return Ok(turned.into()),
-                }
-            }
+            None => match self.fetch_believable_listing(index, fullest).await? {
+                Ok(listing) => Arc::new(listing),
+                Err(substitute) => return Ok(substitute.into()),
+            },
         };
         let start = listing.start(skip, seen);
-        let end = (start + detail.together.get()).min(listing.items.len());
-        let (page, refused) = self
-            .items_of(detail, scope, position, &listing, start..end)
-            .await
-            .map_err(context)?;
-        Ok(Detailed {
-            turned: Turned::Fetched(Box::new(Fetched::Page(page))),
+        let end = (start + self.detail.together.get()).min(listing.items.len());
+        let (page, refused) = self.fetch_stretch(&listing, start..end).await?;
+        Ok(Delivery {
+            answer: Ok(Fetched::Page(page)),
             listing: Some(listing),
             refused,
         })
     }
 
-    /// Fetches a page of the index, and once more if it says that it is the last
-    /// although it does not look it.
-    async fn believed(
-        &self,
-        detail: &Detail,
-        scope: &Scope,
-        position: &Position,
+    /// Fetches a page of the index, and once more if it says that it is the last although
+    /// it does not look like it.
+    async fn fetch_believable_listing(
+        self,
         index: Cursor,
         fullest: &AtomicUsize,
-    ) -> Result<Result<Listing, Turned>> {
-        let listing = match self.listing(detail, scope, position, index.clone()).await? {
+    ) -> Result<std::result::Result<Listing, PageAnswer>> {
+        let listing = match self.fetch_listing(index.clone()).await? {
             Ok(listing) => listing,
-            Err(turned) => return Ok(Err(turned)),
+            Err(substitute) => return Ok(Err(substitute)),
         };
         let full = fullest.fetch_max(listing.entries, Relaxed);
-        let pagination = &self.source().page;
+        let pagination = &self.fetcher.source().page;
         let is_last = listing.following.next.is_none();
         if is_last && pagination::is_full(pagination, listing.entries, full) {
-            return self.listing(detail, scope, position, index).await;
+            return self.fetch_listing(index).await;
         }
         let pages = listing.following.total_pages;
         let at = Position {
@@ -229,43 +230,42 @@ impl Client {
     }
 
     /// Fetches a page of the index.
-    async fn listing(
-        &self,
-        detail: &Detail,
-        scope: &Scope,
-        position: &Position,
+    async fn fetch_listing(
+        self,
         cursor: Cursor,
-    ) -> Result<Result<Listing, Turned>> {
+    ) -> Result<std::result::Result<Listing, PageAnswer>> {
+        let Self {
+            fetcher,
+            scope,
+            position,
+            ..
+        } = self;
+        let source = fetcher.source();
         let at = Position {
-            number: pagination::number_of(&self.source().page, &cursor),
+            number: pagination::number_of(&source.page, &cursor),
             cursor,
         };
-        let ask = self.ask_with_token(scope, &at).await?;
-        let telling = telling(self.source());
-        let wanted = Wanted {
-            ask: &ask,
-            page: position.number,
-            telling: &telling,
-            refusing: &[],
-            known: None,
-            pace: self.pace(),
+        let target = page_target(fetcher, scope, &at).await?;
+        let spec = RequestSpec {
+            handled_statuses: &handled_statuses(source),
+            ..RequestSpec::new(&target, position.number, fetcher.client().pace())
         };
-        let answered = self.ask(wanted, |received| {
+        let answer = fetcher.client().ask(spec, |received| {
             let url = received.url;
-            let (picked, envelope) = self.picked(&detail.pick, &received)?;
+            let (picked, envelope) = pick_items(fetcher, &self.detail.pick, &received)?;
             let read = Read {
                 position: &at,
-                asked: &ask.url,
+                asked: &target.url,
                 url,
                 envelope: &envelope,
                 items: picked.entries,
             };
-            let following = self.follow(read)?;
+            let following = follow_page(fetcher, read)?;
             Ok(Listing {
                 cursor: at.cursor.clone(),
-                asked: ask.url.clone(),
+                asked: target.url.clone(),
                 url: url.clone(),
-                total_items: total_items(self.source(), &following, &envelope)?,
+                total_items: total_items(source, &following, &envelope)?,
                 following,
                 number: at.number,
                 entries: picked.entries,
@@ -273,208 +273,185 @@ impl Client {
                 fetched_at: Timestamp::now(),
             })
         });
-        let answered = answered.await?;
-        Ok(self.turned(scope, position, &ask, answered))
+        let answer = answer.await?;
+        Ok(read_or_substitute(
+            fetcher, scope, position, &target, answer,
+        ))
     }
 
-    /// Fetches a stretch of what a listing names as one page, or as much of it as a
-    /// page may hold.
-    async fn items_of(
-        &self,
-        detail: &Detail,
-        scope: &Scope,
-        position: &Position,
+    /// Fetches a stretch of what a listing names as one page, or as much of it as a page
+    /// may hold.
+    async fn fetch_stretch(
+        self,
         listing: &Listing,
-        stretch: std::ops::Range<usize>,
-    ) -> Result<(Page, Refused)> {
+        stretch: Range<usize>,
+    ) -> Result<(Page, RefusedItems)> {
+        let fetcher = self.fetcher;
         let begin = stretch.start;
-        let at_once = detail
-            .concurrency
-            .map_or(self.source().http.concurrency, std::num::NonZeroUsize::get);
+        let concurrency = self.detail.concurrency.map_or(
+            fetcher.source().http.concurrency,
+            std::num::NonZeroUsize::get,
+        );
         let items = listing.items[stretch]
             .iter()
-            .map(|item| self.item(detail, scope, position, listing, item));
-        let items = stream::iter(items.collect::<Vec<_>>()).buffered(at_once);
-        let found = fitting(items, self.limits()).await?;
-        if let Some((kind, answer)) = refused_in_a_row(&found) {
+            .map(|item| self.fetch_item(listing, item));
+        let items = stream::iter(items.collect::<Vec<_>>()).buffered(concurrency);
+        let items = take_fitting(items, fetcher.limits()).await?;
+        if let Some((kind, answer)) = refused_in_a_row(&items) {
             let message = format!("{answer} for {MOST_REFUSED} items in a row");
             return Err(Error::new(kind, message));
         }
         let mut page = Page {
-            chain: scope.chain(),
-            position: position.clone(),
-            next: listing.after(position, begin + found.len()),
+            chain: self.scope.chain(),
+            position: self.position.clone(),
+            next: listing.after(self.position, begin + items.len()),
             total_pages: None,
             total_items: listing.total_items,
-            url: self.address().redact(&listing.asked),
+            url: fetcher.policy().redact_url(&listing.asked),
             fetched_at: listing.fetched_at,
             envelope: Value::Null,
             parts: Vec::new(),
             broken: Vec::new(),
-            entries: Some(found.len()),
-            // those of the index say nothing of what it names
+            entries: Some(items.len()),
+            // those of the index say nothing about what it names
             validators: Validators::default(),
         };
-        let refused = Refused::of(&found);
-        for found in found {
-            match found {
-                Found::Documents((parts, broken)) => {
+        let refused = count_refused(&items);
+        for item in items {
+            match item {
+                FetchedItem::Documents((parts, broken)) => {
                     page.parts.extend(parts);
                     page.broken.extend(broken);
                 }
-                Found::Broken(broken) | Found::Refused(_, _, broken) => page.broken.push(broken),
+                FetchedItem::Broken(broken) | FetchedItem::Refused(_, _, broken) => {
+                    page.broken.push(broken);
+                }
             }
         }
         Ok((page, refused))
     }
 
     /// Fetches one item.
-    async fn item(
-        &self,
-        detail: &Detail,
-        scope: &Scope,
-        position: &Position,
-        listing: &Listing,
-        item: &str,
-    ) -> Result<Found> {
+    async fn fetch_item(self, listing: &Listing, item: &str) -> Result<FetchedItem> {
+        let Self {
+            fetcher, detail, ..
+        } = self;
         let broken = |url: Option<&Url>, is_missing, body: Option<Bytes>, message: String| Broken {
             is_missing,
-            url: url.map(|url| self.address().redact(url).into()),
-            place: self.place_of(item),
+            url: url.map(|url| fetcher.policy().redact_url(url).into()),
+            place: place_of_item(fetcher, item),
             body: body.unwrap_or_else(|| Bytes::copy_from_slice(item.as_bytes())),
             message,
         };
-        let ask = match self.address().of_item(detail, scope, &listing.url, item) {
-            Ok(ask) => ask,
+        let addresses = fetcher.addresses();
+        let target = match addresses.item(detail, self.scope, &listing.url, item) {
+            Ok(target) => target,
             // what an index names is data, and may be anything
             Err(error) if error.kind() == Kind::Refused => {
-                return Ok(Found::Broken(broken(None, true, None, error.chain())));
+                return Ok(FetchedItem::Broken(broken(None, true, None, error.chain())));
             }
             Err(error) => return Err(error),
         };
-        let empty = &self.source().http.empty_status;
-        let telling = [&TELLING, &**empty].concat();
-        let wanted = Wanted {
-            ask: &ask,
-            page: position.number,
-            telling: &telling,
-            refusing: &REFUSING,
-            known: None,
-            pace: self.detail_pace(),
+        let empty = &fetcher.source().http.empty_status;
+        let client = fetcher.client();
+        let spec = RequestSpec {
+            handled_statuses: &[&OWN_STATUSES, &**empty].concat(),
+            final_statuses: &FINAL_STATUSES,
+            ..RequestSpec::new(&target, self.position.number, client.detail_pace())
         };
-        let answered = self.ask(wanted, |received| {
+        let answer = client.ask(spec, |received| {
             let Received {
                 body, content_type, ..
             } = received;
-            decode(body, content_type, self.source(), self.limits())
+            decode(body, content_type, fetcher.source(), fetcher.limits())
         });
-        let url = Some(&ask.url);
-        let answered = match answered.await {
+        let url = Some(&target.url);
+        let answer = match answer.await {
             Err(error) if error.kind() == Kind::Misled => {
                 let why = error.chain();
-                let found = broken(url, true, None, why.clone());
-                return Ok(Found::Refused(Kind::Misled, why, found));
+                let broken = broken(url, true, None, why.clone());
+                return Ok(FetchedItem::Refused(Kind::Misled, why, broken));
             }
-            answered => answered?,
+            answer => answer?,
         };
-        Ok(match answered {
-            Answered::Read(decoded) => Found::Documents(self.documents_of(decoded, &ask.url, item)),
-            Answered::Unreadable { body, message, .. } => {
-                Found::Broken(broken(url, false, Some(body), message))
+        Ok(match answer {
+            Answer::Read(decoded) => {
+                FetchedItem::Documents(documents_of_item(fetcher, decoded, &target.url, item))
             }
-            // which nobody asked for
-            Answered::Unchanged(_) => Found::Broken(broken(url, true, None, "status 304".into())),
+            Answer::Unreadable { body, message, .. } => {
+                FetchedItem::Broken(broken(url, false, Some(body), message))
+            }
+            // nobody asked for it
+            Answer::Unchanged(_) => {
+                FetchedItem::Broken(broken(url, true, None, "status 304".into()))
+            }
             // what an index names and is missing is kept as such, whatever the status means
             // of a page
-            Answered::Status(status) if empty.contains(&status) && !TELLING.contains(&status) => {
-                Found::Documents((Vec::new(), Vec::new()))
+            Answer::Status(status)
+                if empty.contains(&status) && !OWN_STATUSES.contains(&status) =>
+            {
+                FetchedItem::Documents((Vec::new(), Vec::new()))
             }
-            Answered::Status(status) => {
+            Answer::Status(status) => {
                 let answer = format!("status {status}");
-                let found = broken(url, true, None, answer.clone());
+                let broken = broken(url, true, None, answer.clone());
                 if GONE.contains(&status) {
-                    Found::Broken(found)
+                    FetchedItem::Broken(broken)
                 } else {
-                    Found::Refused(Kind::Environment, answer, found)
+                    FetchedItem::Refused(Kind::Environment, answer, broken)
                 }
             }
         })
     }
 }
 
-impl Client {
-    /// What an item was decoded into, with where it came from.
-    fn documents_of(&self, decoded: Decoded, url: &Url, item: &str) -> (Vec<Part>, Vec<Broken>) {
-        let url: Arc<str> = self.address().redact(url).into();
-        let Decoded {
-            envelope,
-            mut parts,
-            mut broken,
-        } = decoded;
-        if let [part] = &mut parts[..]
-            && part.place.is_empty()
-        {
-            // the page is of the index, and not the item's
-            part.cut.envelope = decode::telling(&envelope, part.cut.list_of_items());
-        }
-        for part in &mut parts {
-            part.url = Some(Arc::clone(&url));
-        }
-        for document in &mut broken {
-            document.url = Some(Arc::clone(&url));
-            document.place.insert_str(0, &self.place_of(item));
-        }
-        (parts, broken)
+/// What an item was decoded into, with where it came from.
+fn documents_of_item(
+    fetcher: &Fetcher,
+    decoded: Decoded,
+    url: &Url,
+    item: &str,
+) -> (Vec<Part>, Vec<Broken>) {
+    let url: Arc<str> = fetcher.policy().redact_url(url).into();
+    let Decoded {
+        envelope,
+        mut parts,
+        mut broken,
+    } = decoded;
+    if let [part] = &mut parts[..]
+        && part.place.is_empty()
+    {
+        // the page is of the index, and not the item's
+        part.cut.envelope = decode::telling(&envelope, part.cut.list_of_items());
     }
-
-    /// What an item is called among what is kept of it, without secrets.
-    fn place_of(&self, item: &str) -> String {
-        let item = self.address().redact_link(item);
-        item.chars().take(LONGEST_PLACE).collect()
+    for part in &mut parts {
+        part.url = Some(Arc::clone(&url));
     }
-
-    /// What an index names, and the index itself as far as it is JSON.
-    pub(super) fn picked(
-        &self,
-        pick: &Pick,
-        received: &Received<'_>,
-    ) -> Result<(Picked, Value), Undecodable> {
-        let text = decode::text(received, self.source(), self.limits())?;
-        if !pick.is_json() {
-            // a URL has none, and PostgreSQL stores none
-            let text = String::from_utf8_lossy(&text).replace('\0', "\u{FFFD}");
-            let picked = pick.from_text(&text).map_err(Undecodable::Unreadable)?;
-            return Ok((picked, Value::Object(serde_json::Map::new())));
-        }
-        let most = self.limits().max_decoded_bytes.saturating_mul(MOST_VALUE);
-        let index = json::value(&text, most).map_err(|why| match why {
-            Misread::Unreadable(message) => Undecodable::Unreadable(message),
-            Misread::TooLarge(bytes) => Undecodable::TooLarge(format!(
-                "JSON that takes {bytes} bytes of memory, more than {MOST_VALUE} times the limit \
-                 of `fetch.max_decoded_bytes`"
-            )),
-        })?;
-        decode::check_envelope(self.source(), &index)?;
-        let picked = pick.from_json(&index).map_err(Undecodable::Unreadable)?;
-        Ok((picked, index))
+    for document in &mut broken {
+        document.url = Some(Arc::clone(&url));
+        document.place.insert_str(0, &place_of_item(fetcher, item));
     }
+    (parts, broken)
 }
 
-/// How many times as large as its text the JSON of an index may be in memory.
-const MOST_VALUE: usize = 4;
+/// What an item is called among what is kept of it, without secrets.
+fn place_of_item(fetcher: &Fetcher, item: &str) -> String {
+    let item = fetcher.policy().redact_link(item);
+    item.chars().take(LONGEST_PLACE).collect()
+}
 
 /// Status codes that are an item's own: not there, or not to be had.
-const TELLING: [u16; 5] = [400, 404, 406, 410, 422];
+const OWN_STATUSES: [u16; 5] = [400, 404, 406, 410, 422];
 
 /// Status codes that are, if they are the answer to all attempts: not to be made.
-const REFUSING: [u16; 2] = [500, 502];
+const FINAL_STATUSES: [u16; 2] = [500, 502];
 
 /// The most characters of what an index calls an item that are kept as its place,
 /// which is in a key.
 const LONGEST_PLACE: usize = 300;
 
 /// What came of an item.
-enum Found {
+enum FetchedItem {
     Documents((Vec<Part>, Vec<Broken>)),
     Broken(Broken),
     /// An answer that several items in a row do not have for reasons of their own, and
@@ -482,46 +459,46 @@ enum Found {
     Refused(Kind, String, Broken),
 }
 
-impl Found {
+impl FetchedItem {
     /// The answer that it was refused with, and what that means.
     fn refusal(&self) -> Option<(Kind, &str)> {
         match self {
-            Found::Refused(kind, answer, _) => Some((*kind, answer)),
-            Found::Documents(_) | Found::Broken(_) => None,
+            FetchedItem::Refused(kind, answer, _) => Some((*kind, answer)),
+            FetchedItem::Documents(_) | FetchedItem::Broken(_) => None,
         }
     }
 
     /// How many bytes of memory it takes, about.
     fn bytes(&self) -> usize {
         match self {
-            Found::Documents((parts, others)) => {
+            FetchedItem::Documents((parts, others)) => {
                 let parts = parts.iter().map(Part::bytes);
                 parts.chain(others.iter().map(Broken::bytes)).sum()
             }
-            Found::Broken(it) | Found::Refused(_, _, it) => it.bytes(),
+            FetchedItem::Broken(it) | FetchedItem::Refused(_, _, it) => it.bytes(),
         }
     }
 
     /// How many items it has, of a page that may have so many.
     fn items(&self) -> usize {
         match self {
-            Found::Documents((parts, others)) => {
+            FetchedItem::Documents((parts, others)) => {
                 let items = parts.iter().map(|part| part.cut.items.len());
                 items.sum::<usize>() + others.len()
             }
-            Found::Broken(_) | Found::Refused(..) => 1,
+            FetchedItem::Broken(_) | FetchedItem::Refused(..) => 1,
         }
     }
 }
 
 /// The first items of a stretch that one page may hold together, or one that is larger:
 /// what follows is asked for again by the next page.
-async fn fitting(
-    items: impl Stream<Item = Result<Found>> + Send,
+async fn take_fitting(
+    items: impl Stream<Item = Result<FetchedItem>> + Send,
     limits: &config::Fetch,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<FetchedItem>> {
     let mut items = std::pin::pin!(items);
-    let mut fitting: Vec<Found> = Vec::new();
+    let mut fitting: Vec<FetchedItem> = Vec::new();
     let (mut bytes, mut count) = (0_usize, 0_usize);
     while let Some(found) = items.next().await {
         let found = found?;
@@ -536,22 +513,24 @@ async fn fitting(
     Ok(fitting)
 }
 
-impl Refused {
-    fn of(found: &[Found]) -> Self {
-        let is_refused = |found: &&Found| matches!(found, Found::Refused(..));
-        let trailing = found.iter().rev().take_while(is_refused).count();
-        Self {
-            trailing,
-            is_all: trailing == found.len(),
-            kind: found.last().and_then(Found::refusal).map(|(kind, _)| kind),
-        }
+/// Counts the items that the server refused.
+fn count_refused(items: &[FetchedItem]) -> RefusedItems {
+    let is_refused = |item: &&FetchedItem| matches!(item, FetchedItem::Refused(..));
+    let trailing = items.iter().rev().take_while(is_refused).count();
+    RefusedItems {
+        trailing,
+        is_all: trailing == items.len(),
+        kind: items
+            .last()
+            .and_then(FetchedItem::refusal)
+            .map(|(kind, _)| kind),
     }
 }
 
 /// The answer that the last of so many items in a row got.
-fn refused_in_a_row(found: &[Found]) -> Option<(Kind, &str)> {
+fn refused_in_a_row(found: &[FetchedItem]) -> Option<(Kind, &str)> {
     found.windows(MOST_REFUSED).find_map(|some| {
-        let answers = some.iter().map(Found::refusal);
+        let answers = some.iter().map(FetchedItem::refusal);
         answers.collect::<Option<Vec<_>>>()?.pop()
     })
 }
@@ -560,7 +539,7 @@ fn refused_in_a_row(found: &[Found]) -> Option<(Kind, &str)> {
 mod tests {
     use super::*;
 
-    fn refused(status: u16) -> Found {
+    fn refused(status: u16) -> FetchedItem {
         let broken = Broken {
             is_missing: true,
             url: None,
@@ -569,8 +548,8 @@ mod tests {
             message: String::new(),
         };
         match status {
-            404 => Found::Broken(broken),
-            status => Found::Refused(Kind::Environment, format!("status {status}"), broken),
+            404 => FetchedItem::Broken(broken),
+            status => FetchedItem::Refused(Kind::Environment, format!("status {status}"), broken),
         }
     }
 
@@ -584,7 +563,7 @@ mod tests {
                 Some((Kind::Environment, "status 500")),
             ),
         ] {
-            let found: Vec<Found> = statuses.iter().map(|status| refused(*status)).collect();
+            let found: Vec<FetchedItem> = statuses.iter().map(|status| refused(*status)).collect();
             assert_eq!(refused_in_a_row(&found), expected, "{statuses:?}");
         }
     }

@@ -1,24 +1,25 @@
-//! What fetching comes to: pages, and what there is to say of their chains.
+//! What fetching comes to: pages, and what is to be said of their chains.
 
 use jiff::Timestamp;
 
 use crate::error::Error;
-use crate::fetch::{Place, Scope};
+use crate::fetch::page_budget::Permit;
+use crate::fetch::scope::Scope;
 use crate::page::{Page, Position, UnchangedPage, UnreadablePage};
 
-/// What came of asking for a page.
+/// What the publisher answered when it was asked for a page.
 #[derive(Clone, Debug)]
 pub enum Fetched {
-    /// It could be read.
+    /// A page that could be read.
     Page(Page),
-    /// It is as it is remembered of a run before.
+    /// The page has not changed since a previous run stored it.
     Unchanged(UnchangedPage),
-    /// It answered, and could not be read in any of its attempts.
+    /// An answer that no attempt could read.
     Unreadable(UnreadablePage),
 }
 
 impl Fetched {
-    /// Where it is in its chain.
+    /// Where the page is in its chain.
     #[must_use]
     pub fn position(&self) -> &Position {
         match self {
@@ -27,18 +28,28 @@ impl Fetched {
             Fetched::Unreadable(page) => &page.position,
         }
     }
+
+    /// The bytes of memory that the page takes until it is durable, without what is read
+    /// out of it.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Fetched::Page(page) => page.bytes(),
+            Fetched::Unchanged(_) => 0,
+            Fetched::Unreadable(page) => page.body.len(),
+        }
+    }
 }
 
-/// What a run's fetching comes to, in order within each chain.
+/// What fetching comes to next, in order within each chain.
 #[derive(Debug)]
 pub enum Event {
-    /// A page, and its place in the room.
-    Page(Box<Fetched>, Place),
-    /// A chain came to its end. Only if all its pages could be read is it whole.
+    /// A page, and its permit, which is given back once the page is durable.
+    Page(Box<Fetched>, Permit),
+    /// A chain came to its end.
     Ended {
-        /// Which part of the feed it is.
+        /// The part of the feed that the chain is.
         scope: Scope,
-        /// Whether all its pages could be read.
+        /// All its pages could be read.
         is_whole: bool,
     },
     /// A window is asked for in halves from here on.
@@ -50,4 +61,6 @@ pub enum Event {
     },
     /// A chain of several cannot go on; the others do.
     Failed(Error),
+    /// What a chain of several is about does not exist; the others go on.
+    Gone(Error),
 }

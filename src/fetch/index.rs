@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Error, Kind, Result};
-use crate::fetch::chain::ends_by_empty_page;
+use crate::fetch::fetcher::Fetcher;
+use crate::fetch::guard::ends_by_empty_page;
+use crate::fetch::index_page::pick_items;
 use crate::fetch::pagination::{self, Read};
 use crate::fetch::scope::Axes;
-use crate::http::client::{Answered, Client, Wanted};
+use crate::http::{Answer, RequestSpec};
 use crate::page::{Cursor, Position};
 use crate::source::{Axis, Index, value_without_user};
 
@@ -16,160 +18,154 @@ const MOST_PAGES: u64 = 10_000;
 /// The most combinations of the values of axes, each of which is a chain of its own.
 const MOST_COMBINATIONS: usize = 100_000;
 
-impl Client {
-    /// Every combination of the values of the source's axes; one without values
-    /// for a source without axes.
-    ///
-    /// # Errors
-    /// Those of a request; [`Kind::Truncated`]: an index cannot be read, or names
-    /// nothing or far too much; [`Kind::Config`]: what is declared is far too much.
-    pub async fn axes(&self) -> Result<Vec<Axes>> {
-        let mut combinations = vec![Axes::new()];
-        for (name, axis) in &self.source().axis {
-            let values = match axis {
-                // who asks is what the source's URL says, and these name chains
-                Axis::Values(values) => values.iter().map(|it| value_without_user(it)).collect(),
-                Axis::Index(index) => self.values(index).await.map_err(|e| {
-                    e.context(format!(
-                        "fetch the index of axis {name} of {}",
-                        self.source().name
-                    ))
-                })?,
-            };
-            let count = combinations.len().saturating_mul(values.len());
-            if count > MOST_COMBINATIONS {
-                let is_declared = |axis: &Axis| matches!(axis, Axis::Values(_));
-                let kind = match self.source().axis.values().all(is_declared) {
-                    true => Kind::Config,
-                    false => Kind::Truncated,
-                };
-                let message = format!(
-                    "the axes of {} have {count} combinations of values, and may have \
-                     {MOST_COMBINATIONS}",
-                    self.source().name
-                );
-                return Err(Error::new(kind, message));
-            }
-            combinations = combinations
-                .iter()
-                .flat_map(|axes| {
-                    values.iter().map(|value| {
-                        let mut axes: BTreeMap<String, String> = axes.clone();
-                        axes.insert(name.clone(), value.clone());
-                        axes
-                    })
-                })
-                .collect();
-        }
-        Ok(combinations)
-    }
-
-    /// What all pages of an index name, each once.
-    async fn values(&self, index: &Index) -> Result<Vec<String>> {
-        let mut values = Vec::new();
-        let mut seen = HashSet::new();
-        let mut next = Some(pagination::first(&index.page));
-        let mut pages = 0;
-        while let Some(position) = next {
-            pages += 1;
-            if pages > MOST_PAGES {
-                return Err(truncated(format!("it has more than {MOST_PAGES} pages")));
-            }
-            let (named, after) = self.page_of_index(index, &position).await?;
-            let known = values.len();
-            let has_names = !named.is_empty();
-            values.extend(named.into_iter().filter(|value| seen.insert(value.clone())));
-            if has_names && values.len() == known {
-                return Err(truncated("a page of it names nothing that is new".into()));
-            }
-            if values.len() > MOST_COMBINATIONS {
-                return Err(truncated(format!("it names more than {MOST_COMBINATIONS}")));
-            }
-            next = after;
-        }
-        if values.is_empty() {
-            return Err(truncated("it names nothing".into()));
-        }
-        Ok(values)
-    }
-
-    /// Whether an index ends with a status in the place of a page, by the rules of a chain
-    /// of pages.
-    fn ends_index(&self, index: &Index, position: &Position, status: u16) -> bool {
-        let has_begun = *position != pagination::first(&index.page);
-        let is_empty = self.source().http.empty_status.contains(&status)
-            && (!has_begun || ends_by_empty_page(&index.page, status));
-        is_empty || (index.page.stop_status() == Some(status) && has_begun)
-    }
-
-    async fn page_of_index(
-        &self,
-        index: &Index,
-        position: &Position,
-    ) -> Result<(Vec<String>, Option<Position>)> {
-        let ask = self.address().of_index(index, position)?;
-        let empty = &self.source().http.empty_status;
-        let stop = index.page.stop_status();
-        let telling: Vec<u16> = empty.iter().copied().chain(stop).collect();
-        let wanted = Wanted {
-            ask: &ask,
-            page: position.number,
-            telling: &telling,
-            refusing: &[],
-            known: None,
-            pace: self.pace(),
+/// Every combination of the values of the source's axes; one without values
+/// for a source without axes.
+///
+/// # Errors
+/// Those of a request; [`Kind::Truncated`]: an index cannot be read, or names
+/// nothing or far too much; [`Kind::Config`]: what is declared is far too much.
+pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
+    let mut combinations = vec![Axes::new()];
+    for (name, axis) in &fetcher.source().axis {
+        let values = match axis {
+            // who asks is what the source's URL says, and these name chains
+            Axis::Values(values) => values.iter().map(|it| value_without_user(it)).collect(),
+            Axis::Index(index) => fetch_values(fetcher, index).await.map_err(|e| {
+                e.context(format!(
+                    "fetch the index of axis {name} of {}",
+                    fetcher.source().name
+                ))
+            })?,
         };
-        let answered = self.ask(wanted, |received| {
-            let url = received.url;
-            let (picked, envelope) = self.picked(&index.pick, &received)?;
-            let read = Read {
-                position,
-                asked: &ask.url,
-                url,
-                envelope: &envelope,
-                items: picked.entries,
+        let count = combinations.len().saturating_mul(values.len());
+        if count > MOST_COMBINATIONS {
+            let is_declared = |axis: &Axis| matches!(axis, Axis::Values(_));
+            let kind = match fetcher.source().axis.values().all(is_declared) {
+                true => Kind::Config,
+                false => Kind::Truncated,
             };
-            let following = pagination::follow(&index.page, read)?;
-            // what is a URL is one by itself from here on
-            let named = picked.texts.into_iter().map(|value| absolute(url, value));
-            Ok((named.collect::<Vec<_>>(), picked.entries, following))
-        });
-        let (named, entries, following) = match answered.await? {
-            Answered::Read(read) => read,
-            Answered::Unreadable { message, .. } => {
-                return Err(truncated(format!("it cannot be read: {message}")));
-            }
-            // which nobody asked for
-            Answered::Unchanged(_) => return Err(truncated("status 304".into())),
-            // the page behind the last, or one that names nothing
-            Answered::Status(status) if self.ends_index(index, position, status) => {
-                return Ok((Vec::new(), None));
-            }
-            Answered::Status(status) => return Err(truncated(format!("status {status}"))),
-        };
-        let pages = following.total_pages;
-        if pagination::is_size_too_large(&index.page, position, pages, entries) {
-            return Err(Error::config(format!(
-                "it has {entries} entries and is not the last page, which is not what its \
-                 `page.size` says"
-            )));
+            let message = format!(
+                "the axes of {} have {count} combinations of values, and may have \
+                 {MOST_COMBINATIONS}",
+                fetcher.source().name
+            );
+            return Err(Error::new(kind, message));
         }
-        if let Some(name) = named
+        combinations = combinations
             .iter()
-            .position(|name| self.address().holds_secret(name))
-        {
-            return Err(truncated(format!("its entry {name} holds a secret")));
-        }
-        let mut next = following.next;
-        if let Some(Position {
-            cursor: Cursor::Link(link),
-            ..
-        }) = &mut next
-        {
-            *link = self.address().redact_link(link);
-        }
-        Ok((named, next))
+            .flat_map(|axes| {
+                values.iter().map(|value| {
+                    let mut axes: BTreeMap<String, String> = axes.clone();
+                    axes.insert(name.clone(), value.clone());
+                    axes
+                })
+            })
+            .collect();
     }
+    Ok(combinations)
+}
+
+/// What all pages of an index name, each once.
+async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
+    let mut values = Vec::new();
+    let mut seen = HashSet::new();
+    let mut next = Some(pagination::first(&index.page));
+    let mut pages = 0;
+    while let Some(position) = next {
+        pages += 1;
+        if pages > MOST_PAGES {
+            return Err(truncated(format!("it has more than {MOST_PAGES} pages")));
+        }
+        let (named, after) = fetch_index_page(fetcher, index, &position).await?;
+        let known = values.len();
+        let has_names = !named.is_empty();
+        values.extend(named.into_iter().filter(|value| seen.insert(value.clone())));
+        if has_names && values.len() == known {
+            return Err(truncated("a page of it names nothing that is new".into()));
+        }
+        if values.len() > MOST_COMBINATIONS {
+            return Err(truncated(format!("it names more than {MOST_COMBINATIONS}")));
+        }
+        next = after;
+    }
+    if values.is_empty() {
+        return Err(truncated("it names nothing".into()));
+    }
+    Ok(values)
+}
+
+/// Whether an index ends with a status in the place of a page, by the rules of a chain
+/// of pages.
+fn ends_index(fetcher: &Fetcher, index: &Index, position: &Position, status: u16) -> bool {
+    let has_begun = *position != pagination::first(&index.page);
+    let is_empty = fetcher.source().http.empty_status.contains(&status)
+        && (!has_begun || ends_by_empty_page(&index.page, status));
+    is_empty || (index.page.stop_status() == Some(status) && has_begun)
+}
+
+async fn fetch_index_page(
+    fetcher: &Fetcher,
+    index: &Index,
+    position: &Position,
+) -> Result<(Vec<String>, Option<Position>)> {
+    let target = fetcher.addresses().index_page(index, position)?;
+    let empty = &fetcher.source().http.empty_status;
+    let stop = index.page.stop_status();
+    let handled: Vec<u16> = empty.iter().copied().chain(stop).collect();
+    let spec = RequestSpec {
+        handled_statuses: &handled,
+        ..RequestSpec::new(&target, position.number, fetcher.client().pace())
+    };
+    let answer = fetcher.client().ask(spec, |received| {
+        let url = received.url;
+        let (picked, envelope) = pick_items(fetcher, &index.pick, &received)?;
+        let read = Read {
+            position,
+            asked: &target.url,
+            url,
+            envelope: &envelope,
+            items: picked.entries,
+        };
+        let following = pagination::follow(&index.page, read)?;
+        // what is a URL is one by itself from here on
+        let named = picked.texts.into_iter().map(|value| absolute(url, value));
+        Ok((named.collect::<Vec<_>>(), picked.entries, following))
+    });
+    let (named, entries, following) = match answer.await? {
+        Answer::Read(read) => read,
+        Answer::Unreadable { message, .. } => {
+            return Err(truncated(format!("it cannot be read: {message}")));
+        }
+        // which nobody asked for
+        Answer::Unchanged(_) => return Err(truncated("status 304".into())),
+        // the page behind the last, or one that names nothing
+        Answer::Status(status) if ends_index(fetcher, index, position, status) => {
+            return Ok((Vec::new(), None));
+        }
+        Answer::Status(status) => return Err(truncated(format!("status {status}"))),
+    };
+    let pages = following.total_pages;
+    if pagination::is_size_too_large(&index.page, position, pages, entries) {
+        return Err(Error::config(format!(
+            "it has {entries} entries and is not the last page, which is not what its \
+             `page.size` says"
+        )));
+    }
+    if let Some(name) = named
+        .iter()
+        .position(|name| fetcher.policy().has_secret(name))
+    {
+        return Err(truncated(format!("its entry {name} holds a secret")));
+    }
+    let mut next = following.next;
+    if let Some(Position {
+        cursor: Cursor::Link(link),
+        ..
+    }) = &mut next
+    {
+        *link = fetcher.policy().redact_link(link);
+    }
+    Ok((named, next))
 }
 
 /// A value as it is, but a path as the URL that it is on this page, and a URL without a

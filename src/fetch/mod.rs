@@ -1,47 +1,43 @@
 //! Stage 1: a declared source becomes a stream of pages.
 //!
 //! ```text
-//! Plan ──▶ Scope ──▶ Position ──address──▶ request ──client──▶ body ──decode──▶ Page
-//!  traversal: which chains, side by side;  walk: which page of a chain when, and the end
+//! Plan ──▶ Scope ──▶ Position ──address──▶ Target ──http──▶ body ──decode──▶ Page
+//!  traversal: which chains, side by side;  chain: which page when, and the end
 //! ```
 //!
-//! - A plain feed is one chain of pages. One that is asked for in windows of time,
-//!   or along an axis, is a chain for each, and as many are walked side by side as
-//!   the source may be asked at once.
-//! - A page is tried again as a whole: headers, body and parse. What cannot be
-//!   read in any attempt is a page too, [`Fetched::Unreadable`], and is never
-//!   taken for the end of the feed.
-//! - The end is what a page says positively: a link that is not there, a total
-//!   that is reached, a page without items. A last page that does not look like
-//!   one is asked for once more.
-//! - Room comes before work: each page waits for a [`Place`], which travels
-//!   with it until it is committed. So the commits set the pace of
-//!   the requests, and at most so many pages are fetched twice after a crash.
-//! - A page that is remembered of a run before is asked for only if it has changed,
-//!   and [`Fetched::Unchanged`] if not, until the first that has: [`Memory`] says why.
-//! - One host is home, and nothing configured goes to another, nor does a token
-//!   that was obtained for it. A host that no source names and `*` allows is asked
-//!   only at addresses of the public internet.
-//! - A server in trouble is asked for less at once, and a body of several documents
-//!   loses none of them for the one that is broken.
+//! - A plain feed is one chain of pages. A feed that is asked for in windows of time, or
+//!   along an axis, is a chain for each, and as many are walked side by side as the source
+//!   may be asked at once.
+//! - What no attempt can read is a page too, [`Fetched::Unreadable`], and is never taken for
+//!   the end of the feed.
+//! - The end is what a page says positively: no link, a total that is reached, a page
+//!   without items. A last page that does not look like one is asked for once more.
+//! - A permit of the [`PageBudget`] is acquired before each request, and travels with the
+//!   page until it is committed. So the commits set the pace of the requests, and at most so
+//!   many pages are fetched twice after a crash.
+//! - A page of the [`PreviousRun`] is asked for only if it has changed, until the first one
+//!   has.
 //!
-//! Fetch reads of a body only how it is cut into items and what follows it; it
-//! knows neither releases nor the database. Nothing here spawns a task: requests
-//! make progress while the stream is polled, and stop when it is dropped. Files are read
-//! on threads that may block, a piece at a time, and none waits for longer than what it
-//! waits for is there.
+//! Of a body, fetch reads only how it is cut into items and what follows it; it knows neither
+//! releases nor the database. Nothing here spawns a task: requests make progress while the
+//! stream is polled, and stop when it is dropped. Files are read on threads that may block, a
+//! piece at a time, and no thread waits for longer than until its bytes have arrived.
 
 pub(crate) mod address;
 mod chain;
 mod detail;
 mod event;
-pub(crate) mod file;
+mod fetcher;
+mod file;
+mod guard;
 mod index;
+mod index_page;
 pub(crate) mod page;
 mod page_budget;
 pub(crate) mod pagination;
 mod plan;
 mod previous_run;
+mod run_state;
 mod scope;
 mod traversal;
 mod window;
@@ -52,20 +48,21 @@ use futures::{Stream, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-pub use crate::decode::{Decoded, Undecodable, decode};
 use crate::error::Result;
-pub use crate::http::{Client, Counters};
 use crate::page::{Cursor, Position};
 use crate::source::{Pagination, Source};
 
 pub use self::event::{Event, Fetched};
+pub use self::fetcher::Fetcher;
 pub use self::file::Input;
-pub use self::page_budget::{Place, Room};
+pub use self::index::fetch_axes;
+pub use self::page_budget::{PageBudget, Permit};
 pub use self::plan::{Begun, Plan};
-pub use self::previous_run::Memory;
+pub use self::previous_run::PreviousRun;
 pub use self::scope::{Axes, Scope};
 use self::traversal::Traversal;
 pub use self::window::Stretch;
+pub use crate::http::Counters;
 
 /// Where a run's fetching begins and ends.
 #[derive(Clone, Debug)]
@@ -76,23 +73,23 @@ pub struct Start {
     pub fullest: usize,
     /// The number of the last page of a chain that is wanted; `None` is its end.
     pub until: Option<u64>,
-    /// How many pages may be asked for; `None` is as many as there are.
-    pub budget: Option<u64>,
-    /// What a run before made of its pages; by default nothing.
-    pub memory: Memory,
-    /// The files whose pieces are the pages, if not those that the source declares.
+    /// How many pages may be asked for; `None` is no limit.
+    pub max_pages: Option<u64>,
+    /// The pages of the previous run; by default none.
+    pub previous: PreviousRun,
+    /// The files whose pieces are the pages, in place of those that the source declares.
     pub files: Vec<Input>,
 }
 
 /// The first page of a file.
 #[must_use]
-pub fn first_of_file() -> Position {
+pub fn first_page_of_file() -> Position {
     pagination::first(&Pagination::File)
 }
 
 /// The first page of each chain of a source's feed.
 #[must_use]
-pub fn first(source: &Source) -> Position {
+pub fn first_page(source: &Source) -> Position {
     let first = pagination::first(&source.page);
     if source.detail.is_none() {
         return first;
@@ -100,7 +97,7 @@ pub fn first(source: &Source) -> Position {
     Position {
         // pages are stretches of what an index names, and counted by us
         number: 1,
-        cursor: detail::begin(first.cursor),
+        cursor: detail::first_stretch(first.cursor),
     }
 }
 
@@ -108,7 +105,7 @@ pub fn first(source: &Source) -> Position {
 #[must_use]
 pub fn beginning(cursor: &Cursor) -> Cursor {
     match cursor {
-        Cursor::Detail { index, .. } => detail::begin((**index).clone()),
+        Cursor::Detail { index, .. } => detail::first_stretch((**index).clone()),
         cursor => cursor.clone(),
     }
 }
@@ -116,9 +113,9 @@ pub fn beginning(cursor: &Cursor) -> Cursor {
 /// The page of a number, where a source's feed can be entered in its middle:
 /// `None` for pages that only the page before leads to, and before the first.
 #[must_use]
-pub fn at(source: &Source, number: u64) -> Option<Position> {
+pub fn page_at(source: &Source, number: u64) -> Option<Position> {
     match source.detail {
-        Some(_) => Some(first(source)).filter(|first| first.number == number),
+        Some(_) => Some(first_page(source)).filter(|first| first.number == number),
         None => pagination::at(&source.page, number),
     }
 }
@@ -138,16 +135,16 @@ pub fn incremental(
 /// The pages of a feed: in order within a chain, chains side by side.
 ///
 /// The stream ends after the chains of the plan; after as many pages as
-/// `start.budget` says; after an error; or when `stop` is cancelled, at once:
+/// `start.max_pages` says; after an error; or when `stop` is cancelled, at once:
 /// requests and waits under way are abandoned, and with them the pages that were
 /// fetched ahead of one still missing. A chain ends after its page `start.until`,
 /// and after an unreadable page that nothing leads past; only
 /// [`Event::Ended`] says that its end was seen.
 ///
-/// A place in `room` is taken before each page and delivered with it; the
+/// A permit of `budget` is acquired before each page and delivered with it; the
 /// receiver drops it once the page is committed. Up to `http.concurrency` chains
 /// are walked side by side, and where a chain tells its total, up to so many of
-/// its pages are under way, if there is room.
+/// its pages are under way, if the budget allows it.
 ///
 /// # Errors
 /// Those of a request. [`Kind::Refused`](crate::error::Kind): a link leads to where
@@ -159,14 +156,14 @@ pub fn incremental(
 /// fail for the publisher's reasons without an end of the others, unless
 /// `fetch.unreadable_in_a_row` do in a row.
 pub fn pages(
-    client: Arc<Client>,
+    fetcher: Arc<Fetcher>,
     start: Start,
-    room: Room,
+    budget: PageBudget,
     stop: CancellationToken,
 ) -> impl Stream<Item = Result<Event>> + Send {
     use futures::StreamExt as _;
 
-    let traversal = Traversal::new(client, start, room);
+    let traversal = Traversal::new(fetcher, start, budget);
     stream::unfold(traversal, |mut traversal| async move {
         let event = traversal.advance().await?;
         Some((event, traversal))

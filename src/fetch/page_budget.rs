@@ -1,141 +1,126 @@
-//! Room for the pages that are fetched and not yet durable: for so many, and for so
-//! many bytes of them. What is read out of pages has room of the same kind.
+//! How many pages may be in memory, fetched and not yet durable, and how many bytes they may
+//! have together. What is read out of pages has a budget of the same kind.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::fetch::Fetched;
-
-/// What each page needs a [`Place`] in before it is asked for.
+/// Hands out the [`Permit`] that each page needs before it is asked for.
 ///
-/// How large a page will be is not known by then: room is made for one about as large
-/// as those before it. A page that is larger than all the room has it to itself, once
-/// those before it have left; how large it may be at all, `fetch.max_decoded_bytes` says.
+/// How large a page will be is not known by then: it is expected to be about as large as the
+/// pages before it. A page that is larger than the whole budget has it to itself, once the
+/// pages before it have left; `fetch.max_decoded_bytes` limits how large a page may be.
 #[derive(Clone, Debug)]
-pub struct Room {
+pub struct PageBudget {
     pages: Arc<Semaphore>,
-    scale: Arc<Scale>,
+    bytes: Arc<ByteBudget>,
 }
 
-impl Room {
-    /// Room for so many pages, and for so many bytes of all of them together.
+impl PageBudget {
+    /// A budget for so many pages, and for so many bytes of all of them together.
     #[must_use]
     pub fn new(pages: usize, bytes: usize) -> Self {
         Self {
             pages: Arc::new(Semaphore::new(pages)),
-            scale: Arc::new(Scale {
+            bytes: Arc::new(ByteBudget {
                 most: bytes,
-                weight: Mutex::default(),
-                lightened: Notify::new(),
+                usage: Mutex::default(),
+                freed: Notify::new(),
             }),
         }
     }
 
-    /// Waits until there is room for one more page, which is known to take so many bytes
-    /// at the least. Of pages that must leave in an order, each has to enter in it.
-    pub(crate) async fn enter(&self, at_least: usize) -> Place {
+    /// Waits until one more page is allowed, which is known to take at least so many bytes.
+    /// Pages that must leave in an order have to ask in that order.
+    pub(crate) async fn acquire(&self, at_least: usize) -> Permit {
         let permit = Arc::clone(&self.pages).acquire_owned().await;
-        let permit = permit.expect("nobody closes it");
-        let bytes = self.scale.expect_one_more(at_least).await;
-        Place {
-            scale: Arc::clone(&self.scale),
+        let permit = permit.expect("nobody closes the semaphore");
+        let bytes = self.bytes.reserve(at_least).await;
+        Permit {
+            budget: Arc::clone(&self.bytes),
             bytes,
             _permit: permit,
         }
     }
 }
 
-/// Room for one page, given back when it is dropped.
+/// The right to hold one page in memory, given back when it is dropped.
 #[derive(Debug)]
-pub struct Place {
-    scale: Arc<Scale>,
-    /// What the page weighs, or is expected to.
+pub struct Permit {
+    budget: Arc<ByteBudget>,
+    /// How many bytes the page takes, or is expected to.
     bytes: usize,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
-    /// Takes as many bytes of room as the page turned out to need.
-    pub(crate) fn hold(&mut self, bytes: usize) {
+impl Permit {
+    /// Says how many bytes the page turned out to take.
+    pub(crate) fn set_bytes(&mut self, bytes: usize) {
         if bytes != self.bytes {
-            self.scale.weigh(self.bytes, bytes);
+            self.budget.replace(self.bytes, bytes);
             self.bytes = bytes;
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.scale.take_off(self.bytes);
+        self.budget.release(self.bytes);
     }
 }
 
-/// What all pages weigh together.
+/// The bytes of all pages together.
 #[derive(Debug)]
-struct Scale {
+struct ByteBudget {
     most: usize,
-    weight: Mutex<Weight>,
-    lightened: Notify,
+    usage: Mutex<Usage>,
+    freed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Weight {
-    /// Of all pages that have a place.
+struct Usage {
+    /// Of all pages that have a permit.
     total: usize,
-    /// What the next page is expected to weigh: as much as the last one, or half of what
-    /// was expected of that, for one large page says little of those behind it.
+    /// What the next page is expected to take: as much as the last one, or half of what was
+    /// expected of that, because one large page says little about those behind it.
     expected: usize,
 }
 
-impl Scale {
-    fn weight(&self) -> MutexGuard<'_, Weight> {
-        self.weight.lock().unwrap_or_else(PoisonError::into_inner)
+impl ByteBudget {
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is room for what is expected, takes it, and says how much.
-    async fn expect_one_more(&self, at_least: usize) -> usize {
+    /// Waits until the expected bytes of one more page fit, and returns how many they are.
+    async fn reserve(&self, at_least: usize) -> usize {
         loop {
-            let lightened = self.lightened.notified();
+            let freed = self.freed.notified();
             {
-                let mut weight = self.weight();
-                let Weight { total, expected } = *weight;
+                let mut usage = self.usage();
+                let Usage { total, expected } = *usage;
                 let expected = expected.max(at_least);
                 if total == 0 || total.saturating_add(expected) <= self.most {
-                    weight.total += expected;
+                    usage.total += expected;
                     return expected;
                 }
             }
-            lightened.await;
+            freed.await;
         }
     }
 
-    /// A page came that was expected to weigh so much.
-    fn weigh(&self, expected: usize, bytes: usize) {
-        let mut weight = self.weight();
-        weight.total = weight.total - expected + bytes;
-        weight.expected = bytes.max(weight.expected / 2);
-        drop(weight);
-        // there is more room, or less is expected
-        self.lightened.notify_waiters();
+    /// Replaces the bytes that were expected of a page by those that it has.
+    fn replace(&self, expected: usize, bytes: usize) {
+        let mut usage = self.usage();
+        usage.total = usage.total - expected + bytes;
+        usage.expected = bytes.max(usage.expected / 2);
+        drop(usage);
+        // more bytes are free, or fewer are expected
+        self.freed.notify_waiters();
     }
 
-    fn take_off(&self, bytes: usize) {
-        self.weight().total -= bytes;
-        self.lightened.notify_waiters();
-    }
-}
-
-impl Fetched {
-    /// What it takes of memory until it is durable, beside what is read out of it: its
-    /// documents, of which its releases are parts, and what was served in the place of
-    /// others.
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Fetched::Page(page) => page.bytes(),
-            Fetched::Unchanged(_) => 0,
-            Fetched::Unreadable(page) => page.body.len(),
-        }
+    fn release(&self, bytes: usize) {
+        self.usage().total -= bytes;
+        self.freed.notify_waiters();
     }
 }
 
@@ -145,71 +130,71 @@ mod tests {
 
     use super::*;
 
-    /// A place for a page of so many bytes, if there is one now.
-    fn enter(room: &Room, bytes: usize) -> Option<Place> {
-        let mut place = room.enter(0).now_or_never()?;
-        place.hold(bytes);
-        Some(place)
+    /// A permit for a page of so many bytes, if there is one now.
+    fn acquire(budget: &PageBudget, bytes: usize) -> Option<Permit> {
+        let mut permit = budget.acquire(0).now_or_never()?;
+        permit.set_bytes(bytes);
+        Some(permit)
     }
 
     #[test]
-    fn there_is_room_for_so_many_pages_however_light() {
-        let room = Room::new(2, 100);
-        let first = enter(&room, 0);
-        let second = enter(&room, 0);
+    fn so_many_pages_are_allowed_however_small() {
+        let budget = PageBudget::new(2, 100);
+        let first = acquire(&budget, 0);
+        let second = acquire(&budget, 0);
         assert!(first.is_some() && second.is_some());
-        assert!(enter(&room, 0).is_none());
+        assert!(acquire(&budget, 0).is_none());
         drop(first);
-        assert!(enter(&room, 0).is_some());
+        assert!(acquire(&budget, 0).is_some());
     }
 
     #[test]
-    fn there_is_room_for_so_many_bytes_of_pages_as_heavy_as_the_last() {
-        let room = Room::new(10, 100);
-        let first = enter(&room, 40).unwrap();
-        let second = enter(&room, 40).unwrap();
-        assert!(enter(&room, 40).is_none());
+    fn so_many_bytes_are_allowed_of_pages_as_large_as_the_last() {
+        let budget = PageBudget::new(10, 100);
+        let first = acquire(&budget, 40).unwrap();
+        let second = acquire(&budget, 40).unwrap();
+        assert!(acquire(&budget, 40).is_none());
         drop(second);
-        let third = enter(&room, 40);
+        let third = acquire(&budget, 40);
         assert!(third.is_some());
         drop((first, third));
     }
 
     #[test]
-    fn a_page_heavier_than_all_the_room_has_it_to_itself() {
-        let room = Room::new(10, 100);
-        let large = enter(&room, 1_000).unwrap();
-        assert!(enter(&room, 1).is_none());
+    fn a_page_larger_than_the_budget_has_it_to_itself() {
+        let budget = PageBudget::new(10, 100);
+        let large = acquire(&budget, 1_000).unwrap();
+        assert!(acquire(&budget, 1).is_none());
         drop(large);
         // another one like it is expected, and has to be alone again
-        let small = enter(&room, 1).unwrap();
-        assert!(enter(&room, 1).is_none());
+        let small = acquire(&budget, 1).unwrap();
+        assert!(acquire(&budget, 1).is_none());
         drop(small);
         // until enough small ones have come
         for _ in 0..5 {
-            drop(enter(&room, 1).unwrap());
+            drop(acquire(&budget, 1).unwrap());
         }
-        let held: Vec<Option<Place>> = (0..3).map(|_| enter(&room, 1)).collect();
+        let held: Vec<Option<Permit>> = (0..3).map(|_| acquire(&budget, 1)).collect();
         assert!(held.iter().all(Option::is_some));
     }
 
     #[test]
-    fn a_page_that_is_known_to_be_heavy_waits_for_that_much_room() {
-        let room = Room::new(10, 100);
-        let light = enter(&room, 1).unwrap();
-        assert!(room.enter(100).now_or_never().is_none());
-        assert!(room.enter(99).now_or_never().is_some());
-        drop(light);
-        assert!(room.enter(1_000).now_or_never().is_some());
+    fn a_page_that_is_known_to_be_large_waits_for_that_many_bytes() {
+        let budget = PageBudget::new(10, 100);
+        let small = acquire(&budget, 1).unwrap();
+        assert!(budget.acquire(100).now_or_never().is_none());
+        assert!(budget.acquire(99).now_or_never().is_some());
+        drop(small);
+        assert!(budget.acquire(1_000).now_or_never().is_some());
     }
 
     #[tokio::test]
-    async fn who_waits_for_bytes_is_let_in_when_a_page_leaves() {
-        let room = Room::new(10, 100);
-        let held = enter(&room, 90).unwrap();
+    async fn whoever_waits_for_bytes_goes_on_when_a_page_leaves() {
+        let budget = PageBudget::new(10, 100);
+        let held = acquire(&budget, 90).unwrap();
         let waiting = tokio::spawn({
-            let room = room.clone();
-            async move { drop(room.enter(0).await) }
+            let budget = budget.clone();
+            async move { drop(budget.acquire(0).await) }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());

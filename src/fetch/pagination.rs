@@ -12,32 +12,32 @@ use crate::source::{Pagination, Size, Stop};
 
 /// What a page says of its chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Following {
+pub(crate) struct Following {
     /// The page after it; `None` if it says that it is the last.
-    pub(super) next: Option<Position>,
+    pub(crate) next: Option<Position>,
     /// How many pages the chain has, where it tells.
-    pub(super) total_pages: Option<u64>,
+    pub(crate) total_pages: Option<u64>,
     /// How many items the chain has, where it tells.
-    pub(super) total_items: Option<u64>,
+    pub(crate) total_items: Option<u64>,
 }
 
 /// A page that was read, as far as what follows it is concerned.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Read<'r> {
+pub(crate) struct Read<'r> {
     /// Where it is.
-    pub(super) position: &'r Position,
+    pub(crate) position: &'r Position,
     /// Where it was asked for, which a feed of changes compares with its link.
-    pub(super) asked: &'r Url,
+    pub(crate) asked: &'r Url,
     /// Where it came from, which links are relative to.
-    pub(super) url: &'r Url,
+    pub(crate) url: &'r Url,
     /// The page without its items.
-    pub(super) envelope: &'r Value,
+    pub(crate) envelope: &'r Value,
     /// How many items it had.
-    pub(super) items: usize,
+    pub(crate) items: usize,
 }
 
 /// The first page of a chain.
-pub(super) fn first(pagination: &Pagination) -> Position {
+pub(crate) fn first(pagination: &Pagination) -> Position {
     match pagination {
         Pagination::Single | Pagination::File | Pagination::Link { .. } => Position {
             number: 1,

@@ -9,80 +9,83 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 
 use crate::error::{Error, Kind, Result};
-use crate::fetch::chain::{self, Common, Walk, capped};
+use crate::fetch::Start;
+use crate::fetch::chain::{ChainWalk, Part, capped};
 use crate::fetch::event::{Event, Fetched};
+use crate::fetch::fetcher::Fetcher;
 use crate::fetch::file::{FileWalk, Input};
+use crate::fetch::page::is_conditional;
+use crate::fetch::page_budget::PageBudget;
 use crate::fetch::plan::{Next, Plan, Step};
-use crate::fetch::previous_run::{Memory, Recall};
+use crate::fetch::previous_run::{KnownPages, PreviousRun};
+use crate::fetch::run_state::RunState;
 use crate::fetch::scope::{Axes, Scope};
-use crate::fetch::{Client, Room, Start};
 use crate::page::{Chain, Position};
 use crate::source::Pagination;
 
 /// The chains of a run.
 pub(super) struct Traversal {
-    common: Common,
+    run: RunState,
     plan: Plan,
     until: Option<u64>,
-    /// Whether a chain may fail by itself.
+    /// The run has several chains, of which one may fail by itself.
     is_many: bool,
-    /// The files to walk by the part of the feed that each is, if they are those of a
-    /// load.
+    /// The files of a load, by the part of the feed that each is.
     files: BTreeMap<Axes, Input>,
-    walks: FuturesUnordered<BoxFuture<'static, Walked>>,
+    walks: FuturesUnordered<BoxFuture<'static, Advanced>>,
     waiting: VecDeque<Event>,
     failed_in_a_row: u32,
-    /// Nothing more is asked for.
     is_over: bool,
 }
 
-type Walked = (Way, Option<chain::Event>);
+/// A walk, and what it came to next.
+type Advanced = (Walk, Option<Event>);
 
-/// A walk along a chain.
-enum Way {
-    Pages(Walk),
-    File(FileWalk),
+/// A walk along one chain.
+enum Walk {
+    Pages(Box<ChainWalk>),
+    File(Box<FileWalk>),
 }
 
-impl Way {
+impl Walk {
     fn scope(&self) -> &Scope {
         match self {
-            Way::Pages(walk) => walk.scope(),
-            Way::File(walk) => walk.scope(),
+            Walk::Pages(walk) => walk.scope(),
+            Walk::File(walk) => walk.scope(),
         }
     }
 
-    async fn advance(&mut self) -> Option<chain::Event> {
+    async fn advance(&mut self) -> Option<Event> {
         match self {
-            Way::Pages(walk) => walk.advance().await,
-            Way::File(walk) => Box::pin(walk.advance()).await,
+            Walk::Pages(walk) => walk.advance().await,
+            Walk::File(walk) => Box::pin(walk.advance()).await,
         }
     }
 }
 
 impl Traversal {
-    pub(super) fn new(client: Arc<Client>, start: Start, room: Room) -> Self {
+    pub(super) fn new(fetcher: Arc<Fetcher>, start: Start, budget: PageBudget) -> Self {
         let Start {
             plan,
             fullest,
             until,
-            budget,
+            max_pages,
             files,
-            memory,
+            previous,
         } = start;
-        let memory = match client.is_conditional() {
-            true => memory,
-            false => Memory::default(),
+        let previous = match is_conditional(fetcher.source()) {
+            true => previous,
+            false => PreviousRun::default(),
         };
         Self {
             is_many: plan.is_many(),
-            common: Common {
-                client,
-                room,
-                budget: Arc::new(AtomicU64::new(budget.unwrap_or(u64::MAX))),
+            run: RunState {
+                fetcher,
+                budget,
+                pages_left: Arc::new(AtomicU64::new(max_pages.unwrap_or(u64::MAX))),
                 fullest: Arc::new(AtomicUsize::new(fullest)),
-                beginnings: Arc::default(),
-                recall: Arc::new(Recall::new(memory)),
+                window_beginnings: Arc::default(),
+                known: Arc::new(KnownPages::new(previous)),
             },
             plan,
             until,
@@ -103,29 +106,29 @@ impl Traversal {
             if self.is_over {
                 return None;
             }
-            self.begin();
+            self.begin_walks();
             if !self.waiting.is_empty() {
                 continue;
             }
             let (walk, event) = self.walks.next().await?;
             let Some(event) = event else { continue };
-            let is_last = !matches!(event, chain::Event::Page(..));
-            let event = self.settle(walk.scope().clone(), event);
+            let goes_on = matches!(event, Event::Page(..));
+            let event = self.handle(walk.scope(), event);
             if event.is_err() {
                 self.is_over = true;
                 self.walks.clear();
-            } else if !is_last {
-                self.walk_on(walk);
+            } else if goes_on {
+                self.push_walk(walk);
             }
             return Some(event);
         }
     }
 
-    /// Begins as many chains as the source may be asked at once.
-    fn begin(&mut self) {
+    /// Begins as many walks as the source may be asked at once.
+    fn begin_walks(&mut self) {
         // files of a load are read one after the other: the last says what holds
         let at_once = match self.files.is_empty() {
-            true => self.common.client.source().http.concurrency,
+            true => self.run.fetcher.source().http.concurrency,
             false => 1,
         };
         while self.walks.len() < at_once {
@@ -135,23 +138,23 @@ impl Traversal {
                     self.waiting.push_back(Event::Split { scope, middle });
                 }
                 Some(Step::Walk(scope, _)) if scope.chain().as_str().len() > Chain::MOST_BYTES => {
-                    self.waiting.push_back(Event::Failed(too_long(&scope)));
+                    self.waiting.push_back(Event::Failed(name_too_long(&scope)));
                 }
                 Some(Step::Walk(scope, Next::Nothing { items })) => {
-                    self.waiting.push_back(self.whole(scope, items));
+                    self.waiting.push_back(self.end_of_durable(scope, items));
                 }
                 Some(Step::Walk(scope, Next::Page { start, items })) => {
-                    let way = self.way(scope, start, items);
-                    self.walk_on(way);
+                    let walk = self.new_walk(scope, start, items);
+                    self.push_walk(walk);
                 }
             }
         }
     }
 
-    /// A chain whose pages are all durable: as many as the publisher gives are not
-    /// known to be all that there are.
-    fn whole(&self, scope: Scope, items: u64) -> Event {
-        let window = self.common.client.source().window.as_ref();
+    /// The end of a chain whose pages are all durable. If it has as many items as the
+    /// publisher gives, more may exist.
+    fn end_of_durable(&self, scope: Scope, items: u64) -> Event {
+        let window = self.run.fetcher.source().window.as_ref();
         let most = window.and_then(|window| window.split_when.items);
         match most {
             Some(most) if items >= most => Event::Failed(capped(&scope, most)),
@@ -162,69 +165,73 @@ impl Traversal {
         }
     }
 
-    /// The walk along a chain from a page on, behind pages of so many items.
-    fn way(&self, scope: Scope, start: Position, items: u64) -> Way {
-        let common = self.common.clone();
+    /// A walk along a chain from a page on, behind pages of so many items.
+    fn new_walk(&self, scope: Scope, start: Position, items: u64) -> Walk {
+        let run = self.run.clone();
+        let until = self.until;
         let input = self.files.get(&*scope.axes).cloned();
-        if input.is_some() || common.client.source().page == Pagination::File {
-            return Way::File(FileWalk::new(common, scope, input, start, self.until));
+        if input.is_some() || run.fetcher.source().page == Pagination::File {
+            return Walk::File(Box::new(FileWalk::new(run, scope, input, start, until)));
         }
-        let middle = self.plan.middle(&scope);
-        Way::Pages(Walk::new(common, scope, middle, (start, items), self.until))
+        let part = Part {
+            middle: self.plan.middle(&scope),
+            scope,
+            start,
+            items,
+            until,
+        };
+        Walk::Pages(Box::new(ChainWalk::new(run, part)))
     }
 
-    fn walk_on(&mut self, mut walk: Way) {
+    fn push_walk(&mut self, mut walk: Walk) {
         self.walks.push(Box::pin(async move {
             let event = walk.advance().await;
             (walk, event)
         }));
     }
 
-    fn settle(&mut self, scope: Scope, event: chain::Event) -> Result<Event> {
-        Ok(match event {
-            chain::Event::Page(fetched, place) => {
+    /// Decides what the event of a walk means for the run.
+    ///
+    /// # Errors
+    /// The walk failed, and the run ends with it.
+    fn handle(&mut self, scope: &Scope, event: Event) -> Result<Event> {
+        match event {
+            Event::Page(fetched, permit) => {
                 if !matches!(*fetched, Fetched::Unreadable(_)) {
                     self.failed_in_a_row = 0;
                 }
-                Event::Page(fetched, place)
+                Ok(Event::Page(fetched, permit))
             }
-            chain::Event::Ended { is_whole } => Event::Ended { scope, is_whole },
-            chain::Event::Split(middle) => {
+            Event::Split { scope, middle } => {
                 self.plan.split(&scope, middle);
                 // a window of several chains now, whatever it was
                 self.is_many = true;
-                Event::Split { scope, middle }
+                Ok(Event::Split { scope, middle })
             }
-            chain::Event::Failed(error) => self.fail(&scope, error)?,
-            chain::Event::Gone(error) if self.is_many => Event::Failed(error),
-            chain::Event::Gone(error) => return Err(error),
-        })
+            Event::Failed(error) => self.fail(scope, error),
+            Event::Gone(error) if !self.is_many => Err(error),
+            event @ (Event::Ended { .. } | Event::Gone(_)) => Ok(event),
+        }
     }
 
-    /// One chain that fails is stepped over; a publisher that fails several in a
-    /// row, or wants to be left alone, is not asked for the rest. If all that is left
-    /// is new values of axes, what failed may be theirs, and the walk is none the less
-    /// what it was without them.
+    /// Skips a chain that failed, if others follow. A publisher that fails several in a row,
+    /// or wants to be left alone, is not asked for the rest. If all that is left is new
+    /// values of axes, the failures may be theirs, and the run is what it was without them.
     fn fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
         self.failed_in_a_row += 1;
-        let most = self.common.client.limits().unreadable_in_a_row;
-        let is_of_chain = matches!(
-            error.kind(),
-            Kind::Truncated | Kind::Refused | Kind::Misled | Kind::Environment
-        );
-        let may_go_on = is_of_chain
+        let most = self.run.fetcher.limits().unreadable_in_a_row;
+        let may_go_on = error.kind().ends_only_its_chain()
             && self.is_many
             && (self.failed_in_a_row < most || self.plan.leave_new(scope));
-        if may_go_on {
-            Ok(Event::Failed(error))
-        } else {
-            Err(error)
+        match may_go_on {
+            true => Ok(Event::Failed(error)),
+            false => Err(error),
         }
     }
 }
 
-/// What there is to say of a chain whose name is in no key.
-fn too_long(scope: &Scope) -> Error {
+/// A chain whose name does not fit a key.
+fn name_too_long(scope: &Scope) -> Error {
     let name = scope.chain();
     let (bytes, most) = (name.as_str().len(), Chain::MOST_BYTES);
     let beginning: String = name.as_str().chars().take(100).collect();

@@ -20,7 +20,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::error::{Error, Result};
-use crate::http::exchange::empty_length;
+use crate::http::header::empty_length;
 use crate::http::secret::Secrets;
 use crate::json::Pointer;
 use crate::redact::Redactor;
@@ -39,7 +39,7 @@ const MOST_TOKEN_BYTES: usize = 8 << 10;
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How the server of a source is told who asks. Its `Debug` shows no secret.
-pub(crate) enum Auth {
+pub(super) enum Auth {
     /// Nothing is said, or what `headers` and `query` say.
     Open,
     /// The same header each time.
@@ -49,7 +49,7 @@ pub(crate) enum Auth {
 }
 
 /// Where tokens come from.
-pub(crate) struct Issuer {
+pub(super) struct Issuer {
     request: TokenRequest,
     pointer: Pointer,
     scheme: String,
@@ -75,15 +75,15 @@ struct Current {
 }
 
 /// What to say of who asks.
-pub(crate) enum Authorization<'a> {
+pub(super) enum Authorization<'a> {
     /// This header, if any.
     Ready(Option<HeaderValue>),
     /// A token has to be asked for first.
-    Wanted(Renewal<'a>),
+    NeedsToken(Renewal<'a>),
 }
 
 /// The right to ask for a token, which nobody else has meanwhile.
-pub(crate) struct Renewal<'a> {
+pub(super) struct Renewal<'a> {
     issuer: &'a Issuer,
     current: MutexGuard<'a, Option<Current>>,
 }
@@ -103,7 +103,7 @@ impl Auth {
     ///
     /// # Errors
     /// A URL or a header that is none, or two answers to who asks.
-    pub(crate) fn new(source: &Source, secrets: &Secrets) -> Result<Self> {
+    pub(super) fn new(source: &Source, secrets: &Secrets) -> Result<Self> {
         let key = |key: &str| format!("key `sources.{}.auth{key}`", source.name);
         let Some(auth) = &source.auth else {
             return Ok(Auth::Open);
@@ -117,17 +117,19 @@ impl Auth {
             source::Auth::Basic { user, password } => {
                 let (user, password) = (secrets.reveal(user), secrets.reveal(password));
                 // for pages that show the headers that they were asked by
-                secrets.redactor().add_token(credentials(&user, &password));
+                secrets
+                    .redactor()
+                    .add_token(basic_credentials(&user, &password));
                 return Ok(Auth::Fixed(basic(&user, &password)));
             }
             source::Auth::Token(token) => (
-                TokenRequest::of_token(token, secrets).map_err(|e| e.context(key("")))?,
+                TokenRequest::from_token(token, secrets).map_err(|e| e.context(key("")))?,
                 token.pointer.clone(),
                 token.scheme.clone(),
                 token.refresh,
             ),
             source::Auth::OAuth2(oauth2) => (
-                TokenRequest::of_oauth2(oauth2, secrets).map_err(|e| e.context(key("")))?,
+                TokenRequest::from_oauth2(oauth2, secrets).map_err(|e| e.context(key("")))?,
                 Pointer::parse("/access_token").map_err(Error::config)?,
                 "Bearer".to_owned(),
                 oauth2.refresh,
@@ -144,7 +146,7 @@ impl Auth {
     }
 
     /// What to say to the home host now. Waits while a token is asked for.
-    pub(crate) async fn authorization(&self) -> Authorization<'_> {
+    pub(super) async fn authorization(&self) -> Authorization<'_> {
         let issuer = match self {
             Auth::Open => return Authorization::Ready(None),
             Auth::Fixed(header) => return Authorization::Ready(Some(header.clone())),
@@ -155,13 +157,13 @@ impl Auth {
             Some(token) if token.renew_at.is_none_or(|at| Instant::now() < at) => {
                 Authorization::Ready(Some(token.header.clone()))
             }
-            _ => Authorization::Wanted(Renewal { issuer, current }),
+            _ => Authorization::NeedsToken(Renewal { issuer, current }),
         }
     }
 
-    /// Gives up the token of a header that was answered 401, unless there is
-    /// another one already; whether it is a token that was sent.
-    pub(crate) async fn give_up(&self, sent: Option<&HeaderValue>) -> bool {
+    /// Discards the token of a header that was answered 401, unless another one has
+    /// replaced it already. Returns `false` if no token was sent.
+    pub(super) async fn discard_token(&self, sent: Option<&HeaderValue>) -> bool {
         let (Auth::Token(issuer), Some(sent)) = (self, sent) else {
             return false;
         };
@@ -176,12 +178,12 @@ impl Auth {
 
 impl<'a> Renewal<'a> {
     /// Where the token is asked for.
-    pub(crate) fn url(&self) -> &'a Url {
+    pub(super) fn url(&self) -> &'a Url {
         &self.issuer.request.url
     }
 
     /// The request for it.
-    pub(crate) fn request(&self, http: &reqwest::Client) -> reqwest::RequestBuilder {
+    pub(super) fn request(&self, http: &reqwest::Client) -> reqwest::RequestBuilder {
         let TokenRequest {
             url,
             method,
@@ -206,11 +208,11 @@ impl<'a> Renewal<'a> {
         }
     }
 
-    /// Takes the token out of the answer.
+    /// Reads the token in the answer.
     ///
     /// # Errors
     /// What the answer lacks: a clause, never a value.
-    pub(crate) fn renewed(mut self, answer: &[u8]) -> Result<HeaderValue, String> {
+    pub(super) fn read_token(mut self, answer: &[u8]) -> Result<HeaderValue, String> {
         let Issuer {
             pointer,
             scheme,
@@ -259,7 +261,7 @@ fn lifetime(answer: &Value) -> Option<Duration> {
 }
 
 impl TokenRequest {
-    fn of_token(token: &Token, secrets: &Secrets) -> Result<Self> {
+    fn from_token(token: &Token, secrets: &Secrets) -> Result<Self> {
         let is_json = |body: &&String| body.trim_start().starts_with(['{', '[']);
         let json = token.body.as_ref().filter(is_json).is_some();
         let body = token.body.as_ref().map(|body| match json {
@@ -284,7 +286,7 @@ impl TokenRequest {
         })
     }
 
-    fn of_oauth2(oauth2: &OAuth2, secrets: &Secrets) -> Result<Self> {
+    fn from_oauth2(oauth2: &OAuth2, secrets: &Secrets) -> Result<Self> {
         let id = secrets.reveal(&oauth2.client_id);
         let secret = secrets.reveal(&oauth2.client_secret);
         let mut headers = accept_json();
@@ -341,13 +343,13 @@ fn endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
 }
 
 /// A user and a password as HTTP sends them.
-pub(crate) fn credentials(user: &str, password: &str) -> SecretString {
+pub(super) fn basic_credentials(user: &str, password: &str) -> SecretString {
     let credentials = BASE64_STANDARD.encode(format!("{user}:{password}"));
     SecretString::from(credentials)
 }
 
 fn basic(user: &str, password: &str) -> HeaderValue {
-    let credentials = credentials(user, password);
+    let credentials = basic_credentials(user, password);
     let value = HeaderValue::from_str(&format!("Basic {}", credentials.expose_secret()));
     sensitive(value.expect("base64 fits a header"))
 }

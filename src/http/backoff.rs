@@ -12,14 +12,14 @@ use crate::retry::Backoff;
 /// They double from `fetch.first_wait`, give or take half so that several
 /// processes do not come back in step, and none is over `fetch.longest_wait`.
 #[derive(Debug)]
-pub(crate) struct Retry {
+pub(super) struct Waits {
     backoff: Backoff,
     left: u32,
 }
 
-impl Retry {
+impl Waits {
     /// The waits that the configuration asks for.
-    pub(crate) fn new(limits: &config::Fetch) -> Self {
+    pub(super) fn new(limits: &config::Fetch) -> Self {
         Self {
             backoff: Backoff::new(limits.first_wait, limits.longest_wait),
             left: limits.attempts.saturating_sub(1),
@@ -27,7 +27,7 @@ impl Retry {
     }
 }
 
-impl Iterator for Retry {
+impl Iterator for Waits {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
@@ -38,7 +38,7 @@ impl Iterator for Retry {
 
 /// What comes of a wait of ours and one that the server asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
+pub(super) enum Wait {
     /// Wait so long, then ask again.
     For(Duration),
     /// The server asks for so long, which is more than is waited out.
@@ -47,7 +47,7 @@ pub(crate) enum Wait {
 
 /// Clamps what the server asks for between our own wait and the longest that is
 /// waited out: `Retry-After: 0` must not burn all attempts at once.
-pub(crate) fn clamp(own: Duration, asked: Option<Duration>, longest: Duration) -> Wait {
+pub(super) fn clamp(own: Duration, asked: Option<Duration>, longest: Duration) -> Wait {
     match asked {
         Some(asked) if asked > longest => Wait::TooLong(asked),
         Some(asked) => Wait::For(asked.max(own)),
@@ -85,7 +85,7 @@ mod tests {
             attempts in 1_u32..40,
         ) {
             let limits = config::Fetch { first_wait, longest_wait, attempts, ..Default::default() };
-            let waits: Vec<Duration> = Retry::new(&limits).collect();
+            let waits: Vec<Duration> = Waits::new(&limits).collect();
             prop_assert_eq!(waits.len(), attempts as usize - 1);
             for (nth, wait) in waits.iter().enumerate() {
                 let doubled = first_wait.saturating_mul(2_u32.saturating_pow(nth as u32));
@@ -125,7 +125,7 @@ mod tests {
             longest_wait: Duration::MAX,
             ..Default::default()
         };
-        let waits = || Retry::new(&limits).collect::<Vec<_>>();
+        let waits = || Waits::new(&limits).collect::<Vec<_>>();
         assert_ne!(waits(), waits());
     }
 

@@ -16,7 +16,7 @@ use crate::config;
 use crate::http::wire::{self, Interruption};
 
 /// What [`read`] can decode, as a request says it.
-pub(crate) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
+pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
 
 /// How much is kept of a body that is too large: enough to see what it is.
 pub(crate) const KEPT_OF_TOO_LARGE: usize = 64 << 10;
@@ -32,7 +32,7 @@ const MOST_ROOM: usize = 16 << 20;
 const MOST_ZSTD_WINDOW_LOG: u32 = 23;
 
 /// Why there is no whole body, and what came of it.
-pub(crate) enum Broken {
+pub(super) enum Broken {
     /// It did not come as it was announced.
     Interrupted(Interruption),
     /// It is larger than the limit of this key, in bytes.
@@ -50,7 +50,7 @@ pub(crate) enum Broken {
 
 /// Reads a body, undoes its content encoding, and tells `count` how many bytes
 /// come over the wire.
-pub(crate) async fn read(
+pub(super) async fn read(
     response: Response,
     limits: &config::Fetch,
     count: impl Fn(u64) + Send + Sync,

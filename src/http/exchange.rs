@@ -1,39 +1,33 @@
-//! One request: what it is sent with, and what its response comes to.
+//! One exchange: a request is sent, and its response is received or followed elsewhere.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE,
-};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use url::Url;
 
+use crate::config;
 use crate::error::{Error, Kind};
-use crate::fetch::address::{Ask, Sent};
-use crate::http::client::{Attempt, Client, send};
+use crate::http::answer::Answer;
+use crate::http::client::Client;
 use crate::http::concurrency::{Outcome, Slot};
 use crate::http::failure::Failure;
-use crate::http::failure::status_of;
+use crate::http::header::empty_length;
 use crate::http::receive::{Arriving, Receive};
-use crate::http::request_log::Asking;
+use crate::http::request_spec::Attempt;
+use crate::http::target::{RequestBody, Target};
 use crate::http::validators;
 use crate::page::Validators;
 use crate::source::Method;
 
-/// What one request comes to.
-pub(super) enum Answer<T> {
-    Came(Came<T>),
+/// What one exchange came to.
+pub(super) enum Exchanged<T> {
+    Answer(Answer<T>),
     Redirect { to: Url, method: Method },
 }
 
-/// What an attempt comes to.
-pub(super) enum Came<T> {
-    Read(T),
-    Unchanged(Validators),
-}
-
 impl Client {
-    /// One request and all of its response.
+    /// Sends one request, and receives all of its response.
     pub(super) async fn exchange<R: Receive>(
         &self,
         attempt: Attempt<'_>,
@@ -41,138 +35,137 @@ impl Client {
         request: RequestBuilder,
         mut slot: Slot<'_>,
         receive: &R,
-    ) -> Result<Answer<R::Received>, Failure> {
-        let mut asking = Asking::begin(self, attempt, url);
+    ) -> Result<Exchanged<R::Received>, Failure> {
+        let mut open = self.log.begin(&self.policy, attempt, url);
         let asks_for_range = receive.headers().contains_key(RANGE);
-        let answer = match send(request, &self.limits).await {
+        let exchanged = match send(request, &self.limits).await {
             Err(failure) => Err(failure),
             Ok(response) => {
                 let status = response.status();
-                asking.status = Some(status.as_u16());
-                if self.is_plea(status) {
-                    slot.came_to(Outcome::Throttled);
+                open.status = Some(status.as_u16());
+                if self.retry_policy().is_throttling(status) {
+                    slot.set_outcome(Outcome::Throttled);
                 }
-                // a part that was asked for is not what the source means by the status
+                // 206 answers our range, whatever the source means by it otherwise
                 let is_range = asks_for_range && status == StatusCode::PARTIAL_CONTENT;
-                if self.is_named(attempt, status) && !is_range {
-                    Err(status_of(&response))
+                if self.is_handled(attempt, status) && !is_range {
+                    Err(Failure::from_status(&response))
                 } else if status.is_success() {
-                    slot.came_to(Outcome::Answered(asking.began.elapsed()));
+                    slot.set_outcome(Outcome::Answered);
                     let arriving = Arriving {
                         url,
-                        wire: &asking.bytes,
-                        validators: self.validators(attempt, url, &response),
+                        limits: &self.limits,
+                        count_bytes: &|bytes| open.count_bytes(bytes),
+                        validators: self.validators_of(attempt, url, &response),
                     };
-                    let read = receive.receive(self, response, arriving).await;
-                    read.map(|read| Answer::Came(Came::Read(read)))
+                    let received = receive.receive(response, arriving).await;
+                    received.map(|received| Exchanged::Answer(Answer::Read(received)))
                 } else if status == StatusCode::NOT_MODIFIED
-                    && !self.conditions(attempt, url, method).is_empty()
+                    && !self.conditional_headers(attempt, url, method).is_empty()
                 {
-                    // how soon it comes says nothing of how soon pages do
-                    let said = self.validators(attempt, url, &response);
-                    Ok(Answer::Came(Came::Unchanged(said)))
-                } else if self.source.http.redirects {
+                    let validators = self.validators_of(attempt, url, &response);
+                    Ok(Exchanged::Answer(Answer::Unchanged(validators)))
+                } else if self.http.redirects {
                     redirect_or_failure(url, method, &response)
                 } else {
-                    Err(status_of(&response))
+                    Err(Failure::from_status(&response))
                 }
             }
         };
-        asking.error = answer.as_ref().err().map(Failure::to_string);
-        answer
+        open.error = exchanged.as_ref().err().map(Failure::to_string);
+        exchanged
     }
 
-    /// Whether the source names a status. What it says of a status counts more than what
-    /// the status usually means, so the body of such an answer is not read, and a
-    /// redirect is not followed.
-    fn is_named(&self, attempt: Attempt<'_>, status: StatusCode) -> bool {
+    /// The source names this status. What it says of a status counts more than what the
+    /// status usually means, so the body is not read and a redirect is not followed.
+    fn is_handled(&self, attempt: Attempt<'_>, status: StatusCode) -> bool {
         let status = status.as_u16();
-        let named = [attempt.wanted.telling, &self.source.http.retry_status];
-        named.iter().any(|statuses| statuses.contains(&status))
+        let handled = [attempt.spec.handled_statuses, &self.http.retry_status];
+        handled.iter().any(|statuses| statuses.contains(&status))
     }
 
-    /// What is sent of the source's own: headers and who asks to the home host alone.
-    pub(super) fn request(
+    /// The request of an attempt at a URL. The source's own headers and credentials go to
+    /// the home host alone.
+    pub(super) fn build_request(
         &self,
         attempt: Attempt<'_>,
         url: &Url,
         method: Method,
         authorization: Option<&HeaderValue>,
     ) -> RequestBuilder {
-        let is_home = self.address.is_home(url);
-        let http = match &self.strangers {
-            Some((strangers, http)) if self.address.is_stranger(url) => {
-                strangers.meet(url.host_str().unwrap_or_default());
-                http
+        let is_home = self.policy.is_home(url);
+        let connections = match &self.public_connections {
+            Some((public_hosts, connections)) if self.policy.is_allowed_by_wildcard(url) => {
+                public_hosts.require_public(url.host_str().unwrap_or_default());
+                connections
             }
-            _ => &self.http,
+            _ => &self.connections,
         };
         let mut request = match method {
-            Method::Get => http.get(url.clone()),
-            Method::Post => http.post(url.clone()),
+            Method::Get => connections.get(url.clone()),
+            Method::Post => connections.post(url.clone()),
         };
         if is_home {
             request = request
                 .headers(self.headers.clone())
-                .headers(self.conditions(attempt, url, method));
+                .headers(self.conditional_headers(attempt, url, method));
         }
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let ask = attempt.wanted.ask;
+        let target = attempt.spec.target;
         // a body may hold a secret, and a redirect may lead elsewhere
-        let is_sent = method == ask.method && (is_home || *url == ask.url);
-        let body = ask.body.as_ref().filter(|_| is_sent);
+        let is_sent = method == target.method && (is_home || *url == target.url);
+        let body = target.body.as_ref().filter(|_| is_sent);
         if method == Method::Post && body.is_none_or(|body| body.bytes.is_empty()) {
             request = request.headers(empty_length());
         }
         match body {
-            Some(Sent { media_type, bytes }) => request
+            Some(RequestBody { media_type, bytes }) => request
                 .header(CONTENT_TYPE, *media_type)
                 .body(bytes.clone()),
             None => request,
         }
     }
 
-    /// The headers that ask whether what is wanted has changed. What a server said of
-    /// it goes back to the home host, from where alone it is remembered.
-    fn conditions(&self, attempt: Attempt<'_>, url: &Url, method: Method) -> HeaderMap {
-        let Some(known) = attempt.wanted.known else {
+    /// The headers that ask whether the target has changed. Validators go back to the home
+    /// host alone, since they are remembered from there alone.
+    fn conditional_headers(&self, attempt: Attempt<'_>, url: &Url, method: Method) -> HeaderMap {
+        let Some(known) = attempt.spec.validators else {
             return HeaderMap::new();
         };
-        if method != Method::Get || !self.address.is_home(url) {
+        if method != Method::Get || !self.policy.is_home(url) {
             return HeaderMap::new();
         }
-        validators::conditions(&as_of(attempt.wanted.ask, url, known.clone()))
+        validators::conditional_headers(&drop_date_of_redirect(
+            attempt.spec.target,
+            url,
+            known.clone(),
+        ))
     }
 
-    /// What an answer says by which its server can tell later whether it has changed.
-    fn validators(&self, attempt: Attempt<'_>, url: &Url, response: &Response) -> Validators {
-        if !self.address.is_home(url) {
+    /// The validators in a response that can be remembered: those of the home host that
+    /// show no secret.
+    fn validators_of(&self, attempt: Attempt<'_>, url: &Url, response: &Response) -> Validators {
+        if !self.policy.is_home(url) {
             return Validators::default();
         }
-        let said = validators::said(response.headers(), SystemTime::now());
-        let is_public = |text: &String| !self.address.holds_secret(text);
+        let said = validators::read_headers(response.headers(), SystemTime::now());
+        let is_public = |text: &String| !self.policy.has_secret(text);
         let said = Validators {
             etag: said.etag.filter(is_public),
             last_modified: said.last_modified.filter(is_public),
         };
-        as_of(attempt.wanted.ask, url, said)
+        drop_date_of_redirect(attempt.spec.target, url, said)
     }
 }
 
-/// The length of a body that is empty. RFC 9110 wants it of a POST, and some servers
-/// answer 411 without it; the client below leaves it out over HTTP/1.1.
-pub(crate) fn empty_length() -> HeaderMap {
-    HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from_static("0"))])
-}
-
-/// A response that is not a page.
+/// The destination of a redirect, or the failure that the response is.
 fn redirect_or_failure<T>(
     url: &Url,
     method: Method,
     response: &Response,
-) -> Result<Answer<T>, Failure> {
+) -> Result<Exchanged<T>, Failure> {
     let status = response.status();
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
         && let Some(location) = response.headers().get(LOCATION)
@@ -188,16 +181,43 @@ fn redirect_or_failure<T>(
             307 | 308 => method,
             _ => Method::Get,
         };
-        return Ok(Answer::Redirect { to, method });
+        return Ok(Exchanged::Redirect { to, method });
     }
-    Err(status_of(response))
+    Err(Failure::from_status(response))
 }
 
-/// What is said at one URL of what was asked for at another. A tag tells it from all
-/// else; a time does not, and a redirect may lead to another file the next time.
-fn as_of(ask: &Ask, url: &Url, said: Validators) -> Validators {
+/// The validators of a target that may have been redirected to this URL. A tag tells one
+/// file from all others; a date does not, and the redirect may lead to another file the
+/// next time.
+fn drop_date_of_redirect(target: &Target, url: &Url, validators: Validators) -> Validators {
     Validators {
-        last_modified: said.last_modified.filter(|_| *url == ask.url),
-        ..said
+        last_modified: validators.last_modified.filter(|_| *url == target.url),
+        ..validators
     }
+}
+
+/// Sends a request, and waits for the head of its answer for as long as a server may be
+/// silent. A head that trickles, or interim responses, do not extend that.
+pub(super) async fn send(
+    request: RequestBuilder,
+    limits: &config::Fetch,
+) -> Result<Response, Failure> {
+    let limit = limits.read_timeout;
+    let late = |_| {
+        let message = format!("a time limit of the connection: no answer within {limit:?}");
+        Failure::Connection(Error::environment(message))
+    };
+    let sent = tokio::time::timeout(limit, Box::pin(request.send())).await;
+    sent.map_err(late)?.map_err(Failure::from_connection)
+}
+
+/// Waits so long for an exchange.
+pub(super) async fn within<T>(
+    limit: Duration,
+    exchange: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let late = |_| Failure::Connection(Error::environment(format!("not whole within {limit:?}")));
+    tokio::time::timeout(limit, Box::pin(exchange))
+        .await
+        .map_err(late)?
 }

@@ -5,8 +5,7 @@
 
 use url::Url;
 
-use crate::error::{Error, Result};
-use crate::fetch::address::refused;
+use crate::error::{Error, Kind, Result};
 use crate::source::{Axis, Source, Template};
 use crate::userinfo::{ENCODE, has_unclear_userinfo, hide_userinfo};
 
@@ -21,7 +20,7 @@ const ANY_HOST: &str = "*";
 
 /// The hosts that a source may be asked on.
 #[derive(Debug)]
-pub(crate) struct Hosts {
+pub(super) struct Hosts {
     home: Home,
     /// As `http.allow_hosts` names them.
     allowed: Vec<String>,
@@ -45,7 +44,7 @@ impl Hosts {
     ///
     /// # Errors
     /// The source's URL is not an http or https URL.
-    pub(crate) fn new(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Self> {
+    pub(super) fn new(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Self> {
         Ok(Self {
             home: Home(home(source, reveal)?),
             allowed: source.http.allow_hosts.clone(),
@@ -54,22 +53,22 @@ impl Hosts {
     }
 
     /// The URL that is home.
-    pub(crate) fn home(&self) -> &Url {
+    pub(super) fn home(&self) -> &Url {
         &self.home.0
     }
 
     /// Whether a URL is on the host that may be sent secrets: the source's own,
     /// by name and port, and not in clear text if the source's is encrypted.
-    pub(crate) fn is_home(&self, url: &Url) -> bool {
+    pub(super) fn is_home(&self, url: &Url) -> bool {
         let home = self.home();
         is_same_host(home, url) && !is_downgrade(home, url)
     }
 
-    /// A URL on another host, as it is asked for if that may be.
+    /// Permits a URL on another host than home, without its user.
     ///
     /// # Errors
-    /// [`Kind::Refused`](crate::error::Kind::Refused): it may not.
-    pub(crate) fn elsewhere(&self, what: &str, mut url: Url) -> Result<Url> {
+    /// [`Kind::Refused`]: the host is not allowed.
+    pub(super) fn permit_other_host(&self, what: &str, mut url: Url) -> Result<Url> {
         if !self.is_named(&url) && has_unclear_userinfo(url.as_str()) {
             // what looks like its host may be a part of a password, and would be shown
             return Err(refused(&format!(
@@ -77,7 +76,7 @@ impl Hosts {
             )));
         }
         if self.is_allowed(&url) {
-            remove_user(&mut url);
+            clear_user(&mut url);
             return Ok(url);
         }
         Err(self.other_host(what, &url))
@@ -86,7 +85,7 @@ impl Hosts {
     /// Encrypts a link to a host that the source declares with https, home above all. A
     /// server behind a proxy that ends TLS writes links with http, and asking there would
     /// show in clear text what the source's URL keeps secret.
-    pub(crate) fn upgrade(&self, url: &mut Url) {
+    pub(super) fn upgrade(&self, url: &mut Url) {
         let is_encrypted = |declared| is_same_host(declared, url) && is_downgrade(declared, url);
         let is_declared_encrypted =
             !self.is_declared(url) && self.declared.iter().any(is_encrypted);
@@ -97,40 +96,40 @@ impl Hosts {
     }
 
     /// Asks as the user that the source's URL has, if it has one.
-    pub(crate) fn set_user(&self, url: &mut Url) {
+    pub(super) fn set_user(&self, url: &mut Url) {
         let home = self.home();
         // Neither fails for http and https.
         let _ = url.set_username(home.username());
         let _ = url.set_password(home.password());
     }
 
-    /// Whether a host is asked only because any host of the public internet is.
-    pub(crate) fn is_stranger(&self, url: &Url) -> bool {
+    /// The host is asked only because `*` allows any host of the public internet.
+    pub(super) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
         !is_same_host(self.home(), url) && !self.is_named(url) && !self.is_declared(url)
     }
 
     /// A URL for storing and showing, without a user and a password. Of one on a host that
     /// the source names it is certain where these end.
-    pub(crate) fn without_user(&self, url: &Url) -> Option<Url> {
+    pub(super) fn remove_user(&self, url: &Url) -> Option<Url> {
         let is_certain = self.is_home(url) || self.is_named(url);
         if !is_certain && has_unclear_userinfo(url.as_str()) {
             return Url::parse(&hide_userinfo(url.as_str())).ok();
         }
         let mut url = url.clone();
-        remove_user(&mut url);
+        clear_user(&mut url);
         Some(url)
     }
 
-    /// Whether there may be such hosts.
-    pub(crate) fn may_meet_strangers(&self) -> bool {
+    /// `http.allow_hosts` has `*`.
+    pub(super) fn has_wildcard(&self) -> bool {
         self.allowed.iter().any(|allowed| allowed == ANY_HOST)
     }
 
     fn is_allowed(&self, url: &Url) -> bool {
         // at another port of home a name is not looked at, for it may lead anywhere
         let is_elsewhere = url.host_str() != self.home().host_str();
-        let may_be_met = self.may_meet_strangers() && is_elsewhere && may_be_public(url);
-        self.is_named(url) || self.is_declared(url) || may_be_met
+        let is_by_wildcard = self.has_wildcard() && is_elsewhere && may_be_public(url);
+        self.is_named(url) || self.is_declared(url) || is_by_wildcard
     }
 
     /// Whether one of the source's own URLs has this host and port, and is not encrypted
@@ -154,7 +153,7 @@ impl Hosts {
         let host: String = host.chars().take(SHOWN_OF_HOST).collect();
         let port = url.port().map(|port| format!(":{port}"));
         let port = port.unwrap_or_default();
-        let why = match self.may_meet_strangers() {
+        let why = match self.has_wildcard() {
             true => "which is not public: `http.allow_hosts` has to name it, and not only `*`",
             false => "which `http.allow_hosts` does not name",
         };
@@ -194,11 +193,11 @@ fn home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
     Ok(home)
 }
 
-pub(crate) fn is_http(url: &Url) -> bool {
+pub(super) fn is_http(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-pub(crate) fn is_downgrade(from: &Url, to: &Url) -> bool {
+pub(super) fn is_downgrade(from: &Url, to: &Url) -> bool {
     from.scheme() == "https" && to.scheme() != "https"
 }
 
@@ -228,17 +227,22 @@ fn may_be_public(url: &Url) -> bool {
             .any(|end| name.to_ascii_lowercase().ends_with(end))
 }
 
-fn remove_user(url: &mut Url) {
+fn clear_user(url: &mut Url) {
     // Neither fails for http and https.
     let _ = url.set_username("");
     let _ = url.set_password(None);
 }
 
-pub(crate) fn check_length(what: &str, url: &Url) -> Result<()> {
+pub(super) fn check_length(what: &str, url: &Url) -> Result<()> {
     if url.as_str().len() <= MOST_URL_BYTES {
         return Ok(());
     }
     Err(refused(&format!(
         "{what} is longer than {MOST_URL_BYTES} bytes"
     )))
+}
+
+/// The error of a target that is not allowed.
+pub(crate) fn refused(why: &str) -> Error {
+    Error::new(Kind::Refused, why)
 }

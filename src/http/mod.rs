@@ -1,27 +1,49 @@
-//! One polite request: sent at the source's pace, tried again, followed through
-//! redirects, and given the secrets that its host may have.
+//! One polite request: sent at the source's pace, tried again, followed through redirects,
+//! and given the secrets that its host may have.
 //!
-//! Nothing here knows JSON or pages: what a body means is said by the function that
-//! the caller passes along.
+//! ```text
+//! RequestSpec ──▶ attempts ──▶ exchange ──▶ body ──▶ Answer
+//!                 backoff      target: is the host allowed, and home?
+//!                 token        pace, concurrency: is it our turn?
+//! ```
+//!
+//! [`Client`] holds what the requests of one source share, and [`TargetPolicy`] decides
+//! where they may go. Nothing here knows JSON or pages: the caller passes a function that
+//! reads the body, or receives the body itself.
 
-pub(crate) mod auth;
+mod answer;
+mod attempts;
+mod auth;
 pub(crate) mod backoff;
 pub(crate) mod body;
-pub(crate) mod client;
-pub(crate) mod concurrency;
-pub(crate) mod exchange;
-pub(crate) mod failure;
+mod client;
+mod concurrency;
+mod counters;
+mod exchange;
+mod failure;
+mod header;
 pub(crate) mod host;
-pub(crate) mod pace;
-pub(crate) mod public_host;
-pub(crate) mod receive;
+mod pace;
+mod public_host;
+mod receive;
 mod request_log;
+mod request_spec;
 mod retry_policy;
 pub(crate) mod secret;
 mod setup;
-pub(crate) mod stall;
+mod stall;
+mod target;
 mod token;
-pub(crate) mod validators;
+mod validators;
 pub(crate) mod wire;
 
-pub use self::client::{Client, Counters};
+pub(crate) use self::answer::Answer;
+pub(crate) use self::client::Client;
+pub use self::counters::Counters;
+pub(crate) use self::failure::Failure;
+pub(crate) use self::header::text_header;
+pub(crate) use self::receive::{
+    Arriving, Receive, Received, UNKNOWN_ENCODING, describe_empty_body,
+};
+pub(crate) use self::request_spec::RequestSpec;
+pub(crate) use self::target::{RequestBody, Target, TargetPolicy};

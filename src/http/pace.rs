@@ -32,7 +32,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// The pace of a source that declares this rate, or none, and how many
     /// requests it takes at once.
-    pub(crate) fn new(rate: Option<Rate>, concurrency: usize) -> Self {
+    pub(super) fn new(rate: Option<Rate>, concurrency: usize) -> Self {
         Self {
             limiter: rate.map(|rate| {
                 let quota = Quota::with_period(spacing(rate)).expect("a spacing is never zero");
@@ -51,7 +51,7 @@ impl Pace {
     /// each other than the rate lets them. The one whose turn it is holds its slot
     /// while it waits for its rate, which keeps nobody: all others are behind it.
     /// None is held while a request waits to be tried again.
-    pub(crate) async fn turn(&self) -> Slot<'_> {
+    pub(super) async fn wait_for_turn(&self) -> Slot<'_> {
         let _turn = self.turn.lock().await;
         let slot = self.gate.enter().await;
         loop {
@@ -73,7 +73,7 @@ impl Pace {
 
     /// Lets no request of the source start for so long: a `Retry-After` that one
     /// request is given is meant for those beside it too.
-    pub(crate) fn quiet_for(&self, wait: Duration) {
+    pub(super) fn hold_back(&self, wait: Duration) {
         let until = self.origin.elapsed().saturating_add(wait).as_millis();
         let until = u64::try_from(until).unwrap_or(u64::MAX);
         self.quiet_until.fetch_max(until, Ordering::Relaxed);
@@ -123,7 +123,7 @@ mod tests {
         let pace = Pace::new(Some(rate("50/s")), 1);
         let began = std::time::Instant::now();
         for _ in 0..6 {
-            drop(pace.turn().await);
+            drop(pace.wait_for_turn().await);
         }
         assert!(began.elapsed() >= Duration::from_millis(100));
     }
@@ -132,9 +132,9 @@ mod tests {
     async fn quiet_holds_back_every_request() {
         let pace = Pace::new(None, 1);
         let began = std::time::Instant::now();
-        pace.quiet_for(Duration::from_millis(50));
-        pace.quiet_for(Duration::from_millis(10));
-        drop(pace.turn().await);
+        pace.hold_back(Duration::from_millis(50));
+        pace.hold_back(Duration::from_millis(10));
+        drop(pace.wait_for_turn().await);
         assert!(began.elapsed() >= Duration::from_millis(49));
     }
 }

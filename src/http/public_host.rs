@@ -2,7 +2,7 @@
 //!
 //! `*` in `http.allow_hosts` stands for any host of the public internet, and a name of
 //! it can lead anywhere: to this machine, to what else is on its network, to the
-//! service that tells a virtual machine its credentials. So the names of strangers are
+//! service that tells a virtual machine its credentials. So the names of public_hosts are
 //! looked up here, and only addresses count that are reachable from everywhere; what
 //! is checked is what is connected to, so a name cannot lead elsewhere in between.
 //! A host that its source names may be anywhere: publishers on an intranet are.
@@ -19,18 +19,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 
-/// Hosts whose names are looked up with care.
+/// Hosts that may be asked only at public addresses.
 #[derive(Debug, Default)]
-pub(crate) struct Strangers {
+pub(super) struct PublicHosts {
     /// Hashed: a hostile feed leads to another one with each page. The proxy's own
     /// name is looked up here too, and is none of them.
     hosts: Mutex<HashSet<u64>>,
     hasher: RandomState,
 }
 
-/// A stranger is nowhere that it may be.
+/// No address of a host is public, although it has to be.
 #[derive(Debug)]
-pub(crate) struct NotPublic {
+pub(super) struct NotPublic {
     host: String,
     address: IpAddr,
 }
@@ -48,14 +48,14 @@ impl std::fmt::Display for NotPublic {
 
 impl std::error::Error for NotPublic {}
 
-impl Strangers {
-    /// Takes a host for a stranger from here on.
-    pub(crate) fn meet(&self, host: &str) {
+impl PublicHosts {
+    /// Accepts only public addresses of a host from here on.
+    pub(super) fn require_public(&self, host: &str) {
         let hash = self.hash(host);
         self.hosts().insert(hash);
     }
 
-    fn knows(&self, host: &str) -> bool {
+    fn must_be_public(&self, host: &str) -> bool {
         self.hosts().contains(&self.hash(host))
     }
 
@@ -70,16 +70,16 @@ impl Strangers {
 
 /// Looks up names.
 #[derive(Clone, Debug)]
-pub(crate) struct Resolver(pub(crate) Arc<Strangers>);
+pub(super) struct Resolver(pub(super) Arc<PublicHosts>);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let is_stranger = self.0.knows(name.as_str());
+        let must_be_public = self.0.must_be_public(name.as_str());
         Box::pin(async move {
             // the port is put in by who asks
             let found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
-            let found = match is_stranger {
-                true => public(name.as_str(), found)?,
+            let found = match must_be_public {
+                true => keep_public(name.as_str(), found)?,
                 false => found,
             };
             Ok(Box::new(found.into_iter()) as Addrs)
@@ -87,8 +87,8 @@ impl Resolve for Resolver {
     }
 }
 
-/// Those addresses of a host that are public.
-fn public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
+/// Keeps the public addresses of a host.
+fn keep_public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
     let first = found.first().map(SocketAddr::ip);
     let public = found.into_iter().filter(|it| is_public(it.ip()));
     let public: Vec<SocketAddr> = public.collect();
@@ -216,12 +216,12 @@ mod tests {
     }
 
     #[test]
-    fn of_the_addresses_of_a_stranger_those_count_that_are_public() {
+    fn only_public_addresses_of_a_host_count() {
         let of = |addresses: &[&str]| {
             let found = addresses
                 .iter()
                 .map(|it| SocketAddr::new(it.parse().unwrap(), 0));
-            public("evil.example", found.collect())
+            keep_public("evil.example", found.collect())
         };
         let both = of(&["10.0.0.1", "8.8.8.8", "::1"]).unwrap();
         assert_eq!(both, [SocketAddr::new("8.8.8.8".parse().unwrap(), 0)]);
@@ -234,15 +234,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_connected_to_where_a_stranger_is_not_public() {
+    async fn no_connection_is_made_to_a_host_that_is_not_public() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let strangers = Arc::new(Strangers::default());
+        let public_hosts = Arc::new(PublicHosts::default());
         let client = reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([])
-            .dns_resolver(Resolver(Arc::clone(&strangers)))
+            .dns_resolver(Resolver(Arc::clone(&public_hosts)))
             .build()
             .unwrap();
         let ask = async || {
@@ -254,7 +254,7 @@ mod tests {
         };
         // named by its source
         assert!(ask().await.is_none());
-        strangers.meet("localhost");
+        public_hosts.require_public("localhost");
         let error = ask().await.unwrap();
         let mut causes =
             std::iter::successors(Some(&error as &dyn std::error::Error), |it| it.source());

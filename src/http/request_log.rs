@@ -1,7 +1,7 @@
-//! What is told of a request: a line for the log of the program, and a row for
-//! whoever keeps requests.
+//! What is reported of each request: a line in the program's log, and a row for whoever
+//! keeps requests.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -9,52 +9,50 @@ use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
 
-use crate::http::client::{Attempt, Client};
+use crate::http::counters::LiveCounters;
+use crate::http::request_spec::Attempt;
+use crate::http::target::TargetPolicy;
 use crate::request::Request;
 
-/// Where requests are told of.
+/// Where the requests of one source are reported.
 #[derive(Debug)]
-pub(super) struct Log {
-    requests: mpsc::Sender<Request>,
-    /// Requests that there was no room for.
-    lost: AtomicU64,
+pub(super) struct RequestLog {
+    source_name: String,
+    pub(super) counters: LiveCounters,
+    rows: Option<mpsc::Sender<Request>>,
+    /// Requests for whose rows the channel had no room.
+    dropped: AtomicU64,
 }
 
-impl Log {
-    pub(super) fn new(requests: mpsc::Sender<Request>) -> Self {
-        let lost = AtomicU64::new(0);
-        Self { requests, lost }
-    }
-
-    pub(super) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
-    }
-
-    fn tell(&self, request: Request) {
-        if self.requests.try_send(request).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+impl RequestLog {
+    pub(super) fn new(source_name: String) -> Self {
+        Self {
+            source_name,
+            counters: LiveCounters::default(),
+            rows: None,
+            dropped: AtomicU64::new(0),
         }
     }
-}
 
-/// A request under way, which is told of when it is over: answered, failed, or
-/// abandoned by a time limit or a stop.
-pub(super) struct Asking<'a> {
-    client: &'a Client,
-    attempt: Attempt<'a>,
-    url: &'a Url,
-    requested_at: Timestamp,
-    pub(super) began: Instant,
-    pub(super) status: Option<u16>,
-    pub(super) bytes: AtomicU64,
-    pub(super) error: Option<String>,
-}
+    pub(super) fn send_rows_to(&mut self, rows: mpsc::Sender<Request>) {
+        self.rows = Some(rows);
+    }
 
-impl<'a> Asking<'a> {
-    pub(super) fn begin(client: &'a Client, attempt: Attempt<'a>, url: &'a Url) -> Self {
-        client.requests.fetch_add(1, Ordering::Relaxed);
-        Self {
-            client,
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// Begins the report of a request that is about to be sent.
+    pub(super) fn begin<'a>(
+        &'a self,
+        policy: &'a TargetPolicy,
+        attempt: Attempt<'a>,
+        url: &'a Url,
+    ) -> OpenRequest<'a> {
+        self.counters.requests.fetch_add(1, Relaxed);
+        OpenRequest {
+            log: self,
+            policy,
             attempt,
             url,
             requested_at: Timestamp::now(),
@@ -66,28 +64,45 @@ impl<'a> Asking<'a> {
     }
 }
 
-impl Asking<'_> {
-    /// What was asked for, without secrets: an address that a redirect led to may
-    /// be signed, and is shown without its query.
-    fn shown_url(&self) -> String {
-        let ask = self.attempt.wanted.ask;
-        if *self.url == ask.url && !ask.is_signed {
-            return self.client.address.redact(self.url);
+/// A request under way. It is reported when it is dropped: answered, failed, or abandoned
+/// by a time limit or a stop.
+pub(super) struct OpenRequest<'a> {
+    log: &'a RequestLog,
+    policy: &'a TargetPolicy,
+    attempt: Attempt<'a>,
+    url: &'a Url,
+    requested_at: Timestamp,
+    began: Instant,
+    pub(super) status: Option<u16>,
+    bytes: AtomicU64,
+    pub(super) error: Option<String>,
+}
+
+impl OpenRequest<'_> {
+    /// Counts bytes of the body.
+    pub(super) fn count_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.log.counters.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// The URL without secrets. One that a redirect led to may be signed, and is shown
+    /// without its query.
+    fn redacted_url(&self) -> String {
+        let target = self.attempt.spec.target;
+        if *self.url == target.url && !target.is_signed {
+            return self.policy.redact_url(self.url);
         }
         let mut url = self.url.clone();
         url.set_query(None);
         url.set_fragment(None);
-        self.client.address.redact(&url)
+        self.policy.redact_url(&url)
     }
 }
 
-impl Drop for Asking<'_> {
+impl Drop for OpenRequest<'_> {
     fn drop(&mut self) {
-        let Self {
-            client, attempt, ..
-        } = *self;
-        let name = &client.source.name;
-        let (page, attempt) = (attempt.wanted.page, attempt.number);
+        let name = &self.log.source_name;
+        let (page, attempt) = (self.attempt.spec.page, self.attempt.number);
         let (took, bytes) = (self.began.elapsed(), *self.bytes.get_mut());
         debug!(
             source.name = %name,
@@ -98,16 +113,19 @@ impl Drop for Asking<'_> {
             bytes,
             "asked {name} for page {page}",
         );
-        let Some(log) = &client.log else { return };
-        log.tell(Request {
+        let Some(rows) = &self.log.rows else { return };
+        let row = Request {
             page,
             attempt,
-            url: self.shown_url(),
+            url: self.redacted_url(),
             requested_at: self.requested_at,
             status: self.status,
             took,
             bytes,
             error: self.error.take(),
-        });
+        };
+        if rows.try_send(row).is_err() {
+            self.log.dropped.fetch_add(1, Relaxed);
+        }
     }
 }

@@ -1,52 +1,83 @@
-//! Whether an attempt that failed is made again, and how long that waits.
+//! Which failed attempts are made again, and how long each waits first.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
+use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::http::backoff::{self, Wait};
-use crate::http::client::Client;
 use crate::http::failure::Failure;
+use crate::source::Http;
 
-impl Client {
-    pub(super) fn is_worth_another(&self, failure: &Failure) -> bool {
+/// How one source is retried.
+#[derive(Clone, Copy)]
+pub(super) struct RetryPolicy<'a> {
+    pub(super) http: &'a Http,
+    pub(super) limits: &'a config::Fetch,
+}
+
+/// A wait before the next attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RetryWait {
+    pub(super) wait: Duration,
+    /// The server asked for quiet, so no other request of the source starts meanwhile.
+    pub(super) is_for_all: bool,
+}
+
+impl RetryPolicy<'_> {
+    /// Another attempt may succeed.
+    pub(super) fn is_retryable(self, failure: &Failure) -> bool {
         match failure {
             Failure::Connection(_) | Failure::Unreadable(..) => true,
             Failure::Final(_) | Failure::TooLarge(..) => false,
             Failure::Status { status, .. } => {
                 matches!(status.as_u16(), 408 | 429)
                     || status.is_server_error()
-                    || self.source.http.retry_status.contains(&status.as_u16())
+                    || self.is_configured(*status)
             }
         }
     }
 
-    /// How long to wait before the next attempt.
-    pub(super) fn wait(&self, failure: &Failure, own: Duration) -> Result<Duration> {
+    /// A status asks for fewer requests: some servers throttle by 403.
+    pub(super) fn is_throttling(self, status: StatusCode) -> bool {
+        matches!(status.as_u16(), 429 | 503) || self.is_configured(status)
+    }
+
+    fn is_configured(self, status: StatusCode) -> bool {
+        self.http.retry_status.contains(&status.as_u16())
+    }
+
+    /// The wait before the next attempt: what the server asks for, or else the source's
+    /// `http.retry_wait`, and never less than `backoff`.
+    ///
+    /// # Errors
+    /// [`Kind::RateLimited`]: the server asks for longer than `fetch.longest_retry_after`.
+    pub(super) fn wait_after(self, failure: &Failure, backoff: Duration) -> Result<RetryWait> {
         let Failure::Status {
             status,
             retry_after,
             ..
         } = failure
         else {
-            return Ok(own);
+            return Ok(RetryWait {
+                wait: backoff,
+                is_for_all: false,
+            });
         };
-        if let (None, Some(wait)) = (retry_after, self.source.http.retry_wait) {
-            let wait = wait.max(own);
-            if self.is_plea(*status) {
-                self.quiet_for(wait);
-            }
-            return Ok(wait);
+        if let (None, Some(wait)) = (retry_after, self.http.retry_wait) {
+            return Ok(RetryWait {
+                wait: wait.max(backoff),
+                is_for_all: self.is_throttling(*status),
+            });
         }
-        match backoff::clamp(own, *retry_after, self.limits.longest_retry_after) {
-            Wait::For(wait) => {
-                if retry_after.is_some() {
-                    self.quiet_for(wait);
-                }
-                Ok(wait)
-            }
+        let longest = self.limits.longest_retry_after;
+        match backoff::clamp(backoff, *retry_after, longest) {
+            Wait::For(wait) => Ok(RetryWait {
+                wait,
+                is_for_all: retry_after.is_some(),
+            }),
             Wait::TooLong(wish) => {
                 let until = i64::try_from(wish.as_secs())
                     .ok()
@@ -56,7 +87,6 @@ impl Client {
                     Some(until) => format!("until {until}"),
                     None => format!("for {} s", wish.as_secs()),
                 };
-                let longest = self.limits.longest_retry_after;
                 Err(Error::new(
                     Kind::RateLimited,
                     format!(
@@ -65,20 +95,6 @@ impl Client {
                     ),
                 ))
             }
-        }
-    }
-
-    /// Whether a status asks for fewer requests: some servers throttle by 403.
-    pub(super) fn is_plea(&self, status: StatusCode) -> bool {
-        let status = status.as_u16();
-        matches!(status, 429 | 503) || self.source.http.retry_status.contains(&status)
-    }
-
-    /// Lets no request of the source start for so long, of whichever kind.
-    fn quiet_for(&self, wait: Duration) {
-        self.pace.quiet_for(wait);
-        if let Some(pace) = &self.detail_pace {
-            pace.quiet_for(wait);
         }
     }
 }

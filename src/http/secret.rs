@@ -120,36 +120,36 @@ impl Secrets {
     }
 
     /// What finds the values, and the tokens that it is told of.
-    pub(crate) fn redactor(&self) -> &Redactor {
+    pub(super) fn redactor(&self) -> &Redactor {
         &self.redactor
     }
 
     /// The value of a variable; empty for one that is not declared.
-    pub(crate) fn of(&self, name: &str) -> &str {
+    pub(super) fn value(&self, name: &str) -> &str {
         self.declared
             .get(name)
             .map_or("", |secret| secret.value.expose_secret())
     }
 
     /// A declared text with its values, as they are.
-    pub(crate) fn reveal(&self, text: &str) -> String {
+    pub(super) fn reveal(&self, text: &str) -> String {
         self.replace(text, Audience::TokenServer, str::to_owned)
     }
 
     /// A declared text that is a form with its values, encoded so that they change
     /// nothing else.
-    pub(crate) fn reveal_form(&self, text: &str) -> String {
+    pub(super) fn reveal_form(&self, text: &str) -> String {
         self.replace(text, Audience::TokenServer, encode)
     }
 
     /// A stored link to home with its values, encoded so that they change nothing else.
-    pub(crate) fn reveal_link(&self, link: &str) -> String {
+    pub(super) fn reveal_link(&self, link: &str) -> String {
         self.replace(link, Audience::Home, encode)
     }
 
     /// A declared URL with its values, encoded so that they change nothing else,
     /// but for one that it begins with.
-    pub(crate) fn reveal_endpoint(&self, text: &str) -> String {
+    pub(super) fn reveal_endpoint(&self, text: &str) -> String {
         let beginning = text.starts_with(OPEN).then(|| text.find(CLOSE)).flatten();
         let (beginning, rest) = text.split_at(beginning.map_or(0, |at| at + CLOSE.len_utf8()));
         self.reveal(beginning) + &self.reveal_form(rest)
@@ -157,20 +157,20 @@ impl Secrets {
 
     /// A declared text that is JSON with its values, encoded to be within its
     /// strings.
-    pub(crate) fn reveal_json(&self, text: &str) -> String {
+    pub(super) fn reveal_json(&self, text: &str) -> String {
         self.replace(text, Audience::TokenServer, quote)
     }
 
-    /// Whether one of the values is in a text, however it is encoded.
-    pub(crate) fn are_in(&self, text: &str) -> bool {
+    /// One of the values is in a text, however it is encoded.
+    pub(super) fn is_value_in(&self, text: &str) -> bool {
         let spaced = text.replace('+', "%20");
-        [text, &decode(text), &decode(&spaced)]
+        [text, &percent_decode(text), &percent_decode(&spaced)]
             .iter()
             .any(|text| self.redactor.is_value_in(text))
     }
 
-    /// Whether a text asks for one of the values.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
+    /// A text has the placeholder of one of the values.
+    pub(super) fn is_in_template(&self, text: &str) -> bool {
         let mut declared = self.declared.iter();
         declared.any(|(name, secret)| {
             text.contains(&placeholder(name)) || text.contains(&secret.placeholder(name))
@@ -179,7 +179,7 @@ impl Secrets {
 
     /// The placeholder in a link of a value that only the server of tokens is sent, as a
     /// publisher may have written it to a version that took it for one of ours.
-    pub(crate) fn find_token_servers(&self, text: &str) -> Option<String> {
+    pub(super) fn find_token_server_placeholder(&self, text: &str) -> Option<String> {
         let declared = self.declared.iter();
         declared
             .filter(|(_, secret)| secret.audience == Audience::TokenServer)
@@ -193,7 +193,7 @@ impl Secrets {
     ///
     /// All braces in it are placeholders: what a publisher wrote is never taken for
     /// one, for its own braces are percent-encoded.
-    pub(crate) fn redact(&self, url: &Url) -> String {
+    pub(super) fn redact_url(&self, url: &Url) -> String {
         let mut url = url.clone();
         // Neither fails where there is a user to leave out.
         let _ = url.set_username("");
@@ -225,11 +225,11 @@ impl Secrets {
     }
 
     /// A text for storing and showing; it may be a URL, or a part of one.
-    pub(crate) fn redact_text(&self, text: &str) -> String {
+    pub(super) fn redact_text(&self, text: &str) -> String {
         let hidden = match Url::parse(text) {
             Ok(url) if url.password().is_some() || !url.username().is_empty() => {
                 if !has_unclear_userinfo(url.as_str()) {
-                    return self.redact(&url);
+                    return self.redact_url(&url);
                 }
                 hide_userinfo(text)
             }
@@ -243,7 +243,7 @@ impl Secrets {
         let covered = self.redactor.hide(text, str::to_owned);
         let covered = covered.unwrap_or_else(|| text.to_owned());
         let spaced = covered.replace('+', "%20");
-        match self.redactor.is_value_in(&decode(&spaced)) {
+        match self.redactor.is_value_in(&percent_decode(&spaced)) {
             true => self.redact_part(&spaced, "/:?#&="),
             false => covered,
         }
@@ -251,7 +251,7 @@ impl Secrets {
 
     /// What a page says around its items, for storing: publishers echo the URL
     /// that they were asked by.
-    pub(crate) fn redact_value(&self, value: &mut Value) {
+    pub(super) fn redact_value(&self, value: &mut Value) {
         if self.redactor.is_empty() {
             return;
         }
@@ -291,7 +291,7 @@ impl Secrets {
             name
         };
         // What hides nothing stays byte for byte as it was served.
-        if self.is_in(&redacted) {
+        if self.is_in_template(&redacted) {
             redacted
         } else {
             pair.to_owned()
@@ -312,7 +312,7 @@ impl Secrets {
                 })
                 .collect()
         };
-        let hidden = self.redactor.hide(&decode(part), piece);
+        let hidden = self.redactor.hide(&percent_decode(part), piece);
         hidden.unwrap_or_else(|| part.to_owned())
     }
 
@@ -382,7 +382,7 @@ fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
 
 /// Percent-decodes; a sequence that is none, or is not UTF-8, stays readable
 /// enough to look for a value in it.
-pub(crate) fn decode(text: &str) -> String {
+pub(super) fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -481,9 +481,9 @@ mod tests {
         let secrets = secrets(&[("KEY", "s3cr t/é")]);
         secrets.redactor().add_token("t+1".into());
         for text in ["a s3cr t/é b", "s3cr+t%2F%C3%A9", "t%2B1", "{env.X} t+1"] {
-            assert!(secrets.are_in(text), "{text}");
+            assert!(secrets.is_value_in(text), "{text}");
         }
-        assert!(!secrets.are_in("{env.KEY} and {auth.token}"));
+        assert!(!secrets.is_value_in("{env.KEY} and {auth.token}"));
     }
 
     #[test]
@@ -507,12 +507,15 @@ mod tests {
         ] {
             let url = Url::parse(url).unwrap();
             assert_eq!(
-                secrets.redact(&url),
+                secrets.redact_url(&url),
                 "https://h.example/a?key={env.KEY}&page=2"
             );
         }
         let url = Url::parse("https://h.example/x/s3cr%20t%2F+%26%C3%A9/y%20z").unwrap();
-        assert_eq!(secrets.redact(&url), "https://h.example/x/{env.KEY}/y%20z");
+        assert_eq!(
+            secrets.redact_url(&url),
+            "https://h.example/x/{env.KEY}/y%20z"
+        );
     }
 
     #[test]
@@ -565,7 +568,7 @@ mod tests {
     fn a_token_is_hidden_once_it_is_known_and_revealed_as_the_newest() {
         let secrets = secrets(&[("KEY", "abc")]);
         let url = |token: &str| format!("https://h.example/a?key=abc&token={token}");
-        let redact = |token: &str| secrets.redact(&Url::parse(&url(token)).unwrap());
+        let redact = |token: &str| secrets.redact_url(&Url::parse(&url(token)).unwrap());
         assert_eq!(
             redact("t%2B1"),
             "https://h.example/a?key={env.KEY}&token=t%2B1"
@@ -579,7 +582,7 @@ mod tests {
             (hidden.into(), hidden.into())
         );
         assert_eq!(secrets.reveal_link(hidden), url("t%2B2"));
-        assert!(secrets.is_in("{auth.token}"));
+        assert!(secrets.is_in_template("{auth.token}"));
     }
 
     #[test]
@@ -606,7 +609,7 @@ mod tests {
     fn a_url_without_secrets_stays_as_it_was_served() {
         let secrets = secrets(&[("KEY", "abc")]);
         let url = "https://h.example/a%2fb/?q=a+b%20c&&x&y=&f[0]=1,2&%zz";
-        assert_eq!(secrets.redact(&Url::parse(url).unwrap()), url);
+        assert_eq!(secrets.redact_url(&Url::parse(url).unwrap()), url);
     }
 
     #[test]
@@ -630,7 +633,7 @@ mod tests {
             let mut pairs = pairs;
             pairs.insert(at.min(pairs.len()), ("key".into(), format!("x{secret}y")));
             url.query_pairs_mut().extend_pairs(&pairs);
-            let hidden = secrets.redact(&url);
+            let hidden = secrets.redact_url(&url);
             let revealed = Url::parse(&secrets.reveal_link(&hidden)).unwrap();
             let read: Vec<(String, String)> = revealed.query_pairs().into_owned().collect();
             prop_assert_eq!(read, pairs);

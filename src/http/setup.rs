@@ -7,16 +7,16 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config;
 use crate::error::{Error, Result};
-use crate::fetch::address::Address;
 use crate::http::body;
 use crate::http::pace::Pace;
 use crate::http::public_host::Resolver;
 use crate::http::secret::{Audience, Declaration, Secrets};
+use crate::http::target::TargetPolicy;
 use crate::source::{self, Detail, Http, Source, UserAgent};
 use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
-/// The limits that hold for a source.
-pub(super) fn of_source(limits: &config::Fetch, http: &Http) -> config::Fetch {
+/// The configured limits with the source's own values in place of the defaults.
+pub(super) fn source_limits(limits: &config::Fetch, http: &Http) -> config::Fetch {
     config::Fetch {
         attempts: http.retry_max.map_or(limits.attempts, NonZeroU32::get),
         page_timeout: http.timeout.unwrap_or(limits.page_timeout),
@@ -25,11 +25,11 @@ pub(super) fn of_source(limits: &config::Fetch, http: &Http) -> config::Fetch {
     }
 }
 
-/// Connections of a source, made where a resolver says, or the system.
-pub(super) fn http(
+/// Connections of a source. Names are looked up by `resolver`, or else by the system.
+pub(super) fn connections(
     source: &Source,
     limits: &config::Fetch,
-    address: &Address,
+    policy: &TargetPolicy,
     resolver: Option<Resolver>,
 ) -> Result<reqwest::Client> {
     let user_agent = source
@@ -66,7 +66,7 @@ pub(super) fn http(
     };
     // A slim machine has no root certificates. No server can be believed then,
     // but a feed in clear text, such as the demo's, needs none.
-    if address.is_clear_text()
+    if policy.is_clear_text()
         && let Ok(client) = builder().tls_certs_only([]).build()
     {
         return Ok(client);

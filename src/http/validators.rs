@@ -19,7 +19,7 @@ const LONGEST: usize = 1024;
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// What an answer's headers say, as far as it can be sent back to ask by.
-pub(crate) fn said(headers: &HeaderMap, now: SystemTime) -> Validators {
+pub(super) fn read_headers(headers: &HeaderMap, now: SystemTime) -> Validators {
     let date = text(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let served_at = date.unwrap_or(now);
     let is_settled = |changed_at: &&str| {
@@ -35,7 +35,7 @@ pub(crate) fn said(headers: &HeaderMap, now: SystemTime) -> Validators {
 }
 
 /// The headers that ask for a page only if it has changed.
-pub(crate) fn conditions(validators: &Validators) -> HeaderMap {
+pub(super) fn conditional_headers(validators: &Validators) -> HeaderMap {
     let Validators {
         etag,
         last_modified,
@@ -72,7 +72,7 @@ mod tests {
         let Validators {
             etag,
             last_modified,
-        } = said(&headers.collect(), now);
+        } = read_headers(&headers.collect(), now);
         (etag, last_modified)
     }
 
@@ -128,9 +128,9 @@ mod tests {
             etag: Some("W/\"1\"".into()),
             last_modified: Some("Fri, 13 Nov 2026 07:00:00 GMT".into()),
         };
-        let headers = conditions(&validators);
+        let headers = conditional_headers(&validators);
         assert_eq!(headers[IF_NONE_MATCH], "W/\"1\"");
         assert_eq!(headers[IF_MODIFIED_SINCE], "Fri, 13 Nov 2026 07:00:00 GMT");
-        assert!(conditions(&Validators::default()).is_empty());
+        assert!(conditional_headers(&Validators::default()).is_empty());
     }
 }

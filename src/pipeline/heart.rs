@@ -13,7 +13,7 @@ use super::asked;
 use crate::config::{self, Config};
 use crate::database::limited;
 use crate::error::{Kind, Result};
-use crate::fetch::Client;
+use crate::fetch::Fetcher;
 use crate::ledger::{End, Holder, Mark, News, Watermark};
 use crate::pipeline::committed::Committed;
 
@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 pub(super) struct Heart {
     holder: Holder,
     marks: Marks,
-    client: Arc<Client>,
+    fetcher: Arc<Fetcher>,
     /// How often it beats.
     every: Duration,
     /// How long it waits for an answer: half of what the lease lasts without one.
@@ -37,13 +37,13 @@ impl Heart {
     pub(super) fn new(
         holder: Holder,
         marks: Marks,
-        client: Arc<Client>,
+        fetcher: Arc<Fetcher>,
         settings: &config::Lease,
     ) -> Self {
         Self {
             holder,
             marks,
-            client,
+            fetcher,
             every: settings.heartbeat,
             patience: settings.ttl / 2,
             kept: Ok(()),
@@ -63,7 +63,7 @@ impl Heart {
             .await
             .is_some()
         {
-            let news = self.marks.news(&self.client);
+            let news = self.marks.news(&self.fetcher);
             let beat = self.holder.beat(&news);
             let Err(error) = limited(self.patience, beat).await.and_then(|it| it) else {
                 next = self.every;
@@ -91,21 +91,21 @@ impl Heart {
         let Self {
             mut holder,
             marks,
-            client,
+            fetcher,
             patience,
             kept,
             ..
         } = self;
         let give_up = Instant::now() + config.database.retry_for;
         let ended = match kept {
-            Ok(()) => write_end(&mut holder, &marks, &client, end, (patience, give_up)).await,
+            Ok(()) => write_end(&mut holder, &marks, &fetcher, end, (patience, give_up)).await,
             kept => kept,
         };
         match &ended {
             Err(error) if error.kind() == Kind::Lease => return ended,
             Err(error) if error.kind() == Kind::Lost => {
                 // if this is not written either, the run is one of a dead holder
-                let _ = limited(patience, holder.end_lost(error, asked(&client))).await;
+                let _ = limited(patience, holder.end_lost(error, asked(&fetcher))).await;
                 return ended;
             }
             _ => {}
@@ -123,12 +123,12 @@ impl Heart {
 async fn write_end(
     holder: &mut Holder,
     marks: &Marks,
-    client: &Client,
+    fetcher: &Fetcher,
     end: &End,
     (patience, give_up): (Duration, Instant),
 ) -> Result<()> {
     loop {
-        let news = marks.news(client);
+        let news = marks.news(fetcher);
         let ending = holder.end(end, &news);
         match limited(patience, ending).await.and_then(|it| it) {
             Err(error) if error.is_transient() && Instant::now() < give_up => {
@@ -153,12 +153,12 @@ pub(super) struct Marks {
 impl Marks {
     /// What there is to tell now. Its pages are taken and not told twice, unless they are
     /// put back.
-    fn news(&self, client: &Client) -> News {
+    fn news(&self, fetcher: &Fetcher) -> News {
         let (committed, watermark) = self.committed.take();
         let scope = self.scope.clone();
         let mark = scope.filter(|_| watermark != Watermark::default());
         News {
-            asked: asked(client),
+            asked: asked(fetcher),
             committed,
             mark: mark.map(|scope| Mark {
                 scope,

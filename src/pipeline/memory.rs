@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Fetch};
 use crate::error::Result;
-use crate::fetch::Memory;
+use crate::fetch::PreviousRun;
 use crate::ledger::{self, Lease, Resume, RunKind, Unfinished};
 use crate::pipeline::Run;
 use crate::source::Source;
@@ -13,7 +13,11 @@ impl Run<'_> {
     ///
     /// A run that goes on remembers nothing: which of its pages had changed is not known
     /// any more, and once one has, all behind it are asked for afresh.
-    pub(super) async fn memory(&self, lease: &Lease, resume: Option<&Resume>) -> Result<Memory> {
+    pub(super) async fn memory(
+        &self,
+        lease: &Lease,
+        resume: Option<&Resume>,
+    ) -> Result<PreviousRun> {
         let asked = &self.walk.asked;
         let begins = resume.is_none_or(Resume::is_blank);
         let may_remember = begins
@@ -21,7 +25,7 @@ impl Run<'_> {
             && asked.unfinished == Unfinished::Resume
             && self.source.http.conditional;
         if !may_remember {
-            return Ok(Memory::default());
+            return Ok(PreviousRun::default());
         }
         let (rules, most) = (&*self.rules, self.config.fetch.remembered);
         let read = || ledger::remembered_pages(self.database, lease, asked, rules, most);
@@ -29,7 +33,7 @@ impl Run<'_> {
             .asking
             .ask("read the pages of the run before", read)
             .await?;
-        Ok(Memory::new(pages))
+        Ok(PreviousRun::new(pages))
     }
 }
 

@@ -48,7 +48,8 @@ use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
 use crate::fetch::{
-    self, Axes, Begun, Client, Event, Fetched, Input, Memory, Place, Plan, Room, Scope, Stretch,
+    self, Axes, Begun, Event, Fetched, Fetcher, Input, PageBudget, Permit, Plan, PreviousRun,
+    Scope, Stretch,
 };
 use crate::ledger::{
     self, Claim, End, Holder, Lease, News, Requests, Resume, Totals, Unfinished, Verdict, Watermark,
@@ -115,7 +116,7 @@ pub async fn run(
             config,
             database,
             walk: &rest,
-            client: begun.client,
+            fetcher: begun.fetcher,
             sink: begun.sink,
             progress: Arc::clone(progress),
             began,
@@ -175,7 +176,7 @@ fn prefer_loss(work: Result<()>, ended: Result<()>) -> Result<()> {
 /// What a run begins with.
 struct ClaimedRun {
     claim: Claim,
-    client: Arc<Client>,
+    fetcher: Arc<Fetcher>,
     requests: mpsc::Receiver<Request>,
     sink: Arc<Sink>,
     before: Totals,
@@ -190,11 +191,11 @@ async fn begin_run(
     progress: &Arc<Progress>,
 ) -> Result<ClaimedRun> {
     let (log, requests) = mpsc::channel(REQUESTS);
-    let mut client = Client::new(source, &config.fetch)?;
+    let mut fetcher = Fetcher::new(source, &config.fetch)?;
     if config.ledger.requests {
-        client = client.logging_to(log);
+        fetcher = fetcher.send_request_rows_to(log);
     }
-    let client = Arc::new(client);
+    let fetcher = Arc::new(fetcher);
     let asking = Asking::new(source, config);
     let claim = ledger::claim(database, &walk.asked, &config.lease).await?;
     // after the claim: what another holder refused till then is known to it
@@ -202,12 +203,12 @@ async fn begin_run(
     let sink = asking.ask("open the sink", open).await?;
     let totals = || ledger::totals(database, claim.lease.run_id);
     let before = asking.ask("read what the run has", totals).await?;
-    progress.begin(&before, Arc::clone(&client), walk.bytes());
+    progress.begin(&before, Arc::clone(&fetcher), walk.bytes());
     Ok(ClaimedRun {
         claim,
         requests,
-        sink: Arc::new(sink.with_redactor(client.redactor())),
-        client,
+        sink: Arc::new(sink.with_redactor(fetcher.redactor())),
+        fetcher,
         before,
     })
 }
@@ -244,7 +245,7 @@ struct Run<'a> {
     config: &'a Config,
     database: &'a Database,
     walk: &'a Walk,
-    client: Arc<Client>,
+    fetcher: Arc<Fetcher>,
     sink: Arc<Sink>,
     progress: Arc<Progress>,
     began: Instant,
@@ -262,7 +263,7 @@ struct Ground {
     /// The last page wanted.
     until: Option<u64>,
     /// What the run before made of its pages.
-    memory: Memory,
+    memory: PreviousRun,
 }
 
 /// What passes from fetch through extract to the sink, in order within a chain.
@@ -275,8 +276,8 @@ struct Work {
 /// of them; given back when it is dropped.
 #[derive(Default)]
 struct Places {
-    _fetched: Option<Place>,
-    extracted: Option<Place>,
+    _fetched: Option<Permit>,
+    extracted: Option<Permit>,
 }
 
 enum Item {
@@ -321,7 +322,7 @@ impl Run<'_> {
             committed: Arc::clone(&committed),
         };
         let from = marks.from.clone();
-        let heart = Heart::new(holder, marks, Arc::clone(&self.client), &self.config.lease);
+        let heart = Heart::new(holder, marks, Arc::clone(&self.fetcher), &self.config.lease);
         let heartbeat = tokio::spawn(heart.beat(over.clone(), drained.clone()));
         let log = self.spawn_log(lease.run_id, requests, drained.clone());
         let ground = over.run_until_cancelled(self.ground(&lease, resume)).await;
@@ -427,7 +428,7 @@ impl Run<'_> {
             first.cursor = fetch::beginning(&cursor);
         }
         let axes = match &*self.walk.files {
-            [] => self.client.axes().await?,
+            [] => fetch::fetch_axes(&self.fetcher).await?,
             files => files.iter().map(Input::axes).collect(),
         };
         let new = self.new_axes(lease, &scope, &axes).await?;
@@ -522,13 +523,13 @@ impl Run<'_> {
             plan: ground.plan,
             fullest: usize::try_from(self.before.fullest).unwrap_or_default(),
             until: ground.until,
-            budget: self.walk.max_pages,
+            max_pages: self.walk.max_pages,
             files: self.walk.files.clone(),
-            memory: ground.memory,
+            previous: ground.memory,
         };
-        let room = Room::new(self.ahead(), self.config.fetch.ahead_bytes);
+        let room = PageBudget::new(self.ahead(), self.config.fetch.ahead_bytes);
         let store_from = self.walk.store_from;
-        let events = fetch::pages(Arc::clone(&self.client), start, room, over);
+        let events = fetch::pages(Arc::clone(&self.fetcher), start, room, over);
         tokio::spawn(async move {
             let mut events = std::pin::pin!(events);
             while let Some(event) = events.next().await {
@@ -565,9 +566,9 @@ impl Run<'_> {
             },
             rules: Arc::clone(&self.rules),
             progress: Arc::clone(&self.progress),
-            echoes: EchoWatch::new(&self.source.name, self.client.redactor()),
+            echoes: EchoWatch::new(&self.source.name, self.fetcher.redactor()),
         });
-        let room = Room::new(self.ahead(), self.config.fetch.ahead_bytes);
+        let room = PageBudget::new(self.ahead(), self.config.fetch.ahead_bytes);
         tokio::spawn(async move {
             while let Some(event) = fetched.recv().await {
                 let work = match event {
@@ -601,7 +602,7 @@ impl Run<'_> {
     /// reason for the run to fail.
     async fn end_log(&self, log: Option<JoinHandle<Result<()>>>) {
         let Some(mut log) = log else { return };
-        let lost = self.client.unlogged();
+        let lost = self.fetcher.dropped_request_rows();
         if lost > 0 {
             warn!(source.name = %self.source.name, "{lost} requests are not in ocds.request");
         }
@@ -636,7 +637,7 @@ impl Run<'_> {
         mut totals: Totals,
         dispatched: Dispatched,
     ) -> Outcome {
-        let requests = asked(&self.client);
+        let requests = asked(&self.fetcher);
         totals.requests += requests;
         let Requests {
             requests: sent,
@@ -671,8 +672,8 @@ fn ends_before(from_page: u64, last: u64) -> Error {
     ))
 }
 
-fn asked(client: &Client) -> Requests {
-    let counters = client.counters();
+fn asked(fetcher: &Fetcher) -> Requests {
+    let counters = fetcher.counters();
     Requests {
         requests: counters.requests,
         retries: counters.retries,
@@ -682,12 +683,12 @@ fn asked(client: &Client) -> Requests {
 
 /// Makes work of what was fetched, once there is room for what will be read out of it: a
 /// release of each item, or more where items hold others.
-async fn read(reader: &Arc<Reader>, room: &Room, event: Event) -> Result<Work> {
+async fn read(reader: &Arc<Reader>, room: &PageBudget, event: Event) -> Result<Work> {
     let (fetched, place) = match event {
         Event::Page(fetched, place) => (fetched, place),
         Event::Ended { scope, is_whole } => return Ok(Work::of(Item::Ended { scope, is_whole })),
         Event::Split { middle, .. } => return Ok(Work::of(Item::Split(middle))),
-        Event::Failed(error) => return Ok(Work::of(Item::Failed(error))),
+        Event::Failed(error) | Event::Gone(error) => return Ok(Work::of(Item::Failed(error))),
     };
     let mut places = Places {
         _fetched: Some(place),
@@ -695,14 +696,14 @@ async fn read(reader: &Arc<Reader>, room: &Room, event: Event) -> Result<Work> {
     };
     if let Fetched::Page(page) = &*fetched {
         let bytes = page.entries_of_documents() * OF_RELEASE;
-        places.extracted = Some(room.enter(bytes).await);
+        places.extracted = Some(room.acquire(bytes).await);
     }
     let reader = Arc::clone(reader);
     let item = tokio::task::spawn_blocking(move || reader.extract(*fetched))
         .await
         .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
     if let (Item::Page(_, extracted), Some(place)) = (&item, &mut places.extracted) {
-        place.hold(extracted.bytes());
+        place.set_bytes(extracted.bytes());
     }
     Ok(Work { item, places })
 }

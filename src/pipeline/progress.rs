@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::fetch::Client;
+use crate::fetch::Fetcher;
 use crate::ledger::{Counts, Requests, Totals};
 use crate::pipeline::asked;
 
@@ -18,7 +18,7 @@ pub struct Progress {
     chains: AtomicU64,
     chains_ended: AtomicU64,
     /// What processes before this one did, and who asks the publisher now.
-    begun: Mutex<Option<(Totals, Arc<Client>)>>,
+    begun: Mutex<Option<(Totals, Arc<Fetcher>)>>,
     /// How many bytes the files of a load have; zero where that is not known.
     file_bytes: AtomicU64,
 }
@@ -48,9 +48,9 @@ pub struct Snapshot {
 }
 
 impl Progress {
-    pub(super) fn begin(&self, before: &Totals, client: Arc<Client>, bytes: Option<u64>) {
+    pub(super) fn begin(&self, before: &Totals, fetcher: Arc<Fetcher>, bytes: Option<u64>) {
         self.file_bytes.store(bytes.unwrap_or_default(), Relaxed);
-        *self.begun() = Some((*before, client));
+        *self.begun() = Some((*before, fetcher));
         // of a run that begins again, what it did before is in what was before
         for count in [&self.pages, &self.releases, &self.quarantined] {
             count.store(0, Relaxed);
@@ -60,7 +60,7 @@ impl Progress {
         }
     }
 
-    fn begun(&self) -> MutexGuard<'_, Option<(Totals, Arc<Client>)>> {
+    fn begun(&self) -> MutexGuard<'_, Option<(Totals, Arc<Fetcher>)>> {
         self.begun.lock().expect("nobody panics who holds it")
     }
 
@@ -104,15 +104,15 @@ impl Progress {
             quarantined: self.quarantined.load(Relaxed),
             requests: begun
                 .as_ref()
-                .map(|(_, client)| asked(client))
+                .map(|(_, fetcher)| asked(fetcher))
                 .unwrap_or_default(),
-            files: begun.as_ref().and_then(|(_, client)| self.files(client)),
+            files: begun.as_ref().and_then(|(_, fetcher)| self.files(fetcher)),
         }
     }
 
     /// Of several files some are not begun, and only those of a load are all known.
-    fn files(&self, client: &Client) -> Option<(u64, u64)> {
-        let (read, begun) = client.files();
+    fn files(&self, fetcher: &Fetcher) -> Option<(u64, u64)> {
+        let (read, begun) = fetcher.file_progress();
         let all = match self.file_bytes.load(Relaxed) {
             0 if self.chains.load(Relaxed) <= 1 => begun,
             all => all,

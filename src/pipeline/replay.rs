@@ -6,12 +6,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config};
 use crate::database::Database;
+use crate::decode::{Decoded, decode};
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
-use crate::fetch::{self, Client, Decoded, Undecodable};
+use crate::fetch::Fetcher;
 use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
 use crate::ledger::{self, Asked, Counts, End, RunKind, Unfinished};
+use crate::page::Undecodable;
 use crate::pipeline::dispatch::verdict;
 use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, report, server_changed};
 use crate::redact::Redactor;
@@ -118,8 +120,8 @@ pub async fn replay(
 /// read may show them only once it can. A replay sends nothing and needs no secret, so one
 /// that is not set here is not looked for.
 fn redactor(source: &Source, config: &Config) -> Redactor {
-    let client = Client::new(source, &config.fetch);
-    client.map_or_else(|_| Redactor::default(), |client| client.redactor())
+    let fetcher = Fetcher::new(source, &config.fetch);
+    fetcher.map_or_else(|_| Redactor::default(), |fetcher| fetcher.redactor())
 }
 
 /// Reads the next rejects again, as many as one statement writes.
@@ -171,7 +173,7 @@ fn again(
     };
     let source = &as_kept(source, reason, &document);
     // its headers are not kept: a charset that only they name has to be declared
-    match fetch::decode(document.clone(), None, source, limits) {
+    match decode(document.clone(), None, source, limits) {
         Ok(Decoded {
             envelope,
             parts,

@@ -39,7 +39,7 @@ impl Walk {
     /// The whole feed of a source, from where the last run stopped.
     #[must_use]
     pub fn incremental(source: &Source) -> Self {
-        let first = fetch::first(source);
+        let first = fetch::first_page(source);
         Self {
             asked: Asked {
                 first_page: first.number,
@@ -62,7 +62,7 @@ impl Walk {
             definition.push_str(&format!(" {file} {}", file.state()));
         }
         let mut walk = Self::incremental(source);
-        walk.first = fetch::first_of_file();
+        walk.first = fetch::first_page_of_file();
         walk.store_from = walk.first.number;
         walk.asked = Asked {
             kind: RunKind::Load,
@@ -156,13 +156,13 @@ impl Walk {
             )));
         }
         let definition = source.definition();
-        let from_page = from_page.max(fetch::first(source).number);
-        let first = match fetch::at(source, from_page) {
+        let from_page = from_page.max(fetch::first_page(source).number);
+        let first = match fetch::page_at(source, from_page) {
             Some(position) => position,
             None => ledger::known_cursor(database, &source.name, &definition, from_page)
                 .await?
                 .map_or_else(
-                    || fetch::first(source),
+                    || fetch::first_page(source),
                     |cursor| Position {
                         number: from_page,
                         cursor,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures::StreamExt as _;
 use ocds_ingest::config;
 use ocds_ingest::error::{Error, Kind};
-use ocds_ingest::fetch::{self, Client, Event, Fetched, Memory, Plan, Room, Start};
+use ocds_ingest::fetch::{self, Event, Fetched, Fetcher, PageBudget, Plan, PreviousRun, Start};
 use ocds_ingest::page::{Cursor, Page, Position, UnreadablePage};
 use ocds_ingest::source::Source;
 use tokio_util::sync::CancellationToken;
@@ -47,8 +47,8 @@ fn source(publisher: &Publisher, table: &str) -> Source {
     source
 }
 
-fn client(publisher: &Publisher, table: &str) -> Arc<Client> {
-    Arc::new(Client::new(&source(publisher, table), &limits()).unwrap())
+fn fetcher(publisher: &Publisher, table: &str) -> Arc<Fetcher> {
+    Arc::new(Fetcher::new(&source(publisher, table), &limits()).unwrap())
 }
 
 /// What a walk delivered, and how it ended.
@@ -111,9 +111,9 @@ impl Walked {
     }
 }
 
-async fn walk_from(client: &Arc<Client>, start: Start) -> Walked {
-    let room = Room::new(8, usize::MAX);
-    let stream = fetch::pages(Arc::clone(client), start, room, CancellationToken::new());
+async fn walk_from(fetcher: &Arc<Fetcher>, start: Start) -> Walked {
+    let budget = PageBudget::new(8, usize::MAX);
+    let stream = fetch::pages(Arc::clone(fetcher), start, budget, CancellationToken::new());
     let mut stream = std::pin::pin!(stream);
     let mut walked = Walked {
         pages: Vec::new(),
@@ -129,23 +129,23 @@ async fn walk_from(client: &Arc<Client>, start: Start) -> Walked {
     walked
 }
 
-fn from_the_first(client: &Client) -> Start {
-    from(client, fetch::first(client.source()))
+fn from_the_first(fetcher: &Fetcher) -> Start {
+    from(fetcher, fetch::first_page(fetcher.source()))
 }
 
-fn from(client: &Client, first: Position) -> Start {
+fn from(fetcher: &Fetcher, first: Position) -> Start {
     Start {
-        plan: Plan::plain(client.source(), first),
+        plan: Plan::plain(fetcher.source(), first),
         fullest: 0,
         until: None,
-        budget: None,
+        max_pages: None,
         files: Vec::new(),
-        memory: Memory::default(),
+        previous: PreviousRun::default(),
     }
 }
 
-async fn walk(client: &Arc<Client>) -> Walked {
-    walk_from(client, from_the_first(client)).await
+async fn walk(fetcher: &Arc<Fetcher>) -> Walked {
+    walk_from(fetcher, from_the_first(fetcher)).await
 }
 
 /// Walks a link feed of three pages whose second misbehaves on its first try.
@@ -159,16 +159,16 @@ async fn walk_past(table: &str, misbehaviour: Reply) -> (Walked, fetch::Counters
         }
     })
     .await;
-    let client = client(&publisher, &format!("{LINK}\n{table}"));
-    let walked = walk(&client).await;
-    (walked, client.counters())
+    let fetcher = fetcher(&publisher, &format!("{LINK}\n{table}"));
+    let walked = walk(&fetcher).await;
+    (walked, fetcher.counters())
 }
 
 /// Asks for one page of a publisher that always gives the same reply.
 async fn ask(table: &str, limits: config::Fetch, reply: Reply) -> (Walked, usize) {
     let publisher = Publisher::serve(move |_| reply.clone()).await;
-    let client = Arc::new(Client::new(&source(&publisher, table), &limits).unwrap());
-    let walked = walk(&client).await;
+    let fetcher = Arc::new(Fetcher::new(&source(&publisher, table), &limits).unwrap());
+    let walked = walk(&fetcher).await;
     (walked, publisher.requests().len())
 }
 
@@ -179,8 +179,8 @@ async fn follows_links_until_there_is_none() {
     let feed = pages(4, 3);
     let publisher =
         Publisher::feed(Feed::link([feed.clone(), vec![vec![release(99)]]].concat())).await;
-    let client = client(&publisher, LINK);
-    let walked = walk(&client).await;
+    let fetcher = fetcher(&publisher, LINK);
+    let walked = walk(&fetcher).await;
     walked.is_whole(&[feed, vec![vec![release(99)]]].concat());
     assert_eq!(walked.numbers(), [1, 2, 3, 4, 5]);
     assert_eq!(
@@ -244,7 +244,7 @@ async fn counts_pages_and_offsets_to_the_total_or_to_the_page_without_items() {
             Feed::number(feed.clone())
         };
         let publisher = Publisher::feed(served).await;
-        let walked = walk(&client(&publisher, table)).await;
+        let walked = walk(&fetcher(&publisher, table)).await;
         walked.is_whole(&feed);
         assert_eq!(publisher.targets(), targets, "{table}");
         assert_eq!(
@@ -257,7 +257,7 @@ async fn counts_pages_and_offsets_to_the_total_or_to_the_page_without_items() {
 #[tokio::test]
 async fn a_single_document_is_one_request() {
     let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
-    let walked = walk(&client(&publisher, "")).await;
+    let walked = walk(&fetcher(&publisher, "")).await;
     walked.is_whole(&pages(1, 2));
     assert_eq!(publisher.targets(), ["/"]);
 }
@@ -274,7 +274,7 @@ async fn walks_five_hundred_pages_quickly() {
     ] {
         let publisher = Publisher::feed(served).await;
         let began = Instant::now();
-        let walked = walk(&client(&publisher, &table)).await;
+        let walked = walk(&fetcher(&publisher, &table)).await;
         walked.is_whole(&feed);
         assert!(
             began.elapsed() < Duration::from_secs(20),
@@ -296,7 +296,7 @@ async fn asks_for_several_pages_at_once_and_delivers_them_in_order() {
         _ => served.reply(request),
     })
     .await;
-    let client = client(
+    let fetcher = fetcher(
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
     );
@@ -306,7 +306,7 @@ async fn asks_for_several_pages_at_once_and_delivers_them_in_order() {
         assert_eq!(publisher.requests().len(), 5, "the sixth page waits");
         gate.open();
     };
-    let (walked, ()) = tokio::join!(walk(&client), opener);
+    let (walked, ()) = tokio::join!(walk(&fetcher), opener);
     walked.is_whole(&feed);
     assert_eq!(walked.numbers(), (1..=12).collect::<Vec<_>>());
     assert_eq!(publisher.requests().len(), 12);
@@ -316,13 +316,13 @@ async fn asks_for_several_pages_at_once_and_delivers_them_in_order() {
 async fn never_has_more_requests_under_way_than_there_is_room() {
     let feed = Feed::number(pages(9, 1));
     let publisher = Publisher::serve(move |request| feed.reply(request).after(millis(2))).await;
-    let client = client(
+    let fetcher = fetcher(
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 8 }}"),
     );
-    let room = Room::new(2, usize::MAX);
-    let start = from_the_first(&client);
-    let stream = fetch::pages(client, start, room, CancellationToken::new());
+    let budget = PageBudget::new(2, usize::MAX);
+    let start = from_the_first(&fetcher);
+    let stream = fetch::pages(fetcher, start, budget, CancellationToken::new());
     let mut stream = std::pin::pin!(stream);
     let mut held = Vec::new();
     let mut numbers = Vec::new();
@@ -365,20 +365,20 @@ async fn begins_in_the_middle_and_ends_after_the_last_page_wanted() {
         (Feed::link(feed.clone()), LINK.into(), Some("/?page=4")),
     ] {
         let publisher = Publisher::feed(served).await;
-        let client = client(&publisher, &table);
+        let fetcher = fetcher(&publisher, &table);
         let position = match cursor {
             Some(path) => Position {
                 number: 4,
                 cursor: Cursor::Link(publisher.url(path)),
             },
-            None => fetch::at(client.source(), 4).unwrap(),
+            None => fetch::page_at(fetcher.source(), 4).unwrap(),
         };
         let walked = walk_from(
-            &client,
+            &fetcher,
             Start {
                 fullest: 1,
                 until: Some(6),
-                ..from(&client, position)
+                ..from(&fetcher, position)
             },
         )
         .await;
@@ -405,7 +405,7 @@ async fn goes_on_to_the_new_end_when_the_feed_grows() {
         }
     })
     .await;
-    let walked = walk(&client(
+    let walked = walk(&fetcher(
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 3 }}"),
     ))
@@ -424,7 +424,7 @@ async fn a_total_that_shrinks_is_asked_for_once_more() {
         served.reply(request)
     })
     .await;
-    walk(&client(&publisher, NUMBER)).await.is_whole(&feed);
+    walk(&fetcher(&publisher, NUMBER)).await.is_whole(&feed);
 
     // A feed that did shrink ends where it says.
     let (long, short) = (Feed::number(feed.clone()), Feed::number(feed[..3].to_vec()));
@@ -433,7 +433,9 @@ async fn a_total_that_shrinks_is_asked_for_once_more() {
         _ => short.reply(request),
     })
     .await;
-    walk(&client(&publisher, NUMBER)).await.is_whole(&feed[..3]);
+    walk(&fetcher(&publisher, NUMBER))
+        .await
+        .is_whole(&feed[..3]);
 }
 
 // What is absorbed.
@@ -528,12 +530,12 @@ async fn a_storm_of_errors_is_absorbed() {
         }
     })
     .await;
-    let client = client(
+    let fetcher = fetcher(
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
     );
-    walk(&client).await.is_whole(&feed);
-    let counters = client.counters();
+    walk(&fetcher).await.is_whole(&feed);
+    let counters = fetcher.counters();
     assert_eq!(counters.requests, publisher.requests().len() as u64);
     assert_eq!(counters.requests, 40 + counters.retries);
 }
@@ -549,20 +551,20 @@ async fn a_link_that_is_missing_in_mid_feed_is_looked_for_once_more() {
     // A page that is less full than one before it is believed.
     let feed = [pages(2, 2), vec![vec![release(9)]]].concat();
     let publisher = Publisher::feed(Feed::link(feed.clone())).await;
-    walk(&client(&publisher, LINK)).await.is_whole(&feed);
+    walk(&fetcher(&publisher, LINK)).await.is_whole(&feed);
     assert_eq!(publisher.requests().len(), 3);
 
     // So is one of a run that has seen a fuller page before.
-    let client = client(&publisher, LINK);
+    let fetcher = fetcher(&publisher, LINK);
     let position = Position {
         number: 3,
         cursor: Cursor::Link(publisher.url("/?page=3")),
     };
     let walked = walk_from(
-        &client,
+        &fetcher,
         Start {
             fullest: 2,
-            ..from(&client, position)
+            ..from(&fetcher, position)
         },
     )
     .await;
@@ -666,9 +668,9 @@ async fn each_failure_ends_the_walk_with_its_kind_and_sentence() {
 #[tokio::test]
 async fn a_publisher_that_is_not_there_is_the_environments_fault() {
     let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
-    let client = client(&publisher, LINK);
+    let fetcher = fetcher(&publisher, LINK);
     drop(publisher);
-    let walked = walk(&client).await;
+    let walked = walk(&fetcher).await;
     let (kind, sentence) = walked.failure();
     assert_eq!(kind, Kind::Environment);
     assert!(
@@ -727,15 +729,15 @@ async fn an_unreadable_page_ends_a_link_feed_and_is_delivered() {
         _ => feed.reply(request),
     })
     .await;
-    let client = client(&publisher, LINK);
-    let walked = walk(&client).await;
+    let fetcher = fetcher(&publisher, LINK);
+    let walked = walk(&fetcher).await;
     assert!(walked.error.is_none());
     assert_eq!(walked.numbers(), [1, 2]);
     let page = walked.unreadable();
     assert_eq!(&page.body[..], b"<html>maintenance</html>");
     assert_eq!(page.url, publisher.url("/?page=2"));
     assert!(!page.message.is_empty());
-    assert_eq!(client.counters().retries, 2);
+    assert_eq!(fetcher.counters().retries, 2);
 }
 
 #[tokio::test]
@@ -749,7 +751,7 @@ async fn a_numbered_feed_goes_on_without_an_unreadable_page() {
                     _ => feed.reply(request),
                 })
                 .await;
-            let walked = walk(&client(
+            let walked = walk(&fetcher(
                 &publisher,
                 &format!("{table}\nhttp = {{ concurrency = 3 }}"),
             ))
@@ -780,7 +782,7 @@ async fn a_site_in_maintenance_ends_the_walk_after_a_few_pages() {
         _ => Reply::json("<html>maintenance</html>"),
     })
     .await;
-    let walked = walk(&client(&publisher, NUMBER)).await;
+    let walked = walk(&fetcher(&publisher, NUMBER)).await;
     assert_eq!(walked.numbers(), [1, 2, 3, 4, 5]);
     let (kind, sentence) = walked.failure();
     assert_eq!(kind, Kind::Truncated);
@@ -806,7 +808,7 @@ async fn a_link_that_was_followed_before_ends_the_walk_as_a_loop() {
             _ => feed.reply(request),
         })
         .await;
-        let walked = walk(&client(&publisher, LINK)).await;
+        let walked = walk(&fetcher(&publisher, LINK)).await;
         assert_eq!(walked.numbers(), expected);
         assert_eq!(walked.items(), pages(3, 2).concat());
         assert!(
@@ -829,7 +831,7 @@ async fn a_server_that_ignores_the_page_number_is_found_out() {
         let publisher =
             Publisher::serve(|_| Reply::json(package(&pages(1, 2)[0], r#","total_pages":50"#)))
                 .await;
-        let walked = walk(&client(&publisher, table)).await;
+        let walked = walk(&fetcher(&publisher, table)).await;
         assert_eq!(walked.numbers(), [1, 2, 3]);
         assert_eq!(walked.failure().0, Kind::Truncated);
     }
@@ -851,7 +853,7 @@ async fn links_that_lead_on_for_ever_are_found_out() {
             Reply::json(package(&items, &link))
         })
         .await;
-        let walked = walk(&client(&publisher, LINK)).await;
+        let walked = walk(&fetcher(&publisher, LINK)).await;
         let (kind, message) = walked.failure();
         assert_eq!(kind, Kind::Truncated);
         assert!(message.contains(sentence), "{message}");
@@ -863,7 +865,7 @@ async fn links_that_lead_on_for_ever_are_found_out() {
         page.clear();
     }
     let publisher = Publisher::feed(Feed::link(feed.clone())).await;
-    walk(&client(&publisher, LINK)).await.is_whole(&feed);
+    walk(&fetcher(&publisher, LINK)).await.is_whole(&feed);
 }
 
 #[tokio::test]
@@ -878,7 +880,7 @@ async fn a_feed_with_less_than_its_total_is_not_whole() {
     };
     let table = r#"page = { mode = "number", total_items = "/total", size = 2 }"#;
     let publisher = Publisher::serve(reply(8)).await;
-    let walked = walk(&client(&publisher, table)).await;
+    let walked = walk(&fetcher(&publisher, table)).await;
     assert_eq!(walked.items(), pages(2, 2).concat());
     let (kind, sentence) = walked.failure();
     assert_eq!(kind, Kind::Truncated);
@@ -889,7 +891,7 @@ async fn a_feed_with_less_than_its_total_is_not_whole() {
     // pages larger than the source says only make it ask for more of them
     let table = r#"page = { mode = "number", total_items = "/total", size = 1 }"#;
     let publisher = Publisher::serve(reply(4)).await;
-    let walked = walk(&client(&publisher, table)).await;
+    let walked = walk(&fetcher(&publisher, table)).await;
     walked.is_whole(&[pages(2, 2), vec![Items::new(); 2]].concat());
 }
 
@@ -897,7 +899,7 @@ async fn a_feed_with_less_than_its_total_is_not_whole() {
 async fn a_size_that_the_server_does_not_heed_is_a_fault_of_the_configuration() {
     let publisher = Publisher::feed(Feed::offset(pages(10, 10))).await;
     let table = r#"page = { mode = "offset", size = 20, total_items = "/total_items" }"#;
-    let walked = walk(&client(&publisher, table)).await;
+    let walked = walk(&fetcher(&publisher, table)).await;
     assert!(walked.pages.is_empty());
     assert_eq!(walked.failure().0, Kind::Config);
 }
@@ -977,9 +979,9 @@ async fn encoded_bodies_are_decoded_and_counted_as_they_came() {
             Reply::json(served.clone()).encoded(encoding)
         })
         .await;
-        let client = client(&publisher, "");
-        walk(&client).await.is_whole(&items);
-        let bytes = client.counters().bytes;
+        let fetcher = fetcher(&publisher, "");
+        walk(&fetcher).await.is_whole(&items);
+        let bytes = fetcher.counters().bytes;
         assert!(
             bytes > 100 && bytes < body.len() as u64 / 3,
             "{encoding:?}: {bytes}"
@@ -1004,8 +1006,8 @@ async fn every_request_counts_towards_the_rate() {
         _ => feed.reply(request),
     })
     .await;
-    let client = client(&publisher, &format!("{LINK}\nhttp = {{ rate = \"20/s\" }}"));
-    walk(&client).await.is_whole(&pages(3, 1));
+    let fetcher = fetcher(&publisher, &format!("{LINK}\nhttp = {{ rate = \"20/s\" }}"));
+    walk(&fetcher).await.is_whole(&pages(3, 1));
     let at: Vec<Instant> = publisher
         .requests()
         .iter()
@@ -1029,7 +1031,7 @@ async fn wait_after(refusal: impl Fn() -> Reply + Send + Sync + 'static) -> Dura
         _ => Reply::json(package(&pages(1, 1)[0], "")),
     })
     .await;
-    walk(&client(&publisher, "")).await.is_whole(&pages(1, 1));
+    walk(&fetcher(&publisher, "")).await.is_whole(&pages(1, 1));
     let asked = publisher.requests();
     assert_eq!(asked.len(), 2);
     asked[1].at - asked[0].at
@@ -1110,10 +1112,10 @@ async fn stop_cuts_requests_and_waits_short() {
         ),
     ] {
         let publisher = Publisher::serve(move |_| reply.clone()).await;
-        let client = Arc::new(Client::new(&source(&publisher, &table), &limits).unwrap());
+        let fetcher = Arc::new(Fetcher::new(&source(&publisher, &table), &limits).unwrap());
         let stop = CancellationToken::new();
-        let start = from_the_first(&client);
-        let stream = fetch::pages(client, start, Room::new(2, usize::MAX), stop.clone());
+        let start = from_the_first(&fetcher);
+        let stream = fetch::pages(fetcher, start, PageBudget::new(2, usize::MAX), stop.clone());
         let began = Instant::now();
         let stopper = async {
             publisher.until_asked(1).await;
@@ -1138,7 +1140,7 @@ async fn redirects_are_followed_on_the_same_host() {
         _ => feed.reply(request),
     })
     .await;
-    let walked = walk(&client(&publisher, LINK)).await;
+    let walked = walk(&fetcher(&publisher, LINK)).await;
     walked.is_whole(&pages(2, 2));
     // Links are relative to where the page was found.
     assert_eq!(
@@ -1194,7 +1196,7 @@ async fn secrets_are_sent_and_never_stored() {
         Reply::json(package(&items[page.min(2)], &link))
     })
     .await;
-    let walked = walk(&client(&publisher, &credentials())).await;
+    let walked = walk(&fetcher(&publisher, &credentials())).await;
     walked.is_whole(&feed);
     let urls: Vec<&str> = walked.read().iter().map(|page| page.url.as_str()).collect();
     assert_eq!(
@@ -1232,7 +1234,7 @@ async fn secrets_and_headers_never_cross_hosts() {
     };
     for (publisher, expected) in [(&by_link, Kind::Refused), (&by_redirect, Kind::Misled)] {
         // Not allowed: not asked.
-        let walked = walk(&client(publisher, &credentials())).await;
+        let walked = walk(&fetcher(publisher, &credentials())).await;
         let (kind, sentence) = walked.failure();
         assert_eq!(kind, expected);
         assert!(
@@ -1247,7 +1249,7 @@ async fn secrets_and_headers_never_cross_hosts() {
             "[http.headers]",
             "http.allow_hosts = [\"localhost\"]\n[http.headers]",
         );
-        walk(&client(publisher, &table)).await;
+        walk(&fetcher(publisher, &table)).await;
         let told = other.requests().split_off(before);
         assert!(!told.is_empty());
         for request in told {
@@ -1268,7 +1270,7 @@ async fn secrets_and_headers_never_cross_hosts() {
 async fn an_error_shows_no_secret() {
     let publisher = Publisher::serve(|_| Reply::status(503)).await;
     let table = credentials();
-    let reachable = client(&publisher, &table);
+    let reachable = fetcher(&publisher, &table);
     let mut sentences = vec![walk(&reachable).await.failure().1, format!("{reachable:?}")];
     drop(publisher);
     sentences.push(format!("{:?}", walk(&reachable).await.error));
@@ -1298,7 +1300,7 @@ async fn a_declaration_that_cannot_be_asked_is_refused_before_any_request() {
             "key `sources.zambia.http.headers.x`: is not an HTTP header",
         ),
     ] {
-        let error = Client::new(&source(&publisher, table), &limits()).unwrap_err();
+        let error = Fetcher::new(&source(&publisher, table), &limits()).unwrap_err();
         assert_eq!(
             (error.kind(), error.to_string().as_str()),
             (Kind::Config, expected)

@@ -1,13 +1,33 @@
 use super::*;
+use crate::error::Kind;
 use crate::http::host::MOST_URL_BYTES;
-use crate::http::secret::{Audience, Declaration};
+use crate::http::secret::{Audience, Declaration, Secrets};
 use crate::source::Axis;
 
-fn address(table: &str) -> Address {
+/// A source and the policy of its targets.
+struct Feed {
+    source: Source,
+    policy: TargetPolicy,
+}
+
+impl Feed {
+    fn addresses(&self) -> Addresses<'_> {
+        Addresses {
+            source: &self.source,
+            policy: &self.policy,
+        }
+    }
+
+    fn page(&self, scope: &Scope, position: &Position) -> Result<Target> {
+        self.addresses().page(scope, position)
+    }
+}
+
+fn address(table: &str) -> Feed {
     address_by(table, "s3cr&t")
 }
 
-fn address_by(table: &str, key: &str) -> Address {
+fn address_by(table: &str, key: &str) -> Feed {
     let mut source: Source = toml::from_str(table).unwrap();
     source.name = "zambia".into();
     source.settle().unwrap();
@@ -26,7 +46,8 @@ fn address_by(table: &str, key: &str) -> Address {
         _ => key.to_owned(),
     };
     let secrets = Secrets::look_up(declared, |name| Some(value(name))).unwrap();
-    Address::new(&source, secrets).unwrap()
+    let policy = TargetPolicy::new(&source, secrets).unwrap();
+    Feed { source, policy }
 }
 
 fn link(url: &str) -> Position {
@@ -45,7 +66,7 @@ const FEED: &str = r#"
 
 #[test]
 fn a_numbered_page_is_a_query_parameter_beside_the_declared_ones() {
-    let ask = address(FEED).of(
+    let ask = address(FEED).page(
         &Scope::default(),
         &Position {
             number: 3,
@@ -68,7 +89,7 @@ fn a_numbered_page_is_a_query_parameter_beside_the_declared_ones() {
     };
     assert_eq!(
         replaced
-            .of(&Scope::default(), &position)
+            .page(&Scope::default(), &position)
             .unwrap()
             .url
             .as_str(),
@@ -98,7 +119,7 @@ fn credentials_go_with_links_of_the_home_host_and_filters_do_not() {
             "https://other.example:8443/9",
         ),
     ] {
-        let ask = address.of(&Scope::default(), &link(stored)).unwrap();
+        let ask = address.page(&Scope::default(), &link(stored)).unwrap();
         assert_eq!(ask.url.as_str(), expected);
     }
 }
@@ -133,7 +154,10 @@ fn a_link_elsewhere_is_refused_by_name() {
         ),
         ("next", "the link to it is not a URL"),
     ] {
-        let error = address.of(&Scope::default(), &link(stored)).err().unwrap();
+        let error = address
+            .page(&Scope::default(), &link(stored))
+            .err()
+            .unwrap();
         assert_eq!(error.to_string(), expected);
         assert_eq!(error.kind(), Kind::Refused);
     }
@@ -144,7 +168,8 @@ fn redirects_stay_on_the_host_and_never_give_up_encryption() {
     let address = address(FEED);
     let check = |from: &str, to: &str| {
         address
-            .redirected(&Url::parse(from).unwrap(), Url::parse(to).unwrap())
+            .policy
+            .permit_redirect(&Url::parse(from).unwrap(), Url::parse(to).unwrap())
             .is_ok()
     };
     assert!(check("https://feed.example/a", "https://feed.example/b"));
@@ -165,7 +190,7 @@ fn the_source_s_own_name_at_another_port_is_not_any_host() {
         http = { allow_hosts = ["*"] }
     "#,
     );
-    let asked = |url: &str| address.of(&Scope::default(), &link(url)).is_ok();
+    let asked = |url: &str| address.page(&Scope::default(), &link(url)).is_ok();
     assert!(asked("https://feed.example/b") && asked("https://other.example:9200/"));
     assert!(!asked("https://feed.example:9200/") && !asked("http://feed.example:6379/"));
 }
@@ -212,20 +237,28 @@ fn any_host_is_one_that_may_be_public() {
         ("kubernetes", false, true),
     ] {
         let url = format!("http://{host}/");
-        let asked = address.of(&Scope::default(), &link(&url));
+        let asked = address.page(&Scope::default(), &link(&url));
         assert_eq!(asked.is_ok(), is_asked, "{host}");
         if let Some(error) = asked.err() {
             let why = "which is not public: `http.allow_hosts` has to name it";
             assert!(error.to_string().contains(why), "{error}");
         }
         let url = Url::parse(&url).unwrap();
-        assert_eq!(address.is_stranger(&url), is_stranger, "{host}");
+        assert_eq!(
+            address.policy.is_allowed_by_wildcard(&url),
+            is_stranger,
+            "{host}"
+        );
         let home = Url::parse("http://10.1.1.1:8080/").unwrap();
-        assert_eq!(address.redirected(&home, url).is_ok(), is_asked, "{host}");
+        assert_eq!(
+            address.policy.permit_redirect(&home, url).is_ok(),
+            is_asked,
+            "{host}"
+        );
     }
     for scheme in ["file", "data", "ftp", "ws", "gopher", "javascript"] {
         let stored = format!("{scheme}://feed.example/");
-        assert!(address.of(&Scope::default(), &link(&stored)).is_err());
+        assert!(address.page(&Scope::default(), &link(&stored)).is_err());
     }
 }
 
@@ -263,13 +296,16 @@ fn hosts_that_the_source_writes_out_are_allowed_and_sent_no_secret() {
         // a secret that was served, as it is stored
         ("https://www.example/2?key={env.KEY}", None),
     ] {
-        let linked = address.of(&Scope::default(), &link(url)).ok();
+        let linked = address.page(&Scope::default(), &link(url)).ok();
         let linked = linked.map(|ask| ask.url);
         assert_eq!(linked.as_ref().map(Url::as_str), asked, "{url}");
-        let is_special = |url: &Url| address.is_home(url) || address.is_stranger(url);
+        let is_special =
+            |url: &Url| address.policy.is_home(url) || address.policy.is_allowed_by_wildcard(url);
         assert!(!linked.as_ref().is_some_and(is_special), "{url}");
         let served = url.replace("{env.KEY}", "s3cr%26t");
-        let redirected = address.redirected(&home, Url::parse(&served).unwrap());
+        let redirected = address
+            .policy
+            .permit_redirect(&home, Url::parse(&served).unwrap());
         let is_downgrade = url.starts_with("http:");
         assert_eq!(
             redirected.is_ok(),
@@ -298,8 +334,10 @@ fn a_host_that_a_secret_is_declared_for_elsewhere_is_refused() {
     let url = Url::parse("https://feed.example/").unwrap();
     let detail = source.detail.as_ref().unwrap();
     for asked in [
-        address.of_index(index, &first),
-        address.of_item(detail, &Scope::default(), &url, "a"),
+        address.addresses().index_page(index, &first),
+        address
+            .addresses()
+            .item(detail, &Scope::default(), &url, "a"),
     ] {
         let error = asked.err().unwrap().to_string();
         assert!(error.contains("takes a secret to another host"), "{error}");
@@ -326,7 +364,7 @@ fn a_host_that_a_variable_may_be_part_of_is_not_written_out() {
              axis.b = [\"https://files.example\"]\n\
              detail = {{ url = \"{url}\", each = \"/*\" }}"
         );
-        let asked = address(&table).of(&Scope::default(), &link("https://files.example/"));
+        let asked = address(&table).page(&Scope::default(), &link("https://files.example/"));
         assert_eq!(asked.is_ok(), allowed, "{url}");
     }
 }
@@ -348,9 +386,11 @@ fn who_asks_is_what_the_source_says() {
         ),
         ("http://them:x@files.example/2", "http://files.example/2"),
     ] {
-        let by_link = address.of(&Scope::default(), &link(url)).unwrap();
+        let by_link = address.page(&Scope::default(), &link(url)).unwrap();
         assert_eq!(by_link.url.as_str(), asked);
-        let redirected = address.redirected(&home, Url::parse(url).unwrap());
+        let redirected = address
+            .policy
+            .permit_redirect(&home, Url::parse(url).unwrap());
         assert_eq!(redirected.unwrap().as_str(), asked);
     }
 }
@@ -358,14 +398,14 @@ fn who_asks_is_what_the_source_says() {
 #[test]
 fn what_is_too_long_to_be_asked_for_is_refused_by_its_length() {
     let long = format!("https://feed.example/?{}", "a".repeat(MOST_URL_BYTES));
-    let error = address(FEED).of(&Scope::default(), &link(&long)).err();
+    let error = address(FEED).page(&Scope::default(), &link(&long)).err();
     let error = error.unwrap();
     assert_eq!(
         error.to_string(),
         "the link to it is longer than 65534 bytes"
     );
     let host = format!("https://{}.example/", "a".repeat(9_000));
-    let error = address(FEED).of(&Scope::default(), &link(&host)).err();
+    let error = address(FEED).page(&Scope::default(), &link(&host)).err();
     assert!(error.unwrap().to_string().len() < 400);
 }
 
@@ -373,10 +413,11 @@ fn what_is_too_long_to_be_asked_for_is_refused_by_its_length() {
 fn a_feed_in_clear_text_may_be_upgraded_and_stays_home() {
     let address = address(r#"url = "http://feed.example/api""#);
     let secure = Url::parse("https://feed.example/api").unwrap();
-    assert!(address.is_home(&secure));
+    assert!(address.policy.is_home(&secure));
     assert!(
         address
-            .redirected(&Url::parse("http://feed.example/").unwrap(), secure)
+            .policy
+            .permit_redirect(&Url::parse("http://feed.example/").unwrap(), secure)
             .is_ok()
     );
 }
@@ -388,16 +429,16 @@ fn what_is_stored_and_shown_has_no_secret() {
         number: 1,
         cursor: Cursor::Number(1),
     };
-    let ask = address.of(&Scope::default(), &first).unwrap();
+    let ask = address.page(&Scope::default(), &first).unwrap();
     assert_eq!(
-        address.redact(&ask.url),
+        address.policy.redact_url(&ask.url),
         "https://feed.example/api?limit=100&key={env.KEY}&order=asc&page=1"
     );
     assert_eq!(
-        address.redact_link("not a url s3cr&t"),
+        address.policy.redact_link("not a url s3cr&t"),
         "not a url {env.KEY}"
     );
-    assert!(!format!("{address:?}").contains("s3cr"));
+    assert!(!format!("{:?}", address.policy).contains("s3cr"));
 }
 
 #[test]
@@ -410,10 +451,10 @@ fn a_link_with_a_scheme_and_no_path_is_refused_and_ends_no_program() {
         ("mailto:", "mailto:"),
         ("data:?s3cr&t", "data:?{env.KEY}"),
     ] {
-        let stored = address.redact_link(served);
+        let stored = address.policy.redact_link(served);
         assert_eq!(stored, shown);
         let error = address
-            .of(&Scope::default(), &link(&stored))
+            .page(&Scope::default(), &link(&stored))
             .err()
             .expect("it is not followed");
         assert_eq!(error.kind(), Kind::Refused, "{served}");
@@ -442,9 +483,13 @@ fn a_secret_within_a_url_changes_nothing_around_it() {
     let (detail, Axis::Index(index)) = (source.detail.unwrap(), &source.axis["kind"]) else {
         panic!("the axis has an index");
     };
-    let page = address.of(&scope, &start).unwrap().url;
-    let item = address.of_item(&detail, &scope, &page, "7").unwrap().url;
-    let kinds = address.of_index(index, &start).unwrap().url;
+    let page = address.page(&scope, &start).unwrap().url;
+    let item = address
+        .addresses()
+        .item(&detail, &scope, &page, "7")
+        .unwrap()
+        .url;
+    let kinds = address.addresses().index_page(index, &start).unwrap().url;
     for (url, stored) in [
         (
             page,
@@ -455,12 +500,12 @@ fn a_secret_within_a_url_changes_nothing_around_it() {
     ] {
         let encoded = stored.replace("{env.KEY}", "a%26b%23c%2Bd%2526%20e%2Ff");
         assert_eq!(url.as_str(), encoded);
-        assert_eq!(address.redact(&url), stored);
+        assert_eq!(address.policy.redact_url(&url), stored);
         // where it is echoed as a part of a URL
         let path = encoded.strip_prefix("https://feed.example/").unwrap();
         let hidden = stored.strip_prefix("https://feed.example/").unwrap();
-        assert_eq!(address.redact_link(path), hidden);
-        assert_eq!(address.of(&scope, &link(stored)).unwrap().url, url);
+        assert_eq!(address.policy.redact_link(path), hidden);
+        assert_eq!(address.page(&scope, &link(stored)).unwrap().url, url);
     }
 }
 
@@ -469,23 +514,23 @@ fn a_secret_that_is_echoed_as_it_is_does_not_stay_in_a_link() {
     for key in ["ab+cd/ef==", "s3cr&t", "a=b"] {
         let address = address_by(FEED, key);
         let served = format!("https://feed.example/api?page=2&key={key}&limit=100");
-        let stored = address.redact_link(&served);
+        let stored = address.policy.redact_link(&served);
         let expected = "https://feed.example/api?page=2&key={env.KEY}&limit=100";
         assert_eq!(stored, expected, "{key}");
         // it is asked by as it should have been written
-        let asked = address.of(&Scope::default(), &link(&stored)).unwrap().url;
+        let asked = address.page(&Scope::default(), &link(&stored)).unwrap().url;
         assert!(asked.query_pairs().any(|(_, value)| value == key));
     }
     // what is a space may be no secret
     let address = address_by(FEED, "+");
     let served = "https://feed.example/api?q=a+b";
-    assert_eq!(address.redact_link(served), served);
+    assert_eq!(address.policy.redact_link(served), served);
 }
 
 #[test]
 fn braces_of_a_publisher_are_data_and_ask_for_no_secret() {
     let address = address(FEED);
-    address.secrets.redactor().add_token("t0ken".into());
+    address.policy.redactor().add_token("t0ken".into());
     for served in [
         "https://feed.example/p2?a={env.KEY}&b={env.CLIENT}&c={auth.token}",
         "https://feed.example/{env.KEY}/{auth.token}/p2?{env.KEY}={env.CLIENT}",
@@ -493,8 +538,8 @@ fn braces_of_a_publisher_are_data_and_ask_for_no_secret() {
         // what stands for a value may not complete what the publisher has begun
         "https://feed.example/p2?a={env.s3cr%26t}&b={env.CLIENTs3cr%26t",
     ] {
-        let stored = address.redact_link(served);
-        let asked = address.of(&Scope::default(), &link(&stored)).unwrap().url;
+        let stored = address.policy.redact_link(served);
+        let asked = address.page(&Scope::default(), &link(&stored)).unwrap().url;
         let expected = Url::parse(served).unwrap();
         let read = |url: &Url| {
             let pairs: Vec<_> = url.query_pairs().into_owned().collect();
@@ -507,8 +552,10 @@ fn braces_of_a_publisher_are_data_and_ask_for_no_secret() {
         assert!(!asked.as_str().contains("t0ken"), "{asked}");
     }
     // one that leads elsewhere asks for none either
-    let stored = address.redact_link("https://files.example/x?a={env.KEY}");
-    let asked = address.of(&Scope::default(), &link(&stored)).unwrap().url;
+    let stored = address
+        .policy
+        .redact_link("https://files.example/x?a={env.KEY}");
+    let asked = address.page(&Scope::default(), &link(&stored)).unwrap().url;
     assert_eq!(asked.as_str(), "https://files.example/x?a=%7Benv.KEY%7D");
 }
 
@@ -521,10 +568,15 @@ fn a_secret_in_the_name_of_a_host_is_neither_shown_nor_looked_up() {
     let address = address_by(table, "K3y-7a7b7c");
     let home = Url::parse("https://feed.example/").unwrap();
     let other = "https://k3y-7A7B7C.evil.example/x?y";
-    let stored = address.redact_link(other);
+    let stored = address.policy.redact_link(other);
     assert_eq!(stored, "https://host-with-a-secret.invalid/");
-    let linked = address.of(&Scope::default(), &link(&stored)).err().unwrap();
-    let redirected = address.redirected(&home, Url::parse(other).unwrap());
+    let linked = address
+        .page(&Scope::default(), &link(&stored))
+        .err()
+        .unwrap();
+    let redirected = address
+        .policy
+        .permit_redirect(&home, Url::parse(other).unwrap());
     let redirected = redirected.unwrap_err();
     assert_eq!(
         redirected.to_string(),
@@ -535,21 +587,24 @@ fn a_secret_in_the_name_of_a_host_is_neither_shown_nor_looked_up() {
     }
     // one that the source names is no secret
     let named = "https://files.k3y-7a7b7c.example/x";
-    assert_eq!(address.redact_link(named), named);
-    assert!(address.of(&Scope::default(), &link(named)).is_ok());
+    assert_eq!(address.policy.redact_link(named), named);
+    assert!(address.page(&Scope::default(), &link(named)).is_ok());
 }
 
 #[test]
 fn what_only_the_server_of_tokens_is_sent_is_in_no_link_unless_its_publisher_wrote_it() {
     let address = address(FEED);
     let served = "https://feed.example/p2?a=cli%26nt";
-    let echoed = address.redact_link(served);
+    let echoed = address.policy.redact_link(served);
     assert_eq!(echoed, "https://feed.example/p2?a={auth.env.CLIENT}");
-    let asked = address.of(&Scope::default(), &link(&echoed)).unwrap().url;
+    let asked = address.page(&Scope::default(), &link(&echoed)).unwrap().url;
     assert_eq!(asked.as_str(), format!("{served}&key=s3cr%26t"));
     // as a version has stored it that took it for a placeholder of ours
     let stored = "https://feed.example/p2?a={env.CLIENT}";
-    let refused = address.of(&Scope::default(), &link(stored)).err().unwrap();
+    let refused = address
+        .page(&Scope::default(), &link(stored))
+        .err()
+        .unwrap();
     assert_eq!(refused.kind(), Kind::Refused);
     assert_eq!(
         refused.to_string(),
@@ -564,7 +619,7 @@ fn a_url_that_begins_with_a_secret_begins_as_that_says() {
         number: 1,
         cursor: Cursor::Start,
     };
-    let ask = address.of(&Scope::default(), &first).unwrap();
+    let ask = address.page(&Scope::default(), &first).unwrap();
     assert_eq!(ask.url.as_str(), "https://feed.example/v1/api");
 }
 
@@ -572,7 +627,7 @@ fn a_url_that_begins_with_a_secret_begins_as_that_says() {
 fn a_source_url_is_http() {
     for url in ["ftp://feed.example/", "feed.example", ""] {
         let source: Source = toml::from_str(&format!("url = {url:?}")).unwrap();
-        let error = Address::new(&source, Secrets::default()).unwrap_err();
+        let error = TargetPolicy::new(&source, Secrets::default()).unwrap_err();
         assert_eq!(error.kind(), Kind::Config);
     }
 }

@@ -22,13 +22,13 @@ const WRITE_BYTES: usize = 256 << 10;
 
 /// How many bytes of files there are for a run, and what became of them.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(in crate::fetch) struct FileBytes {
     /// How many have been read.
-    pub(crate) read: AtomicU64,
+    pub(in crate::fetch) read: AtomicU64,
     /// How many were announced by those who sent them.
-    pub(crate) expected: AtomicU64,
+    pub(in crate::fetch) expected: AtomicU64,
     /// How many did not come from a publisher.
-    pub(crate) own: AtomicU64,
+    pub(in crate::fetch) local: AtomicU64,
 }
 
 /// What has arrived of a file.
@@ -77,7 +77,7 @@ impl Arrival {
 
 /// Marks an error that is the world's, and not one of what the file holds.
 #[derive(Debug)]
-pub(crate) struct Lost(pub(super) &'static str);
+pub(super) struct Lost(pub(super) &'static str);
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,17 +90,17 @@ impl std::error::Error for Lost {}
 /// Reads a file from a position of its own. Reading waits for what has not arrived,
 /// and so belongs on a thread that may.
 #[derive(Clone, Debug)]
-pub(crate) struct FileReader {
+pub(super) struct FileReader {
     file: Arc<File>,
     arrival: Arc<Arrival>,
     /// Where it is counted what is read of it, if it is.
-    tally: Option<Arc<Tally>>,
+    file_bytes: Option<Arc<FileBytes>>,
     at: u64,
 }
 
 impl FileReader {
     /// A file of so many bytes that is all there.
-    pub(crate) fn whole(file: File, bytes: u64, tally: Option<&Arc<Tally>>) -> Self {
+    pub(super) fn whole(file: File, bytes: u64, file_bytes: Option<&Arc<FileBytes>>) -> Self {
         let arrival = Arrival {
             is_own: true,
             ..Arrival::default()
@@ -112,51 +112,51 @@ impl FileReader {
         Self {
             file: Arc::new(file),
             arrival: Arc::new(arrival),
-            tally: tally.cloned(),
+            file_bytes: file_bytes.cloned(),
             at: 0,
         }
     }
 
     /// Ends whoever reads the file on another thread.
-    pub(crate) fn abandon(&self) {
+    pub(super) fn abandon(&self) {
         self.arrival.is_abandoned.store(true, Relaxed);
         // whoever waits has the lock, or looks at it again
         self.arrival.change(|_| {});
     }
 
     /// The same file, from there.
-    pub(crate) fn starting_at(&self, at: u64) -> Self {
+    pub(super) fn starting_at(&self, at: u64) -> Self {
         Self { at, ..self.clone() }
     }
 
     /// The same file, from its beginning, to be looked at before it is read.
-    pub(crate) fn to_look_at(&self) -> Self {
+    pub(super) fn to_look_at(&self) -> Self {
         Self {
-            tally: None,
+            file_bytes: None,
             ..self.starting_at(0)
         }
     }
 
     /// How many bytes have arrived, or are to.
-    pub(crate) fn expected(&self) -> u64 {
+    pub(super) fn expected(&self) -> u64 {
         let state = self.arrival.state();
         state.bytes.max(state.announced)
     }
 
     /// Whether anything has arrived.
-    pub(crate) fn has_begun(&self) -> bool {
+    pub(super) fn has_begun(&self) -> bool {
         self.arrival.state().bytes > 0
     }
 
     /// What its server says that it is, once that is known.
-    pub(crate) fn content_type(&self) -> Option<String> {
+    pub(super) fn content_type(&self) -> Option<String> {
         let state = self.arrival.wait_until(|state| state.bytes > 0);
         state.content_type.clone()
     }
 
     /// By what its server can tell later whether it has changed, as far as that is
     /// known.
-    pub(crate) fn validators(&self) -> Validators {
+    pub(super) fn validators(&self) -> Validators {
         self.arrival.state().validators.clone()
     }
 
@@ -171,12 +171,14 @@ impl FileReader {
 
     /// Counts what is read for the first time.
     fn count(&self) {
-        let Some(tally) = &self.tally else { return };
+        let Some(file_bytes) = &self.file_bytes else {
+            return;
+        };
         let before = self.arrival.read.fetch_max(self.at, Relaxed);
         let more = self.at.saturating_sub(before);
-        tally.read.fetch_add(more, Relaxed);
+        file_bytes.read.fetch_add(more, Relaxed);
         if self.arrival.is_own {
-            tally.own.fetch_add(more, Relaxed);
+            file_bytes.local.fetch_add(more, Relaxed);
         }
     }
 }
@@ -228,7 +230,7 @@ impl Seek for FileReader {
 
 /// Writes a temporary file for others to read meanwhile. Unless it is said to be
 /// whole, it is not.
-pub(crate) struct FileWriter {
+pub(super) struct FileWriter {
     file: tokio::fs::File,
     /// The same, to be read.
     written_file: Arc<File>,
@@ -236,12 +238,12 @@ pub(crate) struct FileWriter {
     written: u64,
     most: u64,
     arrival: Arc<Arrival>,
-    tally: Arc<Tally>,
+    file_bytes: Arc<FileBytes>,
 }
 
 /// Why a file could not be kept.
 #[derive(Debug)]
-pub(crate) enum Unkept {
+pub(super) enum Unkept {
     /// It is larger than the limit, in bytes.
     TooLarge(u64),
     Disk(io::Error),
@@ -260,18 +262,18 @@ impl fmt::Display for Unkept {
 }
 
 /// A temporary file cannot be written.
-pub(crate) fn no_room(error: io::Error) -> Error {
+pub(super) fn no_room(error: io::Error) -> Error {
     Error::environment("write a temporary file").with_source(error)
 }
 
 impl FileWriter {
     /// A temporary file of `most` bytes or less, and its reader.
-    pub(crate) fn new(most: u64, tally: &Arc<Tally>) -> io::Result<(Self, FileReader)> {
+    pub(super) fn new(most: u64, file_bytes: &Arc<FileBytes>) -> io::Result<(Self, FileReader)> {
         let file = tempfile::tempfile()?;
         let reader = FileReader {
             file: Arc::new(file.try_clone()?),
             arrival: Arc::default(),
-            tally: Some(Arc::clone(tally)),
+            file_bytes: Some(Arc::clone(file_bytes)),
             at: 0,
         };
         let writer = Self {
@@ -281,18 +283,18 @@ impl FileWriter {
             written: 0,
             most,
             arrival: Arc::clone(&reader.arrival),
-            tally: Arc::clone(tally),
+            file_bytes: Arc::clone(file_bytes),
         };
         Ok((writer, reader))
     }
 
     /// How many bytes have come.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.written + self.waiting.len() as u64
     }
 
     /// Notes what its server says of the file.
-    pub(crate) fn announce(
+    pub(super) fn announce(
         &self,
         content_type: Option<&str>,
         validators: Validators,
@@ -304,12 +306,12 @@ impl FileWriter {
             state.announced = bytes.unwrap_or(state.announced);
         });
         if let (0, Some(bytes)) = (self.bytes(), bytes) {
-            self.tally.expected.fetch_add(bytes, Relaxed);
+            self.file_bytes.expected.fetch_add(bytes, Relaxed);
         }
     }
 
     /// Whether these bytes are those that came before at this place.
-    pub(crate) fn has(&self, at: u64, bytes: &[u8]) -> bool {
+    pub(super) fn has(&self, at: u64, bytes: &[u8]) -> bool {
         let on_disk = self.written.saturating_sub(at);
         let on_disk = bytes
             .len()
@@ -327,11 +329,11 @@ impl FileWriter {
     }
 
     /// Counts what did not come from a publisher.
-    pub(crate) fn count_own(&self, bytes: usize) {
-        self.tally.own.fetch_add(bytes as u64, Relaxed);
+    pub(super) fn count_own(&self, bytes: usize) {
+        self.file_bytes.local.fetch_add(bytes as u64, Relaxed);
     }
 
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Unkept> {
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Unkept> {
         if self.bytes() + bytes.len() as u64 > self.most {
             return Err(Unkept::TooLarge(self.most));
         }
@@ -353,7 +355,7 @@ impl FileWriter {
     }
 
     /// All of it has come.
-    pub(crate) async fn end(mut self) -> io::Result<()> {
+    pub(super) async fn end(mut self) -> io::Result<()> {
         self.flush().await?;
         self.arrival.change(|state| state.end = Some(true));
         Ok(())
@@ -374,8 +376,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_waits_for_what_has_not_arrived() {
-        let tally = Arc::default();
-        let (mut writer, mut reader) = FileWriter::new(1 << 20, &tally).unwrap();
+        let file_bytes = Arc::default();
+        let (mut writer, mut reader) = FileWriter::new(1 << 20, &file_bytes).unwrap();
         let read = tokio::task::spawn_blocking(move || {
             let mut text = Vec::new();
             reader.read_to_end(&mut text).map(|_| text)
@@ -387,7 +389,7 @@ mod tests {
         let text = read.await.unwrap().unwrap();
         assert_eq!(text.len(), WRITE_BYTES + 2);
         assert!(text.ends_with(b"xyz"));
-        assert_eq!(tally.read.load(Relaxed), text.len() as u64);
+        assert_eq!(file_bytes.read.load(Relaxed), text.len() as u64);
     }
 
     #[tokio::test]

@@ -21,16 +21,19 @@ use crate::config;
 use crate::decode::refusal;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::file::arrival::{FileWriter, Unkept, no_room};
-use crate::http::client::{Answered, Client, Wanted};
-use crate::http::failure::{Failure, interrupted};
-use crate::http::receive::{Arriving, NOT_ASKED_FOR, Receive, text_header, without_body};
 use crate::http::wire::{self, Part};
+use crate::http::{
+    Answer, Arriving, Client, Failure, Receive, RequestSpec, UNKNOWN_ENCODING, describe_empty_body,
+    text_header,
+};
+use crate::source::Http;
 
 /// How much of a file has to come for an attempt to have got on.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// A file that is being downloaded.
-struct Download {
+struct Download<'a> {
+    http: &'a Http,
     writer: tokio::sync::Mutex<FileWriter>,
     /// How much of it is there, and was when it last got on.
     bytes: AtomicU64,
@@ -41,34 +44,33 @@ struct Download {
     validator: Mutex<Option<HeaderValue>>,
 }
 
-impl Client {
-    /// Downloads what is asked for, with as many attempts as it takes and is allowed.
-    ///
-    /// # Errors
-    /// Those of [`Client::ask`]; there is no room for the file, or it changed while it
-    /// came.
-    pub(super) async fn download(
-        &self,
-        wanted: Wanted<'_>,
-        writer: FileWriter,
-    ) -> Result<Answered<()>> {
-        let download = Download {
-            writer: tokio::sync::Mutex::new(writer),
-            bytes: AtomicU64::new(0),
-            counted: AtomicU64::new(0),
-            repeated: AtomicU64::new(0),
-            validator: Mutex::new(None),
-        };
-        let answered = self.ask_for(wanted, &download).await?;
-        if matches!(answered, Answered::Read(())) {
-            let ended = download.writer.into_inner().end().await;
-            ended.map_err(no_room)?;
-        }
-        Ok(answered)
+/// Downloads a file, with as many attempts as it takes and is allowed.
+///
+/// # Errors
+/// Those of [`Client::ask`]; there is no room for the file, or it changed while it came.
+pub(super) async fn download(
+    client: &Client,
+    http: &Http,
+    spec: RequestSpec<'_>,
+    writer: FileWriter,
+) -> Result<Answer<()>> {
+    let download = Download {
+        http,
+        writer: tokio::sync::Mutex::new(writer),
+        bytes: AtomicU64::new(0),
+        counted: AtomicU64::new(0),
+        repeated: AtomicU64::new(0),
+        validator: Mutex::new(None),
+    };
+    let answer = client.ask_for(spec, &download).await?;
+    if matches!(answer, Answer::Read(())) {
+        let ended = download.writer.into_inner().end().await;
+        ended.map_err(no_room)?;
     }
+    Ok(answer)
 }
 
-impl Receive for Download {
+impl Receive for Download<'_> {
     type Received = ();
 
     fn headers(&self) -> HeaderMap {
@@ -88,14 +90,14 @@ impl Receive for Download {
 
     /// None, for a file may take hours. A server that sends nothing or next to nothing
     /// ends it.
-    fn limit(&self, _: &config::Fetch) -> Option<Duration> {
+    fn time_limit(&self, _: &config::Fetch) -> Option<Duration> {
         None
     }
 
     /// A server without ranges sends all from the beginning, each time. Such an attempt has
     /// got on if it brought as much as it repeated, or else a server that breaks a little
     /// later each time could go on for ever.
-    fn has_got_on(&self) -> bool {
+    fn has_progressed(&self) -> bool {
         let bytes = self.bytes.load(Relaxed);
         let least = PROGRESS_BYTES.max(self.repeated.load(Relaxed));
         let has = bytes - self.counted.load(Relaxed) >= least;
@@ -105,16 +107,11 @@ impl Receive for Download {
         has
     }
 
-    async fn receive(
-        &self,
-        client: &Client,
-        response: Response,
-        arriving: Arriving<'_>,
-    ) -> Result<(), Failure> {
+    async fn receive(&self, response: Response, arriving: Arriving<'_>) -> Result<(), Failure> {
         let mut writer = self.writer.lock().await;
-        let part = self.check(client, &response, writer.bytes())?;
+        let part = self.check(&response, writer.bytes())?;
         let length = wire::announced_length(response.status(), response.headers(), part);
-        let length = length.map_err(interrupted)?;
+        let length = length.map_err(Failure::from_interruption)?;
         let mut at = part.map_or(0, |part| part.from);
         let mut skip = writer.bytes() - at;
         self.repeated.store(skip, Relaxed);
@@ -122,10 +119,10 @@ impl Receive for Download {
         let validators = arriving.validators;
         let status = response.status();
         writer.announce(content_type, validators, length.map(|length| at + length));
-        let mut chunks = std::pin::pin!(wire::chunks(response, length, client.limits()));
+        let mut chunks = std::pin::pin!(wire::chunks(response, length, arriving.limits));
         while let Some(chunk) = chunks.next().await {
-            let mut chunk = chunk.map_err(interrupted)?;
-            client.count(arriving.wire, chunk.len() as u64);
+            let mut chunk = chunk.map_err(Failure::from_interruption)?;
+            (arriving.count_bytes)(chunk.len() as u64);
             let here = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
             let rest = chunk.split_off(here);
             if !writer.has(at, &chunk) {
@@ -144,7 +141,10 @@ impl Receive for Download {
         }
         let may_be_empty = matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT);
         if writer.bytes() == 0 && !may_be_empty {
-            return Err(Failure::Unreadable(Bytes::new(), without_body(status)));
+            return Err(Failure::Unreadable(
+                Bytes::new(),
+                describe_empty_body(status),
+            ));
         }
         if part.is_some_and(|part| writer.bytes() < part.total) {
             // the server gives no more at once
@@ -155,7 +155,7 @@ impl Receive for Download {
     }
 }
 
-impl Download {
+impl Download<'_> {
     fn validator(&self) -> std::sync::MutexGuard<'_, Option<HeaderValue>> {
         self.validator
             .lock()
@@ -164,15 +164,10 @@ impl Download {
 
     /// Checks that a response is of the file that is wanted, and reads which part it is
     /// of the file: `None` is all of it.
-    fn check(
-        &self,
-        client: &Client,
-        response: &Response,
-        here: u64,
-    ) -> Result<Option<Part>, Failure> {
+    fn check(&self, response: &Response, here: u64) -> Result<Option<Part>, Failure> {
         let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
         let content_type = text_header(response, &CONTENT_TYPE);
-        if let Some(message) = refusal::by_type(&client.source().http, content_type) {
+        if let Some(message) = refusal::by_type(self.http, content_type) {
             return Err(refused(&message));
         }
         let encoding = text_header(response, &CONTENT_ENCODING).unwrap_or_default();
@@ -181,7 +176,7 @@ impl Download {
         // one that is packed against what was asked for is a gzip file like others
         let is_gzip = ["gzip", "x-gzip"].contains(&&*encoding.to_ascii_lowercase());
         if !is_plain && (!is_gzip || is_partial) {
-            return Err(refused(NOT_ASKED_FOR));
+            return Err(refused(UNKNOWN_ENCODING));
         }
         let part = match is_partial {
             true => {

@@ -8,11 +8,12 @@ use tracing::warn;
 
 use crate::config;
 use crate::decode::split::{self, Lines, Next as Split};
-use crate::decode::{self, Decoded, Undecodable, check_envelope, telling};
+use crate::decode::{self, Decoded, check_envelope, telling};
 use crate::fetch::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::fetch::file::text::{Stop, Turn};
 use crate::fetch::file::window::Window;
 use crate::json::{self, Cut, ItemsAt, LongList, Opening, Then};
+use crate::page::Undecodable;
 use crate::page::{Mark, Part};
 use crate::source::Source;
 

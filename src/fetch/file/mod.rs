@@ -17,6 +17,6 @@ mod text;
 mod walk;
 mod window;
 
-pub(crate) use self::arrival::Tally;
+pub(super) use self::arrival::FileBytes;
 pub use self::input::Input;
 pub(super) use self::walk::FileWalk;

@@ -14,13 +14,14 @@ use serde_json::Value;
 
 use crate::config;
 use crate::decode::split::Lines;
-use crate::decode::{self, Decoded, Undecodable};
+use crate::decode::{self, Decoded};
 use crate::fetch::file::arrival::FileReader;
 use crate::fetch::file::large::{Large, Step};
 use crate::fetch::file::text::{Next, Stop, Text, Texts, Turn};
 use crate::fetch::file::window::Window;
 use crate::http::body;
 use crate::json::Most;
+use crate::page::Undecodable;
 use crate::page::{Broken, Mark, Part};
 use crate::source::{Container, Source};
 

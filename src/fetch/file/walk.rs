@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -15,23 +14,24 @@ use tokio::net::unix::pipe;
 use tracing::warn;
 
 use crate::error::{Error, Kind, Result};
-use crate::fetch::address::Ask;
-use crate::fetch::chain::{Common, Event};
+use crate::fetch::event::{Event, Fetched};
 use crate::fetch::file::arrival::{FileReader, FileWriter, Unkept, no_room};
+use crate::fetch::file::download::download;
 use crate::fetch::file::input::{self, Input, check, unusable};
 use crate::fetch::file::piece::{Cutter, Cutting, Piece};
-use crate::fetch::page::telling;
+use crate::fetch::first_page_of_file;
+use crate::fetch::page::handled_statuses;
+use crate::fetch::run_state::RunState;
 use crate::fetch::scope::Scope;
-use crate::fetch::{Fetched, first_of_file};
-use crate::http::client::{Answered, Wanted};
+use crate::http::{Answer, RequestSpec, Target};
 use crate::page::{Cursor, Mark, Page, Position, Remembered, UnchangedPage, UnreadablePage};
 
 /// How the arrival of a file ended.
-type Arrived = Result<Answered<()>>;
+type Arrived = Result<Answer<()>>;
 
 /// The walk along the pieces of a file.
 pub(crate) struct FileWalk {
-    common: Common,
+    run: RunState,
     scope: Scope,
     /// The file, if it is one of a load.
     input: Option<Input>,
@@ -65,14 +65,14 @@ enum Found {
 
 impl FileWalk {
     pub(crate) fn new(
-        common: Common,
+        run: RunState,
         scope: Scope,
         input: Option<Input>,
         next: Position,
         until: Option<u64>,
     ) -> Self {
         Self {
-            common,
+            run,
             scope,
             input,
             until,
@@ -96,22 +96,22 @@ impl FileWalk {
 
     /// What comes next; `None` after the last page wanted, and after the end.
     pub(crate) async fn advance(&mut self) -> Option<Event> {
-        let is_wanted = self.until.is_none_or(|until| self.next.number <= until)
-            && self.common.budget.load(Relaxed) > 0;
+        let is_wanted =
+            self.until.is_none_or(|until| self.next.number <= until) && self.run.has_pages_left();
         let is_through = self.is_at_end && self.found.is_empty() && self.kept.is_none();
         if self.is_over || !(is_wanted || is_through) {
             return None;
         }
-        let room = self.common.room.clone();
-        let mut place = self.beside(room.enter(0)).await;
+        let budget = self.run.budget.clone();
+        let mut permit = self.beside(budget.acquire(0)).await;
         match self.page().await {
             Ok(Some(fetched)) => {
                 if !matches!(fetched, Fetched::Unchanged(_)) {
-                    self.common.recall.end();
+                    self.run.known.forget();
                 }
-                let is_wanted = self.common.take_page();
-                place.hold(fetched.bytes());
-                is_wanted.then(|| Event::Page(Box::new(fetched), place))
+                let is_wanted = self.run.count_page();
+                permit.set_bytes(fetched.bytes());
+                is_wanted.then(|| Event::Page(Box::new(fetched), permit))
             }
             Ok(None) => {
                 self.is_over = true;
@@ -119,7 +119,7 @@ impl FileWalk {
             }
             Err(error) => {
                 self.is_over = true;
-                let is_gone = matches!(self.arrived, Some(Ok(Answered::Status(404 | 410))));
+                let is_gone = matches!(self.arrived, Some(Ok(Answer::Status(404 | 410))));
                 let error = error.context(format!("read {}", self.name()));
                 Some(match is_gone {
                     true => Event::Gone(error),
@@ -133,7 +133,10 @@ impl FileWalk {
     /// read until it can.
     fn ending(&self) -> Event {
         if self.is_whole {
-            return Event::Ended { is_whole: true };
+            return Event::Ended {
+                scope: self.scope.clone(),
+                is_whole: true,
+            };
         }
         let message = format!("{} cannot be read to its end", self.name());
         Event::Failed(Error::new(Kind::Truncated, message))
@@ -141,7 +144,7 @@ impl FileWalk {
 
     /// What it is called, for people.
     fn name(&self) -> String {
-        let source = &self.common.client.source().name;
+        let source = &self.run.fetcher.source().name;
         match &self.input {
             Some(Input::Stdin) => "standard input".into(),
             Some(input) => input.to_string(),
@@ -171,7 +174,7 @@ impl FileWalk {
     /// The page that comes next; `None` after the last.
     async fn page(&mut self) -> Result<Option<Fetched>> {
         loop {
-            if self.kept.is_some() && self.common.recall.is_over() {
+            if self.kept.is_some() && self.run.known.is_forgotten() {
                 // a page of another chain has changed since the file was asked for
                 self.begin_again();
             }
@@ -218,7 +221,7 @@ impl FileWalk {
 
     fn page_of(&mut self, piece: Piece, next: Option<Position>) -> Page {
         let mut envelope = piece.envelope.unwrap_or_default();
-        self.common.client.address().redact_value(&mut envelope);
+        self.run.fetcher.policy().redact_value(&mut envelope);
         let page = Page {
             chain: self.scope.chain(),
             position: self.next.clone(),
@@ -254,7 +257,7 @@ impl FileWalk {
             remembered,
         };
         if let Some(next) = page.next() {
-            self.kept = self.common.recall.of(&page.chain, &next.cursor);
+            self.kept = self.run.known.page(&page.chain, &next.cursor);
             self.next = next;
             if self.kept.is_none() {
                 // nothing remembered counts any more
@@ -307,22 +310,22 @@ impl FileWalk {
 
     /// What it means that the file did not arrive whole, or cannot be read.
     fn lose(&mut self, message: String) -> Result<()> {
-        let source = self.common.client.source();
+        let source = self.run.fetcher.source();
         let is_untouched = self.next.cursor == Cursor::Start
             && self.found.is_empty()
             && !self.file.as_ref().is_some_and(FileReader::has_begun);
         match &self.arrived {
             // there is no such file, and none of it was there before
-            Some(Ok(Answered::Status(status)))
+            Some(Ok(Answer::Status(status)))
                 if is_untouched && source.http.empty_status.contains(status) =>
             {
                 self.is_at_end = true;
                 Ok(())
             }
-            Some(Ok(Answered::Status(status))) => {
+            Some(Ok(Answer::Status(status))) => {
                 Err(Error::new(Kind::Truncated, format!("status {status}")))
             }
-            Some(Ok(Answered::Unreadable { body, message, .. })) => {
+            Some(Ok(Answer::Unreadable { body, message, .. })) => {
                 let (body, message) = (body.clone(), message.clone());
                 self.end_with(body, message);
                 Ok(())
@@ -332,7 +335,7 @@ impl FileWalk {
                 _ => Err(Error::environment(message)),
             },
             // it was asked for only if it has changed
-            Some(Ok(Answered::Unchanged(_))) if is_untouched => {
+            Some(Ok(Answer::Unchanged(_))) if is_untouched => {
                 self.is_at_end = true;
                 self.cutter = None;
                 self.kept = self.known();
@@ -341,7 +344,7 @@ impl FileWalk {
                 }
                 Ok(())
             }
-            Some(Ok(Answered::Read(()) | Answered::Unchanged(_))) | None => {
+            Some(Ok(Answer::Read(()) | Answer::Unchanged(_))) | None => {
                 Err(Error::environment(message))
             }
         }
@@ -365,7 +368,7 @@ impl FileWalk {
             Ok(true) => self.cutter = Some(cutter),
             Ok(false) => {
                 warn!(
-                    source.name = %self.common.client.source().name,
+                    source.name = %self.run.fetcher.source().name,
                     "{} has changed and is read from its beginning", self.name()
                 );
                 self.next.cursor = Cursor::Start;
@@ -378,7 +381,7 @@ impl FileWalk {
 
     /// Opens the file, or has it arrive.
     async fn open(&mut self) -> Result<()> {
-        let client = Arc::clone(&self.common.client);
+        let fetcher = Arc::clone(&self.run.fetcher);
         if let Some(input) = &self.input {
             self.url = input.url();
         }
@@ -386,18 +389,20 @@ impl FileWalk {
             Some(Input::Path(path)) => self.local(open(path).await?)?,
             Some(Input::Stdin) => self.local(input::standard_input()?)?,
             Some(Input::Url(url)) => {
-                let ask = client.address().of_file(url);
-                self.remote(ask, None)?
+                let target = fetcher.addresses().file(url);
+                self.remote(target, None)?
             }
             None => {
-                let ask = client.address().of(&self.scope, &first_of_file())?;
-                self.url = client.address().redact(&ask.url);
+                let target = fetcher
+                    .addresses()
+                    .page(&self.scope, &first_page_of_file())?;
+                self.url = fetcher.policy().redact_url(&target.url);
                 let known = self.known();
-                self.remote(ask, known)?
+                self.remote(target, known)?
             }
         };
         self.file = Some(file.clone());
-        let cutter = Cutter::new(file, client.source(), client.limits());
+        let cutter = Cutter::new(file, fetcher.source(), fetcher.limits());
         self.cutter = Some(Box::new(cutter));
         Ok(())
     }
@@ -407,17 +412,16 @@ impl FileWalk {
         if self.next.cursor != Cursor::Start {
             return None;
         }
-        let recall = &self.common.recall;
-        recall.of_file(&self.scope.chain(), &self.next.cursor)
+        self.run.known.file(&self.scope.chain(), &self.next.cursor)
     }
 
     /// A file of this machine, or what comes through a pipe.
     fn local(&mut self, file: File) -> Result<FileReader> {
         let metadata = file.metadata().map_err(unusable)?;
         check(&metadata)?;
-        let tally = self.common.client.tally();
+        let file_bytes = self.run.fetcher.file_bytes();
         if metadata.is_file() {
-            return Ok(FileReader::whole(file, metadata.len(), Some(tally)));
+            return Ok(FileReader::whole(file, metadata.len(), Some(file_bytes)));
         }
         let pipe = pipe::Receiver::from_file(file).map_err(unusable)?;
         let (writer, reader) = self.writer()?;
@@ -426,30 +430,27 @@ impl FileWalk {
     }
 
     /// A file of the publisher's, which begins to arrive.
-    fn remote(&mut self, ask: Ask, known: Option<Arc<Remembered>>) -> Result<FileReader> {
-        let client = Arc::clone(&self.common.client);
+    fn remote(&mut self, target: Target, known: Option<Arc<Remembered>>) -> Result<FileReader> {
+        let fetcher = Arc::clone(&self.run.fetcher);
         let (writer, reader) = self.writer()?;
         let page = self.next.number;
         let download = async move {
-            let telling = telling(client.source());
-            let wanted = Wanted {
-                ask: &ask,
-                page,
-                telling: &telling,
-                refusing: &[],
-                known: known.as_ref().map(|known| &known.validators),
-                pace: client.pace(),
+            let (source, client) = (fetcher.source(), fetcher.client());
+            let spec = RequestSpec {
+                handled_statuses: &handled_statuses(source),
+                validators: known.as_ref().map(|known| &known.validators),
+                ..RequestSpec::new(&target, page, client.pace())
             };
-            client.download(wanted, writer).await
+            download(client, &source.http, spec, writer).await
         };
         self.arriving = Some(download.boxed());
         Ok(reader)
     }
 
     fn writer(&self) -> Result<(FileWriter, FileReader)> {
-        let client = &self.common.client;
-        let most = client.limits().max_file_bytes;
-        let created = FileWriter::new(most, client.tally());
+        let fetcher = &self.run.fetcher;
+        let most = fetcher.limits().max_file_bytes;
+        let created = FileWriter::new(most, fetcher.file_bytes());
         created.map_err(|e| Error::environment("create a temporary file").with_source(e))
     }
 }
@@ -490,5 +491,5 @@ async fn copy(mut pipe: pipe::Receiver, mut writer: FileWriter) -> Arrived {
         }
     }
     writer.end().await.map_err(no_room)?;
-    Ok(Answered::Read(()))
+    Ok(Answer::Read(()))
 }

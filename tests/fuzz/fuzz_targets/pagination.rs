@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use ocds_ingest::config;
-use ocds_ingest::fetch::Client;
+use ocds_ingest::fetch::Fetcher;
 use ocds_ingest::fuzz;
 use ocds_ingest::page::{Cursor, Position};
 use ocds_ingest::source::{LinkStop, Pagination, Size, Source, Stop};
@@ -40,8 +40,8 @@ const PAGES: [&str; 12] = [
 /// Hosts that may be asked.
 const HOSTS: [&str; 2] = ["feed.example", "other.example"];
 
-static CLIENTS: LazyLock<Vec<Client>> = LazyLock::new(|| {
-    let client = |page: &&str| {
+static FETCHERS: LazyLock<Vec<Fetcher>> = LazyLock::new(|| {
+    let fetcher = |page: &&str| {
         let table = format!(
             r#"
             url = "https://feed.example/api?limit=2"
@@ -53,9 +53,9 @@ static CLIENTS: LazyLock<Vec<Client>> = LazyLock::new(|| {
         let mut source: Source = toml::from_str(&table).expect("a source");
         source.name = "feed".into();
         source.settle().expect("a source that fits together");
-        Client::new(&source, &config::Fetch::default()).expect("a client")
+        Fetcher::new(&source, &config::Fetch::default()).expect("a fetcher")
     };
-    PAGES.iter().map(client).collect()
+    PAGES.iter().map(fetcher).collect()
 });
 
 fuzz_target!(
@@ -65,12 +65,12 @@ fuzz_target!(
     },
     |data: &[u8]| {
         let [page, nth, body @ ..] = data else { return };
-        let client = &CLIENTS[usize::from(page.wrapping_sub(b'a')) % PAGES.len()];
+        let fetcher = &FETCHERS[usize::from(page.wrapping_sub(b'a')) % PAGES.len()];
         let body = Bytes::copy_from_slice(body);
-        let mut position = nth_page(client, u64::from(*nth));
+        let mut position = nth_page(fetcher, u64::from(*nth));
         // the same page again, to see where it leads in the end
         for _ in 0..3 {
-            let Some(next) = next(client, &position, &body) else {
+            let Some(next) = next(fetcher, &position, &body) else {
                 return;
             };
             position = next;
@@ -79,12 +79,12 @@ fuzz_target!(
 );
 
 /// A position in the feed as far as a feed gets.
-fn nth_page(client: &Client, nth: u64) -> Position {
-    let first = fuzz::first(client);
+fn nth_page(fetcher: &Fetcher, nth: u64) -> Position {
+    let first = fuzz::first(fetcher);
     if nth == 0 {
         return first;
     }
-    let cursor = match (&client.source().page, first.cursor) {
+    let cursor = match (&fetcher.source().page, first.cursor) {
         (_, Cursor::Number(start)) => Cursor::Number(start + nth),
         (Pagination::Offset { size, .. }, Cursor::Offset(start)) => {
             Cursor::Offset(start + nth * size)
@@ -100,10 +100,10 @@ fn nth_page(client: &Client, nth: u64) -> Position {
 }
 
 /// What follows a page, if it can be read and may be asked for.
-fn next(client: &Client, position: &Position, body: &Bytes) -> Option<Position> {
-    let pagination = &client.source().page;
-    let url = fuzz::url(client, position).ok()?;
-    let (_, next) = fuzz::follow(client, position, &url, body.clone()).ok()?;
+fn next(fetcher: &Fetcher, position: &Position, body: &Bytes) -> Option<Position> {
+    let pagination = &fetcher.source().page;
+    let url = fuzz::url(fetcher, position).ok()?;
+    let (_, next) = fuzz::follow(fetcher, position, &url, body.clone()).ok()?;
     as_the_body_says(pagination, position, body, next.as_ref());
     let next = next?;
     assert!(next.number > position.number, "{next:?}");
@@ -119,7 +119,7 @@ fn next(client: &Client, position: &Position, body: &Bytes) -> Option<Position> 
     // that other links and tokens lead in a circle, a walk notices by all its pages
     let may_repeat = matches!(next.cursor, Cursor::Link(_) | Cursor::Token(_));
     assert!(next.cursor != position.cursor || (may_repeat && !pagination.is_change_feed()));
-    match fuzz::url(client, &next) {
+    match fuzz::url(fetcher, &next) {
         Ok(url) => {
             let host = url.host_str().expect("it is http");
             assert!(HOSTS.contains(&host), "{url}");

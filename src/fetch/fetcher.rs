@@ -1,0 +1,125 @@
+//! What fetching the pages of one source needs: its declaration, its client, and a count
+//! of the files that were read.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::mpsc;
+
+use crate::config;
+use crate::error::Result;
+use crate::fetch::address::Addresses;
+use crate::fetch::file::FileBytes;
+use crate::fetch::scope::Scope;
+use crate::http::{Client, Counters, TargetPolicy};
+use crate::redact::Redactor;
+use crate::request::Request;
+use crate::source::Source;
+
+/// Fetches one source.
+///
+/// All requests of a source go through one fetcher, which holds its rate, its connections
+/// and its secrets. Its `Debug` shows no secret.
+#[derive(Debug)]
+pub struct Fetcher {
+    source: Source,
+    client: Client,
+    file_bytes: Arc<FileBytes>,
+}
+
+impl Fetcher {
+    /// A fetcher of a source within these limits.
+    ///
+    /// # Errors
+    /// [`Kind::Config`](crate::error::Kind::Config): an `{env.NAME}` that is not set, a URL
+    /// that is not http or https, or a header that is none.
+    /// [`Kind::Environment`](crate::error::Kind::Environment): the machine has no root
+    /// certificates that can be read.
+    pub fn new(source: &Source, limits: &config::Fetch) -> Result<Self> {
+        Ok(Self {
+            source: source.clone(),
+            client: Client::new(source, limits)?,
+            file_bytes: Arc::default(),
+        })
+    }
+
+    /// Sends a row for each finished request to `rows`, if there is room: no request waits
+    /// for that.
+    #[must_use]
+    pub fn send_request_rows_to(mut self, rows: mpsc::Sender<Request>) -> Self {
+        self.client.send_request_rows_to(rows);
+        self
+    }
+
+    /// How many rows of requests were dropped because the channel was full.
+    #[must_use]
+    pub fn dropped_request_rows(&self) -> u64 {
+        self.client.dropped_request_rows()
+    }
+
+    /// What was sent and received so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let counters = self.client.counters();
+        Counters {
+            bytes: counters.bytes + self.file_bytes.local.load(Relaxed),
+            ..counters
+        }
+    }
+
+    /// How many bytes of files have been read, and how many there are, as far as is known.
+    #[must_use]
+    pub fn file_progress(&self) -> (u64, u64) {
+        let FileBytes { read, expected, .. } = &*self.file_bytes;
+        (read.load(Relaxed), expected.load(Relaxed))
+    }
+
+    /// What finds the source's secrets in what it serves.
+    #[must_use]
+    pub fn redactor(&self) -> Redactor {
+        self.policy().redactor().clone()
+    }
+
+    /// The source that is fetched.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn file_bytes(&self) -> &Arc<FileBytes> {
+        &self.file_bytes
+    }
+
+    pub(crate) fn limits(&self) -> &config::Fetch {
+        self.client.limits()
+    }
+
+    pub(super) fn policy(&self) -> &TargetPolicy {
+        self.client.policy()
+    }
+
+    pub(crate) fn addresses(&self) -> Addresses<'_> {
+        Addresses {
+            source: &self.source,
+            policy: self.policy(),
+        }
+    }
+
+    /// A chain, for people.
+    pub(super) fn describe_chain(&self, scope: &Scope) -> String {
+        let source = &self.source.name;
+        match scope.is_part() {
+            true => format!("{source} in {scope}"),
+            false => source.clone(),
+        }
+    }
+
+    /// A page, for people.
+    pub(super) fn describe_page(&self, scope: &Scope, number: u64) -> String {
+        format!("page {number} of {}", self.describe_chain(scope))
+    }
+}

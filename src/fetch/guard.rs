@@ -1,0 +1,411 @@
+//! What a chain of pages must not do: lead back to a page, serve the same page for ever,
+//! stay empty for ever, or fail page after page.
+//!
+//! Everything here is pure. [`chain`](crate::fetch::chain) tells the guard what it asks for
+//! and gets, and fails where the guard objects.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::Kind;
+use crate::page::{Cursor, Page};
+use crate::source::{Pagination, Stop};
+
+/// How many pages in a row may have the same items, and how many windows the same first
+/// page. A server that ignores the query parameter serves its first page for ever; of a
+/// feed that grows at its head while it is read, one page may repeat, and neighbouring
+/// windows share an end point.
+const MOST_ALIKE: u32 = 2;
+
+/// How many pages in a row may have no items and lead on all the same. Where a publisher
+/// filters after it has cut its pages, some are empty; where its links lead on for ever, all
+/// that follow are.
+const MOST_EMPTY: u32 = 200;
+
+/// How many items in a row may be answered with a server's error before that is the
+/// server's trouble and not theirs.
+pub(super) const MOST_REFUSED: usize = 3;
+
+/// Watches one chain. Its objections are clauses that follow the name of a page.
+#[derive(Debug)]
+pub(super) struct Guard {
+    hasher: RandomState,
+    /// The links followed so far, hashed: feeds have hundreds of thousands.
+    followed: HashSet<u64>,
+    /// The items of the previous page, hashed, and how many pages in a row had them.
+    previous_items: Option<u64>,
+    alike_in_a_row: u32,
+    empty_in_a_row: u32,
+    unreadable_in_a_row: u32,
+    most_unreadable: u32,
+    refused_in_a_row: usize,
+}
+
+/// A page that was read, as far as the guard is concerned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Content<'a> {
+    pub(super) cursor: &'a Cursor,
+    pub(super) next: Option<&'a Cursor>,
+    pub(super) items: usize,
+    /// The hash of the items, or of what the page of the index names.
+    pub(super) hash: u64,
+}
+
+/// How many items of a stretch the server refused by an error of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RefusedItems {
+    /// How many there are in a row at its end.
+    pub(super) trailing: usize,
+    /// Every item was refused.
+    pub(super) is_all: bool,
+    /// What the last refusal means, if several follow each other.
+    pub(super) kind: Option<Kind>,
+}
+
+impl Guard {
+    /// A guard that lets fewer than so many pages in a row be unreadable.
+    pub(super) fn new(most_unreadable: u32) -> Self {
+        Self {
+            hasher: RandomState::new(),
+            followed: HashSet::new(),
+            previous_items: None,
+            alike_in_a_row: 0,
+            empty_in_a_row: 0,
+            unreadable_in_a_row: 0,
+            most_unreadable,
+            refused_in_a_row: 0,
+        }
+    }
+
+    /// Hashes what tells a page from others.
+    pub(super) fn hash_of<T: Hash + ?Sized>(&self, content: &T) -> u64 {
+        self.hasher.hash_one(content)
+    }
+
+    /// Hashes the items of a page.
+    pub(super) fn hash_of_items(&self, page: &Page) -> u64 {
+        hash_items(page, self.hasher.build_hasher())
+    }
+
+    /// A page is asked for.
+    pub(super) fn note_request(&mut self, cursor: &Cursor) {
+        if let Some(key) = followed_by(cursor) {
+            self.followed.insert(self.hasher.hash_one(key));
+        }
+    }
+
+    /// The page at `url` names as next a page that was asked for before, or itself.
+    pub(super) fn leads_back(&mut self, url: &str, next: &Cursor) -> bool {
+        let Some(key) = followed_by(next) else {
+            return false;
+        };
+        // nothing has led to the first page
+        self.followed.insert(self.hasher.hash_one(url));
+        self.followed.contains(&self.hasher.hash_one(key))
+    }
+
+    /// A page was read.
+    pub(super) fn check_content(&mut self, content: Content<'_>) -> Option<String> {
+        self.unreadable_in_a_row = 0;
+        let Content {
+            cursor,
+            next,
+            items,
+            hash,
+        } = content;
+        if items == 0 {
+            self.empty_in_a_row += 1;
+            let leads_on = next.is_some_and(|next| followed_by(next).is_some());
+            return (leads_on && self.empty_in_a_row > MOST_EMPTY).then(|| {
+                format!(
+                    "is the last of {} without items that lead on",
+                    self.empty_in_a_row
+                )
+            });
+        }
+        self.empty_in_a_row = 0;
+        if matches!(cursor, Cursor::Detail { skip: 1.., .. }) {
+            // its page of the index was looked at when it began
+            return None;
+        }
+        self.alike_in_a_row = match self.previous_items {
+            Some(previous) if previous == hash => self.alike_in_a_row + 1,
+            _ => 1,
+        };
+        self.previous_items = Some(hash);
+        let why = match cursor {
+            Cursor::Start | Cursor::Link(_) => {
+                "has the items of the pages before it, so their links lead on for ever"
+            }
+            _ => "has the items of the pages before it, so its number is not heeded",
+        };
+        (self.alike_in_a_row > MOST_ALIKE).then(|| why.to_owned())
+    }
+
+    /// A page has not changed: the run that read it looked at what it has.
+    pub(super) fn note_unchanged(&mut self) {
+        self.unreadable_in_a_row = 0;
+        self.previous_items = None;
+    }
+
+    /// A page could not be read, and the next one can be asked for without it.
+    pub(super) fn check_unreadable(&mut self) -> Option<String> {
+        self.unreadable_in_a_row += 1;
+        let most = self.most_unreadable;
+        (self.unreadable_in_a_row >= most)
+            .then(|| format!("is the last of {most} in a row that could not be read"))
+    }
+
+    /// A stretch of items was asked for. Refused ones are counted over all stretches,
+    /// because stretches of one or two would never show several in a row.
+    pub(super) fn check_refused(&mut self, refused: RefusedItems) -> Option<(Kind, String)> {
+        self.refused_in_a_row = match refused.is_all {
+            true => self.refused_in_a_row + refused.trailing,
+            false => refused.trailing,
+        };
+        (self.refused_in_a_row >= MOST_REFUSED).then(|| {
+            let why = format!(
+                "is the last of {} items in a row that were refused",
+                self.refused_in_a_row
+            );
+            (refused.kind.unwrap_or(Kind::Environment), why)
+        })
+    }
+}
+
+/// How many windows have begun with which items, hashed with their axes.
+#[derive(Debug, Default)]
+pub(super) struct WindowBeginnings {
+    hasher: RandomState,
+    windows: Mutex<HashMap<u64, u32>>,
+}
+
+impl WindowBeginnings {
+    /// More windows along the same axes have begun with the items of this page than can be:
+    /// the server ignores dates.
+    pub(super) fn is_repeated(&self, axes: &impl Hash, page: &Page) -> bool {
+        let mut hasher = self.hasher.build_hasher();
+        axes.hash(&mut hasher);
+        let hash = hash_items(page, hasher);
+        let windows = self.windows.lock();
+        let mut windows = windows.unwrap_or_else(PoisonError::into_inner);
+        let alike = windows.entry(hash).or_default();
+        *alike += 1;
+        *alike > MOST_ALIKE
+    }
+}
+
+/// What a chain must not be led back to: a link or a token, of the index where pages are of
+/// one.
+fn followed_by(cursor: &Cursor) -> Option<&str> {
+    match cursor {
+        Cursor::Link(link) => Some(link),
+        Cursor::Token(token) => Some(token),
+        Cursor::Detail { index, skip: 0, .. } => followed_by(index),
+        Cursor::Start
+        | Cursor::Number(_)
+        | Cursor::Offset(_)
+        | Cursor::Piece(_)
+        | Cursor::Detail { .. } => None,
+    }
+}
+
+/// A chain that has begun ends where a status of `http.empty_status` stands in the place of
+/// a page.
+///
+/// It does where a page without items would be the last. Behind a link or a token only a
+/// success can mean that there is no more: one that leads to an error has lost the rest. A
+/// chain that knows its total, or ends by a status of its own, is complete by that alone.
+pub(super) fn ends_by_empty_page(pagination: &Pagination, status: u16) -> bool {
+    match pagination {
+        Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => *stop == Stop::Empty,
+        Pagination::Link { .. } | Pagination::Token { .. } => (200..300).contains(&status),
+        Pagination::Single | Pagination::File => false,
+    }
+}
+
+fn hash_items(page: &Page, mut hasher: impl Hasher) -> u64 {
+    for part in &page.parts {
+        for item in &part.cut.items {
+            hasher.write(&part.body[item.range.clone()]);
+        }
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(name: &str) -> Cursor {
+        Cursor::Link(format!("https://feed.example/{name}"))
+    }
+
+    fn stretch(skip: u64) -> Cursor {
+        Cursor::Detail {
+            index: Box::new(Cursor::Number(1)),
+            skip,
+            seen: String::new(),
+        }
+    }
+
+    /// The objection to each of these pages of so many items with this hash.
+    fn check(pages: &[(Cursor, Option<Cursor>, usize, u64)]) -> Vec<Option<String>> {
+        let mut guard = Guard::new(3);
+        let check = |(cursor, next, items, hash): &(Cursor, Option<Cursor>, usize, u64)| {
+            guard.check_content(Content {
+                cursor,
+                next: next.as_ref(),
+                items: *items,
+                hash: *hash,
+            })
+        };
+        pages.iter().map(check).collect()
+    }
+
+    #[test]
+    fn the_third_page_in_a_row_with_the_same_items_is_objected_to() {
+        for (hashes, expected) in [
+            (&[1, 2, 3][..], None),
+            (&[1, 1, 2, 2, 1, 1], None),
+            (&[1, 2, 2, 2], Some(3)),
+            (&[1, 1, 1, 1], Some(2)),
+        ] {
+            let numbers = (1..).zip(hashes);
+            let pages: Vec<_> = numbers
+                .map(|(number, hash)| (Cursor::Number(number), None, 5, *hash))
+                .collect();
+            let objections = check(&pages);
+            assert_eq!(objections.iter().position(Option::is_some), expected);
+        }
+    }
+
+    #[test]
+    fn an_objection_says_what_the_server_ignores() {
+        for (cursor, expected) in [
+            (Cursor::Number(7), "so its number is not heeded"),
+            (Cursor::Offset(700), "so its number is not heeded"),
+            (link("7"), "so their links lead on for ever"),
+        ] {
+            let pages = vec![(cursor, None, 5, 1); 3];
+            let objection = check(&pages).pop().flatten().unwrap();
+            assert!(objection.ends_with(expected), "{objection}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_stretch_of_an_index_page_is_compared() {
+        let skips = [0, 10, 20, 30, 0, 10, 0];
+        let pages = skips.map(|skip| (stretch(skip), None, 5, 1));
+        let objections = check(&pages);
+        assert_eq!(objections.iter().position(Option::is_some), Some(6));
+    }
+
+    #[test]
+    fn empty_pages_may_lead_on_for_a_while() {
+        let empty = |next: Option<Cursor>| (link("here"), next, 0, 0);
+        let most = MOST_EMPTY as usize;
+        let objected = |pages: &[_]| check(pages).iter().position(Option::is_some);
+        let pages = vec![empty(Some(link("next"))); most + 2];
+        assert_eq!(objected(&pages), Some(most));
+        // numbers end by an empty page, and those that do not are not led on
+        let pages = vec![empty(Some(Cursor::Number(9))); most + 2];
+        assert_eq!(objected(&pages), None);
+        assert_eq!(objected(&vec![empty(None); most + 2]), None);
+        let mut pages = vec![empty(Some(link("next"))); most + 2];
+        pages[most - 1].2 = 1;
+        assert_eq!(objected(&pages), None);
+    }
+
+    #[test]
+    fn a_link_may_not_lead_back() {
+        let index = |cursor: Cursor, skip| Cursor::Detail {
+            index: Box::new(cursor),
+            skip,
+            seen: String::new(),
+        };
+        for (asked, url, next, expected) in [
+            (&[][..], "https://feed.example/1", link("2"), false),
+            // to itself, which nothing led to
+            (&[], "https://feed.example/1", link("1"), true),
+            (&[link("1"), link("2")], "x", link("1"), true),
+            (&[link("1"), link("2")], "x", link("3"), false),
+            (
+                &[Cursor::Token("a".into())],
+                "x",
+                Cursor::Token("a".into()),
+                true,
+            ),
+            (&[Cursor::Number(1)], "x", Cursor::Number(1), false),
+            (&[Cursor::Offset(0)], "x", Cursor::Offset(0), false),
+            (&[index(link("1"), 0)], "x", index(link("1"), 0), true),
+            // the stretches of one page of the index
+            (&[index(link("1"), 0)], "x", index(link("1"), 10), false),
+        ] {
+            let mut guard = Guard::new(3);
+            for cursor in asked {
+                guard.note_request(cursor);
+            }
+            assert_eq!(guard.leads_back(url, &next), expected, "{next:?}");
+        }
+    }
+
+    #[test]
+    fn several_unreadable_pages_in_a_row_are_objected_to() {
+        let mut guard = Guard::new(3);
+        assert_eq!(guard.check_unreadable(), None);
+        assert_eq!(guard.check_unreadable(), None);
+        guard.note_unchanged();
+        assert_eq!(guard.check_unreadable(), None);
+        assert_eq!(guard.check_unreadable(), None);
+        let objection = guard.check_unreadable().unwrap();
+        assert_eq!(
+            objection,
+            "is the last of 3 in a row that could not be read"
+        );
+        assert_eq!(Guard::new(1).check_unreadable().map(|_| ()), Some(()));
+    }
+
+    #[test]
+    fn refused_items_are_counted_over_stretches() {
+        let refused = |trailing, is_all| RefusedItems {
+            trailing,
+            is_all,
+            kind: None,
+        };
+        for (stretches, expected) in [
+            (
+                &[refused(1, true), refused(1, true), refused(1, true)][..],
+                Some(2),
+            ),
+            (&[refused(2, false), refused(1, true)], Some(1)),
+            (&[refused(2, false), refused(2, false)], None),
+            (
+                &[refused(2, true), refused(0, false), refused(2, true)],
+                None,
+            ),
+            (&[refused(3, false)], Some(0)),
+        ] {
+            let mut guard = Guard::new(3);
+            let objections = stretches.iter().map(|it| guard.check_refused(*it));
+            let objections: Vec<_> = objections.collect();
+            assert_eq!(objections.iter().position(Option::is_some), expected);
+        }
+    }
+
+    #[test]
+    fn an_empty_status_ends_only_chains_that_an_empty_page_ends() {
+        let number = |stop| Pagination::Number {
+            param: None,
+            start: 1,
+            stop,
+        };
+        let ends = |pagination: &Pagination| {
+            [200, 204, 404].map(|status| ends_by_empty_page(pagination, status))
+        };
+        assert_eq!(ends(&number(Stop::Empty)), [true, true, true]);
+        assert_eq!(ends(&number(Stop::Status(404))), [false, false, false]);
+        assert_eq!(ends(&Pagination::Single), [false, false, false]);
+    }
+}

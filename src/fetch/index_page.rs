@@ -1,0 +1,44 @@
+//! What a page of an index names.
+
+use serde_json::{Map, Value};
+
+use crate::decode;
+use crate::fetch::fetcher::Fetcher;
+use crate::http::Received;
+use crate::json::{self, Misread};
+use crate::page::Undecodable;
+use crate::source::{Pick, Picked};
+
+/// How many times as large as its text the JSON of an index may be in memory.
+const MOST_VALUE: usize = 4;
+
+/// Picks the items out of a page of an index. Returns the page itself too, as far as it is
+/// JSON.
+///
+/// # Errors
+/// The page cannot be read, is too large, or is an error by its source's measure.
+pub(super) fn pick_items(
+    fetcher: &Fetcher,
+    pick: &Pick,
+    received: &Received<'_>,
+) -> Result<(Picked, Value), Undecodable> {
+    let (source, limits) = (fetcher.source(), fetcher.limits());
+    let text = decode::text(received.body.clone(), received.content_type, source, limits)?;
+    if !pick.is_json() {
+        // a URL has no NUL, and PostgreSQL stores none
+        let text = String::from_utf8_lossy(&text).replace('\0', "\u{FFFD}");
+        let picked = pick.from_text(&text).map_err(Undecodable::Unreadable)?;
+        return Ok((picked, Value::Object(Map::new())));
+    }
+    let most = limits.max_decoded_bytes.saturating_mul(MOST_VALUE);
+    let index = json::value(&text, most).map_err(|why| match why {
+        Misread::Unreadable(message) => Undecodable::Unreadable(message),
+        Misread::TooLarge(bytes) => Undecodable::TooLarge(format!(
+            "JSON that takes {bytes} bytes of memory, more than {MOST_VALUE} times the limit \
+             of `fetch.max_decoded_bytes`"
+        )),
+    })?;
+    decode::check_envelope(source, &index)?;
+    let picked = pick.from_json(&index).map_err(Undecodable::Unreadable)?;
+    Ok((picked, index))
+}

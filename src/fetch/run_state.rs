@@ -1,0 +1,36 @@
+//! What the chains of a run share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use crate::fetch::fetcher::Fetcher;
+use crate::fetch::guard::WindowBeginnings;
+use crate::fetch::page_budget::PageBudget;
+use crate::fetch::previous_run::KnownPages;
+
+/// What the chains of a run share.
+#[derive(Clone)]
+pub(super) struct RunState {
+    pub(super) fetcher: Arc<Fetcher>,
+    /// A permit of it is acquired before each page.
+    pub(super) budget: PageBudget,
+    /// How many more pages may be asked for.
+    pub(super) pages_left: Arc<AtomicU64>,
+    /// The items of the fullest page that the run has seen.
+    pub(super) fullest: Arc<AtomicUsize>,
+    pub(super) window_beginnings: Arc<WindowBeginnings>,
+    /// The pages of the previous run, as long as they count.
+    pub(super) known: Arc<KnownPages>,
+}
+
+impl RunState {
+    /// Counts a page that is about to be asked for; `false` if no more may be.
+    pub(super) fn count_page(&self) -> bool {
+        let less = |left: u64| left.checked_sub(1);
+        self.pages_left.fetch_update(Relaxed, Relaxed, less).is_ok()
+    }
+
+    pub(super) fn has_pages_left(&self) -> bool {
+        self.pages_left.load(Relaxed) > 0
+    }
+}

@@ -1,0 +1,284 @@
+//! What is requested, which hosts may be asked for it, and how it is shown.
+//!
+//! One host is home: the one that the source's URL names or, where the URL is a value of
+//! an axis, the one that the axis's index is on. Secrets and configured headers go there
+//! and nowhere else. Other hosts are asked only if a URL of the source, of one of its axes
+//! or of its details writes them out, or if `http.allow_hosts` names them. Those that only
+//! its `*` allows have to be of the public internet. A user and a password in a link or a
+//! redirect are left out: who asks is what the source says. Nothing here connects.
+
+use bytes::Bytes;
+use serde_json::Value;
+use url::Url;
+
+use crate::error::{Error, Kind, Result};
+use crate::http::auth::basic_credentials;
+use crate::http::host::{Hosts, check_length, is_downgrade, is_http, refused};
+use crate::http::secret::{Secrets, percent_decode};
+use crate::redact::{Redactor, TOKEN};
+use crate::source::{Method, Place, Source, Template, Values};
+
+/// What is stored and shown of a URL that shows a secret in the name of its host. No host
+/// has this name (RFC 6761), so that a link which became it is refused.
+const HOST_WITH_SECRET: &str = "https://host-with-a-secret.invalid/";
+
+/// What is requested, with its secrets.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) body: Option<RequestBody>,
+    /// The query may be a secret that nobody declared.
+    pub(crate) is_signed: bool,
+}
+
+/// The body of a request.
+#[derive(Clone)]
+pub(crate) struct RequestBody {
+    pub(crate) media_type: &'static str,
+    pub(crate) bytes: Bytes,
+}
+
+/// Decides which targets of one source may be requested, and hides its secrets in what is
+/// stored and shown.
+#[derive(Debug)]
+pub(crate) struct TargetPolicy {
+    hosts: Hosts,
+    /// The query parameters that hold a secret, revealed: like headers, they go with each
+    /// request to the home host, also where a link leaves them out.
+    credentials: Vec<Credential>,
+    secrets: Secrets,
+}
+
+struct Credential {
+    name: String,
+    value: String,
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl TargetPolicy {
+    /// The policy of a source.
+    ///
+    /// # Errors
+    /// The source's URL is not an http or https URL.
+    pub(crate) fn new(source: &Source, secrets: Secrets) -> Result<Self> {
+        let nothing = Values::default();
+        let reveal = |template: &Template, place| {
+            template.render(&nothing, place, |name| secrets.value(name).to_owned())
+        };
+        let hosts = Hosts::new(source, &|template| reveal(template, Place::Url))?;
+        let home = hosts.home();
+        if home.password().is_some() || !home.username().is_empty() {
+            // they become a header, and a page may show the headers of its request
+            let password = percent_decode(home.password().unwrap_or_default());
+            let sent = basic_credentials(&percent_decode(home.username()), &password);
+            secrets.redactor().add_token(sent);
+        }
+        let credentials = source
+            .query
+            .iter()
+            .filter(|(_, declared)| secrets.is_in_template(declared.as_str()))
+            .map(|(name, declared)| Credential {
+                name: name.clone(),
+                value: reveal(declared, Place::Plain),
+            });
+        Ok(Self {
+            credentials: credentials.collect(),
+            hosts,
+            secrets,
+        })
+    }
+
+    /// The URL that is home.
+    pub(crate) fn home(&self) -> &Url {
+        self.hosts.home()
+    }
+
+    /// The value of an environment variable that the source declares.
+    pub(crate) fn secret(&self, name: &str) -> &str {
+        self.secrets.value(name)
+    }
+
+    /// Permits a URL that was made from templates: on the home host, or on another one that
+    /// is allowed and gets no secret. `what` names the URL in an error.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`]: its scheme, host or length is not allowed.
+    pub(crate) fn permit<'t>(
+        &self,
+        mut url: Url,
+        what: &str,
+        mut templates: impl Iterator<Item = &'t Template>,
+    ) -> Result<Url> {
+        if !is_http(&url) {
+            return Err(refused(&format!("{what} is not http or https")));
+        }
+        check_length(what, &url)?;
+        if self.is_home(&url) {
+            self.hosts.set_user(&mut url);
+            return Ok(url);
+        }
+        if templates.any(|template| self.secrets.is_in_template(template.as_str())) {
+            return Err(refused(&format!("{what} takes a secret to another host")));
+        }
+        self.permit_other_host(what, url)
+    }
+
+    /// Permits a link of a page, and puts the source's credentials into it if it leads to
+    /// the home host.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`]: its scheme, host or length is not allowed.
+    pub(crate) fn permit_link(&self, link: &str) -> Result<Url> {
+        let mut url =
+            Url::parse(link).map_err(|e| refused("the link to it is not a URL").with_source(e))?;
+        if !is_http(&url) {
+            return Err(refused("the link to it is not http or https"));
+        }
+        check_length("the link to it", &url)?;
+        self.hosts.upgrade(&mut url);
+        if self.is_home(&url) {
+            return self.reveal_link(link, url.scheme());
+        }
+        if self.secrets.is_in_template(link) {
+            return Err(refused("the link to it takes a secret to another host"));
+        }
+        self.permit_other_host("the link to it", url)
+    }
+
+    /// Permits a redirect from one URL to another.
+    ///
+    /// # Errors
+    /// [`Kind::Misled`]: the other URL is not allowed.
+    pub(crate) fn permit_redirect(&self, from: &Url, mut to: Url) -> Result<Url> {
+        let refused = |why: &str| Error::new(Kind::Misled, why.to_owned());
+        if !is_http(&to) {
+            return Err(refused("a redirect leads to what is not http or https"));
+        }
+        if is_downgrade(from, &to) {
+            return Err(refused("a redirect leads from https to http"));
+        }
+        let misled = |error: Error| refused(&error.to_string());
+        check_length("a redirect", &to).map_err(misled)?;
+        if self.is_home(&to) {
+            self.hosts.set_user(&mut to);
+            return Ok(to);
+        }
+        if self.secrets.is_in_template(&self.secrets.redact_url(&to)) {
+            return Err(refused("a redirect takes a secret to another host"));
+        }
+        self.permit_other_host("a redirect", to).map_err(misled)
+    }
+
+    /// Permits a URL on another host than home. A name that shows a secret is not even
+    /// looked up, because everybody on the way to a name server could read it.
+    fn permit_other_host(&self, what: &str, url: Url) -> Result<Url> {
+        if self.has_secret_in_host(&url) {
+            return Err(refused(&format!(
+                "{what} shows a secret in the name of its host"
+            )));
+        }
+        self.hosts.permit_other_host(what, url)
+    }
+
+    /// The host shows a secret, and is not one that the source names itself.
+    fn has_secret_in_host(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        self.is_allowed_by_wildcard(url) && self.secrets.redactor().is_in_host(host)
+    }
+
+    /// A link to the home host with the values of its placeholders. They are put into the
+    /// link as it is stored, since a placeholder in the path of a URL is no longer one.
+    fn reveal_link(&self, link: &str, scheme: &str) -> Result<Url> {
+        if let Some(placeholder) = self.secrets.find_token_server_placeholder(link) {
+            return Err(refused(&format!(
+                "the link to it asks for `{placeholder}`, which only the server of tokens is sent"
+            )));
+        }
+        let mut url = Url::parse(&self.secrets.reveal_link(link))
+            .map_err(|e| refused("the link to it is not a URL").with_source(e))?;
+        // Cannot fail between http and https.
+        let _ = url.set_scheme(scheme);
+        self.hosts.set_user(&mut url);
+        self.add_credentials(&mut url);
+        Ok(url)
+    }
+
+    /// Adds the query parameters that hold a secret to a URL, if it is on the home host.
+    pub(crate) fn add_credentials(&self, url: &mut Url) {
+        if !self.is_home(url) {
+            return;
+        }
+        for Credential { name, value } in &self.credentials {
+            if !url.query_pairs().any(|(present, _)| present == *name) {
+                url.query_pairs_mut().append_pair(name, value);
+            }
+        }
+    }
+
+    /// The source's URL is http.
+    pub(super) fn is_clear_text(&self) -> bool {
+        self.hosts.home().scheme() == "http"
+    }
+
+    /// The URL is on the host that may be sent secrets.
+    pub(crate) fn is_home(&self, url: &Url) -> bool {
+        self.hosts.is_home(url)
+    }
+
+    /// The host is asked only because `*` allows any host of the public internet.
+    pub(crate) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
+        self.hosts.is_allowed_by_wildcard(url)
+    }
+
+    /// `http.allow_hosts` has `*`.
+    pub(super) fn has_wildcard(&self) -> bool {
+        self.hosts.has_wildcard()
+    }
+
+    /// The text is stored with a token left out that is not known yet, so it cannot be
+    /// completed.
+    pub(crate) fn lacks_token(&self, text: &str) -> bool {
+        text.contains(TOKEN) && self.redactor().newest_token().is_none()
+    }
+
+    /// The text holds one of the secrets.
+    pub(crate) fn has_secret(&self, text: &str) -> bool {
+        self.secrets.is_value_in(text)
+    }
+
+    /// A URL for storing and showing, with placeholders in place of secrets.
+    pub(crate) fn redact_url(&self, url: &Url) -> String {
+        if self.has_secret_in_host(url) {
+            return HOST_WITH_SECRET.into();
+        }
+        match self.hosts.remove_user(url) {
+            Some(url) => self.secrets.redact_url(&url),
+            None => String::new(),
+        }
+    }
+
+    /// A link as it is stored; one that is no URL of http or https, and so is not
+    /// followed, is kept as it was served.
+    pub(crate) fn redact_link(&self, link: &str) -> String {
+        match Url::parse(link) {
+            Ok(url) if is_http(&url) => self.redact_url(&url),
+            _ => self.secrets.redact_text(link),
+        }
+    }
+
+    /// Hides the secrets in what a page says around its items.
+    pub(crate) fn redact_value(&self, value: &mut Value) {
+        self.secrets.redact_value(value);
+    }
+
+    /// What finds the source's secrets.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        self.secrets.redactor()
+    }
+}
