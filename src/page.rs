@@ -451,6 +451,14 @@ pub struct UnreadablePage {
     /// What was wrong with it: one clause, never a value.
     pub message: String,
 }
+/// How much is kept of a body that is too large: enough to see what it is.
+pub(crate) const KEPT_OF_TOO_LARGE: usize = 64 << 10;
+
+/// What is kept of a body that is too large: a copy, so that the rest can be freed.
+pub(crate) fn beginning(body: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(&body[..body.len().min(KEPT_OF_TOO_LARGE)])
+}
+
 /// Why a body was not decoded: a clause that goes on after "the body is".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undecodable {

@@ -16,15 +16,15 @@
 //!
 //! Everything is done at once and in memory, on the thread that polls the stream:
 //! a page is bounded by `fetch.max_decoded_bytes`, which take about a second, and the
-//! runtime has other threads. Files of any size are read in pieces, by
-//! `fetch::file`.
+//! runtime has other threads. Files of any size are cut into pieces, by [`file`].
 
 mod archive;
-pub(crate) mod budget;
-pub(crate) mod charset;
+mod budget;
+mod charset;
 mod envelope;
+pub(crate) mod file;
 pub(crate) mod refusal;
-pub(crate) mod split;
+mod split;
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::mpsc;
 
 use crate::config;
+use crate::decode::file::FileBytes;
 use crate::error::Result;
 use crate::fetch::address::Addresses;
-use crate::fetch::file::FileBytes;
 use crate::fetch::scope::Scope;
 use crate::http::{Client, Counters, TargetPolicy};
 use crate::redact::Redactor;

@@ -14,12 +14,10 @@ use tokio_util::io::StreamReader;
 
 use crate::config;
 use crate::http::wire::{self, Interruption};
+use crate::page::beginning;
 
 /// What [`read`] can decode, as a request says it.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
-
-/// How much is kept of a body that is too large: enough to see what it is.
-pub(crate) const KEPT_OF_TOO_LARGE: usize = 64 << 10;
 
 /// The least room that a read is given.
 const READ_BYTES: usize = 64 << 10;
@@ -144,11 +142,6 @@ fn too_large(key: &'static str, limit: usize, body: &[u8]) -> Broken {
         limit,
         body: beginning(body),
     }
-}
-
-/// What is kept of a body that is too large: a copy, so that the rest can be freed.
-pub(crate) fn beginning(body: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(&body[..body.len().min(KEPT_OF_TOO_LARGE)])
 }
 
 /// How a body is encoded.

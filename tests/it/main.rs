@@ -33,6 +33,7 @@ mod faults;
 mod fetch;
 mod hostile;
 mod hosts;
+mod imports;
 mod indexes;
 mod items;
 mod kill;

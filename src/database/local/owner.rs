@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::directory::Directory;
 use crate::error::{Error, Result};
 
 /// The users that may own a root's cluster: the packages' own, else ours.
@@ -35,19 +34,20 @@ pub(super) enum Owner {
 }
 
 impl Owner {
-    /// Who owns a directory that is already a cluster's, or shall own it.
+    /// Who owns a directory that is already a cluster's, or shall own it; `owner` is the user
+    /// and the group that it belongs to.
     ///
     /// # Errors
     /// [`Config`](crate::error::Kind::Config): it is somebody else's and we are
     /// not root; [`Environment`](crate::error::Kind::Environment): we are root
     /// and no system user could be made.
-    pub(super) async fn of(directory: &Directory) -> Result<Self> {
+    pub(super) async fn of_directory(path: &Path, owner: (u32, u32)) -> Result<Self> {
         let us = rustix::process::geteuid();
-        match (us.is_root(), directory.owner()) {
+        let path = path.display();
+        match (us.is_root(), owner) {
             (true, (0, _)) => service_user().await,
             // `chown USER` alone leaves root's group, in which the server shall not run
             (true, (uid, 0)) => look_up(&uid.to_string()).await?.ok_or_else(|| {
-                let path = directory.path.display();
                 Error::config(format!(
                     "{path} belongs to user {uid} and to root's group: `chgrp` it to a group of \
                      that user's"
@@ -56,8 +56,7 @@ impl Owner {
             (true, (uid, gid)) => Ok(Owner::Other { uid, gid }),
             (false, (uid, _)) if uid == us.as_raw() => Ok(Owner::Ourselves),
             (false, (uid, _)) => Err(Error::config(format!(
-                "{} belongs to user {uid}: set database.directory to one of your own",
-                directory.path.display()
+                "{path} belongs to user {uid}: set database.directory to one of your own"
             ))),
         }
     }

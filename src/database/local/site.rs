@@ -83,7 +83,7 @@ impl Site {
             )));
         }
         let mut site = Self {
-            owner: Owner::of(&directory).await?,
+            owner: Owner::of_directory(&path, directory.owner()).await?,
             directory,
         };
         site.take_over(is_empty)?;

@@ -18,9 +18,9 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 
 use crate::config;
+use crate::decode::file::{FileWriter, WriteError, no_room};
 use crate::decode::refusal;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::file::arrival::{FileWriter, Unkept, no_room};
 use crate::http::wire::{self, Part};
 use crate::http::{
     Answer, Arriving, Client, Failure, Receive, RequestSpec, UNKNOWN_ENCODING, describe_empty_body,
@@ -131,8 +131,8 @@ impl Receive for Download<'_> {
             (skip, at) = (skip - here as u64, at + here as u64);
             let chunk = rest;
             writer.write(&chunk).await.map_err(|unkept| match unkept {
-                Unkept::TooLarge(_) => Failure::TooLarge(Bytes::new(), unkept.to_string()),
-                Unkept::Disk(error) => Failure::Final(no_room(error)),
+                WriteError::TooLarge(_) => Failure::TooLarge(Bytes::new(), unkept.to_string()),
+                WriteError::Disk(error) => Failure::Final(no_room(error)),
             })?;
             self.bytes.store(writer.bytes(), Relaxed);
         }

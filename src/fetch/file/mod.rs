@@ -1,22 +1,13 @@
-//! Files, however large: read as they come, and stored in pieces.
+//! Files whose pieces are the pages of a chain: on this machine, through a pipe, or
+//! downloaded.
 //!
-//! ```text
-//! a file here, a pipe, a URL ──arrival──▶ bytes ──text──▶ texts ──piece──▶ pages
-//!                             on disk, if it is not       archives opened
-//! ```
-//!
-//! What reads a file blocks, and does so on threads that may. Memory holds a piece,
-//! and the one after it: that a page is the last is said with it.
+//! A file that has to come is put on disk, without a name, and read from there while it
+//! arrives: a publisher's connection does not wait for the database, a broken one is resumed
+//! where it broke, and a zip file can be read from its end.
 
-mod arrival;
 mod download;
 mod input;
-mod large;
-mod piece;
-mod text;
 mod walk;
-mod window;
 
-pub(super) use self::arrival::FileBytes;
 pub use self::input::Input;
 pub(super) use self::walk::FileWalk;

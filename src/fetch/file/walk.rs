@@ -13,12 +13,11 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tracing::warn;
 
+use crate::decode::file::{Cutter, FileReader, FileWriter, NextPiece, Piece, WriteError, no_room};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::event::{Event, Fetched};
-use crate::fetch::file::arrival::{FileReader, FileWriter, Unkept, no_room};
 use crate::fetch::file::download::download;
 use crate::fetch::file::input::{self, Input, check, unusable};
-use crate::fetch::file::piece::{Cutter, Cutting, Piece};
 use crate::fetch::first_page_of_file;
 use crate::fetch::page::handled_statuses;
 use crate::fetch::run_state::RunState;
@@ -288,14 +287,14 @@ impl FileWalk {
         let is_first = self.next.cursor == Cursor::Start && self.found.is_empty();
         self.cutter = Some(cutter);
         match cutting {
-            Ok(Cutting::Piece(piece, mark)) => self.found.push_back(Found::Piece(piece, mark)),
-            Ok(Cutting::Unreadable(body, message, mark)) => {
+            Ok(NextPiece::Piece(piece, mark)) => self.found.push_back(Found::Piece(piece, mark)),
+            Ok(NextPiece::Unreadable(body, message, mark)) => {
                 self.found.push_back(Found::Unreadable(body, message, mark));
             }
-            Ok(Cutting::End) if is_first => {
+            Ok(NextPiece::End) if is_first => {
                 self.end_with(Bytes::new(), "without documents".into());
             }
-            Ok(Cutting::End) => self.is_at_end = true,
+            Ok(NextPiece::End) => self.is_at_end = true,
             Err(message) => self.lose(message)?,
         }
         Ok(())
@@ -372,7 +371,7 @@ impl FileWalk {
                     "{} has changed and is read from its beginning", self.name()
                 );
                 self.next.cursor = Cursor::Start;
-                self.cutter = Some(Box::new(cutter.again()));
+                self.cutter = Some(Box::new(cutter.restart()));
             }
             Err(message) => self.lose(message)?,
         }
@@ -476,9 +475,9 @@ async fn open(path: &Path) -> Result<File> {
 /// Puts what comes through a pipe on disk.
 async fn copy(mut pipe: pipe::Receiver, mut writer: FileWriter) -> Arrived {
     let mut piece = vec![0; 64 << 10];
-    let unkept = |unkept: Unkept| match unkept {
-        Unkept::TooLarge(_) => Error::config(unkept.to_string()),
-        Unkept::Disk(error) => no_room(error),
+    let unkept = |unkept: WriteError| match unkept {
+        WriteError::TooLarge(_) => Error::config(unkept.to_string()),
+        WriteError::Disk(error) => no_room(error),
     };
     loop {
         let read = pipe.read(&mut piece).await;

@@ -10,46 +10,23 @@
 use std::io::Read as _;
 
 use bytes::Bytes;
-use serde_json::Value;
 
 use crate::config;
+use crate::decode;
+use crate::decode::file::arriving_file::FileReader;
+use crate::decode::file::large_text::{LargeText, Step};
+use crate::decode::file::lookahead::Lookahead;
+use crate::decode::file::piece::{Piece, WHOLE_BYTES};
+use crate::decode::file::texts::{NextText, ReadError, Text, TextPosition, Texts};
 use crate::decode::split::Lines;
-use crate::decode::{self, Decoded};
-use crate::fetch::file::arrival::FileReader;
-use crate::fetch::file::large::{Large, Step};
-use crate::fetch::file::text::{Next, Stop, Text, Texts, Turn};
-use crate::fetch::file::window::Window;
-use crate::http::body;
-use crate::json::Most;
-use crate::page::Undecodable;
-use crate::page::{Broken, Mark, Part};
+use crate::page::{KEPT_OF_TOO_LARGE, Mark, Undecodable, beginning};
 use crate::source::{Container, Source};
-
-/// The largest document that is held whole although it is of any kind.
-pub(super) const WHOLE_BYTES: usize = 4 << 20;
-
-/// How much makes a piece.
-pub(super) const PIECE: Most = Most {
-    items: 1_000,
-    bytes: 1 << 20,
-};
 
 /// How many digits are kept of a digest.
 const DIGEST_LENGTH: usize = 32;
 
-/// Documents and items of a file, in their order.
-#[derive(Debug, Default)]
-pub(super) struct Piece {
-    pub(super) parts: Vec<Part>,
-    pub(super) broken: Vec<Broken>,
-    /// What is around the items of the first document that begins in it.
-    pub(super) envelope: Option<Value>,
-    items: usize,
-    bytes: usize,
-}
-
 /// What comes next of a file.
-pub(super) enum Cutting {
+pub(crate) enum NextPiece {
     /// A piece, and where it ends.
     Piece(Piece, Mark),
     /// What cannot be read: how it begins, what it is instead, and where what can be
@@ -59,49 +36,20 @@ pub(super) enum Cutting {
 }
 
 /// Cuts a file.
-pub(super) struct Cutter {
+pub(crate) struct Cutter {
     source: Source,
     limits: config::Fetch,
     file: FileReader,
     texts: Texts,
     /// The large text that is being cut.
-    large: Option<Large>,
+    large: Option<LargeText>,
     /// What cannot be read, behind the piece that can.
     rest: Option<(Bytes, String)>,
     is_over: bool,
 }
 
-impl Piece {
-    fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.broken.is_empty()
-    }
-
-    fn is_full(&self) -> bool {
-        self.items >= PIECE.items || self.bytes >= PIECE.bytes
-    }
-
-    pub(super) fn take(&mut self, decoded: Decoded) {
-        let items = decoded.parts.iter().map(|part| part.cut.items.len());
-        self.items += items.sum::<usize>() + decoded.broken.len();
-        let bodies = decoded.parts.iter().map(|part| part.body.len());
-        let broken = decoded.broken.iter().map(|broken| broken.body.len());
-        self.bytes += bodies.chain(broken).sum::<usize>();
-        if self.envelope.is_none() && !decoded.parts.is_empty() {
-            self.envelope = Some(decoded.envelope);
-        }
-        self.parts.extend(decoded.parts);
-        self.broken.extend(decoded.broken);
-    }
-
-    fn take_broken(&mut self, place: String, body: Bytes, message: String) {
-        self.items += 1;
-        self.bytes += body.len();
-        self.broken.push(Broken::unreadable(place, body, message));
-    }
-}
-
 impl Cutter {
-    pub(super) fn new(file: FileReader, source: &Source, limits: &config::Fetch) -> Self {
+    pub(crate) fn new(file: FileReader, source: &Source, limits: &config::Fetch) -> Self {
         Self {
             source: source.clone(),
             limits: limits.clone(),
@@ -114,7 +62,7 @@ impl Cutter {
     }
 
     /// One that begins at the beginning of the same file.
-    pub(super) fn again(self) -> Self {
+    pub(crate) fn restart(self) -> Self {
         Self::new(self.file, &self.source, &self.limits)
     }
 
@@ -122,15 +70,15 @@ impl Cutter {
     ///
     /// # Errors
     /// The file cannot be read, which is not the file's fault: a clause.
-    pub(super) fn next(&mut self) -> Result<Cutting, String> {
+    pub(crate) fn next(&mut self) -> Result<NextPiece, String> {
         let mut piece = Piece::default();
         let mark = self.fill(&mut piece)?;
         if !piece.is_empty() {
-            return Ok(Cutting::Piece(piece, mark));
+            return Ok(NextPiece::Piece(piece, mark));
         }
         Ok(match self.rest.take() {
-            Some((body, message)) => Cutting::Unreadable(body, message, self.mark()),
-            None => Cutting::End,
+            Some((body, message)) => NextPiece::Unreadable(body, message, self.mark()),
+            None => NextPiece::End,
         })
     }
 
@@ -138,16 +86,16 @@ impl Cutter {
     ///
     /// # Errors
     /// As [`Cutter::next`].
-    pub(super) fn skip_to(&mut self, mark: &Mark) -> Result<bool, String> {
-        let turn = Turn {
+    pub(crate) fn skip_to(&mut self, mark: &Mark) -> Result<bool, String> {
+        let position = TextPosition {
             member: mark.member,
             inner: mark.inner,
-            ..Turn::default()
+            ..TextPosition::default()
         };
-        match self.texts.skip_to(turn) {
+        match self.texts.skip_to(position) {
             Ok(()) => {}
-            Err(Stop::Lost(message)) => return Err(message),
-            Err(Stop::Torn(_)) => return Ok(false),
+            Err(ReadError::Unavailable(message)) => return Err(message),
+            Err(ReadError::Damaged(_)) => return Ok(false),
         }
         let mut here = self.mark();
         while here != *mark {
@@ -156,8 +104,8 @@ impl Cutter {
                 return Ok(false);
             }
             here = match self.next()? {
-                Cutting::Piece(_, end) => end,
-                Cutting::Unreadable(..) | Cutting::End => return Ok(false),
+                NextPiece::Piece(_, end) => end,
+                NextPiece::Unreadable(..) | NextPiece::End => return Ok(false),
             };
         }
         Ok(true)
@@ -167,13 +115,13 @@ impl Cutter {
     fn mark(&self) -> Mark {
         match &self.large {
             Some(large) if large.window.offset > 0 => {
-                let (turn, window) = (large.turn, &large.window);
-                mark(turn, window.offset, window.seen())
+                let (position, window) = (large.position, &large.window);
+                mark(position, window.offset, window.seen())
             }
             Some(large) => large.before.clone(),
             None => {
-                let turn = self.texts.turn();
-                mark(turn, 0, turn.seen)
+                let position = self.texts.position();
+                mark(position, 0, position.seen)
             }
         }
     }
@@ -181,7 +129,7 @@ impl Cutter {
     /// The first bytes of the file as it is.
     fn beginning(&self) -> Bytes {
         let mut bytes = Vec::new();
-        let most = body::KEPT_OF_TOO_LARGE as u64;
+        let most = KEPT_OF_TOO_LARGE as u64;
         // what there is of a file that cannot be read is all that can be kept
         let _ = self.file.to_look_at().take(most).read_to_end(&mut bytes);
         bytes.into()
@@ -193,12 +141,12 @@ impl Cutter {
             let before = self.mark();
             let filled = match &self.large {
                 Some(_) => self.cut_large(piece),
-                None => self.add(piece, &before),
+                None => self.add_next_text(piece, &before),
             };
             match filled {
                 Ok(()) => {}
-                Err(Stop::Lost(message)) => return Err(message),
-                Err(Stop::Torn(message)) => {
+                Err(ReadError::Unavailable(message)) => return Err(message),
+                Err(ReadError::Damaged(message)) => {
                     self.is_over = true;
                     self.rest = Some((self.beginning(), message));
                 }
@@ -216,20 +164,20 @@ impl Cutter {
     }
 
     /// Adds what comes next of the file's texts to a piece.
-    fn add(&mut self, piece: &mut Piece, before: &Mark) -> Result<(), Stop> {
+    fn add_next_text(&mut self, piece: &mut Piece, before: &Mark) -> Result<(), ReadError> {
         match self.texts.next()? {
-            Next::End => {
+            NextText::End => {
                 self.is_over = true;
                 Ok(())
             }
-            Next::Text(text) => self.text(text, piece, before),
-            Next::Broken {
+            NextText::Text(text) => self.text(text, piece, before),
+            NextText::Broken {
                 place,
                 message,
                 packed: (packed, is_whole),
             } => {
                 if is_whole {
-                    piece.take_broken(place, packed, message);
+                    piece.add_broken(place, packed, message);
                 } else {
                     self.rest = Some((packed, within(&place, &message)));
                 }
@@ -239,24 +187,24 @@ impl Cutter {
     }
 
     /// Takes a text that is small, and keeps one that is large to be cut.
-    fn text(&mut self, text: Text, piece: &mut Piece, before: &Mark) -> Result<(), Stop> {
+    fn text(&mut self, text: Text, piece: &mut Piece, before: &Mark) -> Result<(), ReadError> {
         let Text {
             reader,
             place,
             level,
             is_alone,
-            turn,
+            position,
         } = text;
-        let mut window = Window::new(reader, turn.seen);
+        let mut window = Lookahead::new(reader, position.seen);
         window.fill(WHOLE_BYTES)?;
         let content_type = self.file.content_type().filter(|_| is_alone);
         // of one that is damaged the items before that are stored
         if !window.is_all || window.damage.is_some() {
-            self.large = Some(Large {
+            self.large = Some(LargeText {
                 window: window.decoded(self.source.decode.charset, content_type.as_deref()),
                 place,
                 is_alone,
-                turn,
+                position,
                 before: before.clone(),
                 documents: 0,
                 lines: match self.source.decode.container {
@@ -276,7 +224,7 @@ impl Cutter {
             false => decode::member(text.clone(), place.clone(), level, source, limits),
         };
         match decoded {
-            Ok(decoded) => piece.take(decoded),
+            Ok(decoded) => piece.add(decoded),
             Err(Undecodable::Unreadable(message) | Undecodable::TooLarge(message)) => {
                 self.give_up(is_alone, place, text, message, piece);
             }
@@ -298,12 +246,12 @@ impl Cutter {
             self.is_over = true;
             self.rest = Some((body, message));
         } else {
-            piece.take_broken(place, body, message);
+            piece.add_broken(place, body, message);
         }
     }
 
     /// Cuts a piece off the large text.
-    fn cut_large(&mut self, piece: &mut Piece) -> Result<(), Stop> {
+    fn cut_large(&mut self, piece: &mut Piece) -> Result<(), ReadError> {
         let Some(mut large) = self.large.take() else {
             return Ok(());
         };
@@ -322,7 +270,7 @@ impl Cutter {
             (Step::Ended, None) => return Ok(()),
             (Step::Broken(message), None) | (_, Some(message)) => message,
         };
-        let body = body::beginning(&large.window.bytes);
+        let body = beginning(&large.window.bytes);
         // all of it cannot be kept, so the file is not whole without it
         self.rest = Some((body, within(&large.place, &message)));
         self.is_over = large.is_alone;
@@ -338,10 +286,10 @@ fn within(place: &str, message: &str) -> String {
     }
 }
 
-fn mark(turn: Turn, offset: u64, seen: [u8; 32]) -> Mark {
+fn mark(position: TextPosition, offset: u64, seen: [u8; 32]) -> Mark {
     Mark {
-        member: turn.member,
-        inner: turn.inner,
+        member: position.member,
+        inner: position.inner,
         offset,
         seen: blake3::Hash::from(seen).to_hex()[..DIGEST_LENGTH].to_owned(),
     }

@@ -7,14 +7,13 @@ use serde_json::{Map, Value};
 use tracing::warn;
 
 use crate::config;
+use crate::decode::file::lookahead::Lookahead;
+use crate::decode::file::piece::{PIECE, Piece, WHOLE_BYTES};
+use crate::decode::file::texts::{ReadError, TextPosition};
 use crate::decode::split::{self, Lines, Next as Split};
 use crate::decode::{self, Decoded, check_envelope, telling};
-use crate::fetch::file::piece::{PIECE, Piece, WHOLE_BYTES};
-use crate::fetch::file::text::{Stop, Turn};
-use crate::fetch::file::window::Window;
 use crate::json::{self, Cut, ItemsAt, LongList, Opening, Then};
-use crate::page::Undecodable;
-use crate::page::{Mark, Part};
+use crate::page::{Mark, Part, Undecodable};
 use crate::source::Source;
 
 /// How much of a text is looked at to cut a piece off it.
@@ -24,11 +23,11 @@ const WINDOW_BYTES: usize = PIECE.bytes + (256 << 10);
 const ENOUGH_LINES: usize = 3;
 
 /// A text that is not held whole.
-pub(super) struct Large {
-    pub(super) window: Window,
+pub(super) struct LargeText {
+    pub(super) window: Lookahead,
     pub(super) place: String,
     pub(super) is_alone: bool,
-    pub(super) turn: Turn,
+    pub(super) position: TextPosition,
     /// Where what comes before it ends.
     pub(super) before: Mark,
     /// How many documents of it have ended.
@@ -57,14 +56,14 @@ pub(super) enum Step {
     Broken(String),
 }
 
-impl Large {
+impl LargeText {
     /// Takes documents, or enters one that is large.
     pub(super) fn documents(
         &mut self,
         piece: &mut Piece,
         source: &Source,
         limits: &config::Fetch,
-    ) -> Result<Step, Stop> {
+    ) -> Result<Step, ReadError> {
         let room = self.window.bytes.len().max(WINDOW_BYTES);
         self.window.fill(room)?;
         let (documents, end, then) = self.split();
@@ -80,7 +79,7 @@ impl Large {
             return Ok(
                 match decode::documents(text, &self.place, documents, source, limits) {
                     Ok(decoded) => {
-                        piece.take(decoded);
+                        piece.add(decoded);
                         Step::GoesOn
                     }
                     Err(Undecodable::TooLarge(message) | Undecodable::Unreadable(message)) => {
@@ -123,7 +122,7 @@ impl Large {
         piece: &mut Piece,
         source: &Source,
         limits: &config::Fetch,
-    ) -> Result<Step, Stop> {
+    ) -> Result<Step, ReadError> {
         let seen = self.window.bytes.len();
         if seen < WHOLE_BYTES && !self.window.is_all {
             self.window.fill(WHOLE_BYTES)?;
@@ -173,7 +172,7 @@ impl Large {
         &mut self,
         piece: &mut Piece,
         limits: &config::Fetch,
-    ) -> Result<Step, Stop> {
+    ) -> Result<Step, ReadError> {
         let room = self.window.bytes.len().max(WINDOW_BYTES);
         self.window.fill(room)?;
         let Some(List {
@@ -201,7 +200,7 @@ impl Large {
                 items: portion.items,
             };
             let part = Part::whole(body, cut);
-            piece.take(Decoded {
+            piece.add(Decoded {
                 parts: vec![Part { place, ..part }],
                 ..Decoded::default()
             });
@@ -222,7 +221,7 @@ impl Large {
     }
 
     /// Sees more of what is not whole yet, within limits.
-    fn see_more(&mut self, limits: &config::Fetch) -> Result<Step, Stop> {
+    fn see_more(&mut self, limits: &config::Fetch) -> Result<Step, ReadError> {
         let most = limits.max_body_bytes;
         let seen = self.window.bytes.len();
         if seen >= most {

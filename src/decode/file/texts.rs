@@ -19,10 +19,10 @@ use zip::unstable::read::ZipIterable;
 
 use crate::config;
 use crate::decode::budget::{most_by_ratio, too_many_members, too_packed};
+use crate::decode::file::arriving_file::{FileReader, Unavailable};
 use crate::decode::{Archive, HEADER_BYTES, Level, label, past_header, unique};
-use crate::fetch::file::arrival::{FileReader, Lost};
-use crate::http::body::KEPT_OF_TOO_LARGE;
 use crate::json;
+use crate::page::KEPT_OF_TOO_LARGE;
 use crate::source::Container;
 
 /// The most bytes of a member that are kept if it is no text.
@@ -53,12 +53,12 @@ pub(super) struct Text {
     /// Whether the file holds nothing else.
     pub(super) is_alone: bool,
     /// Where it is among the texts.
-    pub(super) turn: Turn,
+    pub(super) position: TextPosition,
 }
 
 /// Where a text is among those of its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(super) struct TextPosition {
     /// Which member of the file it is or is in, counted from 0.
     pub(super) member: u64,
     /// How many texts of an archive that is such a member come before it.
@@ -67,7 +67,7 @@ pub(super) struct Turn {
     pub(super) seen: [u8; 32],
 }
 
-/// What a file, or a member, turns out to be.
+/// What a file, or a member, positions out to be.
 enum Opened {
     Text(Text),
     /// An archive, whose members come next.
@@ -75,7 +75,7 @@ enum Opened {
 }
 
 /// What comes next of a file.
-pub(super) enum Next {
+pub(super) enum NextText {
     Text(Text),
     /// A member that is none, as it is in its archive, and whether that is all of it.
     Broken {
@@ -88,11 +88,11 @@ pub(super) enum Next {
 
 /// Why a file cannot be read any further.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum ReadError {
     /// The world failed: a clause.
-    Lost(String),
+    Unavailable(String),
     /// It holds what cannot be read: a clause that goes on after "it is".
-    Torn(String),
+    Damaged(String),
 }
 
 /// Marks an error that is a limit's.
@@ -108,17 +108,17 @@ impl fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-impl Stop {
+impl ReadError {
     /// What an error of a reader means; `damaged` says what it is of if it is the
     /// file's own.
-    pub(super) fn of(error: &io::Error, damaged: &str) -> Self {
+    pub(super) fn from_io(error: &io::Error, damaged: &str) -> Self {
         let inner = error.get_ref();
-        if inner.is_some_and(|inner| inner.is::<Lost>()) {
-            return Stop::Lost(error.to_string());
+        if inner.is_some_and(|inner| inner.is::<Unavailable>()) {
+            return ReadError::Unavailable(error.to_string());
         }
         match inner.and_then(|inner| inner.downcast_ref::<TooLarge>()) {
-            Some(too_large) => Stop::Torn(too_large.to_string()),
-            None => Stop::Torn(damaged.to_owned()),
+            Some(too_large) => ReadError::Damaged(too_large.to_string()),
+            None => ReadError::Damaged(damaged.to_owned()),
         }
     }
 }
@@ -160,11 +160,11 @@ impl Texts {
     }
 
     /// The text that comes next.
-    pub(super) fn next(&mut self) -> Result<Next, Stop> {
+    pub(super) fn next(&mut self) -> Result<NextText, ReadError> {
         if !self.is_begun
             && let Opened::Text(text) = self.outermost()?
         {
-            return Ok(Next::Text(text));
+            return Ok(NextText::Text(text));
         }
         while let Some(zip) = self.open.last_mut() {
             if let Some(member) = zip.members.pop_front() {
@@ -172,39 +172,39 @@ impl Texts {
             }
             self.open.pop();
         }
-        Ok(Next::End)
+        Ok(NextText::End)
     }
 
-    /// Passes over the texts before a turn. Members of the file are not
+    /// Passes over the texts before a position. Members of the file are not
     /// decompressed for that.
-    pub(super) fn skip_to(&mut self, turn: Turn) -> Result<(), Stop> {
-        if turn.member > 0 && !self.is_begun {
+    pub(super) fn skip_to(&mut self, position: TextPosition) -> Result<(), ReadError> {
+        if position.member > 0 && !self.is_begun {
             // a zip file is opened and gives no text
             self.outermost()?;
         }
         if let Some(zip) = self.open.first_mut() {
-            while zip.next < turn.member
+            while zip.next < position.member
                 && let Some(member) = zip.members.pop_front()
             {
                 zip.pass(&member);
             }
         }
-        for _ in 0..turn.inner {
+        for _ in 0..position.inner {
             self.next()?;
         }
         Ok(())
     }
 
-    /// The turn of the text that comes next.
-    pub(super) fn turn(&self) -> Turn {
+    /// The position of the text that comes next.
+    pub(super) fn position(&self) -> TextPosition {
         let Some(outermost) = self.open.first() else {
-            return Turn {
+            return TextPosition {
                 member: u64::from(self.is_begun),
-                ..Turn::default()
+                ..TextPosition::default()
             };
         };
         let is_within = self.open.len() > 1;
-        Turn {
+        TextPosition {
             member: outermost.next - u64::from(is_within),
             inner: if is_within { self.inner } else { 0 },
             seen: *outermost.seen.finalize().as_bytes(),
@@ -212,20 +212,20 @@ impl Texts {
     }
 
     /// What kind of archive the file is, if it may be one.
-    fn archive(&self) -> Result<Option<Archive>, Stop> {
+    fn archive(&self) -> Result<Option<Archive>, ReadError> {
         let (magic, _) = peeked(self.file.to_look_at()).map_err(|e| of_file(&e))?;
-        Archive::of_body(&magic, self.container).map_err(|what| Stop::Torn(what.into()))
+        Archive::of_body(&magic, self.container).map_err(|what| ReadError::Damaged(what.into()))
     }
 
     /// Opens the file.
-    fn outermost(&mut self) -> Result<Opened, Stop> {
+    fn outermost(&mut self) -> Result<Opened, ReadError> {
         self.is_begun = true;
         let text = Text {
             reader: Box::new(self.file.starting_at(0)),
             place: String::new(),
             level: Level::Outermost,
             is_alone: true,
-            turn: Turn::default(),
+            position: TextPosition::default(),
         };
         match self.archive()? {
             Some(Archive::Zip) => {
@@ -238,7 +238,7 @@ impl Texts {
     }
 
     /// What a gzip file holds, which may be an archive too.
-    fn gunzip(&mut self, packed: Text) -> Result<Opened, Stop> {
+    fn gunzip(&mut self, packed: Text) -> Result<Opened, ReadError> {
         let decoder = MultiGzDecoder::new(BufReader::new(packed.reader));
         let reader = self.metered(decoder);
         self.unpacked(Text {
@@ -258,9 +258,9 @@ impl Texts {
     }
 
     /// What came out of an archive: a text, or another archive.
-    fn unpacked(&mut self, text: Text) -> Result<Opened, Stop> {
+    fn unpacked(&mut self, text: Text) -> Result<Opened, ReadError> {
         let (magic, reader) =
-            peeked(text.reader).map_err(|e| Stop::of(&e, "damaged, or cut short"))?;
+            peeked(text.reader).map_err(|e| ReadError::from_io(&e, "damaged, or cut short"))?;
         let archive = Archive::within(&magic, self.container);
         let text = Text {
             reader: Box::new(reader),
@@ -270,7 +270,7 @@ impl Texts {
             None => Ok(Opened::Text(text)),
             Some(_) if text.level == Level::Innermost => {
                 let message = "an archive within an archive within an archive";
-                Err(Stop::Torn(message.into()))
+                Err(ReadError::Damaged(message.into()))
             }
             Some(Archive::Gzip) => self.gunzip(text),
             Some(Archive::Zip) => {
@@ -282,8 +282,8 @@ impl Texts {
     }
 
     /// A text as a file of its own, which can be sought in.
-    fn on_disk(&self, mut reader: Box<dyn Read + Send>) -> Result<FileReader, Stop> {
-        let full = |_: io::Error| Stop::Lost("no temporary file can be written".into());
+    fn on_disk(&self, mut reader: Box<dyn Read + Send>) -> Result<FileReader, ReadError> {
+        let full = |_: io::Error| ReadError::Unavailable("no temporary file can be written".into());
         let mut file = tempfile::tempfile().map_err(full)?;
         let mut piece = vec![0; 64 << 10];
         let mut bytes = 0;
@@ -292,13 +292,13 @@ impl Texts {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 read => read,
             };
-            let read = read.map_err(|e| Stop::of(&e, "a member that is damaged"))?;
+            let read = read.map_err(|e| ReadError::from_io(&e, "a member that is damaged"))?;
             if bytes + read as u64 > self.limits.max_file_bytes {
                 let most = self.limits.max_file_bytes;
                 let message = format!(
                     "an archive of more than {most} bytes, the limit of `fetch.max_file_bytes`"
                 );
-                return Err(Stop::Torn(message));
+                return Err(ReadError::Damaged(message));
             }
             if read == 0 {
                 // it is read again, and was counted
@@ -310,7 +310,7 @@ impl Texts {
     }
 
     /// Opens a zip file.
-    fn enter(&mut self, file: FileReader, place: String, level: Level) -> Result<(), Stop> {
+    fn enter(&mut self, file: FileReader, place: String, level: Level) -> Result<(), ReadError> {
         let most = self.limits.max_members;
         let zip = Zip::open(file, place, level, most)?;
         self.open.push(zip);
@@ -318,33 +318,33 @@ impl Texts {
     }
 
     /// A member of the innermost open zip file.
-    fn member(&mut self, member: &Member) -> Result<Next, Stop> {
-        let turn = self.turn();
+    fn member(&mut self, member: &Member) -> Result<NextText, ReadError> {
+        let position = self.position();
         self.inner = match self.open.len() {
             1 => 0,
             _ => self.inner + 1,
         };
         let Some(zip) = self.open.last_mut() else {
-            return Ok(Next::End);
+            return Ok(NextText::End);
         };
         let place = zip.pass(member);
         let level = zip.level.within();
         let packed = zip.packed(member);
         let content = zip.content(member);
-        let seen = self.turn().seen;
+        let seen = self.position().seen;
         let opened = content.and_then(|content| {
             self.unpacked(Text {
                 reader: Box::new(self.metered(content)),
                 place: place.clone(),
                 level,
                 is_alone: false,
-                turn: Turn { seen, ..turn },
+                position: TextPosition { seen, ..position },
             })
         });
         match opened {
-            Ok(Opened::Text(text)) => Ok(Next::Text(text)),
+            Ok(Opened::Text(text)) => Ok(NextText::Text(text)),
             Ok(Opened::Zip) => self.next(),
-            Err(Stop::Torn(message)) => Ok(Next::Broken {
+            Err(ReadError::Damaged(message)) => Ok(NextText::Broken {
                 place,
                 message,
                 packed: read_packed(packed).map_err(|e| of_file(&e))?,
@@ -365,8 +365,8 @@ fn read_packed(mut packed: io::Take<FileReader>) -> io::Result<(Bytes, bool)> {
     Ok((bytes.into(), is_whole))
 }
 
-fn of_file(error: &io::Error) -> Stop {
-    Stop::of(error, "a file that is damaged")
+fn of_file(error: &io::Error) -> ReadError {
+    ReadError::from_io(error, "a file that is damaged")
 }
 
 /// A text whose first bytes were looked at.
@@ -383,17 +383,17 @@ fn peeked<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, Peeked<R>)> {
 }
 
 impl Zip {
-    fn open(file: FileReader, place: String, level: Level, most: usize) -> Result<Self, Stop> {
-        let torn = "a zip file that is damaged or cut short";
+    fn open(file: FileReader, place: String, level: Level, most: usize) -> Result<Self, ReadError> {
+        let damaged = "a zip file that is damaged or cut short";
         let stop = |error: zip::result::ZipError| match error {
-            zip::result::ZipError::Io(error) => Stop::of(&error, torn),
-            _ => Stop::Torn(torn.into()),
+            zip::result::ZipError::Io(error) => ReadError::from_io(&error, damaged),
+            _ => ReadError::Damaged(damaged.into()),
         };
         // it is read a few bytes at a time
         let reader = BufReader::new(file.to_look_at());
         let mut archive = ZipIterable::try_new(reader, Config::default()).map_err(stop)?;
         if archive.len() > most {
-            return Err(Stop::Torn(too_many_members(most)));
+            return Err(ReadError::Damaged(too_many_members(most)));
         }
         let mut members = VecDeque::new();
         for entry in archive.files().map_err(stop)? {
@@ -431,19 +431,19 @@ impl Zip {
     }
 
     /// What a member holds.
-    fn content(&self, member: &Member) -> Result<Checked, Stop> {
-        let torn = |what: &str| Stop::Torn(format!("a member that is {what}"));
+    fn content(&self, member: &Member) -> Result<Checked, ReadError> {
+        let damaged = |what: &str| ReadError::Damaged(format!("a member that is {what}"));
         if member.is_encrypted {
-            return Err(torn("encrypted"));
+            return Err(damaged("encrypted"));
         }
         let start = self
             .start(member)
-            .map_err(|e| Stop::of(&e, "a member that is damaged"))?;
+            .map_err(|e| ReadError::from_io(&e, "a member that is damaged"))?;
         let packed = BufReader::new(self.file.starting_at(start).take(member.packed));
         let reader: Box<dyn Read + Send> = match member.method {
             CompressionMethod::Stored => Box::new(packed),
             CompressionMethod::Deflated => Box::new(DeflateDecoder::new(packed)),
-            _ => return Err(torn("not stored or deflated")),
+            _ => return Err(damaged("not stored or deflated")),
         };
         Ok(Checked {
             reader,

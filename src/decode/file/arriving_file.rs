@@ -22,13 +22,13 @@ const WRITE_BYTES: usize = 256 << 10;
 
 /// How many bytes of files there are for a run, and what became of them.
 #[derive(Debug, Default)]
-pub(in crate::fetch) struct FileBytes {
+pub(crate) struct FileBytes {
     /// How many have been read.
-    pub(in crate::fetch) read: AtomicU64,
+    pub(crate) read: AtomicU64,
     /// How many were announced by those who sent them.
-    pub(in crate::fetch) expected: AtomicU64,
+    pub(crate) expected: AtomicU64,
     /// How many did not come from a publisher.
-    pub(in crate::fetch) local: AtomicU64,
+    pub(crate) local: AtomicU64,
 }
 
 /// What has arrived of a file.
@@ -77,20 +77,20 @@ impl Arrival {
 
 /// Marks an error that is the world's, and not one of what the file holds.
 #[derive(Debug)]
-pub(super) struct Lost(pub(super) &'static str);
+pub(crate) struct Unavailable(pub(crate) &'static str);
 
-impl fmt::Display for Lost {
+impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for Lost {}
+impl std::error::Error for Unavailable {}
 
 /// Reads a file from a position of its own. Reading waits for what has not arrived,
 /// and so belongs on a thread that may.
 #[derive(Clone, Debug)]
-pub(super) struct FileReader {
+pub(crate) struct FileReader {
     file: Arc<File>,
     arrival: Arc<Arrival>,
     /// Where it is counted what is read of it, if it is.
@@ -100,7 +100,7 @@ pub(super) struct FileReader {
 
 impl FileReader {
     /// A file of so many bytes that is all there.
-    pub(super) fn whole(file: File, bytes: u64, file_bytes: Option<&Arc<FileBytes>>) -> Self {
+    pub(crate) fn whole(file: File, bytes: u64, file_bytes: Option<&Arc<FileBytes>>) -> Self {
         let arrival = Arrival {
             is_own: true,
             ..Arrival::default()
@@ -118,19 +118,19 @@ impl FileReader {
     }
 
     /// Ends whoever reads the file on another thread.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.arrival.is_abandoned.store(true, Relaxed);
         // whoever waits has the lock, or looks at it again
         self.arrival.change(|_| {});
     }
 
     /// The same file, from there.
-    pub(super) fn starting_at(&self, at: u64) -> Self {
+    pub(crate) fn starting_at(&self, at: u64) -> Self {
         Self { at, ..self.clone() }
     }
 
     /// The same file, from its beginning, to be looked at before it is read.
-    pub(super) fn to_look_at(&self) -> Self {
+    pub(crate) fn to_look_at(&self) -> Self {
         Self {
             file_bytes: None,
             ..self.starting_at(0)
@@ -138,25 +138,25 @@ impl FileReader {
     }
 
     /// How many bytes have arrived, or are to.
-    pub(super) fn expected(&self) -> u64 {
+    pub(crate) fn expected(&self) -> u64 {
         let state = self.arrival.state();
         state.bytes.max(state.announced)
     }
 
     /// Whether anything has arrived.
-    pub(super) fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.arrival.state().bytes > 0
     }
 
     /// What its server says that it is, once that is known.
-    pub(super) fn content_type(&self) -> Option<String> {
+    pub(crate) fn content_type(&self) -> Option<String> {
         let state = self.arrival.wait_until(|state| state.bytes > 0);
         state.content_type.clone()
     }
 
     /// By what its server can tell later whether it has changed, as far as that is
     /// known.
-    pub(super) fn validators(&self) -> Validators {
+    pub(crate) fn validators(&self) -> Validators {
         self.arrival.state().validators.clone()
     }
 
@@ -184,13 +184,15 @@ impl FileReader {
 }
 
 fn broken_off() -> io::Error {
-    io::Error::other(Lost("the file did not arrive whole"))
+    io::Error::other(Unavailable("the file did not arrive whole"))
 }
 
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.arrival.is_abandoned.load(Relaxed) {
-            return Err(io::Error::other(Lost("the file is not wanted any more")));
+            return Err(io::Error::other(Unavailable(
+                "the file is not wanted any more",
+            )));
         }
         let at = self.at;
         let there = {
@@ -204,9 +206,11 @@ impl Read for FileReader {
             .len()
             .min(usize::try_from(there).unwrap_or(usize::MAX));
         let read = match self.file.read_at(&mut buffer[..most], at) {
-            Ok(0) if most > 0 => return Err(io::Error::other(Lost("the file became shorter"))),
+            Ok(0) if most > 0 => {
+                return Err(io::Error::other(Unavailable("the file became shorter")));
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
-            Err(_) => return Err(io::Error::other(Lost("the file cannot be read"))),
+            Err(_) => return Err(io::Error::other(Unavailable("the file cannot be read"))),
             Ok(read) => read,
         };
         self.at += read as u64;
@@ -230,7 +234,7 @@ impl Seek for FileReader {
 
 /// Writes a temporary file for others to read meanwhile. Unless it is said to be
 /// whole, it is not.
-pub(super) struct FileWriter {
+pub(crate) struct FileWriter {
     file: tokio::fs::File,
     /// The same, to be read.
     written_file: Arc<File>,
@@ -243,13 +247,13 @@ pub(super) struct FileWriter {
 
 /// Why a file could not be kept.
 #[derive(Debug)]
-pub(super) enum Unkept {
+pub(crate) enum WriteError {
     /// It is larger than the limit, in bytes.
     TooLarge(u64),
     Disk(io::Error),
 }
 
-impl fmt::Display for Unkept {
+impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge(most) => write!(
@@ -262,13 +266,13 @@ impl fmt::Display for Unkept {
 }
 
 /// A temporary file cannot be written.
-pub(super) fn no_room(error: io::Error) -> Error {
+pub(crate) fn no_room(error: io::Error) -> Error {
     Error::environment("write a temporary file").with_source(error)
 }
 
 impl FileWriter {
     /// A temporary file of `most` bytes or less, and its reader.
-    pub(super) fn new(most: u64, file_bytes: &Arc<FileBytes>) -> io::Result<(Self, FileReader)> {
+    pub(crate) fn new(most: u64, file_bytes: &Arc<FileBytes>) -> io::Result<(Self, FileReader)> {
         let file = tempfile::tempfile()?;
         let reader = FileReader {
             file: Arc::new(file.try_clone()?),
@@ -289,12 +293,12 @@ impl FileWriter {
     }
 
     /// How many bytes have come.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.written + self.waiting.len() as u64
     }
 
     /// Notes what its server says of the file.
-    pub(super) fn announce(
+    pub(crate) fn announce(
         &self,
         content_type: Option<&str>,
         validators: Validators,
@@ -311,7 +315,7 @@ impl FileWriter {
     }
 
     /// Whether these bytes are those that came before at this place.
-    pub(super) fn has(&self, at: u64, bytes: &[u8]) -> bool {
+    pub(crate) fn has(&self, at: u64, bytes: &[u8]) -> bool {
         let on_disk = self.written.saturating_sub(at);
         let on_disk = bytes
             .len()
@@ -329,17 +333,17 @@ impl FileWriter {
     }
 
     /// Counts what did not come from a publisher.
-    pub(super) fn count_own(&self, bytes: usize) {
+    pub(crate) fn count_own(&self, bytes: usize) {
         self.file_bytes.local.fetch_add(bytes as u64, Relaxed);
     }
 
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Unkept> {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         if self.bytes() + bytes.len() as u64 > self.most {
-            return Err(Unkept::TooLarge(self.most));
+            return Err(WriteError::TooLarge(self.most));
         }
         self.waiting.extend_from_slice(bytes);
         if self.waiting.len() >= WRITE_BYTES {
-            self.flush().await.map_err(Unkept::Disk)?;
+            self.flush().await.map_err(WriteError::Disk)?;
         }
         Ok(())
     }
@@ -355,7 +359,7 @@ impl FileWriter {
     }
 
     /// All of it has come.
-    pub(super) async fn end(mut self) -> io::Result<()> {
+    pub(crate) async fn end(mut self) -> io::Result<()> {
         self.flush().await?;
         self.arrival.change(|state| state.end = Some(true));
         Ok(())
@@ -399,7 +403,11 @@ mod tests {
         drop(writer);
         let mut text = Vec::new();
         let error = reader.read_to_end(&mut text).unwrap_err();
-        assert!(error.get_ref().is_some_and(|inner| inner.is::<Lost>()));
+        assert!(
+            error
+                .get_ref()
+                .is_some_and(|inner| inner.is::<Unavailable>())
+        );
         assert_eq!(text.len(), WRITE_BYTES);
         assert!(reader.seek(SeekFrom::End(0)).is_err());
     }
@@ -410,7 +418,7 @@ mod tests {
         writer.write(b"ab").await.unwrap();
         assert!(matches!(
             writer.write(b"cd").await,
-            Err(Unkept::TooLarge(3))
+            Err(WriteError::TooLarge(3))
         ));
     }
 }

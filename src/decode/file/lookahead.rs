@@ -5,14 +5,14 @@ use std::io::{self, Read};
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use crate::decode::charset;
-use crate::fetch::file::text::Stop;
+use crate::decode::file::texts::ReadError;
 use crate::source::Charset;
 
 /// How much is read at a time.
 const READ_BYTES: usize = 64 << 10;
 
 /// A text, as far as it is looked at.
-pub(super) struct Window {
+pub(super) struct Lookahead {
     reader: Box<dyn Read + Send>,
     pub(super) bytes: BytesMut,
     /// Whether nothing follows.
@@ -25,7 +25,7 @@ pub(super) struct Window {
     before: blake3::Hasher,
 }
 
-impl Window {
+impl Lookahead {
     pub(super) fn new(reader: Box<dyn Read + Send>, seed: [u8; 32]) -> Self {
         let mut before = blake3::Hasher::new();
         before.update(&seed);
@@ -56,7 +56,7 @@ impl Window {
 
     /// Reads until so many bytes are there, no more of them, or the text ends; it ends
     /// too where it is damaged.
-    pub(super) fn fill(&mut self, bytes: usize) -> Result<(), Stop> {
+    pub(super) fn fill(&mut self, bytes: usize) -> Result<(), ReadError> {
         let mut piece = [0; READ_BYTES];
         while self.bytes.len() < bytes && !self.is_all {
             let most = READ_BYTES.min(bytes - self.bytes.len());
@@ -64,12 +64,12 @@ impl Window {
                 Ok(0) => self.is_all = true,
                 Ok(read) => self.bytes.extend_from_slice(&piece[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => match Stop::of(&error, "damaged, or cut short") {
-                    Stop::Torn(message) => {
+                Err(error) => match ReadError::from_io(&error, "damaged, or cut short") {
+                    ReadError::Damaged(message) => {
                         self.is_all = true;
                         self.damage = Some(message);
                     }
-                    lost @ Stop::Lost(_) => return Err(lost),
+                    lost @ ReadError::Unavailable(_) => return Err(lost),
                 },
             }
         }

@@ -1,0 +1,59 @@
+//! A piece of a file: as many documents and items as one page of the run has.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::decode::Decoded;
+use crate::json::Most;
+use crate::page::{Broken, Part};
+
+/// The largest document that is held whole although it is of any kind.
+pub(super) const WHOLE_BYTES: usize = 4 << 20;
+
+/// How much makes a piece.
+pub(super) const PIECE: Most = Most {
+    items: 1_000,
+    bytes: 1 << 20,
+};
+
+/// Documents and items of a file, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Piece {
+    pub(crate) parts: Vec<Part>,
+    pub(crate) broken: Vec<Broken>,
+    /// What is around the items of the first document that begins in it.
+    pub(crate) envelope: Option<Value>,
+    items: usize,
+    bytes: usize,
+}
+
+impl Piece {
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.broken.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.items >= PIECE.items || self.bytes >= PIECE.bytes
+    }
+
+    /// Adds documents.
+    pub(super) fn add(&mut self, decoded: Decoded) {
+        let items = decoded.parts.iter().map(|part| part.cut.items.len());
+        self.items += items.sum::<usize>() + decoded.broken.len();
+        let bodies = decoded.parts.iter().map(|part| part.body.len());
+        let broken = decoded.broken.iter().map(|broken| broken.body.len());
+        self.bytes += bodies.chain(broken).sum::<usize>();
+        if self.envelope.is_none() && !decoded.parts.is_empty() {
+            self.envelope = Some(decoded.envelope);
+        }
+        self.parts.extend(decoded.parts);
+        self.broken.extend(decoded.broken);
+    }
+
+    /// Adds a document that cannot be read.
+    pub(super) fn add_broken(&mut self, place: String, body: Bytes, message: String) {
+        self.items += 1;
+        self.bytes += body.len();
+        self.broken.push(Broken::unreadable(place, body, message));
+    }
+}
