@@ -155,7 +155,7 @@ impl TargetPolicy {
     ///
     /// # Errors
     /// [`Kind::Misled`]: the other URL is not allowed.
-    pub(crate) fn permit_redirect(&self, from: &Url, mut to: Url) -> Result<Url> {
+    pub(super) fn permit_redirect(&self, from: &Url, mut to: Url) -> Result<Url> {
         let refused = |why: &str| Error::new(Kind::Misled, why.to_owned());
         if !is_http(&to) {
             return Err(refused("a redirect leads to what is not http or https"));
@@ -227,12 +227,12 @@ impl TargetPolicy {
     }
 
     /// The URL is on the host that may be sent secrets.
-    pub(crate) fn is_home(&self, url: &Url) -> bool {
+    pub(super) fn is_home(&self, url: &Url) -> bool {
         self.hosts.is_home(url)
     }
 
     /// The host is asked only because `*` allows any host of the public internet.
-    pub(crate) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
+    pub(super) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
         self.hosts.is_allowed_by_wildcard(url)
     }
 
@@ -282,3 +282,6 @@ impl TargetPolicy {
         self.secrets.redactor()
     }
 }
+
+#[cfg(test)]
+mod tests;
