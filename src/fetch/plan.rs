@@ -60,13 +60,13 @@ impl Block {
     }
 }
 
-/// Where a chain goes on, or begins.
+/// Where a chain begins or goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// With this page, behind pages of so many items.
+pub(super) enum ChainStart {
+    /// At this page, behind pages of so many items.
     Page { start: Position, items: u64 },
-    /// Nowhere: all of it is durable, which is so many items.
-    Nothing { items: u64 },
+    /// All of it is durable: so many items.
+    Done { items: u64 },
 }
 
 /// What an unfinished run has done of its chains.
@@ -222,7 +222,7 @@ impl Plan {
     }
 
     /// The next chain, and where it goes on.
-    pub(super) fn next(&mut self) -> Option<Step> {
+    pub(super) fn next(&mut self) -> Option<NextChain> {
         let scope = match self.halves.pop_front() {
             Some(half) => half,
             None => self.next_whole()?,
@@ -231,20 +231,20 @@ impl Plan {
             && let Some(middle) = self.middle(&scope)
         {
             self.split(&scope, middle);
-            return Some(Step::Split(scope, middle));
+            return Some(NextChain::Halved(scope, middle));
         }
         let next = match self.begun.next.get(&scope.chain()) {
-            None => Next::Page {
+            None => ChainStart::Page {
                 start: self.first.clone(),
                 items: 0,
             },
-            Some((Some(next), items)) => Next::Page {
+            Some((Some(next), items)) => ChainStart::Page {
                 start: next.clone(),
                 items: *items,
             },
-            Some((None, items)) => Next::Nothing { items: *items },
+            Some((None, items)) => ChainStart::Done { items: *items },
         };
-        Some(Step::Walk(scope, next))
+        Some(NextChain::Walk(scope, next))
     }
 
     fn next_whole(&mut self) -> Option<Scope> {
@@ -259,9 +259,9 @@ impl Plan {
 }
 
 /// What a plan says to do next.
-pub(super) enum Step {
+pub(super) enum NextChain {
     /// Walk this chain from there.
-    Walk(Scope, Next),
+    Walk(Scope, ChainStart),
     /// Nothing yet: this window was halved before, and its halves come next.
-    Split(Scope, Timestamp),
+    Halved(Scope, Timestamp),
 }

@@ -16,7 +16,7 @@ use crate::fetch::fetcher::Fetcher;
 use crate::fetch::file::{FileWalk, Input};
 use crate::fetch::page::is_conditional;
 use crate::fetch::page_budget::PageBudget;
-use crate::fetch::plan::{Next, Plan, Step};
+use crate::fetch::plan::{ChainStart, NextChain, Plan};
 use crate::fetch::previous_run::{KnownPages, PreviousRun};
 use crate::fetch::run_state::RunState;
 use crate::fetch::scope::{Axes, Scope};
@@ -134,16 +134,18 @@ impl Traversal {
         while self.walks.len() < at_once {
             match self.plan.next() {
                 None => return,
-                Some(Step::Split(scope, middle)) => {
+                Some(NextChain::Halved(scope, middle)) => {
                     self.waiting.push_back(Event::Split { scope, middle });
                 }
-                Some(Step::Walk(scope, _)) if scope.chain().as_str().len() > Chain::MOST_BYTES => {
+                Some(NextChain::Walk(scope, _))
+                    if scope.chain().as_str().len() > Chain::MOST_BYTES =>
+                {
                     self.waiting.push_back(Event::Failed(name_too_long(&scope)));
                 }
-                Some(Step::Walk(scope, Next::Nothing { items })) => {
+                Some(NextChain::Walk(scope, ChainStart::Done { items })) => {
                     self.waiting.push_back(self.end_of_durable(scope, items));
                 }
-                Some(Step::Walk(scope, Next::Page { start, items })) => {
+                Some(NextChain::Walk(scope, ChainStart::Page { start, items })) => {
                     let walk = self.new_walk(scope, start, items);
                     self.push_walk(walk);
                 }
@@ -239,4 +241,195 @@ fn name_too_long(scope: &Scope) -> Error {
         Kind::Truncated,
         format!("the values of axes {beginning}… are {bytes} bytes, and may be {most}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::config;
+    use crate::fetch::{Stretch, first_page};
+    use crate::page::{Page, UnreadablePage, Validators};
+    use crate::source::Source;
+
+    const PLAIN: &str = "url = 'http://feed.example/'\npage = { mode = 'number' }";
+    const DAILY: &str = "url = 'http://feed.example/{from}/{to}'\npage = { mode = 'number' }\n\
+                         window = { from = '2024-01-01', step = '1d' }";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn day(day: u32) -> Scope {
+        let midnight = |day: u32| at(&format!("2024-01-{day:02}T00:00:00Z"));
+        Scope {
+            window: Some(Stretch {
+                from: midnight(day),
+                to: midnight(day + 1),
+            }),
+            ..Scope::default()
+        }
+    }
+
+    /// A traversal of the first three days of a source, or of a plain feed. None of its walks
+    /// is polled.
+    fn traversal(table: &str) -> Traversal {
+        let mut source: Source = toml::from_str(table).unwrap();
+        source.name = "zambia".into();
+        source.settle().unwrap();
+        let bounds = Stretch {
+            from: at("2024-01-01T00:00:00Z"),
+            to: at("2024-01-04T00:00:00Z"),
+        };
+        let first = first_page(&source);
+        let start = Start {
+            plan: Plan::new(&source, Some(bounds), vec![Axes::new()], first),
+            fullest: 0,
+            until: None,
+            max_pages: None,
+            previous: PreviousRun::default(),
+            files: Vec::new(),
+        };
+        let fetcher = Fetcher::new(&source, &config::Fetch::default()).unwrap();
+        Traversal::new(Arc::new(fetcher), start, PageBudget::new(1, usize::MAX))
+    }
+
+    fn failed(kind: Kind) -> Event {
+        Event::Failed(Error::new(kind, "it failed"))
+    }
+
+    async fn page(traversal: &Traversal, is_readable: bool) -> Event {
+        let chain = Chain::new(String::new());
+        let position = first_page(traversal.run.fetcher.source());
+        let fetched_at = Timestamp::UNIX_EPOCH;
+        let fetched = match is_readable {
+            true => Fetched::Page(Page {
+                chain,
+                position,
+                next: None,
+                total_pages: None,
+                total_items: None,
+                url: String::new(),
+                fetched_at,
+                envelope: serde_json::Value::Null,
+                parts: Vec::new(),
+                broken: Vec::new(),
+                entries: None,
+                validators: Validators::default(),
+            }),
+            false => Fetched::Unreadable(UnreadablePage {
+                chain,
+                position,
+                url: String::new(),
+                fetched_at,
+                body: bytes::Bytes::new(),
+                message: "not JSON".into(),
+            }),
+        };
+        let permit = traversal.run.budget.acquire(0).await;
+        Event::Page(Box::new(fetched), permit)
+    }
+
+    /// The kind of the error that ends the run, if the events end it.
+    fn end_of(traversal: &mut Traversal, events: Vec<Event>) -> Option<Kind> {
+        let mut ends = events
+            .into_iter()
+            .map(|event| traversal.handle(&day(1), event));
+        ends.find_map(|end| end.err().map(|error| error.kind()))
+    }
+
+    #[test]
+    fn a_chain_of_several_fails_alone_and_the_only_one_ends_the_run() {
+        for kind in [
+            Kind::Truncated,
+            Kind::Refused,
+            Kind::Misled,
+            Kind::Environment,
+        ] {
+            let several = end_of(&mut traversal(DAILY), vec![failed(kind)]);
+            assert_eq!(several, None, "{kind:?}");
+            let only = end_of(&mut traversal(PLAIN), vec![failed(kind)]);
+            assert_eq!(only, Some(kind));
+        }
+        for kind in [
+            Kind::RateLimited,
+            Kind::Config,
+            Kind::Unexpected,
+            Kind::Lease,
+        ] {
+            let several = end_of(&mut traversal(DAILY), vec![failed(kind)]);
+            assert_eq!(several, Some(kind));
+        }
+    }
+
+    #[tokio::test]
+    async fn several_chains_that_fail_in_a_row_end_the_run_and_a_page_between_counts() {
+        let most = config::Fetch::default().unreadable_in_a_row as usize;
+        let fail = || failed(Kind::Truncated);
+        let fails = |count| std::iter::repeat_with(fail).take(count).collect::<Vec<_>>();
+        let ended = end_of(&mut traversal(DAILY), fails(most));
+        assert_eq!(ended, Some(Kind::Truncated));
+        for (is_readable, expected) in [(true, None), (false, Some(Kind::Truncated))] {
+            let mut traversal = traversal(DAILY);
+            let mut events = fails(most - 1);
+            events.push(page(&traversal, is_readable).await);
+            events.push(fail());
+            assert_eq!(end_of(&mut traversal, events), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_gone_ends_only_a_run_of_one_chain() {
+        let gone = || Event::Gone(Error::new(Kind::Truncated, "status 404"));
+        let most = config::Fetch::default().unreadable_in_a_row as usize;
+        let many = std::iter::repeat_with(gone).take(most * 2).collect();
+        assert_eq!(end_of(&mut traversal(DAILY), many), None);
+        let only = end_of(&mut traversal(PLAIN), vec![gone()]);
+        assert_eq!(only, Some(Kind::Truncated));
+    }
+
+    #[test]
+    fn the_halves_of_a_split_window_come_next_and_may_fail_by_themselves() {
+        let mut traversal = traversal(DAILY);
+        traversal.is_many = false;
+        let middle = at("2024-01-01T12:00:00Z");
+        let split = Event::Split {
+            scope: day(1),
+            middle,
+        };
+        let handled = traversal.handle(&day(1), split).unwrap();
+        assert!(matches!(handled, Event::Split { middle: it, .. } if it == middle));
+        let halves = [(); 2].map(|()| match traversal.plan.next() {
+            Some(NextChain::Walk(scope, _)) => scope.window.unwrap(),
+            _ => panic!("a half"),
+        });
+        assert_eq!(halves[0].to, middle);
+        assert_eq!(halves[1].from, middle);
+        assert_eq!(end_of(&mut traversal, vec![failed(Kind::Truncated)]), None);
+    }
+
+    #[test]
+    fn as_many_walks_begin_as_the_source_may_be_asked_at_once() {
+        for (concurrency, expected) in [(1, 1), (2, 2), (8, 3)] {
+            let table = format!("{DAILY}\nhttp.concurrency = {concurrency}");
+            let mut traversal = traversal(&table);
+            traversal.begin_walks();
+            assert_eq!(traversal.walks.len(), expected);
+        }
+    }
+
+    #[test]
+    fn a_durable_chain_that_has_all_that_the_publisher_gives_may_have_more() {
+        let table = DAILY.replace("'1d'", "'1d', split_when = { items = 100 }");
+        let traversal = traversal(&table);
+        for (items, is_whole) in [(99, true), (100, false)] {
+            let event = traversal.end_of_durable(day(1), items);
+            assert_eq!(
+                matches!(event, Event::Ended { is_whole: true, .. }),
+                is_whole
+            );
+            assert_eq!(matches!(event, Event::Failed(_)), !is_whole);
+        }
+    }
 }
