@@ -1,11 +1,9 @@
-//! Who asks: the `Authorization` header of requests to the home host, and the
-//! token in it.
+//! The `Authorization` header of requests to the home host, and the token in it.
 //!
-//! Nothing here connects: the client asks for the token, as for anything else,
-//! and gives the answer back. There is one token at a time for all requests of a
-//! source, and one request for it at a time; the others wait for its answer. A
-//! token is asked for again before it expires, and once for each attempt that is
-//! answered 401.
+//! Nothing here connects: the client requests the token, as it requests anything else, and
+//! passes the answer back. A source has one token at a time and one request for it at a time;
+//! other requests wait for its answer. A token is renewed before it expires, and once for each
+//! attempt that is answered 401.
 
 use std::time::Duration;
 
@@ -27,40 +25,40 @@ use crate::redact::Redactor;
 use crate::source::{self, Credentials, Method, OAuth2, Source, Token};
 use crate::userinfo::{ENCODE, has_unclear_userinfo};
 
-/// How long before its end a token is no longer sent: what is asked now must
-/// still hold when it arrives. A short-lived one is kept for nine tenths.
+/// How long before its expiry a token is no longer sent, because it must still be valid when
+/// the request arrives. A short-lived token is kept for nine tenths of its life.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// The longest token. Servers take no longer header, and it is looked for in all that
-/// the source serves, in each of its forms.
+/// The longest token. Servers accept no longer header, and everything that the source serves is
+/// searched for the token, in each of its encodings.
 const MOST_TOKEN_BYTES: usize = 8 << 10;
 
-/// The longest that a token is believed to live.
+/// The longest lifetime that is believed.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How the server of a source is told who asks. Its `Debug` shows no secret.
+/// How a source authenticates its requests. Its `Debug` shows no secret.
 pub(super) enum Auth {
-    /// Nothing is said, or what `headers` and `query` say.
+    /// No header, or what `headers` and `query` declare.
     Open,
-    /// The same header each time.
+    /// The same header in each request.
     Fixed(HeaderValue),
-    /// A token, and where it comes from.
+    /// A token that a server issues.
     Token(Box<Issuer>),
 }
 
-/// Where tokens come from.
+/// Requests tokens of one server, and keeps the current one.
 pub(super) struct Issuer {
     request: TokenRequest,
     pointer: Pointer,
     scheme: String,
     refresh: Option<Duration>,
-    /// It is told of each token.
+    /// Learns each token, to hide it.
     redactor: Redactor,
-    /// Locked while a token is asked for.
+    /// Locked while a token is requested.
     current: Mutex<Option<Current>>,
 }
 
-/// A request for a token, secrets and all.
+/// The request for a token, with its secrets.
 struct TokenRequest {
     url: Url,
     method: Method,
@@ -70,19 +68,19 @@ struct TokenRequest {
 
 struct Current {
     header: HeaderValue,
-    /// When it is asked for anew; `None` is when it is refused.
+    /// When the token is renewed; `None` is when it is refused.
     renew_at: Option<Instant>,
 }
 
-/// What to say of who asks.
+/// What a request to the home host needs.
 pub(super) enum Authorization<'a> {
     /// This header, if any.
     Ready(Option<HeaderValue>),
-    /// A token has to be asked for first.
+    /// A token, which has to be requested first.
     NeedsToken(Renewal<'a>),
 }
 
-/// The right to ask for a token, which nobody else has meanwhile.
+/// The exclusive right to request a token.
 pub(super) struct Renewal<'a> {
     issuer: &'a Issuer,
     current: MutexGuard<'a, Option<Current>>,
@@ -99,10 +97,11 @@ impl std::fmt::Debug for Auth {
 }
 
 impl Auth {
-    /// What a source declares.
+    /// The authentication that a source declares.
     ///
     /// # Errors
-    /// A URL or a header that is none, or two answers to who asks.
+    ///
+    /// A URL or a header is invalid, or the source declares two Authorization headers.
     pub(super) fn new(source: &Source, secrets: &Secrets) -> Result<Self> {
         let key = |key: &str| format!("key `sources.{}.auth{key}`", source.name);
         let Some(auth) = &source.auth else {
@@ -116,7 +115,7 @@ impl Auth {
         let (request, pointer, scheme, refresh) = match auth {
             source::Auth::Basic { user, password } => {
                 let (user, password) = (secrets.reveal(user), secrets.reveal(password));
-                // for pages that show the headers that they were asked by
+                // some pages show the headers of their request
                 secrets
                     .redactor()
                     .add_token(basic_credentials(&user, &password));
@@ -145,7 +144,7 @@ impl Auth {
         })))
     }
 
-    /// What to say to the home host now. Waits while a token is asked for.
+    /// Returns the header to send now. Waits while another request renews the token.
     pub(super) async fn authorization(&self) -> Authorization<'_> {
         let issuer = match self {
             Auth::Open => return Authorization::Ready(None),
@@ -177,12 +176,11 @@ impl Auth {
 }
 
 impl<'a> Renewal<'a> {
-    /// Where the token is asked for.
     pub(super) fn url(&self) -> &'a Url {
         &self.issuer.request.url
     }
 
-    /// The request for it.
+    /// Builds the request for the token.
     pub(super) fn request(&self, http: &reqwest::Client) -> reqwest::RequestBuilder {
         let TokenRequest {
             url,
@@ -208,9 +206,10 @@ impl<'a> Renewal<'a> {
         }
     }
 
-    /// Reads the token in the answer.
+    /// Reads the token in the answer, and keeps it.
     ///
     /// # Errors
+    ///
     /// What the answer lacks: a clause, never a value.
     pub(super) fn read_token(mut self, answer: &[u8]) -> Result<HeaderValue, String> {
         let Issuer {
@@ -248,8 +247,8 @@ impl<'a> Renewal<'a> {
     }
 }
 
-/// How long a token is sent, by the `expires_in` of its answer: seconds, which
-/// some servers write as text.
+/// How long a token is sent, by the `expires_in` of its answer: seconds, which some servers
+/// write as text.
 fn lifetime(answer: &Value) -> Option<Duration> {
     let seconds = match answer.get("expires_in")? {
         Value::Number(seconds) => seconds.as_f64()?,
@@ -295,7 +294,7 @@ impl TokenRequest {
         form.append_pair("grant_type", "client_credentials");
         match oauth2.credentials {
             Credentials::Basic => {
-                // RFC 6749, section 2.3.1: as in a form, and only then as a header
+                // RFC 6749, section 2.3.1: form-encoded first, then encoded as a header
                 let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
                 headers.insert(AUTHORIZATION, basic(&encoded(&id), &encoded(&secret)));
             }

@@ -1,4 +1,4 @@
-//! The retry schedule: how long to wait before a page is asked for again.
+//! The waits between attempts.
 //!
 //! Nothing here sleeps or looks at a clock; attempts are counted, not timed.
 
@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use crate::config;
 use crate::retry::Backoff;
 
-/// The waits between the attempts at one page: one fewer than the attempts.
+/// The waits between the attempts at one request: one fewer than the attempts.
 ///
-/// They double from `fetch.first_wait`, give or take half so that several
-/// processes do not come back in step, and none is over `fetch.longest_wait`.
+/// They double from `fetch.first_wait`, give or take half so that several processes do not
+/// return in step, and none exceeds `fetch.longest_wait`.
 #[derive(Debug)]
 pub(super) struct Waits {
     backoff: Backoff,
@@ -18,7 +18,6 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    /// The waits that the configuration asks for.
     pub(super) fn new(limits: &config::Fetch) -> Self {
         Self {
             backoff: Backoff::new(limits.first_wait, limits.longest_wait),
@@ -36,17 +35,16 @@ impl Iterator for Waits {
     }
 }
 
-/// What comes of a wait of ours and one that the server asks for.
+/// Our own wait and the server's, combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// Wait so long, then ask again.
     For(Duration),
-    /// The server asks for so long, which is more than is waited out.
+    /// The server asks for a wait that is longer than the limit.
     TooLong(Duration),
 }
 
-/// Clamps what the server asks for between our own wait and the longest that is
-/// waited out: `Retry-After: 0` must not burn all attempts at once.
+/// Limits the wait that the server asks for: at least our own wait, so that `Retry-After: 0`
+/// does not use up all attempts at once, and at most `longest`.
 pub(super) fn clamp(own: Duration, asked: Option<Duration>, longest: Duration) -> Wait {
     match asked {
         Some(asked) if asked > longest => Wait::TooLong(asked),
@@ -55,12 +53,12 @@ pub(super) fn clamp(own: Duration, asked: Option<Duration>, longest: Duration) -
     }
 }
 
-/// Reads `Retry-After`, seconds or an HTTP date; `None` if it is neither. A
-/// date in the past asks for no wait.
+/// Reads `Retry-After`, seconds or an HTTP date; `None` if it is neither. A date in the past is
+/// no wait.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are still a wish: for longer than anyone waits.
+        // a number with more digits than fit is longer than any limit
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(value).ok()?;

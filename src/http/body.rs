@@ -1,7 +1,8 @@
-//! A response's body: decoded, and held to both of its limits while it arrives.
+//! Reads a response's body: undoes its content encoding, and holds it to both size limits while
+//! it arrives.
 //!
-//! The client would decode by itself, but then neither the bytes of the wire
-//! could be counted nor a body be refused by its size there.
+//! reqwest could decode bodies, but then the bytes on the wire could not be counted, nor a body
+//! be refused by its size there.
 
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
@@ -16,48 +17,48 @@ use crate::config;
 use crate::http::wire::{self, Interruption};
 use crate::page::beginning;
 
-/// What [`read`] can decode, as a request says it.
+/// The encodings that [`read`] can decode.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
 
-/// The least room that a read is given.
+/// The least capacity that a read gets.
 const READ_BYTES: usize = 64 << 10;
 
-/// The most room that is made for a body before it comes.
-const MOST_ROOM: usize = 16 << 20;
+/// The most capacity that is reserved before a body arrives.
+const MOST_RESERVED: usize = 16 << 20;
 
-/// How far back zstd may refer, as a power of two: 8 MiB, which is the most that RFC 9659
-/// lets a server use. What is behind that has to be held, however small the body.
+/// How far back zstd may refer, as a power of two: 8 MiB, the most that RFC 9659 allows a
+/// server. The decoder holds as much, however small the body.
 const MOST_ZSTD_WINDOW_LOG: u32 = 23;
 
-/// Why there is no whole body, and what came of it.
+/// Why there is no whole body.
 pub(super) enum Broken {
-    /// It did not come as it was announced.
+    /// The body did not arrive as announced.
     Interrupted(Interruption),
-    /// It is larger than the limit of this key, in bytes.
+    /// The body exceeds the limit of this key, in bytes.
     TooLarge {
         key: &'static str,
         limit: usize,
         body: Bytes,
     },
-    /// It is not what its content encoding says, stops short of its end or goes on behind
+    /// The body does not match its content encoding, stops before its end, or continues after
     /// it.
     Corrupt { body: Bytes },
-    /// Its content encoding is not one that was asked for.
+    /// The content encoding is not one that was offered.
     Encoding,
 }
 
-/// Reads a body, undoes its content encoding, and tells `count` how many bytes
-/// come over the wire.
+/// Reads a body, undoes its content encoding, and tells `count` how many bytes arrive over the
+/// wire.
 pub(super) async fn read(
     response: Response,
     limits: &config::Fetch,
     count: impl Fn(u64) + Send + Sync,
 ) -> Result<Bytes, Broken> {
-    let encoding = Encoding::of(response.headers()).ok_or(Broken::Encoding)?;
+    let encoding = Encoding::from_headers(response.headers()).ok_or(Broken::Encoding)?;
     let length = wire::whole_length(&response).map_err(Broken::Interrupted)?;
-    let room = match encoding {
-        Encoding::Identity => room(length, limits),
-        // how long it will be is not announced
+    let capacity = match encoding {
+        Encoding::Identity => capacity(length, limits),
+        // the decoded length is not announced
         Encoding::Gzip | Encoding::Brotli | Encoding::Zstd => READ_BYTES,
     };
     let mut left = limits.max_body_bytes;
@@ -71,12 +72,12 @@ pub(super) async fn read(
     });
     let mut encoded = StreamReader::new(Box::pin(chunks));
     let mut reader = encoding.decode(&mut encoded);
-    let mut body = BytesMut::with_capacity(room);
+    let mut body = BytesMut::with_capacity(capacity);
     loop {
         if body.capacity() - body.len() < READ_BYTES / 2 {
             body.reserve(READ_BYTES.max(body.len()));
         }
-        // decoders clear all the room they are given
+        // decoders zero all the capacity that they get
         match reader.read_buf(&mut (&mut body).limit(READ_BYTES)).await {
             Ok(0) => break,
             Ok(_) if body.len() > limits.max_decoded_bytes => {
@@ -84,29 +85,29 @@ pub(super) async fn read(
                 return Err(too_large("fetch.max_decoded_bytes", limit, &body));
             }
             Ok(_) => {}
-            Err(error) => return Err(broken(error, limits, body)),
+            Err(error) => return Err(classify_error(error, limits, body)),
         }
     }
     drop(reader);
-    // a decoder stops at the end of its stream, which need not be that of the body
+    // a decoder stops at the end of its stream, which may be before the end of the body
     match encoded.fill_buf().await {
         Ok([]) => Ok(body.freeze()),
         Ok(_) => Err(Broken::Corrupt {
             body: body.freeze(),
         }),
-        Err(error) => Err(broken(error, limits, body)),
+        Err(error) => Err(classify_error(error, limits, body)),
     }
 }
 
-/// Room for a body of the length that was announced, and to see its end without
-/// growing. The length may be a lie: beyond [`MOST_ROOM`] the body has to come
-/// before its room does.
-fn room(announced: Option<u64>, limits: &config::Fetch) -> usize {
+/// The capacity for a body of the announced length, with a rest in which its end is seen
+/// without growing. The announcement may be a lie: beyond [`MOST_RESERVED`] the body has to arrive
+/// first.
+fn capacity(announced: Option<u64>, limits: &config::Fetch) -> usize {
     let announced = usize::try_from(announced.unwrap_or_default()).unwrap_or(usize::MAX);
-    announced.min(limits.max_decoded_bytes).min(MOST_ROOM) + READ_BYTES
+    announced.min(limits.max_decoded_bytes).min(MOST_RESERVED) + READ_BYTES
 }
 
-/// Marks the error of a chunk too many on its way through the decoder.
+/// Marks the error of a body that is too large on its way through the decoder.
 #[derive(Debug)]
 struct TooLarge;
 
@@ -118,8 +119,8 @@ impl std::fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-/// Tells an interruption from what the decoder says and from our own limit.
-fn broken(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Broken {
+/// Tells an interruption and our own limit from an error of the decoder.
+fn classify_error(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Broken {
     let corrupt = |body: BytesMut| Broken::Corrupt {
         body: body.freeze(),
     };
@@ -144,7 +145,7 @@ fn too_large(key: &'static str, limit: usize, body: &[u8]) -> Broken {
     }
 }
 
-/// How a body is encoded.
+/// A content encoding.
 enum Encoding {
     Identity,
     Gzip,
@@ -153,8 +154,9 @@ enum Encoding {
 }
 
 impl Encoding {
-    /// `None` for one that was not asked for, or several on top of each other.
-    fn of(headers: &HeaderMap) -> Option<Self> {
+    /// Reads `Content-Encoding`; `None` for an encoding that was not offered, or several on top
+    /// of each other.
+    fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(CONTENT_ENCODING).iter();
         let Some(value) = values.next() else {
             return Some(Self::Identity);

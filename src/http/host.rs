@@ -1,7 +1,6 @@
-//! Where requests may go: by which schemes, to which hosts, and as which user.
+//! Which hosts a source may be requested on, by which schemes, and as which user.
 //!
-//! Nothing here knows of secrets: that none is taken to another host is looked at
-//! before it is asked here.
+//! Nothing here knows secrets: the caller checks first that none goes to another host.
 
 use url::Url;
 
@@ -9,28 +8,27 @@ use crate::error::{Error, Kind, Result};
 use crate::source::{Axis, Source, Template};
 use crate::userinfo::{ENCODE, has_unclear_userinfo, hide_userinfo};
 
-/// The longest URL that is asked for; it is what an HTTP request line can have.
+/// The longest URL that is requested: the most that an HTTP request line can hold.
 pub(crate) const MOST_URL_BYTES: usize = 65_534;
 
-/// How much of a host's name is shown, which is longer than any name is.
+/// How many characters of a host's name are shown; no valid name has more.
 const SHOWN_OF_HOST: usize = 255;
 
-/// What stands for any host of the public internet.
+/// Stands for any host of the public internet in `http.allow_hosts`.
 const ANY_HOST: &str = "*";
 
-/// The hosts that a source may be asked on.
+/// The hosts that a source may be requested on.
 #[derive(Debug)]
 pub(super) struct Hosts {
     home: Home,
-    /// As `http.allow_hosts` names them.
+    /// The entries of `http.allow_hosts`.
     allowed: Vec<String>,
-    /// Those that the source's own URLs write out. They are asked as any allowed host
-    /// is, and are sent no secret: only home is.
+    /// The origins that the source's own URLs write out. They are requested as allowed hosts
+    /// are, and get no secret: only home does.
     declared: Vec<Url>,
 }
 
-/// The source's URL with its query, revealed, as far as it is the same for all
-/// its pages.
+/// The source's URL with its query, revealed, as far as it is the same for all its pages.
 struct Home(Url);
 
 impl std::fmt::Debug for Home {
@@ -40,9 +38,10 @@ impl std::fmt::Debug for Home {
 }
 
 impl Hosts {
-    /// The hosts of a source, whose templates are revealed by `reveal`.
+    /// The hosts of a source; `reveal` fills in the secrets of a template.
     ///
     /// # Errors
+    ///
     /// The source's URL is not an http or https URL.
     pub(super) fn new(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Self> {
         Ok(Self {
@@ -52,13 +51,12 @@ impl Hosts {
         })
     }
 
-    /// The URL that is home.
     pub(super) fn home(&self) -> &Url {
         &self.home.0
     }
 
-    /// Whether a URL is on the host that may be sent secrets: the source's own,
-    /// by name and port, and not in clear text if the source's is encrypted.
+    /// The URL is on the host that may get secrets: the source's own, by name and port, and
+    /// encrypted if the source's URL is.
     pub(super) fn is_home(&self, url: &Url) -> bool {
         let home = self.home();
         is_same_host(home, url) && !is_downgrade(home, url)
@@ -70,7 +68,7 @@ impl Hosts {
     /// [`Kind::Refused`]: the host is not allowed.
     pub(super) fn permit_other_host(&self, what: &str, mut url: Url) -> Result<Url> {
         if !self.is_named(&url) && has_unclear_userinfo(url.as_str()) {
-            // what looks like its host may be a part of a password, and would be shown
+            // what looks like the host may be part of a password, and would be shown
             return Err(refused(&format!(
                 "{what} has a user or a password that is not percent-encoded"
             )));
@@ -82,9 +80,9 @@ impl Hosts {
         Err(self.other_host(what, &url))
     }
 
-    /// Encrypts a link to a host that the source declares with https, home above all. A
-    /// server behind a proxy that ends TLS writes links with http, and asking there would
-    /// show in clear text what the source's URL keeps secret.
+    /// Upgrades a link to https if the source declares its host with https, home above all. A
+    /// server behind a proxy that ends TLS writes links with http, and a request there would
+    /// send in clear text what the source's URL keeps secret.
     pub(super) fn upgrade(&self, url: &mut Url) {
         let is_encrypted = |declared| is_same_host(declared, url) && is_downgrade(declared, url);
         let is_declared_encrypted =
@@ -95,7 +93,7 @@ impl Hosts {
         }
     }
 
-    /// Asks as the user that the source's URL has, if it has one.
+    /// Sets the user of the source's URL, if it has one.
     pub(super) fn set_user(&self, url: &mut Url) {
         let home = self.home();
         // Neither fails for http and https.
@@ -103,13 +101,13 @@ impl Hosts {
         let _ = url.set_password(home.password());
     }
 
-    /// The host is asked only because `*` allows any host of the public internet.
+    /// The host is requested only because `*` allows any host of the public internet.
     pub(super) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
         !is_same_host(self.home(), url) && !self.is_named(url) && !self.is_declared(url)
     }
 
-    /// A URL for storing and showing, without a user and a password. Of one on a host that
-    /// the source names it is certain where these end.
+    /// Removes the user and password of a URL, for storing and showing. Where they end is
+    /// certain only on hosts that the source names.
     pub(super) fn remove_user(&self, url: &Url) -> Option<Url> {
         let is_certain = self.is_home(url) || self.is_named(url);
         if !is_certain && has_unclear_userinfo(url.as_str()) {
@@ -126,20 +124,21 @@ impl Hosts {
     }
 
     fn is_allowed(&self, url: &Url) -> bool {
-        // at another port of home a name is not looked at, for it may lead anywhere
+        // a wildcard does not cover another port of home, because home's name may lead to this
+        // machine
         let is_elsewhere = url.host_str() != self.home().host_str();
         let is_by_wildcard = self.has_wildcard() && is_elsewhere && may_be_public(url);
         self.is_named(url) || self.is_declared(url) || is_by_wildcard
     }
 
-    /// Whether one of the source's own URLs has this host and port, and is not encrypted
-    /// where this one is in clear text.
+    /// One of the source's own URLs has this host and port, and is not encrypted where this URL
+    /// is in clear text.
     fn is_declared(&self, url: &Url) -> bool {
         let mut declared = self.declared.iter();
         declared.any(|declared| is_same_host(declared, url) && !is_downgrade(declared, url))
     }
 
-    /// An allowed host is named `host`, any port, or `host:port`.
+    /// An allowed host is named `host`, for any port, or `host:port`.
     fn is_named(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         let with_port = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
@@ -161,8 +160,8 @@ impl Hosts {
     }
 }
 
-/// The URL that is home: the source's own, or that of the index which the URLs of
-/// its pages are picked out of.
+/// The URL that is home: the source's own, or that of the index out of which the URLs of its
+/// pages are picked.
 fn home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
     let key = format!("key `sources.{}.url`", source.name);
     let revealed = reveal(&source.url);
@@ -201,13 +200,13 @@ pub(super) fn is_downgrade(from: &Url, to: &Url) -> bool {
     from.scheme() == "https" && to.scheme() != "https"
 }
 
-/// The same name and port, the default ports of http and https being the same.
+/// Both have the same name and port; the default ports of http and https count as the same.
 fn is_same_host(one: &Url, other: &Url) -> bool {
     one.host_str() == other.host_str() && one.port() == other.port()
 }
 
-/// Whether a host has a name of the public internet: no address, and no name of
-/// this machine or its network. Where the name leads is not known yet.
+/// The host has a name that may be public: no address, and no name of this machine or its
+/// network. Where the name leads is not known yet.
 fn may_be_public(url: &Url) -> bool {
     let Some(url::Host::Domain(name)) = url.host() else {
         return false;

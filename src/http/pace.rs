@@ -1,5 +1,5 @@
-//! How fast one source is asked: its rate, its server's plea for quiet, and how
-//! many requests may be under way.
+//! How fast one source is requested: its rate, its server's `Retry-After`, and how many
+//! requests may be under way.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,26 +12,26 @@ use tokio::time::Instant;
 use crate::http::concurrency::{Gate, Slot};
 use crate::source::Rate;
 
-/// The pace of all requests to one source, whoever makes them.
+/// The pace of requests to one source.
 ///
-/// A rate of `12/120s` is kept as one request every ten seconds. A limiter that
-/// lets twelve go at once and refills beside it would let 23 go within the first
-/// two minutes; spaced evenly, no window of the period ever holds more than the
-/// number, and the steady rate is the one declared.
+/// A rate of `12/120s` is kept as one request every ten seconds. A limiter that lets twelve
+/// start at once and refills meanwhile would let 23 start within the first two minutes; spaced
+/// evenly, no window of the period holds more than the number, and the steady rate is the
+/// declared one.
 #[derive(Debug)]
 pub(crate) struct Pace {
     limiter: Option<DefaultDirectRateLimiter>,
-    /// Held while waiting, so that requests leave in the order they came.
+    /// Held while waiting, so that requests leave in the order in which they came.
     turn: Mutex<()>,
     gate: Gate,
     origin: Instant,
-    /// Milliseconds after `origin` before which the server wants no request.
+    /// Milliseconds after `origin` until which no request starts.
     quiet_until: AtomicU64,
 }
 
 impl Pace {
-    /// The pace of a source that declares this rate, or none, and how many
-    /// requests it takes at once.
+    /// The pace of a source that declares this rate, if any, and takes so many requests at
+    /// once.
     pub(super) fn new(rate: Option<Rate>, concurrency: usize) -> Self {
         Self {
             limiter: rate.map(|rate| {
@@ -47,10 +47,10 @@ impl Pace {
 
     /// Waits for the turn of one request. Dropping the future gives it up.
     ///
-    /// Room comes first and the rate last, so that requests never leave closer to
-    /// each other than the rate lets them. The one whose turn it is holds its slot
-    /// while it waits for its rate, which keeps nobody: all others are behind it.
-    /// None is held while a request waits to be tried again.
+    /// The slot comes first and the rate last, so that requests never leave closer to each
+    /// other than the rate allows. The request whose turn it is holds its slot while it waits
+    /// for its rate; that delays nobody, because all others are after it. A request that waits
+    /// to be retried holds no slot.
     pub(super) async fn wait_for_turn(&self) -> Slot<'_> {
         let _turn = self.turn.lock().await;
         let slot = self.gate.enter().await;
@@ -71,8 +71,8 @@ impl Pace {
         slot
     }
 
-    /// Lets no request of the source start for so long: a `Retry-After` that one
-    /// request is given is meant for those beside it too.
+    /// Lets no request start for so long: a `Retry-After` that one request gets is meant for
+    /// all.
     pub(super) fn hold_back(&self, wait: Duration) {
         let until = self.origin.elapsed().saturating_add(wait).as_millis();
         let until = u64::try_from(until).unwrap_or(u64::MAX);
@@ -80,8 +80,8 @@ impl Pace {
     }
 }
 
-/// The time between two requests, rounded up so that the number of them, one
-/// spacing apart, never fits the period with one to spare.
+/// The time between two requests, rounded up so that a period never holds one request more than
+/// the rate allows.
 fn spacing(rate: Rate) -> Duration {
     let nanoseconds = rate
         .period

@@ -1,15 +1,15 @@
-//! Where the name of a host may lead that nobody named but a publisher.
+//! Requests hosts that only a publisher has named at public addresses alone.
 //!
-//! `*` in `http.allow_hosts` stands for any host of the public internet, and a name of
-//! it can lead anywhere: to this machine, to what else is on its network, to the
-//! service that tells a virtual machine its credentials. So the names of public_hosts are
-//! looked up here, and only addresses count that are reachable from everywhere; what
-//! is checked is what is connected to, so a name cannot lead elsewhere in between.
-//! A host that its source names may be anywhere: publishers on an intranet are.
+//! `*` in `http.allow_hosts` allows any host of the public internet. A name can lead anywhere:
+//! to this machine, to its network, to the service that hands a virtual machine its
+//! credentials. So such names are resolved here, and only addresses count that IANA's
+//! registries call globally reachable. The connection goes to the addresses that were checked,
+//! so the name cannot lead elsewhere in between. A host that its source names may be anywhere:
+//! some publishers are on an intranet.
 //!
-//! Hosts that are addresses are none that `*` stands for, which
-//! [`address`](crate::fetch::address) sees to. Where the environment names a proxy, it is the
-//! proxy that looks up names and connects, and nothing is known here of where to.
+//! `*` does not cover hosts that are addresses; [`host`](crate::http::host) sees to that. Where
+//! the environment names a proxy, the proxy resolves names and connects, and nothing is checked
+//! here.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
@@ -19,16 +19,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 
-/// Hosts that may be asked only at public addresses.
+/// The hosts that may be requested only at public addresses.
 #[derive(Debug, Default)]
 pub(super) struct PublicHosts {
-    /// Hashed: a hostile feed leads to another one with each page. The proxy's own
-    /// name is looked up here too, and is none of them.
+    /// Hashed, because a hostile feed leads to another host with each page. The name of a proxy
+    /// is resolved here too, and is not among them.
     hosts: Mutex<HashSet<u64>>,
     hasher: RandomState,
 }
 
-/// No address of a host is public, although it has to be.
+/// No address of a host is public, although one has to be.
 #[derive(Debug)]
 pub(super) struct NotPublic {
     host: String,
@@ -49,7 +49,7 @@ impl std::fmt::Display for NotPublic {
 impl std::error::Error for NotPublic {}
 
 impl PublicHosts {
-    /// Accepts only public addresses of a host from here on.
+    /// Accepts only public addresses of a host from now on.
     pub(super) fn require_public(&self, host: &str) {
         let hash = self.hash(host);
         self.hosts().insert(hash);
@@ -68,7 +68,7 @@ impl PublicHosts {
     }
 }
 
-/// Looks up names.
+/// Resolves names.
 #[derive(Clone, Debug)]
 pub(super) struct Resolver(pub(super) Arc<PublicHosts>);
 
@@ -76,7 +76,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let must_be_public = self.0.must_be_public(name.as_str());
         Box::pin(async move {
-            // the port is put in by who asks
+            // reqwest sets the port
             let found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
             let found = match must_be_public {
                 true => keep_public(name.as_str(), found)?,
@@ -101,8 +101,7 @@ fn keep_public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, No
     }
 }
 
-/// Whether an address is reachable from everywhere, by IANA's registries of addresses
-/// for special purposes.
+/// The address is globally reachable, by IANA's registries of special-purpose addresses.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -138,13 +137,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match address.segments() {
-        // what a network that has IPv6 alone makes of an address of the other kind
+        // NAT64: how a network with IPv6 alone writes an IPv4 address
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
         // 6to4
         [0x2002, high, low, ..] => inner(high, low),
         // protocols, documentation
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // nothing else was given to anybody
+        // IANA has allocated nothing else
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
 }

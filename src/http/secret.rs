@@ -1,10 +1,8 @@
-//! Secrets of a source: `{env.NAME}` in its declaration, and the tokens that it is
-//! given.
+//! The secrets of a source: `{env.NAME}` in its declaration, and the tokens that it is issued.
 //!
-//! The declaration and everything stored or shown carry the placeholder; the
-//! value exists here, in the request, and nowhere else. `Debug` shows names. A
-//! token, or a user and a password as a header has them, is hidden as `{auth.token}`
-//! where a publisher echoes it.
+//! The declaration, and everything that is stored or shown, carry the placeholder; the value
+//! exists here and in the request, and nowhere else. `Debug` shows names. Where a publisher
+//! echoes a token, or a user and password as a header has them, it is hidden as `{auth.token}`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,9 +18,9 @@ use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 const OPEN: &str = "{env.";
 const CLOSE: char = '}';
 
-/// Begins what stands for a value that only the server of tokens is sent, in what is
-/// stored. No version before has written it, so where it stands in a link the publisher
-/// has written the value itself, and may be sent it again.
+/// Begins the placeholder of a value that only the token server gets, in what is stored. Older
+/// versions never wrote it, so where it stands in a link, the publisher has written the value
+/// itself and may be sent it again.
 const OPEN_AUTH: &str = "{auth.env.";
 
 /// The values of the placeholders that one source declares, and its tokens.
@@ -41,32 +39,31 @@ struct Declared {
 
 /// A text of a source that may hold placeholders.
 pub(crate) struct Declaration<'t> {
-    /// Where it is declared.
+    /// The configuration key.
     pub(crate) key: String,
     pub(crate) text: &'t str,
     pub(crate) audience: Audience,
-    /// Whether its values are secrets. A user and a client's id are not, and may be words
-    /// that stand anywhere.
+    /// The values are secrets. A user and a client's id are not, and may be common words.
     pub(crate) is_secret: bool,
 }
 
 /// The servers that a declared value is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Audience {
-    /// The one that hands out tokens, and no other.
+    /// The token server alone.
     TokenServer,
     /// The host of the source's URL.
     Home,
 }
 
 impl Secrets {
-    /// Looks up the placeholders of declarations: `{env.NAME}` is the variable `NAME`, or
-    /// what the file has that `NAME_FILE` names.
+    /// Looks up the placeholders of declarations: `{env.NAME}` is the variable `NAME`, or the
+    /// content of the file that `NAME_FILE` names.
     ///
     /// # Errors
-    /// A placeholder that is not closed, a variable that is neither set nor named by a
-    /// file, or is empty, or a file that cannot be read; the message names the key and
-    /// the variable.
+    ///
+    /// A placeholder is not closed; a variable is neither set nor named by a file, or is empty;
+    /// a file cannot be read. The message names the key and the variable.
     pub(crate) fn look_up<'t>(
         declarations: impl IntoIterator<Item = Declaration<'t>>,
         environment: impl Fn(&str) -> Option<String>,
@@ -92,7 +89,7 @@ impl Secrets {
                         return Err(wrong(format!("{unset}, nor is {name}_FILE")));
                     }
                 };
-                // a file ends its last line, and so may a secret that was made of one
+                // a file ends with a line break, and so may a secret that was made from one
                 let value = value.trim_end_matches(['\r', '\n']);
                 if value.is_empty() {
                     return Err(wrong(format!("the value of {name} is an empty line")));
@@ -100,7 +97,7 @@ impl Secrets {
                 let known = declared.get(name);
                 let secret = Declared {
                     value: SecretString::from(value),
-                    // home is sent what both are
+                    // home gets what both get
                     audience: known.map_or(audience, |known| known.audience.max(audience)),
                     is_secret: is_secret || known.is_some_and(|known| known.is_secret),
                 };
@@ -119,49 +116,47 @@ impl Secrets {
         })
     }
 
-    /// What finds the values, and the tokens that it is told of.
+    /// Finds the values and the tokens in any text.
     pub(super) fn redactor(&self) -> &Redactor {
         &self.redactor
     }
 
-    /// The value of a variable; empty for one that is not declared.
+    /// The value of a variable; empty if it is not declared.
     pub(super) fn value(&self, name: &str) -> &str {
         self.declared
             .get(name)
             .map_or("", |secret| secret.value.expose_secret())
     }
 
-    /// A declared text with its values, as they are.
+    /// Fills in the values of a declared text, as they are.
     pub(super) fn reveal(&self, text: &str) -> String {
         self.replace(text, Audience::TokenServer, str::to_owned)
     }
 
-    /// A declared text that is a form with its values, encoded so that they change
-    /// nothing else.
+    /// Fills in the values of a declared form, encoded as form values.
     pub(super) fn reveal_form(&self, text: &str) -> String {
         self.replace(text, Audience::TokenServer, encode)
     }
 
-    /// A stored link to home with its values, encoded so that they change nothing else.
+    /// Fills in the values of a stored link to home, percent-encoded.
     pub(super) fn reveal_link(&self, link: &str) -> String {
         self.replace(link, Audience::Home, encode)
     }
 
-    /// A declared URL with its values, encoded so that they change nothing else,
-    /// but for one that it begins with.
+    /// Fills in the values of a declared URL, percent-encoded; a value at its beginning stays
+    /// as it is.
     pub(super) fn reveal_endpoint(&self, text: &str) -> String {
         let beginning = text.starts_with(OPEN).then(|| text.find(CLOSE)).flatten();
         let (beginning, rest) = text.split_at(beginning.map_or(0, |at| at + CLOSE.len_utf8()));
         self.reveal(beginning) + &self.reveal_form(rest)
     }
 
-    /// A declared text that is JSON with its values, encoded to be within its
-    /// strings.
+    /// Fills in the values of a declared JSON text, escaped for its strings.
     pub(super) fn reveal_json(&self, text: &str) -> String {
         self.replace(text, Audience::TokenServer, quote)
     }
 
-    /// One of the values is in a text, however it is encoded.
+    /// A text holds one of the values, however encoded.
     pub(super) fn is_value_in(&self, text: &str) -> bool {
         let spaced = text.replace('+', "%20");
         [text, &percent_decode(text), &percent_decode(&spaced)]
@@ -177,8 +172,8 @@ impl Secrets {
         }) || (text.contains(TOKEN) && self.redactor.newest_token().is_some())
     }
 
-    /// The placeholder in a link of a value that only the server of tokens is sent, as a
-    /// publisher may have written it to a version that took it for one of ours.
+    /// Finds the placeholder of a value that only the token server gets. In a stored link, the
+    /// publisher may have written it, and an older version have taken it for ours.
     pub(super) fn find_token_server_placeholder(&self, text: &str) -> Option<String> {
         let declared = self.declared.iter();
         declared
@@ -187,25 +182,24 @@ impl Secrets {
             .find(|placeholder| text.contains(placeholder))
     }
 
-    /// A URL for storing and showing: placeholders where values are in its path
-    /// and query, however they are encoded, and no user and password. The host
-    /// is no secret, and stays, to be compared.
+    /// A URL for storing and showing: placeholders in place of the values in its path and
+    /// query, however encoded, and no user and password. The host stays, to be compared.
     ///
-    /// All braces in it are placeholders: what a publisher wrote is never taken for
-    /// one, for its own braces are percent-encoded.
+    /// All braces in the result are placeholders of ours: the publisher's own braces are
+    /// percent-encoded, so they are never taken for one.
     pub(super) fn redact_url(&self, url: &Url) -> String {
         let mut url = url.clone();
-        // Neither fails where there is a user to leave out.
+        // Neither fails where there is a user to remove.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         let mut text = url[..Part::BeforePath].to_owned();
-        // the first slash belongs to the URL, even if a secret is one
+        // the first slash belongs to the URL, even if a secret is a slash
         let path = match url.path().strip_prefix('/') {
             Some(path) => {
                 text.push('/');
                 path
             }
-            // of http and https none is without
+            // a URL of http or https always has one
             None => url.path(),
         };
         text.push_str(&self.redact_part(path, "/"));
@@ -224,7 +218,7 @@ impl Secrets {
         text
     }
 
-    /// A text for storing and showing; it may be a URL, or a part of one.
+    /// A text for storing and showing; it may be a URL, or part of one.
     pub(super) fn redact_text(&self, text: &str) -> String {
         let hidden = match Url::parse(text) {
             Ok(url) if url.password().is_some() || !url.username().is_empty() => {
@@ -233,7 +227,7 @@ impl Secrets {
                 }
                 hide_userinfo(text)
             }
-            // a sentence that has a URL and an address of mail is none
+            // a sentence with a URL and a mail address has no userinfo
             Err(_) if text.contains("://") && !text.contains(char::is_whitespace) => {
                 hide_userinfo(text)
             }
@@ -249,8 +243,8 @@ impl Secrets {
         }
     }
 
-    /// What a page says around its items, for storing: publishers echo the URL
-    /// that they were asked by.
+    /// Hides the values in what a page says around its items: publishers echo the URL of the
+    /// request.
     pub(super) fn redact_value(&self, value: &mut Value) {
         if self.redactor.is_empty() {
             return;
@@ -280,7 +274,7 @@ impl Secrets {
         }
     }
 
-    /// `name=value` of a query, in which a space may be a plus.
+    /// Hides the values in `name=value` of a query, in which a plus may be a space.
     fn redact_pair(&self, pair: &str) -> String {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = self.redact_part(&name.replace('+', "%20"), "");
@@ -290,7 +284,7 @@ impl Secrets {
         } else {
             name
         };
-        // What hides nothing stays byte for byte as it was served.
+        // What hides nothing stays byte for byte as served.
         if self.is_in_template(&redacted) {
             redacted
         } else {
@@ -298,7 +292,7 @@ impl Secrets {
         }
     }
 
-    /// A percent-encoded part of a URL; `kept` are characters that separate
+    /// Hides the values in a percent-encoded part of a URL; `kept` are characters that separate
     /// within it.
     fn redact_part(&self, part: &str, kept: &str) -> String {
         let piece = |text: &str| -> String {
@@ -316,8 +310,8 @@ impl Secrets {
         hidden.unwrap_or_else(|| part.to_owned())
     }
 
-    /// A text with the values whose audience is at least this one. It is read once, so
-    /// a placeholder that a value has is left as it is.
+    /// Replaces the placeholders whose audience is at least this one. The text is read once, so
+    /// that a placeholder inside a value stays as it is.
     fn replace(&self, text: &str, least: Audience, encode: impl Fn(&str) -> String) -> String {
         let mut replaced = String::with_capacity(text.len());
         let mut rest = text;
@@ -356,7 +350,7 @@ impl Secrets {
 }
 
 impl Declared {
-    /// What stands for it in what is stored.
+    /// The placeholder that is stored.
     fn placeholder(&self, name: &str) -> String {
         match self.audience {
             Audience::Home => placeholder(name),
@@ -380,8 +374,8 @@ fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
         .collect()
 }
 
-/// Percent-decodes; a sequence that is none, or is not UTF-8, stays readable
-/// enough to look for a value in it.
+/// Percent-decodes. An invalid sequence, or one that is not UTF-8, stays readable enough to
+/// find a value in it.
 pub(super) fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -549,7 +543,7 @@ mod tests {
         assert_eq!(hidden, "http://h.example/a?b=c");
         let hidden = secrets(&[]).redact_text("https://key@h.example/a");
         assert_eq!(hidden, "https://h.example/a");
-        // of any scheme, with a path or without
+        // with any scheme, with a path or without
         let hidden = secrets(&[]).redact_text("redis://:pw@h.example");
         assert_eq!(hidden, "redis://h.example");
         // however malformed

@@ -1,5 +1,4 @@
-//! What a client has of its source from the beginning: connections, limits, paces and
-//! headers.
+//! What a client takes from its source at the start: connections, limits, paces and headers.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
@@ -40,8 +39,8 @@ pub(super) fn connections(
     let user_agent = HeaderValue::from_str(user_agent).map_err(|e| {
         Error::config(format!("the user agent of {} is not a header", source.name)).with_source(e)
     })?;
-    // reqwest wants a provider of cryptography for the process; it is no
-    // trouble if this program, or one that uses the library, has set one.
+    // reqwest needs a cryptography provider for the process; one that this program or its host
+    // has already set is as good
     let _ = rustls::crypto::ring::default_provider().install_default();
     check_proxies(|name| std::env::var(name).ok())?;
     let builder = || {
@@ -53,10 +52,11 @@ pub(super) fn connections(
         builder
             .user_agent(user_agent.clone())
             .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, accept_encoding)]))
-            // how long a server may be silent is not limited here, where what has come and
-            // is not read yet would count as silence
+            // no read timeout here: bytes that have arrived and are not read yet would count as
+            // silence
             .connect_timeout(limits.connect_timeout)
-            // Both are done here, where hosts are checked and requests counted.
+            // redirects and retries are done by this crate, which checks hosts and counts
+            // requests
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
     };
@@ -64,8 +64,8 @@ pub(super) fn connections(
         Ok(client) => return Ok(client),
         Err(error) => error,
     };
-    // A slim machine has no root certificates. No server can be believed then,
-    // but a feed in clear text, such as the demo's, needs none.
+    // A slim machine has no root certificates. Then no server can be verified, but a feed in
+    // clear text, such as the demo's, needs none.
     if policy.is_clear_text()
         && let Ok(client) = builder().tls_certs_only([]).build()
     {
@@ -78,7 +78,7 @@ pub(super) fn connections(
     .with_source(error.without_url()))
 }
 
-/// The variables that name a proxy.
+/// The environment variables that name a proxy.
 const PROXIES: [&str; 6] = [
     "HTTP_PROXY",
     "http_proxy",
@@ -88,12 +88,12 @@ const PROXIES: [&str; 6] = [
     "all_proxy",
 ];
 
-/// Refuses a proxy whose user or password is not percent-encoded. It would be left out
-/// without a word, or a part of its password would be looked up as a host.
+/// Refuses a proxy whose user or password is not percent-encoded. reqwest would silently leave
+/// it out, or resolve a part of the password as a host.
 fn check_proxies(environment: impl Fn(&str) -> Option<String>) -> Result<()> {
     for name in PROXIES {
         let proxy = environment(name).unwrap_or_default();
-        // it may do without a scheme
+        // the scheme may be left out
         let is_whole = proxy.contains("://");
         let url = if is_whole {
             proxy
@@ -108,7 +108,7 @@ fn check_proxies(environment: impl Fn(&str) -> Option<String>) -> Result<()> {
     Ok(())
 }
 
-/// The pace of what pages name, where it is one of its own.
+/// The pace of details, if the source declares one.
 pub(super) fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
     let rate = detail.rate?;
     let concurrency = detail

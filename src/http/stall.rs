@@ -1,11 +1,11 @@
-//! Ends a body whose server sends nothing, or next to nothing.
+//! Ends a body whose server sends nothing, or almost nothing.
 //!
-//! A server that sends a byte now and then is as good as silent. So a body that arrives
-//! more slowly than `fetch.min_bytes_per_minute` ends as one does whose server is silent
-//! for `fetch.read_timeout`, which is also the time over which its speed is measured.
+//! A server that sends a byte now and then is as good as silent. So a body that arrives more
+//! slowly than `fetch.min_bytes_per_minute` ends like a silent one, after `fetch.read_timeout`,
+//! which is also the time over which its speed is measured.
 //!
-//! Only the time counts in which the server kept us waiting. What has come and is not
-//! read yet, because the disk, the database or the machine is busy, is not its fault.
+//! Only the time counts in which we waited for the server. Bytes that have arrived and are not
+//! read yet, because the disk, the database or the machine is busy, are not its fault.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,12 +19,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config;
 
-/// What a server did that its body is given up for.
+/// Why a body is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stall {
-    /// It sent nothing for so long.
+    /// The server sent nothing for so long.
     Silent(Duration),
-    /// It sent so few bytes in this time.
+    /// The server sent so few bytes in this time.
     Slow {
         bytes: u64,
         waited: Duration,
@@ -50,17 +50,17 @@ impl fmt::Display for Stall {
     }
 }
 
-/// Adds up how long a server kept us waiting, and what it sent meanwhile.
+/// Adds up how long we waited for a server, and what it sent meanwhile.
 #[derive(Debug)]
 struct Meter {
     read_timeout: Duration,
     min_bytes_per_minute: u64,
-    /// How long nothing has come.
+    /// How long nothing has arrived.
     silent: Duration,
-    /// How long we have waited since the speed was last measured, and for what.
+    /// How long we have waited since the speed was last measured, and the bytes that arrived.
     waited: Duration,
     bytes: u64,
-    /// What is wrong with the speed, unless the body ends here.
+    /// The speed is too low; reported unless the body ends here.
     stall: Option<Stall>,
 }
 
@@ -76,7 +76,7 @@ impl Meter {
         }
     }
 
-    /// Adds time in which nothing came.
+    /// Adds time in which nothing arrived.
     fn add_wait(&mut self, wait: Duration) {
         self.silent += wait;
         self.waited += wait;
@@ -93,8 +93,8 @@ impl Meter {
         }
     }
 
-    /// Adds bytes that came, and measures the speed if we have waited for long enough.
-    /// A slow body fails with the bytes after that, since these may be its last.
+    /// Adds bytes that arrived, and measures the speed if we have waited for long enough. A
+    /// slow body fails with the next bytes, because these may be its last.
     fn add_bytes(&mut self, bytes: usize) -> Result<(), Stall> {
         if let Some(stall) = self.stall {
             return Err(stall);
@@ -139,7 +139,7 @@ impl Wake for WakeRecorder {
 pub(crate) struct WatchedBody<S> {
     chunks: S,
     meter: Meter,
-    /// Since when we have waited for a chunk, and what records when there may be one.
+    /// Since when we have waited for a chunk, and the recorder of its wake-up.
     waiting: Option<(Instant, Arc<WakeRecorder>)>,
     /// Ends the wait.
     timer: Option<Pin<Box<Sleep>>>,
@@ -156,8 +156,8 @@ impl<S> WatchedBody<S> {
         }
     }
 
-    /// Adds the wait that is over, if there was one. A chunk that had come and was not
-    /// read for a while did not keep us waiting.
+    /// Adds the wait that is over, if there was one. A chunk that arrived before it was read
+    /// ended our wait when it arrived.
     fn end_wait(&mut self, now: Instant) {
         if let Some((since, recorder)) = self.waiting.take() {
             let until = recorder.woken_at.get();
@@ -194,7 +194,7 @@ where
                 waker: context.waker().clone(),
             });
             let waker = Waker::from(Arc::clone(&recorder));
-            // what has come goes before what is too late
+            // what has arrived goes before what is late
             match Pin::new(&mut self.chunks).poll_next(&mut Context::from_waker(&waker)) {
                 Poll::Ready(Some(Ok(chunk))) => {
                     let added = self.meter.add_bytes(chunk.len());
@@ -277,7 +277,7 @@ mod tests {
         // one that was fast before
         let burst = std::iter::once((59, 10_000_000)).chain(std::iter::repeat_n((1, 1), 1_000));
         assert_eq!(measure(burst), (62, slow(60, 60)));
-        // bytes of no length are none
+        // chunks without bytes do not count
         assert_eq!(measure(std::iter::repeat_n((1, 0), 1_000)).0, 60);
         assert_eq!(
             measure([(0, 1), (60, 1)]),
@@ -303,7 +303,7 @@ mod tests {
         let (send, receive) = mpsc::unbounded::<Result<Bytes, Stall>>();
         // longer than a test may take, and shorter than the rest of it sleeps
         let mut watched = WatchedBody::new(receive, &limits(busy / 2));
-        // it comes while we wait, and is read later
+        // it arrives while we wait, and is read later
         let before = Instant::now();
         assert!(poll!(watched.next()).is_pending());
         send.unbounded_send(Ok(Bytes::from_static(b"a"))).unwrap();
@@ -311,7 +311,7 @@ mod tests {
         tokio::time::sleep(busy).await;
         assert!(poll!(watched.next()).is_ready());
         assert!(watched.meter.waited <= came, "{:?}", watched.meter);
-        // it comes while nobody waits
+        // it arrives while nobody waits
         let waited = watched.meter.waited;
         for _ in 0..2 {
             send.unbounded_send(Ok(Bytes::from_static(b"a"))).unwrap();
@@ -319,7 +319,7 @@ mod tests {
             assert!(matches!(watched.next().await, Some(Ok(_))));
         }
         assert_eq!(watched.meter.waited, waited);
-        // it does not come
+        // it does not arrive
         let stall = watched.next().await.unwrap().unwrap_err();
         assert_eq!(stall, Stall::Silent(busy / 2));
         drop(send);

@@ -1,5 +1,5 @@
-//! What a server says of a page by which it can be asked whether the page has changed,
-//! and the headers that ask.
+//! The `ETag` and `Last-Modified` of a response, and the headers that ask later whether it has
+//! changed.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,16 +9,14 @@ use reqwest::header::{
 
 use crate::page::Validators;
 
-/// The longest validator that is remembered: entity tags are digests, or a time and a
-/// size, of some tens of characters.
+/// The longest validator that is remembered: entity tags are some tens of characters long.
 const LONGEST: usize = 1024;
 
-/// How old a page must be for the time of its last change to tell it from others. It
-/// is told in seconds: a page that was changed in the very second that it was served
-/// may have been changed again in it.
+/// How old a page must be for its `Last-Modified` to identify it. HTTP dates count seconds: a
+/// page that changed in the second in which it was served may have changed again in it.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// What an answer's headers say, as far as it can be sent back to ask by.
+/// Reads the validators of a response, as far as they can be sent back.
 pub(super) fn read_headers(headers: &HeaderMap, now: SystemTime) -> Validators {
     let date = text(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let served_at = date.unwrap_or(now);
@@ -103,7 +101,7 @@ mod tests {
             ("Fri, 13 Nov 2026 08:00:00 GMT", None, false),
             ("Sat, 14 Nov 2026 08:00:00 GMT", None, false),
             ("yesterday", None, false),
-            // the server's own clock goes before ours
+            // the server's clock is ahead of ours
             (
                 "Fri, 13 Nov 2026 09:00:00 GMT",
                 Some("Fri, 13 Nov 2026 09:30:00 GMT"),

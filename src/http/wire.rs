@@ -1,13 +1,12 @@
-//! The body of an answer as it comes over the wire, and the length that it must have.
+//! The bytes of a body as they arrive over the wire, and the length that the body must have.
 //!
-//! A body may end early without an error: a proxy that loses its server ends an HTTP/2
-//! stream by `RST_STREAM` with `NO_ERROR`, and the client below takes that for the end
-//! of the body. So the bytes are counted here, before any of them is decoded, and
-//! compared with what the answer announces. A body of another length is an interrupted
-//! connection, never an answer.
+//! A body may end early without an error: a proxy that loses its server ends an HTTP/2 stream
+//! by `RST_STREAM` with `NO_ERROR`, and hyper takes that for the end of the body. So bytes are
+//! counted here, before decoding, and compared with the announced length. A body of another
+//! length is a broken connection, never an answer.
 //!
-//! A body that announces no length cannot be checked so. Only its content can tell
-//! then: a gzip stream and a JSON document have an end of their own.
+//! A body without an announced length cannot be checked. Only its content can show then that it
+//! was cut: a gzip stream and a JSON document have an end of their own.
 //!
 //! All bodies are read here, so all of them end if their server stalls.
 
@@ -21,20 +20,20 @@ use reqwest::{Response, StatusCode};
 use crate::config;
 use crate::http::stall::{Stall, WatchedBody};
 
-/// Why a body did not come as it was announced. Another attempt may bring all of it.
+/// Why a body did not arrive as announced. Another attempt may bring all of it.
 #[derive(Debug)]
 pub(crate) enum Interruption {
     /// The connection failed.
     Connection(reqwest::Error),
-    /// The server sent nothing, or next to nothing.
+    /// The server sent nothing, or almost nothing.
     Stalled(Stall),
     /// The body ended early.
     Short { announced: u64, received: u64 },
-    /// More bytes came than were announced.
+    /// More bytes arrived than were announced.
     Long { announced: u64 },
     /// The headers contradict each other, or are not numbers.
     Unclear,
-    /// The answer is a part of what was asked for, and nobody asked for a part.
+    /// The response is a part (206), and no part was requested.
     Part,
 }
 
@@ -77,21 +76,20 @@ impl From<Stall> for Interruption {
     }
 }
 
-/// The part of a file that an answer with status 206 has.
+/// The part of a file in a response with status 206.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// How many bytes of the file come before it.
+    /// How many bytes of the file are before it.
     pub(crate) from: u64,
-    /// How many bytes it has.
     pub(crate) bytes: u64,
     /// How many bytes the file has.
     pub(crate) total: u64,
 }
 
 impl Part {
-    /// Reads `bytes 100-199/200`. `None` if it says no total: nothing tells then
-    /// whether more follows.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+    /// Reads `Content-Range: bytes 100-199/200`. `None` without a total, because nothing shows
+    /// then whether more follows.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
         let (range, total) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
         let (from, last) = range.split_once('-')?;
@@ -112,13 +110,14 @@ impl Part {
     }
 }
 
-/// How many bytes the body of an answer must have, if the answer says so.
+/// The length that the body must have, if the response announces one.
 ///
-/// A length beside a `Transfer-Encoding` does not count, as RFC 9112 has it. A length
-/// that is said twice counts if both agree. Otherwise nobody knows where the body ends,
-/// and RFC 9110 wants the answer rejected.
+/// A `Content-Length` beside a `Transfer-Encoding` does not count (RFC 9112). A length that is
+/// given twice counts if both agree. Otherwise nobody knows where the body ends, and RFC 9110
+/// requires the response to be rejected.
 ///
 /// # Errors
+///
 /// The lengths differ from each other or from that of `part`, or one is not a number.
 pub(crate) fn announced_length(
     status: StatusCode,
@@ -145,15 +144,16 @@ pub(crate) fn announced_length(
         })
 }
 
-/// How many bytes the body of an answer must have that was asked for whole.
+/// The length that the body must have if the whole target was requested.
 ///
 /// # Errors
-/// Those of [`announced_length`]; the answer is a part only.
+///
+/// Those of [`announced_length`]; the response is a part only.
 pub(crate) fn whole_length(response: &Response) -> Result<Option<u64>, Interruption> {
     let (status, headers) = (response.status(), response.headers());
     let part = match status {
         StatusCode::PARTIAL_CONTENT => {
-            let part = Part::of(headers).filter(|part| part.is_all());
+            let part = Part::from_headers(headers).filter(|part| part.is_all());
             Some(part.ok_or(Interruption::Part)?)
         }
         _ => None,
@@ -161,8 +161,8 @@ pub(crate) fn whole_length(response: &Response) -> Result<Option<u64>, Interrupt
     announced_length(status, headers, part)
 }
 
-/// The bytes of a body that must have this length, as they come over the wire. The end
-/// of the stream is the end of the body; any other end is an error.
+/// The bytes of a body of this length, as they arrive. The stream ends where the body does; any
+/// other end is an error.
 pub(crate) fn chunks(
     response: Response,
     length: Option<u64>,
@@ -191,7 +191,7 @@ pub(crate) fn chunks(
     })
 }
 
-/// A number as HTTP writes it, of digits alone.
+/// A number in HTTP: digits alone.
 fn number(text: &str) -> Option<u64> {
     let text = text.trim();
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -210,7 +210,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        announced_length(status, &map, Part::of(&map)).map_err(|_| ())
+        announced_length(status, &map, Part::from_headers(&map)).map_err(|_| ())
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
     fn a_part_of_a_file_says_where_it_is_and_how_long_the_file_is() {
         let part = |text| {
             let range = (CONTENT_RANGE, HeaderValue::from_static(text));
-            Part::of(&HeaderMap::from_iter([range]))
+            Part::from_headers(&HeaderMap::from_iter([range]))
         };
         let second_half = Part {
             from: 100,

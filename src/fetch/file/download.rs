@@ -180,7 +180,7 @@ impl Download<'_> {
         }
         let part = match is_partial {
             true => {
-                let part = Part::of(response.headers()).filter(|part| part.from <= here);
+                let part = Part::from_headers(response.headers()).filter(|part| part.from <= here);
                 Some(part.ok_or_else(|| refused("a part of the file that was not asked for"))?)
             }
             false => None,
