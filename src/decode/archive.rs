@@ -1,7 +1,7 @@
-//! Archives: what zip and gzip files hold, in memory.
+//! Zip and gzip files, in memory.
 //!
-//! Members are decompressed piece by piece against the [`Budget`], whatever size
-//! they claim. Their names are labels, and never paths: nothing is written.
+//! Members are decompressed piece by piece against the [`Budget`], whatever size they claim.
+//! Their names are labels, never paths: nothing is written.
 
 use std::io::{Cursor, Read};
 
@@ -18,10 +18,10 @@ use crate::source::Container;
 /// How much is decompressed at a time.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// The most of a member's name that is kept: each of its items carries it.
+/// The longest name of a member that is kept, because each of its items carries the name.
 const NAME_LENGTH: usize = 100;
 
-/// The kinds of archive, by their first bytes.
+/// The kinds of archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Archive {
     Zip,
@@ -29,25 +29,26 @@ pub(crate) enum Archive {
 }
 
 impl Archive {
-    /// The archive that bytes begin; no JSON begins like one.
-    fn of(body: &[u8]) -> Option<Self> {
+    /// Recognizes an archive by its first bytes; no JSON begins like one.
+    fn from_magic(body: &[u8]) -> Option<Self> {
         match body {
-            // the second is one without members
+            // the second is a zip file without members
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Archive::Zip),
             [0x1F, 0x8B, ..] => Some(Archive::Gzip),
             _ => None,
         }
     }
 
-    /// The archive that bytes begin, where one is looked for.
+    /// Recognizes an archive, unless the source declares that its documents are in none.
     pub(crate) fn within(bytes: &[u8], container: Container) -> Option<Self> {
-        Self::of(bytes).filter(|_| container != Container::Json)
+        Self::from_magic(bytes).filter(|_| container != Container::Json)
     }
 
-    /// The archive that a whole body is.
+    /// Recognizes the archive that a whole body is.
     ///
     /// # Errors
-    /// It is not the one that its source says: a clause.
+    ///
+    /// The body is not what its source declares: a clause.
     pub(crate) fn of_body(body: &[u8], container: Container) -> Result<Option<Self>, &'static str> {
         let archive = Self::within(body, container);
         match container {
@@ -58,11 +59,11 @@ impl Archive {
     }
 }
 
-/// How many bytes of a member's local header are of the same length.
+/// The length of the fixed part of a member's local header.
 pub(crate) const HEADER_BYTES: usize = 30;
 
-/// How far a member's bytes are behind the beginning of its local header: behind a name
-/// and an extra field too.
+/// How many bytes are between the start of a member's local header and its content: the header,
+/// a name and an extra field.
 pub(crate) fn past_header(header: &[u8; HEADER_BYTES]) -> usize {
     let two = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
     HEADER_BYTES + two(26) + two(28)
@@ -70,56 +71,55 @@ pub(crate) fn past_header(header: &[u8; HEADER_BYTES]) -> usize {
 
 /// A file in an archive.
 pub(crate) struct Member {
-    /// What it is called.
     pub(crate) name: String,
     pub(crate) content: Content,
 }
 
-/// What a file in an archive holds, still packed.
+/// The content of a file in an archive, still packed.
 pub(crate) struct Content(ZipFileEntry<'static>);
 
-/// What is wrong with an archive as a whole.
+/// Why an archive cannot be opened.
 #[derive(Debug)]
-pub(crate) enum Torn {
+pub(crate) enum ArchiveError {
     Spent(Spent),
     /// A clause that says what it is instead.
     Unreadable(String),
 }
 
-impl From<Spent> for Torn {
+impl From<Spent> for ArchiveError {
     fn from(spent: Spent) -> Self {
-        Torn::Spent(spent)
+        ArchiveError::Spent(spent)
     }
 }
 
-/// What a gzip file holds, all its members joined.
-pub(crate) fn gunzip(body: &[u8], budget: &mut Budget) -> Result<Bytes, Torn> {
+/// Decompresses a gzip file, all its members joined.
+pub(crate) fn gunzip(body: &[u8], budget: &mut Budget) -> Result<Bytes, ArchiveError> {
     match inflate(MultiGzDecoder::new(body), 0, budget)? {
         Ok(content) => Ok(content),
-        Err(_) => Err(Torn::Unreadable(
+        Err(_) => Err(ArchiveError::Unreadable(
             "a gzip file that is damaged or cut short".into(),
         )),
     }
 }
 
-/// A zip file whose directory was found.
+/// A zip file with its directory.
 pub(crate) struct Zip(ZipIterable<Cursor<Bytes>>);
 
 impl Zip {
-    pub(crate) fn open(body: &Bytes, budget: &mut Budget) -> Result<Self, Torn> {
+    pub(crate) fn open(body: &Bytes, budget: &mut Budget) -> Result<Self, ArchiveError> {
         let reader = Cursor::new(body.clone());
-        let archive = ZipIterable::try_new(reader, Config::default()).map_err(torn)?;
+        let archive = ZipIterable::try_new(reader, Config::default()).map_err(damaged)?;
         budget.spend_members(archive.len())?;
         Ok(Self(archive))
     }
 
-    /// Its members in their order, those of one name among them.
+    /// The members in their order, including those that share a name.
     pub(crate) fn members(
         &mut self,
-    ) -> Result<impl Iterator<Item = Result<Member, Torn>> + '_, Torn> {
-        let entries = self.0.files().map_err(torn)?;
+    ) -> Result<impl Iterator<Item = Result<Member, ArchiveError>> + '_, ArchiveError> {
+        let entries = self.0.files().map_err(damaged)?;
         Ok(entries.filter_map(|entry| match entry {
-            Err(error) => Some(Err(torn(error))),
+            Err(error) => Some(Err(damaged(error))),
             Ok(entry) => label(&entry).map(|name| {
                 let content = Content(entry);
                 Ok(Member { name, content })
@@ -128,16 +128,16 @@ impl Zip {
     }
 }
 
-fn torn(_: ZipError) -> Torn {
-    Torn::Unreadable("a zip file that is damaged or cut short".into())
+fn damaged(_: ZipError) -> ArchiveError {
+    ArchiveError::Unreadable("a zip file that is damaged or cut short".into())
 }
 
-/// What macOS adds to an archive beside each of its files.
+/// macOS adds such a file to an archive beside each real one.
 fn is_resource_fork(name: &[u8]) -> bool {
     name.starts_with(b"__MACOSX/")
 }
 
-/// What a member is called, cut short if it is long; `None` for what is no file.
+/// The name of a member, cut if it is long; `None` for what is no file.
 pub(crate) fn label(entry: &ZipFileEntry<'_>) -> Option<String> {
     if entry.is_dir() || is_resource_fork(entry.name_raw()) {
         return None;
@@ -149,8 +149,8 @@ pub(crate) fn label(entry: &ZipFileEntry<'_>) -> Option<String> {
 }
 
 impl Content {
-    /// Decompresses it. If that cannot be done: what there is of it, and what it
-    /// is instead.
+    /// Decompresses the content. If that fails, returns the packed bytes that are there, and
+    /// what is wrong.
     pub(crate) fn read(
         self,
         body: &Bytes,
@@ -172,7 +172,7 @@ impl Content {
     }
 }
 
-/// The bytes of a member as they are in the archive, as far as they are there.
+/// The packed bytes of a member, as far as they are there.
 fn packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
     let range = || {
         let header = usize::try_from(header_start).ok()?;
@@ -183,13 +183,13 @@ fn packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
     range().map_or_else(Bytes::new, |range| body.slice(range))
 }
 
-/// Reads to the end; what there is of it if that never comes.
+/// Decompresses to the end; returns what there is if the end never comes.
 fn inflate(
     mut reader: impl Read,
     claimed: usize,
     budget: &mut Budget,
 ) -> Result<Result<Bytes, Bytes>, Spent> {
-    // A claim may be a lie: beyond this the bytes come before their room.
+    // the claimed size may be a lie: more than this is reserved only as bytes arrive
     let mut content = Vec::with_capacity(claimed.min(16 << 20).min(budget.bytes()));
     let mut piece = vec![0; PIECE_BYTES];
     loop {

@@ -1,25 +1,25 @@
-//! How much a body may become: bytes and members, over all its archives together.
+//! How much a body may decompress to: bytes, members and items, over all its archives together.
 
 use crate::config;
 use crate::json::MOST_AROUND_BYTES;
 
-/// What an archive may decompress to whatever its size: small ones of much
+/// What an archive may decompress to whatever its size, because small archives with much
 /// repetition have high ratios and do no harm.
 const FREE_BYTES: u64 = 1 << 20;
 
-/// What so many bytes may decompress to by `fetch.max_ratio`.
+/// How many bytes so many packed ones may decompress to, by `fetch.max_ratio`.
 pub(crate) fn most_by_ratio(packed: u64, ratio: u32) -> u64 {
     packed
         .saturating_mul(ratio.into())
         .saturating_add(FREE_BYTES)
 }
 
-/// What is wrong with what decompresses to more than so many times its size.
+/// The message for more than so many times its size.
 pub(crate) fn too_packed(ratio: u32) -> String {
     format!("more than {ratio} times as large decompressed, the limit of `fetch.max_ratio`")
 }
 
-/// What is wrong with an archive of more than so many members.
+/// The message for more than so many members.
 pub(crate) fn too_many_members(most: usize) -> String {
     format!("an archive of more than {most} members, the limit of `fetch.max_members`")
 }
@@ -31,23 +31,21 @@ pub(crate) struct Budget {
     members: usize,
     items: usize,
     around: usize,
-    /// The sentences of who spends more.
     too_many_bytes: String,
     too_many_members: String,
     too_many_items: String,
 }
 
-/// What is wrong with a page of more than so many items.
+/// The message for more than so many items.
 pub(crate) fn too_many_items(most: usize) -> String {
     format!("a page of more than {most} items, the limit of `fetch.max_items`")
 }
 
-/// A limit that a body is over: one clause that names it.
+/// A limit that a body exceeds: one clause that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spent(pub(crate) String);
 
 impl Budget {
-    /// For a body of so many bytes.
     pub(crate) fn new(limits: &config::Fetch, body_bytes: usize) -> Self {
         let by_ratio = most_by_ratio(body_bytes as u64, limits.max_ratio);
         let by_ratio = usize::try_from(by_ratio).unwrap_or(usize::MAX);
@@ -73,29 +71,29 @@ impl Budget {
         self.bytes
     }
 
-    /// Takes so many decoded bytes.
+    /// Spends decoded bytes.
     pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Spent> {
         let left = self.bytes.checked_sub(bytes);
         self.bytes = left.ok_or_else(|| Spent(self.too_many_bytes.clone()))?;
         Ok(())
     }
 
-    /// Takes the members of an archive.
+    /// Spends members of an archive.
     pub(crate) fn spend_members(&mut self, members: usize) -> Result<(), Spent> {
         let left = self.members.checked_sub(members);
         self.members = left.ok_or_else(|| Spent(self.too_many_members.clone()))?;
         Ok(())
     }
 
-    /// Takes so many items or documents, which cost memory beside their bytes.
+    /// Spends items or documents, which cost memory beside their bytes.
     pub(crate) fn spend_items(&mut self, items: usize) -> Result<(), Spent> {
         let left = self.items.checked_sub(items);
         self.items = left.ok_or_else(|| Spent(self.too_many_items.clone()))?;
         Ok(())
     }
 
-    /// Takes so many bytes that are kept of what is around items, as a tree that
-    /// takes many times their size.
+    /// Spends bytes that are kept of what surrounds items, as a tree that takes many times
+    /// their size.
     pub(crate) fn spend_around(&mut self, bytes: usize) -> Result<(), Spent> {
         let left = self.around.checked_sub(bytes);
         self.around = left.ok_or_else(|| {

@@ -1,14 +1,13 @@
-//! Charsets: bytes that are not UTF-8 become so.
+//! Charsets: converts bytes to UTF-8.
 //!
-//! Which charset it is, in this order:
+//! The charset is, in this order:
 //!
 //! 1. the one that the source declares;
-//! 2. a byte order mark's, since nothing else puts one there;
-//! 3. UTF-8, if the bytes are that. Servers name ISO-8859-1 by default, of which
-//!    the application behind them knows nothing; and text with accents that is
-//!    in ISO-8859-1 and happens to be UTF-8 too is not found in nature;
+//! 2. that of a byte order mark, because nothing else puts one there;
+//! 3. UTF-8, if the bytes are valid UTF-8. Servers name ISO-8859-1 by default, whatever the
+//!    application sends, and real text with accents in ISO-8859-1 is never valid UTF-8;
 //! 4. the one that `Content-Type` names;
-//! 5. UTF-8. A byte that is not costs the item it is in, and nothing is guessed.
+//! 5. UTF-8. An invalid byte costs the item that it is in, and nothing is guessed.
 
 use std::io::{self, Cursor, Read};
 
@@ -18,22 +17,22 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 use super::budget::{Budget, Spent};
 use crate::source::Charset;
 
-/// Stands for what is no character in the body's charset. It is never part of
-/// UTF-8, so the item it is in is refused and nothing is made up.
+/// Stands for what is no character in the body's charset. It is never part of UTF-8, so the
+/// item that it is in is refused and nothing is invented.
 const NO_CHARACTER: u8 = 0xFF;
 
 /// How much is transcoded at a time.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// The body in UTF-8, without a byte order mark. A body that is UTF-8 already is
-/// neither copied nor, unless another charset is named, looked at.
+/// Converts a body to UTF-8, without a byte order mark. A body that is UTF-8 already is not
+/// copied.
 pub(crate) fn to_utf8(
     body: Bytes,
     declared: Option<Charset>,
     content_type: Option<&str>,
     budget: &mut Budget,
 ) -> Result<Bytes, Spent> {
-    let (encoding, mark) = charset(&body, declared, content_type);
+    let (encoding, mark) = detect_charset(&body, declared, content_type);
     let body = body.slice(mark..);
     if encoding == UTF_8 {
         return Ok(body);
@@ -41,8 +40,8 @@ pub(crate) fn to_utf8(
     transcode(&body, encoding, budget)
 }
 
-/// The charset of a text that begins like this, and how long its byte order mark is.
-fn charset(
+/// The charset of a text, and the length of its byte order mark.
+fn detect_charset(
     body: &[u8],
     declared: Option<Charset>,
     content_type: Option<&str>,
@@ -51,31 +50,31 @@ fn charset(
     let encoding = match (declared, mark) {
         (Some(Charset(declared)), _) => declared,
         (None, Some((marked, _))) => marked,
-        (None, None) => named(body, content_type),
+        (None, None) => named_charset(body, content_type),
     };
     match mark {
-        // a UTF-8 mark is stripped whatever is declared: it is no text in any charset
+        // a UTF-8 mark is removed whatever is declared: it is no text in any charset
         Some((marked, length)) if marked == encoding || marked == UTF_8 => (encoding, length),
         _ => (encoding, 0),
     }
 }
 
 /// The charset that a header names, unless the body is UTF-8 after all.
-fn named(body: &[u8], content_type: Option<&str>) -> &'static Encoding {
-    let charset = content_type.and_then(charset_of).and_then(Charset::of);
+fn named_charset(body: &[u8], content_type: Option<&str>) -> &'static Encoding {
+    let charset = content_type.and_then(read_charset).and_then(Charset::of);
     match charset {
         Some(Charset(named)) if named != UTF_8 && !is_utf8(body) => named,
         _ => UTF_8,
     }
 }
 
-/// Whether bytes are UTF-8, or the beginning of it.
+/// The bytes are UTF-8, or the beginning of it.
 fn is_utf8(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// The value of `charset` in `application/json; charset="ISO-8859-1"`.
-fn charset_of(content_type: &str) -> Option<&str> {
+/// Reads `charset` in `application/json; charset="ISO-8859-1"`.
+fn read_charset(content_type: &str) -> Option<&str> {
     content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         let is_charset = name.trim().eq_ignore_ascii_case("charset");
@@ -106,15 +105,15 @@ fn transcode(
     }
 }
 
-/// Reads text as UTF-8, without a byte order mark; `beginning` is what the charset is
-/// told by, and is read first.
-pub(crate) fn reader(
+/// Reads text as UTF-8, without a byte order mark. `beginning` is read first, and decides the
+/// charset.
+pub(crate) fn utf8_reader(
     beginning: Bytes,
     rest: Box<dyn Read + Send>,
     declared: Option<Charset>,
     content_type: Option<&str>,
 ) -> Box<dyn Read + Send> {
-    let (encoding, mark) = charset(&beginning, declared, content_type);
+    let (encoding, mark) = detect_charset(&beginning, declared, content_type);
     let text = Cursor::new(beginning.slice(mark..)).chain(rest);
     if encoding == UTF_8 {
         return Box::new(text);
@@ -128,19 +127,18 @@ pub(crate) fn reader(
     })
 }
 
-/// Text in UTF-8 of what is in another charset.
+/// Text that is transcoded to UTF-8 while it is read.
 struct Transcoded<R> {
     reader: R,
     /// `None` once all is decoded.
     decoder: Option<Decoder>,
     piece: Vec<u8>,
-    /// What was decoded last, and how much of it was read.
+    /// The text that was decoded last, and how much of it was read.
     text: Vec<u8>,
     at: usize,
 }
 
 impl<R: Read> Transcoded<R> {
-    /// Decodes what comes next.
     fn decode(&mut self) -> io::Result<()> {
         let Some(decoder) = &mut self.decoder else {
             return Ok(());
@@ -191,7 +189,7 @@ mod tests {
         let declared = declared.map(|name| Charset::of(name).unwrap());
         let mut read = Vec::new();
         let rest: Box<dyn Read + Send> = Box::new(io::empty());
-        let mut reader = reader(body.clone(), rest, declared, content_type);
+        let mut reader = utf8_reader(body.clone(), rest, declared, content_type);
         reader.read_to_end(&mut read).unwrap();
         let mut budget = Budget::new(&config::Fetch::default(), body.len());
         let text = to_utf8(body, declared, content_type, &mut budget);
@@ -210,7 +208,7 @@ mod tests {
             (LATIN, Some("iso-8859-1"), None, cafe),
             (LATIN, None, header, cafe),
             (LATIN, None, Some("text/json;charset=\"latin1\""), cafe),
-            // UTF-8 under a header that says otherwise
+            // UTF-8 under a header that names another charset
             (cafe, None, header, cafe),
             (
                 b"\xEF\xBB\xBF\"\xC3\xA9\"",

@@ -1,18 +1,16 @@
-//! What is kept of what is around the items of a document.
+//! What is kept of the envelope, which is everything in a document around its items.
 //!
-//! The page keeps that of its first document whole. Of the others, of which there
-//! may be a million, nothing is looked at but what tells the version of a package,
-//! and so only that is kept.
+//! The page keeps the envelope of its first document whole. Of the others, of which there may
+//! be a million, only what tells the version of a package is used, so only that is kept.
 
 use serde_json::{Map, Value};
 
-/// The members of a package that tell its version, and that it is one.
-const TELLING: [&str; 4] = ["releases", "records", "ocid", "version"];
+/// The members of an envelope that tell that it is a package, and its version.
+const MEMBERS: [&str; 4] = ["releases", "records", "ocid", "version"];
 
-/// What is around a document's items, but for all that does not tell the version of
-/// the package that they are the entries of; they are in the list at that pointer, if
-/// there are any.
-pub(crate) fn telling(envelope: &Value, list: Option<&str>) -> Value {
+/// Reduces an envelope to what tells the version of the package that its items are in; `list`
+/// is the pointer to the list of items, if there is one.
+pub(crate) fn package_version(envelope: &Value, list: Option<&str>) -> Value {
     let Some((place, _name)) = list.and_then(|list| list.rsplit_once('/')) else {
         return Value::Null;
     };
@@ -20,7 +18,7 @@ pub(crate) fn telling(envelope: &Value, list: Option<&str>) -> Value {
         return Value::Null;
     };
     let mut kept = Map::new();
-    for name in TELLING {
+    for name in MEMBERS {
         let value = match package.get(name) {
             None => continue,
             Some(Value::Array(_) | Value::Object(_)) => Value::Array(Vec::new()),
@@ -29,7 +27,7 @@ pub(crate) fn telling(envelope: &Value, list: Option<&str>) -> Value {
         };
         kept.insert(name.to_owned(), value);
     }
-    // before the pointer's first slash there is no name
+    // there is no name before the pointer's first slash
     let tokens = place.split('/').skip(1).collect::<Vec<_>>();
     tokens
         .iter()
@@ -40,7 +38,7 @@ pub(crate) fn telling(envelope: &Value, list: Option<&str>) -> Value {
         })
 }
 
-/// About how many bytes a value is as JSON.
+/// Estimates how many bytes a value has as JSON.
 pub(crate) fn bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 4,
@@ -67,8 +65,8 @@ mod tests {
 
     #[track_caller]
     fn check(envelope: Value, list: &str, expected: Value) {
-        assert_eq!(telling(&envelope, Some(list)), expected);
-        assert_eq!(telling(&envelope, None), Value::Null);
+        assert_eq!(package_version(&envelope, Some(list)), expected);
+        assert_eq!(package_version(&envelope, None), Value::Null);
     }
 
     #[test]

@@ -1,22 +1,21 @@
-//! From the bytes of a body to its documents, each cut into its items.
+//! Turns the bytes of a body into documents, each cut into its items.
 //!
 //! ```text
 //! bytes ──archive──▶ members ──charset──▶ text ──split──▶ documents ──json──▶ items
 //! ```
 //!
-//! Most bodies are one document in UTF-8, and pass through without a copy. Where a
-//! body holds several, one that cannot be read costs itself and not its
-//! neighbours: it is [`Broken`] and kept. A body of which nothing can be read is
-//! unreadable as a whole.
+//! Most bodies are one document in UTF-8, and pass through without a copy. Where a body holds
+//! several documents, one that cannot be read costs itself and not its neighbours: it is
+//! [`Broken`] and kept. A body of which nothing can be read is unreadable as a whole.
 //!
-//! Releases by themselves, as on lines, are one [`Part`], whose items point into the
-//! text they share: a million of them are no million parts. Pointers are as if the
-//! documents of a text were an array of it, and the members of an archive those of
-//! an object: `/2026.json/17/releases/0`.
+//! Bare releases, as on lines, share one [`Part`], whose items point into the text: a million
+//! releases are not a million parts. Pointers treat the documents of a text as an array, and
+//! the members of an archive as an object: `/2026.json/17/releases/0`.
 //!
-//! Everything is done at once and in memory, on the thread that polls the stream:
-//! a page is bounded by `fetch.max_decoded_bytes`, which take about a second, and the
-//! runtime has other threads. Files of any size are cut into pieces, by [`file`].
+//! A body is decoded at once and in memory, on the thread that polls the stream:
+//! `fetch.max_decoded_bytes` limits it, which takes about a second, and the runtime has other
+//! threads. Files of any size are cut into pieces, by [`file`]. Nothing here knows requests or
+//! pages.
 
 mod archive;
 mod budget;
@@ -33,9 +32,9 @@ use bytes::Bytes;
 use serde_json::Value;
 
 pub(crate) use self::archive::{Archive, HEADER_BYTES, label, past_header};
-use self::archive::{Member, Torn, Zip};
+use self::archive::{ArchiveError, Member, Zip};
 use self::budget::{Budget, Spent};
-pub(crate) use self::envelope::telling;
+pub(crate) use self::envelope::package_version;
 use crate::config;
 use crate::json::{self, Cut, Item};
 use crate::page::{Broken, Part, Undecodable};
@@ -44,12 +43,12 @@ use crate::source::{Container, Source};
 /// What a body was decoded into.
 #[derive(Clone, Debug, Default)]
 pub struct Decoded {
-    /// The first document that could be read without its items; `[]` if it was a
-    /// release by itself among others.
+    /// The envelope of the first document that could be read; `[]` if that was one of several
+    /// bare releases.
     pub envelope: Value,
     /// The texts whose documents could be read.
     pub parts: Vec<Part>,
-    /// The documents that could not.
+    /// The documents that could not be read.
     pub broken: Vec<Broken>,
 }
 
@@ -59,107 +58,111 @@ impl From<Spent> for Undecodable {
     }
 }
 
-/// Decodes a body as its source says; `content_type` is the value of its header,
-/// where it has one.
+/// Decodes a body as its source declares; `content_type` is the value of its header, if it has
+/// one.
 ///
 /// # Errors
-/// Nothing of it can be read, it is cut short, larger than allowed, or an error by
-/// the source's measure.
+///
+/// Nothing of the body can be read, it is cut short, exceeds a limit, or is an error by the
+/// source's declaration.
 pub fn decode(
     body: Bytes,
     content_type: Option<&str>,
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
-    if let Some(message) = refusal::by_type(&source.http, content_type) {
+    if let Some(message) = refusal::refuse_type(&source.http, content_type) {
         return Err(Undecodable::Unreadable(message));
     }
-    judged(
+    check_refusal(
         read(body.clone(), content_type, source, limits),
         &body,
         source,
     )
 }
 
-/// The documents of a text that is all there is of a file.
+/// Decodes a text that is all of a file.
 ///
 /// # Errors
+///
 /// As [`decode`].
-pub(crate) fn alone(
+pub(crate) fn decode_text(
     text: Bytes,
     content_type: Option<&str>,
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
     let budget = Budget::new(limits, text.len());
-    let mut reading = Reading::new(source, content_type, budget);
-    let read = reading.text(text.clone(), String::new(), Level::Outermost);
-    judged(read.and_then(|()| reading.decoded()), &text, source)
+    let mut decoder = Decoder::new(source, content_type, budget);
+    let read = decoder.add_text(text.clone(), String::new(), Level::Outermost);
+    check_refusal(read.and_then(|()| decoder.finish()), &text, source)
 }
 
-/// What was read of a body, unless it is an error by its source's measure.
-fn judged(
+/// Checks what was decoded, or could not be, for an error by the source's declaration.
+fn check_refusal(
     read: Result<Decoded, Undecodable>,
     body: &[u8],
     source: &Source,
 ) -> Result<Decoded, Undecodable> {
     let refused = |message: String| Err(Undecodable::Unreadable(message));
     match read {
-        Ok(decoded) => match refusal::by_envelope(&source.http, &decoded.envelope) {
+        Ok(decoded) => match refusal::refuse_envelope(&source.http, &decoded.envelope) {
             Some(message) => refused(message),
             None => Ok(decoded),
         },
         Err(Undecodable::Unreadable(message)) => {
-            refused(refusal::by_body(&source.http, body).unwrap_or(message))
+            refused(refusal::refuse_body(&source.http, body).unwrap_or(message))
         }
         Err(too_large) => Err(too_large),
     }
 }
 
-/// The documents of a member of an archive.
+/// Decodes a member of an archive.
 ///
 /// # Errors
-/// It is over a limit.
-pub(crate) fn member(
+///
+/// It exceeds a limit.
+pub(crate) fn decode_member(
     text: Bytes,
     place: String,
     level: Level,
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
-    let mut reading = Reading::new(source, None, Budget::new(limits, text.len()));
-    reading.text(text, place, level)?;
-    Ok(reading.found())
+    let mut decoder = Decoder::new(source, None, Budget::new(limits, text.len()));
+    decoder.add_text(text, place, level)?;
+    Ok(decoder.into_decoded())
 }
 
-/// The documents of a stretch of a text, the first of which is the `first` of the
-/// text, counted from 0.
+/// Decodes some documents of a text, of which the first is number `first`, counted from 0.
 ///
 /// # Errors
-/// They are over a limit.
-pub(crate) fn documents(
+///
+/// They exceed a limit.
+pub(crate) fn decode_documents(
     text: Bytes,
     place: &str,
     (first, documents): (usize, Vec<Range<usize>>),
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
-    let mut reading = Reading::new(source, None, Budget::new(limits, text.len()));
-    reading.several(text, place, (first, documents))?;
-    Ok(reading.found())
+    let mut decoder = Decoder::new(source, None, Budget::new(limits, text.len()));
+    decoder.add_documents(text, place, (first, documents))?;
+    Ok(decoder.into_decoded())
 }
 
-/// The text of an index, which is one document of any kind, as its source says.
+/// The text of an index, which is one document of any kind.
 ///
 /// # Errors
+///
 /// As [`decode`].
-pub(crate) fn text(
+pub(crate) fn index_text(
     body: Bytes,
     content_type: Option<&str>,
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Bytes, Undecodable> {
-    if let Some(message) = refusal::by_type(&source.http, content_type) {
+    if let Some(message) = refusal::refuse_type(&source.http, content_type) {
         return Err(Undecodable::Unreadable(message));
     }
     let mut budget = Budget::new(limits, body.len());
@@ -167,12 +170,13 @@ pub(crate) fn text(
     Ok(charset::to_utf8(body, charset, content_type, &mut budget)?)
 }
 
-/// What says that a document is an error by its source's measure.
+/// Checks that an envelope is no error by the source's declaration.
 ///
 /// # Errors
+///
 /// It is one.
 pub(crate) fn check_envelope(source: &Source, envelope: &Value) -> Result<(), Undecodable> {
-    match refusal::by_envelope(&source.http, envelope) {
+    match refusal::refuse_envelope(&source.http, envelope) {
         Some(message) => Err(Undecodable::Unreadable(message)),
         None => Ok(()),
     }
@@ -186,18 +190,17 @@ fn read(
 ) -> Result<Decoded, Undecodable> {
     Archive::of_body(&body, source.decode.container)
         .map_err(|what| Undecodable::Unreadable(what.into()))?;
-    let mut reading = Reading::new(source, content_type, Budget::new(limits, body.len()));
-    reading.body(body, String::new(), Level::Outermost)?;
-    reading.decoded()
+    let mut decoder = Decoder::new(source, content_type, Budget::new(limits, body.len()));
+    decoder.add_body(body, String::new(), Level::Outermost)?;
+    decoder.finish()
 }
 
-/// How many archives a body is in.
+/// How many archives a text is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     Outermost,
-    /// A member of an archive.
     Inner,
-    /// A member of an archive in an archive; if it is one too, it is not opened.
+    /// A member of an archive in an archive; if it is an archive too, it is not opened.
     Innermost,
 }
 
@@ -210,8 +213,8 @@ impl Level {
     }
 }
 
-/// What has been read of a body so far.
-struct Reading<'a> {
+/// What has been decoded of a body so far.
+struct Decoder<'a> {
     source: &'a Source,
     content_type: Option<&'a str>,
     budget: Budget,
@@ -222,7 +225,7 @@ struct Reading<'a> {
     broken: Vec<Broken>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> Decoder<'a> {
     fn new(source: &'a Source, content_type: Option<&'a str>, budget: Budget) -> Self {
         Self {
             source,
@@ -235,7 +238,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn decoded(mut self) -> Result<Decoded, Undecodable> {
+    fn finish(mut self) -> Result<Decoded, Undecodable> {
         if self.documents == 0 {
             let count = self.broken.len();
             let Some(first) = self.broken.first_mut() else {
@@ -247,11 +250,10 @@ impl<'a> Reading<'a> {
                 _ => format!("{count} documents that cannot be read, the first of them {message}"),
             }));
         }
-        Ok(self.found())
+        Ok(self.into_decoded())
     }
 
-    /// What was found, be it nothing.
-    fn found(self) -> Decoded {
+    fn into_decoded(self) -> Decoded {
         let mut envelope = self.envelope.unwrap_or_default();
         if envelope.is_null() && self.documents > 1 {
             envelope = Value::Array(Vec::new());
@@ -263,93 +265,96 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn body(&mut self, body: Bytes, place: String, level: Level) -> Result<(), Undecodable> {
+    fn add_body(&mut self, body: Bytes, place: String, level: Level) -> Result<(), Undecodable> {
         let archive = Archive::within(&body, self.source.decode.container);
         let Some(archive) = archive else {
-            return self.text(body, place, level);
+            return self.add_text(body, place, level);
         };
         if level == Level::Innermost {
             let message = "an archive within an archive within an archive".into();
-            return Ok(self.broken(place, body, message)?);
+            return Ok(self.add_broken(place, body, message)?);
         }
         let opened = match archive {
-            Archive::Zip => self.unzip(&body, &place, level),
+            Archive::Zip => self.add_zip(&body, &place, level),
             Archive::Gzip => archive::gunzip(&body, &mut self.budget)
-                .map_err(Stop::from)
-                .and_then(|content| Ok(self.body(content, place.clone(), level.within())?)),
+                .map_err(OpenError::from)
+                .and_then(|content| Ok(self.add_body(content, place.clone(), level.within())?)),
         };
         match opened {
             Ok(()) => Ok(()),
-            Err(Stop::Torn(message)) => Ok(self.broken(place, body, message)?),
-            Err(Stop::Undecodable(why)) => Err(why),
+            Err(OpenError::Damaged(message)) => Ok(self.add_broken(place, body, message)?),
+            Err(OpenError::Undecodable(why)) => Err(why),
         }
     }
 
-    fn unzip(&mut self, body: &Bytes, place: &str, level: Level) -> Result<(), Stop> {
+    fn add_zip(&mut self, body: &Bytes, place: &str, level: Level) -> Result<(), OpenError> {
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut archive = Zip::open(body, &mut self.budget)?;
         for member in archive.members()? {
             let Member { name, content } = member?;
-            let place = format!("{place}/{}", json::token(&unique(name, &mut names)));
+            let place = format!(
+                "{place}/{}",
+                json::token(&number_duplicate(name, &mut names))
+            );
             match content.read(body, &mut self.budget)? {
-                Ok(content) => self.body(content, place, level.within())?,
-                Err((bytes, message)) => self.broken(place, bytes, message)?,
+                Ok(content) => self.add_body(content, place, level.within())?,
+                Err((bytes, message)) => self.add_broken(place, bytes, message)?,
             }
         }
         Ok(())
     }
 
-    fn text(&mut self, body: Bytes, place: String, level: Level) -> Result<(), Undecodable> {
+    fn add_text(&mut self, body: Bytes, place: String, level: Level) -> Result<(), Undecodable> {
         let is_outermost = level == Level::Outermost;
         let content_type = self.content_type.filter(|_| is_outermost);
         let charset = self.source.decode.charset;
         let text = charset::to_utf8(body, charset, content_type, &mut self.budget)?;
         if text.trim_ascii().is_empty() {
-            return Ok(self.broken(place, text, "empty".into())?);
+            return Ok(self.add_broken(place, text, "empty".into())?);
         }
         let (documents, unreadable) = match self.source.decode.container {
-            Container::Lines => (Some(split::lines(&text)), None),
-            Container::Concatenated => (split::values(&text), None),
-            Container::Json => return Ok(self.one(text, place)?),
+            Container::Lines => (Some(split::split_lines(&text)), None),
+            Container::Concatenated => (split::split_concatenated(&text), None),
+            Container::Json => return Ok(self.add_document(text, place)?),
             Container::Auto | Container::Zip | Container::Gzip => {
                 match json::cut(&text, &self.source.items.shapes) {
-                    Ok(cut) => return Ok(self.cut(text, place, cut)?),
-                    Err(json::Unreadable(message)) => (split::several(&text), Some(message)),
+                    Ok(cut) => return Ok(self.add_cut(text, place, cut)?),
+                    Err(json::Unreadable(message)) => (split::split_several(&text), Some(message)),
                 }
             }
         };
         let Some(documents) = documents else {
             let message = unreadable.unwrap_or_else(|| "not several JSON documents".into());
-            return Ok(self.broken(place, text, message)?);
+            return Ok(self.add_broken(place, text, message)?);
         };
         let last = documents.last();
         if is_outermost && last.is_some_and(|last| split::is_cut_short(&text, last)) {
             let message = "JSON that ends in the middle of its last document".into();
             return Err(Undecodable::Unreadable(message));
         }
-        Ok(self.several(text, &place, (0, documents))?)
+        Ok(self.add_documents(text, &place, (0, documents))?)
     }
 
-    /// A text that is one document.
-    fn one(&mut self, text: Bytes, place: String) -> Result<(), Spent> {
+    /// Adds a text that is one document.
+    fn add_document(&mut self, text: Bytes, place: String) -> Result<(), Spent> {
         match json::cut(&text, &self.source.items.shapes) {
-            Ok(cut) => self.cut(text, place, cut),
-            Err(json::Unreadable(message)) => self.broken(place, text, message),
+            Ok(cut) => self.add_cut(text, place, cut),
+            Err(json::Unreadable(message)) => self.add_broken(place, text, message),
         }
     }
 
-    /// A text that is one document and was cut.
-    fn cut(&mut self, text: Bytes, place: String, mut cut: Cut) -> Result<(), Spent> {
+    /// Adds a document that was cut into its items.
+    fn add_cut(&mut self, text: Bytes, place: String, mut cut: Cut) -> Result<(), Spent> {
         let envelope = std::mem::take(&mut cut.envelope);
-        // of a document that is the page by itself, the page has it
+        // the page itself keeps the envelope of a document that is all of it
         if !place.is_empty() {
-            cut.envelope = telling(&envelope, cut.list_of_items());
+            cut.envelope = package_version(&envelope, cut.list_of_items());
             self.budget.spend_around(envelope::bytes(&cut.envelope))?;
             if self.envelope.is_none() {
                 self.budget.spend_around(envelope::bytes(&envelope))?;
             }
         }
-        self.read(envelope, cut.items.len())?;
+        self.count_document(envelope, cut.items.len())?;
         self.parts.push(Part {
             url: None,
             place,
@@ -359,9 +364,9 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// A text that is several documents, or some of them: packages are parts of their
-    /// own, which say what their releases are, and all others are items of one.
-    fn several(
+    /// Adds a text that is several documents, or some of them: each package is a part of its
+    /// own, which says what its releases are, and all other documents are items of one part.
+    fn add_documents(
         &mut self,
         text: Bytes,
         place: &str,
@@ -373,28 +378,28 @@ impl<'a> Reading<'a> {
             let cut = match json::cut(&body, &self.source.items.shapes) {
                 Ok(cut) => cut,
                 Err(json::Unreadable(message)) => {
-                    self.broken(format!("{place}/{index}"), body, message)?;
+                    self.add_broken(format!("{place}/{index}"), body, message)?;
                     continue;
                 }
             };
             if !cut.envelope.is_null() {
-                self.items(&text, place, std::mem::take(&mut alone));
-                self.cut(body, format!("{place}/{index}"), cut)?;
+                self.add_bare_items(&text, place, std::mem::take(&mut alone));
+                self.add_cut(body, format!("{place}/{index}"), cut)?;
                 continue;
             }
-            self.read(cut.envelope, cut.items.len())?;
+            self.count_document(cut.envelope, cut.items.len())?;
             alone.extend(cut.items.into_iter().map(|item| Item {
                 index,
                 range: range.start + item.range.start..range.start + item.range.end,
                 depth: item.depth,
             }));
         }
-        self.items(&text, place, alone);
+        self.add_bare_items(&text, place, alone);
         Ok(())
     }
 
-    /// Items of a text that stand there by themselves.
-    fn items(&mut self, text: &Bytes, place: &str, items: Vec<Item>) {
+    /// Adds bare items of a text.
+    fn add_bare_items(&mut self, text: &Bytes, place: &str, items: Vec<Item>) {
         if items.is_empty() {
             return;
         }
@@ -412,14 +417,14 @@ impl<'a> Reading<'a> {
     }
 
     /// Counts a document that could be read.
-    fn read(&mut self, envelope: Value, items: usize) -> Result<(), Spent> {
+    fn count_document(&mut self, envelope: Value, items: usize) -> Result<(), Spent> {
         self.documents += 1;
         self.envelope.get_or_insert(envelope);
-        // one without items costs memory too
+        // a document without items costs memory too
         self.budget.spend_items(items.max(1))
     }
 
-    fn broken(&mut self, place: String, body: Bytes, message: String) -> Result<(), Spent> {
+    fn add_broken(&mut self, place: String, body: Bytes, message: String) -> Result<(), Spent> {
         self.budget.spend_items(1)?;
         self.broken.push(Broken::unreadable(place, body, message));
         Ok(())
@@ -427,35 +432,35 @@ impl<'a> Reading<'a> {
 }
 
 /// Why an archive was not opened.
-enum Stop {
-    /// It is damaged: a clause.
-    Torn(String),
+enum OpenError {
+    /// The archive is damaged: a clause.
+    Damaged(String),
     Undecodable(Undecodable),
 }
 
-impl From<Torn> for Stop {
-    fn from(torn: Torn) -> Self {
-        match torn {
-            Torn::Unreadable(message) => Stop::Torn(message),
-            Torn::Spent(spent) => Stop::Undecodable(spent.into()),
+impl From<ArchiveError> for OpenError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Unreadable(message) => OpenError::Damaged(message),
+            ArchiveError::Spent(spent) => OpenError::Undecodable(spent.into()),
         }
     }
 }
 
-impl From<Undecodable> for Stop {
+impl From<Undecodable> for OpenError {
     fn from(why: Undecodable) -> Self {
-        Stop::Undecodable(why)
+        OpenError::Undecodable(why)
     }
 }
 
-impl From<Spent> for Stop {
+impl From<Spent> for OpenError {
     fn from(spent: Spent) -> Self {
-        Stop::Undecodable(spent.into())
+        OpenError::Undecodable(spent.into())
     }
 }
 
-/// The name of a member, numbered if others before it have the same one.
-pub(crate) fn unique(name: String, names: &mut HashMap<String, usize>) -> String {
+/// The name of a member, numbered if other members before it have the same name.
+pub(crate) fn number_duplicate(name: String, names: &mut HashMap<String, usize>) -> String {
     let count = names.entry(name.clone()).or_default();
     *count += 1;
     match *count {

@@ -1,23 +1,22 @@
-//! Several documents in one text: JSON Lines and concatenated JSON.
+//! Splits a text with several documents: JSON Lines and concatenated JSON.
 
 use std::ops::Range;
 
 use crate::json::{Loose, MOST_ITEMS, Scanner, Stop, is_white};
 
-/// How many times the length of a text is read to split it, at most, beside
-/// [`FREE_BYTES`].
+/// How many times a text is read at most to split it, beyond [`FREE_BYTES`].
 const READINGS: usize = 16;
 
 /// How many bytes are read in any case.
 const FREE_BYTES: usize = 4 << 20;
 
 /// The lines of a text that are not blank.
-pub(crate) fn lines(text: &[u8]) -> Vec<Range<usize>> {
+pub(crate) fn split_lines(text: &[u8]) -> Vec<Range<usize>> {
     let mut lines = Vec::new();
     let mut start = 0;
     while start < text.len() && lines.len() <= MOST_ITEMS {
         let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |at| start + at);
-        let line = trimmed(text, start..end);
+        let line = trim_range(text, start..end);
         if !line.is_empty() {
             lines.push(line);
         }
@@ -26,90 +25,95 @@ pub(crate) fn lines(text: &[u8]) -> Vec<Range<usize>> {
     lines
 }
 
-/// The documents of a text that is several, the first of them whole; `None` if
-/// it is anything else.
-pub(crate) fn several(text: &[u8]) -> Option<Vec<Range<usize>>> {
-    let start = skip(text, 0);
-    let end = container(text, start).ok()?;
-    let documents = values(text)?;
+/// The documents of a text that has several, the first of them whole; `None` if it is anything
+/// else.
+pub(crate) fn split_several(text: &[u8]) -> Option<Vec<Range<usize>>> {
+    let start = skip_between(text, 0);
+    let end = container_end(text, start).ok()?;
+    let documents = split_concatenated(text)?;
     let is_several = documents.len() > 1 && documents.first() == Some(&(start..end));
     is_several.then_some(documents)
 }
 
-/// Objects and arrays one after the other, with or without white space between
-/// them, and what is neither between two of them.
+/// Objects and arrays one after the other, with or without white space between them, and
+/// whatever else is between two of them.
 ///
-/// `None` for what goes on after a value as an object or an array does: it is a
-/// document cut short, or hurt, whose items must not pass for documents.
-pub(crate) fn values(text: &[u8]) -> Option<Vec<Range<usize>>> {
+/// `None` if a value is followed by what follows a member of an object or an array: the text is
+/// one document that is cut short or damaged, and its members must not pass for documents.
+pub(crate) fn split_concatenated(text: &[u8]) -> Option<Vec<Range<usize>>> {
     let mut budget = text
         .len()
         .saturating_mul(READINGS)
         .saturating_add(FREE_BYTES);
     let mut values = Vec::new();
-    let mut at = skip(text, 0);
+    let mut at = skip_between(text, 0);
     while at < text.len() && values.len() <= MOST_ITEMS {
         if !values.is_empty() && matches!(text[at], b',' | b']' | b'}') {
             return None;
         }
-        let (end, read) = match container(text, at) {
+        let (end, read) = match container_end(text, at) {
             Ok(end) => (end, end),
             // what ends with the text may be the document that was cut off
             Err(stop) if budget == 0 || is_end(&stop) => (text.len(), stop.at),
             Err(stop) => (next_line_of_json(text, at), stop.at),
         };
         budget = budget.saturating_sub(read - at);
-        values.push(trimmed(text, at..end));
-        at = skip(text, end);
+        values.push(trim_range(text, at..end));
+        at = skip_between(text, end);
     }
     Some(values)
 }
 
-/// What a text that goes on comes to next.
+/// What comes next in a text that is read in parts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A document, and where what follows it begins.
     Document(Range<usize>, usize),
     /// A document that is not whole, or perhaps not.
     Begun,
-    /// A first document that is damaged: there may be others behind it, or it may be
-    /// all there is.
+    /// A first document that is damaged: others may follow, or it may be all.
     Damaged,
     /// Nothing but white space.
     Nothing,
-    /// The rest of a document that is hurt, as far as that can be told.
+    /// The rest of a damaged document, as far as that can be told.
     Rest,
 }
 
-/// What is known of the documents of a text.
+/// What is known about the documents of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lines {
-    /// Each is a line.
+    /// Each is a line, as declared.
     Declared,
-    /// Those before were lines, and so one that is broken ends with its line.
+    /// Those before were lines, so a broken one ends with its line.
     Seen,
-    /// Nothing.
     Unknown,
 }
 
-/// The document at `at` or behind it; of a text of lines, the line. The text `is_all`
-/// if none follows it.
-pub(crate) fn next(text: &[u8], (at, is_first): (usize, bool), is_all: bool, lines: Lines) -> Next {
-    let start = skip(text, at);
+/// Finds the document at `at` or after it; in a text of lines, the line. `is_all` says that
+/// nothing follows the text.
+pub(crate) fn next_document(
+    text: &[u8],
+    (at, is_first): (usize, bool),
+    is_all: bool,
+    lines: Lines,
+) -> Next {
+    let start = skip_between(text, at);
     let Some(byte) = text.get(start) else {
         return Next::Nothing;
     };
     if lines == Lines::Unknown && !is_first && matches!(byte, b',' | b']' | b'}') {
         return Next::Rest;
     }
-    let found = container(text, start);
+    let found = container_end(text, start);
     let is_open = found.is_err_and(|stop| is_end(&stop));
     let line = || match memchr::memchr(b'\n', &text[start..]) {
         Some(length) => {
             let end = start + length + 1;
-            Next::Document(trimmed(text, start..end), end)
+            Next::Document(trim_range(text, start..end), end)
         }
-        None if is_all && !is_open => Next::Document(trimmed(text, start..text.len()), text.len()),
+        None if is_all && !is_open => {
+            Next::Document(trim_range(text, start..text.len()), text.len())
+        }
         None => Next::Begun,
     };
     match (found, lines) {
@@ -121,24 +125,23 @@ pub(crate) fn next(text: &[u8], (at, is_first): (usize, bool), is_all: bool, lin
         (Err(_), Lines::Unknown) if is_first => Next::Damaged,
         (Err(_), Lines::Unknown) => match next_line_of_json(text, start) {
             end if end == text.len() && !is_all => Next::Begun,
-            end => Next::Document(trimmed(text, start..end), end),
+            end => Next::Document(trim_range(text, start..end), end),
         },
     }
 }
 
-/// Whether nothing but white space follows on the line, or another document.
+/// Only white space, or another document, follows on the line.
 fn is_line_end(text: &[u8], at: usize) -> bool {
     let mut rest = text[at..].iter();
     let follows = rest.find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
     matches!(follows, None | Some(b'\n' | b'{' | b'[' | 0x1E))
 }
 
-/// Whether the last document of a text is cut short: more of it was to come. One
-/// on a line that has an end is not.
+/// The last document of a text is cut short. One on a line that has an end is not.
 pub(crate) fn is_cut_short(text: &[u8], last: &Range<usize>) -> bool {
     let is_line = memchr::memchr(b'\n', &text[last.clone()]).is_none();
     let has_end = text[last.end..].contains(&b'\n');
-    let is_open = container(text, last.start).is_err_and(|stop| is_end(&stop));
+    let is_open = container_end(text, last.start).is_err_and(|stop| is_end(&stop));
     is_open && !(is_line && has_end)
 }
 
@@ -147,7 +150,7 @@ fn is_end(stop: &Stop) -> bool {
 }
 
 /// The end of the object or array that starts here.
-fn container(text: &[u8], start: usize) -> Result<usize, Stop> {
+fn container_end(text: &[u8], start: usize) -> Result<usize, Stop> {
     if !matches!(text.get(start), Some(b'{' | b'[')) {
         return Err(Stop::broken(start, "an object or an array was expected"));
     }
@@ -156,8 +159,8 @@ fn container(text: &[u8], start: usize) -> Result<usize, Stop> {
     Ok(scanner.at())
 }
 
-/// Where the next document is looked for behind one that is broken: at the next
-/// line that begins like one.
+/// Where the next document is looked for after a broken one: at the next line that begins like
+/// one.
 fn next_line_of_json(text: &[u8], at: usize) -> usize {
     memchr::memchr_iter(b'\n', &text[at..])
         .map(|newline| at + newline + 1)
@@ -165,18 +168,18 @@ fn next_line_of_json(text: &[u8], at: usize) -> usize {
         .unwrap_or(text.len())
 }
 
-/// White space, and the record separator of RFC 7464.
+/// White space, or the record separator of RFC 7464.
 fn is_between(byte: u8) -> bool {
     is_white(byte) || byte == 0x1E
 }
 
-fn skip(text: &[u8], at: usize) -> usize {
+fn skip_between(text: &[u8], at: usize) -> usize {
     let rest = text[at..].iter();
     at + rest.take_while(|byte| is_between(**byte)).count()
 }
 
-fn trimmed(text: &[u8], range: Range<usize>) -> Range<usize> {
-    let start = skip(text, range.start).min(range.end);
+fn trim_range(text: &[u8], range: Range<usize>) -> Range<usize> {
+    let start = skip_between(text, range.start).min(range.end);
     let behind = text[start..range.end].iter().rev();
     let white = behind.take_while(|byte| is_between(**byte)).count();
     start..range.end - white
@@ -194,7 +197,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, documents: Option<&[&str]>) {
-        let found = several(text.as_bytes()).map(|ranges| texts(text, ranges));
+        let found = split_several(text.as_bytes()).map(|ranges| texts(text, ranges));
         assert_eq!(found.as_deref(), documents, "{text}");
     }
 
@@ -231,9 +234,9 @@ mod tests {
         let page = "{\"a\":[\n{\"b\":1},\n{\"b\":2}\n,\n[3],\n{\"b\":\"\\\"\"}\n]}\n";
         for end in 0..=page.len() {
             check(&page[..end], None);
-            // nor behind another one
+            // nor after another document
             let behind = format!("{{}}\n{}", &page[..end]);
-            for found in several(behind.as_bytes()).into_iter().flatten() {
+            for found in split_several(behind.as_bytes()).into_iter().flatten() {
                 assert!(!behind[found].starts_with("{\"b\""), "{behind}");
             }
         }
@@ -245,7 +248,7 @@ mod tests {
     fn lines_are_trimmed_and_blank_ones_left_out() {
         let text = " {\"a\":1} \r\n\n\t\n<p>\n{\"b\":\n";
         assert_eq!(
-            texts(text, lines(text.as_bytes())),
+            texts(text, split_lines(text.as_bytes())),
             ["{\"a\":1}", "<p>", "{\"b\":"]
         );
     }
@@ -259,7 +262,7 @@ mod tests {
             ("{}\n{}", false),
             ("{}\n<p>", false),
         ] {
-            let last = values(text.as_bytes()).unwrap().pop().unwrap();
+            let last = split_concatenated(text.as_bytes()).unwrap().pop().unwrap();
             assert_eq!(is_cut_short(text.as_bytes(), &last), expected, "{text:?}");
         }
     }
@@ -269,7 +272,7 @@ mod tests {
         for unit in ["[\n", "{\"a\":[\n", "{\n", "{\"\n"] {
             let text = format!("{{}}\n{}", unit.repeat((1 << 17) / unit.len()));
             let began = Instant::now();
-            let _ = values(text.as_bytes());
+            let _ = split_concatenated(text.as_bytes());
             assert!(began.elapsed() < Duration::from_secs(20), "{unit:?}");
         }
     }

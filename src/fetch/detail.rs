@@ -422,7 +422,7 @@ fn documents_of_item(
         && part.place.is_empty()
     {
         // the page is of the index, and not the item's
-        part.cut.envelope = decode::telling(&envelope, part.cut.list_of_items());
+        part.cut.envelope = decode::package_version(&envelope, part.cut.list_of_items());
     }
     for part in &mut parts {
         part.url = Some(Arc::clone(&url));

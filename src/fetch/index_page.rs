@@ -23,7 +23,7 @@ pub(super) fn pick_items(
     received: &Received<'_>,
 ) -> Result<(Picked, Value), Undecodable> {
     let (source, limits) = (fetcher.source(), fetcher.limits());
-    let text = decode::text(received.body.clone(), received.content_type, source, limits)?;
+    let text = decode::index_text(received.body.clone(), received.content_type, source, limits)?;
     if !pick.is_json() {
         // a URL has no NUL, and PostgreSQL stores none
         let text = String::from_utf8_lossy(&text).replace('\0', "\u{FFFD}");

@@ -1,9 +1,7 @@
 //! A file that may still be arriving while it is read.
 //!
-//! What is not a file on this machine is put into a temporary one, which has no
-//! name: it is gone with the process, however that ends. So a publisher's
-//! connection is never held up by a slow database, a broken one is taken up where
-//! it broke, and an archive can be read from its end.
+//! What is not a file on this machine is written to a temporary file without a name, which is
+//! gone with the process, however that ends.
 
 use std::fmt;
 use std::fs::File;
@@ -20,14 +18,14 @@ use crate::page::Validators;
 /// How much is written at a time.
 const WRITE_BYTES: usize = 256 << 10;
 
-/// How many bytes of files there are for a run, and what became of them.
+/// Counts the bytes of a run's files.
 #[derive(Debug, Default)]
 pub(crate) struct FileBytes {
-    /// How many have been read.
+    /// Bytes that were read.
     pub(crate) read: AtomicU64,
-    /// How many were announced by those who sent them.
+    /// Bytes that are announced by their senders.
     pub(crate) expected: AtomicU64,
-    /// How many did not come from a publisher.
+    /// Bytes that did not come from a publisher.
     pub(crate) local: AtomicU64,
 }
 
@@ -38,10 +36,10 @@ struct Arrival {
     changed: Condvar,
     /// How far it has been read.
     read: AtomicU64,
-    /// Whether nobody wants it any more.
+    /// Nobody needs it any more.
     is_abandoned: AtomicBool,
-    /// Whether it was here before.
-    is_own: bool,
+    /// The file was on this machine from the start.
+    is_local: bool,
 }
 
 #[derive(Debug, Default)]
@@ -49,9 +47,9 @@ struct State {
     bytes: u64,
     content_type: Option<String>,
     validators: Validators,
-    /// How many bytes are to come.
+    /// How many bytes will arrive.
     announced: u64,
-    /// Whether it is whole, once no more comes.
+    /// Once nothing more arrives: whether the file is whole.
     end: Option<bool>,
 }
 
@@ -60,7 +58,7 @@ impl Arrival {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until something is so, or nothing more comes, or is wanted.
+    /// Waits until a condition holds, nothing more arrives, or nobody needs the file.
     fn wait_until(&self, is_so: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
         let wait = |state: &mut State| {
             state.end.is_none() && !is_so(state) && !self.is_abandoned.load(Relaxed)
@@ -75,7 +73,7 @@ impl Arrival {
     }
 }
 
-/// Marks an error that is the world's, and not one of what the file holds.
+/// Marks an error that is not the fault of the file's content.
 #[derive(Debug)]
 pub(crate) struct Unavailable(pub(crate) &'static str);
 
@@ -87,22 +85,21 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Reads a file from a position of its own. Reading waits for what has not arrived,
-/// and so belongs on a thread that may.
+/// Reads a file from a position of its own. A read blocks until its bytes have arrived, so it
+/// belongs on a thread that may block.
 #[derive(Clone, Debug)]
 pub(crate) struct FileReader {
     file: Arc<File>,
     arrival: Arc<Arrival>,
-    /// Where it is counted what is read of it, if it is.
     file_bytes: Option<Arc<FileBytes>>,
     at: u64,
 }
 
 impl FileReader {
-    /// A file of so many bytes that is all there.
+    /// A file of so many bytes that is whole.
     pub(crate) fn whole(file: File, bytes: u64, file_bytes: Option<&Arc<FileBytes>>) -> Self {
         let arrival = Arrival {
-            is_own: true,
+            is_local: true,
             ..Arrival::default()
         };
         arrival.change(|state| {
@@ -120,56 +117,54 @@ impl FileReader {
     /// Ends whoever reads the file on another thread.
     pub(crate) fn abandon(&self) {
         self.arrival.is_abandoned.store(true, Relaxed);
-        // whoever waits has the lock, or looks at it again
+        // a waiting reader holds the lock, or looks at the flag again
         self.arrival.change(|_| {});
     }
 
-    /// The same file, from there.
+    /// The same file, from a position.
     pub(crate) fn starting_at(&self, at: u64) -> Self {
         Self { at, ..self.clone() }
     }
 
-    /// The same file, from its beginning, to be looked at before it is read.
-    pub(crate) fn to_look_at(&self) -> Self {
+    /// The same file from its start, to be examined without being counted.
+    pub(crate) fn uncounted(&self) -> Self {
         Self {
             file_bytes: None,
             ..self.starting_at(0)
         }
     }
 
-    /// How many bytes have arrived, or are to.
+    /// How many bytes have arrived or will.
     pub(crate) fn expected(&self) -> u64 {
         let state = self.arrival.state();
         state.bytes.max(state.announced)
     }
 
-    /// Whether anything has arrived.
     pub(crate) fn has_begun(&self) -> bool {
         self.arrival.state().bytes > 0
     }
 
-    /// What its server says that it is, once that is known.
+    /// The `Content-Type` of its response, once that is known.
     pub(crate) fn content_type(&self) -> Option<String> {
         let state = self.arrival.wait_until(|state| state.bytes > 0);
         state.content_type.clone()
     }
 
-    /// By what its server can tell later whether it has changed, as far as that is
-    /// known.
+    /// The validators of its response, as far as they are known.
     pub(crate) fn validators(&self) -> Validators {
         self.arrival.state().validators.clone()
     }
 
-    /// How long it is, once all of it has arrived.
+    /// The length of the file, once all of it has arrived.
     fn length(&self) -> io::Result<u64> {
         let state = self.arrival.wait_until(|_| false);
         match state.end {
             Some(true) => Ok(state.bytes),
-            _ => Err(broken_off()),
+            _ => Err(incomplete()),
         }
     }
 
-    /// Counts what is read for the first time.
+    /// Counts bytes that are read for the first time.
     fn count(&self) {
         let Some(file_bytes) = &self.file_bytes else {
             return;
@@ -177,13 +172,13 @@ impl FileReader {
         let before = self.arrival.read.fetch_max(self.at, Relaxed);
         let more = self.at.saturating_sub(before);
         file_bytes.read.fetch_add(more, Relaxed);
-        if self.arrival.is_own {
+        if self.arrival.is_local {
             file_bytes.local.fetch_add(more, Relaxed);
         }
     }
 }
 
-fn broken_off() -> io::Error {
+fn incomplete() -> io::Error {
     io::Error::other(Unavailable("the file did not arrive whole"))
 }
 
@@ -198,7 +193,7 @@ impl Read for FileReader {
         let there = {
             let state = self.arrival.wait_until(|state| state.bytes > at);
             match state.end {
-                Some(false) | None if state.bytes <= at => return Err(broken_off()),
+                Some(false) | None if state.bytes <= at => return Err(incomplete()),
                 _ => state.bytes.saturating_sub(at),
             }
         };
@@ -232,11 +227,10 @@ impl Seek for FileReader {
     }
 }
 
-/// Writes a temporary file for others to read meanwhile. Unless it is said to be
-/// whole, it is not.
+/// Writes a temporary file that others read meanwhile. The file is whole only if
+/// [`FileWriter::end`] was called.
 pub(crate) struct FileWriter {
     file: tokio::fs::File,
-    /// The same, to be read.
     written_file: Arc<File>,
     waiting: Vec<u8>,
     written: u64,
@@ -245,10 +239,10 @@ pub(crate) struct FileWriter {
     file_bytes: Arc<FileBytes>,
 }
 
-/// Why a file could not be kept.
+/// Why a file cannot be kept.
 #[derive(Debug)]
 pub(crate) enum WriteError {
-    /// It is larger than the limit, in bytes.
+    /// The file exceeds the limit, in bytes.
     TooLarge(u64),
     Disk(io::Error),
 }
@@ -266,7 +260,7 @@ impl fmt::Display for WriteError {
 }
 
 /// A temporary file cannot be written.
-pub(crate) fn no_room(error: io::Error) -> Error {
+pub(crate) fn temporary_file_error(error: io::Error) -> Error {
     Error::environment("write a temporary file").with_source(error)
 }
 
@@ -292,12 +286,12 @@ impl FileWriter {
         Ok((writer, reader))
     }
 
-    /// How many bytes have come.
+    /// How many bytes have been written.
     pub(crate) fn bytes(&self) -> u64 {
         self.written + self.waiting.len() as u64
     }
 
-    /// Notes what its server says of the file.
+    /// Notes what the response says about the file.
     pub(crate) fn announce(
         &self,
         content_type: Option<&str>,
@@ -314,8 +308,8 @@ impl FileWriter {
         }
     }
 
-    /// Whether these bytes are those that came before at this place.
-    pub(crate) fn has(&self, at: u64, bytes: &[u8]) -> bool {
+    /// These bytes equal those that were written at this position.
+    pub(crate) fn matches(&self, at: u64, bytes: &[u8]) -> bool {
         let on_disk = self.written.saturating_sub(at);
         let on_disk = bytes
             .len()
@@ -332,8 +326,8 @@ impl FileWriter {
         rest.is_empty() || waiting.is_some_and(|waiting| waiting.starts_with(rest))
     }
 
-    /// Counts what did not come from a publisher.
-    pub(crate) fn count_own(&self, bytes: usize) {
+    /// Counts bytes that did not come from a publisher.
+    pub(crate) fn count_local(&self, bytes: usize) {
         self.file_bytes.local.fetch_add(bytes as u64, Relaxed);
     }
 
@@ -358,7 +352,7 @@ impl FileWriter {
         Ok(())
     }
 
-    /// All of it has come.
+    /// Says that the file is whole.
     pub(crate) async fn end(mut self) -> io::Result<()> {
         self.flush().await?;
         self.arrival.change(|state| state.end = Some(true));

@@ -1,11 +1,11 @@
-//! A file cut into pieces, each a page of the run.
+//! Cuts a file into pieces, each of which is a page of the run.
 //!
-//! Documents that are small are held whole, several of them to a piece. Of a
-//! document that is large the items are cut off its list one stretch after the
-//! other, and so no more than a stretch is held.
+//! Small documents are held whole, several to a piece. From a large document, stretches of its
+//! list of items are cut off one after the other, so that no more than a stretch is held.
 //!
-//! Where a piece ends depends on the file alone: a piece that was stored once is
-//! found again, and known by a digest of what comes before its end.
+//! Where a piece ends depends on the file alone. A resumed run cuts the file again up to there,
+//! at a gigabyte in seconds, and compares a digest: no state of a scanner has to be kept, and
+//! another file of the same name is noticed.
 
 use std::io::Read as _;
 
@@ -22,15 +22,15 @@ use crate::decode::split::Lines;
 use crate::page::{KEPT_OF_TOO_LARGE, Mark, Undecodable, beginning};
 use crate::source::{Container, Source};
 
-/// How many digits are kept of a digest.
+/// How many hexadecimal digits of a digest are kept.
 const DIGEST_LENGTH: usize = 32;
 
-/// What comes next of a file.
+/// What comes next in a file.
 pub(crate) enum NextPiece {
     /// A piece, and where it ends.
     Piece(Piece, Mark),
-    /// What cannot be read: how it begins, what it is instead, and where what can be
-    /// read goes on.
+    /// What cannot be read: its first bytes, what is wrong with it, and where the readable rest
+    /// begins.
     Unreadable(Bytes, String, Mark),
     End,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Cutter {
     texts: Texts,
     /// The large text that is being cut.
     large: Option<LargeText>,
-    /// What cannot be read, behind the piece that can.
+    /// What cannot be read, after the piece that can.
     rest: Option<(Bytes, String)>,
     is_over: bool,
 }
@@ -61,15 +61,16 @@ impl Cutter {
         }
     }
 
-    /// One that begins at the beginning of the same file.
+    /// A cutter at the start of the same file.
     pub(crate) fn restart(self) -> Self {
         Self::new(self.file, &self.source, &self.limits)
     }
 
-    /// The piece that comes next. It reads, and may wait.
+    /// Cuts the next piece. Blocks until the file has arrived so far.
     ///
     /// # Errors
-    /// The file cannot be read, which is not the file's fault: a clause.
+    ///
+    /// The file is not available, which is not the fault of its content: a clause.
     pub(crate) fn next(&mut self) -> Result<NextPiece, String> {
         let mut piece = Piece::default();
         let mark = self.fill(&mut piece)?;
@@ -77,14 +78,15 @@ impl Cutter {
             return Ok(NextPiece::Piece(piece, mark));
         }
         Ok(match self.rest.take() {
-            Some((body, message)) => NextPiece::Unreadable(body, message, self.mark()),
+            Some((body, message)) => NextPiece::Unreadable(body, message, self.current_mark()),
             None => NextPiece::End,
         })
     }
 
-    /// Passes over the pieces up to a mark; `false` if there is none like it.
+    /// Skips the pieces up to a mark; returns `false` if no piece ends there.
     ///
     /// # Errors
+    ///
     /// As [`Cutter::next`].
     pub(crate) fn skip_to(&mut self, mark: &Mark) -> Result<bool, String> {
         let position = TextPosition {
@@ -97,7 +99,7 @@ impl Cutter {
             Err(ReadError::Unavailable(message)) => return Err(message),
             Err(ReadError::Damaged(_)) => return Ok(false),
         }
-        let mut here = self.mark();
+        let mut here = self.current_mark();
         while here != *mark {
             let is_past = (here.member, here.offset) > (mark.member, mark.offset);
             if mark.offset == 0 || is_past {
@@ -112,11 +114,11 @@ impl Cutter {
     }
 
     /// Where the pieces until now end.
-    fn mark(&self) -> Mark {
+    fn current_mark(&self) -> Mark {
         match &self.large {
-            Some(large) if large.window.offset > 0 => {
-                let (position, window) = (large.position, &large.window);
-                mark(position, window.offset, window.seen())
+            Some(large) if large.lookahead.offset > 0 => {
+                let (position, lookahead) = (large.position, &large.lookahead);
+                mark(position, lookahead.offset, lookahead.digest_before())
             }
             Some(large) => large.before.clone(),
             None => {
@@ -130,15 +132,15 @@ impl Cutter {
     fn beginning(&self) -> Bytes {
         let mut bytes = Vec::new();
         let most = KEPT_OF_TOO_LARGE as u64;
-        // what there is of a file that cannot be read is all that can be kept
-        let _ = self.file.to_look_at().take(most).read_to_end(&mut bytes);
+        // of a file that cannot be read, whatever is there is kept
+        let _ = self.file.uncounted().take(most).read_to_end(&mut bytes);
         bytes.into()
     }
 
-    /// Fills a piece, and says where it ends.
+    /// Fills a piece, and returns where it ends.
     fn fill(&mut self, piece: &mut Piece) -> Result<Mark, String> {
         while !piece.is_full() && !self.is_over && self.rest.is_none() {
-            let before = self.mark();
+            let before = self.current_mark();
             let filled = match &self.large {
                 Some(_) => self.cut_large(piece),
                 None => self.add_next_text(piece, &before),
@@ -153,24 +155,24 @@ impl Cutter {
             }
             match &self.large {
                 _ if piece.is_empty() => {}
-                // what cannot be read is behind the piece
+                // what cannot be read is after the piece
                 _ if self.rest.is_some() => return Ok(before),
-                // pieces of a large text are its own
+                // a large text has pieces of its own
                 Some(_) => break,
                 None => {}
             }
         }
-        Ok(self.mark())
+        Ok(self.current_mark())
     }
 
-    /// Adds what comes next of the file's texts to a piece.
+    /// Adds the next text of the file to a piece.
     fn add_next_text(&mut self, piece: &mut Piece, before: &Mark) -> Result<(), ReadError> {
         match self.texts.next()? {
             NextText::End => {
                 self.is_over = true;
                 Ok(())
             }
-            NextText::Text(text) => self.text(text, piece, before),
+            NextText::Text(text) => self.add_text(text, piece, before),
             NextText::Broken {
                 place,
                 message,
@@ -179,15 +181,15 @@ impl Cutter {
                 if is_whole {
                     piece.add_broken(place, packed, message);
                 } else {
-                    self.rest = Some((packed, within(&place, &message)));
+                    self.rest = Some((packed, locate(&place, &message)));
                 }
                 Ok(())
             }
         }
     }
 
-    /// Takes a text that is small, and keeps one that is large to be cut.
-    fn text(&mut self, text: Text, piece: &mut Piece, before: &Mark) -> Result<(), ReadError> {
+    /// Adds a small text to a piece, and keeps a large one to be cut.
+    fn add_text(&mut self, text: Text, piece: &mut Piece, before: &Mark) -> Result<(), ReadError> {
         let Text {
             reader,
             place,
@@ -195,13 +197,13 @@ impl Cutter {
             is_alone,
             position,
         } = text;
-        let mut window = Lookahead::new(reader, position.seen);
-        window.fill(WHOLE_BYTES)?;
+        let mut lookahead = Lookahead::new(reader, position.seen);
+        lookahead.fill(WHOLE_BYTES)?;
         let content_type = self.file.content_type().filter(|_| is_alone);
-        // of one that is damaged the items before that are stored
-        if !window.is_all || window.damage.is_some() {
+        // of a damaged text, the items before the damage are stored
+        if !lookahead.is_all || lookahead.damage.is_some() {
             self.large = Some(LargeText {
-                window: window.decoded(self.source.decode.charset, content_type.as_deref()),
+                lookahead: lookahead.into_utf8(self.source.decode.charset, content_type.as_deref()),
                 place,
                 is_alone,
                 position,
@@ -216,25 +218,25 @@ impl Cutter {
             });
             return Ok(());
         }
-        // no larger than it is: it may be kept for as long as its items are
-        let text = Bytes::copy_from_slice(&window.bytes);
+        // an exact copy, because it may be kept as long as its items
+        let text = Bytes::copy_from_slice(&lookahead.bytes);
         let (source, limits) = (&self.source, &self.limits);
         let decoded = match is_alone {
-            true => decode::alone(text.clone(), content_type.as_deref(), source, limits),
-            false => decode::member(text.clone(), place.clone(), level, source, limits),
+            true => decode::decode_text(text.clone(), content_type.as_deref(), source, limits),
+            false => decode::decode_member(text.clone(), place.clone(), level, source, limits),
         };
         match decoded {
             Ok(decoded) => piece.add(decoded),
             Err(Undecodable::Unreadable(message) | Undecodable::TooLarge(message)) => {
-                self.give_up(is_alone, place, text, message, piece);
+                self.add_unreadable(is_alone, place, text, message, piece);
             }
         }
         Ok(())
     }
 
-    /// Takes a text that cannot be read, as far as it could be. One of several is kept
-    /// with the others; a file by itself is not read any further.
-    fn give_up(
+    /// Adds a text that cannot be read. One of several texts is kept with the others; a file
+    /// that is one text is not read any further.
+    fn add_unreadable(
         &mut self,
         is_alone: bool,
         place: String,
@@ -258,28 +260,28 @@ impl Cutter {
         let (source, limits) = (&self.source, &self.limits);
         let step = match (large.broken.take(), &large.list) {
             (Some(message), _) => Ok(Step::Broken(message)),
-            (None, Some(_)) => large.items(piece, limits),
-            (None, None) => large.documents(piece, source, limits),
+            (None, Some(_)) => large.cut_items(piece, limits),
+            (None, None) => large.cut_documents(piece, source, limits),
         };
-        let message = match (step?, large.window.damage.take()) {
-            (Step::GoesOn, damage) => {
-                large.window.damage = damage;
+        let message = match (step?, large.lookahead.damage.take()) {
+            (Step::Continues, damage) => {
+                large.lookahead.damage = damage;
                 self.large = Some(large);
                 return Ok(());
             }
             (Step::Ended, None) => return Ok(()),
             (Step::Broken(message), None) | (_, Some(message)) => message,
         };
-        let body = beginning(&large.window.bytes);
-        // all of it cannot be kept, so the file is not whole without it
-        self.rest = Some((body, within(&large.place, &message)));
+        let body = beginning(&large.lookahead.bytes);
+        // not all of it can be kept, so the file is not whole without it
+        self.rest = Some((body, locate(&large.place, &message)));
         self.is_over = large.is_alone;
         Ok(())
     }
 }
 
-/// What is wrong with a text of several.
-fn within(place: &str, message: &str) -> String {
+/// Says where in the file something is wrong.
+fn locate(place: &str, message: &str) -> String {
     match place {
         "" => message.to_owned(),
         place => format!("{message}, at {place}"),

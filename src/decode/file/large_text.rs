@@ -1,5 +1,5 @@
-//! A text that is not held whole: its documents a few at a time, and of one that is
-//! large the items.
+//! A text that is too large to hold: a few of its documents at a time, or a few items of a
+//! large document.
 
 use std::ops::Range;
 
@@ -11,76 +11,75 @@ use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{ReadError, TextPosition};
 use crate::decode::split::{self, Lines, Next as Split};
-use crate::decode::{self, Decoded, check_envelope, telling};
+use crate::decode::{self, Decoded, check_envelope, package_version};
 use crate::json::{self, Cut, ItemsAt, LongList, Opening, Then};
 use crate::page::{Mark, Part, Undecodable};
 use crate::source::Source;
 
-/// How much of a text is looked at to cut a piece off it.
-const WINDOW_BYTES: usize = PIECE.bytes + (256 << 10);
+/// How far a text is looked ahead to cut a piece off it.
+const LOOKAHEAD_BYTES: usize = PIECE.bytes + (256 << 10);
 
-/// How many documents on a line each make a text one of lines.
+/// How many documents on a line each make a text JSON Lines.
 const ENOUGH_LINES: usize = 3;
 
-/// A text that is not held whole.
 pub(super) struct LargeText {
-    pub(super) window: Lookahead,
+    pub(super) lookahead: Lookahead,
     pub(super) place: String,
     pub(super) is_alone: bool,
     pub(super) position: TextPosition,
-    /// Where what comes before it ends.
+    /// Where the piece before it ends.
     pub(super) before: Mark,
-    /// How many documents of it have ended.
+    /// How many of its documents have ended.
     pub(super) documents: usize,
-    /// Whether each of them is a line.
+    /// Each document is a line.
     pub(super) lines: Lines,
-    /// The list of the document that is being cut.
+    /// The list of items that is being cut.
     pub(super) list: Option<List>,
-    /// What it is instead, behind the items that were cut off.
+    /// What is wrong with the text, after the items that were cut off.
     pub(super) broken: Option<String>,
 }
 
-/// A list that is being cut.
+/// A list of items that is being cut.
 pub(super) struct List {
     list: LongList,
-    /// How many of its items have been.
+    /// How many items were cut off.
     items: usize,
-    /// What is around them, as each of its parts has it.
+    /// The envelope that each part gets.
     envelope: Value,
 }
 
 pub(super) enum Step {
-    GoesOn,
+    Continues,
     Ended,
-    /// What comes next is not what it should be: a clause that says what it is.
+    /// What comes next cannot be read: a clause that says what it is.
     Broken(String),
 }
 
 impl LargeText {
-    /// Takes documents, or enters one that is large.
-    pub(super) fn documents(
+    /// Cuts off documents, or enters a large one.
+    pub(super) fn cut_documents(
         &mut self,
         piece: &mut Piece,
         source: &Source,
         limits: &config::Fetch,
     ) -> Result<Step, ReadError> {
-        let room = self.window.bytes.len().max(WINDOW_BYTES);
-        self.window.fill(room)?;
+        let room = self.lookahead.bytes.len().max(LOOKAHEAD_BYTES);
+        self.lookahead.fill(room)?;
         let (documents, end, then) = self.split();
         if self.documents == 0 && self.lines == Lines::Unknown {
-            let are_lines = are_lines(&self.window.bytes, &documents);
+            let are_lines = are_lines(&self.lookahead.bytes, &documents);
             self.lines = if are_lines { Lines::Seen } else { self.lines };
         }
         if !documents.is_empty() {
             let count = documents.len();
-            let text = self.window.take(end);
+            let text = self.lookahead.split_off(end);
             let documents = (self.documents, documents);
             self.documents += count;
             return Ok(
-                match decode::documents(text, &self.place, documents, source, limits) {
+                match decode::decode_documents(text, &self.place, documents, source, limits) {
                     Ok(decoded) => {
                         piece.add(decoded);
-                        Step::GoesOn
+                        Step::Continues
                     }
                     Err(Undecodable::TooLarge(message) | Undecodable::Unreadable(message)) => {
                         Step::Broken(message)
@@ -89,20 +88,20 @@ impl LargeText {
             );
         }
         match then {
-            Split::Nothing if self.window.is_all => Ok(Step::Ended),
+            Split::Nothing if self.lookahead.is_all => Ok(Step::Ended),
             Split::Rest => Ok(Step::Broken("not several JSON documents".into())),
-            _ => self.document(then, piece, source, limits),
+            _ => self.enter_document(then, piece, source, limits),
         }
     }
 
-    /// The documents that the window begins with, where they end, and what follows.
+    /// Finds the documents at the start of the lookahead, where they end, and what follows.
     fn split(&self) -> (Vec<Range<usize>>, usize, Split) {
-        let (text, is_all) = (&self.window.bytes, self.window.is_all);
+        let (text, is_all) = (&self.lookahead.bytes, self.lookahead.is_all);
         let mut documents = Vec::new();
         let mut end = 0;
         loop {
             let is_first = self.documents + documents.len() == 0;
-            let next = split::next(text, (end, is_first), is_all, self.lines);
+            let next = split::next_document(text, (end, is_first), is_all, self.lines);
             let Split::Document(range, after) = next else {
                 return (documents, end, next);
             };
@@ -114,29 +113,28 @@ impl LargeText {
         }
     }
 
-    /// Enters the document that the window has only the beginning of, or sees more
-    /// of it.
-    fn document(
+    /// Enters the document of which only the beginning is visible, or reads more of it.
+    fn enter_document(
         &mut self,
         then: Split,
         piece: &mut Piece,
         source: &Source,
         limits: &config::Fetch,
     ) -> Result<Step, ReadError> {
-        let seen = self.window.bytes.len();
-        if seen < WHOLE_BYTES && !self.window.is_all {
-            self.window.fill(WHOLE_BYTES)?;
-            return Ok(Step::GoesOn);
+        let seen = self.lookahead.bytes.len();
+        if seen < WHOLE_BYTES && !self.lookahead.is_all {
+            self.lookahead.fill(WHOLE_BYTES)?;
+            return Ok(Step::Continues);
         }
         let shapes = &source.items.shapes;
-        let Some(opening) = Opening::of(&self.window.bytes, shapes) else {
+        let Some(opening) = Opening::of(&self.lookahead.bytes, shapes) else {
             return match then {
-                Split::Damaged => Ok(Step::Broken(what_it_is(&self.window.bytes, shapes))),
-                _ if self.window.is_all => {
+                Split::Damaged => Ok(Step::Broken(describe_damage(&self.lookahead.bytes, shapes))),
+                _ if self.lookahead.is_all => {
                     let message = "JSON that ends in the middle of its last document";
                     Ok(Step::Broken(message.into()))
                 }
-                _ => self.see_more(limits),
+                _ => self.read_more(limits),
             };
         };
         let Opening {
@@ -157,42 +155,42 @@ impl LargeText {
                  none of 1.0: `items.version` says what they are"
             );
         }
-        self.window.take(start);
+        self.lookahead.split_off(start);
         self.list = Some(List {
-            envelope: told(&envelope, &list),
+            envelope: version_so_far(&envelope, &list),
             list,
             items: 0,
         });
         piece.envelope.get_or_insert(envelope);
-        Ok(Step::GoesOn)
+        Ok(Step::Continues)
     }
 
     /// Cuts items off the list.
-    pub(super) fn items(
+    pub(super) fn cut_items(
         &mut self,
         piece: &mut Piece,
         limits: &config::Fetch,
     ) -> Result<Step, ReadError> {
-        let room = self.window.bytes.len().max(WINDOW_BYTES);
-        self.window.fill(room)?;
+        let room = self.lookahead.bytes.len().max(LOOKAHEAD_BYTES);
+        self.lookahead.fill(room)?;
         let Some(List {
             list,
             items,
             envelope,
         }) = &mut self.list
         else {
-            return Ok(Step::GoesOn);
+            return Ok(Step::Continues);
         };
-        let portion = list.portion(&self.window.bytes, self.window.is_all, *items, PIECE);
+        let portion = list.portion(&self.lookahead.bytes, self.lookahead.is_all, *items, PIECE);
         let place = match self.documents {
             0 => self.place.clone(),
             nth => format!("{}/{nth}", self.place),
         };
         *items += portion.items.len();
         let envelope = envelope.clone();
-        let body = self.window.take(portion.end);
+        let body = self.lookahead.split_off(portion.end);
         let is_nothing = portion.items.is_empty();
-        // the last of its items is known by what follows it
+        // what follows the last item shows that it is the last
         if !is_nothing || matches!(portion.then, Then::End { .. }) {
             let cut = Cut {
                 envelope,
@@ -206,7 +204,7 @@ impl LargeText {
             });
         }
         match portion.then {
-            Then::Text if is_nothing => return self.see_more(limits),
+            Then::Text if is_nothing => return self.read_more(limits),
             Then::Items | Then::Text => {}
             Then::End { is_record } => {
                 self.list = None;
@@ -217,25 +215,25 @@ impl LargeText {
             // its items are a piece, which ends here
             Then::Broken(message) => self.broken = Some(message),
         }
-        Ok(Step::GoesOn)
+        Ok(Step::Continues)
     }
 
-    /// Sees more of what is not whole yet, within limits.
-    fn see_more(&mut self, limits: &config::Fetch) -> Result<Step, ReadError> {
+    /// Reads more of what is not whole yet, within limits.
+    fn read_more(&mut self, limits: &config::Fetch) -> Result<Step, ReadError> {
         let most = limits.max_body_bytes;
-        let seen = self.window.bytes.len();
+        let seen = self.lookahead.bytes.len();
         if seen >= most {
             return Ok(Step::Broken(format!(
                 "an item of more than {most} bytes, the limit of `fetch.max_body_bytes`"
             )));
         }
-        self.window.fill(seen.saturating_mul(2).min(most))?;
-        Ok(Step::GoesOn)
+        self.lookahead.fill(seen.saturating_mul(2).min(most))?;
+        Ok(Step::Continues)
     }
 }
 
-/// Whether the documents that a text begins with are lines, enough of them to take
-/// those that follow for lines too: one that is broken ends with its line then.
+/// The first documents are lines, and enough of them to treat the rest as lines too, so that a
+/// broken one ends with its line.
 fn are_lines(text: &[u8], documents: &[Range<usize>]) -> bool {
     let is_line = |range: &Range<usize>| memchr::memchr(b'\n', &text[range.clone()]).is_none();
     let are_apart = |pair: &[Range<usize>]| text[pair[0].end..pair[1].start].contains(&b'\n');
@@ -244,19 +242,18 @@ fn are_lines(text: &[u8], documents: &[Range<usize>]) -> bool {
         && documents.windows(2).all(are_apart)
 }
 
-/// What a text is that is no document of any kind.
-fn what_it_is(text: &[u8], shapes: &[ItemsAt]) -> String {
+/// What is wrong with a text that is no document.
+fn describe_damage(text: &[u8], shapes: &[ItemsAt]) -> String {
     match json::cut(text, shapes) {
         Err(json::Unreadable(message)) => message,
         Ok(_) => "not whole".into(),
     }
 }
 
-/// What is around the items of a list whose document has not ended, as far as it
-/// tells their version: one that is not said yet may be said behind them, and so
-/// nothing is told.
-fn told(envelope: &Value, list: &LongList) -> Value {
-    let told = telling(envelope, Some(list.place()));
+/// What an envelope that has not ended tells about the version of its package. A version may
+/// still follow the items, so nothing is told unless it stands before them.
+fn version_so_far(envelope: &Value, list: &LongList) -> Value {
+    let told = package_version(envelope, Some(list.place()));
     let package = list.place().rsplit_once('/').map_or("", |(place, _)| place);
     let says = |told: &Value| {
         told.pointer(package)

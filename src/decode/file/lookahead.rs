@@ -1,4 +1,4 @@
-//! A text, as far as it is looked at.
+//! A text, and the part of it that is in memory to be looked at.
 
 use std::io::{self, Read};
 
@@ -11,17 +11,16 @@ use crate::source::Charset;
 /// How much is read at a time.
 const READ_BYTES: usize = 64 << 10;
 
-/// A text, as far as it is looked at.
 pub(super) struct Lookahead {
     reader: Box<dyn Read + Send>,
     pub(super) bytes: BytesMut,
-    /// Whether nothing follows.
+    /// The text ends with these bytes.
     pub(super) is_all: bool,
-    /// What the text is damaged by where it ends, if it is.
+    /// What is wrong with the text where it ends, if it is damaged.
     pub(super) damage: Option<String>,
-    /// How much of the text comes before.
+    /// How many bytes of the text are before these.
     pub(super) offset: u64,
-    /// A digest of that.
+    /// A digest of the bytes before.
     before: blake3::Hasher,
 }
 
@@ -39,23 +38,23 @@ impl Lookahead {
         }
     }
 
-    /// The same text in UTF-8.
-    pub(super) fn decoded(self, declared: Option<Charset>, content_type: Option<&str>) -> Self {
+    /// The same text, converted to UTF-8.
+    pub(super) fn into_utf8(self, declared: Option<Charset>, content_type: Option<&str>) -> Self {
         let beginning = self.bytes.freeze();
         let rest: Box<dyn Read + Send> = match self.damage {
             Some(_) => Box::new(io::empty()),
             None => self.reader,
         };
         Self {
-            reader: charset::reader(beginning, rest, declared, content_type),
+            reader: charset::utf8_reader(beginning, rest, declared, content_type),
             bytes: BytesMut::new(),
             is_all: false,
             ..self
         }
     }
 
-    /// Reads until so many bytes are there, no more of them, or the text ends; it ends
-    /// too where it is damaged.
+    /// Reads until so many bytes are in memory, or the text ends. A text ends where it is
+    /// damaged.
     pub(super) fn fill(&mut self, bytes: usize) -> Result<(), ReadError> {
         let mut piece = [0; READ_BYTES];
         while self.bytes.len() < bytes && !self.is_all {
@@ -76,9 +75,9 @@ impl Lookahead {
         Ok(())
     }
 
-    /// Takes the beginning of what is there.
-    pub(super) fn take(&mut self, bytes: usize) -> Bytes {
-        // a copy, so that the window has its room to itself, and what is taken no more
+    /// Removes bytes from the start.
+    pub(super) fn split_off(&mut self, bytes: usize) -> Bytes {
+        // a copy, so that neither keeps the other's memory
         let taken = Bytes::copy_from_slice(&self.bytes[..bytes]);
         self.bytes.advance(bytes);
         self.offset += bytes as u64;
@@ -86,8 +85,8 @@ impl Lookahead {
         taken
     }
 
-    /// A digest of what comes before.
-    pub(super) fn seen(&self) -> [u8; 32] {
+    /// A digest of the bytes before.
+    pub(super) fn digest_before(&self) -> [u8; 32] {
         *self.before.finalize().as_bytes()
     }
 }

@@ -17,6 +17,8 @@ mod lookahead;
 mod piece;
 mod texts;
 
-pub(crate) use self::arriving_file::{FileBytes, FileReader, FileWriter, WriteError, no_room};
+pub(crate) use self::arriving_file::{
+    FileBytes, FileReader, FileWriter, WriteError, temporary_file_error,
+};
 pub(crate) use self::cutter::{Cutter, NextPiece};
 pub(crate) use self::piece::Piece;

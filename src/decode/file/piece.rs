@@ -7,21 +7,21 @@ use crate::decode::Decoded;
 use crate::json::Most;
 use crate::page::{Broken, Part};
 
-/// The largest document that is held whole although it is of any kind.
+/// The largest document that is always held whole.
 pub(super) const WHOLE_BYTES: usize = 4 << 20;
 
-/// How much makes a piece.
+/// The size of a piece.
 pub(super) const PIECE: Most = Most {
     items: 1_000,
     bytes: 1 << 20,
 };
 
-/// Documents and items of a file, in their order.
+/// Documents and items of a file, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
     pub(crate) parts: Vec<Part>,
     pub(crate) broken: Vec<Broken>,
-    /// What is around the items of the first document that begins in it.
+    /// The envelope of the first document that begins in the piece.
     pub(crate) envelope: Option<Value>,
     items: usize,
     bytes: usize,

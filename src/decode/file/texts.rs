@@ -1,8 +1,8 @@
-//! The texts of a file: itself, or the members of the archives that it is.
+//! The texts of a file: the file itself, or the members of its archives.
 //!
-//! A text is decompressed as it is read, and of an archive within an archive only
-//! what must be sought in is put on disk. What a file decompresses to is held to
-//! `fetch.max_ratio` of what has arrived of it.
+//! A text is decompressed while it is read. Only an archive within an archive is written to
+//! disk, if it has to be read from its end. `fetch.max_ratio` limits how much a file
+//! decompresses to, compared with what has arrived of it.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -20,7 +20,7 @@ use zip::unstable::read::ZipIterable;
 use crate::config;
 use crate::decode::budget::{most_by_ratio, too_many_members, too_packed};
 use crate::decode::file::arriving_file::{FileReader, Unavailable};
-use crate::decode::{Archive, HEADER_BYTES, Level, label, past_header, unique};
+use crate::decode::{Archive, HEADER_BYTES, Level, label, number_duplicate, past_header};
 use crate::json;
 use crate::page::KEPT_OF_TOO_LARGE;
 use crate::source::Container;
@@ -28,10 +28,10 @@ use crate::source::Container;
 /// The most bytes of a member that are kept if it is no text.
 const MOST_PACKED_BYTES: u64 = 4 << 20;
 
-/// How much of a text shows whether it is an archive.
+/// How many bytes show whether a text is an archive.
 const MAGIC_BYTES: usize = 4;
 
-/// The texts of a file, in their order.
+/// The texts of a file, in order.
 pub(super) struct Texts {
     file: FileReader,
     container: Container,
@@ -39,7 +39,7 @@ pub(super) struct Texts {
     /// The archives that are open, the outermost first.
     open: Vec<Zip>,
     is_begun: bool,
-    /// How many texts of the outermost archive's newest member there were.
+    /// How many texts the newest member of the outermost archive has had.
     inner: u64,
     decoded: Arc<AtomicU64>,
 }
@@ -47,37 +47,36 @@ pub(super) struct Texts {
 /// A text to be read.
 pub(super) struct Text {
     pub(super) reader: Box<dyn Read + Send>,
-    /// Where it is in the file, as the beginning of a JSON Pointer.
+    /// Where it is in the file: the beginning of a JSON Pointer.
     pub(super) place: String,
     pub(super) level: Level,
-    /// Whether the file holds nothing else.
+    /// The file has no other text.
     pub(super) is_alone: bool,
-    /// Where it is among the texts.
     pub(super) position: TextPosition,
 }
 
 /// Where a text is among those of its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TextPosition {
-    /// Which member of the file it is or is in, counted from 0.
+    /// The member of the file that it is, or is in, counted from 0.
     pub(super) member: u64,
-    /// How many texts of an archive that is such a member come before it.
+    /// How many texts of that member come before it.
     pub(super) inner: u64,
-    /// What tells the members before it, and the one it is in, from others.
+    /// A digest of that member and those before it.
     pub(super) seen: [u8; 32],
 }
 
-/// What a file, or a member, positions out to be.
+/// What a file or a member turns out to be.
 enum Opened {
     Text(Text),
     /// An archive, whose members come next.
     Zip,
 }
 
-/// What comes next of a file.
+/// What comes next in a file.
 pub(super) enum NextText {
     Text(Text),
-    /// A member that is none, as it is in its archive, and whether that is all of it.
+    /// A member that is no text: its packed bytes, and whether these are all.
     Broken {
         place: String,
         message: String,
@@ -89,13 +88,13 @@ pub(super) enum NextText {
 /// Why a file cannot be read any further.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// The world failed: a clause.
+    /// The file is not available: a clause.
     Unavailable(String),
-    /// It holds what cannot be read: a clause that goes on after "it is".
+    /// Its content cannot be read: a clause that goes on after "it is".
     Damaged(String),
 }
 
-/// Marks an error that is a limit's.
+/// Marks the error of a limit.
 #[derive(Debug)]
 struct TooLarge(u32);
 
@@ -109,8 +108,8 @@ impl fmt::Display for TooLarge {
 impl std::error::Error for TooLarge {}
 
 impl ReadError {
-    /// What an error of a reader means; `damaged` says what it is of if it is the
-    /// file's own.
+    /// Classifies an error of a reader; `damaged` is the clause for one that is the content's
+    /// fault.
     pub(super) fn from_io(error: &io::Error, damaged: &str) -> Self {
         let inner = error.get_ref();
         if inner.is_some_and(|inner| inner.is::<Unavailable>()) {
@@ -130,12 +129,11 @@ struct Zip {
     level: Level,
     members: VecDeque<Member>,
     names: HashMap<String, usize>,
-    /// The next member's number, and what tells those before it from others.
+    /// The number of the next member, and a digest of those before it.
     next: u64,
     seen: blake3::Hasher,
 }
 
-/// A member of a zip file.
 struct Member {
     name: String,
     header: u64,
@@ -159,34 +157,33 @@ impl Texts {
         }
     }
 
-    /// The text that comes next.
+    /// Returns the next text.
     pub(super) fn next(&mut self) -> Result<NextText, ReadError> {
         if !self.is_begun
-            && let Opened::Text(text) = self.outermost()?
+            && let Opened::Text(text) = self.open_file()?
         {
             return Ok(NextText::Text(text));
         }
         while let Some(zip) = self.open.last_mut() {
             if let Some(member) = zip.members.pop_front() {
-                return self.member(&member);
+                return self.open_member(&member);
             }
             self.open.pop();
         }
         Ok(NextText::End)
     }
 
-    /// Passes over the texts before a position. Members of the file are not
-    /// decompressed for that.
+    /// Skips the texts before a position, without decompressing members.
     pub(super) fn skip_to(&mut self, position: TextPosition) -> Result<(), ReadError> {
         if position.member > 0 && !self.is_begun {
-            // a zip file is opened and gives no text
-            self.outermost()?;
+            // a zip file is opened, and returns no text
+            self.open_file()?;
         }
         if let Some(zip) = self.open.first_mut() {
             while zip.next < position.member
                 && let Some(member) = zip.members.pop_front()
             {
-                zip.pass(&member);
+                zip.count_member(&member);
             }
         }
         for _ in 0..position.inner {
@@ -195,7 +192,7 @@ impl Texts {
         Ok(())
     }
 
-    /// The position of the text that comes next.
+    /// The position of the next text.
     pub(super) fn position(&self) -> TextPosition {
         let Some(outermost) = self.open.first() else {
             return TextPosition {
@@ -211,14 +208,14 @@ impl Texts {
         }
     }
 
-    /// What kind of archive the file is, if it may be one.
+    /// The kind of archive that the file is.
     fn archive(&self) -> Result<Option<Archive>, ReadError> {
-        let (magic, _) = peeked(self.file.to_look_at()).map_err(|e| of_file(&e))?;
+        let (magic, _) = peek(self.file.uncounted()).map_err(|e| file_error(&e))?;
         Archive::of_body(&magic, self.container).map_err(|what| ReadError::Damaged(what.into()))
     }
 
     /// Opens the file.
-    fn outermost(&mut self) -> Result<Opened, ReadError> {
+    fn open_file(&mut self) -> Result<Opened, ReadError> {
         self.is_begun = true;
         let text = Text {
             reader: Box::new(self.file.starting_at(0)),
@@ -229,26 +226,26 @@ impl Texts {
         };
         match self.archive()? {
             Some(Archive::Zip) => {
-                self.enter(self.file.clone(), text.place, text.level)?;
+                self.open_zip(self.file.clone(), text.place, text.level)?;
                 Ok(Opened::Zip)
             }
-            Some(Archive::Gzip) => self.gunzip(text),
+            Some(Archive::Gzip) => self.open_gzip(text),
             None => Ok(Opened::Text(text)),
         }
     }
 
-    /// What a gzip file holds, which may be an archive too.
-    fn gunzip(&mut self, packed: Text) -> Result<Opened, ReadError> {
+    /// Opens a gzip file, whose content may be an archive too.
+    fn open_gzip(&mut self, packed: Text) -> Result<Opened, ReadError> {
         let decoder = MultiGzDecoder::new(BufReader::new(packed.reader));
-        let reader = self.metered(decoder);
-        self.unpacked(Text {
+        let reader = self.meter(decoder);
+        self.open_unpacked(Text {
             reader: Box::new(reader),
             level: packed.level.within(),
             ..packed
         })
     }
 
-    fn metered<R: Read>(&self, reader: R) -> Metered<R> {
+    fn meter<R: Read>(&self, reader: R) -> Metered<R> {
         Metered {
             reader,
             decoded: Arc::clone(&self.decoded),
@@ -257,10 +254,10 @@ impl Texts {
         }
     }
 
-    /// What came out of an archive: a text, or another archive.
-    fn unpacked(&mut self, text: Text) -> Result<Opened, ReadError> {
+    /// Opens what came out of an archive: a text, or another archive.
+    fn open_unpacked(&mut self, text: Text) -> Result<Opened, ReadError> {
         let (magic, reader) =
-            peeked(text.reader).map_err(|e| ReadError::from_io(&e, "damaged, or cut short"))?;
+            peek(text.reader).map_err(|e| ReadError::from_io(&e, "damaged, or cut short"))?;
         let archive = Archive::within(&magic, self.container);
         let text = Text {
             reader: Box::new(reader),
@@ -272,17 +269,17 @@ impl Texts {
                 let message = "an archive within an archive within an archive";
                 Err(ReadError::Damaged(message.into()))
             }
-            Some(Archive::Gzip) => self.gunzip(text),
+            Some(Archive::Gzip) => self.open_gzip(text),
             Some(Archive::Zip) => {
-                let file = self.on_disk(text.reader)?;
-                self.enter(file, text.place, text.level)?;
+                let file = self.write_to_disk(text.reader)?;
+                self.open_zip(file, text.place, text.level)?;
                 Ok(Opened::Zip)
             }
         }
     }
 
-    /// A text as a file of its own, which can be sought in.
-    fn on_disk(&self, mut reader: Box<dyn Read + Send>) -> Result<FileReader, ReadError> {
+    /// Writes a text to a temporary file, so that it can be read from its end.
+    fn write_to_disk(&self, mut reader: Box<dyn Read + Send>) -> Result<FileReader, ReadError> {
         let full = |_: io::Error| ReadError::Unavailable("no temporary file can be written".into());
         let mut file = tempfile::tempfile().map_err(full)?;
         let mut piece = vec![0; 64 << 10];
@@ -301,7 +298,7 @@ impl Texts {
                 return Err(ReadError::Damaged(message));
             }
             if read == 0 {
-                // it is read again, and was counted
+                // its bytes were counted when they were decompressed
                 return Ok(FileReader::whole(file, bytes, None));
             }
             io::Write::write_all(&mut file, &piece[..read]).map_err(full)?;
@@ -310,15 +307,15 @@ impl Texts {
     }
 
     /// Opens a zip file.
-    fn enter(&mut self, file: FileReader, place: String, level: Level) -> Result<(), ReadError> {
+    fn open_zip(&mut self, file: FileReader, place: String, level: Level) -> Result<(), ReadError> {
         let most = self.limits.max_members;
         let zip = Zip::open(file, place, level, most)?;
         self.open.push(zip);
         Ok(())
     }
 
-    /// A member of the innermost open zip file.
-    fn member(&mut self, member: &Member) -> Result<NextText, ReadError> {
+    /// Opens a member of the innermost open zip file.
+    fn open_member(&mut self, member: &Member) -> Result<NextText, ReadError> {
         let position = self.position();
         self.inner = match self.open.len() {
             1 => 0,
@@ -327,14 +324,14 @@ impl Texts {
         let Some(zip) = self.open.last_mut() else {
             return Ok(NextText::End);
         };
-        let place = zip.pass(member);
+        let place = zip.count_member(member);
         let level = zip.level.within();
         let packed = zip.packed(member);
-        let content = zip.content(member);
+        let content = zip.open_content(member);
         let seen = self.position().seen;
         let opened = content.and_then(|content| {
-            self.unpacked(Text {
-                reader: Box::new(self.metered(content)),
+            self.open_unpacked(Text {
+                reader: Box::new(self.meter(content)),
                 place: place.clone(),
                 level,
                 is_alone: false,
@@ -347,14 +344,14 @@ impl Texts {
             Err(ReadError::Damaged(message)) => Ok(NextText::Broken {
                 place,
                 message,
-                packed: read_packed(packed).map_err(|e| of_file(&e))?,
+                packed: read_packed(packed).map_err(|e| file_error(&e))?,
             }),
             Err(lost) => Err(lost),
         }
     }
 }
 
-/// What is kept of a member that is no text, and whether it is all.
+/// Reads the packed bytes of a member that is no text, and whether these are all.
 fn read_packed(mut packed: io::Take<FileReader>) -> io::Result<(Bytes, bool)> {
     let is_whole = packed.limit() <= MOST_PACKED_BYTES;
     if !is_whole {
@@ -365,15 +362,15 @@ fn read_packed(mut packed: io::Take<FileReader>) -> io::Result<(Bytes, bool)> {
     Ok((bytes.into(), is_whole))
 }
 
-fn of_file(error: &io::Error) -> ReadError {
+fn file_error(error: &io::Error) -> ReadError {
     ReadError::from_io(error, "a file that is damaged")
 }
 
-/// A text whose first bytes were looked at.
+/// A text whose first bytes were read.
 type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
 
-/// The first bytes of a text, and all of it.
-fn peeked<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, Peeked<R>)> {
+/// Reads the first bytes of a text, and returns the whole text too.
+fn peek<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, Peeked<R>)> {
     let mut magic = Vec::new();
     (&mut reader)
         .take(MAGIC_BYTES as u64)
@@ -389,8 +386,8 @@ impl Zip {
             zip::result::ZipError::Io(error) => ReadError::from_io(&error, damaged),
             _ => ReadError::Damaged(damaged.into()),
         };
-        // it is read a few bytes at a time
-        let reader = BufReader::new(file.to_look_at());
+        // the directory is read a few bytes at a time
+        let reader = BufReader::new(file.uncounted());
         let mut archive = ZipIterable::try_new(reader, Config::default()).map_err(stop)?;
         if archive.len() > most {
             return Err(ReadError::Damaged(too_many_members(most)));
@@ -420,24 +417,24 @@ impl Zip {
         })
     }
 
-    /// Counts a member among those that were, and gives its place.
-    fn pass(&mut self, member: &Member) -> String {
+    /// Counts a member, and returns its place.
+    fn count_member(&mut self, member: &Member) -> String {
         self.next += 1;
         self.seen.update(member.name.as_bytes());
         self.seen.update(&member.size.to_le_bytes());
         self.seen.update(&member.crc.to_le_bytes());
-        let name = unique(member.name.clone(), &mut self.names);
+        let name = number_duplicate(member.name.clone(), &mut self.names);
         format!("{}/{}", self.place, json::token(&name))
     }
 
-    /// What a member holds.
-    fn content(&self, member: &Member) -> Result<Checked, ReadError> {
+    /// Decompresses a member.
+    fn open_content(&self, member: &Member) -> Result<Checked, ReadError> {
         let damaged = |what: &str| ReadError::Damaged(format!("a member that is {what}"));
         if member.is_encrypted {
             return Err(damaged("encrypted"));
         }
         let start = self
-            .start(member)
+            .content_start(member)
             .map_err(|e| ReadError::from_io(&e, "a member that is damaged"))?;
         let packed = BufReader::new(self.file.starting_at(start).take(member.packed));
         let reader: Box<dyn Read + Send> = match member.method {
@@ -453,26 +450,26 @@ impl Zip {
         })
     }
 
-    /// A member as it is in the file, as far as it is there.
+    /// The packed bytes of a member, as far as they are there.
     fn packed(&self, member: &Member) -> io::Take<FileReader> {
-        let file = self.file.to_look_at();
-        match self.start(member) {
+        let file = self.file.uncounted();
+        match self.content_start(member) {
             Ok(start) => file.starting_at(start).take(member.packed),
             Err(_) => file.take(0),
         }
     }
 
-    /// Where a member's bytes begin.
-    fn start(&self, member: &Member) -> io::Result<u64> {
+    /// Where a member's content begins.
+    fn content_start(&self, member: &Member) -> io::Result<u64> {
         let mut header = [0; HEADER_BYTES];
-        let mut reader = self.file.to_look_at();
+        let mut reader = self.file.uncounted();
         reader.seek(SeekFrom::Start(member.header))?;
         reader.read_exact(&mut header)?;
         Ok(member.header + past_header(&header) as u64)
     }
 }
 
-/// A member's bytes, which are to be as many as its archive says, and no others.
+/// Checks that a member's content has the size and checksum that its archive says.
 struct Checked {
     reader: Box<dyn Read + Send>,
     left: u64,
@@ -494,7 +491,7 @@ impl Read for Checked {
     }
 }
 
-/// What is decompressed, held to the limit of all that a file may become.
+/// Limits how much all content of a file decompresses to.
 struct Metered<R> {
     reader: R,
     decoded: Arc<AtomicU64>,

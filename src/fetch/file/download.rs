@@ -18,7 +18,7 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 
 use crate::config;
-use crate::decode::file::{FileWriter, WriteError, no_room};
+use crate::decode::file::{FileWriter, WriteError, temporary_file_error};
 use crate::decode::refusal;
 use crate::error::{Error, Kind, Result};
 use crate::http::wire::{self, Part};
@@ -65,7 +65,7 @@ pub(super) async fn download(
     let answer = client.ask_for(spec, &download).await?;
     if matches!(answer, Answer::Read(())) {
         let ended = download.writer.into_inner().end().await;
-        ended.map_err(no_room)?;
+        ended.map_err(temporary_file_error)?;
     }
     Ok(answer)
 }
@@ -125,14 +125,14 @@ impl Receive for Download<'_> {
             (arriving.count_bytes)(chunk.len() as u64);
             let here = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
             let rest = chunk.split_off(here);
-            if !writer.has(at, &chunk) {
+            if !writer.matches(at, &chunk) {
                 return Err(changed());
             }
             (skip, at) = (skip - here as u64, at + here as u64);
             let chunk = rest;
             writer.write(&chunk).await.map_err(|unkept| match unkept {
                 WriteError::TooLarge(_) => Failure::TooLarge(Bytes::new(), unkept.to_string()),
-                WriteError::Disk(error) => Failure::Final(no_room(error)),
+                WriteError::Disk(error) => Failure::Final(temporary_file_error(error)),
             })?;
             self.bytes.store(writer.bytes(), Relaxed);
         }
@@ -167,7 +167,7 @@ impl Download<'_> {
     fn check(&self, response: &Response, here: u64) -> Result<Option<Part>, Failure> {
         let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
         let content_type = text_header(response, &CONTENT_TYPE);
-        if let Some(message) = refusal::by_type(self.http, content_type) {
+        if let Some(message) = refusal::refuse_type(self.http, content_type) {
             return Err(refused(&message));
         }
         let encoding = text_header(response, &CONTENT_ENCODING).unwrap_or_default();

@@ -13,7 +13,9 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tracing::warn;
 
-use crate::decode::file::{Cutter, FileReader, FileWriter, NextPiece, Piece, WriteError, no_room};
+use crate::decode::file::{
+    Cutter, FileReader, FileWriter, NextPiece, Piece, WriteError, temporary_file_error,
+};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::file::download::download;
@@ -477,18 +479,18 @@ async fn copy(mut pipe: pipe::Receiver, mut writer: FileWriter) -> Arrived {
     let mut piece = vec![0; 64 << 10];
     let unkept = |unkept: WriteError| match unkept {
         WriteError::TooLarge(_) => Error::config(unkept.to_string()),
-        WriteError::Disk(error) => no_room(error),
+        WriteError::Disk(error) => temporary_file_error(error),
     };
     loop {
         let read = pipe.read(&mut piece).await;
         match read.map_err(|e| Error::environment("read the pipe").with_source(e))? {
             0 => break,
             read => {
-                writer.count_own(read);
+                writer.count_local(read);
                 writer.write(&piece[..read]).await.map_err(unkept)?;
             }
         }
     }
-    writer.end().await.map_err(no_room)?;
+    writer.end().await.map_err(temporary_file_error)?;
     Ok(Answer::Read(()))
 }
