@@ -43,7 +43,7 @@ fn files(names: &[String]) -> Result<Vec<Input>> {
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
     for name in names {
-        let file = Input::of(name)?;
+        let file = Input::parse(name)?;
         if !seen.insert(file.to_string()) {
             return Err(Error::config(format!("{file} is named twice")));
         }

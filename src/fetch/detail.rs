@@ -1,10 +1,9 @@
-//! Pages of an index, whose items are asked for one by one.
+//! The items of an index, requested one by one.
 //!
-//! So many items at a time are one page of the run, so that a long index is made
-//! durable piece by piece; fewer if their documents are as large together as one may
-//! be. An item that is gone, or whose answer cannot be read,
-//! costs itself alone; a publisher that answers nothing is not taken for many
-//! such items.
+//! A page of the run is a stretch of `detail.together` items, so that a long index becomes
+//! durable piece by piece; it is shorter if its documents would exceed the size of one body. An
+//! item that is gone, or has an unreadable answer, costs itself alone. A publisher that refuses
+//! several items in a row is not mistaken for one whose items are gone.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,19 +32,19 @@ use crate::http::{Answer, Received, RequestSpec};
 use crate::page::{Broken, Cursor, Page, Part, Position, Validators};
 use crate::source::Detail;
 
-/// Status codes that say that what was asked for is not there.
+/// Statuses of an item that does not exist.
 const GONE: [u16; 2] = [404, 410];
 
-/// A page of an index, and what it names.
+/// A page of an index, and the items that it names.
 #[derive(Debug)]
 pub(super) struct Listing {
-    /// How it was asked for.
+    /// How it was requested.
     pub(super) cursor: Cursor,
     asked: Url,
-    /// Where it came from, which what it names is relative to.
+    /// Where it came from, which the items' URLs are relative to.
     url: Url,
     items: Vec<String>,
-    /// The publisher's number of it, where it has one.
+    /// The publisher's page number, or 1.
     number: u64,
     /// How many entries the page has, wanted or not.
     entries: usize,
@@ -55,8 +54,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// The page of the run that follows one of items from `skip` on, if it is of
-    /// the same listing.
+    /// The next stretch of the same listing after the one that begins at `skip`, if there is
+    /// one.
     pub(super) fn next_stretch(
         &self,
         position: &Position,
@@ -69,7 +68,7 @@ impl Listing {
             .flatten()
     }
 
-    /// The page of the run that follows one that ends before item `end`.
+    /// The page of the run that follows the items before `end`.
     fn after(&self, position: &Position, end: usize) -> Option<Position> {
         let cursor = if end < self.items.len() {
             Cursor::Detail {
@@ -86,7 +85,7 @@ impl Listing {
         })
     }
 
-    /// A digest of the items before one.
+    /// A digest of the items before `end`.
     fn seen(&self, end: usize) -> String {
         let mut hasher = blake3::Hasher::new();
         for item in &self.items[..end.min(self.items.len())] {
@@ -96,21 +95,20 @@ impl Listing {
         hasher.finalize().to_hex()[..16].to_owned()
     }
 
-    /// Where to begin in it: behind the items that came before, unless these are
-    /// others now.
+    /// Where to begin: after the first `skip` items, unless the listing has other items there
+    /// now.
     fn start(&self, skip: u64, seen: &str) -> usize {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let is_same = skip <= self.items.len() && self.seen(skip) == seen;
         if is_same { skip } else { 0 }
     }
 
-    /// What tells it from others: its entries.
     pub(super) fn items(&self) -> &[String] {
         &self.items
     }
 }
 
-/// The beginning of a page of an index.
+/// The first stretch of a page of an index.
 pub(super) fn first_stretch(index: Cursor) -> Cursor {
     Cursor::Detail {
         index: Box::new(index),
@@ -122,7 +120,7 @@ pub(super) fn first_stretch(index: Cursor) -> Cursor {
 /// The digest of no items.
 const NOTHING_SEEN: &str = "-";
 
-/// What came of one page of the run.
+/// What one request for a page of the run came to.
 pub(super) struct Delivery {
     pub(super) answer: PageAnswer,
     /// The page of the index that the items are on, for the next page of the run.
@@ -140,12 +138,13 @@ impl From<PageAnswer> for Delivery {
     }
 }
 
-/// Fetches some of what an index names: from `listing`, if that is the page of the index
-/// that the position is on.
+/// Fetches a stretch of the items that an index names. `listing` is used if it is the page of
+/// the index that the position is on.
 ///
 /// # Errors
-/// Those of [`Client::ask`](crate::http::Client::ask), and a publisher that refuses several
-/// items in a row.
+///
+/// Those of [`Client::ask`](crate::http::Client::ask); the publisher refuses several items in a
+/// row.
 pub(super) async fn fetch_items(
     fetcher: &Fetcher,
     detail: &Detail,
@@ -164,7 +163,7 @@ pub(super) async fn fetch_items(
     delivery.map_err(|e| e.context(describe_fetch(fetcher, scope, position)))
 }
 
-/// A page of the run that is asked for.
+/// A page of the run that is requested.
 #[derive(Clone, Copy)]
 struct Request<'a> {
     fetcher: &'a Fetcher,
@@ -196,8 +195,8 @@ impl Request<'_> {
         })
     }
 
-    /// Fetches a page of the index, and once more if it says that it is the last although
-    /// it does not look like it.
+    /// Fetches a page of the index, and once more if it claims to be the last although it does
+    /// not look like it.
     async fn fetch_believable_listing(
         self,
         index: Cursor,
@@ -279,8 +278,7 @@ impl Request<'_> {
         ))
     }
 
-    /// Fetches a stretch of what a listing names as one page, or as much of it as a page
-    /// may hold.
+    /// Fetches a stretch of a listing as one page, or as many of its items as a page may hold.
     async fn fetch_stretch(
         self,
         listing: &Listing,
@@ -313,7 +311,7 @@ impl Request<'_> {
             parts: Vec::new(),
             broken: Vec::new(),
             entries: Some(items.len()),
-            // those of the index say nothing about what it names
+            // those of the index say nothing about its items
             validators: Validators::default(),
         };
         let refused = count_refused(&items);
@@ -385,8 +383,8 @@ impl Request<'_> {
             Answer::Unchanged(_) => {
                 FetchedItem::Broken(broken(url, true, None, "status 304".into()))
             }
-            // what an index names and is missing is kept as such, whatever the status means
-            // of a page
+            // an item that is named and missing is kept as such, whatever the status means for
+            // a page
             Answer::Status(status)
                 if empty.contains(&status) && !OWN_STATUSES.contains(&status) =>
             {
@@ -405,7 +403,7 @@ impl Request<'_> {
     }
 }
 
-/// What an item was decoded into, with where it came from.
+/// The documents of an item, with where they came from.
 fn documents_of_item(
     fetcher: &Fetcher,
     decoded: Decoded,
@@ -421,7 +419,7 @@ fn documents_of_item(
     if let [part] = &mut parts[..]
         && part.place.is_empty()
     {
-        // the page is of the index, and not the item's
+        // the envelope of the page is the index's
         part.cut.envelope = decode::package_version(&envelope, part.cut.list_of_items());
     }
     for part in &mut parts {
@@ -434,28 +432,27 @@ fn documents_of_item(
     (parts, broken)
 }
 
-/// What an item is called among what is kept of it, without secrets.
+/// The place of an item in what is kept of it, without secrets.
 fn place_of_item(fetcher: &Fetcher, item: &str) -> String {
     let item = fetcher.policy().redact_link(item);
     item.chars().take(LONGEST_PLACE).collect()
 }
 
-/// Status codes that are an item's own: not there, or not to be had.
+/// Statuses that concern the item alone: it does not exist, or cannot be served.
 const OWN_STATUSES: [u16; 5] = [400, 404, 406, 410, 422];
 
-/// Status codes that are, if they are the answer to all attempts: not to be made.
+/// Statuses that concern the item if every attempt ends in one.
 const FINAL_STATUSES: [u16; 2] = [500, 502];
 
-/// The most characters of what an index calls an item that are kept as its place,
-/// which is in a key.
+/// The most characters of an item's name that are kept as its place, which is part of a key.
 const LONGEST_PLACE: usize = 300;
 
-/// What came of an item.
+/// What the request for an item came to.
 enum FetchedItem {
     Documents((Vec<Part>, Vec<Broken>)),
     Broken(Broken),
-    /// An answer that several items in a row do not have for reasons of their own, and
-    /// what it means then.
+    /// An answer that concerns the server if several items in a row get it, and what it means
+    /// then.
     Refused(Kind, String, Broken),
 }
 
@@ -468,7 +465,7 @@ impl FetchedItem {
         }
     }
 
-    /// How many bytes of memory it takes, about.
+    /// Estimates the bytes of memory.
     fn bytes(&self) -> usize {
         match self {
             FetchedItem::Documents((parts, others)) => {
@@ -479,7 +476,7 @@ impl FetchedItem {
         }
     }
 
-    /// How many items it has, of a page that may have so many.
+    /// How many items of a page it counts as.
     fn items(&self) -> usize {
         match self {
             FetchedItem::Documents((parts, others)) => {
@@ -491,8 +488,8 @@ impl FetchedItem {
     }
 }
 
-/// The first items of a stretch that one page may hold together, or one that is larger:
-/// what follows is asked for again by the next page.
+/// Takes the first items that fit one page together, or one that is larger. What follows is
+/// requested again by the next page.
 async fn take_fitting(
     items: impl Stream<Item = Result<FetchedItem>> + Send,
     limits: &config::Fetch,
@@ -527,7 +524,7 @@ fn count_refused(items: &[FetchedItem]) -> RefusedItems {
     }
 }
 
-/// The answer that the last of so many items in a row got.
+/// The answer to the last of several items that were refused in a row.
 fn refused_in_a_row(found: &[FetchedItem]) -> Option<(Kind, &str)> {
     found.windows(MOST_REFUSED).find_map(|some| {
         let answers = some.iter().map(FetchedItem::refusal);

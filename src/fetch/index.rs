@@ -1,4 +1,4 @@
-//! The values of axes, those that an index names fetched from it.
+//! The values of axes, fetched where an index names them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,23 +12,24 @@ use crate::http::{Answer, RequestSpec};
 use crate::page::{Cursor, Position};
 use crate::source::{Axis, Index, value_without_user};
 
-/// The most pages of an index: one that leads to itself would have no end.
+/// The most pages of an index: an index that leads to itself would have no end.
 const MOST_PAGES: u64 = 10_000;
 
-/// The most combinations of the values of axes, each of which is a chain of its own.
+/// The most combinations of the values of axes; each is a chain of its own.
 const MOST_COMBINATIONS: usize = 100_000;
 
-/// Every combination of the values of the source's axes; one without values
-/// for a source without axes.
+/// Returns every combination of the values of the source's axes; a source without axes has one,
+/// without values.
 ///
 /// # Errors
-/// Those of a request; [`Kind::Truncated`]: an index cannot be read, or names
-/// nothing or far too much; [`Kind::Config`]: what is declared is far too much.
+///
+/// Those of a request. [`Kind::Truncated`]: an index cannot be read, or names nothing or far
+/// too much. [`Kind::Config`]: the source declares far too many values.
 pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
     let mut combinations = vec![Axes::new()];
     for (name, axis) in &fetcher.source().axis {
         let values = match axis {
-            // who asks is what the source's URL says, and these name chains
+            // the user is what the source's URL says, and values name chains
             Axis::Values(values) => values.iter().map(|it| value_without_user(it)).collect(),
             Axis::Index(index) => fetch_values(fetcher, index).await.map_err(|e| {
                 e.context(format!(
@@ -65,7 +66,7 @@ pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
     Ok(combinations)
 }
 
-/// What all pages of an index name, each once.
+/// Collects what all pages of an index name, each value once.
 async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
     let mut values = Vec::new();
     let mut seen = HashSet::new();
@@ -94,8 +95,7 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
     Ok(values)
 }
 
-/// Whether an index ends with a status in the place of a page, by the rules of a chain
-/// of pages.
+/// A status in the place of a page ends the index, by the rules of a chain of pages.
 fn ends_index(fetcher: &Fetcher, index: &Index, position: &Position, status: u16) -> bool {
     let has_begun = *position != pagination::first(&index.page);
     let is_empty = fetcher.source().http.empty_status.contains(&status)
@@ -127,7 +127,7 @@ async fn fetch_index_page(
             items: picked.entries,
         };
         let following = pagination::follow(&index.page, read)?;
-        // what is a URL is one by itself from here on
+        // a path becomes a URL that stands on its own
         let named = picked.texts.into_iter().map(|value| absolute(url, value));
         Ok((named.collect::<Vec<_>>(), picked.entries, following))
     });
@@ -136,9 +136,9 @@ async fn fetch_index_page(
         Answer::Unreadable { message, .. } => {
             return Err(truncated(format!("it cannot be read: {message}")));
         }
-        // which nobody asked for
+        // nobody asked for it
         Answer::Unchanged(_) => return Err(truncated("status 304".into())),
-        // the page behind the last, or one that names nothing
+        // the page after the last, or one that names nothing
         Answer::Status(status) if ends_index(fetcher, index, position, status) => {
             return Ok((Vec::new(), None));
         }
@@ -168,14 +168,14 @@ async fn fetch_index_page(
     Ok((named, next))
 }
 
-/// A value as it is, but a path as the URL that it is on this page, and a URL without a
-/// user, who is not asked as and would be in the name of a chain.
+/// Completes a path to a URL, and removes a user from a URL, since values name chains. Other
+/// values stay as they are.
 fn absolute(url: &url::Url, value: String) -> String {
     if !value.starts_with('/') {
         return value_without_user(&value);
     }
     url.join(&value).map_or(value, |mut url| {
-        // these are added again where they belong; neither fails for http
+        // the source's user is added again where it belongs; neither fails for http
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.into()

@@ -71,13 +71,13 @@ pub struct Start {
     pub plan: Plan,
     /// The items of the fullest page that the run has seen; 0 if it has seen none.
     pub fullest: usize,
-    /// The number of the last page of a chain that is wanted; `None` is its end.
+    /// The number of the last page wanted of a chain; `None` is its end.
     pub until: Option<u64>,
-    /// How many pages may be asked for; `None` is no limit.
+    /// How many pages may be requested; `None` is no limit.
     pub max_pages: Option<u64>,
     /// The pages of the previous run; by default none.
     pub previous: PreviousRun,
-    /// The files whose pieces are the pages, in place of those that the source declares.
+    /// Files whose pieces are the pages, in place of those that the source declares.
     pub files: Vec<Input>,
 }
 
@@ -87,7 +87,7 @@ pub fn first_page_of_file() -> Position {
     pagination::first(&Pagination::File)
 }
 
-/// The first page of each chain of a source's feed.
+/// The first page of each chain of a source.
 #[must_use]
 pub fn first_page(source: &Source) -> Position {
     let first = pagination::first(&source.page);
@@ -95,13 +95,13 @@ pub fn first_page(source: &Source) -> Position {
         return first;
     }
     Position {
-        // pages are stretches of what an index names, and counted by us
+        // pages are stretches of an index, counted by us
         number: 1,
         cursor: detail::first_stretch(first.cursor),
     }
 }
 
-/// The first page of the run of which a page is: of an index, its beginning.
+/// The first page with the same cursor: of a page of an index, its first stretch.
 #[must_use]
 pub fn beginning(cursor: &Cursor) -> Cursor {
     match cursor {
@@ -110,8 +110,8 @@ pub fn beginning(cursor: &Cursor) -> Cursor {
     }
 }
 
-/// The page of a number, where a source's feed can be entered in its middle:
-/// `None` for pages that only the page before leads to, and before the first.
+/// The page with a number, if the source's feed can be entered in its middle; `None` where only
+/// the page before leads to it, and before the first page.
 #[must_use]
 pub fn page_at(source: &Source, number: u64) -> Option<Position> {
     match source.detail {
@@ -120,8 +120,8 @@ pub fn page_at(source: &Source, number: u64) -> Option<Position> {
     }
 }
 
-/// The stretch of time that an incremental run of a source with windows covers:
-/// from its watermark less the overlap, or from its beginning, to the present.
+/// The time that an incremental run of a source with windows covers: from its watermark minus
+/// the overlap, or from its beginning, to now.
 #[must_use]
 pub fn incremental(
     source: &Source,
@@ -132,29 +132,28 @@ pub fn incremental(
     Some(window::incremental(source, window, watermark, now))
 }
 
-/// The pages of a feed: in order within a chain, chains side by side.
+/// Streams the pages of a feed: in order within a chain, chains side by side.
 ///
-/// The stream ends after the chains of the plan; after as many pages as
-/// `start.max_pages` says; after an error; or when `stop` is cancelled, at once:
-/// requests and waits under way are abandoned, and with them the pages that were
-/// fetched ahead of one still missing. A chain ends after its page `start.until`,
-/// and after an unreadable page that nothing leads past; only
-/// [`Event::Ended`] says that its end was seen.
+/// The stream ends after the chains of the plan, after `start.max_pages` pages, after an error,
+/// or at once when `stop` is cancelled: requests and waits under way are abandoned, and so are
+/// pages that were fetched ahead of a missing one. A chain ends after its page `start.until`,
+/// and after an unreadable page that nothing leads past; only [`Event::Ended`] says that its
+/// end was seen.
 ///
-/// A permit of `budget` is acquired before each page and delivered with it; the
-/// receiver drops it once the page is committed. Up to `http.concurrency` chains
-/// are walked side by side, and where a chain tells its total, up to so many of
-/// its pages are under way, if the budget allows it.
+/// A permit of `budget` is acquired before each page and delivered with it; the receiver drops
+/// it once the page is committed. Up to `http.concurrency` chains are walked side by side, and
+/// if a chain says its total, up to so many of its pages are under way, as far as the budget
+/// allows.
 ///
 /// # Errors
-/// Those of a request. [`Kind::Refused`](crate::error::Kind): a link leads to where
-/// nothing may be asked for. [`Kind::Truncated`](crate::error::Kind): a link
-/// leads back to a page of its chain, `fetch.unreadable_in_a_row` pages in a row
-/// could not be read, or the server takes no notice of the page's number; the
-/// page that shows it is delivered first. [`Kind::Config`](crate::error::Kind):
-/// the first page is far smaller than `page.size`. Of several chains, each may
-/// fail for the publisher's reasons without an end of the others, unless
-/// `fetch.unreadable_in_a_row` do in a row.
+///
+/// Those of a request. [`Kind::Refused`](crate::error::Kind): a link leads to a host that is
+/// not allowed. [`Kind::Truncated`](crate::error::Kind): a link leads back to a page of its
+/// chain, `fetch.unreadable_in_a_row` pages in a row could not be read, or the server ignores
+/// page numbers; the page that shows it is delivered first.
+/// [`Kind::Config`](crate::error::Kind): the first page is far smaller than `page.size`. Of
+/// several chains, each may fail for the publisher's reasons without ending the others, unless
+/// `fetch.unreadable_in_a_row` fail in a row.
 pub fn pages(
     fetcher: Arc<Fetcher>,
     start: Start,

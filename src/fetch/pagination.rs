@@ -1,7 +1,7 @@
 //! How one page leads to the next: pure functions over a position in a feed.
 //!
-//! Nothing here fetches, and nothing decides whether a link may be followed;
-//! a page that cannot say what follows it is unreadable, never the last one.
+//! Nothing here fetches, or decides whether a link is allowed. A page that cannot say what
+//! follows it is unreadable, never the last one.
 
 use serde_json::{Number, Value};
 use url::Url;
@@ -10,29 +10,27 @@ use crate::json::{Pointer, Unreadable};
 use crate::page::{Cursor, Position};
 use crate::source::{Pagination, Size, Stop};
 
-/// What a page says of its chain.
+/// What a page says about its chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Following {
-    /// The page after it; `None` if it says that it is the last.
+    /// The next page; `None` if the page says that it is the last.
     pub(crate) next: Option<Position>,
-    /// How many pages the chain has, where it tells.
+    /// How many pages the chain has, if the page says so.
     pub(crate) total_pages: Option<u64>,
-    /// How many items the chain has, where it tells.
+    /// How many items the chain has, if the page says so.
     pub(crate) total_items: Option<u64>,
 }
 
-/// A page that was read, as far as what follows it is concerned.
+/// The parts of a page that decide what follows it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read<'r> {
-    /// Where it is.
     pub(crate) position: &'r Position,
-    /// Where it was asked for, which a feed of changes compares with its link.
+    /// The URL of the request, which a change feed compares with its link.
     pub(crate) asked: &'r Url,
-    /// Where it came from, which links are relative to.
+    /// The URL that answered, which links are relative to.
     pub(crate) url: &'r Url,
     /// The page without its items.
     pub(crate) envelope: &'r Value,
-    /// How many items it had.
     pub(crate) items: usize,
 }
 
@@ -58,7 +56,7 @@ pub(crate) fn first(pagination: &Pagination) -> Position {
     }
 }
 
-/// The page of a number, where it can be asked for without the one before it.
+/// The page with a number, if it can be requested without the one before it.
 pub(super) fn at(pagination: &Pagination, number: u64) -> Option<Position> {
     let first = first(pagination);
     let skipped = number.checked_sub(first.number)?;
@@ -75,7 +73,7 @@ pub(super) fn at(pagination: &Pagination, number: u64) -> Option<Position> {
     Some(Position { number, cursor })
 }
 
-/// The number of the page that a cursor asks for, where it tells; else 1.
+/// The page number of a cursor, if the cursor tells; else 1.
 pub(super) fn number_of(pagination: &Pagination, cursor: &Cursor) -> u64 {
     match (pagination, cursor) {
         (_, Cursor::Number(number)) => *number,
@@ -86,24 +84,24 @@ pub(super) fn number_of(pagination: &Pagination, cursor: &Cursor) -> u64 {
     }
 }
 
-/// The page after one that could not be read, where it can be known.
+/// The page after one that could not be read, if it can be known.
 pub(super) fn after(pagination: &Pagination, position: &Position) -> Option<Position> {
     at(pagination, position.number.checked_add(1)?)
 }
 
-/// The number of the last page of a chain of so many pages. An empty one still
-/// has the page that says so.
+/// The number of the last page of a chain with so many pages. An empty chain still has the page
+/// that says so.
 pub(super) fn last_number(pagination: &Pagination, total_pages: u64) -> u64 {
     first(pagination)
         .number
         .saturating_add(total_pages.saturating_sub(1))
 }
 
-/// Whether the first page of a chain has at most half the items that the source
-/// declares for a page, though others follow it.
+/// The first page of a chain has at most half the items that the source declares for a page,
+/// although others follow it.
 ///
-/// A server that caps its pages below what it is asked for would be stepped
-/// through in strides too long, or left too early, and look complete.
+/// A server that caps its pages below the requested size would be walked in steps that are too
+/// long, or left too early, and would look complete.
 pub(super) fn is_size_too_large(
     pagination: &Pagination,
     position: &Position,
@@ -127,8 +125,8 @@ pub(super) fn is_size_too_large(
     position.number == first && follows && items as u64 <= size / 2
 }
 
-/// Whether a page looks as full as pages are, `fullest` items being the most so
-/// far: such a one is doubted to be the last of a feed of links.
+/// A page looks full: it has the size of a page, or at least `fullest` items, the most so far.
+/// A full page of a link feed is doubted to be the last.
 pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> bool {
     match pagination {
         pagination if pagination.is_change_feed() => false,
@@ -143,11 +141,11 @@ pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> 
     }
 }
 
-/// Reads what follows a page. A link is given as an absolute URL, or as it was
-/// served if it cannot be made one.
+/// Reads what follows a page. A link becomes an absolute URL, or stays as served if it cannot.
 ///
 /// # Errors
-/// What is missing or of a wrong type; such a page may be anything but the end.
+///
+/// What is missing or has a wrong type: such a page may be anything but the end.
 pub(super) fn follow(pagination: &Pagination, page: Read<'_>) -> Result<Following, Unreadable> {
     match pagination {
         Pagination::Single | Pagination::File => Ok(Following::default()),
@@ -159,7 +157,7 @@ pub(super) fn follow(pagination: &Pagination, page: Read<'_>) -> Result<Followin
     }
 }
 
-/// The next page of a chain that is counted through.
+/// The next page of a chain that is counted.
 fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Following, Unreadable> {
     let Read {
         position,
@@ -169,8 +167,8 @@ fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Follo
     } = page;
     let needs_total = matches!(stop, Stop::TotalPages(_) | Stop::TotalItems { .. });
     if envelope.is_null() && (items == 0 || needs_total) {
-        // A lone release says no total. Where none is needed it is a page of one:
-        // an error object with 200 was told from it when the body was cut.
+        // A lone release says no total. Where none is needed it is a page of one: an error
+        // object with status 200 was recognized when the body was cut.
         return Err(Unreadable("it is one object and not a page of them".into()));
     }
     let (total_pages, total_items) = match stop {
@@ -203,8 +201,8 @@ fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Follo
     })
 }
 
-/// The next page of a link feed: the last one's link is absent, `null` or blank,
-/// or, in a feed of changes, leads to the page itself.
+/// The next page of a link feed. The last page's link is absent, `null` or blank, or, in a
+/// change feed, leads to the page itself.
 fn link(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Following, Unreadable> {
     let next = match member(pointer, page.envelope)? {
         None | Some(Value::Null) => None,
@@ -216,7 +214,7 @@ fn link(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Follo
     Ok(following(page, next.filter(leads_on).map(Cursor::Link)))
 }
 
-/// The next page of a feed of tokens, likewise.
+/// The next page of a feed of tokens, by the same rules.
 fn token(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Following, Unreadable> {
     let next = match member(pointer, page.envelope)? {
         None | Some(Value::Null) => None,
@@ -233,8 +231,8 @@ fn token(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Foll
     Ok(following(page, next.map(Cursor::Token).filter(leads_on)))
 }
 
-/// Whether a number is the one that was served: one of more than 64 bits has become a
-/// double, and asking by another than was served leads anywhere.
+/// The number is as served. An integer of more than 64 bits has become a double, and a request
+/// with another number leads anywhere.
 fn is_kept(number: &Number) -> bool {
     // the first integer that a double cannot tell from the next
     let first_alike = 2_f64.powi(53);
@@ -269,7 +267,7 @@ fn without_fragment(url: &Url) -> String {
     url[..url::Position::AfterQuery].to_owned()
 }
 
-/// A number, or the text of one.
+/// Reads a number, or the text of one.
 pub(super) fn total(pointer: &Pointer, envelope: &Value) -> Result<u64, Unreadable> {
     let number = match pointer.get(envelope) {
         Some(Value::Number(number)) => number.as_u64(),
@@ -344,8 +342,8 @@ mod tests {
         }
     }
 
-    /// All positions from the first to the end, the pages having these numbers
-    /// of items and this envelope.
+    /// All positions from the first page to the end, if the pages have so many items and this
+    /// envelope.
     fn walk(pagination: &Pagination, envelope: &Value, items: &[usize]) -> Vec<Position> {
         let mut walked = vec![first(pagination)];
         while walked.len() <= items.len() {

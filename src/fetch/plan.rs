@@ -10,15 +10,15 @@ use crate::fetch::window::{Cutting, Stretch};
 use crate::page::{Chain, Position};
 use crate::source::{Order, Source};
 
-/// Which chains a run walks: each window along each value of each axis, or one
-/// chain for a plain feed.
+/// The chains of a run: each window along each value of each axis, or one chain for a plain
+/// feed.
 #[derive(Clone, Debug)]
 pub struct Plan {
     cutting: Option<Cutting>,
     blocks: VecDeque<Block>,
-    /// Where the windows of new values of axes end, which are walked last.
+    /// Where the windows of new values of axes end. These are walked last.
     new_until: Option<Timestamp>,
-    /// Halves of windows, to be walked before all else.
+    /// Halves of windows, which are walked before all others.
     halves: VecDeque<Scope>,
     first: Position,
     begun: Begun,
@@ -29,7 +29,7 @@ pub struct Plan {
 struct Block {
     windows: VecDeque<Option<Stretch>>,
     axes: Vec<Arc<Axes>>,
-    /// The axes of the first window that are walked already.
+    /// How many axes of the first window are walked already.
     next_axes: usize,
 }
 
@@ -63,16 +63,16 @@ impl Block {
 /// Where a chain begins or goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ChainStart {
-    /// At this page, behind pages of so many items.
+    /// At this page; the pages before it have so many items.
     Page { start: Position, items: u64 },
-    /// All of it is durable: so many items.
+    /// All its pages are durable, and have so many items.
     Done { items: u64 },
 }
 
 /// What an unfinished run has done of its chains.
 #[derive(Clone, Debug, Default)]
 pub struct Begun {
-    /// The page that follows a chain's durable ones, if one does, and how many items
+    /// For each chain, the page after its durable ones, if there is one, and how many items
     /// these have.
     next: HashMap<Chain, (Option<Position>, u64)>,
     /// The windows of its chains, by axes.
@@ -80,8 +80,8 @@ pub struct Begun {
 }
 
 impl Begun {
-    /// From the names of chains, the pages that follow their durable ones, and how
-    /// many items these have.
+    /// Collects the names of chains, the pages after their durable ones, and how many items
+    /// these have.
     #[must_use]
     pub fn new(chains: impl IntoIterator<Item = (Chain, Option<Position>, u64)>) -> Self {
         let mut begun = Self::default();
@@ -101,7 +101,7 @@ impl Begun {
         begun
     }
 
-    /// Whether a window was halved: a shorter one within it was walked.
+    /// The window was halved: a shorter one within it was walked.
     fn is_split(&self, scope: &Scope) -> bool {
         let (Some(whole), Some(windows)) = (scope.window, self.windows.get(&scope.axes)) else {
             return false;
@@ -115,8 +115,7 @@ impl Begun {
 }
 
 impl Plan {
-    /// The chains of a source between two instants, which a source without
-    /// windows has no use for.
+    /// The chains of a source between two instants; a source without windows ignores these.
     #[must_use]
     pub fn new(source: &Source, bounds: Option<Stretch>, axes: Vec<Axes>, first: Position) -> Self {
         let cutting = source
@@ -140,8 +139,8 @@ impl Plan {
         }
     }
 
-    /// The same chains and, behind them, those of values of axes that are new: from
-    /// the beginning of the feed to where its other windows begin.
+    /// Adds the chains of new values of axes after all others: from the beginning of the feed
+    /// to where its other windows begin.
     #[must_use]
     pub fn with_new(mut self, source: &Source, bounds: Option<Stretch>, new: Vec<Axes>) -> Self {
         let (Some(cutting), Some(window), Some(bounds)) = (&self.cutting, &source.window, bounds)
@@ -159,13 +158,13 @@ impl Plan {
         self
     }
 
-    /// A plain feed, from a page.
+    /// A plain feed, from a page on.
     #[must_use]
     pub fn plain(source: &Source, first: Position) -> Self {
         Self::new(source, None, vec![Axes::new()], first)
     }
 
-    /// The same chains, those begun going on where they stopped.
+    /// The same chains; those that an unfinished run has begun continue where they stopped.
     #[must_use]
     pub fn resuming(self, begun: Begun) -> Self {
         Self { begun, ..self }
@@ -180,8 +179,7 @@ impl Plan {
         self
     }
 
-    /// How many chains begin at each instant; `None` is the beginning of a feed
-    /// without windows.
+    /// How many chains begin at each instant; `None` stands for a feed without windows.
     #[must_use]
     pub fn starts(&self) -> BTreeMap<Option<Timestamp>, usize> {
         let mut starts = BTreeMap::new();
@@ -193,13 +191,13 @@ impl Plan {
         starts
     }
 
-    /// Whether it is more than one chain, of which one may fail by itself.
+    /// The plan has several chains, of which one may fail by itself.
     pub(super) fn is_many(&self) -> bool {
         self.starts().values().sum::<usize>() > 1
     }
 
-    /// Leaves out what has not begun of new values, if this is a chain of one: all else
-    /// has begun by then.
+    /// Drops the chains of new values, if this is one of them. All other chains have begun by
+    /// then. Returns `false` if the chain has no new value.
     pub(super) fn leave_new(&mut self, scope: &Scope) -> bool {
         let until = self.new_until.zip(scope.window);
         let is_new = until.is_some_and(|(until, window)| window.to <= until);
@@ -214,14 +212,14 @@ impl Plan {
         self.cutting.as_ref()?.middle(scope.window?)
     }
 
-    /// Has both halves of a window walked next.
+    /// Makes both halves of a window the next chains.
     pub(super) fn split(&mut self, scope: &Scope, middle: Timestamp) {
         for half in scope.halves(middle).into_iter().flatten().rev() {
             self.halves.push_front(half);
         }
     }
 
-    /// The next chain, and where it goes on.
+    /// Returns the next chain, and where it begins.
     pub(super) fn next(&mut self) -> Option<NextChain> {
         let scope = match self.halves.pop_front() {
             Some(half) => half,
@@ -262,6 +260,6 @@ impl Plan {
 pub(super) enum NextChain {
     /// Walk this chain from there.
     Walk(Scope, ChainStart),
-    /// Nothing yet: this window was halved before, and its halves come next.
+    /// Note that this window was halved before; its halves come next.
     Halved(Scope, Timestamp),
 }

@@ -1,5 +1,4 @@
-//! The part of a feed that one chain of pages is: a window of time, and a value
-//! of each axis.
+//! The part of a feed that is one chain of pages: a window of time, and a value of each axis.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,32 +13,31 @@ use crate::page::Chain;
 /// A value of each axis.
 pub type Axes = BTreeMap<String, String>;
 
-/// The part of a feed that one chain of pages is; all of it for a plain feed.
+/// The part of a feed that is one chain of pages; all of a plain feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// The window of time it is asked for in.
+    /// The window of time of its requests.
     pub window: Option<Stretch>,
-    /// A value of each axis.
+    /// The value of each axis in its requests.
     pub axes: Arc<Axes>,
 }
 
 impl Scope {
-    /// The name of its chain: the window as ISO 8601 writes an interval, and the
-    /// axes as a query is written.
+    /// The name of the chain: the window as an interval of ISO 8601, and the axes as a URL
+    /// query.
     #[must_use]
     pub fn chain(&self) -> Chain {
         Chain::new(self.to_string())
     }
 
-    /// What the names of the chains along these axes have in common, whatever their
-    /// windows.
+    /// The part that the names of all chains along these axes share, whatever their windows.
     #[must_use]
     pub fn name_of(axes: &Axes) -> String {
         let axes = Arc::new(axes.clone());
         Self { window: None, axes }.to_string()
     }
 
-    /// Reads back what [`fmt::Display`] wrote; `None` if it never did.
+    /// Parses what [`fmt::Display`] wrote; `None` for any other text.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (window, axes) = match text.split_once(' ') {
             Some((window, axes)) => (window, axes),
@@ -61,7 +59,7 @@ impl Scope {
         })
     }
 
-    /// Both halves of a window that is cut in two.
+    /// The two halves of the window.
     pub(super) fn halves(&self, middle: Timestamp) -> Option<[Self; 2]> {
         let Stretch { from, to } = self.window?;
         let part = |from, to| Self {
@@ -71,7 +69,7 @@ impl Scope {
         Some([part(from, middle), part(middle, to)])
     }
 
-    /// Whether it is not all of the feed.
+    /// The scope is not all of the feed.
     pub(super) fn is_part(&self) -> bool {
         self.window.is_some() || !self.axes.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Windows of time: pure functions over instants, in a zone.
+//! Windows of time: pure functions over instants, in a time zone.
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -6,22 +6,22 @@ use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
 use crate::source::{Source, Unit, Window};
 
-/// A stretch of time that a chain of pages is asked for.
+/// The time that the requests of one chain cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stretch {
     /// Its start.
     pub from: Timestamp,
-    /// Its end, which the next one shares.
+    /// Its end, which is the start of the next window.
     pub to: Timestamp,
 }
 
-/// How a source's windows are cut.
+/// How a source's time is cut into windows.
 #[derive(Clone, Debug)]
 pub(super) struct Cutting {
     zone: TimeZone,
     unit: Unit,
     step: Option<Span>,
-    /// No half of a window is shorter.
+    /// The shortest that a half may be.
     smallest: SignedDuration,
 }
 
@@ -41,15 +41,15 @@ impl Cutting {
         }
     }
 
-    /// The windows from one instant to another, oldest first. They begin where
-    /// requests can say it; there is always one.
+    /// The windows from one instant to another, oldest first, at least one. They begin where
+    /// the source's date format can say it.
     pub(super) fn windows(&self, from: Timestamp, until: Timestamp) -> Vec<Stretch> {
         let mut windows = Vec::new();
         let start = self.floor(from);
         let mut from = start.timestamp();
         let mut nth = 0;
         loop {
-            // counted from the start, so that months stay where they began
+            // counted from the start, so that months begin on the same day
             let to = loop {
                 nth += 1;
                 let end = self
@@ -72,8 +72,8 @@ impl Cutting {
         }
     }
 
-    /// The middle of a window, where its halves meet; `None` if they would be
-    /// shorter than requests can say or the source allows.
+    /// Where the halves of a window meet; `None` if they would be shorter than the date format
+    /// can say or the source allows.
     pub(super) fn middle(&self, window: Stretch) -> Option<Timestamp> {
         let length = window.to.duration_since(window.from);
         let middle = window.from.checked_add(length / 2).ok()?;
@@ -102,12 +102,12 @@ impl Cutting {
     }
 }
 
-/// The same day at another time, by the same offset where a time is twice.
+/// The same day at another time, by the same offset where a clock shows a time twice.
 fn at(zoned: &Zoned, time: Time) -> Option<Zoned> {
     zoned.with().time(time).build().ok()
 }
 
-/// About how long a span is.
+/// Estimates how long a span is.
 fn length(span: Span, zone: &TimeZone) -> SignedDuration {
     let start = Timestamp::UNIX_EPOCH.to_zoned(zone.clone());
     match start.checked_add(span) {
@@ -116,8 +116,8 @@ fn length(span: Span, zone: &TimeZone) -> SignedDuration {
     }
 }
 
-/// The bounds of an incremental run: from the watermark less the overlap, or
-/// from the beginning, to the present.
+/// The time of an incremental run: from the watermark minus the overlap, or from the beginning,
+/// to now.
 pub(super) fn incremental(
     source: &Source,
     window: &Window,

@@ -1,9 +1,9 @@
-//! A file of a publisher, put on disk as it comes.
+//! Downloads a publisher's file to disk.
 //!
-//! A connection that breaks is taken up where it broke, by a range, if the file is
-//! known to be the same; and what came counts as progress, so that a file of hours is
-//! not given up for a connection that breaks every few minutes. A server that stalls
-//! again and again makes none, and uses the attempts up.
+//! A connection that breaks is resumed where it broke, by a range, if the file is known to be
+//! the same. What arrived counts as progress, so that a download of hours is not given up for a
+//! connection that breaks every few minutes. A server that stalls again and again makes no
+//! progress, and uses up the attempts.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -28,26 +28,27 @@ use crate::http::{
 };
 use crate::source::Http;
 
-/// How much of a file has to come for an attempt to have got on.
+/// How many bytes an attempt has to bring to count as progress.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// A file that is being downloaded.
 struct Download<'a> {
     http: &'a Http,
     writer: tokio::sync::Mutex<FileWriter>,
-    /// How much of it is there, and was when it last got on.
+    /// How many bytes are here, and were here when progress was last seen.
     bytes: AtomicU64,
     counted: AtomicU64,
-    /// How much of it was there already that the last attempt was sent again.
+    /// How many bytes that were here already the last attempt was sent again.
     repeated: AtomicU64,
-    /// By what the file is known to be the same.
+    /// Identifies the file while it does not change.
     validator: Mutex<Option<HeaderValue>>,
 }
 
 /// Downloads a file, with as many attempts as it takes and is allowed.
 ///
 /// # Errors
-/// Those of [`Client::ask`]; there is no room for the file, or it changed while it came.
+///
+/// Those of [`Client::ask`]; the disk is full, or the file changed while it was downloaded.
 pub(super) async fn download(
     client: &Client,
     http: &Http,
@@ -74,7 +75,7 @@ impl Receive for Download<'_> {
     type Received = ();
 
     fn headers(&self) -> HeaderMap {
-        // what is packed on the way has no ranges that mean anything
+        // ranges of a body that is compressed on the way mean nothing
         let identity = HeaderValue::from_static("identity");
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, identity)]);
         let validator = self.validator().clone();
@@ -88,15 +89,14 @@ impl Receive for Download<'_> {
         headers
     }
 
-    /// None, for a file may take hours. A server that sends nothing or next to nothing
-    /// ends it.
+    /// No limit, because a file may take hours. A server that stalls ends it.
     fn time_limit(&self, _: &config::Fetch) -> Option<Duration> {
         None
     }
 
-    /// A server without ranges sends all from the beginning, each time. Such an attempt has
-    /// got on if it brought as much as it repeated, or else a server that breaks a little
-    /// later each time could go on for ever.
+    /// A server without ranges sends everything from the start each time. Such an attempt has
+    /// progressed if it brought at least as much as it repeated; otherwise a server that breaks
+    /// a little later each time could go on for ever.
     fn has_progressed(&self) -> bool {
         let bytes = self.bytes.load(Relaxed);
         let least = PROGRESS_BYTES.max(self.repeated.load(Relaxed));
@@ -147,7 +147,7 @@ impl Receive for Download<'_> {
             ));
         }
         if part.is_some_and(|part| writer.bytes() < part.total) {
-            // the server gives no more at once
+            // the server sends no more at once
             let message = "the server sent a part of the file only";
             return Err(Failure::Connection(Error::environment(message)));
         }
@@ -162,8 +162,8 @@ impl Download<'_> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks that a response is of the file that is wanted, and reads which part it is
-    /// of the file: `None` is all of it.
+    /// Checks that a response is of the same file, and reads which part of it; `None` is all of
+    /// it.
     fn check(&self, response: &Response, here: u64) -> Result<Option<Part>, Failure> {
         let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
         let content_type = text_header(response, &CONTENT_TYPE);
@@ -173,7 +173,7 @@ impl Download<'_> {
         let encoding = text_header(response, &CONTENT_ENCODING).unwrap_or_default();
         let is_plain = ["", "identity"].contains(&&*encoding.to_ascii_lowercase());
         let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
-        // one that is packed against what was asked for is a gzip file like others
+        // a body that is compressed although nobody asked is treated as a gzip file
         let is_gzip = ["gzip", "x-gzip"].contains(&&*encoding.to_ascii_lowercase());
         if !is_plain && (!is_gzip || is_partial) {
             return Err(refused(UNKNOWN_ENCODING));
@@ -187,7 +187,7 @@ impl Download<'_> {
         };
         let validator = validator(response.headers());
         let mut known = self.validator();
-        // one that does not say is known by its bytes
+        // without a validator, the file is compared byte by byte
         let is_other = validator.is_some() && *known != validator;
         if here > 0 && is_other {
             return Err(changed());
@@ -204,7 +204,7 @@ fn changed() -> Failure {
     Failure::Final(Error::new(Kind::Truncated, message))
 }
 
-/// By what a file can be told from another: a strong tag, or when it was made.
+/// Identifies the content of a file: a strong tag, or its date.
 fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = headers
         .get(ETAG)

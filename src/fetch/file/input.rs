@@ -1,4 +1,4 @@
-//! Files that somebody names.
+//! Files that a person names.
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -13,29 +13,30 @@ use crate::error::{Error, Result};
 use crate::fetch::scope::Axes;
 use crate::userinfo::{ENCODE, has_unclear_userinfo, hide_userinfo};
 
-/// The axis that the files of a load are along.
+/// The axis of the files of a load.
 const AXIS: &str = "file";
 
 /// A file to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// One on this machine, by its absolute path.
+    /// A file on this machine, by its absolute path.
     Path(PathBuf),
     /// Standard input.
     Stdin,
-    /// One that has to be downloaded.
+    /// A file to download.
     Url(Url),
 }
 
 impl Input {
-    /// The file of a name: `-`, an `http` or `https` URL, or a path.
+    /// Parses `-`, an `http` or `https` URL, or a path.
     ///
     /// # Errors
-    /// [`Kind::Config`](crate::error::Kind): there is no such file, or it is a directory.
-    pub fn of(name: &str) -> Result<Self> {
+    ///
+    /// [`Kind::Config`](crate::error::Kind): the file does not exist, or is a directory.
+    pub fn parse(name: &str) -> Result<Self> {
         if name == "-" {
-            let metadata = standard_input().and_then(|it| it.metadata().map_err(unusable));
-            check(&metadata?).map_err(|e| e.context("standard input"))?;
+            let metadata = standard_input().and_then(|it| it.metadata().map_err(file_error));
+            check_kind(&metadata?).map_err(|e| e.context("standard input"))?;
             return Ok(Self::Stdin);
         }
         let shown = hide_userinfo(name);
@@ -48,16 +49,16 @@ impl Input {
                 .map(Self::Url)
                 .map_err(|e| Error::config("a URL that is none").with_source(e));
         }
-        let unusable = |e: io::Error| Error::config(format!("file {shown}")).with_source(e);
-        let path = std::path::absolute(name).map_err(unusable)?;
-        let metadata = std::fs::metadata(&path).map_err(unusable)?;
+        let file_error = |e: io::Error| Error::config(format!("file {shown}")).with_source(e);
+        let path = std::path::absolute(name).map_err(file_error)?;
+        let metadata = std::fs::metadata(&path).map_err(file_error)?;
         if metadata.is_dir() {
             let message = format!("{shown} is a directory: name the files in it");
             return Err(Error::config(message));
         }
-        check(&metadata).map_err(|e| e.context(format!("file {shown}")))?;
+        check_kind(&metadata).map_err(|e| e.context(format!("file {shown}")))?;
         if metadata.is_file() {
-            File::open(&path).map_err(unusable)?;
+            File::open(&path).map_err(file_error)?;
         }
         Ok(Self::Path(path))
     }
@@ -70,7 +71,7 @@ impl Input {
         metadata.is_file().then_some(metadata.len())
     }
 
-    /// What tells it from another file of the same name, as far as that can be seen.
+    /// What tells it from an older file of the same name, as far as that can be seen.
     #[must_use]
     pub fn state(&self) -> String {
         let Self::Path(path) = self else {
@@ -87,8 +88,8 @@ impl Input {
         )
     }
 
-    /// Whether it may be passed over where all of it is stored: what comes through a
-    /// pipe may be something else the next time.
+    /// It may be skipped once all of it is stored. What comes through a pipe may be something
+    /// else the next time.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         *self != Self::Stdin
@@ -109,7 +110,7 @@ impl Input {
         Axes::from([(AXIS.to_owned(), self.to_string())])
     }
 
-    /// Where it is, as it is stored with what comes from it.
+    /// Where it is, as stored with what comes from it.
     pub(super) fn url(&self) -> String {
         match self {
             Self::Path(path) => {
@@ -126,24 +127,24 @@ impl fmt::Display for Input {
         match self {
             Self::Path(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("-"),
-            Self::Url(url) => f.write_str(&unsigned(url)),
+            Self::Url(url) => f.write_str(&remove_signature(url)),
         }
     }
 }
 
-/// What can be read to an end.
-pub(super) fn check(metadata: &Metadata) -> Result<()> {
+/// Refuses what cannot be read to an end.
+pub(super) fn check_kind(metadata: &Metadata) -> Result<()> {
     if metadata.is_file() || metadata.file_type().is_fifo() {
         return Ok(());
     }
     Err(Error::config("it is neither a file nor a pipe"))
 }
 
-/// A URL without what may be a secret: a user, and the query of a signed one, of which
-/// a digest tells it from others.
-fn unsigned(url: &Url) -> String {
+/// A URL without what may be a secret: a user, and the query of a signed URL, in whose place a
+/// digest stands.
+fn remove_signature(url: &Url) -> String {
     let mut shown = url.clone();
-    // a URL that is asked for by http has a host, and so may have a user
+    // a URL of http has a host, and so may have a user
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
     shown.set_fragment(None);
@@ -154,11 +155,11 @@ fn unsigned(url: &Url) -> String {
     }
 }
 
-pub(super) fn unusable(error: io::Error) -> Error {
+pub(super) fn file_error(error: io::Error) -> Error {
     Error::environment("open it").with_source(error)
 }
 
 pub(super) fn standard_input() -> Result<File> {
     let input = io::stdin().as_fd().try_clone_to_owned();
-    input.map(File::from).map_err(unusable)
+    input.map(File::from).map_err(file_error)
 }

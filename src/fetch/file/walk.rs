@@ -19,7 +19,7 @@ use crate::decode::file::{
 use crate::error::{Error, Kind, Result};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::file::download::download;
-use crate::fetch::file::input::{self, Input, check, unusable};
+use crate::fetch::file::input::{self, Input, check_kind, file_error};
 use crate::fetch::first_page_of_file;
 use crate::fetch::page::handled_statuses;
 use crate::fetch::run_state::RunState;
@@ -30,31 +30,30 @@ use crate::page::{Cursor, Mark, Page, Position, Remembered, UnchangedPage, Unrea
 /// How the arrival of a file ended.
 type Arrived = Result<Answer<()>>;
 
-/// The walk along the pieces of a file.
 pub(crate) struct FileWalk {
     run: RunState,
     scope: Scope,
-    /// The file, if it is one of a load.
+    /// The file of a load.
     input: Option<Input>,
     until: Option<u64>,
     /// The page that comes next.
     next: Position,
     /// Where the file is, without secrets.
     url: String,
-    /// What puts it on disk, until that is done.
+    /// Writes the file to disk, until that is done.
     arriving: Option<BoxFuture<'static, Arrived>>,
-    /// How that ended, unless it is whole.
+    /// How that ended.
     arrived: Option<Arrived>,
     file: Option<FileReader>,
-    /// What is remembered of the file's next piece, if it has not changed.
-    kept: Option<Arc<Remembered>>,
-    /// What cuts it, unless it is cutting.
+    /// What is known of the file's next piece, if the file has not changed.
+    known: Option<Arc<Remembered>>,
+    /// `None` while it cuts.
     cutter: Option<Box<Cutter>>,
-    /// What was cut off it and is not delivered.
+    /// What was cut off and is not delivered yet.
     found: VecDeque<Found>,
-    /// Whether nothing more can be.
+    /// Nothing more can be cut off.
     is_at_end: bool,
-    /// Whether all of it could be read.
+    /// All of it could be read.
     is_whole: bool,
     is_over: bool,
 }
@@ -82,7 +81,7 @@ impl FileWalk {
             arriving: None,
             arrived: None,
             file: None,
-            kept: None,
+            known: None,
             cutter: None,
             found: VecDeque::new(),
             is_at_end: false,
@@ -99,13 +98,13 @@ impl FileWalk {
     pub(crate) async fn advance(&mut self) -> Option<Event> {
         let is_wanted =
             self.until.is_none_or(|until| self.next.number <= until) && self.run.has_pages_left();
-        let is_through = self.is_at_end && self.found.is_empty() && self.kept.is_none();
+        let is_through = self.is_at_end && self.found.is_empty() && self.known.is_none();
         if self.is_over || !(is_wanted || is_through) {
             return None;
         }
         let budget = self.run.budget.clone();
-        let mut permit = self.beside(budget.acquire(0)).await;
-        match self.page().await {
+        let mut permit = self.await_beside_arrival(budget.acquire(0)).await;
+        match self.next_page().await {
             Ok(Some(fetched)) => {
                 if !matches!(fetched, Fetched::Unchanged(_)) {
                     self.run.known.forget();
@@ -116,12 +115,12 @@ impl FileWalk {
             }
             Ok(None) => {
                 self.is_over = true;
-                Some(self.ending())
+                Some(self.end())
             }
             Err(error) => {
                 self.is_over = true;
                 let is_gone = matches!(self.arrived, Some(Ok(Answer::Status(404 | 410))));
-                let error = error.context(format!("read {}", self.name()));
+                let error = error.context(format!("read {}", self.describe()));
                 Some(match is_gone {
                     true => Event::Gone(error),
                     false => Event::Failed(error),
@@ -130,21 +129,21 @@ impl FileWalk {
         }
     }
 
-    /// The end of the file, or that it was not whole: a run goes on with what cannot be
-    /// read until it can.
-    fn ending(&self) -> Event {
+    /// The end of the file, or the error that it is not whole: a resumed run continues with
+    /// what cannot be read until it can.
+    fn end(&self) -> Event {
         if self.is_whole {
             return Event::Ended {
                 scope: self.scope.clone(),
                 is_whole: true,
             };
         }
-        let message = format!("{} cannot be read to its end", self.name());
+        let message = format!("{} cannot be read to its end", self.describe());
         Event::Failed(Error::new(Kind::Truncated, message))
     }
 
-    /// What it is called, for people.
-    fn name(&self) -> String {
+    /// The file, for people.
+    fn describe(&self) -> String {
         let source = &self.run.fetcher.source().name;
         match &self.input {
             Some(Input::Stdin) => "standard input".into(),
@@ -154,8 +153,8 @@ impl FileWalk {
         }
     }
 
-    /// Waits for something while the file goes on arriving.
-    async fn beside<T>(&mut self, waited: impl Future<Output = T>) -> T {
+    /// Waits for something while the file continues to arrive.
+    async fn await_beside_arrival<T>(&mut self, waited: impl Future<Output = T>) -> T {
         let mut waited = std::pin::pin!(waited);
         loop {
             let Some(arriving) = &mut self.arriving else {
@@ -172,25 +171,25 @@ impl FileWalk {
         }
     }
 
-    /// The page that comes next; `None` after the last.
-    async fn page(&mut self) -> Result<Option<Fetched>> {
+    /// The next page; `None` after the last.
+    async fn next_page(&mut self) -> Result<Option<Fetched>> {
         loop {
-            if self.kept.is_some() && self.run.known.is_forgotten() {
-                // a page of another chain has changed since the file was asked for
-                self.begin_again();
+            if self.known.is_some() && self.run.known.is_forgotten() {
+                // a page of another chain has changed since the file was requested
+                self.download_again();
             }
-            if let Some(remembered) = self.kept.take() {
-                return Ok(Some(Fetched::Unchanged(self.unchanged(remembered))));
+            if let Some(remembered) = self.known.take() {
+                return Ok(Some(Fetched::Unchanged(self.next_unchanged(remembered))));
             }
             if self.cutter.is_none() && !self.is_at_end {
                 self.open().await?;
-                self.find().await?;
+                self.skip_durable().await?;
             }
-            // a page is the last if there is none behind it
+            // a page is the last if nothing follows it
             if self.found.len() > 1 || self.is_at_end {
                 break;
             }
-            self.cut().await?;
+            self.cut_piece().await?;
         }
         let number = self.next.number;
         Ok(match self.found.pop_front() {
@@ -199,7 +198,7 @@ impl FileWalk {
                     number: number + 1,
                     cursor: Cursor::Piece(mark),
                 });
-                Some(Fetched::Page(self.page_of(piece, next)))
+                Some(Fetched::Page(self.build_page(piece, next)))
             }
             Some(Found::Unreadable(body, message, mark)) => {
                 self.is_whole = false;
@@ -220,7 +219,7 @@ impl FileWalk {
         })
     }
 
-    fn page_of(&mut self, piece: Piece, next: Option<Position>) -> Page {
+    fn build_page(&mut self, piece: Piece, next: Option<Position>) -> Page {
         let mut envelope = piece.envelope.unwrap_or_default();
         self.run.fetcher.policy().redact_value(&mut envelope);
         let page = Page {
@@ -248,7 +247,7 @@ impl FileWalk {
     }
 
     /// The next piece of a file that has not changed.
-    fn unchanged(&mut self, remembered: Arc<Remembered>) -> UnchangedPage {
+    fn next_unchanged(&mut self, remembered: Arc<Remembered>) -> UnchangedPage {
         let page = UnchangedPage {
             chain: self.scope.chain(),
             position: self.next.clone(),
@@ -258,26 +257,26 @@ impl FileWalk {
             remembered,
         };
         if let Some(next) = page.next() {
-            self.kept = self.run.known.page(&page.chain, &next.cursor);
+            self.known = self.run.known.page(&page.chain, &next.cursor);
             self.next = next;
-            if self.kept.is_none() {
-                // nothing remembered counts any more
-                self.begin_again();
+            if self.known.is_none() {
+                // nothing known counts any more
+                self.download_again();
             }
         }
         page
     }
 
-    /// Has the file arrive whole, its pages to be those that follow.
-    fn begin_again(&mut self) {
-        self.kept = None;
+    /// Downloads the file after all; its pages are those that follow.
+    fn download_again(&mut self) {
+        self.known = None;
         self.arrived = None;
         self.is_at_end = false;
         self.next.cursor = Cursor::Start;
     }
 
-    /// Cuts the next piece off, on a thread that may wait for it.
-    async fn cut(&mut self) -> Result<()> {
+    /// Cuts off the next piece, on a thread that may block.
+    async fn cut_piece(&mut self) -> Result<()> {
         let Some(mut cutter) = self.cutter.take() else {
             return Ok(());
         };
@@ -285,7 +284,10 @@ impl FileWalk {
             let cutting = cutter.next();
             (cutter, cutting)
         });
-        let (cutter, cutting) = self.beside(cutting).await.map_err(stopped)?;
+        let (cutter, cutting) = self
+            .await_beside_arrival(cutting)
+            .await
+            .map_err(thread_error)?;
         let is_first = self.next.cursor == Cursor::Start && self.found.is_empty();
         self.cutter = Some(cutter);
         match cutting {
@@ -294,29 +296,29 @@ impl FileWalk {
                 self.found.push_back(Found::Unreadable(body, message, mark));
             }
             Ok(NextPiece::End) if is_first => {
-                self.end_with(Bytes::new(), "without documents".into());
+                self.end_unreadable(Bytes::new(), "without documents".into());
             }
             Ok(NextPiece::End) => self.is_at_end = true,
-            Err(message) => self.lose(message)?,
+            Err(message) => self.handle_incomplete(message)?,
         }
         Ok(())
     }
 
-    /// Nothing of the file can be read.
-    fn end_with(&mut self, body: Bytes, message: String) {
+    /// Ends the walk with a file of which nothing can be read.
+    fn end_unreadable(&mut self, body: Bytes, message: String) {
         let mark = Mark::default();
         self.found.push_back(Found::Unreadable(body, message, mark));
         self.is_at_end = true;
     }
 
-    /// What it means that the file did not arrive whole, or cannot be read.
-    fn lose(&mut self, message: String) -> Result<()> {
+    /// Decides what it means that the file did not arrive whole, or cannot be read.
+    fn handle_incomplete(&mut self, message: String) -> Result<()> {
         let source = self.run.fetcher.source();
         let is_untouched = self.next.cursor == Cursor::Start
             && self.found.is_empty()
             && !self.file.as_ref().is_some_and(FileReader::has_begun);
         match &self.arrived {
-            // there is no such file, and none of it was there before
+            // the file does not exist, and none of it was there before
             Some(Ok(Answer::Status(status)))
                 if is_untouched && source.http.empty_status.contains(status) =>
             {
@@ -328,20 +330,20 @@ impl FileWalk {
             }
             Some(Ok(Answer::Unreadable { body, message, .. })) => {
                 let (body, message) = (body.clone(), message.clone());
-                self.end_with(body, message);
+                self.end_unreadable(body, message);
                 Ok(())
             }
             Some(Err(_)) => match self.arrived.take() {
                 Some(Err(error)) => Err(error),
                 _ => Err(Error::environment(message)),
             },
-            // it was asked for only if it has changed
+            // it was requested only if it has changed
             Some(Ok(Answer::Unchanged(_))) if is_untouched => {
                 self.is_at_end = true;
                 self.cutter = None;
-                self.kept = self.known();
-                if self.kept.is_none() {
-                    self.begin_again();
+                self.known = self.known_file();
+                if self.known.is_none() {
+                    self.download_again();
                 }
                 Ok(())
             }
@@ -351,9 +353,9 @@ impl FileWalk {
         }
     }
 
-    /// Passes over what is durable of the file. One that is not as it was is read
-    /// from its beginning, under the numbers that follow.
-    async fn find(&mut self) -> Result<()> {
+    /// Skips what is durable of the file. A file that has changed is read from its beginning,
+    /// under the page numbers that follow.
+    async fn skip_durable(&mut self) -> Result<()> {
         let Cursor::Piece(mark) = self.next.cursor.clone() else {
             return Ok(());
         };
@@ -364,42 +366,45 @@ impl FileWalk {
             let skipped = cutter.skip_to(&mark);
             (cutter, skipped)
         });
-        let (cutter, skipped) = self.beside(skipping).await.map_err(stopped)?;
+        let (cutter, skipped) = self
+            .await_beside_arrival(skipping)
+            .await
+            .map_err(thread_error)?;
         match skipped {
             Ok(true) => self.cutter = Some(cutter),
             Ok(false) => {
                 warn!(
                     source.name = %self.run.fetcher.source().name,
-                    "{} has changed and is read from its beginning", self.name()
+                    "{} has changed and is read from its beginning", self.describe()
                 );
                 self.next.cursor = Cursor::Start;
                 self.cutter = Some(Box::new(cutter.restart()));
             }
-            Err(message) => self.lose(message)?,
+            Err(message) => self.handle_incomplete(message)?,
         }
         Ok(())
     }
 
-    /// Opens the file, or has it arrive.
+    /// Opens the file, or begins its download.
     async fn open(&mut self) -> Result<()> {
         let fetcher = Arc::clone(&self.run.fetcher);
         if let Some(input) = &self.input {
             self.url = input.url();
         }
         let file = match &self.input {
-            Some(Input::Path(path)) => self.local(open(path).await?)?,
-            Some(Input::Stdin) => self.local(input::standard_input()?)?,
+            Some(Input::Path(path)) => self.open_local(open_path(path).await?)?,
+            Some(Input::Stdin) => self.open_local(input::standard_input()?)?,
             Some(Input::Url(url)) => {
                 let target = fetcher.addresses().file(url);
-                self.remote(target, None)?
+                self.begin_download(target, None)?
             }
             None => {
                 let target = fetcher
                     .addresses()
                     .page(&self.scope, &first_page_of_file())?;
                 self.url = fetcher.policy().redact_url(&target.url);
-                let known = self.known();
-                self.remote(target, known)?
+                let known = self.known_file();
+                self.begin_download(target, known)?
             }
         };
         self.file = Some(file.clone());
@@ -408,32 +413,36 @@ impl FileWalk {
         Ok(())
     }
 
-    /// What the file may be asked for by, if only for whether it has changed.
-    fn known(&self) -> Option<Arc<Remembered>> {
+    /// What is known of the file, if it may be requested only if it has changed.
+    fn known_file(&self) -> Option<Arc<Remembered>> {
         if self.next.cursor != Cursor::Start {
             return None;
         }
         self.run.known.file(&self.scope.chain(), &self.next.cursor)
     }
 
-    /// A file of this machine, or what comes through a pipe.
-    fn local(&mut self, file: File) -> Result<FileReader> {
-        let metadata = file.metadata().map_err(unusable)?;
-        check(&metadata)?;
+    /// Opens a file of this machine, or a pipe.
+    fn open_local(&mut self, file: File) -> Result<FileReader> {
+        let metadata = file.metadata().map_err(file_error)?;
+        check_kind(&metadata)?;
         let file_bytes = self.run.fetcher.file_bytes();
         if metadata.is_file() {
             return Ok(FileReader::whole(file, metadata.len(), Some(file_bytes)));
         }
-        let pipe = pipe::Receiver::from_file(file).map_err(unusable)?;
-        let (writer, reader) = self.writer()?;
-        self.arriving = Some(copy(pipe, writer).boxed());
+        let pipe = pipe::Receiver::from_file(file).map_err(file_error)?;
+        let (writer, reader) = self.create_temporary_file()?;
+        self.arriving = Some(copy_pipe(pipe, writer).boxed());
         Ok(reader)
     }
 
-    /// A file of the publisher's, which begins to arrive.
-    fn remote(&mut self, target: Target, known: Option<Arc<Remembered>>) -> Result<FileReader> {
+    /// Begins to download a publisher's file.
+    fn begin_download(
+        &mut self,
+        target: Target,
+        known: Option<Arc<Remembered>>,
+    ) -> Result<FileReader> {
         let fetcher = Arc::clone(&self.run.fetcher);
-        let (writer, reader) = self.writer()?;
+        let (writer, reader) = self.create_temporary_file()?;
         let page = self.next.number;
         let download = async move {
             let (source, client) = (fetcher.source(), fetcher.client());
@@ -448,7 +457,7 @@ impl FileWalk {
         Ok(reader)
     }
 
-    fn writer(&self) -> Result<(FileWriter, FileReader)> {
+    fn create_temporary_file(&self) -> Result<(FileWriter, FileReader)> {
         let fetcher = &self.run.fetcher;
         let most = fetcher.limits().max_file_bytes;
         let created = FileWriter::new(most, fetcher.file_bytes());
@@ -457,7 +466,7 @@ impl FileWalk {
 }
 
 impl Drop for FileWalk {
-    /// Whoever reads the file on another thread ends too.
+    /// Ends whoever reads the file on another thread.
     fn drop(&mut self) {
         if let Some(file) = &self.file {
             file.abandon();
@@ -465,17 +474,17 @@ impl Drop for FileWalk {
     }
 }
 
-fn stopped(error: tokio::task::JoinError) -> Error {
+fn thread_error(error: tokio::task::JoinError) -> Error {
     Error::unexpected("read a file").with_source(error)
 }
 
-async fn open(path: &Path) -> Result<File> {
-    let file = tokio::fs::File::open(path).await.map_err(unusable)?;
+async fn open_path(path: &Path) -> Result<File> {
+    let file = tokio::fs::File::open(path).await.map_err(file_error)?;
     Ok(file.into_std().await)
 }
 
-/// Puts what comes through a pipe on disk.
-async fn copy(mut pipe: pipe::Receiver, mut writer: FileWriter) -> Arrived {
+/// Writes what comes through a pipe to disk.
+async fn copy_pipe(mut pipe: pipe::Receiver, mut writer: FileWriter) -> Arrived {
     let mut piece = vec![0; 64 << 10];
     let unkept = |unkept: WriteError| match unkept {
         WriteError::TooLarge(_) => Error::config(unkept.to_string()),
