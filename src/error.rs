@@ -66,6 +66,31 @@ impl Kind {
         }
     }
 
+    /// The next run can be expected to do better, without anyone changing anything.
+    pub(crate) fn may_pass(self) -> bool {
+        match self {
+            Kind::Truncated
+            | Kind::Refused
+            | Kind::Misled
+            | Kind::RateLimited
+            | Kind::Environment
+            | Kind::Lease
+            | Kind::Lost => true,
+            Kind::Unexpected | Kind::Config | Kind::TooManyBad => false,
+        }
+    }
+
+    /// A run that lost its pages may be repeated at once after this error. It would meet other
+    /// errors again, and some require a wait.
+    pub(crate) fn may_repeat_at_once(self) -> bool {
+        matches!(self, Kind::Lease | Kind::Lost | Kind::Environment)
+    }
+
+    /// The run no longer holds its source, or its pages, as the database knows them.
+    pub(crate) fn ends_lease(self) -> bool {
+        matches!(self, Kind::Lease | Kind::Lost)
+    }
+
     /// What a status means in the place of an answer: the server's trouble, or that there is
     /// no more to be had.
     pub(crate) fn from_status(status: u16) -> Self {

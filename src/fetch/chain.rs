@@ -261,7 +261,7 @@ impl ChainWalk {
             Ok(Err(status)) => return self.interpret_status(position, status),
             Err(error) => return Event::Failed(error),
         };
-        match &fetched {
+        match &*fetched {
             Fetched::Page(page) => {
                 if let Some(middle) = self.split_point(page) {
                     return self.split(middle);
@@ -273,22 +273,26 @@ impl ChainWalk {
             Fetched::Unchanged(page) => self.accept_unchanged(page),
             Fetched::Unreadable(page) => self.skip_unreadable(&page.position),
         }
-        if !matches!(fetched, Fetched::Unchanged(_)) {
+        if !matches!(*fetched, Fetched::Unchanged(_)) {
             self.run.known.forget();
         }
         // it may have been asked for again
         permit.set_bytes(fetched.bytes());
-        Event::Page(Box::new(fetched), permit)
+        Event::Page(fetched, permit)
     }
 
     /// An answer, asked for once more if it is doubtful.
     async fn confirm(&mut self, position: &Position, answer: PageAnswer) -> Result<PageAnswer> {
         let mut answer = answer;
-        if matches!(answer, Ok(Fetched::Unchanged(_))) && self.run.known.is_forgotten() {
+        if let Ok(fetched) = &answer
+            && matches!(**fetched, Fetched::Unchanged(_))
+            && self.run.known.is_forgotten()
+        {
             // a page of another chain has changed since this one was asked for
             answer = self.ask_again(position).await?;
         }
-        if let Ok(Fetched::Page(page)) = &answer
+        if let Ok(fetched) = &answer
+            && let Fetched::Page(page) = &**fetched
             && self.is_doubtful(page)
         {
             return self.ask_again(position).await;

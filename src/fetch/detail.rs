@@ -189,7 +189,7 @@ impl Request<'_> {
         let end = (start + self.detail.together.get()).min(listing.items.len());
         let (page, refused) = self.fetch_stretch(&listing, start..end).await?;
         Ok(Delivery {
-            answer: Ok(Fetched::Page(page)),
+            answer: Ok(Box::new(Fetched::Page(page))),
             listing: Some(listing),
             refused,
         })

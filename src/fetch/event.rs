@@ -7,11 +7,12 @@ use crate::fetch::page_budget::Permit;
 use crate::fetch::scope::Scope;
 use crate::page::{Page, Position, UnchangedPage, UnreadablePage};
 
-/// What the publisher answered when it was asked for a page.
+/// What the publisher answered when it was asked for a page; `P` is the page as far as it
+/// has been processed.
 #[derive(Clone, Debug)]
-pub enum Fetched {
+pub enum Fetched<P = Page> {
     /// A page that could be read.
-    Page(Page),
+    Page(P),
     /// The page has not changed since a previous run stored it.
     Unchanged(UnchangedPage),
     /// An answer that no attempt could read.
@@ -40,11 +41,12 @@ impl Fetched {
     }
 }
 
-/// What fetching comes to next, in order within each chain.
+/// What fetching comes to next, in order within each chain. An event is carried to the sink as
+/// it is, but for its page, which is read on the way.
 #[derive(Debug)]
-pub enum Event {
+pub enum Event<P = Page> {
     /// A page, and its permit, which is given back once the page is durable.
-    Page(Box<Fetched>, Permit),
+    Page(Box<Fetched<P>>, Permit),
     /// A chain came to its end.
     Ended {
         /// The part of the feed that the chain is.
@@ -63,4 +65,17 @@ pub enum Event {
     Failed(Error),
     /// What a chain of several is about does not exist; the others go on.
     Gone(Error),
+}
+
+impl<P> Event<P> {
+    /// Returns the page, or else the event as one that may have another type of page.
+    pub(crate) fn into_page<Q>(self) -> Result<(Box<Fetched<P>>, Permit), Event<Q>> {
+        Err(match self {
+            Event::Page(fetched, permit) => return Ok((fetched, permit)),
+            Event::Ended { scope, is_whole } => Event::Ended { scope, is_whole },
+            Event::Split { scope, middle } => Event::Split { scope, middle },
+            Event::Failed(error) => Event::Failed(error),
+            Event::Gone(error) => Event::Gone(error),
+        })
+    }
 }

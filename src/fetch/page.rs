@@ -25,7 +25,7 @@ const NOT_MODIFIED: u16 = 304;
 pub(super) struct Status(pub(super) u16);
 
 /// What came of asking for a page: it, or a status in its place.
-pub(super) type PageAnswer = std::result::Result<Fetched, Status>;
+pub(super) type PageAnswer = std::result::Result<Box<Fetched>, Status>;
 
 /// Fetches one page of a feed that has no index; if the page is known from a previous run,
 /// only if it has changed.
@@ -43,18 +43,18 @@ pub(super) async fn fetch_page(
         .await
         .map_err(|e| e.context(describe_fetch(fetcher, scope, position)))?;
     if let (Answer::Unchanged(validators), Some(remembered)) = (&answer, known) {
-        return Ok(Ok(Fetched::Unchanged(UnchangedPage {
+        return Ok(Ok(Box::new(Fetched::Unchanged(UnchangedPage {
             chain: scope.chain(),
             position: position.clone(),
             url: fetcher.policy().redact_url(&target.url),
             fetched_at: Timestamp::now(),
             validators: validators.clone().or(&remembered.validators),
             remembered,
-        })));
+        }))));
     }
     Ok(
         match read_or_substitute(fetcher, scope, position, &target, answer) {
-            Ok(page) => Ok(Fetched::Page(page)),
+            Ok(page) => Ok(Box::new(Fetched::Page(page))),
             Err(substitute) => substitute,
         },
     )
@@ -117,14 +117,14 @@ pub(super) fn read_or_substitute<T>(
             body,
             message,
             fetched_at,
-        } => Err(Ok(Fetched::Unreadable(UnreadablePage {
+        } => Err(Ok(Box::new(Fetched::Unreadable(UnreadablePage {
             chain: scope.chain(),
             position: position.clone(),
             url: fetcher.policy().redact_url(&target.url),
             fetched_at,
             body,
             message,
-        }))),
+        })))),
     }
 }
 

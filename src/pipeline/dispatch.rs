@@ -4,11 +4,10 @@
 //! in flight waits for it: so the later page of a run wins, and no two
 //! transactions ever wait for each other's rows.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -17,21 +16,18 @@ use tracing::debug;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::extract::Extracted;
-use crate::fetch;
+use crate::fetch::{self, Event, Fetched, Permit};
 use crate::ledger::{Counts, End, Lease, Verdict, signed};
-use crate::page::{Chain, Cursor, PageRecord, Position};
+use crate::page::{Cursor, PageRecord, Position, UnchangedPage, UnreadablePage};
+use crate::pipeline::commit_order::{CommitOrder, CommittingPage};
 use crate::pipeline::committed::Committed;
 use crate::pipeline::frontier::Frontier;
-use crate::pipeline::{Ground, Item, Places, Progress, Run, Work};
+use crate::pipeline::{Ground, Progress, ReadPage, Run};
 use crate::sink::Sink;
 
 /// Commits the pages of a run.
 pub(super) struct Dispatch {
-    frontier: Frontier,
-    /// The end of the run's windows, if it has any.
-    until_date: Option<Timestamp>,
-    /// What is committed, for the heartbeat to look for and to tell.
-    committed: Arc<Committed>,
+    order: CommitOrder,
     /// Whether the newest page is where the next run goes on.
     is_change_feed: bool,
     /// How many more pages were asked for.
@@ -48,9 +44,6 @@ pub(super) struct Dispatch {
     commits: JoinSet<(u64, Result<Option<Counts>>)>,
     /// A page that no worker has taken yet.
     waiting: Option<Waiting>,
-    /// Pages under way in the order of the feed.
-    under_way: VecDeque<UnderWay>,
-    next_sequence: u64,
     done: Dispatched,
 }
 
@@ -58,35 +51,10 @@ pub(super) struct Dispatch {
 /// enough to see what is wrong with it. A page of no more rejects is always stored.
 const KEPT_REJECTS: usize = 1_000;
 
+/// An event that no worker has taken yet, and the keys that it writes.
 struct Waiting {
-    work: Work,
+    event: Event<ReadPage>,
     keys: HashSet<u64>,
-}
-
-struct UnderWay {
-    sequence: u64,
-    /// Which page it is, if it is to be durable as one.
-    page: Option<(Chain, u64)>,
-    keys: HashSet<u64>,
-    is_durable: bool,
-    /// What is true when this and all before it are durable.
-    then: Then,
-    /// Given back then.
-    _places: Places,
-}
-
-/// What is true when all before it is durable.
-enum Then {
-    Nothing,
-    /// A feed of changes goes on at this page.
-    GoesOn(Cursor),
-    /// A chain has come to its end.
-    Ended {
-        from: Option<Timestamp>,
-        is_whole: bool,
-    },
-    /// A window is two.
-    Split(Timestamp),
 }
 
 /// What became of a walk's pages.
@@ -128,9 +96,12 @@ impl Dispatch {
         committed: Arc<Committed>,
     ) -> Self {
         Self {
-            frontier: Frontier::new(ground.plan.starts()),
-            until_date: ground.stretch.map(|stretch| stretch.to),
-            committed,
+            order: CommitOrder::new(
+                Frontier::new(ground.plan.starts()),
+                ground.stretch.map(|stretch| stretch.to),
+                committed,
+                Arc::clone(&run.progress),
+            ),
             is_change_feed: run.source.page.is_change_feed(),
             budget: run.walk.max_pages,
             sink: Arc::clone(&run.sink),
@@ -143,8 +114,6 @@ impl Dispatch {
             hasher: RandomState::new(),
             commits: JoinSet::new(),
             waiting: None,
-            under_way: VecDeque::new(),
-            next_sequence: 0,
             done: Dispatched::default(),
         }
     }
@@ -156,28 +125,31 @@ impl Dispatch {
     }
 
     /// Commits pages until no more come, or one cannot be.
-    pub(super) async fn run(mut self, mut works: mpsc::Receiver<Result<Work>>) -> Dispatched {
+    pub(super) async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Result<Event<ReadPage>>>,
+    ) -> Dispatched {
         let mut is_open = true;
         loop {
             self.start_waiting();
-            let wants_work = is_open && self.waiting.is_none() && self.done.error.is_none();
-            if !wants_work && self.commits.is_empty() {
+            let wants_event = is_open && self.waiting.is_none() && self.done.error.is_none();
+            if !wants_event && self.commits.is_empty() {
                 break;
             }
             tokio::select! {
-                Some(committed) = self.commits.join_next() => self.settle(committed),
-                work = works.recv(), if wants_work => match work {
-                    Some(Ok(work)) => self.wait(work),
+                Some(committed) = self.commits.join_next() => self.finish_commit(committed),
+                event = events.recv(), if wants_event => match event {
+                    Some(Ok(event)) => self.hold(event),
                     // the pages before it are under way
                     Some(Err(error)) => self.fail(error),
                     None => is_open = false,
                 },
             }
         }
-        if !self.under_way.is_empty() {
+        if !self.order.is_empty() {
             // an end is reached when all before it is durable
             self.done.reached = None;
-        } else if self.frontier.is_at_end() {
+        } else if self.order.is_at_end() {
             self.done.reached = Some(Reached::Feed);
         }
         if self.done.error.is_none() {
@@ -189,20 +161,20 @@ impl Dispatch {
         self.done
     }
 
-    fn wait(&mut self, work: Work) {
-        let keys = self.keys(&work.item);
-        self.waiting = Some(Waiting { work, keys });
+    fn hold(&mut self, event: Event<ReadPage>) {
+        let keys = self.keys_of(&event);
+        self.waiting = Some(Waiting { event, keys });
     }
 
-    /// What two pages may not share while both are in flight: the keys of
-    /// releases, and what makes rows of the quarantine unique.
-    fn keys(&self, item: &Item) -> HashSet<u64> {
-        let Item::Page(_, extracted) = item else {
+    /// What two pages may not share while both are in flight: the keys of releases, and what
+    /// makes rows of the quarantine unique.
+    fn keys_of(&self, event: &Event<ReadPage>) -> HashSet<u64> {
+        let Some(page) = read_page(event) else {
             return HashSet::new();
         };
         let Extracted {
             releases, rejects, ..
-        } = extracted;
+        } = &page.extracted;
         let releases = releases.iter().map(|release| {
             self.hasher
                 .hash_one((&release.key.ocid, &release.key.release_id))
@@ -217,83 +189,124 @@ impl Dispatch {
         releases.chain(keys).chain(documents).collect()
     }
 
-    /// Starts the waiting page if a worker is free and no page in flight shares
-    /// a key with it.
+    /// Starts the waiting event if a worker is free and no page in flight shares a key with
+    /// it.
     fn start_waiting(&mut self) {
         if self.commits.len() >= self.limits.workers {
             return;
         }
-        let in_flight = || self.under_way.iter().filter(|page| !page.is_durable);
         // what is in flight is not counted yet, and may outweigh many rejects
         let is_alone = self.commits.is_empty();
-        let free = |waiting: &mut Waiting| {
-            (is_alone || !waiting.work.item.has_many_rejects())
-                && in_flight().all(|page| page.keys.is_disjoint(&waiting.keys))
+        let may_start = |waiting: &mut Waiting| {
+            let has_many_rejects =
+                read_page(&waiting.event).is_some_and(ReadPage::has_many_rejects);
+            (is_alone || !has_many_rejects) && self.order.is_free(&waiting.keys)
         };
-        let Some(Waiting { work, keys }) = self.waiting.take_if(free) else {
+        let Some(Waiting { event, keys }) = self.waiting.take_if(may_start) else {
             return;
         };
-        let sequence = self.next_sequence;
-        self.next_sequence += 1;
-        let work = match work.item {
-            Item::Page(record, extracted) if extracted.rejects.len() > KEPT_REJECTS => {
-                if let Some(error) = self.too_bad_a_page(&record.position, &extracted) {
-                    return self.refuse_page(sequence, record, extracted, error);
-                }
-                let item = Item::Page(record, extracted);
-                Work { item, ..work }
+        let (fetched, permit) = match event.into_page() {
+            Ok((fetched, permit)) => (*fetched, permit),
+            Err(event) => {
+                return match event {
+                    Event::Failed(error) | Event::Gone(error) => self.note_failure(error),
+                    event => self.order.add_event(event),
+                };
             }
-            _ => work,
         };
-        let (is_durable, then) = self.then(&work.item);
-        self.under_way.push_back(UnderWay {
-            sequence,
-            page: page(&work.item),
-            keys,
-            is_durable,
-            then,
-            _places: work.places,
-        });
-        match work.item {
-            Item::Page(record, extracted) => {
-                self.note_last(&record.position);
-                let (sink, lease) = (Arc::clone(&self.sink), self.lease);
-                let Extracted {
-                    releases,
-                    rejects,
-                    unread_amounts,
-                } = extracted;
-                self.done.unread_amounts += unread_amounts;
-                self.commits.spawn(async move {
-                    let counts = sink.commit(&lease, &record, releases, rejects).await;
-                    (sequence, counts.map(Some))
-                });
-            }
-            Item::Unchanged(page) => {
-                self.note_last(&page.position);
-                self.done.unchanged += 1;
-                let (sink, lease) = (Arc::clone(&self.sink), self.lease);
-                self.commits.spawn(async move {
-                    let counts = sink.keep_unchanged(&lease, &page).await;
-                    (sequence, counts.map(Some))
-                });
-            }
-            Item::Unreadable(page) => {
-                self.done.unreadable += 1;
-                let (sink, lease) = (Arc::clone(&self.sink), self.lease);
-                self.commits.spawn(async move {
-                    let kept = sink.quarantine_page(&lease, &page).await;
-                    (sequence, kept.map(|()| None))
-                });
-            }
-            Item::Ended { .. } | Item::Split(_) => self.land(),
-            Item::Failed(error) => {
-                tracing::error!("{}", error.chain());
-                self.done.failed += 1;
-                self.done.failure.get_or_insert(error);
-                self.land();
-            }
+        match fetched {
+            Fetched::Page(page) => self.commit_page(page, keys, permit),
+            Fetched::Unchanged(page) => self.keep_unchanged(page, permit),
+            Fetched::Unreadable(page) => self.quarantine_page(page, permit),
         }
+    }
+
+    fn commit_page(&mut self, page: ReadPage, keys: HashSet<u64>, permit: Permit) {
+        let ReadPage {
+            record,
+            extracted,
+            permit: extract_permit,
+        } = page;
+        if extracted.rejects.len() > KEPT_REJECTS
+            && let Some(error) = self.too_bad_a_page(&record.position, &extracted)
+        {
+            return self.refuse_page(record, extracted, error);
+        }
+        self.note_last(&record.position);
+        let Extracted {
+            releases,
+            rejects,
+            unread_amounts,
+        } = extracted;
+        self.done.unread_amounts += unread_amounts;
+        let sequence = self.order.begin(CommittingPage {
+            page: Some((record.chain.clone(), record.position.number)),
+            keys,
+            resume_at: self.resume_at(&record.position),
+            permits: vec![permit, extract_permit],
+        });
+        let (sink, lease) = (Arc::clone(&self.sink), self.lease);
+        self.commits.spawn(async move {
+            let counts = sink.commit(&lease, &record, releases, rejects).await;
+            (sequence, counts.map(Some))
+        });
+    }
+
+    fn keep_unchanged(&mut self, page: UnchangedPage, permit: Permit) {
+        self.note_last(&page.position);
+        self.done.unchanged += 1;
+        let sequence = self.order.begin(CommittingPage {
+            page: Some((page.chain.clone(), page.position.number)),
+            resume_at: self.resume_at(&page.position),
+            permits: vec![permit],
+            ..CommittingPage::default()
+        });
+        let (sink, lease) = (Arc::clone(&self.sink), self.lease);
+        self.commits.spawn(async move {
+            let counts = sink.keep_unchanged(&lease, &page).await;
+            (sequence, counts.map(Some))
+        });
+    }
+
+    fn quarantine_page(&mut self, page: UnreadablePage, permit: Permit) {
+        self.done.unreadable += 1;
+        let sequence = self.order.begin(CommittingPage {
+            permits: vec![permit],
+            ..CommittingPage::default()
+        });
+        let (sink, lease) = (Arc::clone(&self.sink), self.lease);
+        self.commits.spawn(async move {
+            let kept = sink.quarantine_page(&lease, &page).await;
+            (sequence, kept.map(|()| None))
+        });
+    }
+
+    /// Ends the run before a page that is not to be stored. Some of its rejects are kept, as an
+    /// unreadable page is: in quarantine and nowhere else, so that a resumed run requests the
+    /// page again.
+    fn refuse_page(&mut self, record: PageRecord, extracted: Extracted, error: Error) {
+        let sequence = self.order.begin(CommittingPage::default());
+        let mut rejects = extracted.rejects;
+        rejects.truncate(KEPT_REJECTS);
+        let (sink, lease) = (Arc::clone(&self.sink), self.lease);
+        self.commits.spawn(async move {
+            let kept = sink.quarantine_rejects(&lease, &record, &rejects).await;
+            (sequence, kept.map(|()| None))
+        });
+        self.fail(error);
+    }
+
+    /// Counts a chain that failed, and keeps the first error.
+    fn note_failure(&mut self, error: Error) {
+        tracing::error!("{}", error.chain());
+        self.done.failed += 1;
+        self.done.failure.get_or_insert(error);
+    }
+
+    /// Where a change feed continues after this page.
+    fn resume_at(&self, position: &Position) -> Option<Cursor> {
+        self.is_change_feed
+            .then(|| fetch::beginning(&position.cursor))
     }
 
     /// Why a page is not to be stored, if with its rejects the run has more than it may:
@@ -315,78 +328,6 @@ impl Dispatch {
         Some(error.context(message))
     }
 
-    /// Ends the run before a page that is not to be stored. Some of its rejects are kept,
-    /// as an unreadable page is: in quarantine and nowhere else, so that a resume asks for
-    /// the page again.
-    fn refuse_page(
-        &mut self,
-        sequence: u64,
-        record: Box<PageRecord>,
-        extracted: Extracted,
-        error: Error,
-    ) {
-        self.under_way.push_back(UnderWay {
-            sequence,
-            page: None,
-            keys: HashSet::new(),
-            is_durable: false,
-            then: Then::Nothing,
-            _places: Places::default(),
-        });
-        let (sink, lease) = (Arc::clone(&self.sink), self.lease);
-        let mut rejects = extracted.rejects;
-        rejects.truncate(KEPT_REJECTS);
-        self.commits.spawn(async move {
-            let kept = sink.quarantine_rejects(&lease, &record, &rejects).await;
-            (sequence, kept.map(|()| None))
-        });
-        self.fail(error);
-    }
-
-    /// Whether there is nothing to commit of an item, and what is true when all
-    /// before it is durable.
-    fn then(&self, item: &Item) -> (bool, Then) {
-        let goes_on = |position: &Position| match self.is_change_feed {
-            true => Then::GoesOn(fetch::beginning(&position.cursor)),
-            false => Then::Nothing,
-        };
-        match item {
-            Item::Page(record, _) => (false, goes_on(&record.position)),
-            Item::Unchanged(page) => (false, goes_on(&page.position)),
-            Item::Unreadable(_) => (false, Then::Nothing),
-            Item::Ended { scope, is_whole } => {
-                let from = scope.window.map(|window| window.from);
-                let is_whole = *is_whole;
-                (true, Then::Ended { from, is_whole })
-            }
-            Item::Split(middle) => (true, Then::Split(*middle)),
-            Item::Failed(_) => (true, Then::Nothing),
-        }
-    }
-
-    /// Takes the pages that are durable, and all before them too, off the list.
-    fn land(&mut self) {
-        while self.under_way.front().is_some_and(|page| page.is_durable) {
-            match self.under_way.pop_front().map(|page| page.then) {
-                Some(Then::GoesOn(cursor)) => {
-                    self.committed.set_cursor(cursor);
-                }
-                Some(Then::Ended { from, is_whole }) => {
-                    self.frontier.end(from, is_whole);
-                    self.progress.ended();
-                }
-                Some(Then::Split(middle)) => {
-                    self.frontier.split(middle);
-                    self.progress.expect(1);
-                }
-                Some(Then::Nothing) | None => continue,
-            }
-            if let Some(until) = self.until_date {
-                self.committed.set_reached(self.frontier.reached(until));
-            }
-        }
-    }
-
     /// Notes that a page is the last one that was asked for.
     fn note_last(&mut self, position: &Position) {
         let number = position.number;
@@ -398,7 +339,7 @@ impl Dispatch {
         }
     }
 
-    fn settle(&mut self, committed: Result<(u64, Result<Option<Counts>>), JoinError>) {
+    fn finish_commit(&mut self, committed: Result<(u64, Result<Option<Counts>>), JoinError>) {
         let (sequence, counts) = match committed {
             Ok((sequence, Ok(counts))) => (sequence, counts),
             Ok((_, Err(error))) => return self.fail(error),
@@ -406,16 +347,7 @@ impl Dispatch {
                 return self.fail(Error::unexpected("commit a page").with_source(error));
             }
         };
-        let page = self
-            .under_way
-            .iter_mut()
-            .find(|page| page.sequence == sequence)
-            .expect("it is under way until it is durable");
-        page.is_durable = true;
-        if let Some((chain, number)) = &page.page {
-            self.committed.add_page(chain, *number);
-        }
-        self.land();
+        self.order.finish(sequence);
         let Some(counts) = counts else { return };
         debug!(?counts, "committed a page");
         self.done.pages += 1;
@@ -452,21 +384,22 @@ impl Dispatch {
     }
 }
 
-impl Item {
-    /// Whether it is a page of so many rejects that it may not be stored.
-    fn has_many_rejects(&self) -> bool {
-        matches!(self, Item::Page(_, extracted) if extracted.rejects.len() > KEPT_REJECTS)
+/// The page of an event that could be read.
+fn read_page(event: &Event<ReadPage>) -> Option<&ReadPage> {
+    match event {
+        Event::Page(fetched, _) => match &**fetched {
+            Fetched::Page(page) => Some(page),
+            Fetched::Unchanged(_) | Fetched::Unreadable(_) => None,
+        },
+        _ => None,
     }
 }
 
-/// The page that an item is, if it is to be durable as one.
-fn page(item: &Item) -> Option<(Chain, u64)> {
-    let (chain, position) = match item {
-        Item::Page(record, _) => (&record.chain, &record.position),
-        Item::Unchanged(page) => (&page.chain, &page.position),
-        _ => return None,
-    };
-    Some((chain.clone(), position.number))
+impl ReadPage {
+    /// The page has so many rejects that it may not be stored.
+    fn has_many_rejects(&self) -> bool {
+        self.extracted.rejects.len() > KEPT_REJECTS
+    }
 }
 
 impl Dispatched {
@@ -481,9 +414,8 @@ impl Dispatched {
     /// Says whether a walk after which the database has lost pages may be repeated at once:
     /// an error of its own would only be met again, and some ask for a wait.
     pub(super) fn may_repeat(&self) -> bool {
-        self.error.as_ref().is_none_or(|error| {
-            matches!(error.kind(), Kind::Lease | Kind::Lost | Kind::Environment)
-        })
+        let error = self.error.as_ref();
+        error.is_none_or(|error| error.kind().may_repeat_at_once())
     }
 
     /// What is missing from a walk that no error ended.
@@ -534,16 +466,10 @@ impl Dispatched {
     }
 }
 
-/// Whether the next run can be expected to do better.
+/// The verdict on a run that an error ended.
 pub(super) fn verdict(error: &Error) -> Verdict {
-    match error.kind() {
-        Kind::Truncated
-        | Kind::Refused
-        | Kind::Misled
-        | Kind::RateLimited
-        | Kind::Environment
-        | Kind::Lease
-        | Kind::Lost => Verdict::Truncated,
-        Kind::Unexpected | Kind::Config | Kind::TooManyBad => Verdict::Failed,
+    match error.kind().may_pass() {
+        true => Verdict::Truncated,
+        false => Verdict::Failed,
     }
 }

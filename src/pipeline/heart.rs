@@ -70,7 +70,7 @@ impl Heart {
                 continue;
             };
             self.marks.committed.put_back(&news.committed);
-            if matches!(error.kind(), Kind::Lease | Kind::Lost) {
+            if error.kind().ends_lease() {
                 over.cancel();
                 self.kept = Err(error);
                 break;

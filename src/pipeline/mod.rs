@@ -11,6 +11,7 @@
 //! spawns it joins. A run is stopped at one place, the fetch loop; the rest
 //! drains because its channel closes.
 
+mod commit_order;
 mod committed;
 mod dispatch;
 mod echo;
@@ -55,7 +56,7 @@ use crate::ledger::{
     self, Claim, End, Holder, Lease, News, Requests, Resume, Totals, Unfinished, Verdict, Watermark,
 };
 use crate::metrics;
-use crate::page::{PageRecord, UnchangedPage, UnreadablePage};
+use crate::page::{Page, PageRecord};
 use crate::release::OF_RELEASE;
 use crate::request::Request;
 use crate::retry::Patience;
@@ -266,33 +267,13 @@ struct Ground {
     memory: PreviousRun,
 }
 
-/// What passes from fetch through extract to the sink, in order within a chain.
-struct Work {
-    item: Item,
-    places: Places,
-}
-
-/// What a page holds of the room for fetched pages, and of the room for what is read out
-/// of them; given back when it is dropped.
-#[derive(Default)]
-struct Places {
-    _fetched: Option<Permit>,
-    extracted: Option<Permit>,
-}
-
-enum Item {
-    Page(Box<PageRecord>, Extracted),
-    Unchanged(Box<UnchangedPage>),
-    Unreadable(Box<UnreadablePage>),
-    /// A chain came to its end.
-    Ended {
-        scope: Scope,
-        is_whole: bool,
-    },
-    /// A window is two from here on.
-    Split(Timestamp),
-    /// A chain cannot go on; others do.
-    Failed(Error),
+/// A page, and what was extracted from it.
+#[derive(Debug)]
+struct ReadPage {
+    record: PageRecord,
+    extracted: Extracted,
+    /// The permit for what was extracted.
+    permit: Permit,
 }
 
 impl Run<'_> {
@@ -349,7 +330,7 @@ impl Run<'_> {
         let mut is_lost = false;
         if let Err(error) = self.end(heartbeat, &end).await {
             is_lost = error.kind() == Kind::Lost;
-            if matches!(error.kind(), Kind::Lease | Kind::Lost) {
+            if error.kind().ends_lease() {
                 end.verdict = Verdict::Truncated;
             }
             // a lost lease, or a lost page, is why the walk ended early, and not just one
@@ -527,21 +508,21 @@ impl Run<'_> {
             files: self.walk.files.clone(),
             previous: ground.memory,
         };
-        let room = PageBudget::new(self.ahead(), self.config.fetch.ahead_bytes);
+        let budget = PageBudget::new(self.ahead(), self.config.fetch.ahead_bytes);
         let store_from = self.walk.store_from;
-        let events = fetch::pages(Arc::clone(&self.fetcher), start, room, over);
+        let events = fetch::pages(Arc::clone(&self.fetcher), start, budget, over);
         tokio::spawn(async move {
             let mut events = std::pin::pin!(events);
             while let Some(event) = events.next().await {
                 let event = match event {
-                    Ok(Event::Page(fetched, place)) => match *fetched {
+                    Ok(Event::Page(fetched, permit)) => match *fetched {
                         Fetched::Page(page) if page.position.number < store_from => {
                             if page.next.is_some() {
                                 continue;
                             }
                             Err(ends_before(store_from, page.position.number))
                         }
-                        fetched => Ok(Event::Page(Box::new(fetched), place)),
+                        fetched => Ok(Event::Page(Box::new(fetched), permit)),
                     },
                     event => event,
                 };
@@ -557,7 +538,7 @@ impl Run<'_> {
     fn spawn_extract(
         &self,
         mut fetched: mpsc::Receiver<Result<Event>>,
-        sender: mpsc::Sender<Result<Work>>,
+        sender: mpsc::Sender<Result<Event<ReadPage>>>,
     ) -> JoinHandle<()> {
         let reader = Arc::new(Reader {
             options: extract::Options {
@@ -568,14 +549,14 @@ impl Run<'_> {
             progress: Arc::clone(&self.progress),
             echoes: EchoWatch::new(&self.source.name, self.fetcher.redactor()),
         });
-        let room = PageBudget::new(self.ahead(), self.config.fetch.ahead_bytes);
+        let budget = PageBudget::new(self.ahead(), self.config.fetch.ahead_bytes);
         tokio::spawn(async move {
             while let Some(event) = fetched.recv().await {
-                let work = match event {
-                    Ok(event) => read(&reader, &room, event).await,
+                let read = match event {
+                    Ok(event) => read_event(&reader, &budget, event).await,
                     Err(error) => Err(error),
                 };
-                if sender.send(work).await.is_err() {
+                if sender.send(read).await.is_err() {
                     return;
                 }
             }
@@ -655,16 +636,6 @@ impl Run<'_> {
     }
 }
 
-impl Work {
-    /// What there is nothing to commit of.
-    fn of(item: Item) -> Self {
-        Self {
-            item,
-            places: Places::default(),
-        }
-    }
-}
-
 /// A feed is not as long as a backfill was told.
 fn ends_before(from_page: u64, last: u64) -> Error {
     Error::config(format!(
@@ -681,31 +652,36 @@ fn asked(fetcher: &Fetcher) -> Requests {
     }
 }
 
-/// Makes work of what was fetched, once there is room for what will be read out of it: a
+/// Reads the page of an event, if it has one, once the budget allows what will be extracted: a
 /// release of each item, or more where items hold others.
-async fn read(reader: &Arc<Reader>, room: &PageBudget, event: Event) -> Result<Work> {
-    let (fetched, place) = match event {
-        Event::Page(fetched, place) => (fetched, place),
-        Event::Ended { scope, is_whole } => return Ok(Work::of(Item::Ended { scope, is_whole })),
-        Event::Split { middle, .. } => return Ok(Work::of(Item::Split(middle))),
-        Event::Failed(error) | Event::Gone(error) => return Ok(Work::of(Item::Failed(error))),
+async fn read_event(
+    reader: &Arc<Reader>,
+    budget: &PageBudget,
+    event: Event,
+) -> Result<Event<ReadPage>> {
+    let (fetched, permit) = match event.into_page() {
+        Ok(page) => page,
+        Err(event) => return Ok(event),
     };
-    let mut places = Places {
-        _fetched: Some(place),
-        extracted: None,
+    let read = match *fetched {
+        Fetched::Unchanged(page) => Fetched::Unchanged(page),
+        Fetched::Unreadable(page) => Fetched::Unreadable(page),
+        Fetched::Page(page) => {
+            let bytes = page.entries_of_documents() * OF_RELEASE;
+            let mut permit = budget.acquire(bytes).await;
+            let reader = Arc::clone(reader);
+            let (record, extracted) = tokio::task::spawn_blocking(move || reader.extract(page))
+                .await
+                .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
+            permit.set_bytes(extracted.bytes());
+            Fetched::Page(ReadPage {
+                record,
+                extracted,
+                permit,
+            })
+        }
     };
-    if let Fetched::Page(page) = &*fetched {
-        let bytes = page.entries_of_documents() * OF_RELEASE;
-        places.extracted = Some(room.acquire(bytes).await);
-    }
-    let reader = Arc::clone(reader);
-    let item = tokio::task::spawn_blocking(move || reader.extract(*fetched))
-        .await
-        .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
-    if let (Item::Page(_, extracted), Some(place)) = (&item, &mut places.extracted) {
-        place.set_bytes(extracted.bytes());
-    }
-    Ok(Work { item, places })
+    Ok(Event::Page(Box::new(read), permit))
 }
 
 /// What pages are read by.
@@ -717,20 +693,14 @@ struct Reader {
 }
 
 impl Reader {
-    fn extract(&self, fetched: Fetched) -> Item {
-        match fetched {
-            Fetched::Page(page) => {
-                self.progress.tell_total(page.total_pages);
-                let extracted = extract::extract(&page, &self.options);
-                self.echoes.look_at(&page, &extracted.releases);
-                let record = PageRecord {
-                    rules: Some(Arc::clone(&self.rules)),
-                    ..page.into_record()
-                };
-                Item::Page(Box::new(record), extracted)
-            }
-            Fetched::Unchanged(page) => Item::Unchanged(Box::new(page)),
-            Fetched::Unreadable(page) => Item::Unreadable(Box::new(page)),
-        }
+    fn extract(&self, page: Page) -> (PageRecord, Extracted) {
+        self.progress.tell_total(page.total_pages);
+        let extracted = extract::extract(&page, &self.options);
+        self.echoes.look_at(&page, &extracted.releases);
+        let record = PageRecord {
+            rules: Some(Arc::clone(&self.rules)),
+            ..page.into_record()
+        };
+        (record, extracted)
     }
 }

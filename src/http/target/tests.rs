@@ -332,10 +332,7 @@ fn a_link_with_a_scheme_and_no_path_is_refused_and_ends_no_program() {
     ] {
         let stored = policy.redact_link(served);
         assert_eq!(stored, shown);
-        let error = policy
-            .permit_link(&stored)
-            .err()
-            .expect("it is not followed");
+        let error = policy.permit_link(&stored).expect_err("it is not followed");
         assert_eq!(error.kind(), Kind::Refused, "{served}");
     }
 }

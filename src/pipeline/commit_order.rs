@@ -1,0 +1,283 @@
+//! The order in which pages become durable, whatever the order of their commits.
+//!
+//! Several pages are committed at once. What follows from a page counts only once everything
+//! before it is durable too: how far the watermark may move, where a change feed continues,
+//! that a chain has ended. Nothing here commits or waits.
+
+use std::collections::{HashSet, VecDeque};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::fetch::{Event, Permit};
+use crate::page::{Chain, Cursor};
+use crate::pipeline::Progress;
+use crate::pipeline::committed::Committed;
+use crate::pipeline::frontier::Frontier;
+
+/// The pages of a run that are under way to the database, and what follows from them.
+pub(super) struct CommitOrder {
+    frontier: Frontier,
+    /// The end of the run's windows, if it has any.
+    until: Option<Timestamp>,
+    /// Learns what is committed, and passes it to the heartbeat.
+    committed: Arc<Committed>,
+    progress: Arc<Progress>,
+    /// In the order of the feed.
+    under_way: VecDeque<UnderWay>,
+    next_sequence: u64,
+}
+
+/// What an event without a page says about its chain.
+pub(super) type ChainEvent = Event<Infallible>;
+
+/// A page on its way to the database.
+#[derive(Default)]
+pub(super) struct CommittingPage {
+    /// The chain and number, if the page becomes durable as one.
+    pub(super) page: Option<(Chain, u64)>,
+    /// What it writes: no other page in flight may write the same.
+    pub(super) keys: HashSet<u64>,
+    /// Where a change feed continues once this page is durable.
+    pub(super) resume_at: Option<Cursor>,
+    /// Given back once this page and everything before it are durable.
+    #[expect(dead_code, reason = "it is dropped with the page")]
+    pub(super) permits: Vec<Permit>,
+}
+
+/// An entry of the queue.
+struct UnderWay {
+    sequence: u64,
+    is_durable: bool,
+    page: CommittingPage,
+    /// What counts once everything before it is durable.
+    event: Option<ChainEvent>,
+}
+
+impl CommitOrder {
+    pub(super) fn new(
+        frontier: Frontier,
+        until: Option<Timestamp>,
+        committed: Arc<Committed>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            frontier,
+            until,
+            committed,
+            progress,
+            under_way: VecDeque::new(),
+            next_sequence: 0,
+        }
+    }
+
+    /// No page in flight writes one of these keys.
+    pub(super) fn is_free(&self, keys: &HashSet<u64>) -> bool {
+        let mut in_flight = self.under_way.iter().filter(|entry| !entry.is_durable);
+        in_flight.all(|entry| entry.page.keys.is_disjoint(keys))
+    }
+
+    /// Adds a page whose commit begins now, and returns the number by which it is finished.
+    pub(super) fn begin(&mut self, page: CommittingPage) -> u64 {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        self.under_way.push_back(UnderWay {
+            sequence,
+            is_durable: false,
+            page,
+            event: None,
+        });
+        sequence
+    }
+
+    /// Notes that a page is durable.
+    pub(super) fn finish(&mut self, sequence: u64) {
+        let entry = self
+            .under_way
+            .iter_mut()
+            .find(|entry| entry.sequence == sequence)
+            .expect("it is under way until it is durable");
+        entry.is_durable = true;
+        if let Some((chain, number)) = &entry.page.page {
+            self.committed.add_page(chain, *number);
+        }
+        self.retire();
+    }
+
+    /// Adds an event of which nothing has to be committed.
+    pub(super) fn add_event(&mut self, event: ChainEvent) {
+        self.under_way.push_back(UnderWay {
+            sequence: self.next_sequence,
+            is_durable: true,
+            page: CommittingPage::default(),
+            event: Some(event),
+        });
+        self.next_sequence += 1;
+        self.retire();
+    }
+
+    /// Everything is durable.
+    pub(super) fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// All chains have come to their ends.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.frontier.is_at_end()
+    }
+
+    /// Retires what is durable, with everything before it.
+    fn retire(&mut self) {
+        while self.under_way.front().is_some_and(|entry| entry.is_durable)
+            && let Some(entry) = self.under_way.pop_front()
+        {
+            match (entry.event, entry.page.resume_at) {
+                (Some(Event::Ended { scope, is_whole }), _) => {
+                    let from = scope.window.map(|window| window.from);
+                    self.frontier.end(from, is_whole);
+                    self.progress.ended();
+                }
+                (Some(Event::Split { middle, .. }), _) => {
+                    self.frontier.split(middle);
+                    self.progress.expect(1);
+                }
+                (None, Some(cursor)) => self.committed.set_cursor(cursor),
+                (Some(Event::Failed(_) | Event::Gone(_) | Event::Page(..)), _) | (None, None) => {
+                    continue;
+                }
+            }
+            if let Some(until) = self.until {
+                self.committed.set_reached(self.frontier.reached(until));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::error::{Error, Kind};
+    use crate::fetch::{Scope, Stretch};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// The order of a run with a window that begins at each of these seconds.
+    fn order(starts: &[i64]) -> (CommitOrder, Arc<Committed>) {
+        let starts: BTreeMap<_, _> = starts.iter().map(|start| (Some(at(*start)), 1)).collect();
+        let committed = Arc::new(Committed::default());
+        let frontier = Frontier::new(starts);
+        let progress = Arc::default();
+        let order = CommitOrder::new(frontier, Some(at(100)), Arc::clone(&committed), progress);
+        (order, committed)
+    }
+
+    fn page(number: u64, keys: &[u64]) -> CommittingPage {
+        CommittingPage {
+            page: Some((Chain::new(String::new()), number)),
+            keys: keys.iter().copied().collect(),
+            resume_at: Some(Cursor::Number(number)),
+            permits: Vec::new(),
+        }
+    }
+
+    fn end(from: i64) -> ChainEvent {
+        let scope = scope(from);
+        let is_whole = true;
+        Event::Ended { scope, is_whole }
+    }
+
+    fn scope(from: i64) -> Scope {
+        Scope {
+            window: Some(Stretch {
+                from: at(from),
+                to: at(from + 10),
+            }),
+            ..Scope::default()
+        }
+    }
+
+    fn reached(committed: &Committed) -> (Option<i64>, Option<Cursor>) {
+        let (_, watermark) = committed.take();
+        (
+            watermark.reached.map(Timestamp::as_second),
+            watermark.cursor,
+        )
+    }
+
+    #[test]
+    fn a_page_counts_once_all_before_it_are_durable() {
+        for order_of_commits in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
+            let (mut order, committed) = order(&[0]);
+            let sequences = [1, 2, 3].map(|number| order.begin(page(number, &[])));
+            let mut is_done = [false; 3];
+            for nth in order_of_commits {
+                order.finish(sequences[nth]);
+                is_done[nth] = true;
+                let in_order = is_done.iter().take_while(|is_done| **is_done).count() as u64;
+                let expected = (in_order > 0).then_some(Cursor::Number(in_order));
+                assert_eq!(reached(&committed).1, expected, "{order_of_commits:?}");
+            }
+            assert!(order.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_window_moves_the_watermark_once_its_pages_are_durable() {
+        let (mut order, committed) = order(&[0, 10, 20]);
+        let first = order.begin(page(1, &[]));
+        order.add_event(end(0));
+        assert_eq!(reached(&committed).0, None);
+        order.finish(first);
+        assert_eq!(reached(&committed).0, Some(10));
+        // a later window ends first
+        let second = order.begin(page(2, &[]));
+        order.add_event(end(20));
+        order.finish(second);
+        assert_eq!(reached(&committed).0, Some(10));
+        order.add_event(end(10));
+        assert_eq!(reached(&committed).0, Some(100));
+        assert!(order.is_at_end());
+    }
+
+    #[test]
+    fn a_split_window_is_not_at_its_end_before_both_halves_are() {
+        let (mut order, committed) = order(&[0]);
+        let (scope, middle) = (scope(0), at(5));
+        order.add_event(Event::Split { scope, middle });
+        order.add_event(end(0));
+        assert_eq!(reached(&committed).0, Some(5));
+        assert!(!order.is_at_end());
+        order.add_event(end(5));
+        assert_eq!(reached(&committed).0, Some(100));
+        assert!(order.is_at_end());
+    }
+
+    #[test]
+    fn a_chain_that_failed_holds_the_watermark() {
+        let (mut order, committed) = order(&[0, 10]);
+        order.add_event(Event::Failed(Error::new(Kind::Truncated, "status 500")));
+        order.add_event(end(10));
+        assert_eq!(reached(&committed).0, Some(0));
+        assert!(order.is_empty() && !order.is_at_end());
+    }
+
+    #[test]
+    fn keys_are_taken_until_their_page_is_durable() {
+        let (mut order, _) = order(&[0]);
+        let keys = |keys: &[u64]| keys.iter().copied().collect();
+        let blocking = order.begin(page(1, &[]));
+        let sequence = order.begin(page(2, &[7, 8]));
+        assert!(!order.is_free(&keys(&[8, 9])));
+        assert!(order.is_free(&keys(&[9])) && order.is_free(&keys(&[])));
+        // it is durable although the page before it is not
+        order.finish(sequence);
+        assert!(order.is_free(&keys(&[8])) && !order.is_empty());
+        order.finish(blocking);
+        assert!(order.is_empty());
+    }
+}
