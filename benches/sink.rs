@@ -17,7 +17,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use ocds_ingest::bulk::Batching;
 use ocds_ingest::demo::Feed;
-use ocds_ingest::ledger::{self, Asked, Counts, Lease};
+use ocds_ingest::ledger::{self, Counts, Lease, RunSpec};
 use ocds_ingest::sink::{Fetched, Sink};
 use tokio_postgres::types::ToSql;
 
@@ -146,8 +146,8 @@ async fn stored(stand: &Stand) -> Result<usize> {
 /// The sink, given pages from memory by as many tasks as it has workers.
 async fn sink(stand: &Stand, pages: &[Extracted]) -> Result<(Duration, Counts)> {
     let sink = Arc::new(Sink::open(stand.database.clone(), SOURCE, &stand.config).await?);
-    let asked = Asked::incremental(SOURCE, "");
-    let claim = ledger::claim(&stand.database, &asked, &stand.config.lease).await?;
+    let spec = RunSpec::incremental(SOURCE, "");
+    let claim = ledger::claim(&stand.database, &spec, &stand.config.lease).await?;
     let pages = Arc::new(Mutex::new(VecDeque::from(pages.to_vec())));
     let workers: Vec<_> = (0..stand.config.sink.workers)
         .map(|_| commit_all(Arc::clone(&sink), claim.lease, Arc::clone(&pages)))

@@ -13,101 +13,9 @@ use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, set_limits};
 use crate::ledger::verify::{Incomplete, verify_ended_runs};
-use crate::ledger::{Holder, PageSet, Requests};
+use crate::ledger::{Holder, PageSet, Requests, RunKind, RunSpec};
 use crate::page::{Chain, Cursor, Position};
 use crate::retry::Patience;
-
-/// What a run is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunKind {
-    /// The whole feed, from where the last run stopped.
-    Incremental,
-    /// Some of its pages, whatever other runs have done.
-    Backfill,
-    /// Files that somebody has.
-    Load,
-    /// Rejects tried again.
-    Replay,
-    /// The source emptied.
-    Purge,
-}
-
-impl RunKind {
-    /// The word in `ocds.run.kind`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RunKind::Incremental => "incremental",
-            RunKind::Backfill => "backfill",
-            RunKind::Load => "load",
-            RunKind::Replay => "replay",
-            RunKind::Purge => "purge",
-        }
-    }
-}
-
-/// What a run is asked to do. An unfinished run that was asked for the same
-/// goes on; anything else begins anew.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// The source's name.
-    pub source: String,
-    /// What the run is for.
-    pub kind: RunKind,
-    /// What the source's pages depend on, as text: under another one, pages of
-    /// the same numbers are other pages.
-    pub definition: String,
-    /// The first page of a backfill.
-    pub from_page: Option<u64>,
-    /// The last page of a backfill, if not the last there is.
-    pub to_page: Option<u64>,
-    /// The number of the first page that will be fetched.
-    pub first_page: u64,
-    /// Whether an unfinished run goes on.
-    pub unfinished: Unfinished,
-    /// The chains of a run that walks one after the other because the later of two
-    /// counts, and whether each may be passed over once all of it is durable. What is
-    /// behind the first that is not is walked again.
-    pub in_order: Vec<(Chain, bool)>,
-}
-
-/// What becomes of an unfinished run that was asked for the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfinished {
-    /// It goes on behind its last durable page.
-    Resume,
-    /// It stays as it is, and a new one begins at the first page.
-    Restart,
-    /// It goes on if it is the run of this id, and else as with `Restart`.
-    ResumeRun(i64),
-}
-
-impl Unfinished {
-    fn resumes(self, run_id: i64) -> bool {
-        match self {
-            Unfinished::Resume => true,
-            Unfinished::Restart => false,
-            Unfinished::ResumeRun(this) => this == run_id,
-        }
-    }
-}
-
-impl Asked {
-    /// A whole feed whose pages are numbered from 1, from where the last run
-    /// with this definition stopped.
-    pub fn incremental(source: impl Into<String>, definition: impl Into<String>) -> Self {
-        Self {
-            source: source.into(),
-            kind: RunKind::Incremental,
-            definition: definition.into(),
-            from_page: None,
-            to_page: None,
-            first_page: 1,
-            unfinished: Unfinished::Resume,
-            in_order: Vec::new(),
-        }
-    }
-}
 
 /// The right to write a source, proven by each commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,15 +96,15 @@ const STATEMENTS: u32 = 12;
 /// heartbeat alone decides. A dead holder is taken over at once. Another one is waited for
 /// as long as `lease.wait`, and longer if it is not known to be alive: if it has missed a
 /// heartbeat, or a pooler is between and it has not renewed its lease meanwhile. A database
-/// that is away meanwhile is asked again, each time for as long as `database.retry_for`.
+/// that is away meanwhile is spec again, each time for as long as `database.retry_for`.
 ///
 /// # Errors
 /// Another run holds the source ([`Kind::Lease`]; the message says who and
-/// since when), or the database cannot be asked.
-pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease) -> Result<Claim> {
+/// since when), or the database cannot be spec.
+pub async fn claim(database: &Database, spec: &RunSpec, settings: &config::Lease) -> Result<Claim> {
     let claiming = Claiming {
         database,
-        asked,
+        spec,
         settings,
         unanswered: Mutex::new(None),
         first_seen: Mutex::new(None),
@@ -206,15 +114,15 @@ pub async fn claim(database: &Database, asked: &Asked, settings: &config::Lease)
     let final_deadline = Instant::now() + settings.wait.max(settings.ttl + LOCK_TIMEOUT);
     let mut pause = FIRST_PAUSE;
     loop {
-        let what = format!("claim source {}", asked.source);
+        let what = format!("claim source {}", spec.source);
         let patience = Patience::new("question", what, database.settings().retry_for);
-        let attempt = patience.of(&asked.source).over(|| claiming.among_others());
+        let attempt = patience.of(&spec.source).over(|| claiming.among_others());
         match attempt.await? {
             Ok(claim) => return Ok(claim),
             Err(HeldBy { holder, is_alive }) => {
                 let now = Instant::now();
                 if (is_alive && now >= deadline) || now >= final_deadline {
-                    let message = format!("source {} is held by {holder}", asked.source);
+                    let message = format!("source {} is held by {holder}", spec.source);
                     return Err(Error::new(Kind::Lease, message));
                 }
             }
@@ -235,7 +143,7 @@ struct HeldBy {
 /// What is claimed, and what is known of attempts before.
 struct Claiming<'a> {
     database: &'a Database,
-    asked: &'a Asked,
+    spec: &'a RunSpec,
     settings: &'a config::Lease,
     /// What the last attempt was to commit. If its reply was lost, that may be what
     /// holds the source now, and nobody else.
@@ -260,7 +168,7 @@ impl Claiming<'_> {
             let attempt = self.attempt(&mut connection);
             match limited(self.database.reply_limit() * STATEMENTS, attempt).await? {
                 Ok(Ok((taken, resume))) => {
-                    let source = &self.asked.source;
+                    let source = &self.spec.source;
                     let lease = taken.lease;
                     let database = self.database.clone();
                     let holder =
@@ -308,21 +216,21 @@ impl Claiming<'_> {
             Running::None => {
                 let sql = include_str!("../../sql/ledger/lock_ended_runs.sql");
                 transaction
-                    .query_typed(sql, &[(&self.asked.source, Type::TEXT)])
+                    .query_typed(sql, &[(&self.spec.source, Type::TEXT)])
                     .await?;
                 None
             }
         };
-        let incomplete = verify_ended_runs(&transaction, self.asked).await?;
+        let incomplete = verify_ended_runs(&transaction, self.spec).await?;
         // a run that goes on would move the watermark over what it goes back for
-        let is_set_back = self.asked.kind == RunKind::Incremental
+        let is_set_back = self.spec.kind == RunKind::Incremental
             && incomplete.iter().any(Incomplete::is_incremental);
         let run_id = match same {
             Some(run_id) if is_set_back => {
                 abandon(&transaction, run_id).await?;
                 None
             }
-            None if !is_set_back => unfinished(&transaction, self.asked).await?,
+            None if !is_set_back => unfinished(&transaction, self.spec).await?,
             same => same,
         };
         let (taken, resume) = self.begin(&transaction, run_id).await?;
@@ -330,7 +238,7 @@ impl Claiming<'_> {
         *self.unanswered.lock().expect(UNPOISONED) = Some(Unanswered { lease, is_new });
         transaction.commit().await?;
         for run in incomplete {
-            run.log(&self.asked.source);
+            run.log(&self.spec.source);
         }
         Ok(Ok((taken, resume)))
     }
@@ -349,12 +257,12 @@ impl Claiming<'_> {
             (&heartbeat as _, Type::FLOAT8),
         ];
         let Some(run_id) = run_id else {
-            return Ok((start(transaction, self.asked, holder).await?, None));
+            return Ok((start(transaction, self.spec, holder).await?, None));
         };
         let mut taken = take(transaction, run_id, holder).await?;
-        let resume = resume(transaction, run_id, self.asked).await?;
+        let resume = resume(transaction, run_id, self.spec).await?;
         for resumed in &resume.chains {
-            let first = self.asked.first_page;
+            let first = self.spec.first_page;
             taken
                 .pages
                 .insert_range(&resumed.chain, first, resumed.after);
@@ -418,10 +326,10 @@ impl Claiming<'_> {
     }
 
     async fn look(&self, transaction: &Transaction<'_>) -> Result<Running, tokio_postgres::Error> {
-        let asked = self.asked;
+        let spec = self.spec;
         let sql = include_str!("../../sql/ledger/running_run.sql");
         let parameters = [
-            (&asked.source as _, Type::TEXT),
+            (&spec.source as _, Type::TEXT),
             (&self.settings.ttl.as_secs_f64() as _, Type::FLOAT8),
             (&self.settings.heartbeat.as_secs_f64() as _, Type::FLOAT8),
         ];
@@ -444,11 +352,11 @@ impl Claiming<'_> {
                 is_alive: life == Life::Alive,
             }));
         }
-        let is_same = asked.unfinished.resumes(lease.run_id)
-            && row.try_get::<_, &str>("kind")? == asked.kind.as_str()
-            && row.try_get::<_, &str>("definition")? == asked.definition
-            && row.try_get::<_, Option<i64>>("from_page")? == asked.from_page.map(signed)
-            && row.try_get::<_, Option<i64>>("to_page")? == asked.to_page.map(signed);
+        let is_same = spec.unfinished.can_resume(lease.run_id)
+            && row.try_get::<_, &str>("kind")? == spec.kind.as_str()
+            && row.try_get::<_, &str>("definition")? == spec.definition
+            && row.try_get::<_, Option<i64>>("from_page")? == spec.from_page.map(signed)
+            && row.try_get::<_, Option<i64>>("to_page")? == spec.to_page.map(signed);
         Ok(Running::Dead {
             run_id: lease.run_id,
             is_same,
@@ -489,27 +397,27 @@ async fn abandon(transaction: &Transaction<'_>, run_id: i64) -> Result<(), tokio
     Ok(())
 }
 
-/// The last run asked for the same, if it has not come to its end.
+/// The last run spec for the same, if it has not come to its end.
 async fn unfinished(
     transaction: &Transaction<'_>,
-    asked: &Asked,
+    spec: &RunSpec,
 ) -> Result<Option<i64>, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/last_run.sql");
     let parameters = [
-        (&asked.source as _, Type::TEXT),
-        (&asked.kind.as_str() as _, Type::TEXT),
-        (&asked.from_page.map(signed) as _, Type::INT8),
-        (&asked.to_page.map(signed) as _, Type::INT8),
+        (&spec.source as _, Type::TEXT),
+        (&spec.kind.as_str() as _, Type::TEXT),
+        (&spec.from_page.map(signed) as _, Type::INT8),
+        (&spec.to_page.map(signed) as _, Type::INT8),
     ];
     let rows = transaction.query_typed(sql, &parameters).await?;
     let Some(row) = rows.first() else {
         return Ok(None);
     };
     let run_id = row.try_get("id")?;
-    let is_unfinished = asked.unfinished.resumes(run_id)
+    let is_unfinished = spec.unfinished.can_resume(run_id)
         && row.try_get::<_, &str>("state")? != "complete"
         && !row.try_get::<_, bool>("end_seen")?
-        && row.try_get::<_, &str>("definition")? == asked.definition;
+        && row.try_get::<_, &str>("definition")? == spec.definition;
     Ok(is_unfinished.then_some(run_id))
 }
 
@@ -518,17 +426,17 @@ type OfHolder<'a> = [(&'a (dyn ToSql + Sync), Type); 2];
 
 async fn start(
     transaction: &Transaction<'_>,
-    asked: &Asked,
+    spec: &RunSpec,
     holder: OfHolder<'_>,
 ) -> Result<Taken, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/start_run.sql");
     let [is_pooled, heartbeat] = holder;
     let parameters = [
-        (&asked.source as _, Type::TEXT),
-        (&asked.kind.as_str() as _, Type::TEXT),
-        (&asked.definition as _, Type::TEXT),
-        (&asked.from_page.map(signed) as _, Type::INT8),
-        (&asked.to_page.map(signed) as _, Type::INT8),
+        (&spec.source as _, Type::TEXT),
+        (&spec.kind.as_str() as _, Type::TEXT),
+        (&spec.definition as _, Type::TEXT),
+        (&spec.from_page.map(signed) as _, Type::INT8),
+        (&spec.to_page.map(signed) as _, Type::INT8),
         (&owner() as _, Type::TEXT),
         is_pooled,
         heartbeat,
@@ -555,7 +463,7 @@ async fn take(
 /// A lease just taken.
 pub(super) struct Taken {
     pub(super) lease: Lease,
-    /// What the run has asked for before.
+    /// What the run has spec for before.
     pub(super) before: Requests,
     /// The pages that the run has already.
     pub(super) pages: PageSet,
@@ -590,14 +498,14 @@ fn lease(row: &tokio_postgres::Row) -> Result<Lease, tokio_postgres::Error> {
 async fn resume(
     transaction: &Transaction<'_>,
     run_id: i64,
-    asked: &Asked,
+    spec: &RunSpec,
 ) -> Result<Resume, tokio_postgres::Error> {
     let rows = transaction
         .query_typed(
             include_str!("../../sql/ledger/resume_points.sql"),
             &[
                 (&run_id, Type::INT8),
-                (&signed(asked.first_page), Type::INT8),
+                (&signed(spec.first_page), Type::INT8),
             ],
         )
         .await?;
@@ -606,7 +514,7 @@ async fn resume(
         let chain = Chain::new(row.try_get::<_, &str>("chain")?);
         let after = row.try_get::<_, i64>("number")?.unsigned_abs();
         let Ok(next) = next_position(row)? else {
-            let source = &asked.source;
+            let source = &spec.source;
             warn!(
                 source.name = %source,
                 run.id = run_id,
@@ -624,7 +532,7 @@ async fn resume(
             items,
         });
     }
-    let chains = in_order(chains, &asked.in_order);
+    let chains = ordered_chains(chains, &spec.ordered_chains);
     let names: Vec<&str> = chains.iter().map(|it| it.chain.as_str()).collect();
     let last: Vec<i64> = chains.iter().map(|it| signed(it.after)).collect();
     let dropped = transaction
@@ -642,7 +550,7 @@ async fn resume(
 
 /// Of chains that are walked one after the other, those up to the first that is not
 /// durable as a whole, that one included if it goes on in its middle.
-fn in_order(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<ResumedChain> {
+fn ordered_chains(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<ResumedChain> {
     if order.is_empty() {
         return resumed;
     }
@@ -678,10 +586,10 @@ pub(super) fn next_position(
     Ok(next.ok_or(UnreadableCursor))
 }
 
-/// How the newest run of a source that reached a page asked for it.
+/// How the newest run of a source that reached a page spec for it.
 ///
 /// # Errors
-/// The database cannot be asked.
+/// The database cannot be spec.
 pub async fn known_cursor(
     database: &Database,
     source: &str,

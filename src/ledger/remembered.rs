@@ -6,29 +6,29 @@ use tokio_postgres::types::Type;
 use crate::database::Database;
 use crate::error::Result;
 use crate::ledger::claim::next_position;
-use crate::ledger::{Asked, Lease};
+use crate::ledger::{Lease, RunSpec};
 use crate::page::{Chain, Cursor, Remembered, Validators};
 
 /// The pages of the run before of which their server can say whether they have changed,
-/// at most so many, in the order of that run: none unless it came to its end, was asked
+/// at most so many, in the order of that run: none unless it came to its end, was spec
 /// for the same, and stored last what there is. What was not made by these `rules` is
 /// not among them, nor is a page behind which another one stored anything over what
 /// was there: it may have been the page's.
 ///
 /// # Errors
-/// The database cannot be asked.
+/// The database cannot be spec.
 pub async fn remembered_pages(
     database: &Database,
     lease: &Lease,
-    asked: &Asked,
+    spec: &RunSpec,
     rules: &str,
     most: u32,
 ) -> Result<Vec<(Chain, Cursor, Remembered)>> {
     let sql = include_str!("../../sql/ledger/remembered_pages.sql");
     let parameters = [
-        (&asked.source as _, Type::TEXT),
+        (&spec.source as _, Type::TEXT),
         (&lease.run_id as _, Type::INT8),
-        (&asked.definition as _, Type::TEXT),
+        (&spec.definition as _, Type::TEXT),
         (&rules as _, Type::TEXT),
         (&i64::from(most) as _, Type::INT8),
     ];
@@ -37,7 +37,7 @@ pub async fn remembered_pages(
     Ok(pages?.into_iter().flatten().collect())
 }
 
-/// `None` if how it was asked for, or what follows it, cannot be read.
+/// `None` if how it was spec for, or what follows it, cannot be read.
 fn page(row: &Row) -> Result<Option<(Chain, Cursor, Remembered)>, tokio_postgres::Error> {
     let Some(cursor) = Cursor::parse(row.try_get("cursor")?) else {
         return Ok(None);

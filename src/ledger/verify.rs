@@ -11,9 +11,8 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 use tracing::warn;
 
-use crate::ledger::claim::Asked;
 use crate::ledger::transaction::Transaction;
-use crate::ledger::{PageSet, RunKind};
+use crate::ledger::{PageSet, RunKind, RunSpec};
 
 /// Counts the pages of a set that are not in the database.
 pub(super) async fn count_missing(
@@ -67,7 +66,7 @@ impl Incomplete {
                 )
             }
             None if self.is_incremental() => "the next incremental run fetches them".to_owned(),
-            None => format!("the same {kind} fetches them when it is asked for again"),
+            None => format!("the same {kind} fetches them when it is spec for again"),
         };
         warn!(
             source.name = %source, run.id = run_id, pages = missing,
@@ -80,15 +79,15 @@ impl Incomplete {
 /// claim, as far back as they are kept, and sets the watermark back behind what is missing.
 pub(super) async fn verify_ended_runs(
     transaction: &Transaction<'_>,
-    asked: &Asked,
+    spec: &RunSpec,
 ) -> Result<Vec<Incomplete>, tokio_postgres::Error> {
     // what a purge is about to delete need not be whole
-    if asked.kind == RunKind::Purge {
+    if spec.kind == RunKind::Purge {
         return Ok(Vec::new());
     }
     let sql = include_str!("../../sql/ledger/unverified_runs.sql");
     let rows = transaction
-        .query_typed(sql, &[(&asked.source, Type::TEXT)])
+        .query_typed(sql, &[(&spec.source, Type::TEXT)])
         .await?;
     let mut whole: Vec<i64> = Vec::new();
     let mut incomplete = Vec::new();

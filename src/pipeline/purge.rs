@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{self, Asked, End, RunKind, Unfinished, Verdict};
+use crate::ledger::{self, End, RunKind, RunSpec, Unfinished, Verdict};
 use crate::pipeline::dispatch::verdict;
 use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, server_changed};
 use crate::sink::{Gone, Purge};
@@ -38,14 +38,14 @@ pub async fn purge(
     config: &Config,
     stop: &CancellationToken,
 ) -> Result<Purged> {
-    let asked = Asked {
+    let spec = RunSpec {
         kind: RunKind::Purge,
         unfinished: Unfinished::Restart,
-        ..Asked::incremental(source, "")
+        ..RunSpec::incremental(source, "")
     };
     let ledger::Claim {
         lease, mut holder, ..
-    } = ledger::claim(database, &asked, &config.lease).await?;
+    } = ledger::claim(database, &spec, &config.lease).await?;
     let mut purged = Purged {
         source: source.to_owned(),
         run_id: lease.run_id,

@@ -12,7 +12,7 @@ use crate::extract::{self, Extracted};
 use crate::fetch::Fetcher;
 use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
-use crate::ledger::{self, Asked, Counts, End, RunKind, Unfinished};
+use crate::ledger::{self, Counts, End, RunKind, RunSpec, Unfinished};
 use crate::page::Undecodable;
 use crate::pipeline::dispatch::verdict;
 use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, report, server_changed};
@@ -51,14 +51,14 @@ pub async fn replay(
     ids: Option<&[i64]>,
     stop: &CancellationToken,
 ) -> Result<Replayed> {
-    let asked = Asked {
+    let spec = RunSpec {
         kind: RunKind::Replay,
         unfinished: Unfinished::Restart,
-        ..Asked::incremental(&source.name, source.definition())
+        ..RunSpec::incremental(&source.name, source.definition())
     };
     let ledger::Claim {
         lease, mut holder, ..
-    } = ledger::claim(database, &asked, &config.lease).await?;
+    } = ledger::claim(database, &spec, &config.lease).await?;
     let options = extract::Options {
         max_items: config.fetch.max_items,
         ..extract::Options::new(source, &config.extract)

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::fetch::{self, Input, Scope};
-use crate::ledger::{self, Asked, RunKind, Unfinished};
+use crate::ledger::{self, RunKind, RunSpec, Unfinished};
 use crate::page::{Chain, Position};
 use crate::source::{Moment, Source};
 
@@ -15,7 +15,7 @@ use crate::source::{Moment, Source};
 #[derive(Clone, Debug)]
 pub struct Walk {
     /// What the ledger is asked for.
-    pub asked: Asked,
+    pub asked: RunSpec,
     /// The first page of each chain, unless an unfinished run goes on behind it.
     pub first: Position,
     /// Pages before this number are walked over and not stored.
@@ -41,9 +41,9 @@ impl Walk {
     pub fn incremental(source: &Source) -> Self {
         let first = fetch::first_page(source);
         Self {
-            asked: Asked {
+            asked: RunSpec {
                 first_page: first.number,
-                ..Asked::incremental(&source.name, source.definition())
+                ..RunSpec::incremental(&source.name, source.definition())
             },
             store_from: first.number,
             first,
@@ -64,11 +64,11 @@ impl Walk {
         let mut walk = Self::incremental(source);
         walk.first = fetch::first_page_of_file();
         walk.store_from = walk.first.number;
-        walk.asked = Asked {
+        walk.asked = RunSpec {
             kind: RunKind::Load,
             first_page: walk.first.number,
-            in_order: files.iter().map(in_order).collect(),
-            ..Asked::incremental(&source.name, definition)
+            ordered_chains: files.iter().map(in_order).collect(),
+            ..RunSpec::incremental(&source.name, definition)
         };
         Self { files, ..walk }
     }
@@ -170,14 +170,14 @@ impl Walk {
                 ),
         };
         Ok(Self {
-            asked: Asked {
+            asked: RunSpec {
                 source: source.name.clone(),
                 kind: RunKind::Backfill,
                 definition,
                 from_page: Some(from_page),
                 to_page,
                 first_page: from_page,
-                in_order: Vec::new(),
+                ordered_chains: Vec::new(),
                 unfinished: Unfinished::Resume,
             },
             first,

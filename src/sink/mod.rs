@@ -26,8 +26,8 @@
 //! let config = config::Config::default();
 //! let database = Database::open(&config.database, 4).await?;
 //! database.migrate().await?;
-//! let asked = ledger::Asked::incremental("my-source", "version 1");
-//! let claim = ledger::claim(&database, &asked, &config.lease).await?;
+//! let spec = ledger::RunSpec::incremental("my-source", "version 1");
+//! let claim = ledger::claim(&database, &spec, &config.lease).await?;
 //! let sink = Sink::open(database.clone(), "my-source", &config).await?;
 //!
 //! let extracted = extract::extract(&page, &extract::Options::default());

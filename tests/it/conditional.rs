@@ -2,7 +2,7 @@
 
 use ocds_ingest::config::Config;
 use ocds_ingest::error::Kind;
-use ocds_ingest::ledger::{self, Asked};
+use ocds_ingest::ledger::{self, RunSpec};
 use ocds_ingest::page::{Position, Remembered, UnchangedPage, Validators};
 use ocds_ingest::sink::Sink;
 
@@ -608,16 +608,16 @@ async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
         "select definition from ocds.run",
         "select distinct rules from ocds.page",
     );
-    let asked = Asked::incremental(SOURCE, ingest.value(definition).await);
+    let spec = RunSpec::incremental(SOURCE, ingest.value(definition).await);
     let rules = ingest.value(rules).await;
 
     let database = open(&ingest.url).await;
     let config = Config::default();
-    let claim = ledger::claim(&database, &asked, &config.lease)
+    let claim = ledger::claim(&database, &spec, &config.lease)
         .await
         .unwrap();
     let remembered = async |rules: &str| {
-        let pages = ledger::remembered_pages(&database, &claim.lease, &asked, rules, 9);
+        let pages = ledger::remembered_pages(&database, &claim.lease, &spec, rules, 9);
         pages.await.unwrap()
     };
     assert!(remembered("other rules").await.is_empty());

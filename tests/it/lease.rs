@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ocds_ingest::config;
 use ocds_ingest::database::Database;
-use ocds_ingest::ledger::{self, Asked, News, Requests};
+use ocds_ingest::ledger::{self, News, Requests, RunSpec};
 use rustix::process::Signal;
 
 use crate::harness::{Ingest, NUMBER, SOURCE, connect, open};
@@ -194,13 +194,13 @@ async fn a_run_that_somebody_else_had_while_its_beginner_was_cut_off_is_resumed(
     ingest.client.batch_execute(HOLD).await.unwrap();
     let (proxy, database) = linked(&ingest, Duration::from_secs(60)).await;
     let claim = async |database: Database| {
-        let asked = Asked::incremental(SOURCE, "any");
+        let spec = RunSpec::incremental(SOURCE, "any");
         // each takes over from the other after two of these
         let lease = config::Lease {
             heartbeat: Duration::from_millis(500),
             ..config::Lease::default()
         };
-        ledger::claim(&database, &asked, &lease).await.unwrap()
+        ledger::claim(&database, &spec, &lease).await.unwrap()
     };
     let first = tokio::spawn(claim(database));
     ingest.until(COMMITS).await;
@@ -227,9 +227,9 @@ async fn a_run_that_somebody_else_had_while_its_beginner_was_cut_off_is_resumed(
 async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
     let ingest = Ingest::new().await;
     let (proxy, database) = linked(&ingest, Duration::from_secs(10)).await;
-    let asked = Asked::incremental(SOURCE, "any");
+    let spec = RunSpec::incremental(SOURCE, "any");
     let lease = config::Lease::default();
-    let mut holder = ledger::claim(&database, &asked, &lease)
+    let mut holder = ledger::claim(&database, &spec, &lease)
         .await
         .unwrap()
         .holder;

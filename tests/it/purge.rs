@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ocds_ingest::config::Config;
-use ocds_ingest::ledger::{self, Asked, RunKind};
+use ocds_ingest::ledger::{self, RunKind, RunSpec};
 use ocds_ingest::sink::Purge;
 
 use crate::harness::{Ingest, LINK, SOURCE, open};
@@ -105,11 +105,11 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
         let mut config = Config::default();
         // the next run takes it over after two of these
         config.lease.heartbeat = Duration::from_millis(200);
-        let asked = Asked {
+        let spec = RunSpec {
             kind: RunKind::Purge,
-            ..Asked::incremental(SOURCE, "")
+            ..RunSpec::incremental(SOURCE, "")
         };
-        let claim = ledger::claim(&database, &asked, &config.lease)
+        let claim = ledger::claim(&database, &spec, &config.lease)
             .await
             .unwrap();
         let mut purge = Purge::new(database.clone(), SOURCE, &config.database).unwrap();
@@ -133,11 +133,11 @@ async fn a_purge_goes_on_when_the_connection_that_reads_is_lost() {
     ingest.run(&[]).await.expect(0);
     let database = open(&ingest.url).await;
     let config = Config::default();
-    let asked = Asked {
+    let spec = RunSpec {
         kind: RunKind::Purge,
-        ..Asked::incremental(SOURCE, "")
+        ..RunSpec::incremental(SOURCE, "")
     };
-    let claim = ledger::claim(&database, &asked, &config.lease)
+    let claim = ledger::claim(&database, &spec, &config.lease)
         .await
         .unwrap();
     let mut purge = Purge::new(database.clone(), SOURCE, &config.database).unwrap();

@@ -291,8 +291,8 @@ async fn copy_where_nothing_may_be_prepared_is_refused_at_the_start() {
 async fn sink_of(ingest: &Ingest) -> (Database, Lease, Sink) {
     let database = open(&ingest.url).await;
     let config = config::Config::default();
-    let asked = ledger::Asked::incremental("my-source", "version 1");
-    let claim = ledger::claim(&database, &asked, &config.lease)
+    let spec = ledger::RunSpec::incremental("my-source", "version 1");
+    let claim = ledger::claim(&database, &spec, &config.lease)
         .await
         .unwrap();
     let sink = Sink::open(database.clone(), "my-source", &config)
