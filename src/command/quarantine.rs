@@ -155,7 +155,7 @@ async fn replay(
 ) -> Result<ExitCode> {
     stoppable(config, async |database, stop| {
         let mut codes = Vec::new();
-        for name in quarantine::replayable_sources(database, only, ids).await? {
+        for name in quarantine::find_replayable_sources(database, only, ids).await? {
             if stop.is_cancelled() {
                 codes.push(Kind::Truncated.exit_code());
                 break;

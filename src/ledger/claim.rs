@@ -1,4 +1,5 @@
-//! Taking the lease: the right to write a source, as a row of `ocds.run`.
+//! Claims a source: takes the lease that gives a run the right to write it. The lease is part
+//! of the run's row in `ocds.run`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -12,65 +13,66 @@ use crate::config;
 use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, set_limits};
-use crate::ledger::verify::{Incomplete, verify_ended_runs};
+use crate::ledger::verify::{IncompleteRun, verify_ended_runs};
 use crate::ledger::{Holder, PageSet, Requests, RunKind, RunSpec};
 use crate::page::{Chain, Cursor, Position};
 use crate::retry::Patience;
 
-/// The right to write a source, proven by each commit.
+/// The right to write a source. Every commit proves that the lease is still held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The run that holds it.
+    /// The run that holds the lease.
     pub run_id: i64,
-    /// Raised by each taking; a commit under an older one changes nothing.
+    /// The number of times the run was claimed. A commit with an older epoch changes nothing.
     pub epoch: i32,
-    /// When it was taken, by the server's clock. A server that has lost a claim gives the
-    /// same epoch, or the same run, to the next one, at another time.
+    /// The time of the claim, by the server's clock. A server that has lost a claim gives the
+    /// same epoch or the same run id to the next one, so only the time tells the two apart.
     pub taken_at: Timestamp,
 }
 
-/// A lease just taken, and where its run stands.
+/// A lease that was just taken, and the state of its run.
 #[derive(Debug)]
 pub struct Claim {
-    /// What each commit proves.
+    /// The lease that each commit proves.
     pub lease: Lease,
-    /// Where an unfinished run goes on; `None` for a new one.
+    /// The positions where an unfinished run continues; `None` for a new run.
     pub resume: Option<Resume>,
-    /// What keeps the lease alive and ends the run.
+    /// Renews the lease and ends the run.
     pub holder: Holder,
 }
 
-/// Where an unfinished run goes on: its chains that have pages before a gap.
+/// The positions where an unfinished run continues. It has only the chains with at least one
+/// page before their first gap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
-    /// In the order of their names.
+    /// The chains in the order of their names.
     pub chains: Vec<ResumedChain>,
-    /// How many pages behind a gap are no longer the run's, though what they stored
-    /// is there.
+    /// The number of pages after a gap. They are removed from the run and fetched again, but
+    /// the releases that they stored remain.
     pub dropped: u64,
 }
 
 /// A chain of an unfinished run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumedChain {
-    /// Which one.
+    /// The name of the chain.
     pub chain: Chain,
-    /// The last page before its first gap.
+    /// The last page before the chain's first gap.
     pub after: u64,
-    /// The page that follows; `None` if that was the chain's last.
+    /// The next page to fetch; `None` if `after` is the last page of the chain.
     pub next: Option<Position>,
-    /// How many items its pages have till there.
+    /// The number of items on the pages up to `after`.
     pub items: u64,
 }
 
 impl Resume {
-    /// Whether the run has stored nothing yet.
+    /// Returns true if the run has stored nothing yet.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.chains.is_empty() && self.dropped == 0
     }
 
-    /// The last page of a plain feed before its first gap.
+    /// Returns the last page of a plain feed before its first gap.
     #[must_use]
     pub fn page(&self) -> Option<u64> {
         let mut chains = self.chains.iter();
@@ -79,50 +81,60 @@ impl Resume {
     }
 }
 
-/// The most tries against others who claim the same source at the same time.
-const TRIES: u32 = 50;
+/// The maximum number of attempts that fail because another process claims the same source at
+/// the same time.
+const MAX_TRIES: u32 = 50;
 
-/// How long to wait before looking again at who holds the source: first, and at most.
+/// The pause before the current holder is checked again: the first one, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// About as many statements as an attempt has.
-const STATEMENTS: u32 = 12;
+/// The approximate number of statements in one attempt. It sets the time limit of the attempt.
+const STATEMENTS_PER_ATTEMPT: u32 = 12;
 
 /// Takes the lease of a source for a run.
 ///
-/// A holder is dead whose heartbeat is older than `lease.ttl`, or who has missed one and
-/// whose backend is gone; behind a pooler, which closes backends of the living, the
-/// heartbeat alone decides. A dead holder is taken over at once. Another one is waited for
-/// as long as `lease.wait`, and longer if it is not known to be alive: if it has missed a
-/// heartbeat, or a pooler is between and it has not renewed its lease meanwhile. A database
-/// that is away meanwhile is spec again, each time for as long as `database.retry_for`.
+/// A holder is dead if its last heartbeat is older than `lease.ttl`, or if it has missed a
+/// heartbeat and its backend is gone. A pooler closes backends of running clients, so with a
+/// pooler only the heartbeat decides. A dead holder is replaced at once.
+///
+/// The function waits up to `lease.wait` for any other holder. It waits longer if the holder
+/// may be dead: because it has missed a heartbeat, or because it connects through a pooler and
+/// has not renewed its lease while this function waits. If the database is unreachable, each
+/// attempt is retried for up to `database.retry_for`.
 ///
 /// # Errors
-/// Another run holds the source ([`Kind::Lease`]; the message says who and
-/// since when), or the database cannot be spec.
+///
+/// Another run holds the source ([`Kind::Lease`]; the message names the run, its process and
+/// the time of the claim), or the database query fails.
 pub async fn claim(database: &Database, spec: &RunSpec, settings: &config::Lease) -> Result<Claim> {
-    let claiming = Claiming {
+    let attempts = ClaimAttempts {
         database,
         spec,
         settings,
-        unanswered: Mutex::new(None),
+        unconfirmed: Mutex::new(None),
         first_seen: Mutex::new(None),
     };
     let deadline = Instant::now() + settings.wait;
-    // by then a holder that says nothing is dead, unless the server's clock was set back
+    // A holder that has not renewed its lease by then is dead, unless the server's clock was
+    // set back.
     let final_deadline = Instant::now() + settings.wait.max(settings.ttl + LOCK_TIMEOUT);
     let mut pause = FIRST_PAUSE;
     loop {
         let what = format!("claim source {}", spec.source);
         let patience = Patience::new("question", what, database.settings().retry_for);
-        let attempt = patience.of(&spec.source).over(|| claiming.among_others());
+        let attempt = patience
+            .of(&spec.source)
+            .over(|| attempts.attempt_until_no_race());
         match attempt.await? {
             Ok(claim) => return Ok(claim),
-            Err(HeldBy { holder, is_alive }) => {
+            Err(CurrentHolder {
+                description,
+                is_alive,
+            }) => {
                 let now = Instant::now();
                 if (is_alive && now >= deadline) || now >= final_deadline {
-                    let message = format!("source {} is held by {holder}", spec.source);
+                    let message = format!("source {} is held by {description}", spec.source);
                     return Err(Error::new(Kind::Lease, message));
                 }
             }
@@ -132,88 +144,98 @@ pub async fn claim(database: &Database, spec: &RunSpec, settings: &config::Lease
     }
 }
 
-/// Somebody who is not known to be dead.
-struct HeldBy {
-    /// Who, and since when, for people.
-    holder: String,
-    /// Whether the holder is known to be alive.
+/// A holder that is alive, or may be.
+struct CurrentHolder {
+    /// The run, its process and the time of the claim, for messages.
+    description: String,
+    /// False if the holder may be dead.
     is_alive: bool,
 }
 
-/// What is claimed, and what is known of attempts before.
-struct Claiming<'a> {
+/// The attempts to claim one source, and what the earlier attempts have found out.
+struct ClaimAttempts<'a> {
     database: &'a Database,
     spec: &'a RunSpec,
     settings: &'a config::Lease,
-    /// What the last attempt was to commit. If its reply was lost, that may be what
-    /// holds the source now, and nobody else.
-    unanswered: Mutex<Option<Unanswered>>,
-    /// The last heartbeat of the holder that was seen first, and when it was seen.
+    /// The claim that the last attempt tried to commit. If the reply to that commit was lost,
+    /// this claim, and no other process, may hold the source now.
+    unconfirmed: Mutex<Option<UnconfirmedClaim>>,
+    /// The last heartbeat of the first holder that was seen, and the time it was seen.
     first_seen: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 #[derive(Clone, Copy)]
-struct Unanswered {
+struct UnconfirmedClaim {
     lease: Lease,
     is_new: bool,
 }
 
-impl Claiming<'_> {
-    /// Attempts until nobody else does so at the same time.
-    async fn among_others(&self) -> Result<Result<Claim, HeldBy>> {
+impl ClaimAttempts<'_> {
+    /// Repeats the attempt until no other process claims the source at the same time.
+    async fn attempt_until_no_race(&self) -> Result<Result<Claim, CurrentHolder>> {
         let mut tries = 0;
         loop {
             tries += 1;
             let mut connection = self.database.lend().await?;
-            let attempt = self.attempt(&mut connection);
-            match limited(self.database.reply_limit() * STATEMENTS, attempt).await? {
-                Ok(Ok((taken, resume))) => {
+            let attempt = self.attempt_once(&mut connection);
+            match limited(
+                self.database.reply_limit() * STATEMENTS_PER_ATTEMPT,
+                attempt,
+            )
+            .await?
+            {
+                Ok(Ok((acquired, resume))) => {
                     let source = &self.spec.source;
-                    let lease = taken.lease;
+                    let lease = acquired.lease;
                     let database = self.database.clone();
-                    let holder =
-                        Holder::new(database, connection, source, taken, self.settings.heartbeat);
+                    let holder = Holder::new(
+                        database,
+                        connection,
+                        source,
+                        acquired,
+                        self.settings.heartbeat,
+                    );
                     return Ok(Ok(Claim {
                         lease,
                         resume,
                         holder,
                     }));
                 }
-                Ok(Err(held_by)) => {
+                Ok(Err(current)) => {
                     connection.give_back();
-                    return Ok(Err(held_by));
+                    return Ok(Err(current));
                 }
-                Err(error) if tries < TRIES && is_race(&error) => {}
+                Err(error) if tries < MAX_TRIES && is_race(&error) => {}
                 Err(error) => return Err(error.into()),
             }
             tokio::time::sleep(FIRST_PAUSE).await;
         }
     }
 
-    /// One transaction.
-    async fn attempt(
+    /// Attempts to claim the source, in one transaction.
+    async fn attempt_once(
         &self,
         connection: &mut Lent,
-    ) -> Result<Result<(Taken, Option<Resume>), HeldBy>, tokio_postgres::Error> {
+    ) -> Result<Result<(AcquiredLease, Option<Resume>), CurrentHolder>, tokio_postgres::Error> {
         let transaction = connection.transaction().await?;
         set_limits(&transaction, self.database.settings()).await?;
-        let same = match self.running(&transaction).await? {
-            Running::Alive(held_by) => {
+        let resumable = match self.find_running_run(&transaction).await? {
+            RunningRun::Alive(current) => {
                 transaction.rollback().await?;
-                return Ok(Err(held_by));
+                return Ok(Err(current));
             }
-            Running::Dead {
+            RunningRun::Dead {
                 run_id,
                 is_same: true,
             } => Some(run_id),
-            Running::Dead {
+            RunningRun::Dead {
                 run_id,
                 is_same: false,
             } => {
-                abandon(&transaction, run_id).await?;
+                abandon_run(&transaction, run_id).await?;
                 None
             }
-            Running::None => {
+            RunningRun::None => {
                 let sql = include_str!("../../sql/ledger/lock_ended_runs.sql");
                 transaction
                     .query_typed(sql, &[(&self.spec.source, Type::TEXT)])
@@ -222,34 +244,36 @@ impl Claiming<'_> {
             }
         };
         let incomplete = verify_ended_runs(&transaction, self.spec).await?;
-        // a run that goes on would move the watermark over what it goes back for
+        // The watermark was set back so that missing pages are fetched again. A resumed run
+        // would move it forward without fetching them, so a new run starts.
         let is_set_back = self.spec.kind == RunKind::Incremental
-            && incomplete.iter().any(Incomplete::is_incremental);
-        let run_id = match same {
+            && incomplete.iter().any(IncompleteRun::is_incremental);
+        let run_id = match resumable {
             Some(run_id) if is_set_back => {
-                abandon(&transaction, run_id).await?;
+                abandon_run(&transaction, run_id).await?;
                 None
             }
-            None if !is_set_back => unfinished(&transaction, self.spec).await?,
-            same => same,
+            None if !is_set_back => find_unfinished_run(&transaction, self.spec).await?,
+            resumable => resumable,
         };
-        let (taken, resume) = self.begin(&transaction, run_id).await?;
-        let (lease, is_new) = (taken.lease, resume.is_none());
-        *self.unanswered.lock().expect(UNPOISONED) = Some(Unanswered { lease, is_new });
+        let (acquired, resume) = self.start_or_resume(&transaction, run_id).await?;
+        let (lease, is_new) = (acquired.lease, resume.is_none());
+        *self.unconfirmed.lock().expect(UNPOISONED) = Some(UnconfirmedClaim { lease, is_new });
         transaction.commit().await?;
         for run in incomplete {
             run.log(&self.spec.source);
         }
-        Ok(Ok((taken, resume)))
+        Ok(Ok((acquired, resume)))
     }
 
-    /// Takes the run that goes on, or starts a new one.
-    async fn begin(
+    /// Resumes the given run, or starts a new one.
+    async fn start_or_resume(
         &self,
         transaction: &Transaction<'_>,
         run_id: Option<i64>,
-    ) -> Result<(Taken, Option<Resume>), tokio_postgres::Error> {
-        // before a connection has led to another backend, only this tells of a pooler
+    ) -> Result<(AcquiredLease, Option<Resume>), tokio_postgres::Error> {
+        // Until a connection has reached a second backend, only this setting shows that there
+        // is a pooler.
         let is_pooled = !self.database.settings().prepare;
         let heartbeat = self.settings.heartbeat.as_secs_f64();
         let holder = [
@@ -257,75 +281,85 @@ impl Claiming<'_> {
             (&heartbeat as _, Type::FLOAT8),
         ];
         let Some(run_id) = run_id else {
-            return Ok((start(transaction, self.spec, holder).await?, None));
+            return Ok((start_run(transaction, self.spec, holder).await?, None));
         };
-        let mut taken = take(transaction, run_id, holder).await?;
-        let resume = resume(transaction, run_id, self.spec).await?;
+        let mut acquired = resume_run(transaction, run_id, holder).await?;
+        let resume = prepare_resume(transaction, run_id, self.spec).await?;
         for resumed in &resume.chains {
             let first = self.spec.first_page;
-            taken
+            acquired
                 .pages
                 .insert_range(&resumed.chain, first, resumed.after);
         }
-        let is_begun_here = self.is_begun_here(taken.lease);
-        Ok((taken, Some(resume).filter(|_| !is_begun_here)))
+        let is_own_new_run = self.is_own_new_run(acquired.lease);
+        Ok((acquired, Some(resume).filter(|_| !is_own_new_run)))
     }
 
-    fn unanswered(&self) -> Option<Unanswered> {
-        *self.unanswered.lock().expect(UNPOISONED)
+    fn unconfirmed_claim(&self) -> Option<UnconfirmedClaim> {
+        *self.unconfirmed.lock().expect(UNPOISONED)
     }
 
-    /// Whether the run that is taken is the one that the last attempt began, and nobody
-    /// has had in between.
-    fn is_begun_here(&self, taken: Lease) -> bool {
-        let Some(Unanswered { lease, is_new }) = self.unanswered() else {
+    /// Returns true if the last attempt started the acquired run and no other process has held
+    /// it since.
+    fn is_own_new_run(&self, acquired: Lease) -> bool {
+        let Some(UnconfirmedClaim { lease, is_new }) = self.unconfirmed_claim() else {
             return false;
         };
-        is_new && lease.run_id == taken.run_id && lease.epoch + 1 == taken.epoch
+        is_new && lease.run_id == acquired.run_id && lease.epoch + 1 == acquired.epoch
     }
 
-    /// Who holds the source. One who looks dead is looked at again once his commits
-    /// are locked out; one who lives is not disturbed by a lock.
-    async fn running(
+    /// Reads the run that holds the source. If its holder looks dead, its row is locked to
+    /// block further commits, and it is read again. A live holder is not blocked by a lock.
+    async fn find_running_run(
         &self,
         transaction: &Transaction<'_>,
-    ) -> Result<Running, tokio_postgres::Error> {
-        let seen = self.look(transaction).await?;
-        let Running::Dead { run_id, .. } = seen else {
-            return Ok(seen);
+    ) -> Result<RunningRun, tokio_postgres::Error> {
+        let running = self.read_running_run(transaction).await?;
+        let RunningRun::Dead { run_id, .. } = running else {
+            return Ok(running);
         };
         let sql = include_str!("../../sql/ledger/lock_run.sql");
         transaction
             .query_typed(sql, &[(&run_id, Type::INT8)])
             .await?;
-        self.look(transaction).await
+        self.read_running_run(transaction).await
     }
 
-    /// Judges whether the holder of a run lives. A missing backend alone is no proof of
-    /// death: a holder whose connection broke makes another one for its next heartbeat.
-    /// Where a pooler is between, backends prove nothing. Where the server is another one
-    /// than the holder was heard at, or was started again, the holder must be able to come
-    /// there first: it is watched for as long as it may take to its next heartbeat.
-    fn judge(&self, row: &tokio_postgres::Row) -> Result<Life, tokio_postgres::Error> {
-        let is = |column| row.try_get::<_, bool>(column);
+    /// Assesses whether the holder of a run is alive.
+    ///
+    /// A missing backend alone does not prove that the holder is dead, because a holder whose
+    /// connection broke opens another one for its next heartbeat. With a pooler, backends prove
+    /// nothing. If the server was restarted, or is not the one that received the last
+    /// heartbeat, the holder needs time to connect to it. So the holder is watched for two
+    /// heartbeat intervals first.
+    fn assess_holder(
+        &self,
+        row: &tokio_postgres::Row,
+    ) -> Result<HolderState, tokio_postgres::Error> {
+        let read_bool = |column| row.try_get::<_, bool>(column);
         let heartbeat_at = row.try_get("heartbeat_at")?;
         let mut first_seen = self.first_seen.lock().expect(UNPOISONED);
-        let (first, since) = *first_seen.get_or_insert((heartbeat_at, Instant::now()));
-        let was_heard = first != heartbeat_at;
-        let was_watched = !was_heard && since.elapsed() > 2 * self.settings.heartbeat;
-        let may_lack_backend = is("is_pooled")? || (!is("is_same_server")? && !was_watched);
-        let is_gone = !is("has_backend")? && !is("is_in_time")? && !may_lack_backend;
-        if is_gone || !is("is_within_ttl")? {
-            return Ok(Life::Dead);
+        let (first_heartbeat, since) = *first_seen.get_or_insert((heartbeat_at, Instant::now()));
+        let has_renewed = first_heartbeat != heartbeat_at;
+        let was_watched_long = !has_renewed && since.elapsed() > 2 * self.settings.heartbeat;
+        let may_lack_backend =
+            read_bool("is_pooled")? || (!read_bool("is_same_server")? && !was_watched_long);
+        let is_gone = !read_bool("has_backend")? && !read_bool("is_in_time")? && !may_lack_backend;
+        if is_gone || !read_bool("is_within_ttl")? {
+            return Ok(HolderState::Dead);
         }
-        let is_there = is("has_backend")? && is("is_in_time")? && !is("is_pooled")?;
-        Ok(match was_heard || is_there {
-            true => Life::Alive,
-            false => Life::Unknown,
+        let is_connected =
+            read_bool("has_backend")? && read_bool("is_in_time")? && !read_bool("is_pooled")?;
+        Ok(match has_renewed || is_connected {
+            true => HolderState::Alive,
+            false => HolderState::Unknown,
         })
     }
 
-    async fn look(&self, transaction: &Transaction<'_>) -> Result<Running, tokio_postgres::Error> {
+    async fn read_running_run(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> Result<RunningRun, tokio_postgres::Error> {
         let spec = self.spec;
         let sql = include_str!("../../sql/ledger/running_run.sql");
         let parameters = [
@@ -335,21 +369,21 @@ impl Claiming<'_> {
         ];
         let rows = transaction.query_typed(sql, &parameters).await?;
         let Some(row) = rows.first() else {
-            return Ok(Running::None);
+            return Ok(RunningRun::None);
         };
-        let lease = lease(row)?;
-        if self.unanswered().is_some_and(|it| it.lease == lease) {
-            return Ok(Running::Dead {
+        let lease = read_lease(row)?;
+        if self.unconfirmed_claim().is_some_and(|it| it.lease == lease) {
+            return Ok(RunningRun::Dead {
                 run_id: lease.run_id,
                 is_same: true,
             });
         }
-        let life = self.judge(row)?;
-        if life != Life::Dead {
+        let state = self.assess_holder(row)?;
+        if state != HolderState::Dead {
             let (owner, since): (&str, &str) = (row.try_get("owner")?, row.try_get("since")?);
-            return Ok(Running::Alive(HeldBy {
-                holder: format!("run {} of {owner} since {since}", lease.run_id),
-                is_alive: life == Life::Alive,
+            return Ok(RunningRun::Alive(CurrentHolder {
+                description: format!("run {} of {owner} since {since}", lease.run_id),
+                is_alive: state == HolderState::Alive,
             }));
         }
         let is_same = spec.unfinished.can_resume(lease.run_id)
@@ -357,25 +391,24 @@ impl Claiming<'_> {
             && row.try_get::<_, &str>("definition")? == spec.definition
             && row.try_get::<_, Option<i64>>("from_page")? == spec.from_page.map(signed)
             && row.try_get::<_, Option<i64>>("to_page")? == spec.to_page.map(signed);
-        Ok(Running::Dead {
+        Ok(RunningRun::Dead {
             run_id: lease.run_id,
             is_same,
         })
     }
 }
 
-/// What is known of a holder.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Life {
+enum HolderState {
     Alive,
     Unknown,
     Dead,
 }
 
-const UNPOISONED: &str = "nobody panics who holds it";
+const UNPOISONED: &str = "no holder of this lock panics";
 
-/// Whether somebody else was quicker: the row was locked for too long, or a
-/// running run appeared.
+/// Returns true if another process was faster: the row was locked for too long, or a running
+/// run appeared.
 fn is_race(error: &tokio_postgres::Error) -> bool {
     matches!(
         error.code().map(|state| state.code()),
@@ -383,22 +416,25 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
     )
 }
 
-enum Running {
+enum RunningRun {
     None,
-    Alive(HeldBy),
+    Alive(CurrentHolder),
     Dead { run_id: i64, is_same: bool },
 }
 
 /// Ends the run of a dead holder that is not resumed.
-async fn abandon(transaction: &Transaction<'_>, run_id: i64) -> Result<(), tokio_postgres::Error> {
+async fn abandon_run(
+    transaction: &Transaction<'_>,
+    run_id: i64,
+) -> Result<(), tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/abandon_run.sql");
     let parameters = [(&run_id as _, Type::INT8)];
     transaction.execute_typed(sql, &parameters).await?;
     Ok(())
 }
 
-/// The last run spec for the same, if it has not come to its end.
-async fn unfinished(
+/// Returns the last run with the same spec, if it is unfinished.
+async fn find_unfinished_run(
     transaction: &Transaction<'_>,
     spec: &RunSpec,
 ) -> Result<Option<i64>, tokio_postgres::Error> {
@@ -421,14 +457,15 @@ async fn unfinished(
     Ok(is_unfinished.then_some(run_id))
 }
 
-/// What a holder says of its connection.
-type OfHolder<'a> = [(&'a (dyn ToSql + Sync), Type); 2];
+/// The statement parameters that describe the holder's connection: `is_pooled` and
+/// `heartbeat_seconds`.
+type HolderParameters<'a> = [(&'a (dyn ToSql + Sync), Type); 2];
 
-async fn start(
+async fn start_run(
     transaction: &Transaction<'_>,
     spec: &RunSpec,
-    holder: OfHolder<'_>,
-) -> Result<Taken, tokio_postgres::Error> {
+    holder: HolderParameters<'_>,
+) -> Result<AcquiredLease, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/start_run.sql");
     let [is_pooled, heartbeat] = holder;
     let parameters = [
@@ -437,56 +474,56 @@ async fn start(
         (&spec.definition as _, Type::TEXT),
         (&spec.from_page.map(signed) as _, Type::INT8),
         (&spec.to_page.map(signed) as _, Type::INT8),
-        (&owner() as _, Type::TEXT),
+        (&format_owner() as _, Type::TEXT),
         is_pooled,
         heartbeat,
     ];
-    taken(&transaction.query_typed(sql, &parameters).await?[0])
+    read_acquired_lease(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
-async fn take(
+async fn resume_run(
     transaction: &Transaction<'_>,
     run_id: i64,
-    holder: OfHolder<'_>,
-) -> Result<Taken, tokio_postgres::Error> {
+    holder: HolderParameters<'_>,
+) -> Result<AcquiredLease, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/take_run.sql");
     let [is_pooled, heartbeat] = holder;
     let parameters = [
         (&run_id as _, Type::INT8),
-        (&owner() as _, Type::TEXT),
+        (&format_owner() as _, Type::TEXT),
         is_pooled,
         heartbeat,
     ];
-    taken(&transaction.query_typed(sql, &parameters).await?[0])
+    read_acquired_lease(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
-/// A lease just taken.
-pub(super) struct Taken {
+/// A lease that was just taken, and what its run has so far.
+pub(super) struct AcquiredLease {
     pub(super) lease: Lease,
-    /// What the run has spec for before.
+    /// The requests that earlier processes of the run have sent.
     pub(super) before: Requests,
-    /// The pages that the run has already.
+    /// The durable pages of the run.
     pub(super) pages: PageSet,
-    /// The server that gave it.
+    /// The server that granted the lease, named by its start time.
     pub(super) server: String,
 }
 
-fn taken(row: &tokio_postgres::Row) -> Result<Taken, tokio_postgres::Error> {
+fn read_acquired_lease(row: &tokio_postgres::Row) -> Result<AcquiredLease, tokio_postgres::Error> {
     let count = |column| Ok(row.try_get::<_, i64>(column)?.unsigned_abs());
     let before = Requests {
         requests: count("requests")?,
         retries: count("retries")?,
         bytes: count("bytes")?,
     };
-    Ok(Taken {
-        lease: lease(row)?,
+    Ok(AcquiredLease {
+        lease: read_lease(row)?,
         before,
         pages: PageSet::default(),
         server: row.try_get("server")?,
     })
 }
 
-fn lease(row: &tokio_postgres::Row) -> Result<Lease, tokio_postgres::Error> {
+fn read_lease(row: &tokio_postgres::Row) -> Result<Lease, tokio_postgres::Error> {
     Ok(Lease {
         run_id: row.try_get("id")?,
         epoch: row.try_get("epoch")?,
@@ -494,8 +531,8 @@ fn lease(row: &tokio_postgres::Row) -> Result<Lease, tokio_postgres::Error> {
     })
 }
 
-/// Finds the first gap of each chain of a run, and drops the pages behind it.
-async fn resume(
+/// Finds the first gap of each chain of a run, and deletes the pages after it.
+async fn prepare_resume(
     transaction: &Transaction<'_>,
     run_id: i64,
     spec: &RunSpec,
@@ -519,8 +556,8 @@ async fn resume(
                 source.name = %source,
                 run.id = run_id,
                 page = after,
-                "run {run_id} of {source}: another version of the program stored what follows \
-                 page {after}, and this one cannot read it; the chain begins anew",
+                "run {run_id} of {source}: another version of the program stored the position after \
+                 page {after}, and this version cannot read it; the chain starts again at its first page",
             );
             continue;
         };
@@ -532,7 +569,7 @@ async fn resume(
             items,
         });
     }
-    let chains = ordered_chains(chains, &spec.ordered_chains);
+    let chains = retain_resumable(chains, &spec.ordered_chains);
     let names: Vec<&str> = chains.iter().map(|it| it.chain.as_str()).collect();
     let last: Vec<i64> = chains.iter().map(|it| signed(it.after)).collect();
     let dropped = transaction
@@ -548,32 +585,34 @@ async fn resume(
     Ok(Resume { chains, dropped })
 }
 
-/// Of chains that are walked one after the other, those up to the first that is not
-/// durable as a whole, that one included if it goes on in its middle.
-fn ordered_chains(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<ResumedChain> {
+/// Keeps the chains that do not have to be walked again, if the run walks its chains in order:
+/// the complete ones before the first chain that must be walked again, and that chain too if it
+/// can continue in its middle.
+fn retain_resumable(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<ResumedChain> {
     if order.is_empty() {
         return resumed;
     }
-    let whole = resumed
+    let completeness = resumed
         .iter()
         .map(|it| (it.chain.clone(), it.next.is_none()));
-    let is_whole: HashMap<Chain, bool> = whole.collect();
-    let is_done =
-        |(chain, may_pass): &&(Chain, bool)| *may_pass && is_whole.get(chain) == Some(&true);
-    let done = order.iter().take_while(is_done).count();
-    let behind = order.get(done);
-    let goes_on = behind.is_some_and(|(chain, _)| is_whole.get(chain) == Some(&false));
-    let kept = order[..done + usize::from(goes_on)].iter();
+    let is_complete: HashMap<Chain, bool> = completeness.collect();
+    let is_skipped =
+        |(chain, can_skip): &&(Chain, bool)| *can_skip && is_complete.get(chain) == Some(&true);
+    let skipped = order.iter().take_while(is_skipped).count();
+    let following = order.get(skipped);
+    let is_resumable = following.is_some_and(|(chain, _)| is_complete.get(chain) == Some(&false));
+    let kept = order[..skipped + usize::from(is_resumable)].iter();
     let kept: HashSet<&Chain> = kept.map(|(chain, _)| chain).collect();
     resumed.retain(|it| kept.contains(&it.chain));
     resumed
 }
 
-/// A page follows, and its cursor cannot be read, because another version of the program
-/// wrote it. The page before must not be taken for the last.
+/// A next page exists, but this version of the program cannot read its cursor, because another
+/// version wrote it. The current page must not be treated as the last one.
 pub(super) struct UnreadableCursor;
 
-/// Reads what follows the page of a row; `None` if that is the last of its chain.
+/// Reads the position of the next page from a row; `None` if the row is the last page of its
+/// chain.
 pub(super) fn next_position(
     row: &tokio_postgres::Row,
 ) -> Result<Result<Option<Position>, UnreadableCursor>, tokio_postgres::Error> {
@@ -586,11 +625,12 @@ pub(super) fn next_position(
     Ok(next.ok_or(UnreadableCursor))
 }
 
-/// How the newest run of a source that reached a page spec for it.
+/// Returns the cursor of a page, as the newest run that reached the page has stored it.
 ///
 /// # Errors
-/// The database cannot be spec.
-pub async fn known_cursor(
+///
+/// The database query fails.
+pub async fn find_page_cursor(
     database: &Database,
     source: &str,
     definition: &str,
@@ -609,8 +649,8 @@ pub async fn known_cursor(
     Ok(rows.first().and_then(|row| Cursor::parse(row.get(0))))
 }
 
-/// Host and process, for people who look for the holder.
-fn owner() -> String {
+/// Names the host and the process, so that an operator can find the holder.
+fn format_owner() -> String {
     let host = rustix::system::uname();
     format!(
         "{} process {}",
@@ -619,7 +659,7 @@ fn owner() -> String {
     )
 }
 
-/// PostgreSQL's integers are signed.
+/// Converts a number to PostgreSQL's signed integer; a larger number becomes the largest one.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

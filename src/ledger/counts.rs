@@ -1,4 +1,4 @@
-//! Numbers that add up.
+//! Counters of releases, requests and pages.
 
 use std::ops::AddAssign;
 
@@ -9,25 +9,25 @@ use tokio_postgres::types::Type;
 use crate::database::Database;
 use crate::error::Result;
 
-/// What became of releases. `releases` is the sum of the other five.
+/// The number of releases by outcome. `releases` is the sum of the other five.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// How many releases were served, compiled ones and what is refused among them.
+    /// All releases that were served, including compiled releases and rejects.
     pub releases: i64,
-    /// Stored under a key that was not there.
+    /// Releases stored under a new key.
     pub inserted: i64,
-    /// Stored over other content of the same key.
+    /// Releases that replaced different content of the same key.
     pub updated: i64,
-    /// Left as they were: the same content is stored.
+    /// Releases not written, because the same content is stored.
     pub unchanged: i64,
-    /// Replaced by a later release of the same page with the same key.
+    /// Releases replaced by a later release of the same page with the same key.
     pub folded: i64,
-    /// Refused, and kept in `ocds.quarantine`.
+    /// Releases rejected and kept in `ocds.quarantine`.
     pub quarantined: i64,
 }
 
 impl Counts {
-    /// What the releases came to, by the names of the counts.
+    /// Returns the five outcomes with their names.
     #[must_use]
     pub fn outcomes(&self) -> [(&'static str, i64); 5] {
         [
@@ -39,7 +39,7 @@ impl Counts {
         ]
     }
 
-    /// Reads the columns of the same names.
+    /// Reads the columns that have the names of the counters.
     pub(crate) fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         let count = |name| row.try_get::<_, i64>(name);
         Ok(Self {
@@ -52,7 +52,7 @@ impl Counts {
         })
     }
 
-    /// The share of the releases that were refused, 0 to 1.
+    /// Returns the share of the releases that were rejected, 0 to 1.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -77,14 +77,14 @@ impl AddAssign for Counts {
     }
 }
 
-/// What a publisher was asked for.
+/// The number of HTTP requests to a publisher.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Requests {
-    /// How many HTTP requests were sent, retries among them.
+    /// All requests that were sent, including retries.
     pub requests: u64,
-    /// How many of them repeated one that failed.
+    /// Requests that repeated a failed one.
     pub retries: u64,
-    /// How many bytes of bodies were read.
+    /// Bytes of response bodies.
     pub bytes: u64,
 }
 
@@ -96,23 +96,24 @@ impl AddAssign for Requests {
     }
 }
 
-/// What a run has made durable so far, over all its processes.
+/// The totals of a run so far, over all its processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// How many pages are durable.
+    /// The number of durable pages.
     pub pages: i64,
-    /// What became of their releases.
+    /// The releases of these pages by outcome.
     pub counts: Counts,
-    /// The most items of one page.
+    /// The number of items of the page that has the most.
     pub fullest: i32,
-    /// What its holders told the ledger that they asked for.
+    /// The requests that the run's processes have reported to the ledger.
     pub requests: Requests,
 }
 
-/// Sums over a run's durable pages.
+/// Sums up the durable pages of a run.
 ///
 /// # Errors
-/// The database cannot be asked.
+///
+/// The database query fails.
 pub async fn totals(database: &Database, run_id: i64) -> Result<Totals> {
     let sql = include_str!("../../sql/ledger/run_totals.sql");
     let rows = database.query(sql, &[(&run_id, Type::INT8)]).await?;

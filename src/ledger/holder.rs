@@ -1,4 +1,4 @@
-//! Keeping the lease, and ending the run.
+//! Renews the lease of a run, checks that its pages are durable, and ends it.
 
 use std::time::{Duration, Instant};
 
@@ -7,26 +7,26 @@ use tracing::warn;
 
 use crate::database::{Database, Lent, limited};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::claim::Taken;
+use crate::ledger::claim::AcquiredLease;
 use crate::ledger::transaction::{Transaction, read_server, set_limits};
 use crate::ledger::verify::count_missing;
-use crate::ledger::{Lease, Mark, PageSet, Requests, signed};
+use crate::ledger::{Lease, PageSet, Requests, WatermarkMove, signed};
 use crate::page::Cursor;
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// The end of what was asked for was positively seen and all before it is durable.
+    /// The run reached the end of its feed or range, and every page before that is durable.
     Complete,
-    /// It ended before that; what it had is durable.
+    /// The run ended earlier. The pages it committed are durable.
     Truncated,
-    /// It was stopped by an error that a resume would meet again.
+    /// An error stopped the run, and a resumed run would meet the same error.
     Failed,
 }
 
 impl Verdict {
-    /// The word in `ocds.run.state`.
+    /// Returns the value stored in `ocds.run.state`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -37,65 +37,66 @@ impl Verdict {
     }
 }
 
-/// What is written into the run's row when it ends.
+/// The values that are written to the run's row when it ends.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// How it ended.
+    /// The result of the run.
     pub verdict: Verdict,
-    /// Whether the walk came to its end, pages it could not read aside. If so,
-    /// the next run begins anew; else it goes on.
+    /// True if the walk reached its end, even if some pages could not be read. Then the next
+    /// run starts anew; otherwise it resumes this one.
     pub end_seen: bool,
-    /// What ended it, if it was an error.
+    /// The error that ended the run.
     pub error: Option<String>,
 }
 
-/// What a run tells the database of itself, besides that it is alive.
+/// The progress of a run, which each heartbeat writes to the database.
 #[derive(Clone, Debug, Default)]
-pub struct News {
-    /// What it has asked for since its process began.
-    pub asked: Requests,
-    /// The pages that the server has said are committed since it was told so before. They
-    /// are looked for.
+pub struct RunUpdate {
+    /// The requests that this process has sent.
+    pub requests: Requests,
+    /// The pages whose commit the server has confirmed since the last successful heartbeat. The
+    /// heartbeat checks that they are in the database.
     pub committed: PageSet,
-    /// Where the watermark moves to, if all of them are there.
-    pub mark: Option<Mark>,
+    /// The new position of the watermark. It is written only if all pages are there.
+    pub mark: Option<WatermarkMove>,
 }
 
-/// A lease that is kept alive by a connection of its own, whose backend shows
-/// others that the holder lives.
+/// Holds a lease on a connection of its own. The backend of that connection shows other
+/// processes that the holder is alive.
 #[derive(Debug)]
 pub struct Holder {
     database: Database,
     connection: Option<Lent>,
     source: String,
     lease: Lease,
-    /// What the run's processes before this one have asked for.
+    /// The requests that earlier processes of the run have sent.
     before: Requests,
-    /// The pages that were there at the last look.
+    /// The pages that were in the database at the last check.
     pages: PageSet,
-    /// The server that had them.
+    /// The server of the last check, named by its start time.
     server: String,
-    /// How long one renewal of the lease may take, so that another try is not too late.
+    /// The time limit of one renewal. It is short enough to leave time for another attempt
+    /// before the lease expires.
     renewal_limit: Duration,
 }
 
-/// The least time that a renewal of the lease gets.
-const LEAST_RENEWAL: Duration = Duration::from_secs(2);
+/// The minimum time limit of one renewal.
+const MIN_RENEWAL_LIMIT: Duration = Duration::from_secs(2);
 
 impl Holder {
     pub(super) fn new(
         database: Database,
         connection: Lent,
         source: &str,
-        taken: Taken,
+        acquired: AcquiredLease,
         heartbeat: Duration,
     ) -> Self {
-        let Taken {
+        let AcquiredLease {
             lease,
             before,
             pages,
             server,
-        } = taken;
+        } = acquired;
         Self {
             database,
             connection: Some(connection),
@@ -104,41 +105,44 @@ impl Holder {
             before,
             pages,
             server,
-            renewal_limit: heartbeat.max(LEAST_RENEWAL),
+            renewal_limit: heartbeat.max(MIN_RENEWAL_LIMIT),
         }
     }
 
-    /// Renews the lease and tells the news. The pages are looked for then, all pages of the
-    /// run if the server is another one than before or was started again; the watermark
-    /// moves only if none is missing.
+    /// Renews the lease and writes the run's progress. Then checks that the pages of the update
+    /// are in the database. If the server is a different one or was restarted since the last
+    /// check, this checks all pages of the run. The watermark moves only if no page is missing.
     ///
     /// # Errors
-    /// The lease is lost ([`Kind::Lease`]), the database has lost what it said was
-    /// committed ([`Kind::Lost`]), or it cannot be told now ([`Kind::Environment`]): the
-    /// next beat uses another connection and has to be told the same pages again.
-    pub async fn beat(&mut self, news: &News) -> Result<()> {
-        self.renew(news.asked).await?;
-        self.verify(news).await
+    ///
+    /// The lease is lost ([`Kind::Lease`]), the database has lost confirmed commits
+    /// ([`Kind::Lost`]), or the database cannot be reached now ([`Kind::Environment`]). After
+    /// the last one, the next heartbeat opens another connection, and the caller must pass the
+    /// same pages again.
+    pub async fn send_heartbeat(&mut self, update: &RunUpdate) -> Result<()> {
+        self.renew(update.requests).await?;
+        self.verify(update).await
     }
 
-    /// Renews the lease, in a transaction of its own: nobody knows how long the look takes.
-    async fn renew(&mut self, asked: Requests) -> Result<()> {
-        let is_same = self.connection.is_some();
+    /// Renews the lease in a transaction of its own, because the check that follows may take
+    /// long.
+    async fn renew(&mut self, requests: Requests) -> Result<()> {
+        let is_same_connection = self.connection.is_some();
         let is_pooled = !self.database.settings().prepare;
-        let total = self.total(asked);
+        let total = self.total_requests(requests);
         let mut connection = self.connect().await?;
         let renewing = async {
             let transaction = connection.transaction().await?;
             set_limits(&transaction, self.database.settings()).await?;
             let sql = include_str!("../../sql/ledger/heartbeat.sql");
-            let told: [(&(dyn ToSql + Sync), Type); 5] = [
-                (&is_same, Type::BOOL),
+            let values: [(&(dyn ToSql + Sync), Type); 5] = [
+                (&is_same_connection, Type::BOOL),
                 (&is_pooled, Type::BOOL),
                 (&total[0], Type::INT8),
                 (&total[1], Type::INT8),
                 (&total[2], Type::INT8),
             ];
-            self.execute(&transaction, sql, &told).await?;
+            self.execute(&transaction, sql, &values).await?;
             transaction.commit().await?;
             Ok::<_, Error>(())
         };
@@ -147,59 +151,63 @@ impl Holder {
         Ok(())
     }
 
-    /// Looks for the pages of the news, and moves the watermark if they are there.
-    async fn verify(&mut self, news: &News) -> Result<()> {
+    /// Checks that the pages of the update are in the database, and moves the watermark.
+    async fn verify(&mut self, update: &RunUpdate) -> Result<()> {
         let mut connection = self.connect().await?;
         let verifying = async {
             let transaction = connection.transaction().await?;
             set_limits(&transaction, self.database.settings()).await?;
-            // held until the end, for whoever takes the source over may drop pages
-            let hold = include_str!("../../sql/sink/hold_lease.sql");
-            self.execute(&transaction, hold, &[]).await?;
+            // Hold the lease until the commit, because a process that takes the source over may
+            // delete pages.
+            let hold_lease = include_str!("../../sql/sink/hold_lease.sql");
+            self.execute(&transaction, hold_lease, &[]).await?;
             let server = read_server(&transaction).await?;
             if server != self.server {
-                self.expect_pages(&transaction, &self.pages).await?;
+                self.check_pages(&transaction, &self.pages).await?;
             }
-            self.expect_pages(&transaction, &news.committed).await?;
-            self.move_watermark(&transaction, news.mark.as_ref())
+            self.check_pages(&transaction, &update.committed).await?;
+            self.move_watermark(&transaction, update.mark.as_ref())
                 .await?;
             transaction.commit().await?;
             Ok::<_, Error>(server)
         };
         self.server = limited(self.database.reply_limit(), verifying).await??;
-        self.pages.extend(&news.committed);
+        self.pages.extend(&update.committed);
         self.connection = Some(connection);
         Ok(())
     }
 
-    /// Renews the lease for work that has no news. The work goes on where that cannot be
-    /// told now.
+    /// Renews the lease for work that reports no progress. If the database cannot be reached,
+    /// this logs a warning and the work continues.
     ///
     /// # Errors
-    /// The lease is lost ([`Kind::Lease`]), or the database has lost it ([`Kind::Lost`]).
-    pub async fn keep(&mut self) -> Result<()> {
-        match self.beat(&News::default()).await {
+    ///
+    /// The lease is lost ([`Kind::Lease`]), or the database has lost the claim
+    /// ([`Kind::Lost`]).
+    pub async fn try_renew(&mut self) -> Result<()> {
+        match self.send_heartbeat(&RunUpdate::default()).await {
             Err(error) if error.is_transient() => {
                 warn!(error = %error.chain(), "could not renew the lease");
                 Ok(())
             }
-            kept => kept,
+            result => result,
         }
     }
 
-    /// Renews the lease, and tries for as long as `database.retry_for`. Returns the name of
-    /// the server: another name than before is that of one that was started again, or took
-    /// over from another one, and may have lost commits.
+    /// Renews the lease, and retries for up to `database.retry_for`. Returns the name of the
+    /// server. If the name has changed, the server was restarted or another server has taken
+    /// over, and commits may be lost.
     ///
     /// # Errors
-    /// As [`Holder::beat`].
+    ///
+    /// As [`Holder::send_heartbeat`].
     pub(crate) async fn reach_server(&mut self) -> Result<String> {
         let deadline = Instant::now() + self.database.settings().retry_for;
         loop {
-            match self.beat(&News::default()).await {
+            match self.send_heartbeat(&RunUpdate::default()).await {
                 Ok(()) => return Ok(self.server.clone()),
                 Err(error) if error.is_transient() && Instant::now() < deadline => {
-                    warn!(error = %error.chain(), "could not renew the lease: trying again");
+                    warn!(error = %error.chain(), "could not renew the lease; trying again");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 Err(error) => return Err(error),
@@ -207,25 +215,27 @@ impl Holder {
         }
     }
 
-    /// Ends the run and gives the lease up. All its pages are looked for first, in the same
-    /// transaction.
+    /// Ends the run and releases the lease. The same transaction first checks that all pages of
+    /// the run are in the database.
     ///
     /// # Errors
-    /// As [`Holder::beat`]; after [`Kind::Environment`] it can be tried again.
-    pub async fn end(&mut self, end: &End, news: &News) -> Result<()> {
+    ///
+    /// As [`Holder::send_heartbeat`]. After [`Kind::Environment`] the caller can try again.
+    pub async fn end(&mut self, end: &End, update: &RunUpdate) -> Result<()> {
         let mut pages = self.pages.clone();
-        pages.extend(&news.committed);
+        pages.extend(&update.committed);
         let mut connection = self.connect().await?;
         let ending = async {
             let transaction = connection.transaction().await?;
             set_limits(&transaction, self.database.settings()).await?;
-            let counted = end.verdict == Verdict::Complete && !pages.is_empty();
-            let counted = counted.then(|| signed(pages.len()));
-            // first, for whoever took the source over may have dropped pages
-            self.write_end(&transaction, end, news.asked, counted)
+            let is_counted = end.verdict == Verdict::Complete && !pages.is_empty();
+            let page_count = is_counted.then(|| signed(pages.len()));
+            // This comes first, because a process that has taken the source over may have
+            // deleted pages.
+            self.write_end(&transaction, end, update.requests, page_count)
                 .await?;
-            self.expect_pages(&transaction, &pages).await?;
-            self.move_watermark(&transaction, news.mark.as_ref())
+            self.check_pages(&transaction, &pages).await?;
+            self.move_watermark(&transaction, update.mark.as_ref())
                 .await?;
             transaction.commit().await?;
             Ok::<_, Error>(())
@@ -235,11 +245,13 @@ impl Holder {
         Ok(())
     }
 
-    /// Ends a run whose pages the database has lost, so that it is resumed.
+    /// Ends a run after the database has lost some of its pages. The run ends as truncated, so
+    /// that the next one resumes it.
     ///
     /// # Errors
+    ///
     /// As [`Holder::end`].
-    pub async fn end_lost(&mut self, error: &Error, asked: Requests) -> Result<()> {
+    pub async fn end_after_loss(&mut self, error: &Error, requests: Requests) -> Result<()> {
         let end = End {
             verdict: Verdict::Truncated,
             end_seen: false,
@@ -249,7 +261,7 @@ impl Holder {
         let ending = async {
             let transaction = connection.transaction().await?;
             set_limits(&transaction, self.database.settings()).await?;
-            self.write_end(&transaction, &end, asked, None).await?;
+            self.write_end(&transaction, &end, requests, None).await?;
             transaction.commit().await?;
             Ok::<_, Error>(())
         };
@@ -262,12 +274,12 @@ impl Holder {
         &self,
         transaction: &Transaction<'_>,
         end: &End,
-        asked: Requests,
+        requests: Requests,
         pages: Option<i64>,
     ) -> Result<()> {
-        let total = self.total(asked);
+        let total = self.total_requests(requests);
         let sql = include_str!("../../sql/ledger/end_run.sql");
-        let told: [(&(dyn ToSql + Sync), Type); 7] = [
+        let values: [(&(dyn ToSql + Sync), Type); 7] = [
             (&end.verdict.as_str(), Type::TEXT),
             (&end.end_seen, Type::BOOL),
             (&end.error, Type::TEXT),
@@ -276,14 +288,15 @@ impl Holder {
             (&total[2], Type::INT8),
             (&pages, Type::INT8),
         ];
-        self.execute(transaction, sql, &told).await
+        self.execute(transaction, sql, &values).await
     }
 
-    /// Forgets the source's ended runs beyond the newest so many.
+    /// Deletes ended runs of the source, except the newest `keep_runs`.
     ///
     /// # Errors
-    /// The database cannot be asked.
-    pub async fn forget(&mut self, keep_runs: u32) -> Result<()> {
+    ///
+    /// The database query fails.
+    pub async fn delete_old_runs(&mut self, keep_runs: u32) -> Result<()> {
         let connection = self.connect().await?;
         let sql = include_str!("../../sql/ledger/forget_runs.sql");
         let parameters = [
@@ -296,8 +309,9 @@ impl Holder {
         Ok(())
     }
 
-    /// The holder's own connection, or a new one if the last was lost. It is closed on an
-    /// error, so that others see at once that nobody beats on it.
+    /// Returns the holder's own connection, or a new one if the last one was lost. A connection
+    /// is closed after an error, so that other processes see at once that the holder no longer
+    /// uses it.
     async fn connect(&mut self) -> Result<Lent> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
@@ -305,12 +319,12 @@ impl Holder {
         }
     }
 
-    /// Executes a statement on the run's row, if the lease holds.
+    /// Executes a statement on the run's row. Fails if the lease is lost.
     async fn execute(
         &self,
         transaction: &Transaction<'_>,
         sql: &str,
-        told: &[(&(dyn ToSql + Sync), Type)],
+        values: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<()> {
         let Lease {
             run_id,
@@ -322,7 +336,7 @@ impl Holder {
             (epoch, Type::INT4),
             (taken_at, Type::TIMESTAMPTZ),
         ];
-        parameters.extend_from_slice(told);
+        parameters.extend_from_slice(values);
         if transaction.execute_typed(sql, &parameters).await? > 0 {
             return Ok(());
         }
@@ -335,7 +349,7 @@ impl Holder {
         let rows = transaction.query_typed(sql, &parameters).await?;
         Err(match rows[0].try_get("was_taken_over")? {
             true => {
-                let message = format!("another run took source {} over", self.source);
+                let message = format!("another run has taken over source {}", self.source);
                 Error::new(Kind::Lease, message)
             }
             false => {
@@ -349,12 +363,12 @@ impl Holder {
         })
     }
 
-    /// Moves the source's watermark to where the run has got, if it has got farther than
-    /// runs before it and leaves no gap.
+    /// Moves the source's watermark to the position of this run, if that position is later and
+    /// no gap lies between.
     async fn move_watermark(
         &self,
         transaction: &Transaction<'_>,
-        mark: Option<&Mark>,
+        mark: Option<&WatermarkMove>,
     ) -> Result<(), tokio_postgres::Error> {
         let Some(mark) = mark else { return Ok(()) };
         let Lease {
@@ -377,8 +391,8 @@ impl Holder {
         Ok(())
     }
 
-    /// Looks for pages of the run.
-    async fn expect_pages(&self, transaction: &Transaction<'_>, pages: &PageSet) -> Result<()> {
+    /// Checks that these pages of the run are in the database.
+    async fn check_pages(&self, transaction: &Transaction<'_>, pages: &PageSet) -> Result<()> {
         let Lease { run_id, .. } = self.lease;
         let missing = count_missing(transaction, run_id, pages).await?;
         if missing == 0 {
@@ -392,9 +406,9 @@ impl Holder {
         Err(Error::new(Kind::Lost, message))
     }
 
-    /// What the whole run has asked for, as PostgreSQL's signed integers: a sum, which
-    /// may be told again after a reply that was lost.
-    fn total(&self, by_this_process: Requests) -> [i64; 3] {
+    /// Returns the request totals of the whole run as PostgreSQL's signed integers. They are
+    /// sums, so that writing them twice after a lost reply counts nothing twice.
+    fn total_requests(&self, by_this_process: Requests) -> [i64; 3] {
         let mut total = self.before;
         total += by_this_process;
         [total.requests, total.retries, total.bytes].map(signed)

@@ -1,16 +1,17 @@
-//! What PostgreSQL remembers: runs and their leases, pages, quarantine, requests.
+//! The state of the program, which PostgreSQL holds: runs and their leases, pages, rejects,
+//! requests.
 //!
-//! There is no other state, and none on local disk. Pages and rejects are
-//! written by the sink, in the transaction of their releases; everything else
-//! is written here. Nothing here spawns: a heartbeat beats when it is told to.
+//! There is no other state, and none on the local disk. The sink writes pages and rejects, in
+//! the transaction of their releases; this module writes everything else. Nothing here spawns a
+//! task: the caller decides when a heartbeat is sent.
 
 mod claim;
 mod counts;
 mod holder;
 mod page_set;
 pub mod quarantine;
-mod remembered;
-mod request;
+mod remembered_pages;
+mod request_log;
 mod run;
 mod status;
 mod transaction;
@@ -18,12 +19,12 @@ mod verify;
 mod watermark;
 
 pub(crate) use self::claim::signed;
-pub use self::claim::{Claim, Lease, Resume, ResumedChain, claim, known_cursor};
+pub use self::claim::{Claim, Lease, Resume, ResumedChain, claim, find_page_cursor};
 pub use self::counts::{Counts, Requests, Totals, totals};
-pub use self::holder::{End, Holder, News, Verdict};
+pub use self::holder::{End, Holder, RunUpdate, Verdict};
 pub use self::page_set::PageSet;
-pub use self::remembered::remembered_pages;
-pub use self::request::log_requests;
+pub use self::remembered_pages::remembered_pages;
+pub use self::request_log::log_requests;
 pub use self::run::{RunKind, RunSpec, Unfinished};
 pub use self::status::{SourceCounts, SourceStatus, source_counts, status};
-pub use self::watermark::{Mark, Watermark, run_window, walked_axes, watermark};
+pub use self::watermark::{Watermark, WatermarkMove, save_run_window, walked_axes, watermark};

@@ -1,21 +1,21 @@
-//! A set of pages of one run, small however many pages it has.
+//! A compact set of the pages of one run.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ledger::signed;
 use crate::page::Chain;
 
-/// Pages of one run: for each chain the ranges of their numbers.
+/// The pages of one run: for each chain, ranges of page numbers.
 ///
-/// Pages of a chain become durable nearly in their order, so a chain of a million pages
-/// is one range, and a few while some of them are under way.
+/// Pages of a chain become durable almost in order. So a chain of a million pages is one range,
+/// or a few ranges while some of its pages are in flight.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageSet {
-    /// The last number of each range, by the first.
+    /// For each chain, the last number of each range by its first number.
     ranges: HashMap<Chain, BTreeMap<u64, u64>>,
 }
 
-/// The same as columns for PostgreSQL, one entry for each range.
+/// The ranges as array parameters for PostgreSQL.
 pub(super) struct Columns<'a> {
     pub(super) chains: Vec<&'a str>,
     pub(super) first: Vec<i64>,
@@ -23,19 +23,19 @@ pub(super) struct Columns<'a> {
 }
 
 impl PageSet {
-    /// Adds the page of a number.
+    /// Adds one page.
     pub fn insert(&mut self, chain: &Chain, number: u64) {
         self.insert_range(chain, number, number);
     }
 
-    /// Adds the pages from one number to another, both included.
+    /// Adds the pages from `first` to `last`, both included.
     pub fn insert_range(&mut self, chain: &Chain, first: u64, last: u64) {
         if !self.ranges.contains_key(chain) {
             self.ranges.insert(chain.clone(), BTreeMap::new());
         }
         let ranges = self.ranges.get_mut(chain).expect("it was just inserted");
         let (mut first, mut last) = (first, last);
-        // every range that overlaps this one, or touches it, becomes part of it
+        // Merge every range that overlaps this one or touches it.
         while let Some((&start, &end)) = ranges.range(..=last.saturating_add(1)).next_back() {
             if end.saturating_add(1) < first {
                 break;
@@ -56,13 +56,13 @@ impl PageSet {
         }
     }
 
-    /// Says whether it has no page.
+    /// Returns true if the set has no pages.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
-    /// Counts its pages.
+    /// Returns the number of pages.
     #[must_use]
     pub fn len(&self) -> u64 {
         let ranges = self.ranges.values().flatten();

@@ -1,4 +1,4 @@
-//! What was refused, as people and replays ask for it.
+//! Reads, lists and discards rejects, and finds those that a replay can try again.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,8 +13,8 @@ use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
 
-/// The table of rejects. What was served does not change, and so is fixed, except that a
-/// document that could not be kept is kept once it can.
+/// The table of rejects. The columns that describe what was served are fixed. `document` is
+/// not: if it could not be stored at first, it is stored when that becomes possible.
 pub(crate) const TABLE: Table = Table::new("ocds.quarantine", COLUMNS, &["id"]);
 
 const COLUMNS: &[Column] = &[
@@ -42,8 +42,8 @@ const COLUMNS: &[Column] = &[
     Column::new("is_redacted", Type::BOOL),
 ];
 
-/// Rejects that people do not want: those unresolved till then.
-const DISCARDED: Plan = Plan {
+/// Marks rejects as discarded, unless they are resolved already.
+const DISCARD: Plan = Plan {
     table: TABLE,
     shared: &["resolved_at", "resolution"],
     each: &["id"],
@@ -53,62 +53,64 @@ const DISCARDED: Plan = Plan {
     },
 };
 
-/// A reject, without its bytes.
+/// A reject without its document.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
-    /// What it is asked for by.
+    /// The id by which commands select the reject.
     pub id: i64,
     /// The source that served it.
     pub source: String,
-    /// Why it was refused, in one word.
+    /// The reason code.
     pub reason: String,
-    /// Why it was refused, in a sentence.
+    /// The reason as a sentence.
     pub message: String,
-    /// What the server said, if the server refused it.
+    /// The SQLSTATE, if PostgreSQL refused the row.
     pub sqlstate: Option<String>,
-    /// Its `ocid`, where one could be read.
+    /// The `ocid` of the release, if it could be read.
     pub ocid: Option<String>,
-    /// Its `id`, where one could be read; empty for a compiled release.
+    /// The `id` of the release, if it could be read; empty for a compiled release.
     pub release_id: Option<String>,
-    /// The version of the standard it is written in, as far as that was known.
+    /// The OCDS version of the release, if it is known.
     pub version: Option<String>,
-    /// The run that served it last.
+    /// The last run that served it.
     pub run_id: i64,
     /// The chain of the page that served it last; empty for a plain feed.
     pub chain: String,
-    /// The page that served it last.
+    /// The number of the page that served it last.
     pub page_number: i64,
-    /// Where on the page it was, as a JSON Pointer.
+    /// Its place on the page, as a JSON Pointer.
     pub pointer: String,
-    /// Where the page came from.
+    /// The URL of the page.
     pub url: String,
-    /// How many traversals have met it.
+    /// The number of runs that have met it.
     pub seen: i32,
-    /// When it was met first.
+    /// The time it was first met.
     pub first_seen_at: Timestamp,
-    /// When it was met last.
+    /// The time it was last met.
     pub last_seen_at: Timestamp,
-    /// How large it is.
+    /// The size of its document.
     pub bytes: i32,
-    /// Whether its document has placeholders in the place of secrets of the source.
+    /// True if placeholders replace the source's secrets in the document.
     pub is_redacted: bool,
 }
 
-/// A reject with its bytes, and what became of it.
+/// A reject with its document and its resolution.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// What is known of it.
+    /// The reject.
     pub entry: Entry,
-    /// When it was resolved, and how: stored, replayed or discarded.
+    /// The time and the kind of its resolution: stored, replayed or discarded.
     pub resolved: Option<(Timestamp, String)>,
-    /// What was served, but for secrets of the source.
+    /// The bytes that were served, without the source's secrets.
     pub document: Vec<u8>,
 }
 
-/// Unresolved rejects, newest first, at most `limit`; of one source and reason, if told.
+/// Lists unresolved rejects, newest first, at most `limit`. The source and the reason are
+/// optional filters.
 ///
 /// # Errors
-/// The database cannot be asked.
+///
+/// The database query fails.
 pub async fn list(
     database: &Database,
     source: Option<&str>,
@@ -122,13 +124,14 @@ pub async fn list(
         (&limit as _, Type::INT8),
     ];
     let rows = database.query(sql, &parameters).await?;
-    rows.iter().map(|row| Ok(entry(row)?)).collect()
+    rows.iter().map(|row| Ok(read_entry(row)?)).collect()
 }
 
-/// One reject with its bytes.
+/// Reads one reject with its document.
 ///
 /// # Errors
-/// There is none of this id, or the database cannot be asked.
+///
+/// No reject has this id, or the database query fails.
 pub async fn show(database: &Database, id: i64) -> Result<Document> {
     let sql = include_str!("../../sql/read/quarantine_show.sql");
     let rows = database.query(sql, &[(&id, Type::INT8)]).await?;
@@ -138,23 +141,24 @@ pub async fn show(database: &Database, id: i64) -> Result<Document> {
     let resolved_at: Option<Timestamp> = row.try_get("resolved_at")?;
     let resolution: Option<String> = row.try_get("resolution")?;
     Ok(Document {
-        entry: entry(row)?,
+        entry: read_entry(row)?,
         resolved: resolved_at.zip(resolution),
         document: row.try_get("document")?,
     })
 }
 
-/// Marks rejects as not wanted. They stay, as resolved; how many were unresolved
-/// till then is in the report as updated.
+/// Marks rejects as discarded. They stay in the table as resolved. The report counts those that
+/// were unresolved before as updated.
 ///
 /// # Errors
-/// The database cannot be asked.
+///
+/// The database query fails.
 pub async fn discard(
     database: &Database,
     settings: &config::Database,
     ids: &[i64],
 ) -> Result<Report> {
-    let operation = Operation::new(&DISCARDED, Batching::default())?;
+    let operation = Operation::new(&DISCARD, Batching::default())?;
     let resolution = operation
         .bind_shared()
         .column("resolved_at", |(at, _): &(Timestamp, &'static str)| at)
@@ -169,11 +173,13 @@ pub async fn discard(
     Ok(applied.report)
 }
 
-/// The sources that have rejects to replay: of those named, or any.
+/// Returns the sources that have rejects to replay, optionally only those of one source or with
+/// the given ids.
 ///
 /// # Errors
-/// The database cannot be asked.
-pub async fn replayable_sources(
+///
+/// The database query fails.
+pub async fn find_replayable_sources(
     database: &Database,
     source: Option<&str>,
     ids: Option<&[i64]>,
@@ -184,28 +190,30 @@ pub async fn replayable_sources(
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The rejects of a source that a replay is asked for.
+/// The rejects of a source that a replay selects.
 #[derive(Clone, Debug, Default)]
-pub struct Replayable {
-    /// Those that it tries, in the order they were served.
+pub struct ReplayableRejects {
+    /// The ids of the rejects to try, in the order they were served.
     pub ids: Vec<i64>,
-    /// How many are not there as they were served, since secrets are replaced in them.
+    /// The number of rejects that cannot be tried, because secrets are replaced in their
+    /// documents.
     pub redacted: usize,
 }
 
-/// The rejects of a source that a replay tries: those named, or all.
+/// Returns the rejects of a source that a replay can try: those with the given ids, or all.
 ///
 /// # Errors
-/// The database cannot be asked.
-pub async fn replayable(
+///
+/// The database query fails.
+pub async fn find_replayable_rejects(
     database: &Database,
     source: &str,
     ids: Option<&[i64]>,
-) -> Result<Replayable> {
+) -> Result<ReplayableRejects> {
     let sql = include_str!("../../sql/ledger/open_rejects.sql");
     let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
     let rows = database.query(sql, &parameters).await?;
-    let mut replayable = Replayable::default();
+    let mut replayable = ReplayableRejects::default();
     for row in &rows {
         match row.try_get("is_redacted")? {
             true => replayable.redacted += 1,
@@ -215,7 +223,7 @@ pub async fn replayable(
     Ok(replayable)
 }
 
-fn entry(row: &Row) -> Result<Entry, tokio_postgres::Error> {
+fn read_entry(row: &Row) -> Result<Entry, tokio_postgres::Error> {
     Ok(Entry {
         id: row.try_get("id")?,
         source: row.try_get("source")?,

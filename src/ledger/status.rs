@@ -1,4 +1,4 @@
-//! Where each source stands.
+//! Reads the state of each source.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,43 +7,44 @@ use tokio_postgres::types::Type;
 use crate::database::Database;
 use crate::error::{Error, Result};
 
-/// Where a source stands: its last run, what is stored and what is refused.
+/// The state of a source: its last run, its stored releases and its rejects.
 #[derive(Clone, Debug, Serialize)]
 pub struct SourceStatus {
-    /// The source's name.
+    /// The name of the source.
     pub source: String,
     /// Its last run.
     pub run_id: i64,
-    /// What the last run was for.
+    /// The kind of the last run.
     pub kind: String,
-    /// How it ended, or `running`.
+    /// The result of the last run, or `running`.
     pub state: String,
-    /// Who runs it, or ran it.
+    /// The host and process of the last run.
     pub owner: String,
-    /// When it began.
+    /// The start of the last run.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// The end of the last run.
     pub ended_at: Option<Timestamp>,
-    /// What ended it, if it was an error.
+    /// The error that ended the last run.
     pub error: Option<String>,
-    /// How many of its pages are durable.
+    /// The number of durable pages of the last run.
     pub pages: i64,
-    /// How many releases those pages had.
+    /// The number of releases on those pages.
     pub releases: i64,
-    /// How many releases of the source are stored, compiled ones too.
+    /// The number of stored releases of the source, including compiled releases.
     pub stored: i64,
     /// The newest date of a stored release.
     pub newest: Option<Timestamp>,
-    /// Up to when all is stored, by the publisher's dates, of a source with windows.
+    /// The date up to which everything is stored, for a source with windows.
     pub watermark: Option<Timestamp>,
-    /// How many rejects of the source are unresolved.
+    /// The number of unresolved rejects of the source.
     pub quarantined: i64,
 }
 
-/// Where each source that has ever run stands, by name.
+/// Reads the state of each source that has ever run, ordered by name.
 ///
 /// # Errors
-/// The database cannot be asked.
+///
+/// The database query fails.
 pub async fn status(database: &Database) -> Result<Vec<SourceStatus>> {
     let sql = include_str!("../../sql/read/status.sql");
     let rows = database.query_counts(sql, &[]).await?;
@@ -68,27 +69,28 @@ pub async fn status(database: &Database) -> Result<Vec<SourceStatus>> {
     rows.iter().map(read).collect()
 }
 
-/// What there is of a source.
+/// The number of rows that a source has.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceCounts {
-    /// Stored releases.
+    /// Stored releases, including compiled releases.
     pub releases: i64,
-    /// Rejects, resolved ones too.
+    /// Rejects, including resolved ones.
     pub rejects: i64,
-    /// Runs that are remembered.
+    /// Runs that the ledger keeps.
     pub runs: i64,
 }
 
-/// Counts what there is of a source.
+/// Counts the rows of a source.
 ///
 /// # Errors
-/// The database cannot be asked.
+///
+/// The database query fails.
 pub async fn source_counts(database: &Database, source: &str) -> Result<SourceCounts> {
     let sql = include_str!("../../sql/read/source_counts.sql");
     let rows = database.query_counts(sql, &[(&source, Type::TEXT)]).await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| Error::unexpected("a count without a row"))?;
+    let row = rows.first().ok_or_else(|| {
+        Error::unexpected("the query that counts a source's rows returned no row")
+    })?;
     Ok(SourceCounts {
         releases: row.try_get("releases")?,
         rejects: row.try_get("rejects")?,

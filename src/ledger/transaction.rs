@@ -1,4 +1,4 @@
-//! Transactions of the ledger: their limits, and the server that they are on.
+//! Transactions of the ledger: their time limits, and the server they run on.
 
 use std::time::Duration;
 
@@ -6,19 +6,20 @@ use tokio_postgres::types::Type;
 
 use crate::config;
 
-/// One on a connection of the pool.
+/// A transaction on a pooled connection.
 pub(super) type Transaction<'a> = deadpool_postgres::Transaction<'a>;
 
-/// How long the ledger waits for a lock: whoever holds it may claim the source, too.
+/// The time limit for a lock. It is short because the process that holds the lock may be
+/// claiming the source.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Sets the time limits of a transaction, and that its commit is on disk before it is
-/// answered.
+/// Sets the time limits of a transaction. Also makes the server write the commit to disk before
+/// it replies.
 pub(super) async fn set_limits(
     transaction: &Transaction<'_>,
     settings: &config::Database,
 ) -> Result<(), tokio_postgres::Error> {
-    let [works, locks, idles] = [
+    let [statement, lock, idle] = [
         settings.statement_timeout,
         LOCK_TIMEOUT,
         settings.idle_in_transaction_timeout,
@@ -26,15 +27,15 @@ pub(super) async fn set_limits(
     .map(|limit| limit.as_millis().to_string());
     let sql = include_str!("../../sql/ledger/limit_transaction.sql");
     let parameters = [
-        (&works as _, Type::TEXT),
-        (&locks as _, Type::TEXT),
-        (&idles as _, Type::TEXT),
+        (&statement as _, Type::TEXT),
+        (&lock as _, Type::TEXT),
+        (&idle as _, Type::TEXT),
     ];
     transaction.query_typed(sql, &parameters).await?;
     Ok(())
 }
 
-/// Names the server that a transaction is on, by the time when it was started.
+/// Returns the start time of the server, which identifies it.
 pub(super) async fn read_server(
     transaction: &Transaction<'_>,
 ) -> Result<String, tokio_postgres::Error> {

@@ -1,11 +1,12 @@
-//! Verifies that pages which the server said were committed are there.
+//! Checks that pages whose commit the server has confirmed are in the database.
 //!
-//! A server can lose commits that it has answered: a standby that lagged behind is
-//! promoted, a machine stops whose disk had not written yet, a backup is restored. What
-//! it loses is the end of its log. So a look, and what is written because of it, are one
-//! transaction: a server that loses the pages loses the watermark that was moved over
-//! them too. The holder of a lease looks while its run lasts and at its end; the next run
-//! looks once at the runs that ended before it.
+//! A server can lose confirmed commits: a standby that lags is promoted, a machine stops before
+//! its disk has written, a backup is restored. The server then loses the end of its log. So one
+//! transaction checks the pages and writes what depends on them: if the server loses the pages,
+//! it also loses the watermark that was moved past them.
+//!
+//! The holder of a lease checks its pages while its run lasts and at the end. The next run
+//! checks, once, the runs that ended before it.
 
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
@@ -38,20 +39,20 @@ pub(super) async fn count_missing(
 
 /// A run that was complete and has lost pages since.
 #[derive(Debug)]
-pub(super) struct Incomplete {
+pub(super) struct IncompleteRun {
     run_id: i64,
     kind: String,
     missing: i64,
-    /// Where the watermark is now, if it went back to a date.
+    /// The new watermark, if it was set back to a date.
     reached: Option<Timestamp>,
 }
 
-impl Incomplete {
+impl IncompleteRun {
     pub(super) fn is_incremental(&self) -> bool {
         self.kind == RunKind::Incremental.as_str()
     }
 
-    /// Tells a person what is missing and what comes of it.
+    /// Logs how many pages are missing and which run will fetch them.
     pub(super) fn log(&self, source: &str) {
         let Self {
             run_id,
@@ -62,11 +63,11 @@ impl Incomplete {
         let next = match reached {
             Some(reached) => {
                 format!(
-                    "the watermark goes back to {reached}, and incremental runs go on from there"
+                    "the watermark goes back to {reached}, and incremental runs continue from there"
                 )
             }
             None if self.is_incremental() => "the next incremental run fetches them".to_owned(),
-            None => format!("the same {kind} fetches them when it is spec for again"),
+            None => format!("run the same {kind} again to fetch them"),
         };
         warn!(
             source.name = %source, run.id = run_id, pages = missing,
@@ -75,13 +76,13 @@ impl Incomplete {
     }
 }
 
-/// Verifies the complete runs of a source that no run has verified yet, a few in each
-/// claim, as far back as they are kept, and sets the watermark back behind what is missing.
+/// Checks the complete runs of a source that no run has checked yet, a few in each claim,
+/// until all that the ledger keeps are checked. If pages are missing, sets the watermark back to before them.
 pub(super) async fn verify_ended_runs(
     transaction: &Transaction<'_>,
     spec: &RunSpec,
-) -> Result<Vec<Incomplete>, tokio_postgres::Error> {
-    // what a purge is about to delete need not be whole
+) -> Result<Vec<IncompleteRun>, tokio_postgres::Error> {
+    // A purge deletes these runs, so missing pages do not matter.
     if spec.kind == RunKind::Purge {
         return Ok(Vec::new());
     }
@@ -89,22 +90,22 @@ pub(super) async fn verify_ended_runs(
     let rows = transaction
         .query_typed(sql, &[(&spec.source, Type::TEXT)])
         .await?;
-    let mut whole: Vec<i64> = Vec::new();
+    let mut verified: Vec<i64> = Vec::new();
     let mut incomplete = Vec::new();
     for row in rows {
         let run_id = row.try_get("id")?;
         let missing: i64 = row.try_get("missing")?;
         if missing <= 0 {
-            whole.push(run_id);
+            verified.push(run_id);
             continue;
         }
-        let mut run = Incomplete {
+        let mut run = IncompleteRun {
             run_id,
             kind: row.try_get("kind")?,
             missing,
             reached: None,
         };
-        // newest first: the watermark stays where the oldest has put it
+        // Runs come newest first, so the oldest incomplete run decides the watermark.
         if run.is_incremental() {
             run.reached = set_watermark_back(transaction, run_id).await?;
         }
@@ -114,18 +115,18 @@ pub(super) async fn verify_ended_runs(
         transaction.execute_typed(sql, &parameters).await?;
         incomplete.push(run);
     }
-    if !whole.is_empty() {
+    if !verified.is_empty() {
         let sql = include_str!("../../sql/ledger/verify_runs.sql");
         transaction
-            .execute_typed(sql, &[(&whole, Type::INT8_ARRAY)])
+            .execute_typed(sql, &[(&verified, Type::INT8_ARRAY)])
             .await?;
     }
     Ok(incomplete)
 }
 
-/// Sets the watermark back to where a run with missing pages began, or, of a feed of
-/// changes, to the last page before the first gap. Returns the date it is at now, if it is
-/// one of the run's feed and has one.
+/// Sets the watermark back to the start of a run with missing pages. In a feed of changes, sets
+/// it back to the last page before the first gap. Returns the new date, if the watermark has
+/// one and belongs to the run's feed.
 async fn set_watermark_back(
     transaction: &Transaction<'_>,
     run_id: i64,

@@ -1,5 +1,4 @@
-//! How far incremental runs of a source have got, and the stretch of time that a
-//! run covers.
+//! Reads watermarks, and the time window of a run.
 
 use std::collections::HashSet;
 
@@ -11,30 +10,33 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::Lease;
 use crate::page::Cursor;
 
-/// How far incremental runs of a source have got.
+/// The position up to which incremental runs have stored the feed of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Watermark {
-    /// All that the publisher dated before is stored, of a source with windows.
+    /// Everything that the publisher dated before this is stored. Only a source with windows
+    /// has it.
     pub reached: Option<Timestamp>,
     /// The newest page of a feed of changes.
     pub cursor: Option<Cursor>,
 }
 
-/// What moves a watermark.
+/// A new position for a watermark.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// What the source's feed is.
+pub struct WatermarkMove {
+    /// The scope of the source: what identifies its feed.
     pub scope: String,
-    /// Where the run's windows begin: behind a watermark there would be a gap.
+    /// The start of the run's windows. If it is later than the stored watermark, there is a gap
+    /// and the watermark does not move.
     pub from: Option<Timestamp>,
-    /// How far the run has got.
+    /// The position that the run has reached.
     pub watermark: Watermark,
 }
 
-/// How far incremental runs of a source have got, if its feed is still the same.
+/// Returns the watermark of a source, if its feed is still the same.
 ///
 /// # Errors
-/// The database cannot be asked.
+///
+/// The database query fails.
 pub async fn watermark(
     database: &Database,
     source: &str,
@@ -53,15 +55,16 @@ pub async fn watermark(
     }))
 }
 
-/// The values of axes that runs before this one have walked from the beginning of a
-/// feed, as the names of chains have them.
+/// Returns the axis values that earlier runs have walked from the start of the feed, as chain
+/// names contain them.
 ///
-/// Those are the values of complete runs, each of which has walked what was new to it.
-/// The oldest run that is remembered counts too, complete or not: the watermark
-/// is its own, or one that was moved with its values.
+/// These are the values of complete runs, because a complete run has walked every value that
+/// was new to it. The oldest run in the ledger counts too, even if it is not complete: the
+/// watermark was set by that run, or was moved together with its values.
 ///
 /// # Errors
-/// The database cannot be asked.
+///
+/// The database query fails.
 pub async fn walked_axes(
     database: &Database,
     source: &str,
@@ -79,12 +82,12 @@ pub async fn walked_axes(
     Ok(axes.collect::<Result<_, _>>()?)
 }
 
-/// The stretch of time that a run covers: the one it began with, or this one if it
-/// is new.
+/// Stores the time window of a run, unless it has one already. Returns the stored window.
 ///
 /// # Errors
-/// The lease is lost ([`Kind::Lease`]), or the database cannot be asked.
-pub async fn run_window(
+///
+/// The lease is lost ([`Kind::Lease`]), or the database query fails.
+pub async fn save_run_window(
     database: &Database,
     lease: &Lease,
     (from, until): (Timestamp, Timestamp),
@@ -98,7 +101,7 @@ pub async fn run_window(
         (&until as _, Type::TIMESTAMPTZ),
     ];
     let rows = database.query(sql, &parameters).await?;
-    let lost = || Error::new(Kind::Lease, "another run took the source over");
-    let row = rows.first().ok_or_else(lost)?;
+    let lease_lost = || Error::new(Kind::Lease, "another run has taken over the source");
+    let row = rows.first().ok_or_else(lease_lost)?;
     Ok((row.try_get("window_from")?, row.try_get("window_until")?))
 }

@@ -14,7 +14,7 @@ use crate::config::{self, Config};
 use crate::database::limited;
 use crate::error::{Kind, Result};
 use crate::fetch::Fetcher;
-use crate::ledger::{End, Holder, Mark, News, Watermark};
+use crate::ledger::{End, Holder, RunUpdate, Watermark, WatermarkMove};
 use crate::pipeline::committed::Committed;
 
 /// The wait after a renewal of the lease that failed.
@@ -64,7 +64,7 @@ impl Heart {
             .is_some()
         {
             let news = self.marks.news(&self.fetcher);
-            let beat = self.holder.beat(&news);
+            let beat = self.holder.send_heartbeat(&news);
             let Err(error) = limited(self.patience, beat).await.and_then(|it| it) else {
                 next = self.every;
                 continue;
@@ -105,12 +105,12 @@ impl Heart {
             Err(error) if error.kind() == Kind::Lease => return ended,
             Err(error) if error.kind() == Kind::Lost => {
                 // if this is not written either, the run is one of a dead holder
-                let _ = limited(patience, holder.end_lost(error, asked(&fetcher))).await;
+                let _ = limited(patience, holder.end_after_loss(error, asked(&fetcher))).await;
                 return ended;
             }
             _ => {}
         }
-        let forgetting = holder.forget(config.ledger.keep_runs);
+        let forgetting = holder.delete_old_runs(config.ledger.keep_runs);
         let forgotten = limited(patience, forgetting).await.and_then(|it| it);
         if let (Ok(()), Err(error)) = (&ended, forgotten) {
             warn!(error = %error.chain(), "runs of long ago could not be forgotten");
@@ -153,14 +153,14 @@ pub(super) struct Marks {
 impl Marks {
     /// What there is to tell now. Its pages are taken and not told twice, unless they are
     /// put back.
-    fn news(&self, fetcher: &Fetcher) -> News {
+    fn news(&self, fetcher: &Fetcher) -> RunUpdate {
         let (committed, watermark) = self.committed.take();
         let scope = self.scope.clone();
         let mark = scope.filter(|_| watermark != Watermark::default());
-        News {
-            asked: asked(fetcher),
+        RunUpdate {
+            requests: asked(fetcher),
             committed,
-            mark: mark.map(|scope| Mark {
+            mark: mark.map(|scope| WatermarkMove {
                 scope,
                 from: *self.from.borrow(),
                 watermark,

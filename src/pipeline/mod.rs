@@ -53,7 +53,8 @@ use crate::fetch::{
     Scope, Stretch,
 };
 use crate::ledger::{
-    self, Claim, End, Holder, Lease, News, Requests, Resume, Totals, Unfinished, Verdict, Watermark,
+    self, Claim, End, Holder, Lease, Requests, Resume, RunUpdate, Totals, Unfinished, Verdict,
+    Watermark,
 };
 use crate::metrics;
 use crate::page::{Page, PageRecord};
@@ -155,7 +156,7 @@ fn server_changed(work: &str) -> Error {
 async fn end_work(holder: &mut Holder, end: &End, config: &Config) -> Result<()> {
     let deadline = Instant::now() + config.database.retry_for;
     loop {
-        match holder.end(end, &News::default()).await {
+        match holder.end(end, &RunUpdate::default()).await {
             Err(error) if error.is_transient() && Instant::now() < deadline => {
                 warn!(error = %error.chain(), "could not write the end of the run: trying again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -456,7 +457,7 @@ impl Run<'_> {
         let Dates { from, until } = self.walk.dates;
         let from = from.unwrap_or(usual.from);
         let until = until.unwrap_or(usual.to).max(from);
-        let begin = || ledger::run_window(self.database, lease, (from, until));
+        let begin = || ledger::save_run_window(self.database, lease, (from, until));
         let (from, to) = self.asking.ask("keep the run's dates", begin).await?;
         Ok(Some(Stretch { from, to }))
     }

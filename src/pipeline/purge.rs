@@ -70,7 +70,7 @@ pub async fn purge(
                     let message = "stopped; what is left is still there";
                     return Err(Error::new(Kind::Truncated, message));
                 }
-                holder.keep().await?;
+                holder.try_renew().await?;
             }
             // a server that was started again, or replaced, may have lost deletions
             let server_now = holder.reach_server().await?;

@@ -75,7 +75,7 @@ pub async fn replay(
         let sink = sink.with_redactor(redactor(source, config));
         let mut server = holder.reach_server().await?;
         for losses in 0..=MOST_LOSSES {
-            let open = quarantine::replayable(database, &source.name, ids).await?;
+            let open = quarantine::find_replayable_rejects(database, &source.name, ids).await?;
             replayed.redacted = open.redacted;
             let mut open = open.ids.into_iter();
             loop {
@@ -94,7 +94,7 @@ pub async fn replay(
                     replayed.rejects += rejects;
                     replayed.counts += counts;
                 }
-                holder.keep().await?;
+                holder.try_renew().await?;
             }
             // a server that was started again, or replaced, may have lost what was stored
             let server_now = holder.reach_server().await?;

@@ -159,7 +159,7 @@ impl Walk {
         let from_page = from_page.max(fetch::first_page(source).number);
         let first = match fetch::page_at(source, from_page) {
             Some(position) => position,
-            None => ledger::known_cursor(database, &source.name, &definition, from_page)
+            None => ledger::find_page_cursor(database, &source.name, &definition, from_page)
                 .await?
                 .map_or_else(
                     || fetch::first_page(source),

@@ -32,5 +32,5 @@ pub(super) async fn begin_holding(
 
 /// Why a transaction that does not hold the lease was given up.
 pub(super) fn lease_lost() -> Error {
-    Error::new(Kind::Lease, "another run took the source over")
+    Error::new(Kind::Lease, "another run has taken over the source")
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ocds_ingest::config;
 use ocds_ingest::database::Database;
-use ocds_ingest::ledger::{self, News, Requests, RunSpec};
+use ocds_ingest::ledger::{self, Requests, RunSpec, RunUpdate};
 use rustix::process::Signal;
 
 use crate::harness::{Ingest, NUMBER, SOURCE, connect, open};
@@ -233,25 +233,25 @@ async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
         .await
         .unwrap()
         .holder;
-    let news = News {
-        asked: Requests {
+    let update = RunUpdate {
+        requests: Requests {
             requests: 5,
             retries: 2,
             bytes: 1_000,
         },
-        ..News::default()
+        ..RunUpdate::default()
     };
     ingest.client.batch_execute(HOLD_HEARTBEAT).await.unwrap();
     let cut = async {
         ingest.until(COMMITS).await;
         proxy.trouble(Trouble::Kept);
     };
-    let (beat, ()) = tokio::join!(holder.beat(&news), cut);
+    let (beat, ()) = tokio::join!(holder.send_heartbeat(&update), cut);
     beat.expect_err("its reply is lost");
     let told = "select requests || ' ' || retries || ' ' || bytes from ocds.run";
     ingest.client.batch_execute(RELEASE).await.unwrap();
     ingest.until(&format!("select '5 2 1000' = ({told})")).await;
-    holder.beat(&news).await.unwrap();
+    holder.send_heartbeat(&update).await.unwrap();
     assert_eq!(ingest.value(told).await, "5 2 1000");
 }
 
@@ -269,7 +269,7 @@ async fn a_run_that_lost_its_lease_commits_nothing_more() {
             gate.store(true, Ordering::Relaxed);
         }
         let ran = run.end().await.expect(6);
-        assert!(ran.stderr.contains("took"), "{by}: {}", ran.stderr);
+        assert!(ran.stderr.contains("has taken over"), "{by}: {}", ran.stderr);
         assert_eq!(ingest.count("page").await, 3, "{by}");
         assert_eq!(ingest.count("release").await, 9, "{by}");
         // nor does it end what is no longer its own

@@ -225,7 +225,7 @@ impl Contest {
             None if contender.is_killed => self.killed += 1,
             Some(code @ (0 | 3 | 4 | 6)) => {
                 *self.codes.entry(code).or_default() += 1;
-                let is_taken_over = code == 6 && ran.stderr.contains("took");
+                let is_taken_over = code == 6 && ran.stderr.contains("has taken over");
                 self.taken_over += usize::from(contender.has_slept && is_taken_over);
             }
             _ => panic!("{}: {ran:?}", self.told()),

@@ -1,4 +1,4 @@
-//! What the run before made of its pages, and what their server said of them.
+//! Reads the pages of the previous run that can be fetched with a conditional request.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -9,20 +9,23 @@ use crate::ledger::claim::next_position;
 use crate::ledger::{Lease, RunSpec};
 use crate::page::{Chain, Cursor, Remembered, Validators};
 
-/// The pages of the run before of which their server can say whether they have changed,
-/// at most so many, in the order of that run: none unless it came to its end, was spec
-/// for the same, and stored last what there is. What was not made by these `rules` is
-/// not among them, nor is a page behind which another one stored anything over what
-/// was there: it may have been the page's.
+/// Returns the pages of the previous run that have validators (`ETag`, `Last-Modified`), at
+/// most `limit`, in the order of that run.
+///
+/// Returns none unless that run reached its end, had the same definition, and was the last one
+/// to write. Leaves out pages that were extracted under other `rules`. Also leaves out a page
+/// if a later page of that run replaced stored content, because that content may have come from
+/// the earlier page.
 ///
 /// # Errors
-/// The database cannot be spec.
+///
+/// The database query fails.
 pub async fn remembered_pages(
     database: &Database,
     lease: &Lease,
     spec: &RunSpec,
     rules: &str,
-    most: u32,
+    limit: u32,
 ) -> Result<Vec<(Chain, Cursor, Remembered)>> {
     let sql = include_str!("../../sql/ledger/remembered_pages.sql");
     let parameters = [
@@ -30,15 +33,16 @@ pub async fn remembered_pages(
         (&lease.run_id as _, Type::INT8),
         (&spec.definition as _, Type::TEXT),
         (&rules as _, Type::TEXT),
-        (&i64::from(most) as _, Type::INT8),
+        (&i64::from(limit) as _, Type::INT8),
     ];
     let rows = database.query(sql, &parameters).await?;
-    let pages: Result<Vec<_>, _> = rows.iter().map(page).collect();
+    let pages: Result<Vec<_>, _> = rows.iter().map(read_page).collect();
     Ok(pages?.into_iter().flatten().collect())
 }
 
-/// `None` if how it was spec for, or what follows it, cannot be read.
-fn page(row: &Row) -> Result<Option<(Chain, Cursor, Remembered)>, tokio_postgres::Error> {
+/// Returns `None` if this version of the program cannot read the page's cursor or the next
+/// page's.
+fn read_page(row: &Row) -> Result<Option<(Chain, Cursor, Remembered)>, tokio_postgres::Error> {
     let Some(cursor) = Cursor::parse(row.try_get("cursor")?) else {
         return Ok(None);
     };

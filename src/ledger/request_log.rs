@@ -1,4 +1,4 @@
-//! The rows of `ocds.request`: the log of what publishers were asked.
+//! Writes the HTTP requests of a run to `ocds.request`.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ const COLUMNS: &[Column] = &[
     Column::fixed("error", Type::TEXT),
 ];
 
-const LOGGED: Plan = Plan {
+const INSERT: Plan = Plan {
     table: TABLE,
     shared: &["run_id"],
     each: &[
@@ -49,15 +49,15 @@ const LOGGED: Plan = Plan {
     verb: Verb::Insert { returning: &[] },
 };
 
-/// When gathered requests are written: a batch of them, or those of the last
-/// seconds, so that a run that hangs can be looked into.
+/// Requests are written in batches, and at least every few seconds, so that an operator can
+/// inspect a run that hangs.
 const LIMITS: WriterLimits = WriterLimits {
     rows: 100,
     bytes: 1 << 20,
     interval: Duration::from_secs(5),
 };
 
-/// A request in PostgreSQL's integers.
+/// A request with PostgreSQL's integer types.
 struct Row {
     request: Request,
     page_number: i64,
@@ -80,22 +80,23 @@ impl Row {
     }
 }
 
-/// Writes the requests of a run as they come, in transactions of its own, until
-/// `over` is cancelled and no more wait.
+/// Writes the requests of a run as they arrive, in transactions of their own. Returns when the
+/// channel closes, or when `stop` is cancelled and the channel is empty.
 ///
 /// # Errors
-/// The database was away for longer than `database.retry_for`; requests since
-/// then are not logged.
+///
+/// The database was unreachable for longer than `database.retry_for`. Requests from then on are
+/// not logged.
 pub async fn log_requests(
     database: &Database,
     settings: &config::Database,
     run_id: i64,
     mut requests: mpsc::Receiver<Request>,
-    over: CancellationToken,
+    stop: CancellationToken,
 ) -> Result<()> {
-    let operation = Operation::new(&LOGGED, Batching::default())?;
+    let operation = Operation::new(&INSERT, Batching::default())?;
     let session = Session::new(settings);
-    let row = bind(&operation)?;
+    let row = bind_row(&operation)?;
     let run = operation.bind_shared().column("run_id", |id: &i64| id);
     let shared = Rows::of(&run.bound()?, [&run_id])?;
     let mut writer = Writer::on(database, &session, LIMITS);
@@ -109,7 +110,7 @@ pub async fn log_requests(
                 writer.flush().await?;
                 continue;
             }
-            () = over.cancelled() => None,
+            () = stop.cancelled() => None,
         };
         let Some(request) = next else { break };
         writer.add(&slot, &Row::new(request)).await?;
@@ -121,12 +122,15 @@ pub async fn log_requests(
         .map(|table| table.report.failed)
         .sum();
     if refused > 0 {
-        warn!(run.id = run_id, "{refused} requests could not be logged");
+        warn!(
+            run.id = run_id,
+            "could not log {refused} requests: the database refused their rows"
+        );
     }
     Ok(())
 }
 
-fn bind(operation: &Operation) -> Result<Binding<Row>> {
+fn bind_row(operation: &Operation) -> Result<Binding<Row>> {
     operation
         .bind_each()
         .column("page_number", |row: &Row| &row.page_number)
@@ -140,7 +144,7 @@ fn bind(operation: &Operation) -> Result<Binding<Row>> {
         .bound()
 }
 
-/// Waits until then, or for ever.
+/// Waits until the given time, or forever if there is none.
 async fn wait_until(due: Option<std::time::Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due.into()).await,
