@@ -263,7 +263,7 @@ impl Dispatch {
         });
         let (sink, lease) = (Arc::clone(&self.sink), self.lease);
         self.commits.spawn(async move {
-            let counts = sink.keep_unchanged(&lease, &page).await;
+            let counts = sink.commit_unchanged(&lease, &page).await;
             (sequence, counts.map(Some))
         });
     }

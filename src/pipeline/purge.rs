@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::{self, End, RunKind, RunSpec, Unfinished, Verdict};
 use crate::pipeline::dispatch::verdict;
 use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, server_changed};
-use crate::sink::{Gone, Purge};
+use crate::sink::{Purge, PurgedRows};
 
 /// What a purge has deleted.
 #[derive(Clone, Debug, Serialize)]
@@ -57,8 +57,8 @@ pub async fn purge(
         let mut server = holder.reach_server().await?;
         for _ in 0..=MOST_LOSSES {
             let mut purge = Purge::new(database.clone(), source, &config.database)?;
-            while let Some(gone) = purge.some(&lease).await? {
-                let Gone {
+            while let Some(gone) = purge.delete_some(&lease).await? {
+                let PurgedRows {
                     releases,
                     rejects,
                     runs,

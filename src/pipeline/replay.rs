@@ -18,7 +18,7 @@ use crate::pipeline::dispatch::verdict;
 use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, report, server_changed};
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject};
-use crate::sink::{Sink, Tried};
+use crate::sink::{RetriedReject, Sink};
 use crate::source::{Container, Source, Version};
 
 /// What a replay made of the rejects of a source.
@@ -131,7 +131,7 @@ async fn some(
     options: &extract::Options,
     config: &Config,
     ids: &mut impl Iterator<Item = i64>,
-) -> Result<Vec<Tried>> {
+) -> Result<Vec<RetriedReject>> {
     let mut tried = Vec::new();
     let mut bytes = 0;
     let Config { fetch, sink, .. } = config;
@@ -144,7 +144,7 @@ async fn some(
         let Extracted {
             releases, rejects, ..
         } = again(&entry, document.into(), source, options, fetch);
-        tried.push(Tried {
+        tried.push(RetriedReject {
             entry,
             releases,
             rejects,

@@ -1,4 +1,4 @@
-//! One page, one transaction.
+//! Commits a page in one transaction.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -15,21 +15,21 @@ use crate::page::PageRecord;
 use crate::release::{Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::Folded;
-use crate::sink::page::{PageRow, durable_counts, land_with_row};
-use crate::sink::reject::{Resolvable, TOLD_IDS, refused, resolve_rejects};
+use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
+use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
 use crate::sink::release::{Served, count, keys};
 
-/// About as many bytes as a release's columns take beside its text.
-const COLUMN_BYTES: usize = 1_000;
+/// The approximate size of a release's columns, without its text.
+const COLUMN_BYTES_PER_RELEASE: usize = 1_000;
 
-/// How many stored hashes are read at a time: each row of an answer takes some hundred
+/// The maximum number of stored hashes to read at a time. A row of the reply takes some hundred
 /// bytes, and a page may have very many releases.
-const HASHES_AT_ONCE: usize = 10_000;
+const MAX_HASHES_PER_QUERY: usize = 10_000;
 
 /// Releases in the order of their keys.
-type Changed<'a> = Vec<&'a Release>;
+type SortedReleases<'a> = Vec<&'a Release>;
 
-/// One attempt to make a page durable.
+/// One attempt to commit a page.
 pub(super) struct PageCommit<'a> {
     sink: &'a Sink,
     lease: &'a Lease,
@@ -47,7 +47,7 @@ impl<'a> PageCommit<'a> {
         folded: &'a Folded,
         rejects: &'a [Reject],
     ) -> Self {
-        let served = sink.served(lease, (&page.chain, &page.position), page.fetched_at);
+        let served = sink.describe_page(lease, (&page.chain, &page.position), page.fetched_at);
         Self {
             sink,
             lease,
@@ -58,18 +58,20 @@ impl<'a> PageCommit<'a> {
         }
     }
 
-    /// Commits the page.
     pub(super) async fn run(&self) -> Result<Counts> {
         let mut transaction = self.sink.begin(self.lease).await?;
-        let (written, refused, kept) = self.write(&mut transaction).await?;
-        // a page without rows has not asked for its lease yet
+        let (written, refused, reject_ids) = self.write_rows(&mut transaction).await?;
+        // A page without rows has not sent the statement that checks its lease yet.
         transaction.settle().await?;
         failpoint::reach("after-rows");
-        let mut counts = self.counts(&written, &refused);
-        if self.close(&transaction, &counts, &refused).await? {
-            self.tell(&kept);
+        let mut counts = self.count_outcomes(&written, &refused);
+        if self
+            .commit_with_page_row(&transaction, &counts, &refused)
+            .await?
+        {
+            self.log_rejects(&reject_ids);
         } else {
-            counts = durable_counts(
+            counts = read_durable_counts(
                 self.lease,
                 (&self.page.chain, &self.page.position),
                 &transaction,
@@ -81,11 +83,11 @@ impl<'a> PageCommit<'a> {
         Ok(counts)
     }
 
-    /// Writes the rows whose content is not what is stored, and the rejects behind
-    /// them: what came with the page, what it supersedes itself, and what the
-    /// server refused now. Beside what became of the releases, those refused and
-    /// the ids of all rejects are given back.
-    async fn write(
+    /// Writes the new and changed releases, and then the rejects: those that came with the
+    /// page, those that the page itself supersedes, and those that the server has just refused.
+    /// Returns the report on the releases, the releases that the server refused, and the ids of
+    /// the first rejects.
+    async fn write_rows(
         &self,
         transaction: &mut Transaction,
     ) -> Result<(Report, Vec<Reject>, Vec<i64>)> {
@@ -94,23 +96,27 @@ impl<'a> PageCommit<'a> {
             fetched_compiled,
             ..
         } = self.sink;
-        let (releases, compiled) = self.changed(transaction).await?;
+        let (releases, compiled) = self.find_changed(transaction).await?;
         let shared = fetched.shared(&self.served)?;
-        let to = (&fetched.operation, &fetched.release);
-        let (mut report, mut refused) = self.store(transaction, to, shared, &releases).await?;
+        let target = (&fetched.operation, &fetched.release);
+        let (mut report, mut refused) = self
+            .write_releases(transaction, target, shared, &releases)
+            .await?;
         if !compiled.is_empty() {
             let shared = fetched_compiled.shared(&self.served)?;
-            let to = (&fetched_compiled.operation, &fetched_compiled.release);
-            let (more, also_refused) = self.store(transaction, to, shared, &compiled).await?;
+            let target = (&fetched_compiled.operation, &fetched_compiled.release);
+            let (more, also_refused) = self
+                .write_releases(transaction, target, shared, &compiled)
+                .await?;
             report += more;
             refused.extend(also_refused);
         }
-        let ids = self.keep(transaction, &refused).await?;
+        let ids = self.write_rejects(transaction, &refused).await?;
         Ok((report, refused, ids))
     }
 
-    /// Writes releases to their table, and says which of them the server refused.
-    async fn store(
+    /// Writes releases to their table. Returns those that the server refused as rejects.
+    async fn write_releases(
         &self,
         transaction: &mut Transaction,
         (operation, binding): (&Operation, &Binding<Release>),
@@ -120,35 +126,38 @@ impl<'a> PageCommit<'a> {
         let mut writer = Writer::within(transaction, self.sink.writer_limits());
         let slot = writer.table(operation, shared, binding, OnFailure::Isolate);
         let text: usize = releases.iter().map(|release| release.text.len()).sum();
-        writer.reserve(&slot, text + releases.len() * COLUMN_BYTES);
+        writer.reserve(&slot, text + releases.len() * COLUMN_BYTES_PER_RELEASE);
         for release in releases {
             writer.add(&slot, *release).await?;
         }
         writer.flush().await?;
         let written = writer.take(&slot);
         let failures = written.failures.iter();
-        let refused = failures.map(|failure| refused(releases[failure.position], failure));
+        let refused = failures.map(|failure| reject_refused(releases[failure.position], failure));
         Ok((written.report, refused.collect()))
     }
 
-    /// Keeps the page's rejects, and gives back the ids of the first of them.
-    async fn keep(&self, transaction: &mut Transaction, refused: &[Reject]) -> Result<Vec<i64>> {
+    /// Writes the page's rejects. Returns the ids of the first of them.
+    async fn write_rejects(
+        &self,
+        transaction: &mut Transaction,
+        refused: &[Reject],
+    ) -> Result<Vec<i64>> {
         let served = self.rejects.iter().chain(&self.folded.superseded);
-        let of_page = (&self.served, &*self.page.url);
+        let page = (&self.served, &*self.page.url);
         let limits = self.sink.writer_limits();
         let rejects = &self.sink.rejects;
         rejects
-            .keep(transaction, of_page, served.chain(refused), limits)
+            .write(transaction, page, served.chain(refused), limits)
             .await
     }
 
-    /// Says under which ids the page's rejects are found.
-    fn tell(&self, ids: &[i64]) {
+    fn log_rejects(&self, ids: &[i64]) {
         if ids.is_empty() {
             return;
         }
         let (source, page) = (&self.sink.source, self.page.position.number);
-        let at_least = if ids.len() < TOLD_IDS {
+        let at_least = if ids.len() < MAX_LOGGED_IDS {
             ""
         } else {
             "at least "
@@ -157,40 +166,49 @@ impl<'a> PageCommit<'a> {
         debug!(source.name = %source, page, ?ids, "page {page} of {source} has {at_least}{count} rejects, see `quarantine show`");
     }
 
-    /// The releases whose content is not what is stored, and the compiled releases
-    /// likewise. Where stored ones are expected their hashes are read, so that
-    /// unchanged ones are not sent; where they are not, the upsert leaves them as
-    /// they are.
-    async fn changed(&self, transaction: &Transaction) -> Result<(Changed<'a>, Changed<'a>)> {
+    /// Finds the new and changed releases, and the new and changed compiled releases. If the
+    /// page may have stored ones, reads their hashes, so that unchanged releases are not sent.
+    /// Otherwise sends all, and the upsert leaves unchanged rows as they are.
+    async fn find_changed(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<(SortedReleases<'a>, SortedReleases<'a>)> {
         let all = self.folded.releases.iter();
-        let (compiled, releases): (Changed<'a>, Changed<'a>) =
+        let (compiled, releases): (SortedReleases<'a>, SortedReleases<'a>) =
             all.partition(|release| release.key.is_compiled());
-        if !self.sink.expects_stored() {
+        if !self.sink.should_read_hashes() {
             return Ok((releases, compiled));
         }
-        // most pages are one such stretch, which costs one round trip
-        let mut changed = (Changed::new(), Changed::new());
-        let stretches = releases.len().max(compiled.len()).div_ceil(HASHES_AT_ONCE);
-        for nth in 0..stretches {
-            let stretch = |all: &Changed<'a>| {
-                let rest = all.iter().skip(nth * HASHES_AT_ONCE);
-                rest.take(HASHES_AT_ONCE).copied().collect::<Changed<'a>>()
+        // Most pages are one chunk, which costs one round trip.
+        let mut changed = (SortedReleases::new(), SortedReleases::new());
+        let chunks = releases
+            .len()
+            .max(compiled.len())
+            .div_ceil(MAX_HASHES_PER_QUERY);
+        for nth in 0..chunks {
+            let chunk = |all: &SortedReleases<'a>| {
+                let rest = all.iter().skip(nth * MAX_HASHES_PER_QUERY);
+                rest.take(MAX_HASHES_PER_QUERY)
+                    .copied()
+                    .collect::<SortedReleases<'a>>()
             };
-            let (releases, compiled) = (stretch(&releases), stretch(&compiled));
-            let (more, more_compiled) = self.changed_of(transaction, releases, compiled).await?;
+            let (releases, compiled) = (chunk(&releases), chunk(&compiled));
+            let (more, more_compiled) = self
+                .find_changed_chunk(transaction, releases, compiled)
+                .await?;
             changed.0.extend(more);
             changed.1.extend(more_compiled);
         }
         Ok(changed)
     }
 
-    /// Those releases, and those compiled releases, whose hash is not stored.
-    async fn changed_of(
+    /// Returns the releases, and the compiled releases, with a hash that is not stored.
+    async fn find_changed_chunk(
         &self,
         transaction: &Transaction,
-        releases: Changed<'a>,
-        compiled: Changed<'a>,
-    ) -> Result<(Changed<'a>, Changed<'a>)> {
+        releases: SortedReleases<'a>,
+        compiled: SortedReleases<'a>,
+    ) -> Result<(SortedReleases<'a>, SortedReleases<'a>)> {
         let (ocids, ids) = keys(releases.iter().copied());
         let (compiled_ocids, _) = keys(compiled.iter().copied());
         let mut flight = transaction.flight();
@@ -205,16 +223,21 @@ impl<'a> PageCommit<'a> {
             );
         }
         let mut replies = flight.land().await?.into_iter();
-        let releases = self.unlike(releases, &next(&mut replies)??.rows)?;
+        let releases = self.retain_changed(releases, &next(&mut replies)??.rows)?;
         let compiled = match replies.next() {
-            Some(stored) => self.unlike(compiled, &stored?.rows)?,
+            Some(stored) => self.retain_changed(compiled, &stored?.rows)?,
             None => compiled,
         };
         Ok((releases, compiled))
     }
 
-    /// Those whose hash is not stored, by the place that each row says it is at.
-    fn unlike(&self, releases: Changed<'a>, stored: &[Row]) -> Result<Changed<'a>> {
+    /// Returns the releases with a hash that is not stored. Each row gives the position of its
+    /// release.
+    fn retain_changed(
+        &self,
+        releases: SortedReleases<'a>,
+        stored: &[Row],
+    ) -> Result<SortedReleases<'a>> {
         let mut is_stored = vec![false; releases.len()];
         for row in stored {
             let position: i64 = row.try_get(0)?;
@@ -231,7 +254,7 @@ impl<'a> PageCommit<'a> {
             .collect())
     }
 
-    fn counts(&self, written: &Report, refused: &[Reject]) -> Counts {
+    fn count_outcomes(&self, written: &Report, refused: &[Reject]) -> Counts {
         let stored = count(self.folded.releases.len());
         let refused = count(refused.len());
         let rejects = count(self.rejects.len());
@@ -247,30 +270,30 @@ impl<'a> PageCommit<'a> {
         }
     }
 
-    /// Writes the page's own row, and commits; `false` if the page is durable
-    /// already and all was rolled back.
-    async fn close(
+    /// Writes the page's own row and commits. Returns false if the page was stored already;
+    /// then everything is rolled back.
+    async fn commit_with_page_row(
         &self,
         transaction: &Transaction,
         counts: &Counts,
         refused: &[Reject],
     ) -> Result<bool> {
-        let resolved = self.resolvable(refused);
+        let resolved = self.collect_resolved(refused);
         if counts.quarantined > 0 {
-            // now, since the commit may succeed and its reply be lost
-            self.sink.expect_open_rejects();
+            // Set it now, because the commit may succeed and its reply may be lost.
+            self.sink.note_open_rejects();
         }
         let row = PageRow::new(self.lease, self.page, self.served.now, counts);
         let mut flight = transaction.flight();
-        if let Some(resolvable) = &resolved {
-            resolve_rejects(&mut flight, &self.served, resolvable);
+        if let Some(resolved) = &resolved {
+            resolve_rejects(&mut flight, &self.served, resolved);
         }
         row.insert(&mut flight);
-        Ok(land_with_row(flight).await?.is_some())
+        Ok(commit_page_row(flight).await?.is_some())
     }
 
-    /// What is stored now, if there may be rejects that it resolves.
-    fn resolvable(&self, refused: &[Reject]) -> Option<Resolvable<'_>> {
+    /// Collects what this page resolves, if the source has open rejects.
+    fn collect_resolved(&self, refused: &[Reject]) -> Option<ResolvedByPage<'_>> {
         if !self.sink.has_open_rejects.load(Ordering::Relaxed) {
             return None;
         }
@@ -281,7 +304,7 @@ impl<'a> PageCommit<'a> {
         let stored = self.folded.releases.iter();
         let is_stored =
             |release: &&Release| !refused.contains(&(release.url.as_deref(), &*release.pointer));
-        Some(Resolvable {
+        Some(ResolvedByPage {
             keys: keys(stored.filter(is_stored)),
             documents: self.page.documents.iter().map(|url| &**url).collect(),
             is_end_of_file: self.page.position.is_end_of_file(self.page.next.as_ref()),

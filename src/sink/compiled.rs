@@ -1,5 +1,4 @@
-//! The rows of `ocds.compiled_release`: how they are upserted, and how a compiled
-//! release fills one.
+//! Rows of `ocds.compiled_release`: the upserts, and the columns that a compiled release fills.
 
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
@@ -9,7 +8,6 @@ use crate::error::Result;
 use crate::release::Release;
 use crate::sink::release::{Recovered, Served, repairs, served};
 
-/// The table of compiled releases.
 pub(super) const TABLE: Table = Table::new("ocds.compiled_release", COLUMNS, &["source", "ocid"]);
 
 const COLUMNS: &[Column] = &[
@@ -28,10 +26,10 @@ const COLUMNS: &[Column] = &[
     Column::new("served", Type::BYTEA),
 ];
 
-/// Who made what publishers serve.
+/// The origin of compiled releases that a publisher serves.
 const PUBLISHER: &str = "publisher";
 
-/// Fetched ones: what is stored is overwritten if its content differs.
+/// The upsert of fetched compiled releases. It overwrites a row if its content differs.
 const FETCHED: Plan = Plan {
     table: TABLE,
     shared: &[
@@ -60,7 +58,8 @@ const FETCHED: Plan = Plan {
     },
 };
 
-/// Replayed ones: nothing that was fetched later is overwritten.
+/// The upsert of replayed compiled releases. It does not overwrite a row that was fetched
+/// later.
 const REPLAYED: Plan = Plan {
     shared: &["source", "origin", "first_seen_at"],
     each: &[
@@ -84,7 +83,7 @@ const REPLAYED: Plan = Plan {
     ..FETCHED
 };
 
-/// The upsert of fetched compiled releases, and what fills it.
+/// The upsert of fetched compiled releases, with its bindings.
 #[derive(Debug)]
 pub(super) struct FetchedCompiled {
     pub(super) operation: Operation,
@@ -93,7 +92,6 @@ pub(super) struct FetchedCompiled {
 }
 
 impl FetchedCompiled {
-    /// The upsert in statements of such a size.
     pub(super) fn new(batching: Batching) -> Result<Self> {
         let operation = Operation::new(&FETCHED, batching)?;
         Ok(Self {
@@ -111,13 +109,13 @@ impl FetchedCompiled {
         })
     }
 
-    /// The values that all compiled releases of a page have in common.
+    /// Builds the values that all compiled releases of a page share.
     pub(super) fn shared(&self, served: &Served) -> Result<Rows> {
         Rows::of(&self.served, [served])
     }
 }
 
-/// The upsert of replayed compiled releases, and what fills it.
+/// The upsert of replayed compiled releases, with its bindings.
 #[derive(Debug)]
 pub(super) struct ReplayedCompiled {
     pub(super) operation: Operation,
@@ -144,13 +142,13 @@ impl ReplayedCompiled {
         })
     }
 
-    /// The values that all rows have in common: their source, and now.
+    /// Builds the values that all rows share: the source and the time of the write.
     pub(super) fn shared(&self, source: &str, now: Timestamp) -> Result<Rows> {
         Rows::of(&self.written, [&(source.to_owned(), now)])
     }
 }
 
-/// Fills the columns that come from a compiled release itself.
+/// Binds the columns that come from the compiled release itself.
 fn bind_release<R>(
     bind: Bind<R>,
     release: impl Fn(&R) -> &Release + Copy + Send + Sync + 'static,

@@ -1,33 +1,34 @@
-//! One release for each key of a page: the last one served.
+//! Keeps one release for each key of a page: the last one served.
 
 use std::mem::take;
 
 use crate::release::{Reason, Reject, Release};
 
-/// A page's releases, one for each key, in the order of their keys: the order
-/// in which every transaction locks rows.
+/// The releases of a page, one for each key, in the order of their keys. Every transaction
+/// locks rows in this order.
 #[derive(Debug, Default)]
 pub(super) struct Folded {
-    /// What is to be stored.
+    /// The releases to store.
     pub(super) releases: Vec<Release>,
-    /// Those of other content that a later release of the page replaces.
+    /// Releases that a later release of the page replaces with different content.
     pub(super) superseded: Vec<Reject>,
-    /// How many releases went, repeated or superseded.
+    /// The number of releases removed, repeated or superseded.
     pub(super) folded: usize,
 }
 
-/// Keeps the last release of each key; an earlier one of other content is a reject.
+/// Keeps the last release of each key. An earlier release with different content becomes a
+/// reject.
 pub(super) fn fold(mut releases: Vec<Release>) -> Folded {
     let served = releases.len();
-    // stable, so that releases of one key stay in the order they were served
+    // The sort is stable, so releases of one key stay in the order they were served.
     releases.sort_by(|a, b| a.key.cmp(&b.key));
     releases.reverse();
     let mut superseded = Vec::new();
-    // in place, since a page may have very many
+    // This works in place, because a page may have very many releases.
     releases.dedup_by(|release, stored| {
         let is_repeated = release.key == stored.key;
         if is_repeated && release.content_hash != stored.content_hash {
-            superseded.push(supersede(release, &stored.pointer));
+            superseded.push(reject_superseded(release, &stored.pointer));
         }
         is_repeated
     });
@@ -39,8 +40,9 @@ pub(super) fn fold(mut releases: Vec<Release>) -> Folded {
     }
 }
 
-/// The reject that a release becomes; what is left of the release is dropped.
-fn supersede(release: &mut Release, by: &str) -> Reject {
+/// Builds the reject for a superseded release. The release is dropped afterwards, so its parts
+/// are moved.
+fn reject_superseded(release: &mut Release, by: &str) -> Reject {
     Reject {
         reason: Reason::Superseded,
         message: format!("the page has another release of this ocid and id at {by}"),
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
     use crate::release::{Columns, Key};
 
-    /// Releases written `key:content`.
+    /// Builds releases from text such as `key:content`.
     fn page(releases: &str) -> Vec<Release> {
         let release = |(index, text): (usize, &str)| {
             let (ocid, content) = text.split_once(':').unwrap();

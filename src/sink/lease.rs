@@ -1,4 +1,4 @@
-//! A transaction that holds the lease of its run until it ends.
+//! Transactions that hold the lease of a run until they end.
 
 use tokio_postgres::types::Type;
 
@@ -9,9 +9,9 @@ use crate::ledger::Lease;
 
 pub(super) const HOLD_LEASE: &str = include_str!("../../sql/sink/hold_lease.sql");
 
-/// Begins a transaction that holds the lease: the first statements take both
-/// along, and fail if the lease is lost.
-pub(super) async fn begin_holding(
+/// Begins a transaction that holds the lease. The statements that set limits and lock the lease
+/// are sent together with the first statements of the caller, which fail if the lease is lost.
+pub(super) async fn begin_with_lease(
     database: &Database,
     session: &Session,
     lease: &Lease,
@@ -25,12 +25,11 @@ pub(super) async fn begin_holding(
             (Box::new(lease.epoch), Type::INT4),
             (Box::new(lease.taken_at), Type::TIMESTAMPTZ),
         ],
-        lease_lost,
+        lost_lease_error,
     );
     Ok(transaction)
 }
 
-/// Why a transaction that does not hold the lease was given up.
-pub(super) fn lease_lost() -> Error {
+pub(super) fn lost_lease_error() -> Error {
     Error::new(Kind::Lease, "another run has taken over the source")
 }

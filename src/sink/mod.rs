@@ -1,23 +1,21 @@
-//! Stage 3: the only writer of releases. A page becomes durable whole.
+//! Stage 3: writes releases, one page in one transaction. Nothing else writes releases.
 //!
-//! [`Sink::commit`] is one transaction: the lease is held, a [`bulk::Writer`]
-//! takes the page's releases by batches and then its rejects, and its own row
-//! comes last. If the page's row is
-//! there afterwards, everything is; no release is written outside. A page that is
-//! sent again because the reply to its commit was lost meets its own row, and
-//! is rolled back.
+//! [`Sink::commit`] opens a transaction that holds the lease. A [`bulk::Writer`] writes the
+//! page's releases in batches, then its rejects, and the page's own row comes last. So if that
+//! row exists after the commit, the whole page is stored. If the reply to a commit is lost, the
+//! page is sent again. The second attempt finds the page's row and is rolled back.
 //!
-//! Statements are pipelined: a page of a few batches and no bad row costs two
-//! round trips, one for its rows and one to commit; its compiled releases, if it has
-//! any, cost a third. One more reads the hashes of
-//! what is stored, so that unchanged releases are not sent, unless nothing of
-//! the page before was: a backfill is spared it, and the upsert rewrites no
-//! unchanged row by itself. A batch that the server refuses for the data's sake
-//! is written again row by row, and the rows that fail become rejects. What is
-//! the server's trouble is never a row's: the page is sent again, on a new
-//! connection.
+//! Statements are pipelined. A page with a few batches and no bad row costs two round trips:
+//! one for its rows and one for the commit. Compiled releases cost a third. Another one reads
+//! the hashes of the stored releases, so that unchanged releases are not sent. It is skipped if
+//! the previous page had only new releases, as in a backfill; the upsert itself does not
+//! rewrite unchanged rows.
 //!
-//! A program that got its releases elsewhere uses the sink by itself:
+//! If the server refuses a batch because of its data, the batch is written again row by row,
+//! and the rows that fail become rejects. If the server itself has a problem, no row is blamed:
+//! the whole page is sent again on a new connection.
+//!
+//! A program with releases from elsewhere can use the sink by itself:
 //!
 //! ```no_run
 //! # async fn example(page: ocds_ingest::page::Page) -> ocds_ingest::error::Result<()> {
@@ -48,7 +46,7 @@ mod reject;
 mod release;
 mod replay;
 mod unchanged;
-mod unreadable;
+mod unstored;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -59,14 +57,14 @@ use tokio_postgres::types::Type;
 use self::commit::PageCommit;
 use self::compiled::{FetchedCompiled, ReplayedCompiled};
 use self::fold::fold;
-use self::lease::{HOLD_LEASE, begin_holding};
+use self::lease::{HOLD_LEASE, begin_with_lease};
 use self::page::INSERT_PAGE;
-pub use self::purge::{Gone, Purge};
-use self::reject::{Rejects, Settlements};
+pub use self::purge::{Purge, PurgedRows};
+use self::reject::{RejectWriter, ReplayResultWriter};
 use self::release::Replayed;
 pub use self::release::{FETCHED, Fetched, Served, TABLE};
-pub use self::replay::Tried;
-use self::unreadable::Unstored;
+pub use self::replay::RetriedReject;
+use self::unstored::UnstoredPage;
 use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
 use crate::config::{self, Config, Method};
 use crate::database::Database;
@@ -88,25 +86,26 @@ pub struct Sink {
     fetched_compiled: FetchedCompiled,
     replayed: Replayed,
     replayed_compiled: ReplayedCompiled,
-    rejects: Rejects,
-    settlements: Settlements,
-    /// Whether the page committed last had releases that were stored before it.
-    has_met_stored: AtomicBool,
-    /// Whether storing a release may resolve a reject. Without an open reject,
-    /// which is how sources should be, pages are spared the statement.
+    rejects: RejectWriter,
+    replay_results: ReplayResultWriter,
+    /// True if the last committed page had releases that were already stored.
+    last_page_met_stored: AtomicBool,
+    /// True if a stored release may resolve a reject. Most sources have no open rejects, and
+    /// their pages skip the statement that resolves them.
     has_open_rejects: AtomicBool,
 }
 
-/// The most statements' worth of a page's releases that is held as rows: as many
-/// as are under way together.
-const MOST_BATCHES: usize = 16;
+/// The maximum number of statements for which rows of a page are held in memory. It equals the
+/// number of statements in flight.
+const MAX_BATCHES: usize = 16;
 
 impl Sink {
-    /// A sink for the pages of a source.
+    /// Opens a sink for the pages of a source.
     ///
     /// # Errors
-    /// `sink.batch_size` rows need more parameters than a statement can have,
-    /// or the database cannot be asked.
+    ///
+    /// `sink.batch_size` rows need more parameters than a statement can have, or the database
+    /// query fails.
     pub async fn open(database: Database, source: &str, config: &Config) -> Result<Self> {
         let settings = config.sink.clone();
         let fetched = Fetched::new(batching(&settings))?;
@@ -126,32 +125,31 @@ impl Sink {
             settings,
             replayed: Replayed::new()?,
             replayed_compiled: ReplayedCompiled::new()?,
-            rejects: Rejects::new()?,
-            settlements: Settlements::new()?,
-            has_met_stored: AtomicBool::new(true),
+            rejects: RejectWriter::new()?,
+            replay_results: ReplayResultWriter::new()?,
+            last_page_met_stored: AtomicBool::new(true),
             has_open_rejects: AtomicBool::new(has_open_rejects),
         })
     }
 
-    /// Keeps no secret that this redactor finds in what is refused.
+    /// Sets the redactor that removes the source's secrets from rejects before they are stored.
     #[must_use]
     pub fn with_redactor(mut self, redactor: Redactor) -> Self {
         self.rejects.redactor = redactor;
         self
     }
 
-    /// Makes a page durable: its releases, its rejects and its own row, all or
-    /// nothing. A page that is durable already is left as it is, and its counts
-    /// are given again.
+    /// Stores a page: its releases, its rejects and its own row, all or nothing. If the page is
+    /// stored already, nothing changes and its counts are returned again.
     ///
-    /// While the server is away the page is sent again, for at most
+    /// While the server is unreachable, the page is sent again for at most
     /// `database.retry_for`.
     ///
     /// # Errors
-    /// The lease is lost ([`Kind::Lease`](crate::error::Kind::Lease)), the
-    /// server is away for too long
-    /// ([`Kind::Environment`](crate::error::Kind::Environment)), or it refuses
-    /// what no row is to blame for.
+    ///
+    /// The lease is lost ([`Kind::Lease`](crate::error::Kind::Lease)), the server is
+    /// unreachable for too long ([`Kind::Environment`](crate::error::Kind::Environment)), or
+    /// the server returns an error that no row has caused.
     pub async fn commit(
         &self,
         lease: &Lease,
@@ -161,7 +159,7 @@ impl Sink {
     ) -> Result<Counts> {
         let folded = fold(releases);
         let patience = self.patience("page", format!("commit page {}", page.position.number));
-        // each attempt has a time of its own
+        // Each attempt has its own timestamp.
         let attempt = async || {
             let commit = PageCommit::new(self, lease, page, &folded, &rejects);
             commit.run().await
@@ -169,41 +167,44 @@ impl Sink {
         patience.over(attempt).await
     }
 
-    /// Makes a page durable that has not changed since a run before, of which it is
-    /// known that its releases are stored as that run left them: its row is that run's
-    /// with what it stored as unchanged. What was refused then stays refused, and a
-    /// replay tries it again.
+    /// Stores the row of a page that has not changed since an earlier run. The caller knows
+    /// that the releases are still as that run left them. The new row is a copy of that run's
+    /// row, with all its stored releases counted as unchanged. Rejects of that run stay open,
+    /// and a replay can try them.
     ///
     /// # Errors
+    ///
     /// As [`Sink::commit`].
-    pub async fn keep_unchanged(&self, lease: &Lease, page: &UnchangedPage) -> Result<Counts> {
+    pub async fn commit_unchanged(&self, lease: &Lease, page: &UnchangedPage) -> Result<Counts> {
         let patience = self.patience("page", format!("commit page {}", page.position.number));
         patience
-            .over(|| unchanged::keep_unchanged(self, lease, page))
+            .over(|| unchanged::commit_unchanged(self, lease, page))
             .await
     }
 
-    /// Keeps a page that could not be read: in quarantine and nowhere else, so
-    /// that a resume asks for it again.
+    /// Stores an unreadable page in quarantine only. The page gets no row of its own, so a
+    /// resumed run fetches it again.
     ///
     /// # Errors
+    ///
     /// As [`Sink::commit`].
     pub async fn quarantine_page(&self, lease: &Lease, page: &UnreadablePage) -> Result<()> {
         let reject = Reject::unreadable_page(page.body.clone(), page.message.clone());
-        let unstored = Unstored {
+        let unstored = UnstoredPage {
             chain: &page.chain,
             position: &page.position,
             url: &page.url,
             fetched_at: page.fetched_at,
             rejects: std::slice::from_ref(&reject),
         };
-        self.keep_unstored(lease, &unstored).await
+        self.quarantine_unstored(lease, &unstored).await
     }
 
-    /// Keeps rejects of a page that is not stored because it has too many, in the same
-    /// way.
+    /// Stores the rejects of a page that has too many of them. The page gets no row of its own
+    /// either.
     ///
     /// # Errors
+    ///
     /// As [`Sink::commit`].
     pub async fn quarantine_rejects(
         &self,
@@ -211,24 +212,24 @@ impl Sink {
         page: &PageRecord,
         rejects: &[Reject],
     ) -> Result<()> {
-        let unstored = Unstored {
+        let unstored = UnstoredPage {
             chain: &page.chain,
             position: &page.position,
             url: &page.url,
             fetched_at: page.fetched_at,
             rejects,
         };
-        self.keep_unstored(lease, &unstored).await
+        self.quarantine_unstored(lease, &unstored).await
     }
 
-    async fn keep_unstored(&self, lease: &Lease, page: &Unstored<'_>) -> Result<()> {
+    async fn quarantine_unstored(&self, lease: &Lease, page: &UnstoredPage<'_>) -> Result<()> {
         let patience = self.patience("page", format!("quarantine page {}", page.position.number));
-        let keep = || unreadable::keep_unstored(self, lease, page);
-        patience.over(keep).await
+        let quarantine = || unstored::quarantine_unstored(self, lease, page);
+        patience.over(quarantine).await
     }
 
-    /// What the rows of a page have in common.
-    fn served(
+    /// Collects the values that all rows of a page share.
+    fn describe_page(
         &self,
         lease: &Lease,
         (chain, position): (&Chain, &Position),
@@ -244,19 +245,18 @@ impl Sink {
         }
     }
 
-    /// Begins a transaction that holds the lease.
     async fn begin(&self, lease: &Lease) -> Result<Transaction> {
-        begin_holding(&self.database, &self.session, lease).await
+        begin_with_lease(&self.database, &self.session, lease).await
     }
 
     fn patience(&self, kind: &'static str, what: impl Into<String>) -> Patience {
         self.session.patience(kind, what).of(&self.source)
     }
 
-    /// When a page's rows are sent, other than at its end.
+    /// Limits how many rows of a page are held before they are sent.
     fn writer_limits(&self) -> WriterLimits {
         let rows = match self.settings.method {
-            Method::Row | Method::Upsert => self.settings.batch_size.saturating_mul(MOST_BATCHES),
+            Method::Row | Method::Upsert => self.settings.batch_size.saturating_mul(MAX_BATCHES),
             Method::Copy => usize::MAX,
         };
         WriterLimits {
@@ -266,27 +266,27 @@ impl Sink {
         }
     }
 
-    /// Whether a page's releases may be stored already. In a traversal the new
-    /// ones are neighbours, and so are those that are not.
-    fn expects_stored(&self) -> bool {
-        self.has_met_stored.load(Ordering::Relaxed)
+    /// Returns true if a page's releases may be stored already. The last page decides, because
+    /// in a walk new releases come next to each other, and so do known ones.
+    fn should_read_hashes(&self) -> bool {
+        self.last_page_met_stored.load(Ordering::Relaxed)
     }
 
-    /// Remembers whether a page had releases that were stored before it; one
-    /// without releases does not tell.
+    /// Records whether a page had releases that were already stored. A page without releases
+    /// changes nothing.
     fn remember_stored(&self, counts: &Counts) {
         let met = counts.updated + counts.unchanged > 0;
         if met || counts.inserted > 0 {
-            self.has_met_stored.store(met, Ordering::Relaxed);
+            self.last_page_met_stored.store(met, Ordering::Relaxed);
         }
     }
 
-    fn expect_open_rejects(&self) {
+    fn note_open_rejects(&self) {
         self.has_open_rejects.store(true, Ordering::Relaxed);
     }
 }
 
-/// How a page's releases are cut into statements.
+/// Sets how a page's releases are divided into statements.
 fn batching(settings: &config::Sink) -> Batching {
     let (method, rows) = match settings.method {
         Method::Row => (bulk::Method::Values, 1),
@@ -300,20 +300,21 @@ fn batching(settings: &config::Sink) -> Batching {
     }
 }
 
-/// Whether the sink can work as it is told to.
+/// Checks the configuration of the sink.
 ///
 /// # Errors
-/// A statement has not parameters enough for a batch, or `COPY` is asked for
-/// where nothing may be prepared; the message names the key.
+///
+/// A batch needs more parameters than a statement can have, or `COPY` is configured while
+/// prepared statements are disabled. The message names the configuration key.
 pub fn check(config: &Config) -> Result<()> {
-    let checked = Fetched::new(Batching {
+    let fetched = Fetched::new(Batching {
         rows: config.sink.batch_size,
         ..Batching::default()
     });
-    checked.map_err(|e| e.context("key `sink.batch_size`"))?;
+    fetched.map_err(|e| e.context("key `sink.batch_size`"))?;
     if config.sink.method == Method::Copy && !config.database.prepare {
         return Err(Error::config(
-            "key `sink.method`: \"copy\" prepares statements, and `database.prepare` is false",
+            "key `sink.method`: \"copy\" needs prepared statements, but `database.prepare` is false",
         ));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The row of `ocds.page`, with which a page is durable.
+//! The row of `ocds.page` that makes a page durable.
 
 use jiff::Timestamp;
 use tokio_postgres::error::SqlState;
@@ -9,12 +9,12 @@ use crate::error::Result;
 use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::{Chain, PageRecord, Position, Validators};
-use crate::sink::lease::lease_lost;
+use crate::sink::lease::lost_lease_error;
 
 /// The statement of [`PageRow::insert`].
 pub(super) const INSERT_PAGE: &str = include_str!("../../sql/sink/insert_page.sql");
 
-/// The row as it is sent.
+/// The values of the row.
 pub(super) struct PageRow<'a> {
     lease: &'a Lease,
     page: &'a PageRecord,
@@ -26,7 +26,7 @@ pub(super) struct PageRow<'a> {
     next_cursor: Option<String>,
     counts: [i32; 6],
     items: i32,
-    /// Null where nothing is remembered by them.
+    /// `None` if the page has no validators, because then no later run uses the rules.
     rules: Option<&'a str>,
 }
 
@@ -64,8 +64,8 @@ impl<'a> PageRow<'a> {
         }
     }
 
-    /// Inserts the row. Its key is unique: the server refuses it if an earlier
-    /// commit of the page succeeded.
+    /// Inserts the row. Its key is unique, so the server refuses it if an earlier commit of the
+    /// page succeeded.
     pub(super) fn insert<'f>(&'f self, flight: &mut Flight<'f>) {
         let mut parameters: Vec<Typed<'f>> = vec![
             (&self.lease.run_id, Type::INT8),
@@ -94,9 +94,10 @@ impl<'a> PageRow<'a> {
     }
 }
 
-/// Commits, behind a flight whose last statement inserts the page's row, and gives that
-/// one's answer; `None` if the page is durable already and all was rolled back.
-pub(super) async fn land_with_row(mut flight: Flight<'_>) -> Result<Option<Answer>> {
+/// Sends the statements of a flight, of which the last one inserts the page's row, and commits.
+/// Returns the reply to that insert, or `None` if the page was stored already; then everything
+/// is rolled back.
+pub(super) async fn commit_page_row(mut flight: Flight<'_>) -> Result<Option<Answer>> {
     flight.commit();
     let mut replies = flight.land().await?;
     failpoint::reach("commit-acknowledged");
@@ -113,9 +114,9 @@ pub(super) async fn land_with_row(mut flight: Flight<'_>) -> Result<Option<Answe
     Ok(Some(inserted))
 }
 
-/// The counts of a page that an earlier commit made durable. They are gone if
-/// another run took the source over since.
-pub(super) async fn durable_counts(
+/// Reads the counts of a page that an earlier commit has stored. Fails if the row is missing,
+/// because then another run has taken over the source.
+pub(super) async fn read_durable_counts(
     lease: &Lease,
     (chain, position): (&Chain, &Position),
     transaction: &Transaction,
@@ -132,6 +133,6 @@ pub(super) async fn durable_counts(
         ],
     );
     let rows = flight.land_one().await?.rows;
-    let row = rows.first().ok_or_else(lease_lost)?;
+    let row = rows.first().ok_or_else(lost_lease_error)?;
     Ok(Counts::from_row(row)?)
 }

@@ -1,14 +1,14 @@
-//! A source emptied, some rows at a time.
+//! Deletes all data of a source, a chunk of rows at a time.
 //!
-//! What says that data is there goes before the data: the watermark, requests,
-//! pages and runs, then rejects, then releases, compiled ones last. A purge that is
-//! killed has so left releases that no page vouches for, which the next run fetches
-//! again, and never a page whose releases are gone, which it would not.
+//! A purge deletes the records about the data before the data: first the watermark, requests,
+//! pages and runs, then rejects, then releases, compiled ones last. If a purge is killed, some
+//! releases may remain without a page, and the next run fetches them again. The other order
+//! could leave pages without their releases, which no run would fetch again.
 //!
-//! The keys of a table's rows are read once, through a cursor in a transaction of its
-//! own, while they are deleted in others. A statement for each chunk would read again
-//! what the chunks before it have deleted, or the rows of other sources, depending on
-//! what the planner knows of the source.
+//! A cursor reads the keys of a table once, in a transaction of its own, while other
+//! transactions delete the rows. A separate statement for each chunk would read the rows that
+//! earlier chunks have deleted, or rows of other sources, depending on the planner's
+//! statistics.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -22,7 +22,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::{Lease, quarantine};
 use crate::retry::Patience;
-use crate::sink::lease::begin_holding;
+use crate::sink::lease::begin_with_lease;
 use crate::sink::{compiled, release};
 
 /// Reads the next keys from the cursor of a table.
@@ -93,82 +93,83 @@ const COMPILED_RELEASES: Plan = Plan {
     ..RUNS
 };
 
-/// What has gone.
+/// The number of deleted rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gone {
-    /// Runs, whose pages and requests went before them.
+pub struct PurgedRows {
+    /// Runs. Their pages and requests are deleted before them.
     pub runs: u64,
-    /// Rejects, resolved ones too.
+    /// Rejects, including resolved ones.
     pub rejects: u64,
-    /// Releases, compiled ones too.
+    /// Releases, including compiled ones.
     pub releases: u64,
 }
 
-/// A purge of one source, under way.
+/// A purge of one source.
 #[derive(Debug)]
 pub struct Purge {
     database: Database,
     source: String,
     session: Session,
-    /// What is still to go, the next last.
+    /// The tables that are still to be emptied, in reverse order.
     deletions: Vec<Deletion>,
-    /// Reads the keys of the table that is being emptied; `None` before its first.
+    /// Reads the keys of the current table; `None` before the first read.
     reader: Option<KeyReader>,
 }
 
-/// An open cursor over the keys of a table. It holds no lock that a writer waits for. If
-/// it is lost, a new one finds every row that is not deleted yet.
+/// An open cursor over the keys of a table. It holds no lock that blocks a writer. If its
+/// connection is lost, a new cursor finds every row that is not deleted yet.
 #[derive(Debug)]
 struct KeyReader {
     transaction: Transaction,
 }
 
-/// How rows of a table go.
+/// Deletes the source's rows of one table.
 #[derive(Debug)]
 struct Deletion {
     operation: Operation,
     shared: Rows,
     key: Binding<Key>,
-    /// Opens a cursor over the keys.
+    /// The statement that opens a cursor over the keys.
     declare: &'static str,
-    /// Where they are counted, if they are.
-    counted: fn(&mut Gone, u64),
+    /// Adds the number of deleted rows to the totals, if this table is counted.
+    add_count: fn(&mut PurgedRows, u64),
 }
 
-/// A row's key, in the binary format in which the server sends and takes it.
-type Key = Vec<Raw>;
+/// The key of a row, in PostgreSQL's binary format.
+type Key = Vec<RawValue>;
 
 #[derive(Clone, Debug)]
-struct Raw(Vec<u8>);
+struct RawValue(Vec<u8>);
 
 impl Purge {
-    /// A purge of a source that has just begun.
+    /// Prepares a purge of a source.
     ///
     /// # Errors
-    /// None that the world can cause: the statements are checked.
+    ///
+    /// A statement does not fit its table, which is a bug in this module.
     pub fn new(database: Database, source: &str, settings: &config::Database) -> Result<Self> {
         let deletion =
-            |plan: &Plan, declare, counted| Deletion::new(plan, source, declare, counted);
+            |plan: &Plan, declare, add_count| Deletion::new(plan, source, declare, add_count);
         let deletions = vec![
             deletion(
                 &COMPILED_RELEASES,
                 include_str!("../../sql/purge/compiled_releases.sql"),
-                |gone, rows| gone.releases += rows,
+                |purged, rows| purged.releases += rows,
             )?,
             deletion(
                 &RELEASES,
                 include_str!("../../sql/purge/releases.sql"),
-                |gone, rows| gone.releases += rows,
+                |purged, rows| purged.releases += rows,
             )?,
             deletion(
                 &REJECTS,
                 include_str!("../../sql/purge/rejects.sql"),
-                |gone, rows| gone.rejects += rows,
+                |purged, rows| purged.rejects += rows,
             )?,
             deletion(
                 &RUNS,
                 include_str!("../../sql/purge/runs.sql"),
-                |gone, rows| gone.runs += rows,
+                |purged, rows| purged.runs += rows,
             )?,
             deletion(&PAGES, include_str!("../../sql/purge/pages.sql"), |_, _| ())?,
             deletion(
@@ -191,13 +192,14 @@ impl Purge {
         })
     }
 
-    /// Deletes some rows, in a transaction of their own, and says which have gone;
-    /// `None` when all have. Rows whose commit had no reply are not counted.
+    /// Deletes the next rows in one transaction and returns their number; `None` if nothing is
+    /// left. Rows are not counted if the reply to their commit is lost.
     ///
     /// # Errors
-    /// As [`Sink::commit`](crate::sink::Sink::commit), or a row of somebody else's
-    /// table refers to one of these.
-    pub async fn some(&mut self, lease: &Lease) -> Result<Option<Gone>> {
+    ///
+    /// As [`Sink::commit`](crate::sink::Sink::commit), or a row of another application's table
+    /// refers to one of these rows.
+    pub async fn delete_some(&mut self, lease: &Lease) -> Result<Option<PurgedRows>> {
         let Some(deletion) = self.deletions.last() else {
             return Ok(None);
         };
@@ -206,26 +208,26 @@ impl Purge {
             .patience()
             .over(|| self.read_keys(deletion, reader.take()));
         let (reader, keys) = reading.await?;
-        let mut gone = Gone::default();
+        let mut purged = PurgedRows::default();
         if keys.is_empty() {
-            // all has been read: what becomes of the transaction makes no difference
+            // All keys are read, so an error here changes nothing.
             drop(reader.close().await);
             self.deletions.pop();
-            return Ok(Some(gone));
+            return Ok(Some(purged));
         }
         let deleting = self
             .patience()
             .over(|| self.delete_rows(lease, deletion, &keys));
-        (deletion.counted)(&mut gone, deleting.await?);
+        (deletion.add_count)(&mut purged, deleting.await?);
         self.reader = Some(reader);
-        Ok(Some(gone))
+        Ok(Some(purged))
     }
 
     fn patience(&self) -> Patience {
         self.session.patience("purge", "purge").of(&self.source)
     }
 
-    /// Reads the next keys of a table, from a new cursor if there is none.
+    /// Reads the next keys of a table. Opens a new cursor if there is none.
     async fn read_keys(
         &self,
         deletion: &Deletion,
@@ -247,9 +249,10 @@ impl Purge {
         Ok(KeyReader { transaction })
     }
 
-    /// Attempts once to delete the rows of these keys, and counts those that were there.
+    /// Attempts once to delete the rows with these keys. Returns the number of rows that
+    /// existed.
     async fn delete_rows(&self, lease: &Lease, deletion: &Deletion, keys: &[Key]) -> Result<u64> {
-        let mut transaction = begin_holding(&self.database, &self.session, lease).await?;
+        let mut transaction = begin_with_lease(&self.database, &self.session, lease).await?;
         let rows = Rows::of(&deletion.key, keys)?;
         let applied = transaction
             .apply(
@@ -260,10 +263,10 @@ impl Purge {
             )
             .await?;
         if let Some(failure) = applied.failures.first() {
-            // such as a foreign key of somebody else's table
+            // For example, a foreign key of another application's table.
             let table = deletion.operation.table().label();
             return Err(Error::config(format!(
-                "a row of {table} cannot go: {}",
+                "could not delete a row of {table}: {}",
                 failure.message
             )));
         }
@@ -273,7 +276,7 @@ impl Purge {
 }
 
 impl KeyReader {
-    /// Reads the next keys; none if there are no more.
+    /// Reads the next keys. Returns none if all have been read.
     async fn read_keys(&self) -> Result<Vec<Key>> {
         let mut flight = self.transaction.flight();
         flight.typed(NEXT_ROWS, Vec::new());
@@ -292,7 +295,7 @@ impl Deletion {
         plan: &Plan,
         source: &str,
         declare: &'static str,
-        counted: fn(&mut Gone, u64),
+        add_count: fn(&mut PurgedRows, u64),
     ) -> Result<Self> {
         let operation = Operation::new(plan, Batching::default())?;
         let shared = if plan.shared.is_empty() {
@@ -312,12 +315,12 @@ impl Deletion {
             key: key.bound()?,
             operation,
             declare,
-            counted,
+            add_count,
         })
     }
 }
 
-impl<'a> FromSql<'a> for Raw {
+impl<'a> FromSql<'a> for RawValue {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         Ok(Self(raw.to_vec()))
     }
@@ -327,7 +330,7 @@ impl<'a> FromSql<'a> for Raw {
     }
 }
 
-impl ToSql for Raw {
+impl ToSql for RawValue {
     fn to_sql(
         &self,
         _: &Type,

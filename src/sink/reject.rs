@@ -1,4 +1,4 @@
-//! The rows of `ocds.quarantine`.
+//! Rows of `ocds.quarantine`: writes rejects, and resolves them.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -18,12 +18,12 @@ use crate::sink::release::{Keys, Served};
 use crate::source::Version;
 use crate::sqlstate::Blame;
 
-/// The most rejects of a page whose ids are told: more say nothing more to a person.
-pub(super) const TOLD_IDS: usize = 100;
+/// The maximum number of reject ids that a log line lists. More would not help a reader.
+pub(super) const MAX_LOGGED_IDS: usize = 100;
 
-/// A document that was refused before is counted, once for each run, and not kept
-/// twice. It is open again, unless people have decided that it is not wanted.
-const REFUSED: Plan = Plan {
+/// A document that was rejected before is counted, once for each run, and not stored again. It
+/// becomes open again, unless it was discarded.
+const UPSERT: Plan = Plan {
     table: TABLE,
     shared: &[
         "source",
@@ -55,7 +55,7 @@ const REFUSED: Plan = Plan {
                 column: "seen",
                 to: "stored.seen + (stored.run_id <> excluded.run_id)::integer",
             },
-            // what could not be kept with its document before
+            // The document may have been too large to store before.
             Set {
                 column: "document",
                 to: "case when stored.document = '' then excluded.document else stored.document end",
@@ -75,8 +75,8 @@ const REFUSED: Plan = Plan {
     },
 };
 
-/// What a replay made of rejects: each is stored, or refused again for a reason.
-const SETTLED: Plan = Plan {
+/// The result of a replay for each reject: stored, or refused again for a reason.
+const UPDATE_RETRIED: Plan = Plan {
     table: TABLE,
     shared: &[],
     each: &[
@@ -94,8 +94,8 @@ const SETTLED: Plan = Plan {
     },
 };
 
-/// What the server refused, and what it said of it.
-pub(super) fn refused(release: &Release, failure: &Failure) -> Reject {
+/// Builds the reject for a release that the server refused.
+pub(super) fn reject_refused(release: &Release, failure: &Failure) -> Reject {
     let Failure {
         sqlstate,
         constraint,
@@ -116,9 +116,9 @@ pub(super) fn refused(release: &Release, failure: &Failure) -> Reject {
     }
 }
 
-/// A reject as it is kept.
+/// The values of a row.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(super) struct RejectRow {
     document_hash: blake3::Hash,
     pointer: String,
     reason: &'static str,
@@ -133,22 +133,23 @@ pub(super) struct Row {
     is_redacted: bool,
 }
 
-impl Row {
-    /// The one place where a reject becomes what is kept of it. A key that shows a secret
-    /// is not kept, and so the reject is resolved by its place alone.
+impl RejectRow {
+    /// Builds the row of a reject. Nothing else stores a reject, so every secret is removed
+    /// here. A key that contains a secret is left out; such a reject is resolved only by its
+    /// place.
     fn new(reject: &Reject, document_hash: blake3::Hash, url: &str, redactor: &Redactor) -> Self {
         let redacted = redactor.redact(&reject.document).map(Bytes::from);
         let is_redacted = redacted.is_some();
         let document = redacted.unwrap_or_else(|| reject.document.clone());
         Self {
             document_hash,
-            pointer: storable(&redactor.redact_text(&reject.pointer)),
+            pointer: replace_nul(&redactor.redact_text(&reject.pointer)),
             reason: reject.reason.as_str(),
-            message: storable(&redactor.redact_text(&reject.message)),
+            message: replace_nul(&redactor.redact_text(&reject.message)),
             sqlstate: reject.sqlstate.clone(),
             constraint: reject.constraint.clone(),
-            ocid: if_storable(reject.ocid.as_ref(), redactor),
-            release_id: if_storable(reject.release_id.as_ref(), redactor),
+            ocid: filter_key(reject.ocid.as_ref(), redactor),
+            release_id: filter_key(reject.release_id.as_ref(), redactor),
             url: reject.url.as_deref().unwrap_or(url).to_owned(),
             version: reject.version.map(Version::as_str),
             document,
@@ -156,8 +157,8 @@ impl Row {
         }
     }
 
-    /// The row that is kept where the server refused this one: without its document,
-    /// which is the one thing in it that may be large.
+    /// Builds the row to write if the server refused this one. It leaves out the document,
+    /// because only the document can be large.
     fn without_document(&self, failure: &Failure) -> Self {
         let Failure {
             sqlstate, message, ..
@@ -174,60 +175,62 @@ impl Row {
     }
 }
 
-/// Text without the one character that PostgreSQL's text cannot hold.
-pub(super) fn storable(text: &str) -> String {
-    storable_chars(text).collect()
+/// Replaces NUL, the only character that PostgreSQL's `text` cannot hold.
+pub(super) fn replace_nul(text: &str) -> String {
+    replace_nul_chars(text).collect()
 }
 
-fn storable_chars(text: &str) -> impl Iterator<Item = char> {
-    let storable = |character| match character {
+fn replace_nul_chars(text: &str) -> impl Iterator<Item = char> {
+    let replace = |character| match character {
         '\0' => '\u{fffd}',
         character => character,
     };
-    text.chars().map(storable)
+    text.chars().map(replace)
 }
 
-/// A key that PostgreSQL's text cannot hold is the key of nothing stored, and one that
-/// shows a secret is not kept.
-fn if_storable(text: Option<&String>, redactor: &Redactor) -> Option<String> {
-    let is_shown = |text: &&String| redactor.find(text.as_bytes()).is_some();
-    text.filter(|text| !text.contains('\0') && !is_shown(text))
+/// Returns the key, unless it contains NUL or a secret. No stored release has a key with NUL,
+/// and a secret must not be stored.
+fn filter_key(text: Option<&String>, redactor: &Redactor) -> Option<String> {
+    let has_secret = |text: &&String| redactor.find(text.as_bytes()).is_some();
+    text.filter(|text| !text.contains('\0') && !has_secret(text))
         .cloned()
 }
 
-/// Where rejects were served.
+/// The values that all rejects of a page share.
 #[derive(Debug)]
-struct Where {
+struct ServedPage {
     served: Served,
     seen: i32,
 }
 
-/// How rejects are kept, and what fills their rows.
+/// The upsert of rejects, with its bindings.
 #[derive(Debug)]
-pub(super) struct Rejects {
+pub(super) struct RejectWriter {
     pub(super) operation: Operation,
-    place: Binding<Where>,
-    pub(super) row: Binding<Row>,
+    page: Binding<ServedPage>,
+    pub(super) row: Binding<RejectRow>,
     pub(super) redactor: Redactor,
 }
 
-impl Rejects {
+impl RejectWriter {
     pub(super) fn new() -> Result<Self> {
-        let operation = Operation::new(&REFUSED, Batching::default())?;
+        let operation = Operation::new(&UPSERT, Batching::default())?;
         Ok(Self {
-            place: operation
+            page: operation
                 .bind_shared()
-                .column("source", |place: &Where| &place.served.source)
-                .column("run_id", |place| &place.served.run_id)
-                .column("chain", |place| &place.served.chain)
-                .column("page_number", |place| &place.served.page_number)
-                .column("seen", |place| &place.seen)
-                .column("first_seen_at", |place| &place.served.now)
-                .column("last_seen_at", |place| &place.served.now)
+                .column("source", |page: &ServedPage| &page.served.source)
+                .column("run_id", |page| &page.served.run_id)
+                .column("chain", |page| &page.served.chain)
+                .column("page_number", |page| &page.served.page_number)
+                .column("seen", |page| &page.seen)
+                .column("first_seen_at", |page| &page.served.now)
+                .column("last_seen_at", |page| &page.served.now)
                 .bound()?,
             row: operation
                 .bind_each()
-                .bytes("document_hash", |row: &Row| row.document_hash.as_bytes())
+                .bytes("document_hash", |row: &RejectRow| {
+                    row.document_hash.as_bytes()
+                })
                 .column("pointer", |row| &row.pointer)
                 .column("reason", |row| &row.reason)
                 .column("message", |row| &row.message)
@@ -245,19 +248,19 @@ impl Rejects {
         })
     }
 
-    /// The values that all rejects of a page have in common.
+    /// Builds the values that all rejects of a page share.
     pub(super) fn shared(&self, served: &Served) -> Result<Rows> {
-        let place = Where {
+        let page = ServedPage {
             served: served.clone(),
             seen: 1,
         };
-        Rows::of(&self.place, [&place])
+        Rows::of(&self.page, [&page])
     }
 
-    /// Keeps rejects within a transaction, those that do not say where they came from as
-    /// of `page_url`, and gives back their ids. One that the server refuses to keep is
-    /// kept without its document, so that the page can become durable.
-    pub(super) async fn keep<'r>(
+    /// Writes rejects in a transaction and returns their ids. A reject without a URL gets
+    /// `page_url`. If the server refuses a reject, it is written without its document, so that
+    /// the page can still be committed.
+    pub(super) async fn write<'r>(
         &self,
         transaction: &mut Transaction,
         (served, page_url): (&Served, &str),
@@ -265,15 +268,16 @@ impl Rejects {
         limits: WriterLimits,
     ) -> Result<Vec<i64>> {
         let shared = self.shared(served)?;
-        let rejects = self.in_order(rejects);
-        let row = |(hash, reject): &(_, &Reject)| Row::new(reject, *hash, page_url, &self.redactor);
+        let rejects = self.sort_by_key(rejects);
+        let row =
+            |(hash, reject): &(_, &Reject)| RejectRow::new(reject, *hash, page_url, &self.redactor);
         let mut ids = Vec::new();
         let rows = rejects.iter().map(row);
         let failures = self
-            .write(transaction, &shared, rows, limits, &mut ids)
+            .write_rows(transaction, &shared, rows, limits, &mut ids)
             .await?;
-        let bare = failures.iter().map(|failure| {
-            expect_of_row(failure)?;
+        let without_documents = failures.iter().map(|failure| {
+            check_not_server_fault(failure)?;
             let row = row(&rejects[failure.position]);
             warn!(
                 sqlstate = failure.sqlstate,
@@ -283,17 +287,19 @@ impl Rejects {
             );
             Ok(row.without_document(failure))
         });
-        let bare = bare.collect::<Result<Vec<Row>>>()?.into_iter();
+        let without_documents = without_documents
+            .collect::<Result<Vec<RejectRow>>>()?
+            .into_iter();
         let failures = self
-            .write(transaction, &shared, bare, limits, &mut ids)
+            .write_rows(transaction, &shared, without_documents, limits, &mut ids)
             .await?;
-        expect_kept(&failures)?;
+        check_all_written(&failures)?;
         Ok(ids)
     }
 
-    /// Rejects and the hashes of what is kept of them, in the order of their unique key,
-    /// in which rows are locked.
-    fn in_order<'r>(
+    /// Sorts rejects by their unique key, because rows are locked in that order. The key
+    /// includes the hash of the redacted document.
+    fn sort_by_key<'r>(
         &self,
         rejects: impl Iterator<Item = &'r Reject>,
     ) -> Vec<(blake3::Hash, &'r Reject)> {
@@ -309,22 +315,23 @@ impl Rejects {
                     self.redactor.redact_text(&a.pointer),
                     self.redactor.redact_text(&b.pointer),
                 );
-                storable_chars(&a).cmp(storable_chars(&b))
+                replace_nul_chars(&a).cmp(replace_nul_chars(&b))
             })
         });
         hashed
     }
 
-    /// Writes rows, gives back those that the server refused, and adds the ids of the
-    /// first of the others.
+    /// Writes rows. Returns those that the server refused, and adds the ids of the first others
+    /// to `ids`.
     ///
-    /// A row is made when its turn comes, because it takes more than its reject, of which
-    /// a page may have very many. So does what the server gives back.
-    async fn write(
+    /// Each row is built only when it is written, because it takes more memory than its reject
+    /// and a page may have very many. The server's replies are collected as they arrive for the
+    /// same reason.
+    async fn write_rows(
         &self,
         transaction: &mut Transaction,
         shared: &Rows,
-        rows: impl Iterator<Item = Row>,
+        rows: impl Iterator<Item = RejectRow>,
         limits: WriterLimits,
         ids: &mut Vec<i64>,
     ) -> Result<Vec<Failure>> {
@@ -332,9 +339,9 @@ impl Rejects {
         let isolate = OnFailure::Isolate;
         let slot = writer.table(&self.operation, shared.clone(), &self.row, isolate);
         let mut failures = Vec::new();
-        let mut note = |kept: Gathered| -> Result<()> {
+        let mut collect = |kept: Gathered| -> Result<()> {
             failures.extend(kept.failures);
-            let left = TOLD_IDS.saturating_sub(ids.len());
+            let left = MAX_LOGGED_IDS.saturating_sub(ids.len());
             for (_, row) in kept.returned.iter().take(left) {
                 ids.push(row.try_get("id")?);
             }
@@ -342,41 +349,43 @@ impl Rejects {
         };
         for row in rows {
             writer.add(&slot, &row).await?;
-            note(writer.take(&slot))?;
+            collect(writer.take(&slot))?;
         }
         writer.flush().await?;
-        note(writer.take(&slot))?;
+        collect(writer.take(&slot))?;
         Ok(failures)
     }
 }
 
-/// A document is not given up because of the server's state: the page is sent again.
-fn expect_of_row(failure: &Failure) -> Result<()> {
+/// Returns an error if the server, and not the row, may be the cause. Then the page is sent
+/// again, and the document is not given up.
+fn check_not_server_fault(failure: &Failure) -> Result<()> {
     let state = SqlState::from_code(&failure.sqlstate);
     match Blame::of(&state) {
-        Blame::RowOrServer => Err(Error::environment(not_kept(failure))),
+        Blame::RowOrServer => Err(Error::environment(describe_failure(failure))),
         _ => Ok(()),
     }
 }
 
-/// A reject that is not kept is lost, and so the transaction is.
-pub(super) fn expect_kept(failures: &[Failure]) -> Result<()> {
+/// Returns an error if a reject was not written. The transaction must fail then, because the
+/// reject would be lost.
+pub(super) fn check_all_written(failures: &[Failure]) -> Result<()> {
     let Some(failure) = failures.first() else {
         return Ok(());
     };
-    Err(Error::unexpected(not_kept(failure)))
+    Err(Error::unexpected(describe_failure(failure)))
 }
 
-fn not_kept(failure: &Failure) -> String {
+fn describe_failure(failure: &Failure) -> String {
     let Failure {
         sqlstate, message, ..
     } = failure;
-    format!("a reject could not be kept: SQLSTATE {sqlstate}: {message}")
+    format!("could not store a reject: SQLSTATE {sqlstate}: {message}")
 }
 
-/// What became of a reject that was tried again.
+/// The result of trying a reject again.
 #[derive(Debug)]
-pub(super) struct Settlement {
+pub(super) struct ReplayResult {
     pub(super) id: i64,
     pub(super) resolved_at: Option<Timestamp>,
     pub(super) resolution: Option<&'static str>,
@@ -386,20 +395,20 @@ pub(super) struct Settlement {
     pub(super) constraint: Option<String>,
 }
 
-/// How rejects that were tried again are settled.
+/// The update of replayed rejects, with its bindings.
 #[derive(Debug)]
-pub(super) struct Settlements {
+pub(super) struct ReplayResultWriter {
     pub(super) operation: Operation,
-    pub(super) row: Binding<Settlement>,
+    pub(super) row: Binding<ReplayResult>,
 }
 
-impl Settlements {
+impl ReplayResultWriter {
     pub(super) fn new() -> Result<Self> {
-        let operation = Operation::new(&SETTLED, Batching::default())?;
+        let operation = Operation::new(&UPDATE_RETRIED, Batching::default())?;
         Ok(Self {
             row: operation
                 .bind_each()
-                .column("id", |row: &Settlement| &row.id)
+                .column("id", |row: &ReplayResult| &row.id)
                 .column("resolved_at", |row| &row.resolved_at)
                 .column("resolution", |row| &row.resolution)
                 .column("reason", |row| &row.reason)
@@ -412,19 +421,20 @@ impl Settlements {
     }
 }
 
-/// What may resolve rejects.
-pub(super) struct Resolvable<'p> {
-    /// What is stored now.
+/// What a page resolves.
+pub(super) struct ResolvedByPage<'p> {
+    /// The keys of the releases that are stored now.
     pub(super) keys: Keys<'p>,
-    /// Where the page's documents came from that did not come with it.
+    /// The URLs of the page and of the documents that it names.
     pub(super) documents: Vec<&'p str>,
-    /// Whether all of a file could be read that the page is the end of.
+    /// True if the page ends a file and the whole file could be read.
     pub(super) is_end_of_file: bool,
 }
 
-/// Resolves what was kept of the page when it could not be read, and the rest of its
-/// file if that can be read now. Pages that a feed does not have any more may hold what
-/// nothing else has.
+/// Resolves the reject of this page from when it could not be read. If the page ends its file,
+/// also resolves the rejects of all later pages of the file, because the whole file can be read
+/// now. Rejects of pages that a feed no longer has stay open, because they may hold the only
+/// copy of a release.
 pub(super) fn resolve_unreadable<'f>(
     flight: &mut Flight<'f>,
     served: &'f Served,
@@ -442,16 +452,16 @@ pub(super) fn resolve_unreadable<'f>(
     );
 }
 
-/// Resolves the rejects of keys that are stored now, and those of the page and its
-/// documents, if they could not be had or read before.
+/// Resolves rejects with keys that are stored now, and rejects of this page and its documents
+/// that could not be fetched or read before.
 pub(super) fn resolve_rejects<'f>(
     flight: &mut Flight<'f>,
     served: &'f Served,
-    Resolvable {
+    ResolvedByPage {
         keys: (ocids, ids),
         documents,
         is_end_of_file,
-    }: &'f Resolvable<'f>,
+    }: &'f ResolvedByPage<'f>,
 ) {
     flight.typed(
         include_str!("../../sql/sink/resolve_rejects.sql"),

@@ -1,4 +1,4 @@
-//! Rejects tried again.
+//! Stores the releases of rejects that were tried again.
 
 use jiff::Timestamp;
 
@@ -9,43 +9,45 @@ use crate::ledger::{Counts, Lease, signed};
 use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::fold;
-use crate::sink::reject::{Settlement, expect_kept, refused, storable};
+use crate::sink::reject::{ReplayResult, check_all_written, reject_refused, replace_nul};
 use crate::sink::release::{Recovered, Served, count};
 
-/// A reject, and what it turned out to hold.
+/// A reject that was tried again, and what was read from it.
 #[derive(Debug)]
-pub struct Tried {
+pub struct RetriedReject {
     /// The reject.
     pub entry: Entry,
     /// The releases that were read from it.
     pub releases: Vec<Release>,
-    /// What of it is refused again.
+    /// The parts of it that are rejected again.
     pub rejects: Vec<Reject>,
 }
 
 impl Sink {
-    /// Stores what rejects turned out to hold, and settles them, all in one
-    /// transaction: as replayed, or as refused for what refuses them now. Nothing
-    /// that was fetched after a reject is overwritten.
+    /// Stores the releases that were read from rejects, and updates the rejects, all in one
+    /// transaction. A reject is marked as replayed, or gets the reason for which it is refused
+    /// now. Releases that were fetched after the reject are not overwritten.
     ///
-    /// What a page or document holds and cannot be stored becomes rejects of its own.
+    /// If a rejected page or document contains parts that cannot be stored, each part becomes a
+    /// reject of its own.
     ///
     /// # Errors
+    ///
     /// As [`Sink::commit`].
-    pub async fn replay(&self, lease: &Lease, tried: Vec<Tried>) -> Result<Counts> {
+    pub async fn replay(&self, lease: &Lease, tried: Vec<RetriedReject>) -> Result<Counts> {
         let mut folded = 0;
         let mut recovered = Vec::new();
-        let mut again = Vec::with_capacity(tried.len());
+        let mut entries = Vec::with_capacity(tried.len());
         for (index, tried) in tried.into_iter().enumerate() {
-            let Tried {
+            let RetriedReject {
                 entry,
                 releases,
                 rejects,
             } = tried;
-            let one = fold(releases);
-            folded += count(one.folded);
-            let rejects = [rejects, one.superseded].concat();
-            recovered.extend(one.releases.into_iter().map(|release| {
+            let result = fold(releases);
+            folded += count(result.folded);
+            let rejects = [rejects, result.superseded].concat();
+            recovered.extend(result.releases.into_iter().map(|release| {
                 let row = Recovered {
                     release,
                     run_id: entry.run_id,
@@ -54,14 +56,14 @@ impl Sink {
                 };
                 (row, index)
             }));
-            again.push((entry, rejects));
+            entries.push((entry, rejects));
         }
-        let waves = waves(recovered);
+        let waves = split_into_waves(recovered);
         let replay = Replay {
             sink: self,
             lease,
             waves,
-            tried: again,
+            tried: entries,
             folded,
         };
         self.patience("replay", "replay rejects")
@@ -70,14 +72,14 @@ impl Sink {
     }
 }
 
-/// Releases of different keys in the order of these, each with the place of the
-/// reject that it came from.
+/// Releases with different keys, in the order of their keys. The index gives the reject that a
+/// release came from.
 type Wave = Vec<(Recovered, usize)>;
 
-/// Puts the releases of one key into as many waves: of several rejects of one key
-/// the one served later is written later, and each is counted for itself.
-fn waves(mut recovered: Vec<(Recovered, usize)>) -> Vec<Wave> {
-    // stable, so that those of one key stay in the order they were served
+/// Puts releases with the same key into different waves. So of several rejects with one key,
+/// the one served later is written later, and each one is counted.
+fn split_into_waves(mut recovered: Vec<(Recovered, usize)>) -> Vec<Wave> {
+    // The sort is stable, so releases of one key stay in the order they were served.
     recovered.sort_by(|a, b| a.0.release.key.cmp(&b.0.release.key));
     let mut waves: Vec<Wave> = Vec::new();
     let mut nth = 0;
@@ -94,13 +96,13 @@ fn waves(mut recovered: Vec<(Recovered, usize)>) -> Vec<Wave> {
     waves
 }
 
-/// One attempt, and what it begins with.
+/// One attempt to store replayed rejects, with its input.
 struct Replay<'a> {
     sink: &'a Sink,
     lease: &'a Lease,
-    /// Releases, and from which reject each came.
+    /// The releases, each with the index of its reject.
     waves: Vec<Wave>,
-    /// The rejects, and what of each is refused already.
+    /// The rejects, each with its parts that were rejected again before the write.
     tried: Vec<(Entry, Vec<Reject>)>,
     folded: i64,
 }
@@ -122,13 +124,13 @@ impl Replay<'_> {
                 let written = self.write(&mut transaction, &rows).await?;
                 for failure in &written.failures {
                     let (row, index) = rows[failure.position];
-                    rejects[*index].push(refused(&row.release, failure));
+                    rejects[*index].push(reject_refused(&row.release, failure));
                 }
                 report += written.report;
             }
         }
         let now = Timestamp::now();
-        self.settle(&mut transaction, now, &rejects).await?;
+        self.update_rejects(&mut transaction, now, &rejects).await?;
         transaction.commit().await?;
 
         let is_refused = |reject: &&Reject| reject.reason != Reason::Superseded;
@@ -173,38 +175,41 @@ impl Replay<'_> {
         transaction.apply(operation, &shared, &rows, isolate).await
     }
 
-    /// Says of each reject what became of it.
-    async fn settle(
+    /// Marks each reject as replayed, or with the new reason.
+    async fn update_rejects(
         &self,
         transaction: &mut Transaction,
         now: Timestamp,
         rejects: &[Vec<Reject>],
     ) -> Result<()> {
-        let mut settled = Vec::with_capacity(self.tried.len());
+        let mut results = Vec::with_capacity(self.tried.len());
         for ((entry, _), rejects) in self.tried.iter().zip(rejects) {
-            // what may hold several keeps the rejects among them beside itself
-            let holder = Reason::parse(&entry.reason).filter(|reason| reason.is_unreadable());
-            let is_itself = |reject: &&Reject| {
-                holder
-                    .is_none_or(|holder| reject.reason == holder && reject.pointer == entry.pointer)
+            // An unreadable page or document may contain several releases. Those that cannot be
+            // stored get rejects of their own.
+            let container_reason =
+                Reason::parse(&entry.reason).filter(|reason| reason.is_unreadable());
+            let is_same_reject = |reject: &&Reject| {
+                container_reason
+                    .is_none_or(|reason| reject.reason == reason && reject.pointer == entry.pointer)
             };
-            let again = rejects.iter().find(is_itself);
-            if holder.is_some() && again.is_none() {
-                self.keep(transaction, entry, now, rejects).await?;
+            let refused_again = rejects.iter().find(is_same_reject);
+            if container_reason.is_some() && refused_again.is_none() {
+                self.write_nested_rejects(transaction, entry, now, rejects)
+                    .await?;
             }
-            settled.push(settlement(entry, again, now));
+            results.push(build_replay_result(entry, refused_again, now));
         }
-        let settlements = &self.sink.settlements;
-        let rows = Rows::of(&settlements.row, &settled)?;
+        let replay_results = &self.sink.replay_results;
+        let rows = Rows::of(&replay_results.row, &results)?;
         let none = Rows::default();
         let applied = transaction
-            .apply(&settlements.operation, &none, &rows, OnFailure::RollBack)
+            .apply(&replay_results.operation, &none, &rows, OnFailure::RollBack)
             .await?;
-        expect_kept(&applied.failures)
+        check_all_written(&applied.failures)
     }
 
-    /// Keeps what a page holds and cannot be stored.
-    async fn keep(
+    /// Writes the rejects that were found in a page or document.
+    async fn write_nested_rejects(
         &self,
         transaction: &mut Transaction,
         page: &Entry,
@@ -219,30 +224,34 @@ impl Replay<'_> {
             now,
             fetched_at: page.last_seen_at,
         };
-        let of_page = (&served, &*page.url);
+        let page_source = (&served, &*page.url);
         let limits = self.sink.writer_limits();
         let rejects = &self.sink.rejects;
         rejects
-            .keep(transaction, of_page, refused.iter(), limits)
+            .write(transaction, page_source, refused.iter(), limits)
             .await?;
         Ok(())
     }
 }
 
-/// What a reject's row says after a replay, if it is refused again or not.
-fn settlement(entry: &Entry, again: Option<&Reject>, now: Timestamp) -> Settlement {
-    let is_resolved = again.is_none();
-    Settlement {
+/// Builds the result for a reject; `refused_again` is set if it is refused again.
+fn build_replay_result(
+    entry: &Entry,
+    refused_again: Option<&Reject>,
+    now: Timestamp,
+) -> ReplayResult {
+    let is_resolved = refused_again.is_none();
+    ReplayResult {
         id: entry.id,
         resolved_at: is_resolved.then_some(now),
         resolution: is_resolved.then_some("replayed"),
-        reason: again
+        reason: refused_again
             .map_or(&*entry.reason, |reject| reject.reason.as_str())
             .to_owned(),
-        message: storable(again.map_or(&entry.message, |reject| &reject.message)),
-        sqlstate: again
+        message: replace_nul(refused_again.map_or(&entry.message, |reject| &reject.message)),
+        sqlstate: refused_again
             .map_or(&entry.sqlstate, |reject| &reject.sqlstate)
             .clone(),
-        constraint: again.and_then(|reject| reject.constraint.clone()),
+        constraint: refused_again.and_then(|reject| reject.constraint.clone()),
     }
 }

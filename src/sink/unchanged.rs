@@ -1,4 +1,4 @@
-//! A page that has not changed: a row of the run, and no release.
+//! Stores a page that has not changed: a row of the run, and no release.
 
 use std::sync::atomic::Ordering;
 
@@ -9,14 +9,14 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::UnchangedPage;
 use crate::sink::Sink;
-use crate::sink::page::{durable_counts, land_with_row};
+use crate::sink::page::{commit_page_row, read_durable_counts};
 use crate::sink::reject::resolve_unreadable;
 use crate::sink::release::Served;
 
-const KEEP_PAGE: &str = include_str!("../../sql/sink/keep_page.sql");
+const INSERT_UNCHANGED_PAGE: &str = include_str!("../../sql/sink/keep_page.sql");
 
-/// The row as it is sent.
-struct KeptRow<'a> {
+/// The values of the row.
+struct UnchangedRow<'a> {
     page: &'a UnchangedPage,
     number: i64,
     known_number: i64,
@@ -24,7 +24,7 @@ struct KeptRow<'a> {
     chain: &'a str,
 }
 
-impl<'a> KeptRow<'a> {
+impl<'a> UnchangedRow<'a> {
     fn new(page: &'a UnchangedPage) -> Self {
         Self {
             page,
@@ -38,7 +38,7 @@ impl<'a> KeptRow<'a> {
     fn insert<'f>(&'f self, flight: &mut Flight<'f>, served: &'f Served) {
         let validators = &self.page.validators;
         flight.typed(
-            KEEP_PAGE,
+            INSERT_UNCHANGED_PAGE,
             vec![
                 (&served.run_id, Type::INT8),
                 (&self.page.remembered.run_id, Type::INT8),
@@ -55,49 +55,50 @@ impl<'a> KeptRow<'a> {
     }
 }
 
-/// One attempt to make a page that has not changed durable.
-pub(super) async fn keep_unchanged(
+/// Attempts once to commit an unchanged page.
+pub(super) async fn commit_unchanged(
     sink: &Sink,
     lease: &Lease,
     page: &UnchangedPage,
 ) -> Result<Counts> {
-    let served = sink.served(lease, (&page.chain, &page.position), page.fetched_at);
+    let served = sink.describe_page(lease, (&page.chain, &page.position), page.fetched_at);
     let transaction = sink.begin(lease).await?;
     transaction.settle().await?;
-    let counts = match close(sink, &transaction, &served, page).await? {
+    let counts = match commit_with_page_row(sink, &transaction, &served, page).await? {
         Some(counts) => counts,
-        None => durable_counts(lease, (&page.chain, &page.position), &transaction).await?,
+        None => read_durable_counts(lease, (&page.chain, &page.position), &transaction).await?,
     };
     transaction.ended();
     if counts.quarantined > 0 {
-        sink.expect_open_rejects();
+        sink.note_open_rejects();
     }
     Ok(counts)
 }
 
-/// Writes the page's row, and commits; `None` if the page is durable already and all
-/// was rolled back.
-async fn close(
+/// Writes the page's row and commits. Returns `None` if the page was stored already; then
+/// everything is rolled back.
+async fn commit_with_page_row(
     sink: &Sink,
     transaction: &Transaction,
     served: &Served,
     page: &UnchangedPage,
 ) -> Result<Option<Counts>> {
-    let row = KeptRow::new(page);
+    let row = UnchangedRow::new(page);
     let is_end_of_file = page.position.is_end_of_file(page.next().as_ref());
     let mut flight = transaction.flight();
     if sink.has_open_rejects.load(Ordering::Relaxed) {
         resolve_unreadable(&mut flight, served, &is_end_of_file);
     }
     row.insert(&mut flight, served);
-    let Some(inserted) = land_with_row(flight).await? else {
+    let Some(inserted) = commit_page_row(flight).await? else {
         return Ok(None);
     };
-    // purging and forgetting take the lease that is held here: only a server can lose it
-    let gone = || {
+    // A purge and the deletion of old runs need the lease that is held here, so only a server
+    // failure can lose the row.
+    let lost_page_error = || {
         let message = "the database has lost the earlier copy of an unchanged page";
         Error::new(Kind::Lost, message)
     };
-    let row = inserted.rows.first().ok_or_else(gone)?;
+    let row = inserted.rows.first().ok_or_else(lost_page_error)?;
     Ok(Some(Counts::from_row(row)?))
 }

@@ -642,12 +642,12 @@ async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
     let sink = Sink::open(database.clone(), SOURCE, &config).await.unwrap();
     let mut stale = claim.lease;
     stale.epoch += 1;
-    let refused = sink.keep_unchanged(&stale, &page).await.unwrap_err();
+    let refused = sink.commit_unchanged(&stale, &page).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::Lease);
     assert_eq!(ingest.pages().await.len(), 0);
     for _ in 0..2 {
         // the second time the page is there already, and says the same
-        let counts = sink.keep_unchanged(&claim.lease, &page).await.unwrap();
+        let counts = sink.commit_unchanged(&claim.lease, &page).await.unwrap();
         assert_eq!((counts.releases, counts.unchanged), (4, 4));
     }
     assert_eq!(ingest.pages().await.len(), 1);

@@ -269,7 +269,11 @@ async fn a_run_that_lost_its_lease_commits_nothing_more() {
             gate.store(true, Ordering::Relaxed);
         }
         let ran = run.end().await.expect(6);
-        assert!(ran.stderr.contains("has taken over"), "{by}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("has taken over"),
+            "{by}: {}",
+            ran.stderr
+        );
         assert_eq!(ingest.count("page").await, 3, "{by}");
         assert_eq!(ingest.count("release").await, 9, "{by}");
         // nor does it end what is no longer its own

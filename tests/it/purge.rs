@@ -114,7 +114,7 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
             .unwrap();
         let mut purge = Purge::new(database.clone(), SOURCE, &config.database).unwrap();
         for _ in 0..steps {
-            purge.some(&claim.lease).await.unwrap();
+            purge.delete_some(&claim.lease).await.unwrap();
         }
         let left = ingest.count("release").await;
         assert_eq!(left < 1_200, steps == 9, "{left} after {steps}");
@@ -142,7 +142,7 @@ async fn a_purge_goes_on_when_the_connection_that_reads_is_lost() {
         .unwrap();
     let mut purge = Purge::new(database.clone(), SOURCE, &config.database).unwrap();
     let (mut releases, mut lost) = (0, 0);
-    while let Some(gone) = purge.some(&claim.lease).await.unwrap() {
+    while let Some(gone) = purge.delete_some(&claim.lease).await.unwrap() {
         releases += gone.releases;
         let readers = "select count(pg_terminate_backend(pid)) from pg_stat_activity
             where datname = current_database() and state = 'idle in transaction'";
