@@ -19,6 +19,7 @@ mod hash;
 mod item;
 mod read;
 mod repair;
+mod unpack;
 mod upgrade;
 mod version;
 
@@ -26,7 +27,8 @@ use bytes::Bytes;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use self::item::{Item, Items, kind_by_place};
+use self::item::Item;
+use self::unpack::{Items, kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
 use crate::page::{Broken, Page, Part};

@@ -5,6 +5,8 @@
 //! served.
 
 mod cut;
+mod lenient;
+mod lists;
 mod pointer;
 mod salvage;
 mod scan;
@@ -12,8 +14,9 @@ mod stream;
 mod tree;
 mod value;
 
-pub(crate) use self::cut::key_is;
-pub use self::cut::{Cut, Item, MOST_AROUND_BYTES, MOST_ITEMS, Unreadable, cut};
+pub use self::cut::{Cut, Item, Unreadable, cut};
+pub(crate) use self::lists::key_is;
+pub use self::lists::{MOST_AROUND_BYTES, MOST_ITEMS};
 pub(crate) use self::pointer::token;
 pub use self::pointer::{ItemsAt, Pointer};
 pub(crate) use self::scan::{

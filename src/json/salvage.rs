@@ -15,7 +15,7 @@
 
 use std::ops::Range;
 
-use super::cut::{List, MOST_ITEMS, Span, Walk, envelope, key_is};
+use super::lists::{List, MOST_ITEMS, Span, Walk, envelope, key_is};
 use super::scan::{Container, Loose, Nesting, Rules, Scanner, Stop, Why, is_white};
 
 /// How many times the length of a body is read to salvage it, at most, beside

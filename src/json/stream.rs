@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::cut::{Halt, Span, Walk, envelope};
+use super::lists::{Halt, Span, Walk, envelope};
 use super::salvage;
 use super::scan::{Loose, Scanner, Stop, Why, is_white};
 use crate::json::{Item, ItemsAt};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::cut::forgive;
+use crate::json::lenient::parse_leniently;
 
 /// What an entry of a list takes, which is made room for before it is needed.
 const ENTRY_BYTES: usize = 2 * size_of::<Value>();
@@ -49,12 +49,8 @@ pub(crate) fn value(document: &[u8], most_bytes: usize) -> Result<Value, Misread
     if bytes > most_bytes {
         return Err(Misread::TooLarge(bytes));
     }
-    forgiving(&text).map_err(|e| Misread::Unreadable(format!("not JSON at line {}", e.line())))
-}
-
-/// Reads text with what is forgiven.
-pub(super) fn forgiving(text: &str) -> serde_json::Result<Value> {
-    serde_json::from_str(&forgive(text))
+    parse_leniently(&text)
+        .map_err(|e| Misread::Unreadable(format!("not JSON at line {}", e.line())))
 }
 
 /// About how many bytes it takes to make a text a value.

@@ -1,0 +1,659 @@
+//! Items of any kind, taken apart until they are releases.
+//!
+//! A package is cut again, into its releases or records. A record gives its
+//! releases and its compiled release. An entry of a record that only links to a
+//! release is passed over where a compiled release that is stored says what it would
+//! have said.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::extract::item::Item;
+use crate::extract::read::{self, Kind, Read, Refusal};
+use crate::extract::version::{of_items, of_package};
+use crate::extract::{COMPILED_RELEASE, Extracted, Options};
+use crate::json::{self, Cut, ItemsAt, Loose, Scanner, Stop, Unreadable, key_is};
+use crate::release::{Reason, Reject, Release};
+use crate::source;
+
+/// Takes the items of one page apart.
+pub(super) struct Items<'o> {
+    options: &'o Options,
+    /// How many more items the page may have, when some are found within others.
+    room: usize,
+    /// Where what is taken now came from, if not with the page.
+    url: Option<Arc<str>>,
+    extracted: Extracted,
+}
+
+impl<'o> Items<'o> {
+    /// For a page that was cut into so many items.
+    pub(super) fn new(options: &'o Options, items: usize) -> Self {
+        Self {
+            options,
+            room: options.max_items.saturating_sub(items),
+            url: None,
+            extracted: Extracted::default(),
+        }
+    }
+
+    pub(super) fn extracted(self) -> Extracted {
+        self.extracted
+    }
+
+    /// What is taken from here on came from this URL.
+    pub(super) fn come_from(&mut self, url: Option<&Arc<str>>) {
+        self.url = url.cloned();
+    }
+
+    /// Takes the items that a document was cut into, whose pointers are behind
+    /// `place`; `around` is the document without them.
+    pub(super) fn take_all(&mut self, document: &Bytes, place: &str, cut: &Cut, around: &Value) {
+        let version = self.options.version.or_else(|| of_items(cut, around));
+        let told = || cut.list.as_deref().and_then(kind_by_list);
+        let kind = self.options.kind.or_else(told);
+        for item in &cut.items {
+            // A range that is not of this body is an empty item, and so a reject.
+            let bytes = document.get(item.range.clone()).unwrap_or_default();
+            self.take(Item {
+                pointer: match &cut.list {
+                    Some(list) => format!("{place}{list}/{}", item.index),
+                    None => place.to_owned(),
+                },
+                served: document.slice_ref(bytes),
+                depth: item.depth,
+                kind,
+                version,
+            });
+        }
+    }
+
+    /// Takes an item.
+    pub(super) fn take(&mut self, item: Item) {
+        match item.kind {
+            Some(source::Kind::Release) => self.release(item, Kind::Release),
+            Some(source::Kind::Record) => self.record(item),
+            Some(source::Kind::ReleasePackage) => self.package(item, &RELEASES),
+            Some(source::Kind::RecordPackage) => self.package(item, &RECORDS),
+            None => self.unknown(item),
+        }
+    }
+
+    /// Takes the compiled release of a record, or of a reject that was one.
+    pub(super) fn compiled_release(&mut self, item: Item) {
+        self.release(item, Kind::CompiledRelease);
+    }
+
+    /// Takes an item as a release, which most are, unless it turns out to hold
+    /// others.
+    fn unknown(&mut self, item: Item) {
+        let read = read::release(&item, Kind::Release, self.options);
+        let holds_others = read.as_ref().map_or(true, Read::holds_others);
+        if holds_others && let Some(kind) = kind_of(&item.served) {
+            let kind = Some(kind);
+            return self.take(Item { kind, ..item });
+        }
+        match read {
+            Ok(read) => self.store(item, read),
+            Err(refusal) => self.refuse(item, Kind::Release, refusal),
+        }
+    }
+
+    fn release(&mut self, item: Item, kind: Kind) {
+        match read::release(&item, kind, self.options) {
+            Ok(read) => self.store(item, read),
+            Err(refusal) => self.refuse(item, kind, refusal),
+        }
+    }
+
+    fn store(&mut self, item: Item, read: Read) {
+        self.extracted.unread_amounts += u64::from(read.has_unread_amount());
+        let release = read.into_release(item);
+        self.extracted.releases.push(Release {
+            url: self.url.clone(),
+            ..release
+        });
+    }
+
+    fn refuse(&mut self, item: Item, kind: Kind, refusal: Refusal) {
+        let reject = refusal.into_reject(item, kind);
+        self.extracted.rejects.push(Reject {
+            url: self.url.clone(),
+            ..reject
+        });
+    }
+
+    fn package(&mut self, item: Item, package: &Package) {
+        let shape = ItemsAt::parse(package.shape).expect("a valid pointer");
+        let cut = match json::cut(&item.served, &[shape]) {
+            Ok(cut) => cut,
+            Err(Unreadable(found)) => {
+                let refusal = read::not_json(&item.served).unwrap_or_else(|| {
+                    let message = format!("a {} was expected, and it is {found}", package.name);
+                    Refusal::new(Reason::OtherKind, message)
+                });
+                return self.refuse(item, Kind::Release, refusal);
+            }
+        };
+        if !self.takes_room(cut.items.len()) {
+            return self.refuse(item, Kind::Release, too_many_releases(self.options));
+        }
+        let said = self.options.version.or_else(|| of_package(&cut.envelope));
+        for entry in &cut.items {
+            self.take(Item {
+                pointer: [&*item.pointer, &cut.pointer(entry)].concat(),
+                served: item.served.slice(entry.range.clone()),
+                depth: entry.depth,
+                kind: Some(package.entries),
+                version: said,
+            });
+        }
+    }
+
+    fn record(&mut self, item: Item) {
+        let record = match Record::read(&item.served, self.options.max_items) {
+            Ok(record) => record,
+            Err(stop) => {
+                let refusal = read::not_json(&item.served).unwrap_or_else(|| {
+                    let message = format!("a record was expected, and {}", stop.clause());
+                    Refusal::new(Reason::OtherKind, message)
+                });
+                return self.refuse(item, Kind::Release, refusal);
+            }
+        };
+        let Record { releases, compiled } = record;
+        if releases.is_empty() && compiled.is_empty() {
+            // it was taken for a record because of where it is
+            if self.options.kind.is_none()
+                && let Ok(read) = read::release(&item, Kind::Release, self.options)
+            {
+                return self.store(item, read);
+            }
+            let message = "the record has neither releases nor a compiled release";
+            let refusal = Refusal::new(Reason::EmptyRecord, message.to_owned());
+            return self.refuse(item, Kind::Release, refusal);
+        }
+        if !self.takes_room(releases.len() + compiled.len()) {
+            return self.refuse(item, Kind::Release, too_many_releases(self.options));
+        }
+        let compiled = compiled.into_iter().map(|entry| {
+            let compiled = entry.of(&item, COMPILED_RELEASE);
+            let read = read::release(&compiled, Kind::CompiledRelease, self.options);
+            (compiled, read)
+        });
+        let compiled: Vec<_> = compiled.collect();
+        let is_summed_up = compiled.iter().any(|(_, read)| read.is_ok());
+        for (index, entry) in releases.into_iter().enumerate() {
+            let release = entry.of(&item, &format!("/releases/{index}"));
+            match read::release(&release, Kind::Release, self.options) {
+                Ok(read) => self.store(release, read),
+                // what it links to, the compiled release has summed up
+                Err(refusal) if refusal.is_link() && is_summed_up => {}
+                Err(refusal) => self.refuse(release, Kind::Release, refusal),
+            }
+        }
+        for (compiled, read) in compiled {
+            match read {
+                Ok(read) => self.store(compiled, read),
+                Err(refusal) => self.refuse(compiled, Kind::CompiledRelease, refusal),
+            }
+        }
+    }
+
+    /// Takes room for so many items in the place of the one that holds them, if there is
+    /// that much.
+    fn takes_room(&mut self, items: usize) -> bool {
+        let left = self.room.checked_sub(items.saturating_sub(1));
+        self.room = left.unwrap_or(self.room);
+        left.is_some()
+    }
+}
+
+fn too_many_releases(options: &Options) -> Refusal {
+    let message = format!(
+        "with its releases the page has more than {} items, the limit of `fetch.max_items`",
+        options.max_items
+    );
+    Refusal::new(Reason::TooManyReleases, message)
+}
+
+/// A kind of package, and what its entries are.
+struct Package {
+    name: &'static str,
+    shape: &'static str,
+    entries: source::Kind,
+}
+
+const RELEASES: Package = Package {
+    name: "release package",
+    shape: "/releases/*",
+    entries: source::Kind::Release,
+};
+
+const RECORDS: Package = Package {
+    name: "record package",
+    shape: "/records/*",
+    entries: source::Kind::Record,
+};
+
+/// What an item is by the name of the list that it is an entry of: what is in a
+/// package's list is what the package is of.
+pub(super) fn kind_by_place(pointer: &str) -> Option<source::Kind> {
+    let (list, _index) = pointer.rsplit_once('/')?;
+    kind_by_list(list)
+}
+
+fn kind_by_list(list: &str) -> Option<source::Kind> {
+    if list.ends_with("/releases") {
+        Some(source::Kind::Release)
+    } else if list.ends_with("/records") {
+        Some(source::Kind::Record)
+    } else {
+        None
+    }
+}
+
+/// What an item is that holds others, by its members; a release holds none.
+///
+/// Where its text is damaged, what stands before the damage tells.
+fn kind_of(item: &[u8]) -> Option<source::Kind> {
+    let (mut is_record, mut has_ocid, mut has_tag) = (false, false, false);
+    let (mut releases, mut records) = (false, false);
+    let mut scanner = Scanner::new(item, 0, Loose);
+    let _ = scanner.members(|scanner, key| {
+        let name = &item[key];
+        let is_list = scanner.peek()? == b'[';
+        is_record |= key_is(name, "compiledRelease") || key_is(name, "versionedRelease");
+        has_ocid |= key_is(name, "ocid");
+        has_tag |= key_is(name, "tag");
+        releases |= is_list && key_is(name, "releases");
+        records |= is_list && key_is(name, "records");
+        scanner.value().map(drop)
+    });
+    match (has_ocid, has_tag) {
+        _ if is_record => Some(source::Kind::Record),
+        (true, true) => None,
+        (true, false) => releases.then_some(source::Kind::Record),
+        (false, _) if records => Some(source::Kind::RecordPackage),
+        (false, _) => releases.then_some(source::Kind::ReleasePackage),
+    }
+}
+
+/// What a record holds. A member that is there more than once counts each time, and
+/// a release in place of the list is a list of one.
+#[derive(Debug, Default)]
+struct Record {
+    releases: Vec<Span>,
+    compiled: Vec<Span>,
+}
+
+/// Where in a record something is.
+#[derive(Debug)]
+struct Span {
+    range: Range<usize>,
+    depth: usize,
+}
+
+impl Record {
+    /// Reads a record, and of its releases no more than are refused together.
+    fn read(record: &[u8], most: usize) -> Result<Self, Stop> {
+        let mut read = Self::default();
+        let mut scanner = Scanner::new(record, 0, Loose);
+        scanner.members(|scanner, key| {
+            let name = &record[key];
+            let is_releases = key_is(name, "releases");
+            if is_releases && scanner.peek()? == b'[' {
+                return scanner.entries(|scanner| {
+                    let span = Span::pass(scanner)?;
+                    if read.releases.len() <= most {
+                        read.releases.push(span);
+                    }
+                    Ok(())
+                });
+            }
+            let is_compiled = key_is(name, "compiledRelease");
+            let is_lone = is_releases && scanner.peek()? == b'{';
+            let span = Span::pass(scanner)?;
+            if is_lone {
+                read.releases.push(span);
+            } else if is_compiled && &record[span.range.clone()] != b"null" {
+                read.compiled.push(span);
+            }
+            Ok(())
+        })?;
+        Ok(read)
+    }
+}
+
+impl Span {
+    /// Passes a value.
+    fn pass(scanner: &mut Scanner<'_, Loose>) -> Result<Self, Stop> {
+        scanner.peek()?;
+        let start = scanner.at();
+        let depth = scanner.value()?;
+        let range = start..scanner.at();
+        Ok(Self { range, depth })
+    }
+
+    /// The item that is there.
+    fn of(self, record: &Item, pointer: &str) -> Item {
+        Item {
+            pointer: [&*record.pointer, pointer].concat(),
+            served: record.served.slice(self.range),
+            depth: self.depth,
+            kind: Some(source::Kind::Release),
+            version: record.version,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::extract_items;
+    use crate::source;
+
+    /// What became of a body: for each release its pointer and key, for each
+    /// reject its pointer and reason.
+    fn read(body: &str, items: &source::Items) -> Vec<String> {
+        let options = Options {
+            kind: items.kind,
+            ..Options::default()
+        };
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let cut = json::cut(&body, &items.shapes).unwrap();
+        let Extracted {
+            releases, rejects, ..
+        } = extract_items(&body, &cut, &options);
+        let releases = releases.iter().map(|release| {
+            let text = std::str::from_utf8(&release.text).unwrap();
+            assert!(text.contains(&format!(r#""ocid":"{}""#, release.key.ocid)));
+            let id = match release.key.is_compiled() {
+                true => "compiled",
+                false => &release.key.release_id,
+            };
+            format!("{} {} {id}", release.pointer, release.key.ocid)
+        });
+        let rejects = rejects
+            .iter()
+            .map(|reject| format!("{} {}", reject.pointer, reject.reason));
+        releases.chain(rejects).collect()
+    }
+
+    #[track_caller]
+    fn check(body: &str, expected: &[&str]) {
+        assert_eq!(read(body, &source::Items::default()), expected, "{body}");
+    }
+
+    fn told(toml: &str) -> source::Items {
+        #[derive(serde::Deserialize)]
+        struct Source {
+            items: source::Items,
+        }
+        toml::from_str::<Source>(&format!("items = {toml}"))
+            .unwrap()
+            .items
+    }
+
+    const A: &str = r#"{"ocid":"a","id":"1"}"#;
+    const B: &str = r#"{"ocid":"b","id":"2"}"#;
+    const COMPILED: &str = r#"{"ocid":"a","id":"x","tag":["compiled"]}"#;
+    const LINK: &str = r#"{"url":"https://publisher.example/1","tag":["tender"]}"#;
+
+    /// A record of these releases, with a compiled release.
+    fn record(releases: &[&str]) -> String {
+        let releases = releases.join(",");
+        format!(r#"{{"ocid":"a","releases":[{releases}],"compiledRelease":{COMPILED}}}"#)
+    }
+
+    #[test]
+    fn every_kind_of_document_is_found_by_itself() {
+        check(A, &[" a 1"]);
+        check(
+            &format!(r#"{{"releases":[{A},{B}]}}"#),
+            &["/releases/0 a 1", "/releases/1 b 2"],
+        );
+        check(&format!("[{A},{B}]"), &["/0 a 1", "/1 b 2"]);
+        let two = ["/releases/0 a 1", "/compiledRelease a compiled"];
+        check(&record(&[A]), &two);
+        check(
+            &format!(r#"{{"records":[{}]}}"#, record(&[A])),
+            &two.map(|found| format!("/records/0{found}"))
+                .each_ref()
+                .map(|found| &**found),
+        );
+        check(
+            &format!("[{},{B}]", record(&[A])),
+            &[
+                "/0/releases/0 a 1",
+                "/0/compiledRelease a compiled",
+                "/1 b 2",
+            ],
+        );
+        check(
+            &format!(r#"[{{"releases":[{A}]}},{{"releases":[{B}]}}]"#),
+            &["/0/releases/0 a 1", "/1/releases/0 b 2"],
+        );
+        check(
+            &format!(r#"[{{"records":[{}]}},{B}]"#, record(&[B])),
+            &[
+                "/0/records/0/releases/0 b 2",
+                "/0/records/0/compiledRelease a compiled",
+                "/1 b 2",
+            ],
+        );
+        // without a word on what it is, but for its members
+        check(
+            &format!(r#"{{"versionedRelease":{{}},"releases":[{A}]}}"#),
+            &["/releases/0 a 1"],
+        );
+    }
+
+    #[test]
+    fn a_kind_is_told_where_it_is_not_to_be_seen() {
+        let packages = format!(r#"{{"data":[{{"releases":[{A}]}},{{"releases":null}}]}}"#);
+        let items = told(r#"{ pointer = "/data/*", kind = "release_package" }"#);
+        assert_eq!(read(&packages, &items), ["/data/0/releases/0 a 1"]);
+        let items = told(r#"{ pointer = "/data/*", kind = "record_package" }"#);
+        assert_eq!(
+            read(&packages, &items),
+            ["/data/0 other-kind", "/data/1 other-kind"]
+        );
+        let items = told(r#"{ pointer = "/records/*", kind = "release" }"#);
+        let body = format!(r#"{{"records":[{A},{}]}}"#, record(&[B]));
+        assert_eq!(
+            read(&body, &items),
+            ["/records/0 a 1", "/records/1 missing-id"]
+        );
+        let items = told(r#"{ pointer = "", kind = "record_package" }"#);
+        assert_eq!(read(&body, &items)[0], "/records/1/releases/0 b 2");
+        let items = told(r#"{ pointer = "/*", kind = "record" }"#);
+        assert_eq!(
+            read(&format!(r#"[{A},7,{{"ocid":}}]"#), &items),
+            ["/0 empty-record", "/1 other-kind", "/2 invalid-json"]
+        );
+    }
+
+    #[test]
+    fn a_link_is_passed_over_where_a_compiled_release_says_it_all() {
+        let compiled = "/compiledRelease a compiled";
+        check(&record(&[LINK, LINK]), &[compiled]);
+        check(&record(&[LINK, B]), &["/releases/1 b 2", compiled]);
+        check(&record(&[]), &[compiled]);
+        check(
+            &format!(r#"{{"releases":null,"compiledRelease":{COMPILED}}}"#),
+            &[compiled],
+        );
+        check(
+            &format!(r#"{{"records":[{{"ocid":"a","releases":[{LINK},{A}]}}]}}"#),
+            &[
+                "/records/0/releases/1 a 1",
+                "/records/0/releases/0 linked-release",
+            ],
+        );
+        // and in a package nothing else says it
+        check(
+            &format!(r#"{{"releases":[{LINK}]}}"#),
+            &["/releases/0 linked-release"],
+        );
+        // with an id of its own it is no link
+        check(
+            r#"{"releases":[{"url":"u","id":"1"}]}"#,
+            &["/releases/0 missing-ocid"],
+        );
+    }
+
+    #[test]
+    fn a_link_is_kept_where_its_compiled_release_is_not_stored() {
+        for bad in [r#"{"ocid":"a","x":"\u0000"}"#, "{}", "7"] {
+            let found = read(
+                &format!(r#"{{"ocid":"a","releases":[{LINK}],"compiledRelease":{bad}}}"#),
+                &source::Items::default(),
+            );
+            assert_eq!(found.len(), 2, "{found:?}");
+            assert_eq!(found[0], "/releases/0 linked-release");
+        }
+        // one of two is enough
+        check(
+            &format!(r#"{{"compiledRelease":7,"releases":[{LINK}],"compiledRelease":{COMPILED}}}"#),
+            &[
+                "/compiledRelease a compiled",
+                "/compiledRelease not-an-object",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_says_more_than_where_a_release_is_is_no_link() {
+        let release = r#"{"ocid":"a","url":"u","date":"d","tender":{"title":"t"}}"#;
+        check(
+            &record(&[release, r#"{"tag":["tender"]}"#]),
+            &[
+                "/compiledRelease a compiled",
+                "/releases/0 missing-id",
+                "/releases/1 missing-ocid",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_release_in_place_of_a_list_is_a_list_of_one() {
+        let compiled = "/compiledRelease a compiled";
+        let record = |release: &str| {
+            format!(r#"{{"ocid":"a","releases":{release},"compiledRelease":{COMPILED}}}"#)
+        };
+        check(&record(A), &["/releases/0 a 1", compiled]);
+        check(&record(LINK), &[compiled]);
+        check(&record("{}"), &[compiled, "/releases/0 missing-ocid"]);
+        check(
+            &format!(r#"{{"records":[{{"ocid":"a","releases":{A}}}]}}"#),
+            &["/records/0/releases/0 a 1"],
+        );
+    }
+
+    #[test]
+    fn a_record_of_nothing_is_refused_unless_it_is_a_release() {
+        for nothing in [
+            r#"{"ocid":"a"}"#,
+            r#"{"ocid":"a","releases":[]}"#,
+            r#"{"ocid":"a","releases":null,"compiledRelease":null}"#,
+            r#"{"ocid":"a","id":"1","tag":[],"versionedRelease":{}}"#,
+        ] {
+            let records = format!(r#"{{"records":[{nothing}]}}"#);
+            let expected = match nothing.contains("\"id\"") {
+                true => "/records/0 a 1",
+                false => "/records/0 empty-record",
+            };
+            check(&records, &[expected]);
+        }
+        check(r#"{"versionedRelease":{}}"#, &[" empty-record"]);
+    }
+
+    #[test]
+    fn a_release_that_says_it_is_compiled_keeps_its_id() {
+        check(
+            &format!(r#"{{"releases":[{COMPILED},{A}]}}"#),
+            &["/releases/0 a x", "/releases/1 a 1"],
+        );
+        check(
+            r#"[{"ocid":"a","id":"1","tag":["compiled","tender"]}]"#,
+            &["/0 a 1"],
+        );
+        // without one, it is a compiled release
+        for id in ["", r#","id":null"#, r#","id":" ""#] {
+            let item = format!(r#"{{"ocid":"a"{id},"tag":["compiled"]}}"#);
+            check(&format!("[{item}]"), &["/0 a compiled"]);
+            let item = format!(r#"{{"ocid":"a"{id},"tag":["compiled","tender"]}}"#);
+            check(&format!("[{item}]"), &["/0 missing-id"]);
+        }
+        check(r#"[{"tag":["compiled"]}]"#, &["/0 missing-ocid"]);
+        // a record's is one whatever its tag
+        check(
+            r#"{"compiledRelease":{"ocid":"a","id":"1","tag":["tender"]}}"#,
+            &["/compiledRelease a compiled"],
+        );
+    }
+
+    #[test]
+    fn a_bad_release_costs_its_record_nothing() {
+        let bad = r#"{"ocid":"a","id":"9","title":"\u0000"}"#;
+        check(
+            &record(&[A, bad, "null"]),
+            &[
+                "/releases/0 a 1",
+                "/compiledRelease a compiled",
+                "/releases/1 nul-character",
+                "/releases/2 not-an-object",
+            ],
+        );
+        let deep = format!(
+            r#"{{"ocid":"a","id":"8","x":{}{}}}"#,
+            "[".repeat(511),
+            "]".repeat(511)
+        );
+        check(
+            &record(&[&deep]),
+            &["/releases/0 a 8", "/compiledRelease a compiled"],
+        );
+    }
+
+    #[test]
+    fn several_processes_in_one_record_keep_their_ocids() {
+        check(
+            &record(&[A, B]),
+            &[
+                "/releases/0 a 1",
+                "/releases/1 b 2",
+                "/compiledRelease a compiled",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_release_with_releases_of_its_own_is_a_release() {
+        check(
+            r#"[{"ocid":"a","id":"1","tag":["tender"],"releases":[{}],"records":[]}]"#,
+            &["/0 a 1"],
+        );
+    }
+
+    #[test]
+    fn more_releases_within_records_than_a_page_may_have_are_refused_together() {
+        let body = format!(
+            r#"{{"records":[{},{{"ocid":"b","releases":[{}0]}}]}}"#,
+            record(&[A]),
+            "0,".repeat(Options::default().max_items)
+        );
+        check(
+            &body,
+            &[
+                "/records/0/releases/0 a 1",
+                "/records/0/compiledRelease a compiled",
+                "/records/1 too-many-releases",
+            ],
+        );
+    }
+}

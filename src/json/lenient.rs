@@ -1,0 +1,64 @@
+//! Reads JSON that is valid but for characters in its strings: control characters are
+//! accepted as they are, and what PostgreSQL cannot store becomes U+FFFD.
+
+use serde_json::Value;
+
+/// Parses a text leniently.
+///
+/// # Errors
+/// It is not JSON for another reason.
+pub(super) fn parse_leniently(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(&replace_unstorable(text))
+}
+
+/// Escapes raw control characters in the strings of a JSON text, and replaces what PostgreSQL
+/// cannot store.
+fn replace_unstorable(text: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut in_string = false;
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let mut length = character.len_utf8();
+        match character {
+            '"' => {
+                in_string = !in_string;
+                replaced.push(character);
+            }
+            '\\' if in_string => {
+                length = escape_length(rest);
+                match &rest[..length] {
+                    // A pair of surrogates, or an escape other than `\u`.
+                    escape if escape.len() != 6 || is_storable(escape) => replaced.push_str(escape),
+                    _ => replaced.push(char::REPLACEMENT_CHARACTER),
+                }
+            }
+            '\0' if in_string => replaced.push(char::REPLACEMENT_CHARACTER),
+            '\u{1}'..='\u{1f}' if in_string => {
+                replaced.push_str(&format!("\\u{:04x}", u32::from(character)));
+            }
+            _ => replaced.push(character),
+        }
+        rest = &rest[length..];
+    }
+    replaced
+}
+
+/// The length of the escape that a text starts with: 12 for a pair of
+/// surrogates, 6 for another `\u`.
+fn escape_length(text: &str) -> usize {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    match (unit(0), unit(6)) {
+        (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+        (Some(_), _) => 6,
+        (None, _) => 1 + text[1..].chars().next().map_or(0, char::len_utf8),
+    }
+}
+
+/// Whether a lone `\u` escape is a character that PostgreSQL text can hold.
+fn is_storable(escape: &str) -> bool {
+    u32::from_str_radix(&escape[2..], 16)
+        .is_ok_and(|unit| unit != 0 && char::from_u32(unit).is_some())
+}
