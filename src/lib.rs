@@ -129,7 +129,7 @@ pub mod redact;
 
 mod userinfo;
 
-mod retry;
+mod patience;
 
 mod failpoint;
 

@@ -12,7 +12,7 @@ use crate::bulk::operation::Operation;
 use crate::bulk::transaction::{SET_TRANSACTION, TRANSACTION_ID};
 use crate::config;
 use crate::database::reply_limit;
-use crate::retry::Patience;
+use crate::patience::Patience;
 
 /// What the transactions of one purpose have in common. It is for the connections of
 /// one [`Database`](crate::database::Database), on which it prepares statements.

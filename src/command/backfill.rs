@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::cli::{Backfill, Global};
 use crate::command::{ingest, load, source, stoppable};
 use crate::error::{Error, Result};
-use crate::pipeline::Walk;
+use crate::pipeline::Job;
 
 pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitCode> {
     let Backfill {
@@ -23,12 +23,12 @@ pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitC
     ingest::apply(&options, &mut config)?;
     let source = source(&config, &name)?;
     stoppable(&config, async |database, stop| {
-        let walk = match (from, from_page) {
-            (Some(from), _) => Walk::backfill_between(source, &from, until.as_ref())?,
-            (None, Some(page)) => Walk::backfill(database, source, page, to_page).await?,
+        let job = match (from, from_page) {
+            (Some(from), _) => Job::backfill_between(source, &from, until.as_ref())?,
+            (None, Some(page)) => Job::backfill(database, source, page, to_page).await?,
             (None, None) => return Err(Error::config("name --from-page or --from")),
         };
-        let code = ingest::ingest(global, &options, database, source, &config, &walk, stop).await?;
+        let code = ingest::ingest(global, &options, database, source, &config, &job, stop).await?;
         Ok(ExitCode::from(code))
     })
     .await

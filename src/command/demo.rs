@@ -16,7 +16,7 @@ use crate::demo::{Feed, Publisher};
 use crate::error::{Error, Result};
 use crate::json::Pointer;
 use crate::ledger::quarantine;
-use crate::pipeline::Walk;
+use crate::pipeline::Job;
 use crate::source::{LinkStop, Pagination, Source};
 
 /// The demonstration's source in the database.
@@ -52,9 +52,8 @@ async fn ingest_and_show(
             json: false,
         };
         // each demonstration walks the whole feed; the second changes nothing
-        let walk = Walk::incremental(&source);
-        let code =
-            ingest::ingest(global, &options, &database, &source, config, &walk, stop).await?;
+        let job = Job::incremental(&source);
+        let code = ingest::ingest(global, &options, &database, &source, config, &job, stop).await?;
         show_quarantine(&database).await?;
         show_buyers(&database).await?;
         Ok::<u8, Error>(code)

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::Verdict;
-use crate::pipeline::{self, Outcome, Progress, Report, Walk};
+use crate::pipeline::{self, Job, Outcome, Progress, Report};
 use crate::source::Source;
 
 /// Takes the ratio of the command line over the configuration's.
@@ -36,12 +36,12 @@ pub(super) async fn ingest(
     database: &Database,
     source: &Source,
     config: &Config,
-    walk: &Walk,
+    job: &Job,
     stop: &CancellationToken,
 ) -> Result<u8> {
     let progress = Arc::new(Progress::default());
     let watch = Watch::start(global, &source.name, Arc::clone(&progress));
-    let outcome = pipeline::run(database, source, config, walk, stop, &progress).await;
+    let outcome = pipeline::run(database, source, config, job, stop, &progress).await;
     watch.stop().await;
     let Outcome { report, error } = outcome?;
     print(&report, options.json)?;

@@ -8,7 +8,7 @@ use crate::command::{ingest, load as configuration, source, stoppable};
 use crate::error::{Error, Result};
 use crate::fetch::Input;
 use crate::ledger::Unfinished;
-use crate::pipeline::Walk;
+use crate::pipeline::Job;
 
 pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
     let mut config = configuration(global)?;
@@ -18,9 +18,9 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
     // whoever names a URL trusts its host
     let hosts = files.iter().filter_map(Input::host).map(str::to_owned);
     source.http.allow_hosts.extend(hosts);
-    let mut walk = Walk::load(&source, files);
+    let mut job = Job::load(&source, files);
     if options.restart {
-        walk.asked.unfinished = Unfinished::Restart;
+        job.spec.unfinished = Unfinished::Restart;
     }
     stoppable(&config, async |database, stop| {
         let code = ingest::ingest(
@@ -29,7 +29,7 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
             database,
             &source,
             &config,
-            &walk,
+            &job,
             stop,
         )
         .await?;

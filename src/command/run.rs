@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Unfinished;
-use crate::pipeline::Walk;
+use crate::pipeline::Job;
 
 pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
     let mut config = load(global)?;
@@ -46,10 +46,10 @@ async fn one(
     let ingested = async {
         let source = source(config, name)?;
         let (from, until) = (options.from.as_ref(), options.until.as_ref());
-        let mut walk = Walk::incremental(source).between(source, from, until)?;
-        walk.max_pages = options.max_pages;
+        let mut job = Job::incremental(source).between(source, from, until)?;
+        job.max_pages = options.max_pages;
         if options.restart {
-            walk.asked.unfinished = Unfinished::Restart;
+            job.spec.unfinished = Unfinished::Restart;
         }
         ingest::ingest(
             global,
@@ -57,7 +57,7 @@ async fn one(
             database,
             source,
             config,
-            &walk,
+            &job,
             stop,
         )
         .await

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::config;
-use crate::retry::Backoff;
+use crate::patience::Backoff;
 
 /// The waits between the attempts at one request: one fewer than the attempts.
 ///

@@ -16,7 +16,7 @@ use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, set_limits};
 use crate::ledger::verify::{IncompleteRun, verify_ended_runs};
 use crate::ledger::{Holder, PageSet, Requests, RunKind, RunSpec};
 use crate::page::{Chain, Cursor, Position};
-use crate::retry::Patience;
+use crate::patience::Patience;
 
 /// The right to write a source. Every commit proves that the lease is still held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

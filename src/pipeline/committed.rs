@@ -1,4 +1,4 @@
-//! What the server has said is committed, on its way from dispatch to the heartbeat.
+//! What is committed, passed from dispatch to the heartbeat.
 
 use std::sync::Mutex;
 
@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use crate::ledger::{PageSet, Watermark};
 use crate::page::{Chain, Cursor};
 
-/// The pages that were committed since the heartbeat took them last, and how far the run
-/// has got with them.
+/// The pages that were committed since the heartbeat last took them, and how far the run has
+/// got with them.
 ///
-/// A page is added before the watermark that it allows. So whoever takes both has every
-/// page that the watermark stands on, or had it before.
+/// A page is added before the watermark that it allows. So whoever takes both has every page
+/// that the watermark depends on, or had it before.
 #[derive(Debug, Default)]
 pub(super) struct Committed {
     state: Mutex<State>,
@@ -28,12 +28,12 @@ impl Committed {
         self.with(|state| state.pages.insert(chain, number));
     }
 
-    /// All before this date is committed.
+    /// Everything before this date is committed.
     pub(super) fn set_reached(&self, date: Option<Timestamp>) {
         self.with(|state| state.watermark.reached = date);
     }
 
-    /// All up to this page of a feed of changes is committed.
+    /// Everything up to this page of a change feed is committed.
     pub(super) fn set_cursor(&self, cursor: Cursor) {
         self.with(|state| state.watermark.cursor = Some(cursor));
     }
@@ -43,7 +43,7 @@ impl Committed {
         self.with(|state| (std::mem::take(&mut state.pages), state.watermark.clone()))
     }
 
-    /// Puts pages back that could not be looked for.
+    /// Puts back pages that could not be verified.
     pub(super) fn put_back(&self, pages: &PageSet) {
         self.with(|state| state.pages.extend(pages));
     }

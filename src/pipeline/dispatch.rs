@@ -1,8 +1,12 @@
-//! Hands pages to the sink so that the order of commits does not matter.
+//! Commits pages so that the order of commits does not matter.
 //!
-//! Several pages are committed at once, but a page that shares a key with one
-//! in flight waits for it: so the later page of a run wins, and no two
-//! transactions ever wait for each other's rows.
+//! Several pages are committed at once, but a page that shares a key with one in flight waits
+//! for it. So the later page of a run wins, and no two transactions ever wait for each other's
+//! rows.
+//!
+//! A run that was stopped by `--max-pages`, or that came to its `--to-page`, exits 0, because
+//! it did what was requested. To the ledger a run stopped by `--max-pages` is unfinished, and
+//! the next one continues it.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -22,33 +26,33 @@ use crate::page::{Cursor, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::pipeline::commit_order::{CommitOrder, CommittingPage};
 use crate::pipeline::committed::Committed;
 use crate::pipeline::frontier::Frontier;
-use crate::pipeline::{Ground, Progress, ReadPage, Run};
+use crate::pipeline::{Coverage, Progress, ReadPage, Run};
 use crate::sink::Sink;
 
 /// Commits the pages of a run.
 pub(super) struct Dispatch {
     order: CommitOrder,
-    /// Whether the newest page is where the next run goes on.
+    /// The newest page is where the next run continues.
     is_change_feed: bool,
-    /// How many more pages were asked for.
+    /// How many more pages were requested.
     budget: Option<u64>,
     sink: Arc<Sink>,
     lease: Lease,
     limits: config::Sink,
     progress: Arc<Progress>,
     over: CancellationToken,
-    /// What the run has stored and refused, processes before this one included.
+    /// What the run has stored and refused, including processes before this one.
     run_counts: Counts,
     until: Option<u64>,
     hasher: RandomState,
     commits: JoinSet<(u64, Result<Option<Counts>>)>,
-    /// A page that no worker has taken yet.
+    /// An event that no worker has taken yet.
     waiting: Option<Waiting>,
     done: Dispatched,
 }
 
-/// How many rejects of a page are kept if they are so many that the page is not stored:
-/// enough to see what is wrong with it. A page of no more rejects is always stored.
+/// How many rejects of a page are kept if they are so many that the page is not stored: enough
+/// to see what is wrong with it. A page with no more rejects is always stored.
 const KEPT_REJECTS: usize = 1_000;
 
 /// An event that no worker has taken yet, and the keys that it writes.
@@ -57,33 +61,32 @@ struct Waiting {
     keys: HashSet<u64>,
 }
 
-/// What became of a walk's pages.
+/// What became of a run's pages.
 #[derive(Debug, Default)]
 pub(super) struct Dispatched {
     pub(super) pages: i64,
     pub(super) counts: Counts,
-    /// How many pages had not changed.
     pub(super) unchanged: u64,
     pub(super) unreadable: u64,
-    /// How many releases have an amount that its column does not hold.
+    /// Releases with an amount that its column cannot hold.
     pub(super) unread_amounts: u64,
-    /// Which end the walk came to, if any.
+    /// The end that the run came to, if any.
     pub(super) reached: Option<Reached>,
-    /// How many chains could not go on.
+    /// Chains that failed.
     pub(super) failed: u64,
-    /// Why the first of them could not.
+    /// The error of the first of them.
     failure: Option<Error>,
-    /// Whether an error ended more than one chain.
+    /// An error ended more than one chain.
     is_cut_short: bool,
     pub(super) error: Option<Error>,
 }
 
-/// An end that a walk came to.
+/// An end that a run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reached {
     /// The end of the feed, positively seen.
     Feed,
-    /// The last page that was asked for.
+    /// The last page that was requested.
     LastPage(u64),
 }
 
@@ -91,26 +94,26 @@ impl Dispatch {
     pub(super) fn new(
         run: &Run<'_>,
         lease: Lease,
-        ground: &Ground,
+        coverage: &Coverage,
         over: CancellationToken,
         committed: Arc<Committed>,
     ) -> Self {
         Self {
             order: CommitOrder::new(
-                Frontier::new(ground.plan.starts()),
-                ground.stretch.map(|stretch| stretch.to),
+                Frontier::new(coverage.plan.starts()),
+                coverage.stretch.map(|stretch| stretch.to),
                 committed,
                 Arc::clone(&run.progress),
             ),
             is_change_feed: run.source.page.is_change_feed(),
-            budget: run.walk.max_pages,
+            budget: run.job.max_pages,
             sink: Arc::clone(&run.sink),
             lease,
             limits: run.config.sink.clone(),
             progress: Arc::clone(&run.progress),
             over,
             run_counts: run.before.counts,
-            until: ground.until,
+            until: coverage.until,
             hasher: RandomState::new(),
             commits: JoinSet::new(),
             waiting: None,
@@ -118,13 +121,12 @@ impl Dispatch {
         }
     }
 
-    /// A run that was stopped for its bad rows is not resumed while it would be
-    /// stopped again.
-    pub(super) fn refuses_to_begin(&self) -> Option<Error> {
-        self.too_many_bad(self.limits.max_bad_after)
+    /// A run that was stopped for its rejects is not resumed while it would be stopped again.
+    pub(super) fn check_rejects_before(&self) -> Option<Error> {
+        self.check_rejects(self.limits.max_bad_after)
     }
 
-    /// Commits pages until no more come, or one cannot be.
+    /// Commits pages until no more arrive, or one cannot be committed.
     pub(super) async fn run(
         mut self,
         mut events: mpsc::Receiver<Result<Event<ReadPage>>>,
@@ -147,7 +149,7 @@ impl Dispatch {
             }
         }
         if !self.order.is_empty() {
-            // an end is reached when all before it is durable
+            // an end is reached only when everything before it is durable
             self.done.reached = None;
         } else if self.order.is_at_end() {
             self.done.reached = Some(Reached::Feed);
@@ -156,7 +158,7 @@ impl Dispatch {
             self.done.error = self.done.failure.take();
         }
         if self.done.error.is_none() && self.done.reached.is_some() {
-            self.done.error = self.too_many_bad(0);
+            self.done.error = self.check_rejects(0);
         }
         self.done
     }
@@ -166,8 +168,8 @@ impl Dispatch {
         self.waiting = Some(Waiting { event, keys });
     }
 
-    /// What two pages may not share while both are in flight: the keys of releases, and what
-    /// makes rows of the quarantine unique.
+    /// The keys that two pages in flight may not share: those of releases, and what makes rows
+    /// of the quarantine unique.
     fn keys_of(&self, event: &Event<ReadPage>) -> HashSet<u64> {
         let Some(page) = read_page(event) else {
             return HashSet::new();
@@ -189,8 +191,7 @@ impl Dispatch {
         releases.chain(keys).chain(documents).collect()
     }
 
-    /// Starts the waiting event if a worker is free and no page in flight shares a key with
-    /// it.
+    /// Starts the waiting event if a worker is free and no page in flight shares a key with it.
     fn start_waiting(&mut self) {
         if self.commits.len() >= self.limits.workers {
             return;
@@ -228,7 +229,7 @@ impl Dispatch {
             permit: extract_permit,
         } = page;
         if extracted.rejects.len() > KEPT_REJECTS
-            && let Some(error) = self.too_bad_a_page(&record.position, &extracted)
+            && let Some(error) = self.check_page_rejects(&record.position, &extracted)
         {
             return self.refuse_page(record, extracted, error);
         }
@@ -281,9 +282,9 @@ impl Dispatch {
         });
     }
 
-    /// Ends the run before a page that is not to be stored. Some of its rejects are kept, as an
-    /// unreadable page is: in quarantine and nowhere else, so that a resumed run requests the
-    /// page again.
+    /// Ends the run before a page that is not stored. Some of its rejects are kept, as an
+    /// unreadable page is: in the quarantine and nowhere else, so that a resumed run requests
+    /// the page again.
     fn refuse_page(&mut self, record: PageRecord, extracted: Extracted, error: Error) {
         let sequence = self.order.begin(CommittingPage::default());
         let mut rejects = extracted.rejects;
@@ -309,17 +310,16 @@ impl Dispatch {
             .then(|| fetch::beginning(&position.cursor))
     }
 
-    /// Why a page is not to be stored, if with its rejects the run has more than it may:
-    /// whatever its releases turn out to be, they are not refused less. To find that out
-    /// by the counts of its commit would be to store all of its rejects first.
-    fn too_bad_a_page(&self, position: &Position, extracted: &Extracted) -> Option<Error> {
+    /// Returns an error if the page's rejects alone exceed the share that the run may have. The
+    /// counts of a commit would show it too, but only after all rejects were stored.
+    fn check_page_rejects(&self, position: &Position, extracted: &Extracted) -> Option<Error> {
         let Extracted {
             releases, rejects, ..
         } = extracted;
         let mut counts = self.run_counts;
         counts.releases += signed((releases.len() + rejects.len()) as u64);
         counts.quarantined += signed(rejects.len() as u64);
-        let error = self.too_many_bad_of(&counts, self.limits.max_bad_after)?;
+        let error = self.check_rejects_of(&counts, self.limits.max_bad_after)?;
         let message = format!(
             "page {} is not stored, and only the first {KEPT_REJECTS} of its {} rejects are kept",
             position.number,
@@ -328,7 +328,7 @@ impl Dispatch {
         Some(error.context(message))
     }
 
-    /// Notes that a page is the last one that was asked for.
+    /// Notes whether a page is the last one that was requested.
     fn note_last(&mut self, position: &Position) {
         let number = position.number;
         if let Some(budget) = &mut self.budget {
@@ -354,12 +354,12 @@ impl Dispatch {
         self.done.counts += counts;
         self.run_counts += counts;
         self.progress.committed(&counts);
-        if let Some(error) = self.too_many_bad(self.limits.max_bad_after) {
+        if let Some(error) = self.check_rejects(self.limits.max_bad_after) {
             self.fail(error);
         }
     }
 
-    /// Ends the run: what is in flight lands, what waits is dropped.
+    /// Ends the run: what is in flight is finished, what waits is dropped.
     fn fail(&mut self, error: Error) {
         self.over.cancel();
         self.waiting = None;
@@ -367,11 +367,11 @@ impl Dispatch {
         self.done.error.get_or_insert(error);
     }
 
-    fn too_many_bad(&self, after: u64) -> Option<Error> {
-        self.too_many_bad_of(&self.run_counts, after)
+    fn check_rejects(&self, after: u64) -> Option<Error> {
+        self.check_rejects_of(&self.run_counts, after)
     }
 
-    fn too_many_bad_of(&self, counts: &Counts, after: u64) -> Option<Error> {
+    fn check_rejects_of(&self, counts: &Counts, after: u64) -> Option<Error> {
         let is_seen = counts.releases.unsigned_abs() >= after;
         if !is_seen || counts.bad_ratio() <= self.limits.max_bad_ratio {
             return None;
@@ -403,7 +403,7 @@ impl ReadPage {
 }
 
 impl Dispatched {
-    /// A walk that was not begun because of this.
+    /// The result of a run that did not begin because of this error.
     pub(super) fn failed(error: Error) -> Self {
         Self {
             error: Some(error),
@@ -411,14 +411,13 @@ impl Dispatched {
         }
     }
 
-    /// Says whether a walk after which the database has lost pages may be repeated at once:
-    /// an error of its own would only be met again, and some ask for a wait.
+    /// A run that lost its pages may be repeated at once.
     pub(super) fn may_repeat(&self) -> bool {
         let error = self.error.as_ref();
         error.is_none_or(|error| error.kind().may_repeat_at_once())
     }
 
-    /// What is missing from a walk that no error ended.
+    /// What is missing from a run that no error ended.
     pub(super) fn shortfall(&self, is_stopped: bool) -> Option<Error> {
         let truncated = |message: String| Some(Error::new(Kind::Truncated, message));
         match (self.unreadable, self.reached) {
@@ -436,13 +435,14 @@ impl Dispatched {
         }
     }
 
-    /// What the ledger is told. A run that ended before the end of the feed is
-    /// truncated to the ledger, whatever was asked of this process.
+    /// The end that the ledger records. A run that ended before the end of the feed is
+    /// truncated there, whatever was requested of this process.
     ///
-    /// A run that ends without one durable page more than it was resumed with
-    /// met the same unreadable page, failing window, or link that may not be followed
-    /// again: its walk counts as ended, so that the next one begins anew and sees what
-    /// is new before that.
+    /// A resumed run that made no new page durable has met the same unreadable page, failing
+    /// window or forbidden link again. It counts as ended, so that the next run begins anew and
+    /// sees what is new before that. A forbidden link is thus tried twice, because the host may
+    /// have been allowed meanwhile. A redirect or a DNS answer that points to a forbidden host
+    /// is what a server says now, so the next run tries there again, however often.
     pub(super) fn end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
         let is_refused = |error: &Error| error.kind() == Kind::Refused;
         let met_the_same = self.unreadable > 0

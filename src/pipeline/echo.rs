@@ -1,7 +1,7 @@
-//! Says that a source shows in its releases what it was sent.
+//! Warns that a source's releases show the secrets that it was sent.
 //!
-//! A release is stored as it was served, so a secret in it can be read by whoever may read
-//! the table. Nothing but a word to the operator can be done about that here.
+//! A release is stored as served, so whoever may read the table can read a secret in it. Only
+//! the operator can change that.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +11,7 @@ use crate::page::Page;
 use crate::redact::Redactor;
 use crate::release::Release;
 
-/// Looks for secrets in the releases of a run, until it has found one.
+/// Searches the releases of a run for secrets, until it has found one.
 #[derive(Debug)]
 pub(super) struct EchoWatch {
     source: String,
@@ -28,12 +28,12 @@ impl EchoWatch {
         }
     }
 
-    /// Warns once a run, of the first page whose releases show a secret.
+    /// Warns once a run, about the first page with a release that shows a secret.
     pub(super) fn look_at(&self, page: &Page, releases: &[Release]) {
         if self.has_warned.load(Ordering::Relaxed) {
             return;
         }
-        // one pass over the page, since nearly all pages show none
+        // one pass over the page, because nearly all pages show none
         let mut bodies = page.parts.iter().map(|part| &part.body);
         if bodies.all(|body| self.redactor.find(body).is_none()) {
             return;
@@ -44,7 +44,7 @@ impl EchoWatch {
             return;
         };
         let (count, all) = (shown.count() + 1, releases.len());
-        // pages are looked at side by side
+        // several pages may be searched at once
         if self.has_warned.swap(true, Ordering::Relaxed) {
             return;
         }

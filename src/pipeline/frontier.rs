@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-/// Which chains of a run are not durable yet, by where their windows begin; `None`
-/// is a feed without windows.
+/// The chains of a run that are not durable yet, by where their windows begin; `None` stands
+/// for a feed without windows.
 ///
-/// All before the oldest of them is stored: that is how far the watermark may
-/// move, whatever is done beyond.
+/// Everything before the oldest of them is stored. The watermark may move there and no further,
+/// whatever later windows have done. A chain that failed stays in it, so the next run requests
+/// it again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frontier {
     /// How many chains that begin there are not whole.
     missing: BTreeMap<Option<Timestamp>, usize>,
-    /// How many chains have not come to their end.
+    /// How many chains have not ended.
     walking: usize,
 }
 
@@ -26,14 +27,13 @@ impl Frontier {
         }
     }
 
-    /// A window is two from here on, of which the second begins in its middle.
+    /// Notes that a window has become two; the second begins in its middle.
     pub(super) fn split(&mut self, middle: Timestamp) {
         *self.missing.entry(Some(middle)).or_default() += 1;
         self.walking += 1;
     }
 
-    /// A chain has come to its end and all of it is durable; a page of it may be
-    /// missing all the same.
+    /// Notes that a chain has ended and is durable. A page may be missing all the same.
     pub(super) fn end(&mut self, from: Option<Timestamp>, is_whole: bool) {
         self.walking = self.walking.saturating_sub(1);
         if !is_whole {
@@ -47,12 +47,12 @@ impl Frontier {
         }
     }
 
-    /// Whether all chains have come to their ends.
+    /// All chains have ended.
     pub(super) fn is_at_end(&self) -> bool {
         self.walking == 0
     }
 
-    /// Up to when all is stored, of windows that reach to `until`.
+    /// The date before which everything is stored, if windows reach to `until`.
     pub(super) fn reached(&self, until: Timestamp) -> Option<Timestamp> {
         match self.missing.first_key_value() {
             None => Some(until),

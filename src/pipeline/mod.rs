@@ -1,28 +1,27 @@
-//! Fetch, extract and sink joined: one run of one source.
+//! One run of one source: joins fetch, extract and sink.
 //!
-//! The stages are joined by bounded channels. A page takes its place before it is
-//! fetched and gives it back when it and all pages before it are durable, so a
-//! slow database slows the requests down, and a killed run has never fetched
-//! more than `fetch.ahead` pages, of `fetch.ahead_bytes`, that it must fetch again.
-//! Before it is read it takes a second place, of as many bytes, for what is read out of
-//! it: tiny releases take more memory than they weigh.
+//! The stages are joined by bounded channels. A page acquires a permit before it is requested,
+//! and gives it back when it and all pages before it are durable. So a slow database slows the
+//! requests down, and a killed run has never fetched more than `fetch.ahead` pages, of
+//! `fetch.ahead_bytes`, that it must fetch again. Before a page is read it acquires a second
+//! permit, of as many bytes, for what is extracted: tiny releases take more memory than their
+//! text.
 //!
-//! Only this module knows all three stages, and only it spawns; whatever it
-//! spawns it joins. A run is stopped at one place, the fetch loop; the rest
-//! drains because its channel closes.
+//! Only this module knows all three stages, and it joins every task that it spawns. A run is
+//! stopped in one place, the fetch loop; the rest drains because its channel closes.
 
 mod commit_order;
 mod committed;
 mod dispatch;
 mod echo;
 mod frontier;
-mod heart;
-mod memory;
+mod heartbeat;
+mod job;
 mod progress;
 mod purge;
+mod reading_rules;
 mod replay;
 mod report;
-mod walk;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,13 +36,13 @@ use tracing::{info, warn};
 use self::committed::Committed;
 use self::dispatch::{Dispatch, Dispatched};
 use self::echo::EchoWatch;
-use self::heart::{Heart, Marks};
+use self::heartbeat::{Heartbeat, Marks};
+use self::job::Dates;
+pub use self::job::Job;
 pub use self::progress::{Progress, Snapshot};
 pub use self::purge::{Purged, purge};
 pub use self::replay::{Replayed, replay};
 pub use self::report::{Outcome, Report};
-use self::walk::Dates;
-pub use self::walk::Walk;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
@@ -58,41 +57,41 @@ use crate::ledger::{
 };
 use crate::metrics;
 use crate::page::{Page, PageRecord};
+use crate::patience::Patience;
 use crate::release::OF_RELEASE;
 use crate::request::Request;
-use crate::retry::Patience;
 use crate::sink::Sink;
 use crate::source::{Axis, Source};
 
-/// Requests that wait to be logged: so many are never under way while the log
-/// writes a batch.
+/// How many finished requests may wait to be logged: more than can finish while the log writes
+/// a batch.
 const REQUESTS: usize = 1_000;
 
-/// Runs a walk over a source and says how it went.
+/// Runs a job on a source, and reports how it went.
 ///
-/// When `stop` is cancelled it fetches nothing more, commits what was fetched,
-/// and ends. Where the database has lost commits that it had answered, the source is
-/// claimed again and what is missing is fetched.
+/// When `stop` is cancelled, it fetches nothing more, commits what was fetched, and ends. If
+/// the database has lost commits that it had confirmed, the source is claimed again and what is
+/// missing is fetched.
 ///
 /// # Errors
-/// The run never began: another run holds the source, its definition cannot be
-/// used, or the database cannot be asked. What ends a run that has begun is in
-/// its outcome.
+///
+/// The run never began: another run holds the source, its definition cannot be used, or the
+/// database cannot be reached. What ends a run that has begun is in its outcome.
 pub async fn run(
     database: &Database,
     source: &Source,
     config: &Config,
-    walk: &Walk,
+    job: &Job,
     stop: &CancellationToken,
     progress: &Arc<Progress>,
 ) -> Result<Outcome> {
     let began = Instant::now();
-    let mut walk = walk.clone();
+    let mut job = job.clone();
     let mut first_pages = None;
     let mut last: Option<Outcome> = None;
     let mut losses = 0;
     loop {
-        let begin = begin_run(database, source, config, &walk, progress);
+        let begin = begin_run(database, source, config, &job, progress);
         let begun = stop
             .run_until_cancelled(Box::pin(begin))
             .await
@@ -100,7 +99,7 @@ pub async fn run(
         let begun = match (begun, last.take()) {
             (Ok(begun), _) => begun,
             (Err(error), None) => return Err(error),
-            // what was fetched before the loss is still to be reported
+            // what was fetched before the loss is still reported
             (Err(error), Some(outcome)) => {
                 return Ok(Outcome {
                     error: Some(error),
@@ -108,51 +107,51 @@ pub async fn run(
                 });
             }
         };
-        // what a pass before this one has fetched and the database still has
+        // what an earlier pass has fetched and the database still has
         let first = *first_pages.get_or_insert(begun.before.pages);
         let fetched = u64::try_from(begun.before.pages - first).unwrap_or_default();
-        let rest = walk.without_pages(fetched);
+        let rest = job.without_pages(fetched);
         let run = Run {
-            asking: Asking::new(source, config),
+            querying: Querying::new(source, config),
             source,
             config,
             database,
-            walk: &rest,
+            job: &rest,
             fetcher: begun.fetcher,
             sink: begun.sink,
             progress: Arc::clone(progress),
             began,
             before: begun.before,
-            rules: memory::rules(source, config).into(),
+            rules: reading_rules::digest(source, config).into(),
         };
         let outcome = Box::pin(run.finish(begun.claim, begun.requests, stop)).await;
         let Some(error) = outcome.error.as_ref().filter(|e| e.kind() == Kind::Lost) else {
             return Ok(outcome);
         };
-        if losses == MOST_LOSSES || !walk.can_be_repeated() || stop.is_cancelled() {
+        if losses == MOST_LOSSES || !job.can_be_repeated() || stop.is_cancelled() {
             return Ok(outcome);
         }
         warn!(source.name = %source.name, run.id = outcome.report.run_id, "{}: fetching what is missing", error.chain());
-        // the run that was to be begun anew has begun, unless that was lost as well
-        if walk.asked.unfinished == Unfinished::Restart {
-            walk.asked.unfinished = Unfinished::ResumeRun(outcome.report.run_id);
+        // the run that was to begin anew has begun, unless that was lost too
+        if job.spec.unfinished == Unfinished::Restart {
+            job.spec.unfinished = Unfinished::ResumeRun(outcome.report.run_id);
         }
         losses += 1;
         last = Some(outcome);
     }
 }
 
-/// How often one run does again what the database has lost. A server that loses commits
-/// more often has to be looked at by somebody.
+/// How often a run fetches again what the database has lost. A server that loses commits more
+/// often needs a person.
 const MOST_LOSSES: u32 = 3;
 
-/// Work during which the server was started again, or replaced, each time it was done.
+/// The error of work during which the server was restarted or replaced each time it was done.
 fn server_changed(work: &str) -> Error {
     let message = format!("the database server was replaced again and again during the {work}");
     Error::new(Kind::Lost, message)
 }
 
-/// Writes the end of work that has no news, as patiently as a page.
+/// Writes the end of work that has nothing else to report, and retries as long as for a page.
 async fn end_work(holder: &mut Holder, end: &End, config: &Config) -> Result<()> {
     let deadline = Instant::now() + config.database.retry_for;
     loop {
@@ -166,8 +165,8 @@ async fn end_work(holder: &mut Holder, end: &End, config: &Config) -> Result<()>
     }
 }
 
-/// Of what came of some work, and of its end, what says why: where the database has lost the
-/// claim, the work could not go on either.
+/// Chooses the error that explains the others: if the database has lost the claim, the work
+/// could not continue either.
 fn prefer_loss(work: Result<()>, ended: Result<()>) -> Result<()> {
     match ended {
         Err(error) if error.kind() == Kind::Lost => Err(error),
@@ -189,7 +188,7 @@ async fn begin_run(
     database: &Database,
     source: &Source,
     config: &Config,
-    walk: &Walk,
+    job: &Job,
     progress: &Arc<Progress>,
 ) -> Result<ClaimedRun> {
     let (log, requests) = mpsc::channel(REQUESTS);
@@ -198,14 +197,14 @@ async fn begin_run(
         fetcher = fetcher.send_request_rows_to(log);
     }
     let fetcher = Arc::new(fetcher);
-    let asking = Asking::new(source, config);
-    let claim = ledger::claim(database, &walk.asked, &config.lease).await?;
-    // after the claim: what another holder refused till then is known to it
+    let querying = Querying::new(source, config);
+    let claim = ledger::claim(database, &job.spec, &config.lease).await?;
+    // after the claim, so that it sees what another holder refused until then
     let open = || Sink::open(database.clone(), &source.name, config);
-    let sink = asking.ask("open the sink", open).await?;
+    let sink = querying.query("open the sink", open).await?;
     let totals = || ledger::totals(database, claim.lease.run_id);
-    let before = asking.ask("read what the run has", totals).await?;
-    progress.begin(&before, Arc::clone(&fetcher), walk.bytes());
+    let before = querying.query("read what the run has", totals).await?;
+    progress.begin(&before, Arc::clone(&fetcher), job.bytes());
     Ok(ClaimedRun {
         claim,
         requests,
@@ -215,15 +214,16 @@ async fn begin_run(
     })
 }
 
-/// Asks a database that was there a moment ago, and may be away for one.
-struct Asking<'a> {
-    /// The source's.
+/// Queries a database that was there a moment ago, and may be away for a moment. What a run
+/// queries between its claim and its end is retried; what a command queries first is not,
+/// because its URL may be misspelt.
+struct Querying<'a> {
     name: &'a str,
-    /// For how long it is asked again.
+    /// How long a query is retried.
     retry_for: Duration,
 }
 
-impl<'a> Asking<'a> {
+impl<'a> Querying<'a> {
     fn new(source: &'a Source, config: &Config) -> Self {
         Self {
             name: &source.name,
@@ -231,7 +231,7 @@ impl<'a> Asking<'a> {
         }
     }
 
-    async fn ask<T, F>(&self, what: &str, attempt: impl FnMut() -> F) -> Result<T>
+    async fn query<T, F>(&self, what: &str, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
@@ -242,30 +242,31 @@ impl<'a> Asking<'a> {
 
 /// What a run uses while it lasts.
 struct Run<'a> {
-    asking: Asking<'a>,
+    querying: Querying<'a>,
     source: &'a Source,
     config: &'a Config,
     database: &'a Database,
-    walk: &'a Walk,
+    job: &'a Job,
     fetcher: Arc<Fetcher>,
     sink: Arc<Sink>,
     progress: Arc<Progress>,
     began: Instant,
-    /// What processes before this one made durable.
+    /// What earlier processes made durable.
     before: Totals,
-    /// A digest of all that pages become rows by.
+    /// A digest of everything that decides what pages become.
     rules: Arc<str>,
 }
 
 /// What a run covers.
-struct Ground {
+struct Coverage {
     plan: Plan,
-    /// The dates of its windows, if it has any.
+    /// The dates of its windows, if it has any. A resumed run keeps them, so that its chains
+    /// are the same.
     stretch: Option<Stretch>,
     /// The last page wanted.
     until: Option<u64>,
-    /// What the run before made of its pages.
-    memory: PreviousRun,
+    /// The pages of the previous run.
+    previous: PreviousRun,
 }
 
 /// A page, and what was extracted from it.
@@ -295,27 +296,29 @@ impl Run<'_> {
 
         // cancelled by the stop, by the end, or by a lost lease
         let over = stop.child_token();
-        // the lease is kept while what was fetched is still being committed
+        // the lease is kept while fetched pages are still being committed
         let drained = CancellationToken::new();
         let committed = Arc::new(Committed::default());
         let marks = Marks {
-            scope: self.walk.moves_watermark().then(|| self.source.scope()),
+            scope: self.job.moves_watermark().then(|| self.source.scope()),
             from: watch::Sender::new(None),
             committed: Arc::clone(&committed),
         };
         let from = marks.from.clone();
-        let heart = Heart::new(holder, marks, Arc::clone(&self.fetcher), &self.config.lease);
+        let heart = Heartbeat::new(holder, marks, Arc::clone(&self.fetcher), &self.config.lease);
         let heartbeat = tokio::spawn(heart.beat(over.clone(), drained.clone()));
         let log = self.spawn_log(lease.run_id, requests, drained.clone());
-        let ground = over.run_until_cancelled(self.ground(&lease, resume)).await;
-        let mut dispatched = match ground {
-            Some(Ok(ground)) => {
-                from.send_replace(ground.stretch.map(|stretch| stretch.from));
-                self.progress.expect(ground.plan.starts().values().sum());
-                let dispatch = Dispatch::new(&self, lease, &ground, over.clone(), committed);
-                match dispatch.refuses_to_begin() {
+        let coverage = over
+            .run_until_cancelled(self.coverage(&lease, resume))
+            .await;
+        let mut dispatched = match coverage {
+            Some(Ok(coverage)) => {
+                from.send_replace(coverage.stretch.map(|stretch| stretch.from));
+                self.progress.expect(coverage.plan.starts().values().sum());
+                let dispatch = Dispatch::new(&self, lease, &coverage, over.clone(), committed);
+                match dispatch.check_rejects_before() {
                     Some(error) => Dispatched::failed(error),
-                    None => self.walk(ground, dispatch, &over).await,
+                    None => self.join_stages(coverage, dispatch, &over).await,
                 }
             }
             Some(Err(error)) => Dispatched::failed(error),
@@ -327,15 +330,15 @@ impl Run<'_> {
         if dispatched.error.is_none() {
             dispatched.error = dispatched.shortfall(stop.is_cancelled());
         }
-        let mut end = dispatched.end(self.walk.asked.to_page, is_resumed);
+        let mut end = dispatched.end(self.job.spec.to_page, is_resumed);
         let mut is_lost = false;
         if let Err(error) = self.end(heartbeat, &end).await {
             is_lost = error.kind() == Kind::Lost;
             if error.kind().ends_lease() {
                 end.verdict = Verdict::Truncated;
             }
-            // a lost lease, or a lost page, is why the walk ended early, and not just one
-            // more failure
+            // a lost lease, or a lost page, is why the run ended early, and not one more
+            // failure
             if error.kind() == Kind::Lease || (is_lost && may_repeat) {
                 dispatched.error = Some(error);
             } else if is_lost {
@@ -352,7 +355,7 @@ impl Run<'_> {
         self.outcome(lease.run_id, resumed_from, end.verdict, totals, dispatched)
     }
 
-    /// What the run has made durable, if the database has kept all that it confirmed.
+    /// What the run has made durable, if the database has kept everything that it confirmed.
     fn totals(&self, dispatched: &Dispatched) -> Totals {
         let mut totals = self.before;
         totals.pages += dispatched.pages;
@@ -360,11 +363,14 @@ impl Run<'_> {
         totals
     }
 
-    /// Reads what is left of a run of which the database has lost some. Nothing is known of
-    /// one that cannot be read.
+    /// Reads what is left of a run after the database has lost some of it. If it cannot be
+    /// read, nothing is known.
     async fn read_totals(&self, run_id: i64) -> Totals {
         let read = || ledger::totals(self.database, run_id);
-        let totals = self.asking.ask("read what is left of the run", read).await;
+        let totals = self
+            .querying
+            .query("read what is left of the run", read)
+            .await;
         let totals = totals.unwrap_or_else(|error| {
             warn!(source.name = %self.source.name, error = %error.chain(), "the report counts nothing");
             Totals::default()
@@ -388,63 +394,64 @@ impl Run<'_> {
         info!(source.name = %name, run.id = run_id, "run {run_id} of {name} {what}");
     }
 
-    /// What the run covers: the dates it began with, all values of its axes, and
-    /// from where an unfinished run goes on.
-    async fn ground(&self, lease: &Lease, resume: Option<Resume>) -> Result<Ground> {
+    /// Decides what the run covers: the dates that it began with, all values of its axes, and
+    /// where an unfinished run continues.
+    async fn coverage(&self, lease: &Lease, resume: Option<Resume>) -> Result<Coverage> {
         let scope = self.source.scope();
-        let watermark = match self.walk.moves_watermark() {
+        let watermark = match self.job.moves_watermark() {
             true => {
                 let read = || ledger::watermark(self.database, &self.source.name, &scope);
-                self.asking.ask("read the watermark", read).await?
+                self.querying.query("read the watermark", read).await?
             }
             false => None,
         };
-        let stretch = match &*self.walk.files {
+        let stretch = match &*self.job.files {
             [] => self.stretch(lease, watermark.as_ref()).await?,
             _ => None,
         };
-        let mut first = self.walk.first.clone();
+        let mut first = self.job.first.clone();
         if self.source.page.is_change_feed()
             && let Some(cursor) = watermark.and_then(|watermark| watermark.cursor)
         {
             first.cursor = fetch::beginning(&cursor);
         }
-        let axes = match &*self.walk.files {
+        let axes = match &*self.job.files {
             [] => fetch::fetch_axes(&self.fetcher).await?,
             files => files.iter().map(Input::axes).collect(),
         };
         let new = self.new_axes(lease, &scope, &axes).await?;
-        let memory = self.memory(lease, resume.as_ref()).await?;
+        let previous = self.read_previous_run(lease, resume.as_ref()).await?;
         let begun = resume.into_iter().flat_map(|resume| resume.chains);
         let begun = begun.map(|resumed| (resumed.chain, resumed.next, resumed.items));
         let begun = Begun::new(begun);
-        Ok(Ground {
+        Ok(Coverage {
             plan: Plan::new(self.source, stretch, axes, first)
                 .with_new(self.source, stretch, new)
                 .resuming(begun),
             stretch,
-            until: self.walk.asked.to_page,
-            memory,
+            until: self.job.spec.to_page,
+            previous,
         })
     }
 
-    /// The values of axes that no run has walked from the beginning of the feed: the
-    /// watermark is that of the others. Lists are declared, and belong to the scope.
+    /// The values of axes that no run has walked from the beginning of the feed, because the
+    /// watermark is that of the other values. They are found in the pages of the runs that
+    /// `ledger.keep_runs` keeps. Declared values belong to the scope, so none of them is new.
     async fn new_axes(&self, lease: &Lease, scope: &str, axes: &[Axes]) -> Result<Vec<Axes>> {
         let is_index = |axis: &Axis| matches!(axis, Axis::Index(_));
         let may_have_new = self.source.window.is_some() && self.source.axis.values().any(is_index);
-        if !may_have_new || !self.walk.is_from_watermark() {
+        if !may_have_new || !self.job.is_from_watermark() {
             return Ok(Vec::new());
         }
         let name = &self.source.name;
         let read = || ledger::walked_axes(self.database, name, scope, lease);
-        let walked = self.asking.ask("read the values of axes", read).await?;
+        let walked = self.querying.query("read the values of axes", read).await?;
         let is_new = |axes: &&Axes| !walked.contains(&Scope::name_of(axes));
         Ok(axes.iter().filter(is_new).cloned().collect())
     }
 
-    /// The dates that the run covers, if the source has windows: those asked for,
-    /// else from the watermark to the present; of an unfinished run, as it began.
+    /// The dates that the run covers, if the source has windows: those of the job, or else from
+    /// the watermark to now; for an unfinished run, those that it began with.
     async fn stretch(
         &self,
         lease: &Lease,
@@ -454,26 +461,26 @@ impl Run<'_> {
         let Some(usual) = fetch::incremental(self.source, reached, Timestamp::now()) else {
             return Ok(None);
         };
-        let Dates { from, until } = self.walk.dates;
+        let Dates { from, until } = self.job.dates;
         let from = from.unwrap_or(usual.from);
         let until = until.unwrap_or(usual.to).max(from);
         let begin = || ledger::save_run_window(self.database, lease, (from, until));
-        let (from, to) = self.asking.ask("keep the run's dates", begin).await?;
+        let (from, to) = self.querying.query("keep the run's dates", begin).await?;
         Ok(Some(Stretch { from, to }))
     }
 
-    /// Joins the stages and waits until they are done. The channels have room for
-    /// every page that may be under way, so that no stage waits to hand one on:
-    /// a request that nobody polls would run into its time limit.
-    async fn walk(
+    /// Joins the stages, and waits until they are done. The channels hold every page that may
+    /// be under way, so that no stage waits to pass one on: a request that nobody polls would
+    /// run into its time limit.
+    async fn join_stages(
         &self,
-        ground: Ground,
+        coverage: Coverage,
         dispatch: Dispatch,
         over: &CancellationToken,
     ) -> Dispatched {
         let (fetched_sender, fetched) = mpsc::channel(self.ahead());
         let (extracted_sender, extracted) = mpsc::channel(self.ahead());
-        let fetching = self.spawn_fetch(ground, fetched_sender, over.clone());
+        let fetching = self.spawn_fetch(coverage, fetched_sender, over.clone());
         let extracting = self.spawn_extract(fetched, extracted_sender);
         let mut dispatched = dispatch.run(extracted).await;
         over.cancel();
@@ -486,8 +493,8 @@ impl Run<'_> {
         dispatched
     }
 
-    /// How many pages may be fetched and not yet committed: at least one more than
-    /// are asked for at once, or requests would wait for commits.
+    /// How many pages may be fetched and not yet committed: at least one more than are
+    /// requested at once, or requests would wait for commits.
     fn ahead(&self) -> usize {
         self.config
             .fetch
@@ -497,20 +504,20 @@ impl Run<'_> {
 
     fn spawn_fetch(
         &self,
-        ground: Ground,
+        coverage: Coverage,
         sender: mpsc::Sender<Result<Event>>,
         over: CancellationToken,
     ) -> JoinHandle<()> {
         let start = fetch::Start {
-            plan: ground.plan,
+            plan: coverage.plan,
             fullest: usize::try_from(self.before.fullest).unwrap_or_default(),
-            until: ground.until,
-            max_pages: self.walk.max_pages,
-            files: self.walk.files.clone(),
-            previous: ground.memory,
+            until: coverage.until,
+            max_pages: self.job.max_pages,
+            files: self.job.files.clone(),
+            previous: coverage.previous,
         };
         let budget = PageBudget::new(self.ahead(), self.config.fetch.ahead_bytes);
-        let store_from = self.walk.store_from;
+        let store_from = self.job.store_from;
         let events = fetch::pages(Arc::clone(&self.fetcher), start, budget, over);
         tokio::spawn(async move {
             let mut events = std::pin::pin!(events);
@@ -534,8 +541,8 @@ impl Run<'_> {
         })
     }
 
-    /// Reads pages one after the other, each on a thread that may block: one core reads
-    /// faster than two write, and what a page takes is known before the next one is read.
+    /// Reads pages one after the other, each on a thread that may block. One core reads faster
+    /// than two write, and what a page takes is known before the next one is read.
     fn spawn_extract(
         &self,
         mut fetched: mpsc::Receiver<Result<Event>>,
@@ -580,8 +587,8 @@ impl Run<'_> {
         })
     }
 
-    /// Waits for the log's last rows, for a while. What it lacks is said and is no
-    /// reason for the run to fail.
+    /// Waits a while for the log's last rows. Missing rows are reported, and do not fail the
+    /// run.
     async fn end_log(&self, log: Option<JoinHandle<Result<()>>>) {
         let Some(mut log) = log else { return };
         let lost = self.fetcher.dropped_request_rows();
@@ -595,7 +602,7 @@ impl Run<'_> {
             Ok(Err(error)) => Error::unexpected("the log of requests stopped").with_source(error),
             Err(_) => {
                 log.abort();
-                // cancelled, and its rows are named in the log
+                // cancelled, and the log names its rows
                 let _ = log.await;
                 Error::environment("the database did not answer in time")
             }
@@ -604,7 +611,7 @@ impl Run<'_> {
     }
 
     /// Writes the run's end.
-    async fn end(&self, heartbeat: JoinHandle<Heart>, end: &End) -> Result<()> {
+    async fn end(&self, heartbeat: JoinHandle<Heartbeat>, end: &End) -> Result<()> {
         let heart = heartbeat
             .await
             .map_err(|e| Error::unexpected("the heartbeat stopped").with_source(e))?;
@@ -619,7 +626,7 @@ impl Run<'_> {
         mut totals: Totals,
         dispatched: Dispatched,
     ) -> Outcome {
-        let requests = asked(&self.fetcher);
+        let requests = requests_of(&self.fetcher);
         totals.requests += requests;
         let Requests {
             requests: sent,
@@ -637,14 +644,14 @@ impl Run<'_> {
     }
 }
 
-/// A feed is not as long as a backfill was told.
+/// The error of a feed that ends before the first page of a backfill.
 fn ends_before(from_page: u64, last: u64) -> Error {
     Error::config(format!(
         "the feed ends at page {last}, before --from-page {from_page}"
     ))
 }
 
-fn asked(fetcher: &Fetcher) -> Requests {
+fn requests_of(fetcher: &Fetcher) -> Requests {
     let counters = fetcher.counters();
     Requests {
         requests: counters.requests,
@@ -685,7 +692,7 @@ async fn read_event(
     Ok(Event::Page(Box::new(read), permit))
 }
 
-/// What pages are read by.
+/// What pages are read with.
 struct Reader {
     options: extract::Options,
     rules: Arc<str>,

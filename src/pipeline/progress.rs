@@ -5,21 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::fetch::Fetcher;
 use crate::ledger::{Counts, Requests, Totals};
-use crate::pipeline::asked;
+use crate::pipeline::requests_of;
 
-/// Counters of a run that others may read while it lasts.
+/// Counters of a run that can be read while it lasts.
 #[derive(Debug, Default)]
 pub struct Progress {
     pages: AtomicI64,
     releases: AtomicI64,
     quarantined: AtomicI64,
-    /// Zero where the feed does not tell.
+    /// Zero if the feed does not say.
     total_pages: AtomicU64,
     chains: AtomicU64,
     chains_ended: AtomicU64,
-    /// What processes before this one did, and who asks the publisher now.
+    /// What earlier processes did, and the fetcher of this one.
     begun: Mutex<Option<(Totals, Arc<Fetcher>)>>,
-    /// How many bytes the files of a load have; zero where that is not known.
+    /// How many bytes the files of a load have; zero if that is not known.
     file_bytes: AtomicU64,
 }
 
@@ -28,22 +28,21 @@ pub struct Progress {
 pub struct Snapshot {
     /// Durable pages of the run.
     pub pages: i64,
-    /// Durable pages that processes before this one wrote.
+    /// Durable pages that earlier processes wrote.
     pub pages_before: i64,
-    /// How many pages the feed has, where it tells.
+    /// How many pages the feed has, if it says so.
     pub total_pages: Option<u64>,
-    /// Chains of the run, a window of time or a value of an axis each.
+    /// Chains of the run: one for each window of time and value of an axis.
     pub chains: u64,
-    /// Chains that have come to their end.
+    /// Chains that have ended.
     pub chains_ended: u64,
-    /// Releases this process has made durable, stored or refused.
+    /// Releases that this process has made durable, stored or refused.
     pub releases: i64,
-    /// Releases this process has refused.
+    /// Releases that this process has refused.
     pub quarantined: i64,
-    /// What this process has asked for.
+    /// Requests of this process.
     pub requests: Requests,
-    /// How many bytes of files have been read, and how many there are, of a run that
-    /// knows.
+    /// How many bytes of files have been read, and how many there are, if that is known.
     pub files: Option<(u64, u64)>,
 }
 
@@ -51,7 +50,7 @@ impl Progress {
     pub(super) fn begin(&self, before: &Totals, fetcher: Arc<Fetcher>, bytes: Option<u64>) {
         self.file_bytes.store(bytes.unwrap_or_default(), Relaxed);
         *self.begun() = Some((*before, fetcher));
-        // of a run that begins again, what it did before is in what was before
+        // for a run that begins again, `before` includes what it did
         for count in [&self.pages, &self.releases, &self.quarantined] {
             count.store(0, Relaxed);
         }
@@ -64,7 +63,7 @@ impl Progress {
         self.begun.lock().expect("nobody panics who holds it")
     }
 
-    /// How many pages the feed has; of several chains none tells that.
+    /// Notes how many pages the feed has. No chain of several says that.
     pub(super) fn tell_total(&self, pages: Option<u64>) {
         if let Some(pages) = pages
             && self.chains.load(Relaxed) <= 1
@@ -73,12 +72,12 @@ impl Progress {
         }
     }
 
-    /// So many more chains are to be walked.
+    /// Adds chains that will be walked.
     pub(super) fn expect(&self, chains: usize) {
         self.chains.fetch_add(chains as u64, Relaxed);
     }
 
-    /// A chain has come to its end.
+    /// Counts a chain that has ended.
     pub(super) fn ended(&self) {
         self.chains_ended.fetch_add(1, Relaxed);
     }
@@ -89,7 +88,7 @@ impl Progress {
         self.quarantined.fetch_add(counts.quarantined, Relaxed);
     }
 
-    /// How far the run has got.
+    /// Reads all counters.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let begun = self.begun();
@@ -104,13 +103,13 @@ impl Progress {
             quarantined: self.quarantined.load(Relaxed),
             requests: begun
                 .as_ref()
-                .map(|(_, fetcher)| asked(fetcher))
+                .map(|(_, fetcher)| requests_of(fetcher))
                 .unwrap_or_default(),
             files: begun.as_ref().and_then(|(_, fetcher)| self.files(fetcher)),
         }
     }
 
-    /// Of several files some are not begun, and only those of a load are all known.
+    /// Of several files some have not begun, so only the total of a load is known.
     fn files(&self, fetcher: &Fetcher) -> Option<(u64, u64)> {
         let (read, begun) = fetcher.file_progress();
         let all = match self.file_bytes.load(Relaxed) {

@@ -1,4 +1,6 @@
-//! A source emptied, under its lease.
+//! Deletes everything of a source, under its lease.
+//!
+//! The purge's own run stays, so that people can see later where the data went.
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -18,20 +20,21 @@ pub struct Purged {
     pub source: String,
     /// The purge's own run in `ocds.run`, which stays.
     pub run_id: i64,
-    /// How many releases went, compiled ones too.
+    /// Releases that were deleted, including compiled ones.
     pub releases: u64,
-    /// How many rejects went, resolved ones too.
+    /// Rejects that were deleted, including resolved ones.
     pub rejects: u64,
-    /// How many runs went, with their pages and requests.
+    /// Runs that were deleted, with their pages and requests.
     pub runs: u64,
 }
 
-/// Deletes all there is of a source, in short transactions. One that is stopped
-/// has deleted what it has, and the next goes on.
+/// Deletes everything of a source in short transactions. A purge that is stopped keeps what it
+/// has deleted, and the next one continues.
 ///
 /// # Errors
-/// Another run holds the source, somebody else's table refers to a row, or the
-/// database cannot be asked.
+///
+/// Another run holds the source, a table of somebody else refers to a row, or the database
+/// cannot be reached.
 pub async fn purge(
     database: &Database,
     source: &str,
@@ -72,7 +75,7 @@ pub async fn purge(
                 }
                 holder.try_renew().await?;
             }
-            // a server that was started again, or replaced, may have lost deletions
+            // a server that was restarted or replaced may have lost deletions
             let server_now = holder.reach_server().await?;
             if server_now == server {
                 return Ok(());

@@ -1,4 +1,4 @@
-//! Decode, extract and sink joined for what is in quarantine.
+//! Decodes and extracts the content of the quarantine again.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -21,7 +21,7 @@ use crate::release::{Reason, Reject};
 use crate::sink::{RetriedReject, Sink};
 use crate::source::{Container, Source, Version};
 
-/// What a replay made of the rejects of a source.
+/// What a replay made of a source's rejects.
 #[derive(Clone, Debug, Serialize)]
 pub struct Replayed {
     /// The source's name.
@@ -30,20 +30,21 @@ pub struct Replayed {
     pub run_id: i64,
     /// How many rejects were tried.
     pub rejects: usize,
-    /// How many were not, since they are not there as they were served: secrets of the
-    /// source are replaced in them. A run that is served them again reads them.
+    /// Rejects that were not tried, because secrets of the source are replaced in them. A run
+    /// that fetches them again reads them.
     pub redacted: usize,
-    /// What became of the releases they hold.
+    /// What became of their releases.
     #[serde(flatten)]
     pub counts: Counts,
 }
 
-/// Tries rejects of a source again, with the program and configuration of today:
-/// those named, or all.
+/// Tries rejects of a source again, with today's program and configuration: those named, or
+/// all.
 ///
 /// # Errors
-/// Another run holds the source, or the database cannot be asked. Rejects tried
-/// before the error are settled.
+///
+/// Another run holds the source, or the database cannot be reached. Rejects that were tried
+/// before the error are resolved.
 pub async fn replay(
     database: &Database,
     source: &Source,
@@ -96,7 +97,7 @@ pub async fn replay(
                 }
                 holder.try_renew().await?;
             }
-            // a server that was started again, or replaced, may have lost what was stored
+            // a server that was restarted or replaced may have lost what was stored
             let server_now = holder.reach_server().await?;
             if server_now == server {
                 return Ok(());
@@ -116,9 +117,9 @@ pub async fn replay(
     prefer_loss(tried, ended).map(|()| replayed)
 }
 
-/// What finds the source's secrets in what is refused again: an archive that could not be
-/// read may show them only once it can. A replay sends nothing and needs no secret, so one
-/// that is not set here is not looked for.
+/// Finds the source's secrets in what is refused again: an archive that could not be read may
+/// show them only once it can. A replay sends nothing and needs no secret, so one that is not
+/// set here is not searched for.
 fn redactor(source: &Source, config: &Config) -> Redactor {
     let fetcher = Fetcher::new(source, &config.fetch);
     fetcher.map_or_else(|_| Redactor::default(), |fetcher| fetcher.redactor())
@@ -153,8 +154,7 @@ async fn some(
     Ok(tried)
 }
 
-/// Reads a reject again: a page or document as its source says today, a release
-/// as it is.
+/// Reads a reject again: a page or document as its source declares today, a release as it is.
 fn again(
     entry: &quarantine::Entry,
     document: Bytes,
@@ -172,7 +172,7 @@ fn again(
         return extract::extract_document(&document, &entry.pointer, version, options);
     };
     let source = &as_kept(source, reason, &document);
-    // its headers are not kept: a charset that only they name has to be declared
+    // its headers are not kept, so a charset that only they name has to be declared
     match decode(document.clone(), None, source, limits) {
         Ok(Decoded {
             envelope,
@@ -198,8 +198,8 @@ fn again(
     }
 }
 
-/// A source as it reads what is kept of it: a document of several is out of its
-/// container, and may be in UTF-8 by now.
+/// The source as it applies to a kept document, which is out of its container, and may be in
+/// UTF-8 already.
 fn as_kept(source: &Source, reason: Reason, document: &[u8]) -> Source {
     let mut source = source.clone();
     if reason == Reason::UnreadableDocument {
@@ -211,7 +211,7 @@ fn as_kept(source: &Source, reason: Reason, document: &[u8]) -> Source {
     source
 }
 
-/// What could not be had, or not be kept, is not here to be read.
+/// What was never received, or could not be kept, cannot be read.
 fn still_refused(reason: Reason, entry: &quarantine::Entry, document: Bytes) -> Extracted {
     Extracted {
         releases: Vec::new(),

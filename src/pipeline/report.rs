@@ -14,12 +14,12 @@ use crate::pipeline::dispatch::Dispatched;
 pub struct Outcome {
     /// How it went.
     pub report: Report,
-    /// What ended it before the end of what was asked for, if anything did.
+    /// What ended it early, if anything did.
     pub error: Option<Error>,
 }
 
-/// How a run went. Its numbers are the whole run's, over all the processes that
-/// resumed it; its times are this process's.
+/// How a run went. Its numbers cover the whole run, over all processes that resumed it; its
+/// times are this process's.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The source's name.
@@ -28,18 +28,17 @@ pub struct Report {
     pub run_id: i64,
     /// What the run was for.
     pub kind: &'static str,
-    /// Whether the end of the feed, or of a backfill's pages, was positively seen.
+    /// The end of the feed, or of a backfill's pages, was positively seen, or why not.
     pub verdict: Verdict,
-    /// The last page that was durable before this process went on behind it.
+    /// The last page that was durable before this process continued.
     pub resumed_from: Option<u64>,
     /// How many pages are durable.
     pub pages: i64,
-    /// How many of them this process found unchanged since the run before, and so did
-    /// not fetch.
+    /// Pages that this process found unchanged since the previous run, and so did not fetch.
     pub unchanged_pages: u64,
-    /// How many pages could not be read by this process.
+    /// Pages that this process could not read.
     pub unreadable_pages: u64,
-    /// What the publisher was asked for.
+    /// Requests to the publisher.
     #[serde(flatten)]
     pub requests: Requests,
     /// What became of the releases.
@@ -47,7 +46,7 @@ pub struct Report {
     pub counts: Counts,
     /// How long this process ran, in seconds.
     pub duration_seconds: f64,
-    /// How many releases this process made durable in a second.
+    /// Releases that this process made durable in a second.
     pub releases_per_second: f64,
 }
 
@@ -68,7 +67,7 @@ impl Report {
         Self {
             source: run.source.name.clone(),
             run_id,
-            kind: run.walk.asked.kind.as_str(),
+            kind: run.job.spec.kind.as_str(),
             verdict,
             resumed_from,
             pages: totals.pages,
@@ -82,7 +81,7 @@ impl Report {
     }
 }
 
-/// Tells once a run of the amounts that columns do not hold.
+/// Warns once a run about amounts that their columns cannot hold.
 pub(super) fn tell_unread_amounts(source: &str, unread_amounts: u64) {
     metrics::unread_amounts(source, unread_amounts);
     if unread_amounts > 0 {

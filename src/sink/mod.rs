@@ -71,9 +71,9 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::{Chain, PageRecord, Position, UnchangedPage, UnreadablePage};
+use crate::patience::Patience;
 use crate::redact::Redactor;
 use crate::release::{Reject, Release};
-use crate::retry::Patience;
 
 /// Writes the pages of one source.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::{Lease, quarantine};
-use crate::retry::Patience;
+use crate::patience::Patience;
 use crate::sink::lease::begin_with_lease;
 use crate::sink::{compiled, release};
 

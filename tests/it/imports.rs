@@ -47,7 +47,7 @@ const NOUNS: [(&str, &[&str]); 13] = [
     ("json", &[]),
     ("redact", &[]),
     ("userinfo", &[]),
-    ("retry", &["error", "metrics"]),
+    ("patience", &["error", "metrics"]),
     ("failpoint", &[]),
     ("metrics", &["error"]),
     ("sqlstate", &[]),

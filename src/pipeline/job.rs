@@ -1,4 +1,4 @@
-//! What a run walks: all that is new, or the pages or dates that are asked for.
+//! What a run fetches: everything new, or certain pages, dates or files.
 
 use std::sync::Arc;
 
@@ -11,37 +11,37 @@ use crate::ledger::{self, RunKind, RunSpec, Unfinished};
 use crate::page::{Chain, Position};
 use crate::source::{Moment, Source};
 
-/// The walk that a run makes over a source's pages.
+/// What a run fetches of a source.
 #[derive(Clone, Debug)]
-pub struct Walk {
-    /// What the ledger is asked for.
-    pub asked: RunSpec,
-    /// The first page of each chain, unless an unfinished run goes on behind it.
+pub struct Job {
+    /// What the ledger records of the request.
+    pub spec: RunSpec,
+    /// The first page of each chain, unless an unfinished run continues after it.
     pub first: Position,
-    /// Pages before this number are walked over and not stored.
+    /// Pages before this number are walked and not stored.
     pub store_from: u64,
     /// The most pages to fetch in this process.
     pub max_pages: Option<u64>,
-    /// The dates to walk, of a source with windows.
+    /// The dates to fetch, of a source with windows.
     pub(super) dates: Dates,
-    /// The files to walk, in place of the source's own pages.
+    /// The files to read, in place of the source's own pages.
     pub(super) files: Vec<Input>,
 }
 
-/// The dates of a walk, as far as they were asked for.
+/// The dates of a job, as far as they are given.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Dates {
     pub(super) from: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
 }
 
-impl Walk {
-    /// The whole feed of a source, from where the last run stopped.
+impl Job {
+    /// Everything new of a source, from where the last run stopped.
     #[must_use]
     pub fn incremental(source: &Source) -> Self {
         let first = fetch::first_page(source);
         Self {
-            asked: RunSpec {
+            spec: RunSpec {
                 first_page: first.number,
                 ..RunSpec::incremental(&source.name, source.definition())
             },
@@ -53,29 +53,30 @@ impl Walk {
         }
     }
 
-    /// Files of a source, one after the other, as if it had served them. A later
-    /// load of the same files goes on where one was stopped.
+    /// Reads files as if the source had served them, one after the other. A later load of the
+    /// same files continues one that was stopped.
     #[must_use]
     pub fn load(source: &Source, files: Vec<Input>) -> Self {
         let mut definition = source.definition();
         for file in &files {
             definition.push_str(&format!(" {file} {}", file.state()));
         }
-        let mut walk = Self::incremental(source);
-        walk.first = fetch::first_page_of_file();
-        walk.store_from = walk.first.number;
-        walk.asked = RunSpec {
+        let mut job = Self::incremental(source);
+        job.first = fetch::first_page_of_file();
+        job.store_from = job.first.number;
+        job.spec = RunSpec {
             kind: RunKind::Load,
-            first_page: walk.first.number,
+            first_page: job.first.number,
             ordered_chains: files.iter().map(in_order).collect(),
             ..RunSpec::incremental(&source.name, definition)
         };
-        Self { files, ..walk }
+        Self { files, ..job }
     }
 
-    /// The same between two dates, in place of the watermark and the present.
+    /// Limits the job to the time between two dates, in place of the watermark and now.
     ///
     /// # Errors
+    ///
     /// The source has no windows, or the dates are in the wrong order.
     pub fn between(
         mut self,
@@ -105,39 +106,41 @@ impl Walk {
         {
             return Err(Error::config("--until is before --from"));
         }
-        // a run is resumed by one that asks for the same; what begins with a scope
-        // began at the watermark
+        // A run is resumed by a job with the same definition. A definition that begins with the
+        // scope began at the watermark.
         let shown = |date: Option<Timestamp>| date.map_or("-".to_owned(), |date| date.to_string());
-        let (definition, until) = (&self.asked.definition, shown(self.dates.until));
-        self.asked.definition = match self.dates.from {
+        let (definition, until) = (&self.spec.definition, shown(self.dates.until));
+        self.spec.definition = match self.dates.from {
             Some(from) => format!("from {from} until {until} {definition}"),
             None => format!("{definition} until {until}"),
         };
         Ok(self)
     }
 
-    /// The feed of a source between two dates, whatever other runs have done. It
-    /// leaves the watermark alone.
+    /// Fetches a source between two dates, whatever other runs have done, and leaves the
+    /// watermark alone.
     ///
     /// # Errors
-    /// As [`Walk::between`].
+    ///
+    /// As [`Job::between`].
     pub fn backfill_between(
         source: &Source,
         from: &Moment,
         until: Option<&Moment>,
     ) -> Result<Self> {
-        let mut walk = Self::incremental(source);
-        walk.asked.kind = RunKind::Backfill;
-        walk.between(source, Some(from), until)
+        let mut job = Self::incremental(source);
+        job.spec.kind = RunKind::Backfill;
+        job.between(source, Some(from), until)
     }
 
-    /// The pages of a source from one number to another, whatever other runs
-    /// have done. A source whose pages are linked is asked for its page as the
-    /// last run that reached it asked, else walked from its first page.
+    /// Fetches the pages of a source from one number to another, whatever other runs have done.
+    /// Linked pages begin at the cursor that the newest run stored for the first page, or else
+    /// are walked from the beginning.
     ///
     /// # Errors
-    /// The source is several chains, of which none is meant by a page, or the
-    /// database cannot be asked.
+    ///
+    /// The source has several chains, so a page number is ambiguous, or the database cannot be
+    /// reached.
     pub async fn backfill(
         database: &Database,
         source: &Source,
@@ -170,7 +173,7 @@ impl Walk {
                 ),
         };
         Ok(Self {
-            asked: RunSpec {
+            spec: RunSpec {
                 source: source.name.clone(),
                 kind: RunKind::Backfill,
                 definition,
@@ -188,18 +191,18 @@ impl Walk {
         })
     }
 
-    /// How many bytes its files have, if that is known of all.
+    /// How many bytes its files have, if that is known for all.
     pub(super) fn bytes(&self) -> Option<u64> {
         let bytes: Option<u64> = self.files.iter().map(Input::bytes).sum();
         bytes.filter(|_| !self.files.is_empty())
     }
 
-    /// Whether it begins at the watermark, and so leaves nothing before it to others.
+    /// The job begins at the watermark, so no other run fetches what is before.
     pub(super) fn is_from_watermark(&self) -> bool {
         self.moves_watermark() && self.dates.from.is_none()
     }
 
-    /// The same walk, of whose most pages so many are fetched already.
+    /// The same job, after so many of its `max_pages` were fetched.
     pub(super) fn without_pages(&self, fetched: u64) -> Self {
         let rest = |most: u64| most.saturating_sub(fetched).max(1);
         Self {
@@ -208,18 +211,18 @@ impl Walk {
         }
     }
 
-    /// Says whether it can be walked again: what came through a pipe is gone.
+    /// The job can be done again. What came through a pipe is gone.
     pub(super) fn can_be_repeated(&self) -> bool {
         !self.files.contains(&Input::Stdin)
     }
 
-    /// Whether the source's watermark follows it.
+    /// The source's watermark follows the job.
     pub(super) fn moves_watermark(&self) -> bool {
-        self.asked.kind == RunKind::Incremental
+        self.spec.kind == RunKind::Incremental
     }
 }
 
-/// The chain of a file of a load, and whether a run that goes on may pass over it.
+/// The chain of a file of a load, and whether a resumed run may skip it.
 fn in_order(file: &Input) -> (Chain, bool) {
     let scope = Scope {
         window: None,

@@ -1,4 +1,5 @@
-//! What a new run remembers of the one before.
+//! Which pages of the previous run a new one may take for unchanged, and by what rules pages
+//! become rows.
 
 use crate::config::{Config, Fetch};
 use crate::error::Result;
@@ -8,17 +9,16 @@ use crate::pipeline::Run;
 use crate::source::Source;
 
 impl Run<'_> {
-    /// What the run before made of its pages, for a run that may go by it: one that
-    /// begins, and is not asked to do all afresh.
+    /// The pages of the previous run, for a run that begins and may use them.
     ///
-    /// A run that goes on remembers nothing: which of its pages had changed is not known
-    /// any more, and once one has, all behind it are asked for afresh.
-    pub(super) async fn memory(
+    /// A resumed run uses none: nobody knows any more which of its pages had changed, and once
+    /// one has, every later page is fetched too.
+    pub(super) async fn read_previous_run(
         &self,
         lease: &Lease,
         resume: Option<&Resume>,
     ) -> Result<PreviousRun> {
-        let asked = &self.walk.asked;
+        let asked = &self.job.spec;
         let begins = resume.is_none_or(Resume::is_blank);
         let may_remember = begins
             && asked.kind == RunKind::Incremental
@@ -30,21 +30,21 @@ impl Run<'_> {
         let (rules, most) = (&*self.rules, self.config.fetch.remembered);
         let read = || ledger::remembered_pages(self.database, lease, asked, rules, most);
         let pages = self
-            .asking
-            .ask("read the pages of the run before", read)
+            .querying
+            .query("read the pages of the run before", read)
             .await?;
         Ok(PreviousRun::new(pages))
     }
 }
 
-/// Raised with whatever changes what bytes become between two versions of the program.
+/// Raised with each change of what bytes become, so that pages answered 304 are read anew.
 const READING: u32 = 1;
 
-/// A digest of all that decides what the bytes of a source's pages become: how they are
-/// asked for, decoded, cut, repaired and read, and by which version of the program. All
-/// of the source's table is in it, for whatever is changed there a page is better asked
-/// for once too often.
-pub(super) fn rules(source: &Source, config: &Config) -> String {
+/// A digest of everything that decides what the bytes of a source's pages become: how they are
+/// requested, decoded, cut, repaired and read, and by which version of the program. It covers
+/// the whole table of the source, because one request too many is better than a page that stays
+/// as it was.
+pub(super) fn digest(source: &Source, config: &Config) -> String {
     let Fetch {
         max_body_bytes,
         max_decoded_bytes,
@@ -76,7 +76,7 @@ mod tests {
         let mut source: Source = toml::from_str(table).unwrap();
         source.name = "zambia".into();
         source.settle().unwrap();
-        rules(&source, &Config::default())
+        digest(&source, &Config::default())
     }
 
     #[test]
@@ -98,11 +98,11 @@ mod tests {
         let mut config = Config::default();
         config.extract.max_depth = 7;
         let source: Source = toml::from_str(tables[0]).unwrap();
-        let deep = super::rules(&source, &config);
-        assert_ne!(deep, super::rules(&source, &Config::default()));
+        let deep = digest(&source, &config);
+        assert_ne!(deep, digest(&source, &Config::default()));
         let mut config = Config::default();
         config.extract.max_values = 7;
-        let large = super::rules(&source, &config);
-        assert_ne!(large, super::rules(&source, &Config::default()));
+        let large = digest(&source, &config);
+        assert_ne!(large, digest(&source, &Config::default()));
     }
 }

@@ -1,5 +1,7 @@
-//! The heart of a run: it keeps the lease while the run lasts, tells how far the run has
-//! got, and writes its end.
+//! Keeps the lease while a run lasts, records how far the run has got, and writes its end.
+//!
+//! The watermark is written beside the heartbeat, and never ahead of the data. If it lags
+//! behind when the process is killed, the run that continues catches up.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::asked;
+use super::requests_of;
 use crate::config::{self, Config};
 use crate::database::limited;
 use crate::error::{Kind, Result};
@@ -17,23 +19,23 @@ use crate::fetch::Fetcher;
 use crate::ledger::{End, Holder, RunUpdate, Watermark, WatermarkMove};
 use crate::pipeline::committed::Committed;
 
-/// The wait after a renewal of the lease that failed.
+/// The wait after a failed renewal.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// The holder of a lease, and what it tells.
-pub(super) struct Heart {
+/// Renews the lease of a run.
+pub(super) struct Heartbeat {
     holder: Holder,
     marks: Marks,
     fetcher: Arc<Fetcher>,
-    /// How often it beats.
+    /// The time between renewals.
     every: Duration,
-    /// How long it waits for an answer: half of what the lease lasts without one.
+    /// How long to wait for an answer: half of `lease.ttl`.
     patience: Duration,
-    /// Whether the lease was kept so far.
+    /// An error if the lease was lost.
     kept: Result<()>,
 }
 
-impl Heart {
+impl Heartbeat {
     pub(super) fn new(
         holder: Holder,
         marks: Marks,
@@ -50,8 +52,8 @@ impl Heart {
         }
     }
 
-    /// Keeps the lease alive until the run has drained. A lost lease ends the run, and so do
-    /// commits that the database has lost.
+    /// Renews the lease until the run has drained. A lost lease ends the run, and so do commits
+    /// that the database has lost.
     pub(super) async fn beat(
         mut self,
         over: CancellationToken,
@@ -75,18 +77,19 @@ impl Heart {
                 self.kept = Err(error);
                 break;
             }
-            // its connection is gone, and with it the sign that the holder lives
+            // the connection is gone, and with it the sign that the holder lives
             next = self.every.min(AGAIN);
             warn!(error = %error.chain(), "could not renew the lease");
         }
         self
     }
 
-    /// Writes the run's end, as patiently as a page.
+    /// Writes the run's end, and retries as long as for a page.
     ///
     /// # Errors
-    /// The lease was lost, the database has lost what it said was committed, or it cannot
-    /// be told. Where pages are lost the run has ended as truncated, and can be resumed.
+    ///
+    /// The lease was lost, the database has lost what it had confirmed, or it cannot be
+    /// reached. If pages are lost, the run has ended as truncated and can be resumed.
     pub(super) async fn end(self, end: &End, config: &Config) -> Result<()> {
         let Self {
             mut holder,
@@ -104,8 +107,12 @@ impl Heart {
         match &ended {
             Err(error) if error.kind() == Kind::Lease => return ended,
             Err(error) if error.kind() == Kind::Lost => {
-                // if this is not written either, the run is one of a dead holder
-                let _ = limited(patience, holder.end_after_loss(error, asked(&fetcher))).await;
+                // if this cannot be written either, the run ends when its lease expires
+                let _ = limited(
+                    patience,
+                    holder.end_after_loss(error, requests_of(&fetcher)),
+                )
+                .await;
                 return ended;
             }
             _ => {}
@@ -119,7 +126,7 @@ impl Heart {
     }
 }
 
-/// Writes the run's end, again and again until it is written or for too long.
+/// Writes the run's end, with retries until `give_up`.
 async fn write_end(
     holder: &mut Holder,
     marks: &Marks,
@@ -141,9 +148,9 @@ async fn write_end(
     }
 }
 
-/// Where the heart reads how far the run has got.
+/// Where the heartbeat reads how far the run has got.
 pub(super) struct Marks {
-    /// What the watermark is of; `None` for a run that leaves it alone.
+    /// The scope of the watermark; `None` for a run that does not move it.
     pub(super) scope: Option<String>,
     /// Where the run's windows begin.
     pub(super) from: watch::Sender<Option<Timestamp>>,
@@ -151,14 +158,14 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// What there is to tell now. Its pages are taken and not told twice, unless they are
-    /// put back.
+    /// What has changed since the last renewal. Its pages are taken, and not reported twice
+    /// unless they are put back.
     fn news(&self, fetcher: &Fetcher) -> RunUpdate {
         let (committed, watermark) = self.committed.take();
         let scope = self.scope.clone();
         let mark = scope.filter(|_| watermark != Watermark::default());
         RunUpdate {
-            requests: asked(fetcher),
+            requests: requests_of(fetcher),
             committed,
             mark: mark.map(|scope| WatermarkMove {
                 scope,

@@ -1,10 +1,9 @@
-//! The waits between attempts, for fetch and for the sink alike, and how long
-//! a server is waited for.
+//! The waits between attempts, for requests and for the database, and how long a database
+//! server is waited for.
 //!
-//! The `backoff` crate is kept behind this one type. It is no longer maintained
-//! (RUSTSEC-2025-0012) and has traps, each sprung here once: by default it gives
-//! up 15 minutes after its value was made, by a clock of its own, and it adds
-//! its jitter after its maximum.
+//! The `backoff` crate is used here alone. It is no longer maintained (RUSTSEC-2025-0012) and
+//! has traps: by default it gives up 15 minutes after its value was made, by a clock of its
+//! own, and it adds its jitter after its maximum.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +14,8 @@ use tracing::warn;
 use crate::error::{Error, Result};
 use crate::metrics;
 
-/// Waits that double from the first to the longest, give or take half, so that
-/// several processes do not come back in step. They never end: whoever waits
-/// counts.
+/// Waits that double from the first to the longest, give or take half, so that several
+/// processes do not return in step. They never end: the caller counts.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     schedule: ExponentialBackoff,
@@ -44,26 +42,26 @@ impl Backoff {
     }
 }
 
-/// The waits between attempts to reach a server that is away: short at first,
-/// for a restart takes a second, and never so long that its return goes unseen.
+/// The waits between attempts to reach a server that is away: short at first, because a restart
+/// takes a second, and never so long that its return goes unnoticed.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Waits out what is a database server's trouble, for as long as is allowed.
+/// Retries what fails because a database server is away, for as long as is allowed.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    /// What is attempted, in the word that a metric has for it.
+    /// What is attempted, as a metric names it.
     kind: &'static str,
     /// What is attempted, for people: a verb and its object.
     what: String,
-    /// For whom, for the log.
+    /// The source, for the log.
     source: Option<String>,
     give_up: Instant,
     backoff: Backoff,
 }
 
 impl Patience {
-    /// Patience with attempts at something, for so long.
+    /// Retries attempts at something for so long.
     pub(crate) fn new(kind: &'static str, what: impl Into<String>, limit: Duration) -> Self {
         Self {
             kind,
@@ -82,8 +80,8 @@ impl Patience {
         }
     }
 
-    /// Attempts it until it succeeds, fails for another reason, or has been tried for
-    /// long enough.
+    /// Attempts it until it succeeds, fails for another reason, or has been retried for long
+    /// enough.
     pub(crate) async fn over<T, F>(mut self, mut attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -96,7 +94,7 @@ impl Patience {
         }
     }
 
-    /// Waits before the next attempt, or gives the error back if there is none.
+    /// Waits before the next attempt, or returns the error if there is none.
     async fn wait(&mut self, error: Error) -> Result<()> {
         let what = &self.what;
         let wait = self.backoff.next_wait();
