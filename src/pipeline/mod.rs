@@ -22,6 +22,7 @@ mod purge;
 mod reading_rules;
 mod replay;
 mod report;
+mod under_lease;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,6 +44,7 @@ pub use self::progress::{Progress, Snapshot};
 pub use self::purge::{Purged, purge};
 pub use self::replay::{Replayed, replay};
 pub use self::report::{Outcome, Report};
+pub use self::under_lease::under_lease;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
@@ -52,8 +54,7 @@ use crate::fetch::{
     Scope, Stretch,
 };
 use crate::ledger::{
-    self, Claim, End, Holder, Lease, Requests, Resume, RunUpdate, Totals, Unfinished, Verdict,
-    Watermark,
+    self, Claim, End, Lease, Requests, Resume, Totals, Unfinished, Verdict, Watermark,
 };
 use crate::metrics;
 use crate::page::{Page, PageRecord};
@@ -149,29 +150,6 @@ const MOST_LOSSES: u32 = 3;
 fn server_changed(work: &str) -> Error {
     let message = format!("the database server was replaced again and again during the {work}");
     Error::new(Kind::Lost, message)
-}
-
-/// Writes the end of work that has nothing else to report, and retries as long as for a page.
-async fn end_work(holder: &mut Holder, end: &End, config: &Config) -> Result<()> {
-    let deadline = Instant::now() + config.database.retry_for;
-    loop {
-        match holder.end(end, &RunUpdate::default()).await {
-            Err(error) if error.is_transient() && Instant::now() < deadline => {
-                warn!(error = %error.chain(), "could not write the end of the run: trying again");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            ended => return ended,
-        }
-    }
-}
-
-/// Chooses the error that explains the others: if the database has lost the claim, the work
-/// could not continue either.
-fn prefer_loss(work: Result<()>, ended: Result<()>) -> Result<()> {
-    match ended {
-        Err(error) if error.kind() == Kind::Lost => Err(error),
-        ended => work.and(ended),
-    }
 }
 
 /// What a run begins with.

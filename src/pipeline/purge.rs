@@ -8,9 +8,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{self, End, RunKind, RunSpec, Unfinished, Verdict};
-use crate::pipeline::dispatch::verdict;
-use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, server_changed};
+use crate::ledger::{Holder, Lease, RunKind, RunSpec, Unfinished};
+use crate::pipeline::{MOST_LOSSES, server_changed, under_lease};
 use crate::sink::{Purge, PurgedRows};
 
 /// What a purge has deleted.
@@ -46,9 +45,21 @@ pub async fn purge(
         unfinished: Unfinished::Restart,
         ..RunSpec::incremental(source, "")
     };
-    let ledger::Claim {
-        lease, mut holder, ..
-    } = ledger::claim(database, &spec, &config.lease).await?;
+    under_lease(database, &spec, config, |lease, mut holder| async move {
+        let purged = purge_under_lease(database, source, config, &lease, &mut holder, stop).await;
+        (holder, purged)
+    })
+    .await
+}
+
+async fn purge_under_lease(
+    database: &Database,
+    source: &str,
+    config: &Config,
+    lease: &Lease,
+    holder: &mut Holder,
+    stop: &CancellationToken,
+) -> Result<Purged> {
     let mut purged = Purged {
         source: source.to_owned(),
         run_id: lease.run_id,
@@ -56,42 +67,30 @@ pub async fn purge(
         rejects: 0,
         runs: 0,
     };
-    let emptied = async {
-        let mut server = holder.reach_server().await?;
-        for _ in 0..=MOST_LOSSES {
-            let mut purge = Purge::new(database.clone(), source, &config.database)?;
-            while let Some(gone) = purge.delete_some(&lease).await? {
-                let PurgedRows {
-                    releases,
-                    rejects,
-                    runs,
-                } = gone;
-                purged.releases += releases;
-                purged.rejects += rejects;
-                purged.runs += runs;
-                if stop.is_cancelled() {
-                    let message = "stopped; what is left is still there";
-                    return Err(Error::new(Kind::Truncated, message));
-                }
-                holder.try_renew().await?;
+    let mut server = holder.reach_server().await?;
+    for _ in 0..=MOST_LOSSES {
+        let mut purge = Purge::new(database.clone(), source, &config.database)?;
+        while let Some(deleted) = purge.delete_some(lease).await? {
+            let PurgedRows {
+                releases,
+                rejects,
+                runs,
+            } = deleted;
+            purged.releases += releases;
+            purged.rejects += rejects;
+            purged.runs += runs;
+            if stop.is_cancelled() {
+                let message = "stopped; what is left is still there";
+                return Err(Error::new(Kind::Truncated, message));
             }
-            // a server that was restarted or replaced may have lost deletions
-            let server_now = holder.reach_server().await?;
-            if server_now == server {
-                return Ok(());
-            }
-            server = server_now;
+            holder.try_renew().await?;
         }
-        Err(server_changed("purge"))
+        // a server that was restarted or replaced may have lost deletions
+        let server_now = holder.reach_server().await?;
+        if server_now == server {
+            return Ok(purged);
+        }
+        server = server_now;
     }
-    .await;
-    let end = End {
-        verdict: emptied
-            .as_ref()
-            .map_or_else(verdict, |()| Verdict::Complete),
-        end_seen: true,
-        error: emptied.as_ref().err().map(Error::chain),
-    };
-    let ended = end_work(&mut holder, &end, config).await;
-    prefer_loss(emptied, ended).map(|()| purged)
+    Err(server_changed("purge"))
 }

@@ -10,12 +10,10 @@ use crate::decode::{Decoded, decode};
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
 use crate::fetch::Fetcher;
-use crate::ledger::Verdict;
 use crate::ledger::quarantine::{self, Document};
-use crate::ledger::{self, Counts, End, RunKind, RunSpec, Unfinished};
+use crate::ledger::{Counts, Holder, Lease, RunKind, RunSpec, Unfinished};
 use crate::page::Undecodable;
-use crate::pipeline::dispatch::verdict;
-use crate::pipeline::{MOST_LOSSES, end_work, prefer_loss, report, server_changed};
+use crate::pipeline::{MOST_LOSSES, report, server_changed, under_lease};
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject};
 use crate::sink::{RetriedReject, Sink};
@@ -57,39 +55,74 @@ pub async fn replay(
         unfinished: Unfinished::Restart,
         ..RunSpec::incremental(&source.name, source.definition())
     };
-    let ledger::Claim {
-        lease, mut holder, ..
-    } = ledger::claim(database, &spec, &config.lease).await?;
-    let options = extract::Options {
-        max_items: config.fetch.max_items,
-        ..extract::Options::new(source, &config.extract)
-    };
-    let mut replayed = Replayed {
-        source: source.name.clone(),
-        run_id: lease.run_id,
-        rejects: 0,
-        redacted: 0,
-        counts: Counts::default(),
-    };
-    let tried = async {
+    under_lease(database, &spec, config, |lease, mut holder| async move {
+        let mut replayed = Replayed {
+            source: source.name.clone(),
+            run_id: lease.run_id,
+            rejects: 0,
+            redacted: 0,
+            counts: Counts::default(),
+        };
+        let replay = Replay {
+            database,
+            source,
+            config,
+            ids,
+            stop,
+        };
+        let tried = replay.try_rejects(&lease, &mut holder, &mut replayed).await;
+        report::measure(&source.name, &replayed.counts);
+        (holder, tried.map(|()| replayed))
+    })
+    .await
+}
+
+/// What a replay works with.
+struct Replay<'a> {
+    database: &'a Database,
+    source: &'a Source,
+    config: &'a Config,
+    ids: Option<&'a [i64]>,
+    stop: &'a CancellationToken,
+}
+
+impl Replay<'_> {
+    /// Tries all rejects, and counts them.
+    async fn try_rejects(
+        &self,
+        lease: &Lease,
+        holder: &mut Holder,
+        replayed: &mut Replayed,
+    ) -> Result<()> {
+        let Self {
+            database,
+            source,
+            config,
+            ..
+        } = *self;
+        let options = extract::Options {
+            max_items: config.fetch.max_items,
+            ..extract::Options::new(source, &config.extract)
+        };
         let sink = Sink::open(database.clone(), &source.name, config).await?;
         let sink = sink.with_redactor(redactor(source, config));
         let mut server = holder.reach_server().await?;
         for losses in 0..=MOST_LOSSES {
-            let open = quarantine::find_replayable_rejects(database, &source.name, ids).await?;
+            let open =
+                quarantine::find_replayable_rejects(database, &source.name, self.ids).await?;
             replayed.redacted = open.redacted;
             let mut open = open.ids.into_iter();
             loop {
-                if stop.is_cancelled() {
+                if self.stop.is_cancelled() {
                     let message = "stopped; what was not tried yet is still there";
                     return Err(Error::new(Kind::Truncated, message));
                 }
-                let tried = some(database, source, &options, config, &mut open).await?;
+                let tried = read_rejects(database, source, &options, config, &mut open).await?;
                 if tried.is_empty() {
                     break;
                 }
                 let rejects = tried.len();
-                let counts = sink.replay(&lease, tried).await?;
+                let counts = sink.replay(lease, tried).await?;
                 // each was tried, and counted, the first time
                 if losses == 0 {
                     replayed.rejects += rejects;
@@ -106,15 +139,6 @@ pub async fn replay(
         }
         Err(server_changed("replay"))
     }
-    .await;
-    report::measure(&source.name, &replayed.counts);
-    let end = End {
-        verdict: tried.as_ref().map_or_else(verdict, |()| Verdict::Complete),
-        end_seen: true,
-        error: tried.as_ref().err().map(Error::chain),
-    };
-    let ended = end_work(&mut holder, &end, config).await;
-    prefer_loss(tried, ended).map(|()| replayed)
 }
 
 /// Finds the source's secrets in what is refused again: an archive that could not be read may
@@ -126,7 +150,7 @@ fn redactor(source: &Source, config: &Config) -> Redactor {
 }
 
 /// Reads the next rejects again, as many as one statement writes.
-async fn some(
+async fn read_rejects(
     database: &Database,
     source: &Source,
     options: &extract::Options,
@@ -144,7 +168,7 @@ async fn some(
         bytes += document.len();
         let Extracted {
             releases, rejects, ..
-        } = again(&entry, document.into(), source, options, fetch);
+        } = read_reject(&entry, document.into(), source, options, fetch);
         tried.push(RetriedReject {
             entry,
             releases,
@@ -155,7 +179,7 @@ async fn some(
 }
 
 /// Reads a reject again: a page or document as its source declares today, a release as it is.
-fn again(
+fn read_reject(
     entry: &quarantine::Entry,
     document: Bytes,
     source: &Source,

@@ -19,18 +19,21 @@
 //!
 //! ```no_run
 //! # async fn example(page: ocds_ingest::page::Page) -> ocds_ingest::error::Result<()> {
-//! use ocds_ingest::{config, database::Database, extract, ledger, sink::Sink};
+//! use ocds_ingest::{config, database::Database, extract, ledger, pipeline, sink::Sink};
 //!
 //! let config = config::Config::default();
 //! let database = Database::open(&config.database, 4).await?;
 //! database.migrate().await?;
-//! let spec = ledger::RunSpec::incremental("my-source", "version 1");
-//! let claim = ledger::claim(&database, &spec, &config.lease).await?;
 //! let sink = Sink::open(database.clone(), "my-source", &config).await?;
-//!
 //! let extracted = extract::extract(&page, &extract::Options::default());
 //! let record = page.into_record();
-//! let counts = sink.commit(&claim.lease, &record, extracted.releases, extracted.rejects).await?;
+//!
+//! let spec = ledger::RunSpec::incremental("my-source", "version 1");
+//! let counts = pipeline::under_lease(&database, &spec, &config, |lease, holder| async move {
+//!     let stored = sink.commit(&lease, &record, extracted.releases, extracted.rejects).await;
+//!     (holder, stored)
+//! });
+//! let counts = counts.await?;
 //! println!("{} inserted, {} updated", counts.inserted, counts.updated);
 //! # Ok(())
 //! # }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use ocds_ingest::config;
 use ocds_ingest::database::Database;
+use ocds_ingest::error::{Error, Kind};
 use ocds_ingest::ledger::{self, Requests, RunSpec, RunUpdate};
+use ocds_ingest::pipeline;
 use rustix::process::Signal;
 
 use crate::harness::{Ingest, NUMBER, SOURCE, connect, open};
@@ -360,4 +362,30 @@ async fn a_holder_is_known_since_it_took_the_run_and_not_since_the_run_began() {
     let ran = ingest.run(&[]).await.expect(6);
     assert!(ran.stderr.contains("since 20") && !ran.stderr.contains("since 2001"));
     first.kill().await;
+}
+
+#[tokio::test]
+async fn work_under_a_lease_always_gets_its_end() {
+    let ingest = Ingest::new().await;
+    let database = open(&ingest.url).await;
+    let config = config::Config::default();
+    for (outcome, verdict, error) in [
+        (Ok(7), "complete", ""),
+        (
+            Err(Error::new(Kind::Truncated, "stopped")),
+            "truncated",
+            "stopped",
+        ),
+        (Err(Error::unexpected("a defect")), "failed", "a defect"),
+    ] {
+        let spec = RunSpec::incremental("zambia", "version 1");
+        let is_ok = outcome.is_ok();
+        let worked = pipeline::under_lease(&database, &spec, &config, |_, holder| async move {
+            (holder, outcome)
+        });
+        assert_eq!(worked.await.is_ok(), is_ok);
+        let newest = "select concat_ws(' ', state, error) from ocds.run order by id desc limit 1";
+        let expected = format!("{verdict} {error}");
+        assert_eq!(ingest.value(newest).await, expected.trim());
+    }
 }

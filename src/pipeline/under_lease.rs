@@ -1,0 +1,58 @@
+//! Work under the lease of a source, in a run that always gets its end.
+
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use crate::config::Config;
+use crate::database::Database;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{self, Claim, End, Holder, Lease, RunSpec, RunUpdate, Verdict};
+use crate::pipeline::dispatch::verdict;
+
+/// Claims a source, does work under its lease, and writes the end of the run, whatever the work
+/// came to.
+///
+/// `work` gets the lease, and its holder, which it gives back with its result. Work that takes
+/// longer than `lease.heartbeat` renews the lease by [`Holder::try_renew`], or another run
+/// takes the source over.
+///
+/// # Errors
+/// Those of [`ledger::claim`] and of the work; the end of the run cannot be written, or the
+/// database has lost the claim.
+pub async fn under_lease<T, F>(
+    database: &Database,
+    spec: &RunSpec,
+    config: &Config,
+    work: impl FnOnce(Lease, Holder) -> F,
+) -> Result<T>
+where
+    F: Future<Output = (Holder, Result<T>)>,
+{
+    let Claim { lease, holder, .. } = ledger::claim(database, spec, &config.lease).await?;
+    let (mut holder, worked) = work(lease, holder).await;
+    let end = End {
+        verdict: worked.as_ref().map_or_else(verdict, |_| Verdict::Complete),
+        end_seen: true,
+        error: worked.as_ref().err().map(Error::chain),
+    };
+    match write_end(&mut holder, &end, config).await {
+        // the work could not continue either
+        Err(error) if error.kind() == Kind::Lost => Err(error),
+        ended => worked.and_then(|worked| ended.map(|()| worked)),
+    }
+}
+
+/// Writes the end of a run that has nothing else to report, and retries as long as for a page.
+async fn write_end(holder: &mut Holder, end: &End, config: &Config) -> Result<()> {
+    let deadline = Instant::now() + config.database.retry_for;
+    loop {
+        match holder.end(end, &RunUpdate::default()).await {
+            Err(error) if error.is_transient() && Instant::now() < deadline => {
+                warn!(error = %error.chain(), "could not write the end of the run: trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            ended => return ended,
+        }
+    }
+}
