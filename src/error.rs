@@ -1,9 +1,8 @@
-//! The one error of the library: the world failing.
+//! The one error type of the library. It says that something outside the program failed.
 //!
-//! Bad data is never an [`Error`]; it is a [`Reject`](crate::release::Reject).
-//! An error answers what code asks of it, [`Error::is_transient`] and
-//! [`Error::exit_code`]; the rest is a sentence for a person, whose causes are
-//! chained by [`std::error::Error::source`] and never pasted into it.
+//! Bad data is never an [`Error`]; it is a [`Reject`](crate::release::Reject). Code looks at
+//! [`Error::is_transient`] and [`Error::exit_code`]. People read the message. The causes are
+//! chained by [`std::error::Error::source`], and no message repeats them.
 
 use std::fmt;
 
@@ -11,10 +10,10 @@ use tokio_postgres::error::DbError;
 
 use crate::sqlstate::Blame;
 
-/// Why an operation failed.
+/// The reason why an operation failed.
 ///
-/// It displays as one lower-case clause without its causes; [`Error::chain`]
-/// gives the whole sentence. It never holds a secret, a row's value or a body.
+/// It displays as one lower-case clause without its causes; [`Error::chain`] adds them. It
+/// never holds a secret, a row's value or a response body.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -23,44 +22,45 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What an [`Error`] means to whoever started the program.
+/// The class of an [`Error`]. It decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A defect of this program or of its database's schema.
+    /// This program or the database's schema has a defect.
     Unexpected,
-    /// The command line or the configuration is wrong; trying again is useless.
+    /// The command line or the configuration is wrong. A retry is useless until somebody
+    /// changes it.
     Config,
-    /// The database or the publisher cannot be used now; try again later.
+    /// The database or the publisher does not work at the moment. A later retry may succeed.
     Environment,
-    /// The run ended before the end of the feed; what it had is committed.
+    /// The run ended before the end of the feed. The pages that it fetched are committed.
     Truncated,
-    /// What comes next may not be asked for, because of where it is; what the run had
-    /// is committed.
-    Refused,
-    /// A server leads to where nothing may be asked for, by a redirect or by where its
-    /// name is; the next time it may not. What the run had is committed.
-    Misled,
-    /// The publisher wants to be left alone for longer than is waited out; what
-    /// the run had is committed.
+    /// A link leads to a URL that is not allowed, for its scheme, host or length. The link does
+    /// not change by itself, so the next run meets it again. The pages before it are committed.
+    LinkRefused,
+    /// A redirect or a DNS answer points to a host or URL that is not allowed. This may change,
+    /// so the next run tries again. The pages before it are committed.
+    HostRefused,
+    /// The publisher rate-limits us, and asks for a longer wait than the configuration permits.
+    /// The pages that were fetched are committed.
     RateLimited,
-    /// More releases than allowed were rejected.
+    /// More releases were rejected than the configuration permits.
     TooManyBad,
-    /// Another run holds the source, or took it over.
+    /// Another run holds the source, or has taken it over.
     Lease,
-    /// The database has lost commits that it had answered, as a standby does that lagged
-    /// behind when it was promoted. The next run fetches what is missing.
+    /// The database has lost commits that it had acknowledged. This happens when a standby is
+    /// promoted before it has replayed them. The next run fetches the missing pages again.
     Lost,
 }
 
 impl Kind {
-    /// The process exit code that tells a scheduler what to do next.
+    /// Returns the exit code of the process, which tells a scheduler what to do next.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Unexpected => 1,
             Kind::Config => 2,
             Kind::Environment | Kind::Lost => 3,
-            Kind::Truncated | Kind::Refused | Kind::Misled | Kind::RateLimited => 4,
+            Kind::Truncated | Kind::LinkRefused | Kind::HostRefused | Kind::RateLimited => 4,
             Kind::TooManyBad => 5,
             Kind::Lease => 6,
         }
@@ -70,8 +70,8 @@ impl Kind {
     pub(crate) fn may_pass(self) -> bool {
         match self {
             Kind::Truncated
-            | Kind::Refused
-            | Kind::Misled
+            | Kind::LinkRefused
+            | Kind::HostRefused
             | Kind::RateLimited
             | Kind::Environment
             | Kind::Lease
@@ -100,10 +100,10 @@ impl Kind {
         }
     }
 
-    /// The error ends one chain of pages, and says nothing about the others.
+    /// Returns true if the error ends one chain of pages and the other chains can continue.
     pub(crate) fn ends_only_its_chain(self) -> bool {
         match self {
-            Kind::Truncated | Kind::Refused | Kind::Misled | Kind::Environment => true,
+            Kind::Truncated | Kind::LinkRefused | Kind::HostRefused | Kind::Environment => true,
             Kind::Unexpected
             | Kind::Config
             | Kind::RateLimited
@@ -114,11 +114,11 @@ impl Kind {
     }
 }
 
-/// The result of anything in this library that the world can make fail.
+/// The result of an operation that depends on something outside the program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of the given kind whose message is one lower-case clause.
+    /// Creates an error of a kind. The message is one lower-case clause.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -127,22 +127,23 @@ impl Error {
         }))
     }
 
-    /// A wrong command line or configuration.
+    /// Creates an error about a wrong command line or configuration.
     pub fn config(message: impl Into<String>) -> Self {
         Self::new(Kind::Config, message)
     }
 
-    /// A database, publisher or machine that cannot be used now.
+    /// Creates an error about a database, publisher or machine that does not work at the
+    /// moment.
     pub fn environment(message: impl Into<String>) -> Self {
         Self::new(Kind::Environment, message)
     }
 
-    /// A defect of this program or of its database's schema.
+    /// Creates an error about a defect of this program or of the database's schema.
     pub fn unexpected(message: impl Into<String>) -> Self {
         Self::new(Kind::Unexpected, message)
     }
 
-    /// The same error with the cause that made it happen.
+    /// Adds the cause of this error.
     #[must_use]
     pub fn with_source(
         mut self,
@@ -152,31 +153,31 @@ impl Error {
         self
     }
 
-    /// This error as the cause of a wider one of the same kind.
+    /// Wraps this error as the cause of a wider one of the same kind.
     #[must_use]
     pub fn context(self, message: impl Into<String>) -> Self {
         Self::new(self.kind(), message).with_source(self)
     }
 
-    /// What this error means to whoever started the program.
+    /// Returns the class of this error.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// Whether the same call may succeed later without anyone changing anything.
+    /// Returns true if the same call may succeed later although nobody changes anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind() == Kind::Environment
     }
 
-    /// The process exit code of a command that ends with this error.
+    /// Returns the exit code of a command that ends with this error.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.kind().exit_code()
     }
 
-    /// The message and all its causes as one sentence, `a: b: c`.
+    /// Returns the message and all its causes as one sentence, `a: b: c`.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut sentence = self.to_string();
@@ -208,44 +209,44 @@ impl std::error::Error for Error {
     }
 }
 
-/// Keeps the severity, SQLSTATE and message of a server's error and leaves out
-/// its detail, which quotes rows.
+/// Keeps the SQLSTATE and the message of a server's error. The detail is left out, because it
+/// quotes rows.
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
             let message = if error.is_closed() {
                 "the database closed the connection"
             } else {
-                "talk to the database"
+                "communicate with the database"
             };
             return Self::environment(message).with_source(error);
         };
         let code = db.code().code();
-        let kind = match Blame::of(db.code()) {
+        let kind = match Blame::from_sqlstate(db.code()) {
             Blame::Server | Blame::RowOrServer => Kind::Environment,
             Blame::Config => Kind::Config,
             Blame::Row | Blame::RowOrDefect | Blame::Defect => Kind::Unexpected,
         };
         Self::new(
             kind,
-            format!("database error {code}: {}", without_values(db)),
+            format!("database error {code}: {}", message_without_values(db)),
         )
     }
 }
 
-/// The server's message, or what can be said instead of one that may quote a value:
-/// classes 22 and 23 do, and a function may say whatever it was told.
-pub(crate) fn without_values(db: &DbError) -> &str {
+/// Returns the server's message, or a general one where the server's may quote a value.
+/// Messages of classes 22 and 23 do, and a function may raise any text.
+pub(crate) fn message_without_values(db: &DbError) -> &str {
     match db.code().code().get(..2) {
         Some("22" | "23") => "a value was refused",
-        _ if is_raised(db) => "a trigger or another function raised it",
+        _ if is_raised_by_function(db) => "a trigger or another function raised it",
         _ => db.message(),
     }
 }
 
-/// Whether the words are those of a function in a procedural language: by the server's
-/// source file that they come from.
-fn is_raised(db: &DbError) -> bool {
+/// Returns true if a function in a procedural language raised the error. The name of the
+/// server's source file tells.
+fn is_raised_by_function(db: &DbError) -> bool {
     const LANGUAGES: [&str; 5] = ["pl_", "plperl", "plpy", "pltcl", "plv8"];
     db.file()
         .is_some_and(|file| LANGUAGES.iter().any(|name| file.starts_with(name)))

@@ -1,5 +1,5 @@
-//! The `ocds-ingest` program: parses its command line, does what it says, and
-//! exits with a code that tells a scheduler what to do next.
+//! The `ocds-ingest` program. It parses its command line, runs the command, and exits with a
+//! code that tells a scheduler what to do next.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The page: one response body, where it was in its feed, and what follows it.
+//! The page: one response body, its place in the feed, and the position of the next page.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,36 +9,36 @@ use serde_json::Value;
 
 use crate::json::{self, Cut, Item};
 
-/// Where a page is in a feed, as the next request needs it.
+/// The place of a page in a feed, in the form that the next request needs.
 ///
-/// What is stored of it carries `{env.NAME}` wherever a secret is sent.
+/// Stored cursors have `{env.NAME}` in place of secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Cursor {
-    /// The source's own URL: the first page of a link feed, or all of a single document.
+    /// The source's own URL: the first page of a feed of links, or a single document.
     Start,
-    /// The URL that the page before named as the next one, absolute.
+    /// The absolute URL that the previous page named as the next one.
     Link(String),
     /// The publisher's page number.
     Number(u64),
-    /// How many items come before the page.
+    /// The number of items before the page.
     Offset(u64),
-    /// What the page before gave to ask for this one by.
+    /// The token for this page, which the previous page contained.
     Token(String),
-    /// What follows a piece of a file.
+    /// The rest of a file, after the piece that was read last.
     Piece(Mark),
-    /// Some of what a page of an index names.
+    /// Some of the items that a page of an index names.
     Detail {
-        /// The page of the index.
+        /// The cursor of the index page.
         index: Box<Cursor>,
-        /// How many of its items come before.
+        /// The number of its items that come before these.
         skip: u64,
-        /// A digest of those, by which it is known whether the index has changed.
+        /// A digest of the skipped items. It shows whether the index has changed.
         seen: String,
     },
 }
 
 impl Cursor {
-    /// Reads back what [`fmt::Display`] wrote; `None` if it never did.
+    /// Parses the text that [`fmt::Display`] writes. Returns `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(' ')? {
@@ -76,17 +76,17 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// Where a piece of a file ends.
+/// The end of a piece of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mark {
-    /// Which member of the file, counted from 0; a file that is no archive is one.
+    /// The number of the file's member, from 0. A file that is not an archive has one member.
     pub member: u64,
-    /// Which text of an archive that is such a member, counted from 0.
+    /// The number of the text within the member, from 0, if the member is an archive itself.
     pub inner: u64,
-    /// How many bytes of the text come before, decompressed and in UTF-8.
+    /// The number of bytes of the text before this place, decompressed and in UTF-8.
     pub offset: u64,
-    /// A digest of what comes before in the text, and of the names, sizes and
-    /// checksums of the members before it: by it the same file is known.
+    /// A digest of the text before this place, and of the names, sizes and checksums of the
+    /// members before it. It shows whether the file is still the same.
     pub seen: String,
 }
 
@@ -115,25 +115,25 @@ impl fmt::Display for Mark {
     }
 }
 
-/// The name of a chain: one walk of a run, from a first page along what follows.
+/// The name of a chain: a sequence of pages from a first page to the last one that follows.
 ///
-/// A plain feed is one chain without a name. Where a feed is walked in windows of
-/// time or along an axis, each window and value is a chain of its own.
+/// A plain feed is one chain without a name. Where a feed is fetched in time windows or along
+/// an axis, each window and each value is a chain of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Chain(Arc<str>);
 
 impl Chain {
-    /// The longest name, in bytes. It is in a key, and PostgreSQL takes 2,704 bytes of
-    /// one into a B-tree.
+    /// The longest name, in bytes. The name is part of a key, and PostgreSQL accepts keys of at
+    /// most 2,704 bytes in a B-tree.
     pub const MOST_BYTES: usize = 2_500;
 
-    /// The chain of that name.
+    /// Creates a chain name.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }
 
-    /// Its name; empty for a plain feed.
+    /// Returns the name; empty for a plain feed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -146,71 +146,71 @@ impl fmt::Display for Chain {
     }
 }
 
-/// A page still to be fetched: its number and how to ask for it.
+/// A page that is not fetched yet: its number and its cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The publisher's page number where it has one, else counted from 1.
+    /// The publisher's page number if it has one; otherwise pages are counted from 1.
     pub number: u64,
-    /// How to ask for it.
+    /// The place to fetch it from.
     pub cursor: Cursor,
 }
 
 impl Position {
-    /// Whether it is in a file, behind a piece of it, and nothing follows.
+    /// Returns true if this position follows a piece of a file and no page follows it.
     #[must_use]
     pub fn is_end_of_file(&self, next: Option<&Self>) -> bool {
         matches!(self.cursor, Cursor::Piece(_)) && next.is_none()
     }
 }
 
-/// One response that could be read, and what came with it.
+/// A response that could be read, with its metadata.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The walk it belongs to.
+    /// The chain that the page belongs to.
     pub chain: Chain,
-    /// Where it is in its chain.
+    /// The position of the page in its chain.
     pub position: Position,
-    /// What follows it; `None` if the end of the feed was positively seen.
+    /// The position of the next page; `None` if the end of the feed was seen for
+    /// certain.
     pub next: Option<Position>,
-    /// How many pages the chain says it has, where it does.
+    /// The number of pages that the publisher states for the chain, if it does.
     pub total_pages: Option<u64>,
-    /// How many items the chain says it has, where it does.
+    /// The number of items that the publisher states for the chain, if it does.
     pub total_items: Option<u64>,
-    /// The URL it was asked for by, before any redirect, with `{env.NAME}` in
-    /// place of secrets.
+    /// The requested URL, before any redirect, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When its last byte arrived, by this machine's clock.
+    /// When the last byte arrived, by this machine's clock.
     pub fetched_at: Timestamp,
-    /// The page without its items: the package's own fields, where it has any.
+    /// The page without its items: the package's own fields, if it has any.
     pub envelope: Value,
-    /// Its documents with their items: one, unless it is a list of documents.
+    /// The documents with their items. There is one, unless the page is a list of documents.
     pub parts: Vec<Part>,
-    /// The documents it names that are not there or cannot be read.
-    pub broken: Vec<Broken>,
-    /// How many entries of an index it is made of, if of any.
+    /// The documents that the page names and that are missing or unreadable.
+    pub broken: Vec<BrokenDocument>,
+    /// The number of index entries that the page covers, if it comes from an index.
     pub entries: Option<usize>,
-    /// By what its server can tell later whether it has changed.
+    /// The validators for a conditional request in a later run.
     pub validators: Validators,
 }
 
-/// What a server says of a page by which it can tell later whether the page has
-/// changed, as it was served.
+/// The validators of a response (RFC 9110). With them a later request can ask whether the page
+/// has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
-    /// `ETag`.
+    /// The `ETag` header.
     pub etag: Option<String>,
-    /// `Last-Modified`.
+    /// The `Last-Modified` header.
     pub last_modified: Option<String>,
 }
 
 impl Validators {
-    /// Whether nothing was said.
+    /// Returns true if the server sent neither header.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
     }
 
-    /// These, and of the others what these do not say.
+    /// Fills the missing validators from others.
     #[must_use]
     pub fn or(self, others: &Self) -> Self {
         Self {
@@ -220,46 +220,45 @@ impl Validators {
     }
 }
 
-/// What a run before made of a page, and by what its server can be asked whether it
-/// has changed since.
+/// A page of an earlier run, with the validators that a request needs to ask whether it has
+/// changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remembered {
-    /// The run.
+pub struct RememberedPage {
+    /// The earlier run.
     pub run_id: i64,
     /// The page's number in that run.
     pub number: u64,
-    /// What followed it; `None` if it was the last of its chain.
+    /// The position of the next page; `None` if it was the last of its chain.
     pub next: Option<Position>,
-    /// How many items it has.
+    /// The number of its items.
     pub items: usize,
-    /// What its server said of it.
+    /// The validators that the server sent with it.
     pub validators: Validators,
 }
 
-/// A page that has not changed since a run before, by what its server says.
+/// A page that has not changed since an earlier run, according to its server (status 304).
 #[derive(Clone, Debug)]
 pub struct UnchangedPage {
-    /// The walk it belongs to.
+    /// The chain that the page belongs to.
     pub chain: Chain,
-    /// Where it is in its chain.
+    /// The position of the page in its chain.
     pub position: Position,
-    /// The URL it was asked for by, before any redirect, with `{env.NAME}` in
-    /// place of secrets.
+    /// The requested URL, before any redirect, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When its server said so, by this machine's clock.
+    /// When the server answered, by this machine's clock.
     pub fetched_at: Timestamp,
-    /// By what its server can tell the next time.
+    /// The validators for the next conditional request.
     pub validators: Validators,
-    /// What that run made of it.
-    pub remembered: Arc<Remembered>,
+    /// The page as the earlier run stored it.
+    pub remembered: Arc<RememberedPage>,
 }
 
 impl UnchangedPage {
-    /// What follows it; `None` if it is the last of its chain. A feed of changes begins
-    /// in its middle, and its pages are counted from there.
+    /// Returns the position of the next page; `None` if this is the last of its chain. A feed
+    /// of changes starts in the middle, so page numbers are counted from there.
     #[must_use]
     pub fn next(&self) -> Option<Position> {
-        let Remembered { number, next, .. } = &*self.remembered;
+        let RememberedPage { number, next, .. } = &*self.remembered;
         let next = next.as_ref()?;
         let step = next.number.saturating_sub(*number);
         Some(Position {
@@ -269,25 +268,26 @@ impl UnchangedPage {
     }
 }
 
-/// A document that a page names and that is not there or cannot be read.
+/// A document that a page names and that is missing or unreadable.
 #[derive(Clone, Debug)]
-pub struct Broken {
-    /// Whether it answered with anything that could be a document.
+pub struct BrokenDocument {
+    /// The server did not send anything that could be the document.
     pub is_missing: bool,
-    /// Where it was asked for, with `{env.NAME}` in place of secrets, if not with
-    /// the page.
+    /// The URL that was requested for it, with `{env.NAME}` in place of secrets; `None` if it
+    /// came with the page.
     pub url: Option<Arc<str>>,
-    /// Where it was on the page, as a JSON Pointer, or what the page calls it.
+    /// The JSON Pointer to it on the page, or the page's name for it.
     pub place: String,
-    /// What was served: the document as far as it came, else what names it.
+    /// The served bytes, as far as they arrived. If there are none, the index item that names
+    /// the document.
     pub body: Bytes,
-    /// What it is instead, a clause that goes on after "the document is", or why it
-    /// could not be had; never a value.
+    /// The problem: a clause that follows "the document is", or the reason why it could not be
+    /// fetched. It never quotes a value.
     pub message: String,
 }
 
-impl Broken {
-    /// A document that came with its page.
+impl BrokenDocument {
+    /// Creates the entry for an unreadable document that came with its page.
     #[must_use]
     pub fn unreadable(place: String, body: Bytes, message: String) -> Self {
         Self {
@@ -300,23 +300,22 @@ impl Broken {
     }
 }
 
-/// A document of a page, cut into its items.
+/// A document of a page, split into its items.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// Where it came from, with `{env.NAME}` in place of secrets, if not from
-    /// the page's own URL.
+    /// The URL that served it, with `{env.NAME}` in place of secrets; `None` if it is the
+    /// page's own URL.
     pub url: Option<Arc<str>>,
-    /// What its items' pointers are behind on the page; empty if the page is the
-    /// document.
+    /// The prefix of its items' pointers on the page. It is empty if the page is the document.
     pub place: String,
     /// The decoded document, without a byte order mark.
     pub body: Bytes,
-    /// What it was cut into.
+    /// Its items.
     pub cut: Cut,
 }
 
 impl Part {
-    /// The document that a page is by itself.
+    /// Creates the only document of a page.
     #[must_use]
     pub fn whole(body: Bytes, cut: Cut) -> Self {
         Self {
@@ -328,70 +327,74 @@ impl Part {
     }
 }
 
-/// What is remembered of a page, in the transaction of its releases.
+/// The row that is stored for a page, in the same transaction as its releases.
 #[derive(Clone, Debug)]
 pub struct PageRecord {
-    /// The walk it belongs to.
+    /// The chain that the page belongs to.
     pub chain: Chain,
-    /// Where it is in its chain.
+    /// The position of the page in its chain.
     pub position: Position,
-    /// What follows it; `None` if the end of the feed was positively seen.
+    /// The position of the next page; `None` if the end of the feed was seen for
+    /// certain.
     pub next: Option<Position>,
-    /// The URL it came from, with `{env.NAME}` in place of secrets.
+    /// The URL of the page, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When its last byte arrived, by this machine's clock.
+    /// When the last byte arrived, by this machine's clock.
     pub fetched_at: Timestamp,
-    /// The package's own fields, if PostgreSQL can hold them.
+    /// The package's own fields, if PostgreSQL can store them.
     pub package: Option<Value>,
-    /// Where its documents came from: the page, and what it names.
+    /// The URLs of its documents: the page, and the documents that it names.
     pub documents: Vec<Arc<str>>,
-    /// How many items it has: releases, or packages and records that hold them.
+    /// The number of its items: releases, or the packages and records that contain them.
     pub items: usize,
-    /// By what its server can tell later whether it has changed.
+    /// The validators for a conditional request in a later run.
     pub validators: Validators,
-    /// A digest of all that its bytes become rows by: under another one it is asked for
-    /// afresh, and so it is where there is none.
+    /// A digest of all the rules that turn the page's bytes into rows. A later run uses the
+    /// validators only if its rules have the same digest. With another digest, or none, it
+    /// fetches the page in full.
     pub rules: Option<Arc<str>>,
 }
 
 impl Part {
-    /// About how many bytes of memory it takes: its document, and what is known of each
-    /// item, which may be more.
+    /// Estimates the memory that it takes in bytes: the document and the list of its items,
+    /// which may be larger.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let items = self.cut.items.len() * size_of::<Item>();
-        self.body.len() + items + size_of::<Self>() + OF_DOCUMENT
+        self.body.len() + items + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
     }
 }
 
-impl Broken {
-    /// About how many bytes of memory it takes.
+impl BrokenDocument {
+    /// Estimates the memory that it takes in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.body.len() + size_of::<Self>() + OF_DOCUMENT
+        self.body.len() + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
     }
 }
 
-/// What a document takes beside itself, at the most, where there are many: what is around
-/// its items, or a message, and where it is.
-const OF_DOCUMENT: usize = 500;
+/// The largest overhead of one document in bytes, where a page has many: its envelope or
+/// message, and its URL and place.
+const DOCUMENT_OVERHEAD_BYTES: usize = 500;
 
 impl Page {
-    /// About how many bytes of memory its documents take.
+    /// Estimates the memory of its documents in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let parts = self.parts.iter().map(Part::bytes);
-        parts.chain(self.broken.iter().map(Broken::bytes)).sum()
+        parts
+            .chain(self.broken.iter().map(BrokenDocument::bytes))
+            .sum()
     }
 
-    /// How many items its documents have, and of those that are broken one each.
+    /// Counts the items of its documents. An unreadable document counts as one.
     #[must_use]
-    pub fn entries_of_documents(&self) -> usize {
+    pub fn count_document_items(&self) -> usize {
         let items = self.parts.iter().map(|part| part.cut.items.len());
         items.sum::<usize>() + self.broken.len()
     }
 
-    /// How many items it has; of an index, entries.
+    /// Counts its items; for a page of an index, the index entries.
     #[must_use]
     pub fn items(&self) -> usize {
         if let Some(entries) = self.entries {
@@ -400,7 +403,7 @@ impl Page {
         self.parts.iter().map(|part| part.cut.items.len()).sum()
     }
 
-    /// What is remembered of the page once its releases are taken out of it.
+    /// Builds the row that is stored for the page after its releases were extracted.
     #[must_use]
     pub fn into_record(self) -> PageRecord {
         let items = self.items();
@@ -422,7 +425,7 @@ impl Page {
     }
 }
 
-/// Whether PostgreSQL's text can hold all the text of a value: no NUL.
+/// Returns true if PostgreSQL can store all the text of a value, that is, if there is no NUL.
 fn is_storable(value: &Value) -> bool {
     match value {
         Value::String(text) => !text.contains('\0'),
@@ -437,34 +440,36 @@ fn is_storable(value: &Value) -> bool {
 /// A page that could not be read, even after its retries.
 #[derive(Clone, Debug)]
 pub struct UnreadablePage {
-    /// The walk it belongs to.
+    /// The chain that the page belongs to.
     pub chain: Chain,
-    /// Where it is in its chain.
+    /// The position of the page in its chain.
     pub position: Position,
-    /// The URL it was asked for by, before any redirect, with `{env.NAME}` in
-    /// place of secrets.
+    /// The requested URL, before any redirect, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When its last byte arrived, by this machine's clock.
+    /// When the last byte arrived, by this machine's clock.
     pub fetched_at: Timestamp,
-    /// The body as far as it came; the first 64 KiB of one that is too large.
+    /// The body as far as it arrived. Of a body that is too large, only the first 64 KiB are
+    /// kept.
     pub body: Bytes,
-    /// What was wrong with it: one clause, never a value.
+    /// The problem: one clause, which never quotes a value.
     pub message: String,
 }
-/// How much is kept of a body that is too large: enough to see what it is.
-pub(crate) const KEPT_OF_TOO_LARGE: usize = 64 << 10;
 
-/// What is kept of a body that is too large: a copy, so that the rest can be freed.
-pub(crate) fn beginning(body: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(&body[..body.len().min(KEPT_OF_TOO_LARGE)])
+/// The number of bytes that are kept of a body that is too large. They are enough to see what
+/// it is.
+pub(crate) const MOST_KEPT_BYTES: usize = 64 << 10;
+
+/// Copies the beginning of a body that is too large, so that the rest can be freed.
+pub(crate) fn copy_beginning(body: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(&body[..body.len().min(MOST_KEPT_BYTES)])
 }
 
-/// Why a body was not decoded: a clause that goes on after "the body is".
+/// The reason why a body could not be decoded: a clause that follows "the body is".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undecodable {
-    /// Nothing of it can be read, or it is cut short.
+    /// No part of it can be read, or it is cut short.
     Unreadable(String),
-    /// It is over a limit, and will be the next time.
+    /// It exceeds a limit. A retry would exceed it again.
     TooLarge(String),
 }
 

@@ -1,4 +1,4 @@
-//! The release, and the reject it becomes when it cannot be stored.
+//! The release, and the reject that replaces it when it cannot be stored.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,119 +9,118 @@ use rust_decimal::Decimal;
 
 use crate::source::Version;
 
-/// What names a release within a source: the `ocid` of the contracting process
-/// and the release's own `id`, unique within that process by the standard.
+/// The key of a release within a source: the `ocid` of the contracting process, and the
+/// release's own `id`. The standard requires that the `id` is unique within the process.
 ///
-/// A process has one compiled release, whose key has no id. Keys are ordered by
-/// bytes, the order in which every transaction locks rows.
+/// A process has one compiled release, and that key has an empty `release_id`. Keys are ordered
+/// by bytes, the order in which every transaction locks rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The `ocid`; never empty.
     pub ocid: String,
-    /// The release's `id`, a number being taken as its text; empty for a compiled
-    /// release and for no other.
+    /// The release's `id`; a number is stored as its text. It is empty for a compiled release
+    /// only.
     pub release_id: String,
 }
 
 impl Key {
-    /// The key of a process's compiled release.
+    /// Creates the key of a process's compiled release.
     #[must_use]
-    pub fn of_compiled(ocid: String) -> Self {
+    pub fn compiled(ocid: String) -> Self {
         Self {
             ocid,
             release_id: String::new(),
         }
     }
 
-    /// Whether it is a compiled release's.
+    /// Returns true if this is the key of a compiled release.
     #[must_use]
     pub fn is_compiled(&self) -> bool {
         self.release_id.is_empty()
     }
 }
 
-/// One dated statement about a contracting process, or a publisher's compiled
-/// release, which sums up all of them.
+/// One dated statement about a contracting process, or a publisher's compiled release, which
+/// summarises all of them.
 #[derive(Clone, Debug)]
 pub struct Release {
-    /// What the release is stored under.
+    /// The key in the database.
     pub key: Key,
-    /// What is read out of the text for indexing; boxed, since releases are sorted.
+    /// The values of the typed columns. They are boxed to keep a `Release` small, because
+    /// releases are sorted.
     pub columns: Box<Columns>,
-    /// BLAKE3 of the text without insignificant white space; with what was done to
-    /// it, if anything was.
+    /// The BLAKE3 hash of the text without insignificant white space. It includes the names of
+    /// the changes, if there are any.
     pub content_hash: [u8; 32],
-    /// Where it came from, if not from the page's own URL.
+    /// The URL that served it, if this is not the page's own URL.
     pub url: Option<Arc<str>>,
-    /// Where it was on its page, as a JSON Pointer.
+    /// The JSON Pointer to it on its page.
     pub pointer: String,
-    /// The release's own JSON text: a slice of the page's body, unless it was
-    /// changed.
+    /// The release's JSON text: a slice of the page's body, or a copy if it was changed.
     pub text: Bytes,
-    /// What was changed about it, if anything was.
+    /// The changes to the served text, if any.
     pub change: Option<Change>,
-    /// The version of the standard it was served in, as far as the source or its
-    /// package tells.
+    /// The version of the standard, if the source or its package states one.
     pub version: Option<Version>,
 }
 
 impl Release {
-    /// Its bytes as they were served.
+    /// Returns the bytes as the publisher served them.
     #[must_use]
-    pub fn served(&self) -> &Bytes {
+    pub fn served_text(&self) -> &Bytes {
         self.change
             .as_ref()
             .map_or(&self.text, |change| &change.served)
     }
 
-    /// About how many bytes of memory it takes beside the page that it is a slice of.
+    /// Estimates the memory that it takes in bytes, without the page that it is a slice of.
     pub(crate) fn bytes(&self) -> usize {
         let Key { ocid, release_id } = &self.key;
         let texts = ocid.len() + release_id.len() + self.pointer.len();
         let changed = self.change.as_ref().map_or(0, |_| self.text.len());
-        OF_RELEASE + texts + self.columns.bytes() + changed
+        RELEASE_BYTES + texts + self.columns.bytes() + changed
     }
 }
 
-/// What any release takes: itself, its columns, and what the allocator adds to the four
-/// texts that it has at the least.
-pub(crate) const OF_RELEASE: usize =
-    size_of::<Release>() + size_of::<Columns>() + 4 * OF_ALLOCATION;
+/// The memory that every release takes, in bytes: the value, its columns, and the allocator's
+/// overhead for the four texts that each release has at least.
+pub(crate) const RELEASE_BYTES: usize =
+    size_of::<Release>() + size_of::<Columns>() + 4 * ALLOCATION_OVERHEAD_BYTES;
 
-// what the pods of config/kubernetes have room for
-const _: () = assert!(OF_RELEASE <= 800);
+// the memory limit of the pods in config/kubernetes is computed with this number
+const _: () = assert!(RELEASE_BYTES <= 800);
 
-/// What any reject takes: itself, its message and what the allocator adds.
-const OF_REJECT: usize = size_of::<Reject>() + 4 * OF_ALLOCATION;
+/// The memory that every reject takes, in bytes: the value and the allocator's overhead.
+const REJECT_BYTES: usize = size_of::<Reject>() + 4 * ALLOCATION_OVERHEAD_BYTES;
 
-/// What the allocator adds to what it is asked for, at the most.
-const OF_ALLOCATION: usize = 24;
+/// The largest overhead of the allocator for one allocation, in bytes.
+const ALLOCATION_OVERHEAD_BYTES: usize = 24;
 
-/// How a stored release differs from what was served.
+/// The difference between a stored release and the served one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What was done: repairs that the source asks for, and [`UPGRADE`].
+    /// The names of the changes: the repairs that the source requests, and [`UPGRADE`].
     pub repairs: Vec<&'static str>,
-    /// The bytes as they were served.
+    /// The bytes as the publisher served them.
     pub served: Bytes,
 }
 
-/// What marks a release that was upgraded from version 1.0 of the standard.
+/// The name of the change that upgrades a release from version 1.0 of the standard.
 pub const UPGRADE: &str = "upgrade-1.0";
 
-/// The typed columns of `ocds.release`. Each is optional: a value of another
-/// type than the standard's costs its column and never the release.
+/// The typed columns of `ocds.release`. Each is optional: a value that does not have the
+/// standard's type leaves its column null, and the release is stored all the same.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns {
-    /// `date`, an instant; without an offset it is read in the source's zone.
+    /// `date`, an instant. A date without an offset is read in the source's time zone.
     pub date: Option<Timestamp>,
-    /// `tag`; a lone string becomes a list of one, and a list of more than 100 none.
+    /// `tag`. A single string becomes a list of one; a list of more than 100 is left out.
     pub tag: Option<Vec<String>>,
     /// `initiationType`.
     pub initiation_type: Option<String>,
     /// `language`.
     pub language: Option<String>,
-    /// `buyer/id`, if of at most 1,000 bytes (it is indexed).
+    /// `buyer/id`, if it has at most 1,000 bytes (the column is indexed).
     pub buyer_id: Option<String>,
     /// `buyer/name`.
     pub buyer_name: Option<String>,
@@ -135,7 +134,7 @@ pub struct Columns {
     pub procurement_method: Option<String>,
     /// `tender/mainProcurementCategory`.
     pub main_procurement_category: Option<String>,
-    /// `tender/value/amount`, a number or the text of one.
+    /// `tender/value/amount`: a number, or a number in a string.
     pub tender_value: Option<Decimal>,
     /// `tender/value/currency`.
     pub tender_currency: Option<String>,
@@ -143,16 +142,16 @@ pub struct Columns {
     pub tender_start: Option<Timestamp>,
     /// `tender/tenderPeriod/endDate`.
     pub tender_end: Option<Timestamp>,
-    /// How many entries `awards` has.
+    /// The number of entries of `awards`.
     pub award_count: i32,
-    /// How many entries `contracts` has.
+    /// The number of entries of `contracts`.
     pub contract_count: i32,
-    /// The distinct `awards/suppliers/name`, in order of appearance, the first 100,000.
+    /// The distinct `awards/suppliers/name` in order of appearance, the first 100,000.
     pub supplier_names: Vec<String>,
 }
 
 impl Columns {
-    /// About how many bytes its texts take.
+    /// Estimates the memory of its texts in bytes.
     fn bytes(&self) -> usize {
         let texts = [
             &self.initiation_type,
@@ -168,58 +167,58 @@ impl Columns {
         ];
         let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
         let lists = self.tag.iter().flatten().chain(&self.supplier_names);
-        let in_list = |text: &String| size_of::<String>() + OF_ALLOCATION + text.len();
+        let in_list = |text: &String| size_of::<String>() + ALLOCATION_OVERHEAD_BYTES + text.len();
         texts + lists.map(in_list).sum::<usize>()
     }
 }
 
-/// Something a publisher served that is not stored as a release, kept byte for
-/// byte, and why.
+/// A piece of what a publisher served that is not stored as a release. It is kept byte for
+/// byte, with the reason.
 #[derive(Clone, Debug)]
 pub struct Reject {
-    /// Why it was refused.
+    /// The reason.
     pub reason: Reason,
-    /// A sentence for a person: what was wrong and where. It quotes no value,
-    /// unless the server's own sentence does.
+    /// A sentence for people that says what is wrong and where. It quotes no value, unless the
+    /// server's own message does.
     pub message: String,
-    /// Where it was on its page, as a JSON Pointer; empty for a whole page, and
-    /// what the page calls a document that could not be had.
+    /// The JSON Pointer to it on its page. It is empty for a whole page. For a document that
+    /// could not be fetched it is the page's name for it.
     pub pointer: String,
-    /// Where it came from, if not from the page's own URL.
+    /// The URL that served it, if this is not the page's own URL.
     pub url: Option<Arc<str>>,
-    /// What was served.
+    /// The served bytes.
     pub document: Bytes,
-    /// Its `ocid`, where one could be read.
+    /// Its `ocid`, if it has a readable one.
     pub ocid: Option<String>,
-    /// Its `id`, where one could be read; empty for a compiled release.
+    /// Its `id`, if it has a readable one; empty for a compiled release.
     pub release_id: Option<String>,
-    /// The version of the standard it is written in, as far as the source or its
-    /// package tells.
+    /// The version of the standard, if the source or its package states one.
     pub version: Option<Version>,
-    /// The server's SQLSTATE, where the server refused it.
+    /// The SQLSTATE, if the server refused it.
     pub sqlstate: Option<String>,
-    /// The constraint that refused it, where one did.
+    /// The name of the constraint that refused it, if one did.
     pub constraint: Option<String>,
 }
 
 impl Reject {
-    /// A page that could not be read: one clause says what was wrong with it.
+    /// Creates the reject of a page that could not be read. The message is one clause.
     #[must_use]
     pub fn unreadable_page(body: Bytes, message: String) -> Self {
         Self::unreadable(Reason::UnreadablePage, body, String::new(), message)
     }
 
-    /// A document that could not be read, beside others on its page that could.
+    /// Creates the reject of a document that could not be read. Other documents of its page
+    /// could.
     #[must_use]
     pub fn unreadable_document(body: Bytes, pointer: String, message: String) -> Self {
         Self::unreadable(Reason::UnreadableDocument, body, pointer, message)
     }
 
-    /// About how many bytes of memory it takes beside the page that it is a slice of.
+    /// Estimates the memory that it takes in bytes, without the page that it is a slice of.
     pub(crate) fn bytes(&self) -> usize {
         let keys = self.ocid.iter().chain(&self.release_id);
         let keys = keys.map(String::len).sum::<usize>();
-        OF_REJECT + self.message.len() + self.pointer.len() + keys
+        REJECT_BYTES + self.message.len() + self.pointer.len() + keys
     }
 
     fn unreadable(reason: Reason, document: Bytes, pointer: String, message: String) -> Self {
@@ -238,14 +237,14 @@ impl Reject {
     }
 }
 
-/// Why something was refused.
+/// The reason of a reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// An item of the page is not a JSON object (publishers serve `null`).
+    /// An item of the page is not a JSON object (some publishers serve `null`).
     NotAnObject,
-    /// It has no `ocid`, or one that is neither text nor number, or empty.
+    /// Its `ocid` is missing, is empty, or is neither a string nor a number.
     MissingOcid,
-    /// It has no `id`, or one that is neither text nor number, or empty.
+    /// Its `id` is missing, is empty, or is neither a string nor a number.
     MissingId,
     /// It nests deeper than `extract.max_depth`.
     TooDeep,
@@ -257,27 +256,28 @@ pub enum Reason {
     InvalidUtf8,
     /// It holds `\u0000`, which PostgreSQL cannot store in text.
     NulCharacter,
-    /// It holds half of a UTF-16 surrogate pair, which is no character.
+    /// It holds half of a UTF-16 surrogate pair, which is not a character.
     LoneSurrogate,
-    /// It is a link to a release, and nothing else is there of it.
+    /// It is a link to a release, without the release itself.
     LinkedRelease,
-    /// It is a record without releases and without a compiled release.
+    /// It is a record that has no releases and no compiled release.
     EmptyRecord,
-    /// It is not what the source says its items are.
+    /// It is not of the kind that the source declares for its items.
     OtherKind,
     /// It holds more releases than a page may have.
     TooManyReleases,
-    /// It holds a number of more than a thousand digits, once it is written out.
+    /// It holds a number that has more than a thousand digits when it is written without an
+    /// exponent.
     LargeNumber,
-    /// Another release with its key, later on the same page, is stored instead.
+    /// A later release on the same page has the same key and is stored instead.
     Superseded,
     /// PostgreSQL refused it; the SQLSTATE says why.
     Refused,
-    /// A document of the page could not be read: a member of an archive, a line.
+    /// One document of the page could not be read, such as a member of an archive or a line.
     UnreadableDocument,
-    /// The page as a whole could not be read.
+    /// The whole page could not be read.
     UnreadablePage,
-    /// A document that the page names could not be had.
+    /// The page names a document that could not be fetched.
     MissingDocument,
 }
 
@@ -305,7 +305,7 @@ impl Reason {
         Reason::MissingDocument,
     ];
 
-    /// The word stored in `ocds.quarantine.reason`.
+    /// Returns the word that is stored in `ocds.quarantine.reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -331,13 +331,13 @@ impl Reason {
         }
     }
 
-    /// Whether what was refused may hold releases, and is no release itself.
+    /// Returns true if the reject is not a release but may contain releases.
     #[must_use]
     pub fn is_unreadable(self) -> bool {
         matches!(self, Reason::UnreadableDocument | Reason::UnreadablePage)
     }
 
-    /// The reason a stored word stands for.
+    /// Returns the reason for a stored word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)

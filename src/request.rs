@@ -1,27 +1,27 @@
-//! One HTTP request: what a publisher was asked, and what came of it.
+//! One HTTP request to a publisher, and its result.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// A request that is over.
+/// A request that has ended.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The number of the page it was for.
+    /// The number of the page that it was sent for.
     pub page: u64,
-    /// Which attempt at the page it was part of, from 1; a redirect shares the
-    /// number of the request that led to it.
+    /// The number of the attempt at the page, from 1. A redirect has the number of the request
+    /// that led to it.
     pub attempt: u32,
-    /// What was asked for, with `{env.NAME}` in place of secrets.
+    /// The URL, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When.
+    /// When it was sent.
     pub requested_at: Timestamp,
-    /// How it was answered; `None` if it was not.
+    /// The HTTP status; `None` if no response came.
     pub status: Option<u16>,
-    /// How long it took, to the last byte.
+    /// The time from the request to the last byte of the response.
     pub took: Duration,
-    /// Bytes of the body, as they came over the wire.
+    /// The size of the body on the wire, in bytes.
     pub bytes: u64,
-    /// What was wrong, if it gave neither a page nor a redirect.
+    /// The problem, if the response was neither a page nor a redirect.
     pub error: Option<String>,
 }

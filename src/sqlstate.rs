@@ -1,49 +1,49 @@
-//! What an SQLSTATE says of a statement that writes rows, for all of PostgreSQL's in one
-//! table.
+//! Decides for each SQLSTATE of PostgreSQL who caused a statement that writes rows to fail.
 //!
 //! The classes are those of Appendix A of PostgreSQL's manual.
 
 use tokio_postgres::error::SqlState;
 
-/// What is to blame for a statement that failed.
+/// The cause of a statement that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blame {
-    /// A row, which would be refused again: it is enough that it is refused alone.
+    /// A row, which the server refuses each time. One failure of the row alone is enough to
+    /// reject it.
     Row,
-    /// A row, or a defect of a trigger, an extension or the server. A row is to blame if
-    /// it is refused twice alone and others are not.
+    /// A row, or a defect of a trigger, an extension or the server. It is the row if the server
+    /// refuses that row alone twice and accepts others.
     RowOrDefect,
-    /// A row that takes too much, or a server that has too little at the moment. It is
-    /// told in the same way.
+    /// A row that needs too many resources, or a server that has too few at the moment. The
+    /// same test decides as for `RowOrDefect`.
     RowOrServer,
-    /// The server, and never a row: it is away, ill, full or busy.
+    /// The server, never a row: it is unreachable, damaged, full or busy.
     Server,
-    /// What the server was asked by: a password, or a database that is not there.
+    /// The configuration: a wrong password, or a database that does not exist.
     Config,
     /// This program or the schema.
     Defect,
 }
 
 impl Blame {
-    /// What an SQLSTATE blames.
-    pub(crate) fn of(state: &SqlState) -> Self {
+    /// Returns the cause for an SQLSTATE.
+    pub(crate) fn from_sqlstate(state: &SqlState) -> Self {
         let code = state.code();
         match code {
-            // transaction ended by a timeout, or read-only after a failover
+            // a timeout ended the transaction, or it is read-only after a failover
             "25006" | "25P03" | "25P04" => return Blame::Server,
-            // out of memory; canceled, as by statement_timeout
+            // out of memory; canceled, for example by statement_timeout
             "53200" | "57014" => return Blame::RowOrServer,
-            // a lock was not to be had in time
+            // a lock was not available in time
             "55P03" => return Blame::Server,
-            // raised on purpose by a trigger, as a check constraint refuses
+            // a trigger raised it on purpose, like a check constraint
             "P0001" => return Blame::Row,
             // corrupted data, corrupted index
             "XX001" | "XX002" => return Blame::Server,
             _ => {}
         }
         match code.get(..2) {
-            // cardinality, data, integrity constraint, check option of a view, program
-            // limit such as an index key's length
+            // cardinality, data, integrity constraint, check option of a view, program limit
+            // (such as the length of an index key)
             Some("21" | "22" | "23" | "44" | "54") => Blame::Row,
             // connection, rollback (serialization, deadlock), resources, operator, system,
             // snapshot, configuration file, foreign data
@@ -59,14 +59,14 @@ impl Blame {
                 | "26" | "2B" | "2D" | "34" | "3B" | "3F" | "42" | "55",
             ) => Blame::Defect,
             // triggered action, XQuery, case not found, triggered data change, SQL routine,
-            // external routine, PL/pgSQL, internal error (as of jsonb that is too large), and
-            // what only a trigger or an extension knows
+            // external routine, PL/pgSQL, internal error (for example jsonb that is too large),
+            // and codes of triggers and extensions
             _ => Blame::RowOrDefect,
         }
     }
 
-    /// Whether a row may be to blame.
-    pub(crate) fn may_be_a_row(self) -> bool {
+    /// Returns true if a row may be the cause.
+    pub(crate) fn can_be_row(self) -> bool {
         matches!(self, Blame::Row | Blame::RowOrDefect | Blame::RowOrServer)
     }
 }
@@ -122,7 +122,7 @@ mod tests {
             (&["3F000"], Defect),
             // transaction rollback: serialization, deadlock
             (&["40000", "40001", "40002", "40003", "40P01"], Server),
-            // syntax error or access rule violation: no column, no table, no right
+            // syntax error or access rule violation: missing column, table or privilege
             (&["42000", "42501", "42601", "42703", "42P01"], Defect),
             (&["44000"], Row),
             // insufficient resources: disk, memory, connections, a setting
@@ -148,11 +148,15 @@ mod tests {
             (&["P0000", "P0002", "P0003", "P0004"], RowOrDefect),
             (&["XX000"], RowOrDefect),
             (&["XX001", "XX002"], Server),
-            // of a trigger's or an extension's own
+            // codes of a trigger or an extension
             (&["OC001", "ZZ999"], RowOrDefect),
         ] {
             for code in codes {
-                assert_eq!(Blame::of(&SqlState::from_code(code)), blame, "{code}");
+                assert_eq!(
+                    Blame::from_sqlstate(&SqlState::from_code(code)),
+                    blame,
+                    "{code}"
+                );
             }
         }
     }

@@ -1,50 +1,48 @@
-//! The user and the password of a URL, which nobody may read in a log, an error or a
-//! table.
+//! The user and the password of a URL. No log, error or table may show them.
 //!
-//! A password with an `@`, a `/`, a `?` or a `#` that is not percent-encoded ends up in
-//! the host, the path, the query or the fragment when its URL is read. So whatever shows
-//! a text that was meant to be a URL does not rely on how it was read.
+//! A password may contain an `@`, `/`, `?` or `#` that is not percent-encoded. A URL parser
+//! then reads a part of the password as the host, the path, the query or the fragment. So these
+//! functions work on the text and do not rely on a parser.
 
-/// What to do about a URL whose user or password cannot be told from the rest of it.
-pub(crate) const ENCODE: &str = "each of `@ : / ? # [ ] %` in a user's name or a password, \
-                                 and a space, must be percent-encoded, `@` as `%40`";
+/// The advice for a URL in which the user or the password cannot be recognised.
+pub(crate) const ENCODING_ADVICE: &str = "each of `@ : / ? # [ ] %` and each space in a user name or a password must be \
+     percent-encoded, for example `@` as `%40`";
 
-/// Removes the user and the password of a URL, however malformed it is: all that stands
-/// between its scheme and its last `@`. What has no `@` has neither.
+/// Removes the user and the password of a URL, even a malformed one: everything between its
+/// scheme and its last `@`. A text without an `@` has neither.
 ///
-/// It is for one URL and not for a sentence that has one. Of a URL whose path has an `@`
-/// of its own nothing is left but what follows that.
+/// The text must be one URL, not a sentence that contains one. If the path has an `@`,
+/// everything before that `@` is removed too.
 pub(crate) fn hide_userinfo(text: &str) -> String {
     let Some(at) = text.rfind('@') else {
         return text.to_owned();
     };
     let (before, after) = (&text[..at], &text[at + 1..]);
-    match scheme_of(before) {
+    match scheme_prefix(before) {
         Some(scheme) => format!("{scheme}{after}"),
-        // a file's name, say, has no password: nothing is in front of one
+        // a file name, for example: it has no password, because no user precedes one
         None if !before.contains(':') && !before.starts_with(['/', '\\']) => text.to_owned(),
         None => after.to_owned(),
     }
 }
 
-/// Whether a text that is a URL may have a part of its user or password where something
-/// else should be. It has an `@` behind the end of its host, and what stands in front of
-/// that end has an `@` too or is not like a host. The variables of a template count for
-/// nothing.
+/// Returns true if a part of the user or password may be in the wrong place of a URL. Two
+/// conditions hold then: an `@` follows the end of the host, and the text before that end
+/// contains an `@` too or does not look like a host. The variables of a template are ignored.
 pub(crate) fn has_unclear_userinfo(url: &str) -> bool {
-    let url = &without_variables(url);
-    let Some(scheme) = scheme_of(url) else {
+    let url = &empty_variables(url);
+    let Some(scheme) = scheme_prefix(url) else {
         return false;
     };
     let rest = &url[scheme.len()..];
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    let (authority, behind) = rest.split_at(end);
-    behind.contains('@') && (authority.contains('@') || !is_like_host(authority))
+    let (authority, after) = rest.split_at(end);
+    after.contains('@') && (authority.contains('@') || !is_like_host(authority))
 }
 
-/// The scheme that a URL begins with and the slashes behind it, three at most: more
-/// are of no URL, and may be of a password.
-fn scheme_of(url: &str) -> Option<&str> {
+/// Returns the scheme of a URL and at most three slashes after it. A URL has no more; a
+/// password may.
+fn scheme_prefix(url: &str) -> Option<&str> {
     let is_slash = |c: char| matches!(c, '/' | '\\');
     let slash = url.find(is_slash)?;
     let name = url[..slash].strip_suffix(':')?;
@@ -56,9 +54,9 @@ fn scheme_of(url: &str) -> Option<&str> {
     is_scheme.then(|| &url[..slash + slashes.min(3)])
 }
 
-/// A template with empty braces where its variables are: these have filters, and so
-/// slashes and more, of their own.
-fn without_variables(url: &str) -> String {
+/// Replaces each variable of a template by empty braces. Variables may have filters, and these
+/// contain slashes and other characters.
+fn empty_variables(url: &str) -> String {
     let mut pieces = url.split('{');
     let mut outline = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
@@ -68,8 +66,9 @@ fn without_variables(url: &str) -> String {
     outline
 }
 
-/// Whether a text is a host, and not a user and the beginning of a password: it has no
-/// port, or a port of digits behind a name that users do not have.
+/// Returns true if a text looks like a host, and false if it looks like a user and the
+/// beginning of a password. A host has no port, or a port of digits after a name that is
+/// unusual for a user.
 fn is_like_host(authority: &str) -> bool {
     if authority.starts_with('[') {
         return authority.contains(']');
@@ -152,15 +151,15 @@ mod tests {
         fn no_part_of_any_secret_is_left(
             secret in "\\PC{4,40}",
             scheme in "https://|http://|postgresql://|postgres:/|mysql:///|https:\\\\\\\\|",
-            behind in "[k-n.]{1,9}(:[0-9]{1,3})?(/[k-n]{0,3})?",
+            after in "[k-n.]{1,9}(:[0-9]{1,3})?(/[k-n]{0,3})?",
         ) {
-            // what is shown of the rest of the URL is not looked at
+            // the rest of the URL is shown in any case, so the secret shares no letter with it
             let secret = secret.replace(|c: char| ('k'..='n').contains(&c), "ü");
-            let shown = hide_userinfo(&format!("{scheme}me:{secret}@{behind}"));
+            let shown = hide_userinfo(&format!("{scheme}me:{secret}@{after}"));
             let characters: Vec<char> = secret.chars().collect();
             for run in characters.windows(4) {
                 let run: String = run.iter().collect();
-                let is_of_rest = format!("{scheme}{behind}").contains(&run);
+                let is_of_rest = format!("{scheme}{after}").contains(&run);
                 prop_assert!(is_of_rest || !shown.contains(&run), "{} of {}", run, shown);
             }
         }

@@ -7,7 +7,7 @@ use tokio_postgres::error::DbError;
 use crate::bulk::catalog::Catalog;
 use crate::bulk::operation::Operation;
 use crate::bulk::rows::{Field, Rows};
-use crate::error::without_values;
+use crate::error::message_without_values;
 
 /// A row that the server refused. Its `Debug` shows no value.
 #[derive(Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ fn explain(error: &DbError, catalog: Option<&Catalog>) -> String {
         "22P02" | "22P03" => "a value cannot be read as its column's type".into(),
         "22003" => "a number is out of its column's range".into(),
         "22001" => "a text is too long for its column".into(),
-        _ => without_values(error).to_owned(),
+        _ => message_without_values(error).to_owned(),
     }
 }
 

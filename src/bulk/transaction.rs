@@ -218,12 +218,12 @@ impl Transaction {
         if *state == SqlState::QUERY_CANCELED && !self.tells_lock_from_time {
             return Some(Blame::Server);
         }
-        Some(Blame::of(state))
+        Some(Blame::from_sqlstate(state))
     }
 
     /// Whether a statement may have failed for the sake of one of its rows.
     pub(super) fn may_blame_a_row(&self, error: &tokio_postgres::Error) -> bool {
-        self.blame(error).is_some_and(Blame::may_be_a_row)
+        self.blame(error).is_some_and(Blame::can_be_row)
     }
 
     /// How many times the server was waited for.

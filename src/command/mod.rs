@@ -50,7 +50,7 @@ const GRACE: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     start_logging(&cli.global);
-    let _armed = failpoint::armed();
+    let _failpoints = failpoint::set_up();
     start(cli).unwrap_or_else(|error| exit(&error))
 }
 

@@ -21,7 +21,7 @@ use super::require_auth::RequireAuth;
 use super::tls::{SslMode, Tls};
 use crate::config;
 use crate::error::{Error, Result};
-use crate::userinfo::ENCODE;
+use crate::userinfo::ENCODING_ADVICE;
 
 /// What is connected to, and what psql needs to be told to do the same. Its `Debug`
 /// shows neither a user nor a password.
@@ -411,7 +411,7 @@ fn read_url(rest: &str) -> Result<Options> {
     };
     let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
     if before.contains('@') || (query.contains('@') && !has_options_alone(query)) {
-        return Err(wrong(ENCODE));
+        return Err(wrong(ENCODING_ADVICE));
     }
     let (hosts, database) = before.split_once('/').unwrap_or((before, ""));
     if !hosts.is_empty() {

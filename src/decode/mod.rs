@@ -37,7 +37,7 @@ use self::budget::{Budget, Spent};
 pub(crate) use self::envelope::package_version;
 use crate::config;
 use crate::json::{self, Cut, Item};
-use crate::page::{Broken, Part, Undecodable};
+use crate::page::{BrokenDocument, Part, Undecodable};
 use crate::source::{Container, Source};
 
 /// What a body was decoded into.
@@ -49,7 +49,7 @@ pub struct Decoded {
     /// The texts whose documents could be read.
     pub parts: Vec<Part>,
     /// The documents that could not be read.
-    pub broken: Vec<Broken>,
+    pub broken: Vec<BrokenDocument>,
 }
 
 impl From<Spent> for Undecodable {
@@ -222,7 +222,7 @@ struct Decoder<'a> {
     documents: usize,
     envelope: Option<Value>,
     parts: Vec<Part>,
-    broken: Vec<Broken>,
+    broken: Vec<BrokenDocument>,
 }
 
 impl<'a> Decoder<'a> {
@@ -426,7 +426,8 @@ impl<'a> Decoder<'a> {
 
     fn add_broken(&mut self, place: String, body: Bytes, message: String) -> Result<(), Spent> {
         self.budget.spend_items(1)?;
-        self.broken.push(Broken::unreadable(place, body, message));
+        self.broken
+            .push(BrokenDocument::unreadable(place, body, message));
         Ok(())
     }
 }

@@ -31,7 +31,7 @@ use self::item::Item;
 use self::unpack::{Items, kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
-use crate::page::{Broken, Page, Part};
+use crate::page::{BrokenDocument, Page, Part};
 use crate::release::{Reason, Reject, Release};
 use crate::source::{Kind, Repair, Source, Version};
 
@@ -120,7 +120,7 @@ pub fn extract(page: &Page, options: &Options) -> Extracted {
 #[must_use]
 pub fn extract_documents(
     parts: &[Part],
-    broken: &[Broken],
+    broken: &[BrokenDocument],
     envelope: &Value,
     options: &Options,
 ) -> Extracted {
@@ -141,8 +141,8 @@ pub fn extract_documents(
 }
 
 /// A document that is not there or cannot be read, as what is kept of it.
-fn reject(document: &Broken) -> Reject {
-    let Broken {
+fn reject(document: &BrokenDocument) -> Reject {
+    let BrokenDocument {
         is_missing,
         url,
         place,

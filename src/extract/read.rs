@@ -180,12 +180,12 @@ fn key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
     let ocid = reading.ocid.take();
     let ocid = ocid.ok_or_else(|| missing(Reason::MissingOcid, "ocid"))?;
     if kind == Kind::CompiledRelease {
-        return Ok(Key::of_compiled(ocid));
+        return Ok(Key::compiled(ocid));
     }
     let says_compiled = matches!(reading.columns.tag.as_deref(), Some([tag]) if tag == "compiled");
     match reading.id.take() {
         Some(release_id) => Ok(Key { ocid, release_id }),
-        None if says_compiled => Ok(Key::of_compiled(ocid)),
+        None if says_compiled => Ok(Key::compiled(ocid)),
         None => Err(missing(Reason::MissingId, "id")),
     }
 }

@@ -269,7 +269,7 @@ mod changes {
         let mut extracted = extract_document(&served, "/releases/0", version, &options);
         match extracted.releases.pop() {
             Some(release) => {
-                assert_eq!(release.served(), &served);
+                assert_eq!(release.served_text(), &served);
                 Ok(release)
             }
             None => Err(Box::new(extracted.rejects.pop().unwrap())),
@@ -813,7 +813,7 @@ mod properties {
             prop_assert_eq!(&cut.envelope, &json!({"uri": "u", "releases": [], "links": {"next": "n"}}));
             items.remove(which);
             let extracted = extract_items(&Bytes::from(body.clone()), &cut, &options());
-            let texts: Vec<&[u8]> = extracted.releases.iter().map(|r| &r.served()[..]).collect();
+            let texts: Vec<&[u8]> = extracted.releases.iter().map(|r| &r.served_text()[..]).collect();
             prop_assert_eq!(texts, items, "{}", body.escape_ascii());
             prop_assert!(!extracted.rejects.is_empty());
         }

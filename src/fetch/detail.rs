@@ -29,7 +29,7 @@ use crate::fetch::page::{
 use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
 use crate::http::{Answer, Received, RequestSpec};
-use crate::page::{Broken, Cursor, Page, Part, Position, Validators};
+use crate::page::{BrokenDocument, Cursor, Page, Part, Position, Validators};
 use crate::source::Detail;
 
 /// Statuses of an item that does not exist.
@@ -334,18 +334,19 @@ impl Request<'_> {
         let Self {
             fetcher, detail, ..
         } = self;
-        let broken = |url: Option<&Url>, is_missing, body: Option<Bytes>, message: String| Broken {
-            is_missing,
-            url: url.map(|url| fetcher.policy().redact_url(url).into()),
-            place: place_of_item(fetcher, item),
-            body: body.unwrap_or_else(|| Bytes::copy_from_slice(item.as_bytes())),
-            message,
-        };
+        let broken =
+            |url: Option<&Url>, is_missing, body: Option<Bytes>, message: String| BrokenDocument {
+                is_missing,
+                url: url.map(|url| fetcher.policy().redact_url(url).into()),
+                place: place_of_item(fetcher, item),
+                body: body.unwrap_or_else(|| Bytes::copy_from_slice(item.as_bytes())),
+                message,
+            };
         let addresses = fetcher.addresses();
         let target = match addresses.item(detail, self.scope, &listing.url, item) {
             Ok(target) => target,
             // what an index names is data, and may be anything
-            Err(error) if error.kind() == Kind::Refused => {
+            Err(error) if error.kind() == Kind::LinkRefused => {
                 return Ok(FetchedItem::Broken(broken(None, true, None, error.chain())));
             }
             Err(error) => return Err(error),
@@ -365,10 +366,10 @@ impl Request<'_> {
         });
         let url = Some(&target.url);
         let answer = match answer.await {
-            Err(error) if error.kind() == Kind::Misled => {
+            Err(error) if error.kind() == Kind::HostRefused => {
                 let why = error.chain();
                 let broken = broken(url, true, None, why.clone());
-                return Ok(FetchedItem::Refused(Kind::Misled, why, broken));
+                return Ok(FetchedItem::Refused(Kind::HostRefused, why, broken));
             }
             answer => answer?,
         };
@@ -409,7 +410,7 @@ fn documents_of_item(
     decoded: Decoded,
     url: &Url,
     item: &str,
-) -> (Vec<Part>, Vec<Broken>) {
+) -> (Vec<Part>, Vec<BrokenDocument>) {
     let url: Arc<str> = fetcher.policy().redact_url(url).into();
     let Decoded {
         envelope,
@@ -449,11 +450,11 @@ const LONGEST_PLACE: usize = 300;
 
 /// What the request for an item came to.
 enum FetchedItem {
-    Documents((Vec<Part>, Vec<Broken>)),
-    Broken(Broken),
+    Documents((Vec<Part>, Vec<BrokenDocument>)),
+    Broken(BrokenDocument),
     /// An answer that concerns the server if several items in a row get it, and what it means
     /// then.
-    Refused(Kind, String, Broken),
+    Refused(Kind, String, BrokenDocument),
 }
 
 impl FetchedItem {
@@ -470,7 +471,7 @@ impl FetchedItem {
         match self {
             FetchedItem::Documents((parts, others)) => {
                 let parts = parts.iter().map(Part::bytes);
-                parts.chain(others.iter().map(Broken::bytes)).sum()
+                parts.chain(others.iter().map(BrokenDocument::bytes)).sum()
             }
             FetchedItem::Broken(it) | FetchedItem::Refused(_, _, it) => it.bytes(),
         }
@@ -537,7 +538,7 @@ mod tests {
     use super::*;
 
     fn refused(status: u16) -> FetchedItem {
-        let broken = Broken {
+        let broken = BrokenDocument {
             is_missing: true,
             url: None,
             place: String::new(),

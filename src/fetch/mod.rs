@@ -103,7 +103,7 @@ pub fn first_page(source: &Source) -> Position {
 
 /// The first page with the same cursor: of a page of an index, its first stretch.
 #[must_use]
-pub fn beginning(cursor: &Cursor) -> Cursor {
+pub fn rewind(cursor: &Cursor) -> Cursor {
     match cursor {
         Cursor::Detail { index, .. } => detail::first_stretch((**index).clone()),
         cursor => cursor.clone(),
@@ -147,7 +147,7 @@ pub fn incremental(
 ///
 /// # Errors
 ///
-/// Those of a request. [`Kind::Refused`](crate::error::Kind): a link leads to a host that is
+/// Those of a request. [`Kind::LinkRefused`](crate::error::Kind): a link leads to a host that is
 /// not allowed. [`Kind::Truncated`](crate::error::Kind): a link leads back to a page of its
 /// chain, `fetch.unreadable_in_a_row` pages in a row could not be read, or the server ignores
 /// page numbers; the page that shows it is delivered first.

@@ -14,7 +14,9 @@ use crate::fetch::pagination::{self, Following, Read};
 use crate::fetch::scope::Scope;
 use crate::http::{Answer, Received, RequestSpec, Target};
 use crate::json;
-use crate::page::{Cursor, Page, Position, Remembered, UnchangedPage, Undecodable, UnreadablePage};
+use crate::page::{
+    Cursor, Page, Position, RememberedPage, UnchangedPage, Undecodable, UnreadablePage,
+};
 use crate::source::{Method, Source};
 
 /// The status that says that a page has not changed.
@@ -36,7 +38,7 @@ pub(super) async fn fetch_page(
     fetcher: &Fetcher,
     scope: &Scope,
     position: &Position,
-    known: Option<Arc<Remembered>>,
+    known: Option<Arc<RememberedPage>>,
 ) -> Result<PageAnswer> {
     let request = request_page(fetcher, scope, position, known.as_deref());
     let (target, answer) = request
@@ -64,7 +66,7 @@ async fn request_page(
     fetcher: &Fetcher,
     scope: &Scope,
     position: &Position,
-    known: Option<&Remembered>,
+    known: Option<&RememberedPage>,
 ) -> Result<(Target, Answer<Page>)> {
     let target = page_target(fetcher, scope, position).await?;
     let spec = RequestSpec {

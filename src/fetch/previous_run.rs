@@ -4,18 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::page::{Chain, Cursor, Remembered};
+use crate::page::{Chain, Cursor, RememberedPage};
 
 /// The pages of the previous run, by chain and cursor; by default none.
 #[derive(Clone, Debug, Default)]
 pub struct PreviousRun {
-    chains: HashMap<Chain, HashMap<Cursor, Arc<Remembered>>>,
+    chains: HashMap<Chain, HashMap<Cursor, Arc<RememberedPage>>>,
 }
 
 impl PreviousRun {
     /// Collects pages.
     #[must_use]
-    pub fn new(pages: impl IntoIterator<Item = (Chain, Cursor, Remembered)>) -> Self {
+    pub fn new(pages: impl IntoIterator<Item = (Chain, Cursor, RememberedPage)>) -> Self {
         let mut previous = Self::default();
         for (chain, cursor, remembered) in pages {
             let chain = previous.chains.entry(chain).or_default();
@@ -26,7 +26,7 @@ impl PreviousRun {
 
     /// A page, if the previous run stored it.
     #[must_use]
-    pub fn page(&self, chain: &Chain, cursor: &Cursor) -> Option<&Arc<Remembered>> {
+    pub fn page(&self, chain: &Chain, cursor: &Cursor) -> Option<&Arc<RememberedPage>> {
         self.chains.get(chain)?.get(cursor)
     }
 }
@@ -51,7 +51,7 @@ impl KnownPages {
     }
 
     /// What is known of a page.
-    pub(super) fn page(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<Remembered>> {
+    pub(super) fn page(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<RememberedPage>> {
         if self.is_forgotten() {
             return None;
         }
@@ -60,7 +60,7 @@ impl KnownPages {
 
     /// What is known of the first piece of a file, if all pieces that follow it are of the
     /// same file and known too.
-    pub(super) fn file(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<Remembered>> {
+    pub(super) fn file(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<RememberedPage>> {
         let first = self.page(chain, cursor)?;
         let mut page = &first;
         while let Some(next) = &page.next {

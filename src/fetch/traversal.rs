@@ -343,8 +343,8 @@ mod tests {
     fn a_chain_of_several_fails_alone_and_the_only_one_ends_the_run() {
         for kind in [
             Kind::Truncated,
-            Kind::Refused,
-            Kind::Misled,
+            Kind::LinkRefused,
+            Kind::HostRefused,
             Kind::Environment,
         ] {
             let several = end_of(&mut traversal(DAILY), vec![failed(kind)]);

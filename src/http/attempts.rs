@@ -34,7 +34,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Kind::Environment`]: no connection, a time limit, 408 or 5xx in each attempt.
-    /// [`Kind::Truncated`]: another status, or 429 in each attempt. [`Kind::Misled`]: a
+    /// [`Kind::Truncated`]: another status, or 429 in each attempt. [`Kind::HostRefused`]: a
     /// redirect or a DNS answer that points to a host that is not allowed.
     /// [`Kind::RateLimited`]: a `Retry-After` beyond `fetch.longest_retry_after`.
     pub(crate) async fn ask<T: Send>(

@@ -23,7 +23,7 @@ use crate::http::secret::Secrets;
 use crate::json::Pointer;
 use crate::redact::Redactor;
 use crate::source::{self, Credentials, Method, OAuth2, Source, Token};
-use crate::userinfo::{ENCODE, has_unclear_userinfo};
+use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
 /// How long before its expiry a token is no longer sent, because it must still be valid when
 /// the request arrives. A short-lived token is kept for nine tenths of its life.
@@ -331,7 +331,7 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
 fn endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
     let revealed = secrets.reveal_endpoint(url);
     if has_unclear_userinfo(&revealed) {
-        return Err(Error::config(format!("`url`: {ENCODE}")));
+        return Err(Error::config(format!("`url`: {ENCODING_ADVICE}")));
     }
     let url =
         Url::parse(&revealed).map_err(|e| Error::config("`url` is not a URL").with_source(e))?;

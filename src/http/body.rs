@@ -15,7 +15,7 @@ use tokio_util::io::StreamReader;
 
 use crate::config;
 use crate::http::wire::{self, Interruption};
-use crate::page::beginning;
+use crate::page::copy_beginning;
 
 /// The encodings that [`read`] can decode.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
@@ -141,7 +141,7 @@ fn too_large(key: &'static str, limit: usize, body: &[u8]) -> Broken {
     Broken::TooLarge {
         key,
         limit,
-        body: beginning(body),
+        body: copy_beginning(body),
     }
 }
 

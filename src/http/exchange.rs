@@ -174,7 +174,7 @@ fn redirect_or_failure<T>(
         let location = std::str::from_utf8(location.as_bytes()).ok();
         let Some(to) = location.and_then(|location| url.join(location).ok()) else {
             let message = "a redirect leads to what is not a URL";
-            return Err(Failure::Final(Error::new(Kind::Misled, message)));
+            return Err(Failure::Final(Error::new(Kind::HostRefused, message)));
         };
         // as browsers do: only these two keep the method and with it the body
         let method = match status.as_u16() {

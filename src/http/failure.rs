@@ -57,7 +57,7 @@ impl Failure {
         let mut causes = std::iter::successors(Some(first), |cause| cause.source());
         if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<NotPublic>()) {
             // a DNS server may answer wrongly for a while
-            return Failure::Connection(Error::new(Kind::Misled, why.to_string()));
+            return Failure::Connection(Error::new(Kind::HostRefused, why.to_string()));
         }
         let what = if error.is_timeout() {
             "a time limit of the connection"

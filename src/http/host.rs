@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::error::{Error, Kind, Result};
 use crate::source::{Axis, Source, Template};
-use crate::userinfo::{ENCODE, has_unclear_userinfo, hide_userinfo};
+use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo, hide_userinfo};
 
 /// The longest URL that is requested: the most that an HTTP request line can hold.
 pub(crate) const MOST_URL_BYTES: usize = 65_534;
@@ -65,7 +65,7 @@ impl Hosts {
     /// Permits a URL on another host than home, without its user.
     ///
     /// # Errors
-    /// [`Kind::Refused`]: the host is not allowed.
+    /// [`Kind::LinkRefused`]: the host is not allowed.
     pub(super) fn permit_other_host(&self, what: &str, mut url: Url) -> Result<Url> {
         if !self.is_named(&url) && has_unclear_userinfo(url.as_str()) {
             // what looks like the host may be part of a password, and would be shown
@@ -166,7 +166,7 @@ fn home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
     let key = format!("key `sources.{}.url`", source.name);
     let revealed = reveal(&source.url);
     if has_unclear_userinfo(&revealed) {
-        return Err(Error::config(format!("{key}: {ENCODE}")));
+        return Err(Error::config(format!("{key}: {ENCODING_ADVICE}")));
     }
     let home = match Url::parse(&revealed) {
         Ok(home) => home,
@@ -243,5 +243,5 @@ pub(super) fn check_length(what: &str, url: &Url) -> Result<()> {
 
 /// The error of a target that is not allowed.
 pub(crate) fn refused(why: &str) -> Error {
-    Error::new(Kind::Refused, why)
+    Error::new(Kind::LinkRefused, why)
 }

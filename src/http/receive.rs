@@ -12,7 +12,7 @@ use crate::config;
 use crate::http::body::{self, Broken};
 use crate::http::failure::Failure;
 use crate::http::header::text_header;
-use crate::page::{Undecodable, Validators, beginning};
+use crate::page::{Undecodable, Validators, copy_beginning};
 
 /// Why a body is refused whose encoding the client did not offer.
 pub(crate) const UNKNOWN_ENCODING: &str = "its content encoding is not one that was asked for";
@@ -109,7 +109,7 @@ where
         let Self(parse) = self;
         parse(received).map_err(|why| match why {
             Undecodable::Unreadable(message) => Failure::Unreadable(body, message),
-            Undecodable::TooLarge(message) => Failure::TooLarge(beginning(&body), message),
+            Undecodable::TooLarge(message) => Failure::TooLarge(copy_beginning(&body), message),
         })
     }
 }

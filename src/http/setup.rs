@@ -12,7 +12,7 @@ use crate::http::public_host::Resolver;
 use crate::http::secret::{Audience, Declaration, Secrets};
 use crate::http::target::TargetPolicy;
 use crate::source::{self, Detail, Http, Source, UserAgent};
-use crate::userinfo::{ENCODE, has_unclear_userinfo};
+use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
 /// The configured limits with the source's own values in place of the defaults.
 pub(super) fn source_limits(limits: &config::Fetch, http: &Http) -> config::Fetch {
@@ -102,7 +102,9 @@ fn check_proxies(environment: impl Fn(&str) -> Option<String>) -> Result<()> {
         };
         if url.matches('@').count() > 1 || has_unclear_userinfo(&url) {
             let what = "the proxy that the environment's";
-            return Err(Error::config(format!("{what} {name} names: {ENCODE}")));
+            return Err(Error::config(format!(
+                "{what} {name} names: {ENCODING_ADVICE}"
+            )));
         }
     }
     Ok(())

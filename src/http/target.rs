@@ -108,7 +108,7 @@ impl TargetPolicy {
     /// is allowed and gets no secret. `what` names the URL in an error.
     ///
     /// # Errors
-    /// [`Kind::Refused`]: its scheme, host or length is not allowed.
+    /// [`Kind::LinkRefused`]: its scheme, host or length is not allowed.
     pub(crate) fn permit<'t>(
         &self,
         mut url: Url,
@@ -133,7 +133,7 @@ impl TargetPolicy {
     /// the home host.
     ///
     /// # Errors
-    /// [`Kind::Refused`]: its scheme, host or length is not allowed.
+    /// [`Kind::LinkRefused`]: its scheme, host or length is not allowed.
     pub(crate) fn permit_link(&self, link: &str) -> Result<Url> {
         let mut url =
             Url::parse(link).map_err(|e| refused("the link to it is not a URL").with_source(e))?;
@@ -154,9 +154,9 @@ impl TargetPolicy {
     /// Permits a redirect from one URL to another.
     ///
     /// # Errors
-    /// [`Kind::Misled`]: the other URL is not allowed.
+    /// [`Kind::HostRefused`]: the other URL is not allowed.
     pub(super) fn permit_redirect(&self, from: &Url, mut to: Url) -> Result<Url> {
-        let refused = |why: &str| Error::new(Kind::Misled, why.to_owned());
+        let refused = |why: &str| Error::new(Kind::HostRefused, why.to_owned());
         if !is_http(&to) {
             return Err(refused("a redirect leads to what is not http or https"));
         }

@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::error::Result;
 use crate::ledger::claim::next_position;
 use crate::ledger::{Lease, RunSpec};
-use crate::page::{Chain, Cursor, Remembered, Validators};
+use crate::page::{Chain, Cursor, RememberedPage, Validators};
 
 /// Returns the pages of the previous run that have validators (`ETag`, `Last-Modified`), at
 /// most `limit`, in the order of that run.
@@ -26,7 +26,7 @@ pub async fn remembered_pages(
     spec: &RunSpec,
     rules: &str,
     limit: u32,
-) -> Result<Vec<(Chain, Cursor, Remembered)>> {
+) -> Result<Vec<(Chain, Cursor, RememberedPage)>> {
     let sql = include_str!("../../sql/ledger/remembered_pages.sql");
     let parameters = [
         (&spec.source as _, Type::TEXT),
@@ -42,14 +42,14 @@ pub async fn remembered_pages(
 
 /// Returns `None` if this version of the program cannot read the page's cursor or the next
 /// page's.
-fn read_page(row: &Row) -> Result<Option<(Chain, Cursor, Remembered)>, tokio_postgres::Error> {
+fn read_page(row: &Row) -> Result<Option<(Chain, Cursor, RememberedPage)>, tokio_postgres::Error> {
     let Some(cursor) = Cursor::parse(row.try_get("cursor")?) else {
         return Ok(None);
     };
     let Ok(next) = next_position(row)? else {
         return Ok(None);
     };
-    let remembered = Remembered {
+    let remembered = RememberedPage {
         run_id: row.try_get("run_id")?,
         number: row.try_get::<_, i64>("number")?.unsigned_abs(),
         items: usize::try_from(row.try_get::<_, i32>("items")?).unwrap_or_default(),

@@ -306,8 +306,7 @@ impl Dispatch {
 
     /// Where a change feed continues after this page.
     fn resume_at(&self, position: &Position) -> Option<Cursor> {
-        self.is_change_feed
-            .then(|| fetch::beginning(&position.cursor))
+        self.is_change_feed.then(|| fetch::rewind(&position.cursor))
     }
 
     /// Returns an error if the page's rejects alone exceed the share that the run may have. The
@@ -444,7 +443,7 @@ impl Dispatched {
     /// have been allowed meanwhile. A redirect or a DNS answer that points to a forbidden host
     /// is what a server says now, so the next run tries there again, however often.
     pub(super) fn end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
-        let is_refused = |error: &Error| error.kind() == Kind::Refused;
+        let is_refused = |error: &Error| error.kind() == Kind::LinkRefused;
         let met_the_same = self.unreadable > 0
             || (self.failed > 0 && !self.is_cut_short)
             || self.error.as_ref().is_some_and(is_refused);

@@ -38,7 +38,7 @@ impl EchoWatch {
         if bodies.all(|body| self.redactor.find(body).is_none()) {
             return;
         }
-        let shown = |release: &Release| self.redactor.find(release.served());
+        let shown = |release: &Release| self.redactor.find(release.served_text());
         let mut shown = releases.iter().filter_map(shown);
         let Some(placeholder) = shown.next() else {
             return;

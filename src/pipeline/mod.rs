@@ -59,7 +59,7 @@ use crate::ledger::{
 use crate::metrics;
 use crate::page::{Page, PageRecord};
 use crate::patience::Patience;
-use crate::release::OF_RELEASE;
+use crate::release::RELEASE_BYTES;
 use crate::request::Request;
 use crate::sink::Sink;
 use crate::source::{Axis, Source};
@@ -391,7 +391,7 @@ impl Run<'_> {
         if self.source.page.is_change_feed()
             && let Some(cursor) = watermark.and_then(|watermark| watermark.cursor)
         {
-            first.cursor = fetch::beginning(&cursor);
+            first.cursor = fetch::rewind(&cursor);
         }
         let axes = match &*self.job.files {
             [] => fetch::fetch_axes(&self.fetcher).await?,
@@ -653,7 +653,7 @@ async fn read_event(
         Fetched::Unchanged(page) => Fetched::Unchanged(page),
         Fetched::Unreadable(page) => Fetched::Unreadable(page),
         Fetched::Page(page) => {
-            let bytes = page.entries_of_documents() * OF_RELEASE;
+            let bytes = page.count_document_items() * RELEASE_BYTES;
             let mut permit = budget.acquire(bytes).await;
             let reader = Arc::clone(reader);
             let (record, extracted) = tokio::task::spawn_blocking(move || reader.extract(page))

@@ -46,7 +46,7 @@ fn reject_superseded(release: &mut Release, by: &str) -> Reject {
     Reject {
         reason: Reason::Superseded,
         message: format!("the page has another release of this ocid and id at {by}"),
-        document: release.served().clone(),
+        document: release.served_text().clone(),
         pointer: take(&mut release.pointer),
         url: release.url.take(),
         version: release.version,

@@ -106,7 +106,7 @@ pub(super) fn reject_refused(release: &Release, failure: &Failure) -> Reject {
         reason: Reason::Refused,
         message: format!("SQLSTATE {sqlstate}: {message}"),
         pointer: release.pointer.clone(),
-        document: release.served().clone(),
+        document: release.served_text().clone(),
         ocid: Some(release.key.ocid.clone()),
         release_id: Some(release.key.release_id.clone()),
         url: release.url.clone(),
@@ -361,7 +361,7 @@ impl RejectWriter {
 /// again, and the document is not given up.
 fn check_not_server_fault(failure: &Failure) -> Result<()> {
     let state = SqlState::from_code(&failure.sqlstate);
-    match Blame::of(&state) {
+    match Blame::from_sqlstate(&state) {
         Blame::RowOrServer => Err(Error::environment(describe_failure(failure))),
         _ => Ok(()),
     }

@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use url::Url;
 
-use crate::userinfo::{ENCODE, has_unclear_userinfo};
+use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
 pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
@@ -199,7 +199,7 @@ impl Source {
             }
         }
         if let Some(key) = self.unclear_url() {
-            return wrong(&key, ENCODE.into());
+            return wrong(&key, ENCODING_ADVICE.into());
         }
         if self.http.allow_hosts.iter().any(|host| host.contains('@')) {
             let why = "has an `@`: a host is named without a user";

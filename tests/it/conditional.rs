@@ -3,7 +3,7 @@
 use ocds_ingest::config::Config;
 use ocds_ingest::error::Kind;
 use ocds_ingest::ledger::{self, RunSpec};
-use ocds_ingest::page::{Position, Remembered, UnchangedPage, Validators};
+use ocds_ingest::page::{Position, RememberedPage, UnchangedPage, Validators};
 use ocds_ingest::sink::Sink;
 
 use crate::dice::Dice;
@@ -625,7 +625,7 @@ async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
     assert_eq!(pages.len(), 2);
     // in whatever order
     pages.sort_by_key(|(_, _, page)| page.number);
-    let (chain, cursor, first): (_, _, Remembered) = pages.remove(0);
+    let (chain, cursor, first): (_, _, RememberedPage) = pages.remove(0);
     assert_eq!((first.items, first.number), (4, 1));
 
     let page = UnchangedPage {

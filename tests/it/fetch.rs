@@ -633,13 +633,13 @@ async fn each_failure_ends_the_walk_with_its_kind_and_sentence() {
         ),
         (
             Reply::redirect(302, "http://localhost:1/"),
-            Kind::Misled,
+            Kind::HostRefused,
             "fetch page 1 of zambia: a redirect leads to host `localhost:1`, which `http.allow_hosts` does not name",
             1,
         ),
         (
             Reply::redirect(302, "ftp://127.0.0.1/"),
-            Kind::Misled,
+            Kind::HostRefused,
             "fetch page 1 of zambia: a redirect leads ",
             1,
         ),
@@ -1232,7 +1232,10 @@ async fn secrets_and_headers_never_cross_hosts() {
         let there = there.clone();
         Publisher::serve(move |_| Reply::redirect(302, &there)).await
     };
-    for (publisher, expected) in [(&by_link, Kind::Refused), (&by_redirect, Kind::Misled)] {
+    for (publisher, expected) in [
+        (&by_link, Kind::LinkRefused),
+        (&by_redirect, Kind::HostRefused),
+    ] {
         // Not allowed: not asked.
         let walked = walk(&fetcher(publisher, &credentials())).await;
         let (kind, sentence) = walked.failure();

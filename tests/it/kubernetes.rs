@@ -112,8 +112,8 @@ fn action(kind: Kind) -> &'static str {
         | Kind::Environment
         | Kind::Lost
         | Kind::Truncated
-        | Kind::Refused
-        | Kind::Misled
+        | Kind::LinkRefused
+        | Kind::HostRefused
         | Kind::RateLimited => "Count",
         Kind::Config | Kind::TooManyBad | Kind::Lease => "FailJob",
     }
@@ -139,8 +139,8 @@ async fn a_rule_says_of_each_exit_code_what_it_means_for_the_job() {
         Kind::Config,
         Kind::Environment,
         Kind::Truncated,
-        Kind::Refused,
-        Kind::Misled,
+        Kind::LinkRefused,
+        Kind::HostRefused,
         Kind::RateLimited,
         Kind::TooManyBad,
         Kind::Lease,

@@ -19,7 +19,7 @@ use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{NextText, ReadError, Text, TextPosition, Texts};
 use crate::decode::split::Lines;
-use crate::page::{KEPT_OF_TOO_LARGE, Mark, Undecodable, beginning};
+use crate::page::{MOST_KEPT_BYTES, Mark, Undecodable, copy_beginning};
 use crate::source::{Container, Source};
 
 /// How many hexadecimal digits of a digest are kept.
@@ -131,7 +131,7 @@ impl Cutter {
     /// The first bytes of the file as it is.
     fn beginning(&self) -> Bytes {
         let mut bytes = Vec::new();
-        let most = KEPT_OF_TOO_LARGE as u64;
+        let most = MOST_KEPT_BYTES as u64;
         // of a file that cannot be read, whatever is there is kept
         let _ = self.file.uncounted().take(most).read_to_end(&mut bytes);
         bytes.into()
@@ -272,7 +272,7 @@ impl Cutter {
             (Step::Ended, None) => return Ok(()),
             (Step::Broken(message), None) | (_, Some(message)) => message,
         };
-        let body = beginning(&large.lookahead.bytes);
+        let body = copy_beginning(&large.lookahead.bytes);
         // not all of it can be kept, so the file is not whole without it
         self.rest = Some((body, locate(&large.place, &message)));
         self.is_over = large.is_alone;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::decode::Decoded;
 use crate::json::Most;
-use crate::page::{Broken, Part};
+use crate::page::{BrokenDocument, Part};
 
 /// The largest document that is always held whole.
 pub(super) const WHOLE_BYTES: usize = 4 << 20;
@@ -20,7 +20,7 @@ pub(super) const PIECE: Most = Most {
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
     pub(crate) parts: Vec<Part>,
-    pub(crate) broken: Vec<Broken>,
+    pub(crate) broken: Vec<BrokenDocument>,
     /// The envelope of the first document that begins in the piece.
     pub(crate) envelope: Option<Value>,
     items: usize,
@@ -54,6 +54,7 @@ impl Piece {
     pub(super) fn add_broken(&mut self, place: String, body: Bytes, message: String) {
         self.items += 1;
         self.bytes += body.len();
-        self.broken.push(Broken::unreadable(place, body, message));
+        self.broken
+            .push(BrokenDocument::unreadable(place, body, message));
     }
 }

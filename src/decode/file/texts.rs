@@ -22,7 +22,7 @@ use crate::decode::budget::{most_by_ratio, too_many_members, too_packed};
 use crate::decode::file::arriving_file::{FileReader, Unavailable};
 use crate::decode::{Archive, HEADER_BYTES, Level, label, number_duplicate, past_header};
 use crate::json;
-use crate::page::KEPT_OF_TOO_LARGE;
+use crate::page::MOST_KEPT_BYTES;
 use crate::source::Container;
 
 /// The most bytes of a member that are kept if it is no text.
@@ -355,7 +355,7 @@ impl Texts {
 fn read_packed(mut packed: io::Take<FileReader>) -> io::Result<(Bytes, bool)> {
     let is_whole = packed.limit() <= MOST_PACKED_BYTES;
     if !is_whole {
-        packed.set_limit(KEPT_OF_TOO_LARGE as u64);
+        packed.set_limit(MOST_KEPT_BYTES as u64);
     }
     let mut bytes = Vec::new();
     packed.read_to_end(&mut bytes)?;

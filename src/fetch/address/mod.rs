@@ -11,7 +11,7 @@ use crate::http::host::refused;
 use crate::http::{RequestBody, Target, TargetPolicy};
 use crate::page::{Cursor, Position};
 use crate::source::{Body, Detail, Index, Method, Place, Source, Template, Values};
-use crate::userinfo::{ENCODE, has_unclear_userinfo};
+use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
 /// Turns positions in a source's feed into targets of requests.
 #[derive(Clone, Copy)]
@@ -24,7 +24,7 @@ impl<'a> Addresses<'a> {
     /// The target of a page, or of the index page that its items are on.
     ///
     /// # Errors
-    /// [`Kind::Refused`](crate::error::Kind::Refused): the page before names a next one that
+    /// [`Kind::LinkRefused`](crate::error::Kind::LinkRefused): the page before names a next one that
     /// is not allowed, because of its scheme, its host or its length.
     pub(crate) fn page(self, scope: &Scope, position: &Position) -> Result<Target> {
         let mut cursor = &position.cursor;
@@ -69,7 +69,7 @@ impl<'a> Addresses<'a> {
     /// The target of an item that a page of an index names; the page came from `url`.
     ///
     /// # Errors
-    /// [`Kind::Refused`](crate::error::Kind::Refused): it is on a host that is not allowed.
+    /// [`Kind::LinkRefused`](crate::error::Kind::LinkRefused): it is on a host that is not allowed.
     pub(super) fn item(
         self,
         detail: &Detail,
@@ -96,7 +96,7 @@ impl<'a> Addresses<'a> {
     ///
     /// # Errors
     /// [`Kind::Config`](crate::error::Kind::Config): it has no URL.
-    /// [`Kind::Refused`](crate::error::Kind::Refused): it is on a host that is not allowed.
+    /// [`Kind::LinkRefused`](crate::error::Kind::LinkRefused): it is on a host that is not allowed.
     pub(super) fn index_page(self, index: &Index, position: &Position) -> Result<Target> {
         let scope = Scope::default();
         let values = TemplateValues::new(self, &scope, Some(&position.cursor), None);
@@ -105,7 +105,9 @@ impl<'a> Addresses<'a> {
             cursor => {
                 let text = values.text(&index.url, Place::Url);
                 if has_unclear_userinfo(&text) {
-                    return Err(Error::config(format!("the URL of an axis: {ENCODE}")));
+                    return Err(Error::config(format!(
+                        "the URL of an axis: {ENCODING_ADVICE}"
+                    )));
                 }
                 let url = Url::parse(&text);
                 let mut url =

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::fetch::scope::Axes;
-use crate::userinfo::{ENCODE, has_unclear_userinfo, hide_userinfo};
+use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo, hide_userinfo};
 
 /// The axis of the files of a load.
 const AXIS: &str = "file";
@@ -42,7 +42,7 @@ impl Input {
         let shown = hide_userinfo(name);
         if name.starts_with("http://") || name.starts_with("https://") {
             if has_unclear_userinfo(name) {
-                return Err(Error::config(format!("URL {shown}: {ENCODE}")));
+                return Err(Error::config(format!("URL {shown}: {ENCODING_ADVICE}")));
             }
             let url = Url::parse(name);
             return url

@@ -25,7 +25,7 @@ use crate::fetch::page::handled_statuses;
 use crate::fetch::run_state::RunState;
 use crate::fetch::scope::Scope;
 use crate::http::{Answer, RequestSpec, Target};
-use crate::page::{Cursor, Mark, Page, Position, Remembered, UnchangedPage, UnreadablePage};
+use crate::page::{Cursor, Mark, Page, Position, RememberedPage, UnchangedPage, UnreadablePage};
 
 /// How the arrival of a file ended.
 type Arrived = Result<Answer<()>>;
@@ -46,7 +46,7 @@ pub(crate) struct FileWalk {
     arrived: Option<Arrived>,
     file: Option<FileReader>,
     /// What is known of the file's next piece, if the file has not changed.
-    known: Option<Arc<Remembered>>,
+    known: Option<Arc<RememberedPage>>,
     /// `None` while it cuts.
     cutter: Option<Box<Cutter>>,
     /// What was cut off and is not delivered yet.
@@ -247,7 +247,7 @@ impl FileWalk {
     }
 
     /// The next piece of a file that has not changed.
-    fn next_unchanged(&mut self, remembered: Arc<Remembered>) -> UnchangedPage {
+    fn next_unchanged(&mut self, remembered: Arc<RememberedPage>) -> UnchangedPage {
         let page = UnchangedPage {
             chain: self.scope.chain(),
             position: self.next.clone(),
@@ -414,7 +414,7 @@ impl FileWalk {
     }
 
     /// What is known of the file, if it may be requested only if it has changed.
-    fn known_file(&self) -> Option<Arc<Remembered>> {
+    fn known_file(&self) -> Option<Arc<RememberedPage>> {
         if self.next.cursor != Cursor::Start {
             return None;
         }
@@ -439,7 +439,7 @@ impl FileWalk {
     fn begin_download(
         &mut self,
         target: Target,
-        known: Option<Arc<Remembered>>,
+        known: Option<Arc<RememberedPage>>,
     ) -> Result<FileReader> {
         let fetcher = Arc::clone(&self.run.fetcher);
         let (writer, reader) = self.create_temporary_file()?;

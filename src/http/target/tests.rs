@@ -94,7 +94,7 @@ fn a_link_elsewhere_is_refused_by_name() {
     ] {
         let error = policy.permit_link(stored).err().unwrap();
         assert_eq!(error.to_string(), expected);
-        assert_eq!(error.kind(), Kind::Refused);
+        assert_eq!(error.kind(), Kind::LinkRefused);
     }
 }
 
@@ -333,7 +333,7 @@ fn a_link_with_a_scheme_and_no_path_is_refused_and_ends_no_program() {
         let stored = policy.redact_link(served);
         assert_eq!(stored, shown);
         let error = policy.permit_link(&stored).expect_err("it is not followed");
-        assert_eq!(error.kind(), Kind::Refused, "{served}");
+        assert_eq!(error.kind(), Kind::LinkRefused, "{served}");
     }
 }
 
@@ -423,7 +423,7 @@ fn what_only_the_server_of_tokens_is_sent_is_in_no_link_unless_its_publisher_wro
     // as a version has stored it that took it for a placeholder of ours
     let stored = "https://feed.example/p2?a={env.CLIENT}";
     let refused = policy.permit_link(stored).err().unwrap();
-    assert_eq!(refused.kind(), Kind::Refused);
+    assert_eq!(refused.kind(), Kind::LinkRefused);
     assert_eq!(
         refused.to_string(),
         "the link to it asks for `{env.CLIENT}`, which only the server of tokens is sent"

@@ -67,7 +67,7 @@ fn every_item_is_accounted_for(body: &Bytes, cut: &Cut, extracted: &Extracted, o
     let Extracted {
         releases, rejects, ..
     } = extracted;
-    let releases = releases.iter().map(|it| (&*it.pointer, it.served()));
+    let releases = releases.iter().map(|it| (&*it.pointer, it.served_text()));
     let rejects = rejects.iter().map(|it| (&*it.pointer, &it.document));
     let mut outcomes: Vec<(&str, Range<usize>)> = releases
         .chain(rejects)
