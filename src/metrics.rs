@@ -1,14 +1,13 @@
-//! What is counted and timed, for whoever watches this program.
+//! The metrics of this program: counters, histograms and their export to Prometheus.
 //!
-//! Every metric's name, labels and help text are here and nowhere else; those
-//! who count call a function. Counting goes through the `metrics` facade and
-//! costs next to nothing where no [`Registry`] is installed, as in a program
-//! around the library that wants none, or one that installs a recorder of its
-//! own. Rendering is here too; where the text goes, to a file or over HTTP, is
-//! left to others.
+//! Every metric's name, labels and help text are in this module only; other modules call a
+//! function. Calls go through the `metrics` facade. They cost almost nothing where no
+//! [`Registry`] is installed, for example in a program that uses the library and has a recorder
+//! of its own, or none. This module also renders the metrics; other modules write the text to a
+//! file or serve it.
 //!
-//! A label is a word known at compile time or the name of a configured source,
-//! so the number of series is bounded, and no value, body or secret is in one.
+//! A label is a word that is known at compile time or the name of a configured source. So the
+//! number of series is bounded, and no label holds a value, a body or a secret.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -33,80 +32,75 @@ const RELEASES: &str = "ocds_releases_total";
 const UNREAD_AMOUNTS: &str = "ocds_unread_amounts_total";
 
 const COUNTERS: [(&str, &str); 9] = [
-    (
-        BULK_ROWS_TOTAL,
-        "Rows that statements carried, by what became of them.",
-    ),
-    (BULK_STATEMENTS, "Statements that were answered."),
+    (BULK_ROWS_TOTAL, "Rows carried by statements, by outcome."),
+    (BULK_STATEMENTS, "Statements that the server answered."),
     (
         BULK_FALLBACKS,
-        "Batches that the server refused and that were written again row by row.",
+        "Batches that the server refused and that were then written row by row.",
     ),
     (
         BULK_RETRIES,
-        "Transactions sent again because the server was away or had trouble of its own.",
+        "Transactions sent again after a failure of the server.",
     ),
     (
         FETCH_REQUESTS,
-        "HTTP requests to a source, retries among them; added when a run ends.",
+        "HTTP requests to a source, including retries; added when a run ends.",
     ),
     (
         FETCH_RETRIES,
-        "Attempts at a page after its first; added when a run ends.",
+        "Attempts at a page after the first; added when a run ends.",
     ),
     (
         FETCH_BYTES,
-        "Bytes of bodies as they came over the wire; added when a run ends.",
+        "Bytes of response bodies on the wire; added when a run ends.",
     ),
-    (
-        RELEASES,
-        "Releases by what became of them; added when a run ends.",
-    ),
+    (RELEASES, "Releases by outcome; added when a run ends."),
     (
         UNREAD_AMOUNTS,
-        "Releases with a tender amount that its column does not hold; added when a run ends.",
+        "Releases with a tender amount that does not fit its column; added when a run ends.",
     ),
 ];
 
 const HISTOGRAMS: [(&str, &str, &[f64]); 2] = [
     (
         BULK_DURATION,
-        "Seconds until a statement was answered.",
+        "Seconds until the server answered a statement.",
         &DURATIONS,
     ),
     (BULK_ROWS, "Rows that a statement carried.", &ROWS),
 ];
 
-/// From a row on a server nearby to the limit of a statement's time.
+/// The buckets of durations, in seconds: from one row on a nearby server to the time limit of a
+/// statement.
 const DURATIONS: [f64; 16] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     60.0,
 ];
 
-/// From a single row to the most that parameters allow and a `copy` carries.
+/// The buckets of rows: from a single row to the most that parameters allow and a `copy`
+/// carries.
 const ROWS: [f64; 11] = [
     1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 5000.0,
 ];
 
-/// How often [`Registry::keep_small`] folds observations into their buckets: at
-/// 10,000 statements a second they take less than a megabyte until then.
+/// How often [`Registry::fold_histograms`] folds observations into their buckets. At 10,000
+/// statements a second, the observations of this time take less than a megabyte.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 
-/// A kind of statement, as it is told from others.
+/// The labels of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Statement {
-    /// What it does: insert, update, `update_where`, upsert, delete or copy.
+    /// The operation: insert, update, `update_where`, upsert, delete or copy.
     pub operation: &'static str,
-    /// The table it does it to, such as `ocds.release`.
+    /// The table, such as `ocds.release`.
     pub table: &'static str,
-    /// How rows are passed: values, row or copy.
+    /// The way rows are passed: values, row or copy.
     pub method: &'static str,
 }
 
 impl Statement {
-    /// Counts one statement that carried so many rows and was answered after so
-    /// long.
-    pub fn sent(self, rows: usize, took: Duration) {
+    /// Counts one statement with its rows and the time until the server answered.
+    pub fn record(self, rows: usize, duration: Duration) {
         let labels = || {
             [
                 ("operation", self.operation),
@@ -115,32 +109,32 @@ impl Statement {
             ]
         };
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-        histogram!(BULK_DURATION, &labels()).record(took);
+        histogram!(BULK_DURATION, &labels()).record(duration);
         histogram!(BULK_ROWS, &labels()).record(rows);
         counter!(BULK_STATEMENTS, &labels()).increment(1);
     }
 }
 
-/// Counts rows that came to an outcome: inserted, updated, unchanged, deleted
-/// or failed.
-pub fn rows(operation: &'static str, table: &'static str, outcome: &'static str, n: u64) {
+/// Counts rows by outcome: inserted, updated, unchanged, deleted or failed.
+pub fn count_rows(operation: &'static str, table: &'static str, outcome: &'static str, n: u64) {
     counter!(BULK_ROWS_TOTAL, "operation" => operation, "table" => table, "outcome" => outcome)
         .increment(n);
 }
 
 /// Counts a batch that is written again row by row.
-pub fn fallback(table: &'static str) {
+pub fn count_fallback(table: &'static str) {
     counter!(BULK_FALLBACKS, "table" => table).increment(1);
 }
 
-/// Counts what is sent again for the server's sake, by what it is, such as a page.
-pub fn retried(what: &'static str) {
+/// Counts a retry after a failure of the server. `what` is the thing that is sent again, such
+/// as a page.
+pub fn count_retry(what: &'static str) {
     counter!(BULK_RETRIES, "what" => what).increment(1);
 }
 
-/// Adds what a source was asked for: requests, attempts at a page after its
-/// first, and bytes of bodies.
-pub fn fetched(source: &str, requests: u64, retries: u64, bytes: u64) {
+/// Adds the requests of a source: requests, attempts at a page after the first, and bytes of
+/// bodies.
+pub fn add_requests(source: &str, requests: u64, retries: u64, bytes: u64) {
     for (name, n) in [
         (FETCH_REQUESTS, requests),
         (FETCH_RETRIES, retries),
@@ -150,48 +144,47 @@ pub fn fetched(source: &str, requests: u64, retries: u64, bytes: u64) {
     }
 }
 
-/// Adds releases of a source that came to an outcome: inserted, updated,
-/// unchanged, folded or quarantined.
-pub fn releases(source: &str, outcome: &'static str, n: u64) {
+/// Adds the releases of a source by outcome: inserted, updated, unchanged, folded or
+/// quarantined.
+pub fn add_releases(source: &str, outcome: &'static str, n: u64) {
     counter!(RELEASES, "source" => source.to_owned(), "outcome" => outcome).increment(n);
 }
 
-/// Adds releases of a source that have a tender amount that its column does not hold.
-pub fn unread_amounts(source: &str, n: u64) {
+/// Adds the releases of a source in which the tender's amount does not fit the column.
+pub fn add_unread_amounts(source: &str, n: u64) {
     counter!(UNREAD_AMOUNTS, "source" => source.to_owned()).increment(n);
 }
 
-/// What this process has counted since the registry was installed.
+/// The metrics of this process since the registry was installed.
 #[derive(Clone, Debug)]
 pub struct Registry {
     handle: PrometheusHandle,
 }
 
 impl Registry {
-    /// The registry of this process; whatever is counted before is not.
+    /// Installs the registry of this process. Earlier counts are not in it.
     ///
     /// # Errors
-    /// [`Unexpected`](crate::error::Kind::Unexpected): the process has a
-    /// recorder already.
+    /// [`Unexpected`](crate::error::Kind::Unexpected): the process already has a recorder.
     pub fn install() -> Result<Self> {
         let recorder = recorder()?;
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder)
-            .map_err(|_| Error::unexpected("this process has a recorder of metrics already"))?;
+            .map_err(|_| Error::unexpected("this process already has a metrics recorder"))?;
         describe();
         Ok(Self { handle })
     }
 
-    /// All series in Prometheus' text format.
+    /// Returns all series in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
         self.handle.render()
     }
 
-    /// Keeps memory bounded for as long as it is polled: a histogram keeps each
-    /// observation until it is rendered or folded into its buckets, and a long
-    /// run is rendered once. It never ends.
-    pub async fn keep_small(&self) -> Infallible {
+    /// Keeps the memory of histograms bounded; it never returns. A histogram keeps each
+    /// observation until it is rendered or folded into its buckets, and a long run is rendered
+    /// only once.
+    pub async fn fold_histograms(&self) -> Infallible {
         loop {
             tokio::time::sleep(FOLD_EVERY).await;
             self.handle.run_upkeep();
@@ -199,8 +192,8 @@ impl Registry {
     }
 }
 
-/// A recorder that keeps histograms by their buckets, and not as quantiles,
-/// which cannot be added up over processes.
+/// Creates a recorder that keeps histograms as buckets. Quantiles are not used, because those
+/// of several processes cannot be added up.
 fn recorder() -> Result<PrometheusRecorder> {
     let mut builder = PrometheusBuilder::new();
     for (name, _, buckets) in HISTOGRAMS {
@@ -211,7 +204,7 @@ fn recorder() -> Result<PrometheusRecorder> {
     Ok(builder.build_recorder())
 }
 
-/// Tells the current recorder the help texts.
+/// Sets the help texts of the current recorder.
 fn describe() {
     for (name, help) in COUNTERS {
         describe_counter!(name, help);
@@ -225,7 +218,7 @@ fn describe() {
 mod tests {
     use super::*;
 
-    /// Counts into a recorder of the test's own and expects lines of its text.
+    /// Counts into a recorder of the test's own and checks lines of its output.
     #[track_caller]
     fn check(count: impl FnOnce(), expected: &[&str]) {
         let recorder = recorder().unwrap();
@@ -249,11 +242,11 @@ mod tests {
     fn a_statement_is_observed_in_the_buckets_of_its_time_and_rows() {
         check(
             || {
-                UPSERT.sent(100, Duration::from_micros(700));
-                UPSERT.sent(3, Duration::from_secs(90));
+                UPSERT.record(100, Duration::from_micros(700));
+                UPSERT.record(3, Duration::from_secs(90));
             },
             &[
-                "# HELP ocds_bulk_duration_seconds Seconds until a statement was answered.",
+                "# HELP ocds_bulk_duration_seconds Seconds until the server answered a statement.",
                 "# TYPE ocds_bulk_duration_seconds histogram",
                 r#"ocds_bulk_duration_seconds_bucket{operation="upsert",table="ocds.release",method="values",le="0.0005"} 0"#,
                 r#"ocds_bulk_duration_seconds_bucket{operation="upsert",table="ocds.release",method="values",le="0.001"} 1"#,
@@ -275,11 +268,11 @@ mod tests {
     fn rows_fallbacks_and_retries_are_counted_apart() {
         check(
             || {
-                rows("upsert", "ocds.release", "inserted", 97);
-                rows("upsert", "ocds.release", "inserted", 2);
-                rows("upsert", "ocds.release", "failed", 1);
-                fallback("ocds.release");
-                retried("page");
+                count_rows("upsert", "ocds.release", "inserted", 97);
+                count_rows("upsert", "ocds.release", "inserted", 2);
+                count_rows("upsert", "ocds.release", "failed", 1);
+                count_fallback("ocds.release");
+                count_retry("page");
             },
             &[
                 r#"ocds_bulk_rows_total{operation="upsert",table="ocds.release",outcome="inserted"} 99"#,
@@ -295,11 +288,11 @@ mod tests {
         check(
             || {
                 for _ in 0..2 {
-                    fetched("zambia", 5, 1, 1_000);
-                    releases("zambia", "inserted", 6);
-                    releases("zambia", "unchanged", 0);
-                    releases("zambia", "quarantined", 2);
-                    unread_amounts("zambia", 3);
+                    add_requests("zambia", 5, 1, 1_000);
+                    add_releases("zambia", "inserted", 6);
+                    add_releases("zambia", "unchanged", 0);
+                    add_releases("zambia", "quarantined", 2);
+                    add_unread_amounts("zambia", 3);
                 }
             },
             &[
@@ -319,13 +312,13 @@ mod tests {
         let recorder = recorder().unwrap();
         metrics::with_local_recorder(&recorder, || {
             describe();
-            UPSERT.sent(1, Duration::ZERO);
-            rows("upsert", "ocds.release", "updated", 1);
-            fallback("ocds.release");
-            retried("page");
-            fetched("zambia", 0, 0, 0);
-            releases("zambia", "inserted", 0);
-            unread_amounts("zambia", 0);
+            UPSERT.record(1, Duration::ZERO);
+            count_rows("upsert", "ocds.release", "updated", 1);
+            count_fallback("ocds.release");
+            count_retry("page");
+            add_requests("zambia", 0, 0, 0);
+            add_releases("zambia", "inserted", 0);
+            add_unread_amounts("zambia", 0);
         });
         let text = recorder.handle().render();
         let names = |prefix| {
@@ -348,10 +341,10 @@ mod tests {
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
             for _ in 0..1_000 {
-                UPSERT.sent(100, Duration::from_millis(1));
+                UPSERT.record(100, Duration::from_millis(1));
             }
             handle.run_upkeep();
-            UPSERT.sent(100, Duration::from_millis(1));
+            UPSERT.record(100, Duration::from_millis(1));
         });
         let count =
             r#"ocds_bulk_rows_count{operation="upsert",table="ocds.release",method="values"} 1001"#;

@@ -102,7 +102,7 @@ impl Patience {
             return Err(error.context(what));
         }
         warn!(source.name = self.source, error = %error.chain(), "{what}: trying again in {wait:.1?}");
-        metrics::retried(self.kind);
+        metrics::count_retry(self.kind);
         tokio::time::sleep(wait).await;
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! Finds what a source was sent in what it serves, and hides it.
+//! Finds the secrets of a source in the documents that it serves, and hides them.
 //!
-//! A publisher may echo the key that it was asked with: in a link, in an error page or in
-//! a release. Whoever may read our tables may not know the key for that. So a
-//! [`Redactor`] puts `{env.NAME}`, `{auth.env.NAME}` or `{auth.token}` where a value stands.
+//! A publisher may echo the key that it was sent: in a link, in an error page or in a release.
+//! People who may read our tables are not necessarily allowed to know the key. So a
+//! [`Redactor`] replaces each secret by `{env.NAME}`, `{auth.env.NAME}` or `{auth.token}`.
 //!
-//! All values are looked for at once, by one automaton, because a publisher may echo them
-//! as often as a body has room for.
+//! One automaton searches for all secrets at once, because a publisher may echo them as often
+//! as a body has room for.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -17,68 +17,69 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
-/// The placeholder of a token, and of a user and a password as a header has them.
-pub(crate) const TOKEN: &str = "{auth.token}";
+/// The placeholder of a token, and of a user and a password in the form of a header.
+pub(crate) const TOKEN_PLACEHOLDER: &str = "{auth.token}";
 
-/// How many tokens are known: a page may echo one that has been renewed since.
+/// The number of tokens that are remembered. A page may echo a token that was renewed in the
+/// meantime.
 const MOST_TOKENS: usize = 8;
 
-/// The shortest value that is looked for where it may stand by chance, in bytes: in a
-/// document, and where what separates the parts of a URL may be a part of the value.
-const SHORTEST_TOLD_BYTES: usize = 6;
+/// The shortest value, in bytes, that is searched for in documents and between the parts of a
+/// URL. A shorter one is likely to occur there by chance.
+const SHORTEST_SEARCHED_BYTES: usize = 6;
 
-/// How much longer a document may become by placeholders.
+/// The most bytes that placeholders may add to a document.
 const MOST_GROWTH_BYTES: usize = 64 << 10;
 
-/// What stands for a value behind that; it is shorter than any value that is looked for.
-const SHORT_MARK: &str = "{***}";
+/// The placeholder that is used once that limit is reached. It is shorter than any value that
+/// is searched for.
+const SHORT_PLACEHOLDER: &str = "{***}";
 
-/// What a source is sent and nobody else may know: the values of its placeholders, and
-/// the newest of its tokens.
+/// The secrets that are sent to a source: the values of its placeholders, and its newest
+/// tokens.
 ///
 /// Clones share the tokens. `Debug` shows no value.
 #[derive(Clone)]
 pub struct Redactor(Arc<Shared>);
 
-/// A value that is looked for.
-pub(crate) struct Hidden {
-    /// What stands for it.
+/// A value that must not be shown.
+pub(crate) struct HiddenValue {
+    /// The text that replaces it.
     pub(crate) placeholder: String,
     pub(crate) value: SecretString,
-    /// Whether it is looked for in documents, too.
+    /// It is searched for in documents too.
     pub(crate) is_secret: bool,
 }
 
 struct Shared {
-    declared: Vec<Hidden>,
-    known: RwLock<Arc<Known>>,
+    declared: Vec<HiddenValue>,
+    known: RwLock<Arc<KnownValues>>,
 }
 
-/// The tokens of a source, and all values in the forms in which they are looked for.
-struct Known {
-    /// The newest first.
+/// The tokens of a source, and all its values in the forms to search for.
+struct KnownValues {
+    /// The newest token is the first.
     tokens: VecDeque<SecretString>,
-    /// Values as they are, and within a string of JSON.
+    /// The values as they are, and escaped for a JSON string.
     values: Finder,
-    /// Those of them that have what separates the pairs of a query.
-    separating: Finder,
-    /// Values in each form in which a document may show them.
-    shown: Finder,
+    /// The long secrets that contain a separator of a query (`+`, `&` or `=`).
+    with_separators: Finder,
+    /// The values in each form in which a document may show them.
+    in_documents: Finder,
 }
 
 impl Redactor {
-    /// Looks for these values.
-    pub(crate) fn new(declared: impl IntoIterator<Item = Hidden>) -> Self {
+    pub(crate) fn new(declared: impl IntoIterator<Item = HiddenValue>) -> Self {
         let declared: Vec<_> = declared.into_iter().collect();
-        let known = Known::new(&declared, VecDeque::new());
+        let known = KnownValues::new(&declared, VecDeque::new());
         Self(Arc::new(Shared {
             declared,
             known: RwLock::new(Arc::new(known)),
         }))
     }
 
-    /// Looks for a token as well, from now on. An empty one is none, and one that is known
-    /// becomes the newest, and drives none out.
+    /// Adds a token to the values. An empty one is ignored. A known one becomes the newest, and
+    /// no other is forgotten for it.
     pub(crate) fn add_token(&self, token: SecretString) {
         if token.expose_secret().is_empty() {
             return;
@@ -93,65 +94,68 @@ impl Redactor {
         tokens.retain(|known| !is_token(known));
         tokens.push_front(token);
         tokens.truncate(MOST_TOKENS);
-        *known = Arc::new(Known::new(declared, tokens));
+        *known = Arc::new(KnownValues::new(declared, tokens));
     }
 
-    /// The token that was given last.
+    /// Returns the token that was added last.
     pub(crate) fn newest_token(&self) -> Option<SecretString> {
         self.known().tokens.front().cloned()
     }
 
-    /// Says that the source is sent no secret.
+    /// Returns true if no secret is sent to the source.
     pub(crate) fn is_empty(&self) -> bool {
         self.known().values.is_empty()
     }
 
-    /// Says that a value of at least six bytes is in the name of a host, where it is
-    /// written in small letters.
-    pub(crate) fn is_in_host(&self, host: &str) -> bool {
+    /// Returns true if a host's name contains a secret of at least six bytes, in lower case.
+    pub(crate) fn has_value_in_host(&self, host: &str) -> bool {
         let known = self.known();
         let declared = self.0.declared.iter().filter(|hidden| hidden.is_secret);
         let declared = declared.map(|hidden| &hidden.value);
         let mut values = declared.chain(&known.tokens).map(|it| it.expose_secret());
         values.any(|value| {
-            value.len() >= SHORTEST_TOLD_BYTES && host.contains(&value.to_ascii_lowercase())
+            value.len() >= SHORTEST_SEARCHED_BYTES && host.contains(&value.to_ascii_lowercase())
         })
     }
 
-    /// Says that a value is in a text, as it is or within a string of JSON.
-    pub(crate) fn is_value_in(&self, text: &str) -> bool {
-        self.known().values.is_in(text.as_bytes())
+    /// Returns true if a text contains a value, as it is or escaped for a JSON string.
+    pub(crate) fn has_value_in(&self, text: &str) -> bool {
+        self.known().values.is_match(text.as_bytes())
     }
 
-    /// Puts placeholders where values are, as they are or within a string of JSON, and
-    /// applies `keep` to what is between them. `None` if no value is in the text.
+    /// Replaces the values in a text, as they are or escaped for a JSON string, and applies
+    /// `keep` to the text between them. Returns `None` if the text contains no value.
     pub(crate) fn hide(&self, text: &str, keep: impl Fn(&str) -> String) -> Option<String> {
         self.known().values.replace(text, keep)
     }
 
-    /// The same for the values that have what separates the pairs of a query, if they are
-    /// long enough not to stand there by chance.
-    pub(crate) fn hide_separating(&self, query: &str) -> Option<String> {
-        self.known().separating.replace(query, str::to_owned)
+    /// Replaces the secrets that contain a separator of a query. Short ones are left out,
+    /// because they may occur there by chance.
+    pub(crate) fn hide_values_with_separators(&self, query: &str) -> Option<String> {
+        self.known().with_separators.replace(query, str::to_owned)
     }
 
-    /// Puts placeholders where a document shows values, in whatever form. A value of less
-    /// than six bytes is not looked for. `None` if none is there.
+    /// Replaces the secrets in a document, in whatever form they are shown. Secrets of less
+    /// than six bytes are not searched for. Returns `None` if there are none.
     ///
-    /// What comes of it is at most 64 KiB longer, however often a short value is there:
-    /// behind that `{***}` stands for it.
+    /// The result is at most 64 KiB longer than the document, even if it contains a short
+    /// secret very often: after that, `{***}` is the placeholder.
     #[must_use]
     pub fn redact(&self, document: &[u8]) -> Option<Vec<u8>> {
         let known = self.known();
         let mut redacted = Vec::new();
         let mut rest = 0;
-        for (start, end, placeholder) in known.shown.find_all(document) {
+        for (start, end, placeholder) in known.in_documents.find_all(document) {
             if redacted.capacity() == 0 {
                 redacted.reserve_exact(document.len() + MOST_GROWTH_BYTES);
             }
             redacted.extend_from_slice(&document[rest..start]);
             let is_roomy = redacted.len() + placeholder.len() <= end + MOST_GROWTH_BYTES;
-            let mark = if is_roomy { placeholder } else { SHORT_MARK };
+            let mark = if is_roomy {
+                placeholder
+            } else {
+                SHORT_PLACEHOLDER
+            };
             redacted.extend_from_slice(mark.as_bytes());
             rest = end;
         }
@@ -161,31 +165,31 @@ impl Redactor {
         })
     }
 
-    /// The same for a text.
+    /// Replaces the secrets in a text, like [`redact`](Self::redact).
     #[must_use]
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match self.known().shown.replace(text, str::to_owned) {
+        match self.known().in_documents.replace(text, str::to_owned) {
             Some(redacted) => Cow::Owned(redacted),
             None => Cow::Borrowed(text),
         }
     }
 
-    /// The placeholder of the first value that a document shows.
+    /// Returns the placeholder of the first secret that a document shows.
     #[must_use]
     pub fn find(&self, document: &[u8]) -> Option<Arc<str>> {
         let known = self.known();
-        let (_, _, placeholder) = known.shown.find_all(document).next()?;
+        let (_, _, placeholder) = known.in_documents.find_all(document).next()?;
         Some(Arc::clone(placeholder))
     }
 
-    fn known(&self) -> Arc<Known> {
+    fn known(&self) -> Arc<KnownValues> {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&known)
     }
 }
 
 impl Default for Redactor {
-    /// Finds nothing.
+    /// Creates a redactor without values.
     fn default() -> Self {
         Self::new([])
     }
@@ -200,34 +204,34 @@ impl fmt::Debug for Redactor {
     }
 }
 
-impl Known {
-    fn new(declared: &[Hidden], tokens: VecDeque<SecretString>) -> Self {
+impl KnownValues {
+    fn new(declared: &[HiddenValue], tokens: VecDeque<SecretString>) -> Self {
         let declared = declared.iter();
         let declared = declared.map(|it| (Arc::from(&*it.placeholder), &it.value, it.is_secret));
-        let token = Arc::from(TOKEN);
+        let token = Arc::from(TOKEN_PLACEHOLDER);
         let tokens_too = tokens.iter().map(|value| (Arc::clone(&token), value, true));
         let all: Vec<(Arc<str>, &str, bool)> = declared
             .chain(tokens_too)
             .map(|(name, value, is_secret)| (name, value.expose_secret(), is_secret))
             .collect();
         let long = all.iter();
-        let long =
-            long.filter(|(_, value, is_secret)| *is_secret && value.len() >= SHORTEST_TOLD_BYTES);
+        let long = long
+            .filter(|(_, value, is_secret)| *is_secret && value.len() >= SHORTEST_SEARCHED_BYTES);
         let long: Vec<(&Arc<str>, &str)> = long.map(|(name, value, _)| (name, *value)).collect();
         let all = all.iter().map(|(name, value, _)| (name, *value));
-        let separating = long.iter().copied();
-        let separating = separating.filter(|(_, value)| value.contains(['+', '&', '=']));
+        let with_separators = long.iter().copied();
+        let with_separators = with_separators.filter(|(_, value)| value.contains(['+', '&', '=']));
         let finder = Self {
-            values: Finder::new(all, sent_forms),
-            separating: Finder::new(separating, sent_forms),
-            shown: Finder::new(long.iter().copied(), shown_forms),
+            values: Finder::new(all, forms_in_requests),
+            with_separators: Finder::new(with_separators, forms_in_requests),
+            in_documents: Finder::new(long.iter().copied(), forms_in_documents),
             tokens: VecDeque::new(),
         };
         Self { tokens, ..finder }
     }
 }
 
-/// Finds texts of several forms in one pass.
+/// Finds values in several forms in one pass.
 struct Finder {
     automaton: AhoCorasick,
     /// The placeholder of each pattern.
@@ -247,8 +251,9 @@ impl Finder {
                 placeholders.push(Arc::clone(placeholder));
             }
         }
-        // Of two that begin at one place, the longer one is there whole. The automaton that
-        // would be chosen by itself takes a kilobyte for each byte of a few long tokens.
+        // If two values start at the same place, the longer one is replaced whole. The kind of
+        // automaton is fixed, because the default one takes a kilobyte for each byte of a few
+        // long tokens.
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
@@ -264,12 +269,12 @@ impl Finder {
         self.placeholders.is_empty()
     }
 
-    fn is_in(&self, text: &[u8]) -> bool {
+    fn is_match(&self, text: &[u8]) -> bool {
         !self.is_empty() && self.automaton.is_match(text)
     }
 
-    /// Where each value begins and ends, and what stands for it. A source without secrets
-    /// is spared the pass: an automaton that looks for nothing still reads all of a text.
+    /// Returns the start, the end and the placeholder of each match. Without values the text is
+    /// not read at all; an automaton without patterns would still read it.
     fn find_all<'f>(
         &'f self,
         text: &'f [u8],
@@ -293,32 +298,32 @@ impl Finder {
     }
 }
 
-/// A value as it is, and as it is in a body of JSON that was sent.
-fn sent_forms(value: &str) -> Vec<String> {
-    vec![value.to_owned(), quote(value)]
+/// Returns a value as it is, and as it is sent in a JSON body.
+fn forms_in_requests(value: &str) -> Vec<String> {
+    vec![value.to_owned(), escape_json(value)]
 }
 
-/// A value as a document may show it: within JSON, within JSON that is text in JSON, within
-/// HTML, and as a part of a URL.
-fn shown_forms(value: &str) -> Vec<String> {
-    let quoted = quote(value);
-    let encoded = encode(value);
-    // as a script in a browser encodes it
-    let lax = ["!", "'", "(", ")", "*"]
+/// Returns the forms in which a document may show a value: in JSON, in JSON within a JSON
+/// string, in HTML, and in a URL.
+fn forms_in_documents(value: &str) -> Vec<String> {
+    let quoted = escape_json(value);
+    let encoded = percent_encode(value);
+    // the form that `encodeURIComponent` of JavaScript writes
+    let component = ["!", "'", "(", ")", "*"]
         .iter()
         .fold(encoded.clone(), |text, kept| {
-            text.replace(&encode(kept), kept)
+            text.replace(&percent_encode(kept), kept)
         });
     let form: String = byte_serialize(value.as_bytes()).collect();
     let mut forms = vec![
         value.to_owned(),
-        quote(&quoted),
+        escape_json(&quoted),
         quoted.replace('/', "\\/"),
         quoted,
-        lower_escapes(&encoded),
-        lower_escapes(&form),
+        lowercase_escapes(&encoded),
+        lowercase_escapes(&form),
         encoded,
-        lax,
+        component,
         form,
     ];
     forms.extend(escaped_forms(value));
@@ -328,31 +333,31 @@ fn shown_forms(value: &str) -> Vec<String> {
     forms
 }
 
-/// A value within JSON as libraries write it that escape more than they must.
+/// Returns a value in the JSON of libraries that escape more characters than JSON requires.
 fn escaped_forms(value: &str) -> Vec<String> {
     let is_ascii = |c: char| c.is_ascii();
     // Python and PHP
-    let ascii = escape_json(value, is_ascii, false);
+    let ascii = escape_json_except(value, is_ascii, false);
     let slashes = ascii.replace('/', "\\/");
-    // Go and Rails, and Gson
-    let go = escape_json(value, |c| !"&<>".contains(c), false);
-    let gson = escape_json(value, |c| !"&<>='".contains(c), false);
+    // Go and Rails, then Gson
+    let go = escape_json_except(value, |c| !"&<>".contains(c), false);
+    let gson = escape_json_except(value, |c| !"&<>='".contains(c), false);
     // .NET
     let is_plain = |c: char| c.is_ascii() && !"\"&'+<>`".contains(c);
-    let net = escape_json(value, is_plain, true);
+    let net = escape_json_except(value, is_plain, true);
     vec![ascii, slashes, go, gson, net]
 }
 
-/// A text within a string of JSON, of which only some characters are written as they are.
-fn escape_json(text: &str, is_plain: impl Fn(char) -> bool, is_upper: bool) -> String {
+/// Escapes a text for a JSON string. Characters that are not plain become `\u` escapes.
+fn escape_json_except(text: &str, is_plain: impl Fn(char) -> bool, is_uppercase: bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if is_plain(c) {
-            escaped.push_str(&quote(c.encode_utf8(&mut [0; 4])));
+            escaped.push_str(&escape_json(c.encode_utf8(&mut [0; 4])));
             continue;
         }
         for unit in c.encode_utf16(&mut [0; 2]) {
-            escaped.push_str(&match is_upper {
+            escaped.push_str(&match is_uppercase {
                 true => format!("\\u{unit:04X}"),
                 false => format!("\\u{unit:04x}"),
             });
@@ -361,7 +366,7 @@ fn escape_json(text: &str, is_plain: impl Fn(char) -> bool, is_upper: bool) -> S
     escaped
 }
 
-/// A value within HTML or XML, by the ways in which quotes are written there.
+/// Returns a value escaped for HTML or XML, with each common way to escape quotes.
 fn html_forms(value: &str) -> impl Iterator<Item = String> {
     let text = value
         .replace('&', "&amp;")
@@ -380,15 +385,15 @@ fn html_forms(value: &str) -> impl Iterator<Item = String> {
     .map(move |(double, single)| text.replace('"', double).replace('\'', single))
 }
 
-/// A text as it is within a string of JSON.
-pub(crate) fn quote(text: &str) -> String {
+/// Escapes a text for a JSON string, without the quotes around it.
+pub(crate) fn escape_json(text: &str) -> String {
     let quoted = Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// Percent-encodes all that has a meaning anywhere in a URL, which is right in
-/// a path and in a query alike.
-pub(crate) fn encode(text: &str) -> String {
+/// Percent-encodes every character that has a meaning anywhere in a URL. The result is valid
+/// both in a path and in a query.
+pub(crate) fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -399,8 +404,8 @@ pub(crate) fn encode(text: &str) -> String {
         .collect()
 }
 
-/// Percent-encoded text whose hexadecimal digits are small letters.
-fn lower_escapes(encoded: &str) -> String {
+/// Writes the hexadecimal digits of percent-encoded text in lower case.
+fn lowercase_escapes(encoded: &str) -> String {
     let mut parts = encoded.split('%');
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| {
@@ -414,7 +419,7 @@ mod tests {
     use super::*;
 
     fn redactor(values: &[(&str, &str)]) -> Redactor {
-        let hidden = |(placeholder, value): &(&str, &str)| Hidden {
+        let hidden = |(placeholder, value): &(&str, &str)| HiddenValue {
             placeholder: (*placeholder).to_owned(),
             value: (*value).into(),
             is_secret: true,
@@ -435,13 +440,13 @@ mod tests {
 
     #[test]
     fn a_name_that_is_no_secret_is_hidden_in_urls_and_not_in_documents() {
-        let redactor = Redactor::new([Hidden {
+        let redactor = Redactor::new([HiddenValue {
             placeholder: "{auth.env.USER}".into(),
             value: "tender".into(),
             is_secret: false,
         }]);
         assert_eq!(redactor.redact(br#"{"tender":1}"#), None);
-        assert!(redactor.is_value_in("tender") && !redactor.is_in_host("tender.example"));
+        assert!(redactor.has_value_in("tender") && !redactor.has_value_in_host("tender.example"));
     }
 
     #[test]
@@ -500,7 +505,7 @@ mod tests {
         let redactor = redactor(&[("{env.KEY}", "12345")]);
         assert_eq!(redactor.redact(b"12345"), None);
         assert_eq!(redactor.redact_text("12345"), "12345");
-        assert!(redactor.is_value_in("12345"));
+        assert!(redactor.has_value_in("12345"));
     }
 
     #[test]

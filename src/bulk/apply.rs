@@ -132,7 +132,7 @@ fn count_outcomes(operation: &Operation, report: &Report) {
         ("failed", report.failed),
     ];
     for (outcome, rows) in outcomes.into_iter().filter(|(_, rows)| *rows > 0) {
-        metrics::rows(operation.name(), operation.table().label(), outcome, rows);
+        metrics::count_rows(operation.name(), operation.table().label(), outcome, rows);
     }
 }
 
@@ -245,7 +245,7 @@ impl<'a> Apply<'a> {
     /// refused; `false` if the first is enough. The last savepoint is where the
     /// batch began.
     async fn row_by_row(&mut self, rows: Range<usize>) -> Result<bool> {
-        metrics::fallback(self.operation.table().label());
+        metrics::count_fallback(self.operation.table().label());
         let mut first = rows.start;
         while first < rows.end {
             let window = first..rows.end.min(first + FALLBACK_ROWS);

@@ -46,7 +46,7 @@ impl<'a> Apply<'a> {
         };
         let state = error.code().map_or("", |state| state.code());
         tracing::debug!(sqlstate = state, "COPY was refused: writing by batches");
-        metrics::fallback(self.operation.table().label());
+        metrics::count_fallback(self.operation.table().label());
         let mut flight = self.transaction.flight();
         flight.simple("rollback to savepoint batch");
         flight.land_one().await?;

@@ -492,7 +492,7 @@ impl Observed {
         let span = debug_span!("statement", run.id = run, operation, table, rows);
         let began = Instant::now();
         let reply = send.instrument(span).await;
-        self.statement.sent(rows, began.elapsed());
+        self.statement.record(rows, began.elapsed());
         reply
     }
 }

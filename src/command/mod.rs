@@ -69,7 +69,7 @@ fn start(cli: Cli) -> Result<ExitCode> {
     let code = runtime.block_on(Box::pin(async {
         tokio::select! {
             done = dispatch(cli) => done.unwrap_or_else(|error| exit(&error)),
-            never = registry.keep_small() => match never {},
+            never = registry.fold_histograms() => match never {},
         }
     }));
     // a thread that waits for a pipe nobody writes is not waited for

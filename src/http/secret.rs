@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::{Position as Part, Url};
 
 use crate::error::{Error, Result};
-use crate::redact::{Hidden, Redactor, TOKEN, encode, quote};
+use crate::redact::{HiddenValue, Redactor, TOKEN_PLACEHOLDER, escape_json, percent_encode};
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
 const OPEN: &str = "{env.";
@@ -105,7 +105,7 @@ impl Secrets {
             }
         }
         let values = declared.iter();
-        let values = values.map(|(name, secret)| Hidden {
+        let values = values.map(|(name, secret)| HiddenValue {
             placeholder: secret.placeholder(name),
             value: secret.value.clone(),
             is_secret: secret.is_secret,
@@ -135,12 +135,12 @@ impl Secrets {
 
     /// Fills in the values of a declared form, encoded as form values.
     pub(super) fn reveal_form(&self, text: &str) -> String {
-        self.replace(text, Audience::TokenServer, encode)
+        self.replace(text, Audience::TokenServer, percent_encode)
     }
 
     /// Fills in the values of a stored link to home, percent-encoded.
     pub(super) fn reveal_link(&self, link: &str) -> String {
-        self.replace(link, Audience::Home, encode)
+        self.replace(link, Audience::Home, percent_encode)
     }
 
     /// Fills in the values of a declared URL, percent-encoded; a value at its beginning stays
@@ -153,7 +153,7 @@ impl Secrets {
 
     /// Fills in the values of a declared JSON text, escaped for its strings.
     pub(super) fn reveal_json(&self, text: &str) -> String {
-        self.replace(text, Audience::TokenServer, quote)
+        self.replace(text, Audience::TokenServer, escape_json)
     }
 
     /// A text holds one of the values, however encoded.
@@ -161,7 +161,7 @@ impl Secrets {
         let spaced = text.replace('+', "%20");
         [text, &percent_decode(text), &percent_decode(&spaced)]
             .iter()
-            .any(|text| self.redactor.is_value_in(text))
+            .any(|text| self.redactor.has_value_in(text))
     }
 
     /// A text has the placeholder of one of the values.
@@ -169,7 +169,7 @@ impl Secrets {
         let mut declared = self.declared.iter();
         declared.any(|(name, secret)| {
             text.contains(&placeholder(name)) || text.contains(&secret.placeholder(name))
-        }) || (text.contains(TOKEN) && self.redactor.newest_token().is_some())
+        }) || (text.contains(TOKEN_PLACEHOLDER) && self.redactor.newest_token().is_some())
     }
 
     /// Finds the placeholder of a value that only the token server gets. In a stored link, the
@@ -206,7 +206,7 @@ impl Secrets {
         if let Some(query) = url.query() {
             // in a path they are encoded already
             let query = query.replace('{', "%7B").replace('}', "%7D");
-            let hidden = self.redactor.hide_separating(&query);
+            let hidden = self.redactor.hide_values_with_separators(&query);
             let pairs: Vec<String> = hidden
                 .unwrap_or(query)
                 .split('&')
@@ -237,7 +237,7 @@ impl Secrets {
         let covered = self.redactor.hide(text, str::to_owned);
         let covered = covered.unwrap_or_else(|| text.to_owned());
         let spaced = covered.replace('+', "%20");
-        match self.redactor.is_value_in(&percent_decode(&spaced)) {
+        match self.redactor.has_value_in(&percent_decode(&spaced)) {
             true => self.redact_part(&spaced, "/:?#&="),
             false => covered,
         }
@@ -299,10 +299,10 @@ impl Secrets {
             text.split_inclusive(|c| kept.contains(c))
                 .map(|piece| match piece.chars().last() {
                     Some(last) if kept.contains(last) => {
-                        encode(&piece[..piece.len() - last.len_utf8()])
+                        percent_encode(&piece[..piece.len() - last.len_utf8()])
                             + last.encode_utf8(&mut [0; 4])
                     }
-                    _ => encode(piece),
+                    _ => percent_encode(piece),
                 })
                 .collect()
         };
@@ -336,7 +336,7 @@ impl Secrets {
     }
 
     fn value_of(&self, placeholder: &str, least: Audience) -> Option<SecretString> {
-        if placeholder == TOKEN {
+        if placeholder == TOKEN_PLACEHOLDER {
             return self.redactor.newest_token();
         }
         let inner = placeholder.strip_suffix(CLOSE)?;
@@ -425,11 +425,14 @@ mod tests {
     #[test]
     fn a_variable_that_is_not_set_is_named_with_its_key() {
         for value in [None, Some(String::new())] {
-            let declared = [declaration("sources.x.query.key", "a {env.TOKEN} b")];
+            let declared = [declaration(
+                "sources.x.query.key",
+                "a {env.TOKEN_PLACEHOLDER} b",
+            )];
             let error = Secrets::look_up(declared, |_| value.clone()).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "key `sources.x.query.key`: the environment variable TOKEN is not set, \
+                "key `sources.x.query.key`: the environment variable TOKEN_PLACEHOLDER is not set, \
                  nor is TOKEN_FILE"
             );
         }
@@ -482,7 +485,7 @@ mod tests {
 
     #[test]
     fn a_placeholder_that_is_not_closed_is_refused() {
-        for text in ["{env.TOKEN", "{env.}"] {
+        for text in ["{env.TOKEN_PLACEHOLDER", "{env.}"] {
             let declared = [declaration("url", text)];
             assert!(
                 Secrets::look_up(declared, |_| Some("x".into())).is_err(),

@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::auth::basic_credentials;
 use crate::http::host::{Hosts, check_length, is_downgrade, is_http, refused};
 use crate::http::secret::{Secrets, percent_decode};
-use crate::redact::{Redactor, TOKEN};
+use crate::redact::{Redactor, TOKEN_PLACEHOLDER};
 use crate::source::{Method, Place, Source, Template, Values};
 
 /// What is stored and shown of a URL that shows a secret in the name of its host. No host
@@ -189,7 +189,7 @@ impl TargetPolicy {
     /// The host shows a secret, and is not one that the source names itself.
     fn has_secret_in_host(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
-        self.is_allowed_by_wildcard(url) && self.secrets.redactor().is_in_host(host)
+        self.is_allowed_by_wildcard(url) && self.secrets.redactor().has_value_in_host(host)
     }
 
     /// A link to the home host with the values of its placeholders. They are put into the
@@ -244,7 +244,7 @@ impl TargetPolicy {
     /// The text is stored with a token left out that is not known yet, so it cannot be
     /// completed.
     pub(crate) fn lacks_token(&self, text: &str) -> bool {
-        text.contains(TOKEN) && self.redactor().newest_token().is_none()
+        text.contains(TOKEN_PLACEHOLDER) && self.redactor().newest_token().is_none()
     }
 
     /// The text holds one of the secrets.

@@ -611,7 +611,7 @@ impl Run<'_> {
             retries,
             bytes,
         } = requests;
-        metrics::fetched(&self.source.name, sent, retries, bytes);
+        metrics::add_requests(&self.source.name, sent, retries, bytes);
         report::measure(&self.source.name, &dispatched.counts);
         report::tell_unread_amounts(&self.source.name, dispatched.unread_amounts);
         let report = Report::new(self, run_id, resumed_from, &totals, &dispatched, verdict);

@@ -83,7 +83,7 @@ impl Report {
 
 /// Warns once a run about amounts that their columns cannot hold.
 pub(super) fn tell_unread_amounts(source: &str, unread_amounts: u64) {
-    metrics::unread_amounts(source, unread_amounts);
+    metrics::add_unread_amounts(source, unread_amounts);
     if unread_amounts > 0 {
         warn!(
             source.name = %source,
@@ -97,6 +97,6 @@ pub(super) fn tell_unread_amounts(source: &str, unread_amounts: u64) {
 /// Adds a source's releases to the metrics.
 pub(super) fn measure(source: &str, counts: &Counts) {
     for (outcome, n) in counts.outcomes() {
-        metrics::releases(source, outcome, n.unsigned_abs());
+        metrics::add_releases(source, outcome, n.unsigned_abs());
     }
 }
