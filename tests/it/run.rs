@@ -304,7 +304,7 @@ async fn a_chain_whose_stored_cursor_cannot_be_read_begins_anew() {
     assert_eq!(publisher.targets()[asked..asked + 5], pages);
     assert_eq!(ran.report()["verdict"], "complete");
     assert_eq!(ingest.count("release").await, 10);
-    let said = "another version of the program stored what follows page 2";
+    let said = "another version of the program stored the position after page 2";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
 }
 
