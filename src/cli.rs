@@ -35,14 +35,14 @@ impl Cli {
         Self::try_parse_from(&arguments).unwrap_or_else(|error| {
             let shown = arguments
                 .iter()
-                .map(|argument| without_user(&argument.to_string_lossy()));
+                .map(|argument| remove_user(&argument.to_string_lossy()));
             Self::try_parse_from(shown).err().unwrap_or(error).exit()
         })
     }
 }
 
 /// An argument without a user and a password, be it `--option=URL`.
-fn without_user(argument: &str) -> String {
+fn remove_user(argument: &str) -> String {
     match argument.split_once('=') {
         Some((option, value)) if option.starts_with('-') => {
             format!("{option}={}", hide_userinfo(value))

@@ -426,7 +426,7 @@ pub fn load_from(overrides: &Overrides, environment: &Environment) -> Result<Con
     for (name, source) in &mut config.sources {
         source.name.clone_from(name);
         source
-            .settle()
+            .validate()
             .or_else(|(key, why)| wrong(&format!("sources.{name}.{key}"), &why))?;
     }
     validate(&config)?;

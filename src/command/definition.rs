@@ -7,9 +7,9 @@ use std::time::Duration;
 use humantime_serde::re::humantime::format_duration;
 
 use crate::source::{
-    Auth, Axis, Basis, Body, By, Charset, Container, Credentials, Decode, Detail, Http, Items,
-    Kind, LinkStop, Method, OAuth2, Order, Origin, Pagination, Pick, Size, Source, SplitWhen, Stop,
-    Token, UserAgent, Version, Window, value_without_user, without_user,
+    Auth, Axis, Basis, Body, Charset, Container, Credentials, Decode, Detail, Http, Items, Kind,
+    LinkStop, Method, OAuth2, Order, Origin, Pagination, Pick, PickMethod, Size, Source, SplitWhen,
+    Stop, Token, UserAgent, Version, Window, remove_user, remove_user_from_value,
 };
 
 /// A definition as lines of a name and what there is of it. Secrets are shown as
@@ -86,7 +86,7 @@ fn about(lines: &mut Lines, source: &Source) {
 }
 
 fn request(lines: &mut Lines, source: &Source) {
-    lines.some("url", &without_user(source.url.as_str()));
+    lines.some("url", &remove_user(source.url.as_str()));
     for (name, value) in &source.query {
         lines.some("query", &format!("{name}={value}"));
     }
@@ -95,7 +95,7 @@ fn request(lines: &mut Lines, source: &Source) {
 }
 
 fn body(body: &Body) -> String {
-    let declared = body.declared();
+    let declared = body.to_declaration();
     match body {
         Body::Json(_) => format!("JSON {}", declared["json"]),
         Body::Form(_) => format!("form {}", declared["form"]),
@@ -230,7 +230,7 @@ fn halved(when: &SplitWhen) -> String {
 fn axis(lines: &mut Lines, name: &str, axis: &Axis) {
     match axis {
         Axis::Values(values) => {
-            let values: Vec<String> = values.iter().map(|it| value_without_user(it)).collect();
+            let values: Vec<String> = values.iter().map(|it| remove_user_from_value(it)).collect();
             lines.some("axis", &format!("{name}: {}", joined(&values)));
         }
         Axis::Index(index) => {
@@ -238,7 +238,7 @@ fn axis(lines: &mut Lines, name: &str, axis: &Axis) {
             let asked = asked(index.method, index.body.as_ref());
             lines.some(
                 "axis url",
-                &format!("{name}: {}{asked}", without_user(index.url.as_str())),
+                &format!("{name}: {}{asked}", remove_user(index.url.as_str())),
             );
             let pages = pages(&index.page);
             lines.some("axis pages", &format!("{name}: {pages}"));
@@ -251,7 +251,7 @@ fn detail(lines: &mut Lines, detail: &Detail) {
     let asked = asked(detail.method, detail.body.as_ref());
     lines.some(
         "detail url",
-        &format!("{}{asked}", without_user(detail.url.as_str())),
+        &format!("{}{asked}", remove_user(detail.url.as_str())),
     );
     lines.some("together", &detail.together.to_string());
     lines.maybe("detail rate", detail.rate);
@@ -259,8 +259,8 @@ fn detail(lines: &mut Lines, detail: &Detail) {
 }
 
 fn pick(pick: &Pick) -> String {
-    let mut shown = match &pick.by {
-        By::Place { each, value, only } => {
+    let mut shown = match &pick.method {
+        PickMethod::Pointer { each, value, only } => {
             let only = only
                 .iter()
                 .map(|(place, text)| format!("{place} is {text}"));
@@ -270,7 +270,7 @@ fn pick(pick: &Pick) -> String {
                 only => format!("{each}{value} where {}", only.join(" and ")),
             }
         }
-        By::Pattern(pattern) => pattern.to_string(),
+        PickMethod::Pattern(pattern) => pattern.to_string(),
     };
     if let Some(matching) = &pick.matching {
         shown.push_str(&format!(", matching {matching}"));
@@ -327,7 +327,7 @@ fn token(lines: &mut Lines, token: &Token) {
         (Method::Post, None) => " by POST",
         (Method::Post, Some(_)) => " by POST, with a body",
     };
-    let url = without_user(&token.url);
+    let url = remove_user(&token.url);
     lines.some("auth", &format!("by a token from {url}{by}"));
     lines.list("auth headers", token.headers.keys());
     let scheme = match &*token.scheme {
@@ -341,7 +341,7 @@ fn token(lines: &mut Lines, token: &Token) {
 }
 
 fn oauth2(lines: &mut Lines, oauth2: &OAuth2) {
-    let (client, url) = (&oauth2.client_id, without_user(&oauth2.url));
+    let (client, url) = (&oauth2.client_id, remove_user(&oauth2.url));
     let sent = match oauth2.credentials {
         Credentials::Basic => "a header",
         Credentials::Body => "the form",

@@ -61,7 +61,9 @@ fn detect_charset(
 
 /// The charset that a header names, unless the body is UTF-8 after all.
 fn named_charset(body: &[u8], content_type: Option<&str>) -> &'static Encoding {
-    let charset = content_type.and_then(read_charset).and_then(Charset::of);
+    let charset = content_type
+        .and_then(read_charset)
+        .and_then(Charset::from_label);
     match charset {
         Some(Charset(named)) if named != UTF_8 && !is_utf8(body) => named,
         _ => UTF_8,
@@ -186,7 +188,7 @@ mod tests {
 
     fn utf8(body: &[u8], declared: Option<&str>, content_type: Option<&str>) -> Vec<u8> {
         let body = Bytes::copy_from_slice(body);
-        let declared = declared.map(|name| Charset::of(name).unwrap());
+        let declared = declared.map(|name| Charset::from_label(name).unwrap());
         let mut read = Vec::new();
         let rest: Box<dyn Read + Send> = Box::new(io::empty());
         let mut reader = utf8_reader(body.clone(), rest, declared, content_type);

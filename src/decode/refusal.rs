@@ -26,7 +26,7 @@ pub(crate) fn refuse_type(http: &Http, content_type: Option<&str>) -> Option<Str
 pub(crate) fn refuse_envelope(http: &Http, envelope: &Value) -> Option<String> {
     let fail_if = http.fail_if.as_ref()?;
     let message = || format!("an error by `http.fail_if`, since {fail_if}");
-    fail_if.holds(envelope).then(message)
+    fail_if.is_failure(envelope).then(message)
 }
 
 /// A body that is no page is an error by the source's declaration: a clause.

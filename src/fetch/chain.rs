@@ -508,7 +508,7 @@ impl ChainWalk {
             return self.stop();
         }
         if self.guard.leads_back(url, &next.cursor) {
-            if self.pagination().ends_by_repetition() {
+            if self.pagination().stops_at_repeated_page() {
                 return self.end_after_page();
             }
             let why = "names as next a page that was fetched before it, a loop";
@@ -555,7 +555,7 @@ impl ChainWalk {
         let is_first = self.scope.window.is_some() && page.position.cursor == self.first.cursor;
         is_first
             && page.items() > 0
-            && self.fetcher().source().is_asked_for_both_ends()
+            && self.fetcher().source().has_from_and_to()
             && self
                 .run
                 .window_beginnings

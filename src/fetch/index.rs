@@ -10,7 +10,7 @@ use crate::fetch::pagination::{self, Read};
 use crate::fetch::scope::Axes;
 use crate::http::{Answer, RequestSpec};
 use crate::page::{Cursor, Position};
-use crate::source::{Axis, Index, value_without_user};
+use crate::source::{Axis, Index, remove_user_from_value};
 
 /// The most pages of an index: an index that leads to itself would have no end.
 const MOST_PAGES: u64 = 10_000;
@@ -30,7 +30,7 @@ pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
     for (name, axis) in &fetcher.source().axis {
         let values = match axis {
             // the user is what the source's URL says, and values name chains
-            Axis::Values(values) => values.iter().map(|it| value_without_user(it)).collect(),
+            Axis::Values(values) => values.iter().map(|it| remove_user_from_value(it)).collect(),
             Axis::Index(index) => fetch_values(fetcher, index).await.map_err(|e| {
                 e.context(format!(
                     "fetch the index of axis {name} of {}",
@@ -172,7 +172,7 @@ async fn fetch_index_page(
 /// values stay as they are.
 fn absolute(url: &url::Url, value: String) -> String {
     if !value.starts_with('/') {
-        return value_without_user(&value);
+        return remove_user_from_value(&value);
     }
     url.join(&value).map_or(value, |mut url| {
         // the source's user is added again where it belongs; neither fails for http

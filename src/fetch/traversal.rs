@@ -277,7 +277,7 @@ mod tests {
     fn traversal(table: &str) -> Traversal {
         let mut source: Source = toml::from_str(table).unwrap();
         source.name = "zambia".into();
-        source.settle().unwrap();
+        source.validate().unwrap();
         let bounds = Stretch {
             from: at("2024-01-01T00:00:00Z"),
             to: at("2024-01-04T00:00:00Z"),

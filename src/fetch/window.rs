@@ -156,7 +156,7 @@ mod tests {
             "url = \"https://feed.example/{{from}}/{{to}}\"\nwindow = {{ {window} }}"
         ))
         .unwrap();
-        source.settle().unwrap();
+        source.validate().unwrap();
         source
     }
 

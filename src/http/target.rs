@@ -16,7 +16,7 @@ use crate::http::auth::basic_credentials;
 use crate::http::host::{Hosts, check_length, is_downgrade, is_http, refused};
 use crate::http::secret::{Secrets, percent_decode};
 use crate::redact::{Redactor, TOKEN_PLACEHOLDER};
-use crate::source::{Method, Place, Source, Template, Values};
+use crate::source::{Escaping, Method, Source, Template, Values};
 
 /// What is stored and shown of a URL that shows a secret in the name of its host. No host
 /// has this name (RFC 6761), so that a link which became it is refused.
@@ -71,7 +71,7 @@ impl TargetPolicy {
         let reveal = |template: &Template, place| {
             template.render(&nothing, place, |name| secrets.value(name).to_owned())
         };
-        let hosts = Hosts::new(source, &|template| reveal(template, Place::Url))?;
+        let hosts = Hosts::new(source, &|template| reveal(template, Escaping::Url))?;
         let home = hosts.home();
         if home.password().is_some() || !home.username().is_empty() {
             // they become a header, and a page may show the headers of its request
@@ -85,7 +85,7 @@ impl TargetPolicy {
             .filter(|(_, declared)| secrets.is_in_template(declared.as_str()))
             .map(|(name, declared)| Credential {
                 name: name.clone(),
-                value: reveal(declared, Place::Plain),
+                value: reveal(declared, Escaping::Plain),
             });
         Ok(Self {
             credentials: credentials.collect(),

@@ -75,7 +75,7 @@ mod tests {
     fn rules_of(table: &str) -> String {
         let mut source: Source = toml::from_str(table).unwrap();
         source.name = "zambia".into();
-        source.settle().unwrap();
+        source.validate().unwrap();
         digest(&source, &Config::default())
     }
 

@@ -1,8 +1,8 @@
-//! Who asks: `auth = { … }`.
+//! Credentials: `auth = { … }`.
 //!
-//! All of its texts may hold `{env.NAME}`, and secrets should. A header or a query
-//! parameter that is always the same needs none of this: `http.headers` and
-//! `query` hold `{env.NAME}` too.
+//! All texts in it may contain `{env.NAME}`, and secrets should. For a header or a query
+//! parameter that never changes, `http.headers` and `query` are enough: they may contain
+//! `{env.NAME}` too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,42 +12,41 @@ use serde::Deserialize;
 use super::Method;
 use crate::json::Pointer;
 
-/// How a source's server is told who asks. What it is told is sent to the host of
-/// the source's URL and to no other.
+/// The credentials for a source's server. They are sent only to the host of the source's URL.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "AuthTable")]
 pub enum Auth {
-    /// A user and a password.
+    /// A user and a password (HTTP Basic authentication).
     Basic {
         /// The user.
         user: String,
-        /// The password; may be empty.
+        /// The password, which may be empty.
         password: String,
     },
-    /// A token that an endpoint hands out.
+    /// A token from an endpoint.
     Token(Token),
     /// A token by OAuth 2.0 client credentials (RFC 6749, section 4.4).
     OAuth2(OAuth2),
 }
 
-/// A token that an endpoint hands out in JSON.
+/// The request for a token. The response is JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// Where it is asked for; on another host, too, since it is declared.
+    /// The URL of the endpoint. It may be on another host, because it is declared.
     pub url: String,
-    /// How.
+    /// The HTTP method.
     pub method: Method,
-    /// What is sent: JSON if it begins like it, else a form. Values are encoded
-    /// as each needs them.
+    /// The body of the request: JSON if it looks like JSON, else a form. Values are encoded
+    /// accordingly.
     pub body: Option<String>,
     /// Headers of the request.
     pub headers: BTreeMap<String, String>,
-    /// Where in the answer the token is.
+    /// The pointer to the token in the response.
     pub pointer: Pointer,
-    /// What precedes the token in `Authorization`; empty for the token alone.
+    /// The word before the token in the `Authorization` header. Empty for the token alone.
     pub scheme: String,
-    /// How long a token is used; else as long as `expires_in` in the answer says,
-    /// else until it is refused.
+    /// The time after which a new token is requested. By default it is `expires_in` of the
+    /// response; without that, the token is used until the server rejects it.
     pub refresh: Option<Duration>,
 }
 
@@ -60,26 +59,27 @@ pub struct OAuth2 {
     pub client_id: String,
     /// The client's secret.
     pub client_secret: String,
-    /// How the two are sent.
+    /// The way to send the id and the secret.
     pub credentials: Credentials,
-    /// What is asked for.
+    /// The requested scope.
     pub scope: Option<String>,
     /// See [`Token::refresh`].
     pub refresh: Option<Duration>,
 }
 
-/// How a client's id and secret are sent.
+/// The way to send a client's id and secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credentials {
-    /// As user and password, which the standard asks of every server.
+    /// As user and password of HTTP Basic authentication. RFC 6749 requires every server to
+    /// support this.
     Basic,
-    /// In the form.
+    /// As fields of the form in the body.
     Body,
 }
 
 impl Auth {
-    /// Its texts that may hold `{env.NAME}`, with their keys.
+    /// Returns the texts that may contain `{env.NAME}`, with their keys.
     #[must_use]
     pub fn texts(&self) -> Vec<(String, &str)> {
         match self {
@@ -103,7 +103,7 @@ impl Auth {
     }
 }
 
-/// `auth = { … }` as written.
+/// The table `auth = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AuthTable {
@@ -138,20 +138,20 @@ impl TryFrom<AuthTable> for Auth {
     fn try_from(table: AuthTable) -> Result<Self, String> {
         match table.mode {
             Mode::Basic => {
-                table.only(&["user", "password"])?;
+                table.allow_only(&["user", "password"])?;
                 Ok(Auth::Basic {
                     user: table.user.ok_or("mode `basic` needs `user`")?,
                     password: table.password.ok_or("mode `basic` needs `password`")?,
                 })
             }
             Mode::Token => {
-                table.only(&[
+                table.allow_only(&[
                     "url", "method", "body", "headers", "pointer", "scheme", "refresh",
                 ])?;
-                table.token().map(Auth::Token)
+                table.into_token().map(Auth::Token)
             }
             Mode::OAuth2 => {
-                table.only(&[
+                table.allow_only(&[
                     "url",
                     "client_id",
                     "client_secret",
@@ -159,16 +159,18 @@ impl TryFrom<AuthTable> for Auth {
                     "scope",
                     "refresh",
                 ])?;
-                table.oauth2().map(Auth::OAuth2)
+                table.into_oauth2().map(Auth::OAuth2)
             }
         }
     }
 }
 
 impl AuthTable {
-    fn token(self) -> Result<Token, String> {
+    fn into_token(self) -> Result<Token, String> {
         let method = match (self.method, &self.body) {
-            (Some(Method::Get), Some(_)) => return Err("`GET` has no `body`".into()),
+            (Some(Method::Get), Some(_)) => {
+                return Err("`body` cannot be used with method `GET`".into());
+            }
             (Some(method), _) => method,
             (None, Some(_)) => Method::Post,
             (None, None) => Method::Get,
@@ -178,15 +180,15 @@ impl AuthTable {
             method,
             body: self.body,
             headers: self.headers.unwrap_or_default(),
-            pointer: self
-                .pointer
-                .ok_or("mode `token` needs `pointer`, where in the answer the token is")?,
+            pointer: self.pointer.ok_or(
+                "mode `token` needs `pointer`, the JSON Pointer to the token in the response",
+            )?,
             scheme: self.scheme.unwrap_or_else(|| "Bearer".into()),
             refresh: self.refresh,
         })
     }
 
-    fn oauth2(self) -> Result<OAuth2, String> {
+    fn into_oauth2(self) -> Result<OAuth2, String> {
         Ok(OAuth2 {
             url: self.url.ok_or("mode `oauth2` needs `url`")?,
             client_id: self.client_id.ok_or("mode `oauth2` needs `client_id`")?,
@@ -199,8 +201,8 @@ impl AuthTable {
         })
     }
 
-    /// Refuses the keys that the mode has no use for, by name.
-    fn only(&self, allowed: &[&str]) -> Result<(), String> {
+    /// Returns an error for the first declared key that is not in `allowed`.
+    fn allow_only(&self, allowed: &[&str]) -> Result<(), String> {
         let given = [
             ("user", self.user.is_some()),
             ("password", self.password.is_some()),
@@ -216,9 +218,9 @@ impl AuthTable {
             ("credentials", self.credentials.is_some()),
             ("scope", self.scope.is_some()),
         ];
-        let superfluous = |(key, given): &&(&str, bool)| *given && !allowed.contains(key);
-        match given.iter().find(superfluous) {
-            Some((key, _)) => Err(format!("`{key}` has no meaning in this auth mode")),
+        let is_misplaced = |(key, given): &&(&str, bool)| *given && !allowed.contains(key);
+        match given.iter().find(is_misplaced) {
+            Some((key, _)) => Err(format!("`{key}` cannot be used in this auth mode")),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! What a feed is walked along beside time: `axis.NAME = …`.
+//! Dimensions of a feed besides time: `axis.NAME = …`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,16 +7,16 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::pick::{Path, Pick, PickKeys};
+use super::pick::{Pick, PickKeys, WildcardPointer};
 use super::{Body, Method, Pagination, Template};
 use crate::json::Pointer;
 
-/// An axis: each of its values is asked for by chains of its own.
+/// A dimension of a feed. Each of its values is fetched in chains of its own.
 #[derive(Clone, Debug)]
 pub enum Axis {
-    /// The values themselves.
+    /// The values, as declared.
     Values(Vec<String>),
-    /// An index that names them.
+    /// An index that lists the values.
     Index(Box<Index>),
 }
 
@@ -43,19 +43,19 @@ impl<'de> Deserialize<'de> for Axis {
     }
 }
 
-/// A document, or several pages of one, that names the values of an axis.
+/// A document, or several pages, that lists the values of an axis.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "IndexTable")]
 pub struct Index {
-    /// Where it is.
+    /// The URL of the index.
     pub url: Template,
-    /// How it is asked for.
+    /// The HTTP method.
     pub method: Method,
-    /// What is sent with the request.
+    /// The body of the request.
     pub body: Option<Body>,
-    /// How one of its pages leads to the next.
+    /// The way from one page of the index to the next.
     pub page: Pagination,
-    /// What is picked out of it.
+    /// The rule that selects the values from the index.
     pub pick: Pick,
 }
 
@@ -69,7 +69,7 @@ struct IndexTable {
     body: Option<Body>,
     #[serde(default)]
     page: Pagination,
-    each: Option<Path>,
+    each: Option<WildcardPointer>,
     value: Option<Pointer>,
     #[serde(default)]
     only: BTreeMap<Pointer, String>,
@@ -92,7 +92,7 @@ impl TryFrom<IndexTable> for Index {
         };
         Ok(Self {
             url: table.url,
-            method: Method::or_by_body(table.method, table.body.as_ref()),
+            method: Method::choose(table.method, table.body.as_ref()),
             body: table.body,
             page: table.page,
             pick: pick.try_into()?,

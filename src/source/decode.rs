@@ -1,39 +1,40 @@
-//! How the bytes of a body become JSON: `decode = { … }`.
+//! Decoding of response bodies: `decode = { … }`.
 
 use encoding_rs::Encoding;
 use serde::Deserialize;
 
 use super::Repair;
 
-/// How the bytes of a source's bodies become JSON.
+/// The decoding of a source's response bodies to JSON.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Decode {
-    /// The charset of bodies, whatever they or their headers say.
+    /// The charset of bodies. It overrides the charset that a header or the body itself
+    /// declares.
     pub charset: Option<Charset>,
-    /// What a body holds.
+    /// The format of a body.
     pub container: Container,
-    /// Repairs of releases that could not be stored otherwise.
+    /// Repairs of releases that the database could not store otherwise.
     pub repair: Vec<Repair>,
 }
 
-/// A charset, by one of its names in the Encoding Standard.
+/// A charset of the Encoding Standard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Charset(pub &'static Encoding);
 
 impl Charset {
-    /// The charset of a name such as `iso-8859-1`, in any case.
+    /// Returns the charset with this label, such as `iso-8859-1`. Case is ignored.
     ///
-    /// As browsers do, it takes `iso-8859-1` and `us-ascii` for `windows-1252`,
-    /// which has the same letters and more: publishers mean that one.
+    /// As in browsers, `iso-8859-1` and `us-ascii` mean `windows-1252`. This charset contains
+    /// the same characters and more, and publishers use it under those names.
     #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        // bytes that any charset may be, and that are text in none of them
+    pub fn from_label(name: &str) -> Option<Self> {
+        // Labels of the `replacement` encoding get `None`: it decodes no text.
         Encoding::for_label_no_replacement(name.as_bytes()).map(Self)
     }
 
-    /// Its name in the Encoding Standard.
+    /// Returns the charset's name in the Encoding Standard.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.name()
@@ -44,34 +45,35 @@ impl TryFrom<String> for Charset {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        Self::of(&name).ok_or_else(|| format!("`{name}` is not a charset such as iso-8859-1"))
+        Self::from_label(&name)
+            .ok_or_else(|| format!("`{name}` is not a charset such as iso-8859-1"))
     }
 }
 
-/// What a body holds.
+/// The format of a body.
 ///
-/// An archive may hold archives, one level deep, and each of its members is any
-/// of the rest.
+/// An archive may contain archives, one level deep. Each other member has any of the other
+/// formats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Container {
-    /// Whatever its bytes say: an archive, one document, or several.
+    /// Detected from the bytes: an archive, one document, or several documents.
     #[default]
     Auto,
-    /// One document; archives are not looked into.
+    /// One document. Archives are not opened.
     Json,
-    /// A document on each line.
+    /// One document on each line.
     Lines,
-    /// Documents one after the other, with or without white space between them.
+    /// Documents one after another, with or without white space between them.
     Concatenated,
-    /// A zip file, and nothing else.
+    /// A zip file only.
     Zip,
-    /// A gzip file, and nothing else.
+    /// A gzip file only.
     Gzip,
 }
 
 impl Container {
-    /// The word it is declared by.
+    /// Returns the word in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

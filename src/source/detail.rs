@@ -1,45 +1,45 @@
-//! What is asked for by itself because a page only names it: `detail = { … }`.
+//! Documents that a page only names: `detail = { … }`.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use serde::Deserialize;
 
-use super::pick::{Path, Pick, PickKeys};
+use super::pick::{Pick, PickKeys, WildcardPointer};
 use super::{Body, Method, Rate, Template};
 use crate::json::Pointer;
 
-/// A feed whose pages are an index: what they name is asked for, item by item,
-/// and holds the releases.
+/// The details of a feed whose pages are an index. Each page lists items, and each item is
+/// fetched with a request of its own. The releases are in these items.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "DetailTable")]
 pub struct Detail {
-    /// What is picked out of a page of the index.
+    /// The rule that selects the items from a page of the index.
     pub pick: Pick,
-    /// Where what it names is; `{item}` is what was picked.
+    /// The URL of an item. `{item}` is the selected text.
     pub url: Template,
-    /// How it is asked for.
+    /// The HTTP method.
     pub method: Method,
-    /// What is sent with the request.
+    /// The body of the request.
     pub body: Option<Body>,
-    /// How many of them are one page of the run: so many are committed at once,
-    /// and asked for again after a crash. Fewer are if they are larger together than
-    /// `fetch.max_decoded_bytes`.
+    /// The number of items in one page of the run. They are committed together, and fetched
+    /// again after a crash. A page has fewer items if they are larger than
+    /// `fetch.max_decoded_bytes` together.
     pub together: NonZeroUsize,
-    /// At most so many requests in so long, if not as many as the source's.
+    /// The highest request rate for items, if it differs from the source's.
     pub rate: Option<Rate>,
-    /// How many requests may be under way at once, if fewer than the source's; with a
-    /// rate of its own, any number.
+    /// The largest number of concurrent requests for items. Without a `rate` of its own, it is
+    /// at most the source's.
     pub concurrency: Option<NonZeroUsize>,
 }
 
-/// A hundred releases are what one statement stores.
-const USUALLY_TOGETHER: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
+/// One statement stores a hundred releases.
+const DEFAULT_TOGETHER: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DetailTable {
-    each: Option<Path>,
+    each: Option<WildcardPointer>,
     value: Option<Pointer>,
     #[serde(default)]
     only: BTreeMap<Pointer, String>,
@@ -66,13 +66,13 @@ impl TryFrom<DetailTable> for Detail {
             matching: table.matching,
             except: table.except,
         };
-        let whole = || Template::parse("{item|raw}").expect("a template");
+        let item_itself = || Template::parse("{item|raw}").expect("a template");
         Ok(Self {
             pick: pick.try_into()?,
-            url: table.url.unwrap_or_else(whole),
-            method: Method::or_by_body(table.method, table.body.as_ref()),
+            url: table.url.unwrap_or_else(item_itself),
+            method: Method::choose(table.method, table.body.as_ref()),
             body: table.body,
-            together: table.together.unwrap_or(USUALLY_TOGETHER),
+            together: table.together.unwrap_or(DEFAULT_TOGETHER),
             rate: table.rate,
             concurrency: table.concurrency,
         })

@@ -1,4 +1,4 @@
-//! How a source's server wants to be asked: `http = { … }`.
+//! Limits and rules for requests to a source's server: `http = { … }`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,48 +10,49 @@ use serde_json::Value;
 
 use crate::json::Pointer;
 
-/// How a source's server wants to be asked.
+/// The limits and rules for requests to a source's server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
-    /// At most so many requests in so long, `12/120s`.
+    /// The highest request rate, such as `12/120s`.
     pub rate: Option<Rate>,
-    /// How many requests may be under way at once. Fewer are while the server asks
-    /// for that, or becomes slow.
+    /// The largest number of concurrent requests. It is lowered while the server throttles us
+    /// or becomes slow.
     pub concurrency: usize,
-    /// How long a page may take, and the server be silent, instead of
+    /// The longest time that a page may take, and that the server may send nothing. It replaces
     /// `fetch.page_timeout` and `fetch.read_timeout`.
     #[serde(with = "humantime_serde::option")]
     pub timeout: Option<Duration>,
-    /// Status codes that are worth another try, beside 408, 429 and 5xx. A success may be
-    /// one of them: some servers answer 202 until a page is ready.
+    /// Retryable status codes besides 408, 429 and 5xx. They may include a success status: some
+    /// servers answer 202 until a page is ready.
     pub retry_status: Vec<u16>,
-    /// Status codes that say that there is nothing: in a window, say, or for a
-    /// value of an axis. A success may be one of them, such as 204. Its body is not read.
+    /// Status codes that mean that there is no data, for example in a window or for a value of
+    /// an axis. They may include a success status such as 204. The body of such a response is
+    /// not read.
     pub empty_status: Vec<u16>,
-    /// The least wait after such a status that comes without `Retry-After`.
+    /// The shortest wait after a retryable status without `Retry-After`.
     #[serde(with = "humantime_serde::option")]
     pub retry_wait: Option<Duration>,
-    /// How many times a page is asked for, instead of `fetch.attempts`.
+    /// The number of attempts for a page. It replaces `fetch.attempts`.
     pub retry_max: Option<NonZeroU32>,
-    /// What makes an answer with status 200 a failed attempt.
+    /// A condition that makes a response with status 200 a failed attempt.
     pub fail_if: Option<FailIf>,
-    /// Media types that no page has, such as `text/html`.
+    /// Media types that are never a page, such as `text/html`.
     pub reject_content_type: Vec<String>,
-    /// Whether redirects are followed; else one is a failure by its status.
+    /// Follow redirects. If false, a redirect is a failure like any other unexpected status.
     pub redirects: bool,
-    /// Whether pages of an unchanged beginning are asked for only if they have changed,
-    /// by the `ETag` and `Last-Modified` that they came with. Some servers say both of
-    /// what has changed.
+    /// Use conditional requests for the pages before the first changed page, by the `ETag` and
+    /// `Last-Modified` of the previous run. Some servers send the same values although the page
+    /// has changed; for them this must be false.
     pub conditional: bool,
-    /// Headers sent with each request; values may hold `{env.NAME}`.
+    /// Headers of each request. Values may contain `{env.NAME}`.
     pub headers: BTreeMap<String, String>,
-    /// Sent instead of the name of this program.
+    /// The `User-Agent`. It replaces the name of this program.
     pub user_agent: Option<UserAgent>,
-    /// Other hosts that a next link or a redirect may lead to, as `host` or
-    /// `host:port`, or `*` for all that are public by their names and addresses. They
-    /// are sent neither `{env.NAME}` values nor `headers`. The hosts that the source's
-    /// own URLs write out are allowed without being named here.
+    /// Other hosts that links and redirects may lead to, as `host` or `host:port`. `*` allows
+    /// every host that has a public name and public addresses. These hosts get neither
+    /// `{env.NAME}` values nor `headers`. The hosts in the source's own URLs are always
+    /// allowed.
     pub allow_hosts: Vec<String>,
 }
 
@@ -76,17 +77,17 @@ impl Default for Http {
     }
 }
 
-/// What a browser calls itself: some servers answer nobody else. The version is
-/// one with support for years, as an organisation's browser may be.
+/// The `User-Agent` of a browser, because some servers reject all other programs. It is a
+/// release with long-term support, as organisations use.
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// A `User-Agent`; `browser` stands for that of one.
+/// A `User-Agent` header. The word `browser` stands for that of a web browser.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub struct UserAgent(String);
 
 impl UserAgent {
-    /// As it is sent.
+    /// Returns the value of the header.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -102,7 +103,7 @@ impl From<String> for UserAgent {
     }
 }
 
-/// What makes an answer with status 200 a failed attempt: a member of the page.
+/// A condition on a member of the page. It makes a response with status 200 a failed attempt.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "FailIfTable")]
 pub struct FailIf {
@@ -110,37 +111,37 @@ pub struct FailIf {
     test: Test,
 }
 
-/// What the member has to be.
+/// The test of the member's value.
 #[derive(Clone, Debug, PartialEq)]
 enum Test {
-    /// There, and not `null`, `false` or empty.
+    /// The member exists, and is not `null`, `false` or empty.
     Present,
-    /// A number, or the text of one, of at least this.
+    /// The member is a number, or a number as text, of at least this value.
     Min(f64),
-    /// This very value.
+    /// The member equals this value.
     Equals(Value),
 }
 
 impl FailIf {
-    /// Whether a page, its items aside, is a failure.
+    /// Returns true if the page is a failure. `page` is the document without its items.
     #[must_use]
-    pub fn holds(&self, page: &Value) -> bool {
+    pub fn is_failure(&self, page: &Value) -> bool {
         let Some(value) = self.pointer.get(page) else {
             return false;
         };
         match &self.test {
-            Test::Present => is_something(value),
-            Test::Min(min) => number(value).is_some_and(|value| value >= *min),
+            Test::Present => is_present(value),
+            Test::Min(min) => to_number(value).is_some_and(|value| value >= *min),
             Test::Equals(Value::Number(wanted)) => {
-                value.is_number() && number(value) == wanted.as_f64()
+                value.is_number() && to_number(value) == wanted.as_f64()
             }
             Test::Equals(wanted) => value == wanted,
         }
     }
 }
 
-/// Publishers write `"error": null`, `false`, `""` and `[]` where there is none.
-fn is_something(value: &Value) -> bool {
+/// Publishers write `"error": null`, `false`, `""` or `[]` if there is no error.
+fn is_present(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
         Value::Bool(true) | Value::Number(_) => true,
@@ -150,7 +151,7 @@ fn is_something(value: &Value) -> bool {
     }
 }
 
-fn number(value: &Value) -> Option<f64> {
+fn to_number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),
@@ -169,7 +170,7 @@ impl fmt::Display for FailIf {
     }
 }
 
-/// `fail_if = { … }` as written.
+/// The table `fail_if = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FailIfTable {
@@ -186,20 +187,20 @@ impl TryFrom<FailIfTable> for FailIf {
             (None, None) => Test::Present,
             (Some(min), None) => Test::Min(min),
             (None, Some(value)) => Test::Equals(value),
-            (Some(_), Some(_)) => return Err("name one of `min` and `equals`".into()),
+            (Some(_), Some(_)) => return Err("declare only one of `min` and `equals`".into()),
         };
         let pointer = table.pointer;
         Ok(Self { pointer, test })
     }
 }
 
-/// A request rate, written `12/120s` (twelve in two minutes) or `5/s`.
+/// A request rate, such as `12/120s` (twelve requests in two minutes) or `5/s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Rate {
-    /// How many requests.
+    /// The number of requests in each period.
     pub requests: NonZeroU32,
-    /// In how long.
+    /// The length of a period.
     pub period: Duration,
 }
 
@@ -207,30 +208,30 @@ impl TryFrom<String> for Rate {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a rate such as 12/120s or 5/s");
-        let (requests, period) = text.split_once('/').ok_or_else(wrong)?;
+        let invalid = || format!("`{text}` is not a rate such as 12/120s or 5/s");
+        let (requests, period) = text.split_once('/').ok_or_else(invalid)?;
         let (number, unit) = period.split_at(
             period
                 .find(|c: char| !c.is_ascii_digit())
-                .ok_or_else(wrong)?,
+                .ok_or_else(invalid)?,
         );
         let number: u64 = if number.is_empty() {
             1
         } else {
-            number.parse().map_err(|_| wrong())?
+            number.parse().map_err(|_| invalid())?
         };
         let seconds = match unit {
             "s" => 1,
             "m" => 60,
             "h" => 3600,
-            _ => return Err(wrong()),
+            _ => return Err(invalid()),
         };
         let period = number
             .checked_mul(seconds)
             .filter(|s| *s > 0)
-            .ok_or_else(wrong)?;
+            .ok_or_else(invalid)?;
         Ok(Self {
-            requests: requests.trim().parse().map_err(|_| wrong())?,
+            requests: requests.trim().parse().map_err(|_| invalid())?,
             period: Duration::from_secs(period),
         })
     }
@@ -249,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_fails_by_the_member_that_is_pointed_at() {
+    fn fail_if_tests_a_member_of_the_page() {
         for (table, page, expected) in [
             ("{}", json!({"error": "x"}), true),
             ("{}", json!({"error": {"code": 0}}), true),
@@ -276,7 +277,7 @@ mod tests {
                 .unwrap()
                 .insert("pointer".into(), "/error".into());
             let fail_if: FailIf = it.try_into().unwrap();
-            assert_eq!(fail_if.holds(&page), expected, "{fail_if}: {page}");
+            assert_eq!(fail_if.is_failure(&page), expected, "{fail_if}: {page}");
         }
     }
 }

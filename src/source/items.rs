@@ -1,4 +1,4 @@
-//! Where a page's items are and what they are: `items = …`.
+//! The place and the kind of a page's items: `items = …`.
 
 use std::fmt;
 
@@ -8,48 +8,48 @@ use serde::{Deserialize, Deserializer};
 
 use crate::json::ItemsAt;
 
-/// Where a page's items are, and what they are.
+/// The place and the kind of a page's items.
 ///
-/// Written as a pointer, a list of pointers, or a table of `pointer`, `kind` and
+/// The configuration has a pointer, a list of pointers, or a table with `pointer`, `kind` and
 /// `version`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Items {
-    /// Where they are; the first that fits a page is used.
+    /// The possible places of the items. The first one that fits a page is used.
     pub shapes: Vec<ItemsAt>,
-    /// What they are; `None` is told from each item itself.
+    /// The kind of the items. `None` detects it for each item.
     pub kind: Option<Kind>,
-    /// The version of the standard they are written in; `None` is told from the
-    /// package they come in.
+    /// The version of OCDS. `None` takes it from the package that contains the item.
     pub version: Option<Version>,
 }
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A release.
     Release,
-    /// A process with its releases, a compiled release, or both.
+    /// A record: a process with its releases, its compiled release, or both.
     Record,
-    /// A package of releases.
+    /// A release package.
     ReleasePackage,
-    /// A package of records.
+    /// A record package.
     RecordPackage,
 }
 
-/// A version of the standard.
+/// A version of OCDS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Version {
-    /// 1.0: such releases are upgraded.
+    /// Version 1.0. Such releases are upgraded.
     #[serde(rename = "1.0")]
     V1_0,
-    /// 1.1: such releases are stored as they are, whatever their package says.
+    /// Version 1.1. Such releases are stored as they are, even if their package declares
+    /// another version.
     #[serde(rename = "1.1")]
     V1_1,
 }
 
 impl Items {
-    /// Items at these places, of whatever kind and version they say they are.
+    /// Creates items at these places. Their kind and version are detected.
     #[must_use]
     pub fn at(shapes: Vec<ItemsAt>) -> Self {
         Self {
@@ -59,16 +59,16 @@ impl Items {
         }
     }
 
-    /// Items that are the whole document and are packages are cut as packages
-    /// are: what is around their entries is the page's own.
-    fn cut_as_packages(mut self) -> Self {
+    /// Points into the package if each item is a whole document and a package. The members
+    /// around the releases or records then belong to the page, as for any other package.
+    fn expand_packages(mut self) -> Self {
         let (name, kind) = match self.kind {
             Some(Kind::ReleasePackage) => ("/releases/*", Kind::Release),
             Some(Kind::RecordPackage) => ("/records/*", Kind::Record),
             Some(Kind::Release | Kind::Record) | None => return self,
         };
         if self.shapes.iter().all(|shape| !shape.is_each()) {
-            self.shapes = vec![known(name)];
+            self.shapes = vec![parse_pointer(name)];
             self.kind = Some(kind);
         }
         self
@@ -76,18 +76,22 @@ impl Items {
 }
 
 impl Default for Items {
-    /// Packages of releases or records, arrays of anything, and lone documents.
+    /// Returns the places in release packages, record packages, arrays and single documents.
     fn default() -> Self {
-        Self::at(["/releases/*", "/records/*", "/*", ""].map(known).to_vec())
+        Self::at(
+            ["/releases/*", "/records/*", "/*", ""]
+                .map(parse_pointer)
+                .to_vec(),
+        )
     }
 }
 
-fn known(pointer: &str) -> ItemsAt {
+fn parse_pointer(pointer: &str) -> ItemsAt {
     ItemsAt::parse(pointer).expect("a valid pointer")
 }
 
 impl Kind {
-    /// The word it is declared by.
+    /// Returns the word in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -100,14 +104,14 @@ impl Kind {
 }
 
 impl Version {
-    /// The version that a stored word stands for.
+    /// Parses a version that was stored as text.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         let mut all = [Self::V1_0, Self::V1_1].into_iter();
         all.find(|version| version.as_str() == word)
     }
 
-    /// The number it is declared by.
+    /// Returns the number in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -117,7 +121,7 @@ impl Version {
     }
 }
 
-/// A pointer or a list of them.
+/// One pointer or a list of pointers.
 struct Pointers(Vec<ItemsAt>);
 
 impl<'de> Deserialize<'de> for Pointers {
@@ -138,7 +142,7 @@ impl<'de> Deserialize<'de> for Pointers {
             fn visit_seq<A: SeqAccess<'de>>(self, pointers: A) -> Result<Pointers, A::Error> {
                 let pointers = Vec::deserialize(SeqAccessDeserializer::new(pointers))?;
                 if pointers.is_empty() {
-                    return Err(A::Error::custom("a page's items are somewhere"));
+                    return Err(A::Error::custom("the list of pointers must not be empty"));
                 }
                 Ok(Pointers(pointers))
             }
@@ -147,7 +151,7 @@ impl<'de> Deserialize<'de> for Pointers {
     }
 }
 
-/// `items = { … }` as written.
+/// The table `items = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ItemsTable {
@@ -179,7 +183,9 @@ impl<'de> Deserialize<'de> for Items {
                 let table = ItemsTable::deserialize(MapAccessDeserializer::new(table))?;
                 let shapes = match (table.pointer, table.kind) {
                     (Some(Pointers(shapes)), _) => shapes,
-                    (None, Some(Kind::ReleasePackage | Kind::RecordPackage)) => vec![known("")],
+                    (None, Some(Kind::ReleasePackage | Kind::RecordPackage)) => {
+                        vec![parse_pointer("")]
+                    }
                     (None, Some(Kind::Release | Kind::Record) | None) => Items::default().shapes,
                 };
                 let items = Items {
@@ -187,7 +193,7 @@ impl<'de> Deserialize<'de> for Items {
                     kind: table.kind,
                     version: table.version,
                 };
-                Ok(items.cut_as_packages())
+                Ok(items.expand_packages())
             }
         }
         deserializer.deserialize_any(PointersOrTable)
@@ -253,9 +259,9 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_said() {
+    fn errors_name_what_is_expected() {
         for (toml, word) in [
-            ("[]", "somewhere"),
+            ("[]", "empty"),
             ("7", "a table"),
             (r#""releases""#, "JSON Pointer"),
             (r#"{ pointer = 7 }"#, "a list of them"),

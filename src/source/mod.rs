@@ -1,13 +1,12 @@
-//! The source: a publisher's feed, as its table in the configuration declares it.
+//! A source: the feed of one publisher, as a table in the configuration declares it.
 //!
-//! Everything here is parsed: a pointer is a pointer and a rate is a rate, and
-//! a key that is unknown or does not fit is an error of [`crate::config`].
-//! Nothing here fetches.
+//! Every value here is parsed: a pointer is a `Pointer` and a rate is a `Rate`. An unknown key
+//! or a value that does not fit is an error of [`crate::config`]. Nothing here sends a request.
 
 mod auth;
 mod axis;
-mod declared;
 mod decode;
+mod definition;
 mod detail;
 mod http;
 mod items;
@@ -29,88 +28,90 @@ use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
 pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
-pub(crate) use self::declared::{value_without_user, without_user};
 pub use self::decode::{Charset, Container, Decode};
+pub(crate) use self::definition::{remove_user, remove_user_from_value};
 pub use self::detail::Detail;
 pub use self::http::{FailIf, Http, Rate, UserAgent};
 pub use self::items::{Items, Kind, Version};
 pub use self::page::{LinkStop, Pagination, Size, Stop};
-pub use self::pick::{By, Path, Pick, Picked};
+pub use self::pick::{Pick, PickMethod, Picked, WildcardPointer};
 pub use self::repair::Repair;
 pub use self::request::{Body, Method};
-pub use self::template::{Place, Template, Values, Variable};
-pub use self::window::{Basis, Moment, Order, SplitWhen, Step, Unit, Window};
+pub use self::template::{Escaping, Template, Values, Variable};
+pub use self::window::{Basis, CalendarSpan, Moment, Order, SplitWhen, Unit, Window};
 
-/// The status that pages have: it cannot mean anything else.
-const USUAL_STATUS: u16 = 200;
+/// The status of every ordinary page, so it cannot get another meaning.
+const PAGE_STATUS: u16 = 200;
 
 /// A publisher's feed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// The name it is stored and asked for under; the key of its table.
+    /// The name of the source, in the database and on the command line. It is the key of the
+    /// source's table in the configuration.
     #[serde(skip)]
     pub name: String,
     /// Where it is declared.
     #[serde(skip)]
     pub origin: Origin,
-    /// The publisher's name, for people.
+    /// The publisher's name. Only people read it.
     #[serde(default)]
     pub publisher: String,
-    /// The country or region published about, for people.
+    /// The country or region that the data is about. Only people read it.
     #[serde(default)]
     pub country: String,
-    /// The licence of the data, where known.
+    /// The licence of the data, if known.
     #[serde(default)]
     pub licence: String,
-    /// Where people read about the feed.
+    /// A web page that describes the feed.
     #[serde(default)]
     pub landing_page: String,
-    /// When the publisher stopped, where it has.
+    /// The date when the publisher stopped, if it has stopped.
     #[serde(default)]
     pub retired: Option<Date>,
     /// The URL of a page, `http` or `https`.
     pub url: Template,
-    /// How it is asked for, if it is said; see [`Source::method`].
+    /// The HTTP method, if it is declared. [`Source::method`] returns the one that is used.
     #[serde(default)]
     pub method: Option<Method>,
     /// Query parameters added to the URL.
     #[serde(default)]
     pub query: BTreeMap<String, Template>,
-    /// What is sent with the request.
+    /// The body of each request.
     #[serde(default)]
     pub body: Option<Body>,
-    /// How one page leads to the next.
+    /// The way from one page to the next.
     #[serde(default)]
     pub page: Pagination,
-    /// The windows of time that it is asked for in.
+    /// The windows of time. The source is fetched one window at a time.
     #[serde(default)]
     pub window: Option<Window>,
-    /// What else it is walked along, by name.
+    /// Further dimensions of the feed, by name. The source is fetched once for each value.
     #[serde(default)]
     pub axis: BTreeMap<String, Axis>,
-    /// What is asked for by itself because a page only names it.
+    /// Documents that a page only names. Each of them is fetched with a request of its own.
     #[serde(default)]
     pub detail: Option<Detail>,
-    /// Where a page's items are, and what they are.
+    /// The place of the items on a page, and their kind.
     #[serde(default)]
     pub items: Items,
-    /// The IANA time zone of dates that carry no offset.
+    /// The IANA time zone of dates without an offset.
     #[serde(default = "utc", deserialize_with = "time_zone")]
     pub zone: TimeZone,
-    /// How its server is told who asks.
+    /// The credentials for the publisher's server.
     #[serde(default)]
     pub auth: Option<Auth>,
-    /// How the bytes of a body become JSON.
+    /// The decoding of response bodies to JSON.
     #[serde(default)]
     pub decode: Decode,
-    /// How its server wants to be asked.
+    /// The limits and rules for requests to the publisher's server.
     #[serde(default)]
     pub http: Http,
 }
 
 impl Source {
-    /// A source that is one document at a URL, for all else to be filled in.
+    /// Creates a source that is a single document at `url`. All other fields have their
+    /// defaults.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -137,21 +138,22 @@ impl Source {
         }
     }
 
-    /// How a page is asked for: as it is said, else by `POST` if there is a body.
+    /// Returns the HTTP method of a page request. Without a declared method it is `POST` if
+    /// there is a body, and `GET` otherwise.
     #[must_use]
     pub fn method(&self) -> Method {
-        Method::or_by_body(self.method, self.body.as_ref())
+        Method::choose(self.method, self.body.as_ref())
     }
 
-    /// The zone that the dates of windows are written in.
+    /// Returns the time zone in which the dates of windows are written.
     #[must_use]
     pub fn window_zone(&self) -> &TimeZone {
         let zone = self.window.as_ref().and_then(|window| window.zone.as_ref());
         zone.unwrap_or(&self.zone)
     }
 
-    /// The smallest part of a date that requests have; windows begin and end
-    /// there.
+    /// Returns the smallest unit of the dates in the requests. Windows begin and end on this
+    /// unit.
     #[must_use]
     pub fn window_unit(&self) -> Unit {
         let Some(window) = &self.window else {
@@ -161,33 +163,36 @@ impl Source {
         let formats = templates
             .iter()
             .flat_map(|template| template.date_formats());
-        let units = formats.map(|format| Unit::of(format.unwrap_or(&window.format)));
-        units.min().unwrap_or_else(|| Unit::of(&window.format))
+        let units = formats.map(|format| Unit::from_format(format.unwrap_or(&window.format)));
+        units
+            .min()
+            .unwrap_or_else(|| Unit::from_format(&window.format))
     }
 
-    /// What the numbers and cursors of the source's pages depend on, as text: a
-    /// run is resumed only under the definition it began with. It begins with the
-    /// scope.
+    /// Returns the parts of the declaration that page numbers and cursors depend on, as text. A
+    /// run is resumed only if the text is the same as when the run began. The text begins with
+    /// [`Source::scope`].
     #[must_use]
     pub fn definition(&self) -> String {
-        format!("{} {}", self.scope(), declared::pages(self))
+        format!("{} {}", self.scope(), definition::write_pages(self))
     }
 
-    /// What the source's feed is, as text: a watermark counts only under the
-    /// scope that it was reached in.
+    /// Returns the parts of the declaration that identify the feed, as text. A watermark is
+    /// valid only for the scope in which it was reached.
     #[must_use]
     pub fn scope(&self) -> String {
-        declared::scope(self).to_string()
+        definition::write_scope(self).to_string()
     }
 
-    /// What no single key can tell by itself. The parameter of a page that a
-    /// template names is left out of the query.
+    /// Checks the rules that involve more than one key. If a template names the page variable,
+    /// this also removes the page parameter from the query.
     ///
     /// # Errors
-    /// The key, and what is wrong with it.
-    pub fn settle(&mut self) -> Result<(), (String, String)> {
+    ///
+    /// Returns the key and the reason.
+    pub fn validate(&mut self) -> Result<(), (String, String)> {
         let known = self.known_variables();
-        let wrong = |key: &str, why: String| Err((key.to_owned(), why));
+        let reject = |key: &str, why: String| Err((key.to_owned(), why));
         for (key, template) in self.templates() {
             let known = match &*key {
                 "detail.url" | "detail.body" => &known.with_item,
@@ -195,23 +200,24 @@ impl Source {
                 _ => &known.of_page,
             };
             if let Some(unknown) = template.variables().find(|it| !known.contains(it)) {
-                return wrong(&key, format!("{unknown} {}", why_unknown(unknown)));
+                return reject(&key, format!("{unknown} {}", explain_unknown(unknown)));
             }
         }
-        if let Some(key) = self.unclear_url() {
-            return wrong(&key, ENCODING_ADVICE.into());
+        if let Some(key) = self.find_ambiguous_url() {
+            return reject(&key, ENCODING_ADVICE.into());
         }
         if self.http.allow_hosts.iter().any(|host| host.contains('@')) {
-            let why = "has an `@`: a host is named without a user";
-            return wrong("http.allow_hosts", why.into());
+            let why = "contains an `@`: write only the host, without a user";
+            return reject("http.allow_hosts", why.into());
         }
         if self.http.concurrency == 0 {
-            return wrong("http.concurrency", "is at least 1".into());
+            return reject("http.concurrency", "must be at least 1".into());
         }
-        for (key, statuses) in self.named_statuses() {
-            if statuses.contains(&USUAL_STATUS) {
-                let why = format!("has {USUAL_STATUS}, which is the status of every page");
-                return wrong(&key, why);
+        for (key, statuses) in self.declared_statuses() {
+            if statuses.contains(&PAGE_STATUS) {
+                let why =
+                    format!("must not contain {PAGE_STATUS}, the status of every ordinary page");
+                return reject(&key, why);
             }
         }
         let named: BTreeSet<Variable> = self
@@ -222,62 +228,65 @@ impl Source {
             .collect();
         let is_named = |variable: &Variable| named.contains(variable);
         if let Some(window) = &self.window {
-            let by_both = is_named(&Variable::To);
-            if !by_both && !is_named(&Variable::From) {
-                return wrong("window", "no {from} or {to} is in a request".into());
+            let has_end = is_named(&Variable::To);
+            if !has_end && !is_named(&Variable::From) {
+                return reject(
+                    "window",
+                    "no part of the request contains {from} or {to}".into(),
+                );
             }
-            let goes_on = matches!(
+            let continues_past_end = matches!(
                 self.page,
                 Pagination::Token { .. } | Pagination::Link { .. }
             );
             let unit = self.window_unit();
-            if let Err(why) = window.check(unit, &self.zone, by_both || goes_on) {
-                return wrong("window", why);
+            if let Err(why) = window.check(unit, &self.zone, has_end || continues_past_end) {
+                return reject("window", why);
             }
         }
         for (name, axis) in &self.axis {
             if let Axis::Values(values) = axis {
                 let distinct: BTreeSet<&String> = values.iter().collect();
                 if values.is_empty() || distinct.len() < values.len() {
-                    let why = "is a list of texts, each of them once".into();
-                    return wrong(&format!("axis.{name}"), why);
+                    let why = "must be a list of distinct texts, with at least one".into();
+                    return reject(&format!("axis.{name}"), why);
                 }
             }
         }
         for name in self.axis.keys() {
             if !is_named(&Variable::Axis(name.clone())) {
-                return wrong(
+                return reject(
                     &format!("axis.{name}"),
-                    format!("no {{axis.{name}}} is in a request"),
+                    format!("no part of the request contains {{axis.{name}}}"),
                 );
             }
         }
         if self.page == Pagination::File {
             let is_get = self.method() == Method::Get && self.body.is_none();
             if self.detail.is_some() || !is_get {
-                let why = "mode `file` is for what a GET request gives, and no index";
-                return wrong("page.mode", why.into());
+                let why = "mode `file` needs a GET request, and cannot be used with `detail`";
+                return reject("page.mode", why.into());
             }
         }
         if self.page.is_change_feed() && (self.window.is_some() || !self.axis.is_empty()) {
-            return wrong(
+            return reject(
                 "page.stop",
-                "a feed of changes has neither windows nor axes".into(),
+                "a feed of changes cannot have a `window` or an `axis`".into(),
             );
         }
         if [Variable::Page, Variable::Offset, Variable::Token]
             .iter()
             .any(is_named)
         {
-            self.page.without_param();
+            self.page.remove_param();
         }
         Ok(())
     }
 
-    /// Whether its requests tell both where a window begins and where it ends, so
-    /// that what answers them is of that window alone.
+    /// Returns true if the requests contain both the start and the end of a window. The
+    /// response then holds data of that window only.
     #[must_use]
-    pub fn is_asked_for_both_ends(&self) -> bool {
+    pub fn has_from_and_to(&self) -> bool {
         let templates = self.page_templates();
         let is_named = |variable| {
             let mut named = templates.iter().flat_map(|template| template.variables());
@@ -286,23 +295,24 @@ impl Source {
         is_named(Variable::From) && is_named(Variable::To)
     }
 
-    /// The key of a URL in which a user or a password is not percent-encoded. Where it
-    /// ends is a guess, and a part of it would be asked for as a host.
-    fn unclear_url(&self) -> Option<String> {
+    /// Returns the key of the first URL in which the user or the password is not
+    /// percent-encoded. In such a URL the end of the user can only be guessed, and a wrong
+    /// guess would send a part of the password to a DNS server as a host name.
+    fn find_ambiguous_url(&self) -> Option<String> {
         let templates = self.templates().into_iter();
         let urls = templates.filter(|(key, _)| key == "url" || key.ends_with(".url"));
         let urls = urls.map(|(key, template)| (key, template.as_str()));
         let auth = self.auth.iter().flat_map(Auth::texts);
         let auth = auth.filter(|(key, _)| key == "url");
         let auth = auth.map(|(key, text)| (format!("auth.{key}"), text));
-        let mut unclear = urls
+        let mut ambiguous = urls
             .chain(auth)
             .filter(|(_, url)| has_unclear_userinfo(url));
-        unclear.next().map(|(key, _)| key)
+        ambiguous.next().map(|(key, _)| key)
     }
 
-    /// The statuses that mean something, by their keys.
-    fn named_statuses(&self) -> Vec<(String, Vec<u16>)> {
+    /// Returns all declared status codes with a special meaning, by key.
+    fn declared_statuses(&self) -> Vec<(String, Vec<u16>)> {
         let stop = |page: &Pagination| page.stop_status().into_iter().collect::<Vec<_>>();
         let mut named = vec![
             (
@@ -327,7 +337,7 @@ impl Source {
         named
     }
 
-    /// The templates that a page is asked for by.
+    /// Returns the templates of a page request.
     fn page_templates(&self) -> Vec<&Template> {
         let body = self.body.iter().flat_map(Body::templates);
         std::iter::once(&self.url)
@@ -336,7 +346,7 @@ impl Source {
             .collect()
     }
 
-    /// All templates of requests, with their keys.
+    /// Returns the templates of all requests, with their keys.
     #[must_use]
     pub fn templates(&self) -> Vec<(String, &Template)> {
         let mut templates = vec![("url".to_owned(), &self.url)];
@@ -361,9 +371,9 @@ impl Source {
         templates
     }
 
-    /// The scheme, host and port of each URL that the source writes out: its own, and
-    /// those of its axes and of what its index names. A host that a variable may be part
-    /// of is not among them.
+    /// Returns the scheme, host and port of each URL that the source declares: its own URL, and
+    /// those of its axes and details. It leaves out a URL if a variable may be part of the
+    /// host.
     #[must_use]
     pub fn declared_origins(&self) -> Vec<Url> {
         let indexes = self.axis.values().filter_map(|axis| match axis {
@@ -378,7 +388,7 @@ impl Source {
             .collect()
     }
 
-    fn known_variables(&self) -> Known {
+    fn known_variables(&self) -> KnownVariables {
         let mut of_page = BTreeSet::new();
         if self.window.is_some() {
             of_page.extend([Variable::From, Variable::To]);
@@ -392,7 +402,7 @@ impl Source {
         of_page.extend(self.axis.keys().cloned().map(Variable::Axis));
         let mut with_item = of_page.clone();
         with_item.insert(Variable::Item);
-        Known {
+        KnownVariables {
             nothing: BTreeSet::new(),
             of_page,
             with_item,
@@ -400,21 +410,21 @@ impl Source {
     }
 }
 
-/// The variables that a source's templates may name.
-struct Known {
+/// The variables that templates may name, by the place of the template.
+struct KnownVariables {
     nothing: BTreeSet<Variable>,
     of_page: BTreeSet<Variable>,
     with_item: BTreeSet<Variable>,
 }
 
-/// Why a variable has no value in a source.
-fn why_unknown(variable: &Variable) -> String {
+/// Explains why a template cannot use this variable.
+fn explain_unknown(variable: &Variable) -> String {
     match variable {
         Variable::From | Variable::To => "needs a `window`".into(),
         Variable::Page => "needs `page.mode` \"number\"".into(),
         Variable::Offset => "needs `page.mode` \"offset\"".into(),
         Variable::Token => "needs `page.mode` \"token\"".into(),
-        Variable::Item => "is known in `detail` alone".into(),
+        Variable::Item => "can be used in `detail` only".into(),
         Variable::Axis(name) => format!("needs an `axis.{name}`"),
     }
 }
@@ -430,12 +440,12 @@ fn time_zone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<TimeZo
     })
 }
 
-/// Where a source is declared.
+/// The place where a source is declared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// In a configuration file or the environment.
+    /// A configuration file or the environment.
     #[default]
     Configuration,
-    /// In a file of `config/sources`, built into the program.
+    /// A file of `config/sources`, which is built into the program.
     BuiltIn,
 }

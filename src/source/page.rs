@@ -1,115 +1,120 @@
-//! How one page leads to the next: `page = { … }`.
+//! Pagination: `page = { … }`.
 
 use serde::Deserialize;
 
 use crate::json::Pointer;
 
-/// How one page leads to the next, and how the last one is known.
+/// The way from one page to the next, and the way to recognise the last page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "PageTable")]
 pub enum Pagination {
-    /// One document is the whole feed.
+    /// The whole feed is one document.
     #[default]
     Single,
-    /// A file that may be large: it is read as it comes and stored in pieces, each
-    /// a page of the run.
+    /// The feed is a file, which may be large. It is read as it arrives and stored in pieces.
+    /// Each piece is a page of the run.
     File,
     /// A member of the body is the URL of the next page.
     Link {
-        /// Where the URL is: text, or absent, `null` or empty on the last page.
+        /// The pointer to the URL, which is text. On the last page it is absent, `null` or
+        /// empty.
         pointer: Pointer,
-        /// How many items a full page has, where that is known: only a full page
-        /// without a link is doubted to be the last.
+        /// The number of items of a full page, if known. A full page without a link may be a
+        /// mistake of the server, so only such a page is reported as doubtful.
         size: Option<u64>,
-        /// How the last page is known.
+        /// The way to recognise the last page.
         stop: LinkStop,
     },
-    /// A page's number is asked for.
+    /// The request contains the number of the page.
     Number {
-        /// The query parameter's name; `None` where a template has `{page}`.
+        /// The name of the query parameter, or `None` if a template has `{page}`.
         param: Option<String>,
         /// The number of the first page.
         start: u64,
-        /// How the last page is known.
+        /// The way to recognise the last page.
         stop: Stop,
     },
-    /// How many items come before the page is asked for.
+    /// The request contains the number of items to skip.
     Offset {
-        /// The query parameter's name; `None` where a template has `{offset}`.
+        /// The name of the query parameter, or `None` if a template has `{offset}`.
         param: Option<String>,
         /// The offset of the first page.
         start: u64,
-        /// How many items a page has; what an offset grows by.
+        /// The number of items of a page. The offset grows by this number.
         size: u64,
-        /// How the last page is known.
+        /// The way to recognise the last page.
         stop: Stop,
     },
-    /// A member of the body is what the next page is asked for by.
+    /// A member of the body is a token that the request for the next page contains.
     Token {
-        /// The query parameter's name; `None` where a template has `{token}`.
+        /// The name of the query parameter, or `None` if a template has `{token}`.
         param: Option<String>,
-        /// Where the token is: text or a number, or absent, `null` or empty on
-        /// the last page.
+        /// The pointer to the token, which is text or a number. On the last page it is absent,
+        /// `null` or empty.
         pointer: Pointer,
-        /// What the first page is asked for by; `None` asks without one.
+        /// The token of the first page. `None` requests the first page without a token.
         start: Option<String>,
-        /// How the last page is known.
+        /// The way to recognise the last page.
         stop: LinkStop,
     },
 }
 
-/// How the last page of a feed of links or tokens is known, beside by having
-/// none.
+/// The way to recognise the last page of a feed of links or tokens. In every case, a page
+/// without a link or token is the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LinkStop {
-    /// In no other way.
+    /// Only a page without a link or token is the last one.
     #[default]
     NoLink,
-    /// It leads to itself: the feed is one of changes, and goes on there.
+    /// The last page links to itself. The feed is a feed of changes, and the next run continues
+    /// with this page.
     SameUrl,
-    /// It leads to a page that was read before.
+    /// The last page links to a page that was read before.
     Repeated,
 }
 
-/// How the last page of a numbered feed is known.
+/// The way to recognise the last page of a feed with page numbers or offsets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// A member of the body is the number of pages.
     TotalPages(Pointer),
     /// A member of the body is the number of items.
     TotalItems {
-        /// Where the number of items is.
+        /// The pointer to the number of items.
         pointer: Pointer,
-        /// How many items a full page has.
+        /// The number of items of a full page.
         size: Size,
     },
-    /// The page after the last is one without items.
+    /// A page without items follows the last page.
     Empty,
-    /// The page after the last is answered with this status.
+    /// The request for the page after the last one gets this status.
     Status(u16),
 }
 
-/// How many items a full page has.
+/// The number of items of a full page.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a size is a number or a JSON Pointer to one")]
+#[serde(
+    untagged,
+    expecting = "`size` must be a number or a JSON Pointer to a number"
+)]
 pub enum Size {
-    /// So many.
+    /// A declared number.
     Fixed(u64),
-    /// As many as this member of the body says.
+    /// The number in this member of the body.
     At(Pointer),
 }
 
 impl Pagination {
-    /// Whether the feed is one of changes: it has no last page, but one that is
-    /// not followed by another yet, where the next run goes on.
+    /// The feed is a feed of changes: it never ends, and the next run continues with its newest
+    /// page.
     #[must_use]
     pub fn is_change_feed(&self) -> bool {
         self.link_stop() == Some(LinkStop::SameUrl)
     }
 
-    /// Whether a link to a page that was read before is the end and not a loop.
+    /// A link to a page that was read before is the end of the feed and not a loop.
     #[must_use]
-    pub fn ends_by_repetition(&self) -> bool {
+    pub fn stops_at_repeated_page(&self) -> bool {
         self.link_stop() == Some(LinkStop::Repeated)
     }
 
@@ -120,7 +125,8 @@ impl Pagination {
         }
     }
 
-    /// The status that the page after the last one is answered with.
+    /// Returns the status of the response to a request for the page after the last one, if it
+    /// is declared.
     #[must_use]
     pub fn stop_status(&self) -> Option<u16> {
         match self {
@@ -136,7 +142,7 @@ impl Pagination {
         }
     }
 
-    /// The query parameter that tells pages apart, where there is one.
+    /// Returns the name of the query parameter that identifies a page, if there is one.
     #[must_use]
     pub fn param(&self) -> Option<&str> {
         match self {
@@ -147,8 +153,8 @@ impl Pagination {
         }
     }
 
-    /// Leaves the page to a template that names it, and not to a parameter.
-    pub(super) fn without_param(&mut self) {
+    /// Removes the query parameter, because a template already names the page.
+    pub(super) fn remove_param(&mut self) {
         match self {
             Self::Number { param, .. } | Self::Offset { param, .. } | Self::Token { param, .. } => {
                 *param = None;
@@ -158,7 +164,7 @@ impl Pagination {
     }
 }
 
-/// `page = { … }` as written.
+/// The table `page = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PageTable {
@@ -196,7 +202,7 @@ enum StopWord {
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "the start is a number, or the text of a first token"
+    expecting = "`start` must be a number, or the first token as text"
 )]
 enum Start {
     Number(u64),
@@ -208,26 +214,30 @@ impl TryFrom<PageTable> for Pagination {
 
     fn try_from(table: PageTable) -> Result<Self, String> {
         match table.mode {
-            Mode::None => table.only(&[]).map(|()| Pagination::Single),
-            Mode::File => table.only(&[]).map(|()| Pagination::File),
-            Mode::Link => table.link(),
-            Mode::Token => table.token(),
+            Mode::None => table.allow_only(&[]).map(|()| Pagination::Single),
+            Mode::File => table.allow_only(&[]).map(|()| Pagination::File),
+            Mode::Link => table.into_link(),
+            Mode::Token => table.into_token(),
             Mode::Number => {
-                table.only(&NUMBERED)?;
+                table.allow_only(&NUMBERED)?;
                 Ok(Pagination::Number {
-                    start: table.first(1)?,
+                    start: table.start_or(1)?,
                     stop: table.numbered_stop()?,
                     param: Some(table.param.unwrap_or_else(|| "page".into())),
                 })
             }
             Mode::Offset => {
-                table.only(&NUMBERED)?;
+                table.allow_only(&NUMBERED)?;
                 let size = match table.size {
                     Some(Size::Fixed(size)) if size > 0 => size,
-                    _ => return Err("mode `offset` needs `size`, the items of a page".into()),
+                    _ => {
+                        return Err(
+                            "mode `offset` needs `size`, the number of items of a page".into()
+                        );
+                    }
                 };
                 Ok(Pagination::Offset {
-                    start: table.first(0)?,
+                    start: table.start_or(0)?,
                     size,
                     stop: table.numbered_stop()?,
                     param: Some(table.param.unwrap_or_else(|| "offset".into())),
@@ -237,7 +247,7 @@ impl TryFrom<PageTable> for Pagination {
     }
 }
 
-/// The keys of the modes that count.
+/// The keys of the modes `number` and `offset`.
 const NUMBERED: [&str; 7] = [
     "param",
     "start",
@@ -249,17 +259,17 @@ const NUMBERED: [&str; 7] = [
 ];
 
 impl PageTable {
-    fn link(self) -> Result<Pagination, String> {
-        self.only(&["pointer", "stop", "size"])?;
+    fn into_link(self) -> Result<Pagination, String> {
+        self.allow_only(&["pointer", "stop", "size"])?;
         let stop = self.linked_stop("link")?;
         let size = match self.size {
-            Some(Size::At(_)) => return Err("the `size` of mode `link` is a number".into()),
+            Some(Size::At(_)) => return Err("`size` must be a number in mode `link`".into()),
             Some(Size::Fixed(size)) => Some(size),
             None => None,
         };
         let pointer = self
             .pointer
-            .ok_or("mode `link` needs `pointer`, where the next URL is")?;
+            .ok_or("mode `link` needs `pointer`, the JSON Pointer to the next URL")?;
         Ok(Pagination::Link {
             pointer,
             size,
@@ -267,8 +277,8 @@ impl PageTable {
         })
     }
 
-    fn token(self) -> Result<Pagination, String> {
-        self.only(&["pointer", "stop", "param", "start"])?;
+    fn into_token(self) -> Result<Pagination, String> {
+        self.allow_only(&["pointer", "stop", "param", "start"])?;
         let stop = self.linked_stop("token")?;
         let start = match self.start {
             Some(Start::Number(number)) => Some(number.to_string()),
@@ -277,7 +287,7 @@ impl PageTable {
         };
         let pointer = self
             .pointer
-            .ok_or("mode `token` needs `pointer`, where the next token is")?;
+            .ok_or("mode `token` needs `pointer`, the JSON Pointer to the next token")?;
         Ok(Pagination::Token {
             param: Some(self.param.unwrap_or_else(|| "offset".into())),
             pointer,
@@ -286,8 +296,8 @@ impl PageTable {
         })
     }
 
-    /// Refuses the keys that the mode has no use for, by name.
-    fn only(&self, allowed: &[&str]) -> Result<(), String> {
+    /// Returns an error for the first declared key that is not in `allowed`.
+    fn allow_only(&self, allowed: &[&str]) -> Result<(), String> {
         let given = [
             ("pointer", self.pointer.is_some()),
             ("param", self.param.is_some()),
@@ -302,16 +312,16 @@ impl PageTable {
             .iter()
             .find(|(key, given)| *given && !allowed.contains(key))
         {
-            Some((key, _)) => Err(format!("`{key}` has no meaning in this page mode")),
+            Some((key, _)) => Err(format!("`{key}` cannot be used in this page mode")),
             None => Ok(()),
         }
     }
 
-    fn first(&self, usual: u64) -> Result<u64, String> {
+    fn start_or(&self, default: u64) -> Result<u64, String> {
         match &self.start {
             Some(Start::Number(number)) => Ok(*number),
-            Some(Start::Text(_)) => Err("`start` is a number in this page mode".into()),
-            None => Ok(usual),
+            Some(Start::Text(_)) => Err("`start` must be a number in this page mode".into()),
+            None => Ok(default),
         }
     }
 
@@ -320,9 +330,9 @@ impl PageTable {
             Some(StopWord::SameUrl) => Ok(LinkStop::SameUrl),
             Some(StopWord::Repeated) if mode == "link" => Ok(LinkStop::Repeated),
             Some(StopWord::NoLink) | None => Ok(LinkStop::NoLink),
-            Some(StopWord::Repeated | StopWord::Empty) => {
-                Err(format!("mode `{mode}` stops by `no_link` or `same_url`"))
-            }
+            Some(StopWord::Repeated | StopWord::Empty) => Err(format!(
+                "this value of `stop` cannot be used in mode `{mode}`"
+            )),
         }
     }
 
@@ -335,14 +345,16 @@ impl PageTable {
                     .size
                     .clone()
                     .filter(|size| *size != Size::Fixed(0))
-                    .ok_or("`total_items` needs `size`, the items of a page")?,
+                    .ok_or("`total_items` needs `size`, the number of items of a page")?,
             }),
             (None, None, Some(status), None) => Ok(Stop::Status(status)),
             (None, None, None, None | Some(StopWord::Empty)) => Ok(Stop::Empty),
-            (None, None, None, Some(_)) => {
-                Err("a feed that is counted through stops by `empty`, a total or a status".into())
+            (None, None, None, Some(_)) => Err(
+                "modes `number` and `offset` need `stop = \"empty\"`, a total or a status".into(),
+            ),
+            _ => {
+                Err("declare only one of `total_pages`, `total_items`, `status` and `stop`".into())
             }
-            _ => Err("name one of `total_pages`, `total_items`, `status` and `stop`".into()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is picked out of an index: values of an axis, items to ask for.
+//! Selects texts from an index: the values of an axis, or the items to fetch.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,87 +9,93 @@ use serde_json::Value;
 
 use crate::json::{self, Pointer};
 
-/// Which texts are picked out of an index, be it JSON or text of any kind.
+/// A rule that selects texts from an index. The index is JSON or text of any other kind.
 #[derive(Clone, Debug)]
 pub struct Pick {
-    /// Where and how.
-    pub by: By,
-    /// What a text must match to be picked.
+    /// The way to find texts in the index.
+    pub method: PickMethod,
+    /// A selected text must match this.
     pub matching: Option<Regex>,
-    /// What a text must not match to be picked.
+    /// A selected text must not match this.
     pub except: Option<Regex>,
 }
 
-/// What was picked out of an index.
+/// The texts that a [`Pick`] selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Picked {
-    /// The texts that are wanted.
+    /// The selected texts.
     pub texts: Vec<String>,
-    /// How many entries there are, wanted or not: an index is at its end where it
-    /// has none, and not where none is wanted.
+    /// The number of entries, whether selected or not. A page of an index is the last one if it
+    /// has no entries. A page with entries and no selected text is not the last one.
     pub entries: usize,
 }
 
-/// How texts are found in an index.
+/// The way to find texts in an index.
 #[derive(Clone, Debug)]
-pub enum By {
-    /// By their place in JSON.
-    Place {
-        /// Where the entries are.
-        each: Path,
-        /// Where in an entry its text is.
+pub enum PickMethod {
+    /// By JSON Pointer, in an index that is JSON.
+    Pointer {
+        /// The pointer to the entries.
+        each: WildcardPointer,
+        /// The pointer to the text within an entry.
         value: Pointer,
-        /// What an entry must have to be picked: texts, by their places in it.
+        /// Conditions: an entry is selected only if it has these texts at these pointers.
         only: BTreeMap<Pointer, String>,
     },
-    /// The first group that there is, or all, of each match in text such as HTML or RSS. The
-    /// five entities of XML in it are read.
+    /// By regular expression, in an index that is text such as HTML or RSS. The text is the
+    /// first group that took part in the match, or the whole match. The five predefined
+    /// entities of XML in it are decoded.
     Pattern(Regex),
 }
 
 impl Pick {
-    /// What is picked out of JSON, each text once, in order. A number is its text;
-    /// what is neither is passed over.
+    /// Selects texts from JSON. Each text is returned once, in order of appearance. A number
+    /// becomes text; values of other types are skipped.
     ///
     /// # Errors
-    /// There is no place for entries, a clause: an error object is no index.
+    ///
+    /// Returns the reason as a clause if the JSON has no place for entries. This distinguishes
+    /// an error object from an empty index.
     pub fn from_json(&self, index: &Value) -> Result<Picked, String> {
-        let By::Place { each, value, only } = &self.by else {
+        let PickMethod::Pointer { each, value, only } = &self.method else {
             return Ok(Picked::default());
         };
         if !each.has_place(index) {
             return Err(format!("JSON without {each}"));
         }
-        let entries = each.all(index);
+        let entries = each.find_all(index);
         let count = entries.len();
         let wanted = entries.into_iter().filter(|entry| {
             only.iter().all(|(place, wanted)| {
-                let found = place.get(entry).and_then(text_of);
+                let found = place.get(entry).and_then(to_text);
                 found.is_some_and(|found| found.eq_ignore_ascii_case(wanted))
             })
         });
-        let texts = self.distinct(wanted.filter_map(|entry| text_of(value.get(entry)?)));
+        let texts = self.select_distinct(wanted.filter_map(|entry| to_text(value.get(entry)?)));
         Ok(Picked {
             texts,
             entries: count,
         })
     }
 
-    /// What is picked out of text, each once, in order.
+    /// Selects texts from an index that is text. Each text is returned once, in order of
+    /// appearance.
     ///
     /// # Errors
-    /// Nothing in it matches, and it is no feed of XML, which may be empty: a clause.
+    ///
+    /// Returns the reason as a clause if nothing matches and the text is not XML. An XML feed
+    /// may be empty.
     pub fn from_text(&self, index: &str) -> Result<Picked, String> {
-        let By::Pattern(pattern) = &self.by else {
+        let PickMethod::Pattern(pattern) = &self.method else {
             return Ok(Picked::default());
         };
         let mut entries = 0;
         let found = pattern.captures_iter(index).filter_map(|found| {
             entries += 1;
             let group = found.iter().skip(1).flatten().next().or(found.get(0))?;
-            Some(unescape(group.as_str()))
+            Some(decode_entities(group.as_str()))
         });
-        let texts = self.distinct(found);
+        let texts = self.select_distinct(found);
         let start = index.trim_start();
         let is_feed = ["<?xml", "<rss", "<feed"]
             .iter()
@@ -100,18 +106,18 @@ impl Pick {
         Ok(Picked { texts, entries })
     }
 
-    /// Whether the index is JSON.
+    /// The index is JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
-        matches!(self.by, By::Place { .. })
+        matches!(self.method, PickMethod::Pointer { .. })
     }
 
-    fn distinct(&self, texts: impl Iterator<Item = String>) -> Vec<String> {
+    fn select_distinct(&self, texts: impl Iterator<Item = String>) -> Vec<String> {
         let mut seen = std::collections::HashSet::new();
         let is_wanted = |text: &String| {
             let is_matching = self.matching.as_ref().is_none_or(|it| it.is_match(text));
-            let is_except = self.except.as_ref().is_some_and(|it| it.is_match(text));
-            !text.is_empty() && is_matching && !is_except
+            let is_excepted = self.except.as_ref().is_some_and(|it| it.is_match(text));
+            !text.is_empty() && is_matching && !is_excepted
         };
         texts
             .filter(is_wanted)
@@ -120,7 +126,7 @@ impl Pick {
     }
 }
 
-fn text_of(value: &Value) -> Option<String> {
+fn to_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
@@ -128,8 +134,8 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// Reads the entities that XML defines by itself.
-fn unescape(text: &str) -> String {
+/// Decodes the predefined entities of XML.
+fn decode_entities(text: &str) -> String {
     [
         ("&lt;", "<"),
         ("&gt;", ">"),
@@ -144,11 +150,10 @@ fn unescape(text: &str) -> String {
     })
 }
 
-/// A JSON Pointer in which `*` is each entry of an array, or each member of an
-/// object.
+/// A JSON Pointer in which `*` stands for each entry of an array or each member of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Path(Vec<Token>);
+pub struct WildcardPointer(Vec<Token>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
@@ -156,9 +161,10 @@ enum Token {
     Each,
 }
 
-impl Path {
-    /// Whether there is a place for what it leads to: what its first `*` is of, if
-    /// the value is not empty as a whole.
+impl WildcardPointer {
+    /// Returns true if the value has a place for entries: it is empty, or the part of the
+    /// pointer before the first `*` leads to an array, an object or `null`. A pointer without
+    /// `*` may lead to any value.
     fn has_place(&self, value: &Value) -> bool {
         let is_empty = match value {
             Value::Null => true,
@@ -171,7 +177,7 @@ impl Path {
         for token in before {
             found = found
                 .into_iter()
-                .flat_map(|value| token.of(value))
+                .flat_map(|value| token.find_children(value))
                 .collect();
         }
         let is_place = |value: &&Value| {
@@ -184,14 +190,14 @@ impl Path {
         self.0.contains(&Token::Each)
     }
 
-    /// All values it leads to, in order.
+    /// Returns all values that the pointer leads to, in order.
     #[must_use]
-    pub fn all<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
+    pub fn find_all<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
         let mut found = vec![value];
         for token in &self.0 {
             found = found
                 .into_iter()
-                .flat_map(|value| token.of(value))
+                .flat_map(|value| token.find_children(value))
                 .collect();
         }
         found
@@ -199,7 +205,7 @@ impl Path {
 }
 
 impl Token {
-    fn of<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
+    fn find_children<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
         match (self, value) {
             (Self::Each, Value::Array(entries)) => entries.iter().collect(),
             (Self::Each, Value::Object(members)) => members.values().collect(),
@@ -213,7 +219,7 @@ impl Token {
     }
 }
 
-impl TryFrom<String> for Path {
+impl TryFrom<String> for WildcardPointer {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -226,7 +232,7 @@ impl TryFrom<String> for Path {
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for WildcardPointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|token| match token {
             Token::Each => f.write_str("/*"),
@@ -235,10 +241,10 @@ impl fmt::Display for Path {
     }
 }
 
-/// The keys of a pick, as tables that have one write them.
+/// The keys of a [`Pick`] in the tables of the configuration that contain one.
 #[derive(Default)]
 pub(super) struct PickKeys {
-    pub(super) each: Option<Path>,
+    pub(super) each: Option<WildcardPointer>,
     pub(super) value: Option<Pointer>,
     pub(super) only: BTreeMap<Pointer, String>,
     pub(super) pattern: Option<String>,
@@ -252,26 +258,27 @@ impl TryFrom<PickKeys> for Pick {
     fn try_from(keys: PickKeys) -> Result<Self, String> {
         let regex = |text: String| {
             Regex::new(&text).map_err(|error| {
-                // its last line is the reason; those before draw the place
+                // The last line of the error is the reason. The lines before it draw the
+                // position.
                 let shown = error.to_string();
                 let reason = shown.lines().last().unwrap_or_default();
                 format!("`{text}` is not a regular expression: {reason}")
             })
         };
-        let by = match (keys.each, keys.pattern) {
-            (Some(each), None) => By::Place {
+        let method = match (keys.each, keys.pattern) {
+            (Some(each), None) => PickMethod::Pointer {
                 each,
                 value: keys.value.unwrap_or_default(),
                 only: keys.only,
             },
             (None, Some(_)) if keys.value.is_some() || !keys.only.is_empty() => {
-                return Err("`value` and `only` belong to `each`".into());
+                return Err("`value` and `only` can be used with `each` only".into());
             }
-            (None, Some(pattern)) => By::Pattern(regex(pattern)?),
-            _ => return Err("name one of `each` and `pattern`".into()),
+            (None, Some(pattern)) => PickMethod::Pattern(regex(pattern)?),
+            _ => return Err("declare either `each` or `pattern`".into()),
         };
         Ok(Self {
-            by,
+            method,
             matching: keys.matching.map(regex).transpose()?,
             except: keys.except.map(regex).transpose()?,
         })
@@ -288,7 +295,7 @@ mod tests {
         keys.try_into().unwrap()
     }
 
-    fn path(text: &str) -> Path {
+    fn path(text: &str) -> WildcardPointer {
         text.to_owned().try_into().unwrap()
     }
 
@@ -345,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_object_is_no_index_and_an_empty_one_is() {
+    fn an_error_object_is_an_error_and_an_empty_index_is_not() {
         let picked = pick(PickKeys {
             each: Some(path("/releases/*")),
             ..PickKeys::default()
@@ -368,9 +375,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_problem() {
         for (keys, expected) in [
-            (PickKeys::default(), "name one of `each` and `pattern`"),
+            (PickKeys::default(), "declare either `each` or `pattern`"),
             (
                 PickKeys {
                     pattern: Some("(".into()),
@@ -381,6 +388,6 @@ mod tests {
         ] {
             assert_eq!(Pick::try_from(keys).unwrap_err(), expected);
         }
-        assert!(Path::try_from("result/*".to_owned()).is_err());
+        assert!(WildcardPointer::try_from("result/*".to_owned()).is_err());
     }
 }

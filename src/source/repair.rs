@@ -1,22 +1,21 @@
-//! Defects of a publisher's JSON that are repaired where the source asks for it.
+//! Repairs of a publisher's JSON. A source must enable each of them.
 
 use serde::Deserialize;
 
-/// A repair of a release that could not be stored otherwise.
+/// A repair of a release that the database could not store otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Repair {
-    /// Drops the character NUL, raw or as `\u0000`.
+    /// Removes NUL characters, raw or written as `\u0000`.
     Nul,
-    /// Puts U+FFFD in place of half a surrogate pair.
+    /// Replaces an unpaired surrogate by U+FFFD.
     LoneSurrogate,
-    /// Escapes raw control characters, such as tabs, within strings.
+    /// Escapes raw control characters within strings, such as tabs.
     ControlCharacters,
-    /// Makes text of a number that has a thousand digits and more once it is
-    /// written out.
+    /// Converts a number to text if it has a thousand digits or more when written without an
+    /// exponent.
     Exponent,
-    /// Makes text of what stands for a number and is none, such as `nan`, and
-    /// `null` of nothing.
+    /// Converts an invalid number such as `nan` to text, and a missing value to `null`.
     BadNumber,
 }
 
@@ -30,7 +29,7 @@ impl Repair {
         Repair::BadNumber,
     ];
 
-    /// The word it is asked for by, and that marks the rows it touched.
+    /// Returns the word in the configuration. The same word marks the repaired rows.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,13 +1,13 @@
-//! How a page is asked for beside its URL: `method` and `body`.
+//! The method and the body of a request: `method` and `body`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::template::{Place, Template, Values};
+use super::template::{Escaping, Template, Values};
 
-/// The method of a request.
+/// An HTTP method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
@@ -19,7 +19,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// Its name in HTTP.
+    /// Returns the name of the method in HTTP.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,8 +28,9 @@ impl Method {
         }
     }
 
-    /// The method that is named, or the one that suits a body.
-    pub(super) fn or_by_body(method: Option<Self>, body: Option<&Body>) -> Self {
+    /// Returns the declared method. Without one it is `POST` if there is a body, and `GET`
+    /// otherwise.
+    pub(super) fn choose(method: Option<Self>, body: Option<&Body>) -> Self {
         method.unwrap_or(match body {
             Some(_) => Self::Post,
             None => Self::Get,
@@ -37,17 +38,17 @@ impl Method {
     }
 }
 
-/// What is sent with a request.
+/// The body of a request.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, try_from = "BodyTable")]
 pub enum Body {
-    /// JSON, whose texts are templates.
+    /// JSON in which texts are templates.
     Json(Json),
-    /// A form, as browsers send one.
+    /// A form, URL-encoded as by browsers.
     Form(BTreeMap<String, Template>),
 }
 
-/// `body = { json = … }` or `body = { form = … }`.
+/// The table `body = { json = … }` or `body = { form = … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BodyTable {
@@ -60,19 +61,19 @@ impl TryFrom<BodyTable> for Body {
 
     fn try_from(table: BodyTable) -> Result<Self, String> {
         match (table.json, table.form) {
-            (Some(json), None) => Json::read(json).map(Self::Json),
+            (Some(json), None) => Json::parse(json).map(Self::Json),
             (None, Some(form)) => Ok(Self::Form(form)),
-            _ => Err("a body is one of `json` and `form`".into()),
+            _ => Err("`body` must have either `json` or `form`".into()),
         }
     }
 }
 
-/// JSON whose texts are templates.
+/// JSON in which texts are templates.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
     /// A number, `true`, `false`, or `null`.
     Scalar(Value),
-    /// A text; a number if it is nothing but `{page}` or `{offset}`.
+    /// A text. It is rendered as a number if it consists only of `{page}` or `{offset}`.
     Text(Template),
     /// An array.
     Array(Vec<Json>),
@@ -81,19 +82,19 @@ pub enum Json {
 }
 
 impl Json {
-    fn read(value: Value) -> Result<Self, String> {
+    fn parse(value: Value) -> Result<Self, String> {
         Ok(match value {
             Value::String(text) => Self::Text(Template::parse(&text)?),
             Value::Array(entries) => Self::Array(
                 entries
                     .into_iter()
-                    .map(Self::read)
+                    .map(Self::parse)
                     .collect::<Result<_, _>>()?,
             ),
             Value::Object(members) => {
                 let members = members
                     .into_iter()
-                    .map(|(name, value)| Ok((name, Self::read(value)?)));
+                    .map(|(name, value)| Ok((name, Self::parse(value)?)));
                 Self::Object(members.collect::<Result<_, String>>()?)
             }
             scalar => Self::Scalar(scalar),
@@ -104,7 +105,7 @@ impl Json {
         match self {
             Self::Scalar(scalar) => scalar.clone(),
             Self::Text(template) => {
-                let text = template.render(values, Place::Plain, secret);
+                let text = template.render(values, Escaping::Plain, secret);
                 match text.parse::<u64>() {
                     Ok(number) if template.is_number() => number.into(),
                     _ => text.into(),
@@ -118,15 +119,15 @@ impl Json {
         }
     }
 
-    /// As it is declared, its texts templates.
-    fn declared(&self) -> Value {
+    /// Returns the JSON as declared, with templates in place of texts.
+    fn to_declaration(&self) -> Value {
         match self {
             Self::Scalar(scalar) => scalar.clone(),
             Self::Text(template) => template.as_str().into(),
-            Self::Array(entries) => entries.iter().map(Self::declared).collect(),
+            Self::Array(entries) => entries.iter().map(Self::to_declaration).collect(),
             Self::Object(members) => members
                 .iter()
-                .map(|(name, value)| (name.clone(), value.declared()))
+                .map(|(name, value)| (name.clone(), value.to_declaration()))
                 .collect(),
         }
     }
@@ -142,7 +143,7 @@ impl Json {
 }
 
 impl Body {
-    /// The bytes for these values.
+    /// Returns the bytes of the body with these values.
     #[must_use]
     pub fn render(&self, values: &Values<'_>, secret: &dyn Fn(&str) -> String) -> Vec<u8> {
         match self {
@@ -150,18 +151,19 @@ impl Body {
             Self::Form(form) => {
                 let mut pairs = url::form_urlencoded::Serializer::new(String::new());
                 for (name, template) in form {
-                    pairs.append_pair(name, &template.render(values, Place::Plain, secret));
+                    pairs.append_pair(name, &template.render(values, Escaping::Plain, secret));
                 }
                 pairs.finish().into_bytes()
             }
         }
     }
 
-    /// As it is declared: `{"json": …}` or `{"form": …}`, its texts templates.
+    /// Returns the body as declared, `{"json": …}` or `{"form": …}`, with templates in place of
+    /// texts.
     #[must_use]
-    pub fn declared(&self) -> Value {
+    pub fn to_declaration(&self) -> Value {
         match self {
-            Self::Json(body) => json!({ "json": body.declared() }),
+            Self::Json(body) => json!({ "json": body.to_declaration() }),
             Self::Form(form) => {
                 let texts = form.iter();
                 let texts = texts.map(|(name, template)| (name.clone(), template.as_str()));
@@ -170,7 +172,7 @@ impl Body {
         }
     }
 
-    /// Its media type.
+    /// Returns the media type of the body.
     #[must_use]
     pub fn media_type(&self) -> &'static str {
         match self {
@@ -179,7 +181,7 @@ impl Body {
         }
     }
 
-    /// The templates in it.
+    /// Returns all templates in the body.
     #[must_use]
     pub fn templates(&self) -> Vec<&Template> {
         match self {

@@ -1,16 +1,16 @@
 //! Text with variables, such as `/{from:%Y/%m}?page={page}`.
 //!
-//! `{name}`, `{name:format}` for dates, and filters behind a `|`:
+//! A variable is `{name}`, or `{name:format}` for dates. Filters follow after a `|`:
 //!
-//! | filter | gives |
+//! | filter | result |
 //! |---|---|
-//! | `raw` | the text as it is, where a URL would have it percent-encoded |
-//! | `strip TEXT` | the text without this at its start |
-//! | `replace A B` | the text with each A in it made a B |
-//! | `path` | path and query of a URL, to be asked of another host |
-//! | `add N` | the number plus this one |
+//! | `raw` | the text unchanged; without it, a URL has it percent-encoded |
+//! | `strip TEXT` | the text without TEXT at its start |
+//! | `replace A B` | the text with each A replaced by B |
+//! | `path` | path and query of a URL, for a request to another host |
+//! | `add N` | the number plus N |
 //!
-//! `{{` and `}}` are braces.
+//! `{{` and `}}` are literal braces.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,20 +42,20 @@ enum Piece {
     },
 }
 
-/// What a template may name.
+/// A variable of a template.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Variable {
     /// `{from}`, the start of the window.
     From,
     /// `{to}`, the end of the window.
     To,
-    /// `{page}`, the page's number.
+    /// `{page}`, the number of the page.
     Page,
-    /// `{offset}`, how many items come before the page.
+    /// `{offset}`, the number of items before the page.
     Offset,
-    /// `{token}`, what the page before gave to ask for this one by.
+    /// `{token}`, the token for this page from the previous page.
     Token,
-    /// `{item}`, what the index names that is asked for by itself.
+    /// `{item}`, the text that identifies an item of the index.
     Item,
     /// `{axis.NAME}`, a value of an axis.
     Axis(String),
@@ -70,42 +70,43 @@ enum Filter {
     Add(i64),
 }
 
-/// What the variables stand for in one request.
+/// The values of the variables in one request.
 #[derive(Clone, Debug, Default)]
 pub struct Values<'v> {
     /// The start of the window, in its zone.
     pub from: Option<&'v Zoned>,
     /// The end of the window, in its zone.
     pub to: Option<&'v Zoned>,
-    /// How dates are written that say no format.
+    /// The format of dates in templates that do not give one.
     pub format: &'v str,
-    /// The page's number.
+    /// The number of the page.
     pub page: Option<u64>,
-    /// How many items come before the page.
+    /// The number of items before the page.
     pub offset: Option<u64>,
-    /// What the page before gave to ask for this one by.
+    /// The token for this page from the previous page.
     pub token: Option<&'v str>,
-    /// What the index names that is asked for by itself.
+    /// The text that identifies an item of the index.
     pub item: Option<&'v str>,
-    /// A value of each axis.
+    /// The value of each axis.
     pub axes: Option<&'v BTreeMap<String, String>>,
 }
 
-/// Where a text goes, and so what is done to a variable's value in it.
+/// The escaping of the values in a rendered template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A URL: values are percent-encoded.
+pub enum Escaping {
+    /// The text is part of a URL, so values are percent-encoded.
     Url,
-    /// Anywhere else: values stay as they are.
+    /// Values are inserted unchanged.
     Plain,
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// A brace that is not closed, or a variable or filter that is unknown; the
-    /// clause names it.
+    ///
+    /// Returns the reason as a clause, with the name of the problem: a brace without its
+    /// partner, or an unknown variable or filter.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -119,9 +120,9 @@ impl Template {
                 continue;
             }
             if brace == "}" {
-                return Err("has a } that closes nothing".into());
+                return Err("has a } without a {".into());
             }
-            let (inner, after) = after.split_once('}').ok_or("has a { that is not closed")?;
+            let (inner, after) = after.split_once('}').ok_or("has a { without a }")?;
             if !literal.is_empty() {
                 pieces.push(Piece::Literal(std::mem::take(&mut literal)));
             }
@@ -136,7 +137,7 @@ impl Template {
         Ok(Self { text, pieces })
     }
 
-    /// A text without variables, braces and all.
+    /// Creates a template without variables. Braces in `text` are literal.
     #[must_use]
     pub fn literal(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -146,23 +147,24 @@ impl Template {
         }
     }
 
-    /// The template as it was written.
+    /// Returns the template as it is declared.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The text for these values. `secret` gives what an `{env.NAME}` stands for,
-    /// which is a value as any other, unless a URL begins with it: it is the
-    /// beginning of a URL then, and stays one.
+    /// Renders the template with these values. `secret` returns the value of `{env.NAME}`. In a
+    /// URL it is percent-encoded like any other value, unless the URL begins with it: then it
+    /// is the beginning of the URL and is inserted unchanged.
     ///
-    /// A variable without a value is empty: which ones a template may name is
-    /// checked when a source is read.
+    /// A variable without a value becomes an empty text.
+    /// [`Source::validate`](super::Source::validate) checks which variables a template may
+    /// name.
     #[must_use]
     pub fn render(
         &self,
         values: &Values<'_>,
-        place: Place,
+        escaping: Escaping,
         secret: impl Fn(&str) -> String,
     ) -> String {
         let pieces = self
@@ -171,7 +173,9 @@ impl Template {
             .enumerate()
             .map(|(at, piece)| match piece {
                 Piece::Literal(text) => text.clone(),
-                Piece::Environment(name) if place == Place::Url && at > 0 => encode(&secret(name)),
+                Piece::Environment(name) if escaping == Escaping::Url && at > 0 => {
+                    percent_encode(&secret(name))
+                }
                 Piece::Environment(name) => secret(name),
                 Piece::Variable {
                     variable,
@@ -179,14 +183,15 @@ impl Template {
                     filters,
                 } => {
                     let value = values.get(variable, format.as_deref()).unwrap_or_default();
-                    filtered(value, filters, place)
+                    apply_filters(value, filters, escaping)
                 }
             });
         pieces.collect()
     }
 
-    /// The scheme, host and port that it writes out. Empty if a variable may be part of
-    /// the host, unless the template begins with an axis whose values are declared.
+    /// Returns the scheme, host and port that the template contains literally. The list is
+    /// empty if a variable may be part of the host, unless the template begins with an axis of
+    /// declared values.
     pub(super) fn origins(&self, axes: &BTreeMap<String, Axis>) -> Vec<Url> {
         let (beginnings, rest) = match &self.pieces[..] {
             [Piece::Literal(text), rest @ ..] => (std::slice::from_ref(text), rest),
@@ -209,11 +214,11 @@ impl Template {
         };
         let texts = beginnings.iter().map(|text| format!("{text}{next}"));
         texts
-            .filter_map(|text| origin(&text, rest.is_empty()))
+            .filter_map(|text| parse_origin(&text, rest.is_empty()))
             .collect()
     }
 
-    /// The variables it names.
+    /// Returns the variables in the template.
     pub fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Variable { variable, .. } => Some(variable),
@@ -221,7 +226,8 @@ impl Template {
         })
     }
 
-    /// The formats of the dates it names; `None` for one that says none.
+    /// Returns the formats of the dates in the template. `None` stands for a date without a
+    /// format of its own.
     pub(super) fn date_formats(&self) -> impl Iterator<Item = Option<&str>> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Variable {
@@ -233,7 +239,7 @@ impl Template {
         })
     }
 
-    /// Whether it is one variable and nothing else.
+    /// The template is a single `{page}` or `{offset}`.
     pub(super) fn is_number(&self) -> bool {
         matches!(
             &self.pieces[..],
@@ -245,9 +251,10 @@ impl Template {
     }
 }
 
-/// The scheme, host and port that the beginning of a URL has in full. What follows the
-/// beginning may still be part of its host, unless the beginning is the whole URL.
-fn origin(beginning: &str, is_whole: bool) -> Option<Url> {
+/// Returns the scheme, host and port at the beginning of a URL. If the beginning is not the
+/// whole URL, the host must end within it, because the following text could be part of the
+/// host.
+fn parse_origin(beginning: &str, is_whole: bool) -> Option<Url> {
     let (scheme, rest) = beginning.split_once("://")?;
     let end = rest.find(['/', '?', '#', '\\']);
     let end = end.or_else(|| is_whole.then_some(rest.len()))?;
@@ -256,11 +263,11 @@ fn origin(beginning: &str, is_whole: bool) -> Option<Url> {
 }
 
 impl Piece {
-    /// Reads what is between two braces.
+    /// Parses the text between two braces.
     fn parse(inner: &str) -> Result<Self, String> {
         if let Some(name) = inner.strip_prefix("env.") {
             return match name {
-                "" => Err("`{env.}` names no variable of the environment".into()),
+                "" => Err("`{env.}` needs the name of an environment variable".into()),
                 name => Ok(Self::Environment(name.to_owned())),
             };
         }
@@ -273,7 +280,7 @@ impl Piece {
         let variable = Variable::parse(name)?;
         if let Some(format) = &format {
             if !matches!(variable, Variable::From | Variable::To) {
-                return Err(format!("`{{{inner}}}` has a date format and is not a date"));
+                return Err(format!("`{{{inner}}}` has a date format but is not a date"));
             }
             check_format(format)?;
         }
@@ -331,7 +338,7 @@ impl Filter {
                 Some((old, new)) if !old.is_empty() => {
                     Ok(Self::Replace(old.to_owned(), new.to_owned()))
                 }
-                _ => Err(format!("`{text}` does not say what to replace by what")),
+                _ => Err(format!("`{text}` needs two texts: the old and the new one")),
             },
             ("add", Some(number)) => match number.trim().parse() {
                 Ok(number) => Ok(Self::Add(number)),
@@ -360,9 +367,9 @@ impl Values<'_> {
     }
 }
 
-fn filtered(value: String, filters: &[Filter], place: Place) -> String {
+fn apply_filters(value: String, filters: &[Filter], escaping: Escaping) -> String {
     let mut value = value;
-    let mut is_raw = place == Place::Plain;
+    let mut is_raw = escaping == Escaping::Plain;
     for filter in filters {
         value = match filter {
             Filter::Raw => {
@@ -376,29 +383,33 @@ fn filtered(value: String, filters: &[Filter], place: Place) -> String {
             Filter::Replace(old, new) => value.replace(old, new),
             Filter::Path => {
                 is_raw = true;
-                path(&value)
+                extract_path(&value)
             }
-            // what is no number stays what it is
+            // A text that is not a number stays unchanged.
             Filter::Add(number) => match value.parse::<i64>() {
                 Ok(value) => value.saturating_add(*number).to_string(),
                 Err(_) => value,
             },
         };
     }
-    if is_raw { value } else { encode(&value) }
+    if is_raw {
+        value
+    } else {
+        percent_encode(&value)
+    }
 }
 
-/// Path and query of a URL, or the text if it is none.
-fn path(text: &str) -> String {
+/// Returns the path and the query of a URL. A text that is not a URL is returned unchanged.
+fn extract_path(text: &str) -> String {
     match Url::parse(text) {
         Ok(url) => url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
         Err(_) => text.to_owned(),
     }
 }
 
-/// Percent-encodes what would change the URL around it. Colons and commas of
-/// dates and lists would not, and some servers want them plain.
-fn encode(text: &str) -> String {
+/// Percent-encodes all characters that could change the URL around the value. Colons and commas
+/// in dates and lists cannot, and some servers require them unencoded.
+fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -406,7 +417,7 @@ fn encode(text: &str) -> String {
             b'-' | b'.' | b'_' | b'~' | b':' | b',' => encoded.push(char::from(byte)),
             _ => {
                 use std::fmt::Write as _;
-                // never fails for a String
+                // Writing to a `String` cannot fail.
                 let _ = write!(encoded, "%{byte:02X}");
             }
         }
@@ -414,7 +425,7 @@ fn encode(text: &str) -> String {
     encoded
 }
 
-/// Whether dates can be written by a format.
+/// Returns an error if dates cannot be written in this format.
 pub(super) fn check_format(format: &str) -> Result<(), String> {
     let example = Zoned::default();
     match strtime::format(format, &example) {
@@ -452,11 +463,11 @@ mod tests {
     fn url(template: &str, values: &Values<'_>) -> String {
         Template::parse(template)
             .unwrap()
-            .render(values, Place::Url, |name| format!("<{name}>"))
+            .render(values, Escaping::Url, |name| format!("<{name}>"))
     }
 
     #[test]
-    fn dates_are_written_as_they_say_or_as_the_window_does() {
+    fn dates_use_their_own_format_or_that_of_the_window() {
         let from: Zoned = "2024-02-01T00:00:00+02:00[Africa/Johannesburg]"
             .parse()
             .unwrap();
@@ -477,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn values_change_nothing_around_them() {
+    fn values_do_not_change_the_text_around_them() {
         let axes = BTreeMap::from([("kind".to_owned(), "a=1&b=2".to_owned())]);
         let values = Values {
             item: Some("ocds-x/1 ü"),
@@ -511,18 +522,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_problem() {
         for (template, expected) in [
             ("/{frm}", "`{frm}` is not a variable"),
             ("/{axis.}", "`{axis.}` is not a variable"),
-            ("/{env.}", "`{env.}` names no variable of the environment"),
-            ("/{page", "has a { that is not closed"),
-            ("/page}", "has a } that closes nothing"),
+            (
+                "/{env.}",
+                "`{env.}` needs the name of an environment variable",
+            ),
+            ("/{page", "has a { without a }"),
+            ("/page}", "has a } without a {"),
             ("/{page|upper}", "`upper` is not a filter"),
             ("/{page|add x}", "`x` is not a number to add"),
             (
                 "/{page:%Y}",
-                "`{page:%Y}` has a date format and is not a date",
+                "`{page:%Y}` has a date format but is not a date",
             ),
         ] {
             assert_eq!(Template::parse(template).unwrap_err(), expected);
@@ -533,12 +547,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in ".*") {
+        fn any_text_is_parsed_or_rejected(text in ".*") {
             let _ = Template::parse(&text);
         }
 
         #[test]
-        fn text_without_braces_is_itself(text in "[^{}]*") {
+        fn text_without_braces_stays_unchanged(text in "[^{}]*") {
             prop_assert_eq!(url(&text, &Values::default()), text);
         }
     }

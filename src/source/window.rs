@@ -1,4 +1,4 @@
-//! Windows of time that a feed is asked for in: `window = { … }`.
+//! Windows of time: `window = { … }`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,48 +11,51 @@ use serde::Deserialize;
 use super::template::check_format;
 use crate::json::Pointer;
 
-/// The windows of time that a feed is asked for in, one chain of pages for each.
+/// The windows of time in which a feed is fetched. Each window is a chain of pages.
 ///
-/// Neighbouring windows share an end point: publishers differ in whether the end
-/// is part of a window, and what two windows serve is stored once.
+/// Neighbouring windows share an end point, because publishers differ in whether a window
+/// includes its end. A release that two windows contain is stored once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    /// Where the first run begins.
+    /// The start of the first run.
     pub from: Moment,
-    /// Where the feed ends, if it is over; else at the present.
+    /// The end of the feed, if the feed has ended. Otherwise the last window ends at the
+    /// present.
     pub until: Option<Moment>,
-    /// How `{from}` and `{to}` are written, if they do not say it themselves.
+    /// The format of `{from}` and `{to}`, if a template does not give one.
     pub format: String,
-    /// The zone that dates are written in, if not the source's.
+    /// The time zone of the dates in requests, if it differs from the source's.
     pub zone: Option<TimeZone>,
-    /// How long a window is; `None` is one window for all.
-    pub step: Option<Step>,
-    /// Which window comes first.
+    /// The length of a window. `None` is a single window.
+    pub step: Option<CalendarSpan>,
+    /// The order of the windows.
     pub order: Order,
-    /// What the publisher compares with a window.
+    /// The kind of date that the publisher compares with a window.
     pub basis: Basis,
-    /// How far before the watermark an incremental run begins.
-    pub overlap: Step,
-    /// How far beyond the present the last window reaches.
-    pub ahead: Option<Step>,
-    /// When a window is halved.
+    /// The distance before the watermark at which an incremental run begins.
+    pub overlap: CalendarSpan,
+    /// The distance after the present at which the last window ends.
+    pub ahead: Option<CalendarSpan>,
+    /// The conditions for halving a window.
     pub split_when: SplitWhen,
 }
 
 impl Window {
-    /// Whether its steps can be said in requests whose dates have such a unit, and
-    /// that name the end of a window or go on beyond it by themselves.
+    /// Checks that requests can express the windows. `unit` is the smallest unit of the dates
+    /// in requests. `has_end` is true if requests contain the end of a window, or if pagination
+    /// continues past it.
     pub(super) fn check(&self, unit: Unit, zone: &TimeZone, has_end: bool) -> Result<(), String> {
         let until = self.until.as_ref().map(|until| until.at(zone));
         if until.is_some_and(|until| until < self.from.at(zone)) {
             return Err("`until` is before `from`".into());
         }
         if self.split_when.items == Some(0) {
-            return Err("`split_when.items` is at least 1".into());
+            return Err("`split_when.items` must be at least 1".into());
         }
         let length = |span: Span| {
             let relative = SpanRelativeTo::days_are_24_hours();
-            // of a calendar, months and years are of some length near these
+            // The exact length of months and years depends on the date; 30-day months are close
+            // enough.
             let months = f64::from(i32::from(span.get_years()) * 12 + span.get_months());
             let rest = span
                 .years(0)
@@ -63,7 +66,7 @@ impl Window {
         let Some(step) = self.step.map(|step| length(step.0)) else {
             return match unit {
                 Unit::Month | Unit::Year if !has_end => Err(format!(
-                    "without `step` only the first {unit} is ever asked for"
+                    "without `step` only the first {unit} would be requested"
                 )),
                 _ => Ok(()),
             };
@@ -71,35 +74,35 @@ impl Window {
         let shortest = unit.seconds();
         if step < shortest {
             return Err(format!(
-                "`step` is shorter than the {unit} that requests name"
+                "`step` is shorter than a {unit}, the smallest unit in the requests"
             ));
         }
         if !has_end && step > shortest * 1.1 {
             return Err(format!(
-                "a request names no {{to}}, so that a `step` is one {unit}: \
-                 what lies behind it would not be asked for"
+                "`step` must be one {unit}, because the requests do not contain {{to}}: \
+                 the rest of a longer window would not be requested"
             ));
         }
         Ok(())
     }
 }
 
-/// What the publisher compares with a window. Only the date of the last change
-/// tells what is new; by any other, a late entry appears behind the watermark.
+/// The kind of date that the publisher compares with a window. Only the date of the last change
+/// shows everything new. With any other date, a late entry appears before the watermark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
-    /// When an entry changed last.
+    /// The date of an entry's last change.
     Updated,
-    /// When it was published.
+    /// The date of an entry's publication.
     #[default]
     Published,
-    /// A date of the process itself, such as the end of its tender.
+    /// A date of the contracting process itself, such as the end of its tender period.
     Event,
 }
 
 impl Basis {
-    /// The word it is declared by.
+    /// Returns the word in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -109,17 +112,17 @@ impl Basis {
         }
     }
 
-    /// How far before the watermark a run begins, unless the source says it.
-    fn usual_overlap(self) -> Step {
-        Step(match self {
+    /// Returns the overlap of a source that does not declare one.
+    fn default_overlap(self) -> CalendarSpan {
+        CalendarSpan(match self {
             Self::Updated => Span::new().hours(1),
             Self::Published => Span::new().days(30),
             Self::Event => Span::new().days(180),
         })
     }
 
-    /// The least overlap that finds late entries again, in days.
-    fn least_overlap_days(self) -> i32 {
+    /// Returns the smallest overlap, in days, that still finds late entries.
+    fn min_overlap_days(self) -> i32 {
         match self {
             Self::Updated => 0,
             Self::Published | Self::Event => 7,
@@ -127,19 +130,19 @@ impl Basis {
     }
 }
 
-/// Which window comes first.
+/// The order of the windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// The oldest, so that the watermark moves on with the run.
+    /// The oldest window comes first, so that the watermark advances during the run.
     #[default]
     Ascending,
-    /// The newest; the watermark moves when all are there.
+    /// The newest window comes first. The watermark advances only when all windows are done.
     Descending,
 }
 
 impl Order {
-    /// The word it is declared by.
+    /// Returns the word in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -149,33 +152,33 @@ impl Order {
     }
 }
 
-/// When a window is halved and its halves are asked for in its place.
+/// The conditions for halving a window. The two halves are then fetched instead.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SplitWhen {
-    /// How many items the publisher gives of a window at most.
+    /// The largest number of items that the publisher returns for one window.
     pub items: Option<u64>,
-    /// Where on a page the number of items of its window is; else that of
-    /// `page.total_items`, or the items are counted.
+    /// The pointer to the number of items of the window. Without it, `page.total_items` is
+    /// used, or else the items are counted.
     pub total: Option<Pointer>,
-    /// Status codes that say that a window is too wide.
+    /// Status codes that mean that the window is too large.
     pub status: Vec<u16>,
-    /// The shortest window that is made; a sixty-fourth of a step unless named.
-    pub smallest: Option<Step>,
+    /// The length below which windows are not halved. The default is 1/64 of `step`.
+    pub smallest: Option<CalendarSpan>,
 }
 
-/// A length of time of a calendar, such as `6h`, `7d`, `1mo` or `1y`.
+/// A length of time in calendar units, such as `6h`, `7d`, `1mo` or `1y`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Step(pub Span);
+pub struct CalendarSpan(pub Span);
 
-impl PartialEq for Step {
+impl PartialEq for CalendarSpan {
     fn eq(&self, other: &Self) -> bool {
         self.0.fieldwise() == other.0.fieldwise()
     }
 }
 
-impl TryFrom<String> for Step {
+impl TryFrom<String> for CalendarSpan {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -183,35 +186,35 @@ impl TryFrom<String> for Step {
             .parse()
             .map_err(|_| format!("`{text}` is not a length of time such as 6h, 7d, 1mo or 1y"))?;
         if span.is_negative() {
-            return Err(format!("`{text}` is below zero"));
+            return Err(format!("`{text}` is negative"));
         }
         Ok(Self(span))
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for CalendarSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#}", self.0)
     }
 }
 
-/// A date as people write one: `2024`, `2024-03`, `2024-03-01`, with a time of
-/// day, and with a zone or an offset if it should not be in the source's.
+/// A date as people write it: `2024`, `2024-03`, `2024-03-01`, or a date with a time of day. A
+/// date with a zone or an offset does not use the zone of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// One instant, whatever the zone.
+    /// An instant, independent of the source's zone.
     Instant(Timestamp),
-    /// A date and time of day in some zone.
+    /// A date and time of day in the zone of the source.
     Local(DateTime),
 }
 
 impl Moment {
-    /// The instant it is in a zone.
+    /// Returns the instant in the given zone.
     #[must_use]
     pub fn at(&self, zone: &TimeZone) -> Timestamp {
         match self {
             Self::Instant(instant) => *instant,
-            // of the two readings of a repeated hour, the earlier
+            // If a local time occurs twice, this is the earlier instant.
             Self::Local(local) => zone
                 .to_ambiguous_timestamp(*local)
                 .earlier()
@@ -242,7 +245,7 @@ impl FromStr for Moment {
             7 => format!("{text}-01"),
             _ => text.to_owned(),
         };
-        // a date is midnight
+        // A date without a time of day means midnight.
         let local = whole.parse::<DateTime>().ok();
         local.map(Self::Local).ok_or_else(|| {
             format!("`{text}` is not a date such as 2024-03-01 or 2024-03-01T12:00:00Z")
@@ -258,7 +261,7 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// `window = { … }` as written.
+/// The table `window = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WindowTable {
@@ -266,13 +269,13 @@ struct WindowTable {
     until: Option<Moment>,
     format: Option<String>,
     zone: Option<Zone>,
-    step: Option<Step>,
+    step: Option<CalendarSpan>,
     #[serde(default)]
     order: Order,
     #[serde(default)]
     basis: Basis,
-    overlap: Option<Step>,
-    ahead: Option<Step>,
+    overlap: Option<CalendarSpan>,
+    ahead: Option<CalendarSpan>,
     #[serde(default)]
     split_when: SplitWhen,
 }
@@ -294,20 +297,20 @@ impl TryFrom<WindowTable> for Window {
         let format = table.format.unwrap_or_else(|| "%Y-%m-%d".into());
         check_format(&format)?;
         if table.step.is_some_and(|step| step.0.is_zero()) {
-            return Err("`step` is longer than nothing".into());
+            return Err("`step` must be longer than zero".into());
         }
-        let overlap = table.overlap.unwrap_or(table.basis.usual_overlap());
-        let least = Span::new().days(table.basis.least_overlap_days());
+        let overlap = table.overlap.unwrap_or(table.basis.default_overlap());
+        let least = Span::new().days(table.basis.min_overlap_days());
         let is_too_short = overlap
             .0
             .compare((least, SpanRelativeTo::days_are_24_hours()))
-            // a span of months or years is never too short
+            // A span of months or years cannot be compared, and it is always long enough.
             .is_ok_and(std::cmp::Ordering::is_lt);
         if is_too_short {
             return Err(format!(
-                "`overlap` is at least {} days unless `basis` is \"updated\": \
-                 what is entered late has a date behind the watermark",
-                table.basis.least_overlap_days()
+                "`overlap` must be at least {} days unless `basis` is \"updated\": \
+                 late entries have dates before the watermark",
+                table.basis.min_overlap_days()
             ));
         }
         Ok(Self {
@@ -325,10 +328,10 @@ impl TryFrom<WindowTable> for Window {
     }
 }
 
-/// The smallest part of a date that a format writes; windows begin and end there.
+/// The smallest unit of the dates that a format writes. Windows begin and end on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unit {
-    /// Seconds and less.
+    /// Seconds, or a smaller unit.
     Second,
     /// Minutes.
     Minute,
@@ -356,7 +359,8 @@ impl fmt::Display for Unit {
 }
 
 impl Unit {
-    /// About how long it is; months and years of thirty days.
+    /// Returns the approximate length in seconds. Months have 30 days, and years have 12
+    /// months.
     fn seconds(self) -> f64 {
         match self {
             Self::Second => 1.0,
@@ -368,19 +372,19 @@ impl Unit {
         }
     }
 
-    /// The smallest part that a format writes.
+    /// Returns the smallest unit that a date format writes.
     #[must_use]
-    pub fn of(format: &str) -> Self {
+    pub fn from_format(format: &str) -> Self {
         let directives = format.split('%').skip(1).filter_map(|directive| {
             directive
                 .chars()
                 .find(|c| c.is_ascii_alphabetic())
-                .map(Self::of_directive)
+                .map(Self::from_directive)
         });
         directives.min().unwrap_or(Self::Year)
     }
 
-    fn of_directive(letter: char) -> Self {
+    fn from_directive(letter: char) -> Self {
         match letter {
             'M' | 'R' => Self::Minute,
             'H' | 'I' | 'k' | 'l' | 'p' | 'P' => Self::Hour,
@@ -401,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_read_as_people_write_them() {
+    fn moments_are_parsed_as_people_write_them() {
         let zone = TimeZone::get("Africa/Johannesburg").unwrap();
         for (text, expected) in [
             ("2024", "2023-12-31T22:00:00Z"),
@@ -420,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_updated_may_overlap_little() {
+    fn only_basis_updated_allows_a_short_overlap() {
         assert!(
             window(
                 r#"from = "2024", basis = "updated", overlap = "5m""#
@@ -432,7 +436,10 @@ mod tests {
         for basis in ["published", "event"] {
             let table = format!("from = \"2024\"\nbasis = \"{basis}\"\n");
             let error = window(&format!("{table}overlap = \"6d\"")).unwrap_err();
-            assert!(error.contains("`overlap` is at least 7 days"), "{error}");
+            assert!(
+                error.contains("`overlap` must be at least 7 days"),
+                "{error}"
+            );
             assert!(window(&format!("{table}overlap = \"7d\"")).is_ok());
             assert!(window(&format!("{table}overlap = \"1mo\"")).is_ok());
             assert!(window(&table).is_ok());
@@ -440,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_tells_where_windows_begin() {
+    fn a_format_has_a_smallest_unit() {
         for (format, unit) in [
             ("%Y-%m-%dT%H:%M:%SZ", Unit::Second),
             ("%s", Unit::Second),
@@ -451,21 +458,21 @@ mod tests {
             ("%Y/%m", Unit::Month),
             ("1/1/%Y", Unit::Year),
         ] {
-            assert_eq!(Unit::of(format), unit, "{format}");
+            assert_eq!(Unit::from_format(format), unit, "{format}");
         }
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_problem() {
         for (table, expected) in [
             (
                 "from = \"2024\"\nstep = \"a week\"",
                 "`a week` is not a length of time",
             ),
-            ("from = \"2024\"\nstep = \"-1d\"", "`-1d` is below zero"),
+            ("from = \"2024\"\nstep = \"-1d\"", "`-1d` is negative"),
             (
                 "from = \"2024\"\nstep = \"0d\"",
-                "`step` is longer than nothing",
+                "`step` must be longer than zero",
             ),
             (
                 "from = \"2024\"\nformat = \"%!\"",

@@ -43,7 +43,7 @@ fn source(publisher: &Publisher, table: &str) -> Source {
     let mut source: Source =
         toml::from_str(&format!("url = {:?}\n{table}", publisher.url("/"))).unwrap();
     source.name = "zambia".into();
-    source.settle().unwrap();
+    source.validate().unwrap();
     source
 }
 

@@ -464,11 +464,11 @@ async fn a_secret_in_the_wrong_place_of_a_file_is_named_by_its_key_alone() {
         ),
         (
             format!("{source}\nquery = {{ key = \"7hunter7{{\" }}"),
-            "key `sources.zambia.query.key`: has a { that is not closed",
+            "key `sources.zambia.query.key`: has a { without a }",
         ),
         (
             "[sources.zambia]\nurl = \"http://me:7hun}ter7@127.0.0.1:1/\"".to_owned(),
-            "key `sources.zambia.url`: has a } that closes nothing",
+            "key `sources.zambia.url`: has a } without a {",
         ),
     ] {
         let mut ingest = Ingest::new().await;

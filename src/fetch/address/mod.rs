@@ -10,7 +10,7 @@ use crate::fetch::scope::Scope;
 use crate::http::host::refused;
 use crate::http::{RequestBody, Target, TargetPolicy};
 use crate::page::{Cursor, Position};
-use crate::source::{Body, Detail, Index, Method, Place, Source, Template, Values};
+use crate::source::{Body, Detail, Escaping, Index, Method, Source, Template, Values};
 use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
 /// Turns positions in a source's feed into targets of requests.
@@ -78,7 +78,7 @@ impl<'a> Addresses<'a> {
         item: &str,
     ) -> Result<Target> {
         let values = TemplateValues::new(self, scope, None, Some(item));
-        let joined = url.join(&values.text(&detail.url, Place::Url));
+        let joined = url.join(&values.text(&detail.url, Escaping::Url));
         let url = joined.map_err(|e| refused("what the index names has no URL").with_source(e))?;
         let templates = detail.body.iter().flat_map(Body::templates);
         let templates = templates.chain(std::iter::once(&detail.url));
@@ -103,7 +103,7 @@ impl<'a> Addresses<'a> {
         let url = match &position.cursor {
             Cursor::Link(link) => self.policy.permit_link(link)?,
             cursor => {
-                let text = values.text(&index.url, Place::Url);
+                let text = values.text(&index.url, Escaping::Url);
                 if has_unclear_userinfo(&text) {
                     return Err(Error::config(format!(
                         "the URL of an axis: {ENCODING_ADVICE}"
@@ -137,11 +137,14 @@ impl<'a> Addresses<'a> {
             page,
             ..
         } = self.source;
-        let joined = self.policy.home().join(&values.text(template, Place::Url));
+        let joined = self
+            .policy
+            .home()
+            .join(&values.text(template, Escaping::Url));
         let mut url = joined.map_err(|e| refused("its URL is none").with_source(e))?;
         url.set_fragment(None);
         for (name, template) in query {
-            set_parameter(&mut url, name, &values.text(template, Place::Plain));
+            set_parameter(&mut url, name, &values.text(template, Escaping::Plain));
         }
         if let (Some(param), Some(value)) = (page.param(), parameter_of(cursor)) {
             set_parameter(&mut url, param, &value);
@@ -182,8 +185,8 @@ impl<'a> TemplateValues<'a> {
         }
     }
 
-    fn text(&self, template: &Template, place: Place) -> String {
-        template.render(&self.values(), place, |name| self.secret(name))
+    fn text(&self, template: &Template, escaping: Escaping) -> String {
+        template.render(&self.values(), escaping, |name| self.secret(name))
     }
 
     fn body(&self, body: &Body) -> RequestBody {

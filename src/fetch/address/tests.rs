@@ -28,7 +28,7 @@ fn address(table: &str) -> Feed {
 fn address_by(table: &str, key: &str) -> Feed {
     let mut source: Source = toml::from_str(table).unwrap();
     source.name = "zambia".into();
-    source.settle().unwrap();
+    source.validate().unwrap();
     let declaration = |text, audience| Declaration {
         key: "x".into(),
         text,

@@ -9,7 +9,7 @@ fn policy(table: &str) -> TargetPolicy {
 fn policy_by(table: &str, key: &str) -> TargetPolicy {
     let mut source: Source = toml::from_str(table).unwrap();
     source.name = "zambia".into();
-    source.settle().unwrap();
+    source.validate().unwrap();
     let declaration = |text, audience| Declaration {
         key: "x".into(),
         text,

@@ -52,7 +52,7 @@ static FETCHERS: LazyLock<Vec<Fetcher>> = LazyLock::new(|| {
         );
         let mut source: Source = toml::from_str(&table).expect("a source");
         source.name = "feed".into();
-        source.settle().expect("a source that fits together");
+        source.validate().expect("a source that fits together");
         Fetcher::new(&source, &config::Fetch::default()).expect("a fetcher")
     };
     PAGES.iter().map(fetcher).collect()

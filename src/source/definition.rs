@@ -1,9 +1,8 @@
-//! What a source declares, as text that later versions of the program write alike:
-//! runs and watermarks in a database are known by it.
+//! Writes a source's declaration as text. The database stores this text with runs and
+//! watermarks, so every later version of the program must write the same text.
 //!
-//! Keys and words are those of a declaration, and not the names of our types. What
-//! is not declared is left out, so that a key that is added one day changes the
-//! text of no source that does without it.
+//! Keys and words are those of the configuration, not the names of Rust types. Undeclared keys
+//! are left out, so that a new key does not change the text of sources that do not use it.
 
 use std::fmt::Display;
 
@@ -11,48 +10,51 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::{
-    Axis, Body, By, Detail, Index, Items, LinkStop, Method, Pagination, Pick, Size, Source,
+    Axis, Body, Detail, Index, Items, LinkStop, Method, Pagination, Pick, PickMethod, Size, Source,
     SplitWhen, Stop, Window,
 };
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
-/// What the source's feed is.
-pub(super) fn scope(source: &Source) -> Value {
+/// Writes the part of the declaration that identifies the feed.
+pub(super) fn write_scope(source: &Source) -> Value {
     let axes = source.axis.iter();
     let axes = axes.map(|(name, declared)| (name.as_str(), Some(axis(declared))));
     let query = source.query.iter();
     let query = query.map(|(name, declared)| (name.as_str(), text(declared)));
     table([
-        ("url", text(without_user(source.url.as_str()))),
-        ("query", tables(query)),
-        ("body", source.body.as_ref().map(Body::declared)),
-        ("axis", tables(axes)),
-        ("detail", source.detail.as_ref().map(named)),
+        ("url", text(remove_user(source.url.as_str()))),
+        ("query", non_empty_table(query)),
+        ("body", source.body.as_ref().map(Body::to_declaration)),
+        ("axis", non_empty_table(axes)),
+        ("detail", source.detail.as_ref().map(detail_scope)),
         ("items", Some(items(&source.items))),
         (
             "window",
-            source.window.as_ref().map(|window| began(source, window)),
+            source
+                .window
+                .as_ref()
+                .map(|window| window_scope(source, window)),
         ),
     ])
 }
 
-/// What the numbers and cursors of the source's pages depend on beside what its
-/// feed is.
-pub(super) fn pages(source: &Source) -> Value {
+/// Writes the part of the declaration that page numbers and cursors depend on, apart from the
+/// scope.
+pub(super) fn write_pages(source: &Source) -> Value {
     table([
         ("page", Some(page(&source.page))),
-        ("window", source.window.as_ref().map(window)),
-        ("detail", source.detail.as_ref().map(detail)),
+        ("window", source.window.as_ref().map(window_pages)),
+        ("detail", source.detail.as_ref().map(detail_pages)),
     ])
 }
 
-/// A URL as it is declared, for storing and showing, without a user and a password.
+/// Removes the user and the password from a declared URL, so that it can be stored and shown.
 ///
-/// One that has a user and is not clear about where that ends is not the URL of a source
-/// that is read, but of one that is refused.
-pub(crate) fn without_user(url: &str) -> String {
+/// Such a URL may be ambiguous about where the user ends. A valid source has no such URL, but a
+/// rejected source is shown too.
+pub(crate) fn remove_user(url: &str) -> String {
     let Some((_, rest)) = url.split_once("://") else {
-        // neither a variable nor a path begins with a user
+        // A URL that begins with a variable or a path has no user.
         let has_user = url.starts_with("//") || url.starts_with(char::is_alphanumeric);
         return match has_user {
             true => hide_userinfo(url),
@@ -72,27 +74,29 @@ pub(crate) fn without_user(url: &str) -> String {
     }
 }
 
-/// A value of an axis for storing and showing, which may be a URL.
-pub(crate) fn value_without_user(value: &str) -> String {
+/// Removes the user and the password from a value of an axis if the value is a URL.
+pub(crate) fn remove_user_from_value(value: &str) -> String {
     let is_url = |scheme: &str| {
         let start = value.get(..scheme.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
     match is_url("http://") || is_url("https://") {
-        true => without_user(value),
+        true => remove_user(value),
         false => value.to_owned(),
     }
 }
 
-/// A table of what there is of these.
+/// Builds a table of the members that have a value.
 fn table<'n>(members: impl IntoIterator<Item = (&'n str, Option<Value>)>) -> Value {
     let members = members.into_iter();
     let declared = members.filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Value::Object(declared.collect::<Map<_, _>>())
 }
 
-/// A table, unless it is empty.
-fn tables<'n>(members: impl IntoIterator<Item = (&'n str, Option<Value>)>) -> Option<Value> {
+/// Builds a table of the members that have a value, or returns `None` if no member has one.
+fn non_empty_table<'n>(
+    members: impl IntoIterator<Item = (&'n str, Option<Value>)>,
+) -> Option<Value> {
     Some(table(members)).filter(|table| table.as_object().is_some_and(|it| !it.is_empty()))
 }
 
@@ -100,12 +104,12 @@ fn text(declared: impl Display) -> Option<Value> {
     Some(declared.to_string().into())
 }
 
-fn maybe(declared: Option<impl Display>) -> Option<Value> {
+fn optional_text(declared: Option<impl Display>) -> Option<Value> {
     declared.and_then(text)
 }
 
 fn zone(zone: &TimeZone) -> Option<Value> {
-    maybe(zone.iana_name())
+    optional_text(zone.iana_name())
 }
 
 fn method(method: Method) -> Option<Value> {
@@ -116,14 +120,17 @@ fn items(items: &Items) -> Value {
     let shapes: Value = items.shapes.iter().map(ToString::to_string).collect();
     table([
         ("pointer", Some(shapes)),
-        ("kind", maybe(items.kind.map(|kind| kind.as_str()))),
-        ("version", maybe(items.version.map(|it| it.as_str()))),
+        ("kind", optional_text(items.kind.map(|kind| kind.as_str()))),
+        (
+            "version",
+            optional_text(items.version.map(|it| it.as_str())),
+        ),
     ])
 }
 
 fn axis(axis: &Axis) -> Value {
     match axis {
-        Axis::Values(values) => values.iter().map(|it| value_without_user(it)).collect(),
+        Axis::Values(values) => values.iter().map(|it| remove_user_from_value(it)).collect(),
         Axis::Index(axis) => index(axis),
     }
 }
@@ -131,41 +138,42 @@ fn axis(axis: &Axis) -> Value {
 fn index(index: &Index) -> Value {
     let Index {
         url,
-        method: by,
+        method: declared_method,
         body,
         page: pages,
         pick,
     } = index;
-    let asked = [
-        ("url", text(without_user(url.as_str()))),
-        ("method", method(*by)),
-        ("body", body.as_ref().map(Body::declared)),
+    let request = [
+        ("url", text(remove_user(url.as_str()))),
+        ("method", method(*declared_method)),
+        ("body", body.as_ref().map(Body::to_declaration)),
         ("page", Some(page(pages))),
     ];
-    table(asked.into_iter().chain(picked(pick)))
+    table(request.into_iter().chain(pick_keys(pick)))
 }
 
-/// What the items of an index are.
-fn named(detail: &Detail) -> Value {
+/// Writes the part of `detail` that identifies the items.
+fn detail_scope(detail: &Detail) -> Value {
     table(
-        [("url", text(without_user(detail.url.as_str())))]
+        [("url", text(remove_user(detail.url.as_str())))]
             .into_iter()
-            .chain(picked(&detail.pick)),
+            .chain(pick_keys(&detail.pick)),
     )
 }
 
-/// How they are asked for. Their rate and how many at once change no page.
-fn detail(detail: &Detail) -> Value {
+/// Writes the part of `detail` that pages depend on. The rate and the concurrency do not change
+/// pages, so they are left out.
+fn detail_pages(detail: &Detail) -> Value {
     table([
         ("method", method(detail.method)),
-        ("body", detail.body.as_ref().map(Body::declared)),
+        ("body", detail.body.as_ref().map(Body::to_declaration)),
         ("together", Some(detail.together.get().into())),
     ])
 }
 
-fn picked(pick: &Pick) -> impl Iterator<Item = (&'static str, Option<Value>)> {
-    let by = match &pick.by {
-        By::Place { each, value, only } => {
+fn pick_keys(pick: &Pick) -> impl Iterator<Item = (&'static str, Option<Value>)> {
+    let keys = match &pick.method {
+        PickMethod::Pointer { each, value, only } => {
             let only = only.iter();
             let only = only.map(|(place, wanted)| (place.to_string(), wanted.as_str().into()));
             let only: Map<String, Value> = only.collect();
@@ -175,16 +183,17 @@ fn picked(pick: &Pick) -> impl Iterator<Item = (&'static str, Option<Value>)> {
                 ("only", (!only.is_empty()).then_some(Value::Object(only))),
             ]
         }
-        By::Pattern(pattern) => vec![("pattern", text(pattern))],
+        PickMethod::Pattern(pattern) => vec![("pattern", text(pattern))],
     };
-    by.into_iter().chain([
-        ("matching", maybe(pick.matching.as_ref())),
-        ("except", maybe(pick.except.as_ref())),
+    keys.into_iter().chain([
+        ("matching", optional_text(pick.matching.as_ref())),
+        ("except", optional_text(pick.except.as_ref())),
     ])
 }
 
-/// Where all that windows have begins, and what of an entry is compared with them.
-fn began(source: &Source, window: &Window) -> Value {
+/// Writes the part of `window` that identifies the feed: its first date, and the kind of date
+/// that the publisher compares.
+fn window_scope(source: &Source, window: &Window) -> Value {
     table([
         ("basis", text(window.basis.as_str())),
         ("from", text(&window.from)),
@@ -192,28 +201,28 @@ fn began(source: &Source, window: &Window) -> Value {
     ])
 }
 
-fn window(window: &Window) -> Value {
+fn window_pages(window: &Window) -> Value {
     table([
         ("from", text(&window.from)),
-        ("until", maybe(window.until.as_ref())),
+        ("until", optional_text(window.until.as_ref())),
         ("format", text(&window.format)),
         ("zone", window.zone.as_ref().and_then(zone)),
-        ("step", maybe(window.step)),
+        ("step", optional_text(window.step)),
         ("order", text(window.order.as_str())),
         ("basis", text(window.basis.as_str())),
         ("overlap", text(window.overlap)),
-        ("ahead", maybe(window.ahead)),
+        ("ahead", optional_text(window.ahead)),
         ("split_when", split_when(&window.split_when)),
     ])
 }
 
 fn split_when(when: &SplitWhen) -> Option<Value> {
     let status = || when.status.iter().copied().collect();
-    tables([
+    non_empty_table([
         ("items", when.items.map(Value::from)),
-        ("total", maybe(when.total.as_ref())),
+        ("total", optional_text(when.total.as_ref())),
         ("status", (!when.status.is_empty()).then(status)),
-        ("smallest", maybe(when.smallest)),
+        ("smallest", optional_text(when.smallest)),
     ])
 }
 
@@ -238,26 +247,26 @@ fn page(page: &Pagination) -> Value {
             stop,
         } => table([
             ("mode", text("token")),
-            ("param", maybe(param.as_ref())),
+            ("param", optional_text(param.as_ref())),
             ("pointer", text(pointer)),
-            ("start", maybe(start.as_ref())),
+            ("start", optional_text(start.as_ref())),
             ("stop", text(link_stop(*stop))),
         ]),
         Pagination::Number {
             param,
             start,
             stop: last,
-        } => counted("number", param.as_ref(), *start, None, last),
+        } => numbered("number", param.as_ref(), *start, None, last),
         Pagination::Offset {
             param,
             start,
             size,
             stop: last,
-        } => counted("offset", param.as_ref(), *start, Some(*size), last),
+        } => numbered("offset", param.as_ref(), *start, Some(*size), last),
     }
 }
 
-fn counted(
+fn numbered(
     mode: &str,
     param: Option<&String>,
     start: u64,
@@ -266,7 +275,7 @@ fn counted(
 ) -> Value {
     let declared = [
         ("mode", text(mode)),
-        ("param", maybe(param)),
+        ("param", optional_text(param)),
         ("start", Some(start.into())),
         ("size", size.map(Value::from)),
     ];
@@ -302,7 +311,7 @@ mod tests {
 
     fn source(table: &str) -> Source {
         let mut source: Source = toml::from_str(table).unwrap();
-        source.settle().unwrap();
+        source.validate().unwrap();
         source
     }
 
@@ -333,13 +342,13 @@ mod tests {
         "order":"descending","overlap":"1h","split_when":{"items":500,"status":[400]},"step":"1d"}
     "#;
 
-    /// A text without the breaks and indents that it is written here with.
-    fn joined(text: &str) -> String {
+    /// Removes the line breaks and indents of a text in this file.
+    fn join_lines(text: &str) -> String {
         text.lines().map(str::trim).collect()
     }
 
     #[test]
-    fn a_url_is_known_without_a_user_and_a_password() {
+    fn the_user_and_the_password_are_removed_from_urls() {
         for (url, shown) in [
             ("http://me:hunter2@h.example/a?b", "http://h.example/a?b"),
             ("https://me:p@ss/word@h.example/a", "https://h.example/a"),
@@ -354,22 +363,23 @@ mod tests {
             ("https://h.example/?to=me@x", "https://h.example/?to=me@x"),
             ("{env.BASE}/a@b", "{env.BASE}/a@b"),
         ] {
-            assert_eq!(without_user(url), shown);
+            assert_eq!(remove_user(url), shown);
         }
     }
 
-    /// Databases hold these texts: of one that becomes another, all is read again.
+    /// Databases store these texts. If the text of a source changes, the source is fetched
+    /// again from the beginning.
     #[test]
-    fn what_a_watermark_knows_its_source_by_stays_the_same() {
-        assert_eq!(source(WINDOWED).scope(), joined(FEED));
+    fn the_stored_scope_stays_the_same() {
+        assert_eq!(source(WINDOWED).scope(), join_lines(FEED));
         let plain = r#"{"items":{"pointer":["/releases/*","/records/*","/*",""]},"url":"https://tenders.example/"}"#;
         assert_eq!(source(r#"url = "https://tenders.example/""#).scope(), plain);
     }
 
     #[test]
-    fn what_a_run_knows_its_source_by_stays_the_same() {
+    fn the_stored_definition_stays_the_same() {
         let detail = r#"{"body":{"json":{"id":"{item}"}},"method":"POST","together":100}"#;
-        let (feed, pages) = (joined(FEED), joined(PAGES));
+        let (feed, pages) = (join_lines(FEED), join_lines(PAGES));
         let expected = format!(r#"{feed} {{"detail":{detail},{pages}}}"#);
         assert_eq!(source(WINDOWED).definition(), expected);
     }
@@ -405,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_no_page_is_not_in_it() {
+    fn keys_that_change_no_page_are_left_out() {
         let faster = WINDOWED.replace("5/s", "9/s");
         assert_eq!(source(WINDOWED).definition(), source(&faster).definition());
         let larger = WINDOWED.replace("rate =", "together = 7, rate =");
