@@ -6,7 +6,7 @@
 //!
 //! Most bodies are one document in UTF-8, and pass through without a copy. Where a body holds
 //! several documents, one that cannot be read costs itself and not its neighbours: it is
-//! [`Broken`] and kept. A body of which nothing can be read is unreadable as a whole.
+//! [`BrokenDocument`] and kept. A body of which nothing can be read is unreadable as a whole.
 //!
 //! Bare releases, as on lines, share one [`Part`], whose items point into the text: a million
 //! releases are not a million parts. Pointers treat the documents of a text as an array, and

@@ -425,14 +425,11 @@ mod tests {
     #[test]
     fn a_variable_that_is_not_set_is_named_with_its_key() {
         for value in [None, Some(String::new())] {
-            let declared = [declaration(
-                "sources.x.query.key",
-                "a {env.TOKEN_PLACEHOLDER} b",
-            )];
+            let declared = [declaration("sources.x.query.key", "a {env.TOKEN} b")];
             let error = Secrets::look_up(declared, |_| value.clone()).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "key `sources.x.query.key`: the environment variable TOKEN_PLACEHOLDER is not set, \
+                "key `sources.x.query.key`: the environment variable TOKEN is not set, \
                  nor is TOKEN_FILE"
             );
         }
@@ -485,7 +482,7 @@ mod tests {
 
     #[test]
     fn a_placeholder_that_is_not_closed_is_refused() {
-        for text in ["{env.TOKEN_PLACEHOLDER", "{env.}"] {
+        for text in ["{env.TOKEN", "{env.}"] {
             let declared = [declaration("url", text)];
             assert!(
                 Secrets::look_up(declared, |_| Some("x".into())).is_err(),
