@@ -1,4 +1,4 @@
-//! The command line, as types and help and nothing else.
+//! The command line: only types and help texts.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use secrecy::SecretString;
 use crate::source::Moment;
 use crate::userinfo::hide_userinfo;
 
-/// Keeps a PostgreSQL database in step with publishers of Open Contracting Data
-/// Standard (OCDS) releases.
+/// Keeps a PostgreSQL database in step with publishers of Open Contracting Data Standard (OCDS)
+/// releases.
 ///
-/// Answers go to standard output, logs and progress to standard error. Without
-/// a configured database, a private local PostgreSQL is started and used.
+/// Answers go to standard output, logs and progress to standard error. If no database is
+/// configured, the program starts a private local PostgreSQL and uses it.
 #[derive(Debug, Parser)]
 #[command(name = "ocds-ingest", version, after_long_help = EXIT_CODES)]
 pub struct Cli {
@@ -26,23 +26,23 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Reads the command line, or ends the process with what is wrong with it. That quotes
-    /// an argument, which may be a database's URL in the wrong place, so it is said of the
-    /// arguments without users and passwords.
+    /// Parses the command line, or prints the error and ends the process. The error message
+    /// quotes arguments, and one of them may be a database URL in the wrong place. The message
+    /// is therefore made from the arguments without users and passwords.
     #[must_use]
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Self {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         Self::try_parse_from(&arguments).unwrap_or_else(|error| {
             let shown = arguments
                 .iter()
-                .map(|argument| remove_user(&argument.to_string_lossy()));
+                .map(|argument| hide_user_in_argument(&argument.to_string_lossy()));
             Self::try_parse_from(shown).err().unwrap_or(error).exit()
         })
     }
 }
 
-/// An argument without a user and a password, be it `--option=URL`.
-fn remove_user(argument: &str) -> String {
+/// Removes the user and the password from an argument, also from `--option=URL`.
+fn hide_user_in_argument(argument: &str) -> String {
     match argument.split_once('=') {
         Some((option, value)) if option.starts_with('-') => {
             format!("{option}={}", hide_userinfo(value))
@@ -52,80 +52,81 @@ fn remove_user(argument: &str) -> String {
 }
 
 const EXIT_CODES: &str = "Exit codes:
-  0  done: the end of what was asked for was seen, and all before it is stored
-  1  unexpected
-  2  wrong command line or configuration
-  3  database or publisher unreachable, or metrics not written; try again
-  4  stopped before the end, progress is saved; try again, or see why a link is refused
-  5  too many bad rows
+  0  done: the end of the requested data was reached, and everything before it is stored
+  1  unexpected error
+  2  wrong command line or configuration: correct it
+  3  database or publisher unreachable, or metrics not written: try again
+  4  stopped before the end, progress is saved: try again, or see why a link is refused
+  5  too many rejected releases
   6  another run holds the source, or took it over
   130, 143  stopped by a second signal";
 
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// A configuration file, instead of ./ocds-ingest.toml; later ones win
+    /// A configuration file, instead of ./ocds-ingest.toml; later files override earlier ones
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Vec<PathBuf>,
-    /// The database to write: `local` or a postgresql:// URL
+    /// The database: `local` or a postgresql:// URL
     #[arg(long, value_name = "URL", global = true)]
     pub database_url: Option<SecretString>,
-    /// How log lines are written
+    /// The format of log lines
     #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
     pub log_format: LogFormat,
-    /// More log lines; twice for every request
+    /// Write more log lines; give it twice to log every request
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
-    /// Only warnings and errors
+    /// Write only warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Log lines in place of the progress bar
+    /// Write log lines instead of the progress bar
     #[arg(long, global = true)]
     pub no_progress: bool,
-    /// Write metrics there at the end, in Prometheus' text format, whatever the exit code
+    /// Write metrics to this file at the end, in Prometheus text format, for any exit code
     #[arg(long, value_name = "PATH", global = true)]
     pub metrics_file: Option<PathBuf>,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Json,
 }
 
-/// What to do.
+/// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Bring sources up to date; an unfinished run goes on where it stopped
+    /// Fetch what is new from sources; an unfinished run continues where it stopped
     Run(Run),
-    /// Fetch some pages or dates of a source again, whatever other runs have done
+    /// Fetch pages or dates of a source again, even if earlier runs have fetched them
     Backfill(Backfill),
-    /// Store files as if a source had served them; a stopped load goes on where it stopped
+    /// Store files as if the publisher had served them; an unfinished load continues where it
+    /// stopped
     Load(Load),
-    /// Where each source stands; with --database, what the server is busy with
+    /// Show the state of each source; with --database, the activity of the database server
     Status(Status),
     /// Check the configuration; with --connect also the database and publishers
     Check(Check),
-    /// The known sources
+    /// Show the known sources
     Sources {
         #[command(subcommand)]
         #[expect(missing_docs, reason = "the enum documents its commands")]
         command: Option<SourcesCommand>,
     },
-    /// What was refused, and what to do about it
+    /// Show rejected data, and replay or discard it
     Quarantine {
         #[command(subcommand)]
         #[expect(missing_docs, reason = "the enum documents its commands")]
         command: QuarantineCommand,
     },
-    /// Forget a source: all that is stored and refused of it, and its runs
+    /// Delete all data of a source: releases, rejects and runs
     Purge(Purge),
-    /// Measure which batch size suits the database's server, in a schema of its own
+    /// Measure which batch size suits the database server, in a schema of its own
     BenchDatabase(BenchDatabase),
-    /// Bring the database's schema up to date
+    /// Update the schema of the database
     Migrate,
     /// Open psql on the configured database
     Psql {
@@ -133,27 +134,27 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Ingest an invented feed into the local database, to see how it looks
+    /// Ingest an invented feed into the local database, to show the result
     Demo,
 }
 
 /// Options of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// The sources to bring up to date
+    /// The sources to run
     #[arg(required_unless_present = "all")]
     pub source: Vec<String>,
-    /// All sources of the configuration files
+    /// Run all sources of the configuration files
     #[arg(long, conflicts_with = "source")]
     pub all: bool,
-    /// Begin at this date instead of the watermark, of sources asked for by dates; on
-    /// one that has none yet, later runs go on from here
+    /// Begin at this date instead of the watermark, for sources with windows of time. If a
+    /// source has no watermark yet, later runs continue from here
     #[arg(long, value_name = "DATE")]
     pub from: Option<Moment>,
     /// End at this date instead of now
     #[arg(long, value_name = "DATE")]
     pub until: Option<Moment>,
-    /// Stop after so many pages; the next run goes on there
+    /// Stop after this number of pages; the next run continues there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_pages: Option<u64>,
     /// Begin at the first page, even if the last run is unfinished
@@ -167,9 +168,9 @@ pub struct Run {
 /// Options of `backfill`.
 #[derive(Debug, Args)]
 pub struct Backfill {
-    /// The source to fetch pages of
+    /// The source to fetch from
     pub source: String,
-    /// The first page: the publisher's number where it has one, else counted from 1
+    /// The first page: the publisher's page number if there is one, else counted from 1
     #[arg(
         long,
         value_name = "N",
@@ -177,13 +178,13 @@ pub struct Backfill {
         conflicts_with = "from"
     )]
     pub from_page: Option<u64>,
-    /// The last page, if not the last there is
+    /// The last page; by default the last page of the feed
     #[arg(long, value_name = "M", requires = "from_page")]
     pub to_page: Option<u64>,
-    /// The first date, of a source asked for by dates
+    /// The first date, for sources with windows of time
     #[arg(long, value_name = "DATE")]
     pub from: Option<Moment>,
-    /// The last date, if not now
+    /// The last date; by default now
     #[arg(long, value_name = "DATE", requires = "from")]
     pub until: Option<Moment>,
     #[command(flatten)]
@@ -194,14 +195,13 @@ pub struct Backfill {
 /// Options of `load`.
 #[derive(Debug, Args)]
 pub struct Load {
-    /// The source whose data they are: under its name they are stored, and by its
-    /// definition read
+    /// The source of the files. They are read by its definition and stored under its name
     pub source: String,
-    /// Packages, records, releases, lists or lines of them, in zip and gzip files or
-    /// not; - is standard input
+    /// Release packages, record packages, releases, records, lists of them or one per line;
+    /// also in zip and gzip files; - is standard input
     #[arg(required = true, value_name = "FILE|URL")]
     pub file: Vec<String>,
-    /// Begin with the first file, even if the last load of them is unfinished
+    /// Begin with the first file, even if the last load of these files is unfinished
     #[arg(long)]
     pub restart: bool,
     #[command(flatten)]
@@ -209,13 +209,13 @@ pub struct Load {
     pub ingest: Ingest,
 }
 
-/// Options of whatever ingests.
+/// Options of all commands that store releases.
 #[derive(Debug, Args)]
 pub struct Ingest {
-    /// The largest share of refused releases, 0 to 1, instead of `sink.max_bad_ratio`
+    /// The largest share of rejected releases, 0 to 1, instead of `sink.max_bad_ratio`
     #[arg(long, value_name = "RATIO")]
     pub max_bad_ratio: Option<f64>,
-    /// Report as one JSON object a line, one line for each source
+    /// Report as JSON, one object on a line for each source
     #[arg(long)]
     pub json: bool,
 }
@@ -223,11 +223,11 @@ pub struct Ingest {
 /// Options of `status`.
 #[derive(Debug, Args)]
 pub struct Status {
-    /// What the server says instead: its dearest statements on our tables, and who
-    /// waits for a lock on them
+    /// Show the activity of the server instead: the most expensive statements on our tables,
+    /// and sessions that wait for a lock on them
     #[arg(long)]
     pub database: bool,
-    /// One JSON object a line
+    /// Write JSON, one object on each line
     #[arg(long)]
     pub json: bool,
 }
@@ -235,9 +235,9 @@ pub struct Status {
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The sources to check, instead of all configured ones
+    /// The sources to check; by default all configured ones
     pub source: Vec<String>,
-    /// Also connect to the database and fetch a page of each source; nothing is written
+    /// Also connect to the database and fetch one page of each source; nothing is written
     #[arg(long)]
     pub connect: bool,
 }
@@ -245,9 +245,9 @@ pub struct Check {
 /// Options of `purge`.
 #[derive(Debug, Args)]
 pub struct Purge {
-    /// The source to forget; it need not be configured any more
+    /// The source to delete; it may be gone from the configuration
     pub source: String,
-    /// Do it: nothing brings it back but fetching it again
+    /// Confirm the deletion; the data can only be restored by fetching it again
     #[arg(long)]
     pub yes: bool,
     /// Report as a JSON object
@@ -258,8 +258,8 @@ pub struct Purge {
 /// Options of `bench-database`.
 #[derive(Debug, Args)]
 pub struct BenchDatabase {
-    /// How many invented releases are written each time, at most; a way that takes
-    /// longer than two seconds is measured with those it wrote till then
+    /// The largest number of invented releases for each measurement; a measurement stops after
+    /// two seconds and counts what was written by then
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub rows: u32,
     /// Report as a JSON object
@@ -267,56 +267,56 @@ pub struct BenchDatabase {
     pub json: bool,
 }
 
-/// What to do with sources.
+/// A subcommand of `sources`.
 #[derive(Debug, Subcommand)]
 pub enum SourcesCommand {
-    /// How a source is defined
+    /// Show the definition of a source
     Show {
-        /// Its name
+        /// The name of the source
         source: String,
     },
 }
 
-/// What to do with rejects.
+/// A subcommand of `quarantine`.
 #[derive(Debug, Subcommand)]
 pub enum QuarantineCommand {
-    /// Unresolved rejects, newest first
+    /// List unresolved rejects, newest first
     List {
-        /// Of this source only
+        /// Only rejects of this source
         #[arg(long)]
         source: Option<String>,
-        /// Of this reason only, such as missing-ocid or refused
+        /// Only rejects with this reason, such as missing-ocid or refused
         #[arg(long)]
         reason: Option<String>,
-        /// At most so many
+        /// The largest number of rejects to list
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: u32,
-        /// One JSON object a line
+        /// Write JSON, one object on each line
         #[arg(long)]
         json: bool,
     },
-    /// One reject: what is known of it, and what was served, fit to be shown
+    /// Show one reject: its details, and the served data in printable form
     Show {
-        /// Its id
+        /// The id of the reject
         id: i64,
-        /// Its bytes as they were served, and nothing else
+        /// Write only the served bytes, unchanged
         #[arg(long)]
         raw: bool,
     },
-    /// Try rejects again, with the program and configuration of today
+    /// Try to store rejects again, with the current program and configuration
     Replay {
-        /// Their ids; all if none are given
+        /// The ids of the rejects; by default all
         id: Vec<i64>,
-        /// Of this source only
+        /// Only rejects of this source
         #[arg(long)]
         source: Option<String>,
-        /// Report as one JSON object a line, one line for each source
+        /// Report as JSON, one object on a line for each source
         #[arg(long)]
         json: bool,
     },
-    /// Mark rejects as not wanted; they are kept
+    /// Mark rejects as unwanted; they stay in the database
     Discard {
-        /// Their ids
+        /// The ids of the rejects
         #[arg(required = true)]
         id: Vec<i64>,
     },

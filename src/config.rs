@@ -1,4 +1,4 @@
-//! Configuration: built-in defaults, then files, then the environment.
+//! The configuration: built-in defaults, then files, then the environment.
 //!
 //! | rank | where | what |
 //! |---|---|---|
@@ -8,8 +8,8 @@
 //! | 4 | `OCDS_INGEST__SECTION__KEY` | any key, such as `OCDS_INGEST__SINK__WORKERS` |
 //! | 5 | `--database-url URL` | `database.url` |
 //!
-//! A key that is unknown or does not fit is an error that names file and key.
-//! Every bound of the program is a key here, with a default and its reason.
+//! An error names the file and the key if a key is unknown or a value does not fit. Every limit
+//! of the program is a key here, with a default and a reason.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -23,36 +23,36 @@ use crate::error::{Error, Result};
 use crate::json::MOST_ITEMS;
 use crate::source::{Origin, Source};
 
-/// The sources built into the program, one file each.
+/// The built-in sources, one file each.
 static BUILT_IN_SOURCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config/sources");
 
-/// The file read when no `--config` is given and it is there.
+/// This file is read if no `--config` is given and the file exists.
 const DEFAULT_FILE: &str = "ocds-ingest.toml";
 
-/// Everything the program can be told.
+/// The whole configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The PostgreSQL that is written.
+    /// The database.
     pub database: Database,
-    /// How publishers are asked.
+    /// Requests to publishers.
     pub fetch: Fetch,
-    /// How pages are read.
+    /// Reading of pages.
     pub extract: Extract,
-    /// How rows are written.
+    /// Writing of rows.
     pub sink: Sink,
-    /// How runs of one source keep out of each other's way.
+    /// Leases, which ensure that only one run writes a source.
     pub lease: Lease,
-    /// What is remembered.
+    /// Records of past runs.
     pub ledger: Ledger,
-    /// How the program ends when it is told to.
+    /// The end of the program after a signal.
     pub shutdown: Shutdown,
-    /// The publishers' feeds, by name.
+    /// The sources, by name.
     pub sources: BTreeMap<String, Source>,
 }
 
 impl Config {
-    /// The names of the sources that are not built into the program.
+    /// Returns the names of the sources that are not built in.
     #[must_use]
     pub fn declared_sources(&self) -> Vec<String> {
         let declared = self
@@ -63,40 +63,41 @@ impl Config {
     }
 }
 
-/// The PostgreSQL that is written.
+/// The PostgreSQL database.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// `local`, or `postgresql://user:password@host/database?sslmode=verify-full`.
     pub url: SecretString,
-    /// A file that holds the URL instead, as Kubernetes mounts secrets.
+    /// A file that contains the URL. Kubernetes mounts secrets as files.
     pub url_file: Option<PathBuf>,
-    /// Where the local server keeps its data; `None` is the user's data
-    /// directory, or one under `/var/lib` for root. Root gives it to the server's user.
+    /// The directory for the data of the local server. `None` means the user's data directory,
+    /// or a directory under `/var/lib` for root. If the program runs as root, it gives the
+    /// directory to the server's user.
     pub directory: Option<PathBuf>,
-    /// Whether every command that uses the database applies migrations first.
+    /// Every command that uses the database applies migrations first.
     pub migrate: bool,
-    /// Whether the statements that pages share are prepared; `false` suits a
-    /// pooler older than PgBouncer 1.21.
+    /// The statements for pages are prepared. Set this to `false` for a pooler older than
+    /// PgBouncer 1.21.
     pub prepare: bool,
-    /// How long connecting may take.
+    /// The timeout for connecting.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// How long the server may work on one statement.
+    /// The timeout of the server for one statement.
     #[serde(with = "humantime_serde")]
     pub statement_timeout: Duration,
-    /// How long a statement may wait for a lock.
+    /// The timeout of a statement that waits for a lock.
     #[serde(with = "humantime_serde")]
     pub lock_timeout: Duration,
-    /// How long a transaction of ours may sit idle before the server ends it;
-    /// below `lease.ttl`, so that no lost holder blocks a takeover.
+    /// The server ends a transaction of this program that is idle for this long. It must be
+    /// less than `lease.ttl`, so that a run that lost its connection cannot block a takeover.
     #[serde(with = "humantime_serde")]
     pub idle_in_transaction_timeout: Duration,
-    /// How long sent bytes may stay unacknowledged before the connection is
-    /// given up, and how long it may be silent before it is probed.
+    /// The time after which a connection is closed if sent bytes are not acknowledged. A silent
+    /// connection is probed after the same time.
     #[serde(with = "humantime_serde")]
     pub tcp_user_timeout: Duration,
-    /// How long a page's commit is tried again while the server is away.
+    /// The time for which the commit of a page is retried while the server is unavailable.
     #[serde(with = "humantime_serde")]
     pub retry_for: Duration,
 }
@@ -119,77 +120,76 @@ impl Default for Database {
     }
 }
 
-/// How publishers are asked.
+/// Requests to publishers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetch {
-    /// Sent as `User-Agent`, unless the source says otherwise.
+    /// The `User-Agent` of sources that do not declare one.
     pub user_agent: String,
-    /// How long connecting may take, TLS included.
+    /// The timeout for connecting, including TLS.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// How long a server may send nothing.
+    /// The longest time that a server may send nothing.
     #[serde(with = "humantime_serde")]
     pub read_timeout: Duration,
-    /// A body that arrives more slowly is a broken connection, and 0 lets it be as slow as
-    /// it is. The speed is measured whenever its server has kept us waiting for
-    /// `read_timeout` in all, so a body that is over sooner is never slow.
+    /// The slowest speed at which a body may arrive. A slower body counts as a broken
+    /// connection; 0 is no limit. The speed is measured each time that the waits for the server
+    /// add up to `read_timeout`, so a body that is complete before that is never too slow.
     pub min_bytes_per_minute: u64,
-    /// How long a page may take from request to last byte.
+    /// The longest time from the request for a page to its last byte.
     #[serde(with = "humantime_serde")]
     pub page_timeout: Duration,
-    /// The largest body that is read, as it comes over the wire. A larger page
-    /// is unreadable: it is not asked for again, and its first 64 KiB are kept.
+    /// The largest body as it arrives, before decompression. A larger page is unreadable: it is
+    /// not requested again, and its first 64 KiB are kept.
     pub max_body_bytes: usize,
-    /// The largest body that is read, after decompression; it is what bounds
-    /// the memory of a page, one of several documents of an index included. A larger
-    /// page is unreadable in the same way. The JSON of an index may take four times as
-    /// much in memory.
+    /// The largest body after decompression. This limits the memory of a page, including a page
+    /// of several documents of an index. A larger page is unreadable in the same way. The JSON
+    /// of an index may take four times as much memory.
     pub max_decoded_bytes: usize,
-    /// The largest file that is put on disk to be read in pieces: one that is
-    /// downloaded, or comes through a pipe.
+    /// The largest file that is written to disk and read in pieces. Such a file is downloaded
+    /// or arrives through a pipe.
     pub max_file_bytes: u64,
-    /// How many items a page may have that is held whole; the releases within packages
-    /// and records count too. Each takes a kilobyte of memory, however small it is. A
-    /// page with more is unreadable in the same way. Files are cut into pieces, and may
-    /// have any number.
+    /// The largest number of items of a page that is held in memory as a whole. Releases within
+    /// packages and records count too. Each item takes a kilobyte of memory, however small it
+    /// is. A page with more items is unreadable in the same way. Files are cut into pieces, so
+    /// they may have any number of items.
     pub max_items: usize,
-    /// How many members the archives of a body may have. A body with more is too
+    /// The largest number of members in the archives of a body. A body with more members is too
     /// large.
     pub max_members: usize,
-    /// How many times its own size an archive may decompress to, beyond its first
-    /// MiB. Packages of releases shrink to a tenth or a thirtieth; what shrinks to
-    /// a two-hundredth was made to be large.
+    /// The largest ratio of an archive's decompressed size to its own size. The first MiB is
+    /// not counted. Release packages compress to between a tenth and a thirtieth; an archive
+    /// that compresses to less than a two-hundredth was probably built to do harm.
     pub max_ratio: u32,
-    /// How many times a page is asked for before it is given up.
+    /// The number of attempts for a page.
     pub attempts: u32,
-    /// The wait before the second attempt; it doubles with each further one,
-    /// give or take half.
+    /// The wait before the second attempt. It doubles with each further attempt, plus or minus
+    /// half at random.
     #[serde(with = "humantime_serde")]
     pub first_wait: Duration,
-    /// The longest of those waits.
+    /// The longest wait between two attempts.
     #[serde(with = "humantime_serde")]
     pub longest_wait: Duration,
-    /// The longest `Retry-After` that is waited out; a longer one ends the run
-    /// as rate limited, to be resumed.
+    /// The longest `Retry-After` that the run waits for. If the server demands more, the run
+    /// ends as rate limited, and a later run resumes it.
     #[serde(with = "humantime_serde")]
     pub longest_retry_after: Duration,
-    /// How many pages in a row may be unreadable before the run ends as
-    /// truncated: one bad page is worth stepping over, a site that serves its
-    /// maintenance notice in place of every page is not.
+    /// The run ends as truncated after this number of unreadable pages in a row. A single bad
+    /// page is skipped, but a site that returns a maintenance notice for every page is not
+    /// worth further requests.
     pub unreadable_in_a_row: u32,
-    /// The most pages that a chain may have: a feed whose links lead on for ever says
-    /// something new on each page.
+    /// The largest number of pages of a chain. It stops a feed that generates new links without
+    /// end.
     pub max_pages: u64,
-    /// How many pages may be fetched and not yet committed. It bounds memory,
-    /// and how many pages a killed run fetches again.
+    /// The largest number of pages that are fetched and not yet committed. It limits the
+    /// memory, and the number of pages that are fetched again after a crash.
     pub ahead: usize,
-    /// How many bytes of decoded documents such pages may have together. A page that
-    /// has more by itself is fetched alone.
+    /// The largest total size of the decoded documents of these pages, in bytes. A page that is
+    /// larger than this is fetched alone.
     pub ahead_bytes: usize,
-    /// How many pages of the run before are remembered, to ask whether they have
-    /// changed: the first so many. Each takes a kilobyte or less, and six where
-    /// links are as long as they may be.
+    /// The number of pages of the previous run that are remembered for conditional requests,
+    /// counted from the first page. Each takes up to a kilobyte of memory, or up to six with
+    /// links of the maximum length.
     pub remembered: u32,
 }
 
@@ -220,16 +220,16 @@ impl Default for Fetch {
     }
 }
 
-/// How pages are read.
+/// Reading of pages.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Extract {
-    /// The deepest nesting of a release that is stored. PostgreSQL's own limit
-    /// is its stack, which differs from server to server.
+    /// The deepest nesting of a stored release. PostgreSQL's own limit is the size of its
+    /// stack, which differs between servers.
     pub max_depth: usize,
-    /// The most JSON values that a stored release holds: numbers, texts, booleans,
-    /// nulls, arrays and objects. PostgreSQL takes hundreds of bytes of memory for each
-    /// while it reads a release, and refuses one of 8 to 17 million.
+    /// The largest number of JSON values in a stored release: numbers, texts, booleans, nulls,
+    /// arrays and objects. PostgreSQL needs hundreds of bytes of memory for each value while it
+    /// parses a release. It rejects a release with 8 to 17 million values.
     pub max_values: usize,
 }
 
@@ -242,37 +242,37 @@ impl Default for Extract {
     }
 }
 
-/// How rows are written.
+/// Writing of rows.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sink {
-    /// One statement for a batch, or one for each row.
+    /// The kind of statement that writes rows.
     pub method: Method,
-    /// The most rows of one statement.
+    /// The largest number of rows in one statement.
     pub batch_size: usize,
-    /// The most bytes of release text in one statement.
+    /// The largest size of the releases in one statement, in bytes of text.
     pub batch_bytes: usize,
-    /// How many pages are committed at once, each on a connection of its own.
-    /// Two keep two cores of a server busy.
+    /// The number of pages that are committed at the same time, each on its own connection. Two
+    /// pages keep two cores of a server busy.
     pub workers: usize,
-    /// The largest share of a run's releases that may be rejected, 0 to 1.
+    /// The largest share of a run's releases that may be rejected, from 0 to 1.
     pub max_bad_ratio: f64,
-    /// How many releases a run must have seen before the share is looked at;
-    /// it is looked at once more when the run ends.
+    /// The number of releases in a run after which the share is checked for the first time. It
+    /// is also checked when the run ends.
     pub max_bad_after: u64,
 }
 
-/// How the rows of a batch are written.
+/// The kind of statement that writes the rows of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// One multi-row upsert for the batch.
+    /// One multi-row upsert for each batch.
     Upsert,
-    /// Binary `COPY` of all rows of a page into a temporary table, and one upsert
-    /// from there; the better the larger the pages are.
+    /// Binary `COPY` of all rows of a page into a temporary table, and one upsert from there.
+    /// It suits large pages.
     Copy,
-    /// One upsert for each row: slower by far; for comparison, and as the way
-    /// back if a server misbehaves.
+    /// One upsert for each row. It is much slower. Use it to compare, or if a server has a
+    /// problem with the other methods.
     Row,
 }
 
@@ -289,12 +289,12 @@ impl Default for Sink {
     }
 }
 
-/// How the program ends when it is told to.
+/// The end of the program after a signal.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shutdown {
-    /// How long after the first signal what was fetched may still be committed. Below
-    /// the 30 seconds after which Kubernetes kills.
+    /// The time after the first signal in which fetched pages may still be committed. It must
+    /// be less than 30 seconds, because Kubernetes then kills the process.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
 }
@@ -307,20 +307,21 @@ impl Default for Shutdown {
     }
 }
 
-/// How runs of one source keep out of each other's way.
+/// Leases, which ensure that only one run writes a source.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lease {
-    /// A run renews its lease at this interval, and verifies that what was committed since
-    /// is in the database.
+    /// The interval at which a run renews its lease. The run then also verifies that the pages
+    /// committed since the last renewal are in the database.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
-    /// A run is dead that has not renewed its lease for this long. One whose backend is gone
-    /// is dead after two intervals, unless a pooler is between, which closes backends.
+    /// A run that has not renewed its lease for this long is dead. A run with a closed database
+    /// connection is dead after two heartbeats. This does not apply behind a pooler, because
+    /// poolers close connections themselves.
     #[serde(with = "humantime_serde")]
     pub ttl: Duration,
-    /// A second run waits this long for the first to end, and longer while nobody knows
-    /// whether the first is alive: until it renews its lease, or is dead.
+    /// The time for which a second run waits for the first run to end. It waits longer while it
+    /// is unknown whether the first run is alive: until that run renews its lease, or is dead.
     #[serde(with = "humantime_serde")]
     pub wait: Duration,
 }
@@ -335,13 +336,13 @@ impl Default for Lease {
     }
 }
 
-/// What is remembered.
+/// Records of past runs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ledger {
-    /// How many ended runs of a source are kept, with their pages and requests.
+    /// The number of ended runs to keep for each source, with their pages and requests.
     pub keep_runs: u32,
-    /// Whether each HTTP request is a row of `ocds.request`.
+    /// Each HTTP request is recorded as a row of `ocds.request`.
     pub requests: bool,
 }
 
@@ -354,35 +355,37 @@ impl Default for Ledger {
     }
 }
 
-/// What the command line says about configuration.
+/// The parts of the configuration that are given on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// The files of `--config`, later ones over earlier ones.
+    /// The files of `--config`. Later files override earlier ones.
     pub files: Vec<PathBuf>,
     /// The value of `--database-url`.
     pub database_url: Option<SecretString>,
 }
 
-/// The variables of an environment.
+/// Environment variables by name.
 pub type Environment = HashMap<String, String>;
 
 /// Reads the configuration of this process.
 ///
 /// # Errors
-/// Those of [`load_from`].
+///
+/// Returns the errors of [`load_from`].
 pub fn load(overrides: &Overrides) -> Result<Config> {
-    // A variable that is not UTF-8 is none of ours.
+    // A variable that is not UTF-8 cannot be a variable of this program.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     load_from(overrides, &environment)
 }
 
-/// Reads the configuration of a process with that environment.
+/// Reads the configuration with the given environment.
 ///
 /// # Errors
-/// A file that cannot be read, a key that is unknown or does not fit, or values
-/// that cannot hold together; the message names file and key.
+///
+/// Returns an error if a file cannot be read, a key is unknown, a value does not fit, or two
+/// values contradict each other. The message names the file and the key.
 pub fn load_from(overrides: &Overrides, environment: &Environment) -> Result<Config> {
     let files = match &overrides.files[..] {
         [] => Some(PathBuf::from(DEFAULT_FILE))
@@ -393,24 +396,26 @@ pub fn load_from(overrides: &Overrides, environment: &Environment) -> Result<Con
     };
     let mut builder = config::Config::builder();
     for file in &files {
-        check_alone(file)?;
+        check_file(file)?;
         builder =
             builder.add_source(config::File::from(file.as_path()).format(config::FileFormat::Toml));
     }
     let merged = builder
-        .add_source(plain_database_url(environment))
+        .add_source(database_url_variable(environment))
         .add_source(
-            variables(environment.clone())
+            environment_source(environment.clone())
                 .prefix_separator("__")
                 .prefix("OCDS_INGEST"),
         )
         .build()
         .map_err(|e| Error::config("read the configuration").with_source(e))?;
-    let mut config: Config = serde_path_to_error::deserialize(merged)
-        .map_err(|e| unfit(&e).context("the environment's OCDS_INGEST__ names"))?;
+    let mut config: Config = serde_path_to_error::deserialize(merged).map_err(|e| {
+        describe_environment_error(&e)
+            .context("read the OCDS_INGEST__ variables of the environment")
+    })?;
 
     if let Some(file) = &config.database.url_file
-        && !has_nearer_url(environment)
+        && !has_url_in_environment(environment)
     {
         let url = std::fs::read_to_string(file).map_err(|e| {
             Error::config(format!("read database.url_file {}", file.display())).with_source(e)
@@ -427,25 +432,26 @@ pub fn load_from(overrides: &Overrides, environment: &Environment) -> Result<Con
         source.name.clone_from(name);
         source
             .validate()
-            .or_else(|(key, why)| wrong(&format!("sources.{name}.{key}"), &why))?;
+            .or_else(|(key, why)| reject_key(&format!("sources.{name}.{key}"), &why))?;
     }
     validate(&config)?;
     Ok(config)
 }
 
-/// Whether the environment has a URL, and the file that holds one was named
-/// farther away, in a configuration file.
-fn has_nearer_url(environment: &Environment) -> bool {
+/// Returns true if the environment contains a URL and `url_file` comes from a configuration
+/// file. The environment then has priority.
+fn has_url_in_environment(environment: &Environment) -> bool {
     let has = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
     let has_url = has("OCDS_INGEST__DATABASE__URL") || has("DATABASE_URL");
     has_url && !has("OCDS_INGEST__DATABASE__URL_FILE")
 }
 
-/// The sources built into the program.
+/// Returns the built-in sources.
 ///
 /// # Errors
-/// A file under `config/sources` is not a source; a test keeps that from
-/// being released.
+///
+/// Returns an error if a file under `config/sources` is not a source. A test prevents the
+/// release of such a file.
 pub fn built_in_sources() -> Result<BTreeMap<String, Source>> {
     BUILT_IN_SOURCES
         .files()
@@ -468,23 +474,23 @@ pub fn built_in_sources() -> Result<BTreeMap<String, Source>> {
         .collect()
 }
 
-/// `DATABASE_URL`, which many platforms set, as a configuration of its own.
-fn plain_database_url(environment: &Environment) -> config::Environment {
+/// Returns `DATABASE_URL` as a configuration source of its own. Many platforms set this
+/// variable.
+fn database_url_variable(environment: &Environment) -> config::Environment {
     let url = environment.get("DATABASE_URL").cloned();
     let named = url.map(|url| ("DATABASE__URL".to_owned(), url));
-    variables(named.into_iter().collect())
+    environment_source(named.into_iter().collect())
 }
 
-fn variables(environment: Environment) -> config::Environment {
+fn environment_source(environment: Environment) -> config::Environment {
     config::Environment::default()
         .separator("__")
         .ignore_empty(true)
         .source(Some(environment))
 }
 
-/// Reads a file by itself, so that what is wrong with it is said of it and not
-/// of all the configuration.
-fn check_alone(file: &Path) -> Result<()> {
+/// Parses a file alone, so that an error names this file and not the whole configuration.
+fn check_file(file: &Path) -> Result<()> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| Error::config(format!("read {}", file.display())).with_source(e))?;
     parse::<Config>(&text)
@@ -492,8 +498,8 @@ fn check_alone(file: &Path) -> Result<()> {
         .map_err(|e| e.context(file.display().to_string()))
 }
 
-/// Reads TOML; an error names the key, or the line of what is not TOML. It does
-/// not quote the line, which may hold a password.
+/// Parses TOML. An error names the key, or the line of a syntax error. It does not quote the
+/// line, because the line may contain a password.
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     let deserializer = toml::Deserializer::parse(text).map_err(|e| {
         let before = e.span().and_then(|span| text.get(..span.start));
@@ -502,27 +508,27 @@ fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     })?;
     serde_path_to_error::deserialize(deserializer).map_err(|e| {
         let key = e.path().to_string();
-        let message = without_value(e.inner().message());
+        let message = remove_value(e.inner().message());
         Error::config(format!("key `{key}`: {message}"))
     })
 }
 
-/// What is wrong with the environment, by its key.
-fn unfit(error: &serde_path_to_error::Error<config::ConfigError>) -> Error {
+/// Converts an error about the environment, and names the key.
+fn describe_environment_error(error: &serde_path_to_error::Error<config::ConfigError>) -> Error {
     let key = error.path().to_string();
     let message = error.inner().to_string();
-    // which ends with the key as well
+    // The message ends with the key as well.
     let message = message.split(" for key `").next().unwrap_or_default();
-    Error::config(format!("key `{key}`: {}", without_value(message)))
+    Error::config(format!("key `{key}`: {}", remove_value(message)))
 }
 
-/// serde's message without the value that does not fit: it may be a secret in the
-/// wrong place, such as a database's URL in that of its table.
-fn without_value(message: &str) -> String {
+/// Removes the rejected value from serde's message. It may be a secret in the wrong place, such
+/// as the database URL as the value of `database`.
+fn remove_value(message: &str) -> String {
     if let Some(variant) = message.strip_prefix("unknown variant ") {
         let expected = variant.rsplit_once(", expected ");
         return expected.map_or_else(
-            || "is none of those that are known".to_owned(),
+            || "is not a known value".to_owned(),
             |(_, expected)| format!("expected {expected}"),
         );
     }
@@ -532,20 +538,21 @@ fn without_value(message: &str) -> String {
     match found.and_then(|found| found.rsplit_once(", expected ")) {
         Some((found, expected)) => {
             let kind = found.split(['"', '`']).next().unwrap_or_default();
-            format!("expected {expected}, and not this {}", kind.trim_end())
+            format!("expected {expected}, found this {}", kind.trim_end())
         }
-        None if found.is_some() => "does not fit".to_owned(),
+        None if found.is_some() => "is invalid".to_owned(),
         None => message.to_owned(),
     }
 }
 
-/// Longer than anybody waits, and short enough to be added to a clock.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest duration. It is longer than any useful wait, and short enough to be added to a
+/// clock.
+const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// More pages than any machine holds.
-const MOST_AHEAD: usize = 10_000;
+/// The largest number of pages. It is more than any machine can hold.
+const MAX_AHEAD: usize = 10_000;
 
-/// What no single key can tell by itself.
+/// Checks the rules that involve more than one key, and the limits of single values.
 fn validate(config: &Config) -> Result<()> {
     let Config {
         database,
@@ -555,13 +562,13 @@ fn validate(config: &Config) -> Result<()> {
         ..
     } = config;
     if database.url.expose_secret().is_empty() {
-        return wrong("database.url", "is empty");
+        return reject_key("database.url", "must not be empty");
     }
     if sink.batch_size == 0 || sink.workers == 0 {
-        return wrong("sink.batch_size and sink.workers", "are at least 1");
+        return reject_key("sink.batch_size and sink.workers", "must be at least 1");
     }
     if !(0.0..=1.0).contains(&sink.max_bad_ratio) {
-        return wrong("sink.max_bad_ratio", "is between 0 and 1");
+        return reject_key("sink.max_bad_ratio", "must be between 0 and 1");
     }
     let counts = [
         u64::from(fetch.attempts),
@@ -569,25 +576,28 @@ fn validate(config: &Config) -> Result<()> {
         fetch.max_pages,
     ];
     if counts.contains(&0) || fetch.unreadable_in_a_row == 0 {
-        return wrong(
+        return reject_key(
             "fetch.attempts, fetch.ahead, fetch.max_pages and fetch.unreadable_in_a_row",
-            "are at least 1",
+            "must be at least 1",
         );
     }
     if fetch.ahead < sink.workers {
-        return wrong(
+        return reject_key(
             "fetch.ahead",
-            "is at least sink.workers, or a worker never has a page",
+            "must be at least sink.workers, so that every worker can have a page",
         );
     }
     if lease.heartbeat.is_zero() || lease.heartbeat * 2 > lease.ttl {
-        return wrong(
+        return reject_key(
             "lease.heartbeat",
-            "is more than 0 and at most half of lease.ttl",
+            "must be more than 0 and at most half of lease.ttl",
         );
     }
     if database.idle_in_transaction_timeout >= lease.ttl {
-        return wrong("database.idle_in_transaction_timeout", "is below lease.ttl");
+        return reject_key(
+            "database.idle_in_transaction_timeout",
+            "must be less than lease.ttl",
+        );
     }
     check_bounds(config)?;
     for (name, source) in &config.sources {
@@ -595,15 +605,18 @@ fn validate(config: &Config) -> Result<()> {
             ("timeout", source.http.timeout),
             ("retry_wait", source.http.retry_wait),
         ] {
-            if length.is_some_and(|length| length > LONGEST) {
-                return wrong(&format!("sources.{name}.http.{key}"), "is at most a year");
+            if length.is_some_and(|length| length > MAX_DURATION) {
+                return reject_key(
+                    &format!("sources.{name}.http.{key}"),
+                    "must be at most a year",
+                );
             }
         }
     }
     Ok(())
 }
 
-/// Numbers that PostgreSQL, a clock or memory could not take.
+/// Checks that numbers are in the ranges of PostgreSQL, the clock and the memory.
 fn check_bounds(config: &Config) -> Result<()> {
     let Config {
         database,
@@ -621,9 +634,12 @@ fn check_bounds(config: &Config) -> Result<()> {
             database.idle_in_transaction_timeout,
         ),
     ] {
-        // to PostgreSQL none is no limit, and more does not fit
+        // For PostgreSQL 0 means no limit, and larger values do not fit into its integer.
         if !(1..=i32::MAX as u128).contains(&limit.as_millis()) {
-            return wrong(&format!("database.{key}"), "is between 1 ms and 24 days");
+            return reject_key(
+                &format!("database.{key}"),
+                "must be between 1 ms and 24 days",
+            );
         }
     }
     for (key, length) in [
@@ -633,19 +649,19 @@ fn check_bounds(config: &Config) -> Result<()> {
         ("lease.wait", lease.wait),
         ("shutdown.grace", shutdown.grace),
     ] {
-        if length > LONGEST {
-            return wrong(key, "is at most a year");
+        if length > MAX_DURATION {
+            return reject_key(key, "must be at most a year");
         }
     }
     if !(1..=MOST_ITEMS).contains(&fetch.max_items) {
-        return wrong("fetch.max_items", "is between 1 and 1,000,000");
+        return reject_key("fetch.max_items", "must be between 1 and 1,000,000");
     }
-    if fetch.ahead > MOST_AHEAD || sink.workers > MOST_AHEAD {
-        return wrong("fetch.ahead and sink.workers", "are at most 10,000");
+    if fetch.ahead > MAX_AHEAD || sink.workers > MAX_AHEAD {
+        return reject_key("fetch.ahead and sink.workers", "must be at most 10,000");
     }
     Ok(())
 }
 
-fn wrong(key: &str, rule: &str) -> Result<()> {
+fn reject_key(key: &str, rule: &str) -> Result<()> {
     Err(Error::config(format!("key `{key}`: {rule}")))
 }

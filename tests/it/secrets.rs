@@ -452,15 +452,15 @@ async fn a_secret_in_the_wrong_place_of_a_file_is_named_by_its_key_alone() {
     for (wrong, words) in [
         (
             "database = \"postgresql://me:7hunter7@127.0.0.1:1/none\"".to_owned(),
-            "key `database`: expected struct Database, and not this string",
+            "key `database`: expected struct Database, found this string",
         ),
         (
             format!("{source}\nauth = {{ mode = \"basic\", user = \"me\", password = 7777777 }}"),
-            "key `sources.zambia.auth.password`: expected a string, and not this integer",
+            "key `sources.zambia.auth.password`: expected a string, found this integer",
         ),
         (
             format!("{source}\nauth = \"7hunter7\""),
-            "key `sources.zambia.auth`: expected struct AuthTable, and not this string",
+            "key `sources.zambia.auth`: expected struct AuthTable, found this string",
         ),
         (
             format!("{source}\nquery = {{ key = \"7hunter7{{\" }}"),
