@@ -1,22 +1,23 @@
-# The image: the one binary and the certificates that it needs to trust
-# publishers. There is no PostgreSQL in it, so it is told of one:
+# The image contains the binary, and the CA certificates that verify publishers. It
+# contains no PostgreSQL, so DATABASE_URL must name one:
 #
 #   docker run --rm -e DATABASE_URL=postgresql://… ocds-ingest run find-a-tender
 
-# Both images are named by digest, so that the same commit is built on the same bytes at
-# any time; the tag says what they are. `docker buildx imagetools inspect TAG` has today's.
+# Both base images are pinned by digest, so that a commit is always built on the same
+# bytes. The tag is for the reader. `docker buildx imagetools inspect TAG` prints the
+# current digest.
 
-# The oldest Rust that Cargo.toml promises, so that each image tests the promise.
+# The `rust-version` of Cargo.toml, so that each build of the image tests it.
 FROM rust:1.88-slim-bookworm@sha256:38bc5a86d998772d4aec2348656ed21438d20fcdce2795b56ca434cf21430d89 AS build
 WORKDIR /build
 
-# The dependencies by themselves: a layer that only the two files change.
+# The dependencies are a layer of their own, which changes only with these two files.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src && touch src/lib.rs && echo 'fn main() {}' > src/main.rs \
     && cargo build --locked --release
 
-# Touched, since cargo would take the files that are copied to be older than
-# what it has just built.
+# The sources are touched, because cargo would otherwise consider the copied files older
+# than the build above.
 COPY config config
 COPY sql sql
 COPY src src
@@ -28,8 +29,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /build/target/release/ocds-ingest /usr/local/bin/ocds-ingest
 
-# A number, since Kubernetes cannot tell that a name is not root's.
+# A number, because Kubernetes (runAsNonRoot) cannot check a user name.
 USER 10001:10001
-# Stops fetching, commits what was fetched, and exits.
+# On SIGTERM the program stops fetching, commits the fetched pages, and exits.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["ocds-ingest"]

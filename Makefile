@@ -1,40 +1,42 @@
-# What there is to do here; `make` alone lists it.
+# The tasks of a developer; `make` alone lists them.
 #
-# Nothing here asks a question. What the machine lacks is installed first, by
-# .ci/install, which says so.
+# No task asks a question. .ci/install first installs the tools that the machine
+# lacks, and prints what it installs.
 
 SHELL = /bin/sh
 ENGINE ?= docker
 IMAGE ?= ocds-ingest
-# How long faults are injected, in seconds.
+# The duration of fault injection, in seconds.
 SECONDS ?= 3600
 
-# The oldest Kubernetes that has all that is asked of it, and the newest known. There
-# is no schema of a kustomization.
+# The oldest Kubernetes with all required features, and the newest known one. There is
+# no schema for a kustomization, so that file is not validated.
 KUBERNETES = 1.31.0 1.37.0
 MANIFESTS = $(filter-out %/kustomization.yaml,$(wildcard config/kubernetes/*.yaml*))
 
-# How many tests run at once. Most wait for something, so two cores have work for six.
+# The number of tests that run at once. Most tests wait for something, so two cores can
+# run six.
 TEST_THREADS ?= 6
 
-# How long each target is fuzzed, in seconds.
+# The duration of fuzzing for each target, in seconds.
 FUZZ_SECONDS ?= 30
 FUZZ = tests/fuzz
 FUZZ_TARGETS ?= cut extract pagination retry_after
 
-# Where rustup puts cargo, for a shell that was open before.
+# The directory where rustup installs cargo. A shell that was opened before does not
+# have it in PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help run install test soak fuzz check audit bench image
 
-help: ## list what can be made
+help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s  %s\n", $$1, $$2 }' Makefile
 
 run: ## ingest invented releases into a local PostgreSQL and show them
 	@.ci/install rust compiler postgresql
 	cargo run --locked --profile trial -- demo
 
-install: ## build the program for speed, and put it into PREFIX/bin or cargo's
+install: ## build the program with optimisation, and install it into PREFIX/bin or cargo's directory
 	@.ci/install rust compiler
 	cargo install --locked --path . $(if $(PREFIX),--root '$(PREFIX)')
 
@@ -42,7 +44,7 @@ test: ## run the tests
 	@.ci/install rust compiler postgresql faketime pgbouncer
 	cargo test --locked -- --test-threads=$(TEST_THREADS)
 
-soak: ## inject faults at random for SECONDS, by SEED if it is told
+soak: ## inject random faults for SECONDS, from SEED if it is set
 	@.ci/install rust compiler postgresql
 	SOAK_SECONDS=$(SECONDS) $(if $(SEED),SEED=$(SEED)) cargo test --locked --test it -- --nocapture faults::soak
 
@@ -59,7 +61,7 @@ check: ## check format, lints, documentation, licences and Kubernetes files
 			--kubernetes-version $$version $(MANIFESTS) || exit 1; \
 	done
 
-audit: ## look for security advisories against the dependencies
+audit: ## check the dependencies for security advisories
 	@.ci/install rust compiler deny
 	cargo deny --locked check advisories
 
@@ -67,10 +69,11 @@ bench: ## run the benchmarks
 	@.ci/install rust compiler postgresql
 	cargo bench --locked --bench extract --bench bulk --bench sink --bench pipeline
 
-# No sanitizer: the program forbids unsafe code, so there is nothing of its own that
-# one could find, and without it the Rust that builds the program will do. Limits are
-# per input: of more bytes no target needs, and none may take a gigabyte or ten seconds.
-fuzz: ## look for input that breaks what reads a publisher's bytes
+# No sanitizer is used: the program forbids unsafe code, so a sanitizer could find
+# nothing in it, and fuzzing without one works with the same Rust as the build. The
+# limits are per input: no target needs more bytes, and none may use a gigabyte or
+# ten seconds.
+fuzz: ## search for input that breaks the parsers of publishers' data
 	@.ci/install rust compiler cxx fuzz
 	@set -e; for target in $(FUZZ_TARGETS); do \
 		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
