@@ -316,7 +316,7 @@ pub struct Lease {
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
     /// A run that has not renewed its lease for this long is dead. A run with a closed database
-    /// connection is dead after two heartbeats. This does not apply behind a pooler, because
+    /// connection is dead after two heartbeats. This does not apply with a pooler, because
     /// poolers close connections themselves.
     #[serde(with = "humantime_serde")]
     pub ttl: Duration,
