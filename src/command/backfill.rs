@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{Backfill, Global};
-use crate::command::{ingest, load, source, stoppable};
+use crate::command::{find_source, ingest, load_config, run_stoppable};
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
 
@@ -19,16 +19,17 @@ pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitC
     if to_page < from_page && to_page.is_some() {
         return Err(Error::config("--to-page is before --from-page"));
     }
-    let mut config = load(global)?;
-    ingest::apply(&options, &mut config)?;
-    let source = source(&config, &name)?;
-    stoppable(&config, async |database, stop| {
+    let mut config = load_config(global)?;
+    ingest::override_config(&options, &mut config)?;
+    let source = find_source(&config, &name)?;
+    run_stoppable(&config, async |database, stop| {
         let job = match (from, from_page) {
             (Some(from), _) => Job::backfill_between(source, &from, until.as_ref())?,
             (None, Some(page)) => Job::backfill(database, source, page, to_page).await?,
-            (None, None) => return Err(Error::config("name --from-page or --from")),
+            (None, None) => return Err(Error::config("backfill needs --from-page or --from")),
         };
-        let code = ingest::ingest(global, &options, database, source, &config, &job, stop).await?;
+        let code =
+            ingest::run_walk(global, &options, database, source, &config, &job, stop).await?;
         Ok(ExitCode::from(code))
     })
     .await

@@ -1,8 +1,8 @@
-//! `bench-database`: which batch size suits the server at hand.
+//! `bench-database`: measures which batch size is best for the database server.
 //!
-//! Invented releases are written into a copy of `ocds.release`, in a schema of
-//! its own that is dropped at the end, by each operation and in batches of
-//! several sizes, as the sink writes them: pipelined, in transactions.
+//! Invented releases are written into a copy of `ocds.release`, in a schema of its own that is
+//! dropped at the end. Each operation runs with batches of several sizes, in the same way as in
+//! the sink: pipelined, in transactions.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -18,9 +18,9 @@ use crate::bulk::{
     Transaction, Verb,
 };
 use crate::cli::{BenchDatabase, Global};
-use crate::command::answer::{answer, answer_json, answer_table};
-use crate::command::table::{grouped, right, table};
-use crate::command::{load, stoppable};
+use crate::command::stdout::{print_json, print_line, print_table};
+use crate::command::table::{align_right, format_number, new_table};
+use crate::command::{load_config, run_stoppable};
 use crate::config::Config;
 use crate::database::Database;
 use crate::demo::Feed;
@@ -31,23 +31,23 @@ use crate::release::Release;
 use crate::sink::{FETCHED, Fetched, Served, TABLE};
 use crate::source::Source;
 
-/// The sizes that are compared.
+/// The batch sizes that are compared.
 const SIZES: [usize; 6] = [1, 10, 50, 100, 500, 1_000];
 
-/// How many times each way is measured; the median counts.
+/// The number of measurements of each method; the median is used.
 const ROUNDS: usize = 3;
 
-/// How long one measurement may take before it is enough.
-const ENOUGH: Duration = Duration::from_secs(2);
+/// The time after which one measurement stops.
+const MOST_MEASURING_TIME: Duration = Duration::from_secs(2);
 
-/// How many rows are written before the clock is looked at again.
-const PART: usize = 500;
+/// The number of rows that are written between two looks at the clock.
+const ROWS_PER_TIME_CHECK: usize = 500;
 
-/// A size is as good as the best if it is so near to it.
-const AS_GOOD: f64 = 0.95;
+/// A batch size is good enough at this share of the best rate.
+const GOOD_ENOUGH_SHARE: f64 = 0.95;
 
-/// `COPY` is worth it if it is so much faster.
-const WORTH_IT: f64 = 1.1;
+/// `COPY` is recommended if it is faster by this factor.
+const COPY_ADVANTAGE: f64 = 1.1;
 
 const SCRATCH: Table = TABLE.named("ocds_ingest_bench.release");
 
@@ -70,8 +70,8 @@ const UPDATE: Plan = Plan {
     ..UPSERT
 };
 
-/// The ways that are compared, as columns of the table.
-const WAYS: [(&str, Plan, Method); 4] = [
+/// The methods that are compared, as columns of the table.
+const METHODS: [(&str, Plan, Method); 4] = [
     ("insert", INSERT, Method::Values),
     ("update", UPDATE, Method::Values),
     ("upsert", UPSERT, Method::Values),
@@ -79,8 +79,8 @@ const WAYS: [(&str, Plan, Method); 4] = [
 ];
 
 pub(super) async fn bench_database(global: &Global, options: BenchDatabase) -> Result<ExitCode> {
-    let config = load(global)?;
-    let measured = stoppable(&config, async |database, stop| {
+    let config = load_config(global)?;
+    let measured = run_stoppable(&config, async |database, stop| {
         make_scratch(database).await?;
         let measured = tokio::select! {
             measured = Box::pin(measure(database, &config, options.rows as usize)) => measured,
@@ -91,38 +91,38 @@ pub(super) async fn bench_database(global: &Global, options: BenchDatabase) -> R
     })
     .await?;
     if options.json {
-        answer_json(&measured)?;
+        print_json(&measured)?;
     } else {
-        print(&measured);
+        print_measurements(&measured);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was measured.
+/// The result of the command.
 #[derive(Debug, Serialize)]
-struct Measured {
-    /// A question and its answer, on this connection, in milliseconds.
+struct Measurements {
+    /// The median time of a query and its answer on this connection, in milliseconds.
     round_trip_ms: f64,
-    /// The mean length of a release's text.
+    /// The mean length of a release's text, in bytes.
     mean_bytes: usize,
-    sizes: Vec<Sizes>,
-    recommended: Recommended,
+    sizes: Vec<Rates>,
+    recommended: Recommendation,
 }
 
-/// Rows a second by each operation in batches of one size.
+/// The rates of each operation with one batch size, in rows per second.
 #[derive(Clone, Debug, Serialize)]
-struct Sizes {
+struct Rates {
     rows_per_statement: usize,
     insert: f64,
     update: f64,
     upsert: f64,
-    /// Of so many rows in one `COPY`; 0 where nothing may be prepared.
+    /// The rate with this number of rows in one `COPY`; 0 if prepared statements are disabled.
     copy: f64,
 }
 
-/// What the figures speak for.
+/// The settings that the measurements suggest.
 #[derive(Debug, PartialEq, Serialize)]
-struct Recommended {
+struct Recommendation {
     method: &'static str,
     batch_size: usize,
     reason: String,
@@ -133,7 +133,7 @@ async fn make_scratch(database: &Database) -> Result<()> {
     let sql = include_str!("../../sql/bench/scratch.sql");
     match connection.batch_execute(sql).await {
         Err(error) if error.code() == Some(&SqlState::DUPLICATE_SCHEMA) => Err(Error::config(
-            "schema ocds_ingest_bench is there: another bench-database is at work, or was killed; if none is, drop it",
+            "schema ocds_ingest_bench already exists: another bench-database is running or was killed; if none is running, drop the schema",
         )),
         made => Ok(made?),
     }
@@ -146,7 +146,7 @@ async fn drop_scratch(database: &Database) -> Result<()> {
         .await?)
 }
 
-/// What all measurements are made with.
+/// The inputs of all measurements.
 struct Bench<'a> {
     database: &'a Database,
     config: &'a Config,
@@ -155,8 +155,8 @@ struct Bench<'a> {
     count: usize,
 }
 
-async fn measure(database: &Database, config: &Config, count: usize) -> Result<Measured> {
-    let releases = releases(count)?;
+async fn measure(database: &Database, config: &Config, count: usize) -> Result<Measurements> {
+    let releases = make_releases(count)?;
     let bytes: usize = releases.iter().map(|release| release.text.len()).sum();
     let fetched = Fetched::new(Batching::default())?;
     let now = Timestamp::now();
@@ -177,12 +177,14 @@ async fn measure(database: &Database, config: &Config, count: usize) -> Result<M
     let mut sizes = Vec::new();
     for rows_per_statement in SIZES.into_iter().filter(|size| *size <= count) {
         info!("measuring {rows_per_statement} rows for each statement");
-        let mut medians = [0.0; WAYS.len()];
-        for (median, (_, plan, method)) in medians.iter_mut().zip(WAYS) {
-            *median = bench.median(&plan, method, rows_per_statement).await?;
+        let mut medians = [0.0; METHODS.len()];
+        for (median, (_, plan, method)) in medians.iter_mut().zip(METHODS) {
+            *median = bench
+                .measure_median(&plan, method, rows_per_statement)
+                .await?;
         }
         let [insert, update, upsert, copy] = medians;
-        sizes.push(Sizes {
+        sizes.push(Rates {
             rows_per_statement,
             insert,
             update,
@@ -190,16 +192,16 @@ async fn measure(database: &Database, config: &Config, count: usize) -> Result<M
             copy,
         });
     }
-    Ok(Measured {
-        round_trip_ms: round_trip(database).await?,
+    Ok(Measurements {
+        round_trip_ms: measure_round_trip(database).await?,
         mean_bytes: bytes / count,
         recommended: recommend(&sizes),
         sizes,
     })
 }
 
-/// Invented releases in the order of their keys, as the sink sends them.
-fn releases(count: usize) -> Result<Vec<Release>> {
+/// Makes invented releases and sorts them by key, as the sink does.
+fn make_releases(count: usize) -> Result<Vec<Release>> {
     let source = Source::new("http://127.0.0.1/");
     let options = Options::new(&source, &crate::config::Extract::default());
     let feed = Feed::clean(count as u64, 100);
@@ -215,8 +217,8 @@ fn releases(count: usize) -> Result<Vec<Release>> {
 }
 
 impl Bench<'_> {
-    /// The median rate, in rows a second, of a way in batches of a size.
-    async fn median(&self, plan: &Plan, method: Method, size: usize) -> Result<f64> {
+    /// Measures the median rate of a method with one batch size, in rows per second.
+    async fn measure_median(&self, plan: &Plan, method: Method, size: usize) -> Result<f64> {
         if method == Method::Copy && !self.config.database.prepare {
             return Ok(0.0);
         }
@@ -227,23 +229,26 @@ impl Bench<'_> {
         };
         let operation = Operation::new(plan, batching)?;
         let session = Session::new(&self.config.database).preparing(&[&operation]);
-        let shared = self.shared(&operation)?;
+        let shared = self.shared_values(&operation)?;
         let mut rates = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
-            self.refill(matches!(plan.verb, Verb::Update { .. }))
+            self.prepare_table(matches!(plan.verb, Verb::Update { .. }))
                 .await?;
-            // as large as the sink's flights, but for COPY, which has one statement
+            // as large as the groups that the sink sends; COPY has one statement
             let part = match method {
-                Method::Values => size.max(PART),
+                Method::Values => size.max(ROWS_PER_TIME_CHECK),
                 Method::Copy => size,
             };
-            rates.push(self.rate(&session, &operation, &shared, part).await?);
+            rates.push(
+                self.measure_rate(&session, &operation, &shared, part)
+                    .await?,
+            );
         }
         rates.sort_by(f64::total_cmp);
         Ok(rates[ROUNDS / 2])
     }
 
-    fn shared(&self, operation: &Operation) -> Result<Rows> {
+    fn shared_values(&self, operation: &Operation) -> Result<Rows> {
         let bind = operation
             .bind_shared()
             .column("source", |served: &Served| &served.source)
@@ -258,8 +263,8 @@ impl Bench<'_> {
         Rows::of(&binding, [&self.served])
     }
 
-    /// Empties the table, or fills it with what will be updated.
-    async fn refill(&self, is_full: bool) -> Result<()> {
+    /// Empties the table, and fills it again if the rows are to be updated.
+    async fn prepare_table(&self, is_full: bool) -> Result<()> {
         let connection = self.database.connection().await?;
         connection
             .batch_execute("truncate ocds_ingest_bench.release")
@@ -268,7 +273,7 @@ impl Bench<'_> {
         if is_full {
             let operation = Operation::new(&INSERT, Batching::default())?;
             let session = Session::new(&self.config.database);
-            let shared = self.shared(&operation)?;
+            let shared = self.shared_values(&operation)?;
             let mut transaction = Transaction::begin(self.database, &session).await?;
             let all = OnFailure::RollBack;
             transaction
@@ -279,19 +284,20 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Writes rows, all or until it is enough, and commits.
+    /// Writes all rows, or as many as fit the time of a measurement, and commits. Returns the
+    /// rate in rows per second.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a rate needs no more than 52 bits"
     )]
-    async fn rate(
+    async fn measure_rate(
         &self,
         session: &Session,
         operation: &Operation,
         shared: &Rows,
         part: usize,
     ) -> Result<f64> {
-        // what is prepared is prepared now
+        // prepare the statements before the clock starts
         Transaction::begin(self.database, session)
             .await?
             .roll_back()
@@ -299,7 +305,7 @@ impl Bench<'_> {
         let began = Instant::now();
         let mut transaction = Transaction::begin(self.database, session).await?;
         let mut written = 0;
-        while written < self.count && began.elapsed() < ENOUGH {
+        while written < self.count && began.elapsed() < MOST_MEASURING_TIME {
             let end = self.count.min(written + part);
             let rows = self.rows.part(written..end);
             let all = OnFailure::RollBack;
@@ -311,7 +317,7 @@ impl Bench<'_> {
     }
 }
 
-async fn round_trip(database: &Database) -> Result<f64> {
+async fn measure_round_trip(database: &Database) -> Result<f64> {
     let connection = database.connection().await?;
     let mut times = Vec::new();
     for _ in 0..21 {
@@ -323,88 +329,90 @@ async fn round_trip(database: &Database) -> Result<f64> {
     Ok(times[times.len() / 2])
 }
 
-/// The smallest batch that is as good as the best: smaller statements weigh less,
-/// and less is written again when a row is refused. `COPY` has no batches, but
-/// for what it refuses.
-fn recommend(sizes: &[Sizes]) -> Recommended {
-    let best = |rate: fn(&Sizes) -> f64| {
+/// Recommends the smallest batch that is almost as fast as the best one. Smaller statements
+/// need less memory, and repeat less work when a row is refused. With `COPY`, batches are used
+/// only for the rows that it refuses.
+fn recommend(sizes: &[Rates]) -> Recommendation {
+    let best = |rate: fn(&Rates) -> f64| {
         let rates = sizes.iter().map(rate);
         rates.fold(0.0, f64::max)
     };
     let (upsert, copy) = (best(|size| size.upsert), best(|size| size.copy));
-    let enough = |rate: fn(&Sizes) -> f64, best: f64| {
-        let size = sizes.iter().find(|size| rate(size) >= best * AS_GOOD);
+    let enough = |rate: fn(&Rates) -> f64, best: f64| {
+        let size = sizes
+            .iter()
+            .find(|size| rate(size) >= best * GOOD_ENOUGH_SHARE);
         size.map_or((1, 1.0), |size| {
             (size.rows_per_statement, rate(size) / best)
         })
     };
     let (batch_size, share) = enough(|size| size.upsert, upsert);
-    let method = if copy > upsert * WORTH_IT {
+    let method = if copy > upsert * COPY_ADVANTAGE {
         "copy"
     } else {
         "upsert"
     };
     let reason = if method == "copy" {
         format!(
-            "COPY writes {:.1} times as many rows as the best upsert, where pages have {} releases or more; batches are for what it refuses",
+            "COPY writes {:.1} times as many rows as the best upsert if pages have {} releases or more; batches are used only for rows that it refuses",
             copy / upsert,
             enough(|size| size.copy, copy).0
         )
     } else {
         let share = 100.0 * share;
         format!(
-            "that size writes {share:.0} % of what the best does, and larger statements weigh more and are written again when one row is refused; COPY is at most {:.1} times as fast",
+            "this batch size reaches {share:.0} % of the best rate; larger statements need more memory and repeat more work when a row is refused; COPY is at most {:.1} times as fast",
             copy / upsert
         )
     };
-    Recommended {
+    Recommendation {
         method,
         batch_size,
         reason,
     }
 }
 
-fn print(measured: &Measured) {
-    let Measured {
+fn print_measurements(measured: &Measurements) {
+    let Measurements {
         round_trip_ms,
         mean_bytes,
         sizes,
         recommended,
     } = measured;
-    answer(format_args!(
-        "releases a second, of {} bytes; a round trip takes {round_trip_ms:.2} ms",
-        grouped(i64::try_from(*mean_bytes).unwrap_or(i64::MAX)),
+    print_line(format_args!(
+        "releases per second, of {} bytes each; a round trip takes {round_trip_ms:.2} ms",
+        format_number(i64::try_from(*mean_bytes).unwrap_or(i64::MAX)),
     ));
-    answer(format_args!(""));
-    let [insert, update, upsert, copy] = WAYS.map(|(name, ..)| name);
-    let mut rows = table(["rows per statement", insert, update, upsert, copy]);
+    print_line(format_args!(""));
+    let [insert, update, upsert, copy] = METHODS.map(|(name, ..)| name);
+    let mut rows = new_table(["rows per statement", insert, update, upsert, copy]);
     for size in sizes {
         let rates = [size.insert, size.update, size.upsert, size.copy];
         #[expect(clippy::cast_possible_truncation, reason = "whole rows are enough")]
-        let rates = rates.map(|rate| grouped(rate as i64));
-        let mut cells = vec![grouped(size.rows_per_statement as i64)];
+        let rates = rates.map(|rate| format_number(rate as i64));
+        let mut cells = vec![format_number(size.rows_per_statement as i64)];
         cells.extend(rates);
         rows.add_row(cells);
     }
-    right(&mut rows, &[0, 1, 2, 3, 4]);
-    answer_table(&rows);
-    answer(format_args!(""));
-    answer(format_args!(
+    align_right(&mut rows, &[0, 1, 2, 3, 4]);
+    print_table(&rows);
+    print_line(format_args!(""));
+    print_line(format_args!(
         "recommended: sink.method = \"{}\", sink.batch_size = {}",
         recommended.method, recommended.batch_size
     ));
-    answer(format_args!("{}", recommended.reason));
+    print_line(format_args!("{}", recommended.reason));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sizes(upsert: [f64; 3], copy: [f64; 3]) -> Vec<Sizes> {
+    fn sizes(upsert: [f64; 3], copy: [f64; 3]) -> Vec<Rates> {
         let rates = upsert.into_iter().zip(copy);
         let sizes = [1, 100, 1_000].into_iter().zip(rates);
         sizes
-            .map(|(rows_per_statement, (upsert, copy))| Sizes {
+            .map(|(rows_per_statement, (upsert, copy))| Rates {
                 rows_per_statement,
                 insert: 0.0,
                 update: 0.0,

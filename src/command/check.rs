@@ -1,4 +1,4 @@
-//! `check`: whether the configuration can be used; nothing is written.
+//! `check`: tests whether the configuration works. It writes nothing.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -11,8 +11,8 @@ use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Check, Global};
-use crate::command::answer::answer;
-use crate::command::{connections, ingest, load, source};
+use crate::command::stdout::print_line;
+use crate::command::{connection_count, find_source, ingest, load_config};
 use crate::config::{self, Config};
 use crate::database::migrate::Migration;
 use crate::database::{Database, LOCAL};
@@ -21,67 +21,69 @@ use crate::extract;
 use crate::fetch::{self, Axes, Event, Fetched, Fetcher, PageBudget, Plan, PreviousRun};
 use crate::source::Source;
 
-/// A check is for somebody who waits for it.
-const ATTEMPTS: u32 = 2;
+/// The most attempts at a page. Somebody is waiting for the result.
+const MOST_ATTEMPTS: u32 = 2;
 
-/// How much of what an index names is asked for.
-const SOME: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
+/// The most documents of an index page that are fetched.
+const MOST_DETAILS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
-    let config = load(global)?;
-    let names = names(&config, &options.source)?;
+    let config = load_config(global)?;
+    let names = source_names(&config, &options.source)?;
     let mut codes = vec![0];
     for name in &names {
-        let source = source(&config, name)?;
-        codes.push(said(
+        let source = find_source(&config, name)?;
+        codes.push(print_result(
             name,
             Fetcher::new(source, &config.fetch).map(|_| "can be used".into()),
         ));
     }
     if !options.connect && config.database.url.expose_secret() != LOCAL {
-        codes.push(said("database", check_address(&config).await));
+        codes.push(print_result("database", check_address(&config).await));
     }
     if options.connect {
-        codes.push(said("database", check_database(&config).await));
+        codes.push(print_result("database", check_database(&config).await));
         for name in &names {
-            let source = source(&config, name)?;
-            codes.push(said(name, check_page(source, &config).await));
+            let source = find_source(&config, name)?;
+            codes.push(print_result(name, check_page(source, &config).await));
         }
     }
-    Ok(ingest::worst(codes))
+    Ok(ingest::most_urgent_code(codes))
 }
 
-/// The sources asked for, else those that the configuration's files declare.
-fn names(config: &Config, asked: &[String]) -> Result<Vec<String>> {
-    if !asked.is_empty() {
-        return Ok(asked.to_vec());
+/// Returns the sources of the command line, or else those that the configuration's files
+/// declare.
+fn source_names(config: &Config, requested: &[String]) -> Result<Vec<String>> {
+    if !requested.is_empty() {
+        return Ok(requested.to_vec());
     }
     Ok(config.declared_sources())
 }
 
-fn said(what: &str, result: Result<String>) -> u8 {
+fn print_result(what: &str, result: Result<String>) -> u8 {
     match result {
         Ok(found) => {
-            answer(format_args!("ok    {what}: {found}"));
+            print_line(format_args!("ok    {what}: {found}"));
             0
         }
         Err(error) => {
-            answer(format_args!("fail  {what}: {}", error.chain()));
+            print_line(format_args!("fail  {what}: {}", error.chain()));
             error.exit_code()
         }
     }
 }
 
-/// Reads where the database is, which warns of a password that may go astray there.
+/// Reads the address of the database. This warns of a password that may be sent to the wrong
+/// place.
 async fn check_address(config: &Config) -> Result<String> {
-    let database = Database::open(&config.database, connections(config)).await?;
+    let database = Database::open(&config.database, connection_count(config)).await?;
     let described = database.describe();
     database.close().await?;
-    Ok(format!("{described}, not asked without --connect"))
+    Ok(format!("{described}, not contacted without --connect"))
 }
 
 async fn check_database(config: &Config) -> Result<String> {
-    let database = Database::open(&config.database, connections(config)).await?;
+    let database = Database::open(&config.database, connection_count(config)).await?;
     let described = database.describe();
     let pending = database.pending().await;
     database.close().await?;
@@ -96,26 +98,30 @@ async fn check_database(config: &Config) -> Result<String> {
     ))
 }
 
-/// Fetches one page as a run would now, and says what it found.
+/// Fetches one page like a run at this moment, and describes its content.
 async fn check_page(source: &Source, config: &Config) -> Result<String> {
     let limits = config::Fetch {
-        attempts: config.fetch.attempts.min(ATTEMPTS),
+        attempts: config.fetch.attempts.min(MOST_ATTEMPTS),
         ..config.fetch.clone()
     };
     let mut source = source.clone();
     source.http.retry_max = None;
     if let Some(detail) = &mut source.detail {
-        detail.together = detail.together.min(SOME);
+        detail.together = detail.together.min(MOST_DETAILS);
     }
     let fetcher = Arc::new(Fetcher::new(&source, &limits)?);
     let axes = fetch::fetch_axes(&fetcher).await?;
-    let of_how_many = of_how_many(&source, &axes);
-    let Some(fetched) = one_page(&source, fetcher, axes).await? else {
-        return Ok(format!("the newest part of it{of_how_many} has no page"));
+    let axes_text = describe_axes(&source, &axes);
+    let Some(fetched) = fetch_first_page(&source, fetcher, axes).await? else {
+        return Ok(format!("no page in the newest part of it{axes_text}"));
     };
     let page = match fetched {
         Fetched::Page(page) => page,
-        Fetched::Unchanged(_) => return Err(Error::unexpected("nothing is remembered of it")),
+        Fetched::Unchanged(_) => {
+            return Err(Error::unexpected(
+                "the server answered with status 304 to a request without validators",
+            ));
+        }
         Fetched::Unreadable(page) => {
             let message = format!("the first page cannot be read: {}", page.message);
             return Err(Error::new(Kind::Truncated, message));
@@ -129,17 +135,17 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
         (None, None) => "no page follows".into(),
     };
     let (good, bad) = (extracted.releases.len(), extracted.rejects.len());
-    let of = match &page.chain {
+    let chain_text = match &page.chain {
         chain if chain.as_str().is_empty() => String::new(),
         chain => format!(" of {chain}"),
     };
     Ok(format!(
-        "{good} releases and {bad} rejects on the first page{of}{of_how_many}, {more}"
+        "{good} releases and {bad} rejects on the first page{chain_text}{axes_text}, {more}"
     ))
 }
 
-/// How many values each axis has, of which the first alone is asked for.
-fn of_how_many(source: &Source, axes: &[Axes]) -> String {
+/// Describes how many values each axis has. Only the first is fetched.
+fn describe_axes(source: &Source, axes: &[Axes]) -> String {
     let counts = source.axis.keys().map(|name| {
         let values: BTreeSet<_> = axes.iter().filter_map(|axes| axes.get(name)).collect();
         format!("the first of {} values of axis {name}", values.len())
@@ -151,9 +157,9 @@ fn of_how_many(source: &Source, axes: &[Axes]) -> String {
     }
 }
 
-/// The first page of the newest window and of the first value of each axis, or of the
-/// feed; `None` if there is none.
-async fn one_page(
+/// Fetches the first page of the newest window and of the first value of each axis, or of the
+/// feed. Returns `None` if there is none.
+async fn fetch_first_page(
     source: &Source,
     fetcher: Arc<Fetcher>,
     axes: Vec<Axes>,

@@ -1,4 +1,4 @@
-//! `demo`: an invented feed, ingested into the local database, to see how it looks.
+//! `demo`: ingests an invented feed into the local database, to show how it looks.
 
 use std::process::ExitCode;
 
@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::cli::{Global, Ingest};
-use crate::command::answer::{answer, answer_table};
-use crate::command::table::{grouped, right, table};
-use crate::command::{ingest, open, signal};
+use crate::command::stdout::{print_line, print_table};
+use crate::command::table::{align_right, format_number, new_table};
+use crate::command::{ingest, open_database, signal};
 use crate::config::Config;
 use crate::database::Database;
 use crate::demo::{Feed, Publisher};
@@ -19,19 +19,19 @@ use crate::ledger::quarantine;
 use crate::pipeline::Job;
 use crate::source::{LinkStop, Pagination, Source};
 
-/// The demonstration's source in the database.
+/// The name of the demonstration's source in the database.
 const NAME: &str = "demo";
 
-/// Buyers by the value of their tenders, in the currency they tender in.
+/// Lists buyers by the value of their tenders, for each currency.
 const TOP_BUYERS: &str = include_str!("../../sql/read/top_buyers.sql");
 
 pub(super) async fn demo(global: &Global) -> Result<ExitCode> {
-    let mut config = config();
+    let mut config = demo_config();
     if let Some(url) = &global.database_url {
         config.database.url = url.clone();
     }
     let grace = config.shutdown.grace;
-    signal::within_grace(grace, async |stop| {
+    signal::run_with_grace(grace, async |stop| {
         ingest_and_show(global, &config, stop).await
     })
     .await
@@ -43,17 +43,18 @@ async fn ingest_and_show(
     stop: &CancellationToken,
 ) -> Result<ExitCode> {
     let publisher = Publisher::start(Feed::demo()).await?;
-    info!("an invented publisher answers at {}", publisher.url());
-    let source = source(&publisher.url())?;
-    let database = open(config).await?;
+    info!("an invented publisher is running at {}", publisher.url());
+    let source = demo_source(&publisher.url())?;
+    let database = open_database(config).await?;
     let shown = async {
         let options = Ingest {
             max_bad_ratio: None,
             json: false,
         };
-        // each demonstration walks the whole feed; the second changes nothing
+        // each demonstration reads the whole feed; the second one changes nothing
         let job = Job::incremental(&source);
-        let code = ingest::ingest(global, &options, &database, &source, config, &job, stop).await?;
+        let code =
+            ingest::run_walk(global, &options, &database, &source, config, &job, stop).await?;
         show_quarantine(&database).await?;
         show_buyers(&database).await?;
         Ok::<u8, Error>(code)
@@ -63,35 +64,35 @@ async fn ingest_and_show(
     let place = database.describe();
     database.close().await?;
     let code = shown?;
-    answer(format_args!(""));
-    answer(format_args!("All of it is in the {place}."));
-    suggest();
+    print_line(format_args!(""));
+    print_line(format_args!("All of it is in the {place}."));
+    print_suggestions();
     Ok(ExitCode::from(code))
 }
 
-/// What to type next, by the name this program was called by.
-fn suggest() {
+/// Prints the next commands to try, with the name that this program was called by.
+fn print_suggestions() {
     let program = std::env::args().next();
     let program = program.as_deref().unwrap_or("ocds-ingest");
-    answer(format_args!("What to type next:"));
-    answer(format_args!(
+    print_line(format_args!("What to type next:"));
+    print_line(format_args!(
         "  {program} psql -c 'select * from ocds.award limit 5'"
     ));
-    answer(format_args!(
+    print_line(format_args!(
         "  {program} run find-a-tender --max-pages 5    # a real publisher, UK Find a Tender"
     ));
-    answer(format_args!("  {program} --help"));
+    print_line(format_args!("  {program} --help"));
 }
 
-/// The built-in defaults: the demonstration reads no configuration and no
-/// environment, so that it never writes to a database that matters.
-fn config() -> Config {
+/// Returns the built-in defaults. The demonstration reads no configuration file and no
+/// environment variable, so that it never writes to an important database.
+fn demo_config() -> Config {
     let mut config = Config::default();
     config.fetch.first_wait = std::time::Duration::from_millis(100);
     config
 }
 
-fn source(url: &str) -> Result<Source> {
+fn demo_source(url: &str) -> Result<Source> {
     let pointer = Pointer::parse("/links/next").map_err(Error::unexpected)?;
     Ok(Source {
         name: NAME.into(),
@@ -105,11 +106,11 @@ fn source(url: &str) -> Result<Source> {
 }
 
 async fn show_quarantine(database: &Database) -> Result<()> {
-    answer(format_args!(""));
-    answer(format_args!(
+    print_line(format_args!(""));
+    print_line(format_args!(
         "In quarantine, byte for byte as it was served:"
     ));
-    let mut rows = table(["id", "page", "reason", "why"]);
+    let mut rows = new_table(["id", "page", "reason", "why"]);
     for entry in quarantine::list(database, Some(NAME), None, 100).await? {
         rows.add_row([
             entry.id.to_string(),
@@ -118,29 +119,29 @@ async fn show_quarantine(database: &Database) -> Result<()> {
             entry.message,
         ]);
     }
-    right(&mut rows, &[0, 1]);
-    answer_table(&rows);
+    align_right(&mut rows, &[0, 1]);
+    print_table(&rows);
     Ok(())
 }
 
 async fn show_buyers(database: &Database) -> Result<()> {
-    answer(format_args!(""));
-    answer(format_args!("Top buyers by value, answered by SQL:"));
+    print_line(format_args!(""));
+    print_line(format_args!("Top buyers by value, answered by SQL:"));
     let connection = database.connection().await?;
     let most = 5_i64;
     let parameters = [(&NAME as _, Type::TEXT), (&most as _, Type::INT8)];
-    let mut rows = table(["buyer", "processes", "value", ""]);
+    let mut rows = new_table(["buyer", "processes", "value", ""]);
     for row in connection.query_typed(TOP_BUYERS, &parameters).await? {
         rows.add_row([
             row.try_get::<_, Option<String>>("buyer_name")?
                 .unwrap_or_default(),
-            grouped(row.try_get::<_, i64>("processes")?),
+            format_number(row.try_get::<_, i64>("processes")?),
             row.try_get::<_, String>("value")?,
             row.try_get::<_, Option<String>>("currency")?
                 .unwrap_or_default(),
         ]);
     }
-    right(&mut rows, &[1, 2]);
-    answer_table(&rows);
+    align_right(&mut rows, &[1, 2]);
+    print_table(&rows);
     Ok(())
 }

@@ -4,26 +4,26 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use crate::cli::{Global, Load};
-use crate::command::{ingest, load as configuration, source, stoppable};
+use crate::command::{find_source, ingest, load_config, run_stoppable};
 use crate::error::{Error, Result};
 use crate::fetch::Input;
 use crate::ledger::Unfinished;
 use crate::pipeline::Job;
 
 pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
-    let mut config = configuration(global)?;
-    ingest::apply(&options.ingest, &mut config)?;
-    let mut source = source(&config, &options.source)?.clone();
-    let files = files(&options.file)?;
-    // whoever names a URL trusts its host
+    let mut config = load_config(global)?;
+    ingest::override_config(&options.ingest, &mut config)?;
+    let mut source = find_source(&config, &options.source)?.clone();
+    let files = parse_inputs(&options.file)?;
+    // a user who names a URL trusts its host
     let hosts = files.iter().filter_map(Input::host).map(str::to_owned);
     source.http.allow_hosts.extend(hosts);
     let mut job = Job::load(&source, files);
     if options.restart {
         job.spec.unfinished = Unfinished::Restart;
     }
-    stoppable(&config, async |database, stop| {
-        let code = ingest::ingest(
+    run_stoppable(&config, async |database, stop| {
+        let code = ingest::run_walk(
             global,
             &options.ingest,
             database,
@@ -38,8 +38,8 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
     .await
 }
 
-/// The files of these names, each once.
-fn files(names: &[String]) -> Result<Vec<Input>> {
+/// Parses the names of files and URLs. Each may be named once only.
+fn parse_inputs(names: &[String]) -> Result<Vec<Input>> {
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
     for name in names {

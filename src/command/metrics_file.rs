@@ -1,5 +1,4 @@
-//! Metrics in a file, as the textfile collector of Prometheus' node exporter reads
-//! them.
+//! Writes the metrics to a file that the textfile collector of Prometheus' node exporter reads.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -7,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Whether a file can be put there, asked before any work is done. Whatever is
-/// there and is no ordinary file, such as a device, is not replaced by one.
+/// Checks, before any work is done, that a file can be written there. Something that exists and
+/// is not a regular file, such as a device, is not replaced.
 ///
 /// # Errors
 /// [`Config`](crate::error::Kind::Config), naming the path.
@@ -18,34 +17,34 @@ pub(super) fn check(path: &Path) -> Result<()> {
         Err(Error::config(message))
     };
     if path.file_name().is_none() {
-        return wrong("names no file");
+        return wrong("does not name a file");
     }
     if !directory(path).is_dir() {
         return wrong("its directory does not exist");
     }
     match fs::symlink_metadata(path) {
-        Ok(there) if !there.is_file() => wrong("is there and is not an ordinary file"),
+        Ok(there) if !there.is_file() => wrong("exists and is not a regular file"),
         _ => Ok(()),
     }
 }
 
-/// Writes the file whole or leaves it as it was: a reader sees the old text or
-/// the new one, for the new one gets its name when it is complete.
+/// Writes the whole file, or leaves the old one unchanged. The new file is complete before it
+/// gets its name, so a reader sees the old text or the new one.
 ///
 /// # Errors
 /// [`Environment`](crate::error::Kind::Environment), naming the path.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
-    let beside = beside(path);
-    let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, path));
+    let temporary = temporary_path(path);
+    let written = write_new(&temporary, text).and_then(|()| fs::rename(&temporary, path));
     written.map_err(|error| {
-        // best effort: it may be what could not be made
-        let _ = fs::remove_file(&beside);
+        // best effort: the file may not exist
+        let _ = fs::remove_file(&temporary);
         Error::environment(format!("write metrics to {}", path.display())).with_source(error)
     })
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    // left there by a process of the same id that was killed
+    // a killed process with the same id may have left it there
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -54,9 +53,9 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// A name that no other process uses, and that the collector, which reads
-/// `*.prom`, passes over.
-fn beside(path: &Path) -> PathBuf {
+/// Returns a path that no other process uses. The collector reads `*.prom`, so it ignores this
+/// file.
+fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     directory(path).join(format!(".{name}.{}", std::process::id()))
 }

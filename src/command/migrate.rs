@@ -3,22 +3,22 @@
 use std::process::ExitCode;
 
 use crate::cli::Global;
-use crate::command::answer::answer;
-use crate::command::{connections, load};
+use crate::command::stdout::print_line;
+use crate::command::{connection_count, load_config};
 use crate::database::Database;
 use crate::error::Result;
 
 pub(super) async fn migrate(global: &Global) -> Result<ExitCode> {
-    let config = load(global)?;
-    let database = Database::open(&config.database, connections(&config)).await?;
+    let config = load_config(global)?;
+    let database = Database::open(&config.database, connection_count(&config)).await?;
     let applied = database.migrate().await;
     database.close().await?;
     let applied = applied?;
     for migration in &applied {
-        answer(format_args!("applied {}", migration.file()));
+        print_line(format_args!("applied {}", migration.file()));
     }
     if applied.is_empty() {
-        answer(format_args!("nothing to apply"));
+        print_line(format_args!("nothing to apply"));
     }
     Ok(ExitCode::SUCCESS)
 }

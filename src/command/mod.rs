@@ -1,7 +1,6 @@
-//! The subcommands, one file each, and what they have in common: configuration,
-//! logs, signals, tables and exit codes.
+//! The subcommands, one file each, and their common parts: configuration, logs, signals, tables
+//! and exit codes.
 
-mod answer;
 mod backfill;
 mod bench_database;
 mod check;
@@ -12,6 +11,7 @@ mod ingest;
 mod load;
 mod metrics_file;
 mod migrate;
+mod progress_display;
 mod psql;
 mod purge;
 mod quarantine;
@@ -19,8 +19,8 @@ mod run;
 mod signal;
 mod sources;
 mod status;
+mod stdout;
 mod table;
-mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -34,7 +34,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
 use crate::cli::{Cli, Command, Global, LogFormat};
-use crate::command::watch::LogWriter;
+use crate::command::progress_display::LogWriter;
 use crate::config::{self, Config, Overrides};
 use crate::database::Database;
 use crate::database::migrate::Migration;
@@ -43,20 +43,20 @@ use crate::failpoint;
 use crate::metrics::Registry;
 use crate::source::Source;
 
-/// How long threads that block may take to end.
-const GRACE: Duration = Duration::from_secs(1);
+/// The time that blocked threads have to end.
+const BLOCKED_THREADS_GRACE: Duration = Duration::from_secs(1);
 
-/// Does what the command line says.
+/// Runs the command of the command line.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     start_logging(&cli.global);
     let _failpoints = failpoint::set_up();
-    start(cli).unwrap_or_else(|error| exit(&error))
+    run_command(cli).unwrap_or_else(|error| log_error(&error))
 }
 
-/// Does what the command line says, and then writes the metrics, whatever came
-/// of it. Nothing is written after a second signal, which ends the process.
-fn start(cli: Cli) -> Result<ExitCode> {
+/// Runs the command, then writes the metrics file even if the command failed. A second signal
+/// ends the process without it.
+fn run_command(cli: Cli) -> Result<ExitCode> {
     let metrics_file = cli.global.metrics_file.clone();
     if let Some(path) = &metrics_file {
         metrics_file::check(path)?;
@@ -68,12 +68,12 @@ fn start(cli: Cli) -> Result<ExitCode> {
         .map_err(|e| Error::unexpected("start the runtime").with_source(e))?;
     let code = runtime.block_on(Box::pin(async {
         tokio::select! {
-            done = dispatch(cli) => done.unwrap_or_else(|error| exit(&error)),
+            done = dispatch(cli) => done.unwrap_or_else(|error| log_error(&error)),
             never = registry.fold_histograms() => match never {},
         }
     }));
-    // a thread that waits for a pipe nobody writes is not waited for
-    runtime.shutdown_timeout(GRACE);
+    // do not wait for a thread that reads a pipe without a writer
+    runtime.shutdown_timeout(BLOCKED_THREADS_GRACE);
     let Some(path) = metrics_file else {
         return Ok(code);
     };
@@ -105,14 +105,14 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
     }
 }
 
-/// Says what went wrong, once, and what it means to whoever started us.
-fn exit(error: &Error) -> ExitCode {
+/// Logs an error, once, and returns its exit code.
+fn log_error(error: &Error) -> ExitCode {
     error!("{}", error.chain());
     ExitCode::from(error.exit_code())
 }
 
-/// Log lines go to standard error: of this program by the flags, of libraries
-/// if they are warnings; `RUST_LOG` says otherwise, though not of rows.
+/// Starts the log on standard error. The flags set the level of this program; libraries log
+/// warnings. `RUST_LOG` overrides both, except that it cannot show the values of rows.
 fn start_logging(global: &Global) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => LevelFilter::WARN,
@@ -122,9 +122,9 @@ fn start_logging(global: &Global) {
     };
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("warn,ocds_ingest={level}")));
-    // beyond that, it logs the values of the rows that are written
+    // at a lower level it logs the values of the rows that are written
     let rows = Directive::from_str("tokio_postgres=warn").expect("a valid directive");
-    // the attempt that fails by it says the same, and of which page
+    // the failed attempt logs the same, with the page
     let verifier = Directive::from_str("rustls_platform_verifier=off").expect("a valid directive");
     let filter = filter.add_directive(rows).add_directive(verifier);
     let is_coloured = std::io::stderr().is_terminal();
@@ -142,7 +142,7 @@ fn start_logging(global: &Global) {
     }
 }
 
-fn load(global: &Global) -> Result<Config> {
+fn load_config(global: &Global) -> Result<Config> {
     let config = config::load(&Overrides {
         files: global.config.clone(),
         database_url: global.database_url.clone(),
@@ -151,49 +151,49 @@ fn load(global: &Global) -> Result<Config> {
     Ok(config)
 }
 
-/// How many connections a run uses: its sink's workers, its heartbeat, its log of
-/// requests, and one to ask with.
-fn connections(config: &Config) -> usize {
+/// Returns the number of connections of a run: the sink's workers, the heartbeat, the request
+/// log, and one for queries.
+fn connection_count(config: &Config) -> usize {
     config.sink.workers + 3
 }
 
-/// Opens the database and brings its schema up to date, or, where that is
-/// switched off, expects it to be.
-async fn open(config: &Config) -> Result<Database> {
-    let database = Database::open(&config.database, connections(config)).await?;
+/// Opens the database and applies the missing migrations. If migrations are disabled, the
+/// schema must be up to date already.
+async fn open_database(config: &Config) -> Result<Database> {
+    let database = Database::open(&config.database, connection_count(config)).await?;
     let ready = if config.database.migrate {
         database.migrate().await.map(drop)
     } else {
-        expect_schema(&database).await
+        check_schema(&database).await
     };
     match ready {
         Ok(()) => Ok(database),
         Err(error) => {
-            // a local server that was started for nothing is stopped again
+            // stops a local server that was started for this command
             database.close().await?;
             Err(error)
         }
     }
 }
 
-async fn expect_schema(database: &Database) -> Result<()> {
+async fn check_schema(database: &Database) -> Result<()> {
     let pending = database.pending().await?;
     if pending.is_empty() {
         return Ok(());
     }
     let files: Vec<String> = pending.iter().map(Migration::file).collect();
     Err(Error::config(format!(
-        "the database lacks {}: run `ocds-ingest migrate`, or set database.migrate to true",
+        "the database's schema lacks the migrations {}: run `ocds-ingest migrate`, or set database.migrate to true",
         files.join(", ")
     )))
 }
 
-/// Uses a database and gives it up again, whatever came of it.
+/// Opens the database, runs a task and closes the database, even if the task failed.
 async fn with_database<T>(
     config: &Config,
     task: impl AsyncFnOnce(&Database) -> Result<T>,
 ) -> Result<T> {
-    let database = open(config).await?;
+    let database = open_database(config).await?;
     let result = task(&database).await;
     let closed = database.close().await;
     let value = result?;
@@ -201,20 +201,20 @@ async fn with_database<T>(
     Ok(value)
 }
 
-/// The same for a task that the first SIGTERM or SIGINT asks to end, and that is given
-/// up if it has not ended within `shutdown.grace`.
-async fn stoppable<T>(
+/// Runs a task on the database until it ends or is stopped. The first SIGTERM or SIGINT asks it
+/// to stop; after `shutdown.grace` it is aborted.
+async fn run_stoppable<T>(
     config: &Config,
     task: impl AsyncFnOnce(&Database, &CancellationToken) -> Result<T>,
 ) -> Result<T> {
-    signal::within_grace(config.shutdown.grace, async |stop| {
+    signal::run_with_grace(config.shutdown.grace, async |stop| {
         with_database(config, async |database| task(database, stop).await).await
     })
     .await
 }
 
-/// The source of a name.
-fn source<'a>(config: &'a Config, name: &str) -> Result<&'a Source> {
+/// Returns the source with this name.
+fn find_source<'a>(config: &'a Config, name: &str) -> Result<&'a Source> {
     config.sources.get(name).ok_or_else(|| {
         Error::config(format!(
             "no source is called {name}; `ocds-ingest sources` lists them"

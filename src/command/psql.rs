@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Global;
-use crate::command::{load, with_database};
+use crate::command::{load_config, with_database};
 use crate::error::{Error, Result};
 
 pub(super) async fn psql(global: &Global, arguments: &[String]) -> Result<ExitCode> {
-    let config = load(global)?;
-    // a Ctrl-C is for psql: caught here, it does not end the server under it
+    let config = load_config(global)?;
+    // psql handles Ctrl-C; without this handler it would end us and the local server
     let _interrupts = signal(SignalKind::interrupt())
         .map_err(|e| Error::unexpected("listen to signals").with_source(e))?;
     with_database(&config, async |database| {

@@ -1,36 +1,36 @@
-//! `purge`: forgets a source.
+//! `purge`: deletes everything that is stored for a source.
 
 use std::process::ExitCode;
 
 use crate::cli::{Global, Purge};
-use crate::command::answer::{answer, answer_json};
-use crate::command::table::grouped;
-use crate::command::{load, stoppable};
+use crate::command::stdout::{print_json, print_line};
+use crate::command::table::format_number;
+use crate::command::{load_config, run_stoppable};
 use crate::error::{Error, Result};
 use crate::ledger;
 use crate::pipeline::{self, Purged};
 
 pub(super) async fn purge(global: &Global, options: Purge) -> Result<ExitCode> {
-    let config = load(global)?;
+    let config = load_config(global)?;
     let Purge { source, yes, json } = options;
-    let purged = stoppable(&config, async |database, stop| {
+    let purged = run_stoppable(&config, async |database, stop| {
         let there = ledger::source_counts(database, &source).await?;
         if there.runs + there.releases + there.rejects == 0 {
-            return Err(Error::config(format!("there is nothing of {source}")));
+            return Err(Error::config(format!("nothing is stored for {source}")));
         }
         if !yes {
             return Err(Error::config(format!(
-                "{} releases, {} rejects and {} runs of {source} would go for good; with --yes they do",
-                grouped(there.releases),
-                grouped(there.rejects),
-                grouped(there.runs)
+                "purge would delete {} releases, {} rejects and {} runs of {source} permanently; confirm with --yes",
+                format_number(there.releases),
+                format_number(there.rejects),
+                format_number(there.runs)
             )));
         }
         pipeline::purge(database, &source, &config, stop).await
     })
     .await?;
     if json {
-        answer_json(&purged)?;
+        print_json(&purged)?;
         return Ok(ExitCode::SUCCESS);
     }
     let Purged {
@@ -40,9 +40,9 @@ pub(super) async fn purge(global: &Global, options: Purge) -> Result<ExitCode> {
         runs,
         ..
     } = purged;
-    let shown = |count: u64| grouped(i64::try_from(count).unwrap_or(i64::MAX));
-    answer(format_args!(
-        "{source}: {} releases, {} rejects and {} runs are gone",
+    let shown = |count: u64| format_number(i64::try_from(count).unwrap_or(i64::MAX));
+    print_line(format_args!(
+        "{source}: deleted {} releases, {} rejects and {} runs",
         shown(releases),
         shown(rejects),
         shown(runs)

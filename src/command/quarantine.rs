@@ -1,12 +1,12 @@
-//! `quarantine`: what was refused, and what to do about it.
+//! `quarantine`: lists rejects, and shows, replays or discards them.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::{Global, QuarantineCommand};
-use crate::command::answer::{answer, answer_json, answer_table, answer_text};
-use crate::command::table::{grouped, right, table};
-use crate::command::{ingest, load, source, stoppable, with_database};
+use crate::command::stdout::{print_json, print_line, print_table, print_text};
+use crate::command::table::{align_right, format_number, new_table};
+use crate::command::{find_source, ingest, load_config, run_stoppable, with_database};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::quarantine::{self, Document, Entry};
@@ -14,7 +14,7 @@ use crate::pipeline::{self, Replayed};
 use crate::release::Reason;
 
 pub(super) async fn quarantine(global: &Global, command: QuarantineCommand) -> Result<ExitCode> {
-    let config = load(global)?;
+    let config = load_config(global)?;
     match command {
         QuarantineCommand::List {
             source,
@@ -40,7 +40,7 @@ pub(super) async fn quarantine(global: &Global, command: QuarantineCommand) -> R
             let discard =
                 async |database: &_| quarantine::discard(database, &config.database, &id).await;
             let report = with_database(&config, discard).await?;
-            answer(format_args!(
+            print_line(format_args!(
                 "discarded {} of {}",
                 report.updated, report.total
             ));
@@ -52,38 +52,38 @@ pub(super) async fn quarantine(global: &Global, command: QuarantineCommand) -> R
 fn parse_reason(word: &str) -> Result<Reason> {
     Reason::parse(word).ok_or_else(|| {
         let words: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-        Error::config(format!("--reason is one of {}", words.join(", ")))
+        Error::config(format!("--reason must be one of {}", words.join(", ")))
     })
 }
 
 fn print_list(entries: &[Entry], json: bool) -> Result<ExitCode> {
     if json {
         for entry in entries {
-            answer_json(entry)?;
+            print_json(entry)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
     if entries.is_empty() {
-        answer(format_args!("nothing is in quarantine"));
+        print_line(format_args!("nothing is in quarantine"));
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = table([
+    let mut rows = new_table([
         "id", "source", "page", "pointer", "reason", "seen", "bytes", "message",
     ]);
     for entry in entries {
         rows.add_row([
             entry.id.to_string(),
             entry.source.clone(),
-            grouped(entry.page_number),
+            format_number(entry.page_number),
             entry.pointer.clone(),
             entry.reason.clone(),
-            grouped(entry.seen),
-            grouped(entry.bytes),
+            format_number(entry.seen),
+            format_number(entry.bytes),
             entry.message.clone(),
         ]);
     }
-    right(&mut rows, &[0, 2, 5, 6]);
-    answer_table(&rows);
+    align_right(&mut rows, &[0, 2, 5, 6]);
+    print_table(&rows);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -96,8 +96,8 @@ fn print_document(document: &Document, raw: bool) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     describe(document);
-    answer(format_args!(""));
-    answer_text(&String::from_utf8_lossy(&document.document));
+    print_line(format_args!(""));
+    print_text(&String::from_utf8_lossy(&document.document));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,27 +122,27 @@ fn describe(document: &Document) {
         ..
     } = &document.entry;
     let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
-    answer(format_args!("id          {id}"));
-    answer(format_args!("source      {source}"));
-    answer(format_args!("reason      {reason}"));
-    answer(format_args!("message     {message}"));
-    answer(format_args!("sqlstate    {}", or_unknown(sqlstate)));
-    answer(format_args!("ocid        {}", or_unknown(ocid)));
-    answer(format_args!("release id  {}", or_unknown(release_id)));
-    answer(format_args!("served by   {url}"));
-    answer(format_args!(
+    print_line(format_args!("id          {id}"));
+    print_line(format_args!("source      {source}"));
+    print_line(format_args!("reason      {reason}"));
+    print_line(format_args!("message     {message}"));
+    print_line(format_args!("sqlstate    {}", or_unknown(sqlstate)));
+    print_line(format_args!("ocid        {}", or_unknown(ocid)));
+    print_line(format_args!("release id  {}", or_unknown(release_id)));
+    print_line(format_args!("served by   {url}"));
+    print_line(format_args!(
         "where       run {run_id}, page {page_number}, {pointer}"
     ));
-    answer(format_args!(
+    print_line(format_args!(
         "seen        {seen} times, first {first_seen_at:.0}, last {last_seen_at:.0}"
     ));
     if let Some((at, how)) = &document.resolved {
-        answer(format_args!("resolved    {how} {at:.0}"));
+        print_line(format_args!("resolved    {how} {at:.0}"));
     }
-    answer(format_args!("bytes       {bytes}"));
+    print_line(format_args!("bytes       {bytes}"));
     if *is_redacted {
-        answer(format_args!(
-            "redacted    {{env.NAME}} or {{auth.token}} is in the place of what the source was sent"
+        print_line(format_args!(
+            "redacted    {{env.NAME}} or {{auth.token}} replaces a secret of the source"
         ));
     }
 }
@@ -153,7 +153,7 @@ async fn replay(
     ids: Option<&[i64]>,
     json: bool,
 ) -> Result<ExitCode> {
-    stoppable(config, async |database, stop| {
+    run_stoppable(config, async |database, stop| {
         let mut codes = Vec::new();
         for name in quarantine::find_replayable_sources(database, only, ids).await? {
             if stop.is_cancelled() {
@@ -161,7 +161,7 @@ async fn replay(
                 break;
             }
             let replayed = async {
-                let source = source(config, &name)?;
+                let source = find_source(config, &name)?;
                 pipeline::replay(database, source, config, ids, stop).await
             };
             match replayed.await {
@@ -176,9 +176,9 @@ async fn replay(
             }
         }
         if codes.is_empty() && !json {
-            answer(format_args!("nothing to replay"));
+            print_line(format_args!("nothing to replay"));
         }
-        Ok(ingest::worst(codes))
+        Ok(ingest::most_urgent_code(codes))
     })
     .await
 }
@@ -194,21 +194,21 @@ fn print_replayed(replayed: &Replayed, json: bool) -> Result<()> {
     if *redacted > 0 {
         tracing::warn!(
             source.name = %source,
-            "{redacted} rejects of {source} were not tried, since secrets are replaced in them: \
-             a run or a backfill of their pages fetches them again"
+            "{redacted} rejects of {source} were not replayed, because placeholders replace secrets in them: \
+             run or backfill their pages to fetch them again"
         );
     }
     if json {
-        answer_json(replayed)?;
+        print_json(replayed)?;
     } else {
-        answer(format_args!(
-            "{source}: {} rejects tried, {} releases inserted, {} updated, {} unchanged, {} folded, {} refused again",
-            grouped(i64::try_from(*rejects).unwrap_or(i64::MAX)),
-            grouped(counts.inserted),
-            grouped(counts.updated),
-            grouped(counts.unchanged),
-            grouped(counts.folded),
-            grouped(counts.quarantined)
+        print_line(format_args!(
+            "{source}: {} rejects replayed, {} releases inserted, {} updated, {} unchanged, {} folded, {} refused again",
+            format_number(i64::try_from(*rejects).unwrap_or(i64::MAX)),
+            format_number(counts.inserted),
+            format_number(counts.updated),
+            format_number(counts.unchanged),
+            format_number(counts.folded),
+            format_number(counts.quarantined)
         ));
     }
     Ok(())

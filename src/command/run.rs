@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{Global, Run};
-use crate::command::{ingest, load, source, stoppable};
+use crate::command::{find_source, ingest, load_config, run_stoppable};
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
@@ -11,31 +11,31 @@ use crate::ledger::Unfinished;
 use crate::pipeline::Job;
 
 pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
-    let mut config = load(global)?;
-    ingest::apply(&options.ingest, &mut config)?;
-    let names = names(&config, &options)?;
+    let mut config = load_config(global)?;
+    ingest::override_config(&options.ingest, &mut config)?;
+    let names = source_names(&config, &options)?;
     let mut codes = Vec::new();
-    let done = stoppable(&config, async |database, stop| {
+    let done = run_stoppable(&config, async |database, stop| {
         for name in &names {
             if stop.is_cancelled() && !codes.is_empty() {
                 codes.push(Kind::Truncated.exit_code());
                 break;
             }
-            codes.push(one(global, &options, &config, database, name, stop).await);
+            codes.push(run_source(global, &options, &config, database, name, stop).await);
         }
         Ok(())
     });
     if let Err(error) = done.await {
-        // of the sources before the one that was given up some may need a person
+        // an earlier source may have failed with a more urgent code
         tracing::error!("{}", error.chain());
         codes.push(error.exit_code());
     }
-    Ok(ingest::worst(codes))
+    Ok(ingest::most_urgent_code(codes))
 }
 
-/// Runs one source. What keeps it from beginning is said here, and does not
-/// keep the other sources from running.
-async fn one(
+/// Runs one source and returns its exit code. An error before the run starts is logged here, so
+/// that the other sources still run.
+async fn run_source(
     global: &Global,
     options: &Run,
     config: &Config,
@@ -44,14 +44,14 @@ async fn one(
     stop: &tokio_util::sync::CancellationToken,
 ) -> u8 {
     let ingested = async {
-        let source = source(config, name)?;
+        let source = find_source(config, name)?;
         let (from, until) = (options.from.as_ref(), options.until.as_ref());
         let mut job = Job::incremental(source).between(source, from, until)?;
         job.max_pages = options.max_pages;
         if options.restart {
             job.spec.unfinished = Unfinished::Restart;
         }
-        ingest::ingest(
+        ingest::run_walk(
             global,
             &options.ingest,
             database,
@@ -68,12 +68,12 @@ async fn one(
     })
 }
 
-/// The sources asked for; all means those that the configuration's files add,
-/// for nobody wants every publisher of the world by one flag.
-fn names(config: &Config, options: &Run) -> Result<Vec<String>> {
+/// Returns the sources of the command line. `--all` means only those that the configuration's
+/// files declare, because one flag should not fetch every publisher of the world.
+fn source_names(config: &Config, options: &Run) -> Result<Vec<String>> {
     if !options.all {
         for name in &options.source {
-            source(config, name)?;
+            find_source(config, name)?;
         }
         return Ok(options.source.clone());
     }

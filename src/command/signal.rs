@@ -1,4 +1,5 @@
-//! Signals: the first asks a task to end, within a time; the second ends the process.
+//! Signals: the first one asks a task to stop within a time limit, the second one ends the
+//! process.
 
 use std::time::Duration;
 
@@ -8,17 +9,17 @@ use tracing::warn;
 
 use crate::error::{Error, Kind, Result};
 
-/// Does a task with a token that the first SIGTERM or SIGINT cancels, and gives it up if
-/// it has not ended so long after that: what it waits for then, such as a lock or a
-/// database that is away, would be waited for until somebody kills the process.
+/// Runs a task with a token that the first SIGTERM or SIGINT cancels. A task that has not ended
+/// `grace` later is aborted, because it may wait for a lock or an unreachable database for
+/// ever.
 ///
 /// # Errors
-/// The task's own, or [`Kind::Truncated`] if it was given up.
-pub(super) async fn within_grace<T>(
+/// The task's own, or [`Kind::Truncated`] if it was aborted.
+pub(super) async fn run_with_grace<T>(
     grace: Duration,
     task: impl AsyncFnOnce(&CancellationToken) -> Result<T>,
 ) -> Result<T> {
-    let stop = stop_token()?;
+    let stop = cancel_on_signal()?;
     let overdue = async {
         stop.cancelled().await;
         tokio::time::sleep(grace).await;
@@ -28,17 +29,17 @@ pub(super) async fn within_grace<T>(
         () = overdue => Err(Error::new(
             Kind::Truncated,
             format!(
-                "not done within the {grace:?} of `shutdown.grace`; \
-                 what was not committed is rolled back, and the next run goes on"
+                "the command did not end within the {grace:?} of `shutdown.grace`; \
+                 uncommitted work is rolled back, and the next run resumes"
             ),
         )),
     }
 }
 
-/// A token that the first SIGTERM or SIGINT cancels. The second ends the
-/// process at once, with the exit code a shell expects of it; what was not
-/// committed is rolled back by the server.
-fn stop_token() -> Result<CancellationToken> {
+/// Returns a token that the first SIGTERM or SIGINT cancels. The second ends the process at
+/// once, with the exit code that a shell expects; the server then rolls back what was not
+/// committed.
+fn cancel_on_signal() -> Result<CancellationToken> {
     let listen =
         |kind| signal(kind).map_err(|e| Error::unexpected("listen to signals").with_source(e));
     let mut terminate = listen(SignalKind::terminate())?;
@@ -55,7 +56,9 @@ fn stop_token() -> Result<CancellationToken> {
                 std::process::exit(code);
             }
             token.cancel();
-            warn!("stopping: what was fetched is committed; a second signal stops at once");
+            warn!(
+                "stopping after the fetched pages are committed; a second signal ends the process at once"
+            );
         }
     });
     Ok(stop)

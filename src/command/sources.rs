@@ -1,27 +1,27 @@
-//! `sources`: the known sources.
+//! `sources`: lists the known sources, or shows one.
 
 use std::process::ExitCode;
 
 use crate::cli::{Global, SourcesCommand};
-use crate::command::answer::{answer, answer_table};
 use crate::command::definition::{declared_in, definition};
-use crate::command::table::table;
-use crate::command::{load, source};
+use crate::command::stdout::{print_line, print_table};
+use crate::command::table::new_table;
+use crate::command::{find_source, load_config};
 use crate::error::Result;
 
 pub(super) fn sources(global: &Global, command: Option<SourcesCommand>) -> Result<ExitCode> {
-    let config = load(global)?;
+    let config = load_config(global)?;
     if let Some(SourcesCommand::Show { source: name }) = command {
-        for (name, shown) in definition(source(&config, &name)?) {
-            answer(format_args!("{name:<14}{shown}"));
+        for (name, shown) in definition(find_source(&config, &name)?) {
+            print_line(format_args!("{name:<14}{shown}"));
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = table(["source", "country", "publisher", "declared in"]);
+    let mut rows = new_table(["source", "country", "publisher", "declared in"]);
     for (name, source) in &config.sources {
         let declared = declared_in(source.origin);
         rows.add_row([name, &source.country, &source.publisher, declared]);
     }
-    answer_table(&rows);
+    print_table(&rows);
     Ok(ExitCode::SUCCESS)
 }

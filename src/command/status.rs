@@ -1,9 +1,8 @@
-//! `status`: where each source stands; with `--database`, what the server is
-//! busy with.
+//! `status`: shows the state of each source; with `--database`, the activity of the server.
 //!
-//! The two are asked apart. Where sources stand is counted in our tables, behind
-//! whatever lock is on them; the server's own view needs neither them nor their
-//! schema, so that it answers when they do not.
+//! The two are separate queries. The state of sources is read from our tables, and waits for a
+//! lock on them. The server's own statistics need neither our tables nor our schema, so they
+//! are available even then.
 
 use std::process::ExitCode;
 
@@ -11,9 +10,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::{self, Global};
-use crate::command::answer::{answer, answer_json, answer_table};
-use crate::command::table::{grouped, right, table};
-use crate::command::{connections, load, with_database};
+use crate::command::stdout::{print_json, print_line, print_table};
+use crate::command::table::{align_right, format_number, new_table};
+use crate::command::{connection_count, load_config, with_database};
 use crate::config::Config;
 use crate::database::Database;
 use crate::database::activity::{self, LockWait, Statement, Statements};
@@ -21,9 +20,9 @@ use crate::error::Result;
 use crate::ledger::{self, SourceStatus};
 
 pub(super) async fn status(global: &Global, options: cli::Status) -> Result<ExitCode> {
-    let config = load(global)?;
+    let config = load_config(global)?;
     if options.database {
-        let (statements, waits) = ask_server(&config).await?;
+        let (statements, waits) = query_server(&config).await?;
         if options.json {
             print_server_json(&statements, &waits)?;
         } else {
@@ -35,7 +34,7 @@ pub(super) async fn status(global: &Global, options: cli::Status) -> Result<Exit
     let sources = with_database(&config, async |database| ledger::status(database).await).await?;
     if options.json {
         for source in &sources {
-            answer_json(source)?;
+            print_json(source)?;
         }
     } else {
         print_sources(&sources);
@@ -45,11 +44,11 @@ pub(super) async fn status(global: &Global, options: cli::Status) -> Result<Exit
 
 fn print_sources(sources: &[SourceStatus]) {
     if sources.is_empty() {
-        return answer(format_args!(
-            "nothing has run yet; `ocds-ingest sources` lists what can"
+        return print_line(format_args!(
+            "nothing has run yet; `ocds-ingest sources` lists the known sources"
         ));
     }
-    let mut rows = table([
+    let mut rows = new_table([
         "source",
         "last run",
         "state",
@@ -67,18 +66,18 @@ fn print_sources(sources: &[SourceStatus]) {
             format!("{} {}", source.kind, source.run_id),
             source.state.clone(),
             format!("{:.0}", source.ended_at.unwrap_or(source.started_at)),
-            grouped(source.pages),
-            grouped(source.stored),
+            format_number(source.pages),
+            format_number(source.stored),
             date(source.newest),
             date(source.watermark),
-            grouped(source.quarantined),
+            format_number(source.quarantined),
         ]);
     }
-    right(&mut rows, &[4, 5, 8]);
-    answer_table(&rows);
+    align_right(&mut rows, &[4, 5, 8]);
+    print_table(&rows);
     for source in sources.iter().filter(|source| source.error.is_some()) {
-        answer(format_args!(""));
-        answer(format_args!(
+        print_line(format_args!(""));
+        print_line(format_args!(
             "{}: {}",
             source.source,
             source.error.as_deref().unwrap_or_default()
@@ -86,16 +85,16 @@ fn print_sources(sources: &[SourceStatus]) {
     }
 }
 
-/// Asks on a connection that nothing is migrated on.
-async fn ask_server(config: &Config) -> Result<(Statements, Vec<LockWait>)> {
-    let database = Database::open(&config.database, connections(config)).await?;
-    let asked = async {
+/// Queries the server's statistics on a connection that applies no migrations.
+async fn query_server(config: &Config) -> Result<(Statements, Vec<LockWait>)> {
+    let database = Database::open(&config.database, connection_count(config)).await?;
+    let result = async {
         let statements = activity::statements(&database).await?;
         Ok((statements, activity::lock_waits(&database).await?))
     }
     .await;
     database.close().await?;
-    asked
+    result
 }
 
 /// A line of `status --database --json`.
@@ -109,45 +108,46 @@ enum Line<'a> {
 
 fn print_server_json(statements: &Statements, waits: &[LockWait]) -> Result<()> {
     match statements {
-        Statements::Unknown(message) => answer_json(&Line::StatementsUnknown { message })?,
+        Statements::Unknown(message) => print_json(&Line::StatementsUnknown { message })?,
         Statements::Listed(statements) => {
             for statement in statements {
-                answer_json(&Line::Statement(statement))?;
+                print_json(&Line::Statement(statement))?;
             }
         }
     }
     for wait in waits {
-        answer_json(&Line::LockWait(wait))?;
+        print_json(&Line::LockWait(wait))?;
     }
     Ok(())
 }
 
 fn print_statements(statements: &Statements) {
     let statements = match statements {
-        Statements::Unknown(message) => return answer(format_args!("{message}")),
+        Statements::Unknown(message) => return print_line(format_args!("{message}")),
         Statements::Listed(statements) if statements.is_empty() => {
-            return answer(format_args!(
-                "the server has counted no statement on our tables"
+            return print_line(format_args!(
+                "the server has no statistics of statements on our tables"
             ));
         }
         Statements::Listed(statements) => statements,
     };
-    let mut rows = table(["total s", "calls", "mean ms", "rows/call", "statement"]);
+    let mut rows = new_table(["total s", "calls", "mean ms", "rows/call", "statement"]);
     for statement in statements {
         rows.add_row([
             format!("{:.3}", statement.total_milliseconds / 1_000.0),
-            grouped(statement.calls),
+            format_number(statement.calls),
             format!("{:.2}", statement.mean_milliseconds),
             format!("{:.1}", statement.rows_per_call),
-            shortened(&statement.statement),
+            shorten(&statement.statement),
         ]);
     }
-    right(&mut rows, &[0, 1, 2, 3]);
-    answer_table(&rows);
+    align_right(&mut rows, &[0, 1, 2, 3]);
+    print_table(&rows);
 }
 
-/// What tells statements apart is at their beginning and at their end.
-fn shortened(statement: &str) -> String {
+/// Shortens a statement by its middle, because statements differ at the beginning and at the
+/// end.
+fn shorten(statement: &str) -> String {
     const BEGINNING: usize = 60;
     const END: usize = 30;
     let chars: Vec<char> = statement.chars().collect();
@@ -160,11 +160,11 @@ fn shortened(statement: &str) -> String {
 }
 
 fn print_waits(waits: &[LockWait]) {
-    answer(format_args!(""));
+    print_line(format_args!(""));
     if waits.is_empty() {
-        return answer(format_args!("nobody waits for a lock on our tables"));
+        return print_line(format_args!("no session waits for a lock on our tables"));
     }
-    let mut rows = table([
+    let mut rows = new_table([
         "waiting",
         "application",
         "state",
@@ -188,6 +188,6 @@ fn print_waits(waits: &[LockWait]) {
             blockers.join(", "),
         ]);
     }
-    right(&mut rows, &[0, 6]);
-    answer_table(&rows);
+    align_right(&mut rows, &[0, 6]);
+    print_table(&rows);
 }

@@ -4,13 +4,13 @@ use std::fmt;
 
 use comfy_table::{CellAlignment, presets};
 
-use crate::command::escape::escaped;
+use crate::command::escape::escape;
 
-/// A table without lines, as wide as its contents, ready to be cut by columns.
+/// A table without lines. It is as wide as its contents, so that its columns can be cut.
 pub(super) struct Table(comfy_table::Table);
 
-/// A table with these columns.
-pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
+/// Creates a table with these column names.
+pub(super) fn new_table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     for column in table.column_iter_mut() {
@@ -20,10 +20,10 @@ pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
 }
 
 impl Table {
-    /// Adds a row, each cell of it one line whatever it holds.
+    /// Adds a row. Each cell is escaped to a single line.
     pub(super) fn add_row(&mut self, cells: impl IntoIterator<Item = impl ToString>) {
         let cells = cells.into_iter();
-        let cells = cells.map(|cell| escaped(&cell.to_string()).into_owned());
+        let cells = cells.map(|cell| escape(&cell.to_string()).into_owned());
         self.0.add_row(cells.collect::<Vec<_>>());
     }
 }
@@ -35,7 +35,7 @@ impl fmt::Display for Table {
 }
 
 /// Aligns columns of numbers to the right.
-pub(super) fn right(table: &mut Table, columns: &[usize]) {
+pub(super) fn align_right(table: &mut Table, columns: &[usize]) {
     for index in columns {
         if let Some(column) = table.0.column_mut(*index) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -43,8 +43,8 @@ pub(super) fn right(table: &mut Table, columns: &[usize]) {
     }
 }
 
-/// A number with its thousands apart.
-pub(super) fn grouped(number: impl Into<i128>) -> String {
+/// Formats a number with thousands separators.
+pub(super) fn format_number(number: impl Into<i128>) -> String {
     let number: i128 = number.into();
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "" });
@@ -69,7 +69,7 @@ mod tests {
             (1_000_000, "1,000,000"),
         ];
         for (number, text) in cases {
-            assert_eq!(super::grouped(number), text);
+            assert_eq!(super::format_number(number), text);
         }
     }
 }

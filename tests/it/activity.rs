@@ -42,7 +42,7 @@ async fn a_database_that_counts_no_statements_says_how_to_change_that() {
     let said = ingest.program(&STATUS).await.expect(0).text();
     assert!(said.contains("shared_preload_libraries"), "{said}");
     assert!(said.contains("create extension"), "{said}");
-    assert!(said.contains("nobody waits for a lock"), "{said}");
+    assert!(said.contains("no session waits for a lock"), "{said}");
     let line = ingest.program(&STATUS_JSON).await.expect(0).report();
     assert_eq!(line["type"], "statements_unknown");
     // nothing was migrated in order to ask

@@ -90,7 +90,7 @@ async fn a_check_writes_nothing() {
     assert_eq!(of_source, "ok    zambia: can be used");
     assert!(of_database.starts_with("ok    database: "), "{said}");
     assert!(
-        of_database.ends_with(", not asked without --connect\n"),
+        of_database.ends_with(", not contacted without --connect\n"),
         "{said}"
     );
     assert_eq!(publisher.targets(), [""; 0]);

@@ -25,7 +25,7 @@ async fn a_purged_source_is_gone_and_others_stay() {
     assert!(
         asked
             .stderr
-            .contains("1,299 releases, 1 rejects and 1 runs of zambia would go for good"),
+            .contains("1,299 releases, 1 rejects and 1 runs of zambia permanently"),
         "{}",
         asked.stderr
     );
@@ -66,7 +66,7 @@ async fn what_is_not_there_cannot_be_purged() {
         .await
         .expect(2);
     assert!(
-        ran.stderr.contains("there is nothing of atlantis"),
+        ran.stderr.contains("nothing is stored for atlantis"),
         "{}",
         ran.stderr
     );

@@ -546,8 +546,7 @@ async fn a_reject_is_kept_without_the_secrets_that_it_shows_and_says_so() {
     assert!(kept.starts_with("1 true "), "{kept}");
     assert!(kept.contains("/?key={env.KEY}"), "{kept}");
     let shown = ingest.program(&["quarantine", "show", "1"]).await.expect(0);
-    let redacted =
-        "redacted    {env.NAME} or {auth.token} is in the place of what the source was sent";
+    let redacted = "redacted    {env.NAME} or {auth.token} replaces a secret of the source";
     assert!(shown.text().contains(redacted), "{}", shown.text());
     let listed = ingest.program(&["quarantine", "list", "--json"]).await;
     assert_eq!(listed.expect(0).report()["is_redacted"], true);
@@ -566,7 +565,8 @@ async fn a_reject_without_its_secrets_is_not_replayed_as_if_it_were_what_was_ser
         .expect(0);
     assert_eq!(replayed.report()["rejects"], 0);
     assert_eq!(replayed.report()["redacted"], 1);
-    let said = "1 rejects of zambia were not tried, since secrets are replaced in them";
+    let said =
+        "1 rejects of zambia were not replayed, because placeholders replace secrets in them";
     assert!(replayed.stderr.contains(said), "{}", replayed.stderr);
     let open = "select count(*) from ocds.quarantine where resolved_at is null";
     assert_eq!(ingest.value(open).await, "1");

@@ -1,4 +1,4 @@
-//! How far a run has got: a bar on a terminal, log lines elsewhere.
+//! Shows the progress of a run: a bar on a terminal, log lines elsewhere.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -10,17 +10,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::cli::Global;
-use crate::command::escape::{escaped, escaped_but_colours, escaped_json};
-use crate::command::table::grouped;
+use crate::command::escape::{escape, escape_json, escape_keeping_colours};
+use crate::command::table::format_number;
 use crate::pipeline::{Progress, Snapshot};
 
-/// How often the bar is drawn.
-const DRAW: Duration = Duration::from_millis(100);
+/// The time between two updates of the bar.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
 
-/// How often a line is logged.
-const LOG: Duration = Duration::from_secs(10);
+/// The time between two log lines.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// The bar on the screen, which log lines must not write across.
+/// The bar on the screen. Log lines must not overwrite it.
 static BAR: OnceLock<Mutex<Option<ProgressBar>>> = OnceLock::new();
 
 fn bar_on_screen() -> &'static Mutex<Option<ProgressBar>> {
@@ -30,20 +30,18 @@ fn bar_on_screen() -> &'static Mutex<Option<ProgressBar>> {
 /// Writes log lines to standard error, above the bar if there is one.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum LogWriter {
-    /// Text: each line is one, whatever publishers wrote.
+    /// Plain text. Each entry stays one line, whatever text of publishers it contains.
     Text {
-        /// Whether it has colours, which are escape sequences; no others are let
-        /// through.
+        /// Colour sequences are kept; all others are escaped.
         is_coloured: bool,
     },
-    /// JSON.
     Json,
 }
 
 impl Write for LogWriter {
-    /// Writes a line, which comes whole.
+    /// Writes a line. The caller passes each line whole.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let shown = self.shown(line);
+        let shown = self.escape(line);
         let bar = bar_on_screen().lock().ok().and_then(|bar| bar.clone());
         match bar {
             Some(bar) => bar.suspend(|| io::stderr().write_all(&shown))?,
@@ -58,52 +56,52 @@ impl Write for LogWriter {
 }
 
 impl LogWriter {
-    fn shown(self, line: &[u8]) -> Vec<u8> {
+    fn escape(self, line: &[u8]) -> Vec<u8> {
         let text = String::from_utf8_lossy(line);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let mut shown = match self {
-            Self::Json => escaped_json(text).into_owned(),
-            Self::Text { is_coloured: true } => escaped_but_colours(text),
-            Self::Text { is_coloured: false } => escaped(text).into_owned(),
+            Self::Json => escape_json(text).into_owned(),
+            Self::Text { is_coloured: true } => escape_keeping_colours(text),
+            Self::Text { is_coloured: false } => escape(text).into_owned(),
         };
         shown.push('\n');
         shown.into_bytes()
     }
 }
 
-/// Shows a run's progress until it is stopped.
+/// A task that shows the progress of a run until it is stopped.
 #[derive(Debug)]
-pub(super) struct Watch {
-    over: CancellationToken,
+pub(super) struct ProgressDisplay {
+    done: CancellationToken,
     task: JoinHandle<()>,
 }
 
-impl Watch {
-    /// Starts showing the progress of a run of the source.
+impl ProgressDisplay {
+    /// Starts to show the progress of a run of the source.
     pub(super) fn start(global: &Global, source: &str, progress: Arc<Progress>) -> Self {
-        let over = CancellationToken::new();
+        let done = CancellationToken::new();
         let is_bar = io::stderr().is_terminal() && !global.no_progress && !global.quiet;
         let source = source.to_owned();
-        let token = over.clone();
+        let token = done.clone();
         let task = tokio::spawn(async move {
             if is_bar {
-                draw(&source, &progress, &token).await;
+                draw_bar(&source, &progress, &token).await;
             } else {
-                log(&source, &progress, &token).await;
+                write_log_lines(&source, &progress, &token).await;
             }
         });
-        Self { over, task }
+        Self { done, task }
     }
 
-    /// Takes the bar off the screen.
+    /// Stops the task and removes the bar.
     pub(super) async fn stop(self) {
-        self.over.cancel();
-        // a bar that could not be drawn is no reason to fail a run
+        self.done.cancel();
+        // a run does not fail because its bar could not be drawn
         let _ = self.task.await;
     }
 }
 
-async fn draw(source: &str, progress: &Progress, over: &CancellationToken) {
+async fn draw_bar(source: &str, progress: &Progress, done: &CancellationToken) {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_prefix(source.to_owned());
     if let Ok(mut on_screen) = bar_on_screen().lock() {
@@ -113,9 +111,9 @@ async fn draw(source: &str, progress: &Progress, over: &CancellationToken) {
     let mut is_sized = false;
     loop {
         let now = progress.snapshot();
-        let extent = Extent::of(&now);
+        let extent = Extent::from_snapshot(&now);
         if !is_sized {
-            bar.set_style(style(extent));
+            bar.set_style(bar_style(extent));
         }
         match extent {
             Extent::Chains { ended, all } => {
@@ -135,10 +133,10 @@ async fn draw(source: &str, progress: &Progress, over: &CancellationToken) {
             }
             Extent::Unknown => bar.set_position(now.pages.unsigned_abs()),
         }
-        bar.set_message(sentence(&now, began.elapsed()));
+        bar.set_message(describe_rates(&now, began.elapsed()));
         bar.tick();
-        if over
-            .run_until_cancelled(tokio::time::sleep(DRAW))
+        if done
+            .run_until_cancelled(tokio::time::sleep(DRAW_EVERY))
             .await
             .is_none()
         {
@@ -151,26 +149,26 @@ async fn draw(source: &str, progress: &Progress, over: &CancellationToken) {
     bar.finish_and_clear();
 }
 
-/// How long a run is, as far as that is known.
+/// The length of a run and its progress, as far as they are known.
 #[derive(Clone, Copy)]
 enum Extent {
-    /// So many windows and values of axes.
+    /// A number of windows and values of axes.
     Chains {
         ended: u64,
         all: u64,
     },
-    /// So many bytes of files.
+    /// A number of bytes of files.
     Bytes {
         read: u64,
         all: u64,
     },
-    /// So many pages.
+    /// A number of pages.
     Pages(u64),
     Unknown,
 }
 
 impl Extent {
-    fn of(now: &Snapshot) -> Self {
+    fn from_snapshot(now: &Snapshot) -> Self {
         if let Some((read, all)) = now.files {
             return Self::Bytes { read, all };
         }
@@ -185,8 +183,9 @@ impl Extent {
     }
 }
 
-/// With the time left where it is known how long the run is.
-fn style(extent: Extent) -> ProgressStyle {
+/// Returns the layout of the bar. The remaining time is shown if the length of the run is
+/// known.
+fn bar_style(extent: Extent) -> ProgressStyle {
     let template = match extent {
         Extent::Chains { .. } => {
             "{spinner} {prefix}  {wide_bar} {pos}/{len} windows, {eta} left, {msg}"
@@ -200,31 +199,38 @@ fn style(extent: Extent) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("a valid template")
 }
 
-async fn log(source: &str, progress: &Progress, over: &CancellationToken) {
+async fn write_log_lines(source: &str, progress: &Progress, done: &CancellationToken) {
     let began = Instant::now();
-    while over
-        .run_until_cancelled(tokio::time::sleep(LOG))
+    while done
+        .run_until_cancelled(tokio::time::sleep(LOG_EVERY))
         .await
         .is_some()
     {
         let now = progress.snapshot();
-        let pages = match Extent::of(&now) {
+        let pages = match Extent::from_snapshot(&now) {
             Extent::Chains { ended, all } => {
-                format!("{ended} of {all} windows, {} pages", grouped(now.pages))
+                format!(
+                    "{ended} of {all} windows, {} pages",
+                    format_number(now.pages)
+                )
             }
             Extent::Bytes { read, all } => format!(
                 "{} of {}, {} pages",
                 HumanBytes(read),
                 HumanBytes(all),
-                grouped(now.pages)
+                format_number(now.pages)
             ),
-            Extent::Pages(total) => format!("{} of {} pages", grouped(now.pages), grouped(total)),
-            Extent::Unknown => format!("{} pages", grouped(now.pages)),
+            Extent::Pages(total) => format!(
+                "{} of {} pages",
+                format_number(now.pages),
+                format_number(total)
+            ),
+            Extent::Unknown => format!("{} pages", format_number(now.pages)),
         };
         info!(
             source.name = %source, pages = now.pages, releases = now.releases,
             retries = now.requests.retries, quarantined = now.quarantined,
-            "{source}: {pages}, {}", sentence(&now, began.elapsed())
+            "{source}: {pages}, {}", describe_rates(&now, began.elapsed())
         );
     }
 }
@@ -237,13 +243,13 @@ async fn log(source: &str, progress: &Progress, over: &CancellationToken) {
     clippy::cast_possible_truncation,
     reason = "a rate is far below i64's end"
 )]
-fn sentence(now: &Snapshot, elapsed: Duration) -> String {
+fn describe_rates(now: &Snapshot, elapsed: Duration) -> String {
     let rate = now.releases as f64 / elapsed.as_secs_f64().max(0.001);
     format!(
         "{} releases, {}/s, {} retries, {} quarantined",
-        grouped(now.releases),
-        grouped(rate as i64),
-        grouped(now.requests.retries),
-        grouped(now.quarantined),
+        format_number(now.releases),
+        format_number(rate as i64),
+        format_number(now.requests.retries),
+        format_number(now.quarantined),
     )
 }

@@ -1,0 +1,46 @@
+//! Writes answers to standard output. Text of publishers is escaped, so that it cannot control
+//! the terminal.
+
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write};
+
+use serde::Serialize;
+use tracing::error;
+
+use crate::command::escape::{escape, escape_json, escape_keeping_lines};
+use crate::command::table::Table;
+use crate::error::{Error, Result};
+
+/// Writes a single line; line breaks in it are escaped.
+pub(super) fn print_line(line: Arguments<'_>) {
+    write(&escape(&line.to_string()));
+}
+
+/// Writes a text of several lines.
+pub(super) fn print_text(text: &str) {
+    write(&escape_keeping_lines(text));
+}
+
+/// Writes a table. Its cells are escaped already.
+pub(super) fn print_table(table: &Table) {
+    write(&table.to_string());
+}
+
+/// Writes a value as one line of JSON.
+pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
+    let line = serde_json::to_string(value)
+        .map_err(|e| Error::unexpected("write a line of JSON").with_source(e))?;
+    write(&escape_json(&line));
+    Ok(())
+}
+
+/// Writes a line. A closed pipe is not an error: if the reader is `head`, for example, the run
+/// continues and a local server is stopped properly.
+fn write(line: &str) {
+    let written = writeln!(std::io::stdout(), "{line}");
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        error!("could not write to standard output: {error}");
+    }
+}
