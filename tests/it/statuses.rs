@@ -304,7 +304,7 @@ async fn the_status_of_every_page_cannot_mean_anything_else() {
     ] {
         let ingest = ingest(&format!("url = \"http://127.0.0.1:1/\"\n{table}")).await;
         let ran = ingest.program(&["status"]).await.expect(2);
-        let said = format!("key `sources.{SOURCE}.{key}`: has 200");
+        let said = format!("key `sources.{SOURCE}.{key}`: must not contain 200");
         assert!(ran.stderr.contains(&said), "{}", ran.stderr);
     }
 }
