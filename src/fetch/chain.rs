@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::detail::{Delivery, Listing, fetch_items};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::{Content, Guard, ends_by_empty_page};
+use crate::fetch::guard::{Content, Guard, ends_by_empty_page, is_compared};
 use crate::fetch::page::{PageAnswer, Status, describe_fetch, fetch_page};
 use crate::fetch::page_budget::Permit;
 use crate::fetch::run_state::RunState;
@@ -39,7 +39,7 @@ pub(super) fn capped(scope: &Scope, most: u64) -> Error {
 type Arrived = (Position, Delivery, Permit);
 
 /// The part of a feed that a chain is, and the pages of it that are wanted.
-pub(super) struct Part {
+pub(super) struct ChainPart {
     pub(super) scope: Scope,
     /// Where the window would be halved, if it may be.
     pub(super) middle: Option<Timestamp>,
@@ -90,8 +90,8 @@ struct Ending {
 }
 
 impl ChainWalk {
-    pub(super) fn new(run: RunState, part: Part) -> Self {
-        let Part {
+    pub(super) fn new(run: RunState, part: ChainPart) -> Self {
+        let ChainPart {
             scope,
             middle,
             start,
@@ -447,8 +447,12 @@ impl ChainWalk {
         Ok(())
     }
 
-    /// What tells a page from others: its items, or those of the page of its index.
+    /// What tells a page from others: its items, or those of the page of its index. A page of an
+    /// index may name thousands, and is hashed once and not for each of its stretches.
     fn hash_of_content(&self, page: &Page) -> u64 {
+        if !is_compared(&page.position.cursor) {
+            return 0;
+        }
         match self.listing.as_ref().filter(|_| page.entries.is_some()) {
             Some(listing) => self.guard.hash_of(listing.items()),
             None => self.guard.hash_of_items(page),

@@ -48,7 +48,8 @@ pub(super) struct Content<'a> {
     pub(super) cursor: &'a Cursor,
     pub(super) next: Option<&'a Cursor>,
     pub(super) items: usize,
-    /// The hash of the items, or of what the page of the index names.
+    /// The hash of the items, or of what the page of the index names. It does not count unless
+    /// the page [`is_compared`].
     pub(super) hash: u64,
 }
 
@@ -125,8 +126,7 @@ impl Guard {
             });
         }
         self.empty_in_a_row = 0;
-        if matches!(cursor, Cursor::Detail { skip: 1.., .. }) {
-            // its page of the index was looked at when it began
+        if !is_compared(cursor) {
             return None;
         }
         self.alike_in_a_row = match self.previous_items {
@@ -194,6 +194,12 @@ impl WindowBeginnings {
         *alike += 1;
         *alike > MOST_ALIKE
     }
+}
+
+/// The items of a page are compared with those of the page before. A page of an index is
+/// compared once, with its first stretch.
+pub(super) fn is_compared(cursor: &Cursor) -> bool {
+    !matches!(cursor, Cursor::Detail { skip: 1.., .. })
 }
 
 /// What a chain must not be led back to: a link or a token, of the index where pages are of

@@ -10,7 +10,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Start;
-use crate::fetch::chain::{ChainWalk, Part, capped};
+use crate::fetch::chain::{ChainPart, ChainWalk, capped};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::fetcher::Fetcher;
 use crate::fetch::file::{FileWalk, Input};
@@ -175,7 +175,7 @@ impl Traversal {
         if input.is_some() || run.fetcher.source().page == Pagination::File {
             return Walk::File(Box::new(FileWalk::new(run, scope, input, start, until)));
         }
-        let part = Part {
+        let part = ChainPart {
             middle: self.plan.middle(&scope),
             scope,
             start,
