@@ -153,7 +153,7 @@ pub(super) async fn fetch_items(
     listing: Option<Arc<Listing>>,
     fullest: &AtomicUsize,
 ) -> Result<Delivery> {
-    let request = Request {
+    let request = StretchRequest {
         fetcher,
         detail,
         scope,
@@ -165,14 +165,14 @@ pub(super) async fn fetch_items(
 
 /// A page of the run that is requested.
 #[derive(Clone, Copy)]
-struct Request<'a> {
+struct StretchRequest<'a> {
     fetcher: &'a Fetcher,
     detail: &'a Detail,
     scope: &'a Scope,
     position: &'a Position,
 }
 
-impl Request<'_> {
+impl StretchRequest<'_> {
     async fn fetch(self, listing: Option<Arc<Listing>>, fullest: &AtomicUsize) -> Result<Delivery> {
         let (index, skip, seen) = match &self.position.cursor {
             Cursor::Detail { index, skip, seen } => ((**index).clone(), *skip, seen.as_str()),

@@ -29,7 +29,7 @@ mod receive;
 mod request_log;
 mod request_spec;
 mod retry_policy;
-pub(crate) mod secret;
+mod secret;
 mod setup;
 mod stall;
 mod target;
@@ -46,4 +46,6 @@ pub(crate) use self::receive::{
     Arriving, Receive, Received, UNKNOWN_ENCODING, describe_empty_body,
 };
 pub(crate) use self::request_spec::RequestSpec;
+#[cfg(test)]
+pub(crate) use self::target::tests as target_tests;
 pub(crate) use self::target::{RequestBody, Target, TargetPolicy};

@@ -25,7 +25,7 @@ const OPEN_AUTH: &str = "{auth.env.";
 
 /// The values of the placeholders that one source declares, and its tokens.
 #[derive(Debug, Default)]
-pub(crate) struct Secrets {
+pub(super) struct Secrets {
     declared: BTreeMap<String, Declared>,
     redactor: Redactor,
 }
@@ -38,18 +38,18 @@ struct Declared {
 }
 
 /// A text of a source that may hold placeholders.
-pub(crate) struct Declaration<'t> {
+pub(super) struct Declaration<'t> {
     /// The configuration key.
-    pub(crate) key: String,
-    pub(crate) text: &'t str,
-    pub(crate) audience: Audience,
+    pub(super) key: String,
+    pub(super) text: &'t str,
+    pub(super) audience: Audience,
     /// The values are secrets. A user and a client's id are not, and may be common words.
-    pub(crate) is_secret: bool,
+    pub(super) is_secret: bool,
 }
 
 /// The servers that a declared value is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Audience {
+pub(super) enum Audience {
     /// The token server alone.
     TokenServer,
     /// The host of the source's URL.
@@ -64,7 +64,7 @@ impl Secrets {
     ///
     /// A placeholder is not closed; a variable is neither set nor named by a file, or is empty;
     /// a file cannot be read. The message names the key and the variable.
-    pub(crate) fn look_up<'t>(
+    pub(super) fn look_up<'t>(
         declarations: impl IntoIterator<Item = Declaration<'t>>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {

@@ -66,7 +66,7 @@ impl TargetPolicy {
     ///
     /// # Errors
     /// The source's URL is not an http or https URL.
-    pub(crate) fn new(source: &Source, secrets: Secrets) -> Result<Self> {
+    pub(super) fn new(source: &Source, secrets: Secrets) -> Result<Self> {
         let nothing = Values::default();
         let reveal = |template: &Template, place| {
             template.render(&nothing, place, |name| secrets.value(name).to_owned())
@@ -284,4 +284,4 @@ impl TargetPolicy {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ use crate::ledger::{self, Claim, End, Holder, Lease, RunSpec, RunUpdate, Verdict
 use crate::pipeline::dispatch::verdict;
 
 /// Claims a source, does work under its lease, and writes the end of the run, whatever the work
-/// came to.
+/// returns. If the future is dropped, nobody writes the end, and the lease has to expire.
 ///
 /// `work` gets the lease, and its holder, which it gives back with its result. Work that takes
 /// longer than `lease.heartbeat` renews the lease by [`Holder::try_renew`], or another run

@@ -1,5 +1,5 @@
 use super::*;
-use crate::http::secret::{Audience, Declaration, Secrets};
+use crate::http::target_tests::{FEED, source_and_policy};
 use crate::source::Axis;
 
 /// A source and the policy of its targets.
@@ -26,25 +26,7 @@ fn address(table: &str) -> Feed {
 }
 
 fn address_by(table: &str, key: &str) -> Feed {
-    let mut source: Source = toml::from_str(table).unwrap();
-    source.name = "zambia".into();
-    source.validate().unwrap();
-    let declaration = |text, audience| Declaration {
-        key: "x".into(),
-        text,
-        audience,
-        is_secret: true,
-    };
-    let declared = [
-        declaration("{env.KEY}", Audience::Home),
-        declaration("{env.CLIENT}", Audience::TokenServer),
-    ];
-    let value = |name: &str| match name {
-        "CLIENT" => "cli&nt".to_owned(),
-        _ => key.to_owned(),
-    };
-    let secrets = Secrets::look_up(declared, |name| Some(value(name))).unwrap();
-    let policy = TargetPolicy::new(&source, secrets).unwrap();
+    let (source, policy) = source_and_policy(table, key);
     Feed { source, policy }
 }
 
@@ -54,13 +36,6 @@ fn link(url: &str) -> Position {
         cursor: Cursor::Link(url.into()),
     }
 }
-
-const FEED: &str = r#"
-    url = "https://feed.example/api?limit=100"
-    query = { key = "{env.KEY}", order = "asc" }
-    page = { mode = "number", param = "page" }
-    http = { allow_hosts = ["files.example", "other.example:8443"] }
-"#;
 
 #[test]
 fn a_numbered_page_is_a_query_parameter_beside_the_declared_ones() {

@@ -7,6 +7,12 @@ fn policy(table: &str) -> TargetPolicy {
 }
 
 fn policy_by(table: &str, key: &str) -> TargetPolicy {
+    source_and_policy(table, key).1
+}
+
+/// A source, and the policy of its targets, where `{env.KEY}` is `key` and `{env.CLIENT}` is
+/// what only the token server gets.
+pub(crate) fn source_and_policy(table: &str, key: &str) -> (Source, TargetPolicy) {
     let mut source: Source = toml::from_str(table).unwrap();
     source.name = "zambia".into();
     source.validate().unwrap();
@@ -25,10 +31,12 @@ fn policy_by(table: &str, key: &str) -> TargetPolicy {
         _ => key.to_owned(),
     };
     let secrets = Secrets::look_up(declared, |name| Some(value(name))).unwrap();
-    TargetPolicy::new(&source, secrets).unwrap()
+    let policy = TargetPolicy::new(&source, secrets).unwrap();
+    (source, policy)
 }
 
-const FEED: &str = r#"
+/// A feed of numbered pages with a secret in its query.
+pub(crate) const FEED: &str = r#"
     url = "https://feed.example/api?limit=100"
     query = { key = "{env.KEY}", order = "asc" }
     page = { mode = "number", param = "page" }
