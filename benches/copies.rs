@@ -36,7 +36,7 @@ async fn copy(database: Database, pages: Vec<Extracted>) -> Result<()> {
     for (page, releases) in &pages {
         let shared = Shared::of(page, now);
         for release in releases {
-            let row = Row::of(release);
+            let row = Row::new(release);
             let values: Vec<_> = shared.values().into_iter().chain(row.values()).collect();
             writer.as_mut().write(&values).await?;
         }

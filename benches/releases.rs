@@ -43,7 +43,7 @@ impl<'r> Releases<'r> {
         let now = Timestamp::now();
         Self {
             releases,
-            rows: releases.iter().map(Row::of).collect(),
+            rows: releases.iter().map(Row::new).collect(),
             shared: Shared::of(page, now),
             served: Served {
                 chain: String::new(),

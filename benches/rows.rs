@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ocds_ingest::extract::{self, Options};
 use ocds_ingest::json;
 use ocds_ingest::page::{Chain, Cursor, Page, PageRecord, Part, Position, Validators};
-use ocds_ingest::release::Release;
+use ocds_ingest::release::{COLUMNS, Release, Value};
 use ocds_ingest::sink::FETCHED;
 use ocds_ingest::source::Source;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -83,50 +83,30 @@ impl Shared {
     }
 }
 
-/// A row's own values.
-pub(crate) struct Row<'a> {
-    release: &'a Release,
-    hash: &'a [u8],
-    text: Text<'a>,
-}
+/// The values of a release's own columns.
+pub(crate) struct Row<'a>(Vec<Box<dyn ToSql + Send + Sync + 'a>>);
 
 impl<'a> Row<'a> {
-    pub(crate) fn of(release: &'a Release) -> Self {
-        Self {
-            release,
-            hash: &release.content_hash,
-            text: Text(&release.text),
-        }
+    pub(crate) fn new(release: &'a Release) -> Self {
+        let values = COLUMNS
+            .iter()
+            .map(|column| -> Box<dyn ToSql + Send + Sync> {
+                match column.value {
+                    Value::Text(get) => Box::new(get(release)),
+                    Value::Texts(get) => Box::new(get(release)),
+                    Value::Names(get) => Box::new(get(release)),
+                    Value::Instant(get) => Box::new(get(release)),
+                    Value::Decimal(get) => Box::new(get(release)),
+                    Value::Count(get) => Box::new(get(release)),
+                    Value::Bytes(get) => Box::new(get(release)),
+                    Value::Json(get) => Box::new(Text(get(release))),
+                }
+            });
+        Self(values.collect())
     }
 
-    pub(crate) fn values(&self) -> [&(dyn ToSql + Sync); FETCHED.each.len()] {
-        let Release { key, columns, .. } = self.release;
-        [
-            &key.ocid,
-            &key.release_id,
-            &columns.date,
-            &columns.tag,
-            &columns.initiation_type,
-            &columns.language,
-            &columns.buyer_id,
-            &columns.buyer_name,
-            &columns.tender_id,
-            &columns.tender_title,
-            &columns.tender_status,
-            &columns.procurement_method,
-            &columns.main_procurement_category,
-            &columns.tender_value,
-            &columns.tender_currency,
-            &columns.tender_start,
-            &columns.tender_end,
-            &columns.award_count,
-            &columns.contract_count,
-            &columns.supplier_names,
-            &self.hash,
-            &None::<Vec<&str>>,
-            &self.text,
-            &None::<&[u8]>,
-        ]
+    pub(crate) fn values(&self) -> impl Iterator<Item = &(dyn ToSql + Sync)> {
+        self.0.iter().map(|value| &**value as &(dyn ToSql + Sync))
     }
 }
 

@@ -198,7 +198,7 @@ async fn row_by_row(stand: &Stand, pages: &[Extracted]) -> Result<()> {
     for (page, releases) in pages {
         let shared = Shared::of(page, now);
         for release in releases {
-            let row = Row::of(release);
+            let row = Row::new(release);
             let values: Vec<_> = shared.values().into_iter().chain(row.values()).collect();
             connection.batch_execute("begin").await?;
             connection.query(&insert, &values).await?;
@@ -220,7 +220,7 @@ async fn multi_values(stand: &Stand, pages: &[Extracted], batch: usize) -> Resul
     let rows: Vec<Row<'_>> = pages
         .iter()
         .flat_map(|(_, releases)| releases)
-        .map(Row::of)
+        .map(Row::new)
         .collect();
     let shared = Shared::of(&pages[0].0, now);
     for together in rows.chunks(COMMIT) {

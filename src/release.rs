@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use tokio_postgres::types::Type;
 
 use crate::source::Version;
 
@@ -75,10 +76,9 @@ impl Release {
 
     /// Estimates the memory that it takes in bytes, without the page that it is a slice of.
     pub(crate) fn bytes(&self) -> usize {
-        let Key { ocid, release_id } = &self.key;
-        let texts = ocid.len() + release_id.len() + self.pointer.len();
+        let values = COLUMNS.iter().map(|column| column.value.bytes(self));
         let changed = self.change.as_ref().map_or(0, |_| self.text.len());
-        RELEASE_BYTES + texts + self.columns.bytes() + changed
+        RELEASE_BYTES + self.pointer.len() + values.sum::<usize>() + changed
     }
 }
 
@@ -108,8 +108,9 @@ pub struct Change {
 /// The name of the change that upgrades a release from version 1.0 of the standard.
 pub const UPGRADE: &str = "upgrade-1.0";
 
-/// The typed columns of `ocds.release`. Each is optional: a value that does not have the
-/// standard's type leaves its column null, and the release is stored all the same.
+/// The values of a release that have a typed column in `ocds.release`. Each is optional: a
+/// value that does not have the standard's type leaves its column null, and the release is
+/// stored all the same.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns {
     /// `date`, an instant. A date without an offset is read in the source's time zone.
@@ -120,28 +121,10 @@ pub struct Columns {
     pub initiation_type: Option<String>,
     /// `language`.
     pub language: Option<String>,
-    /// `buyer/id`, if it has at most 1,000 bytes (the column is indexed).
-    pub buyer_id: Option<String>,
-    /// `buyer/name`.
-    pub buyer_name: Option<String>,
-    /// `tender/id`.
-    pub tender_id: Option<String>,
-    /// `tender/title`.
-    pub tender_title: Option<String>,
-    /// `tender/status`.
-    pub tender_status: Option<String>,
-    /// `tender/procurementMethod`.
-    pub procurement_method: Option<String>,
-    /// `tender/mainProcurementCategory`.
-    pub main_procurement_category: Option<String>,
-    /// `tender/value/amount`: a number, or a number in a string.
-    pub tender_value: Option<Decimal>,
-    /// `tender/value/currency`.
-    pub tender_currency: Option<String>,
-    /// `tender/tenderPeriod/startDate`.
-    pub tender_start: Option<Timestamp>,
-    /// `tender/tenderPeriod/endDate`.
-    pub tender_end: Option<Timestamp>,
+    /// `buyer`.
+    pub buyer: Buyer,
+    /// `tender`.
+    pub tender: Tender,
     /// The number of entries of `awards`.
     pub award_count: i32,
     /// The number of entries of `contracts`.
@@ -150,25 +133,199 @@ pub struct Columns {
     pub supplier_names: Vec<String>,
 }
 
-impl Columns {
-    /// Estimates the memory of its texts in bytes.
-    fn bytes(&self) -> usize {
-        let texts = [
-            &self.initiation_type,
-            &self.language,
-            &self.buyer_id,
-            &self.buyer_name,
-            &self.tender_id,
-            &self.tender_title,
-            &self.tender_status,
-            &self.procurement_method,
-            &self.main_procurement_category,
-            &self.tender_currency,
-        ];
-        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
-        let lists = self.tag.iter().flatten().chain(&self.supplier_names);
+/// The values of a release's `buyer`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Buyer {
+    /// `buyer/id`, if it has at most 1,000 bytes (the column is indexed).
+    pub id: Option<String>,
+    /// `buyer/name`.
+    pub name: Option<String>,
+}
+
+/// The values of a release's `tender`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tender {
+    /// `tender/id`.
+    pub id: Option<String>,
+    /// `tender/title`.
+    pub title: Option<String>,
+    /// `tender/status`.
+    pub status: Option<String>,
+    /// `tender/procurementMethod`.
+    pub procurement_method: Option<String>,
+    /// `tender/mainProcurementCategory`.
+    pub main_procurement_category: Option<String>,
+    /// `tender/value/amount`: a number, or a number in a string.
+    pub value: Option<Decimal>,
+    /// `tender/value/currency`.
+    pub currency: Option<String>,
+    /// `tender/tenderPeriod/startDate`.
+    pub start: Option<Timestamp>,
+    /// `tender/tenderPeriod/endDate`.
+    pub end: Option<Timestamp>,
+}
+
+/// The columns of `ocds.release` that a release fills, in the order in which they are sent.
+/// The other columns say where and when it was served.
+///
+/// This is the only list of them: the table, the upserts, the memory that a release takes and
+/// the benchmarks follow it.
+pub const COLUMNS: &[Column] = &[
+    Column::new("ocid", Value::Text(|release| Some(&release.key.ocid))),
+    Column::new(
+        "release_id",
+        Value::Text(|release| Some(&release.key.release_id)),
+    ),
+    Column::new(
+        "date",
+        Value::Instant(|release| release.columns.date.as_ref()),
+    ),
+    Column::new("tag", Value::Texts(|release| release.columns.tag.as_ref())),
+    Column::new(
+        "initiation_type",
+        Value::Text(|release| release.columns.initiation_type.as_ref()),
+    ),
+    Column::new(
+        "language",
+        Value::Text(|release| release.columns.language.as_ref()),
+    ),
+    Column::new(
+        "buyer_id",
+        Value::Text(|release| release.columns.buyer.id.as_ref()),
+    ),
+    Column::new(
+        "buyer_name",
+        Value::Text(|release| release.columns.buyer.name.as_ref()),
+    ),
+    Column::new(
+        "tender_id",
+        Value::Text(|release| release.columns.tender.id.as_ref()),
+    ),
+    Column::new(
+        "tender_title",
+        Value::Text(|release| release.columns.tender.title.as_ref()),
+    ),
+    Column::new(
+        "tender_status",
+        Value::Text(|release| release.columns.tender.status.as_ref()),
+    ),
+    Column::new(
+        "procurement_method",
+        Value::Text(|release| release.columns.tender.procurement_method.as_ref()),
+    ),
+    Column::new(
+        "main_procurement_category",
+        Value::Text(|release| release.columns.tender.main_procurement_category.as_ref()),
+    ),
+    Column::new(
+        "tender_value",
+        Value::Decimal(|release| release.columns.tender.value.as_ref()),
+    ),
+    Column::new(
+        "tender_currency",
+        Value::Text(|release| release.columns.tender.currency.as_ref()),
+    ),
+    Column::new(
+        "tender_start",
+        Value::Instant(|release| release.columns.tender.start.as_ref()),
+    ),
+    Column::new(
+        "tender_end",
+        Value::Instant(|release| release.columns.tender.end.as_ref()),
+    ),
+    Column::new(
+        "award_count",
+        Value::Count(|release| &release.columns.award_count),
+    ),
+    Column::new(
+        "contract_count",
+        Value::Count(|release| &release.columns.contract_count),
+    ),
+    Column::new(
+        "supplier_names",
+        Value::Texts(|release| Some(&release.columns.supplier_names)),
+    ),
+    Column::new(
+        "content_hash",
+        Value::Bytes(|release| Some(&release.content_hash)),
+    ),
+    Column::new(
+        "repairs",
+        Value::Names(|release| release.change.as_ref().map(|change| &change.repairs)),
+    ),
+    Column::new("data", Value::Json(|release| &release.text)),
+    Column::new(
+        "served",
+        Value::Bytes(|release| release.change.as_ref().map(|change| &*change.served)),
+    ),
+];
+
+/// A column of `ocds.release`: its name, and its type with the function that reads its value
+/// from a release.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// The name of the column.
+    pub name: &'static str,
+    /// The type and the function.
+    pub value: Value,
+}
+
+/// The type of a [`Column`] and the function that reads its value. A value of `None` is null.
+#[derive(Clone, Copy, Debug)]
+pub enum Value {
+    /// `text`.
+    Text(fn(&Release) -> Option<&String>),
+    /// `text[]`.
+    Texts(fn(&Release) -> Option<&Vec<String>>),
+    /// `text[]`, of names that the program knows.
+    Names(fn(&Release) -> Option<&Vec<&'static str>>),
+    /// `timestamptz`.
+    Instant(fn(&Release) -> Option<&Timestamp>),
+    /// `numeric`.
+    Decimal(fn(&Release) -> Option<&Decimal>),
+    /// `int4`.
+    Count(fn(&Release) -> &i32),
+    /// `bytea`.
+    Bytes(fn(&Release) -> Option<&[u8]>),
+    /// `jsonb`, from its JSON text.
+    Json(fn(&Release) -> &[u8]),
+}
+
+impl Column {
+    const fn new(name: &'static str, value: Value) -> Self {
+        Self { name, value }
+    }
+}
+
+impl Value {
+    /// Returns the PostgreSQL type of the column.
+    #[must_use]
+    pub const fn r#type(self) -> Type {
+        match self {
+            Value::Text(_) => Type::TEXT,
+            Value::Texts(_) | Value::Names(_) => Type::TEXT_ARRAY,
+            Value::Instant(_) => Type::TIMESTAMPTZ,
+            Value::Decimal(_) => Type::NUMERIC,
+            Value::Count(_) => Type::INT4,
+            Value::Bytes(_) => Type::BYTEA,
+            Value::Json(_) => Type::JSONB,
+        }
+    }
+
+    /// Estimates the memory in bytes that a release owns for the value.
+    fn bytes(self, release: &Release) -> usize {
         let in_list = |text: &String| size_of::<String>() + ALLOCATION_OVERHEAD_BYTES + text.len();
-        texts + lists.map(in_list).sum::<usize>()
+        match self {
+            Value::Text(get) => get(release).map_or(0, String::len),
+            Value::Texts(get) => get(release).into_iter().flatten().map(in_list).sum(),
+            // these have a fixed size, or are slices of the page
+            Value::Names(_)
+            | Value::Instant(_)
+            | Value::Decimal(_)
+            | Value::Count(_)
+            | Value::Bytes(_)
+            | Value::Json(_) => 0,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use rust_decimal::Decimal;
 use super::hash::WhiteSpace;
 use super::{amount, date};
 use crate::json::{Loose, Scanner, Stop, Strict, Unstorable, key_is};
-use crate::release::Columns;
+use crate::release::{Buyer, Columns, Tender};
 
 /// The longest text of an indexed column, in bytes: an entry of a btree index
 /// of PostgreSQL has at most about 2,700.
@@ -151,8 +151,8 @@ impl<'t> Reader<'t> {
                 "tag" => columns.tag = self.tag(scanner)?,
                 "initiationType" => columns.initiation_type = self.text(scanner)?,
                 "language" => columns.language = self.text(scanner)?,
-                "buyer" => (columns.buyer_id, columns.buyer_name) = self.buyer(scanner)?,
-                "tender" => *has_unread_amount = self.tender(scanner, columns)?,
+                "buyer" => columns.buyer = self.buyer(scanner)?,
+                "tender" => *has_unread_amount = self.tender(scanner, &mut columns.tender)?,
                 "awards" => {
                     (columns.award_count, columns.supplier_names) = self.awards(scanner)?;
                 }
@@ -174,54 +174,42 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn buyer(self, scanner: &mut Text<'t>) -> Result<(Option<String>, Option<String>), Stop> {
-        let (mut id, mut name) = (None, None);
+    fn buyer(self, scanner: &mut Text<'t>) -> Result<Buyer, Stop> {
+        let mut buyer = Buyer::default();
         self.object(scanner, |scanner, key| {
             match key {
-                "id" => id = self.identifier(scanner)?,
-                "name" => name = self.text(scanner)?,
+                "id" => buyer.id = self.identifier(scanner)?,
+                "name" => buyer.name = self.text(scanner)?,
                 _ => drop(scanner.value()?),
             }
             Ok(())
         })?;
-        let id = id.filter(|id: &String| id.len() <= LONGEST_INDEXED_BYTES);
-        Ok((id, name))
+        buyer.id = buyer.id.filter(|id| id.len() <= LONGEST_INDEXED_BYTES);
+        Ok(buyer)
     }
 
     /// Reads the tender's columns; gives whether it has an amount that could not be read.
-    fn tender(self, scanner: &mut Text<'t>, columns: &mut Columns) -> Result<bool, Stop> {
+    fn tender(self, scanner: &mut Text<'t>, tender: &mut Tender) -> Result<bool, Stop> {
         let mut has_unread_amount = false;
-        // A second `tender` replaces the first, not only where both say something.
-        for column in [
-            &mut columns.tender_id,
-            &mut columns.tender_title,
-            &mut columns.tender_status,
-            &mut columns.procurement_method,
-            &mut columns.main_procurement_category,
-            &mut columns.tender_currency,
-        ] {
-            *column = None;
-        }
-        columns.tender_value = None;
-        (columns.tender_start, columns.tender_end) = (None, None);
+        // a second `tender` replaces the first, also where only the first has a value
+        *tender = Tender::default();
 
         self.object(scanner, |scanner, key| {
             match key {
-                "id" => columns.tender_id = self.identifier(scanner)?,
-                "title" => columns.tender_title = self.text(scanner)?,
-                "status" => columns.tender_status = self.text(scanner)?,
-                "procurementMethod" => columns.procurement_method = self.text(scanner)?,
+                "id" => tender.id = self.identifier(scanner)?,
+                "title" => tender.title = self.text(scanner)?,
+                "status" => tender.status = self.text(scanner)?,
+                "procurementMethod" => tender.procurement_method = self.text(scanner)?,
                 "mainProcurementCategory" => {
-                    columns.main_procurement_category = self.text(scanner)?;
+                    tender.main_procurement_category = self.text(scanner)?;
                 }
                 "value" => {
                     let value = self.value(scanner)?;
-                    (columns.tender_value, columns.tender_currency) =
-                        (value.amount, value.currency);
+                    (tender.value, tender.currency) = (value.amount, value.currency);
                     has_unread_amount = value.has_unread_amount;
                 }
                 "tenderPeriod" => {
-                    (columns.tender_start, columns.tender_end) = self.period(scanner)?;
+                    (tender.start, tender.end) = self.period(scanner)?;
                 }
                 _ => drop(scanner.value()?),
             }

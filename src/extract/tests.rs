@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::json::{Item, ItemsAt, cut};
-use crate::release::{Columns, Key, Reason};
+use crate::release::{Buyer, Columns, Key, Reason, Tender};
 
 fn options() -> Options {
     Options {
@@ -336,7 +336,7 @@ mod changes {
             "{text}"
         );
         assert_eq!(repairs, ["upgrade-1.0"]);
-        assert_eq!(release.columns.buyer_id.as_deref(), Some("S-1"));
+        assert_eq!(release.columns.buyer.id.as_deref(), Some("S-1"));
         for version in [None, Some(Version::V1_1)] {
             let release = changed(served, &[], version).unwrap();
             assert_eq!(text_and_repairs(&release), (served, &[][..]));
@@ -368,7 +368,7 @@ mod changes {
         let release = changed(served, &[Repair::BadNumber], Some(Version::V1_0)).unwrap();
         let Change { repairs, .. } = release.change.as_ref().unwrap();
         assert_eq!(repairs[..], ["bad-number", "upgrade-1.0"]);
-        assert_eq!(release.columns.buyer_id.as_deref(), Some("nan"));
+        assert_eq!(release.columns.buyer.id.as_deref(), Some("nan"));
     }
 
     #[test]
@@ -461,17 +461,21 @@ mod keys_and_columns {
                 tag: Some(vec!["tender".to_owned(), "award".to_owned()]),
                 initiation_type: text("tender"),
                 language: text("en"),
-                buyer_id: text("b"),
-                buyer_name: text("Buyer"),
-                tender_id: text("t"),
-                tender_title: text("Té"),
-                tender_status: text("active"),
-                procurement_method: text("open"),
-                main_procurement_category: text("works"),
-                tender_value: Some("12.50".parse().unwrap()),
-                tender_currency: text("GBP"),
-                tender_start: instant("2020-01-31T22:00:00Z"),
-                tender_end: instant("2020-03-01T08:00:00Z"),
+                buyer: Buyer {
+                    id: text("b"),
+                    name: text("Buyer"),
+                },
+                tender: Tender {
+                    id: text("t"),
+                    title: text("Té"),
+                    status: text("active"),
+                    procurement_method: text("open"),
+                    main_procurement_category: text("works"),
+                    value: Some("12.50".parse().unwrap()),
+                    currency: text("GBP"),
+                    start: instant("2020-01-31T22:00:00Z"),
+                    end: instant("2020-03-01T08:00:00Z"),
+                },
                 award_count: 3,
                 contract_count: 2,
                 supplier_names: vec!["A".to_owned(), "B".to_owned()],
@@ -537,8 +541,11 @@ mod keys_and_columns {
             read,
             Columns {
                 language: text("en"),
-                tender_id: text("2"),
-                tender_currency: text("EUR"),
+                tender: Tender {
+                    id: text("2"),
+                    currency: text("EUR"),
+                    ..Tender::default()
+                },
                 ..nothing
             }
         );
@@ -574,7 +581,7 @@ mod keys_and_columns {
 
         let amount = |json: &str| {
             let read = columns(&format!(r#""tender":{{"value":{{"amount":{json}}}}}"#));
-            read.tender_value.map(|value| value.to_string())
+            read.tender.value.map(|value| value.to_string())
         };
         assert_eq!(amount(r#""1200.50""#).as_deref(), Some("1200.50"));
         assert_eq!(amount("1.2e3").as_deref(), Some("1200"));
@@ -592,14 +599,14 @@ mod keys_and_columns {
                 "b".repeat(length)
             ))
         };
-        assert_eq!(buyer(1000).buyer_id.unwrap().len(), 1000);
-        assert_eq!(buyer(1001).buyer_id, None);
-        assert_eq!(buyer(1001).buyer_name.as_deref(), Some("n"));
+        assert_eq!(buyer(1000).buyer.id.unwrap().len(), 1000);
+        assert_eq!(buyer(1001).buyer.id, None);
+        assert_eq!(buyer(1001).buyer.name.as_deref(), Some("n"));
     }
 
     #[test]
     fn the_last_of_two_members_counts_whatever_its_type() {
-        let title = |members: &str| columns(members).tender_title;
+        let title = |members: &str| columns(members).tender.title;
         assert_eq!(
             title(r#""tender":{"title":"a"},"tender":{"title":"b"}"#).as_deref(),
             Some("b")
@@ -871,8 +878,8 @@ mod properties {
                     prop_assert_eq!(&release.key.release_id, &expected_id);
                     prop_assert_eq!(&release.text, item.as_bytes());
                     let columns = release.columns;
-                    prop_assert_eq!(columns.buyer_name, text_at("/buyer/name"));
-                    prop_assert_eq!(columns.tender_title, text_at("/tender/title"));
+                    prop_assert_eq!(columns.buyer.name, text_at("/buyer/name"));
+                    prop_assert_eq!(columns.tender.title, text_at("/tender/title"));
                     let awards = match tree.get("awards") {
                         Some(Value::Array(awards)) => awards.len(),
                         Some(Value::Object(_)) => 1,

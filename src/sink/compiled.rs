@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
-use crate::bulk::{Batching, Bind, Binding, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
+use crate::bulk::{Batching, Binding, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
 use crate::error::Result;
 use crate::release::Release;
-use crate::sink::release::{Recovered, Served, repairs, served};
+use crate::sink::release::{Recovered, Served, bind_release};
 
 pub(super) const TABLE: Table = Table::new("ocds.compiled_release", COLUMNS, &["source", "ocid"]);
 
@@ -104,7 +104,8 @@ impl FetchedCompiled {
                 .column("first_seen_at", |served| &served.now)
                 .column("fetched_at", |served| &served.fetched_at)
                 .bound()?,
-            release: bind_release(operation.bind_each(), |release| release).bound()?,
+            release: bind_release(operation.bind_each(), FETCHED.each, |release| release)
+                .bound()?,
             operation,
         })
     }
@@ -133,11 +134,13 @@ impl ReplayedCompiled {
                 .column("origin", |_| &PUBLISHER)
                 .column("first_seen_at", |(_, now)| now)
                 .bound()?,
-            recovered: bind_release(operation.bind_each(), |row: &Recovered| &row.release)
-                .column("run_id", |row| &row.run_id)
-                .column("page_number", |row| &row.page_number)
-                .column("fetched_at", |row| &row.fetched_at)
-                .bound()?,
+            recovered: bind_release(operation.bind_each(), FETCHED.each, |row: &Recovered| {
+                &row.release
+            })
+            .column("run_id", |row| &row.run_id)
+            .column("page_number", |row| &row.page_number)
+            .column("fetched_at", |row| &row.fetched_at)
+            .bound()?,
             operation,
         })
     }
@@ -146,18 +149,4 @@ impl ReplayedCompiled {
     pub(super) fn shared(&self, source: &str, now: Timestamp) -> Result<Rows> {
         Rows::of(&self.written, [&(source.to_owned(), now)])
     }
-}
-
-/// Binds the columns that come from the compiled release itself.
-fn bind_release<R>(
-    bind: Bind<R>,
-    release: impl Fn(&R) -> &Release + Copy + Send + Sync + 'static,
-) -> Bind<R> {
-    bind.column("ocid", move |row| &release(row).key.ocid)
-        .column("date", move |row| &release(row).columns.date)
-        .column("tag", move |row| &release(row).columns.tag)
-        .bytes("content_hash", move |row| &release(row).content_hash)
-        .optional("repairs", move |row| repairs(release(row)))
-        .json_text("data", move |row| &release(row).text)
-        .optional_bytes("served", move |row| served(release(row)))
 }

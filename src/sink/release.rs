@@ -1,49 +1,59 @@
 //! The rows of `ocds.release`: how they are upserted, and how a release fills one.
 
+use std::mem;
+
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use crate::bulk::{Batching, Bind, Binding, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
 use crate::error::Result;
-use crate::release::Release;
+use crate::release::{self, Release, Value};
 
 /// The table of releases.
 pub const TABLE: Table = Table::new("ocds.release", COLUMNS, &["source", "ocid", "release_id"]);
 
-const COLUMNS: &[Column] = &[
-    Column::new("source", Type::TEXT),
-    Column::new("ocid", Type::TEXT),
-    Column::new("release_id", Type::TEXT),
-    Column::new("date", Type::TIMESTAMPTZ),
-    Column::new("tag", Type::TEXT_ARRAY),
-    Column::new("initiation_type", Type::TEXT),
-    Column::new("language", Type::TEXT),
-    Column::new("buyer_id", Type::TEXT),
-    Column::new("buyer_name", Type::TEXT),
-    Column::new("tender_id", Type::TEXT),
-    Column::new("tender_title", Type::TEXT),
-    Column::new("tender_status", Type::TEXT),
-    Column::new("procurement_method", Type::TEXT),
-    Column::new("main_procurement_category", Type::TEXT),
-    Column::new("tender_value", Type::NUMERIC),
-    Column::new("tender_currency", Type::TEXT),
-    Column::new("tender_start", Type::TIMESTAMPTZ),
-    Column::new("tender_end", Type::TIMESTAMPTZ),
-    Column::new("award_count", Type::INT4),
-    Column::new("contract_count", Type::INT4),
-    Column::new("supplier_names", Type::TEXT_ARRAY),
-    Column::new("content_hash", Type::BYTEA),
-    Column::new("repairs", Type::TEXT_ARRAY),
-    Column::new("run_id", Type::INT8),
-    Column::new("page_number", Type::INT8),
-    Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
-    Column::new("fetched_at", Type::TIMESTAMPTZ),
-    Column::new("data", Type::JSONB),
-    Column::new("served", Type::BYTEA),
-];
+/// The number of columns that say where and when a release was served.
+const SERVED_COLUMNS: usize = 5;
 
-/// Fetched releases: what is stored is overwritten if its content differs. Where
-/// a release was served is one value for all of its page.
+const COLUMNS: &[Column] = &{
+    let mut columns =
+        [const { Column::new("", Type::TEXT) }; SERVED_COLUMNS + release::COLUMNS.len()];
+    let mut index = 0;
+    while index < columns.len() {
+        // a constant cannot drop the column that this one replaces
+        mem::forget(mem::replace(&mut columns[index], column(index)));
+        index += 1;
+    }
+    columns
+};
+
+const fn column(index: usize) -> Column {
+    match index {
+        0 => Column::new("source", Type::TEXT),
+        1 => Column::new("run_id", Type::INT8),
+        2 => Column::new("page_number", Type::INT8),
+        3 => Column::fixed("first_seen_at", Type::TIMESTAMPTZ),
+        4 => Column::new("fetched_at", Type::TIMESTAMPTZ),
+        _ => {
+            let release::Column { name, value } = release::COLUMNS[index - SERVED_COLUMNS];
+            Column::new(name, value.r#type())
+        }
+    }
+}
+
+/// The names of the columns that a release fills.
+const RELEASE_COLUMNS: [&str; release::COLUMNS.len()] = {
+    let mut names = [""; release::COLUMNS.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = release::COLUMNS[index].name;
+        index += 1;
+    }
+    names
+};
+
+/// The upsert of fetched releases. It overwrites a row if its content differs. All releases of
+/// a page share the columns that say where they were served.
 pub const FETCHED: Plan = Plan {
     table: TABLE,
     shared: &[
@@ -53,32 +63,7 @@ pub const FETCHED: Plan = Plan {
         "first_seen_at",
         "fetched_at",
     ],
-    each: &[
-        "ocid",
-        "release_id",
-        "date",
-        "tag",
-        "initiation_type",
-        "language",
-        "buyer_id",
-        "buyer_name",
-        "tender_id",
-        "tender_title",
-        "tender_status",
-        "procurement_method",
-        "main_procurement_category",
-        "tender_value",
-        "tender_currency",
-        "tender_start",
-        "tender_end",
-        "award_count",
-        "contract_count",
-        "supplier_names",
-        "content_hash",
-        "repairs",
-        "data",
-        "served",
-    ],
+    each: &RELEASE_COLUMNS,
     by: &["source", "ocid", "release_id"],
     verb: Verb::Upsert {
         set: &[],
@@ -155,7 +140,8 @@ impl Fetched {
                 .column("first_seen_at", |served| &served.now)
                 .column("fetched_at", |served| &served.fetched_at)
                 .bound()?,
-            release: bind_release(operation.bind_each(), |release| release).bound()?,
+            release: bind_release(operation.bind_each(), FETCHED.each, |release| release)
+                .bound()?,
             operation,
         })
     }
@@ -195,11 +181,13 @@ impl Replayed {
                 .column("source", |(source, _): &(String, Timestamp)| source)
                 .column("first_seen_at", |(_, now)| now)
                 .bound()?,
-            recovered: bind_release(operation.bind_each(), |row: &Recovered| &row.release)
-                .column("run_id", |row| &row.run_id)
-                .column("page_number", |row| &row.page_number)
-                .column("fetched_at", |row| &row.fetched_at)
-                .bound()?,
+            recovered: bind_release(operation.bind_each(), FETCHED.each, |row: &Recovered| {
+                &row.release
+            })
+            .column("run_id", |row| &row.run_id)
+            .column("page_number", |row| &row.page_number)
+            .column("fetched_at", |row| &row.fetched_at)
+            .bound()?,
             operation,
         })
     }
@@ -210,65 +198,24 @@ impl Replayed {
     }
 }
 
-/// Fills the columns that come from a release itself.
-fn bind_release<R>(
+/// Binds those of the columns that the release itself fills.
+pub(super) fn bind_release<R>(
     bind: Bind<R>,
+    names: &[&str],
     release: impl Fn(&R) -> &Release + Copy + Send + Sync + 'static,
 ) -> Bind<R> {
-    bind.column("ocid", move |row| &release(row).key.ocid)
-        .column("release_id", move |row| &release(row).key.release_id)
-        .column("date", move |row| &release(row).columns.date)
-        .column("tag", move |row| &release(row).columns.tag)
-        .column("initiation_type", move |row| {
-            &release(row).columns.initiation_type
-        })
-        .column("language", move |row| &release(row).columns.language)
-        .column("buyer_id", move |row| &release(row).columns.buyer_id)
-        .column("buyer_name", move |row| &release(row).columns.buyer_name)
-        .column("tender_id", move |row| &release(row).columns.tender_id)
-        .column("tender_title", move |row| {
-            &release(row).columns.tender_title
-        })
-        .column("tender_status", move |row| {
-            &release(row).columns.tender_status
-        })
-        .column("procurement_method", move |row| {
-            &release(row).columns.procurement_method
-        })
-        .column("main_procurement_category", move |row| {
-            &release(row).columns.main_procurement_category
-        })
-        .column("tender_value", move |row| {
-            &release(row).columns.tender_value
-        })
-        .column("tender_currency", move |row| {
-            &release(row).columns.tender_currency
-        })
-        .column("tender_start", move |row| {
-            &release(row).columns.tender_start
-        })
-        .column("tender_end", move |row| &release(row).columns.tender_end)
-        .column("award_count", move |row| &release(row).columns.award_count)
-        .column("contract_count", move |row| {
-            &release(row).columns.contract_count
-        })
-        .column("supplier_names", move |row| {
-            &release(row).columns.supplier_names
-        })
-        .bytes("content_hash", move |row| &release(row).content_hash)
-        .optional("repairs", move |row| repairs(release(row)))
-        .json_text("data", move |row| &release(row).text)
-        .optional_bytes("served", move |row| served(release(row)))
-}
-
-/// What was done to a release, if anything was.
-pub(super) fn repairs(release: &Release) -> Option<&Vec<&'static str>> {
-    release.change.as_ref().map(|change| &change.repairs)
-}
-
-/// The bytes that a release was served in, if it is stored otherwise.
-pub(super) fn served(release: &Release) -> Option<&[u8]> {
-    release.change.as_ref().map(|change| &*change.served)
+    let columns = release::COLUMNS.iter();
+    let columns = columns.filter(|column| names.contains(&column.name));
+    columns.fold(bind, |bind, &release::Column { name, value }| match value {
+        Value::Text(get) => bind.optional(name, move |row| get(release(row))),
+        Value::Texts(get) => bind.optional(name, move |row| get(release(row))),
+        Value::Names(get) => bind.optional(name, move |row| get(release(row))),
+        Value::Instant(get) => bind.optional(name, move |row| get(release(row))),
+        Value::Decimal(get) => bind.optional(name, move |row| get(release(row))),
+        Value::Count(get) => bind.column(name, move |row| get(release(row))),
+        Value::Bytes(get) => bind.optional_bytes(name, move |row| get(release(row))),
+        Value::Json(get) => bind.json_text(name, move |row| get(release(row))),
+    })
 }
 
 /// The keys of releases: their ocids, and their ids at the same places.

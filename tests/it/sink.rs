@@ -7,7 +7,8 @@ use bytes::Bytes;
 use ocds_ingest::database::Database;
 use ocds_ingest::ledger::Lease;
 use ocds_ingest::page::{Chain, Cursor, Page, Part, Position, Validators};
-use ocds_ingest::sink::Sink;
+use ocds_ingest::release::COLUMNS;
+use ocds_ingest::sink::{FETCHED, Sink, TABLE};
 use ocds_ingest::{config, extract, json, ledger};
 
 use crate::harness::{Counts, Ingest, LINK, open};
@@ -91,8 +92,28 @@ async fn a_stored_release_has_its_columns_and_its_data() {
         let sql = format!("select {column} from ocds.release");
         assert_eq!(ingest.value(&sql).await, value, "{column}");
     }
+    // a column that is missing above is seen here
+    let names = COLUMNS.iter().map(|column| column.name);
+    let names: Vec<_> = names
+        .filter(|name| !["repairs", "served"].contains(name))
+        .collect();
+    let sql = format!("select num_nulls({}) from ocds.release", names.join(", "));
+    assert_eq!(ingest.value(&sql).await, "0");
     let compression = "select coalesce(pg_column_compression(data), 'none') from ocds.release";
     assert!(["lz4", "none"].contains(&&*ingest.value(compression).await));
+}
+
+#[tokio::test]
+async fn the_list_of_columns_is_that_of_the_table() {
+    let ingest = Ingest::new().await;
+    let sql = "select column_name || ' ' || udt_name from information_schema.columns
+        where table_schema = 'ocds' and table_name = 'release' order by 1";
+    let names = FETCHED.shared.iter().chain(FETCHED.each);
+    let mut listed: Vec<String> = names
+        .map(|name| format!("{name} {}", TABLE.column(name).unwrap().r#type().name()))
+        .collect();
+    listed.sort();
+    assert_eq!(ingest.column(sql).await, listed);
 }
 
 #[tokio::test]
