@@ -2,9 +2,8 @@
 
 use rust_decimal::Decimal;
 
-/// The number that a text is, in plain or scientific notation; `None` if it is
-/// none, or has more digits than a [`Decimal`] (28 or 29): an amount is never
-/// rounded.
+/// Parses an amount in plain or scientific notation. It returns `None` for other text, and for
+/// more digits than a [`Decimal`] holds (28 or 29), because an amount is never rounded.
 pub(super) fn parse(text: &str) -> Option<Decimal> {
     let text = text.trim_ascii();
     let (sign, unsigned) = match text.as_bytes().first()? {
@@ -20,7 +19,7 @@ pub(super) fn parse(text: &str) -> Option<Decimal> {
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    // Zeros behind the point that say nothing may be more than fit.
+    // zeros at the end of the fraction may be more than a `Decimal` holds
     let fraction = match fraction.len() {
         0..=28 => fraction,
         _ => fraction.trim_end_matches('0'),
@@ -35,11 +34,11 @@ pub(super) fn parse(text: &str) -> Option<Decimal> {
             .checked_add(i128::from(digit - b'0'))?;
     }
     let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
-    scaled(sign * value, scale)
+    divide_by_power_of_ten(sign * value, scale)
 }
 
-/// `value` divided by ten `scale` times.
-fn scaled(mut value: i128, mut scale: i32) -> Option<Decimal> {
+/// Returns `value / 10^scale`.
+fn divide_by_power_of_ten(mut value: i128, mut scale: i32) -> Option<Decimal> {
     if value == 0 {
         return Some(Decimal::ZERO);
     }

@@ -1,8 +1,7 @@
-//! Reads a release's key and columns out of its text, in one pass.
+//! Reads a release's key and columns from its text, in one pass.
 //!
-//! The same pass finds whether the text is JSON at all. A value of another type
-//! than the standard's costs its own column; of two members with one name the
-//! last counts, whatever its type, as in jsonb.
+//! The same pass checks that the text is JSON. A value of another type than the standard's leaves
+//! only its own column null. If two members have one name, the last counts, as in jsonb.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -17,47 +16,45 @@ use super::{amount, date};
 use crate::json::{Loose, Scanner, Stop, Strict, Unstorable, key_is};
 use crate::release::{Buyer, Columns, Tender};
 
-/// The longest text of an indexed column, in bytes: an entry of a btree index
-/// of PostgreSQL has at most about 2,700.
+/// The longest text of an indexed column, in bytes. An entry of a btree index of PostgreSQL has
+/// at most about 2,700.
 const LONGEST_INDEXED_BYTES: usize = 1_000;
 
-/// The most tags of a release: each takes fifty bytes of memory however short it is, and
-/// the standard knows seventeen.
+/// The most tags of a release. Each takes 50 bytes of memory even if it is short, and the
+/// standard has seventeen.
 const MOST_TAGS: usize = 100;
 
-/// The most names of suppliers that are kept of a release, for the same reason.
+/// The most supplier names that are kept of a release, for the same reason.
 const MOST_NAMES: usize = 100_000;
 
-/// What one pass over a release's text reads.
+/// The result of one pass over a release's text.
 #[derive(Default)]
 pub(super) struct Reading {
-    /// `ocid`, a number being taken as its text; nothing if there is only white
-    /// space in it.
+    /// `ocid`; a number is read as its text, and only white space as nothing.
     pub(super) ocid: Option<String>,
-    /// `id`, likewise.
+    /// `id`, read in the same way.
     pub(super) id: Option<String>,
     pub(super) columns: Columns,
-    /// The first character that PostgreSQL cannot store, and where it is.
+    /// The first character that PostgreSQL cannot store, with its position.
     pub(super) unstorable: Option<(Unstorable, usize)>,
     pub(super) white_space: WhiteSpace,
-    /// Whether it has members that a package or a record has.
+    /// True if it has members of a package or a record.
     pub(super) holds_others: bool,
-    /// Whether it has `parties`, which version 1.0 of the standard had not.
+    /// True if it has `parties`, which version 1.0 of the standard does not have.
     pub(super) has_parties: bool,
-    /// Whether `tender/value/amount` is text or a number, and is no amount that its column
-    /// holds.
+    /// True if `tender/value/amount` is text or a number that its column cannot hold.
     pub(super) has_unread_amount: bool,
 }
 
 /// Reads a release.
 ///
 /// # Errors
-/// The text is not JSON, or JSON of another kind than an object.
+/// The text is not a JSON object.
 pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, Stop> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
     let mut reading = Reading::default();
-    Reader { text, zone }.release(&mut scanner, &mut reading)?;
-    end(&mut scanner)?;
+    Reader { text, zone }.read_release(&mut scanner, &mut reading)?;
+    expect_end(&mut scanner)?;
     reading.unstorable = scanner.rules().unstorable;
     if scanner.passed_white_space() {
         reading.white_space = WhiteSpace::Present;
@@ -65,35 +62,35 @@ pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, Stop> {
     Ok(reading)
 }
 
-/// Finds out whether a text is JSON of any kind.
+/// Checks that a text is JSON of any type.
 ///
 /// # Errors
-/// It is not.
+/// It is not JSON.
 pub(super) fn validate(text: &str) -> Result<(), Stop> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
     scanner.value()?;
-    end(&mut scanner)
+    expect_end(&mut scanner)
 }
 
-fn end(scanner: &mut Scanner<'_, Strict>) -> Result<(), Stop> {
+fn expect_end(scanner: &mut Scanner<'_, Strict>) -> Result<(), Stop> {
     match scanner.next_byte() {
         None => Ok(()),
         Some(_) => Err(Stop::broken(scanner.at(), "more follows the end")),
     }
 }
 
-/// The `ocid` and the `id` of what cannot be stored, as far as they can be read.
+/// Reads the `ocid` and the `id` of an item that cannot be stored, as far as they are readable.
 pub(super) fn read_key(item: &[u8]) -> (Option<String>, Option<String>) {
     let mut scanner = Scanner::new(item, 0, Loose);
     let (mut ocid, mut id) = (None, None);
-    // Where the scanner stops, what it has read before is still true.
+    // what was read before an error is still right
     let _ = scanner.members(|scanner, key| {
         let value = match scanner.peek()? {
             b'{' | b'[' => {
                 scanner.value()?;
                 None
             }
-            _ => identifier_of(&item[scanner.scalar()?]),
+            _ => decode_identifier(&item[scanner.scalar()?]),
         };
         if key_is(&item[key.clone()], "ocid") {
             ocid = value;
@@ -105,8 +102,8 @@ pub(super) fn read_key(item: &[u8]) -> (Option<String>, Option<String>) {
     (ocid, id)
 }
 
-/// What a scalar's bytes identify; nothing that PostgreSQL could not store.
-fn identifier_of(scalar: &[u8]) -> Option<String> {
+/// Reads a scalar as an identifier. It returns `None` for text that PostgreSQL cannot store.
+fn decode_identifier(scalar: &[u8]) -> Option<String> {
     let text = match scalar.first()? {
         b'"' => serde_json::from_slice(scalar).ok()?,
         b'-' | b'0'..=b'9' => String::from_utf8(scalar.to_vec()).ok()?,
@@ -115,7 +112,7 @@ fn identifier_of(scalar: &[u8]) -> Option<String> {
     (!text.trim().is_empty() && !text.contains('\0')).then_some(text)
 }
 
-/// What a `value` of the standard says.
+/// A `value` of the standard.
 #[derive(Default)]
 struct Money {
     amount: Option<Decimal>,
@@ -123,7 +120,7 @@ struct Money {
     has_unread_amount: bool,
 }
 
-/// Reads values of one text: each method passes exactly one, of any kind.
+/// Reads the values of one text. Each method consumes exactly one value, of any type.
 #[derive(Clone, Copy)]
 struct Reader<'t> {
     text: &'t str,
@@ -133,7 +130,7 @@ struct Reader<'t> {
 type Text<'t> = Scanner<'t, Strict>;
 
 impl<'t> Reader<'t> {
-    fn release(self, scanner: &mut Text<'t>, reading: &mut Reading) -> Result<(), Stop> {
+    fn read_release(self, scanner: &mut Text<'t>, reading: &mut Reading) -> Result<(), Stop> {
         let Reading {
             ocid,
             id,
@@ -145,20 +142,20 @@ impl<'t> Reader<'t> {
         } = reading;
         scanner.members(|scanner, key| {
             match &*self.decode(key) {
-                "ocid" => *ocid = self.identifier(scanner)?,
-                "id" => *id = self.identifier(scanner)?,
-                "date" => columns.date = self.date(scanner)?,
-                "tag" => columns.tag = self.tag(scanner)?,
-                "initiationType" => columns.initiation_type = self.text(scanner)?,
-                "language" => columns.language = self.text(scanner)?,
-                "buyer" => columns.buyer = self.buyer(scanner)?,
-                "tender" => *has_unread_amount = self.tender(scanner, &mut columns.tender)?,
+                "ocid" => *ocid = self.read_identifier(scanner)?,
+                "id" => *id = self.read_identifier(scanner)?,
+                "date" => columns.date = self.read_date(scanner)?,
+                "tag" => columns.tag = self.read_tag(scanner)?,
+                "initiationType" => columns.initiation_type = self.read_text(scanner)?,
+                "language" => columns.language = self.read_text(scanner)?,
+                "buyer" => columns.buyer = self.read_buyer(scanner)?,
+                "tender" => *has_unread_amount = self.read_tender(scanner, &mut columns.tender)?,
                 "awards" => {
-                    (columns.award_count, columns.supplier_names) = self.awards(scanner)?;
+                    (columns.award_count, columns.supplier_names) = self.read_awards(scanner)?;
                 }
                 "contracts" => {
                     columns.contract_count =
-                        self.each(scanner, |scanner| scanner.value().map(drop))?;
+                        self.for_each_entry(scanner, |scanner| scanner.value().map(drop))?;
                 }
                 "parties" => {
                     *has_parties = scanner.peek()? != b'n';
@@ -174,12 +171,12 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn buyer(self, scanner: &mut Text<'t>) -> Result<Buyer, Stop> {
+    fn read_buyer(self, scanner: &mut Text<'t>) -> Result<Buyer, Stop> {
         let mut buyer = Buyer::default();
-        self.object(scanner, |scanner, key| {
+        self.for_each_member(scanner, |scanner, key| {
             match key {
-                "id" => buyer.id = self.identifier(scanner)?,
-                "name" => buyer.name = self.text(scanner)?,
+                "id" => buyer.id = self.read_identifier(scanner)?,
+                "name" => buyer.name = self.read_text(scanner)?,
                 _ => drop(scanner.value()?),
             }
             Ok(())
@@ -188,28 +185,28 @@ impl<'t> Reader<'t> {
         Ok(buyer)
     }
 
-    /// Reads the tender's columns; gives whether it has an amount that could not be read.
-    fn tender(self, scanner: &mut Text<'t>, tender: &mut Tender) -> Result<bool, Stop> {
+    /// Reads the tender's columns. It returns true if the amount could not be read.
+    fn read_tender(self, scanner: &mut Text<'t>, tender: &mut Tender) -> Result<bool, Stop> {
         let mut has_unread_amount = false;
         // a second `tender` replaces the first, also where only the first has a value
         *tender = Tender::default();
 
-        self.object(scanner, |scanner, key| {
+        self.for_each_member(scanner, |scanner, key| {
             match key {
-                "id" => tender.id = self.identifier(scanner)?,
-                "title" => tender.title = self.text(scanner)?,
-                "status" => tender.status = self.text(scanner)?,
-                "procurementMethod" => tender.procurement_method = self.text(scanner)?,
+                "id" => tender.id = self.read_identifier(scanner)?,
+                "title" => tender.title = self.read_text(scanner)?,
+                "status" => tender.status = self.read_text(scanner)?,
+                "procurementMethod" => tender.procurement_method = self.read_text(scanner)?,
                 "mainProcurementCategory" => {
-                    tender.main_procurement_category = self.text(scanner)?;
+                    tender.main_procurement_category = self.read_text(scanner)?;
                 }
                 "value" => {
-                    let value = self.value(scanner)?;
+                    let value = self.read_value(scanner)?;
                     (tender.value, tender.currency) = (value.amount, value.currency);
                     has_unread_amount = value.has_unread_amount;
                 }
                 "tenderPeriod" => {
-                    (tender.start, tender.end) = self.period(scanner)?;
+                    (tender.start, tender.end) = self.read_period(scanner)?;
                 }
                 _ => drop(scanner.value()?),
             }
@@ -218,17 +215,17 @@ impl<'t> Reader<'t> {
         Ok(has_unread_amount)
     }
 
-    fn value(self, scanner: &mut Text<'t>) -> Result<Money, Stop> {
+    fn read_value(self, scanner: &mut Text<'t>) -> Result<Money, Stop> {
         let mut money = Money::default();
-        self.object(scanner, |scanner, key| {
+        self.for_each_member(scanner, |scanner, key| {
             match key {
                 "amount" => {
-                    let number = self.text_or_number(scanner)?;
+                    let number = self.read_text_or_number(scanner)?;
                     let number = number.filter(|number| !number.trim_ascii().is_empty());
                     money.amount = number.as_deref().and_then(amount::parse);
                     money.has_unread_amount = number.is_some() && money.amount.is_none();
                 }
-                "currency" => money.currency = self.text(scanner)?,
+                "currency" => money.currency = self.read_text(scanner)?,
                 _ => drop(scanner.value()?),
             }
             Ok(())
@@ -236,15 +233,15 @@ impl<'t> Reader<'t> {
         Ok(money)
     }
 
-    fn period(
+    fn read_period(
         self,
         scanner: &mut Text<'t>,
     ) -> Result<(Option<Timestamp>, Option<Timestamp>), Stop> {
         let (mut start, mut end) = (None, None);
-        self.object(scanner, |scanner, key| {
+        self.for_each_member(scanner, |scanner, key| {
             match key {
-                "startDate" => start = self.date(scanner)?,
-                "endDate" => end = self.date(scanner)?,
+                "startDate" => start = self.read_date(scanner)?,
+                "endDate" => end = self.read_date(scanner)?,
                 _ => drop(scanner.value()?),
             }
             Ok(())
@@ -252,20 +249,20 @@ impl<'t> Reader<'t> {
         Ok((start, end))
     }
 
-    /// The number of awards, and the first distinct names of their suppliers.
-    fn awards(self, scanner: &mut Text<'t>) -> Result<(i32, Vec<String>), Stop> {
+    /// Reads the number of awards, and the first distinct names of their suppliers.
+    fn read_awards(self, scanner: &mut Text<'t>) -> Result<(i32, Vec<String>), Stop> {
         let mut seen = HashSet::new();
         let mut names = Vec::new();
-        let count = self.each(scanner, |scanner| {
-            let mut of_award = Vec::new();
-            self.object(scanner, |scanner, key| {
+        let count = self.for_each_entry(scanner, |scanner| {
+            let mut award_names = Vec::new();
+            self.for_each_member(scanner, |scanner, key| {
                 match key {
-                    "suppliers" => of_award = self.suppliers(scanner)?,
+                    "suppliers" => award_names = self.read_suppliers(scanner)?,
                     _ => drop(scanner.value()?),
                 }
                 Ok(())
             })?;
-            for name in of_award {
+            for name in award_names {
                 if names.len() < MOST_NAMES && seen.insert(name.clone()) {
                     names.push(name.into_owned());
                 }
@@ -275,33 +272,34 @@ impl<'t> Reader<'t> {
         Ok((count, names))
     }
 
-    fn suppliers(self, scanner: &mut Text<'t>) -> Result<Vec<Cow<'t, str>>, Stop> {
+    fn read_suppliers(self, scanner: &mut Text<'t>) -> Result<Vec<Cow<'t, str>>, Stop> {
         let mut names = Vec::new();
-        self.each(scanner, |scanner| {
-            let mut of_supplier = None;
-            self.object(scanner, |scanner, key| {
+        self.for_each_entry(scanner, |scanner| {
+            let mut supplier_name = None;
+            self.for_each_member(scanner, |scanner, key| {
                 match key {
-                    "name" => of_supplier = self.borrowed(scanner)?,
+                    "name" => supplier_name = self.read_borrowed_text(scanner)?,
                     _ => drop(scanner.value()?),
                 }
                 Ok(())
             })?;
             if names.len() < MOST_NAMES {
-                names.extend(of_supplier);
+                names.extend(supplier_name);
             }
             Ok(())
         })?;
         Ok(names)
     }
 
-    /// `tag`: a list of text, or a lone one. A list of too many costs the column.
-    fn tag(self, scanner: &mut Text<'t>) -> Result<Option<Vec<String>>, Stop> {
+    /// Reads `tag`: a list of text, or a single text. A list with too many entries leaves the
+    /// column null.
+    fn read_tag(self, scanner: &mut Text<'t>) -> Result<Option<Vec<String>>, Stop> {
         if scanner.peek()? != b'[' {
-            return Ok(self.text(scanner)?.map(|tag| vec![tag]));
+            return Ok(self.read_text(scanner)?.map(|tag| vec![tag]));
         }
         let mut tags = Vec::new();
         scanner.entries(|scanner| {
-            let tag = self.text(scanner)?;
+            let tag = self.read_text(scanner)?;
             if tags.len() <= MOST_TAGS {
                 tags.extend(tag);
             }
@@ -310,8 +308,8 @@ impl<'t> Reader<'t> {
         Ok(Some(tags).filter(|tags| tags.len() <= MOST_TAGS))
     }
 
-    /// Walks an object; a value of another kind has no members.
-    fn object(
+    /// Calls `each` for the members of an object. A value of another type has no members.
+    fn for_each_member(
         self,
         scanner: &mut Text<'t>,
         mut each: impl FnMut(&mut Text<'t>, &str) -> Result<(), Stop>,
@@ -322,9 +320,9 @@ impl<'t> Reader<'t> {
         scanner.members(|scanner, key| each(scanner, &self.decode(key)))
     }
 
-    /// Walks the entries of an array, or an object in place of an array of one;
-    /// gives how many there are. Another value has none.
-    fn each(
+    /// Calls `each` for the entries of an array, and returns their number. An object is read as
+    /// an array of one entry; another value has none.
+    fn for_each_entry(
         self,
         scanner: &mut Text<'t>,
         mut each: impl FnMut(&mut Text<'t>) -> Result<(), Stop>,
@@ -344,32 +342,32 @@ impl<'t> Reader<'t> {
         Ok(count)
     }
 
-    fn date(self, scanner: &mut Text<'t>) -> Result<Option<Timestamp>, Stop> {
-        let text = self.borrowed(scanner)?;
+    fn read_date(self, scanner: &mut Text<'t>) -> Result<Option<Timestamp>, Stop> {
+        let text = self.read_borrowed_text(scanner)?;
         Ok(text.and_then(|text| date::parse(&text, self.zone)))
     }
 
-    fn text(self, scanner: &mut Text<'t>) -> Result<Option<String>, Stop> {
-        Ok(self.borrowed(scanner)?.map(Cow::into_owned))
+    fn read_text(self, scanner: &mut Text<'t>) -> Result<Option<String>, Stop> {
+        Ok(self.read_borrowed_text(scanner)?.map(Cow::into_owned))
     }
 
-    /// A text that is not only white space, or a number as it is written.
-    fn identifier(self, scanner: &mut Text<'t>) -> Result<Option<String>, Stop> {
-        let text = self.text_or_number(scanner)?;
+    /// Reads a text that is not only white space, or a number as it is written.
+    fn read_identifier(self, scanner: &mut Text<'t>) -> Result<Option<String>, Stop> {
+        let text = self.read_text_or_number(scanner)?;
         Ok(text
             .filter(|text| !text.trim().is_empty())
             .map(Cow::into_owned))
     }
 
-    fn text_or_number(self, scanner: &mut Text<'t>) -> Result<Option<Cow<'t, str>>, Stop> {
+    fn read_text_or_number(self, scanner: &mut Text<'t>) -> Result<Option<Cow<'t, str>>, Stop> {
         if matches!(scanner.peek()?, b'-' | b'0'..=b'9') {
             let number = scanner.scalar()?;
             return Ok(Some(Cow::Borrowed(&self.text[number])));
         }
-        self.borrowed(scanner)
+        self.read_borrowed_text(scanner)
     }
 
-    fn borrowed(self, scanner: &mut Text<'t>) -> Result<Option<Cow<'t, str>>, Stop> {
+    fn read_borrowed_text(self, scanner: &mut Text<'t>) -> Result<Option<Cow<'t, str>>, Stop> {
         if scanner.peek()? != b'"' {
             scanner.value()?;
             return Ok(None);
@@ -378,8 +376,8 @@ impl<'t> Reader<'t> {
         Ok(Some(self.decode(raw)))
     }
 
-    /// The text of a string that was passed. Half a surrogate pair makes it
-    /// empty; such a release is refused as a whole.
+    /// Decodes a string. Half of a surrogate pair makes it empty, because such a release is
+    /// refused as a whole.
     fn decode(self, raw: Range<usize>) -> Cow<'t, str> {
         let text = &self.text[raw.clone()];
         if !text.as_bytes().contains(&b'\\') {

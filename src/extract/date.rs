@@ -1,16 +1,16 @@
-//! Reads the dates that publishers write.
+//! Reads dates as publishers write them.
 //!
-//! RFC 3339, and what is served instead of it: no offset, a space for the `T`,
-//! an offset without its colon, up to any number of fraction digits, a date
-//! alone. Nothing is guessed: `01/02/2020`, 30 February and an empty text are
-//! no dates, nor is year 1, which some publishers write for "none".
+//! That is RFC 3339 and its common variants: no offset, a space in place of the `T`, an offset
+//! without its colon, any number of fraction digits, only a date. Nothing is guessed:
+//! `01/02/2020`, 30 February and an empty text are not dates. Neither is year 1, which some
+//! publishers write for "none".
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
-/// The instant that a text names, read in `zone` where it has no offset; `None`
-/// if it names none, or one that cannot be stored.
+/// Parses an instant. A date without an offset is read in `zone`. It returns `None` if the text
+/// is not a date, or one that cannot be stored.
 pub(super) fn parse(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let mut rest = Rest(text.trim_ascii().as_bytes());
     let year = rest.digits::<4>()?;
@@ -40,17 +40,16 @@ pub(super) fn parse(text: &str, zone: &TimeZone) -> Option<Timestamp> {
 fn civil([year, month, day, hour, minute, second]: [i16; 6], nanosecond: i32) -> Option<DateTime> {
     let [month, day, hour, minute, second] =
         [month, day, hour, minute, second].map(|two_digits| two_digits as i8);
-    // A leap second, which jiff counts as the one before, as PostgreSQL's own
-    // clock would.
+    // jiff and PostgreSQL have no leap seconds, so this one is the second before
     let second = if second == 60 { 59 } else { second };
     DateTime::new(year, month, day, hour, minute, second, nanosecond).ok()
 }
 
-/// What is left of a date's text.
+/// The part of a date's text that is not read yet.
 struct Rest<'t>(&'t [u8]);
 
 impl Rest<'_> {
-    /// Exactly so many digits.
+    /// Reads exactly `N` digits.
     fn digits<const N: usize>(&mut self) -> Option<i16> {
         let (digits, rest) = self.0.split_first_chunk::<N>()?;
         let mut value = 0;
@@ -64,15 +63,15 @@ impl Rest<'_> {
         Some(value)
     }
 
-    /// One of a few bytes.
+    /// Reads one of the allowed bytes.
     fn byte(&mut self, allowed: &[u8]) -> Option<u8> {
         let (byte, rest) = self.0.split_first()?;
         self.0 = rest;
         allowed.contains(byte).then_some(*byte)
     }
 
-    /// `:SS`, `:SS.fraction` or nothing, as a second and its nanoseconds; what
-    /// is finer is cut off.
+    /// Reads `:SS`, `:SS.fraction` or nothing, as seconds and nanoseconds. A finer fraction is
+    /// cut off.
     fn seconds(&mut self) -> Option<(i16, i32)> {
         if self.0.first() != Some(&b':') {
             return Some((0, 0));
@@ -98,7 +97,7 @@ impl Rest<'_> {
         Some((second, nanosecond))
     }
 
-    /// `Z`, `+HH:MM`, `+HHMM` or `+HH`, maybe behind a space, and nothing more.
+    /// Reads `Z`, `+HH:MM`, `+HHMM` or `+HH`, perhaps after a space, at the end of the text.
     fn offset(&mut self) -> Option<Offset> {
         self.0 = self.0.trim_ascii_start();
         let sign = match self.byte(b"Zz+-")? {

@@ -1,16 +1,16 @@
-//! The hash by which a release is known to be unchanged.
+//! The content hash of a release. A stored release with the same hash is unchanged.
 
 use crate::json::{Loose, Rules, is_white, skip_white};
 
-/// BLAKE3 of JSON text without the white space between its tokens, if it has
-/// any: a publisher who starts or stops indenting changes nothing.
+/// Hashes JSON text without the white space between its tokens, so that a publisher may start or
+/// stop indenting.
 ///
-/// What was done to the text counts too, if anything was: a publisher who mends
-/// what was repaired before serves the same text, and is no longer to be marked.
-pub(super) fn of_content(text: &[u8], white_space: WhiteSpace, repairs: &[&str]) -> [u8; 32] {
+/// The names of the repairs are part of the hash. A publisher who corrects the defect serves the
+/// text that the repair had made, and the row must no longer be marked as repaired.
+pub(super) fn hash_content(text: &[u8], white_space: WhiteSpace, repairs: &[&str]) -> [u8; 32] {
     let of_text = match white_space {
         WhiteSpace::Absent => blake3::hash(text),
-        WhiteSpace::Present => blake3::hash(&without_white_space(text)),
+        WhiteSpace::Present => blake3::hash(&remove_white_space(text)),
     };
     if repairs.is_empty() {
         return of_text.into();
@@ -21,7 +21,7 @@ pub(super) fn of_content(text: &[u8], white_space: WhiteSpace, repairs: &[&str])
     hasher.finalize().into()
 }
 
-/// Whether a text has white space between its tokens.
+/// Tells if a text has white space between its tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum WhiteSpace {
     #[default]
@@ -29,8 +29,8 @@ pub(super) enum WhiteSpace {
     Present,
 }
 
-/// JSON text without the white space between its tokens.
-pub(super) fn without_white_space(text: &[u8]) -> Vec<u8> {
+/// Removes the white space between the tokens of JSON text.
+pub(super) fn remove_white_space(text: &[u8]) -> Vec<u8> {
     let mut tokens = Vec::with_capacity(text.len());
     let mut start = 0;
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! An item of a page, before it is known to be a release.
+//! An item of a page, before the program knows that it is a release.
 
 use bytes::Bytes;
 
@@ -9,12 +9,12 @@ use crate::source::{Kind, Version};
 pub(super) struct Item {
     /// The JSON Pointer to it on its page.
     pub(super) pointer: String,
-    /// Its bytes as served.
+    /// Its served bytes.
     pub(super) served: Bytes,
-    /// How deep it nests.
+    /// The depth of its nesting.
     pub(super) depth: usize,
-    /// What it is, if that is known.
+    /// Its kind, if it is known.
     pub(super) kind: Option<Kind>,
-    /// Its version of the standard, if that is known.
+    /// Its version of the standard, if it is known.
     pub(super) version: Option<Version>,
 }

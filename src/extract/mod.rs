@@ -1,16 +1,17 @@
 //! Stage 2: page bytes in, releases and rejects out.
 //!
-//! A pure function that cannot fail: every item of a page becomes releases or
-//! rejects, which keep the bytes they were served in. Of a release only its key and
-//! its columns are read, in the pass that validates it; no tree is built, and
-//! what is deeply nested is walked, not recursed into. A release of version 1.0 of
-//! the standard is rewritten as 1.1 has it.
+//! Extract is a pure function that cannot fail. Each item of a page becomes releases, or rejects
+//! that keep the served bytes. Only the key and the columns of a release are read, in the pass
+//! that checks its JSON. No tree is built, and deep nesting needs no recursion, so hostile input
+//! can exhaust neither memory nor the stack. A release of version 1.0 of the standard is upgraded
+//! to 1.1.
 //!
-//! What keeps PostgreSQL from storing a release and can be known here is found
-//! here: text that is not UTF-8, `\u0000`, half a surrogate pair, nesting, millions of
-//! values, numbers of thousands of digits. Such a release is repaired where the source asks for it
-//! by name, and refused where it does not. What only the server can know, it says
-//! when the sink asks it.
+//! # What is refused
+//!
+//! A release is refused here if PostgreSQL cannot store it and this can be known without a
+//! server: it is not UTF-8, it has `\u0000` or half of a surrogate pair, it nests too deep, it
+//! has millions of values, or a number of thousands of digits. If the source names a repair for
+//! the defect, the release is repaired instead. The sink finds what only the server can know.
 
 mod amount;
 mod column;
@@ -28,35 +29,34 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use self::item::Item;
-use self::unpack::{Items, kind_by_place};
+use self::unpack::{Unpacker, kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
 use crate::page::{BrokenDocument, Page, Part};
 use crate::release::{Reason, Reject, Release};
 use crate::source::{Kind, Repair, Source, Version};
 
-/// How the items of a source's pages are read.
+/// The options for reading the items of a source's pages.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The deepest nesting of a release that is kept.
     pub max_depth: usize,
-    /// The most values that a release that is kept may hold, itself among them.
+    /// The most values of a release that is kept, including the release itself.
     pub max_values: usize,
-    /// The most items of a page, those within others in place of these.
+    /// The most items of a page. Items within an item count in its place.
     pub max_items: usize,
     /// The time zone of dates without an offset.
     pub zone: TimeZone,
-    /// What the items are; `None` is told from each.
+    /// The kind of the items; with `None`, each item shows its own.
     pub kind: Option<Kind>,
-    /// The version of the standard they are written in; `None` is told from their
-    /// package.
+    /// The version of the standard; with `None`, the package of the items shows it.
     pub version: Option<Version>,
-    /// The repairs of what could not be stored otherwise.
+    /// The repairs for releases that could not be stored otherwise.
     pub repair: Vec<Repair>,
 }
 
 impl Options {
-    /// How the items of a source are read.
+    /// Creates the options for a source.
     #[must_use]
     pub fn new(source: &Source, settings: &config::Extract) -> Self {
         Self {
@@ -89,34 +89,34 @@ impl Default for Options {
     }
 }
 
-/// The items of a page, in the order they were served.
+/// The items of a page, in their order on the page.
 #[derive(Clone, Debug, Default)]
 pub struct Extracted {
-    /// What can be stored, compiled releases among them.
+    /// The releases that can be stored, including compiled releases.
     pub releases: Vec<Release>,
-    /// What cannot.
+    /// The items that cannot be stored.
     pub rejects: Vec<Reject>,
-    /// How many of the releases have a `tender/value/amount` that is no amount, or has
-    /// more digits than its column holds: the column is null.
+    /// The number of releases with a `tender/value/amount` that is not an amount, or has more
+    /// digits than its column holds. Their column is null.
     pub unread_amounts: u64,
 }
 
 impl Extracted {
-    /// About how many bytes of memory it takes beside the page that it was read from.
+    /// Estimates its memory in bytes, without the page that it was read from.
     pub(crate) fn bytes(&self) -> usize {
         let releases = self.releases.iter().map(Release::bytes);
         releases.chain(self.rejects.iter().map(Reject::bytes)).sum()
     }
 }
 
-/// Reads the items of a page.
+/// Extracts the items of a page.
 #[must_use]
 pub fn extract(page: &Page, options: &Options) -> Extracted {
     extract_documents(&page.parts, &page.broken, &page.envelope, options)
 }
 
-/// Reads the items of documents, and keeps those that are broken; of one that is
-/// the page by itself, `envelope` is what is around its items.
+/// Extracts the items of documents, and keeps the documents that could not be read. If a document
+/// is the whole page, `envelope` is the page without its items.
 #[must_use]
 pub fn extract_documents(
     parts: &[Part],
@@ -125,23 +125,23 @@ pub fn extract_documents(
     options: &Options,
 ) -> Extracted {
     let count = parts.iter().map(|part| part.cut.items.len()).sum();
-    let mut items = Items::new(options, count);
+    let mut items = Unpacker::new(options, count);
     for part in parts {
-        // of a page that is one document the envelope has moved to the page
+        // if a page is one document, its envelope has moved to the page
         let around = match &part.cut.envelope {
             Value::Null if part.place.is_empty() => envelope,
             envelope => envelope,
         };
-        items.come_from(part.url.as_ref());
-        items.take_all(&part.body, &part.place, &part.cut, around);
+        items.set_url(part.url.as_ref());
+        items.add_document(&part.body, &part.place, &part.cut, around);
     }
-    let mut extracted = items.extracted();
-    extracted.rejects.extend(broken.iter().map(reject));
+    let mut extracted = items.into_extracted();
+    extracted.rejects.extend(broken.iter().map(reject_document));
     extracted
 }
 
-/// A document that is not there or cannot be read, as what is kept of it.
-fn reject(document: &BrokenDocument) -> Reject {
+/// Creates the reject of a document that is missing or cannot be read.
+fn reject_document(document: &BrokenDocument) -> Reject {
     let BrokenDocument {
         is_missing,
         url,
@@ -163,17 +163,16 @@ fn reject(document: &BrokenDocument) -> Reject {
     }
 }
 
-/// Reads the items of a body that came another way than by fetch, once
-/// [`cut`](crate::json::cut()) has found them.
+/// Extracts the items of a body that was not fetched, after [`cut`](crate::json::cut()) has found
+/// them.
 #[must_use]
 pub fn extract_items(body: &Bytes, cut: &Cut, options: &Options) -> Extracted {
-    let mut items = Items::new(options, cut.items.len());
-    items.take_all(body, "", cut, &cut.envelope);
-    items.extracted()
+    let mut items = Unpacker::new(options, cut.items.len());
+    items.add_document(body, "", cut, &cut.envelope);
+    items.into_extracted()
 }
 
-/// Reads one item that is kept by itself, as quarantine keeps them, and that is
-/// of a package of that version.
+/// Extracts one item that quarantine has kept. `version` is the version of its package.
 #[must_use]
 pub fn extract_document(
     document: &Bytes,
@@ -181,11 +180,11 @@ pub fn extract_document(
     version: Option<Version>,
     options: &Options,
 ) -> Extracted {
-    let mut items = Items::new(options, 1);
+    let mut items = Unpacker::new(options, 1);
     let item = Item {
         pointer: pointer.to_owned(),
         served: document.clone(),
-        // what the scanner cannot pass is not JSON, and refused for that
+        // an item that the scanner cannot pass is refused, because it is not JSON
         depth: Scanner::new(document, 0, Loose).value().unwrap_or_default(),
         kind: match options.kind {
             Some(Kind::Release) => options.kind,
@@ -194,14 +193,14 @@ pub fn extract_document(
         version: options.version.or(version),
     };
     if pointer.ends_with(COMPILED_RELEASE) {
-        items.compiled_release(item);
+        items.add_compiled_release(item);
     } else {
-        items.take(item);
+        items.add(item);
     }
-    items.extracted()
+    items.into_extracted()
 }
 
-/// What the pointer of a record's compiled release ends in.
+/// The end of the pointer to a record's compiled release.
 const COMPILED_RELEASE: &str = "/compiledRelease";
 
 #[cfg(test)]

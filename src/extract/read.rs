@@ -1,4 +1,4 @@
-//! Reads one release, or refuses it by the first of its faults.
+//! Reads one release, or refuses it for its first defect.
 
 use bytes::Bytes;
 
@@ -9,51 +9,51 @@ use crate::json::{Loose, MOST_DIGITS, Scanner, Stop, Unstorable, count_values, k
 use crate::release::{Change, Key, Reason, Reject, Release, UPGRADE};
 use crate::source::{Repair, Version};
 
-/// What a release is taken for. Only a record's compiled release is one, and what
-/// says itself that it is compiled, and nothing else, and has no id: South Africa
-/// tags each of its releases so, and they are told apart by their ids.
+/// The kind of a release. A compiled release is the one of a record, or one that has the single
+/// tag `compiled` and no id. South Africa gives this tag to all its releases, but each has an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Release,
     CompiledRelease,
 }
 
-/// A text that can be stored, what was read in it, and what was done to it.
-pub(super) struct Read {
+/// A text that can be stored, its values, and the names of its changes.
+pub(super) struct ReadRelease {
     text: Bytes,
     key: Key,
     reading: Reading,
     repairs: Vec<&'static str>,
 }
 
-/// Reads a release: after its repairs, if it could not be stored without, and as
-/// the newer version of the standard has it, if it is of the older one.
-pub(super) fn release(item: &Item, kind: Kind, options: &Options) -> Result<Read, Refusal> {
-    let read = as_served_or_repaired(item, kind, options)?;
+/// Reads a release. A release that could not be stored is repaired first, and a release of
+/// version 1.0 is upgraded to 1.1.
+pub(super) fn read_release(
+    item: &Item,
+    kind: Kind,
+    options: &Options,
+) -> Result<ReadRelease, Refusal> {
+    let read = read_or_repair(item, kind, options)?;
     if item.version == Some(Version::V1_0)
         && !read.reading.has_parties
-        && let Some(upgraded) = upgraded(&read, item, kind, options)
+        && let Some(upgraded) = upgrade_release(&read, item, kind, options)
     {
         return Ok(upgraded);
     }
     Ok(read)
 }
 
-impl Read {
-    /// Whether it has members that a package or a record has.
+impl ReadRelease {
     pub(super) fn holds_others(&self) -> bool {
         self.reading.holds_others
     }
 
-    /// Whether its tender has an amount that could not be read.
     pub(super) fn has_unread_amount(&self) -> bool {
         self.reading.has_unread_amount
     }
 
-    /// The release that an item is.
     pub(super) fn into_release(self, item: Item) -> Release {
         let white_space = self.reading.white_space;
-        let content_hash = hash::of_content(&self.text, white_space, &self.repairs);
+        let content_hash = hash::hash_content(&self.text, white_space, &self.repairs);
         let change = (!self.repairs.is_empty()).then(|| Change {
             repairs: self.repairs,
             served: item.served,
@@ -71,11 +71,11 @@ impl Read {
     }
 }
 
-/// Reads an item as it was served, or else as its repairs leave it.
-fn as_served_or_repaired(item: &Item, kind: Kind, options: &Options) -> Result<Read, Refusal> {
-    let refusal = match read(&item.served, item.depth, kind, options) {
+/// Reads an item as it was served, or else with its repairs.
+fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRelease, Refusal> {
+    let refusal = match read_text(&item.served, item.depth, kind, options) {
         Ok((key, reading)) => {
-            return Ok(Read {
+            return Ok(ReadRelease {
                 text: item.served.clone(),
                 key,
                 reading,
@@ -90,27 +90,32 @@ fn as_served_or_repaired(item: &Item, kind: Kind, options: &Options) -> Result<R
     let text = Bytes::from(repaired.text);
     let depth = Scanner::new(&text, 0, Loose).value().unwrap_or(item.depth);
     let repairs = repaired.repairs.into_iter().map(Repair::as_str).collect();
-    match read(&text, depth, kind, options) {
-        Ok((key, reading)) => Ok(Read {
+    match read_text(&text, depth, kind, options) {
+        Ok((key, reading)) => Ok(ReadRelease {
             text,
             key,
             reading,
             repairs,
         }),
-        Err(refusal) => Err(refusal.after(&repairs)),
+        Err(refusal) => Err(refusal.after_repairs(&repairs)),
     }
 }
 
-/// What was read as version 1.1 has it, if that is otherwise and can be stored: what is
-/// of a party nests deeper there than where it acts.
-fn upgraded(found: &Read, item: &Item, kind: Kind, options: &Options) -> Option<Read> {
+/// Upgrades a release to version 1.1, if that changes it and the result can be stored. A party
+/// nests deeper in 1.1, so the result may be too deep.
+fn upgrade_release(
+    found: &ReadRelease,
+    item: &Item,
+    kind: Kind,
+    options: &Options,
+) -> Option<ReadRelease> {
     let text = std::str::from_utf8(&found.text).ok()?;
     let text = Bytes::from(upgrade::upgrade(text)?);
     let depth = Scanner::new(&text, 0, Loose).value().unwrap_or(item.depth);
-    let (key, reading) = read(&text, depth, kind, options).ok()?;
+    let (key, reading) = read_text(&text, depth, kind, options).ok()?;
     let mut repairs = found.repairs.clone();
     repairs.push(UPGRADE);
-    Some(Read {
+    Some(ReadRelease {
         text,
         key,
         reading,
@@ -118,15 +123,15 @@ fn upgraded(found: &Read, item: &Item, kind: Kind, options: &Options) -> Option<
     })
 }
 
-/// Why a text of any kind is not JSON, if it is not.
-pub(super) fn not_json(bytes: &[u8]) -> Option<Refusal> {
+/// Returns the refusal of bytes that are not JSON.
+pub(super) fn find_json_error(bytes: &[u8]) -> Option<Refusal> {
     match std::str::from_utf8(bytes) {
         Err(error) => Some(Refusal::invalid_utf8(error)),
         Ok(text) => column::validate(text).err().map(Refusal::invalid_json),
     }
 }
 
-fn read(
+fn read_text(
     bytes: &[u8],
     depth: usize,
     kind: Kind,
@@ -145,7 +150,7 @@ fn read(
         );
         return Err(Refusal::new(Reason::TooDeep, message));
     }
-    // a value and what parts it from the next are two bytes, so few texts are counted
+    // a value and its separator take two bytes, so few texts have to be counted
     if bytes.len().div_ceil(2) > options.max_values {
         let values = count_values(bytes);
         if values > options.max_values {
@@ -160,7 +165,7 @@ fn read(
     if let Some((what, at)) = reading.unstorable {
         return Err(Refusal::unstorable(what, at));
     }
-    let key = key(&mut reading, kind).map_err(|refusal| {
+    let key = take_key(&mut reading, kind).map_err(|refusal| {
         if is_link(bytes) {
             let message = "the release is not there: the item only links to it".to_owned();
             return Refusal::new(Reason::LinkedRelease, message);
@@ -170,7 +175,7 @@ fn read(
     Ok((key, reading))
 }
 
-fn key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
+fn take_key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
     let missing = |reason, name| {
         let message = format!(
             "the release has no {name}, or one that is neither text nor a number, or empty"
@@ -190,8 +195,8 @@ fn key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
     }
 }
 
-/// Whether an item says only where a release is, as the standard's linked release
-/// does: it has a `url`, and nothing else but a `date` and a `tag`.
+/// Returns true if an item only links to a release, as the standard's linked release does: it has
+/// a `url`, and otherwise at most a `date` and a `tag`.
 fn is_link(item: &[u8]) -> bool {
     let (mut has_url, mut has_more) = (false, false);
     let mut scanner = Scanner::new(item, 0, Loose);
@@ -204,7 +209,7 @@ fn is_link(item: &[u8]) -> bool {
     walked.is_ok() && has_url && !has_more
 }
 
-/// Why an item is refused.
+/// The reason for refusing an item.
 #[derive(Debug)]
 pub(super) struct Refusal {
     reason: Reason,
@@ -216,13 +221,12 @@ impl Refusal {
         Self { reason, message }
     }
 
-    /// The refusal of what was repaired in vain.
-    fn after(self, repairs: &[&str]) -> Self {
+    /// Turns it into the refusal of an item that repairs could not save.
+    fn after_repairs(self, repairs: &[&str]) -> Self {
         let message = format!("once repaired ({}), {}", repairs.join(", "), self.message);
         Self { message, ..self }
     }
 
-    /// Whether the item is a link to a release.
     pub(super) fn is_link(&self) -> bool {
         self.reason == Reason::LinkedRelease
     }

@@ -1,12 +1,11 @@
-//! Repairs of one item's text, each only where the source asks for it.
+//! Repairs the text of one item, if the source asks for it.
 //!
-//! A repair changes no more than the defect it is named after, and what it cannot
-//! keep it writes as text: a number that PostgreSQL could not hold and a token that
-//! is none are strings of the same characters afterwards. The value is there still,
-//! for people and for SQL, and what it was is in the bytes as served.
+//! A repair changes only the defect that it is named after. A number that PostgreSQL cannot hold,
+//! and a token that is not JSON, become strings of the same characters, so people and SQL still
+//! see the value. The served bytes are kept too.
 //!
-//! Only an item that would otherwise be refused comes here, and it is refused
-//! still if it is not whole afterwards.
+//! Only items that would be refused are repaired. A repaired item that still has a defect is
+//! refused.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,79 +13,78 @@ use std::ops::Range;
 use crate::json::{Container, Nesting, Rules, Strict, is_large, is_white};
 use crate::source::Repair;
 
-/// The longest token that is taken for a number that went wrong, in bytes.
+/// The longest token that can be a damaged number, in bytes.
 const LONGEST_NUMBER: usize = 100;
 
-/// A text after its repairs, and which of them changed it.
+/// A repaired text, with the repairs that changed it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Repaired {
     pub(super) text: Vec<u8>,
     pub(super) repairs: Vec<Repair>,
 }
 
-/// Repairs a text by the repairs that were asked for; `None` if none of them has
-/// anything to do.
-pub(super) fn repair(text: &[u8], asked: &[Repair]) -> Option<Repaired> {
-    let mut work = Work {
+/// Repairs a text. It returns `None` if no repair has anything to do.
+pub(super) fn repair(text: &[u8], requested: &[Repair]) -> Option<Repaired> {
+    let mut repairer = Repairer {
         text,
         at: 0,
         out: Vec::with_capacity(text.len() + 16),
-        asked,
+        requested,
         done: BTreeSet::new(),
         nesting: Nesting::default(),
         expects_value: true,
     };
-    while let Some(byte) = text.get(work.at) {
-        work.token(*byte);
+    while let Some(byte) = text.get(repairer.at) {
+        repairer.pass_token(*byte);
     }
-    if work.done.is_empty() {
+    if repairer.done.is_empty() {
         return None;
     }
     Some(Repaired {
-        text: work.out,
-        repairs: work.done.into_iter().collect(),
+        text: repairer.out,
+        repairs: repairer.done.into_iter().collect(),
     })
 }
 
-/// A pass over a text.
-struct Work<'t> {
+/// One pass over a text.
+struct Repairer<'t> {
     text: &'t [u8],
     at: usize,
     out: Vec<u8>,
-    asked: &'t [Repair],
+    requested: &'t [Repair],
     done: BTreeSet<Repair>,
     nesting: Nesting,
-    /// Whether a value comes next, and not a name, a comma or an end.
+    /// True if a value comes next, and not a name, a comma or an end.
     expects_value: bool,
 }
 
-impl Work<'_> {
-    fn asks(&self, repair: Repair) -> bool {
-        self.asked.contains(&repair)
+impl Repairer<'_> {
+    fn is_requested(&self, repair: Repair) -> bool {
+        self.requested.contains(&repair)
     }
 
-    /// Whether a repair was asked for; if so it is noted down as done.
-    fn does(&mut self, repair: Repair) -> bool {
-        let asks = self.asks(repair);
+    /// Returns true if the source asks for a repair, and notes that it was done.
+    fn begin_repair(&mut self, repair: Repair) -> bool {
+        let asks = self.is_requested(repair);
         if asks {
             self.done.insert(repair);
         }
         asks
     }
 
-    /// Copies so many bytes as they are.
+    /// Copies `length` bytes.
     fn copy(&mut self, length: usize) {
         let end = (self.at + length).min(self.text.len());
         self.out.extend_from_slice(&self.text[self.at..end]);
         self.at = end;
     }
 
-    /// Passes a token, white space, or a byte that is out of place.
-    fn token(&mut self, byte: u8) {
+    /// Passes a token, white space, or an unexpected byte.
+    fn pass_token(&mut self, byte: u8) {
         match byte {
             b'"' => {
                 self.copy(1);
-                self.string();
+                self.pass_string();
                 self.expects_value = false;
             }
             b'{' | b'[' => {
@@ -109,27 +107,27 @@ impl Work<'_> {
             b':' => {
                 self.copy(1);
                 self.expects_value = true;
-                self.nothing();
+                self.write_missing_value();
             }
             b',' => {
                 self.expects_value = self.nesting.innermost() == Some(Container::Array);
                 self.copy(1);
             }
-            0 if self.does(Repair::Nul) => self.at += 1,
-            _ if self.expects_value && is_of_number(byte) => self.scalar(),
+            0 if self.begin_repair(Repair::Nul) => self.at += 1,
+            _ if self.expects_value && is_number_byte(byte) => self.pass_scalar(),
             _ => self.copy(1),
         }
     }
 
-    /// Passes a string whose opening quote is passed, with its closing one.
-    fn string(&mut self) {
+    /// Passes the rest of a string, with its closing quote.
+    fn pass_string(&mut self) {
         while let Some(byte) = self.text.get(self.at) {
             match byte {
                 b'"' => return self.copy(1),
-                b'\\' => self.escape(),
-                0 if self.does(Repair::Nul) => self.at += 1,
-                1..0x20 if self.does(Repair::ControlCharacters) => {
-                    self.out.extend_from_slice(escaped(*byte).as_bytes());
+                b'\\' => self.pass_escape(),
+                0 if self.begin_repair(Repair::Nul) => self.at += 1,
+                1..0x20 if self.begin_repair(Repair::ControlCharacters) => {
+                    self.out.extend_from_slice(escape_control(*byte).as_bytes());
                     self.at += 1;
                 }
                 _ => self.copy(1),
@@ -137,42 +135,42 @@ impl Work<'_> {
         }
     }
 
-    /// Passes an escape, and both halves of a surrogate pair.
-    fn escape(&mut self) {
-        match (self.unit(self.at), self.unit(self.at + 6)) {
-            (Some(0), _) if self.does(Repair::Nul) => self.at += 6,
+    /// Passes an escape; of a surrogate pair, both halves.
+    fn pass_escape(&mut self) {
+        match (self.utf16_unit(self.at), self.utf16_unit(self.at + 6)) {
+            (Some(0), _) if self.begin_repair(Repair::Nul) => self.at += 6,
             (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => self.copy(12),
-            (Some(0xD800..=0xDFFF), _) if self.does(Repair::LoneSurrogate) => {
+            (Some(0xD800..=0xDFFF), _) if self.begin_repair(Repair::LoneSurrogate) => {
                 self.out.extend_from_slice("\u{fffd}".as_bytes());
                 self.at += 6;
             }
-            // a backslash and what it escapes, be that a quote
+            // a backslash and the character that it escapes, perhaps a quote
             _ => self.copy(2),
         }
     }
 
-    /// The UTF-16 unit that is written as an escape at a place.
-    fn unit(&self, at: usize) -> Option<u16> {
+    /// Reads the UTF-16 unit of an escape at a position.
+    fn utf16_unit(&self, at: usize) -> Option<u16> {
         let digits = self.text.get(at..at + 6)?.strip_prefix(b"\\u")?;
         let is_hexadecimal = digits.iter().all(u8::is_ascii_hexdigit);
         let digits = std::str::from_utf8(digits).ok()?;
         is_hexadecimal.then(|| u16::from_str_radix(digits, 16).ok())?
     }
 
-    /// Writes `null` for a member's value that is not there.
-    fn nothing(&mut self) {
+    /// Writes `null` for a missing value of a member.
+    fn write_missing_value(&mut self) {
         let rest = &self.text[self.at..];
         let next = rest.iter().find(|byte| !is_white(**byte));
-        if matches!(next, Some(b',' | b'}')) && self.does(Repair::BadNumber) {
+        if matches!(next, Some(b',' | b'}')) && self.begin_repair(Repair::BadNumber) {
             self.out.extend_from_slice(b"null");
             self.expects_value = false;
         }
     }
 
-    /// Passes a number or a word, or what stands in its place.
-    fn scalar(&mut self) {
+    /// Passes a number or a word, or the characters in its place.
+    fn pass_scalar(&mut self) {
         self.expects_value = false;
-        let token = self.scalar_at(self.at);
+        let token = self.find_scalar(self.at);
         let bytes = &self.text[token.clone()];
         let is_json = Strict::default().scalar(bytes, 0) == Ok(bytes.len());
         let repair = match is_json {
@@ -183,7 +181,7 @@ impl Work<'_> {
         if token.len() > LONGEST_NUMBER && repair == Repair::BadNumber {
             return self.copy(token.len());
         }
-        if self.does(repair) {
+        if self.begin_repair(repair) {
             self.out.push(b'"');
             self.copy(token.len());
             self.out.push(b'"');
@@ -192,11 +190,11 @@ impl Work<'_> {
         }
     }
 
-    /// What stands for a number, from `start`. A member's may have commas between
-    /// its digits: what ends it is a brace, or a comma before the next name.
-    fn scalar_at(&self, start: usize) -> Range<usize> {
+    /// Finds the end of a possible number. A member's number may have commas between its digits,
+    /// so it ends at a brace, or at a comma before the next name.
+    fn find_scalar(&self, start: usize) -> Range<usize> {
         let may_have_commas = self.nesting.innermost() == Some(Container::Object);
-        let is_part = |byte: u8| is_of_number(byte) || (may_have_commas && byte == b',');
+        let is_part = |byte: u8| is_number_byte(byte) || (may_have_commas && byte == b',');
         let bytes = self.text[start..].iter();
         let length = bytes.take_while(|byte| is_part(**byte)).count();
         let commas = self.text[start..start + length].iter().rev();
@@ -204,13 +202,13 @@ impl Work<'_> {
     }
 }
 
-/// Whether a byte may be part of a number, or of what stands for one.
-fn is_of_number(byte: u8) -> bool {
+/// Returns true if a byte may be part of a number or of a damaged one.
+fn is_number_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
-/// A control character as JSON writes it.
-fn escaped(byte: u8) -> String {
+/// Writes a control character as a JSON escape.
+fn escape_control(byte: u8) -> String {
     match byte {
         b'\n' => r"\n".into(),
         b'\r' => r"\r".into(),
@@ -227,10 +225,10 @@ mod tests {
 
     use super::*;
 
-    /// A text after one repair; the text itself if that has nothing to do.
+    /// Returns a text after one repair, or the text itself if the repair has nothing to do.
     #[track_caller]
-    fn check(asked: Repair, text: &str, expected: &str) {
-        let repaired = repair(text.as_bytes(), &[asked]);
+    fn check(requested: Repair, text: &str, expected: &str) {
+        let repaired = repair(text.as_bytes(), &[requested]);
         let found = repaired.as_ref().map_or(text.as_bytes(), |r| &r.text);
         assert_eq!(
             found.escape_ascii().to_string(),
@@ -358,7 +356,7 @@ mod tests {
         ) {
             let once = repair(text.as_bytes(), &Repair::ALL);
             if let Some(once) = once {
-                // dropping a NUL can join what makes another defect
+                // removing a NUL can create another defect
                 let twice = repair(&once.text, &[Repair::ControlCharacters, Repair::Exponent, Repair::BadNumber]);
                 prop_assert_eq!(twice, None);
             }

@@ -1,4 +1,4 @@
-//! Items by hand for each rule, and properties over pages at random.
+//! Tests of each rule with items written by hand, and of properties with random pages.
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
@@ -33,7 +33,7 @@ fn extract_page(body: impl AsRef<[u8]>) -> Extracted {
     extracted
 }
 
-/// What becomes of one item.
+/// Extracts one item.
 fn extract_one(item: impl AsRef<[u8]>) -> Result<Release, Box<Reject>> {
     let mut extracted = extract_page([b"[", item.as_ref(), b"]"].concat());
     match extracted.releases.pop() {
@@ -42,7 +42,7 @@ fn extract_one(item: impl AsRef<[u8]>) -> Result<Release, Box<Reject>> {
     }
 }
 
-/// The columns of a release with these members.
+/// Reads the columns of a release with these members.
 fn columns(members: &str) -> Columns {
     let text = format!(r#"{{"ocid":"o","id":"i",{members}}}"#);
     let release = extract_one(&text).unwrap_or_else(|reject| panic!("{text}: {}", reject.message));
@@ -154,7 +154,7 @@ mod refusals {
 
     #[test]
     fn values_are_counted_and_limited() {
-        // the release, its key and what holds them, and four each
+        // the release, its key and its lists, and four values for each entry
         let of = |values: usize| {
             let more = vec![r#"[{"a,[": "b,{" } , {}]"#; (values - 4) / 4].join(",");
             format!(r#"{{"ocid":"o","id":"i","a":[{more}]}}"#)
@@ -255,7 +255,7 @@ mod changes {
     use crate::release::Change;
     use crate::source::{Repair, Version};
 
-    /// What an item is stored as, with these repairs and of that version.
+    /// Stores an item with these repairs and of this version.
     fn changed(
         item: &str,
         repair: &[Repair],
@@ -297,7 +297,7 @@ mod changes {
         let calm = changed(r#"{"ocid":"o","id":"i","language":"e\tn"}"#, &[], None).unwrap();
         assert_eq!(calm.change, None);
         assert_eq!(calm.content_hash, *blake3::hash(&calm.text).as_bytes());
-        // the same text, but it is no longer to be marked
+        // the same text, but no longer marked
         assert_eq!(release.text, calm.text);
         assert_ne!(release.content_hash, calm.content_hash);
         let again = changed(&served.replace(',', " , "), &Repair::ALL, None).unwrap();
@@ -320,7 +320,7 @@ mod changes {
         );
         let reject = changed(served, &[Repair::Exponent], None).unwrap_err();
         assert!(reject.message.starts_with("the item is not JSON"));
-        // 1e5 is fine, and the repairs that were asked for are not done to it
+        // 1e5 is fine, so the repairs do not touch it
         let release = changed(r#"{"ocid":"o","id":"i","a":1e5}"#, &Repair::ALL, None).unwrap();
         assert_eq!(release.change, None);
     }
@@ -341,7 +341,7 @@ mod changes {
             let release = changed(served, &[], version).unwrap();
             assert_eq!(text_and_repairs(&release), (served, &[][..]));
         }
-        // with nothing of 1.0 in it, it is not marked
+        // an item without members of 1.0 is not marked
         let plain = r#"{ "ocid":"o", "id":"i" }"#;
         let release = changed(plain, &[], Some(Version::V1_0)).unwrap();
         assert_eq!(text_and_repairs(&release), (plain, &[][..]));
@@ -639,7 +639,7 @@ mod keys_and_columns {
 mod properties {
     use super::*;
 
-    /// Text with what is hard about JSON in it.
+    /// Text with characters that are difficult in JSON.
     fn text() -> impl Strategy<Value = String> {
         prop_oneof![
             4 => "[a-z ]{0,12}",
@@ -694,7 +694,7 @@ mod properties {
         }
     }
 
-    /// A release's members that come after its `ocid` and `id`, as text.
+    /// The members of a release after its `ocid` and `id`, as text.
     fn more() -> impl Strategy<Value = String> {
         members("(x[a-z]{0,3}|tag|date|tender|awards|buyer)", value()).prop_map(|members| {
             let members = members.into_iter();
@@ -731,7 +731,7 @@ mod properties {
         ]
     }
 
-    /// The item damaged; `None` if it has not what the damage takes away.
+    /// Damages an item. It returns `None` if the item has nothing to damage in this way.
     fn damaged(item: &str, damage: Damage, at: Index) -> Option<Vec<u8>> {
         let mut item = item.as_bytes().to_vec();
         match damage {
@@ -783,7 +783,7 @@ mod properties {
         fn any_marks_are_items_or_no_page(inside in r#"(\{"ocid":"a"|"id":1|,|\{|\}|\[|\]|"|\\|:|a| |1){0,40}"#) {
             for body in [format!("{{\"releases\":[{inside}]}}"), format!("[{inside}]"), inside] {
                 let Ok(cut) = cut(body.as_bytes(), &shapes()) else { continue };
-                // Items are in order, apart, and not empty.
+                // items are in order, do not overlap, and are not empty
                 let mut end = 0;
                 for item in &cut.items {
                     prop_assert!(item.range.start >= end && !item.range.is_empty(), "{}", body);
@@ -804,14 +804,14 @@ mod properties {
         ) {
             let which = which.index(releases.len());
             let Some(bad) = damaged(&releases[which], damage, at) else { return Ok(()) };
-            // A brace put into a text, or a letter changed, is no damage.
+            // a brace within a text, or another letter, is no damage
             prop_assume!(!is_release(&bad));
             let mut items: Vec<&[u8]> = releases.iter().map(String::as_bytes).collect();
             items[which] = &bad;
             let body = page(&items, indented);
             let cut = match cut(&body, &shapes()) {
                 Ok(cut) => cut,
-                // The last item cut short can make the page look cut off.
+                // if the last item is cut short, the page can look cut off
                 Err(_) if which == releases.len() - 1 && matches!(damage, Damage::CutShort) => {
                     return Ok(());
                 }

@@ -1,9 +1,8 @@
-//! Items of any kind, taken apart until they are releases.
+//! Takes items of any kind apart until they are releases.
 //!
-//! A package is cut again, into its releases or records. A record gives its
-//! releases and its compiled release. An entry of a record that only links to a
-//! release is passed over where a compiled release that is stored says what it would
-//! have said.
+//! A package is cut into its releases or records. A record gives its releases and its compiled
+//! release. An entry of a record that only links to a release is skipped if the record's compiled
+//! release is stored, because that includes the linked release.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,53 +11,62 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::extract::item::Item;
-use crate::extract::read::{self, Kind, Read, Refusal};
-use crate::extract::version::{of_items, of_package};
+use crate::extract::read::{self, Kind, ReadRelease, Refusal};
+use crate::extract::version::{version_of_items, version_of_package};
 use crate::extract::{COMPILED_RELEASE, Extracted, Options};
 use crate::json::{self, Cut, ItemsAt, Loose, Scanner, Stop, Unreadable, key_is};
 use crate::release::{Reason, Reject, Release};
 use crate::source;
 
-/// Takes the items of one page apart.
-pub(super) struct Items<'o> {
+/// The unpacking of one page's items.
+pub(super) struct Unpacker<'o> {
     options: &'o Options,
-    /// How many more items the page may have, when some are found within others.
-    room: usize,
-    /// Where what is taken now came from, if not with the page.
+    /// The number of items that the page may still have, when items are found within others.
+    remaining: usize,
+    /// The URL that served the next items, if this is not the page's own URL.
     url: Option<Arc<str>>,
     extracted: Extracted,
 }
 
-impl<'o> Items<'o> {
-    /// For a page that was cut into so many items.
+impl<'o> Unpacker<'o> {
+    /// Creates it for a page with `items` items.
     pub(super) fn new(options: &'o Options, items: usize) -> Self {
         Self {
             options,
-            room: options.max_items.saturating_sub(items),
+            remaining: options.max_items.saturating_sub(items),
             url: None,
             extracted: Extracted::default(),
         }
     }
 
-    pub(super) fn extracted(self) -> Extracted {
+    pub(super) fn into_extracted(self) -> Extracted {
         self.extracted
     }
 
-    /// What is taken from here on came from this URL.
-    pub(super) fn come_from(&mut self, url: Option<&Arc<str>>) {
+    /// Sets the URL that served the next items.
+    pub(super) fn set_url(&mut self, url: Option<&Arc<str>>) {
         self.url = url.cloned();
     }
 
-    /// Takes the items that a document was cut into, whose pointers are behind
-    /// `place`; `around` is the document without them.
-    pub(super) fn take_all(&mut self, document: &Bytes, place: &str, cut: &Cut, around: &Value) {
-        let version = self.options.version.or_else(|| of_items(cut, around));
+    /// Adds the items of a document. Their pointers begin with `place`; `around` is the document
+    /// without its items.
+    pub(super) fn add_document(
+        &mut self,
+        document: &Bytes,
+        place: &str,
+        cut: &Cut,
+        around: &Value,
+    ) {
+        let version = self
+            .options
+            .version
+            .or_else(|| version_of_items(cut, around));
         let told = || cut.list.as_deref().and_then(kind_by_list);
         let kind = self.options.kind.or_else(told);
         for item in &cut.items {
-            // A range that is not of this body is an empty item, and so a reject.
+            // a range outside this body gives an empty item, and so a reject
             let bytes = document.get(item.range.clone()).unwrap_or_default();
-            self.take(Item {
+            self.add(Item {
                 pointer: match &cut.list {
                     Some(list) => format!("{place}{list}/{}", item.index),
                     None => place.to_owned(),
@@ -71,30 +79,29 @@ impl<'o> Items<'o> {
         }
     }
 
-    /// Takes an item.
-    pub(super) fn take(&mut self, item: Item) {
+    /// Adds an item.
+    pub(super) fn add(&mut self, item: Item) {
         match item.kind {
-            Some(source::Kind::Release) => self.release(item, Kind::Release),
-            Some(source::Kind::Record) => self.record(item),
-            Some(source::Kind::ReleasePackage) => self.package(item, &RELEASES),
-            Some(source::Kind::RecordPackage) => self.package(item, &RECORDS),
-            None => self.unknown(item),
+            Some(source::Kind::Release) => self.add_release(item, Kind::Release),
+            Some(source::Kind::Record) => self.add_record(item),
+            Some(source::Kind::ReleasePackage) => self.add_package(item, &RELEASES),
+            Some(source::Kind::RecordPackage) => self.add_package(item, &RECORDS),
+            None => self.add_unknown(item),
         }
     }
 
-    /// Takes the compiled release of a record, or of a reject that was one.
-    pub(super) fn compiled_release(&mut self, item: Item) {
-        self.release(item, Kind::CompiledRelease);
+    /// Adds the compiled release of a record, or of a reject that was one.
+    pub(super) fn add_compiled_release(&mut self, item: Item) {
+        self.add_release(item, Kind::CompiledRelease);
     }
 
-    /// Takes an item as a release, which most are, unless it turns out to hold
-    /// others.
-    fn unknown(&mut self, item: Item) {
-        let read = read::release(&item, Kind::Release, self.options);
-        let holds_others = read.as_ref().map_or(true, Read::holds_others);
-        if holds_others && let Some(kind) = kind_of(&item.served) {
+    /// Adds an item of unknown kind. Most are releases, so it is read as one first.
+    fn add_unknown(&mut self, item: Item) {
+        let read = read::read_release(&item, Kind::Release, self.options);
+        let holds_others = read.as_ref().map_or(true, ReadRelease::holds_others);
+        if holds_others && let Some(kind) = kind_by_members(&item.served) {
             let kind = Some(kind);
-            return self.take(Item { kind, ..item });
+            return self.add(Item { kind, ..item });
         }
         match read {
             Ok(read) => self.store(item, read),
@@ -102,14 +109,14 @@ impl<'o> Items<'o> {
         }
     }
 
-    fn release(&mut self, item: Item, kind: Kind) {
-        match read::release(&item, kind, self.options) {
+    fn add_release(&mut self, item: Item, kind: Kind) {
+        match read::read_release(&item, kind, self.options) {
             Ok(read) => self.store(item, read),
             Err(refusal) => self.refuse(item, kind, refusal),
         }
     }
 
-    fn store(&mut self, item: Item, read: Read) {
+    fn store(&mut self, item: Item, read: ReadRelease) {
         self.extracted.unread_amounts += u64::from(read.has_unread_amount());
         let release = read.into_release(item);
         self.extracted.releases.push(Release {
@@ -126,24 +133,27 @@ impl<'o> Items<'o> {
         });
     }
 
-    fn package(&mut self, item: Item, package: &Package) {
+    fn add_package(&mut self, item: Item, package: &Package) {
         let shape = ItemsAt::parse(package.shape).expect("a valid pointer");
         let cut = match json::cut(&item.served, &[shape]) {
             Ok(cut) => cut,
             Err(Unreadable(found)) => {
-                let refusal = read::not_json(&item.served).unwrap_or_else(|| {
+                let refusal = read::find_json_error(&item.served).unwrap_or_else(|| {
                     let message = format!("a {} was expected, and it is {found}", package.name);
                     Refusal::new(Reason::OtherKind, message)
                 });
                 return self.refuse(item, Kind::Release, refusal);
             }
         };
-        if !self.takes_room(cut.items.len()) {
+        if !self.reserve(cut.items.len()) {
             return self.refuse(item, Kind::Release, too_many_releases(self.options));
         }
-        let said = self.options.version.or_else(|| of_package(&cut.envelope));
+        let said = self
+            .options
+            .version
+            .or_else(|| version_of_package(&cut.envelope));
         for entry in &cut.items {
-            self.take(Item {
+            self.add(Item {
                 pointer: [&*item.pointer, &cut.pointer(entry)].concat(),
                 served: item.served.slice(entry.range.clone()),
                 depth: entry.depth,
@@ -153,11 +163,11 @@ impl<'o> Items<'o> {
         }
     }
 
-    fn record(&mut self, item: Item) {
+    fn add_record(&mut self, item: Item) {
         let record = match Record::read(&item.served, self.options.max_items) {
             Ok(record) => record,
             Err(stop) => {
-                let refusal = read::not_json(&item.served).unwrap_or_else(|| {
+                let refusal = read::find_json_error(&item.served).unwrap_or_else(|| {
                     let message = format!("a record was expected, and {}", stop.clause());
                     Refusal::new(Reason::OtherKind, message)
                 });
@@ -166,9 +176,9 @@ impl<'o> Items<'o> {
         };
         let Record { releases, compiled } = record;
         if releases.is_empty() && compiled.is_empty() {
-            // it was taken for a record because of where it is
+            // only the item's place said that it is a record
             if self.options.kind.is_none()
-                && let Ok(read) = read::release(&item, Kind::Release, self.options)
+                && let Ok(read) = read::read_release(&item, Kind::Release, self.options)
             {
                 return self.store(item, read);
             }
@@ -176,21 +186,21 @@ impl<'o> Items<'o> {
             let refusal = Refusal::new(Reason::EmptyRecord, message.to_owned());
             return self.refuse(item, Kind::Release, refusal);
         }
-        if !self.takes_room(releases.len() + compiled.len()) {
+        if !self.reserve(releases.len() + compiled.len()) {
             return self.refuse(item, Kind::Release, too_many_releases(self.options));
         }
         let compiled = compiled.into_iter().map(|entry| {
-            let compiled = entry.of(&item, COMPILED_RELEASE);
-            let read = read::release(&compiled, Kind::CompiledRelease, self.options);
+            let compiled = entry.into_item(&item, COMPILED_RELEASE);
+            let read = read::read_release(&compiled, Kind::CompiledRelease, self.options);
             (compiled, read)
         });
         let compiled: Vec<_> = compiled.collect();
         let is_summed_up = compiled.iter().any(|(_, read)| read.is_ok());
         for (index, entry) in releases.into_iter().enumerate() {
-            let release = entry.of(&item, &format!("/releases/{index}"));
-            match read::release(&release, Kind::Release, self.options) {
+            let release = entry.into_item(&item, &format!("/releases/{index}"));
+            match read::read_release(&release, Kind::Release, self.options) {
                 Ok(read) => self.store(release, read),
-                // what it links to, the compiled release has summed up
+                // the compiled release includes the linked release
                 Err(refusal) if refusal.is_link() && is_summed_up => {}
                 Err(refusal) => self.refuse(release, Kind::Release, refusal),
             }
@@ -203,11 +213,11 @@ impl<'o> Items<'o> {
         }
     }
 
-    /// Takes room for so many items in the place of the one that holds them, if there is
-    /// that much.
-    fn takes_room(&mut self, items: usize) -> bool {
-        let left = self.room.checked_sub(items.saturating_sub(1));
-        self.room = left.unwrap_or(self.room);
+    /// Reserves `items` items in place of the one that holds them. It returns false if the page
+    /// would have too many.
+    fn reserve(&mut self, items: usize) -> bool {
+        let left = self.remaining.checked_sub(items.saturating_sub(1));
+        self.remaining = left.unwrap_or(self.remaining);
         left.is_some()
     }
 }
@@ -220,7 +230,7 @@ fn too_many_releases(options: &Options) -> Refusal {
     Refusal::new(Reason::TooManyReleases, message)
 }
 
-/// A kind of package, and what its entries are.
+/// A kind of package, and the kind of its entries.
 struct Package {
     name: &'static str,
     shape: &'static str,
@@ -239,8 +249,7 @@ const RECORDS: Package = Package {
     entries: source::Kind::Record,
 };
 
-/// What an item is by the name of the list that it is an entry of: what is in a
-/// package's list is what the package is of.
+/// Tells an item's kind by the name of the list that has it.
 pub(super) fn kind_by_place(pointer: &str) -> Option<source::Kind> {
     let (list, _index) = pointer.rsplit_once('/')?;
     kind_by_list(list)
@@ -256,10 +265,9 @@ fn kind_by_list(list: &str) -> Option<source::Kind> {
     }
 }
 
-/// What an item is that holds others, by its members; a release holds none.
-///
-/// Where its text is damaged, what stands before the damage tells.
-fn kind_of(item: &[u8]) -> Option<source::Kind> {
+/// Tells the kind of an item that holds others, by its members. For damaged text, the members
+/// before the damage decide.
+fn kind_by_members(item: &[u8]) -> Option<source::Kind> {
     let (mut is_record, mut has_ocid, mut has_tag) = (false, false, false);
     let (mut releases, mut records) = (false, false);
     let mut scanner = Scanner::new(item, 0, Loose);
@@ -282,15 +290,15 @@ fn kind_of(item: &[u8]) -> Option<source::Kind> {
     }
 }
 
-/// What a record holds. A member that is there more than once counts each time, and
-/// a release in place of the list is a list of one.
+/// The contents of a record. A member that occurs more than once counts each time. A release in
+/// place of the list is a list of one.
 #[derive(Debug, Default)]
 struct Record {
     releases: Vec<Span>,
     compiled: Vec<Span>,
 }
 
-/// Where in a record something is.
+/// A position in a record.
 #[derive(Debug)]
 struct Span {
     range: Range<usize>,
@@ -298,7 +306,7 @@ struct Span {
 }
 
 impl Record {
-    /// Reads a record, and of its releases no more than are refused together.
+    /// Reads a record. It reads at most `most` releases, because a record with more is refused.
     fn read(record: &[u8], most: usize) -> Result<Self, Stop> {
         let mut read = Self::default();
         let mut scanner = Scanner::new(record, 0, Loose);
@@ -338,8 +346,8 @@ impl Span {
         Ok(Self { range, depth })
     }
 
-    /// The item that is there.
-    fn of(self, record: &Item, pointer: &str) -> Item {
+    /// Returns the item at this position.
+    fn into_item(self, record: &Item, pointer: &str) -> Item {
         Item {
             pointer: [&*record.pointer, pointer].concat(),
             served: record.served.slice(self.range),
@@ -356,8 +364,8 @@ mod tests {
     use crate::extract::extract_items;
     use crate::source;
 
-    /// What became of a body: for each release its pointer and key, for each
-    /// reject its pointer and reason.
+    /// Reads a body, and returns for each release its pointer and key, for each reject its
+    /// pointer and reason.
     fn read(body: &str, items: &source::Items) -> Vec<String> {
         let options = Options {
             kind: items.kind,
@@ -388,7 +396,7 @@ mod tests {
         assert_eq!(read(body, &source::Items::default()), expected, "{body}");
     }
 
-    fn told(toml: &str) -> source::Items {
+    fn items_declared_as(toml: &str) -> source::Items {
         #[derive(serde::Deserialize)]
         struct Source {
             items: source::Items,
@@ -403,7 +411,7 @@ mod tests {
     const COMPILED: &str = r#"{"ocid":"a","id":"x","tag":["compiled"]}"#;
     const LINK: &str = r#"{"url":"https://publisher.example/1","tag":["tender"]}"#;
 
-    /// A record of these releases, with a compiled release.
+    /// Makes a record of these releases, with a compiled release.
     fn record(releases: &[&str]) -> String {
         let releases = releases.join(",");
         format!(r#"{{"ocid":"a","releases":[{releases}],"compiledRelease":{COMPILED}}}"#)
@@ -445,7 +453,7 @@ mod tests {
                 "/1 b 2",
             ],
         );
-        // without a word on what it is, but for its members
+        // only the members show the kind
         check(
             &format!(r#"{{"versionedRelease":{{}},"releases":[{A}]}}"#),
             &["/releases/0 a 1"],
@@ -455,22 +463,22 @@ mod tests {
     #[test]
     fn a_kind_is_told_where_it_is_not_to_be_seen() {
         let packages = format!(r#"{{"data":[{{"releases":[{A}]}},{{"releases":null}}]}}"#);
-        let items = told(r#"{ pointer = "/data/*", kind = "release_package" }"#);
+        let items = items_declared_as(r#"{ pointer = "/data/*", kind = "release_package" }"#);
         assert_eq!(read(&packages, &items), ["/data/0/releases/0 a 1"]);
-        let items = told(r#"{ pointer = "/data/*", kind = "record_package" }"#);
+        let items = items_declared_as(r#"{ pointer = "/data/*", kind = "record_package" }"#);
         assert_eq!(
             read(&packages, &items),
             ["/data/0 other-kind", "/data/1 other-kind"]
         );
-        let items = told(r#"{ pointer = "/records/*", kind = "release" }"#);
+        let items = items_declared_as(r#"{ pointer = "/records/*", kind = "release" }"#);
         let body = format!(r#"{{"records":[{A},{}]}}"#, record(&[B]));
         assert_eq!(
             read(&body, &items),
             ["/records/0 a 1", "/records/1 missing-id"]
         );
-        let items = told(r#"{ pointer = "", kind = "record_package" }"#);
+        let items = items_declared_as(r#"{ pointer = "", kind = "record_package" }"#);
         assert_eq!(read(&body, &items)[0], "/records/1/releases/0 b 2");
-        let items = told(r#"{ pointer = "/*", kind = "record" }"#);
+        let items = items_declared_as(r#"{ pointer = "/*", kind = "record" }"#);
         assert_eq!(
             read(&format!(r#"[{A},7,{{"ocid":}}]"#), &items),
             ["/0 empty-record", "/1 other-kind", "/2 invalid-json"]
@@ -494,12 +502,12 @@ mod tests {
                 "/records/0/releases/0 linked-release",
             ],
         );
-        // and in a package nothing else says it
+        // in a package, only the members show it
         check(
             &format!(r#"{{"releases":[{LINK}]}}"#),
             &["/releases/0 linked-release"],
         );
-        // with an id of its own it is no link
+        // an item with an id of its own is no link
         check(
             r#"{"releases":[{"url":"u","id":"1"}]}"#,
             &["/releases/0 missing-ocid"],
@@ -516,7 +524,7 @@ mod tests {
             assert_eq!(found.len(), 2, "{found:?}");
             assert_eq!(found[0], "/releases/0 linked-release");
         }
-        // one of two is enough
+        // one of the two is enough
         check(
             &format!(r#"{{"compiledRelease":7,"releases":[{LINK}],"compiledRelease":{COMPILED}}}"#),
             &[
@@ -582,7 +590,7 @@ mod tests {
             r#"[{"ocid":"a","id":"1","tag":["compiled","tender"]}]"#,
             &["/0 a 1"],
         );
-        // without one, it is a compiled release
+        // without an id, it is a compiled release
         for id in ["", r#","id":null"#, r#","id":" ""#] {
             let item = format!(r#"{{"ocid":"a"{id},"tag":["compiled"]}}"#);
             check(&format!("[{item}]"), &["/0 a compiled"]);
@@ -590,7 +598,7 @@ mod tests {
             check(&format!("[{item}]"), &["/0 missing-id"]);
         }
         check(r#"[{"tag":["compiled"]}]"#, &["/0 missing-ocid"]);
-        // a record's is one whatever its tag
+        // the one of a record is compiled whatever its tag
         check(
             r#"{"compiledRelease":{"ocid":"a","id":"1","tag":["tender"]}}"#,
             &["/compiledRelease a compiled"],

@@ -1,27 +1,27 @@
-//! Upgrades a release from version 1.0 of the standard to 1.1, by its own rules.
+//! Upgrades a release from version 1.0 of the standard to 1.1, by the standard's rules.
 //!
 //! | 1.0 | 1.1 |
 //! |---|---|
-//! | organisations where they act: `buyer`, `tender/procuringEntity`, `tender/tenderers`, `awards/suppliers` | `parties` with their roles, and a reference of id and name where they act |
-//! | `providerOrganization`, `receiverOrganization` of a transaction | `payer`, `payee`, likewise |
+//! | organisations at their places: `buyer`, `tender/procuringEntity`, `tender/tenderers`, `awards/suppliers` | `parties` with roles, and a reference with id and name at the place |
+//! | `providerOrganization`, `receiverOrganization` of a transaction | `payer`, `payee`, with references |
 //! | `amount` of a transaction | `value` |
-//! | `amendment` of a tender, award or contract | `amendments`, of which there may be more |
+//! | `amendment` of a tender, award or contract | `amendments`, a list |
 //!
-//! What 1.1 only deprecated stays: an amendment's `changes`, a budget's `source`, a
+//! Members that 1.1 only deprecates stay: an amendment's `changes`, a budget's `source`, a
 //! milestone's `documents`.
 //!
-//! One organisation is one party, whatever it does. It is known by its `id`; one
-//! without gets the id of its identifier, `scheme-id`, if that has both, or a hash of
-//! what 1.0 has to tell it by, and so the same one each time. Where two of one id
-//! differ the first counts, and takes over what only the other has.
+//! One organisation becomes one party, whatever its roles. Its `id` identifies it. An
+//! organisation without an `id` gets its identifier's `scheme-id`, if it has both, or else a hash
+//! of its identifying members, which is the same each time. If two organisations with one id
+//! differ, the first counts, and takes from the second only what it lacks.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::extract::hash::without_white_space;
+use crate::extract::hash::remove_white_space;
 use crate::json::{Members, Merged, Tree};
 
-/// The release as 1.1 has it; `None` if nothing about it is of 1.0, or it has
-/// `parties` already.
+/// Upgrades a release. It returns `None` if the release has `parties`, or nothing that differs
+/// between the versions.
 pub(super) fn upgrade(text: &str) -> Option<String> {
     let mut tree = Tree::of(text);
     let release = tree.members()?;
@@ -31,7 +31,7 @@ pub(super) fn upgrade(text: &str) -> Option<String> {
     let mut parties = Parties::default();
     let mut is_changed = false;
     if let Some(buyer) = release.get("buyer") {
-        parties.refer(buyer, "buyer");
+        parties.replace_with_references(buyer, "buyer");
     }
     if let Some(tender) = release.get("tender").and_then(Tree::members) {
         for (name, role) in [
@@ -39,20 +39,20 @@ pub(super) fn upgrade(text: &str) -> Option<String> {
             ("tenderers", "tenderer"),
         ] {
             if let Some(organisations) = tender.get(name) {
-                parties.refer(organisations, role);
+                parties.replace_with_references(organisations, role);
             }
         }
-        is_changed |= amendments(tender);
+        is_changed |= upgrade_amendments(tender);
     }
     for award in objects(release.get("awards")) {
         if let Some(suppliers) = award.get("suppliers") {
-            parties.refer(suppliers, "supplier");
+            parties.replace_with_references(suppliers, "supplier");
         }
-        is_changed |= amendments(award);
+        is_changed |= upgrade_amendments(award);
     }
     for contract in objects(release.get("contracts")) {
-        is_changed |= amendments(contract);
-        is_changed |= transactions(contract, &mut parties);
+        is_changed |= upgrade_amendments(contract);
+        is_changed |= upgrade_transactions(contract, &mut parties);
     }
     if !parties.parties.is_empty() {
         release.set("parties", parties.into_tree());
@@ -61,32 +61,32 @@ pub(super) fn upgrade(text: &str) -> Option<String> {
     is_changed.then(|| tree.to_text())
 }
 
-/// The objects of an array.
+/// Returns the objects of an array.
 fn objects<'a, 't>(array: Option<&'a mut Tree<'t>>) -> impl Iterator<Item = &'a mut Members<'t>> {
     let entries = array.map(Tree::entries).unwrap_or_default();
     entries.iter_mut().filter_map(Tree::members)
 }
 
-/// The organisations of a release, in the order in which they are met.
+/// The organisations of a release, in the order of their first appearance.
 #[derive(Default)]
 struct Parties<'t> {
     parties: Vec<Party<'t>>,
-    /// The places of their ids.
+    /// The position of each id.
     places: HashMap<String, usize>,
 }
 
 struct Party<'t> {
     id: Tree<'t>,
     roles: Vec<String>,
-    /// The same, to be looked up.
+    /// The same roles, for fast lookup.
     known_roles: HashSet<String>,
-    /// All else that is said of it.
-    said: Merged<'t>,
+    /// All other members.
+    merged: Merged<'t>,
 }
 
 impl<'t> Parties<'t> {
-    /// Makes parties of the organisations that a value is, and leaves references.
-    fn refer(&mut self, organisations: &mut Tree<'t>, role: &str) {
+    /// Adds an organisation, or a list of them, to the parties, and leaves references.
+    fn replace_with_references(&mut self, organisations: &mut Tree<'t>, role: &str) {
         for organisation in organisations.entries() {
             let Some(members) = organisation.members() else {
                 continue;
@@ -98,20 +98,20 @@ impl<'t> Parties<'t> {
         }
     }
 
-    /// Adds an organisation to the parties; gives the reference to it.
+    /// Adds an organisation to the parties, and returns the reference to it.
     fn add(&mut self, mut members: Members<'t>, role: &str) -> Members<'t> {
         let (key, id) = match members.scalar("id") {
             Some(key) => (key, members.take("id")),
             None => {
                 members.take("id");
-                (id_of(&mut members), None)
+                (make_id(&mut members), None)
             }
         };
         let id = id.unwrap_or_else(|| Tree::string(&key));
         let mut roles: Vec<String> = Vec::new();
-        if let Some(mut said) = members.take("roles") {
-            roles.extend(said.scalar());
-            roles.extend(said.entries().iter().filter_map(|role| role.scalar()));
+        if let Some(mut named) = members.take("roles") {
+            roles.extend(named.scalar());
+            roles.extend(named.entries().iter().filter_map(|role| role.scalar()));
         }
         roles.push(role.to_owned());
         let name = members.get("name").cloned();
@@ -122,11 +122,11 @@ impl<'t> Parties<'t> {
                 id: id.clone(),
                 roles: Vec::new(),
                 known_roles: HashSet::new(),
-                said: Merged::default(),
+                merged: Merged::default(),
             });
         }
         let party = &mut self.parties[place];
-        party.said.fill_up(members);
+        party.merged.fill_up(members);
         for role in roles {
             if party.known_roles.insert(role.clone()) {
                 party.roles.push(role);
@@ -140,22 +140,22 @@ impl<'t> Parties<'t> {
         reference
     }
 
-    /// The array of all parties.
+    /// Returns the array of all parties.
     fn into_tree(self) -> Tree<'t> {
         let parties = self.parties.into_iter().map(|party| {
             let mut members = Members::default();
             members.set("id", party.id);
             members.set("roles", Tree::strings(&party.roles));
-            // it has neither by itself: they were taken out
-            members.extend(party.said.into_members());
+            // `merged` has neither, because they were taken out
+            members.extend(party.merged.into_members());
             Tree::Object(members)
         });
         Tree::Array(parties.collect())
     }
 }
 
-/// What 1.0 has to tell an organisation without an id by.
-const TOLD_BY: [(&str, &[&str]); 3] = [
+/// The members of 1.0 that identify an organisation without an id.
+const IDENTIFYING_MEMBERS: [(&str, &[&str]); 3] = [
     ("identifier", &["scheme", "id", "legalName", "uri"]),
     (
         "address",
@@ -173,18 +173,18 @@ const TOLD_BY: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// An id for an organisation that has none. One that 1.0 has nothing to tell by is
-/// told by all that is said of it.
-fn id_of(organisation: &mut Members<'_>) -> String {
+/// Makes an id for an organisation without one. If it has no identifying members, the id comes
+/// from all its members.
+fn make_id(organisation: &mut Members<'_>) -> String {
     if let Some(identifier) = organisation.get("identifier").and_then(Tree::members)
         && let Some(id) = identifier.scalar("id")
-        // without its scheme it may be anybody's, as a "0" that only fills the field
+        // without a scheme, an id such as "0" may belong to anybody
         && let Some(scheme) = identifier.scalar("scheme")
     {
         return format!("{scheme}-{id}");
     }
     let mut told = vec![organisation.scalar("name")];
-    for (part, names) in TOLD_BY {
+    for (part, names) in IDENTIFYING_MEMBERS {
         let mut part = organisation.get(part).and_then(Tree::members);
         let text = |name: &&str| part.as_mut().and_then(|part| part.scalar(name));
         told.extend(names.iter().map(text));
@@ -197,15 +197,15 @@ fn id_of(organisation: &mut Members<'_>) -> String {
         }
     } else {
         let all = Tree::Object(organisation.clone()).to_text();
-        hasher.update(&without_white_space(all.as_bytes()));
+        hasher.update(&remove_white_space(all.as_bytes()));
     }
     let mut id = hasher.finalize().to_hex().to_string();
     id.truncate(32);
     id
 }
 
-/// Puts a lone `amendment` among the `amendments`.
-fn amendments(block: &mut Members<'_>) -> bool {
+/// Moves a single `amendment` into `amendments`.
+fn upgrade_amendments(block: &mut Members<'_>) -> bool {
     if !block.has("amendment") || block.get("amendments").is_some_and(|all| !all.is_array()) {
         return false;
     }
@@ -214,12 +214,12 @@ fn amendments(block: &mut Members<'_>) -> bool {
         None => Vec::new(),
     };
     let content = |amendment: &Tree<'_>| {
-        let text = without_white_space(amendment.to_text().as_bytes());
+        let text = remove_white_space(amendment.to_text().as_bytes());
         blake3::hash(&text)
     };
     let mut known: HashSet<_> = all.iter().map(content).collect();
     if let Some(mut amendment) = block.take("amendment") {
-        // text, say, which is no amendment and kept as it is
+        // a scalar is no amendment, and stays as it is
         let is_scalar = !amendment.is_array() && amendment.entries().is_empty();
         let more = match is_scalar {
             true => std::slice::from_mut(&mut amendment),
@@ -235,8 +235,8 @@ fn amendments(block: &mut Members<'_>) -> bool {
     true
 }
 
-/// Gives the transactions of a contract the names of 1.1.
-fn transactions<'t>(contract: &mut Members<'t>, parties: &mut Parties<'t>) -> bool {
+/// Renames the members of a contract's transactions to those of 1.1.
+fn upgrade_transactions<'t>(contract: &mut Members<'t>, parties: &mut Parties<'t>) -> bool {
     let implementation = contract.get("implementation").and_then(Tree::members);
     let Some(implementation) = implementation else {
         return false;
@@ -258,8 +258,8 @@ fn transactions<'t>(contract: &mut Members<'t>, parties: &mut Parties<'t>) -> bo
                 continue;
             }
             if let Some(mut identifier) = transaction.take(old) {
-                let mut organisation = Tree::Object(organisation_of(&mut identifier));
-                parties.refer(&mut organisation, new);
+                let mut organisation = Tree::Object(organisation_from_identifier(&mut identifier));
+                parties.replace_with_references(&mut organisation, new);
                 transaction.set(new, organisation);
             }
             is_changed = true;
@@ -268,9 +268,9 @@ fn transactions<'t>(contract: &mut Members<'t>, parties: &mut Parties<'t>) -> bo
     is_changed
 }
 
-/// The organisation of what 1.0 has as an identifier alone, and some publishers as
-/// an organisation.
-fn organisation_of<'t>(identifier: &mut Tree<'t>) -> Members<'t> {
+/// Makes an organisation of an identifier, which 1.0 has at this place. Some publishers write an
+/// organisation here.
+fn organisation_from_identifier<'t>(identifier: &mut Tree<'t>) -> Members<'t> {
     let Some(members) = identifier.members() else {
         return Members::default();
     };
@@ -291,7 +291,7 @@ mod tests {
 
     use super::*;
 
-    /// What an upgrade makes of a release, and that it has then no more to do.
+    /// Upgrades a release, and checks that a second upgrade changes nothing.
     #[track_caller]
     fn check(release: Value, expected: Value) {
         let upgraded = upgrade(&release.to_string()).unwrap();

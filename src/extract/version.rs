@@ -1,22 +1,21 @@
-//! Which version of the standard releases are written in.
+//! Finds the version of the standard that releases are written in.
 
 use serde_json::Value;
 
 use crate::json::Cut;
 use crate::source::Version;
 
-/// What the page that was cut says of its items: it tells if they are the entries
-/// of a package.
+/// Returns the version of a page's items, if the page is a package.
 ///
 /// `around` is the page without its items, [`Cut::envelope`].
-pub(super) fn of_items(cut: &Cut, around: &Value) -> Option<Version> {
+pub(super) fn version_of_items(cut: &Cut, around: &Value) -> Option<Version> {
     let (place, _name) = cut.list_of_items()?.rsplit_once('/')?;
-    of_package(around.pointer(place)?)
+    version_of_package(around.pointer(place)?)
 }
 
-/// The version that a package is of: one that says none is of 1.0, which had no
-/// way to say it. What is no package has none.
-pub(super) fn of_package(package: &Value) -> Option<Version> {
+/// Returns the version of a package. A package without a version is of 1.0, which had no member
+/// for it. Another value has no version.
+pub(super) fn version_of_package(package: &Value) -> Option<Version> {
     let has = |name| package.get(name).is_some();
     if !(has("releases") || has("records")) || has("ocid") {
         return None;
@@ -29,7 +28,7 @@ pub(super) fn of_package(package: &Value) -> Option<Version> {
     })
 }
 
-/// Whether a version is 1.0, or one of its patches such as 1.0.3.
+/// Returns true for version 1.0 and its patches, such as 1.0.3.
 fn is_1_0(version: &str) -> bool {
     let mut parts = version.trim().split('.');
     parts.next() == Some("1") && matches!(parts.next(), None | Some("0"))
@@ -43,7 +42,7 @@ mod tests {
     #[track_caller]
     fn check(body: &str, at: &str, expected: Option<Version>) {
         let cut = cut(body.as_bytes(), &[ItemsAt::parse(at).unwrap()]).unwrap();
-        assert_eq!(of_items(&cut, &cut.envelope), expected, "{body}");
+        assert_eq!(version_of_items(&cut, &cut.envelope), expected, "{body}");
     }
 
     #[test]
