@@ -1,10 +1,9 @@
 //! The rows that all ways of writing are given.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use jiff::Timestamp;
 use ocds_ingest::extract::{self, Options};
-use ocds_ingest::json;
-use ocds_ingest::page::{Chain, Cursor, Page, PageRecord, Part, Position, Validators};
+use ocds_ingest::page::{Cursor, Page, PageRecord, Position};
 use ocds_ingest::release::{COLUMNS, Release, Value};
 use ocds_ingest::sink::FETCHED;
 use ocds_ingest::source::Source;
@@ -33,22 +32,10 @@ pub(crate) fn extract(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
     (1..)
         .zip(bodies)
         .map(|(number, body)| {
-            let body = Bytes::from(body);
-            let mut cut = json::cut(&body, &source.items.shapes).expect("a page of our own");
-            let page = Page {
-                chain: Chain::default(),
-                position: position(number),
-                next: Some(position(number + 1)),
-                total_pages: None,
-                total_items: None,
-                url: source.url.to_string(),
-                fetched_at: Timestamp::now(),
-                envelope: std::mem::take(&mut cut.envelope),
-                parts: vec![Part::whole(body, cut)],
-                broken: Vec::new(),
-                entries: None,
-                validators: Validators::default(),
-            };
+            let url = source.url.to_string();
+            let mut page = Page::from_json(url, body).expect("a page of our own");
+            page.position = position(number);
+            page.next = Some(position(number + 1));
             let extracted = extract::extract(&page, &options);
             assert!(extracted.rejects.is_empty(), "a clean page");
             (page.into_record(), extracted.releases)

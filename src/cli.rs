@@ -125,6 +125,7 @@ pub enum Command {
     /// Delete all data of a source: releases, rejects and runs
     Purge(Purge),
     /// Measure which batch size suits the database server, in a schema of its own
+    #[cfg(feature = "demo")]
     BenchDatabase(BenchDatabase),
     /// Update the schema of the database
     Migrate,
@@ -135,6 +136,7 @@ pub enum Command {
         arguments: Vec<String>,
     },
     /// Ingest an invented feed into the local database, to show the result
+    #[cfg(feature = "demo")]
     Demo,
 }
 
@@ -256,6 +258,7 @@ pub struct Purge {
 }
 
 /// Options of `bench-database`.
+#[cfg(feature = "demo")]
 #[derive(Debug, Args)]
 pub struct BenchDatabase {
     /// The largest number of invented releases for each measurement; a measurement stops after

@@ -11,6 +11,7 @@ use std::time::Duration;
 const LINGER: Duration = Duration::from_millis(200);
 
 /// Reads `FAILPOINTS`. The points stay active until the returned value is dropped.
+#[cfg(feature = "cli")]
 pub(crate) fn set_up() -> Option<fail::FailScenario<'static>> {
     fail::has_failpoints().then(fail::FailScenario::setup)
 }

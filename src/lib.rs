@@ -86,10 +86,13 @@
 
 // in the order of the pipeline: what starts it, its stages, what they stand on
 
+#[cfg(feature = "cli")]
 pub mod cli;
 
+#[cfg(feature = "cli")]
 pub mod command;
 
+#[cfg(feature = "demo")]
 pub mod demo;
 
 pub mod pipeline;
@@ -138,3 +141,6 @@ pub mod metrics;
 mod sqlstate;
 
 pub mod error;
+
+// the crates whose types are in the API, so that a program uses the same versions
+pub use {bytes, jiff, rust_decimal, tokio_postgres};

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::error::{Error, Result};
 use crate::json::{self, Cut, Item};
+use crate::source::Items;
 
 /// The place of a page in a feed, in the form that the next request needs.
 ///
@@ -378,6 +380,37 @@ impl BrokenDocument {
 const DOCUMENT_OVERHEAD_BYTES: usize = 500;
 
 impl Page {
+    /// Creates the only page of a feed from JSON that was not fetched: a release package, a
+    /// record package, an array of releases or of records, or one of them.
+    ///
+    /// # Errors
+    /// [`Unexpected`](crate::error::Kind::Unexpected): the body is something else. The message
+    /// names the URL and says what the body is.
+    pub fn from_json(url: impl Into<String>, body: impl Into<Bytes>) -> Result<Self> {
+        let (url, body) = (url.into(), body.into());
+        let mut cut =
+            json::cut(&body, &Items::default().shapes).map_err(|json::Unreadable(message)| {
+                Error::unexpected(format!("read {url}: the body is {message}"))
+            })?;
+        Ok(Self {
+            chain: Chain::default(),
+            position: Position {
+                number: 1,
+                cursor: Cursor::Start,
+            },
+            next: None,
+            total_pages: None,
+            total_items: None,
+            url,
+            fetched_at: Timestamp::now(),
+            envelope: cut.envelope.take(),
+            parts: vec![Part::whole(body, cut)],
+            broken: Vec::new(),
+            entries: None,
+            validators: Validators::default(),
+        })
+    }
+
     /// Estimates the memory of its documents in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -2,9 +2,11 @@
 //! and exit codes.
 
 mod backfill;
+#[cfg(feature = "demo")]
 mod bench_database;
 mod check;
 mod definition;
+#[cfg(feature = "demo")]
 mod demo;
 mod escape;
 mod ingest;
@@ -98,9 +100,11 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Sources { command } => sources::sources(&global, command),
         Command::Quarantine { command } => quarantine::quarantine(&global, command).await,
         Command::Purge(options) => purge::purge(&global, options).await,
+        #[cfg(feature = "demo")]
         Command::BenchDatabase(options) => bench_database::bench_database(&global, options).await,
         Command::Migrate => migrate::migrate(&global).await,
         Command::Psql { arguments } => psql::psql(&global, &arguments).await,
+        #[cfg(feature = "demo")]
         Command::Demo => demo::demo(&global).await,
     }
 }

@@ -18,13 +18,14 @@
 //! A program with releases from elsewhere can use the sink by itself:
 //!
 //! ```no_run
-//! # async fn example(page: ocds_ingest::page::Page) -> ocds_ingest::error::Result<()> {
-//! use ocds_ingest::{config, database::Database, extract, ledger, pipeline, sink::Sink};
+//! # async fn example(body: Vec<u8>) -> ocds_ingest::error::Result<()> {
+//! use ocds_ingest::{config, database::Database, extract, ledger, page::Page, pipeline, sink::Sink};
 //!
 //! let config = config::Config::default();
 //! let database = Database::open(&config.database, 4).await?;
 //! database.migrate().await?;
 //! let sink = Sink::open(database.clone(), "my-source", &config).await?;
+//! let page = Page::from_json("https://example.com/releases.json", body)?;
 //! let extracted = extract::extract(&page, &extract::Options::default());
 //! let record = page.into_record();
 //!

@@ -41,7 +41,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
 const NOUNS: [(&str, &[&str]); 13] = [
     ("config", &["error", "json", "source"]),
     ("source", &["json", "userinfo"]),
-    ("page", &["json"]),
+    ("page", &["error", "json", "source"]),
     ("request", &[]),
     ("release", &["source"]),
     ("json", &[]),

@@ -3,13 +3,12 @@
 
 use std::fmt::Write as _;
 
-use bytes::Bytes;
 use ocds_ingest::database::Database;
 use ocds_ingest::ledger::Lease;
-use ocds_ingest::page::{Chain, Cursor, Page, Part, Position, Validators};
+use ocds_ingest::page::Page;
 use ocds_ingest::release::COLUMNS;
 use ocds_ingest::sink::{FETCHED, Sink, TABLE};
-use ocds_ingest::{config, extract, json, ledger};
+use ocds_ingest::{config, extract, ledger};
 
 use crate::harness::{Counts, Ingest, LINK, open};
 use crate::publisher::{Feed, Items, Publisher, pages, release};
@@ -322,27 +321,10 @@ async fn sink_of(ingest: &Ingest) -> (Database, Lease, Sink) {
     (database, claim.lease, sink)
 }
 
-/// A page of a bare array.
-fn page(number: u64, body: &str) -> Page {
-    let body = Bytes::copy_from_slice(body.as_bytes());
-    let cut = json::cut(&body, &[json::ItemsAt::parse("/*").unwrap()]).unwrap();
-    Page {
-        chain: Chain::default(),
-        position: Position {
-            number,
-            cursor: Cursor::Start,
-        },
-        next: None,
-        total_pages: None,
-        total_items: None,
-        url: "memory".into(),
-        fetched_at: jiff::Timestamp::now(),
-        envelope: cut.envelope.clone(),
-        parts: vec![Part::whole(body, cut)],
-        broken: Vec::new(),
-        entries: None,
-        validators: Validators::default(),
-    }
+fn page(number: u64, body: String) -> Page {
+    let mut page = Page::from_json("memory", body).unwrap();
+    page.position.number = number;
+    page
 }
 
 #[tokio::test]
@@ -355,8 +337,8 @@ async fn a_page_that_is_sent_again_changes_nothing_that_came_after_it() {
         let commit = sink.commit(&lease, &record, extracted.releases, extracted.rejects);
         commit.await.unwrap()
     };
-    let older = page(1, &format!("[{},null,{}]", release(1), refused(2)));
-    let newer = page(2, &format!("[{}]", crate::run::titled(1, "newer")));
+    let older = page(1, format!("[{},null,{}]", release(1), refused(2)));
+    let newer = page(2, format!("[{}]", crate::run::titled(1, "newer")));
     let first = commit(&older).await;
     assert_eq!((first.inserted, first.quarantined), (1, 2));
     assert_eq!(commit(&newer).await.updated, 1);
@@ -374,7 +356,7 @@ async fn a_program_that_got_its_releases_elsewhere_hands_the_sink_a_page() {
     let ingest = Ingest::new().await;
     let (database, lease, sink) = sink_of(&ingest).await;
 
-    let page = page(1, &format!("[{},null,{}]", release(1), release(2)));
+    let page = page(1, format!("[{},null,{}]", release(1), release(2)));
     let extracted = extract::extract(&page, &extract::Options::default());
     let record = page.into_record();
     for _ in 0..2 {
@@ -405,7 +387,7 @@ async fn a_program_that_got_its_releases_elsewhere_hands_the_sink_a_page() {
 async fn compiled_releases_are_written_by_prepared_statements_as_releases_are() {
     let ingest = Ingest::new().await;
     let (database, lease, sink) = sink_of(&ingest).await;
-    let page = page(1, &format!("[{}]", release(1)));
+    let page = page(1, format!("[{}]", release(1)));
     let extracted = extract::extract(&page, &extract::Options::default());
     let record = page.into_record();
     let commit = sink.commit(&lease, &record, extracted.releases, extracted.rejects);
