@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::demo::releases::{Dice, package_of, release, write_release};
+use crate::demo::releases::{Dice, package, release, write_release};
 
 /// A feed: how many releases, on what pages, and what is wrong with some.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Feed {
     pub fn page(&self, number: u64) -> Option<String> {
         let items = self.items(number)?;
         let next = (number < self.pages()).then(|| format!("/releases?page={}", number + 1));
-        Some(package_of(items, next.as_deref(), |item, text| {
+        Some(package(items, next.as_deref(), |item, text| {
             self.write_item(item, text);
         }))
     }

@@ -6,8 +6,6 @@
 mod feed;
 mod publisher;
 mod releases;
-mod vocabulary;
 
 pub use self::feed::Feed;
 pub use self::publisher::Publisher;
-pub use self::releases::{package, release, write_release};

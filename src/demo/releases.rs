@@ -1,593 +1,347 @@
-//! Invented releases: the same number gives the same text, for ever.
+//! Invented releases: the same number always gives the same text.
 //!
-//! Two releases in a row speak of one contracting process, first of its tender
-//! and then of its award and contract. A release has about 4.8 KB and
-//! compresses about as well as real ones do, so it serves the demonstration and
-//! the benchmarks alike; nothing here is random but by its number.
+//! Two consecutive releases belong to one contracting process: the first has its tender, the
+//! second also its award and its contract. A release has about 4.7 KB and compresses about
+//! as well as a real one, because the demonstration and the benchmarks both use it. The text
+//! is in `template.toml`; this module chooses its words and makes the numbers and dates.
 
-use std::fmt::{Arguments, Display, Write};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::mem;
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use jiff::Span;
 use jiff::civil::{DateTime, date};
 
-use crate::demo::vocabulary::{LANGUAGES, Language, Subject};
+use self::Value::{Any, Choice, Day, Digits, Each, Hex, Money, Nothing, Seeded, Time};
 
-/// The release of a number, as compact JSON.
-#[must_use]
-pub fn release(number: u64) -> String {
+static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+    Template::parse(include_str!("template.toml")).expect("a test parses the template")
+});
+
+/// The usual price of a unit in cents: a row for each office, a column for each subject.
+const PRICES: [[u64; 6]; 5] = [
+    [1_200, 8_500_000, 45_000, 320_000, 14_000, 6_400],
+    [650, 6_200_000, 1_850, 18_500, 9_800, 21_000],
+    [480, 42_000, 260_000, 950_000, 31_000, 7_700],
+    [62, 98_000_000, 89_000, 740_000, 11_500, 27_000],
+    [900, 190_000_000, 5_500, 310_000, 16_000, 12_400],
+];
+
+/// Returns one release.
+pub(super) fn release(number: u64) -> String {
     let mut text = String::with_capacity(8 << 10);
     write_release(number, &mut text);
     text
 }
 
-/// Appends the release of a number to a text, as compact JSON.
+/// Appends one release to a text, as compact JSON.
 ///
-/// `ocid` and `id` come first, then `date`, as most publishers have it.
-pub fn write_release(number: u64, text: &mut String) {
-    let process = Process::new(number / 2);
-    let stage = if number.is_multiple_of(2) {
-        Stage::Tender
-    } else {
-        Stage::Award
-    };
-    process.write(stage, &mut Json { text });
+/// `ocid`, `id` and `date` come first, as most publishers have it.
+pub(super) fn write_release(number: u64, text: &mut String) {
+    Release::new(number, text).write_any(TEMPLATE.names["release"]);
 }
 
-/// A release package of the releases of a range of numbers, as a page of a feed
-/// whose `/links/next` is `next`; the last page has no links.
-#[must_use]
-pub fn package(numbers: Range<u64>, next: Option<&str>) -> String {
-    package_of(numbers, next, write_release)
-}
-
-/// A release package of items that `write` appends.
-pub(super) fn package_of(
+/// Returns a release package of the items that `write` appends. `next` becomes
+/// `/links/next`; the last page of a feed has no links.
+pub(super) fn package(
     numbers: Range<u64>,
     next: Option<&str>,
     mut write: impl FnMut(u64, &mut String),
 ) -> String {
     let count = usize::try_from(numbers.end.saturating_sub(numbers.start)).unwrap_or(0);
     let mut text = String::with_capacity(count.saturating_mul(5 << 10) + (2 << 10));
-    let first = numbers.start;
-    let json = &mut Json { text: &mut text };
-    json.object(|json| {
-        json.made(
-            "uri",
-            format_args!("https://tenders.example/releases/{first}"),
-        );
-        json.text("version", "1.1");
-        json.text("publishedDate", "2026-06-30T22:15:00Z");
-        json.array("extensions", |json| {
-            json.entry_text("https://tenders.example/extensions/lots/v1.1.5/extension.json");
-        });
-        json.member("publisher", |json| {
-            json.text("name", "Office of Invented Tenders");
-            json.text("scheme", "XX-DEMO");
-            json.text("uid", "0000-0001");
-            json.text("uri", "https://tenders.example");
-        });
-        json.text(
-            "license",
-            "https://creativecommons.org/publicdomain/zero/1.0/",
-        );
-        json.text("publicationPolicy", "https://tenders.example/policy");
-        json.array("releases", |json| {
-            for number in numbers {
-                json.comma();
-                write(number, json.text);
-            }
-        });
-        if let Some(next) = next {
-            json.member("links", |json| json.text("next", next));
-        }
-    });
+    Release::new(numbers.start, &mut text).write_any(TEMPLATE.names["package"]);
+    for number in numbers {
+        push_comma(&mut text);
+        write(number, &mut text);
+    }
+    text.push(']');
+    if let Some(next) = next {
+        text.extend([r#","links":{"next":""#, next, r#""}"#]);
+    }
+    text.push('}');
     text
 }
 
-/// How far a contracting process has got.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Tender,
-    Award,
+/// Appends a comma, unless an array begins here.
+fn push_comma(text: &mut String) {
+    if !text.ends_with('[') {
+        text.push(',');
+    }
 }
 
-/// A contracting process, as both of its releases tell of it.
-struct Process {
+/// The lists of choices, in the order of their names.
+struct Template {
+    names: BTreeMap<String, usize>,
+    lists: Vec<Vec<Vec<Piece>>>,
+}
+
+/// A part of a text, up to the end of a placeholder or of the text.
+struct Piece {
+    plain: String,
+    value: MakeValue,
+    /// The list with the name of the placeholder.
+    list: Option<usize>,
+}
+
+type MakeValue = fn(&mut Release<'_>) -> Value;
+
+const ANY: MakeValue = |_| Any;
+const NOTHING: MakeValue = |_| Nothing;
+
+impl Template {
+    fn parse(text: &str) -> Result<Self, String> {
+        let words: BTreeMap<String, Vec<String>> =
+            toml::from_str(text).map_err(|e| e.to_string())?;
+        let names = words.keys().cloned().zip(0..).collect();
+        let split_all = |texts: &Vec<String>| texts.iter().map(|it| split(it, &names)).collect();
+        let lists = words.values().map(split_all).collect::<Result<_, _>>()?;
+        Ok(Self { names, lists })
+    }
+}
+
+/// Splits a text at its placeholders. All other braces are those of JSON.
+fn split(text: &str, names: &BTreeMap<String, usize>) -> Result<Vec<Piece>, String> {
+    let text: String = text.lines().collect();
+    let is_name = |name: &str| name.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
+    let mut parts = text.split('{');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    let mut pieces = Vec::new();
+    for part in parts {
+        let Some((name, rest)) = part.split_once('}').filter(|(name, _)| is_name(name)) else {
+            plain.extend(["{", part]);
+            continue;
+        };
+        let list = names.get(name).copied();
+        let value = match VALUES.iter().find(|(it, _)| *it == name) {
+            Some((_, value)) => *value,
+            None if list.is_some() => ANY,
+            None => return Err(format!("the placeholder {{{name}}} is unknown")),
+        };
+        let plain = mem::replace(&mut plain, rest.to_owned());
+        pieces.push(Piece { plain, value, list });
+    }
+    pieces.push(Piece {
+        plain,
+        value: NOTHING,
+        list: None,
+    });
+    Ok(pieces)
+}
+
+/// What is written for a placeholder. The first four use the list of its name.
+enum Value {
+    /// A random choice.
+    Any,
+    Choice(usize),
+    /// A random choice for each of these entries of an array.
+    Each(Range<usize>),
+    /// A choice that depends only on the seed.
+    Seeded(u64),
+    /// A number, and how many digits it has at least.
+    Digits(u64, usize),
+    Hex(u128, usize),
+    /// An amount in cents.
+    Money(u64),
+    /// A time, in days after the process began.
+    Time(u64),
+    /// A date, in days after the process began.
+    Day(u64),
+    Nothing,
+}
+
+/// The placeholders that do not stand for a random choice.
+const VALUES: &[(&str, MakeValue)] = &[
+    ("first", |it| Digits(it.number, 1)),
+    ("number", |it| Digits(it.number / 2, 8)),
+    ("mark", |it| Hex(u128::from(it.dice.next() >> 32), 8)),
+    ("stage", |it| Choice(it.stage)),
+    ("tag", |it| Choice(it.stage)),
+    ("status", |it| Choice(it.stage)),
+    ("buyer", |it| Choice(it.buyer)),
+    ("office", |it| Choice(it.office)),
+    ("buyer_number", |it| {
+        Digits(10_000_000 + it.buyer_number(), 8)
+    }),
+    ("telephone", |it| Digits(it.dice.below(1_000_000_000), 9)),
+    ("postcode", |it| Digits(it.dice.below(100_000), 5)),
+    ("count", |it| Digits(2 + it.dice.below(58), 1)),
+    ("site", |it| Seeded(it.number / 2)),
+    ("subject", |it| Choice(it.subject)),
+    ("category", |it| Choice(it.subject)),
+    ("budget", |it| {
+        Money(it.value / 1_000 * (1_000 + it.dice.below(150)))
+    }),
+    ("value", |it| Money(it.value)),
+    ("award_value", |it| Money(it.award_value)),
+    ("released", |it| {
+        Time(it.stage as u64 * (45 + it.dice.below(30)))
+    }),
+    ("opened", |_| Time(0)),
+    ("tender_end", |it| Time(30 + it.dice.below(15))),
+    ("enquiry_end", |it| Time(20 + it.dice.below(5))),
+    ("contract_start", |_| Time(90)),
+    ("contract_end", |it| Time(300 + it.dice.below(900))),
+    ("awarded", |_| Time(45)),
+    ("signed", |_| Time(60)),
+    ("published", |it| Time(it.dice.below(40))),
+    ("day", |it| Day(it.dice.below(400))),
+    ("item", |it| Each(0..it.items.len())),
+    ("entry", |it| Digits(it.entry as u64 + 1, 1)),
+    ("product", |it| Choice(it.product())),
+    ("code", |it| Choice(it.product())),
+    ("unit", |it| Choice(it.product())),
+    ("quantity", |it| Digits(it.items[it.entry].quantity, 1)),
+    ("price", |it| Money(it.items[it.entry].price)),
+    ("award", |it| Each(0..it.stage)),
+    ("supplier", |it| Each(0..it.stage * it.bidders.len())),
+    ("tenderers", |it| Each(0..it.stage)),
+    ("tenderer", |it| Each(0..it.bidders.len())),
+    ("tenderer_count", |it| Digits(it.bidders.len() as u64, 1)),
+    ("tax_number", |it| Digits(it.bidders[it.entry], 9)),
+    ("firm", |it| Seeded(it.bidders[it.entry])),
+    ("tender_document", |_| Each(0..2)),
+    ("award_document", |_| Each(2..3)),
+    ("contract_document", |_| Each(3..4)),
+    ("document_type", |it| Choice(it.entry)),
+    ("document_title", |it| Choice(it.entry)),
+    // the hashes are the part of a release that compresses worst
+    ("hash", |it| Hex(it.hash, 32)),
+];
+
+/// A release that is being written. Both releases of a process have the same values, from
+/// `office` to `award_value`.
+struct Release<'t> {
     number: u64,
-    language: &'static Language,
-    subject: &'static Subject,
+    /// 0 for the tender, 1 for the award.
+    stage: usize,
+    office: usize,
+    subject: usize,
     buyer: usize,
-    place: &'static str,
     opened: DateTime,
     items: Vec<Item>,
-    bidders: Vec<Firm>,
-    /// The estimated value, in cents.
+    /// The tax numbers of the firms with an offer. The first firm wins.
+    bidders: Vec<u64>,
+    /// The sum of the items, in cents.
     value: u64,
-    /// What the rest is drawn from.
+    award_value: u64,
+    /// The random numbers of everything else.
     dice: Dice,
+    /// The place in the innermost array.
+    entry: usize,
+    /// A random number for each entry.
+    hash: u128,
+    text: &'t mut String,
 }
 
-/// One line of what is bought.
 struct Item {
-    which: usize,
+    product: usize,
     quantity: u64,
     /// The price of one unit, in cents.
     price: u64,
 }
 
-/// An invented firm: what its name is made of, and its tax number.
-struct Firm {
-    family: &'static str,
-    trade: &'static str,
-    form: &'static str,
-    contact: &'static str,
-    tax_number: u64,
-}
-
-impl Process {
-    fn new(number: u64) -> Self {
-        let mut dice = Dice(number);
-        let language = dice.pick(&LANGUAGES);
-        let subject = dice.pick(&language.subjects);
+impl<'t> Release<'t> {
+    fn new(number: u64, text: &'t mut String) -> Self {
+        let process = number / 2;
+        let mut dice = Dice(process);
+        let (office, subject) = (dice.index(5), dice.index(6));
+        let price = PRICES[office][subject];
         let items: Vec<Item> = (0..2 + dice.below(3))
             .map(|_| Item {
-                which: dice.index(subject.items.len()),
-                quantity: 1 + dice.below(if subject.price > 50_000 { 24 } else { 4_000 }),
-                price: subject.price / 2 + dice.below(subject.price) + 1,
+                product: dice.index(4),
+                quantity: 1 + dice.below(if price > 50_000 { 24 } else { 4_000 }),
+                price: price / 2 + dice.below(price) + 1,
             })
             .collect();
-        // A week of notices is a few hundred of them; the years repeat after five.
-        let minute = i64::try_from(number * 133 % (5 * 525_600)).unwrap_or(0);
-        let opened = date(2021, 7, 1)
-            .at(6, 0, 0, 0)
-            .saturating_add(jiff::Span::new().minutes(minute).seconds(dice.small(60)));
+        let value = items.iter().map(|item| item.quantity * item.price).sum();
+        // a process begins every 133 minutes, and the dates repeat after five years
+        let seconds = process * 133 % (5 * 525_600) * 60 + dice.below(60);
+        let opened = date(2021, 7, 1).at(6, 0, 0, 0) + Span::new().seconds(seconds.cast_signed());
+        let buyer = dice.index(8);
+        let count = 1 + dice.below(3);
+        let bidders = (0..count).map(|_| 100_000_000 + dice.below(900_000_000));
+        let bidders = bidders.collect();
         Self {
             number,
-            language,
+            stage: usize::from(number % 2 == 1),
+            office,
             subject,
-            buyer: dice.index(language.buyers.len()),
-            place: dice.word(&language.places),
+            buyer,
             opened,
-            value: items.iter().map(|item| item.quantity * item.price).sum(),
             items,
-            bidders: (0..1 + dice.below(3))
-                .map(|_| Firm::new(language, &mut dice))
-                .collect(),
-            dice,
+            bidders,
+            value,
+            award_value: value / 100 * (80 + dice.below(20)),
+            dice: Dice(!number),
+            entry: 0,
+            hash: 0,
+            text,
         }
     }
 
-    fn write(&self, stage: Stage, json: &mut Json<'_>) {
-        let mut dice = self.dice.clone();
-        let dice = &mut dice;
-        let number = self.number;
-        let (tag, days) = match stage {
-            Stage::Tender => ("tender", 0),
-            Stage::Award => ("award", 45 + dice.small(30)),
+    fn write_any(&mut self, list: usize) {
+        let choice = self.dice.index(TEMPLATE.lists[list].len());
+        self.write_choice(list, choice);
+    }
+
+    fn write_choice(&mut self, list: usize, choice: usize) {
+        for piece in &TEMPLATE.lists[list][choice] {
+            self.text.push_str(&piece.plain);
+            let value = (piece.value)(self);
+            self.write_value(value, piece.list);
+        }
+    }
+
+    fn write_value(&mut self, value: Value, list: Option<usize>) {
+        let list = || list.expect("a list with the name of the placeholder");
+        let written = match value {
+            Any => return self.write_any(list()),
+            Choice(choice) => return self.write_choice(list(), choice),
+            Each(entries) => return self.write_each(list(), entries),
+            Seeded(seed) => {
+                let dice = mem::replace(&mut self.dice, Dice(seed));
+                self.write_any(list());
+                self.dice = dice;
+                return;
+            }
+            Digits(number, width) => write!(self.text, "{number:0width$}"),
+            Hex(number, width) => write!(self.text, "{number:0width$x}"),
+            Money(cents) => write!(self.text, "{}.{:02}", cents / 100, cents % 100),
+            Time(days) => write!(self.text, "{}", self.after(days)),
+            Day(days) => write!(self.text, "{}", self.after(days).date()),
+            Nothing => return,
         };
-        json.object(|json| {
-            json.made("ocid", format_args!("ocds-demo00-{number:08}"));
-            json.made(
-                "id",
-                format_args!("{number:08}-{tag}-{:08x}", dice.next() >> 32),
-            );
-            json.made("date", format_args!("{}Z", self.after(days)));
-            json.array("tag", |json| {
-                json.entry_text(tag);
-                if stage == Stage::Award {
-                    json.entry_text("contract");
-                }
-            });
-            json.text("initiationType", "tender");
-            json.text("language", self.language.code);
-            self.parties(stage, json, dice);
-            json.member("buyer", |json| self.buyer(json));
-            self.planning(json, dice);
-            self.tender(stage, json, dice);
-            if stage == Stage::Award {
-                let cents = self.value / 100 * (80 + dice.below(20));
-                self.award(cents, json, dice);
-                self.contract(cents, json, dice);
-            }
-        });
+        written.expect("a String accepts all text");
     }
 
-    fn parties(&self, stage: Stage, json: &mut Json<'_>, dice: &mut Dice) {
-        json.array("parties", |json| {
-            json.entry(|json| {
-                self.buyer(json);
-                json.array("roles", |json| {
-                    json.entry_text("buyer");
-                    json.entry_text("procuringEntity");
-                });
-                json.member("identifier", |json| {
-                    json.text("scheme", "XX-DEMO");
-                    json.made("id", format_args!("{}", self.buyer_number()));
-                });
-                self.address(json, dice);
-                let [given, family] = self.person(dice);
-                json.member("contactPoint", |json| {
-                    json.made("name", format_args!("{given} {family}"));
-                    json.made(
-                        "email",
-                        format_args!("tenders-{}@buyer.example", self.buyer),
-                    );
-                    json.made(
-                        "telephone",
-                        format_args!("+00 {:09}", dice.below(1_000_000_000)),
-                    );
-                });
-            });
-            if stage == Stage::Award {
-                for firm in &self.bidders {
-                    json.entry(|json| self.supplier(firm, json, dice));
-                }
-            }
-        });
+    fn write_each(&mut self, list: usize, entries: Range<usize>) {
+        let outer = (self.entry, self.hash);
+        for entry in entries {
+            push_comma(self.text);
+            self.entry = entry;
+            self.hash = (u128::from(self.dice.next()) << 64) | u128::from(self.dice.next());
+            self.write_any(list);
+        }
+        (self.entry, self.hash) = outer;
     }
 
-    fn supplier(&self, firm: &Firm, json: &mut Json<'_>, dice: &mut Dice) {
-        firm.reference(json);
-        json.array("roles", |json| {
-            json.entry_text("tenderer");
-            json.entry_text("supplier");
-        });
-        json.member("identifier", |json| {
-            json.text("scheme", "XX-TAX");
-            json.made("id", format_args!("{}", firm.tax_number));
-            json.made("legalName", format_args!("{firm}"));
-        });
-        self.address(json, dice);
-        json.member("contactPoint", |json| {
-            json.made("name", format_args!("{} {}", firm.contact, firm.family));
-            json.made("email", format_args!("office@{}.example", firm.tax_number));
-        });
-        json.member("details", |json| {
-            json.text("scale", dice.word(&["micro", "sme", "sme", "large"]));
-        });
+    fn after(&self, days: u64) -> DateTime {
+        self.opened + Span::new().days(days.cast_signed())
     }
 
-    fn address(&self, json: &mut Json<'_>, dice: &mut Dice) {
-        let (street, place) = (
-            dice.word(&self.language.streets),
-            dice.word(&self.language.places),
-        );
-        json.member("address", |json| {
-            json.made(
-                "streetAddress",
-                format_args!("{street} {}", 1 + dice.below(180)),
-            );
-            json.text("locality", place);
-            json.made("postalCode", format_args!("{:05}", dice.below(100_000)));
-        });
+    fn product(&self) -> usize {
+        self.subject * 4 + self.items[self.entry].product
     }
 
-    fn planning(&self, json: &mut Json<'_>, dice: &mut Dice) {
-        json.member("planning", |json| {
-            self.prose("rationale", 1, json, dice);
-            json.member("budget", |json| {
-                json.made(
-                    "id",
-                    format_args!("{}/{}", 100 + dice.below(900), dice.below(99_999)),
-                );
-                json.made(
-                    "description",
-                    format_args!("{}, {}", self.subject.title, self.place),
-                );
-                json.money("amount", self.value / 1_000 * (1_000 + dice.below(150)));
-            });
-        });
-    }
-
-    fn tender(&self, stage: Stage, json: &mut Json<'_>, dice: &mut Dice) {
-        json.member("tender", |json| {
-            json.made("id", format_args!("T-{:08}", self.number));
-            json.made(
-                "title",
-                format_args!("{} ({})", self.subject.title, self.place),
-            );
-            self.prose("description", 6, json, dice);
-            json.text(
-                "status",
-                match stage {
-                    Stage::Tender => "active",
-                    Stage::Award => "complete",
-                },
-            );
-            json.text(
-                "procurementMethod",
-                dice.word(&["open", "open", "open", "selective"]),
-            );
-            json.text("mainProcurementCategory", self.subject.category);
-            json.text("awardCriteria", "bestProposal");
-            json.array("submissionMethod", |json| {
-                json.entry_text("electronicSubmission");
-            });
-            self.prose("submissionMethodDetails", 1, json, dice);
-            json.money("value", self.value);
-            json.member("procuringEntity", |json| self.buyer(json));
-            self.period("tenderPeriod", 0, 30 + dice.small(15), json);
-            self.period("enquiryPeriod", 0, 20 + dice.small(5), json);
-            self.period("contractPeriod", 90, 300 + dice.small(900), json);
-            self.items(json);
-            self.documents(0..2, json, dice);
-            if stage == Stage::Award {
-                json.number("numberOfTenderers", format_args!("{}", self.bidders.len()));
-                json.array("tenderers", |json| {
-                    for firm in &self.bidders {
-                        json.entry(|json| firm.reference(json));
-                    }
-                });
-            }
-        });
-    }
-
-    fn award(&self, cents: u64, json: &mut Json<'_>, dice: &mut Dice) {
-        json.array("awards", |json| {
-            json.entry(|json| {
-                json.made("id", format_args!("A-{:08}", self.number));
-                json.made(
-                    "title",
-                    format_args!("{} ({})", self.subject.title, self.place),
-                );
-                self.prose("description", 1, json, dice);
-                json.text("status", "active");
-                json.made("date", format_args!("{}Z", self.after(45)));
-                json.money("value", cents);
-                json.array("suppliers", |json| {
-                    json.entry(|json| self.bidders[0].reference(json));
-                });
-                self.documents(2..3, json, dice);
-            });
-        });
-    }
-
-    fn contract(&self, cents: u64, json: &mut Json<'_>, dice: &mut Dice) {
-        json.array("contracts", |json| {
-            json.entry(|json| {
-                json.made("id", format_args!("C-{:08}", self.number));
-                json.made("awardID", format_args!("A-{:08}", self.number));
-                self.prose("description", 1, json, dice);
-                json.text("status", "active");
-                json.money("value", cents);
-                json.made("dateSigned", format_args!("{}+02:00", self.after(60)));
-                self.period("period", 90, 300 + dice.small(900), json);
-                self.documents(3..4, json, dice);
-            });
-        });
-    }
-
-    fn items(&self, json: &mut Json<'_>) {
-        json.array("items", |json| {
-            for (place, item) in self.items.iter().enumerate() {
-                let (code, description, unit) = self.subject.items[item.which];
-                json.entry(|json| {
-                    json.made("id", format_args!("{}", place + 1));
-                    json.text("description", description);
-                    json.member("classification", |json| {
-                        json.text("scheme", "CPV");
-                        json.text("id", code);
-                    });
-                    json.number("quantity", format_args!("{}", item.quantity));
-                    json.member("unit", |json| {
-                        json.text("name", unit);
-                        json.money("value", item.price);
-                    });
-                });
-            }
-        });
-    }
-
-    /// Documents are named by a hash, which is what a release compresses worst.
-    fn documents(&self, which: Range<usize>, json: &mut Json<'_>, dice: &mut Dice) {
-        const TYPES: [&str; 4] = [
-            "tenderNotice",
-            "biddingDocuments",
-            "evaluationReports",
-            "contractSigned",
-        ];
-        json.array("documents", |json| {
-            for which in which {
-                let id = (u128::from(dice.next()) << 64) | u128::from(dice.next());
-                json.entry(|json| {
-                    json.made("id", format_args!("{id:032x}"));
-                    json.text("documentType", TYPES[which]);
-                    json.text("title", self.language.documents[which]);
-                    json.made(
-                        "url",
-                        format_args!("https://tenders.example/files/{id:032x}.pdf"),
-                    );
-                    json.made(
-                        "datePublished",
-                        format_args!("{}Z", self.after(dice.small(40))),
-                    );
-                    json.text("format", "application/pdf");
-                    json.text("language", self.language.code);
-                });
-            }
-        });
-    }
-
-    fn buyer(&self, json: &mut Json<'_>) {
-        json.made("id", format_args!("XX-DEMO-{}", self.buyer_number()));
-        json.text("name", self.language.buyers[self.buyer]);
-    }
-
-    /// A number of eight digits that no two buyers share.
     fn buyer_number(&self) -> u64 {
-        let language = self
-            .language
-            .code
-            .bytes()
-            .fold(0, |n, byte| n * 31 + u64::from(byte));
-        10_000_000 + language * 8 + self.buyer as u64
-    }
-
-    fn person(&self, dice: &mut Dice) -> [&'static str; 2] {
-        [
-            dice.word(&self.language.given_names),
-            dice.word(&self.language.family_names),
-        ]
-    }
-
-    fn period(&self, name: &str, start_days: i64, end_days: i64, json: &mut Json<'_>) {
-        json.member(name, |json| {
-            json.made("startDate", format_args!("{}Z", self.after(start_days)));
-            json.made("endDate", format_args!("{}Z", self.after(end_days)));
-        });
-    }
-
-    /// So many days after the process was opened.
-    fn after(&self, days: i64) -> DateTime {
-        self.opened.saturating_add(jiff::Span::new().days(days))
-    }
-
-    /// So many sentences with their places, numbers and dates filled in.
-    fn prose(&self, name: &str, sentences: usize, json: &mut Json<'_>, dice: &mut Dice) {
-        let pool = &self.language.sentences;
-        let first = dice.index(pool.len());
-        json.name(name);
-        json.text.push('"');
-        for sentence in 0..sentences {
-            if sentence > 0 {
-                json.text.push(' ');
-            }
-            // 3 and 14 have no common divisor, so no sentence comes twice.
-            self.sentence(pool[(first + sentence * 3) % pool.len()], json, dice);
-        }
-        json.text.push('"');
-    }
-
-    fn sentence(&self, mut pattern: &str, json: &mut Json<'_>, dice: &mut Dice) {
-        while let Some((before, after)) = pattern.split_once('{') {
-            json.text.push_str(before);
-            let Some((blank, rest)) = after.split_once('}') else {
-                break;
-            };
-            match blank {
-                "p" => json.text.push_str(dice.word(&self.language.places)),
-                "d" => json.put(format_args!("{}", self.after(dice.small(400)).date())),
-                _ => json.put(format_args!("{}", 2 + dice.below(58))),
-            }
-            pattern = rest;
-        }
-        json.text.push_str(pattern);
+        (self.office * 8 + self.buyer) as u64
     }
 }
 
-impl Firm {
-    fn new(language: &'static Language, dice: &mut Dice) -> Self {
-        Self {
-            family: dice.word(&language.family_names),
-            trade: dice.word(&language.trades),
-            form: dice.word(&language.forms),
-            contact: dice.word(&language.given_names),
-            tax_number: 100_000_000 + dice.below(900_000_000),
-        }
-    }
-
-    fn reference(&self, json: &mut Json<'_>) {
-        json.made("id", format_args!("XX-TAX-{}", self.tax_number));
-        json.made("name", format_args!("{self}"));
-    }
-}
-
-/// A firm's name.
-impl Display for Firm {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.family, self.trade, self.form)
-    }
-}
-
-/// Appends compact JSON to a text. Texts are written as they stand, so they
-/// must not need escaping; the vocabulary sees to that.
-struct Json<'t> {
-    text: &'t mut String,
-}
-
-impl Json<'_> {
-    fn object(&mut self, members: impl FnOnce(&mut Self)) {
-        self.text.push('{');
-        members(self);
-        self.text.push('}');
-    }
-
-    fn member(&mut self, name: &str, members: impl FnOnce(&mut Self)) {
-        self.name(name);
-        self.object(members);
-    }
-
-    fn array(&mut self, name: &str, entries: impl FnOnce(&mut Self)) {
-        self.name(name);
-        self.text.push('[');
-        entries(self);
-        self.text.push(']');
-    }
-
-    fn entry(&mut self, members: impl FnOnce(&mut Self)) {
-        self.comma();
-        self.object(members);
-    }
-
-    fn entry_text(&mut self, value: &str) {
-        self.comma();
-        self.quoted(value);
-    }
-
-    fn text(&mut self, name: &str, value: &str) {
-        self.name(name);
-        self.quoted(value);
-    }
-
-    /// A text that is put together as it is written.
-    fn made(&mut self, name: &str, value: Arguments<'_>) {
-        self.name(name);
-        self.text.push('"');
-        self.put(value);
-        self.text.push('"');
-    }
-
-    fn number(&mut self, name: &str, value: Arguments<'_>) {
-        self.name(name);
-        self.put(value);
-    }
-
-    fn money(&mut self, name: &str, cents: u64) {
-        self.member(name, |json| {
-            json.number("amount", format_args!("{}.{:02}", cents / 100, cents % 100));
-            json.text("currency", "EUR");
-        });
-    }
-
-    fn name(&mut self, name: &str) {
-        self.comma();
-        self.quoted(name);
-        self.text.push(':');
-    }
-
-    fn quoted(&mut self, value: &str) {
-        self.text.push('"');
-        self.text.push_str(value);
-        self.text.push('"');
-    }
-
-    fn put(&mut self, value: Arguments<'_>) {
-        self.text
-            .write_fmt(value)
-            .expect("a String takes whatever is written to it");
-    }
-
-    /// A comma, unless what is to come is the first of its object or array.
-    fn comma(&mut self) {
-        if !matches!(self.text.as_bytes().last(), Some(b'{' | b'[' | b':')) {
-            self.text.push(',');
-        }
-    }
-}
-
-/// A stream of numbers that depends on its seed alone: a counter, mixed as
-/// SplitMix64 mixes it.
-#[derive(Clone)]
+/// A sequence of numbers that depends only on its seed (SplitMix64).
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -599,28 +353,13 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 to below the limit, which is not 0.
+    /// Returns a number below the limit, which is not 0.
     fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 
-    /// As [`Dice::below`], for spans of time.
-    fn small(&mut self, limit: u32) -> i64 {
-        let below = self.below(u64::from(limit));
-        i64::try_from(below).expect("below a 32-bit limit")
-    }
-
     fn index(&mut self, length: usize) -> usize {
-        let below = self.below(length as u64);
-        usize::try_from(below).expect("below a length")
-    }
-
-    fn word(&mut self, choices: &'static [&'static str]) -> &'static str {
-        choices[self.index(choices.len())]
-    }
-
-    fn pick<T>(&mut self, choices: &'static [T]) -> &'static T {
-        &choices[self.index(choices.len())]
+        usize::try_from(self.below(length as u64)).expect("below a length")
     }
 }
 
@@ -709,7 +448,7 @@ mod tests {
 
     #[test]
     fn a_release_is_the_same_wherever_it_is_written() {
-        let package = package(10..13, Some("/releases?page=2"));
+        let package = package(10..13, Some("/releases?page=2"), write_release);
         let value: Value = serde_json::from_str(&package).unwrap();
         assert_eq!(value["links"]["next"], "/releases?page=2");
         assert_eq!(value["releases"].as_array().unwrap().len(), 3);
@@ -720,7 +459,34 @@ mod tests {
 
     #[test]
     fn the_last_package_leads_nowhere() {
-        let value: Value = serde_json::from_str(&package(0..1, None)).unwrap();
+        let value: Value = serde_json::from_str(&package(0..1, None, write_release)).unwrap();
         assert_eq!(value.get("links"), None);
+    }
+
+    #[test]
+    fn each_placeholder_is_known_and_each_name_is_used() {
+        let text = include_str!("template.toml");
+        let template = Template::parse(text).unwrap();
+        let values = VALUES.iter().map(|(name, _)| *name);
+        for name in values.chain(template.names.keys().map(String::as_str)) {
+            let is_used = text.contains(&format!("{{{name}}}"));
+            assert!(is_used || ["release", "package"].contains(&name), "{name}");
+        }
+        let unknown = Template::parse("release = ['{\"id\":\"{colour}\"}']");
+        assert_eq!(
+            unknown.err().as_deref(),
+            Some("the placeholder {colour} is unknown")
+        );
+    }
+
+    #[test]
+    fn releases_have_accents_other_alphabets_and_escaped_quotes() {
+        let has = |is_wanted: fn(&str) -> bool| {
+            let with = (0..1_000).filter(|number| is_wanted(&release(*number)));
+            with.count()
+        };
+        assert!(has(|text| text.contains(|it| ('à'..='ž').contains(&it))) > 800);
+        assert!(has(|text| text.contains(|it| ('α'..='я').contains(&it))) > 800);
+        assert!((400..700).contains(&has(|text| text.contains("\\\""))));
     }
 }
