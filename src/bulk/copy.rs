@@ -10,7 +10,7 @@ use tokio_postgres::CopyInSink;
 use crate::bulk::apply::Apply;
 use crate::bulk::operation::{CopyText, DROP_STAGE, Statement};
 use crate::bulk::transaction::{Answer, next};
-use crate::database::limited;
+use crate::database::wait_for_reply;
 use crate::error::Result;
 use crate::metrics;
 
@@ -94,18 +94,19 @@ impl<'a> Apply<'a> {
             chunk.put_slice(shared);
             chunk.put_slice(self.rows.slice(&(row..row + 1)));
             if chunk.len() >= CHUNK_BYTES {
-                if let Err(error) = limited(limit, sink.send(chunk.split().freeze())).await? {
+                if let Err(error) = wait_for_reply(limit, sink.send(chunk.split().freeze())).await?
+                {
                     return Ok(Err(error));
                 }
                 chunk.reserve(CHUNK_BYTES);
             }
         }
         chunk.put_i16(TRAILER);
-        if let Err(error) = limited(limit, sink.send(chunk.freeze())).await? {
+        if let Err(error) = wait_for_reply(limit, sink.send(chunk.freeze())).await? {
             return Ok(Err(error));
         }
         self.transaction.count_round_trip();
-        let finished = limited(limit, sink.finish()).await?;
+        let finished = wait_for_reply(limit, sink.finish()).await?;
         self.transaction.waited();
         Ok(finished)
     }

@@ -17,7 +17,7 @@ use tracing::{Instrument as _, debug_span};
 use crate::bulk::Session;
 use crate::bulk::operation;
 use crate::bulk::rows::Field;
-use crate::database::{Connection, Database, Lent, limited};
+use crate::database::{CloseOnDrop, Connection, Database, wait_for_reply};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::metrics;
@@ -53,7 +53,7 @@ pub(crate) struct Answer {
 /// dropped and the pool never sees it again: the server then rolls back by itself.
 #[derive(Debug)]
 pub struct Transaction {
-    connection: Lent,
+    connection: CloseOnDrop,
     /// How long each reply may take before the connection is given up.
     reply_timeout: Duration,
     /// Whether a statement that waits for a lock fails for that, before its own time is up.
@@ -101,7 +101,7 @@ impl Transaction {
     pub async fn begin(database: &Database, session: &Session) -> Result<Self> {
         failpoint::reach("before-begin");
         let mut transaction = Self {
-            connection: database.lend().await?,
+            connection: database.close_on_drop_connection().await?,
             reply_timeout: session.reply_timeout,
             tells_lock_from_time: session.tells_lock_from_time,
             texts: Arc::clone(&session.texts),
@@ -138,7 +138,7 @@ impl Transaction {
         let mut prepared = Vec::with_capacity(texts.len());
         for (sql, types) in &*texts {
             let prepare = self.connection().prepare_typed_cached(sql, types);
-            prepared.push(limited(self.reply_timeout, prepare).await??);
+            prepared.push(wait_for_reply(self.reply_timeout, prepare).await??);
         }
         let mut flight = self.flight();
         flight.simple("commit");
@@ -282,7 +282,7 @@ impl Transaction {
             };
             connection.copy_in(&statement).await
         };
-        let begun = limited(self.reply_timeout, begin).await?;
+        let begun = wait_for_reply(self.reply_timeout, begin).await?;
         if begun.is_err() {
             self.waited();
         }
@@ -329,7 +329,7 @@ impl Transaction {
 
     /// Gives the connection back after the flight that committed or rolled back.
     pub(crate) fn ended(self) {
-        self.connection.give_back();
+        self.connection.return_to_pool();
     }
 
     /// Undoes everything and gives the connection back; after an exchange that was
@@ -343,7 +343,7 @@ impl Transaction {
         }
         if self.settled.load(Ordering::Relaxed) > 0 {
             let rollback = self.connection().batch_execute("rollback");
-            limited(self.reply_timeout, rollback).await??;
+            wait_for_reply(self.reply_timeout, rollback).await??;
         }
         self.ended();
         Ok(())
@@ -439,7 +439,7 @@ impl<'a> Flight<'a> {
         self.transaction.wait()?;
         let limit = self.transaction.reply_timeout;
         for deferred in self.deferred {
-            let reply = limited(limit, self.replies.next()).await?;
+            let reply = wait_for_reply(limit, self.replies.next()).await?;
             let rows = reply.expect("one for each statement")?.rows;
             match (&deferred.answer, rows.first()) {
                 (Expected::Nothing, _) | (Expected::Row(_), Some(_)) => {}
@@ -454,7 +454,7 @@ impl<'a> Flight<'a> {
         let settled = &self.transaction.settled;
         settled.fetch_add(self.deferred.len(), Ordering::Relaxed);
         let mut replies = Vec::with_capacity(self.replies.len());
-        while let Some(reply) = limited(limit, self.replies.next()).await? {
+        while let Some(reply) = wait_for_reply(limit, self.replies.next()).await? {
             replies.push(reply);
         }
         self.transaction.waited();

@@ -15,7 +15,7 @@ use crate::command::stdout::print_line;
 use crate::command::{connection_count, find_source, ingest, load_config};
 use crate::config::{self, Config};
 use crate::database::migrate::Migration;
-use crate::database::{Database, LOCAL};
+use crate::database::{Database, LOCAL_URL};
 use crate::error::{Error, Kind, Result};
 use crate::extract;
 use crate::fetch::{self, Axes, Event, Fetched, Fetcher, PageBudget, Plan, PreviousRun};
@@ -38,7 +38,7 @@ pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
             Fetcher::new(source, &config.fetch).map(|_| "can be used".into()),
         ));
     }
-    if !options.connect && config.database.url.expose_secret() != LOCAL {
+    if !options.connect && config.database.url.expose_secret() != LOCAL_URL {
         codes.push(print_result("database", check_address(&config).await));
     }
     if options.connect {
@@ -85,7 +85,7 @@ async fn check_address(config: &Config) -> Result<String> {
 async fn check_database(config: &Config) -> Result<String> {
     let database = Database::open(&config.database, connection_count(config)).await?;
     let described = database.describe();
-    let pending = database.pending().await;
+    let pending = database.pending_migrations().await;
     database.close().await?;
     let pending = pending?;
     if pending.is_empty() {

@@ -181,7 +181,7 @@ async fn open_database(config: &Config) -> Result<Database> {
 }
 
 async fn check_schema(database: &Database) -> Result<()> {
-    let pending = database.pending().await?;
+    let pending = database.pending_migrations().await?;
     if pending.is_empty() {
         return Ok(());
     }

@@ -14,7 +14,7 @@ pub(super) async fn psql(global: &Global, arguments: &[String]) -> Result<ExitCo
     let _interrupts = signal(SignalKind::interrupt())
         .map_err(|e| Error::unexpected("listen to signals").with_source(e))?;
     with_database(&config, async |database| {
-        let mut psql = tokio::process::Command::from(database.psql());
+        let mut psql = tokio::process::Command::from(database.psql_command());
         let status = psql.args(arguments).status().await.map_err(|e| {
             Error::environment("start psql, which comes with PostgreSQL's client package")
                 .with_source(e)

@@ -89,8 +89,8 @@ fn print_sources(sources: &[SourceStatus]) {
 async fn query_server(config: &Config) -> Result<(Statements, Vec<LockWait>)> {
     let database = Database::open(&config.database, connection_count(config)).await?;
     let result = async {
-        let statements = activity::statements(&database).await?;
-        Ok((statements, activity::lock_waits(&database).await?))
+        let statements = activity::list_statements(&database).await?;
+        Ok((statements, activity::list_lock_waits(&database).await?))
     }
     .await;
     database.close().await?;
@@ -108,7 +108,7 @@ enum Line<'a> {
 
 fn print_server_json(statements: &Statements, waits: &[LockWait]) -> Result<()> {
     match statements {
-        Statements::Unknown(message) => print_json(&Line::StatementsUnknown { message })?,
+        Statements::Unavailable(message) => print_json(&Line::StatementsUnknown { message })?,
         Statements::Listed(statements) => {
             for statement in statements {
                 print_json(&Line::Statement(statement))?;
@@ -123,7 +123,7 @@ fn print_server_json(statements: &Statements, waits: &[LockWait]) -> Result<()> 
 
 fn print_statements(statements: &Statements) {
     let statements = match statements {
-        Statements::Unknown(message) => return print_line(format_args!("{message}")),
+        Statements::Unavailable(message) => return print_line(format_args!("{message}")),
         Statements::Listed(statements) if statements.is_empty() => {
             return print_line(format_args!(
                 "the server has no statistics of statements on our tables"

@@ -1,5 +1,5 @@
 //! Opens the pool's connections: TLS is negotiated here, and the server is watched by a
-//! [`Guarded`] stream until it has let us in.
+//! [`GuardedStream`] stream until it has let us in.
 //!
 //! tokio-postgres looks up names, tries each host in turn and knows the session that is
 //! wanted. It negotiates TLS too, but hands on a connection without TLS where nothing
@@ -22,7 +22,7 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 use tokio_postgres::{Client, Config, Connection, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::guard::{Guarded, Policy};
+use super::guard::{GuardedStream, Policy};
 use super::require_auth::RequireAuth;
 
 /// The message by which a client asks for TLS.
@@ -32,7 +32,7 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 #[derive(Clone)]
 pub(super) enum Target {
     /// Over TCP, after our negotiation.
-    Negotiated(Config),
+    Tcp(Config),
     /// As tokio-postgres does it, by a Unix socket on which everything is allowed.
     Socket(Config),
     /// By the Unix socket of this path, on which `require_auth` is obeyed.
@@ -41,10 +41,10 @@ pub(super) enum Target {
 
 impl Target {
     /// Makes tokio-postgres leave the negotiation to us.
-    pub(super) fn negotiated(mut config: Config) -> Self {
+    pub(super) fn tcp(mut config: Config) -> Self {
         config.ssl_mode(WireMode::Require);
         config.ssl_negotiation(SslNegotiation::Direct);
-        Target::Negotiated(config)
+        Target::Tcp(config)
     }
 
     pub(super) fn socket(mut config: Config) -> Self {
@@ -53,8 +53,8 @@ impl Target {
     }
 
     pub(super) fn guarded_socket(path: PathBuf, config: Config) -> Self {
-        match Self::negotiated(config) {
-            Target::Negotiated(config) => Target::GuardedSocket(path, config),
+        match Self::tcp(config) {
+            Target::Tcp(config) => Target::GuardedSocket(path, config),
             target => target,
         }
     }
@@ -86,8 +86,8 @@ impl Connector {
     async fn try_target(&self, target: &Target) -> Result<(Client, JoinHandle<()>), Error> {
         let negotiator = self.negotiator.clone();
         match target {
-            Target::Negotiated(config) | Target::Socket(config) => {
-                config.connect(negotiator).await.map(serve)
+            Target::Tcp(config) | Target::Socket(config) => {
+                config.connect(negotiator).await.map(spawn_connection)
             }
             Target::GuardedSocket(path, config) => {
                 let socket = ConnectSocket {
@@ -98,14 +98,16 @@ impl Connector {
                 // what the socket is opened in is taken for the handshake
                 let nothing = tokio::io::empty();
                 let connected = config.connect_raw(nothing, socket).await;
-                connected.map(serve)
+                connected.map(spawn_connection)
             }
         }
     }
 }
 
 /// Lets a connection answer its client, for as long as there is one.
-fn serve<S, T>((client, connection): (Client, Connection<S, T>)) -> (Client, JoinHandle<()>)
+fn spawn_connection<S, T>(
+    (client, connection): (Client, Connection<S, T>),
+) -> (Client, JoinHandle<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -127,20 +129,20 @@ pub(super) struct Negotiator {
     pub(super) is_direct: bool,
     pub(super) required: Option<RequireAuth>,
     /// The names of hosts that are not this machine.
-    pub(super) others: Vec<String>,
+    pub(super) remote_hosts: Vec<String>,
 }
 
 impl<S> MakeTlsConnect<S> for Negotiator
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    type Stream = Guarded<Transport<S>>;
+    type Stream = GuardedStream<Transport<S>>;
     type TlsConnect = Negotiation;
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, host: &str) -> io::Result<Negotiation> {
         Ok(Negotiation {
-            is_other_host: self.others.iter().any(|other| other == host),
+            is_remote: self.remote_hosts.iter().any(|other| other == host),
             host: host.to_owned(),
             negotiator: self.clone(),
         })
@@ -151,40 +153,40 @@ where
 pub(super) struct Negotiation {
     negotiator: Negotiator,
     host: String,
-    is_other_host: bool,
+    is_remote: bool,
 }
 
 impl<S> TlsConnect<S> for Negotiation
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    type Stream = Guarded<Transport<S>>;
+    type Stream = GuardedStream<Transport<S>>;
     type Error = io::Error;
     type Future = BoxFuture<'static, io::Result<Self::Stream>>;
 
     fn connect(self, mut stream: S) -> Self::Future {
         Box::pin(async move {
             let mut negotiator = self.negotiator;
-            let policy = |is_readable| Policy {
+            let policy = |is_exposed| Policy {
                 required: negotiator.required.clone(),
-                is_readable,
+                is_exposed,
             };
-            if !has_tls(&mut stream, negotiator.mode, negotiator.is_direct).await? {
+            if !request_tls(&mut stream, negotiator.mode, negotiator.is_direct).await? {
                 // Whoever reads on this machine's loopback is root. Whoever pretends to be
                 // the server there could as well offer TLS with a certificate of their own.
-                let policy = policy(self.is_other_host);
-                return Ok(Guarded::new(Transport::Plain(stream), policy));
+                let policy = policy(self.is_remote);
+                return Ok(GuardedStream::new(Transport::Plain(stream), policy));
             }
             let policy = policy(false);
             let Ok(tls) = MakeTlsConnect::<S>::make_tls_connect(&mut negotiator.tls, &self.host);
             let stream = tls.connect(stream).await?;
-            Ok(Guarded::new(Transport::Tls(Box::new(stream)), policy))
+            Ok(GuardedStream::new(Transport::Tls(Box::new(stream)), policy))
         })
     }
 }
 
 /// Asks the server for TLS, unless that is settled.
-async fn has_tls<S>(stream: &mut S, mode: WireMode, is_direct: bool) -> io::Result<bool>
+async fn request_tls<S>(stream: &mut S, mode: WireMode, is_direct: bool) -> io::Result<bool>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -211,7 +213,7 @@ struct ConnectSocket {
 }
 
 impl<S> TlsConnect<S> for ConnectSocket {
-    type Stream = Guarded<Transport<UnixStream>>;
+    type Stream = GuardedStream<Transport<UnixStream>>;
     type Error = io::Error;
     type Future = BoxFuture<'static, io::Result<Self::Stream>>;
 
@@ -222,9 +224,9 @@ impl<S> TlsConnect<S> for ConnectSocket {
             let stream = opened.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
             let policy = Policy {
                 required: self.required,
-                is_readable: false,
+                is_exposed: false,
             };
-            Ok(Guarded::new(Transport::Plain(stream), policy))
+            Ok(GuardedStream::new(Transport::Plain(stream), policy))
         })
     }
 }

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
-use super::require_auth::{Method, RequireAuth};
+use super::require_auth::{AuthMethod, RequireAuth};
 
 /// What a server may ask for on one connection.
 #[derive(Clone, Debug)]
@@ -21,31 +21,31 @@ pub(super) struct Policy {
     pub(super) required: Option<RequireAuth>,
     /// The connection goes to another machine without TLS, so that everybody between
     /// reads what is sent.
-    pub(super) is_readable: bool,
+    pub(super) is_exposed: bool,
 }
 
 /// Why a server's request was not answered. It ends a connection as the cause of an
 /// I/O error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum Refusal {
     /// `require_auth` excludes the method.
-    NotAllowed { method: Method, list: String },
+    NotAllowed { method: AuthMethod, list: String },
     /// Everybody between us and the server could read the password, or what it can be
     /// found by.
-    Readable { method: Method },
+    Exposed { method: AuthMethod },
 }
 
-impl std::fmt::Display for Refused {
+impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Refused::NotAllowed { method, list } => write!(
+            Refusal::NotAllowed { method, list } => write!(
                 f,
                 "the server asks for {}, which require_auth={list} does not allow, so nothing was \
                  sent",
                 method.describe()
             ),
-            Refused::Readable { method } => {
-                let name = if *method == Method::Md5 {
+            Refusal::Exposed { method } => {
+                let name = if *method == AuthMethod::Md5 {
                     "md5"
                 } else {
                     "password"
@@ -63,10 +63,10 @@ impl std::fmt::Display for Refused {
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for Refusal {}
 
 /// Finds out whether a connection was ended here, and why.
-pub(super) fn refusal(error: &tokio_postgres::Error) -> Option<&Refused> {
+pub(super) fn find_refusal(error: &tokio_postgres::Error) -> Option<&Refusal> {
     // An `io::Error` does not name what it wraps as its source.
     std::error::Error::source(error)?
         .downcast_ref::<io::Error>()?
@@ -75,76 +75,83 @@ pub(super) fn refusal(error: &tokio_postgres::Error) -> Option<&Refused> {
 }
 
 impl Policy {
-    fn check(&self, method: Method) -> Result<(), Refused> {
+    fn check(&self, method: AuthMethod) -> Result<(), Refusal> {
         if let Some(list) = &self.required
             && !list.allows(method)
         {
             let list = list.text().to_owned();
-            return Err(Refused::NotAllowed { method, list });
+            return Err(Refusal::NotAllowed { method, list });
         }
-        let is_named = |list: &RequireAuth| list.names(method);
-        if self.is_readable
-            && matches!(method, Method::Password | Method::Md5)
+        let is_named = |list: &RequireAuth| list.allows_by_name(method);
+        if self.is_exposed
+            && matches!(method, AuthMethod::Password | AuthMethod::Md5)
             && !self.required.as_ref().is_some_and(is_named)
         {
-            return Err(Refused::Readable { method });
+            return Err(Refusal::Exposed { method });
         }
         Ok(())
     }
 }
 
 /// The type of a message and its length.
-const HEAD: usize = 5;
+const HEAD_LENGTH: usize = 5;
 
 /// The same and what an authentication message asks for.
-const LONG_HEAD: usize = HEAD + 4;
+const AUTH_HEAD_LENGTH: usize = HEAD_LENGTH + 4;
 
 /// A stream of messages from a server, each of which is looked at until one says that
 /// we are let in.
 #[derive(Debug)]
-pub(super) struct Guarded<T> {
+pub(super) struct GuardedStream<T> {
     stream: T,
     policy: Policy,
-    has_asked: bool,
+    has_requested: bool,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
     /// The head of a message is read; so many bytes of it are there.
-    Head { bytes: [u8; LONG_HEAD], read: usize },
-    /// A head that was looked at is handed on, then what follows it.
-    Hand {
-        bytes: [u8; LONG_HEAD],
-        handed: usize,
+    ReadHead {
+        bytes: [u8; AUTH_HEAD_LENGTH],
+        read: usize,
+    },
+    /// A head that was looked at is passed on, then what follows it.
+    PassHead {
+        bytes: [u8; AUTH_HEAD_LENGTH],
+        passed: usize,
         read: usize,
         body: usize,
         is_last: bool,
     },
-    /// So many bytes of a message are handed on as they come.
-    Body { left: usize },
-    /// We are let in, and all is handed on.
-    LetIn,
+    /// So many bytes of a message are passed on as they come.
+    PassBody { left: usize },
+    /// We are let in, and all is passed on.
+    Authenticated,
 }
 
-const START: State = State::Head {
-    bytes: [0; LONG_HEAD],
+const START: State = State::ReadHead {
+    bytes: [0; AUTH_HEAD_LENGTH],
     read: 0,
 };
 
-impl<T> Guarded<T> {
+impl<T> GuardedStream<T> {
     pub(super) fn new(stream: T, policy: Policy) -> Self {
         Self {
             stream,
             policy,
-            has_asked: false,
+            has_requested: false,
             state: START,
         }
     }
 
     /// Looks at the head of a message. Returns the length of what follows it, and whether
     /// we are let in.
-    fn judge(&mut self, bytes: [u8; LONG_HEAD], read: usize) -> io::Result<(usize, bool)> {
+    fn check_message(
+        &mut self,
+        bytes: [u8; AUTH_HEAD_LENGTH],
+        read: usize,
+    ) -> io::Result<(usize, bool)> {
         let [kind, a, b, c, d, request @ ..] = bytes;
         let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
         let body = length.checked_add(1).and_then(|all| all.checked_sub(read));
@@ -159,32 +166,32 @@ impl<T> Guarded<T> {
         }
         let request = u32::from_be_bytes(request);
         let method = match request {
-            0 if self.has_asked => return Ok((body, true)),
-            0 => Method::None,
-            3 => Method::Password,
-            5 => Method::Md5,
-            7 | 8 => Method::Gss,
-            9 => Method::Sspi,
-            10..=12 => Method::Scram,
+            0 if self.has_requested => return Ok((body, true)),
+            0 => AuthMethod::None,
+            3 => AuthMethod::Password,
+            5 => AuthMethod::Md5,
+            7 | 8 => AuthMethod::Gss,
+            9 => AuthMethod::Sspi,
+            10..=12 => AuthMethod::Scram,
             // tokio-postgres knows no other, and answers none
             _ => return Ok((body, false)),
         };
         self.policy.check(method).map_err(io::Error::other)?;
-        self.has_asked = true;
+        self.has_requested = true;
         Ok((body, request == 0))
     }
 }
 
 /// How much of a message has to be there before it can be judged.
-fn head_length(bytes: &[u8; LONG_HEAD], read: usize) -> usize {
+fn head_length(bytes: &[u8; AUTH_HEAD_LENGTH], read: usize) -> usize {
     if read > 0 && bytes[0] == b'R' {
-        LONG_HEAD
+        AUTH_HEAD_LENGTH
     } else {
-        HEAD
+        HEAD_LENGTH
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for GuardedStream<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -193,8 +200,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
         let this = self.get_mut();
         loop {
             match &mut this.state {
-                State::LetIn => return Pin::new(&mut this.stream).poll_read(context, buffer),
-                State::Head { bytes, read } => {
+                State::Authenticated => {
+                    return Pin::new(&mut this.stream).poll_read(context, buffer);
+                }
+                State::ReadHead { bytes, read } => {
                     let wanted = head_length(bytes, *read);
                     if *read < wanted {
                         // one byte first, whose type says how long the head is
@@ -209,35 +218,35 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
                         continue;
                     }
                     let (bytes, read) = (*bytes, *read);
-                    let (body, is_last) = this.judge(bytes, read)?;
-                    this.state = State::Hand {
+                    let (body, is_last) = this.check_message(bytes, read)?;
+                    this.state = State::PassHead {
                         bytes,
-                        handed: 0,
+                        passed: 0,
                         read,
                         body,
                         is_last,
                     };
                 }
-                State::Hand {
+                State::PassHead {
                     bytes,
-                    handed,
+                    passed,
                     read,
                     body,
                     is_last,
                 } => {
-                    let count = buffer.remaining().min(*read - *handed);
-                    buffer.put_slice(&bytes[*handed..*handed + count]);
-                    *handed += count;
-                    if handed == read {
+                    let count = buffer.remaining().min(*read - *passed);
+                    buffer.put_slice(&bytes[*passed..*passed + count]);
+                    *passed += count;
+                    if passed == read {
                         this.state = match *is_last {
-                            true => State::LetIn,
-                            false => State::Body { left: *body },
+                            true => State::Authenticated,
+                            false => State::PassBody { left: *body },
                         };
                     }
                     return Poll::Ready(Ok(()));
                 }
-                State::Body { left: 0 } => this.state = START,
-                State::Body { left } => {
+                State::PassBody { left: 0 } => this.state = START,
+                State::PassBody { left } => {
                     let length = buffer.remaining().min(*left);
                     let mut part = ReadBuf::new(buffer.initialize_unfilled_to(length));
                     ready!(Pin::new(&mut this.stream).poll_read(context, &mut part))?;
@@ -251,7 +260,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for GuardedStream<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -269,7 +278,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     }
 }
 
-impl<T: TlsStream + Unpin> TlsStream for Guarded<T> {
+impl<T: TlsStream + Unpin> TlsStream for GuardedStream<T> {
     fn channel_binding(&self) -> ChannelBinding {
         self.stream.channel_binding()
     }
@@ -281,10 +290,10 @@ mod tests {
 
     use super::*;
 
-    fn policy(list: &str, is_readable: bool) -> Policy {
+    fn policy(list: &str, is_exposed: bool) -> Policy {
         Policy {
             required: RequireAuth::parse("URL", list).expect("a list"),
-            is_readable,
+            is_exposed,
         }
     }
 
@@ -298,20 +307,20 @@ mod tests {
     }
 
     /// What a client gets of a server's bytes, which come in pieces of one size.
-    async fn read(policy: Policy, sent: &[u8], piece: usize) -> (Vec<u8>, Option<Refused>) {
+    async fn read(policy: Policy, sent: &[u8], piece: usize) -> (Vec<u8>, Option<Refusal>) {
         let (client, mut server) = tokio::io::duplex(piece);
         let sent = sent.to_vec();
         let writing = tokio::spawn(async move {
             let _ = server.write_all(&sent).await;
         });
-        let mut guarded = Guarded::new(client, policy);
+        let mut guarded = GuardedStream::new(client, policy);
         let mut got = Vec::new();
         let ended = guarded.read_to_end(&mut got).await;
         drop(guarded);
         writing.await.expect("a writer");
         let refused = ended.err().map(|error| {
             let inner = error.get_ref().expect("a cause");
-            inner.downcast_ref::<Refused>().expect("a refusal").clone()
+            inner.downcast_ref::<Refusal>().expect("a refusal").clone()
         });
         (got, refused)
     }
@@ -319,30 +328,30 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_handed_on_of_a_request_that_is_refused() {
         let notice = message(b'N', b"SNOTICE\0\0");
-        for (list, is_readable, code, refused) in [
-            ("", true, 3, Some(Method::Password)),
-            ("", true, 5, Some(Method::Md5)),
+        for (list, is_exposed, code, refused) in [
+            ("", true, 3, Some(AuthMethod::Password)),
+            ("", true, 5, Some(AuthMethod::Md5)),
             ("", false, 3, None),
             ("", false, 5, None),
             ("", true, 10, None),
             ("", true, 0, None),
             ("password", true, 3, None),
-            ("password", true, 5, Some(Method::Md5)),
-            ("!md5", true, 3, Some(Method::Password)),
+            ("password", true, 5, Some(AuthMethod::Md5)),
+            ("!md5", true, 3, Some(AuthMethod::Password)),
             ("!md5", false, 3, None),
-            ("scram-sha-256", false, 5, Some(Method::Md5)),
-            ("scram-sha-256", false, 0, Some(Method::None)),
+            ("scram-sha-256", false, 5, Some(AuthMethod::Md5)),
+            ("scram-sha-256", false, 0, Some(AuthMethod::None)),
             ("scram-sha-256,none", false, 0, None),
-            ("!none", false, 0, Some(Method::None)),
-            ("scram-sha-256", false, 7, Some(Method::Gss)),
-            ("scram-sha-256", false, 9, Some(Method::Sspi)),
+            ("!none", false, 0, Some(AuthMethod::None)),
+            ("scram-sha-256", false, 7, Some(AuthMethod::Gss)),
+            ("scram-sha-256", false, 9, Some(AuthMethod::Sspi)),
         ] {
             let asked = request(code, b"salt");
             let sent = [&notice[..], &asked].concat();
             for piece in [1, 4, 7, 1000] {
-                let (got, found) = read(policy(list, is_readable), &sent, piece).await;
+                let (got, found) = read(policy(list, is_exposed), &sent, piece).await;
                 let found = found.map(|it| match it {
-                    Refused::NotAllowed { method, .. } | Refused::Readable { method } => method,
+                    Refusal::NotAllowed { method, .. } | Refusal::Exposed { method } => method,
                 });
                 assert_eq!(found, refused, "{list} {code}");
                 let expected = if refused.is_some() { &notice } else { &sent };

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql/migrations");
 
 /// Distinguishes our advisory lock from other programs': `ocds` in ASCII twice.
-const LOCK: i64 = 0x6f63_6473_6f63_6473;
+const LOCK_KEY: i64 = 0x6f63_6473_6f63_6473;
 
 /// One step of the schema's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Migration {
 /// # Errors
 /// [`Unexpected`](crate::error::Kind::Unexpected): a file that is misnamed or
 /// missing; a test keeps that from being released.
-pub fn built_in() -> Result<Vec<Migration>> {
+pub fn built_in_migrations() -> Result<Vec<Migration>> {
     let mut list = Vec::new();
     for file in BUILT_IN.files() {
         let path = file.path();
@@ -82,25 +82,28 @@ pub fn built_in() -> Result<Vec<Migration>> {
 /// # Errors
 /// [`Config`](crate::error::Kind::Config): the database has migrations that are
 /// not in `list`, or that said something else when they were applied.
-pub async fn pending(client: &Client, list: &[Migration]) -> Result<Vec<Migration>> {
+pub async fn find_pending(client: &Client, list: &[Migration]) -> Result<Vec<Migration>> {
     let there = client
         .query_one("select to_regclass('ocds.migration') is not null", &[])
         .await?;
     if !there.try_get::<_, bool>(0)? {
         return Ok(list.to_vec());
     }
-    let applied = client.query(APPLIED, &[]).await.map_err(privilege)?;
-    compare(&applied, list)
+    let applied = client
+        .query(SELECT_APPLIED, &[])
+        .await
+        .map_err(explain_missing_privilege)?;
+    find_missing(&applied, list)
 }
 
-const APPLIED: &str = "select version, name, checksum from ocds.migration order by version";
+const SELECT_APPLIED: &str = "select version, name, checksum from ocds.migration order by version";
 
-/// Applies what is [`pending`], all of it in one transaction, and returns it in
+/// Applies what is [`find_pending`], all of it in one transaction, and returns it in
 /// order. Several processes may do so at once: one applies, the others wait for
 /// it and find nothing to do.
 ///
 /// # Errors
-/// [`Config`](crate::error::Kind::Config) as [`pending`], and where the role may
+/// [`Config`](crate::error::Kind::Config) as [`find_pending`], and where the role may
 /// not create; any other failure names the migration's file and line, and has
 /// changed nothing.
 pub async fn apply(
@@ -109,22 +112,24 @@ pub async fn apply(
     settings: &config::Database,
 ) -> Result<Vec<Migration>> {
     // The usual case needs neither a lock nor the right to create anything.
-    let pending = pending(client, list).await?;
+    let pending = find_pending(client, list).await?;
     if pending.is_empty() {
         return Ok(pending);
     }
     let transaction = client.transaction().await?;
-    let applied = prepare(&transaction, settings).await.map_err(privilege)?;
-    let pending = compare(&applied, list)?;
+    let applied = lock_and_read_applied(&transaction, settings)
+        .await
+        .map_err(explain_missing_privilege)?;
+    let pending = find_missing(&applied, list)?;
     for migration in &pending {
-        apply_one(&transaction, migration).await?;
+        apply_migration(&transaction, migration).await?;
     }
     transaction.commit().await?;
     Ok(pending)
 }
 
 /// Waits for its turn, makes the table of what was applied, and reads it.
-async fn prepare(
+async fn lock_and_read_applied(
     transaction: &Transaction<'_>,
     settings: &config::Database,
 ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
@@ -139,11 +144,14 @@ async fn prepare(
         )
         .await?;
     transaction
-        .execute("select pg_advisory_xact_lock($1)", &[&LOCK])
+        .execute("select pg_advisory_xact_lock($1)", &[&LOCK_KEY])
         .await?;
-    let patience = format!("{}ms", settings.lock_timeout.as_millis());
+    let lock_timeout = format!("{}ms", settings.lock_timeout.as_millis());
     transaction
-        .execute("select set_config('lock_timeout', $1, true)", &[&patience])
+        .execute(
+            "select set_config('lock_timeout', $1, true)",
+            &[&lock_timeout],
+        )
         .await?;
     // `if not exists` asks for the right to create even where nothing is to be.
     let schema = transaction
@@ -164,20 +172,20 @@ async fn prepare(
              lock table ocds.migration in exclusive mode",
         )
         .await?;
-    transaction.query(APPLIED, &[]).await
+    transaction.query(SELECT_APPLIED, &[]).await
 }
 
-async fn apply_one(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
+async fn apply_migration(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
     let file = migration.file();
     transaction
         .batch_execute(&migration.sql)
         .await
         .map_err(|e| {
-            let place = match line(&e, &migration.sql) {
+            let place = match find_error_line(&e, &migration.sql) {
                 Some(line) => format!("apply migration {file}, line {line}"),
                 None => format!("apply migration {file}"),
             };
-            privilege(e).context(place)
+            explain_missing_privilege(e).context(place)
         })?;
     transaction
         .execute(
@@ -185,12 +193,12 @@ async fn apply_one(transaction: &Transaction<'_>, migration: &Migration) -> Resu
             &[&migration.version, &migration.name, &migration.checksum()],
         )
         .await
-        .map_err(|e| privilege(e).context(format!("record migration {file}")))?;
+        .map_err(|e| explain_missing_privilege(e).context(format!("record migration {file}")))?;
     Ok(())
 }
 
 /// What of `list` follows what was applied, provided that the past is the same.
-fn compare(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<Vec<Migration>> {
+fn find_missing(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<Vec<Migration>> {
     for row in applied {
         let version: i32 = row.try_get(0)?;
         let name: String = row.try_get(1)?;
@@ -219,7 +227,7 @@ fn compare(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<Vec<Mi
 }
 
 /// The line at which the server found fault with a migration.
-fn line(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
+fn find_error_line(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
     let ErrorPosition::Original(position) = error.as_db_error()?.position()? else {
         return None;
     };
@@ -228,7 +236,7 @@ fn line(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
 }
 
 /// A right that the role lacks is for the configuration to mend.
-fn privilege(error: tokio_postgres::Error) -> Error {
+fn explain_missing_privilege(error: tokio_postgres::Error) -> Error {
     if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         return error.into();
     }
@@ -243,7 +251,7 @@ fn privilege(error: tokio_postgres::Error) -> Error {
 mod tests {
     #[test]
     fn the_built_in_migrations_are_named_and_numbered() {
-        let list = super::built_in().expect("the files of sql/migrations");
+        let list = super::built_in_migrations().expect("the files of sql/migrations");
         assert!(list.iter().all(|migration| !migration.sql.is_empty()));
     }
 }

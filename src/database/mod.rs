@@ -9,9 +9,9 @@
 //! own, those of questions that are asked here too.
 
 pub mod activity;
+mod close_on_drop;
 mod connect;
 mod guard;
-mod lent;
 pub mod local;
 pub mod migrate;
 mod require_auth;
@@ -33,7 +33,7 @@ use tokio_postgres::Row;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::types::{ToSql, Type};
 
-pub(crate) use self::lent::{Lent, limited};
+pub(crate) use self::close_on_drop::{CloseOnDrop, wait_for_reply};
 use self::migrate::Migration;
 use self::url::{Address, REQUIRE_AUTH};
 use crate::config;
@@ -43,10 +43,10 @@ use crate::error::{Error, Kind, Result};
 pub type Connection = deadpool_postgres::Object;
 
 /// How much longer than the server works on a statement its answer may travel.
-const TRAVEL: Duration = Duration::from_secs(5);
+const NETWORK_MARGIN: Duration = Duration::from_secs(5);
 
 /// How long may be worked on what counts the rows of whole tables.
-const COUNTING: Duration = Duration::from_secs(3_600);
+const COUNT_LIMIT: Duration = Duration::from_secs(3_600);
 
 /// A PostgreSQL database and the connections to it. Clones share both.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ pub struct Database {
 }
 
 /// The `database.url` that stands for the private server.
-pub(crate) const LOCAL: &str = "local";
+pub(crate) const LOCAL_URL: &str = "local";
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -66,12 +66,12 @@ impl std::fmt::Debug for Database {
 struct Shared {
     pool: Pool,
     address: Address,
-    local: Option<Local>,
+    local: Option<LocalServer>,
     settings: config::Database,
 }
 
 /// The local server, where that is what was opened.
-struct Local {
+struct LocalServer {
     directory: PathBuf,
     psql: PathBuf,
     /// Emptied by [`Database::close`].
@@ -88,7 +88,7 @@ impl Database {
     /// [`Environment`](Kind::Environment) for a local server that does not start.
     pub async fn open(settings: &config::Database, connections: usize) -> Result<Self> {
         let url = settings.url.expose_secret();
-        if url == LOCAL {
+        if url == LOCAL_URL {
             return Box::pin(Self::open_local(settings, connections)).await;
         }
         Self::open_url(url, None, settings, connections)
@@ -101,7 +101,7 @@ impl Database {
         });
         let server = local::Server::start(&options).await?;
         let url = server.url(local::DATABASE);
-        let local = Local {
+        let local = LocalServer {
             directory: server.directory().to_owned(),
             psql: server.program("psql"),
             server: Mutex::new(Some(server)),
@@ -111,21 +111,21 @@ impl Database {
 
     fn open_url(
         url: &str,
-        local: Option<Local>,
+        local: Option<LocalServer>,
         settings: &config::Database,
         connections: usize,
     ) -> Result<Self> {
         // our own server trusts whoever gets to its socket
         let required = match local {
             Some(_) => None,
-            None => required_by_environment()?,
+            None => read_require_auth_variable()?,
         };
         let address = Address::parse(url, required.as_deref(), settings)?;
         if let Some(warning) = address.warning() {
             tracing::warn!("{warning}");
         }
         let shared = Shared {
-            pool: pool(&address, settings, connections)?,
+            pool: build_pool(&address, settings, connections)?,
             address,
             local,
             settings: settings.clone(),
@@ -151,15 +151,15 @@ impl Database {
             Err(error @ PoolError::Timeout(TimeoutType::Wait)) => return Err(self.explain(error)),
             Err(error) => self.explain(error),
         };
-        if !error.is_transient() || !Box::pin(self.revive()).await? {
+        if !error.is_transient() || !Box::pin(self.restart_local_server()).await? {
             return Err(error);
         }
         self.shared.pool.get().await.map_err(|e| self.explain(e))
     }
 
     /// The same for what may fail on it: it is closed unless it is given back.
-    pub(crate) async fn lend(&self) -> Result<Lent> {
-        self.connection().await.map(Lent::new)
+    pub(crate) async fn close_on_drop_connection(&self) -> Result<CloseOnDrop> {
+        self.connection().await.map(CloseOnDrop::new)
     }
 
     /// Asks one thing on a connection of its own. The server has a time limit too: it
@@ -182,7 +182,7 @@ impl Database {
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>> {
-        self.query_within(COUNTING, sql, parameters).await
+        self.query_within(COUNT_LIMIT, sql, parameters).await
     }
 
     async fn query_within(
@@ -191,22 +191,22 @@ impl Database {
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>> {
-        let connection = self.lend().await?;
-        let works = limit.saturating_sub(TRAVEL).as_millis().to_string();
+        let connection = self.close_on_drop_connection().await?;
+        let works = limit.saturating_sub(NETWORK_MARGIN).as_millis().to_string();
         let works = [(&works as _, Type::TEXT)];
         // all four are sent before the first is answered
         let asked = futures::future::join4(
             connection.batch_execute("begin"),
-            connection.query_typed(LIMIT, &works),
+            connection.query_typed(LIMIT_QUERY, &works),
             connection.query_typed(sql, parameters),
             connection.batch_execute("commit"),
         );
-        let (begun, limited, rows, ended) = limited(limit, asked).await?;
+        let (begun, limited, rows, ended) = wait_for_reply(limit, asked).await?;
         begun?;
         limited?;
         let rows = rows?;
         ended?;
-        connection.give_back();
+        connection.return_to_pool();
         Ok(rows)
     }
 
@@ -221,12 +221,12 @@ impl Database {
     }
 
     /// Whether there was a local server to start again.
-    async fn revive(&self) -> Result<bool> {
+    async fn restart_local_server(&self) -> Result<bool> {
         let Some(local) = &self.shared.local else {
             return Ok(false);
         };
         match &*local.server.lock().await {
-            Some(server) => server.revive().await.map(|()| true),
+            Some(server) => server.ensure_running().await.map(|()| true),
             None => Ok(false),
         }
     }
@@ -238,27 +238,27 @@ impl Database {
     /// As [`Database::connection`] and [`migrate::apply`].
     pub async fn migrate(&self) -> Result<Vec<Migration>> {
         // the usual case, which has a time limit: migrations have none
-        let pending = self.pending().await?;
+        let pending = self.pending_migrations().await?;
         if pending.is_empty() {
             return Ok(pending);
         }
-        let mut connection = self.lend().await?;
-        let list = migrate::built_in()?;
+        let mut connection = self.close_on_drop_connection().await?;
+        let list = migrate::built_in_migrations()?;
         let applied = migrate::apply(&mut connection, &list, &self.shared.settings).await?;
-        connection.give_back();
+        connection.return_to_pool();
         Ok(applied)
     }
 
     /// The migrations that the database lacks; changes nothing.
     ///
     /// # Errors
-    /// As [`Database::connection`] and [`migrate::pending`].
-    pub async fn pending(&self) -> Result<Vec<Migration>> {
-        let connection = self.lend().await?;
-        let list = migrate::built_in()?;
-        let reply = migrate::pending(&connection, &list);
-        let pending = limited(self.reply_limit(), reply).await??;
-        connection.give_back();
+    /// As [`Database::connection`] and [`migrate::find_pending`].
+    pub async fn pending_migrations(&self) -> Result<Vec<Migration>> {
+        let connection = self.close_on_drop_connection().await?;
+        let list = migrate::built_in_migrations()?;
+        let reply = migrate::find_pending(&connection, &list);
+        let pending = wait_for_reply(self.reply_limit(), reply).await??;
+        connection.return_to_pool();
         Ok(pending)
     }
 
@@ -277,10 +277,10 @@ impl Database {
     /// rest of our environment too: it runs as us, and whoever uses it expects their
     /// own pager, editor and language.
     #[must_use]
-    pub fn psql(&self) -> Command {
+    pub fn psql_command(&self) -> Command {
         let beside_server = self.shared.local.as_ref().map(|local| local.psql.clone());
         let program = beside_server.filter(|program| program.is_file());
-        let mut command = Command::new(program.unwrap_or_else(|| local::client("psql")));
+        let mut command = Command::new(program.unwrap_or_else(|| local::find_client("psql")));
         // These would lead it elsewhere unless the URL says them too.
         for variable in [
             "PGSERVICE",
@@ -317,12 +317,12 @@ impl Database {
     fn explain(&self, error: PoolError) -> Error {
         let place = self.describe();
         let user = self.shared.address.config.get_user();
-        explain(error, user.unwrap_or_default()).context(format!("connect to {place}"))
+        explain_pool_error(error, user.unwrap_or_default()).context(format!("connect to {place}"))
     }
 }
 
 /// Reads the environment's `PGREQUIREAUTH`.
-fn required_by_environment() -> Result<Option<String>> {
+fn read_require_auth_variable() -> Result<Option<String>> {
     match std::env::var(REQUIRE_AUTH) {
         Ok(list) => Ok(Some(list)),
         Err(std::env::VarError::NotPresent) => Ok(None),
@@ -333,10 +333,10 @@ fn required_by_environment() -> Result<Option<String>> {
 }
 
 /// Limits what a question may take, in milliseconds.
-const LIMIT: &str = include_str!("../../sql/database/limit_question.sql");
+const LIMIT_QUERY: &str = include_str!("../../sql/database/limit_question.sql");
 
 /// What a server is asked about each connection before it is lent.
-const CHECK: &str =
+const CHECK_QUERY: &str =
     "select current_setting('server_encoding'), current_setting('transaction_read_only')";
 
 /// Begins a hook's message about a database in another encoding.
@@ -344,20 +344,20 @@ const WRONG_ENCODING: &str = "the database's encoding is";
 
 /// How long the reply to a statement is waited for.
 pub(crate) fn reply_limit(settings: &config::Database) -> Duration {
-    settings.statement_timeout + TRAVEL
+    settings.statement_timeout + NETWORK_MARGIN
 }
 
-fn pool(address: &Address, settings: &config::Database, connections: usize) -> Result<Pool> {
+fn build_pool(address: &Address, settings: &config::Database, connections: usize) -> Result<Pool> {
     let writes = address.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
     let limit = settings.connect_timeout;
     let hook = || {
         Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-            Box::pin(check(client, writes, limit))
+            Box::pin(check_connection(client, writes, limit))
         })
     };
     let manager = Manager::from_connect(
         address.config.clone(),
-        address.connector()?,
+        address.build_connector()?,
         ManagerConfig {
             // The hook asks more than `Verified` would, in the same round trip.
             recycling_method: RecyclingMethod::Fast,
@@ -384,12 +384,12 @@ fn pool(address: &Address, settings: &config::Database, connections: usize) -> R
 
 /// Refuses a connection that is dead, that cannot write where it has to, or
 /// that would store text in another encoding.
-async fn check(
+async fn check_connection(
     client: &tokio_postgres::Client,
     writes: bool,
     limit: Duration,
 ) -> Result<(), HookError> {
-    let answer = tokio::time::timeout(limit, client.simple_query(CHECK))
+    let answer = tokio::time::timeout(limit, client.simple_query(CHECK_QUERY))
         .await
         .map_err(|_| HookError::message("the database does not answer"))?
         .map_err(HookError::Backend)?;
@@ -411,10 +411,10 @@ async fn check(
 }
 
 /// Tells what the world has to change from what only time will.
-fn explain(error: PoolError, user: &str) -> Error {
+fn explain_pool_error(error: PoolError, user: &str) -> Error {
     match error {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-            explain_connecting(error, user)
+            explain_connect_error(error, user)
         }
         PoolError::PostCreateHook(HookError::Message(message)) => {
             let kind = if message.starts_with(WRONG_ENCODING) {
@@ -433,8 +433,8 @@ fn explain(error: PoolError, user: &str) -> Error {
     }
 }
 
-fn explain_connecting(error: tokio_postgres::Error, user: &str) -> Error {
-    if let Some(refused) = guard::refusal(&error) {
+fn explain_connect_error(error: tokio_postgres::Error, user: &str) -> Error {
+    if let Some(refused) = guard::find_refusal(&error) {
         return Error::config(refused.to_string());
     }
     // tokio-postgres tells these apart in its message alone: a password that is

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 
 /// A way in which a server asks who we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
+pub(super) enum AuthMethod {
     Password,
     Md5,
     Gss,
@@ -14,25 +14,25 @@ pub(super) enum Method {
     None,
 }
 
-impl Method {
-    const ALL: [(&str, Method); 6] = [
-        ("password", Method::Password),
-        ("md5", Method::Md5),
-        ("gss", Method::Gss),
-        ("sspi", Method::Sspi),
-        ("scram-sha-256", Method::Scram),
-        ("none", Method::None),
+impl AuthMethod {
+    const ALL: [(&str, AuthMethod); 6] = [
+        ("password", AuthMethod::Password),
+        ("md5", AuthMethod::Md5),
+        ("gss", AuthMethod::Gss),
+        ("sspi", AuthMethod::Sspi),
+        ("scram-sha-256", AuthMethod::Scram),
+        ("none", AuthMethod::None),
     ];
 
     /// What the server asks for, for people.
     pub(super) fn describe(self) -> &'static str {
         match self {
-            Method::Password => "the password in clear text",
-            Method::Md5 => "an MD5 hash of the password",
-            Method::Gss => "GSSAPI",
-            Method::Sspi => "SSPI",
-            Method::Scram => "SCRAM-SHA-256",
-            Method::None => "no authentication",
+            AuthMethod::Password => "the password in clear text",
+            AuthMethod::Md5 => "an MD5 hash of the password",
+            AuthMethod::Gss => "GSSAPI",
+            AuthMethod::Sspi => "SSPI",
+            AuthMethod::Scram => "SCRAM-SHA-256",
+            AuthMethod::None => "no authentication",
         }
     }
 }
@@ -41,8 +41,8 @@ impl Method {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RequireAuth {
     text: String,
-    listed: Vec<Method>,
-    is_negative: bool,
+    listed: Vec<AuthMethod>,
+    is_negated: bool,
 }
 
 impl RequireAuth {
@@ -56,22 +56,22 @@ impl RequireAuth {
             return Ok(None);
         }
         let wrong = || {
-            let names: Vec<&str> = Method::ALL.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = AuthMethod::ALL.iter().map(|(name, _)| *name).collect();
             Error::config(format!(
                 "{origin}: require_auth lists some of {}, separated by commas, each once, and \
                  either all with a `!` before them or none",
                 names.join(", ")
             ))
         };
-        let is_negative = text.starts_with('!');
+        let is_negated = text.starts_with('!');
         let mut listed = Vec::new();
         for part in text.split(',') {
             let name = match part.strip_prefix('!') {
-                Some(name) if is_negative => name,
-                None if !is_negative => part,
+                Some(name) if is_negated => name,
+                None if !is_negated => part,
                 _ => return Err(wrong()),
             };
-            let known = Method::ALL.iter().find(|(known, _)| *known == name);
+            let known = AuthMethod::ALL.iter().find(|(known, _)| *known == name);
             let (_, method) = *known.ok_or_else(wrong)?;
             if listed.contains(&method) {
                 return Err(wrong());
@@ -81,17 +81,17 @@ impl RequireAuth {
         Ok(Some(Self {
             text: text.to_owned(),
             listed,
-            is_negative,
+            is_negated,
         }))
     }
 
-    pub(super) fn allows(&self, method: Method) -> bool {
-        self.listed.contains(&method) != self.is_negative
+    pub(super) fn allows(&self, method: AuthMethod) -> bool {
+        self.listed.contains(&method) != self.is_negated
     }
 
     /// Whether a method is allowed by its name, and not because others are excluded.
-    pub(super) fn names(&self, method: Method) -> bool {
-        !self.is_negative && self.listed.contains(&method)
+    pub(super) fn allows_by_name(&self, method: AuthMethod) -> bool {
+        !self.is_negated && self.listed.contains(&method)
     }
 
     /// The list as it was written.
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn lists_are_read_as_libpq_reads_them() {
-        use Method::{Gss, Md5, None, Password, Scram, Sspi};
+        use AuthMethod::{Gss, Md5, None, Password, Scram, Sspi};
         for (text, allowed) in [
             ("password", &[Password][..]),
             ("scram-sha-256,none", &[Scram, None]),
@@ -120,14 +120,14 @@ mod tests {
             ),
         ] {
             let list = RequireAuth::parse("URL", text).expect(text).expect(text);
-            for (name, method) in Method::ALL {
+            for (name, method) in AuthMethod::ALL {
                 assert_eq!(
                     list.allows(method),
                     allowed.contains(&method),
                     "{text}: {name}"
                 );
                 let is_named = !text.contains('!') && allowed.contains(&method);
-                assert_eq!(list.names(method), is_named, "{text}: {name}");
+                assert_eq!(list.allows_by_name(method), is_named, "{text}: {name}");
             }
         }
         assert_eq!(RequireAuth::parse("URL", "").expect("a list"), Option::None);

@@ -63,20 +63,20 @@ enum Verification {
 
 /// What a URL says about TLS.
 #[derive(Clone, Debug)]
-pub(crate) struct Tls {
+pub(crate) struct TlsOptions {
     mode: SslMode,
     roots: Roots,
-    identity: Option<Identity>,
+    client_certificate: Option<ClientCertificate>,
 }
 
 /// Files with which we show who we are.
 #[derive(Clone, Debug)]
-struct Identity {
+struct ClientCertificate {
     certificate: PathBuf,
     key: PathBuf,
 }
 
-impl Tls {
+impl TlsOptions {
     /// Reads libpq's four options.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Tls {
         let mode = match (mode, &roots) {
             (None, Roots::System) => SslMode::VerifyFull,
             (None, _) => SslMode::Prefer,
-            (Some(name), _) => by_name(name)?,
+            (Some(name), _) => parse_mode(name)?,
         };
         // libpq's rule: anybody can get a certificate from a public root.
         if roots == Roots::System && mode < SslMode::VerifyFull {
@@ -103,9 +103,9 @@ impl Tls {
                 "the database's URL: sslrootcert=system goes with sslmode=verify-full only",
             ));
         }
-        let identity = match (certificate, key) {
+        let client_certificate = match (certificate, key) {
             (None, None) => None,
-            (Some(certificate), Some(key)) => Some(Identity { certificate, key }),
+            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
             _ => {
                 return Err(Error::config(
                     "the database's URL: sslcert and sslkey go together",
@@ -115,7 +115,7 @@ impl Tls {
         Ok(Self {
             mode,
             roots,
-            identity,
+            client_certificate,
         })
     }
 
@@ -147,22 +147,22 @@ impl Tls {
     /// # Errors
     /// [`Config`](crate::error::Kind::Config): a file that cannot be read or
     /// used, naming it.
-    pub(crate) fn connector(&self) -> Result<MakeRustlsConnect> {
+    pub(crate) fn build_connector(&self) -> Result<MakeRustlsConnect> {
         let provider = Arc::new(ring::default_provider());
-        let verifier = self.verifier(&provider)?;
+        let verifier = self.build_verifier(&provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| Error::unexpected("set up TLS").with_source(e))?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let mut config = match &self.identity {
-            Some(identity) if self.mode != SslMode::Disable => {
-                let (chain, key) = identity.read()?;
+        let mut config = match &self.client_certificate {
+            Some(client_certificate) if self.mode != SslMode::Disable => {
+                let (chain, key) = client_certificate.load()?;
                 builder.with_client_auth_cert(chain, key).map_err(|e| {
                     Error::config(format!(
                         "sslcert {} and sslkey {}",
-                        identity.certificate.display(),
-                        identity.key.display()
+                        client_certificate.certificate.display(),
+                        client_certificate.key.display()
                     ))
                     .with_source(e)
                 })?
@@ -174,11 +174,14 @@ impl Tls {
         Ok(MakeRustlsConnect::new(config))
     }
 
-    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+    fn build_verifier(
+        &self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>> {
         let chain = match self.verification() {
             Verification::Nothing => None,
             Verification::Chain | Verification::ChainAndName => {
-                let roots = Arc::new(self.roots.read()?);
+                let roots = Arc::new(self.roots.load()?);
                 let verifier =
                     WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
                         .build()
@@ -188,7 +191,7 @@ impl Tls {
         };
         match (self.verification(), chain) {
             (Verification::ChainAndName, Some(chain)) => Ok(chain),
-            (_, chain) => Ok(Arc::new(AnyName {
+            (_, chain) => Ok(Arc::new(AnyNameVerifier {
                 chain,
                 provider: Arc::clone(provider),
             })),
@@ -217,7 +220,7 @@ impl SslMode {
     }
 }
 
-fn by_name(name: &str) -> Result<SslMode> {
+fn parse_mode(name: &str) -> Result<SslMode> {
     let found = SslMode::ALL.into_iter().find(|mode| mode.name() == name);
     found.ok_or_else(|| {
         Error::config(
@@ -227,7 +230,7 @@ fn by_name(name: &str) -> Result<SslMode> {
 }
 
 impl Roots {
-    fn read(&self) -> Result<RootCertStore> {
+    fn load(&self) -> Result<RootCertStore> {
         let mut store = RootCertStore::empty();
         let Roots::File(file) = self else {
             let native = rustls_native_certs::load_native_certs();
@@ -248,9 +251,9 @@ impl Roots {
     }
 }
 
-impl Identity {
-    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-        refuse_open_key(&self.key)?;
+impl ClientCertificate {
+    fn load(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+        check_key_is_private(&self.key)?;
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|e| {
             let file = self.key.display();
             Error::config(format!("sslkey {file}: no PEM key without a passphrase")).with_source(e)
@@ -261,7 +264,7 @@ impl Identity {
 
 /// Refuses a private key that others may read, by libpq's rule: mode 0600 or
 /// less, or 0640 or less where root owns it and gives it to a group.
-fn refuse_open_key(key: &Path) -> Result<()> {
+fn check_key_is_private(key: &Path) -> Result<()> {
     let metadata = std::fs::metadata(key)
         .map_err(|e| Error::config(format!("sslkey {}", key.display())).with_source(e))?;
     let closed_to = if metadata.uid() == 0 { 0o027 } else { 0o077 };
@@ -292,12 +295,12 @@ fn read_certificates(option: &str, file: &Path) -> Result<Vec<CertificateDer<'st
 /// a server's certificate would pass for it, and SCRAM's channel binding, which
 /// is what protects a password under `sslmode=require`, would be worth nothing.
 #[derive(Debug)]
-struct AnyName {
+struct AnyNameVerifier {
     chain: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for AnyNameVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -399,7 +402,7 @@ mod tests {
             (Some("verify-full"), Some("ca.pem"), Require, ChainAndName),
             (Some("verify-full"), Some("system"), Require, ChainAndName),
         ] {
-            let tls = Tls::parse(mode, root.map(PathBuf::from), None, None).expect("a mode");
+            let tls = TlsOptions::parse(mode, root.map(PathBuf::from), None, None).expect("a mode");
             assert_eq!(tls.wire_mode(), wire, "{mode:?} {root:?}");
             assert_eq!(tls.verification(), verification, "{mode:?} {root:?}");
         }
@@ -414,15 +417,15 @@ mod tests {
             (Some("require"), None, path("client.crt"), None),
             (Some("require"), None, None, path("client.key")),
         ] {
-            let error = Tls::parse(mode, root, certificate, key).expect_err("refused");
+            let error = TlsOptions::parse(mode, root, certificate, key).expect_err("refused");
             assert_eq!(error.kind(), crate::error::Kind::Config);
         }
     }
 
     #[test]
     fn a_missing_root_file_is_named() {
-        let tls = Tls::parse(Some("verify-full"), Some("/no/such.pem".into()), None, None);
-        let Err(error) = tls.expect("options").connector() else {
+        let tls = TlsOptions::parse(Some("verify-full"), Some("/no/such.pem".into()), None, None);
+        let Err(error) = tls.expect("options").build_connector() else {
             panic!("a root certificate was read from nowhere");
         };
         assert!(error.chain().contains("sslrootcert /no/such.pem"));

@@ -18,7 +18,7 @@ use tokio_postgres::config::{
 
 use super::connect::{Connector, Negotiator, Target};
 use super::require_auth::RequireAuth;
-use super::tls::{SslMode, Tls};
+use super::tls::{SslMode, TlsOptions};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::userinfo::ENCODING_ADVICE;
@@ -28,7 +28,7 @@ use crate::userinfo::ENCODING_ADVICE;
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) config: Config,
-    tls: Tls,
+    tls: TlsOptions,
     targets: Vec<Target>,
     required: Option<RequireAuth>,
     /// The names and values of libpq's environment.
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Address {
 /// What `require_auth` is called in libpq's environment.
 pub(super) const REQUIRE_AUTH: &str = "PGREQUIREAUTH";
 
-/// The options that are handed to tokio-postgres, or read here (see
+/// The options that are passed to tokio-postgres, or read here (see
 /// [`Address::parse`]), each with its name in libpq's environment.
 const OPTIONS: [(&str, Option<&str>); 23] = [
     ("host", Some("PGHOST")),
@@ -87,13 +87,13 @@ impl Address {
         required: Option<&str>,
         settings: &config::Database,
     ) -> Result<Self> {
-        let mut options = read(url.trim())?;
+        let mut options = read_options(url.trim())?;
         let mut environment: Vec<(&str, String)> = OPTIONS
             .iter()
             .filter_map(|(name, variable)| Some(((*variable)?, options.get(name)?.clone())))
             .collect();
         let mut take = |name| options.remove(name);
-        let tls = Tls::parse(
+        let tls = TlsOptions::parse(
             take("sslmode").as_deref(),
             take("sslrootcert").map(PathBuf::from),
             take("sslcert").map(PathBuf::from),
@@ -107,34 +107,34 @@ impl Address {
         let tcp_user_timeout = match take("tcp_user_timeout") {
             // libpq counts milliseconds here, where tokio-postgres has seconds.
             Some(text) => Some(Duration::from_millis(text.parse().map_err(|_| {
-                wrong("option `tcp_user_timeout` is a number of milliseconds")
+                url_error("option `tcp_user_timeout` is a number of milliseconds")
             })?)),
             None => None,
         };
         let read = |options: &Options| -> Result<Config> {
-            let mut config = hand_over(options)?;
+            let mut config = build_config(options)?;
             if let Some(timeout) = tcp_user_timeout {
                 config.tcp_user_timeout(timeout);
             }
-            complete(&mut config, options, settings);
+            set_defaults(&mut config, options, settings);
             config.ssl_mode(wire_mode(&config, &tls));
             Ok(config)
         };
         let config = read(&options)?;
         let is_direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
         if is_direct && config.get_ssl_mode() == WireMode::Prefer {
-            return Err(wrong(
+            return Err(url_error(
                 "sslnegotiation=direct goes with sslmode=require or stricter",
             ));
         }
         let targets = match &required {
             _ if !config.get_hosts().iter().any(is_socket) => {
-                vec![Target::negotiated(config.clone())]
+                vec![Target::tcp(config.clone())]
             }
             None if config.get_hosts().iter().all(is_socket) => {
                 vec![Target::socket(config.clone())]
             }
-            _ => separate(&options, &config)
+            _ => split_hosts(&options, &config)
                 .map(|(options, port)| {
                     let config = read(&options)?;
                     Ok(match (&config.get_hosts()[0], &required) {
@@ -143,7 +143,7 @@ impl Address {
                             Target::guarded_socket(path, config)
                         }
                         (Host::Unix(_), None) => Target::socket(config),
-                        (Host::Tcp(_), _) => Target::negotiated(config),
+                        (Host::Tcp(_), _) => Target::tcp(config),
                     })
                 })
                 .collect::<Result<_>>()?,
@@ -155,7 +155,7 @@ impl Address {
             required,
             environment: Vec::new(),
         };
-        if let Some(list) = address.required_of_psql() {
+        if let Some(list) = address.psql_require_auth() {
             environment.retain(|(name, _)| *name != REQUIRE_AUTH);
             environment.push((REQUIRE_AUTH, list));
         }
@@ -169,15 +169,15 @@ impl Address {
     ///
     /// # Errors
     /// [`Config`](crate::error::Kind::Config): a file that cannot be read or used.
-    pub(crate) fn connector(&self) -> Result<Connector> {
+    pub(crate) fn build_connector(&self) -> Result<Connector> {
         Ok(Connector {
             targets: self.targets.clone(),
             negotiator: Negotiator {
-                tls: self.tls.connector()?,
+                tls: self.tls.build_connector()?,
                 mode: self.tls.wire_mode(),
                 is_direct: self.config.get_ssl_negotiation() == SslNegotiation::Direct,
                 required: self.required.clone(),
-                others: self.other_hosts(),
+                remote_hosts: self.remote_hosts(),
             },
         })
     }
@@ -186,7 +186,7 @@ impl Address {
     /// is the right one. With channel binding the password stays here unless the server
     /// knows it already.
     pub(crate) fn warning(&self) -> Option<String> {
-        let others = self.other_hosts();
+        let others = self.remote_hosts();
         let mode = self.tls.mode();
         if others.is_empty()
             || self.config.get_password().is_none()
@@ -208,7 +208,7 @@ impl Address {
 
     /// The hosts of the list that are not this machine, by what the URL says of them: a
     /// name other than `localhost` may lead anywhere tomorrow.
-    fn other_hosts(&self) -> Vec<String> {
+    fn remote_hosts(&self) -> Vec<String> {
         let addresses = self.config.get_hostaddrs();
         let hosts = self.config.get_hosts().iter().enumerate();
         let others = hosts.filter_map(|(index, host)| {
@@ -227,10 +227,10 @@ impl Address {
 
     /// What psql, whose libpq cannot tell a connection with TLS from one without, may be
     /// asked for. Its TLS is settled only where it has to be there.
-    fn required_of_psql(&self) -> Option<String> {
+    fn psql_require_auth(&self) -> Option<String> {
         match &self.required {
             Some(list) => Some(list.text().to_owned()),
-            None if self.tls.mode() < SslMode::Require && !self.other_hosts().is_empty() => {
+            None if self.tls.mode() < SslMode::Require && !self.remote_hosts().is_empty() => {
                 Some("!password,!md5".into())
             }
             None => None,
@@ -269,7 +269,7 @@ fn is_socket(host: &Host) -> bool {
 }
 
 /// The options of each host of a list alone, with its port.
-fn separate<'a>(
+fn split_hosts<'a>(
     options: &'a Options,
     config: &'a Config,
 ) -> impl Iterator<Item = (Options, u16)> + 'a {
@@ -284,13 +284,13 @@ fn separate<'a>(
     })
 }
 
-fn wrong(rule: &str) -> Error {
+fn url_error(rule: &str) -> Error {
     Error::config(format!("the database's URL: {rule}"))
 }
 
 /// Lets tokio-postgres read the options that it knows, all quoted, so that it
 /// finds fault with values only.
-fn hand_over(options: &Options) -> Result<Config> {
+fn build_config(options: &Options) -> Result<Config> {
     let quoted: Vec<String> = options
         .iter()
         .map(|(name, value)| {
@@ -301,7 +301,7 @@ fn hand_over(options: &Options) -> Result<Config> {
     let mut config: Config = quoted
         .join(" ")
         .parse()
-        .map_err(|e| wrong("an option has a wrong value").with_source(e))?;
+        .map_err(|e| url_error("an option has a wrong value").with_source(e))?;
     if config.get_hosts().is_empty() {
         // A host name is what TLS starts from, be it only an address.
         for address in config.get_hostaddrs().to_vec() {
@@ -309,15 +309,15 @@ fn hand_over(options: &Options) -> Result<Config> {
         }
     }
     if config.get_hosts().is_empty() {
-        return Err(wrong("it names no host"));
+        return Err(url_error("it names no host"));
     }
     let leaks = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
     if config.get_hosts().iter().any(leaks) {
-        return Err(wrong("a host's name has an `@`"));
+        return Err(url_error("a host's name has an `@`"));
     }
     // tokio-postgres would go to the address, and take it for a socket, without TLS
     if config.get_hosts().iter().any(is_socket) && !config.get_hostaddrs().is_empty() {
-        return Err(wrong(
+        return Err(url_error(
             "hostaddr goes with the name of a host, and not with a socket",
         ));
     }
@@ -325,33 +325,33 @@ fn hand_over(options: &Options) -> Result<Config> {
 }
 
 /// Sets what the URL did not.
-fn complete(config: &mut Config, options: &Options, settings: &config::Database) {
-    let silent = |name| !options.contains_key(name);
-    if silent("application_name") {
+fn set_defaults(config: &mut Config, options: &Options, settings: &config::Database) {
+    let is_unset = |name| !options.contains_key(name);
+    if is_unset("application_name") {
         config.application_name("ocds-ingest");
     }
-    if silent("target_session_attrs") {
+    if is_unset("target_session_attrs") {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
-    if silent("connect_timeout") {
+    if is_unset("connect_timeout") {
         config.connect_timeout(settings.connect_timeout);
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(settings.tcp_user_timeout);
     }
-    if silent("keepalives_idle") {
+    if is_unset("keepalives_idle") {
         config.keepalives_idle(settings.tcp_user_timeout);
     }
-    if silent("keepalives_interval") {
+    if is_unset("keepalives_interval") {
         config.keepalives_interval((settings.tcp_user_timeout / 3).max(Duration::from_secs(1)));
     }
-    if silent("keepalives_retries") {
+    if is_unset("keepalives_retries") {
         config.keepalives_retries(3);
     }
 }
 
 /// PostgreSQL speaks no TLS on a Unix socket, and libpq then ignores `sslmode`.
-fn wire_mode(config: &Config, tls: &Tls) -> WireMode {
+fn wire_mode(config: &Config, tls: &TlsOptions) -> WireMode {
     let hosts = config.get_hosts();
     if hosts.iter().all(|host| matches!(host, Host::Unix(_))) {
         return WireMode::Disable;
@@ -359,23 +359,23 @@ fn wire_mode(config: &Config, tls: &Tls) -> WireMode {
     tls.wire_mode()
 }
 
-fn read(url: &str) -> Result<Options> {
+fn read_options(url: &str) -> Result<Options> {
     let rest = url
         .strip_prefix("postgresql://")
         .or_else(|| url.strip_prefix("postgres://"));
     match rest {
-        Some(rest) => read_url(rest),
-        None if url.contains("://") || !url.contains('=') => Err(wrong(
+        Some(rest) => read_uri(rest),
+        None if url.contains("://") || !url.contains('=') => Err(url_error(
             "it is `local`, starts with `postgresql://`, or lists `host=… dbname=…`",
         )),
-        None => read_list(url),
+        None => read_key_values(url),
     }
 }
 
-fn insert(options: &mut Options, name: &str, value: String) -> Result<()> {
+fn insert_option(options: &mut Options, name: &str, value: String) -> Result<()> {
     let Some((known, _)) = OPTIONS.iter().find(|(known, _)| *known == name) else {
         let known: Vec<&str> = OPTIONS.iter().map(|(known, _)| *known).collect();
-        return Err(wrong(&format!(
+        return Err(url_error(&format!(
             "it has an option other than {}",
             known.join(", ")
         )));
@@ -388,7 +388,7 @@ fn insert(options: &mut Options, name: &str, value: String) -> Result<()> {
 /// first `@` that comes before any `/`. Another `@` may only be in the value of an
 /// option: in front of the options it may be of a password, and libpq would take what is
 /// around it for a host or a database.
-fn read_url(rest: &str) -> Result<Options> {
+fn read_uri(rest: &str) -> Result<Options> {
     let mut options = Options::new();
     let end = rest
         .find(['@', '/'])
@@ -401,40 +401,42 @@ fn read_url(rest: &str) -> Result<Options> {
                 None => (&rest[..at], None),
             };
             if !user.is_empty() {
-                insert(&mut options, "user", decode(user)?)?;
+                insert_option(&mut options, "user", percent_decode(user)?)?;
             }
             if let Some(password) = password {
-                insert(&mut options, "password", decode(password)?)?;
+                insert_option(&mut options, "password", percent_decode(password)?)?;
             }
             &rest[at + 1..]
         }
     };
     let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if before.contains('@') || (query.contains('@') && !has_options_alone(query)) {
-        return Err(wrong(ENCODING_ADVICE));
+    if before.contains('@') || (query.contains('@') && !has_only_known_options(query)) {
+        return Err(url_error(ENCODING_ADVICE));
     }
     let (hosts, database) = before.split_once('/').unwrap_or((before, ""));
     if !hosts.is_empty() {
         read_hosts(&mut options, hosts)?;
     }
     if !database.is_empty() {
-        insert(&mut options, "dbname", decode(database)?)?;
+        insert_option(&mut options, "dbname", percent_decode(database)?)?;
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let Some((name, value)) = pair.split_once('=') else {
-            return Err(wrong("an option after `?` lacks its `=`"));
+            return Err(url_error("an option after `?` lacks its `=`"));
         };
-        insert(&mut options, &decode(name)?, decode(value)?)?;
+        insert_option(&mut options, &percent_decode(name)?, percent_decode(value)?)?;
     }
     Ok(options)
 }
 
 /// Whether all that follows a `?` are options that are known, and not the rest of a
 /// password.
-fn has_options_alone(query: &str) -> bool {
+fn has_only_known_options(query: &str) -> bool {
     let mut pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs.all(|pair| {
-        let name = pair.split_once('=').and_then(|(name, _)| decode(name).ok());
+        let name = pair
+            .split_once('=')
+            .and_then(|(name, _)| percent_decode(name).ok());
         name.is_some_and(|name| OPTIONS.iter().any(|(known, _)| *known == name))
     })
 }
@@ -447,22 +449,22 @@ fn read_hosts(options: &mut Options, hosts: &str) -> Result<()> {
         let (name, port) = match host.strip_prefix('[') {
             Some(bracketed) => bracketed
                 .split_once(']')
-                .ok_or_else(|| wrong("a `[` before an address lacks its `]`"))?,
+                .ok_or_else(|| url_error("a `[` before an address lacks its `]`"))?,
             None => host.split_at(host.find(':').unwrap_or(host.len())),
         };
-        names.push(decode(name)?);
-        ports.push(decode(port.strip_prefix(':').unwrap_or(port))?);
+        names.push(percent_decode(name)?);
+        ports.push(percent_decode(port.strip_prefix(':').unwrap_or(port))?);
     }
-    insert(options, "host", names.join(","))?;
+    insert_option(options, "host", names.join(","))?;
     if ports.iter().any(|port| !port.is_empty()) {
-        insert(options, "port", ports.join(","))?;
+        insert_option(options, "port", ports.join(","))?;
     }
     Ok(())
 }
 
 /// Undoes `%40` and its like.
-fn decode(text: &str) -> Result<String> {
-    let bad = || wrong("a `%` is followed by two hexadecimal digits that make UTF-8");
+fn percent_decode(text: &str) -> Result<String> {
+    let bad = || url_error("a `%` is followed by two hexadecimal digits that make UTF-8");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
@@ -481,15 +483,15 @@ fn decode(text: &str) -> Result<String> {
 }
 
 /// Reads `host=… password='…'`, where a backslash quotes one character.
-fn read_list(text: &str) -> Result<Options> {
+fn read_key_values(text: &str) -> Result<Options> {
     let mut options = Options::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         let Some((name, after)) = rest.split_once('=') else {
-            return Err(wrong("an option lacks its `=`"));
+            return Err(url_error("an option lacks its `=`"));
         };
         let (value, after) = read_value(after.trim_start())?;
-        insert(&mut options, name.trim_end(), value)?;
+        insert_option(&mut options, name.trim_end(), value)?;
         rest = after.trim_start();
     }
     Ok(options)
@@ -511,7 +513,7 @@ fn read_value(text: &str) -> Result<(String, &str)> {
         }
     }
     if quoted {
-        return Err(wrong("a `'` lacks its fellow"));
+        return Err(url_error("a `'` lacks its fellow"));
     }
     Ok((value, ""))
 }
@@ -733,21 +735,21 @@ mod tests {
         let kinds = |url| -> Vec<&str> {
             let targets = parse(url).expect(url).targets;
             let kinds = targets.iter().map(|target| match target {
-                Target::Negotiated(_) => "negotiated",
+                Target::Tcp(_) => "tcp",
                 Target::Socket(_) => "socket",
                 Target::GuardedSocket(..) => "guarded",
             });
             kinds.collect()
         };
-        assert_eq!(kinds("host=a,b port=1,2"), ["negotiated"]);
+        assert_eq!(kinds("host=a,b port=1,2"), ["tcp"]);
         assert_eq!(kinds("host=/a,/b"), ["socket"]);
-        assert_eq!(kinds("host=/a,b"), ["socket", "negotiated"]);
+        assert_eq!(kinds("host=/a,b"), ["socket", "tcp"]);
         let guarded = "host=/a,b,/c port=1,2,3 require_auth=scram-sha-256";
-        assert_eq!(kinds(guarded), ["guarded", "negotiated", "guarded"]);
+        assert_eq!(kinds(guarded), ["guarded", "tcp", "guarded"]);
         let targets = parse(guarded).expect("a list").targets;
         let [
             Target::GuardedSocket(first, _),
-            Target::Negotiated(second),
+            Target::Tcp(second),
             Target::GuardedSocket(third, _),
         ] = &targets[..]
         else {

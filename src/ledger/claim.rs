@@ -10,7 +10,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tracing::warn;
 
 use crate::config;
-use crate::database::{Database, Lent, limited};
+use crate::database::{CloseOnDrop, Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, set_limits};
 use crate::ledger::verify::{IncompleteRun, verify_ended_runs};
@@ -176,9 +176,9 @@ impl ClaimAttempts<'_> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut connection = self.database.lend().await?;
+            let mut connection = self.database.close_on_drop_connection().await?;
             let attempt = self.attempt_once(&mut connection);
-            match limited(
+            match wait_for_reply(
                 self.database.reply_limit() * STATEMENTS_PER_ATTEMPT,
                 attempt,
             )
@@ -202,7 +202,7 @@ impl ClaimAttempts<'_> {
                     }));
                 }
                 Ok(Err(current)) => {
-                    connection.give_back();
+                    connection.return_to_pool();
                     return Ok(Err(current));
                 }
                 Err(error) if tries < MAX_TRIES && is_race(&error) => {}
@@ -215,7 +215,7 @@ impl ClaimAttempts<'_> {
     /// Attempts to claim the source, in one transaction.
     async fn attempt_once(
         &self,
-        connection: &mut Lent,
+        connection: &mut CloseOnDrop,
     ) -> Result<Result<(AcquiredLease, Option<Resume>), CurrentHolder>, tokio_postgres::Error> {
         let transaction = connection.transaction().await?;
         set_limits(&transaction, self.database.settings()).await?;

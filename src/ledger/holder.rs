@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::types::{ToSql, Type};
 use tracing::warn;
 
-use crate::database::{Database, Lent, limited};
+use crate::database::{CloseOnDrop, Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::claim::AcquiredLease;
 use crate::ledger::transaction::{Transaction, read_server, set_limits};
@@ -66,7 +66,7 @@ pub struct RunUpdate {
 #[derive(Debug)]
 pub struct Holder {
     database: Database,
-    connection: Option<Lent>,
+    connection: Option<CloseOnDrop>,
     source: String,
     lease: Lease,
     /// The requests that earlier processes of the run have sent.
@@ -86,7 +86,7 @@ const MIN_RENEWAL_LIMIT: Duration = Duration::from_secs(2);
 impl Holder {
     pub(super) fn new(
         database: Database,
-        connection: Lent,
+        connection: CloseOnDrop,
         source: &str,
         acquired: AcquiredLease,
         heartbeat: Duration,
@@ -146,7 +146,7 @@ impl Holder {
             transaction.commit().await?;
             Ok::<_, Error>(())
         };
-        limited(self.renewal_limit, renewing).await??;
+        wait_for_reply(self.renewal_limit, renewing).await??;
         self.connection = Some(connection);
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Holder {
             transaction.commit().await?;
             Ok::<_, Error>(server)
         };
-        self.server = limited(self.database.reply_limit(), verifying).await??;
+        self.server = wait_for_reply(self.database.reply_limit(), verifying).await??;
         self.pages.extend(&update.committed);
         self.connection = Some(connection);
         Ok(())
@@ -240,7 +240,7 @@ impl Holder {
             transaction.commit().await?;
             Ok::<_, Error>(())
         };
-        limited(self.database.reply_limit() * 2, ending).await??;
+        wait_for_reply(self.database.reply_limit() * 2, ending).await??;
         self.connection = Some(connection);
         Ok(())
     }
@@ -265,7 +265,7 @@ impl Holder {
             transaction.commit().await?;
             Ok::<_, Error>(())
         };
-        limited(self.database.reply_limit(), ending).await??;
+        wait_for_reply(self.database.reply_limit(), ending).await??;
         self.connection = Some(connection);
         Ok(())
     }
@@ -304,7 +304,7 @@ impl Holder {
             (&i64::from(keep_runs) as _, Type::INT8),
         ];
         let reply = connection.execute_typed(sql, &parameters);
-        limited(self.database.reply_limit(), reply).await??;
+        wait_for_reply(self.database.reply_limit(), reply).await??;
         self.connection = Some(connection);
         Ok(())
     }
@@ -312,10 +312,10 @@ impl Holder {
     /// Returns the holder's own connection, or a new one if the last one was lost. A connection
     /// is closed after an error, so that other processes see at once that the holder no longer
     /// uses it.
-    async fn connect(&mut self) -> Result<Lent> {
+    async fn connect(&mut self) -> Result<CloseOnDrop> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
-            None => self.database.lend().await,
+            None => self.database.close_on_drop_connection().await,
         }
     }
 

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::requests_of;
 use crate::config::{self, Config};
-use crate::database::limited;
+use crate::database::wait_for_reply;
 use crate::error::{Kind, Result};
 use crate::fetch::Fetcher;
 use crate::ledger::{End, Holder, RunUpdate, Watermark, WatermarkMove};
@@ -67,7 +67,7 @@ impl Heartbeat {
         {
             let news = self.marks.news(&self.fetcher);
             let beat = self.holder.send_heartbeat(&news);
-            let Err(error) = limited(self.patience, beat).await.and_then(|it| it) else {
+            let Err(error) = wait_for_reply(self.patience, beat).await.and_then(|it| it) else {
                 next = self.every;
                 continue;
             };
@@ -108,7 +108,7 @@ impl Heartbeat {
             Err(error) if error.kind() == Kind::Lease => return ended,
             Err(error) if error.kind() == Kind::Lost => {
                 // if this cannot be written either, the run ends when its lease expires
-                let _ = limited(
+                let _ = wait_for_reply(
                     patience,
                     holder.end_after_loss(error, requests_of(&fetcher)),
                 )
@@ -118,7 +118,7 @@ impl Heartbeat {
             _ => {}
         }
         let forgetting = holder.delete_old_runs(config.ledger.keep_runs);
-        let forgotten = limited(patience, forgetting).await.and_then(|it| it);
+        let forgotten = wait_for_reply(patience, forgetting).await.and_then(|it| it);
         if let (Ok(()), Err(error)) = (&ended, forgotten) {
             warn!(error = %error.chain(), "runs of long ago could not be forgotten");
         }
@@ -137,7 +137,7 @@ async fn write_end(
     loop {
         let news = marks.news(fetcher);
         let ending = holder.end(end, &news);
-        match limited(patience, ending).await.and_then(|it| it) {
+        match wait_for_reply(patience, ending).await.and_then(|it| it) {
             Err(error) if error.is_transient() && Instant::now() < give_up => {
                 marks.committed.put_back(&news.committed);
                 warn!(error = %error.chain(), "the run's end could not be written: trying again");

@@ -257,7 +257,7 @@ async fn a_number_of_a_killed_server_that_something_else_got_does_not_stop_the_n
     let (_, rest) = text.split_once('\n').unwrap();
     std::fs::write(&file, format!("{}\n{rest}", other.id())).unwrap();
 
-    let revived = server.revive().await;
+    let revived = server.ensure_running().await;
     other.kill().unwrap();
     other.wait().unwrap();
     revived.unwrap();
@@ -271,7 +271,7 @@ async fn a_crashed_server_comes_back_when_it_is_revived() {
     let born = started_at(&url).await;
     server.crash().await.unwrap();
     assert!(is_away(&url).await);
-    server.revive().await.unwrap();
+    server.ensure_running().await.unwrap();
     assert_ne!(started_at(&url).await, born);
     server.stop().await.unwrap();
 }
@@ -413,7 +413,7 @@ async fn psql_gets_its_password_by_environment() {
     let (_directory, server) = start().await;
     let url = server.url(DATABASE).replace("ocds@", "ocds:hunter2@");
     let database = Database::open(&settings(&url), 1).await.unwrap();
-    let mut command = database.psql();
+    let mut command = database.psql_command();
     let arguments: Vec<_> = command.get_args().map(|it| it.to_owned()).collect();
     assert!(
         !arguments
@@ -784,7 +784,7 @@ async fn two_who_migrate_an_empty_database_both_succeed() {
     let mut first = connect(&url).await.unwrap();
     let mut second = connect(&url).await.unwrap();
     let list = history();
-    assert_eq!(migrate::pending(&first, &list).await.unwrap(), list);
+    assert_eq!(migrate::find_pending(&first, &list).await.unwrap(), list);
     let (one, other) = tokio::join!(
         migrate::apply(&mut first, &list, &settings),
         migrate::apply(&mut second, &list, &settings),
@@ -792,7 +792,12 @@ async fn two_who_migrate_an_empty_database_both_succeed() {
     let mut applied = [one.unwrap(), other.unwrap()];
     applied.sort_by_key(Vec::len);
     assert_eq!(applied, [vec![], list.clone()]);
-    assert!(migrate::pending(&first, &list).await.unwrap().is_empty());
+    assert!(
+        migrate::find_pending(&first, &list)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let again = migrate::apply(&mut first, &list, &settings).await.unwrap();
     assert!(again.is_empty());
 
@@ -827,7 +832,7 @@ async fn a_database_with_another_past_is_refused() {
         let error = error.unwrap_err();
         assert_eq!(error.kind(), Kind::Config);
         assert!(error.to_string().contains(said), "{error}");
-        assert!(migrate::pending(&connection, list).await.is_err());
+        assert!(migrate::find_pending(&connection, list).await.is_err());
     }
     server.stop().await.unwrap();
 }
@@ -885,10 +890,10 @@ async fn a_database_opened_locally_migrates_and_closes() {
         ..settings("local")
     };
     let database = Database::open(&settings, 2).await.unwrap();
-    let pending = database.pending().await.unwrap();
-    assert_eq!(pending, migrate::built_in().unwrap());
+    let pending = database.pending_migrations().await.unwrap();
+    assert_eq!(pending, migrate::built_in_migrations().unwrap());
     assert_eq!(database.migrate().await.unwrap(), pending);
-    assert!(database.pending().await.unwrap().is_empty());
+    assert!(database.pending_migrations().await.unwrap().is_empty());
     let clone = database.clone();
     database.close().await.unwrap();
     assert!(clone.connection().await.is_err());

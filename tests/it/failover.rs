@@ -255,7 +255,7 @@ async fn a_session_without_synchronous_commit_loses_nothing_in_a_crash() {
     let run = ingest.start_run(&[]);
     ingest.until_durable(20).await;
     cluster.server.crash().await.unwrap();
-    cluster.server.revive().await.unwrap();
+    cluster.server.ensure_running().await.unwrap();
     ingest.client = connect(&ingest.url).await;
     assert_eq!(ingest.count("page").await, 20);
     released.move_to(40);
@@ -421,7 +421,7 @@ async fn a_live_holder_is_not_taken_over_because_the_server_was_away() {
     cluster.server.crash().await.unwrap();
     // more heartbeats are missed than prove anything, and no backend is left
     tokio::time::sleep(Duration::from_secs(3)).await;
-    cluster.server.revive().await.unwrap();
+    cluster.server.ensure_running().await.unwrap();
     ingest.run(&[]).await.expect(6);
     released.open();
     first.end().await.expect(0);

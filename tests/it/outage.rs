@@ -23,7 +23,7 @@ async fn a_database_stopped_during_a_run_is_waited_for() {
     gate.open();
     run.until_logged("trying again").await;
     assert!(run.is_running());
-    cluster.server.revive().await.unwrap();
+    cluster.server.ensure_running().await.unwrap();
 
     let ran = run.end().await.expect(0);
     ingest.client = connect(&ingest.url).await;
@@ -52,7 +52,7 @@ async fn a_database_that_stays_away_ends_the_run_and_the_next_goes_on() {
     assert_eq!(report["verdict"], "truncated");
     assert!(report["pages"].as_i64() >= Some(3));
 
-    cluster.server.revive().await.unwrap();
+    cluster.server.ensure_running().await.unwrap();
     ingest.client = connect(&ingest.url).await;
     let report = ingest.run(&[]).await.expect(0).report();
     assert!(report["resumed_from"].as_i64() >= Some(3));

@@ -5,25 +5,25 @@
 //! sessions no text at all. Nothing here needs the schema to be there, nor waits
 //! for a lock on it: it is asked when something is stuck.
 
-mod shape;
+mod normalize;
 
 use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
-use self::shape::shape;
-use crate::database::{Database, limited};
+use self::normalize::normalize_statement;
+use crate::database::{Database, wait_for_reply};
 use crate::error::Result;
 
 /// How many statements are shown.
-const MOST: usize = 20;
+const STATEMENT_LIMIT: usize = 20;
 
-const ABSENT: &str = "pg_stat_statements is not in this database: set \
+const NOT_INSTALLED: &str = "pg_stat_statements is not in this database: set \
     shared_preload_libraries = 'pg_stat_statements', restart the server, and \
     `create extension pg_stat_statements`";
 const NOT_LOADED: &str = "the server does not load pg_stat_statements: set \
     shared_preload_libraries = 'pg_stat_statements' and restart it";
-const REFUSED: &str = "pg_stat_statements may not be read: let this role use its schema, and \
+const NOT_PERMITTED: &str = "pg_stat_statements may not be read: let this role use its schema, and \
     grant it pg_read_all_stats";
 
 /// What is known of the statements that name our schema.
@@ -32,7 +32,7 @@ pub enum Statements {
     /// Those that have taken the most time, the dearest first.
     Listed(Vec<Statement>),
     /// Nothing, and what would change that.
-    Unknown(&'static str),
+    Unavailable(&'static str),
 }
 
 /// What the server has spent on statements of one shape.
@@ -79,44 +79,44 @@ pub struct LockWait {
 ///
 /// # Errors
 /// The database cannot be asked.
-pub async fn statements(database: &Database) -> Result<Statements> {
-    limited(database.reply_limit(), ask_statements(database)).await?
+pub async fn list_statements(database: &Database) -> Result<Statements> {
+    wait_for_reply(database.reply_limit(), query_statements(database)).await?
 }
 
-async fn ask_statements(database: &Database) -> Result<Statements> {
-    let mut connection = database.lend().await?;
+async fn query_statements(database: &Database) -> Result<Statements> {
+    let mut connection = database.close_on_drop_connection().await?;
     let transaction = connection.transaction().await?;
     let sql = include_str!("../../../sql/read/statements_schema.sql");
     if transaction.query_typed(sql, &[]).await?.is_empty() {
-        return Ok(Statements::Unknown(ABSENT));
+        return Ok(Statements::Unavailable(NOT_INSTALLED));
     }
     let sql = include_str!("../../../sql/read/statements.sql");
     let rows = match transaction.query_typed(sql, &[]).await {
         Ok(rows) => rows,
         Err(error) => {
-            let unknown = why_unknown(&error).map(Statements::Unknown);
+            let unknown = explain_unavailable(&error).map(Statements::Unavailable);
             return unknown.ok_or_else(|| error.into());
         }
     };
     transaction.commit().await?;
-    let read = |row: &Row| -> Result<Spent> {
-        Ok(Spent {
-            shape: shape(row.try_get("query")?),
+    let read = |row: &Row| -> Result<Usage> {
+        Ok(Usage {
+            shape: normalize_statement(row.try_get("query")?),
             calls: row.try_get("calls")?,
             rows: row.try_get("rows")?,
             milliseconds: row.try_get("total_exec_time")?,
         })
     };
     let mut spent = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
-    spent.retain(|spent| is_ours(&spent.shape));
-    Ok(Statements::Listed(dearest(spent)))
+    spent.retain(|spent| names_our_schema(&spent.shape));
+    Ok(Statements::Listed(rank_by_time(spent)))
 }
 
 /// Who waits for a lock on our tables, longest first.
 ///
 /// # Errors
 /// The database cannot be asked.
-pub async fn lock_waits(database: &Database) -> Result<Vec<LockWait>> {
+pub async fn list_lock_waits(database: &Database) -> Result<Vec<LockWait>> {
     let sql = include_str!("../../../sql/read/lock_waits.sql");
     let rows = database.query(sql, &[]).await?;
     let read = |row: &Row| -> Result<LockWait> {
@@ -135,37 +135,37 @@ pub async fn lock_waits(database: &Database) -> Result<Vec<LockWait>> {
 }
 
 /// What would let us read what is there, if that is why it cannot be read.
-fn why_unknown(error: &tokio_postgres::Error) -> Option<&'static str> {
+fn explain_unavailable(error: &tokio_postgres::Error) -> Option<&'static str> {
     match error.code() {
         Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => Some(NOT_LOADED),
         // in a schema that this role may not use it is not even found
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::UNDEFINED_TABLE) => Some(REFUSED),
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::UNDEFINED_TABLE) => Some(NOT_PERMITTED),
         _ => None,
     }
 }
 
 /// Whether a shape names our schema; some texts do so in a constant or a comment
 /// alone.
-fn is_ours(shape: &str) -> bool {
+fn names_our_schema(shape: &str) -> bool {
     shape.contains("ocds.") || shape.contains("\"ocds\".")
 }
 
 /// One of the server's entries. It has one for each number of rows of a `values`
 /// list.
-struct Spent {
+struct Usage {
     shape: String,
     calls: i64,
     rows: i64,
     milliseconds: f64,
 }
 
-/// Adds up entries of one shape; the dearest first, and not more than [`MOST`].
-fn dearest(mut entries: Vec<Spent>) -> Vec<Statement> {
+/// Adds up entries of one shape; the dearest first, and not more than [`STATEMENT_LIMIT`].
+fn rank_by_time(mut entries: Vec<Usage>) -> Vec<Statement> {
     entries.sort_by(|one, other| one.shape.cmp(&other.shape));
     let same_shape = entries.chunk_by(|one, other| one.shape == other.shape);
-    let mut statements: Vec<Statement> = same_shape.map(sum).collect();
+    let mut statements: Vec<Statement> = same_shape.map(sum_usage).collect();
     statements.sort_by(|one, other| other.total_milliseconds.total_cmp(&one.total_milliseconds));
-    statements.truncate(MOST);
+    statements.truncate(STATEMENT_LIMIT);
     statements
 }
 
@@ -173,7 +173,7 @@ fn dearest(mut entries: Vec<Spent>) -> Vec<Statement> {
     clippy::cast_precision_loss,
     reason = "a mean needs no more than 52 bits"
 )]
-fn sum(entries: &[Spent]) -> Statement {
+fn sum_usage(entries: &[Usage]) -> Statement {
     let calls = entries.iter().map(|entry| entry.calls).sum();
     let rows: i64 = entries.iter().map(|entry| entry.rows).sum();
     let total_milliseconds = entries.iter().map(|entry| entry.milliseconds).sum();
@@ -191,8 +191,8 @@ fn sum(entries: &[Spent]) -> Statement {
 mod tests {
     use super::*;
 
-    fn spent(shape: &str, calls: i64, rows: i64, milliseconds: f64) -> Spent {
-        Spent {
+    fn spent(shape: &str, calls: i64, rows: i64, milliseconds: f64) -> Usage {
+        Usage {
             shape: shape.into(),
             calls,
             rows,
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn entries_of_one_shape_are_one_statement_and_the_dearest_is_first() {
-        let found = dearest(vec![
+        let found = rank_by_time(vec![
             spent("select", 10, 10, 5.0),
             spent("upsert", 3, 300, 30.0),
             spent("upsert", 1, 20, 2.0),
@@ -221,8 +221,8 @@ mod tests {
     #[test]
     fn no_more_are_listed_than_fit_a_screen() {
         let entries = (0..100).map(|n| spent(&n.to_string(), 1, 1, f64::from(n)));
-        let found = dearest(entries.collect());
-        assert_eq!(found.len(), MOST);
+        let found = rank_by_time(entries.collect());
+        assert_eq!(found.len(), STATEMENT_LIMIT);
         assert_eq!(found[0].statement, "99");
     }
 }

@@ -41,20 +41,22 @@ impl Binaries {
 
 /// Where to look: the directories of `path`, then every installation.
 #[derive(Clone, Debug)]
-pub(super) struct Lookup {
+pub(super) struct SearchPath {
     path: Vec<PathBuf>,
     installations: Vec<PathBuf>,
 }
 
-impl Lookup {
+impl SearchPath {
     /// This machine's.
-    pub(super) fn of_machine() -> Self {
+    pub(super) fn of_this_machine() -> Self {
         let path: OsString = std::env::var_os("PATH").unwrap_or_default();
         Self {
             path: std::env::split_paths(&path).collect(),
             installations: INSTALLATIONS
                 .iter()
-                .flat_map(|(parent, prefix, below)| installed(Path::new(parent), prefix, below))
+                .flat_map(|(parent, prefix, below)| {
+                    list_installations(Path::new(parent), prefix, below)
+                })
                 .collect(),
         }
     }
@@ -69,15 +71,17 @@ impl Lookup {
     pub(super) fn find(&self, wanted: Option<u32>) -> Result<Binaries> {
         let fits = |found: &Binaries| wanted.is_none_or(|wanted| found.major == wanted);
         let mut unfit = None;
-        for found in self.path.iter().filter_map(|it| recognise(it)) {
+        for found in self.path.iter().filter_map(|it| inspect_directory(it)) {
             if fits(&found) {
                 return Ok(found);
             }
             unfit.get_or_insert(found);
         }
-        let configured = self.configured();
+        let configured = self.ask_pg_config();
         let installations = self.installations.iter().chain(&configured);
-        let mut installed: Vec<Binaries> = installations.filter_map(|it| recognise(it)).collect();
+        let mut installed: Vec<Binaries> = installations
+            .filter_map(|it| inspect_directory(it))
+            .collect();
         installed.sort_by_key(|found| std::cmp::Reverse(found.major));
         let fit = installed.iter().position(fits);
         let place = fit.or((unfit.is_none() && !installed.is_empty()).then_some(0));
@@ -85,22 +89,22 @@ impl Lookup {
         found.ok_or_else(|| {
             Error::environment(format!(
                 "no PostgreSQL server is installed: {}, or name a server with --database-url",
-                install_command()
+                describe_install_command()
             ))
         })
     }
 
     /// What `pg_config` on `PATH` says.
-    fn configured(&self) -> Option<PathBuf> {
+    fn ask_pg_config(&self) -> Option<PathBuf> {
         let programs = self.path.iter().map(|it| it.join("pg_config"));
         let said = programs
             .filter(|it| it.is_file())
-            .find_map(|it| output(&it, "--bindir"))?;
+            .find_map(|it| read_output(&it, "--bindir"))?;
         Some(PathBuf::from(said.trim()))
     }
 
     /// A client program such as psql: on `PATH` first, else beside a server.
-    fn client(&self, name: &str) -> PathBuf {
+    fn find_client(&self, name: &str) -> PathBuf {
         let on_path = self.path.iter().find(|it| it.join(name).is_file());
         let beside = self.installations.iter().find(|it| it.join(name).is_file());
         match on_path.or(beside) {
@@ -112,11 +116,11 @@ impl Lookup {
 
 /// A client program such as psql, wherever this machine has it; its bare name
 /// if it has none.
-pub(in crate::database) fn client(name: &str) -> PathBuf {
-    Lookup::of_machine().client(name)
+pub(in crate::database) fn find_client(name: &str) -> PathBuf {
+    SearchPath::of_this_machine().find_client(name)
 }
 
-fn installed(parent: &Path, prefix: &str, below: &str) -> Vec<PathBuf> {
+fn list_installations(parent: &Path, prefix: &str, below: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(parent) else {
         return Vec::new();
     };
@@ -128,19 +132,19 @@ fn installed(parent: &Path, prefix: &str, below: &str) -> Vec<PathBuf> {
 }
 
 /// The programs in a directory, if it has those of a server.
-fn recognise(directory: &Path) -> Option<Binaries> {
+fn inspect_directory(directory: &Path) -> Option<Binaries> {
     if !PROGRAMS.iter().all(|name| directory.join(name).is_file()) {
         return None;
     }
-    let said = output(&directory.join("postgres"), "--version")?;
+    let said = read_output(&directory.join("postgres"), "--version")?;
     Some(Binaries {
         directory: directory.to_owned(),
-        major: major(&said)?,
+        major: parse_major_version(&said)?,
     })
 }
 
 /// What a program answers, if it runs.
-fn output(program: &Path, argument: &str) -> Option<String> {
+fn read_output(program: &Path, argument: &str) -> Option<String> {
     let mut command = Command::new(program);
     limit_environment(&mut command);
     let output = command
@@ -155,13 +159,13 @@ fn output(program: &Path, argument: &str) -> Option<String> {
 }
 
 /// Reads `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`, `18beta1` too.
-fn major(version: &str) -> Option<u32> {
+fn parse_major_version(version: &str) -> Option<u32> {
     let number = version.split_once("(PostgreSQL) ")?.1;
     let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
 }
 
-fn install_command() -> String {
+fn describe_install_command() -> String {
     let managers = [
         ("apt-get", "`sudo apt-get install postgresql`"),
         ("dnf", "`sudo dnf install postgresql-server`"),
@@ -199,9 +203,9 @@ mod tests {
     }
 
     #[test]
-    fn no_server_is_an_error_that_names_the_install_command() {
+    fn no_server_is_an_error_that_names_the_describe_install_command() {
         let empty = tempfile::tempdir().unwrap();
-        let lookup = Lookup {
+        let lookup = SearchPath {
             path: vec![empty.path().to_owned()],
             installations: vec![empty.path().join("none")],
         };
@@ -215,7 +219,7 @@ mod tests {
     fn the_cluster_s_own_version_comes_before_path_and_path_before_the_newest() {
         let parent = tempfile::tempdir().unwrap();
         let [old, on_path, new] = ["14.2", "16.1", "18beta1"].map(|it| pretend(parent.path(), it));
-        let lookup = Lookup {
+        let lookup = SearchPath {
             path: vec![on_path.clone()],
             installations: vec![old.clone(), new.clone()],
         };
@@ -223,7 +227,7 @@ mod tests {
         assert_eq!(found(Some(14)), old);
         assert_eq!(found(None), on_path);
         assert_eq!(found(Some(9)), on_path);
-        let lookup = Lookup {
+        let lookup = SearchPath {
             path: Vec::new(),
             ..lookup
         };
@@ -241,7 +245,7 @@ mod tests {
             ("postgres (PostgreSQL) devel", None),
             ("something else 3", None),
         ] {
-            assert_eq!(major(said), expected, "{said}");
+            assert_eq!(parse_major_version(said), expected, "{said}");
         }
     }
 }

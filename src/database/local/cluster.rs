@@ -1,7 +1,7 @@
 //! The cluster itself: made by `initdb`, started and stopped by `pg_ctl`.
 //!
 //! Whether its server runs is found out by connecting. Everything here expects
-//! its caller to hold the [`Site`]'s start lock.
+//! its caller to hold the [`ServerDirectory`]'s start lock.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,8 +12,8 @@ use tokio_postgres::error::SqlState;
 
 use super::binaries::Binaries;
 use super::directory::Directory;
-use super::owner::{failed, last_line, run, run_within};
-use super::site::{Lock, Site};
+use super::owner::{find_last_line, path_error, run_command, run_command_within};
+use super::server_directory::{Lock, ServerDirectory};
 use super::{DATABASE, Durability, Options};
 use crate::error::{Error, Result};
 
@@ -31,12 +31,12 @@ const PROBE_LIMIT: Duration = Duration::from_secs(5);
 const UNFINISHED: &str = "unfinished-";
 
 /// The file in the data directory that names the server's process.
-const POSTMASTER: &str = "postmaster.pid";
+const PID_FILE: &str = "postmaster.pid";
 
 /// A cluster, what runs it, and how.
 #[derive(Debug)]
 pub(super) struct Cluster {
-    pub(super) site: Site,
+    pub(super) server_directory: ServerDirectory,
     pub(super) binaries: Binaries,
     pub(super) socket_directory: Directory,
     pub(super) options: Options,
@@ -44,7 +44,7 @@ pub(super) struct Cluster {
 
 /// How a server is stopped, in `pg_ctl`'s words.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Halt {
+pub(super) enum StopMode {
     /// Ends sessions, writes everything down, then stops.
     Fast,
     /// Stops at once, and recovers at the next start.
@@ -53,26 +53,26 @@ pub(super) enum Halt {
 
 /// What a server answers to somebody who connects.
 #[derive(Debug)]
-enum Probe {
+enum ServerState {
     /// It is there, and so is our database.
     Ready,
     /// It is there and lacks our database.
-    Bare,
+    NoDatabase,
     /// It is starting, recovering or stopping.
     Busy,
     /// Nobody listens.
-    Away,
+    NotRunning,
 }
 
 /// How long a file may be that PostgreSQL writes a number or a few lines into.
-const SHORT_FILE: u16 = 4096;
+const SHORT_FILE_LENGTH: u16 = 4096;
 
 /// The major version that made a site's cluster; `None` if there is none yet.
-pub(super) fn version(site: &Site) -> Result<Option<u32>> {
-    let Some(data) = site.open_data()? else {
+pub(super) fn read_version(server_directory: &ServerDirectory) -> Result<Option<u32>> {
+    let Some(data) = server_directory.open_data_directory()? else {
         return Ok(None);
     };
-    let Some(text) = data.read_file("PG_VERSION", SHORT_FILE)? else {
+    let Some(text) = data.read_file("PG_VERSION", SHORT_FILE_LENGTH)? else {
         return Ok(None);
     };
     let number = std::str::from_utf8(&text).unwrap_or_default().trim();
@@ -85,8 +85,8 @@ pub(super) fn version(site: &Site) -> Result<Option<u32>> {
 impl Cluster {
     /// The URL of one of its databases.
     pub(super) fn url(&self, database: &str) -> String {
-        let host = escape(&self.socket_directory.path.to_string_lossy());
-        let database = escape(database);
+        let host = percent_encode(&self.socket_directory.path.to_string_lossy());
+        let database = percent_encode(database);
         let port = self.options.port();
         format!("postgresql://{DATABASE}@/{database}?host={host}&port={port}")
     }
@@ -97,7 +97,7 @@ impl Cluster {
         if made_by == ours {
             return Ok(());
         }
-        let directory = self.site.path().display();
+        let directory = self.server_directory.path().display();
         Err(Error::environment(format!(
             "PostgreSQL {made_by} made the local database in {directory}, and this machine has \
              PostgreSQL {ours}: install PostgreSQL {made_by}, or upgrade {directory}/data with \
@@ -112,17 +112,17 @@ impl Cluster {
         self.remove_unfinished().await;
         let started = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let name = format!("{UNFINISHED}{}-{}", std::process::id(), started.as_nanos());
-        let unfinished = self.site.path().join(&name);
+        let unfinished = self.server_directory.path().join(&name);
         if let Err(first) = self.initdb(&unfinished, "C.UTF-8").await {
             // Some systems have no C.UTF-8; it differs from C in what is
             // upper and lower case outside ASCII, and in nothing else.
             self.remove_unfinished().await;
             self.initdb(&unfinished, "C").await.map_err(|_| first)?;
         }
-        let directory = &self.site.directory;
+        let directory = &self.server_directory.directory;
         directory
             .rename(&name, "data")
-            .map_err(|e| failed("make", &self.site.data(), e))?;
+            .map_err(|e| path_error("make", &self.server_directory.data_path(), e))?;
         directory.sync()?;
         tracing::info!(
             "made a database in {} with PostgreSQL {}",
@@ -143,19 +143,19 @@ impl Cluster {
         if self.options.durability == Durability::Volatile {
             command.arg("--no-sync");
         }
-        let output = run(&mut command).await?;
+        let output = run_command(&mut command).await?;
         if output.status.success() {
             return Ok(());
         }
-        let why = last_line(&output);
+        let why = find_last_line(&output);
         Err(Error::environment(format!("initdb failed: {why}")))
     }
 
     async fn remove_unfinished(&self) {
-        let names = self.site.directory.names().unwrap_or_default();
+        let names = self.server_directory.directory.names().unwrap_or_default();
         for name in names.iter().filter(|name| name.starts_with(UNFINISHED)) {
-            let path = self.site.path().join(name);
-            if let Err(error) = self.site.owner.remove_tree(&path).await {
+            let path = self.server_directory.path().join(name);
+            if let Err(error) = self.server_directory.owner.remove_tree(&path).await {
                 tracing::warn!("{}", error.chain());
             }
         }
@@ -167,17 +167,18 @@ impl Cluster {
         let deadline = Instant::now() + SERVER_LIMIT;
         while Instant::now() < deadline {
             match self.probe().await {
-                Probe::Ready => return Ok(()),
-                Probe::Bare => return self.create_database().await,
-                Probe::Busy => {}
+                ServerState::Ready => return Ok(()),
+                ServerState::NoDatabase => return self.create_database().await,
+                ServerState::Busy => {}
                 // The remains of a killed server are still ending, or a killed
                 // program's server has not begun to listen.
-                Probe::Away if cfg!(target_os = "linux") && self.is_occupied() => {}
-                Probe::Away => {
-                    self.remove_stale_numbers(start, in_use)?;
-                    match self.pg_ctl_start().await {
+                ServerState::NotRunning
+                    if cfg!(target_os = "linux") && self.has_server_process() => {}
+                ServerState::NotRunning => {
+                    self.remove_stale_pid_files(start, in_use)?;
+                    match self.start_server().await {
                         Ok(()) => continue,
-                        Err(_) if self.is_occupied() => {}
+                        Err(_) if self.has_server_process() => {}
                         Err(error) => return Err(error),
                     }
                 }
@@ -186,27 +187,27 @@ impl Cluster {
         }
         Err(Error::environment(format!(
             "the database server in {} is still not ready after {} s: see {}",
-            self.site.path().display(),
+            self.server_directory.path().display(),
             SERVER_LIMIT.as_secs(),
-            self.site.log().display()
+            self.server_directory.log_path().display()
         )))
     }
 
-    async fn probe(&self) -> Probe {
+    async fn probe(&self) -> ServerState {
         let Ok(config) = self.url(DATABASE).parse::<tokio_postgres::Config>() else {
-            return Probe::Away;
+            return ServerState::NotRunning;
         };
         let Ok(answer) = tokio::time::timeout(PROBE_LIMIT, config.connect(NoTls)).await else {
-            return Probe::Busy;
+            return ServerState::Busy;
         };
         match answer {
-            Ok(_) => Probe::Ready,
+            Ok(_) => ServerState::Ready,
             Err(error) => match error.code() {
-                Some(&SqlState::INVALID_CATALOG_NAME) => Probe::Bare,
-                Some(&SqlState::CANNOT_CONNECT_NOW) => Probe::Busy,
+                Some(&SqlState::INVALID_CATALOG_NAME) => ServerState::NoDatabase,
+                Some(&SqlState::CANNOT_CONNECT_NOW) => ServerState::Busy,
                 // Whatever else it says, it says it: full, for one.
-                Some(_) => Probe::Ready,
-                None => Probe::Away,
+                Some(_) => ServerState::Ready,
+                None => ServerState::NotRunning,
             },
         }
     }
@@ -228,15 +229,15 @@ impl Cluster {
     /// Starts the server through a shell that first closes what we inherited:
     /// under `flock lockfile ocds-ingest run`, a server that outlives us would
     /// hold that lock for ever.
-    async fn pg_ctl_start(&self) -> Result<()> {
-        let log_start = self.site.rotate_log();
+    async fn start_server(&self) -> Result<()> {
+        let log_start = self.server_directory.rotate_log();
         let options: Vec<String> = self
             .settings()
             .await
             .iter()
             .map(|(name, value)| format!("-c {}", shell_quote(&format!("{name}={value}"))))
             .collect();
-        let mut command = self.site.owner.command("sh");
+        let mut command = self.server_directory.owner.command("sh");
         let closing: String = (3..10)
             .map(|descriptor| format!("{descriptor}>&- "))
             .collect();
@@ -248,54 +249,56 @@ impl Cluster {
             .args(["start", "--silent", "--wait", "--timeout"])
             .arg(SERVER_LIMIT.as_secs().to_string())
             .arg("--pgdata")
-            .arg(self.site.data())
+            .arg(self.server_directory.data_path())
             .arg("--log")
-            .arg(self.site.log())
+            .arg(self.server_directory.log_path())
             .arg("--options")
             .arg(options.join(" "));
-        let output = run(&mut command).await?;
-        let directory = self.site.path().display();
+        let output = run_command(&mut command).await?;
+        let directory = self.server_directory.path().display();
         if output.status.success() {
             let major = self.binaries.major;
             tracing::info!("started PostgreSQL {major} in {directory}");
             return Ok(());
         }
-        let why = self.site.last_words(log_start);
-        let why = why.unwrap_or_else(|| last_line(&output));
+        let why = self.server_directory.find_fatal_error(log_start);
+        let why = why.unwrap_or_else(|| find_last_line(&output));
         Err(Error::environment(format!(
             "the database server in {directory} did not start: {why}"
         )))
     }
 
     /// Stops the server and waits until it is gone.
-    pub(super) async fn halt(&self, how: Halt) -> Result<()> {
+    pub(super) async fn stop(&self, how: StopMode) -> Result<()> {
         // `pg_ctl` would wait for a killed server that nobody reaped.
-        if matches!(self.probe().await, Probe::Away) && !self.is_occupied() {
+        if matches!(self.probe().await, ServerState::NotRunning) && !self.has_server_process() {
             return Ok(());
         }
         let mode = match how {
-            Halt::Fast => "fast",
-            Halt::Immediate => "immediate",
+            StopMode::Fast => "fast",
+            StopMode::Immediate => "immediate",
         };
         let mut command = self.command("pg_ctl");
         command
             .args(["stop", "--silent", "--wait", "--mode", mode, "--timeout"])
             .arg(SERVER_LIMIT.as_secs().to_string())
             .arg("--pgdata")
-            .arg(self.site.data());
-        let output = run(&mut command).await?;
-        if output.status.success() || matches!(self.probe().await, Probe::Away) {
+            .arg(self.server_directory.data_path());
+        let output = run_command(&mut command).await?;
+        if output.status.success() || matches!(self.probe().await, ServerState::NotRunning) {
             return Ok(());
         }
         Err(Error::environment(format!(
             "the database server in {} did not stop: {}",
-            self.site.path().display(),
-            last_line(&output)
+            self.server_directory.path().display(),
+            find_last_line(&output)
         )))
     }
 
     fn command(&self, program: &str) -> Command {
-        self.site.owner.command(self.binaries.program(program))
+        self.server_directory
+            .owner
+            .command(self.binaries.program(program))
     }
 
     /// The settings that the server is started with; later ones win. They are
@@ -306,7 +309,7 @@ impl Cluster {
             .path
             .to_string_lossy()
             .replace('"', "\"\"");
-        let megabytes = (memory() >> 20).clamp(512, 8192) / 8;
+        let megabytes = (read_memory_size() >> 20).clamp(512, 8192) / 8;
         let durable = self.options.durability == Durability::Durable;
         let durable = if durable { "on" } else { "off" };
         let mut settings = vec![
@@ -328,7 +331,7 @@ impl Cluster {
             ("log_error_verbosity", "terse".into()),
             ("log_checkpoints", "off".into()),
         ];
-        if self.compresses_with_lz4().await {
+        if self.has_lz4().await {
             settings.push(("wal_compression", "lz4".into()));
         }
         settings
@@ -340,11 +343,11 @@ impl Cluster {
 
     /// Whether the server was built with lz4; it has to be asked. It reads its
     /// configuration first, which may be a named pipe.
-    async fn compresses_with_lz4(&self) -> bool {
+    async fn has_lz4(&self) -> bool {
         let mut command = self.command("postgres");
-        command.arg("-D").arg(self.site.data());
+        command.arg("-D").arg(self.server_directory.data_path());
         command.args(["-c", "wal_compression=lz4", "-C", "wal_compression"]);
-        let asked = run_within(PROBE_LIMIT, command.kill_on_drop(true)).await;
+        let asked = run_command_within(PROBE_LIMIT, command.kill_on_drop(true)).await;
         asked.is_ok_and(|output| output.status.success())
     }
 
@@ -353,17 +356,17 @@ impl Cluster {
     /// container the same few numbers come again at every start, and a killed
     /// process may never be reaped.
     ///
-    /// They are removed only if nobody else uses the site: a server that we
+    /// They are removed only if nobody else uses the directory: a server that we
     /// cannot see, in another container, is there as long as its program is.
-    fn remove_stale_numbers(&self, start: &Lock, in_use: &Lock) -> Result<()> {
+    fn remove_stale_pid_files(&self, start: &Lock, in_use: &Lock) -> Result<()> {
         let socket = format!(".s.PGSQL.{}.lock", self.options.port());
-        let data = self.site.open_data()?;
-        let places = data.iter().map(|data| (data, POSTMASTER));
+        let data = self.server_directory.open_data_directory()?;
+        let places = data.iter().map(|data| (data, PID_FILE));
         for (directory, file) in places.chain([(&self.socket_directory, &*socket)]) {
             let is_stale = cfg!(target_os = "linux")
-                && named_process_is_alive(directory, file)?
-                && !self.is_occupied()
-                && in_use.is_sole(start)?;
+                && is_process_alive(directory, file)?
+                && !self.has_server_process()
+                && in_use.is_only_user(start)?;
             if is_stale {
                 directory.remove_file(file)?;
             }
@@ -374,12 +377,11 @@ impl Cluster {
     /// Whether a process of PostgreSQL works in the data directory, be it only
     /// a remainder. On Linux every process is looked at, elsewhere the one that
     /// the server's own file names.
-    fn is_occupied(&self) -> bool {
-        let data = self.site.data();
+    fn has_server_process(&self) -> bool {
+        let data = self.server_directory.data_path();
         if !cfg!(target_os = "linux") {
-            let data = self.site.open_data().ok().flatten();
-            return data
-                .is_some_and(|data| named_process_is_alive(&data, POSTMASTER).unwrap_or(false));
+            let data = self.server_directory.open_data_directory().ok().flatten();
+            return data.is_some_and(|data| is_process_alive(&data, PID_FILE).unwrap_or(false));
         }
         let data = data.canonicalize().unwrap_or(data);
         let Ok(processes) = std::fs::read_dir("/proc") else {
@@ -398,8 +400,10 @@ impl Cluster {
 }
 
 /// Whether there is a process with the number on a file's first line.
-fn named_process_is_alive(directory: &Directory, file: &str) -> Result<bool> {
-    let text = directory.read_file(file, SHORT_FILE)?.unwrap_or_default();
+fn is_process_alive(directory: &Directory, file: &str) -> Result<bool> {
+    let text = directory
+        .read_file(file, SHORT_FILE_LENGTH)?
+        .unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let number = text
         .lines()
@@ -418,7 +422,7 @@ fn named_process_is_alive(directory: &Directory, file: &str) -> Result<bool> {
 }
 
 /// The bytes of memory that this process may count on.
-fn memory() -> u64 {
+fn read_memory_size() -> u64 {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let machine = read("/proc/meminfo")
         .lines()
@@ -441,7 +445,7 @@ fn shell_quote(word: &str) -> String {
 }
 
 /// Writes what is not plain in a URL as `%40` and its like.
-fn escape(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     const HEX: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
     ];
@@ -467,11 +471,11 @@ mod tests {
     #[test]
     fn odd_names_survive_a_shell_and_a_url() {
         assert_eq!(shell_quote("it's"), r"'it'\''s'");
-        assert_eq!(escape("/a b/ü&c"), "/a%20b/%C3%BC%26c");
+        assert_eq!(percent_encode("/a b/ü&c"), "/a%20b/%C3%BC%26c");
     }
 
     #[test]
     fn the_machine_has_memory() {
-        assert!(memory() > 64 << 20);
+        assert!(read_memory_size() > 64 << 20);
     }
 }

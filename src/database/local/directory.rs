@@ -18,18 +18,18 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
-use super::owner::failed;
+use super::owner::path_error;
 use crate::error::{Error, Result};
 
 /// An entry is never opened without these. A pipe does not block with `NONBLOCK`, and
 /// a terminal does not become ours with `NOCTTY`.
-const CAREFULLY: OFlags = OFlags::NOFOLLOW
+const SAFE_FLAGS: OFlags = OFlags::NOFOLLOW
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
 
 /// How often a file is created that somebody else creates and removes meanwhile.
-const CREATIONS: usize = 3;
+const CREATE_ATTEMPTS: usize = 3;
 
 /// The access that only the owner has.
 pub(super) const PRIVATE: Mode = Mode::RWXU;
@@ -49,17 +49,17 @@ impl Directory {
     /// # Errors
     /// [`Config`](crate::error::Kind::Config): it is something else.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | CAREFULLY;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE_FLAGS;
         let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| {
             let stat = rustix::fs::lstat(path).ok();
-            refuse_or_fail(path, stat, FileType::Directory, e)
+            explain_open_error(path, stat, FileType::Directory, e)
         })?;
         Self::from_descriptor(path.to_owned(), descriptor)
     }
 
     fn from_descriptor(path: PathBuf, descriptor: OwnedFd) -> Result<Self> {
         let stat =
-            rustix::fs::fstat(&descriptor).map_err(|e| failed("look at", &path, e.into()))?;
+            rustix::fs::fstat(&descriptor).map_err(|e| path_error("look at", &path, e.into()))?;
         Ok(Self {
             path,
             descriptor,
@@ -75,7 +75,7 @@ impl Directory {
     /// The bits of its access.
     pub(super) fn mode(&self) -> Result<Mode> {
         let stat = rustix::fs::fstat(&self.descriptor);
-        let stat = stat.map_err(|e| failed("look at", &self.path, e.into()))?;
+        let stat = stat.map_err(|e| path_error("look at", &self.path, e.into()))?;
         Ok(Mode::from_raw_mode(stat.st_mode))
     }
 
@@ -83,7 +83,7 @@ impl Directory {
     pub(super) fn change_owner(&mut self, uid: u32, gid: u32) -> Result<()> {
         let (owner, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
         rustix::fs::fchown(&self.descriptor, Some(owner), Some(group))
-            .map_err(|e| failed("own", &self.path, e.into()))?;
+            .map_err(|e| path_error("own", &self.path, e.into()))?;
         (self.owner, self.group) = (owner, group);
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Directory {
     /// Closes the directory to everybody but its owner.
     pub(super) fn make_private(&self) -> Result<()> {
         rustix::fs::fchmod(&self.descriptor, PRIVATE)
-            .map_err(|e| failed("close", &self.path, e.into()))
+            .map_err(|e| path_error("close", &self.path, e.into()))
     }
 
     /// The names of its entries.
@@ -103,7 +103,7 @@ impl Directory {
             });
             names.collect()
         };
-        let mut names = read().map_err(|e| failed("list", &self.path, e.into()))?;
+        let mut names = read().map_err(|e| path_error("list", &self.path, e.into()))?;
         names.retain(|name| name != "." && name != "..");
         Ok(names)
     }
@@ -142,7 +142,7 @@ impl Directory {
         };
         let path = self.path.join(name);
         let stat =
-            rustix::fs::fstat(&descriptor).map_err(|e| failed("look at", &path, e.into()))?;
+            rustix::fs::fstat(&descriptor).map_err(|e| path_error("look at", &path, e.into()))?;
         let found = FileType::from_raw_mode(stat.st_mode);
         if found != FileType::RegularFile {
             return Err(refuse(
@@ -171,22 +171,22 @@ impl Directory {
     /// As [`Directory::open_file`].
     pub(super) fn open_or_create_file(&self, name: &str) -> Result<File> {
         let path = self.path.join(name);
-        for _ in 0..CREATIONS {
+        for _ in 0..CREATE_ATTEMPTS {
             if let Some(file) = self.open_file(name, OFlags::RDWR)? {
                 return Ok(file);
             }
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | CAREFULLY;
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | SAFE_FLAGS;
             match rustix::fs::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR) {
                 Ok(descriptor) => {
                     // It is new, so it can be nobody's but ours.
                     if rustix::process::geteuid() != self.owner {
                         rustix::fs::fchown(&descriptor, Some(self.owner), Some(self.group))
-                            .map_err(|e| failed("own", &path, e.into()))?;
+                            .map_err(|e| path_error("own", &path, e.into()))?;
                     }
                     return Ok(File::from(descriptor));
                 }
                 Err(Errno::EXIST) => {}
-                Err(e) => return Err(failed("create", &path, e.into())),
+                Err(e) => return Err(path_error("create", &path, e.into())),
             }
         }
         Err(refuse(
@@ -209,7 +209,7 @@ impl Directory {
         let mut bytes = Vec::new();
         file.take(u64::from(limit) + 1)
             .read_to_end(&mut bytes)
-            .map_err(|e| failed("read", &path, e))?;
+            .map_err(|e| path_error("read", &path, e))?;
         if bytes.len() > usize::from(limit) {
             let wanted = format!("one of at most {limit} bytes");
             return Err(refuse(&path, "a longer file", &wanted));
@@ -238,33 +238,33 @@ impl Directory {
     /// Removes an entry that is no directory.
     pub(super) fn remove_file(&self, name: &str) -> Result<()> {
         rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty())
-            .map_err(|e| failed("remove", &self.path.join(name), e.into()))
+            .map_err(|e| path_error("remove", &self.path.join(name), e.into()))
     }
 
     /// Waits until the names of its entries are on disk.
     pub(super) fn sync(&self) -> Result<()> {
-        rustix::fs::fsync(&self.descriptor).map_err(|e| failed("write", &self.path, e.into()))
+        rustix::fs::fsync(&self.descriptor).map_err(|e| path_error("write", &self.path, e.into()))
     }
 
     fn open_entry(&self, name: &str, access: OFlags, wanted: FileType) -> Result<Option<OwnedFd>> {
-        let flags = access | CAREFULLY;
+        let flags = access | SAFE_FLAGS;
         match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Some(descriptor)),
             Err(Errno::NOENT) => Ok(None),
             Err(e) => {
                 let flags = AtFlags::SYMLINK_NOFOLLOW;
                 let stat = rustix::fs::statat(&self.descriptor, name, flags).ok();
-                Err(refuse_or_fail(&self.path.join(name), stat, wanted, e))
+                Err(explain_open_error(&self.path.join(name), stat, wanted, e))
             }
         }
     }
 }
 
 /// Explains why an entry could not be opened: it is something else, or the system says.
-fn refuse_or_fail(path: &Path, stat: Option<Stat>, wanted: FileType, error: Errno) -> Error {
+fn explain_open_error(path: &Path, stat: Option<Stat>, wanted: FileType, error: Errno) -> Error {
     match stat.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
         Some(found) if found != wanted => refuse(path, describe(found), describe(wanted)),
-        _ => failed("open", path, error.into()),
+        _ => path_error("open", path, error.into()),
     }
 }
 

@@ -15,14 +15,14 @@ mod binaries;
 mod cluster;
 mod directory;
 mod owner;
-mod site;
+mod server_directory;
 
 use std::path::{Path, PathBuf};
 
-use self::binaries::Lookup;
-pub(super) use self::binaries::client;
-use self::cluster::{Cluster, Halt};
-use self::site::{Lock, Site};
+use self::binaries::SearchPath;
+pub(super) use self::binaries::find_client;
+use self::cluster::{Cluster, StopMode};
+use self::server_directory::{Lock, ServerDirectory};
 use crate::error::{Error, Result};
 
 /// The name of the database in a local cluster, and of its superuser.
@@ -113,19 +113,20 @@ impl Server {
     /// version made; a server that does not start.
     /// [`Config`](crate::error::Kind::Config): a directory that cannot be used.
     pub async fn start(options: &Options) -> Result<Self> {
-        let site = Site::prepare(&options.directory).await?;
-        let start = site.lock_start().await?;
+        let server_directory = ServerDirectory::prepare(&options.directory).await?;
+        let start = server_directory.lock_start().await?;
         // A few programs are asked for their version, which blocks.
-        let made_by = cluster::version(&site)?;
-        let binaries = tokio::task::spawn_blocking(move || Lookup::of_machine().find(made_by))
-            .await
-            .map_err(|e| Error::unexpected("look for server programs").with_source(e))??;
-        let in_use = site.lock_use(&start)?;
+        let made_by = cluster::read_version(&server_directory)?;
+        let binaries =
+            tokio::task::spawn_blocking(move || SearchPath::of_this_machine().find(made_by))
+                .await
+                .map_err(|e| Error::unexpected("look for server programs").with_source(e))??;
+        let in_use = server_directory.lock_use(&start)?;
         let cluster = Cluster {
-            socket_directory: site.socket_directory(options.port()).await?,
+            socket_directory: server_directory.socket_directory(options.port()).await?,
             options: options.clone(),
             binaries,
-            site,
+            server_directory,
         };
         match made_by {
             None => cluster.initialise().await?,
@@ -138,7 +139,7 @@ impl Server {
     /// The directory that it keeps everything in.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        self.cluster.site.path()
+        self.cluster.server_directory.path()
     }
 
     /// The URL of one of its databases, [`DATABASE`] for the usual one.
@@ -157,19 +158,19 @@ impl Server {
     ///
     /// # Errors
     /// [`Environment`](crate::error::Kind::Environment): it does not start.
-    pub async fn revive(&self) -> Result<()> {
-        let start = self.cluster.site.lock_start().await?;
+    pub async fn ensure_running(&self) -> Result<()> {
+        let start = self.cluster.server_directory.lock_start().await?;
         self.cluster.ensure_running(&start, &self.in_use).await
     }
 
     /// Takes the server away from all who use it, as a crash would, and waits
-    /// until it is gone; [`Server::revive`] brings it back. For tests.
+    /// until it is gone; [`Server::ensure_running`] brings it back. For tests.
     ///
     /// # Errors
     /// [`Environment`](crate::error::Kind::Environment): it does not stop.
     pub async fn crash(&self) -> Result<()> {
-        let _start = self.cluster.site.lock_start().await?;
-        self.cluster.halt(Halt::Immediate).await
+        let _start = self.cluster.server_directory.lock_start().await?;
+        self.cluster.stop(StopMode::Immediate).await
     }
 
     /// Gives the server up: the last user stops it and waits for that.
@@ -177,12 +178,14 @@ impl Server {
     /// # Errors
     /// [`Environment`](crate::error::Kind::Environment): it does not stop.
     pub async fn stop(self) -> Result<()> {
-        let start = self.cluster.site.lock_start().await?;
-        if self.in_use.is_sole(&start)? {
-            self.cluster.halt(Halt::Fast).await?;
+        let start = self.cluster.server_directory.lock_start().await?;
+        if self.in_use.is_only_user(&start)? {
+            self.cluster.stop(StopMode::Fast).await?;
             let socket_directory = &self.cluster.socket_directory.path;
-            let site = &self.cluster.site;
-            site.remove_socket_directory(socket_directory).await;
+            let server_directory = &self.cluster.server_directory;
+            server_directory
+                .remove_socket_directory(socket_directory)
+                .await;
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ const SERVICE_USERS: [&str; 2] = ["postgres", OWN_USER];
 const OWN_USER: &str = "ocds-ingest";
 
 /// The program that begins a session, and becomes another program.
-const SESSION: &str = "setsid";
+const SETSID: &str = "setsid";
 
 /// How long any command may take. Those that wait for the server are told to wait for five
 /// minutes.
@@ -29,8 +29,8 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 /// The user that owns the cluster and runs its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    Ourselves,
-    Other { uid: u32, gid: u32 },
+    CurrentUser,
+    OtherUser { uid: u32, gid: u32 },
 }
 
 impl Owner {
@@ -41,20 +41,20 @@ impl Owner {
     /// [`Config`](crate::error::Kind::Config): it is somebody else's and we are
     /// not root; [`Environment`](crate::error::Kind::Environment): we are root
     /// and no system user could be made.
-    pub(super) async fn of_directory(path: &Path, owner: (u32, u32)) -> Result<Self> {
+    pub(super) async fn for_directory(path: &Path, owner: (u32, u32)) -> Result<Self> {
         let us = rustix::process::geteuid();
         let path = path.display();
         match (us.is_root(), owner) {
-            (true, (0, _)) => service_user().await,
+            (true, (0, _)) => find_or_make_service_user().await,
             // `chown USER` alone leaves root's group, in which the server shall not run
-            (true, (uid, 0)) => look_up(&uid.to_string()).await?.ok_or_else(|| {
+            (true, (uid, 0)) => look_up_user(&uid.to_string()).await?.ok_or_else(|| {
                 Error::config(format!(
                     "{path} belongs to user {uid} and to root's group: `chgrp` it to a group of \
                      that user's"
                 ))
             }),
-            (true, (uid, gid)) => Ok(Owner::Other { uid, gid }),
-            (false, (uid, _)) if uid == us.as_raw() => Ok(Owner::Ourselves),
+            (true, (uid, gid)) => Ok(Owner::OtherUser { uid, gid }),
+            (false, (uid, _)) if uid == us.as_raw() => Ok(Owner::CurrentUser),
             (false, (uid, _)) => Err(Error::config(format!(
                 "{path} belongs to user {uid}: set database.directory to one of your own"
             ))),
@@ -66,27 +66,27 @@ impl Owner {
     /// It is a process of the owner's that makes it, so that what the owner may have put
     /// in its place is touched with the owner's rights and not with root's.
     pub(super) async fn make_directory(self, directory: &Path) -> Result<()> {
-        self.act("mkdir", &["-m", "700"], directory).await
+        self.run_on_path("mkdir", &["-m", "700"], directory).await
     }
 
     /// Removes an empty directory with this owner's rights.
     pub(super) async fn remove_directory(self, directory: &Path) -> Result<()> {
-        self.act("rmdir", &[], directory).await
+        self.run_on_path("rmdir", &[], directory).await
     }
 
     /// Removes a directory and everything in it with this owner's rights.
     pub(super) async fn remove_tree(self, directory: &Path) -> Result<()> {
-        self.act("rm", &["-rf"], directory).await
+        self.run_on_path("rm", &["-rf"], directory).await
     }
 
-    async fn act(self, program: &str, options: &[&str], path: &Path) -> Result<()> {
+    async fn run_on_path(self, program: &str, options: &[&str], path: &Path) -> Result<()> {
         let mut command = self.command(program);
         command.args(options).arg("--").arg(path);
-        let output = run(&mut command).await?;
+        let output = run_command(&mut command).await?;
         if output.status.success() {
             return Ok(());
         }
-        Err(Error::environment(last_line(&output)))
+        Err(Error::environment(find_last_line(&output)))
     }
 
     /// Makes sure that the owner can reach a directory.
@@ -94,14 +94,14 @@ impl Owner {
     /// # Errors
     /// [`Config`](crate::error::Kind::Config), naming the first parent that is
     /// closed to the owner.
-    pub(super) async fn can_enter(self, directory: &Path) -> Result<()> {
-        let Owner::Other { uid, gid } = self else {
+    pub(super) async fn check_can_enter(self, directory: &Path) -> Result<()> {
+        let Owner::OtherUser { uid, gid } = self else {
             return Ok(());
         };
         // A real attempt knows of access lists, which modes do not show.
         let mut command = self.command("sh");
         command.args(["-c", "cd -- \"$1\"", "sh"]).arg(directory);
-        if run(&mut command).await?.status.success() {
+        if run_command(&mut command).await?.status.success() {
             return Ok(());
         }
         let parents: Vec<&Path> = directory.ancestors().collect();
@@ -129,8 +129,8 @@ impl Owner {
     pub(super) fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self {
             // It becomes the program, for it would fork only if it led a process group.
-            Owner::Other { .. } if cfg!(target_os = "linux") => {
-                let mut command = Command::new(SESSION);
+            Owner::OtherUser { .. } if cfg!(target_os = "linux") => {
+                let mut command = Command::new(SETSID);
                 command.arg(program);
                 command
             }
@@ -142,7 +142,7 @@ impl Owner {
         };
         limit_environment(command.as_std_mut());
         command.current_dir("/").stdin(Stdio::null());
-        if let Owner::Other { uid, gid } = self {
+        if let Owner::OtherUser { uid, gid } = self {
             // The standard library drops root's supplementary groups with it.
             command.uid(uid).gid(gid).env("HOME", "/");
         }
@@ -169,19 +169,19 @@ pub(super) fn limit_environment(command: &mut std::process::Command) {
 /// # Errors
 /// It does not start, or takes longer than any command does: the server's user can make it
 /// read from a named pipe, which would take for ever.
-pub(super) async fn run(command: &mut Command) -> Result<Output> {
-    run_within(COMMAND_LIMIT, command).await
+pub(super) async fn run_command(command: &mut Command) -> Result<Output> {
+    run_command_within(COMMAND_LIMIT, command).await
 }
 
 /// Runs a command to its end, which must come within so long.
 ///
 /// # Errors
 /// As [`run`].
-pub(super) async fn run_within(limit: Duration, command: &mut Command) -> Result<Output> {
+pub(super) async fn run_command_within(limit: Duration, command: &mut Command) -> Result<Output> {
     let words = command.as_std();
     let words: Vec<_> = std::iter::once(words.get_program())
         .chain(words.get_args())
-        .filter(|word| *word != SESSION)
+        .filter(|word| *word != SETSID)
         .collect();
     let program = PathBuf::from(words[0]);
     let ended = tokio::time::timeout(limit, command.output()).await;
@@ -193,7 +193,7 @@ pub(super) async fn run_within(limit: Duration, command: &mut Command) -> Result
 }
 
 /// The last line that a command printed: where programs say what went wrong.
-pub(super) fn last_line(output: &Output) -> String {
+pub(super) fn find_last_line(output: &Output) -> String {
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.lines().rev().map(str::trim);
@@ -204,13 +204,13 @@ pub(super) fn last_line(output: &Output) -> String {
 }
 
 /// An I/O error about a path, as a clause.
-pub(super) fn failed(verb: &str, path: &Path, error: std::io::Error) -> Error {
+pub(super) fn path_error(verb: &str, path: &Path, error: std::io::Error) -> Error {
     Error::environment(format!("{verb} {}", path.display())).with_source(error)
 }
 
-async fn service_user() -> Result<Owner> {
+async fn find_or_make_service_user() -> Result<Owner> {
     for name in SERVICE_USERS {
-        if let Some(owner) = look_up(name).await? {
+        if let Some(owner) = look_up_user(name).await? {
             return Ok(owner);
         }
     }
@@ -234,10 +234,12 @@ async fn service_user() -> Result<Owner> {
         ),
     ];
     for (program, arguments) in ways {
-        let mut command = Owner::Ourselves.command(program);
+        let mut command = Owner::CurrentUser.command(program);
         command.args(arguments).arg(OWN_USER);
-        if run(&mut command).await.is_ok_and(|it| it.status.success())
-            && let Some(owner) = look_up(OWN_USER).await?
+        if run_command(&mut command)
+            .await
+            .is_ok_and(|it| it.status.success())
+            && let Some(owner) = look_up_user(OWN_USER).await?
         {
             tracing::info!("made the system user {OWN_USER} for the database server");
             return Ok(owner);
@@ -251,17 +253,17 @@ async fn service_user() -> Result<Owner> {
 
 /// Asks `id` for a user by name or number; `id` knows every place where users may be
 /// kept.
-async fn look_up(name: &str) -> Result<Option<Owner>> {
+async fn look_up_user(name: &str) -> Result<Option<Owner>> {
     let mut numbers = [0; 2];
     for (number, option) in numbers.iter_mut().zip(["-u", "-g"]) {
-        let output = run(Owner::Ourselves.command("id").args([option, name])).await?;
+        let output = run_command(Owner::CurrentUser.command("id").args([option, name])).await?;
         match String::from_utf8_lossy(&output.stdout).trim().parse() {
             Ok(id) if output.status.success() => *number = id,
             _ => return Ok(None),
         }
     }
     let [uid, gid] = numbers;
-    Ok(Some(Owner::Other { uid, gid }))
+    Ok(Some(Owner::OtherUser { uid, gid }))
 }
 
 #[cfg(test)]
@@ -270,9 +272,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_does_not_end_is_given_up_by_its_name() {
-        let mut command = Owner::Ourselves.command("sleep");
+        let mut command = Owner::CurrentUser.command("sleep");
         let command = command.arg("600").kill_on_drop(true);
-        let error = run_within(Duration::from_millis(10), command).await;
+        let error = run_command_within(Duration::from_millis(10), command).await;
         assert_eq!(
             error.unwrap_err().to_string(),
             "sleep has not ended after 10ms"
@@ -286,11 +288,11 @@ mod tests {
             eprintln!("skipped: only root can start a process as another user");
             return;
         }
-        let nobody = Owner::Other {
+        let nobody = Owner::OtherUser {
             uid: 65534,
             gid: 65534,
         };
-        let output = run(nobody.command("cat").arg("/proc/self/stat")).await;
+        let output = run_command(nobody.command("cat").arg("/proc/self/stat")).await;
         let stat = String::from_utf8(output.unwrap().stdout).unwrap();
         let mut fields = stat.split(' ');
         let process = fields.next().unwrap();

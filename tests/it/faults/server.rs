@@ -29,7 +29,7 @@ async fn a_server_that_is_taken_away_again_and_again_costs_nothing() {
         .endure(stops, async |dice, ingest, run| {
             cluster.server.crash().await.unwrap();
             tokio::time::sleep(Duration::from_millis(dice.roll(1_000))).await;
-            cluster.server.revive().await.unwrap();
+            cluster.server.ensure_running().await.unwrap();
             let back = Instant::now();
             let client = connect(&ingest.url).await;
             let pages = "select count(*) from ocds.page";

@@ -292,7 +292,7 @@ impl Bath {
             "stop the server" => {
                 self.cluster.server.crash().await.unwrap();
                 tokio::time::sleep(some).await;
-                self.cluster.server.revive().await.unwrap();
+                self.cluster.server.ensure_running().await.unwrap();
             }
             "kill a backend" => return kill_backend(&self.stand.ingest.url).await,
             "terminate backends" => return terminate_backends(&self.stand.ingest.url).await,

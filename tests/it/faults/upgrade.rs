@@ -44,7 +44,7 @@ async fn what_a_version_of_any_schema_left_in_mid_feed_is_gone_on_with() {
     assert_eq!(killed.code, None, "{}", killed.stderr);
     assert!(stand.ingest.count("page").await > 0);
 
-    let migrations = migrate::built_in().unwrap();
+    let migrations = migrate::built_in_migrations().unwrap();
     for version in 1..=migrations.len() {
         let mut newer = Ingest::unmigrated().await;
         let mut client = connect(&newer.url).await;

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
 use super::directory::{Directory, PRIVATE};
-use super::owner::{Owner, failed};
+use super::owner::{Owner, path_error};
 use crate::error::{Error, Result};
 
 /// How long another process may take to initialise, start or stop the server.
@@ -38,13 +38,13 @@ const LOCK_LIMIT: Duration = Duration::from_secs(300);
 const LOCK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The longest path of a socket that both Linux (107 bytes) and macOS (103) take.
-const LONGEST_SOCKET: usize = 100;
+const MAX_SOCKET_PATH: usize = 100;
 
 /// What the log grows to before it is put aside at the next start.
-const LONGEST_LOG: u64 = 1 << 20;
+const MAX_LOG_LENGTH: u64 = 1 << 20;
 
 /// The longest path that Linux takes.
-const LONGEST_PATH: u16 = 4096;
+const MAX_PATH: u16 = 4096;
 
 const LOG: &str = "server.log";
 const OLD_LOG: &str = "server.log.1";
@@ -54,25 +54,25 @@ const SOCKET: &str = "socket";
 const SOCKET_PATH: &str = "socket.path";
 
 /// The directory that all users write to.
-const SHARED: &str = "/tmp";
+const SHARED_DIRECTORY: &str = "/tmp";
 
 /// A local server's directory, which is there, and is ours or an empty one
 /// that was made ours.
 #[derive(Debug)]
-pub(super) struct Site {
+pub(super) struct ServerDirectory {
     pub(super) directory: Directory,
     pub(super) owner: Owner,
 }
 
-impl Site {
+impl ServerDirectory {
     /// Makes the directory if need be, and sees that it can be used.
     ///
     /// # Errors
     /// [`Config`](crate::error::Kind::Config): it holds something else, is
     /// somebody else's, or cannot be reached by the server's user.
     pub(super) async fn prepare(directory: &Path) -> Result<Self> {
-        let path = resolve(directory)?;
-        std::fs::create_dir_all(&path).map_err(|e| failed("make", &path, e))?;
+        let path = resolve_link(directory)?;
+        std::fs::create_dir_all(&path).map_err(|e| path_error("make", &path, e))?;
         let directory = Directory::open(&path)?;
         let is_empty = directory.names()?.is_empty();
         if !is_empty && directory.file_length(START_LOCK).is_none() {
@@ -82,13 +82,13 @@ impl Site {
                 path.display()
             )));
         }
-        let mut site = Self {
-            owner: Owner::of_directory(&path, directory.owner()).await?,
+        let mut server_directory = Self {
+            owner: Owner::for_directory(&path, directory.owner()).await?,
             directory,
         };
-        site.take_over(is_empty)?;
-        site.owner.can_enter(&path).await?;
-        Ok(site)
+        server_directory.give_to_owner(is_empty)?;
+        server_directory.owner.check_can_enter(&path).await?;
+        Ok(server_directory)
     }
 
     /// Gives a directory of root's to the server's user, and closes it to all others.
@@ -96,8 +96,8 @@ impl Site {
     /// # Errors
     /// [`Config`](crate::error::Kind::Config): others could have put a `start.lock` there,
     /// to be given what is beside it.
-    fn take_over(&mut self, is_empty: bool) -> Result<()> {
-        if let Owner::Other { uid, gid } = self.owner
+    fn give_to_owner(&mut self, is_empty: bool) -> Result<()> {
+        if let Owner::OtherUser { uid, gid } = self.owner
             && self.directory.owner().0 != uid
         {
             let writable = Mode::WGRP | Mode::WOTH;
@@ -117,16 +117,16 @@ impl Site {
         &self.directory.path
     }
 
-    pub(super) fn data(&self) -> PathBuf {
+    pub(super) fn data_path(&self) -> PathBuf {
         self.path().join("data")
     }
 
     /// The cluster's directory, if there is one.
-    pub(super) fn open_data(&self) -> Result<Option<Directory>> {
+    pub(super) fn open_data_directory(&self) -> Result<Option<Directory>> {
         self.directory.open_directory("data")
     }
 
-    pub(super) fn log(&self) -> PathBuf {
+    pub(super) fn log_path(&self) -> PathBuf {
         self.path().join(LOG)
     }
 
@@ -134,7 +134,7 @@ impl Site {
     pub(super) async fn lock_start(&self) -> Result<Lock> {
         let file = self.directory.open_or_create_file(START_LOCK)?;
         let deadline = Instant::now() + LOCK_LIMIT;
-        while !lock(&file, FlockOperation::NonBlockingLockExclusive)? {
+        while !try_lock(&file, FlockOperation::NonBlockingLockExclusive)? {
             if Instant::now() > deadline {
                 return Err(Error::environment(format!(
                     "another process has been starting or stopping the server in {} for {} s",
@@ -151,7 +151,7 @@ impl Site {
     /// other lock asks for this one alone, so it is free for sharing.
     pub(super) fn lock_use(&self, _start: &Lock) -> Result<Lock> {
         let file = self.directory.open_or_create_file(USE_LOCK)?;
-        if lock(&file, FlockOperation::NonBlockingLockShared)? {
+        if try_lock(&file, FlockOperation::NonBlockingLockShared)? {
             return Ok(Lock(file));
         }
         Err(Error::environment(format!(
@@ -165,7 +165,7 @@ impl Site {
         let usual = self.path().join(SOCKET);
         let path = usual.join(format!(".s.PGSQL.{port}"));
         // A comma would make two directories of it, for libpq and the server.
-        if path.as_os_str().len() <= LONGEST_SOCKET && !path.to_string_lossy().contains(',') {
+        if path.as_os_str().len() <= MAX_SOCKET_PATH && !path.to_string_lossy().contains(',') {
             if self.directory.open_directory(SOCKET)?.is_none() {
                 self.owner.make_directory(&usual).await?;
             }
@@ -175,7 +175,7 @@ impl Site {
             socket.make_private()?;
             return Ok(socket);
         }
-        if let Some(known) = self.known_socket_directory()? {
+        if let Some(known) = self.open_stored_socket_directory()? {
             return Ok(known);
         }
         let hash = blake3::hash(self.path().as_os_str().as_encoded_bytes()).to_hex();
@@ -184,16 +184,16 @@ impl Site {
         // nobody can guess the other.
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let other = format!("{name}-{:x}", now.as_nanos());
-        let usual = runtime_directory(self.owner).join(name);
-        let (short, socket) = match self.make_private(&usual).await {
+        let usual = find_runtime_directory(self.owner).join(name);
+        let (short, socket) = match self.make_private_directory(&usual).await {
             Ok(socket) => (usual, socket),
             Err(_) => {
-                let other = Path::new(SHARED).join(other);
-                let socket = self.make_private(&other).await?;
+                let other = Path::new(SHARED_DIRECTORY).join(other);
+                let socket = self.make_private_directory(&other).await?;
                 (other, socket)
             }
         };
-        self.remember_socket_directory(&short)?;
+        self.store_socket_path(&short)?;
         Ok(socket)
     }
 
@@ -207,18 +207,18 @@ impl Site {
         }
     }
 
-    fn known_socket_directory(&self) -> Result<Option<Directory>> {
-        let Some(path) = self.directory.read_file(SOCKET_PATH, LONGEST_PATH)? else {
+    fn open_stored_socket_directory(&self) -> Result<Option<Directory>> {
+        let Some(path) = self.directory.read_file(SOCKET_PATH, MAX_PATH)? else {
             return Ok(None);
         };
         let path = PathBuf::from(OsString::from_vec(path));
-        Ok(self.open_private(&path))
+        Ok(self.open_private_directory(&path))
     }
 
     /// Makes a directory that is elsewhere, or opens it if it is the server's user's.
-    async fn make_private(&self, path: &Path) -> Result<Directory> {
+    async fn make_private_directory(&self, path: &Path) -> Result<Directory> {
         let made = self.owner.make_directory(path).await;
-        let Some(directory) = self.open_private(path) else {
+        let Some(directory) = self.open_private_directory(path) else {
             made?;
             return Err(Error::environment(format!(
                 "{}, where the server's socket would be, is somebody else's",
@@ -230,7 +230,7 @@ impl Site {
 
     /// Opens a directory that is elsewhere, if it is the server's user's and nobody else
     /// may enter it. A comma would make two hosts of it, for those who connect.
-    fn open_private(&self, path: &Path) -> Option<Directory> {
+    fn open_private_directory(&self, path: &Path) -> Option<Directory> {
         if path.to_string_lossy().contains(',') {
             return None;
         }
@@ -241,19 +241,19 @@ impl Site {
         (is_owners && is_private).then_some(directory)
     }
 
-    fn remember_socket_directory(&self, directory: &Path) -> Result<()> {
+    fn store_socket_path(&self, directory: &Path) -> Result<()> {
         let path = self.path().join(SOCKET_PATH);
         let mut file = self.directory.open_or_create_file(SOCKET_PATH)?;
         file.set_len(0)
             .and_then(|()| file.write_all(directory.as_os_str().as_encoded_bytes()))
-            .map_err(|e| failed("write", &path, e))
+            .map_err(|e| path_error("write", &path, e))
     }
 
     /// Puts a log that has grown aside, dropping the one before, and tells how
     /// long the one that goes on is.
     pub(super) fn rotate_log(&self) -> u64 {
         let length = self.directory.file_length(LOG).unwrap_or(0);
-        if length <= LONGEST_LOG {
+        if length <= MAX_LOG_LENGTH {
             return length;
         }
         match self.directory.rename(LOG, OLD_LOG) {
@@ -266,28 +266,28 @@ impl Site {
     }
 
     /// Why the server ended, by its log from byte `start` on.
-    pub(super) fn last_words(&self, start: u64) -> Option<String> {
+    pub(super) fn find_fatal_error(&self, start: u64) -> Option<String> {
         let mut log = self.directory.open_file(LOG, OFlags::RDONLY).ok()??;
         log.seek(SeekFrom::Start(start)).ok()?;
         let mut text = Vec::new();
-        log.take(LONGEST_LOG).read_to_end(&mut text).ok()?;
+        log.take(MAX_LOG_LENGTH).read_to_end(&mut text).ok()?;
         let text = String::from_utf8_lossy(&text);
         let fatal = |line: &str| Some(line.split_once("FATAL:")?.1.trim().to_owned());
         text.lines().rev().find_map(fatal)
     }
 }
 
-/// A lock on a file of a [`Site`], given up when dropped.
+/// A lock on a file of a [`ServerDirectory`], given up when dropped.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
     /// Whether nobody shares this lock; for as long as the `start` lock is
     /// held, nobody will.
-    pub(super) fn is_sole(&self, _start: &Lock) -> Result<bool> {
-        let sole = lock(&self.0, FlockOperation::NonBlockingLockExclusive)?;
+    pub(super) fn is_only_user(&self, _start: &Lock) -> Result<bool> {
+        let sole = try_lock(&self.0, FlockOperation::NonBlockingLockExclusive)?;
         // A try that failed may have cost us our share.
-        lock(&self.0, FlockOperation::NonBlockingLockShared)?;
+        try_lock(&self.0, FlockOperation::NonBlockingLockShared)?;
         Ok(sole)
     }
 }
@@ -302,7 +302,7 @@ impl Drop for Lock {
     }
 }
 
-fn lock(file: &File, operation: FlockOperation) -> Result<bool> {
+fn try_lock(file: &File, operation: FlockOperation) -> Result<bool> {
     match rustix::fs::flock(file, operation) {
         Ok(()) => Ok(true),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
@@ -313,14 +313,14 @@ fn lock(file: &File, operation: FlockOperation) -> Result<bool> {
 
 /// Makes a path absolute, and follows its last part if that is a link of our own. A link of
 /// another user's may lead to another place each time.
-fn resolve(directory: &Path) -> Result<PathBuf> {
-    let path = std::path::absolute(directory).map_err(|e| failed("find", directory, e))?;
-    check_name(&path)?;
+fn resolve_link(directory: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(directory).map_err(|e| path_error("find", directory, e))?;
+    check_path(&path)?;
     let us = rustix::process::geteuid().as_raw();
     let path = match std::fs::symlink_metadata(&path) {
-        Ok(metadata) if metadata.is_symlink() && metadata.uid() == us => {
-            path.canonicalize().map_err(|e| failed("find", &path, e))?
-        }
+        Ok(metadata) if metadata.is_symlink() && metadata.uid() == us => path
+            .canonicalize()
+            .map_err(|e| path_error("find", &path, e))?,
         Ok(metadata) if metadata.is_symlink() => {
             return Err(Error::config(format!(
                 "{} is a symbolic link of user {}: set database.directory to where it leads, if \
@@ -331,13 +331,13 @@ fn resolve(directory: &Path) -> Result<PathBuf> {
         }
         _ => path,
     };
-    check_name(&path)?;
+    check_path(&path)?;
     Ok(path)
 }
 
 /// `pg_ctl` pastes the directory's name into a shell command, between double
 /// quotes, and does not escape it.
-fn check_name(directory: &Path) -> Result<()> {
+fn check_path(directory: &Path) -> Result<()> {
     match directory.to_str() {
         Some(name) if !name.contains(['"', '$', '`', '\\', '\n']) => Ok(()),
         _ => Err(Error::config(format!(
@@ -348,10 +348,10 @@ fn check_name(directory: &Path) -> Result<()> {
 }
 
 /// Where a user keeps sockets; another user's is closed to us, or we to it.
-fn runtime_directory(owner: Owner) -> PathBuf {
-    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| owner == Owner::Ourselves);
+fn find_runtime_directory(owner: Owner) -> PathBuf {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| owner == Owner::CurrentUser);
     match own.map(PathBuf::from) {
         Some(directory) if directory.is_dir() && directory.as_os_str().len() < 60 => directory,
-        _ => PathBuf::from(SHARED),
+        _ => PathBuf::from(SHARED_DIRECTORY),
     }
 }

@@ -6,21 +6,21 @@
 ///
 /// The server takes the constants out of most texts, but leaves them in `copy`
 /// and all that it does not plan.
-pub(super) fn shape(sql: &str) -> String {
-    let tokens = tokens(sql);
+pub(super) fn normalize_statement(sql: &str) -> String {
+    let tokens = split_tokens(sql);
     let mut shape = String::new();
     let mut rest = &tokens[..];
     while let Some((token, after)) = rest.split_first() {
         rest = after;
-        if token.is_apart && !shape.is_empty() {
+        if token.has_space_before && !shape.is_empty() {
             shape.push(' ');
         }
         shape.push_str(token.text);
         if token.text.eq_ignore_ascii_case("values")
-            && let Some(behind) = behind_rows(rest)
+            && let Some(after) = skip_rows(rest)
         {
             shape.push_str(" (…)");
-            rest = behind;
+            rest = after;
         }
     }
     shape
@@ -29,13 +29,13 @@ pub(super) fn shape(sql: &str) -> String {
 struct Token<'a> {
     text: &'a str,
     /// Whether white space or a comment is before it.
-    is_apart: bool,
+    has_space_before: bool,
 }
 
 /// What follows rows such as `($1, $2), ($3, $4)`; `None` where none are.
-fn behind_rows<'a, 'b>(mut tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
+fn skip_rows<'a, 'b>(mut tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
     loop {
-        tokens = behind_row(tokens)?;
+        tokens = skip_row(tokens)?;
         match tokens {
             [comma, rest @ ..] if comma.text == "," => tokens = rest,
             _ => return Some(tokens),
@@ -43,7 +43,7 @@ fn behind_rows<'a, 'b>(mut tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
     }
 }
 
-fn behind_row<'a, 'b>(tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
+fn skip_row<'a, 'b>(tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
     let mut depth = 0_usize;
     for (index, token) in tokens.iter().enumerate() {
         match token.text {
@@ -61,37 +61,40 @@ fn behind_row<'a, 'b>(tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
 /// What stands for a constant or a parameter.
 const CONSTANT: &str = "$n";
 
-fn tokens(sql: &str) -> Vec<Token<'_>> {
+fn split_tokens(sql: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
-    let mut is_apart = false;
+    let mut has_space_before = false;
     let mut rest = sql;
     while let Some(first) = rest.chars().next() {
-        if let Some(behind) = behind_space(rest, first) {
-            is_apart = true;
-            rest = behind;
+        if let Some(after) = skip_space_or_comment(rest, first) {
+            has_space_before = true;
+            rest = after;
             continue;
         }
-        let (text, behind) = token(rest, first);
-        tokens.push(Token { text, is_apart });
-        is_apart = false;
-        rest = behind;
+        let (text, after) = split_first_token(rest, first);
+        tokens.push(Token {
+            text,
+            has_space_before,
+        });
+        has_space_before = false;
+        rest = after;
     }
     tokens
 }
 
 /// What follows white space or a comment at the beginning.
-fn behind_space(sql: &str, first: char) -> Option<&str> {
+fn skip_space_or_comment(sql: &str, first: char) -> Option<&str> {
     if first.is_whitespace() {
         return Some(sql.trim_start());
     }
     if let Some(comment) = sql.strip_prefix("--") {
-        return Some(comment.split_once('\n').map_or("", |(_, behind)| behind));
+        return Some(comment.split_once('\n').map_or("", |(_, after)| after));
     }
-    sql.strip_prefix("/*").map(behind_comment)
+    sql.strip_prefix("/*").map(skip_comment)
 }
 
 /// What follows a comment that has begun; comments nest.
-fn behind_comment(mut sql: &str) -> &str {
+fn skip_comment(mut sql: &str) -> &str {
     let mut depth = 1;
     while depth > 0 {
         let Some(at) = sql.find(['/', '*']) else {
@@ -113,29 +116,29 @@ fn behind_comment(mut sql: &str) -> &str {
 
 /// The token that a text begins with, and what follows it. A token that does not
 /// end takes all of the text.
-fn token(sql: &str, first: char) -> (&str, &str) {
+fn split_first_token(sql: &str, first: char) -> (&str, &str) {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let word = sql.split_at(sql.find(|c| !is_word(c)).unwrap_or(sql.len()));
     match first {
-        '\'' => (CONSTANT, behind_quote(sql, '\'')),
+        '\'' => (CONSTANT, skip_quoted(sql, '\'')),
         '"' => {
-            let behind = behind_quote(sql, '"');
-            (&sql[..sql.len() - behind.len()], behind)
+            let after = skip_quoted(sql, '"');
+            (&sql[..sql.len() - after.len()], after)
         }
-        '$' => (CONSTANT, behind_dollar_quote(sql).unwrap_or(word.1)),
+        '$' => (CONSTANT, skip_dollar_quoted(sql).unwrap_or(word.1)),
         '0'..='9' => (CONSTANT, sql.trim_start_matches(|c| is_word(c) || c == '.')),
-        'e' | 'E' if sql[1..].starts_with('\'') => (CONSTANT, behind_escaped(&sql[2..])),
+        'e' | 'E' if sql[1..].starts_with('\'') => (CONSTANT, skip_escaped(&sql[2..])),
         c if is_word(c) => word,
         c => sql.split_at(c.len_utf8()),
     }
 }
 
 /// What follows a quoted text; a doubled quote is part of it.
-fn behind_quote(sql: &str, quote: char) -> &str {
+fn skip_quoted(sql: &str, quote: char) -> &str {
     let mut rest = &sql[1..];
-    while let Some((_, behind)) = rest.split_once(quote) {
-        let Some(doubled) = behind.strip_prefix(quote) else {
-            return behind;
+    while let Some((_, after)) = rest.split_once(quote) {
+        let Some(doubled) = after.strip_prefix(quote) else {
+            return after;
         };
         rest = doubled;
     }
@@ -144,7 +147,7 @@ fn behind_quote(sql: &str, quote: char) -> &str {
 
 /// What follows the inside of a text in which a backslash takes the next
 /// character for itself.
-fn behind_escaped(inside: &str) -> &str {
+fn skip_escaped(inside: &str) -> &str {
     let mut chars = inside.chars();
     while let Some(c) = chars.next() {
         match c {
@@ -158,7 +161,7 @@ fn behind_escaped(inside: &str) -> &str {
 }
 
 /// What follows `$tag$ … $tag$`; `None` for a parameter.
-fn behind_dollar_quote(sql: &str) -> Option<&str> {
+fn skip_dollar_quoted(sql: &str) -> Option<&str> {
     let tag_end = sql[1..].find('$')? + 2;
     let tag = &sql[..tag_end];
     let is_tag = |c: char| c.is_alphanumeric() || c == '_';
@@ -167,18 +170,18 @@ fn behind_dollar_quote(sql: &str) -> Option<&str> {
         return None;
     }
     let inside = &sql[tag_end..];
-    Some(inside.split_once(tag).map_or("", |(_, behind)| behind))
+    Some(inside.split_once(tag).map_or("", |(_, after)| after))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::shape;
+    use super::normalize_statement;
 
     #[track_caller]
     fn check(sql: &str, expected: &str) {
-        assert_eq!(shape(sql), expected);
+        assert_eq!(normalize_statement(sql), expected);
     }
 
     #[test]
@@ -230,7 +233,7 @@ mod tests {
             "4.2e10",
         ] {
             let sql = format!("copy (select 1 from ocds.run where a = {constant} and b) to stdout");
-            let found = shape(&sql);
+            let found = normalize_statement(&sql);
             let expected = "copy (select $n from ocds.run where a = $n";
             assert!(found.starts_with(expected), "{constant}: {found}");
             assert!(found.ends_with("and b) to stdout"), "{constant}: {found}");
@@ -250,7 +253,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_has_a_shape(sql in "[a-z0-9 '\"$()\\\\é,/*-]{0,60}") {
-            shape(&sql);
+            normalize_statement(&sql);
         }
     }
 }
