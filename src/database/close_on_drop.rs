@@ -1,4 +1,4 @@
-//! A connection that goes back to the pool only when its last exchange is over.
+//! A connection that returns to the pool only when the caller says so.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -6,9 +6,12 @@ use std::time::Duration;
 use crate::database::Connection;
 use crate::error::{Error, Result};
 
-/// A connection that is closed when it is dropped: after an error, a time limit or an
-/// abandoned wait nobody knows what it will say next, nor to which server it leads. One
-/// that has answered all it was asked is [given back](CloseOnDrop::return_to_pool).
+/// A connection that is closed when it is dropped.
+///
+/// After a failed statement, a time limit or an abandoned wait, the next reply on a connection
+/// may answer an older statement. After a failover the connection may lead to a server that
+/// accepts no writes. So it is never used again. A connection whose replies have all arrived is
+/// [returned to the pool](CloseOnDrop::return_to_pool).
 #[derive(Debug)]
 pub(crate) struct CloseOnDrop(Option<Connection>);
 
@@ -17,7 +20,6 @@ impl CloseOnDrop {
         Self(Some(connection))
     }
 
-    /// Gives the connection back to the pool.
     pub(crate) fn return_to_pool(mut self) {
         drop(self.0.take());
     }
@@ -27,13 +29,13 @@ impl Deref for CloseOnDrop {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.0.as_ref().expect("taken only at the end")
+        self.0.as_ref().expect("a connection until the drop")
     }
 }
 
 impl DerefMut for CloseOnDrop {
     fn deref_mut(&mut self) -> &mut Connection {
-        self.0.as_mut().expect("taken only at the end")
+        self.0.as_mut().expect("a connection until the drop")
     }
 }
 
@@ -45,8 +47,8 @@ impl Drop for CloseOnDrop {
     }
 }
 
-/// Waits for a reply no longer than this: the server's own time limits do not help
-/// where it cannot be heard.
+/// Waits for a reply for at most `limit`. The server's own time limits do not help when its
+/// replies do not arrive.
 pub(crate) async fn wait_for_reply<T>(
     limit: Duration,
     reply: impl Future<Output = T>,

@@ -1,10 +1,11 @@
-//! Opens the pool's connections: TLS is negotiated here, and the server is watched by a
-//! [`GuardedStream`] stream until it has let us in.
+//! Opens the pool's connections. It negotiates TLS, and puts a [`GuardedStream`] around each
+//! connection.
 //!
-//! tokio-postgres looks up names, tries each host in turn and knows the session that is
-//! wanted. It negotiates TLS too, but hands on a connection without TLS where nothing
-//! can be put around it. So it is told that TLS begins at once, and what it takes for
-//! the handshake is our negotiation, of which also a connection without TLS may come.
+//! tokio-postgres looks up names, tries each host in turn and checks the session's attributes.
+//! It could negotiate TLS too, but then it would use a connection without TLS directly, and no
+//! [`GuardedStream`] could be put around it. So it is configured as if TLS began at once. In the
+//! place of the handshake it calls the negotiation here, which may also return a connection
+//! without TLS.
 
 use std::io;
 use std::path::PathBuf;
@@ -25,22 +26,22 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::guard::{GuardedStream, Policy};
 use super::require_auth::RequireAuth;
 
-/// The message by which a client asks for TLS.
+/// The message with which a client requests TLS.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
-/// How a host, or a list of hosts, is connected to.
+/// A host, or a list of hosts, and how to connect to it.
 #[derive(Clone)]
 pub(super) enum Target {
-    /// Over TCP, after our negotiation.
+    /// Over TCP, with the negotiation of this module.
     Tcp(Config),
-    /// As tokio-postgres does it, by a Unix socket on which everything is allowed.
+    /// Over a Unix socket on which every authentication method is allowed.
     Socket(Config),
-    /// By the Unix socket of this path, on which `require_auth` is obeyed.
+    /// Over the Unix socket of this path, with `require_auth`.
     GuardedSocket(PathBuf, Config),
 }
 
 impl Target {
-    /// Makes tokio-postgres leave the negotiation to us.
+    /// Makes tokio-postgres call [`TlsNegotiator`] instead of negotiating TLS itself.
     pub(super) fn tcp(mut config: Config) -> Self {
         config.ssl_mode(WireMode::Require);
         config.ssl_negotiation(SslNegotiation::Direct);
@@ -60,24 +61,24 @@ impl Target {
     }
 }
 
-/// Opens connections to the first target that takes one.
+/// Opens a connection to the first target that accepts one.
 pub(super) struct Connector {
     pub(super) targets: Vec<Target>,
-    pub(super) negotiator: Negotiator,
+    pub(super) negotiator: TlsNegotiator,
 }
 
 impl Connect for Connector {
     fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
         Box::pin(async {
             let mut targets = self.targets.iter();
-            let mut connected = self.try_target(targets.next().expect("a target")).await;
+            let mut result = self.try_target(targets.next().expect("a target")).await;
             for target in targets {
-                if connected.is_ok() {
+                if result.is_ok() {
                     break;
                 }
-                connected = self.try_target(target).await;
+                result = self.try_target(target).await;
             }
-            connected
+            result
         })
     }
 }
@@ -93,9 +94,9 @@ impl Connector {
                 let socket = ConnectSocket {
                     path: path.clone(),
                     limit: config.get_connect_timeout().copied(),
-                    required: negotiator.required,
+                    require_auth: negotiator.require_auth,
                 };
-                // what the socket is opened in is taken for the handshake
+                // tokio-postgres calls this as the handshake: it replaces the empty stream
                 let nothing = tokio::io::empty();
                 let connected = config.connect_raw(nothing, socket).await;
                 connected.map(spawn_connection)
@@ -104,7 +105,7 @@ impl Connector {
     }
 }
 
-/// Lets a connection answer its client, for as long as there is one.
+/// Spawns the task that exchanges messages with the server. It ends with the client.
 fn spawn_connection<S, T>(
     (client, connection): (Client, Connection<S, T>),
 ) -> (Client, JoinHandle<()>)
@@ -120,43 +121,42 @@ where
     (client, task)
 }
 
-/// Negotiates TLS as libpq does.
+/// Negotiates TLS by the rules of libpq.
 #[derive(Clone)]
-pub(super) struct Negotiator {
+pub(super) struct TlsNegotiator {
     pub(super) tls: MakeRustlsConnect,
     pub(super) mode: WireMode,
-    /// The server expects TLS without being asked for it.
+    /// The server expects TLS without a request for it.
     pub(super) is_direct: bool,
-    pub(super) required: Option<RequireAuth>,
-    /// The names of hosts that are not this machine.
+    pub(super) require_auth: Option<RequireAuth>,
+    /// The hosts that are not this machine.
     pub(super) remote_hosts: Vec<String>,
 }
 
-impl<S> MakeTlsConnect<S> for Negotiator
+impl<S> MakeTlsConnect<S> for TlsNegotiator
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     type Stream = GuardedStream<Transport<S>>;
-    type TlsConnect = Negotiation;
+    type TlsConnect = TlsNegotiation;
     type Error = io::Error;
 
-    fn make_tls_connect(&mut self, host: &str) -> io::Result<Negotiation> {
-        Ok(Negotiation {
-            is_remote: self.remote_hosts.iter().any(|other| other == host),
+    fn make_tls_connect(&mut self, host: &str) -> io::Result<TlsNegotiation> {
+        Ok(TlsNegotiation {
+            is_remote: self.remote_hosts.iter().any(|remote| remote == host),
             host: host.to_owned(),
             negotiator: self.clone(),
         })
     }
 }
 
-/// The negotiation with one host.
-pub(super) struct Negotiation {
-    negotiator: Negotiator,
+pub(super) struct TlsNegotiation {
+    negotiator: TlsNegotiator,
     host: String,
     is_remote: bool,
 }
 
-impl<S> TlsConnect<S> for Negotiation
+impl<S> TlsConnect<S> for TlsNegotiation
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -168,12 +168,10 @@ where
         Box::pin(async move {
             let mut negotiator = self.negotiator;
             let policy = |is_exposed| Policy {
-                required: negotiator.required.clone(),
+                require_auth: negotiator.require_auth.clone(),
                 is_exposed,
             };
             if !request_tls(&mut stream, negotiator.mode, negotiator.is_direct).await? {
-                // Whoever reads on this machine's loopback is root. Whoever pretends to be
-                // the server there could as well offer TLS with a certificate of their own.
                 let policy = policy(self.is_remote);
                 return Ok(GuardedStream::new(Transport::Plain(stream), policy));
             }
@@ -185,7 +183,7 @@ where
     }
 }
 
-/// Asks the server for TLS, unless that is settled.
+/// Requests TLS from the server if the mode requires that. Returns true if TLS begins.
 async fn request_tls<S>(stream: &mut S, mode: WireMode, is_direct: bool) -> io::Result<bool>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -205,11 +203,10 @@ where
     }
 }
 
-/// Opens a Unix socket.
 struct ConnectSocket {
     path: PathBuf,
     limit: Option<Duration>,
-    required: Option<RequireAuth>,
+    require_auth: Option<RequireAuth>,
 }
 
 impl<S> TlsConnect<S> for ConnectSocket {
@@ -223,7 +220,7 @@ impl<S> TlsConnect<S> for ConnectSocket {
             let opened = tokio::time::timeout(limit, UnixStream::connect(&self.path)).await;
             let stream = opened.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
             let policy = Policy {
-                required: self.required,
+                require_auth: self.require_auth,
                 is_exposed: false,
             };
             Ok(GuardedStream::new(Transport::Plain(stream), policy))

@@ -1,10 +1,19 @@
-//! A connection whose server is watched until it has let us in.
+//! Checks a server's authentication requests, so that no password is sent where it must not be.
 //!
-//! tokio-postgres answers whatever a server asks for, a password in clear text too. A
-//! server that is asked for TLS may answer that it has none, and so may whoever is
-//! between us and the server, and ask for the password then. So what the server sends
-//! is looked at before tokio-postgres gets it: a request that is not allowed becomes an
-//! I/O error, to which nobody answers.
+//! tokio-postgres answers every request of a server, also one for a password in clear text. A
+//! server may answer that it has no TLS. An attacker on the network can answer so too, and then
+//! ask for the password. So [`GuardedStream`] reads each message before tokio-postgres does,
+//! until the client is authenticated. A request that is not allowed becomes an I/O error, and
+//! nothing is sent.
+//!
+//! # When a password may be sent
+//!
+//! - To another machine without TLS, neither the password in clear text nor its MD5 hash is
+//!   sent, unless `require_auth` names that method.
+//! - Over TLS both are sent, even if nobody has verified the server's certificate. libpq does
+//!   the same. A warning tells how to verify the certificate.
+//! - On the loopback interface both are sent. Only root can read what passes there, and an
+//!   attacker who pretends to be the server could offer such TLS as well.
 
 use std::io;
 use std::pin::Pin;
@@ -15,23 +24,22 @@ use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
 use super::require_auth::{AuthMethod, RequireAuth};
 
-/// What a server may ask for on one connection.
+/// Tells which authentication requests are allowed on one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
-    pub(super) required: Option<RequireAuth>,
-    /// The connection goes to another machine without TLS, so that everybody between
-    /// reads what is sent.
+    pub(super) require_auth: Option<RequireAuth>,
+    /// The connection goes to another machine without TLS, so that others on the network can
+    /// read what is sent.
     pub(super) is_exposed: bool,
 }
 
-/// Why a server's request was not answered. It ends a connection as the cause of an
-/// I/O error.
+/// The reason why a server's request was not answered. It is the cause of the I/O error that
+/// ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// `require_auth` excludes the method.
     NotAllowed { method: AuthMethod, list: String },
-    /// Everybody between us and the server could read the password, or what it can be
-    /// found by.
+    /// Others on the network could read the password, or a hash from which they can find it.
     Exposed { method: AuthMethod },
 }
 
@@ -40,8 +48,8 @@ impl std::fmt::Display for Refusal {
         match self {
             Refusal::NotAllowed { method, list } => write!(
                 f,
-                "the server asks for {}, which require_auth={list} does not allow, so nothing was \
-                 sent",
+                "the server asks for {}, and require_auth={list} does not allow that, so nothing \
+                 was sent",
                 method.describe()
             ),
             Refusal::Exposed { method } => {
@@ -54,8 +62,8 @@ impl std::fmt::Display for Refusal {
                     f,
                     "the server asks for {} on a connection without TLS, so nothing was sent: \
                      write sslmode=verify-full in the database's URL, or give the user a \
-                     SCRAM-SHA-256 password; require_auth={name} sends it, for everybody on the \
-                     network to read",
+                     SCRAM-SHA-256 password; with require_auth={name} it is sent, and others on \
+                     the network can read it",
                     method.describe()
                 )
             }
@@ -65,7 +73,7 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Finds out whether a connection was ended here, and why.
+/// Finds the refusal that ended a connection, if there is one.
 pub(super) fn find_refusal(error: &tokio_postgres::Error) -> Option<&Refusal> {
     // An `io::Error` does not name what it wraps as its source.
     std::error::Error::source(error)?
@@ -76,7 +84,7 @@ pub(super) fn find_refusal(error: &tokio_postgres::Error) -> Option<&Refusal> {
 
 impl Policy {
     fn check(&self, method: AuthMethod) -> Result<(), Refusal> {
-        if let Some(list) = &self.required
+        if let Some(list) = &self.require_auth
             && !list.allows(method)
         {
             let list = list.text().to_owned();
@@ -85,7 +93,7 @@ impl Policy {
         let is_named = |list: &RequireAuth| list.allows_by_name(method);
         if self.is_exposed
             && matches!(method, AuthMethod::Password | AuthMethod::Md5)
-            && !self.required.as_ref().is_some_and(is_named)
+            && !self.require_auth.as_ref().is_some_and(is_named)
         {
             return Err(Refusal::Exposed { method });
         }
@@ -93,14 +101,13 @@ impl Policy {
     }
 }
 
-/// The type of a message and its length.
+/// The length of a message's head: its type and its length.
 const HEAD_LENGTH: usize = 5;
 
-/// The same and what an authentication message asks for.
+/// The length of an authentication message's head, which also has the requested method.
 const AUTH_HEAD_LENGTH: usize = HEAD_LENGTH + 4;
 
-/// A stream of messages from a server, each of which is looked at until one says that
-/// we are let in.
+/// A stream that checks each message of a server until the client is authenticated.
 #[derive(Debug)]
 pub(super) struct GuardedStream<T> {
     stream: T,
@@ -111,12 +118,12 @@ pub(super) struct GuardedStream<T> {
 
 #[derive(Debug)]
 enum State {
-    /// The head of a message is read; so many bytes of it are there.
+    /// Reads the head of a message, of which `read` bytes have arrived.
     ReadHead {
         bytes: [u8; AUTH_HEAD_LENGTH],
         read: usize,
     },
-    /// A head that was looked at is passed on, then what follows it.
+    /// Passes a checked head to the client.
     PassHead {
         bytes: [u8; AUTH_HEAD_LENGTH],
         passed: usize,
@@ -124,9 +131,9 @@ enum State {
         body: usize,
         is_last: bool,
     },
-    /// So many bytes of a message are passed on as they come.
+    /// Passes the rest of a message to the client; `left` bytes are missing.
     PassBody { left: usize },
-    /// We are let in, and all is passed on.
+    /// Passes everything to the client, because the client is authenticated.
     Authenticated,
 }
 
@@ -145,8 +152,8 @@ impl<T> GuardedStream<T> {
         }
     }
 
-    /// Looks at the head of a message. Returns the length of what follows it, and whether
-    /// we are let in.
+    /// Checks the head of a message. Returns the length of the rest of the message, and true if
+    /// the client is authenticated.
     fn check_message(
         &mut self,
         bytes: [u8; AUTH_HEAD_LENGTH],
@@ -173,7 +180,7 @@ impl<T> GuardedStream<T> {
             7 | 8 => AuthMethod::Gss,
             9 => AuthMethod::Sspi,
             10..=12 => AuthMethod::Scram,
-            // tokio-postgres knows no other, and answers none
+            // tokio-postgres knows no other method, and answers none
             _ => return Ok((body, false)),
         };
         self.policy.check(method).map_err(io::Error::other)?;
@@ -182,7 +189,7 @@ impl<T> GuardedStream<T> {
     }
 }
 
-/// How much of a message has to be there before it can be judged.
+/// Returns how many bytes of a message must arrive before it can be checked.
 fn head_length(bytes: &[u8; AUTH_HEAD_LENGTH], read: usize) -> usize {
     if read > 0 && bytes[0] == b'R' {
         AUTH_HEAD_LENGTH
@@ -204,14 +211,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for GuardedStream<T> {
                     return Pin::new(&mut this.stream).poll_read(context, buffer);
                 }
                 State::ReadHead { bytes, read } => {
-                    let wanted = head_length(bytes, *read);
-                    if *read < wanted {
-                        // one byte first, whose type says how long the head is
-                        let end = if *read == 0 { 1 } else { wanted };
+                    let length = head_length(bytes, *read);
+                    if *read < length {
+                        // the first byte is the type, which tells how long the head is
+                        let end = if *read == 0 { 1 } else { length };
                         let mut part = ReadBuf::new(&mut bytes[*read..end]);
                         ready!(Pin::new(&mut this.stream).poll_read(context, &mut part))?;
                         match part.filled().len() {
-                            // the end of the stream, of which the client makes an error
+                            // the end of the stream, which the client reports as an error
                             0 => return Poll::Ready(Ok(())),
                             count => *read += count,
                         }
@@ -292,7 +299,7 @@ mod tests {
 
     fn policy(list: &str, is_exposed: bool) -> Policy {
         Policy {
-            required: RequireAuth::parse("URL", list).expect("a list"),
+            require_auth: RequireAuth::parse("URL", list).expect("a list"),
             is_exposed,
         }
     }
@@ -306,7 +313,7 @@ mod tests {
         message(b'R', &[&code.to_be_bytes()[..], rest].concat())
     }
 
-    /// What a client gets of a server's bytes, which come in pieces of one size.
+    /// Reads a server's bytes, which arrive in pieces of one size.
     async fn read(policy: Policy, sent: &[u8], piece: usize) -> (Vec<u8>, Option<Refusal>) {
         let (client, mut server) = tokio::io::duplex(piece);
         let sent = sent.to_vec();
@@ -315,18 +322,18 @@ mod tests {
         });
         let mut guarded = GuardedStream::new(client, policy);
         let mut got = Vec::new();
-        let ended = guarded.read_to_end(&mut got).await;
+        let result = guarded.read_to_end(&mut got).await;
         drop(guarded);
         writing.await.expect("a writer");
-        let refused = ended.err().map(|error| {
+        let refusal = result.err().map(|error| {
             let inner = error.get_ref().expect("a cause");
             inner.downcast_ref::<Refusal>().expect("a refusal").clone()
         });
-        (got, refused)
+        (got, refusal)
     }
 
     #[tokio::test]
-    async fn nothing_is_handed_on_of_a_request_that_is_refused() {
+    async fn a_refused_request_does_not_reach_the_client() {
         let notice = message(b'N', b"SNOTICE\0\0");
         for (list, is_exposed, code, refused) in [
             ("", true, 3, Some(AuthMethod::Password)),
@@ -346,11 +353,11 @@ mod tests {
             ("scram-sha-256", false, 7, Some(AuthMethod::Gss)),
             ("scram-sha-256", false, 9, Some(AuthMethod::Sspi)),
         ] {
-            let asked = request(code, b"salt");
-            let sent = [&notice[..], &asked].concat();
+            let request = request(code, b"salt");
+            let sent = [&notice[..], &request].concat();
             for piece in [1, 4, 7, 1000] {
                 let (got, found) = read(policy(list, is_exposed), &sent, piece).await;
-                let found = found.map(|it| match it {
+                let found = found.map(|refusal| match refusal {
                     Refusal::NotAllowed { method, .. } | Refusal::Exposed { method } => method,
                 });
                 assert_eq!(found, refused, "{list} {code}");
@@ -361,7 +368,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_comes_after_the_server_let_us_in_is_not_looked_at() {
+    async fn messages_after_the_authentication_are_not_checked() {
         let sent = [
             request(10, b"SCRAM-SHA-256\0\0"),
             request(11, b"r=..."),

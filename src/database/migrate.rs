@@ -1,9 +1,8 @@
-//! The schema's history: what `sql/migrations` holds and what the database has.
+//! Applies the migrations of `sql/migrations` that the database lacks.
 //!
-//! All that is pending is applied in one transaction, so that an upgrade
-//! happens whole or not at all; two processes at it take turns. A database that
-//! is ahead of the program, or whose past differs from the program's, is left
-//! alone. Nothing here knows what a migration says.
+//! All pending migrations are applied in one transaction, so that an upgrade happens whole or
+//! not at all. Two processes that upgrade the same database take turns. A database that is
+//! newer than the program, or that has other migrations, is not changed.
 
 use include_dir::{Dir, include_dir};
 use tokio_postgres::error::{ErrorPosition, SqlState};
@@ -15,22 +14,22 @@ use crate::error::{Error, Result};
 /// The migrations built into the program, named `0001_what_it_is.sql`.
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql/migrations");
 
-/// Distinguishes our advisory lock from other programs': `ocds` in ASCII twice.
+/// The key of the advisory lock: `ocds` in ASCII twice, so that no other program has it.
 const LOCK_KEY: i64 = 0x6f63_6473_6f63_6473;
 
-/// One step of the schema's history.
+/// One change of the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
-    /// Its place in the history, counted from 1 without gaps.
+    /// The number, counted from 1 without gaps.
     pub version: i32,
-    /// What it is called, such as `releases`.
+    /// The name, such as `releases`.
     pub name: String,
-    /// Its statements, every name in them qualified by its schema.
+    /// The statements. Every name in them is qualified by its schema.
     pub sql: String,
 }
 
 impl Migration {
-    /// The name of its file under `sql/migrations`.
+    /// The name of the file under `sql/migrations`.
     #[must_use]
     pub fn file(&self) -> String {
         format!("{:04}_{}.sql", self.version, self.name)
@@ -41,11 +40,11 @@ impl Migration {
     }
 }
 
-/// The migrations built into the program, in order.
+/// Lists the migrations that are built into the program, in order.
 ///
 /// # Errors
-/// [`Unexpected`](crate::error::Kind::Unexpected): a file that is misnamed or
-/// missing; a test keeps that from being released.
+/// [`Unexpected`](crate::error::Kind::Unexpected) if a file is missing or has a wrong name. A
+/// test makes sure that this never happens in a release.
 pub fn built_in_migrations() -> Result<Vec<Migration>> {
     let mut list = Vec::new();
     for file in BUILT_IN.files() {
@@ -53,7 +52,7 @@ pub fn built_in_migrations() -> Result<Vec<Migration>> {
         if path.extension().is_none_or(|kind| kind != "sql") {
             continue;
         }
-        let wrong = || {
+        let name_error = || {
             Error::unexpected(format!(
                 "sql/migrations/{} is not UTF-8 text named 0001_name.sql",
                 path.display()
@@ -62,31 +61,34 @@ pub fn built_in_migrations() -> Result<Vec<Migration>> {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let (version, name) = stem
             .and_then(|stem| stem.split_once('_'))
-            .ok_or_else(wrong)?;
+            .ok_or_else(name_error)?;
         list.push(Migration {
-            version: version.parse().map_err(|_| wrong())?,
+            version: version.parse().map_err(|_| name_error())?,
             name: name.to_owned(),
-            sql: file.contents_utf8().ok_or_else(wrong)?.to_owned(),
+            sql: file.contents_utf8().ok_or_else(name_error)?.to_owned(),
         });
     }
     list.sort_by_key(|migration| migration.version);
-    if (1..).zip(&list).any(|(place, it)| place != it.version) {
+    if (1..)
+        .zip(&list)
+        .any(|(number, migration)| number != migration.version)
+    {
         return Err(Error::unexpected("sql/migrations is not numbered from 1"));
     }
     Ok(list)
 }
 
-/// The migrations of `list` that the database does not have yet. Changes and
-/// locks nothing.
+/// Finds the migrations of `list` that the database does not have yet. It changes and locks
+/// nothing.
 ///
 /// # Errors
-/// [`Config`](crate::error::Kind::Config): the database has migrations that are
-/// not in `list`, or that said something else when they were applied.
+/// [`Config`](crate::error::Kind::Config) if the database has migrations that are not in
+/// `list`, or whose text was different when they were applied.
 pub async fn find_pending(client: &Client, list: &[Migration]) -> Result<Vec<Migration>> {
-    let there = client
+    let table_exists = client
         .query_one("select to_regclass('ocds.migration') is not null", &[])
         .await?;
-    if !there.try_get::<_, bool>(0)? {
+    if !table_exists.try_get::<_, bool>(0)? {
         return Ok(list.to_vec());
     }
     let applied = client
@@ -98,20 +100,19 @@ pub async fn find_pending(client: &Client, list: &[Migration]) -> Result<Vec<Mig
 
 const SELECT_APPLIED: &str = "select version, name, checksum from ocds.migration order by version";
 
-/// Applies what is [`find_pending`], all of it in one transaction, and returns it in
-/// order. Several processes may do so at once: one applies, the others wait for
-/// it and find nothing to do.
+/// Applies all pending migrations in one transaction, and returns them in order. Several
+/// processes may do so at once: one applies, the others wait for it and find nothing to do.
 ///
 /// # Errors
-/// [`Config`](crate::error::Kind::Config) as [`find_pending`], and where the role may
-/// not create; any other failure names the migration's file and line, and has
-/// changed nothing.
+/// [`Config`](crate::error::Kind::Config) as [`find_pending`], and if the role has no right to
+/// create tables. Any other error names the migration's file and line. After an error nothing
+/// has changed.
 pub async fn apply(
     client: &mut Client,
     list: &[Migration],
     settings: &config::Database,
 ) -> Result<Vec<Migration>> {
-    // The usual case needs neither a lock nor the right to create anything.
+    // Usually nothing is pending, which needs no lock and no right to create anything.
     let pending = find_pending(client, list).await?;
     if pending.is_empty() {
         return Ok(pending);
@@ -128,14 +129,14 @@ pub async fn apply(
     Ok(pending)
 }
 
-/// Waits for its turn, makes the table of what was applied, and reads it.
+/// Waits until no other process migrates, creates the table of applied migrations, and reads it.
 async fn lock_and_read_applied(
     transaction: &Transaction<'_>,
     settings: &config::Database,
 ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
-    // A migration may rewrite a large table, so its statements have no limit,
-    // and whoever waits for it is patient. Waiting for the rows' users is not:
-    // that would queue everybody else behind us.
+    // A migration may rewrite a large table, so its statements have no time limit, and another
+    // process waits ten minutes for it. But a migration waits only briefly for a table's lock,
+    // because every later user of the table would wait behind it.
     transaction
         .batch_execute(
             "set local statement_timeout = 0; \
@@ -153,15 +154,15 @@ async fn lock_and_read_applied(
             &[&lock_timeout],
         )
         .await?;
-    // `if not exists` asks for the right to create even where nothing is to be.
+    // `if not exists` needs the right to create even if the schema exists.
     let schema = transaction
         .query_one("select to_regnamespace('ocds') is null", &[])
         .await?;
     if schema.try_get(0)? {
         transaction.batch_execute("create schema ocds").await?;
     }
-    // Advisory locks do nothing on some servers that speak PostgreSQL, hence
-    // the lock on the table too.
+    // The table is locked too, because advisory locks do nothing on some servers that are
+    // compatible with PostgreSQL.
     transaction
         .batch_execute(
             "create table if not exists ocds.migration (\
@@ -197,7 +198,8 @@ async fn apply_migration(transaction: &Transaction<'_>, migration: &Migration) -
     Ok(())
 }
 
-/// What of `list` follows what was applied, provided that the past is the same.
+/// Finds the migrations of `list` that were not applied. The applied ones must be the same as
+/// in `list`.
 fn find_missing(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<Vec<Migration>> {
     for row in applied {
         let version: i32 = row.try_get(0)?;
@@ -207,13 +209,13 @@ fn find_missing(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<V
         let Some(known) = known else {
             let newest = list.last().map_or(0, |newest| newest.version);
             return Err(Error::config(format!(
-                "the database has migration {version:04}_{name}, this program knows them up to \
-                 {newest:04}: use the version of the program that applied it, or a later one"
+                "the database has migration {version:04}_{name}, and this program knows migrations up \
+                 to {newest:04}: use the version of the program that applied it, or a later one"
             )));
         };
         if known.checksum() != checksum {
             return Err(Error::config(format!(
-                "migration {} is not what was applied to the database as {version:04}_{name}",
+                "migration {} is not the same as what was applied to the database as {version:04}_{name}",
                 known.file()
             )));
         }
@@ -226,7 +228,7 @@ fn find_missing(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<V
         .collect())
 }
 
-/// The line at which the server found fault with a migration.
+/// Finds the line of a migration that the server refused.
 fn find_error_line(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
     let ErrorPosition::Original(position) = error.as_db_error()?.position()? else {
         return None;
@@ -235,7 +237,7 @@ fn find_error_line(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
     Some(before.filter(|character| *character == '\n').count() + 1)
 }
 
-/// A right that the role lacks is for the configuration to mend.
+/// Makes a configuration error of a right that the role lacks.
 fn explain_missing_privilege(error: tokio_postgres::Error) -> Error {
     if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         return error.into();

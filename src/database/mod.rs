@@ -1,12 +1,16 @@
-//! The PostgreSQL that is written: pool and sessions, TLS, migrations, what the
-//! server says of its own [activity], and the [local] server. A server gets no password
-//! in a way that is not allowed: its requests are looked at before they are answered.
+//! The PostgreSQL database: the connection pool, TLS, migrations, reports about the server's
+//! [activity], and the [local] server.
 //!
-//! A [`Connection`] from here was just seen alive, on a server that takes
-//! writes and stores UTF-8. Nothing here waits for a server that is away: an
-//! error says so and whoever asked decides. Sessions have no time limits either,
-//! which a pooler between us and the server would drop: each transaction sets its
-//! own, those of questions that are asked here too.
+//! # Connections
+//!
+//! The pool checks each [`Connection`] before it hands it out: the server answers, accepts
+//! writes and stores UTF-8. Nothing here waits for a server that is away. The error says that
+//! it is away, and the caller decides whether to retry.
+//!
+//! # Time limits
+//!
+//! A session has no time limits of its own, because a pooler between the program and the server
+//! would drop them. Each transaction sets its limits when it begins.
 
 pub mod activity;
 mod close_on_drop;
@@ -39,13 +43,13 @@ use self::url::{Address, REQUIRE_AUTH};
 use crate::config;
 use crate::error::{Error, Kind, Result};
 
-/// A connection lent by the pool; dropping it gives it back.
+/// A connection from the pool. Dropping it returns it to the pool.
 pub type Connection = deadpool_postgres::Object;
 
-/// How much longer than the server works on a statement its answer may travel.
+/// The client waits this much longer than the server works, because the answer also has to travel.
 const NETWORK_MARGIN: Duration = Duration::from_secs(5);
 
-/// How long may be worked on what counts the rows of whole tables.
+/// The time limit of a query that counts the rows of whole tables.
 const COUNT_LIMIT: Duration = Duration::from_secs(3_600);
 
 /// A PostgreSQL database and the connections to it. Clones share both.
@@ -54,7 +58,7 @@ pub struct Database {
     shared: Arc<Shared>,
 }
 
-/// The `database.url` that stands for the private server.
+/// The `database.url` that means the local server.
 pub(crate) const LOCAL_URL: &str = "local";
 
 impl std::fmt::Debug for Database {
@@ -70,22 +74,21 @@ struct Shared {
     settings: config::Database,
 }
 
-/// The local server, where that is what was opened.
 struct LocalServer {
     directory: PathBuf,
     psql: PathBuf,
-    /// Emptied by [`Database::close`].
+    /// `None` after [`Database::close`].
     server: Mutex<Option<local::Server>>,
 }
 
 impl Database {
-    /// Opens what `database.url` names, with at most `connections` connections,
-    /// each made when it is first needed; starts the local server if it is
-    /// `local`. A server that is somewhere else is not spoken to yet.
+    /// Opens the database that `database.url` names, with at most `connections` connections.
+    /// Each connection is made when it is first needed. The local server is started if the URL
+    /// is `local`; any other server is not contacted yet.
     ///
     /// # Errors
-    /// [`Config`](Kind::Config) for a URL or a TLS file that is wrong,
-    /// [`Environment`](Kind::Environment) for a local server that does not start.
+    /// [`Config`](Kind::Config) if the URL or a TLS file is wrong,
+    /// [`Environment`](Kind::Environment) if the local server does not start.
     pub async fn open(settings: &config::Database, connections: usize) -> Result<Self> {
         let url = settings.url.expose_secret();
         if url == LOCAL_URL {
@@ -115,12 +118,12 @@ impl Database {
         settings: &config::Database,
         connections: usize,
     ) -> Result<Self> {
-        // our own server trusts whoever gets to its socket
-        let required = match local {
+        // the local server asks for no password
+        let require_auth = match local {
             Some(_) => None,
             None => read_require_auth_variable()?,
         };
-        let address = Address::parse(url, required.as_deref(), settings)?;
+        let address = Address::parse(url, require_auth.as_deref(), settings)?;
         if let Some(warning) = address.warning() {
             tracing::warn!("{warning}");
         }
@@ -135,16 +138,15 @@ impl Database {
         })
     }
 
-    /// A connection that was just seen alive, to a server that takes writes
-    /// (unless the URL's `target_session_attrs` says otherwise). One try, within
-    /// `database.connect_timeout`, after waiting for a free one for up to
-    /// `database.statement_timeout`. A local server that was killed is started
-    /// again first.
+    /// Gets a connection that was just checked, to a server that accepts writes (unless the
+    /// URL's `target_session_attrs` says otherwise). It waits up to
+    /// `database.statement_timeout` for a free connection, and tries once to connect, within
+    /// `database.connect_timeout`. A local server that was killed is started again first.
     ///
     /// # Errors
-    /// [`Environment`](Kind::Environment) when the server is away or full,
-    /// [`Config`](Kind::Config) when it refuses who we are, what we trust or
-    /// which database we ask for, or when the database is not UTF-8.
+    /// [`Environment`](Kind::Environment) if the server is away or full,
+    /// [`Config`](Kind::Config) if the server refuses the user, the password, the certificate
+    /// or the database's name, or if the database is not UTF-8.
     pub async fn connection(&self) -> Result<Connection> {
         let error = match self.shared.pool.get().await {
             Ok(connection) => return Ok(connection),
@@ -157,16 +159,16 @@ impl Database {
         self.shared.pool.get().await.map_err(|e| self.explain(e))
     }
 
-    /// The same for what may fail on it: it is closed unless it is given back.
+    /// Gets a connection that is closed unless the caller returns it to the pool.
     pub(crate) async fn close_on_drop_connection(&self) -> Result<CloseOnDrop> {
         self.connection().await.map(CloseOnDrop::new)
     }
 
-    /// Asks one thing on a connection of its own. The server has a time limit too: it
-    /// does not notice that nobody listens any more.
+    /// Runs one query on a connection of its own. The server gets a time limit too, because it
+    /// does not notice that the client has stopped waiting.
     ///
     /// # Errors
-    /// As [`Database::connection`], the server refuses, or it does not answer within
+    /// As [`Database::connection`]; the query fails; or there is no answer within
     /// `database.statement_timeout` and a few seconds.
     pub(crate) async fn query(
         &self,
@@ -176,7 +178,7 @@ impl Database {
         self.query_within(self.reply_limit(), sql, parameters).await
     }
 
-    /// The same of what counts the rows of whole tables, which may take an hour.
+    /// Runs a query that counts the rows of whole tables, which may take an hour.
     pub(crate) async fn query_counts(
         &self,
         sql: &str,
@@ -192,35 +194,34 @@ impl Database {
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>> {
         let connection = self.close_on_drop_connection().await?;
-        let works = limit.saturating_sub(NETWORK_MARGIN).as_millis().to_string();
-        let works = [(&works as _, Type::TEXT)];
+        let server_limit = limit.saturating_sub(NETWORK_MARGIN).as_millis().to_string();
+        let server_limit = [(&server_limit as _, Type::TEXT)];
         // all four are sent before the first is answered
-        let asked = futures::future::join4(
+        let replies = futures::future::join4(
             connection.batch_execute("begin"),
-            connection.query_typed(LIMIT_QUERY, &works),
+            connection.query_typed(LIMIT_QUERY, &server_limit),
             connection.query_typed(sql, parameters),
             connection.batch_execute("commit"),
         );
-        let (begun, limited, rows, ended) = wait_for_reply(limit, asked).await?;
-        begun?;
-        limited?;
+        let (begin, set_limit, rows, commit) = wait_for_reply(limit, replies).await?;
+        begin?;
+        set_limit?;
         let rows = rows?;
-        ended?;
+        commit?;
         connection.return_to_pool();
         Ok(rows)
     }
 
-    /// What it was opened with.
     pub(crate) fn settings(&self) -> &config::Database {
         &self.shared.settings
     }
 
-    /// How long the reply to a statement is waited for.
+    /// The longest wait for the reply to a statement.
     pub(crate) fn reply_limit(&self) -> Duration {
         reply_limit(&self.shared.settings)
     }
 
-    /// Whether there was a local server to start again.
+    /// Starts the local server again. Returns false if the database is on another server.
     async fn restart_local_server(&self) -> Result<bool> {
         let Some(local) = &self.shared.local else {
             return Ok(false);
@@ -231,13 +232,13 @@ impl Database {
         }
     }
 
-    /// Applies the migrations that the database lacks, and returns them in
-    /// order; see [`migrate::apply`].
+    /// Applies the migrations that the database lacks, and returns them in order; see
+    /// [`migrate::apply`].
     ///
     /// # Errors
     /// As [`Database::connection`] and [`migrate::apply`].
     pub async fn migrate(&self) -> Result<Vec<Migration>> {
-        // the usual case, which has a time limit: migrations have none
+        // usually nothing is pending: this check has a time limit, migrations have none
         let pending = self.pending_migrations().await?;
         if pending.is_empty() {
             return Ok(pending);
@@ -249,7 +250,7 @@ impl Database {
         Ok(applied)
     }
 
-    /// The migrations that the database lacks; changes nothing.
+    /// Lists the migrations that the database lacks, and changes nothing.
     ///
     /// # Errors
     /// As [`Database::connection`] and [`migrate::find_pending`].
@@ -262,8 +263,8 @@ impl Database {
         Ok(pending)
     }
 
-    /// Where the database is, for people: host and name, or the local server's
-    /// directory. Never a password.
+    /// Describes where the database is: its host and name, or the local server's directory. It
+    /// never shows a password.
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.shared.local {
@@ -272,16 +273,16 @@ impl Database {
         }
     }
 
-    /// psql on this database. What it has to know, the password too, is in its
-    /// environment and not among its arguments, which everybody can read. It gets the
-    /// rest of our environment too: it runs as us, and whoever uses it expects their
-    /// own pager, editor and language.
+    /// Makes a command that runs psql on this database. The password and the other connection
+    /// options are in psql's environment, because every user of the machine can read a
+    /// process's arguments. psql also inherits the program's environment, because its user
+    /// expects the usual pager, editor and language.
     #[must_use]
     pub fn psql_command(&self) -> Command {
-        let beside_server = self.shared.local.as_ref().map(|local| local.psql.clone());
-        let program = beside_server.filter(|program| program.is_file());
+        let local_psql = self.shared.local.as_ref().map(|local| local.psql.clone());
+        let program = local_psql.filter(|program| program.is_file());
         let mut command = Command::new(program.unwrap_or_else(|| local::find_client("psql")));
-        // These would lead it elsewhere unless the URL says them too.
+        // The user's own values would lead psql to another server, so only the URL's are kept.
         for variable in [
             "PGSERVICE",
             "PGHOSTADDR",
@@ -295,14 +296,14 @@ impl Database {
         command
     }
 
-    /// Closes every connection, of clones too, and gives the local server up:
-    /// it stops if nobody else is using it.
+    /// Closes all connections, also those of clones. The local server stops if no other process
+    /// uses it.
     ///
-    /// A program that ends without this leaves the local server running, to be
-    /// found and used by the next one.
+    /// A program that ends without calling this leaves the local server running, and the next
+    /// program uses it.
     ///
     /// # Errors
-    /// [`Environment`](Kind::Environment): the local server did not stop.
+    /// [`Environment`](Kind::Environment) if the local server does not stop.
     pub async fn close(self) -> Result<()> {
         self.shared.pool.close();
         let Some(local) = &self.shared.local else {
@@ -321,7 +322,6 @@ impl Database {
     }
 }
 
-/// Reads the environment's `PGREQUIREAUTH`.
 fn read_require_auth_variable() -> Result<Option<String>> {
     match std::env::var(REQUIRE_AUTH) {
         Ok(list) => Ok(Some(list)),
@@ -332,48 +332,47 @@ fn read_require_auth_variable() -> Result<Option<String>> {
     }
 }
 
-/// Limits what a question may take, in milliseconds.
+/// Sets how many milliseconds the server may work in this transaction.
 const LIMIT_QUERY: &str = include_str!("../../sql/database/limit_question.sql");
 
-/// What a server is asked about each connection before it is lent.
 const CHECK_QUERY: &str =
     "select current_setting('server_encoding'), current_setting('transaction_read_only')";
 
-/// Begins a hook's message about a database in another encoding.
+/// The message of a hook begins with this if the database has another encoding.
 const WRONG_ENCODING: &str = "the database's encoding is";
 
-/// How long the reply to a statement is waited for.
+/// The longest wait for the reply to a statement.
 pub(crate) fn reply_limit(settings: &config::Database) -> Duration {
     settings.statement_timeout + NETWORK_MARGIN
 }
 
 fn build_pool(address: &Address, settings: &config::Database, connections: usize) -> Result<Pool> {
-    let writes = address.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
+    let must_write = address.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
     let limit = settings.connect_timeout;
     let hook = || {
         Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-            Box::pin(check_connection(client, writes, limit))
+            Box::pin(check_connection(client, must_write, limit))
         })
     };
     let manager = Manager::from_connect(
         address.config.clone(),
         address.build_connector()?,
         ManagerConfig {
-            // The hook asks more than `Verified` would, in the same round trip.
+            // The hook checks more than `Verified` would, in the same round trip.
             recycling_method: RecyclingMethod::Fast,
         },
     );
-    // Each host has its own limit, and none may use up the next one's.
+    // Each host gets the whole limit for itself.
     let hosts = u32::try_from(address.config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
-    let each = address.config.get_connect_timeout().unwrap_or(&limit);
+    let host_limit = address.config.get_connect_timeout().unwrap_or(&limit);
     Pool::builder(manager)
         .max_size(connections.max(1))
-        // the backend that was busy last has the warmest caches
+        // the connection that was used last has the warmest caches
         .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts {
             wait: Some(settings.statement_timeout.max(limit)),
-            create: Some(each.saturating_mul(hosts)),
+            create: Some(host_limit.saturating_mul(hosts)),
             recycle: Some(limit),
         })
         .post_create(hook())
@@ -382,18 +381,18 @@ fn build_pool(address: &Address, settings: &config::Database, connections: usize
         .map_err(|e| Error::unexpected("make the connection pool").with_source(e))
 }
 
-/// Refuses a connection that is dead, that cannot write where it has to, or
-/// that would store text in another encoding.
+/// Refuses a connection that is dead, that does not accept writes although it must, or that
+/// stores text in another encoding.
 async fn check_connection(
     client: &tokio_postgres::Client,
-    writes: bool,
+    must_write: bool,
     limit: Duration,
 ) -> Result<(), HookError> {
-    let answer = tokio::time::timeout(limit, client.simple_query(CHECK_QUERY))
+    let messages = tokio::time::timeout(limit, client.simple_query(CHECK_QUERY))
         .await
         .map_err(|_| HookError::message("the database does not answer"))?
         .map_err(HookError::Backend)?;
-    let row = answer.iter().find_map(|message| match message {
+    let row = messages.iter().find_map(|message| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
@@ -404,13 +403,13 @@ async fn check_connection(
             "{WRONG_ENCODING} {encoding}, and releases need UTF8: create the database with `encoding 'UTF8' template template0`"
         )));
     }
-    if writes && value(1) != "off" {
-        return Err(HookError::message("the database does not take writes"));
+    if must_write && value(1) != "off" {
+        return Err(HookError::message("the database does not accept writes"));
     }
     Ok(())
 }
 
-/// Tells what the world has to change from what only time will.
+/// Separates what the configuration must change from what may pass with time.
 fn explain_pool_error(error: PoolError, user: &str) -> Error {
     match error {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
@@ -425,7 +424,7 @@ fn explain_pool_error(error: PoolError, user: &str) -> Error {
             Error::new(kind, message)
         }
         PoolError::Timeout(step) => Error::environment(match step {
-            TimeoutType::Wait => "every connection stayed in use",
+            TimeoutType::Wait => "all connections of the pool stayed in use",
             TimeoutType::Create | TimeoutType::Recycle => "the database did not answer in time",
         }),
         PoolError::Closed => Error::unexpected("the database was closed"),
@@ -437,19 +436,19 @@ fn explain_connect_error(error: tokio_postgres::Error, user: &str) -> Error {
     if let Some(refused) = guard::find_refusal(&error) {
         return Error::config(refused.to_string());
     }
-    // tokio-postgres tells these apart in its message alone: a password that is
-    // missing, and a way to authenticate that it does not know.
-    let settled = ["invalid configuration", "authentication error"];
-    let said = error.to_string();
-    if tls::is_refusal(&error) || settled.iter().any(|prefix| said.starts_with(prefix)) {
+    // Only the message of tokio-postgres names these causes: a missing password, and an
+    // authentication method that it does not know.
+    let permanent = ["invalid configuration", "authentication error"];
+    let message = error.to_string();
+    if tls::is_refusal(&error) || permanent.iter().any(|prefix| message.starts_with(prefix)) {
         return Error::config("the connection was refused").with_source(error);
     }
     let error = Error::from(error);
     let quoted = format!("\"{user}\"");
-    let said = error.to_string();
-    if user.is_empty() || !said.contains(&quoted) {
+    let message = error.to_string();
+    if user.is_empty() || !message.contains(&quoted) {
         return error;
     }
-    // in the place of a user's name people put a password, and the server repeats it
-    Error::new(error.kind(), said.replace(&quoted, "of the URL"))
+    // People put a password where the user's name belongs, and the server's message repeats it.
+    Error::new(error.kind(), message.replace(&quoted, "of the URL"))
 }

@@ -1,8 +1,8 @@
-//! libpq's `require_auth`: the ways in which a server may ask who we are.
+//! libpq's option `require_auth`: the methods by which the client may authenticate.
 
 use crate::error::{Error, Result};
 
-/// A way in which a server asks who we are.
+/// A method of authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AuthMethod {
     Password,
@@ -10,7 +10,7 @@ pub(super) enum AuthMethod {
     Gss,
     Sspi,
     Scram,
-    /// It does not ask.
+    /// The server asks for no authentication.
     None,
 }
 
@@ -24,7 +24,7 @@ impl AuthMethod {
         ("none", AuthMethod::None),
     ];
 
-    /// What the server asks for, for people.
+    /// Describes what the server asks for.
     pub(super) fn describe(self) -> &'static str {
         match self {
             AuthMethod::Password => "the password in clear text",
@@ -37,7 +37,7 @@ impl AuthMethod {
     }
 }
 
-/// The methods that are allowed, or those that are not.
+/// A list of methods that are allowed, or of methods that are not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RequireAuth {
     text: String,
@@ -46,16 +46,14 @@ pub(super) struct RequireAuth {
 }
 
 impl RequireAuth {
-    /// Reads a list such as `scram-sha-256,none` or `!password,!md5` by libpq's rules: each
-    /// method once, and all of them negated or none. `None` if the list is empty.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config), which names `origin` and repeats no value.
+    /// Parses a list such as `scram-sha-256,none` or `!password,!md5` by libpq's rules: each
+    /// method occurs once, and either all or none are negated. Returns `None` for an empty list.
+    /// The error names `origin` and repeats no value.
     pub(super) fn parse(origin: &str, text: &str) -> Result<Option<Self>> {
         if text.is_empty() {
             return Ok(None);
         }
-        let wrong = || {
+        let list_error = || {
             let names: Vec<&str> = AuthMethod::ALL.iter().map(|(name, _)| *name).collect();
             Error::config(format!(
                 "{origin}: require_auth lists some of {}, separated by commas, each once, and \
@@ -65,16 +63,16 @@ impl RequireAuth {
         };
         let is_negated = text.starts_with('!');
         let mut listed = Vec::new();
-        for part in text.split(',') {
-            let name = match part.strip_prefix('!') {
+        for entry in text.split(',') {
+            let name = match entry.strip_prefix('!') {
                 Some(name) if is_negated => name,
-                None if !is_negated => part,
-                _ => return Err(wrong()),
+                None if !is_negated => entry,
+                _ => return Err(list_error()),
             };
             let known = AuthMethod::ALL.iter().find(|(known, _)| *known == name);
-            let (_, method) = *known.ok_or_else(wrong)?;
+            let (_, method) = *known.ok_or_else(list_error)?;
             if listed.contains(&method) {
-                return Err(wrong());
+                return Err(list_error());
             }
             listed.push(method);
         }
@@ -89,12 +87,11 @@ impl RequireAuth {
         self.listed.contains(&method) != self.is_negated
     }
 
-    /// Whether a method is allowed by its name, and not because others are excluded.
+    /// True if the list names the method as allowed, and does not merely exclude others.
     pub(super) fn allows_by_name(&self, method: AuthMethod) -> bool {
         !self.is_negated && self.listed.contains(&method)
     }
 
-    /// The list as it was written.
     pub(super) fn text(&self) -> &str {
         &self.text
     }

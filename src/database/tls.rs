@@ -1,9 +1,11 @@
 //! TLS to the server, by libpq's `sslmode`, `sslrootcert`, `sslcert`, `sslkey`.
 //!
-//! What differs from libpq: nothing is read from `~/.postgresql`; `verify-ca`
-//! and `verify-full` without `sslrootcert` trust the machine's own roots; a
-//! certificate's host name is looked for in its subject alternative names only.
-//! Revocation lists and keys with a passphrase are not read.
+//! This differs from libpq:
+//!
+//! - Nothing is read from `~/.postgresql`.
+//! - `verify-ca` and `verify-full` without `sslrootcert` trust the machine's own roots.
+//! - The host's name must be among the certificate's subject alternative names.
+//! - Revocation lists and keys with a passphrase are not read.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -23,26 +25,26 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
 
-/// Why a connection that needs TLS cannot be opened.
+/// The message of an error: the connection needs TLS.
 pub(super) const NO_TLS: &str = "server does not support TLS";
 
-/// How much of a connection TLS protects, as libpq has it.
+/// How TLS protects a connection, by libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SslMode {
     /// Never TLS.
     Disable,
-    /// TLS if the server offers it, else plain text. The default.
+    /// TLS if the server offers it, else plain text. This is the default.
     Prefer,
-    /// Always TLS, with whoever answers; with a root certificate in a file,
-    /// the same as [`SslMode::VerifyCa`].
+    /// Always TLS, with an unverified server. If `sslrootcert` names a file, it is the same as
+    /// [`SslMode::VerifyCa`].
     Require,
     /// TLS with a server whose certificate a trusted root signed.
     VerifyCa,
-    /// The same, and the certificate names the host that was asked for.
+    /// The same, and the certificate must name the host.
     VerifyFull,
 }
 
-/// What the server's certificate is checked against.
+/// The root certificates that the server's certificate is checked against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Roots {
     /// `sslrootcert` is not set.
@@ -53,7 +55,6 @@ enum Roots {
     File(PathBuf),
 }
 
-/// How much of the server's certificate is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verification {
     Nothing,
@@ -61,7 +62,7 @@ enum Verification {
     ChainAndName,
 }
 
-/// What a URL says about TLS.
+/// The TLS options of a URL.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsOptions {
     mode: SslMode,
@@ -69,7 +70,7 @@ pub(crate) struct TlsOptions {
     client_certificate: Option<ClientCertificate>,
 }
 
-/// Files with which we show who we are.
+/// The files with which the client authenticates.
 #[derive(Clone, Debug)]
 struct ClientCertificate {
     certificate: PathBuf,
@@ -77,10 +78,7 @@ struct ClientCertificate {
 }
 
 impl TlsOptions {
-    /// Reads libpq's four options.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config): options that do not go together.
+    /// Parses libpq's four options. Options that contradict each other are an error.
     pub(crate) fn parse(
         mode: Option<&str>,
         root: Option<PathBuf>,
@@ -97,10 +95,10 @@ impl TlsOptions {
             (None, _) => SslMode::Prefer,
             (Some(name), _) => parse_mode(name)?,
         };
-        // libpq's rule: anybody can get a certificate from a public root.
+        // libpq's rule, because anybody can get a certificate from a public root
         if roots == Roots::System && mode < SslMode::VerifyFull {
             return Err(Error::config(
-                "the database's URL: sslrootcert=system goes with sslmode=verify-full only",
+                "the database's URL: sslrootcert=system needs sslmode=verify-full",
             ));
         }
         let client_certificate = match (certificate, key) {
@@ -108,7 +106,7 @@ impl TlsOptions {
             (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
             _ => {
                 return Err(Error::config(
-                    "the database's URL: sslcert and sslkey go together",
+                    "the database's URL: sslcert and sslkey must both be set",
                 ));
             }
         };
@@ -119,7 +117,6 @@ impl TlsOptions {
         })
     }
 
-    /// What tokio-postgres has to know of it.
     pub(crate) fn wire_mode(&self) -> WireMode {
         match self.mode {
             SslMode::Disable => WireMode::Disable,
@@ -142,11 +139,7 @@ impl TlsOptions {
         }
     }
 
-    /// Reads the files and makes what opens TLS on a connection.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config): a file that cannot be read or
-    /// used, naming it.
+    /// Reads the files, and builds what opens TLS on a connection. An error names the file.
     pub(crate) fn build_connector(&self) -> Result<MakeRustlsConnect> {
         let provider = Arc::new(ring::default_provider());
         let verifier = self.build_verifier(&provider)?;
@@ -169,7 +162,7 @@ impl TlsOptions {
             }
             _ => builder.with_no_client_auth(),
         };
-        // A server asked for TLS at once (sslnegotiation=direct) insists on it.
+        // With sslnegotiation=direct the server requires it.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(MakeRustlsConnect::new(config))
     }
@@ -208,7 +201,6 @@ impl SslMode {
         SslMode::VerifyFull,
     ];
 
-    /// Its name in a URL.
     pub(crate) fn name(self) -> &'static str {
         match self {
             SslMode::Disable => "disable",
@@ -256,44 +248,45 @@ impl ClientCertificate {
         check_key_is_private(&self.key)?;
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|e| {
             let file = self.key.display();
-            Error::config(format!("sslkey {file}: no PEM key without a passphrase")).with_source(e)
+            Error::config(format!("sslkey {file}: not a PEM key without a passphrase"))
+                .with_source(e)
         })?;
         Ok((read_certificates("sslcert", &self.certificate)?, key))
     }
 }
 
-/// Refuses a private key that others may read, by libpq's rule: mode 0600 or
-/// less, or 0640 or less where root owns it and gives it to a group.
+/// Refuses a private key that others may read. By libpq's rule its mode is at most 0600, or
+/// 0640 if root owns it.
 fn check_key_is_private(key: &Path) -> Result<()> {
     let metadata = std::fs::metadata(key)
         .map_err(|e| Error::config(format!("sslkey {}", key.display())).with_source(e))?;
-    let closed_to = if metadata.uid() == 0 { 0o027 } else { 0o077 };
-    if metadata.mode() & closed_to == 0 {
+    let forbidden = if metadata.uid() == 0 { 0o027 } else { 0o077 };
+    if metadata.mode() & forbidden == 0 {
         return Ok(());
     }
     Err(Error::config(format!(
-        "sslkey {} may be read by others: chmod it to 0600 (or 0640 where root owns it)",
+        "sslkey {} may be read by others: `chmod` it to 0600 (or 0640 if root owns it)",
         key.display()
     )))
 }
 
 fn read_certificates(option: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let wrong = || Error::config(format!("{option} {}", file.display()));
+    let file_error = || Error::config(format!("{option} {}", file.display()));
     let certificates = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| wrong().with_source(e))?;
+        .map_err(|e| file_error().with_source(e))?;
     if certificates.is_empty() {
-        return Err(wrong().with_source("it holds no PEM certificate"));
+        return Err(file_error().with_source("it has no PEM certificate"));
     }
     Ok(certificates)
 }
 
-/// Accepts a certificate for any host's name: one whose chain is good, or any
-/// at all where there is no `chain`.
+/// Accepts a certificate for any host name: with a `chain`, one that a trusted root signed;
+/// without it, any certificate.
 ///
-/// The handshake's signature is always checked. Without that, whoever replays
-/// a server's certificate would pass for it, and SCRAM's channel binding, which
-/// is what protects a password under `sslmode=require`, would be worth nothing.
+/// The signature of the handshake is always checked. Without this check, an attacker could send
+/// a copy of the server's certificate. SCRAM's channel binding, which protects the password
+/// under `sslmode=require`, would then protect nothing.
 #[derive(Debug)]
 struct AnyNameVerifier {
     chain: Option<Arc<WebPkiServerVerifier>>,
@@ -312,7 +305,7 @@ impl ServerCertVerifier for AnyNameVerifier {
         let Some(chain) = &self.chain else {
             return Ok(ServerCertVerified::assertion());
         };
-        // The name is looked at last, so a wrong name means a good chain.
+        // The name is checked last, so a wrong name means that the chain is good.
         match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -348,8 +341,8 @@ impl ServerCertVerifier for AnyNameVerifier {
     }
 }
 
-/// Whether a connection failed because of what TLS was told, here or at the
-/// server, so that trying again is useless.
+/// True if the connection failed because of the TLS configuration of the client or the server,
+/// so that a retry is useless.
 pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
@@ -370,7 +363,7 @@ pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
                         | rustls::Error::PeerIncompatible(_)
                 );
             }
-            // What rustls makes of a host that is no name.
+            // rustls reports a host that is not a valid name like this.
             (None, Some(io)) if io.kind() == ErrorKind::InvalidInput => return true,
             _ => {}
         }
@@ -409,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_do_not_go_together_are_refused() {
+    fn contradicting_options_are_refused() {
         let path = |name: &str| Some(PathBuf::from(name));
         for (mode, root, certificate, key) in [
             (Some("allow"), None, None, None),

@@ -1,11 +1,14 @@
-//! What a PostgreSQL URL says: where the server is, as whom to connect, and how.
+//! Parses a PostgreSQL URL.
 //!
-//! Both of libpq's forms are read, `postgresql://user@host/database?option=value`
-//! and `host=… dbname=…`. The options that tokio-postgres would refuse are
-//! taken out first; the rest it reads itself. A message about a URL names its
-//! options and never its values: a password with an unquoted `@`, `/` or `?`
-//! ends up in places where nobody expects one. A URL in which it may have done so is
-//! refused, because hosts and the database's name are shown.
+//! Both of libpq's forms are accepted, `postgresql://user@host/database?option=value` and
+//! `host=… dbname=…`. The options that tokio-postgres would refuse are read here, and
+//! tokio-postgres reads the rest.
+//!
+//! # Passwords are never shown
+//!
+//! An error about a URL names its options and never its values. If a password has an `@`, `/` or
+//! `?` that is not percent-encoded, a part of it looks like a host or a database's name, and these
+//! are shown. So a URL in which this may have happened is refused.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,22 +19,22 @@ use tokio_postgres::config::{
     ChannelBinding, Config, Host, SslMode as WireMode, SslNegotiation, TargetSessionAttrs,
 };
 
-use super::connect::{Connector, Negotiator, Target};
+use super::connect::{Connector, Target, TlsNegotiator};
 use super::require_auth::RequireAuth;
 use super::tls::{SslMode, TlsOptions};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::userinfo::ENCODING_ADVICE;
 
-/// What is connected to, and what psql needs to be told to do the same. Its `Debug`
-/// shows neither a user nor a password.
+/// A parsed URL, and the environment with which psql connects to the same database. `Debug` shows
+/// neither the user nor the password.
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) config: Config,
     tls: TlsOptions,
     targets: Vec<Target>,
-    required: Option<RequireAuth>,
-    /// The names and values of libpq's environment.
+    require_auth: Option<RequireAuth>,
+    /// The variables of libpq's environment and their values.
     pub(crate) environment: Vec<(&'static str, String)>,
 }
 
@@ -41,11 +44,10 @@ impl std::fmt::Debug for Address {
     }
 }
 
-/// What `require_auth` is called in libpq's environment.
+/// The variable of `require_auth` in libpq's environment.
 pub(super) const REQUIRE_AUTH: &str = "PGREQUIREAUTH";
 
-/// The options that are passed to tokio-postgres, or read here (see
-/// [`Address::parse`]), each with its name in libpq's environment.
+/// The known options, each with its variable in libpq's environment.
 const OPTIONS: [(&str, Option<&str>); 23] = [
     ("host", Some("PGHOST")),
     ("hostaddr", Some("PGHOSTADDR")),
@@ -72,19 +74,16 @@ const OPTIONS: [(&str, Option<&str>); 23] = [
     ("tcp_user_timeout", None),
 ];
 
-/// What a URL's options are called, with their values.
+/// The names and values of a URL's options.
 type Options = BTreeMap<&'static str, String>;
 
 impl Address {
-    /// Reads a URL and fills in from `settings` what it leaves open. `required` is the
-    /// value of the environment's `PGREQUIREAUTH`, for a URL without `require_auth`.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config), and never with a part of the URL
-    /// that could be a password.
+    /// Parses a URL, and sets from `settings` what it leaves open. `require_auth` is the value of
+    /// `PGREQUIREAUTH`, for a URL without `require_auth`. The error shows no part of the URL that
+    /// could be a password.
     pub(crate) fn parse(
         url: &str,
-        required: Option<&str>,
+        require_auth: Option<&str>,
         settings: &config::Database,
     ) -> Result<Self> {
         let mut options = read_options(url.trim())?;
@@ -92,26 +91,26 @@ impl Address {
             .iter()
             .filter_map(|(name, variable)| Some(((*variable)?, options.get(name)?.clone())))
             .collect();
-        let mut take = |name| options.remove(name);
+        let mut remove = |name| options.remove(name);
         let tls = TlsOptions::parse(
-            take("sslmode").as_deref(),
-            take("sslrootcert").map(PathBuf::from),
-            take("sslcert").map(PathBuf::from),
-            take("sslkey").map(PathBuf::from),
+            remove("sslmode").as_deref(),
+            remove("sslrootcert").map(PathBuf::from),
+            remove("sslcert").map(PathBuf::from),
+            remove("sslkey").map(PathBuf::from),
         )?;
-        let required = match (take("require_auth"), required) {
+        let require_auth = match (remove("require_auth"), require_auth) {
             (Some(list), _) => RequireAuth::parse("the database's URL", &list)?,
             (None, Some(list)) => RequireAuth::parse(REQUIRE_AUTH, list)?,
             (None, None) => None,
         };
-        let tcp_user_timeout = match take("tcp_user_timeout") {
-            // libpq counts milliseconds here, where tokio-postgres has seconds.
+        let tcp_user_timeout = match remove("tcp_user_timeout") {
+            // libpq reads milliseconds, and tokio-postgres would read seconds.
             Some(text) => Some(Duration::from_millis(text.parse().map_err(|_| {
                 url_error("option `tcp_user_timeout` is a number of milliseconds")
             })?)),
             None => None,
         };
-        let read = |options: &Options| -> Result<Config> {
+        let configure = |options: &Options| -> Result<Config> {
             let mut config = build_config(options)?;
             if let Some(timeout) = tcp_user_timeout {
                 config.tcp_user_timeout(timeout);
@@ -120,14 +119,14 @@ impl Address {
             config.ssl_mode(wire_mode(&config, &tls));
             Ok(config)
         };
-        let config = read(&options)?;
+        let config = configure(&options)?;
         let is_direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
         if is_direct && config.get_ssl_mode() == WireMode::Prefer {
             return Err(url_error(
-                "sslnegotiation=direct goes with sslmode=require or stricter",
+                "sslnegotiation=direct needs sslmode=require or stricter",
             ));
         }
-        let targets = match &required {
+        let targets = match &require_auth {
             _ if !config.get_hosts().iter().any(is_socket) => {
                 vec![Target::tcp(config.clone())]
             }
@@ -136,8 +135,8 @@ impl Address {
             }
             _ => split_hosts(&options, &config)
                 .map(|(options, port)| {
-                    let config = read(&options)?;
-                    Ok(match (&config.get_hosts()[0], &required) {
+                    let config = configure(&options)?;
+                    Ok(match (&config.get_hosts()[0], &require_auth) {
                         (Host::Unix(directory), Some(_)) => {
                             let path = directory.join(format!(".s.PGSQL.{port}"));
                             Target::guarded_socket(path, config)
@@ -152,7 +151,7 @@ impl Address {
             config,
             tls,
             targets,
-            required,
+            require_auth,
             environment: Vec::new(),
         };
         if let Some(list) = address.psql_require_auth() {
@@ -165,30 +164,26 @@ impl Address {
         })
     }
 
-    /// What opens connections to it. Reads the files that TLS needs.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config): a file that cannot be read or used.
+    /// Builds what opens connections. It reads the files that TLS needs.
     pub(crate) fn build_connector(&self) -> Result<Connector> {
         Ok(Connector {
             targets: self.targets.clone(),
-            negotiator: Negotiator {
+            negotiator: TlsNegotiator {
                 tls: self.tls.build_connector()?,
                 mode: self.tls.wire_mode(),
                 is_direct: self.config.get_ssl_negotiation() == SslNegotiation::Direct,
-                required: self.required.clone(),
+                require_auth: self.require_auth.clone(),
                 remote_hosts: self.remote_hosts(),
             },
         })
     }
 
-    /// Warns of a password that goes to another machine of which nobody has seen that it
-    /// is the right one. With channel binding the password stays here unless the server
-    /// knows it already.
+    /// Warns if the password may be sent to another machine whose identity nobody verifies. With
+    /// channel binding only a server that knows the password already can get it.
     pub(crate) fn warning(&self) -> Option<String> {
-        let others = self.remote_hosts();
+        let remote_hosts = self.remote_hosts();
         let mode = self.tls.mode();
-        if others.is_empty()
+        if remote_hosts.is_empty()
             || self.config.get_password().is_none()
             || mode >= SslMode::VerifyFull
             || self.config.get_channel_binding() == ChannelBinding::Require
@@ -196,22 +191,22 @@ impl Address {
             return None;
         }
         Some(format!(
-            "sslmode={} does not make sure that {} is the server that the database's password is \
-             for, and whoever is on the network between may get it: write sslmode=verify-full in \
-             the database's URL, with sslrootcert=FILE if the server's certificate is of an \
-             authority of your own, or channel_binding=require if it has TLS and SCRAM-SHA-256 \
-             passwords",
+            "sslmode={} does not verify that {} is the server that the database's password is for, \
+             so an attacker on the network may get the password: write sslmode=verify-full in the \
+             database's URL, with sslrootcert=FILE if the server's certificate is signed by your \
+             own authority, or write channel_binding=require if the server has TLS and \
+             SCRAM-SHA-256 passwords",
             mode.name(),
-            others.join(", "),
+            remote_hosts.join(", "),
         ))
     }
 
-    /// The hosts of the list that are not this machine, by what the URL says of them: a
-    /// name other than `localhost` may lead anywhere tomorrow.
+    /// Lists the hosts that are not this machine. Only the URL decides: a name other than
+    /// `localhost` may lead to another machine at any time.
     fn remote_hosts(&self) -> Vec<String> {
         let addresses = self.config.get_hostaddrs();
         let hosts = self.config.get_hosts().iter().enumerate();
-        let others = hosts.filter_map(|(index, host)| {
+        let remote_hosts = hosts.filter_map(|(index, host)| {
             let Host::Tcp(name) = host else {
                 return None;
             };
@@ -222,13 +217,13 @@ impl Address {
             };
             (!is_here).then(|| name.clone())
         });
-        others.collect()
+        remote_hosts.collect()
     }
 
-    /// What psql, whose libpq cannot tell a connection with TLS from one without, may be
-    /// asked for. Its TLS is settled only where it has to be there.
+    /// Returns the `require_auth` for psql. libpq cannot allow a method only for connections with
+    /// TLS. So if TLS is not required, psql may not send a password in clear text or as MD5.
     fn psql_require_auth(&self) -> Option<String> {
-        match &self.required {
+        match &self.require_auth {
             Some(list) => Some(list.text().to_owned()),
             None if self.tls.mode() < SslMode::Require && !self.remote_hosts().is_empty() => {
                 Some("!password,!md5".into())
@@ -237,8 +232,8 @@ impl Address {
         }
     }
 
-    /// Where this is, for people: hosts, and the database's name where the URL has one.
-    /// The server then takes the user's name for it, which is not shown.
+    /// Describes the hosts and the database. Without a database's name in the URL, the server uses
+    /// the user's name, which is not shown.
     pub(crate) fn describe(&self) -> String {
         let ports = self.config.get_ports();
         let hosts: Vec<String> = self
@@ -268,7 +263,7 @@ fn is_socket(host: &Host) -> bool {
     matches!(host, Host::Unix(_))
 }
 
-/// The options of each host of a list alone, with its port.
+/// Makes options for each host of the list alone, and returns them with the host's port.
 fn split_hosts<'a>(
     options: &'a Options,
     config: &'a Config,
@@ -288,8 +283,8 @@ fn url_error(rule: &str) -> Error {
     Error::config(format!("the database's URL: {rule}"))
 }
 
-/// Lets tokio-postgres read the options that it knows, all quoted, so that it
-/// finds fault with values only.
+/// Lets tokio-postgres parse the options that it knows. All values are quoted, so that only a
+/// wrong value is an error.
 fn build_config(options: &Options) -> Result<Config> {
     let quoted: Vec<String> = options
         .iter()
@@ -303,7 +298,7 @@ fn build_config(options: &Options) -> Result<Config> {
         .parse()
         .map_err(|e| url_error("an option has a wrong value").with_source(e))?;
     if config.get_hosts().is_empty() {
-        // A host name is what TLS starts from, be it only an address.
+        // TLS needs a host name, which may be an address.
         for address in config.get_hostaddrs().to_vec() {
             config.host(address.to_string());
         }
@@ -311,20 +306,20 @@ fn build_config(options: &Options) -> Result<Config> {
     if config.get_hosts().is_empty() {
         return Err(url_error("it names no host"));
     }
-    let leaks = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
-    if config.get_hosts().iter().any(leaks) {
+    let has_at_sign = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+    if config.get_hosts().iter().any(has_at_sign) {
         return Err(url_error("a host's name has an `@`"));
     }
-    // tokio-postgres would go to the address, and take it for a socket, without TLS
+    // tokio-postgres would connect to the address as if it were a socket, without TLS
     if config.get_hosts().iter().any(is_socket) && !config.get_hostaddrs().is_empty() {
         return Err(url_error(
-            "hostaddr goes with the name of a host, and not with a socket",
+            "hostaddr needs the name of a host, and cannot be used with a socket",
         ));
     }
     Ok(config)
 }
 
-/// Sets what the URL did not.
+/// Sets the options that the URL leaves open.
 fn set_defaults(config: &mut Config, options: &Options, settings: &config::Database) {
     let is_unset = |name| !options.contains_key(name);
     if is_unset("application_name") {
@@ -350,7 +345,7 @@ fn set_defaults(config: &mut Config, options: &Options, settings: &config::Datab
     }
 }
 
-/// PostgreSQL speaks no TLS on a Unix socket, and libpq then ignores `sslmode`.
+/// Returns the TLS mode. On a Unix socket PostgreSQL has no TLS, and libpq ignores `sslmode`.
 fn wire_mode(config: &Config, tls: &TlsOptions) -> WireMode {
     let hosts = config.get_hosts();
     if hosts.iter().all(|host| matches!(host, Host::Unix(_))) {
@@ -376,7 +371,7 @@ fn insert_option(options: &mut Options, name: &str, value: String) -> Result<()>
     let Some((known, _)) = OPTIONS.iter().find(|(known, _)| *known == name) else {
         let known: Vec<&str> = OPTIONS.iter().map(|(known, _)| *known).collect();
         return Err(url_error(&format!(
-            "it has an option other than {}",
+            "it has an option that is not one of {}",
             known.join(", ")
         )));
     };
@@ -384,10 +379,9 @@ fn insert_option(options: &mut Options, name: &str, value: String) -> Result<()>
     Ok(())
 }
 
-/// Reads what follows `postgresql://`. As in libpq, credentials end at the
-/// first `@` that comes before any `/`. Another `@` may only be in the value of an
-/// option: in front of the options it may be of a password, and libpq would take what is
-/// around it for a host or a database.
+/// Reads what follows `postgresql://`. As in libpq, credentials end at the first `@` that comes
+/// before any `/`. Another `@` is accepted only in the value of an option. Before the options it
+/// may be part of a password, and libpq would read the text around it as a host or a database.
 fn read_uri(rest: &str) -> Result<Options> {
     let mut options = Options::new();
     let end = rest
@@ -422,15 +416,14 @@ fn read_uri(rest: &str) -> Result<Options> {
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let Some((name, value)) = pair.split_once('=') else {
-            return Err(url_error("an option after `?` lacks its `=`"));
+            return Err(url_error("an option after `?` has no `=`"));
         };
         insert_option(&mut options, &percent_decode(name)?, percent_decode(value)?)?;
     }
     Ok(options)
 }
 
-/// Whether all that follows a `?` are options that are known, and not the rest of a
-/// password.
+/// True if only known options follow the `?`, and not the rest of a password.
 fn has_only_known_options(query: &str) -> bool {
     let mut pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs.all(|pair| {
@@ -449,7 +442,7 @@ fn read_hosts(options: &mut Options, hosts: &str) -> Result<()> {
         let (name, port) = match host.strip_prefix('[') {
             Some(bracketed) => bracketed
                 .split_once(']')
-                .ok_or_else(|| url_error("a `[` before an address lacks its `]`"))?,
+                .ok_or_else(|| url_error("a `[` before an address has no `]`"))?,
             None => host.split_at(host.find(':').unwrap_or(host.len())),
         };
         names.push(percent_decode(name)?);
@@ -462,9 +455,9 @@ fn read_hosts(options: &mut Options, hosts: &str) -> Result<()> {
     Ok(())
 }
 
-/// Undoes `%40` and its like.
 fn percent_decode(text: &str) -> Result<String> {
-    let bad = || url_error("a `%` is followed by two hexadecimal digits that make UTF-8");
+    let encoding_error =
+        || url_error("a `%` needs two hexadecimal digits after it, and the result must be UTF-8");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
@@ -473,22 +466,26 @@ fn percent_decode(text: &str) -> Result<String> {
             bytes.push(*first);
             continue;
         }
-        let digits = after.get(..2).ok_or_else(bad)?;
-        let digit = |at: usize| char::from(digits[at]).to_digit(16).ok_or_else(bad);
+        let digits = after.get(..2).ok_or_else(encoding_error)?;
+        let digit = |at: usize| {
+            char::from(digits[at])
+                .to_digit(16)
+                .ok_or_else(encoding_error)
+        };
         let byte = digit(0)? * 16 + digit(1)?;
-        bytes.push(u8::try_from(byte).map_err(|_| bad())?);
+        bytes.push(u8::try_from(byte).map_err(|_| encoding_error())?);
         rest = &after[2..];
     }
-    String::from_utf8(bytes).map_err(|_| bad())
+    String::from_utf8(bytes).map_err(|_| encoding_error())
 }
 
-/// Reads `host=… password='…'`, where a backslash quotes one character.
+/// Reads `host=… password='…'`, where a backslash escapes one character.
 fn read_key_values(text: &str) -> Result<Options> {
     let mut options = Options::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         let Some((name, after)) = rest.split_once('=') else {
-            return Err(url_error("an option lacks its `=`"));
+            return Err(url_error("an option has no `=`"));
         };
         let (value, after) = read_value(after.trim_start())?;
         insert_option(&mut options, name.trim_end(), value)?;
@@ -513,7 +510,7 @@ fn read_value(text: &str) -> Result<(String, &str)> {
         }
     }
     if quoted {
-        return Err(url_error("a `'` lacks its fellow"));
+        return Err(url_error("a `'` has no closing `'`"));
     }
     Ok((value, ""))
 }
@@ -530,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_say_the_same() {
+    fn both_forms_give_the_same_address() {
         let address = parse("postgres://al%40ice:p%2Fw@db.example:6543/tenders?sslmode=disable")
             .expect("a URL");
         let list = parse(
@@ -556,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_may_be_several_or_sockets_or_addresses() {
+    fn hosts_may_be_lists_sockets_or_addresses() {
         let several = parse("postgresql://u@a:1,b,[::1]:3/d").expect("several hosts");
         assert_eq!(several.config.get_ports(), [1, 5432, 3]);
         assert_eq!(several.describe(), "a:1,b,::1:3/d");
@@ -569,7 +566,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_url_leaves_open_is_set() {
+    fn options_that_the_url_leaves_open_get_defaults() {
         let address = parse("postgresql://u@h/d").expect("a URL");
         let config = &address.config;
         assert_eq!(config.get_application_name(), Some("ocds-ingest"));
@@ -583,12 +580,12 @@ mod tests {
         );
         assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(10)));
         assert_eq!(config.get_keepalives_idle(), Duration::from_secs(30));
-        let told = parse(
+        let address = parse(
             "postgresql://u@h/d?application_name=me&target_session_attrs=any\
              &tcp_user_timeout=1500&connect_timeout=3&keepalives_idle=7",
         )
         .expect("a URL");
-        let config = &told.config;
+        let config = &address.config;
         assert_eq!(config.get_application_name(), Some("me"));
         assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::Any);
         assert_eq!(
@@ -613,7 +610,7 @@ mod tests {
             "postgresql://u:hunter2@h:port/d",
             "postgresql://u:hunter2@h/d?sslmode=hunter2",
             "postgresql://u:hunter2@h/d?target_session_attrs=hunter2",
-            // what is not percent-encoded is refused, wherever it ends up
+            // a password that is not percent-encoded is refused, wherever its parts are
             "postgresql://u:hun@hunter2/x@h/d",
             "postgresql://u:hun/x@hunter2@h/d",
             "postgresql://u:hun@x/hunter2@h/d",
@@ -636,8 +633,8 @@ mod tests {
         ] {
             let error = parse(url).expect_err(url);
             assert_eq!(error.kind(), Kind::Config, "{url}");
-            let said = format!("{} {error:?}", error.chain());
-            assert!(!said.contains("hunter2"), "{said}");
+            let message = format!("{} {error:?}", error.chain());
+            assert!(!message.contains("hunter2"), "{message}");
         }
         for url in [
             "postgresql://u:hunter2@h/d",
@@ -653,7 +650,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_for_another_host_is_warned_of_unless_the_server_is_identified() {
+    fn a_password_for_another_host_gives_a_warning_unless_the_server_is_verified() {
         for (url, others) in [
             ("postgresql://u:hunter2@db.example/d", "db.example"),
             (
@@ -701,7 +698,7 @@ mod tests {
     }
 
     #[test]
-    fn psql_is_asked_for_no_more_than_we_are() {
+    fn psql_sends_a_password_only_where_the_program_does() {
         for (url, required) in [
             ("postgresql://u@db.example/d", Some("!password,!md5")),
             (
@@ -723,8 +720,8 @@ mod tests {
         let settings = config::Database::default();
         let from_environment = |url| {
             let address = Address::parse(url, Some("md5"), &settings).expect(url);
-            let required = address.required.expect("a list");
-            required.text().to_owned()
+            let require_auth = address.require_auth.expect("a list");
+            require_auth.text().to_owned()
         };
         assert_eq!(from_environment("host=h"), "md5");
         assert_eq!(from_environment("host=h require_auth=none"), "none");
@@ -764,20 +761,20 @@ mod tests {
     }
 
     #[test]
-    fn what_would_go_around_tls_is_refused() {
-        for (options, said) in [
+    fn options_that_would_bypass_tls_are_refused() {
+        for (options, message) in [
             ("host=/run/postgresql hostaddr=10.0.0.1", "hostaddr"),
             ("host=h sslnegotiation=direct", "sslnegotiation"),
             ("host=h require_auth=md5,!none", "require_auth"),
         ] {
             let error = parse(options).expect_err(options);
             assert_eq!(error.kind(), Kind::Config);
-            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.to_string().contains(message), "{error}");
         }
     }
 
     #[test]
-    fn what_libpq_takes_unencoded_is_taken() {
+    fn unencoded_characters_that_libpq_accepts_are_accepted() {
         let address = parse("postgresql://u:a:b?c#d@h/d?user=me@server").expect("a URL");
         assert_eq!(address.config.get_password(), Some(&b"a:b?c#d"[..]));
         assert_eq!(address.config.get_user(), Some("me@server"));
@@ -785,7 +782,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_not_encoded_is_refused_with_what_to_do() {
+    fn a_password_that_is_not_encoded_is_refused_with_advice() {
         for url in ["postgresql://u:p@ss/w#rd@h:55432/d", "postgres://u:p/w@h/d"] {
             let error = parse(url).expect_err(url);
             assert_eq!(error.kind(), Kind::Config);
@@ -794,16 +791,16 @@ mod tests {
     }
 
     proptest! {
-        /// Whether a URL is refused or not, nothing in front of its last `@` is shown.
+        /// Nothing before the last `@` of a URL is shown, also if the URL is refused.
         #[test]
         fn no_part_of_any_password_is_shown(
             password in "\\PC{0,9}[@/#?:%]?\\PC{4,20}",
             scheme in "(postgres|postgresql|postgresq|mysql):(//|/|///|)",
         ) {
-            // what messages are made of is not looked for
+            // lower-case letters also occur in the messages
             let password = password.replace(|c: char| c.is_ascii_lowercase() || c == ' ', "ü");
             let url = format!("{scheme}Ü:{password}@h:1/d");
-            let said = match parse(&url) {
+            let message = match parse(&url) {
                 Ok(address) => format!("{address:?} {}", address.describe()),
                 Err(error) => {
                     prop_assert_eq!(error.kind(), Kind::Config);
@@ -813,7 +810,7 @@ mod tests {
             let characters: Vec<char> = password.chars().collect();
             for run in characters.windows(4) {
                 let run: String = run.iter().collect();
-                prop_assert!(!said.contains(&run), "{} of {}", run, said);
+                prop_assert!(!message.contains(&run), "{} of {}", run, message);
             }
         }
     }

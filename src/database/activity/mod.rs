@@ -1,9 +1,13 @@
-//! What the server says of itself: which statements cost it most, and who waits
-//! for whom.
+//! Reports which statements take the server's time, and which sessions wait for locks.
 //!
-//! Only statements that name our schema are shown, without constants; of other
-//! sessions no text at all. Nothing here needs the schema to be there, nor waits
-//! for a lock on it: it is asked when something is stuck.
+//! Only statements that name the schema `ocds` are shown, without constants. The statements of
+//! other sessions are never shown.
+//!
+//! # No table of `ocds` is read
+//!
+//! An operator uses these reports when a run does not continue, perhaps because of a lock. So
+//! they read only the server's own views, and wait for no lock of a table. For the same reason
+//! `status --database` does not show the state of the sources, which is counted in the tables.
 
 mod normalize;
 
@@ -15,7 +19,7 @@ use self::normalize::normalize_statement;
 use crate::database::{Database, wait_for_reply};
 use crate::error::Result;
 
-/// How many statements are shown.
+/// The most statements that are listed.
 const STATEMENT_LIMIT: usize = 20;
 
 const NOT_INSTALLED: &str = "pg_stat_statements is not in this database: set \
@@ -26,59 +30,57 @@ const NOT_LOADED: &str = "the server does not load pg_stat_statements: set \
 const NOT_PERMITTED: &str = "pg_stat_statements may not be read: let this role use its schema, and \
     grant it pg_read_all_stats";
 
-/// What is known of the statements that name our schema.
+/// The statements that name the schema `ocds`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statements {
-    /// Those that have taken the most time, the dearest first.
+    /// The statements that took the most time, the slowest first.
     Listed(Vec<Statement>),
-    /// Nothing, and what would change that.
+    /// The server does not tell, and the text says what to change.
     Unavailable(&'static str),
 }
 
-/// What the server has spent on statements of one shape.
+/// The server's work on statements of one normalized text.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Statement {
-    /// Its text, without comments and constants; the rows of a `values` list
-    /// are one.
+    /// The text, without comments and constants. The rows of a `values` list are one row.
     pub statement: String,
-    /// How often it was executed.
+    /// The number of executions.
     pub calls: i64,
-    /// How many rows it returned or wrote, for each call.
+    /// The rows returned or written, per execution.
     pub rows_per_call: f64,
-    /// Milliseconds of execution for each call.
+    /// The milliseconds per execution.
     pub mean_milliseconds: f64,
-    /// Milliseconds of execution in all.
+    /// The milliseconds of all executions.
     pub total_milliseconds: f64,
 }
 
-/// A backend that waits for a lock.
+/// A server process that waits for a lock.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LockWait {
-    /// Its process.
+    /// The process id.
     pub pid: i32,
-    /// What it calls itself.
+    /// The name that the client gave itself.
     pub application_name: String,
-    /// What it does, such as `active`; `None` where we may not see it.
+    /// The state, such as `active`; `None` if the role may not see it.
     pub state: Option<String>,
-    /// The table it waits for. One that waits for another transaction may write
-    /// several tables without showing which of them it waits for.
+    /// The table whose lock it waits for. If it waits for another transaction, these are the
+    /// tables that it writes, because the server does not tell which one is the cause.
     pub tables: Vec<String>,
-    /// What kind of thing is locked: a relation, or a transaction whose row it
-    /// wants.
+    /// The kind of lock: of a relation, or of a transaction whose row it needs.
     pub waits_for: String,
-    /// The mode it wants.
+    /// The requested mode of the lock.
     pub mode: String,
-    /// How long it has waited; `None` in its first moment.
+    /// The seconds that it has waited; `None` if it has just begun to wait.
     pub waited_seconds: Option<f64>,
-    /// The processes in its way; 0 is a prepared transaction.
+    /// The processes that hold the lock; 0 is a prepared transaction.
     pub blocked_by: Vec<i32>,
 }
 
-/// Which statements that name our schema have taken the most time since the
-/// server began to count, by `pg_stat_statements`.
+/// Lists the statements that took the most time since the server began to count, from
+/// `pg_stat_statements`.
 ///
 /// # Errors
-/// The database cannot be asked.
+/// As [`Database::connection`], or the query fails.
 pub async fn list_statements(database: &Database) -> Result<Statements> {
     wait_for_reply(database.reply_limit(), query_statements(database)).await?
 }
@@ -99,27 +101,27 @@ async fn query_statements(database: &Database) -> Result<Statements> {
         }
     };
     transaction.commit().await?;
-    let read = |row: &Row| -> Result<Usage> {
+    let read_usage = |row: &Row| -> Result<Usage> {
         Ok(Usage {
-            shape: normalize_statement(row.try_get("query")?),
+            text: normalize_statement(row.try_get("query")?),
             calls: row.try_get("calls")?,
             rows: row.try_get("rows")?,
             milliseconds: row.try_get("total_exec_time")?,
         })
     };
-    let mut spent = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
-    spent.retain(|spent| names_our_schema(&spent.shape));
-    Ok(Statements::Listed(rank_by_time(spent)))
+    let mut usage = rows.iter().map(read_usage).collect::<Result<Vec<_>>>()?;
+    usage.retain(|usage| names_schema(&usage.text));
+    Ok(Statements::Listed(rank_by_time(usage)))
 }
 
-/// Who waits for a lock on our tables, longest first.
+/// Lists the processes that wait for a lock of a table of `ocds`, the longest wait first.
 ///
 /// # Errors
-/// The database cannot be asked.
+/// As [`Database::connection`], or the query fails.
 pub async fn list_lock_waits(database: &Database) -> Result<Vec<LockWait>> {
     let sql = include_str!("../../../sql/read/lock_waits.sql");
     let rows = database.query(sql, &[]).await?;
-    let read = |row: &Row| -> Result<LockWait> {
+    let read_wait = |row: &Row| -> Result<LockWait> {
         Ok(LockWait {
             pid: row.try_get("pid")?,
             application_name: row.try_get("application_name")?,
@@ -131,39 +133,38 @@ pub async fn list_lock_waits(database: &Database) -> Result<Vec<LockWait>> {
             blocked_by: row.try_get("blocked_by")?,
         })
     };
-    rows.iter().map(read).collect()
+    rows.iter().map(read_wait).collect()
 }
 
-/// What would let us read what is there, if that is why it cannot be read.
+/// Tells what to change if the error says that `pg_stat_statements` cannot be read.
 fn explain_unavailable(error: &tokio_postgres::Error) -> Option<&'static str> {
     match error.code() {
         Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => Some(NOT_LOADED),
-        // in a schema that this role may not use it is not even found
+        // a view in a schema that the role may not use is not found
         Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::UNDEFINED_TABLE) => Some(NOT_PERMITTED),
         _ => None,
     }
 }
 
-/// Whether a shape names our schema; some texts do so in a constant or a comment
-/// alone.
-fn names_our_schema(shape: &str) -> bool {
-    shape.contains("ocds.") || shape.contains("\"ocds\".")
+/// True if a normalized text names the schema `ocds`. The server's texts may do so in a constant
+/// or a comment only.
+fn names_schema(text: &str) -> bool {
+    text.contains("ocds.") || text.contains("\"ocds\".")
 }
 
-/// One of the server's entries. It has one for each number of rows of a `values`
-/// list.
+/// One of the server's entries. It has an entry for each number of rows of a `values` list.
 struct Usage {
-    shape: String,
+    text: String,
     calls: i64,
     rows: i64,
     milliseconds: f64,
 }
 
-/// Adds up entries of one shape; the dearest first, and not more than [`STATEMENT_LIMIT`].
+/// Adds up the entries of each normalized text, and returns the slowest [`STATEMENT_LIMIT`].
 fn rank_by_time(mut entries: Vec<Usage>) -> Vec<Statement> {
-    entries.sort_by(|one, other| one.shape.cmp(&other.shape));
-    let same_shape = entries.chunk_by(|one, other| one.shape == other.shape);
-    let mut statements: Vec<Statement> = same_shape.map(sum_usage).collect();
+    entries.sort_by(|one, other| one.text.cmp(&other.text));
+    let same_text = entries.chunk_by(|one, other| one.text == other.text);
+    let mut statements: Vec<Statement> = same_text.map(sum_usage).collect();
     statements.sort_by(|one, other| other.total_milliseconds.total_cmp(&one.total_milliseconds));
     statements.truncate(STATEMENT_LIMIT);
     statements
@@ -177,12 +178,12 @@ fn sum_usage(entries: &[Usage]) -> Statement {
     let calls = entries.iter().map(|entry| entry.calls).sum();
     let rows: i64 = entries.iter().map(|entry| entry.rows).sum();
     let total_milliseconds = entries.iter().map(|entry| entry.milliseconds).sum();
-    let each = i64::max(calls, 1) as f64;
+    let divisor = i64::max(calls, 1) as f64;
     Statement {
-        statement: entries[0].shape.clone(),
+        statement: entries[0].text.clone(),
         calls,
-        rows_per_call: rows as f64 / each,
-        mean_milliseconds: total_milliseconds / each,
+        rows_per_call: rows as f64 / divisor,
+        mean_milliseconds: total_milliseconds / divisor,
         total_milliseconds,
     }
 }
@@ -191,9 +192,9 @@ fn sum_usage(entries: &[Usage]) -> Statement {
 mod tests {
     use super::*;
 
-    fn spent(shape: &str, calls: i64, rows: i64, milliseconds: f64) -> Usage {
+    fn usage(text: &str, calls: i64, rows: i64, milliseconds: f64) -> Usage {
         Usage {
-            shape: shape.into(),
+            text: text.into(),
             calls,
             rows,
             milliseconds,
@@ -201,26 +202,26 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_one_shape_are_one_statement_and_the_dearest_is_first() {
+    fn entries_of_one_text_are_one_statement_and_the_slowest_is_first() {
         let found = rank_by_time(vec![
-            spent("select", 10, 10, 5.0),
-            spent("upsert", 3, 300, 30.0),
-            spent("upsert", 1, 20, 2.0),
+            usage("select", 10, 10, 5.0),
+            usage("upsert", 3, 300, 30.0),
+            usage("upsert", 1, 20, 2.0),
         ]);
-        let dearest = Statement {
+        let slowest = Statement {
             statement: "upsert".into(),
             calls: 4,
             rows_per_call: 80.0,
             mean_milliseconds: 8.0,
             total_milliseconds: 32.0,
         };
-        assert_eq!(found[0], dearest);
+        assert_eq!(found[0], slowest);
         assert_eq!(found[1].statement, "select");
     }
 
     #[test]
-    fn no_more_are_listed_than_fit_a_screen() {
-        let entries = (0..100).map(|n| spent(&n.to_string(), 1, 1, f64::from(n)));
+    fn only_the_slowest_statements_are_listed() {
+        let entries = (0..100).map(|n| usage(&n.to_string(), 1, 1, f64::from(n)));
         let found = rank_by_time(entries.collect());
         assert_eq!(found.len(), STATEMENT_LIMIT);
         assert_eq!(found[0].statement, "99");

@@ -1,38 +1,37 @@
-//! A statement's text, without what two executions of it may differ in.
+//! Normalizes the text of a statement, so that similar statements have the same text.
 
-/// The shape of a statement: comments gone, white space single, constants and
-/// parameters written `$n`, and the rows of a `values` list one `(…)`, so that a
-/// batch of 100 rows has the shape of a batch of 7.
+/// Removes comments and needless white space, writes each constant and parameter as `$n`, and
+/// writes the rows of a `values` list as one `(…)`. So batches of 100 rows and of 7 rows have the
+/// same text.
 ///
-/// The server takes the constants out of most texts, but leaves them in `copy`
-/// and all that it does not plan.
+/// The server removes the constants of most statements, but not those of `copy` and of other
+/// statements that it does not plan.
 pub(super) fn normalize_statement(sql: &str) -> String {
     let tokens = split_tokens(sql);
-    let mut shape = String::new();
+    let mut normalized = String::new();
     let mut rest = &tokens[..];
     while let Some((token, after)) = rest.split_first() {
         rest = after;
-        if token.has_space_before && !shape.is_empty() {
-            shape.push(' ');
+        if token.has_space_before && !normalized.is_empty() {
+            normalized.push(' ');
         }
-        shape.push_str(token.text);
+        normalized.push_str(token.text);
         if token.text.eq_ignore_ascii_case("values")
             && let Some(after) = skip_rows(rest)
         {
-            shape.push_str(" (…)");
+            normalized.push_str(" (…)");
             rest = after;
         }
     }
-    shape
+    normalized
 }
 
 struct Token<'a> {
     text: &'a str,
-    /// Whether white space or a comment is before it.
     has_space_before: bool,
 }
 
-/// What follows rows such as `($1, $2), ($3, $4)`; `None` where none are.
+/// Skips rows such as `($1, $2), ($3, $4)`; `None` if there are none.
 fn skip_rows<'a, 'b>(mut tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
     loop {
         tokens = skip_row(tokens)?;
@@ -58,7 +57,7 @@ fn skip_row<'a, 'b>(tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
     None
 }
 
-/// What stands for a constant or a parameter.
+/// Replaces a constant or a parameter.
 const CONSTANT: &str = "$n";
 
 fn split_tokens(sql: &str) -> Vec<Token<'_>> {
@@ -82,7 +81,7 @@ fn split_tokens(sql: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// What follows white space or a comment at the beginning.
+/// Skips white space or a comment at the beginning; `None` if there is none.
 fn skip_space_or_comment(sql: &str, first: char) -> Option<&str> {
     if first.is_whitespace() {
         return Some(sql.trim_start());
@@ -93,7 +92,7 @@ fn skip_space_or_comment(sql: &str, first: char) -> Option<&str> {
     sql.strip_prefix("/*").map(skip_comment)
 }
 
-/// What follows a comment that has begun; comments nest.
+/// Skips the rest of a comment. Comments may be nested.
 fn skip_comment(mut sql: &str) -> &str {
     let mut depth = 1;
     while depth > 0 {
@@ -114,8 +113,7 @@ fn skip_comment(mut sql: &str) -> &str {
     sql
 }
 
-/// The token that a text begins with, and what follows it. A token that does not
-/// end takes all of the text.
+/// Splits the first token from a text. A token that does not end is the whole text.
 fn split_first_token(sql: &str, first: char) -> (&str, &str) {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let word = sql.split_at(sql.find(|c| !is_word(c)).unwrap_or(sql.len()));
@@ -133,7 +131,7 @@ fn split_first_token(sql: &str, first: char) -> (&str, &str) {
     }
 }
 
-/// What follows a quoted text; a doubled quote is part of it.
+/// Skips a quoted text, in which a doubled quote stands for one.
 fn skip_quoted(sql: &str, quote: char) -> &str {
     let mut rest = &sql[1..];
     while let Some((_, after)) = rest.split_once(quote) {
@@ -145,8 +143,7 @@ fn skip_quoted(sql: &str, quote: char) -> &str {
     ""
 }
 
-/// What follows the inside of a text in which a backslash takes the next
-/// character for itself.
+/// Skips the rest of a quoted text in which a backslash escapes the next character.
 fn skip_escaped(inside: &str) -> &str {
     let mut chars = inside.chars();
     while let Some(c) = chars.next() {
@@ -160,7 +157,7 @@ fn skip_escaped(inside: &str) -> &str {
     ""
 }
 
-/// What follows `$tag$ … $tag$`; `None` for a parameter.
+/// Skips `$tag$ … $tag$`; `None` for a parameter.
 fn skip_dollar_quoted(sql: &str) -> Option<&str> {
     let tag_end = sql[1..].find('$')? + 2;
     let tag = &sql[..tag_end];
@@ -185,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_of_any_size_have_one_shape() {
+    fn batches_of_any_size_have_one_text() {
         let tail = "on conflict (\"ocid\") do update set \"date\" = excluded.\"date\" returning $1";
         let expected = "insert into \"ocds\".\"release\" (\"ocid\", \"date\") values (…) \
             on conflict (\"ocid\") do update set \"date\" = excluded.\"date\" returning $n";
@@ -202,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_in_the_middle_of_a_statement_are_one() {
+    fn rows_in_the_middle_of_a_statement_are_written_as_one() {
         check(
             "update ocds.release as r set date = v.date from (VALUES ($1, $2), ($3, $4)) as v (ocid, date) where r.ocid = v.ocid",
             "update ocds.release as r set date = v.date from (VALUES (…)) as v (ocid, date) where r.ocid = v.ocid",
@@ -212,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_white_space_do_not_count() {
+    fn comments_and_white_space_are_removed() {
         check(
             "-- Each source.\nselect /* all\n of it */ count(*)\n    from ocds.run -- and so on",
             "select count(*) from ocds.run",
@@ -252,7 +249,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_has_a_shape(sql in "[a-z0-9 '\"$()\\\\é,/*-]{0,60}") {
+        fn any_text_is_normalized(sql in "[a-z0-9 '\"$()\\\\é,/*-]{0,60}") {
             normalize_statement(&sql);
         }
     }
