@@ -1,7 +1,7 @@
-//! Where the machine keeps PostgreSQL's programs, and which version they are.
+//! Finds the installed PostgreSQL programs and their version.
 //!
-//! Debian, Homebrew and the PostgreSQL project's own packages put the server's
-//! programs outside `PATH`, one directory for each major version.
+//! The packages of Debian, Homebrew and the PostgreSQL project install the server's programs
+//! outside `PATH`, in one directory for each major version.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use super::owner::limit_environment;
 use crate::error::{Error, Result};
 
-/// Directories that hold one directory for each installed version, and what
-/// follows that directory's name: its prefix, and the way down to the programs.
+/// The places where packages install PostgreSQL: the parent directory, how the names of the
+/// versions' directories begin, and the directory of the programs below them.
 const INSTALLATIONS: [(&str, &str, &str); 8] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -23,7 +23,7 @@ const INSTALLATIONS: [(&str, &str, &str); 8] = [
     ("/usr/local/pgsql", "bin", ""),
 ];
 
-/// The programs without which there is no server.
+/// The programs that a server needs.
 const PROGRAMS: [&str; 3] = ["postgres", "initdb", "pg_ctl"];
 
 /// A directory with the server's programs.
@@ -39,7 +39,7 @@ impl Binaries {
     }
 }
 
-/// Where to look: the directories of `path`, then every installation.
+/// The directories that are searched: first those of `path`, then every installation.
 #[derive(Clone, Debug)]
 pub(super) struct SearchPath {
     path: Vec<PathBuf>,
@@ -47,7 +47,6 @@ pub(super) struct SearchPath {
 }
 
 impl SearchPath {
-    /// This machine's.
     pub(super) fn of_this_machine() -> Self {
         let path: OsString = std::env::var_os("PATH").unwrap_or_default();
         Self {
@@ -61,31 +60,34 @@ impl SearchPath {
         }
     }
 
-    /// The programs for a cluster that version `wanted` made, or else the first
-    /// ones on `PATH`, or else the newest. It asks no more of them than it must
-    /// for their version, for each answer is a process.
-    ///
-    /// # Errors
-    /// [`Environment`](crate::error::Kind::Environment) where there are none;
-    /// it names the command that installs them.
+    /// Finds the programs of the wanted major version, or else the first ones on `PATH`, or else
+    /// the newest. It asks as few of them as possible for their version, because each answer
+    /// needs a process. Without any programs, the error names the command that installs them.
     pub(super) fn find(&self, wanted: Option<u32>) -> Result<Binaries> {
-        let fits = |found: &Binaries| wanted.is_none_or(|wanted| found.major == wanted);
-        let mut unfit = None;
-        for found in self.path.iter().filter_map(|it| inspect_directory(it)) {
-            if fits(&found) {
+        let is_wanted = |found: &Binaries| wanted.is_none_or(|wanted| found.major == wanted);
+        let mut other_version = None;
+        for found in self
+            .path
+            .iter()
+            .filter_map(|directory| inspect_directory(directory))
+        {
+            if is_wanted(&found) {
                 return Ok(found);
             }
-            unfit.get_or_insert(found);
+            other_version.get_or_insert(found);
         }
         let configured = self.ask_pg_config();
         let installations = self.installations.iter().chain(&configured);
         let mut installed: Vec<Binaries> = installations
-            .filter_map(|it| inspect_directory(it))
+            .filter_map(|directory| inspect_directory(directory))
             .collect();
         installed.sort_by_key(|found| std::cmp::Reverse(found.major));
-        let fit = installed.iter().position(fits);
-        let place = fit.or((unfit.is_none() && !installed.is_empty()).then_some(0));
-        let found = place.map(|place| installed.swap_remove(place)).or(unfit);
+        let wanted_index = installed.iter().position(is_wanted);
+        let index =
+            wanted_index.or((other_version.is_none() && !installed.is_empty()).then_some(0));
+        let found = index
+            .map(|index| installed.swap_remove(index))
+            .or(other_version);
         found.ok_or_else(|| {
             Error::environment(format!(
                 "no PostgreSQL server is installed: {}, or name a server with --database-url",
@@ -94,28 +96,36 @@ impl SearchPath {
         })
     }
 
-    /// What `pg_config` on `PATH` says.
+    /// Asks `pg_config` for the directory of the programs.
     fn ask_pg_config(&self) -> Option<PathBuf> {
-        let programs = self.path.iter().map(|it| it.join("pg_config"));
-        let said = programs
-            .filter(|it| it.is_file())
-            .find_map(|it| read_output(&it, "--bindir"))?;
-        Some(PathBuf::from(said.trim()))
+        let programs = self
+            .path
+            .iter()
+            .map(|directory| directory.join("pg_config"));
+        let directory = programs
+            .filter(|program| program.is_file())
+            .find_map(|program| read_output(&program, "--bindir"))?;
+        Some(PathBuf::from(directory.trim()))
     }
 
-    /// A client program such as psql: on `PATH` first, else beside a server.
     fn find_client(&self, name: &str) -> PathBuf {
-        let on_path = self.path.iter().find(|it| it.join(name).is_file());
-        let beside = self.installations.iter().find(|it| it.join(name).is_file());
-        match on_path.or(beside) {
+        let on_path = self
+            .path
+            .iter()
+            .find(|directory| directory.join(name).is_file());
+        let installed = self
+            .installations
+            .iter()
+            .find(|directory| directory.join(name).is_file());
+        match on_path.or(installed) {
             Some(directory) => directory.join(name),
             None => PathBuf::from(name),
         }
     }
 }
 
-/// A client program such as psql, wherever this machine has it; its bare name
-/// if it has none.
+/// Finds a client program such as psql, first on `PATH`, then in the installations. Returns only
+/// the name if there is none.
 pub(in crate::database) fn find_client(name: &str) -> PathBuf {
     SearchPath::of_this_machine().find_client(name)
 }
@@ -131,19 +141,19 @@ fn list_installations(parent: &Path, prefix: &str, below: &str) -> Vec<PathBuf> 
         .collect()
 }
 
-/// The programs in a directory, if it has those of a server.
+/// Reads the version of the programs in a directory; `None` if one is missing.
 fn inspect_directory(directory: &Path) -> Option<Binaries> {
     if !PROGRAMS.iter().all(|name| directory.join(name).is_file()) {
         return None;
     }
-    let said = read_output(&directory.join("postgres"), "--version")?;
+    let version = read_output(&directory.join("postgres"), "--version")?;
     Some(Binaries {
         directory: directory.to_owned(),
-        major: parse_major_version(&said)?,
+        major: parse_major_version(&version)?,
     })
 }
 
-/// What a program answers, if it runs.
+/// Runs a program and returns its output; `None` if it fails.
 fn read_output(program: &Path, argument: &str) -> Option<String> {
     let mut command = Command::new(program);
     limit_environment(&mut command);
@@ -158,7 +168,7 @@ fn read_output(program: &Path, argument: &str) -> Option<String> {
         .filter(|_| output.status.success())
 }
 
-/// Reads `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`, `18beta1` too.
+/// Reads a text such as `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` or `… 18beta1`.
 fn parse_major_version(version: &str) -> Option<u32> {
     let number = version.split_once("(PostgreSQL) ")?.1;
     let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -173,9 +183,10 @@ fn describe_install_command() -> String {
         ("brew", "`brew install postgresql`"),
     ];
     let path: OsString = std::env::var_os("PATH").unwrap_or_default();
-    let here = |name: &str| std::env::split_paths(&path).any(|it| it.join(name).is_file());
+    let is_on_path =
+        |name: &str| std::env::split_paths(&path).any(|directory| directory.join(name).is_file());
     let known: Vec<&str> = managers.iter().map(|(_, command)| *command).collect();
-    let command = managers.iter().find(|(manager, _)| here(manager));
+    let command = managers.iter().find(|(manager, _)| is_on_path(manager));
     match command {
         Some((_, command)) => format!("install it with {command}"),
         None => format!("install it with {}", known.join(" or ")),
@@ -189,8 +200,8 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    /// A directory with programs that say they are this version.
-    fn pretend(parent: &Path, version: &str) -> PathBuf {
+    /// Makes a directory with programs that print this version.
+    fn make_programs(parent: &Path, version: &str) -> PathBuf {
         let directory = parent.join(version);
         std::fs::create_dir(&directory).unwrap();
         for name in PROGRAMS {
@@ -216,9 +227,10 @@ mod tests {
     }
 
     #[test]
-    fn the_cluster_s_own_version_comes_before_path_and_path_before_the_newest() {
+    fn the_cluster_s_version_is_preferred_then_path_then_the_newest() {
         let parent = tempfile::tempdir().unwrap();
-        let [old, on_path, new] = ["14.2", "16.1", "18beta1"].map(|it| pretend(parent.path(), it));
+        let [old, on_path, new] =
+            ["14.2", "16.1", "18beta1"].map(|version| make_programs(parent.path(), version));
         let lookup = SearchPath {
             path: vec![on_path.clone()],
             installations: vec![old.clone(), new.clone()],
@@ -236,7 +248,7 @@ mod tests {
 
     #[test]
     fn versions_are_read_as_packagers_write_them() {
-        for (said, expected) in [
+        for (version, expected) in [
             (
                 "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)",
                 Some(15),
@@ -245,7 +257,7 @@ mod tests {
             ("postgres (PostgreSQL) devel", None),
             ("something else 3", None),
         ] {
-            assert_eq!(parse_major_version(said), expected, "{said}");
+            assert_eq!(parse_major_version(version), expected, "{version}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The cluster itself: made by `initdb`, started and stopped by `pg_ctl`.
+//! Creates the cluster with `initdb`, and starts and stops its server with `pg_ctl`.
 //!
-//! Whether its server runs is found out by connecting. Everything here expects
-//! its caller to hold the [`ServerDirectory`]'s start lock.
+//! A connection attempt tells whether the server runs. Every caller must hold the start lock of
+//! the [`ServerDirectory`].
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,23 +17,22 @@ use super::server_directory::{Lock, ServerDirectory};
 use super::{DATABASE, Durability, Options};
 use crate::error::{Error, Result};
 
-/// How long a server may take to start, recovery after a crash included, or to
-/// stop.
+/// The longest time for a start, with the recovery after a crash, or for a stop.
 const SERVER_LIMIT: Duration = Duration::from_secs(300);
 
-/// How long to wait before looking again at a server that is busy.
+/// The wait between two probes of a busy server.
 const PROBE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a server may take to answer a probe.
+/// The longest wait for the answer to a probe.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Begins the name of a directory in which `initdb` works.
+/// The names of the directories in which `initdb` works begin with this.
 const UNFINISHED: &str = "unfinished-";
 
-/// The file in the data directory that names the server's process.
+/// The file in the data directory that has the server's process id.
 const PID_FILE: &str = "postmaster.pid";
 
-/// A cluster, what runs it, and how.
+/// A cluster, and the programs and options with which its server runs.
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) server_directory: ServerDirectory,
@@ -42,32 +41,32 @@ pub(super) struct Cluster {
     pub(super) options: Options,
 }
 
-/// How a server is stopped, in `pg_ctl`'s words.
+/// A mode of `pg_ctl stop`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum StopMode {
-    /// Ends sessions, writes everything down, then stops.
+    /// Ends all sessions and writes all data to disk, then stops.
     Fast,
     /// Stops at once, and recovers at the next start.
     Immediate,
 }
 
-/// What a server answers to somebody who connects.
+/// The state of the server, as a connection attempt shows it.
 #[derive(Debug)]
 enum ServerState {
-    /// It is there, and so is our database.
+    /// The server runs and has the database.
     Ready,
-    /// It is there and lacks our database.
+    /// The server runs and lacks the database.
     NoDatabase,
-    /// It is starting, recovering or stopping.
+    /// The server starts, recovers or stops.
     Busy,
-    /// Nobody listens.
+    /// Nothing listens on the socket.
     NotRunning,
 }
 
-/// How long a file may be that PostgreSQL writes a number or a few lines into.
+/// The longest length of a file with a version or with process ids.
 const SHORT_FILE_LENGTH: u16 = 4096;
 
-/// The major version that made a site's cluster; `None` if there is none yet.
+/// Reads which major version made the cluster; `None` if there is no cluster yet.
 pub(super) fn read_version(server_directory: &ServerDirectory) -> Result<Option<u32>> {
     let Some(data) = server_directory.open_data_directory()? else {
         return Ok(None);
@@ -83,7 +82,6 @@ pub(super) fn read_version(server_directory: &ServerDirectory) -> Result<Option<
 }
 
 impl Cluster {
-    /// The URL of one of its databases.
     pub(super) fn url(&self, database: &str) -> String {
         let host = percent_encode(&self.socket_directory.path.to_string_lossy());
         let database = percent_encode(database);
@@ -91,31 +89,31 @@ impl Cluster {
         format!("postgresql://{DATABASE}@/{database}?host={host}&port={port}")
     }
 
-    /// Refuses a cluster that our programs cannot run.
+    /// Refuses a cluster that another major version made.
     pub(super) fn check_version(&self, made_by: u32) -> Result<()> {
-        let ours = self.binaries.major;
-        if made_by == ours {
+        let installed = self.binaries.major;
+        if made_by == installed {
             return Ok(());
         }
         let directory = self.server_directory.path().display();
         Err(Error::environment(format!(
             "PostgreSQL {made_by} made the local database in {directory}, and this machine has \
-             PostgreSQL {ours}: install PostgreSQL {made_by}, or upgrade {directory}/data with \
+             PostgreSQL {installed}: install PostgreSQL {made_by}, or upgrade {directory}/data with \
              pg_upgrade, or set database.directory to a new one"
         )))
     }
 
-    /// Makes the cluster in a directory of another name, and renames it when it
-    /// is whole: what is called `data` is never a half of one. The name is new
-    /// each time, for an `initdb` may outlive the program that started it.
+    /// Makes the cluster in a directory with another name, and renames it when it is complete, so
+    /// that `data` is never half a cluster. The name is new each time, because an `initdb` may
+    /// still run after its program was killed.
     pub(super) async fn initialise(&self) -> Result<()> {
         self.remove_unfinished().await;
-        let started = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        let name = format!("{UNFINISHED}{}-{}", std::process::id(), started.as_nanos());
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let name = format!("{UNFINISHED}{}-{}", std::process::id(), now.as_nanos());
         let unfinished = self.server_directory.path().join(&name);
         if let Err(first) = self.initdb(&unfinished, "C.UTF-8").await {
-            // Some systems have no C.UTF-8; it differs from C in what is
-            // upper and lower case outside ASCII, and in nothing else.
+            // Some systems have no C.UTF-8. It differs from C only in upper and lower case
+            // outside ASCII.
             self.remove_unfinished().await;
             self.initdb(&unfinished, "C").await.map_err(|_| first)?;
         }
@@ -147,8 +145,8 @@ impl Cluster {
         if output.status.success() {
             return Ok(());
         }
-        let why = find_last_line(&output);
-        Err(Error::environment(format!("initdb failed: {why}")))
+        let reason = find_last_line(&output);
+        Err(Error::environment(format!("initdb failed: {reason}")))
     }
 
     async fn remove_unfinished(&self) {
@@ -161,8 +159,8 @@ impl Cluster {
         }
     }
 
-    /// Waits until the server takes connections and has our database, starting
-    /// what is not there.
+    /// Starts the server and creates the database where they are missing, and waits until the
+    /// server accepts connections.
     pub(super) async fn ensure_running(&self, start: &Lock, in_use: &Lock) -> Result<()> {
         let deadline = Instant::now() + SERVER_LIMIT;
         while Instant::now() < deadline {
@@ -170,8 +168,8 @@ impl Cluster {
                 ServerState::Ready => return Ok(()),
                 ServerState::NoDatabase => return self.create_database().await,
                 ServerState::Busy => {}
-                // The remains of a killed server are still ending, or a killed
-                // program's server has not begun to listen.
+                // Processes of a killed server still end, or the server of a killed program
+                // does not listen yet.
                 ServerState::NotRunning
                     if cfg!(target_os = "linux") && self.has_server_process() => {}
                 ServerState::NotRunning => {
@@ -205,7 +203,7 @@ impl Cluster {
             Err(error) => match error.code() {
                 Some(&SqlState::INVALID_CATALOG_NAME) => ServerState::NoDatabase,
                 Some(&SqlState::CANNOT_CONNECT_NOW) => ServerState::Busy,
-                // Whatever else it says, it says it: full, for one.
+                // The server runs if it answers with any other error, such as too many clients.
                 Some(_) => ServerState::Ready,
                 None => ServerState::NotRunning,
             },
@@ -226,9 +224,9 @@ impl Cluster {
         Ok(created?)
     }
 
-    /// Starts the server through a shell that first closes what we inherited:
-    /// under `flock lockfile ocds-ingest run`, a server that outlives us would
-    /// hold that lock for ever.
+    /// Starts the server by a shell that first closes all inherited files. Otherwise, under
+    /// `flock lockfile ocds-ingest run`, a server that runs longer than the program would keep the
+    /// lock.
     async fn start_server(&self) -> Result<()> {
         let log_start = self.server_directory.rotate_log();
         let options: Vec<String> = self
@@ -261,20 +259,20 @@ impl Cluster {
             tracing::info!("started PostgreSQL {major} in {directory}");
             return Ok(());
         }
-        let why = self.server_directory.find_fatal_error(log_start);
-        let why = why.unwrap_or_else(|| find_last_line(&output));
+        let reason = self.server_directory.find_fatal_error(log_start);
+        let reason = reason.unwrap_or_else(|| find_last_line(&output));
         Err(Error::environment(format!(
-            "the database server in {directory} did not start: {why}"
+            "the database server in {directory} did not start: {reason}"
         )))
     }
 
-    /// Stops the server and waits until it is gone.
-    pub(super) async fn stop(&self, how: StopMode) -> Result<()> {
-        // `pg_ctl` would wait for a killed server that nobody reaped.
+    /// Stops the server, and waits until it has stopped.
+    pub(super) async fn stop(&self, mode: StopMode) -> Result<()> {
+        // `pg_ctl` would wait for a killed process that is still in the process table.
         if matches!(self.probe().await, ServerState::NotRunning) && !self.has_server_process() {
             return Ok(());
         }
-        let mode = match how {
+        let mode = match mode {
             StopMode::Fast => "fast",
             StopMode::Immediate => "immediate",
         };
@@ -301,8 +299,8 @@ impl Cluster {
             .command(self.binaries.program(program))
     }
 
-    /// The settings that the server is started with; later ones win. They are
-    /// given at each start and stored nowhere, so that they fit the machine.
+    /// Makes the settings of the server; a later one replaces an earlier one. They are passed at
+    /// each start and not stored, so that they always fit the machine.
     async fn settings(&self) -> Vec<(String, String)> {
         let socket = self
             .socket_directory
@@ -316,16 +314,16 @@ impl Cluster {
             ("listen_addresses", String::new()),
             ("unix_socket_directories", format!("\"{socket}\"")),
             ("unix_socket_permissions", "0700".into()),
-            // Fewer and longer intervals between checkpoints: a page of data
-            // is written whole to the log once in each.
+            // Checkpoints are rare, because after each one the first change of a page writes
+            // the whole page to the log.
             ("max_wal_size", "2GB".into()),
             ("checkpoint_timeout", "15min".into()),
             ("shared_buffers", format!("{megabytes}MB")),
             ("fsync", durable.into()),
             ("full_page_writes", durable.into()),
             ("synchronous_commit", durable.into()),
-            // Its log tells of the server. What failed and in which statement,
-            // with which values, is for us to tell or to keep quiet.
+            // The server's log has no failed statements, because they show values. The program
+            // reports errors itself.
             ("log_min_messages", "log".into()),
             ("log_min_error_statement", "panic".into()),
             ("log_error_verbosity", "terse".into()),
@@ -341,28 +339,27 @@ impl Cluster {
             .collect()
     }
 
-    /// Whether the server was built with lz4; it has to be asked. It reads its
-    /// configuration first, which may be a named pipe.
+    /// Asks the server's program whether it was built with lz4. The time is limited, because the
+    /// program reads its configuration first, which may be a named pipe.
     async fn has_lz4(&self) -> bool {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.server_directory.data_path());
         command.args(["-c", "wal_compression=lz4", "-C", "wal_compression"]);
-        let asked = run_command_within(PROBE_LIMIT, command.kill_on_drop(true)).await;
-        asked.is_ok_and(|output| output.status.success())
+        let output = run_command_within(PROBE_LIMIT, command.kill_on_drop(true)).await;
+        output.is_ok_and(|output| output.status.success())
     }
 
-    /// Removes the files with a killed server's number, if the number now
-    /// belongs to something else, which PostgreSQL would take for a server. In a
-    /// container the same few numbers come again at every start, and a killed
-    /// process may never be reaped.
+    /// Removes the files that have a killed server's process id, if another process now has that
+    /// id. PostgreSQL would think that this process is a server, and refuse to start. This happens
+    /// in a container, where each start uses the same few ids.
     ///
-    /// They are removed only if nobody else uses the directory: a server that we
-    /// cannot see, in another container, is there as long as its program is.
+    /// The files stay if another process uses the directory, because its server may run in another
+    /// container, where this process cannot see it.
     fn remove_stale_pid_files(&self, start: &Lock, in_use: &Lock) -> Result<()> {
         let socket = format!(".s.PGSQL.{}.lock", self.options.port());
         let data = self.server_directory.open_data_directory()?;
-        let places = data.iter().map(|data| (data, PID_FILE));
-        for (directory, file) in places.chain([(&self.socket_directory, &*socket)]) {
+        let pid_files = data.iter().map(|data| (data, PID_FILE));
+        for (directory, file) in pid_files.chain([(&self.socket_directory, &*socket)]) {
             let is_stale = cfg!(target_os = "linux")
                 && is_process_alive(directory, file)?
                 && !self.has_server_process()
@@ -374,9 +371,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Whether a process of PostgreSQL works in the data directory, be it only
-    /// a remainder. On Linux every process is looked at, elsewhere the one that
-    /// the server's own file names.
+    /// True if any process of a server still works in the data directory. On Linux all processes
+    /// are checked, on other systems only the one that the server's file names.
     fn has_server_process(&self) -> bool {
         let data = self.server_directory.data_path();
         if !cfg!(target_os = "linux") {
@@ -387,19 +383,19 @@ impl Cluster {
         let Ok(processes) = std::fs::read_dir("/proc") else {
             return false;
         };
-        // Not a shell in which somebody looks at the directory.
-        let is_servers = |process: &Path| {
-            std::fs::read_link(process.join("cwd")).is_ok_and(|it| it == data)
+        // The name is checked too, because a user's shell may be in the directory.
+        let is_server = |process: &Path| {
+            std::fs::read_link(process.join("cwd")).is_ok_and(|directory| directory == data)
                 && std::fs::read_to_string(process.join("comm"))
                     .is_ok_and(|name| name.starts_with("postgres"))
         };
         processes
             .flatten()
-            .any(|process| is_servers(&process.path()))
+            .any(|process| is_server(&process.path()))
     }
 }
 
-/// Whether there is a process with the number on a file's first line.
+/// True if a process has the id on a file's first line.
 fn is_process_alive(directory: &Directory, file: &str) -> Result<bool> {
     let text = directory
         .read_file(file, SHORT_FILE_LENGTH)?
@@ -409,19 +405,19 @@ fn is_process_alive(directory: &Directory, file: &str) -> Result<bool> {
         .lines()
         .next()
         .and_then(|line| line.trim().parse().ok());
-    // PostgreSQL writes a negative one for a server that has one session only.
+    // PostgreSQL writes a negative id for a server in single-user mode.
     let number = number.and_then(i32::checked_abs);
     let Some(process) = number.and_then(rustix::process::Pid::from_raw) else {
         return Ok(false);
     };
-    // One that we may not signal is alive all the same.
+    // A process that may not be signalled is alive.
     Ok(!matches!(
         rustix::process::test_kill_process(process),
         Err(rustix::io::Errno::SRCH)
     ))
 }
 
-/// The bytes of memory that this process may count on.
+/// Reads how many bytes of memory the machine or the container has.
 fn read_memory_size() -> u64 {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let machine = read("/proc/meminfo")
@@ -434,17 +430,16 @@ fn read_memory_size() -> u64 {
                 .ok()
         })
         .map_or(1 << 30, |kilobytes: u64| kilobytes << 10);
-    // A container's limit, which is `max` where there is none.
+    // the container's limit, which is `max` if there is none
     let container = read("/sys/fs/cgroup/memory.max").trim().parse();
     machine.min(container.unwrap_or(u64::MAX))
 }
 
-/// Quotes a word for `sh`, through which `pg_ctl` starts the server.
+/// Quotes a word for `sh`, with which `pg_ctl` starts the server.
 fn shell_quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Writes what is not plain in a URL as `%40` and its like.
 fn percent_encode(text: &str) -> String {
     const HEX: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',

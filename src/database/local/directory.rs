@@ -1,14 +1,16 @@
-//! A directory that belongs to the server's user, seen by us, who may be root.
+//! Opens entries of a directory that belongs to the server's user, safely even for root.
 //!
-//! Its owner can replace every entry at any moment: by a link to one of root's files, by
-//! a pipe that blocks, by a file without an end. If root opened an entry by its path, it
-//! would do to the link's target what it meant to do to the entry. So an entry is opened
-//! by its name below a descriptor of the directory, without following a link, and its
-//! type and owner are looked at before anything is done to it. Reading is bounded.
+//! # Links are never followed
 //!
-//! Nothing here changes the owner of an entry that exists. Directories are made, and
-//! trees are removed, by a child process that runs as the owner. What is renamed and
-//! removed here is a name in the owner's own directory, which the owner can do too.
+//! The program may run as root, and the directory belongs to the server's user. This user can
+//! replace every entry at any moment, by a link to a file of root, a pipe that blocks, or an
+//! endless file. If root opened an entry by its path, it would change the file that the link
+//! points to. So an entry is opened by its name, relative to the open directory, and links are
+//! not followed. Its type and owner are checked before it is used, and reading is limited.
+//!
+//! The owner of an existing entry is never changed. A child process that runs as the owner
+//! makes directories and removes trees. Entries are renamed and removed here directly, because
+//! the owner could do this too.
 
 use std::fs::File;
 use std::io::Read;
@@ -21,20 +23,20 @@ use rustix::io::Errno;
 use super::owner::path_error;
 use crate::error::{Error, Result};
 
-/// An entry is never opened without these. A pipe does not block with `NONBLOCK`, and
-/// a terminal does not become ours with `NOCTTY`.
+/// Every entry is opened with these flags. With `NONBLOCK` a pipe does not block, and with
+/// `NOCTTY` a terminal does not become the terminal of this process.
 const SAFE_FLAGS: OFlags = OFlags::NOFOLLOW
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
 
-/// How often a file is created that somebody else creates and removes meanwhile.
+/// The attempts to create a file that another process creates and removes at the same time.
 const CREATE_ATTEMPTS: usize = 3;
 
-/// The access that only the owner has.
+/// The access mode of the owner alone.
 pub(super) const PRIVATE: Mode = Mode::RWXU;
 
-/// An open directory whose entries belong to `owner`, or to us.
+/// An open directory. Its entries belong to `owner` or to this process's user.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) path: PathBuf,
@@ -44,10 +46,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Opens a directory by its path, unless the last part of the path is a link.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config): it is something else.
+    /// Opens a directory by its path, and refuses a link as the last part of the path.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE_FLAGS;
         let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| {
@@ -72,14 +71,13 @@ impl Directory {
         (self.owner.as_raw(), self.group.as_raw())
     }
 
-    /// The bits of its access.
     pub(super) fn mode(&self) -> Result<Mode> {
         let stat = rustix::fs::fstat(&self.descriptor);
         let stat = stat.map_err(|e| path_error("look at", &self.path, e.into()))?;
         Ok(Mode::from_raw_mode(stat.st_mode))
     }
 
-    /// Gives this very directory to another user, which only root can do.
+    /// Gives this directory to another user, which only root can do.
     pub(super) fn change_owner(&mut self, uid: u32, gid: u32) -> Result<()> {
         let (owner, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
         rustix::fs::fchown(&self.descriptor, Some(owner), Some(group))
@@ -88,13 +86,12 @@ impl Directory {
         Ok(())
     }
 
-    /// Closes the directory to everybody but its owner.
+    /// Allows only the owner to enter the directory.
     pub(super) fn make_private(&self) -> Result<()> {
         rustix::fs::fchmod(&self.descriptor, PRIVATE)
             .map_err(|e| path_error("close", &self.path, e.into()))
     }
 
-    /// The names of its entries.
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let read = || -> Result<Vec<String>, Errno> {
             let names = Dir::read_from(&self.descriptor)?.map(|entry| {
@@ -108,11 +105,7 @@ impl Directory {
         Ok(names)
     }
 
-    /// Opens a directory in this one; `None` if there is none.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config): the entry is something else, or belongs
-    /// to somebody else than this directory does.
+    /// Opens a directory in this one; `None` if there is none. It must belong to the same user.
     pub(super) fn open_directory(&self, name: &str) -> Result<Option<Self>> {
         let Some(descriptor) = self.open_entry(
             name,
@@ -125,17 +118,14 @@ impl Directory {
         let directory = Self::from_descriptor(self.path.join(name), descriptor)?;
         if directory.owner != self.owner {
             let found = format!("a directory of user {}", directory.owner.as_raw());
-            let wanted = format!("one of user {}", self.owner.as_raw());
-            return Err(refuse(&directory.path, &found, &wanted));
+            let required = format!("one of user {}", self.owner.as_raw());
+            return Err(refuse(&directory.path, &found, &required));
         }
         Ok(Some(directory))
     }
 
-    /// Opens a file in this directory; `None` if there is none.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config): the entry is no regular file, belongs to
-    /// somebody else, or has a second name, by which it is a file of somebody else's.
+    /// Opens a file in this directory; `None` if there is none. It must be a regular file of the
+    /// owner, with only this name, because another name could be that of another user's file.
     pub(super) fn open_file(&self, name: &str, access: OFlags) -> Result<Option<File>> {
         let Some(descriptor) = self.open_entry(name, access, FileType::RegularFile)? else {
             return Ok(None);
@@ -155,20 +145,17 @@ impl Directory {
             let found = "a file that has another name too (a hard link)";
             return Err(refuse(&path, found, "a file of its own"));
         }
-        // A file is ours until we have given it away.
-        let us = rustix::process::geteuid();
-        if ![self.owner, us].contains(&Uid::from_raw(stat.st_uid)) {
+        // A new file belongs to this process's user until it is given to the owner.
+        let current_user = rustix::process::geteuid();
+        if ![self.owner, current_user].contains(&Uid::from_raw(stat.st_uid)) {
             let found = format!("a file of user {}", stat.st_uid);
-            let wanted = format!("one of user {}", self.owner.as_raw());
-            return Err(refuse(&path, &found, &wanted));
+            let required = format!("one of user {}", self.owner.as_raw());
+            return Err(refuse(&path, &found, &required));
         }
         Ok(Some(File::from(descriptor)))
     }
 
     /// Opens a file for reading and writing, and creates it if there is none.
-    ///
-    /// # Errors
-    /// As [`Directory::open_file`].
     pub(super) fn open_or_create_file(&self, name: &str) -> Result<File> {
         let path = self.path.join(name);
         for _ in 0..CREATE_ATTEMPTS {
@@ -178,7 +165,7 @@ impl Directory {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | SAFE_FLAGS;
             match rustix::fs::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR) {
                 Ok(descriptor) => {
-                    // It is new, so it can be nobody's but ours.
+                    // The file is new, so it cannot be another user's file.
                     if rustix::process::geteuid() != self.owner {
                         rustix::fs::fchown(&descriptor, Some(self.owner), Some(self.group))
                             .map_err(|e| path_error("own", &path, e.into()))?;
@@ -191,16 +178,12 @@ impl Directory {
         }
         Err(refuse(
             &path,
-            "created and removed again by somebody else",
+            "created and removed again by another process",
             "left alone",
         ))
     }
 
     /// Reads a file of at most `limit` bytes; `None` if there is none.
-    ///
-    /// # Errors
-    /// As [`Directory::open_file`], and [`Config`](crate::error::Kind::Config): it is
-    /// longer.
     pub(super) fn read_file(&self, name: &str, limit: u16) -> Result<Option<Vec<u8>>> {
         let Some(file) = self.open_file(name, OFlags::RDONLY)? else {
             return Ok(None);
@@ -211,13 +194,13 @@ impl Directory {
             .read_to_end(&mut bytes)
             .map_err(|e| path_error("read", &path, e))?;
         if bytes.len() > usize::from(limit) {
-            let wanted = format!("one of at most {limit} bytes");
-            return Err(refuse(&path, "a longer file", &wanted));
+            let required = format!("one of at most {limit} bytes");
+            return Err(refuse(&path, "a longer file", &required));
         }
         Ok(Some(bytes))
     }
 
-    /// The length of a regular file; `None` if the entry is something else.
+    /// Returns the length of a regular file; `None` if the entry is something else.
     pub(super) fn file_length(&self, name: &str) -> Option<u64> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let stat = rustix::fs::statat(&self.descriptor, name, flags).ok()?;
@@ -225,7 +208,6 @@ impl Directory {
         u64::try_from(stat.st_size).ok().filter(|_| is_file)
     }
 
-    /// Renames an entry within this directory.
     pub(super) fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
         Ok(rustix::fs::renameat(
             &self.descriptor,
@@ -235,18 +217,23 @@ impl Directory {
         )?)
     }
 
-    /// Removes an entry that is no directory.
+    /// Removes an entry that is not a directory.
     pub(super) fn remove_file(&self, name: &str) -> Result<()> {
         rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty())
             .map_err(|e| path_error("remove", &self.path.join(name), e.into()))
     }
 
-    /// Waits until the names of its entries are on disk.
+    /// Waits until the names of the entries are on disk.
     pub(super) fn sync(&self) -> Result<()> {
         rustix::fs::fsync(&self.descriptor).map_err(|e| path_error("write", &self.path, e.into()))
     }
 
-    fn open_entry(&self, name: &str, access: OFlags, wanted: FileType) -> Result<Option<OwnedFd>> {
+    fn open_entry(
+        &self,
+        name: &str,
+        access: OFlags,
+        required: FileType,
+    ) -> Result<Option<OwnedFd>> {
         let flags = access | SAFE_FLAGS;
         match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Some(descriptor)),
@@ -254,23 +241,24 @@ impl Directory {
             Err(e) => {
                 let flags = AtFlags::SYMLINK_NOFOLLOW;
                 let stat = rustix::fs::statat(&self.descriptor, name, flags).ok();
-                Err(explain_open_error(&self.path.join(name), stat, wanted, e))
+                Err(explain_open_error(&self.path.join(name), stat, required, e))
             }
         }
     }
 }
 
-/// Explains why an entry could not be opened: it is something else, or the system says.
-fn explain_open_error(path: &Path, stat: Option<Stat>, wanted: FileType, error: Errno) -> Error {
+/// Explains why an entry could not be opened: by its type if that is wrong, else by the system's
+/// error.
+fn explain_open_error(path: &Path, stat: Option<Stat>, required: FileType, error: Errno) -> Error {
     match stat.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-        Some(found) if found != wanted => refuse(path, describe(found), describe(wanted)),
+        Some(found) if found != required => refuse(path, describe(found), describe(required)),
         _ => path_error("open", path, error.into()),
     }
 }
 
-fn refuse(path: &Path, found: &str, wanted: &str) -> Error {
+fn refuse(path: &Path, found: &str, required: &str) -> Error {
     Error::config(format!(
-        "{} is {found}, and the local database needs {wanted}: find out who put it there, and \
+        "{} is {found}, and the local database needs {required}: find out who put it there, and \
          move it away",
         path.display()
     ))

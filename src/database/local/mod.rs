@@ -1,15 +1,15 @@
-//! The local server: a private PostgreSQL cluster of the program's own.
+//! The local server: a PostgreSQL server that the program starts for itself.
 //!
-//! It is made from the server programs on the machine, listens on a Unix socket
-//! of its own and on no TCP port, and is shared by every process that names its
-//! directory. The last one that leaves stops it. The socket's directory is open
-//! to the server's user alone (and to root), which is why the server trusts
-//! whoever gets there.
+//! It uses the server programs that are installed on the machine. It listens on its own Unix
+//! socket and on no TCP port. It needs no password, because only the server's user and root can
+//! enter the socket's directory. All processes that use the same directory share the server, and
+//! the last one stops it.
 //!
-//! Nothing but locks tells who uses it, and nothing but connecting tells
-//! whether it runs, so neither `kill -9` of a program nor of the server leaves
-//! anything behind that has to be repaired: a server without a program is used
-//! by the next one, and a program without its server starts it again.
+//! # Recovery from `kill -9`
+//!
+//! Only file locks tell which processes use the server, and only a connection tells whether it
+//! runs. So nothing has to be repaired after `kill -9`: if a program is killed, the next program
+//! uses its server; if the server is killed, the program starts it again.
 
 mod binaries;
 mod cluster;
@@ -25,32 +25,32 @@ use self::cluster::{Cluster, StopMode};
 use self::server_directory::{Lock, ServerDirectory};
 use crate::error::{Error, Result};
 
-/// The name of the database in a local cluster, and of its superuser.
+/// The name of the local server's database and of its superuser.
 pub const DATABASE: &str = "ocds";
 
-/// What a local server is started with.
+/// The options of a local server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it keeps everything; made if it is not there.
+    /// The directory of all its files. It is created if it does not exist.
     pub directory: PathBuf,
-    /// Whether its data survive a crash of the machine.
+    /// Tells whether the data survive a crash.
     pub durability: Durability,
-    /// Settings of `postgresql.conf`, over the ones that are set here.
+    /// Settings of `postgresql.conf`. They replace the settings of this module.
     pub settings: Vec<(String, String)>,
 }
 
-/// Whether a server's data survive a crash of the machine.
+/// Tells whether a server's data survive a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// What was committed stays, whatever happens.
+    /// Committed data survive every crash.
     Durable,
-    /// For tests only, for nothing waits for the disk: a crash of the machine may
-    /// cost everything, and one of the server the last commits.
+    /// For tests only. Nothing waits for the disk: all data may be lost if the machine crashes,
+    /// and the last commits if the server crashes.
     Volatile,
 }
 
 impl Options {
-    /// A durable server in `directory`.
+    /// Makes the options of a durable server in `directory`.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
         Self {
@@ -60,18 +60,20 @@ impl Options {
         }
     }
 
-    /// Where the server listens; it names the socket, too.
+    /// The port, which is a part of the socket's name.
     fn port(&self) -> u16 {
-        let told = self.settings.iter().rev().find(|(name, _)| name == "port");
-        told.and_then(|(_, port)| port.parse().ok()).unwrap_or(5432)
+        let setting = self.settings.iter().rev().find(|(name, _)| name == "port");
+        setting
+            .and_then(|(_, port)| port.parse().ok())
+            .unwrap_or(5432)
     }
 }
 
-/// The directory of the local server where `database.directory` names none:
-/// under `/var/lib` for root, else in the user's data directory.
+/// Finds the local server's directory if `database.directory` is not set: under `/var/lib` for
+/// root, else in the user's data directory.
 ///
 /// # Errors
-/// [`Config`](crate::error::Kind::Config): the user has no home directory.
+/// [`Config`](crate::error::Kind::Config) if the user has no home directory.
 pub fn default_directory() -> Result<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/ocds-ingest"));
@@ -92,10 +94,10 @@ pub fn default_directory() -> Result<PathBuf> {
     Ok(data.join("ocds-ingest"))
 }
 
-/// A local server in use by this process.
+/// A local server that this process uses.
 ///
-/// Dropping it leaves the server running, for the next process to find;
-/// [`Server::stop`] gives it up properly.
+/// If it is dropped, the server keeps running, and the next process uses it. [`Server::stop`]
+/// stops the server if no other process uses it.
 #[derive(Debug)]
 pub struct Server {
     cluster: Cluster,
@@ -103,32 +105,33 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server in `options.directory`, initialising it if need be, or
-    /// joins those who use it already; then it keeps the settings that the
-    /// first of them gave it.
+    /// Starts the server in `options.directory`, and creates its data if there are none. A server
+    /// that already runs is used as it is, with the settings of the process that started it.
     ///
     /// # Errors
-    /// [`Environment`](crate::error::Kind::Environment): no server programs,
-    /// with the command that installs them; a cluster that another major
-    /// version made; a server that does not start.
-    /// [`Config`](crate::error::Kind::Config): a directory that cannot be used.
+    /// [`Environment`](crate::error::Kind::Environment) if no server programs are
+    /// installed, if another major version made the data, or if the server does not start.
+    /// [`Config`](crate::error::Kind::Config) if the directory cannot be used.
     pub async fn start(options: &Options) -> Result<Self> {
         let server_directory = ServerDirectory::prepare(&options.directory).await?;
         let start = server_directory.lock_start().await?;
-        // A few programs are asked for their version, which blocks.
-        let made_by = cluster::read_version(&server_directory)?;
-        let binaries =
-            tokio::task::spawn_blocking(move || SearchPath::of_this_machine().find(made_by))
-                .await
-                .map_err(|e| Error::unexpected("look for server programs").with_source(e))??;
+        // This runs programs to ask for their version, which blocks.
+        let cluster_version = cluster::read_version(&server_directory)?;
+        let binaries = tokio::task::spawn_blocking(move || {
+            SearchPath::of_this_machine().find(cluster_version)
+        })
+        .await
+        .map_err(|e| Error::unexpected("look for server programs").with_source(e))??;
         let in_use = server_directory.lock_use(&start)?;
         let cluster = Cluster {
-            socket_directory: server_directory.socket_directory(options.port()).await?,
+            socket_directory: server_directory
+                .open_socket_directory(options.port())
+                .await?,
             options: options.clone(),
             binaries,
             server_directory,
         };
-        match made_by {
+        match cluster_version {
             None => cluster.initialise().await?,
             Some(major) => cluster.check_version(major)?,
         }
@@ -136,19 +139,19 @@ impl Server {
         Ok(Self { cluster, in_use })
     }
 
-    /// The directory that it keeps everything in.
+    /// The directory of all its files.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.cluster.server_directory.path()
     }
 
-    /// The URL of one of its databases, [`DATABASE`] for the usual one.
+    /// Makes the URL of one of its databases. The usual one is [`DATABASE`].
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         self.cluster.url(database)
     }
 
-    /// The path of a program that came with the server, such as `psql`.
+    /// Makes the path of a program that is installed with the server, such as `psql`.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
         self.cluster.binaries.program(name)
@@ -157,26 +160,25 @@ impl Server {
     /// Starts the server again if it is not running.
     ///
     /// # Errors
-    /// [`Environment`](crate::error::Kind::Environment): it does not start.
+    /// [`Environment`](crate::error::Kind::Environment) if it does not start.
     pub async fn ensure_running(&self) -> Result<()> {
         let start = self.cluster.server_directory.lock_start().await?;
         self.cluster.ensure_running(&start, &self.in_use).await
     }
 
-    /// Takes the server away from all who use it, as a crash would, and waits
-    /// until it is gone; [`Server::ensure_running`] brings it back. For tests.
+    /// Stops the server as a crash would, although other processes use it. This is for tests.
     ///
     /// # Errors
-    /// [`Environment`](crate::error::Kind::Environment): it does not stop.
+    /// [`Environment`](crate::error::Kind::Environment) if it does not stop.
     pub async fn crash(&self) -> Result<()> {
         let _start = self.cluster.server_directory.lock_start().await?;
         self.cluster.stop(StopMode::Immediate).await
     }
 
-    /// Gives the server up: the last user stops it and waits for that.
+    /// Stops the server if no other process uses it, and waits until it has stopped.
     ///
     /// # Errors
-    /// [`Environment`](crate::error::Kind::Environment): it does not stop.
+    /// [`Environment`](crate::error::Kind::Environment) if it does not stop.
     pub async fn stop(self) -> Result<()> {
         let start = self.cluster.server_directory.lock_start().await?;
         if self.in_use.is_only_user(&start)? {

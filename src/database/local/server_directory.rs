@@ -1,21 +1,20 @@
-//! The directory of a local server: what is in it, whose it is, who uses it.
+//! The directory of a local server: its files, its owner and its locks.
 //!
-//! | entry | what |
+//! | entry | content |
 //! |---|---|
-//! | `data/` | the cluster, as `initdb` made it |
-//! | `socket/` | the server's socket; elsewhere if its path would be too long |
-//! | `socket.path` | where, if it is elsewhere |
-//! | `server.log` | what the server says, `server.log.1` before that |
-//! | `start.lock` | held while initialising, starting or stopping |
-//! | `use.lock` | shared by every process that uses the server |
+//! | `data/` | the cluster, made by `initdb` |
+//! | `socket/` | the server's socket, unless its path would be too long |
+//! | `socket.path` | the path of the socket's directory if it is somewhere else |
+//! | `server.log` | the server's log; `server.log.1` is the older one |
+//! | `start.lock` | locked while a process creates, starts or stops the server |
+//! | `use.lock` | locked (shared) by every process that uses the server |
 //!
-//! The directory belongs to the server's user, who may not be us. So its entries are
-//! opened as [`Directory`] says, and a link in the place of `data` or `socket` is refused.
-//! The directory itself may be named by a link of our own, which is resolved once: its
-//! parents, and links of root's, are the administrator's decision.
+//! The directory belongs to the server's user, who may be another user than this process's. So
+//! [`Directory`] opens its entries, and refuses a link in the place of `data` or `socket`. The
+//! path of the directory itself may be a link of this process's user, which is resolved once.
 //!
-//! Locks are the kernel's and end with the process that holds them. They are
-//! not inherited by the server: files are opened close-on-exec.
+//! The kernel releases a lock when the process that holds it ends. The server does not inherit
+//! locks, because the files are opened close-on-exec.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -31,19 +30,20 @@ use super::directory::{Directory, PRIVATE};
 use super::owner::{Owner, path_error};
 use crate::error::{Error, Result};
 
-/// How long another process may take to initialise, start or stop the server.
+/// The longest wait for another process that creates, starts or stops the server.
 const LOCK_LIMIT: Duration = Duration::from_secs(300);
 
-/// How often a lock is tried; waiting in the kernel could not be given up.
+/// The wait between two attempts to lock. A wait in the kernel could not be cancelled.
 const LOCK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The longest path of a socket that both Linux (107 bytes) and macOS (103) take.
+/// The longest path of a socket, which is less than the limit of Linux (107 bytes) and of macOS
+/// (103).
 const MAX_SOCKET_PATH: usize = 100;
 
-/// What the log grows to before it is put aside at the next start.
+/// A longer log is renamed at the next start.
 const MAX_LOG_LENGTH: u64 = 1 << 20;
 
-/// The longest path that Linux takes.
+/// The longest path of Linux.
 const MAX_PATH: u16 = 4096;
 
 const LOG: &str = "server.log";
@@ -53,11 +53,10 @@ const USE_LOCK: &str = "use.lock";
 const SOCKET: &str = "socket";
 const SOCKET_PATH: &str = "socket.path";
 
-/// The directory that all users write to.
+/// The directory to which all users may write.
 const SHARED_DIRECTORY: &str = "/tmp";
 
-/// A local server's directory, which is there, and is ours or an empty one
-/// that was made ours.
+/// The directory of a local server. It exists and belongs to the server's user.
 #[derive(Debug)]
 pub(super) struct ServerDirectory {
     pub(super) directory: Directory,
@@ -65,11 +64,11 @@ pub(super) struct ServerDirectory {
 }
 
 impl ServerDirectory {
-    /// Makes the directory if need be, and sees that it can be used.
+    /// Makes the directory if it does not exist, and checks that it can be used.
     ///
     /// # Errors
-    /// [`Config`](crate::error::Kind::Config): it holds something else, is
-    /// somebody else's, or cannot be reached by the server's user.
+    /// [`Config`](crate::error::Kind::Config) if it has other files, belongs to another user, or if the
+    /// server's user cannot enter it.
     pub(super) async fn prepare(directory: &Path) -> Result<Self> {
         let path = resolve_link(directory)?;
         std::fs::create_dir_all(&path).map_err(|e| path_error("make", &path, e))?;
@@ -77,7 +76,7 @@ impl ServerDirectory {
         let is_empty = directory.names()?.is_empty();
         if !is_empty && directory.file_length(START_LOCK).is_none() {
             return Err(Error::config(format!(
-                "{} holds something other than a local database: set database.directory to an \
+                "{} has other files than a local database: set database.directory to an \
                  empty one",
                 path.display()
             )));
@@ -91,11 +90,9 @@ impl ServerDirectory {
         Ok(server_directory)
     }
 
-    /// Gives a directory of root's to the server's user, and closes it to all others.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config): others could have put a `start.lock` there,
-    /// to be given what is beside it.
+    /// Gives a directory of root to the server's user, and closes it to all others. It is refused
+    /// if others may write to it: they could have put a `start.lock` there in order to get the
+    /// other files of the directory.
     fn give_to_owner(&mut self, is_empty: bool) -> Result<()> {
         if let Owner::OtherUser { uid, gid } = self.owner
             && self.directory.owner().0 != uid
@@ -105,7 +102,7 @@ impl ServerDirectory {
                 let path = self.path().display();
                 return Err(Error::config(format!(
                     "{path} belongs to root, and others may write to it: set database.directory \
-                     to an empty one, or `chmod go-w {path}` if all in it is the local database's"
+                     to an empty one, or `chmod go-w {path}` if all its files are the local database's"
                 )));
             }
             self.directory.change_owner(uid, gid)?;
@@ -121,7 +118,7 @@ impl ServerDirectory {
         self.path().join("data")
     }
 
-    /// The cluster's directory, if there is one.
+    /// Opens the cluster's directory; `None` if there is none.
     pub(super) fn open_data_directory(&self) -> Result<Option<Directory>> {
         self.directory.open_directory("data")
     }
@@ -130,7 +127,7 @@ impl ServerDirectory {
         self.path().join(LOG)
     }
 
-    /// Waits until no other process initialises, starts or stops the server.
+    /// Locks `start.lock`, and waits until no other process has it.
     pub(super) async fn lock_start(&self) -> Result<Lock> {
         let file = self.directory.open_or_create_file(START_LOCK)?;
         let deadline = Instant::now() + LOCK_LIMIT;
@@ -147,24 +144,24 @@ impl ServerDirectory {
         Ok(Lock(file))
     }
 
-    /// Counts this process among the server's users. Only whoever holds the
-    /// other lock asks for this one alone, so it is free for sharing.
+    /// Locks `use.lock` (shared), so that other processes see that this one uses the server. An
+    /// exclusive lock is requested only under the start lock, so it is not in the way here.
     pub(super) fn lock_use(&self, _start: &Lock) -> Result<Lock> {
         let file = self.directory.open_or_create_file(USE_LOCK)?;
         if try_lock(&file, FlockOperation::NonBlockingLockShared)? {
             return Ok(Lock(file));
         }
         Err(Error::environment(format!(
-            "something else locked {}",
+            "another program has locked {}",
             self.path().join(USE_LOCK).display()
         )))
     }
 
-    /// The directory of the server's socket, made if need be.
-    pub(super) async fn socket_directory(&self, port: u16) -> Result<Directory> {
+    /// Opens the directory of the server's socket, and makes it if it does not exist.
+    pub(super) async fn open_socket_directory(&self, port: u16) -> Result<Directory> {
         let usual = self.path().join(SOCKET);
         let path = usual.join(format!(".s.PGSQL.{port}"));
-        // A comma would make two directories of it, for libpq and the server.
+        // libpq and the server would read a path with a comma as two directories.
         if path.as_os_str().len() <= MAX_SOCKET_PATH && !path.to_string_lossy().contains(',') {
             if self.directory.open_directory(SOCKET)?.is_none() {
                 self.owner.make_directory(&usual).await?;
@@ -180,12 +177,12 @@ impl ServerDirectory {
         }
         let hash = blake3::hash(self.path().as_os_str().as_encoded_bytes()).to_hex();
         let name = format!("ocds-ingest-{}", &hash[..12]);
-        // In a directory that everybody writes to, anybody may have taken the one name, and
-        // nobody can guess the other.
+        // In a directory to which all users may write, another user may have taken the usual
+        // name. Nobody can guess the other name.
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let other = format!("{name}-{:x}", now.as_nanos());
         let usual = find_runtime_directory(self.owner).join(name);
-        let (short, socket) = match self.make_private_directory(&usual).await {
+        let (path, socket) = match self.make_private_directory(&usual).await {
             Ok(socket) => (usual, socket),
             Err(_) => {
                 let other = Path::new(SHARED_DIRECTORY).join(other);
@@ -193,11 +190,11 @@ impl ServerDirectory {
                 (other, socket)
             }
         };
-        self.store_socket_path(&short)?;
+        self.store_socket_path(&path)?;
         Ok(socket)
     }
 
-    /// Removes a socket's directory that is not in ours, once nobody uses it.
+    /// Removes the socket's directory if it is somewhere else.
     pub(super) async fn remove_socket_directory(&self, directory: &Path) {
         if directory.starts_with(self.path()) {
             return;
@@ -215,30 +212,30 @@ impl ServerDirectory {
         Ok(self.open_private_directory(&path))
     }
 
-    /// Makes a directory that is elsewhere, or opens it if it is the server's user's.
+    /// Makes a directory somewhere else, or opens it if it belongs to the server's user.
     async fn make_private_directory(&self, path: &Path) -> Result<Directory> {
         let made = self.owner.make_directory(path).await;
         let Some(directory) = self.open_private_directory(path) else {
             made?;
             return Err(Error::environment(format!(
-                "{}, where the server's socket would be, is somebody else's",
+                "{}, the place of the server's socket, belongs to another user",
                 path.display()
             )));
         };
         Ok(directory)
     }
 
-    /// Opens a directory that is elsewhere, if it is the server's user's and nobody else
-    /// may enter it. A comma would make two hosts of it, for those who connect.
+    /// Opens a directory somewhere else. It must belong to the server's user, and no other user
+    /// may enter it. A client would read a path with a comma as two hosts.
     fn open_private_directory(&self, path: &Path) -> Option<Directory> {
         if path.to_string_lossy().contains(',') {
             return None;
         }
         let directory = Directory::open(path).ok()?;
         let mode = directory.mode().ok()?;
-        let is_owners = directory.owner().0 == self.directory.owner().0;
+        let is_of_owner = directory.owner().0 == self.directory.owner().0;
         let is_private = mode & (Mode::RWXU | Mode::RWXG | Mode::RWXO) == PRIVATE;
-        (is_owners && is_private).then_some(directory)
+        (is_of_owner && is_private).then_some(directory)
     }
 
     fn store_socket_path(&self, directory: &Path) -> Result<()> {
@@ -249,8 +246,7 @@ impl ServerDirectory {
             .map_err(|e| path_error("write", &path, e))
     }
 
-    /// Puts a log that has grown aside, dropping the one before, and tells how
-    /// long the one that goes on is.
+    /// Renames a long log, which replaces the older one. Returns the length of the current log.
     pub(super) fn rotate_log(&self) -> u64 {
         let length = self.directory.file_length(LOG).unwrap_or(0);
         if length <= MAX_LOG_LENGTH {
@@ -259,13 +255,13 @@ impl ServerDirectory {
         match self.directory.rename(LOG, OLD_LOG) {
             Ok(()) => 0,
             Err(error) => {
-                tracing::warn!(%error, "the database server's log cannot be put aside: {error}");
+                tracing::warn!(%error, "the database server's log cannot be renamed: {error}");
                 length
             }
         }
     }
 
-    /// Why the server ended, by its log from byte `start` on.
+    /// Finds the last fatal error in the log, from byte `start` on.
     pub(super) fn find_fatal_error(&self, start: u64) -> Option<String> {
         let mut log = self.directory.open_file(LOG, OFlags::RDONLY).ok()??;
         log.seek(SeekFrom::Start(start)).ok()?;
@@ -277,27 +273,26 @@ impl ServerDirectory {
     }
 }
 
-/// A lock on a file of a [`ServerDirectory`], given up when dropped.
+/// A lock on a file of a [`ServerDirectory`]. It is released when it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Whether nobody shares this lock; for as long as the `start` lock is
-    /// held, nobody will.
+    /// True if no other process shares this lock. None will while the `start` lock is held.
     pub(super) fn is_only_user(&self, _start: &Lock) -> Result<bool> {
         let sole = try_lock(&self.0, FlockOperation::NonBlockingLockExclusive)?;
-        // A try that failed may have cost us our share.
+        // A failed attempt may have released the shared lock.
         try_lock(&self.0, FlockOperation::NonBlockingLockShared)?;
         Ok(sole)
     }
 }
 
 impl Drop for Lock {
-    /// Unlocks by hand: closing the file is not enough while a process that was
-    /// just forked, and has not yet become another program, has it open too.
+    /// Unlocks the file. Closing it is not enough, because a forked process that has not yet
+    /// started its program has the file open too.
     fn drop(&mut self) {
         if let Err(error) = rustix::fs::flock(&self.0, FlockOperation::Unlock) {
-            tracing::warn!(%error, "a lock could not be given up: {error}");
+            tracing::warn!(%error, "a lock could not be released: {error}");
         }
     }
 }
@@ -311,20 +306,20 @@ fn try_lock(file: &File, operation: FlockOperation) -> Result<bool> {
     }
 }
 
-/// Makes a path absolute, and follows its last part if that is a link of our own. A link of
-/// another user's may lead to another place each time.
+/// Makes a path absolute, and follows its last part if that is a link of this process's user. A
+/// link of another user is refused, because it may change at any time.
 fn resolve_link(directory: &Path) -> Result<PathBuf> {
     let path = std::path::absolute(directory).map_err(|e| path_error("find", directory, e))?;
     check_path(&path)?;
-    let us = rustix::process::geteuid().as_raw();
+    let current_user = rustix::process::geteuid().as_raw();
     let path = match std::fs::symlink_metadata(&path) {
-        Ok(metadata) if metadata.is_symlink() && metadata.uid() == us => path
+        Ok(metadata) if metadata.is_symlink() && metadata.uid() == current_user => path
             .canonicalize()
             .map_err(|e| path_error("find", &path, e))?,
         Ok(metadata) if metadata.is_symlink() => {
             return Err(Error::config(format!(
-                "{} is a symbolic link of user {}: set database.directory to where it leads, if \
-                 that is where the local database shall be",
+                "{} is a symbolic link of user {}: set database.directory to the place where it \
+                 leads, if the local database belongs there",
                 path.display(),
                 metadata.uid()
             )));
@@ -335,22 +330,23 @@ fn resolve_link(directory: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// `pg_ctl` pastes the directory's name into a shell command, between double
-/// quotes, and does not escape it.
+/// Refuses characters that have a meaning in a shell. `pg_ctl` puts the path into a shell command,
+/// between double quotes, without escaping it.
 fn check_path(directory: &Path) -> Result<()> {
     match directory.to_str() {
         Some(name) if !name.contains(['"', '$', '`', '\\', '\n']) => Ok(()),
         _ => Err(Error::config(format!(
-            "database.directory {directory:?}: PostgreSQL takes no quotes, `$`, `\\` or line \
-             breaks in it, and no bytes that are not UTF-8"
+            "database.directory {directory:?}: PostgreSQL accepts no quotes, `$`, `\\` or line \
+             breaks in it, and only UTF-8"
         ))),
     }
 }
 
-/// Where a user keeps sockets; another user's is closed to us, or we to it.
+/// Finds the directory for sockets. Another user has no access to this user's own directory, so
+/// `/tmp` is used for another user.
 fn find_runtime_directory(owner: Owner) -> PathBuf {
-    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| owner == Owner::CurrentUser);
-    match own.map(PathBuf::from) {
+    let own_directory = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| owner == Owner::CurrentUser);
+    match own_directory.map(PathBuf::from) {
         Some(directory) if directory.is_dir() && directory.as_os_str().len() < 60 => directory,
         _ => PathBuf::from(SHARED_DIRECTORY),
     }
