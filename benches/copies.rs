@@ -9,21 +9,21 @@ use ocds_ingest::sink::{FETCHED, TABLE};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
 
+use crate::bench_server::Result;
 use crate::rows::{Extracted, Row, Shared};
-use crate::stand::Result;
 
 /// Two binary `COPY`s, each of half of the pages, at the same time.
-pub(crate) async fn two_copies(database: &Database, pages: &[Extracted]) -> Result<()> {
+pub(crate) async fn run_two_copies(database: &Database, pages: &[Extracted]) -> Result<()> {
     let (left, right) = pages.split_at(pages.len() / 2);
     let (left, right) = (left.to_vec(), right.to_vec());
-    let [left, right] = [left, right].map(|half| tokio::spawn(copy(database.clone(), half)));
+    let [left, right] = [left, right].map(|half| tokio::spawn(copy_pages(database.clone(), half)));
     for copied in [left, right] {
         copied.await??;
     }
     Ok(())
 }
 
-async fn copy(database: Database, pages: Vec<Extracted>) -> Result<()> {
+async fn copy_pages(database: Database, pages: Vec<Extracted>) -> Result<()> {
     let connection = database.connection().await?;
     let names: Vec<&str> = FETCHED.shared.iter().chain(FETCHED.each).copied().collect();
     let r#type = |name: &&str| TABLE.column(name).expect("a column").r#type().clone();
@@ -34,7 +34,7 @@ async fn copy(database: Database, pages: Vec<Extracted>) -> Result<()> {
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
     let now = Timestamp::now();
     for (page, releases) in &pages {
-        let shared = Shared::of(page, now);
+        let shared = Shared::new(page, now);
         for release in releases {
             let row = Row::new(release);
             let values: Vec<_> = shared.values().into_iter().chain(row.values()).collect();

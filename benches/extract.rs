@@ -58,7 +58,7 @@ fn measure(name: &str, body: Vec<u8>) {
         extracted.rejects.len(),
     );
     let report = |what: &str, work: &dyn Fn()| {
-        let time = best(work).as_secs_f64();
+        let time = measure_best(work).as_secs_f64();
         println!(
             "  {what:<8} {:>6.0} MB/s {:>8.0} releases/s",
             body.len() as f64 / time / 1e6,
@@ -77,7 +77,7 @@ fn measure(name: &str, body: Vec<u8>) {
 
 /// The least time that one call of `work` takes. A call takes milliseconds, less
 /// than a turn of the scheduler, so that other work on the machine hardly counts.
-fn best(work: &dyn Fn()) -> Duration {
+fn measure_best(work: &dyn Fn()) -> Duration {
     let start = Instant::now();
     let mut best = Duration::MAX;
     while start.elapsed() < ROUND {

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use ocds_ingest::bulk::{Batching, Bind, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
 use tokio_postgres::types::Type;
 
+use crate::bench_server::Result;
 use crate::job::{Job, Value};
-use crate::stand::Result;
 
 pub(crate) const SCHEMA: &str = "
     create schema bench;
@@ -120,7 +120,7 @@ pub(crate) struct Item {
 }
 
 /// The rows from 1 on, none with the values that are stored before.
-pub(crate) fn items(count: i32) -> Vec<Item> {
+pub(crate) fn make_items(count: i32) -> Vec<Item> {
     let item = |id: i32| Item {
         id: id.into(),
         code: format!("item-{id:011}"),
@@ -137,7 +137,7 @@ pub(crate) fn items(count: i32) -> Vec<Item> {
 
 impl Change {
     /// What is done with rows. What they share is the first one's.
-    pub(crate) fn job<'r>(&self, items: &'r [Item]) -> Result<Job<'r>> {
+    pub(crate) fn build_job<'r>(&self, items: &'r [Item]) -> Result<Job<'r>> {
         let plan = self.plan;
         let operation = Operation::new(&plan, Batching::default())?;
         let shared = bind(operation.bind_shared(), plan.shared).bound()?;
@@ -149,7 +149,7 @@ impl Change {
         };
         Ok(Job {
             plan,
-            before: self.before(),
+            fill_sql: self.fill_sql(),
             sql: self.sql.to_owned(),
             values: items.iter().map(values).collect(),
             encode: Box::new(move |range| {
@@ -163,7 +163,7 @@ impl Change {
     }
 
     /// Fills the table with what is there before.
-    fn before(&self) -> String {
+    fn fill_sql(&self) -> String {
         format!(
             "truncate bench.item;
             insert into bench.item

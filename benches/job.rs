@@ -14,14 +14,14 @@ use tokio_postgres::Statement;
 use tokio_postgres::config::Host;
 use tokio_postgres::types::ToSql;
 
+use crate::bench_server::{BenchServer, Result};
 use crate::proxy::Proxy;
-use crate::stand::{Result, Stand};
 
 /// The longest that a loop should take; of more rows, the first are written.
-const PATIENCE: Duration = Duration::from_secs(4);
+const LOOP_LIMIT: Duration = Duration::from_secs(4);
 
 /// The most rows of a loop, also where a round trip takes next to no time.
-const LOOP_ROWS: usize = 1_000;
+const MAX_LOOP_ROWS: usize = 1_000;
 
 /// A parameter of a loop's statement.
 pub(crate) type Value<'r> = &'r (dyn ToSql + Sync);
@@ -32,7 +32,7 @@ type Encode<'r> = Box<dyn Fn(Range<usize>) -> Result<(Rows, Rows)> + 'r>;
 /// Rows in memory, and what is done with them.
 pub(crate) struct Job<'r> {
     /// Fills the table with what is there before.
-    pub(crate) before: String,
+    pub(crate) fill_sql: String,
     pub(crate) plan: Plan,
     pub(crate) encode: Encode<'r>,
     /// The same for one row.
@@ -50,7 +50,7 @@ impl Job<'_> {
 
 /// How it is done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Way {
+pub(crate) enum WriteMethod {
     /// Begin, a row, commit, as people write it.
     Loop,
     /// A row, which the server commits by itself.
@@ -65,7 +65,7 @@ pub(crate) enum Way {
     Copy,
 }
 
-impl Way {
+impl WriteMethod {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Loop => "loop with commits".into(),
@@ -77,8 +77,8 @@ impl Way {
         }
     }
 
-    /// The round trips of each row in a loop.
-    fn trips(self) -> Option<u32> {
+    /// The round round_trips of each row in a loop.
+    fn round_trips(self) -> Option<u32> {
         match self {
             Self::Loop => Some(3),
             Self::Autocommit | Self::OneTransaction => Some(1),
@@ -98,15 +98,15 @@ impl Way {
     }
 }
 
-/// What doing it took.
-pub(crate) struct Took {
+/// What doing it measurement.
+pub(crate) struct Measurement {
     pub(crate) rows: usize,
     /// Those with rows.
     pub(crate) statements: u64,
     pub(crate) time: Duration,
 }
 
-/// A way to the stand's server, with one connection over it, on which statements
+/// A method to the server's server, with one connection over it, on which statements
 /// stay prepared.
 pub(crate) struct Link {
     database: Database,
@@ -117,10 +117,11 @@ pub(crate) struct Link {
 
 impl Link {
     /// Through the server's own socket, or a proxy if there is a delay.
-    pub(crate) async fn open(stand: &Stand, delay: Duration) -> Result<Self> {
-        let mut settings = stand.config.database.clone();
+    pub(crate) async fn open(server: &BenchServer, delay: Duration) -> Result<Self> {
+        let mut settings = server.config.database.clone();
         if !delay.is_zero() {
-            settings.url = SecretString::from(slow(settings.url.expose_secret(), delay)?);
+            settings.url =
+                SecretString::from(start_slow_proxy(settings.url.expose_secret(), delay)?);
         }
         Ok(Self {
             database: Database::open(&settings, 1).await?,
@@ -134,61 +135,73 @@ impl Link {
         format!("{} ms", self.delay.as_millis())
     }
 
-    /// How many of so many rows are written in a way.
-    pub(crate) fn rows(&self, way: Way, rows: usize) -> usize {
-        let Some(trips) = way.trips() else {
+    /// How many of so many rows are written in a method.
+    pub(crate) fn limit_rows(&self, method: WriteMethod, rows: usize) -> usize {
+        let Some(round_trips) = method.round_trips() else {
             return rows;
         };
-        let each = (self.delay * trips).as_micros().max(1);
-        let most = usize::try_from(PATIENCE.as_micros() / each).unwrap_or(LOOP_ROWS);
-        rows.min(most).min(LOOP_ROWS)
+        let each = (self.delay * round_trips).as_micros().max(1);
+        let most = usize::try_from(LOOP_LIMIT.as_micros() / each).unwrap_or(MAX_LOOP_ROWS);
+        rows.min(most).min(MAX_LOOP_ROWS)
     }
 
-    /// Does a job in a way, the table being as it was before every other.
-    pub(crate) async fn measure(&self, stand: &Stand, job: &Job<'_>, way: Way) -> Result<Took> {
-        stand.empty().await?;
-        let connection = stand.database.connection().await?;
-        connection.batch_execute(&job.before).await?;
-        drop(connection);
-        let rows = self.rows(way, job.values.len());
-        let took = match way.trips() {
-            Some(_) => self.row_by_row(stand, job, way, rows).await?,
-            None => self.by_sets(stand, job, way).await?,
-        };
-        assert_eq!(took.rows, rows, "all rows are written");
-        Ok(took)
-    }
-
-    async fn row_by_row(
+    /// Does a job in a method, the table being as it was before every other.
+    pub(crate) async fn measure(
         &self,
-        stand: &Stand,
+        server: &BenchServer,
         job: &Job<'_>,
-        way: Way,
+        method: WriteMethod,
+    ) -> Result<Measurement> {
+        server.empty().await?;
+        let connection = server.database.connection().await?;
+        connection.batch_execute(&job.fill_sql).await?;
+        drop(connection);
+        let rows = self.limit_rows(method, job.values.len());
+        let measurement = match method.round_trips() {
+            Some(_) => self.write_row_by_row(server, job, method, rows).await?,
+            None => self.write_sets(server, job, method).await?,
+        };
+        assert_eq!(measurement.rows, rows, "all rows are written");
+        Ok(measurement)
+    }
+
+    async fn write_row_by_row(
+        &self,
+        server: &BenchServer,
+        job: &Job<'_>,
+        method: WriteMethod,
         rows: usize,
-    ) -> Result<Took> {
+    ) -> Result<Measurement> {
         let connection = self.database.connection().await?;
         let statement = connection.prepare_cached(&job.sql).await?;
         connection.batch_execute("begin").await?;
-        each(&connection, &statement, &job.values[..1]).await?;
+        execute_each(&connection, &statement, &job.values[..1]).await?;
         connection.batch_execute("rollback").await?;
         let rows = &job.values[..rows];
         let work = async {
-            match way {
-                Way::Loop => commit_each(&connection, &statement, rows).await,
-                Way::OneTransaction => in_one_transaction(&connection, &statement, rows).await,
-                _ => each(&connection, &statement, rows).await,
+            match method {
+                WriteMethod::Loop => commit_each_row(&connection, &statement, rows).await,
+                WriteMethod::OneTransaction => {
+                    write_in_one_transaction(&connection, &statement, rows).await
+                }
+                _ => execute_each(&connection, &statement, rows).await,
             }
         };
-        let (time, written) = stand.time(work).await?;
-        Ok(Took {
+        let (time, written) = server.time(work).await?;
+        Ok(Measurement {
             rows: usize::try_from(written)?,
             statements: written,
             time,
         })
     }
 
-    async fn by_sets(&self, stand: &Stand, job: &Job<'_>, way: Way) -> Result<Took> {
-        let batching = way.batching();
+    async fn write_sets(
+        &self,
+        server: &BenchServer,
+        job: &Job<'_>,
+        method: WriteMethod,
+    ) -> Result<Measurement> {
+        let batching = method.batching();
         let operation = Operation::new(&job.plan, batching)?;
         let session = Session::new(&self.settings).preparing(&[&operation]);
         let all = job.values.len();
@@ -197,20 +210,20 @@ impl Link {
         let applied = warm.apply(&operation, &shared, &rows, OnFailure::RollBack);
         applied.await?;
         warm.roll_back().await?;
-        let together = match way {
-            Way::Commits(rows) => rows,
+        let together = match method {
+            WriteMethod::Commits(rows) => rows,
             _ => all,
         };
         let work = async {
             let mut sum = Report::default();
             for first in (0..all).step_by(together) {
-                let some = first..all.min(first + together);
-                sum += self.write(&session, &operation, job, some).await?;
+                let range = first..all.min(first + together);
+                sum += self.write_range(&session, &operation, job, range).await?;
             }
             Ok(sum)
         };
-        let (time, sum) = stand.time(work).await?;
-        Ok(Took {
+        let (time, sum) = server.time(work).await?;
+        Ok(Measurement {
             rows: usize::try_from(sum.inserted + sum.updated + sum.deleted)?,
             statements: sum.statements,
             time,
@@ -218,14 +231,14 @@ impl Link {
     }
 
     /// Encodes rows and writes them in one transaction.
-    async fn write(
+    async fn write_range(
         &self,
         session: &Session,
         operation: &Operation,
         job: &Job<'_>,
-        some: Range<usize>,
+        range: Range<usize>,
     ) -> Result<Report> {
-        let (shared, rows) = (job.encode)(some)?;
+        let (shared, rows) = (job.encode)(range)?;
         let all = OnFailure::RollBack;
         let written = bulk::write(&self.database, session, operation, &shared, &rows, all);
         Ok(written.await?.report)
@@ -233,10 +246,10 @@ impl Link {
 }
 
 /// The URL of the same database through a proxy.
-fn slow(url: &str, delay: Duration) -> Result<String> {
+fn start_slow_proxy(url: &str, delay: Duration) -> Result<String> {
     let config: tokio_postgres::Config = url.parse()?;
     let [Host::Unix(directory)] = config.get_hosts() else {
-        return Err("the stand's server listens on a socket".into());
+        return Err("the server's server listens on a socket".into());
     };
     let port = config.get_ports().first().unwrap_or(&5432);
     let proxy = Proxy::slow(&directory.join(format!(".s.PGSQL.{port}")), delay);
@@ -244,7 +257,7 @@ fn slow(url: &str, delay: Duration) -> Result<String> {
     Ok(proxy.url(user, config.get_dbname().unwrap_or(user)))
 }
 
-async fn commit_each(
+async fn commit_each_row(
     connection: &Connection,
     statement: &Statement,
     rows: &[Vec<Value<'_>>],
@@ -258,18 +271,18 @@ async fn commit_each(
     Ok(written)
 }
 
-async fn in_one_transaction(
+async fn write_in_one_transaction(
     connection: &Connection,
     statement: &Statement,
     rows: &[Vec<Value<'_>>],
 ) -> Result<u64> {
     connection.batch_execute("begin").await?;
-    let written = each(connection, statement, rows).await?;
+    let written = execute_each(connection, statement, rows).await?;
     connection.batch_execute("commit").await?;
     Ok(written)
 }
 
-async fn each(
+async fn execute_each(
     connection: &Connection,
     statement: &Statement,
     rows: &[Vec<Value<'_>>],

@@ -5,12 +5,12 @@
 //! server shares the machine with both. With `--large` a feed ten times as long
 //! shows that memory does not grow with it.
 
+mod bench_server;
 mod copies;
+mod long_ocid;
 mod memory;
-mod noise;
 mod publisher;
 mod rows;
-mod stand;
 
 use std::io::Write;
 use std::path::Path;
@@ -22,13 +22,13 @@ use ocds_ingest::demo::Feed;
 use secrecy::ExposeSecret;
 use tempfile::NamedTempFile;
 
-use self::copies::two_copies;
+use self::bench_server::{BenchServer, Rates, Result, check_goal, print_rates};
+use self::copies::run_two_copies;
 use self::publisher::{Publisher, Quality, publish};
 use self::rows::{Extracted, SOURCE};
-use self::stand::{Rates, Result, Stand, judge, print};
 
 /// How often the program's memory is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(10);
 
 #[derive(Parser)]
 struct Options {
@@ -38,7 +38,7 @@ struct Options {
     /// How many releases a page has
     #[arg(long, default_value_t = 100)]
     page_size: u64,
-    /// How many times each way is measured
+    /// How many times each method is measured
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Run over a feed ten times as long, too
@@ -54,7 +54,7 @@ struct Options {
 
 const COPIES: &str = "two COPYs at once";
 const FIRST: &str = "ocds-ingest run";
-const AGAIN: &str = "ocds-ingest run, nothing new";
+const UNCHANGED: &str = "ocds-ingest run, nothing new";
 const BAD: &str = "ocds-ingest run, a row on each page that is refused";
 
 #[tokio::main]
@@ -63,28 +63,28 @@ async fn main() -> Result<()> {
     if let Some(quality) = options.publish {
         return publish(options.releases, options.page_size, quality).await;
     }
-    let stand = Stand::start().await?;
+    let server = BenchServer::start().await?;
     let mut bench = Bench {
-        stand,
+        server,
         rates: Rates::default(),
         peak: 0,
     };
-    bench.side_by_side(&options).await?;
+    bench.compare(&options).await?;
     if options.large {
-        bench.large(&options).await?;
+        bench.run_large_feed(&options).await?;
     }
-    bench.stand.stop().await
+    bench.server.stop().await
 }
 
 struct Bench {
-    stand: Stand,
+    server: BenchServer,
     rates: Rates,
     /// The most memory that the program has had, in bytes.
     peak: u64,
 }
 
 impl Bench {
-    async fn side_by_side(&mut self, options: &Options) -> Result<()> {
+    async fn compare(&mut self, options: &Options) -> Result<()> {
         let Options {
             releases,
             page_size,
@@ -92,8 +92,8 @@ impl Bench {
             ..
         } = *options;
         let feed = Feed::clean(releases, page_size);
-        let pages = rows::extract((1..=feed.pages()).map_while(|number| feed.page(number)));
-        let count = rows::count(&pages);
+        let pages = rows::extract_pages((1..=feed.pages()).map_while(|number| feed.page(number)));
+        let count = rows::count_releases(&pages);
         let bytes = rows::mean_bytes(&pages);
         println!(
             "{count} releases of {bytes} bytes on {} pages, medians of {rounds} rounds",
@@ -102,80 +102,86 @@ impl Bench {
         let clean = Publisher::start(releases, page_size, Quality::Clean)?;
         let bad = Publisher::start(releases, page_size, Quality::Bad)?;
         // the first round finds no log file to use again
-        self.copies(&pages).await?;
+        self.measure_copies(&pages).await?;
         self.rates = Rates::default();
         for _ in 0..rounds {
-            self.copies(&pages).await?;
+            self.measure_copies(&pages).await?;
 
-            self.stand.empty().await?;
-            self.run(FIRST, &clean, count).await?;
-            self.expect(count, 0).await?;
+            self.server.empty().await?;
+            self.measure_run(FIRST, &clean, count).await?;
+            self.check_counts(count, 0).await?;
 
-            self.run(AGAIN, &clean, count).await?;
-            self.expect(count, 0).await?;
+            self.measure_run(UNCHANGED, &clean, count).await?;
+            self.check_counts(count, 0).await?;
 
-            self.stand.empty().await?;
-            self.run(BAD, &bad, count).await?;
-            self.expect(count - pages.len(), pages.len()).await?;
+            self.server.empty().await?;
+            self.measure_run(BAD, &bad, count).await?;
+            self.check_counts(count - pages.len(), pages.len()).await?;
         }
-        print(COPIES, &[("", &self.rates)]);
-        let ratio = |way, to| self.rates.ratio(way, to);
-        judge("run / two COPYs", ratio(FIRST, COPIES), 0.6..);
-        judge(
+        print_rates(COPIES, &[("", &self.rates)]);
+        let ratio = |method, to| self.rates.ratio(method, to);
+        check_goal("run / two COPYs", ratio(FIRST, COPIES), 0.6..);
+        check_goal(
             "run with nothing new / first run",
-            ratio(AGAIN, FIRST),
+            ratio(UNCHANGED, FIRST),
             4.0..,
         );
-        judge("a bad row on each page / clean", ratio(BAD, FIRST), 0.15..);
-        self.judge_memory();
+        check_goal("a bad row on each page / clean", ratio(BAD, FIRST), 0.15..);
+        self.check_memory();
         Ok(())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "less than 2^52 bytes")]
-    fn judge_memory(&self) {
-        judge("peak memory, MB", self.peak as f64 / 1e6, ..100.0);
+    fn check_memory(&self) {
+        check_goal("peak memory, MB", self.peak as f64 / 1e6, ..100.0);
     }
 
-    async fn large(&mut self, options: &Options) -> Result<()> {
+    async fn run_large_feed(&mut self, options: &Options) -> Result<()> {
         let releases = options.releases * 10;
         println!("\n{releases} releases");
         let publisher = Publisher::start(releases, options.page_size, Quality::Clean)?;
         let count = usize::try_from(releases).expect("a feed's length");
         self.rates = Rates::default();
         self.peak = 0;
-        self.stand.empty().await?;
-        self.run(FIRST, &publisher, count).await?;
-        self.expect(count, 0).await?;
-        print(FIRST, &[("", &self.rates)]);
-        self.judge_memory();
+        self.server.empty().await?;
+        self.measure_run(FIRST, &publisher, count).await?;
+        self.check_counts(count, 0).await?;
+        print_rates(FIRST, &[("", &self.rates)]);
+        self.check_memory();
         Ok(())
     }
 
-    async fn copies(&mut self, pages: &[Extracted]) -> Result<()> {
-        self.stand.empty().await?;
-        let copies = two_copies(&self.stand.database, pages);
-        let (took, ()) = self.stand.time(copies).await?;
-        self.rates.add(COPIES, rows::count(pages), took);
-        self.expect(rows::count(pages), 0).await
+    async fn measure_copies(&mut self, pages: &[Extracted]) -> Result<()> {
+        self.server.empty().await?;
+        let copies = run_two_copies(&self.server.database, pages);
+        let (duration, ()) = self.server.time(copies).await?;
+        self.rates
+            .add(COPIES, rows::count_releases(pages), duration);
+        self.check_counts(rows::count_releases(pages), 0).await
     }
 
     /// Runs the program from its start to its end.
-    async fn run(&mut self, way: &str, publisher: &Publisher, count: usize) -> Result<()> {
-        let config = configuration(&publisher.url)?;
-        let program = program(
+    async fn measure_run(
+        &mut self,
+        method: &str,
+        publisher: &Publisher,
+        count: usize,
+    ) -> Result<()> {
+        let config = write_configuration(&publisher.url)?;
+        let command = build_command(
             config.path(),
-            self.stand.config.database.url.expose_secret(),
+            self.server.config.database.url.expose_secret(),
         );
-        let (took, peak) = self.stand.time(watch(program)).await?;
-        self.rates.add(way, count, took);
+        let (duration, peak) = self.server.time(run_and_read_peak(command)).await?;
+        self.rates.add(method, count, duration);
         self.peak = self.peak.max(peak);
         Ok(())
     }
 
-    async fn expect(&self, stored: usize, quarantined: usize) -> Result<()> {
-        let stand = &self.stand;
-        let releases = stand.count("select count(*) from ocds.release").await?;
-        let rejects = stand.count("select count(*) from ocds.quarantine where sqlstate = '54000'");
+    async fn check_counts(&self, stored: usize, quarantined: usize) -> Result<()> {
+        let server = &self.server;
+        let releases = server.count("select count(*) from ocds.release").await?;
+        let rejects = server.count("select count(*) from ocds.quarantine where sqlstate = '54000'");
         let found = [releases, rejects.await?].map(usize::try_from);
         assert_eq!(found, [Ok(stored), Ok(quarantined)], "stored, quarantined");
         Ok(())
@@ -183,7 +189,7 @@ impl Bench {
 }
 
 /// A file that declares the publisher as a source.
-fn configuration(url: &str) -> Result<NamedTempFile> {
+fn write_configuration(url: &str) -> Result<NamedTempFile> {
     let mut file = NamedTempFile::new()?;
     writeln!(
         file,
@@ -192,7 +198,7 @@ fn configuration(url: &str) -> Result<NamedTempFile> {
     Ok(file)
 }
 
-fn program(config: &Path, database: &str) -> Command {
+fn build_command(config: &Path, database: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ocds-ingest"));
     command
         .args([
@@ -211,8 +217,8 @@ fn program(config: &Path, database: &str) -> Command {
 }
 
 /// Waits for a program, and tells the most memory that it had, in bytes.
-async fn watch(mut program: Command) -> Result<u64> {
-    let mut process = program.spawn()?;
+async fn run_and_read_peak(mut command: Command) -> Result<u64> {
+    let mut process = command.spawn()?;
     let mut peak = 0;
     let began = Instant::now();
     loop {
@@ -221,6 +227,6 @@ async fn watch(mut program: Command) -> Result<u64> {
             assert!(status.success(), "{status} after {:?}", began.elapsed());
             return Ok(peak);
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(SAMPLE_INTERVAL).await;
     }
 }

@@ -15,12 +15,12 @@ use axum::routing::get;
 use bytes::Bytes;
 use ocds_ingest::demo::Feed;
 
-use crate::noise::long_ocid;
-use crate::stand::Result;
+use crate::bench_server::Result;
+use crate::long_ocid::make_long_ocid;
 
 /// The most releases that are written out before the first request. A page of
 /// a larger feed is written when it is asked for.
-const READY: u64 = 100_000;
+const PREPARED_RELEASES: u64 = 100_000;
 
 /// What is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -80,10 +80,10 @@ impl Drop for Publisher {
 /// Publishes until the standard input ends; first says where.
 pub(crate) async fn publish(releases: u64, page_size: u64, quality: Quality) -> Result<()> {
     let feed = Feed::clean(releases, page_size);
-    let ready = (1..=feed.pages()).take_while(|_| releases <= READY);
-    let ready = ready.map_while(|number| body(&feed, quality, number));
+    let prepared = (1..=feed.pages()).take_while(|_| releases <= PREPARED_RELEASES);
+    let prepared = prepared.map_while(|number| make_page(&feed, quality, number));
     let pages = Arc::new(Pages {
-        ready: ready.collect(),
+        prepared: prepared.collect(),
         feed,
         quality,
     });
@@ -105,7 +105,7 @@ pub(crate) async fn publish(releases: u64, page_size: u64, quality: Quality) -> 
 }
 
 struct Pages {
-    ready: Vec<Bytes>,
+    prepared: Vec<Bytes>,
     feed: Feed,
     quality: Quality,
 }
@@ -116,14 +116,14 @@ async fn serve(
 ) -> Response {
     let number = query.first().map_or(1, |(_, number)| *number);
     let index = usize::try_from(number - 1).expect("a page's number");
-    let page = pages.ready.get(index).cloned();
-    match page.or_else(|| body(&pages.feed, pages.quality, number)) {
+    let page = pages.prepared.get(index).cloned();
+    match page.or_else(|| make_page(&pages.feed, pages.quality, number)) {
         Some(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-fn body(feed: &Feed, quality: Quality, number: u64) -> Option<Bytes> {
+fn make_page(feed: &Feed, quality: Quality, number: u64) -> Option<Bytes> {
     let mut page = feed.page(number)?;
     if quality == Quality::Bad {
         const MARK: &str = "\"ocid\":\"";
@@ -131,7 +131,7 @@ fn body(feed: &Feed, quality: Quality, number: u64) -> Option<Bytes> {
         let start = marks[usize::try_from(number).expect("a page's number") * 37 % marks.len()]
             + MARK.len();
         let length = page[start..].find('"').expect("the text's end");
-        page.replace_range(start..start + length, &long_ocid(number));
+        page.replace_range(start..start + length, &make_long_ocid(number));
     }
     Some(Bytes::from(page))
 }

@@ -6,9 +6,9 @@ use ocds_ingest::page::PageRecord;
 use ocds_ingest::release::Release;
 use ocds_ingest::sink::{FETCHED, Fetched, Served};
 
+use crate::bench_server::Result;
 use crate::job::Job;
 use crate::rows::{Row, SOURCE, Shared};
-use crate::stand::Result;
 
 /// What is done with releases, of which none is there before.
 pub(crate) struct Change {
@@ -39,12 +39,12 @@ pub(crate) struct Releases<'r> {
 
 impl<'r> Releases<'r> {
     /// Releases as if one page had served them all.
-    pub(crate) fn of(page: &PageRecord, releases: &'r [Release]) -> Self {
+    pub(crate) fn new(page: &PageRecord, releases: &'r [Release]) -> Self {
         let now = Timestamp::now();
         Self {
             releases,
             rows: releases.iter().map(Row::new).collect(),
-            shared: Shared::of(page, now),
+            shared: Shared::new(page, now),
             served: Served {
                 chain: String::new(),
                 source: SOURCE.to_owned(),
@@ -59,21 +59,25 @@ impl<'r> Releases<'r> {
 
 impl Change {
     /// What is done with the first so many releases.
-    pub(crate) fn job<'r>(&self, of: &'r Releases<'_>, count: usize) -> Result<Job<'r>> {
+    pub(crate) fn build_job<'r>(
+        &self,
+        releases: &'r Releases<'_>,
+        count: usize,
+    ) -> Result<Job<'r>> {
         let fetched = Fetched::new(Batching::default())?;
         let values = |row| {
-            let shared = of.shared.values().into_iter();
+            let shared = releases.shared.values().into_iter();
             shared.chain(Row::values(row)).collect()
         };
         Ok(Job {
             plan: self.plan,
-            before: String::new(),
+            fill_sql: String::new(),
             encode: Box::new(move |range| {
-                let rows = Rows::of(&fetched.release, &of.releases[range])?;
-                Ok((fetched.shared(&of.served)?, rows))
+                let rows = Rows::of(&fetched.release, &releases.releases[range])?;
+                Ok((fetched.shared(&releases.served)?, rows))
             }),
             sql: Operation::new(&self.plan, Batching::default())?.sql(1),
-            values: of.rows[..count].iter().map(values).collect(),
+            values: releases.rows[..count].iter().map(values).collect(),
         })
     }
 }

@@ -9,7 +9,7 @@ use ocds_ingest::sink::FETCHED;
 use ocds_ingest::source::Source;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use crate::stand::Result;
+use crate::bench_server::Result;
 
 /// The source that rows are stored under.
 pub(crate) const SOURCE: &str = "bench";
@@ -18,7 +18,7 @@ pub(crate) const SOURCE: &str = "bench";
 pub(crate) type Extracted = (PageRecord, Vec<Release>);
 
 /// Cuts and extracts the bodies of pages, numbered from 1.
-pub(crate) fn extract(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
+pub(crate) fn extract_pages(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
     let source = Source::new("http://127.0.0.1/");
     let options = Options {
         max_depth: 512,
@@ -51,7 +51,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn of(page: &PageRecord, now: Timestamp) -> Self {
+    pub(crate) fn new(page: &PageRecord, now: Timestamp) -> Self {
         Self {
             page_number: i64::try_from(page.position.number).expect("a small feed"),
             now,
@@ -86,7 +86,7 @@ impl<'a> Row<'a> {
                     Value::Decimal(get) => Box::new(get(release)),
                     Value::Count(get) => Box::new(get(release)),
                     Value::Bytes(get) => Box::new(get(release)),
-                    Value::Json(get) => Box::new(Text(get(release))),
+                    Value::Json(get) => Box::new(JsonText(get(release))),
                 }
             });
         Self(values.collect())
@@ -99,9 +99,9 @@ impl<'a> Row<'a> {
 
 /// JSON sent as the text it came in.
 #[derive(Debug)]
-struct Text<'a>(&'a [u8]);
+struct JsonText<'a>(&'a [u8]);
 
-impl ToSql for Text<'_> {
+impl ToSql for JsonText<'_> {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull> {
         // version 1 of jsonb's binary format is the text itself
         out.extend_from_slice(&[1]);
@@ -117,12 +117,12 @@ impl ToSql for Text<'_> {
 }
 
 /// The releases of pages, counted.
-pub(crate) fn count(pages: &[Extracted]) -> usize {
+pub(crate) fn count_releases(pages: &[Extracted]) -> usize {
     pages.iter().map(|(_, releases)| releases.len()).sum()
 }
 
 /// The mean length of a release's text, in bytes.
 pub(crate) fn mean_bytes(pages: &[Extracted]) -> usize {
     let releases = pages.iter().flat_map(|(_, releases)| releases);
-    releases.map(|release| release.text.len()).sum::<usize>() / count(pages).max(1)
+    releases.map(|release| release.text.len()).sum::<usize>() / count_releases(pages).max(1)
 }

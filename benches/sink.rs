@@ -4,10 +4,10 @@
 //! Everything starts with rows in memory and ends with rows that survive a
 //! crash, in a table with the same indexes and compression.
 
+mod bench_server;
 mod copies;
-mod noise;
+mod long_ocid;
 mod rows;
-mod stand;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,10 +21,10 @@ use ocds_ingest::ledger::{self, Counts, Lease, RunSpec};
 use ocds_ingest::sink::{Fetched, Sink};
 use tokio_postgres::types::ToSql;
 
-use self::copies::two_copies;
-use self::noise::long_ocid;
+use self::bench_server::{BenchServer, Rates, Result, check_goal, print_rates};
+use self::copies::run_two_copies;
+use self::long_ocid::make_long_ocid;
 use self::rows::{Extracted, Row, SOURCE, Shared};
-use self::stand::{Rates, Result, Stand, judge, print};
 
 /// The releases of a page.
 const PAGE: u64 = 100;
@@ -34,7 +34,7 @@ struct Options {
     /// How many releases are written each time
     #[arg(long, default_value_t = 20_000)]
     releases: u64,
-    /// How many times each way is measured
+    /// How many times each method is measured
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Leave out the ways that are nobody's goal
@@ -47,7 +47,7 @@ struct Options {
 
 const COPIES: &str = "two COPYs at once";
 const SINK: &str = "the sink, 2 workers";
-const AGAIN: &str = "the sink, the same pages again";
+const UNCHANGED: &str = "the sink, the same pages again";
 const BAD: &str = "the sink, a row in each batch that the server refuses";
 const ROWS: &str = "row by row: begin, insert, commit";
 
@@ -55,18 +55,18 @@ const ROWS: &str = "row by row: begin, insert, commit";
 async fn main() -> Result<()> {
     let options = Options::parse();
     let feed = Feed::clean(options.releases, PAGE);
-    let pages = rows::extract((1..=feed.pages()).map_while(|number| feed.page(number)));
-    let stand = Stand::start().await?;
+    let pages = rows::extract_pages((1..=feed.pages()).map_while(|number| feed.page(number)));
+    let server = BenchServer::start().await?;
     println!(
         "{} releases of {} bytes, medians of {} rounds",
-        rows::count(&pages),
+        rows::count_releases(&pages),
         rows::mean_bytes(&pages),
         options.rounds
     );
     let mut rates = Rates::default();
     // the first round finds no log file to use again
-    round(
-        &stand,
+    measure_round(
+        &server,
         &pages,
         &Options {
             brief: true,
@@ -76,83 +76,90 @@ async fn main() -> Result<()> {
     )
     .await?;
     for _ in 0..options.rounds {
-        round(&stand, &pages, &options, &mut rates).await?;
+        measure_round(&server, &pages, &options, &mut rates).await?;
     }
-    print(COPIES, &[("", &rates)]);
-    judge("sink / two COPYs", rates.ratio(SINK, COPIES), 0.75..);
-    judge(
+    print_rates(COPIES, &[("", &rates)]);
+    check_goal("sink / two COPYs", rates.ratio(SINK, COPIES), 0.75..);
+    check_goal(
         "same pages again / first time",
-        rates.ratio(AGAIN, SINK),
+        rates.ratio(UNCHANGED, SINK),
         4.0..,
     );
-    judge(
+    check_goal(
         "a bad row in each batch / clean",
         rates.ratio(BAD, SINK),
         0.15..,
     );
-    stand.stop().await
+    server.stop().await
 }
 
-/// Measures every way once.
-async fn round(
-    stand: &Stand,
+/// Measures every method once.
+async fn measure_round(
+    server: &BenchServer,
     pages: &[Extracted],
     options: &Options,
     rates: &mut Rates,
 ) -> Result<()> {
-    let count = rows::count(pages);
+    let count = rows::count_releases(pages);
     if !options.brief {
-        stand.empty().await?;
-        let (took, ()) = stand.time(row_by_row(stand, pages)).await?;
-        rates.add(ROWS, count, took);
+        server.empty().await?;
+        let (duration, ()) = server.time(write_row_by_row(server, pages)).await?;
+        rates.add(ROWS, count, duration);
         for batch in [10, 50, 100, 500] {
-            stand.empty().await?;
-            let (took, ()) = stand.time(multi_values(stand, pages, batch)).await?;
-            let way = format!("values of {batch} rows, one connection");
-            rates.add(&way, count, took);
+            server.empty().await?;
+            let (duration, ()) = server
+                .time(write_multi_values(server, pages, batch))
+                .await?;
+            let method = format!("values of {batch} rows, one connection");
+            rates.add(&method, count, duration);
         }
     }
-    stand.empty().await?;
-    let (took, ()) = stand.time(two_copies(&stand.database, pages)).await?;
-    rates.add(COPIES, count, took);
-    assert_eq!(stored(stand).await?, count, "COPY stores all");
+    server.empty().await?;
+    let (duration, ()) = server.time(run_two_copies(&server.database, pages)).await?;
+    rates.add(COPIES, count, duration);
+    assert_eq!(count_stored(server).await?, count, "COPY stores all");
 
-    stand.empty().await?;
-    let (took, counts) = sink(stand, pages).await?;
-    rates.add(SINK, count, took);
-    assert_eq!((stored(stand).await?, counts.quarantined), (count, 0));
+    server.empty().await?;
+    let (duration, counts) = measure_sink(server, pages).await?;
+    rates.add(SINK, count, duration);
+    assert_eq!(
+        (count_stored(server).await?, counts.quarantined),
+        (count, 0)
+    );
 
-    let forget = stand.database.connection().await?;
-    forget.batch_execute("truncate ocds.run cascade").await?;
-    drop(forget);
-    let (took, counts) = sink(stand, pages).await?;
-    rates.add(AGAIN, count, took);
+    let connection = server.database.connection().await?;
+    connection
+        .batch_execute("truncate ocds.run cascade")
+        .await?;
+    drop(connection);
+    let (duration, counts) = measure_sink(server, pages).await?;
+    rates.add(UNCHANGED, count, duration);
     assert_eq!(usize::try_from(counts.unchanged), Ok(count));
 
-    stand.empty().await?;
-    let damaged = damaged(pages);
-    let (took, counts) = sink(stand, &damaged).await?;
-    rates.add(BAD, count, took);
+    server.empty().await?;
+    let damaged = damage_pages(pages);
+    let (duration, counts) = measure_sink(server, &damaged).await?;
+    rates.add(BAD, count, duration);
     assert_eq!(usize::try_from(counts.quarantined), Ok(pages.len()));
-    assert_eq!(stored(stand).await?, count - pages.len());
+    assert_eq!(count_stored(server).await?, count - pages.len());
     Ok(())
 }
 
-async fn stored(stand: &Stand) -> Result<usize> {
-    let count = stand.count("select count(*) from ocds.release").await?;
+async fn count_stored(server: &BenchServer) -> Result<usize> {
+    let count = server.count("select count(*) from ocds.release").await?;
     Ok(usize::try_from(count).expect("a count"))
 }
 
 /// The sink, given pages from memory by as many tasks as it has workers.
-async fn sink(stand: &Stand, pages: &[Extracted]) -> Result<(Duration, Counts)> {
-    let sink = Arc::new(Sink::open(stand.database.clone(), SOURCE, &stand.config).await?);
+async fn measure_sink(server: &BenchServer, pages: &[Extracted]) -> Result<(Duration, Counts)> {
+    let sink = Arc::new(Sink::open(server.database.clone(), SOURCE, &server.config).await?);
     let spec = RunSpec::incremental(SOURCE, "");
-    let claim = ledger::claim(&stand.database, &spec, &stand.config.lease).await?;
+    let claim = ledger::claim(&server.database, &spec, &server.config.lease).await?;
     let pages = Arc::new(Mutex::new(VecDeque::from(pages.to_vec())));
-    let workers: Vec<_> = (0..stand.config.sink.workers)
+    let workers: Vec<_> = (0..server.config.sink.workers)
         .map(|_| commit_all(Arc::clone(&sink), claim.lease, Arc::clone(&pages)))
         .collect();
-    stand
+    server
         .time(async {
             let mut counts = Counts::default();
             let workers: Vec<_> = workers.into_iter().map(tokio::spawn).collect();
@@ -179,24 +186,24 @@ async fn commit_all(
 
 /// The pages with one release on each, in another place on each, that only the
 /// server refuses.
-fn damaged(pages: &[Extracted]) -> Vec<Extracted> {
+fn damage_pages(pages: &[Extracted]) -> Vec<Extracted> {
     let mut pages = pages.to_vec();
     for (number, (_, releases)) in pages.iter_mut().enumerate() {
         let at = number * 37 % releases.len();
-        releases[at].key.ocid = long_ocid(number as u64);
+        releases[at].key.ocid = make_long_ocid(number as u64);
     }
     pages
 }
 
-async fn row_by_row(stand: &Stand, pages: &[Extracted]) -> Result<()> {
-    let connection = stand.database.connection().await?;
+async fn write_row_by_row(server: &BenchServer, pages: &[Extracted]) -> Result<()> {
+    let connection = server.database.connection().await?;
     let upsert = Fetched::new(Batching::default())?.operation;
     let insert = connection
         .prepare_typed(&upsert.sql(1), &upsert.types(1))
         .await?;
     let now = Timestamp::now();
     for (page, releases) in pages {
-        let shared = Shared::of(page, now);
+        let shared = Shared::new(page, now);
         for release in releases {
             let row = Row::new(release);
             let values: Vec<_> = shared.values().into_iter().chain(row.values()).collect();
@@ -209,9 +216,9 @@ async fn row_by_row(stand: &Stand, pages: &[Extracted]) -> Result<()> {
 }
 
 /// Statements of many rows, one after another, a commit for each 500 rows.
-async fn multi_values(stand: &Stand, pages: &[Extracted], batch: usize) -> Result<()> {
+async fn write_multi_values(server: &BenchServer, pages: &[Extracted], batch: usize) -> Result<()> {
     const COMMIT: usize = 500;
-    let connection = stand.database.connection().await?;
+    let connection = server.database.connection().await?;
     let upsert = Fetched::new(Batching::default())?.operation;
     let insert = connection
         .prepare_typed(&upsert.sql(batch), &upsert.types(batch))
@@ -222,7 +229,7 @@ async fn multi_values(stand: &Stand, pages: &[Extracted], batch: usize) -> Resul
         .flat_map(|(_, releases)| releases)
         .map(Row::new)
         .collect();
-    let shared = Shared::of(&pages[0].0, now);
+    let shared = Shared::new(&pages[0].0, now);
     for together in rows.chunks(COMMIT) {
         connection.batch_execute("begin").await?;
         for batch in together.chunks_exact(batch) {

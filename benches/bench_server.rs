@@ -26,14 +26,14 @@ const SETTINGS: [(&str, &str); 5] = [
 ];
 
 /// A server with our schema, in a directory below `TMPDIR` that goes with it.
-pub(crate) struct Stand {
+pub(crate) struct BenchServer {
     pub(crate) config: Config,
     pub(crate) database: Database,
     server: Server,
     _directory: TempDir,
 }
 
-impl Stand {
+impl BenchServer {
     pub(crate) async fn start() -> Result<Self> {
         let directory = tempfile::tempdir().expect("a directory below TMPDIR");
         let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -90,7 +90,7 @@ impl Stand {
     }
 }
 
-/// Rates of several ways, one for each round, in which all ways take turns: what
+/// Rates of several methods, one for each round, in which all methods take turns: what
 /// else the machine does meanwhile slows them all.
 #[derive(Default)]
 pub(crate) struct Rates(Vec<(String, Vec<f64>)>);
@@ -100,37 +100,40 @@ impl Rates {
         clippy::cast_precision_loss,
         reason = "a rate needs no more than 52 bits"
     )]
-    pub(crate) fn add(&mut self, way: &str, rows: usize, took: Duration) {
-        let rate = rows as f64 / took.as_secs_f64();
-        match self.0.iter_mut().find(|(name, _)| name == way) {
+    pub(crate) fn add(&mut self, method: &str, rows: usize, duration: Duration) {
+        let rate = rows as f64 / duration.as_secs_f64();
+        match self.0.iter_mut().find(|(name, _)| name == method) {
             Some((_, rates)) => rates.push(rate),
-            None => self.0.push((way.to_owned(), vec![rate])),
+            None => self.0.push((method.to_owned(), vec![rate])),
         }
     }
 
-    /// The median over the rounds of one way's rate over another's.
-    pub(crate) fn ratio(&self, way: &str, to: &str) -> f64 {
-        let rates = self.of(way).iter().zip(self.of(to));
-        median(rates.map(|(rate, to)| rate / to).collect())
+    /// The median over the rounds of one method's rate over another's.
+    pub(crate) fn ratio(&self, method: &str, base: &str) -> f64 {
+        let rates = self.find_rates(method).iter().zip(self.find_rates(base));
+        median(rates.map(|(rate, base)| rate / base).collect())
     }
 
-    /// A way's median, in rows a second.
-    pub(crate) fn rate(&self, way: &str) -> f64 {
-        median(self.of(way).to_vec())
+    /// A method's median, in rows a second.
+    pub(crate) fn rate(&self, method: &str) -> f64 {
+        median(self.find_rates(method).to_vec())
     }
 
-    fn of(&self, way: &str) -> &[f64] {
-        let found = self.0.iter().find(|(name, _)| name == way);
+    fn find_rates(&self, method: &str) -> &[f64] {
+        let found = self.0.iter().find(|(name, _)| name == method);
         found.map_or(&[], |(_, rates)| rates)
     }
 }
 
-/// Every way's median, and its ratio to one of them. Rates of the same ways in
+/// Every method's median, and its ratio to one of them. Rates of the same methods in
 /// several circumstances are side by side, each below its title.
-pub(crate) fn print(to: &str, columns: &[(&str, &Rates)]) {
+pub(crate) fn print_rates(base: &str, columns: &[(&str, &Rates)]) {
     let most = columns.iter().map(|(_, rates)| &rates.0);
-    let ways = most.max_by_key(|ways| ways.len()).into_iter().flatten();
-    let names: Vec<&str> = ways.map(|(name, _)| &**name).collect();
+    let methods = most
+        .max_by_key(|methods| methods.len())
+        .into_iter()
+        .flatten();
+    let names: Vec<&str> = methods.map(|(name, _)| &**name).collect();
     let width = 4 + names
         .iter()
         .map(|name| name.len())
@@ -145,7 +148,7 @@ pub(crate) fn print(to: &str, columns: &[(&str, &Rates)]) {
     for name in names {
         line(name, &|(_, rates)| match rates.rate(name) {
             rate if rate.is_nan() => format!("{:>10}{:>9}", "-", "-"),
-            rate => format!("{rate:>10.0}{:>9.2}", rates.ratio(name, to)),
+            rate => format!("{rate:>10.0}{:>9.2}", rates.ratio(name, base)),
         });
     }
 }
@@ -161,7 +164,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Says what a figure has to be, and whether it is.
-pub(crate) fn judge(what: &str, figure: f64, wanted: impl RangeBounds<f64> + Debug) {
+pub(crate) fn check_goal(what: &str, figure: f64, wanted: impl RangeBounds<f64> + Debug) {
     let word = if wanted.contains(&figure) {
         "met"
     } else {

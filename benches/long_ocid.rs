@@ -5,7 +5,7 @@
 const LENGTH: usize = 9_000;
 
 /// Letters and digits, other ones for each number.
-pub(crate) fn long_ocid(number: u64) -> String {
+pub(crate) fn make_long_ocid(number: u64) -> String {
     const ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-.";
     // Marsaglia's xorshift; its state is never 0
     let mut state = number.wrapping_mul(2).wrapping_add(1);

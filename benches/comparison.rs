@@ -1,0 +1,150 @@
+//! Ways side by side with the loops that they replace.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::ops::RangeBounds;
+
+use crate::bench_server::{BenchServer, Rates, Result, check_goal, print_rates};
+use crate::job::{Job, Link, WriteMethod};
+
+/// Ways of doing the same, a column for each number of rows or link.
+pub(crate) struct Comparison<'r> {
+    name: String,
+    methods: Vec<WriteMethod>,
+    columns: Vec<Column<'r>>,
+}
+
+struct Column<'r> {
+    title: String,
+    link: &'r Link,
+    job: Job<'r>,
+    rates: Rates,
+    /// How many each method needs.
+    statements: HashMap<WriteMethod, u64>,
+}
+
+impl<'r> Comparison<'r> {
+    pub(crate) fn new(name: String, methods: Vec<WriteMethod>) -> Self {
+        Self {
+            name,
+            methods,
+            columns: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add_column(&mut self, title: String, link: &'r Link, job: Job<'r>) {
+        self.columns.push(Column {
+            title,
+            link,
+            job,
+            rates: Rates::default(),
+            statements: HashMap::new(),
+        });
+    }
+
+    /// Measures all methods in turn, round after round, and prints their medians.
+    pub(crate) async fn measure(&mut self, server: &BenchServer, rounds: usize) -> Result<()> {
+        for _ in 0..rounds {
+            for column in &mut self.columns {
+                for method in &self.methods {
+                    let measurement = column.link.measure(server, &column.job, *method).await?;
+                    column
+                        .rates
+                        .add(&method.name(), measurement.rows, measurement.time);
+                    column.statements.insert(*method, measurement.statements);
+                }
+            }
+        }
+        println!("\n{}, medians of {rounds} rounds", self.name);
+        let columns = self.columns.iter();
+        let columns: Vec<_> = columns.map(|c| (&*c.title, &c.rates)).collect();
+        print_rates(&WriteMethod::Loop.name(), &columns);
+        self.print_reduced_rows();
+        Ok(())
+    }
+
+    /// Tells which figures are those of fewer rows.
+    fn print_reduced_rows(&self) {
+        for Column {
+            title, link, job, ..
+        } in &self.columns
+        {
+            let all = job.values.len();
+            let reduced = self
+                .methods
+                .iter()
+                .filter(|method| link.limit_rows(**method, all) < all);
+            let reduced: Vec<String> = reduced
+                .map(|method| format!("{} of {}", method.name(), link.limit_rows(*method, all)))
+                .collect();
+            if !reduced.is_empty() {
+                println!("reduced to {title}: {}", reduced.join(", "));
+            }
+        }
+    }
+
+    fn find_column(&self, title: &str) -> &Column<'r> {
+        let found = self.columns.iter().find(|column| column.title == title);
+        found.expect("a column of the table")
+    }
+
+    /// How often as fast a method has to be as the loop with a commit for each row,
+    /// and as the loop that leaves commits to the server.
+    pub(crate) fn check_loops(
+        &self,
+        title: &str,
+        method: WriteMethod,
+        [commit, autocommit]: [f64; 2],
+    ) {
+        self.check_goal(title, method, WriteMethod::Loop, commit..);
+        self.check_goal(title, method, WriteMethod::Autocommit, autocommit..);
+    }
+
+    /// How often as fast a method has to be as another.
+    pub(crate) fn check_goal(
+        &self,
+        title: &str,
+        method: WriteMethod,
+        to: WriteMethod,
+        wanted: impl RangeBounds<f64> + Debug,
+    ) {
+        let ratio = self
+            .find_column(title)
+            .rates
+            .ratio(&method.name(), &to.name());
+        let what = format!("{title}, {} / {}", method.name(), to.name());
+        check_goal(&what, ratio, wanted);
+    }
+
+    /// How long a method may take.
+    pub(crate) fn check_milliseconds(&self, title: &str, method: WriteMethod, most: f64) {
+        let Column { job, rates, .. } = self.find_column(title);
+        let milliseconds = job.values.len() as f64 * 1e3 / rates.rate(&method.name());
+        check_goal(
+            &format!("{title}, {}, ms", method.name()),
+            milliseconds,
+            ..most,
+        );
+    }
+
+    /// By how much fewer statements than rows a method must have.
+    pub(crate) fn check_statements(&self, title: &str, method: WriteMethod, least: f64) {
+        let Column {
+            job, statements, ..
+        } = self.find_column(title);
+        let fewer = 1.0 - statements[&method] as f64 / job.values.len() as f64;
+        check_goal(
+            &format!("{title}, {}, statements spared", method.name()),
+            fewer,
+            least..,
+        );
+    }
+
+    /// How much of its rate a method must keep with more rows.
+    pub(crate) fn check_growth(&self, [few, many]: [&str; 2], method: WriteMethod, least: f64) {
+        let [few_rate, many_rate] =
+            [few, many].map(|title| self.find_column(title).rates.rate(&method.name()));
+        let what = format!("{}, rate of {many} / of {few}", method.name());
+        check_goal(&what, many_rate / few_rate, least..);
+    }
+}
