@@ -1,6 +1,5 @@
-//! Where benchmarks are run: a durable server of their own, with the
-//! settings that the program gives its local server, and figures taken side by
-//! side. What a figure is of, each benchmark knows.
+//! The benchmarks' own PostgreSQL server, and the rates that they measure. The server is durable
+//! and has the settings of the program's local server.
 
 use std::fmt::Debug;
 use std::ops::RangeBounds;
@@ -15,8 +14,7 @@ use tempfile::TempDir;
 /// A benchmark ends at the first error and prints it.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// What the server has beside its usual settings: no checkpoint and no vacuum
-/// comes in the middle of a measurement, and old log files are used again.
+/// Settings that keep checkpoints and vacuum out of the measurements, and reuse old log files.
 const SETTINGS: [(&str, &str); 5] = [
     ("max_wal_size", "16GB"),
     ("min_wal_size", "4GB"),
@@ -25,7 +23,7 @@ const SETTINGS: [(&str, &str); 5] = [
     ("max_connections", "30"),
 ];
 
-/// A server with our schema, in a directory below `TMPDIR` that goes with it.
+/// A server with the schema `ocds`, in a temporary directory below `TMPDIR`.
 pub(crate) struct BenchServer {
     pub(crate) config: Config,
     pub(crate) database: Database,
@@ -54,7 +52,7 @@ impl BenchServer {
         })
     }
 
-    /// Empties all tables, so that the next measurement begins where the last did.
+    /// Empties all tables, so that every measurement begins with the same state.
     pub(crate) async fn empty(&self) -> Result<()> {
         let tables = "truncate ocds.release, ocds.quarantine, ocds.run cascade";
         Ok(self
@@ -65,20 +63,20 @@ impl BenchServer {
             .await?)
     }
 
-    /// How long something takes that begins with nothing left to write out.
+    /// Measures how long `work` takes. A checkpoint comes first, so that no older data are written.
     pub(crate) async fn time<T>(
         &self,
-        what: impl Future<Output = Result<T>>,
+        work: impl Future<Output = Result<T>>,
     ) -> Result<(Duration, T)> {
         let connection = self.database.connection().await?;
         connection.batch_execute("checkpoint").await?;
         drop(connection);
         let began = Instant::now();
-        let result = what.await?;
+        let result = work.await?;
         Ok((began.elapsed(), result))
     }
 
-    /// One number that the database is asked for.
+    /// Reads one number from the database.
     pub(crate) async fn count(&self, sql: &str) -> Result<i64> {
         let connection = self.database.connection().await?;
         Ok(connection.query_one(sql, &[]).await?.try_get(0)?)
@@ -90,8 +88,8 @@ impl BenchServer {
     }
 }
 
-/// Rates of several methods, one for each round, in which all methods take turns: what
-/// else the machine does meanwhile slows them all.
+/// The rates of several methods, one for each round. All methods take turns in a round, so that
+/// other work of the machine slows all of them.
 #[derive(Default)]
 pub(crate) struct Rates(Vec<(String, Vec<f64>)>);
 
@@ -108,13 +106,13 @@ impl Rates {
         }
     }
 
-    /// The median over the rounds of one method's rate over another's.
+    /// Computes the median of a method's rate divided by another method's rate of the same round.
     pub(crate) fn ratio(&self, method: &str, base: &str) -> f64 {
         let rates = self.find_rates(method).iter().zip(self.find_rates(base));
         median(rates.map(|(rate, base)| rate / base).collect())
     }
 
-    /// A method's median, in rows a second.
+    /// Computes a method's median rate, in rows a second.
     pub(crate) fn rate(&self, method: &str) -> f64 {
         median(self.find_rates(method).to_vec())
     }
@@ -125,28 +123,26 @@ impl Rates {
     }
 }
 
-/// Every method's median, and its ratio to one of them. Rates of the same methods in
-/// several circumstances are side by side, each below its title.
+/// Prints each method's median rate and its ratio to the method `base`. Each column has a title
+/// and rates of the same methods.
 pub(crate) fn print_rates(base: &str, columns: &[(&str, &Rates)]) {
-    let most = columns.iter().map(|(_, rates)| &rates.0);
-    let methods = most
-        .max_by_key(|methods| methods.len())
-        .into_iter()
-        .flatten();
+    let longest = columns.iter().map(|(_, rates)| &rates.0);
+    let longest = longest.max_by_key(|methods| methods.len());
+    let methods = longest.into_iter().flatten();
     let names: Vec<&str> = methods.map(|(name, _)| &**name).collect();
     let width = 4 + names
         .iter()
         .map(|name| name.len())
         .max()
         .unwrap_or_default();
-    let line = |name: &str, figures: &dyn Fn(&(&str, &Rates)) -> String| {
+    let print_line = |name: &str, figures: &dyn Fn(&(&str, &Rates)) -> String| {
         let figures: String = columns.iter().map(figures).collect();
         println!("{}", format!("{name:<width$}{figures}").trim_end());
     };
-    line("", &|(title, _)| format!("{title:>19}"));
-    line("", &|_| format!("{:>10}{:>9}", "rows/s", "ratio"));
+    print_line("", &|(title, _)| format!("{title:>19}"));
+    print_line("", &|_| format!("{:>10}{:>9}", "rows/s", "ratio"));
     for name in names {
-        line(name, &|(_, rates)| match rates.rate(name) {
+        print_line(name, &|(_, rates)| match rates.rate(name) {
             rate if rate.is_nan() => format!("{:>10}{:>9}", "-", "-"),
             rate => format!("{rate:>10.0}{:>9.2}", rates.ratio(name, base)),
         });
@@ -163,12 +159,12 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Says what a figure has to be, and whether it is.
-pub(crate) fn check_goal(what: &str, figure: f64, wanted: impl RangeBounds<f64> + Debug) {
-    let word = if wanted.contains(&figure) {
+/// Prints a figure, its goal, and whether the goal is met.
+pub(crate) fn check_goal(what: &str, figure: f64, goal: impl RangeBounds<f64> + Debug) {
+    let word = if goal.contains(&figure) {
         "met"
     } else {
         "MISSED"
     };
-    println!("{what:<58}{figure:>10.2}  of {wanted:?}: {word}");
+    println!("{what:<58}{figure:>10.2}  of {goal:?}: {word}");
 }

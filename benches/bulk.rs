@@ -1,9 +1,9 @@
-//! Sets of rows against the row-by-row loops that they replace, over the server's
-//! own socket and over links whose round trips take longer:
-//! `cargo bench --bench bulk`.
+//! Compares statements of many rows with the row-by-row loops that they replace:
+//! `cargo bench --bench bulk`. It measures them over the server's own socket and over links with
+//! longer round trips.
 //!
-//! Every way starts with values in memory and ends with rows that survive a
-//! crash. What it sends is prepared before, and has been sent once.
+//! Each method starts with values in memory and ends with rows that survive a crash. Statements
+//! are prepared, and executed once, before the measurement.
 
 mod bench_server;
 mod comparison;
@@ -27,10 +27,10 @@ use self::item::{Change, DELETE, INSERT, Item, UPDATE, UPDATE_WHERE, UPSERT, mak
 use self::job::{Job, Link, WriteMethod};
 use self::releases::Releases;
 
-/// How many rows are written, if nothing is left out.
+/// The numbers of rows that are written, unless `--brief` is set.
 const SIZES: [usize; 4] = [100, 500, 1_000, 5_000];
 
-/// How many releases are written over a slow link, and how many small rows.
+/// The number of releases and the number of small rows that are written over a slow link.
 const SLOW: [usize; 2] = [200, 1_000];
 
 const FIFTY: WriteMethod = WriteMethod::Batches(50);
@@ -49,10 +49,10 @@ struct Options {
     /// Let commits wait for so many microseconds, as for a slower disk
     #[arg(long)]
     commit_delay: Option<u32>,
-    /// Leave out what is nobody's goal
+    /// Measure only what has a goal
     #[arg(long)]
     brief: bool,
-    /// What cargo says
+    /// An argument that cargo passes
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -67,8 +67,8 @@ async fn main() -> Result<()> {
     let releases: Vec<Release> = pages.into_iter().flat_map(|(_, some)| some).collect();
     let releases = Releases::new(&page, &releases);
     let items = make_items(5_000);
-    let of_items = INSERT.build_job(&items)?.bytes()?;
-    println!("releases of {bytes} bytes, small rows of {of_items}");
+    let item_bytes = INSERT.build_job(&items)?.bytes()?;
+    println!("releases of {bytes} bytes, small rows of {item_bytes}");
     let server = BenchServer::start().await?;
     let connection = server.database.connection().await?;
     connection.batch_execute(item::SCHEMA).await?;
@@ -76,7 +76,7 @@ async fn main() -> Result<()> {
     connection.batch_execute(&disk).await?;
     drop(connection);
     let socket = Link::open(&server, Duration::ZERO).await?;
-    // first of all, as long as there is no memory to use again
+    // this comes first, because later no new memory would be needed
     check_memory(&server, &socket, &releases).await?;
     let [near, far] = [1, 5].map(Duration::from_millis);
     let bench = Bench {
@@ -95,7 +95,7 @@ async fn main() -> Result<()> {
     bench.server.stop().await
 }
 
-/// Makes each commit wait before it is written, in sessions to come.
+/// Makes each commit of later sessions wait before it is written.
 fn delay_commits(microseconds: u32) -> String {
     format!(
         "alter role current_user set commit_delay = {microseconds};
@@ -103,18 +103,18 @@ fn delay_commits(microseconds: u32) -> String {
     )
 }
 
-/// How far resident memory rises while releases are written, on Linux.
+/// Checks how much resident memory grows while releases are written, on Linux.
 async fn check_memory(server: &BenchServer, link: &Link, releases: &Releases<'_>) -> Result<()> {
     let job = releases::UPSERT.build_job(releases, 5_000)?;
-    // 5 sets the high water mark back to what is resident now
-    let is_set_back = std::fs::write("/proc/self/clear_refs", "5").is_ok();
+    // 5 resets the peak to the current resident memory
+    let is_reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
     let before = memory::peak("self");
     link.measure(server, &job, HUNDRED).await?;
     let stored = server.count("select count(*) from ocds.release").await?;
     assert_eq!(stored, 5_000, "all are stored");
     let what = "memory for 5000 releases, MB";
     match before.zip(memory::peak("self")) {
-        Some((before, after)) if is_set_back => {
+        Some((before, after)) if is_reset => {
             check_goal(what, (after - before) as f64 / 1e6, ..100.0);
         }
         _ => println!("{what:<58}{:>10}", "-"),
@@ -126,7 +126,7 @@ struct Bench<'r> {
     options: Options,
     server: BenchServer,
     socket: Link,
-    /// Of one millisecond more each round trip, and of five.
+    /// Links that add one millisecond and five milliseconds to each round trip.
     slow: [Link; 2],
     items: Vec<Item>,
     releases: Releases<'r>,
@@ -139,7 +139,7 @@ impl Bench<'_> {
             .await?;
         comparison.check_loops("1000 rows", HUNDRED, [50.0, 35.0]);
         comparison.check_loops("1000 rows", FIFTY, [35.0, 25.0]);
-        // of rates; of times the other way round
+        // a ratio of rates
         comparison.check_goal("5000 rows", HUNDRED, WriteMethod::Copy, ..=0.6);
         comparison.check_milliseconds("100 rows", HUNDRED, 20.0);
         comparison.check_milliseconds("1000 rows", HUNDRED, 100.0);
@@ -161,7 +161,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Measures what is done to small rows by their number.
+    /// Measures a change of small rows for several numbers of rows.
     async fn compare_sizes(
         &self,
         change: &Change,
@@ -222,7 +222,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Measures what is done over slow links.
+    /// Measures a job over the slow links.
     async fn compare_links<'b>(
         &'b self,
         name: String,
@@ -239,7 +239,7 @@ impl Bench<'_> {
         Ok(comparison)
     }
 
-    /// A table of the methods that anything is done, and more.
+    /// Makes a comparison of the usual methods and of the methods in `more`.
     fn new_comparison(&self, name: String, more: &[WriteMethod]) -> Comparison<'_> {
         let mut methods = vec![WriteMethod::Loop, WriteMethod::Autocommit];
         if !self.options.brief {

@@ -1,4 +1,4 @@
-//! Ways side by side with the loops that they replace.
+//! Compares methods of writing with the loops that they replace.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -7,7 +7,7 @@ use std::ops::RangeBounds;
 use crate::bench_server::{BenchServer, Rates, Result, check_goal, print_rates};
 use crate::job::{Job, Link, WriteMethod};
 
-/// Ways of doing the same, a column for each number of rows or link.
+/// A comparison of methods. It has a column for each number of rows or for each link.
 pub(crate) struct Comparison<'r> {
     name: String,
     methods: Vec<WriteMethod>,
@@ -19,7 +19,7 @@ struct Column<'r> {
     link: &'r Link,
     job: Job<'r>,
     rates: Rates,
-    /// How many each method needs.
+    /// The number of statements of each method.
     statements: HashMap<WriteMethod, u64>,
 }
 
@@ -63,7 +63,7 @@ impl<'r> Comparison<'r> {
         Ok(())
     }
 
-    /// Tells which figures are those of fewer rows.
+    /// Prints which methods were measured with fewer rows.
     fn print_reduced_rows(&self) {
         for Column {
             title, link, job, ..
@@ -75,10 +75,10 @@ impl<'r> Comparison<'r> {
                 .iter()
                 .filter(|method| link.limit_rows(**method, all) < all);
             let reduced: Vec<String> = reduced
-                .map(|method| format!("{} of {}", method.name(), link.limit_rows(*method, all)))
+                .map(|method| format!("{} ({} rows)", method.name(), link.limit_rows(*method, all)))
                 .collect();
             if !reduced.is_empty() {
-                println!("reduced to {title}: {}", reduced.join(", "));
+                println!("{title}, measured with fewer rows: {}", reduced.join(", "));
             }
         }
     }
@@ -88,8 +88,8 @@ impl<'r> Comparison<'r> {
         found.expect("a column of the table")
     }
 
-    /// How often as fast a method has to be as the loop with a commit for each row,
-    /// and as the loop that leaves commits to the server.
+    /// Checks that a method is so many times as fast as the loop with commits and as the loop of
+    /// autocommit.
     pub(crate) fn check_loops(
         &self,
         title: &str,
@@ -100,23 +100,23 @@ impl<'r> Comparison<'r> {
         self.check_goal(title, method, WriteMethod::Autocommit, autocommit..);
     }
 
-    /// How often as fast a method has to be as another.
+    /// Checks that a method is so many times as fast as the method `base`.
     pub(crate) fn check_goal(
         &self,
         title: &str,
         method: WriteMethod,
-        to: WriteMethod,
-        wanted: impl RangeBounds<f64> + Debug,
+        base: WriteMethod,
+        goal: impl RangeBounds<f64> + Debug,
     ) {
         let ratio = self
             .find_column(title)
             .rates
-            .ratio(&method.name(), &to.name());
-        let what = format!("{title}, {} / {}", method.name(), to.name());
-        check_goal(&what, ratio, wanted);
+            .ratio(&method.name(), &base.name());
+        let what = format!("{title}, {} / {}", method.name(), base.name());
+        check_goal(&what, ratio, goal);
     }
 
-    /// How long a method may take.
+    /// Checks how long a method takes.
     pub(crate) fn check_milliseconds(&self, title: &str, method: WriteMethod, most: f64) {
         let Column { job, rates, .. } = self.find_column(title);
         let milliseconds = job.values.len() as f64 * 1e3 / rates.rate(&method.name());
@@ -127,20 +127,20 @@ impl<'r> Comparison<'r> {
         );
     }
 
-    /// By how much fewer statements than rows a method must have.
+    /// Checks the share of rows that need no statement of their own.
     pub(crate) fn check_statements(&self, title: &str, method: WriteMethod, least: f64) {
         let Column {
             job, statements, ..
         } = self.find_column(title);
         let fewer = 1.0 - statements[&method] as f64 / job.values.len() as f64;
         check_goal(
-            &format!("{title}, {}, statements spared", method.name()),
+            &format!("{title}, {}, statements saved", method.name()),
             fewer,
             least..,
         );
     }
 
-    /// How much of its rate a method must keep with more rows.
+    /// Checks how much of its rate a method keeps with more rows.
     pub(crate) fn check_growth(&self, [few, many]: [&str; 2], method: WriteMethod, least: f64) {
         let [few_rate, many_rate] =
             [few, many].map(|title| self.find_column(title).rates.rate(&method.name()));

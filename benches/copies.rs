@@ -1,5 +1,4 @@
-//! The fastest of the ways that the server knows: two `COPY`s in binary format
-//! at once.
+//! Two binary `COPY`s at the same time, the fastest method of writing rows that PostgreSQL has.
 
 use std::pin::pin;
 
@@ -12,7 +11,7 @@ use tokio_postgres::types::Type;
 use crate::bench_server::Result;
 use crate::rows::{Extracted, Row, Shared};
 
-/// Two binary `COPY`s, each of half of the pages, at the same time.
+/// Runs two binary `COPY`s at the same time, each with half of the pages.
 pub(crate) async fn run_two_copies(database: &Database, pages: &[Extracted]) -> Result<()> {
     let (left, right) = pages.split_at(pages.len() / 2);
     let (left, right) = (left.to_vec(), right.to_vec());

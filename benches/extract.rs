@@ -1,8 +1,7 @@
-//! How fast pages are cut and releases are read, on one core.
+//! Measures how fast one core cuts pages and reads releases: `cargo bench --bench extract`, or
+//! `… -- FILE…` for pages of your own.
 //!
-//! `cargo bench --bench extract`, or `… -- FILE…` for pages of your own. Prints
-//! the best of many calls: what the code can do, not what else the machine was
-//! doing.
+//! It prints the best time of many calls, so that other work of the machine does not count.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -13,7 +12,6 @@ use ocds_ingest::extract::{Options, extract_items};
 use ocds_ingest::json::{ItemsAt, cut};
 use serde_json::{Value, json};
 
-/// How long each figure is measured.
 const ROUND: Duration = Duration::from_secs(2);
 
 fn main() {
@@ -75,8 +73,8 @@ fn measure(name: &str, body: Vec<u8>) {
     });
 }
 
-/// The least time that one call of `work` takes. A call takes milliseconds, less
-/// than a turn of the scheduler, so that other work on the machine hardly counts.
+/// Measures the shortest time of one call of `work`. A call takes less time than the scheduler
+/// gives a process at once, so other work of the machine hardly counts.
 fn measure_best(work: &dyn Fn()) -> Duration {
     let start = Instant::now();
     let mut best = Duration::MAX;
@@ -88,7 +86,7 @@ fn measure_best(work: &dyn Fn()) -> Duration {
     best
 }
 
-/// An invented release of about 4.8 KB, nested as real ones are.
+/// Makes a release of about 4.8 KB with the structure of real ones.
 fn release(number: usize) -> Value {
     let organisation = |role: &str, n: usize| {
         json!({

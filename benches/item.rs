@@ -1,4 +1,4 @@
-//! A small table, such as any service has, and what is done to its rows.
+//! A small table and the changes of its rows that are measured.
 
 use jiff::{SignedDuration, Timestamp};
 use ocds_ingest::bulk::{Batching, Bind, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
@@ -27,13 +27,13 @@ const COLUMNS: &[Column] = &[
     Column::fixed("stamp", Type::INT8),
 ];
 
-/// What is done to the table: by a plan, and by a statement for one row.
+/// A change of the table's rows, as a plan and as a statement for one row.
 pub(crate) struct Change {
     pub(crate) name: &'static str,
     plan: Plan,
-    /// Its parameters are the plan's shared columns, then each row's.
+    /// The statement. Its parameters are the plan's shared columns, then the row's columns.
     sql: &'static str,
-    /// The ids that are there before.
+    /// The ids of the rows that are stored before.
     stored: &'static str,
 }
 
@@ -109,7 +109,6 @@ pub(crate) const DELETE: Change = Change {
     stored: ALL,
 };
 
-/// A row.
 pub(crate) struct Item {
     id: i64,
     code: String,
@@ -119,7 +118,7 @@ pub(crate) struct Item {
     stamp: i64,
 }
 
-/// The rows from 1 on, none with the values that are stored before.
+/// Makes rows with the ids from 1 on. Their values differ from those that are stored before.
 pub(crate) fn make_items(count: i32) -> Vec<Item> {
     let item = |id: i32| Item {
         id: id.into(),
@@ -136,7 +135,7 @@ pub(crate) fn make_items(count: i32) -> Vec<Item> {
 }
 
 impl Change {
-    /// What is done with rows. What they share is the first one's.
+    /// Makes the job of changing `items`. The first item has the shared values.
     pub(crate) fn build_job<'r>(&self, items: &'r [Item]) -> Result<Job<'r>> {
         let plan = self.plan;
         let operation = Operation::new(&plan, Batching::default())?;
@@ -162,7 +161,7 @@ impl Change {
         })
     }
 
-    /// Fills the table with what is there before.
+    /// Makes the statements that fill the table before the measurement.
     fn fill_sql(&self) -> String {
         format!(
             "truncate bench.item;

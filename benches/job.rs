@@ -1,5 +1,5 @@
-//! What is done with rows, and the ways of doing it: loops as people write them
-//! with tokio-postgres alone, and sets through `bulk`.
+//! Writes rows by several methods: loops with tokio-postgres alone, and statements of many rows
+//! with `bulk`.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -17,49 +17,49 @@ use tokio_postgres::types::ToSql;
 use crate::bench_server::{BenchServer, Result};
 use crate::proxy::Proxy;
 
-/// The longest that a loop should take; of more rows, the first are written.
+/// A loop writes only as many rows as it can write in this time.
 const LOOP_LIMIT: Duration = Duration::from_secs(4);
 
-/// The most rows of a loop, also where a round trip takes next to no time.
+/// The most rows of a loop, also if a round trip is very short.
 const MAX_LOOP_ROWS: usize = 1_000;
 
 /// A parameter of a loop's statement.
 pub(crate) type Value<'r> = &'r (dyn ToSql + Sync);
 
-/// Encodes what rows share, and some of the rows.
+/// Encodes the shared values and a range of the rows.
 type Encode<'r> = Box<dyn Fn(Range<usize>) -> Result<(Rows, Rows)> + 'r>;
 
-/// Rows in memory, and what is done with them.
+/// Rows in memory and what to do with them.
 pub(crate) struct Job<'r> {
-    /// Fills the table with what is there before.
+    /// The statements that fill the table before the measurement.
     pub(crate) fill_sql: String,
     pub(crate) plan: Plan,
     pub(crate) encode: Encode<'r>,
-    /// The same for one row.
+    /// The statement for one row, for a loop.
     pub(crate) sql: String,
     pub(crate) values: Vec<Vec<Value<'r>>>,
 }
 
 impl Job<'_> {
-    /// The mean length of a row as it is sent.
+    /// Computes the mean length of an encoded row.
     pub(crate) fn bytes(&self) -> Result<usize> {
         let (_, rows) = (self.encode)(0..self.values.len())?;
         Ok(rows.bytes() / rows.len())
     }
 }
 
-/// How it is done.
+/// A method of writing rows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum WriteMethod {
-    /// Begin, a row, commit, as people write it.
+    /// A loop of `begin`, one row and `commit`.
     Loop,
-    /// A row, which the server commits by itself.
+    /// A loop of single rows, each of which the server commits.
     Autocommit,
-    /// Row by row in one transaction.
+    /// A loop of single rows in one transaction.
     OneTransaction,
-    /// So many rows a statement, in one transaction.
+    /// Statements of so many rows, in one transaction.
     Batches(usize),
-    /// So many rows a statement, and a transaction for each.
+    /// Statements of so many rows, with a transaction for each.
     Commits(usize),
     /// `COPY`, in one transaction.
     Copy,
@@ -77,7 +77,7 @@ impl WriteMethod {
         }
     }
 
-    /// The round round_trips of each row in a loop.
+    /// The number of round trips for each row; `None` if the method is not a loop.
     fn round_trips(self) -> Option<u32> {
         match self {
             Self::Loop => Some(3),
@@ -98,25 +98,23 @@ impl WriteMethod {
     }
 }
 
-/// What doing it measurement.
 pub(crate) struct Measurement {
     pub(crate) rows: usize,
-    /// Those with rows.
+    /// The statements that write rows.
     pub(crate) statements: u64,
     pub(crate) time: Duration,
 }
 
-/// A method to the server's server, with one connection over it, on which statements
-/// stay prepared.
+/// A connection to the server, on which statements stay prepared.
 pub(crate) struct Link {
     database: Database,
     settings: config::Database,
-    /// Added to each round trip.
+    /// This is added to each round trip.
     delay: Duration,
 }
 
 impl Link {
-    /// Through the server's own socket, or a proxy if there is a delay.
+    /// Connects to the server's own socket, or to a proxy if there is a delay.
     pub(crate) async fn open(server: &BenchServer, delay: Duration) -> Result<Self> {
         let mut settings = server.config.database.clone();
         if !delay.is_zero() {
@@ -130,12 +128,11 @@ impl Link {
         })
     }
 
-    /// What it adds to each round trip.
     pub(crate) fn name(&self) -> String {
         format!("{} ms", self.delay.as_millis())
     }
 
-    /// How many of so many rows are written in a method.
+    /// Computes how many of `rows` rows a method writes.
     pub(crate) fn limit_rows(&self, method: WriteMethod, rows: usize) -> usize {
         let Some(round_trips) = method.round_trips() else {
             return rows;
@@ -145,7 +142,7 @@ impl Link {
         rows.min(most).min(MAX_LOOP_ROWS)
     }
 
-    /// Does a job in a method, the table being as it was before every other.
+    /// Does a job by a method. The table is in the same state before each measurement.
     pub(crate) async fn measure(
         &self,
         server: &BenchServer,
@@ -245,11 +242,11 @@ impl Link {
     }
 }
 
-/// The URL of the same database through a proxy.
+/// Starts a slow proxy, and returns the URL of the same database through it.
 fn start_slow_proxy(url: &str, delay: Duration) -> Result<String> {
     let config: tokio_postgres::Config = url.parse()?;
     let [Host::Unix(directory)] = config.get_hosts() else {
-        return Err("the server's server listens on a socket".into());
+        return Err("the benchmarks' server has no socket".into());
     };
     let port = config.get_ports().first().unwrap_or(&5432);
     let proxy = Proxy::slow(&directory.join(format!(".s.PGSQL.{port}")), delay);

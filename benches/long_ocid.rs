@@ -1,10 +1,10 @@
-//! Text that no compressor makes much shorter: an `ocid` of it passes
-//! extraction and is too long for the key's index, which only the server knows.
+//! Makes an `ocid` that only the server refuses. It passes extraction, and is too long for the
+//! index of the key, because it is hard to compress.
 
-/// The length of such an `ocid`, in bytes.
+/// The length in bytes.
 const LENGTH: usize = 9_000;
 
-/// Letters and digits, other ones for each number.
+/// Makes a text of letters and digits, which is different for each number.
 pub(crate) fn make_long_ocid(number: u64) -> String {
     const ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-.";
     // Marsaglia's xorshift; its state is never 0

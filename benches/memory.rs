@@ -1,13 +1,12 @@
-//! How much memory a process has, and has had.
+//! Reads how much memory a process uses, on Linux.
 
-/// The high water mark of a process's resident memory in bytes, as Linux tells
-/// it; the process is a number or `self`.
+/// Reads the peak of a process's resident memory in bytes. `process` is an id or `self`.
 pub(crate) fn peak(process: &str) -> Option<u64> {
     read_bytes(process, "VmHWM:")
 }
 
-/// The same of what it has now.
-#[allow(dead_code, reason = "the benchmarks only ask for the most")]
+/// Reads a process's current resident memory in bytes.
+#[allow(dead_code, reason = "the benchmarks only read the peak")]
 pub(crate) fn resident(process: &str) -> Option<u64> {
     read_bytes(process, "VmRSS:")
 }

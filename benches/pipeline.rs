@@ -1,9 +1,9 @@
-//! The program itself, from a feed on loopback to rows that survive a crash,
-//! against two binary `COPY`s of the same rows: `cargo bench --bench pipeline`.
+//! Compares a run of the program with two binary `COPY`s of the same rows:
+//! `cargo bench --bench pipeline`. A run starts with a feed on loopback and ends with rows that
+//! survive a crash.
 //!
-//! The program runs as a process of its own, and so does the publisher; the
-//! server shares the machine with both. With `--large` a feed ten times as long
-//! shows that memory does not grow with it.
+//! The program, the publisher and the server are three processes on the same machine. `--large`
+//! runs over a feed ten times as long, to show that memory does not grow with the feed.
 
 mod bench_server;
 mod copies;
@@ -27,7 +27,7 @@ use self::copies::run_two_copies;
 use self::publisher::{Publisher, Quality, publish};
 use self::rows::{Extracted, SOURCE};
 
-/// How often the program's memory is looked at.
+/// The wait between two readings of the program's memory.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(10);
 
 #[derive(Parser)]
@@ -47,7 +47,7 @@ struct Options {
     /// Be the publisher
     #[arg(long, hide = true)]
     publish: Option<Quality>,
-    /// What cargo says
+    /// An argument that cargo passes
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -79,7 +79,7 @@ async fn main() -> Result<()> {
 struct Bench {
     server: BenchServer,
     rates: Rates,
-    /// The most memory that the program has had, in bytes.
+    /// The program's peak memory, in bytes.
     peak: u64,
 }
 
@@ -101,7 +101,7 @@ impl Bench {
         );
         let clean = Publisher::start(releases, page_size, Quality::Clean)?;
         let bad = Publisher::start(releases, page_size, Quality::Bad)?;
-        // the first round finds no log file to use again
+        // this round does not count: it has no log files to reuse
         self.measure_copies(&pages).await?;
         self.rates = Rates::default();
         for _ in 0..rounds {
@@ -160,7 +160,6 @@ impl Bench {
         self.check_counts(rows::count_releases(pages), 0).await
     }
 
-    /// Runs the program from its start to its end.
     async fn measure_run(
         &mut self,
         method: &str,
@@ -188,7 +187,7 @@ impl Bench {
     }
 }
 
-/// A file that declares the publisher as a source.
+/// Writes a configuration that declares the publisher as a source.
 fn write_configuration(url: &str) -> Result<NamedTempFile> {
     let mut file = NamedTempFile::new()?;
     writeln!(
@@ -216,7 +215,7 @@ fn build_command(config: &Path, database: &str) -> Command {
     command
 }
 
-/// Waits for a program, and tells the most memory that it had, in bytes.
+/// Runs a program to its end, and returns its peak memory in bytes.
 async fn run_and_read_peak(mut command: Command) -> Result<u64> {
     let mut process = command.spawn()?;
     let mut peak = 0;

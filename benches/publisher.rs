@@ -1,5 +1,5 @@
-//! A publisher in a process of its own, as publishers are: it shares the
-//! machine with whoever asks it, and neither memory nor a runtime.
+//! A publisher in a process of its own, so that it shares neither memory nor a runtime with the
+//! program that is measured.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;
@@ -18,21 +18,20 @@ use ocds_ingest::demo::Feed;
 use crate::bench_server::Result;
 use crate::long_ocid::make_long_ocid;
 
-/// The most releases that are written out before the first request. A page of
-/// a larger feed is written when it is asked for.
+/// The pages of a feed of at most this many releases are made before the first request. A page of
+/// a larger feed is made when it is requested.
 const PREPARED_RELEASES: u64 = 100_000;
 
-/// What is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Quality {
-    /// Nothing but sound releases.
+    /// All releases are valid.
     Clean,
-    /// On every page one release that only the server refuses.
+    /// Each page has one release that only the server refuses.
     Bad,
 }
 
-/// A running publisher. It ends when its standard input does: with this value,
-/// or with the process that holds it.
+/// A running publisher. It ends when its standard input is closed: when this value is dropped, or
+/// when this process ends.
 pub(crate) struct Publisher {
     pub(crate) url: String,
     process: Child,
@@ -40,7 +39,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Starts this program again as a publisher, and waits until it answers.
+    /// Starts this program again as a publisher, and waits until it listens.
     pub(crate) fn start(releases: u64, page_size: u64, quality: Quality) -> Result<Self> {
         let program = std::env::current_exe()?;
         let mut process = Command::new(program)
@@ -71,13 +70,13 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        // it may be gone already, and is not missed
+        // the process may have ended already
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Publishes until the standard input ends; first says where.
+/// Prints the URL, and publishes until the standard input ends.
 pub(crate) async fn publish(releases: u64, page_size: u64, quality: Quality) -> Result<()> {
     let feed = Feed::clean(releases, page_size);
     let prepared = (1..=feed.pages()).take_while(|_| releases <= PREPARED_RELEASES);
@@ -95,7 +94,7 @@ pub(crate) async fn publish(releases: u64, page_size: u64, quality: Quality) -> 
         .with_state(pages);
     let end = async {
         let read = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));
-        // whatever came of it, nobody is there any more
+        // an error also means that the other process has ended
         let _ = read.await;
     };
     tokio::select! {

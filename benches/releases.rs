@@ -1,4 +1,4 @@
-//! Releases of a feed, and what is done with them.
+//! Releases of a feed, and the changes that are measured.
 
 use jiff::Timestamp;
 use ocds_ingest::bulk::{Batching, Operation, Plan, Rows, Verb};
@@ -10,7 +10,7 @@ use crate::bench_server::Result;
 use crate::job::Job;
 use crate::rows::{Row, SOURCE, Shared};
 
-/// What is done with releases, of which none is there before.
+/// A change of an empty table by releases.
 pub(crate) struct Change {
     pub(crate) name: &'static str,
     plan: Plan,
@@ -29,7 +29,7 @@ pub(crate) const UPSERT: Change = Change {
     plan: FETCHED,
 };
 
-/// Releases, with what a loop needs of them.
+/// Releases, with the values that a loop sends.
 pub(crate) struct Releases<'r> {
     releases: &'r [Release],
     rows: Vec<Row<'r>>,
@@ -38,7 +38,7 @@ pub(crate) struct Releases<'r> {
 }
 
 impl<'r> Releases<'r> {
-    /// Releases as if one page had served them all.
+    /// Treats all releases as if they were served on one page.
     pub(crate) fn new(page: &PageRecord, releases: &'r [Release]) -> Self {
         let now = Timestamp::now();
         Self {
@@ -58,7 +58,7 @@ impl<'r> Releases<'r> {
 }
 
 impl Change {
-    /// What is done with the first so many releases.
+    /// Makes the job of writing the first `count` releases.
     pub(crate) fn build_job<'r>(
         &self,
         releases: &'r Releases<'_>,

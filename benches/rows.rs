@@ -1,4 +1,4 @@
-//! The rows that all ways of writing are given.
+//! The rows that all methods of writing store.
 
 use bytes::BytesMut;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::bench_server::Result;
 /// The source that rows are stored under.
 pub(crate) const SOURCE: &str = "bench";
 
-/// A page and its releases, as the sink is given them.
+/// A page and its releases, as the sink gets them.
 pub(crate) type Extracted = (PageRecord, Vec<Release>);
 
 /// Cuts and extracts the bodies of pages, numbered from 1.
@@ -43,7 +43,7 @@ pub(crate) fn extract_pages(bodies: impl Iterator<Item = String>) -> Vec<Extract
         .collect()
 }
 
-/// What the rows of a page have in common.
+/// The values that all rows of a page share.
 pub(crate) struct Shared {
     page_number: i64,
     now: Timestamp,
@@ -97,7 +97,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// JSON sent as the text it came in.
+/// JSON that is sent as its text.
 #[derive(Debug)]
 struct JsonText<'a>(&'a [u8]);
 
@@ -116,12 +116,11 @@ impl ToSql for JsonText<'_> {
     to_sql_checked!();
 }
 
-/// The releases of pages, counted.
 pub(crate) fn count_releases(pages: &[Extracted]) -> usize {
     pages.iter().map(|(_, releases)| releases.len()).sum()
 }
 
-/// The mean length of a release's text, in bytes.
+/// Computes the mean length of a release's text, in bytes.
 pub(crate) fn mean_bytes(pages: &[Extracted]) -> usize {
     let releases = pages.iter().flat_map(|(_, releases)| releases);
     releases.map(|release| release.text.len()).sum::<usize>() / count_releases(pages).max(1)

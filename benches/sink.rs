@@ -1,8 +1,8 @@
-//! The sink against other ways of writing the same rows, two binary `COPY`s at
-//! once being the fastest that the server knows: `cargo bench --bench sink`.
+//! Compares the sink with other methods of writing the same rows: `cargo bench --bench sink`. The
+//! fastest method is two binary `COPY`s at the same time.
 //!
-//! Everything starts with rows in memory and ends with rows that survive a
-//! crash, in a table with the same indexes and compression.
+//! Each method starts with rows in memory and ends with rows that survive a crash, in a table with
+//! the same indexes and compression.
 
 mod bench_server;
 mod copies;
@@ -26,7 +26,7 @@ use self::copies::run_two_copies;
 use self::long_ocid::make_long_ocid;
 use self::rows::{Extracted, Row, SOURCE, Shared};
 
-/// The releases of a page.
+/// The number of releases on a page.
 const PAGE: u64 = 100;
 
 #[derive(Parser)]
@@ -37,10 +37,10 @@ struct Options {
     /// How many times each method is measured
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Leave out the ways that are nobody's goal
+    /// Measure only the methods that have a goal
     #[arg(long)]
     brief: bool,
-    /// What cargo says
+    /// An argument that cargo passes
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -64,7 +64,7 @@ async fn main() -> Result<()> {
         options.rounds
     );
     let mut rates = Rates::default();
-    // the first round finds no log file to use again
+    // this round does not count: it has no log files to reuse
     measure_round(
         &server,
         &pages,
@@ -150,7 +150,7 @@ async fn count_stored(server: &BenchServer) -> Result<usize> {
     Ok(usize::try_from(count).expect("a count"))
 }
 
-/// The sink, given pages from memory by as many tasks as it has workers.
+/// Measures the sink. As many tasks as it has workers commit pages from memory.
 async fn measure_sink(server: &BenchServer, pages: &[Extracted]) -> Result<(Duration, Counts)> {
     let sink = Arc::new(Sink::open(server.database.clone(), SOURCE, &server.config).await?);
     let spec = RunSpec::incremental(SOURCE, "");
@@ -184,8 +184,7 @@ async fn commit_all(
     Ok(counts)
 }
 
-/// The pages with one release on each, in another place on each, that only the
-/// server refuses.
+/// Changes one release on each page, at different places, so that the server refuses it.
 fn damage_pages(pages: &[Extracted]) -> Vec<Extracted> {
     let mut pages = pages.to_vec();
     for (number, (_, releases)) in pages.iter_mut().enumerate() {
@@ -215,7 +214,7 @@ async fn write_row_by_row(server: &BenchServer, pages: &[Extracted]) -> Result<(
     Ok(())
 }
 
-/// Statements of many rows, one after another, a commit for each 500 rows.
+/// Writes statements of `batch` rows, one after another, with a commit for each 500 rows.
 async fn write_multi_values(server: &BenchServer, pages: &[Extracted], batch: usize) -> Result<()> {
     const COMMIT: usize = 500;
     let connection = server.database.connection().await?;
