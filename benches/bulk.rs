@@ -46,7 +46,7 @@ struct Options {
     /// How many times each way is measured over a slow link
     #[arg(long, default_value_t = 3)]
     slow_rounds: usize,
-    /// Let commits wait for so many microseconds, as for a slower disk
+    /// Delay each commit by this many microseconds, as a slower disk would
     #[arg(long)]
     commit_delay: Option<u32>,
     /// Measure only what has a goal

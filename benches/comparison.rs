@@ -88,7 +88,7 @@ impl<'r> Comparison<'r> {
         found.expect("a column of the table")
     }
 
-    /// Checks that a method is so many times as fast as the loop with commits and as the loop of
+    /// Checks how many times as fast a method is as the loop with commits and the loop of
     /// autocommit.
     pub(crate) fn check_loops(
         &self,
@@ -100,7 +100,7 @@ impl<'r> Comparison<'r> {
         self.check_goal(title, method, WriteMethod::Autocommit, autocommit..);
     }
 
-    /// Checks that a method is so many times as fast as the method `base`.
+    /// Checks how many times as fast a method is as the method `base`.
     pub(crate) fn check_goal(
         &self,
         title: &str,

@@ -79,7 +79,7 @@ pub(crate) const UPDATE_WHERE: Change = Change {
 };
 
 pub(crate) const UPSERT: Change = Change {
-    name: "upsert of which half is there",
+    name: "upsert, half of the rows stored",
     plan: Plan {
         verb: Verb::Upsert {
             set: &[],

@@ -57,9 +57,9 @@ pub(crate) enum WriteMethod {
     Autocommit,
     /// A loop of single rows in one transaction.
     OneTransaction,
-    /// Statements of so many rows, in one transaction.
+    /// Statements of this many rows, in one transaction.
     Batches(usize),
-    /// Statements of so many rows, with a transaction for each.
+    /// Statements of this many rows, with a transaction for each.
     Commits(usize),
     /// `COPY`, in one transaction.
     Copy,

@@ -1,4 +1,10 @@
-//! A connection that returns to the pool only when the caller says so.
+//! A connection that returns to the pool only when the caller returns it.
+//!
+//! # Why a connection is closed
+//!
+//! After a failed statement, a time limit or an abandoned wait, the next reply on a connection may
+//! answer an older statement. After a failover the connection may lead to a server that accepts no
+//! writes. So it is never used again.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -6,11 +12,7 @@ use std::time::Duration;
 use crate::database::Connection;
 use crate::error::{Error, Result};
 
-/// A connection that is closed when it is dropped.
-///
-/// After a failed statement, a time limit or an abandoned wait, the next reply on a connection
-/// may answer an older statement. After a failover the connection may lead to a server that
-/// accepts no writes. So it is never used again. A connection whose replies have all arrived is
+/// A connection that is closed when it is dropped. One whose replies have all arrived can be
 /// [returned to the pool](CloseOnDrop::return_to_pool).
 #[derive(Debug)]
 pub(crate) struct CloseOnDrop(Option<Connection>);

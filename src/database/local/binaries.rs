@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn no_server_is_an_error_that_names_the_describe_install_command() {
+    fn no_server_is_an_error_that_names_the_install_command() {
         let empty = tempfile::tempdir().unwrap();
         let lookup = SearchPath {
             path: vec![empty.path().to_owned()],

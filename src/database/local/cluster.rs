@@ -35,7 +35,7 @@ const PID_FILE: &str = "postmaster.pid";
 /// A cluster, and the programs and options with which its server runs.
 #[derive(Debug)]
 pub(super) struct Cluster {
-    pub(super) server_directory: ServerDirectory,
+    pub(super) directory: ServerDirectory,
     pub(super) binaries: Binaries,
     pub(super) socket_directory: Directory,
     pub(super) options: Options,
@@ -67,8 +67,8 @@ enum ServerState {
 const SHORT_FILE_LENGTH: u16 = 4096;
 
 /// Reads which major version made the cluster; `None` if there is no cluster yet.
-pub(super) fn read_version(server_directory: &ServerDirectory) -> Result<Option<u32>> {
-    let Some(data) = server_directory.open_data_directory()? else {
+pub(super) fn read_version(directory: &ServerDirectory) -> Result<Option<u32>> {
+    let Some(data) = directory.open_data_directory()? else {
         return Ok(None);
     };
     let Some(text) = data.read_file("PG_VERSION", SHORT_FILE_LENGTH)? else {
@@ -95,7 +95,7 @@ impl Cluster {
         if made_by == installed {
             return Ok(());
         }
-        let directory = self.server_directory.path().display();
+        let directory = self.directory.path().display();
         Err(Error::environment(format!(
             "PostgreSQL {made_by} made the local database in {directory}, and this machine has \
              PostgreSQL {installed}: install PostgreSQL {made_by}, or upgrade {directory}/data with \
@@ -110,17 +110,17 @@ impl Cluster {
         self.remove_unfinished().await;
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let name = format!("{UNFINISHED}{}-{}", std::process::id(), now.as_nanos());
-        let unfinished = self.server_directory.path().join(&name);
+        let unfinished = self.directory.path().join(&name);
         if let Err(first) = self.initdb(&unfinished, "C.UTF-8").await {
             // Some systems have no C.UTF-8. It differs from C only in upper and lower case
             // outside ASCII.
             self.remove_unfinished().await;
             self.initdb(&unfinished, "C").await.map_err(|_| first)?;
         }
-        let directory = &self.server_directory.directory;
+        let directory = &self.directory.entries;
         directory
             .rename(&name, "data")
-            .map_err(|e| path_error("make", &self.server_directory.data_path(), e))?;
+            .map_err(|e| path_error("make", &self.directory.data_path(), e))?;
         directory.sync()?;
         tracing::info!(
             "made a database in {} with PostgreSQL {}",
@@ -131,7 +131,7 @@ impl Cluster {
     }
 
     async fn initdb(&self, directory: &Path, locale: &str) -> Result<()> {
-        let mut command = self.command("initdb");
+        let mut command = self.new_command("initdb");
         command
             .arg("--pgdata")
             .arg(directory)
@@ -150,10 +150,10 @@ impl Cluster {
     }
 
     async fn remove_unfinished(&self) {
-        let names = self.server_directory.directory.names().unwrap_or_default();
+        let names = self.directory.entries.names().unwrap_or_default();
         for name in names.iter().filter(|name| name.starts_with(UNFINISHED)) {
-            let path = self.server_directory.path().join(name);
-            if let Err(error) = self.server_directory.owner.remove_tree(&path).await {
+            let path = self.directory.path().join(name);
+            if let Err(error) = self.directory.owner.remove_tree(&path).await {
                 tracing::warn!("{}", error.chain());
             }
         }
@@ -185,9 +185,9 @@ impl Cluster {
         }
         Err(Error::environment(format!(
             "the database server in {} is still not ready after {} s: see {}",
-            self.server_directory.path().display(),
+            self.directory.path().display(),
             SERVER_LIMIT.as_secs(),
-            self.server_directory.log_path().display()
+            self.directory.log_path().display()
         )))
     }
 
@@ -228,14 +228,14 @@ impl Cluster {
     /// `flock lockfile ocds-ingest run`, a server that runs longer than the program would keep the
     /// lock.
     async fn start_server(&self) -> Result<()> {
-        let log_start = self.server_directory.rotate_log();
+        let log_start = self.directory.rotate_log();
         let options: Vec<String> = self
-            .settings()
+            .build_settings()
             .await
             .iter()
             .map(|(name, value)| format!("-c {}", shell_quote(&format!("{name}={value}"))))
             .collect();
-        let mut command = self.server_directory.owner.command("sh");
+        let mut command = self.directory.owner.new_command("sh");
         let closing: String = (3..10)
             .map(|descriptor| format!("{descriptor}>&- "))
             .collect();
@@ -247,19 +247,19 @@ impl Cluster {
             .args(["start", "--silent", "--wait", "--timeout"])
             .arg(SERVER_LIMIT.as_secs().to_string())
             .arg("--pgdata")
-            .arg(self.server_directory.data_path())
+            .arg(self.directory.data_path())
             .arg("--log")
-            .arg(self.server_directory.log_path())
+            .arg(self.directory.log_path())
             .arg("--options")
             .arg(options.join(" "));
         let output = run_command(&mut command).await?;
-        let directory = self.server_directory.path().display();
+        let directory = self.directory.path().display();
         if output.status.success() {
             let major = self.binaries.major;
             tracing::info!("started PostgreSQL {major} in {directory}");
             return Ok(());
         }
-        let reason = self.server_directory.find_fatal_error(log_start);
+        let reason = self.directory.find_fatal_error(log_start);
         let reason = reason.unwrap_or_else(|| find_last_line(&output));
         Err(Error::environment(format!(
             "the database server in {directory} did not start: {reason}"
@@ -276,32 +276,32 @@ impl Cluster {
             StopMode::Fast => "fast",
             StopMode::Immediate => "immediate",
         };
-        let mut command = self.command("pg_ctl");
+        let mut command = self.new_command("pg_ctl");
         command
             .args(["stop", "--silent", "--wait", "--mode", mode, "--timeout"])
             .arg(SERVER_LIMIT.as_secs().to_string())
             .arg("--pgdata")
-            .arg(self.server_directory.data_path());
+            .arg(self.directory.data_path());
         let output = run_command(&mut command).await?;
         if output.status.success() || matches!(self.probe().await, ServerState::NotRunning) {
             return Ok(());
         }
         Err(Error::environment(format!(
             "the database server in {} did not stop: {}",
-            self.server_directory.path().display(),
+            self.directory.path().display(),
             find_last_line(&output)
         )))
     }
 
-    fn command(&self, program: &str) -> Command {
-        self.server_directory
+    fn new_command(&self, program: &str) -> Command {
+        self.directory
             .owner
-            .command(self.binaries.program(program))
+            .new_command(self.binaries.program(program))
     }
 
     /// Makes the settings of the server; a later one replaces an earlier one. They are passed at
     /// each start and not stored, so that they always fit the machine.
-    async fn settings(&self) -> Vec<(String, String)> {
+    async fn build_settings(&self) -> Vec<(String, String)> {
         let socket = self
             .socket_directory
             .path
@@ -342,8 +342,8 @@ impl Cluster {
     /// Asks the server's program whether it was built with lz4. The time is limited, because the
     /// program reads its configuration first, which may be a named pipe.
     async fn has_lz4(&self) -> bool {
-        let mut command = self.command("postgres");
-        command.arg("-D").arg(self.server_directory.data_path());
+        let mut command = self.new_command("postgres");
+        command.arg("-D").arg(self.directory.data_path());
         command.args(["-c", "wal_compression=lz4", "-C", "wal_compression"]);
         let output = run_command_within(PROBE_LIMIT, command.kill_on_drop(true)).await;
         output.is_ok_and(|output| output.status.success())
@@ -357,7 +357,7 @@ impl Cluster {
     /// container, where this process cannot see it.
     fn remove_stale_pid_files(&self, start: &Lock, in_use: &Lock) -> Result<()> {
         let socket = format!(".s.PGSQL.{}.lock", self.options.port());
-        let data = self.server_directory.open_data_directory()?;
+        let data = self.directory.open_data_directory()?;
         let pid_files = data.iter().map(|data| (data, PID_FILE));
         for (directory, file) in pid_files.chain([(&self.socket_directory, &*socket)]) {
             let is_stale = cfg!(target_os = "linux")
@@ -374,9 +374,9 @@ impl Cluster {
     /// True if any process of a server still works in the data directory. On Linux all processes
     /// are checked, on other systems only the one that the server's file names.
     fn has_server_process(&self) -> bool {
-        let data = self.server_directory.data_path();
+        let data = self.directory.data_path();
         if !cfg!(target_os = "linux") {
-            let data = self.server_directory.open_data_directory().ok().flatten();
+            let data = self.directory.open_data_directory().ok().flatten();
             return data.is_some_and(|data| is_process_alive(&data, PID_FILE).unwrap_or(false));
         }
         let data = data.canonicalize().unwrap_or(data);

@@ -113,23 +113,21 @@ impl Server {
     /// installed, if another major version made the data, or if the server does not start.
     /// [`Config`](crate::error::Kind::Config) if the directory cannot be used.
     pub async fn start(options: &Options) -> Result<Self> {
-        let server_directory = ServerDirectory::prepare(&options.directory).await?;
-        let start = server_directory.lock_start().await?;
+        let directory = ServerDirectory::prepare(&options.directory).await?;
+        let start = directory.lock_start().await?;
         // This runs programs to ask for their version, which blocks.
-        let cluster_version = cluster::read_version(&server_directory)?;
+        let cluster_version = cluster::read_version(&directory)?;
         let binaries = tokio::task::spawn_blocking(move || {
             SearchPath::of_this_machine().find(cluster_version)
         })
         .await
         .map_err(|e| Error::unexpected("look for server programs").with_source(e))??;
-        let in_use = server_directory.lock_use(&start)?;
+        let in_use = directory.lock_use(&start)?;
         let cluster = Cluster {
-            socket_directory: server_directory
-                .open_socket_directory(options.port())
-                .await?,
+            socket_directory: directory.open_socket_directory(options.port()).await?,
             options: options.clone(),
             binaries,
-            server_directory,
+            directory,
         };
         match cluster_version {
             None => cluster.initialise().await?,
@@ -142,7 +140,7 @@ impl Server {
     /// The directory of all its files.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        self.cluster.server_directory.path()
+        self.cluster.directory.path()
     }
 
     /// Makes the URL of one of its databases. The usual one is [`DATABASE`].
@@ -162,7 +160,7 @@ impl Server {
     /// # Errors
     /// [`Environment`](crate::error::Kind::Environment) if it does not start.
     pub async fn ensure_running(&self) -> Result<()> {
-        let start = self.cluster.server_directory.lock_start().await?;
+        let start = self.cluster.directory.lock_start().await?;
         self.cluster.ensure_running(&start, &self.in_use).await
     }
 
@@ -171,7 +169,7 @@ impl Server {
     /// # Errors
     /// [`Environment`](crate::error::Kind::Environment) if it does not stop.
     pub async fn crash(&self) -> Result<()> {
-        let _start = self.cluster.server_directory.lock_start().await?;
+        let _start = self.cluster.directory.lock_start().await?;
         self.cluster.stop(StopMode::Immediate).await
     }
 
@@ -180,14 +178,12 @@ impl Server {
     /// # Errors
     /// [`Environment`](crate::error::Kind::Environment) if it does not stop.
     pub async fn stop(self) -> Result<()> {
-        let start = self.cluster.server_directory.lock_start().await?;
+        let start = self.cluster.directory.lock_start().await?;
         if self.in_use.is_only_user(&start)? {
             self.cluster.stop(StopMode::Fast).await?;
             let socket_directory = &self.cluster.socket_directory.path;
-            let server_directory = &self.cluster.server_directory;
-            server_directory
-                .remove_socket_directory(socket_directory)
-                .await;
+            let directory = &self.cluster.directory;
+            directory.remove_socket_directory(socket_directory).await;
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ impl Owner {
     }
 
     async fn run_on_path(self, program: &str, options: &[&str], path: &Path) -> Result<()> {
-        let mut command = self.command(program);
+        let mut command = self.new_command(program);
         command.args(options).arg("--").arg(path);
         let output = run_command(&mut command).await?;
         if output.status.success() {
@@ -94,7 +94,7 @@ impl Owner {
             return Ok(());
         };
         // Only an attempt is sure, because access lists do not show in a mode.
-        let mut command = self.command("sh");
+        let mut command = self.new_command("sh");
         command.args(["-c", "cd -- \"$1\"", "sh"]).arg(directory);
         if run_command(&mut command).await?.status.success() {
             return Ok(());
@@ -122,7 +122,7 @@ impl Owner {
     /// Another user's command gets a session of its own, so that it cannot open this terminal. If
     /// it could, it could type into the terminal, and root's shell would read that when the
     /// program has ended.
-    pub(super) fn command(self, program: impl AsRef<OsStr>) -> Command {
+    pub(super) fn new_command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self {
             // `setsid` becomes the program without a fork, because it leads no process group.
             Owner::OtherUser { .. } if cfg!(target_os = "linux") => {
@@ -223,7 +223,7 @@ async fn find_or_make_service_user() -> Result<Owner> {
         ),
     ];
     for (program, arguments) in commands {
-        let mut command = Owner::CurrentUser.command(program);
+        let mut command = Owner::CurrentUser.new_command(program);
         command.args(arguments).arg(OWN_USER);
         if run_command(&mut command)
             .await
@@ -244,7 +244,7 @@ async fn find_or_make_service_user() -> Result<Owner> {
 async fn look_up_user(name: &str) -> Result<Option<Owner>> {
     let mut numbers = [0; 2];
     for (number, option) in numbers.iter_mut().zip(["-u", "-g"]) {
-        let output = run_command(Owner::CurrentUser.command("id").args([option, name])).await?;
+        let output = run_command(Owner::CurrentUser.new_command("id").args([option, name])).await?;
         match String::from_utf8_lossy(&output.stdout).trim().parse() {
             Ok(id) if output.status.success() => *number = id,
             _ => return Ok(None),
@@ -260,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_does_not_end_is_an_error_with_its_name() {
-        let mut command = Owner::CurrentUser.command("sleep");
+        let mut command = Owner::CurrentUser.new_command("sleep");
         let command = command.arg("600").kill_on_drop(true);
         let error = run_command_within(Duration::from_millis(10), command).await;
         assert_eq!(
@@ -280,7 +280,7 @@ mod tests {
             uid: 65534,
             gid: 65534,
         };
-        let output = run_command(nobody.command("cat").arg("/proc/self/stat")).await;
+        let output = run_command(nobody.new_command("cat").arg("/proc/self/stat")).await;
         let stat = String::from_utf8(output.unwrap().stdout).unwrap();
         let mut fields = stat.split(' ');
         let process = fields.next().unwrap();

@@ -59,7 +59,7 @@ const SHARED_DIRECTORY: &str = "/tmp";
 /// The directory of a local server. It exists and belongs to the server's user.
 #[derive(Debug)]
 pub(super) struct ServerDirectory {
-    pub(super) directory: Directory,
+    pub(super) entries: Directory,
     pub(super) owner: Owner,
 }
 
@@ -72,22 +72,22 @@ impl ServerDirectory {
     pub(super) async fn prepare(directory: &Path) -> Result<Self> {
         let path = resolve_link(directory)?;
         std::fs::create_dir_all(&path).map_err(|e| path_error("make", &path, e))?;
-        let directory = Directory::open(&path)?;
-        let is_empty = directory.names()?.is_empty();
-        if !is_empty && directory.file_length(START_LOCK).is_none() {
+        let entries = Directory::open(&path)?;
+        let is_empty = entries.names()?.is_empty();
+        if !is_empty && entries.file_length(START_LOCK).is_none() {
             return Err(Error::config(format!(
                 "{} has other files than a local database: set database.directory to an \
                  empty one",
                 path.display()
             )));
         }
-        let mut server_directory = Self {
-            owner: Owner::for_directory(&path, directory.owner()).await?,
-            directory,
+        let mut prepared = Self {
+            owner: Owner::for_directory(&path, entries.owner()).await?,
+            entries,
         };
-        server_directory.give_to_owner(is_empty)?;
-        server_directory.owner.check_can_enter(&path).await?;
-        Ok(server_directory)
+        prepared.give_to_owner(is_empty)?;
+        prepared.owner.check_can_enter(&path).await?;
+        Ok(prepared)
     }
 
     /// Gives a directory of root to the server's user, and closes it to all others. It is refused
@@ -95,23 +95,23 @@ impl ServerDirectory {
     /// other files of the directory.
     fn give_to_owner(&mut self, is_empty: bool) -> Result<()> {
         if let Owner::OtherUser { uid, gid } = self.owner
-            && self.directory.owner().0 != uid
+            && self.entries.owner().0 != uid
         {
             let writable = Mode::WGRP | Mode::WOTH;
-            if !is_empty && self.directory.mode()?.intersects(writable) {
+            if !is_empty && self.entries.mode()?.intersects(writable) {
                 let path = self.path().display();
                 return Err(Error::config(format!(
                     "{path} belongs to root, and others may write to it: set database.directory \
                      to an empty one, or `chmod go-w {path}` if all its files are the local database's"
                 )));
             }
-            self.directory.change_owner(uid, gid)?;
+            self.entries.change_owner(uid, gid)?;
         }
-        self.directory.make_private()
+        self.entries.make_private()
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.directory.path
+        &self.entries.path
     }
 
     pub(super) fn data_path(&self) -> PathBuf {
@@ -120,7 +120,7 @@ impl ServerDirectory {
 
     /// Opens the cluster's directory; `None` if there is none.
     pub(super) fn open_data_directory(&self) -> Result<Option<Directory>> {
-        self.directory.open_directory("data")
+        self.entries.open_directory("data")
     }
 
     pub(super) fn log_path(&self) -> PathBuf {
@@ -129,7 +129,7 @@ impl ServerDirectory {
 
     /// Locks `start.lock`, and waits until no other process has it.
     pub(super) async fn lock_start(&self) -> Result<Lock> {
-        let file = self.directory.open_or_create_file(START_LOCK)?;
+        let file = self.entries.open_or_create_file(START_LOCK)?;
         let deadline = Instant::now() + LOCK_LIMIT;
         while !try_lock(&file, FlockOperation::NonBlockingLockExclusive)? {
             if Instant::now() > deadline {
@@ -147,7 +147,7 @@ impl ServerDirectory {
     /// Locks `use.lock` (shared), so that other processes see that this one uses the server. An
     /// exclusive lock is requested only under the start lock, so it is not in the way here.
     pub(super) fn lock_use(&self, _start: &Lock) -> Result<Lock> {
-        let file = self.directory.open_or_create_file(USE_LOCK)?;
+        let file = self.entries.open_or_create_file(USE_LOCK)?;
         if try_lock(&file, FlockOperation::NonBlockingLockShared)? {
             return Ok(Lock(file));
         }
@@ -163,10 +163,10 @@ impl ServerDirectory {
         let path = usual.join(format!(".s.PGSQL.{port}"));
         // libpq and the server would read a path with a comma as two directories.
         if path.as_os_str().len() <= MAX_SOCKET_PATH && !path.to_string_lossy().contains(',') {
-            if self.directory.open_directory(SOCKET)?.is_none() {
+            if self.entries.open_directory(SOCKET)?.is_none() {
                 self.owner.make_directory(&usual).await?;
             }
-            let socket = self.directory.open_directory(SOCKET)?;
+            let socket = self.entries.open_directory(SOCKET)?;
             let socket = socket
                 .ok_or_else(|| Error::environment(format!("{} was removed", usual.display())))?;
             socket.make_private()?;
@@ -205,7 +205,7 @@ impl ServerDirectory {
     }
 
     fn open_stored_socket_directory(&self) -> Result<Option<Directory>> {
-        let Some(path) = self.directory.read_file(SOCKET_PATH, MAX_PATH)? else {
+        let Some(path) = self.entries.read_file(SOCKET_PATH, MAX_PATH)? else {
             return Ok(None);
         };
         let path = PathBuf::from(OsString::from_vec(path));
@@ -233,14 +233,14 @@ impl ServerDirectory {
         }
         let directory = Directory::open(path).ok()?;
         let mode = directory.mode().ok()?;
-        let is_of_owner = directory.owner().0 == self.directory.owner().0;
+        let is_of_owner = directory.owner().0 == self.entries.owner().0;
         let is_private = mode & (Mode::RWXU | Mode::RWXG | Mode::RWXO) == PRIVATE;
         (is_of_owner && is_private).then_some(directory)
     }
 
     fn store_socket_path(&self, directory: &Path) -> Result<()> {
         let path = self.path().join(SOCKET_PATH);
-        let mut file = self.directory.open_or_create_file(SOCKET_PATH)?;
+        let mut file = self.entries.open_or_create_file(SOCKET_PATH)?;
         file.set_len(0)
             .and_then(|()| file.write_all(directory.as_os_str().as_encoded_bytes()))
             .map_err(|e| path_error("write", &path, e))
@@ -248,11 +248,11 @@ impl ServerDirectory {
 
     /// Renames a long log, which replaces the older one. Returns the length of the current log.
     pub(super) fn rotate_log(&self) -> u64 {
-        let length = self.directory.file_length(LOG).unwrap_or(0);
+        let length = self.entries.file_length(LOG).unwrap_or(0);
         if length <= MAX_LOG_LENGTH {
             return length;
         }
-        match self.directory.rename(LOG, OLD_LOG) {
+        match self.entries.rename(LOG, OLD_LOG) {
             Ok(()) => 0,
             Err(error) => {
                 tracing::warn!(%error, "the database server's log cannot be renamed: {error}");
@@ -263,7 +263,7 @@ impl ServerDirectory {
 
     /// Finds the last fatal error in the log, from byte `start` on.
     pub(super) fn find_fatal_error(&self, start: u64) -> Option<String> {
-        let mut log = self.directory.open_file(LOG, OFlags::RDONLY).ok()??;
+        let mut log = self.entries.open_file(LOG, OFlags::RDONLY).ok()??;
         log.seek(SeekFrom::Start(start)).ok()?;
         let mut text = Vec::new();
         log.take(MAX_LOG_LENGTH).read_to_end(&mut text).ok()?;
