@@ -1,6 +1,7 @@
 //! What fetching the pages of one source needs: its declaration, its client, and a count
 //! of the files that were read.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -20,11 +21,16 @@ use crate::source::Source;
 ///
 /// All requests of a source go through one fetcher, which holds its rate, its connections
 /// and its secrets. Its `Debug` shows no secret.
-#[derive(Debug)]
 pub struct Fetcher {
     source: Source,
     client: Client,
     file_bytes: Arc<FileBytes>,
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fetcher of {}", self.source.name)
+    }
 }
 
 impl Fetcher {

@@ -36,7 +36,7 @@ const MOST_TOKEN_BYTES: usize = 8 << 10;
 /// The longest lifetime that is believed.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How a source authenticates its requests. Its `Debug` shows no secret.
+/// How a source authenticates its requests.
 pub(super) enum Auth {
     /// No header, or what `headers` and `query` declare.
     Open,
@@ -84,16 +84,6 @@ pub(super) enum Authorization<'a> {
 pub(super) struct Renewal<'a> {
     issuer: &'a Issuer,
     current: MutexGuard<'a, Option<Current>>,
-}
-
-impl std::fmt::Debug for Auth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Auth::Open => "Open",
-            Auth::Fixed(_) => "Fixed",
-            Auth::Token(_) => "Token",
-        })
-    }
 }
 
 impl Auth {

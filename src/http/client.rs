@@ -21,9 +21,7 @@ use crate::http::target::TargetPolicy;
 use crate::request::Request;
 use crate::source::{self, Source};
 
-/// Sends the requests of one source, no faster than the source allows. Its `Debug` shows no
-/// secret.
-#[derive(Debug)]
+/// Sends the requests of one source, no faster than the source allows.
 pub(crate) struct Client {
     pub(super) source_name: String,
     pub(super) http: source::Http,
@@ -56,7 +54,7 @@ impl Client {
         let headers = setup::headers(source, &secrets)?;
         let auth = Auth::new(source, &secrets)?;
         let policy = TargetPolicy::new(source, secrets)?;
-        let public_connections = match policy.has_wildcard() {
+        let public_connections = match policy.hosts.has_wildcard() {
             true => {
                 let public_hosts: Arc<PublicHosts> = Arc::default();
                 let resolver = Resolver(Arc::clone(&public_hosts));

@@ -93,9 +93,9 @@ impl Client {
         method: Method,
         authorization: Option<&HeaderValue>,
     ) -> RequestBuilder {
-        let is_home = self.policy.is_home(url);
+        let is_home = self.policy.hosts.is_home(url);
         let connections = match &self.public_connections {
-            Some((public_hosts, connections)) if self.policy.is_allowed_by_wildcard(url) => {
+            Some((public_hosts, connections)) if self.policy.hosts.is_allowed_by_wildcard(url) => {
                 public_hosts.require_public(url.host_str().unwrap_or_default());
                 connections
             }
@@ -134,7 +134,7 @@ impl Client {
         let Some(known) = attempt.spec.validators else {
             return HeaderMap::new();
         };
-        if method != Method::Get || !self.policy.is_home(url) {
+        if method != Method::Get || !self.policy.hosts.is_home(url) {
             return HeaderMap::new();
         }
         validators::conditional_headers(&drop_date_of_redirect(
@@ -147,7 +147,7 @@ impl Client {
     /// The validators in a response that can be remembered: those of the home host that
     /// show no secret.
     fn validators_of(&self, attempt: Attempt<'_>, url: &Url, response: &Response) -> Validators {
-        if !self.policy.is_home(url) {
+        if !self.policy.hosts.is_home(url) {
             return Validators::default();
         }
         let said = validators::read_headers(response.headers(), SystemTime::now());

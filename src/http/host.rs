@@ -18,23 +18,14 @@ const SHOWN_OF_HOST: usize = 255;
 const ANY_HOST: &str = "*";
 
 /// The hosts that a source may be requested on.
-#[derive(Debug)]
 pub(super) struct Hosts {
-    home: Home,
+    /// The source's URL with its query, revealed, as far as it is the same for all its pages.
+    home: Url,
     /// The entries of `http.allow_hosts`.
     allowed: Vec<String>,
     /// The origins that the source's own URLs write out. They are requested as allowed hosts
     /// are, and get no secret: only home does.
     declared: Vec<Url>,
-}
-
-/// The source's URL with its query, revealed, as far as it is the same for all its pages.
-struct Home(Url);
-
-impl std::fmt::Debug for Home {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.host_str().unwrap_or_default())
-    }
 }
 
 impl Hosts {
@@ -45,14 +36,14 @@ impl Hosts {
     /// The source's URL is not an http or https URL.
     pub(super) fn new(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Self> {
         Ok(Self {
-            home: Home(home(source, reveal)?),
+            home: home(source, reveal)?,
             allowed: source.http.allow_hosts.clone(),
             declared: source.declared_origins(),
         })
     }
 
     pub(super) fn home(&self) -> &Url {
-        &self.home.0
+        &self.home
     }
 
     /// The URL is on the host that may get secrets: the source's own, by name and port, and

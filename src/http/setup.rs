@@ -66,7 +66,7 @@ pub(super) fn connections(
     };
     // A slim machine has no root certificates. Then no server can be verified, but a feed in
     // clear text, such as the demo's, needs none.
-    if policy.is_clear_text()
+    if policy.home().scheme() == "http"
         && let Ok(client) = builder().tls_certs_only([]).build()
     {
         return Ok(client);

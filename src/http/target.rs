@@ -41,23 +41,18 @@ pub(crate) struct RequestBody {
 
 /// Decides which targets of one source may be requested, and hides its secrets in what is
 /// stored and shown.
-#[derive(Debug)]
 pub(crate) struct TargetPolicy {
-    hosts: Hosts,
+    pub(super) hosts: Hosts,
     /// The query parameters that hold a secret, revealed: like headers, they go with each
     /// request to the home host, also where a link leaves them out.
-    credentials: Vec<Credential>,
+    credentials: Vec<(String, String)>,
     secrets: Secrets,
 }
 
-struct Credential {
-    name: String,
-    value: String,
-}
-
-impl std::fmt::Debug for Credential {
+/// Shows the names of secrets, and no value.
+impl std::fmt::Debug for TargetPolicy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.name)
+        self.secrets.fmt(f)
     }
 }
 
@@ -83,10 +78,7 @@ impl TargetPolicy {
             .query
             .iter()
             .filter(|(_, declared)| secrets.is_in_template(declared.as_str()))
-            .map(|(name, declared)| Credential {
-                name: name.clone(),
-                value: reveal(declared, Escaping::Plain),
-            });
+            .map(|(name, declared)| (name.clone(), reveal(declared, Escaping::Plain)));
         Ok(Self {
             credentials: credentials.collect(),
             hosts,
@@ -119,7 +111,7 @@ impl TargetPolicy {
             return Err(refused(&format!("{what} is not http or https")));
         }
         check_length(what, &url)?;
-        if self.is_home(&url) {
+        if self.hosts.is_home(&url) {
             self.hosts.set_user(&mut url);
             return Ok(url);
         }
@@ -142,7 +134,7 @@ impl TargetPolicy {
         }
         check_length("the link to it", &url)?;
         self.hosts.upgrade(&mut url);
-        if self.is_home(&url) {
+        if self.hosts.is_home(&url) {
             return self.reveal_link(link, url.scheme());
         }
         if self.secrets.is_in_template(link) {
@@ -165,7 +157,7 @@ impl TargetPolicy {
         }
         let misled = |error: Error| refused(&error.to_string());
         check_length("a redirect", &to).map_err(misled)?;
-        if self.is_home(&to) {
+        if self.hosts.is_home(&to) {
             self.hosts.set_user(&mut to);
             return Ok(to);
         }
@@ -189,7 +181,7 @@ impl TargetPolicy {
     /// The host shows a secret, and is not one that the source names itself.
     fn has_secret_in_host(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
-        self.is_allowed_by_wildcard(url) && self.secrets.redactor().has_value_in_host(host)
+        self.hosts.is_allowed_by_wildcard(url) && self.secrets.redactor().has_value_in_host(host)
     }
 
     /// A link to the home host with the values of its placeholders. They are put into the
@@ -211,34 +203,14 @@ impl TargetPolicy {
 
     /// Adds the query parameters that hold a secret to a URL, if it is on the home host.
     pub(crate) fn add_credentials(&self, url: &mut Url) {
-        if !self.is_home(url) {
+        if !self.hosts.is_home(url) {
             return;
         }
-        for Credential { name, value } in &self.credentials {
+        for (name, value) in &self.credentials {
             if !url.query_pairs().any(|(present, _)| present == *name) {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-    }
-
-    /// The source's URL is http.
-    pub(super) fn is_clear_text(&self) -> bool {
-        self.hosts.home().scheme() == "http"
-    }
-
-    /// The URL is on the host that may be sent secrets.
-    pub(super) fn is_home(&self, url: &Url) -> bool {
-        self.hosts.is_home(url)
-    }
-
-    /// The host is asked only because `*` allows any host of the public internet.
-    pub(super) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
-        self.hosts.is_allowed_by_wildcard(url)
-    }
-
-    /// `http.allow_hosts` has `*`.
-    pub(super) fn has_wildcard(&self) -> bool {
-        self.hosts.has_wildcard()
     }
 
     /// The text is stored with a token left out that is not known yet, so it cannot be

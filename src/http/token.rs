@@ -28,7 +28,7 @@ impl Client {
         attempt: Attempt<'_>,
         url: &Url,
     ) -> Result<Option<HeaderValue>, Failure> {
-        if !self.policy.is_home(url) {
+        if !self.policy.hosts.is_home(url) {
             return Ok(None);
         }
         let renewal = match self.auth.authorization().await {

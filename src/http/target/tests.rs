@@ -187,7 +187,7 @@ fn any_host_is_one_that_may_be_public() {
         }
         let url = Url::parse(&url).unwrap();
         assert_eq!(
-            policy.is_allowed_by_wildcard(&url),
+            policy.hosts.is_allowed_by_wildcard(&url),
             is_by_wildcard,
             "{host}"
         );
@@ -240,7 +240,8 @@ fn hosts_that_the_source_writes_out_are_allowed_and_sent_no_secret() {
     ] {
         let linked = policy.permit_link(url).ok();
         assert_eq!(linked.as_ref().map(Url::as_str), asked, "{url}");
-        let is_special = |url: &Url| policy.is_home(url) || policy.is_allowed_by_wildcard(url);
+        let is_special =
+            |url: &Url| policy.hosts.is_home(url) || policy.hosts.is_allowed_by_wildcard(url);
         assert!(!linked.as_ref().is_some_and(is_special), "{url}");
         let served = url.replace("{env.KEY}", "s3cr%26t");
         let redirected = policy.permit_redirect(&home, Url::parse(&served).unwrap());
@@ -320,7 +321,7 @@ fn what_is_too_long_to_be_asked_for_is_refused_by_its_length() {
 fn a_feed_in_clear_text_may_be_upgraded_and_stays_home() {
     let policy = policy(r#"url = "http://feed.example/api""#);
     let secure = Url::parse("https://feed.example/api").unwrap();
-    assert!(policy.is_home(&secure));
+    assert!(policy.hosts.is_home(&secure));
     assert!(
         policy
             .permit_redirect(&Url::parse("http://feed.example/").unwrap(), secure)
