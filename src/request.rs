@@ -1,8 +1,10 @@
-//! One HTTP request to a publisher, and its result.
+//! HTTP requests to a publisher: each with its result, and how many there were.
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 /// A request that has ended.
 #[derive(Clone, Debug)]
@@ -24,4 +26,23 @@ pub struct Request {
     pub bytes: u64,
     /// The problem, if the response was neither a page nor a redirect.
     pub error: Option<String>,
+}
+
+/// The number of HTTP requests to a publisher.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// All requests that were sent, including redirects and retries.
+    pub requests: u64,
+    /// Requests that repeated a failed one.
+    pub retries: u64,
+    /// Bytes of response bodies as they came over the wire, and of local files that were read.
+    pub bytes: u64,
+}
+
+impl AddAssign for Requests {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.retries += other.retries;
+        self.bytes += other.bytes;
+    }
 }

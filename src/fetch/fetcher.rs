@@ -12,9 +12,9 @@ use crate::decode::file::FileBytes;
 use crate::error::Result;
 use crate::fetch::address::Addresses;
 use crate::fetch::scope::Scope;
-use crate::http::{Client, Counters, TargetPolicy};
+use crate::http::{Client, TargetPolicy};
 use crate::redact::Redactor;
-use crate::request::Request;
+use crate::request::{Request, Requests};
 use crate::source::Source;
 
 /// Fetches one source.
@@ -53,24 +53,22 @@ impl Fetcher {
     /// for that.
     #[must_use]
     pub fn send_request_rows_to(mut self, rows: mpsc::Sender<Request>) -> Self {
-        self.client.send_request_rows_to(rows);
+        self.client.log.send_rows_to(rows);
         self
     }
 
     /// How many rows of requests were dropped because the channel was full.
     #[must_use]
     pub fn dropped_request_rows(&self) -> u64 {
-        self.client.dropped_request_rows()
+        self.client.log.dropped()
     }
 
     /// What was sent and received so far.
     #[must_use]
-    pub fn counters(&self) -> Counters {
-        let counters = self.client.counters();
-        Counters {
-            bytes: counters.bytes + self.file_bytes.local.load(Relaxed),
-            ..counters
-        }
+    pub fn counters(&self) -> Requests {
+        let mut requests = self.client.log.count();
+        requests.bytes += self.file_bytes.local.load(Relaxed);
+        requests
     }
 
     /// How many bytes of files have been read, and how many there are, as far as is known.

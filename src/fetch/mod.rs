@@ -62,7 +62,6 @@ pub use self::previous_run::PreviousRun;
 pub use self::scope::{Axes, Scope};
 use self::traversal::Traversal;
 pub use self::window::Stretch;
-pub use crate::http::Counters;
 
 /// Where a run's fetching begins and ends.
 #[derive(Clone, Debug)]

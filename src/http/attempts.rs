@@ -134,7 +134,7 @@ impl Client {
             self.source_name,
         );
         tokio::time::sleep(wait).await;
-        self.log.counters.retries.fetch_add(1, Relaxed);
+        self.log.retries.fetch_add(1, Relaxed);
         Ok(())
     }
 

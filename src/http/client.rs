@@ -5,12 +5,10 @@
 use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
-use tokio::sync::mpsc;
 
 use crate::config;
 use crate::error::Result;
 use crate::http::auth::Auth;
-use crate::http::counters::Counters;
 use crate::http::pace::Pace;
 use crate::http::public_host::{PublicHosts, Resolver};
 use crate::http::request_log::RequestLog;
@@ -18,7 +16,6 @@ use crate::http::retry_policy::RetryPolicy;
 use crate::http::secret::Secrets;
 use crate::http::setup;
 use crate::http::target::TargetPolicy;
-use crate::request::Request;
 use crate::source::{self, Source};
 
 /// Sends the requests of one source, no faster than the source allows.
@@ -36,7 +33,7 @@ pub(crate) struct Client {
     pub(super) auth: Auth,
     pace: Pace,
     detail_pace: Option<Pace>,
-    pub(super) log: RequestLog,
+    pub(crate) log: RequestLog,
 }
 
 impl Client {
@@ -79,21 +76,6 @@ impl Client {
                 .and_then(|detail| setup::detail_pace(source, detail)),
             log: RequestLog::new(source.name.clone()),
         })
-    }
-
-    /// Sends a row for each finished request to `rows`, if there is room: no request waits
-    /// for that.
-    pub(crate) fn send_request_rows_to(&mut self, rows: mpsc::Sender<Request>) {
-        self.log.send_rows_to(rows);
-    }
-
-    /// How many rows of requests were dropped because the channel was full.
-    pub(crate) fn dropped_request_rows(&self) -> u64 {
-        self.log.dropped()
-    }
-
-    pub(crate) fn counters(&self) -> Counters {
-        self.log.counters.snapshot()
     }
 
     /// The configured limits with the source's own values in place of the defaults.

@@ -18,7 +18,6 @@ pub(crate) mod backoff;
 pub(crate) mod body;
 mod client;
 mod concurrency;
-mod counters;
 mod exchange;
 mod failure;
 mod header;
@@ -39,7 +38,6 @@ pub(crate) mod wire;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::client::Client;
-pub use self::counters::Counters;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::header::text_header;
 pub(crate) use self::receive::{

@@ -9,16 +9,16 @@ use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
 
-use crate::http::counters::LiveCounters;
 use crate::http::request_spec::Attempt;
 use crate::http::target::TargetPolicy;
-use crate::request::Request;
+use crate::request::{Request, Requests};
 
 /// Where the requests of one source are reported.
-#[derive(Debug)]
-pub(super) struct RequestLog {
+pub(crate) struct RequestLog {
     source_name: String,
-    pub(super) counters: LiveCounters,
+    pub(super) requests: AtomicU64,
+    pub(super) retries: AtomicU64,
+    bytes: AtomicU64,
     rows: Option<mpsc::Sender<Request>>,
     /// Requests for whose rows the channel had no room.
     dropped: AtomicU64,
@@ -28,18 +28,30 @@ impl RequestLog {
     pub(super) fn new(source_name: String) -> Self {
         Self {
             source_name,
-            counters: LiveCounters::default(),
+            requests: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
             rows: None,
             dropped: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn send_rows_to(&mut self, rows: mpsc::Sender<Request>) {
+    /// Sends a row for each finished request, if the channel has room: no request waits for
+    /// that.
+    pub(crate) fn send_rows_to(&mut self, rows: mpsc::Sender<Request>) {
         self.rows = Some(rows);
     }
 
-    pub(super) fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
+    }
+
+    pub(crate) fn count(&self) -> Requests {
+        Requests {
+            requests: self.requests.load(Relaxed),
+            retries: self.retries.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+        }
     }
 
     /// Begins the report of a request that is about to be sent.
@@ -49,7 +61,7 @@ impl RequestLog {
         attempt: Attempt<'a>,
         url: &'a Url,
     ) -> OpenRequest<'a> {
-        self.counters.requests.fetch_add(1, Relaxed);
+        self.requests.fetch_add(1, Relaxed);
         OpenRequest {
             log: self,
             policy,
@@ -82,7 +94,7 @@ impl OpenRequest<'_> {
     /// Counts bytes of the body.
     pub(super) fn count_bytes(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
-        self.log.counters.bytes.fetch_add(bytes, Relaxed);
+        self.log.bytes.fetch_add(bytes, Relaxed);
     }
 
     /// The URL without secrets. One that a redirect led to may be signed, and is shown

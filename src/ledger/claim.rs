@@ -14,9 +14,10 @@ use crate::database::{CloseOnDrop, Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, set_limits};
 use crate::ledger::verify::{IncompleteRun, verify_ended_runs};
-use crate::ledger::{Holder, PageSet, Requests, RunKind, RunSpec};
+use crate::ledger::{Holder, PageSet, RunKind, RunSpec};
 use crate::page::{Chain, Cursor, Position};
 use crate::patience::Patience;
+use crate::request::Requests;
 
 /// The right to write a source. Every commit proves that the lease is still held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

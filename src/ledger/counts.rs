@@ -1,4 +1,4 @@
-//! Counters of releases, requests and pages.
+//! Counters of releases and pages.
 
 use std::ops::AddAssign;
 
@@ -8,6 +8,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::Result;
+use crate::request::Requests;
 
 /// The number of releases by outcome. `releases` is the sum of the other five.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -74,25 +75,6 @@ impl AddAssign for Counts {
         self.unchanged += other.unchanged;
         self.folded += other.folded;
         self.quarantined += other.quarantined;
-    }
-}
-
-/// The number of HTTP requests to a publisher.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Requests {
-    /// All requests that were sent, including retries.
-    pub requests: u64,
-    /// Requests that repeated a failed one.
-    pub retries: u64,
-    /// Bytes of response bodies.
-    pub bytes: u64,
-}
-
-impl AddAssign for Requests {
-    fn add_assign(&mut self, other: Self) {
-        self.requests += other.requests;
-        self.retries += other.retries;
-        self.bytes += other.bytes;
     }
 }
 

@@ -10,8 +10,9 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::claim::AcquiredLease;
 use crate::ledger::transaction::{Transaction, read_server, set_limits};
 use crate::ledger::verify::count_missing;
-use crate::ledger::{Lease, PageSet, Requests, WatermarkMove, signed};
+use crate::ledger::{Lease, PageSet, WatermarkMove, signed};
 use crate::page::Cursor;
+use crate::request::Requests;
 
 /// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

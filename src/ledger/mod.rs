@@ -20,7 +20,7 @@ mod watermark;
 
 pub(crate) use self::claim::signed;
 pub use self::claim::{Claim, Lease, Resume, ResumedChain, claim, find_page_cursor};
-pub use self::counts::{Counts, Requests, Totals, totals};
+pub use self::counts::{Counts, Totals, totals};
 pub use self::holder::{End, Holder, RunUpdate, Verdict};
 pub use self::page_set::PageSet;
 pub use self::remembered_pages::remembered_pages;

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::requests_of;
 use crate::config::{self, Config};
 use crate::database::wait_for_reply;
 use crate::error::{Kind, Result};
@@ -108,11 +107,8 @@ impl Heartbeat {
             Err(error) if error.kind() == Kind::Lease => return ended,
             Err(error) if error.kind() == Kind::Lost => {
                 // if this cannot be written either, the run ends when its lease expires
-                let _ = wait_for_reply(
-                    patience,
-                    holder.end_after_loss(error, requests_of(&fetcher)),
-                )
-                .await;
+                let _ = wait_for_reply(patience, holder.end_after_loss(error, fetcher.counters()))
+                    .await;
                 return ended;
             }
             _ => {}
@@ -165,7 +161,7 @@ impl Marks {
         let scope = self.scope.clone();
         let mark = scope.filter(|_| watermark != Watermark::default());
         RunUpdate {
-            requests: requests_of(fetcher),
+            requests: fetcher.counters(),
             committed,
             mark: mark.map(|scope| WatermarkMove {
                 scope,

@@ -53,14 +53,12 @@ use crate::fetch::{
     self, Axes, Begun, Event, Fetched, Fetcher, Input, PageBudget, Permit, Plan, PreviousRun,
     Scope, Stretch,
 };
-use crate::ledger::{
-    self, Claim, End, Lease, Requests, Resume, Totals, Unfinished, Verdict, Watermark,
-};
+use crate::ledger::{self, Claim, End, Lease, Resume, Totals, Unfinished, Verdict, Watermark};
 use crate::metrics;
 use crate::page::{Page, PageRecord};
 use crate::patience::Patience;
 use crate::release::RELEASE_BYTES;
-use crate::request::Request;
+use crate::request::{Request, Requests};
 use crate::sink::Sink;
 use crate::source::{Axis, Source};
 
@@ -604,7 +602,7 @@ impl Run<'_> {
         mut totals: Totals,
         dispatched: Dispatched,
     ) -> Outcome {
-        let requests = requests_of(&self.fetcher);
+        let requests = self.fetcher.counters();
         totals.requests += requests;
         let Requests {
             requests: sent,
@@ -627,15 +625,6 @@ fn ends_before(from_page: u64, last: u64) -> Error {
     Error::config(format!(
         "the feed ends at page {last}, before --from-page {from_page}"
     ))
-}
-
-fn requests_of(fetcher: &Fetcher) -> Requests {
-    let counters = fetcher.counters();
-    Requests {
-        requests: counters.requests,
-        retries: counters.retries,
-        bytes: counters.bytes,
-    }
 }
 
 /// Reads the page of an event, if it has one, once the budget allows what will be extracted: a

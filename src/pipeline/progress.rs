@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::fetch::Fetcher;
-use crate::ledger::{Counts, Requests, Totals};
-use crate::pipeline::requests_of;
+use crate::ledger::{Counts, Totals};
+use crate::request::Requests;
 
 /// Counters of a run that can be read while it lasts.
 #[derive(Debug, Default)]
@@ -103,7 +103,7 @@ impl Progress {
             quarantined: self.quarantined.load(Relaxed),
             requests: begun
                 .as_ref()
-                .map(|(_, fetcher)| requests_of(fetcher))
+                .map(|(_, fetcher)| fetcher.counters())
                 .unwrap_or_default(),
             files: begun.as_ref().and_then(|(_, fetcher)| self.files(fetcher)),
         }

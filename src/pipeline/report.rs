@@ -4,10 +4,11 @@ use serde::Serialize;
 use tracing::warn;
 
 use crate::error::Error;
-use crate::ledger::{Counts, Requests, Totals, Verdict};
+use crate::ledger::{Counts, Totals, Verdict};
 use crate::metrics;
 use crate::pipeline::Run;
 use crate::pipeline::dispatch::Dispatched;
+use crate::request::Requests;
 
 /// A run that has begun and ended.
 #[derive(Debug)]

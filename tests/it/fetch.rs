@@ -9,6 +9,7 @@ use ocds_ingest::config;
 use ocds_ingest::error::{Error, Kind};
 use ocds_ingest::fetch::{self, Event, Fetched, Fetcher, PageBudget, Plan, PreviousRun, Start};
 use ocds_ingest::page::{Cursor, Page, Position, UnreadablePage};
+use ocds_ingest::request::Requests;
 use ocds_ingest::source::Source;
 use tokio_util::sync::CancellationToken;
 
@@ -149,7 +150,7 @@ async fn walk(fetcher: &Arc<Fetcher>) -> Walked {
 }
 
 /// Walks a link feed of three pages whose second misbehaves on its first try.
-async fn walk_past(table: &str, misbehaviour: Reply) -> (Walked, fetch::Counters) {
+async fn walk_past(table: &str, misbehaviour: Reply) -> (Walked, Requests) {
     let feed = Feed::link(pages(3, 2));
     let publisher = Publisher::serve(move |request| {
         if request.query("page").as_deref() == Some("2") && request.nth == 0 {

@@ -8,8 +8,9 @@ use std::time::Duration;
 use ocds_ingest::config;
 use ocds_ingest::database::Database;
 use ocds_ingest::error::{Error, Kind};
-use ocds_ingest::ledger::{self, Requests, RunSpec, RunUpdate};
+use ocds_ingest::ledger::{self, RunSpec, RunUpdate};
 use ocds_ingest::pipeline;
+use ocds_ingest::request::Requests;
 use rustix::process::Signal;
 
 use crate::harness::{Ingest, NUMBER, SOURCE, connect, open};
