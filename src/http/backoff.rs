@@ -11,7 +11,6 @@ use crate::patience::Backoff;
 ///
 /// They double from `fetch.first_wait`, give or take half so that several processes do not
 /// return in step, and none exceeds `fetch.longest_wait`.
-#[derive(Debug)]
 pub(super) struct Waits {
     backoff: Backoff,
     left: u32,
@@ -35,21 +34,16 @@ impl Iterator for Waits {
     }
 }
 
-/// Our own wait and the server's, combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    For(Duration),
-    /// The server asks for a wait that is longer than the limit.
-    TooLong(Duration),
-}
-
 /// Limits the wait that the server asks for: at least our own wait, so that `Retry-After: 0`
-/// does not use up all attempts at once, and at most `longest`.
-pub(super) fn clamp(own: Duration, asked: Option<Duration>, longest: Duration) -> Wait {
+/// does not use up all attempts at once, and at most `longest`. A longer wait is an error.
+pub(super) fn clamp(
+    own: Duration,
+    asked: Option<Duration>,
+    longest: Duration,
+) -> Result<Duration, Duration> {
     match asked {
-        Some(asked) if asked > longest => Wait::TooLong(asked),
-        Some(asked) => Wait::For(asked.max(own)),
-        None => Wait::For(own),
+        Some(asked) if asked > longest => Err(asked),
+        asked => Ok(own.max(asked.unwrap_or_default())),
     }
 }
 
@@ -100,12 +94,12 @@ mod tests {
             longest in millis(0..500_000),
         ) {
             match clamp(own, asked, longest) {
-                Wait::For(wait) => {
+                Ok(wait) => {
                     prop_assert!(wait >= own);
                     prop_assert!(wait == own || Some(wait) == asked);
                     prop_assert!(wait <= own.max(longest));
                 }
-                Wait::TooLong(wish) => prop_assert!(wish > longest && Some(wish) == asked),
+                Err(wish) => prop_assert!(wish > longest && Some(wish) == asked),
             }
         }
 

@@ -26,7 +26,6 @@ pub(super) enum Outcome {
 }
 
 /// How many requests may be under way, and how many are.
-#[derive(Debug)]
 struct Limit {
     ceiling: f64,
     limit: f64,
@@ -83,14 +82,12 @@ impl Limit {
 }
 
 /// Lets requests through, as many at once as the limit is.
-#[derive(Debug)]
 pub(super) struct Gate {
     limit: Mutex<Limit>,
     freed: Notify,
 }
 
 /// A request's place among those under way, until it is dropped.
-#[derive(Debug)]
 #[must_use]
 pub(super) struct Slot<'a> {
     gate: &'a Gate,

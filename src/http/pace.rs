@@ -18,7 +18,6 @@ use crate::source::Rate;
 /// start at once and refills meanwhile would let 23 start within the first two minutes; spaced
 /// evenly, no window of the period holds more than the number, and the steady rate is the
 /// declared one.
-#[derive(Debug)]
 pub(crate) struct Pace {
     limiter: Option<DefaultDirectRateLimiter>,
     /// Held while waiting, so that requests leave in the order in which they came.

@@ -20,7 +20,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 
 /// The hosts that may be requested only at public addresses.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct PublicHosts {
     /// Hashed, because a hostile feed leads to another host with each page. The name of a proxy
     /// is resolved here too, and is not among them.
@@ -69,7 +69,7 @@ impl PublicHosts {
 }
 
 /// Resolves names.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Resolver(pub(super) Arc<PublicHosts>);
 
 impl Resolve for Resolver {

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
-use crate::http::backoff::{self, Wait};
+use crate::http::backoff;
 use crate::http::failure::Failure;
 use crate::source::Http;
 
@@ -73,28 +73,20 @@ impl RetryPolicy<'_> {
             });
         }
         let longest = self.limits.longest_retry_after;
-        match backoff::clamp(backoff, *retry_after, longest) {
-            Wait::For(wait) => Ok(RetryWait {
-                wait,
-                is_for_all: retry_after.is_some(),
-            }),
-            Wait::TooLong(wish) => {
-                let until = i64::try_from(wish.as_secs())
-                    .ok()
-                    .and_then(|seconds| Timestamp::now().as_second().checked_add(seconds))
-                    .and_then(|second| Timestamp::from_second(second).ok());
-                let until = match until {
-                    Some(until) => format!("until {until}"),
-                    None => format!("for {} s", wish.as_secs()),
-                };
-                Err(Error::new(
-                    Kind::RateLimited,
-                    format!(
-                        "{failure}, rate limited {until}, \
-                         longer than `fetch.longest_retry_after` of {longest:?}; resumable"
-                    ),
-                ))
-            }
-        }
+        let wait = backoff::clamp(backoff, *retry_after, longest).map_err(|wish| {
+            let until = match Timestamp::now().checked_add(wish) {
+                Ok(until) => format!("until {until:.0}"),
+                Err(_) => format!("for {} s", wish.as_secs()),
+            };
+            let message = format!(
+                "{failure}, rate limited {until}, \
+                 longer than `fetch.longest_retry_after` of {longest:?}; resumable"
+            );
+            Error::new(Kind::RateLimited, message)
+        })?;
+        Ok(RetryWait {
+            wait,
+            is_for_all: retry_after.is_some(),
+        })
     }
 }

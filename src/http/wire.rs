@@ -61,14 +61,7 @@ impl fmt::Display for Interruption {
     }
 }
 
-impl std::error::Error for Interruption {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Connection(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for Interruption {}
 
 impl From<Stall> for Interruption {
     fn from(stall: Stall) -> Self {
