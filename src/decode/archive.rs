@@ -13,6 +13,7 @@ use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 
 use super::budget::{Budget, Spent};
+use crate::page::Undecodable;
 use crate::source::Container;
 
 /// How much is decompressed at a time.
@@ -78,28 +79,31 @@ pub(crate) struct Member {
 /// The content of a file in an archive, still packed.
 pub(crate) struct Content(ZipFileEntry<'static>);
 
-/// Why an archive cannot be opened.
+/// Why an archive was not opened.
 #[derive(Debug)]
 pub(crate) enum ArchiveError {
-    Spent(Spent),
     /// A clause that says what it is instead.
-    Unreadable(String),
+    Damaged(String),
+    Undecodable(Undecodable),
+}
+
+impl From<Undecodable> for ArchiveError {
+    fn from(why: Undecodable) -> Self {
+        ArchiveError::Undecodable(why)
+    }
 }
 
 impl From<Spent> for ArchiveError {
     fn from(spent: Spent) -> Self {
-        ArchiveError::Spent(spent)
+        ArchiveError::Undecodable(spent.into())
     }
 }
 
 /// Decompresses a gzip file, all its members joined.
 pub(crate) fn gunzip(body: &[u8], budget: &mut Budget) -> Result<Bytes, ArchiveError> {
-    match inflate(MultiGzDecoder::new(body), 0, budget)? {
-        Ok(content) => Ok(content),
-        Err(_) => Err(ArchiveError::Unreadable(
-            "a gzip file that is damaged or cut short".into(),
-        )),
-    }
+    let content = inflate(MultiGzDecoder::new(body), 0, budget)?;
+    let damaged = "a gzip file that is damaged or cut short";
+    content.map_err(|_| ArchiveError::Damaged(damaged.into()))
 }
 
 /// A zip file with its directory.
@@ -129,17 +133,13 @@ impl Zip {
 }
 
 fn damaged(_: ZipError) -> ArchiveError {
-    ArchiveError::Unreadable("a zip file that is damaged or cut short".into())
-}
-
-/// macOS adds such a file to an archive beside each real one.
-fn is_resource_fork(name: &[u8]) -> bool {
-    name.starts_with(b"__MACOSX/")
+    ArchiveError::Damaged("a zip file that is damaged or cut short".into())
 }
 
 /// The name of a member, cut if it is long; `None` for what is no file.
 pub(crate) fn label(entry: &ZipFileEntry<'_>) -> Option<String> {
-    if entry.is_dir() || is_resource_fork(entry.name_raw()) {
+    // macOS adds a file with this name to an archive beside each real one
+    if entry.is_dir() || entry.name_raw().starts_with(b"__MACOSX/") {
         return None;
     }
     let name = entry
@@ -183,8 +183,8 @@ fn packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
     range().map_or_else(Bytes::new, |range| body.slice(range))
 }
 
-/// Decompresses to the end; returns what there is if the end never comes.
-fn inflate(
+/// Decodes to the end; returns what there is if the end never comes.
+pub(super) fn inflate(
     mut reader: impl Read,
     claimed: usize,
     budget: &mut Budget,

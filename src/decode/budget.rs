@@ -31,9 +31,9 @@ pub(crate) struct Budget {
     members: usize,
     items: usize,
     around: usize,
+    max_members: usize,
+    max_items: usize,
     too_many_bytes: String,
-    too_many_members: String,
-    too_many_items: String,
 }
 
 /// The message for more than so many items.
@@ -60,9 +60,9 @@ impl Budget {
             members: limits.max_members,
             items: limits.max_items,
             around: MOST_AROUND_BYTES,
+            max_members: limits.max_members,
+            max_items: limits.max_items,
             too_many_bytes,
-            too_many_members: too_many_members(limits.max_members),
-            too_many_items: too_many_items(limits.max_items),
         }
     }
 
@@ -73,34 +73,32 @@ impl Budget {
 
     /// Spends decoded bytes.
     pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Spent> {
-        let left = self.bytes.checked_sub(bytes);
-        self.bytes = left.ok_or_else(|| Spent(self.too_many_bytes.clone()))?;
-        Ok(())
+        spend(&mut self.bytes, bytes, || self.too_many_bytes.clone())
     }
 
     /// Spends members of an archive.
     pub(crate) fn spend_members(&mut self, members: usize) -> Result<(), Spent> {
-        let left = self.members.checked_sub(members);
-        self.members = left.ok_or_else(|| Spent(self.too_many_members.clone()))?;
-        Ok(())
+        spend(&mut self.members, members, || {
+            too_many_members(self.max_members)
+        })
     }
 
     /// Spends items or documents, which cost memory beside their bytes.
     pub(crate) fn spend_items(&mut self, items: usize) -> Result<(), Spent> {
-        let left = self.items.checked_sub(items);
-        self.items = left.ok_or_else(|| Spent(self.too_many_items.clone()))?;
-        Ok(())
+        spend(&mut self.items, items, || too_many_items(self.max_items))
     }
 
     /// Spends bytes that are kept of what surrounds items, as a tree that takes many times
     /// their size.
     pub(crate) fn spend_around(&mut self, bytes: usize) -> Result<(), Spent> {
-        let left = self.around.checked_sub(bytes);
-        self.around = left.ok_or_else(|| {
-            Spent(format!(
-                "a page of more than {MOST_AROUND_BYTES} bytes around its items"
-            ))
-        })?;
-        Ok(())
+        spend(&mut self.around, bytes, || {
+            format!("a page of more than {MOST_AROUND_BYTES} bytes around its items")
+        })
     }
+}
+
+/// Takes an amount off what is left of a limit.
+fn spend(left: &mut usize, amount: usize, message: impl Fn() -> String) -> Result<(), Spent> {
+    *left = left.checked_sub(amount).ok_or_else(|| Spent(message()))?;
+    Ok(())
 }

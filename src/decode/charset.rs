@@ -14,6 +14,7 @@ use std::io::{self, Cursor, Read};
 use bytes::Bytes;
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
+use super::archive::inflate;
 use super::budget::{Budget, Spent};
 use crate::source::Charset;
 
@@ -89,22 +90,9 @@ fn transcode(
     encoding: &'static Encoding,
     budget: &mut Budget,
 ) -> Result<Bytes, Spent> {
-    let mut decoder = encoding.new_decoder_without_bom_handling();
-    let mut text = Vec::with_capacity(body.len());
-    let mut piece = vec![0; PIECE_BYTES];
-    let mut rest = body;
-    loop {
-        let (result, read, written) =
-            decoder.decode_to_utf8_without_replacement(rest, &mut piece, true);
-        budget.spend(written)?;
-        text.extend_from_slice(&piece[..written]);
-        rest = &rest[read..];
-        match result {
-            DecoderResult::InputEmpty => return Ok(text.into()),
-            DecoderResult::OutputFull => {}
-            DecoderResult::Malformed(..) => text.push(NO_CHARACTER),
-        }
-    }
+    let text = inflate(Transcoded::new(body, encoding), body.len(), budget)?;
+    // reading from memory does not fail
+    Ok(text.unwrap_or_else(|begun| begun))
 }
 
 /// Reads text as UTF-8, without a byte order mark. `beginning` is read first, and decides the
@@ -120,13 +108,7 @@ pub(crate) fn utf8_reader(
     if encoding == UTF_8 {
         return Box::new(text);
     }
-    Box::new(Transcoded {
-        reader: text,
-        decoder: Some(encoding.new_decoder_without_bom_handling()),
-        piece: vec![0; PIECE_BYTES],
-        text: Vec::new(),
-        at: 0,
-    })
+    Box::new(Transcoded::new(text, encoding))
 }
 
 /// Text that is transcoded to UTF-8 while it is read.
@@ -141,6 +123,16 @@ struct Transcoded<R> {
 }
 
 impl<R: Read> Transcoded<R> {
+    fn new(reader: R, encoding: &'static Encoding) -> Self {
+        Self {
+            reader,
+            decoder: Some(encoding.new_decoder_without_bom_handling()),
+            piece: vec![0; PIECE_BYTES],
+            text: Vec::new(),
+            at: 0,
+        }
+    }
+
     fn decode(&mut self) -> io::Result<()> {
         let Some(decoder) = &mut self.decoder else {
             return Ok(());

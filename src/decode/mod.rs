@@ -71,14 +71,9 @@ pub fn decode(
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
-    if let Some(message) = refusal::refuse_type(&source.http, content_type) {
-        return Err(Undecodable::Unreadable(message));
-    }
-    check_refusal(
-        read(body.clone(), content_type, source, limits),
-        &body,
-        source,
-    )
+    refusal::check_type(&source.http, content_type).map_err(Undecodable::Unreadable)?;
+    let read = read(body.clone(), content_type, source, limits);
+    check_refusal(read, &body, source)
 }
 
 /// Decodes a text that is all of a file.
@@ -104,14 +99,14 @@ fn check_refusal(
     body: &[u8],
     source: &Source,
 ) -> Result<Decoded, Undecodable> {
-    let refused = |message: String| Err(Undecodable::Unreadable(message));
     match read {
-        Ok(decoded) => match refusal::refuse_envelope(&source.http, &decoded.envelope) {
-            Some(message) => refused(message),
-            None => Ok(decoded),
-        },
+        Ok(decoded) => {
+            check_envelope(source, &decoded.envelope)?;
+            Ok(decoded)
+        }
         Err(Undecodable::Unreadable(message)) => {
-            refused(refusal::refuse_body(&source.http, body).unwrap_or(message))
+            let refused = refusal::refuse_body(&source.http, body);
+            Err(Undecodable::Unreadable(refused.unwrap_or(message)))
         }
         Err(too_large) => Err(too_large),
     }
@@ -162,9 +157,7 @@ pub(crate) fn index_text(
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Bytes, Undecodable> {
-    if let Some(message) = refusal::refuse_type(&source.http, content_type) {
-        return Err(Undecodable::Unreadable(message));
-    }
+    refusal::check_type(&source.http, content_type).map_err(Undecodable::Unreadable)?;
     let mut budget = Budget::new(limits, body.len());
     let charset = source.decode.charset;
     Ok(charset::to_utf8(body, charset, content_type, &mut budget)?)
@@ -277,17 +270,16 @@ impl<'a> Decoder<'a> {
         let opened = match archive {
             Archive::Zip => self.add_zip(&body, &place, level),
             Archive::Gzip => archive::gunzip(&body, &mut self.budget)
-                .map_err(OpenError::from)
                 .and_then(|content| Ok(self.add_body(content, place.clone(), level.within())?)),
         };
         match opened {
             Ok(()) => Ok(()),
-            Err(OpenError::Damaged(message)) => Ok(self.add_broken(place, body, message)?),
-            Err(OpenError::Undecodable(why)) => Err(why),
+            Err(ArchiveError::Damaged(message)) => Ok(self.add_broken(place, body, message)?),
+            Err(ArchiveError::Undecodable(why)) => Err(why),
         }
     }
 
-    fn add_zip(&mut self, body: &Bytes, place: &str, level: Level) -> Result<(), OpenError> {
+    fn add_zip(&mut self, body: &Bytes, place: &str, level: Level) -> Result<(), ArchiveError> {
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut archive = Zip::open(body, &mut self.budget)?;
         for member in archive.members()? {
@@ -429,34 +421,6 @@ impl<'a> Decoder<'a> {
         self.broken
             .push(BrokenDocument::unreadable(place, body, message));
         Ok(())
-    }
-}
-
-/// Why an archive was not opened.
-enum OpenError {
-    /// The archive is damaged: a clause.
-    Damaged(String),
-    Undecodable(Undecodable),
-}
-
-impl From<ArchiveError> for OpenError {
-    fn from(error: ArchiveError) -> Self {
-        match error {
-            ArchiveError::Unreadable(message) => OpenError::Damaged(message),
-            ArchiveError::Spent(spent) => OpenError::Undecodable(spent.into()),
-        }
-    }
-}
-
-impl From<Undecodable> for OpenError {
-    fn from(why: Undecodable) -> Self {
-        OpenError::Undecodable(why)
-    }
-}
-
-impl From<Spent> for OpenError {
-    fn from(spent: Spent) -> Self {
-        OpenError::Undecodable(spent.into())
     }
 }
 

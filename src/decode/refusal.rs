@@ -10,16 +10,17 @@ use crate::source::Http;
 /// The largest body that is searched for an error if it is not a page.
 const MOST_BYTES: usize = 64 << 10;
 
-/// The media type is one that the source refuses: a clause.
-pub(crate) fn refuse_type(http: &Http, content_type: Option<&str>) -> Option<String> {
-    let media_type = content_type?.split(';').next()?.trim();
-    let refused = http.reject_content_type.iter();
-    let named = refused
-        .into_iter()
-        .find(|refused| refused.eq_ignore_ascii_case(media_type))?;
-    Some(format!(
-        "of type {named}, which `http.reject_content_type` names"
-    ))
+/// Checks that the source does not refuse the media type. The error is a clause.
+pub(crate) fn check_type(http: &Http, content_type: Option<&str>) -> Result<(), String> {
+    let media_type = content_type.and_then(|it| it.split(';').next());
+    let is_refused =
+        |refused: &&String| media_type.is_some_and(|it| it.trim().eq_ignore_ascii_case(refused));
+    match http.reject_content_type.iter().find(is_refused) {
+        Some(named) => Err(format!(
+            "of type {named}, which `http.reject_content_type` names"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The envelope of a page is an error by the source's declaration: a clause.

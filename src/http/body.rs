@@ -67,7 +67,7 @@ pub(super) async fn read(
         count(chunk.len() as u64);
         left = left
             .checked_sub(chunk.len())
-            .ok_or_else(|| std::io::Error::other(TooLarge))?;
+            .ok_or(std::io::ErrorKind::FileTooLarge)?;
         Ok::<Bytes, std::io::Error>(chunk)
     });
     let mut encoded = StreamReader::new(Box::pin(chunks));
@@ -107,33 +107,16 @@ fn capacity(announced: Option<u64>, limits: &config::Fetch) -> usize {
     announced.min(limits.max_decoded_bytes).min(MOST_RESERVED) + READ_BYTES
 }
 
-/// Marks the error of a body that is too large on its way through the decoder.
-#[derive(Debug)]
-struct TooLarge;
-
-impl std::fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("too large")
-    }
-}
-
-impl std::error::Error for TooLarge {}
-
 /// Tells an interruption and our own limit from an error of the decoder.
 fn classify_error(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Broken {
-    let corrupt = |body: BytesMut| Broken::Corrupt {
-        body: body.freeze(),
-    };
-    let Some(inner) = error.into_inner() else {
-        return corrupt(body);
-    };
-    let inner = match inner.downcast::<Interruption>() {
-        Ok(interruption) => return Broken::Interrupted(*interruption),
-        Err(inner) => inner,
-    };
-    match inner.is::<TooLarge>() {
-        true => too_large("fetch.max_body_bytes", limits.max_body_bytes, &body),
-        false => corrupt(body),
+    if error.kind() == std::io::ErrorKind::FileTooLarge {
+        return too_large("fetch.max_body_bytes", limits.max_body_bytes, &body);
+    }
+    match error.downcast::<Interruption>() {
+        Ok(interruption) => Broken::Interrupted(interruption),
+        Err(_) => Broken::Corrupt {
+            body: body.freeze(),
+        },
     }
 }
 

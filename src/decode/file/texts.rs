@@ -5,7 +5,6 @@
 //! decompresses to, compared with what has arrived of it.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::io::{self, BufReader, Chain, Cursor, Read, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -94,31 +93,20 @@ pub(super) enum ReadError {
     Damaged(String),
 }
 
-/// Marks the error of a limit.
-#[derive(Debug)]
-struct TooLarge(u32);
-
-impl fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(ratio) = self;
-        f.write_str(&too_packed(*ratio))
-    }
-}
-
-impl std::error::Error for TooLarge {}
-
 impl ReadError {
     /// Classifies an error of a reader; `damaged` is the clause for one that is the content's
     /// fault.
     pub(super) fn from_io(error: &io::Error, damaged: &str) -> Self {
-        let inner = error.get_ref();
-        if inner.is_some_and(|inner| inner.is::<Unavailable>()) {
+        if error
+            .get_ref()
+            .is_some_and(|inner| inner.is::<Unavailable>())
+        {
             return ReadError::Unavailable(error.to_string());
         }
-        match inner.and_then(|inner| inner.downcast_ref::<TooLarge>()) {
-            Some(too_large) => ReadError::Damaged(too_large.to_string()),
-            None => ReadError::Damaged(damaged.to_owned()),
-        }
+        ReadError::Damaged(match error.kind() {
+            io::ErrorKind::FileTooLarge => error.to_string(),
+            _ => damaged.to_owned(),
+        })
     }
 }
 
@@ -504,7 +492,8 @@ impl<R: Read> Read for Metered<R> {
         let read = self.reader.read(buffer)?;
         let decoded = self.decoded.fetch_add(read as u64, Relaxed) + read as u64;
         if decoded > most_by_ratio(self.file.expected(), self.ratio) {
-            return Err(io::Error::other(TooLarge(self.ratio)));
+            let message = too_packed(self.ratio);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
         Ok(read)
     }

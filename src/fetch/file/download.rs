@@ -167,9 +167,7 @@ impl Download<'_> {
     fn check(&self, response: &Response, here: u64) -> Result<Option<Part>, Failure> {
         let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
         let content_type = text_header(response, &CONTENT_TYPE);
-        if let Some(message) = refusal::refuse_type(self.http, content_type) {
-            return Err(refused(&message));
-        }
+        refusal::check_type(self.http, content_type).map_err(|message| refused(&message))?;
         let encoding = text_header(response, &CONTENT_ENCODING).unwrap_or_default();
         let is_plain = ["", "identity"].contains(&&*encoding.to_ascii_lowercase());
         let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
