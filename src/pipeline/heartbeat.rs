@@ -4,7 +4,7 @@
 //! behind when the process is killed, the run that continues catches up.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ use crate::error::{Kind, Result};
 use crate::fetch::Fetcher;
 use crate::ledger::{End, Holder, RunUpdate, Watermark, WatermarkMove};
 use crate::pipeline::committed::Committed;
+use crate::pipeline::under_lease::write_end;
 
 /// The wait after a failed renewal.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -98,9 +99,11 @@ impl Heartbeat {
             kept,
             ..
         } = self;
-        let give_up = Instant::now() + config.database.retry_for;
         let ended = match kept {
-            Ok(()) => write_end(&mut holder, &marks, &fetcher, end, (patience, give_up)).await,
+            Ok(()) => {
+                let ended = write_end(&mut holder, end, &marks.news(&fetcher), config).await;
+                ended.map_err(|e| e.context("end the run"))
+            }
             kept => kept,
         };
         match &ended {
@@ -119,28 +122,6 @@ impl Heartbeat {
             warn!(error = %error.chain(), "runs of long ago could not be forgotten");
         }
         ended
-    }
-}
-
-/// Writes the run's end, with retries until `give_up`.
-async fn write_end(
-    holder: &mut Holder,
-    marks: &Marks,
-    fetcher: &Fetcher,
-    end: &End,
-    (patience, give_up): (Duration, Instant),
-) -> Result<()> {
-    loop {
-        let news = marks.news(fetcher);
-        let ending = holder.end(end, &news);
-        match wait_for_reply(patience, ending).await.and_then(|it| it) {
-            Err(error) if error.is_transient() && Instant::now() < give_up => {
-                marks.committed.put_back(&news.committed);
-                warn!(error = %error.chain(), "the run's end could not be written: trying again");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            ended => return ended.map_err(|e| e.context("end the run")),
-        }
     }
 }
 

@@ -56,89 +56,66 @@ pub async fn replay(
         ..RunSpec::incremental(&source.name, source.definition())
     };
     under_lease(database, &spec, config, |lease, mut holder| async move {
-        let mut replayed = Replayed {
-            source: source.name.clone(),
-            run_id: lease.run_id,
-            rejects: 0,
-            redacted: 0,
-            counts: Counts::default(),
-        };
-        let replay = Replay {
-            database,
-            source,
-            config,
-            ids,
-            stop,
-        };
-        let tried = replay.try_rejects(&lease, &mut holder, &mut replayed).await;
-        report::measure(&source.name, &replayed.counts);
-        (holder, tried.map(|()| replayed))
+        let replayed = try_rejects(database, source, config, ids, &lease, &mut holder, stop).await;
+        (holder, replayed)
     })
     .await
 }
 
-/// What a replay works with.
-struct Replay<'a> {
-    database: &'a Database,
-    source: &'a Source,
-    config: &'a Config,
-    ids: Option<&'a [i64]>,
-    stop: &'a CancellationToken,
-}
-
-impl Replay<'_> {
-    /// Tries all rejects, and counts them.
-    async fn try_rejects(
-        &self,
-        lease: &Lease,
-        holder: &mut Holder,
-        replayed: &mut Replayed,
-    ) -> Result<()> {
-        let Self {
-            database,
-            source,
-            config,
-            ..
-        } = *self;
-        let options = extract::Options {
-            max_items: config.fetch.max_items,
-            ..extract::Options::new(source, &config.extract)
-        };
-        let sink = Sink::open(database.clone(), &source.name, config).await?;
-        let sink = sink.with_redactor(redactor(source, config));
-        let mut server = holder.reach_server().await?;
-        for losses in 0..=MOST_LOSSES {
-            let open =
-                quarantine::find_replayable_rejects(database, &source.name, self.ids).await?;
-            replayed.redacted = open.redacted;
-            let mut open = open.ids.into_iter();
-            loop {
-                if self.stop.is_cancelled() {
-                    let message = "stopped; what was not tried yet is still there";
-                    return Err(Error::new(Kind::Truncated, message));
-                }
-                let tried = read_rejects(database, source, &options, config, &mut open).await?;
-                if tried.is_empty() {
-                    break;
-                }
-                let rejects = tried.len();
-                let counts = sink.replay(lease, tried).await?;
-                // each was tried, and counted, the first time
-                if losses == 0 {
-                    replayed.rejects += rejects;
-                    replayed.counts += counts;
-                }
-                holder.try_renew().await?;
+async fn try_rejects(
+    database: &Database,
+    source: &Source,
+    config: &Config,
+    ids: Option<&[i64]>,
+    lease: &Lease,
+    holder: &mut Holder,
+    stop: &CancellationToken,
+) -> Result<Replayed> {
+    let mut replayed = Replayed {
+        source: source.name.clone(),
+        run_id: lease.run_id,
+        rejects: 0,
+        redacted: 0,
+        counts: Counts::default(),
+    };
+    let options = extract::Options {
+        max_items: config.fetch.max_items,
+        ..extract::Options::new(source, &config.extract)
+    };
+    let sink = Sink::open(database.clone(), &source.name, config).await?;
+    let sink = sink.with_redactor(redactor(source, config));
+    let mut server = holder.reach_server().await?;
+    for losses in 0..=MOST_LOSSES {
+        let open = quarantine::find_replayable_rejects(database, &source.name, ids).await?;
+        replayed.redacted = open.redacted;
+        let mut open = open.ids.into_iter();
+        loop {
+            if stop.is_cancelled() {
+                let message = "stopped; what was not tried yet is still there";
+                return Err(Error::new(Kind::Truncated, message));
             }
-            // a server that was restarted or replaced may have lost what was stored
-            let server_now = holder.reach_server().await?;
-            if server_now == server {
-                return Ok(());
+            let tried = read_rejects(database, source, &options, config, &mut open).await?;
+            if tried.is_empty() {
+                break;
             }
-            server = server_now;
+            let rejects = tried.len();
+            let counts = sink.replay(lease, tried).await?;
+            // each was tried, and counted, the first time
+            if losses == 0 {
+                replayed.rejects += rejects;
+                replayed.counts += counts;
+                report::measure(&source.name, &counts);
+            }
+            holder.try_renew().await?;
         }
-        Err(server_changed("replay"))
+        // a server that was restarted or replaced may have lost what was stored
+        let server_now = holder.reach_server().await?;
+        if server_now == server {
+            return Ok(replayed);
+        }
+        server = server_now;
     }
+    Err(server_changed("replay"))
 }
 
 /// Finds the source's secrets in what is refused again: an archive that could not be read may

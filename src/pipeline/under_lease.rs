@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::config::Config;
-use crate::database::Database;
+use crate::database::{Database, limited};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{self, Claim, End, Holder, Lease, RunSpec, RunUpdate, Verdict};
 use crate::pipeline::dispatch::verdict;
@@ -36,18 +36,27 @@ where
         end_seen: true,
         error: worked.as_ref().err().map(Error::chain),
     };
-    match write_end(&mut holder, &end, config).await {
+    match write_end(&mut holder, &end, &RunUpdate::default(), config).await {
         // the work could not continue either
         Err(error) if error.kind() == Kind::Lost => Err(error),
         ended => worked.and_then(|worked| ended.map(|()| worked)),
     }
 }
 
-/// Writes the end of a run that has nothing else to report, and retries as long as for a page.
-async fn write_end(holder: &mut Holder, end: &End, config: &Config) -> Result<()> {
+/// Writes the end of a run, and retries as long as for a page.
+pub(super) async fn write_end(
+    holder: &mut Holder,
+    end: &End,
+    update: &RunUpdate,
+    config: &Config,
+) -> Result<()> {
     let deadline = Instant::now() + config.database.retry_for;
     loop {
-        match holder.end(end, &RunUpdate::default()).await {
+        let ending = holder.end(end, update);
+        match limited(config.lease.ttl / 2, ending)
+            .await
+            .and_then(|it| it)
+        {
             Err(error) if error.is_transient() && Instant::now() < deadline => {
                 warn!(error = %error.chain(), "could not write the end of the run: trying again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
