@@ -68,16 +68,7 @@ impl Kind {
 
     /// The next run can be expected to do better, without anyone changing anything.
     pub(crate) fn may_pass(self) -> bool {
-        match self {
-            Kind::Truncated
-            | Kind::LinkRefused
-            | Kind::HostRefused
-            | Kind::RateLimited
-            | Kind::Environment
-            | Kind::Lease
-            | Kind::Lost => true,
-            Kind::Unexpected | Kind::Config | Kind::TooManyBad => false,
-        }
+        !matches!(self, Kind::Unexpected | Kind::Config | Kind::TooManyBad)
     }
 
     /// A run that lost its pages may be repeated at once after this error. It would meet other
@@ -102,15 +93,10 @@ impl Kind {
 
     /// Returns true if the error ends one chain of pages and the other chains can continue.
     pub(crate) fn ends_only_its_chain(self) -> bool {
-        match self {
-            Kind::Truncated | Kind::LinkRefused | Kind::HostRefused | Kind::Environment => true,
-            Kind::Unexpected
-            | Kind::Config
-            | Kind::RateLimited
-            | Kind::TooManyBad
-            | Kind::Lease
-            | Kind::Lost => false,
-        }
+        matches!(
+            self,
+            Kind::Truncated | Kind::LinkRefused | Kind::HostRefused | Kind::Environment
+        )
     }
 }
 

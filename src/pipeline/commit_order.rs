@@ -80,13 +80,17 @@ impl CommitOrder {
 
     /// Adds a page whose commit begins now, and returns the number by which it is finished.
     pub(super) fn begin(&mut self, page: CommittingPage) -> u64 {
+        self.push(page, None)
+    }
+
+    fn push(&mut self, page: CommittingPage, event: Option<ChainEvent>) -> u64 {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.under_way.push_back(UnderWay {
             sequence,
-            is_durable: false,
+            is_durable: event.is_some(),
             page,
-            event: None,
+            event,
         });
         sequence
     }
@@ -107,13 +111,7 @@ impl CommitOrder {
 
     /// Adds an event of which nothing has to be committed.
     pub(super) fn add_event(&mut self, event: ChainEvent) {
-        self.under_way.push_back(UnderWay {
-            sequence: self.next_sequence,
-            is_durable: true,
-            page: CommittingPage::default(),
-            event: Some(event),
-        });
-        self.next_sequence += 1;
+        self.push(CommittingPage::default(), Some(event));
         self.retire();
     }
 

@@ -141,7 +141,10 @@ impl Dispatch {
             tokio::select! {
                 Some(committed) = self.commits.join_next() => self.finish_commit(committed),
                 event = events.recv(), if wants_event => match event {
-                    Some(Ok(event)) => self.hold(event),
+                    Some(Ok(event)) => {
+                        let keys = self.keys_of(&event);
+                        self.waiting = Some(Waiting { event, keys });
+                    }
                     // the pages before it are under way
                     Some(Err(error)) => self.fail(error),
                     None => is_open = false,
@@ -161,11 +164,6 @@ impl Dispatch {
             self.done.error = self.check_rejects(0);
         }
         self.done
-    }
-
-    fn hold(&mut self, event: Event<ReadPage>) {
-        let keys = self.keys_of(&event);
-        self.waiting = Some(Waiting { event, keys });
     }
 
     /// The keys that two pages in flight may not share: those of releases, and what makes rows
@@ -199,9 +197,8 @@ impl Dispatch {
         // what is in flight is not counted yet, and may outweigh many rejects
         let is_alone = self.commits.is_empty();
         let may_start = |waiting: &mut Waiting| {
-            let has_many_rejects =
-                read_page(&waiting.event).is_some_and(ReadPage::has_many_rejects);
-            (is_alone || !has_many_rejects) && self.order.is_free(&waiting.keys)
+            let may_exceed = read_page(&waiting.event).is_some_and(has_many_rejects);
+            (is_alone || !may_exceed) && self.order.is_free(&waiting.keys)
         };
         let Some(Waiting { event, keys }) = self.waiting.take_if(may_start) else {
             return;
@@ -394,11 +391,9 @@ fn read_page(event: &Event<ReadPage>) -> Option<&ReadPage> {
     }
 }
 
-impl ReadPage {
-    /// The page has so many rejects that it may not be stored.
-    fn has_many_rejects(&self) -> bool {
-        self.extracted.rejects.len() > KEPT_REJECTS
-    }
+/// The page has so many rejects that it may not be stored.
+fn has_many_rejects(page: &ReadPage) -> bool {
+    page.extracted.rejects.len() > KEPT_REJECTS
 }
 
 impl Dispatched {
@@ -418,20 +413,14 @@ impl Dispatched {
 
     /// What is missing from a run that no error ended.
     pub(super) fn shortfall(&self, is_stopped: bool) -> Option<Error> {
-        let truncated = |message: String| Some(Error::new(Kind::Truncated, message));
-        match (self.unreadable, self.reached) {
-            (0, Some(_)) => None,
-            (0, None) if is_stopped => {
-                truncated("stopped before the end; the next run goes on".into())
-            }
-            (0, None) => truncated("the end of the feed was not seen".into()),
-            (1, _) => {
-                truncated("one page could not be read; the next run asks for it again".into())
-            }
-            (n, _) => truncated(format!(
-                "{n} pages could not be read; the next run asks for them again"
-            )),
-        }
+        let message = match (self.unreadable, self.reached) {
+            (0, Some(_)) => return None,
+            (0, None) if is_stopped => "stopped before the end; the next run goes on".into(),
+            (0, None) => "the end of the feed was not seen".into(),
+            (1, _) => "one page could not be read; the next run asks for it again".into(),
+            (n, _) => format!("{n} pages could not be read; the next run asks for them again"),
+        };
+        Some(Error::new(Kind::Truncated, message))
     }
 
     /// The end that the ledger records. A run that ended before the end of the feed is

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::fetch::{self, Input, Scope};
-use crate::ledger::{self, RunKind, RunSpec, Unfinished};
+use crate::ledger::{self, RunKind, RunSpec};
 use crate::page::{Chain, Position};
 use crate::source::{Moment, Source};
 
@@ -174,20 +174,15 @@ impl Job {
         };
         Ok(Self {
             spec: RunSpec {
-                source: source.name.clone(),
                 kind: RunKind::Backfill,
-                definition,
                 from_page: Some(from_page),
                 to_page,
                 first_page: from_page,
-                ordered_chains: Vec::new(),
-                unfinished: Unfinished::Resume,
+                ..RunSpec::incremental(&source.name, definition)
             },
             first,
             store_from: from_page,
-            max_pages: None,
-            dates: Dates::default(),
-            files: Vec::new(),
+            ..Self::incremental(source)
         })
     }
 
