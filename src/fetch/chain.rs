@@ -38,19 +38,6 @@ pub(super) fn capped(scope: &Scope, most: u64) -> Error {
 /// A page that was asked for, and its permit.
 type Arrived = (Position, Delivery, Permit);
 
-/// The part of a feed that a chain is, and the pages of it that are wanted.
-pub(super) struct ChainPart {
-    pub(super) scope: Scope,
-    /// Where the window would be halved, if it may be.
-    pub(super) middle: Option<Timestamp>,
-    /// The page to begin at.
-    pub(super) start: Position,
-    /// How many items the pages before it have.
-    pub(super) items: u64,
-    /// The number of the last page wanted; `None` is the chain's end.
-    pub(super) until: Option<u64>,
-}
-
 /// A walk along a chain. Pages are delivered in the order of the chain, one request ahead of
 /// another only where it is known that both pages exist.
 pub(super) struct ChainWalk {
@@ -90,14 +77,16 @@ struct Ending {
 }
 
 impl ChainWalk {
-    pub(super) fn new(run: RunState, part: ChainPart) -> Self {
-        let ChainPart {
-            scope,
-            middle,
-            start,
-            items,
-            until,
-        } = part;
+    /// A walk that begins at `start`, after pages that have so many items. `until` is the number
+    /// of the last page wanted; `None` is the chain's end.
+    pub(super) fn new(
+        run: RunState,
+        scope: Scope,
+        middle: Option<Timestamp>,
+        start: Position,
+        items: u64,
+        until: Option<u64>,
+    ) -> Self {
         let is_wanted = until.is_none_or(|until| start.number <= until);
         let first = first_page(run.fetcher.source());
         let guard = Guard::new(run.fetcher.limits().unreadable_in_a_row);
@@ -454,7 +443,7 @@ impl ChainWalk {
             return 0;
         }
         match self.listing.as_ref().filter(|_| page.entries.is_some()) {
-            Some(listing) => self.guard.hash_of(listing.items()),
+            Some(listing) => self.guard.hash_of(&listing.items[..]),
             None => self.guard.hash_of_items(page),
         }
     }

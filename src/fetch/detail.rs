@@ -43,7 +43,7 @@ pub(super) struct Listing {
     asked: Url,
     /// Where it came from, which the items' URLs are relative to.
     url: Url,
-    items: Vec<String>,
+    pub(super) items: Vec<String>,
     /// The publisher's page number, or 1.
     number: u64,
     /// How many entries the page has, wanted or not.
@@ -101,10 +101,6 @@ impl Listing {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let is_same = skip <= self.items.len() && self.seen(skip) == seen;
         if is_same { skip } else { 0 }
-    }
-
-    pub(super) fn items(&self) -> &[String] {
-        &self.items
     }
 }
 

@@ -10,7 +10,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Start;
-use crate::fetch::chain::{ChainPart, ChainWalk, capped};
+use crate::fetch::chain::{ChainWalk, capped};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::fetcher::Fetcher;
 use crate::fetch::file::{FileWalk, Input};
@@ -175,14 +175,9 @@ impl Traversal {
         if input.is_some() || run.fetcher.source().page == Pagination::File {
             return Walk::File(Box::new(FileWalk::new(run, scope, input, start, until)));
         }
-        let part = ChainPart {
-            middle: self.plan.middle(&scope),
-            scope,
-            start,
-            items,
-            until,
-        };
-        Walk::Pages(Box::new(ChainWalk::new(run, part)))
+        let middle = self.plan.middle(&scope);
+        let walk = ChainWalk::new(run, scope, middle, start, items, until);
+        Walk::Pages(Box::new(walk))
     }
 
     fn push_walk(&mut self, mut walk: Walk) {
