@@ -19,7 +19,7 @@ use crate::bulk::{
 };
 use crate::cli::{BenchDatabase, Global};
 use crate::command::stdout::{print_json, print_line, print_table};
-use crate::command::table::{align_right, format_number, new_table};
+use crate::command::table::format_number;
 use crate::command::{load_config, run_stoppable};
 use crate::config::Config;
 use crate::database::Database;
@@ -383,25 +383,23 @@ fn print_measurements(measured: &Measurements) {
         "releases per second, of {} bytes each; a round trip takes {round_trip_ms:.2} ms",
         format_number(i64::try_from(*mean_bytes).unwrap_or(i64::MAX)),
     ));
-    print_line(format_args!(""));
+    print_line("");
     let [insert, update, upsert, copy] = METHODS.map(|(name, ..)| name);
-    let mut rows = new_table(["rows per statement", insert, update, upsert, copy]);
-    for size in sizes {
+    let header = ["rows per statement", insert, update, upsert, copy];
+    let rows = sizes.iter().map(|size| {
         let rates = [size.insert, size.update, size.upsert, size.copy];
         #[expect(clippy::cast_possible_truncation, reason = "whole rows are enough")]
-        let rates = rates.map(|rate| format_number(rate as i64));
-        let mut cells = vec![format_number(size.rows_per_statement as i64)];
-        cells.extend(rates);
-        rows.add_row(cells);
-    }
-    align_right(&mut rows, &[0, 1, 2, 3, 4]);
-    print_table(&rows);
-    print_line(format_args!(""));
+        let [insert, update, upsert, copy] = rates.map(|rate| format_number(rate as i64));
+        let rows_per_statement = format_number(size.rows_per_statement as i64);
+        [rows_per_statement, insert, update, upsert, copy]
+    });
+    print_table(header, &[0, 1, 2, 3, 4], rows);
+    print_line("");
     print_line(format_args!(
         "recommended: sink.method = \"{}\", sink.batch_size = {}",
         recommended.method, recommended.batch_size
     ));
-    print_line(format_args!("{}", recommended.reason));
+    print_line(&recommended.reason);
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::cli::{Global, Ingest};
 use crate::command::stdout::{print_line, print_table};
-use crate::command::table::{align_right, format_number, new_table};
+use crate::command::table::format_number;
 use crate::command::{ingest, open_database, signal};
 use crate::config::Config;
 use crate::database::Database;
@@ -64,7 +64,7 @@ async fn ingest_and_show(
     let place = database.describe();
     database.close().await?;
     let code = shown?;
-    print_line(format_args!(""));
+    print_line("");
     print_line(format_args!("All of it is in the {place}."));
     print_suggestions();
     Ok(ExitCode::from(code))
@@ -74,7 +74,7 @@ async fn ingest_and_show(
 fn print_suggestions() {
     let program = std::env::args().next();
     let program = program.as_deref().unwrap_or("ocds-ingest");
-    print_line(format_args!("What to type next:"));
+    print_line("What to type next:");
     print_line(format_args!(
         "  {program} psql -c 'select * from ocds.award limit 5'"
     ));
@@ -106,42 +106,34 @@ fn demo_source(url: &str) -> Result<Source> {
 }
 
 async fn show_quarantine(database: &Database) -> Result<()> {
-    print_line(format_args!(""));
-    print_line(format_args!(
-        "In quarantine, byte for byte as it was served:"
-    ));
-    let mut rows = new_table(["id", "page", "reason", "why"]);
-    for entry in quarantine::list(database, Some(NAME), None, 100).await? {
-        rows.add_row([
-            entry.id.to_string(),
-            entry.page_number.to_string(),
-            entry.reason,
-            entry.message,
-        ]);
-    }
-    align_right(&mut rows, &[0, 1]);
-    print_table(&rows);
+    print_line("");
+    print_line("In quarantine, byte for byte as it was served:");
+    let entries = quarantine::list(database, Some(NAME), None, 100).await?;
+    let rows = entries.into_iter().map(|entry| {
+        let (id, page) = (entry.id.to_string(), entry.page_number.to_string());
+        [id, page, entry.reason, entry.message]
+    });
+    print_table(["id", "page", "reason", "why"], &[0, 1], rows);
     Ok(())
 }
 
 async fn show_buyers(database: &Database) -> Result<()> {
-    print_line(format_args!(""));
-    print_line(format_args!("Top buyers by value, answered by SQL:"));
+    print_line("");
+    print_line("Top buyers by value, answered by SQL:");
     let connection = database.connection().await?;
     let most = 5_i64;
     let parameters = [(&NAME as _, Type::TEXT), (&most as _, Type::INT8)];
-    let mut rows = new_table(["buyer", "processes", "value", ""]);
+    let mut rows = Vec::new();
     for row in connection.query_typed(TOP_BUYERS, &parameters).await? {
-        rows.add_row([
-            row.try_get::<_, Option<String>>("buyer_name")?
-                .unwrap_or_default(),
+        let (buyer, currency): (Option<String>, Option<String>) =
+            (row.try_get("buyer_name")?, row.try_get("currency")?);
+        rows.push([
+            buyer.unwrap_or_default(),
             format_number(row.try_get::<_, i64>("processes")?),
-            row.try_get::<_, String>("value")?,
-            row.try_get::<_, Option<String>>("currency")?
-                .unwrap_or_default(),
+            row.try_get("value")?,
+            currency.unwrap_or_default(),
         ]);
     }
-    align_right(&mut rows, &[1, 2]);
-    print_table(&rows);
+    print_table(["buyer", "processes", "value", ""], &[1, 2], rows);
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) async fn migrate(global: &Global) -> Result<ExitCode> {
         print_line(format_args!("applied {}", migration.file()));
     }
     if applied.is_empty() {
-        print_line(format_args!("nothing to apply"));
+        print_line("nothing to apply");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -40,12 +40,11 @@ pub(super) async fn purge(global: &Global, options: Purge) -> Result<ExitCode> {
         runs,
         ..
     } = purged;
-    let shown = |count: u64| format_number(i64::try_from(count).unwrap_or(i64::MAX));
     print_line(format_args!(
         "{source}: deleted {} releases, {} rejects and {} runs",
-        shown(releases),
-        shown(rejects),
-        shown(runs)
+        format_number(releases),
+        format_number(rejects),
+        format_number(runs)
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Global, QuarantineCommand};
 use crate::command::stdout::{print_json, print_line, print_table, print_text};
-use crate::command::table::{align_right, format_number, new_table};
+use crate::command::table::format_number;
 use crate::command::{find_source, ingest, load_config, run_stoppable, with_database};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -64,14 +64,14 @@ fn print_list(entries: &[Entry], json: bool) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if entries.is_empty() {
-        print_line(format_args!("nothing is in quarantine"));
+        print_line("nothing is in quarantine");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = new_table([
+    let header = [
         "id", "source", "page", "pointer", "reason", "seen", "bytes", "message",
-    ]);
-    for entry in entries {
-        rows.add_row([
+    ];
+    let rows = entries.iter().map(|entry| {
+        [
             entry.id.to_string(),
             entry.source.clone(),
             format_number(entry.page_number),
@@ -80,10 +80,9 @@ fn print_list(entries: &[Entry], json: bool) -> Result<ExitCode> {
             format_number(entry.seen),
             format_number(entry.bytes),
             entry.message.clone(),
-        ]);
-    }
-    align_right(&mut rows, &[0, 2, 5, 6]);
-    print_table(&rows);
+        ]
+    });
+    print_table(header, &[0, 2, 5, 6], rows);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -96,7 +95,7 @@ fn print_document(document: &Document, raw: bool) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     describe(document);
-    print_line(format_args!(""));
+    print_line("");
     print_text(&String::from_utf8_lossy(&document.document));
     Ok(ExitCode::SUCCESS)
 }
@@ -121,7 +120,7 @@ fn describe(document: &Document) {
         is_redacted,
         ..
     } = &document.entry;
-    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let or_unknown = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
     print_line(format_args!("id          {id}"));
     print_line(format_args!("source      {source}"));
     print_line(format_args!("reason      {reason}"));
@@ -176,7 +175,7 @@ async fn replay(
             }
         }
         if codes.is_empty() && !json {
-            print_line(format_args!("nothing to replay"));
+            print_line("nothing to replay");
         }
         Ok(ingest::most_urgent_code(codes))
     })

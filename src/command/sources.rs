@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use crate::cli::{Global, SourcesCommand};
 use crate::command::definition::{declared_in, definition};
 use crate::command::stdout::{print_line, print_table};
-use crate::command::table::new_table;
 use crate::command::{find_source, load_config};
 use crate::error::Result;
 
@@ -17,11 +16,10 @@ pub(super) fn sources(global: &Global, command: Option<SourcesCommand>) -> Resul
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = new_table(["source", "country", "publisher", "declared in"]);
-    for (name, source) in &config.sources {
-        let declared = declared_in(source.origin);
-        rows.add_row([name, &source.country, &source.publisher, declared]);
-    }
-    print_table(&rows);
+    let rows = config.sources.into_iter().map(|(name, source)| {
+        let declared = declared_in(source.origin).to_owned();
+        [name, source.country, source.publisher, declared]
+    });
+    print_table(["source", "country", "publisher", "declared in"], &[], rows);
     Ok(ExitCode::SUCCESS)
 }

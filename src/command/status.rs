@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cli::{self, Global};
 use crate::command::stdout::{print_json, print_line, print_table};
-use crate::command::table::{align_right, format_number, new_table};
+use crate::command::table::format_number;
 use crate::command::{connection_count, load_config, with_database};
 use crate::config::Config;
 use crate::database::Database;
@@ -44,11 +44,9 @@ pub(super) async fn status(global: &Global, options: cli::Status) -> Result<Exit
 
 fn print_sources(sources: &[SourceStatus]) {
     if sources.is_empty() {
-        return print_line(format_args!(
-            "nothing has run yet; `ocds-ingest sources` lists the known sources"
-        ));
+        return print_line("nothing has run yet; `ocds-ingest sources` lists the known sources");
     }
-    let mut rows = new_table([
+    let header = [
         "source",
         "last run",
         "state",
@@ -58,10 +56,10 @@ fn print_sources(sources: &[SourceStatus]) {
         "newest release",
         "all up to",
         "quarantined",
-    ]);
+    ];
     let date = |date: Option<Timestamp>| date.map_or_else(String::new, |date| format!("{date:.0}"));
-    for source in sources {
-        rows.add_row([
+    let rows = sources.iter().map(|source| {
+        [
             source.source.clone(),
             format!("{} {}", source.kind, source.run_id),
             source.state.clone(),
@@ -71,17 +69,14 @@ fn print_sources(sources: &[SourceStatus]) {
             date(source.newest),
             date(source.watermark),
             format_number(source.quarantined),
-        ]);
-    }
-    align_right(&mut rows, &[4, 5, 8]);
-    print_table(&rows);
-    for source in sources.iter().filter(|source| source.error.is_some()) {
-        print_line(format_args!(""));
-        print_line(format_args!(
-            "{}: {}",
-            source.source,
-            source.error.as_deref().unwrap_or_default()
-        ));
+        ]
+    });
+    print_table(header, &[4, 5, 8], rows);
+    for SourceStatus { source, error, .. } in sources {
+        if let Some(error) = error {
+            print_line("");
+            print_line(format_args!("{source}: {error}"));
+        }
     }
 }
 
@@ -125,24 +120,21 @@ fn print_statements(statements: &Statements) {
     let statements = match statements {
         Statements::Unavailable(message) => return print_line(format_args!("{message}")),
         Statements::Listed(statements) if statements.is_empty() => {
-            return print_line(format_args!(
-                "the server has no statistics of statements on our tables"
-            ));
+            return print_line("the server has no statistics of statements on our tables");
         }
         Statements::Listed(statements) => statements,
     };
-    let mut rows = new_table(["total s", "calls", "mean ms", "rows/call", "statement"]);
-    for statement in statements {
-        rows.add_row([
+    let header = ["total s", "calls", "mean ms", "rows/call", "statement"];
+    let rows = statements.iter().map(|statement| {
+        [
             format!("{:.3}", statement.total_milliseconds / 1_000.0),
             format_number(statement.calls),
             format!("{:.2}", statement.mean_milliseconds),
             format!("{:.1}", statement.rows_per_call),
             shorten(&statement.statement),
-        ]);
-    }
-    align_right(&mut rows, &[0, 1, 2, 3]);
-    print_table(&rows);
+        ]
+    });
+    print_table(header, &[0, 1, 2, 3], rows);
 }
 
 /// Shortens a statement by its middle, because statements differ at the beginning and at the
@@ -160,11 +152,11 @@ fn shorten(statement: &str) -> String {
 }
 
 fn print_waits(waits: &[LockWait]) {
-    print_line(format_args!(""));
+    print_line("");
     if waits.is_empty() {
-        return print_line(format_args!("no session waits for a lock on our tables"));
+        return print_line("no session waits for a lock on our tables");
     }
-    let mut rows = new_table([
+    let header = [
         "waiting",
         "application",
         "state",
@@ -173,10 +165,10 @@ fn print_waits(waits: &[LockWait]) {
         "mode",
         "seconds",
         "blocked by",
-    ]);
-    for wait in waits {
+    ];
+    let rows = waits.iter().map(|wait| {
         let blockers: Vec<String> = wait.blocked_by.iter().map(i32::to_string).collect();
-        rows.add_row([
+        [
             wait.pid.to_string(),
             wait.application_name.clone(),
             wait.state.clone().unwrap_or_default(),
@@ -186,8 +178,7 @@ fn print_waits(waits: &[LockWait]) {
             wait.waited_seconds
                 .map_or_else(String::new, |seconds| format!("{seconds:.1}")),
             blockers.join(", "),
-        ]);
-    }
-    align_right(&mut rows, &[0, 6]);
-    print_table(&rows);
+        ]
+    });
+    print_table(header, &[0, 6], rows);
 }

@@ -1,18 +1,18 @@
 //! Writes answers to standard output. Text of publishers is escaped, so that it cannot control
 //! the terminal.
 
-use std::fmt::Arguments;
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 use tracing::error;
 
 use crate::command::escape::{escape, escape_json, escape_keeping_lines};
-use crate::command::table::Table;
+use crate::command::table::format_table;
 use crate::error::{Error, Result};
 
 /// Writes a single line; line breaks in it are escaped.
-pub(super) fn print_line(line: Arguments<'_>) {
+pub(super) fn print_line(line: impl Display) {
     write(&escape(&line.to_string()));
 }
 
@@ -21,9 +21,13 @@ pub(super) fn print_text(text: &str) {
     write(&escape_keeping_lines(text));
 }
 
-/// Writes a table. Its cells are escaped already.
-pub(super) fn print_table(table: &Table) {
-    write(&table.to_string());
+/// Writes a table; `numbers` are the columns of numbers.
+pub(super) fn print_table<const N: usize>(
+    header: [&str; N],
+    numbers: &[usize],
+    rows: impl IntoIterator<Item = [String; N]>,
+) {
+    write(&format_table(header, numbers, rows));
 }
 
 /// Writes a value as one line of JSON.

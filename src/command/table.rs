@@ -1,46 +1,28 @@
 //! Tables for people, on standard output.
 
-use std::fmt;
-
-use comfy_table::{CellAlignment, presets};
+use comfy_table::{CellAlignment, Table, presets};
 
 use crate::command::escape::escape;
 
-/// A table without lines. It is as wide as its contents, so that its columns can be cut.
-pub(super) struct Table(comfy_table::Table);
-
-/// Creates a table with these column names.
-pub(super) fn new_table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = comfy_table::Table::new();
+/// Formats a table without lines. It is as wide as its contents, so that its columns can be
+/// cut. Each cell is escaped to a single line. Columns of numbers are aligned to the right.
+pub(super) fn format_table<const N: usize>(
+    header: [&str; N],
+    numbers: &[usize],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
-    for column in table.column_iter_mut() {
+    for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-    }
-    Table(table)
-}
-
-impl Table {
-    /// Adds a row. Each cell is escaped to a single line.
-    pub(super) fn add_row(&mut self, cells: impl IntoIterator<Item = impl ToString>) {
-        let cells = cells.into_iter();
-        let cells = cells.map(|cell| escape(&cell.to_string()).into_owned());
-        self.0.add_row(cells.collect::<Vec<_>>());
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.trim_fmt())
-    }
-}
-
-/// Aligns columns of numbers to the right.
-pub(super) fn align_right(table: &mut Table, columns: &[usize]) {
-    for index in columns {
-        if let Some(column) = table.0.column_mut(*index) {
+        if numbers.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    for cells in rows {
+        table.add_row(cells.map(|cell| escape(&cell).into_owned()));
+    }
+    table.trim_fmt()
 }
 
 /// Formats a number with thousands separators.
