@@ -5,7 +5,6 @@ use jiff::Timestamp;
 
 use crate::page::Validators;
 
-/// What a server answered.
 pub(crate) enum Answer<T> {
     /// The body, read by whoever wanted it.
     Read(T),
@@ -18,6 +17,5 @@ pub(crate) enum Answer<T> {
         message: String,
         fetched_at: Timestamp,
     },
-    /// A status that the caller interprets.
     Status(u16),
 }

@@ -23,7 +23,6 @@ use crate::http::receive::{Parse, Receive, Received};
 use crate::http::request_spec::{Attempt, RequestSpec};
 use crate::page::Undecodable;
 
-/// How many redirects in a row are followed.
 const MOST_REDIRECTS: usize = 10;
 
 impl Client {
@@ -46,9 +45,6 @@ impl Client {
     }
 
     /// Sends a request whose body is received by `receive`.
-    ///
-    /// # Errors
-    /// As [`Client::ask`].
     pub(crate) async fn ask_for<R: Receive>(
         &self,
         spec: RequestSpec<'_>,
@@ -89,9 +85,6 @@ impl Client {
 
     /// Asks for a token that is part of a URL, so that the URL can be made, with as many
     /// attempts as for a page.
-    ///
-    /// # Errors
-    /// No token can be had.
     pub(crate) async fn renew_token(&self, spec: RequestSpec<'_>) -> Result<()> {
         let mut waits = Waits::new(&self.limits);
         let mut number = 1;
@@ -109,10 +102,7 @@ impl Client {
         }
     }
 
-    /// Waits before the next attempt.
-    ///
-    /// # Errors
-    /// The server asks for a longer wait than is waited out.
+    /// Waits before the next attempt, or fails if the server asks for too long a wait.
     async fn wait_to_retry(
         &self,
         Attempt { spec, number }: Attempt<'_>,

@@ -33,16 +33,12 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// searched for the token, in each of its encodings.
 const MOST_TOKEN_BYTES: usize = 8 << 10;
 
-/// The longest lifetime that is believed.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How a source authenticates its requests.
 pub(super) enum Auth {
     /// No header, or what `headers` and `query` declare.
     Open,
-    /// The same header in each request.
     Fixed(HeaderValue),
-    /// A token that a server issues.
     Token(Box<Issuer>),
 }
 
@@ -58,7 +54,6 @@ pub(super) struct Issuer {
     current: Mutex<Option<Current>>,
 }
 
-/// The request for a token, with its secrets.
 struct TokenRequest {
     url: Url,
     method: Method,
@@ -72,11 +67,8 @@ struct Current {
     renew_at: Option<Instant>,
 }
 
-/// What a request to the home host needs.
 pub(super) enum Authorization<'a> {
-    /// This header, if any.
     Ready(Option<HeaderValue>),
-    /// A token, which has to be requested first.
     NeedsToken(Renewal<'a>),
 }
 
@@ -87,11 +79,6 @@ pub(super) struct Renewal<'a> {
 }
 
 impl Auth {
-    /// The authentication that a source declares.
-    ///
-    /// # Errors
-    ///
-    /// A URL or a header is invalid, or the source declares two Authorization headers.
     pub(super) fn new(source: &Source, secrets: &Secrets) -> Result<Self> {
         let key = |key: &str| format!("key `sources.{}.auth{key}`", source.name);
         let Some(auth) = &source.auth else {
@@ -170,7 +157,6 @@ impl<'a> Renewal<'a> {
         &self.issuer.request.url
     }
 
-    /// Builds the request for the token.
     pub(super) fn request(&self, http: &reqwest::Client) -> reqwest::RequestBuilder {
         let TokenRequest {
             url,
@@ -196,11 +182,7 @@ impl<'a> Renewal<'a> {
         }
     }
 
-    /// Reads the token in the answer, and keeps it.
-    ///
-    /// # Errors
-    ///
-    /// What the answer lacks: a clause, never a value.
+    /// Reads the token in the answer, and keeps it. An error is a clause, and shows no value.
     pub(super) fn read_token(mut self, answer: &[u8]) -> Result<HeaderValue, String> {
         let Issuer {
             pointer,

@@ -17,13 +17,10 @@ use crate::config;
 use crate::http::wire::{self, Interruption};
 use crate::page::copy_beginning;
 
-/// The encodings that [`read`] can decode.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
 
-/// The least capacity that a read gets.
 const READ_BYTES: usize = 64 << 10;
 
-/// The most capacity that is reserved before a body arrives.
 const MOST_RESERVED: usize = 16 << 20;
 
 /// How far back zstd may refer, as a power of two: 8 MiB, the most that RFC 9659 allows a
@@ -32,7 +29,6 @@ const MOST_ZSTD_WINDOW_LOG: u32 = 23;
 
 /// Why there is no whole body.
 pub(super) enum Broken {
-    /// The body did not arrive as announced.
     Interrupted(Interruption),
     /// The body exceeds the limit of this key, in bytes.
     TooLarge {
@@ -42,8 +38,9 @@ pub(super) enum Broken {
     },
     /// The body does not match its content encoding, stops before its end, or continues after
     /// it.
-    Corrupt { body: Bytes },
-    /// The content encoding is not one that was offered.
+    Corrupt {
+        body: Bytes,
+    },
     Encoding,
 }
 
@@ -128,7 +125,6 @@ fn too_large(key: &'static str, limit: usize, body: &[u8]) -> Broken {
     }
 }
 
-/// A content encoding.
 enum Encoding {
     Identity,
     Gzip,

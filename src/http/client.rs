@@ -28,7 +28,6 @@ pub(crate) struct Client {
     /// connection to a host that the source names may lead anywhere.
     pub(super) public_connections: Option<(Arc<PublicHosts>, reqwest::Client)>,
     pub(super) policy: TargetPolicy,
-    /// The configured headers, for the home host alone.
     pub(super) headers: HeaderMap,
     pub(super) auth: Auth,
     pace: Pace,
@@ -37,13 +36,6 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client of a source within these limits.
-    ///
-    /// # Errors
-    /// [`Kind::Config`](crate::error::Kind::Config): an `{env.NAME}` that is not set, a URL
-    /// that is not http or https, or a header that is none.
-    /// [`Kind::Environment`](crate::error::Kind::Environment): the machine has no root
-    /// certificates that can be read.
     pub(crate) fn new(source: &Source, limits: &config::Fetch) -> Result<Self> {
         let limits = setup::source_limits(limits, &source.http);
         let secrets =
@@ -78,17 +70,14 @@ impl Client {
         })
     }
 
-    /// The configured limits with the source's own values in place of the defaults.
     pub(crate) fn limits(&self) -> &config::Fetch {
         &self.limits
     }
 
-    /// Which targets may be asked for, and how they are shown.
     pub(crate) fn policy(&self) -> &TargetPolicy {
         &self.policy
     }
 
-    /// The pace of pages.
     pub(crate) fn pace(&self) -> &Pace {
         &self.pace
     }

@@ -16,21 +16,17 @@ use tokio::sync::Notify;
 /// What a throttled request leaves of the limit.
 const AFTER_THROTTLING: f64 = 0.5;
 
-/// What a request came to, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Outcome {
-    /// A success.
     Answered,
     /// The server asks for fewer requests.
     Throttled,
 }
 
-/// How many requests may be under way, and how many are.
 struct Limit {
     ceiling: f64,
     limit: f64,
     under_way: usize,
-    /// How many requests were started.
     started: u64,
     /// How many had been when the limit last fell.
     started_before: u64,

@@ -20,7 +20,6 @@ use crate::http::validators;
 use crate::page::Validators;
 use crate::source::Method;
 
-/// What one exchange came to.
 pub(super) enum Exchanged<T> {
     Answer(Answer<T>),
     Redirect { to: Url, method: Method },
@@ -211,7 +210,6 @@ pub(super) async fn send(
     sent.map_err(late)?.map_err(Failure::from_connection)
 }
 
-/// Waits so long for an exchange.
 pub(super) async fn within<T>(
     limit: Duration,
     exchange: impl Future<Output = Result<T, Failure>>,

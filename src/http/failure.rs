@@ -14,7 +14,6 @@ use crate::http::header::text_header;
 use crate::http::public_host::NotPublic;
 use crate::http::wire::Interruption;
 
-/// Why an attempt failed.
 pub(crate) enum Failure {
     /// Another attempt would end in the same way.
     Final(Error),
@@ -28,7 +27,6 @@ pub(crate) enum Failure {
         /// token is for.
         is_for_token: bool,
     },
-    /// The body cannot be read.
     Unreadable(Bytes, String),
     /// The body is larger than a limit, and will be the next time.
     TooLarge(Bytes, String),
@@ -122,9 +120,6 @@ impl Failure {
 
     /// What the request comes to when no further attempt follows: a body that cannot be
     /// read is an answer, everything else is an error.
-    ///
-    /// # Errors
-    /// The failure was not a body.
     pub(super) fn give_up<T>(self, attempts: u32) -> Result<Answer<T>> {
         let after = |what: String| match attempts {
             1 => what,

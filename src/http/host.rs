@@ -17,11 +17,9 @@ const SHOWN_OF_HOST: usize = 255;
 /// Stands for any host of the public internet in `http.allow_hosts`.
 const ANY_HOST: &str = "*";
 
-/// The hosts that a source may be requested on.
 pub(super) struct Hosts {
     /// The source's URL with its query, revealed, as far as it is the same for all its pages.
     home: Url,
-    /// The entries of `http.allow_hosts`.
     allowed: Vec<String>,
     /// The origins that the source's own URLs write out. They are requested as allowed hosts
     /// are, and get no secret: only home does.
@@ -30,10 +28,6 @@ pub(super) struct Hosts {
 
 impl Hosts {
     /// The hosts of a source; `reveal` fills in the secrets of a template.
-    ///
-    /// # Errors
-    ///
-    /// The source's URL is not an http or https URL.
     pub(super) fn new(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Self> {
         Ok(Self {
             home: home(source, reveal)?,
@@ -54,9 +48,6 @@ impl Hosts {
     }
 
     /// Permits a URL on another host than home, without its user.
-    ///
-    /// # Errors
-    /// [`Kind::LinkRefused`]: the host is not allowed.
     pub(super) fn permit_other_host(&self, what: &str, mut url: Url) -> Result<Url> {
         if !self.is_named(&url) && has_unclear_userinfo(url.as_str()) {
             // what looks like the host may be part of a password, and would be shown
@@ -84,7 +75,6 @@ impl Hosts {
         }
     }
 
-    /// Sets the user of the source's URL, if it has one.
     pub(super) fn set_user(&self, url: &mut Url) {
         let home = self.home();
         // Neither fails for http and https.
@@ -109,7 +99,6 @@ impl Hosts {
         Some(url)
     }
 
-    /// `http.allow_hosts` has `*`.
     pub(super) fn has_wildcard(&self) -> bool {
         self.allowed.iter().any(|allowed| allowed == ANY_HOST)
     }
@@ -232,7 +221,6 @@ pub(super) fn check_length(what: &str, url: &Url) -> Result<()> {
     )))
 }
 
-/// The error of a target that is not allowed.
 pub(crate) fn refused(why: &str) -> Error {
     Error::new(Kind::LinkRefused, why)
 }

@@ -19,7 +19,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 
-/// The hosts that may be requested only at public addresses.
 #[derive(Default)]
 pub(super) struct PublicHosts {
     /// Hashed, because a hostile feed leads to another host with each page. The name of a proxy
@@ -68,7 +67,6 @@ impl PublicHosts {
     }
 }
 
-/// Resolves names.
 #[derive(Clone)]
 pub(super) struct Resolver(pub(super) Arc<PublicHosts>);
 
@@ -87,7 +85,6 @@ impl Resolve for Resolver {
     }
 }
 
-/// Keeps the public addresses of a host.
 fn keep_public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
     let first = found.first().map(SocketAddr::ip);
     let public = found.into_iter().filter(|it| is_public(it.ip()));

@@ -29,10 +29,8 @@ pub(crate) struct Received<'a> {
 
 /// A body that is on its way.
 pub(crate) struct Arriving<'a> {
-    /// Where it comes from.
     pub(crate) url: &'a Url,
     pub(crate) limits: &'a config::Fetch,
-    /// Is told how many bytes come over the wire.
     pub(crate) count_bytes: &'a (dyn Fn(u64) + Send + Sync),
     /// By what the server can tell later whether the target has changed.
     pub(crate) validators: Validators,

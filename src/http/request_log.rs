@@ -13,7 +13,6 @@ use crate::http::request_spec::Attempt;
 use crate::http::target::TargetPolicy;
 use crate::request::{Request, Requests};
 
-/// Where the requests of one source are reported.
 pub(crate) struct RequestLog {
     source_name: String,
     pub(super) requests: AtomicU64,
@@ -91,7 +90,6 @@ pub(super) struct OpenRequest<'a> {
 }
 
 impl OpenRequest<'_> {
-    /// Counts bytes of the body.
     pub(super) fn count_bytes(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
         self.log.bytes.fetch_add(bytes, Relaxed);

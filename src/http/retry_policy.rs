@@ -11,14 +11,12 @@ use crate::http::backoff;
 use crate::http::failure::Failure;
 use crate::source::Http;
 
-/// How one source is retried.
 #[derive(Clone, Copy)]
 pub(super) struct RetryPolicy<'a> {
     pub(super) http: &'a Http,
     pub(super) limits: &'a config::Fetch,
 }
 
-/// A wait before the next attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RetryWait {
     pub(super) wait: Duration,
@@ -27,7 +25,6 @@ pub(super) struct RetryWait {
 }
 
 impl RetryPolicy<'_> {
-    /// Another attempt may succeed.
     pub(super) fn is_retryable(self, failure: &Failure) -> bool {
         match failure {
             Failure::Connection(_) | Failure::Unreadable(..) => true,
@@ -51,9 +48,6 @@ impl RetryPolicy<'_> {
 
     /// The wait before the next attempt: what the server asks for, or else the source's
     /// `http.retry_wait`, and never less than `backoff`.
-    ///
-    /// # Errors
-    /// [`Kind::RateLimited`]: the server asks for longer than `fetch.longest_retry_after`.
     pub(super) fn wait_after(self, failure: &Failure, backoff: Duration) -> Result<RetryWait> {
         let Failure::Status {
             status,

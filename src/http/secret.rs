@@ -37,9 +37,7 @@ struct Declared {
     is_secret: bool,
 }
 
-/// A text of a source that may hold placeholders.
 pub(super) struct Declaration<'t> {
-    /// The configuration key.
     pub(super) key: String,
     pub(super) text: &'t str,
     pub(super) audience: Audience,
@@ -59,11 +57,6 @@ pub(super) enum Audience {
 impl Secrets {
     /// Looks up the placeholders of declarations: `{env.NAME}` is the variable `NAME`, or the
     /// content of the file that `NAME_FILE` names.
-    ///
-    /// # Errors
-    ///
-    /// A placeholder is not closed; a variable is neither set nor named by a file, or is empty;
-    /// a file cannot be read. The message names the key and the variable.
     pub(super) fn look_up<'t>(
         declarations: impl IntoIterator<Item = Declaration<'t>>,
         environment: impl Fn(&str) -> Option<String>,
@@ -116,7 +109,6 @@ impl Secrets {
         })
     }
 
-    /// Finds the values and the tokens in any text.
     pub(super) fn redactor(&self) -> &Redactor {
         &self.redactor
     }
@@ -363,7 +355,6 @@ fn placeholder(name: &str) -> String {
     format!("{OPEN}{name}{CLOSE}")
 }
 
-/// The names of a text's placeholders.
 fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
     text.split(OPEN)
         .skip(1)

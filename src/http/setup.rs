@@ -78,7 +78,6 @@ pub(super) fn connections(
     .with_source(error.without_url()))
 }
 
-/// The environment variables that name a proxy.
 const PROXIES: [&str; 6] = [
     "HTTP_PROXY",
     "http_proxy",
@@ -110,7 +109,6 @@ fn check_proxies(environment: impl Fn(&str) -> Option<String>) -> Result<()> {
     Ok(())
 }
 
-/// The pace of details, if the source declares one.
 pub(super) fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
     let rate = detail.rate?;
     let concurrency = detail
@@ -119,7 +117,6 @@ pub(super) fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
     Some(Pace::new(Some(rate), concurrency))
 }
 
-/// The texts of a source that may hold placeholders.
 pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Declaration<'_>> {
     let name = &source.name;
     let to_home = move |key: String, text| Declaration {

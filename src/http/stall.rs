@@ -19,7 +19,6 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config;
 
-/// Why a body is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stall {
     /// The server sent nothing for so long.
@@ -76,16 +75,12 @@ impl Meter {
         }
     }
 
-    /// Adds time in which nothing arrived.
     fn add_wait(&mut self, wait: Duration) {
         self.silent += wait;
         self.waited += wait;
     }
 
     /// Returns how much longer the server may be silent.
-    ///
-    /// # Errors
-    /// It has been silent for too long.
     fn check_silence(&self) -> Result<Duration, Stall> {
         match self.read_timeout.saturating_sub(self.silent) {
             Duration::ZERO => Err(Stall::Silent(self.read_timeout)),
@@ -141,12 +136,10 @@ pub(crate) struct WatchedBody<S> {
     meter: Meter,
     /// Since when we have waited for a chunk, and the recorder of its wake-up.
     waiting: Option<(Instant, Arc<WakeRecorder>)>,
-    /// Ends the wait.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WatchedBody<S> {
-    /// Watches the chunks of a body.
     pub(crate) fn new(chunks: S, limits: &config::Fetch) -> Self {
         Self {
             chunks,

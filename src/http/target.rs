@@ -32,7 +32,6 @@ pub(crate) struct Target {
     pub(crate) is_signed: bool,
 }
 
-/// The body of a request.
 #[derive(Clone)]
 pub(crate) struct RequestBody {
     pub(crate) media_type: &'static str,
@@ -57,10 +56,6 @@ impl std::fmt::Debug for TargetPolicy {
 }
 
 impl TargetPolicy {
-    /// The policy of a source.
-    ///
-    /// # Errors
-    /// The source's URL is not an http or https URL.
     pub(super) fn new(source: &Source, secrets: Secrets) -> Result<Self> {
         let nothing = Values::default();
         let reveal = |template: &Template, place| {
@@ -86,7 +81,6 @@ impl TargetPolicy {
         })
     }
 
-    /// The URL that is home.
     pub(crate) fn home(&self) -> &Url {
         self.hosts.home()
     }
@@ -98,9 +92,6 @@ impl TargetPolicy {
 
     /// Permits a URL that was made from templates: on the home host, or on another one that
     /// is allowed and gets no secret. `what` names the URL in an error.
-    ///
-    /// # Errors
-    /// [`Kind::LinkRefused`]: its scheme, host or length is not allowed.
     pub(crate) fn permit<'t>(
         &self,
         mut url: Url,
@@ -123,9 +114,6 @@ impl TargetPolicy {
 
     /// Permits a link of a page, and puts the source's credentials into it if it leads to
     /// the home host.
-    ///
-    /// # Errors
-    /// [`Kind::LinkRefused`]: its scheme, host or length is not allowed.
     pub(crate) fn permit_link(&self, link: &str) -> Result<Url> {
         let mut url =
             Url::parse(link).map_err(|e| refused("the link to it is not a URL").with_source(e))?;
@@ -144,9 +132,6 @@ impl TargetPolicy {
     }
 
     /// Permits a redirect from one URL to another.
-    ///
-    /// # Errors
-    /// [`Kind::HostRefused`]: the other URL is not allowed.
     pub(super) fn permit_redirect(&self, from: &Url, mut to: Url) -> Result<Url> {
         let refused = |why: &str| Error::new(Kind::HostRefused, why.to_owned());
         if !is_http(&to) {
@@ -219,7 +204,6 @@ impl TargetPolicy {
         text.contains(TOKEN_PLACEHOLDER) && self.redactor().newest_token().is_none()
     }
 
-    /// The text holds one of the secrets.
     pub(crate) fn has_secret(&self, text: &str) -> bool {
         self.secrets.is_value_in(text)
     }
@@ -244,12 +228,10 @@ impl TargetPolicy {
         }
     }
 
-    /// Hides the secrets in what a page says around its items.
     pub(crate) fn redact_value(&self, value: &mut Value) {
         self.secrets.redact_value(value);
     }
 
-    /// What finds the source's secrets.
     pub(crate) fn redactor(&self) -> &Redactor {
         self.secrets.redactor()
     }

@@ -23,14 +23,16 @@ use crate::http::stall::{Stall, WatchedBody};
 /// Why a body did not arrive as announced. Another attempt may bring all of it.
 #[derive(Debug)]
 pub(crate) enum Interruption {
-    /// The connection failed.
     Connection(reqwest::Error),
     /// The server sent nothing, or almost nothing.
     Stalled(Stall),
-    /// The body ended early.
-    Short { announced: u64, received: u64 },
-    /// More bytes arrived than were announced.
-    Long { announced: u64 },
+    Short {
+        announced: u64,
+        received: u64,
+    },
+    Long {
+        announced: u64,
+    },
     /// The headers contradict each other, or are not numbers.
     Unclear,
     /// The response is a part (206), and no part was requested.
@@ -108,10 +110,6 @@ impl Part {
 /// A `Content-Length` beside a `Transfer-Encoding` does not count (RFC 9112). A length that is
 /// given twice counts if both agree. Otherwise nobody knows where the body ends, and RFC 9110
 /// requires the response to be rejected.
-///
-/// # Errors
-///
-/// The lengths differ from each other or from that of `part`, or one is not a number.
 pub(crate) fn announced_length(
     status: StatusCode,
     headers: &HeaderMap,
@@ -138,10 +136,6 @@ pub(crate) fn announced_length(
 }
 
 /// The length that the body must have if the whole target was requested.
-///
-/// # Errors
-///
-/// Those of [`announced_length`]; the response is a part only.
 pub(crate) fn whole_length(response: &Response) -> Result<Option<u64>, Interruption> {
     let (status, headers) = (response.status(), response.headers());
     let part = match status {
