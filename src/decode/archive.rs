@@ -16,13 +16,11 @@ use super::budget::{Budget, Spent};
 use crate::page::Undecodable;
 use crate::source::Container;
 
-/// How much is decompressed at a time.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// The longest name of a member that is kept, because each of its items carries the name.
 const NAME_LENGTH: usize = 100;
 
-/// The kinds of archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Archive {
     Zip,
@@ -46,10 +44,6 @@ impl Archive {
     }
 
     /// Recognizes the archive that a whole body is.
-    ///
-    /// # Errors
-    ///
-    /// The body is not what its source declares: a clause.
     pub(crate) fn of_body(body: &[u8], container: Container) -> Result<Option<Self>, &'static str> {
         let archive = Self::within(body, container);
         match container {
@@ -70,7 +64,6 @@ pub(crate) fn past_header(header: &[u8; HEADER_BYTES]) -> usize {
     HEADER_BYTES + two(26) + two(28)
 }
 
-/// A file in an archive.
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) content: Content,
@@ -106,7 +99,6 @@ pub(crate) fn gunzip(body: &[u8], budget: &mut Budget) -> Result<Bytes, ArchiveE
     content.map_err(|_| ArchiveError::Damaged(damaged.into()))
 }
 
-/// A zip file with its directory.
 pub(crate) struct Zip(ZipIterable<Cursor<Bytes>>);
 
 impl Zip {

@@ -14,12 +14,10 @@ pub(crate) fn most_by_ratio(packed: u64, ratio: u32) -> u64 {
         .saturating_add(FREE_BYTES)
 }
 
-/// The message for more than so many times its size.
 pub(crate) fn too_packed(ratio: u32) -> String {
     format!("more than {ratio} times as large decompressed, the limit of `fetch.max_ratio`")
 }
 
-/// The message for more than so many members.
 pub(crate) fn too_many_members(most: usize) -> String {
     format!("an archive of more than {most} members, the limit of `fetch.max_members`")
 }
@@ -36,7 +34,6 @@ pub(crate) struct Budget {
     too_many_bytes: String,
 }
 
-/// The message for more than so many items.
 pub(crate) fn too_many_items(most: usize) -> String {
     format!("a page of more than {most} items, the limit of `fetch.max_items`")
 }
@@ -66,17 +63,14 @@ impl Budget {
         }
     }
 
-    /// How many bytes are left.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Spends decoded bytes.
     pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Spent> {
         spend(&mut self.bytes, bytes, || self.too_many_bytes.clone())
     }
 
-    /// Spends members of an archive.
     pub(crate) fn spend_members(&mut self, members: usize) -> Result<(), Spent> {
         spend(&mut self.members, members, || {
             too_many_members(self.max_members)

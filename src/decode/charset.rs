@@ -22,7 +22,6 @@ use crate::source::Charset;
 /// item that it is in is refused and nothing is invented.
 const NO_CHARACTER: u8 = 0xFF;
 
-/// How much is transcoded at a time.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Converts a body to UTF-8, without a byte order mark. A body that is UTF-8 already is not

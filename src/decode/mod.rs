@@ -77,10 +77,6 @@ pub fn decode(
 }
 
 /// Decodes a text that is all of a file.
-///
-/// # Errors
-///
-/// As [`decode`].
 pub(crate) fn decode_text(
     text: Bytes,
     content_type: Option<&str>,
@@ -113,10 +109,6 @@ fn check_refusal(
 }
 
 /// Decodes a member of an archive.
-///
-/// # Errors
-///
-/// It exceeds a limit.
 pub(crate) fn decode_member(
     text: Bytes,
     place: String,
@@ -130,10 +122,6 @@ pub(crate) fn decode_member(
 }
 
 /// Decodes some documents of a text, of which the first is number `first`, counted from 0.
-///
-/// # Errors
-///
-/// They exceed a limit.
 pub(crate) fn decode_documents(
     text: Bytes,
     place: &str,
@@ -147,10 +135,6 @@ pub(crate) fn decode_documents(
 }
 
 /// The text of an index, which is one document of any kind.
-///
-/// # Errors
-///
-/// As [`decode`].
 pub(crate) fn index_text(
     body: Bytes,
     content_type: Option<&str>,
@@ -164,10 +148,6 @@ pub(crate) fn index_text(
 }
 
 /// Checks that an envelope is no error by the source's declaration.
-///
-/// # Errors
-///
-/// It is one.
 pub(crate) fn check_envelope(source: &Source, envelope: &Value) -> Result<(), Undecodable> {
     match refusal::refuse_envelope(&source.http, envelope) {
         Some(message) => Err(Undecodable::Unreadable(message)),
@@ -206,12 +186,10 @@ impl Level {
     }
 }
 
-/// What has been decoded of a body so far.
 struct Decoder<'a> {
     source: &'a Source,
     content_type: Option<&'a str>,
     budget: Budget,
-    /// How many documents could be read.
     documents: usize,
     envelope: Option<Value>,
     parts: Vec<Part>,
@@ -327,7 +305,6 @@ impl<'a> Decoder<'a> {
         Ok(self.add_documents(text, &place, (0, documents))?)
     }
 
-    /// Adds a text that is one document.
     fn add_document(&mut self, text: Bytes, place: String) -> Result<(), Spent> {
         match json::cut(&text, &self.source.items.shapes) {
             Ok(cut) => self.add_cut(text, place, cut),
@@ -335,7 +312,6 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Adds a document that was cut into its items.
     fn add_cut(&mut self, text: Bytes, place: String, mut cut: Cut) -> Result<(), Spent> {
         let envelope = std::mem::take(&mut cut.envelope);
         // the page itself keeps the envelope of a document that is all of it
@@ -390,7 +366,6 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// Adds bare items of a text.
     fn add_bare_items(&mut self, text: &Bytes, place: &str, items: Vec<Item>) {
         if items.is_empty() {
             return;
@@ -408,7 +383,6 @@ impl<'a> Decoder<'a> {
         });
     }
 
-    /// Counts a document that could be read.
     fn count_document(&mut self, envelope: Value, items: usize) -> Result<(), Spent> {
         self.documents += 1;
         self.envelope.get_or_insert(envelope);

@@ -73,7 +73,6 @@ pub(crate) enum Next {
     Begun,
     /// A first document that is damaged: others may follow, or it may be all.
     Damaged,
-    /// Nothing but white space.
     Nothing,
     /// The rest of a damaged document, as far as that can be told.
     Rest,
@@ -149,7 +148,6 @@ fn is_end(stop: &Stop) -> bool {
     *stop == Stop::end(stop.at)
 }
 
-/// The end of the object or array that starts here.
 fn container_end(text: &[u8], start: usize) -> Result<usize, Stop> {
     if !matches!(text.get(start), Some(b'{' | b'[')) {
         return Err(Stop::broken(start, "an object or an array was expected"));

@@ -15,13 +15,11 @@ use tokio::io::AsyncWriteExt as _;
 use crate::error::Error;
 use crate::page::Validators;
 
-/// How much is written at a time.
 const WRITE_BYTES: usize = 256 << 10;
 
 /// Counts the bytes of a run's files.
 #[derive(Debug, Default)]
 pub(crate) struct FileBytes {
-    /// Bytes that were read.
     pub(crate) read: AtomicU64,
     /// Bytes that are announced by their senders.
     pub(crate) expected: AtomicU64,
@@ -29,14 +27,11 @@ pub(crate) struct FileBytes {
     pub(crate) local: AtomicU64,
 }
 
-/// What has arrived of a file.
 #[derive(Debug, Default)]
 struct Arrival {
     state: Mutex<State>,
     changed: Condvar,
-    /// How far it has been read.
     read: AtomicU64,
-    /// Nobody needs it any more.
     is_abandoned: AtomicBool,
     /// The file was on this machine from the start.
     is_local: bool,
@@ -47,7 +42,6 @@ struct State {
     bytes: u64,
     content_type: Option<String>,
     validators: Validators,
-    /// How many bytes will arrive.
     announced: u64,
     /// Once nothing more arrives: whether the file is whole.
     end: Option<bool>,
@@ -121,7 +115,6 @@ impl FileReader {
         self.arrival.change(|_| {});
     }
 
-    /// The same file, from a position.
     pub(crate) fn starting_at(&self, at: u64) -> Self {
         Self { at, ..self.clone() }
     }
@@ -239,10 +232,8 @@ pub(crate) struct FileWriter {
     file_bytes: Arc<FileBytes>,
 }
 
-/// Why a file cannot be kept.
 #[derive(Debug)]
 pub(crate) enum WriteError {
-    /// The file exceeds the limit, in bytes.
     TooLarge(u64),
     Disk(io::Error),
 }
@@ -259,7 +250,6 @@ impl fmt::Display for WriteError {
     }
 }
 
-/// A temporary file cannot be written.
 pub(crate) fn temporary_file_error(error: io::Error) -> Error {
     Error::environment("write a temporary file").with_source(error)
 }
@@ -286,12 +276,10 @@ impl FileWriter {
         Ok((writer, reader))
     }
 
-    /// How many bytes have been written.
     pub(crate) fn bytes(&self) -> u64 {
         self.written + self.waiting.len() as u64
     }
 
-    /// Notes what the response says about the file.
     pub(crate) fn announce(
         &self,
         content_type: Option<&str>,
@@ -352,7 +340,6 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Says that the file is whole.
     pub(crate) async fn end(mut self) -> io::Result<()> {
         self.flush().await?;
         self.arrival.change(|state| state.end = Some(true));

@@ -22,10 +22,8 @@ use crate::decode::split::Lines;
 use crate::page::{MOST_KEPT_BYTES, Mark, Undecodable, copy_beginning};
 use crate::source::{Container, Source};
 
-/// How many hexadecimal digits of a digest are kept.
 const DIGEST_LENGTH: usize = 32;
 
-/// What comes next in a file.
 pub(crate) enum NextPiece {
     /// A piece, and where it ends.
     Piece(Piece, Mark),
@@ -35,13 +33,11 @@ pub(crate) enum NextPiece {
     End,
 }
 
-/// Cuts a file.
 pub(crate) struct Cutter {
     source: Source,
     limits: config::Fetch,
     file: FileReader,
     texts: Texts,
-    /// The large text that is being cut.
     large: Option<LargeText>,
     /// What cannot be read, after the piece that can.
     rest: Option<(Bytes, String)>,
@@ -61,16 +57,12 @@ impl Cutter {
         }
     }
 
-    /// A cutter at the start of the same file.
     pub(crate) fn restart(self) -> Self {
         Self::new(self.file, &self.source, &self.limits)
     }
 
-    /// Cuts the next piece. Blocks until the file has arrived so far.
-    ///
-    /// # Errors
-    ///
-    /// The file is not available, which is not the fault of its content: a clause.
+    /// Cuts the next piece. Blocks until the file has arrived so far. An error is a clause: the
+    /// file is not available, which is not the fault of its content.
     pub(crate) fn next(&mut self) -> Result<NextPiece, String> {
         let mut piece = Piece::default();
         let mark = self.fill(&mut piece)?;
@@ -84,10 +76,6 @@ impl Cutter {
     }
 
     /// Skips the pieces up to a mark; returns `false` if no piece ends there.
-    ///
-    /// # Errors
-    ///
-    /// As [`Cutter::next`].
     pub(crate) fn skip_to(&mut self, mark: &Mark) -> Result<bool, String> {
         let position = TextPosition {
             member: mark.member,
@@ -128,7 +116,6 @@ impl Cutter {
         }
     }
 
-    /// The first bytes of the file as it is.
     fn beginning(&self) -> Bytes {
         let mut bytes = Vec::new();
         let most = MOST_KEPT_BYTES as u64;
@@ -165,7 +152,6 @@ impl Cutter {
         Ok(self.current_mark())
     }
 
-    /// Adds the next text of the file to a piece.
     fn add_next_text(&mut self, piece: &mut Piece, before: &Mark) -> Result<(), ReadError> {
         match self.texts.next()? {
             NextText::End => {
@@ -252,7 +238,6 @@ impl Cutter {
         }
     }
 
-    /// Cuts a piece off the large text.
     fn cut_large(&mut self, piece: &mut Piece) -> Result<(), ReadError> {
         let Some(mut large) = self.large.take() else {
             return Ok(());
@@ -280,7 +265,6 @@ impl Cutter {
     }
 }
 
-/// Says where in the file something is wrong.
 fn locate(place: &str, message: &str) -> String {
     match place {
         "" => message.to_owned(),

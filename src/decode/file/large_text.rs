@@ -31,9 +31,7 @@ pub(super) struct LargeText {
     pub(super) before: Mark,
     /// How many of its documents have ended.
     pub(super) documents: usize,
-    /// Each document is a line.
     pub(super) lines: Lines,
-    /// The list of items that is being cut.
     pub(super) list: Option<List>,
     /// What is wrong with the text, after the items that were cut off.
     pub(super) broken: Option<String>,
@@ -42,7 +40,6 @@ pub(super) struct LargeText {
 /// A list of items that is being cut.
 pub(super) struct List {
     list: LongList,
-    /// How many items were cut off.
     items: usize,
     /// The envelope that each part gets.
     envelope: Value,
@@ -165,7 +162,6 @@ impl LargeText {
         Ok(Step::Continues)
     }
 
-    /// Cuts items off the list.
     pub(super) fn cut_items(
         &mut self,
         piece: &mut Piece,
@@ -242,7 +238,6 @@ fn are_lines(text: &[u8], documents: &[Range<usize>]) -> bool {
         && documents.windows(2).all(are_apart)
 }
 
-/// What is wrong with a text that is no document.
 fn describe_damage(text: &[u8], shapes: &[ItemsAt]) -> String {
     match json::cut(text, shapes) {
         Err(json::Unreadable(message)) => message,

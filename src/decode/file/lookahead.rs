@@ -8,7 +8,6 @@ use crate::decode::charset;
 use crate::decode::file::texts::ReadError;
 use crate::source::Charset;
 
-/// How much is read at a time.
 const READ_BYTES: usize = 64 << 10;
 
 pub(super) struct Lookahead {
@@ -20,7 +19,6 @@ pub(super) struct Lookahead {
     pub(super) damage: Option<String>,
     /// How many bytes of the text are before these.
     pub(super) offset: u64,
-    /// A digest of the bytes before.
     before: blake3::Hasher,
 }
 
@@ -85,7 +83,6 @@ impl Lookahead {
         taken
     }
 
-    /// A digest of the bytes before.
     pub(super) fn digest_before(&self) -> [u8; 32] {
         *self.before.finalize().as_bytes()
     }

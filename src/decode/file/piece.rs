@@ -10,7 +10,6 @@ use crate::page::{BrokenDocument, Part};
 /// The largest document that is always held whole.
 pub(super) const WHOLE_BYTES: usize = 4 << 20;
 
-/// The size of a piece.
 pub(super) const PIECE: Most = Most {
     items: 1_000,
     bytes: 1 << 20,
@@ -36,7 +35,6 @@ impl Piece {
         self.items >= PIECE.items || self.bytes >= PIECE.bytes
     }
 
-    /// Adds documents.
     pub(super) fn add(&mut self, decoded: Decoded) {
         let items = decoded.parts.iter().map(|part| part.cut.items.len());
         self.items += items.sum::<usize>() + decoded.broken.len();
@@ -50,7 +48,6 @@ impl Piece {
         self.broken.extend(decoded.broken);
     }
 
-    /// Adds a document that cannot be read.
     pub(super) fn add_broken(&mut self, place: String, body: Bytes, message: String) {
         self.items += 1;
         self.bytes += body.len();

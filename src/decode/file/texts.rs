@@ -43,7 +43,6 @@ pub(super) struct Texts {
     decoded: Arc<AtomicU64>,
 }
 
-/// A text to be read.
 pub(super) struct Text {
     pub(super) reader: Box<dyn Read + Send>,
     /// Where it is in the file: the beginning of a JSON Pointer.
@@ -65,14 +64,12 @@ pub(super) struct TextPosition {
     pub(super) seen: [u8; 32],
 }
 
-/// What a file or a member turns out to be.
 enum Opened {
     Text(Text),
     /// An archive, whose members come next.
     Zip,
 }
 
-/// What comes next in a file.
 pub(super) enum NextText {
     Text(Text),
     /// A member that is no text: its packed bytes, and whether these are all.
@@ -110,7 +107,6 @@ impl ReadError {
     }
 }
 
-/// A zip file that is open.
 struct Zip {
     file: FileReader,
     place: String,
@@ -145,7 +141,6 @@ impl Texts {
         }
     }
 
-    /// Returns the next text.
     pub(super) fn next(&mut self) -> Result<NextText, ReadError> {
         if !self.is_begun
             && let Opened::Text(text) = self.open_file()?
@@ -180,7 +175,6 @@ impl Texts {
         Ok(())
     }
 
-    /// The position of the next text.
     pub(super) fn position(&self) -> TextPosition {
         let Some(outermost) = self.open.first() else {
             return TextPosition {
@@ -196,13 +190,11 @@ impl Texts {
         }
     }
 
-    /// The kind of archive that the file is.
     fn archive(&self) -> Result<Option<Archive>, ReadError> {
         let (magic, _) = peek(self.file.uncounted()).map_err(|e| file_error(&e))?;
         Archive::of_body(&magic, self.container).map_err(|what| ReadError::Damaged(what.into()))
     }
 
-    /// Opens the file.
     fn open_file(&mut self) -> Result<Opened, ReadError> {
         self.is_begun = true;
         let text = Text {
@@ -294,7 +286,6 @@ impl Texts {
         }
     }
 
-    /// Opens a zip file.
     fn open_zip(&mut self, file: FileReader, place: String, level: Level) -> Result<(), ReadError> {
         let most = self.limits.max_members;
         let zip = Zip::open(file, place, level, most)?;
@@ -415,7 +406,6 @@ impl Zip {
         format!("{}/{}", self.place, json::token(&name))
     }
 
-    /// Decompresses a member.
     fn open_content(&self, member: &Member) -> Result<Checked, ReadError> {
         let damaged = |what: &str| ReadError::Damaged(format!("a member that is {what}"));
         if member.is_encrypted {
@@ -447,7 +437,6 @@ impl Zip {
         }
     }
 
-    /// Where a member's content begins.
     fn content_start(&self, member: &Member) -> io::Result<u64> {
         let mut header = [0; HEADER_BYTES];
         let mut reader = self.file.uncounted();
