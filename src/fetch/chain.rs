@@ -35,7 +35,6 @@ pub(super) fn capped(scope: &Scope, most: u64) -> Error {
     Error::new(Kind::Truncated, what)
 }
 
-/// A page that was asked for, and its permit.
 type Arrived = (Position, Delivery, Permit);
 
 /// A walk along a chain. Pages are delivered in the order of the chain, one request ahead of
@@ -43,14 +42,11 @@ type Arrived = (Position, Delivery, Permit);
 pub(super) struct ChainWalk {
     run: RunState,
     scope: Scope,
-    /// Where the window would be halved, if it may be.
     middle: Option<Timestamp>,
     until: Option<u64>,
-    /// The first page of the chain.
     first: Position,
     /// A page of the chain came before `next`, in this run or an earlier one.
     has_begun: bool,
-    /// The page that is asked for next.
     next: Option<Position>,
     /// The number of the last page, by the newest total.
     last: Option<u64>,
@@ -60,7 +56,6 @@ pub(super) struct ChainWalk {
     /// A page had less of the listing than was expected, so where the next one begins is
     /// known only once it is here.
     has_cut: bool,
-    /// How many items the chain has had.
     items: u64,
     guard: Guard,
     ending: Ending,
@@ -68,7 +63,6 @@ pub(super) struct ChainWalk {
     last_event: Option<Event>,
 }
 
-/// What the end of the chain will be.
 #[derive(Default)]
 struct Ending {
     has_unreadable_page: bool,
@@ -289,7 +283,6 @@ impl ChainWalk {
         Ok(answer)
     }
 
-    /// Asks for a page once more, whatever is known of it.
     async fn ask_again(&mut self, position: &Position) -> Result<PageAnswer> {
         let (fetcher, scope) = (Arc::clone(self.fetcher()), self.scope.clone());
         self.await_beside_others(fetch_page(&fetcher, &scope, position, None))
@@ -337,7 +330,6 @@ impl ChainWalk {
         }
     }
 
-    /// The end of the chain, or why it is not whole.
     fn end(&mut self) -> Event {
         match self.ending.shortfall.take() {
             Some(shortfall) => Event::Failed(shortfall),
@@ -580,7 +572,6 @@ impl ChainWalk {
         self.last_event.get_or_insert(end);
     }
 
-    /// Fails the walk after the page that is being delivered.
     fn fail_after_page(&mut self, error: Error) {
         self.last_event.get_or_insert(Event::Failed(error));
     }

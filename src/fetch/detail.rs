@@ -35,10 +35,8 @@ use crate::source::Detail;
 /// Statuses of an item that does not exist.
 const GONE: [u16; 2] = [404, 410];
 
-/// A page of an index, and the items that it names.
 #[derive(Debug)]
 pub(super) struct Listing {
-    /// How it was requested.
     pub(super) cursor: Cursor,
     asked: Url,
     /// Where it came from, which the items' URLs are relative to.
@@ -85,7 +83,6 @@ impl Listing {
         })
     }
 
-    /// A digest of the items before `end`.
     fn seen(&self, end: usize) -> String {
         let mut hasher = blake3::Hasher::new();
         for item in &self.items[..end.min(self.items.len())] {
@@ -104,7 +101,6 @@ impl Listing {
     }
 }
 
-/// The first stretch of a page of an index.
 pub(super) fn first_stretch(index: Cursor) -> Cursor {
     Cursor::Detail {
         index: Box::new(index),
@@ -113,10 +109,8 @@ pub(super) fn first_stretch(index: Cursor) -> Cursor {
     }
 }
 
-/// The digest of no items.
 const NOTHING_SEEN: &str = "-";
 
-/// What one request for a page of the run came to.
 pub(super) struct Delivery {
     pub(super) answer: PageAnswer,
     /// The page of the index that the items are on, for the next page of the run.
@@ -136,11 +130,6 @@ impl From<PageAnswer> for Delivery {
 
 /// Fetches a stretch of the items that an index names. `listing` is used if it is the page of
 /// the index that the position is on.
-///
-/// # Errors
-///
-/// Those of [`Client::ask`](crate::http::Client::ask); the publisher refuses several items in a
-/// row.
 pub(super) async fn fetch_items(
     fetcher: &Fetcher,
     detail: &Detail,
@@ -159,7 +148,6 @@ pub(super) async fn fetch_items(
     delivery.map_err(|e| e.context(describe_fetch(fetcher, scope, position)))
 }
 
-/// A page of the run that is requested.
 #[derive(Clone, Copy)]
 struct StretchRequest<'a> {
     fetcher: &'a Fetcher,
@@ -224,7 +212,6 @@ impl StretchRequest<'_> {
         Ok(Ok(listing))
     }
 
-    /// Fetches a page of the index.
     async fn fetch_listing(
         self,
         cursor: Cursor,
@@ -325,7 +312,6 @@ impl StretchRequest<'_> {
         Ok((page, refused))
     }
 
-    /// Fetches one item.
     async fn fetch_item(self, listing: &Listing, item: &str) -> Result<FetchedItem> {
         let Self {
             fetcher, detail, ..
@@ -444,7 +430,6 @@ const FINAL_STATUSES: [u16; 2] = [500, 502];
 /// The most characters of an item's name that are kept as its place, which is part of a key.
 const LONGEST_PLACE: usize = 300;
 
-/// What the request for an item came to.
 enum FetchedItem {
     Documents((Vec<Part>, Vec<BrokenDocument>)),
     Broken(BrokenDocument),
@@ -454,7 +439,6 @@ enum FetchedItem {
 }
 
 impl FetchedItem {
-    /// The answer that it was refused with, and what that means.
     fn refusal(&self) -> Option<(Kind, &str)> {
         match self {
             FetchedItem::Refused(kind, answer, _) => Some((*kind, answer)),
@@ -462,7 +446,6 @@ impl FetchedItem {
         }
     }
 
-    /// Estimates the bytes of memory.
     fn bytes(&self) -> usize {
         match self {
             FetchedItem::Documents((parts, others)) => {
@@ -507,7 +490,6 @@ async fn take_fitting(
     Ok(fitting)
 }
 
-/// Counts the items that the server refused.
 fn count_refused(items: &[FetchedItem]) -> RefusedItems {
     let is_refused = |item: &&FetchedItem| matches!(item, FetchedItem::Refused(..));
     let trailing = items.iter().rev().take_while(is_refused).count();

@@ -113,7 +113,6 @@ impl Fetcher {
         }
     }
 
-    /// A chain, for people.
     pub(super) fn describe_chain(&self, scope: &Scope) -> String {
         let source = &self.source.name;
         match scope.is_part() {
@@ -122,7 +121,6 @@ impl Fetcher {
         }
     }
 
-    /// A page, for people.
     pub(super) fn describe_page(&self, scope: &Scope, number: u64) -> String {
         format!("page {number} of {}", self.describe_chain(scope))
     }

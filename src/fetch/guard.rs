@@ -42,7 +42,6 @@ pub(super) struct Guard {
     refused_in_a_row: usize,
 }
 
-/// A page that was read, as far as the guard is concerned.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Content<'a> {
     pub(super) cursor: &'a Cursor,
@@ -58,7 +57,6 @@ pub(super) struct Content<'a> {
 pub(super) struct RefusedItems {
     /// How many there are in a row at its end.
     pub(super) trailing: usize,
-    /// Every item was refused.
     pub(super) is_all: bool,
     /// What the last refusal means, if several follow each other.
     pub(super) kind: Option<Kind>,
@@ -79,17 +77,14 @@ impl Guard {
         }
     }
 
-    /// Hashes what tells a page from others.
     pub(super) fn hash_of<T: Hash + ?Sized>(&self, content: &T) -> u64 {
         self.hasher.hash_one(content)
     }
 
-    /// Hashes the items of a page.
     pub(super) fn hash_of_items(&self, page: &Page) -> u64 {
         hash_items(page, self.hasher.build_hasher())
     }
 
-    /// A page is asked for.
     pub(super) fn note_request(&mut self, cursor: &Cursor) {
         if let Some(key) = followed_by(cursor) {
             self.followed.insert(self.hasher.hash_one(key));
@@ -106,7 +101,6 @@ impl Guard {
         self.followed.contains(&self.hasher.hash_one(key))
     }
 
-    /// A page was read.
     pub(super) fn check_content(&mut self, content: Content<'_>) -> Option<String> {
         self.unreadable_in_a_row = 0;
         let Content {

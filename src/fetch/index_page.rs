@@ -14,9 +14,6 @@ const MOST_VALUE: usize = 4;
 
 /// Picks the items out of a page of an index. Returns the page itself too, as far as it is
 /// JSON.
-///
-/// # Errors
-/// The page cannot be read, is too large, or is an error by its source's measure.
 pub(super) fn pick_items(
     fetcher: &Fetcher,
     pick: &Pick,

@@ -19,21 +19,16 @@ use crate::page::{
 };
 use crate::source::{Method, Source};
 
-/// The status that says that a page has not changed.
 const NOT_MODIFIED: u16 = 304;
 
 /// A status that the source interprets, in the place of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Status(pub(super) u16);
 
-/// What came of asking for a page: it, or a status in its place.
 pub(super) type PageAnswer = std::result::Result<Box<Fetched>, Status>;
 
 /// Fetches one page of a feed that has no index; if the page is known from a previous run,
 /// only if it has changed.
-///
-/// # Errors
-/// Those of [`Client::ask`](crate::http::Client::ask); a link that is not allowed.
 pub(super) async fn fetch_page(
     fetcher: &Fetcher,
     scope: &Scope,
@@ -83,9 +78,6 @@ async fn request_page(
 
 /// The target of a page. A link that was stored without the token in it gets a fresh one,
 /// which a resumed run has to ask for first.
-///
-/// # Errors
-/// A link that is not allowed, or a token that cannot be had.
 pub(super) async fn page_target(
     fetcher: &Fetcher,
     scope: &Scope,
@@ -130,7 +122,6 @@ pub(super) fn read_or_substitute<T>(
     }
 }
 
-/// What an error of a page stood in the way of.
 pub(super) fn describe_fetch(fetcher: &Fetcher, scope: &Scope, position: &Position) -> String {
     format!("fetch {}", fetcher.describe_page(scope, position.number))
 }
@@ -187,9 +178,6 @@ fn parse_page(
 }
 
 /// What follows a page, a link without its secrets.
-///
-/// # Errors
-/// The page does not say it as its source declares.
 pub(crate) fn follow_page(
     fetcher: &Fetcher,
     read: Read<'_>,
@@ -220,9 +208,6 @@ pub(super) fn is_conditional(source: &Source) -> bool {
 }
 
 /// How many items a page says its chain has.
-///
-/// # Errors
-/// The page does not say it, although its source declares that it does.
 pub(super) fn total_items(
     source: &Source,
     following: &Following,
@@ -235,7 +220,6 @@ pub(super) fn total_items(
     }
 }
 
-/// The statuses of a page that its source interprets.
 pub(super) fn handled_statuses(source: &Source) -> Vec<u16> {
     let mut statuses: Vec<u16> = source.page.stop_status().into_iter().collect();
     statuses.extend(&source.http.empty_status);

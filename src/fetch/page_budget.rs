@@ -54,7 +54,6 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Says how many bytes the page turned out to take.
     pub(crate) fn set_bytes(&mut self, bytes: usize) {
         if bytes != self.bytes {
             self.budget.replace(self.bytes, bytes);
@@ -69,7 +68,6 @@ impl Drop for Permit {
     }
 }
 
-/// The bytes of all pages together.
 #[derive(Debug)]
 struct ByteBudget {
     most: usize,
@@ -79,7 +77,6 @@ struct ByteBudget {
 
 #[derive(Debug, Default)]
 struct Usage {
-    /// Of all pages that have a permit.
     total: usize,
     /// What the next page is expected to take: as much as the last one, or half of what was
     /// expected of that, because one large page says little about those behind it.

@@ -15,9 +15,7 @@ use crate::source::{Pagination, Size, Stop};
 pub(crate) struct Following {
     /// The next page; `None` if the page says that it is the last.
     pub(crate) next: Option<Position>,
-    /// How many pages the chain has, if the page says so.
     pub(crate) total_pages: Option<u64>,
-    /// How many items the chain has, if the page says so.
     pub(crate) total_items: Option<u64>,
 }
 
@@ -29,12 +27,10 @@ pub(crate) struct Read<'r> {
     pub(crate) asked: &'r Url,
     /// The URL that answered, which links are relative to.
     pub(crate) url: &'r Url,
-    /// The page without its items.
     pub(crate) envelope: &'r Value,
     pub(crate) items: usize,
 }
 
-/// The first page of a chain.
 pub(crate) fn first(pagination: &Pagination) -> Position {
     match pagination {
         Pagination::Single | Pagination::File | Pagination::Link { .. } => Position {
@@ -142,10 +138,6 @@ pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> 
 }
 
 /// Reads what follows a page. A link becomes an absolute URL, or stays as served if it cannot.
-///
-/// # Errors
-///
-/// What is missing or has a wrong type: such a page may be anything but the end.
 pub(super) fn follow(pagination: &Pagination, page: Read<'_>) -> Result<Following, Unreadable> {
     match pagination {
         Pagination::Single | Pagination::File => Ok(Following::default()),
@@ -157,7 +149,6 @@ pub(super) fn follow(pagination: &Pagination, page: Read<'_>) -> Result<Followin
     }
 }
 
-/// The next page of a chain that is counted.
 fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Following, Unreadable> {
     let Read {
         position,
@@ -214,7 +205,6 @@ fn link(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Follo
     Ok(following(page, next.filter(leads_on).map(Cursor::Link)))
 }
 
-/// The next page of a feed of tokens, by the same rules.
 fn token(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Following, Unreadable> {
     let next = match member(pointer, page.envelope)? {
         None | Some(Value::Null) => None,

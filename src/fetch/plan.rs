@@ -29,7 +29,6 @@ pub struct Plan {
 struct Block {
     windows: VecDeque<Option<Stretch>>,
     axes: Vec<Arc<Axes>>,
-    /// How many axes of the first window are walked already.
     next_axes: usize,
 }
 
@@ -60,7 +59,6 @@ impl Block {
     }
 }
 
-/// Where a chain begins or goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ChainStart {
     /// At this page; the pages before it have so many items.
@@ -219,7 +217,6 @@ impl Plan {
         }
     }
 
-    /// Returns the next chain, and where it begins.
     pub(super) fn next(&mut self) -> Option<NextChain> {
         let scope = match self.halves.pop_front() {
             Some(half) => half,
@@ -256,7 +253,6 @@ impl Plan {
     }
 }
 
-/// What a plan says to do next.
 pub(super) enum NextChain {
     /// Walk this chain from there.
     Walk(Scope, ChainStart),

@@ -50,7 +50,6 @@ impl KnownPages {
         }
     }
 
-    /// What is known of a page.
     pub(super) fn page(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<RememberedPage>> {
         if self.is_forgotten() {
             return None;

@@ -8,13 +8,11 @@ use crate::fetch::guard::WindowBeginnings;
 use crate::fetch::page_budget::PageBudget;
 use crate::fetch::previous_run::KnownPages;
 
-/// What the chains of a run share.
 #[derive(Clone)]
 pub(super) struct RunState {
     pub(super) fetcher: Arc<Fetcher>,
     /// A permit of it is acquired before each page.
     pub(super) budget: PageBudget,
-    /// How many more pages may be asked for.
     pub(super) pages_left: Arc<AtomicU64>,
     /// The items of the fullest page that the run has seen.
     pub(super) fullest: Arc<AtomicUsize>,

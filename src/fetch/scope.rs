@@ -59,7 +59,6 @@ impl Scope {
         })
     }
 
-    /// The two halves of the window.
     pub(super) fn halves(&self, middle: Timestamp) -> Option<[Self; 2]> {
         let Stretch { from, to } = self.window?;
         let part = |from, to| Self {
@@ -69,7 +68,6 @@ impl Scope {
         Some([part(from, middle), part(middle, to)])
     }
 
-    /// The scope is not all of the feed.
     pub(super) fn is_part(&self) -> bool {
         self.window.is_some() || !self.axes.is_empty()
     }

@@ -23,7 +23,6 @@ use crate::fetch::scope::{Axes, Scope};
 use crate::page::{Chain, Position};
 use crate::source::Pagination;
 
-/// The chains of a run.
 pub(super) struct Traversal {
     run: RunState,
     plan: Plan,
@@ -38,10 +37,8 @@ pub(super) struct Traversal {
     is_over: bool,
 }
 
-/// A walk, and what it came to next.
 type Advanced = (Walk, Option<Event>);
 
-/// A walk along one chain.
 enum Walk {
     Pages(Box<ChainWalk>),
     File(Box<FileWalk>),
@@ -97,7 +94,6 @@ impl Traversal {
         }
     }
 
-    /// The next event; `None` after the last.
     pub(super) async fn advance(&mut self) -> Option<Result<Event>> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
@@ -167,7 +163,6 @@ impl Traversal {
         }
     }
 
-    /// A walk along a chain from a page on, behind pages of so many items.
     fn new_walk(&self, scope: Scope, start: Position, items: u64) -> Walk {
         let run = self.run.clone();
         let until = self.until;
@@ -188,9 +183,6 @@ impl Traversal {
     }
 
     /// Decides what the event of a walk means for the run.
-    ///
-    /// # Errors
-    /// The walk failed, and the run ends with it.
     fn handle(&mut self, scope: &Scope, event: Event) -> Result<Event> {
         match event {
             Event::Page(fetched, permit) => {
@@ -227,7 +219,6 @@ impl Traversal {
     }
 }
 
-/// A chain whose name does not fit a key.
 fn name_too_long(scope: &Scope) -> Error {
     let name = scope.chain();
     let (bytes, most) = (name.as_str().len(), Chain::MOST_BYTES);

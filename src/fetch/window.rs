@@ -15,13 +15,11 @@ pub struct Stretch {
     pub to: Timestamp,
 }
 
-/// How a source's time is cut into windows.
 #[derive(Clone, Debug)]
 pub(super) struct Cutting {
     zone: TimeZone,
     unit: Unit,
     step: Option<Span>,
-    /// The shortest that a half may be.
     smallest: SignedDuration,
 }
 

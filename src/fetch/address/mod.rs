@@ -22,10 +22,6 @@ pub(crate) struct Addresses<'a> {
 
 impl<'a> Addresses<'a> {
     /// The target of a page, or of the index page that its items are on.
-    ///
-    /// # Errors
-    /// [`Kind::LinkRefused`](crate::error::Kind::LinkRefused): the page before names a next one that
-    /// is not allowed, because of its scheme, its host or its length.
     pub(crate) fn page(self, scope: &Scope, position: &Position) -> Result<Target> {
         let mut cursor = &position.cursor;
         while let Cursor::Detail { index, .. } = cursor {
@@ -67,9 +63,6 @@ impl<'a> Addresses<'a> {
     }
 
     /// The target of an item that a page of an index names; the page came from `url`.
-    ///
-    /// # Errors
-    /// [`Kind::LinkRefused`](crate::error::Kind::LinkRefused): it is on a host that is not allowed.
     pub(super) fn item(
         self,
         detail: &Detail,
@@ -93,10 +86,6 @@ impl<'a> Addresses<'a> {
     }
 
     /// The target of a page of an axis's index.
-    ///
-    /// # Errors
-    /// [`Kind::Config`](crate::error::Kind::Config): it has no URL.
-    /// [`Kind::LinkRefused`](crate::error::Kind::LinkRefused): it is on a host that is not allowed.
     pub(super) fn index_page(self, index: &Index, position: &Position) -> Result<Target> {
         let scope = Scope::default();
         let values = TemplateValues::new(self, &scope, Some(&position.cursor), None);
@@ -155,7 +144,6 @@ impl<'a> Addresses<'a> {
     }
 }
 
-/// The values of a request's templates.
 struct TemplateValues<'a> {
     addresses: Addresses<'a>,
     scope: &'a Scope,

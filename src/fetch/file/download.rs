@@ -31,7 +31,6 @@ use crate::source::Http;
 /// How many bytes an attempt has to bring to count as progress.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
-/// A file that is being downloaded.
 struct Download<'a> {
     http: &'a Http,
     writer: tokio::sync::Mutex<FileWriter>,
@@ -45,10 +44,6 @@ struct Download<'a> {
 }
 
 /// Downloads a file, with as many attempts as it takes and is allowed.
-///
-/// # Errors
-///
-/// Those of [`Client::ask`]; the disk is full, or the file changed while it was downloaded.
 pub(super) async fn download(
     client: &Client,
     http: &Http,

@@ -27,7 +27,6 @@ use crate::fetch::scope::Scope;
 use crate::http::{Answer, RequestSpec, Target};
 use crate::page::{Cursor, Mark, Page, Position, RememberedPage, UnchangedPage, UnreadablePage};
 
-/// How the arrival of a file ended.
 type Arrived = Result<Answer<()>>;
 
 pub(crate) struct FileWalk {
@@ -36,13 +35,11 @@ pub(crate) struct FileWalk {
     /// The file of a load.
     input: Option<Input>,
     until: Option<u64>,
-    /// The page that comes next.
     next: Position,
     /// Where the file is, without secrets.
     url: String,
     /// Writes the file to disk, until that is done.
     arriving: Option<BoxFuture<'static, Arrived>>,
-    /// How that ended.
     arrived: Option<Arrived>,
     file: Option<FileReader>,
     /// What is known of the file's next piece, if the file has not changed.
@@ -53,7 +50,6 @@ pub(crate) struct FileWalk {
     found: VecDeque<Found>,
     /// Nothing more can be cut off.
     is_at_end: bool,
-    /// All of it could be read.
     is_whole: bool,
     is_over: bool,
 }
@@ -142,7 +138,6 @@ impl FileWalk {
         Event::Failed(Error::new(Kind::Truncated, message))
     }
 
-    /// The file, for people.
     fn describe(&self) -> String {
         let source = &self.run.fetcher.source().name;
         match &self.input {
@@ -171,7 +166,6 @@ impl FileWalk {
         }
     }
 
-    /// The next page; `None` after the last.
     async fn next_page(&mut self) -> Result<Option<Fetched>> {
         loop {
             if self.known.is_some() && self.run.known.is_forgotten() {
@@ -246,7 +240,6 @@ impl FileWalk {
         page
     }
 
-    /// The next piece of a file that has not changed.
     fn next_unchanged(&mut self, remembered: Arc<RememberedPage>) -> UnchangedPage {
         let page = UnchangedPage {
             chain: self.scope.chain(),
@@ -421,7 +414,6 @@ impl FileWalk {
         self.run.known.file(&self.scope.chain(), &self.next.cursor)
     }
 
-    /// Opens a file of this machine, or a pipe.
     fn open_local(&mut self, file: File) -> Result<FileReader> {
         let metadata = file.metadata().map_err(file_error)?;
         check_kind(&metadata)?;
@@ -435,7 +427,6 @@ impl FileWalk {
         Ok(reader)
     }
 
-    /// Begins to download a publisher's file.
     fn begin_download(
         &mut self,
         target: Target,
@@ -483,7 +474,6 @@ async fn open_path(path: &Path) -> Result<File> {
     Ok(file.into_std().await)
 }
 
-/// Writes what comes through a pipe to disk.
 async fn copy_pipe(mut pipe: pipe::Receiver, mut writer: FileWriter) -> Arrived {
     let mut piece = vec![0; 64 << 10];
     let unkept = |unkept: WriteError| match unkept {
