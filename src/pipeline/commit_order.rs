@@ -37,7 +37,6 @@ pub(super) type ChainEvent = Event<Infallible>;
 pub(super) struct CommittingPage {
     /// The chain and number, if the page becomes durable as one.
     pub(super) page: Option<(Chain, u64)>,
-    /// What it writes: no other page in flight may write the same.
     pub(super) keys: HashSet<u64>,
     /// Where a change feed continues once this page is durable.
     pub(super) resume_at: Option<Cursor>,
@@ -46,7 +45,6 @@ pub(super) struct CommittingPage {
     pub(super) permits: Vec<Permit>,
 }
 
-/// An entry of the queue.
 struct UnderWay {
     sequence: u64,
     is_durable: bool,
@@ -115,12 +113,10 @@ impl CommitOrder {
         self.retire();
     }
 
-    /// Everything is durable.
     pub(super) fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }
 
-    /// All chains have come to their ends.
     pub(super) fn is_at_end(&self) -> bool {
         self.frontier.is_at_end()
     }

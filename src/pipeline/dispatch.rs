@@ -29,7 +29,6 @@ use crate::pipeline::frontier::Frontier;
 use crate::pipeline::{Coverage, Progress, ReadPage, Run};
 use crate::sink::Sink;
 
-/// Commits the pages of a run.
 pub(super) struct Dispatch {
     order: CommitOrder,
     /// The newest page is where the next run continues.
@@ -61,7 +60,6 @@ struct Waiting {
     keys: HashSet<u64>,
 }
 
-/// What became of a run's pages.
 #[derive(Debug, Default)]
 pub(super) struct Dispatched {
     pub(super) pages: i64,
@@ -70,18 +68,15 @@ pub(super) struct Dispatched {
     pub(super) unreadable: u64,
     /// Releases with an amount that its column cannot hold.
     pub(super) unread_amounts: u64,
-    /// The end that the run came to, if any.
     pub(super) reached: Option<Reached>,
-    /// Chains that failed.
     pub(super) failed: u64,
-    /// The error of the first of them.
+    /// The error of the first chain that failed.
     failure: Option<Error>,
     /// An error ended more than one chain.
     is_cut_short: bool,
     pub(super) error: Option<Error>,
 }
 
-/// An end that a run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reached {
     /// The end of the feed, positively seen.
@@ -294,7 +289,6 @@ impl Dispatch {
         self.fail(error);
     }
 
-    /// Counts a chain that failed, and keeps the first error.
     fn note_failure(&mut self, error: Error) {
         tracing::error!("{}", error.chain());
         self.done.failed += 1;
@@ -324,7 +318,6 @@ impl Dispatch {
         Some(error.context(message))
     }
 
-    /// Notes whether a page is the last one that was requested.
     fn note_last(&mut self, position: &Position) {
         let number = position.number;
         if let Some(budget) = &mut self.budget {
@@ -380,7 +373,6 @@ impl Dispatch {
     }
 }
 
-/// The page of an event that could be read.
 fn read_page(event: &Event<ReadPage>) -> Option<&ReadPage> {
     match event {
         Event::Page(fetched, _) => match &**fetched {
@@ -454,7 +446,6 @@ impl Dispatched {
     }
 }
 
-/// The verdict on a run that an error ended.
 pub(super) fn verdict(error: &Error) -> Verdict {
     match error.kind().may_pass() {
         true => Verdict::Truncated,

@@ -19,15 +19,12 @@ use crate::ledger::{End, Holder, RunUpdate, Watermark, WatermarkMove};
 use crate::pipeline::committed::Committed;
 use crate::pipeline::under_lease::write_end;
 
-/// The wait after a failed renewal.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Renews the lease of a run.
 pub(super) struct Heartbeat {
     holder: Holder,
     marks: Marks,
     fetcher: Arc<Fetcher>,
-    /// The time between renewals.
     every: Duration,
     /// How long to wait for an answer: half of `lease.ttl`.
     patience: Duration,
@@ -84,12 +81,8 @@ impl Heartbeat {
         self
     }
 
-    /// Writes the run's end, and retries as long as for a page.
-    ///
-    /// # Errors
-    ///
-    /// The lease was lost, the database has lost what it had confirmed, or it cannot be
-    /// reached. If pages are lost, the run has ended as truncated and can be resumed.
+    /// Writes the run's end, and retries as long as for a page. If pages are lost, the run has
+    /// ended as truncated and can be resumed.
     pub(super) async fn end(self, end: &End, config: &Config) -> Result<()> {
         let Self {
             mut holder,

@@ -28,7 +28,6 @@ pub struct Job {
     pub(super) files: Vec<Input>,
 }
 
-/// The dates of a job, as far as they are given.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Dates {
     pub(super) from: Option<Timestamp>,

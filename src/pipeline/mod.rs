@@ -150,7 +150,6 @@ fn server_changed(work: &str) -> Error {
     Error::new(Kind::Lost, message)
 }
 
-/// What a run begins with.
 struct ClaimedRun {
     claim: Claim,
     fetcher: Arc<Fetcher>,
@@ -195,7 +194,6 @@ async fn begin_run(
 /// because its URL may be misspelt.
 struct Querying<'a> {
     name: &'a str,
-    /// How long a query is retried.
     retry_for: Duration,
 }
 
@@ -216,7 +214,6 @@ impl<'a> Querying<'a> {
     }
 }
 
-/// What a run uses while it lasts.
 struct Run<'a> {
     querying: Querying<'a>,
     source: &'a Source,
@@ -233,24 +230,19 @@ struct Run<'a> {
     rules: Arc<str>,
 }
 
-/// What a run covers.
 struct Coverage {
     plan: Plan,
     /// The dates of its windows, if it has any. A resumed run keeps them, so that its chains
     /// are the same.
     stretch: Option<Stretch>,
-    /// The last page wanted.
     until: Option<u64>,
-    /// The pages of the previous run.
     previous: PreviousRun,
 }
 
-/// A page, and what was extracted from it.
 #[derive(Debug)]
 struct ReadPage {
     record: PageRecord,
     extracted: Extracted,
-    /// The permit for what was extracted.
     permit: Permit,
 }
 
@@ -547,7 +539,6 @@ impl Run<'_> {
         })
     }
 
-    /// Logs requests until the run has drained.
     fn spawn_log(
         &self,
         run_id: i64,
@@ -586,7 +577,6 @@ impl Run<'_> {
         warn!(error = %error.chain(), "the last requests are not in ocds.request");
     }
 
-    /// Writes the run's end.
     async fn end(&self, heartbeat: JoinHandle<Heartbeat>, end: &End) -> Result<()> {
         let heart = heartbeat
             .await
@@ -620,7 +610,6 @@ impl Run<'_> {
     }
 }
 
-/// The error of a feed that ends before the first page of a backfill.
 fn ends_before(from_page: u64, last: u64) -> Error {
     Error::config(format!(
         "the feed ends at page {last}, before --from-page {from_page}"
@@ -659,7 +648,6 @@ async fn read_event(
     Ok(Event::Page(Box::new(read), permit))
 }
 
-/// What pages are read with.
 struct Reader {
     options: extract::Options,
     rules: Arc<str>,

@@ -72,12 +72,10 @@ impl Progress {
         }
     }
 
-    /// Adds chains that will be walked.
     pub(super) fn expect(&self, chains: usize) {
         self.chains.fetch_add(chains as u64, Relaxed);
     }
 
-    /// Counts a chain that has ended.
     pub(super) fn ended(&self) {
         self.chains_ended.fetch_add(1, Relaxed);
     }

@@ -95,7 +95,6 @@ pub(super) fn tell_unread_amounts(source: &str, unread_amounts: u64) {
     }
 }
 
-/// Adds a source's releases to the metrics.
 pub(super) fn measure(source: &str, counts: &Counts) {
     for (outcome, n) in counts.outcomes() {
         metrics::add_releases(source, outcome, n.unsigned_abs());
