@@ -1,5 +1,7 @@
 //! The command line: only types and help texts.
 
+#![expect(missing_docs, reason = "what is documented here is a text of `--help`")]
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -18,10 +20,8 @@ use crate::userinfo::hide_userinfo;
 #[command(name = "ocds-ingest", version, after_long_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
-    #[expect(missing_docs, reason = "the group documents its options")]
     pub global: Global,
     #[command(subcommand)]
-    #[expect(missing_docs, reason = "the enum documents its commands")]
     pub command: Command,
 }
 
@@ -61,7 +61,6 @@ const EXIT_CODES: &str = "Exit codes:
   6  another run holds the source, or took it over
   130, 143  stopped by a second signal";
 
-/// Options of every command.
 #[derive(Debug, Args)]
 pub struct Global {
     /// A configuration file, instead of ./ocds-ingest.toml; later files override earlier ones
@@ -96,7 +95,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Fetch what is new from sources; an unfinished run continues where it stopped
@@ -113,13 +111,11 @@ pub enum Command {
     /// Show the known sources
     Sources {
         #[command(subcommand)]
-        #[expect(missing_docs, reason = "the enum documents its commands")]
         command: Option<SourcesCommand>,
     },
     /// Show rejected data, and replay or discard it
     Quarantine {
         #[command(subcommand)]
-        #[expect(missing_docs, reason = "the enum documents its commands")]
         command: QuarantineCommand,
     },
     /// Delete all data of a source: releases, rejects and runs
@@ -140,7 +136,6 @@ pub enum Command {
     Demo,
 }
 
-/// Options of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
     /// The sources to run
@@ -163,11 +158,9 @@ pub struct Run {
     #[arg(long)]
     pub restart: bool,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "the group documents its options")]
     pub ingest: Ingest,
 }
 
-/// Options of `backfill`.
 #[derive(Debug, Args)]
 pub struct Backfill {
     /// The source to fetch from
@@ -190,11 +183,9 @@ pub struct Backfill {
     #[arg(long, value_name = "DATE", requires = "from")]
     pub until: Option<Moment>,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "the group documents its options")]
     pub ingest: Ingest,
 }
 
-/// Options of `load`.
 #[derive(Debug, Args)]
 pub struct Load {
     /// The source of the files. They are read by its definition and stored under its name
@@ -207,11 +198,9 @@ pub struct Load {
     #[arg(long)]
     pub restart: bool,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "the group documents its options")]
     pub ingest: Ingest,
 }
 
-/// Options of all commands that store releases.
 #[derive(Debug, Args)]
 pub struct Ingest {
     /// The largest share of rejected releases, 0 to 1, instead of `sink.max_bad_ratio`
@@ -222,7 +211,6 @@ pub struct Ingest {
     pub json: bool,
 }
 
-/// Options of `status`.
 #[derive(Debug, Args)]
 pub struct Status {
     /// Show the activity of the server instead: the most expensive statements on our tables,
@@ -234,7 +222,6 @@ pub struct Status {
     pub json: bool,
 }
 
-/// Options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
     /// The sources to check; by default all configured ones
@@ -244,7 +231,6 @@ pub struct Check {
     pub connect: bool,
 }
 
-/// Options of `purge`.
 #[derive(Debug, Args)]
 pub struct Purge {
     /// The source to delete; it may be gone from the configuration
@@ -257,7 +243,6 @@ pub struct Purge {
     pub json: bool,
 }
 
-/// Options of `bench-database`.
 #[cfg(feature = "demo")]
 #[derive(Debug, Args)]
 pub struct BenchDatabase {
@@ -270,7 +255,6 @@ pub struct BenchDatabase {
     pub json: bool,
 }
 
-/// A subcommand of `sources`.
 #[derive(Debug, Subcommand)]
 pub enum SourcesCommand {
     /// Show the definition of a source
@@ -280,7 +264,6 @@ pub enum SourcesCommand {
     },
 }
 
-/// A subcommand of `quarantine`.
 #[derive(Debug, Subcommand)]
 pub enum QuarantineCommand {
     /// List unresolved rejects, newest first

@@ -204,7 +204,6 @@ fn recorder() -> Result<PrometheusRecorder> {
     Ok(builder.build_recorder())
 }
 
-/// Sets the help texts of the current recorder.
 fn describe() {
     for (name, help) in COUNTERS {
         describe_counter!(name, help);

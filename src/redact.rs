@@ -42,9 +42,7 @@ const SHORT_PLACEHOLDER: &str = "{***}";
 #[derive(Clone)]
 pub struct Redactor(Arc<Shared>);
 
-/// A value that must not be shown.
 pub(crate) struct HiddenValue {
-    /// The text that replaces it.
     pub(crate) placeholder: String,
     pub(crate) value: SecretString,
     /// It is searched for in documents too.
@@ -97,12 +95,10 @@ impl Redactor {
         *known = Arc::new(KnownValues::new(declared, tokens));
     }
 
-    /// Returns the token that was added last.
     pub(crate) fn newest_token(&self) -> Option<SecretString> {
         self.known().tokens.front().cloned()
     }
 
-    /// Returns true if no secret is sent to the source.
     pub(crate) fn is_empty(&self) -> bool {
         self.known().values.is_empty()
     }

@@ -31,7 +31,6 @@ use crate::release::Release;
 use crate::sink::{FETCHED, Fetched, Served, TABLE};
 use crate::source::Source;
 
-/// The batch sizes that are compared.
 const SIZES: [usize; 6] = [1, 10, 50, 100, 500, 1_000];
 
 /// The number of measurements of each method; the median is used.
@@ -98,7 +97,6 @@ pub(super) async fn bench_database(global: &Global, options: BenchDatabase) -> R
     Ok(ExitCode::SUCCESS)
 }
 
-/// The result of the command.
 #[derive(Debug, Serialize)]
 struct Measurements {
     /// The median time of a query and its answer on this connection, in milliseconds.
@@ -120,7 +118,6 @@ struct Rates {
     copy: f64,
 }
 
-/// The settings that the measurements suggest.
 #[derive(Debug, PartialEq, Serialize)]
 struct Recommendation {
     method: &'static str,
@@ -146,7 +143,6 @@ async fn drop_scratch(database: &Database) -> Result<()> {
         .await?)
 }
 
-/// The inputs of all measurements.
 struct Bench<'a> {
     database: &'a Database,
     config: &'a Config,

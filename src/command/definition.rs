@@ -38,7 +38,6 @@ pub(super) fn definition(source: &Source) -> Vec<(&'static str, String)> {
     lines.0
 }
 
-/// Names the place that declares a source.
 pub(super) fn declared_in(origin: Origin) -> &'static str {
     match origin {
         Origin::BuiltIn => "the program",
@@ -57,14 +56,12 @@ impl Lines {
         }
     }
 
-    /// Adds a line for an optional value.
     fn add_optional(&mut self, name: &'static str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.add(name, &value.to_string());
         }
     }
 
-    /// Adds a line for a list, unless the list is empty.
     fn add_list(&mut self, name: &'static str, values: impl IntoIterator<Item: Display>) {
         self.add(name, &join(values));
     }

@@ -19,10 +19,8 @@ use crate::ledger::quarantine;
 use crate::pipeline::Job;
 use crate::source::{LinkStop, Pagination, Source};
 
-/// The name of the demonstration's source in the database.
 const NAME: &str = "demo";
 
-/// Lists buyers by the value of their tenders, for each currency.
 const TOP_BUYERS: &str = include_str!("../../sql/read/top_buyers.sql");
 
 pub(super) async fn demo(global: &Global) -> Result<ExitCode> {

@@ -8,9 +8,6 @@ use crate::error::{Error, Result};
 
 /// Checks, before any work is done, that a file can be written there. Something that exists and
 /// is not a regular file, such as a device, is not replaced.
-///
-/// # Errors
-/// [`Config`](crate::error::Kind::Config), naming the path.
 pub(super) fn check(path: &Path) -> Result<()> {
     let wrong = |why| {
         let message = format!("--metrics-file {}: {why}", path.display());
@@ -30,9 +27,6 @@ pub(super) fn check(path: &Path) -> Result<()> {
 
 /// Writes the whole file, or leaves the old one unchanged. The new file is complete before it
 /// gets its name, so a reader sees the old text or the new one.
-///
-/// # Errors
-/// [`Environment`](crate::error::Kind::Environment), naming the path.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let temporary = temporary_path(path);
     let written = write_new(&temporary, text).and_then(|()| fs::rename(&temporary, path));

@@ -217,7 +217,6 @@ async fn run_stoppable<T>(
     .await
 }
 
-/// Returns the source with this name.
 fn find_source<'a>(config: &'a Config, name: &str) -> Result<&'a Source> {
     config.sources.get(name).ok_or_else(|| {
         Error::config(format!(

@@ -14,10 +14,8 @@ use crate::command::escape::{escape, escape_json, escape_keeping_colours};
 use crate::command::table::format_number;
 use crate::pipeline::{Progress, Snapshot};
 
-/// The time between two updates of the bar.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
-/// The time between two log lines.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// The bar on the screen. Log lines must not overwrite it.
@@ -77,7 +75,6 @@ pub(super) struct ProgressDisplay {
 }
 
 impl ProgressDisplay {
-    /// Starts to show the progress of a run of the source.
     pub(super) fn start(global: &Global, source: &str, progress: Arc<Progress>) -> Self {
         let done = CancellationToken::new();
         let is_bar = io::stderr().is_terminal() && !global.no_progress && !global.quiet;
@@ -157,12 +154,10 @@ enum Extent {
         ended: u64,
         all: u64,
     },
-    /// A number of bytes of files.
     Bytes {
         read: u64,
         all: u64,
     },
-    /// A number of pages.
     Pages(u64),
     Unknown,
 }

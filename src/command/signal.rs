@@ -12,9 +12,6 @@ use crate::error::{Error, Kind, Result};
 /// Runs a task with a token that the first SIGTERM or SIGINT cancels. A task that has not ended
 /// `grace` later is aborted, because it may wait for a lock or an unreachable database for
 /// ever.
-///
-/// # Errors
-/// The task's own, or [`Kind::Truncated`] if it was aborted.
 pub(super) async fn run_with_grace<T>(
     grace: Duration,
     task: impl AsyncFnOnce(&CancellationToken) -> Result<T>,

@@ -267,7 +267,6 @@ impl ClaimAttempts<'_> {
         Ok(Ok((acquired, resume)))
     }
 
-    /// Resumes the given run, or starts a new one.
     async fn start_or_resume(
         &self,
         transaction: &Transaction<'_>,
@@ -501,9 +500,7 @@ async fn resume_run(
 /// A lease that was just taken, and what its run has so far.
 pub(super) struct AcquiredLease {
     pub(super) lease: Lease,
-    /// The requests that earlier processes of the run have sent.
     pub(super) before: Requests,
-    /// The durable pages of the run.
     pub(super) pages: PageSet,
     /// The server that granted the lease, named by its start time.
     pub(super) server: String,

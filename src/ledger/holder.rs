@@ -81,7 +81,6 @@ pub struct Holder {
     renewal_limit: Duration,
 }
 
-/// The minimum time limit of one renewal.
 const MIN_RENEWAL_LIMIT: Duration = Duration::from_secs(2);
 
 impl Holder {
@@ -392,7 +391,6 @@ impl Holder {
         Ok(())
     }
 
-    /// Checks that these pages of the run are in the database.
     async fn check_pages(&self, transaction: &Transaction<'_>, pages: &PageSet) -> Result<()> {
         let Lease { run_id, .. } = self.lease;
         let missing = count_missing(transaction, run_id, pages).await?;

@@ -144,7 +144,6 @@ fn bind_row(operation: &Operation) -> Result<Binding<Row>> {
         .bound()
 }
 
-/// Waits until the given time, or forever if there is none.
 async fn wait_until(due: Option<std::time::Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due.into()).await,

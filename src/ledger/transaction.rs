@@ -6,7 +6,6 @@ use tokio_postgres::types::Type;
 
 use crate::config;
 
-/// A transaction on a pooled connection.
 pub(super) type Transaction<'a> = deadpool_postgres::Transaction<'a>;
 
 /// The time limit for a lock. It is short because the process that holds the lock may be

@@ -103,7 +103,6 @@ impl Auth {
     }
 }
 
-/// The table `auth = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AuthTable {

@@ -111,7 +111,6 @@ pub struct FailIf {
     test: Test,
 }
 
-/// The test of the member's value.
 #[derive(Clone, Debug, PartialEq)]
 enum Test {
     /// The member exists, and is not `null`, `false` or empty.
@@ -170,7 +169,6 @@ impl fmt::Display for FailIf {
     }
 }
 
-/// The table `fail_if = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FailIfTable {

@@ -121,7 +121,6 @@ impl Version {
     }
 }
 
-/// One pointer or a list of pointers.
 struct Pointers(Vec<ItemsAt>);
 
 impl<'de> Deserialize<'de> for Pointers {
@@ -151,7 +150,6 @@ impl<'de> Deserialize<'de> for Pointers {
     }
 }
 
-/// The table `items = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ItemsTable {

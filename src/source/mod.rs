@@ -339,7 +339,6 @@ impl Source {
         named
     }
 
-    /// Returns the templates of a page request.
     fn page_templates(&self) -> Vec<&Template> {
         let body = self.body.iter().flat_map(Body::templates);
         std::iter::once(&self.url)
@@ -419,7 +418,6 @@ struct KnownVariables {
     with_item: BTreeSet<Variable>,
 }
 
-/// Explains why a template cannot use this variable.
 fn explain_unknown(variable: &Variable) -> String {
     match variable {
         Variable::From | Variable::To => "needs a `window`".into(),

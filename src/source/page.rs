@@ -164,7 +164,6 @@ impl Pagination {
     }
 }
 
-/// The table `page = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PageTable {

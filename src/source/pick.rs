@@ -134,7 +134,6 @@ fn to_text(value: &Value) -> Option<String> {
     }
 }
 
-/// Decodes the predefined entities of XML.
 fn decode_entities(text: &str) -> String {
     [
         ("&lt;", "<"),

@@ -48,7 +48,6 @@ pub enum Body {
     Form(BTreeMap<String, Template>),
 }
 
-/// The table `body = { json = … }` or `body = { form = … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BodyTable {

@@ -263,7 +263,6 @@ fn parse_origin(beginning: &str, is_whole: bool) -> Option<Url> {
 }
 
 impl Piece {
-    /// Parses the text between two braces.
     fn parse(inner: &str) -> Result<Self, String> {
         if let Some(name) = inner.strip_prefix("env.") {
             return match name {

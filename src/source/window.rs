@@ -112,7 +112,6 @@ impl Basis {
         }
     }
 
-    /// Returns the overlap of a source that does not declare one.
     fn default_overlap(self) -> CalendarSpan {
         CalendarSpan(match self {
             Self::Updated => Span::new().hours(1),
@@ -261,7 +260,6 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// The table `window = { … }` of the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WindowTable {
