@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
@@ -18,7 +18,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::error::{Error, Result};
-use crate::http::header::empty_length;
+use crate::http::header::{empty_length, secret_header};
 use crate::http::secret::Secrets;
 use crate::json::Pointer;
 use crate::redact::Redactor;
@@ -245,9 +245,9 @@ impl TokenRequest {
         }
         for (name, text) in &token.headers {
             let wrong = || Error::config(format!("`headers.{name}` is not an HTTP header"));
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-            let value = HeaderValue::from_str(&secrets.reveal(text)).map_err(|_| wrong())?;
-            headers.insert(name, sensitive(value));
+            let header = secret_header(name, &secrets.reveal(text));
+            let (name, value) = header.ok_or_else(wrong)?;
+            headers.insert(name, value);
         }
         Ok(Self {
             url: endpoint(&token.url, secrets)?,
@@ -295,11 +295,6 @@ fn accept_json() -> HeaderMap {
     HeaderMap::from_iter([(ACCEPT, JSON)])
 }
 
-fn sensitive(mut value: HeaderValue) -> HeaderValue {
-    value.set_sensitive(true);
-    value
-}
-
 fn endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
     let revealed = secrets.reveal_endpoint(url);
     if has_unclear_userinfo(&revealed) {
@@ -322,5 +317,7 @@ pub(super) fn basic_credentials(user: &str, password: &str) -> SecretString {
 fn basic(user: &str, password: &str) -> HeaderValue {
     let credentials = basic_credentials(user, password);
     let value = HeaderValue::from_str(&format!("Basic {}", credentials.expose_secret()));
-    sensitive(value.expect("base64 fits a header"))
+    let mut value = value.expect("base64 fits a header");
+    value.set_sensitive(true);
+    value
 }

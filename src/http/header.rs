@@ -13,3 +13,10 @@ pub(crate) fn text_header<'r>(response: &'r Response, name: &HeaderName) -> Opti
 pub(super) fn empty_length() -> HeaderMap {
     HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from_static("0"))])
 }
+
+/// A declared header, whose value is never shown; `None` if HTTP has no such header.
+pub(super) fn secret_header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+}

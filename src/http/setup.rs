@@ -2,11 +2,12 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 
 use crate::config;
 use crate::error::{Error, Result};
 use crate::http::body;
+use crate::http::header::secret_header;
 use crate::http::pace::Pace;
 use crate::http::public_host::Resolver;
 use crate::http::secret::{Audience, Declaration, Secrets};
@@ -144,24 +145,12 @@ pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Declaration<
 
 /// The configured headers with their values, which are never shown.
 pub(super) fn headers(source: &Source, secrets: &Secrets) -> Result<HeaderMap> {
-    let header = |name: &str, text: &str| -> Option<(HeaderName, HeaderValue)> {
-        let mut value = HeaderValue::from_str(&secrets.reveal(text)).ok()?;
-        value.set_sensitive(true);
-        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
-    };
-    source
-        .http
-        .headers
-        .iter()
-        .map(|(name, text)| {
-            header(name, text).ok_or_else(|| {
-                Error::config(format!(
-                    "key `sources.{}.http.headers.{name}`: is not an HTTP header",
-                    source.name
-                ))
-            })
-        })
-        .collect()
+    let headers = source.http.headers.iter().map(|(name, text)| {
+        let key = format!("sources.{}.http.headers.{name}", source.name);
+        let wrong = || Error::config(format!("key `{key}`: is not an HTTP header"));
+        secret_header(name, &secrets.reveal(text)).ok_or_else(wrong)
+    });
+    headers.collect()
 }
 
 #[cfg(test)]
