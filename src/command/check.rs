@@ -29,7 +29,10 @@ const MOST_DETAILS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
     let config = load_config(global)?;
-    let names = source_names(&config, &options.source)?;
+    let names = match &options.source[..] {
+        [] => config.declared_sources(),
+        names => names.to_vec(),
+    };
     let mut codes = vec![0];
     for name in &names {
         let source = find_source(&config, name)?;
@@ -49,15 +52,6 @@ pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
         }
     }
     Ok(ingest::most_urgent_code(codes))
-}
-
-/// Returns the sources of the command line, or else those that the configuration's files
-/// declare.
-fn source_names(config: &Config, requested: &[String]) -> Result<Vec<String>> {
-    if !requested.is_empty() {
-        return Ok(requested.to_vec());
-    }
-    Ok(config.declared_sources())
 }
 
 fn print_result(what: &str, result: Result<String>) -> u8 {

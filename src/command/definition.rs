@@ -1,15 +1,14 @@
 //! Prints a source's definition after all defaults are applied.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
 use humantime_serde::re::humantime::format_duration;
 
 use crate::source::{
-    Auth, Axis, Basis, Body, Charset, Container, Credentials, Decode, Detail, Http, Items, Kind,
+    Auth, Axis, Basis, Body, Charset, Container, Credentials, Decode, Detail, Http, Items,
     LinkStop, Method, OAuth2, Order, Origin, Pagination, Pick, PickMethod, Size, Source, SplitWhen,
-    Stop, Token, UserAgent, Version, Window, remove_user, remove_user_from_value,
+    Stop, Token, UserAgent, Version, Window, remove_user, remove_user_from_value, word,
 };
 
 /// Returns a definition as lines of a name and a value. Secrets appear as they are written,
@@ -284,8 +283,8 @@ fn add_items(lines: &mut Lines, items: &Items) {
         let whole = "the document itself";
         lines.add("items", if at.is_empty() { whole } else { &at });
     }
-    lines.add("kind", items.kind.map_or("", Kind::as_str));
-    lines.add("version", items.version.map_or("", Version::as_str));
+    lines.add_optional("kind", items.kind.map(word));
+    lines.add_optional("version", items.version.map(Version::as_str));
 }
 
 fn add_decode(lines: &mut Lines, decode: &Decode) {
@@ -293,9 +292,9 @@ fn add_decode(lines: &mut Lines, decode: &Decode) {
         "repairs",
         decode.repair.iter().map(|repair| repair.as_str()),
     );
-    lines.add("charset", decode.charset.map_or("", Charset::name));
+    lines.add_optional("charset", decode.charset.map(Charset::name));
     if decode.container != Container::Auto {
-        lines.add("container", decode.container.as_str());
+        lines.add("container", &word(decode.container));
     }
 }
 
@@ -366,16 +365,12 @@ fn add_http(lines: &mut Lines, http: &Http) {
     if !http.redirects {
         lines.add("redirects", "are not followed");
     }
-    lines.add(
+    lines.add_optional(
         "user agent",
-        http.user_agent.as_ref().map_or("", UserAgent::as_str),
+        http.user_agent.as_ref().map(UserAgent::as_str),
     );
-    add_headers(lines, &http.headers);
-    lines.add_list("other hosts", &http.allow_hosts);
-}
-
-fn add_headers(lines: &mut Lines, headers: &BTreeMap<String, String>) {
-    for (name, value) in headers {
+    for (name, value) in &http.headers {
         lines.add("header", &format!("{name}: {value}"));
     }
+    lines.add_list("other hosts", &http.allow_hosts);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::config::Config;
-use crate::database::{Database, limited};
+use crate::database::{Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{self, Claim, End, Holder, Lease, RunSpec, RunUpdate, Verdict};
 use crate::pipeline::dispatch::verdict;
@@ -53,7 +53,7 @@ pub(super) async fn write_end(
     let deadline = Instant::now() + config.database.retry_for;
     loop {
         let ending = holder.end(end, update);
-        match limited(config.lease.ttl / 2, ending)
+        match wait_for_reply(config.lease.ttl / 2, ending)
             .await
             .and_then(|it| it)
         {

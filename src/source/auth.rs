@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Method;
+use super::{Method, allow_only};
 use crate::json::Pointer;
 
 /// The credentials for a source's server. They are sent only to the host of the source's URL.
@@ -200,7 +200,6 @@ impl AuthTable {
         })
     }
 
-    /// Returns an error for the first declared key that is not in `allowed`.
     fn allow_only(&self, allowed: &[&str]) -> Result<(), String> {
         let given = [
             ("user", self.user.is_some()),
@@ -217,10 +216,6 @@ impl AuthTable {
             ("credentials", self.credentials.is_some()),
             ("scope", self.scope.is_some()),
         ];
-        let is_misplaced = |(key, given): &&(&str, bool)| *given && !allowed.contains(key);
-        match given.iter().find(is_misplaced) {
-            Some((key, _)) => Err(format!("`{key}` cannot be used in this auth mode")),
-            None => Ok(()),
-        }
+        allow_only(&given, allowed, "auth")
     }
 }

@@ -1,7 +1,7 @@
 //! Decoding of response bodies: `decode = { … }`.
 
 use encoding_rs::Encoding;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Repair;
 
@@ -54,7 +54,7 @@ impl TryFrom<String> for Charset {
 ///
 /// An archive may contain archives, one level deep. Each other member has any of the other
 /// formats.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Container {
     /// Detected from the bytes: an archive, one document, or several documents.
@@ -70,19 +70,4 @@ pub enum Container {
     Zip,
     /// A gzip file only.
     Gzip,
-}
-
-impl Container {
-    /// Returns the word in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Json => "json",
-            Self::Lines => "lines",
-            Self::Concatenated => "concatenated",
-            Self::Zip => "zip",
-            Self::Gzip => "gzip",
-        }
-    }
 }

@@ -7,10 +7,11 @@
 use std::fmt::Display;
 
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Axis, Body, Detail, Index, Items, LinkStop, Method, Pagination, Pick, PickMethod, Size, Source,
+    Axis, Body, Detail, Index, Items, Method, Pagination, Pick, PickMethod, Size, Source,
     SplitWhen, Stop, Window,
 };
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
@@ -86,6 +87,14 @@ pub(crate) fn remove_user_from_value(value: &str) -> String {
     }
 }
 
+/// Returns the word for a value in the configuration.
+pub(crate) fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        _ => unreachable!("a variant without fields is a word"),
+    }
+}
+
 /// Builds a table of the members that have a value.
 fn table<'n>(members: impl IntoIterator<Item = (&'n str, Option<Value>)>) -> Value {
     let members = members.into_iter();
@@ -120,7 +129,7 @@ fn items(items: &Items) -> Value {
     let shapes: Value = items.shapes.iter().map(ToString::to_string).collect();
     table([
         ("pointer", Some(shapes)),
-        ("kind", optional_text(items.kind.map(|kind| kind.as_str()))),
+        ("kind", optional_text(items.kind.map(word))),
         (
             "version",
             optional_text(items.version.map(|it| it.as_str())),
@@ -195,7 +204,7 @@ fn pick_keys(pick: &Pick) -> impl Iterator<Item = (&'static str, Option<Value>)>
 /// that the publisher compares.
 fn window_scope(source: &Source, window: &Window) -> Value {
     table([
-        ("basis", text(window.basis.as_str())),
+        ("basis", text(word(window.basis))),
         ("from", text(&window.from)),
         ("zone", zone(source.window_zone())),
     ])
@@ -208,8 +217,8 @@ fn window_pages(window: &Window) -> Value {
         ("format", text(&window.format)),
         ("zone", window.zone.as_ref().and_then(zone)),
         ("step", optional_text(window.step)),
-        ("order", text(window.order.as_str())),
-        ("basis", text(window.basis.as_str())),
+        ("order", text(word(window.order))),
+        ("basis", text(word(window.basis))),
         ("overlap", text(window.overlap)),
         ("ahead", optional_text(window.ahead)),
         ("split_when", split_when(&window.split_when)),
@@ -238,7 +247,7 @@ fn page(page: &Pagination) -> Value {
             ("mode", text("link")),
             ("pointer", text(pointer)),
             ("size", size.map(Value::from)),
-            ("stop", text(link_stop(*stop))),
+            ("stop", text(word(*stop))),
         ]),
         Pagination::Token {
             param,
@@ -250,7 +259,7 @@ fn page(page: &Pagination) -> Value {
             ("param", optional_text(param.as_ref())),
             ("pointer", text(pointer)),
             ("start", optional_text(start.as_ref())),
-            ("stop", text(link_stop(*stop))),
+            ("stop", text(word(*stop))),
         ]),
         Pagination::Number {
             param,
@@ -294,14 +303,6 @@ fn stop(stop: &Stop) -> Vec<(&'static str, Option<Value>)> {
         }
         Stop::Empty => vec![("stop", text("empty"))],
         Stop::Status(status) => vec![("status", Some((*status).into()))],
-    }
-}
-
-fn link_stop(stop: LinkStop) -> &'static str {
-    match stop {
-        LinkStop::NoLink => "no_link",
-        LinkStop::SameUrl => "same_url",
-        LinkStop::Repeated => "repeated",
     }
 }
 

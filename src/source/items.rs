@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::json::ItemsAt;
 
@@ -23,7 +23,7 @@ pub struct Items {
 }
 
 /// The kind of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A release.
@@ -88,19 +88,6 @@ impl Default for Items {
 
 fn parse_pointer(pointer: &str) -> ItemsAt {
     ItemsAt::parse(pointer).expect("a valid pointer")
-}
-
-impl Kind {
-    /// Returns the word in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Release => "release",
-            Kind::Record => "record",
-            Kind::ReleasePackage => "release_package",
-            Kind::RecordPackage => "record_package",
-        }
-    }
 }
 
 impl Version {

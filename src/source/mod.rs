@@ -31,7 +31,7 @@ pub use self::axis::{Axis, Index};
 pub use self::decode::{Charset, Container, Decode};
 #[cfg(feature = "cli")]
 pub(crate) use self::definition::remove_user;
-pub(crate) use self::definition::remove_user_from_value;
+pub(crate) use self::definition::{remove_user_from_value, word};
 pub use self::detail::Detail;
 pub use self::http::{FailIf, Http, Rate, UserAgent};
 pub use self::items::{Items, Kind, Version};
@@ -426,6 +426,15 @@ fn explain_unknown(variable: &Variable) -> String {
         Variable::Token => "needs `page.mode` \"token\"".into(),
         Variable::Item => "can be used in `detail` only".into(),
         Variable::Axis(name) => format!("needs an `axis.{name}`"),
+    }
+}
+
+/// Returns an error for the first given key that a mode does not allow.
+fn allow_only(given: &[(&str, bool)], allowed: &[&str], table: &str) -> Result<(), String> {
+    let is_misplaced = |(key, given): &&(&str, bool)| *given && !allowed.contains(key);
+    match given.iter().find(is_misplaced) {
+        Some((key, _)) => Err(format!("`{key}` cannot be used in this {table} mode")),
+        None => Ok(()),
     }
 }
 

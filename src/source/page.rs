@@ -1,7 +1,8 @@
 //! Pagination: `page = { … }`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::allow_only;
 use crate::json::Pointer;
 
 /// The way from one page to the next, and the way to recognise the last page.
@@ -61,7 +62,8 @@ pub enum Pagination {
 
 /// The way to recognise the last page of a feed of links or tokens. In every case, a page
 /// without a link or token is the last one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LinkStop {
     /// Only a page without a link or token is the last one.
     #[default]
@@ -295,7 +297,6 @@ impl PageTable {
         })
     }
 
-    /// Returns an error for the first declared key that is not in `allowed`.
     fn allow_only(&self, allowed: &[&str]) -> Result<(), String> {
         let given = [
             ("pointer", self.pointer.is_some()),
@@ -307,13 +308,7 @@ impl PageTable {
             ("status", self.status.is_some()),
             ("stop", self.stop.is_some()),
         ];
-        match given
-            .iter()
-            .find(|(key, given)| *given && !allowed.contains(key))
-        {
-            Some((key, _)) => Err(format!("`{key}` cannot be used in this page mode")),
-            None => Ok(()),
-        }
+        allow_only(&given, allowed, "page")
     }
 
     fn start_or(&self, default: u64) -> Result<u64, String> {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::template::check_format;
 use crate::json::Pointer;
@@ -15,7 +15,8 @@ use crate::json::Pointer;
 ///
 /// Neighbouring windows share an end point, because publishers differ in whether a window
 /// includes its end. A release that two windows contain is stored once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "WindowTable")]
 pub struct Window {
     /// The start of the first run.
     pub from: Moment,
@@ -89,7 +90,7 @@ impl Window {
 
 /// The kind of date that the publisher compares with a window. Only the date of the last change
 /// shows everything new. With any other date, a late entry appears before the watermark.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
     /// The date of an entry's last change.
@@ -102,16 +103,6 @@ pub enum Basis {
 }
 
 impl Basis {
-    /// Returns the word in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Updated => "updated",
-            Self::Published => "published",
-            Self::Event => "event",
-        }
-    }
-
     fn default_overlap(self) -> CalendarSpan {
         CalendarSpan(match self {
             Self::Updated => Span::new().hours(1),
@@ -130,7 +121,7 @@ impl Basis {
 }
 
 /// The order of the windows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// The oldest window comes first, so that the watermark advances during the run.
@@ -138,17 +129,6 @@ pub enum Order {
     Ascending,
     /// The newest window comes first. The watermark advances only when all windows are done.
     Descending,
-}
-
-impl Order {
-    /// Returns the word in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ascending => "ascending",
-            Self::Descending => "descending",
-        }
-    }
 }
 
 /// The conditions for halving a window. The two halves are then fetched instead.
@@ -280,13 +260,6 @@ struct WindowTable {
 
 #[derive(Deserialize)]
 struct Zone(#[serde(deserialize_with = "super::time_zone")] TimeZone);
-
-impl<'de> Deserialize<'de> for Window {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let table = WindowTable::deserialize(deserializer)?;
-        Self::try_from(table).map_err(serde::de::Error::custom)
-    }
-}
 
 impl TryFrom<WindowTable> for Window {
     type Error = String;
