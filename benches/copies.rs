@@ -24,7 +24,12 @@ pub(crate) async fn run_two_copies(database: &Database, pages: &[Extracted]) -> 
 
 async fn copy_pages(database: Database, pages: Vec<Extracted>) -> Result<()> {
     let connection = database.connection().await?;
-    let names: Vec<&str> = FETCHED.shared.iter().chain(FETCHED.each).copied().collect();
+    let names: Vec<&str> = FETCHED
+        .shared
+        .iter()
+        .chain(FETCHED.per_row)
+        .copied()
+        .collect();
     let r#type = |name: &&str| TABLE.column(name).expect("a column").r#type().clone();
     let types: Vec<Type> = names.iter().map(r#type).collect();
     let names = names.join(", ");

@@ -1,7 +1,9 @@
 //! A small table and the changes of its rows that are measured.
 
 use jiff::{SignedDuration, Timestamp};
-use ocds_ingest::bulk::{Batching, Bind, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
+use ocds_ingest::bulk::{
+    Batching, BindingBuilder, Column, Operation, Overwrite, Plan, Rows, Table, Verb,
+};
 use tokio_postgres::types::Type;
 
 use crate::bench_server::Result;
@@ -46,8 +48,8 @@ pub(crate) const INSERT: Change = Change {
     plan: Plan {
         table: Table::new("bench.item", COLUMNS, &["id"]),
         shared: &["stamp"],
-        each: &["id", "code", "title", "price", "changed_at"],
-        by: &["id"],
+        per_row: &["id", "code", "title", "price", "changed_at"],
+        key: &["id"],
         verb: Verb::Insert { returning: &[] },
     },
     sql: "insert into bench.item (stamp, id, code, title, price, changed_at)
@@ -59,7 +61,7 @@ pub(crate) const UPDATE: Change = Change {
     name: "update to other values",
     plan: Plan {
         shared: &[],
-        each: &["id", "title", "price", "changed_at"],
+        per_row: &["id", "title", "price", "changed_at"],
         verb: Verb::Update { only_if: &[] },
         ..INSERT.plan
     },
@@ -71,7 +73,7 @@ pub(crate) const UPDATE_WHERE: Change = Change {
     name: "update to the same values",
     plan: Plan {
         shared: &["price", "changed_at"],
-        each: &["id"],
+        per_row: &["id"],
         ..UPDATE.plan
     },
     sql: "update bench.item set price = $1, changed_at = $2 where id = $3",
@@ -84,7 +86,7 @@ pub(crate) const UPSERT: Change = Change {
         verb: Verb::Upsert {
             set: &[],
             overwrite: Overwrite::Always,
-            inserted_if: "stamp",
+            insert_marker: "stamp",
             returning: &[],
         },
         ..INSERT.plan
@@ -101,7 +103,7 @@ pub(crate) const DELETE: Change = Change {
     name: "delete",
     plan: Plan {
         shared: &[],
-        each: &["id"],
+        per_row: &["id"],
         verb: Verb::Delete { only_if: &[] },
         ..INSERT.plan
     },
@@ -139,11 +141,11 @@ impl Change {
     pub(crate) fn build_job<'r>(&self, items: &'r [Item]) -> Result<Job<'r>> {
         let plan = self.plan;
         let operation = Operation::new(&plan, Batching::default())?;
-        let shared = bind(operation.bind_shared(), plan.shared).bound()?;
-        let each = bind(operation.bind_each(), plan.each).bound()?;
+        let shared = bind(operation.bind_shared(), plan.shared).build()?;
+        let each = bind(operation.bind_row(), plan.per_row).build()?;
         let values = |item| {
             let shared = plan.shared.iter().map(|name| value(&items[0], name));
-            let each = plan.each.iter().map(|name| value(item, name));
+            let each = plan.per_row.iter().map(|name| value(item, name));
             shared.chain(each).collect()
         };
         Ok(Job {
@@ -154,9 +156,9 @@ impl Change {
             encode: Box::new(move |range| {
                 let shared = match plan.shared {
                     [] => Rows::default(),
-                    _ => Rows::of(&shared, &items[..1])?,
+                    _ => Rows::encode(&shared, &items[..1])?,
                 };
-                Ok((shared, Rows::of(&each, &items[range])?))
+                Ok((shared, Rows::encode(&each, &items[range])?))
             }),
         })
     }
@@ -186,7 +188,7 @@ fn value<'i>(item: &'i Item, column: &str) -> Value<'i> {
     }
 }
 
-fn bind(bind: Bind<Item>, columns: &[&str]) -> Bind<Item> {
+fn bind(bind: BindingBuilder<Item>, columns: &[&str]) -> BindingBuilder<Item> {
     columns.iter().fold(bind, |bind, name| match *name {
         "id" => bind.column("id", |item: &Item| &item.id),
         "code" => bind.column("code", |item: &Item| &item.code),

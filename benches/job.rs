@@ -44,7 +44,7 @@ impl Job<'_> {
     /// Computes the mean length of an encoded row.
     pub(crate) fn bytes(&self) -> Result<usize> {
         let (_, rows) = (self.encode)(0..self.values.len())?;
-        Ok(rows.bytes() / rows.len())
+        Ok(rows.byte_count() / rows.len())
     }
 }
 
@@ -200,7 +200,7 @@ impl Link {
     ) -> Result<Measurement> {
         let batching = method.batching();
         let operation = Operation::new(&job.plan, batching)?;
-        let session = Session::new(&self.settings).preparing(&[&operation]);
+        let session = Session::new(&self.settings).with_prepared(&[&operation]);
         let all = job.values.len();
         let (shared, rows) = (job.encode)(0..batching.rows.min(all))?;
         let mut warm = Transaction::begin(&self.database, &session).await?;

@@ -73,7 +73,7 @@ impl Change {
             plan: self.plan,
             fill_sql: String::new(),
             encode: Box::new(move |range| {
-                let rows = Rows::of(&fetched.release, &releases.releases[range])?;
+                let rows = Rows::encode(&fetched.release, &releases.releases[range])?;
                 Ok((fetched.shared(&releases.served)?, rows))
             }),
             sql: Operation::new(&self.plan, Batching::default())?.sql(1),

@@ -198,7 +198,7 @@ async fn write_row_by_row(server: &BenchServer, pages: &[Extracted]) -> Result<(
     let connection = server.database.connection().await?;
     let upsert = Fetched::new(Batching::default())?.operation;
     let insert = connection
-        .prepare_typed(&upsert.sql(1), &upsert.types(1))
+        .prepare_typed(&upsert.sql(1), &upsert.parameter_types(1))
         .await?;
     let now = Timestamp::now();
     for (page, releases) in pages {
@@ -220,7 +220,7 @@ async fn write_multi_values(server: &BenchServer, pages: &[Extracted], batch: us
     let connection = server.database.connection().await?;
     let upsert = Fetched::new(Batching::default())?.operation;
     let insert = connection
-        .prepare_typed(&upsert.sql(batch), &upsert.types(batch))
+        .prepare_typed(&upsert.sql(batch), &upsert.parameter_types(batch))
         .await?;
     let now = Timestamp::now();
     let rows: Vec<Row<'_>> = pages

@@ -1,5 +1,11 @@
-//! An operation on many rows, within a transaction: statements under way
-//! together, and what is done when the server refuses one for a row's sake.
+//! Applies an operation to rows in an open transaction.
+//!
+//! 1. Rows are split into batches, one statement each. Up to 16 batches are sent before the
+//!    first reply is read. A savepoint before each batch makes it possible to undo it alone.
+//! 2. If the server refuses a batch and a row may be the cause, the batch is rolled back and
+//!    written again row by row, each row behind a savepoint. A row that fails alone is a
+//!    [`Failure`]. The batches behind the refused one are sent again.
+//! 3. With [`OnFailure::RollBack`], the first failure rolls back the whole operation.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -7,82 +13,83 @@ use std::time::Instant;
 use tokio_postgres::Row;
 use tracing::warn;
 
-use crate::bulk::catalog::{self, Catalog};
+use crate::bulk::catalog::{Catalog, READ_CATALOG};
 use crate::bulk::failure::Failure;
-use crate::bulk::operation::{Operation, parameters};
+use crate::bulk::operation::{Operation, collect_parameters};
 use crate::bulk::plan::Verb;
 use crate::bulk::report::Report;
 use crate::bulk::rows::Rows;
-use crate::bulk::transaction::{Answer, Flight, Observed, Reply, Transaction, next};
+use crate::bulk::transaction::{
+    Answer, Exchange, Reply, StatementObserver, Transaction, next_reply,
+};
 use crate::error::{Error, Result};
 use crate::metrics;
 use crate::sqlstate::Blame;
 
-/// The most statements that are under way together: those behind one that is
-/// refused were sent for nothing, and all are in memory as they are sent.
-pub(super) const FLIGHT_BATCHES: usize = 16;
+/// The maximum number of batches that are sent before a reply is read. All of them are in memory
+/// at once, and those behind a refused one must be sent again.
+pub(super) const MAX_BATCHES_IN_FLIGHT: usize = 16;
 
-/// The most rows of a fallback that are under way together. Those behind a row
-/// that fails were sent for nothing; those before it shared one round trip.
-const FALLBACK_ROWS: usize = 16;
+/// The same limit for single rows. Rows behind one that fails must be sent again; the rows before
+/// it share one round trip.
+const MAX_ROWS_IN_FLIGHT: usize = 16;
 
-/// The most rows in a row that are refused for what may be a defect, or the server's
-/// state: several huge rows may follow one another, and a server that refuses everything
-/// is at fault itself.
-const MOST_SUSPECTS: usize = 3;
+/// The maximum number of consecutive rows that are refused although the server may be the cause.
+/// A few huge rows may follow each other, but a server that refuses everything has a problem.
+const MAX_SUSPECTS: usize = 3;
 
-/// Shows that the server is well, between two attempts at a row that it refuses.
+/// Tests that the server accepts other statements, between two attempts to write a row.
 const PROBE: &str = "select 1";
 
-/// What is done when the server refuses a row.
+/// What to do when the server refuses a row.
 ///
-/// Only what a row is to blame for is a refusal. Where that is not certain from the
-/// SQLSTATE, as of an internal error, memory or time, the row must be refused twice
-/// alone, for the same, by a server that takes other statements between and does not
-/// refuse row after row. What is the server's own trouble is an error, and no row's.
+/// A row is refused if the SQLSTATE says that the row is the cause. Some SQLSTATEs leave that
+/// open, for example those for an internal error, too little memory or a timeout. Then the row
+/// must fail twice alone, with the same SQLSTATE, on a server that accepts another statement in
+/// between; without this rule, one such row would stop its source forever. If more than three
+/// rows fail like this one after another, the server is the cause. A problem of the server is an
+/// error, and no row is blamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
-    /// The whole operation is undone, and what was done before it in the
-    /// transaction stays.
+    /// Roll back the whole operation. Earlier statements of the transaction stay.
     RollBack,
-    /// The row is left out, and the others are written.
+    /// Skip the row and write the others.
     Isolate,
 }
 
-/// What came of an operation.
+/// What an operation did to the rows of a table.
 #[derive(Debug, Default)]
-pub struct Applied {
-    /// What became of the rows.
+pub struct TableOutcome {
+    /// The counts.
     pub report: Report,
-    /// The rows that were refused, in the order they were given; with
-    /// [`OnFailure::RollBack`] the first.
+    /// The refused rows in their order; with [`OnFailure::RollBack`] only the first.
     pub failures: Vec<Failure>,
-    /// What an insertion or upsert gave back of each row, and which it was.
+    /// The position of each inserted or upserted row, and the columns that were returned for it.
     pub returned: Vec<(usize, Row)>,
 }
 
 impl Transaction {
-    /// Applies an operation to rows, `shared` being the one row of the columns
-    /// that all have in common, or empty.
+    /// Applies an operation to rows. `shared` is one row with the values that all rows share; it
+    /// is empty if the plan has no shared columns.
     ///
-    /// Rows of one statement are written in their order. Writers of the same keys
-    /// in other orders may wait for one another until the server ends one;
-    /// [`write`](crate::bulk::write()) puts them in order.
+    /// The rows are written in their order. If several writers have the same keys in different
+    /// orders, they may deadlock; [`write`](crate::bulk::write()) sorts the rows.
     ///
     /// # Errors
-    /// The server could not be asked, or refused what no row is to blame for: the
-    /// transaction is of no use any more.
+    ///
+    /// The server did not answer, or a statement failed and no row is the cause. The transaction
+    /// cannot continue then.
     pub async fn apply(
         &mut self,
         operation: &Operation,
         shared: &Rows,
         rows: &Rows,
         on_failure: OnFailure,
-    ) -> Result<Applied> {
+    ) -> Result<TableOutcome> {
         operation.check_rows(shared, rows)?;
-        let began = Instant::now();
+        let start = Instant::now();
         let trips = self.round_trips();
-        let mut apply = Apply {
+        let mut run = ApplyRun {
             transaction: self,
             operation,
             shared,
@@ -90,35 +97,41 @@ impl Transaction {
             on_failure,
             has_savepoint: false,
             suspects: 0,
-            applied: Applied::default(),
+            outcome: TableOutcome::default(),
         };
-        if !rows.is_empty() && !Box::pin(apply.run()).await? {
-            apply.undo().await?;
+        if !rows.is_empty() && !Box::pin(run.run()).await? {
+            run.roll_back().await?;
         }
-        let mut applied = apply.applied;
-        let report = &mut applied.report;
+        let mut outcome = run.outcome;
+        let report = &mut outcome.report;
         report.total = rows.len() as u64;
-        report.failed = applied.failures.len() as u64;
+        report.failed = outcome.failures.len() as u64;
         let written = report.inserted + report.updated + report.deleted + report.failed;
         report.unchanged = report.total.saturating_sub(written);
         report.round_trips = self.round_trips() - trips;
-        report.duration = began.elapsed();
+        report.duration = start.elapsed();
         count_outcomes(operation, report);
-        Ok(applied)
+        Ok(outcome)
     }
 }
 
-impl Applied {
-    /// Keeps what a statement returned of the rows it was sent.
-    fn give_back(&mut self, sent: Range<usize>, rows: Vec<Row>, returning: &[&str]) -> Result<()> {
+impl TableOutcome {
+    fn add_returned(
+        &mut self,
+        positions: Range<usize>,
+        rows: Vec<Row>,
+        returning: &[&str],
+    ) -> Result<()> {
         if returning.is_empty() {
             return Ok(());
         }
-        // a trigger may have kept a row from being written
-        if rows.len() != sent.len() {
-            return Err(Error::unexpected("not every row gave its keys back"));
+        // A trigger may prevent that a row is written.
+        if rows.len() != positions.len() {
+            return Err(Error::unexpected(
+                "the server did not return a key for every row",
+            ));
         }
-        self.returned.extend(sent.zip(rows));
+        self.returned.extend(positions.zip(rows));
         Ok(())
     }
 }
@@ -136,59 +149,57 @@ fn count_outcomes(operation: &Operation, report: &Report) {
     }
 }
 
-/// An operation under way.
-pub(super) struct Apply<'a> {
+pub(super) struct ApplyRun<'a> {
     pub(super) transaction: &'a Transaction,
     pub(super) operation: &'a Operation,
     pub(super) shared: &'a Rows,
     pub(super) rows: &'a Rows,
     on_failure: OnFailure,
-    /// Whether a batch before had a savepoint, which the next replaces: nested
-    /// ones make the server slower with each.
+    /// True if an earlier batch has set the savepoint. The next batch replaces it, because each
+    /// nested savepoint makes the server slower.
     has_savepoint: bool,
-    /// How many rows in a row were refused for what may be no row's fault.
+    /// The number of consecutive rows that failed although the server may be the cause.
     suspects: usize,
-    pub(super) applied: Applied,
+    pub(super) outcome: TableOutcome,
 }
 
-impl<'a> Apply<'a> {
-    /// Writes the rows; `false` if that is to be undone.
+impl<'a> ApplyRun<'a> {
+    /// Writes the rows. Returns false if the caller must roll the operation back.
     async fn run(&mut self) -> Result<bool> {
-        match self.operation.copy_text() {
-            Some(text) if self.copy(text).await? => Ok(true),
-            _ => self.values().await,
+        match self.operation.copy_statements() {
+            Some(statements) if self.copy_rows(statements).await? => Ok(true),
+            _ => self.write_batches().await,
         }
     }
 
-    /// Sends batch behind batch without waiting for one. A batch that may have been
-    /// refused for a row's sake is written row by row, and what was sent behind it is
-    /// sent again.
-    async fn values(&mut self) -> Result<bool> {
-        let batches = self.operation.cut(self.rows);
+    async fn write_batches(&mut self) -> Result<bool> {
+        let batches = self.operation.split_rows(self.rows);
         let mut rest = &*batches;
         while !rest.is_empty() {
-            let window = &rest[..rest.len().min(FLIGHT_BATCHES)];
+            let window = &rest[..rest.len().min(MAX_BATCHES_IN_FLIGHT)];
             let transaction = self.transaction;
-            let mut flight = transaction.flight();
+            let mut exchange = transaction.new_exchange();
             for batch in window {
-                self.save(&mut flight);
-                self.send(&mut flight, batch);
+                self.push_savepoint(&mut exchange);
+                self.push_rows(&mut exchange, batch);
             }
-            let replies = flight.land().await?.into_iter();
-            let settled = match self.count_batches(window, replies)? {
-                Some(refused) if self.row_by_row(window[refused].clone()).await? => refused + 1,
+            let replies = exchange.await_replies().await?.into_iter();
+            let done = match self.count_batches(window, replies)? {
+                Some(refused) if self.write_row_by_row(window[refused].clone()).await? => {
+                    refused + 1
+                }
                 Some(_) => return Ok(false),
                 None => window.len(),
             };
-            rest = &rest[settled..];
+            rest = &rest[done..];
         }
         Ok(true)
     }
 
-    /// Where a batch begins, to come back to if it is refused; before the first,
-    /// where the operation does, if it may have to be undone.
-    pub(super) fn save(&mut self, flight: &mut Flight<'a>) {
-        flight.simple(match (self.has_savepoint, self.on_failure) {
+    /// Sets the savepoint to which a refused batch is rolled back. Before the first batch, also
+    /// sets one for the whole operation, if the operation may be rolled back.
+    pub(super) fn push_savepoint(&mut self, exchange: &mut Exchange<'a>) {
+        exchange.push_simple(match (self.has_savepoint, self.on_failure) {
             (true, _) => "release savepoint batch; savepoint batch",
             (false, OnFailure::RollBack) => "savepoint operation; savepoint batch",
             (false, OnFailure::Isolate) => "savepoint batch",
@@ -196,16 +207,15 @@ impl<'a> Apply<'a> {
         self.has_savepoint = true;
     }
 
-    fn send(&mut self, flight: &mut Flight<'a>, rows: &Range<usize>) {
+    fn push_rows(&mut self, exchange: &mut Exchange<'a>, rows: &Range<usize>) {
         let statement = self.operation.statement(rows.len());
-        self.sent(rows);
-        let fields = parameters(self.shared, self.rows, rows);
-        flight.fields(statement, fields, self.observed(rows.len(), "values"));
+        self.count_statement(rows);
+        let fields = collect_parameters(self.shared, self.rows, rows);
+        exchange.push_rows(statement, fields, self.observer(rows.len(), "values"));
     }
 
-    /// What a statement is traced and measured as.
-    pub(super) fn observed(&self, rows: usize, method: &'static str) -> Observed {
-        Observed {
+    pub(super) fn observer(&self, rows: usize, method: &'static str) -> StatementObserver {
+        StatementObserver {
             statement: metrics::Statement {
                 operation: self.operation.name(),
                 table: self.operation.table().label(),
@@ -216,52 +226,50 @@ impl<'a> Apply<'a> {
         }
     }
 
-    /// Counts a statement with these rows.
-    pub(super) fn sent(&mut self, rows: &Range<usize>) {
-        let report = &mut self.applied.report;
+    pub(super) fn count_statement(&mut self, rows: &Range<usize>) {
+        let report = &mut self.outcome.report;
         report.statements += 1;
-        report.bytes += (self.shared.bytes() + self.rows.slice(rows).len()) as u64;
+        report.bytes += (self.shared.byte_count() + self.rows.slice(rows).len()) as u64;
     }
 
-    /// Counts the answers to batches, each behind its savepoint's, up to the
-    /// first batch that may have been refused for a row's sake, and says which.
+    /// Counts the answers to batches, up to the first batch that a row may have made fail.
+    /// Returns the index of that batch. Before each batch's reply is that of its savepoint.
     fn count_batches(
         &mut self,
         batches: &[Range<usize>],
         mut replies: impl Iterator<Item = Reply>,
     ) -> Result<Option<usize>> {
         for (index, batch) in batches.iter().enumerate() {
-            next(&mut replies)??;
-            match next(&mut replies)? {
-                Ok(answer) => self.count(batch.clone(), answer)?,
-                Err(error) if self.transaction.may_blame_a_row(&error) => return Ok(Some(index)),
+            next_reply(&mut replies)??;
+            match next_reply(&mut replies)? {
+                Ok(answer) => self.count_answer(batch.clone(), answer)?,
+                Err(error) if self.transaction.can_blame_row(&error) => return Ok(Some(index)),
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(None)
     }
 
-    /// Writes each row by itself behind a savepoint, and remembers each that is
-    /// refused; `false` if the first is enough. The last savepoint is where the
-    /// batch began.
-    async fn row_by_row(&mut self, rows: Range<usize>) -> Result<bool> {
+    /// Writes each row behind a savepoint, and collects those that are refused. Returns false if
+    /// the caller must roll the operation back. The current savepoint is before the batch.
+    async fn write_row_by_row(&mut self, rows: Range<usize>) -> Result<bool> {
         metrics::count_fallback(self.operation.table().label());
         let mut first = rows.start;
         while first < rows.end {
-            let window = first..rows.end.min(first + FALLBACK_ROWS);
+            let window = first..rows.end.min(first + MAX_ROWS_IN_FLIGHT);
             let transaction = self.transaction;
-            let mut flight = transaction.flight();
-            flight.simple("rollback to savepoint batch");
+            let mut exchange = transaction.new_exchange();
+            exchange.push_simple("rollback to savepoint batch");
             for row in window.clone() {
-                self.send(&mut flight, &(row..row + 1));
-                flight.simple("release savepoint batch; savepoint batch");
+                self.push_rows(&mut exchange, &(row..row + 1));
+                exchange.push_simple("release savepoint batch; savepoint batch");
             }
-            let replies = flight.land().await?.into_iter();
+            let replies = exchange.await_replies().await?.into_iter();
             first = match self.count_rows(window.clone(), replies)? {
                 None => window.end,
                 Some((refused, error)) => {
-                    if let Some(error) = self.refused_again(refused, error).await? {
-                        self.refuse(refused, &error).await?;
+                    if let Some(error) = self.confirm_refusal(refused, error).await? {
+                        self.add_failure(refused, &error).await?;
                         if self.on_failure == OnFailure::RollBack {
                             return Ok(false);
                         }
@@ -270,37 +278,37 @@ impl<'a> Apply<'a> {
                 }
             };
         }
-        let mut flight = self.transaction.flight();
-        flight.simple("rollback to savepoint batch");
-        flight.land_one().await?;
+        let mut exchange = self.transaction.new_exchange();
+        exchange.push_simple("rollback to savepoint batch");
+        exchange.await_last_answer().await?;
         Ok(true)
     }
 
-    /// Counts the answers to lone rows, each before its savepoint's, up to the
-    /// first that was refused, and says which and why.
+    /// Counts the answers to single rows, up to the first that was refused. Returns that row and
+    /// its error. Behind each row's reply is that of its savepoint.
     fn count_rows(
         &mut self,
         rows: Range<usize>,
         mut replies: impl Iterator<Item = Reply>,
     ) -> Result<Option<(usize, tokio_postgres::Error)>> {
-        next(&mut replies)??;
+        next_reply(&mut replies)??;
         for row in rows {
-            match next(&mut replies)? {
-                Ok(answer) => self.count(row..row + 1, answer)?,
-                Err(error) if self.transaction.may_blame_a_row(&error) => {
+            match next_reply(&mut replies)? {
+                Ok(answer) => self.count_answer(row..row + 1, answer)?,
+                Err(error) if self.transaction.can_blame_row(&error) => {
                     return Ok(Some((row, error)));
                 }
                 Err(error) => return Err(error.into()),
             }
-            next(&mut replies)??;
+            next_reply(&mut replies)??;
         }
         Ok(None)
     }
 
-    /// Why a row is refused that was refused alone; `None` if it is written after all.
-    /// Where the SQLSTATE does not say that the row is to blame it is sent once more,
-    /// alone and behind a statement that shows that the server is well.
-    async fn refused_again(
+    /// Decides whether a row that failed alone is refused. If the SQLSTATE leaves the cause open,
+    /// sends the row again, behind a statement that tests the server. Returns the error of the
+    /// refused row, or `None` if the second attempt wrote it.
+    async fn confirm_refusal(
         &mut self,
         row: usize,
         error: tokio_postgres::Error,
@@ -310,25 +318,25 @@ impl<'a> Apply<'a> {
         if blame == Some(Blame::Row) {
             return Ok(Some(error));
         }
-        // where no other row is written, nothing is gained by blaming this one
-        let is_waited_for =
+        // If no other row is written, it does not help to blame this one: try again later.
+        let should_retry_later =
             blame == Some(Blame::RowOrServer) && self.on_failure == OnFailure::RollBack;
         self.suspects += 1;
-        if is_waited_for || self.suspects > MOST_SUSPECTS {
+        if should_retry_later || self.suspects > MAX_SUSPECTS {
             return Err(error.into());
         }
-        let mut flight = transaction.flight();
-        flight.simple("rollback to savepoint batch");
-        flight.simple(PROBE);
-        self.send(&mut flight, &(row..row + 1));
-        flight.simple("release savepoint batch; savepoint batch");
-        let mut replies = flight.land().await?.into_iter();
-        next(&mut replies)??;
-        next(&mut replies)??;
-        match next(&mut replies)? {
+        let mut exchange = transaction.new_exchange();
+        exchange.push_simple("rollback to savepoint batch");
+        exchange.push_simple(PROBE);
+        self.push_rows(&mut exchange, &(row..row + 1));
+        exchange.push_simple("release savepoint batch; savepoint batch");
+        let mut replies = exchange.await_replies().await?.into_iter();
+        next_reply(&mut replies)??;
+        next_reply(&mut replies)??;
+        match next_reply(&mut replies)? {
             Ok(answer) => {
-                next(&mut replies)??;
-                self.count(row..row + 1, answer)?;
+                next_reply(&mut replies)??;
+                self.count_answer(row..row + 1, answer)?;
                 Ok(None)
             }
             Err(again) if again.code() == error.code() => {
@@ -339,7 +347,7 @@ impl<'a> Apply<'a> {
                 warn!(
                     sqlstate,
                     table,
-                    "the server refused a row of {table} twice, alone, with SQLSTATE {sqlstate}"
+                    "the server refused a row of {table} twice with SQLSTATE {sqlstate}, but not other statements"
                 );
                 Ok(Some(again))
             }
@@ -348,49 +356,49 @@ impl<'a> Apply<'a> {
         }
     }
 
-    /// Remembers a row that was refused, and why. What a constraint says is asked
-    /// of the server once.
-    async fn refuse(&mut self, row: usize, error: &tokio_postgres::Error) -> Result<()> {
+    /// Adds a failure. Asks the server once for the definitions of the table's constraints.
+    async fn add_failure(&mut self, row: usize, error: &tokio_postgres::Error) -> Result<()> {
         let code = error.code().map_or("", |state| state.code());
         let needs_catalog = code.starts_with("23") || code == "22001";
         if needs_catalog && self.operation.catalog.get().is_none() {
-            let table = self.operation.table().quoted();
-            let mut flight = self.transaction.flight();
-            flight.simple("rollback to savepoint batch");
-            flight.typed(
-                catalog::READ,
+            let table = self.operation.table().quote_name();
+            let mut exchange = self.transaction.new_exchange();
+            exchange.push_simple("rollback to savepoint batch");
+            exchange.push_query(
+                READ_CATALOG,
                 vec![(&table, tokio_postgres::types::Type::TEXT)],
             );
-            let answer = flight.land_one().await?;
-            // another task may have been first
-            let _ = self.operation.catalog.set(Catalog::new(&answer.rows)?);
+            let answer = exchange.await_last_answer().await?;
+            // Another task may have set it already.
+            let _ = self
+                .operation
+                .catalog
+                .set(Catalog::from_rows(&answer.rows)?);
         }
-        let error = error.as_db_error().expect("it has a code");
+        let error = error.as_db_error().expect("an error with an SQLSTATE");
         let failure = Failure::new(self.operation, self.rows, row, error);
-        self.applied.failures.push(failure);
+        self.outcome.failures.push(failure);
         Ok(())
     }
 
-    /// Takes back what the operation did.
-    async fn undo(&mut self) -> Result<()> {
-        let mut flight = self.transaction.flight();
-        flight.simple("rollback to savepoint operation");
-        flight.land_one().await?;
-        let report = &mut self.applied.report;
+    async fn roll_back(&mut self) -> Result<()> {
+        let mut exchange = self.transaction.new_exchange();
+        exchange.push_simple("rollback to savepoint operation");
+        exchange.await_last_answer().await?;
+        let report = &mut self.outcome.report;
         (report.inserted, report.updated, report.deleted) = (0, 0, 0);
-        self.applied.returned.clear();
+        self.outcome.returned.clear();
         Ok(())
     }
 
-    /// Counts what a statement did to the rows it was sent.
-    pub(super) fn count(&mut self, sent: Range<usize>, answer: Answer) -> Result<()> {
+    pub(super) fn count_answer(&mut self, positions: Range<usize>, answer: Answer) -> Result<()> {
         let Answer { rows, affected } = answer;
         self.suspects = 0;
-        let report = &mut self.applied.report;
+        let report = &mut self.outcome.report;
         match self.operation.verb() {
             Verb::Insert { returning } => {
                 report.inserted += affected;
-                self.applied.give_back(sent, rows, returning)?;
+                self.outcome.add_returned(positions, rows, returning)?;
             }
             Verb::Upsert { returning, .. } => {
                 for row in &rows {
@@ -400,7 +408,7 @@ impl<'a> Apply<'a> {
                         report.updated += 1;
                     }
                 }
-                self.applied.give_back(sent, rows, returning)?;
+                self.outcome.add_returned(positions, rows, returning)?;
             }
             Verb::Update { .. } => report.updated += affected,
             Verb::Delete { .. } => report.deleted += affected,

@@ -1,5 +1,5 @@
-//! Rows by binary `COPY`: the fastest way in, where each row need not be told
-//! apart from the others.
+//! Writes rows by binary `COPY`, the fastest way. The reply to `COPY` does not tell which row
+//! failed, so a refused `COPY` is rolled back and the rows are written in batches.
 
 use std::pin::pin;
 
@@ -7,65 +7,67 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
 use tokio_postgres::CopyInSink;
 
-use crate::bulk::apply::Apply;
-use crate::bulk::operation::{CopyText, DROP_STAGE, Statement};
-use crate::bulk::transaction::{Answer, next};
+use crate::bulk::apply::ApplyRun;
+use crate::bulk::operation::{CopyStatements, DROP_TEMPORARY_TABLE, Statement};
+use crate::bulk::transaction::{Answer, next_reply};
 use crate::database::wait_for_reply;
 use crate::error::Result;
 use crate::metrics;
 
-/// How much is handed to the connection at once.
+/// The approximate number of bytes that are passed to the connection at once.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// What a binary `COPY` begins with: its signature, no flags, no extension.
+/// The start of a binary `COPY`: its signature, no flags, no extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// What it ends with: a row of -1 fields.
+/// The end of a binary `COPY`: a row with -1 fields.
 const TRAILER: i16 = -1;
 
-impl<'a> Apply<'a> {
-    /// Copies all rows; `false` if the server may have refused them for one row's sake,
-    /// and nothing was written.
-    pub(super) async fn copy(&mut self, text: &'a CopyText) -> Result<bool> {
+impl<'a> ApplyRun<'a> {
+    /// Copies all rows. Returns false if a row may have made `COPY` fail; then nothing is written.
+    pub(super) async fn copy_rows(&mut self, statements: &'a CopyStatements) -> Result<bool> {
         let transaction = self.transaction;
-        let mut flight = transaction.flight();
-        self.save(&mut flight);
-        if let Some(stage) = &text.stage {
-            flight.simple(stage);
+        let mut exchange = transaction.new_exchange();
+        self.push_savepoint(&mut exchange);
+        if let Some(create_table) = &statements.create_table {
+            exchange.push_simple(create_table);
         }
-        flight.land_one().await?;
-        self.sent(&(0..self.rows.len()));
-        let observed = self.observed(self.rows.len(), "copy");
-        let error = match observed.over(self.copy_and_merge(text)).await? {
+        exchange.await_last_answer().await?;
+        self.count_statement(&(0..self.rows.len()));
+        let observer = self.observer(self.rows.len(), "copy");
+        let error = match observer.observe(self.copy_and_merge(statements)).await? {
             Ok(answer) => {
-                self.count(0..self.rows.len(), answer)?;
+                self.count_answer(0..self.rows.len(), answer)?;
                 return Ok(true);
             }
-            Err(error) if transaction.may_blame_a_row(&error) => error,
+            Err(error) if transaction.can_blame_row(&error) => error,
             Err(error) => return Err(error.into()),
         };
         let state = error.code().map_or("", |state| state.code());
-        tracing::debug!(sqlstate = state, "COPY was refused: writing by batches");
+        tracing::debug!(
+            sqlstate = state,
+            "the server refused COPY: the rows are written in batches"
+        );
         metrics::count_fallback(self.operation.table().label());
-        let mut flight = self.transaction.flight();
-        flight.simple("rollback to savepoint batch");
-        flight.land_one().await?;
+        let mut exchange = self.transaction.new_exchange();
+        exchange.push_simple("rollback to savepoint batch");
+        exchange.await_last_answer().await?;
         Ok(false)
     }
 
     async fn copy_and_merge(
         &self,
-        text: &CopyText,
+        statements: &CopyStatements,
     ) -> Result<std::result::Result<Answer, tokio_postgres::Error>> {
-        let sink = match self.transaction.copy_in(&text.copy).await? {
+        let sink = match self.transaction.begin_copy(&statements.copy).await? {
             Ok(sink) => sink,
             Err(error) => return Ok(Err(error)),
         };
-        let affected = match self.send_rows(sink, text.merge.is_none()).await? {
+        let affected = match self.send_rows(sink, statements.merge.is_none()).await? {
             Ok(affected) => affected,
             Err(error) => return Ok(Err(error)),
         };
-        match &text.merge {
+        match &statements.merge {
             Some(merge) => self.merge(merge).await,
             None => Ok(Ok(Answer {
                 affected,
@@ -74,16 +76,20 @@ impl<'a> Apply<'a> {
         }
     }
 
-    /// Sends the rows, each with the values that all share where they go straight
-    /// into the table.
+    /// Sends the rows. `COPY` into the table itself needs the shared values in each row; into the
+    /// temporary table it does not.
     async fn send_rows(
         &self,
         sink: CopyInSink<Bytes>,
-        is_straight: bool,
+        has_shared_values: bool,
     ) -> Result<std::result::Result<u64, tokio_postgres::Error>> {
         let limit = self.transaction.reply_timeout();
-        let shared = 0..if is_straight { self.shared.len() } else { 0 };
-        let columns = self.shared.fields(&shared).count() + self.operation.each().len();
+        let shared = 0..if has_shared_values {
+            self.shared.len()
+        } else {
+            0
+        };
+        let columns = self.shared.fields(&shared).count() + self.operation.row_columns().len();
         let shared = self.shared.slice(&shared);
         let columns = i16::try_from(columns).expect("a table has at most 1,600 columns");
         let mut sink = pin!(sink);
@@ -107,7 +113,7 @@ impl<'a> Apply<'a> {
         }
         self.transaction.count_round_trip();
         let finished = wait_for_reply(limit, sink.finish()).await?;
-        self.transaction.waited();
+        self.transaction.mark_done();
         Ok(finished)
     }
 
@@ -115,15 +121,15 @@ impl<'a> Apply<'a> {
         &self,
         merge: &Statement,
     ) -> Result<std::result::Result<Answer, tokio_postgres::Error>> {
-        let mut flight = self.transaction.flight();
+        let mut exchange = self.transaction.new_exchange();
         let shared = self.shared.fields(&(0..self.shared.len()));
-        flight.unobserved(merge, shared.collect());
-        // the transaction may copy again
-        flight.simple(DROP_STAGE);
-        let mut replies = flight.land().await?.into_iter();
-        let merged = next(&mut replies)?;
+        exchange.push_unmeasured_rows(merge, shared.collect());
+        // The transaction may need the name for another COPY.
+        exchange.push_simple(DROP_TEMPORARY_TABLE);
+        let mut replies = exchange.await_replies().await?.into_iter();
+        let merged = next_reply(&mut replies)?;
         if merged.is_ok() {
-            next(&mut replies)??;
+            next_reply(&mut replies)??;
         }
         Ok(merged)
     }

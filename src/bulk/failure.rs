@@ -1,4 +1,4 @@
-//! A row that the server refused, and why, in words.
+//! Describes why the server refused a row, without the row's values.
 
 use std::fmt;
 
@@ -12,23 +12,22 @@ use crate::error::message_without_values;
 /// A row that the server refused. Its `Debug` shows no value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Which of the rows given it was, counted from 0.
+    /// The position of the row among all rows, counted from 0.
     pub position: usize,
-    /// The values of its key, as text; `\x` and hexadecimal for a type that is
-    /// not read here.
+    /// The values of the row's key as text. A value that is not text or an integer is `\x` and
+    /// hexadecimal digits.
     pub key: Vec<String>,
-    /// What the server said, as a code.
+    /// The server's error code.
     pub sqlstate: String,
-    /// The constraint that refused it, where one did.
+    /// The constraint that the row violates.
     pub constraint: Option<String>,
-    /// The column at fault, where it is known.
+    /// The column with the wrong value, if it is known.
     pub column: Option<String>,
-    /// What was wrong, in words and without a value.
+    /// The reason as a sentence, without a value.
     pub message: String,
 }
 
 impl Failure {
-    /// What a server's error means for the row at a position.
     pub(super) fn new(
         operation: &Operation,
         rows: &Rows,
@@ -37,31 +36,29 @@ impl Failure {
     ) -> Self {
         let fields: Vec<Field<'_>> = rows.fields(&(position..position + 1)).collect();
         let catalog = operation.catalog.get();
-        let too_long = || {
+        let find_too_long = || {
             let limits = catalog.filter(|_| error.code().code() == "22001")?;
-            let columns = operation.each().iter().zip(&fields);
+            let columns = operation.row_columns().iter().zip(&fields);
             let mut columns = columns.filter_map(|(column, field)| {
                 let length = std::str::from_utf8(field.0?).ok()?.chars().count();
-                let most = limits
-                    .longest(column.name())
-                    .filter(|most| length > *most)?;
-                Some((column.name(), length, most))
+                let limit = limits.max_length(column.name())?;
+                (length > limit).then_some((column.name(), length, limit))
             });
             columns.next()
         };
-        let (column, message) = match too_long() {
-            Some((name, length, most)) => (
+        let (column, message) = match find_too_long() {
+            Some((name, length, limit)) => (
                 Some(name.to_owned()),
-                format!("column {name} is too long: {length} characters, and {most} is the most"),
+                format!("column {name} has {length} characters, and its limit is {limit}"),
             ),
             None => (error.column().map(str::to_owned), explain(error, catalog)),
         };
-        let keys = operation.each().iter().zip(&fields);
+        let keys = operation.row_columns().iter().zip(&fields);
         Self {
             position,
             key: keys
-                .take(operation.key_columns())
-                .map(|(column, field)| readable(column.r#type(), *field))
+                .take(operation.key_column_count())
+                .map(|(column, field)| format_key_value(column.r#type(), *field))
                 .collect(),
             sqlstate: error.code().code().to_owned(),
             constraint: error.constraint().map(str::to_owned),
@@ -81,7 +78,6 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// Why a row was refused, without the row's values.
 fn explain(error: &DbError, catalog: Option<&Catalog>) -> String {
     let constraint = error.constraint().unwrap_or("a constraint");
     let definition = catalog.and_then(|catalog| catalog.definition(constraint));
@@ -90,13 +86,13 @@ fn explain(error: &DbError, catalog: Option<&Catalog>) -> String {
         None => constraint.to_owned(),
     };
     match error.code().code() {
-        "23505" => format!("its key is taken: unique key {rule}"),
-        "23503" => {
-            format!("what it refers to is not there, or it is referred to: foreign key {rule}")
-        }
-        "23514" => format!("a check refuses it: {rule}"),
+        "23505" => format!("a row with this key exists already: unique key {rule}"),
+        "23503" => format!(
+            "the row that it refers to does not exist, or another row refers to it: foreign key {rule}"
+        ),
+        "23514" => format!("a check failed: {rule}"),
         "23P01" => format!("it overlaps another row: exclusion {rule}"),
-        "23502" => format!("column {} must have a value", error.column().unwrap_or("?")),
+        "23502" => format!("column {} cannot be null", error.column().unwrap_or("?")),
         "22P02" | "22P03" => "a value cannot be read as its column's type".into(),
         "22003" => "a number is out of its column's range".into(),
         "22001" => "a text is too long for its column".into(),
@@ -104,8 +100,7 @@ fn explain(error: &DbError, catalog: Option<&Catalog>) -> String {
     }
 }
 
-/// A key's value for people.
-fn readable(r#type: &tokio_postgres::types::Type, field: Field<'_>) -> String {
+fn format_key_value(r#type: &tokio_postgres::types::Type, field: Field<'_>) -> String {
     use tokio_postgres::types::Type;
     let Some(bytes) = field.0 else {
         return "null".into();

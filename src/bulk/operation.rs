@@ -1,4 +1,4 @@
-//! A plan's SQL, for any number of rows.
+//! Builds the SQL of a plan for any number of rows.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -8,45 +8,43 @@ use tokio_postgres::types::Type;
 
 use crate::bulk::catalog::Catalog;
 use crate::bulk::plan::{Condition, is_compared};
-use crate::bulk::rows::{Bind, Binding, Field, Rows};
+use crate::bulk::rows::{Binding, BindingBuilder, Field, Rows};
 use crate::bulk::table::quote;
-use crate::bulk::{Batching, Column, MAX_PARAMETERS, Method, Overwrite, Plan, Set, Table, Verb};
+use crate::bulk::{
+    Assignment, Batching, Column, MAX_PARAMETERS, Method, Overwrite, Plan, Table, Verb,
+};
 use crate::error::{Error, Result};
 
-/// A checked [`Plan`] and the statements that carry it out.
+/// A checked [`Plan`] with its statements.
 #[derive(Debug)]
 pub struct Operation {
     plan: Plan,
-    shared: Vec<&'static Column>,
-    each: Vec<&'static Column>,
+    shared_columns: Vec<&'static Column>,
+    row_columns: Vec<&'static Column>,
     batching: Batching,
     head: String,
     tail: String,
-    copy: Option<CopyText>,
-    /// The statement of n rows at n - 1, built when it is first needed; for the
-    /// sizes that are kept.
+    copy: Option<CopyStatements>,
+    /// The statement for n rows is at n - 1. It is built when it is first needed.
     statements: Vec<OnceLock<Arc<Statement>>>,
-    /// The statement of a full batch.
-    full: OnceLock<Arc<Statement>>,
-    /// What the server says of the table's constraints, read when a row is refused.
+    full_batch: OnceLock<Arc<Statement>>,
+    /// It is read when the first row is refused.
     pub(super) catalog: OnceLock<Catalog>,
 }
 
-/// A statement's text and the types of its parameters.
 #[derive(Debug)]
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) types: Vec<Type>,
 }
 
-/// What `COPY` needs.
+/// The statements that write rows by `COPY`.
 #[derive(Debug)]
-pub(super) struct CopyText {
-    /// Makes the temporary table, if there is one.
-    pub(super) stage: Option<String>,
-    /// The `COPY` itself.
+pub(super) struct CopyStatements {
+    /// Creates the temporary table of an upsert.
+    pub(super) create_table: Option<String>,
     pub(super) copy: String,
-    /// Merges the temporary table, with the shared columns as its parameters.
+    /// Upserts the rows of the temporary table. Its parameters are the shared columns.
     pub(super) merge: Option<Statement>,
 }
 
@@ -54,85 +52,88 @@ impl Operation {
     /// Checks a plan and builds its SQL.
     ///
     /// # Errors
-    /// It names a column that the table lacks or may not set, its keys do not
-    /// come first, or so many rows need more parameters than a statement can
-    /// have; the message says which.
+    ///
+    /// The plan names a column that does not exist or cannot be set, the key is not first, or a
+    /// batch needs more than [`MAX_PARAMETERS`]. The message says which.
     pub fn new(plan: &Plan, batching: Batching) -> Result<Self> {
-        let (shared, each) = plan.check()?;
+        let (shared_columns, row_columns) = plan.check()?;
         let mut operation = Self {
             plan: *plan,
-            shared,
-            each,
+            shared_columns,
+            row_columns,
             batching,
             head: String::new(),
             tail: String::new(),
             copy: None,
             statements: Vec::new(),
-            full: OnceLock::new(),
+            full_batch: OnceLock::new(),
             catalog: OnceLock::new(),
         };
         let most = operation.max_rows();
         if batching.rows == 0 || batching.rows > most {
             return Err(Error::config(format!(
-                "a statement of {} has from 1 to {most} rows, not {}: it has at most {MAX_PARAMETERS} parameters",
+                "a statement for {} can have 1 to {most} rows, not {}, because it can have {MAX_PARAMETERS} parameters",
                 plan.table.label(),
                 batching.rows,
             )));
         }
-        let kept = batching.rows.min(KEPT_SIZES);
-        operation.statements.resize_with(kept, OnceLock::new);
+        let cached = batching.rows.min(MAX_CACHED_SIZES);
+        operation.statements.resize_with(cached, OnceLock::new);
         operation.head = operation.build_head();
         operation.tail = operation.build_tail();
         operation.copy = operation.build_copy();
         Ok(operation)
     }
 
-    /// Its name in SQL's words: what a metric calls it.
+    /// The name of the operation in metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.plan.verb {
             Verb::Insert { .. } => "insert",
             Verb::Upsert { .. } => "upsert",
-            Verb::Update { .. } if self.each.len() == self.key_columns() => "update_where",
+            Verb::Update { .. } if self.row_columns.len() == self.key_column_count() => {
+                "update_where"
+            }
             Verb::Update { .. } => "update",
             Verb::Delete { .. } => "delete",
         }
     }
 
-    /// The table it writes.
+    /// The table that the operation writes.
     #[must_use]
     pub fn table(&self) -> &Table {
         &self.plan.table
     }
 
-    /// Begins to bind a type to the columns that have one value for all rows.
-    pub fn bind_shared<S>(&self) -> Bind<S> {
-        Binding::to(&self.shared)
+    /// Starts a binding for the columns that have one value for all rows.
+    pub fn bind_shared<S>(&self) -> BindingBuilder<S> {
+        Binding::builder(&self.shared_columns)
     }
 
-    /// Begins to bind a type to the columns that have a value for each row.
-    pub fn bind_each<R>(&self) -> Bind<R> {
-        Binding::to(&self.each)
+    /// Starts a binding for the columns that have a value for each row.
+    pub fn bind_row<R>(&self) -> BindingBuilder<R> {
+        Binding::builder(&self.row_columns)
     }
 
-    /// The most rows that one statement has parameters for.
+    /// The maximum number of rows that fit into the parameters of one statement.
     #[must_use]
     pub fn max_rows(&self) -> usize {
-        (MAX_PARAMETERS - self.shared.len()) / self.each.len()
+        (MAX_PARAMETERS - self.shared_columns.len()) / self.row_columns.len()
     }
 
-    /// Whether rows were made for this operation's columns.
-    ///
-    /// # Errors
-    /// They have more or fewer fields.
+    /// Returns an error if the rows have more or fewer fields than the operation has columns.
     pub(super) fn check_rows(&self, shared: &Rows, rows: &Rows) -> Result<()> {
-        let is_one = shared.len() == usize::from(!self.shared.is_empty());
-        if rows.is_empty() || (is_one && shared.fit(&self.shared) && rows.fit(&self.each)) {
+        let is_one_shared_row = shared.len() == usize::from(!self.shared_columns.is_empty());
+        if rows.is_empty()
+            || (is_one_shared_row
+                && shared.has_fields_for(&self.shared_columns)
+                && rows.has_fields_for(&self.row_columns))
+        {
             return Ok(());
         }
         let (name, table) = (self.name(), self.plan.table.label());
         Err(Error::unexpected(format!(
-            "rows that were not made for this {name} of {table}"
+            "the rows do not have the columns of this {name} of {table}"
         )))
     }
 
@@ -140,96 +141,101 @@ impl Operation {
         self.plan.verb
     }
 
-    pub(super) fn copy_text(&self) -> Option<&CopyText> {
+    pub(super) fn copy_statements(&self) -> Option<&CopyStatements> {
         self.copy.as_ref()
     }
 
-    /// How many of each row's columns, the first ones, are its key.
-    pub(super) fn key_columns(&self) -> usize {
-        let is_key = |column: &&&Column| self.plan.by.contains(&column.name());
-        self.each.iter().take_while(is_key).count()
+    /// The number of row columns that belong to the key. They come first.
+    pub(super) fn key_column_count(&self) -> usize {
+        let is_key = |column: &&&Column| self.plan.key.contains(&column.name());
+        self.row_columns.iter().take_while(is_key).count()
     }
 
-    pub(super) fn each(&self) -> &[&'static Column] {
-        &self.each
+    pub(super) fn row_columns(&self) -> &[&'static Column] {
+        &self.row_columns
     }
 
-    /// Cuts rows into statements.
-    pub(super) fn cut(&self, rows: &Rows) -> Vec<Range<usize>> {
-        rows.cut(self.batching.rows, self.batching.bytes)
+    /// Returns the rows of each statement.
+    pub(super) fn split_rows(&self, rows: &Rows) -> Vec<Range<usize>> {
+        rows.split(self.batching.rows, self.batching.bytes)
     }
 
-    /// The statement of so many rows, at most those of a batch.
+    /// Returns the statement for a number of rows, at most a full batch.
     pub(super) fn statement(&self, rows: usize) -> Arc<Statement> {
         let build = || {
             Arc::new(Statement {
                 sql: self.sql(rows),
-                types: self.types(rows),
+                types: self.parameter_types(rows),
             })
         };
-        let kept = if rows == self.batching.rows {
-            Some(&self.full)
+        let cached = if rows == self.batching.rows {
+            Some(&self.full_batch)
         } else {
             self.statements.get(rows - 1)
         };
-        kept.map_or_else(build, |kept| Arc::clone(kept.get_or_init(build)))
+        cached.map_or_else(build, |cached| Arc::clone(cached.get_or_init(build)))
     }
 
-    /// The statements worth preparing: of one row, for the fallback, and of a
-    /// full batch. One for each size between would cost the server more memory
-    /// than it saves time.
-    pub(super) fn prepared(&self) -> impl Iterator<Item = Arc<Statement>> {
+    /// Returns the statements for one row, which the fallback uses, and for a full batch. To
+    /// prepare other sizes would cost the server more memory than it saves time.
+    pub(super) fn statements_to_prepare(&self) -> impl Iterator<Item = Arc<Statement>> {
         let mut sizes = vec![1, self.batching.rows];
         sizes.dedup();
         sizes.into_iter().map(|rows| self.statement(rows))
     }
 
-    /// The types of the parameters of [`Operation::sql`]: the shared columns' once,
-    /// then each row's.
+    /// The types of the parameters of [`Operation::sql`]: first those of the shared columns, then
+    /// those of each row.
     #[must_use]
-    pub fn types(&self, rows: usize) -> Vec<Type> {
-        let each = (0..rows).flat_map(|_| &self.each);
-        let columns = self.shared.iter().chain(each);
+    pub fn parameter_types(&self, rows: usize) -> Vec<Type> {
+        let each = (0..rows).flat_map(|_| &self.row_columns);
+        let columns = self.shared_columns.iter().chain(each);
         columns.map(|column| column.r#type().clone()).collect()
     }
 
-    /// The statement of so many rows, for who sends it himself.
+    /// The text of the statement for a number of rows, for callers that send it themselves.
     #[must_use]
     pub fn sql(&self, rows: usize) -> String {
-        let shared = if self.inserts() { self.shared.len() } else { 0 };
-        let width = self.each.len();
+        let shared = if self.is_insertion() {
+            self.shared_columns.len()
+        } else {
+            0
+        };
+        let width = self.row_columns.len();
         let mut sql = self.head.clone();
         for row in 0..rows {
             sql.push_str(if row == 0 { "(" } else { ", (" });
-            let first = 1 + self.shared.len() + row * width;
+            let first = 1 + self.shared_columns.len() + row * width;
             let numbers = (1..=shared).chain(first..first + width);
-            push_list(&mut sql, numbers.map(|n| format!("${n}")));
+            push_joined(&mut sql, numbers.map(|n| format!("${n}")));
             sql.push(')');
         }
         sql.push_str(&self.tail);
         sql
     }
 
-    /// Whether rows are inserted, and not sought.
-    fn inserts(&self) -> bool {
+    fn is_insertion(&self) -> bool {
         matches!(self.plan.verb, Verb::Insert { .. } | Verb::Upsert { .. })
     }
 
     fn build_head(&self) -> String {
-        let table = self.plan.table.quoted();
+        let table = self.plan.table.quote_name();
         match self.plan.verb {
             Verb::Insert { .. } | Verb::Upsert { .. } => {
-                format!("insert into {table} as stored ({}) values ", self.names())
+                format!(
+                    "insert into {table} as stored ({}) values ",
+                    self.build_column_list()
+                )
             }
             Verb::Update { only_if } => {
-                let shared = self.shared.iter().map(|column| column.name());
+                let shared = self.shared_columns.iter().map(|column| column.name());
                 let shared = shared
                     .filter(|name| !is_compared(only_if, name))
                     .map(|name| format!("{} = {}", quote(name), self.shared_parameter(name)));
-                let each = self.each[self.key_columns()..]
+                let each = self.row_columns[self.key_column_count()..]
                     .iter()
                     .map(|column| format!("{0} = sent.{0}", quote(column.name())));
-                let set = list(shared.chain(each));
+                let set = join(shared.chain(each));
                 format!("update {table} as stored set {set} from (values ")
             }
             Verb::Delete { .. } => format!("delete from {table} as stored using (values "),
@@ -240,35 +246,45 @@ impl Operation {
         match self.plan.verb {
             Verb::Insert { returning: [] } => String::new(),
             Verb::Insert { returning } => {
-                let columns = returning.iter().map(|name| stored(name));
-                format!(" returning {}", list(columns))
+                let columns = returning.iter().map(|name| stored_column(name));
+                format!(" returning {}", join(columns))
             }
             Verb::Upsert {
                 set,
                 overwrite,
-                inserted_if,
+                insert_marker,
                 returning,
             } => {
-                let mut sql = self.conflict_clause(set, overwrite, inserted_if);
+                let mut sql = self.build_conflict_clause(set, overwrite, insert_marker);
                 for name in returning {
                     sql.push_str(", ");
-                    sql.push_str(&stored(name));
+                    sql.push_str(&stored_column(name));
                 }
                 sql
             }
             Verb::Update { only_if } | Verb::Delete { only_if } => {
-                let names = list(self.each.iter().map(|column| quote(column.name())));
-                format!(") as sent ({names}) where {}", self.condition(only_if))
+                let names = join(self.row_columns.iter().map(|column| quote(column.name())));
+                format!(
+                    ") as sent ({names}) where {}",
+                    self.build_condition(only_if)
+                )
             }
         }
     }
 
-    fn conflict_clause(&self, set: &[Set], overwrite: Overwrite, inserted_if: &str) -> String {
+    fn build_conflict_clause(
+        &self,
+        set: &[Assignment],
+        overwrite: Overwrite,
+        insert_marker: &str,
+    ) -> String {
         let is_sent = |column: &&&&Column| {
-            let is_computed = set.iter().any(|set| set.column == column.name());
-            self.plan.sets(column) && !is_computed
+            let is_computed = set
+                .iter()
+                .any(|assignment| assignment.column == column.name());
+            self.plan.is_overwritten(column) && !is_computed
         };
-        let sent = self.shared.iter().chain(&self.each);
+        let sent = self.shared_columns.iter().chain(&self.row_columns);
         let sent = sent.collect::<Vec<_>>();
         let sent = sent
             .iter()
@@ -276,90 +292,98 @@ impl Operation {
             .map(|column| format!("{0} = excluded.{0}", quote(column.name())));
         let computed = set
             .iter()
-            .map(|set| format!("{} = {}", quote(set.column), set.to));
+            .map(|assignment| format!("{} = {}", quote(assignment.column), assignment.expression));
         let mut sql = format!(
             " on conflict ({}) do update set {}",
-            list(self.plan.by.iter().map(|name| quote(name))),
-            list(sent.chain(computed)),
+            join(self.plan.key.iter().map(|name| quote(name))),
+            join(sent.chain(computed)),
         );
-        push_condition(&mut sql, overwrite);
+        push_overwrite_condition(&mut sql, overwrite);
         write!(
             sql,
             " returning {} = {} as inserted",
-            stored(inserted_if),
-            self.shared_parameter(inserted_if)
+            stored_column(insert_marker),
+            self.shared_parameter(insert_marker)
         )
         .expect("writing to a string cannot fail");
         sql
     }
 
-    /// Finds the rows of the keys that were sent, if more is true of them.
+    /// Finds rows by their keys and other conditions.
     ///
-    /// What else must be true is within a `case`, through which the planner does not
-    /// look. It would else read all rows of which that is true by an index of their own,
-    /// for each statement, where its statistics know of none: such as those of a source
-    /// that came after them.
-    fn condition(&self, only_if: &[Condition]) -> String {
-        let keys = self.each[..self.key_columns()].iter();
+    /// The other conditions are inside a `case`, which hides them from the planner. If the
+    /// statistics know no row that meets them, as for a new source, the planner would use an index
+    /// on these conditions, and each statement would read all rows that meet them.
+    fn build_condition(&self, only_if: &[Condition]) -> String {
+        let keys = self.row_columns[..self.key_column_count()].iter();
         let mut conditions: Vec<String> = keys
             .map(|column| format!("stored.{0} = sent.{0}", quote(column.name())))
             .collect();
-        let (of_key, more): (Vec<&Condition>, Vec<&Condition>) = only_if
+        let (on_key, others): (Vec<&Condition>, Vec<&Condition>) = only_if
             .iter()
-            .partition(|condition| self.plan.by.contains(&condition.column()));
-        conditions.extend(of_key.into_iter().map(|it| self.test(it)));
-        let more: Vec<String> = more.into_iter().map(|it| self.test(it)).collect();
-        if !more.is_empty() {
-            let more = more.join(" and ");
-            conditions.push(format!("case when {more} then true else false end"));
+            .partition(|condition| self.plan.key.contains(&condition.column()));
+        conditions.extend(
+            on_key
+                .into_iter()
+                .map(|condition| self.build_comparison(condition)),
+        );
+        let others = others.into_iter();
+        let others: Vec<String> = others
+            .map(|condition| self.build_comparison(condition))
+            .collect();
+        if !others.is_empty() {
+            let others = others.join(" and ");
+            conditions.push(format!("case when {others} then true else false end"));
         }
         conditions.join(" and ")
     }
 
-    fn test(&self, condition: &Condition) -> String {
+    fn build_comparison(&self, condition: &Condition) -> String {
         match condition {
-            Condition::IsNull(name) => format!("{} is null", stored(name)),
-            Condition::IsSent(name) => {
-                format!("{} = {}", stored(name), self.shared_parameter(name))
+            Condition::IsNull(name) => format!("{} is null", stored_column(name)),
+            Condition::EqualsShared(name) => {
+                format!("{} = {}", stored_column(name), self.shared_parameter(name))
             }
         }
     }
 
-    /// The parameter of a column that all rows share.
     fn shared_parameter(&self, name: &str) -> String {
-        let mut shared = self.shared.iter();
+        let mut shared = self.shared_columns.iter();
         let position = shared.position(|column| column.name() == name);
-        format!("${}", 1 + position.expect("checked"))
+        format!("${}", 1 + position.expect("the plan was checked"))
     }
 
-    fn build_copy(&self) -> Option<CopyText> {
+    fn build_copy(&self) -> Option<CopyStatements> {
         if self.batching.method != Method::Copy {
             return None;
         }
-        let table = self.plan.table.quoted();
-        let each = list(self.each.iter().map(|column| quote(column.name())));
+        let table = self.plan.table.quote_name();
+        let each = join(self.row_columns.iter().map(|column| quote(column.name())));
         match self.plan.verb {
-            Verb::Insert { returning: [] } => Some(CopyText {
-                stage: None,
-                copy: format!("copy {table} ({}) from stdin (format binary)", self.names()),
+            Verb::Insert { returning: [] } => Some(CopyStatements {
+                create_table: None,
+                copy: format!(
+                    "copy {table} ({}) from stdin (format binary)",
+                    self.build_column_list()
+                ),
                 merge: None,
             }),
-            // by way of the temporary table rows come in another order
+            // The temporary table does not keep the order of rows, so nothing can be returned.
             Verb::Upsert { returning: [], .. } => {
-                let shared = (1..=self.shared.len()).map(|n| format!("${n}, "));
-                let keys = self.each[..self.key_columns()].iter();
-                Some(CopyText {
-                    stage: Some(self.stage(&table, &each)),
-                    copy: format!("copy {STAGE} ({each}) from stdin (format binary)"),
+                let shared = (1..=self.shared_columns.len()).map(|n| format!("${n}, "));
+                let keys = self.row_columns[..self.key_column_count()].iter();
+                Some(CopyStatements {
+                    create_table: Some(self.build_temporary_table(&table, &each)),
+                    copy: format!("copy {TEMPORARY_TABLE} ({each}) from stdin (format binary)"),
                     merge: Some(Statement {
                         sql: format!(
-                            "insert into {table} as stored ({}) select {}{each} from {STAGE} order by {}{}",
-                            self.names(),
+                            "insert into {table} as stored ({}) select {}{each} from {TEMPORARY_TABLE} order by {}{}",
+                            self.build_column_list(),
                             shared.collect::<String>(),
-                            list(keys.map(|column| quote(column.name()))),
+                            join(keys.map(|column| quote(column.name()))),
                             self.tail,
                         ),
-                        types: self.types(0),
+                        types: self.parameter_types(0),
                     }),
                 })
             }
@@ -367,17 +391,20 @@ impl Operation {
         }
     }
 
-    /// A temporary table for the rows on their way. What is large is not
-    /// compressed there, since it will be where it goes.
-    fn stage(&self, table: &str, each: &str) -> String {
+    /// The temporary table does not compress large values, because the real table does it later.
+    fn build_temporary_table(&self, table: &str, each: &str) -> String {
         let mut sql = format!(
-            "create temporary table {STAGE} on commit drop as select {each} from {table} with no data"
+            "create temporary table {TEMPORARY_TABLE} on commit drop as select {each} from {table} with no data"
         );
         let is_large = |r#type: &Type| [Type::TEXT, Type::BYTEA, Type::JSONB].contains(r#type);
-        for column in self.each.iter().filter(|column| is_large(column.r#type())) {
+        for column in self
+            .row_columns
+            .iter()
+            .filter(|column| is_large(column.r#type()))
+        {
             write!(
                 sql,
-                "; alter table {STAGE} alter column {} set storage external",
+                "; alter table {TEMPORARY_TABLE} alter column {} set storage external",
                 quote(column.name())
             )
             .expect("writing to a string cannot fail");
@@ -385,15 +412,14 @@ impl Operation {
         sql
     }
 
-    /// The columns sent, in the order of a row's values.
-    fn names(&self) -> String {
-        let columns = self.shared.iter().chain(&self.each);
-        list(columns.map(|column| quote(column.name())))
+    fn build_column_list(&self) -> String {
+        let columns = self.shared_columns.iter().chain(&self.row_columns);
+        join(columns.map(|column| quote(column.name())))
     }
 }
 
-/// The parameters of some rows behind those that they share.
-pub(super) fn parameters<'r>(
+/// Returns the shared parameters, and then those of the rows in a range.
+pub(super) fn collect_parameters<'r>(
     shared: &'r Rows,
     rows: &'r Rows,
     range: &Range<usize>,
@@ -402,20 +428,19 @@ pub(super) fn parameters<'r>(
     shared.chain(rows.fields(range)).collect()
 }
 
-/// Statements of up to so many rows are kept once they are built: the text of a
-/// larger one is large too, and each size has one of its own.
-const KEPT_SIZES: usize = 256;
+/// The maximum number of rows for which a statement's text is cached. The text grows with the
+/// number of rows, and each number has its own text.
+const MAX_CACHED_SIZES: usize = 256;
 
-/// The temporary table, which hides no table of anyone's.
-const STAGE: &str = "pg_temp.ocds_ingest_stage";
+/// A temporary table hides other tables of its name, so the name must be unusual.
+const TEMPORARY_TABLE: &str = "pg_temp.ocds_ingest_stage";
 
-/// Drops it.
-pub(super) const DROP_STAGE: &str = "drop table pg_temp.ocds_ingest_stage";
+pub(super) const DROP_TEMPORARY_TABLE: &str = "drop table pg_temp.ocds_ingest_stage";
 
-fn push_condition(sql: &mut String, overwrite: Overwrite) {
-    let row = |of: &str, names: &[&str]| {
-        let names = names.iter().map(|name| format!("{of}.{}", quote(name)));
-        format!("({})", list(names))
+fn push_overwrite_condition(sql: &mut String, overwrite: Overwrite) {
+    let row = |alias: &str, names: &[&str]| {
+        let names = names.iter().map(|name| format!("{alias}.{}", quote(name)));
+        format!("({})", join(names))
     };
     let (different, older) = match overwrite {
         Overwrite::Always => return,
@@ -430,17 +455,17 @@ fn push_condition(sql: &mut String, overwrite: Overwrite) {
     }
 }
 
-fn stored(name: &str) -> String {
+fn stored_column(name: &str) -> String {
     format!("stored.{}", quote(name))
 }
 
-fn list(parts: impl Iterator<Item = String>) -> String {
+fn join(parts: impl Iterator<Item = String>) -> String {
     let mut sql = String::new();
-    push_list(&mut sql, parts);
+    push_joined(&mut sql, parts);
     sql
 }
 
-fn push_list(sql: &mut String, parts: impl Iterator<Item = String>) {
+fn push_joined(sql: &mut String, parts: impl Iterator<Item = String>) {
     for (index, part) in parts.enumerate() {
         if index > 0 {
             sql.push_str(", ");
@@ -466,12 +491,12 @@ mod tests {
     const UPSERT: Plan = Plan {
         table: TABLE,
         shared: &["seen"],
-        each: &["id", "hash"],
-        by: &["id"],
+        per_row: &["id", "hash"],
+        key: &["id"],
         verb: Verb::Upsert {
             set: &[],
             overwrite: Overwrite::IfDifferent(&["hash"]),
-            inserted_if: "seen",
+            insert_marker: "seen",
             returning: &[],
         },
     };
@@ -495,7 +520,7 @@ mod tests {
             )
         );
         assert_eq!(
-            operation(UPSERT).types(2),
+            operation(UPSERT).parameter_types(2),
             [
                 Type::TIMESTAMPTZ,
                 Type::TEXT,
@@ -511,7 +536,7 @@ mod tests {
         let verb = Verb::Upsert {
             set: &[],
             overwrite: Overwrite::IfDifferentAndOlder(&["hash"], &["owner", "state"]),
-            inserted_if: "seen",
+            insert_marker: "seen",
             returning: &[],
         };
         assert!(text(Plan { verb, ..UPSERT }, 1).contains(
@@ -522,12 +547,12 @@ mod tests {
     #[test]
     fn an_upsert_sets_some_columns_otherwise() {
         let verb = Verb::Upsert {
-            set: &[Set {
+            set: &[Assignment {
                 column: "state",
-                to: "'again'",
+                expression: "'again'",
             }],
             overwrite: Overwrite::Always,
-            inserted_if: "seen",
+            insert_marker: "seen",
             returning: &["id"],
         };
         assert!(
@@ -541,7 +566,7 @@ mod tests {
         let plan = Plan {
             shared: &[],
             verb: Verb::Insert { returning: &["id"] },
-            by: &[],
+            key: &[],
             ..UPSERT
         };
         assert_eq!(
@@ -555,7 +580,7 @@ mod tests {
         let plan = Plan {
             shared: &["owner", "state"],
             verb: Verb::Update {
-                only_if: &[Condition::IsSent("owner"), Condition::IsNull("seen")],
+                only_if: &[Condition::EqualsShared("owner"), Condition::IsNull("seen")],
             },
             ..UPSERT
         };
@@ -568,7 +593,7 @@ mod tests {
         );
         assert_eq!(operation(plan).name(), "update");
         let plan = Plan {
-            each: &["id"],
+            per_row: &["id"],
             ..plan
         };
         assert_eq!(operation(plan).name(), "update_where");
@@ -578,9 +603,9 @@ mod tests {
     fn a_deletion_finds_each_row_by_its_key() {
         let plan = Plan {
             shared: &["owner"],
-            each: &["id"],
+            per_row: &["id"],
             verb: Verb::Delete {
-                only_if: &[Condition::IsSent("owner")],
+                only_if: &[Condition::EqualsShared("owner")],
             },
             ..UPSERT
         };
@@ -600,7 +625,7 @@ mod tests {
         let error = Operation::new(&UPSERT, batching).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a statement of s.t has from 1 to 32767 rows, not 32768: it has at most 65535 parameters"
+            "a statement for s.t can have 1 to 32767 rows, not 32768, because it can have 65535 parameters"
         );
     }
 }

@@ -1,125 +1,118 @@
-//! What is done to a table's rows, as it is declared, and whether that can be.
+//! Declares a write, and checks that the declaration is possible.
 
 use crate::bulk::{Column, Table};
 use crate::error::{Error, Result};
 
-/// A set-based write, as it is declared: which columns are sent, and what is
-/// done with them.
+/// The declaration of a write: which columns are sent, and what happens to the rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// The table written.
+    /// The table.
     pub table: Table,
-    /// Columns with one value for all rows of a statement: sent once.
+    /// Columns with one value for all rows of a statement. The value is sent once.
     pub shared: &'static [&'static str],
-    /// Columns with a value for each row, those of `by` first.
-    pub each: &'static [&'static str],
-    /// The columns of a unique key: what an upsert conflicts on, and what an
-    /// update or a deletion finds a row by.
-    pub by: &'static [&'static str],
-    /// What is done.
+    /// Columns with a value for each row. Those of `key` come first.
+    pub per_row: &'static [&'static str],
+    /// The columns of a unique key. An upsert finds conflicts by it, and an update or a deletion
+    /// finds rows by it.
+    pub key: &'static [&'static str],
+    /// What happens to the rows.
     pub verb: Verb,
 }
 
-/// What a [`Plan`] does with the columns it sends.
+/// What a [`Plan`] does with rows.
 #[derive(Clone, Copy, Debug)]
 pub enum Verb {
-    /// Inserts a row for each.
+    /// Inserts every row.
     Insert {
-        /// Columns whose values are given back, in the order of the rows; such
-        /// as a generated key. The order is that of one server's `VALUES` list:
-        /// a distributed table would not keep it.
+        /// Columns that the statement returns for each row, such as a generated key. They come
+        /// in the order of the rows, except from a distributed table.
         returning: &'static [&'static str],
     },
-    /// Inserts what is new, and sets what is there to what is sent.
+    /// Inserts new rows, and overwrites stored rows.
     Upsert {
-        /// Columns that are set otherwise than to what is sent.
-        set: &'static [Set],
+        /// Columns of a stored row that are set to an expression and not to the sent value.
+        set: &'static [Assignment],
         /// Which stored rows are overwritten.
         overwrite: Overwrite,
-        /// A [fixed](Column::fixed), shared column whose value tells an inserted
-        /// row from an updated one: each statement brings a value of its own.
-        inserted_if: &'static str,
-        /// As of an insertion, where every row is overwritten: one that is left as
-        /// it is gives nothing back.
+        /// A shared, [fixed](Column::fixed) column with a different value in each statement. A
+        /// row that has this statement's value afterwards was inserted, any other was updated.
+        insert_marker: &'static str,
+        /// Columns that the statement returns for each row. It requires
+        /// [`Overwrite::Always`], because a row that is not overwritten returns nothing.
         returning: &'static [&'static str],
     },
-    /// Sets the rows of these keys: columns of `shared` to one value, those of
-    /// `each` to one for each row.
+    /// Sets columns of the stored rows with these keys.
     Update {
         /// What else must be true of a row.
         only_if: &'static [Condition],
     },
-    /// Deletes the rows of these keys.
+    /// Deletes the stored rows with these keys.
     Delete {
         /// What else must be true of a row.
         only_if: &'static [Condition],
     },
 }
 
-/// A column that an upsert sets otherwise than to what is sent.
+/// A column that an upsert sets to an expression.
 #[derive(Clone, Copy, Debug)]
-pub struct Set {
+pub struct Assignment {
     /// The column.
     pub column: &'static str,
-    /// Its new value, as SQL over the rows `stored` and `excluded`.
-    pub to: &'static str,
+    /// The new value, as SQL. `stored` is the stored row, `excluded` the sent one.
+    pub expression: &'static str,
 }
 
 /// Which stored rows an upsert overwrites.
 #[derive(Clone, Copy, Debug)]
 pub enum Overwrite {
-    /// Every one.
+    /// All rows.
     Always,
-    /// Those of which one of these columns differs.
+    /// Rows that differ in one of these columns.
     IfDifferent(&'static [&'static str]),
-    /// Those of which one of the first columns differs, and whose second
-    /// columns, read as one value, come before the row's own.
+    /// Rows that differ in one of the first columns, if the values of the second columns, compared
+    /// in their order, are less than those of the sent row.
     IfDifferentAndOlder(&'static [&'static str], &'static [&'static str]),
 }
 
-/// What must be true of a stored row.
+/// A condition on a stored row.
 #[derive(Clone, Copy, Debug)]
 pub enum Condition {
     /// The column is null.
     IsNull(&'static str),
-    /// The column has the value sent for it, which is one of `shared` and is not
-    /// set.
-    IsSent(&'static str),
+    /// The column equals the sent value. It must be a shared column, and it is not set.
+    EqualsShared(&'static str),
 }
 
 impl Condition {
-    /// The column that it is about.
     pub(super) fn column(&self) -> &'static str {
-        let (Condition::IsNull(name) | Condition::IsSent(name)) = *self;
+        let (Condition::IsNull(name) | Condition::EqualsShared(name)) = *self;
         name
     }
 }
 
-/// How rows reach the server.
+/// How rows are sent to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// As parameters of statements of many rows.
+    /// As parameters of statements with many rows.
     Values,
-    /// Insertions by binary `COPY` into the table, upserts by way of a temporary
-    /// table and one statement that merges it; the rest as by `Values`. What is
-    /// refused is written row by row as by `Values`.
+    /// By binary `COPY`: insertions into the table itself, upserts into a temporary table that one
+    /// statement then merges. Everything else, and rows after a refused `COPY`, use `Values`.
     Copy,
 }
 
-/// How rows are cut into statements.
+/// How rows are divided into statements.
 #[derive(Clone, Copy, Debug)]
 pub struct Batching {
-    /// How they reach the server.
+    /// How rows are sent to the server.
     pub method: Method,
-    /// The most rows of one statement.
+    /// The maximum number of rows in a statement.
     pub rows: usize,
-    /// The most bytes of rows in one statement; a row larger than this has a
-    /// statement of its own.
+    /// The maximum number of bytes of rows in a statement. A larger row has its own statement.
     pub bytes: usize,
 }
 
 impl Default for Batching {
-    /// 100 rows or 8 MiB: beyond 100 there is little left to gain.
+    /// 100 rows or 8 MiB. More than 100 rows are hardly faster.
     fn default() -> Self {
         Self {
             method: Method::Values,
@@ -130,145 +123,147 @@ impl Default for Batching {
 }
 
 impl Plan {
-    /// The columns of `shared` and of `each`, if the plan holds together.
-    ///
-    /// # Errors
-    /// It does not; the message says why.
+    /// Checks the plan. Returns the columns of `shared` and of `per_row`.
     pub(super) fn check(&self) -> Result<(Vec<&'static Column>, Vec<&'static Column>)> {
-        let (shared, each) = (self.columns(self.shared)?, self.columns(self.each)?);
-        let mut sent = self.shared.iter().chain(self.each).enumerate();
+        let (shared, per_row) = (
+            self.find_columns(self.shared)?,
+            self.find_columns(self.per_row)?,
+        );
+        let mut sent = self.shared.iter().chain(self.per_row).enumerate();
         let twice = sent.find(|(index, name)| {
-            let mut before = self.shared.iter().chain(self.each).take(*index);
+            let mut before = self.shared.iter().chain(self.per_row).take(*index);
             before.any(|other| other == *name)
         });
         if let Some((_, name)) = twice {
-            return self.wrong(format!("column {name} is sent twice"));
+            return self.fail(format!("column {name} is sent twice"));
         }
-        let sought = self.by.iter().filter(|name| !self.shared.contains(name));
-        let keys = self.each.iter().take_while(|name| self.by.contains(name));
-        if each.is_empty() || keys.count() != sought.count() {
-            let by = self.by.join(", ");
-            return self.wrong(format!("{by} are not the first columns of each row"));
+        let sent_keys = self.key.iter().filter(|name| !self.shared.contains(name));
+        let leading = self
+            .per_row
+            .iter()
+            .take_while(|name| self.key.contains(name));
+        if per_row.is_empty() || leading.count() != sent_keys.count() {
+            let key = self.key.join(", ");
+            return self.fail(format!("the key ({key}) does not come first in each row"));
         }
         match self.verb {
-            Verb::Insert { returning } => self.columns(returning).map(drop)?,
+            Verb::Insert { returning } => self.find_columns(returning).map(drop)?,
             Verb::Upsert {
                 set,
                 overwrite,
-                inserted_if,
+                insert_marker,
                 returning,
-            } => self.check_upsert(set, overwrite, inserted_if, returning)?,
+            } => self.check_upsert(set, overwrite, insert_marker, returning)?,
             Verb::Update { only_if } => {
-                self.check_search(only_if)?;
-                let set = self.set_by_search(only_if);
-                match set.iter().find(|column| !self.table.may_set(column)) {
-                    Some(column) => return self.may_not_set(column.name()),
-                    None if set.is_empty() => return self.wrong("nothing is set".into()),
+                self.check_conditions(only_if)?;
+                let set = self.columns_to_set(only_if);
+                match set.iter().find(|column| !self.table.can_set(column)) {
+                    Some(column) => return self.fail_to_set(column.name()),
+                    None if set.is_empty() => return self.fail("no column is set".into()),
                     None => {}
                 }
             }
             Verb::Delete { only_if } => {
-                self.check_search(only_if)?;
-                if let Some(column) = self.set_by_search(only_if).first() {
-                    return self.may_not_set(column.name());
+                self.check_conditions(only_if)?;
+                if let Some(column) = self.columns_to_set(only_if).first() {
+                    return self.fail_to_set(column.name());
                 }
             }
         }
-        Ok((shared, each))
+        Ok((shared, per_row))
     }
 
     fn check_upsert(
         &self,
-        set: &[Set],
+        set: &[Assignment],
         overwrite: Overwrite,
-        inserted_if: &str,
+        insert_marker: &str,
         returning: &[&'static str],
     ) -> Result<()> {
-        self.columns(self.by)?;
-        self.columns(returning)?;
+        self.find_columns(self.key)?;
+        self.find_columns(returning)?;
         if !returning.is_empty() && !matches!(overwrite, Overwrite::Always) {
-            return self.wrong("rows that are left as they are give nothing back".into());
+            return self.fail("an upsert that skips rows cannot return columns".into());
         }
         for set in set {
-            if !self.table.may_set(self.columns(&[set.column])?[0]) {
-                return self.may_not_set(set.column);
+            if !self.table.can_set(self.find_columns(&[set.column])?[0]) {
+                return self.fail_to_set(set.column);
             }
         }
-        let told = self.table.column(inserted_if);
-        let told = told.filter(|column| self.shared.contains(&column.name()));
-        if told.is_none_or(|column| self.table.may_set(column)) {
-            return self.wrong(format!("column {inserted_if} is not shared and fixed"));
+        let marker = self.table.column(insert_marker);
+        let marker = marker.filter(|column| self.shared.contains(&column.name()));
+        if marker.is_none_or(|column| self.table.can_set(column)) {
+            return self.fail(format!("column {insert_marker} must be shared and fixed"));
         }
-        let mut sent = self.columns(self.shared)?;
-        sent.extend(self.columns(self.each)?);
-        if set.is_empty() && !sent.iter().any(|column| self.sets(column)) {
-            return self.wrong("nothing is set".into());
+        let mut sent = self.find_columns(self.shared)?;
+        sent.extend(self.find_columns(self.per_row)?);
+        if set.is_empty() && !sent.iter().any(|column| self.is_overwritten(column)) {
+            return self.fail("no column is set".into());
         }
         Ok(())
     }
 
-    /// Whether an upsert sets a column that it sends.
-    pub(super) fn sets(&self, column: &Column) -> bool {
-        self.table.may_set(column) && !self.by.contains(&column.name())
+    pub(super) fn is_overwritten(&self, column: &Column) -> bool {
+        self.table.can_set(column) && !self.key.contains(&column.name())
     }
 
-    /// Checks how an update or a deletion finds rows.
-    fn check_search(&self, only_if: &[Condition]) -> Result<()> {
-        if self.by.is_empty() {
-            return self.wrong("rows are found by no key".into());
+    fn check_conditions(&self, only_if: &[Condition]) -> Result<()> {
+        if self.key.is_empty() {
+            return self.fail("an update or a deletion needs a key".into());
         }
         for condition in only_if {
             let name = condition.column();
-            self.columns(&[name])?;
-            if matches!(condition, Condition::IsSent(_)) && !self.shared.contains(&name) {
-                return self.wrong(format!("column {name} is compared and not shared"));
+            self.find_columns(&[name])?;
+            if matches!(condition, Condition::EqualsShared(_)) && !self.shared.contains(&name) {
+                return self.fail(format!(
+                    "column {name} is in a condition and must be shared"
+                ));
             }
         }
-        let by_shared = self.by.iter().filter(|name| self.shared.contains(name));
+        let by_shared = self.key.iter().filter(|name| self.shared.contains(name));
         match by_shared
             .into_iter()
             .find(|name| !is_compared(only_if, name))
         {
-            Some(name) => self.wrong(format!(
-                "column {name} is of the key, shared and not compared"
-            )),
+            Some(name) => self.fail(format!("key column {name} is shared and needs a condition")),
             None => Ok(()),
         }
     }
 
-    /// The columns that an update sets: those sent, but for what rows are found by.
-    fn set_by_search(&self, only_if: &[Condition]) -> Vec<&'static Column> {
+    /// Returns the sent columns that are neither in the key nor in a condition.
+    fn columns_to_set(&self, only_if: &[Condition]) -> Vec<&'static Column> {
         let shared = self
             .shared
             .iter()
             .filter(|name| !is_compared(only_if, name));
-        let each = self.each.iter().filter(|name| !self.by.contains(name));
+        let each = self.per_row.iter().filter(|name| !self.key.contains(name));
         let set = shared.chain(each);
         set.filter_map(|name| self.table.column(name)).collect()
     }
 
-    fn columns(&self, names: &[&'static str]) -> Result<Vec<&'static Column>> {
+    fn find_columns(&self, names: &[&'static str]) -> Result<Vec<&'static Column>> {
         let columns = names.iter().map(|name| match self.table.column(name) {
             Some(column) => Ok(column),
-            None => self.wrong(format!("there is no column {name}")),
+            None => self.fail(format!("there is no column {name}")),
         });
         columns.collect()
     }
 
-    fn may_not_set<T>(&self, column: &str) -> Result<T> {
-        self.wrong(format!("column {column} may not be set"))
+    fn fail_to_set<T>(&self, column: &str) -> Result<T> {
+        self.fail(format!("column {column} cannot be set"))
     }
 
-    fn wrong<T>(&self, what: String) -> Result<T> {
+    fn fail<T>(&self, what: String) -> Result<T> {
         let table = self.table.label();
         Err(Error::unexpected(format!("table {table}: {what}")))
     }
 }
 
-/// Whether a column is compared with what is sent for it.
+/// Returns true if a condition compares the column with its sent value.
 pub(super) fn is_compared(only_if: &[Condition], column: &str) -> bool {
     let mut conditions = only_if.iter();
-    conditions.any(|condition| matches!(condition, Condition::IsSent(name) if *name == column))
+    conditions
+        .any(|condition| matches!(condition, Condition::EqualsShared(name) if *name == column))
 }
 
 #[cfg(test)]
@@ -287,21 +282,21 @@ mod tests {
     const UPSERT: Plan = Plan {
         table: Table::new("s.t", COLUMNS, &["id"]),
         shared: &["seen"],
-        each: &["id", "hash"],
-        by: &["id"],
+        per_row: &["id", "hash"],
+        key: &["id"],
         verb: Verb::Upsert {
             set: &[],
             overwrite: Overwrite::IfDifferent(&["hash"]),
-            inserted_if: "seen",
+            insert_marker: "seen",
             returning: &[],
         },
     };
 
     const DELETE: Plan = Plan {
         shared: &["owner"],
-        each: &["id"],
+        per_row: &["id"],
         verb: Verb::Delete {
-            only_if: &[Condition::IsSent("owner")],
+            only_if: &[Condition::EqualsShared("owner")],
         },
         ..UPSERT
     };
@@ -324,14 +319,14 @@ mod tests {
     fn a_column_is_there_and_is_sent_once() {
         check(
             Plan {
-                each: &["id", "hach"],
+                per_row: &["id", "hach"],
                 ..UPSERT
             },
             "there is no column hach",
         );
         check(
             Plan {
-                each: &["id", "hash", "hash"],
+                per_row: &["id", "hash", "hash"],
                 ..UPSERT
             },
             "column hash is sent twice",
@@ -340,10 +335,10 @@ mod tests {
 
     #[test]
     fn keys_come_first() {
-        let expected = "id are not the first columns of each row";
+        let expected = "the key (id) does not come first in each row";
         check(
             Plan {
-                each: &["hash", "id"],
+                per_row: &["hash", "id"],
                 ..UPSERT
             },
             expected,
@@ -357,49 +352,59 @@ mod tests {
                 shared: &["owner"],
                 ..UPSERT
             },
-            "column seen is not shared and fixed",
+            "column seen must be shared and fixed",
         );
         check(
             Plan {
-                each: &["id"],
+                per_row: &["id"],
                 ..UPSERT
             },
-            "nothing is set",
+            "no column is set",
         );
         let verb = Verb::Upsert {
             set: &[],
             overwrite: Overwrite::IfDifferent(&["hash"]),
-            inserted_if: "seen",
+            insert_marker: "seen",
             returning: &["id"],
         };
-        let expected = "rows that are left as they are give nothing back";
+        let expected = "an upsert that skips rows cannot return columns";
         check(Plan { verb, ..UPSERT }, expected);
     }
 
     #[test]
     fn an_update_sets_what_may_be_set() {
         let verb = Verb::Update { only_if: &[] };
-        check(Plan { verb, ..UPSERT }, "column seen may not be set");
+        check(Plan { verb, ..UPSERT }, "column seen cannot be set");
         let plan = Plan {
             shared: &[],
-            each: &["id"],
+            per_row: &["id"],
             verb,
             ..UPSERT
         };
-        check(plan, "nothing is set");
+        check(plan, "no column is set");
     }
 
     #[test]
     fn rows_are_found_by_a_key_and_by_what_is_compared() {
-        let by = &[];
-        check(Plan { by, ..DELETE }, "rows are found by no key");
+        let key = &[];
+        check(
+            Plan { key, ..DELETE },
+            "an update or a deletion needs a key",
+        );
         let verb = Verb::Delete { only_if: &[] };
-        check(Plan { verb, ..DELETE }, "column owner may not be set");
-        let by = &["owner", "id"];
-        let expected = "column owner is of the key, shared and not compared";
-        check(Plan { by, verb, ..DELETE }, expected);
+        check(Plan { verb, ..DELETE }, "column owner cannot be set");
+        let key = &["owner", "id"];
+        let expected = "key column owner is shared and needs a condition";
+        check(
+            Plan {
+                key,
+                verb,
+                ..DELETE
+            },
+            expected,
+        );
         let shared = &[];
-        let expected = "column owner is compared and not shared";
+        let expected = "column owner is in a condition and must be shared";
         check(Plan { shared, ..DELETE }, expected);
     }
 }

@@ -1,4 +1,4 @@
-//! What became of rows.
+//! Counts what happened to rows.
 
 use std::iter::Sum;
 use std::ops::AddAssign;
@@ -6,32 +6,31 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-/// What became of the rows of one or more operations.
+/// What happened to the rows of one or more operations.
 ///
-/// `total` is the sum of the five counts that follow it.
+/// `total` is the sum of the next five counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Rows that were given.
+    /// Rows that the caller passed.
     pub total: u64,
     /// Rows that were new.
     pub inserted: u64,
-    /// Rows that were there and are changed.
+    /// Stored rows that were changed.
     pub updated: u64,
-    /// Rows that were left as they are: they had the values already, were not
-    /// found, or did not meet the operation's condition; or the operation was
-    /// undone.
+    /// Rows that changed nothing: the stored row had the same values, was not found, or did not
+    /// meet the operation's condition, or the operation was rolled back.
     pub unchanged: u64,
-    /// Rows that were there and are gone.
+    /// Stored rows that were deleted.
     pub deleted: u64,
     /// Rows that the server refused.
     pub failed: u64,
-    /// Statements with rows that were sent, again after a refusal too.
+    /// Statements with rows, including those that were sent again after a failure.
     pub statements: u64,
-    /// How many times the server was waited for.
+    /// How many times the program waited for the server.
     pub round_trips: u64,
     /// Bytes of rows in those statements.
     pub bytes: u64,
-    /// How long it took, summed if several went on at once.
+    /// The time it took. Operations that ran at the same time count separately.
     #[serde(rename = "seconds", serialize_with = "as_seconds")]
     pub duration: Duration,
 }

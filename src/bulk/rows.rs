@@ -1,9 +1,4 @@
-//! Rows as PostgreSQL reads them, and how a type of ours fills one.
-//!
-//! A row is encoded once, when it is added, in the binary format that statement
-//! parameters and `COPY` fields have in common. From then on it is bytes: what a
-//! batch weighs is known exactly, rows of several tables wait in one
-//! [`Writer`](crate::bulk::Writer), and what was refused is sent again as it was.
+//! Encodes values as rows, in the binary format of statement parameters and `COPY` fields.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,41 +10,42 @@ use crate::bulk::Column;
 use crate::error::{Error, Result};
 
 type EncodeError = Box<dyn std::error::Error + Sync + Send>;
-type Encode<R> = Box<dyn Fn(&R, &Type, &mut BytesMut) -> Result<IsNull, EncodeError> + Send + Sync>;
+type EncodeField<R> =
+    Box<dyn Fn(&R, &Type, &mut BytesMut) -> Result<IsNull, EncodeError> + Send + Sync>;
 
-/// How rows of a type fill columns; checked when it is made, before any row is.
+/// Encodes values of a type as rows. It is checked when it is built, before any row exists.
 pub struct Binding<R> {
-    fields: Vec<(&'static Column, Encode<R>)>,
+    fields: Vec<(&'static Column, EncodeField<R>)>,
 }
 
-/// A [`Binding`] in the making.
-pub struct Bind<R> {
+/// Builds a [`Binding`].
+pub struct BindingBuilder<R> {
     columns: Vec<&'static Column>,
-    encodes: Vec<Option<Encode<R>>>,
-    wrong: Option<String>,
+    encodes: Vec<Option<EncodeField<R>>>,
+    error: Option<String>,
 }
 
 impl<R> Binding<R> {
-    /// Begins to bind a type to columns, such as those of an
+    /// Starts a binding for columns, such as those of an
     /// [`Operation`](crate::bulk::Operation).
-    pub fn to(columns: &[&'static Column]) -> Bind<R> {
-        Bind {
+    pub fn builder(columns: &[&'static Column]) -> BindingBuilder<R> {
+        BindingBuilder {
             columns: columns.to_vec(),
             encodes: columns.iter().map(|_| None).collect(),
-            wrong: None,
+            error: None,
         }
     }
 }
 
-impl<R> Bind<R> {
-    /// Fills a column with a field.
+impl<R> BindingBuilder<R> {
+    /// Fills a column with a value.
     #[must_use]
     pub fn column<T: ToSql>(
         self,
         name: &str,
         field: impl Fn(&R) -> &T + Send + Sync + 'static,
     ) -> Self {
-        self.bind(name, T::accepts, move |row, r#type, out| {
+        self.bind_column(name, T::accepts, move |row, r#type, out| {
             field(row).to_sql(r#type, out)
         })
     }
@@ -57,36 +53,36 @@ impl<R> Bind<R> {
     /// Fills a column of type `bytea`.
     #[must_use]
     pub fn bytes(self, name: &str, field: impl Fn(&R) -> &[u8] + Send + Sync + 'static) -> Self {
-        self.bind(name, <&[u8]>::accepts, move |row, r#type, out| {
+        self.bind_column(name, <&[u8]>::accepts, move |row, r#type, out| {
             field(row).to_sql(r#type, out)
         })
     }
 
-    /// Fills a column with a field that may not be there.
+    /// Fills a column with a value or null.
     #[must_use]
     pub fn optional<T: ToSql>(
         self,
         name: &str,
         field: impl Fn(&R) -> Option<&T> + Send + Sync + 'static,
     ) -> Self {
-        self.bind(name, T::accepts, move |row, r#type, out| {
+        self.bind_column(name, T::accepts, move |row, r#type, out| {
             field(row).to_sql(r#type, out)
         })
     }
 
-    /// Fills a column of type `bytea` with bytes that may not be there.
+    /// Fills a column of type `bytea` with bytes or null.
     #[must_use]
     pub fn optional_bytes(
         self,
         name: &str,
         field: impl Fn(&R) -> Option<&[u8]> + Send + Sync + 'static,
     ) -> Self {
-        self.bind(name, <&[u8]>::accepts, move |row, r#type, out| {
+        self.bind_column(name, <&[u8]>::accepts, move |row, r#type, out| {
             field(row).to_sql(r#type, out)
         })
     }
 
-    /// Fills a column of type `jsonb` with text that the server parses as it is.
+    /// Fills a column of type `jsonb` with JSON text, which the server parses.
     #[must_use]
     pub fn json_text(
         self,
@@ -94,28 +90,28 @@ impl<R> Bind<R> {
         field: impl Fn(&R) -> &[u8] + Send + Sync + 'static,
     ) -> Self {
         let is_jsonb = |r#type: &Type| *r#type == Type::JSONB;
-        self.bind(name, is_jsonb, move |row, _, out| {
-            // version 1 of jsonb's binary format is the text itself
+        self.bind_column(name, is_jsonb, move |row, _, out| {
+            // Version 1 of jsonb's binary format is the text itself.
             out.put_u8(1);
             out.put_slice(field(row));
             Ok(IsNull::No)
         })
     }
 
-    fn bind(
+    fn bind_column(
         mut self,
         name: &str,
         accepts: fn(&Type) -> bool,
         encode: impl Fn(&R, &Type, &mut BytesMut) -> Result<IsNull, EncodeError> + Send + Sync + 'static,
     ) -> Self {
         let found = self.columns.iter().position(|column| column.name() == name);
-        let wrong = match found {
-            None => Some(format!("no column {name} is sent")),
+        let error = match found {
+            None => Some(format!("column {name} is not sent")),
             Some(index) if self.encodes[index].is_some() => {
                 Some(format!("column {name} is filled twice"))
             }
             Some(index) if !accepts(self.columns[index].r#type()) => Some(format!(
-                "column {name} is of type {}, which its field is not",
+                "column {name} has type {}, and its value has another type",
                 self.columns[index].r#type()
             )),
             Some(index) => {
@@ -123,23 +119,25 @@ impl<R> Bind<R> {
                 None
             }
         };
-        self.wrong = self.wrong.or(wrong);
+        self.error = self.error.or(error);
         self
     }
 
-    /// The binding, if every column is filled once with what it can hold.
+    /// Builds the binding.
     ///
     /// # Errors
-    /// It is not; the message names the column.
-    pub fn bound(self) -> Result<Binding<R>> {
-        if let Some(wrong) = self.wrong {
-            return Err(Error::unexpected(wrong));
+    ///
+    /// A column is not filled, is filled twice, or has another type than its value. The message
+    /// names the column.
+    pub fn build(self) -> Result<Binding<R>> {
+        if let Some(error) = self.error {
+            return Err(Error::unexpected(error));
         }
         let fields = self.columns.into_iter().zip(self.encodes);
         let fields = fields.map(|(column, encode)| match encode {
             Some(encode) => Ok((column, encode)),
             None => Err(Error::unexpected(format!(
-                "nothing fills column {}",
+                "no value fills column {}",
                 column.name()
             ))),
         });
@@ -156,30 +154,29 @@ impl<R> fmt::Debug for Binding<R> {
     }
 }
 
-impl<R> fmt::Debug for Bind<R> {
+impl<R> fmt::Debug for BindingBuilder<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.columns.iter().map(|column| column.name());
         f.debug_list().entries(names).finish()
     }
 }
 
-/// Rows of one table, encoded: for each field its length, or -1 for null, and
-/// its bytes.
+/// Encoded rows of one table. A field is its length, or -1 for null, and its bytes.
 #[derive(Clone, Default)]
 pub struct Rows {
     bytes: BytesMut,
-    /// Where each row ends.
+    /// The end of each row in `bytes`.
     ends: Vec<usize>,
-    /// How many fields a row has.
-    columns: usize,
+    field_count: usize,
 }
 
 impl Rows {
-    /// The rows that a binding makes of values.
+    /// Encodes values with a binding.
     ///
     /// # Errors
+    ///
     /// As [`Rows::push`].
-    pub fn of<'r, R: 'r>(
+    pub fn encode<'r, R: 'r>(
         binding: &Binding<R>,
         rows: impl IntoIterator<Item = &'r R>,
     ) -> Result<Self> {
@@ -190,11 +187,12 @@ impl Rows {
         Ok(encoded)
     }
 
-    /// Adds a row.
+    /// Encodes a value and adds it as a row.
     ///
     /// # Errors
-    /// A value has no encoding, such as one of more than 2 GB; the message names
-    /// its column, and the row is not added.
+    ///
+    /// A field cannot be encoded, for example because it has more than 2 GB. The message names its
+    /// column, and the row is not added.
     pub fn push<R>(&mut self, binding: &Binding<R>, row: &R) -> Result<()> {
         let start = self.bytes.len();
         for (column, encode) in &binding.fields {
@@ -205,7 +203,7 @@ impl Rows {
             }
         }
         self.ends.push(self.bytes.len());
-        self.columns = binding.fields.len();
+        self.field_count = binding.fields.len();
         Ok(())
     }
 
@@ -223,74 +221,73 @@ impl Rows {
         Ok(())
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there is no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// How many bytes they are.
+    /// The number of bytes of all rows.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub fn byte_count(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Makes room for so many bytes more.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve(bytes);
     }
 
-    /// Forgets all rows and keeps the room.
+    /// Removes all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
     }
 
-    /// Some of the rows.
+    /// Copies the rows in a range.
     #[must_use]
-    pub fn part(&self, range: Range<usize>) -> Self {
-        let start = self.start(range.start);
+    pub fn slice_rows(&self, range: Range<usize>) -> Self {
+        let start = self.row_start(range.start);
         Self {
             bytes: BytesMut::from(self.slice(&range)),
             ends: self.ends[range].iter().map(|end| end - start).collect(),
-            columns: self.columns,
+            field_count: self.field_count,
         }
     }
 
-    /// Whether they have as many fields as an operation sends columns.
-    pub(super) fn fit(&self, columns: &[&Column]) -> bool {
-        self.columns == columns.len() || self.is_empty()
+    /// Returns true if each row has a field for each column.
+    pub(super) fn has_fields_for(&self, columns: &[&Column]) -> bool {
+        self.field_count == columns.len() || self.is_empty()
     }
 
-    /// The bytes of some rows.
+    /// The bytes of the rows in a range.
     pub(super) fn slice(&self, range: &Range<usize>) -> &[u8] {
-        &self.bytes[self.start(range.start)..self.start(range.end)]
+        &self.bytes[self.row_start(range.start)..self.row_start(range.end)]
     }
 
-    /// The fields of some rows, one row after the other.
+    /// The fields of the rows in a range, one row after the other.
     pub(super) fn fields(&self, range: &Range<usize>) -> Fields<'_> {
         Fields(self.slice(range))
     }
 
-    /// Where a row starts, or the one after the last would.
-    fn start(&self, row: usize) -> usize {
+    /// The start of a row, or the end of the last row.
+    fn row_start(&self, row: usize) -> usize {
         row.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
-    /// Cuts the rows by number and by bytes. A row larger than that is cut off by
-    /// itself.
-    pub(super) fn cut(&self, most_rows: usize, most_bytes: usize) -> Vec<Range<usize>> {
-        let mut ranges = Vec::with_capacity(self.len().div_ceil(most_rows));
+    /// Splits the rows into ranges of a maximum number of rows and bytes. A larger row has a range
+    /// of its own.
+    pub(super) fn split(&self, max_rows: usize, max_bytes: usize) -> Vec<Range<usize>> {
+        let mut ranges = Vec::with_capacity(self.len().div_ceil(max_rows));
         let mut first = 0;
         for row in 0..self.len() {
-            let is_full = row - first == most_rows
-                || (row > first && self.ends[row] - self.start(first) > most_bytes);
+            let is_full = row - first == max_rows
+                || (row > first && self.ends[row] - self.row_start(first) > max_bytes);
             if is_full {
                 ranges.push(first..row);
                 first = row;
@@ -302,17 +299,20 @@ impl Rows {
         ranges
     }
 
-    /// The rows in the order of their first columns' bytes: any order will do to
-    /// keep writers of the same keys from waiting for one another in a circle, as
-    /// long as all use the same. Beside them, where each was before.
-    pub(super) fn sorted(&self, key_columns: usize, keep: Keep) -> (Self, Vec<usize>) {
+    /// Sorts the rows by the bytes of their first columns. Returns them with their old positions.
+    /// Any order prevents deadlocks between writers of the same keys, if all writers use it.
+    pub(super) fn sort_by_key(
+        &self,
+        key_columns: usize,
+        duplicates: DuplicateKeys,
+    ) -> (Self, Vec<usize>) {
         let key = |row: usize| {
             let fields = self.fields(&(row..row + 1)).take(key_columns);
             fields.map(|field| field.0).collect::<Vec<_>>()
         };
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.sort_by_cached_key(|row| key(*row));
-        if keep == Keep::Last {
+        if duplicates == DuplicateKeys::KeepLast {
             order.reverse();
             order.dedup_by_key(|row| key(*row));
             order.reverse();
@@ -320,7 +320,7 @@ impl Rows {
         let mut sorted = Self {
             bytes: BytesMut::with_capacity(self.bytes.len()),
             ends: Vec::with_capacity(order.len()),
-            columns: self.columns,
+            field_count: self.field_count,
         };
         for row in &order {
             sorted.bytes.put_slice(self.slice(&(*row..row + 1)));
@@ -330,23 +330,20 @@ impl Rows {
     }
 }
 
-/// Which rows of one key are kept.
+/// Which of several rows with the same key are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// Each.
-    All,
-    /// The last.
-    Last,
+pub(super) enum DuplicateKeys {
+    KeepAll,
+    KeepLast,
 }
 
 impl fmt::Debug for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} rows of {} bytes", self.len(), self.bytes())
+        write!(f, "{} rows of {} bytes", self.len(), self.byte_count())
     }
 }
 
-/// A field as it is sent, without its length. It shows no value to anyone who
-/// prints it.
+/// An encoded field without its length, or `None` for null. Its `Debug` shows no value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Field<'a>(pub(super) Option<&'a [u8]>);
 
@@ -368,7 +365,7 @@ impl ToSql for Field<'_> {
         Ok(IsNull::No)
     }
 
-    /// What is bound was checked against its column when it was bound.
+    /// The type was checked when the binding was built.
     fn accepts(_: &Type) -> bool {
         true
     }
@@ -376,7 +373,6 @@ impl ToSql for Field<'_> {
     to_sql_checked!();
 }
 
-/// Reads encoded fields.
 #[derive(Clone)]
 pub(super) struct Fields<'a>(&'a [u8]);
 
@@ -416,11 +412,11 @@ mod tests {
     }
 
     fn binding() -> Binding<Row> {
-        Binding::to(&columns())
+        Binding::builder(&columns())
             .column("id", |row: &Row| &row.id)
             .column("name", |row: &Row| &row.name)
             .json_text("data", |row: &Row| row.data)
-            .bound()
+            .build()
             .unwrap()
     }
 
@@ -432,13 +428,13 @@ mod tests {
         }
     }
 
-    fn message(bind: Bind<Row>) -> String {
-        bind.bound().unwrap_err().to_string()
+    fn message(bind: BindingBuilder<Row>) -> String {
+        bind.build().unwrap_err().to_string()
     }
 
     #[test]
-    fn what_was_encoded_is_read_again() {
-        let rows = Rows::of(&binding(), &[row(1), row(2)]).unwrap();
+    fn encoded_fields_are_read_again() {
+        let rows = Rows::encode(&binding(), &[row(1), row(2)]).unwrap();
         let fields: Vec<_> = rows.fields(&(1..2)).collect();
         let id = 2_i64.to_be_bytes();
         assert_eq!(
@@ -450,48 +446,48 @@ mod tests {
 
     #[test]
     fn a_field_of_another_type_is_found_before_any_row() {
-        let bind = Binding::to(&columns()).column("id", |row: &Row| &row.name);
+        let bind = Binding::builder(&columns()).column("id", |row: &Row| &row.name);
         assert_eq!(
             message(bind),
-            "column id is of type int8, which its field is not"
+            "column id has type int8, and its value has another type"
         );
     }
 
     #[test]
     fn a_column_that_nothing_fills_is_found_before_any_row() {
-        let bind = Binding::to(&columns()).column("id", |row: &Row| &row.id);
-        assert_eq!(message(bind), "nothing fills column name");
+        let bind = Binding::builder(&columns()).column("id", |row: &Row| &row.id);
+        assert_eq!(message(bind), "no value fills column name");
     }
 
     #[test]
     fn a_field_without_a_column_is_found_before_any_row() {
-        let bind = Binding::to(&columns()).column("ident", |row: &Row| &row.id);
-        assert_eq!(message(bind), "no column ident is sent");
+        let bind = Binding::builder(&columns()).column("ident", |row: &Row| &row.id);
+        assert_eq!(message(bind), "column ident is not sent");
     }
 
     #[test]
-    fn rows_are_cut_by_number_and_by_bytes() {
-        let rows = Rows::of(&binding(), &[row(1), row(2), row(3)]).unwrap();
-        let each = rows.bytes() / 3;
-        assert_eq!(rows.cut(2, usize::MAX), [0..2, 2..3]);
-        assert_eq!(rows.cut(3, each * 2), [0..2, 2..3]);
-        assert_eq!(rows.cut(3, each - 1), [0..1, 1..2, 2..3]);
-        assert!(Rows::default().cut(3, each).is_empty());
+    fn rows_are_split_by_number_and_by_bytes() {
+        let rows = Rows::encode(&binding(), &[row(1), row(2), row(3)]).unwrap();
+        let each = rows.byte_count() / 3;
+        assert_eq!(rows.split(2, usize::MAX), [0..2, 2..3]);
+        assert_eq!(rows.split(3, each * 2), [0..2, 2..3]);
+        assert_eq!(rows.split(3, each - 1), [0..1, 1..2, 2..3]);
+        assert!(Rows::default().split(3, each).is_empty());
     }
 
     #[test]
     fn sorted_rows_remember_where_they_were() {
-        let rows = Rows::of(&binding(), &[row(3), row(1), row(2), row(1)]).unwrap();
-        let (sorted, order) = rows.sorted(1, Keep::All);
+        let rows = Rows::encode(&binding(), &[row(3), row(1), row(2), row(1)]).unwrap();
+        let (sorted, order) = rows.sort_by_key(1, DuplicateKeys::KeepAll);
         assert_eq!(order, [1, 3, 2, 0]);
         assert_eq!(sorted.slice(&(3..4)), rows.slice(&(0..1)));
-        let (last, order) = rows.sorted(1, Keep::Last);
+        let (last, order) = rows.sort_by_key(1, DuplicateKeys::KeepLast);
         assert_eq!((order, last.len()), (vec![3, 2, 0], 3));
     }
 
     #[test]
     fn values_are_not_shown() {
-        let rows = Rows::of(&binding(), &[row(7)]).unwrap();
+        let rows = Rows::encode(&binding(), &[row(7)]).unwrap();
         let fields: Vec<_> = rows.fields(&(0..1)).collect();
         assert_eq!(format!("{fields:?}"), "[8 bytes, null, 3 bytes]");
     }

@@ -1,11 +1,8 @@
-//! What statements need to know of a table.
+//! Describes tables and their columns.
 
 use tokio_postgres::types::Type;
 
-/// A table: its name, its columns, and the key that tells its rows apart.
-///
-/// It is checked where it is written down: in a `const`, a description that
-/// contradicts itself does not compile.
+/// A table: its name, its columns and its key. A wrong description in a `const` does not compile.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
     schema: &'static str,
@@ -24,7 +21,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// A column that statements may write and overwrite.
+    /// A column that statements can insert and overwrite.
     #[must_use]
     pub const fn new(name: &'static str, r#type: Type) -> Self {
         Self {
@@ -34,8 +31,7 @@ impl Column {
         }
     }
 
-    /// A column that keeps the value of the first insertion: no upsert or update
-    /// may set it.
+    /// A column that keeps the value of its insertion: no upsert or update can set it.
     #[must_use]
     pub const fn fixed(name: &'static str, r#type: Type) -> Self {
         Self {
@@ -45,13 +41,13 @@ impl Column {
         }
     }
 
-    /// Its name.
+    /// The column's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The type its values are sent as.
+    /// The type of the column's values.
     #[must_use]
     pub const fn r#type(&self) -> &Type {
         &self.r#type
@@ -59,12 +55,13 @@ impl Column {
 }
 
 impl Table {
-    /// A table by its qualified name, `schema.name`, its columns, and the names
-    /// of those that are its key.
+    /// Describes a table by its name, `schema.name`, its columns, and the names of the columns
+    /// that are its key.
     ///
     /// # Panics
-    /// At compile time, in a `const`: the name has no schema, a column is there
-    /// twice, or the key names a column that is not there or none at all.
+    ///
+    /// The name has no schema, two columns have the same name, or the key is empty or names a
+    /// column that does not exist. In a `const` this is an error of the compiler.
     #[must_use]
     pub const fn new(
         label: &'static str,
@@ -72,7 +69,7 @@ impl Table {
         key: &'static [&'static str],
     ) -> Self {
         let Some(dot) = position_of_dot(label.as_bytes()) else {
-            panic!("a table is named schema.name")
+            panic!("a table needs a name like schema.name")
         };
         let (schema, name) = label.split_at(dot);
         let (_, name) = name.split_at(1);
@@ -81,7 +78,7 @@ impl Table {
             let first = find(columns, columns[index].name);
             assert!(
                 matches!(first, Some(first) if first == index),
-                "a column is there twice"
+                "two columns have the same name"
             );
             index += 1;
         }
@@ -90,7 +87,7 @@ impl Table {
         while index < key.len() {
             assert!(
                 find(columns, key[index]).is_some(),
-                "the key names a column that the table lacks"
+                "the key names a column that does not exist"
             );
             index += 1;
         }
@@ -103,45 +100,44 @@ impl Table {
         }
     }
 
-    /// Another table of the same columns and key.
+    /// Describes another table with the same columns and key.
     ///
     /// # Panics
+    ///
     /// As [`Table::new`].
     #[must_use]
-    pub const fn named(&self, label: &'static str) -> Self {
+    pub const fn with_name(&self, label: &'static str) -> Self {
         Self::new(label, self.columns, self.key)
     }
 
-    /// Its name as people and metrics have it: `schema.name`.
+    /// The table's name in messages and metrics: `schema.name`.
     #[must_use]
     pub const fn label(&self) -> &'static str {
         self.label
     }
 
-    /// The names of the columns that tell its rows apart.
+    /// The names of the key's columns.
     #[must_use]
     pub const fn key(&self) -> &'static [&'static str] {
         self.key
     }
 
-    /// The column of a name.
+    /// Returns the column with a name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&'static Column> {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Whether statements may overwrite a column.
-    pub(super) fn may_set(&self, column: &Column) -> bool {
+    pub(super) fn can_set(&self, column: &Column) -> bool {
         !column.is_fixed && !self.key.contains(&column.name)
     }
 
-    /// The qualified name as SQL has it.
-    pub(super) fn quoted(&self) -> String {
+    pub(super) fn quote_name(&self) -> String {
         format!("{}.{}", quote(self.schema), quote(self.name))
     }
 }
 
-/// An identifier that PostgreSQL reads as exactly this name.
+/// Quotes a name, so that PostgreSQL reads it as exactly this name.
 pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -197,23 +193,23 @@ mod tests {
     #[test]
     fn a_name_is_quoted_in_two_parts() {
         let table = Table::new("ocds.release", ID, &["id"]);
-        assert_eq!(table.quoted(), r#""ocds"."release""#);
+        assert_eq!(table.quote_name(), r#""ocds"."release""#);
     }
 
     #[test]
-    #[should_panic(expected = "the key names a column that the table lacks")]
+    #[should_panic(expected = "the key names a column that does not exist")]
     fn a_key_is_made_of_columns() {
         let _ = Table::new("ocds.release", ID, &["ocid"]);
     }
 
     #[test]
-    #[should_panic(expected = "a column is there twice")]
-    fn a_column_is_there_once() {
+    #[should_panic(expected = "two columns have the same name")]
+    fn a_column_name_is_unique() {
         let _ = Table::new("ocds.release", TWICE, &["id"]);
     }
 
     #[test]
-    #[should_panic(expected = "a table is named schema.name")]
+    #[should_panic(expected = "a table needs a name like schema.name")]
     fn a_name_has_a_schema() {
         let _ = Table::new("release", ID, &["id"]);
     }

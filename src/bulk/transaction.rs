@@ -1,4 +1,7 @@
-//! A transaction whose statements are sent without waiting for one another.
+//! A transaction that sends several statements before it waits for their replies.
+//!
+//! `begin`, the session settings and other deferred statements have no exchange of their own:
+//! they are sent together with the first statements of the caller.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,91 +26,85 @@ use crate::failpoint;
 use crate::metrics;
 use crate::sqlstate::Blame;
 
-/// Sets the time limits, and how rows are found, for a transaction.
 pub(super) const SET_TRANSACTION: &str = include_str!("../../sql/bulk/set_transaction.sql");
 
-/// Asks what the server calls the transaction.
 pub(super) const TRANSACTION_ID: &str = include_str!("../../sql/bulk/transaction_id.sql");
 
-/// A parameter and its type.
-pub(crate) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(crate) type TypedParameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A parameter that is sent later.
-type Kept = (Box<dyn ToSql + Sync + Send>, Type);
+type OwnedParameter = (Box<dyn ToSql + Sync + Send>, Type);
 
-/// What the server said to one statement.
 pub(crate) type Reply = std::result::Result<Answer, tokio_postgres::Error>;
 
-/// What came of a statement that succeeded.
+/// The reply to a statement that succeeded.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    /// The rows it returned.
     pub(crate) rows: Vec<Row>,
-    /// How many rows it wrote.
+    /// The number of rows that the statement wrote.
     pub(super) affected: u64,
 }
 
-/// A connection for one transaction and what goes with it.
+/// A transaction on a connection of its own.
 ///
-/// Unless it is committed or rolled back, the connection is closed when this is
-/// dropped and the pool never sees it again: the server then rolls back by itself.
+/// A transaction that is dropped without a commit or a rollback closes its connection, which
+/// never returns to the pool. The server then rolls back by itself.
 #[derive(Debug)]
 pub struct Transaction {
     connection: CloseOnDrop,
-    /// How long each reply may take before the connection is given up.
+    /// The time after which a missing reply is an error.
     reply_timeout: Duration,
-    /// Whether a statement that waits for a lock fails for that, before its own time is up.
-    tells_lock_from_time: bool,
-    /// What is prepared on the connection, by its text.
+    /// True if a wait for a lock always ends with its own SQLSTATE, because `lock_timeout` is
+    /// shorter than `statement_timeout`.
+    has_shorter_lock_timeout: bool,
+    /// The texts of `prepared`, in the same order.
     texts: Arc<Vec<(String, Vec<Type>)>>,
     prepared: Arc<Vec<Statement>>,
-    /// Statements that go before those of the next flight.
-    deferred: Vec<Deferred>,
-    /// How many of them have gone.
-    settled: AtomicUsize,
+    /// Statements that are sent before those of the next exchange.
+    deferred: Vec<DeferredStatement>,
+    /// The number of deferred statements that are sent already.
+    deferred_sent: AtomicUsize,
     round_trips: AtomicU64,
-    /// Something was sent and not all of its replies were read.
+    /// True while replies to an exchange are missing.
     is_waiting: AtomicBool,
-    /// What the server calls the transaction, once it has said so.
+    /// The server's id of the transaction, after its query was sent.
     id: OnceLock<String>,
     correlation: Option<i64>,
 }
 
-/// A statement that goes with the first flight, to spare a round trip.
+/// A statement that is sent with the next exchange, which saves a round trip.
 #[derive(Debug)]
-struct Deferred {
+struct DeferredStatement {
     sql: &'static str,
-    parameters: Vec<Kept>,
-    answer: Expected,
+    parameters: Vec<OwnedParameter>,
+    reply: ExpectedReply,
 }
 
-/// What a deferred statement returns.
 #[derive(Debug)]
-enum Expected {
-    /// Nothing that is looked at.
+enum ExpectedReply {
+    /// The reply is not read, unless it is an error.
     Nothing,
-    /// A row, or this is wrong.
+    /// At least one row; a reply without a row is this error.
     Row(fn() -> Error),
-    /// The transaction's id.
     TransactionId,
 }
 
 impl Transaction {
-    /// Begins a transaction within the session's time limits, on a connection of
-    /// its own. The first statements to be sent take the beginning along.
+    /// Begins a transaction with the session's time limits, on a connection of its own. `begin`
+    /// is sent with the first statements.
     ///
     /// # Errors
+    ///
     /// As [`Database::connection`].
     pub async fn begin(database: &Database, session: &Session) -> Result<Self> {
         failpoint::reach("before-begin");
         let mut transaction = Self {
             connection: database.close_on_drop_connection().await?,
             reply_timeout: session.reply_timeout,
-            tells_lock_from_time: session.tells_lock_from_time,
+            has_shorter_lock_timeout: session.has_shorter_lock_timeout,
             texts: Arc::clone(&session.texts),
             prepared: Arc::default(),
             deferred: Vec::new(),
-            settled: AtomicUsize::new(0),
+            deferred_sent: AtomicUsize::new(0),
             round_trips: AtomicU64::new(0),
             is_waiting: AtomicBool::new(false),
             id: OnceLock::new(),
@@ -119,10 +116,9 @@ impl Transaction {
         Ok(transaction)
     }
 
-    /// Prepares what the session wants, before the transaction begins: in one that
-    /// has failed, the server refuses to prepare. Preparing waits for locks on
-    /// tables as any statement does, and so has a transaction with time limits of
-    /// its own.
+    /// Prepares the session's statements, before the transaction begins, because the server
+    /// prepares nothing in a transaction that has failed. Preparing waits for locks on tables,
+    /// so it happens in a transaction of its own with the same time limits.
     async fn prepare(&mut self, session: &Session) -> Result<()> {
         if self.texts.is_empty() {
             return Ok(());
@@ -133,69 +129,70 @@ impl Transaction {
             return Ok(());
         }
         self.defer_begin(session);
-        self.settle().await?;
+        self.send_deferred().await?;
         let texts = Arc::clone(&self.texts);
         let mut prepared = Vec::with_capacity(texts.len());
         for (sql, types) in &*texts {
             let prepare = self.connection().prepare_typed_cached(sql, types);
             prepared.push(wait_for_reply(self.reply_timeout, prepare).await??);
         }
-        let mut flight = self.flight();
-        flight.simple("commit");
-        flight.land_one().await?;
+        let mut exchange = self.new_exchange();
+        exchange.push_simple("commit");
+        exchange.await_last_answer().await?;
         self.prepared = Arc::new(prepared);
-        session.remember(id, Arc::clone(&self.prepared));
+        session.remember_prepared(id, Arc::clone(&self.prepared));
         Ok(())
     }
 
     fn defer_begin(&mut self, session: &Session) {
         let limit = |limit: &String| (Box::new(limit.clone()) as _, Type::TEXT);
-        self.deferred.push(Deferred {
+        self.deferred.push(DeferredStatement {
             sql: "begin",
             parameters: Vec::new(),
-            answer: Expected::Nothing,
+            reply: ExpectedReply::Nothing,
         });
-        self.deferred.push(Deferred {
+        self.deferred.push(DeferredStatement {
             sql: SET_TRANSACTION,
             parameters: vec![
                 limit(&session.statement_timeout),
                 limit(&session.lock_timeout),
                 limit(&session.idle_in_transaction_timeout),
             ],
-            answer: Expected::Nothing,
+            reply: ExpectedReply::Nothing,
         });
     }
 
-    /// Sends a statement before those of the next flight; it must return a row.
+    /// Sends a statement with the next exchange. If it returns no row, the exchange fails with
+    /// the error.
     pub(crate) fn defer_expecting_row(
         &mut self,
         sql: &'static str,
-        parameters: Vec<Kept>,
-        otherwise: fn() -> Error,
+        parameters: Vec<OwnedParameter>,
+        no_row_error: fn() -> Error,
     ) {
-        self.deferred.push(Deferred {
+        self.deferred.push(DeferredStatement {
             sql,
             parameters,
-            answer: Expected::Row(otherwise),
+            reply: ExpectedReply::Row(no_row_error),
         });
     }
 
-    /// Asks, with the next flight, what the server calls the transaction: what
-    /// became of it can be asked for by that when a commit's reply is lost.
-    pub(super) fn defer_id(&mut self) {
-        self.deferred.push(Deferred {
+    /// Asks for the transaction's id with the next exchange. If the reply to the commit is lost,
+    /// the server can tell by the id whether it committed.
+    pub(super) fn defer_id_query(&mut self) {
+        self.deferred.push(DeferredStatement {
             sql: TRANSACTION_ID,
             parameters: Vec::new(),
-            answer: Expected::TransactionId,
+            reply: ExpectedReply::TransactionId,
         });
     }
 
-    /// What the server calls the transaction, if it was asked.
+    /// The transaction's id, if [`defer_id_query`](Self::defer_id_query) asked for it.
     pub(super) fn id(&self) -> Option<&str> {
         self.id.get().map(String::as_str)
     }
 
-    /// What log lines and spans of its statements are found by, such as a run's id.
+    /// Adds an id, such as that of a run, to the trace spans of the following statements.
     pub fn correlate(&mut self, id: i64) {
         self.correlation = Some(id);
     }
@@ -212,68 +209,66 @@ impl Transaction {
         self.reply_timeout
     }
 
-    /// What is to blame for a statement that failed; `None` if the server did not say.
+    /// The cause of a failed statement, or `None` if the error has no SQLSTATE.
     pub(super) fn blame(&self, error: &tokio_postgres::Error) -> Option<Blame> {
         let state = error.code()?;
-        if *state == SqlState::QUERY_CANCELED && !self.tells_lock_from_time {
+        if *state == SqlState::QUERY_CANCELED && !self.has_shorter_lock_timeout {
             return Some(Blame::Server);
         }
         Some(Blame::from_sqlstate(state))
     }
 
-    /// Whether a statement may have failed for the sake of one of its rows.
-    pub(super) fn may_blame_a_row(&self, error: &tokio_postgres::Error) -> bool {
+    /// Returns true if a statement may have failed because of one of its rows.
+    pub(super) fn can_blame_row(&self, error: &tokio_postgres::Error) -> bool {
         self.blame(error).is_some_and(Blame::can_be_row)
     }
 
-    /// How many times the server was waited for.
     pub(super) fn round_trips(&self) -> u64 {
         self.round_trips.load(Ordering::Relaxed)
     }
 
-    /// Statements to be sent together, those deferred till now before them.
-    pub(crate) fn flight(&self) -> Flight<'_> {
-        let settled = self.settled.load(Ordering::Relaxed);
-        let mut flight = Flight {
+    /// Starts an exchange. Its first statements are the deferred ones that are not sent yet.
+    pub(crate) fn new_exchange(&self) -> Exchange<'_> {
+        let deferred_sent = self.deferred_sent.load(Ordering::Relaxed);
+        let mut exchange = Exchange {
             transaction: self,
             replies: FuturesOrdered::new(),
-            deferred: &self.deferred[settled..],
+            deferred: &self.deferred[deferred_sent..],
         };
-        for deferred in flight.deferred {
-            if matches!(deferred.answer, Expected::Nothing) && deferred.parameters.is_empty() {
-                flight.simple(deferred.sql);
+        for deferred in exchange.deferred {
+            if matches!(deferred.reply, ExpectedReply::Nothing) && deferred.parameters.is_empty() {
+                exchange.push_simple(deferred.sql);
                 continue;
             }
             let typed = deferred.parameters.iter();
             let typed = typed.map(|(value, r#type)| (&**value as _, r#type.clone()));
-            flight.typed(deferred.sql, typed.collect());
+            exchange.push_query(deferred.sql, typed.collect());
         }
-        flight
+        exchange
     }
 
-    /// Sends what is deferred and waits for its replies.
-    pub(crate) async fn settle(&self) -> Result<()> {
-        if self.settled.load(Ordering::Relaxed) < self.deferred.len() {
-            self.flight().land().await?;
+    /// Sends the deferred statements and waits for their replies.
+    pub(crate) async fn send_deferred(&self) -> Result<()> {
+        if self.deferred_sent.load(Ordering::Relaxed) < self.deferred.len() {
+            self.new_exchange().await_replies().await?;
         }
         Ok(())
     }
 
-    fn known(&self, sql: &str) -> Option<Statement> {
-        let found = self.texts.iter().position(|(text, _)| text == sql)?;
-        self.prepared.get(found).cloned()
+    fn find_prepared(&self, sql: &str) -> Option<Statement> {
+        let index = self.texts.iter().position(|(text, _)| text == sql)?;
+        self.prepared.get(index).cloned()
     }
 
-    /// Begins to copy rows in.
-    pub(super) async fn copy_in(
+    pub(super) async fn begin_copy(
         &self,
         sql: &str,
     ) -> Result<std::result::Result<tokio_postgres::CopyInSink<bytes::Bytes>, tokio_postgres::Error>>
     {
         let connection = self.connection();
-        self.wait()?;
-        let begin = async {
-            let statement = match self.known(sql) {
+        self.mark_waiting()?;
+        let begin_copy = async {
+            let statement = match self.find_prepared(sql) {
                 Some(statement) => statement,
                 None => {
                     self.count_round_trip();
@@ -282,27 +277,27 @@ impl Transaction {
             };
             connection.copy_in(&statement).await
         };
-        let begun = wait_for_reply(self.reply_timeout, begin).await?;
-        if begun.is_err() {
-            self.waited();
+        let sink = wait_for_reply(self.reply_timeout, begin_copy).await?;
+        if sink.is_err() {
+            self.mark_done();
         }
-        Ok(begun)
+        Ok(sink)
     }
 
-    /// Something is sent. Where an exchange before it was abandoned, its replies
-    /// would be taken for those of this one.
-    fn wait(&self) -> Result<()> {
+    /// Marks the start of an exchange. It fails if an earlier exchange was abandoned, because its
+    /// replies would be mistaken for replies to this one.
+    fn mark_waiting(&self) -> Result<()> {
         self.count_round_trip();
         if self.is_waiting.swap(true, Ordering::Relaxed) {
             return Err(Error::unexpected(
-                "an exchange with the database was abandoned: the transaction is of no use",
+                "an earlier exchange with the database was abandoned: the transaction cannot continue",
             ));
         }
         Ok(())
     }
 
-    /// All replies were read.
-    pub(super) fn waited(&self) {
+    /// Marks that all replies were read.
+    pub(super) fn mark_done(&self) {
         self.is_waiting.store(false, Ordering::Relaxed);
     }
 
@@ -310,57 +305,59 @@ impl Transaction {
         self.round_trips.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Commits.
+    /// Commits the transaction.
     ///
     /// # Errors
-    /// The server did not, or could not be heard to.
+    ///
+    /// The server did not commit, or its reply was lost.
     pub async fn commit(self) -> Result<()> {
-        self.settle().await?;
-        let mut flight = self.flight();
-        // the server answers the commit of a transaction that has failed without
-        // an error, but nothing else
-        flight.simple("select");
-        flight.commit();
-        flight.land_one().await?;
+        self.send_deferred().await?;
+        let mut exchange = self.new_exchange();
+        // In a transaction that has failed, the server answers `commit` without an error, but
+        // no other statement.
+        exchange.push_simple("select");
+        exchange.push_commit();
+        exchange.await_last_answer().await?;
         failpoint::reach("commit-acknowledged");
-        self.ended();
+        self.release_connection();
         Ok(())
     }
 
-    /// Gives the connection back after the flight that committed or rolled back.
-    pub(crate) fn ended(self) {
-        self.connection.return_to_pool();
+    /// Returns the connection to the pool, after the exchange that committed or rolled back.
+    pub(crate) fn release_connection(self) {
+        self.connection.give_back();
     }
 
-    /// Undoes everything and gives the connection back; after an exchange that was
-    /// abandoned it is closed instead, and the server undoes everything by itself.
+    /// Rolls back and returns the connection to the pool. After an abandoned exchange it closes
+    /// the connection instead, and the server rolls back by itself.
     ///
     /// # Errors
-    /// The server cannot be heard; it will undo everything by itself.
+    ///
+    /// The server does not answer. It will roll back by itself.
     pub async fn roll_back(self) -> Result<()> {
         if self.is_waiting.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if self.settled.load(Ordering::Relaxed) > 0 {
+        if self.deferred_sent.load(Ordering::Relaxed) > 0 {
             let rollback = self.connection().batch_execute("rollback");
             wait_for_reply(self.reply_timeout, rollback).await??;
         }
-        self.ended();
+        self.release_connection();
         Ok(())
     }
 }
 
-/// Statements under way together. Each is sent when the flight is first polled,
-/// in the order they were added, and the server answers in that order.
-pub(crate) struct Flight<'a> {
+/// Statements that are sent together. They are sent when the exchange is first polled, in the
+/// order in which they were added, and the server replies in that order.
+pub(crate) struct Exchange<'a> {
     transaction: &'a Transaction,
     replies: FuturesOrdered<BoxFuture<'a, Reply>>,
-    deferred: &'a [Deferred],
+    deferred: &'a [DeferredStatement],
 }
 
-impl<'a> Flight<'a> {
-    /// Statements without parameters or rows.
-    pub(crate) fn simple(&mut self, sql: &'a str) {
+impl<'a> Exchange<'a> {
+    /// Adds one or more statements without parameters, whose rows are not read.
+    pub(crate) fn push_simple(&mut self, sql: &'a str) {
         let connection = self.transaction.connection();
         self.push(async move {
             connection
@@ -370,13 +367,13 @@ impl<'a> Flight<'a> {
         });
     }
 
-    /// The end of the transaction: what came before it has been sent.
-    pub(crate) fn commit(&mut self) {
+    /// Adds the commit of the transaction.
+    pub(crate) fn push_commit(&mut self) {
         let connection = self.transaction.connection();
         self.push(async move {
             failpoint::reach("before-commit");
             let mut committing = std::pin::pin!(connection.batch_execute("commit"));
-            // queued by the first poll, and soon sent by the connection's own task
+            // The first poll queues it, and the task of the connection soon sends it.
             let sent = futures::poll!(&mut committing);
             failpoint::reach("commit-sent");
             let committed = match sent {
@@ -387,13 +384,14 @@ impl<'a> Flight<'a> {
         });
     }
 
-    /// A statement: as it is prepared on this connection, else for this one use.
-    pub(crate) fn typed(&mut self, sql: &'a str, parameters: Vec<Typed<'a>>) {
+    /// Adds a statement with parameters. It is parsed for this use only, unless it is prepared
+    /// on this connection.
+    pub(crate) fn push_query(&mut self, sql: &'a str, parameters: Vec<TypedParameter<'a>>) {
         let connection = self.transaction.connection();
-        match self.transaction.known(sql) {
+        match self.transaction.find_prepared(sql) {
             Some(statement) => self.push(async move {
                 let values = parameters.iter().map(|(value, _)| *value);
-                answer(connection.query_raw(&statement, values).await?).await
+                read_answer(connection.query_raw(&statement, values).await?).await
             }),
             None => self.push(async move {
                 let rows = connection.query_typed(sql, &parameters).await?;
@@ -402,120 +400,121 @@ impl<'a> Flight<'a> {
         }
     }
 
-    /// A statement of an operation, in the same way.
-    pub(super) fn fields(
+    /// Adds a statement of an operation, which is traced and measured.
+    pub(super) fn push_rows(
         &mut self,
         statement: Arc<operation::Statement>,
         fields: Vec<Field<'a>>,
-        observed: Observed,
+        observer: StatementObserver,
     ) {
-        let known = self.transaction.known(&statement.sql);
+        let prepared = self.transaction.find_prepared(&statement.sql);
         let connection = self.transaction.connection();
-        let send = async move { send(connection, known, &statement, fields).await };
-        self.push(async move { observed.over(send).await });
+        let send = async move { send_rows(connection, prepared, &statement, fields).await };
+        self.push(async move { observer.observe(send).await });
     }
 
-    /// The same for one that is part of what is observed already.
-    pub(super) fn unobserved(
+    /// Adds a statement that is part of a larger action that is measured already.
+    pub(super) fn push_unmeasured_rows(
         &mut self,
         statement: &'a operation::Statement,
         fields: Vec<Field<'a>>,
     ) {
-        let known = self.transaction.known(&statement.sql);
+        let prepared = self.transaction.find_prepared(&statement.sql);
         let connection = self.transaction.connection();
-        self.push(send(connection, known, statement, fields));
+        self.push(send_rows(connection, prepared, statement, fields));
     }
 
     fn push(&mut self, reply: impl Future<Output = Reply> + Send + 'a) {
         self.replies.push_back(Box::pin(reply));
     }
 
-    /// Sends the statements and waits for all replies.
+    /// Sends the statements and waits for all replies. Failures of the caller's statements are in
+    /// the replies.
     ///
     /// # Errors
-    /// The server said nothing for too long, or what was deferred failed. What it
-    /// said to this flight's own statements, errors included, is in the replies.
-    pub(crate) async fn land(mut self) -> Result<Vec<Reply>> {
-        self.transaction.wait()?;
+    ///
+    /// A reply took too long, or a deferred statement failed.
+    pub(crate) async fn await_replies(mut self) -> Result<Vec<Reply>> {
+        self.transaction.mark_waiting()?;
         let limit = self.transaction.reply_timeout;
         for deferred in self.deferred {
             let reply = wait_for_reply(limit, self.replies.next()).await?;
-            let rows = reply.expect("one for each statement")?.rows;
-            match (&deferred.answer, rows.first()) {
-                (Expected::Nothing, _) | (Expected::Row(_), Some(_)) => {}
-                (Expected::Row(otherwise), None) => return Err(otherwise()),
-                (Expected::TransactionId, row) => {
-                    let row =
-                        row.ok_or_else(|| Error::unexpected("a transaction without an id"))?;
+            let rows = reply.expect("a reply for each statement")?.rows;
+            match (&deferred.reply, rows.first()) {
+                (ExpectedReply::Nothing, _) | (ExpectedReply::Row(_), Some(_)) => {}
+                (ExpectedReply::Row(no_row_error), None) => return Err(no_row_error()),
+                (ExpectedReply::TransactionId, row) => {
+                    let row = row.ok_or_else(|| {
+                        Error::unexpected("the server gave the transaction no id")
+                    })?;
                     let _ = self.transaction.id.set(row.try_get(0)?);
                 }
             }
         }
-        let settled = &self.transaction.settled;
-        settled.fetch_add(self.deferred.len(), Ordering::Relaxed);
+        let deferred_sent = &self.transaction.deferred_sent;
+        deferred_sent.fetch_add(self.deferred.len(), Ordering::Relaxed);
         let mut replies = Vec::with_capacity(self.replies.len());
         while let Some(reply) = wait_for_reply(limit, self.replies.next()).await? {
             replies.push(reply);
         }
-        self.transaction.waited();
+        self.transaction.mark_done();
         Ok(replies)
     }
 
-    /// Sends the statements, of which none may fail, and gives the last one's answer.
+    /// Sends the statements and returns the answer to the last one.
     ///
     /// # Errors
-    /// As [`Flight::land`], or a statement failed.
-    pub(crate) async fn land_one(self) -> Result<Answer> {
+    ///
+    /// As [`Exchange::await_replies`], or a statement failed.
+    pub(crate) async fn await_last_answer(self) -> Result<Answer> {
         let mut last = Answer::default();
-        for reply in self.land().await? {
+        for reply in self.await_replies().await? {
             last = reply?;
         }
         Ok(last)
     }
 }
 
-/// What a statement with rows is measured and traced as: never with a value.
+/// Traces and measures a statement with rows. It knows no value of a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Observed {
+pub(super) struct StatementObserver {
     pub(super) statement: metrics::Statement,
     pub(super) rows: usize,
     pub(super) correlation: Option<i64>,
 }
 
-impl Observed {
-    /// Sends the statement, and waits for its reply.
-    pub(super) async fn over<T>(self, send: impl Future<Output = T>) -> T {
+impl StatementObserver {
+    pub(super) async fn observe<T>(self, send: impl Future<Output = T>) -> T {
         let metrics::Statement {
             operation, table, ..
         } = self.statement;
         let (rows, run) = (self.rows, self.correlation);
         let span = debug_span!("statement", run.id = run, operation, table, rows);
-        let began = Instant::now();
+        let start = Instant::now();
         let reply = send.instrument(span).await;
-        self.statement.record(rows, began.elapsed());
+        self.statement.record(rows, start.elapsed());
         reply
     }
 }
 
-/// Sends a statement as it is prepared, else for this one use.
-async fn send(
+async fn send_rows(
     connection: &Connection,
-    known: Option<Statement>,
+    prepared: Option<Statement>,
     statement: &operation::Statement,
     fields: Vec<Field<'_>>,
 ) -> Reply {
     let operation::Statement { sql, types } = statement;
-    let stream = match known {
+    let stream = match prepared {
         Some(statement) => connection.query_raw(&statement, fields).await?,
         None => {
             let typed = fields.into_iter().zip(types.iter().cloned());
             connection.query_typed_raw(sql, typed).await?
         }
     };
-    answer(stream).await
+    read_answer(stream).await
 }
 
-async fn answer(stream: RowStream) -> Reply {
+async fn read_answer(stream: RowStream) -> Reply {
     let mut stream = std::pin::pin!(stream);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {
@@ -525,9 +524,9 @@ async fn answer(stream: RowStream) -> Reply {
     Ok(Answer { rows, affected })
 }
 
-/// The next reply of a flight that has one for each statement.
-pub(crate) fn next(replies: &mut impl Iterator<Item = Reply>) -> Result<Reply> {
+/// Returns the next reply of an exchange. There is one for each statement.
+pub(crate) fn next_reply(replies: &mut impl Iterator<Item = Reply>) -> Result<Reply> {
     replies
         .next()
-        .ok_or_else(|| Error::unexpected("a statement without a reply"))
+        .ok_or_else(|| Error::unexpected("the server did not reply to a statement"))
 }

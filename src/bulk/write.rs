@@ -1,30 +1,29 @@
-//! Rows of one or more tables in a transaction of their own, sent again for as
-//! long as the server is away, and once only.
+//! Writes rows of one or more tables in a transaction of its own. While the server is away the
+//! rows are sent again, but they are never written twice.
 
 use tokio_postgres::types::Type;
 use tracing::debug;
 
-use crate::bulk::rows::Keep;
-use crate::bulk::{Applied, OnFailure, Operation, Rows, Session, Transaction, Verb};
+use crate::bulk::rows::DuplicateKeys;
+use crate::bulk::{OnFailure, Operation, Rows, Session, TableOutcome, Transaction, Verb};
 use crate::database::Database;
 use crate::error::{Error, Result};
 
-/// Rows of one table, and what is done with them.
+/// Rows of one table and the operation for them.
 #[derive(Clone, Copy, Debug)]
-pub struct Lane<'a> {
-    /// What is done.
+pub struct TableWrite<'a> {
+    /// The operation.
     pub operation: &'a Operation,
-    /// The one row of the columns that all rows have in common, or none.
+    /// One row with the values that all rows share, or no row.
     pub shared: &'a Rows,
     /// The rows.
     pub rows: &'a Rows,
-    /// What is done when the server refuses one.
+    /// What to do if the server refuses a row.
     pub on_failure: OnFailure,
 }
 
-impl Lane<'_> {
-    /// Applies the operation to the rows, within a transaction.
-    pub(super) async fn apply(&self, transaction: &mut Transaction) -> Result<Applied> {
+impl TableWrite<'_> {
+    pub(super) async fn apply(&self, transaction: &mut Transaction) -> Result<TableOutcome> {
         let Self {
             operation,
             shared,
@@ -37,16 +36,16 @@ impl Lane<'_> {
 
 /// Applies an operation to rows in a transaction of its own.
 ///
-/// They are written in the order of their keys, so that several writers of the
-/// same keys do not wait for one another in a circle. Of several rows with one key
-/// an upsert writes the last given last, and counts each as inserted if none was
-/// there; an update writes the last given alone, and counts the others as
-/// unchanged.
+/// The rows are written in the order of their keys, so that several writers of the same keys
+/// do not cause a deadlock. If several rows have the same key, an upsert writes the last one
+/// last, and counts each as inserted if no such row was stored. An update writes only the last
+/// one, and counts the others as unchanged.
 ///
 /// # Errors
-/// The server was away for longer than `database.retry_for`, or refuses what no
-/// row is to blame for; or it went away during the commit, and does not say what
-/// became of it: only then the rows may be there after an error.
+///
+/// The server was away for longer than `database.retry_for`, or a statement failed and no row
+/// is the cause. If the connection broke during the commit and the server cannot say whether it
+/// committed, the rows may be stored in spite of the error.
 pub async fn write(
     database: &Database,
     session: &Session,
@@ -54,91 +53,95 @@ pub async fn write(
     shared: &Rows,
     rows: &Rows,
     on_failure: OnFailure,
-) -> Result<Applied> {
-    let lane = Lane {
+) -> Result<TableOutcome> {
+    let write = TableWrite {
         operation,
         shared,
         rows,
         on_failure,
     };
-    let mut applied = write_all(database, session, &[lane]).await?;
-    Ok(applied.remove(0))
+    let mut outcomes = write_all(database, session, &[write]).await?;
+    Ok(outcomes.remove(0))
 }
 
-/// Applies operations one after the other in one transaction, as [`write()`]
-/// does one: parents first. What one of them undoes is undone for all.
+/// Applies several operations in one transaction, in their order, as [`write()`] applies one.
+/// List parent tables first. If one operation is rolled back, all are.
 ///
 /// # Errors
+///
 /// As [`write()`].
 pub async fn write_all(
     database: &Database,
     session: &Session,
-    lanes: &[Lane<'_>],
-) -> Result<Vec<Applied>> {
-    let sort = |lane: &Lane<'_>| {
-        let (rows, keys) = (lane.rows, lane.operation.key_columns());
-        match lane.operation.verb() {
-            Verb::Update { .. } => rows.sorted(keys, Keep::Last),
-            _ => rows.sorted(keys, Keep::All),
-        }
+    writes: &[TableWrite<'_>],
+) -> Result<Vec<TableOutcome>> {
+    let sort = |write: &TableWrite<'_>| {
+        let key_columns = write.operation.key_column_count();
+        let duplicates = match write.operation.verb() {
+            Verb::Update { .. } => DuplicateKeys::KeepLast,
+            _ => DuplicateKeys::KeepAll,
+        };
+        write.rows.sort_by_key(key_columns, duplicates)
     };
-    let sorted: Vec<(Rows, Vec<usize>)> = lanes.iter().map(sort).collect();
-    let in_order = lanes.iter().zip(&sorted);
-    let in_order: Vec<Lane<'_>> = in_order
-        .map(|(lane, (rows, _))| Lane { rows, ..*lane })
+    let sorted: Vec<(Rows, Vec<usize>)> = writes.iter().map(sort).collect();
+    let sorted_writes = writes.iter().zip(&sorted);
+    let sorted_writes: Vec<TableWrite<'_>> = sorted_writes
+        .map(|(write, (rows, _))| TableWrite { rows, ..*write })
         .collect();
-    let mut applied = session
+    let mut outcomes = session
         .patience("write", "write rows")
-        .over(|| once(database, session, &in_order))
+        .over(|| try_to_write(database, session, &sorted_writes))
         .await?;
-    for ((applied, lane), (_, order)) in applied.iter_mut().zip(lanes).zip(sorted) {
-        let left_out = (lane.rows.len() - order.len()) as u64;
-        applied.report.total += left_out;
-        applied.report.unchanged += left_out;
-        for failure in &mut applied.failures {
+    for ((outcome, write), (_, order)) in outcomes.iter_mut().zip(writes).zip(sorted) {
+        let skipped = (write.rows.len() - order.len()) as u64;
+        outcome.report.total += skipped;
+        outcome.report.unchanged += skipped;
+        for failure in &mut outcome.failures {
             failure.position = order[failure.position];
         }
-        applied.failures.sort_by_key(|failure| failure.position);
-        for (position, _) in &mut applied.returned {
+        outcome.failures.sort_by_key(|failure| failure.position);
+        for (position, _) in &mut outcome.returned {
             *position = order[*position];
         }
-        applied.returned.sort_by_key(|(position, _)| *position);
+        outcome.returned.sort_by_key(|(position, _)| *position);
     }
-    Ok(applied)
+    Ok(outcomes)
 }
 
-/// One attempt.
-async fn once(database: &Database, session: &Session, lanes: &[Lane<'_>]) -> Result<Vec<Applied>> {
+async fn try_to_write(
+    database: &Database,
+    session: &Session,
+    writes: &[TableWrite<'_>],
+) -> Result<Vec<TableOutcome>> {
     let mut transaction = Transaction::begin(database, session).await?;
-    transaction.defer_id();
-    let mut applied = Vec::with_capacity(lanes.len());
-    for lane in lanes {
-        applied.push(lane.apply(&mut transaction).await?);
-        let is_undone = lane.on_failure == OnFailure::RollBack
-            && applied
-                .last()
-                .is_some_and(|applied| !applied.failures.is_empty());
-        if is_undone {
+    transaction.defer_id_query();
+    let mut outcomes = Vec::with_capacity(writes.len());
+    for write in writes {
+        let outcome = write.apply(&mut transaction).await?;
+        let has_failed = write.on_failure == OnFailure::RollBack && !outcome.failures.is_empty();
+        outcomes.push(outcome);
+        if has_failed {
             transaction.roll_back().await?;
-            return Ok(undone(applied, lanes));
+            report_rollback(&mut outcomes, writes);
+            return Ok(outcomes);
         }
     }
-    if let Some(last) = applied.last_mut() {
+    if let Some(last) = outcomes.last_mut() {
         last.report.round_trips += 1;
     }
     let id = transaction.id().map(str::to_owned);
     let Err(error) = transaction.commit().await else {
-        return Ok(applied);
+        return Ok(outcomes);
     };
     match id {
         Some(id) if error.is_transient() => {
             debug!(error = %error.chain(), "the reply to a commit was lost");
             match is_committed(database, session, &id).await {
-                Ok(true) => Ok(applied),
+                Ok(true) => Ok(outcomes),
                 Ok(false) => Err(error),
-                // to send it again might write it twice
+                // Sending the rows again could write them twice.
                 Err(error) => Err(Error::unexpected(
-                    "whether rows were written is not known: the server did not say",
+                    "the rows may or may not be written: the server did not tell",
                 )
                 .with_source(error)),
             }
@@ -147,21 +150,20 @@ async fn once(database: &Database, session: &Session, lanes: &[Lane<'_>]) -> Res
     }
 }
 
-/// What is left of operations of which the last one undid them all.
-fn undone(mut applied: Vec<Applied>, lanes: &[Lane<'_>]) -> Vec<Applied> {
-    applied.resize_with(lanes.len(), Applied::default);
-    for (applied, lane) in applied.iter_mut().zip(lanes) {
-        let report = &mut applied.report;
-        report.total = lane.rows.len() as u64;
+/// Corrects the outcomes after the last one has rolled all back.
+fn report_rollback(outcomes: &mut Vec<TableOutcome>, writes: &[TableWrite<'_>]) {
+    outcomes.resize_with(writes.len(), TableOutcome::default);
+    for (outcome, write) in outcomes.iter_mut().zip(writes) {
+        let report = &mut outcome.report;
+        report.total = write.rows.len() as u64;
         (report.inserted, report.updated, report.deleted) = (0, 0, 0);
         report.unchanged = report.total - report.failed;
-        applied.returned.clear();
+        outcome.returned.clear();
     }
-    applied
 }
 
-/// What became of a transaction whose commit had no reply. A backend that has not
-/// noticed yet that we are gone may still be at it.
+/// Asks whether a transaction was committed, after the reply to its commit was lost. The
+/// server's process may still work on it, if it has not noticed yet that the connection broke.
 async fn is_committed(database: &Database, session: &Session, id: &str) -> Result<bool> {
     let patience = session.patience("question", "learn whether rows were written");
     let ask = async || {
@@ -173,7 +175,7 @@ async fn is_committed(database: &Database, session: &Session, id: &str) -> Resul
             Some("aborted") => Ok(false),
             Some(_) => Err(Error::environment("the transaction is still in progress")),
             None => Err(Error::unexpected(
-                "the server has forgotten the transaction",
+                "the server no longer knows the transaction",
             )),
         }
     };

@@ -1,92 +1,77 @@
-//! Rows of several tables, gathered until they are worth sending.
+//! Collects rows of several tables and sends them in batches.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Row;
 use tracing::error;
 
-use crate::bulk::write::{Lane, write_all};
+use crate::bulk::write::{TableWrite, write_all};
 use crate::bulk::{
-    Applied, Binding, Failure, OnFailure, Operation, Report, Rows, Session, Transaction,
+    Binding, Failure, OnFailure, Operation, Rows, Session, TableOutcome, Transaction,
 };
 use crate::database::Database;
 use crate::error::Result;
 
-/// When a [`Writer`] sends what it has gathered.
+/// The limits at which a [`Writer`] sends its rows.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterLimits {
-    /// So many rows of a table are sent, with those of the tables before it.
+    /// The number of rows at which a table is sent, after the tables before it.
     pub rows: usize,
-    /// So many bytes of rows, of all tables together, are sent; no more are held
-    /// but for the one row that comes over it.
+    /// The number of bytes at which the rows of all tables are sent. The writer holds no more,
+    /// except for one row.
     pub bytes: usize,
-    /// What was gathered so long ago is sent.
+    /// The time after which a row is sent.
     pub interval: Duration,
 }
 
-/// Gathers rows of several tables and sends them in batches: a table's when it
-/// has enough, all tables' when they weigh too much, when the oldest row has
-/// waited for too long, on [`flush`](Writer::flush) and on
-/// [`close`](Writer::close). Tables are sent in the order they were added,
-/// parents before children.
+/// Collects rows of several tables and sends them in batches: a table's rows when it has
+/// enough, and the rows of all tables when they need too much memory, when the oldest row has
+/// waited too long, on [`flush`](Writer::flush) and on [`close`](Writer::close). Tables are sent
+/// in the order in which they were added, so add parents before children.
 ///
-/// Who adds a row waits until there is room. A writer that is dropped with rows
-/// in it says so in an error of the log: they are lost. So it does when a sending
-/// is cancelled; within a transaction of its own that may have come to its end,
-/// and a writer used on would send the rows again.
+/// [`add_row`](Writer::add_row) waits while rows are sent. A writer that is dropped with rows
+/// logs an error, because these rows are lost. The same happens if sending is cancelled: the
+/// rows may be committed then, and sending them again could write them twice.
 ///
-/// Rows refused are in what a table [gathered](Gathered). In a transaction of the
-/// writer's own, what one table's [`OnFailure::RollBack`] undoes is undone for all
-/// tables of that sending; within a caller's, for that table alone.
+/// Refused rows are in the [`TableOutcome`] of their table. If a writer has its own
+/// transactions, [`OnFailure::RollBack`] of one table rolls back all tables that were sent
+/// together. In a transaction of the caller it rolls back only that table.
 pub struct Writer<'w> {
     target: Target<'w>,
-    lanes: Vec<Gathering<'w>>,
+    tables: Vec<TableBuffer<'w>>,
     limits: WriterLimits,
-    /// When the oldest row waiting was added.
+    /// When the oldest buffered row was added.
     oldest: Option<Instant>,
-    statistics: Statistics,
+    statistics: WriterStatistics,
 }
 
-/// Where a writer's rows go.
+/// Where a writer sends its rows.
 enum Target<'w> {
-    /// A transaction under way, which the caller commits.
-    Within(&'w mut Transaction),
-    /// A transaction of its own for each sending.
-    Own(&'w Database, &'w Session),
+    /// An open transaction, which the caller commits.
+    Transaction(&'w mut Transaction),
+    /// A new transaction each time.
+    Database(&'w Database, &'w Session),
 }
 
-/// The rows of one table.
-struct Gathering<'w> {
+struct TableBuffer<'w> {
     operation: &'w Operation,
     shared: Rows,
     rows: Rows,
     on_failure: OnFailure,
-    /// How many rows were sent before those gathered.
+    /// The number of rows that are no longer buffered.
     sent: usize,
-    gathered: Gathered,
-}
-
-/// What became of a table's rows.
-#[derive(Debug, Default)]
-pub struct Gathered {
-    /// The counts.
-    pub report: Report,
-    /// The rows that were refused, by their positions among all rows added.
-    pub failures: Vec<Failure>,
-    /// What the operation gave back of rows, by their positions likewise.
-    pub returned: Vec<(usize, Row)>,
+    outcome: TableOutcome,
 }
 
 /// What a writer has done so far, over all tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
+pub struct WriterStatistics {
     /// Rows added.
     pub added: u64,
-    /// Rows sent, those refused among them.
+    /// Rows sent, including refused ones.
     pub flushed: u64,
-    /// Rows that wait.
+    /// Rows that wait in the writer.
     pub buffered: u64,
     /// How many times rows were sent.
     pub flushes: u64,
@@ -94,171 +79,176 @@ pub struct Statistics {
     pub failed: u64,
 }
 
-/// A table of a [`Writer`], and how its rows are made.
-pub struct Slot<'w, R> {
+/// A table of a [`Writer`], and the binding that encodes its rows.
+pub struct WriterTable<'w, R> {
     index: usize,
     binding: &'w Binding<R>,
     row: PhantomData<fn(&R)>,
 }
 
 impl<'w> Writer<'w> {
-    /// A writer within a transaction under way.
+    /// Creates a writer that uses an open transaction.
     #[must_use]
-    pub fn within(transaction: &'w mut Transaction, limits: WriterLimits) -> Self {
-        Self::to(Target::Within(transaction), limits)
+    pub fn in_transaction(transaction: &'w mut Transaction, limits: WriterLimits) -> Self {
+        Self::new(Target::Transaction(transaction), limits)
     }
 
-    /// A writer with a transaction of its own for each sending.
+    /// Creates a writer that begins a transaction each time it sends rows.
     #[must_use]
-    pub fn on(database: &'w Database, session: &'w Session, limits: WriterLimits) -> Self {
-        Self::to(Target::Own(database, session), limits)
+    pub fn with_own_transactions(
+        database: &'w Database,
+        session: &'w Session,
+        limits: WriterLimits,
+    ) -> Self {
+        Self::new(Target::Database(database, session), limits)
     }
 
-    fn to(target: Target<'w>, limits: WriterLimits) -> Self {
+    fn new(target: Target<'w>, limits: WriterLimits) -> Self {
         Self {
             target,
-            lanes: Vec::new(),
+            tables: Vec::new(),
             limits,
             oldest: None,
-            statistics: Statistics::default(),
+            statistics: WriterStatistics::default(),
         }
     }
 
-    /// Adds a table: its rows are sent behind those of the tables added before.
-    pub fn table<R>(
+    /// Adds a table. Its rows are sent after those of the tables that were added before.
+    pub fn add_table<R>(
         &mut self,
         operation: &'w Operation,
         shared: Rows,
         binding: &'w Binding<R>,
         on_failure: OnFailure,
-    ) -> Slot<'w, R> {
-        self.lanes.push(Gathering {
+    ) -> WriterTable<'w, R> {
+        self.tables.push(TableBuffer {
             operation,
             shared,
             rows: Rows::default(),
             on_failure,
             sent: 0,
-            gathered: Gathered::default(),
+            outcome: TableOutcome::default(),
         });
-        Slot {
-            index: self.lanes.len() - 1,
+        WriterTable {
+            index: self.tables.len() - 1,
             binding,
             row: PhantomData,
         }
     }
 
-    /// Makes room for so many bytes of a table's rows, at most as many as are ever
-    /// held, so that they are not moved as they become more.
-    pub fn reserve<R>(&mut self, slot: &Slot<'w, R>, bytes: usize) {
+    /// Reserves memory for a table's rows, so that they need not be moved while the buffer
+    /// grows. It never reserves more than [`WriterLimits::bytes`].
+    pub fn reserve<R>(&mut self, table: &WriterTable<'w, R>, bytes: usize) {
         let bytes = bytes.min(self.limits.bytes);
-        self.lanes[slot.index].rows.reserve(bytes);
+        self.tables[table.index].rows.reserve(bytes);
     }
 
-    /// Adds a row, and waits for room where there is none.
+    /// Adds a row, and sends rows if a limit is reached.
     ///
     /// # Errors
-    /// The row has no encoding, or sending failed as in [`Writer::flush`].
-    pub async fn add<R>(&mut self, slot: &Slot<'w, R>, row: &R) -> Result<()> {
-        let lane = &mut self.lanes[slot.index];
-        lane.rows.push(slot.binding, row)?;
-        let is_full = lane.rows.len() >= self.limits.rows;
+    ///
+    /// The row cannot be encoded, or sending fails as in [`Writer::flush`].
+    pub async fn add_row<R>(&mut self, table: &WriterTable<'w, R>, row: &R) -> Result<()> {
+        let buffer = &mut self.tables[table.index];
+        buffer.rows.push(table.binding, row)?;
+        let is_full = buffer.rows.len() >= self.limits.rows;
         self.statistics.added += 1;
         self.statistics.buffered += 1;
         let oldest = *self.oldest.get_or_insert_with(Instant::now);
-        let bytes = || {
-            self.lanes
-                .iter()
-                .map(|lane| lane.rows.bytes())
-                .sum::<usize>()
-        };
+        let bytes = || -> usize { self.tables.iter().map(|t| t.rows.byte_count()).sum() };
         if bytes() >= self.limits.bytes || oldest.elapsed() >= self.limits.interval {
             return self.flush().await;
         }
         if is_full {
-            return self.send(slot.index + 1).await;
+            return self.send_tables(table.index + 1).await;
         }
         Ok(())
     }
 
-    /// When what waits will have waited for long enough; `None` if nothing does.
+    /// The time at which the oldest row must be sent, or `None` if there is no row. The caller
+    /// calls [`Writer::flush`] then.
     #[must_use]
-    pub fn due(&self) -> Option<Instant> {
+    pub fn next_flush(&self) -> Option<Instant> {
         self.oldest?.checked_add(self.limits.interval)
     }
 
-    /// Sends all that waits.
+    /// Sends all rows.
     ///
     /// # Errors
-    /// As [`Transaction::apply`], or [`write()`](crate::bulk::write()) for a writer
-    /// with transactions of its own. What waited is given up.
+    ///
+    /// As [`Transaction::apply`], or as [`write()`](crate::bulk::write()) for a writer with its
+    /// own transactions. The rows are dropped then.
     pub async fn flush(&mut self) -> Result<()> {
-        self.send(self.lanes.len()).await
+        self.send_tables(self.tables.len()).await
     }
 
-    /// Sends the rows of the first so many tables.
-    async fn send(&mut self, tables: usize) -> Result<()> {
-        let lanes = &mut self.lanes[..tables];
-        let waiting: usize = lanes.iter().map(|lane| lane.rows.len()).sum();
-        if waiting == 0 {
+    /// Sends the rows of the first `count` tables.
+    async fn send_tables(&mut self, count: usize) -> Result<()> {
+        let tables = &mut self.tables[..count];
+        let buffered: usize = tables.iter().map(|table| table.rows.len()).sum();
+        if buffered == 0 {
             return Ok(());
         }
-        let applied = match &mut self.target {
-            Target::Within(transaction) => Self::apply(transaction, lanes).await,
-            Target::Own(database, session) => {
-                let lanes: Vec<Lane<'_>> = lanes.iter().map(Gathering::lane).collect();
-                write_all(database, session, &lanes).await
-            }
+        let writes: Vec<TableWrite<'_>> = tables.iter().map(TableBuffer::as_write).collect();
+        let outcomes = match &mut self.target {
+            Target::Transaction(transaction) => apply_all(transaction, &writes).await,
+            Target::Database(database, session) => write_all(database, session, &writes).await,
         };
-        for lane in &mut *lanes {
-            lane.forget();
+        for table in &mut *tables {
+            table.clear();
         }
-        self.statistics.buffered -= waiting as u64;
+        self.statistics.buffered -= buffered as u64;
         if self.statistics.buffered == 0 {
             self.oldest = None;
         }
-        for (lane, applied) in lanes.iter_mut().zip(applied?) {
-            self.statistics.failed += applied.report.failed;
-            lane.settle(applied);
+        for (table, outcome) in tables.iter_mut().zip(outcomes?) {
+            self.statistics.failed += outcome.report.failed;
+            table.add_outcome(outcome);
         }
-        self.statistics.flushed += waiting as u64;
+        self.statistics.flushed += buffered as u64;
         self.statistics.flushes += 1;
         Ok(())
     }
 
-    async fn apply(transaction: &mut Transaction, lanes: &[Gathering<'w>]) -> Result<Vec<Applied>> {
-        let mut applied = Vec::with_capacity(lanes.len());
-        for lane in lanes {
-            applied.push(lane.lane().apply(transaction).await?);
-        }
-        Ok(applied)
-    }
-
-    /// What became of a table's rows since this was last asked.
-    pub fn take<R>(&mut self, slot: &Slot<'w, R>) -> Gathered {
-        std::mem::take(&mut self.lanes[slot.index].gathered)
+    /// Returns what happened to a table's rows since the last call. Positions count all rows
+    /// that were ever added to the table.
+    pub fn take_outcome<R>(&mut self, table: &WriterTable<'w, R>) -> TableOutcome {
+        std::mem::take(&mut self.tables[table.index].outcome)
     }
 
     /// What the writer has done so far.
     #[must_use]
-    pub fn statistics(&self) -> Statistics {
+    pub fn statistics(&self) -> WriterStatistics {
         self.statistics
     }
 
-    /// Sends all that waits, and says what became of each table's rows since that
-    /// was last asked, in the order of the tables.
+    /// Sends all rows. Returns the outcome of each table since the last
+    /// [`take_outcome`](Writer::take_outcome), in the order of the tables.
     ///
     /// # Errors
+    ///
     /// As [`Writer::flush`].
-    pub async fn close(mut self) -> Result<Vec<Gathered>> {
+    pub async fn close(mut self) -> Result<Vec<TableOutcome>> {
         self.flush().await?;
-        let lanes = std::mem::take(&mut self.lanes);
-        Ok(lanes.into_iter().map(|lane| lane.gathered).collect())
+        let tables = std::mem::take(&mut self.tables);
+        Ok(tables.into_iter().map(|table| table.outcome).collect())
     }
 }
 
-impl Gathering<'_> {
-    fn lane(&self) -> Lane<'_> {
-        Lane {
+async fn apply_all(
+    transaction: &mut Transaction,
+    writes: &[TableWrite<'_>],
+) -> Result<Vec<TableOutcome>> {
+    let mut outcomes = Vec::with_capacity(writes.len());
+    for write in writes {
+        outcomes.push(write.apply(transaction).await?);
+    }
+    Ok(outcomes)
+}
+
+impl TableBuffer<'_> {
+    fn as_write(&self) -> TableWrite<'_> {
+        TableWrite {
             operation: self.operation,
             shared: &self.shared,
             rows: &self.rows,
@@ -266,29 +256,28 @@ impl Gathering<'_> {
         }
     }
 
-    /// Empties the table of the rows that were sent, or given up.
-    fn forget(&mut self) {
+    fn clear(&mut self) {
         self.sent += self.rows.len();
         self.rows.clear();
     }
 
-    /// Remembers what became of the rows sent last.
-    fn settle(&mut self, applied: Applied) {
-        let Applied {
+    /// Adds the outcome of the rows that were sent last.
+    fn add_outcome(&mut self, outcome: TableOutcome) {
+        let TableOutcome {
             report,
             failures,
             returned,
-        } = applied;
-        self.gathered.report += report;
+        } = outcome;
+        self.outcome.report += report;
         let first = self.sent - usize::try_from(report.total).expect("rows in memory");
         let failures = failures.into_iter().map(|failure| Failure {
             position: failure.position + first,
             ..failure
         });
-        self.gathered.failures.extend(failures);
+        self.outcome.failures.extend(failures);
         let returned = returned.into_iter();
         let returned = returned.map(|(position, row)| (position + first, row));
-        self.gathered.returned.extend(returned);
+        self.outcome.returned.extend(returned);
     }
 }
 
@@ -298,7 +287,7 @@ impl Drop for Writer<'_> {
         if rows > 0 {
             error!(
                 rows,
-                "a writer was dropped with {rows} rows in it: they are not written"
+                "a writer was dropped before it sent {rows} rows: they are lost"
             );
         }
     }
@@ -310,8 +299,8 @@ impl fmt::Debug for Writer<'_> {
     }
 }
 
-impl<R> fmt::Debug for Slot<'_, R> {
+impl<R> fmt::Debug for WriterTable<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Slot").field(&self.binding).finish()
+        f.debug_tuple("WriterTable").field(&self.binding).finish()
     }
 }

@@ -48,7 +48,7 @@ const GOOD_ENOUGH_SHARE: f64 = 0.95;
 /// `COPY` is recommended if it is faster by this factor.
 const COPY_ADVANTAGE: f64 = 1.1;
 
-const SCRATCH: Table = TABLE.named("ocds_ingest_bench.release");
+const SCRATCH: Table = TABLE.with_name("ocds_ingest_bench.release");
 
 const UPSERT: Plan = Plan {
     table: SCRATCH,
@@ -62,9 +62,9 @@ const INSERT: Plan = Plan {
 
 const UPDATE: Plan = Plan {
     shared: &["source", "run_id", "page_number", "fetched_at"],
-    by: &["ocid", "release_id"],
+    key: &["ocid", "release_id"],
     verb: Verb::Update {
-        only_if: &[Condition::IsSent("source")],
+        only_if: &[Condition::EqualsShared("source")],
     },
     ..UPSERT
 };
@@ -167,7 +167,7 @@ async fn measure(database: &Database, config: &Config, count: usize) -> Result<M
             now,
             fetched_at: now,
         },
-        rows: Rows::of(&fetched.release, &releases)?,
+        rows: Rows::encode(&fetched.release, &releases)?,
         count,
     };
     let mut sizes = Vec::new();
@@ -224,7 +224,7 @@ impl Bench<'_> {
             bytes: usize::MAX,
         };
         let operation = Operation::new(plan, batching)?;
-        let session = Session::new(&self.config.database).preparing(&[&operation]);
+        let session = Session::new(&self.config.database).with_prepared(&[&operation]);
         let shared = self.shared_values(&operation)?;
         let mut rates = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
@@ -255,8 +255,8 @@ impl Bench<'_> {
             "update" => bind,
             _ => bind.column("first_seen_at", |served| &served.now),
         };
-        let binding: Binding<Served> = bind.bound()?;
-        Rows::of(&binding, [&self.served])
+        let binding: Binding<Served> = bind.build()?;
+        Rows::encode(&binding, [&self.served])
     }
 
     /// Empties the table, and fills it again if the rows are to be updated.
@@ -303,7 +303,7 @@ impl Bench<'_> {
         let mut written = 0;
         while written < self.count && began.elapsed() < MOST_MEASURING_TIME {
             let end = self.count.min(written + part);
-            let rows = self.rows.part(written..end);
+            let rows = self.rows.slice_rows(written..end);
             let all = OnFailure::RollBack;
             transaction.apply(operation, shared, &rows, all).await?;
             written = end;

@@ -46,8 +46,8 @@ const COLUMNS: &[Column] = &[
 const DISCARD: Plan = Plan {
     table: TABLE,
     shared: &["resolved_at", "resolution"],
-    each: &["id"],
-    by: &["id"],
+    per_row: &["id"],
+    key: &["id"],
     verb: Verb::Update {
         only_if: &[Condition::IsNull("resolved_at")],
     },
@@ -163,10 +163,10 @@ pub async fn discard(
         .bind_shared()
         .column("resolved_at", |(at, _): &(Timestamp, &'static str)| at)
         .column("resolution", |(_, how)| how)
-        .bound()?;
-    let id = operation.bind_each().column("id", |id: &i64| id).bound()?;
-    let shared = Rows::of(&resolution, [&(Timestamp::now(), "discarded")])?;
-    let rows = Rows::of(&id, ids)?;
+        .build()?;
+    let id = operation.bind_row().column("id", |id: &i64| id).build()?;
+    let shared = Rows::encode(&resolution, [&(Timestamp::now(), "discarded")])?;
+    let rows = Rows::encode(&id, ids)?;
     let session = Session::new(settings);
     let all = OnFailure::RollBack;
     let applied = bulk::write(database, &session, &operation, &shared, &rows, all).await?;

@@ -35,7 +35,7 @@ const COLUMNS: &[Column] = &[
 const INSERT: Plan = Plan {
     table: TABLE,
     shared: &["run_id"],
-    each: &[
+    per_row: &[
         "page_number",
         "attempt",
         "url",
@@ -45,7 +45,7 @@ const INSERT: Plan = Plan {
         "bytes",
         "error",
     ],
-    by: &[],
+    key: &[],
     verb: Verb::Insert { returning: &[] },
 };
 
@@ -98,11 +98,11 @@ pub async fn log_requests(
     let session = Session::new(settings);
     let row = bind_row(&operation)?;
     let run = operation.bind_shared().column("run_id", |id: &i64| id);
-    let shared = Rows::of(&run.bound()?, [&run_id])?;
-    let mut writer = Writer::on(database, &session, LIMITS);
-    let slot = writer.table(&operation, shared, &row, OnFailure::Isolate);
+    let shared = Rows::encode(&run.build()?, [&run_id])?;
+    let mut writer = Writer::with_own_transactions(database, &session, LIMITS);
+    let table = writer.add_table(&operation, shared, &row, OnFailure::Isolate);
     loop {
-        let due = writer.due();
+        let due = writer.next_flush();
         let next = tokio::select! {
             biased;
             next = requests.recv() => next,
@@ -113,7 +113,7 @@ pub async fn log_requests(
             () = stop.cancelled() => None,
         };
         let Some(request) = next else { break };
-        writer.add(&slot, &Row::new(request)).await?;
+        writer.add_row(&table, &Row::new(request)).await?;
     }
     let refused: u64 = writer
         .close()
@@ -132,7 +132,7 @@ pub async fn log_requests(
 
 fn bind_row(operation: &Operation) -> Result<Binding<Row>> {
     operation
-        .bind_each()
+        .bind_row()
         .column("page_number", |row: &Row| &row.page_number)
         .column("attempt", |row| &row.attempt)
         .column("url", |row| &row.request.url)
@@ -141,7 +141,7 @@ fn bind_row(operation: &Operation) -> Result<Binding<Row>> {
         .column("milliseconds", |row| &row.milliseconds)
         .column("bytes", |row| &row.bytes)
         .column("error", |row| &row.request.error)
-        .bound()
+        .build()
 }
 
 async fn wait_until(due: Option<std::time::Instant>) {

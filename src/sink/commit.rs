@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use tracing::debug;
 
-use crate::bulk::{Binding, OnFailure, Operation, Report, Rows, Transaction, Writer, next};
+use crate::bulk::{Binding, OnFailure, Operation, Report, Rows, Transaction, Writer, next_reply};
 use crate::error::Result;
 use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
@@ -62,7 +62,7 @@ impl<'a> PageCommit<'a> {
         let mut transaction = self.sink.begin(self.lease).await?;
         let (written, refused, reject_ids) = self.write_rows(&mut transaction).await?;
         // A page without rows has not sent the statement that checks its lease yet.
-        transaction.settle().await?;
+        transaction.send_deferred().await?;
         failpoint::reach("after-rows");
         let mut counts = self.count_outcomes(&written, &refused);
         if self
@@ -78,7 +78,7 @@ impl<'a> PageCommit<'a> {
             )
             .await?;
         }
-        transaction.ended();
+        transaction.release_connection();
         self.sink.remember_stored(&counts);
         Ok(counts)
     }
@@ -123,15 +123,15 @@ impl<'a> PageCommit<'a> {
         shared: Rows,
         releases: &[&Release],
     ) -> Result<(Report, Vec<Reject>)> {
-        let mut writer = Writer::within(transaction, self.sink.writer_limits());
-        let slot = writer.table(operation, shared, binding, OnFailure::Isolate);
+        let mut writer = Writer::in_transaction(transaction, self.sink.writer_limits());
+        let table = writer.add_table(operation, shared, binding, OnFailure::Isolate);
         let text: usize = releases.iter().map(|release| release.text.len()).sum();
-        writer.reserve(&slot, text + releases.len() * COLUMN_BYTES_PER_RELEASE);
+        writer.reserve(&table, text + releases.len() * COLUMN_BYTES_PER_RELEASE);
         for release in releases {
-            writer.add(&slot, *release).await?;
+            writer.add_row(&table, *release).await?;
         }
         writer.flush().await?;
-        let written = writer.take(&slot);
+        let written = writer.take_outcome(&table);
         let failures = written.failures.iter();
         let refused = failures.map(|failure| reject_refused(releases[failure.position], failure));
         Ok((written.report, refused.collect()))
@@ -211,19 +211,19 @@ impl<'a> PageCommit<'a> {
     ) -> Result<(SortedReleases<'a>, SortedReleases<'a>)> {
         let (ocids, ids) = keys(releases.iter().copied());
         let (compiled_ocids, _) = keys(compiled.iter().copied());
-        let mut flight = transaction.flight();
-        flight.typed(
+        let mut exchange = transaction.new_exchange();
+        exchange.push_query(
             include_str!("../../sql/sink/stored_hashes.sql"),
             vec![(&ocids, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)],
         );
         if !compiled.is_empty() {
-            flight.typed(
+            exchange.push_query(
                 include_str!("../../sql/sink/stored_compiled_hashes.sql"),
                 vec![(&compiled_ocids, Type::TEXT_ARRAY)],
             );
         }
-        let mut replies = flight.land().await?.into_iter();
-        let releases = self.retain_changed(releases, &next(&mut replies)??.rows)?;
+        let mut replies = exchange.await_replies().await?.into_iter();
+        let releases = self.retain_changed(releases, &next_reply(&mut replies)??.rows)?;
         let compiled = match replies.next() {
             Some(stored) => self.retain_changed(compiled, &stored?.rows)?,
             None => compiled,
@@ -284,12 +284,12 @@ impl<'a> PageCommit<'a> {
             self.sink.note_open_rejects();
         }
         let row = PageRow::new(self.lease, self.page, self.served.now, counts);
-        let mut flight = transaction.flight();
+        let mut exchange = transaction.new_exchange();
         if let Some(resolved) = &resolved {
-            resolve_rejects(&mut flight, &self.served, resolved);
+            resolve_rejects(&mut exchange, &self.served, resolved);
         }
-        row.insert(&mut flight);
-        Ok(commit_page_row(flight).await?.is_some())
+        row.insert(&mut exchange);
+        Ok(commit_page_row(exchange).await?.is_some())
     }
 
     /// Collects what this page resolves, if the source has open rejects.

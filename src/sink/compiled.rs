@@ -40,7 +40,7 @@ const FETCHED: Plan = Plan {
         "first_seen_at",
         "fetched_at",
     ],
-    each: &[
+    per_row: &[
         "ocid",
         "date",
         "tag",
@@ -49,11 +49,11 @@ const FETCHED: Plan = Plan {
         "data",
         "served",
     ],
-    by: &["source", "ocid"],
+    key: &["source", "ocid"],
     verb: Verb::Upsert {
         set: &[],
         overwrite: Overwrite::IfDifferent(&["content_hash"]),
-        inserted_if: "first_seen_at",
+        insert_marker: "first_seen_at",
         returning: &[],
     },
 };
@@ -62,7 +62,7 @@ const FETCHED: Plan = Plan {
 /// later.
 const REPLAYED: Plan = Plan {
     shared: &["source", "origin", "first_seen_at"],
-    each: &[
+    per_row: &[
         "ocid",
         "date",
         "tag",
@@ -77,7 +77,7 @@ const REPLAYED: Plan = Plan {
     verb: Verb::Upsert {
         set: &[],
         overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
-        inserted_if: "first_seen_at",
+        insert_marker: "first_seen_at",
         returning: &[],
     },
     ..FETCHED
@@ -103,16 +103,16 @@ impl FetchedCompiled {
                 .column("page_number", |served| &served.page_number)
                 .column("first_seen_at", |served| &served.now)
                 .column("fetched_at", |served| &served.fetched_at)
-                .bound()?,
-            release: bind_release(operation.bind_each(), FETCHED.each, |release| release)
-                .bound()?,
+                .build()?,
+            release: bind_release(operation.bind_row(), FETCHED.per_row, |release| release)
+                .build()?,
             operation,
         })
     }
 
     /// Builds the values that all compiled releases of a page share.
     pub(super) fn shared(&self, served: &Served) -> Result<Rows> {
-        Rows::of(&self.served, [served])
+        Rows::encode(&self.served, [served])
     }
 }
 
@@ -133,20 +133,20 @@ impl ReplayedCompiled {
                 .column("source", |(source, _): &(String, Timestamp)| source)
                 .column("origin", |_| &PUBLISHER)
                 .column("first_seen_at", |(_, now)| now)
-                .bound()?,
-            recovered: bind_release(operation.bind_each(), FETCHED.each, |row: &Recovered| {
+                .build()?,
+            recovered: bind_release(operation.bind_row(), FETCHED.per_row, |row: &Recovered| {
                 &row.release
             })
             .column("run_id", |row| &row.run_id)
             .column("page_number", |row| &row.page_number)
             .column("fetched_at", |row| &row.fetched_at)
-            .bound()?,
+            .build()?,
             operation,
         })
     }
 
     /// Builds the values that all rows share: the source and the time of the write.
     pub(super) fn shared(&self, source: &str, now: Timestamp) -> Result<Rows> {
-        Rows::of(&self.written, [&(source.to_owned(), now)])
+        Rows::encode(&self.written, [&(source.to_owned(), now)])
     }
 }

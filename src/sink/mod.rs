@@ -115,8 +115,8 @@ impl Sink {
         let fetched = Fetched::new(batching(&settings))?;
         let fetched_compiled = FetchedCompiled::new(batching(&settings))?;
         let session = Session::new(&config.database)
-            .preparing(&[&fetched.operation, &fetched_compiled.operation])
-            .preparing_texts(&[HOLD_LEASE, INSERT_PAGE]);
+            .with_prepared(&[&fetched.operation, &fetched_compiled.operation])
+            .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE]);
         let sql = include_str!("../../sql/sink/has_open_rejects.sql");
         let rows = database.query(sql, &[(&source, Type::TEXT)]).await?;
         let has_open_rejects = rows.first().is_some_and(|row| row.get(0));

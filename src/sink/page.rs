@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-use crate::bulk::{Answer, Flight, Transaction, Typed, next};
+use crate::bulk::{Answer, Exchange, Transaction, TypedParameter, next_reply};
 use crate::error::Result;
 use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
@@ -66,8 +66,8 @@ impl<'a> PageRow<'a> {
 
     /// Inserts the row. Its key is unique, so the server refuses it if an earlier commit of the
     /// page succeeded.
-    pub(super) fn insert<'f>(&'f self, flight: &mut Flight<'f>) {
-        let mut parameters: Vec<Typed<'f>> = vec![
+    pub(super) fn insert<'f>(&'f self, exchange: &mut Exchange<'f>) {
+        let mut parameters: Vec<TypedParameter<'f>> = vec![
             (&self.lease.run_id, Type::INT8),
             (&self.chain, Type::TEXT),
             (&self.number, Type::INT8),
@@ -90,27 +90,27 @@ impl<'a> PageRow<'a> {
             (last_modified as _, Type::TEXT),
             (&self.rules as _, Type::TEXT),
         ]);
-        flight.typed(INSERT_PAGE, parameters);
+        exchange.push_query(INSERT_PAGE, parameters);
     }
 }
 
-/// Sends the statements of a flight, of which the last one inserts the page's row, and commits.
+/// Sends the statements of an exchange, whose last one inserts the page's row, and commits.
 /// Returns the reply to that insert, or `None` if the page was stored already; then everything
 /// is rolled back.
-pub(super) async fn commit_page_row(mut flight: Flight<'_>) -> Result<Option<Answer>> {
-    flight.commit();
-    let mut replies = flight.land().await?;
+pub(super) async fn commit_page_row(mut exchange: Exchange<'_>) -> Result<Option<Answer>> {
+    exchange.push_commit();
+    let mut replies = exchange.await_replies().await?;
     failpoint::reach("commit-acknowledged");
     let committed = replies.pop();
     let inserted = replies.pop();
     for reply in replies {
         reply?;
     }
-    let inserted = match next(&mut inserted.into_iter())? {
+    let inserted = match next_reply(&mut inserted.into_iter())? {
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => return Ok(None),
         inserted => inserted?,
     };
-    next(&mut committed.into_iter())??;
+    next_reply(&mut committed.into_iter())??;
     Ok(Some(inserted))
 }
 
@@ -123,8 +123,8 @@ pub(super) async fn read_durable_counts(
 ) -> Result<Counts> {
     let number = signed(position.number);
     let chain = chain.as_str();
-    let mut flight = transaction.flight();
-    flight.typed(
+    let mut exchange = transaction.new_exchange();
+    exchange.push_query(
         include_str!("../../sql/sink/page_counts.sql"),
         vec![
             (&lease.run_id, Type::INT8),
@@ -132,7 +132,7 @@ pub(super) async fn read_durable_counts(
             (&number, Type::INT8),
         ],
     );
-    let rows = flight.land_one().await?.rows;
+    let rows = exchange.await_last_answer().await?.rows;
     let row = rows.first().ok_or_else(lost_lease_error)?;
     Ok(Counts::from_row(row)?)
 }

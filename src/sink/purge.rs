@@ -31,8 +31,8 @@ const NEXT_ROWS: &str = include_str!("../../sql/purge/next_rows.sql");
 const PAGES: Plan = Plan {
     table: Table::new("ocds.page", PAGE_COLUMNS, &["run_id", "chain", "number"]),
     shared: &[],
-    each: &["run_id", "chain", "number"],
-    by: &["run_id", "chain", "number"],
+    per_row: &["run_id", "chain", "number"],
+    key: &["run_id", "chain", "number"],
     verb: Verb::Delete { only_if: &[] },
 };
 
@@ -44,8 +44,8 @@ const PAGE_COLUMNS: &[Column] = &[
 
 const WATERMARK: Plan = Plan {
     table: Table::new("ocds.watermark", WATERMARK_COLUMNS, &["source"]),
-    each: &["source"],
-    by: &["source"],
+    per_row: &["source"],
+    key: &["source"],
     ..PAGES
 };
 
@@ -53,8 +53,8 @@ const WATERMARK_COLUMNS: &[Column] = &[Column::fixed("source", Type::TEXT)];
 
 const REQUESTS: Plan = Plan {
     table: Table::new("ocds.request", REQUEST_COLUMNS, &["id"]),
-    each: &["id"],
-    by: &["id"],
+    per_row: &["id"],
+    key: &["id"],
     ..PAGES
 };
 
@@ -64,7 +64,7 @@ const RUNS: Plan = Plan {
     table: Table::new("ocds.run", RUN_COLUMNS, &["id"]),
     shared: &["source"],
     verb: Verb::Delete {
-        only_if: &[Condition::IsSent("source")],
+        only_if: &[Condition::EqualsShared("source")],
     },
     ..REQUESTS
 };
@@ -81,15 +81,15 @@ const REJECTS: Plan = Plan {
 
 const RELEASES: Plan = Plan {
     table: release::TABLE,
-    each: &["ocid", "release_id"],
-    by: &["ocid", "release_id"],
+    per_row: &["ocid", "release_id"],
+    key: &["ocid", "release_id"],
     ..RUNS
 };
 
 const COMPILED_RELEASES: Plan = Plan {
     table: compiled::TABLE,
-    each: &["ocid"],
-    by: &["ocid"],
+    per_row: &["ocid"],
+    key: &["ocid"],
     ..RUNS
 };
 
@@ -243,9 +243,9 @@ impl Purge {
 
     async fn open_reader(&self, deletion: &Deletion) -> Result<KeyReader> {
         let transaction = Transaction::begin(&self.database, &self.session).await?;
-        let mut flight = transaction.flight();
-        flight.typed(deletion.declare, vec![(&self.source, Type::TEXT)]);
-        flight.land_one().await?;
+        let mut exchange = transaction.new_exchange();
+        exchange.push_query(deletion.declare, vec![(&self.source, Type::TEXT)]);
+        exchange.await_last_answer().await?;
         Ok(KeyReader { transaction })
     }
 
@@ -253,7 +253,7 @@ impl Purge {
     /// existed.
     async fn delete_rows(&self, lease: &Lease, deletion: &Deletion, keys: &[Key]) -> Result<u64> {
         let mut transaction = begin_with_lease(&self.database, &self.session, lease).await?;
-        let rows = Rows::of(&deletion.key, keys)?;
+        let rows = Rows::encode(&deletion.key, keys)?;
         let applied = transaction
             .apply(
                 &deletion.operation,
@@ -278,9 +278,9 @@ impl Purge {
 impl KeyReader {
     /// Reads the next keys. Returns none if all have been read.
     async fn read_keys(&self) -> Result<Vec<Key>> {
-        let mut flight = self.transaction.flight();
-        flight.typed(NEXT_ROWS, Vec::new());
-        let rows = flight.land_one().await?.rows;
+        let mut exchange = self.transaction.new_exchange();
+        exchange.push_query(NEXT_ROWS, Vec::new());
+        let rows = exchange.await_last_answer().await?.rows;
         let key = |row: &Row| (0..row.len()).map(|index| row.try_get(index)).collect();
         Ok(rows.iter().map(key).collect::<Result<_, _>>()?)
     }
@@ -304,15 +304,15 @@ impl Deletion {
             let name = operation
                 .bind_shared()
                 .column("source", |name: &String| name);
-            Rows::of(&name.bound()?, [&source.to_owned()])?
+            Rows::encode(&name.build()?, [&source.to_owned()])?
         };
-        let mut key = operation.bind_each();
-        for (index, name) in plan.each.iter().enumerate() {
+        let mut key = operation.bind_row();
+        for (index, name) in plan.per_row.iter().enumerate() {
             key = key.column(name, move |key: &Key| &key[index]);
         }
         Ok(Self {
             shared,
-            key: key.bound()?,
+            key: key.build()?,
             operation,
             declare,
             add_count,

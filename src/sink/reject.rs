@@ -7,8 +7,8 @@ use tokio_postgres::types::Type;
 use tracing::warn;
 
 use crate::bulk::{
-    Batching, Binding, Condition, Failure, Flight, Gathered, OnFailure, Operation, Overwrite, Plan,
-    Rows, Set, Transaction, Verb, Writer, WriterLimits,
+    Assignment, Batching, Binding, Condition, Exchange, Failure, OnFailure, Operation, Overwrite,
+    Plan, Rows, TableOutcome, Transaction, Verb, Writer, WriterLimits,
 };
 use crate::error::{Error, Result};
 use crate::ledger::quarantine::TABLE;
@@ -34,7 +34,7 @@ const UPSERT: Plan = Plan {
         "first_seen_at",
         "last_seen_at",
     ],
-    each: &[
+    per_row: &[
         "document_hash",
         "pointer",
         "reason",
@@ -48,29 +48,29 @@ const UPSERT: Plan = Plan {
         "document",
         "is_redacted",
     ],
-    by: &["source", "document_hash", "pointer"],
+    key: &["source", "document_hash", "pointer"],
     verb: Verb::Upsert {
         set: &[
-            Set {
+            Assignment {
                 column: "seen",
-                to: "stored.seen + (stored.run_id <> excluded.run_id)::integer",
+                expression: "stored.seen + (stored.run_id <> excluded.run_id)::integer",
             },
             // The document may have been too large to store before.
-            Set {
+            Assignment {
                 column: "document",
-                to: "case when stored.document = '' then excluded.document else stored.document end",
+                expression: "case when stored.document = '' then excluded.document else stored.document end",
             },
-            Set {
+            Assignment {
                 column: "resolved_at",
-                to: "case when stored.resolution = 'discarded' then stored.resolved_at end",
+                expression: "case when stored.resolution = 'discarded' then stored.resolved_at end",
             },
-            Set {
+            Assignment {
                 column: "resolution",
-                to: "case when stored.resolution = 'discarded' then stored.resolution end",
+                expression: "case when stored.resolution = 'discarded' then stored.resolution end",
             },
         ],
         overwrite: Overwrite::Always,
-        inserted_if: "first_seen_at",
+        insert_marker: "first_seen_at",
         returning: &["id"],
     },
 };
@@ -79,7 +79,7 @@ const UPSERT: Plan = Plan {
 const UPDATE_RETRIED: Plan = Plan {
     table: TABLE,
     shared: &[],
-    each: &[
+    per_row: &[
         "id",
         "resolved_at",
         "resolution",
@@ -88,7 +88,7 @@ const UPDATE_RETRIED: Plan = Plan {
         "sqlstate",
         "constraint_name",
     ],
-    by: &["id"],
+    key: &["id"],
     verb: Verb::Update {
         only_if: &[Condition::IsNull("resolved_at")],
     },
@@ -225,9 +225,9 @@ impl RejectWriter {
                 .column("seen", |page| &page.seen)
                 .column("first_seen_at", |page| &page.served.now)
                 .column("last_seen_at", |page| &page.served.now)
-                .bound()?,
+                .build()?,
             row: operation
-                .bind_each()
+                .bind_row()
                 .bytes("document_hash", |row: &RejectRow| {
                     row.document_hash.as_bytes()
                 })
@@ -242,7 +242,7 @@ impl RejectWriter {
                 .column("version", |row| &row.version)
                 .bytes("document", |row| &row.document)
                 .column("is_redacted", |row| &row.is_redacted)
-                .bound()?,
+                .build()?,
             operation,
             redactor: Redactor::default(),
         })
@@ -254,7 +254,7 @@ impl RejectWriter {
             served: served.clone(),
             seen: 1,
         };
-        Rows::of(&self.page, [&page])
+        Rows::encode(&self.page, [&page])
     }
 
     /// Writes rejects in a transaction and returns their ids. A reject without a URL gets
@@ -335,24 +335,24 @@ impl RejectWriter {
         limits: WriterLimits,
         ids: &mut Vec<i64>,
     ) -> Result<Vec<Failure>> {
-        let mut writer = Writer::within(transaction, limits);
+        let mut writer = Writer::in_transaction(transaction, limits);
         let isolate = OnFailure::Isolate;
-        let slot = writer.table(&self.operation, shared.clone(), &self.row, isolate);
+        let table = writer.add_table(&self.operation, shared.clone(), &self.row, isolate);
         let mut failures = Vec::new();
-        let mut collect = |kept: Gathered| -> Result<()> {
-            failures.extend(kept.failures);
+        let mut collect = |outcome: TableOutcome| -> Result<()> {
+            failures.extend(outcome.failures);
             let left = MAX_LOGGED_IDS.saturating_sub(ids.len());
-            for (_, row) in kept.returned.iter().take(left) {
+            for (_, row) in outcome.returned.iter().take(left) {
                 ids.push(row.try_get("id")?);
             }
             Ok(())
         };
         for row in rows {
-            writer.add(&slot, &row).await?;
-            collect(writer.take(&slot))?;
+            writer.add_row(&table, &row).await?;
+            collect(writer.take_outcome(&table))?;
         }
         writer.flush().await?;
-        collect(writer.take(&slot))?;
+        collect(writer.take_outcome(&table))?;
         Ok(failures)
     }
 }
@@ -407,7 +407,7 @@ impl ReplayResultWriter {
         let operation = Operation::new(&UPDATE_RETRIED, Batching::default())?;
         Ok(Self {
             row: operation
-                .bind_each()
+                .bind_row()
                 .column("id", |row: &ReplayResult| &row.id)
                 .column("resolved_at", |row| &row.resolved_at)
                 .column("resolution", |row| &row.resolution)
@@ -415,7 +415,7 @@ impl ReplayResultWriter {
                 .column("message", |row| &row.message)
                 .column("sqlstate", |row| &row.sqlstate)
                 .column("constraint_name", |row| &row.constraint)
-                .bound()?,
+                .build()?,
             operation,
         })
     }
@@ -436,11 +436,11 @@ pub(super) struct ResolvedByPage<'p> {
 /// now. Rejects of pages that a feed no longer has stay open, because they may hold the only
 /// copy of a release.
 pub(super) fn resolve_unreadable<'f>(
-    flight: &mut Flight<'f>,
+    exchange: &mut Exchange<'f>,
     served: &'f Served,
     is_end_of_file: &'f bool,
 ) {
-    flight.typed(
+    exchange.push_query(
         include_str!("../../sql/sink/resolve_unreadable.sql"),
         vec![
             (&served.source, Type::TEXT),
@@ -455,7 +455,7 @@ pub(super) fn resolve_unreadable<'f>(
 /// Resolves rejects with keys that are stored now, and rejects of this page and its documents
 /// that could not be fetched or read before.
 pub(super) fn resolve_rejects<'f>(
-    flight: &mut Flight<'f>,
+    exchange: &mut Exchange<'f>,
     served: &'f Served,
     ResolvedByPage {
         keys: (ocids, ids),
@@ -463,7 +463,7 @@ pub(super) fn resolve_rejects<'f>(
         is_end_of_file,
     }: &'f ResolvedByPage<'f>,
 ) {
-    flight.typed(
+    exchange.push_query(
         include_str!("../../sql/sink/resolve_rejects.sql"),
         vec![
             (&served.source, Type::TEXT),
@@ -472,9 +472,9 @@ pub(super) fn resolve_rejects<'f>(
             (&served.now, Type::TIMESTAMPTZ),
         ],
     );
-    resolve_unreadable(flight, served, is_end_of_file);
+    resolve_unreadable(exchange, served, is_end_of_file);
     if !documents.is_empty() {
-        flight.typed(
+        exchange.push_query(
             include_str!("../../sql/sink/resolve_documents.sql"),
             vec![
                 (&served.source, Type::TEXT),

@@ -5,7 +5,9 @@ use std::mem;
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
-use crate::bulk::{Batching, Bind, Binding, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
+use crate::bulk::{
+    Batching, Binding, BindingBuilder, Column, Operation, Overwrite, Plan, Rows, Table, Verb,
+};
 use crate::error::Result;
 use crate::release::{self, Release, Value};
 
@@ -63,12 +65,12 @@ pub const FETCHED: Plan = Plan {
         "first_seen_at",
         "fetched_at",
     ],
-    each: &RELEASE_COLUMNS,
-    by: &["source", "ocid", "release_id"],
+    per_row: &RELEASE_COLUMNS,
+    key: &["source", "ocid", "release_id"],
     verb: Verb::Upsert {
         set: &[],
         overwrite: Overwrite::IfDifferent(&["content_hash"]),
-        inserted_if: "first_seen_at",
+        insert_marker: "first_seen_at",
         returning: &[],
     },
 };
@@ -77,21 +79,21 @@ pub const FETCHED: Plan = Plan {
 /// fetched later is overwritten.
 const REPLAYED: Plan = Plan {
     shared: &["source", "first_seen_at"],
-    each: &REPLAYED_EACH,
+    per_row: &REPLAYED_EACH,
     verb: Verb::Upsert {
         set: &[],
         overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
-        inserted_if: "first_seen_at",
+        insert_marker: "first_seen_at",
         returning: &[],
     },
     ..FETCHED
 };
 
 /// The columns of a fetched release, and those that say where it was served.
-const REPLAYED_EACH: [&str; FETCHED.each.len() + 3] = {
-    let mut names = ["run_id"; FETCHED.each.len() + 3];
-    let (fetched, served) = names.split_at_mut(FETCHED.each.len());
-    fetched.copy_from_slice(FETCHED.each);
+const REPLAYED_EACH: [&str; FETCHED.per_row.len() + 3] = {
+    let mut names = ["run_id"; FETCHED.per_row.len() + 3];
+    let (fetched, served) = names.split_at_mut(FETCHED.per_row.len());
+    fetched.copy_from_slice(FETCHED.per_row);
     served[1] = "page_number";
     served[2] = "fetched_at";
     names
@@ -139,9 +141,9 @@ impl Fetched {
                 .column("page_number", |served| &served.page_number)
                 .column("first_seen_at", |served| &served.now)
                 .column("fetched_at", |served| &served.fetched_at)
-                .bound()?,
-            release: bind_release(operation.bind_each(), FETCHED.each, |release| release)
-                .bound()?,
+                .build()?,
+            release: bind_release(operation.bind_row(), FETCHED.per_row, |release| release)
+                .build()?,
             operation,
         })
     }
@@ -151,7 +153,7 @@ impl Fetched {
     /// # Errors
     /// As [`Rows::push`].
     pub fn shared(&self, served: &Served) -> Result<Rows> {
-        Rows::of(&self.served, [served])
+        Rows::encode(&self.served, [served])
     }
 }
 
@@ -180,30 +182,30 @@ impl Replayed {
                 .bind_shared()
                 .column("source", |(source, _): &(String, Timestamp)| source)
                 .column("first_seen_at", |(_, now)| now)
-                .bound()?,
-            recovered: bind_release(operation.bind_each(), FETCHED.each, |row: &Recovered| {
+                .build()?,
+            recovered: bind_release(operation.bind_row(), FETCHED.per_row, |row: &Recovered| {
                 &row.release
             })
             .column("run_id", |row| &row.run_id)
             .column("page_number", |row| &row.page_number)
             .column("fetched_at", |row| &row.fetched_at)
-            .bound()?,
+            .build()?,
             operation,
         })
     }
 
     /// The values that all rows have in common: their source, and now.
     pub(super) fn shared(&self, source: &str, now: Timestamp) -> Result<Rows> {
-        Rows::of(&self.written, [&(source.to_owned(), now)])
+        Rows::encode(&self.written, [&(source.to_owned(), now)])
     }
 }
 
 /// Binds those of the columns that the release itself fills.
 pub(super) fn bind_release<R>(
-    bind: Bind<R>,
+    bind: BindingBuilder<R>,
     names: &[&str],
     release: impl Fn(&R) -> &Release + Copy + Send + Sync + 'static,
-) -> Bind<R> {
+) -> BindingBuilder<R> {
     let columns = release::COLUMNS.iter();
     let columns = columns.filter(|column| names.contains(&column.name));
     columns.fold(bind, |bind, &release::Column { name, value }| match value {

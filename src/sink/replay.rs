@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::bulk::{Applied, OnFailure, Report, Rows, Transaction};
+use crate::bulk::{OnFailure, Report, Rows, TableOutcome, Transaction};
 use crate::error::Result;
 use crate::ledger::quarantine::Entry;
 use crate::ledger::{Counts, Lease, signed};
@@ -151,7 +151,7 @@ impl Replay<'_> {
         &self,
         transaction: &mut Transaction,
         rows: &[&(Recovered, usize)],
-    ) -> Result<Applied> {
+    ) -> Result<TableOutcome> {
         let Sink {
             replayed,
             replayed_compiled,
@@ -159,7 +159,7 @@ impl Replay<'_> {
             ..
         } = self.sink;
         let Some((first, _)) = rows.first() else {
-            return Ok(Applied::default());
+            return Ok(TableOutcome::default());
         };
         let now = Timestamp::now();
         let (operation, shared, recovered) = if first.release.key.is_compiled() {
@@ -170,7 +170,7 @@ impl Replay<'_> {
             let shared = replayed.shared(source, now)?;
             (&replayed.operation, shared, &replayed.recovered)
         };
-        let rows = Rows::of(recovered, rows.iter().map(|(row, _)| row))?;
+        let rows = Rows::encode(recovered, rows.iter().map(|(row, _)| row))?;
         let isolate = OnFailure::Isolate;
         transaction.apply(operation, &shared, &rows, isolate).await
     }
@@ -200,7 +200,7 @@ impl Replay<'_> {
             results.push(build_replay_result(entry, refused_again, now));
         }
         let replay_results = &self.sink.replay_results;
-        let rows = Rows::of(&replay_results.row, &results)?;
+        let rows = Rows::encode(&replay_results.row, &results)?;
         let none = Rows::default();
         let applied = transaction
             .apply(&replay_results.operation, &none, &rows, OnFailure::RollBack)

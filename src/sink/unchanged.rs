@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use tokio_postgres::types::Type;
 
-use crate::bulk::{Flight, Transaction};
+use crate::bulk::{Exchange, Transaction};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::UnchangedPage;
@@ -35,9 +35,9 @@ impl<'a> UnchangedRow<'a> {
         }
     }
 
-    fn insert<'f>(&'f self, flight: &mut Flight<'f>, served: &'f Served) {
+    fn insert<'f>(&'f self, exchange: &mut Exchange<'f>, served: &'f Served) {
         let validators = &self.page.validators;
-        flight.typed(
+        exchange.push_query(
             INSERT_UNCHANGED_PAGE,
             vec![
                 (&served.run_id, Type::INT8),
@@ -63,12 +63,12 @@ pub(super) async fn commit_unchanged(
 ) -> Result<Counts> {
     let served = sink.describe_page(lease, (&page.chain, &page.position), page.fetched_at);
     let transaction = sink.begin(lease).await?;
-    transaction.settle().await?;
+    transaction.send_deferred().await?;
     let counts = match commit_with_page_row(sink, &transaction, &served, page).await? {
         Some(counts) => counts,
         None => read_durable_counts(lease, (&page.chain, &page.position), &transaction).await?,
     };
-    transaction.ended();
+    transaction.release_connection();
     if counts.quarantined > 0 {
         sink.note_open_rejects();
     }
@@ -85,12 +85,12 @@ async fn commit_with_page_row(
 ) -> Result<Option<Counts>> {
     let row = UnchangedRow::new(page);
     let is_end_of_file = page.position.is_end_of_file(page.next().as_ref());
-    let mut flight = transaction.flight();
+    let mut exchange = transaction.new_exchange();
     if sink.has_open_rejects.load(Ordering::Relaxed) {
-        resolve_unreadable(&mut flight, served, &is_end_of_file);
+        resolve_unreadable(&mut exchange, served, &is_end_of_file);
     }
-    row.insert(&mut flight, served);
-    let Some(inserted) = commit_page_row(flight).await? else {
+    row.insert(&mut exchange, served);
+    let Some(inserted) = commit_page_row(exchange).await? else {
         return Ok(None);
     };
     // A purge and the deletion of old runs need the lease that is held here, so only a server

@@ -253,7 +253,7 @@ async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
     let kept = ingest.column(kept).await;
     let says = "missing-id /releases/1 0 the release has no id, or one that is neither text nor a \
                 number, or empty; the document of 5023 bytes could not be kept with it: \
-                SQLSTATE 23514: a check refuses it: short, CHECK ((length(document) < 1000))";
+                SQLSTATE 23514: a check failed: short, CHECK ((length(document) < 1000))";
     assert_eq!(kept[0], says);
     assert!(
         kept[1].starts_with("not-an-object /releases/3 4 "),
