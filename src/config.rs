@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::json::MOST_ITEMS;
+use crate::json::MAX_ITEMS;
 use crate::source::{Origin, Source};
 
 /// The built-in sources, one file each.
@@ -653,7 +653,7 @@ fn check_bounds(config: &Config) -> Result<()> {
             return reject_key(key, "must be at most a year");
         }
     }
-    if !(1..=MOST_ITEMS).contains(&fetch.max_items) {
+    if !(1..=MAX_ITEMS).contains(&fetch.max_items) {
         return reject_key("fetch.max_items", "must be between 1 and 1,000,000");
     }
     if fetch.ahead > MAX_AHEAD || sink.workers > MAX_AHEAD {

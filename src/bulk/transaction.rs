@@ -325,7 +325,7 @@ impl Transaction {
 
     /// Returns the connection to the pool, after the exchange that committed or rolled back.
     pub(crate) fn release_connection(self) {
-        self.connection.give_back();
+        self.connection.return_to_pool();
     }
 
     /// Rolls back and returns the connection to the pool. After an abandoned exchange it closes

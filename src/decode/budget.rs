@@ -1,7 +1,7 @@
 //! How much a body may decompress to: bytes, members and items, over all its archives together.
 
 use crate::config;
-use crate::json::MOST_AROUND_BYTES;
+use crate::json::MAX_ENVELOPE_BYTES;
 
 /// What an archive may decompress to whatever its size, because small archives with much
 /// repetition have high ratios and do no harm.
@@ -56,7 +56,7 @@ impl Budget {
             bytes: by_ratio.min(by_size),
             members: limits.max_members,
             items: limits.max_items,
-            around: MOST_AROUND_BYTES,
+            around: MAX_ENVELOPE_BYTES,
             max_members: limits.max_members,
             max_items: limits.max_items,
             too_many_bytes,
@@ -86,7 +86,7 @@ impl Budget {
     /// their size.
     pub(crate) fn spend_around(&mut self, bytes: usize) -> Result<(), Spent> {
         spend(&mut self.around, bytes, || {
-            format!("a page of more than {MOST_AROUND_BYTES} bytes around its items")
+            format!("a page of more than {MAX_ENVELOPE_BYTES} bytes around its items")
         })
     }
 }

@@ -264,7 +264,7 @@ impl<'a> Decoder<'a> {
             let Member { name, content } = member?;
             let place = format!(
                 "{place}/{}",
-                json::token(&number_duplicate(name, &mut names))
+                json::escape_token(&number_duplicate(name, &mut names))
             );
             match content.read(body, &mut self.budget)? {
                 Ok(content) => self.add_body(content, place, level.within())?,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::json::{Loose, MOST_ITEMS, Scanner, Stop, is_white};
+use crate::json::{Loose, MAX_ITEMS, ScanError, Scanner, is_white_space};
 
 /// How many times a text is read at most to split it, beyond [`FREE_BYTES`].
 const READINGS: usize = 16;
@@ -14,7 +14,7 @@ const FREE_BYTES: usize = 4 << 20;
 pub(crate) fn split_lines(text: &[u8]) -> Vec<Range<usize>> {
     let mut lines = Vec::new();
     let mut start = 0;
-    while start < text.len() && lines.len() <= MOST_ITEMS {
+    while start < text.len() && lines.len() <= MAX_ITEMS {
         let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |at| start + at);
         let line = trim_range(text, start..end);
         if !line.is_empty() {
@@ -47,15 +47,15 @@ pub(crate) fn split_concatenated(text: &[u8]) -> Option<Vec<Range<usize>>> {
         .saturating_add(FREE_BYTES);
     let mut values = Vec::new();
     let mut at = skip_between(text, 0);
-    while at < text.len() && values.len() <= MOST_ITEMS {
+    while at < text.len() && values.len() <= MAX_ITEMS {
         if !values.is_empty() && matches!(text[at], b',' | b']' | b'}') {
             return None;
         }
         let (end, read) = match container_end(text, at) {
             Ok(end) => (end, end),
             // what ends with the text may be the document that was cut off
-            Err(stop) if budget == 0 || is_end(&stop) => (text.len(), stop.at),
-            Err(stop) => (next_line_of_json(text, at), stop.at),
+            Err(error) if budget == 0 || is_end(&error) => (text.len(), error.at),
+            Err(error) => (next_line_of_json(text, at), error.at),
         };
         budget = budget.saturating_sub(read - at);
         values.push(trim_range(text, at..end));
@@ -104,7 +104,7 @@ pub(crate) fn next_document(
         return Next::Rest;
     }
     let found = container_end(text, start);
-    let is_open = found.is_err_and(|stop| is_end(&stop));
+    let is_open = found.is_err_and(|error| is_end(&error));
     let line = || match memchr::memchr(b'\n', &text[start..]) {
         Some(length) => {
             let end = start + length + 1;
@@ -140,21 +140,24 @@ fn is_line_end(text: &[u8], at: usize) -> bool {
 pub(crate) fn is_cut_short(text: &[u8], last: &Range<usize>) -> bool {
     let is_line = memchr::memchr(b'\n', &text[last.clone()]).is_none();
     let has_end = text[last.end..].contains(&b'\n');
-    let is_open = container_end(text, last.start).is_err_and(|stop| is_end(&stop));
+    let is_open = container_end(text, last.start).is_err_and(|error| is_end(&error));
     is_open && !(is_line && has_end)
 }
 
-fn is_end(stop: &Stop) -> bool {
-    *stop == Stop::end(stop.at)
+fn is_end(error: &ScanError) -> bool {
+    *error == ScanError::unexpected_end(error.at)
 }
 
-fn container_end(text: &[u8], start: usize) -> Result<usize, Stop> {
+fn container_end(text: &[u8], start: usize) -> Result<usize, ScanError> {
     if !matches!(text.get(start), Some(b'{' | b'[')) {
-        return Err(Stop::broken(start, "an object or an array was expected"));
+        return Err(ScanError::invalid(
+            start,
+            "an object or an array was expected",
+        ));
     }
     let mut scanner = Scanner::new(text, start, Loose);
-    scanner.value()?;
-    Ok(scanner.at())
+    scanner.skip_value()?;
+    Ok(scanner.position())
 }
 
 /// Where the next document is looked for after a broken one: at the next line that begins like
@@ -168,7 +171,7 @@ fn next_line_of_json(text: &[u8], at: usize) -> usize {
 
 /// White space, or the record separator of RFC 7464.
 fn is_between(byte: u8) -> bool {
-    is_white(byte) || byte == 0x1E
+    is_white_space(byte) || byte == 0x1E
 }
 
 fn skip_between(text: &[u8], at: usize) -> usize {

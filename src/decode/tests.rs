@@ -7,7 +7,7 @@ use zip::write::SimpleFileOptions;
 
 use super::*;
 use crate::extract;
-use crate::json::MOST_AROUND_BYTES;
+use crate::json::MAX_ENVELOPE_BYTES;
 use crate::source::Version;
 
 const PACKAGE: &str = r#"{"uri":"u","releases":[{"ocid":"a","id":"1"},{"ocid":"b","id":"2"}]}"#;
@@ -383,7 +383,7 @@ fn too_large(body: impl Into<Bytes>) -> String {
 #[test]
 fn of_what_is_around_items_only_the_page_s_own_is_kept_whole() {
     // together more than what may be kept, as of a year of packages it is
-    let long = "x".repeat(MOST_AROUND_BYTES / 4);
+    let long = "x".repeat(MAX_ENVELOPE_BYTES / 4);
     let package = |version: &str| {
         let about = format!(r#""uri":"{long}","publisher":{{"name":"p"}}"#);
         format!(r#"{{{about},"releases":[{RELEASE}]{version}}}"#)
@@ -426,7 +426,7 @@ fn of_what_is_around_items_only_the_page_s_own_is_kept_whole() {
 
 #[test]
 fn what_is_kept_of_what_is_around_items_is_limited_over_all_documents() {
-    let version = "1".repeat(MOST_AROUND_BYTES / 8);
+    let version = "1".repeat(MAX_ENVELOPE_BYTES / 8);
     let package = format!(r#"{{"releases":[1],"version":"{version}"}}"#);
     let several = |count: usize| vec![&*package; count].join("\n");
     // the first is kept twice: with the page, too

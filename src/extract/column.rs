@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 
 use super::hash::WhiteSpace;
 use super::{amount, date};
-use crate::json::{Loose, Scanner, Stop, Strict, Unstorable, key_is};
+use crate::json::{Loose, ScanError, Scanner, Strict, Unstorable, is_key};
 use crate::release::{Buyer, Columns, Tender};
 
 /// The longest text of an indexed column, in bytes. An entry of a btree index of PostgreSQL has
@@ -50,7 +50,7 @@ pub(super) struct Reading {
 ///
 /// # Errors
 /// The text is not a JSON object.
-pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, Stop> {
+pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, ScanError> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
     let mut reading = Reading::default();
     Reader { text, zone }.read_release(&mut scanner, &mut reading)?;
@@ -66,16 +66,19 @@ pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, Stop> {
 ///
 /// # Errors
 /// It is not JSON.
-pub(super) fn validate(text: &str) -> Result<(), Stop> {
+pub(super) fn validate(text: &str) -> Result<(), ScanError> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
-    scanner.value()?;
+    scanner.skip_value()?;
     expect_end(&mut scanner)
 }
 
-fn expect_end(scanner: &mut Scanner<'_, Strict>) -> Result<(), Stop> {
+fn expect_end(scanner: &mut Scanner<'_, Strict>) -> Result<(), ScanError> {
     match scanner.next_byte() {
         None => Ok(()),
-        Some(_) => Err(Stop::broken(scanner.at(), "more follows the end")),
+        Some(_) => Err(ScanError::invalid(
+            scanner.position(),
+            "more follows the end",
+        )),
     }
 }
 
@@ -84,17 +87,17 @@ pub(super) fn read_key(item: &[u8]) -> (Option<String>, Option<String>) {
     let mut scanner = Scanner::new(item, 0, Loose);
     let (mut ocid, mut id) = (None, None);
     // what was read before an error is still right
-    let _ = scanner.members(|scanner, key| {
+    let _ = scanner.walk_members(|scanner, key| {
         let value = match scanner.peek()? {
             b'{' | b'[' => {
-                scanner.value()?;
+                scanner.skip_value()?;
                 None
             }
-            _ => decode_identifier(&item[scanner.scalar()?]),
+            _ => decode_identifier(&item[scanner.read_scalar()?]),
         };
-        if key_is(&item[key.clone()], "ocid") {
+        if is_key(&item[key.clone()], "ocid") {
             ocid = value;
-        } else if key_is(&item[key], "id") {
+        } else if is_key(&item[key], "id") {
             id = value;
         }
         Ok(())
@@ -130,7 +133,7 @@ struct Reader<'t> {
 type Text<'t> = Scanner<'t, Strict>;
 
 impl<'t> Reader<'t> {
-    fn read_release(self, scanner: &mut Text<'t>, reading: &mut Reading) -> Result<(), Stop> {
+    fn read_release(self, scanner: &mut Text<'t>, reading: &mut Reading) -> Result<(), ScanError> {
         let Reading {
             ocid,
             id,
@@ -140,7 +143,7 @@ impl<'t> Reader<'t> {
             has_unread_amount,
             ..
         } = reading;
-        scanner.members(|scanner, key| {
+        scanner.walk_members(|scanner, key| {
             match &*self.decode(key) {
                 "ocid" => *ocid = self.read_identifier(scanner)?,
                 "id" => *id = self.read_identifier(scanner)?,
@@ -155,29 +158,29 @@ impl<'t> Reader<'t> {
                 }
                 "contracts" => {
                     columns.contract_count =
-                        self.for_each_entry(scanner, |scanner| scanner.value().map(drop))?;
+                        self.for_each_entry(scanner, |scanner| scanner.skip_value().map(drop))?;
                 }
                 "parties" => {
                     *has_parties = scanner.peek()? != b'n';
-                    scanner.value()?;
+                    scanner.skip_value()?;
                 }
                 "releases" | "records" | "compiledRelease" | "versionedRelease" => {
                     *holds_others = true;
-                    scanner.value()?;
+                    scanner.skip_value()?;
                 }
-                _ => drop(scanner.value()?),
+                _ => drop(scanner.skip_value()?),
             }
             Ok(())
         })
     }
 
-    fn read_buyer(self, scanner: &mut Text<'t>) -> Result<Buyer, Stop> {
+    fn read_buyer(self, scanner: &mut Text<'t>) -> Result<Buyer, ScanError> {
         let mut buyer = Buyer::default();
         self.for_each_member(scanner, |scanner, key| {
             match key {
                 "id" => buyer.id = self.read_identifier(scanner)?,
                 "name" => buyer.name = self.read_text(scanner)?,
-                _ => drop(scanner.value()?),
+                _ => drop(scanner.skip_value()?),
             }
             Ok(())
         })?;
@@ -186,7 +189,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads the tender's columns. It returns true if the amount could not be read.
-    fn read_tender(self, scanner: &mut Text<'t>, tender: &mut Tender) -> Result<bool, Stop> {
+    fn read_tender(self, scanner: &mut Text<'t>, tender: &mut Tender) -> Result<bool, ScanError> {
         let mut has_unread_amount = false;
         // a second `tender` replaces the first, also where only the first has a value
         *tender = Tender::default();
@@ -208,14 +211,14 @@ impl<'t> Reader<'t> {
                 "tenderPeriod" => {
                     (tender.start, tender.end) = self.read_period(scanner)?;
                 }
-                _ => drop(scanner.value()?),
+                _ => drop(scanner.skip_value()?),
             }
             Ok(())
         })?;
         Ok(has_unread_amount)
     }
 
-    fn read_value(self, scanner: &mut Text<'t>) -> Result<Money, Stop> {
+    fn read_value(self, scanner: &mut Text<'t>) -> Result<Money, ScanError> {
         let mut money = Money::default();
         self.for_each_member(scanner, |scanner, key| {
             match key {
@@ -226,7 +229,7 @@ impl<'t> Reader<'t> {
                     money.has_unread_amount = number.is_some() && money.amount.is_none();
                 }
                 "currency" => money.currency = self.read_text(scanner)?,
-                _ => drop(scanner.value()?),
+                _ => drop(scanner.skip_value()?),
             }
             Ok(())
         })?;
@@ -236,13 +239,13 @@ impl<'t> Reader<'t> {
     fn read_period(
         self,
         scanner: &mut Text<'t>,
-    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Stop> {
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), ScanError> {
         let (mut start, mut end) = (None, None);
         self.for_each_member(scanner, |scanner, key| {
             match key {
                 "startDate" => start = self.read_date(scanner)?,
                 "endDate" => end = self.read_date(scanner)?,
-                _ => drop(scanner.value()?),
+                _ => drop(scanner.skip_value()?),
             }
             Ok(())
         })?;
@@ -250,7 +253,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads the number of awards, and the first distinct names of their suppliers.
-    fn read_awards(self, scanner: &mut Text<'t>) -> Result<(i32, Vec<String>), Stop> {
+    fn read_awards(self, scanner: &mut Text<'t>) -> Result<(i32, Vec<String>), ScanError> {
         let mut seen = HashSet::new();
         let mut names = Vec::new();
         let count = self.for_each_entry(scanner, |scanner| {
@@ -258,7 +261,7 @@ impl<'t> Reader<'t> {
             self.for_each_member(scanner, |scanner, key| {
                 match key {
                     "suppliers" => award_names = self.read_suppliers(scanner)?,
-                    _ => drop(scanner.value()?),
+                    _ => drop(scanner.skip_value()?),
                 }
                 Ok(())
             })?;
@@ -272,14 +275,14 @@ impl<'t> Reader<'t> {
         Ok((count, names))
     }
 
-    fn read_suppliers(self, scanner: &mut Text<'t>) -> Result<Vec<Cow<'t, str>>, Stop> {
+    fn read_suppliers(self, scanner: &mut Text<'t>) -> Result<Vec<Cow<'t, str>>, ScanError> {
         let mut names = Vec::new();
         self.for_each_entry(scanner, |scanner| {
             let mut supplier_name = None;
             self.for_each_member(scanner, |scanner, key| {
                 match key {
                     "name" => supplier_name = self.read_borrowed_text(scanner)?,
-                    _ => drop(scanner.value()?),
+                    _ => drop(scanner.skip_value()?),
                 }
                 Ok(())
             })?;
@@ -293,12 +296,12 @@ impl<'t> Reader<'t> {
 
     /// Reads `tag`: a list of text, or a single text. A list with too many entries leaves the
     /// column null.
-    fn read_tag(self, scanner: &mut Text<'t>) -> Result<Option<Vec<String>>, Stop> {
+    fn read_tag(self, scanner: &mut Text<'t>) -> Result<Option<Vec<String>>, ScanError> {
         if scanner.peek()? != b'[' {
             return Ok(self.read_text(scanner)?.map(|tag| vec![tag]));
         }
         let mut tags = Vec::new();
-        scanner.entries(|scanner| {
+        scanner.walk_entries(|scanner| {
             let tag = self.read_text(scanner)?;
             if tags.len() <= MOST_TAGS {
                 tags.extend(tag);
@@ -312,12 +315,12 @@ impl<'t> Reader<'t> {
     fn for_each_member(
         self,
         scanner: &mut Text<'t>,
-        mut each: impl FnMut(&mut Text<'t>, &str) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
+        mut each: impl FnMut(&mut Text<'t>, &str) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
         if scanner.peek()? != b'{' {
-            return scanner.value().map(drop);
+            return scanner.skip_value().map(drop);
         }
-        scanner.members(|scanner, key| each(scanner, &self.decode(key)))
+        scanner.walk_members(|scanner, key| each(scanner, &self.decode(key)))
     }
 
     /// Calls `each` for the entries of an array, and returns their number. An object is read as
@@ -325,11 +328,11 @@ impl<'t> Reader<'t> {
     fn for_each_entry(
         self,
         scanner: &mut Text<'t>,
-        mut each: impl FnMut(&mut Text<'t>) -> Result<(), Stop>,
-    ) -> Result<i32, Stop> {
+        mut each: impl FnMut(&mut Text<'t>) -> Result<(), ScanError>,
+    ) -> Result<i32, ScanError> {
         let mut count: i32 = 0;
         match scanner.peek()? {
-            b'[' => scanner.entries(|scanner| {
+            b'[' => scanner.walk_entries(|scanner| {
                 count = count.saturating_add(1);
                 each(scanner)
             })?,
@@ -337,42 +340,45 @@ impl<'t> Reader<'t> {
                 count = 1;
                 each(scanner)?;
             }
-            _ => drop(scanner.value()?),
+            _ => drop(scanner.skip_value()?),
         }
         Ok(count)
     }
 
-    fn read_date(self, scanner: &mut Text<'t>) -> Result<Option<Timestamp>, Stop> {
+    fn read_date(self, scanner: &mut Text<'t>) -> Result<Option<Timestamp>, ScanError> {
         let text = self.read_borrowed_text(scanner)?;
         Ok(text.and_then(|text| date::parse(&text, self.zone)))
     }
 
-    fn read_text(self, scanner: &mut Text<'t>) -> Result<Option<String>, Stop> {
+    fn read_text(self, scanner: &mut Text<'t>) -> Result<Option<String>, ScanError> {
         Ok(self.read_borrowed_text(scanner)?.map(Cow::into_owned))
     }
 
     /// Reads a text that is not only white space, or a number as it is written.
-    fn read_identifier(self, scanner: &mut Text<'t>) -> Result<Option<String>, Stop> {
+    fn read_identifier(self, scanner: &mut Text<'t>) -> Result<Option<String>, ScanError> {
         let text = self.read_text_or_number(scanner)?;
         Ok(text
             .filter(|text| !text.trim().is_empty())
             .map(Cow::into_owned))
     }
 
-    fn read_text_or_number(self, scanner: &mut Text<'t>) -> Result<Option<Cow<'t, str>>, Stop> {
+    fn read_text_or_number(
+        self,
+        scanner: &mut Text<'t>,
+    ) -> Result<Option<Cow<'t, str>>, ScanError> {
         if matches!(scanner.peek()?, b'-' | b'0'..=b'9') {
-            let number = scanner.scalar()?;
+            let number = scanner.read_scalar()?;
             return Ok(Some(Cow::Borrowed(&self.text[number])));
         }
         self.read_borrowed_text(scanner)
     }
 
-    fn read_borrowed_text(self, scanner: &mut Text<'t>) -> Result<Option<Cow<'t, str>>, Stop> {
+    fn read_borrowed_text(self, scanner: &mut Text<'t>) -> Result<Option<Cow<'t, str>>, ScanError> {
         if scanner.peek()? != b'"' {
-            scanner.value()?;
+            scanner.skip_value()?;
             return Ok(None);
         }
-        let raw = scanner.string()?;
+        let raw = scanner.read_string()?;
         Ok(Some(self.decode(raw)))
     }
 

@@ -1,6 +1,6 @@
 //! The content hash of a release. A stored release with the same hash is unchanged.
 
-use crate::json::{Loose, Rules, is_white, skip_white};
+use crate::json::{Loose, Rules, is_white_space, skip_white_space};
 
 /// Hashes JSON text without the white space between its tokens, so that a publisher may start or
 /// stop indenting.
@@ -36,10 +36,12 @@ pub(super) fn remove_white_space(text: &[u8]) -> Vec<u8> {
     let mut at = 0;
     while let Some(byte) = text.get(at) {
         if *byte == b'"' {
-            at = Loose.string(text, at + 1).map_or(text.len(), |end| end + 1);
-        } else if is_white(*byte) {
+            at = Loose
+                .find_string_end(text, at + 1)
+                .map_or(text.len(), |end| end + 1);
+        } else if is_white_space(*byte) {
             tokens.extend_from_slice(&text[start..at]);
-            at = skip_white(text, at);
+            at = skip_white_space(text, at);
             start = at;
         } else {
             at += 1;

@@ -185,7 +185,9 @@ pub fn extract_document(
         pointer: pointer.to_owned(),
         served: document.clone(),
         // an item that the scanner cannot pass is refused, because it is not JSON
-        depth: Scanner::new(document, 0, Loose).value().unwrap_or_default(),
+        depth: Scanner::new(document, 0, Loose)
+            .skip_value()
+            .unwrap_or_default(),
         kind: match options.kind {
             Some(Kind::Release) => options.kind,
             told => kind_by_place(pointer).or(told),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::extract::column::{self, Reading};
 use crate::extract::item::Item;
 use crate::extract::{Options, hash, repair, upgrade};
-use crate::json::{Loose, MOST_DIGITS, Scanner, Stop, Unstorable, count_values, key_is};
+use crate::json::{Loose, MAX_DIGITS, ScanError, Scanner, Unstorable, count_values, is_key};
 use crate::release::{Change, Key, Reason, Reject, Release, UPGRADE};
 use crate::source::{Repair, Version};
 
@@ -88,7 +88,9 @@ fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRele
         return Err(refusal);
     };
     let text = Bytes::from(repaired.text);
-    let depth = Scanner::new(&text, 0, Loose).value().unwrap_or(item.depth);
+    let depth = Scanner::new(&text, 0, Loose)
+        .skip_value()
+        .unwrap_or(item.depth);
     let repairs = repaired.repairs.into_iter().map(Repair::as_str).collect();
     match read_text(&text, depth, kind, options) {
         Ok((key, reading)) => Ok(ReadRelease {
@@ -111,7 +113,9 @@ fn upgrade_release(
 ) -> Option<ReadRelease> {
     let text = std::str::from_utf8(&found.text).ok()?;
     let text = Bytes::from(upgrade::upgrade(text)?);
-    let depth = Scanner::new(&text, 0, Loose).value().unwrap_or(item.depth);
+    let depth = Scanner::new(&text, 0, Loose)
+        .skip_value()
+        .unwrap_or(item.depth);
     let (key, reading) = read_text(&text, depth, kind, options).ok()?;
     let mut repairs = found.repairs.clone();
     repairs.push(UPGRADE);
@@ -200,11 +204,11 @@ fn take_key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
 fn is_link(item: &[u8]) -> bool {
     let (mut has_url, mut has_more) = (false, false);
     let mut scanner = Scanner::new(item, 0, Loose);
-    let walked = scanner.members(|scanner, key| {
-        let is_named = |name: &&str| key_is(&item[key.clone()], name);
+    let walked = scanner.walk_members(|scanner, key| {
+        let is_named = |name: &&str| is_key(&item[key.clone()], name);
         has_url |= is_named(&"url");
         has_more |= !["url", "date", "tag"].iter().any(is_named);
-        scanner.value().map(drop)
+        scanner.skip_value().map(drop)
     });
     walked.is_ok() && has_url && !has_more
 }
@@ -237,11 +241,11 @@ impl Refusal {
         Self::new(Reason::InvalidUtf8, message)
     }
 
-    fn invalid_json(stop: Stop) -> Self {
+    fn invalid_json(error: ScanError) -> Self {
         let message = format!(
             "the item is not JSON at its byte {}: {}",
-            stop.at,
-            stop.clause()
+            error.at,
+            error.reason()
         );
         Self::new(Reason::InvalidJson, message)
     }
@@ -252,7 +256,7 @@ impl Refusal {
             Unstorable::LoneSurrogate => (Reason::LoneSurrogate, "half a surrogate pair"),
             Unstorable::LargeNumber => {
                 let message = format!(
-                    "the release has a number at its byte {at} of more than {MOST_DIGITS} digits once its exponent is written out"
+                    "the release has a number at its byte {at} of more than {MAX_DIGITS} digits once its exponent is written out"
                 );
                 return Self::new(Reason::LargeNumber, message);
             }

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::json::{Container, Nesting, Rules, Strict, is_large, is_white};
+use crate::json::{Container, Nesting, Rules, Strict, is_large_number, is_white_space};
 use crate::source::Repair;
 
 /// The longest token that can be a damaged number, in bytes.
@@ -160,7 +160,7 @@ impl Repairer<'_> {
     /// Writes `null` for a missing value of a member.
     fn write_missing_value(&mut self) {
         let rest = &self.text[self.at..];
-        let next = rest.iter().find(|byte| !is_white(**byte));
+        let next = rest.iter().find(|byte| !is_white_space(**byte));
         if matches!(next, Some(b',' | b'}')) && self.begin_repair(Repair::BadNumber) {
             self.out.extend_from_slice(b"null");
             self.expects_value = false;
@@ -172,9 +172,9 @@ impl Repairer<'_> {
         self.expects_value = false;
         let token = self.find_scalar(self.at);
         let bytes = &self.text[token.clone()];
-        let is_json = Strict::default().scalar(bytes, 0) == Ok(bytes.len());
+        let is_json = Strict::default().find_scalar_end(bytes, 0) == Ok(bytes.len());
         let repair = match is_json {
-            true if is_large(bytes) => Repair::Exponent,
+            true if is_large_number(bytes) => Repair::Exponent,
             true => return self.copy(token.len()),
             false => Repair::BadNumber,
         };

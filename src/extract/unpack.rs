@@ -14,7 +14,7 @@ use crate::extract::item::Item;
 use crate::extract::read::{self, Kind, ReadRelease, Refusal};
 use crate::extract::version::{version_of_items, version_of_package};
 use crate::extract::{COMPILED_RELEASE, Extracted, Options};
-use crate::json::{self, Cut, ItemsAt, Loose, Scanner, Stop, Unreadable, key_is};
+use crate::json::{self, Cut, ItemsAt, Loose, ScanError, Scanner, Unreadable, is_key};
 use crate::release::{Reason, Reject, Release};
 use crate::source;
 
@@ -95,7 +95,7 @@ impl<'o> Unpacker<'o> {
         self.add_release(item, Kind::CompiledRelease);
     }
 
-    /// Adds an item of unknown kind. Most are releases, so it is read as one first.
+    /// Adds an item of unknown kind. PortionLimits are releases, so it is read as one first.
     fn add_unknown(&mut self, item: Item) {
         let read = read::read_release(&item, Kind::Release, self.options);
         let holds_others = read.as_ref().map_or(true, ReadRelease::holds_others);
@@ -166,9 +166,9 @@ impl<'o> Unpacker<'o> {
     fn add_record(&mut self, item: Item) {
         let record = match Record::read(&item.served, self.options.max_items) {
             Ok(record) => record,
-            Err(stop) => {
+            Err(error) => {
                 let refusal = read::find_json_error(&item.served).unwrap_or_else(|| {
-                    let message = format!("a record was expected, and {}", stop.clause());
+                    let message = format!("a record was expected, and {}", error.reason());
                     Refusal::new(Reason::OtherKind, message)
                 });
                 return self.refuse(item, Kind::Release, refusal);
@@ -271,15 +271,15 @@ fn kind_by_members(item: &[u8]) -> Option<source::Kind> {
     let (mut is_record, mut has_ocid, mut has_tag) = (false, false, false);
     let (mut releases, mut records) = (false, false);
     let mut scanner = Scanner::new(item, 0, Loose);
-    let _ = scanner.members(|scanner, key| {
+    let _ = scanner.walk_members(|scanner, key| {
         let name = &item[key];
         let is_list = scanner.peek()? == b'[';
-        is_record |= key_is(name, "compiledRelease") || key_is(name, "versionedRelease");
-        has_ocid |= key_is(name, "ocid");
-        has_tag |= key_is(name, "tag");
-        releases |= is_list && key_is(name, "releases");
-        records |= is_list && key_is(name, "records");
-        scanner.value().map(drop)
+        is_record |= is_key(name, "compiledRelease") || is_key(name, "versionedRelease");
+        has_ocid |= is_key(name, "ocid");
+        has_tag |= is_key(name, "tag");
+        releases |= is_list && is_key(name, "releases");
+        records |= is_list && is_key(name, "records");
+        scanner.skip_value().map(drop)
     });
     match (has_ocid, has_tag) {
         _ if is_record => Some(source::Kind::Record),
@@ -307,14 +307,14 @@ struct Span {
 
 impl Record {
     /// Reads a record. It reads at most `most` releases, because a record with more is refused.
-    fn read(record: &[u8], most: usize) -> Result<Self, Stop> {
+    fn read(record: &[u8], most: usize) -> Result<Self, ScanError> {
         let mut read = Self::default();
         let mut scanner = Scanner::new(record, 0, Loose);
-        scanner.members(|scanner, key| {
+        scanner.walk_members(|scanner, key| {
             let name = &record[key];
-            let is_releases = key_is(name, "releases");
+            let is_releases = is_key(name, "releases");
             if is_releases && scanner.peek()? == b'[' {
-                return scanner.entries(|scanner| {
+                return scanner.walk_entries(|scanner| {
                     let span = Span::pass(scanner)?;
                     if read.releases.len() <= most {
                         read.releases.push(span);
@@ -322,7 +322,7 @@ impl Record {
                     Ok(())
                 });
             }
-            let is_compiled = key_is(name, "compiledRelease");
+            let is_compiled = is_key(name, "compiledRelease");
             let is_lone = is_releases && scanner.peek()? == b'{';
             let span = Span::pass(scanner)?;
             if is_lone {
@@ -338,11 +338,11 @@ impl Record {
 
 impl Span {
     /// Passes a value.
-    fn pass(scanner: &mut Scanner<'_, Loose>) -> Result<Self, Stop> {
+    fn pass(scanner: &mut Scanner<'_, Loose>) -> Result<Self, ScanError> {
         scanner.peek()?;
-        let start = scanner.at();
-        let depth = scanner.value()?;
-        let range = start..scanner.at();
+        let start = scanner.position();
+        let depth = scanner.skip_value()?;
+        let range = start..scanner.position();
         Ok(Self { range, depth })
     }
 

@@ -18,12 +18,12 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::extract::hash::remove_white_space;
-use crate::json::{Members, Merged, Tree};
+use crate::json::{Members, MergedMembers, Tree};
 
 /// Upgrades a release. It returns `None` if the release has `parties`, or nothing that differs
 /// between the versions.
 pub(super) fn upgrade(text: &str) -> Option<String> {
-    let mut tree = Tree::of(text);
+    let mut tree = Tree::from_text(text);
     let release = tree.members()?;
     if release.has("parties") {
         return None;
@@ -81,7 +81,7 @@ struct Party<'t> {
     /// The same roles, for fast lookup.
     known_roles: HashSet<String>,
     /// All other members.
-    merged: Merged<'t>,
+    merged: MergedMembers<'t>,
 }
 
 impl<'t> Parties<'t> {
@@ -101,15 +101,15 @@ impl<'t> Parties<'t> {
     /// Adds an organisation to the parties, and returns the reference to it.
     fn add(&mut self, mut members: Members<'t>, role: &str) -> Members<'t> {
         let (key, id) = match members.scalar("id") {
-            Some(key) => (key, members.take("id")),
+            Some(key) => (key, members.remove("id")),
             None => {
-                members.take("id");
+                members.remove("id");
                 (make_id(&mut members), None)
             }
         };
         let id = id.unwrap_or_else(|| Tree::string(&key));
         let mut roles: Vec<String> = Vec::new();
-        if let Some(mut named) = members.take("roles") {
+        if let Some(mut named) = members.remove("roles") {
             roles.extend(named.scalar());
             roles.extend(named.entries().iter().filter_map(|role| role.scalar()));
         }
@@ -122,11 +122,11 @@ impl<'t> Parties<'t> {
                 id: id.clone(),
                 roles: Vec::new(),
                 known_roles: HashSet::new(),
-                merged: Merged::default(),
+                merged: MergedMembers::default(),
             });
         }
         let party = &mut self.parties[place];
-        party.merged.fill_up(members);
+        party.merged.add_missing(members);
         for role in roles {
             if party.known_roles.insert(role.clone()) {
                 party.roles.push(role);
@@ -209,7 +209,7 @@ fn upgrade_amendments(block: &mut Members<'_>) -> bool {
     if !block.has("amendment") || block.get("amendments").is_some_and(|all| !all.is_array()) {
         return false;
     }
-    let mut all = match block.take("amendments") {
+    let mut all = match block.remove("amendments") {
         Some(mut all) => all.entries().to_vec(),
         None => Vec::new(),
     };
@@ -218,7 +218,7 @@ fn upgrade_amendments(block: &mut Members<'_>) -> bool {
         blake3::hash(&text)
     };
     let mut known: HashSet<_> = all.iter().map(content).collect();
-    if let Some(mut amendment) = block.take("amendment") {
+    if let Some(mut amendment) = block.remove("amendment") {
         // a scalar is no amendment, and stays as it is
         let is_scalar = !amendment.is_array() && amendment.entries().is_empty();
         let more = match is_scalar {
@@ -244,7 +244,7 @@ fn upgrade_transactions<'t>(contract: &mut Members<'t>, parties: &mut Parties<'t
     let mut is_changed = false;
     for transaction in objects(implementation.get("transactions")) {
         if transaction.has("amount") && !transaction.has("value") {
-            if let Some(amount) = transaction.take("amount") {
+            if let Some(amount) = transaction.remove("amount") {
                 transaction.set("value", amount);
             }
             is_changed = true;
@@ -257,7 +257,7 @@ fn upgrade_transactions<'t>(contract: &mut Members<'t>, parties: &mut Parties<'t
             if !is_object || transaction.has(new) {
                 continue;
             }
-            if let Some(mut identifier) = transaction.take(old) {
+            if let Some(mut identifier) = transaction.remove(old) {
                 let mut organisation = Tree::Object(organisation_from_identifier(&mut identifier));
                 parties.replace_with_references(&mut organisation, new);
                 transaction.set(new, organisation);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::decode;
 use crate::fetch::fetcher::Fetcher;
 use crate::http::Received;
-use crate::json::{self, Misread};
+use crate::json::{self, DocumentError};
 use crate::page::Undecodable;
 use crate::source::{Pick, Picked};
 
@@ -28,9 +28,9 @@ pub(super) fn pick_items(
         return Ok((picked, Value::Object(Map::new())));
     }
     let most = limits.max_decoded_bytes.saturating_mul(MOST_VALUE);
-    let index = json::value(&text, most).map_err(|why| match why {
-        Misread::Unreadable(message) => Undecodable::Unreadable(message),
-        Misread::TooLarge(bytes) => Undecodable::TooLarge(format!(
+    let index = json::parse_document(&text, most).map_err(|why| match why {
+        DocumentError::Unreadable(message) => Undecodable::Unreadable(message),
+        DocumentError::TooLarge(bytes) => Undecodable::TooLarge(format!(
             "JSON that takes {bytes} bytes of memory, more than {MOST_VALUE} times the limit \
              of `fetch.max_decoded_bytes`"
         )),

@@ -1,10 +1,9 @@
-//! Cuts a page into its items and what is around them.
+//! Divides a page into its items and its envelope.
 //!
-//! The cut asks of an item only that its commas, colons, braces and brackets
-//! are JSON's: whether its strings and numbers are, extract finds out, and it
-//! costs that item alone. Where the structure itself is damaged,
-//! [`salvage`] finds where the damage ends. A body that could be
-//! the beginning of a page is never taken for a page.
+//! Only commas, colons, braces and brackets must be correct here. Extract checks strings and
+//! numbers later, and a wrong one rejects only its own item. If commas, colons, braces or brackets
+//! are wrong, `salvage` finds the items. A body that may be the start of a longer page is never
+//! accepted.
 
 use std::ops::Range;
 
@@ -12,29 +11,29 @@ use serde_json::Value;
 
 use crate::json::ItemsAt;
 use crate::json::lists::{
-    Halt, MOST_ITEMS, Walk, end_of_document, envelope, is_of_record, key_is, name_of,
+    ListScan, ListScanError, MAX_ITEMS, describe_kind, expect_end_of_document, is_key,
+    is_record_member, parse_envelope,
 };
-use crate::json::salvage::{Lost, salvage};
-use crate::json::scan::{Loose, Scanner, Stop, Why};
+use crate::json::salvage::{SalvageError, salvage_lists};
+use crate::json::scan::{Loose, ScanError, ScanErrorKind, Scanner};
 
-/// A page cut into its items and what is around them.
+/// A page divided into its items and its envelope.
 #[derive(Clone, Debug, Default)]
 pub struct Cut {
-    /// The page without its items, whose array is empty in it; for a bare array
-    /// `[]`, for a single release `null`. Control characters and bytes that are
-    /// not UTF-8 are forgiven; what PostgreSQL cannot store is U+FFFD in it.
+    /// The page with an empty list in place of its items: `[]` if the page is an array, `null` if
+    /// it is a single release. Control characters and bytes that are not UTF-8 are allowed in
+    /// strings. A character that PostgreSQL cannot store becomes U+FFFD.
     pub envelope: Value,
-    /// The JSON Pointer of the list that the items are entries of, `/releases`; `None`
-    /// if the item is the whole document.
+    /// The JSON Pointer of the list, such as `/releases`, or `None` if the whole document is the
+    /// item.
     pub list: Option<String>,
-    /// The items in the order they were served.
+    /// The items in the order of the page.
     pub items: Vec<Item>,
 }
 
 impl Cut {
-    /// The item's JSON Pointer, `/releases/0`; empty for a whole document.
-    ///
-    /// It is made when it is asked for: a page may have very many items.
+    /// Builds the JSON Pointer of an item, such as `/releases/0`. It is empty for a whole document.
+    /// Pointers are not stored, because a page can have very many items.
     #[must_use]
     pub fn pointer(&self, item: &Item) -> String {
         match &self.list {
@@ -43,88 +42,85 @@ impl Cut {
         }
     }
 
-    /// The list that the items are entries of, if there are any.
+    /// The JSON Pointer of the list, if it has items.
     pub(crate) fn list_of_items(&self) -> Option<&str> {
         self.list.as_deref().filter(|_| !self.items.is_empty())
     }
 }
 
-/// Where in a page's body an item is.
+/// The position of an item in a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Which entry of its list it is, counted from 0.
+    /// The index of the item in its list, from 0.
     pub index: usize,
-    /// Its bytes in the body, without white space around it.
+    /// The item's bytes, without white space around it.
     pub range: Range<usize>,
-    /// How deep it nests: 0 for a scalar, 1 for `{}`.
+    /// The depth of the item: 0 for a scalar, 1 for `{}`.
     pub depth: usize,
 }
 
-/// A body that is not a page, and what it is instead: a clause that goes on
-/// after "the body is", never a value.
+/// The reason why a body is not a page: what it is instead, such as `an HTML page`. It contains no
+/// value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);
 
-/// Cuts a body by JSON structure, by the first of `shapes` that fits it.
+/// Divides a body into its items and its envelope, by the first of `shapes` that fits it.
 ///
-/// A member that should be an array may also be `null`, which is no items; if it
-/// is there more than once, all its items are taken, numbered on. The
-/// whole document is an item if it is an object with a member `ocid`, `tag`,
-/// `initiationType`, `compiledRelease` or `versionedRelease`: an error object
-/// sent with status 200 has none. One with either of the last two is a record and
-/// no page of items, if the whole document is among the shapes.
+/// - A list may be `null`, or absent from a package; then it has no items. If a document has the
+///   same list twice, the second list's items are numbered on.
+/// - The whole document is an item if it is an object with a member `ocid`, `tag`,
+///   `initiationType`, `compiledRelease` or `versionedRelease`. An error object that is served
+///   with status 200 has none of them.
+/// - An object with one of the last two is a record. If the whole document is among the shapes, a
+///   record is one item, even if it has a list of releases.
 ///
-/// A package may leave its list out, which is no items.
-///
-/// One pass over the body for each shape that does not fit it and one for the one
-/// that does, unless its structure is damaged; then at most
-/// as much as reading it sixteen times.
+/// The body is read once for each shape that is tried. To salvage a damaged body, it is read at
+/// most sixteen times.
 ///
 /// # Errors
-/// The body is not JSON around its items, ends early, fits no shape, or is several
-/// documents, one after the other.
+///
+/// The envelope is not JSON, the body ends too early, no shape fits, or there are several
+/// documents.
 pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
-    let mut missing = Vec::new();
-    let takes_documents = shapes.iter().any(|shape| !shape.is_each());
+    let mut lacks = Vec::new();
+    let takes_documents = shapes.iter().any(|shape| !shape.is_list());
     for shape in shapes {
-        let result = if shape.is_each() {
+        let result = if shape.is_list() {
             cut_lists(body, shape, takes_documents)
         } else {
             cut_document(body)
         };
         match result {
             Ok(cut) => return Ok(cut),
-            Err(Misfit::Shape(lack)) => missing.extend(lack),
-            Err(Misfit::Unreadable(found)) => return Err(Unreadable(found)),
+            Err(CutError::WrongShape(lack)) => lacks.extend(lack),
+            Err(CutError::Unreadable(found)) => return Err(Unreadable(found)),
         }
     }
-    if let Some(envelope) = empty_package(body, shapes) {
+    if let Some(envelope) = parse_empty_package(body, shapes) {
         return Ok(Cut {
             envelope,
             ..Cut::default()
         });
     }
-    let mut found = name_of(body.trim_ascii_start()).to_owned();
-    if !missing.is_empty() {
-        found = format!("{found} without {}", missing.join(" or "));
+    let mut found = describe_kind(body.trim_ascii_start()).to_owned();
+    if !lacks.is_empty() {
+        found = format!("{found} without {}", lacks.join(" or "));
     }
     Err(Unreadable(found))
 }
 
-/// The most bytes of a package without releases.
-const MOST_EMPTY_BYTES: usize = 64 << 10;
+const MAX_EMPTY_PACKAGE_BYTES: usize = 64 << 10;
 
-/// A package that leaves its list out because it is empty (Brazil, Scotland,
-/// Wales), where one is looked for.
+/// Parses a package that leaves its list out because it is empty (Brazil, Scotland, Wales).
 ///
-/// It is told from an error object, and from a package whose releases are elsewhere,
-/// by what the standard requires of a package beside them, and by holding nothing
-/// that could be releases.
-fn empty_package(body: &[u8], shapes: &[ItemsAt]) -> Option<Value> {
+/// An error object, or a package with its releases in another place, must not be accepted. So the
+/// body must have the other members that the standard requires of a package, and no member that
+/// could be releases.
+fn parse_empty_package(body: &[u8], shapes: &[ItemsAt]) -> Option<Value> {
     let is_list = |shape: &ItemsAt| {
-        shape.is_each() && matches!(shape.path(), [name] if name == "releases" || name == "records")
+        shape.is_list() && matches!(shape.path(), [name] if name == "releases" || name == "records")
     };
-    if body.len() > MOST_EMPTY_BYTES || !shapes.iter().any(is_list) {
+    if body.len() > MAX_EMPTY_PACKAGE_BYTES || !shapes.iter().any(is_list) {
         return None;
     }
     let Ok(Value::Object(envelope)) = serde_json::from_slice(body) else {
@@ -142,42 +138,42 @@ fn empty_package(body: &[u8], shapes: &[ItemsAt]) -> Option<Value> {
     is_empty.then_some(Value::Object(envelope))
 }
 
-/// Why a body was not cut by a shape.
-enum Misfit {
-    /// It is JSON of another shape; of an object, what it would need to have.
-    Shape(Option<String>),
-    /// It is not whole JSON, whatever the shape.
+/// The reason why a shape does not fit a body.
+enum CutError {
+    /// The body has another shape. If it is an object, the text says what it lacks.
+    WrongShape(Option<String>),
+    /// The body is not complete JSON, so no other shape can fit.
     Unreadable(String),
 }
 
-impl Misfit {
-    /// What a stop of the scanner outside of any item means.
-    fn of_stop(body: &[u8], stop: Stop) -> Self {
-        Misfit::Unreadable(match (what_it_looks_like(body), stop.why) {
+impl CutError {
+    fn from_scan_error(body: &[u8], error: ScanError) -> Self {
+        CutError::Unreadable(match (describe_start(body), error.kind) {
             (Some(found), _) => found.to_owned(),
-            (None, Why::End) => "JSON that ends in the middle".to_owned(),
-            (None, Why::Broken(what)) => format!("not JSON from byte {}, where {what}", stop.at),
+            (None, ScanErrorKind::UnexpectedEnd) => "JSON that ends in the middle".to_owned(),
+            (None, ScanErrorKind::Invalid(what)) => {
+                format!("not JSON from byte {}, where {what}", error.at)
+            }
         })
     }
 
-    /// What it means that a list could not be salvaged.
-    fn of_lost(body: &[u8], lost: Lost, stop: Stop) -> Self {
-        match lost {
-            Lost::NoItems => Misfit::of_stop(body, stop),
-            Lost::CutShort => {
-                Misfit::Unreadable("JSON that ends in the middle of a page".to_owned())
+    fn from_salvage_error(body: &[u8], failure: SalvageError, error: ScanError) -> Self {
+        match failure {
+            SalvageError::NoItems => CutError::from_scan_error(body, error),
+            SalvageError::Truncated => {
+                CutError::Unreadable("JSON that ends in the middle of a page".to_owned())
             }
-            Lost::Hopeless => Misfit::Unreadable(format!(
-                "not JSON from byte {}, where {}, nor are its items to be told apart",
-                stop.at,
-                stop.clause()
+            SalvageError::NoEnd => CutError::Unreadable(format!(
+                "not JSON from byte {}, where {}, and its items cannot be separated",
+                error.at,
+                error.reason()
             )),
         }
     }
 }
 
-/// What a body is that does not even start like JSON.
-fn what_it_looks_like(body: &[u8]) -> Option<&'static str> {
+/// Describes a body that does not start like JSON.
+fn describe_start(body: &[u8]) -> Option<&'static str> {
     let start = body.trim_ascii_start();
     let start = start[..start.len().min(1024)].to_ascii_lowercase();
     let mentions = |name: &[u8]| memchr::memmem::find(&start, name).is_some();
@@ -189,32 +185,34 @@ fn what_it_looks_like(body: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Cuts a body whose whole document is the item.
-fn cut_document(body: &[u8]) -> Result<Cut, Misfit> {
+fn cut_document(body: &[u8]) -> Result<Cut, CutError> {
     let mut scanner = Scanner::new(body, 0, Loose);
     let mut is_item = false;
     let mut depth = 0;
-    let kind = scanner.kind().map_err(|stop| Misfit::of_stop(body, stop))?;
+    let kind = scanner
+        .peek_kind()
+        .map_err(|error| CutError::from_scan_error(body, error))?;
     if kind != b'{' {
-        return Err(Misfit::Shape(None));
+        return Err(CutError::WrongShape(None));
     }
-    let start = scanner.at();
+    let start = scanner.position();
     scanner
-        .members(|scanner, key| {
+        .walk_members(|scanner, key| {
             let key = &body[key];
-            let is_named = |name: &&str| key_is(key, name);
-            is_item |= ["ocid", "tag", "initiationType"].iter().any(is_named) || is_of_record(key);
-            depth = depth.max(scanner.value()?);
+            let is_named = |name: &&str| is_key(key, name);
+            is_item |=
+                ["ocid", "tag", "initiationType"].iter().any(is_named) || is_record_member(key);
+            depth = depth.max(scanner.skip_value()?);
             Ok(())
         })
-        .and_then(|()| end_of_document(&mut scanner.clone()))
-        .map_err(|stop| Misfit::of_stop(body, stop))?;
+        .and_then(|()| expect_end_of_document(&mut scanner.clone()))
+        .map_err(|error| CutError::from_scan_error(body, error))?;
     if !is_item {
-        return Err(Misfit::Shape(Some("ocid".to_owned())));
+        return Err(CutError::WrongShape(Some("ocid".to_owned())));
     }
     let item = Item {
         index: 0,
-        range: start..scanner.at(),
+        range: start..scanner.position(),
         depth: depth + 1,
     };
     Ok(Cut {
@@ -224,35 +222,33 @@ fn cut_document(body: &[u8]) -> Result<Cut, Misfit> {
     })
 }
 
-/// Cuts a body whose items are entries of an array, unless they are a record's
-/// and `not_of_record` is asked for.
-fn cut_lists(body: &[u8], shape: &ItemsAt, not_of_record: bool) -> Result<Cut, Misfit> {
-    let mut walk = Walk::new(body, shape.path());
-    let lists = match walk.document() {
-        Ok(()) => std::mem::take(&mut walk.lists),
-        Err(Halt::Shape(lack)) => return Err(Misfit::Shape(lack)),
-        Err(Halt::Another) => {
+/// Divides a body whose items are in a list. With `rejects_records`, a record does not fit.
+fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut, CutError> {
+    let mut scan = ListScan::new(body, shape.path());
+    let lists = match scan.scan_document() {
+        Ok(()) => std::mem::take(&mut scan.lists),
+        Err(ListScanError::WrongShape(lack)) => return Err(CutError::WrongShape(lack)),
+        Err(ListScanError::SecondDocument) => {
             let found = "several JSON documents, one after the other";
-            return Err(Misfit::Unreadable(found.to_owned()));
+            return Err(CutError::Unreadable(found.to_owned()));
         }
-        Err(Halt::Stop(stop)) => {
-            salvage(&walk).map_err(|lost| Misfit::of_lost(body, lost, stop))?
-        }
+        Err(ListScanError::Scan(error)) => salvage_lists(&scan)
+            .map_err(|failure| CutError::from_salvage_error(body, failure, error))?,
     };
     if lists.is_empty() {
-        return Err(Misfit::Shape(Some(walk.place())));
+        return Err(CutError::WrongShape(Some(scan.pointer())));
     }
-    if walk.is_record() && not_of_record {
-        return Err(Misfit::Shape(None));
+    if scan.is_record() && rejects_records {
+        return Err(CutError::WrongShape(None));
     }
     let spans: usize = lists.iter().map(|list| list.spans.len()).sum();
-    if spans > MOST_ITEMS {
-        return Err(Misfit::Unreadable(format!(
-            "a page of more than {MOST_ITEMS} items, the most that `fetch.max_items` may be"
+    if spans > MAX_ITEMS {
+        return Err(CutError::Unreadable(format!(
+            "a page of more than {MAX_ITEMS} items, the most that `fetch.max_items` may be"
         )));
     }
-    let envelope = envelope(body, &lists).map_err(Misfit::Unreadable)?;
-    // exactly as much room as they need
+    let envelope = parse_envelope(body, &lists).map_err(CutError::Unreadable)?;
+    // With this capacity no memory is left unused.
     let mut items = Vec::with_capacity(spans);
     let spans = lists.into_iter().flat_map(|list| list.spans);
     items.extend(spans.enumerate().map(|(index, span)| Item {
@@ -262,7 +258,7 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, not_of_record: bool) -> Result<Cut, M
     }));
     Ok(Cut {
         envelope,
-        list: Some(walk.place()),
+        list: Some(scan.pointer()),
         items,
     })
 }
@@ -272,7 +268,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::json::MOST_AROUND_BYTES;
+    use crate::json::MAX_ENVELOPE_BYTES;
 
     fn shapes(texts: &[&str]) -> Vec<ItemsAt> {
         texts.iter().map(|at| ItemsAt::parse(at).unwrap()).collect()
@@ -461,7 +457,7 @@ mod tests {
             ),
             (
                 "{\"releases\":[]} ]",
-                "not JSON from byte 16, where more follows the end, nor are its items to be told apart",
+                "not JSON from byte 16, where more follows the end, and its items cannot be separated",
             ),
             ("{\"releases\":[],\"a\":nope}", "not JSON around its items"),
         ] {
@@ -507,14 +503,14 @@ mod tests {
 
     #[test]
     fn more_items_or_more_around_them_than_fit_into_memory_is_no_page() {
-        let body = format!("[{}0]", "0,".repeat(MOST_ITEMS));
+        let body = format!("[{}0]", "0,".repeat(MAX_ITEMS));
         assert_eq!(
             unreadable(body.as_bytes()),
             "a page of more than 1000000 items, the most that `fetch.max_items` may be"
         );
         let body = format!(
             "{{\"releases\":[],\"x\":[{}0]}}",
-            "0,".repeat(MOST_AROUND_BYTES / 2)
+            "0,".repeat(MAX_ENVELOPE_BYTES / 2)
         );
         assert_eq!(
             unreadable(body.as_bytes()),

@@ -1,18 +1,12 @@
-//! Reads JSON that is valid but for characters in its strings: control characters are
-//! accepted as they are, and what PostgreSQL cannot store becomes U+FFFD.
+//! Parses JSON whose strings may contain control characters. A character that PostgreSQL cannot
+//! store becomes U+FFFD.
 
 use serde_json::Value;
 
-/// Parses a text leniently.
-///
-/// # Errors
-/// It is not JSON for another reason.
 pub(super) fn parse_leniently(text: &str) -> serde_json::Result<Value> {
     serde_json::from_str(&replace_unstorable(text))
 }
 
-/// Escapes raw control characters in the strings of a JSON text, and replaces what PostgreSQL
-/// cannot store.
 fn replace_unstorable(text: &str) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut in_string = false;
@@ -43,8 +37,8 @@ fn replace_unstorable(text: &str) -> String {
     replaced
 }
 
-/// The length of the escape that a text starts with: 12 for a pair of
-/// surrogates, 6 for another `\u`.
+/// Returns the length of the escape at the start of a text: 12 for a surrogate pair, 6 for another
+/// `\u`.
 fn escape_length(text: &str) -> usize {
     let unit = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
@@ -57,7 +51,7 @@ fn escape_length(text: &str) -> usize {
     }
 }
 
-/// Whether a lone `\u` escape is a character that PostgreSQL text can hold.
+/// Returns true if PostgreSQL can store the character of a single `\u` escape.
 fn is_storable(escape: &str) -> bool {
     u32::from_str_radix(&escape[2..], 16)
         .is_ok_and(|unit| unit != 0 && char::from_u32(unit).is_some())

@@ -1,85 +1,89 @@
-//! Finds the lists of items in a page: the walk through the objects that lead to them, and
-//! what is around them.
+//! Finds the lists of items in a page, and parses the envelope, which is everything around them.
+//!
+//! For the path `data`, `releases` the scan enters the document's object, then the object at
+//! `data`, and then reads the array at `releases`. It skips the values of all other members.
 
 use std::ops::Range;
 
 use serde_json::Value;
 
+use crate::json::escape_token;
 use crate::json::lenient::parse_leniently;
-use crate::json::scan::{Loose, Scanner, Stop, Why};
-use crate::json::token;
+use crate::json::scan::{Loose, ScanError, ScanErrorKind, Scanner};
 
-/// The most items of one page, whatever `fetch.max_items` allows. An item takes 32 bytes
-/// here, so that a body which is nothing but `[0,0,0…` could otherwise take sixteen times
-/// its size.
-pub const MOST_ITEMS: usize = 1_000_000;
+/// The upper limit of `fetch.max_items`. An item needs 32 bytes here, so without a limit a body
+/// like `[0,0,0…` would need sixteen times its size.
+pub const MAX_ITEMS: usize = 1_000_000;
 
-/// The most bytes of a page that are not items; they are parsed into a tree,
-/// which can take fifty times their size.
-pub const MOST_AROUND_BYTES: usize = 4 << 20;
+/// The maximum size of a page without its items. The envelope is parsed into a tree, which can need
+/// fifty times its size.
+pub const MAX_ENVELOPE_BYTES: usize = 4 << 20;
 
-/// An array of items, or the `null` in its place.
+/// An array of items, or `null` in its place.
 #[derive(Clone, Debug)]
-pub(super) struct List {
-    /// Its bytes, brackets included; up to where the scanner stopped if it did.
+pub(super) struct ItemList {
+    /// The bytes of the list with its brackets, or up to the byte where the scan failed.
     pub(super) range: Range<usize>,
-    pub(super) spans: Vec<Span>,
+    pub(super) spans: Vec<ItemSpan>,
 }
 
-/// An item without its pointer, which its place among the items decides.
+/// The position of an item, before its index is known.
 #[derive(Clone, Debug)]
-pub(super) struct Span {
+pub(super) struct ItemSpan {
     pub(super) range: Range<usize>,
     pub(super) depth: usize,
 }
 
-/// A walk through the objects that lead to the items.
+/// A scan of a document for the lists at a path.
 #[derive(Clone)]
-pub(super) struct Walk<'b> {
+pub(super) struct ListScan<'b> {
     pub(super) body: &'b [u8],
     path: &'b [String],
     scanner: Scanner<'b, Loose>,
-    /// The lists found so far; the last one may be unfinished.
-    pub(super) lists: Vec<List>,
-    /// Whether the document has a member that only a record has.
+    /// The lists found so far. If the scan failed, the last one may be incomplete.
+    pub(super) lists: Vec<ItemList>,
+    /// True if the document has a member that only records have.
     is_record: bool,
 }
 
-/// Why a walk did not reach the end of the body.
-pub(super) enum Halt {
-    /// A value on the path is of another kind than the shape says; of an
-    /// object, what it would need to have.
-    Shape(Option<String>),
-    /// The document is whole, and another one follows it: nothing is damaged.
-    Another,
-    Stop(Stop),
+pub(super) enum ListScanError {
+    /// A value on the path is no object, or the value at its end is no array. If the document is an
+    /// object, the text says what it lacks.
+    WrongShape(Option<String>),
+    /// A second document follows the first, which is complete.
+    SecondDocument,
+    Scan(ScanError),
 }
 
-impl Halt {
-    /// Whether more of the body could have let the walk go on.
-    pub(super) fn is_end(&self) -> bool {
-        matches!(self, Halt::Stop(stop) if stop.why == Why::End)
+impl ListScanError {
+    /// Returns true if the body ended too early.
+    pub(super) fn is_unexpected_end(&self) -> bool {
+        matches!(self, ListScanError::Scan(error) if error.kind == ScanErrorKind::UnexpectedEnd)
     }
 }
 
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Self {
-        Halt::Stop(stop)
+impl From<ScanError> for ListScanError {
+    fn from(error: ScanError) -> Self {
+        ListScanError::Scan(error)
     }
 }
 
-/// Where a walk is. A level is how many objects of the path are open.
+/// The position of a scan. `level` is the number of open objects of the path.
 #[derive(Clone, Copy)]
-enum Place {
-    /// Before a value that so many names of the path lead to.
-    Value { level: usize },
-    /// Before the name of a member.
-    Member { level: usize },
-    /// After a value.
-    After { level: usize },
+enum Position {
+    /// Before the value to which the first `level` names of the path lead.
+    BeforeValue {
+        level: usize,
+    },
+    BeforeMember {
+        level: usize,
+    },
+    AfterValue {
+        level: usize,
+    },
 }
 
-impl<'b> Walk<'b> {
+impl<'b> ListScan<'b> {
     pub(super) fn new(body: &'b [u8], path: &'b [String]) -> Self {
         Self {
             body,
@@ -90,153 +94,150 @@ impl<'b> Walk<'b> {
         }
     }
 
-    /// Walks the whole document.
-    pub(super) fn document(&mut self) -> Result<(), Halt> {
-        self.go_on(Place::Value { level: 0 })
+    pub(super) fn scan_document(&mut self) -> Result<(), ListScanError> {
+        self.scan_from(Position::BeforeValue { level: 0 })
     }
 
-    /// Walks on to the end of the document after a list that ends at `at`, as
-    /// if there were no list before.
-    ///
-    /// Gives the lists found there, and how far the walk came in any case.
-    pub(super) fn rest(&self, at: usize) -> (Result<Vec<List>, Halt>, usize) {
-        let (rest, result) = self.behind(at);
+    /// Returns the lists in the rest of the document, behind a list that ends at `at`, and the
+    /// position that the scan reached.
+    pub(super) fn find_lists_after(
+        &self,
+        at: usize,
+    ) -> (Result<Vec<ItemList>, ListScanError>, usize) {
+        let (rest, result) = self.scan_after_list(at);
         let end = match &result {
-            Err(Halt::Stop(stop)) => stop.at,
-            _ => rest.scanner.at(),
+            Err(ListScanError::Scan(error)) => error.at,
+            _ => rest.scanner.position(),
         };
         (result.map(|()| rest.lists), end)
     }
 
-    /// A walk from behind a list that ends at `at` to the end of the document, and
-    /// how it went.
-    pub(super) fn behind(&self, at: usize) -> (Walk<'b>, Result<(), Halt>) {
-        let mut rest = Walk {
+    /// Scans the rest of the document, behind a list that ends at `at`.
+    pub(super) fn scan_after_list(&self, at: usize) -> (ListScan<'b>, Result<(), ListScanError>) {
+        let mut rest = ListScan {
             scanner: Scanner::new(self.body, at, Loose),
-            ..Walk::new(self.body, self.path)
+            ..ListScan::new(self.body, self.path)
         };
         let level = self.path.len();
-        let result = rest.go_on(Place::After { level });
+        let result = rest.scan_from(Position::AfterValue { level });
         (rest, result)
     }
 
-    /// Where it has come to.
-    pub(super) fn at(&self) -> usize {
-        self.scanner.at()
+    pub(super) fn position(&self) -> usize {
+        self.scanner.position()
     }
 
-    /// Whether the document has a member that only a record has.
     pub(super) fn is_record(&self) -> bool {
         self.is_record
     }
 
-    fn go_on(&mut self, mut place: Place) -> Result<(), Halt> {
+    fn scan_from(&mut self, mut position: Position) -> Result<(), ListScanError> {
         loop {
-            place = match place {
-                Place::Value { level } if level == self.path.len() => {
-                    self.list()?;
-                    Place::After { level }
+            position = match position {
+                Position::BeforeValue { level } if level == self.path.len() => {
+                    self.pass_list()?;
+                    Position::AfterValue { level }
                 }
-                Place::Value { level } => self.enter(level)?,
-                Place::Member { level } => self.member(level)?,
-                Place::After { level: 0 } => return self.end(),
-                Place::After { level } => self.after(level)?,
+                Position::BeforeValue { level } => self.enter_object(level)?,
+                Position::BeforeMember { level } => self.pass_member(level)?,
+                Position::AfterValue { level: 0 } => return self.expect_end(),
+                Position::AfterValue { level } => self.pass_separator(level)?,
             };
         }
     }
 
-    fn end(&mut self) -> Result<(), Halt> {
+    fn expect_end(&mut self) -> Result<(), ListScanError> {
         match self.scanner.next_byte() {
-            Some(b'{' | b'[') => Err(Halt::Another),
-            _ => Ok(end_of_document(&mut self.scanner)?),
+            Some(b'{' | b'[') => Err(ListScanError::SecondDocument),
+            _ => Ok(expect_end_of_document(&mut self.scanner)?),
         }
     }
 
-    /// Enters the object that the path leads into.
-    fn enter(&mut self, level: usize) -> Result<Place, Halt> {
-        if self.scanner.kind()? != b'{' {
-            return Err(self.other_kind(level));
+    fn enter_object(&mut self, level: usize) -> Result<Position, ListScanError> {
+        if self.scanner.peek_kind()? != b'{' {
+            return Err(self.wrong_shape(level));
         }
         self.scanner.advance();
         if self.scanner.peek()? == b'}' {
             self.scanner.advance();
-            return Ok(Place::After { level });
+            return Ok(Position::AfterValue { level });
         }
-        Ok(Place::Member { level: level + 1 })
+        Ok(Position::BeforeMember { level: level + 1 })
     }
 
-    /// Passes a member's name, and its value unless the path leads there.
-    fn member(&mut self, level: usize) -> Result<Place, Halt> {
-        let key = self.scanner.key()?;
+    /// Passes a member's name. Skips its value, unless the path leads there.
+    fn pass_member(&mut self, level: usize) -> Result<Position, ListScanError> {
+        let key = self.scanner.read_key()?;
         let key = &self.body[key];
-        if key_is(key, &self.path[level - 1]) {
-            return Ok(Place::Value { level });
+        if is_key(key, &self.path[level - 1]) {
+            return Ok(Position::BeforeValue { level });
         }
-        self.is_record |= level == 1 && is_of_record(key);
-        self.scanner.value()?;
-        Ok(Place::After { level })
+        self.is_record |= level == 1 && is_record_member(key);
+        self.scanner.skip_value()?;
+        Ok(Position::AfterValue { level })
     }
 
-    fn after(&mut self, level: usize) -> Result<Place, Halt> {
-        let place = match self.scanner.peek()? {
-            b',' => Place::Member { level },
-            b'}' => Place::After { level: level - 1 },
+    fn pass_separator(&mut self, level: usize) -> Result<Position, ListScanError> {
+        let next = match self.scanner.peek()? {
+            b',' => Position::BeforeMember { level },
+            b'}' => Position::AfterValue { level: level - 1 },
             _ => {
-                let at = self.scanner.at();
-                return Err(Stop::broken(at, "a comma or a closing brace was expected").into());
+                let at = self.scanner.position();
+                return Err(
+                    ScanError::invalid(at, "a comma or a closing brace was expected").into(),
+                );
             }
         };
         self.scanner.advance();
-        Ok(place)
+        Ok(next)
     }
 
-    /// Passes the items.
-    fn list(&mut self) -> Result<(), Halt> {
-        let kind = self.scanner.kind()?;
-        let start = self.scanner.at();
+    /// Passes the list and notes its items.
+    fn pass_list(&mut self) -> Result<(), ListScanError> {
+        let kind = self.scanner.peek_kind()?;
+        let start = self.scanner.position();
         if kind == b'n' && !self.path.is_empty() {
-            let null = self.scanner.scalar()?;
+            let null = self.scanner.read_scalar()?;
             if &self.body[null.clone()] != b"null" {
-                return Err(Stop::broken(null.start, "a value was expected").into());
+                return Err(ScanError::invalid(null.start, "a value was expected").into());
             }
             let (range, spans) = (null, Vec::new());
-            self.lists.push(List { range, spans });
+            self.lists.push(ItemList { range, spans });
             return Ok(());
         }
         if kind != b'[' {
-            return Err(self.other_kind(self.path.len()));
+            return Err(self.wrong_shape(self.path.len()));
         }
         let mut spans = Vec::new();
-        let result = self.scanner.entries(|scanner| {
+        let result = self.scanner.walk_entries(|scanner| {
             scanner.peek()?;
-            let start = scanner.at();
-            let depth = scanner.value()?;
-            let range = start..scanner.at();
-            if spans.len() <= MOST_ITEMS {
-                spans.push(Span { range, depth });
+            let start = scanner.position();
+            let depth = scanner.skip_value()?;
+            let range = start..scanner.position();
+            if spans.len() <= MAX_ITEMS {
+                spans.push(ItemSpan { range, depth });
             }
             Ok(())
         });
-        let range = start..self.scanner.at();
-        self.lists.push(List { range, spans });
+        let range = start..self.scanner.position();
+        self.lists.push(ItemList { range, spans });
         Ok(result?)
     }
 
-    fn other_kind(&self, level: usize) -> Halt {
-        Halt::Shape((level > 0).then(|| format!("an array at {}", self.place())))
+    fn wrong_shape(&self, level: usize) -> ListScanError {
+        ListScanError::WrongShape((level > 0).then(|| format!("an array at {}", self.pointer())))
     }
 
-    /// The pointer of the array, such as `/releases`.
-    pub(super) fn place(&self) -> String {
+    /// The JSON Pointer of the list, such as `/releases`.
+    pub(super) fn pointer(&self) -> String {
         self.path
             .iter()
-            .map(|name| format!("/{}", token(name)))
+            .map(|name| format!("/{}", escape_token(name)))
             .collect()
     }
 }
 
-/// The kind of the value that a body starts with.
-pub(super) fn name_of(body: &[u8]) -> &'static str {
+pub(super) fn describe_kind(body: &[u8]) -> &'static str {
     match body.first() {
         Some(b'{') => "a JSON object",
         Some(b'[') => "a JSON array",
@@ -245,8 +246,8 @@ pub(super) fn name_of(body: &[u8]) -> &'static str {
     }
 }
 
-/// Whether a member's raw name is `name`, with or without escapes.
-pub(crate) fn key_is(raw: &[u8], name: &str) -> bool {
+/// Returns true if a member's name is `name`. `raw` may contain escapes.
+pub(crate) fn is_key(raw: &[u8], name: &str) -> bool {
     if memchr::memchr(b'\\', raw).is_none() {
         return raw == name.as_bytes();
     }
@@ -254,12 +255,12 @@ pub(crate) fn key_is(raw: &[u8], name: &str) -> bool {
     serde_json::from_slice::<String>(&quoted).is_ok_and(|key| key == name)
 }
 
-/// The body without the items of its lists, as a value; else what the body is.
-pub(super) fn envelope(body: &[u8], lists: &[List]) -> Result<Value, String> {
+/// Parses the body without the items of its lists. The error says what the body is instead.
+pub(super) fn parse_envelope(body: &[u8], lists: &[ItemList]) -> Result<Value, String> {
     let within: usize = lists.iter().map(|list| list.range.len()).sum();
-    if body.len() - within > MOST_AROUND_BYTES {
+    if body.len() - within > MAX_ENVELOPE_BYTES {
         return Err(format!(
-            "a page of more than {MOST_AROUND_BYTES} bytes around its items"
+            "a page of more than {MAX_ENVELOPE_BYTES} bytes around its items"
         ));
     }
     let mut text = Vec::new();
@@ -275,14 +276,17 @@ pub(super) fn envelope(body: &[u8], lists: &[List]) -> Result<Value, String> {
         .map_err(|_| "not JSON around its items".to_owned())
 }
 
-pub(super) fn end_of_document(scanner: &mut Scanner<'_, Loose>) -> Result<(), Stop> {
+pub(super) fn expect_end_of_document(scanner: &mut Scanner<'_, Loose>) -> Result<(), ScanError> {
     match scanner.next_byte() {
         None => Ok(()),
-        Some(_) => Err(Stop::broken(scanner.at(), "more follows the end")),
+        Some(_) => Err(ScanError::invalid(
+            scanner.position(),
+            "more follows the end",
+        )),
     }
 }
 
-/// Only records have a member of this name.
-pub(super) fn is_of_record(key: &[u8]) -> bool {
-    key_is(key, "compiledRelease") || key_is(key, "versionedRelease")
+/// Returns true if only records have a member of this name.
+pub(super) fn is_record_member(key: &[u8]) -> bool {
+    is_key(key, "compiledRelease") || is_key(key, "versionedRelease")
 }

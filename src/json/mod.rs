@@ -1,10 +1,19 @@
-//! JSON by structure: pointers, and the cut of a page into its items.
+//! Finds the items of a JSON page in its bytes. An item is stored as it was served, so no tree of
+//! it is built. These functions do no I/O.
 //!
-//! Pure functions over bytes, used by fetch (what follows a page) and by
-//! extract (its releases). No tree is built of an item that is stored as it was
-//! served.
+//! 1. `scan`: a [`Scanner`] walks over text and finds where each value begins and ends. It checks
+//!    commas, colons, braces and brackets, but not the text of strings and numbers.
+//! 2. `lists`: a scan follows the member names that lead to a list, such as `releases`, and notes
+//!    the position and depth of each item.
+//! 3. `cut`: [`cut()`] tries the places where a source may have its items, in order. Its result is
+//!    the items and the envelope, which is everything around them.
+//! 4. `salvage`: if the page is damaged, it finds where the damaged item ends, so that the other
+//!    items are not lost.
+//! 5. `stream`: a [`LongList`] does the same for a list that does not fit into memory. It sees a
+//!    window of the text at a time.
 
 mod cut;
+mod document;
 mod lenient;
 mod lists;
 mod pointer;
@@ -12,17 +21,16 @@ mod salvage;
 mod scan;
 mod stream;
 mod tree;
-mod value;
 
 pub use self::cut::{Cut, Item, Unreadable, cut};
-pub(crate) use self::lists::key_is;
-pub use self::lists::{MOST_AROUND_BYTES, MOST_ITEMS};
-pub(crate) use self::pointer::token;
+pub(crate) use self::document::{DocumentError, parse_document};
+pub(crate) use self::lists::is_key;
+pub use self::lists::{MAX_ENVELOPE_BYTES, MAX_ITEMS};
+pub(crate) use self::pointer::escape_token;
 pub use self::pointer::{ItemsAt, Pointer};
 pub(crate) use self::scan::{
-    Container, Loose, MOST_DIGITS, Nesting, Rules, Scanner, Stop, Strict, Unstorable, count_values,
-    is_large, is_white, skip_white,
+    Container, Loose, MAX_DIGITS, Nesting, Rules, ScanError, Scanner, Strict, Unstorable,
+    count_values, is_large_number, is_white_space, skip_white_space,
 };
-pub use self::stream::{LongList, Most, Opening, Portion, Then};
-pub(crate) use self::tree::{Members, Merged, Tree};
-pub(crate) use self::value::{Misread, value};
+pub use self::stream::{Continuation, DocumentStart, LongList, Portion, PortionLimits};
+pub(crate) use self::tree::{Members, MergedMembers, Tree};

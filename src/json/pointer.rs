@@ -1,4 +1,4 @@
-//! JSON Pointers (RFC 6901), and where on a page its items are.
+//! JSON Pointers (RFC 6901), and the place of the items in a page.
 
 use std::fmt;
 
@@ -10,10 +10,11 @@ use serde::Deserialize;
 pub struct Pointer(String);
 
 impl Pointer {
-    /// Reads a pointer: empty, or starting with `/`.
+    /// Parses a pointer: an empty text, or one that starts with `/`.
     ///
     /// # Errors
-    /// What is wrong with the text, as a clause.
+    ///
+    /// The error says what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.starts_with('/') {
             Ok(Self(text.to_owned()))
@@ -22,7 +23,7 @@ impl Pointer {
         }
     }
 
-    /// The value it points at.
+    /// Returns the value to which the pointer points.
     #[must_use]
     pub fn get<'v>(&self, value: &'v serde_json::Value) -> Option<&'v serde_json::Value> {
         value.pointer(&self.0)
@@ -43,23 +44,23 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// Where on a page its items are: a path of member names, then `*` for the
-/// entries of an array (`/releases/*`, `/*`), or empty for the whole document,
-/// which is the default.
+/// The place of the items in a page: `/releases/*` for the entries of the array `releases`, `/*` if
+/// the page itself is an array, or an empty text, the default, if the page is one item.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ItemsAt {
-    /// The member names that lead to the array, unescaped.
+    /// The member names that lead to the array.
     path: Vec<String>,
-    /// Whether the items are an array's entries and not the value itself.
-    each: bool,
+    /// False if the whole document is the item.
+    is_list: bool,
 }
 
 impl ItemsAt {
-    /// Reads `/releases/*`, `/*` or the empty text.
+    /// Parses `/releases/*`, `/*` or an empty text.
     ///
     /// # Errors
-    /// What is wrong with the text, as a clause.
+    ///
+    /// The error says what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let Pointer(text) = Pointer::parse(text)?;
         let mut path: Vec<String> = text
@@ -67,34 +68,35 @@ impl ItemsAt {
             .skip(1)
             .map(|token| token.replace("~1", "/").replace("~0", "~"))
             .collect();
-        let each = path.last().is_some_and(|last| last == "*");
-        if each {
+        let is_list = path.last().is_some_and(|last| last == "*");
+        if is_list {
             path.pop();
         }
         if path.iter().any(|name| name == "*") {
             return Err(format!("`{text}` has a * before its end"));
         }
-        if !each && !path.is_empty() {
+        if !is_list && !path.is_empty() {
             return Err(format!("`{text}` does not end in /*"));
         }
-        Ok(Self { path, each })
+        Ok(Self { path, is_list })
     }
 
-    /// The member names that lead to the items, unescaped.
+    /// The member names that lead to the items.
     #[must_use]
     pub fn path(&self) -> &[String] {
         &self.path
     }
 
-    /// Whether the items are an array's entries and not the whole document.
+    /// Returns true if the items are the entries of an array, and false if the whole document is
+    /// the item.
     #[must_use]
-    pub fn is_each(&self) -> bool {
-        self.each
+    pub fn is_list(&self) -> bool {
+        self.is_list
     }
 }
 
-/// A name as a token of a JSON Pointer.
-pub(crate) fn token(name: &str) -> String {
+/// Escapes a member's name for a JSON Pointer.
+pub(crate) fn escape_token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
@@ -109,8 +111,12 @@ impl TryFrom<String> for ItemsAt {
 impl fmt::Display for ItemsAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for name in &self.path {
-            write!(f, "/{}", token(name))?;
+            write!(f, "/{}", escape_token(name))?;
         }
-        if self.each { f.write_str("/*") } else { Ok(()) }
+        if self.is_list {
+            f.write_str("/*")
+        } else {
+            Ok(())
+        }
     }
 }

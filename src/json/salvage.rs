@@ -1,202 +1,208 @@
-//! Finds the items of a page whose structure is damaged, so that the damage
-//! costs the item it is in and not its neighbours.
+//! Separates the items of a damaged list, so that only the damaged items are lost.
 //!
-//! A missing quote, brace or bracket, one too many, or an item cut short moves
-//! everything behind it to another depth. What gives the place of the next item
-//! away is that it is an object, follows a comma, and has an `ocid` of its own:
-//! nothing within a release has. Where the last item is damaged, it ends at the
-//! first bracket behind which the rest of the page is whole.
+//! After a missing or extra quote, brace or bracket, the depth of all following text is wrong. So
+//! the end of a damaged item is looked for in this order:
 //!
-//! Two mistakes are worse than losing a neighbour to quarantine, where its
-//! bytes are kept. A part of a release must not pass for a release: a complete
-//! object whose text goes on behind its end is damaged. And a body that was cut
-//! off must not pass for a shorter page: where an item is whole as far as the
-//! body goes, more was to come, and the body is unreadable.
+//! 1. The next item: an object with an `ocid` of its own, after a comma or a closing bracket.
+//!    Nothing inside a release has an `ocid`. The damaged item ends before it.
+//! 2. The place where the item's brackets close, if the text behind it looks like the next item
+//!    or the end of the list. If step 1 finds an item only behind this place, this place counts.
+//! 3. For the last item of the list: the first `]` behind which the rest of the page is complete.
+//!
+//! The bytes of a damaged item are kept in quarantine, so it may include too much. Two mistakes
+//! are worse and must not happen:
+//!
+//! - A part of a release is accepted as a release. So a complete object is damaged if the text
+//!   behind it is neither the next item nor the end of the list.
+//! - A truncated page is accepted as a shorter page. So if an item is correct up to the end of the
+//!   body, the page is unreadable.
 
 use std::ops::Range;
 
-use super::lists::{List, MOST_ITEMS, Span, Walk, envelope, key_is};
-use super::scan::{Container, Loose, Nesting, Rules, Scanner, Stop, Why, is_white};
+use super::lists::{ItemList, ItemSpan, ListScan, MAX_ITEMS, is_key, parse_envelope};
+use super::scan::{
+    Container, Loose, Nesting, Rules, ScanError, ScanErrorKind, Scanner, is_white_space,
+};
 
-/// How many times the length of a body is read to salvage it, at most, beside
-/// [`FREE`]. A page with a defect in each of its items takes about five times.
-const READINGS: usize = 16;
+/// The maximum number of bytes that are read to salvage a body, in multiples of its length, in
+/// addition to [`FREE_BYTES`]. A page with a defect in each item needs about five.
+const MAX_READINGS: usize = 16;
 
-/// How many bytes are read in any case.
-const FREE: usize = 4 << 20;
+/// The number of bytes that may be read for a body of any length.
+const FREE_BYTES: usize = 4 << 20;
 
-/// Why a page cannot be salvaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lost {
-    /// It was damaged before its items began.
+pub(super) enum SalvageError {
+    /// The damage is before the items.
     NoItems,
-    /// More was to come.
-    CutShort,
-    /// No end of its items was found, or only by reading too much.
-    Hopeless,
+    /// The body ends too early.
+    Truncated,
+    /// The end of an item was not found, or the search would read too much.
+    NoEnd,
 }
 
-/// The lists of a page on whose walk the scanner stopped.
-pub(super) fn salvage(walk: &Walk<'_>) -> Result<Vec<List>, Lost> {
-    let (damaged, before) = walk.lists.split_last().ok_or(Lost::NoItems)?;
-    if walk.body.get(damaged.range.start) != Some(&b'[') {
-        return Err(Lost::NoItems);
+/// Returns the lists of a page whose scan failed.
+pub(super) fn salvage_lists(scan: &ListScan<'_>) -> Result<Vec<ItemList>, SalvageError> {
+    let (damaged, before) = scan.lists.split_last().ok_or(SalvageError::NoItems)?;
+    if scan.body.get(damaged.range.start) != Some(&b'[') {
+        return Err(SalvageError::NoItems);
     }
     let salvage = Salvage {
-        walk,
-        body: walk.body,
+        scan,
+        body: scan.body,
         start: damaged.range.start,
         before,
         spans: Vec::new(),
-        budget: budget(walk.body.len()),
+        budget: reading_budget(scan.body.len()),
         has_met_end: false,
     };
     salvage.run()
 }
 
-/// How many bytes may be read to salvage a body of so many.
-pub(super) fn budget(length: usize) -> usize {
-    length.saturating_mul(READINGS).saturating_add(FREE)
+pub(super) fn reading_budget(length: usize) -> usize {
+    length
+        .saturating_mul(MAX_READINGS)
+        .saturating_add(FREE_BYTES)
 }
 
-/// The item that starts there, in the walk's first list, and where the next one
-/// starts; `None` for the last of a whole document. `None` too if it cannot be told
-/// where it ends, or if more of a body that is not all there could tell otherwise.
-/// What is read of the body is taken from `budget`.
-pub(super) fn item(
-    walk: &Walk<'_>,
+/// Returns the item at `start` and the start of the next item, or `None` in place of the latter if
+/// it is the last item. Returns `None` if the end of the item is not found, or if it could change
+/// when the rest of the body arrives (`is_all` is false). The bytes that are read reduce `budget`.
+pub(super) fn salvage_item(
+    scan: &ListScan<'_>,
     start: usize,
     is_all: bool,
     budget: &mut usize,
-) -> Option<(Span, Option<usize>)> {
+) -> Option<(ItemSpan, Option<usize>)> {
     let mut salvage = Salvage {
-        walk,
-        body: walk.body,
-        // the list opens with the byte before
+        scan,
+        body: scan.body,
+        // The bracket of the list is the byte before.
         start: start - 1,
         before: &[],
         spans: Vec::new(),
         budget: *budget,
         has_met_end: false,
     };
-    let next = salvage.item(start);
+    let next = salvage.salvage_item(start);
     *budget = next.as_ref().map_or(0, |_| salvage.budget);
     if salvage.has_met_end && !is_all {
         return None;
     }
     let next = match next.ok()? {
-        Next::Item(next) => Some(next),
-        Next::End(_) => None,
+        Following::Item(next) => Some(next),
+        Following::End(_) => None,
     };
     Some((salvage.spans.pop()?, next))
 }
 
 struct Salvage<'w, 'b> {
-    walk: &'w Walk<'b>,
+    scan: &'w ListScan<'b>,
     body: &'b [u8],
-    /// Where the damaged list starts.
+    /// The start of the damaged list.
     start: usize,
     /// The lists before it.
-    before: &'w [List],
+    before: &'w [ItemList],
     /// The items found so far.
-    spans: Vec<Span>,
-    /// How many bytes may still be read.
+    spans: Vec<ItemSpan>,
+    /// The number of bytes that may still be read.
     budget: usize,
-    /// Whether anything was taken for what it is because the body ends there.
+    /// True if a decision depends on the place where the body ends.
     has_met_end: bool,
 }
 
-/// What follows an item.
-enum Next {
-    /// Another one, here or behind white space and a comma.
+enum Following {
+    /// Another item, at this position or behind a comma and white space.
     Item(usize),
-    /// Nothing: these are the lists of the page, the damaged one without its items.
-    End(Vec<List>),
+    /// The end of the list. The lists of the page, without the items of the damaged one.
+    End(Vec<ItemList>),
 }
 
-/// What a scan saw of an item.
-struct Seen {
+struct ScannedItem {
     start: usize,
     depth: usize,
-    /// Where it ends, or why that cannot be said.
-    end: Result<usize, Stop>,
+    end: Result<usize, ScanError>,
     has_ocid: bool,
-    /// The raw name of its first member.
+    /// The name of the first member, with its escapes.
     first_key: Option<Range<usize>>,
 }
 
-impl Seen {
+impl ScannedItem {
     fn is_object_with_ocid(&self) -> bool {
         self.end.is_ok() && self.has_ocid
     }
 }
 
-/// Where brackets alone say that an item ends.
-enum Brackets {
-    Close(usize),
-    /// Nowhere: the body ends before.
-    Open,
-    /// They do not match, or are hidden by a quote that is missing.
-    Torn,
+/// The end of an item according to its brackets alone.
+enum BracketEnd {
+    At(usize),
+    /// The body ends before the brackets close.
+    Missing,
+    /// The brackets do not match, or a quote is missing.
+    Mismatched,
 }
 
 impl Salvage<'_, '_> {
-    fn run(mut self) -> Result<Vec<List>, Lost> {
+    fn run(mut self) -> Result<Vec<ItemList>, SalvageError> {
         let mut at = self.start + 1;
         let mut lists = loop {
-            at = self.skip(at, |byte| is_white(byte) || byte == b',');
+            at = self.skip(at, |byte| is_white_space(byte) || byte == b',');
             let end = match self.body.get(at) {
-                None => return Err(Lost::CutShort),
-                Some(b']') => self.end_at(at)?,
+                None => return Err(SalvageError::Truncated),
+                Some(b']') => self.try_list_end(at)?,
                 Some(_) => None,
             };
             if let Some(lists) = end {
                 break lists;
             }
-            if self.spans.len() > MOST_ITEMS {
-                return Err(Lost::Hopeless);
+            if self.spans.len() > MAX_ITEMS {
+                return Err(SalvageError::NoEnd);
             }
-            match self.item(at)? {
-                Next::Item(next) => at = next,
-                Next::End(lists) => break lists,
+            match self.salvage_item(at)? {
+                Following::Item(next) => at = next,
+                Following::End(lists) => break lists,
             }
         };
         lists[self.before.len()].spans = self.spans;
         Ok(lists)
     }
 
-    /// Takes the item that starts at `start`.
-    fn item(&mut self, start: usize) -> Result<Next, Lost> {
-        let seen = self.scan(start)?;
-        let Ok(end) = seen.end else {
-            return self.damaged(&seen);
+    /// Adds the item at `start` and finds what follows it.
+    fn salvage_item(&mut self, start: usize) -> Result<Following, SalvageError> {
+        let item = self.scan_item(start)?;
+        let Ok(end) = item.end else {
+            return self.salvage_damaged(&item);
         };
-        match self.after(&seen, end)? {
+        match self.find_following(&item, end)? {
             Some(next) => {
-                self.take(&seen, end);
+                self.add_item(&item, end);
                 Ok(next)
             }
-            None => self.damaged(&seen),
+            None => self.salvage_damaged(&item),
         }
     }
 
-    /// What follows an item that seems to end at `end`; `None` if what follows
-    /// shows that it does not.
-    fn after(&mut self, item: &Seen, end: usize) -> Result<Option<Next>, Lost> {
-        let at = self.skip(end, is_white);
+    /// Returns what follows an item that seems to end at `end`, or `None` if the text behind shows
+    /// that it does not end there.
+    fn find_following(
+        &mut self,
+        item: &ScannedItem,
+        end: usize,
+    ) -> Result<Option<Following>, SalvageError> {
+        let at = self.skip(end, is_white_space);
         self.has_met_end |= at == self.body.len();
         Ok(match self.body.get(at) {
-            Some(b',') if self.starts_an_item(item, at + 1)? => Some(Next::Item(at)),
-            Some(b'{') if self.scan(at)?.is_object_with_ocid() => Some(Next::Item(at)),
-            Some(b']') => self.end_at(at)?.map(Next::End),
+            Some(b',') if self.is_item_start(item, at + 1)? => Some(Following::Item(at)),
+            Some(b'{') if self.scan_item(at)?.is_object_with_ocid() => Some(Following::Item(at)),
+            Some(b']') => self.try_list_end(at)?.map(Following::End),
             _ => None,
         })
     }
 
-    /// Whether what follows a comma is an item, whole or damaged, and not the rest
-    /// of the one before, which a brace or a quote too many has ended early.
-    fn starts_an_item(&mut self, before: &Seen, at: usize) -> Result<bool, Lost> {
-        let start = self.skip(at, |byte| is_white(byte) || byte == b',');
+    /// Returns true if the text behind a comma is another item, complete or damaged. It may also be
+    /// the rest of the item before, if an extra brace or quote seems to end that item.
+    fn is_item_start(&mut self, before: &ScannedItem, at: usize) -> Result<bool, SalvageError> {
+        let start = self.skip(at, |byte| is_white_space(byte) || byte == b',');
         let Some(first) = self.body.get(start) else {
             self.has_met_end = true;
             return Ok(true);
@@ -204,112 +210,116 @@ impl Salvage<'_, '_> {
         if *first == b']' {
             return Ok(true);
         }
-        let next = self.scan(start)?;
+        let next = self.scan_item(start)?;
         let is_whole = match next.end {
             Ok(end) => {
-                let end = self.skip(end, is_white);
+                let end = self.skip(end, is_white_space);
                 self.has_met_end |= end == self.body.len();
                 *first == b'{' || matches!(self.body.get(end), None | Some(b',' | b']'))
             }
-            Err(stop) => stop.why == Why::End,
+            Err(error) => error.kind == ScanErrorKind::UnexpectedEnd,
         };
         if is_whole {
             return Ok(true);
         }
         if *first == b'{' {
-            return Ok(next.first_key.is_some() || self.begins_alike(before, start));
+            return Ok(next.first_key.is_some() || self.has_similar_start(before, start));
         }
-        self.lost_its_brace(start)
+        self.is_item_without_brace(start)
     }
 
-    /// Whether an object that is damaged in its first member's name begins as
-    /// the one before it does, give or take a byte, or is cut short right there.
-    fn begins_alike(&self, before: &Seen, start: usize) -> bool {
+    /// Decides about an object that is damaged in the name of its first member. Returns true if it
+    /// starts like the item before, except for a byte or two, or if it is truncated there.
+    fn has_similar_start(&self, before: &ScannedItem, start: usize) -> bool {
         let Some(name) = before.first_key.clone().map(|key| &self.body[key]) else {
             return true;
         };
         let text = &self.body[start + 1..];
-        let text = || text.iter().filter(|byte| !is_white(**byte));
-        // JSON in a text, whose quotes are escaped, is behind a stray quote.
+        let text = || text.iter().filter(|byte| !is_white_space(**byte));
+        // Escaped quotes belong to JSON inside a string, which an extra quote has opened.
         text().next() != Some(&b'\\')
             && (text().take(3).any(|byte| name.first() == Some(byte))
                 || text().take(2).any(|byte| matches!(byte, b',' | b']')))
     }
 
-    /// Whether the members that start here, or behind one byte in place of the
-    /// brace, are those of an item.
-    fn lost_its_brace(&mut self, mut start: usize) -> Result<bool, Lost> {
+    /// Returns true if an item without its opening brace starts here, perhaps with another byte in
+    /// place of the brace.
+    fn is_item_without_brace(&mut self, mut start: usize) -> Result<bool, SalvageError> {
         start += usize::from(self.body[start] != b'"');
         let mut scanner = Scanner::new(self.body, start, Loose);
         let mut has_ocid = false;
         let body = self.body;
-        let result = scanner.members_to_brace(|scanner, key| {
-            has_ocid |= key_is(&body[key], "ocid");
-            scanner.value().map(drop)
+        let result = scanner.walk_members_to_brace(|scanner, key| {
+            has_ocid |= is_key(&body[key], "ocid");
+            scanner.skip_value().map(drop)
         });
-        self.has_met_end |= result.is_err_and(|stop| stop.why == Why::End);
-        let end = result.map_or_else(|stop| stop.at, |()| scanner.at());
-        self.spend(end - start)?;
+        self.has_met_end |= result.is_err_and(|error| error.kind == ScanErrorKind::UnexpectedEnd);
+        let end = result.map_or_else(|error| error.at, |()| scanner.position());
+        self.spend_budget(end - start)?;
         Ok(has_ocid)
     }
 
-    /// Takes an item that is damaged: up to the next item, else up to where its
-    /// brackets close, else up to the end of the list.
-    fn damaged(&mut self, item: &Seen) -> Result<Next, Lost> {
-        let noticed = item.end.unwrap_or_else(|stop| stop.at);
+    /// Adds a damaged item: up to the next item, or up to the place where its brackets close, or
+    /// up to the end of the list.
+    fn salvage_damaged(&mut self, item: &ScannedItem) -> Result<Following, SalvageError> {
+        let damage = item.end.unwrap_or_else(|error| error.at);
         let mut is_open = item.end.map_or_else(
-            |stop| stop.why == Why::End,
-            |end| self.skip(end, is_white) == self.body.len(),
+            |error| error.kind == ScanErrorKind::UnexpectedEnd,
+            |end| self.skip(end, is_white_space) == self.body.len(),
         );
         let mut own_end = None;
-        match self.brackets(item.start)? {
-            Brackets::Close(end) if end > noticed => {
-                is_open |= self.skip(end, is_white) == self.body.len();
-                own_end = self.after(item, end)?.map(|next| (end, next));
+        match self.match_brackets(item.start)? {
+            BracketEnd::At(end) if end > damage => {
+                is_open |= self.skip(end, is_white_space) == self.body.len();
+                own_end = self.find_following(item, end)?.map(|next| (end, next));
             }
-            Brackets::Open => is_open = true,
-            Brackets::Close(_) | Brackets::Torn => {}
+            BracketEnd::Missing => is_open = true,
+            BracketEnd::At(_) | BracketEnd::Mismatched => {}
         }
         let limit = own_end.as_ref().map_or(self.body.len(), |(end, _)| *end);
-        if let Some(next) = self.next_item(item, limit)? {
-            self.take(item, self.without_comma(next));
-            return Ok(Next::Item(next));
+        if let Some(next) = self.find_next_item(item, limit)? {
+            self.add_item(item, self.end_before_comma(next));
+            return Ok(Following::Item(next));
         }
         if let Some((end, next)) = own_end {
-            self.take(item, end);
+            self.add_item(item, end);
             return Ok(next);
         }
         if is_open {
-            return Err(Lost::CutShort);
+            return Err(SalvageError::Truncated);
         }
-        self.last(item)
+        self.salvage_last(item)
     }
 
-    /// Takes a damaged item behind which there is none: up to the first bracket
-    /// behind which the rest of the page is whole.
-    fn last(&mut self, item: &Seen) -> Result<Next, Lost> {
+    /// Adds a damaged item that is the last one. It ends before the first bracket behind which the
+    /// rest of the page is complete.
+    fn salvage_last(&mut self, item: &ScannedItem) -> Result<Following, SalvageError> {
         let body = self.body;
         let search = item.start + 1;
         for at in memchr::memchr_iter(b']', &body[search..]) {
             let at = search + at;
-            match self.end_at(at) {
+            match self.try_list_end(at) {
                 Ok(Some(lists)) => {
                     let end = self.skip_back(at);
-                    self.take(item, end);
-                    return Ok(Next::End(lists));
+                    self.add_item(item, end);
+                    return Ok(Following::End(lists));
                 }
-                Ok(None) | Err(Lost::CutShort) => {}
-                Err(lost) => return Err(lost),
+                Ok(None) | Err(SalvageError::Truncated) => {}
+                Err(failure) => return Err(failure),
             }
         }
-        Err(Lost::Hopeless)
+        Err(SalvageError::NoEnd)
     }
 
-    /// The next item behind the start of a damaged one.
-    fn next_item(&mut self, item: &Seen, limit: usize) -> Result<Option<usize>, Lost> {
+    /// Finds the next item behind the start of a damaged one, up to `limit`.
+    fn find_next_item(
+        &mut self,
+        item: &ScannedItem,
+        limit: usize,
+    ) -> Result<Option<usize>, SalvageError> {
         let body = self.body;
         let search = item.start + 1;
-        // Where the damaged item ends if what was found is its own second half.
+        // The end of an object that may be the second half of the damaged item.
         let mut own_half = None;
         for at in memchr::memchr_iter(b'{', &body[search..limit]) {
             let at = search + at;
@@ -317,7 +327,7 @@ impl Salvage<'_, '_> {
             if !matches!(body[before - 1], b',' | b'}' | b']') {
                 continue;
             }
-            let found = self.scan(at)?;
+            let found = self.scan_item(at)?;
             if !found.is_object_with_ocid() || own_half.is_some_and(|half| at < half) {
                 continue;
             }
@@ -329,35 +339,34 @@ impl Salvage<'_, '_> {
         Ok(None)
     }
 
-    /// Whether an object with an `ocid` is an item beside a damaged one, and not
-    /// the rest of that one behind a brace too many. It is, if the damaged one has
-    /// an `ocid` already, or if both begin alike.
-    fn is_sibling(&self, item: &Seen, found: &Seen) -> bool {
-        let name = |seen: &Seen| seen.first_key.clone().map(|key| &self.body[key]);
+    /// Returns true if an object with an `ocid` is another item, and not the rest of the damaged
+    /// one behind an extra brace. That is so if the damaged item has an `ocid` already, or if both
+    /// have the same first member.
+    fn is_sibling(&self, item: &ScannedItem, found: &ScannedItem) -> bool {
+        let name = |item: &ScannedItem| item.first_key.clone().map(|key| &self.body[key]);
         item.has_ocid || name(item).is_none_or(|key| name(found) == Some(key))
     }
 
-    /// Scans the value that starts at `start`.
-    fn scan(&mut self, start: usize) -> Result<Seen, Lost> {
+    fn scan_item(&mut self, start: usize) -> Result<ScannedItem, SalvageError> {
         let body = self.body;
         let mut scanner = Scanner::new(body, start, Loose);
         let mut depth = 0;
         let mut has_ocid = false;
         let mut first_key = None;
         let result = if body[start] == b'{' {
-            scanner.members(|scanner, key| {
-                has_ocid |= key_is(&body[key.clone()], "ocid");
+            scanner.walk_members(|scanner, key| {
+                has_ocid |= is_key(&body[key.clone()], "ocid");
                 first_key.get_or_insert(key);
-                depth = depth.max(scanner.value()?);
+                depth = depth.max(scanner.skip_value()?);
                 Ok(())
             })
         } else {
-            scanner.value().map(|value| depth = value)
+            scanner.skip_value().map(|value| depth = value)
         };
-        let end = result.map(|()| scanner.at());
-        self.has_met_end |= end.is_err_and(|stop| stop.why == Why::End);
-        self.spend(end.unwrap_or_else(|stop| stop.at) - start)?;
-        Ok(Seen {
+        let end = result.map(|()| scanner.position());
+        self.has_met_end |= end.is_err_and(|error| error.kind == ScanErrorKind::UnexpectedEnd);
+        self.spend_budget(end.unwrap_or_else(|error| error.at) - start)?;
+        Ok(ScannedItem {
             start,
             depth: depth + usize::from(body[start] == b'{'),
             end,
@@ -366,85 +375,87 @@ impl Salvage<'_, '_> {
         })
     }
 
-    /// Matches brackets outside strings, whatever else is there.
-    fn brackets(&mut self, start: usize) -> Result<Brackets, Lost> {
+    /// Finds the end of an item by its brackets outside strings. It ignores all other text.
+    fn match_brackets(&mut self, start: usize) -> Result<BracketEnd, SalvageError> {
         let mut nesting = Nesting::default();
         let mut at = start;
         let found = loop {
             match self.body.get(at) {
-                None => break Brackets::Open,
-                Some(b'"') => match Loose.string(self.body, at + 1) {
+                None => break BracketEnd::Missing,
+                Some(b'"') => match Loose.find_string_end(self.body, at + 1) {
                     Ok(end) => at = end,
-                    Err(stop) => {
-                        at = stop.at;
-                        break Brackets::Torn;
+                    Err(error) => {
+                        at = error.at;
+                        break BracketEnd::Mismatched;
                     }
                 },
                 Some(b'{') => drop(nesting.open(Container::Object)),
                 Some(b'[') => drop(nesting.open(Container::Array)),
                 Some(b'}') if nesting.innermost() == Some(Container::Object) => nesting.close(),
                 Some(b']') if nesting.innermost() == Some(Container::Array) => nesting.close(),
-                // Behind a missing quote, text and what is around it change places.
-                Some(b'}' | b']' | b'\\') => break Brackets::Torn,
+                // After a missing quote, strings are read as structure, and structure as strings.
+                Some(b'}' | b']' | b'\\') => break BracketEnd::Mismatched,
                 Some(_) => {}
             }
             at += 1;
             if nesting.innermost().is_none() {
-                break Brackets::Close(at);
+                break BracketEnd::At(at);
             }
         };
-        self.spend(at - start)?;
+        self.spend_budget(at - start)?;
         Ok(found)
     }
 
-    /// The lists of the page if the damaged one ends with the bracket at `at`;
-    /// `None` if what is behind it shows that it does not.
-    fn end_at(&mut self, at: usize) -> Result<Option<Vec<List>>, Lost> {
-        let (rest, end) = self.walk.rest(at + 1);
-        self.spend(end - at)?;
+    /// Returns the lists of the page if the damaged one ends with the bracket at `at`, or `None` if
+    /// the text behind shows that it does not.
+    fn try_list_end(&mut self, at: usize) -> Result<Option<Vec<ItemList>>, SalvageError> {
+        let (rest, end) = self.scan.find_lists_after(at + 1);
+        self.spend_budget(end - at)?;
         let rest = match rest {
             Ok(rest) => rest,
-            Err(halt) if halt.is_end() => return Err(Lost::CutShort),
+            Err(error) if error.is_unexpected_end() => return Err(SalvageError::Truncated),
             Err(_) => return Ok(None),
         };
-        // What is around the items is copied, made valid, and parsed.
-        self.spend((self.start + self.body.len() - at).saturating_mul(3))?;
+        // The envelope is copied, escaped and parsed.
+        self.spend_budget((self.start + self.body.len() - at).saturating_mul(3))?;
         let mut lists = self.before.to_vec();
-        lists.push(List {
+        lists.push(ItemList {
             range: self.start..at + 1,
             spans: Vec::new(),
         });
         lists.extend(rest);
-        Ok(envelope(self.body, &lists).is_ok().then_some(lists))
+        Ok(parse_envelope(self.body, &lists).is_ok().then_some(lists))
     }
 
-    fn take(&mut self, item: &Seen, end: usize) {
-        self.spans.push(Span {
+    fn add_item(&mut self, item: &ScannedItem, end: usize) {
+        self.spans.push(ItemSpan {
             range: item.start..end,
             depth: item.depth,
         });
     }
 
-    fn spend(&mut self, bytes: usize) -> Result<(), Lost> {
-        self.budget = self.budget.checked_sub(bytes).ok_or(Lost::Hopeless)?;
+    fn spend_budget(&mut self, bytes: usize) -> Result<(), SalvageError> {
+        self.budget = self.budget.checked_sub(bytes).ok_or(SalvageError::NoEnd)?;
         Ok(())
     }
 
-    /// The position of the first byte, at `at` or after it, not to be skipped.
+    /// Returns the position of the first byte from `at` on that must not be skipped.
     fn skip(&self, at: usize, skipped: impl Fn(u8) -> bool) -> usize {
         let rest = &self.body[at..];
         let length = rest.iter().position(|byte| !skipped(*byte));
         at + length.unwrap_or(rest.len())
     }
 
-    /// The position after the last byte before `at` that is not white space.
+    /// Returns the position after the last byte before `at` that is not white space.
     fn skip_back(&self, at: usize) -> usize {
-        let before = self.body[..at].iter().rposition(|byte| !is_white(*byte));
+        let before = self.body[..at]
+            .iter()
+            .rposition(|byte| !is_white_space(*byte));
         before.map_or(0, |last| last + 1)
     }
 
-    /// Where what comes before an item ends, the comma between them left out.
-    fn without_comma(&self, next: usize) -> usize {
+    /// Returns the end of the text before an item, without the comma between them.
+    fn end_before_comma(&self, next: usize) -> usize {
         let end = self.skip_back(next);
         if self.body[end - 1] == b',' {
             self.skip_back(end - 1)

@@ -1,60 +1,59 @@
-//! A scanner over the structure of JSON text: it walks members and entries and
-//! skips values, in one pass, without a tree and without recursion.
+//! Scans JSON text: walks over members and entries, and skips values. It reads the text once,
+//! builds no tree and does not recurse.
 //!
-//! What it takes for a string or for a number is its [`Rules`]: [`Strict`] is
-//! RFC 8259; [`Loose`] asks only where a string or word ends, so that a stray
-//! byte inside one does not hide the structure around it. Commas, colons,
-//! braces and brackets are held to the grammar under both.
+//! Commas, colons, braces and brackets must always be correct. Two sets of [`Rules`] decide about
+//! strings, numbers and words: [`Strict`] is RFC 8259. [`Loose`] only finds their ends, so that a
+//! wrong byte inside a string does not hide the structure around it.
 
 use std::ops::Range;
 
-/// Why a scanner could not go on, and where.
+/// The first byte that is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stop {
-    /// The position of the byte that did not fit.
+pub(crate) struct ScanError {
     pub(crate) at: usize,
-    /// What did not fit.
-    pub(crate) why: Why,
+    pub(crate) kind: ScanErrorKind,
 }
 
-/// What did not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// The text ends in the middle of a value; more of it could make it whole.
-    End,
-    /// Nothing that follows could make it JSON: a clause that says why.
-    Broken(&'static str),
+pub(crate) enum ScanErrorKind {
+    /// The text ends inside a value. With more text it could be JSON.
+    UnexpectedEnd,
+    /// The text cannot become JSON. The clause says why.
+    Invalid(&'static str),
 }
 
-impl Stop {
-    pub(crate) fn end(at: usize) -> Self {
-        Self { at, why: Why::End }
+impl ScanError {
+    pub(crate) fn unexpected_end(at: usize) -> Self {
+        Self {
+            at,
+            kind: ScanErrorKind::UnexpectedEnd,
+        }
     }
 
-    pub(crate) fn broken(at: usize, what: &'static str) -> Self {
-        let why = Why::Broken(what);
-        Self { at, why }
+    pub(crate) fn invalid(at: usize, what: &'static str) -> Self {
+        let kind = ScanErrorKind::Invalid(what);
+        Self { at, kind }
     }
 
-    /// What did not fit, as a clause.
-    pub(crate) fn clause(&self) -> &'static str {
-        match self.why {
-            Why::End => "ends in the middle of a value",
-            Why::Broken(what) => what,
+    /// The reason as a clause.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.kind {
+            ScanErrorKind::UnexpectedEnd => "ends in the middle of a value",
+            ScanErrorKind::Invalid(what) => what,
         }
     }
 }
 
-/// What a scanner takes for a string, and for a number or word.
+/// Finds the ends of strings, numbers and words.
 pub(crate) trait Rules {
-    /// The position of the quote that closes the string whose text starts at `at`.
-    fn string(&mut self, bytes: &[u8], at: usize) -> Result<usize, Stop>;
+    /// Returns the position of the quote that closes the string whose text starts at `at`.
+    fn find_string_end(&mut self, bytes: &[u8], at: usize) -> Result<usize, ScanError>;
 
-    /// The position after the number or word that starts at `at`.
-    fn scalar(&mut self, bytes: &[u8], at: usize) -> Result<usize, Stop>;
+    /// Returns the position after the number or word that starts at `at`.
+    fn find_scalar_end(&mut self, bytes: &[u8], at: usize) -> Result<usize, ScanError>;
 }
 
-/// A position in JSON text, moved forward by value, member or entry.
+/// A position in JSON text that moves forward.
 #[derive(Clone)]
 pub(crate) struct Scanner<'b, R> {
     bytes: &'b [u8],
@@ -73,12 +72,11 @@ impl<'b, R: Rules> Scanner<'b, R> {
         }
     }
 
-    /// The position of the next byte.
-    pub(crate) fn at(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.at
     }
 
-    /// Whether there was white space before one of the tokens passed.
+    /// Returns true if there was white space before any token.
     pub(crate) fn passed_white_space(&self) -> bool {
         self.passed_white_space
     }
@@ -87,78 +85,79 @@ impl<'b, R: Rules> Scanner<'b, R> {
         &self.rules
     }
 
-    /// The next byte that is not white space, if there is one.
+    /// Skips white space. Returns the next byte without passing it, or `None` at the end.
     #[inline]
     pub(crate) fn next_byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
-        if !is_white(byte) {
+        if !is_white_space(byte) {
             return Some(byte);
         }
         self.passed_white_space = true;
-        self.at = skip_white(self.bytes, self.at);
+        self.at = skip_white_space(self.bytes, self.at);
         self.bytes.get(self.at).copied()
     }
 
-    /// The next byte that is not white space.
+    /// Skips white space. Returns the next byte without passing it.
     #[inline]
-    pub(crate) fn peek(&mut self) -> Result<u8, Stop> {
-        self.next_byte().ok_or_else(|| Stop::end(self.at))
+    pub(crate) fn peek(&mut self) -> Result<u8, ScanError> {
+        self.next_byte()
+            .ok_or_else(|| ScanError::unexpected_end(self.at))
     }
 
-    /// The first byte of the value that comes next.
-    pub(crate) fn kind(&mut self) -> Result<u8, Stop> {
+    /// Returns the first byte of the next value.
+    pub(crate) fn peek_kind(&mut self) -> Result<u8, ScanError> {
         match self.peek()? {
             kind @ (b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => Ok(kind),
-            _ => Err(Stop::broken(self.at, "a value was expected")),
+            _ => Err(ScanError::invalid(self.at, "a value was expected")),
         }
     }
 
-    /// Passes the byte that was peeked at.
+    /// Passes one byte.
     #[inline]
     pub(crate) fn advance(&mut self) {
         self.at += 1;
     }
 
-    /// Passes a string; gives the range of its text between the quotes.
+    /// Passes a string. Returns the range between its quotes.
     #[inline(always)]
-    pub(crate) fn string(&mut self) -> Result<Range<usize>, Stop> {
+    pub(crate) fn read_string(&mut self) -> Result<Range<usize>, ScanError> {
         if self.peek()? != b'"' {
-            return Err(Stop::broken(self.at, "a string was expected"));
+            return Err(ScanError::invalid(self.at, "a string was expected"));
         }
         let start = self.at + 1;
-        let end = self.rules.string(self.bytes, start)?;
+        let end = self.rules.find_string_end(self.bytes, start)?;
         self.at = end + 1;
         Ok(start..end)
     }
 
-    /// Passes a string, number or word; gives its range, a string's with its quotes.
+    /// Passes a string, number or word. Returns its range, with the quotes of a string.
     #[inline]
-    pub(crate) fn scalar(&mut self) -> Result<Range<usize>, Stop> {
+    pub(crate) fn read_scalar(&mut self) -> Result<Range<usize>, ScanError> {
         if self.peek()? == b'"' {
-            let text = self.string()?;
+            let text = self.read_string()?;
             return Ok(text.start - 1..text.end + 1);
         }
         let start = self.at;
-        self.at = self.rules.scalar(self.bytes, start)?;
+        self.at = self.rules.find_scalar_end(self.bytes, start)?;
         Ok(start..self.at)
     }
 
-    /// Passes a member's name and its colon; gives the range of the name's text.
+    /// Passes a member's name and its colon. Returns the range between the name's quotes.
     #[inline]
-    pub(crate) fn key(&mut self) -> Result<Range<usize>, Stop> {
+    pub(crate) fn read_key(&mut self) -> Result<Range<usize>, ScanError> {
         if self.peek()? != b'"' {
-            return Err(Stop::broken(self.at, "a member's name was expected"));
+            return Err(ScanError::invalid(self.at, "a member's name was expected"));
         }
-        let key = self.string()?;
+        let key = self.read_string()?;
         if self.peek()? != b':' {
-            return Err(Stop::broken(self.at, "a colon was expected"));
+            return Err(ScanError::invalid(self.at, "a colon was expected"));
         }
         self.at += 1;
         Ok(key)
     }
 
-    /// Passes a value of any kind; gives how deep it nests, 0 for a scalar.
-    pub(crate) fn value(&mut self) -> Result<usize, Stop> {
+    /// Passes a value of any kind. Returns its depth, which is 0 for a scalar.
+    pub(crate) fn skip_value(&mut self) -> Result<usize, ScanError> {
         let mut nesting = Nesting::default();
         let mut deepest = 0;
         loop {
@@ -167,7 +166,7 @@ impl<'b, R: Rules> Scanner<'b, R> {
                     self.at += 1;
                     deepest = deepest.max(nesting.open(Container::Object));
                     if self.peek()? != b'}' {
-                        self.key()?;
+                        self.read_key()?;
                         continue;
                     }
                 }
@@ -179,24 +178,23 @@ impl<'b, R: Rules> Scanner<'b, R> {
                     }
                 }
                 _ => {
-                    self.scalar()?;
+                    self.read_scalar()?;
                 }
             }
-            if self.after_value(&mut nesting)? == Nested::Outside {
+            if self.skip_to_next_value(&mut nesting)? == Nested::Outside {
                 return Ok(deepest);
             }
         }
     }
 
-    /// Passes what closes containers after a value, up to where the next value
-    /// starts.
+    /// Passes closing brackets, a comma and a name, up to the next value.
     #[inline]
-    fn after_value(&mut self, nesting: &mut Nesting) -> Result<Nested, Stop> {
+    fn skip_to_next_value(&mut self, nesting: &mut Nesting) -> Result<Nested, ScanError> {
         while let Some(container) = nesting.innermost() {
             match (self.peek()?, container) {
                 (b',', Container::Object) => {
                     self.at += 1;
-                    self.key()?;
+                    self.read_key()?;
                     return Ok(Nested::Inside);
                 }
                 (b',', Container::Array) => {
@@ -207,36 +205,36 @@ impl<'b, R: Rules> Scanner<'b, R> {
                     self.at += 1;
                     nesting.close();
                 }
-                (_, container) => return Err(Stop::broken(self.at, container.unfinished())),
+                (_, container) => return Err(ScanError::invalid(self.at, container.missing_end())),
             }
         }
         Ok(Nested::Outside)
     }
 
-    /// Walks the object that comes next; `each` is given a member's name, raw,
-    /// and must pass its value.
-    pub(crate) fn members(
+    /// Passes an object. Calls `each` with the range of each member's name; `each` must pass the
+    /// member's value.
+    pub(crate) fn walk_members(
         &mut self,
-        each: impl FnMut(&mut Self, Range<usize>) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
+        each: impl FnMut(&mut Self, Range<usize>) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
         if self.peek()? != b'{' {
-            return Err(Stop::broken(self.at, "an object was expected"));
+            return Err(ScanError::invalid(self.at, "an object was expected"));
         }
         self.at += 1;
         if self.peek()? == b'}' {
             self.at += 1;
             return Ok(());
         }
-        self.members_to_brace(each)
+        self.walk_members_to_brace(each)
     }
 
-    /// Walks the members of an object whose opening brace is passed or lost.
-    pub(crate) fn members_to_brace(
+    /// Passes the rest of an object behind its opening brace, which may be missing.
+    pub(crate) fn walk_members_to_brace(
         &mut self,
-        mut each: impl FnMut(&mut Self, Range<usize>) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
+        mut each: impl FnMut(&mut Self, Range<usize>) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
         loop {
-            let key = self.key()?;
+            let key = self.read_key()?;
             each(self, key)?;
             match self.peek()? {
                 b',' => self.at += 1,
@@ -244,18 +242,18 @@ impl<'b, R: Rules> Scanner<'b, R> {
                     self.at += 1;
                     return Ok(());
                 }
-                _ => return Err(Stop::broken(self.at, Container::Object.unfinished())),
+                _ => return Err(ScanError::invalid(self.at, Container::Object.missing_end())),
             }
         }
     }
 
-    /// Walks the array that comes next; `each` must pass an entry.
-    pub(crate) fn entries(
+    /// Passes an array. `each` must pass one entry.
+    pub(crate) fn walk_entries(
         &mut self,
-        mut each: impl FnMut(&mut Self) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
+        mut each: impl FnMut(&mut Self) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
         if self.peek()? != b'[' {
-            return Err(Stop::broken(self.at, "an array was expected"));
+            return Err(ScanError::invalid(self.at, "an array was expected"));
         }
         self.at += 1;
         if self.peek()? == b']' {
@@ -270,22 +268,21 @@ impl<'b, R: Rules> Scanner<'b, R> {
                     self.at += 1;
                     return Ok(());
                 }
-                _ => return Err(Stop::broken(self.at, Container::Array.unfinished())),
+                _ => return Err(ScanError::invalid(self.at, Container::Array.missing_end())),
             }
         }
     }
 }
 
-/// Whether a byte is one of JSON's four kinds of white space.
 #[inline]
-pub(crate) fn is_white(byte: u8) -> bool {
+pub(crate) fn is_white_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
-/// The position of the first byte, at `at` or after it, that is not white space.
-/// Indentation is passed eight spaces at a time.
+/// Returns the position of the first byte from `at` on that is not white space. Eight spaces of
+/// indentation are skipped at a time.
 #[inline]
-pub(crate) fn skip_white(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn skip_white_space(bytes: &[u8], mut at: usize) -> usize {
     loop {
         while bytes
             .get(at..)
@@ -294,28 +291,27 @@ pub(crate) fn skip_white(bytes: &[u8], mut at: usize) -> usize {
             at += 8;
         }
         match bytes.get(at) {
-            Some(byte) if is_white(*byte) => at += 1,
+            Some(byte) if is_white_space(*byte) => at += 1,
             _ => return at,
         }
     }
 }
 
-/// How many values a JSON text is: itself, and each that is in it.
-///
-/// One byte of each two may begin a value, so who has a limit of more need not count.
+/// Counts the values in a JSON text, including the text itself. It is at most half of the bytes,
+/// so a caller with a higher limit need not count.
 pub(crate) fn count_values(bytes: &[u8]) -> usize {
-    // each other than the first is behind a comma, or the first in a container
+    // Every value except the first is behind a comma, or is the first in a container.
     let mut count = 1;
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         match byte {
-            b'"' => match Loose.string(bytes, at + 1) {
+            b'"' => match Loose.find_string_end(bytes, at + 1) {
                 Ok(end) => at = end,
                 Err(_) => return count,
             },
             b',' => count += 1,
             b'{' | b'[' => {
-                let inside = bytes.get(skip_white(bytes, at + 1));
+                let inside = bytes.get(skip_white_space(bytes, at + 1));
                 count += usize::from(!matches!(inside, Some(b'}' | b']')));
             }
             _ => {}
@@ -325,7 +321,7 @@ pub(crate) fn count_values(bytes: &[u8]) -> usize {
     count
 }
 
-/// Whether the scanner is inside a container after a value.
+/// The place of the scanner after a value: inside a container or not.
 #[derive(PartialEq, Eq)]
 enum Nested {
     Inside,
@@ -339,7 +335,7 @@ pub(crate) enum Container {
 }
 
 impl Container {
-    fn unfinished(self) -> &'static str {
+    fn missing_end(self) -> &'static str {
         match self {
             Container::Object => "a comma or a closing brace was expected",
             Container::Array => "a comma or a closing bracket was expected",
@@ -347,19 +343,19 @@ impl Container {
     }
 }
 
-/// The containers that are open, a bit each: a body that is nothing but
-/// brackets costs an eighth of its length.
+/// The open containers, with one bit each. So a body of nothing but brackets needs an eighth of its
+/// length.
 #[derive(Default)]
 pub(crate) struct Nesting {
-    /// The innermost ones, up to 64; the lowest bit is the innermost, set for an array.
+    /// The innermost containers, up to 64. The lowest bit is the innermost; it is set for an array.
     inner: u64,
-    /// The ones around those, 64 to a word.
+    /// The containers around those, 64 in a word.
     outer: Vec<u64>,
     depth: usize,
 }
 
 impl Nesting {
-    /// Opens a container; gives how many are open now.
+    /// Opens a container. Returns the number of open containers.
     #[inline]
     pub(crate) fn open(&mut self, container: Container) -> usize {
         if self.depth != 0 && self.depth.is_multiple_of(64) {
@@ -370,7 +366,6 @@ impl Nesting {
         self.depth
     }
 
-    /// Closes the innermost container.
     #[inline]
     pub(crate) fn close(&mut self) {
         self.inner >>= 1;
@@ -390,27 +385,27 @@ impl Nesting {
     }
 }
 
-/// Strings end at a quote without a backslash before it, whatever they hold;
-/// numbers and words are runs of letters, digits and the signs of numbers.
+/// A string ends at a quote without a backslash before it. A number or word is a run of letters,
+/// digits, `+`, `-` and `.`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Loose;
 
 impl Rules for Loose {
     #[inline(always)]
-    fn string(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, Stop> {
+    fn find_string_end(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, ScanError> {
         loop {
             at = find_in_string(bytes, at, |_| 0);
             match bytes.get(at) {
                 Some(b'"') => return Ok(at),
-                // A backslash and what it escapes, if that is there.
+                // A backslash and the byte that it escapes.
                 Some(_) if at + 2 <= bytes.len() => at += 2,
-                _ => return Err(Stop::end(bytes.len())),
+                _ => return Err(ScanError::unexpected_end(bytes.len())),
             }
         }
     }
 
     #[inline]
-    fn scalar(&mut self, bytes: &[u8], start: usize) -> Result<usize, Stop> {
+    fn find_scalar_end(&mut self, bytes: &[u8], start: usize) -> Result<usize, ScanError> {
         let mut at = start;
         while bytes
             .get(at)
@@ -419,102 +414,102 @@ impl Rules for Loose {
             at += 1;
         }
         if at == start {
-            return Err(Stop::broken(at, "a value was expected"));
+            return Err(ScanError::invalid(at, "a value was expected"));
         }
         Ok(at)
     }
 }
 
-/// RFC 8259 to the letter. It also remembers whether a string held what
-/// PostgreSQL cannot store although JSON can say it.
+/// The rules of RFC 8259. They also find values that are JSON, but that PostgreSQL cannot store.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Strict {
-    /// The first of what PostgreSQL cannot hold, and where it is.
+    /// The first value that PostgreSQL cannot store, and its position.
     pub(crate) unstorable: Option<(Unstorable, usize)>,
 }
 
-/// The most digits of a number that is written with an exponent, once it is
-/// written out: PostgreSQL does that, and so a page of `1e131071`, eight bytes
-/// each, would be read as gigabytes.
-pub(crate) const MOST_DIGITS: usize = 1_000;
+/// The maximum number of digits of a number with an exponent, when it is written without one.
+/// PostgreSQL writes it so: a page of `1e131071`, which has eight bytes, would need gigabytes.
+pub(crate) const MAX_DIGITS: usize = 1_000;
 
-/// What JSON can write and PostgreSQL cannot hold, or not without harm.
+/// A value that is JSON, but that PostgreSQL cannot store, or only with very much memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unstorable {
     /// `\u0000`.
     Nul,
-    /// Half of a UTF-16 surrogate pair.
+    /// A `\u` escape that is half of a UTF-16 surrogate pair.
     LoneSurrogate,
-    /// A number of more than [`MOST_DIGITS`], by its exponent.
+    /// A number whose exponent gives it more than [`MAX_DIGITS`].
     LargeNumber,
 }
 
 impl Rules for Strict {
     #[inline(always)]
-    fn string(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, Stop> {
+    fn find_string_end(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, ScanError> {
         loop {
-            at = find_in_string(bytes, at, below_space);
+            at = find_in_string(bytes, at, mark_control);
             match bytes.get(at) {
                 Some(b'"') => return Ok(at),
-                Some(b'\\') => at = self.escape(bytes, at)?,
-                Some(_) => return Err(Stop::broken(at, "a control character is in a string")),
-                None => return Err(Stop::end(at)),
+                Some(b'\\') => at = self.skip_escape(bytes, at)?,
+                Some(_) => {
+                    return Err(ScanError::invalid(at, "a control character is in a string"));
+                }
+                None => return Err(ScanError::unexpected_end(at)),
             }
         }
     }
 
     #[inline]
-    fn scalar(&mut self, bytes: &[u8], start: usize) -> Result<usize, Stop> {
+    fn find_scalar_end(&mut self, bytes: &[u8], start: usize) -> Result<usize, ScanError> {
         match bytes.get(start) {
-            Some(b't') => word(bytes, start, b"true"),
-            Some(b'f') => word(bytes, start, b"false"),
-            Some(b'n') => word(bytes, start, b"null"),
-            Some(b'-' | b'0'..=b'9') => self.number(bytes, start),
-            _ => Err(Stop::broken(start, "a value was expected")),
+            Some(b't') => match_word(bytes, start, b"true"),
+            Some(b'f') => match_word(bytes, start, b"false"),
+            Some(b'n') => match_word(bytes, start, b"null"),
+            Some(b'-' | b'0'..=b'9') => self.skip_number(bytes, start),
+            _ => Err(ScanError::invalid(start, "a value was expected")),
         }
     }
 }
 
 impl Strict {
-    fn number(&mut self, bytes: &[u8], start: usize) -> Result<usize, Stop> {
+    fn skip_number(&mut self, bytes: &[u8], start: usize) -> Result<usize, ScanError> {
         let mut at = start + usize::from(bytes[start] == b'-');
         at = match bytes.get(at) {
             Some(b'0') => at + 1,
-            _ => digits(bytes, at)?,
+            _ => skip_digits(bytes, at)?,
         };
         if bytes.get(at) == Some(&b'.') {
-            at = digits(bytes, at + 1)?;
+            at = skip_digits(bytes, at + 1)?;
         }
         match bytes.get(at) {
-            Some(b'e' | b'E') => self.exponent(bytes, start, at + 1),
+            Some(b'e' | b'E') => self.skip_exponent(bytes, start, at + 1),
             _ => Ok(at),
         }
     }
 
-    /// Passes the exponent at `at` of the number that starts at `start`; few have one.
+    /// Skips the exponent at `at` of the number that starts at `start`. Few numbers have one.
     #[cold]
-    fn exponent(&mut self, bytes: &[u8], start: usize, at: usize) -> Result<usize, Stop> {
+    fn skip_exponent(&mut self, bytes: &[u8], start: usize, at: usize) -> Result<usize, ScanError> {
         let is_signed = matches!(bytes.get(at), Some(b'+' | b'-'));
-        let end = digits(bytes, at + usize::from(is_signed))?;
-        if is_large(&bytes[start..end]) {
+        let end = skip_digits(bytes, at + usize::from(is_signed))?;
+        if is_large_number(&bytes[start..end]) {
             self.unstorable
                 .get_or_insert((Unstorable::LargeNumber, start));
         }
         Ok(end)
     }
 
-    /// Passes the escape whose backslash is at `at`, and both halves of a pair.
-    fn escape(&mut self, bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    /// Skips the escape at `at`, or both escapes of a surrogate pair.
+    fn skip_escape(&mut self, bytes: &[u8], at: usize) -> Result<usize, ScanError> {
         match bytes.get(at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
-            Some(b'u') => match hex(bytes, at + 2)? {
+            Some(b'u') => match read_hex(bytes, at + 2)? {
                 0 => {
                     self.unstorable.get_or_insert((Unstorable::Nul, at));
                     Ok(at + 6)
                 }
                 0xD800..=0xDBFF
                     if bytes[at + 6..].starts_with(b"\\u")
-                        && matches!(hex(bytes, at + 8), Ok(0xDC00..=0xDFFF)) =>
+                        && matches!(read_hex(bytes, at + 8), Ok(0xDC00..=0xDFFF)) =>
                 {
                     Ok(at + 12)
                 }
@@ -525,38 +520,37 @@ impl Strict {
                 }
                 _ => Ok(at + 6),
             },
-            Some(_) => Err(Stop::broken(at, "a backslash escapes nothing")),
-            None => Err(Stop::end(bytes.len())),
+            Some(_) => Err(ScanError::invalid(at, "a backslash escapes nothing")),
+            None => Err(ScanError::unexpected_end(bytes.len())),
         }
     }
 }
 
-/// The four hexadecimal digits at `at`.
-fn hex(bytes: &[u8], at: usize) -> Result<u16, Stop> {
+fn read_hex(bytes: &[u8], at: usize) -> Result<u16, ScanError> {
     let digits = bytes
         .get(at..at + 4)
-        .ok_or_else(|| Stop::end(bytes.len()))?;
+        .ok_or_else(|| ScanError::unexpected_end(bytes.len()))?;
     digits.iter().try_fold(0, |value: u16, digit| {
         let digit = char::from(*digit).to_digit(16);
-        let digit = digit.ok_or_else(|| Stop::broken(at, "an escape has no four digits"))?;
+        let digit = digit.ok_or_else(|| ScanError::invalid(at, "an escape has no four digits"))?;
         Ok(value << 4 | digit as u16)
     })
 }
 
-fn word(bytes: &[u8], start: usize, word: &[u8]) -> Result<usize, Stop> {
+fn match_word(bytes: &[u8], start: usize, word: &[u8]) -> Result<usize, ScanError> {
     let rest = &bytes[start..];
     if rest.starts_with(word) {
         Ok(start + word.len())
     } else if word.starts_with(rest) {
-        Err(Stop::end(bytes.len()))
+        Err(ScanError::unexpected_end(bytes.len()))
     } else {
-        Err(Stop::broken(start, "a value was expected"))
+        Err(ScanError::invalid(start, "a value was expected"))
     }
 }
 
-/// Whether a number that is JSON has more than [`MOST_DIGITS`] once its exponent is
-/// written out. Without one it has the digits that were served.
-pub(crate) fn is_large(number: &[u8]) -> bool {
+/// Returns true if a JSON number with an exponent has more than [`MAX_DIGITS`] when it is written
+/// without it.
+pub(crate) fn is_large_number(number: &[u8]) -> bool {
     let Some(e) = memchr::memchr2(b'e', b'E', number) else {
         return false;
     };
@@ -572,33 +566,32 @@ pub(crate) fn is_large(number: &[u8]) -> bool {
                 .checked_add(usize::from(digit - b'0'))
         })
         .and_then(|exponent| exponent.checked_add(significant))
-        .is_none_or(|digits| digits > MOST_DIGITS)
+        .is_none_or(|digits| digits > MAX_DIGITS)
 }
 
-/// The position after one or more digits.
-fn digits(bytes: &[u8], start: usize) -> Result<usize, Stop> {
+fn skip_digits(bytes: &[u8], start: usize) -> Result<usize, ScanError> {
     let mut at = start;
     while bytes.get(at).is_some_and(u8::is_ascii_digit) {
         at += 1;
     }
     match bytes.get(at) {
         _ if at > start => Ok(at),
-        None => Err(Stop::end(at)),
-        Some(_) => Err(Stop::broken(at, "a number lacks digits")),
+        None => Err(ScanError::unexpected_end(at)),
+        Some(_) => Err(ScanError::invalid(at, "a number lacks digits")),
     }
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// The first quote, backslash or byte that `more` marks, at `at` or after it;
-/// the length of `bytes` if there is none. Eight bytes are looked at at once:
-/// most strings of a release are too short for a vector search to pay.
+/// Returns the position of the first quote, backslash or byte that `more` marks, from `at` on, or the
+/// length of `bytes`. It tests eight bytes at a time, which is faster than a vector search, because
+/// most strings of a release are short.
 #[inline]
 fn find_in_string(bytes: &[u8], mut at: usize, more: impl Fn(u64) -> u64) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
-        let marks = equals(word, b'"') | equals(word, b'\\') | more(word);
+        let marks = mark_equal(word, b'"') | mark_equal(word, b'\\') | more(word);
         if marks != 0 {
             return at + (marks.trailing_zeros() / 8) as usize;
         }
@@ -611,17 +604,16 @@ fn find_in_string(bytes: &[u8], mut at: usize, more: impl Fn(u64) -> u64) -> usi
     at.min(bytes.len()) + found.unwrap_or(rest.len())
 }
 
-/// Marks the bytes of a word that equal `byte`. A mark above the lowest may be
-/// false, the lowest is true.
+/// Marks the bytes of a word that equal `byte`. The lowest mark is correct, higher ones may be wrong.
 #[inline]
-fn equals(word: u64, byte: u8) -> u64 {
+fn mark_equal(word: u64, byte: u8) -> u64 {
     let zero_where_equal = word ^ (ONES * u64::from(byte));
     zero_where_equal.wrapping_sub(ONES) & !zero_where_equal & HIGHS
 }
 
-/// Marks the bytes of a word that are control characters, as [`equals`] does.
+/// Marks the bytes of a word that are control characters, as [`mark_equal`] does.
 #[inline]
-fn below_space(word: u64) -> u64 {
+fn mark_control(word: u64) -> u64 {
     word.wrapping_sub(ONES * 0x20) & !word & HIGHS
 }
 
@@ -632,12 +624,12 @@ mod tests {
 
     use super::*;
 
-    fn strict(text: &[u8]) -> Result<usize, Stop> {
+    fn strict(text: &[u8]) -> Result<usize, ScanError> {
         let mut scanner = Scanner::new(text, 0, Strict::default());
-        let depth = scanner.value()?;
+        let depth = scanner.skip_value()?;
         match scanner.next_byte() {
             None => Ok(depth),
-            Some(_) => Err(Stop::broken(scanner.at(), "more follows")),
+            Some(_) => Err(ScanError::invalid(scanner.position(), "more follows")),
         }
     }
 
@@ -707,7 +699,7 @@ mod tests {
     fn finds_what_postgresql_cannot_store() {
         let found = |text: &str| {
             let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
-            scanner.value().unwrap();
+            scanner.skip_value().unwrap();
             scanner.rules().unstorable.map(|(what, _)| what)
         };
         assert_eq!(found(r#""\u0000""#), Some(Unstorable::Nul));
@@ -741,12 +733,12 @@ mod tests {
         ] {
             let text = format!("[{number}]");
             let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
-            scanner.value().unwrap();
+            scanner.skip_value().unwrap();
             let expected = large.then_some((Unstorable::LargeNumber, 1));
             assert_eq!(scanner.rules().unstorable, expected, "{number}");
         }
         let long = "1".repeat(5_000);
-        assert!(!is_large(long.as_bytes()));
+        assert!(!is_large_number(long.as_bytes()));
     }
 
     #[test]
@@ -756,7 +748,7 @@ mod tests {
             let start = &text[..end];
             assert_eq!(
                 strict(start),
-                Err(Stop::end(end)),
+                Err(ScanError::unexpected_end(end)),
                 "{}",
                 start.escape_ascii()
             );
@@ -782,8 +774,8 @@ mod tests {
             b"\"\\\"\"",
         ] {
             let mut scanner = Scanner::new(text, 0, Loose);
-            assert!(scanner.value().is_ok(), "{}", text.escape_ascii());
-            assert_eq!(scanner.at(), text.len());
+            assert!(scanner.skip_value().is_ok(), "{}", text.escape_ascii());
+            assert_eq!(scanner.position(), text.len());
         }
     }
 
@@ -814,7 +806,7 @@ mod tests {
             let expect = |special: fn(u8) -> bool| {
                 (at..text.len()).find(|i| special(text[*i])).unwrap_or(text.len())
             };
-            let strict = find_in_string(&text, at, below_space);
+            let strict = find_in_string(&text, at, mark_control);
             prop_assert_eq!(strict, expect(|b| b < 0x20 || b == b'"' || b == b'\\'));
             let loose = find_in_string(&text, at, |_| 0);
             prop_assert_eq!(loose, expect(|b| b == b'"' || b == b'\\'));

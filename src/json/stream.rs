@@ -1,139 +1,147 @@
-//! Cuts a list that is too long to be held whole, a window of text at a time.
+//! Divides a list that does not fit into memory into its items, one window of text at a time.
 //!
-//! It asks of the items what [`cut`](super::cut()) asks, and salvages what that
-//! salvages. What it does not have is the end of the document: so an item counts
-//! only once what follows it looks like the next one, since a brace too many ends
-//! an item early and shows behind it.
+//! [`DocumentStart::find`] parses the text before the list. [`LongList::cut_portion`] then takes
+//! items from the start of a window. The caller removes their bytes, adds more text, and calls it
+//! again. The result has the same items as [`cut`](super::cut()) of the whole document, and a
+//! damaged item is salvaged in the same way. It does not depend on the sizes of the windows, so a
+//! run that resumes in the middle of a file finds the same items again.
+//!
+//! An extra brace ends an item too early, and only the text behind it shows that. So the last item
+//! of a window waits for the next window, until the text behind it looks like another item.
 
 use std::ops::Range;
 
 use serde_json::Value;
 
-use super::lists::{Halt, Span, Walk, envelope};
+use super::lists::{ItemSpan, ListScan, ListScanError, parse_envelope};
 use super::salvage;
-use super::scan::{Loose, Scanner, Stop, Why, is_white};
+use super::scan::{Loose, ScanError, ScanErrorKind, Scanner, is_white_space};
 use crate::json::{Item, ItemsAt};
 
-/// A list of items that is read window by window.
+/// A list that is read window by window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LongList {
-    /// The names that lead to it.
+    /// The member names that lead to the list.
     path: Vec<String>,
-    /// Its pointer.
-    place: String,
+    pointer: String,
 }
 
-/// The beginning of a document, up to its items.
+/// The start of a document, up to its list of items.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Opening {
-    /// The list that the document goes on with.
+pub struct DocumentStart {
+    /// The list.
     pub list: LongList,
-    /// Where its first item is, or the bracket that closes it.
+    /// The position after the bracket that opens the list.
     pub start: usize,
-    /// What is before the list, as if the document ended with it.
+    /// The envelope, as far as it stands before the list.
     pub envelope: Value,
 }
 
-/// How much to cut off at a time.
+/// The size of a portion.
 #[derive(Clone, Copy, Debug)]
-pub struct Most {
-    /// So many items.
+pub struct PortionLimits {
+    /// The maximum number of items.
     pub items: usize,
-    /// Items of so many bytes together; one may be larger by itself.
+    /// The number of bytes at which a portion ends. A single item may be larger.
     pub bytes: usize,
 }
 
-/// Items at the beginning of a window.
+/// Items at the start of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Portion {
-    /// The items, by where they are in the window.
+    /// The items, with their positions in the window.
     pub items: Vec<Item>,
-    /// Where the rest of the window begins.
+    /// The position of the rest of the window.
     pub end: usize,
-    /// What the rest begins with.
-    pub then: Then,
+    /// What comes next.
+    pub continuation: Continuation,
 }
 
-/// What follows a portion.
+/// What comes after a portion.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Then {
+pub enum Continuation {
     /// More items.
-    Items,
-    /// An item that the window has only the beginning of, or nothing.
-    Text,
-    /// The list and its document have ended. Of a record it was that of its releases,
-    /// and what else it has is not among the items.
+    MoreItems,
+    /// The window has no other complete item; add more text.
+    MoreText,
+    /// The document has ended.
     End {
-        /// Whether it was a record.
+        /// True if the document is a record, and the list was that of its releases. Then the
+        /// record's other parts are not among the items.
         is_record: bool,
     },
-    /// What cannot be told apart any more: a clause that goes on after "it is".
+    /// The rest cannot be divided into items. The text says what it is.
     Broken(String),
 }
 
-impl Opening {
-    /// The first of the shapes that a document begins like, of which there is only
-    /// the beginning. A record is none: its releases are not all that it has.
+impl DocumentStart {
+    /// Finds the first shape that fits the start of a document. A record does not fit, because it has
+    /// more parts than its releases.
     #[must_use]
-    pub fn of(body: &[u8], shapes: &[ItemsAt]) -> Option<Self> {
-        let mut lists = shapes.iter().filter(|shape| shape.is_each());
+    pub fn find(body: &[u8], shapes: &[ItemsAt]) -> Option<Self> {
+        let mut lists = shapes.iter().filter(|shape| shape.is_list());
         lists.find_map(|shape| {
-            let mut walk = Walk::new(body, shape.path());
-            // it ends in the middle, which is no news
-            let _ = walk.document();
-            let start = walk.lists.first()?.range.start;
-            let around = around(body, start, shape.path())?;
-            let is_record = walk.is_record() || around.get("ocid").is_some();
+            let mut scan = ListScan::new(body, shape.path());
+            // It fails, because the body is only the start of the document.
+            let _ = scan.scan_document();
+            let start = scan.lists.first()?.range.start;
+            let envelope = parse_text_before(body, start, shape.path())?;
+            let is_record = scan.is_record() || envelope.get("ocid").is_some();
             (!is_record).then(|| Self {
                 list: LongList {
                     path: shape.path().to_vec(),
-                    place: walk.place(),
+                    pointer: scan.pointer(),
                 },
                 start: start + 1,
-                envelope: around,
+                envelope,
             })
         })
     }
 }
 
-/// What is before a list that starts there.
-fn around(body: &[u8], start: usize, path: &[String]) -> Option<Value> {
+fn parse_text_before(body: &[u8], start: usize, path: &[String]) -> Option<Value> {
     if body.get(start) != Some(&b'[') {
         return None;
     }
     let mut whole = body[..start].to_vec();
     whole.extend_from_slice(b"[]");
     whole.extend(path.iter().map(|_| b'}'));
-    envelope(&whole, &[]).ok()
+    parse_envelope(&whole, &[]).ok()
 }
 
 impl LongList {
-    /// Its JSON Pointer, such as `/releases`.
+    /// The JSON Pointer of the list, such as `/releases`.
     #[must_use]
-    pub fn place(&self) -> &str {
-        &self.place
+    pub fn pointer(&self) -> &str {
+        &self.pointer
     }
 
-    /// Cuts items off the beginning of a window, which begins with one, with the
-    /// comma before one, or with what closes the list; they are numbered from
-    /// `first`. The window `is_all` if no more text follows it.
+    /// Takes items from the start of a window. The window starts with an item, with the comma before
+    /// an item, or with the end of the list. `is_all` is true if no more text follows the window.
+    /// The items are numbered from `first`.
     #[must_use]
-    pub fn portion(&self, window: &[u8], is_all: bool, first: usize, most: Most) -> Portion {
-        let mut cutting = Cutting {
+    pub fn cut_portion(
+        &self,
+        window: &[u8],
+        is_all: bool,
+        first: usize,
+        limits: PortionLimits,
+    ) -> Portion {
+        let mut cutter = PortionCutter {
             list: self,
             window,
             is_all,
             spans: Vec::new(),
             certain: 0,
             at: 0,
-            budget: salvage::budget(window.len()),
+            budget: salvage::reading_budget(window.len()),
         };
-        let then = loop {
-            if let Some(then) = cutting.next(most) {
-                break then;
+        let continuation = loop {
+            if let Some(continuation) = cutter.cut_next(limits) {
+                break continuation;
             }
         };
-        let Cutting { spans, at, .. } = cutting;
+        let PortionCutter { spans, at, .. } = cutter;
         let items = spans.into_iter().enumerate().map(|(index, span)| Item {
             index: first + index,
             range: span.range,
@@ -142,12 +150,12 @@ impl LongList {
         Portion {
             items: items.collect(),
             end: at,
-            then,
+            continuation,
         }
     }
 
-    /// The text of a document up to its list.
-    fn beginning(&self) -> Vec<u8> {
+    /// Returns the start of a document with only this list in it.
+    fn text_before_items(&self) -> Vec<u8> {
         let names = self.path.iter();
         let mut text: String = names
             .map(|name| format!("{{{}:", Value::from(&**name)))
@@ -157,44 +165,38 @@ impl LongList {
     }
 }
 
-/// A window while it is cut.
-struct Cutting<'w> {
+struct PortionCutter<'w> {
     list: &'w LongList,
     window: &'w [u8],
     is_all: bool,
-    spans: Vec<Span>,
-    /// How many of them are items whatever follows.
+    spans: Vec<ItemSpan>,
+    /// The number of `spans` that text behind the window cannot change.
     certain: usize,
     at: usize,
-    /// How many bytes may still be read to salvage items.
+    /// The number of bytes that may still be read to salvage items.
     budget: usize,
 }
 
-impl Cutting<'_> {
-    /// Passes an item; else says what follows those that were.
-    fn next(&mut self, most: Most) -> Option<Then> {
+impl PortionCutter<'_> {
+    /// Takes one item, or returns what comes after the portion.
+    fn cut_next(&mut self, limits: PortionLimits) -> Option<Continuation> {
         let rest = self.window[self.at..].iter();
-        let skipped = rest.take_while(|byte| is_white(**byte) || **byte == b',');
+        let skipped = rest.take_while(|byte| is_white_space(**byte) || **byte == b',');
         self.at += skipped.count();
-        // one more than wanted: the last is held back
-        if self.spans.len() > most.items || self.at > most.bytes && self.spans.len() > 1 {
-            return Some(self.hold(Then::Items));
+        // There is one item more than the limit, because the last one waits.
+        if self.spans.len() > limits.items || self.at > limits.bytes && self.spans.len() > 1 {
+            self.remove_uncertain_item();
+            return Some(Continuation::MoreItems);
         }
         match self.window.get(self.at) {
-            None => Some(self.wait()),
-            Some(b']') => self.end(),
-            Some(_) => self.item(),
+            None => Some(self.require_more_text()),
+            Some(b']') => self.cut_list_end(),
+            Some(_) => self.cut_item(),
         }
     }
 
-    /// Leaves the last item to the next portion, unless it is one in any case.
-    fn hold(&mut self, then: Then) -> Then {
-        self.take_back();
-        then
-    }
-
-    /// Goes back to before the last item, unless it is one in any case.
-    fn take_back(&mut self) {
+    /// Leaves the last item to the next portion, unless it is certain.
+    fn remove_uncertain_item(&mut self) {
         if self.spans.len() > self.certain
             && let Some(last) = self.spans.pop()
         {
@@ -202,96 +204,105 @@ impl Cutting<'_> {
         }
     }
 
-    /// What is left wants more text, if there is any.
-    fn wait(&mut self) -> Then {
+    fn require_more_text(&mut self) -> Continuation {
         if self.is_all {
-            return Then::Broken("JSON that ends in the middle of its items".into());
+            return Continuation::Broken("JSON that ends in the middle of its items".into());
         }
-        self.hold(Then::Text)
+        self.remove_uncertain_item();
+        Continuation::MoreText
     }
 
-    fn item(&mut self) -> Option<Then> {
-        match self.scan() {
+    fn cut_item(&mut self) -> Option<Continuation> {
+        match self.scan_item() {
             Ok(span) => {
                 self.at = span.range.end;
                 self.spans.push(span);
                 None
             }
-            Err(stop) if stop.why == Why::End && !self.is_all => Some(self.wait()),
-            Err(stop) => self.damaged(stop),
+            Err(error) if error.kind == ScanErrorKind::UnexpectedEnd && !self.is_all => {
+                Some(self.require_more_text())
+            }
+            Err(error) => self.cut_damaged_item(error),
         }
     }
 
-    /// The value that comes next, if what follows it is what follows an item.
-    fn scan(&self) -> Result<Span, Stop> {
+    /// Scans the next item. It fails if neither a comma nor the end of the list follows the item.
+    fn scan_item(&self) -> Result<ItemSpan, ScanError> {
         let mut scanner = Scanner::new(self.window, self.at, Loose);
-        let depth = scanner.value()?;
-        let range = self.at..scanner.at();
+        let depth = scanner.skip_value()?;
+        let range = self.at..scanner.position();
         match scanner.peek()? {
-            b',' | b']' => Ok(Span { range, depth }),
-            _ => Err(Stop::broken(scanner.at(), "an item was expected")),
+            b',' | b']' => Ok(ItemSpan { range, depth }),
+            _ => Err(ScanError::invalid(
+                scanner.position(),
+                "an item was expected",
+            )),
         }
     }
 
-    /// Passes what closes the list, and the rest of its document.
-    fn end(&mut self) -> Option<Then> {
-        let walk = Walk::new(self.window, &self.list.path);
-        let (rest, ended) = walk.behind(self.at + 1);
+    /// Passes the end of the list and the rest of the document.
+    fn cut_list_end(&mut self) -> Option<Continuation> {
+        let scan = ListScan::new(self.window, &self.list.path);
+        let (rest, ended) = scan.scan_after_list(self.at + 1);
         match ended {
-            // whether more follows the document is not here yet
-            Ok(()) if !self.is_all => return Some(self.wait()),
-            Ok(()) | Err(Halt::Another) => {}
-            Err(halt) if halt.is_end() && !self.is_all => return Some(self.wait()),
-            Err(Halt::Stop(stop)) => return self.damaged(stop),
-            Err(Halt::Shape(_)) => {
-                let what = "a document with another list of the same name".into();
-                return Some(Then::Broken(what));
+            // More text may follow the document.
+            Ok(()) if !self.is_all => return Some(self.require_more_text()),
+            Ok(()) | Err(ListScanError::SecondDocument) => {}
+            Err(error) if error.is_unexpected_end() && !self.is_all => {
+                return Some(self.require_more_text());
+            }
+            Err(ListScanError::Scan(error)) => return self.cut_damaged_item(error),
+            Err(ListScanError::WrongShape(_)) => {
+                let what = "a document with another value of the same name".into();
+                return Some(Continuation::Broken(what));
             }
         }
-        self.at = rest.at();
+        self.at = rest.position();
         let is_record = rest.is_record();
-        // a list that is there twice
+        // The document may have the same list twice.
         let more = rest.lists.into_iter().flat_map(|list| list.spans);
         self.spans.extend(more);
-        Some(Then::End { is_record })
+        Some(Continuation::End { is_record })
     }
 
-    /// Takes an item that is damaged, or the one before, whose end was none.
-    fn damaged(&mut self, stop: Stop) -> Option<Then> {
-        self.take_back();
-        match self.salvage() {
+    /// Takes a damaged item. If the last item is uncertain, the damage may be in that one.
+    fn cut_damaged_item(&mut self, error: ScanError) -> Option<Continuation> {
+        self.remove_uncertain_item();
+        match self.salvage_item() {
             Some((span, at)) => {
                 self.spans.push(span);
                 self.certain = self.spans.len();
                 self.at = at;
                 None
             }
-            None if self.is_all && stop.why == Why::End => Some(self.wait()),
-            None if self.is_all => Some(Then::Broken(format!(
+            None if self.is_all && error.kind == ScanErrorKind::UnexpectedEnd => {
+                Some(self.require_more_text())
+            }
+            None if self.is_all => Some(Continuation::Broken(format!(
                 "not JSON from byte {} of its items on, where {}",
-                stop.at,
-                stop.clause()
+                error.at,
+                error.reason()
             ))),
-            None => Some(Then::Text),
+            None => Some(Continuation::MoreText),
         }
     }
 
-    /// The damaged item that comes next, and what follows it.
-    fn salvage(&mut self) -> Option<(Span, usize)> {
-        // what is copied is read too
+    /// Returns the next item, which is damaged, and the position of what follows it.
+    fn salvage_item(&mut self) -> Option<(ItemSpan, usize)> {
+        // The copy counts as read.
         self.budget = self.budget.checked_sub(self.window.len() - self.at)?;
-        let mut body = self.list.beginning();
+        let mut body = self.list.text_before_items();
         let start = body.len();
         body.extend_from_slice(&self.window[self.at..]);
-        let walk = Walk::new(&body, &self.list.path);
-        let (span, next) = salvage::item(&walk, start, self.is_all, &mut self.budget)?;
-        // an end of the list is one only if it is that of the text
+        let scan = ListScan::new(&body, &self.list.path);
+        let (span, next) = salvage::salvage_item(&scan, start, self.is_all, &mut self.budget)?;
+        // The end of the list is certain only if all text is here.
         let next = next.or(self.is_all.then_some(span.range.end))?;
-        let there = |at: usize| at - start + self.at;
+        let in_window = |at: usize| at - start + self.at;
         let Range { start, end } = span.range;
-        let range = there(start)..there(end);
+        let range = in_window(start)..in_window(end);
         let depth = span.depth;
-        Some((Span { range, depth }, there(next)))
+        Some((ItemSpan { range, depth }, in_window(next)))
     }
 }
 
@@ -302,7 +313,7 @@ mod tests {
     use super::*;
     use crate::json::cut;
 
-    const MOST: Most = Most {
+    const LIMITS: PortionLimits = PortionLimits {
         items: 3,
         bytes: 200,
     };
@@ -313,35 +324,39 @@ mod tests {
             .into()
     }
 
-    /// What is found in a text of which so many more bytes are seen each time.
-    fn found(text: &str, head: usize, step: usize) -> Option<(Vec<(String, String)>, Then)> {
-        let opening = Opening::of(&text.as_bytes()[..head], &shapes())?;
+    /// Finds the items of a text that arrives `step` bytes at a time, `head` bytes first.
+    fn found(
+        text: &str,
+        head: usize,
+        step: usize,
+    ) -> Option<(Vec<(String, String)>, Continuation)> {
+        let opening = DocumentStart::find(&text.as_bytes()[..head], &shapes())?;
         let (mut at, mut seen) = (opening.start, head);
         let mut items = Vec::new();
         loop {
             let window = &text[at..seen];
             let is_all = seen == text.len();
             let list = &opening.list;
-            let portion = list.portion(window.as_bytes(), is_all, items.len(), MOST);
+            let portion = list.cut_portion(window.as_bytes(), is_all, items.len(), LIMITS);
             let cut = portion.items.into_iter();
             items.extend(cut.map(|item| {
-                let pointer = format!("{}/{}", list.place(), item.index);
+                let pointer = format!("{}/{}", list.pointer(), item.index);
                 (pointer, window[item.range].to_owned())
             }));
             at += portion.end;
-            match portion.then {
-                Then::Items => {}
-                Then::Text if !is_all => seen = (seen + step).min(text.len()),
-                then => return Some((items, then)),
+            match portion.continuation {
+                Continuation::MoreItems => {}
+                Continuation::MoreText if !is_all => seen = (seen + step).min(text.len()),
+                continuation => return Some((items, continuation)),
             }
         }
     }
 
-    /// Expects these items of a whole list.
+    /// Checks that a complete list has these items.
     #[track_caller]
     fn shows(text: &str, (head, step): (usize, usize), items: &[&str]) {
-        let (found, then) = found(text, head, step).unwrap();
-        assert_eq!(then, Then::End { is_record: false });
+        let (found, continuation) = found(text, head, step).unwrap();
+        assert_eq!(continuation, Continuation::End { is_record: false });
         let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
         assert_eq!(texts, items, "{step}");
     }
@@ -385,8 +400,8 @@ mod tests {
         ) {
             let text = format!("{open}{}{close}", items.join(" ,\n"));
             if let Ok(whole) = cut(text.as_bytes(), &shapes()) {
-                let (found, then) = found(&text, open.len() + 1, step).unwrap();
-                prop_assert_eq!(then, Then::End { is_record: false }, "{}", text);
+                let (found, continuation) = found(&text, open.len() + 1, step).unwrap();
+                prop_assert_eq!(continuation, Continuation::End { is_record: false }, "{}", text);
                 prop_assert_eq!(found.len(), whole.items.len());
                 prop_assert_eq!(found, cut_whole(&text));
             }
@@ -410,7 +425,7 @@ mod tests {
 
     #[test]
     fn an_end_of_the_window_is_no_end_of_a_damaged_item() {
-        // read from the stray quote on, the text of the second item is structure
+        // After the extra quote, the text of the second item looks like structure.
         let items = [
             r#"{"ocid":"x","id":"1","title":"6" pipe","a":"b"}"#,
             r#"{"ocid":"a","id":"a","t":[",[][:]a},aaa,,]a[]:,:a[]:,}a}}a[}aaa:a[",{"n":1}]}"#,
@@ -426,8 +441,11 @@ mod tests {
     fn a_text_that_is_cut_short_is_no_shorter_list() {
         let text = r#"{"releases":[{"ocid":"a"},{"ocid":"b"},{"ocid":"c"}]}"#;
         for end in 15..text.len() {
-            let (found, then) = found(&text[..end], 14, 5).unwrap();
-            assert!(matches!(then, Then::Broken(_)), "{then:?}");
+            let (found, continuation) = found(&text[..end], 14, 5).unwrap();
+            assert!(
+                matches!(continuation, Continuation::Broken(_)),
+                "{continuation:?}"
+            );
             assert!(found.len() <= 3);
             let all = ["a", "b", "c"].map(|ocid| format!(r#"{{"ocid":"{ocid}"}}"#));
             let texts: Vec<&String> = found.iter().map(|(_, text)| text).collect();
@@ -439,11 +457,11 @@ mod tests {
     fn the_document_ends_where_the_next_begins() {
         let first = r#"{"uri":"u","releases":[{"ocid":"a"}],"x":[{"y":1}]}"#;
         let text = format!("{first} \n{{\"releases\":[]}}");
-        let opening = Opening::of(&text.as_bytes()[..24], &shapes()).unwrap();
+        let opening = DocumentStart::find(&text.as_bytes()[..24], &shapes()).unwrap();
         assert_eq!(opening.envelope["uri"], "u");
         let window = &text.as_bytes()[opening.start..];
-        let portion = opening.list.portion(window, false, 0, MOST);
-        assert_eq!(portion.then, Then::End { is_record: false });
+        let portion = opening.list.cut_portion(window, false, 0, LIMITS);
+        assert_eq!(portion.continuation, Continuation::End { is_record: false });
         assert_eq!(
             text[opening.start + portion.end..].trim(),
             r#"{"releases":[]}"#
@@ -452,13 +470,13 @@ mod tests {
 
     #[test]
     fn a_record_is_not_taken_for_a_list_of_releases() {
-        let opens = |text: &str| Opening::of(text.as_bytes(), &shapes()).is_some();
+        let opens = |text: &str| DocumentStart::find(text.as_bytes(), &shapes()).is_some();
         assert!(!opens(r#"{"ocid":"a","releases":[{"#));
         assert!(!opens(r#"{"compiledRelease":{},"releases":[{"#));
         assert!(!opens(r#"{"uri":"u","rel"#));
         assert!(opens(r#"[{"ocid":"a"#));
         let late = r#"{"releases":[{"ocid":"a"}],"compiledRelease":{}}"#;
-        let (_, then) = found(late, 14, 100).unwrap();
-        assert_eq!(then, Then::End { is_record: true });
+        let (_, continuation) = found(late, 14, 100).unwrap();
+        assert_eq!(continuation, Continuation::End { is_record: true });
     }
 }

@@ -1,56 +1,49 @@
-//! A value that is opened only as far as somebody looks into it.
+//! A JSON value that is parsed only where its parts are needed.
 //!
-//! What is not opened stays the text it was, and is written as that: numbers keep
-//! every digit, and how deep a value nests costs nothing.
+//! The other parts stay text and are written without changes. So numbers keep every digit, and
+//! deep values need no memory or recursion.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Loose, Scanner, key_is};
+use super::{Loose, Scanner, is_key};
 
-/// A JSON value: text, or the members or entries that it was opened into.
-///
-/// The text must be JSON; what is not is left as it is.
+/// A JSON value. Text that is not JSON stays as it is.
 #[derive(Clone, Debug)]
 pub(crate) enum Tree<'t> {
-    /// As it is written.
+    /// Text that is not parsed yet.
     Text(Cow<'t, str>),
-    /// An object's members.
     Object(Members<'t>),
-    /// An array's entries.
     Array(Vec<Tree<'t>>),
 }
 
-/// The members of an object in their order. Of two with one name the last counts.
+/// The members of an object in their order. If a name occurs twice, the last value counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Members<'t>(
-    /// Names as they are written, without their quotes.
+    /// Names have their escapes, and no quotes.
     Vec<(Cow<'t, str>, Tree<'t>)>,
 );
 
 impl<'t> Tree<'t> {
-    /// The value that a text is.
-    pub(crate) fn of(text: &'t str) -> Self {
+    pub(crate) fn from_text(text: &'t str) -> Self {
         Tree::Text(Cow::Borrowed(text.trim()))
     }
 
-    /// A string.
     pub(crate) fn string(text: &str) -> Self {
         Tree::Text(Cow::Owned(serde_json::Value::from(text).to_string()))
     }
 
-    /// An array of strings.
     pub(crate) fn strings<'s>(texts: impl IntoIterator<Item = &'s String>) -> Self {
         Tree::Array(texts.into_iter().map(|text| Tree::string(text)).collect())
     }
 
-    /// Whether it is there and not `null`.
-    pub(crate) fn is_some(&self) -> bool {
+    /// Returns true if the value is not `null`.
+    pub(crate) fn has_value(&self) -> bool {
         !matches!(self, Tree::Text(text) if text == "null")
     }
 
-    /// The text of a string, or a number as it is written.
+    /// Returns the text of a string, or the digits of a number.
     pub(crate) fn scalar(&self) -> Option<String> {
         let Tree::Text(text) = self else { return None };
         match text.as_bytes().first()? {
@@ -60,18 +53,17 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// The members of an object.
     pub(crate) fn members(&mut self) -> Option<&mut Members<'t>> {
-        self.open();
+        self.open_level();
         match self {
             Tree::Object(members) => Some(members),
             Tree::Text(_) | Tree::Array(_) => None,
         }
     }
 
-    /// The entries of an array; an object counts as an array of one.
+    /// Returns the entries of an array. An object counts as an array of one entry.
     pub(crate) fn entries(&mut self) -> &mut [Tree<'t>] {
-        self.open();
+        self.open_level();
         match self {
             Tree::Array(entries) => entries,
             Tree::Object(_) => std::slice::from_mut(self),
@@ -79,7 +71,6 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// Whether it is an array.
     pub(crate) fn is_array(&self) -> bool {
         match self {
             Tree::Text(text) => text.starts_with('['),
@@ -88,12 +79,12 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// Opens a text that is an object or an array, by one level.
-    fn open(&mut self) {
+    /// Parses one level of a text that is an object or an array.
+    fn open_level(&mut self) {
         let Tree::Text(text) = self else { return };
         let opened = match text {
-            Cow::Borrowed(text) => open(text),
-            // what was made here is made open, but for strings
+            Cow::Borrowed(text) => parse_level(text),
+            // Only strings are built as owned text.
             Cow::Owned(_) => None,
         };
         if let Some(opened) = opened {
@@ -101,7 +92,6 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// Writes it as JSON.
     pub(crate) fn write(&self, out: &mut String) {
         match self {
             Tree::Text(text) => out.push_str(text),
@@ -128,7 +118,6 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// As JSON.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         self.write(&mut text);
@@ -136,14 +125,14 @@ impl<'t> Tree<'t> {
     }
 }
 
-fn open(text: &str) -> Option<Tree<'_>> {
+fn parse_level(text: &str) -> Option<Tree<'_>> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Loose);
     match scanner.peek().ok()? {
         b'{' => {
             let mut members = Vec::new();
             scanner
-                .members(|scanner, key| {
-                    members.push((Cow::Borrowed(&text[key]), value(text, scanner)?));
+                .walk_members(|scanner, key| {
+                    members.push((Cow::Borrowed(&text[key]), read_text(text, scanner)?));
                     Ok(())
                 })
                 .ok()?;
@@ -152,8 +141,8 @@ fn open(text: &str) -> Option<Tree<'_>> {
         b'[' => {
             let mut entries = Vec::new();
             scanner
-                .entries(|scanner| {
-                    entries.push(value(text, scanner)?);
+                .walk_entries(|scanner| {
+                    entries.push(read_text(text, scanner)?);
                     Ok(())
                 })
                 .ok()?;
@@ -163,100 +152,99 @@ fn open(text: &str) -> Option<Tree<'_>> {
     }
 }
 
-fn value<'t>(text: &'t str, scanner: &mut Scanner<'_, Loose>) -> Result<Tree<'t>, super::Stop> {
+fn read_text<'t>(
+    text: &'t str,
+    scanner: &mut Scanner<'_, Loose>,
+) -> Result<Tree<'t>, super::ScanError> {
     scanner.peek()?;
-    let start = scanner.at();
-    scanner.value()?;
-    Ok(Tree::Text(Cow::Borrowed(&text[start..scanner.at()])))
+    let start = scanner.position();
+    scanner.skip_value()?;
+    Ok(Tree::Text(Cow::Borrowed(&text[start..scanner.position()])))
 }
 
 impl<'t> Members<'t> {
-    /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value of a name, unless it is `null`.
+    /// Returns the value of a name, unless it is `null`.
     pub(crate) fn get(&mut self, name: &str) -> Option<&mut Tree<'t>> {
         let mut members = self.0.iter_mut().rev();
-        let (_, value) = members.find(|(key, _)| key_is(key.as_bytes(), name))?;
-        value.is_some().then_some(value)
+        let (_, value) = members.find(|(key, _)| is_key(key.as_bytes(), name))?;
+        value.has_value().then_some(value)
     }
 
-    /// Whether a name has a value other than `null`.
     pub(crate) fn has(&mut self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
-    /// The text of a string or a number, unless there is only white space in it.
+    /// Returns the text of a string or a number, unless it is only white space.
     pub(crate) fn scalar(&mut self, name: &str) -> Option<String> {
         let text = self.get(name)?.scalar()?;
         (!text.trim().is_empty()).then_some(text)
     }
 
-    /// Takes the value of a name out, and all else of that name.
-    pub(crate) fn take(&mut self, name: &str) -> Option<Tree<'t>> {
-        let mut taken = None;
+    /// Removes all members with a name. Returns the value of the last.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Tree<'t>> {
+        let mut removed = None;
         let members = std::mem::take(&mut self.0);
         for (key, value) in members {
-            if key_is(key.as_bytes(), name) {
-                taken = Some(value);
+            if is_key(key.as_bytes(), name) {
+                removed = Some(value);
             } else {
                 self.0.push((key, value));
             }
         }
-        taken
+        removed
     }
 
-    /// Gives a name a value, behind the others.
+    /// Sets the value of a name. The member becomes the last one.
     pub(crate) fn set(&mut self, name: &'t str, value: Tree<'t>) {
-        self.take(name);
+        self.remove(name);
         self.0.push((Cow::Borrowed(name), value));
     }
 
-    /// Puts members of other names behind its own.
+    /// Appends members, whose names must be different from those here.
     pub(crate) fn extend(&mut self, others: Members<'t>) {
         self.0.extend(others.0);
     }
 }
 
-/// The members of several objects as those of one. Of a name that several say
-/// something of, the first counts.
+/// The members of several objects, merged. If several objects have a value for a name, the first
+/// one counts.
 #[derive(Debug, Default)]
-pub(crate) struct Merged<'t> {
+pub(crate) struct MergedMembers<'t> {
     members: Members<'t>,
-    /// Where the names are among the members; as they are read, not as they are
-    /// written.
-    places: HashMap<Cow<'t, str>, Place>,
+    /// The places of the names among the members. These names have no escapes.
+    places: HashMap<Cow<'t, str>, MemberPlace>,
     objects: usize,
 }
 
-/// Where the value of a name is.
 #[derive(Debug)]
-struct Place {
+struct MemberPlace {
     index: usize,
-    /// The object that it is of.
+    /// The number of the object that the value comes from.
     object: usize,
 }
 
-impl<'t> Merged<'t> {
-    /// Takes over the members of another object that are lacking so far.
-    pub(crate) fn fill_up(&mut self, other: Members<'t>) {
+impl<'t> MergedMembers<'t> {
+    /// Adds the members of another object whose names have no value yet.
+    pub(crate) fn add_missing(&mut self, other: Members<'t>) {
         self.objects += 1;
         let object = self.objects;
         let members = &mut self.members.0;
         for (key, value) in other.0 {
-            match self.places.entry(unescaped(&key)) {
+            match self.places.entry(unescape_name(&key)) {
                 Entry::Vacant(vacant) => {
                     let index = members.len();
-                    vacant.insert(Place { index, object });
+                    vacant.insert(MemberPlace { index, object });
                     members.push((key, value));
                 }
                 Entry::Occupied(mut occupied) => {
                     let place = occupied.get_mut();
                     let (_, own) = &mut members[place.index];
-                    // of two with one name in one object the last counts
-                    if place.object == object || !own.is_some() {
+                    // Within one object, the last value of a name counts.
+                    if place.object == object || !own.has_value() {
                         *own = value;
                         place.object = object;
                     }
@@ -265,14 +253,12 @@ impl<'t> Merged<'t> {
         }
     }
 
-    /// The members of all.
     pub(crate) fn into_members(self) -> Members<'t> {
         self.members
     }
 }
 
-/// The name that is written so.
-fn unescaped<'t>(key: &Cow<'t, str>) -> Cow<'t, str> {
+fn unescape_name<'t>(key: &Cow<'t, str>) -> Cow<'t, str> {
     if !key.contains('\\') {
         return key.clone();
     }
@@ -286,7 +272,7 @@ mod tests {
     #[test]
     fn what_is_not_opened_stays_as_it_is_written() {
         let text = r#" {"a": [1.50, 1e2 ], "\u0062":{ "c" : null},"d":"x"} "#;
-        let mut tree = Tree::of(text);
+        let mut tree = Tree::from_text(text);
         assert_eq!(tree.to_text(), text.trim());
         let members = tree.members().unwrap();
         assert_eq!(members.get("a").unwrap().entries().len(), 2);
@@ -298,25 +284,25 @@ mod tests {
     }
 
     fn members(text: &str) -> Members<'_> {
-        std::mem::take(Tree::of(text).members().unwrap())
+        std::mem::take(Tree::from_text(text).members().unwrap())
     }
 
     #[test]
     fn members_are_taken_and_set() {
-        let mut tree = Tree::of(r#"{"a":1,"b":2,"a":3,"n":null}"#);
+        let mut tree = Tree::from_text(r#"{"a":1,"b":2,"a":3,"n":null}"#);
         let members = tree.members().unwrap();
-        assert_eq!(members.take("a").unwrap().to_text(), "3");
-        assert!(members.take("a").is_none());
+        assert_eq!(members.remove("a").unwrap().to_text(), "3");
+        assert!(members.remove("a").is_none());
         members.set("c", Tree::string("x\"y"));
         assert_eq!(tree.to_text(), r#"{"b":2,"n":null,"c":"x\"y"}"#);
     }
 
     #[test]
     fn of_several_objects_the_first_counts_and_is_filled_up() {
-        let mut merged = Merged::default();
-        merged.fill_up(members(r#"{"b":1,"n":null,"b":2}"#));
-        merged.fill_up(members(r#"{"\u0062":9,"n":4,"n":5,"d":6}"#));
-        merged.fill_up(members(r#"{"n":7,"d":8,"e":null}"#));
+        let mut merged = MergedMembers::default();
+        merged.add_missing(members(r#"{"b":1,"n":null,"b":2}"#));
+        merged.add_missing(members(r#"{"\u0062":9,"n":4,"n":5,"d":6}"#));
+        merged.add_missing(members(r#"{"n":7,"d":8,"e":null}"#));
         let tree = Tree::Object(merged.into_members());
         assert_eq!(tree.to_text(), r#"{"b":2,"n":5,"d":6,"e":null}"#);
     }
@@ -324,7 +310,7 @@ mod tests {
     #[test]
     fn depth_costs_nothing_until_it_is_opened() {
         let deep = format!("[{}{}]", "[".repeat(1_000_000), "]".repeat(1_000_000));
-        let mut tree = Tree::of(&deep);
+        let mut tree = Tree::from_text(&deep);
         assert_eq!(tree.entries().len(), 1);
         assert_eq!(tree.to_text(), deep);
     }

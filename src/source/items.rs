@@ -67,7 +67,7 @@ impl Items {
             Some(Kind::RecordPackage) => ("/records/*", Kind::Record),
             Some(Kind::Release | Kind::Record) | None => return self,
         };
-        if self.shapes.iter().all(|shape| !shape.is_each()) {
+        if self.shapes.iter().all(|shape| !shape.is_list()) {
             self.shapes = vec![parse_pointer(name)];
             self.kind = Some(kind);
         }

@@ -235,7 +235,7 @@ impl fmt::Display for WildcardPointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|token| match token {
             Token::Each => f.write_str("/*"),
-            Token::Name(name) => write!(f, "/{}", json::token(name)),
+            Token::Name(name) => write!(f, "/{}", json::escape_token(name)),
         })
     }
 }

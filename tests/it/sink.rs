@@ -107,7 +107,7 @@ async fn the_list_of_columns_is_that_of_the_table() {
     let ingest = Ingest::new().await;
     let sql = "select column_name || ' ' || udt_name from information_schema.columns
         where table_schema = 'ocds' and table_name = 'release' order by 1";
-    let names = FETCHED.shared.iter().chain(FETCHED.each);
+    let names = FETCHED.shared.iter().chain(FETCHED.per_row);
     let mut listed: Vec<String> = names
         .map(|name| format!("{name} {}", TABLE.column(name).unwrap().r#type().name()))
         .collect();

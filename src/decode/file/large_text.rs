@@ -12,7 +12,7 @@ use crate::decode::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{ReadError, TextPosition};
 use crate::decode::split::{self, Lines, Next as Split};
 use crate::decode::{self, Decoded, check_envelope, package_version};
-use crate::json::{self, Cut, ItemsAt, LongList, Opening, Then};
+use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LongList};
 use crate::page::{Mark, Part, Undecodable};
 use crate::source::Source;
 
@@ -124,7 +124,7 @@ impl LargeText {
             return Ok(Step::Continues);
         }
         let shapes = &source.items.shapes;
-        let Some(opening) = Opening::of(&self.lookahead.bytes, shapes) else {
+        let Some(opening) = DocumentStart::find(&self.lookahead.bytes, shapes) else {
             return match then {
                 Split::Damaged => Ok(Step::Broken(describe_damage(&self.lookahead.bytes, shapes))),
                 _ if self.lookahead.is_all => {
@@ -134,7 +134,7 @@ impl LargeText {
                 _ => self.read_more(limits),
             };
         };
-        let Opening {
+        let DocumentStart {
             list,
             start,
             envelope,
@@ -177,7 +177,7 @@ impl LargeText {
         else {
             return Ok(Step::Continues);
         };
-        let portion = list.portion(&self.lookahead.bytes, self.lookahead.is_all, *items, PIECE);
+        let portion = list.cut_portion(&self.lookahead.bytes, self.lookahead.is_all, *items, PIECE);
         let place = match self.documents {
             0 => self.place.clone(),
             nth => format!("{}/{nth}", self.place),
@@ -187,10 +187,10 @@ impl LargeText {
         let body = self.lookahead.split_off(portion.end);
         let is_nothing = portion.items.is_empty();
         // what follows the last item shows that it is the last
-        if !is_nothing || matches!(portion.then, Then::End { .. }) {
+        if !is_nothing || matches!(portion.continuation, Continuation::End { .. }) {
             let cut = Cut {
                 envelope,
-                list: Some(list.place().to_owned()),
+                list: Some(list.pointer().to_owned()),
                 items: portion.items,
             };
             let part = Part::whole(body, cut);
@@ -199,17 +199,17 @@ impl LargeText {
                 ..Decoded::default()
             });
         }
-        match portion.then {
-            Then::Text if is_nothing => return self.read_more(limits),
-            Then::Items | Then::Text => {}
-            Then::End { is_record } => {
+        match portion.continuation {
+            Continuation::MoreText if is_nothing => return self.read_more(limits),
+            Continuation::MoreItems | Continuation::MoreText => {}
+            Continuation::End { is_record } => {
                 self.list = None;
                 self.documents += 1;
                 self.broken =
                     is_record.then(|| format!("a record of more than {WHOLE_BYTES} bytes"));
             }
             // its items are a piece, which ends here
-            Then::Broken(message) => self.broken = Some(message),
+            Continuation::Broken(message) => self.broken = Some(message),
         }
         Ok(Step::Continues)
     }
@@ -248,8 +248,11 @@ fn describe_damage(text: &[u8], shapes: &[ItemsAt]) -> String {
 /// What an envelope that has not ended tells about the version of its package. A version may
 /// still follow the items, so nothing is told unless it stands before them.
 fn version_so_far(envelope: &Value, list: &LongList) -> Value {
-    let told = package_version(envelope, Some(list.place()));
-    let package = list.place().rsplit_once('/').map_or("", |(place, _)| place);
+    let told = package_version(envelope, Some(list.pointer()));
+    let package = list
+        .pointer()
+        .rsplit_once('/')
+        .map_or("", |(place, _)| place);
     let says = |told: &Value| {
         told.pointer(package)
             .and_then(|it| it.get("version"))

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::decode::Decoded;
-use crate::json::Most;
+use crate::json::PortionLimits;
 use crate::page::{BrokenDocument, Part};
 
 /// The largest document that is always held whole.
 pub(super) const WHOLE_BYTES: usize = 4 << 20;
 
-pub(super) const PIECE: Most = Most {
+pub(super) const PIECE: PortionLimits = PortionLimits {
     items: 1_000,
     bytes: 1 << 20,
 };

@@ -403,7 +403,7 @@ impl Zip {
         self.seen.update(&member.size.to_le_bytes());
         self.seen.update(&member.crc.to_le_bytes());
         let name = number_duplicate(member.name.clone(), &mut self.names);
-        format!("{}/{}", self.place, json::token(&name))
+        format!("{}/{}", self.place, json::escape_token(&name))
     }
 
     fn open_content(&self, member: &Member) -> Result<Checked, ReadError> {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use ocds_ingest::json::{ItemsAt, Most, Opening, Then, cut};
+use ocds_ingest::json::{Continuation, DocumentStart, ItemsAt, PortionLimits, cut};
 use ocds_ingest_fuzz::{Members, entries};
 
 /// Where items are looked for; the first byte of the input counts them from `a`.
@@ -110,7 +110,7 @@ fn as_serde_json_has_it(body: &[u8], shape: &ItemsAt) {
         let texts = cut.items.into_iter().map(|item| &text[item.range]);
         texts.collect::<Vec<_>>()
     });
-    let expected = match shape.is_each() {
+    let expected = match shape.is_list() {
         true => lists(text, shape.path()).filter(|lists| !lists.is_empty()),
         false => document(text).map(|document| vec![vec![document]]),
     };
@@ -151,7 +151,7 @@ fn document(text: &str) -> Option<&str> {
 
 /// However much of a text is seen at a time, its items are the same.
 fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
-    let most = Most {
+    let most = PortionLimits {
         items: 1 + step % 3,
         bytes: 20 * (step % 7),
     };
@@ -167,7 +167,7 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
             "steps of {step}"
         );
     }
-    let without_most = Most {
+    let without_most = PortionLimits {
         items: usize::MAX,
         bytes: usize::MAX,
     };
@@ -184,7 +184,7 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
     let whole: Found = items_of_whole
         .map(|it| (whole.pointer(it), &body[it.range.clone()]))
         .collect();
-    let is_of_list = |(pointer, _): &(String, _)| pointer.starts_with(opening.list.place());
+    let is_of_list = |(pointer, _): &(String, _)| pointer.starts_with(opening.list.pointer());
     if !trimmed(&body[end..]).is_empty() {
         // what follows the damaged page is taken for the next document
         return;
@@ -200,9 +200,9 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
 }
 
 /// A document as it opens, which does not depend on how much of it is seen.
-fn opening(body: &[u8], shapes: &[ItemsAt], step: usize) -> Option<Opening> {
-    let some = Opening::of(&body[..step.min(body.len())], shapes);
-    let all = Opening::of(body, shapes);
+fn opening(body: &[u8], shapes: &[ItemsAt], step: usize) -> Option<DocumentStart> {
+    let some = DocumentStart::find(&body[..step.min(body.len())], shapes);
+    let all = DocumentStart::find(body, shapes);
     if let (Some(some), Some(all)) = (&some, &all)
         && some.list == all.list
     {
@@ -223,32 +223,32 @@ enum Ended {
 /// ends.
 fn found<'b>(
     body: &'b [u8],
-    opening: &Opening,
+    opening: &DocumentStart,
     step: usize,
-    most: Most,
+    most: PortionLimits,
 ) -> (Found<'b>, Ended, usize) {
     let (mut at, mut seen) = (opening.start, opening.start);
     let mut items: Found = Vec::new();
     loop {
         let is_all = seen == body.len();
         let window = &body[at..seen];
-        let portion = opening.list.portion(window, is_all, items.len(), most);
+        let portion = opening.list.cut_portion(window, is_all, items.len(), most);
         let is_nothing = portion.items.is_empty();
         let cut = portion.items.into_iter();
         items.extend(cut.map(|item| {
-            let pointer = format!("{}/{}", opening.list.place(), item.index);
+            let pointer = format!("{}/{}", opening.list.pointer(), item.index);
             (pointer, &window[item.range])
         }));
         at += portion.end;
-        match portion.then {
-            Then::Items => assert!(!is_nothing, "it would go on for ever"),
-            Then::Text => {
+        match portion.continuation {
+            Continuation::MoreItems => assert!(!is_nothing, "it would go on for ever"),
+            Continuation::MoreText => {
                 assert!(!is_all, "there is no more");
                 seen = (seen + step).min(body.len());
             }
-            Then::End { is_record: false } => return (items, Ended::Whole, at),
-            Then::End { is_record: true } => return (items, Ended::Record, at),
-            Then::Broken(_) => return (items, Ended::Broken, at),
+            Continuation::End { is_record: false } => return (items, Ended::Whole, at),
+            Continuation::End { is_record: true } => return (items, Ended::Record, at),
+            Continuation::Broken(_) => return (items, Ended::Broken, at),
         }
     }
 }

@@ -1,4 +1,6 @@
-//! A document that is read whole, such as an index: what is wanted may be anywhere in it.
+//! Parses a document completely, such as an index, if that does not need too much memory.
+//!
+//! The memory is estimated from the text before it is parsed.
 
 use std::borrow::Cow;
 
@@ -6,69 +8,68 @@ use serde_json::Value;
 
 use crate::json::lenient::parse_leniently;
 
-/// What an entry of a list takes, which is made room for before it is needed.
+/// The memory of a list's entry. Lists grow by doubling, so there may be two for each entry.
 const ENTRY_BYTES: usize = 2 * size_of::<Value>();
 
-/// What a list takes that has any entries: there is room for four at once.
+/// The memory of a list: its first allocation has room for four entries.
 const LIST_BYTES: usize = 4 * size_of::<Value>() + ALLOCATION_BYTES;
 
-/// What an object takes that has any members: room for the eleven of a tree's node.
+/// The memory of an object: a node of a B-tree has room for eleven members.
 const OBJECT_BYTES: usize = 11 * MEMBER_BYTES + ALLOCATION_BYTES;
 
-/// What a member of an object takes, beside the texts.
+/// The memory of an object's member without its texts.
 const MEMBER_BYTES: usize = size_of::<String>() + size_of::<Value>();
 
-/// What an allocation takes more than was asked for.
+/// What the allocator adds to each allocation.
 const ALLOCATION_BYTES: usize = 16;
 
-/// How many bytes longer a control character is once it is escaped.
+/// How many bytes a control character grows when it is escaped.
 const ESCAPE_BYTES: usize = 5;
 
-/// Why a document is not a value.
+/// The reason why a document is not parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Misread {
-    /// It is not JSON; a clause.
+pub(crate) enum DocumentError {
+    /// The document is not JSON. The text says where.
     Unreadable(String),
-    /// It would take about so many bytes of memory, which is too many.
+    /// Parsing would need about this many bytes of memory.
     TooLarge(usize),
 }
 
-/// Reads a document, if that takes no more than about so many bytes of memory, of which
-/// it needs twice its own for text alone. Control characters and bytes that are not UTF-8
-/// are forgiven in its texts; what PostgreSQL cannot store is U+FFFD in them.
+/// Parses a document, if that needs at most about `max_bytes` of memory. Texts need twice their
+/// size, and `[0,0,…` thirty times.
 ///
-/// # Errors
-/// It is not JSON, or too large: `[0,0,…` takes thirty times what it has.
-pub(crate) fn value(document: &[u8], most_bytes: usize) -> Result<Value, Misread> {
+/// Control characters and bytes that are not UTF-8 are allowed in strings. A character that
+/// PostgreSQL cannot store becomes U+FFFD.
+pub(crate) fn parse_document(document: &[u8], max_bytes: usize) -> Result<Value, DocumentError> {
     let text = String::from_utf8_lossy(document);
     let lossy = match &text {
         Cow::Borrowed(_) => 0,
         Cow::Owned(text) => text.capacity(),
     };
-    let bytes = lossy + weight(text.as_bytes());
-    if bytes > most_bytes {
-        return Err(Misread::TooLarge(bytes));
+    let bytes = lossy + estimate_memory(text.as_bytes());
+    if bytes > max_bytes {
+        return Err(DocumentError::TooLarge(bytes));
     }
     parse_leniently(&text)
-        .map_err(|e| Misread::Unreadable(format!("not JSON at line {}", e.line())))
+        .map_err(|e| DocumentError::Unreadable(format!("not JSON at line {}", e.line())))
 }
 
-/// About how many bytes it takes to make a text a value.
-fn weight(text: &[u8]) -> usize {
+/// Estimates the memory that parsing a text needs.
+fn estimate_memory(text: &[u8]) -> usize {
     let escapes = text.iter().filter(|byte| **byte < b' ').count() * ESCAPE_BYTES;
-    let forgiven = match escapes {
+    let copy = match escapes {
         0 => text.len(),
-        // room is doubled when it does not suffice
+        // A string grows by doubling.
         _ => 2 * (text.len() + escapes),
     };
-    // each text of the value is a part of what is forgiven
-    let mut bytes = forgiven + text.len() + escapes;
+    // The strings of the value are parts of the copy with escapes.
+    let mut bytes = copy + text.len() + escapes;
     let mut at = 0;
     while let Some(byte) = text.get(at) {
         at += 1;
         bytes += match byte {
             b'"' => {
-                at = end_of_string(text, at);
+                at = find_string_end(text, at);
                 ALLOCATION_BYTES
             }
             b'{' => OBJECT_BYTES,
@@ -81,8 +82,8 @@ fn weight(text: &[u8]) -> usize {
     bytes
 }
 
-/// Where what follows a string begins, which begins here.
-fn end_of_string(text: &[u8], mut at: usize) -> usize {
+/// Returns the position after the string whose text starts at `at`.
+fn find_string_end(text: &[u8], mut at: usize) -> usize {
     while let Some(found) = memchr::memchr2(b'"', b'\\', &text[at.min(text.len())..]) {
         at += found;
         if text[at] == b'"' {
@@ -103,9 +104,9 @@ mod tests {
     fn a_document_is_read_with_what_can_be_stored_of_it() {
         let document = b"{\"next\": \"a\\u0000b\x00c\xffd\te\", \"of\": [1, 2]}";
         let expected = json!({"next": "a\u{FFFD}b\u{FFFD}c\u{FFFD}d\te", "of": [1, 2]});
-        assert_eq!(value(document, 10_000), Ok(expected));
-        let expected = Misread::Unreadable("not JSON at line 2".into());
-        assert_eq!(value(b"{\n<html>", 10_000), Err(expected));
+        assert_eq!(parse_document(document, 10_000), Ok(expected));
+        let expected = DocumentError::Unreadable("not JSON at line 2".into());
+        assert_eq!(parse_document(b"{\n<html>", 10_000), Err(expected));
     }
 
     #[test]
@@ -120,22 +121,24 @@ mod tests {
                 "\u{1}" => format!("[\"{}\"]", one.repeat(100_000)),
                 one => format!("[{}0]", one.repeat(100_000)),
             };
-            let Err(Misread::TooLarge(bytes)) = value(document.as_bytes(), 500_000) else {
+            let Err(DocumentError::TooLarge(bytes)) = parse_document(document.as_bytes(), 500_000)
+            else {
                 panic!("{one}");
             };
             assert!(bytes >= least * document.len(), "{one}: {bytes}");
-            assert!(value(document.as_bytes(), bytes).is_ok(), "{one}");
+            assert!(parse_document(document.as_bytes(), bytes).is_ok(), "{one}");
         }
-        // nothing but text takes little more than itself twice
+        // Text alone needs little more than twice its size.
         let text = format!("[\"{}\"]", "a, {[:\\\" b".repeat(100_000));
-        assert!(value(text.as_bytes(), 2 * text.len() + 1_000).is_ok());
+        assert!(parse_document(text.as_bytes(), 2 * text.len() + 1_000).is_ok());
         let broken = [b"[\"", &[0xff; 100_000][..], b"\"]"].concat();
-        let Err(Misread::TooLarge(bytes)) = value(&broken, 500_000) else {
+        let Err(DocumentError::TooLarge(bytes)) = parse_document(&broken, 500_000) else {
             panic!("bytes that are not UTF-8");
         };
         assert!(bytes >= 9 * broken.len(), "{bytes}");
         for unfinished in ["\"", "\"\\", "[\"a\\\""] {
-            let Err(Misread::Unreadable(_)) = value(unfinished.as_bytes(), 1_000) else {
+            let Err(DocumentError::Unreadable(_)) = parse_document(unfinished.as_bytes(), 1_000)
+            else {
                 panic!("{unfinished}");
             };
         }
