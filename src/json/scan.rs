@@ -584,9 +584,9 @@ fn skip_digits(bytes: &[u8], start: usize) -> Result<usize, ScanError> {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// Returns the position of the first quote, backslash or byte that `more` marks, from `at` on, or the
-/// length of `bytes`. It tests eight bytes at a time, which is faster than a vector search, because
-/// most strings of a release are short.
+/// Returns the position of the first quote, backslash or byte that `more` marks, from `at` on, or
+/// the length of `bytes`. It tests eight bytes at a time, which is faster than a vector search,
+/// because most strings of a release are short.
 #[inline]
 fn find_in_string(bytes: &[u8], mut at: usize, more: impl Fn(u64) -> u64) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
@@ -604,7 +604,8 @@ fn find_in_string(bytes: &[u8], mut at: usize, more: impl Fn(u64) -> u64) -> usi
     at.min(bytes.len()) + found.unwrap_or(rest.len())
 }
 
-/// Marks the bytes of a word that equal `byte`. The lowest mark is correct, higher ones may be wrong.
+/// Marks the bytes of a word that equal `byte`. The lowest mark is correct, higher ones may be
+/// wrong.
 #[inline]
 fn mark_equal(word: u64, byte: u8) -> u64 {
     let zero_where_equal = word ^ (ONES * u64::from(byte));

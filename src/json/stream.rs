@@ -75,8 +75,8 @@ pub enum Continuation {
 }
 
 impl DocumentStart {
-    /// Finds the first shape that fits the start of a document. A record does not fit, because it has
-    /// more parts than its releases.
+    /// Finds the first shape that fits the start of a document. A record does not fit, because it
+    /// has more parts than its releases.
     #[must_use]
     pub fn find(body: &[u8], shapes: &[ItemsAt]) -> Option<Self> {
         let mut lists = shapes.iter().filter(|shape| shape.is_list());
@@ -116,9 +116,9 @@ impl LongList {
         &self.pointer
     }
 
-    /// Takes items from the start of a window. The window starts with an item, with the comma before
-    /// an item, or with the end of the list. `is_all` is true if no more text follows the window.
-    /// The items are numbered from `first`.
+    /// Takes items from the start of a window. The window starts with an item, with the comma
+    /// before an item, or with the end of the list. `is_all` is true if no more text follows the
+    /// window. The items are numbered from `first`.
     #[must_use]
     pub fn cut_portion(
         &self,
