@@ -1,7 +1,7 @@
 //! Finds the items of a JSON page in its bytes. An item is stored as it was served, so no tree of
 //! it is built. These functions do no I/O.
 //!
-//! 1. `scan`: a [`Scanner`] walks over text and finds where each value begins and ends. It checks
+//! 1. `scan`: a `Scanner` walks over text and finds where each value begins and ends. It checks
 //!    commas, colons, braces and brackets, but not the text of strings and numbers.
 //! 2. `lists`: a scan follows the member names that lead to a list, such as `releases`, and notes
 //!    the position and depth of each item.
