@@ -1,7 +1,7 @@
--- For this transaction only: how long it may work, wait for a lock, and sit idle, since
--- others wait for its locks, and that its commit is on disk before it is answered; a
--- session that asks for more than that gets it. How rows are found is left to the planner,
--- which knows how many a resumed run has.
+-- Changes settings for this transaction only. It limits the time of statements, of waits for
+-- locks, and of idle periods, because other processes wait for its locks. The server replies to
+-- a commit only after the commit is on disk; a stricter setting of the session stays. The
+-- planner is free, because it knows how many rows a resumed run has.
 select
     set_config('statement_timeout', $1, true),
     set_config('lock_timeout', $2, true),

@@ -1,6 +1,5 @@
--- The ended runs of a source, of whatever kind: a commit of one that nobody hears of any
--- more may still be under way, and is waited for. Which of them ended last is no clock's
--- to say.
+-- Locks all ended runs of a source. This waits for a late commit of one of them. It locks all of
+-- them, because no clock tells reliably which one ended last.
 select from ocds.run
 where source = $1 and state <> 'running'
 order by id

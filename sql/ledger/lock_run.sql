@@ -1,3 +1,2 @@
--- A takeover waits for the commits of the one it takes over from, and then
--- refuses later ones.
+-- Locks a run before it is taken over. This waits for its commits, and blocks later ones.
 select from ocds.run where id = $1 for update

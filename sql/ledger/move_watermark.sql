@@ -1,7 +1,7 @@
--- All of a source up to $6, or to the page $7, is stored by run $1. What was asked
--- for after the run began may have come too early to be seen: the watermark is never
--- later than that. A run that began behind the watermark, at $5, does not move it:
--- there is a gap between.
+-- Moves the watermark after run $1 has stored everything of a source up to date $6 or page $7.
+-- The watermark is never later than the start of the run, because a publisher may show data from
+-- after that moment late. If the run began at $5, after the watermark, the watermark stays,
+-- because there is a gap between.
 insert into ocds.watermark (source, scope, reached, cursor, run_id, moved_at)
 select run.source, $4, case when $6::timestamptz is not null then least($6, run.started_at) end,
     $7, run.id, now()

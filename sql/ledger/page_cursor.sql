@@ -1,4 +1,4 @@
--- How the newest run that reached page $2 of a source asked for it.
+-- Reads the cursor of page $2 from the newest run of a source that reached that page.
 select page.cursor
 from ocds.page
 join ocds.run on run.id = page.run_id

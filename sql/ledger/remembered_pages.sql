@@ -1,9 +1,9 @@
--- The pages of the last run of source $1, in the order in which they became durable,
--- of which the publisher can be asked whether they have changed: if that run came to
--- its end under the same definition, and what it stored is what there is.
+-- Reads the pages of the previous run of source $1 that can be fetched with a conditional
+-- request, in the order of their commits. It reads none unless that run reached its end, had the
+-- same definition, and was the last one to write.
 with written as (
-    -- runs that wrote releases, run $2 being the one that asks; those of a replay have
-    -- no page, and a load may have dropped its own
+    -- The runs that wrote releases before run $2. A replay has no pages, and a load may have
+    -- deleted its own.
     select id, kind, state, end_seen, definition, started_at, ended_at
     from ocds.run
     where source = $1 and id <> $2
@@ -20,16 +20,16 @@ trusted as materialized (
     from last
     where last.kind = 'incremental' and last.state = 'complete' and last.end_seen
         and last.definition = $3
-        -- none wrote between its processes, if it was resumed
+        -- If it was resumed, no other run wrote between its processes.
         and not exists (
             select from written
             where written.id <> last.id and (written.ended_at is null or written.ended_at > last.started_at)
         )
 ),
 walked as (
-    -- all pages of that run, each with the last pages that stored over what was there,
-    -- which may be what a page before them had: of that one nothing can be said. A join
-    -- would compare each page with each chain where the planner expects few of them.
+    -- All pages of that run, each with the last pages that replaced stored content. That content
+    -- may have come from an earlier page, so earlier pages are left out below. There is no join,
+    -- because one would compare each page with each chain if the planner expects few pages.
     select page.run_id, page.chain, page.number, page.cursor, page.next_number, page.next_cursor,
         page.items, page.releases, page.etag, page.last_modified, page.rules, page.committed_at,
         max(page.number) filter (where page.updated > 0) over (partition by page.chain)
@@ -45,7 +45,7 @@ where (etag is not null or last_modified is not null)
     and rules = $4
     and number >= coalesce(corrected_number, number)
     and committed_at >= coalesce(corrected_at, committed_at)
-    -- each is held in memory
+    -- The program holds each of them in memory.
     and octet_length(cursor) + octet_length(coalesce(next_cursor, '')) <= 4096
 order by committed_at, chain, number
 limit $5

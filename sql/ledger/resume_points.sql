@@ -1,5 +1,5 @@
--- The last page before the first gap of each chain of a run, and how many items its
--- pages have till there; chains start at page $2.
+-- Reads the last page before the first gap of each chain of a run, and the number of items up to
+-- there. Chains start at page $2.
 with walk as (
     select chain, number, next_number, next_cursor, coalesce(items, releases) as items,
         number - row_number() over (partition by chain order by number) as island

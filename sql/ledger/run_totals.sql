@@ -1,4 +1,4 @@
--- What a run has committed, as sums over its durable pages, and what it asked for.
+-- Sums up the durable pages of a run, and reads how many requests it sent.
 select
     run.requests, run.retries, run.bytes,
     count(page.number) as pages,

@@ -1,8 +1,9 @@
--- The run that holds a source, and what is known of its holder: whether the lease was
--- renewed within $2 seconds, whether within two of the holder's intervals ($3, if it did
--- not say), whether its backend is still there, and whether it was this server that was
--- told last: of a backend at another one nothing is known. Another role's backend shows no
--- start, so its process id alone has to do.
+-- Reads the run that holds a source, and what shows if its holder is alive. is_within_ttl: the
+-- lease was renewed within $2 seconds. is_in_time: it was renewed within two heartbeat intervals
+-- of the holder, or two of $3 seconds if the run has no interval. has_backend: its backend
+-- exists; the backend of another role shows no start time, so its process id alone decides.
+-- is_same_server: this server received the last heartbeat; another server does not know that
+-- backend.
 select
     run.id, run.kind, run.definition, run.from_page, run.to_page, run.epoch, run.taken_at, run.owner,
     to_char(run.taken_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as since,

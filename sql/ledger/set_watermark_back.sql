@@ -1,5 +1,5 @@
--- The watermark goes back to where run $1 began, since pages are missing that it was moved
--- over. Of a feed of changes it goes back to the last page before the first gap: of that
+-- Sets the watermark back to where run $1 began, because it was moved past pages that are
+-- missing. In a feed of changes, sets it back to the last page before the first gap: of that
 -- run, whose pages are counted from 1, or else of the complete run before it.
 update ocds.watermark
 set reached = least(watermark.reached, run.window_from), moved_at = now(),
@@ -28,6 +28,6 @@ set reached = least(watermark.reached, run.window_from), moved_at = now(),
     )
 from ocds.run
 where run.id = $1 and watermark.source = run.source
-    -- of the same feed: a run that was asked for dates says so before its scope
+    -- The run belongs to the same feed. Its definition has the dates, if any, before the scope.
     and strpos(run.definition, watermark.scope) > 0
 returning watermark.reached

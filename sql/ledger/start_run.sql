@@ -1,4 +1,4 @@
--- A new run, held by this session's backend.
+-- Starts a new run, held by the backend of this session.
 insert into ocds.run (
     source, kind, definition, from_page, to_page, owner,
     state, end_seen, epoch, backend_pid, backend_start, heartbeat_at, started_at, taken_at,

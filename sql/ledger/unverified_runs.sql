@@ -1,7 +1,7 @@
--- The newest complete runs of a source that no later run has looked at yet, and how many
--- of their pages are missing: of as many as there were at the end, or, where that was not
--- counted, of those before the last of each chain. What was purged is not missing. A few
--- runs are enough for one claim; the next looks at older ones.
+-- Reads the newest complete runs of a source that no later run has checked, and how many pages
+-- each has lost. The expected number is the one from the end of the run, or, if that is null,
+-- the number of pages up to the last one of each chain. Purged pages are not missing. A claim
+-- checks a few runs, and the next one checks older ones.
 with unverified as materialized (
     select id, kind, pages
     from ocds.run

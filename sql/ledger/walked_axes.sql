@@ -1,5 +1,5 @@
--- The values of axes that runs of a source before run $3 have walked from the beginning
--- of its feed, which is $2: what a run was asked for begins with that if it began at the
+-- Reads the axis values that runs of a source before run $3 have walked from the start of the
+-- feed. The definition of a run begins with the scope $2 only if the run started at the
 -- watermark.
 with walk as (
     select id, state

@@ -1,2 +1,2 @@
--- How far incremental runs of a source have got.
+-- Reads how far the incremental runs of a source have got.
 select reached, cursor from ocds.watermark where source = $1 and scope = $2

@@ -1,3 +1,3 @@
--- The next rows to delete: few enough that their transaction is short, and enough that
--- the time of a commit does not count.
+-- Reads the next rows to delete. They are few, to keep the transaction short, but enough to make
+-- the time of the commit unimportant.
 fetch 1000 from purged

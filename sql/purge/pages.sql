@@ -1,4 +1,4 @@
--- Reads the pages of a source's runs.
+-- Reads the pages of the runs of a source.
 declare purged no scroll cursor for
 select page.run_id, page.chain, page.number
 from ocds.run

@@ -1,4 +1,4 @@
--- Reads the releases of a source, in the order of whatever index finds them.
+-- Reads the releases of a source, in the order of the index that the planner chooses.
 declare purged no scroll cursor for
 select ocid, release_id
 from ocds.release

@@ -1,4 +1,4 @@
--- Reads the requests of a source's runs.
+-- Reads the requests of the runs of a source.
 declare purged no scroll cursor for
 select request.id
 from ocds.run

@@ -1,4 +1,4 @@
--- Reads the runs of a source, but not the running one, which is the purge.
+-- Reads the runs of a source, except the running one, which is the purge.
 declare purged no scroll cursor for
 select id
 from ocds.run

@@ -1,15 +1,14 @@
--- Who waits for a lock on a table of ours, longest first. No text of a statement:
--- what other people type holds values.
+-- Lists the sessions that wait for a lock on a table of schema ocds, longest wait first. It
+-- shows no statement texts, because those of other programs contain values.
 with waiting as (
-    -- at most one for each backend, in this database or of a transaction
+    -- At most one lock for each backend, in this database or of a transaction.
     select pid, locktype, relation, mode, waitstart
     from pg_locks
     where not granted
 ),
--- The tables of ours that a waiting backend has to do with, the nearest first: the
--- one it waits for; the one whose row it has in hand while it waits for another
--- transaction; those it writes, for whoever waits for a key that another
--- transaction has just inserted has no row in hand.
+-- The tables that a waiting backend needs, nearest first: the one whose lock it waits for; the
+-- one whose row it has locked while it waits for another transaction; those it writes, because a
+-- backend that waits for a key that another transaction has just inserted has locked no row.
 concerned as (
     select
         waiting.pid,

@@ -1,4 +1,4 @@
--- Rejects that nobody has resolved, newest first; of one source and reason, if told.
+-- Lists unresolved rejects, newest first, of source $1 and reason $2 if these are given.
 select id, source, reason, message, sqlstate, ocid, release_id, version, run_id, chain, page_number,
     pointer, url, seen, first_seen_at, last_seen_at, octet_length(document) as bytes,
     is_redacted

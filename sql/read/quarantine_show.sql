@@ -1,4 +1,4 @@
--- One reject, with its bytes.
+-- Reads one reject with its bytes.
 select id, source, reason, message, sqlstate, ocid, release_id, version, run_id, chain, page_number,
     pointer, url, seen, first_seen_at, last_seen_at, octet_length(document) as bytes,
     is_redacted,

@@ -1,4 +1,4 @@
--- What there is of a source.
+-- Counts the rows of a source.
 select
     (select count(*) from ocds.release where source = $1)
         + (select count(*) from ocds.compiled_release where source = $1) as releases,

@@ -1,4 +1,5 @@
--- Each source that has ever run: its last run, what is stored, what is refused.
+-- Reads the state of each source that has ever run: its last run, its stored releases and its
+-- rejects.
 select
     run.source, run.id, run.kind, run.state, run.owner, run.started_at, run.ended_at, run.error,
     totals.pages, totals.releases,

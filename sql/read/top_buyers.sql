@@ -1,4 +1,5 @@
--- Buyers by the value of their newest tenders, one row for each contracting process.
+-- Ranks buyers by the value of their tenders, counting the newest release of each contracting
+-- process.
 select buyer_name, tender_currency as currency, count(*) as processes, sum(tender_value)::text as value
 from (
     select distinct on (ocid) ocid, buyer_name, tender_currency, tender_value

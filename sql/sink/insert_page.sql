@@ -1,5 +1,5 @@
--- The page becomes durable with this row. It is there already if an earlier
--- commit of the page succeeded and its reply was lost.
+-- Inserts the row that makes a page durable. The key exists already if an earlier commit of the
+-- page succeeded and its reply was lost.
 insert into ocds.page (
     run_id, chain, number, cursor, next_number, next_cursor, url, fetched_at, committed_at, package,
     releases, inserted, updated, unchanged, folded, quarantined, items, etag, last_modified, rules

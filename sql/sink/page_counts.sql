@@ -1,4 +1,4 @@
--- The counts of a page that an earlier commit made durable.
+-- Reads the counts of a page that an earlier commit has stored.
 select
     releases::bigint, inserted::bigint, updated::bigint,
     unchanged::bigint, folded::bigint, quarantined::bigint

@@ -1,5 +1,5 @@
--- Documents that could be had and read this time, but for those that came with this
--- page. They are looked up one by one, as rejects are.
+-- Resolves rejects of documents that could be fetched and read this time, except those of this
+-- page. It looks them up one by one, for the reason given in resolve_rejects.sql.
 update ocds.quarantine
 set resolved_at = $3, resolution = 'stored'
 from unnest($2::text[]) as document (url)
@@ -12,5 +12,5 @@ cross join lateral (
     offset 0
 ) as stored
 where quarantine.id = stored.id
-    -- nobody has resolved it meanwhile; the planner does not look into a `case`
+    -- Another transaction may have resolved it meanwhile. The planner cannot use a `case`.
     and case when quarantine.resolved_at is null then true else false end

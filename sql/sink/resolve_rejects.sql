@@ -1,6 +1,6 @@
--- Rejects whose key is stored now, but for those that came with this page. They are
--- looked up key by key: `offset 0` keeps the planner from reading all open rejects of the
--- source for each page, where its statistics know of none.
+-- Resolves rejects whose key is stored now, except those of this page. It looks them up key by
+-- key: `offset 0` prevents the planner from reading all open rejects of the source for each page
+-- if its statistics show none.
 update ocds.quarantine
 set resolved_at = $4, resolution = 'stored'
 from unnest($2::text[], $3::text[]) as key (ocid, release_id)
@@ -13,5 +13,5 @@ cross join lateral (
     offset 0
 ) as stored
 where quarantine.id = stored.id
-    -- nobody has resolved it meanwhile; the planner does not look into a `case`
+    -- Another transaction may have resolved it meanwhile. The planner cannot use a `case`.
     and case when quarantine.resolved_at is null then true else false end

@@ -1,5 +1,5 @@
--- The hashes of a page's compiled releases that are stored, of whatever source, as
--- of its releases.
+-- Reads the stored hashes of the compiled releases of a page, of any source, for the reason
+-- given in stored_release_hashes.sql.
 select key.position, stored.source, stored.content_hash
 from unnest($1::text[]) with ordinality as key (ocid, position)
 join ocds.compiled_release as stored on stored.ocid = key.ocid

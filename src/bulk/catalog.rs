@@ -12,7 +12,7 @@ pub(super) struct Catalog {
 }
 
 /// Its parameter is the quoted name of a table.
-pub(super) const READ_CATALOG: &str = include_str!("../../sql/bulk/catalog.sql");
+pub(super) const READ_CATALOG: &str = include_str!("../../sql/bulk/table_constraints.sql");
 
 impl Catalog {
     pub(super) fn from_rows(rows: &[Row]) -> Result<Self, tokio_postgres::Error> {

@@ -26,7 +26,8 @@ use crate::failpoint;
 use crate::metrics;
 use crate::sqlstate::Blame;
 
-pub(super) const SET_TRANSACTION: &str = include_str!("../../sql/bulk/set_transaction.sql");
+pub(super) const SET_TRANSACTION: &str =
+    include_str!("../../sql/bulk/set_transaction_settings.sql");
 
 pub(super) const TRANSACTION_ID: &str = include_str!("../../sql/bulk/transaction_id.sql");
 

@@ -127,7 +127,7 @@ struct Recommendation {
 
 async fn make_scratch(database: &Database) -> Result<()> {
     let connection = database.connection().await?;
-    let sql = include_str!("../../sql/bench/scratch.sql");
+    let sql = include_str!("../../sql/bench/create_bench_table.sql");
     match connection.batch_execute(sql).await {
         Err(error) if error.code() == Some(&SqlState::DUPLICATE_SCHEMA) => Err(Error::config(
             "schema ocds_ingest_bench already exists: another bench-database is running or was killed; if none is running, drop the schema",

@@ -333,7 +333,7 @@ fn read_require_auth_variable() -> Result<Option<String>> {
 }
 
 /// Sets how many milliseconds the server may work in this transaction.
-const LIMIT_QUERY: &str = include_str!("../../sql/database/limit_question.sql");
+const LIMIT_QUERY: &str = include_str!("../../sql/database/limit_query.sql");
 
 const CHECK_QUERY: &str =
     "select current_setting('server_encoding'), current_setting('transaction_read_only')";

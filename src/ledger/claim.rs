@@ -438,7 +438,7 @@ async fn find_unfinished_run(
     transaction: &Transaction<'_>,
     spec: &RunSpec,
 ) -> Result<Option<i64>, tokio_postgres::Error> {
-    let sql = include_str!("../../sql/ledger/last_run.sql");
+    let sql = include_str!("../../sql/ledger/last_ended_run.sql");
     let parameters = [
         (&spec.source as _, Type::TEXT),
         (&spec.kind.as_str() as _, Type::TEXT),
@@ -486,7 +486,7 @@ async fn resume_run(
     run_id: i64,
     holder: HolderParameters<'_>,
 ) -> Result<AcquiredLease, tokio_postgres::Error> {
-    let sql = include_str!("../../sql/ledger/take_run.sql");
+    let sql = include_str!("../../sql/ledger/resume_run.sql");
     let [is_pooled, heartbeat] = holder;
     let parameters = [
         (&run_id as _, Type::INT8),
@@ -572,7 +572,7 @@ async fn prepare_resume(
     let last: Vec<i64> = chains.iter().map(|it| signed(it.after)).collect();
     let dropped = transaction
         .execute_typed(
-            include_str!("../../sql/ledger/drop_pages_behind.sql"),
+            include_str!("../../sql/ledger/delete_pages_after_gap.sql"),
             &[
                 (&run_id, Type::INT8),
                 (&names, Type::TEXT_ARRAY),

@@ -134,7 +134,7 @@ impl Holder {
         let renewing = async {
             let transaction = connection.transaction().await?;
             set_limits(&transaction, self.database.settings()).await?;
-            let sql = include_str!("../../sql/ledger/heartbeat.sql");
+            let sql = include_str!("../../sql/ledger/renew_lease.sql");
             let values: [(&(dyn ToSql + Sync), Type); 5] = [
                 (&is_same_connection, Type::BOOL),
                 (&is_pooled, Type::BOOL),
@@ -298,7 +298,7 @@ impl Holder {
     /// The database query fails.
     pub async fn delete_old_runs(&mut self, keep_runs: u32) -> Result<()> {
         let connection = self.connect().await?;
-        let sql = include_str!("../../sql/ledger/forget_runs.sql");
+        let sql = include_str!("../../sql/ledger/delete_old_runs.sql");
         let parameters = [
             (&self.source as _, Type::TEXT),
             (&i64::from(keep_runs) as _, Type::INT8),

@@ -184,7 +184,7 @@ pub async fn find_replayable_sources(
     source: Option<&str>,
     ids: Option<&[i64]>,
 ) -> Result<Vec<String>> {
-    let sql = include_str!("../../sql/ledger/reject_sources.sql");
+    let sql = include_str!("../../sql/ledger/sources_to_replay.sql");
     let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
     let rows = database.query(sql, &parameters).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
@@ -210,7 +210,7 @@ pub async fn find_replayable_rejects(
     source: &str,
     ids: Option<&[i64]>,
 ) -> Result<ReplayableRejects> {
-    let sql = include_str!("../../sql/ledger/open_rejects.sql");
+    let sql = include_str!("../../sql/ledger/rejects_to_replay.sql");
     let parameters = [(&source as _, Type::TEXT), (&ids as _, Type::INT8_ARRAY)];
     let rows = database.query(sql, &parameters).await?;
     let mut replayable = ReplayableRejects::default();

@@ -38,7 +38,7 @@ pub(super) async fn set_limits(
 pub(super) async fn read_server(
     transaction: &Transaction<'_>,
 ) -> Result<String, tokio_postgres::Error> {
-    let sql = include_str!("../../sql/ledger/server.sql");
+    let sql = include_str!("../../sql/ledger/server_start_time.sql");
     let rows = transaction.query_typed(sql, &[]).await?;
     rows[0].try_get("server")
 }

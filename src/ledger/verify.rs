@@ -25,7 +25,7 @@ pub(super) async fn count_missing(
         return Ok(0);
     }
     let columns = pages.columns();
-    let sql = include_str!("../../sql/ledger/missing_pages.sql");
+    let sql = include_str!("../../sql/ledger/count_missing_pages.sql");
     let parameters = [
         (&run_id as _, Type::INT8),
         (&columns.chains as _, Type::TEXT_ARRAY),
@@ -111,12 +111,12 @@ pub(super) async fn verify_ended_runs(
         }
         let message = format!("{missing} of its pages are missing from the database");
         let parameters = [(&run_id as _, Type::INT8), (&message as _, Type::TEXT)];
-        let sql = include_str!("../../sql/ledger/note_missing_pages.sql");
+        let sql = include_str!("../../sql/ledger/mark_run_incomplete.sql");
         transaction.execute_typed(sql, &parameters).await?;
         incomplete.push(run);
     }
     if !verified.is_empty() {
-        let sql = include_str!("../../sql/ledger/verify_runs.sql");
+        let sql = include_str!("../../sql/ledger/mark_runs_verified.sql");
         transaction
             .execute_typed(sql, &[(&verified, Type::INT8_ARRAY)])
             .await?;

@@ -92,7 +92,7 @@ pub async fn save_run_window(
     lease: &Lease,
     (from, until): (Timestamp, Timestamp),
 ) -> Result<(Timestamp, Timestamp)> {
-    let sql = include_str!("../../sql/ledger/run_window.sql");
+    let sql = include_str!("../../sql/ledger/save_run_window.sql");
     let parameters = [
         (&lease.run_id as _, Type::INT8),
         (&lease.epoch as _, Type::INT4),

@@ -213,7 +213,7 @@ impl<'a> PageCommit<'a> {
         let (compiled_ocids, _) = keys(compiled.iter().copied());
         let mut exchange = transaction.new_exchange();
         exchange.push_query(
-            include_str!("../../sql/sink/stored_hashes.sql"),
+            include_str!("../../sql/sink/stored_release_hashes.sql"),
             vec![(&ocids, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)],
         );
         if !compiled.is_empty() {

@@ -441,7 +441,7 @@ pub(super) fn resolve_unreadable<'f>(
     is_end_of_file: &'f bool,
 ) {
     exchange.push_query(
-        include_str!("../../sql/sink/resolve_unreadable.sql"),
+        include_str!("../../sql/sink/resolve_unreadable_pages.sql"),
         vec![
             (&served.source, Type::TEXT),
             (&served.chain, Type::TEXT),

@@ -13,7 +13,7 @@ use crate::sink::page::{commit_page_row, read_durable_counts};
 use crate::sink::reject::resolve_unreadable;
 use crate::sink::release::Served;
 
-const INSERT_UNCHANGED_PAGE: &str = include_str!("../../sql/sink/keep_page.sql");
+const INSERT_UNCHANGED_PAGE: &str = include_str!("../../sql/sink/insert_unchanged_page.sql");
 
 /// The values of the row.
 struct UnchangedRow<'a> {

@@ -136,7 +136,7 @@ macro_rules! sql {
 const OF_LEDGER: &[Lookup] = &[
     (sql!("ledger/abandon_run"), ":run", 1),
     (
-        sql!("ledger/drop_pages_behind"),
+        sql!("ledger/delete_pages_after_gap"),
         ":run, :chains, :lasts",
         2 * PAGES,
     ),
@@ -145,13 +145,17 @@ const OF_LEDGER: &[Lookup] = &[
         ":run, 1, now(), 'complete', true, null, 0, 0, 0, 0",
         1,
     ),
-    (sql!("ledger/forget_runs"), ":source, 15", 3 * RUNS),
+    (sql!("ledger/delete_old_runs"), ":source, 15", 3 * RUNS),
     (
-        sql!("ledger/heartbeat"),
+        sql!("ledger/renew_lease"),
         ":run, 1, now(), true, false, 0, 0, 0",
         SESSIONS,
     ),
-    (sql!("ledger/last_run"), ":source, 'backfill', 1, 2", RUNS),
+    (
+        sql!("ledger/last_ended_run"),
+        ":source, 'backfill', 1, 2",
+        RUNS,
+    ),
     (sql!("ledger/lock_ended_runs"), ":source", RUNS),
     (sql!("ledger/lock_run"), ":run", 1),
     (
@@ -160,12 +164,12 @@ const OF_LEDGER: &[Lookup] = &[
         1,
     ),
     (
-        sql!("ledger/missing_pages"),
+        sql!("ledger/count_missing_pages"),
         ":run, array['w 1'], array[1], array[1000]",
         2,
     ),
-    (sql!("ledger/note_missing_pages"), ":run, ''", 1),
-    (sql!("ledger/open_rejects"), ":source, null", OWN),
+    (sql!("ledger/mark_run_incomplete"), ":run, ''", 1),
+    (sql!("ledger/rejects_to_replay"), ":source, null", OWN),
     (sql!("ledger/page_cursor"), ":source, 101, 'd'", RUNS),
     (
         sql!("ledger/remembered_pages"),
@@ -174,12 +178,16 @@ const OF_LEDGER: &[Lookup] = &[
     ),
     (sql!("ledger/resume_points"), ":run, 1", 2 * PAGES),
     (sql!("ledger/run_totals"), ":run", PAGES),
-    (sql!("ledger/run_window"), ":run, 1, now(), now(), now()", 1),
+    (
+        sql!("ledger/save_run_window"),
+        ":run, 1, now(), now(), now()",
+        1,
+    ),
     (sql!("ledger/running_run"), ":source, 1, 1", SESSIONS),
     (sql!("ledger/set_watermark_back"), ":run", PAGES),
-    (sql!("ledger/take_run"), ":run, '', false, 5", SESSIONS),
+    (sql!("ledger/resume_run"), ":run, '', false, 5", SESSIONS),
     (sql!("ledger/unverified_runs"), ":source", 2 * RUNS * PAGES),
-    (sql!("ledger/verify_runs"), "array[:run::bigint]", 1),
+    (sql!("ledger/mark_runs_verified"), "array[:run::bigint]", 1),
     (
         sql!("ledger/walked_axes"),
         ":source, 'd', :run",
@@ -194,7 +202,7 @@ const OF_LEDGER: &[Lookup] = &[
 const OF_BULK: &[Lookup] = &[
     (sql!("sink/hold_lease"), ":run, 1, now()", 1),
     (
-        sql!("sink/keep_page"),
+        sql!("sink/insert_unchanged_page"),
         ":run, :run, 'w 1', 1, 1000, null, now(), now(), null, null",
         1,
     ),
@@ -210,17 +218,17 @@ const OF_BULK: &[Lookup] = &[
         100,
     ),
     (
-        sql!("sink/resolve_unreadable"),
+        sql!("sink/resolve_unreadable_pages"),
         ":source, '', 17, 'epoch', false",
         1,
     ),
     // the last fifty of the source
     (
-        sql!("sink/resolve_unreadable"),
+        sql!("sink/resolve_unreadable_pages"),
         ":source, '', 1950, 'epoch', true",
         50,
     ),
-    (sql!("sink/stored_hashes"), ":ocids, :ids", 100),
+    (sql!("sink/stored_release_hashes"), ":ocids, :ids", 100),
     (sql!("sink/stored_compiled_hashes"), ":ocids", 100),
 ];
 
@@ -302,7 +310,7 @@ async fn count_reads(ingest: &Ingest, sql: &str, values: &str, settings: &str) -
 
 #[tokio::test]
 async fn a_lookup_reads_what_it_finds_whatever_the_statistics_say() {
-    let bulk = include_str!("../../sql/bulk/set_transaction.sql");
+    let bulk = include_str!("../../sql/bulk/set_transaction_settings.sql");
     let ledger = include_str!("../../sql/ledger/limit_transaction.sql");
     let of_ledger = OF_LEDGER.iter().map(|lookup| (lookup, ledger));
     let of_bulk = OF_BULK.iter().map(|lookup| (lookup, bulk));

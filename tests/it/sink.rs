@@ -219,7 +219,7 @@ async fn stored_releases_are_found_by_their_keys_whatever_the_statistics_say() {
     };
     let keys: Vec<String> = (1..=100).map(|i| format!("o-{i}")).collect();
     let keys = format!("'{{{}}}'", keys.join(","));
-    let hashes = include_str!("../../sql/sink/stored_hashes.sql");
+    let hashes = include_str!("../../sql/sink/stored_release_hashes.sql");
     let prepare = format!("prepare hashes (text[], text[]) as {hashes}");
     ingest.client.batch_execute(&prepare).await.unwrap();
     for statistics in [

@@ -88,11 +88,11 @@ pub async fn list_statements(database: &Database) -> Result<Statements> {
 async fn query_statements(database: &Database) -> Result<Statements> {
     let mut connection = database.close_on_drop_connection().await?;
     let transaction = connection.transaction().await?;
-    let sql = include_str!("../../../sql/read/statements_schema.sql");
+    let sql = include_str!("../../../sql/read/set_statistics_schema.sql");
     if transaction.query_typed(sql, &[]).await?.is_empty() {
         return Ok(Statements::Unavailable(NOT_INSTALLED));
     }
-    let sql = include_str!("../../../sql/read/statements.sql");
+    let sql = include_str!("../../../sql/read/statement_statistics.sql");
     let rows = match transaction.query_typed(sql, &[]).await {
         Ok(rows) => rows,
         Err(error) => {

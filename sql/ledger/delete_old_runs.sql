@@ -1,6 +1,6 @@
--- Ended runs beyond the $2 newest of a source go, with their pages; not those that
--- the next run, asked for the same, would go on with, nor the newest that walked all of
--- the feed, by which is known what was.
+-- Deletes ended runs of a source and their pages, except the $2 newest. It also keeps the runs
+-- that the next run can resume, and the newest complete incremental run, which the next one
+-- compares its pages with.
 delete from ocds.run
 where source = $1 and state <> 'running'
     and id < (

@@ -1,4 +1,5 @@
--- The page could be read this time; and all of its file, if $5 says that it ends there.
+-- Resolves the reject of a page that could be read this time. If $5 is true, the page ends its
+-- file, and this resolves the rejects of all later pages of the file too.
 update ocds.quarantine
 set resolved_at = $4, resolution = 'stored'
 where source = $1 and chain = $2

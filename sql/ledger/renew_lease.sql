@@ -1,6 +1,6 @@
--- Renews the lease, and tells what the run has asked for so far. $4: the connection is that
--- of the last heartbeat; with another backend it goes through a pooler. $5: it is known to.
--- No row: the lease is lost.
+-- Renews the lease and writes how many requests the run has sent. $4 is true if the connection
+-- is the same as at the last heartbeat: another backend then proves that there is a pooler. $5
+-- is true if a pooler is known. Returns no row if the lease is lost.
 update ocds.run
 set heartbeat_at = now(), backend_pid = activity.pid, backend_start = activity.backend_start,
     server = extract(epoch from pg_postmaster_start_time())::text,

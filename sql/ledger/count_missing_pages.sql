@@ -1,5 +1,5 @@
--- How many pages of a run are not there, though the server said that they were committed:
--- those of the chains $2 with numbers from $3 to $4.
+-- Counts the pages of a run that are missing although the server confirmed their commit. $2 are
+-- chains, and their pages have the numbers from $3 to $4.
 select (sum(acknowledged.last - acknowledged.first + 1) - sum(stored.pages))::bigint as missing
 from unnest($2::text[], $3::bigint[], $4::bigint[]) as acknowledged (chain, first, last)
 cross join lateral (

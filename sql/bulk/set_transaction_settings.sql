@@ -1,8 +1,8 @@
--- For this transaction only, so that a pooled connection keeps no state. Rows are
--- found by an index, key by key: of a table of up to some ten thousand rows the
--- planner would rather read all, anew for each statement. A plan that has to read
--- all still costs so much then that it would be compiled, for half a second. A commit is
--- on disk before it is answered; a session that asks for more than that gets it.
+-- Changes settings for this transaction only, because a pooled connection must keep no state.
+-- The planner must find rows by an index, key by key: in a table of up to about ten thousand
+-- rows it would read all rows in each statement. If a plan must read all rows after all, its
+-- cost is so high that JIT would compile it, for half a second, so JIT is off. The server
+-- replies to a commit only after the commit is on disk; a stricter setting of the session stays.
 select
     set_config('statement_timeout', $1, true),
     set_config('lock_timeout', $2, true),

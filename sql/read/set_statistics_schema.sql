@@ -1,5 +1,5 @@
--- Finds pg_stat_statements, in whatever schema it was created, for the rest of the
--- transaction. No row: it was not created in this database.
+-- Makes the schema of pg_stat_statements the search path, for the rest of the transaction.
+-- Returns no row if this database does not have the extension.
 select set_config('search_path', quote_ident(namespace.nspname), true)
 from pg_extension as extension
 join pg_namespace as namespace on namespace.oid = extension.extnamespace

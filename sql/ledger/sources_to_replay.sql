@@ -1,4 +1,5 @@
--- The sources of rejects, which a replay takes one after the other.
+-- Lists the sources with rejects that a replay tries. A replay handles one source after the
+-- other.
 select distinct source
 from ocds.quarantine
 where resolved_at is null and reason <> 'superseded'

@@ -1,4 +1,4 @@
--- An unfinished run goes on under a new epoch, held by this session's backend.
+-- Resumes an unfinished run under a new epoch, held by the backend of this session.
 update ocds.run
 set state = 'running', end_seen = false, epoch = run.epoch + 1, owner = $2,
     backend_pid = activity.pid, backend_start = activity.backend_start,

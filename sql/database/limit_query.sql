@@ -1,5 +1,5 @@
--- For this transaction only: how long a question may be worked on, and that what it writes
--- is on disk before it is answered; a session that asks for more than that gets it.
+-- Limits the time of a query, for this transaction only. The server replies to a commit only
+-- after the commit is on disk; a stricter setting of the session stays.
 select
     set_config('statement_timeout', $1, true),
     set_config(

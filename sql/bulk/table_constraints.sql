@@ -1,6 +1,5 @@
--- How the constraints of a table and of those that refer to it read, unique indexes
--- among them, and how many characters its columns may have. Of those of one name
--- the table's own comes last.
+-- Reads the constraints of table $1 and of the tables that refer to it, its unique indexes, and
+-- the maximum lengths of its columns. If two have the same name, that of $1 comes last.
 (
     select conname::text as name, pg_get_constraintdef(oid) as definition, null::integer as longest
     from pg_constraint

@@ -1,4 +1,4 @@
--- The newest ended run of a source that was asked for the same.
+-- Reads the newest ended run of a source with the same kind and range.
 select id, state, definition, end_seen
 from ocds.run
 where source = $1 and kind = $2 and state <> 'running'
