@@ -1,4 +1,4 @@
-//! `status --database`: what the server says of itself, on real servers.
+//! Tests `status --database`, which reports what real servers say about themselves.
 
 use std::time::Instant;
 
@@ -11,13 +11,12 @@ const STATUS: [&str; 2] = ["status", "--database"];
 
 const STATUS_JSON: [&str; 3] = ["status", "--database", "--json"];
 
-/// The lines of a type.
 fn lines(lines: Vec<Value>, kind: &str) -> Vec<Value> {
     let lines = lines.into_iter().filter(|line| line["type"] == kind);
     lines.collect()
 }
 
-/// Asks until somebody waits for a lock.
+/// Runs the command until it lists a session that waits for a lock.
 async fn lock_wait(ingest: &Ingest) -> Value {
     let give_up = Instant::now() + PATIENCE;
     loop {
@@ -29,9 +28,9 @@ async fn lock_wait(ingest: &Ingest) -> Value {
     }
 }
 
-/// A server that counts statements. Its program is in the package of the server
-/// on Debian and in one for additional modules elsewhere; without it the server
-/// does not start, and neither do these tests.
+/// Starts a server that counts statements. Its extension is in the server's package on Debian,
+/// and in a package of additional modules elsewhere. Without it the server, and so the test,
+/// fails to start.
 async fn counting_cluster() -> Cluster {
     Cluster::start_with(&[("shared_preload_libraries", "pg_stat_statements")]).await
 }
@@ -45,7 +44,7 @@ async fn a_database_that_counts_no_statements_says_how_to_change_that() {
     assert!(said.contains("no session waits for a lock"), "{said}");
     let line = ingest.program(&STATUS_JSON).await.expect(0).report();
     assert_eq!(line["type"], "statements_unknown");
-    // nothing was migrated in order to ask
+    // The command migrates nothing.
     let schemas = "select count(*) from pg_namespace where nspname = 'ocds'";
     assert_eq!(ingest.value(schemas).await, "0");
 }
@@ -77,11 +76,11 @@ async fn an_extension_without_its_library_or_its_rights_is_no_error() {
 async fn statements_on_our_tables_are_listed_without_values_and_whatever_their_rows() {
     let cluster = counting_cluster().await;
     let mut ingest = Ingest::on(&cluster).await;
-    // in a schema of its own, as on some hosted servers
+    // In a schema of its own, as on some hosted servers.
     ingest
         .value("create schema extensions; create extension pg_stat_statements schema extensions; select 1")
         .await;
-    // batches of seven, and what is left of a page: three rows
+    // Each page is written in a batch of seven rows and one of three.
     let publisher = Publisher::feed(Feed::link(pages(4, 10))).await;
     ingest.declare(&publisher, LINK);
     ingest.configure("[sink]\nbatch_size = 7");
@@ -137,7 +136,7 @@ async fn a_wait_for_a_table_or_a_row_shows_who_is_in_the_way() {
             "relation",
             "lock table ocds.release in access exclusive mode",
         ),
-        // keys that are inserted and not committed
+        // Inserts keys and does not commit them.
         (
             "transactionid",
             "insert into ocds.release select * from copied",

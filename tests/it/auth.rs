@@ -1,4 +1,4 @@
-//! Who asks: users, passwords and tokens go to the source's own host, and appear
+//! Tests authentication: users, passwords and tokens go to the source's own host, and appear
 //! nowhere else.
 
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use std::time::Duration;
 use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
 use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
 
-/// Full of what JSON, forms and URLs encode.
+/// Has characters that JSON, forms and URLs encode.
 const SECRET: &str = "s3\"cr\\e&t/é";
 
-/// So are the tokens that are handed out.
+/// Returns a token that has the same characters.
 fn token(nth: usize) -> String {
     format!("t0k/en+{nth}=")
 }
 
-/// Pages of which the last looks like it, and so is asked for once.
+/// Makes pages of which the last is not full, so it is fetched only once.
 fn feed(count: usize) -> Vec<Items> {
     let mut pages = pages(count, 4);
     pages[count - 1].truncate(1);
     pages
 }
 
-/// A publisher that hands out a token at `/token`, and wants the newest one as
-/// `Bearer` for pages of a link feed. `expires_in` is what it says.
+/// Starts a publisher that issues tokens at `/token`, and requires the newest one as `Bearer` for
+/// pages of a link feed. `expires_in` is a member of its answer.
 async fn strict(feed: Vec<Items>, expires_in: &str) -> (Publisher, Arc<AtomicUsize>) {
     let feed = Feed::link(feed);
     let given = Arc::new(AtomicUsize::new(0));
@@ -61,13 +61,12 @@ async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
     ingest
 }
 
-/// The requests for tokens.
 fn for_tokens(publisher: &Publisher) -> Vec<Request> {
     let requests = publisher.requests().into_iter();
     requests.filter(|asked| asked.path() == "/token").collect()
 }
 
-/// That no secret is in the log of a run, nor in any table.
+/// Checks that no secret is in the log of a run or in any table.
 async fn expect_no_secret(ingest: &Ingest, stderr: &str) {
     let tables = ["page", "request", "run", "quarantine"]
         .map(|table| format!("select {table}::text from ocds.{table}"));
@@ -120,7 +119,7 @@ async fn one_token_serves_all_pages_and_its_request_is_one_of_the_run() {
         asked.header("content-type"),
         Some("application/x-www-form-urlencoded")
     );
-    // me:s3%22cr%5Ce%26t%2F%C3%A9, as RFC 6749 has it
+    // me:s3%22cr%5Ce%26t%2F%C3%A9, encoded as RFC 6749 requires.
     assert_eq!(
         asked.header("authorization"),
         Some("Basic bWU6czMlMjJjciU1Q2UlMjZ0JTJGJUMzJUE5")
@@ -149,7 +148,7 @@ async fn credentials_go_into_the_form_where_the_server_wants_them_there() {
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires_and_once_when_it_is_refused() {
-    // a tenth of its time before its end
+    // The token is renewed when a tenth of its time is left.
     let (publisher, given) = strict(feed(2), r#","expires_in":"0.2""#).await;
     let waits = format!("{}\nhttp = {{ rate = \"4/s\" }}", oauth2(&publisher, ""));
     let calm = ingest(&publisher, &waits).await;
@@ -157,7 +156,7 @@ async fn a_token_is_renewed_before_it_expires_and_once_when_it_is_refused() {
     assert_eq!(given.load(Ordering::SeqCst), 2);
     assert!(publisher.requests().len() == 4, "{:?}", publisher.targets());
 
-    // refused: another one was handed out meanwhile
+    // The server refuses the old token, because it has issued another one meanwhile.
     let (publisher, given) = strict(feed(3), "").await;
     let refused = ingest(&publisher, &oauth2(&publisher, "")).await;
     let counter = Arc::clone(&given);
@@ -168,7 +167,7 @@ async fn a_token_is_renewed_before_it_expires_and_once_when_it_is_refused() {
             counter.fetch_add(1, Ordering::SeqCst);
             return Reply::json(format!(r#"{{"access_token":"{}"}}"#, token(nth + 1)));
         }
-        // the first token ends with the first page
+        // The first token expires with the first page.
         let wanted = if request.query("page").is_none() {
             1
         } else {
@@ -206,7 +205,7 @@ async fn a_fresh_token_that_is_refused_is_final() {
 async fn a_run_that_is_resumed_by_a_link_with_a_token_asks_for_one_first() {
     let publisher = Publisher::serve(|request| {
         if request.path() == "/token" {
-            // once in trouble, when the second run asks
+            // Fails only while the second run sends requests.
             return match request.nth {
                 1 => Reply::status(503),
                 _ => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
@@ -255,7 +254,7 @@ async fn a_client_whose_name_is_a_word_of_the_feed_is_in_nobody_s_way() {
         ingest.set("NAME", "tender");
         let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
         assert_eq!(ingest.count("release").await, 2, "{auth}");
-        // in a form a name cannot be told from a secret
+        // In a form, a name cannot be distinguished from a secret.
         let is_told = auth.contains("oauth2");
         assert_eq!(!ran.stderr.contains("shows {auth.env.NAME}"), is_told);
         let is_redacted = ingest
@@ -281,8 +280,8 @@ async fn concurrent_pages_share_one_request_for_a_token() {
     let ingest = ingest(&publisher, &table).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 24);
-    // eleven pages were refused once: never more requests for a token than that,
-    // and fewer where several waited for one
+    // Eleven pages are refused once, so there are at most as many token requests, and fewer where
+    // several pages wait for the same one.
     let asked = for_tokens(&publisher).len();
     assert!((2..=12).contains(&asked), "{asked}");
 }
@@ -297,7 +296,7 @@ async fn a_token_is_asked_for_as_declared_and_sent_home_alone() {
         if request.header("authorization") != Some("t0k/en+1=") {
             return Reply::status(401);
         }
-        // the token comes back in a link and around the items
+        // The publisher echoes the token in the link and around the items.
         let link = match request.query("after").is_some() {
             false => r#","links":{"next":"/?after=1&token=t0k%2Fen%2B1%3D"},"asked":"t0k/en+1=""#
                 .to_owned(),

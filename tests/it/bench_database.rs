@@ -1,4 +1,4 @@
-//! `bench-database`: figures of the server at hand, and nothing left behind.
+//! Tests `bench-database`: it measures the configured server, and leaves nothing behind.
 
 use rustix::process::Signal;
 

@@ -1,5 +1,5 @@
-//! Set-based writes: what each operation does to a table, what becomes of rows
-//! that the server refuses, and of a link that breaks.
+//! Tests set-based writes: what each operation does to a table, rows that the server refuses, and
+//! a connection that breaks.
 
 use std::time::Duration;
 
@@ -99,13 +99,13 @@ fn bind(operation: &Operation) -> Binding<Item> {
         .unwrap()
 }
 
-/// The one value that all rows of a statement share, told apart by each statement.
+/// Binds the value that all rows of a statement share. Each statement has another one.
 fn stamp(operation: &Operation, stamp: i64) -> Rows {
     let binding = operation.bind_shared().column("stamp", |stamp: &i64| stamp);
     Rows::encode(&binding.build().unwrap(), [&stamp]).unwrap()
 }
 
-/// A database with the shop, and a way to write it.
+/// A database with the schema `shop`, and a connection pool to it.
 struct Shop {
     ingest: Ingest,
     database: Database,
@@ -168,7 +168,8 @@ impl Shop {
     }
 }
 
-/// Total, inserted, updated, unchanged, deleted, failed, statements.
+/// Returns the total, inserted, updated, unchanged, deleted, failed, and the number of
+/// statements.
 fn counts(applied: &TableOutcome) -> [u64; 7] {
     let bulk::Report {
         total,
@@ -192,7 +193,7 @@ async fn rows_are_inserted_updated_and_deleted_in_few_statements() {
     let all = OnFailure::RollBack;
     let inserted = shop.write(&INSERT, 100, &items(0..250), all).await;
     assert_eq!(counts(&inserted), [250, 250, 0, 0, 0, 0, 3]);
-    // begun with the statements, and committed
+    // One round trip begins the transaction and sends the statements, the other one commits.
     assert_eq!(inserted.report.round_trips, 2);
 
     let mut dearer = items(200..300);
@@ -250,7 +251,7 @@ async fn an_upsert_rewrites_no_row_that_is_the_same() {
         changed[0].price = 6;
         changed[1].label = Some("other".into());
         assert_eq!(upsert(&changed).await, (50, 2, 48, 1));
-        // what was inserted first keeps its stamp
+        // The inserted row keeps its stamp.
         assert_eq!(
             shop.count("item where stamp = (select min(stamp) from shop.item)")
                 .await,
@@ -294,7 +295,6 @@ async fn the_same_values_are_set_for_a_list_of_keys_that_meet_a_condition() {
         &ids,
         OnFailure::RollBack,
     );
-    // requested, and updated
     assert_eq!(counts(&applied.await.unwrap()), [20, 0, 10, 10, 0, 0, 1]);
     assert_eq!(shop.count("item where label = 'sold'").await, 10);
 }
@@ -344,7 +344,7 @@ async fn generated_keys_come_back_in_the_order_of_the_rows() {
     }
 }
 
-/// A hundred items, of which five are refused, each for another reason.
+/// Makes a hundred items of which five are refused, each for another reason.
 fn five_bad() -> Vec<Item> {
     let mut items = items(0..100);
     items[13].code = items[12].code.clone();
@@ -447,7 +447,7 @@ async fn an_operation_undone_leaves_what_came_before_it() {
 #[tokio::test]
 async fn writers_of_the_same_keys_lose_no_row_and_never_wait_in_a_circle() {
     let mut shop = Shop::new().await;
-    // so that a circle is found before anything else ends it
+    // So that the server detects a deadlock before another timeout ends it.
     let look = "do $$ begin execute format(
         'alter database %I set deadlock_timeout = ''20ms''', current_database()); end $$";
     shop.ingest.client.batch_execute(look).await.unwrap();
@@ -455,7 +455,7 @@ async fn writers_of_the_same_keys_lose_no_row_and_never_wait_in_a_circle() {
     let write = async |writer: i64| {
         let mut sums = bulk::Report::default();
         for round in 0..10 {
-            // in another order for each writer
+            // Each writer has another order.
             let mut items = items(0..200);
             items.rotate_left(usize::try_from(writer * 23 + round).unwrap());
             for item in &mut items {
@@ -476,11 +476,11 @@ async fn writers_of_the_same_keys_lose_no_row_and_never_wait_in_a_circle() {
     );
     assert_eq!(sum.updated + sum.unchanged, sum.total - sum.inserted);
     assert_eq!(shop.count("item").await, 200);
-    // whoever was last, was last for all of a batch's rows
+    // The last writer of a batch wins for all of its rows.
     let prices = "select count(distinct price) from shop.item";
     assert_eq!(shop.ingest.value(prices).await, "1");
-    // a circle costs one of the writers no more than another attempt: what tells of it is
-    // what their sessions counted, and they have told that when they are gone
+    // A deadlock costs one writer one more attempt. Only the server's counters show it, and a
+    // session reports them when it ends.
     shop.database.close().await.unwrap();
     let are_gone = "select count(*) = 0 from pg_stat_activity
         where datname = current_database() and backend_type = 'client backend'
@@ -497,7 +497,7 @@ async fn writers_of_the_same_keys_lose_no_row_and_never_wait_in_a_circle() {
 async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
     let shop = Shop::new().await;
     let (socket, user, name) = shop.ingest.socket();
-    // without a key, so that a row sent twice is there twice
+    // There is no key, so a row that is sent twice is stored twice.
     shop.ingest
         .client
         .batch_execute(
@@ -529,7 +529,7 @@ async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
     let _guard = log.listen(tracing::Level::DEBUG);
     let steps = 40_i64;
     for step in 1..=steps {
-        // the end of the conversation, where the commit is, is cut more finely
+        // The end of the exchange contains the commit, so it is cut in smaller steps.
         let back = length >> (step / 2);
         let at = length - back + if step % 2 == 0 { 0 } else { back / 4 };
         let proxy = Proxy::cut(&socket, at.max(1));
@@ -538,7 +538,7 @@ async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
         let stored = format!("item where stamp = {step}");
         assert_eq!(shop.count(&stored).await, 300, "cut at {at} of {length}");
     }
-    // and what was cut was the reply to a commit too
+    // Check that a reply to a commit was cut too.
     let lost = log.text().matches("the reply to a commit was lost").count();
     assert!(lost > 0);
 }
@@ -614,7 +614,7 @@ async fn an_upsert_gives_each_row_its_own_key_back_however_it_is_sent() {
         },
         ..INSERT
     };
-    // negative ones are sorted otherwise by their bytes
+    // Negative ids have another order by their bytes.
     let items: Vec<Item> = (-20..20).map(item).collect();
     for method in [Method::Values, Method::Copy] {
         let batching = Batching {
@@ -664,7 +664,7 @@ async fn an_abandoned_exchange_ends_its_transaction() {
     abandon(&mut transaction).await;
     transaction.roll_back().await.unwrap();
     locker.batch_execute("rollback").await.unwrap();
-    // the pool has no connection on which a transaction is still open
+    // No pooled connection has an open transaction.
     shop.write(&INSERT, 100, &items(50..60), all).await;
     assert_eq!(shop.count("item").await, 10);
 }
@@ -752,7 +752,7 @@ async fn a_writer_sends_what_has_waited_for_long_and_what_weighs_much() {
     assert_eq!(shop.count("item").await, 3);
 }
 
-/// What was logged, for a test to read.
+/// Collects what is logged.
 #[derive(Clone, Default)]
 struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
@@ -768,7 +768,7 @@ impl std::io::Write for Log {
 }
 
 impl Log {
-    /// Takes what this thread logs, until the guard is dropped.
+    /// Captures the log of this thread until the guard is dropped.
     fn listen(&self, level: tracing::Level) -> tracing::subscriber::DefaultGuard {
         let lines = self.clone();
         let subscriber = tracing_subscriber::fmt()

@@ -1,11 +1,10 @@
-//! The catalogue of `config/sources`: that each publisher is asked what it
-//! expects to be asked, and that what it answers in its own dialect is read.
+//! Tests the source definitions in `config/sources`: each publisher gets the requests that it
+//! expects, and its answers can be read.
 //!
-//! A file of `tests/it/catalogue` stands beside each source. It cites where the
-//! expectation is from, and tells a conversation: what is asked, and an invented
-//! answer of the shape of the publisher's. The scripted publisher is the proxy that the
-//! program asks all hosts through. So each source keeps its hosts, and the rules for
-//! them are those that hold for its users; only the encryption is left out.
+//! Each source has a file in `tests/it/catalogue`. It cites documentation of the publisher's API,
+//! and lists requests with invented answers of the publisher's shape. The scripted publisher is
+//! the HTTP proxy for all hosts. So each source keeps its hosts and the rules for them; only
+//! encryption is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,30 +20,30 @@ use serde_json::Value;
 use crate::harness::{Ingest, Running};
 use crate::publisher::{Publisher, Reply, Request, release, zip};
 
-/// How many feeds the field's own collector has, of those that are not one
-/// platform that has ended: all of them, and those that are asked of an API.
+/// The number of feeds in the field's own collector, without those of one platform that has
+/// ended, and the number of those that have an API.
 const FEEDS: usize = 96;
 const FEEDS_OF_APIS: usize = 59;
 
-/// What a file of `tests/it/catalogue` says.
+/// The content of a file in `tests/it/catalogue`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     kind: Kind,
-    /// Where it can be read that the publisher is asked so.
+    /// The URL of the documentation.
     cite: String,
-    /// The dates that are asked for, of a source with windows.
+    /// The dates to fetch, for a source with windows.
     from: Option<String>,
     until: Option<String>,
-    /// How many pages are fetched.
+    /// The number of pages to fetch.
     #[serde(default = "two")]
     pages: u32,
-    /// The program's environment.
+    /// The environment of the program.
     #[serde(default)]
     env: BTreeMap<String, String>,
-    /// How many releases those pages have.
+    /// The number of releases on those pages.
     releases: u64,
-    /// What is asked and answered, in order.
+    /// The requests and answers in their order.
     exchange: Vec<Exchange>,
 }
 
@@ -55,22 +54,22 @@ enum Kind {
     Bulk,
 }
 
-/// A request, and what it is answered.
+/// A request and its answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exchange {
-    /// The method and the target; the order of the query does not count.
+    /// The method and the target. The order of the query parameters does not matter.
     request: String,
-    /// How headers begin.
+    /// The beginning of each required header value.
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// JSON, compared as such, or any text.
+    /// JSON, which is compared by value, or any text.
     body: Option<String>,
     #[serde(default = "ok")]
     status: u16,
     #[serde(default)]
     answer: String,
-    /// The members of an archive, answered instead.
+    /// The members of an archive that is the answer instead.
     zip: Option<BTreeMap<String, String>>,
     charset: Option<String>,
 }
@@ -157,8 +156,8 @@ fn most_feeds_of_the_field_are_in_the_catalogue_and_the_rest_are_named() {
     }
 }
 
-/// Those that are asked for by the month that a notice was published or changed in,
-/// which is over with the month.
+/// The sources with windows by the month in which a notice was published or changed. Such a month
+/// gets no more data after its end.
 const BY_MONTH_OF_PUBLICATION: [&str; 5] = [
     "germany",
     "united-kingdom-scotland",
@@ -213,20 +212,20 @@ async fn each_publisher_is_asked_what_it_expects() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// A publisher that answers the nth request with the nth answer.
+/// Starts a publisher that gives the nth answer to the nth request.
 async fn converse(exchanges: &[Exchange]) -> Publisher {
     let publisher = Publisher::serve(|_| Reply::status(500)).await;
     let answers: Vec<Reply> = exchanges.iter().map(Exchange::reply).collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
     publisher.turn(move |_| {
         let nth = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        // not tried again, and so told from what was to be asked
+        // 410 is not retried, so it differs from every planned answer.
         answers.get(nth).cloned().unwrap_or(Reply::status(410))
     });
     publisher
 }
 
-/// What is wrong with how the publisher was asked, and with what was read.
+/// Returns what is wrong with the requests, and with what was stored.
 async fn compare(
     ingest: &Ingest,
     name: &str,
@@ -285,7 +284,7 @@ impl Exchange {
             _ => "text/plain; charset=utf-8",
         };
         let body = match self.charset.as_deref() {
-            // each letter of it that the cases have is the same in Unicode
+            // The cases use only letters that have the same number in Unicode.
             Some("windows-1252") => body.chars().map(|c| u8::try_from(c).unwrap()).collect(),
             Some(charset) => panic!("{charset} is not known here"),
             None => body.into_bytes(),
@@ -293,7 +292,7 @@ impl Exchange {
         reply.header("content-type", media_type).body(body)
     }
 
-    /// What is different about a request.
+    /// Returns how a request differs from the expected one.
     fn differs(&self, asked: &Request) -> Option<String> {
         let mut wrong = String::new();
         let Some(path) = asked.target.strip_prefix("http://").and_then(path) else {
@@ -319,12 +318,12 @@ impl Exchange {
     }
 }
 
-/// What follows the host.
+/// Returns what follows the host.
 fn path(target: &str) -> Option<&str> {
     Some(&target[target.find('/')?..])
 }
 
-/// Method and path, and the decoded pairs of the query in some order.
+/// Returns the method and path, and the decoded query parameters in sorted order.
 fn decoded(request: &str) -> (&str, Vec<(String, String)>) {
     let (path, query) = request.split_once('?').unwrap_or((request, ""));
     let mut pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes())
@@ -334,8 +333,8 @@ fn decoded(request: &str) -> (&str, Vec<(String, String)>) {
     (path, pairs)
 }
 
-/// A source's table, as part of a configuration, for a proxy that can read what is asked
-/// and without what makes requests wait for each other.
+/// Returns a source's table as configuration for a proxy. It has no encryption, so that the proxy
+/// can read the requests, and no rate limits.
 fn declaration(source: &str, name: &str) -> String {
     let source = unencrypted(source);
     let text = [
@@ -352,12 +351,12 @@ fn declaration(source: &str, name: &str) -> String {
     format!("[sources.{name}]\n{text}")
 }
 
-/// A text whose URLs are all http, and so can be read by a proxy.
+/// Replaces https by http in all URLs, so that the proxy can read the requests.
 fn unencrypted(text: &str) -> String {
     text.replace("https://", "http://")
 }
 
-/// `$release1` and `$record1` are a release, and a record that has it.
+/// Replaces `$release1` and `$record1` by a release, and by a record that contains it.
 fn filled(text: &str) -> String {
     let item = Regex::new(r"\$(release|record)(\d+)").unwrap();
     let filled = item.replace_all(text, |found: &regex::Captures<'_>| {

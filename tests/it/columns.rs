@@ -1,10 +1,10 @@
-//! What the columns and views hold can be cast to what people cast it to: a publisher's
-//! one strange value does not break a query over all releases.
+//! Tests that the values of columns and views can be cast: one strange value of a publisher does
+//! not break a query over all releases.
 
 use crate::harness::{Ingest, LINK};
 use crate::publisher::{Feed, Publisher};
 
-/// Amounts, and what a view makes of them as double precision.
+/// Returns amounts, and what a view shows for each as double precision.
 fn amounts() -> Vec<(String, &'static str)> {
     let digits = |count: usize| format!("9{}", "0".repeat(count - 1));
     let places = |count: usize| format!("0.{}1", "0".repeat(count - 1));
@@ -19,7 +19,7 @@ fn amounts() -> Vec<(String, &'static str)> {
         ("1e-300", "1e-300"),
         ("1e-400", ""),
         ("0e-400", "0"),
-        // a text that is a number but for a space that is none to a cast
+        // The text is a number, except for a space that a cast does not accept.
         ("\"\u{2003}12\"", ""),
         ("\"\u{3000}12\"", ""),
         ("\" \\t12\\n\"", "12"),
@@ -75,7 +75,7 @@ async fn an_amount_that_no_double_holds_breaks_no_query() {
             assert_eq!(read, *expected, "{view}: {short}");
         }
     }
-    // a column takes 28 digits, and says where it did not
+    // A column takes up to 28 digits, and `null` marks larger amounts.
     let unread = "release where tender_value::double precision is null
         and coalesce(data #>> '{tender,value,amount}', '') <> ''";
     let unread = ingest.count(unread).await;
@@ -85,7 +85,7 @@ async fn an_amount_that_no_double_holds_breaks_no_query() {
     let metrics = std::fs::read_to_string(&metrics).unwrap();
     let counted = format!(r#"ocds_unread_amounts_total{{source="zambia"}} {unread}"#);
     assert!(metrics.contains(&counted), "{metrics}");
-    // and what was served is there
+    // The original amount is in `data`.
     let served = "select length(data #>> '{tender,value,amount}') from ocds.release
         where release_id = '17'";
     assert_eq!(ingest.value(served).await, "400");
@@ -117,7 +117,7 @@ async fn a_date_at_the_edge_of_time_breaks_no_query() {
     ingest.declare(&publisher, LINK);
     ingest.run(&[]).await.expect(0);
     for column in ["date", "tender_start", "tender_end"] {
-        // in the zones furthest east and west, as a date, as seconds and as JSON
+        // Cast in the time zones furthest east and west: as a date, as seconds and as JSON.
         let sql = format!(
             "select (({column} at time zone 'Pacific/Kiritimati')::date
                 - ({column} at time zone 'Etc/GMT+12')::date

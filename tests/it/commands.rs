@@ -1,4 +1,4 @@
-//! The other commands, and what all of them keep to themselves.
+//! Tests the other commands, and that no command shows a secret.
 
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ async fn the_worst_of_several_sources_is_the_exit_code_and_each_has_its_report()
     assert_eq!(reports[1]["source"], "good");
     assert_eq!(reports[1]["verdict"], "complete");
     assert_eq!(ingest.count("release").await, 4);
-    // all that the files declare
+    // Without names, all declared sources run.
     let ran = ingest
         .program(&["run", "--all", "--json"])
         .await
@@ -212,8 +212,6 @@ async fn status_tells_where_each_source_stands() {
 
 #[tokio::test]
 async fn a_secret_is_in_no_table_and_no_log() {
-    // Echoed in a link, where publishers echo what they were asked with; next to
-    // a page that cannot be read, a reject and a retry, all of which are logged.
     const SECRET: &str = "s3cr3t-pass/phrase";
     let publisher = Publisher::serve(|request| {
         let key = request.query("key").unwrap_or_default();
@@ -276,6 +274,6 @@ async fn a_secret_is_in_no_table_and_no_log() {
     for text in &said {
         assert!(!echoed.iter().any(|secret| text.contains(secret)), "{text}");
     }
-    // it was sent, and it is remembered that it was
+    // The secret was sent, and the stored text has its placeholder.
     assert!(said.iter().any(|text| text.contains("{env.KEY}")));
 }

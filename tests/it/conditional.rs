@@ -1,4 +1,4 @@
-//! Pages that are asked for only if they have changed.
+//! Tests conditional requests, which fetch a page only if it has changed.
 
 use ocds_ingest::config::Config;
 use ocds_ingest::error::Kind;
@@ -13,7 +13,7 @@ use crate::run::titled;
 
 const LONG_AGO: &str = "Fri, 13 Nov 2020 08:00:00 GMT";
 
-/// Pages of which the last looks like it, and so is asked for once.
+/// Makes pages of which the last is not full, so it is fetched only once.
 fn short(count: usize) -> Vec<Items> {
     let mut pages = pages(count, 4);
     pages[count - 1].truncate(1);
@@ -28,8 +28,8 @@ fn is_conditional(request: &Request) -> bool {
     request.header("if-none-match").is_some() || request.header("if-modified-since").is_some()
 }
 
-/// A source, its publisher, and the same source in another database where nothing is
-/// asked for by a condition: what both store must be the same.
+/// A source and its publisher, and the same source in another database that uses no conditional
+/// requests. Both must store the same.
 struct Pair {
     publisher: Publisher,
     ingest: Ingest,
@@ -51,15 +51,15 @@ impl Pair {
         }
     }
 
-    /// The requests since this was asked last.
+    /// Returns the requests since the last call.
     fn requests(&mut self) -> Vec<Request> {
         let requests = self.publisher.requests().split_off(self.seen);
         self.seen += requests.len();
         requests
     }
 
-    /// Runs both, and compares what they have; which of the one's requests were made
-    /// by a condition is given back.
+    /// Runs both and compares their tables. Also returns which requests of the first were
+    /// conditional.
     async fn run(&mut self, options: &[&str]) -> (Ran, Vec<bool>) {
         self.requests();
         let ran = self.ingest.run(options).await.expect(0);
@@ -82,7 +82,7 @@ async fn an_unchanged_feed_costs_a_304_a_page() {
     let (_, first) = pair.run(&[]).await;
     assert_eq!(first, [false; 3]);
     let versions = pair.ingest.row_versions_of_releases().await;
-    // what is remembered lasts from run to run
+    // The validators are kept from run to run.
     for _ in 0..2 {
         let (ran, conditional) = pair.run(&[]).await;
         assert_eq!(conditional, [true; 3]);
@@ -129,7 +129,7 @@ async fn a_server_that_tells_times_and_no_tags_is_asked_by_them() {
     assert_eq!(request.header("if-modified-since"), Some(LONG_AGO));
     assert_eq!(request.header("if-none-match"), None);
 
-    // a time of this very second may be that of two states of a page
+    // Within the same second a page may change without a new time.
     let now = httpdate::fmt_http_date(std::time::SystemTime::now());
     let feed = Feed::link(short(2));
     let script = move |request: &Request| {
@@ -197,7 +197,7 @@ async fn pages_behind_a_changed_one_are_asked_for_afresh() {
     items[2][0] = titled(1_000, "of the third page");
     let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
     pair.run(&[]).await;
-    // what the second page says now, the third says otherwise and later
+    // The second page now has a version of a key that a later page replaces.
     items[1][3] = titled(1_000, "of the second page");
     pair.publisher.turn(tagged(Feed::link(items.clone())));
     let (ran, conditional) = pair.run(&[]).await;
@@ -206,8 +206,8 @@ async fn pages_behind_a_changed_one_are_asked_for_afresh() {
     let title = "select tender_title from ocds.release where release_id = '1000'";
     assert_eq!(pair.ingest.value(title).await, "of the third page");
 
-    // The third page stored its own over what the second has. It lets go of that, and
-    // the second, which has not changed, counts again.
+    // The third page replaced a release of the second page. Now it no longer has that release, so
+    // the one of the unchanged second page counts again.
     items[2][0] = release(8);
     pair.publisher.turn(tagged(Feed::link(items)));
     let (_, conditional) = pair.run(&[]).await;
@@ -219,12 +219,12 @@ async fn pages_behind_a_changed_one_are_asked_for_afresh() {
 async fn after_any_changes_the_tables_are_those_of_whole_fetches() {
     let mut dice = Dice::new();
     let mut roll = |sides: usize| usize::try_from(dice.roll(sides as u64)).unwrap();
-    // few keys, so that pages store over each other's
+    // Few keys, so that pages replace each other's releases.
     let mut items: Vec<Items> = (0..4).map(|page| vec![release(page)]).collect();
     let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
     let mut asked = Vec::new();
     for round in 0..30 {
-        // the second is asked whether anything changed, whatever the dice say
+        // The second run finds no change, so that it sends conditional requests.
         let changes = if round < 2 { 0 } else { roll(3) };
         for _ in 0..changes {
             let (page, key) = (roll(4), roll(6));
@@ -275,7 +275,7 @@ async fn windows_of_the_same_dates_are_remembered_halved_ones_by_their_halves() 
     assert_eq!(ran.counts().unchanged, 60);
     let requests = publisher.requests().split_off(seen);
     let conditional: Vec<bool> = requests.iter().map(is_conditional).collect();
-    // January is too long, and nothing of it was kept but its halves
+    // The window of January was split, and only its halves were stored.
     assert_eq!(conditional, [false, true, true, true]);
 }
 
@@ -285,7 +285,7 @@ async fn a_feed_that_grows_is_fetched_where_it_does() {
     let numbers = |items: Vec<Items>| {
         move |request: &Request| {
             let page: usize = request.query("page").unwrap().parse().unwrap();
-            // the first pages are as they were: they count none of those added since
+            // The first pages are unchanged, so their total does not include later items.
             let total = if page < 3 { 3 } else { items.len() };
             let total = format!(r#","total_pages":{total}"#);
             Reply::json(package(&items[page - 1], &total)).tagged(request)
@@ -314,11 +314,11 @@ async fn what_is_to_be_done_afresh_is_asked_for_whatever_is_remembered() {
     let backfill = ["backfill", SOURCE, "--from-page", "1"];
     pair.ingest.program(&backfill).await.expect(0);
     assert!(!pair.requests().iter().any(is_conditional));
-    // it may have stored what the run before it had not
+    // The other run may have stored what the earlier one had not.
     assert_eq!(pair.run(&[]).await.1, [false; 3]);
     assert_eq!(pair.run(&[]).await.1, [true; 3]);
 
-    // what becomes of the same bytes is another
+    // The same bytes now give another result.
     pair.ingest.configure("[extract]\nmax_depth = 100");
     assert_eq!(pair.run(&[]).await.1, [false; 3]);
     let repaired = format!("{LINK}\ndecode.repair = [\"nul\"]");
@@ -338,7 +338,7 @@ async fn a_run_in_the_middle_of_which_another_one_wrote_is_not_remembered() {
     ingest.run(&["--max-pages", "1"]).await.expect(0);
     let backfill = ["backfill", SOURCE, "--from-page", "1", "--to-page", "1"];
     ingest.program(&backfill).await.expect(0);
-    // the older run goes on, and ends last
+    // The older run is resumed, and ends last.
     ingest.run(&[]).await.expect(0);
     let last = "select kind from ocds.run order by ended_at desc limit 1";
     assert_eq!(ingest.value(last).await, "incremental");
@@ -353,8 +353,8 @@ async fn a_run_in_the_middle_of_which_another_one_wrote_is_not_remembered() {
 async fn a_run_that_goes_on_asks_for_what_is_left_afresh() {
     let mut pair = Pair::new(LINK, tagged(Feed::link(crate::kill::rough(5)))).await;
     let lenient = ["--max-bad-ratio", "1"];
-    // the rough feed's pages store over each other's: only the last counts, and it is
-    // behind others
+    // The pages of the rough feed replace each other's releases, so only the last page is
+    // remembered.
     pair.run(&lenient).await;
     assert_eq!(pair.run(&lenient).await.1, [false; 5]);
 
@@ -384,7 +384,7 @@ async fn a_run_that_goes_on_asks_for_what_is_left_afresh() {
     let (_, conditional) = pair.run(&[]).await;
     assert_eq!(conditional, [true; 5]);
 
-    // by as many pages as were asked for
+    // Continue with as many pages as were fetched.
     let part = pair.ingest.run(&["--max-pages", "2"]).await.expect(0);
     assert_eq!(part.report()["unchanged_pages"], 2);
     pair.requests();
@@ -470,7 +470,7 @@ async fn a_feed_of_changes_is_asked_whether_its_newest_page_has_more() {
             let page: usize = request
                 .query("page")
                 .map_or(1, |page| page.parse().unwrap());
-            // the newest page leads to itself
+            // The newest page links to itself.
             let next = items.len().min(page + 1);
             let link = format!(r#","links":{{"next":"/?page={next}"}}"#);
             Reply::json(package(&items[page - 1], &link)).tagged(request)
@@ -493,7 +493,7 @@ async fn a_feed_of_changes_is_asked_whether_its_newest_page_has_more() {
     assert_eq!(pair.run(&[]).await.1, [true]);
 }
 
-/// Files of years, whose names are in the path.
+/// Files for each year, with the year in the path.
 const YEARS: &str = "url = \"{}\"\naxis = { year = [\"2024\", \"2025\"] }";
 
 #[tokio::test]
@@ -522,8 +522,8 @@ async fn a_chain_behind_a_changed_one_is_asked_for_afresh() {
         let seen = publisher.requests().len();
         let (changed, gate) = (files("newly of 2024", "equal"), Gate::open_up_to(0));
         let held = gate.clone();
-        // the first is answered when as many are asked for as may be at once, and the
-        // second when the first is known to have changed
+        // The first file is answered when as many requests are open as allowed, and the second
+        // one when the program knows that the first has changed.
         publisher.turn(move |request| match request.path() {
             "/2024" => changed(request).behind(&held, 1),
             _ => changed(request).behind(&held, 2),
@@ -541,7 +541,8 @@ async fn a_chain_behind_a_changed_one_is_asked_for_afresh() {
             .iter()
             .map(|request| (request.path(), is_conditional(request)))
             .collect();
-        // side by side the second is asked for before the first is known to have changed
+        // With concurrency, the second file is requested before the program knows that the first
+        // has changed.
         match concurrency {
             1 => assert_eq!(asked, [("/2024", true), ("/2025", false)]),
             _ => assert_eq!(asked[2..], [("/2025", false)]),
@@ -567,7 +568,7 @@ async fn what_a_server_says_goes_back_to_the_home_host_and_to_no_other() {
     .await;
     let host = elsewhere.url("").replace("http://", "");
     for (path, expected) in [
-        // of another file the time would say nothing
+        // The time of another file would prove nothing.
         ("/here", [true, false]),
         ("/there", [false, false]),
         ("/file", [true, true]),
@@ -623,7 +624,7 @@ async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
     assert!(remembered("other rules").await.is_empty());
     let mut pages = remembered(&rules).await;
     assert_eq!(pages.len(), 2);
-    // in whatever order
+    // The order in the database is undefined.
     pages.sort_by_key(|(_, _, page)| page.number);
     let (chain, cursor, first): (_, _, RememberedPage) = pages.remove(0);
     assert_eq!((first.items, first.number), (4, 1));
@@ -646,7 +647,7 @@ async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
     assert_eq!(refused.kind(), Kind::Lease);
     assert_eq!(ingest.pages().await.len(), 0);
     for _ in 0..2 {
-        // the second time the page is there already, and says the same
+        // The second time the page is stored already, and the counts are the same.
         let counts = sink.commit_unchanged(&claim.lease, &page).await.unwrap();
         assert_eq!((counts.releases, counts.unchanged), (4, 4));
     }

@@ -1,5 +1,5 @@
-//! Configuration: what is documented is what there is, which of two answers to
-//! one question counts, and that a mistake is named by file and key.
+//! Tests the configuration: every documented key exists, precedence is as documented, and a
+//! mistake is named by its file and key.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(repository(path)).unwrap()
 }
 
-/// Files of configuration in a directory of their own, later ones over earlier.
+/// Configuration files in a directory of their own. Later ones override earlier ones.
 struct Files {
     directory: TempDir,
     paths: Vec<PathBuf>,
@@ -65,14 +65,14 @@ fn variables(environment: &[(&str, &str)]) -> Environment {
         .collect()
 }
 
-/// The configuration of one file and an environment.
+/// Loads the configuration from one file and an environment.
 fn load(text: &str, environment: &[(&str, &str)]) -> Config {
     Files::new(&[text])
         .load(environment)
         .unwrap_or_else(|e| panic!("{}", e.chain()))
 }
 
-/// Checks that a file is refused, by a sentence that names it and holds `words`.
+/// Checks that a file is refused with a message that names it and contains `words`.
 fn refused(text: &str, words: &[&str]) {
     let error = Files::new(&[text]).load(&[]).unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
@@ -86,9 +86,8 @@ fn url(config: &Config) -> &str {
     config.database.url.expose_secret()
 }
 
-/// The names of the keys that a type can be read from. A type that is read from
-/// a table tells them to whoever it is read from, which here notes them down
-/// and gives it nothing.
+/// Returns the keys that a type accepts. A type that is read from a table passes its keys to the
+/// deserializer; this one records them and returns nothing.
 fn keys<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
     let mut keys = None;
     let read = T::deserialize(Notes(&mut keys));
@@ -123,19 +122,19 @@ impl<'de> Deserializer<'de> for Notes<'_> {
     }
 }
 
-/// A key as it stands in a commented file, and the line it stands on.
+/// A key in a commented file, and its line.
 struct Documented {
-    /// The table it is in: empty, or such as `sink`.
+    /// The table of the key: empty, or a name such as `sink`.
     table: String,
     key: String,
-    /// The line, without the mark that comments it out.
+    /// The line without the `#` that comments it out.
     line: String,
     commented_out: bool,
     explained: bool,
 }
 
-/// The keys of a commented file. `#key = value` and `#[table]` are commented
-/// out; `# words` are prose.
+/// Returns the keys of a commented file. In it, `#key = value` and `#[table]` are commented out,
+/// and `# words` are prose.
 fn documented(text: &str) -> Vec<Documented> {
     let mut table = String::new();
     let mut keys = Vec::new();
@@ -171,7 +170,7 @@ fn sections() -> BTreeSet<(String, String)> {
             "lease" => keys::<config::Lease>(),
             "ledger" => keys::<config::Ledger>(),
             "shutdown" => keys::<config::Shutdown>(),
-            // Documented by the template of a source.
+            // The template of a source documents this table.
             "sources" => continue,
             other => panic!("the section {other} is not looked at here"),
         };
@@ -215,7 +214,7 @@ fn every_documented_value_is_the_default() {
     let (documented_config, default) = (load(&read(DOCUMENTED), &[]), load("", &[]));
     assert_eq!(format!("{documented_config:#?}"), format!("{default:#?}"));
     assert_eq!(url(&documented_config), url(&default));
-    // A key can be left out of the file's values only if it has none.
+    // A key may be missing in the file only if it has no default.
     let default = format!("{default:#?}");
     for key in documented(&read(DOCUMENTED))
         .iter()
@@ -244,12 +243,12 @@ fn the_template_names_every_key_of_a_source() {
         let keys = template.iter().filter(|d| d.table == table);
         keys.map(|d| d.key.clone()).collect()
     };
-    // `http` is a table of the template, and `page` is one in each of its lines.
+    // `http` is a table of the template, and `page` is a table on each of its lines.
     let mut source = of("");
     source.insert("http".into());
     assert_eq!(source, keys::<Source>());
     assert_eq!(of("http"), keys::<Http>());
-    // the keys of all tables that stand on lines of a key
+    // Reads the keys of all inline tables of a key.
     let tables = |key: &str| -> Vec<toml::Table> {
         let lines = template.iter().filter(|d| d.key == key);
         let table = |d: &Documented| {
@@ -257,7 +256,7 @@ fn the_template_names_every_key_of_a_source() {
                 .as_table()
                 .cloned()
         };
-        // a list in its place has no keys
+        // An array there has no keys.
         lines.filter_map(table).collect()
     };
     let names = |tables: &[toml::Table]| -> BTreeSet<String> {
@@ -277,14 +276,14 @@ fn the_template_names_every_key_of_a_source() {
     assert_eq!(names(&tables("decode")), keys::<Decode>());
     assert_eq!(names(&tables("auth")), keys::<Auth>());
     assert_eq!(names(&tables("fail_if")), keys::<FailIf>());
-    // each repair has a word in the comment above them
+    // The comment above them lists each repair.
     let text = read(TEMPLATE);
     for repair in Repair::ALL {
         assert!(text.contains(repair.as_str()), "{repair:?}");
     }
 }
 
-/// A source that declares every key that the others leave room for.
+/// A source that declares every key that can be combined with the others.
 const WHOLE: &str = r#"
 publisher = "Office of Invented Tenders"
 country = "Nowhere"
@@ -348,7 +347,7 @@ user_agent = "a robot"
 allow_hosts = ["archive.tenders.example", "files.example"]
 "#;
 
-/// What people are told of it.
+/// The output of `source show` for it.
 const WHOLE_SHOWN: &str = r#"
 source        whole
 declared in   the configuration
@@ -451,7 +450,7 @@ fn the_source_that_is_shown_declares_every_key() {
     assert_eq!(names(&["decode"]), keys::<Decode>());
     assert_eq!(names(&["axis.buyer", "axis.file"]), keys::<Index>());
     let mut detail = names(&["detail"]);
-    // instead of `each`
+    // `pattern` replaces `each`.
     detail.insert("pattern".into());
     assert_eq!(detail, keys::<Detail>());
 }
@@ -590,7 +589,7 @@ fn the_environment_overrides_a_file_key_by_key() {
         &[
             ("OCDS_INGEST__SINK__WORKERS", "5"),
             ("OCDS_INGEST__LEASE__WAIT", "90s"),
-            // Not ours, and set to nothing.
+            // A variable of another program, and an empty one.
             ("OCDS_INGEST", "x"),
             ("SINK__WORKERS", "7"),
             ("OCDS_INGEST__SINK__BATCH_SIZE", ""),

@@ -1,5 +1,5 @@
-//! The database: the local server's life, sessions, TLS and migrations, each
-//! on real clusters in directories of their own.
+//! Tests the database module: the local server, sessions, TLS and migrations, each on real
+//! servers in directories of their own.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -18,7 +18,7 @@ use tokio_postgres::NoTls;
 
 use crate::harness::PATIENCE;
 
-/// A directory that the server's user can reach, wherever the tests run as root.
+/// Makes a directory that the server's user can enter, because the tests may run as root.
 pub(crate) fn open_directory() -> TempDir {
     let directory = tempfile::Builder::new()
         .prefix("ocds-ingest-test-")
@@ -37,7 +37,7 @@ pub(crate) fn volatile(directory: &Path) -> Options {
     }
 }
 
-/// A server of the test's own.
+/// Starts a server in a new directory.
 async fn start() -> (TempDir, Server) {
     let directory = open_directory();
     let server = Server::start(&volatile(&directory.path().join("pg")))
@@ -65,7 +65,7 @@ async fn ask(url: &str, question: &str) -> String {
     row.get(0)
 }
 
-/// Tells one start of a server from another.
+/// Returns the start time of the server, which differs after each start.
 async fn started_at(url: &str) -> String {
     ask(url, "select pg_postmaster_start_time()::text").await
 }
@@ -99,10 +99,10 @@ fn kill(process: u32) {
     assert!(status.success());
 }
 
-/// Names the directory that [`uses_a_server_until_killed`] uses.
+/// The variable with the directory for [`uses_a_server_until_killed`].
 const CHILD: &str = "OCDS_INGEST_TEST_DIRECTORY";
 
-/// Not a test: the program that other tests kill, this same binary.
+/// Not a test: other tests start this binary with it, and kill it.
 #[tokio::test]
 #[ignore = "run by other tests, as a process of its own"]
 async fn uses_a_server_until_killed() {
@@ -116,8 +116,8 @@ async fn uses_a_server_until_killed() {
     std::future::pending::<()>().await;
 }
 
-/// A process that uses the server in `directory`, with a file of its parent's
-/// open, as `flock` leaves one.
+/// Starts a process that uses the server in `directory`. It inherits an open file, as under
+/// `flock`.
 fn spawn_user(directory: &Path) -> Child {
     let inherited = directory.parent().expect("a parent").join("inherited.lock");
     let mut child = Command::new("sh")
@@ -177,7 +177,7 @@ async fn a_server_left_by_a_killed_program_is_used_again() {
     let mut child = spawn_user(&home);
     let group = child.id();
     child.kill().unwrap();
-    // The server holds no end of the pipe, or this would not end.
+    // The read ends, so the server has not inherited the pipe.
     let mut rest = String::new();
     child
         .stdout
@@ -225,7 +225,7 @@ async fn a_killed_server_is_started_again_with_what_was_committed() {
     kill(killed);
     wait_until_away(&socket_url(&directory.path().join("pg"))).await;
 
-    // the backend of a pooled connection may live on for a moment
+    // The backend of a pooled connection may live for a moment longer.
     let kept = loop {
         let connection = database.connection().await.unwrap();
         match connection.query_one("select it from kept", &[]).await {
@@ -284,7 +284,7 @@ async fn half_an_initdb_is_done_again() {
     std::fs::create_dir_all(half.join("base")).unwrap();
     std::fs::write(half.join("PG_VERSION"), "15").unwrap();
     std::fs::write(home.join("start.lock"), "").unwrap();
-    // as `initdb` leaves it, which runs as the server's user
+    // `initdb` runs as the server's user.
     let (_elsewhere, other) = start().await;
     let owner = std::fs::metadata(other.directory()).unwrap();
     other.stop().await.unwrap();
@@ -401,7 +401,7 @@ async fn nobody_else_may_enter_the_local_server_s_directories() {
     server.stop().await.unwrap();
 }
 
-/// The directory of the server whose socket a URL names.
+/// Returns the directory of the server whose socket is in the URL.
 fn server_home(url: &str) -> PathBuf {
     let (_, host) = url.split_once("host=").expect("a host");
     let (socket, _) = host.split_once('&').expect("a port");
@@ -472,7 +472,7 @@ async fn a_server_that_takes_no_writes_is_waited_for() {
             .await
             .unwrap();
         let deadline = Instant::now() + PATIENCE;
-        // The pooled connection from before is refused as a new one is.
+        // The pooled connection from before is refused like a new one.
         loop {
             let found = database.connection().await.err().map(|error| error.kind());
             if found == kind {
@@ -516,7 +516,7 @@ async fn what_refuses_us_is_told_from_what_is_away() {
     server.stop().await.unwrap();
 }
 
-/// Certificates as `openssl` makes them, and a server that shows them.
+/// Certificates made by `openssl`, and a server that uses them.
 struct Tls {
     _directory: TempDir,
     keys: PathBuf,
@@ -531,7 +531,7 @@ impl Tls {
         std::fs::create_dir(&keys).expect("a directory");
         make_certificates(&keys);
         let home = directory.path().join("pg");
-        // The first start makes the user's directory, whose owner the key needs.
+        // The first start makes the user's directory, because the key needs its owner.
         let first = Server::start(&volatile(&home)).await.expect("a server");
         let owner = std::fs::metadata(first.directory()).expect("a directory");
         first.stop().await.expect("a stop");
@@ -585,7 +585,7 @@ impl Tls {
         }
     }
 
-    /// Connects by options whose `@` stands for the directory of the keys.
+    /// Connects with options in which `@` stands for the directory of the keys.
     async fn try_with(&self, database: &str, host: &str, options: &str) -> Result<String, Error> {
         let keys = self.keys.display().to_string();
         let options = options.replace('@', &keys);
@@ -605,8 +605,8 @@ impl Tls {
     }
 }
 
-/// Two authorities, `ca` and `other`, and what the first has signed: a server's
-/// certificate for `localhost`, and a client's for the user `ocds`.
+/// Makes two authorities, `ca` and `other`. The first signs a certificate for the server
+/// `localhost` and one for the client user `ocds`.
 pub(crate) fn make_certificates(keys: &Path) {
     let script = "
         set -e; cd \"$1\"
@@ -748,7 +748,7 @@ async fn require_auth_is_obeyed_over_tls_too() {
         assert_eq!(error.kind(), Kind::Config, "{list}: {}", error.chain());
         assert!(error.chain().contains("SCRAM-SHA-256"), "{}", error.chain());
     }
-    // a server that asks for nothing is not who was meant
+    // A server that asks for no password is not the expected one.
     let trusted = "sslmode=require require_auth=scram-sha-256";
     let error = tls.try_with(DATABASE, "localhost", trusted).await;
     let error = error.unwrap_err();

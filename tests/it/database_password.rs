@@ -1,5 +1,5 @@
-//! Who gets the database's password. The servers say that they have no TLS, and then ask
-//! for the password: so does somebody between us and a server that has it.
+//! Tests who gets the database's password. The fake servers say that they have no TLS and then
+//! ask for the password, as an attacker on the network could.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
@@ -19,9 +19,9 @@ const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const CLEARTEXT: u32 = 3;
 const MD5: u32 = 5;
 
-/// An address of this machine that is not loopback, by which it is another host.
+/// Returns an address of this machine that is not loopback, so it counts as another host.
 fn outer_address() -> Option<IpAddr> {
-    // nothing is sent: the system is asked which address it would send from
+    // Nothing is sent: the system only selects the sender's address.
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     let found = socket
         .connect("198.51.100.1:9")
@@ -34,13 +34,14 @@ fn outer_address() -> Option<IpAddr> {
     address
 }
 
-/// A server without TLS that asks for a password. It tells what each client sends then.
+/// Starts a server without TLS that asks for a password. The channel receives what each client
+/// sends then.
 fn ask_for_password(address: IpAddr, request: u32) -> (u16, Receiver<Vec<u8>>) {
     let listener = TcpListener::bind((address, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
-        // a client that ends sooner, because it wants TLS, is told nothing of
+        // Clients that disconnect earlier, because they require TLS, send nothing.
         for stream in listener.incoming() {
             if let Ok(sent) = serve(stream.unwrap(), request)
                 && sender.send(sent).is_err()
@@ -76,7 +77,7 @@ fn serve(mut stream: TcpStream, request: u32) -> std::io::Result<Vec<u8>> {
     Ok(sent)
 }
 
-/// Reads a message without a type: what follows its length.
+/// Reads a message without a type, and returns what follows its length.
 fn read_startup(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
@@ -89,7 +90,7 @@ fn url(host: IpAddr, port: u16, options: &str) -> String {
     format!("postgresql://ocds:hunter2@{host}:{port}/ocds?{options}")
 }
 
-/// Connects to a server that asks for a password, and tells what it got.
+/// Connects to a server that asks for a password. Returns the error and what the server received.
 async fn try_with(host: IpAddr, request: u32, options: &str) -> (Error, Vec<u8>) {
     let (port, received) = ask_for_password(host, request);
     let error = connect(&url(host, port, options)).await.unwrap_err();
@@ -175,7 +176,6 @@ async fn require_auth_is_obeyed_on_this_machine_too() {
     }
 }
 
-/// Runs the program on a database.
 fn program(url: &str, variables: &[(&str, &str)]) -> Output {
     check(&["--connect"], url, variables)
 }
@@ -210,7 +210,7 @@ fn the_program_warns_of_a_server_that_nobody_looks_at() {
         (url(host, port, "sslmode=verify-full"), false, 2),
         (url(host, port, "channel_binding=require"), false, 2),
         (without_password, false, 2),
-        // it gets its answer, and closes the connection
+        // True: the server receives an answer and closes the connection.
         (url(LOOPBACK, loopback_port, ""), false, 3),
     ] {
         let output = check(&[], &url, &[]);
@@ -242,7 +242,7 @@ fn the_environment_says_which_authentication_is_required() {
     let output = program(&plain, &[("PGREQUIREAUTH", "scram-sha-256")]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(received.recv_timeout(PATIENCE).unwrap().is_empty());
-    // the URL comes before the environment
+    // The URL takes precedence over the environment.
     let told = url(LOOPBACK, port, "require_auth=md5");
     program(&told, &[("PGREQUIREAUTH", "scram-sha-256")]);
     assert!(!received.recv_timeout(PATIENCE).unwrap().is_empty());
@@ -256,7 +256,7 @@ fn the_environment_says_which_authentication_is_required() {
     );
 }
 
-/// A real server that takes passwords over TCP, without TLS.
+/// Starts a real server that accepts passwords over TCP, without TLS.
 async fn start_with_passwords(directory: &Path, host: IpAddr) -> (Server, u16) {
     let rules = directory.join("hba");
     std::fs::write(
@@ -327,7 +327,7 @@ async fn a_real_server_without_tls_is_given_a_scram_proof_alone() {
         }
     }
 
-    // on the socket, and in a list that has both, the first that lets us in is taken
+    // Check the Unix socket, and a list of hosts of which the first that works is used.
     let socket = directory.path().join("pg/socket");
     let socket = socket.display();
     for (hosts, user, options, is_let_in) in [

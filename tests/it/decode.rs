@@ -1,22 +1,22 @@
-//! Bodies that are not one JSON document in UTF-8: what is read of them is
-//! stored, and what is not is kept.
+//! Tests bodies that are not one JSON document in UTF-8: what can be read is stored, and the rest
+//! is kept in quarantine.
 
 use crate::harness::{Ingest, LINK, NUMBER};
 use crate::publisher::{Encoding, Items, Publisher, Reply, package, release, zip};
 
-/// What is in quarantine: why, where, and what.
+/// The reason, pointer and document of each reject.
 const QUARANTINE: &str =
     "select concat_ws(' ', reason, nullif(pointer, ''), encode(document, 'escape'), resolution)
     from ocds.quarantine order by id";
 
-/// What is stored, as ids.
+/// The ids of the stored releases.
 const IDS: &str = "select release_id from ocds.release order by release_id";
 
 fn releases(numbers: std::ops::Range<usize>) -> Items {
     numbers.map(release).collect()
 }
 
-/// A source that is one reply, run once.
+/// Runs a source once that gives one reply.
 async fn ingested(table: &str, reply: Reply) -> Ingest {
     let publisher = Publisher::serve(move |_| reply.clone()).await;
     let mut ingest = Ingest::new().await;
@@ -45,7 +45,7 @@ async fn lines_arrays_and_archives_are_stored_like_a_package() {
         assert_eq!(ingest.column(IDS).await, ["0", "1", "2", "3"]);
         assert_eq!(ingest.count("quarantine").await, 0);
     }
-    // a gzip file on its way compressed once more
+    // A gzip file that is compressed again for transport.
     let file = Reply::json(lines)
         .encoded(Encoding::Gzip)
         .encoded_body()
@@ -119,7 +119,7 @@ async fn text_in_another_charset_is_stored_in_ours() {
     };
     for (table, reply) in [
         ("", served(latin1, &latin)),
-        // what the header says is not so
+        // The charset in the header is wrong.
         ("", served(latin1, body.as_bytes())),
         (
             "decode = { charset = \"iso-8859-1\" }",
@@ -129,7 +129,7 @@ async fn text_in_another_charset_is_stored_in_ours() {
         let ingest = ingested(table, reply).await;
         assert_eq!(ingest.value(title).await, "Caf\u{e9} 0 Caf\u{e9} 0");
     }
-    // undeclared, it costs its item alone
+    // Without a declared charset only this item is rejected.
     let both = package(&[release(0).replace("Works", "Caf\u{e9}"), release(1)], "");
     let latin: Vec<u8> = both.chars().map(|c| u8::try_from(c).unwrap()).collect();
     let ingest = ingested("", Reply::json(latin)).await;

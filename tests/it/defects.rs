@@ -1,14 +1,13 @@
-//! Publishers' defects, one by one: what is good beside them is stored, what is not
-//! is kept byte for byte with its reason, and the verdict is honest.
+//! Tests defects of publishers one by one: good data beside them is stored, bad data is kept byte
+//! for byte with its reason, and the exit code is right.
 //!
-//! Some are shown where what copes with them is. In `quarantine`: no ocid, no id,
-//! null entries, NUL, half a surrogate pair, control characters, bytes that are not
-//! UTF-8. In `items`: repairs, linked releases and empty records, version 1.0. In
-//! `decode`: ISO-8859-1, JSON Lines, lists of documents, a member without bytes. In
-//! `run`: one key twice, pages of HTML. In `manners`: errors with 200 by `fail_if`. In
-//! `fetch`: a link missing in mid-feed. In `windows`: windows that are refused as too
-//! wide, items that are gone, dates that are not heeded. A text too long for jsonb
-//! would be larger than a page may be.
+//! Other files test some defects. `quarantine`: no ocid, no id, null entries, NUL, half a
+//! surrogate pair, control characters, bytes that are not UTF-8. `items`: repairs, linked
+//! releases, empty records, version 1.0. `decode`: ISO-8859-1, JSON Lines, lists of documents, a
+//! member without bytes. `run`: one key twice, pages of HTML. `manners`: errors with status 200
+//! and `fail_if`. `fetch`: a link missing in the middle of a feed. `windows`: windows that are
+//! refused as too wide, missing items, ignored dates. A text too long for jsonb would be larger
+//! than a page may be.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,25 +18,25 @@ use url::form_urlencoded;
 use crate::harness::{Counts, Ingest, LINK, NUMBER, Ran, SOURCE};
 use crate::publisher::{Publisher, Reply, Request, package, release, zip};
 
-/// Pages that are counted through to the one without items.
+/// Numbered pages up to the first one without items.
 const COUNTED: &str = r#"page = { mode = "number", stop = "empty" }"#;
 
-/// A defect, told as a sentence, and what must come of it.
+/// A defect, described in a sentence, and its expected result.
 struct Case {
     defect: &'static str,
     /// The keys of the source.
     table: String,
-    /// What is served as `?page=1`, which is also the first page, and on.
+    /// The bodies of `?page=1`, which is also the first page, and of the following pages.
     pages: Vec<Vec<u8>>,
     code: i32,
     ids: Vec<String>,
-    /// The reasons and bytes of what is in quarantine, in the order of the bytes.
+    /// The reasons and bytes of the rejects, ordered by the bytes.
     kept: Vec<(&'static str, Vec<u8>)>,
-    /// How many requests it takes, where that is the point.
+    /// The number of requests, in cases where it matters.
     requests: Option<usize>,
 }
 
-/// A feed of these pages. Unless more is said, it is read to its end and is empty.
+/// A feed of these pages. By default it is read to its end and stores nothing.
 fn feed(defect: &'static str, table: &str, pages: Vec<Vec<u8>>) -> Case {
     Case {
         defect,
@@ -70,7 +69,7 @@ fn entry(defect: &'static str, entry: impl AsRef<[u8]>) -> Case {
     document(defect, body.concat()).stores(&["1", "2"])
 }
 
-/// A counted feed of three pages of two releases, the second of which is not a page.
+/// A numbered feed of three pages with two releases each, of which the second is not a page.
 fn no_page(defect: &'static str, body: impl Into<Vec<u8>>) -> Case {
     let body = body.into();
     let pages = vec![of(&[1, 2]), body.clone(), of(&[5, 6]), of(&[])];
@@ -86,7 +85,7 @@ impl Case {
         self
     }
 
-    /// The ids of all that is stored, in their order.
+    /// Expects these ids in the table, in this order.
     fn stores(mut self, ids: &[&str]) -> Self {
         self.ids = ids.iter().map(|&id| id.to_owned()).collect();
         self
@@ -97,7 +96,7 @@ impl Case {
         self
     }
 
-    /// The exit code: 0 unless something is missing.
+    /// Expects an exit code. The default 0 means that nothing is missing.
     fn ends(mut self, code: i32) -> Self {
         self.code = code;
         self
@@ -133,7 +132,7 @@ impl Case {
         assert_eq!(ingest.column(ids).await, self.ids, "{defect}");
         let sql = "select reason, document from ocds.quarantine order by document";
         let rows = ingest.client.query(sql, &[]).await.unwrap();
-        // bytes that are not text would show as numbers
+        // Bytes that are not text would be shown as numbers.
         let shown = |reason: &str, document: &[u8]| format!("{reason} {}", document.escape_ascii());
         let kept: Vec<String> = rows
             .iter()
@@ -155,18 +154,18 @@ async fn check(cases: impl IntoIterator<Item = Case>) {
     }
 }
 
-/// A package of the releases with these numbers.
+/// Returns a package of the releases with these numbers.
 fn of(numbers: &[usize]) -> Vec<u8> {
     named(numbers, "")
 }
 
-/// The same with further members, each after a comma.
+/// Adds further members, each after a comma.
 fn named(numbers: &[usize], members: &str) -> Vec<u8> {
     let items: Vec<String> = numbers.iter().copied().map(release).collect();
     package(&items, members).into_bytes()
 }
 
-/// The same with a value as its next link.
+/// Adds a value as the next link.
 fn linked(numbers: &[usize], next: &str) -> Vec<u8> {
     named(numbers, &format!(r#","links":{{"next":{next}}}"#))
 }
@@ -207,7 +206,7 @@ async fn a_defect_within_an_entry_costs_no_neighbour() {
     .await;
 }
 
-/// How dates are written, in a zone two hours ahead, and what is read.
+/// Dates as publishers write them, in a time zone two hours ahead, and as they are read.
 const DATES: [(&str, &str, &str); 11] = [
     ("no zone", r#""2024-03-01T10:00:00""#, "2024-03-01 08:00:00"),
     (
@@ -227,7 +226,7 @@ const DATES: [(&str, &str, &str); 11] = [
     ("the year 1 and a zone", r#""0001-01-01T00:00:00Z""#, "null"),
     ("no such day", r#""2024-02-30T00:00:00Z""#, "null"),
     ("either of two months", r#""01/02/2020""#, "null"),
-    // nothing tells it from what it says
+    // Nothing shows what the date means.
     (
         "a local time and Z",
         r#""2024-03-01T10:00:00Z""#,
@@ -235,13 +234,13 @@ const DATES: [(&str, &str, &str); 11] = [
     ),
 ];
 
-/// How amounts are written, and what is read.
+/// Amounts as publishers write them, and as they are read.
 const AMOUNTS: [(&str, &str, &str); 8] = [
     ("a text", r#""1500.50""#, "1500.50"),
     ("a text with commas", r#""221,000,000.00""#, "null"),
     ("an empty text", r#""""#, "null"),
     ("null", "null", "null"),
-    // it may mean that it is not known, which nothing tells
+    // Zero may mean unknown, but nothing shows it.
     ("zero", "0", "0"),
     (
         "of over 64 bits",
@@ -253,7 +252,7 @@ const AMOUNTS: [(&str, &str, &str); 8] = [
         "18446744073709551616.01",
         "18446744073709551616.01",
     ),
-    // it is in the data
+    // The original is in `data`.
     (
         "of more digits than a column takes",
         "1234567890123456789012345678901234567890",
@@ -261,7 +260,7 @@ const AMOUNTS: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// Members of a release, an expression over its row, and what that is.
+/// Members of a release, an expression over its row, and the expected value.
 const MEMBERS: [(&str, &str, &str, &str); 15] = [
     (
         "the end of a tender is of the year 1",
@@ -347,7 +346,7 @@ const MEMBERS: [(&str, &str, &str, &str); 15] = [
     ),
 ];
 
-/// How many awards are counted, their suppliers, and how many are listed.
+/// The number of awards, the suppliers, and the number of listed awards.
 const AWARDS: &str = "award_count || ' ' || supplier_names::text || ' ' ||
     (select count(*) from ocds.award where award.release_id = release.release_id)";
 
@@ -364,7 +363,7 @@ async fn what_is_written_otherwise_is_stored_and_costs_a_column_at_most() {
         cases.push((format!("an amount is {is}"), members, "tender_value", read));
     }
     for (defect, members, column, read) in MEMBERS {
-        // of two members with one name the last counts
+        // If a name occurs twice, the last value counts.
         let members = format!(r#""ocid":"o",{members}"#);
         cases.push((defect.to_owned(), members, column, read));
     }
@@ -479,8 +478,8 @@ async fn documents_are_read_in_the_forms_they_come_in() {
     .await;
 }
 
-/// A zip file whose members `1.json`, `2.json` … all get the name `a.json`: the library that
-/// makes it refuses a name that it has.
+/// Renames the members `1.json`, `2.json` … of a zip file to `a.json`, because the library that
+/// makes it refuses equal names.
 fn with_one_name(mut archive: Vec<u8>) -> Vec<u8> {
     let mut renamed = 0;
     for at in 1..archive.len() {
@@ -489,12 +488,12 @@ fn with_one_name(mut archive: Vec<u8>) -> Vec<u8> {
             renamed += 1;
         }
     }
-    // beside each member and in the directory
+    // Each name is beside its member and in the directory.
     assert_eq!(renamed, 2 * 3);
     archive
 }
 
-/// A text in Windows-1252.
+/// Encodes a text as Windows-1252.
 fn curly(text: String) -> Vec<u8> {
     let byte = |character| match character {
         '\u{201c}' => 0x93,
@@ -525,7 +524,7 @@ async fn a_next_link_that_leads_nowhere_ends_the_run_as_what_it_is() {
             .stores(&all)
             .ends(4)
             .after_requests(3),
-        // doubted once, as it is as full as the page before
+        // Fetched twice, because it is as full as the page before.
         second("a next link is null", "null")
             .stores(&all)
             .after_requests(3),
@@ -550,7 +549,7 @@ async fn a_next_link_that_leads_nowhere_ends_the_run_as_what_it_is() {
     .await;
 }
 
-/// A source that is answered by a script, and run once.
+/// Runs a source once that a script answers.
 async fn ran(
     table: &str,
     script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
@@ -564,7 +563,7 @@ async fn ran(
 
 #[tokio::test]
 async fn a_feed_that_never_ends_is_found_out() {
-    // each page names another one, and all have the same releases or none
+    // Each page links to another one, and all have the same releases or none.
     let same = (&[1, 2][..], "so their links lead on for ever", 3);
     let none = (&[][..], "without items that lead on", 201);
     for (numbers, why, requests) in [same, none] {
@@ -579,7 +578,7 @@ async fn a_feed_that_never_ends_is_found_out() {
         assert_eq!(ingest.count("release").await, numbers.len());
         assert_eq!(publisher.requests().len(), requests);
     }
-    // a server that takes no notice of the number
+    // A server that ignores the page number.
     for table in [NUMBER, COUNTED] {
         let (ingest, publisher, ran) = ran(table, |_| {
             Reply::json(named(&[1, 2], r#","total_pages":50"#))
@@ -596,7 +595,7 @@ async fn a_feed_that_never_ends_is_found_out() {
 #[tokio::test]
 async fn pages_that_fall_short_of_their_total_are_no_whole_feed() {
     let table = r#"page = { mode = "number", total_items = "/total", size = 2 }"#;
-    // 8 are said to be there; of them, the publisher gives 4
+    // The total is 8, but the publisher serves only 4.
     let (ingest, _publisher, ran) = ran(table, |request| {
         let page: usize = request.query("page").unwrap().parse().unwrap();
         let numbers = [2 * page - 1, 2 * page];
@@ -664,14 +663,14 @@ async fn an_ocid_with_a_slash_and_a_space_is_asked_for_and_stored_as_it_is() {
     assert_eq!(ingest.column(ocids).await, [ocid, "plain"]);
 }
 
-/// What a publisher has, by number: the day each was changed.
+/// A publisher's releases by number, with the day of the last change.
 type Days = Arc<Mutex<BTreeMap<usize, u32>>>;
 
 fn archive(numbers: impl Iterator<Item = (usize, u32)>) -> Days {
     Arc::new(Mutex::new(numbers.collect()))
 }
 
-/// A source whose feed is asked for in windows of two days of January 2024.
+/// Declares a source with windows of two days of January 2024.
 fn windowed(publisher: &Publisher, table: &str, window: &str) -> String {
     let url = publisher.url("/feed?from={from}&to={to}");
     format!(
@@ -680,13 +679,13 @@ fn windowed(publisher: &Publisher, table: &str, window: &str) -> String {
     )
 }
 
-/// The days of January that a request asks for, both included.
+/// Returns the days of January in a request. Both ends are included.
 fn days(request: &Request) -> std::ops::RangeInclusive<u32> {
     let day = |name: &str| request.query(name).unwrap()[8..10].parse().unwrap();
     day("from")..=day("to")
 }
 
-/// What a publisher has of a request's days, in order.
+/// Returns the numbers of the releases within a request's days, in order.
 fn of_days(archive: &Days, request: &Request) -> Vec<usize> {
     let (archive, days) = (archive.lock().unwrap(), days(request));
     let found = archive.iter().filter(|(_, day)| days.contains(day));
@@ -710,7 +709,7 @@ async fn windows_that_share_an_end_point_store_each_release_once() {
         .await
         .expect(0)
         .counts();
-    // days 3, 5 and 7 are served with both windows that they end and begin
+    // Days 3, 5 and 7 are served twice, at the end of one window and at the start of the next.
     let expected = Counts {
         inserted: 9,
         unchanged: 3,
@@ -735,7 +734,7 @@ async fn what_comes_in_at_the_head_of_a_feed_while_it_is_read_is_there_after_the
     let served = Arc::clone(&archive);
     let publisher = Publisher::serve(move |request| {
         let reply = newest_first(&served, request);
-        // one more with each request, of the day that it is
+        // Each request adds a release with the current day.
         let mut archive = served.lock().unwrap();
         let number = archive.len() + 1;
         archive.insert(number, 13);
@@ -757,9 +756,9 @@ async fn what_comes_in_at_the_head_of_a_feed_while_it_is_read_is_there_after_the
 
 #[tokio::test]
 async fn a_cap_of_ten_thousand_results_is_seen_and_got_round() {
-    // 12,000 releases in eight days, of which a window gives 10,000 at most
+    // 12,000 releases in eight days, of which a window serves at most 10,000.
     let archive = archive((0..12_000).map(|number| (number, 1 + number as u32 % 8)));
-    // beyond them, it refuses or gives nothing
+    // Beyond these, the server refuses or serves nothing.
     for beyond in [400, 200] {
         let served = Arc::clone(&archive);
         let publisher = Publisher::serve(move |request| {

@@ -1,16 +1,16 @@
-//! Random numbers that a seed repeats.
+//! Random numbers that a seed reproduces.
 
 use std::hash::{BuildHasher as _, RandomState};
 
-/// Random numbers for one test. A test that fails has printed its seed; with `SEED` in
-/// the environment it is played again.
+/// Random numbers for one test. The test prints its seed, and `SEED` in the environment repeats
+/// it.
 pub(crate) struct Dice {
     seed: u64,
     state: u64,
 }
 
 impl Dice {
-    /// By `SEED`, or by chance.
+    /// Uses `SEED`, or a random seed.
     pub(crate) fn new() -> Self {
         let told = std::env::var("SEED").ok();
         let seed = told.map_or_else(
@@ -21,17 +21,16 @@ impl Dice {
         Self::of(seed)
     }
 
-    /// By a seed.
     pub(crate) fn of(seed: u64) -> Self {
         Self { seed, state: seed }
     }
 
-    /// What repeats all numbers.
+    /// Returns the seed that reproduces all numbers.
     pub(crate) fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Others, for somebody else to roll, that the same seed repeats.
+    /// Returns an independent generator that the same seed reproduces.
     pub(crate) fn fork(&mut self) -> Self {
         Self {
             seed: self.seed,
@@ -39,7 +38,7 @@ impl Dice {
         }
     }
 
-    /// A number below `sides` (splitmix64).
+    /// Returns a number below `sides` (splitmix64).
     pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -48,7 +47,7 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % sides
     }
 
-    /// The place of one of so many.
+    /// Returns an index below `count`.
     pub(crate) fn index(&mut self, count: usize) -> usize {
         usize::try_from(self.roll(count as u64)).expect("below a usize")
     }

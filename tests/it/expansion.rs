@@ -1,13 +1,13 @@
-//! Bodies that take more memory than they weigh: whatever a body holds, the program
-//! stays within the memory that a pod of `config/kubernetes` has.
+//! Tests bodies that take much more memory than their size: whatever a body contains, the program
+//! stays within the memory limit of a pod in `config/kubernetes`.
 //!
-//! `the_memory_of_every_body` prints what each body takes. It is ignored by default,
-//! because only a release build tells what a pod would need, and it takes minutes:
+//! `measures_the_memory_of_every_body` prints the memory for each body. It is ignored by default,
+//! because only a release build shows what a pod needs, and it takes minutes:
 //!
 //! ```sh
 //! cargo build --release
 //! TEST_PROGRAM=$PWD/target/release/ocds-ingest \
-//!     cargo test --test it the_memory_of_every_body -- --ignored --nocapture
+//!     cargo test --test it measures_the_memory_of_every_body -- --ignored --nocapture
 //! ```
 
 use std::fmt::Write as _;
@@ -19,28 +19,28 @@ use bytes::Bytes;
 use crate::harness::{Ingest, NUMBER};
 use crate::publisher::{Encoding, Feed, Publisher, Reply, release, zip};
 
-/// The memory that a pod has, as `config/kubernetes/cron-job.yaml` limits it.
+/// The memory limit of a pod in `config/kubernetes/cron-job.yaml`.
 const POD_BYTES: usize = 512 << 20;
 
-/// How many entries most bodies have.
+/// The number of entries in most bodies.
 const MANY: usize = 1_000_000;
 
-/// How many releases a page may well have.
+/// The number of releases on a page that a run must accept.
 const STORED: usize = 240_000;
 
-/// How long a run may take; a million releases are stored in a minute or two.
+/// The time limit of a run. A million releases are stored in a minute or two.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// The limits that a run has.
+/// The limits of a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Limits {
-    /// Those of the program.
+    /// The program's defaults.
     Default,
-    /// Those of `config/kubernetes/ocds-ingest.toml`.
+    /// The limits in `config/kubernetes/ocds-ingest.toml`.
     Pod,
 }
 
-/// A body that takes more memory than it weighs, and what must come of it in a pod.
+/// A body that takes much more memory than its size, and its expected result in a pod.
 struct Bomb {
     what: &'static str,
     /// Further keys of the source.
@@ -48,9 +48,9 @@ struct Bomb {
     body: fn() -> Vec<u8>,
     /// The exit code of a run in a pod.
     code: i32,
-    /// What such a run says, or keeps in quarantine.
+    /// What the run logs, or keeps in quarantine.
     says: &'static str,
-    /// Whether the usual tests run it, which others of its kind need not.
+    /// True if the usual tests run it. Similar bodies are left to the ignored test.
     is_usual: bool,
 }
 
@@ -70,7 +70,6 @@ impl Bomb {
         Self { table, ..self }
     }
 
-    /// The usual tests run it.
     fn usual(self) -> Self {
         Self {
             is_usual: true,
@@ -78,7 +77,6 @@ impl Bomb {
         }
     }
 
-    /// Runs the program over the body.
     async fn run(&self, limits: Limits) -> Outcome {
         let body = (self.body)();
         let decoded = body.len();
@@ -105,7 +103,7 @@ impl Bomb {
         }
     }
 
-    /// Says what is wrong if a pod does not survive it.
+    /// Returns what is wrong if a pod does not survive the body.
     async fn check(&self) -> Option<String> {
         let Outcome {
             code, told, peak, ..
@@ -117,22 +115,22 @@ impl Bomb {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 struct Outcome {
-    /// The exit code, if nothing killed it.
+    /// The exit code, if no signal killed it.
     code: Option<i32>,
-    /// What it said, and what is kept of the body.
+    /// The log, and the rejects.
     told: String,
-    /// How many releases are stored.
+    /// The number of stored releases.
     stored: usize,
-    /// The most memory that it had.
+    /// The peak memory.
     peak: usize,
-    /// How large the body was.
+    /// The size of the body.
     wire: usize,
     decoded: usize,
 }
 
-/// Expects of each body that a pod survives it.
+/// Checks that a pod survives each body.
 async fn check(bombs: Vec<Bomb>) {
     let mut failures = Vec::new();
     for bomb in bombs.into_iter().filter(|bomb| bomb.is_usual) {
@@ -141,17 +139,17 @@ async fn check(bombs: Vec<Bomb>) {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// A publisher that answers every request with the body, which is packed already.
+/// Starts a publisher that answers every request with the body, which is compressed already.
 async fn serve(packed: Bytes) -> Publisher {
     Publisher::serve(move |request| match request.path() {
-        // what an index names: three of them in a row end the run
+        // The items of an index fail: three failures in a row end the run.
         path if path.len() > 1 => Reply::status(500),
         _ => Reply::json(packed.clone()).header("content-encoding", "gzip"),
     })
     .await
 }
 
-/// What the pods are told about fetching and extracting.
+/// Returns the settings of the pods for fetching and extracting.
 fn pod_settings() -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/kubernetes/ocds-ingest.toml");
     let text = std::fs::read_to_string(file).unwrap();
@@ -170,7 +168,7 @@ fn pod_settings() -> String {
     settings
 }
 
-/// Entries joined by commas between a beginning and an end.
+/// Joins entries with commas between a beginning and an end.
 fn joined(
     begin: &str,
     entries: usize,
@@ -202,12 +200,12 @@ fn numbered(begin: &str, entries: usize, end: &str) -> Vec<u8> {
     })
 }
 
-/// One release with a member.
+/// Returns one release with a member.
 fn release_with(member: &str) -> Vec<u8> {
     format!(r#"{{"releases":[{{"ocid":"a","id":"1",{member}}}]}}"#).into_bytes()
 }
 
-/// One release of version 1.0, which has its organisations where they act.
+/// Returns one release of version 1.0, which lists its organisations where they act.
 fn suppliers(count: usize) -> Vec<u8> {
     joined(
         r#"{"releases":[{"ocid":"a","id":"1","awards":[{"suppliers":["#,
@@ -222,14 +220,14 @@ fn archive(members: usize, content: &[u8]) -> Vec<u8> {
     zip(&members.collect::<Vec<_>>())
 }
 
-/// How much text is just not too large for a pod.
+/// The largest text, roughly, that fits into a pod.
 const TEXT: usize = 30 << 20;
 
 const TOO_MANY_ITEMS: &str = "a page of more than 250000 items, the limit of `fetch.max_items`";
 const TOO_MANY_VALUES: &str = "extract.max_values is 250000";
 const TOO_LARGE: &str = "larger than 33554432 bytes, the limit of `fetch.max_decoded_bytes`";
 
-/// Bodies of very many items, or of what becomes items.
+/// Returns bodies with very many items, or with entries that become items.
 fn many_items() -> Vec<Bomb> {
     vec![
         bomb("a million {}", || releases_of("{}"), 4, TOO_MANY_ITEMS).usual(),
@@ -341,7 +339,7 @@ fn many_items() -> Vec<Bomb> {
     ]
 }
 
-/// One release, or what is around it, that takes more than it weighs.
+/// Returns bodies with one release, or an envelope, that takes much more memory than its size.
 fn large_items() -> Vec<Bomb> {
     vec![
         bomb(
@@ -417,7 +415,7 @@ fn large_items() -> Vec<Bomb> {
             TOO_MANY_VALUES,
         )
         .usual(),
-        // whose upgrade from version 1.0 makes a tree of the release
+        // The upgrade from version 1.0 parses the release into a tree.
         bomb("names of fewer suppliers", || suppliers(120_000), 0, "").usual(),
         bomb(
             "\\u0000",
@@ -484,7 +482,7 @@ async fn a_large_item_stays_within_a_pod() {
     check(large_items()).await;
 }
 
-/// Each page is read alone, and the order in which they were fetched is kept.
+/// Checks that each page is read alone, and that pages keep their order.
 #[tokio::test]
 async fn pages_that_need_all_the_room_are_read_one_after_the_other() {
     let sizes = [3_000, 1, 3_000, 3_000, 1, 1, 3_000, 1];

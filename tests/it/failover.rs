@@ -1,5 +1,5 @@
-//! A server that loses commits which it has answered: what is missing is fetched again,
-//! and no watermark is past it.
+//! Tests a server that loses commits which it has confirmed: missing data is fetched again, and
+//! no watermark moves past it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use crate::harness::{Cluster, Ingest, LINK, Ran, Running, SOURCE, connect};
 use crate::publisher::{Feed, Gate, Publisher, Reply, Request, pages, release};
 
-/// A server, and a standby that takes its place with a lag.
+/// A server, and a standby that takes over before it has all commits.
 struct Pair {
     primary: Cluster,
     standby: Cluster,
@@ -34,7 +34,7 @@ impl Pair {
         connect(&self.standby.server.url("ocds")).await
     }
 
-    /// Waits until the standby has what the server has, and cuts it off.
+    /// Waits until the standby has all commits, and disconnects it.
     async fn cut(&self) {
         let lsn = self.ingest.value("select pg_current_wal_lsn()::text").await;
         let standby = self.on_standby().await;
@@ -56,7 +56,7 @@ impl Pair {
             .await;
     }
 
-    /// The server is gone, and the standby takes its place without what it lacks.
+    /// Stops the server and promotes the standby, which lacks the later commits.
     async fn fail_over(&mut self) {
         self.primary.server.crash().await.unwrap();
         let standby = self.on_standby().await;
@@ -66,7 +66,7 @@ impl Pair {
     }
 }
 
-/// The URL of a server and its standby, whichever takes writes.
+/// Returns a URL of a server and its standby that connects to the one which accepts writes.
 fn both(primary: &Cluster, standby: &Cluster) -> String {
     let [of_primary, of_standby] = [primary, standby].map(|it| it.server.url("ocds"));
     let (before, port) = of_primary.split_once("&port=").unwrap();
@@ -85,11 +85,10 @@ async fn until(client: &Client, sql: &str) {
     tokio::time::timeout(patience, is_so()).await.expect(sql);
 }
 
-/// Says that pages were lost.
+/// The message about lost pages.
 const LOST: &str = "whose commit it had confirmed";
 
-/// How soon a run looks whether what was committed is there: while it lasts, or at its end
-/// only.
+/// Settings by which a run checks its commits often, or only at its end.
 const LOOKS: [&str; 2] = [
     "[lease]\nheartbeat = \"200ms\"",
     "[lease]\nheartbeat = \"1h\"\nttl = \"3h\"",
@@ -169,14 +168,14 @@ async fn a_purge_whose_claim_a_promoted_standby_lacks_is_to_be_tried_again() {
     let ran = purge.end().await.expect(3);
     let lost = "no longer knows that run 2 holds source";
     assert!(ran.stderr.contains(lost), "{}", ran.stderr);
-    // nothing is gone that no purge answers for, and the next one has it all
+    // The failed purge hides no lost rows, and the next one deletes all.
     assert_eq!(pair.ingest.count("release").await, 8);
     let purge = ["purge", SOURCE, "--yes"];
     pair.ingest.program(&purge).await.expect(0);
     assert_eq!(pair.ingest.count("release").await, 0);
 }
 
-/// A feed of one release a day, each day a window of one page.
+/// A feed of one release a day, with one window and one page for each day.
 fn day(request: &Request) -> Reply {
     let from = request.query("from").unwrap();
     Reply::json(
@@ -188,7 +187,7 @@ fn day(request: &Request) -> Reply {
     )
 }
 
-/// Declares it, from the first day of 2024.
+/// Declares that feed from the first day of 2024.
 fn declare_days(ingest: &mut Ingest, publisher: &Publisher) {
     let url = publisher.url("/feed?from={from}&to={to}");
     ingest.configure(&format!(
@@ -197,7 +196,7 @@ fn declare_days(ingest: &mut Ingest, publisher: &Publisher) {
     ));
 }
 
-/// The day of the year that is asked for, counted from 1.
+/// Returns the requested day of the year, counted from 1.
 fn day_of_year(request: &Request) -> usize {
     let from = request.query("from").unwrap();
     let date: jiff::civil::Date = from[..10].parse().unwrap();
@@ -227,7 +226,7 @@ async fn a_watermark_does_not_pass_windows_that_a_promoted_standby_lacks() {
         pair.ingest.until_durable(20).await;
         pair.fail_over().await;
         assert_eq!(pair.ingest.count("page").await, 10, "the lag");
-        // the first page of the new server is durable while ten before it are missing
+        // The first page is durable on the new server while ten earlier ones are missing.
         released.move_to(31);
 
         let ran = run.end().await.expect(0);
@@ -239,7 +238,7 @@ async fn a_watermark_does_not_pass_windows_that_a_promoted_standby_lacks() {
 
 #[tokio::test]
 async fn a_session_without_synchronous_commit_loses_nothing_in_a_crash() {
-    // its log is written so late that a crash would lose all
+    // The log is written so late that a crash would lose everything.
     let lazy = [
         ("wal_writer_delay", "10s"),
         ("wal_writer_flush_after", "1GB"),
@@ -266,7 +265,7 @@ async fn a_session_without_synchronous_commit_loses_nothing_in_a_crash() {
 
 #[tokio::test]
 async fn a_commit_is_synchronous_and_a_stronger_setting_stays() {
-    // what each page's transaction is committed with
+    // Records the setting with which each page is committed.
     const NOTE: &str = "
         create table noted (setting text);
         create function note() returns trigger language plpgsql as $$ begin
@@ -316,7 +315,7 @@ async fn the_next_run_sets_the_watermark_back_behind_what_is_missing() {
     );
     assert_eq!(ingest.count("release").await, 25);
 
-    // nobody has looked at the second run yet, as after an upgrade, and it lacks a window
+    // No run has checked the second run yet, as after an upgrade, and it lacks a window.
     let lose = "
         update ocds.run set verified_at = null;
         delete from ocds.page where chain like '2024-01-15%';
@@ -332,7 +331,7 @@ async fn the_next_run_sets_the_watermark_back_behind_what_is_missing() {
     assert_eq!(ingest.count("release").await, 25);
     assert_eq!(ingest.value(WATERMARK).await, "2024-01-26");
 
-    // and no further run for what has been made good
+    // A later run does not repeat what was fetched again.
     let before = publisher.requests().len();
     let ran = run_until(&ingest, "2024-01-27").await;
     assert!(!ran.stderr.contains("missing"), "{}", ran.stderr);
@@ -385,12 +384,12 @@ async fn a_feed_of_changes_goes_back_to_the_page_before_the_first_gap() {
     let lose = "delete from ocds.release where ocid = 'ocds-test-3';
         delete from ocds.page where number = 4";
     ingest.client.batch_execute(lose).await.unwrap();
-    // whichever run is the next one
+    // It does not matter which command runs next.
     let backfill = ["backfill", SOURCE, "--from-page", "2", "--to-page", "2"];
     ingest.program(&backfill).await.expect(0);
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 6);
-    // a run of which nothing is left goes back to the one before it
+    // If nothing of a run is left, the watermark goes back to the run before it.
     let before = publisher.requests().len();
     ingest.run(&[]).await.expect(0);
     let lose = "delete from ocds.page where run_id = (select max(run_id) from ocds.page)";
@@ -419,7 +418,7 @@ async fn a_live_holder_is_not_taken_over_because_the_server_was_away() {
     let first = ingest.start_run(&[]);
     ingest.until_durable(4).await;
     cluster.server.crash().await.unwrap();
-    // more heartbeats are missed than prove anything, and no backend is left
+    // More heartbeats are missed than a takeover needs, and no backend is left.
     tokio::time::sleep(Duration::from_secs(3)).await;
     cluster.server.ensure_running().await.unwrap();
     ingest.run(&[]).await.expect(6);
@@ -429,7 +428,7 @@ async fn a_live_holder_is_not_taken_over_because_the_server_was_away() {
     assert_eq!(ingest.column("select epoch from ocds.run").await, ["1"]);
 }
 
-/// Loses a page of each run, as a pooler does that leads to two servers in turn.
+/// Deletes a page of each run, as a pooler does that alternates between two servers.
 async fn lose_page(ingest: &Ingest, number: u64) {
     let sql = format!(
         "create function lose() returns trigger language plpgsql as $$ begin
@@ -452,7 +451,7 @@ async fn a_run_that_loses_pages_again_and_again_ends_and_says_so() {
     assert_eq!(ran.stderr.matches("fetching what is missing").count(), 3);
     let report = ran.report();
     assert_eq!(report["verdict"], "truncated");
-    // no more than what is there
+    // The report counts only pages that are stored.
     assert_eq!(report["pages"], ingest.count("page").await);
     assert_eq!(report["releases"], 4);
     assert_eq!(ingest.count("run where state = 'complete'").await, 0);

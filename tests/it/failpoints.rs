@@ -1,4 +1,5 @@
-//! The program ended at each named moment of a commit: a resume equals the calm run.
+//! Tests that a run resumes to the same tables after the program ends at any named moment of a
+//! commit.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::kill::rough;
 use crate::proxy::Trouble;
 use crate::publisher::{Feed, Publisher, pages};
 
-/// The moments, in their order.
+/// The failpoints in their order.
 const MOMENTS: [&str; 6] = [
     "before-begin",
     "after-begin",
@@ -17,10 +18,10 @@ const MOMENTS: [&str; 6] = [
     "commit-acknowledged",
 ];
 
-/// What a process dies of that ends itself at a moment.
+/// The signal that kills a process which aborts at a failpoint.
 const ABORTED: i32 = 6;
 
-/// Ends a run at a moment, again and again until one comes to its end.
+/// Ends a run at a failpoint again and again, until one completes.
 async fn ends_at(moment: &str, how: &str, table: &str, feed: &Feed) {
     let what = format!("{how} at {moment}");
     let publisher = Publisher::feed(feed.clone()).await;
@@ -32,7 +33,7 @@ async fn ends_at(moment: &str, how: &str, table: &str, feed: &Feed) {
     ingest.declare(&publisher, table);
     let mut ended = 0;
     loop {
-        // the log of requests has transactions too: the first moments may be theirs
+        // The request log has transactions too, so the first ones may be its own.
         ingest.set(
             "FAILPOINTS",
             &format!("{moment}={}*off->return({how})", 3 + ended),
@@ -65,7 +66,7 @@ async fn a_commit_whose_reply_came_to_nobody_is_not_done_twice() {
     ends_at("commit-sent", "linger", &table, &feed).await;
 }
 
-/// One transaction after the other, and none but those of pages.
+/// Only transactions of pages, one after the other.
 const PAGE_BY_PAGE: &str = "[ledger]\nrequests = false\n[sink]\nworkers = 1";
 
 #[tokio::test]
@@ -84,7 +85,7 @@ async fn a_page_is_durable_once_its_commit_has_arrived_and_not_before() {
         ingest.set("FAILPOINTS", at);
         let ran = ingest.run(&[]).await;
         assert_eq!(ran.signal, Some(ABORTED), "{at}: {}", ran.stderr);
-        // what the server has been sent it may still be at
+        // The server may still process what it has received.
         let idle = "select not exists (select from pg_stat_activity
             where datname = current_database() and application_name = 'ocds-ingest')";
         ingest.until(idle).await;
@@ -106,7 +107,7 @@ async fn a_commit_whose_reply_is_lost_is_adopted_by_the_run_that_sent_it() {
     ingest.configure(PAGE_BY_PAGE);
     ingest.configure("[database]\nstatement_timeout = \"2s\"");
     let proxy = ingest.link();
-    // all of the fourth page has arrived, and its commit is about to be sent
+    // The fourth page was sent, and its commit follows.
     ingest.set("FAILPOINTS", "before-commit=3*off->1*sleep(5000)");
     let run = ingest.start_run(&[]);
     ingest
@@ -118,7 +119,7 @@ async fn a_commit_whose_reply_is_lost_is_adopted_by_the_run_that_sent_it() {
 
     let ran = run.end().await.expect(0);
     assert!(ran.stderr.contains("trying again"), "{}", ran.stderr);
-    // as it was counted when it was stored: the second time nothing would be new
+    // The counts are those of the first attempt, because a second one would insert nothing.
     assert_eq!(ran.counts().inserted, 18);
     assert_eq!(ran.report()["pages"], 6);
     assert_eq!(ingest.count("release").await, 18);

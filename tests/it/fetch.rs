@@ -1,4 +1,4 @@
-//! The walk through a feed over real sockets: in order, whole, and no further.
+//! Tests the walk through a feed over real sockets: in order, complete, and not beyond its end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ use crate::publisher::{
 const LINK: &str = r#"page = { mode = "link", pointer = "/links/next" }"#;
 const NUMBER: &str = r#"page = { mode = "number", total_pages = "/total_pages" }"#;
 
-/// Always set, and full of characters to be encoded.
+/// Always set, and full of characters that need encoding.
 const SECRET: &str = "{env.PATH}";
 
 fn secret() -> String {
@@ -52,7 +52,7 @@ fn fetcher(publisher: &Publisher, table: &str) -> Arc<Fetcher> {
     Arc::new(Fetcher::new(&source(publisher, table), &limits()).unwrap())
 }
 
-/// What a walk delivered, and how it ended.
+/// The pages that a walk delivered, and its result.
 struct Walked {
     pages: Vec<Fetched>,
     error: Option<Error>,
@@ -77,7 +77,7 @@ impl Walked {
             .collect()
     }
 
-    /// The items of all pages, as they were served.
+    /// Returns the items of all pages as they were served.
     fn items(&self) -> Vec<String> {
         let read = self.read();
         read.iter()
@@ -90,7 +90,7 @@ impl Walked {
             .collect()
     }
 
-    /// That the walk ended because the feed did, with all these items.
+    /// Checks that the walk ended at the end of the feed, with all these items.
     #[track_caller]
     fn is_whole(&self, items: &[Vec<String>]) {
         assert!(self.error.is_none(), "{:?}", self.error);
@@ -105,7 +105,7 @@ impl Walked {
         }
     }
 
-    /// The error's kind and sentence.
+    /// Returns the kind and the message of the error.
     fn failure(&self) -> (Kind, String) {
         let error = self.error.as_ref().expect("the walk failed");
         (error.kind(), error.chain())
@@ -149,7 +149,7 @@ async fn walk(fetcher: &Arc<Fetcher>) -> Walked {
     walk_from(fetcher, from_the_first(fetcher)).await
 }
 
-/// Walks a link feed of three pages whose second misbehaves on its first try.
+/// Walks a link feed of three pages. The second page misbehaves at its first request.
 async fn walk_past(table: &str, misbehaviour: Reply) -> (Walked, Requests) {
     let feed = Feed::link(pages(3, 2));
     let publisher = Publisher::serve(move |request| {
@@ -165,7 +165,7 @@ async fn walk_past(table: &str, misbehaviour: Reply) -> (Walked, Requests) {
     (walked, fetcher.counters())
 }
 
-/// Asks for one page of a publisher that always gives the same reply.
+/// Fetches one page of a publisher that always gives the same reply.
 async fn ask(table: &str, limits: config::Fetch, reply: Reply) -> (Walked, usize) {
     let publisher = Publisher::serve(move |_| reply.clone()).await;
     let fetcher = Arc::new(Fetcher::new(&source(&publisher, table), &limits).unwrap());
@@ -173,7 +173,7 @@ async fn ask(table: &str, limits: config::Fetch, reply: Reply) -> (Walked, usize
     (walked, publisher.requests().len())
 }
 
-// How feeds are walked.
+// Walks.
 
 #[tokio::test]
 async fn follows_links_until_there_is_none() {
@@ -289,7 +289,7 @@ async fn walks_five_hundred_pages_quickly() {
 async fn asks_for_several_pages_at_once_and_delivers_them_in_order() {
     let feed = pages(12, 2);
     let served = Feed::number(feed.clone());
-    // The second page comes last of the four that are asked for with it.
+    // Of the four concurrent pages, the second comes last.
     let gate = Gate::open_up_to(0);
     let held = gate.clone();
     let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
@@ -427,7 +427,7 @@ async fn a_total_that_shrinks_is_asked_for_once_more() {
     .await;
     walk(&fetcher(&publisher, NUMBER)).await.is_whole(&feed);
 
-    // A feed that did shrink ends where it says.
+    // A feed that really became shorter ends at its new total.
     let (long, short) = (Feed::number(feed.clone()), Feed::number(feed[..3].to_vec()));
     let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
         Some("1") => long.reply(request),
@@ -439,7 +439,7 @@ async fn a_total_that_shrinks_is_asked_for_once_more() {
         .is_whole(&feed[..3]);
 }
 
-// What is absorbed.
+// Failures that are retried.
 
 #[tokio::test]
 async fn absorbs_what_goes_wrong_once() {
@@ -549,7 +549,7 @@ async fn a_link_that_is_missing_in_mid_feed_is_looked_for_once_more() {
     // The second page again, and the third, which is as full as the others.
     assert_eq!((counters.requests, counters.retries), (5, 0));
 
-    // A page that is less full than one before it is believed.
+    // A page that is less full than an earlier one is accepted as the last.
     let feed = [pages(2, 2), vec![vec![release(9)]]].concat();
     let publisher = Publisher::feed(Feed::link(feed.clone())).await;
     walk(&fetcher(&publisher, LINK)).await.is_whole(&feed);
@@ -573,7 +573,7 @@ async fn a_link_that_is_missing_in_mid_feed_is_looked_for_once_more() {
     assert_eq!(publisher.requests().len(), 4);
 }
 
-// What is not.
+// Failures that end the walk.
 
 #[tokio::test]
 async fn each_failure_ends_the_walk_with_its_kind_and_sentence() {
@@ -681,7 +681,7 @@ async fn a_publisher_that_is_not_there_is_the_environments_fault() {
     assert!(walked.error.unwrap().is_transient());
 }
 
-/// How long a server says nothing: longer than anybody waits.
+/// The time for which a server is silent; it is longer than all limits.
 const SILENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -840,7 +840,7 @@ async fn a_server_that_ignores_the_page_number_is_found_out() {
 
 #[tokio::test]
 async fn links_that_lead_on_for_ever_are_found_out() {
-    // each page names another one, and all have the same items or none
+    // Each page links to another one, and all have the same items or none.
     let all = (
         pages(1, 2).remove(0),
         3,
@@ -860,7 +860,7 @@ async fn links_that_lead_on_for_ever_are_found_out() {
         assert!(message.contains(sentence), "{message}");
         assert_eq!(publisher.requests().len(), requests);
     }
-    // a few pages without items are none of that
+    // A few pages without items are accepted.
     let mut feed = pages(60, 1);
     for page in &mut feed[1..59] {
         page.clear();
@@ -871,7 +871,7 @@ async fn links_that_lead_on_for_ever_are_found_out() {
 
 #[tokio::test]
 async fn a_feed_with_less_than_its_total_is_not_whole() {
-    // as behind a search engine that gives 4 results and no more
+    // As behind a search engine that returns at most 4 results.
     let reply = |total: usize| {
         move |request: &Request| {
             let page: usize = request.query("page").unwrap().parse().unwrap();
@@ -889,7 +889,7 @@ async fn a_feed_with_less_than_its_total_is_not_whole() {
         sentence,
         "page 4 of zambia is the last and empty, and there are fewer items than its total says"
     );
-    // pages larger than the source says only make it ask for more of them
+    // If pages are larger than the declared size, the walk fetches more of them.
     let table = r#"page = { mode = "number", total_items = "/total", size = 1 }"#;
     let publisher = Publisher::serve(reply(4)).await;
     let walked = walk(&fetcher(&publisher, table)).await;
@@ -1014,18 +1014,18 @@ async fn every_request_counts_towards_the_rate() {
         .iter()
         .map(|request| request.at)
         .collect();
-    // Three pages with a retry and a redirect each, and the last once more: nine
-    // spacings of 50 ms, of which a busy machine may swallow a few.
+    // Three pages with a retry and a redirect each, and the last page once more: nine intervals
+    // of 50 ms, of which a busy machine may lose a few.
     assert_eq!(at.len(), 10);
     assert!(at[9] - at[0] >= millis(350), "{:?}", at[9] - at[0]);
 }
 
 // `Retry-After`.
 
-/// How long a busy machine may take about a wait of two seconds.
+/// The time that a busy machine may need in addition to a wait of two seconds.
 const SLACK: Duration = Duration::from_secs(30);
 
-/// How long it is waited after a refusal, before the page is had.
+/// Returns the time between a refusal and the page.
 async fn wait_after(refusal: impl Fn() -> Reply + Send + Sync + 'static) -> Duration {
     let publisher = Publisher::serve(move |request| match request.nth {
         0 => refusal(),
@@ -1040,7 +1040,7 @@ async fn wait_after(refusal: impl Fn() -> Reply + Send + Sync + 'static) -> Dura
 
 #[tokio::test]
 async fn retry_after_is_waited_out_in_seconds_and_as_a_date() {
-    // Dates are whole seconds, so one two seconds off is over one away.
+    // A date has whole seconds, so one two seconds in the future is more than one second away.
     let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
     let past = || "Fri, 13 Nov 2020 08:00:00 GMT".to_owned();
     let cases: [(fn() -> String, _); 5] = [
@@ -1143,7 +1143,7 @@ async fn redirects_are_followed_on_the_same_host() {
     .await;
     let walked = walk(&fetcher(&publisher, LINK)).await;
     walked.is_whole(&pages(2, 2));
-    // Links are relative to where the page was found.
+    // A link is relative to the URL of its page.
     assert_eq!(
         publisher.targets(),
         [
@@ -1237,7 +1237,7 @@ async fn secrets_and_headers_never_cross_hosts() {
         (&by_link, Kind::LinkRefused),
         (&by_redirect, Kind::HostRefused),
     ] {
-        // Not allowed: not asked.
+        // The host is not allowed, so it gets no request.
         let walked = walk(&fetcher(publisher, &credentials())).await;
         let (kind, sentence) = walked.failure();
         assert_eq!(kind, expected);
@@ -1247,7 +1247,7 @@ async fn secrets_and_headers_never_cross_hosts() {
         );
         assert!(walked.read().iter().all(|page| page.next.is_some()));
 
-        // Allowed: asked, and told nothing.
+        // The host is allowed, so it gets a request without secrets.
         let before = other.requests().len();
         let table = credentials().replace(
             "[http.headers]",

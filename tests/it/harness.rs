@@ -1,9 +1,8 @@
-//! What the tests of runs stand on: a PostgreSQL server, a fresh database for
-//! each test, and the real program driven as a process.
+//! Provides a PostgreSQL server, a new database for each test, and the real program as a process.
 //!
-//! The server is the product's own local one, volatile, started once for all
-//! tests and taken away when their process ends, however it ends. With
-//! `TEST_DATABASE_URL` the databases are made on that server instead.
+//! The server is the program's own local one, volatile, and starts once for all tests. It stops
+//! when their process ends for any reason. With `TEST_DATABASE_URL` the databases are on that
+//! server instead.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -30,16 +29,16 @@ use crate::memory;
 use crate::proxy::Proxy;
 use crate::publisher::Publisher;
 
-/// The name of the one source that most tests have.
+/// The name of the source in most tests.
 pub(crate) const SOURCE: &str = "zambia";
 
-/// The pages of [`Feed::link`](crate::publisher::Feed::link).
+/// The pagination of [`Feed::link`](crate::publisher::Feed::link).
 pub(crate) const LINK: &str = r#"page = { mode = "link", pointer = "/links/next" }"#;
 
-/// The pages of [`Feed::number`](crate::publisher::Feed::number).
+/// The pagination of [`Feed::number`](crate::publisher::Feed::number).
 pub(crate) const NUMBER: &str = r#"page = { mode = "number", total_pages = "/total_pages" }"#;
 
-/// Short waits, so that tests are quick.
+/// Short waits make tests fast.
 const SHORT: &str = r#"
 [database]
 connect_timeout = "5s"
@@ -54,8 +53,8 @@ longest_wait = "20ms"
 heartbeat = "200ms"
 "#;
 
-/// What of the environment of the tests is no business of the program: proxies, which
-/// would come between it and a publisher on loopback, and faults for nobody in particular.
+/// Variables of the tests' environment that the program must not get: proxies, which would come
+/// between it and a local publisher, and failpoints.
 const FOREIGN: [&str; 10] = [
     "RUST_LOG",
     "FAILPOINTS",
@@ -69,39 +68,37 @@ const FOREIGN: [&str; 10] = [
     "no_proxy",
 ];
 
-/// How long anything may take before a test gives up: much longer than it takes on a
-/// busy machine, so that only a broken program reaches it.
+/// The time after which a test gives up. It is much longer than a busy machine needs, so only a
+/// broken program reaches it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The settings of each server. What it has committed survives its own crash, and it takes
-/// little memory.
+/// The settings of each server. Its commits survive its own crash, and it takes little memory.
 const SERVER_SETTINGS: [(&str, &str); 3] = [
     ("shared_buffers", "64MB"),
     ("synchronous_commit", "on"),
     ("max_wal_size", "256MB"),
 ];
 
-/// A server of PostgreSQL that goes away with the process of the tests.
+/// A PostgreSQL server that ends with the test process.
 pub(crate) struct Cluster {
     pub(crate) server: Server,
-    /// Its end tells the watchdog that nobody needs the server any more.
+    /// When this closes, the watchdog removes the server.
     _watchdog: std::process::ChildStdin,
 }
 
 impl Cluster {
-    /// A volatile server in a temporary directory. What it committed survives
-    /// its own crash, though not the machine's.
+    /// Starts a volatile server in a temporary directory. Its commits survive its own crash, but
+    /// not the machine's.
     pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// The same with settings of the test's own.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         Self::start_in(&Self::directory(), settings).await
     }
 
-    /// A directory for a server. The server's user is not ours where we are root, and must
-    /// get in.
+    /// Makes a directory for a server. The server's user must be able to enter it, and is another
+    /// one if the tests run as root.
     fn directory() -> PathBuf {
         let directory = tempfile::Builder::new()
             .prefix("ocds-ingest-test-")
@@ -127,15 +124,15 @@ impl Cluster {
         }
     }
 
-    /// Starts a standby, which follows this server without being waited for.
+    /// Starts an asynchronous standby of this server.
     pub(crate) async fn start_standby(&self) -> Self {
         let directory = Self::directory();
         let cluster = directory.join("cluster");
         std::fs::create_dir(&cluster).unwrap();
         self.give(&cluster);
-        // by which the product knows that the directory is its own
+        // The program recognizes its own directory by this file.
         std::fs::write(cluster.join("start.lock"), "").unwrap();
-        // beside the server's own, which may be a link
+        // The server's own path may be a link to the programs.
         let programs = self.server.program("pg_ctl").canonicalize().unwrap();
         let mut command = self.command(programs.with_file_name("pg_basebackup"));
         command
@@ -149,7 +146,7 @@ impl Cluster {
         Self::start_in(&directory, &[]).await
     }
 
-    /// A program, as the user whose server this is.
+    /// Prepares a program that runs as the server's user.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let owner = self.owner();
         let mut command = Command::new(program);
@@ -161,21 +158,21 @@ impl Cluster {
         command
     }
 
-    /// Makes a directory the server's user's own.
+    /// Makes the server's user the only one who may use a directory.
     pub(crate) fn give(&self, directory: &Path) {
         let owner = self.owner();
         std::os::unix::fs::chown(directory, Some(owner.uid()), Some(owner.gid())).unwrap();
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).unwrap();
     }
 
-    /// Whose the server is.
+    /// Returns the metadata that show the server's user.
     fn owner(&self) -> std::fs::Metadata {
         std::fs::metadata(self.server.directory().join("data")).unwrap()
     }
 }
 
-/// The directory that the servers' directories are made in: in memory where there is
-/// plenty, because each test has a database of its own, which is three hundred files.
+/// Returns the parent of the servers' directories. It is in memory if there is enough, because
+/// each test has a database, which is three hundred files.
 fn parent_of_clusters() -> PathBuf {
     const MEMORY: &str = "/dev/shm";
     const PLENTY: u64 = 4 << 30;
@@ -189,7 +186,7 @@ fn parent_of_clusters() -> PathBuf {
     }
 }
 
-/// Stops the server that is in a directory, and removes the directory.
+/// Stops the server in a directory, and removes the directory.
 const REMOVE: &str = r#"
     server=$(head -n 1 "$1/cluster/data/postmaster.pid") && kill -QUIT "$server"
     while [ -n "$server" ] && kill -0 "$server"; do sleep 0.05; done
@@ -197,11 +194,11 @@ const REMOVE: &str = r#"
     rm -rf "$1"
 "#;
 
-/// Drops the template on a server that is not ours.
+/// Drops the template database on an external server.
 const FORGET: &str = r#"psql --no-psqlrc --command "drop database $2" "$1""#;
 
-/// Starts a shell that waits until we are gone before it does something: nothing
-/// in us could do that whatever happens to us.
+/// Starts a shell that waits until the test process has ended before it runs the script. Code in
+/// the process could not do this after a crash.
 #[expect(
     clippy::zombie_processes,
     reason = "it ends after us, and is not ours to wait for"
@@ -221,7 +218,7 @@ pub(crate) fn watch(script: &str, arguments: &[&OsStr]) -> std::process::ChildSt
     watchdog.stdin.take().unwrap()
 }
 
-/// Where all tests make their databases.
+/// The server on which the tests make their databases.
 enum Site {
     Own(Box<Cluster>),
     Told {
@@ -251,7 +248,7 @@ impl Site {
     }
 }
 
-/// The server of all tests, with a migrated template.
+/// Returns the server of all tests, with a migrated template database.
 async fn site() -> &'static Site {
     static SITE: OnceCell<Site> = OnceCell::const_new();
     SITE.get_or_init(async || {
@@ -278,12 +275,12 @@ async fn site() -> &'static Site {
     .await
 }
 
-/// The process is in the name, for others may use the same server.
+/// The name contains the process id, because others may use the same server.
 fn template() -> String {
     format!("ocds_ingest_template_{}", std::process::id())
 }
 
-/// A connection of the test's own, to a server that may be on its way up.
+/// Connects to a server, which may be starting.
 pub(crate) async fn connect(url: &str) -> Client {
     let give_up = Instant::now() + PATIENCE;
     loop {
@@ -298,12 +295,11 @@ pub(crate) async fn connect(url: &str) -> Client {
     }
 }
 
-/// The product's own way to a database.
+/// Opens a database as the program does.
 pub(crate) async fn open(url: &str) -> Database {
     open_with(url, 4).await
 }
 
-/// The same with so many connections.
 pub(crate) async fn open_with(url: &str, connections: usize) -> Database {
     let settings = config::Database {
         url: url.into(),
@@ -312,13 +308,13 @@ pub(crate) async fn open_with(url: &str, connections: usize) -> Database {
     Database::open(&settings, connections).await.unwrap()
 }
 
-/// A database that is dropped again if its test passed.
+/// A database that is dropped at the end if its test passes.
 struct Scratch {
     name: String,
 }
 
 impl Scratch {
-    /// A database made from the template, or an empty one.
+    /// Creates a database from a template.
     async fn create(template: &str) -> (Self, String) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let site = site().await;
@@ -337,7 +333,7 @@ impl Drop for Scratch {
             return;
         }
         let sql = format!("drop database {} with (force)", self.name);
-        // A runtime cannot be waited for within another one's thread.
+        // A thread of a runtime cannot wait for another runtime.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -352,39 +348,39 @@ impl Drop for Scratch {
     }
 }
 
-/// The program that is tested: the one of this build, unless `TEST_PROGRAM` is another,
-/// such as that of a release build.
+/// Returns the program under test: the one of this build, or `TEST_PROGRAM`, such as a release
+/// build.
 fn program() -> OsString {
     let built = || env!("CARGO_BIN_EXE_ocds-ingest").into();
     std::env::var_os("TEST_PROGRAM").unwrap_or_else(built)
 }
 
-/// The program, its configuration, and the database it writes.
+/// The program, its configuration and its database.
 pub(crate) struct Ingest {
     pub(crate) url: String,
     pub(crate) client: Client,
     pub(crate) directory: tempfile::TempDir,
     files: Vec<PathBuf>,
     environment: Vec<(String, String)>,
-    /// Dropped after the connection to it.
+    /// It is dropped after the connection to it.
     _database: Option<Scratch>,
 }
 
 impl Ingest {
-    /// With a fresh, migrated database.
+    /// Makes a new, migrated database.
     pub(crate) async fn new() -> Self {
         site().await;
         let (database, url) = Scratch::create(&template()).await;
         Self::with(url, Some(database)).await
     }
 
-    /// With a database that has no schema yet.
+    /// Makes a database without a schema.
     pub(crate) async fn unmigrated() -> Self {
         let (database, url) = Scratch::create("template0").await;
         Self::with(url, Some(database)).await
     }
 
-    /// With the usual database of a server of the test's own.
+    /// Uses the default database of a server of the test's own.
     pub(crate) async fn on(cluster: &Cluster) -> Self {
         let url = cluster.server.url("ocds");
         let database = open(&url).await;
@@ -406,7 +402,7 @@ impl Ingest {
         ingest
     }
 
-    /// Where the database's server listens, as whom it is spoken to, and its name.
+    /// Returns the path of the server's socket, the user, and the name of the database.
     pub(crate) fn socket(&self) -> (PathBuf, String, String) {
         let config: tokio_postgres::Config = self.url.parse().unwrap();
         let [Host::Unix(directory)] = config.get_hosts() else {
@@ -420,7 +416,7 @@ impl Ingest {
         )
     }
 
-    /// Puts a link between the program and its database.
+    /// Puts a proxy between the program and its database.
     pub(crate) fn link(&mut self) -> Proxy {
         let (socket, user, name) = self.socket();
         let proxy = Proxy::slow(&socket, Duration::ZERO);
@@ -428,14 +424,13 @@ impl Ingest {
         proxy
     }
 
-    /// Waits until so many pages are durable, of all runs.
+    /// Waits until this many pages of all runs are durable.
     pub(crate) async fn until_durable(&self, pages: usize) {
         self.until(&format!("select count(*) >= {pages} from ocds.page"))
             .await;
     }
 
-    /// Waits until the program has had a transaction open for so long, in which it asks
-    /// for nothing.
+    /// Waits until a transaction of the program has been idle for this long.
     pub(crate) async fn until_idle_in_transaction(&self, long: Duration) {
         let milliseconds = long.as_millis();
         self.until(&format!(
@@ -455,13 +450,13 @@ impl Ingest {
         .await;
     }
 
-    /// Adds a configuration file over those before it.
+    /// Adds a configuration file that overrides earlier ones.
     pub(crate) fn configure(&mut self, toml: &str) {
         let name = format!("{}.toml", self.files.len());
         self.configure_as(&name, toml);
     }
 
-    /// The same in place of the file that had the name before.
+    /// Adds a configuration file, and replaces an earlier one of the same name.
     pub(crate) fn configure_as(&mut self, name: &str, toml: &str) {
         let file = self.directory.path().join(name);
         std::fs::write(&file, toml).unwrap();
@@ -478,12 +473,12 @@ impl Ingest {
         self.configure(&format!("[sources.{name}]\nurl = {url:?}\n{table}"));
     }
 
-    /// Sets a variable in the program's environment.
+    /// Sets an environment variable of the program.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.into(), value.into()));
     }
 
-    /// The program, ready to be started.
+    /// Prepares a call of the program.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         for name in FOREIGN {
@@ -504,17 +499,17 @@ impl Ingest {
         command
     }
 
-    /// Runs the program to its end.
+    /// Runs the program until it ends.
     pub(crate) async fn program(&self, arguments: &[&str]) -> Ran {
         self.start(arguments).end().await
     }
 
-    /// `run` of [`SOURCE`], to its end.
+    /// Runs `run` for [`SOURCE`] until it ends.
     pub(crate) async fn run(&self, options: &[&str]) -> Ran {
         self.start_run(options).end().await
     }
 
-    /// `run` of [`SOURCE`], started.
+    /// Starts `run` for [`SOURCE`].
     pub(crate) fn start_run(&self, options: &[&str]) -> Running {
         self.start(&[&["run", SOURCE, "--json"], options].concat())
     }
@@ -524,7 +519,7 @@ impl Ingest {
         Running::of(child)
     }
 
-    /// The values of a query's first column, as text.
+    /// Returns the first column of a query as texts.
     pub(crate) async fn column(&self, sql: &str) -> Vec<String> {
         let rows = self.client.simple_query(sql).await;
         let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
@@ -538,20 +533,20 @@ impl Ingest {
             .collect()
     }
 
-    /// The one value of a query, as text.
+    /// Returns the single value of a query as text.
     pub(crate) async fn value(&self, sql: &str) -> String {
         let mut values = self.column(sql).await;
         assert_eq!(values.len(), 1, "{sql}: {values:?}");
         values.remove(0)
     }
 
-    /// How many rows a table has, or part of it after `where`.
+    /// Counts the rows of a table. `where` may follow the table's name.
     pub(crate) async fn count(&self, rows: &str) -> usize {
         let sql = format!("select count(*) from ocds.{rows}");
         self.value(&sql).await.parse().unwrap()
     }
 
-    /// Waits until a query's one value is true.
+    /// Waits until the single value of a query is true.
     pub(crate) async fn until(&self, sql: &str) {
         let give_up = Instant::now() + PATIENCE;
         while self.value(sql).await != "t" {
@@ -560,8 +555,7 @@ impl Ingest {
         }
     }
 
-    /// What is stored and what is remembered, times and runs aside: what must
-    /// be the same after any faults.
+    /// Returns the stored data without times and run ids. It must be the same after any faults.
     pub(crate) async fn tables(&self) -> Tables {
         Tables {
             releases: self
@@ -588,7 +582,7 @@ impl Ingest {
         }
     }
 
-    /// The pages of the newest run, what became of their releases aside.
+    /// Returns the pages of the newest run, without what happened to their releases.
     pub(crate) async fn pages(&self) -> Vec<String> {
         self.column(
             "select concat_ws(' ', number, cursor, next_number, next_cursor, releases, folded, quarantined)
@@ -597,7 +591,7 @@ impl Ingest {
         .await
     }
 
-    /// Every stored release as it lies in the table: any write shows.
+    /// Returns every stored release with its row version, which any write changes.
     pub(crate) async fn row_versions_of_releases(&self) -> Vec<String> {
         let sql = "select concat_ws(' ', ctid, xmin, release) from ocds.release order by 1";
         self.column(sql).await
@@ -613,7 +607,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Compares, and shows the first row that differs.
+    /// Compares the tables, and shows the first row that differs.
     #[track_caller]
     pub(crate) fn expect(&self, calm: &Tables, what: &str) {
         for (here, there) in [
@@ -628,10 +622,10 @@ impl Tables {
     }
 }
 
-/// The program while it runs; dropping it kills it.
+/// The running program. Dropping it kills it.
 pub(crate) struct Running {
     child: Child,
-    /// Read while it runs, or it would wait for a full pipe.
+    /// Both pipes are read during the run, because the program would wait for a full pipe.
     stdout: Pipe,
     stderr: Pipe,
 }
@@ -645,18 +639,17 @@ impl Running {
         }
     }
 
-    /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id().expect("it was not waited for")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.id().try_into().unwrap()).unwrap();
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = rustix::process::kill_process(pid, signal);
     }
 
-    /// Kills it as nothing else would, and waits until it is gone.
+    /// Kills the process with SIGKILL, and waits until it is gone.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
@@ -665,16 +658,16 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// How often a text is in what it has logged so far.
+    /// Counts how often a text is in the log so far.
     pub(crate) fn count_logged(&self, text: &str) -> usize {
         self.stderr.text().matches(text).count()
     }
 
-    /// Waits until it has logged a text.
+    /// Waits until a text is in the log.
     pub(crate) async fn until_logged(&self, text: &str) {
         let give_up = Instant::now() + PATIENCE;
         loop {
-            // looked at first: what is logged last is seen, too
+            // This is checked first, so that the last line is seen too.
             let is_over = self.stderr.task.is_finished();
             if self.count_logged(text) > 0 {
                 return;
@@ -686,12 +679,11 @@ impl Running {
         }
     }
 
-    /// Waits for its end; also tells the most memory that it had at a time, in bytes.
+    /// Waits for the end. Also returns the peak memory in bytes.
     pub(crate) async fn end_measured(self) -> (Ran, usize) {
         self.end_measured_within(PATIENCE).await
     }
 
-    /// The same, so long.
     pub(crate) async fn end_measured_within(self, patience: Duration) -> (Ran, usize) {
         let process = self.id().to_string();
         let mut end = std::pin::pin!(self.end_within(patience));
@@ -701,19 +693,17 @@ impl Running {
                 ran = &mut end => break ran,
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
             }
-            // the kernel remembers the most; nothing is there of what has ended
+            // The kernel records the peak, until the process ends.
             most = memory::peak(&process).unwrap_or(most);
         };
         assert!(most > 0, "its memory was never seen");
         (ran, usize::try_from(most).unwrap())
     }
 
-    /// Waits for its end.
     pub(crate) async fn end(self) -> Ran {
         self.end_within(PATIENCE).await
     }
 
-    /// Waits for its end, so long.
     pub(crate) async fn end_within(mut self, patience: Duration) -> Ran {
         let status = tokio::time::timeout(patience, self.child.wait())
             .await
@@ -728,10 +718,10 @@ impl Running {
     }
 }
 
-/// What comes out of a pipe.
+/// The output of a pipe.
 struct Pipe {
     bytes: Arc<Mutex<Vec<u8>>>,
-    /// Reads it to its end.
+    /// Reads until the end.
     task: JoinHandle<()>,
 }
 
@@ -749,12 +739,12 @@ impl Pipe {
         Self { bytes, task }
     }
 
-    /// What has come out so far.
+    /// Returns the output so far.
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
     }
 
-    /// All that has come out, at its end.
+    /// Returns the whole output at its end.
     async fn end(self) -> Vec<u8> {
         self.task.await.unwrap();
         std::mem::take(&mut *self.bytes.lock().unwrap())
@@ -765,26 +755,25 @@ impl Pipe {
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
-    /// What killed it, if it did not exit.
+    /// The signal that killed it, if one did.
     pub(crate) signal: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
 }
 
 impl Ran {
-    /// Expects an exit code.
+    /// Checks the exit code.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}\n{}", self.text(), self.stderr);
         self
     }
 
-    /// Its answer.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// The objects of its answer, one a line.
+    /// Parses the answer as one JSON object in each line.
     pub(crate) fn lines(&self) -> Vec<Value> {
         let text = self.text();
         text.lines()
@@ -792,7 +781,7 @@ impl Ran {
             .collect()
     }
 
-    /// The one report.
+    /// Returns the single report.
     #[track_caller]
     pub(crate) fn report(&self) -> Value {
         let mut lines = self.lines();
@@ -800,14 +789,14 @@ impl Ran {
         lines.remove(0)
     }
 
-    /// What became of the releases of the one run.
+    /// Returns the counters of the single report.
     #[track_caller]
     pub(crate) fn counts(&self) -> Counts {
         Counts::of(&self.report())
     }
 }
 
-/// What became of a run's releases.
+/// The releases of a run by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) inserted: u64,
@@ -818,7 +807,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// As a report counts them; they add up to the releases.
+    /// Reads the counters of a report, and checks their sum.
     #[track_caller]
     pub(crate) fn of(report: &Value) -> Self {
         let count = |name: &str| report[name].as_u64().unwrap();

@@ -1,9 +1,8 @@
-//! Hostile publishers: whatever is answered ends in an error that says what it is, or
-//! in quarantine, within a bound of memory; and once the publisher has come to its
-//! senses, the next run does as if nothing had been.
+//! Tests hostile publishers: every answer leads to a clear error or to quarantine, within a
+//! memory limit. When the publisher behaves again, the next run stores everything.
 //!
-//! What publishers do by mistake is in `defects`; limits by their names, loops and
-//! storms of errors are in `fetch`; servers that are slow for ever in `slow`.
+//! `defects` tests mistakes of publishers; `fetch` tests limits, loops and repeated errors;
+//! `slow` tests slow servers.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -14,27 +13,26 @@ use futures::StreamExt as _;
 use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
 use crate::publisher::{Encoding, Feed, Publisher, Reply, Request, package, pages, release, zip};
 
-/// The most memory that a run may have at a time. The program alone takes 40 MB, and
-/// the limits of [`LIMITS`] leave room for a body, for what it is decompressed into,
-/// and for copies of what is kept.
+/// The maximum memory of a run. The program alone takes 40 MB, and [`LIMITS`] allows for a body,
+/// its decompressed content, and copies of what is stored.
 const MOST_BYTES: usize = 200 << 20;
 
-/// The same where two texts of 10 MB are on one page: each is in the body, in its
-/// columns, in its row and in what is sent of it, and what is refused is sent again.
+/// The maximum memory with two texts of 10 MB on one page. Each is in the body, the columns, the
+/// row and the message to the server, and a refused one is sent again.
 const MOST_BYTES_OF_TEXTS: usize = 300 << 20;
 
-/// How often a page is asked for.
+/// The number of attempts for a page.
 const ATTEMPTS: usize = 2;
 
-/// How long a publisher may say nothing, and how long it may say something of one page.
+/// The limits for silence, and for the whole of one page.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 const PAGE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a busy machine may take about a run, from its first request on, that waits
-/// for nothing but some milliseconds before it asks again.
+/// The time that a busy machine may need for a run, from its first request, if the run waits only
+/// some milliseconds between attempts.
 const SLACK: Duration = Duration::from_secs(30);
 
-/// Limits by which an attack is quick.
+/// Limits that make attacks short.
 const LIMITS: &str = r#"
 [fetch]
 attempts = 2
@@ -46,16 +44,16 @@ min_bytes_per_minute = 0
 max_bad_ratio = 1
 "#;
 
-/// Pages that are counted through to the one without items.
+/// Numbered pages up to the first one without items.
 const COUNTED: &str = r#"page = { mode = "number", stop = "empty" }"#;
 
-/// How many attacks are under way at once: most of their time is waiting.
+/// The number of concurrent attacks, because most of their time is waiting.
 const AT_ONCE: usize = 4;
 
 const IDS: &str = "select release_id from ocds.release order by release_id::int";
 
-/// An attack in the place of the second page of a feed of three, told as a sentence,
-/// and what must come of it.
+/// An attack in place of the second page of three, described in a sentence, and its expected
+/// result.
 struct Attack {
     what: &'static str,
     /// Further keys of the source.
@@ -63,20 +61,19 @@ struct Attack {
     answer: Box<dyn Fn(&Request) -> Reply + Send + Sync>,
     /// The exit code.
     code: i32,
-    /// What the log says.
+    /// The log contains this.
     says: &'static str,
-    /// How many requests are answered by the attack.
+    /// The number of requests that the attack answers.
     requests: usize,
-    /// How long one of them may last, where it is a time limit that ends it.
+    /// The duration of one request, if a time limit ends it.
     lasts: Duration,
-    /// How many releases are stored, two of which are the first page's.
+    /// The number of stored releases, of which the first page has two.
     stored: usize,
-    /// How many runs it takes until all is well.
+    /// The number of runs until everything is stored.
     runs: usize,
 }
 
-/// A second page that is answered so, as often as it is asked for, and ends the run for
-/// now.
+/// Answers each request for the second page in this way, which ends the run.
 fn answered(
     what: &'static str,
     answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
@@ -100,14 +97,14 @@ fn wire(what: &'static str, bytes: impl Into<Vec<u8>>, says: &'static str) -> At
     answered(what, move |_| reply.clone(), says)
 }
 
-/// What is sent again and again behind some bytes.
+/// Sends some bytes, and then other bytes repeatedly.
 fn endless(what: &'static str, bytes: &str, again: &str, says: &'static str) -> Attack {
     let reply = Reply::endless(bytes.to_owned(), again.to_owned());
     answered(what, move |_| reply.clone(), says)
 }
 
-/// A good second page with this as its next link. It is asked for once more by the run
-/// that goes on, and not by the one after that.
+/// Serves a good second page with this next link. The resumed run requests the second page once
+/// more, and the run after that does not.
 fn link(what: &'static str, link: &str, says: &'static str) -> Attack {
     let next = serde_json::Value::from(link);
     let items = [release(2), release(3)];
@@ -126,13 +123,13 @@ impl Attack {
         self
     }
 
-    /// The run ends by so many answers, and with this exit code.
+    /// Expects this number of answers and this exit code.
     fn ends_after(mut self, requests: usize, code: i32) -> Self {
         (self.requests, self.code) = (requests, code);
         self
     }
 
-    /// Each answer lasts until this limit ends it, and no other does.
+    /// Expects that this time limit, and no other, ends each answer.
     fn lasts(mut self, limit: Duration) -> Self {
         self.lasts = limit;
         self
@@ -152,7 +149,7 @@ impl Attack {
         .await;
         let mut ingest = Ingest::new().await;
         ingest.configure(LIMITS);
-        // what another limit ends has time for that on a busy machine, too
+        // The other limits leave enough time on a busy machine.
         let (read, page) = match self.lasts.is_zero() {
             true => (SLACK, SLACK),
             false => (READ_TIMEOUT, PAGE_TIMEOUT),
@@ -169,7 +166,7 @@ impl Attack {
         assert_eq!(is_tried_again, self.requests == ATTEMPTS, "{what}");
         assert_eq!(ran.report()["verdict"], "truncated", "{what}");
         assert!(bytes < MOST_BYTES, "{what}: {bytes} bytes of memory");
-        // the first page, and what the attack answered
+        // The first page, and the answers of the attack.
         let requests = publisher.requests();
         assert_eq!(requests.len(), 1 + self.requests, "{what}");
         let took = ended - requests[0].at;
@@ -194,8 +191,7 @@ async fn check(attacks: impl IntoIterator<Item = Attack>) {
     attacks.buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
-/// Whether a text is short, and has no character that does something to a terminal but
-/// the ends of its lines.
+/// Checks that a text is short, and has no control characters except line ends.
 #[track_caller]
 fn is_fit_to_be_shown(text: &str, what: &str) {
     let acts = |it: char| {
@@ -232,7 +228,7 @@ async fn a_link_to_where_nothing_may_be_asked_for_is_refused_and_forgotten() {
             "is longer than 65534 bytes",
         ),
     ];
-    // the rest of what is no host of others is in the unit tests of addresses
+    // The unit tests of addresses cover other spellings.
     for host in ["2130706433", "[::ffff:127.0.0.1]", "localhost"] {
         attacks.push(link("a host of our own", &there(host), private).with(any));
     }
@@ -309,14 +305,14 @@ async fn an_answer_that_never_ends_or_is_none_is_given_up_in_time() {
             &long[..1 << 16],
             "chunk extensions over limit",
         ),
-        // a limit of their number, and no time
+        // A limit of their number, not a time limit.
         endless(
             "trailers without end",
             &format!("{chunked}2\r\n{{}}\r\n0\r\n"),
             &"x: 1\r\n".repeat(1_000),
             "chunk trailers count overflow",
         ),
-        // nothing but time: none of them is a part of the answer, which is silence
+        // Only the time limit: interim responses are not part of the answer.
         endless(
             "answers that go before the answer",
             "",
@@ -335,7 +331,7 @@ async fn an_answer_that_never_ends_or_is_none_is_given_up_in_time() {
             sized("99999"),
             "end of file before message length reached",
         ),
-        // the largest number, which stands for no length there
+        // The largest number does not mean a length there.
         wire(
             "a length beyond all numbers",
             sized("18446744073709551615"),
@@ -387,11 +383,11 @@ async fn an_answer_that_never_ends_or_is_none_is_given_up_in_time() {
     .await;
 }
 
-/// A body in the place of a page, which costs that page alone: a sentence, the body or
-/// the whole answer, and what is said of it.
+/// A body that affects only its own page: a sentence, the body or the whole answer, and the
+/// message.
 type Body = (&'static str, Reply, &'static str);
 
-/// Serves these as every other page of a feed, which is then read to its end.
+/// Serves these bodies as every second page of a feed, which is then read to its end.
 async fn check_bodies(bodies: Vec<Body>) {
     let count = bodies.len();
     let good = move |number: usize| match number {
@@ -432,7 +428,7 @@ async fn check_bodies(bodies: Vec<Body>) {
     assert_eq!(ingest.count("release").await, 2 * count + 1);
 }
 
-/// A package of two releases with this member before its end.
+/// Returns a package of two releases with this additional member at its end.
 fn around(member: &str) -> Reply {
     Reply::json(package(
         &[release(900), release(901)],
@@ -512,7 +508,7 @@ async fn encoded(content: &[u8], encoding: Encoding) -> Vec<u8> {
     reply.encoded_body().await.to_vec()
 }
 
-/// Bytes as zstd, in one block that is not compressed, whose window is of 128 MiB.
+/// Encodes bytes as zstd, in one uncompressed block with a window of 128 MiB.
 fn far_back(content: &[u8]) -> Vec<u8> {
     let mut frame = b"\x28\xb5\x2f\xfd\x00".to_vec();
     frame.push((27 - 10) << 3);
@@ -522,7 +518,7 @@ fn far_back(content: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A zip file whose one member claims another size than it has.
+/// Makes the only member of a zip file claim another size.
 fn lying(mut archive: Vec<u8>, size: u32) -> Vec<u8> {
     let directory = archive.windows(4).rposition(|it| it == b"PK\x01\x02");
     let directory = directory.unwrap();
@@ -532,7 +528,7 @@ fn lying(mut archive: Vec<u8>, size: u32) -> Vec<u8> {
     archive
 }
 
-/// The fields of a member's header from the version that it needs to its sizes.
+/// Returns the fields of a member's header, from the required version to the sizes.
 fn fields(method: u16, content: &[u8], [packed, unpacked]: [u32; 2]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(content);
@@ -545,7 +541,7 @@ fn fields(method: u16, content: &[u8], [packed, unpacked]: [u32; 2]) -> Vec<u8> 
     fields
 }
 
-/// A zip file in whose directory one member of a mebibyte stands so many times.
+/// Makes a zip file whose directory lists one member of a mebibyte this many times.
 fn overlapping(times: u16) -> Vec<u8> {
     let content = vec![b' '; 1 << 20];
     let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
@@ -576,8 +572,7 @@ fn overlapping(times: u16) -> Vec<u8> {
     archive
 }
 
-/// A zip file of 64 bits, of one member that claims so many bytes, in a directory that
-/// claims so many members.
+/// Makes a zip64 file with one member, which claims a size and a number of members.
 fn of_64_bits(content: &[u8], bytes: u64, members: u64) -> Vec<u8> {
     let extra = [
         &b"\x01\0\x10\0"[..],
@@ -642,7 +637,7 @@ async fn members_whose_names_lead_elsewhere_are_read_and_put_nowhere() {
     assert!(!std::path::Path::new("/tmp/ocds-ingest-escaped.json").exists());
 }
 
-/// What SQL, the formats of `COPY` and of messages, and shells take for more than text.
+/// Texts with a special meaning in SQL, `COPY`, log formats or shells.
 const MEANT: [&str; 24] = [
     "'); drop table ocds.release; --",
     "'; drop table ocds.release; select '",
@@ -689,7 +684,7 @@ async fn what_publishers_call_things_is_data() {
         .to_string()
     };
     let items: Vec<String> = meant.iter().map(|text| item(text)).collect();
-    // of which nothing is stored, and all is kept
+    // None of these is stored, and all are in quarantine.
     let refused = meant
         .iter()
         .map(|&text| serde_json::json!({"ocid": text, "id": {text: text}}).to_string());
@@ -778,7 +773,7 @@ async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory(
         ("br", Encoding::Brotli),
         ("zstd", Encoding::Zstd),
     ] {
-        // packed once, and not for each request; each is another document
+        // Compressed once, and not for each request. Each has another document.
         let bomb = encoded(&[name.as_bytes(), &bomb].concat(), encoding).await;
         let reply = Reply::json(bomb).header("content-encoding", name);
         bodies.push(("a body packed on its way", reply, "fetch.max_decoded_bytes"));
@@ -834,14 +829,14 @@ async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory(
         ("zip", body(zip_bomb), over),
     ]);
     check_bodies(bodies).await;
-    // nothing is kept of these, and what is kept twice is one row
+    // Quarantine has nothing of these, and one row for equal ones.
     let unasked = "its content encoding is not one that was asked for";
     let named = |names: &[&str]| {
         let reply = Reply::json(page.clone());
         let named = |reply: Reply, name: &&str| reply.header("content-encoding", name);
         names.iter().fold(reply, named)
     };
-    // its first byte is that of a window which is larger than any of RFC 7932
+    // The first byte declares a window that is larger than RFC 7932 allows.
     let far = Reply::json(b"\x11\x9e\x01\x02".to_vec()).header("content-encoding", "br");
     for body in [
         ("a body that could refer back by 1 GiB", far, encoding),
@@ -855,7 +850,7 @@ async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory(
     }
 }
 
-/// Text that nothing makes shorter.
+/// Returns text that cannot be compressed.
 fn random(length: usize) -> String {
     let mut bytes = vec![0; length / 2];
     blake3::Hasher::new().finalize_xof().fill(&mut bytes);
@@ -875,7 +870,7 @@ async fn an_item_that_is_a_trap_costs_itself_alone_and_little_memory() {
         r#""buyer":{{"id":"{0}","name":"{0}"}},"tender":{{"id":"{0}"}}"#,
         &random[..6_000]
     );
-    // a sentence, an item, and why it is refused, if it is
+    // A sentence, an item, and the reason if it is rejected.
     let cases = [
         ("arrays in it", value(&deep("[", "]")), "too-deep"),
         ("objects in it", value(&deep("{\"a\":", "}")), "too-deep"),
@@ -1013,7 +1008,7 @@ async fn a_page_of_twenty_thousand_items_takes_little_memory() {
 
 #[tokio::test]
 async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
-    // always new, and never the end
+    // Always new items, and no end.
     let script = |request: &Request| {
         let page = request.page();
         let link = format!(r#","links":{{"next":"?page={}"}}"#, page + 1);
@@ -1024,7 +1019,7 @@ async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
     ingest.declare(&publisher, LINK);
     ingest.configure("[fetch]\nmax_pages = 5");
     let says = "zambia has more than 5 pages, the limit of `fetch.max_pages`";
-    // and says so until more are allowed
+    // It ends in the same way until the limit is raised.
     for _ in 0..3 {
         let ran = ingest.run(&[]).await.expect(4);
         assert_eq!(ran.report()["verdict"], "truncated");
@@ -1036,7 +1031,7 @@ async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
     ingest.run(&[]).await.expect(4);
     assert_eq!(ingest.count("release").await, 7);
     assert_eq!(publisher.requests().len(), 7);
-    // a feed of as many is whole
+    // A feed with exactly this number of pages is complete.
     publisher.turn(|request| {
         let page: usize = request.query("page").unwrap().parse().unwrap();
         let next = match page {
@@ -1052,7 +1047,7 @@ async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 9);
 
-    // pages whose number is known are not asked for ahead of it either
+    // Numbered pages are not fetched beyond the limit either.
     let publisher = Publisher::serve(|request| {
         let page: usize = request.query("page").unwrap().parse().unwrap();
         Reply::json(package(&[release(page)], r#","total_pages":1000000000"#))
@@ -1095,7 +1090,7 @@ async fn an_item_of_an_index_that_leads_to_where_nobody_may_go_costs_itself_alon
     assert_eq!(other.targets(), [""; 0]);
     ran.expect(0);
 
-    // but not if all lead there, as to a form to log in
+    // The run fails if all of them lead there, for example to a login form.
     let index = r#"["/a","/b","/c","/1"]"#;
     publisher.turn(move |request| match request.path() {
         "/" => Reply::json(index),
@@ -1133,7 +1128,7 @@ async fn a_redirect_to_another_origin_carries_nothing_away() {
         );
         ingest.declare(&publisher, &table);
         let before = other.requests().len();
-        // the same host at another port is another origin
+        // The same host with another port is another origin.
         let ran = ingest.run(&[]).await.expect(if allowed { 0 } else { 4 });
         assert!(!ran.stderr.contains(secret), "{}", ran.stderr);
         let told = other.requests().split_off(before);
@@ -1148,7 +1143,7 @@ async fn a_redirect_to_another_origin_carries_nothing_away() {
         let asked = publisher.requests().remove(0);
         assert!(asked.body.contains(secret) && asked.header("authorization").is_some());
     }
-    // nor does it say who asks at home
+    // The origin's own server gets no credentials either.
     let publisher = Publisher::serve(|request| match request.path() {
         "/" => {
             let host = request.header("host").unwrap();
@@ -1168,7 +1163,7 @@ async fn what_publishers_write_does_nothing_to_a_terminal() {
     let evil = r"\u001b]0;owned\u0007\u001b[2J\r\nERROR all is lost\u202e\u200b";
     let named = format!("\u{1b}[31m\n\u{202e}{}.json", "n".repeat(200));
     let no_id = format!(r#"{{"ocid":"{evil}","tender":{{"title":"\u001b[31m"}}}}"#);
-    // as bytes, not as JSON writes them
+    // As raw bytes, because JSON would escape them.
     let raw = "{\"ocid\":\"o\",\"title\":\"\u{1b}[31m\u{202e}\r\n\"}";
     let members = [
         ("a.json", package(&[release(1), no_id, raw.to_owned()], "")),
@@ -1221,7 +1216,7 @@ async fn what_publishers_write_does_nothing_to_a_terminal() {
         shown.concat().contains(r"\u{1b}[31m\n\u{202e}"),
         "{shown:?}"
     );
-    // what was served is there to be had
+    // The original document can be shown on request.
     let of_raw = "select id from ocds.quarantine where reason = 'invalid-json'";
     let id = ingest.value(of_raw).await;
     let ran = ingest.program(&["quarantine", "show", "--raw", &id]).await;

@@ -1,5 +1,5 @@
-//! Hosts where nothing may be asked for, in each spelling that leads there: by a link, by
-//! a redirect and by an item of an index, whether `*` allows the hosts of others or not.
+//! Tests hosts that must get no request, in every spelling, through a link, a redirect and an
+//! item of an index, with and without `*` as an allowed host.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 use crate::harness::{Ingest, LINK, SOURCE};
 use crate::publisher::{Publisher, Reply, Request, package, release};
 
-/// What leads to this machine, its network, or to no web server. PORT is that of a trap
-/// on this machine, HOME the publisher's own host and port.
+/// URLs that lead to this machine, its network, or no web server. PORT is the port of a trap on
+/// this machine, HOME the host and port of the publisher.
 const AWAY: [&str; 72] = [
-    // IPv4, as a number, in octal, in hexadecimal and with fewer parts
+    // IPv4: as a number, octal, hexadecimal, and with fewer parts.
     "http://127.0.0.1:PORT/",
     "http://2130706433:PORT/",
     "http://0x7f000001:PORT/",
@@ -28,7 +28,7 @@ const AWAY: [&str; 72] = [
     "http://0.0.0.0:PORT/",
     "http://127.0.0.1.:PORT/",
     "http://127.255.255.254:PORT/",
-    // IPv6, and IPv4 in it
+    // IPv6, and IPv4 in it.
     "http://[::1]:PORT/",
     "http://[::]:PORT/",
     "http://[0:0:0:0:0:0:0:1]:PORT/",
@@ -42,14 +42,14 @@ const AWAY: [&str; 72] = [
     "http://[fc00::1]:PORT/",
     "http://[fdff::1]:PORT/",
     "http://[ff02::1]:PORT/",
-    // names of this machine and its network
+    // Names of this machine and its network.
     "http://localhost.:PORT/",
     "http://LocalHost.:PORT/",
     "http://x.localhost:PORT/",
     "http://x.LOCALHOST.:PORT/",
     "http://ip6-localhost:PORT/",
     "http://metadata.google.internal/",
-    // letters and dots that mean others
+    // Unicode letters and dots that are equivalent to ASCII ones.
     "http://１２７.０.０.１:PORT/",
     "http://127。0。0。1:PORT/",
     "http://127．0．0．1:PORT/",
@@ -57,12 +57,12 @@ const AWAY: [&str; 72] = [
     "http://ｌｏｃａｌｈｏｓｔ.:PORT/",
     "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ.:PORT/",
     "http://loc\u{ad}alhost.:PORT/",
-    // percent-encoded
+    // Percent-encoded.
     "http://%31%32%37.0.0.1:PORT/",
     "http://127%2e0%2e0%2e1:PORT/",
     "http://%6c%6fcalhost.:PORT/",
     "http://127.0.0.1%00.example:PORT/",
-    // what clouds, providers, tests and nobody have
+    // Addresses of clouds, providers and tests, and reserved addresses.
     "http://169.254.169.254/latest/meta-data/",
     "http://2852039166/",
     "http://[fd00:ec2::254]/",
@@ -73,15 +73,15 @@ const AWAY: [&str; 72] = [
     "http://198.18.0.1/",
     "http://224.0.0.1/",
     "http://255.255.255.255/",
-    // a user that looks like a host
+    // A user that looks like a host.
     "http://www.example@127.0.0.1:PORT/",
     "http://www.example:80@127.0.0.1:PORT/",
     "http://www.example%2f@127.0.0.1:PORT/",
     "http://127.0.0.1:PORT\\@HOME/",
-    // another port of the publisher's own host
+    // Another port of the publisher's own host.
     "http://localhost:PORT/",
     "http://localhost:22/",
-    // without a scheme, with more slashes, and with those of another system
+    // Without a scheme, with more slashes, and with backslashes.
     "//127.0.0.1:PORT/",
     "///127.0.0.1:PORT/",
     "http:///127.0.0.1:PORT/",
@@ -89,7 +89,7 @@ const AWAY: [&str; 72] = [
     "\\\\127.0.0.1:PORT/",
     "/\\127.0.0.1:PORT/",
     " http://127.0.0.1:PORT/spaces ",
-    // other schemes
+    // Other schemes.
     "file:///etc/passwd",
     "ftp://127.0.0.1:PORT/",
     "gopher://127.0.0.1:PORT/_GET",
@@ -98,7 +98,7 @@ const AWAY: [&str; 72] = [
     "javascript:alert(1)",
 ];
 
-/// What no header can have, and JSON can.
+/// URLs that are possible in JSON and not in a header.
 const IN_JSON: [&str; 4] = [
     "ht\ntp://127.0.0.1:PORT/",
     "http://127.0.\t0.1:PORT/",
@@ -106,7 +106,8 @@ const IN_JSON: [&str; 4] = [
     "http://127.0.0.1:PORT/\r\nhost: HOME",
 ];
 
-/// What looks like it and is a path, a user or a fragment of the publisher's own.
+/// URLs that look like other hosts, but are a path, a user or a fragment of the publisher's own
+/// host.
 const HOME: [&str; 4] = [
     "http://HOME/@127.0.0.1:PORT/",
     "http://HOME#@127.0.0.1:PORT/",
@@ -114,7 +115,7 @@ const HOME: [&str; 4] = [
     "http:127.0.0.1:PORT/",
 ];
 
-/// A server on all addresses of this machine that counts who comes.
+/// A server on all addresses of this machine that counts its connections.
 struct Trap {
     port: u16,
     met: Arc<AtomicUsize>,
@@ -123,7 +124,7 @@ struct Trap {
 
 impl Trap {
     async fn set() -> Self {
-        // which takes IPv4 as well, unless the machine has no IPv6
+        // This accepts IPv4 too, unless the machine has no IPv6.
         let listener = match TcpListener::bind("[::]:0").await {
             Ok(listener) => listener,
             Err(_) => TcpListener::bind("0.0.0.0:0").await.unwrap(),
@@ -146,7 +147,7 @@ impl Drop for Trap {
     }
 }
 
-/// How what leads away is found.
+/// The way in which the program finds the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     Item,
@@ -154,7 +155,7 @@ enum By {
     Link,
 }
 
-/// A publisher whose index names a good page before each of the others.
+/// Serves an index with a good page before each of the other URLs.
 fn leading(by: By, spelled: Vec<String>) -> impl Fn(&Request) -> Reply {
     move |request| {
         let mut words = request.path()[1..].split('/');
@@ -187,22 +188,22 @@ fn leading(by: By, spelled: Vec<String>) -> impl Fn(&Request) -> Reply {
     }
 }
 
-/// What came of offering some of them.
+/// The result of offering some URLs.
 #[derive(Debug)]
 struct Offered {
-    /// How often somebody came to the trap.
+    /// The number of connections to the trap.
     met: usize,
-    /// How many good pages are stored.
+    /// The number of stored good pages.
     good: usize,
-    /// What is said of each that is refused.
+    /// The messages about refused URLs.
     refused: Vec<String>,
 }
 
-/// Offers these by one of the ways to a source that allows these hosts.
+/// Offers these URLs in one way, to a source that allows these hosts.
 async fn offer(by: By, hosts: &str, spellings: &[&str]) -> Offered {
     let trap = Trap::set().await;
     let publisher = Publisher::serve(|_| Reply::status(404)).await;
-    // by its name, which is an address to nobody
+    // A name is not an address that others could use.
     let home = format!("localhost:{}", publisher.address().port());
     let spelled = spellings.iter().map(|it| {
         let spelled = it.replace("PORT", &trap.port.to_string());
@@ -214,7 +215,7 @@ async fn offer(by: By, hosts: &str, spellings: &[&str]) -> Offered {
         .configure("[fetch]\nattempts = 1\nunreadable_in_a_row = 1000\n[sink]\nmax_bad_ratio = 1");
     let url = format!("http://{home}/index");
     let table = match by {
-        // the values are URLs, and their home is that of their index
+        // The values are URLs, and their home is the host of the index.
         By::Link => format!("{LINK}\naxis.page = {{ url = {url:?}, each = \"/*\" }}"),
         By::Item | By::Redirect => "detail = { each = \"/*\", url = \"{item|raw}\" }".to_owned(),
     };
@@ -238,7 +239,7 @@ async fn offer(by: By, hosts: &str, spellings: &[&str]) -> Offered {
         By::Link => {
             let lines = ran.stderr.lines();
             let refused = lines.filter(|line| says.iter().any(|it| line.contains(it)));
-            // the one that the run ends with is said twice
+            // The message that ends the run is logged twice.
             let refused = refused.filter(|line| !line.contains("ERROR zambia: "));
             refused.map(str::to_owned).collect()
         }
@@ -264,7 +265,7 @@ async fn no_spelling_of_a_host_leads_to_where_nothing_may_be_asked_for() {
             let counts = (offered.met, offered.good, offered.refused.len());
             assert_eq!(counts, (0, all, all), "{by:?} {hosts}: {offered:#?}");
         }
-        // the trap is one
+        // The trap's own host is allowed here.
         let offered = offer(by, "\"127.0.0.1\"", &["http://0x7f.1:PORT/"]).await;
         assert_eq!(offered.met, 1, "{by:?}: {offered:#?}");
     }

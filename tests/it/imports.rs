@@ -1,8 +1,9 @@
-//! Which modules may know which: imports point one way, and no siblings form a circle.
+//! Tests which modules may import which: imports point one way, and no siblings import each other
+//! in a circle.
 //!
-//! The sources are read as text: `use` trees, and paths that begin with `crate` or `super`
-//! anywhere else. A folder's own `mod.rs` is excepted, since it declares its children and
-//! hands out what they have. So are unit tests.
+//! It reads the sources as text: `use` trees, and other paths that begin with `crate` or `super`.
+//! It excludes unit tests, and the `mod.rs` of a folder, because that declares and re-exports its
+//! children.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +12,8 @@ use std::path::Path;
 /// The name of a module, without the crate.
 type Module = Vec<String>;
 
-/// What each stage, and each layer below the stages, may import beside the nouns.
+/// The modules that each stage, and each layer below the stages, may import in addition to the
+/// nouns.
 const LAYERS: [(&str, &[&str]); 13] = [
     (
         "command",
@@ -37,7 +39,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("database", &[]),
 ];
 
-/// What each noun may import of the others.
+/// The other nouns that each noun may import.
 const NOUNS: [(&str, &[&str]); 13] = [
     ("config", &["error", "json", "source"]),
     ("source", &["json", "userinfo"]),
@@ -128,7 +130,7 @@ fn each_kind_of_import_is_read() {
     assert!(!paths.iter().any(|path| path.contains("not")), "{paths:?}");
 }
 
-/// The modules of the crate, and who imports whom.
+/// The modules of the crate and their imports.
 struct Imports {
     modules: BTreeSet<Module>,
     edges: BTreeSet<(Module, Module)>,
@@ -162,7 +164,7 @@ impl Imports {
         Self { modules, edges }
     }
 
-    /// Which children of a module import which of the others.
+    /// Returns which children of a module import which others.
     fn between_children_of(&self, parent: &[String]) -> BTreeMap<&str, BTreeSet<&str>> {
         let child = |module: &'_ Module| -> Option<usize> {
             (module.len() > parent.len() && module.starts_with(parent)).then_some(parent.len())
@@ -179,7 +181,7 @@ impl Imports {
     }
 }
 
-/// Reads the sources below a folder, by the modules that they are.
+/// Reads the sources of the modules in a folder.
 fn read_folder(folder: &Path, module: &[String], sources: &mut BTreeMap<Module, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -198,7 +200,7 @@ fn read_folder(folder: &Path, module: &[String], sources: &mut BTreeMap<Module, 
     }
 }
 
-/// The paths of a source that begin with `crate` or `super`.
+/// Returns the paths in a source that begin with `crate` or `super`.
 fn paths(source: &str) -> Vec<Vec<String>> {
     let source = source
         .split("#[cfg(test)]\nmod tests")
@@ -226,7 +228,7 @@ fn paths(source: &str) -> Vec<Vec<String>> {
     paths
 }
 
-/// Reads one path, or a tree of them in braces. Returns what follows it.
+/// Reads one path, or a tree of paths in braces. Returns what follows it.
 fn read_tree<'s>(mut rest: &'s str, before: &[String], paths: &mut Vec<Vec<String>>) -> &'s str {
     let mut path = before.to_vec();
     loop {
@@ -267,7 +269,7 @@ fn read_tree<'s>(mut rest: &'s str, before: &[String], paths: &mut Vec<Vec<Strin
     }
 }
 
-/// The module that a path leads to, or into.
+/// Returns the module that a path names, or whose content it names.
 fn resolve(module: &Module, path: &[String], modules: &BTreeSet<Module>) -> Option<Module> {
     let mut base = module.clone();
     let mut names = path;
@@ -287,7 +289,7 @@ fn resolve(module: &Module, path: &[String], modules: &BTreeSet<Module>) -> Opti
     (!base.is_empty()).then_some(base)
 }
 
-/// A way from a module back to itself.
+/// Returns a path of imports from a module back to itself, if there is one.
 fn find_circle(imports: &BTreeMap<&str, BTreeSet<&str>>, start: &str) -> Option<Vec<String>> {
     let mut ways = vec![vec![start]];
     let mut seen = BTreeSet::new();

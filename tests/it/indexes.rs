@@ -1,4 +1,4 @@
-//! Indexes that mean harm: what they name costs itself alone, and memory is bounded.
+//! Tests hostile indexes: a bad entry affects only itself, and memory is limited.
 
 use serde_json::json;
 
@@ -6,11 +6,11 @@ use crate::dice::Dice;
 use crate::harness::{Ingest, SOURCE};
 use crate::publisher::{Encoding, Publisher, Reply, release};
 
-/// What a run may take whose limit of a decoded body is 8 MiB: an index, four times as
-/// much for its values, and what the program takes itself.
+/// The maximum memory of a run that limits a decoded body to 8 MiB: an index, four times as much
+/// for its values, and the program itself.
 const MOST_BYTES: usize = 140 << 20;
 
-/// A source whose table is told where its publisher is.
+/// Prepares a source. The table may contain the publisher's URL.
 async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
     let mut ingest = Ingest::new().await;
     let table = table.replace("HOST", publisher.url("").trim_end_matches('/'));
@@ -52,7 +52,7 @@ async fn an_index_that_grows_in_memory_is_refused_by_name() {
             assert!(is_said, "{entry}: {}", ran.stderr);
             assert!(bytes < MOST_BYTES, "{entry}: {bytes} bytes");
         }
-        // it was asked for once by each: another answer would be as large
+        // Each requests it once, because another answer would be as large.
         assert_eq!(publisher.targets(), ["/index", "/index"]);
     }
 }
@@ -73,7 +73,7 @@ async fn an_index_that_names_more_than_there_can_be_is_refused() {
 
 #[tokio::test]
 async fn a_value_that_is_too_long_for_a_key_costs_itself_alone() {
-    // letters that do not compress: a key of repeated ones would fit
+    // Random letters do not compress. A key of repeated letters would fit.
     let mut dice = Dice::new();
     let long: String = (0..3_000)
         .map(|_| char::from(b"0123456789abcdef"[dice.index(16)]))
@@ -102,7 +102,7 @@ fn json_of(number: usize) -> serde_json::Value {
 
 #[tokio::test]
 async fn what_cannot_be_stored_of_an_index_stops_nothing() {
-    // each leads on by a text with a NUL, which is stored with the page
+    // Each has a next link that contains NUL, which is stored with the page.
     for (page, next) in [
         (
             r#"{ mode = "token", param = "after", pointer = "/next" }"#,
@@ -133,7 +133,7 @@ async fn what_cannot_be_stored_of_an_index_stops_nothing() {
         let ingest = ingest(&publisher, &table).await;
         let ran = ingest.run(&[]).await;
         let is_whole = ran.code == Some(0);
-        // a link to nowhere is refused, and what came before it is stored
+        // A link to nowhere is refused, and the pages before it are stored.
         assert!(is_whole || ran.code == Some(4), "{next}: {ran:?}");
         assert_eq!(
             is_whole,

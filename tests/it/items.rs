@@ -1,24 +1,24 @@
-//! Items: what a page's items may be, and what is done to them on their way in.
+//! Tests the kinds of items on a page, and how they are changed before they are stored.
 
 use crate::harness::{Counts, Ingest, LINK, NUMBER, SOURCE};
 use crate::publisher::{Feed, Publisher, Reply, release};
 use crate::sink::refused;
 
-/// A compiled release of a process, with a title.
+/// Returns a compiled release of a process, with a title.
 fn compiled(i: usize, title: &str) -> String {
     format!(
         r#"{{"ocid":"ocds-213czf-{i}","id":"c{i}","date":"2026-02-01T00:00:00Z","tag":["compiled"],"tender":{{"title":"{title}"}}}}"#
     )
 }
 
-/// The same without its id, as it may be outside of a record.
+/// Removes the id. A compiled release outside a record may have none.
 fn without_id(compiled: String) -> String {
     let (before, rest) = compiled.split_once(r#","id":""#).unwrap();
     let (_id, after) = rest.split_once('"').unwrap();
     format!("{before}{after}")
 }
 
-/// A record of one process, with these releases.
+/// Returns a record of one process with these releases.
 fn record(i: usize, releases: &[String], title: &str) -> String {
     format!(
         r#"{{"ocid":"ocds-213czf-{i}","releases":[{}],"compiledRelease":{}}}"#,
@@ -38,7 +38,7 @@ const COMPILED: &str = "select concat_ws(' ', ocid, origin, data->'tender'->>'ti
 const REJECTS: &str = "select concat_ws(' ', pointer, reason, coalesce(resolution, 'open'))
     from ocds.quarantine order by pointer";
 
-/// A source that serves one document and nothing else.
+/// Prepares a source that serves one document.
 async fn of_document(body: impl Into<Vec<u8>>, table: &str) -> (Publisher, Ingest) {
     let body = body.into();
     let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
@@ -174,7 +174,7 @@ async fn a_compiled_release_is_updated_and_what_is_unchanged_is_not_rewritten() 
 
 #[tokio::test]
 async fn the_later_compiled_release_of_a_process_wins() {
-    // of each process on its page and on every page
+    // All processes are on every page, and each twice on a page.
     let page = |page: usize| -> Vec<String> {
         (0..20)
             .flat_map(|i| [compiled(i, "earlier"), compiled(i, &format!("page {page}"))])
@@ -253,7 +253,7 @@ async fn a_page_as_full_of_records_as_those_before_it_is_asked_for_again_after_a
         let number = request
             .query("page")
             .map_or(1, |page| page.parse().unwrap());
-        // the second page forgets its link the first time
+        // At first, the second page has no link.
         page(number, number < 3 && (number, request.nth) != (2, 0))
     })
     .await;
@@ -268,7 +268,7 @@ async fn a_page_as_full_of_records_as_those_before_it_is_asked_for_again_after_a
     );
 }
 
-/// A release as version 1.0 of the standard has it.
+/// A release in version 1.0 of the standard.
 const OLD: &str = r#"{ "ocid":"ocds-213czf-1","id":"1","buyer":{"name":"Buyer","identifier":{"scheme":"GB-COH","id":"7"}},"tender":{"id":"t","value":{"amount":1.50},"amendment":{"changes":[]}}}"#;
 
 #[tokio::test]
@@ -294,7 +294,7 @@ async fn a_release_of_1_0_is_stored_as_1_1_beside_what_was_served() {
         1
     );
 
-    // the same again is not rewritten; as 1.1 it is stored as it was served
+    // The same release is not written again. A release of version 1.1 is stored as it was served.
     assert_eq!(ingest.run(&[]).await.expect(0).counts().unchanged, 2);
     serve(&publisher, package.replace("1.0", "1.1"));
     let counts = ingest.run(&[]).await.expect(0).counts();
@@ -328,7 +328,8 @@ async fn compiled_releases_of_1_0_are_upgraded_too_where_the_source_says_so() {
     assert_eq!(ingest.value(row).await, format!("{{upgrade-1.0}} {OLD}"));
 }
 
-/// Releases that a repair of that name makes whole, and a column of theirs then.
+/// Releases that the repair of this name makes valid, with an expression over the row and its
+/// value.
 const BROKEN: [(&str, &[u8], &str, &str); 8] = [
     (
         "nul",
@@ -427,7 +428,7 @@ async fn a_repair_stores_what_was_refused_and_touches_no_neighbour() {
                 .await,
             2
         );
-        // it is stored now, and so the reject of its key is resolved
+        // The release is stored now, so its reject is resolved.
         assert_eq!(
             ingest.count("quarantine where resolution = 'stored'").await,
             1,
@@ -469,7 +470,7 @@ async fn a_replay_repairs_and_upgrades_as_the_page_would_have() {
     assert_eq!(ingest.value(row).await, "{nul,upgrade-1.0} Buyer 1 1");
     let row = "select concat_ws(' ', ocid, repairs, run_id) from ocds.compiled_release";
     assert_eq!(ingest.value(row).await, "ocds-213czf-1 {nul} 1");
-    // and a page that is read so finds nothing to change
+    // Reading the page with the same settings changes nothing.
     let counts = ingest
         .run(&["--max-bad-ratio", "1"])
         .await
@@ -511,7 +512,7 @@ async fn a_row_is_no_longer_marked_once_the_publisher_mends_it() {
 
 #[tokio::test]
 async fn a_compiled_release_that_cannot_be_stored_is_a_reject_until_one_is_stored() {
-    // one that the server refuses, one that is refused here, one that is fine
+    // The server refuses one, the program rejects one, and one is valid.
     let too_long = refused(1).replace("\"id\":\"1\"", "\"tag\":[\"compiled\"]");
     let bad = record(2, &[], r"\u0000");
     let body = records(&[
@@ -541,7 +542,8 @@ async fn a_compiled_release_that_cannot_be_stored_is_a_reject_until_one_is_store
     );
     assert_eq!(ingest.count("quarantine where release_id = ''").await, 2);
 
-    // a release of that process resolves nothing, its compiled release does
+    // The reject is resolved by the compiled release of the process, and not by another release
+    // of it.
     serve(&publisher, records(&[record(2, &[release(2)], r"\u0000")]));
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(

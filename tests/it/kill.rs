@@ -1,8 +1,8 @@
-//! SIGKILL at any moment: after a resume the tables are those of a calm run.
+//! Tests SIGKILL at any moment: after a resume the tables are those of an undisturbed run.
 //!
-//! `KILLS=1000 cargo test --test it kill::` kills that often, over feeds of five
-//! pages for each, and 2,000 at most, which are then read more often than once. A
-//! failure tells its seed; `SEED` repeats it.
+//! `KILLS=1000 cargo test --test it kill::` kills this many times, over feeds of five pages for
+//! each kill, at most 2,000 pages, which are then read more than once. A failure prints its seed,
+//! and `SEED` repeats it.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,25 +15,24 @@ use crate::harness::{Ingest, LINK, NUMBER, PATIENCE, SOURCE, Tables, connect};
 use crate::publisher::{Feed, Gate, Items, Publisher, pages};
 use crate::run::titled;
 
-/// The most pages that may be fetched again after a kill; what `fetch.ahead` says.
+/// The maximum number of pages that are fetched again after a kill; the value of `fetch.ahead`.
 const AHEAD: usize = 4;
 
-/// The most answers that a run gets which is to be killed, lest a fast machine is at the
-/// end of the feed before that.
+/// The maximum number of pages for a run before its kill, so that a fast machine does not reach
+/// the end of the feed first.
 const MOST: usize = 20;
 
 fn kills() -> usize {
     std::env::var("KILLS").map_or(120, |kills| kills.parse().unwrap())
 }
 
-/// A feed for so many kills.
+/// Makes a feed for this number of kills.
 fn feed_for(kills: usize) -> Vec<Items> {
     rough((kills * 5).min(2_000))
 }
 
-/// Pages with all that could tell a redone page from a calm one: keys that come
-/// again on later pages and on the same page, rejects, rows that the server
-/// refuses.
+/// Makes pages that show whether a page was stored twice: keys that come again on later pages and
+/// on the same page, rejects, and rows that the server refuses.
 pub(crate) fn rough(count: usize) -> Vec<Items> {
     let mut pages = pages(count, 12);
     for (number, page) in pages.iter_mut().enumerate() {
@@ -87,8 +86,7 @@ async fn survives(table: &str, feed: Feed, kills: usize) {
         let asked = publisher.targets().len();
         gate.move_to(asked + MOST);
         let mut run = ingest.start_run(&["--max-bad-ratio", "1"]);
-        // Somewhere within the next pages, at any moment of one; now and then
-        // before the first.
+        // Kill at any moment within the next pages, and sometimes before the first.
         let until = asked + usize::try_from(dice.roll(9)).unwrap();
         let give_up = Instant::now() + PATIENCE;
         while publisher.targets().len() < until && run.is_running() {
@@ -101,7 +99,7 @@ async fn survives(table: &str, feed: Feed, kills: usize) {
         }
         let ran = run.end().await;
         if ran.signal != Some(Signal::KILL.as_raw()) {
-            // The feed was at its end; the next run begins anew.
+            // The feed was complete, so the next run starts at its first page.
             ran.expect(0);
             fetched.clear();
             continue;
@@ -111,7 +109,7 @@ async fn survives(table: &str, feed: Feed, kills: usize) {
         at_start += usize::from(targets.is_empty());
         expect_few_again(&mut fetched, &targets, kill);
         if ingest.value(IS_COMPLETE).await == "t" {
-            // Its run was at its end, though the process was not.
+            // The run was complete, although its process was not.
             fetched.clear();
         }
     }
@@ -137,7 +135,7 @@ async fn survives(table: &str, feed: Feed, kills: usize) {
     );
 }
 
-/// Whether the newest run, if there is one, has come to its end.
+/// True if the newest run, if there is one, is complete.
 const IS_COMPLETE: &str = "select exists (select from ocds.run where state = 'complete'
     and id = (select max(id) from ocds.run))";
 
@@ -145,7 +143,7 @@ fn settings() -> String {
     format!("[fetch]\nahead = {AHEAD}")
 }
 
-/// What a calm run makes of the feed, through another database.
+/// Returns the tables of an undisturbed run in another database.
 async fn calm(publisher: &Publisher, table: &str) -> (Tables, Vec<String>) {
     let mut ingest = Ingest::new().await;
     ingest.declare(publisher, table);
@@ -154,8 +152,7 @@ async fn calm(publisher: &Publisher, table: &str) -> (Tables, Vec<String>) {
     (ingest.tables().await, ingest.pages().await)
 }
 
-/// Of the pages a process asked for, those that one before it had asked for are
-/// no more than fetch may be ahead.
+/// Checks that a process requested few pages again: at most as many as the program fetches ahead.
 fn expect_few_again(fetched: &mut BTreeSet<String>, targets: &[String], kill: usize) {
     let targets: BTreeSet<String> = targets.iter().cloned().collect();
     let again = targets.intersection(fetched).count();
@@ -188,7 +185,7 @@ async fn a_replay_that_is_killed_is_done_by_the_next() {
 
     ingest.configure("[extract]\nmax_depth = 100\n[sink]\nbatch_size = 5");
     let replay = ["quarantine", "replay", "--source", SOURCE];
-    // the last batch but one has to wait
+    // The last batch but one must wait.
     let lock = connect(&ingest.url).await;
     let sql = "begin; select from ocds.quarantine
         where id = (select id from ocds.quarantine order by id offset 22 limit 1) for update";

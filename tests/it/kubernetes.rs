@@ -1,5 +1,5 @@
-//! The files for Kubernetes, as far as no schema of it can know what is right in them:
-//! that they fit the program. What the schemas know, `make check` asks them.
+//! Tests that the files for Kubernetes fit the program. `make check` validates them against the
+//! schemas.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,7 +42,7 @@ fn named<'y>(entries: &'y Yaml, name: &str) -> &'y Yaml {
     named.unwrap_or_else(|| panic!("{name} is not in {entries:?}"))
 }
 
-/// What a Job is, by the file that it is in.
+/// Returns the Jobs with their files.
 fn jobs() -> [(&'static str, Yaml); 2] {
     let cron_job = yaml("cron-job.yaml");
     [
@@ -64,19 +64,19 @@ fn container(job: &Yaml) -> &Yaml {
     &containers[0]
 }
 
-/// The configuration that the pods have.
+/// Loads the configuration of the pods.
 fn configuration() -> Config {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/kubernetes/ocds-ingest.toml");
     let overrides = Overrides {
         files: vec![path],
         ..Overrides::default()
     };
-    // a URL that is nearer than the Secret, which is not here
+    // This URL takes precedence over the Secret's file, which does not exist here.
     let environment = [("DATABASE_URL".to_owned(), "local".to_owned())];
     config::load_from(&overrides, &environment.into()).unwrap()
 }
 
-/// A quantity of bytes.
+/// Parses a quantity of bytes.
 fn bytes(quantity: &Yaml) -> usize {
     let quantity = text(quantity);
     let (number, unit) = quantity.split_at(quantity.len() - 2);
@@ -88,8 +88,7 @@ fn bytes(quantity: &Yaml) -> usize {
     number.parse::<usize>().unwrap() * unit
 }
 
-/// What a path in the container is: the volume that is mounted there, and the name of
-/// the file in it.
+/// Returns the volume that is mounted at a path in the container, and the file's name in it.
 fn mounted<'j, 'p>(job: &'j Yaml, path: &'p str) -> (&'j Yaml, &'p str) {
     let (directory, file) = path.rsplit_once('/').unwrap();
     let mounts = list(&container(job)["volumeMounts"]);
@@ -98,14 +97,14 @@ fn mounted<'j, 'p>(job: &'j Yaml, path: &'p str) -> (&'j Yaml, &'p str) {
     (named(&pod(job)["volumes"], text(&mount["name"])), file)
 }
 
-/// What a Secret of the example holds.
+/// Returns a value of the Secret in the example.
 fn secret(name: &str, key: &str) -> String {
     let secret = yaml("secret.yaml.example");
     assert_eq!(text(&secret["metadata"]["name"]), name);
     text(&secret["stringData"][key]).to_owned()
 }
 
-/// What a Job has to do about an exit code.
+/// Returns what a Job must do after an exit code.
 fn action(kind: Kind) -> &'static str {
     match kind {
         Kind::Unexpected
@@ -119,7 +118,7 @@ fn action(kind: Kind) -> &'static str {
     }
 }
 
-/// The exit codes that `--help` lists, without that of success.
+/// Returns the exit codes in `--help`, except that of success.
 async fn exit_codes(ingest: &Ingest) -> BTreeSet<i64> {
     let help = ingest.program(&["--help"]).await.expect(0).text();
     let (_, codes) = help.split_once("Exit codes:\n").unwrap();
@@ -145,7 +144,7 @@ async fn a_rule_says_of_each_exit_code_what_it_means_for_the_job() {
         Kind::TooManyBad,
         Kind::Lease,
     ];
-    // a second signal, and a kill, of which the program cannot say anything
+    // These come from a second signal and a kill, so `--help` cannot list them as errors.
     let mut expected: BTreeSet<(i64, &str)> =
         [(130, "Count"), (143, "Count"), (137, "Count")].into();
     expected.extend(KINDS.map(|kind| (kind.exit_code().into(), action(kind))));
@@ -156,7 +155,7 @@ async fn a_rule_says_of_each_exit_code_what_it_means_for_the_job() {
 
     for (file, job) in jobs() {
         let rules = list(&job["podFailurePolicy"]["rules"]);
-        // the first that fits is applied, and a pod that is evicted exits somehow, too
+        // The first rule that matches applies, and an evicted pod has an exit code too.
         let (evicted, exited) = rules.split_first().unwrap();
         assert_eq!(text(&evicted["action"]), "Ignore", "{file}");
         let condition = &list(&evicted["onPodConditions"])[0];
@@ -179,7 +178,7 @@ async fn a_rule_says_of_each_exit_code_what_it_means_for_the_job() {
             }
         }
         assert_eq!(found, expected, "{file}");
-        // without which Kubernetes takes no such rules
+        // Kubernetes accepts such rules only with this policy.
         assert_eq!(text(&pod(&job)["restartPolicy"]), "Never", "{file}");
         assert_eq!(text(&job["podReplacementPolicy"]), "Failed", "{file}");
     }
@@ -214,7 +213,7 @@ fn a_backfill_s_pod_is_that_of_the_hourly_run_but_for_what_it_is_told() {
 fn the_pods_run_the_image_of_this_version_as_its_user() {
     let dockerfile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile");
     let dockerfile = fs::read_to_string(dockerfile).unwrap();
-    // the last of them counts
+    // The last one applies.
     let user = dockerfile
         .lines()
         .rev()
@@ -231,7 +230,7 @@ fn the_pods_run_the_image_of_this_version_as_its_user() {
         let runs_as = format!("{}:{}", id("runAsUser"), id("runAsGroup"));
         assert_eq!(Some(&*runs_as), user, "{file}");
         assert!(id("runAsUser") > 0 && id("runAsGroup") > 0, "{file}: root");
-        // the group that mounted files belong to
+        // The group of the mounted files.
         assert_eq!(id("fsGroup"), id("runAsGroup"), "{file}");
     }
 }
@@ -258,7 +257,7 @@ fn the_pods_may_do_no_more_than_they_have_to() {
              capabilities: { drop: [ALL] } }",
         );
         assert_eq!(of_program, &expected.unwrap()[0], "{file}");
-        // only files that are thrown away can be written
+        // Only temporary files can be written.
         for mount in list(&container["volumeMounts"]) {
             let volume = named(&pod["volumes"], text(&mount["name"]));
             let is_read_only = mount["readOnly"].as_bool() == Some(true);
@@ -273,15 +272,15 @@ fn an_hourly_run_starts_beside_no_other_and_both_jobs_come_to_an_end() {
     let cron_job = yaml("cron-job.yaml");
     let spec = &cron_job["spec"];
     assert_eq!(text(&spec["concurrencyPolicy"]), "Forbid");
-    // a start that is missed is not made up for when the next is due
+    // A start that is missed by that long is skipped, because the next one is due.
     let deadline = spec["startingDeadlineSeconds"].as_i64().unwrap();
     assert!((10..3_600).contains(&deadline), "{deadline}");
     for (file, job) in jobs() {
-        // a second pod beside the first would be refused by the program
+        // The program would refuse a second pod beside the first.
         for name in ["parallelism", "completions"] {
             assert!(job[name].is_badvalue(), "{file}: {name}");
         }
-        // by Forbid, one that does not end keeps all others from starting
+        // With Forbid, a job that never ends would block all later ones.
         assert!(job["activeDeadlineSeconds"].as_i64() > Some(0), "{file}");
         assert!(job["backoffLimit"].as_i64() > Some(0), "{file}");
     }
@@ -334,7 +333,7 @@ fn what_is_applied_is_there_and_no_backfill_is_among_it() {
     let [generated] = list(&kustomization["configMapGenerator"]) else {
         panic!("one ConfigMap is generated");
     };
-    // by this name it is found, from outside of the kustomization too
+    // The name is fixed, because files outside the kustomization use it too.
     let options = &kustomization["generatorOptions"];
     assert_eq!(options["disableNameSuffixHash"].as_bool(), Some(true));
     let files: Vec<&str> = list(&generated["files"]).iter().map(text).collect();
@@ -351,7 +350,7 @@ fn what_is_applied_is_there_and_no_backfill_is_among_it() {
     }
 }
 
-/// What a file of a pod has that is of a Secret.
+/// Returns the value of a Secret that a file of the pod contains.
 fn secret_at(job: &Yaml, path: &str) -> Option<String> {
     let (volume, name) = mounted(job, path);
     let items = list(&volume["secret"]["items"]);
@@ -360,8 +359,8 @@ fn secret_at(job: &Yaml, path: &str) -> Option<String> {
     Some(secret(of, text(&item["key"])))
 }
 
-/// What the pod of a Job would do, with files of the test in the place of its volumes,
-/// and nothing in its environment that it is not given.
+/// Starts the program as a Job's pod does. The test's files replace the volumes, and the
+/// environment is the pod's.
 fn start_pod(ingest: &Ingest, job: &Yaml, publisher: &Publisher) -> Running {
     let here = |name: &str| ingest.directory.path().join(name);
     let put = |text: String, from: &str, to: &str| {
@@ -396,7 +395,7 @@ fn start_pod(ingest: &Ingest, job: &Yaml, publisher: &Publisher) -> Running {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     for variable in list(&container(job)["env"]) {
-        // a secret comes by a file, and is in nobody's environment
+        // A secret comes from a file and is not in the environment.
         let (name, value) = (text(&variable["name"]), text(&variable["value"]));
         let value = match name.ends_with("_FILE") {
             true => {

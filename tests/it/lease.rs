@@ -1,4 +1,4 @@
-//! The lease: one writer for each source, and no waiting for the dead.
+//! Tests the lease: each source has one writer, and nobody waits for a dead holder.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::harness::{Ingest, NUMBER, SOURCE, connect, open};
 use crate::proxy::{Proxy, Trouble};
 use crate::publisher::{Feed, Publisher, Reply, Request, pages};
 
-/// A feed of six pages that waits at its fourth until the gate is open.
+/// Serves a feed of six pages that stops at the fourth page until the gate is open.
 fn gated(gate: &Arc<AtomicBool>) -> impl Fn(&Request) -> Reply + use<> {
     let feed = Feed::number(pages(6, 3));
     let gate = Arc::clone(gate);
@@ -30,7 +30,7 @@ fn gated(gate: &Arc<AtomicBool>) -> impl Fn(&Request) -> Reply + use<> {
     }
 }
 
-/// Patient at the gate.
+/// Enough attempts to wait at the gate.
 const PATIENT: &str = "[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"";
 
 const WAITS: &str = "select exists (select from pg_locks join pg_stat_activity using (pid)
@@ -95,7 +95,7 @@ async fn a_second_run_waits_for_the_first_as_long_as_it_is_told() {
         seen.extend(ingest.column(backends).await);
         tokio::time::sleep(Duration::from_millis(15)).await;
     }
-    // it looks again and again, and does not connect for each look
+    // It checks many times and does not connect for each check.
     let of_second = seen.difference(&of_first).count();
     assert!((1..4).contains(&of_second), "{of_second} connections");
     gate.store(true, Ordering::Relaxed);
@@ -136,7 +136,7 @@ async fn the_lease_of_a_dead_holder_is_not_waited_for() {
     assert_eq!(ingest.column("select epoch from ocds.run").await, ["2"]);
 }
 
-/// Holds the commit of a run's beginning until [`RELEASE`], however long that is.
+/// Blocks the commit of a new run until [`RELEASE`].
 const HOLD: &str = "
     create function hold() returns trigger language plpgsql set lock_timeout = 0 as $$
         begin perform pg_advisory_xact_lock(1); return null; end $$;
@@ -144,7 +144,7 @@ const HOLD: &str = "
         deferrable initially deferred for each row execute function hold();
     select pg_advisory_lock(1)";
 
-/// The same of a heartbeat's commit.
+/// Blocks the commit of a heartbeat.
 const HOLD_HEARTBEAT: &str = "
     create function hold() returns trigger language plpgsql set lock_timeout = 0 as $$
         begin perform pg_advisory_xact_lock(1); return null; end $$;
@@ -152,7 +152,7 @@ const HOLD_HEARTBEAT: &str = "
         deferrable initially deferred for each row execute function hold();
     select pg_advisory_lock(1)";
 
-/// Whether it is held.
+/// True if the commit is blocked.
 const COMMITS: &str = "select exists (select from pg_stat_activity
     where datname = current_database() and wait_event = 'advisory')";
 
@@ -167,7 +167,7 @@ async fn a_claim_whose_reply_was_lost_is_not_taken_for_somebody_elses() {
     let proxy = ingest.link();
     let run = ingest.start_run(&[]);
     ingest.until(COMMITS).await;
-    // as by a pooler, which keeps the session that the claim names
+    // A pooler keeps the session that the claim names, too.
     proxy.trouble(Trouble::Kept);
     run.until_logged("trying again").await;
     ingest.client.batch_execute(RELEASE).await.unwrap();
@@ -178,7 +178,7 @@ async fn a_claim_whose_reply_was_lost_is_not_taken_for_somebody_elses() {
     assert_eq!(ingest.column(runs).await, ["1 2 complete"]);
 }
 
-/// The database behind a link of its own.
+/// Connects to the database through a proxy.
 async fn linked(ingest: &Ingest, statement_timeout: Duration) -> (Proxy, Database) {
     let (socket, user, name) = ingest.socket();
     let proxy = Proxy::slow(&socket, Duration::ZERO);
@@ -198,7 +198,7 @@ async fn a_run_that_somebody_else_had_while_its_beginner_was_cut_off_is_resumed(
     let (proxy, database) = linked(&ingest, Duration::from_secs(60)).await;
     let claim = async |database: Database| {
         let spec = RunSpec::incremental(SOURCE, "any");
-        // each takes over from the other after two of these
+        // Each takes over from the other after two of these.
         let lease = config::Lease {
             heartbeat: Duration::from_millis(500),
             ..config::Lease::default()
@@ -260,7 +260,7 @@ async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
 
 #[tokio::test]
 async fn a_run_that_lost_its_lease_commits_nothing_more() {
-    // By whichever it learns of it first.
+    // Either one shows the loss first.
     for (heartbeat, by) in [("10s", "a commit"), ("20ms", "a heartbeat")] {
         let gate = Arc::default();
         let (_publisher, mut ingest) = ingest(&gate).await;
@@ -279,7 +279,7 @@ async fn a_run_that_lost_its_lease_commits_nothing_more() {
         );
         assert_eq!(ingest.count("page").await, 3, "{by}");
         assert_eq!(ingest.count("release").await, 9, "{by}");
-        // nor does it end what is no longer its own
+        // The run does not end the run of the other process.
         assert_eq!(
             ingest.value("select state from ocds.run").await,
             "running",
@@ -295,7 +295,7 @@ async fn a_late_commit_of_an_ended_backfill_is_not_overtaken_by_the_run_after_it
     let backfill = ["backfill", SOURCE, "--from-page", "1", "--to-page", "2"];
     ingest.program(&backfill).await.expect(0);
 
-    // as a backend does whose commit the program has given up
+    // A backend may still have a commit that the program has given up.
     let late = connect(&ingest.url).await;
     let hold = "begin; select from ocds.run where id = 1 for key share";
     late.batch_execute(hold).await.unwrap();

@@ -1,5 +1,5 @@
-//! Bodies that are not as long as their server announced, however the connection ends:
-//! a proxy that loses its server ends an HTTP/2 stream without an error.
+//! Tests bodies that are shorter than the server announced, however the connection ends. A proxy
+//! that loses its server ends an HTTP/2 stream without an error.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -20,11 +20,10 @@ use crate::database::make_certificates;
 use crate::harness::{Ingest, SOURCE};
 use crate::publisher::{Encoding, Publisher, Reply, release};
 
-/// How long what was sent has time to leave before a stream is reset, which throws away
-/// what has not left.
+/// The time for sent data to leave before a stream is reset, because a reset discards it.
 const LEAVES: Duration = Duration::from_millis(300);
 
-/// How many releases a feed has, and how many of them arrive of one that is cut.
+/// The number of releases in a feed, and the number that arrive before the cut.
 const ALL: usize = 1_200;
 const HALF: usize = 600;
 
@@ -33,7 +32,7 @@ const HALF: usize = 600;
 struct Asked {
     path: String,
     headers: HeaderMap,
-    /// How many requests for the same path came before.
+    /// The number of earlier requests for the same path.
     nth: usize,
 }
 
@@ -49,12 +48,12 @@ struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Bytes,
-    /// How the stream ends after the body, if it is not said to be whole.
+    /// How the stream ends after an incomplete body.
     reset: Option<Reason>,
 }
 
 impl Answer {
-    /// A body with its length and its tag.
+    /// Makes an answer with the body, its length and its tag.
     fn whole(body: &str) -> Self {
         let tag = blake3::hash(body.as_bytes()).to_hex();
         Self {
@@ -68,7 +67,7 @@ impl Answer {
         }
     }
 
-    /// The same with so many bytes of the body alone, and then the end of the stream.
+    /// Sends only this many bytes of the body, and then ends the stream.
     fn cut_after(mut self, bytes: usize, reset: Reason) -> Self {
         self.body.truncate(bytes);
         self.reset = Some(reset);
@@ -121,7 +120,7 @@ impl Secure {
         self.asked.lock().unwrap().clone()
     }
 
-    /// A program that believes this publisher, and has it for a source.
+    /// Prepares a program that trusts this publisher and has it as its source.
     async fn ingest(&self, table: &str) -> Ingest {
         let mut ingest = Ingest::new().await;
         let authority = self.keys.path().join("ca.crt");
@@ -132,7 +131,7 @@ impl Secure {
     }
 }
 
-/// What speaks HTTP/2 alone, by the certificate that is made for `localhost`.
+/// Accepts only HTTP/2, with a certificate for `localhost`.
 pub(crate) fn speaking_http_2(keys: &Path) -> TlsAcceptor {
     let certificate = CertificateDer::from_pem_file(keys.join("server.crt")).unwrap();
     let key = PrivateKeyDer::from_pem_file(keys.join("server.key")).unwrap();
@@ -195,14 +194,14 @@ async fn answer(mut respond: SendResponse<Bytes>, answer: Answer) {
     }
 }
 
-/// So many releases, each on a line.
+/// Returns releases, one on each line.
 fn lines(releases: usize) -> String {
     (0..releases).map(|i| release(i) + "\n").collect()
 }
 
 #[tokio::test]
 async fn a_page_that_an_http_2_proxy_cuts_is_asked_for_again() {
-    // CANCEL is what other proxies end with
+    // Other proxies end with CANCEL.
     for reason in [Reason::NO_ERROR, Reason::CANCEL] {
         let (all, half) = (lines(ALL), lines(HALF).len());
         let publisher = Secure::serve(move |asked| match asked.nth {
@@ -242,7 +241,7 @@ async fn nothing_is_kept_of_a_page_that_is_always_cut() {
     for table in ["release", "page", "quarantine"] {
         assert_eq!(ingest.count(table).await, 0, "{table}");
     }
-    // nor is its tag, by which the whole page would be as it was
+    // Its tag is not kept either, because with it the whole page would count as unchanged.
     is_cut.store(false, std::sync::atomic::Ordering::Relaxed);
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, ALL);
@@ -285,7 +284,7 @@ async fn a_download_that_an_http_2_proxy_cuts_goes_on_where_it_was_cut() {
         });
         match (asked.nth, begin) {
             (0, _) => whole.cut_after(half, Reason::NO_ERROR),
-            // a part is cut too, and of this one the length is known by its range
+            // A part is cut too, and its range shows its length.
             (1, Some(begin)) => part(&whole, begin, all.len())
                 .without_length()
                 .cut_after((all.len() - begin) / 2, Reason::NO_ERROR),
@@ -308,7 +307,7 @@ async fn a_download_that_an_http_2_proxy_cuts_goes_on_where_it_was_cut() {
     assert_eq!(ranges[1], Some(format!("bytes={half}-")));
 }
 
-/// What follows of a whole body.
+/// Returns the rest of a whole body as a partial answer.
 fn part(whole: &Answer, begin: usize, total: usize) -> Answer {
     let mut part = whole.clone().without_length();
     part.status = 206;
@@ -337,7 +336,7 @@ async fn a_download_that_is_always_cut_is_not_complete() {
     assert_eq!(ingest.count(complete).await, 0);
 }
 
-/// The documented limit: nothing tells that more was to come.
+/// Documents a limit: nothing shows that more data should have followed.
 #[tokio::test]
 async fn a_cut_body_of_lines_without_a_length_looks_whole() {
     let (all, half) = (lines(ALL), lines(HALF).len());
@@ -352,7 +351,7 @@ async fn a_cut_body_of_lines_without_a_length_looks_whole() {
     assert_eq!(ingest.count("release").await, HALF);
 }
 
-/// A source of one page, which is answered so first and whole after that.
+/// Runs a source of one page, which gets the first reply once and the other one later.
 async fn asked_again(first: Reply, whole: Reply) -> (Ingest, Publisher) {
     let publisher = Publisher::serve(move |request| match request.nth {
         0 => first.clone(),
@@ -376,7 +375,7 @@ async fn a_part_that_nobody_asked_for_is_no_page() {
     let (ingest, publisher) = asked_again(partial(&half), Reply::json(all.clone())).await;
     assert_eq!(ingest.count("release").await, 8);
     assert_eq!(publisher.requests().len(), 2);
-    // some servers call all of it a part
+    // Some servers send the whole body as a part.
     let (ingest, publisher) = asked_again(partial(&all), Reply::status(500)).await;
     assert_eq!(ingest.count("release").await, 8);
     assert_eq!(publisher.requests().len(), 1);
@@ -396,7 +395,7 @@ async fn a_body_of_several_compressed_streams_is_read_to_its_end() {
         assert_eq!(ingest.count("release").await, 8, "{name}");
         assert_eq!(publisher.requests().len(), 1, "{name}");
     }
-    // Brotli has one stream: what is behind it is of no known meaning
+    // Brotli has only one stream, so the meaning of what follows is unknown.
     let body = first.encoded(Encoding::Brotli).encoded_body().await;
     let more = Reply::json([&body[..], b"more"].concat()).header("content-encoding", "br");
     let (ingest, publisher) = asked_again(more, Reply::json(lines(8))).await;

@@ -1,5 +1,5 @@
-//! `load`, and sources that are files: read as they come, in pieces, of whatever
-//! size; stopped anywhere, they go on where they were.
+//! Tests `load`, and sources that are files: they are read in pieces, whatever their size, and
+//! resume after any stop.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -16,10 +16,10 @@ use crate::harness::{Ingest, Running, SOURCE};
 use crate::publisher::{Publisher, Reply, package, release, zip};
 use crate::run::titled;
 
-/// Enough releases for several pieces, and more than is held whole: about 5 MB.
+/// Enough releases for several pieces, and more than the program holds at a time: about 5 MB.
 const MANY: usize = 5_000;
 
-/// Releases of a thousand bytes, among them what is refused in each way.
+/// Makes releases of a thousand bytes. Some are rejected, for each of the reasons.
 fn releases(count: usize) -> Vec<String> {
     let mut releases: Vec<String> = (0..count).map(|i| titled(i, &noise(i))).collect();
     releases[7] = r#"{"id":"without an ocid"}"#.into();
@@ -29,7 +29,7 @@ fn releases(count: usize) -> Vec<String> {
     releases
 }
 
-/// Text that hardly shrinks, of 900 bytes.
+/// Returns 900 bytes of text that hardly compress.
 fn noise(seed: usize) -> String {
     let mut state = seed as u64 + 1;
     let mut words = std::iter::repeat_with(|| {
@@ -49,7 +49,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A database, and a source that is declared and never asked.
+/// Prepares a database, and a declared source that is never fetched.
 async fn ingest() -> Ingest {
     let mut ingest = Ingest::new().await;
     ingest.declare_as(SOURCE, "https://publisher.example/", "");
@@ -66,8 +66,8 @@ fn directory(ingest: &Ingest) -> PathBuf {
     ingest.directory.path().to_owned()
 }
 
-/// What is stored, and what is not, wherever it was in what it came from. What a
-/// later release of the same page supersedes is one of an earlier piece in a load.
+/// Returns the stored data without its position. A load has several pieces, so it replaces a
+/// release where a single page would reject it as superseded.
 async fn stored(ingest: &Ingest) -> Vec<String> {
     let mut stored = ingest
         .column("select concat_ws(' ', ocid, release_id, data) from ocds.release order by 1")
@@ -81,7 +81,7 @@ async fn stored(ingest: &Ingest) -> Vec<String> {
     stored
 }
 
-/// What a run stores of the same bytes when they are one page.
+/// Returns what a run stores if the same bytes are one page.
 async fn as_a_page(content: &[u8], table: &str) -> Vec<String> {
     let content = Bytes::copy_from_slice(content);
     let publisher = Publisher::serve(move |_| Reply::json(content.clone())).await;
@@ -231,7 +231,7 @@ async fn a_load_survives_kills_at_any_moment() {
     let mut ingest = ingest().await;
     let load = [&["load", SOURCE, &*path], &options[..]].concat();
     let mut durable = Vec::new();
-    // it stands still after some pages more than are wanted, and is killed in time
+    // The program waits after more pages than needed, and is killed then.
     ingest.set("FAILPOINTS", "before-commit=8*off->sleep(600000)");
     for kill in 0..6 {
         let running = ingest.start(&load);
@@ -244,7 +244,7 @@ async fn a_load_survives_kills_at_any_moment() {
         let pages = "select concat(run_id, ' ', number, ' ', committed_at) from ocds.page
             where number <= (select count(*) from ocds.page) order by number";
         let pages = ingest.column(pages).await;
-        // what is durable before the first gap is not read again
+        // Durable pages before the first gap are not read again.
         assert!(pages.len() + 8 >= durable.len());
         durable = pages;
     }
@@ -424,7 +424,7 @@ async fn what_cannot_be_loaded_is_named_before_anything_is_done() {
     );
 }
 
-/// `load` of what is written to its standard input.
+/// Starts `load` of its standard input.
 fn piped(ingest: &Ingest) -> (Running, tokio::process::ChildStdin) {
     let load = ["load", SOURCE, "-", "--json", "--max-bad-ratio", "1"];
     let mut command = ingest.command(&load);
@@ -476,7 +476,7 @@ async fn a_load_that_waits_for_its_input_can_be_stopped() {
     );
 }
 
-/// A file behind a server that breaks each connection after a megabyte, or several.
+/// Serves a file, and breaks each connection after a megabyte, or more at each later one.
 fn broken_off(content: Bytes, has_ranges: bool) -> impl Fn(&crate::publisher::Request) -> Reply {
     let served = AtomicUsize::new(0);
     move |request| {
@@ -548,7 +548,7 @@ async fn a_server_that_breaks_a_little_later_each_time_is_given_up() {
     ingest.configure("[fetch]\nattempts = 2");
     let load = ["load", SOURCE, &publisher.url("/f")];
     ingest.program(&load).await.expect(3);
-    // the third time it brought less than it repeated
+    // The third connection brought less new data than it repeated.
     assert_eq!(publisher.targets().len(), 3);
 }
 
@@ -797,7 +797,7 @@ async fn memory_does_not_grow_with_the_file() {
     assert!(most < 128 << 20, "{most} bytes for a file of 256 MB");
 }
 
-/// The most memory that a process uses until it ends well.
+/// Returns the peak memory of a process that ends successfully.
 async fn peak_of(running: Running) -> usize {
     let (ran, most) = running.end_measured().await;
     ran.expect(0);

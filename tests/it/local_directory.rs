@@ -1,5 +1,5 @@
-//! The local server's directory belongs to the server's user. Each test is what that
-//! user, or whoever broke into the server, would do there to get at what is root's.
+//! Tests attacks on the local server's directory, which belongs to the server's user. Each test
+//! does what this user, or an attacker in the server, could do there to get at files of root.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::database::{open_directory, postmaster, volatile};
 use crate::harness::PATIENCE;
 
-/// Only root has something that the server's user has not.
+/// Only with root are there files that the server's user must not change.
 fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
@@ -23,7 +23,7 @@ fn is_root() -> bool {
     is_root
 }
 
-/// A local server that was stopped, beside what is root's.
+/// A stopped local server, beside files of root.
 struct Scene {
     _directory: TempDir,
     home: PathBuf,
@@ -58,7 +58,7 @@ impl Scene {
         }
     }
 
-    /// Takes an entry away, and puts something of the server's user in its place.
+    /// Replaces an entry by one of the server's user.
     fn replace(&self, name: &str, put: impl FnOnce(&Path)) {
         let path = self.home.join(name);
         match std::fs::symlink_metadata(&path) {
@@ -69,7 +69,7 @@ impl Scene {
         put(&path);
     }
 
-    /// Puts a file back as the server's user had it, or nothing if there was none.
+    /// Puts a file of the server's user back, or removes it if there was none.
     fn restore(&self, name: &str, kept: Option<&[u8]>) {
         self.replace(name, |path| {
             let Some(kept) = kept else { return };
@@ -92,7 +92,7 @@ impl Scene {
         });
     }
 
-    /// What the server's user must not change: owner, group, mode and content.
+    /// Returns what the server's user must not change: owner, group, mode and content.
     fn root_s(&self) -> Vec<(u32, u32, u32, Option<String>)> {
         let mut names: Vec<PathBuf> = std::fs::read_dir(&self.victims)
             .unwrap()
@@ -108,7 +108,7 @@ impl Scene {
         state.collect()
     }
 
-    /// Starts the server on a thread of its own, since an attack may make it wait for ever.
+    /// Starts the server on a thread of its own, because an attack may make it wait for ever.
     fn start(&self) -> Result<Server, Error> {
         let (sender, receiver) = mpsc::channel();
         let options = volatile(&self.home);
@@ -123,8 +123,8 @@ impl Scene {
         started.expect("the start waits for what the server's user has put there")
     }
 
-    /// Expects that the start is refused, that the entry is named, and that what is
-    /// root's is as it was.
+    /// Checks that the start is refused with a message that names the entry, and that the files
+    /// of root are unchanged.
     fn is_refused(&self, entry: &str, found: &str) {
         let before = self.root_s();
         let error = self.start().map(|server| server.url("")).unwrap_err();
@@ -171,7 +171,8 @@ async fn links_in_place_of_files_are_not_followed() {
     for entry in ["start.lock", "use.lock", "data/PG_VERSION"] {
         let kept = std::fs::read(scene.home.join(entry)).unwrap();
         scene.replace_by_link(entry, &secret);
-        // without a regular file of this name the directory is not known for a cluster's
+        // Without a regular file of this name, the program does not recognize the directory as a
+        // cluster.
         if entry != "start.lock" {
             scene.is_refused(entry, "a symbolic link");
         } else {
@@ -264,7 +265,7 @@ async fn a_socket_path_that_leads_elsewhere_neither_uses_nor_removes_what_is_roo
         assert_eq!(url.contains("/root/"), is_used, "{url}");
         server.stop().await.unwrap();
     }
-    // the server's user may not remove an entry of a directory of root's
+    // The server's user may not remove entries of a directory of root.
     assert_eq!(scene.root_s(), before);
 }
 
@@ -303,7 +304,7 @@ async fn a_link_that_another_user_made_does_not_say_where_the_directory_is() {
     assert!(error.to_string().contains("symbolic link"), "{error}");
     assert_eq!(std::fs::metadata(&empty).unwrap().uid(), 0);
 
-    // root's own link is the administrator's way to another disk
+    // Root's own link is allowed: an administrator may use another disk.
     lchown(&link, Some(0), Some(0)).unwrap();
     let server = Server::start(&volatile(&link)).await.unwrap();
     assert_eq!(server.directory(), empty);
@@ -334,7 +335,7 @@ async fn the_server_is_not_in_root_s_group() {
         return;
     }
     let scene = Scene::new().await;
-    // what `chown postgres` leaves of a directory that root made
+    // As after `chown postgres` on a directory that root made.
     let home = scene.home.with_file_name("chowned");
     std::fs::create_dir(&home).unwrap();
     lchown(&home, Some(scene.uid), None).unwrap();
@@ -348,16 +349,16 @@ async fn the_server_is_not_in_root_s_group() {
     assert_eq!(groups, [&own; 4]);
 }
 
-/// Names the directory of the server that [`starts_a_server`] starts.
+/// The variable with the directory for [`starts_a_server`].
 const CHILD: &str = "OCDS_INGEST_TEST_ENVIRONMENT_DIRECTORY";
 
-/// Not a test: the process whose environment holds secrets.
+/// Not a test: a process whose environment has secrets.
 #[tokio::test]
 #[ignore = "run by another test, as a process of its own"]
 async fn starts_a_server() {
     if let Some(directory) = std::env::var_os(CHILD) {
         let server = Server::start(&volatile(Path::new(&directory))).await;
-        // left running
+        // This does not stop the server.
         drop(server.unwrap());
     }
 }
@@ -388,7 +389,7 @@ async fn the_server_s_environment_has_no_secret() {
         .unwrap();
     assert!(environment.contains("PATH="), "{environment}");
     assert!(!environment.contains("hunter2"), "{environment}");
-    // PostgreSQL sets those of its own
+    // PostgreSQL sets these itself.
     let known = [
         "PATH", "HOME", "TZ", "LC_ALL", "PWD", "OLDPWD", "SHLVL", "_",
     ];

@@ -1,5 +1,5 @@
-//! The integration tests: real sockets, real PostgreSQL, the real binary; one
-//! file per behaviour.
+//! The integration tests. They use real sockets, real PostgreSQL and the real binary; each file
+//! tests one subject.
 
 #![expect(
     clippy::unwrap_used,

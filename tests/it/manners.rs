@@ -1,12 +1,11 @@
-//! How a source's server wants to be asked, and what it does not want to be taken
-//! for a page.
+//! Tests the requirements of a source's server, and answers that must not count as a page.
 
 use std::time::{Duration, Instant};
 
 use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
 use crate::publisher::{Feed, Gate, Items, Publisher, Reply, Request, package, pages, release};
 
-/// Pages of which the last looks like it, and so is asked for once.
+/// Makes pages of which the last is not full, so it is fetched only once.
 fn feed(count: usize) -> Vec<Items> {
     let mut pages = pages(count, 4);
     pages[count - 1].truncate(1);
@@ -19,7 +18,7 @@ async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
     ingest
 }
 
-/// A link feed of three pages whose second misbehaves so many times.
+/// Serves a link feed of three pages, whose second page misbehaves this many times.
 async fn misbehaving(times: usize, reply: Reply) -> Publisher {
     let feed = Feed::link(feed(3));
     Publisher::serve(move |request| match request.query("page").as_deref() {
@@ -32,7 +31,7 @@ async fn misbehaving(times: usize, reply: Reply) -> Publisher {
 #[tokio::test]
 async fn a_post_without_a_body_says_that_it_is_empty() {
     let publisher = Publisher::serve(move |request| {
-        // what servers that insist on it answer
+        // Some servers answer this way.
         if request.method == "POST" && request.header("content-length").is_none() {
             return Reply::status(411);
         }
@@ -70,7 +69,7 @@ async fn a_post_without_a_body_says_that_it_is_empty() {
     }
 }
 
-/// The number of the page that is asked for.
+/// Returns the number of the requested page.
 fn page(request: &Request) -> usize {
     request.query("page").unwrap().parse().unwrap()
 }
@@ -94,14 +93,14 @@ async fn an_error_with_status_200_is_tried_again_and_never_an_empty_page() {
         ended.column(QUARANTINE).await,
         ["unreadable-page an error by `http.fail_if`, since /status is at least 400"]
     );
-    // neither is it a page without releases to a replay
+    // A replay does not treat it as a page without releases either.
     ended
         .program(&["quarantine", "replay", "--json"])
         .await
         .expect(0);
     assert_eq!(ended.count("quarantine where resolved_at is null").await, 1);
 
-    // nor does it need to look like a page
+    // The error need not look like a page.
     let publisher = misbehaving(99, Reply::json(r#"{"error":{"code":7}}"#)).await;
     let table = format!("{LINK}\nhttp.fail_if = {{ pointer = \"/error\" }}");
     let ended = ingest(&publisher, &table).await;
@@ -144,7 +143,7 @@ async fn a_source_has_its_own_attempts_and_waits() {
         assert!(pair[1] - pair[0] >= Duration::from_millis(149), "{pair:?}");
     }
 
-    // what the server asks for goes first
+    // The server's own wait takes precedence.
     let reply = Reply::status(429).header("retry-after", "0");
     let publisher = misbehaving(1, reply).await;
     let table = format!("{LINK}\nhttp = {{ retry_max = 2, retry_wait = \"30s\" }}");
@@ -165,7 +164,7 @@ async fn redirects_are_failures_where_they_are_not_wanted() {
     let ran = ingest(&publisher, &table).await.run(&[]).await.expect(4);
     assert!(ran.stderr.contains("status 302"), "{}", ran.stderr);
     assert_eq!(publisher.targets(), ["/", "/?page=2"]);
-    // one that comes and goes is worth another try if it is declared so
+    // A redirect is retried if the source declares it as transient.
     let publisher = misbehaving(2, Reply::redirect(302, "/error")).await;
     let table = format!("{LINK}\nhttp = {{ redirects = false, retry_status = [302] }}");
     ingest(&publisher, &table).await.run(&[]).await.expect(0);
@@ -199,7 +198,7 @@ async fn a_source_may_be_asked_as_a_browser_asks() {
 
 #[tokio::test]
 async fn the_proxies_of_the_environment_are_heeded() {
-    // a proxy is asked for whole URLs, and for tunnels
+    // A proxy receives whole URLs, and requests for tunnels.
     let feed = Feed::link(feed(2));
     let proxy = Publisher::serve(move |request| match &*request.method {
         "CONNECT" => Reply::status(502),
@@ -238,7 +237,7 @@ async fn the_proxies_of_the_environment_are_heeded() {
     assert_eq!(proxy.requests().len(), asked);
 }
 
-/// How many of these requests were not answered yet when each of them came.
+/// Returns how many of these requests were open when each of them came.
 fn under_way(requests: &[Request]) -> Vec<usize> {
     let before = |nth: usize| {
         let at = requests[nth].at;
@@ -251,8 +250,8 @@ fn under_way(requests: &[Request]) -> Vec<usize> {
 #[tokio::test]
 async fn a_server_that_asks_for_quiet_is_asked_for_less_at_once_until_it_has_recovered() {
     const AT_ONCE: usize = 8;
-    // From a limit of 2 on, some 30 answers make it 8 again. More than one fall, by
-    // answers that are late on a busy machine, is made up for as well.
+    // From a limit of 2 on, some 30 answers restore 8. There are enough pages for more than one
+    // reduction, which late answers on a busy machine cause.
     const PAGES: usize = 200;
     let feed = Feed::number(pages(PAGES, 2));
     let thinks = Duration::from_millis(100);
@@ -265,7 +264,7 @@ async fn a_server_that_asks_for_quiet_is_asked_for_less_at_once_until_it_has_rec
     .await;
     let table = format!("{NUMBER}\nhttp = {{ concurrency = {AT_ONCE} }}");
     let mut ingest = ingest(&publisher, &table).await;
-    // the database is not what is waited for
+    // The database must not be the bottleneck.
     ingest.configure("[fetch]\nahead = 50");
     let run = ingest.start_run(&[]);
     publisher.until_asked(1 + AT_ONCE).await;
@@ -275,23 +274,23 @@ async fn a_server_that_asks_for_quiet_is_asked_for_less_at_once_until_it_has_rec
     assert_eq!(ingest.count("release").await, 2 * PAGES);
     let requests = publisher.requests();
     let at_once = under_way(&requests);
-    // page 1, then eight at once, then half as many
+    // Page 1, then eight at once, then half as many.
     assert_eq!(at_once[..9], [1, 1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(at_once[9] <= AT_ONCE / 2, "{at_once:?}");
-    // what was refused is had, and after some pages more as many as ever, and no more
+    // The refused pages come again, and later the limit is as high as before, and not higher.
     let was_refused = |request: &Request| (2..=9).contains(&page(request));
     let last = requests.iter().rposition(was_refused).unwrap();
     let (troubled, calm) = at_once.split_at(last + 1);
     assert!(troubled.iter().all(|many| *many <= AT_ONCE), "{at_once:?}");
     let most = calm.iter().max();
-    // a machine so busy that answers are late has not recovered all of it
+    // On a busy machine late answers may keep the limit lower.
     let is_recovered = most.is_some_and(|most| (AT_ONCE / 2 + 1..=AT_ONCE).contains(most));
     assert!(is_recovered, "{at_once:?}");
 }
 
 #[tokio::test]
 async fn a_page_asked_for_once_more_waits_for_none_that_waits_for_it() {
-    // Page 2 says that it is the last, while those behind it wait for their rate.
+    // Page 2 has no more pages after it, while later pages wait for the rate limit.
     let feed = Feed::number(pages(6, 2));
     let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
         Some("2") if request.nth == 0 => {

@@ -1,4 +1,4 @@
-//! `--metrics-file`: written at the end of every command, whatever came of it.
+//! Tests `--metrics-file`, which is written at the end of every command, whatever its result.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ fn file(directory: &Path) -> (PathBuf, String) {
     (path, option)
 }
 
-/// The value of a series, by its name and labels.
+/// Returns the value of a series by its name and labels.
 #[track_caller]
 fn value(text: &str, series: &str) -> u64 {
     let value = text.lines().find_map(|line| line.strip_prefix(series));
@@ -34,7 +34,7 @@ async fn a_run_leaves_its_counts_where_a_collector_finds_them() {
     .await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
-    // too many bad rows: a command that fails is counted too
+    // Too many bad rows: a failed command is counted too.
     let report = ingest.run(&[&option]).await.expect(5).report();
     let text = std::fs::read_to_string(&path).unwrap();
     for (series, expected) in [
@@ -65,7 +65,7 @@ async fn a_run_leaves_its_counts_where_a_collector_finds_them() {
     let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 
-    // another process counts from nought, and replaces the file
+    // Another process counts from 0 and replaces the file.
     ingest
         .program(&["run", "atlantis", &option])
         .await

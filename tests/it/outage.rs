@@ -1,4 +1,4 @@
-//! The world failing: a database that goes away, a publisher that misbehaves.
+//! Tests failures of the environment: an unavailable database, and a failing publisher.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,8 +30,8 @@ async fn a_database_stopped_during_a_run_is_waited_for() {
     assert_eq!(ingest.count("release").await, 300);
     assert_eq!(ingest.count("quarantine").await, 0);
     assert_eq!(ingest.count("run where state = 'complete'").await, 1);
-    // Counted once, though sent more than once. A commit whose reply was lost
-    // is adopted with its counts.
+    // The releases count once, although they may be sent more than once. A commit whose reply was
+    // lost keeps its counts.
     assert_eq!(ran.counts().inserted, 300);
 }
 
@@ -65,7 +65,7 @@ async fn a_last_page_that_cannot_be_committed_is_gone_on_with() {
     let publisher = Publisher::serve(Feed::link(pages(4, 2)).behind(&gate)).await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
-    // one worker, or a later page may be durable before an earlier one
+    // With more workers, a later page could be durable before an earlier one.
     ingest.configure("[database]\nlock_timeout = \"100ms\"\nretry_for = \"300ms\"");
     ingest.configure("[sink]\nworkers = 1");
     let run = ingest.start_run(&[]);
@@ -96,11 +96,11 @@ async fn connections_that_are_cut_again_and_again_are_made_again() {
     gate.move_to(2);
     let run = ingest.start_run(&["--max-bad-ratio", "1"]);
     ingest.until_durable(2).await;
-    // while two pages more are written, which are there before the next cut
+    // Between two cuts, two pages are stored.
     for pages in (4..=18).step_by(2) {
         gate.move_to(pages);
         publisher.until_asked(asked + pages).await;
-        // as soon as there is one to cut: those of the last time may not be made again yet
+        // Wait until there is a connection to cut, because the last ones may not be replaced yet.
         let sql = "select count(pg_terminate_backend(pid)) > 0 from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()";
         ingest.until(sql).await;
@@ -118,7 +118,7 @@ async fn connections_that_are_cut_again_and_again_are_made_again() {
 
 #[tokio::test]
 async fn a_port_where_nobody_listens_is_the_environments_fault() {
-    // Held, and not listened at.
+    // The port is bound, but not listened on.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
@@ -148,7 +148,7 @@ async fn a_port_where_nobody_listens_is_the_environments_fault() {
     assert_eq!(publisher.targets(), [""; 0]);
 }
 
-/// What a publisher does twice before it answers a page as it should.
+/// The wrong answers that a publisher gives twice before the right one.
 type Trouble = fn(Reply) -> Reply;
 
 const TROUBLES: [(&str, Trouble); 8] = [
@@ -170,8 +170,8 @@ const TROUBLES: [(&str, Trouble); 8] = [
     ("500", |_| Reply::status(500).body("null")),
 ];
 
-/// A feed of three pages for each trouble, with the trouble at its last page for
-/// so many requests, and one program that runs them all.
+/// Runs one source for each trouble. Each is a feed of three pages, with the trouble at the last
+/// page for this many requests.
 async fn troubled(table: &str, feed: &Feed, times: usize) -> (Ingest, Ran, Vec<Publisher>) {
     let mut ingest = Ingest::new().await;
     let mut publishers = Vec::new();
@@ -233,7 +233,7 @@ async fn a_publishers_trouble_without_end_is_never_a_complete_run() {
         assert_eq!(report["verdict"], "truncated", "{name}");
     }
     for (number, (name, _)) in TROUBLES.into_iter().enumerate() {
-        // the two pages before the trouble
+        // The two pages before the trouble.
         let stored = format!("release where source = 'trouble-{number}'");
         assert_eq!(ingest.count(&stored).await, 8, "{name}");
     }
@@ -271,7 +271,7 @@ async fn a_detour_to_another_host_costs_no_progress() {
     .await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, NUMBER);
-    // as runs of a schedule meet it: the first stores what is before it, others nothing
+    // As in scheduled runs: the first one stores what comes before, later ones nothing.
     detour.store(true, Ordering::Relaxed);
     for _ in 0..3 {
         let ran = ingest.run(&[]).await.expect(4);
@@ -295,7 +295,7 @@ async fn a_question_that_takes_too_long_is_ended_where_it_is_worked_on() {
     let sql = "begin; lock table ocds.watermark in access exclusive mode";
     lock.batch_execute(sql).await.unwrap();
     let run = ingest.start_run(&[]);
-    // the server says that it gave up: it was not only left alone with it
+    // The log shows the server's own timeout: the client did not only stop waiting.
     run.until_logged("57014").await;
     lock.batch_execute("rollback").await.unwrap();
     let ran = run.end().await.expect(0);

@@ -1,5 +1,5 @@
-//! The image and the scripts, as far as they can be checked without building
-//! them: no machine of ours that runs tests has a container engine.
+//! Tests the image and the scripts without a build, because test machines have no container
+//! engine.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// The instructions of the Dockerfile, a continued line being one with the next.
+/// Returns the instructions of the Dockerfile, with continued lines joined.
 fn instructions() -> Vec<String> {
     let text = read("Dockerfile").replace("\\\n", " ");
     text.lines()
@@ -23,7 +23,7 @@ fn instructions() -> Vec<String> {
         .collect()
 }
 
-/// What an instruction is given, wherever it occurs.
+/// Returns the arguments of all instructions of a kind.
 fn arguments(instruction: &str) -> Vec<String> {
     let found = instructions();
     let found = found.iter().filter_map(|line| {
@@ -33,7 +33,7 @@ fn arguments(instruction: &str) -> Vec<String> {
     found.collect()
 }
 
-/// The paths that the image is built from.
+/// Returns the paths that the image is built from.
 fn copied() -> Vec<PathBuf> {
     let local = arguments("COPY")
         .into_iter()
@@ -47,7 +47,7 @@ fn copied() -> Vec<PathBuf> {
         .collect()
 }
 
-/// A version such as `1.88` or `1.88.0` as numbers.
+/// Parses a version such as `1.88` or `1.88.0`.
 fn version(text: &str) -> Vec<u32> {
     text.split('.').map(|part| part.parse().unwrap()).collect()
 }
@@ -119,7 +119,7 @@ fn the_image_is_built_by_a_rust_that_can() {
 
 #[test]
 fn the_image_runs_on_the_debian_it_is_built_on() {
-    // A newer C library in the builder would be missing from the runtime.
+    // A newer C library in the builder would be missing at run time.
     let images = arguments("FROM");
     let (builder, runtime) = (&images[0], &images[1]);
     let (_, release) = runtime.split_once("debian:").unwrap();
@@ -151,7 +151,7 @@ fn what_cargo_and_pip_install_is_the_same_tomorrow() {
     let lines: Vec<&str> = script.lines().filter(installing).collect();
     assert_eq!(lines.len(), 3, "{lines:#?}");
     for line in lines {
-        // NAME@$version or NAME==$version, and the version is numbers
+        // NAME@$version or NAME==$version, and the version consists of numbers.
         let wanted = line.split_whitespace().last().unwrap().trim_matches('"');
         let (_, variable) = wanted
             .split_once('@')
@@ -198,7 +198,7 @@ fn what_is_tried_is_built_by_a_profile_of_its_own_and_what_is_installed_for_spee
     let profile = rest.split_whitespace().next().unwrap();
     let trial = &manifest()["profile"][profile];
     assert_eq!(trial["inherits"].as_str(), Some("dev"), "{profile}");
-    // the profile of an installation is release, unless it is told another
+    // An installation uses the release profile by default.
     let install = makefile.lines().find(|line| line.contains("cargo install"));
     assert!(!install.unwrap().contains("profile"), "{install:?}");
 }

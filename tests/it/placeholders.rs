@@ -1,6 +1,6 @@
-//! What a publisher writes is data, even if it is written as a placeholder of ours: its
-//! links, redirects, tokens and items ask for no secret, neither at once nor from the
-//! tables that a run resumes by.
+//! Tests that the program treats a publisher's text as data even if it looks like a placeholder.
+//! Links, redirects, tokens and items get no secret, neither at once nor from the tables when a
+//! run resumes.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use crate::harness::{Ingest, LINK, SOURCE};
 use crate::publisher::{Publisher, Reply, Request, release};
 
-/// What the source is sent in a header, in its query, and for its token.
+/// The secrets in a header, in the query, and for the token.
 const KEY: &str = "key-7a7b7c";
 const QUERY: &str = "query-7a7b7c";
 const CLIENT: &str = "client-7a7b7c";
 const TOKEN: &str = "token-7a7b7c";
 
-/// What a publisher writes to get hold of them.
+/// What a publisher writes to get the secrets.
 const PLEA: &str = "{env.CLIENT}.{env.KEY}.{env.QUERY}.{auth.token}";
 
-/// A source whose table is told where its publisher is.
+/// Prepares a source. The table may contain the publisher's URL.
 async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
     let mut ingest = Ingest::new().await;
     for (name, value) in [("KEY", KEY), ("QUERY", QUERY), ("CLIENT", CLIENT)] {
@@ -50,8 +50,8 @@ fn page(number: usize, around: &Value) -> Reply {
     Reply::json(page.to_string())
 }
 
-/// Expects that secrets went where they are declared to go and nowhere else, and that so
-/// many different requests had what the publisher wrote, as data.
+/// Checks that secrets went only where they are declared, and that this many different requests
+/// contained the publisher's text as data.
 #[track_caller]
 fn expect_data(publisher: &Publisher, pleas: usize) {
     let mut met = BTreeSet::new();
@@ -75,7 +75,7 @@ fn expect_data(publisher: &Publisher, pleas: usize) {
 }
 
 fn percent_decode(target: &str) -> String {
-    // a plus stays one: there is none in what is looked for
+    // A plus sign stays: the expected text has none.
     let pairs = url::form_urlencoded::parse(target.as_bytes());
     pairs
         .map(|(name, value)| format!("{name}={value}&"))
@@ -115,7 +115,7 @@ async fn a_link_that_an_older_version_stored_asks_for_nothing_that_home_is_not_s
     .await;
     let ingest = ingest(&publisher, &format!("url = \"HOST/\"\n{LINK}")).await;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
-    // as it was kept before braces of a publisher were encoded
+    // An older version stored a publisher's braces without encoding them.
     let stored = format!(
         "update ocds.page set next_cursor = 'link {}'",
         publisher.url("/?page=2&plea={env.CLIENT}")
@@ -125,7 +125,7 @@ async fn a_link_that_an_older_version_stored_asks_for_nothing_that_home_is_not_s
     let expected =
         "the link to it asks for `{env.CLIENT}`, which only the server of tokens is sent";
     assert!(refused.stderr.contains(expected), "{}", refused.stderr);
-    // which is in the way of one run and no more
+    // This ends only one run.
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 2);
     expect_data(&publisher, 0);

@@ -1,7 +1,7 @@
-//! Statements read no more of a large table than they have to, whatever the planner's
-//! statistics say.
+//! Tests that statements read no more of a large table than necessary, whatever the planner's
+//! statistics are.
 //!
-//! Rows and blocks are counted, since a plan that looks good may read anything.
+//! The tests count rows and blocks, because a plan that looks good may still read everything.
 
 use ocds_ingest::config::{self, Config};
 use ocds_ingest::ledger::quarantine;
@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Ingest, SOURCE, open};
 
-/// The sources that the planner knows of.
+/// The sources in the planner's statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Statistics {
     None,
-    /// All but [`SOURCE`], which came later.
+    /// All except [`SOURCE`], which came later.
     BeforeSource,
     All,
 }
@@ -34,8 +34,8 @@ const TABLES: [&str; 7] = [
     "quarantine",
 ];
 
-/// Inserts the rows of sources: so many runs for each, pages for each run, and releases,
-/// each of which is a reject too. The first so many rejects are open.
+/// Returns SQL that inserts the rows of sources: the number of runs for each, pages for each run,
+/// and releases, each of which is a reject too. The last number is that of the open rejects.
 fn insert_rows(sources: &str, [runs, pages, releases, open]: [u64; 4]) -> String {
     format!(
         "insert into ocds.run (
@@ -85,17 +85,17 @@ fn insert_rows(sources: &str, [runs, pages, releases, open]: [u64; 4]) -> String
     )
 }
 
-/// How many releases [`SOURCE`] has, and how many rejects.
+/// The number of releases of [`SOURCE`], and of its rejects.
 const OWN: u64 = 2_000;
 
-/// How many runs [`SOURCE`] has, of [`PAGES`] pages each.
+/// The number of runs of [`SOURCE`], with [`PAGES`] pages each.
 const RUNS: u64 = 20;
 const PAGES: u64 = 100;
 
-/// The most sessions that tests beside this one have, which some statements look through.
+/// The maximum number of sessions of parallel tests, because some statements read all sessions.
 const SESSIONS: u64 = 100;
 
-/// Makes a database in which most rows are those of other sources.
+/// Makes a database in which most rows belong to other sources.
 async fn fill_database(statistics: Statistics) -> Ingest {
     let ingest = Ingest::new().await;
     for table in TABLES {
@@ -105,7 +105,7 @@ async fn fill_database(statistics: Statistics) -> Ingest {
     let analyze = TABLES
         .map(|table| format!("analyze ocds.{table}"))
         .join("; ");
-    // of the others, no reject is open
+    // The other sources have no open rejects.
     let others = insert_rows("{a,b,c,d}", [300, 10, 5_000, 0]);
     let own = insert_rows(&format!("{{{SOURCE}}}"), [RUNS, PAGES, OWN, OWN]);
     for (sql, is_run) in [
@@ -121,18 +121,18 @@ async fn fill_database(statistics: Statistics) -> Ingest {
     ingest
 }
 
-/// A statement that looks rows up: its text, its parameters as SQL literals, in which
-/// words such as `:run` stand for values, and how many rows it has to read.
+/// A statement that looks rows up: its text; its parameters as SQL literals, in which words such
+/// as `:run` stand for values; and the number of rows that it must read.
 type Lookup = (&'static str, &'static str, u64);
 
-/// The text of a statement, from its file.
+/// Returns the text of a statement's file.
 macro_rules! sql {
     ($file:literal) => {
         include_str!(concat!("../../sql/", $file, ".sql"))
     };
 }
 
-/// The lookups of claims, holders and questions by a source, a run or a page.
+/// The lookups by source, run or page in claims, heartbeats and queries.
 const OF_LEDGER: &[Lookup] = &[
     (sql!("ledger/abandon_run"), ":run", 1),
     (
@@ -198,7 +198,7 @@ const OF_LEDGER: &[Lookup] = &[
     (sql!("sink/has_open_rejects"), ":source", 1),
 ];
 
-/// The lookups of transactions of `bulk`, which tell the planner how to find rows.
+/// The lookups in transactions of `bulk`, which disable some plans.
 const OF_BULK: &[Lookup] = &[
     (sql!("sink/hold_lease"), ":run, 1, now()", 1),
     (
@@ -222,7 +222,7 @@ const OF_BULK: &[Lookup] = &[
         ":source, '', 17, 'epoch', false",
         1,
     ),
-    // the last fifty of the source
+    // The last fifty pages of the source.
     (
         sql!("sink/resolve_unreadable_pages"),
         ":source, '', 1950, 'epoch', true",
@@ -232,8 +232,8 @@ const OF_BULK: &[Lookup] = &[
     (sql!("sink/stored_compiled_hashes"), ":ocids", 100),
 ];
 
-/// Reads the values that words in parameters stand for: of [`SOURCE`], its last run,
-/// and the keys of its first hundred releases.
+/// Reads the values for words in parameters: [`SOURCE`], its last run, and the keys of its first
+/// hundred releases.
 async fn read_values(ingest: &Ingest) -> Vec<(&'static str, String)> {
     let list = |item: &str, from: u64, to: u64| {
         format!("array_agg({item} order by i) from generate_series({from}, {to}) as i")
@@ -256,15 +256,15 @@ async fn read_values(ingest: &Ingest) -> Vec<(&'static str, String)> {
     values
 }
 
-/// How much was read.
+/// The amount that a statement read.
 #[derive(Clone, Copy, Debug)]
 struct Read {
-    /// Rows that came out of any part of a plan, or were thrown away there.
+    /// Rows that any part of a plan returned or discarded.
     rows: u64,
     blocks: u64,
 }
 
-/// Adds up what the parts of a plan have read.
+/// Sums up the rows that the parts of a plan have read.
 fn count_rows(plan: &Value) -> u64 {
     let number = |key: &str| plan[key].as_f64().unwrap_or_default();
     let each = number("Actual Rows")
@@ -281,7 +281,7 @@ fn count_rows(plan: &Value) -> u64 {
     own + parts.map(count_rows).sum::<u64>()
 }
 
-/// Runs a statement for what it reads, and undoes it.
+/// Runs a statement, counts what it reads, and rolls it back. Also returns its plan.
 async fn count_reads(ingest: &Ingest, sql: &str, values: &str, settings: &str) -> (Read, String) {
     let client = &ingest.client;
     client.batch_execute("begin").await.unwrap();
@@ -332,7 +332,7 @@ async fn a_lookup_reads_what_it_finds_whatever_the_statistics_say() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Asks the server what was read of a table since the counts were reset.
+/// Returns what was read of a table since the last reset.
 async fn count_table_reads(ingest: &Ingest, table: &str) -> Read {
     let one = async |sql: String| ingest.value(&sql).await.parse().unwrap();
     Read {
@@ -353,16 +353,15 @@ async fn count_table_reads(ingest: &Ingest, table: &str) -> Read {
     }
 }
 
-/// Begins to count what is read.
 async fn reset_counts(ingest: &Ingest) {
-    // what this connection has read is counted first
+    // Report first what this connection has read.
     let reset = "select pg_stat_force_next_flush()";
     let _ = ingest.client.batch_execute(reset).await;
     let reset = "select pg_stat_reset()";
     ingest.client.batch_execute(reset).await.unwrap();
 }
 
-/// Waits until deletions, or updates, of a table are counted.
+/// Waits until the server has counted deletions or updates of a table.
 async fn until_counted(ingest: &Ingest, column: &str, table: &str, rows: u64) {
     ingest
         .until(&format!(
@@ -399,7 +398,7 @@ async fn a_purge_reads_the_rows_of_its_source_once_whatever_the_statistics_say()
         ] {
             until_counted(&ingest, "n_tup_del", table, own).await;
             let read = count_table_reads(&ingest, table).await;
-            // found by the cursor, and found again to be deleted
+            // The cursor reads each row, and the deletion reads it again.
             assert!(read.rows <= 3 * own, "{statistics:?} {table}: {read:?}");
             assert!(read.blocks <= 12 * own, "{statistics:?} {table}: {read:?}");
         }

@@ -1,5 +1,5 @@
-//! A real PgBouncer between the program and PostgreSQL, in transaction mode, which hands
-//! each transaction to whatever backend it has and closes backends of clients that live.
+//! Tests a real PgBouncer in transaction mode between the program and PostgreSQL. It gives each
+//! transaction any backend, and closes backends of running clients.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::process::Child;
 use crate::harness::{Cluster, Ingest, LINK, PATIENCE, SOURCE};
 use crate::publisher::{Feed, Gate, Publisher, pages};
 
-/// Where distributions put the program beside `PATH`.
+/// The places outside `PATH` where distributions install PgBouncer.
 const PROGRAMS: [&str; 4] = [
     "/usr/sbin/pgbouncer",
     "/usr/bin/pgbouncer",
@@ -17,7 +17,7 @@ const PROGRAMS: [&str; 4] = [
     "/opt/homebrew/bin/pgbouncer",
 ];
 
-/// A pooler before a server. It closes each backend a second after it was made.
+/// A pooler before a server. It closes each backend after a second.
 struct Pooler {
     directory: PathBuf,
     _child: Child,
@@ -27,7 +27,7 @@ impl Pooler {
     async fn before(cluster: &Cluster) -> Self {
         let program = PROGRAMS.into_iter().find(|it| Path::new(it).exists());
         let program = program.expect("pgbouncer is installed, as `make test` sees to");
-        // It refuses to run as root, and its socket is made by whose server it is.
+        // It refuses to run as root, and the server's user makes its socket.
         let directory = tempfile::Builder::new()
             .prefix("ocds-ingest-test-")
             .tempdir()
@@ -70,7 +70,7 @@ impl Pooler {
         }
     }
 
-    /// The URL of the database behind it.
+    /// Returns the URL of the database through the pooler.
     fn url(&self) -> String {
         let host = self.directory.to_string_lossy();
         let host: String = url::form_urlencoded::byte_serialize(host.as_bytes()).collect();
@@ -84,7 +84,7 @@ impl Drop for Pooler {
     }
 }
 
-/// A server behind a pooler, and a publisher that answers so many pages as are released.
+/// A server behind a pooler, and a publisher that answers only released pages.
 struct Stand {
     cluster: Cluster,
     _pooler: Pooler,
@@ -117,7 +117,7 @@ impl Stand {
     }
 }
 
-/// Whether the backend that the holder named last is gone.
+/// True if the backend of the last heartbeat is gone.
 const GONE: &str = "select not exists (
     select from pg_stat_activity join ocds.run on pid = backend_pid
     where pg_stat_activity.backend_start = run.backend_start)";
@@ -155,7 +155,7 @@ async fn a_dead_holder_behind_a_pooler_is_waited_for_and_taken_over() {
     stand.ingest.until_durable(4).await;
     first.kill().await;
     stand.released.open();
-    // its backend may live on in the pool, and its last heartbeat is young
+    // Its backend may remain in the pool, and its last heartbeat is recent.
     let report = stand.ingest.run(&[]).await.expect(0).report();
     assert_eq!(report["resumed_from"], 4);
     assert_eq!(

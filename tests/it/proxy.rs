@@ -1,5 +1,5 @@
-//! A link to a server that is slow, or breaks: TCP on this side, TCP or the server's
-//! Unix socket on the other. The benchmarks use it too.
+//! A proxy before a server that is slow or breaks connections. It listens on TCP, and connects to
+//! TCP or to the server's Unix socket. The benchmarks use it too.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,29 +10,29 @@ use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What becomes of a connection.
+/// What happens to a connection.
 #[allow(dead_code, reason = "the benchmarks only want it slow")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// It ends, after what was on its way has arrived.
+    /// It ends after all sent data has arrived.
     Cut,
-    /// It is reset: what was on its way is lost, too.
+    /// It is reset, and data on its way is lost.
     Reset,
-    /// It stays open, what is asked arrives, and no answer comes back.
+    /// It stays open: requests arrive, but no replies.
     HalfOpen,
-    /// It stays open, and nothing passes either way.
+    /// It stays open, and nothing passes in either direction.
     BlackHole,
-    /// It ends for the client, and stays open for the server: what is between keeps it.
+    /// It ends for the client and stays open for the server, as a pooler does.
     Kept,
 }
 
-/// A link that lasts until the process ends.
+/// A proxy that runs until the process ends.
 pub(crate) struct Proxy {
     address: SocketAddr,
     link: Arc<Link>,
 }
 
-/// Where the other side listens.
+/// The server's address.
 enum Server {
     Socket(PathBuf),
     Address(SocketAddr),
@@ -40,30 +40,30 @@ enum Server {
 
 struct Link {
     server: Server,
-    /// Added to each round trip.
+    /// The additional delay of each round trip.
     delay: Duration,
-    /// How long a byte takes from the server; 0 is no time.
+    /// The time for one byte from the server; 0 means no limit.
     nanoseconds_a_byte: AtomicU64,
-    /// When so many bytes have passed, the connection that has the next is in trouble.
+    /// After this many bytes, the connection with the next byte is disturbed.
     trouble_at: AtomicU64,
     trouble: Trouble,
-    /// Whether that has come.
+    /// True after the disturbance.
     was_troubled: AtomicBool,
-    /// After that nobody is served any more.
+    /// True if no connection is served after the disturbance.
     is_final: bool,
-    /// Whether connections are reset before they get anywhere.
+    /// True if new connections are reset.
     is_shut: AtomicBool,
     passed: AtomicU64,
     connections: Mutex<Vec<Weak<Connection>>>,
 }
 
-/// One connection, and its other side.
+/// A connection from a client and the one to the server.
 struct Connection {
     client: TcpStream,
     server: Stream,
-    /// What comes from the client is thrown away.
+    /// True if data from the client is discarded.
     is_deaf: AtomicBool,
-    /// What comes from the server is thrown away.
+    /// True if data from the server is discarded.
     is_mute: AtomicBool,
     is_reset: AtomicBool,
     is_kept: AtomicBool,
@@ -76,17 +76,17 @@ enum Stream {
 
 #[allow(dead_code, reason = "the benchmarks only want it slow")]
 impl Proxy {
-    /// A link whose round trips take so much longer.
+    /// Adds a delay to each round trip.
     pub(crate) fn slow(socket: &Path, delay: Duration) -> Self {
         Self::start(Link::new(Server::Socket(socket.to_owned()), delay))
     }
 
-    /// A link that breaks once, when so many bytes have passed.
+    /// Breaks one connection after this many bytes.
     pub(crate) fn cut(socket: &Path, bytes: u64) -> Self {
         Self::troubled(socket, bytes, Trouble::Cut)
     }
 
-    /// A link of which one connection is in trouble, when so many bytes have passed.
+    /// Disturbs one connection after this many bytes.
     pub(crate) fn troubled(socket: &Path, bytes: u64, trouble: Trouble) -> Self {
         Self::start(Link {
             trouble_at: bytes.into(),
@@ -95,7 +95,7 @@ impl Proxy {
         })
     }
 
-    /// The same before a publisher.
+    /// Does the same before a publisher.
     pub(crate) fn before(address: SocketAddr, bytes: u64, trouble: Trouble) -> Self {
         Self::start(Link {
             trouble_at: bytes.into(),
@@ -104,7 +104,7 @@ impl Proxy {
         })
     }
 
-    /// A link that breaks for good, when so many bytes have passed.
+    /// Breaks all connections after this many bytes, for good.
     pub(crate) fn cut_for_good(socket: &Path, bytes: u64) -> Self {
         Self::start(Link {
             trouble_at: bytes.into(),
@@ -126,27 +126,27 @@ impl Proxy {
         Self { address, link }
     }
 
-    /// The URL of a database behind the link.
+    /// Returns the URL of a database through the proxy.
     pub(crate) fn url(&self, user: &str, database: &str) -> String {
         format!("postgresql://{user}@{}/{database}", self.address)
     }
 
-    /// The URL of a publisher behind the link.
+    /// Returns the URL of a publisher through the proxy.
     pub(crate) fn http(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    /// How many bytes have passed, both ways together.
+    /// Returns the number of bytes in both directions together.
     pub(crate) fn passed(&self) -> u64 {
         self.link.passed.load(SeqCst)
     }
 
-    /// Whether so many bytes have passed that there was the trouble it was made for.
+    /// Returns true after the planned disturbance.
     pub(crate) fn was_troubled(&self) -> bool {
         self.link.was_troubled.load(SeqCst)
     }
 
-    /// Brings trouble over all connections that there are; whether there were any.
+    /// Disturbs all current connections, and returns true if there were any.
     pub(crate) fn trouble(&self, trouble: Trouble) -> bool {
         let connections = self.link.connections.lock().expect("nobody panics in it");
         let mut were_any = false;
@@ -157,14 +157,14 @@ impl Proxy {
         were_any
     }
 
-    /// Lets so many bytes pass from the server in a second; 0 is as many as there are.
+    /// Limits the bytes per second from the server; 0 means no limit.
     pub(crate) fn throttle(&self, bytes_a_second: u64) {
         let each = 1_000_000_000_u64.checked_div(bytes_a_second);
         let each = each.unwrap_or_default();
         self.link.nanoseconds_a_byte.store(each, SeqCst);
     }
 
-    /// Resets all that come until it is opened again.
+    /// Resets all new connections until it is called with false.
     pub(crate) fn shut(&self, is_shut: bool) {
         self.link.is_shut.store(is_shut, SeqCst);
     }
@@ -211,7 +211,7 @@ impl Link {
         self.connect(&connection);
     }
 
-    /// Passes bytes both ways, on threads of their own.
+    /// Passes bytes in both directions, on threads of their own.
     fn connect(self: &Arc<Self>, connection: &Arc<Connection>) {
         let (link, between) = (Arc::clone(self), Arc::clone(connection));
         thread::spawn(move || {
@@ -230,7 +230,7 @@ impl Link {
         let (link, between) = (Arc::clone(self), Arc::clone(connection));
         thread::spawn(move || {
             let keep = |bytes: &[u8]| {
-                // what was kept before it fell silent still arrives
+                // Data that was already delayed still arrives.
                 if between.is_mute.load(SeqCst) {
                     return Ok(());
                 }
@@ -254,7 +254,7 @@ impl Link {
         });
     }
 
-    /// Passes bytes on until the link ends or breaks.
+    /// Passes bytes on until the connection ends or is disturbed.
     fn pass(
         &self,
         connection: &Connection,
@@ -271,7 +271,7 @@ impl Link {
             if before + read as u64 > trouble_at {
                 self.trouble_at.store(u64::MAX, SeqCst);
                 self.was_troubled.store(true, SeqCst);
-                // what came before the trouble arrives
+                // The bytes before the disturbance arrive.
                 let rest = usize::try_from(trouble_at.saturating_sub(before)).unwrap_or(read);
                 let _ = to(&buffer[..rest.min(read)]);
                 match self.trouble {
@@ -299,7 +299,7 @@ impl Connection {
         match trouble {
             Trouble::Cut => self.end(),
             Trouble::Reset => {
-                // so it is reset when it is closed, and nothing is said before
+                // A close then sends a reset at once.
                 let at_once = Some(Duration::ZERO);
                 let _ = rustix::net::sockopt::set_socket_linger(&self.client, at_once);
                 self.is_reset.store(true, SeqCst);
@@ -317,7 +317,7 @@ impl Connection {
         }
     }
 
-    /// Ends both sides, and with them the threads between them.
+    /// Ends both sides, and so the threads between them.
     fn end(&self) {
         let how = match self.is_reset.load(SeqCst) {
             true => Shutdown::Read,

@@ -1,10 +1,9 @@
-//! A scripted publisher: a small HTTP/1.1 server on loopback that answers as it
-//! is told and remembers what it was asked.
+//! A scripted publisher: a small local HTTP/1.1 server that answers by a script and records its
+//! requests.
 //!
-//! A script is a function from a request to a [`Reply`]. A reply may come late,
-//! slowly, encoded, or not whole, and a [`Gate`] holds it back until the test has
-//! done what is to come before it. [`Feed`] answers as a well-behaved publisher
-//! does; scripts wrap it to misbehave now and then:
+//! A script is a function from a request to a [`Reply`]. A reply may be late, slow, encoded or
+//! incomplete, and a [`Gate`] holds it back until the test opens the gate. [`Feed`] answers as a
+//! correct publisher does; scripts wrap it to misbehave sometimes:
 //!
 //! ```ignore
 //! let feed = Feed::link(pages(3, 2));
@@ -33,31 +32,30 @@ use zip::write::SimpleFileOptions;
 
 use crate::harness::PATIENCE;
 
-/// A request as it arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
-    /// Path and query.
+    /// The path and query.
     pub(crate) target: String,
     headers: Vec<(String, String)>,
     pub(crate) body: String,
     pub(crate) at: Instant,
-    /// When it was answered, if it was.
+    /// The time of the answer, if there was one.
     pub(crate) answered_at: Option<Instant>,
-    /// How many requests for the same target came before.
+    /// The number of earlier requests for the same target.
     pub(crate) nth: usize,
-    /// Its number among all requests, from 1.
+    /// The position among all requests, counted from 1.
     pub(crate) number: usize,
 }
 
 impl Request {
-    /// The value of a header, by its name in lower case.
+    /// Returns the value of a header. The name is in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(known, _)| known == name)?;
         Some(value)
     }
 
-    /// The decoded value of a query parameter.
+    /// Returns the decoded value of a query parameter.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
         let (_, query) = self.target.split_once('?')?;
         url::form_urlencoded::parse(query.as_bytes())
@@ -65,7 +63,7 @@ impl Request {
             .map(|(_, value)| value.into_owned())
     }
 
-    /// The number of the page that is asked for; 1 where none is named.
+    /// Returns the number of the requested page, 1 if there is none.
     pub(crate) fn page(&self) -> usize {
         self.query("page").map_or(1, |page| page.parse().unwrap())
     }
@@ -74,7 +72,7 @@ impl Request {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    /// All of it, as a server shows it that was left in its debugging mode.
+    /// Returns the whole request, as a server in debugging mode would show it.
     pub(crate) fn shown(&self) -> serde_json::Value {
         serde_json::json!({
             "method": self.method, "target": self.target, "headers": self.headers, "body": self.body
@@ -82,7 +80,7 @@ impl Request {
     }
 }
 
-/// How a body is encoded on its way.
+/// The content encoding of a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Encoding {
     Gzip,
@@ -90,7 +88,7 @@ pub(crate) enum Encoding {
     Zstd,
 }
 
-/// Where a body stops.
+/// The position at which a body stops.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
     Bytes(usize),
@@ -98,7 +96,7 @@ enum Cut {
 }
 
 impl Cut {
-    /// How many of so many bytes are sent.
+    /// Returns the number of bytes that are sent.
     fn of(self, bytes: usize) -> usize {
         match self {
             Self::Bytes(most) => most.min(bytes),
@@ -107,7 +105,7 @@ impl Cut {
     }
 }
 
-/// An answer, and what goes wrong with it.
+/// An answer and its faults.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     status: u16,
@@ -121,13 +119,13 @@ pub(crate) struct Reply {
     verbatim: Option<Verbatim>,
 }
 
-/// What goes over the wire in place of an answer.
+/// Raw bytes instead of an answer.
 #[derive(Clone, Debug)]
 struct Verbatim {
     bytes: Bytes,
-    /// What follows it again and again, for as long as somebody listens.
+    /// Bytes that are repeated until the client disconnects.
     endless: Bytes,
-    /// How long it waits after each byte of that, if it does.
+    /// The pause after each of the repeated bytes.
     pause: Duration,
 }
 
@@ -146,17 +144,17 @@ impl Reply {
         }
     }
 
-    /// These bytes, whatever they are, and then the end of the connection.
+    /// Sends these bytes and closes the connection.
     pub(crate) fn verbatim(bytes: impl Into<Bytes>) -> Self {
         Self::endless(bytes, Bytes::new())
     }
 
-    /// These bytes, and then others again and again without end.
+    /// Sends these bytes, and then repeats the others without end.
     pub(crate) fn endless(bytes: impl Into<Bytes>, again: impl Into<Bytes>) -> Self {
         Self::dripping(bytes, again, Duration::ZERO)
     }
 
-    /// These bytes at once, and then others one by one, again and again without end.
+    /// Sends these bytes at once, and then repeats the others one by one, without end.
     pub(crate) fn dripping(
         bytes: impl Into<Bytes>,
         again: impl Into<Bytes>,
@@ -173,7 +171,6 @@ impl Reply {
         }
     }
 
-    /// 200 with a body of JSON.
     pub(crate) fn json(body: impl Into<Bytes>) -> Self {
         Self::status(200)
             .header("content-type", "application/json")
@@ -199,26 +196,24 @@ impl Reply {
         self
     }
 
-    /// Encodes the body, and says so.
     pub(crate) fn encoded(mut self, encoding: Encoding) -> Self {
         self.encoding = Some(encoding);
         self
     }
 
-    /// The body as it goes over the wire: what a file of that encoding holds.
+    /// Returns the encoded body, which is also the content of a compressed file.
     pub(crate) async fn encoded_body(&self) -> Bytes {
         encode(self).await
     }
 
-    /// With a tag of its body, and 304 in its place to a request that names the tag.
+    /// Adds a tag of the body. A request with this tag gets 304 instead.
     pub(crate) fn tagged(self, request: &Request) -> Self {
         let digest = blake3::hash(&self.body).to_hex();
         let tag = format!("\"{}\"", &digest[..16]);
         self.known_by(request, "if-none-match", ("etag", &tag))
     }
 
-    /// With the time of its last change, and 304 in its place to a request that names
-    /// the time.
+    /// Adds the time of the last change. A request with this time gets 304 instead.
     pub(crate) fn dated(self, request: &Request, time: &str) -> Self {
         self.known_by(request, "if-modified-since", ("last-modified", time))
     }
@@ -233,55 +228,54 @@ impl Reply {
         }
     }
 
-    /// Waits before it answers.
+    /// Delays the answer.
     pub(crate) fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Waits before it answers until a gate is open up to a number.
+    /// Delays the answer until a gate is open up to this number.
     pub(crate) fn behind(mut self, gate: &Gate, number: usize) -> Self {
         self.gate = Some((gate.clone(), number));
         self
     }
 
-    /// Promises the whole body and resets the connection after so many bytes, if there
-    /// are more.
+    /// Announces the whole body, and resets the connection after this many bytes, if there are
+    /// more.
     pub(crate) fn cut_after(mut self, bytes: usize) -> Self {
         self.cut_after = Some(Cut::Bytes(bytes));
         self
     }
 
-    /// The same after so much of the body as it goes over the wire.
+    /// Does the same after a percentage of the encoded body.
     pub(crate) fn cut_at_percent(mut self, percent: usize) -> Self {
         self.cut_after = Some(Cut::Percent(percent));
         self
     }
 
-    /// Sends so many bytes at a time, with a pause after each.
+    /// Sends this many bytes at a time, with a pause after each.
     pub(crate) fn drip(mut self, bytes: usize, pause: Duration) -> Self {
         self.drip = Some((bytes, pause));
         self
     }
 }
 
-/// Holds answers back until a test lets them go. Each answer has a number, such as that
-/// of its page, and the gate is open up to a number.
+/// Holds answers back until a test opens it. Each answer has a number, such as that of its page,
+/// and the gate is open up to a number.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate(watch::Sender<usize>);
 
 impl Gate {
-    /// Open up to a number; 0 is before all pages.
+    /// Makes a gate that is open up to a number; 0 is before all pages.
     pub(crate) fn open_up_to(number: usize) -> Self {
         Self(watch::Sender::new(number))
     }
 
-    /// Opens up to another number.
     pub(crate) fn move_to(&self, number: usize) {
         self.0.send_replace(number);
     }
 
-    /// Opens for all.
+    /// Opens the gate for all numbers.
     pub(crate) fn open(&self) {
         self.move_to(usize::MAX);
     }
@@ -293,10 +287,9 @@ impl Gate {
     }
 }
 
-/// What is answered to a request.
 type Script = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
 
-/// The server. Dropping it closes every connection.
+/// The server. Dropping it closes all connections.
 pub(crate) struct Publisher {
     address: std::net::SocketAddr,
     script: Arc<RwLock<Script>>,
@@ -311,7 +304,6 @@ struct Log {
 }
 
 impl Publisher {
-    /// Serves a script until dropped.
     pub(crate) async fn serve(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -337,17 +329,16 @@ impl Publisher {
         }
     }
 
-    /// Goes on with another script.
     pub(crate) fn turn(&self, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
         *self.script.write().unwrap() = Box::new(script);
     }
 
-    /// Serves a well-behaved feed until dropped.
+    /// Serves a correct feed.
     pub(crate) async fn feed(feed: Feed) -> Self {
         Self::serve(move |request| feed.reply(request)).await
     }
 
-    /// Waits until it has been asked so many times.
+    /// Waits until this many requests have come.
     pub(crate) async fn until_asked(&self, times: usize) {
         let give_up = Instant::now() + PATIENCE;
         while self.log.lock().unwrap().requests.len() < times {
@@ -357,22 +348,21 @@ impl Publisher {
         }
     }
 
-    /// Where it listens.
     pub(crate) fn address(&self) -> std::net::SocketAddr {
         self.address
     }
 
-    /// The URL of a path on this server.
+    /// Returns the URL of a path on this server.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Every request so far, in order of arrival.
+    /// Returns all requests so far, in the order of arrival.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.log.lock().unwrap().requests.clone()
     }
 
-    /// The targets of every request so far.
+    /// Returns the targets of all requests so far.
     pub(crate) fn targets(&self) -> Vec<String> {
         self.requests()
             .into_iter()
@@ -389,7 +379,7 @@ impl Drop for Publisher {
 
 /// Answers the requests of one connection, one after the other.
 async fn converse(stream: TcpStream, log: Arc<Mutex<Log>>, script: Arc<RwLock<Script>>) {
-    // Small writes must not wait for acknowledgements; a cut must be a reset.
+    // Small writes must leave at once.
     let _ = stream.set_nodelay(true);
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
@@ -406,14 +396,14 @@ async fn converse(stream: TcpStream, log: Arc<Mutex<Log>>, script: Arc<RwLock<Sc
         hold(&reply).await;
         log.lock().unwrap().requests[request.number - 1].answered_at = Some(Instant::now());
         if send(&mut write, reply).await.is_none() {
-            // Its drop would say goodbye before the reset.
+            // Dropping it would close the connection without a reset.
             write.forget();
             return;
         }
     }
 }
 
-/// Reads one request, whose body has a length; `None` if the client has gone.
+/// Reads one request, whose body must have a length. Returns `None` if the client is gone.
 async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
     let mut line = String::new();
     read.read_line(&mut line).await.ok()?;
@@ -443,7 +433,6 @@ async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
     })
 }
 
-/// Waits as long as a reply is to wait before it is sent.
 async fn hold(reply: &Reply) {
     tokio::time::sleep(reply.delay).await;
     if let Some((gate, number)) = &reply.gate {
@@ -451,7 +440,7 @@ async fn hold(reply: &Reply) {
     }
 }
 
-/// Sends one reply; `None` if the connection is to be closed.
+/// Sends one reply. Returns `None` if the connection must be closed.
 async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
     let (piece, pause) = reply.drip.unwrap_or((usize::MAX, Duration::ZERO));
     if let Some(verbatim) = &reply.verbatim {
@@ -496,7 +485,7 @@ async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
     Some(())
 }
 
-/// Sends bytes piece by piece, with a pause after each.
+/// Sends bytes in pieces, with a pause after each.
 async fn pieces(
     write: &mut OwnedWriteHalf,
     bytes: &[u8],
@@ -512,8 +501,8 @@ async fn pieces(
     Some(())
 }
 
-/// Waits until what was sent has arrived, or is not going to: a reset throws away what
-/// is still on its way.
+/// Waits until the sent data has arrived or cannot arrive, because a reset discards data on its
+/// way.
 async fn acknowledged(stream: &TcpStream) {
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
         return;
@@ -522,7 +511,7 @@ async fn acknowledged(stream: &TcpStream) {
     for _ in 0..1_000 {
         let table = tokio::fs::read_to_string("/proc/net/tcp").await.unwrap();
         let line = table.lines().find(|line| line.contains(&ends));
-        // local address, the other, state, bytes sent and not acknowledged:unread
+        // Local address, remote address, state, unacknowledged bytes:unread bytes.
         let queues = line.and_then(|line| line.split_ascii_whitespace().nth(4));
         if queues.is_none_or(|queues| queues.starts_with("00000000:")) {
             return;
@@ -553,24 +542,24 @@ async fn finish(mut encoder: impl tokio::io::AsyncWrite + Unpin, body: &[u8]) {
     encoder.shutdown().await.unwrap();
 }
 
-/// The items of a page, as JSON texts.
+/// The items of a page as JSON texts.
 pub(crate) type Items = Vec<String>;
 
-/// A release of a feed: small, valid, and different from every other.
+/// Returns a small, valid release that differs from all others.
 pub(crate) fn release(i: usize) -> String {
     format!(
         r#"{{"ocid":"ocds-213czf-{i}","id":"{i}","date":"2026-01-01T00:00:00Z","tag":["tender"],"initiationType":"tender","tender":{{"id":"t{i}","title":"Works {i}"}}}}"#
     )
 }
 
-/// So many pages of so many releases each.
+/// Returns pages with this number of releases each.
 pub(crate) fn pages(pages: usize, each: usize) -> Vec<Items> {
     (0..pages)
         .map(|page| (page * each..(page + 1) * each).map(release).collect())
         .collect()
 }
 
-/// A package of these items; `extra` are further members, each after a comma.
+/// Returns a package of these items; `extra` has further members, each after a comma.
 pub(crate) fn package(items: &[String], extra: &str) -> String {
     format!(
         r#"{{"uri":"https://publisher.example/package","publisher":{{"name":"Scripted"}},"releases":[{}]{extra}}}"#,
@@ -578,12 +567,12 @@ pub(crate) fn package(items: &[String], extra: &str) -> String {
     )
 }
 
-/// A zip file with these members.
+/// Returns a zip file with these members.
 pub(crate) fn zip(members: &[(impl AsRef<str>, impl AsRef<[u8]>)]) -> Vec<u8> {
     zip_by(CompressionMethod::Deflated, members)
 }
 
-/// A zip file whose members are compressed, or not, by this method.
+/// Compresses the members by this method, or stores them.
 pub(crate) fn zip_by(
     method: CompressionMethod,
     members: &[(impl AsRef<str>, impl AsRef<[u8]>)],
@@ -597,7 +586,7 @@ pub(crate) fn zip_by(
     archive.finish().unwrap().into_inner()
 }
 
-/// A feed of release packages that behaves well, at `/` and any other path.
+/// A correct feed of release packages, at `/` and any other path.
 #[derive(Clone)]
 pub(crate) struct Feed {
     pages: Vec<Items>,
@@ -612,8 +601,8 @@ enum Kind {
 }
 
 impl Feed {
-    /// Each page names the next at `/links/next`, as `?page=2`; the last has
-    /// no `links`.
+    /// Each page has a link to the next one at `/links/next`, as `?page=2`; the last has no
+    /// `links`.
     pub(crate) fn link(pages: Vec<Items>) -> Self {
         Self {
             pages,
@@ -621,8 +610,8 @@ impl Feed {
         }
     }
 
-    /// `?page=1` and on; `/total_pages` and `/total_items` on each page, and a
-    /// page without items after the last.
+    /// `?page=1` and following; each page has `/total_pages` and `/total_items`, and a page
+    /// without items follows the last.
     pub(crate) fn number(pages: Vec<Items>) -> Self {
         Self {
             pages,
@@ -630,8 +619,8 @@ impl Feed {
         }
     }
 
-    /// `?offset=0` and on, in steps of the first page's size; `/total_items` on
-    /// each page, and a page without items after the last.
+    /// `?offset=0` and following, in steps of the first page's size; each page has
+    /// `/total_items`, and a page without items follows the last.
     pub(crate) fn offset(pages: Vec<Items>) -> Self {
         let size = pages.first().map_or(1, Vec::len);
         Self {
@@ -640,13 +629,12 @@ impl Feed {
         }
     }
 
-    /// A script that holds each page behind a gate, by the page's number.
+    /// Returns a script that holds each page back at a gate, by the page's number.
     pub(crate) fn behind(self, gate: &Gate) -> impl Fn(&Request) -> Reply + use<> {
         let gate = gate.clone();
         move |request| self.reply(request).behind(&gate, request.page())
     }
 
-    /// The reply of a well-behaved publisher.
     pub(crate) fn reply(&self, request: &Request) -> Reply {
         let number = |name: &str, missing: usize| -> usize {
             request

@@ -1,4 +1,4 @@
-//! A source that is forgotten.
+//! Tests the deletion of a source.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn a_purged_source_is_gone_and_others_stay() {
         let rows = format!("{table} where source = '{SOURCE}'");
         assert_eq!(ingest.count(&rows).await, 0);
     }
-    // what became of the data can be asked later
+    // The runs remain as a record of the deletion.
     let runs = "select source || ' ' || kind || ' ' || state from ocds.run order by id";
     assert_eq!(
         ingest.column(runs).await,
@@ -80,7 +80,7 @@ async fn a_source_that_is_being_written_is_not_purged() {
     ingest.declare(&publisher, LINK);
     ingest.configure("[lease]\nwait = \"100ms\"");
     ingest.run(&[]).await.expect(0);
-    // held by this test's own backend, which says so again and again
+    // The backend of this test holds the source, and renews the lease.
     let held = "update ocds.run set state = 'running', heartbeat_at = now(), \
         (backend_pid, backend_start) = (select pid, backend_start from pg_stat_activity where pid = pg_backend_pid())";
     ingest.client.batch_execute(held).await.unwrap();
@@ -96,14 +96,14 @@ async fn a_source_that_is_being_written_is_not_purged() {
 #[tokio::test]
 async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
     let publisher = Publisher::feed(Feed::link(pages(13, 100))).await;
-    // through the watermark, requests, pages, runs, rejects and releases
+    // Through the watermark, requests, pages, runs, rejects and releases.
     for steps in 1..10 {
         let mut ingest = Ingest::new().await;
         ingest.declare(&publisher, LINK);
         ingest.run(&["--max-pages", "12"]).await.expect(0);
         let database = open(&ingest.url).await;
         let mut config = Config::default();
-        // the next run takes it over after two of these
+        // The next run takes over after two of these.
         config.lease.heartbeat = Duration::from_millis(200);
         let spec = RunSpec {
             kind: RunKind::Purge,
@@ -148,7 +148,7 @@ async fn a_purge_goes_on_when_the_connection_that_reads_is_lost() {
             where datname = current_database() and state = 'idle in transaction'";
         lost += ingest.value(readers).await.parse::<u32>().unwrap();
     }
-    // after each chunk: of pages, requests and runs one, of releases three
+    // After each chunk: one of pages, of requests and of runs, and three of releases.
     assert!(lost >= 6, "{lost}");
     assert_eq!(releases, 2_500);
     assert_eq!(ingest.count("release").await, 0);

@@ -1,10 +1,10 @@
-//! Quarantine: what is refused is kept byte for byte, and can be tried again.
+//! Tests quarantine: rejects are kept byte for byte and can be replayed.
 
 use crate::harness::{Counts, Ingest, LINK, NUMBER, SOURCE};
 use crate::publisher::{Feed, Publisher, Reply, package, release};
 use crate::run::titled;
 
-/// Items that cannot be stored, and why.
+/// Returns items that cannot be stored, with their reasons.
 fn rejects() -> Vec<(&'static str, Vec<u8>)> {
     let deep = format!(
         r#"{{"ocid":"o","id":"deep","a":{}{}}}"#,
@@ -105,14 +105,14 @@ async fn a_reject_whose_key_is_stored_later_is_resolved() {
     let sql = "select concat_ws(' ', release_id, resolution, resolved_at is not null) from ocds.quarantine order by pointer";
     assert_eq!(ingest.column(sql).await, ["1 stored t", "2 f"]);
 
-    // and served so again, it is open again
+    // If it is served again, it is open again.
     let feed = Feed::link(vec![vec![nul.into()]]);
     publisher.turn(move |request| feed.reply(request));
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(ingest.column(sql).await, ["1 f", "2 f"]);
 }
 
-/// A release that nests so deep, and whose title is the depth.
+/// Returns a release with this nesting depth, which is also its title.
 fn nested(key: usize, depth: usize) -> String {
     let (open, close) = ("[".repeat(depth), "]".repeat(depth));
     format!(
@@ -150,7 +150,7 @@ async fn a_replay_stores_what_a_wider_limit_lets_through() {
         ["too-deep replayed", "too-deep open", "not-an-object open"]
     );
     let stored = "select concat_ws(' ', tender_title, run_id, page_number) from ocds.release where release_id = '1'";
-    // as the run and page that served it would have stored it
+    // As the run and page that served it would have stored it.
     assert_eq!(ingest.value(stored).await, "nested 20 1 2");
     assert_eq!(
         ingest
@@ -159,7 +159,7 @@ async fn a_replay_stores_what_a_wider_limit_lets_through() {
         "replay complete"
     );
 
-    // the rest again, by id
+    // The other ones again, by id.
     ingest.configure("[extract]\nmax_depth = 500");
     let id = ingest
         .value("select id from ocds.quarantine where release_id = '2'")
@@ -204,8 +204,8 @@ async fn of_rejects_of_one_key_the_one_served_last_is_stored_and_each_is_counted
 
 #[tokio::test]
 async fn a_replay_never_overwrites_what_was_fetched_later() {
-    // A whole page that no shape fitted holds an older release of a key that a
-    // later run stored, and a release that nothing else has.
+    // A reject of a whole page contains an older version of a release that a later run stored,
+    // and a release that no other page has.
     let held = [titled(1, "older"), titled(2, "only here")].join(",");
     let held = format!(r#"{{"entries":[{held}],"total_pages":2}}"#);
     let first = package(&[release(0)], r#","total_pages":2"#);
@@ -271,7 +271,7 @@ async fn rejects_are_listed_shown_and_discarded() {
             )
         })
         .collect();
-    // the order of insertion is that of the hashes
+    // Rejects are inserted in the order of their hashes.
     assert_eq!(listed.len(), 2);
     assert!(
         listed.contains(&("missing-ocid", "/releases/0")),
@@ -334,7 +334,7 @@ async fn rejects_are_listed_shown_and_discarded() {
         .expect(0)
         .lines();
     assert_eq!(list.len(), 1);
-    // kept, and not replayed
+    // They are kept and not replayed.
     assert_eq!(
         ingest
             .count("quarantine where resolution = 'discarded'")
@@ -348,7 +348,7 @@ async fn rejects_are_listed_shown_and_discarded() {
         .report();
     assert_eq!(report["rejects"], 1);
 
-    // and what is served again stays unwanted, and is counted
+    // If it is served again, it stays discarded, and is counted.
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     let discarded = "quarantine where resolution = 'discarded' and seen = 2";
     assert_eq!(ingest.count(discarded).await, 1);

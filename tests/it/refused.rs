@@ -1,15 +1,15 @@
-//! What the server refuses of a row that is written alone, by its SQLSTATE: a row is not
-//! stored for it, or the run waits for the server.
+//! Tests rows that the server refuses when they are written alone. The SQLSTATE decides if the
+//! row is rejected or the run waits for the server.
 
 use crate::harness::{Ingest, LINK, SOURCE, connect};
 use crate::publisher::{Feed, Items, Publisher, Reply, package, pages, release};
 
-/// What is in quarantine, with its reason and where it was.
+/// The rejects with their reasons and positions.
 const REFUSED: &str = "select concat_ws(' ', reason, sqlstate, page_number, pointer)
     from ocds.quarantine order by id";
 
-/// Makes the server fail with an SQLSTATE for the rows of a table of which something is
-/// true, before they are written.
+/// Makes the server fail with an SQLSTATE before it writes rows of a table that match a
+/// condition.
 async fn fail(ingest: &Ingest, table: &str, if_true: &str, sqlstate: &str) {
     let sql = format!(
         "create or replace function fail() returns trigger language plpgsql as $$
@@ -39,8 +39,8 @@ async fn declared(pages: Vec<Items>) -> (Publisher, Ingest) {
 
 #[tokio::test]
 async fn a_release_of_too_many_values_costs_itself_alone() {
-    // of 16.8 million numbers PostgreSQL makes no jsonb: its memory for them would be
-    // larger than it ever asks for at once, and is 1.4 GB before it says so
+    // PostgreSQL cannot build a jsonb of 16.8 million numbers, because that needs more memory
+    // than it requests at once. It uses 1.4 GB before it reports this.
     let numbers = format!("{}0", "0,".repeat(16_799_999));
     let huge = format!(r#"{{"ocid":"o","id":"huge","a":[{numbers}]}}"#);
     let body = package(&[release(1), huge, release(2)], "");
@@ -71,7 +71,7 @@ async fn a_row_that_is_refused_twice_alone_is_a_reject() {
             assert_eq!(kept, [format!("refused {sqlstate} 2 /releases/3")]);
             let document = "select convert_from(document, 'utf8') from ocds.quarantine";
             assert_eq!(ingest.value(document).await, release(13));
-            // a trigger's own words may be values
+            // The message of a trigger may contain values.
             let message = ingest.value("select message from ocds.quarantine").await;
             if sqlstate.starts_with('P') || sqlstate == "OC001" {
                 assert!(!message.contains("it quotes"), "{message}");
@@ -94,7 +94,7 @@ async fn compiled_releases_and_replays_are_judged_as_releases_are() {
         ["refused XX000 1 /releases/5"]
     );
 
-    // refused again, and then not
+    // The replay is refused at first, and succeeds later.
     let replay = ["quarantine", "replay", "--source", SOURCE];
     fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "53200").await;
     ingest.program(&replay).await.expect(0);
@@ -140,7 +140,7 @@ async fn what_the_server_says_of_itself_is_no_row_s() {
 #[tokio::test]
 async fn a_row_that_is_refused_once_alone_is_written() {
     let (_publisher, ingest) = declared(pages(1, 8)).await;
-    // the batch, and the row alone; what a sequence has given stays given
+    // The batch, and the row alone. A rollback does not reset a sequence.
     let calls = "create sequence calls";
     ingest.client.batch_execute(calls).await.unwrap();
     let passes = "new.release_id = '3' and nextval('calls') <= 2";
@@ -267,13 +267,13 @@ async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
     );
     assert!(ran.stderr.contains("could not be kept"), "{}", ran.stderr);
 
-    // nothing is there that a replay could read
+    // A replay has nothing to read.
     let replay = ["quarantine", "replay", "--source", SOURCE];
     ingest.program(&replay).await.expect(0);
     let message = "select message from ocds.quarantine where pointer = '/releases/1'";
     assert!(says.ends_with(&ingest.value(message).await));
 
-    // and so is a page as a whole
+    // The same holds for a reject of a whole page.
     let publisher = Publisher::serve(move |_| Reply::json(vec![b'x'; 2_000])).await;
     let mut ingest = ingest;
     ingest.declare(&publisher, "");
@@ -281,7 +281,7 @@ async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
     let kept = "select length(document) from ocds.quarantine where reason = 'unreadable-page'";
     assert_eq!(ingest.value(kept).await, "0");
 
-    // and served again when it may be kept, it is whole
+    // If it is served again when it can be kept, it is kept whole.
     let drop = "alter table ocds.quarantine drop constraint short";
     ingest.client.batch_execute(drop).await.unwrap();
     ingest.run(&[]).await.expect(4);

@@ -1,11 +1,11 @@
-//! The log of requests: what a publisher was asked, and what came of it.
+//! Tests the request log: the requests to a publisher and their results.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::harness::{Ingest, LINK, connect};
 use crate::publisher::{Feed, Items, Publisher, Reply, pages};
 
-/// Pages of which the last looks like it, and so is asked for once.
+/// Makes pages of which the last is not full, so it is fetched only once.
 fn feed(count: usize) -> Vec<Items> {
     let mut pages = pages(count, 10);
     pages[count - 1].truncate(3);
@@ -43,7 +43,7 @@ async fn each_request_is_a_row_with_what_came_of_it() {
     assert_eq!(report["requests"], 5);
     let bytes = ingest.value("select sum(bytes) from ocds.request").await;
     assert_eq!(report["bytes"].to_string(), bytes);
-    // where it was asked for, and no secret
+    // The URL, without secrets.
     let secrets = "request where url not like '%key={env.PATH}%' or url like '%/bin%'";
     assert_eq!(ingest.count(secrets).await, 0);
     assert_eq!(
@@ -76,7 +76,7 @@ async fn a_log_that_cannot_be_written_holds_no_page_up() {
     let lock = "begin; lock table ocds.request";
     locker.batch_execute(lock).await.unwrap();
     let run = ingest.start_run(&[]);
-    // the log has more than a batch, and waits
+    // The log has more than a batch, and waits.
     let waits = "select count(*) = 1 from pg_stat_activity \
         where datname = current_database() and wait_event_type = 'Lock' and query like 'insert into \"ocds\".\"request\"%'";
     ingest.until(waits).await;

@@ -1,5 +1,4 @@
-//! Runs: every release of a feed stored once, and how a run begins, ends and
-//! goes on.
+//! Tests runs: every release of a feed is stored once, and how a run starts, ends and resumes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::harness::{Counts, Ingest, LINK, NUMBER, SOURCE};
 use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
 
-/// A release of the key `i` whose title is `title`.
+/// Returns a release with a key and a title.
 pub(crate) fn titled(i: usize, title: &str) -> String {
     format!(
         r#"{{"ocid":"ocds-213czf-{i}","id":"{i}","date":"2026-01-01T00:00:00Z","tender":{{"title":"{title}"}}}}"#
     )
 }
 
-/// The keys of `pages`, as they are stored.
+/// Returns the keys of releases in the order of the database.
 fn keys(releases: std::ops::Range<usize>) -> Vec<String> {
     let mut keys: Vec<String> = releases.map(|i| format!("ocds-213czf-{i}")).collect();
     keys.sort();
@@ -84,7 +83,7 @@ async fn a_second_run_over_the_same_pages_writes_no_row() {
     );
 }
 
-/// 25 items: one without an ocid, and one key twice on a page.
+/// Returns 25 items: one has no ocid, and one key occurs twice on a page.
 fn defective() -> Vec<Items> {
     let mut pages = pages(5, 5);
     pages[1][2] = r#"{"id":"no ocid"}"#.into();
@@ -179,7 +178,7 @@ async fn of_two_releases_with_one_key_on_a_page_the_later_is_stored_and_the_earl
     let publisher = Publisher::feed(Feed::link(vec![page])).await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
-    // what is superseded is no bad row
+    // A superseded release is not a bad row.
     let ran = ingest.run(&["--max-bad-ratio", "0"]).await.expect(0);
     let counts = Counts {
         inserted: 3,
@@ -198,8 +197,7 @@ async fn of_two_releases_with_one_key_on_a_page_the_later_is_stored_and_the_earl
 
 #[tokio::test]
 async fn the_later_page_wins_though_two_are_committed_at_once() {
-    // The key 0 is on every page. The first page that has it is the largest, and
-    // so the slowest to write.
+    // All pages have the key 0. The first page is the largest, and so the slowest to write.
     let pages: Vec<Items> = (0..12)
         .map(|page| {
             let others = if page % 2 == 0 { 300 } else { 1 };
@@ -255,7 +253,7 @@ async fn a_report_has_these_fields_and_no_others() {
     ];
     expected.sort_unstable();
     assert_eq!(fields, expected);
-    // the last page is as full as the first and is asked for twice
+    // The last page is as full as the first, and is fetched twice.
     assert_eq!(report["requests"], 3);
     assert_eq!(report["kind"], "incremental");
 }
@@ -274,7 +272,7 @@ async fn a_run_of_so_many_pages_is_gone_on_with() {
     let report = ran.report();
     assert_eq!(report["resumed_from"], 2);
     assert_eq!(report["run_id"], 1);
-    // of the whole run
+    // The counts are those of the whole run.
     assert_eq!(
         (report["pages"].as_i64(), report["releases"].as_i64()),
         (Some(5), Some(10))
@@ -282,7 +280,7 @@ async fn a_run_of_so_many_pages_is_gone_on_with() {
     assert_eq!(publisher.targets()[2..4], ["/?page=3", "/?page=4"]);
     assert_eq!(ingest.count("release").await, 10);
 
-    // after a complete run, from the first page
+    // After a complete run, the next one starts at the first page.
     let asked = publisher.targets().len();
     let report = ingest.run(&[]).await.expect(0).report();
     assert_eq!(report["run_id"], 2);
@@ -295,7 +293,7 @@ async fn a_chain_whose_stored_cursor_cannot_be_read_begins_anew() {
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
     ingest.run(&["--max-pages", "2"]).await.expect(0);
-    // as a newer version might have written it
+    // A newer version might write this.
     let newer = "update ocds.page set next_cursor = 'sideways 3' where number = 2";
     ingest.client.batch_execute(newer).await.unwrap();
     let asked = publisher.targets().len();
@@ -374,7 +372,7 @@ async fn a_page_may_be_one_release_by_itself() {
     assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 3);
 }
 
-/// A feed whose page `bad` is a web page for as long as `is_bad` says.
+/// Replaces page `bad` of a feed by HTML while `is_bad` is true.
 fn unreadable_at(
     feed: Feed,
     bad: &'static str,
@@ -412,7 +410,7 @@ async fn a_numbered_feed_goes_on_without_a_page_that_cannot_be_read() {
         ),
         (Some(4), Some(1))
     );
-    // a page is not a row: it does not count among the releases
+    // A page is not a row, so it does not count among the releases.
     assert_eq!(ran.counts().quarantined, 0);
     assert_eq!(ingest.count("release").await, 8);
     assert_eq!(
@@ -420,7 +418,7 @@ async fn a_numbered_feed_goes_on_without_a_page_that_cannot_be_read() {
         [format!("unreadable-page 3  {HTML}")]
     );
 
-    // still bad: seen again, not kept again
+    // The page is still bad: it is counted again, and kept once.
     ingest.run(&[]).await.expect(4);
     assert_eq!(
         ingest.column("select seen from ocds.quarantine").await,
@@ -483,13 +481,13 @@ async fn too_many_bad_rows_stop_a_run_until_the_ratio_is_raised() {
     let publisher = Publisher::feed(Feed::link(pages)).await;
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
-    // so close to the commits that the end of the feed is not fetched meanwhile
+    // So few pages ahead that the end of the feed is not fetched meanwhile.
     ingest.configure("[sink]\nmax_bad_after = 15\n[fetch]\nahead = 2");
 
     let ran = ingest.run(&[]).await.expect(5);
     let report = ran.report();
     assert_eq!(report["verdict"], "failed");
-    // the page that crosses the ratio is committed
+    // The page that exceeds the ratio is committed.
     assert_eq!(ran.counts().quarantined, 10);
     assert!(ran.stderr.contains("--max-bad-ratio"), "{}", ran.stderr);
 
@@ -521,7 +519,7 @@ async fn a_page_of_too_many_bad_rows_is_not_stored_and_some_of_them_are_kept() {
     ingest.declare(&publisher, LINK);
 
     let durable = "select number from ocds.page order by number";
-    // the next run asks for the page again
+    // The next run fetches the page again.
     for asked in [2, 3] {
         let ran = ingest.run(&[]).await.expect(5);
         let says = "page 2 is not stored, and only the first 1000 of its 3000 rejects are kept: \
@@ -545,7 +543,7 @@ async fn a_page_of_too_many_bad_rows_is_not_stored_and_some_of_them_are_kept() {
 #[tokio::test]
 async fn a_page_of_many_bad_rows_is_stored_behind_enough_good_ones() {
     let mut pages = pages(4, 3_000);
-    // committed at the same time as it is, if it is not made to wait
+    // A later page would be committed at the same time if it did not have to wait.
     pages[2] = vec!["null".to_owned(); 1_500];
     let publisher = Publisher::feed(Feed::number(pages)).await;
     let mut ingest = Ingest::new().await;
@@ -589,7 +587,7 @@ async fn a_backfill_fetches_the_pages_it_is_asked_for() {
     assert_eq!(publisher.targets(), ["/?page=3", "/?page=4"]);
     assert_eq!(ingest.column(STORED).await, keys(4..8));
 
-    // an open end is the feed's
+    // Without an end, the backfill ends with the feed.
     let report = ingest.program(&backfill[..5]).await.expect(0).report();
     assert_eq!(
         (report["pages"].as_i64(), report["unchanged"].as_i64()),
@@ -659,7 +657,7 @@ async fn a_backfill_from_before_the_first_page_begins_there_and_goes_on() {
     ingest.declare(&publisher, NUMBER);
     let backfill = ["backfill", SOURCE, "--json", "--from-page", "0"];
     ingest.program(&backfill).await.expect(0);
-    // as if it had been killed before it could say that it ended
+    // As if the run had been killed before it recorded its end.
     let unfinished = "update ocds.run set state = 'truncated', end_seen = false";
     ingest.column(unfinished).await;
     let report = ingest.program(&backfill).await.expect(0).report();
@@ -689,7 +687,7 @@ async fn a_source_that_has_to_be_given_up_hides_no_other_that_needs_a_person() {
     ingest.program(&["run", "good"]).await.expect(0);
     let changed = Feed::link(vec![vec![titled(0, "changed")]]);
     good.turn(move |request| changed.reply(request));
-    // the second source's commit waits
+    // The commit of the second source waits.
     let lock = crate::harness::connect(&ingest.url).await;
     let sql = "begin; update ocds.release set language = 'en' where source = 'good'";
     lock.batch_execute(sql).await.unwrap();

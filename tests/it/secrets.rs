@@ -1,10 +1,10 @@
-//! Secrets go where they are declared to go, and are in nothing that anybody reads or
-//! keeps: not in an answer, a log or a metric, nor in a table, in whatever encoding,
-//! though their publisher sends back all that it is sent.
+//! Tests that secrets go where they are declared, and are in nothing that anybody reads or keeps:
+//! no answer, log, metric or table, in no encoding, although the publisher echoes everything that
+//! it receives.
 //!
-//! A release is kept as it was served, byte for byte: it is data, which nobody may
-//! rewrite, and a publisher that has put a secret in there has published it. So those
-//! columns have what was echoed, of which the operator is warned, and no others.
+//! A release is kept as it was served, byte for byte, because it is data. If a publisher puts a
+//! secret into it, the secret is public. So only those columns contain echoed secrets, and the
+//! program warns about them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,20 +16,20 @@ use serde_json::{Value, json};
 use crate::harness::{Ingest, LINK, Ran, SOURCE};
 use crate::publisher::{Feed, Publisher, Reply, Request, pages, release, zip};
 
-/// Full of what URLs, forms and JSON encode. None is a part of another.
+/// Full of characters that URLs, forms and JSON encode. None is a part of another.
 const IN_PATH: &str = "path/7\"\\&+é z";
 const IN_QUERY: &str = "query/7\"\\&+é z";
 const IN_BODY: &str = "body/7\"\\&+é z";
-/// What fits a header.
+/// A header cannot contain all of these characters.
 const IN_HEADER: &str = "header/7\"\\&+ z";
 const USER: &str = "user/7\"\\&+é z";
 const PASSWORD: &str = "password/7\"\\&+é z";
 const OF_DATABASE: &str = "database/7\"\\&+é z";
 const TOKEN: &str = "token/7+en=";
-/// What nobody declares: where a redirect leads to is signed.
+/// Not declared by anybody: the target of a redirect is signed.
 const SIGNATURE: &str = "signature-7a7b7c";
 
-/// Columns whose values are what was served.
+/// The columns with served content.
 const SERVED: [&str; 4] = [
     "release.data",
     "release.served",
@@ -37,7 +37,7 @@ const SERVED: [&str; 4] = [
     "compiled_release.served",
 ];
 
-/// How a text may be written.
+/// Returns the forms in which a text may be written.
 fn forms(secret: &str) -> BTreeSet<String> {
     let percent: String = secret.bytes().fold(String::new(), |mut text, byte| {
         match byte {
@@ -56,7 +56,7 @@ fn forms(secret: &str) -> BTreeSet<String> {
         percent,
         form.to_lowercase(),
         form,
-        // in JSON, and in JSON within JSON, as a log of it would be
+        // As JSON, and as JSON within JSON, as in a log.
         quoted(secret),
         quoted(&quoted(secret)),
         secret.replace('/', "\\/"),
@@ -69,16 +69,16 @@ fn forms(secret: &str) -> BTreeSet<String> {
     forms
 }
 
-/// What is looked for, and what it may not be found in.
+/// The secrets, and all outputs in which they must not be found.
 struct Hunt {
     ingest: Ingest,
-    /// In all their forms.
+    /// The secrets in all their forms.
     secrets: BTreeSet<String>,
     heard: Vec<(String, String)>,
 }
 
 impl Hunt {
-    /// A source whose secrets come by the environment, and a database with a password.
+    /// Prepares a source with secrets in the environment, and a database with a password.
     async fn new(publisher: &Publisher, table: &str) -> Self {
         let mut ingest = Ingest::new().await;
         for (name, value) in [
@@ -122,7 +122,7 @@ impl Hunt {
             .push((format!("{what}: log"), ran.stderr.clone()));
     }
 
-    /// Runs the program with metrics, and expects an exit code.
+    /// Runs the program with metrics, and checks its exit code.
     #[track_caller]
     fn program<'h>(
         &'h mut self,
@@ -150,7 +150,7 @@ impl Hunt {
         }
     }
 
-    /// Every command that shows anything.
+    /// Runs every command that shows something.
     async fn look_around(&mut self, format: &str) {
         for command in [
             &["check", "--connect", SOURCE][..],
@@ -170,7 +170,7 @@ impl Hunt {
                 .program(&["quarantine", "show", &id])
                 .await
                 .expect(0);
-            // behind the empty line is the document, which was asked for
+            // After the empty line comes the document, which the user requested.
             let answer = ran.text();
             let (about, _) = answer.split_once("\n\n").unwrap();
             self.heard.push((format!("show {id}"), about.to_owned()));
@@ -178,7 +178,7 @@ impl Hunt {
         }
     }
 
-    /// A database that is not there, and URLs that are none, by each way to name them.
+    /// Names an unavailable database and malformed URLs, in each possible way.
     async fn lose_the_database(&mut self) {
         let away = with_password("postgresql://ocds@127.0.0.1:1/none?connect_timeout=1");
         let broken = format!("postgresql://ocds:{OF_DATABASE}@127.0.0.1:1/none");
@@ -186,7 +186,7 @@ impl Hunt {
         let by_file = format!("[database]\nurl_file = {:?}", file.to_str().unwrap());
         self.ingest.configure(&by_file);
         for (url, code) in [(&away, 3), (&broken, 2)] {
-            // the environment is nearer than the file, if it says anything
+            // The environment takes precedence over the file, if it has a value.
             self.ingest.set("DATABASE_URL", url);
             self.program(&["run", SOURCE, "-vv"], code).await;
             self.ingest.set("DATABASE_URL", "");
@@ -196,12 +196,12 @@ impl Hunt {
             let ran = self.ingest.program(&typed).await.expect(code);
             self.hear("status --database-url", &ran);
         }
-        // in the place of its table
+        // The value replaces the whole table.
         self.ingest.set("OCDS_INGEST__DATABASE", &away);
         self.program(&["status"], 2).await;
     }
 
-    /// Looks for each secret in all that was heard, and in all tables.
+    /// Searches all outputs and all tables for each secret.
     async fn expect_nothing(&self) {
         let mut found = BTreeSet::new();
         for (what, text) in &self.heard {
@@ -220,7 +220,7 @@ impl Hunt {
         assert_eq!(echoed, ["release.data"].into());
     }
 
-    /// Each secret in a text, with what is around it.
+    /// Returns each secret in a text, with the text around it.
     fn secrets_in(&self, what: &str, text: &str) -> Vec<String> {
         let secrets = self.secrets.iter();
         let found = secrets.filter_map(|form| Some((text.find(form)?, form)));
@@ -233,7 +233,7 @@ impl Hunt {
             .collect()
     }
 
-    /// All that there is in the schema, by column.
+    /// Returns all values in the schema, by column.
     async fn columns(&self) -> Vec<(String, String)> {
         let tables = "select table_name || '.' || column_name || '.' || data_type
             from information_schema.columns join information_schema.tables
@@ -243,7 +243,7 @@ impl Hunt {
         for column in self.ingest.column(tables).await {
             let mut parts = column.splitn(3, '.');
             let (table, name, kind) = (parts.next().unwrap(), parts.next().unwrap(), parts.next());
-            // bytes as one character each, so that those of ASCII are found
+            // One character for each byte, so that ASCII texts are found.
             let value = match kind {
                 Some("bytea") => format!("encode({name}, 'escape')"),
                 _ => format!("{name}::text"),
@@ -257,7 +257,7 @@ impl Hunt {
     }
 }
 
-/// The same URL with a password, which a server that trusts everybody does not ask for.
+/// Adds a password to a URL. A server that trusts everybody does not ask for it.
 fn with_password(url: &str) -> String {
     let encoded: String = forms(OF_DATABASE)
         .into_iter()
@@ -267,8 +267,7 @@ fn with_password(url: &str) -> String {
     format!("{url}{separator}password={encoded}")
 }
 
-/// A page that shows all that it was asked by, around its items, in its link and in a
-/// release.
+/// Returns a page that echoes its request around the items, in its link and in a release.
 fn echo(request: &Request, next: Option<&str>, items: &[Value]) -> Reply {
     let mut page = json!({
         "uri": format!("https://publisher.example{}", request.target),
@@ -282,33 +281,33 @@ fn echo(request: &Request, next: Option<&str>, items: &[Value]) -> Reply {
     Reply::json(page.to_string())
 }
 
-/// A release with what a publisher echoes into it.
+/// Returns a release with the echoed request.
 fn echoing(number: usize, request: &Request) -> Value {
     let mut item: Value = serde_json::from_str(&release(number)).unwrap();
     item["echo"] = request.shown().to_string().into();
     item
 }
 
-/// Takes a source through all that can happen to it.
+/// Exposes a source to everything that can happen to it.
 async fn take_through(publisher: &Publisher, hunt: &mut Hunt, is_wanted: fn(&Request) -> bool) {
     let token = |request: &Request| {
         let asked = request.path().ends_with("/token");
         asked.then(|| Reply::json(json!({ "access_token": TOKEN }).to_string()))
     };
-    // nobody is let in, however often
+    // The server refuses every request.
     publisher.turn(move |request| token(request).unwrap_or(Reply::status(401)));
     hunt.program(&["run", SOURCE, "-vv"], 4).await;
-    // in trouble: with its tokens as well, and by a body that shows what it was sent
+    // A failing server, for token requests too, with a body that echoes the request.
     publisher.turn(|request| Reply::status(503).body(request.shown().to_string()));
     hunt.program(&["run", SOURCE, "-vv", "--log-format=json"], 3)
         .await;
-    // a redirect to where a secret may not go, and to what is signed
+    // A redirect to a host that gets no secrets, and one to a signed URL.
     for host in ["http://localhost:1", "http://user:pass@localhost:1"] {
         let to = format!("{host}/bucket?signature={SIGNATURE}");
         publisher.turn(move |request| token(request).unwrap_or(Reply::redirect(302, &to)));
         hunt.program(&["run", SOURCE, "-vv"], 4).await;
     }
-    // a page, then one with a reject, then one that cannot be read
+    // A page, then one with a reject, then one that cannot be read.
     let bucket = format!("/bucket?signature={SIGNATURE}");
     let stumbling = move |request: &Request| {
         if let Some(token) = token(request) {
@@ -372,7 +371,7 @@ async fn take_through(publisher: &Publisher, hunt: &mut Hunt, is_wanted: fn(&Req
     hunt.look_around("--log-format=json").await;
 }
 
-/// Does all that with a source, and looks for what is sent for it.
+/// Does all this with a source, and searches for its secrets.
 async fn expect_kept(table: &str, is_wanted: fn(&Request) -> bool) {
     let publisher = Publisher::serve(|_| Reply::status(500)).await;
     let mut hunt = Hunt::new(&publisher, &format!("{table}\n{LINK}")).await;
@@ -490,7 +489,7 @@ async fn rows_are_in_no_log_however_much_is_asked_for() {
     let mut ingest = Ingest::new().await;
     ingest.declare(&publisher, LINK);
     ingest.set("RUST_LOG", "trace");
-    // of a row that breaks this the server tells all values
+    // If a row violates this, the server reports all its values.
     let check = "alter table ocds.release add check (tender_title <> 'Works 4')";
     ingest.client.batch_execute(check).await.unwrap();
     let metrics = ingest.directory.path().join("metrics.prom");
@@ -520,8 +519,7 @@ async fn rows_are_in_no_log_however_much_is_asked_for() {
     }
 }
 
-/// A feed of one page, whose two releases show the key that they were asked by: one that
-/// has no ocid, and one that is stored.
+/// Serves one page whose two releases echo the key: one has no ocid, and the other is stored.
 async fn feed_that_shows_its_key() -> (Publisher, Ingest) {
     let publisher = Publisher::serve(|request| {
         let mut bad = echoing(1, request);
@@ -550,7 +548,7 @@ async fn a_reject_is_kept_without_the_secrets_that_it_shows_and_says_so() {
     assert!(shown.text().contains(redacted), "{}", shown.text());
     let listed = ingest.program(&["quarantine", "list", "--json"]).await;
     assert_eq!(listed.expect(0).report()["is_redacted"], true);
-    // met again, it is the same one
+    // If it is served again, it is the same reject.
     ingest.run(&["--max-bad-ratio=1"]).await.expect(0);
     assert_eq!(ingest.value("select seen from ocds.quarantine").await, "2");
 }
@@ -638,7 +636,7 @@ async fn a_key_that_is_echoed_as_often_as_fits_costs_one_pass() {
         r#"query = { key = "{env.KEY}" }
         http = { headers = { X-Key = "{env.OTHER}" } }"#,
     );
-    // looked for anew behind each echo, the other value took hours
+    // A new search for the other value after each echo would take hours.
     ingest.run(&[]).await.expect(0);
     let shown = "select count(*) from ocds.page where package::text like '%key-7a%'";
     assert_eq!(ingest.value(shown).await, "0");

@@ -1,4 +1,4 @@
-//! Signals: the first ends a run in good order, the second at once.
+//! Tests signals: the first one ends a run in good order, the second one at once.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ async fn the_first_signal_saves_what_was_fetched_and_a_resume_equals_the_calm_ru
         ingest.declare(&publisher, table);
         gate.move_to(6);
         let run = ingest.start_run(&[]);
-        // six are fetched, and not all of them are written
+        // Six are fetched, and not all of them are stored.
         publisher.until_asked(before + 7).await;
         run.signal(signal);
         let ran = run.end().await.expect(4);
@@ -39,7 +39,7 @@ async fn the_first_signal_saves_what_was_fetched_and_a_resume_equals_the_calm_ru
             ingest.value("select state from ocds.run").await,
             "truncated"
         );
-        // at most the page that was under way was asked for in vain
+        // At most the page that was being fetched is fetched again.
         let asked = publisher.targets().len();
         let lost = (asked - before) as u64 - durable;
         assert!(lost <= 1, "{lost} pages were fetched and not committed");
@@ -58,7 +58,7 @@ async fn the_first_signal_saves_what_was_fetched_and_a_resume_equals_the_calm_ru
     }
 }
 
-/// Starts a run whose first commit has to wait, longer than a test does.
+/// Starts a run whose first commit waits longer than a test.
 async fn start_locked_out(ingest: &mut Ingest) -> (Client, Running) {
     ingest.configure("[database]\nlock_timeout = \"50s\"");
     let lock = connect(&ingest.url).await;
@@ -87,7 +87,7 @@ async fn what_is_not_done_within_the_grace_is_given_up_and_done_by_the_next_run(
     lock.batch_execute("rollback").await.unwrap();
     assert_eq!(ingest.count("page").await, 0);
 
-    // its backend is gone, so nobody waits for its lease
+    // Its backend is gone, so the next run does not wait for its lease.
     assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 6);
 }
 
@@ -99,7 +99,7 @@ async fn the_second_signal_ends_the_program_at_once() {
         ingest.declare(&publisher, LINK);
         let (lock, mut run) = start_locked_out(&mut ingest).await;
         run.signal(signal);
-        // one that comes before the first was heard is no second one
+        // A signal before this would not count as the second one.
         run.until_logged("stopping").await;
         assert!(run.is_running(), "it waits for the commit");
         run.signal(signal);

@@ -1,5 +1,4 @@
-//! The sink: what a stored release is, and what becomes of one that PostgreSQL
-//! refuses.
+//! Tests the sink: the columns of a stored release, and releases that PostgreSQL refuses.
 
 use std::fmt::Write as _;
 
@@ -13,9 +12,9 @@ use ocds_ingest::{config, extract, ledger};
 use crate::harness::{Counts, Ingest, LINK, open};
 use crate::publisher::{Feed, Items, Publisher, pages, release};
 
-/// A release that passes extraction and that the server refuses: its key is too
-/// long for the index, and too random to be compressed. It is sorted where
-/// [`release`] of the same number is.
+/// Returns a release that passes extraction and that the server refuses: its key is too long for
+/// the index, and too random to be compressed. It has the same sort order as [`release`] with
+/// this number.
 pub(crate) fn refused(seed: usize) -> String {
     let mut noise = seed as u64 + 1;
     let mut ocid = format!("ocds-213czf-{seed}");
@@ -81,7 +80,7 @@ async fn a_stored_release_has_its_columns_and_its_data() {
             "t",
         ),
         ("length(content_hash)", "32"),
-        // numbers are kept digit by digit
+        // Numbers keep all their digits.
         (
             "data->'unknown'",
             r#"{"a": [1.50, 100, 123456789012345678901234567890], "b": 1}"#,
@@ -128,8 +127,8 @@ async fn an_optional_field_of_a_wrong_type_costs_its_column_and_not_the_row() {
     assert_eq!(ingest.value(sql).await, "7");
 }
 
-/// So many pages of a hundred releases, one of each refused by the server, at
-/// another place on each page.
+/// Returns pages of a hundred releases. The server refuses one of each page, at another position
+/// each time.
 fn with_refused(count: usize) -> Vec<Items> {
     let mut pages = pages(count, 100);
     for (number, page) in pages.iter_mut().enumerate() {
@@ -168,7 +167,7 @@ async fn a_row_that_the_server_refuses_costs_that_row_alone() {
         from ocds.quarantine order by page_number";
     assert_eq!(ingest.column(kept).await, expected);
 
-    // the next traversal meets them again and keeps them once
+    // The next run meets them again and keeps them once.
     let counts = Counts {
         unchanged: 1_980,
         quarantined: 20,
@@ -223,13 +222,13 @@ async fn stored_releases_are_found_by_their_keys_whatever_the_statistics_say() {
     let prepare = format!("prepare hashes (text[], text[]) as {hashes}");
     ingest.client.batch_execute(&prepare).await.unwrap();
     for statistics in [
-        // of no source do they know anything
+        // The statistics have no source.
         &format!(
             "alter table ocds.release set (autovacuum_enabled = false); {}; {}",
             fill("old"),
             fill("new")
         ),
-        // of the newer source they know nothing
+        // The statistics lack the newer source.
         &format!(
             "truncate ocds.release; {}; analyze ocds.release; {}",
             fill("old"),
@@ -255,7 +254,7 @@ async fn every_way_of_writing_makes_the_same_tables() {
     let mut pages = with_refused(2);
     pages.push(vec![release(1), release(2), release(2)]);
     pages.push((0..250).map(|i| crate::run::titled(i, "updated")).collect());
-    // first and last, side by side, and in each of several flights
+    // First and last, adjacent, and in several batches.
     let places = [0, 37, 120, 121, 249];
     pages.push(
         (0..250)
@@ -307,7 +306,7 @@ async fn copy_where_nothing_may_be_prepared_is_refused_at_the_start() {
     assert!(ran.stderr.contains("sink.method"), "{}", ran.stderr);
 }
 
-/// A sink that no run of the program has, its database, and the right to write.
+/// Opens a sink without a run of the program, with its database and lease.
 async fn sink_of(ingest: &Ingest) -> (Database, Lease, Sink) {
     let database = open(&ingest.url).await;
     let config = config::Config::default();
@@ -360,7 +359,7 @@ async fn a_program_that_got_its_releases_elsewhere_hands_the_sink_a_page() {
     let extracted = extract::extract(&page, &extract::Options::default());
     let record = page.into_record();
     for _ in 0..2 {
-        // the second time the page is there already, and says the same
+        // The second time the page is stored already, and the counts are the same.
         let counts = sink
             .commit(
                 &lease,
@@ -392,7 +391,7 @@ async fn compiled_releases_are_written_by_prepared_statements_as_releases_are() 
     let record = page.into_record();
     let commit = sink.commit(&lease, &record, extracted.releases, extracted.rejects);
     commit.await.unwrap();
-    // whichever connection it was
+    // Any of the connections may have them.
     let mut connections = Vec::new();
     for _ in 0..4 {
         connections.push(database.connection().await.unwrap());
@@ -405,7 +404,7 @@ async fn compiled_releases_are_written_by_prepared_statements_as_releases_are() 
             let row = connection.query_one(sql, &[&wanted]).await.unwrap();
             prepared += row.get::<_, i64>(0);
         }
-        // of one row, and of a full batch
+        // For one row, and for a full batch.
         assert_eq!(prepared, 2, "{table}");
     }
     drop(connections);

@@ -1,5 +1,5 @@
-//! Servers that send next to nothing for ever: whatever drips is ended by a limit of its
-//! own, be it a body of any kind, what goes before one, or what is around it.
+//! Tests servers that send almost nothing for ever. A limit ends each of them, in a body of any
+//! kind, before a body, or around one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -19,8 +19,8 @@ use crate::harness::{Ingest, Ran, SOURCE};
 use crate::lengths::speaking_http_2;
 use crate::publisher::{Publisher, Reply, Request, package, release};
 
-/// Limits by which a drip is soon over. None of a page's time is among them, which files
-/// do not have.
+/// Limits that end a slow answer soon. A page's time limit is not among them, because files have
+/// none.
 const LIMITS: &str = r#"
 [fetch]
 attempts = 2
@@ -32,24 +32,24 @@ max_body_bytes = 16777216
 max_file_bytes = 16777216
 "#;
 
-/// Limits under which a busy machine reads all that a good server sends.
+/// Limits under which a busy machine can read everything that a good server sends.
 const PATIENT: &str = "[fetch]\nread_timeout = \"60s\"\nattempts = 4";
 
-/// How often something drips.
+/// The pause between two bytes.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How many attacks are under way at once: most of their time is waiting.
+/// The number of concurrent attacks, because most of their time is waiting.
 const AT_ONCE: usize = 4;
 
 const OK: &str = "HTTP/1.1 200 OK\r\n";
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
-/// What is said of a body that is too slow, and of one that does not come.
+/// The messages about a body that is too slow, and about one that does not come.
 const SLOW: &str = "which is less than 1000000 a minute, the limit of `fetch.min_bytes_per_minute`";
 const SILENT: &str = "the server sent nothing for 2s";
 const NO_ANSWER: &str = "no answer within 2s";
 
-/// Bytes that come at once, and others that follow one by one without end.
+/// Sends bytes at once, and then others one by one without end.
 fn dripping(head: &str, drip: &str) -> Reply {
     Reply::dripping(head.to_owned(), drip.to_owned(), PAUSE)
 }
@@ -60,7 +60,7 @@ async fn ingest() -> Ingest {
     ingest
 }
 
-/// Runs a source, or loads a file, to its end.
+/// Runs a source or loads a file.
 async fn run(ingest: &Ingest, file: Option<&str>) -> Ran {
     match file {
         Some(url) => ingest.program(&["load", SOURCE, url, "--json"]).await,
@@ -122,7 +122,7 @@ async fn a_body_that_drips_is_ended_whatever_it_is_the_body_of() {
             .count();
         assert_eq!(asked, 2, "{what}: {:?}", publisher.targets());
         assert_eq!(ingest.count("release").await, 0, "{what}");
-        // and all is well once it is
+        // When the server is fast again, everything is stored.
         publisher.turn(move |request| match request.path() {
             "/slow" if request.method == "POST" => Reply::json("{\"access_token\":\"t\"}"),
             "/slow" if what.starts_with("an index") => Reply::json("[\"good\"]"),
@@ -141,10 +141,10 @@ async fn a_body_that_drips_is_ended_whatever_it_is_the_body_of() {
         .await;
 }
 
-/// An answer that never comes to its end, told as a sentence, and what is said of it.
+/// An answer that never ends, described in a sentence, and the message.
 type Drip = (&'static str, Reply, &'static str);
 
-/// Has each answered to a request for a page, and for a file.
+/// Gives each answer to a request for a page, and for a file.
 async fn check(drips: impl IntoIterator<Item = Drip>) {
     let attacks = drips.into_iter().map(async |(what, reply, says)| {
         let publisher = Publisher::serve(move |_| reply.clone()).await;
@@ -208,7 +208,7 @@ async fn whatever_drips_around_a_body_is_ended() {
             dripping(&format!("{CHUNKED}1\r\n \r\n0\r\n"), "x: 1\r\n"),
             SILENT,
         ),
-        // blocks of deflate without content
+        // Deflate blocks without content.
         (
             "gzip that comes to nothing",
             Reply::dripping(
@@ -267,7 +267,7 @@ async fn redirects_that_drip_are_counted_and_their_bodies_are_not_read() {
     }
 }
 
-/// A file whose server sends so many bytes of what is wanted at a time, and then drips.
+/// Serves a file. Each connection sends this many of the requested bytes, and then is slow.
 fn stalling(content: Bytes, at_once: usize) -> impl Fn(&Request) -> Reply {
     move |request| {
         let range = request.header("range");
@@ -294,7 +294,7 @@ fn stalling(content: Bytes, at_once: usize) -> impl Fn(&Request) -> Reply {
 async fn a_download_that_stalls_again_and_again_is_given_up_unless_it_gets_on() {
     let lines: String = (0..16_000).map(|i| release(i) + "\n").collect();
     let content = Bytes::from(lines);
-    // what it gets on by is a megabyte
+    // Each connection brings a megabyte.
     assert!(content.len() > 2 << 20);
     for (at_once, code) in [(50_000, 3), (3 << 19, 0)] {
         let publisher = Publisher::serve(stalling(content.clone(), at_once)).await;
@@ -311,7 +311,7 @@ async fn a_download_that_stalls_again_and_again_is_given_up_unless_it_gets_on() 
         assert!(ranges.iter().skip(1).all(Option::is_some), "{ranges:?}");
         match code {
             0 => assert_eq!(ingest.count("release").await, 16_000),
-            // one attempt after the other, however often it was taken up
+            // One attempt follows the other, however often the download resumed.
             _ => assert_eq!(requests.len(), 2, "{ranges:?}"),
         }
     }
@@ -333,18 +333,18 @@ async fn a_slow_body_is_read_to_its_end_where_no_speed_is_asked_for() {
     }
 }
 
-/// What a server does for ever that speaks HTTP/2.
+/// What a server sends for ever over HTTP/2.
 #[derive(Clone, Copy, Debug)]
 enum Endless {
-    /// It sends frames of the body without content.
+    /// Data frames without content.
     Data,
-    /// It sends pings, and no answer.
+    /// Pings, and no answer.
     Pings,
-    /// It sends the head of an answer, and pings.
+    /// The head of an answer, and then pings.
     Head,
 }
 
-/// Answers the requests of one connection by something endless.
+/// Answers the requests of one connection endlessly.
 async fn converse(stream: TcpStream, keys: Arc<tempfile::TempDir>, endless: Endless) {
     let Ok(stream) = speaking_http_2(keys.path()).accept(stream).await else {
         return;
@@ -375,7 +375,7 @@ async fn answer(mut respond: SendResponse<Bytes>, endless: Endless) {
     }
 }
 
-/// A server whose connections are all conversed with in one way, until it is dropped.
+/// A server that handles all connections in one way, until it is dropped.
 struct Server {
     port: u16,
     connections: Arc<AtomicUsize>,
@@ -439,7 +439,7 @@ async fn frames_of_http_2_that_say_nothing_keep_nothing_alive() {
 
 #[tokio::test]
 async fn a_handshake_that_drips_is_ended() {
-    // the head of a record of 16 kB, and its content byte by byte
+    // The header of a record of 16 kB, and its content byte by byte.
     let server = Server::serve(async |mut stream: TcpStream| {
         let mut sent = stream
             .write_all(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")

@@ -1,5 +1,5 @@
-//! Statuses that a source names: what they mean there counts, whatever they mean
-//! elsewhere, and whatever the body that comes with them.
+//! Tests statuses that a source declares: their declared meaning counts, whatever they normally
+//! mean, and whatever body comes with them.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::{Ingest, SOURCE};
 use crate::publisher::{Publisher, Reply, Request, package, release};
 
-/// Statuses of each class that a publisher may mean by that there is nothing.
+/// Statuses of each class that a publisher may use for an empty answer.
 const EMPTY: [u16; 10] = [201, 202, 203, 204, 205, 206, 302, 404, 429, 503];
 
 async fn ingest(table: &str) -> Ingest {
@@ -21,7 +21,7 @@ fn page(i: usize) -> Reply {
     Reply::json(package(&[release(i)], ""))
 }
 
-/// An answer with a body that has a release, unless the status allows for none.
+/// Returns an answer whose body has a release, unless the status allows no body.
 fn answered(status: u16, i: usize) -> Reply {
     match status {
         204 => Reply::status(204),
@@ -31,7 +31,7 @@ fn answered(status: u16, i: usize) -> Reply {
     }
 }
 
-/// A feed of three days, a page for each.
+/// Declares a feed of three days, with one page for each.
 fn days(publisher: &Publisher, rest: &str) -> String {
     format!(
         "url = \"{}\"\nwindow = {{ from = \"2024-01-01\", until = \"2024-01-04\", \
@@ -40,7 +40,7 @@ fn days(publisher: &Publisher, rest: &str) -> String {
     )
 }
 
-/// The day of a request, 1 to 3.
+/// Returns the requested day, 1 to 3.
 fn day(request: &Request) -> usize {
     request.query("from").unwrap()[8..].parse().unwrap()
 }
@@ -113,7 +113,7 @@ async fn a_chain_ends_by_a_named_status_where_it_would_by_an_empty_page() {
         (204, r#"page = { mode = "number", status = 204 }"#.into(), 0),
         (204, format!("{link}\nhttp.empty_status = [204]"), 0),
         (204, format!("{token}\nhttp.empty_status = [204]"), 0),
-        // a page that a link leads to is lost and not the end
+        // A page behind a link is missing, so it is not the end.
         (404, format!("{link}\nhttp.empty_status = [404]"), 4),
         (204, format!("{link}\nhttp.empty_status = [202]"), 4),
     ] {
@@ -171,7 +171,7 @@ async fn an_item_answered_by_a_success_that_means_nothing_has_nothing() {
     let publisher = Publisher::serve(|request| match request.path() {
         "/index" => Reply::json(r#"["1","2","3"]"#),
         "/2" => Reply::status(204),
-        // an item that is not there is kept as missing all the same
+        // A missing item is still kept as missing.
         "/3" => Reply::status(404),
         _ => page(1),
     })

@@ -1,7 +1,7 @@
-//! Whom a source's server has to be: by the certificate that it shows, and before it
-//! is told anything.
+//! Tests which server a source trusts: the certificate decides, and the server receives nothing
+//! before that.
 //!
-//! The database's certificates are in `database`.
+//! `database` tests the database's certificates.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::faults::clock;
 use crate::harness::{Ingest, LINK, SOURCE};
 use crate::publisher::{Feed, Publisher, Reply, package, pages, release};
 
-/// How many times a page is asked for.
+/// The number of attempts for a page.
 const ATTEMPTS: usize = 4;
 
-/// A publisher behind TLS, whose certificate is for `localhost`.
+/// A publisher behind TLS, with a certificate for `localhost`.
 struct Secure {
     publisher: Publisher,
     port: u16,
-    /// How many connections were made, and how many of their clients believed it.
+    /// The number of connections, and the number of clients that trusted the certificate.
     met: Arc<AtomicUsize>,
     believed: Arc<AtomicUsize>,
     task: JoinHandle<()>,
@@ -75,7 +75,7 @@ impl Secure {
     }
 }
 
-/// Three pages, of which the last looks like it, and so is asked for once.
+/// Three pages of which the last is not full, so it is fetched only once.
 fn feed() -> Feed {
     let mut pages = pages(3, 2);
     pages[2].truncate(1);
@@ -88,8 +88,8 @@ impl Drop for Secure {
     }
 }
 
-/// Who is asked for, by whose word, how long after the certificate was made, and what
-/// is said of it, if it is not believed.
+/// The requested host, the trusted authority, the time since the certificate was made, and the
+/// message if the program does not trust it.
 struct Case {
     host: &'static str,
     authority: &'static str,
@@ -107,7 +107,7 @@ impl Case {
         if self.days_later > 0 {
             clock::set(&mut ingest, &format!("+{}d", self.days_later));
         }
-        // what must not be told to anybody else
+        // A secret that no other server may receive.
         ingest.set("PUBLISHER_KEY", "s3cret");
         let url = format!("https://{host}:{}/", secure.port);
         let table = format!("{LINK}\nhttp.headers = {{ x-key = \"{{env.PUBLISHER_KEY}}\" }}");
@@ -128,7 +128,7 @@ impl Case {
         assert!(ran.stderr.contains(&ended), "{}", ran.stderr);
         let says = format!("invalid peer certificate: {says}");
         assert!(ran.stderr.contains(&says), "{}", ran.stderr);
-        // once, by whoever ends the run, and not by each who looks at it
+        // Only the code that ends the run logs the error.
         assert_eq!(ran.stderr.matches("ERROR").count(), 1, "{}", ran.stderr);
         assert_eq!(secure.met.load(Relaxed), ATTEMPTS, "{}", ran.stderr);
         assert_eq!(believed, 0, "{}", ran.stderr);
@@ -170,12 +170,12 @@ async fn a_publisher_that_is_not_who_it_says_is_told_nothing_and_believed_nothin
     }
 }
 
-/// A record of TLS in which a server chooses a version, and what AES has to do with it.
+/// Returns a TLS record in which a server selects a version, and a cipher suite with AES.
 fn server_hello(version: u16) -> Vec<u8> {
     let version = version.to_be_bytes();
     let mut hello = version.to_vec();
     hello.extend([7; 32]);
-    // no session; TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, and nothing is compressed
+    // No session; TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA; no compression.
     hello.extend([0, 0xc0, 0x13, 0]);
     let mut record = vec![22];
     record.extend(version);
@@ -225,7 +225,7 @@ async fn a_server_that_speaks_an_old_version_or_none_is_told_nothing() {
         let ran = ingest.run(&[]).await.expect(3);
         assert!(ran.stderr.contains(says), "{what}: {}", ran.stderr);
         assert_eq!(ingest.count("release").await, 0, "{what}");
-        // an alert at most, which is a record of seven bytes
+        // At most an alert, which is a record of seven bytes.
         let heard = heard.lock().unwrap();
         assert!(heard.len() <= 7 * ATTEMPTS, "{what}: {heard:?}");
         server.abort();
@@ -245,7 +245,7 @@ async fn nothing_leads_from_an_encrypted_publisher_to_one_in_clear_text() {
     for (to, hosts, by_link, says) in [
         (&here, "", false, redirect),
         (&there, "\"localhost\"", false, redirect),
-        // which is asked for by https
+        // This one is requested over https.
         (&here, "", true, ""),
     ] {
         let served = to.clone();
@@ -271,6 +271,6 @@ async fn nothing_leads_from_an_encrypted_publisher_to_one_in_clear_text() {
         assert_eq!(ingest.count("release").await, stored, "{to}");
     }
     assert_eq!(clear.targets(), [""; 0]);
-    // all that was asked for came through TLS
+    // All requests came through TLS.
     assert!(secure.believed.load(Relaxed) > 0);
 }

@@ -1,14 +1,14 @@
-//! Users and passwords of URLs are in nothing that anybody reads or keeps, however
-//! malformed the URL is: a part of a password that is not percent-encoded is a host, a
-//! path or a query to whoever reads it.
+//! Tests that users and passwords of URLs are in nothing that anybody reads or keeps, however
+//! malformed the URL is. A part of a password without percent-encoding looks like a host, a path
+//! or a query.
 
 use crate::harness::{Ingest, Ran, SOURCE};
 use crate::publisher::{Publisher, Reply, package, release};
 
-/// Four characters in a row of what stands in front of the last `@`.
+/// Four characters of each part of what precedes the last `@`.
 const SECRETS: [&str; 5] = ["hunt", "secr", "word", "pass", "qwxz"];
 
-/// A text without the word of messages that has the same characters.
+/// Removes a word of messages that contains the same characters.
 fn without_our_word(text: &str) -> String {
     text.replace("password", "")
 }
@@ -23,7 +23,7 @@ fn expect_no_secret(ran: &Ran, what: &str) {
     }
 }
 
-/// URLs of databases whose passwords are not percent-encoded.
+/// Database URLs with passwords that are not percent-encoded.
 const DATABASES: [&str; 10] = [
     "postgresql://qwxzi:hunt@secr/word#pass@127.0.0.1:1/proc",
     "postgresql://qwxzi:hunt/secr@127.0.0.1:1/proc",
@@ -37,7 +37,7 @@ const DATABASES: [&str; 10] = [
     "host=127.0.0.1 port=1 user=qwxzi password='hunt' secr' dbname=proc",
 ];
 
-/// Hands a database's URL to the program in each way there is.
+/// Passes a database URL to the program, in each possible way.
 async fn with_database(url: &str, way: usize) -> (Ingest, Vec<String>) {
     let mut ingest = Ingest::new().await;
     ingest.declare_as(SOURCE, "http://127.0.0.1:1/", "");
@@ -108,7 +108,7 @@ async fn a_url_in_the_wrong_place_of_a_command_line_is_shown_without_its_passwor
     assert!(ran.text().starts_with("ocds-ingest "), "{}", ran.text());
 }
 
-/// URLs of publishers whose passwords are not percent-encoded.
+/// Publisher URLs with passwords that are not percent-encoded.
 const PUBLISHERS: [&str; 5] = [
     "http://qwxzi:hunt@secr/word@127.0.0.1:1/feed",
     "http://qwxzi:hunt/secr@127.0.0.1:1/feed",
@@ -205,7 +205,7 @@ async fn no_part_of_a_password_in_a_link_or_a_redirect_is_shown_or_kept() {
             ingest.set("RUST_LOG", "trace");
             ingest.declare(&publisher, crate::harness::LINK);
             let ran = ingest.program(&["run", SOURCE]).await.expect(4);
-            // what is read is of the publisher's own, and logged by nobody else
+            // The page was read from the publisher's own URL, which only the program logs.
             expect_no_secret(&ran, link);
             let kept = "select concat_ws(' ', url, cursor, next_cursor) from ocds.page union all
                         select concat_ws(' ', url, error) from ocds.request union all

@@ -1,5 +1,5 @@
-//! Feeds that are asked for in windows of time, along axes, item by item, or from
-//! a token: each release once, in few requests, and no gap whatever goes wrong.
+//! Tests feeds in time windows, along axes, by item, or from a token: each release is stored
+//! once, with few requests, and no failure leaves a gap.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use crate::harness::{Ingest, SOURCE};
 use crate::publisher::{Gate, Publisher, Reply, Request};
 
-/// A publisher's database: releases by the day they changed last.
+/// A publisher's data: releases by the day of their last change.
 #[derive(Clone, Default)]
 struct Archive(Arc<Mutex<BTreeMap<String, Date>>>);
 
 impl Archive {
-    /// So many releases a day from one day to another.
+    /// Makes this number of releases for each day of a range.
     fn daily(from: &str, until: &str, each: usize) -> Self {
         let archive = Self::default();
         let (mut day, until): (Date, Date) = (from.parse().unwrap(), until.parse().unwrap());
@@ -38,7 +38,7 @@ impl Archive {
         self.0.lock().unwrap().len()
     }
 
-    /// The ids between two days, both included, in the order of their days.
+    /// Returns the ids between two days, both included, ordered by day.
     fn between(&self, from: Date, to: Date) -> Vec<String> {
         let archive = self.0.lock().unwrap();
         let mut found: Vec<(Date, String)> = archive
@@ -74,13 +74,13 @@ async fn ingest(table: &str) -> Ingest {
     ingest
 }
 
-/// What the watermark says, if there is one.
+/// Reads the watermark, if there is one.
 async fn watermark(ingest: &Ingest) -> Option<String> {
     let sql = "select to_char(reached at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') from ocds.watermark";
     ingest.column(sql).await.pop()
 }
 
-/// A feed of links within windows of days, three releases a page.
+/// Serves a feed of links within windows of days, with three releases on a page.
 fn linked(archive: &Archive, request: &Request) -> Reply {
     let (from, to) = dates(request);
     let ids = archive.between(from, to);
@@ -124,7 +124,7 @@ async fn windows_are_asked_for_one_by_one_and_the_watermark_follows() {
         Some("2024-01-16T00:00:00")
     );
 
-    // the next run begins a day before, by the watermark and not by the clock
+    // The next run starts a day before the watermark, whatever the clock shows.
     archive.put("late", date("2024-01-15"));
     ingest.run(&["--until", "2024-01-25"]).await.expect(0);
     let targets = publisher.targets();
@@ -149,7 +149,7 @@ async fn a_watermark_moves_over_no_gap() {
     };
     let ingest = ingest(&table("7d")).await;
     ingest.run(&["--until", "2024-01-10"]).await.expect(0);
-    // behind a gap, and a backfill: both store, and leave the watermark alone
+    // A run after a gap and a backfill store releases, and do not move the watermark.
     ingest
         .run(&["--from", "2024-01-20", "--until", "2024-01-31"])
         .await
@@ -169,7 +169,7 @@ async fn a_watermark_moves_over_no_gap() {
         watermark(&ingest).await.as_deref(),
         Some("2024-01-10T00:00:00")
     );
-    // what fills the gap moves it
+    // A run that fills the gap moves it.
     ingest
         .run(&["--from", "2024-01-09", "--until", "2024-01-31"])
         .await
@@ -206,7 +206,7 @@ async fn a_window_that_fails_is_stepped_over_and_asked_for_by_the_next_run() {
         watermark(&ingest).await.as_deref(),
         Some("2024-01-08T00:00:00")
     );
-    // days 8 and 15 are of the neighbours too
+    // The neighbours include days 8 and 15 too.
     assert_eq!(ingest.count("release").await, 28 - 6);
     let asked = publisher.targets().len();
     let served = archive.clone();
@@ -228,7 +228,7 @@ async fn a_window_that_fails_is_stepped_over_and_asked_for_by_the_next_run() {
 
 #[tokio::test]
 async fn a_window_with_more_than_the_publisher_gives_is_halved() {
-    // as behind a search engine that gives 20 results and no more
+    // As behind a search engine that returns at most 20 results.
     let archive = Archive::daily("2024-01-01", "2024-02-01", 3);
     let served = archive.clone();
     let publisher = Publisher::serve(move |request| {
@@ -253,11 +253,11 @@ async fn a_window_with_more_than_the_publisher_gives_is_halved() {
         watermark(&ingest).await.as_deref(),
         Some("2024-02-01T00:00:00")
     );
-    // 31 days in windows of at most four: 16 at most, 15 halvings, two pages each
+    // 31 days in windows of at most four: at most 16 windows, 15 splits, two pages each.
     let requests = publisher.targets().len();
     assert!(requests <= 16 * 2 + 15, "{requests} requests");
 
-    // a day that has too much by itself is stored as far as it goes, and said
+    // A day with too many results is stored as far as possible, and reported.
     for nth in 0..30 {
         archive.put(&format!("busy-{nth}"), date("2024-02-10"));
     }
@@ -269,7 +269,7 @@ async fn a_window_with_more_than_the_publisher_gives_is_halved() {
     );
     let mark = watermark(&ingest).await.unwrap();
     assert!(mark.as_str() <= "2024-02-10", "{mark}");
-    // nor is it whole to the next run, which has all the pages that there are
+    // The next run does not treat it as complete either, although it has all pages that exist.
     let asked = publisher.targets().len();
     let run = ingest.run(&["--until", "2024-02-15"]).await.expect(4);
     assert!(
@@ -323,7 +323,7 @@ async fn a_server_that_takes_no_notice_of_dates_is_found_out() {
             publisher.url(query)
         )
     };
-    // whatever is asked for, the newest releases are served
+    // The newest releases are served for every window.
     let newest = ["7".to_owned(), "8".into()];
     let body = json!({"releases": releases(&newest)}).to_string();
     let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
@@ -340,15 +340,15 @@ async fn a_server_that_takes_no_notice_of_dates_is_found_out() {
         watermark(&unheeded).await.as_deref(),
         Some("2024-01-05T00:00:00")
     );
-    // two windows, and three in a row that fail
+    // Two windows, and three in a row that fail.
     assert_eq!(publisher.requests().len(), 5);
 
-    // a feed that is asked for all since a date may begin with the same
+    // A feed of everything since a date may start with the same releases.
     let since = table(&publisher, "/feed?since={from}").replace("2d", "1d");
     let since = ingest(&since).await;
     since.run(&["--until", "2024-02-01"]).await.expect(0);
 
-    // and windows without releases are quiet
+    // Windows without releases cause no message.
     publisher.turn(|_| Reply::json(r#"{"releases": []}"#));
     let quiet = ingest(&table(&publisher, "/feed?from={from}&to={to}")).await;
     quiet.run(&["--until", "2024-02-01"]).await.expect(0);
@@ -384,7 +384,7 @@ async fn months_in_the_path_and_an_axis_are_a_chain_each() {
         ]
     );
     assert_eq!(ingest.count("release").await, 6);
-    // a month is written as a whole, so it is not done before it is over
+    // A month is fetched as a whole, so it is not complete before its end.
     assert_eq!(
         ingest
             .column("select chain from ocds.page order by chain limit 1")
@@ -429,14 +429,14 @@ struct Growing {
     publisher: Publisher,
     ingest: Ingest,
     buyers: Arc<Mutex<Vec<&'static str>>>,
-    /// What the windows of the new buyer that begin before its index had it are
-    /// answered with, by the years they begin in.
+    /// The statuses for windows of the new buyer from before it was in the index, by the year in
+    /// which they start.
     refused: Arc<Mutex<BTreeMap<&'static str, u16>>>,
     asked: usize,
 }
 
 impl Growing {
-    /// All of `old` is stored until June 2025, and `new` is new.
+    /// Everything of `old` is stored until June 2025, and `new` is a new buyer.
     async fn new() -> Self {
         let buyers = Arc::new(Mutex::new(vec!["old"]));
         let refused = Arc::new(Mutex::new(BTreeMap::new()));
@@ -481,8 +481,8 @@ impl Growing {
         self.ingest.run(&["--until", until]).await.expect(code);
     }
 
-    /// How many windows the last run asked for of the old buyer and of the new one:
-    /// of each those of whole years, which are all before the watermark, and others.
+    /// Returns how many windows the last run requested of the old buyer and of the new one: for
+    /// each, whole years, which are all before the watermark, and others.
     fn asked(&mut self) -> [usize; 4] {
         let targets = self.publisher.targets().split_off(self.asked);
         self.asked += targets.len();
@@ -605,7 +605,7 @@ async fn what_an_index_names_is_asked_for_and_what_is_gone_is_kept_with_its_url(
             "unreadable-document broken /one/broken <html>sorry</html>",
         ]
     );
-    // the index is asked for once, however many pages of the run it makes
+    // The index is requested once, however many pages the run has.
     let searches = |targets: &[String]| {
         targets
             .iter()
@@ -614,7 +614,7 @@ async fn what_an_index_names_is_asked_for_and_what_is_gone_is_kept_with_its_url(
     };
     assert_eq!(searches(&publisher.targets()), 2);
 
-    // once they are there, they are stored and no longer missing
+    // When they exist, they are stored and no longer missing.
     publisher.turn(|request| match (request.path(), request.query("page")) {
         ("/search", Some(_)) => Reply::json(r#"{"data": ["gone", "broken"], "pages": 1}"#),
         (path, _) => Reply::json(json!({"releases": [release(path)]}).to_string()),
@@ -627,11 +627,11 @@ async fn what_an_index_names_is_asked_for_and_what_is_gone_is_kept_with_its_url(
 #[tokio::test]
 async fn items_that_are_too_large_together_are_as_many_pages_as_hold_them() {
     let index = json!([0, 1, 2, 3, 4, 5, 6, 7, 8]).to_string();
-    // two of the large ones do not fit, and one with some small ones does
+    // Two of the large ones do not fit on a page, and one with some small ones does.
     for (large, together, pages) in [
         (&["0", "1", "2", "6"][..], 3, "1 1 3 3 1"),
         (&["0", "1", "2", "6"], 100, "1 1 4 3"),
-        // the second page, while the third is under way
+        // The second page, while the third is being fetched.
         (&["3", "4", "8"], 3, "3 1 3 2"),
         (&["3", "4", "8"], 100, "4 4 1"),
     ] {
@@ -690,7 +690,7 @@ async fn a_publisher_that_answers_no_item_is_down_and_not_full_of_bad_items() {
 
 #[tokio::test]
 async fn a_feed_of_changes_goes_on_where_it_was() {
-    // pages of two by a growing token, the last of which leads to itself
+    // Pages of two with a growing token. The last page links to itself.
     let archive = Arc::new(Mutex::new(vec!["a".to_owned(), "b".into(), "c".into()]));
     let served = Arc::clone(&archive);
     let publisher = Publisher::serve(move |request| {
@@ -727,7 +727,7 @@ async fn a_feed_of_changes_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn a_page_number_is_posted_and_the_page_says_its_size() {
-    // as Mexico's platform: a body of JSON, counted from 0, bare releases under a key
+    // As Mexico's platform: a JSON body, counted from 0, with bare releases under a key.
     let publisher = Publisher::serve(|request| {
         let asked: Value = serde_json::from_str(&request.body).unwrap();
         let page = asked["page"].as_u64().unwrap();
@@ -797,12 +797,12 @@ async fn pages_end_at_a_status_or_where_links_begin_again() {
     let repeated = ingest(&table("repeated")).await;
     repeated.run(&[]).await.expect(0);
     assert_eq!(repeated.count("release").await, 3);
-    // unless the source says so, that is a loop, and the run says that
+    // Unless the source declares it, this is a loop, and the run reports it.
     let looping = ingest(&table("no_link")).await;
     let run = looping.run(&[]).await.expect(4);
     assert!(run.stderr.contains("a loop"), "{}", run.stderr);
     assert_eq!(looping.count("release").await, 3);
-    // a page that was never there is no end
+    // A page that never existed is not an end.
     let gone = ingest(&format!(
         "url = \"{}\"\npage = {{ mode = \"number\", param = \"code\", start = 7, status = 404 }}",
         publisher.url("/numbered"),
@@ -830,9 +830,9 @@ async fn a_killed_windowed_run_goes_on_in_each_of_its_windows() {
         let (asked, durable) = (publisher.targets().len(), ingest.count("page").await);
         gate.move_to(asked + 8);
         let mut run = ingest.start(&arguments);
-        // four windows have two pages each, and their third ones are waited for
+        // Four windows have stored two pages each, and their third pages are open.
         publisher.until_asked(asked + 12).await;
-        // either while those are written, or when they are there
+        // Either while these are being stored, or when they are.
         if kill % 2 == 1 {
             ingest.until_durable(durable + 8).await;
         }
@@ -870,7 +870,7 @@ async fn as_many_windows_are_asked_for_side_by_side_as_are_declared() {
         let before = publisher.targets().len();
         gate.move_to(0);
         let run = ingest.start(&["run", SOURCE, "--until", "2024-02-10"]);
-        // none is answered before so many are asked for, and no more are asked for then
+        // No request is answered before this number is open, and no further one comes then.
         publisher.until_asked(before + concurrency).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_eq!(publisher.targets().len(), before + concurrency);

@@ -1,7 +1,7 @@
-//! The cut of a page into its items: of a whole page, and of a file window by window.
+//! Fuzzes how a page is cut into its items: as a whole page, and as a file window by window.
 //!
-//! The first byte of the input says where the items are, the second how much of the
-//! text is seen at a time; the rest is the page.
+//! The first byte of the input selects where the items are, the second byte sets the window size,
+//! and the rest is the page.
 
 #![no_main]
 
@@ -12,7 +12,8 @@ use libfuzzer_sys::fuzz_target;
 use ocds_ingest::json::{Continuation, DocumentStart, ItemsAt, PortionLimits, cut};
 use ocds_ingest_fuzz::{Members, entries};
 
-/// Where items are looked for; the first byte of the input counts them from `a`.
+/// The places where items are searched. The first byte of the input selects one, counted from
+/// `a`.
 static SHAPES: LazyLock<[Vec<ItemsAt>; 6]> = LazyLock::new(|| {
     let shapes: [&[&str]; 6] = [
         &["/releases/*", "/records/*", "/*", ""],
@@ -38,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
     windows(body, shapes, usize::from(*step) + 1);
 });
 
-/// What an item is: where, and its bytes.
+/// The pointer of each item and its bytes.
 type Found<'b> = Vec<(String, &'b [u8])>;
 
 fn whole(body: &[u8], shapes: &[ItemsAt]) {
@@ -61,7 +62,7 @@ fn whole(body: &[u8], shapes: &[ItemsAt]) {
     }
 }
 
-/// No byte between items is of an item, unless a list of the same name follows.
+/// Checks that no byte between items belongs to an item, unless a list of the same name follows.
 fn nothing_between(body: &[u8], ranges: &[Range<usize>]) {
     for range in ranges {
         assert!(!range.is_empty());
@@ -97,12 +98,12 @@ fn between(bytes: &[u8], left_out: impl Fn(u8) -> bool) -> &[u8] {
     &bytes[start..=end.expect("as there is a first")]
 }
 
-/// Of a page that is JSON, the items are those that another reader finds.
+/// Checks that the items of valid JSON are those that `serde_json` finds.
 fn as_serde_json_has_it(body: &[u8], shape: &ItemsAt) {
     let Ok(text) = std::str::from_utf8(body) else {
         return;
     };
-    // without an envelope that is too deep for it, or has numbers that it cannot hold
+    // Skips an envelope that is too deep for `serde_json`, or has numbers that it cannot hold.
     if serde_json::from_str::<serde_json::Value>(text).is_err() {
         return;
     }
@@ -116,12 +117,12 @@ fn as_serde_json_has_it(body: &[u8], shape: &ItemsAt) {
     };
     match expected {
         Some(lists) => assert_eq!(found, Some(lists.concat())),
-        // a package may leave its list out
+        // A package may have no list.
         None => assert_eq!(found.unwrap_or_default(), <[&str; 0]>::default()),
     }
 }
 
-/// The lists that a path leads to; nothing if it leads to something else.
+/// Returns the lists at a path, or `None` if the path leads to something else.
 fn lists<'t>(text: &'t str, path: &[String]) -> Option<Vec<Vec<&'t str>>> {
     let is_null = trimmed(text.as_bytes()) == b"null";
     let Some((name, path)) = path.split_first() else {
@@ -135,7 +136,7 @@ fn lists<'t>(text: &'t str, path: &[String]) -> Option<Vec<Vec<&'t str>>> {
     Some(found.collect::<Option<Vec<_>>>()?.concat())
 }
 
-/// A document that is an item.
+/// Returns the document if it is an item itself.
 fn document(text: &str) -> Option<&str> {
     const NAMES: [&str; 5] = [
         "ocid",
@@ -149,7 +150,7 @@ fn document(text: &str) -> Option<&str> {
     is_item.then(|| text.trim_matches([' ', '\n', '\r', '\t']))
 }
 
-/// However much of a text is seen at a time, its items are the same.
+/// Checks that the items are the same for every window size.
 fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
     let most = PortionLimits {
         items: 1 + step % 3,
@@ -186,10 +187,10 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
         .collect();
     let is_of_list = |(pointer, _): &(String, _)| pointer.starts_with(opening.list.pointer());
     if !trimmed(&body[end..]).is_empty() {
-        // what follows the damaged page is taken for the next document
+        // The program treats the text after a damaged page as the next document.
         return;
     }
-    // of a damaged page, what is behind a list is looked at by the whole alone
+    // Only the cut of the whole page reads what follows a list on a damaged page.
     if serde_json::from_slice::<serde_json::Value>(body).is_err() {
         return;
     }
@@ -199,7 +200,7 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
     }
 }
 
-/// A document as it opens, which does not depend on how much of it is seen.
+/// Opens a document, and checks that the result does not depend on the window size.
 fn opening(body: &[u8], shapes: &[ItemsAt], step: usize) -> Option<DocumentStart> {
     let some = DocumentStart::find(&body[..step.min(body.len())], shapes);
     let all = DocumentStart::find(body, shapes);
@@ -211,7 +212,6 @@ fn opening(body: &[u8], shapes: &[ItemsAt], step: usize) -> Option<DocumentStart
     some.or(all)
 }
 
-/// How a list ended.
 #[derive(Debug, PartialEq, Eq)]
 enum Ended {
     Whole,
@@ -219,8 +219,8 @@ enum Ended {
     Broken,
 }
 
-/// What is found of a list of which so many more bytes are seen at a time, and where it
-/// ends.
+/// Reads a list with windows that grow by `step` bytes. Also returns how the list ended and
+/// where.
 fn found<'b>(
     body: &'b [u8],
     opening: &DocumentStart,
@@ -253,7 +253,7 @@ fn found<'b>(
     }
 }
 
-/// Where in a body a piece of it is.
+/// Returns the position of a piece within a body.
 fn range_in(body: &[u8], piece: &[u8]) -> Range<usize> {
     let start = piece.as_ptr() as usize - body.as_ptr() as usize;
     start..start + piece.len()

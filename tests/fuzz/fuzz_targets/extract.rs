@@ -1,7 +1,7 @@
-//! The releases and rejects of a page.
+//! Fuzzes how releases and rejects are extracted from a page.
 //!
-//! The first byte of the input says what its items are told to be, the bits of the
-//! second how they are read; the rest is the page.
+//! The first byte of the input selects the declared kind of the items, the bits of the second
+//! byte select the options, and the rest is the page.
 
 #![no_main]
 
@@ -16,7 +16,8 @@ use ocds_ingest::release::{Reason, Reject, Release, UPGRADE};
 use ocds_ingest::source::{Items, Kind, Repair, Version};
 use ocds_ingest_fuzz::{Members, entries, identifier, unstorable};
 
-/// What items may be told to be; the first byte of the input counts them from `a`.
+/// The kinds that a source may declare. The first byte of the input selects one, counted from
+/// `a`.
 const KINDS: [Option<Kind>; 5] = [
     None,
     Some(Kind::Release),
@@ -88,7 +89,7 @@ fn every_item_is_accounted_for(body: &Bytes, cut: &Cut, extracted: &Extracted, o
             .count();
         let (of_item, rest) = left.split_at(count);
         left = rest;
-        // nothing is stored or refused twice
+        // Nothing is stored or rejected twice.
         for pair in of_item.windows(2) {
             assert!(pair[0].1.end <= pair[1].1.start);
         }
@@ -103,7 +104,7 @@ fn every_item_is_accounted_for(body: &Bytes, cut: &Cut, extracted: &Extracted, o
                 }
             }
             Some(Kind::ReleasePackage) => {
-                // one that leaves its list out may also be none
+                // A package without a list may count as no package.
                 if let Some(lists) = text.and_then(|text| lists(text, "releases")) {
                     assert!(count == lists.len() || (lists.is_empty() && count == 1));
                 }
@@ -123,14 +124,14 @@ fn every_item_is_accounted_for(body: &Bytes, cut: &Cut, extracted: &Extracted, o
     assert!(left.is_empty(), "out of nowhere: {left:?}");
 }
 
-/// Where in a body a piece of it is.
+/// Returns the position of a piece within a body.
 fn range_in(body: &Bytes, piece: &Bytes) -> Range<usize> {
     let start = piece.as_ptr() as usize - body.as_ptr() as usize;
     assert!(start + piece.len() <= body.len());
     start..start + piece.len()
 }
 
-/// The entries of a package's lists, if it is whole; nothing if it is no package.
+/// Returns the entries of a package's lists, or `None` if it is not a complete package.
 fn lists<'t>(package: &'t str, name: &str) -> Option<Vec<&'t str>> {
     let lists = Members::of(package)?.all(name).into_iter();
     let entries = lists.map(|list| match list {
@@ -140,8 +141,8 @@ fn lists<'t>(package: &'t str, name: &str) -> Option<Vec<&'t str>> {
     Some(entries.collect::<Option<Vec<_>>>()?.concat())
 }
 
-/// How many releases a whole record has, at least and at most: one that is only a link
-/// may be summed up by the compiled release.
+/// Returns the minimum and maximum number of releases in a record. If there is a compiled
+/// release, it may stand for linked releases.
 fn of_record(record: &str) -> Option<(usize, usize)> {
     let members = Members::of(record)?;
     let releases = members.all("releases").into_iter();
@@ -201,7 +202,7 @@ fn says_what_was_changed(release: &Release, options: &Options) {
     assert!(!is_upgraded || release.version == Some(Version::V1_0));
 }
 
-/// What is stored is a release as it is: nothing is left to repair or to upgrade.
+/// Checks that a stored release is final: extracting it again repairs and upgrades nothing.
 fn is_read_again_as_it_is(release: &Release, options: &Options) {
     let place = match release.key.is_compiled() {
         true => "/compiledRelease",
@@ -223,7 +224,7 @@ fn is_read_again_as_it_is(release: &Release, options: &Options) {
         release.change.is_none()
     );
 
-    // white space between its tokens is no part of it
+    // White space between tokens does not change the hash.
     let text = std::str::from_utf8(&release.text).expect("stored text is UTF-8");
     let rest = text.strip_prefix('{').expect("an object");
     let spaced = Bytes::from(format!("{{ \n{rest}"));
@@ -231,13 +232,13 @@ fn is_read_again_as_it_is(release: &Release, options: &Options) {
     assert_eq!(spaced.releases[0].content_hash, again.content_hash);
 }
 
-/// A reject that is tried again is refused again, and not lost.
+/// Checks that a reject is rejected again, and not lost, when it is tried again.
 fn is_refused_again(reject: &Reject, options: &Options) {
     assert!(!reject.message.is_empty());
     for name in [&reject.ocid, &reject.release_id].into_iter().flatten() {
         assert!(!name.contains('\0'));
     }
-    // by itself it is what the name of its list says, and not what it is told to be
+    // A document on its own has the kind that its list's name says, not the declared kind.
     if matches!(reject.reason, Reason::OtherKind | Reason::EmptyRecord) {
         return;
     }
@@ -248,6 +249,6 @@ fn is_refused_again(reject: &Reject, options: &Options) {
     let [again] = &again.rejects[..] else {
         panic!("{} became {} rejects", reject.reason, again.rejects.len());
     };
-    // of several faults, another may be the first by itself than among its neighbours
+    // If a document has several faults, the reported one may be another one when it is alone.
     assert_eq!(again.document, reject.document);
 }

@@ -1,7 +1,7 @@
-//! What follows a page, by its bytes and by how its source declares its pages.
+//! Fuzzes what follows a page, given its bytes and the pagination of its source.
 //!
-//! The first byte of the input says which source, the second how far in its feed the
-//! page is; the rest is its body.
+//! The first byte of the input selects the source, the second byte is the number of the page in
+//! its feed, and the rest is the body.
 
 #![no_main]
 
@@ -17,11 +17,11 @@ use ocds_ingest::source::{LinkStop, Pagination, Size, Source, Stop};
 use ocds_ingest_fuzz::Members;
 use url::{Position as Part, Url};
 
-/// What no cursor may show, in a URL as it is and as it is written there.
+/// A secret that no cursor may contain, as it is and as a URL encodes it.
 const SECRET: &str = "s3cr&t";
 const SECRET_IN_URL: &str = "s3cr%26t";
 
-/// The pages of the sources; the first byte of the input counts them from `a`.
+/// The paginations of the sources. The first byte of the input selects one, counted from `a`.
 const PAGES: [&str; 12] = [
     r#"{ mode = "link", pointer = "/links/next" }"#,
     r#"{ mode = "link", pointer = "/links/next", stop = "same_url" }"#,
@@ -37,7 +37,6 @@ const PAGES: [&str; 12] = [
     r#"{ mode = "none" }"#,
 ];
 
-/// Hosts that may be asked.
 const HOSTS: [&str; 2] = ["feed.example", "other.example"];
 
 static FETCHERS: LazyLock<Vec<Fetcher>> = LazyLock::new(|| {
@@ -60,7 +59,7 @@ static FETCHERS: LazyLock<Vec<Fetcher>> = LazyLock::new(|| {
 
 fuzz_target!(
     init: {
-        // SAFETY: there is no other thread yet.
+        // SAFETY: no other thread exists yet.
         unsafe { std::env::set_var("FUZZ_KEY", SECRET) };
     },
     |data: &[u8]| {
@@ -68,7 +67,7 @@ fuzz_target!(
         let fetcher = &FETCHERS[usize::from(page.wrapping_sub(b'a')) % PAGES.len()];
         let body = Bytes::copy_from_slice(body);
         let mut position = nth_page(fetcher, u64::from(*nth));
-        // the same page again, to see where it leads in the end
+        // Use the same body for the following pages too.
         for _ in 0..3 {
             let Some(next) = next(fetcher, &position, &body) else {
                 return;
@@ -78,7 +77,7 @@ fuzz_target!(
     }
 );
 
-/// A position in the feed as far as a feed gets.
+/// Returns the position of a page as a feed would reach it.
 fn nth_page(fetcher: &Fetcher, nth: u64) -> Position {
     let first = fuzz::first(fetcher);
     if nth == 0 {
@@ -99,7 +98,7 @@ fn nth_page(fetcher: &Fetcher, nth: u64) -> Position {
     Position { number, cursor }
 }
 
-/// What follows a page, if it can be read and may be asked for.
+/// Returns the position after a page, if the page can be read and its next page may be fetched.
 fn next(fetcher: &Fetcher, position: &Position, body: &Bytes) -> Option<Position> {
     let pagination = &fetcher.source().page;
     let url = fuzz::url(fetcher, position).ok()?;
@@ -112,11 +111,11 @@ fn next(fetcher: &Fetcher, position: &Position, body: &Bytes) -> Option<Position
     assert_eq!(Cursor::parse(&stored).as_ref(), Some(&next.cursor));
     assert!(!stored.contains('\0'), "{stored:?}");
     if let Cursor::Link(link) = &next.cursor {
-        // a host is no secret: it is shown, and compared
+        // A host is no secret: messages show it and the program compares it.
         let shown = Url::parse(link).map_or_else(|_| link.clone(), without_host);
         assert!(!shows_secret(&shown), "{link:?}");
     }
-    // that other links and tokens lead in a circle, a walk notices by all its pages
+    // The walk notices other circles of links and tokens, because it remembers all its pages.
     let may_repeat = matches!(next.cursor, Cursor::Link(_) | Cursor::Token(_));
     assert!(next.cursor != position.cursor || (may_repeat && !pagination.is_change_feed()));
     match fuzz::url(fetcher, &next) {
@@ -140,7 +139,7 @@ fn without_host(url: Url) -> String {
     url[Part::BeforePath..].to_owned()
 }
 
-/// Of a body that another reader can read, what follows is what that reads there.
+/// Checks that the position agrees with what `serde_json` reads in the body.
 fn as_the_body_says(
     pagination: &Pagination,
     position: &Position,
@@ -177,7 +176,7 @@ fn as_the_body_says(
                     if let Some(Cursor::Token(token)) = next.map(|it| &it.cursor)
                         && (is_integer || text.starts_with(|first: char| first.is_alphabetic()))
                     {
-                        // what cannot be stored is replaced around items
+                        // The program replaces characters around items that cannot be stored.
                         assert_eq!(*token, text.replace('\0', "\u{fffd}"));
                     }
                     assert!(next.is_some() || *stop == LinkStop::SameUrl, "{text:?}");

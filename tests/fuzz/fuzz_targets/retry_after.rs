@@ -1,6 +1,6 @@
-//! `Retry-After`: what a server may write there, and the wait that is read of it.
+//! Fuzzes how the value of a `Retry-After` header is read.
 //!
-//! The input is the header's value.
+//! The input is the value of the header.
 
 #![no_main]
 
@@ -22,14 +22,14 @@ fuzz_target!(|value: &str| {
         return;
     }
     let Some(wait) = wait else { return };
-    // it is a date: the one that is so far off, or one that has passed
+    // The value is a date: this far in the future, or in the past.
     let until = httpdate::parse_http_date(value).expect("a wait is seconds or until a date");
     if until <= now {
         assert_eq!(wait, Duration::ZERO);
     } else {
         assert_eq!(now + wait, until);
     }
-    // what is read is the moment that it names, in whichever of the three formats
+    // The same date in the preferred format gives the same wait.
     let written = httpdate::fmt_http_date(until);
     assert_eq!(retry_after(&written, now), Some(wait), "{written}");
 });

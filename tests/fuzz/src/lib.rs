@@ -1,13 +1,13 @@
-//! JSON as another reader has it: what the targets hold the program's own against.
+//! Reads JSON with `serde_json`, to compare the program's own readers with it.
 //!
-//! `serde_json` splits and decodes; numbers stay as they are written, since it would
-//! refuse those that a double cannot hold and PostgreSQL can.
+//! Numbers stay as they are written, because `serde_json` would refuse those that a double cannot
+//! hold and PostgreSQL can.
 
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of an object, in their order; a name may be there more than once.
+/// The members of an object in their order. A name may occur more than once.
 pub struct Members<'t>(pub Vec<(String, &'t RawValue)>);
 
 impl<'de: 't, 't> Deserialize<'de> for Members<'t> {
@@ -33,18 +33,18 @@ impl<'de: 't, 't> Deserialize<'de> for Members<'t> {
 }
 
 impl<'t> Members<'t> {
-    /// The members of a text, if it is an object.
+    /// Parses a text, and returns `None` if it is not an object.
     pub fn of(text: &'t str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// The values of a name.
+    /// Returns all values of a name.
     pub fn all(&self, name: &str) -> Vec<&'t str> {
         let found = self.0.iter().filter(|(key, _)| key == name);
         found.map(|(_, value)| value.get()).collect()
     }
 
-    /// The value of a name that is there, and there once.
+    /// Returns the value of a name that occurs exactly once.
     pub fn only(&self, name: &str) -> Option<&'t str> {
         match self.all(name)[..] {
             [value] => Some(value),
@@ -53,13 +53,13 @@ impl<'t> Members<'t> {
     }
 }
 
-/// The entries of a text, if it is an array.
+/// Parses a text, and returns `None` if it is not an array.
 pub fn entries(text: &str) -> Option<Vec<&str>> {
     let entries: Vec<&RawValue> = serde_json::from_str(text).ok()?;
     Some(entries.into_iter().map(RawValue::get).collect())
 }
 
-/// The text of a string, or a number as it is written.
+/// Returns the text of a string, or a number as it is written.
 pub fn identifier(text: &str) -> Option<String> {
     match text.as_bytes().first()? {
         b'"' => serde_json::from_str(text).ok(),
@@ -68,7 +68,7 @@ pub fn identifier(text: &str) -> Option<String> {
     }
 }
 
-/// What keeps PostgreSQL from storing a text as jsonb, if anything does.
+/// Returns the reason why PostgreSQL cannot store a text as jsonb, if there is one.
 pub fn unstorable(text: &str, depth: usize) -> Option<String> {
     let string = |text: &str| match serde_json::from_str::<String>(text) {
         Ok(text) if text.contains('\0') => Some("holds NUL".to_owned()),
@@ -114,7 +114,7 @@ pub fn unstorable(text: &str, depth: usize) -> Option<String> {
     }
 }
 
-/// The same of a number: it has no more digits than a `numeric` may have.
+/// Returns the reason why PostgreSQL cannot store a number: it has more digits than a `numeric`.
 fn number(text: &str) -> Option<String> {
     let (digits, exponent) = text.split_once(['e', 'E'])?;
     match exponent.parse::<i32>() {

@@ -1,4 +1,4 @@
-//! A clock that jumps: what waits for time to pass waits by another one.
+//! Tests a wall clock that jumps: waits and leases do not depend on it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::{Stand, THOUGHT};
 use crate::harness::{Ingest, PATIENCE, SOURCE};
 use crate::publisher::{Publisher, Reply};
 
-/// The library that tells a program another time, where systems keep it.
+/// The places where systems install the library that changes a program's clock.
 const LIBRARIES: [&str; 5] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
@@ -18,15 +18,15 @@ const LIBRARIES: [&str; 5] = [
     "/usr/local/lib/faketime/libfaketime.so.1",
 ];
 
-/// An hour and more forwards and backwards, as a clock does that is set, or whose
-/// machine was asleep.
+/// Offsets of an hour or more forwards and backwards, as after the clock is set or the machine
+/// wakes up.
 const JUMPS: [&str; 5] = ["+3700", "-3700", "+86400", "-7", "+0"];
 
-/// How many pages come before each jump.
+/// The number of pages before each jump.
 const STEP: usize = 10;
 
-/// Has the program look at a clock that shows another time: so much later or earlier
-/// than it is, and what is written into the file from then on.
+/// Changes the program's clock by an offset. Writing another offset into the returned file
+/// changes it again.
 pub(crate) fn set(ingest: &mut Ingest, offset: &str) -> PathBuf {
     let mut libraries = LIBRARIES.map(PathBuf::from).into_iter();
     let library = libraries.find(|path| path.is_file());
@@ -44,15 +44,15 @@ pub(crate) fn set(ingest: &mut Ingest, offset: &str) -> PathBuf {
     clock
 }
 
-/// When a page was asked for.
+/// Returns the times when a page was requested.
 fn asked(publisher: &Publisher, of: usize) -> Vec<Instant> {
     let requests = publisher.requests().into_iter();
     let of_page = requests.filter(|request| request.page() == of);
     of_page.map(|request| request.at).collect()
 }
 
-/// Publishes the oracle's feed as far as it is released, and refuses what is behind that.
-/// Gives how often it has refused.
+/// Serves the oracle's feed up to the released page, and refuses later pages. Returns the counter
+/// of refusals.
 fn serve(stand: &Stand) -> Arc<AtomicUsize> {
     let (feed, released) = (stand.oracle.feed(), Arc::clone(&stand.released));
     let thought = stand.oracle.thought(THOUGHT);
@@ -68,7 +68,7 @@ fn serve(stand: &Stand) -> Arc<AtomicUsize> {
     refusals
 }
 
-/// Every other one says when to come back, by a clock that does not jump.
+/// Every second refusal has a `Retry-After` date, by a clock that does not jump.
 fn refusal(nth: usize) -> Reply {
     let reply = Reply::status(503);
     if nth.is_multiple_of(2) {
@@ -81,7 +81,7 @@ fn refusal(nth: usize) -> Reply {
         .header("retry-after", &httpdate::fmt_http_date(then))
 }
 
-/// Waits until a page has been asked for so often.
+/// Waits until a page was requested this many times.
 async fn until_asked(stand: &Stand, page: usize, times: usize) {
     let give_up = Instant::now() + PATIENCE;
     while asked(&stand.publisher, page).len() < times {
@@ -108,14 +108,14 @@ async fn a_clock_that_jumps_costs_neither_the_lease_nor_a_wait_nor_a_page() {
         let next = released + 1;
         until_asked(&stand, next, 1).await;
         std::fs::write(&clock, jump).unwrap();
-        // who comes now does not take a living holder for dead, whose heart has beaten
-        // since: by the server's clock, as that of who comes
+        // A second run does not take over from the living holder, because the server's clock
+        // decides.
         let beat = stand.ingest.value(HEARTBEAT).await;
         let since = format!("select heartbeat_at <> '{beat}' from ocds.run");
         stand.ingest.until(&since).await;
         let second = stand.ingest.program(&["run", SOURCE]).await.expect(6);
         assert!(second.stderr.contains("is held by"), "{}", second.stderr);
-        // the wait that the clock jumped in ends in time, and so do both that follow
+        // The wait during the jump ends in time, and so do the next two.
         let so_far = asked(&stand.publisher, next).len();
         until_asked(&stand, next, so_far + 3).await;
         stand.released.store(released + STEP, Relaxed);
@@ -123,7 +123,7 @@ async fn a_clock_that_jumps_costs_neither_the_lease_nor_a_wait_nor_a_page() {
     stand.released.store(usize::MAX, Relaxed);
     let ran = run.end().await.expect(0);
     assert_eq!(ran.report()["retries"], refusals.load(Relaxed));
-    // it did look at the clock that jumps
+    // The program used the clock that jumps.
     let off = "select count(*) > 0 from ocds.page
         where abs(extract(epoch from fetched_at - now())) > 1800";
     assert_eq!(stand.ingest.value(off).await, "t");

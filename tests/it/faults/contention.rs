@@ -1,5 +1,5 @@
-//! Runs of one source beside each other, some of which sleep or die: one of them
-//! writes at every moment.
+//! Tests concurrent runs of one source, some of which sleep or die: only one of them writes at
+//! any moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,22 +10,22 @@ use super::invariants::Watcher;
 use super::{PATIENCE_FILE, Stand};
 use crate::harness::{Cluster, Ingest, PATIENCE, Running};
 
-/// How many there are at once.
+/// The number of runs at a time.
 const CONTENDERS: u8 = 3;
 
-/// So many that there are some to write after each fault, one soon after the other.
+/// Enough pages that some remain after each fault.
 const PAGES: usize = 120;
 
-/// How many are killed before the rest may go on in peace.
+/// The number of kills before the other runs finish undisturbed.
 const KILLS: usize = 3;
 
-/// How long they may all be asleep, or have to find out who writes now.
+/// The longest time in which all runs may sleep, or find out which one writes.
 const SLOW: Duration = Duration::from_secs(4);
 
-/// How many find when they wake that another one has taken the source.
+/// The number of runs that must find after waking that another one has taken over.
 const TAKEOVERS: usize = 3;
 
-/// A holder that is not heard of is soon taken over from, and nobody waits for long.
+/// A silent holder is replaced soon, and other runs give up soon.
 const SHORT_LEASE: &str = r#"
 [database]
 lock_timeout = "1s"
@@ -36,8 +36,8 @@ ttl = "1s"
 wait = "500ms"
 "#;
 
-/// Notes of each page, when it is committed, which process does that, and who holds the
-/// source then. What is rolled back has no note.
+/// Records for each page, at its commit, which process commits it and which one holds the source.
+/// A rollback removes the record.
 const NOTE: &str = "
     create table oracle.commit (process bigint, run_id bigint, epoch integer, owner text);
     create function oracle.note() returns trigger language plpgsql as $$
@@ -50,30 +50,30 @@ const NOTE: &str = "
     create constraint trigger note after insert on ocds.page
         deferrable initially deferred for each row execute function oracle.note()";
 
-/// The notes in the order of their commits.
+/// The records in the order of their commits.
 const NOTES: &str = "
     select process, run_id, epoch, owner from oracle.commit where process is not null
     order by pg_xact_commit_timestamp(xmin)";
 
-/// A run among others.
+/// One of the concurrent runs.
 struct Contender {
     run: Running,
-    /// When it is woken, if it sleeps.
+    /// The time at which it wakes, if it sleeps.
     wakes: Option<Instant>,
     has_slept: bool,
     is_killed: bool,
 }
 
-/// All that contend, and what has become of those that did.
+/// The concurrent runs and their results.
 struct Contest {
     stand: Stand,
     contenders: Vec<Contender>,
-    /// The process ids of all, in the order in which they came.
+    /// The process ids in the order in which the runs started.
     processes: Vec<u32>,
-    /// How many pages were committed when one was disturbed last.
+    /// The number of committed pages at the last fault.
     written: i64,
     killed: usize,
-    /// How many slept, and lost the source by that.
+    /// The number of runs that lost the source while they slept.
     taken_over: usize,
     codes: BTreeMap<i32, usize>,
 }
@@ -123,7 +123,7 @@ impl Contest {
         contest
     }
 
-    /// One more, whose sessions say which one it is.
+    /// Starts one more run, whose sessions have its number in their name.
     fn enter(&mut self) {
         let url = &self.stand.ingest.url;
         let sign = if url.contains('?') { '&' } else { '?' };
@@ -139,7 +139,7 @@ impl Contest {
         });
     }
 
-    /// Kills one of them or puts it to sleep, more often the one that writes.
+    /// Kills a run or makes it sleep, preferably the one that writes.
     async fn disturb(&mut self) {
         let any = self.stand.dice.index(self.contenders.len());
         let holder = match self.stand.dice.roll(3) {
@@ -151,7 +151,7 @@ impl Contest {
             contender.run.signal(Signal::KILL);
             contender.is_killed = true;
         } else if contender.wakes.is_none() {
-            // most sleep for longer than they are believed to be alive
+            // Most sleep longer than their lease lasts.
             let long = Duration::from_millis(500 + self.stand.dice.roll(2_000));
             contender.run.signal(Signal::STOP);
             contender.wakes = Some(Instant::now() + long);
@@ -159,7 +159,7 @@ impl Contest {
         }
     }
 
-    /// The place of the one that holds the source.
+    /// Returns the index of the run that holds the source.
     async fn holder(&self) -> Option<usize> {
         let owner = "select owner from ocds.run where state = 'running'";
         let owners = self.stand.ingest.column(owner).await;
@@ -168,7 +168,7 @@ impl Contest {
         contenders.position(|contender| is_of(owner, contender.run.id()))
     }
 
-    /// Lets them contend for so long, with new ones in place of those that end.
+    /// Lets the runs continue for some time, and replaces those that end.
     async fn go_on(&mut self, long: Duration) {
         let until = Instant::now() + long;
         while Instant::now() < until {
@@ -180,7 +180,7 @@ impl Contest {
         }
     }
 
-    /// Lets them contend until one of them has written again.
+    /// Lets the runs continue until a page is committed.
     async fn go_on_until_written(&mut self) {
         let began = Instant::now();
         let before = self.written;
@@ -192,7 +192,7 @@ impl Contest {
         }
     }
 
-    /// Lets them come to their end, each by itself.
+    /// Lets each run finish by itself.
     async fn end(&mut self) {
         self.stand.release(1, 1);
         let began = Instant::now();
@@ -203,7 +203,7 @@ impl Contest {
         }
     }
 
-    /// Wakes who has slept enough, and looks at how others ended.
+    /// Wakes runs whose sleep is over, and checks how others ended.
     async fn look_after(&mut self) {
         for mut contender in std::mem::take(&mut self.contenders) {
             if contender.wakes.is_some_and(|wakes| wakes <= Instant::now()) {
@@ -218,7 +218,8 @@ impl Contest {
         }
     }
 
-    /// Expects of one that has ended that it was killed, done, or stepped back.
+    /// Checks that a finished run was killed, completed, or found that another one holds the
+    /// source.
     async fn judge(&mut self, contender: Contender) {
         let ran = contender.run.end().await;
         match ran.code {
@@ -232,8 +233,8 @@ impl Contest {
         }
     }
 
-    /// Expects that each commit was that of who held the source, and that who had lost
-    /// it never wrote again.
+    /// Checks that only the holder of the source committed each page, and that a run never wrote
+    /// after it lost the source.
     async fn expect_one_writer(self) -> Stand {
         let notes = notes(&self.stand.ingest).await;
         let mut writers = Vec::new();
@@ -267,7 +268,7 @@ impl Contest {
         self.stand
     }
 
-    /// What has happened, and what plays it again.
+    /// Describes what happened, with the seed that repeats it.
     fn told(&self) -> String {
         let Self {
             processes,
@@ -283,12 +284,11 @@ impl Contest {
     }
 }
 
-/// Whether an owner of a run is that process.
 fn is_of(owner: &str, process: u32) -> bool {
     owner.ends_with(&format!(" process {process}"))
 }
 
-/// A page that was committed.
+/// A committed page.
 #[derive(Debug)]
 struct Note {
     process: usize,

@@ -1,5 +1,5 @@
-//! A server whose disk is full: a small one, where one may be mounted, else a server
-//! that says so.
+//! Tests a server whose disk is full: a small disk where the tests may mount one, otherwise a
+//! trigger that raises the same error.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,17 +9,17 @@ use std::process::{ChildStdin, Command, Stdio};
 use super::{Stand, invariants};
 use crate::harness::{Cluster, watch};
 
-/// The bytes of a small disk.
+/// The size of the small disk in bytes.
 const SMALL: usize = 16 << 20;
 
-/// A small file system that is the server's own. It goes with its watchdog.
+/// A small file system for the server. Its watchdog unmounts it.
 struct Small {
     mount: PathBuf,
     _watchdog: ChildStdin,
 }
 
 impl Small {
-    /// `None` where none may be mounted.
+    /// Returns `None` where the tests may not mount anything.
     fn mount(cluster: &Cluster) -> Option<Self> {
         let owner = std::fs::metadata(cluster.server.directory()).unwrap();
         let mount = tempfile::Builder::new()
@@ -27,7 +27,7 @@ impl Small {
             .tempdir()
             .unwrap()
             .keep();
-        // whoever has files open on it ends on its own
+        // A program with open files there keeps the file system until it ends.
         let forget = r#"umount --lazy "$1"; rmdir "$1""#;
         let watchdog = watch(forget, &[mount.as_os_str()]);
         let (user, group) = (owner.uid(), owner.gid());
@@ -56,7 +56,7 @@ impl Small {
     }
 }
 
-/// A full disk as a server tells of it that cannot extend a table.
+/// Raises the error of a server that cannot extend a table.
 const TOLD: &str = "
     create function oracle.fill() returns trigger language plpgsql as $$
     begin

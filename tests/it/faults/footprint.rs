@@ -1,4 +1,4 @@
-//! What the process of a run takes of the machine.
+//! Measures the memory and the file descriptors of a run's process.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use tokio::task::JoinHandle;
 use crate::harness::Running;
 use crate::memory;
 
-/// The most that a run of a feed of small pages may take, whatever happens to it.
+/// The limits for a run of a feed of small pages, whatever faults it meets.
 const BOUND: Footprint = Footprint {
     bytes: 100 << 20,
     descriptors: 50,
 };
 
-/// What the process of a run takes of the machine.
+/// The memory and file descriptors of a process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Footprint {
-    /// The most memory that it had so far.
+    /// The peak memory so far.
     bytes: u64,
-    /// Connections among them.
+    /// This includes connections.
     descriptors: u64,
 }
 
 impl Footprint {
-    /// Of a process that runs; nothing of one that has ended.
+    /// Measures a running process; all values are zero after it has ended.
     pub(super) fn of(run: &Running) -> Self {
         let process = run.id().to_string();
         Self {
@@ -32,7 +32,7 @@ impl Footprint {
         }
     }
 
-    /// The larger of both.
+    /// Returns the maximum of both.
     pub(super) fn or(self, other: Self) -> Self {
         Self {
             bytes: self.bytes.max(other.bytes),
@@ -40,7 +40,7 @@ impl Footprint {
         }
     }
 
-    /// Expects that something was seen, and not too much.
+    /// Checks that a measurement exists and is within the limits.
     pub(super) fn expect_bounded(self) {
         let was_seen = self.bytes > 0 && self.descriptors > 0;
         let is_bounded = self.bytes < BOUND.bytes && self.descriptors < BOUND.descriptors;
@@ -48,39 +48,39 @@ impl Footprint {
     }
 }
 
-/// What one process takes from its beginning to its end.
+/// The measurements of one process from its start to its end.
 pub(super) struct Course {
     task: JoinHandle<Samples>,
 }
 
-/// Looks at it, one after the other.
+/// The measurements in their order.
 #[derive(Default)]
 struct Samples {
     bytes: Vec<u64>,
     descriptors: Vec<u64>,
 }
 
-/// Between two looks.
+/// The time between two measurements.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How many looks at a run say something of its course.
+/// The number of measurements that shows a trend.
 const ENOUGH: usize = 100;
 
-/// How much more a run may take in its last quarter than in its second, when it has
-/// met all that it is to meet: less than what grows with each page or each fault, and
-/// no less than connections that come and go.
+/// The limit for growth between the second and the last quarter of a run, after it has met all
+/// its faults. A leak for each page or fault would exceed it, and connections that come and go do
+/// not.
 const MORE: Footprint = Footprint {
     bytes: 8 << 20,
     descriptors: 6,
 };
 
 impl Course {
-    /// Looks at a run until it ends.
+    /// Measures a run until it ends.
     pub(super) fn of(run: &Running) -> Self {
         let process = run.id().to_string();
         let task = tokio::spawn(async move {
             let mut samples = Samples::default();
-            // who has ended has no memory
+            // A process that has ended has no memory.
             while let Some(bytes) = memory::resident(&process) {
                 samples.bytes.push(bytes);
                 samples.descriptors.push(descriptors(&process));
@@ -91,7 +91,7 @@ impl Course {
         Self { task }
     }
 
-    /// Expects of a run that has ended that it took little more and more.
+    /// Checks that the use did not keep growing.
     pub(super) async fn expect_level(self) {
         let samples = self.task.await.expect("nothing to fail at");
         let looks = samples.bytes.len();
@@ -107,13 +107,13 @@ impl Course {
     }
 }
 
-/// How many a process has open; 0 of one that has ended.
+/// Counts the open files of a process; 0 after it has ended.
 fn descriptors(process: &str) -> u64 {
     let open = std::fs::read_dir(format!("/proc/{process}/fd"));
     open.map_or(0, |open| open.count() as u64)
 }
 
-/// The one in the middle; 0 of none.
+/// Returns the median, or 0 for an empty list.
 fn median(numbers: &[u64]) -> u64 {
     let mut numbers = numbers.to_vec();
     numbers.sort_unstable();

@@ -1,5 +1,4 @@
-//! What must hold of a database whatever has happened, as SQL: each query gives what
-//! breaks it.
+//! Defines the invariants of a database as SQL: each query returns the rows that violate one.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::oracle::{Fate, Oracle, Truth};
 use crate::harness::SOURCE;
 
-/// The oracle's truths, in the database that they are compared with.
+/// The oracle's expectations, in the same database as the stored data.
 const TRUTH: &str = "
     create schema oracle;
     create table oracle.truth (
@@ -22,7 +21,7 @@ const TRUTH: &str = "
     create index on oracle.truth (ocid, release_id);
     create index on oracle.truth using hash (bytes)";
 
-/// What is stored of a release is told column by column, but for those that are null.
+/// The columns of a stored release are compared one by one, except those that are null.
 const TELL: &str = "
     insert into oracle.truth
     select page, place, bytes, ocid, release_id,
@@ -38,7 +37,7 @@ const TELL: &str = "
             $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
         as truth (page, place, bytes, hash, ocid, release_id, date, tag, title, reason, mended)";
 
-/// What is told of a truth by what has to become of it.
+/// The expectation for an item, as columns of the table of truths.
 #[derive(Default)]
 struct Told<'a> {
     ocid: Option<&'a str>,
@@ -76,14 +75,14 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Puts the truths beside what they are compared with.
+/// Inserts the oracle's expectations into the database.
 pub(super) async fn tell(client: &Client, oracle: &Oracle) {
     client.batch_execute(TRUTH).await.unwrap();
     let truths = &oracle.truths;
     let pages: Vec<i64> = truths.iter().map(|truth| truth.page).collect();
     let places: Vec<i64> = truths.iter().map(|truth| truth.place).collect();
     let bytes: Vec<&[u8]> = truths.iter().map(|truth| truth.bytes.as_bytes()).collect();
-    // nothing that is served has white space between its tokens
+    // Served items have no white space between tokens, so their hash is that of the bytes.
     let hashes = bytes.iter().map(|bytes| *blake3::hash(bytes).as_bytes());
     let hashes: Vec<Vec<u8>> = hashes.map(Vec::from).collect();
     let told: Vec<Told<'_>> = truths.iter().map(Told::of).collect();
@@ -107,8 +106,7 @@ pub(super) async fn tell(client: &Client, oracle: &Oracle) {
     client.query_typed(TELL, &parameters).await.unwrap();
 }
 
-/// What must hold at every moment; the first [`WATCHED`] are looked at while a run is
-/// under way, too.
+/// Invariants that hold at every moment. The first [`WATCHED`] are checked during a run too.
 const ALWAYS: [(&str, &str); 4] = [
     (
         "nothing is lost, and the checkpoint is never ahead of the data",
@@ -119,7 +117,7 @@ const ALWAYS: [(&str, &str); 4] = [
          and not exists (select from ocds.quarantine where document = truth.bytes)",
     ),
     (
-        // A row may be newer than that: pages behind a gap are forgotten and done again.
+        // A row may be newer, because pages after a gap are deleted and fetched again.
         "no release is older than the durable pages of the newest run",
         "select newest.ocid, newest.page, stored.page from (
              select distinct on (ocid, release_id) ocid, release_id, truth.page
@@ -149,10 +147,10 @@ const ALWAYS: [(&str, &str); 4] = [
     ),
 ];
 
-/// How many of them are watched.
+/// The number of invariants that are checked during a run.
 const WATCHED: usize = 2;
 
-/// What must hold at the end.
+/// Invariants that hold at the end.
 const AT_THE_END: [(&str, &str); 5] = [
     (
         "the newest wins",
@@ -189,7 +187,7 @@ const AT_THE_END: [(&str, &str); 5] = [
     ),
 ];
 
-/// What must hold when a replay has mended what it can.
+/// Invariants that hold after a replay has repaired what it can.
 const MENDED: [(&str, &str); 3] = [
     (
         "what was mended is stored as its repair leaves it, beside what was served",
@@ -216,17 +214,17 @@ const MENDED: [(&str, &str); 3] = [
     ),
 ];
 
-/// Expects what a replay has to leave behind.
+/// Checks the result of a replay.
 pub(super) async fn expect_mended(client: &Client, when: &str) {
     expect(client, &MENDED, when).await;
 }
 
-/// Expects that all holds that must at every moment.
+/// Checks the invariants that hold at every moment.
 pub(super) async fn expect_always(client: &Client, when: &str) {
     expect(client, &ALWAYS, when).await;
 }
 
-/// Expects that all holds.
+/// Checks all invariants.
 pub(super) async fn expect_all(client: &Client, when: &str) {
     expect_always(client, when).await;
     expect(client, &AT_THE_END, when).await;
@@ -240,7 +238,7 @@ async fn expect(client: &Client, invariants: &[(&str, &str)], when: &str) {
     }
 }
 
-/// The rows of a query as texts.
+/// Returns the rows of a query as texts.
 async fn rows(client: &Client, sql: &str) -> Result<Vec<Vec<String>>, tokio_postgres::Error> {
     let messages = client.simple_query(sql).await?;
     let rows = messages.iter().filter_map(|message| match message {
@@ -253,14 +251,14 @@ async fn rows(client: &Client, sql: &str) -> Result<Vec<Vec<String>>, tokio_post
     Ok(rows.collect())
 }
 
-/// The pages of each run before its first gap. One statement sees one moment.
+/// Counts the pages of each run before its first gap. One statement reads one snapshot.
 const CHECKPOINTS: &str = "
     select run_id, count(*) from (
         select run_id, number, row_number() over (partition by run_id order by number) as nth
         from ocds.page) as page
     where number = nth group by run_id";
 
-/// How many pages of the newest run are before its first gap.
+/// Counts the pages of the newest run before its first gap.
 pub(super) async fn checkpoint(client: &Client) -> u64 {
     let checkpoints = rows(client, CHECKPOINTS).await.unwrap();
     let newest = checkpoints.iter().map(|checkpoint| {
@@ -270,43 +268,44 @@ pub(super) async fn checkpoint(client: &Client) -> u64 {
     newest.max().map_or(0, |(_, pages)| pages)
 }
 
-/// The connections that runs have.
+/// Counts the connections of runs.
 const CONNECTIONS: &str = "
     select count(*) from pg_stat_activity where datname = current_database()
     and application_name = 'ocds-ingest' and backend_type = 'client backend'";
 
-/// The most that a run has: for the two workers of its sink, its heartbeat, its log of
-/// requests, and one to ask with.
+/// The maximum number of connections of a run: two sink workers, the heartbeat, the request log,
+/// and one for queries.
 const MOST_CONNECTIONS: u64 = 5;
 
-/// How long there may be more, of runs that have been killed.
+/// The time in which connections of killed runs may remain.
 const DYING: Duration = Duration::from_secs(40);
 
-/// Looks on, at moments of its own, while runs have their troubles: no page is durable
-/// without its data, no checkpoint goes back, and connections are bounded.
+/// Checks regularly during runs with faults: no page is durable without its data, no checkpoint
+/// goes back, and the number of connections is limited.
 pub(crate) struct Watcher {
     over: CancellationToken,
     task: tokio::task::JoinHandle<Seen>,
 }
 
-/// What was seen so far.
+/// The observations so far.
 #[derive(Default)]
 struct Seen {
     looks: u32,
     checkpoints: BTreeSet<(String, u64)>,
     most_connections: u64,
-    /// Since when there are more connections than there may be.
+    /// The time since when there are too many connections.
     crowded: Option<Instant>,
 }
 
 impl Watcher {
-    /// Looks at data, checkpoints and connections of a database that at most so many runs
-    /// write at once.
+    /// Watches data, checkpoints and connections of a database that at most this many runs write
+    /// at once.
     pub(super) fn start(url: &str, runs: u64) -> Self {
         Self::of(&ALWAYS[..WATCHED], url, runs)
     }
 
-    /// Looks at checkpoints and connections alone, where no oracle has told its truths.
+    /// Watches only checkpoints and connections, for a database without the oracle's
+    /// expectations.
     pub(crate) fn of_checkpoints(url: &str) -> Self {
         Self::of(&[], url, 1)
     }
@@ -318,7 +317,7 @@ impl Watcher {
             let mut seen = Seen::default();
             while !token.is_cancelled() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                // a server that is away is looked at when it is back
+                // While the server is down, wait until it is back.
                 let Ok((client, connection)) =
                     tokio_postgres::connect(&url, tokio_postgres::NoTls).await
                 else {
@@ -329,7 +328,7 @@ impl Watcher {
                 let mut looked = Instant::now();
                 while !token.is_cancelled() && seen.look(&client, invariants, runs).await.is_some()
                 {
-                    // a look at much takes long, and is not all that the server has to do
+                    // A check of much data takes long, so the server gets time for other work.
                     let pause = Duration::from_millis(20).max(4 * looked.elapsed());
                     tokio::time::sleep(pause).await;
                     looked = Instant::now();
@@ -341,7 +340,7 @@ impl Watcher {
         Self { over, task }
     }
 
-    /// Expects that all was well whenever it looked.
+    /// Checks that every observation was right.
     pub(crate) async fn expect_calm(self) {
         self.over.cancel();
         let seen = self.task.await.expect("every look found all in order");
@@ -354,7 +353,7 @@ impl Watcher {
 }
 
 impl Seen {
-    /// One look; `None` if the server did not answer.
+    /// Checks once. Returns `None` if the server did not reply.
     async fn look(
         &mut self,
         client: &Client,

@@ -1,8 +1,8 @@
-//! Faults, and what must hold whatever they do.
+//! Tests faults, and the invariants that hold whatever happens.
 //!
-//! Each test is a seed, faults while a run has a feed to store, runs without faults
-//! until one comes to its end, and [`invariants`] checked against what the [`oracle`]
-//! knows to be true. A failure prints its seed; `SEED` plays it again.
+//! Each test has a seed, causes faults while a run stores a feed, runs again without faults until
+//! a run completes, and checks the [`invariants`] against the [`oracle`]. A failure prints its
+//! seed, and `SEED` repeats it.
 
 pub(crate) mod clock;
 mod contention;
@@ -30,43 +30,43 @@ use crate::dice::Dice;
 use crate::harness::{Cluster, Ingest, PATIENCE, Ran, Running, SOURCE, Tables, connect};
 use crate::publisher::{Publisher, release};
 
-/// A run, and what it is compared with.
+/// A source with its publisher, and the oracle that knows the right result.
 struct Stand {
     dice: Dice,
     oracle: Oracle,
     publisher: Publisher,
-    /// The pages behind this one come [`LATE`].
+    /// Later pages than this one are delayed by [`LATE`].
     released: Arc<AtomicUsize>,
     ingest: Ingest,
 }
 
-/// How long the publisher thinks about a page, so that something can happen meanwhile.
+/// The delay of each reply, so that faults can happen meanwhile.
 const THOUGHT: Duration = Duration::from_millis(10);
 
-/// How long it thinks about a page for which it is too early, lest the feed ends before
-/// all has happened that is to happen.
+/// The delay of pages that are not released yet, so that the feed does not end before all faults
+/// have happened.
 const LATE: Duration = Duration::from_millis(300);
 
-/// The most runs that a feed may need, whatever happens to them.
+/// The maximum number of runs for a feed, whatever happens to them.
 const RUNS: usize = 100;
 
-/// How long a run waits, if that is not as usual.
+/// The file with longer timeouts.
 const PATIENCE_FILE: &str = "patience.toml";
 
-/// Declares the oracle's feed, which is found there, in place of what it was before.
+/// Declares the oracle's feed at a URL, and replaces the last declaration.
 fn declare(ingest: &mut Ingest, url: &str, oracle: &Oracle) {
     let source = format!("[sources.{SOURCE}]\nurl = {url:?}\n{}", oracle.table());
     ingest.configure_as("source.toml", &source);
 }
 
 impl Stand {
-    /// A feed of so many pages.
+    /// Makes a feed with this number of pages.
     async fn new(pages: usize) -> Self {
         let ingest = Ingest::new().await;
         Self::with(ingest, Dice::new(), pages).await
     }
 
-    /// The same on a server of its own.
+    /// Uses a server of the test's own.
     async fn on(cluster: &Cluster, pages: usize) -> Self {
         let ingest = Ingest::on(cluster).await;
         Self::with(ingest, Dice::new(), pages).await
@@ -88,8 +88,7 @@ impl Stand {
         })
         .await;
         declare(&mut ingest, &publisher.url("/"), &oracle);
-        // what is poison is no reason to stop, nor is a server that a busy machine is
-        // slow to start
+        // Bad rows and a server that starts slowly on a busy machine are no reason to stop.
         ingest.configure("[sink]\nmax_bad_ratio = 1.0\n[database]\nretry_for = \"60s\"");
         invariants::tell(&ingest.client, &oracle).await;
         Self {
@@ -101,9 +100,9 @@ impl Stand {
         }
     }
 
-    /// Runs until so many faults took effect, as each of them says of itself, and a run
-    /// has come to its end. A fault comes while a run is under way, and waits as long as
-    /// it wants to last. Gives all that the runs logged.
+    /// Runs until `most` faults have had an effect and a run has completed. The fault returns
+    /// true if it had an effect. It comes while a run is active, and waits as long as it should
+    /// last. Returns the logs of all runs.
     async fn endure(
         &mut self,
         most: usize,
@@ -120,7 +119,7 @@ impl Stand {
             );
             let mut run = self.start_and_wait().await;
             while run.is_running() && faults < most {
-                // half of the pages of each fault come before it, and half with it
+                // Each fault gets half of its pages before it and half during it.
                 self.release(2 * faults + 1, 2 * most);
                 let calm = Duration::from_millis(self.dice.roll(200));
                 tokio::time::sleep(calm).await;
@@ -144,8 +143,7 @@ impl Stand {
         said
     }
 
-    /// Expects that a run came to its end by itself, whatever befell it; one that could
-    /// not begin says so.
+    /// Checks that a run ended by itself. If it could not begin, it must say so.
     fn expect_absorbed(&self, ran: &Ran, when: &str) {
         let begins = ["begins", "goes on"].map(|how| format!(" of {SOURCE} {how}"));
         let has_begun = begins.iter().any(|it| ran.stderr.contains(it));
@@ -160,14 +158,14 @@ impl Stand {
         );
     }
 
-    /// Lets such a share of the pages come in time.
+    /// Releases a share of the pages.
     fn release(&self, share: usize, of: usize) {
         self.released
             .store(self.oracle.pages() * share / of, Relaxed);
     }
 
-    /// Whether a run has come to the end of the feed, as its exit code says. Whoever
-    /// sends it signals asks only if it did not end by them.
+    /// Returns true if a run has reached the end of the feed, according to its exit code. Callers
+    /// that send signals call this only for runs that no signal ended.
     async fn is_done(&mut self, ran: &Ran) -> bool {
         match ran.code {
             Some(0) => {
@@ -180,8 +178,8 @@ impl Stand {
                 assert_eq!(pages, self.oracle.pages(), "{}", self.when("done"));
                 true
             }
-            // what another run goes on from: the environment, the middle of the feed,
-            // a lease that was lost
+            // Another run continues after these: an environment error, an incomplete feed, a lost
+            // lease.
             Some(3 | 4 | 6) => {
                 let verdicts: Vec<Value> =
                     ran.lines().iter().map(|it| it["verdict"].clone()).collect();
@@ -201,18 +199,18 @@ impl Stand {
         }
     }
 
-    /// A moment, with what plays it again.
+    /// Adds the seed that repeats a moment to its description.
     fn when(&self, when: &str) -> String {
         format!("{when}, SEED={}", self.dice.seed())
     }
 
-    /// Expects all invariants, and that a release that is new now is stored now.
+    /// Checks all invariants, and that a new release can still be stored.
     async fn expect_all(&mut self, when: &str) {
         let calm = self.calm().await;
         self.expect_tables(&calm, when).await;
     }
 
-    /// The same where it is known what a calm run makes of the feed.
+    /// Also compares the tables with those of a run without faults.
     async fn expect_tables(&mut self, calm: &Tables, when: &str) {
         let when = self.when(when);
         self.ingest.client = connect(&self.ingest.url).await;
@@ -226,7 +224,7 @@ impl Stand {
         assert_eq!(counts.inserted, 1, "{when}: a fresh release");
     }
 
-    /// What a run that nothing befalls makes of the feed, in a database of its own.
+    /// Returns the tables of a run without faults, in a database of its own.
     async fn calm(&self) -> Tables {
         let publisher = Publisher::feed(self.oracle.feed()).await;
         let mut ingest = Ingest::new().await;
@@ -237,12 +235,12 @@ impl Stand {
         ingest.tables().await
     }
 
-    /// How long a run of the whole feed may take.
+    /// Returns the time limit of a run over the whole feed.
     fn patience(&self) -> Duration {
         PATIENCE + LATE * u32::try_from(self.oracle.pages()).unwrap()
     }
 
-    /// Gives runs that nothing befalls the time that a busy machine needs.
+    /// Gives runs without faults the time that a busy machine needs.
     fn be_patient(&mut self) {
         let long = "connect_timeout = \"30s\"\nstatement_timeout = \"30s\"\nlock_timeout = \"20s\"";
         self.ingest
@@ -253,13 +251,13 @@ impl Stand {
         self.ingest.start_run(&[])
     }
 
-    /// A run with a variable of its own in its environment.
+    /// Starts a run with an additional environment variable.
     fn start_with(&self, name: &str, value: &str) -> Running {
         let mut command = self.ingest.command(&["run", SOURCE, "--json"]);
         Running::of(command.env(name, value).spawn().unwrap())
     }
 
-    /// A run that is under way, or, one time in four, has only been started.
+    /// Starts a run, and in three of four cases waits until it has stored something.
     async fn start_and_wait(&mut self) -> Running {
         let asked = self.publisher.targets().len();
         let mut run = self.start();

@@ -1,5 +1,5 @@
-//! The faults of what is between: connections that break, or only seem to live, and a
-//! publisher that answers as publishers in trouble do.
+//! Tests network faults: connections that break or hang, and a publisher that fails as real
+//! publishers do.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,20 +14,20 @@ use crate::harness::{Ingest, NUMBER};
 use crate::proxy::{Proxy, Trouble};
 use crate::publisher::{Encoding, Feed, Publisher, Reply, Request, pages};
 
-/// Connections that end, and connections that only seem to live.
+/// Connections that end, and connections that hang.
 const TROUBLES: [[Trouble; 2]; 2] = [
     [Trouble::Cut, Trouble::Reset],
     [Trouble::HalfOpen, Trouble::BlackHole],
 ];
 
-/// In how many places a conversation is disturbed.
+/// The number of positions at which a connection is disturbed.
 const PLACES: u64 = 20;
 
-/// How many of the tests' databases are written at once.
+/// The number of tests that run at once.
 const AT_ONCE: usize = 4;
 
-/// Nobody waits for long for a server that is not heard. Heartbeats are rare, lest a
-/// conversation is the longer the slower its machine is.
+/// Short timeouts for a server that does not reply. Heartbeats are rare, so that a slow machine
+/// does not send more bytes.
 const IMPATIENT: &str = r#"
 [database]
 statement_timeout = "2s"
@@ -43,14 +43,14 @@ ttl = "10s"
 wait = "20s"
 "#;
 
-/// A stand that is as all others of its seed.
+/// Makes the same test for the same seed.
 async fn stand(seed: u64) -> Stand {
     let mut stand = Stand::with(Ingest::new().await, Dice::of(seed), 4).await;
     stand.ingest.configure_as(PATIENCE_FILE, IMPATIENT);
     stand
 }
 
-/// Which of a run's conversations is disturbed.
+/// The connection that is disturbed.
 #[derive(Clone, Copy, Debug)]
 enum With {
     Database,
@@ -58,7 +58,7 @@ enum With {
 }
 
 impl With {
-    /// Puts a link in its way, on which there is trouble when so many bytes have passed.
+    /// Puts a proxy before the server, which disturbs the connection after this many bytes.
     fn through(self, stand: &mut Stand, bytes: u64, trouble: Trouble) -> Proxy {
         match self {
             Self::Database => {
@@ -76,8 +76,8 @@ impl With {
     }
 }
 
-/// Disturbs a conversation everywhere, and expects each time that it is absorbed, or
-/// that the program cannot begin and the next one has all.
+/// Disturbs a connection at every position. Each time the run continues, or it cannot begin and
+/// the next run stores everything.
 async fn disturb(with: With) {
     let seed = Dice::new().seed();
     let mut calm = stand(seed).await;
@@ -129,7 +129,7 @@ async fn a_body_that_stops_anywhere_is_never_a_page_nor_the_end() {
                 Some(encoding) => reply.encoded(encoding),
                 None => reply,
             };
-            // the body of each page stops at a hundredth of its own, the first time
+            // At the first request, the body of each page stops at another percentage.
             match request.nth {
                 0 => reply.cut_at_percent(request.page()),
                 _ => reply,
@@ -142,22 +142,22 @@ async fn a_body_that_stops_anywhere_is_never_a_page_nor_the_end() {
     }
 }
 
-/// How often a page is asked for in a storm, and how long a wish to be left alone may be.
+/// The number of attempts for a page, and the longest `Retry-After`.
 const ATTEMPTS: usize = 8;
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// How long a busy machine may take about one request.
+/// The time that a busy machine may need for one request.
 const SLACK: Duration = Duration::from_secs(15);
 
-/// Expects of what one run asked for that it asked for no page more often than it may,
-/// nor was silent about one for longer than it was told to be.
+/// Checks that a run did not request a page too often, and that no pause was longer than the
+/// publisher's wait.
 fn expect_manners(requests: &[Request], last: usize, when: &str) {
     let mut by_page: HashMap<usize, Vec<Instant>> = HashMap::new();
     for request in requests {
         by_page.entry(request.page()).or_default().push(request.at);
     }
     for (page, asked) in by_page {
-        // which is had once more before it is believed to be the last
+        // The last page is fetched once more to confirm it.
         let times = if page == last { 2 } else { 1 };
         let count = asked.len();
         assert!(
@@ -185,7 +185,7 @@ async fn a_storm_of_refusals_is_waited_out_or_said_to_be_too_long() {
             let mut dice = dice.lock().unwrap();
             (dice.roll(10), dice.roll(40))
         };
-        // some pages are refused for longer than one run asks
+        // Some pages are refused more often than one run tries.
         if request.page().is_multiple_of(15) && request.nth < ATTEMPTS + 2 {
             return Reply::status(503);
         }
@@ -229,7 +229,7 @@ async fn what_comes_to_the_head_of_a_feed_that_is_read_is_stored_by_the_next_run
     let new = Arc::new(AtomicUsize::new(0));
     let growing = Arc::clone(&new);
     let publisher = Publisher::serve(move |request| {
-        // newest first: what is new moves all else towards later pages
+        // The newest releases come first, so new ones move the others to later pages.
         let growth = growing.load(Ordering::Relaxed);
         let mut items: Vec<String> = pages(1, 100 + growth).remove(0);
         items.reverse();

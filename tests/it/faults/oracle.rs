@@ -1,4 +1,4 @@
-//! A feed made from a seed, and all that is true of it.
+//! Makes a feed from a seed, and knows what must be stored of it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,18 +8,18 @@ use crate::dice::Dice;
 use crate::harness::{LINK, NUMBER};
 use crate::publisher::{Feed, Items};
 
-/// An item of a page, and what has to become of it.
+/// An item of a page, and its expected result.
 pub(super) struct Truth {
     pub(super) page: i64,
-    /// Counted within its page.
+    /// The index within the page.
     pub(super) place: i64,
     pub(super) bytes: String,
     pub(super) fate: Fate,
 }
 
-/// What becomes of an item.
+/// The expected result of an item.
 pub(super) enum Fate {
-    /// It is a row, unless a later page has another one of its key.
+    /// It is a row, unless a later page has the same key.
     Stored {
         ocid: String,
         release_id: String,
@@ -27,46 +27,46 @@ pub(super) enum Fate {
         tag: &'static str,
         title: String,
     },
-    /// It is in quarantine, and nowhere else.
+    /// It is in quarantine, and in no table of releases.
     Refused {
         reason: &'static str,
-        /// What the repair that is named after the reason makes of it, if there is one.
+        /// The stored text after the repair, if there is one for the reason.
         mended: Option<String>,
     },
 }
 
 impl Fate {
-    /// It is refused for a reason that no repair is named after.
+    /// It is rejected for a reason without a repair.
     fn of(reason: &'static str) -> Self {
         let mended = None;
         Self::Refused { reason, mended }
     }
 }
 
-/// The pages of a feed: releases of their own, releases of keys that come again on
-/// later pages or on the same one, and what nobody can store.
+/// The pages of a feed. They have releases of their own, releases whose keys come again on later
+/// pages or the same one, and items that cannot be stored.
 pub(super) struct Oracle {
     pub(super) truths: Vec<Truth>,
     pages: Vec<Items>,
     way: Way,
 }
 
-/// How a feed leads from page to page.
+/// The pagination of the feed.
 #[derive(Clone, Copy)]
 enum Way {
-    /// Each names the next.
+    /// Each page links to the next one.
     Link,
-    /// All have numbers, so that several are asked for at once.
+    /// The pages have numbers, so several are fetched at once.
     Number,
 }
 
-/// How many pages with numbers are asked for at once.
+/// The number of concurrent requests for numbered pages.
 const AT_ONCE: u32 = 3;
 
-/// The releases of a page that no other has.
+/// The number of releases of a page with keys of their own.
 const OWN: usize = 8;
 
-/// The items of each page of poison.
+/// The number of items on each page of bad items.
 const EACH: usize = 100;
 
 impl Oracle {
@@ -78,20 +78,20 @@ impl Oracle {
             for own in 0..OWN {
                 oracle.store(page * OWN + own, &format!("own of {page}"));
             }
-            // a correction of what an earlier page has, or of this one itself
+            // A correction of an earlier page, or of this page itself.
             let earlier = dice.index((page + 1) * OWN);
             oracle.store(earlier, &format!("again on {page}"));
             if dice.roll(3) == 0 {
                 let (bytes, fate) = poison(dice, page);
                 oracle.push(bytes, fate);
             }
-            // what is on all pages says which of them was the last
+            // This key is on all pages, so its row shows which page was the last.
             oracle.store(1_000_000, &format!("on every page, here {page}"));
         }
         oracle
     }
 
-    /// The same with more poison: so many of a thousand items, and one at least.
+    /// Makes more bad items: this many per thousand, and at least one.
     pub(super) fn poisoned(dice: &mut Dice, pages: usize, of_a_thousand: usize) -> Self {
         let mut oracle = Self::empty(Way::Link);
         let items = pages * EACH;
@@ -118,7 +118,6 @@ impl Oracle {
         }
     }
 
-    /// How many pages there are.
     pub(super) fn pages(&self) -> usize {
         self.pages.len()
     }
@@ -128,18 +127,17 @@ impl Oracle {
         self.truths.iter().filter(refused).count()
     }
 
-    /// How many of them a repair brings back.
+    /// Counts the rejects that a repair can store.
     pub(super) fn count_mendable(&self) -> usize {
         let mendable = |truth: &&Truth| matches!(&truth.fate, Fate::Refused { mended, .. } if mended.is_some());
         self.truths.iter().filter(mendable).count()
     }
 
-    /// A feed of them.
     pub(super) fn feed(&self) -> Feed {
         self.feed_of(self.pages.clone())
     }
 
-    /// A feed of other pages that leads on as this one does.
+    /// Makes a feed of other pages with the same pagination.
     pub(super) fn feed_of(&self, pages: Vec<Items>) -> Feed {
         match self.way {
             Way::Link => Feed::link(pages),
@@ -147,7 +145,7 @@ impl Oracle {
         }
     }
 
-    /// What is declared of its source.
+    /// Returns the declaration of its source.
     pub(super) fn table(&self) -> String {
         match self.way {
             Way::Link => LINK.to_owned(),
@@ -155,8 +153,7 @@ impl Oracle {
         }
     }
 
-    /// How long its publisher thinks about each page, so that the feed lasts as long
-    /// whichever way it leads on.
+    /// Returns the delay of each reply, so that the feed takes equally long with each pagination.
     pub(super) fn thought(&self, each: Duration) -> Duration {
         match self.way {
             Way::Link => each,
@@ -172,7 +169,7 @@ impl Oracle {
         let bytes = format!(
             r#"{{"ocid":"{ocid}","id":"{release_id}","date":"{date}","tag":["{tag}"],"tender":{{"title":"{title}"}}}}"#
         );
-        // of one key on one page the later is stored, and the earlier refused
+        // Of two items on a page with one key, the later is stored and the earlier rejected.
         let page = self.page();
         let before = self.truths.iter_mut().rev();
         for earlier in before.take_while(|earlier| earlier.page == page) {
@@ -205,13 +202,13 @@ impl Oracle {
         });
     }
 
-    /// The number of the page that is being filled, counted from 1.
+    /// Returns the number of the page that is being filled, counted from 1.
     fn page(&self) -> i64 {
         i64::try_from(self.pages.len()).expect("a feed is small")
     }
 }
 
-/// So many numbers of those below `of`.
+/// Selects `count` numbers below `of`.
 fn some(dice: &mut Dice, of: usize, count: usize) -> BTreeSet<usize> {
     let mut some = BTreeSet::new();
     while some.len() < count {
@@ -220,7 +217,7 @@ fn some(dice: &mut Dice, of: usize, count: usize) -> BTreeSet<usize> {
     some
 }
 
-/// Something that nobody can store, of a number that tells it from others, and why.
+/// Makes an item that cannot be stored, with the reason. The number makes it unique.
 fn poison(dice: &mut Dice, number: usize) -> (String, Fate) {
     let release = |rest: &str| format!(r#"{{"ocid":"poison-{number}","id":"{number}",{rest}}}"#);
     let mendable = |reason, served: &str, mended: &str| {
@@ -256,7 +253,7 @@ fn poison(dice: &mut Dice, number: usize) -> (String, Fate) {
         }
         7 => (format!("[{number}]"), "not-an-object"),
         _ => {
-            // too long for the index, and too random to be compressed
+            // Too long for the index, and too random to be compressed.
             let mut ocid = String::new();
             while ocid.len() < 10_000 {
                 write!(ocid, "{:x}", dice.roll(u64::MAX)).expect("a string");

@@ -1,4 +1,4 @@
-//! Rows that nobody can store, few and many.
+//! Tests rows that cannot be stored, few and many.
 
 use super::{Stand, invariants};
 use crate::dice::Dice;
@@ -22,7 +22,7 @@ async fn poison_is_in_quarantine_and_stops_a_run_beyond_its_ratio() {
         let ran = stand.start().end().await.expect(code);
         invariants::expect_always(&stand.ingest.client, &when).await;
         if code == 5 {
-            // it has seen the thousand that it must, and little more
+            // The run has read the first thousand, which it must, and little more.
             let seen = ran.report()["releases"].as_u64().unwrap();
             assert!((1_000..1_500).contains(&seen), "{when}: {seen}");
             stand.start().end().await.expect(5);

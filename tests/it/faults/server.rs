@@ -1,5 +1,5 @@
-//! The faults of a database's server: it goes, it has no room for one more, it does not
-//! take writes, it is locked.
+//! Tests faults of the database's server: it stops, has no free connection, accepts no writes, or
+//! holds locks.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,11 @@ use super::Stand;
 use super::footprint::Footprint;
 use crate::harness::{Cluster, PATIENCE, Running, SOURCE, connect};
 
-/// Within what a run writes again when the server is back: many times what it takes.
+/// The time in which a run must write again after the server is back; it normally needs much
+/// less.
 const SOON: Duration = Duration::from_secs(20);
 
-/// How often the server is taken away; 60 for the long form.
+/// The number of server stops; 60 in the long form.
 fn stops() -> usize {
     std::env::var("STOPS").map_or(8, |stops| stops.parse().unwrap())
 }
@@ -22,7 +23,7 @@ fn stops() -> usize {
 async fn a_server_that_is_taken_away_again_and_again_costs_nothing() {
     let cluster = Cluster::start().await;
     let stops = stops();
-    // a page is a tenth of a second and more, as slow as the server that comes back
+    // Each page takes a tenth of a second or more, as the server starts slowly.
     let mut stand = Stand::on(&cluster, 40 + 20 * stops).await;
     let mut longest = Duration::ZERO;
     stand
@@ -61,8 +62,8 @@ async fn a_backend_that_is_killed_takes_the_server_down_and_nothing_with_it() {
     assert!(said.contains("trying again"), "{said}");
 }
 
-/// Kills a backend of the program, as the kernel does where memory is short, and waits
-/// until the server has started itself again. Whether there was one to kill.
+/// Kills a backend of the program, as the kernel does when memory is short, and waits until the
+/// server has restarted. Returns true if there was one to kill.
 pub(super) async fn kill_backend(url: &str) -> bool {
     let client = connect(url).await;
     let sql = format!("select pid {OF_THE_PROGRAM} limit 1");
@@ -73,11 +74,11 @@ pub(super) async fn kill_backend(url: &str) -> bool {
     if rustix::process::kill_process(pid, Signal::KILL).is_err() {
         return false;
     }
-    // the server ends all others before it starts again
+    // The server ends all other backends before it restarts.
     let killed = Instant::now();
     while client.simple_query("select").await.is_ok() {
         if killed.elapsed() > SOON {
-            // it was about to end by itself
+            // The backend was ending by itself.
             return false;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -86,11 +87,11 @@ pub(super) async fn kill_backend(url: &str) -> bool {
     true
 }
 
-/// The backends that a run has.
+/// Selects the backends of the program.
 const OF_THE_PROGRAM: &str = "from pg_stat_activity
     where datname = current_database() and application_name = 'ocds-ingest'";
 
-/// Terminates all backends of the program; whether there were any.
+/// Terminates all backends of the program, and returns true if there were any.
 pub(super) async fn terminate_backends(url: &str) -> bool {
     let client = connect(url).await;
     let sql = format!("select count(pg_terminate_backend(pid)) {OF_THE_PROGRAM}");
@@ -100,7 +101,7 @@ pub(super) async fn terminate_backends(url: &str) -> bool {
     }
 }
 
-/// Holds for so long a row that every page has; whether a run had to wait for it.
+/// Locks a row that every page has, for this time. Returns true if the run had to wait for it.
 pub(super) async fn hold_row(url: &str, long: Duration) -> bool {
     let client = connect(url).await;
     let hold = "begin;
@@ -110,7 +111,7 @@ pub(super) async fn hold_row(url: &str, long: Duration) -> bool {
         return waited;
     }
     let held = Instant::now();
-    // its transaction ends with the connection
+    // The transaction ends with the connection.
     while held.elapsed() < long {
         tokio::time::sleep(Duration::from_millis(20)).await;
         match client.query_one(WAITS, &[]).await {
@@ -121,12 +122,12 @@ pub(super) async fn hold_row(url: &str, long: Duration) -> bool {
     waited
 }
 
-/// Whether the program waits for a lock.
+/// Returns true if the program waits for a lock.
 const WAITS: &str = "select exists (select from pg_locks where not granted
     and pid in (select pid from pg_stat_activity
         where datname = current_database() and application_name = 'ocds-ingest'))";
 
-/// Lets the server take no writes, or takes that back.
+/// Makes the server refuse writes, or accept them again.
 pub(super) async fn set_read_only(cluster: &Cluster, setting: &str) {
     let admin = connect(&cluster.server.url("postgres")).await;
     for sql in [
@@ -158,8 +159,8 @@ async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
             run.until_logged(&format!(" of {SOURCE} ")).await;
             let [refused, closed] = READ_ONLY.map(|text| run.count_logged(text));
             set_read_only(&cluster, "on").await;
-            // the session that the heartbeat has had since the claim is refused its write,
-            // and then whichever is opened
+            // The server refuses a write of the session that the heartbeat has used since the
+            // claim, and then new sessions.
             let is_refused = (refused > 0 || until_logged_beyond(run, READ_ONLY[0], 0).await)
                 && until_logged_beyond(run, READ_ONLY[1], closed).await;
             let some = Duration::from_millis(dice.roll(500));
@@ -168,7 +169,7 @@ async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
             is_refused
         })
         .await;
-    // a session that was open is refused its writes, and one that is opened is not taken
+    // The server refuses writes of open sessions, and the program rejects new sessions.
     for words in READ_ONLY.into_iter().chain(["trying again"]) {
         assert!(said.contains(words), "{words}: {said}");
     }
@@ -176,7 +177,7 @@ async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
 
 #[tokio::test]
 async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
-    // of its own, for a role is known to all databases
+    // A server of its own, because a role exists in all databases.
     let cluster = Cluster::start().await;
     let mut stand = Stand::on(&cluster, 60).await;
     let make = "create role scarce login; grant all on schema ocds to scarce;
@@ -194,7 +195,7 @@ async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
     assert!(ran.stderr.contains("53300"), "{}", ran.stderr);
     assert_eq!(stand.ingest.count("quarantine").await, 0);
 
-    // and one that is under way goes on by itself
+    // A running run continues by itself.
     let more = "alter role scarce connection limit 10";
     stand.ingest.client.batch_execute(more).await.unwrap();
     stand.ingest.configure("[database]\nretry_for = \"60s\"");
@@ -213,12 +214,11 @@ async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
     stand.expect_all("with connections again").await;
 }
 
-/// What is logged of a session that was open, and of one that is opened, where the server
-/// takes no writes.
+/// The log of an open session and of a new one while the server accepts no writes.
 const READ_ONLY: [&str; 2] = ["25006", "database does not allow writes"];
 
-/// Waits until a run has logged a text more often than before; whether it did so before it
-/// ended.
+/// Waits until a run has logged a text more than `before` times. Returns false if it ended
+/// without doing so.
 async fn until_logged_beyond(run: &mut Running, text: &str, before: usize) -> bool {
     let began = Instant::now();
     while run.count_logged(text) == before {
@@ -231,14 +231,14 @@ async fn until_logged_beyond(run: &mut Running, text: &str, before: usize) -> bo
     true
 }
 
-/// What becomes of two who wait for each other.
+/// The victim of a deadlock.
 #[derive(Clone, Copy)]
 enum Circle {
-    /// The run is the one whose transaction the server ends.
+    /// The server ends the transaction of the run.
     EndsTheRun,
-    /// The other one is.
+    /// The server ends the other transaction.
     EndsTheOther,
-    /// The run waits no longer than it wants to, and there is none.
+    /// The lock timeout of the run ends its wait before there is a deadlock.
     IsNone,
 }
 
@@ -246,7 +246,7 @@ enum Circle {
 async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again() {
     let mut stand = Stand::new(60).await;
     stand.ingest.configure("[database]\nlock_timeout = \"2s\"");
-    // the server looks for a circle once for each wait: when it has lasted that long
+    // The server looks for a deadlock once in each wait, after this time.
     let look = "do $$ begin execute format(
         'alter database %I set deadlock_timeout = ''1s''', current_database()); end $$";
     stand.ingest.client.batch_execute(look).await.unwrap();
@@ -256,14 +256,15 @@ async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again()
     let said = stand
         .endure(9, async |_, ingest, run| {
             let client = connect(&ingest.url).await;
-            // rows of any page, and the most of those that come behind what is on all
+            // Locks rows of any page, and later most of the rows after the one that is on all
+            // pages.
             let hold = "begin;
                 select from (select ctid as at from ocds.release order by random() limit 20) as few
                 join ocds.release on release.ctid = few.at
                 where ocid <> 'ocds-213czf-1000000' for update of release;
                 select from ocds.release where ocid collate \"C\" > 'ocds-213czf-2' for update";
             if let Err(error) = client.batch_execute(hold).await {
-                // it met the run half way, and the server ended this one
+                // The run waited for a row too, and the server ended this transaction.
                 let code = error.code();
                 assert_eq!(code, Some(&SqlState::T_R_DEADLOCK_DETECTED), "{error:?}");
                 return false;
@@ -285,13 +286,13 @@ async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again()
             let look = format!("set local deadlock_timeout = '{patience}'");
             client.batch_execute(&look).await.unwrap();
             let more = "update ocds.release set language = language";
-            // it is this one that the server ends, or not
+            // The server may end this transaction.
             let _ = client.batch_execute(more).await;
             true
         })
         .await;
     assert!(said.contains("trying again"), "{said}");
-    // what sessions count is told when they are idle
+    // A session reports its counters when it is idle.
     let circles = "select deadlocks from pg_stat_database where datname = current_database()";
     stand
         .ingest

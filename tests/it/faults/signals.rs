@@ -1,4 +1,4 @@
-//! SIGTERM at any moment, and a holder that sleeps.
+//! Tests SIGTERM at any moment, and a holder that sleeps.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use super::{Stand, declare};
 use crate::harness::connect;
 use crate::proxy::{Proxy, Trouble};
 
-/// How often a run is told to stop; 500 for the long form.
+/// The number of SIGTERMs; 500 in the long form.
 fn terms() -> usize {
     std::env::var("TERMS").map_or(40, |terms| terms.parse().unwrap())
 }
 
-/// Within what a run has to end, its second for threads that block included.
+/// The time in which a run must end, including a second for blocking threads.
 const GRACE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn a_run_that_is_told_to_stop_at_any_moment_ends_in_time_and_honestly() {
     let mut stand = Stand::new(50 + terms()).await;
     let (mut longest, mut obeyed) = (Duration::ZERO, 0);
     for turn in 0..terms() {
-        // so far a run gets in a moment, and needs seconds for the rest of the feed
+        // A run reaches this page in a moment, and needs seconds for the rest of the feed.
         stand.release(turn + 1, terms());
         let mut run = stand.start_and_wait().await;
         tokio::time::sleep(Duration::from_millis(stand.dice.roll(100))).await;
@@ -31,11 +31,11 @@ async fn a_run_that_is_told_to_stop_at_any_moment_ends_in_time_and_honestly() {
         }
         let ran = run.end().await;
         longest = longest.max(told.elapsed());
-        // before the program listens, the signal kills it
+        // The signal kills the program if it comes before the program handles signals.
         if ran.signal == Some(Signal::TERM.as_raw()) && ran.stderr.is_empty() {
             continue;
         }
-        // it has obeyed, or was at its end; the next one begins anew
+        // The run stopped, or was complete; then the next run starts from the first page.
         if !stand.is_done(&ran).await {
             let ran = ran.expect(4);
             obeyed += 1;
@@ -58,15 +58,15 @@ async fn a_run_that_is_told_to_stop_at_any_moment_ends_in_time_and_honestly() {
     stand.expect_all("after signals").await;
 }
 
-/// How long a run may take to end that hears nothing any more, and would wait for that
-/// for much longer.
+/// The time in which a run must end although its server does not reply; its other timeouts are
+/// much longer.
 const DEAF: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_run_that_hears_nothing_ends_within_its_grace() {
     for is_database in [true, false] {
         let mut stand = Stand::new(40).await;
-        // without a publisher there is nothing to wait for
+        // Without a publisher there is nothing to wait for.
         let grace = if is_database { "1s" } else { "60s" };
         let grace = format!("[shutdown]\ngrace = {grace:?}");
         stand.ingest.configure(&grace);
@@ -103,8 +103,8 @@ async fn a_holder_that_sleeps_in_a_transaction_is_taken_over_and_its_late_commit
         "[lease]\nheartbeat = \"100ms\"\nttl = \"5s\"\nwait = \"60s\"\n\
          [database]\nidle_in_transaction_timeout = \"4s\"",
     );
-    // it holds its fifth page's transaction open, as no other of its transactions is for
-    // so long, and is stopped there
+    // The run holds the transaction of its fifth page open longer than any other, and is stopped
+    // there.
     stand
         .ingest
         .set("FAILPOINTS", "after-rows=5*off->1*sleep(6000)");

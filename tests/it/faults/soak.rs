@@ -1,9 +1,9 @@
-//! All faults by chance, one after the other, for as long as is asked for.
+//! Causes all faults at random, one after the other, for a given time.
 //!
-//! `make soak SECONDS=3600 SEED=7`. At the end of a feed its invariants are checked,
-//! the source is emptied, and the next feed begins: a seed repeats the feeds, and the
-//! faults as far as the time that they take allows. Beside that, one run goes on for
-//! as long amid faults that are no reason to end, and takes no more and more.
+//! `make soak SECONDS=3600 SEED=7`. At the end of a feed its invariants are checked, the source
+//! is purged, and the next feed begins. A seed repeats the feeds, and the faults as far as their
+//! timing allows. At the same time one long run meets faults that must not end it, and its memory
+//! must not keep growing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,24 +22,24 @@ use crate::harness::{Cluster, Ingest, PATIENCE, Ran, Running, SOURCE, connect};
 use crate::proxy::{Proxy, Trouble};
 use crate::publisher::{Reply, Request};
 
-/// How long it goes on.
+/// The duration in seconds.
 fn seconds() -> u64 {
     std::env::var("SOAK_SECONDS").map_or(15, |seconds| seconds.parse().unwrap())
 }
 
-/// In so many seconds each fault comes often enough to take effect.
+/// In this many seconds each fault comes often enough to have an effect.
 const LONG: u64 = 600;
 
-/// The pages of each feed.
+/// The number of pages of each feed.
 const PAGES: usize = 150;
 
-/// How long the publisher thinks about each of them.
+/// The delay of each reply.
 const THOUGHT: Duration = Duration::from_millis(30);
 
-/// The longest that one run is kept going, for all of its feed is in memory here.
+/// The maximum duration of one run, because the test holds its whole feed in memory.
 const LONGEST: u64 = 4 * 3_600;
 
-/// Short waits: nobody waits for what is not heard.
+/// Short timeouts.
 const IMPATIENT: &str = r#"
 [database]
 statement_timeout = "2s"
@@ -58,8 +58,7 @@ wait = "20s"
 grace = "5s"
 "#;
 
-/// Over that: what befalls a run is no reason to end, nor is a page that is long in
-/// coming.
+/// In addition, faults and slow pages must not end the run.
 const ENDURING: &str = r#"
 [database]
 retry_for = "10m"
@@ -69,7 +68,7 @@ longest_wait = "500ms"
 read_timeout = "2s"
 "#;
 
-/// What is done to a run.
+/// The faults.
 const FAULTS: [&str; 16] = [
     "kill -9",
     "terminate",
@@ -89,25 +88,25 @@ const FAULTS: [&str; 16] = [
     "refusals",
 ];
 
-/// Those of them that no run ends by.
+/// The faults that end no run.
 const GENTLE: &[&str] = FAULTS.split_at(7).1;
 
-/// What a soak has around its stand.
+/// A soak test.
 struct Bath {
     stand: Stand,
-    /// What makes the feeds, whatever is rolled for faults.
+    /// Makes the feeds. Faults have their own random numbers.
     feeds: Dice,
     cluster: Cluster,
     to_database: Proxy,
     to_publisher: Proxy,
-    /// Whether the publisher refuses now and then.
+    /// True while the publisher refuses some requests.
     is_stormy: Arc<AtomicBool>,
-    /// How often it did.
+    /// The number of refusals.
     refused: Arc<AtomicU64>,
     inflicted: BTreeMap<&'static str, Inflicted>,
 }
 
-/// How often a fault came.
+/// How often a fault came, and how often it had an effect.
 #[derive(Clone, Copy, Debug, Default)]
 struct Inflicted {
     times: u32,
@@ -125,7 +124,7 @@ async fn all_faults_by_chance_break_no_invariant() {
         println!("{}", bath.stand.when(&format!("feed {feeds}")));
         let thought = bath.stand.oracle.thought(THOUGHT);
         bath.serve(move |_| thought);
-        // a run and a second one
+        // At most two runs at once.
         let watcher = Watcher::start(&bath.stand.ingest.url, 2);
         for of_feed in 1.. {
             assert!(of_feed <= RUNS, "{}", bath.stand.when("a feed has no end"));
@@ -153,7 +152,7 @@ async fn all_faults_by_chance_break_no_invariant() {
 #[tokio::test]
 async fn one_run_amid_faults_comes_to_its_end_and_takes_no_more_and_more() {
     let seconds = seconds().min(LONGEST);
-    // thousands, if there is time; a page is waited for no longer than a run waits
+    // Thousands of pages if there is time. A page never takes longer than a run waits.
     let pages = (30 * seconds).min(3_000).max(4 * seconds);
     let mut bath = Bath::new(pages.try_into().unwrap()).await;
     bath.stand.ingest.configure_as("enduring.toml", ENDURING);
@@ -161,7 +160,7 @@ async fn one_run_amid_faults_comes_to_its_end_and_takes_no_more_and_more() {
     let began = Instant::now();
     let each = Duration::from_secs(seconds) / u32::try_from(pages).unwrap();
     bath.serve(move |request| {
-        // what faults took is made up for
+        // Later pages come faster, to make up for the time that faults took.
         (each * u32::try_from(request.page()).unwrap()).saturating_sub(began.elapsed())
     });
     let mut run = bath.stand.start();
@@ -181,15 +180,15 @@ async fn one_run_amid_faults_comes_to_its_end_and_takes_no_more_and_more() {
     bath.expect_effects(GENTLE);
 }
 
-/// Whether a run ended by what this test sends: a kill, a signal before it listened, or
-/// a second one.
+/// Returns true if a signal of this test ended the run: a kill, a signal before the program
+/// handled signals, or a second one.
 fn was_killed(ran: &Ran) -> bool {
     let signals = [Signal::KILL, Signal::TERM].map(|signal| Some(signal.as_raw()));
     signals.contains(&ran.signal) || ran.code == Some(143)
 }
 
 impl Bath {
-    /// A feed of so many pages, not served yet.
+    /// Makes a feed with this number of pages, which is not served yet.
     async fn new(pages: usize) -> Self {
         let cluster = Cluster::start().await;
         let mut dice = Dice::new();
@@ -211,8 +210,7 @@ impl Bath {
         }
     }
 
-    /// Publishes the oracle's feed after so much thought about each request, with
-    /// refusals while there is a storm.
+    /// Serves the oracle's feed with a delay for each request, and with refusals during a storm.
     fn serve(&mut self, thought: impl Fn(&Request) -> Duration + Send + Sync + 'static) {
         let stand = &mut self.stand;
         declare(&mut stand.ingest, &self.to_publisher.http(), &stand.oracle);
@@ -234,13 +232,13 @@ impl Bath {
         });
     }
 
-    /// Waits for a time of which only the longest is known, in milliseconds.
+    /// Waits for a random time of up to `longest` milliseconds.
     async fn calm(&mut self, longest: u64) {
         let calm = Duration::from_millis(self.stand.dice.roll(longest));
         tokio::time::sleep(calm).await;
     }
 
-    /// Empties the source, and makes another feed for it.
+    /// Purges the source, and makes another feed for it.
     async fn begin_anew(&mut self) {
         let stand = &mut self.stand;
         let purge = ["purge", SOURCE, "--yes"];
@@ -253,7 +251,7 @@ impl Bath {
         invariants::tell(&stand.ingest.client, &stand.oracle).await;
     }
 
-    /// Does something to a run that is under way, and counts it.
+    /// Causes one of these faults and counts it.
     async fn inflict_one_of(&mut self, faults: &[&'static str], run: &mut Running) {
         let fault = faults[self.stand.dice.index(faults.len())];
         let some = Duration::from_millis(200 + self.stand.dice.roll(1_000));
@@ -267,7 +265,7 @@ impl Bath {
         inflicted.took_effect += u32::from(took_effect);
     }
 
-    /// Shows how often each fault came, and expects of a long soak that all did.
+    /// Prints how often each fault came, and checks after a long soak that each had an effect.
     fn expect_effects(&self, faults: &[&'static str]) {
         for fault in faults {
             let inflicted = self.inflicted.get(fault).copied().unwrap_or_default();
@@ -277,8 +275,7 @@ impl Bath {
         }
     }
 
-    /// Does something to a run, and ends it again if it lasts; whether the run had to
-    /// do with it, if there was one.
+    /// Causes a fault, and ends it again if it lasts. Returns true if it affected the run.
     async fn inflict(&mut self, fault: &str, some: Duration, run: &mut Running) -> bool {
         match fault {
             "kill -9" => run.signal(Signal::KILL),
@@ -334,8 +331,8 @@ impl Bath {
         true
     }
 
-    /// Starts another run of the source; whether it found that somebody holds it. If
-    /// nobody does any more, it does what there is to do.
+    /// Starts another run of the source, and returns true if it found that the source is held. If
+    /// the source is free, that run stores what is left.
     async fn run_beside(&self) -> bool {
         let wait = "OCDS_INGEST__LEASE__WAIT";
         let ran = self.stand.start_with(wait, "300ms").end().await;

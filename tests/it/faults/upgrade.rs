@@ -1,4 +1,5 @@
-//! An older version of the program, killed in mid-feed: the newer one goes on.
+//! Tests an upgrade: an older version of the program was killed in the middle of a feed, and the
+//! newer one resumes.
 
 use futures::{SinkExt as _, TryStreamExt as _};
 use ocds_ingest::config;
@@ -8,10 +9,10 @@ use tokio_postgres::Client;
 use super::{Stand, invariants};
 use crate::harness::{Ingest, connect};
 
-/// What a run writes, parents first.
+/// The tables that a run writes, parents first.
 const TABLES: [&str; 4] = ["run", "page", "release", "quarantine"];
 
-/// Copies a table to where it has perhaps fewer columns.
+/// Copies a table to a database in which it may have fewer columns.
 async fn copy(from: &Client, to: &Client, table: &str) {
     let columns = "select string_agg(quote_ident(column_name), ', ' order by ordinal_position)
         from information_schema.columns where table_schema = 'ocds' and table_name = $1";
