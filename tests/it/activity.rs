@@ -125,8 +125,7 @@ async fn statements_on_our_tables_are_listed_without_values_and_whatever_their_r
 #[tokio::test]
 async fn a_wait_for_a_table_or_a_row_shows_who_is_in_the_way() {
     let publisher = Publisher::feed(Feed::link(pages(1, 3))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     ingest
         .value("create temp table copied as select * from ocds.release; delete from ocds.release; select 1")

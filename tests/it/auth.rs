@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
-use crate::publisher::{Feed, Items, Publisher, Reply, Request, package, pages, release};
+use crate::publisher::{
+    Feed, Items, Publisher, Reply, Request, package, pages, release, short_pages,
+};
 
 /// Has characters that JSON, forms and URLs encode.
 const SECRET: &str = "s3\"cr\\e&t/é";
@@ -14,13 +16,6 @@ const SECRET: &str = "s3\"cr\\e&t/é";
 /// Returns a token that has the same characters.
 fn token(nth: usize) -> String {
     format!("t0k/en+{nth}=")
-}
-
-/// Makes pages of which the last is not full, so it is fetched only once.
-fn feed(count: usize) -> Vec<Items> {
-    let mut pages = pages(count, 4);
-    pages[count - 1].truncate(1);
-    pages
 }
 
 /// Starts a publisher that issues tokens at `/token`, and requires the newest one as `Bearer` for
@@ -87,7 +82,7 @@ async fn expect_no_secret(ingest: &Ingest, stderr: &str) {
 
 #[tokio::test]
 async fn a_user_and_a_password_are_sent_with_each_page() {
-    let feed = Feed::link(feed(2));
+    let feed = Feed::link(short_pages(2, 4, 1));
     let publisher = Publisher::serve(move |request| match request.header("authorization") {
         // me:s3"cr\e&t/é
         Some("Basic bWU6czMiY3JcZSZ0L8Op") => feed.reply(request),
@@ -106,7 +101,7 @@ async fn a_user_and_a_password_are_sent_with_each_page() {
 
 #[tokio::test]
 async fn one_token_serves_all_pages_and_its_request_is_one_of_the_run() {
-    let (publisher, given) = strict(feed(3), r#","expires_in":3600"#).await;
+    let (publisher, given) = strict(short_pages(3, 4, 1), r#","expires_in":3600"#).await;
     let ingest = ingest(&publisher, &oauth2(&publisher, r#", scope = "read all""#)).await;
     let ran = ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 9);
@@ -135,7 +130,7 @@ async fn one_token_serves_all_pages_and_its_request_is_one_of_the_run() {
 
 #[tokio::test]
 async fn credentials_go_into_the_form_where_the_server_wants_them_there() {
-    let (publisher, _) = strict(feed(1), "").await;
+    let (publisher, _) = strict(short_pages(1, 4, 1), "").await;
     let ingest = ingest(&publisher, &oauth2(&publisher, r#", credentials = "body""#)).await;
     ingest.run(&[]).await.expect(0);
     let asked = &for_tokens(&publisher)[0];
@@ -149,7 +144,7 @@ async fn credentials_go_into_the_form_where_the_server_wants_them_there() {
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires_and_once_when_it_is_refused() {
     // The token is renewed when a tenth of its time is left.
-    let (publisher, given) = strict(feed(2), r#","expires_in":"0.2""#).await;
+    let (publisher, given) = strict(short_pages(2, 4, 1), r#","expires_in":"0.2""#).await;
     let waits = format!("{}\nhttp = {{ rate = \"4/s\" }}", oauth2(&publisher, ""));
     let calm = ingest(&publisher, &waits).await;
     calm.run(&[]).await.expect(0);
@@ -157,10 +152,10 @@ async fn a_token_is_renewed_before_it_expires_and_once_when_it_is_refused() {
     assert!(publisher.requests().len() == 4, "{:?}", publisher.targets());
 
     // The server refuses the old token, because it has issued another one meanwhile.
-    let (publisher, given) = strict(feed(3), "").await;
+    let (publisher, given) = strict(short_pages(3, 4, 1), "").await;
     let refused = ingest(&publisher, &oauth2(&publisher, "")).await;
     let counter = Arc::clone(&given);
-    let feed = Feed::link(feed(3));
+    let feed = Feed::link(short_pages(3, 4, 1));
     publisher.turn(move |request| {
         let nth = counter.load(Ordering::SeqCst);
         if request.path() == "/token" {
@@ -197,7 +192,7 @@ async fn a_fresh_token_that_is_refused_is_final() {
     let ingest = ingest(&publisher, &oauth2(&publisher, "")).await;
     let ran = ingest.run(&[]).await.expect(4);
     assert_eq!(publisher.targets(), ["/token", "/", "/token", "/"]);
-    assert!(ran.stderr.contains("status 401"), "{}", ran.stderr);
+    ran.expect_log("status 401");
     expect_no_secret(&ingest, &ran.stderr).await;
 }
 
@@ -288,7 +283,7 @@ async fn concurrent_pages_share_one_request_for_a_token() {
 
 #[tokio::test]
 async fn a_token_is_asked_for_as_declared_and_sent_home_alone() {
-    let (items, last) = (feed(2), vec![release(90)]);
+    let (items, last) = (short_pages(2, 4, 1), vec![release(90)]);
     let elsewhere = Publisher::feed(Feed::link(vec![last])).await;
     let there = elsewhere.url("/").replace("127.0.0.1", "localhost");
     let issuer = Publisher::serve(|_| Reply::json(r#"{"data":{"jwt":"t0k/en+1="}}"#)).await;
@@ -342,7 +337,7 @@ async fn a_token_is_asked_for_as_declared_and_sent_home_alone() {
 
 #[tokio::test]
 async fn a_token_is_not_sent_where_a_redirect_leads_away() {
-    let other = Publisher::feed(Feed::link(feed(1))).await;
+    let other = Publisher::feed(Feed::link(short_pages(1, 4, 1))).await;
     let there = other.url("/").replace("127.0.0.1", "localhost");
     let publisher = Publisher::serve(move |request| match request.path() {
         "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
@@ -405,7 +400,7 @@ async fn an_issuer_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
 
 #[tokio::test]
 async fn a_declaration_that_cannot_be_followed_is_refused_before_any_request() {
-    let publisher = Publisher::feed(Feed::link(feed(1))).await;
+    let publisher = Publisher::feed(Feed::link(short_pages(1, 4, 1))).await;
     for (table, words) in [
         (
             r#"auth = { mode = "basic", user = "me", password = "{env.UNSET_OF_ALL}" }"#,
@@ -422,7 +417,7 @@ async fn a_declaration_that_cannot_be_followed_is_refused_before_any_request() {
     ] {
         let ingest = ingest(&publisher, table).await;
         let ran = ingest.run(&[]).await.expect(2);
-        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+        ran.expect_log(words);
     }
     assert!(publisher.requests().is_empty());
 }

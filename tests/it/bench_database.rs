@@ -51,6 +51,6 @@ async fn a_schema_of_somebody_else_is_not_touched() {
         .await
         .unwrap();
     let ran = ingest.program(&["bench-database"]).await.expect(2);
-    assert!(ran.stderr.contains("ocds_ingest_bench"), "{}", ran.stderr);
+    ran.expect_log("ocds_ingest_bench");
     assert_eq!(ingest.value(SCHEMAS).await, "1");
 }

@@ -17,7 +17,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::harness::{Ingest, Running};
+use crate::harness::{Ingest, Running, repository_path};
 use crate::publisher::{Publisher, Reply, Request, release, zip};
 
 /// The number of feeds in the field's own collector, without those of one platform that has
@@ -83,8 +83,7 @@ fn ok() -> u16 {
 }
 
 fn files(folder: &str) -> BTreeMap<String, String> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
-    fs::read_dir(folder)
+    fs::read_dir(repository_path(folder))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|kind| kind == "toml"))

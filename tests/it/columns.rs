@@ -52,8 +52,7 @@ async fn an_amount_that_no_double_holds_breaks_no_query() {
     let amounts = amounts();
     let items = amounts.iter().enumerate().map(release).collect();
     let publisher = Publisher::feed(Feed::link(vec![items])).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     let metrics = ingest.directory.path().join("metrics.prom");
     let options = ["--metrics-file", metrics.to_str().unwrap()];
     let ran = ingest.run(&options).await.expect(0);
@@ -113,8 +112,7 @@ async fn a_date_at_the_edge_of_time_breaks_no_query() {
     };
     let items = dates.iter().enumerate().map(release).collect();
     let publisher = Publisher::feed(Feed::link(vec![items])).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     for column in ["date", "tender_start", "tender_end"] {
         // Cast in the time zones furthest east and west: as a date, as seconds and as JSON.

@@ -15,11 +15,7 @@ async fn a_source_that_nobody_declared_is_a_usage_error() {
         &["sources", "show", "atlantis"],
     ] {
         let ran = ingest.program(command).await.expect(2);
-        assert!(
-            ran.stderr.contains("no source is called atlantis"),
-            "{}",
-            ran.stderr
-        );
+        ran.expect_log("no source is called atlantis");
     }
     assert_eq!(ingest.count("run").await, 0);
 }
@@ -57,7 +53,7 @@ async fn a_database_without_its_schema_is_named_as_such_where_migrating_is_switc
     ingest.configure("[database]\nmigrate = false");
     for command in [&["run", SOURCE][..], &["status"], &["quarantine", "list"]] {
         let ran = ingest.program(command).await.expect(2);
-        assert!(ran.stderr.contains("ocds-ingest migrate"), "{}", ran.stderr);
+        ran.expect_log("ocds-ingest migrate");
     }
     assert_eq!(publisher.targets(), [""; 0]);
 
@@ -175,8 +171,7 @@ async fn status_tells_where_each_source_stands() {
         vec![release(2), "null".into()],
     ]))
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     let said = ingest.program(&["status"]).await.expect(0).text();
     assert!(said.starts_with("nothing has run yet"), "{said}");
     assert_eq!(

@@ -8,17 +8,12 @@ use ocds_ingest::sink::Sink;
 
 use crate::dice::Dice;
 use crate::harness::{Counts, Ingest, LINK, NUMBER, Ran, SOURCE, open};
-use crate::publisher::{Feed, Gate, Items, Publisher, Reply, Request, package, pages, release};
+use crate::publisher::{
+    Feed, Gate, Items, Publisher, Reply, Request, package, release, short_pages,
+};
 use crate::run::titled;
 
 const LONG_AGO: &str = "Fri, 13 Nov 2020 08:00:00 GMT";
-
-/// Makes pages of which the last is not full, so it is fetched only once.
-fn short(count: usize) -> Vec<Items> {
-    let mut pages = pages(count, 4);
-    pages[count - 1].truncate(1);
-    pages
-}
 
 fn tagged(feed: Feed) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
     move |request| feed.reply(request).tagged(request)
@@ -78,7 +73,7 @@ impl Pair {
 
 #[tokio::test]
 async fn an_unchanged_feed_costs_a_304_a_page() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short(3)))).await;
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(3, 4, 1)))).await;
     let (_, first) = pair.run(&[]).await;
     assert_eq!(first, [false; 3]);
     let versions = pair.ingest.row_versions_of_releases().await;
@@ -92,11 +87,7 @@ async fn an_unchanged_feed_costs_a_304_a_page() {
                 .map(|name| report[name].as_u64().unwrap()),
             [3, 3, 3, 0, 0]
         );
-        let expected = Counts {
-            unchanged: 9,
-            ..Counts::default()
-        };
-        assert_eq!(Counts::of(&report), expected);
+        assert_eq!(Counts::of(&report), "9 unchanged");
         assert_eq!(pair.ingest.row_versions_of_releases().await, versions);
     }
     let logged = "select concat_ws(' ', status, bytes, error is null) from ocds.request
@@ -117,7 +108,7 @@ async fn an_unchanged_feed_costs_a_304_a_page() {
 
 #[tokio::test]
 async fn a_server_that_tells_times_and_no_tags_is_asked_by_them() {
-    let feed = Feed::link(short(3));
+    let feed = Feed::link(short_pages(3, 4, 1));
     let script = move |request: &Request| feed.reply(request).dated(request, LONG_AGO);
     let mut pair = Pair::new(LINK, script).await;
     pair.run(&[]).await;
@@ -131,7 +122,7 @@ async fn a_server_that_tells_times_and_no_tags_is_asked_by_them() {
 
     // Within the same second a page may change without a new time.
     let now = httpdate::fmt_http_date(std::time::SystemTime::now());
-    let feed = Feed::link(short(2));
+    let feed = Feed::link(short_pages(2, 4, 1));
     let script = move |request: &Request| {
         feed.reply(request)
             .header("date", &now)
@@ -150,10 +141,10 @@ async fn all_kinds_of_pages_are_walked_as_they_are_remembered() {
         let page: usize = request.query("page").unwrap().parse().unwrap();
         let next = format!(r#","links":{{"token":"{}"}}"#, page + 1);
         let extra = if page < 3 { &*next } else { "" };
-        Reply::json(package(&short(3)[page - 1], extra)).tagged(request)
+        Reply::json(package(&short_pages(3, 4, 1)[page - 1], extra)).tagged(request)
     };
     let by_status = r#"page = { mode = "number", status = 404 }"#;
-    let link = Feed::link(short(3));
+    let link = Feed::link(short_pages(3, 4, 1));
     let numbers = move |request: &Request| match request.query("page").unwrap().as_str() {
         "4" => Reply::status(404),
         _ => link.reply(request).tagged(request),
@@ -165,7 +156,7 @@ async fn all_kinds_of_pages_are_walked_as_they_are_remembered() {
             .map_or(1, |page| page.parse().unwrap());
         let next = ["?page=2", "?page=3", "/"][page - 1];
         let link = format!(r#","links":{{"next":"{next}"}}"#);
-        Reply::json(package(&short(3)[page - 1], &link)).tagged(request)
+        Reply::json(package(&short_pages(3, 4, 1)[page - 1], &link)).tagged(request)
     };
     let by_offset = r#"page = { mode = "offset", size = 4, stop = "empty" }"#;
     let side_by_side = format!("{NUMBER}\nhttp.concurrency = 3");
@@ -174,12 +165,12 @@ async fn all_kinds_of_pages_are_walked_as_they_are_remembered() {
         (Pair::new(around, circle).await, 3, 3),
         (Pair::new(by_status, numbers).await, 4, 3),
         (
-            Pair::new(by_offset, tagged(Feed::offset(short(3)))).await,
+            Pair::new(by_offset, tagged(Feed::offset(short_pages(3, 4, 1)))).await,
             4,
             4,
         ),
         (
-            Pair::new(&side_by_side, tagged(Feed::number(short(3)))).await,
+            Pair::new(&side_by_side, tagged(Feed::number(short_pages(3, 4, 1)))).await,
             3,
             3,
         ),
@@ -193,7 +184,7 @@ async fn all_kinds_of_pages_are_walked_as_they_are_remembered() {
 
 #[tokio::test]
 async fn pages_behind_a_changed_one_are_asked_for_afresh() {
-    let mut items = short(4);
+    let mut items = short_pages(4, 4, 1);
     items[2][0] = titled(1_000, "of the third page");
     let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
     pair.run(&[]).await;
@@ -281,7 +272,7 @@ async fn windows_of_the_same_dates_are_remembered_halved_ones_by_their_halves() 
 
 #[tokio::test]
 async fn a_feed_that_grows_is_fetched_where_it_does() {
-    let mut items = short(3);
+    let mut items = short_pages(3, 4, 1);
     let numbers = |items: Vec<Items>| {
         move |request: &Request| {
             let page: usize = request.query("page").unwrap().parse().unwrap();
@@ -305,7 +296,7 @@ async fn a_feed_that_grows_is_fetched_where_it_does() {
 
 #[tokio::test]
 async fn what_is_to_be_done_afresh_is_asked_for_whatever_is_remembered() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short(3)))).await;
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(3, 4, 1)))).await;
     pair.run(&[]).await;
     assert_eq!(pair.run(&["--restart"]).await.1, [false; 3]);
     assert_eq!(pair.run(&[]).await.1, [true; 3]);
@@ -333,7 +324,7 @@ async fn what_is_to_be_done_afresh_is_asked_for_whatever_is_remembered() {
 
 #[tokio::test]
 async fn a_run_in_the_middle_of_which_another_one_wrote_is_not_remembered() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short(3)))).await;
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(3, 4, 1)))).await;
     let Pair { ingest, .. } = &pair;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
     let backfill = ["backfill", SOURCE, "--from-page", "1", "--to-page", "1"];
@@ -358,8 +349,8 @@ async fn a_run_that_goes_on_asks_for_what_is_left_afresh() {
     pair.run(&lenient).await;
     assert_eq!(pair.run(&lenient).await.1, [false; 5]);
 
-    let calm = tagged(Feed::link(short(5)));
-    let slow = tagged(Feed::link(short(5)));
+    let calm = tagged(Feed::link(short_pages(5, 4, 1)));
+    let slow = tagged(Feed::link(short_pages(5, 4, 1)));
     let mut pair = Pair::new(LINK, calm).await;
     pair.run(&[]).await;
     pair.publisher
@@ -374,7 +365,8 @@ async fn a_run_that_goes_on_asks_for_what_is_left_afresh() {
     pair.ingest.until(durable).await;
     killed.kill().await;
     pair.requests();
-    pair.publisher.turn(tagged(Feed::link(short(5))));
+    pair.publisher
+        .turn(tagged(Feed::link(short_pages(5, 4, 1))));
     let resumed = pair.ingest.run(&[]).await.expect(0);
     assert_eq!(resumed.report()["resumed_from"], 3);
     let requests = pair.requests();
@@ -394,13 +386,14 @@ async fn a_run_that_goes_on_asks_for_what_is_left_afresh() {
 
 #[tokio::test]
 async fn a_page_that_could_not_be_read_meanwhile_is_there_when_it_is_as_it_was() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short(2)))).await;
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(2, 4, 1)))).await;
     pair.run(&[]).await;
     pair.publisher.turn(|_| Reply::json("<html>"));
     pair.ingest.run(&[]).await.expect(4);
     let open = "quarantine where reason = 'unreadable-page' and resolved_at is null";
     assert_eq!(pair.ingest.count(open).await, 1);
-    pair.publisher.turn(tagged(Feed::link(short(2))));
+    pair.publisher
+        .turn(tagged(Feed::link(short_pages(2, 4, 1))));
     pair.requests();
     let ran = pair.ingest.run(&[]).await.expect(0);
     assert!(pair.requests().iter().all(is_conditional));
@@ -410,27 +403,21 @@ async fn a_page_that_could_not_be_read_meanwhile_is_there_when_it_is_as_it_was()
 
 #[tokio::test]
 async fn what_was_refused_stays_refused_and_is_counted() {
-    let mut items = short(2);
+    let mut items = short_pages(2, 4, 1);
     items[0].push(r#"{"id":"without an ocid"}"#.into());
     items[0].push(titled(1, "the second of its key"));
     let mut pair = Pair::new(LINK, tagged(Feed::link(items))).await;
     pair.run(&[]).await;
     let (ran, conditional) = pair.run(&[]).await;
     assert_eq!(conditional, [true; 2]);
-    let expected = Counts {
-        unchanged: 5,
-        folded: 1,
-        quarantined: 1,
-        ..Counts::default()
-    };
-    assert_eq!(ran.counts(), expected);
+    assert_eq!(ran.counts(), "5 unchanged, 1 folded, 1 quarantined");
     let open = "quarantine where reason = 'missing-ocid' and resolved_at is null";
     assert_eq!(pair.ingest.count(open).await, 1);
 }
 
 #[tokio::test]
 async fn a_304_that_nobody_asked_for_is_no_page() {
-    let mut items = short(2);
+    let mut items = short_pages(2, 4, 1);
     let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
     pair.run(&[]).await;
     items[1].push(release(9));
@@ -442,17 +429,13 @@ async fn a_304_that_nobody_asked_for_is_no_page() {
             _ => feed.reply(request).tagged(request),
         });
     let ran = pair.ingest.run(&[]).await.expect(4);
-    assert!(
-        ran.stderr.contains("fetch page 3 of zambia: status 304"),
-        "{}",
-        ran.stderr
-    );
+    ran.expect_log("fetch page 3 of zambia: status 304");
     assert_eq!(pair.ingest.pages().await.len(), 2);
 }
 
 #[tokio::test]
 async fn a_purged_source_remembers_nothing() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short(2)))).await;
+    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(2, 4, 1)))).await;
     pair.run(&[]).await;
     for ingest in [&pair.ingest, &pair.calm] {
         ingest.program(&["purge", SOURCE, "--yes"]).await.expect(0);
@@ -476,7 +459,7 @@ async fn a_feed_of_changes_is_asked_whether_its_newest_page_has_more() {
             Reply::json(package(&items[page - 1], &link)).tagged(request)
         }
     };
-    let mut items = short(2);
+    let mut items = short_pages(2, 4, 1);
     let mut pair = Pair::new(table, changes(items.clone())).await;
     pair.run(&[]).await;
     for _ in 0..2 {
@@ -592,7 +575,7 @@ async fn what_a_server_says_goes_back_to_the_home_host_and_to_no_other() {
 async fn a_304_that_a_source_has_another_meaning_for_is_not_asked_for() {
     let mut pair = Pair::new(
         &format!("{LINK}\nhttp.empty_status = [304]"),
-        tagged(Feed::link(short(2))),
+        tagged(Feed::link(short_pages(2, 4, 1))),
     )
     .await;
     pair.run(&[]).await;
@@ -601,9 +584,8 @@ async fn a_304_that_a_source_has_another_meaning_for_is_not_asked_for() {
 
 #[tokio::test]
 async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
-    let publisher = Publisher::serve(tagged(Feed::link(short(2)))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let publisher = Publisher::serve(tagged(Feed::link(short_pages(2, 4, 1)))).await;
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let (definition, rules) = (
         "select definition from ocds.run",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ocds_ingest::config::{self, Config, Environment, Overrides};
 use ocds_ingest::error::{Error, Kind};
@@ -15,18 +15,10 @@ use serde::de::value::Error as Nothing;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use tempfile::TempDir;
 
-use crate::harness::Ingest;
+use crate::harness::{Ingest, read_repository_file, repository_path};
 
 const DOCUMENTED: &str = "config/ocds-ingest.toml";
 const TEMPLATE: &str = "config/sources/template.toml.example";
-
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(repository(path)).unwrap()
-}
 
 /// Configuration files in a directory of their own. Later ones override earlier ones.
 struct Files {
@@ -199,7 +191,7 @@ fn a_word_in_the_wrong_place_is_not_quoted() {
 
 #[test]
 fn every_key_is_documented_once_and_explained() {
-    let documented = documented(&read(DOCUMENTED));
+    let documented = documented(&read_repository_file(DOCUMENTED));
     for key in &documented {
         assert!(key.explained, "no comment above {}", key.line);
     }
@@ -211,12 +203,13 @@ fn every_key_is_documented_once_and_explained() {
 
 #[test]
 fn every_documented_value_is_the_default() {
-    let (documented_config, default) = (load(&read(DOCUMENTED), &[]), load("", &[]));
+    let (documented_config, default) =
+        (load(&read_repository_file(DOCUMENTED), &[]), load("", &[]));
     assert_eq!(format!("{documented_config:#?}"), format!("{default:#?}"));
     assert_eq!(url(&documented_config), url(&default));
     // A key may be missing in the file only if it has no default.
     let default = format!("{default:#?}");
-    for key in documented(&read(DOCUMENTED))
+    for key in documented(&read_repository_file(DOCUMENTED))
         .iter()
         .filter(|d| d.commented_out)
     {
@@ -227,7 +220,7 @@ fn every_documented_value_is_the_default() {
 
 #[test]
 fn what_the_documented_file_comments_out_can_be_commented_in() {
-    for key in documented(&read(DOCUMENTED))
+    for key in documented(&read_repository_file(DOCUMENTED))
         .iter()
         .filter(|d| d.commented_out)
     {
@@ -238,7 +231,7 @@ fn what_the_documented_file_comments_out_can_be_commented_in() {
 
 #[test]
 fn the_template_names_every_key_of_a_source() {
-    let template = documented(&read(TEMPLATE));
+    let template = documented(&read_repository_file(TEMPLATE));
     let of = |table: &str| -> BTreeSet<String> {
         let keys = template.iter().filter(|d| d.table == table);
         keys.map(|d| d.key.clone()).collect()
@@ -277,7 +270,7 @@ fn the_template_names_every_key_of_a_source() {
     assert_eq!(names(&tables("auth")), keys::<Auth>());
     assert_eq!(names(&tables("fail_if")), keys::<FailIf>());
     // The comment above them lists each repair.
-    let text = read(TEMPLATE);
+    let text = read_repository_file(TEMPLATE);
     for repair in Repair::ALL {
         assert!(text.contains(repair.as_str()), "{repair:?}");
     }
@@ -457,7 +450,7 @@ fn the_source_that_is_shown_declares_every_key() {
 
 #[test]
 fn the_template_is_a_source_with_each_of_its_lines() {
-    let text = read(TEMPLATE);
+    let text = read_repository_file(TEMPLATE);
     toml::from_str::<Source>(&text).unwrap();
     let template = documented(&text);
     let required = &template.iter().find(|d| !d.commented_out).unwrap().line;
@@ -473,7 +466,7 @@ fn the_template_is_a_source_with_each_of_its_lines() {
 #[test]
 fn every_built_in_source_is_one_and_the_template_is_none() {
     let sources = config::built_in_sources().unwrap();
-    let files = fs::read_dir(repository("config/sources")).unwrap();
+    let files = fs::read_dir(repository_path("config/sources")).unwrap();
     let files: BTreeSet<String> = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .filter_map(|file| Some(file.strip_suffix(".toml")?.to_owned()))
@@ -712,7 +705,7 @@ fn names_that_a_server_reads_keep_their_capitals() {
 
 #[test]
 fn the_four_lines_of_the_readme_are_all_it_takes() {
-    let readme = read("README.md");
+    let readme = read_repository_file("README.md");
     let (_, rest) = readme.split_once("```toml\n").expect("an example");
     let (example, _) = rest.split_once("```").expect("its end");
     assert_eq!(example.lines().count(), 4);

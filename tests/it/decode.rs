@@ -153,8 +153,7 @@ async fn pages_lead_on_from_the_first_document_of_each() {
         Reply::json(zip(&[("1.json", &first), ("2.json", &second)]))
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("page").await, 3);
     assert_eq!(ingest.count("release").await, 4 + 3 + 2);
@@ -169,8 +168,7 @@ async fn an_archive_over_a_limit_is_asked_for_once_and_no_end_of_the_feed() {
         _ => Reply::json(first.clone()),
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.run(&[]).await.expect(4);
     assert_eq!(publisher.requests().len(), 2);
     let message = "select message from ocds.quarantine where reason = 'unreadable-page'";

@@ -1,4 +1,4 @@
-//! Random numbers that a seed reproduces.
+//! Random numbers and texts that a seed reproduces.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -51,4 +51,15 @@ impl Dice {
     pub(crate) fn index(&mut self, count: usize) -> usize {
         usize::try_from(self.roll(count as u64)).expect("below a usize")
     }
+}
+
+/// Returns text that hardly compresses.
+pub(crate) fn random_text(seed: usize, length: usize) -> String {
+    let mut bytes = vec![0; length.div_ceil(2)];
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update(&seed.to_be_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

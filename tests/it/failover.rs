@@ -99,8 +99,7 @@ async fn pages_that_a_promoted_standby_lacks_are_fetched_again_by_the_same_run()
     const PAGES: usize = 120;
     let feed = Feed::link(pages(PAGES, 2));
     let calm_publisher = Publisher::feed(feed.clone()).await;
-    let mut calm = Ingest::new().await;
-    calm.declare(&calm_publisher, LINK);
+    let calm = Ingest::with_source(&calm_publisher, LINK).await;
     calm.run(&[]).await.expect(0);
     let calm = calm.tables().await;
     for look in LOOKS {
@@ -147,7 +146,7 @@ async fn a_claim_that_a_promoted_standby_lacks_is_made_again_by_the_same_run() {
     released.move_to(20);
     let ran = run.end().await.expect(0);
     let lost = "no longer knows that run 1 holds source";
-    assert!(ran.stderr.contains(lost), "{}", ran.stderr);
+    ran.expect_log(lost);
     assert_eq!(pair.ingest.count("page").await, 20);
     assert_eq!(pair.ingest.count("release").await, 40);
 }
@@ -167,7 +166,7 @@ async fn a_purge_whose_claim_a_promoted_standby_lacks_is_to_be_tried_again() {
     pair.fail_over().await;
     let ran = purge.end().await.expect(3);
     let lost = "no longer knows that run 2 holds source";
-    assert!(ran.stderr.contains(lost), "{}", ran.stderr);
+    ran.expect_log(lost);
     // The failed purge hides no lost rows, and the next one deletes all.
     assert_eq!(pair.ingest.count("release").await, 8);
     let purge = ["purge", SOURCE, "--yes"];
@@ -280,8 +279,7 @@ async fn a_commit_is_synchronous_and_a_stronger_setting_stays() {
         ("remote_apply", "remote_apply"),
     ];
     let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.client.batch_execute(NOTE).await.unwrap();
     for (session, committed) in cases {
         let sql = format!(
@@ -326,7 +324,7 @@ async fn the_next_run_sets_the_watermark_back_behind_what_is_missing() {
     let ran = run_until(&ingest, "2024-01-26").await;
     let said = "run 2 of zambia was complete, and 1 of its pages are missing from the database: \
         the watermark goes back to 2024-01-11T00:00:00Z";
-    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    ran.expect_log(said);
     assert_eq!(publisher.requests().len() - before, 15);
     assert_eq!(ingest.count("release").await, 25);
     assert_eq!(ingest.value(WATERMARK).await, "2024-01-26");
@@ -341,8 +339,7 @@ async fn the_next_run_sets_the_watermark_back_behind_what_is_missing() {
 #[tokio::test]
 async fn a_backfill_whose_pages_are_missing_goes_on_when_it_is_asked_for_again() {
     let publisher = Publisher::feed(Feed::number(pages(6, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, crate::harness::NUMBER);
+    let ingest = Ingest::with_source(&publisher, crate::harness::NUMBER).await;
     let backfill = [
         "backfill",
         SOURCE,
@@ -358,7 +355,7 @@ async fn a_backfill_whose_pages_are_missing_goes_on_when_it_is_asked_for_again()
     let before = publisher.requests().len();
     let ran = ingest.program(&backfill).await.expect(0);
     let said = "run 1 of zambia was complete, and 2 of its pages are missing";
-    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    ran.expect_log(said);
     assert_eq!(ran.report()["resumed_from"], 4);
     assert_eq!(publisher.requests().len() - before, 2);
 }
@@ -443,11 +440,10 @@ async fn lose_page(ingest: &Ingest, number: u64) {
 #[tokio::test]
 async fn a_run_that_loses_pages_again_and_again_ends_and_says_so() {
     let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     lose_page(&ingest, 2).await;
     let ran = ingest.run(&[]).await.expect(3);
-    assert!(ran.stderr.contains(LOST), "{}", ran.stderr);
+    ran.expect_log(LOST);
     assert_eq!(ran.stderr.matches("fetching what is missing").count(), 3);
     let report = ran.report();
     assert_eq!(report["verdict"], "truncated");
@@ -472,7 +468,7 @@ async fn what_came_through_a_pipe_is_not_read_again() {
     stdin.write_all(array.as_bytes()).await.unwrap();
     drop(stdin);
     let ran = Running::of(child).end().await.expect(3);
-    assert!(ran.stderr.contains(LOST), "{}", ran.stderr);
+    ran.expect_log(LOST);
     assert!(!ran.stderr.contains("fetching what is missing"));
     assert_eq!(ingest.count("run where state = 'truncated'").await, 1);
 }

@@ -25,12 +25,10 @@ const ABORTED: i32 = 6;
 async fn ends_at(moment: &str, how: &str, table: &str, feed: &Feed) {
     let what = format!("{how} at {moment}");
     let publisher = Publisher::feed(feed.clone()).await;
-    let mut calm = Ingest::new().await;
-    calm.declare(&publisher, table);
+    let calm = Ingest::with_source(&publisher, table).await;
     calm.run(&["--max-bad-ratio", "1"]).await.expect(0);
 
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, table);
+    let mut ingest = Ingest::with_source(&publisher, table).await;
     let mut ended = 0;
     loop {
         // The request log has transactions too, so the first ones may be its own.
@@ -79,8 +77,7 @@ async fn a_page_is_durable_once_its_commit_has_arrived_and_not_before() {
         ("commit-sent=3*off->return(linger)", 4),
         ("commit-acknowledged=3*off->return(crash)", 4),
     ] {
-        let mut ingest = Ingest::new().await;
-        ingest.declare(&publisher, LINK);
+        let mut ingest = Ingest::with_source(&publisher, LINK).await;
         ingest.configure(PAGE_BY_PAGE);
         ingest.set("FAILPOINTS", at);
         let ran = ingest.run(&[]).await;
@@ -102,8 +99,7 @@ async fn a_page_is_durable_once_its_commit_has_arrived_and_not_before() {
 #[tokio::test]
 async fn a_commit_whose_reply_is_lost_is_adopted_by_the_run_that_sent_it() {
     let publisher = Publisher::feed(Feed::link(pages(6, 3))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure(PAGE_BY_PAGE);
     ingest.configure("[database]\nstatement_timeout = \"2s\"");
     let proxy = ingest.link();
@@ -118,7 +114,7 @@ async fn a_commit_whose_reply_is_lost_is_adopted_by_the_run_that_sent_it() {
     ingest.until(arrived).await;
 
     let ran = run.end().await.expect(0);
-    assert!(ran.stderr.contains("trying again"), "{}", ran.stderr);
+    ran.expect_log("trying again");
     // The counts are those of the first attempt, because a second one would insert nothing.
     assert_eq!(ran.counts().inserted, 18);
     assert_eq!(ran.report()["pages"], 6);

@@ -13,12 +13,10 @@ use ocds_ingest::request::Requests;
 use ocds_ingest::source::Source;
 use tokio_util::sync::CancellationToken;
 
+use crate::harness::{LINK, NUMBER};
 use crate::publisher::{
     Encoding, Feed, Gate, Items, Publisher, Reply, Request, package, pages, release,
 };
-
-const LINK: &str = r#"page = { mode = "link", pointer = "/links/next" }"#;
-const NUMBER: &str = r#"page = { mode = "number", total_pages = "/total_pages" }"#;
 
 /// Always set, and full of characters that need encoding.
 const SECRET: &str = "{env.PATH}";

@@ -38,6 +38,9 @@ pub(crate) const LINK: &str = r#"page = { mode = "link", pointer = "/links/next"
 /// The pagination of [`Feed::number`](crate::publisher::Feed::number).
 pub(crate) const NUMBER: &str = r#"page = { mode = "number", total_pages = "/total_pages" }"#;
 
+/// Numbered pages up to the first one without items.
+pub(crate) const UNTIL_EMPTY: &str = r#"page = { mode = "number", stop = "empty" }"#;
+
 /// Short waits make tests fast.
 const SHORT: &str = r#"
 [database]
@@ -78,6 +81,20 @@ const SERVER_SETTINGS: [(&str, &str); 3] = [
     ("synchronous_commit", "on"),
     ("max_wal_size", "256MB"),
 ];
+
+/// True if a session of this database waits for a lock.
+pub(crate) const HAS_LOCK_WAIT: &str =
+    "select exists (select from pg_locks join pg_stat_activity using (pid)
+    where not granted and datname = current_database())";
+
+/// Returns a path in the repository.
+pub(crate) fn repository_path(path: impl AsRef<Path>) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+pub(crate) fn read_repository_file(path: &str) -> String {
+    std::fs::read_to_string(repository_path(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
 
 /// A PostgreSQL server that ends with the test process.
 pub(crate) struct Cluster {
@@ -374,6 +391,20 @@ impl Ingest {
         Self::with(url, Some(database)).await
     }
 
+    /// Makes a new, migrated database, and declares [`SOURCE`].
+    pub(crate) async fn with_source(publisher: &Publisher, table: &str) -> Self {
+        let mut ingest = Self::new().await;
+        ingest.declare(publisher, table);
+        ingest
+    }
+
+    /// Makes a new, migrated database, and declares [`SOURCE`] by its whole definition.
+    pub(crate) async fn with_definition(definition: &str) -> Self {
+        let mut ingest = Self::new().await;
+        ingest.configure(&format!("[sources.{SOURCE}]\n{definition}"));
+        ingest
+    }
+
     /// Makes a database without a schema.
     pub(crate) async fn unmigrated() -> Self {
         let (database, url) = Scratch::create("template0").await;
@@ -443,11 +474,7 @@ impl Ingest {
 
     /// Waits until a session of this database waits for a lock.
     pub(crate) async fn until_somebody_waits(&self) {
-        self.until(
-            "select exists (select from pg_locks join pg_stat_activity using (pid)
-            where not granted and datname = current_database())",
-        )
-        .await;
+        self.until(HAS_LOCK_WAIT).await;
     }
 
     /// Adds a configuration file that overrides earlier ones.
@@ -773,6 +800,12 @@ impl Ran {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
+    /// Checks that a text is in the log.
+    #[track_caller]
+    pub(crate) fn expect_log(&self, text: &str) {
+        assert!(self.stderr.contains(text), "not {text:?}: {}", self.stderr);
+    }
+
     /// Parses the answer as one JSON object in each line.
     pub(crate) fn lines(&self) -> Vec<Value> {
         let text = self.text();
@@ -804,6 +837,22 @@ pub(crate) struct Counts {
     pub(crate) unchanged: u64,
     pub(crate) folded: u64,
     pub(crate) quarantined: u64,
+}
+
+/// Compares with the counters that are not zero, such as `"3 inserted, 1 quarantined"`.
+impl PartialEq<&str> for Counts {
+    fn eq(&self, other: &&str) -> bool {
+        let counts = [
+            (self.inserted, "inserted"),
+            (self.updated, "updated"),
+            (self.unchanged, "unchanged"),
+            (self.folded, "folded"),
+            (self.quarantined, "quarantined"),
+        ];
+        let shown = counts.iter().filter(|(count, _)| *count > 0);
+        let shown = shown.map(|(count, name)| format!("{count} {name}"));
+        shown.collect::<Vec<_>>().join(", ") == **other
+    }
 }
 
 impl Counts {

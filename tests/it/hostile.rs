@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 
-use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
+use crate::dice::random_text;
+use crate::harness::{Ingest, LINK, NUMBER, SOURCE, UNTIL_EMPTY};
 use crate::publisher::{Encoding, Feed, Publisher, Reply, Request, package, pages, release, zip};
 
 /// The maximum memory of a run. The program alone takes 40 MB, and [`LIMITS`] allows for a body,
@@ -43,9 +44,6 @@ min_bytes_per_minute = 0
 [sink]
 max_bad_ratio = 1
 "#;
-
-/// Numbered pages up to the first one without items.
-const COUNTED: &str = r#"page = { mode = "number", stop = "empty" }"#;
 
 /// The number of concurrent attacks, because most of their time is waiting.
 const AT_ONCE: usize = 4;
@@ -405,7 +403,7 @@ async fn check_bodies(bodies: Vec<Body>) {
     let mut ingest = Ingest::new().await;
     ingest.configure(LIMITS);
     ingest.configure("[fetch]\nattempts = 1");
-    ingest.declare(&publisher, COUNTED);
+    ingest.declare(&publisher, UNTIL_EMPTY);
     let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
     let ran = ran.expect(4);
     assert!(bytes < MOST_BYTES, "{bytes} bytes of memory");
@@ -624,8 +622,7 @@ async fn members_whose_names_lead_elsewhere_are_read_and_put_nowhere() {
         .collect();
     let archive = zip(&members);
     let publisher = Publisher::serve(move |_| Reply::json(archive.clone())).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, "");
+    let ingest = Ingest::with_source(&publisher, "").await;
     let files = |ingest: &Ingest| std::fs::read_dir(ingest.directory.path()).unwrap().count();
     let before = files(&ingest);
     let load = ["load", SOURCE, &publisher.url("/a.zip"), "--json"];
@@ -850,13 +847,6 @@ async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory(
     }
 }
 
-/// Returns text that cannot be compressed.
-fn random(length: usize) -> String {
-    let mut bytes = vec![0; length / 2];
-    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[tokio::test]
 async fn an_item_that_is_a_trap_costs_itself_alone_and_little_memory() {
     let deep =
@@ -864,7 +854,7 @@ async fn an_item_that_is_a_trap_costs_itself_alone_and_little_memory() {
     let with = |member: String| format!(r#"{{"ocid":"o","id":"ID",{member}}}"#).into_bytes();
     let value = |value: &str| with(format!("\"a\":{value}"));
     let key = |ocid: &str, id: &str| format!(r#"{{"ocid":"{ocid}","id":"{id}"}}"#).into_bytes();
-    let random = random(10_000);
+    let random = random_text(0, 10_000);
     let many: Vec<String> = (0..20_000).map(|n| format!("\"k{n}\":1")).collect();
     let indexed = format!(
         r#""buyer":{{"id":"{0}","name":"{0}"}},"tender":{{"id":"{0}"}}"#,
@@ -998,8 +988,7 @@ async fn a_page_of_twenty_thousand_items_takes_little_memory() {
         .collect();
     let body = package(&items, "");
     let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, "");
+    let ingest = Ingest::with_source(&publisher, "").await;
     let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
     ran.expect(0);
     assert_eq!(ingest.count("release").await, 20_000);
@@ -1015,15 +1004,14 @@ async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
         Reply::json(package(&[release(page)], &link))
     };
     let publisher = Publisher::serve(script).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[fetch]\nmax_pages = 5");
     let says = "zambia has more than 5 pages, the limit of `fetch.max_pages`";
     // It ends in the same way until the limit is raised.
     for _ in 0..3 {
         let ran = ingest.run(&[]).await.expect(4);
         assert_eq!(ran.report()["verdict"], "truncated");
-        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        ran.expect_log(says);
         assert_eq!(ingest.count("release").await, 5);
         assert_eq!(publisher.requests().len(), 5);
     }
@@ -1053,11 +1041,11 @@ async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
         Reply::json(package(&[release(page)], r#","total_pages":1000000000"#))
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4"));
+    let mut ingest =
+        Ingest::with_source(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4")).await;
     ingest.configure("[fetch]\nmax_pages = 5");
     let ran = ingest.run(&[]).await.expect(4);
-    assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    ran.expect_log(says);
     assert_eq!(ingest.count("release").await, 5);
     assert_eq!(publisher.requests().len(), 5);
 }
@@ -1100,7 +1088,7 @@ async fn an_item_of_an_index_that_leads_to_where_nobody_may_go_costs_itself_alon
     let ran = ingest.run(&["--restart"]).await.expect(4);
     let says = "which is not public: `http.allow_hosts` has to name it, and not only `*` \
                 for 3 items in a row";
-    assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    ran.expect_log(says);
     assert_eq!(other.targets(), [""; 0]);
 }
 
@@ -1152,8 +1140,7 @@ async fn a_redirect_to_another_origin_carries_nothing_away() {
         _ => Reply::json(package(&[release(1)], "")),
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, "");
+    let ingest = Ingest::with_source(&publisher, "").await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(publisher.requests()[1].header("authorization"), None);
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::dice::Dice;
-use crate::harness::{Ingest, SOURCE};
+use crate::harness::Ingest;
 use crate::publisher::{Encoding, Publisher, Reply, release};
 
 /// The maximum memory of a run that limits a decoded body to 8 MiB: an index, four times as much
@@ -12,9 +12,8 @@ const MOST_BYTES: usize = 140 << 20;
 
 /// Prepares a source. The table may contain the publisher's URL.
 async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
-    let mut ingest = Ingest::new().await;
-    let table = table.replace("HOST", publisher.url("").trim_end_matches('/'));
-    ingest.configure(&format!("[sources.{SOURCE}]\n{table}"));
+    let table = table.replace("HOST", &publisher.url(""));
+    let mut ingest = Ingest::with_definition(&table).await;
     ingest.configure("[fetch]\nmax_decoded_bytes = 8388608");
     ingest
 }
@@ -63,11 +62,7 @@ async fn an_index_that_names_more_than_there_can_be_is_refused() {
     let index = json!({ "named": names }).to_string();
     let publisher = Publisher::serve(move |_| Reply::json(index.clone())).await;
     let ran = ingest(&publisher, OF_AXIS).await.run(&[]).await.expect(4);
-    assert!(
-        ran.stderr.contains("names more than 100000"),
-        "{}",
-        ran.stderr
-    );
+    ran.expect_log("names more than 100000");
     assert_eq!(publisher.targets(), ["/index"]);
 }
 
@@ -86,7 +81,7 @@ async fn a_value_that_is_too_long_for_a_key_costs_itself_alone() {
     .await;
     let ingest = ingest(&publisher, OF_AXIS).await;
     let ran = ingest.run(&[]).await.expect(4);
-    assert!(ran.stderr.contains("and may be 2500"), "{}", ran.stderr);
+    ran.expect_log("and may be 2500");
     assert_eq!(publisher.targets(), ["/index", "/of/first", "/of/last"]);
     assert_eq!(
         ingest

@@ -76,8 +76,7 @@ async fn survives(table: &str, feed: Feed, kills: usize) {
         Publisher::serve(move |request| feed.reply(request).behind(&held, request.number)).await;
     let (calm, pages) = calm(&publisher, table).await;
 
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, table);
+    let mut ingest = Ingest::with_source(&publisher, table).await;
     ingest.configure(&settings());
     let watcher = Watcher::of_checkpoints(&ingest.url);
     let mut fetched = BTreeSet::new();
@@ -145,8 +144,7 @@ fn settings() -> String {
 
 /// Returns the tables of an undisturbed run in another database.
 async fn calm(publisher: &Publisher, table: &str) -> (Tables, Vec<String>) {
-    let mut ingest = Ingest::new().await;
-    ingest.declare(publisher, table);
+    let mut ingest = Ingest::with_source(publisher, table).await;
     ingest.configure(&settings());
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     (ingest.tables().await, ingest.pages().await)
@@ -177,8 +175,7 @@ async fn a_replay_that_is_killed_is_done_by_the_next() {
             .collect(),
     ]))
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[extract]\nmax_depth = 10");
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(ingest.count("quarantine").await, 30);

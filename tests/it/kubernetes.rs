@@ -13,14 +13,13 @@ use tokio::process::Command;
 use yaml_rust2::yaml::Hash;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::harness::{Ingest, Running};
+use crate::harness::{Ingest, Running, read_repository_file};
 use crate::publisher::{Feed, Publisher, Reply, pages};
 
 const CONFIGURATION: &str = "ocds-ingest.toml";
 
 fn read(name: &str) -> String {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/kubernetes");
-    fs::read_to_string(directory.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    read_repository_file(&format!("config/kubernetes/{name}"))
 }
 
 fn yaml(name: &str) -> Yaml {

@@ -13,7 +13,7 @@ use ocds_ingest::pipeline;
 use ocds_ingest::request::Requests;
 use rustix::process::Signal;
 
-use crate::harness::{Ingest, NUMBER, SOURCE, connect, open};
+use crate::harness::{HAS_LOCK_WAIT, Ingest, NUMBER, SOURCE, connect, open};
 use crate::proxy::{Proxy, Trouble};
 use crate::publisher::{Feed, Publisher, Reply, Request, pages};
 
@@ -33,15 +33,11 @@ fn gated(gate: &Arc<AtomicBool>) -> impl Fn(&Request) -> Reply + use<> {
 /// Enough attempts to wait at the gate.
 const PATIENT: &str = "[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"";
 
-const WAITS: &str = "select exists (select from pg_locks join pg_stat_activity using (pid)
-    where not granted and datname = current_database())";
-
 const AT_THE_GATE: &str = "select count(*) = 3 from ocds.page";
 
 async fn ingest(gate: &Arc<AtomicBool>) -> (Publisher, Ingest) {
     let publisher = Publisher::serve(gated(gate)).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure(PATIENT);
     (publisher, ingest)
 }
@@ -63,7 +59,7 @@ async fn a_second_run_says_who_holds_the_source_and_since_when() {
     ] {
         let second = ingest.program(command).await.expect(6);
         let said = format!("source zambia is held by run 1 of {owner} since {since}");
-        assert!(second.stderr.contains(&said), "{}", second.stderr);
+        second.expect_log(&said);
         assert_eq!(second.text(), "");
     }
     assert!(
@@ -161,8 +157,7 @@ const RELEASE: &str = "select pg_advisory_unlock(1)";
 #[tokio::test]
 async fn a_claim_whose_reply_was_lost_is_not_taken_for_somebody_elses() {
     let publisher = Publisher::feed(Feed::number(pages(2, 3))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.client.batch_execute(HOLD).await.unwrap();
     let proxy = ingest.link();
     let run = ingest.start_run(&[]);
@@ -300,7 +295,7 @@ async fn a_late_commit_of_an_ended_backfill_is_not_overtaken_by_the_run_after_it
     let hold = "begin; select from ocds.run where id = 1 for key share";
     late.batch_execute(hold).await.unwrap();
     let mut run = ingest.start_run(&[]);
-    while run.is_running() && ingest.value(WAITS).await != "t" {
+    while run.is_running() && ingest.value(HAS_LOCK_WAIT).await != "t" {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(run.is_running(), "it did not wait");

@@ -236,7 +236,7 @@ async fn nothing_is_kept_of_a_page_that_is_always_cut() {
         "the body ended after {half} of the {} bytes",
         lines(ALL).len()
     );
-    assert!(ran.stderr.contains(&says), "{}", ran.stderr);
+    ran.expect_log(&says);
     assert_eq!(publisher.asked().len(), 3);
     for table in ["release", "page", "quarantine"] {
         assert_eq!(ingest.count(table).await, 0, "{table}");
@@ -327,11 +327,7 @@ async fn a_download_that_is_always_cut_is_not_complete() {
     let ingest = publisher.ingest("").await;
     let load = ["load", SOURCE, &publisher.url("/file.jsonl"), "--json"];
     let ran = ingest.program(&load).await.expect(3);
-    assert!(
-        ran.stderr.contains("the body ended after"),
-        "{}",
-        ran.stderr
-    );
+    ran.expect_log("the body ended after");
     let complete = "run where state = 'complete'";
     assert_eq!(ingest.count(complete).await, 0);
 }
@@ -358,8 +354,7 @@ async fn asked_again(first: Reply, whole: Reply) -> (Ingest, Publisher) {
         _ => whole.clone(),
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, "");
+    let ingest = Ingest::with_source(&publisher, "").await;
     ingest.run(&[]).await.expect(0);
     (ingest, publisher)
 }

@@ -12,6 +12,7 @@ use flate2::write::GzEncoder;
 use rustix::process::Signal;
 use tokio::io::AsyncWriteExt as _;
 
+use crate::dice::random_text;
 use crate::harness::{Ingest, Running, SOURCE};
 use crate::publisher::{Publisher, Reply, package, release, zip};
 use crate::run::titled;
@@ -21,26 +22,14 @@ const MANY: usize = 5_000;
 
 /// Makes releases of a thousand bytes. Some are rejected, for each of the reasons.
 fn releases(count: usize) -> Vec<String> {
-    let mut releases: Vec<String> = (0..count).map(|i| titled(i, &noise(i))).collect();
+    let mut releases: Vec<String> = (0..count)
+        .map(|i| titled(i, &random_text(i, 900)))
+        .collect();
     releases[7] = r#"{"id":"without an ocid"}"#.into();
     releases[count / 2] = r#"{"ocid":"x","id":"6","title":"6" pipe","a":"b"}"#.into();
     releases[count / 2 + 1] = crate::sink::refused(1);
     releases[count / 3] = titled(count - 1, "superseded by the last one");
     releases
-}
-
-/// Returns 900 bytes of text that hardly compress.
-fn noise(seed: usize) -> String {
-    let mut state = seed as u64 + 1;
-    let mut words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        format!("{state:016x}")
-    });
-    let mut text: String = words.by_ref().take(57).collect();
-    text.truncate(900);
-    text
 }
 
 fn gzip(content: &[u8]) -> Vec<u8> {
@@ -85,8 +74,7 @@ async fn stored(ingest: &Ingest) -> Vec<String> {
 async fn as_a_page(content: &[u8], table: &str) -> Vec<String> {
     let content = Bytes::copy_from_slice(content);
     let publisher = Publisher::serve(move |_| Reply::json(content.clone())).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, table);
+    let ingest = Ingest::with_source(&publisher, table).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     stored(&ingest).await
 }
@@ -161,9 +149,11 @@ async fn a_large_file_of_any_kind_is_what_a_page_of_it_is() {
         .collect();
     let head = r#""version":"1.1","uri":"u""#;
     let package = format!("{{{head},\"releases\":[{}]}}", releases.join(","));
-    let mut mixed: String = (0..MANY).map(|i| titled(i, &noise(i)) + "\n").collect();
+    let mut mixed: String = (0..MANY)
+        .map(|i| titled(i, &random_text(i, 900)) + "\n")
+        .collect();
     let pretty: Vec<String> = (7_000..7_100)
-        .map(|i| titled(i, &noise(i)).replace(",\"", ",\n  \""))
+        .map(|i| titled(i, &random_text(i, 900)).replace(",\"", ",\n  \""))
         .collect();
     mixed.push_str(&format!(
         "{{\n\"releases\": [\n{}\n]\n}}\n",
@@ -267,11 +257,7 @@ async fn a_file_that_was_cut_short_is_stored_as_far_as_it_goes_and_then_whole() 
     let path = file(&ingest, "array.json", &whole.as_bytes()[..4_500_000]);
     let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
     let ran = ingest.program(&load).await.expect(4);
-    assert!(
-        ran.stderr.contains("array.json cannot be read to its end"),
-        "{}",
-        ran.stderr
-    );
+    ran.expect_log("array.json cannot be read to its end");
     let (reason, message) = (
         ingest.column("select reason from ocds.quarantine where pointer = '' and reason = 'unreadable-page'").await,
         ingest.column("select message from ocds.quarantine where reason = 'unreadable-page'").await,
@@ -380,11 +366,7 @@ async fn several_files_are_stored_in_their_order_and_a_bad_one_costs_itself() {
     let last = file(&ingest, "2.json", titled(1, "last").as_bytes());
     let load = ["load", SOURCE, &first, &bad, &last];
     let ran = ingest.program(&load).await.expect(4);
-    assert!(
-        ran.stderr.contains("bad.json cannot be read to its end"),
-        "{}",
-        ran.stderr
-    );
+    ran.expect_log("bad.json cannot be read to its end");
     assert_eq!(
         ingest.column("select tender_title from ocds.release").await,
         ["last"]
@@ -414,14 +396,10 @@ async fn what_cannot_be_loaded_is_named_before_anything_is_done() {
     ] {
         let load = [&["load", SOURCE], &names[..]].concat();
         let ran = ingest.program(&load).await.expect(2);
-        assert!(ran.stderr.contains(what), "{}", ran.stderr);
+        ran.expect_log(what);
     }
     let ran = ingest.program(&["load", "unknown", &good]).await.expect(2);
-    assert!(
-        ran.stderr.contains("no source is called unknown"),
-        "{}",
-        ran.stderr
-    );
+    ran.expect_log("no source is called unknown");
 }
 
 /// Starts `load` of its standard input.
@@ -570,7 +548,7 @@ async fn a_source_of_files_is_downloaded_and_read_in_pieces() {
     );
     ingest.declare_as(SOURCE, "{axis.file|raw}", &table);
     let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(4);
-    assert!(ran.stderr.contains("status 404"), "{}", ran.stderr);
+    ran.expect_log("status 404");
     assert_eq!(
         ingest
             .count("release where ocid = 'ocds-213czf-4000000'")
@@ -686,7 +664,7 @@ async fn the_last_file_counts_after_a_load_that_went_on_too() {
 
 #[tokio::test]
 async fn one_broken_line_of_a_large_file_costs_itself() {
-    let mut lines: Vec<String> = (0..MANY).map(|i| titled(i, &noise(i))).collect();
+    let mut lines: Vec<String> = (0..MANY).map(|i| titled(i, &random_text(i, 900))).collect();
     lines[MANY / 2].push('}');
     lines[MANY / 2 + 9] = "<p>".into();
     let ingest = ingest().await;
@@ -721,11 +699,7 @@ async fn an_archive_that_is_damaged_within_another_is_told() {
     );
     let load = ["load", SOURCE, &good, &bad, "--max-bad-ratio", "1"];
     let ran = ingest.program(&load).await.expect(4);
-    assert!(
-        ran.stderr.contains("bad.zip.gz cannot be read"),
-        "{}",
-        ran.stderr
-    );
+    ran.expect_log("bad.zip.gz cannot be read");
     let kept = "select document from ocds.quarantine where reason = 'unreadable-page'";
     assert_eq!(ingest.column(kept).await.len(), 1);
 }

@@ -3,24 +3,18 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
-use crate::publisher::{Feed, Gate, Items, Publisher, Reply, Request, package, pages, release};
-
-/// Makes pages of which the last is not full, so it is fetched only once.
-fn feed(count: usize) -> Vec<Items> {
-    let mut pages = pages(count, 4);
-    pages[count - 1].truncate(1);
-    pages
-}
+use crate::publisher::{
+    Feed, Gate, Publisher, Reply, Request, package, pages, release, short_pages,
+};
 
 async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
-    let mut ingest = Ingest::new().await;
-    ingest.declare(publisher, table);
+    let ingest = Ingest::with_source(publisher, table).await;
     ingest
 }
 
 /// Serves a link feed of three pages, whose second page misbehaves this many times.
 async fn misbehaving(times: usize, reply: Reply) -> Publisher {
-    let feed = Feed::link(feed(3));
+    let feed = Feed::link(short_pages(3, 4, 1));
     Publisher::serve(move |request| match request.query("page").as_deref() {
         Some("2") if request.nth < times => reply.clone(),
         _ => feed.reply(request),
@@ -162,7 +156,7 @@ async fn redirects_are_failures_where_they_are_not_wanted() {
     let publisher = misbehaving(9, Reply::redirect(302, "/error")).await;
     let table = format!("{LINK}\nhttp.redirects = false");
     let ran = ingest(&publisher, &table).await.run(&[]).await.expect(4);
-    assert!(ran.stderr.contains("status 302"), "{}", ran.stderr);
+    ran.expect_log("status 302");
     assert_eq!(publisher.targets(), ["/", "/?page=2"]);
     // A redirect is retried if the source declares it as transient.
     let publisher = misbehaving(2, Reply::redirect(302, "/error")).await;
@@ -188,7 +182,7 @@ async fn a_source_may_be_asked_as_a_browser_asks() {
         ("http.user_agent = \"browser\"", "Mozilla/5.0 ("),
         ("http.user_agent = \"curl/8\"", "curl/8"),
     ] {
-        let publisher = Publisher::feed(Feed::link(feed(1))).await;
+        let publisher = Publisher::feed(Feed::link(short_pages(1, 4, 1))).await;
         ingest(&publisher, table).await.run(&[]).await.expect(0);
         let asked = &publisher.requests()[0];
         let agent = asked.header("user-agent").unwrap();
@@ -199,7 +193,7 @@ async fn a_source_may_be_asked_as_a_browser_asks() {
 #[tokio::test]
 async fn the_proxies_of_the_environment_are_heeded() {
     // A proxy receives whole URLs, and requests for tunnels.
-    let feed = Feed::link(feed(2));
+    let feed = Feed::link(short_pages(2, 4, 1));
     let proxy = Publisher::serve(move |request| match &*request.method {
         "CONNECT" => Reply::status(502),
         _ => feed.reply(request),

@@ -32,8 +32,7 @@ async fn a_run_leaves_its_counts_where_a_collector_finds_them() {
         _ => feed.reply(request),
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     // Too many bad rows: a failed command is counted too.
     let report = ingest.run(&[&option]).await.expect(5).report();
     let text = std::fs::read_to_string(&path).unwrap();
@@ -78,8 +77,7 @@ async fn a_page_that_is_sent_again_is_counted() {
     let directory = tempfile::tempdir().unwrap();
     let (path, option) = file(directory.path());
     let publisher = Publisher::feed(Feed::link(pages(1, 3))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[database]\nlock_timeout = \"50ms\"");
     let holder = connect(&ingest.url).await;
     holder
@@ -97,13 +95,12 @@ async fn a_page_that_is_sent_again_is_counted() {
 #[tokio::test]
 async fn a_path_that_cannot_be_is_found_before_anything_is_done() {
     let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest
         .run(&["--metrics-file", "no/such/ocds.prom"])
         .await
         .expect(2);
-    assert!(ran.stderr.contains("no/such/ocds.prom"), "{}", ran.stderr);
+    ran.expect_log("no/such/ocds.prom");
     assert_eq!(publisher.targets(), [""; 0]);
     assert_eq!(ingest.count("run").await, 0);
 }
@@ -120,11 +117,10 @@ async fn a_file_that_cannot_be_written_at_the_end_hides_no_worse_exit_code() {
             feed.reply(request)
         })
         .await;
-        let mut ingest = Ingest::new().await;
-        ingest.declare(&publisher, LINK);
+        let ingest = Ingest::with_source(&publisher, LINK).await;
         let ran = ingest.run(&[&option]).await.expect(code);
         let named = format!("write metrics to {}", path.display());
-        assert!(ran.stderr.contains(&named), "{}", ran.stderr);
+        ran.expect_log(&named);
         assert_eq!(
             ingest
                 .count(&format!("run where source = '{SOURCE}'"))

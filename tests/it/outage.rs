@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Cluster, Counts, Ingest, LINK, NUMBER, Ran, connect};
+use crate::harness::{Cluster, Counts, Ingest, LINK, NUMBER, Ran, UNTIL_EMPTY, connect};
 use crate::publisher::{Feed, Gate, Publisher, Reply, pages};
-
-const EMPTY: &str = r#"page = { mode = "number", stop = "empty" }"#;
 
 #[tokio::test]
 async fn a_database_stopped_during_a_run_is_waited_for() {
@@ -63,8 +61,7 @@ async fn a_database_that_stays_away_ends_the_run_and_the_next_goes_on() {
 async fn a_last_page_that_cannot_be_committed_is_gone_on_with() {
     let gate = Gate::open_up_to(3);
     let publisher = Publisher::serve(Feed::link(pages(4, 2)).behind(&gate)).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     // With more workers, a later page could be durable before an earlier one.
     ingest.configure("[database]\nlock_timeout = \"100ms\"\nretry_for = \"300ms\"");
     ingest.configure("[sink]\nworkers = 1");
@@ -86,12 +83,10 @@ async fn a_last_page_that_cannot_be_committed_is_gone_on_with() {
 async fn connections_that_are_cut_again_and_again_are_made_again() {
     let gate = Gate::open_up_to(usize::MAX);
     let publisher = Publisher::serve(Feed::link(crate::kill::rough(20)).behind(&gate)).await;
-    let mut calm = Ingest::new().await;
-    calm.declare(&publisher, LINK);
+    let calm = Ingest::with_source(&publisher, LINK).await;
     calm.run(&["--max-bad-ratio", "1"]).await.expect(0);
 
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     let asked = publisher.targets().len();
     gate.move_to(2);
     let run = ingest.start_run(&["--max-bad-ratio", "1"]);
@@ -127,7 +122,7 @@ async fn a_port_where_nobody_listens_is_the_environments_fault() {
     ingest.declare_as("zambia", &format!("http://{address}/"), LINK);
     let ran = ingest.run(&[]).await.expect(3);
     assert_eq!(ran.report()["retries"], 3);
-    assert!(ran.stderr.contains("zambia"), "{}", ran.stderr);
+    ran.expect_log("zambia");
 
     let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
     ingest.declare(&publisher, LINK);
@@ -142,7 +137,7 @@ async fn a_port_where_nobody_listens_is_the_environments_fault() {
             .program(&[command, &["--database-url", &url]].concat())
             .await
             .expect(3);
-        assert!(ran.stderr.contains(&address.to_string()), "{}", ran.stderr);
+        ran.expect_log(&address.to_string());
         assert!(!ran.stderr.contains("pass-phrase"), "{}", ran.stderr);
     }
     assert_eq!(publisher.targets(), [""; 0]);
@@ -199,7 +194,7 @@ async fn troubled(table: &str, feed: &Feed, times: usize) -> (Ingest, Ran, Vec<P
 async fn a_publishers_trouble_is_absorbed_and_never_taken_for_the_end() {
     for (table, feed) in [
         (LINK, Feed::link(pages(3, 4))),
-        (EMPTY, Feed::number(pages(3, 4))),
+        (UNTIL_EMPTY, Feed::number(pages(3, 4))),
     ] {
         let (ingest, ran, publishers) = troubled(table, &feed, 2).await;
         let reports = ran.expect(0).lines();
@@ -222,7 +217,8 @@ async fn a_publishers_trouble_is_absorbed_and_never_taken_for_the_end() {
 
 #[tokio::test]
 async fn a_publishers_trouble_without_end_is_never_a_complete_run() {
-    let (ingest, ran, _publishers) = troubled(EMPTY, &Feed::number(pages(3, 4)), usize::MAX).await;
+    let (ingest, ran, _publishers) =
+        troubled(UNTIL_EMPTY, &Feed::number(pages(3, 4)), usize::MAX).await;
     assert!(
         matches!(ran.code, Some(3 | 4)),
         "{:?} {}",
@@ -249,8 +245,7 @@ async fn a_longer_wait_than_is_waited_out_saves_the_progress() {
         feed.reply(request)
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest.run(&[]).await.expect(4);
     assert_eq!(ran.report()["pages"], 2);
     assert_eq!(ingest.run(&[]).await.expect(0).report()["resumed_from"], 2);
@@ -269,14 +264,13 @@ async fn a_detour_to_another_host_costs_no_progress() {
         _ => feed.reply(request),
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let ingest = Ingest::with_source(&publisher, NUMBER).await;
     // As in scheduled runs: the first one stores what comes before, later ones nothing.
     detour.store(true, Ordering::Relaxed);
     for _ in 0..3 {
         let ran = ingest.run(&[]).await.expect(4);
         let said = "a redirect leads to host `maintenance.example`";
-        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        ran.expect_log(said);
     }
     detour.store(false, Ordering::Relaxed);
     let report = ingest.run(&[]).await.expect(0).report();
@@ -288,8 +282,7 @@ async fn a_detour_to_another_host_costs_no_progress() {
 #[tokio::test]
 async fn a_question_that_takes_too_long_is_ended_where_it_is_worked_on() {
     let publisher = Publisher::feed(Feed::number(pages(2, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure("[database]\nstatement_timeout = \"1s\"");
     let lock = connect(&ingest.url).await;
     let sql = "begin; lock table ocds.watermark in access exclusive mode";
@@ -299,6 +292,6 @@ async fn a_question_that_takes_too_long_is_ended_where_it_is_worked_on() {
     run.until_logged("57014").await;
     lock.batch_execute("rollback").await.unwrap();
     let ran = run.end().await.expect(0);
-    assert!(ran.stderr.contains("trying again"), "{}", ran.stderr);
+    ran.expect_log("trying again");
     assert_eq!(ran.counts().inserted, 4);
 }

@@ -5,17 +5,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
-}
+use crate::harness::{read_repository_file, repository_path};
 
 /// Returns the instructions of the Dockerfile, with continued lines joined.
 fn instructions() -> Vec<String> {
-    let text = read("Dockerfile").replace("\\\n", " ");
+    let text = read_repository_file("Dockerfile").replace("\\\n", " ");
     text.lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -53,7 +47,7 @@ fn version(text: &str) -> Vec<u32> {
 }
 
 fn manifest() -> toml::Table {
-    read("Cargo.toml").parse().unwrap()
+    read_repository_file("Cargo.toml").parse().unwrap()
 }
 
 fn rust_files(directory: &Path) -> Vec<PathBuf> {
@@ -69,10 +63,10 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn the_image_is_built_from_paths_that_exist_and_are_sent_to_the_engine() {
-    let sent = read(".dockerignore");
+    let sent = read_repository_file(".dockerignore");
     assert!(!copied().is_empty());
     for path in copied() {
-        assert!(root().join(&path).exists(), "{}", path.display());
+        assert!(repository_path(&path).exists(), "{}", path.display());
         let wanted = format!("!{}", path.display());
         assert!(
             sent.lines().any(|line| line == wanted),
@@ -84,15 +78,15 @@ fn the_image_is_built_from_paths_that_exist_and_are_sent_to_the_engine() {
 
 #[test]
 fn what_the_program_includes_when_it_is_built_is_in_the_image() {
-    let copied: Vec<PathBuf> = copied().iter().map(|path| root().join(path)).collect();
+    let copied: Vec<PathBuf> = copied().iter().map(|path| repository_path(path)).collect();
     let mut included = 0;
-    for file in rust_files(&root().join("src")) {
+    for file in rust_files(&repository_path("src")) {
         let text = fs::read_to_string(&file).unwrap();
         for call in ["include_dir!(\"", "include_str!(\"", "include_bytes!(\""] {
             for path in text.split(call).skip(1) {
                 let (path, _) = path.split_once('"').unwrap();
                 let path = match path.strip_prefix("$CARGO_MANIFEST_DIR/") {
-                    Some(path) => root().join(path),
+                    Some(path) => repository_path(path),
                     None => file.parent().unwrap().join(path),
                 };
                 let path = fs::canonicalize(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
@@ -143,7 +137,7 @@ fn the_image_is_built_on_images_that_are_the_same_tomorrow() {
 
 #[test]
 fn what_cargo_and_pip_install_is_the_same_tomorrow() {
-    let script = read(".ci/install").replace("\\\n", " ");
+    let script = read_repository_file(".ci/install").replace("\\\n", " ");
     let installing = |line: &&str| {
         let line = line.trim_start();
         line.starts_with("cargo install ") || line.contains("/bin/pip\" install ")
@@ -184,16 +178,19 @@ fn the_image_runs_the_program_as_nobody_in_particular_and_stops_it_by_sigterm() 
 #[test]
 fn the_scripts_can_be_run() {
     for script in [".ci/run", ".ci/install"] {
-        let path = root().join(script);
+        let path = repository_path(script);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert!(mode & 0o111 == 0o111, "{script} is not executable");
-        assert!(read(script).starts_with("#!/bin/sh\n"), "{script}");
+        assert!(
+            read_repository_file(script).starts_with("#!/bin/sh\n"),
+            "{script}"
+        );
     }
 }
 
 #[test]
 fn what_is_tried_is_built_by_a_profile_of_its_own_and_what_is_installed_for_speed() {
-    let makefile = read("Makefile");
+    let makefile = read_repository_file("Makefile");
     let (_, rest) = makefile.split_once("--profile ").unwrap();
     let profile = rest.split_whitespace().next().unwrap();
     let trial = &manifest()["profile"][profile];
@@ -205,7 +202,7 @@ fn what_is_tried_is_built_by_a_profile_of_its_own_and_what_is_installed_for_spee
 
 #[test]
 fn every_target_of_the_makefile_is_listed_by_help() {
-    let makefile = read("Makefile");
+    let makefile = read_repository_file("Makefile");
     let phony = makefile
         .lines()
         .find_map(|line| line.strip_prefix(".PHONY:"))

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ingest, LINK, SOURCE};
+use crate::harness::{Ingest, LINK};
 use crate::publisher::{Publisher, Reply, Request, release};
 
 /// The secrets in a header, in the query, and for the token.
@@ -20,10 +20,6 @@ const PLEA: &str = "{env.CLIENT}.{env.KEY}.{env.QUERY}.{auth.token}";
 
 /// Prepares a source. The table may contain the publisher's URL.
 async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
-    let mut ingest = Ingest::new().await;
-    for (name, value) in [("KEY", KEY), ("QUERY", QUERY), ("CLIENT", CLIENT)] {
-        ingest.set(name, value);
-    }
     let sent = r#"
         http.headers = { X-Key = "{env.KEY}" }
         query = { key = "{env.QUERY}" }
@@ -33,9 +29,11 @@ async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
         auth.client_secret = "{env.CLIENT}"
         auth.credentials = "body"
     "#;
-    let host = publisher.url("");
-    let table = format!("{sent}\n{table}").replace("HOST", host.trim_end_matches('/'));
-    ingest.configure(&format!("[sources.{SOURCE}]\n{table}"));
+    let table = format!("{sent}\n{table}").replace("HOST", &publisher.url(""));
+    let mut ingest = Ingest::with_definition(&table).await;
+    for (name, value) in [("KEY", KEY), ("QUERY", QUERY), ("CLIENT", CLIENT)] {
+        ingest.set(name, value);
+    }
     ingest
 }
 
@@ -124,7 +122,7 @@ async fn a_link_that_an_older_version_stored_asks_for_nothing_that_home_is_not_s
     let refused = ingest.run(&[]).await.expect(4);
     let expected =
         "the link to it asks for `{env.CLIENT}`, which only the server of tokens is sent";
-    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    refused.expect_log(expected);
     // This ends only one run.
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 2);

@@ -559,6 +559,13 @@ pub(crate) fn pages(pages: usize, each: usize) -> Vec<Items> {
         .collect()
 }
 
+/// Returns pages of which the last has only some releases, so it is fetched only once.
+pub(crate) fn short_pages(count: usize, each: usize, last: usize) -> Vec<Items> {
+    let mut pages = pages(count, each);
+    pages[count - 1].truncate(last);
+    pages
+}
+
 /// Returns a package of these items; `extra` has further members, each after a comma.
 pub(crate) fn package(items: &[String], extra: &str) -> String {
     format!(

@@ -15,8 +15,7 @@ async fn a_purged_source_is_gone_and_others_stay() {
     let mut bad = pages(13, 100);
     bad[4][50] = refused(5);
     let publisher = Publisher::feed(Feed::link(bad)).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.declare_as("malawi", &publisher.url("/"), LINK);
     let run = ingest.program(&["run", SOURCE, "malawi"]).await.expect(0);
     assert_eq!(ingest.count("release").await, 2 * 1_299, "{}", run.stderr);
@@ -65,19 +64,14 @@ async fn what_is_not_there_cannot_be_purged() {
         .program(&["purge", "atlantis", "--yes"])
         .await
         .expect(2);
-    assert!(
-        ran.stderr.contains("nothing is stored for atlantis"),
-        "{}",
-        ran.stderr
-    );
+    ran.expect_log("nothing is stored for atlantis");
     assert_eq!(ingest.count("run").await, 0);
 }
 
 #[tokio::test]
 async fn a_source_that_is_being_written_is_not_purged() {
     let publisher = Publisher::feed(Feed::link(pages(1, 5))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[lease]\nwait = \"100ms\"");
     ingest.run(&[]).await.expect(0);
     // The backend of this test holds the source, and renews the lease.
@@ -98,8 +92,7 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
     let publisher = Publisher::feed(Feed::link(pages(13, 100))).await;
     // Through the watermark, requests, pages, runs, rejects and releases.
     for steps in 1..10 {
-        let mut ingest = Ingest::new().await;
-        ingest.declare(&publisher, LINK);
+        let ingest = Ingest::with_source(&publisher, LINK).await;
         ingest.run(&["--max-pages", "12"]).await.expect(0);
         let database = open(&ingest.url).await;
         let mut config = Config::default();
@@ -128,8 +121,7 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
 #[tokio::test]
 async fn a_purge_goes_on_when_the_connection_that_reads_is_lost() {
     let publisher = Publisher::feed(Feed::link(pages(25, 100))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let database = open(&ingest.url).await;
     let config = Config::default();

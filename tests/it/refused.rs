@@ -32,8 +32,7 @@ async fn mend(ingest: &Ingest, table: &str) {
 
 async fn declared(pages: Vec<Items>) -> (Publisher, Ingest) {
     let publisher = Publisher::feed(Feed::link(pages)).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     (publisher, ingest)
 }
 
@@ -45,8 +44,7 @@ async fn a_release_of_too_many_values_costs_itself_alone() {
     let huge = format!(r#"{{"ocid":"o","id":"huge","a":[{numbers}]}}"#);
     let body = package(&[release(1), huge, release(2)], "");
     let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, "");
+    let ingest = Ingest::with_source(&publisher, "").await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(ingest.count("release").await, 2);
     let kept = "select concat_ws(' ', reason, message, length(document)) from ocds.quarantine";
@@ -265,7 +263,7 @@ async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
         ingest.value(hash).await,
         blake3::hash(long.as_bytes()).to_string()
     );
-    assert!(ran.stderr.contains("could not be kept"), "{}", ran.stderr);
+    ran.expect_log("could not be kept");
 
     // A replay has nothing to read.
     let replay = ["quarantine", "replay", "--source", SOURCE];

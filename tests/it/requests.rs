@@ -3,18 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::harness::{Ingest, LINK, connect};
-use crate::publisher::{Feed, Items, Publisher, Reply, pages};
-
-/// Makes pages of which the last is not full, so it is fetched only once.
-fn feed(count: usize) -> Vec<Items> {
-    let mut pages = pages(count, 10);
-    pages[count - 1].truncate(3);
-    pages
-}
+use crate::publisher::{Feed, Publisher, Reply, short_pages};
 
 #[tokio::test]
 async fn each_request_is_a_row_with_what_came_of_it() {
-    let feed = Feed::link(feed(3));
+    let feed = Feed::link(short_pages(3, 10, 3));
     let asked = AtomicUsize::new(0);
     let publisher = Publisher::serve(move |request| match asked.fetch_add(1, Ordering::Relaxed) {
         1 => Reply::status(503),
@@ -56,9 +49,8 @@ async fn each_request_is_a_row_with_what_came_of_it() {
 
 #[tokio::test]
 async fn requests_go_with_their_run_and_are_not_logged_where_nobody_wants_them() {
-    let publisher = Publisher::feed(Feed::link(feed(2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let publisher = Publisher::feed(Feed::link(short_pages(2, 10, 3))).await;
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("request").await, 2);
     ingest.configure("[ledger]\nrequests = false\nkeep_runs = 1");
@@ -68,9 +60,8 @@ async fn requests_go_with_their_run_and_are_not_logged_where_nobody_wants_them()
 
 #[tokio::test]
 async fn a_log_that_cannot_be_written_holds_no_page_up() {
-    let publisher = Publisher::feed(Feed::link(feed(150))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let publisher = Publisher::feed(Feed::link(short_pages(150, 10, 3))).await;
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[database]\nlock_timeout = \"5m\"\nstatement_timeout = \"5m\"");
     let locker = connect(&ingest.url).await;
     let lock = "begin; lock table ocds.request";
@@ -89,33 +80,27 @@ async fn a_log_that_cannot_be_written_holds_no_page_up() {
 
 #[tokio::test]
 async fn a_log_that_is_not_written_at_the_end_is_missed_and_fails_no_run() {
-    let publisher = Publisher::feed(Feed::link(feed(5))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let publisher = Publisher::feed(Feed::link(short_pages(5, 10, 3))).await;
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[database]\nlock_timeout = \"200ms\"\nretry_for = \"1s\"");
     let client = &ingest.client;
     let lock = "begin; lock table ocds.request";
     client.batch_execute(lock).await.unwrap();
     let ran = ingest.run(&[]).await.expect(0);
-    assert!(
-        ran.stderr.contains("are not in ocds.request"),
-        "{}",
-        ran.stderr
-    );
+    ran.expect_log("are not in ocds.request");
     client.batch_execute("rollback").await.unwrap();
     assert_eq!(ingest.count("release").await, 43);
 }
 
 #[tokio::test]
 async fn where_a_redirect_led_to_is_logged_without_what_may_be_signed() {
-    let feed = Feed::link(feed(1));
+    let feed = Feed::link(short_pages(1, 10, 3));
     let publisher = Publisher::serve(move |request| match request.path() {
         "/bucket" => feed.reply(request),
         _ => Reply::redirect(302, "/bucket?signature=hunter2"),
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let urls = "select status || ' ' || substring(url from '[^:]*$') from ocds.request order by id";
     let urls = ingest.column(urls).await;

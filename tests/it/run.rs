@@ -46,10 +46,7 @@ async fn every_release_of_a_feed_is_stored_exactly_once() {
     let ran = ingest.program(&["run", "--all", "--json"]).await.expect(0);
     for (report, (number, (_, table, durable))) in ran.lines().iter().zip(feeds.iter().enumerate())
     {
-        let inserted = Counts {
-            inserted: 50,
-            ..Counts::default()
-        };
+        let inserted = "50 inserted";
         assert_eq!(Counts::of(report), inserted, "{table}");
         assert_eq!(report["verdict"], "complete", "{table}");
         assert_eq!(report["pages"], *durable, "{table}");
@@ -64,18 +61,11 @@ async fn every_release_of_a_feed_is_stored_exactly_once() {
 #[tokio::test]
 async fn a_second_run_over_the_same_pages_writes_no_row() {
     let publisher = Publisher::feed(Feed::link(defective())).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     let before = ingest.row_versions_of_releases().await;
     let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
-    let counts = Counts {
-        unchanged: 23,
-        folded: 1,
-        quarantined: 1,
-        ..Counts::default()
-    };
-    assert_eq!(ran.counts(), counts);
+    assert_eq!(ran.counts(), "23 unchanged, 1 folded, 1 quarantined");
     assert_eq!(ingest.row_versions_of_releases().await, before);
     assert_eq!(
         ingest.column("select seen from ocds.quarantine").await,
@@ -94,8 +84,7 @@ fn defective() -> Vec<Items> {
 #[tokio::test]
 async fn what_became_of_the_releases_adds_up() {
     let publisher = Publisher::feed(Feed::link(defective())).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
     publisher.turn({
         let mut pages = defective();
@@ -121,8 +110,7 @@ async fn what_became_of_the_releases_adds_up() {
 #[tokio::test]
 async fn a_release_whose_content_changed_is_updated() {
     let publisher = Publisher::feed(Feed::link(vec![(0..3).map(release).collect()])).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let first_seen = "select first_seen_at from ocds.release where release_id = '1'";
     let seen = ingest.value(first_seen).await;
@@ -130,12 +118,7 @@ async fn a_release_whose_content_changed_is_updated() {
     let feed = Feed::link(vec![vec![release(0), titled(1, "new"), release(2)]]);
     publisher.turn(move |request| feed.reply(request));
     let ran = ingest.run(&[]).await.expect(0);
-    let counts = Counts {
-        updated: 1,
-        unchanged: 2,
-        ..Counts::default()
-    };
-    assert_eq!(ran.counts(), counts);
+    assert_eq!(ran.counts(), "1 updated, 2 unchanged");
     let titles = "select concat(tender_title, data->'tender'->>'title') from ocds.release order by release_id";
     assert_eq!(
         ingest.column(titles).await,
@@ -153,8 +136,7 @@ async fn a_release_whose_content_changed_is_updated() {
 #[tokio::test]
 async fn white_space_is_no_change_of_content() {
     let publisher = Publisher::feed(Feed::link(vec![vec![release(0)]])).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let feed = Feed::link(vec![vec![
         release(0)
@@ -176,16 +158,10 @@ async fn of_two_releases_with_one_key_on_a_page_the_later_is_stored_and_the_earl
         titled(7, "later"),
     ];
     let publisher = Publisher::feed(Feed::link(vec![page])).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     // A superseded release is not a bad row.
     let ran = ingest.run(&["--max-bad-ratio", "0"]).await.expect(0);
-    let counts = Counts {
-        inserted: 3,
-        folded: 2,
-        ..Counts::default()
-    };
-    assert_eq!(ran.counts(), counts);
+    assert_eq!(ran.counts(), "3 inserted, 2 folded");
     let title = "select tender_title from ocds.release where release_id = '7'";
     assert_eq!(ingest.value(title).await, "later");
     let kept = "select concat_ws(' ', reason, pointer, ocid, release_id, convert_from(document, 'utf8')) from ocds.quarantine";
@@ -208,11 +184,11 @@ async fn the_later_page_wins_though_two_are_committed_at_once() {
         })
         .collect();
     let publisher = Publisher::feed(Feed::number(pages)).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(
+    let mut ingest = Ingest::with_source(
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
-    );
+    )
+    .await;
     ingest.configure("[sink]\nworkers = 4");
     let counts = ingest.run(&[]).await.expect(0).counts();
     assert_eq!(counts.updated, 11);
@@ -224,8 +200,7 @@ async fn the_later_page_wins_though_two_are_committed_at_once() {
 #[tokio::test]
 async fn a_report_has_these_fields_and_no_others() {
     let publisher = Publisher::feed(Feed::link(pages(2, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest.run(&[]).await.expect(0);
     let report = ran.report();
     let mut fields: Vec<&String> = report.as_object().unwrap().keys().collect();
@@ -261,8 +236,7 @@ async fn a_report_has_these_fields_and_no_others() {
 #[tokio::test]
 async fn a_run_of_so_many_pages_is_gone_on_with() {
     let publisher = Publisher::feed(Feed::link(pages(5, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest.run(&["--max-pages", "2"]).await.expect(0);
     assert_eq!(ran.report()["pages"], 2);
     assert_eq!(ingest.count("release").await, 4);
@@ -290,8 +264,7 @@ async fn a_run_of_so_many_pages_is_gone_on_with() {
 #[tokio::test]
 async fn a_chain_whose_stored_cursor_cannot_be_read_begins_anew() {
     let publisher = Publisher::feed(Feed::link(pages(5, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     // A newer version might write this.
     let newer = "update ocds.page set next_cursor = 'sideways 3' where number = 2";
@@ -303,14 +276,13 @@ async fn a_chain_whose_stored_cursor_cannot_be_read_begins_anew() {
     assert_eq!(ran.report()["verdict"], "complete");
     assert_eq!(ingest.count("release").await, 10);
     let said = "another version of the program stored the position after page 2";
-    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    ran.expect_log(said);
 }
 
 #[tokio::test]
 async fn a_restart_begins_at_the_first_page() {
     let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     let report = ingest.run(&["--restart"]).await.expect(0).report();
     assert_eq!(report["resumed_from"], serde_json::Value::Null);
@@ -324,8 +296,7 @@ async fn a_restart_begins_at_the_first_page() {
 #[tokio::test]
 async fn an_unfinished_run_of_another_definition_is_not_gone_on_with() {
     let publisher = Publisher::feed(Feed::number(pages(4, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     ingest.declare(
         &publisher,
@@ -353,8 +324,7 @@ async fn the_last_page_of_a_feed_is_believed_after_it_was_asked_for_again() {
         feed.reply(request)
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     assert_eq!(ingest.run(&[]).await.expect(0).report()["pages"], 4);
     assert_eq!(ingest.count("release").await, 12);
 }
@@ -367,8 +337,8 @@ async fn a_page_may_be_one_release_by_itself() {
         _ => Reply::json("[]"),
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, r#"page = { mode = "number", stop = "empty" }"#);
+    let ingest =
+        Ingest::with_source(&publisher, r#"page = { mode = "number", stop = "empty" }"#).await;
     assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 3);
 }
 
@@ -397,8 +367,7 @@ async fn a_numbered_feed_goes_on_without_a_page_that_cannot_be_read() {
     let is_bad = Arc::new(AtomicBool::new(true));
     let feed = unreadable_at(Feed::number(pages(5, 2)), "3", Arc::clone(&is_bad));
     let publisher = Publisher::serve(feed).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let ingest = Ingest::with_source(&publisher, NUMBER).await;
 
     let ran = ingest.run(&[]).await.expect(4);
     let report = ran.report();
@@ -442,8 +411,7 @@ async fn a_linked_feed_stops_at_a_page_that_cannot_be_read_and_goes_on_there() {
     let is_bad = Arc::new(AtomicBool::new(true));
     let feed = unreadable_at(Feed::link(pages(5, 2)), "3", Arc::clone(&is_bad));
     let publisher = Publisher::serve(feed).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
 
     let report = ingest.run(&[]).await.expect(4).report();
     assert_eq!(
@@ -479,8 +447,7 @@ async fn too_many_bad_rows_stop_a_run_until_the_ratio_is_raised() {
     let mut pages = pages(6, 10);
     pages[1] = vec!["null".into(); 10];
     let publisher = Publisher::feed(Feed::link(pages)).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     // So few pages ahead that the end of the feed is not fetched meanwhile.
     ingest.configure("[sink]\nmax_bad_after = 15\n[fetch]\nahead = 2");
 
@@ -489,7 +456,7 @@ async fn too_many_bad_rows_stop_a_run_until_the_ratio_is_raised() {
     assert_eq!(report["verdict"], "failed");
     // The page that exceeds the ratio is committed.
     assert_eq!(ran.counts().quarantined, 10);
-    assert!(ran.stderr.contains("--max-bad-ratio"), "{}", ran.stderr);
+    ran.expect_log("--max-bad-ratio");
 
     let asked = publisher.targets().len();
     ingest.run(&[]).await.expect(5);
@@ -501,12 +468,7 @@ async fn too_many_bad_rows_stop_a_run_until_the_ratio_is_raised() {
 
     let ran = ingest.run(&["--max-bad-ratio", "0.6"]).await.expect(0);
     assert!(ran.report()["resumed_from"].as_u64() >= Some(2));
-    let counts = Counts {
-        inserted: 50,
-        quarantined: 10,
-        ..Counts::default()
-    };
-    assert_eq!(ran.counts(), counts);
+    assert_eq!(ran.counts(), "50 inserted, 10 quarantined");
 }
 
 #[tokio::test]
@@ -515,8 +477,7 @@ async fn a_page_of_too_many_bad_rows_is_not_stored_and_some_of_them_are_kept() {
     let nulls = (0..3_000).map(|_| "null".to_owned());
     pages[1].extend(nulls);
     let publisher = Publisher::feed(Feed::link(pages)).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
 
     let durable = "select number from ocds.page order by number";
     // The next run fetches the page again.
@@ -524,7 +485,7 @@ async fn a_page_of_too_many_bad_rows_is_not_stored_and_some_of_them_are_kept() {
         let ran = ingest.run(&[]).await.expect(5);
         let says = "page 2 is not stored, and only the first 1000 of its 3000 rejects are kept: \
                     3000 of 3020 releases were refused";
-        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        ran.expect_log(says);
         assert_eq!(ran.report()["verdict"], "failed");
         assert_eq!(ingest.column(durable).await, ["1"]);
         assert_eq!(ingest.column(STORED).await, keys(0..10));
@@ -546,23 +507,17 @@ async fn a_page_of_many_bad_rows_is_stored_behind_enough_good_ones() {
     // A later page would be committed at the same time if it did not have to wait.
     pages[2] = vec!["null".to_owned(); 1_500];
     let publisher = Publisher::feed(Feed::number(pages)).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4"));
+    let mut ingest =
+        Ingest::with_source(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4")).await;
     ingest.configure("[sink]\nmax_bad_ratio = 0.2");
     let ran = ingest.run(&[]).await.expect(0);
-    let counts = Counts {
-        inserted: 9_000,
-        quarantined: 1_500,
-        ..Counts::default()
-    };
-    assert_eq!(ran.counts(), counts);
+    assert_eq!(ran.counts(), "9000 inserted, 1500 quarantined");
 }
 
 #[tokio::test]
 async fn too_many_bad_rows_are_seen_at_the_end_of_a_short_feed() {
     let publisher = Publisher::feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(5);
     assert_eq!(ingest.count("release").await, 1);
     ingest.run(&["--max-bad-ratio", "0.5"]).await.expect(0);
@@ -571,8 +526,7 @@ async fn too_many_bad_rows_are_seen_at_the_end_of_a_short_feed() {
 #[tokio::test]
 async fn a_backfill_fetches_the_pages_it_is_asked_for() {
     let publisher = Publisher::feed(Feed::number(pages(6, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let ingest = Ingest::with_source(&publisher, NUMBER).await;
     let backfill = [
         "backfill",
         SOURCE,
@@ -599,8 +553,7 @@ async fn a_backfill_fetches_the_pages_it_is_asked_for() {
 #[tokio::test]
 async fn a_backfill_of_a_linked_feed_walks_to_its_first_page_or_knows_it() {
     let publisher = Publisher::feed(Feed::link(pages(6, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     let backfill = [
         "backfill",
         SOURCE,
@@ -627,8 +580,7 @@ async fn a_backfill_of_a_linked_feed_walks_to_its_first_page_or_knows_it() {
 #[tokio::test]
 async fn a_backfill_does_not_move_an_unfinished_run() {
     let publisher = Publisher::feed(Feed::number(pages(6, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     let backfill = ["backfill", SOURCE, "--json", "--from-page", "5"];
     ingest.program(&backfill).await.expect(0);
@@ -643,18 +595,16 @@ async fn a_backfill_does_not_move_an_unfinished_run() {
 #[tokio::test]
 async fn a_backfill_beyond_the_end_of_a_linked_feed_says_how_long_it_is() {
     let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     let backfill = ["backfill", SOURCE, "--from-page", "9"];
     let ran = ingest.program(&backfill).await.expect(2);
-    assert!(ran.stderr.contains("ends at page 3"), "{}", ran.stderr);
+    ran.expect_log("ends at page 3");
 }
 
 #[tokio::test]
 async fn a_backfill_from_before_the_first_page_begins_there_and_goes_on() {
     let publisher = Publisher::feed(Feed::number(pages(3, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let ingest = Ingest::with_source(&publisher, NUMBER).await;
     let backfill = ["backfill", SOURCE, "--json", "--from-page", "0"];
     ingest.program(&backfill).await.expect(0);
     // As if the run had been killed before it recorded its end.
@@ -668,8 +618,7 @@ async fn a_backfill_from_before_the_first_page_begins_there_and_goes_on() {
 #[tokio::test]
 async fn too_many_bad_rows_count_though_only_the_end_was_left_to_write() {
     let publisher = Publisher::feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     let unfinished = "update ocds.run set state = 'truncated', end_seen = false";
     ingest.column(unfinished).await;
@@ -698,6 +647,6 @@ async fn a_source_that_has_to_be_given_up_hides_no_other_that_needs_a_person() {
     ingest.until_somebody_waits().await;
     run.signal(rustix::process::Signal::TERM);
     let ran = run.end().await.expect(5);
-    assert!(ran.stderr.contains("shutdown.grace"), "{}", ran.stderr);
+    ran.expect_log("shutdown.grace");
     lock.batch_execute("rollback").await.unwrap();
 }

@@ -486,8 +486,7 @@ async fn rows_are_in_no_log_however_much_is_asked_for() {
     let long = crate::sink::refused(7);
     served[0].push(long.clone());
     let publisher = Publisher::feed(Feed::link(served)).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.set("RUST_LOG", "trace");
     // If a row violates this, the server reports all its values.
     let check = "alter table ocds.release add check (tender_title <> 'Works 4')";
@@ -565,7 +564,7 @@ async fn a_reject_without_its_secrets_is_not_replayed_as_if_it_were_what_was_ser
     assert_eq!(replayed.report()["redacted"], 1);
     let said =
         "1 rejects of zambia were not replayed, because placeholders replace secrets in them";
-    assert!(replayed.stderr.contains(said), "{}", replayed.stderr);
+    replayed.expect_log(said);
     let open = "select count(*) from ocds.quarantine where resolved_at is null";
     assert_eq!(ingest.value(open).await, "1");
 }

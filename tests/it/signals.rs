@@ -17,13 +17,11 @@ async fn the_first_signal_saves_what_was_fetched_and_a_resume_equals_the_calm_ru
         let feed = feed(pages(12, 5));
         let gate = Gate::open_up_to(usize::MAX);
         let publisher = Publisher::serve(feed.behind(&gate)).await;
-        let mut calm = Ingest::new().await;
-        calm.declare(&publisher, table);
+        let calm = Ingest::with_source(&publisher, table).await;
         calm.run(&[]).await.expect(0);
         let before = publisher.targets().len();
 
-        let mut ingest = Ingest::new().await;
-        ingest.declare(&publisher, table);
+        let ingest = Ingest::with_source(&publisher, table).await;
         gate.move_to(6);
         let run = ingest.start_run(&[]);
         // Six are fetched, and not all of them are stored.
@@ -72,8 +70,7 @@ async fn start_locked_out(ingest: &mut Ingest) -> (Client, Running) {
 #[tokio::test]
 async fn what_is_not_done_within_the_grace_is_given_up_and_done_by_the_next_run() {
     let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, LINK);
+    let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[shutdown]\ngrace = \"300ms\"");
     let (lock, run) = start_locked_out(&mut ingest).await;
     let told = Instant::now();
@@ -83,7 +80,7 @@ async fn what_is_not_done_within_the_grace_is_given_up_and_done_by_the_next_run(
         told.elapsed() < Duration::from_secs(45),
         "it waits for the lock"
     );
-    assert!(ran.stderr.contains("shutdown.grace"), "{}", ran.stderr);
+    ran.expect_log("shutdown.grace");
     lock.batch_execute("rollback").await.unwrap();
     assert_eq!(ingest.count("page").await, 0);
 
@@ -95,8 +92,7 @@ async fn what_is_not_done_within_the_grace_is_given_up_and_done_by_the_next_run(
 async fn the_second_signal_ends_the_program_at_once() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
-        let mut ingest = Ingest::new().await;
-        ingest.declare(&publisher, LINK);
+        let mut ingest = Ingest::with_source(&publisher, LINK).await;
         let (lock, mut run) = start_locked_out(&mut ingest).await;
         run.signal(signal);
         // A signal before this would not count as the second one.

@@ -262,7 +262,7 @@ async fn redirects_that_drip_are_counted_and_their_bodies_are_not_read() {
         ingest.declare(&publisher, "");
         let ran = run(&ingest, file).await.expect(4);
         let says = "more than 10 redirects in a row";
-        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        ran.expect_log(says);
         assert_eq!(publisher.requests().len() - before, 11);
     }
 }
@@ -307,7 +307,7 @@ async fn a_download_that_stalls_again_and_again_is_given_up_unless_it_gets_on() 
         let ran = run(&ingest, Some(&url)).await.expect(code);
         let requests = publisher.requests();
         let ranges: Vec<_> = requests.iter().map(|it| it.header("range")).collect();
-        assert!(ran.stderr.contains(SLOW), "{}", ran.stderr);
+        ran.expect_log(SLOW);
         assert!(ranges.iter().skip(1).all(Option::is_some), "{ranges:?}");
         match code {
             0 => assert_eq!(ingest.count("release").await, 16_000),
@@ -457,7 +457,7 @@ async fn a_handshake_that_drips_is_ended() {
         ingest.declare_as(SOURCE, &url, "");
         let ran = run(&ingest, file).await.expect(3);
         let says = "a time limit of the connection";
-        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        ran.expect_log(says);
         assert_eq!(server.connections.load(Relaxed) - before, 2);
     }
 }

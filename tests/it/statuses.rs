@@ -11,12 +11,6 @@ use crate::publisher::{Publisher, Reply, Request, package, release};
 /// Statuses of each class that a publisher may use for an empty answer.
 const EMPTY: [u16; 10] = [201, 202, 203, 204, 205, 206, 302, 404, 429, 503];
 
-async fn ingest(table: &str) -> Ingest {
-    let mut ingest = Ingest::new().await;
-    ingest.configure(&format!("[sources.{SOURCE}]\n{table}"));
-    ingest
-}
-
 fn page(i: usize) -> Reply {
     Reply::json(package(&[release(i)], ""))
 }
@@ -54,7 +48,7 @@ async fn a_window_answered_by_a_status_that_means_nothing_is_empty_whatever_its_
         })
         .await;
         let table = days(&publisher, &format!("http.empty_status = [{status}]"));
-        let ingest = ingest(&table).await;
+        let ingest = Ingest::with_definition(&table).await;
         for _ in 0..2 {
             ingest.run(&[]).await.expect(0);
         }
@@ -78,11 +72,11 @@ async fn a_status_without_a_body_that_is_not_named_is_refused_with_what_to_do() 
             day => page(day),
         })
         .await;
-        let ingest = ingest(&days(&publisher, rest)).await;
+        let ingest = Ingest::with_definition(&days(&publisher, rest)).await;
         let ran = ingest.run(&[]).await.expect(4);
         let said = format!("status {status}");
-        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
-        assert!(ran.stderr.contains("`http.empty_status`"), "{}", ran.stderr);
+        ran.expect_log(&said);
+        ran.expect_log("`http.empty_status`");
     }
 }
 
@@ -90,7 +84,7 @@ async fn a_status_without_a_body_that_is_not_named_is_refused_with_what_to_do() 
 async fn a_window_that_has_become_empty_is_when_it_is_asked_whether_it_has_changed() {
     let publisher = Publisher::serve(|request| page(day(request)).tagged(request)).await;
     let table = days(&publisher, "http.empty_status = [204]");
-    let ingest = ingest(&table).await;
+    let ingest = Ingest::with_definition(&table).await;
     ingest.run(&[]).await.expect(0);
     publisher.turn(|request| match day(request) {
         2 => Reply::status(204),
@@ -126,7 +120,8 @@ async fn a_chain_ends_by_a_named_status_where_it_would_by_an_empty_page() {
             }
         })
         .await;
-        let ingest = ingest(&format!("url = \"{}\"\n{table}", publisher.url("/"))).await;
+        let ingest =
+            Ingest::with_definition(&format!("url = \"{}\"\n{table}", publisher.url("/"))).await;
         ingest.run(&[]).await.expect(code);
         assert_eq!(ingest.count("release").await, 2, "{status}, {table}");
     }
@@ -155,7 +150,7 @@ async fn an_index_ends_by_a_named_status() {
             path => page(path[1..].parse().unwrap()),
         })
         .await;
-        let ingest = ingest(&format!(
+        let ingest = Ingest::with_definition(&format!(
             "url = \"{}\"\naxis.file = {{ url = \"{}\", each = \"/*\", {page_and_rest}",
             publisher.url("/{axis.file}"),
             publisher.url("/index"),
@@ -176,7 +171,7 @@ async fn an_item_answered_by_a_success_that_means_nothing_has_nothing() {
         _ => page(1),
     })
     .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\ndetail = {{ each = \"/*\", url = \"{}\" }}\nhttp.empty_status = [204, 404]",
         publisher.url("/index"),
         publisher.url("/{item}"),
@@ -202,7 +197,7 @@ async fn a_file_answered_by_a_status_that_means_nothing_is_empty() {
         })
         .await;
         let rest = format!("{file}\nhttp.empty_status = [{status}]");
-        let ingest = ingest(&days(&publisher, &rest)).await;
+        let ingest = Ingest::with_definition(&days(&publisher, &rest)).await;
         ingest.run(&[]).await.expect(0);
         assert_eq!(ingest.count("release").await, 2, "{status}");
     }
@@ -225,7 +220,7 @@ async fn the_rest_of_a_file_is_no_empty_answer_though_206_means_nothing() {
         reply.body(served[from..].to_owned())
     })
     .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\npage = {{ mode = \"file\" }}\nhttp.empty_status = [206]",
         publisher.url("/")
     ))
@@ -243,7 +238,7 @@ async fn a_page_that_is_not_ready_is_asked_for_again() {
             _ => page(1),
         })
         .await;
-        let ingest = ingest(&format!(
+        let ingest = Ingest::with_definition(&format!(
             "url = \"{}\"\nhttp.retry_status = [{status}]",
             publisher.url("/")
         ))
@@ -268,7 +263,7 @@ async fn a_window_is_halved_by_a_success_too() {
         "step = \"1d\"",
         "step = \"1mo\", split_when = { status = [206] }",
     );
-    let ingest = ingest(&table).await;
+    let ingest = Ingest::with_definition(&table).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 3);
 }
@@ -281,7 +276,7 @@ async fn the_status_of_a_token_s_server_says_nothing_of_a_page() {
             _ => page(1),
         })
         .await;
-        let ingest = ingest(&format!(
+        let ingest = Ingest::with_definition(&format!(
             "url = \"{}\"\nhttp = {{ redirects = false, empty_status = [{status}] }}\n\
              auth = {{ mode = \"token\", url = \"{}\", pointer = \"/token\" }}",
             publisher.url("/"),
@@ -291,7 +286,7 @@ async fn the_status_of_a_token_s_server_says_nothing_of_a_page() {
         let code = if status == 503 { 3 } else { 4 };
         let ran = ingest.run(&[]).await.expect(code);
         let said = format!("ask for a token: status {status}");
-        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+        ran.expect_log(&said);
     }
 }
 
@@ -302,9 +297,10 @@ async fn the_status_of_every_page_cannot_mean_anything_else() {
         ("http.retry_status = [200]", "http.retry_status"),
         ("page = { mode = \"number\", status = 200 }", "page.status"),
     ] {
-        let ingest = ingest(&format!("url = \"http://127.0.0.1:1/\"\n{table}")).await;
+        let ingest =
+            Ingest::with_definition(&format!("url = \"http://127.0.0.1:1/\"\n{table}")).await;
         let ran = ingest.program(&["status"]).await.expect(2);
         let said = format!("key `sources.{SOURCE}.{key}`: must not contain 200");
-        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+        ran.expect_log(&said);
     }
 }

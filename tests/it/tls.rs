@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::database::make_certificates;
 use crate::faults::clock;
 use crate::harness::{Ingest, LINK, SOURCE};
-use crate::publisher::{Feed, Publisher, Reply, package, pages, release};
+use crate::publisher::{Feed, Publisher, Reply, package, release, short_pages};
 
 /// The number of attempts for a page.
 const ATTEMPTS: usize = 4;
@@ -45,7 +45,7 @@ impl Secure {
             .with_single_cert(vec![certificate], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let publisher = Publisher::feed(feed()).await;
+        let publisher = Publisher::feed(Feed::link(short_pages(3, 2, 1))).await;
         let behind = publisher.address();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -73,13 +73,6 @@ impl Secure {
             task,
         }
     }
-}
-
-/// Three pages of which the last is not full, so it is fetched only once.
-fn feed() -> Feed {
-    let mut pages = pages(3, 2);
-    pages[2].truncate(1);
-    Feed::link(pages)
 }
 
 impl Drop for Secure {
@@ -125,9 +118,9 @@ impl Case {
         };
         let ran = ran.expect(3);
         let ended = format!("fetch page 1 of {SOURCE}: no page after {ATTEMPTS} attempts: connect");
-        assert!(ran.stderr.contains(&ended), "{}", ran.stderr);
+        ran.expect_log(&ended);
         let says = format!("invalid peer certificate: {says}");
-        assert!(ran.stderr.contains(&says), "{}", ran.stderr);
+        ran.expect_log(&says);
         // Only the code that ends the run logs the error.
         assert_eq!(ran.stderr.matches("ERROR").count(), 1, "{}", ran.stderr);
         assert_eq!(secure.met.load(Relaxed), ATTEMPTS, "{}", ran.stderr);
@@ -237,7 +230,7 @@ async fn nothing_leads_from_an_encrypted_publisher_to_one_in_clear_text() {
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path();
     make_certificates(keys);
-    let clear = Publisher::feed(feed()).await;
+    let clear = Publisher::feed(Feed::link(short_pages(3, 2, 1))).await;
     let there = clear.url("/").replace("127.0.0.1", "localhost");
     let secure = Secure::start(keys).await;
     let here = format!("http://localhost:{}/there", secure.port);
@@ -266,7 +259,7 @@ async fn nothing_leads_from_an_encrypted_publisher_to_one_in_clear_text() {
         let ran = ingest.run(&[]).await;
         let is_refused = !says.is_empty();
         let ran = ran.expect(if is_refused { 4 } else { 0 });
-        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        ran.expect_log(says);
         let stored = if is_refused { 0 } else { 2 };
         assert_eq!(ingest.count("release").await, stored, "{to}");
     }

@@ -68,12 +68,6 @@ fn dates(request: &Request) -> (Date, Date) {
     (query("from"), query("to"))
 }
 
-async fn ingest(table: &str) -> Ingest {
-    let mut ingest = Ingest::new().await;
-    ingest.configure(&format!("[sources.{SOURCE}]\n{table}"));
-    ingest
-}
-
 /// Reads the watermark, if there is one.
 async fn watermark(ingest: &Ingest) -> Option<String> {
     let sql = "select to_char(reached at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') from ocds.watermark";
@@ -100,7 +94,7 @@ async fn windows_are_asked_for_one_by_one_and_the_watermark_follows() {
     let archive = Archive::daily("2024-01-01", "2024-01-20", 1);
     let served = archive.clone();
     let publisher = Publisher::serve(move |request| linked(&served, request)).await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"7d\", basis = \"updated\", overlap = \"1d\" }}",
         publisher.url("/feed?from={from}&to={to}")
     ))
@@ -147,7 +141,7 @@ async fn a_watermark_moves_over_no_gap() {
             publisher.url("/feed?from={from}&to={to}")
         )
     };
-    let ingest = ingest(&table("7d")).await;
+    let ingest = Ingest::with_definition(&table("7d")).await;
     ingest.run(&["--until", "2024-01-10"]).await.expect(0);
     // A run after a gap and a backfill store releases, and do not move the watermark.
     ingest
@@ -190,7 +184,7 @@ async fn a_window_that_fails_is_stepped_over_and_asked_for_by_the_next_run() {
         _ => linked(&served, request),
     })
     .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"7d\", basis = \"updated\" }}",
         publisher.url("/feed?from={from}&to={to}")
     ))
@@ -241,7 +235,7 @@ async fn a_window_with_more_than_the_publisher_gives_is_halved() {
         Reply::json(json!({"releases": releases(some), "total": total}).to_string())
     })
     .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\npage = {{ mode = \"number\", total_items = \"/total\", size = 10 }}\n\
          window = {{ from = \"2024\", step = \"1mo\", basis = \"updated\", split_when = {{ items = 20, smallest = \"1d\" }} }}",
         publisher.url("/feed?from={from}&to={to}")
@@ -262,21 +256,13 @@ async fn a_window_with_more_than_the_publisher_gives_is_halved() {
         archive.put(&format!("busy-{nth}"), date("2024-02-10"));
     }
     let run = ingest.run(&["--until", "2024-02-15"]).await.expect(4);
-    assert!(
-        run.stderr.contains("all the publisher gives"),
-        "{}",
-        run.stderr
-    );
+    run.expect_log("all the publisher gives");
     let mark = watermark(&ingest).await.unwrap();
     assert!(mark.as_str() <= "2024-02-10", "{mark}");
     // The next run does not treat it as complete either, although it has all pages that exist.
     let asked = publisher.targets().len();
     let run = ingest.run(&["--until", "2024-02-15"]).await.expect(4);
-    assert!(
-        run.stderr.contains("all the publisher gives"),
-        "{}",
-        run.stderr
-    );
+    run.expect_log("all the publisher gives");
     assert_eq!(publisher.targets().len(), asked);
     assert_eq!(watermark(&ingest).await.as_deref(), Some(&*mark));
 }
@@ -295,7 +281,7 @@ async fn a_window_that_is_refused_as_too_wide_is_halved_and_resumed_so() {
         }
     };
     let publisher = Publisher::serve(script(archive.clone(), true)).await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", basis = \"updated\", split_when = {{ status = [400], smallest = \"1d\" }} }}",
         publisher.url("/feed?from={from}&to={to}")
     ))
@@ -327,13 +313,9 @@ async fn a_server_that_takes_no_notice_of_dates_is_found_out() {
     let newest = ["7".to_owned(), "8".into()];
     let body = json!({"releases": releases(&newest)}).to_string();
     let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
-    let unheeded = ingest(&table(&publisher, "/feed?from={from}&to={to}")).await;
+    let unheeded = Ingest::with_definition(&table(&publisher, "/feed?from={from}&to={to}")).await;
     let run = unheeded.run(&["--until", "2024-02-01"]).await.expect(4);
-    assert!(
-        run.stderr.contains("its dates are not heeded"),
-        "{}",
-        run.stderr
-    );
+    run.expect_log("its dates are not heeded");
     assert_eq!(run.report()["verdict"], "truncated");
     assert_eq!(unheeded.count("release").await, 2);
     assert_eq!(
@@ -345,12 +327,12 @@ async fn a_server_that_takes_no_notice_of_dates_is_found_out() {
 
     // A feed of everything since a date may start with the same releases.
     let since = table(&publisher, "/feed?since={from}").replace("2d", "1d");
-    let since = ingest(&since).await;
+    let since = Ingest::with_definition(&since).await;
     since.run(&["--until", "2024-02-01"]).await.expect(0);
 
     // Windows without releases cause no message.
     publisher.turn(|_| Reply::json(r#"{"releases": []}"#));
-    let quiet = ingest(&table(&publisher, "/feed?from={from}&to={to}")).await;
+    let quiet = Ingest::with_definition(&table(&publisher, "/feed?from={from}&to={to}")).await;
     quiet.run(&["--until", "2024-02-01"]).await.expect(0);
     assert_eq!(
         watermark(&quiet).await.as_deref(),
@@ -365,7 +347,7 @@ async fn months_in_the_path_and_an_axis_are_a_chain_each() {
         Reply::json(json!({"releases": [release(&id)]}).to_string())
     })
     .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\naxis = {{ kind = [\"one\", \"two three\"] }}\n\
          window = {{ from = \"2024-11\", step = \"1mo\", overlap = \"1mo\" }}",
         publisher.url("/{axis.kind}/{from:%Y/%m|raw}")
@@ -403,7 +385,7 @@ async fn an_axis_is_picked_out_of_an_index() {
         path => Reply::json(json!({"releases": [release(path)]}).to_string()),
     })
     .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\naxis.buyer = {{ url = \"{}\", page = {{ mode = \"number\", total_pages = \"/pages\" }}, \
          each = \"/buyers/*\", value = \"/id\", only = {{ \"/kind\" = \"A\" }} }}",
         publisher.url("/of/{axis.buyer}"),
@@ -457,7 +439,7 @@ impl Growing {
             }
         })
         .await;
-        let ingest = ingest(&format!(
+        let ingest = Ingest::with_definition(&format!(
             "url = \"{}\"\nwindow = {{ from = \"2020\", step = \"1y\", basis = \"updated\" }}\n\
              axis.buyer = {{ url = \"{}\", each = \"/buyers/*\" }}",
             publisher.url("/of/{axis.buyer}?from={from}&to={to}"),
@@ -545,9 +527,9 @@ async fn files_are_found_by_a_pattern_and_a_missing_one_is_said() {
             publisher.url("/"),
         )
     };
-    let mut ingest = ingest(&table("")).await;
+    let mut ingest = Ingest::with_definition(&table("")).await;
     let run = ingest.run(&[]).await.expect(4);
-    assert!(run.stderr.contains("status 404"), "{}", run.stderr);
+    run.expect_log("status 404");
     assert_eq!(publisher.targets(), ["/", "/a.json?x=1&y=2", "/gone.json"]);
     ingest.configure(&format!(
         "[sources.{SOURCE}]\n{}",
@@ -572,7 +554,7 @@ async fn what_an_index_names_is_asked_for_and_what_is_gone_is_kept_with_its_url(
         (path, _) => Reply::json(json!({"releases": [release(path)]}).to_string()),
     })
     .await;
-    let mut ingest = ingest(&format!(
+    let mut ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\npage = {{ mode = \"number\", total_pages = \"/pages\" }}\n\
          detail = {{ each = \"/data/*\", url = \"{}\", together = 2 }}",
         publisher.url("/search"),
@@ -647,7 +629,7 @@ async fn items_that_are_too_large_together_are_as_many_pages_as_hold_them() {
         })
         .await;
         for runs in [1, 3] {
-            let mut ingest = ingest(&format!(
+            let mut ingest = Ingest::with_definition(&format!(
                 "url = \"{}\"\nhttp = {{ concurrency = 3 }}\n\
                  detail = {{ each = \"/*\", url = \"{}\", together = {together} }}",
                 publisher.url("/search"),
@@ -673,18 +655,14 @@ async fn a_publisher_that_answers_no_item_is_down_and_not_full_of_bad_items() {
         _ => Reply::status(500),
     })
     .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\ndetail = {{ each = \"/*\", url = \"{}\" }}",
         publisher.url("/search"),
         publisher.url("/one/{item}"),
     ))
     .await;
     let run = ingest.run(&[]).await.expect(3);
-    assert!(
-        run.stderr.contains("status 500 for 3 items in a row"),
-        "{}",
-        run.stderr
-    );
+    run.expect_log("status 500 for 3 items in a row");
     assert_eq!(ingest.count("quarantine").await, 0);
 }
 
@@ -701,7 +679,7 @@ async fn a_feed_of_changes_goes_on_where_it_was() {
         Reply::json(json!({"releases": releases(page), "next_page": {"offset": next}}).to_string())
     })
     .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\npage = {{ mode = \"token\", pointer = \"/next_page/offset\", stop = \"same_url\" }}",
         publisher.url("/changes"),
     ))
@@ -737,7 +715,7 @@ async fn a_page_number_is_posted_and_the_page_says_its_size() {
         Reply::json(body.to_string())
     })
     .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\nbody = {{ json = {{ page = \"{{page}}\", pageSize = 10 }} }}\nitems = \"/data/*\"\n\
          page = {{ mode = \"number\", start = 0, total_items = \"/pagination/total\", size = \"/pagination/pageSize\" }}",
         publisher.url("/search?supplier=7"),
@@ -778,7 +756,7 @@ async fn pages_end_at_a_status_or_where_links_begin_again() {
         }
     })
     .await;
-    let numbered = ingest(&format!(
+    let numbered = Ingest::with_definition(&format!(
         "url = \"{}\"\npage = {{ mode = \"number\", param = \"code\", status = 404 }}",
         publisher.url("/numbered"),
     ))
@@ -794,16 +772,16 @@ async fn pages_end_at_a_status_or_where_links_begin_again() {
             publisher.url("/links"),
         )
     };
-    let repeated = ingest(&table("repeated")).await;
+    let repeated = Ingest::with_definition(&table("repeated")).await;
     repeated.run(&[]).await.expect(0);
     assert_eq!(repeated.count("release").await, 3);
     // Unless the source declares it, this is a loop, and the run reports it.
-    let looping = ingest(&table("no_link")).await;
+    let looping = Ingest::with_definition(&table("no_link")).await;
     let run = looping.run(&[]).await.expect(4);
-    assert!(run.stderr.contains("a loop"), "{}", run.stderr);
+    run.expect_log("a loop");
     assert_eq!(looping.count("release").await, 3);
     // A page that never existed is not an end.
-    let gone = ingest(&format!(
+    let gone = Ingest::with_definition(&format!(
         "url = \"{}\"\npage = {{ mode = \"number\", param = \"code\", start = 7, status = 404 }}",
         publisher.url("/numbered"),
     ))
@@ -820,7 +798,7 @@ async fn a_killed_windowed_run_goes_on_in_each_of_its_windows() {
     let publisher =
         Publisher::serve(move |request| linked(&served, request).behind(&held, request.number))
             .await;
-    let ingest = ingest(&format!(
+    let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"3d\", basis = \"updated\" }}\nhttp = {{ concurrency = 4 }}",
         publisher.url("/feed?from={from}&to={to}")
     ))
@@ -862,7 +840,7 @@ async fn as_many_windows_are_asked_for_side_by_side_as_are_declared() {
     let publisher =
         Publisher::serve(move |request| linked(&served, request).behind(&held, 1)).await;
     for concurrency in [1, 8] {
-        let ingest = ingest(&format!(
+        let ingest = Ingest::with_definition(&format!(
             "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"1d\", basis = \"updated\" }}\nhttp = {{ concurrency = {concurrency} }}",
             publisher.url("/feed?from={from}&to={to}")
         ))
@@ -883,9 +861,9 @@ async fn as_many_windows_are_asked_for_side_by_side_as_are_declared() {
 #[tokio::test]
 async fn dates_where_there_are_no_windows_are_refused_by_name() {
     let publisher = Publisher::serve(|_| Reply::json(r#"{"releases": []}"#)).await;
-    let ingest = ingest(&format!("url = \"{}\"", publisher.url("/"))).await;
+    let ingest = Ingest::with_definition(&format!("url = \"{}\"", publisher.url("/"))).await;
     let run = ingest.run(&["--from", "2024-01-01"]).await.expect(2);
-    assert!(run.stderr.contains("has no `window`"), "{}", run.stderr);
+    run.expect_log("has no `window`");
     let now = Timestamp::now().checked_add(1.hour()).unwrap().to_string();
     let program = ingest.program(&["backfill", SOURCE, "--from", &now]).await;
     program.expect(2);

@@ -114,7 +114,7 @@ async fn a_clock_that_jumps_costs_neither_the_lease_nor_a_wait_nor_a_page() {
         let since = format!("select heartbeat_at <> '{beat}' from ocds.run");
         stand.ingest.until(&since).await;
         let second = stand.ingest.program(&["run", SOURCE]).await.expect(6);
-        assert!(second.stderr.contains("is held by"), "{}", second.stderr);
+        second.expect_log("is held by");
         // The wait during the jump ends in time, and so do the next two.
         let so_far = asked(&stand.publisher, next).len();
         until_asked(&stand, next, so_far + 3).await;

@@ -99,7 +99,7 @@ async fn a_full_disk_ends_the_run_and_costs_no_row() {
     }
     stand.release(1, 1);
     let ran = run.end().await.expect(3);
-    assert!(ran.stderr.contains("53100"), "{}", ran.stderr);
+    ran.expect_log("53100");
     invariants::expect_always(&stand.ingest.client, &stand.when("on a full disk")).await;
     let durable = invariants::checkpoint(&stand.ingest.client).await;
     assert!(durable > 0);

@@ -240,8 +240,7 @@ async fn what_comes_to_the_head_of_a_feed_that_is_read_is_stored_by_the_next_run
         feed.reply(request)
     })
     .await;
-    let mut ingest = Ingest::new().await;
-    ingest.declare(&publisher, NUMBER);
+    let ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.run(&[]).await.expect(0);
     let grown = new.load(Ordering::Relaxed);
     assert!(grown > 0);

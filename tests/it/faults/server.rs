@@ -192,7 +192,7 @@ async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
     let url = stand.ingest.url.replacen(&format!("{user}@"), "scarce@", 1);
     stand.ingest.set("DATABASE_URL", &url);
     let ran = stand.start().end().await.expect(3);
-    assert!(ran.stderr.contains("53300"), "{}", ran.stderr);
+    ran.expect_log("53300");
     assert_eq!(stand.ingest.count("quarantine").await, 0);
 
     // A running run continues by itself.

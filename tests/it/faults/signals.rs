@@ -124,7 +124,7 @@ async fn a_holder_that_sleeps_in_a_transaction_is_taken_over_and_its_late_commit
 
     asleep.signal(Signal::CONT);
     let ran = asleep.end().await.expect(6);
-    assert!(ran.stderr.contains("has taken over"), "{}", ran.stderr);
+    ran.expect_log("has taken over");
     stand.ingest.client = connect(&stand.ingest.url).await;
     stand.ingest.tables().await.expect(&calm, "after it woke");
     assert_eq!(stand.ingest.pages().await, pages);
