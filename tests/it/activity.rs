@@ -4,24 +4,28 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::harness::{Cluster, Ingest, LINK, PATIENCE, SOURCE, connect};
+use crate::harness::{Cluster, Ingest, LINK, SOURCE, TEST_TIMEOUT, connect};
 use crate::publisher::{Feed, Publisher, pages};
 
 const STATUS: [&str; 2] = ["status", "--database"];
 
 const STATUS_JSON: [&str; 3] = ["status", "--database", "--json"];
 
-fn lines(lines: Vec<Value>, kind: &str) -> Vec<Value> {
+fn filter_lines(lines: Vec<Value>, kind: &str) -> Vec<Value> {
     let lines = lines.into_iter().filter(|line| line["type"] == kind);
     lines.collect()
 }
 
 /// Runs the command until it lists a session that waits for a lock.
-async fn lock_wait(ingest: &Ingest) -> Value {
-    let give_up = Instant::now() + PATIENCE;
+async fn wait_for_lock_wait(ingest: &Ingest) -> Value {
+    let give_up = Instant::now() + TEST_TIMEOUT;
     loop {
-        let said = ingest.program(&STATUS_JSON).await.expect(0).lines();
-        if let Some(wait) = lines(said, "lock_wait").pop() {
+        let said = ingest
+            .run_program(&STATUS_JSON)
+            .await
+            .expect(0)
+            .parse_lines();
+        if let Some(wait) = filter_lines(said, "lock_wait").pop() {
             return wait;
         }
         assert!(Instant::now() < give_up, "nobody waits for a lock");
@@ -31,18 +35,18 @@ async fn lock_wait(ingest: &Ingest) -> Value {
 /// Starts a server that counts statements. Its extension is in the server's package on Debian,
 /// and in a package of additional modules elsewhere. Without it the server, and so the test,
 /// fails to start.
-async fn counting_cluster() -> Cluster {
+async fn start_counting_cluster() -> Cluster {
     Cluster::start_with(&[("shared_preload_libraries", "pg_stat_statements")]).await
 }
 
 #[tokio::test]
-async fn a_database_that_counts_no_statements_says_how_to_change_that() {
-    let ingest = Ingest::unmigrated().await;
-    let said = ingest.program(&STATUS).await.expect(0).text();
+async fn status_says_how_to_enable_statement_statistics() {
+    let ingest = Ingest::without_schema().await;
+    let said = ingest.run_program(&STATUS).await.expect(0).text();
     assert!(said.contains("shared_preload_libraries"), "{said}");
     assert!(said.contains("create extension"), "{said}");
     assert!(said.contains("no session waits for a lock"), "{said}");
-    let line = ingest.program(&STATUS_JSON).await.expect(0).report();
+    let line = ingest.run_program(&STATUS_JSON).await.expect(0).report();
     assert_eq!(line["type"], "statements_unknown");
     // The command migrates nothing.
     let schemas = "select count(*) from pg_namespace where nspname = 'ocds'";
@@ -52,11 +56,11 @@ async fn a_database_that_counts_no_statements_says_how_to_change_that() {
 #[tokio::test]
 async fn an_extension_without_its_library_or_its_rights_is_no_error() {
     let cluster = Cluster::start().await;
-    let ingest = Ingest::on(&cluster).await;
+    let ingest = Ingest::on_cluster(&cluster).await;
     ingest
         .value("create extension pg_stat_statements; select 1")
         .await;
-    let said = ingest.program(&STATUS).await.expect(0).text();
+    let said = ingest.run_program(&STATUS).await.expect(0).text();
     assert!(said.contains("does not load pg_stat_statements"), "{said}");
     ingest
         .value(
@@ -65,7 +69,7 @@ async fn an_extension_without_its_library_or_its_rights_is_no_error() {
         .await;
     let url = ingest.url.replacen("ocds@", "modest@", 1);
     let said = ingest
-        .program(&[&STATUS[..], &["--database-url", &url]].concat())
+        .run_program(&[&STATUS[..], &["--database-url", &url]].concat())
         .await
         .expect(0)
         .text();
@@ -73,28 +77,28 @@ async fn an_extension_without_its_library_or_its_rights_is_no_error() {
 }
 
 #[tokio::test]
-async fn statements_on_our_tables_are_listed_without_values_and_whatever_their_rows() {
-    let cluster = counting_cluster().await;
-    let mut ingest = Ingest::on(&cluster).await;
+async fn statements_on_our_tables_are_listed_without_values() {
+    let cluster = start_counting_cluster().await;
+    let mut ingest = Ingest::on_cluster(&cluster).await;
     // In a schema of its own, as on some hosted servers.
     ingest
         .value("create schema extensions; create extension pg_stat_statements schema extensions; select 1")
         .await;
     // Each page is written in a batch of seven rows and one of three.
-    let publisher = Publisher::feed(Feed::link(pages(4, 10))).await;
+    let publisher = Publisher::serve_feed(Feed::link(pages(4, 10))).await;
     ingest.declare(&publisher, LINK);
     ingest.configure("[sink]\nbatch_size = 7");
     ingest.run(&[]).await.expect(0);
     let typed = "copy (select ocid from ocds.release where ocid = 'typed-by-somebody') to stdout";
     ingest.client.copy_out(typed).await.unwrap();
 
-    let said = ingest.program(&STATUS_JSON).await.expect(0);
+    let said = ingest.run_program(&STATUS_JSON).await.expect(0);
     assert!(
         !said.text().contains("typed-by-somebody"),
         "{}",
         said.text()
     );
-    let statements = lines(said.lines(), "statement");
+    let statements = filter_lines(said.parse_lines(), "statement");
     let text = |statement: &Value| statement["statement"].as_str().unwrap().to_owned();
     let upserts: Vec<&Value> = statements
         .iter()
@@ -117,14 +121,14 @@ async fn statements_on_our_tables_are_listed_without_values_and_whatever_their_r
         .map(|s| s["total_milliseconds"].as_f64().unwrap());
     assert!(totals.is_sorted_by(|one, next| one >= next));
 
-    let said = ingest.program(&STATUS).await.expect(0).text();
+    let said = ingest.run_program(&STATUS).await.expect(0).text();
     assert!(said.contains("insert into \"ocds\".\"release\""), "{said}");
     assert!(said.contains("rows/call"), "{said}");
 }
 
 #[tokio::test]
-async fn a_wait_for_a_table_or_a_row_shows_who_is_in_the_way() {
-    let publisher = Publisher::feed(Feed::link(pages(1, 3))).await;
+async fn a_lock_wait_shows_who_blocks_it() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 3))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     ingest
@@ -150,24 +154,24 @@ async fn a_wait_for_a_table_or_a_row_shows_who_is_in_the_way() {
             .unwrap();
         let run = ingest.start_run(&["--restart"]);
 
-        let wait = lock_wait(&ingest).await;
+        let wait = wait_for_lock_wait(&ingest).await;
         assert_eq!(wait["waits_for"], waits_for, "{wait}");
         assert_eq!(wait["blocked_by"], Value::from(vec![blocker]), "{wait}");
         assert_eq!(wait["tables"], Value::from(vec!["ocds.release"]), "{wait}");
         assert_eq!(wait["application_name"], "ocds-ingest", "{wait}");
         assert_eq!(wait["state"], "active", "{wait}");
-        let said = ingest.program(&STATUS).await.expect(0).text();
+        let said = ingest.run_program(&STATUS).await.expect(0).text();
         assert!(said.contains(&format!("{blocker}")), "{said}");
         assert!(!said.contains("copied"), "{said}");
 
         ingest.client.batch_execute("rollback").await.unwrap();
-        run.end().await.expect(0);
+        run.wait().await.expect(0);
         ingest.value("delete from ocds.release; select 1").await;
     }
 }
 
 #[tokio::test]
-async fn waits_for_what_is_not_ours_are_left_out() {
+async fn lock_waits_on_other_tables_are_left_out() {
     let ingest = Ingest::new().await;
     ingest
         .value("create table public.theirs (id int); select 1")
@@ -180,17 +184,21 @@ async fn waits_for_what_is_not_ours_are_left_out() {
     let other = connect(&ingest.url).await;
     let waiting =
         tokio::spawn(async move { other.batch_execute("begin; lock table public.theirs").await });
-    ingest.until_somebody_waits().await;
-    let said = ingest.program(&STATUS_JSON).await.expect(0).lines();
-    assert!(lines(said, "lock_wait").is_empty());
+    ingest.wait_for_lock_wait().await;
+    let said = ingest
+        .run_program(&STATUS_JSON)
+        .await
+        .expect(0)
+        .parse_lines();
+    assert!(filter_lines(said, "lock_wait").is_empty());
     ingest.client.batch_execute("rollback").await.unwrap();
     waiting.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn where_sources_stand_is_asked_without_the_server_s_view() {
+async fn status_without_the_option_omits_the_server() {
     let ingest = Ingest::new().await;
-    let said = ingest.program(&["status"]).await.expect(0).text();
+    let said = ingest.run_program(&["status"]).await.expect(0).text();
     assert!(!said.contains("pg_stat_statements"), "{said}");
     assert_eq!(
         ingest

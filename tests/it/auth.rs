@@ -14,13 +14,13 @@ use crate::publisher::{
 const SECRET: &str = "s3\"cr\\e&t/é";
 
 /// Returns a token that has the same characters.
-fn token(nth: usize) -> String {
+fn make_token(nth: usize) -> String {
     format!("t0k/en+{nth}=")
 }
 
 /// Starts a publisher that issues tokens at `/token`, and requires the newest one as `Bearer` for
 /// pages of a link feed. `expires_in` is a member of its answer.
-async fn strict(feed: Vec<Items>, expires_in: &str) -> (Publisher, Arc<AtomicUsize>) {
+async fn serve_with_tokens(feed: Vec<Items>, expires_in: &str) -> (Publisher, Arc<AtomicUsize>) {
     let feed = Feed::link(feed);
     let given = Arc::new(AtomicUsize::new(0));
     let expires_in = expires_in.to_owned();
@@ -28,10 +28,10 @@ async fn strict(feed: Vec<Items>, expires_in: &str) -> (Publisher, Arc<AtomicUsi
     let publisher = Publisher::serve(move |request| {
         if request.path() == "/token" {
             let nth = counter.fetch_add(1, Ordering::SeqCst) + 1;
-            let token = token(nth);
+            let token = make_token(nth);
             return Reply::json(format!(r#"{{"access_token":"{token}"{expires_in}}}"#));
         }
-        let newest = token(counter.load(Ordering::SeqCst));
+        let newest = make_token(counter.load(Ordering::SeqCst));
         match request.header("authorization") == Some(&format!("Bearer {newest}")) {
             true => feed.reply(request),
             false => Reply::status(401),
@@ -41,22 +41,22 @@ async fn strict(feed: Vec<Items>, expires_in: &str) -> (Publisher, Arc<AtomicUsi
     (publisher, given)
 }
 
-fn oauth2(publisher: &Publisher, more: &str) -> String {
+fn oauth2_definition(publisher: &Publisher, more: &str) -> String {
     format!(
         "{LINK}\nauth = {{ mode = \"oauth2\", url = {:?}, client_id = \"me\", client_secret = \"{{env.SECRET}}\"{more} }}",
         publisher.url("/token")
     )
 }
 
-async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
+async fn prepare_ingest(publisher: &Publisher, table: &str) -> Ingest {
     let mut ingest = Ingest::new().await;
-    ingest.set("SECRET", SECRET);
-    ingest.set("RUST_LOG", "trace");
+    ingest.set_env("SECRET", SECRET);
+    ingest.set_env("RUST_LOG", "trace");
     ingest.declare(publisher, table);
     ingest
 }
 
-fn for_tokens(publisher: &Publisher) -> Vec<Request> {
+fn list_token_requests(publisher: &Publisher) -> Vec<Request> {
     let requests = publisher.requests().into_iter();
     requests.filter(|asked| asked.path() == "/token").collect()
 }
@@ -67,7 +67,7 @@ async fn expect_no_secret(ingest: &Ingest, stderr: &str) {
         .map(|table| format!("select {table}::text from ocds.{table}"));
     let mut shown = ingest.column(&tables.join(" union all ")).await.join("\n");
     shown.push_str(stderr);
-    let tokens = (1..9).map(token);
+    let tokens = (1..9).map(make_token);
     let secrets = tokens.chain([SECRET.to_owned()]);
     for secret in secrets {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -92,7 +92,7 @@ async fn a_user_and_a_password_are_sent_with_each_page() {
     let table = format!(
         "{LINK}\nauth = {{ mode = \"basic\", user = \"me\", password = \"{{env.SECRET}}\" }}"
     );
-    let ingest = ingest(&publisher, &table).await;
+    let ingest = prepare_ingest(&publisher, &table).await;
     let ran = ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 5);
     assert_eq!(publisher.requests().len(), 2);
@@ -101,13 +101,17 @@ async fn a_user_and_a_password_are_sent_with_each_page() {
 
 #[tokio::test]
 async fn one_token_serves_all_pages_and_its_request_is_one_of_the_run() {
-    let (publisher, given) = strict(short_pages(3, 4, 1), r#","expires_in":3600"#).await;
-    let ingest = ingest(&publisher, &oauth2(&publisher, r#", scope = "read all""#)).await;
+    let (publisher, given) = serve_with_tokens(short_pages(3, 4, 1), r#","expires_in":3600"#).await;
+    let ingest = prepare_ingest(
+        &publisher,
+        &oauth2_definition(&publisher, r#", scope = "read all""#),
+    )
+    .await;
     let ran = ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 9);
     assert_eq!(given.load(Ordering::SeqCst), 1);
     assert_eq!(publisher.targets(), ["/token", "/", "/?page=2", "/?page=3"]);
-    let asked = &for_tokens(&publisher)[0];
+    let asked = &list_token_requests(&publisher)[0];
     assert_eq!(asked.method, "POST");
     assert_eq!(asked.body, "grant_type=client_credentials&scope=read+all");
     assert_eq!(
@@ -130,10 +134,14 @@ async fn one_token_serves_all_pages_and_its_request_is_one_of_the_run() {
 
 #[tokio::test]
 async fn credentials_go_into_the_form_where_the_server_wants_them_there() {
-    let (publisher, _) = strict(short_pages(1, 4, 1), "").await;
-    let ingest = ingest(&publisher, &oauth2(&publisher, r#", credentials = "body""#)).await;
+    let (publisher, _) = serve_with_tokens(short_pages(1, 4, 1), "").await;
+    let ingest = prepare_ingest(
+        &publisher,
+        &oauth2_definition(&publisher, r#", credentials = "body""#),
+    )
+    .await;
     ingest.run(&[]).await.expect(0);
-    let asked = &for_tokens(&publisher)[0];
+    let asked = &list_token_requests(&publisher)[0];
     assert_eq!(asked.header("authorization"), None);
     assert_eq!(
         asked.body,
@@ -142,25 +150,29 @@ async fn credentials_go_into_the_form_where_the_server_wants_them_there() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_before_it_expires_and_once_when_it_is_refused() {
+async fn a_token_is_renewed_before_it_expires_and_once_after_a_refusal() {
     // The token is renewed when a tenth of its time is left.
-    let (publisher, given) = strict(short_pages(2, 4, 1), r#","expires_in":"0.2""#).await;
-    let waits = format!("{}\nhttp = {{ rate = \"4/s\" }}", oauth2(&publisher, ""));
-    let calm = ingest(&publisher, &waits).await;
+    let (publisher, given) =
+        serve_with_tokens(short_pages(2, 4, 1), r#","expires_in":"0.2""#).await;
+    let waits = format!(
+        "{}\nhttp = {{ rate = \"4/s\" }}",
+        oauth2_definition(&publisher, "")
+    );
+    let calm = prepare_ingest(&publisher, &waits).await;
     calm.run(&[]).await.expect(0);
     assert_eq!(given.load(Ordering::SeqCst), 2);
     assert!(publisher.requests().len() == 4, "{:?}", publisher.targets());
 
     // The server refuses the old token, because it has issued another one meanwhile.
-    let (publisher, given) = strict(short_pages(3, 4, 1), "").await;
-    let refused = ingest(&publisher, &oauth2(&publisher, "")).await;
+    let (publisher, given) = serve_with_tokens(short_pages(3, 4, 1), "").await;
+    let refused = prepare_ingest(&publisher, &oauth2_definition(&publisher, "")).await;
     let counter = Arc::clone(&given);
     let feed = Feed::link(short_pages(3, 4, 1));
-    publisher.turn(move |request| {
+    publisher.set_script(move |request| {
         let nth = counter.load(Ordering::SeqCst);
         if request.path() == "/token" {
             counter.fetch_add(1, Ordering::SeqCst);
-            return Reply::json(format!(r#"{{"access_token":"{}"}}"#, token(nth + 1)));
+            return Reply::json(format!(r#"{{"access_token":"{}"}}"#, make_token(nth + 1)));
         }
         // The first token expires with the first page.
         let wanted = if request.query("page").is_none() {
@@ -168,7 +180,7 @@ async fn a_token_is_renewed_before_it_expires_and_once_when_it_is_refused() {
         } else {
             2
         };
-        match request.header("authorization") == Some(&format!("Bearer {}", token(wanted))) {
+        match request.header("authorization") == Some(&format!("Bearer {}", make_token(wanted))) {
             true => feed.reply(request),
             false => Reply::status(401),
         }
@@ -183,13 +195,13 @@ async fn a_token_is_renewed_before_it_expires_and_once_when_it_is_refused() {
 }
 
 #[tokio::test]
-async fn a_fresh_token_that_is_refused_is_final() {
+async fn a_refused_new_token_ends_the_run() {
     let publisher = Publisher::serve(|request| match request.path() {
         "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
         _ => Reply::status(401),
     })
     .await;
-    let ingest = ingest(&publisher, &oauth2(&publisher, "")).await;
+    let ingest = prepare_ingest(&publisher, &oauth2_definition(&publisher, "")).await;
     let ran = ingest.run(&[]).await.expect(4);
     assert_eq!(publisher.targets(), ["/token", "/", "/token", "/"]);
     ran.expect_log("status 401");
@@ -197,7 +209,7 @@ async fn a_fresh_token_that_is_refused_is_final() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_resumed_by_a_link_with_a_token_asks_for_one_first() {
+async fn a_run_that_resumes_at_a_link_gets_a_token_first() {
     let publisher = Publisher::serve(|request| {
         if request.path() == "/token" {
             // Fails only while the second run sends requests.
@@ -218,7 +230,7 @@ async fn a_run_that_is_resumed_by_a_link_with_a_token_asks_for_one_first() {
         Reply::json(package(&[release(page)], &links))
     })
     .await;
-    let ingest = ingest(&publisher, &oauth2(&publisher, "")).await;
+    let ingest = prepare_ingest(&publisher, &oauth2_definition(&publisher, "")).await;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
     let cursor = ingest.value("select next_cursor from ocds.page").await;
     assert!(cursor.ends_with("/?page=2&token={auth.token}"), "{cursor}");
@@ -229,7 +241,7 @@ async fn a_run_that_is_resumed_by_a_link_with_a_token_asks_for_one_first() {
 }
 
 #[tokio::test]
-async fn a_client_whose_name_is_a_word_of_the_feed_is_in_nobody_s_way() {
+async fn a_client_id_that_is_a_common_word_changes_no_data() {
     let publisher = Publisher::serve(|request| match (request.path(), request.page()) {
         ("/token", _) => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
         (_, 1) => Reply::json(package(
@@ -245,8 +257,8 @@ async fn a_client_whose_name_is_a_word_of_the_feed_is_in_nobody_s_way() {
     ] {
         let url = publisher.url("/token");
         let table = format!("{LINK}\nauth = {{ {auth}, url = {url:?} }}");
-        let mut ingest = ingest(&publisher, &table).await;
-        ingest.set("NAME", "tender");
+        let mut ingest = prepare_ingest(&publisher, &table).await;
+        ingest.set_env("NAME", "tender");
         let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
         assert_eq!(ingest.count("release").await, 2, "{auth}");
         // In a form, a name cannot be distinguished from a secret.
@@ -263,28 +275,28 @@ async fn a_client_whose_name_is_a_word_of_the_feed_is_in_nobody_s_way() {
 async fn concurrent_pages_share_one_request_for_a_token() {
     let feed = Feed::number(pages(12, 2));
     let publisher = Publisher::serve(move |request| match request.path() {
-        "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#).after(Duration::from_millis(50)),
+        "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#).delay(Duration::from_millis(50)),
         _ if request.nth == 0 && request.query("page").as_deref() != Some("1") => {
-            Reply::status(401).after(Duration::from_millis(20))
+            Reply::status(401).delay(Duration::from_millis(20))
         }
         _ => feed.reply(request),
     })
     .await;
-    let table = oauth2(&publisher, "").replace(LINK, NUMBER);
+    let table = oauth2_definition(&publisher, "").replace(LINK, NUMBER);
     let table = format!("{table}\nhttp = {{ concurrency = 4 }}");
-    let ingest = ingest(&publisher, &table).await;
+    let ingest = prepare_ingest(&publisher, &table).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 24);
     // Eleven pages are refused once, so there are at most as many token requests, and fewer where
     // several pages wait for the same one.
-    let asked = for_tokens(&publisher).len();
+    let asked = list_token_requests(&publisher).len();
     assert!((2..=12).contains(&asked), "{asked}");
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_as_declared_and_sent_home_alone() {
+async fn a_token_is_requested_as_declared_and_sent_only_to_its_host() {
     let (items, last) = (short_pages(2, 4, 1), vec![release(90)]);
-    let elsewhere = Publisher::feed(Feed::link(vec![last])).await;
+    let elsewhere = Publisher::serve_feed(Feed::link(vec![last])).await;
     let there = elsewhere.url("/").replace("127.0.0.1", "localhost");
     let issuer = Publisher::serve(|_| Reply::json(r#"{"data":{"jwt":"t0k/en+1="}}"#)).await;
     let publisher = Publisher::serve(move |request| {
@@ -305,8 +317,8 @@ async fn a_token_is_asked_for_as_declared_and_sent_home_alone() {
         issuer.url("/oauth/token?key={env.SECRET_APP}")
     );
     let table = format!("{LINK}\n{auth}\nhttp = {{ allow_hosts = [\"localhost\"] }}");
-    let mut ingest = ingest(&publisher, &table).await;
-    ingest.set("SECRET_APP", "hunter2");
+    let mut ingest = prepare_ingest(&publisher, &table).await;
+    ingest.set_env("SECRET_APP", "hunter2");
     let ran = ingest.run(&[]).await.expect(0);
 
     let asked = &issuer.requests()[0];
@@ -336,8 +348,8 @@ async fn a_token_is_asked_for_as_declared_and_sent_home_alone() {
 }
 
 #[tokio::test]
-async fn a_token_is_not_sent_where_a_redirect_leads_away() {
-    let other = Publisher::feed(Feed::link(short_pages(1, 4, 1))).await;
+async fn a_redirect_to_another_host_gets_no_token() {
+    let other = Publisher::serve_feed(Feed::link(short_pages(1, 4, 1))).await;
     let there = other.url("/").replace("127.0.0.1", "localhost");
     let publisher = Publisher::serve(move |request| match request.path() {
         "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
@@ -346,9 +358,9 @@ async fn a_token_is_not_sent_where_a_redirect_leads_away() {
     .await;
     let table = format!(
         "{}\nhttp = {{ allow_hosts = [\"localhost\"] }}",
-        oauth2(&publisher, "")
+        oauth2_definition(&publisher, "")
     );
-    let ingest = ingest(&publisher, &table).await;
+    let ingest = prepare_ingest(&publisher, &table).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(
         publisher.requests()[1].header("authorization"),
@@ -358,7 +370,7 @@ async fn a_token_is_not_sent_where_a_redirect_leads_away() {
 }
 
 #[tokio::test]
-async fn an_issuer_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
+async fn a_failing_token_server_is_retried_and_a_refusing_one_is_not() {
     for (reply, code, requests, words) in [
         (Reply::status(503), 3, 4, "status 503"),
         (
@@ -390,7 +402,7 @@ async fn an_issuer_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
         ),
     ] {
         let publisher = Publisher::serve(move |_| reply.clone()).await;
-        let ingest = ingest(&publisher, &oauth2(&publisher, "")).await;
+        let ingest = prepare_ingest(&publisher, &oauth2_definition(&publisher, "")).await;
         let ran = ingest.run(&[]).await.expect(code);
         assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
         assert_eq!(publisher.targets(), vec!["/token"; requests], "{words}");
@@ -399,8 +411,8 @@ async fn an_issuer_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
 }
 
 #[tokio::test]
-async fn a_declaration_that_cannot_be_followed_is_refused_before_any_request() {
-    let publisher = Publisher::feed(Feed::link(short_pages(1, 4, 1))).await;
+async fn an_invalid_auth_definition_is_refused_before_any_request() {
+    let publisher = Publisher::serve_feed(Feed::link(short_pages(1, 4, 1))).await;
     for (table, words) in [
         (
             r#"auth = { mode = "basic", user = "me", password = "{env.UNSET_OF_ALL}" }"#,
@@ -415,7 +427,7 @@ async fn a_declaration_that_cannot_be_followed_is_refused_before_any_request() {
             "key `sources.zambia.auth`: `http.headers` has an Authorization too",
         ),
     ] {
-        let ingest = ingest(&publisher, table).await;
+        let ingest = prepare_ingest(&publisher, table).await;
         let ran = ingest.run(&[]).await.expect(2);
         ran.expect_log(words);
     }
@@ -423,7 +435,7 @@ async fn a_declaration_that_cannot_be_followed_is_refused_before_any_request() {
 }
 
 #[tokio::test]
-async fn hosts_that_a_source_writes_out_are_told_nothing_that_is_for_its_own() {
+async fn other_hosts_in_a_definition_get_no_credentials() {
     let elsewhere = Publisher::serve(|request| match request.path() {
         "/index" => Reply::json(r#"["a"]"#),
         "/list" => Reply::json(r#"{"items":["1","22"]}"#),
@@ -439,7 +451,7 @@ async fn hosts_that_a_source_writes_out_are_told_nothing_that_is_for_its_own() {
     .await;
     let detail = format!("{there}/detail/{{item}}");
     let auths = [
-        oauth2(&publisher, "").replace(LINK, ""),
+        oauth2_definition(&publisher, "").replace(LINK, ""),
         r#"auth = { mode = "basic", user = "{env.SECRET}", password = "{env.SECRET}" }"#.to_owned(),
     ];
     for auth in auths {
@@ -452,8 +464,8 @@ async fn hosts_that_a_source_writes_out_are_told_nothing_that_is_for_its_own() {
              detail = {{ url = {detail:?}, each = \"/items/*\" }}"
         );
         let mut ingest = Ingest::new().await;
-        ingest.set("SECRET", SECRET);
-        ingest.set("SECRET_KEY", "hunter2");
+        ingest.set_env("SECRET", SECRET);
+        ingest.set_env("SECRET_KEY", "hunter2");
         ingest.declare_as(SOURCE, &publisher.url("/{axis.file}"), &table);
         ingest.run(&[]).await.expect(0);
     }

@@ -7,10 +7,10 @@ use crate::harness::Ingest;
 const SCHEMAS: &str = "select count(*) from pg_namespace where nspname = 'ocds_ingest_bench'";
 
 #[tokio::test]
-async fn each_size_is_measured_and_one_recommended() {
+async fn each_batch_size_is_measured_and_one_is_recommended() {
     let ingest = Ingest::new().await;
     let ran = ingest
-        .program(&["bench-database", "--rows", "100", "--json"])
+        .run_program(&["bench-database", "--rows", "100", "--json"])
         .await;
     let report = ran.expect(0).report();
     let sizes = report["sizes"].as_array().unwrap();
@@ -32,25 +32,25 @@ async fn each_size_is_measured_and_one_recommended() {
 }
 
 #[tokio::test]
-async fn a_measurement_that_is_stopped_cleans_up() {
+async fn a_stopped_benchmark_removes_its_tables() {
     let ingest = Ingest::new().await;
     let running = ingest.start(&["bench-database", "--rows", "5000"]);
     let begun = "select exists (select from pg_namespace where nspname = 'ocds_ingest_bench')";
-    ingest.until(begun).await;
-    running.signal(Signal::TERM);
-    running.end().await.expect(4);
+    ingest.wait_until(begun).await;
+    running.send_signal(Signal::TERM);
+    running.wait().await.expect(4);
     assert_eq!(ingest.value(SCHEMAS).await, "0");
 }
 
 #[tokio::test]
-async fn a_schema_of_somebody_else_is_not_touched() {
+async fn a_schema_that_exists_already_is_not_changed() {
     let ingest = Ingest::new().await;
     ingest
         .client
         .batch_execute("create schema ocds_ingest_bench")
         .await
         .unwrap();
-    let ran = ingest.program(&["bench-database"]).await.expect(2);
+    let ran = ingest.run_program(&["bench-database"]).await.expect(2);
     ran.expect_log("ocds_ingest_bench");
     assert_eq!(ingest.value(SCHEMAS).await, "1");
 }

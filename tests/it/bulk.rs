@@ -11,7 +11,7 @@ use ocds_ingest::config;
 use ocds_ingest::database::Database;
 use tokio_postgres::types::Type;
 
-use crate::harness::{Ingest, connect, open, open_with};
+use crate::harness::{Ingest, connect, open_database, open_database_with};
 use crate::proxy::Proxy;
 
 const COLUMNS: &[Column] = &[
@@ -100,7 +100,7 @@ fn bind(operation: &Operation) -> Binding<Item> {
 }
 
 /// Binds the value that all rows of a statement share. Each statement has another one.
-fn stamp(operation: &Operation, stamp: i64) -> Rows {
+fn bind_stamp(operation: &Operation, stamp: i64) -> Rows {
     let binding = operation.bind_shared().column("stamp", |stamp: &i64| stamp);
     Rows::encode(&binding.build().unwrap(), [&stamp]).unwrap()
 }
@@ -117,7 +117,7 @@ impl Shop {
     async fn new() -> Self {
         let ingest = Ingest::new().await;
         ingest.client.batch_execute(SCHEMA).await.unwrap();
-        let database = open(&ingest.url).await;
+        let database = open_database(&ingest.url).await;
         Self {
             ingest,
             database,
@@ -137,10 +137,10 @@ impl Shop {
             rows: batch,
             ..Batching::default()
         };
-        self.write_by(plan, batching, items, on_failure).await
+        self.write_with(plan, batching, items, on_failure).await
     }
 
-    async fn write_by(
+    async fn write_with(
         &self,
         plan: &Plan,
         batching: Batching,
@@ -154,7 +154,7 @@ impl Shop {
             let next = self
                 .stamps
                 .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            stamp(&operation, next)
+            bind_stamp(&operation, next)
         };
         let rows = Rows::encode(&bind(&operation), items).unwrap();
         let (database, session) = (&self.database, &self.session);
@@ -170,7 +170,7 @@ impl Shop {
 
 /// Returns the total, inserted, updated, unchanged, deleted, failed, and the number of
 /// statements.
-fn counts(applied: &TableOutcome) -> [u64; 7] {
+fn list_counts(applied: &TableOutcome) -> [u64; 7] {
     let bulk::Report {
         total,
         inserted,
@@ -192,7 +192,7 @@ async fn rows_are_inserted_updated_and_deleted_in_few_statements() {
     let shop = Shop::new().await;
     let all = OnFailure::RollBack;
     let inserted = shop.write(&INSERT, 100, &items(0..250), all).await;
-    assert_eq!(counts(&inserted), [250, 250, 0, 0, 0, 0, 3]);
+    assert_eq!(list_counts(&inserted), [250, 250, 0, 0, 0, 0, 3]);
     // One round trip begins the transaction and sends the statements, the other one commits.
     assert_eq!(inserted.report.round_trips, 2);
 
@@ -201,7 +201,7 @@ async fn rows_are_inserted_updated_and_deleted_in_few_statements() {
         item.price = i32::try_from(item.id).unwrap();
     }
     let updated = shop.write(&UPDATE, 100, &dearer, all).await;
-    assert_eq!(counts(&updated), [100, 0, 50, 50, 0, 0, 1]);
+    assert_eq!(list_counts(&updated), [100, 0, 50, 50, 0, 0, 1]);
     assert_eq!(shop.count("item where price = id").await, 50 + 1);
     assert_eq!(shop.count("item").await, 250);
 
@@ -217,15 +217,15 @@ async fn rows_are_inserted_updated_and_deleted_in_few_statements() {
     let ids = delete.bind_row().column("id", |id: &i64| id);
     let ids = Rows::encode(&ids.build().unwrap(), &[7, 8, 1_000]).unwrap();
     for (of, expected) in [(2, [3, 0, 0, 3, 0, 0, 1]), (1, [3, 0, 0, 1, 2, 0, 1])] {
-        let shared = stamp(&delete, of);
+        let shared = bind_stamp(&delete, of);
         let deleted = bulk::write(&shop.database, &shop.session, &delete, &shared, &ids, all);
-        assert_eq!(counts(&deleted.await.unwrap()), expected);
+        assert_eq!(list_counts(&deleted.await.unwrap()), expected);
     }
     assert_eq!(shop.count("item").await, 248);
 }
 
 #[tokio::test]
-async fn an_upsert_rewrites_no_row_that_is_the_same() {
+async fn an_upsert_does_not_write_unchanged_rows() {
     let shop = Shop::new().await;
     for method in [Method::Values, Method::Copy] {
         let batching = Batching {
@@ -239,9 +239,9 @@ async fn an_upsert_rewrites_no_row_that_is_the_same() {
             .unwrap();
         let upsert = async |items: &[Item]| {
             let applied = shop
-                .write_by(&UPSERT, batching, items, OnFailure::Isolate)
+                .write_with(&UPSERT, batching, items, OnFailure::Isolate)
                 .await;
-            let [_, inserted, updated, unchanged, _, _, statements] = counts(&applied);
+            let [_, inserted, updated, unchanged, _, _, statements] = list_counts(&applied);
             (inserted, updated, unchanged, statements)
         };
         let statements = if method == Method::Copy { 1 } else { 2 };
@@ -261,7 +261,7 @@ async fn an_upsert_rewrites_no_row_that_is_the_same() {
 }
 
 #[tokio::test]
-async fn the_same_values_are_set_for_a_list_of_keys_that_meet_a_condition() {
+async fn values_are_set_for_those_keys_that_meet_a_condition() {
     let shop = Shop::new().await;
     shop.write(&INSERT, 100, &items(0..100), OnFailure::RollBack)
         .await;
@@ -295,12 +295,15 @@ async fn the_same_values_are_set_for_a_list_of_keys_that_meet_a_condition() {
         &ids,
         OnFailure::RollBack,
     );
-    assert_eq!(counts(&applied.await.unwrap()), [20, 0, 10, 10, 0, 0, 1]);
+    assert_eq!(
+        list_counts(&applied.await.unwrap()),
+        [20, 0, 10, 10, 0, 0, 1]
+    );
     assert_eq!(shop.count("item where label = 'sold'").await, 10);
 }
 
 #[tokio::test]
-async fn generated_keys_come_back_in_the_order_of_the_rows() {
+async fn generated_keys_are_returned_in_the_order_of_the_rows() {
     let shop = Shop::new().await;
     let plan = Plan {
         shared: &[],
@@ -345,7 +348,7 @@ async fn generated_keys_come_back_in_the_order_of_the_rows() {
 }
 
 /// Makes a hundred items of which five are refused, each for another reason.
-fn five_bad() -> Vec<Item> {
+fn make_five_bad() -> Vec<Item> {
     let mut items = items(0..100);
     items[13].code = items[12].code.clone();
     items[29].maker = Some(77);
@@ -356,7 +359,7 @@ fn five_bad() -> Vec<Item> {
 }
 
 #[tokio::test]
-async fn a_bad_row_undoes_all_and_is_named() {
+async fn a_bad_row_rolls_everything_back_and_is_named() {
     let shop = Shop::new().await;
     for method in [Method::Values, Method::Copy] {
         for batch in [100, 7] {
@@ -366,9 +369,9 @@ async fn a_bad_row_undoes_all_and_is_named() {
                 ..Batching::default()
             };
             let applied = shop
-                .write_by(&INSERT, batching, &five_bad(), OnFailure::RollBack)
+                .write_with(&INSERT, batching, &make_five_bad(), OnFailure::RollBack)
                 .await;
-            let [total, inserted, _, unchanged, _, failed, _] = counts(&applied);
+            let [total, inserted, _, unchanged, _, failed, _] = list_counts(&applied);
             assert_eq!((total, inserted, unchanged, failed), (100, 0, 99, 1));
             let [failure] = &applied.failures[..] else {
                 panic!("{:?}", applied.failures);
@@ -384,7 +387,7 @@ async fn a_bad_row_undoes_all_and_is_named() {
 }
 
 #[tokio::test]
-async fn bad_rows_are_isolated_and_named_with_what_refused_them() {
+async fn bad_rows_are_isolated_and_reported_with_their_constraints() {
     let shop = Shop::new().await;
     for method in [Method::Values, Method::Copy] {
         shop.ingest
@@ -397,9 +400,9 @@ async fn bad_rows_are_isolated_and_named_with_what_refused_them() {
             ..Batching::default()
         };
         let applied = shop
-            .write_by(&INSERT, batching, &five_bad(), OnFailure::Isolate)
+            .write_with(&INSERT, batching, &make_five_bad(), OnFailure::Isolate)
             .await;
-        assert_eq!(counts(&applied)[..6], [100, 95, 0, 0, 0, 5]);
+        assert_eq!(list_counts(&applied)[..6], [100, 95, 0, 0, 0, 5]);
         assert_eq!(shop.count("item").await, 95);
         let said: Vec<String> = applied
             .failures
@@ -427,15 +430,19 @@ async fn bad_rows_are_isolated_and_named_with_what_refused_them() {
 }
 
 #[tokio::test]
-async fn an_operation_undone_leaves_what_came_before_it() {
+async fn a_rolled_back_operation_keeps_earlier_ones() {
     let shop = Shop::new().await;
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let binding = bind(&operation);
-    let shared = stamp(&operation, 1);
+    let shared = bind_stamp(&operation, 1);
     let mut transaction = Transaction::begin(&shop.database, &shop.session)
         .await
         .unwrap();
-    for (items, failed) in [(items(200..220), 0), (five_bad(), 1), (items(220..230), 0)] {
+    for (items, failed) in [
+        (items(200..220), 0),
+        (make_five_bad(), 1),
+        (items(220..230), 0),
+    ] {
         let rows = Rows::encode(&binding, &items).unwrap();
         let applied = transaction.apply(&operation, &shared, &rows, OnFailure::RollBack);
         assert_eq!(applied.await.unwrap().failures.len(), failed);
@@ -445,13 +452,13 @@ async fn an_operation_undone_leaves_what_came_before_it() {
 }
 
 #[tokio::test]
-async fn writers_of_the_same_keys_lose_no_row_and_never_wait_in_a_circle() {
+async fn concurrent_writers_of_the_same_keys_lose_no_row_and_do_not_deadlock() {
     let mut shop = Shop::new().await;
     // So that the server detects a deadlock before another timeout ends it.
     let look = "do $$ begin execute format(
         'alter database %I set deadlock_timeout = ''20ms''', current_database()); end $$";
     shop.ingest.client.batch_execute(look).await.unwrap();
-    shop.database = open_with(&shop.ingest.url, 8).await;
+    shop.database = open_database_with(&shop.ingest.url, 8).await;
     let write = async |writer: i64| {
         let mut sums = bulk::Report::default();
         for round in 0..10 {
@@ -485,16 +492,16 @@ async fn writers_of_the_same_keys_lose_no_row_and_never_wait_in_a_circle() {
     let are_gone = "select count(*) = 0 from pg_stat_activity
         where datname = current_database() and backend_type = 'client backend'
         and pid <> pg_backend_pid()";
-    shop.ingest.until(are_gone).await;
+    shop.ingest.wait_until(are_gone).await;
     let told = "from pg_stat_database where datname = current_database()";
     let of_all = format!("select xact_commit >= 80 {told}");
-    shop.ingest.until(&of_all).await;
+    shop.ingest.wait_until(&of_all).await;
     let circles = format!("select deadlocks {told}");
     assert_eq!(shop.ingest.value(&circles).await, "0");
 }
 
 #[tokio::test]
-async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
+async fn a_connection_cut_anywhere_neither_loses_nor_duplicates_a_row() {
     let shop = Shop::new().await;
     let (socket, user, name) = shop.ingest.socket();
     // There is no key, so a row that is sent twice is stored twice.
@@ -509,7 +516,7 @@ async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let rows = Rows::encode(&bind(&operation), &items(0..300)).unwrap();
     let insert = async |proxy: &Proxy, stamp: Rows| {
-        let database = open(&proxy.url(&user, &name)).await;
+        let database = open_database(&proxy.url(&user, &name)).await;
         let session = Session::new(&config::Database::default());
         let applied = bulk::write(
             &database,
@@ -523,18 +530,18 @@ async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
         database.close().await.unwrap();
         applied
     };
-    insert(&whole, stamp(&operation, 0)).await;
-    let length = whole.passed();
+    insert(&whole, bind_stamp(&operation, 0)).await;
+    let length = whole.bytes_passed();
     let log = Log::default();
-    let _guard = log.listen(tracing::Level::DEBUG);
+    let _guard = log.capture(tracing::Level::DEBUG);
     let steps = 40_i64;
     for step in 1..=steps {
         // The end of the exchange contains the commit, so it is cut in smaller steps.
         let back = length >> (step / 2);
         let at = length - back + if step % 2 == 0 { 0 } else { back / 4 };
-        let proxy = Proxy::cut(&socket, at.max(1));
-        let applied = insert(&proxy, stamp(&operation, step)).await;
-        assert_eq!(counts(&applied)[..2], [300, 300]);
+        let proxy = Proxy::cut_after(&socket, at.max(1));
+        let applied = insert(&proxy, bind_stamp(&operation, step)).await;
+        assert_eq!(list_counts(&applied)[..2], [300, 300]);
         let stored = format!("item where stamp = {step}");
         assert_eq!(shop.count(&stored).await, 300, "cut at {at} of {length}");
     }
@@ -544,7 +551,7 @@ async fn a_link_cut_anywhere_neither_loses_nor_doubles_a_row() {
 }
 
 #[tokio::test]
-async fn rows_whose_fate_is_not_known_are_not_sent_again() {
+async fn rows_of_an_uncertain_commit_are_not_sent_again() {
     let shop = Shop::new().await;
     let (socket, user, name) = shop.ingest.socket();
     let keyless = "alter table shop.item drop constraint item_pkey, drop constraint item_code_key";
@@ -558,13 +565,13 @@ async fn rows_whose_fate_is_not_known_are_not_sent_again() {
             ..config::Database::default()
         };
         let database = Database::open(&settings, 2).await.unwrap();
-        let (session, shared) = (Session::new(&settings), stamp(&operation, of));
+        let (session, shared) = (Session::new(&settings), bind_stamp(&operation, of));
         let all = OnFailure::RollBack;
         bulk::write(&database, &session, &operation, &shared, &rows, all).await
     };
     let whole = Proxy::slow(&socket, Duration::ZERO);
     insert(&whole, 0).await.unwrap();
-    let length = whole.passed();
+    let length = whole.bytes_passed();
     let mut unknown = 0;
     for back in 1..60 {
         let proxy = Proxy::cut_for_good(&socket, length - back);
@@ -593,7 +600,7 @@ async fn of_two_rows_of_one_key_the_last_is_written() {
         item.price = price;
     }
     let updated = shop.write(&UPDATE, 100, &twice, OnFailure::RollBack).await;
-    assert_eq!(counts(&updated), [15, 0, 10, 5, 0, 0, 1]);
+    assert_eq!(list_counts(&updated), [15, 0, 10, 5, 0, 0, 1]);
     let prices = "select string_agg(price::text, ' ' order by id) from shop.item";
     let last = "110 111 112 113 114 105 106 107 108 109";
     assert_eq!(shop.ingest.value(prices).await, last);
@@ -603,7 +610,7 @@ async fn of_two_rows_of_one_key_the_last_is_written() {
 }
 
 #[tokio::test]
-async fn an_upsert_gives_each_row_its_own_key_back_however_it_is_sent() {
+async fn an_upsert_returns_each_row_s_own_key_with_every_method() {
     let shop = Shop::new().await;
     let plan = Plan {
         verb: Verb::Upsert {
@@ -622,7 +629,7 @@ async fn an_upsert_gives_each_row_its_own_key_back_however_it_is_sent() {
             ..Batching::default()
         };
         let applied = shop
-            .write_by(&plan, batching, &items, OnFailure::Isolate)
+            .write_with(&plan, batching, &items, OnFailure::Isolate)
             .await;
         let ids = applied
             .returned
@@ -638,7 +645,7 @@ async fn an_abandoned_exchange_ends_its_transaction() {
     let shop = Shop::new().await;
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let rows = Rows::encode(&bind(&operation), &items(0..10)).unwrap();
-    let shared = stamp(&operation, 1);
+    let shared = bind_stamp(&operation, 1);
     let locker = connect(&shop.ingest.url).await;
     let lock = "begin; lock table shop.item";
     locker.batch_execute(lock).await.unwrap();
@@ -652,7 +659,7 @@ async fn an_abandoned_exchange_ends_its_transaction() {
         let apply = transaction.apply(&operation, &shared, &rows, all);
         tokio::select! {
             _ = apply => panic!("it did not wait for the lock"),
-            () = shop.ingest.until_somebody_waits() => {}
+            () = shop.ingest.wait_for_lock_wait() => {}
         }
     };
     let mut transaction = begin().await;
@@ -694,7 +701,12 @@ async fn a_writer_sends_parents_before_children() {
     };
     let mut writer = Writer::with_own_transactions(&shop.database, &shop.session, limits);
     let to_makers = writer.add_table(&makers, Rows::default(), &maker, OnFailure::RollBack);
-    let to_items = writer.add_table(&items, stamp(&items, 1), &item_binding, OnFailure::Isolate);
+    let to_items = writer.add_table(
+        &items,
+        bind_stamp(&items, 1),
+        &item_binding,
+        OnFailure::Isolate,
+    );
     for id in 100..150 {
         writer.add_row(&to_makers, &id).await.unwrap();
         let mut child = item(id);
@@ -720,7 +732,7 @@ async fn a_writer_sends_parents_before_children() {
 }
 
 #[tokio::test]
-async fn a_writer_sends_what_has_waited_for_long_and_what_weighs_much() {
+async fn a_writer_sends_old_rows_and_large_batches() {
     let shop = Shop::new().await;
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let binding = bind(&operation);
@@ -732,7 +744,7 @@ async fn a_writer_sends_what_has_waited_for_long_and_what_weighs_much() {
     let mut writer = Writer::with_own_transactions(&shop.database, &shop.session, limits);
     let table = writer.add_table(
         &operation,
-        stamp(&operation, 1),
+        bind_stamp(&operation, 1),
         &binding,
         OnFailure::RollBack,
     );
@@ -769,7 +781,7 @@ impl std::io::Write for Log {
 
 impl Log {
     /// Captures the log of this thread until the guard is dropped.
-    fn listen(&self, level: tracing::Level) -> tracing::subscriber::DefaultGuard {
+    fn capture(&self, level: tracing::Level) -> tracing::subscriber::DefaultGuard {
         let lines = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)
@@ -783,7 +795,7 @@ impl Log {
 }
 
 #[tokio::test]
-async fn a_writer_whose_sending_is_cancelled_says_so() {
+async fn a_writer_logs_a_cancelled_flush() {
     let shop = Shop::new().await;
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let binding = bind(&operation);
@@ -796,11 +808,11 @@ async fn a_writer_whose_sending_is_cancelled_says_so() {
     let lock = "begin; lock table shop.item";
     locker.batch_execute(lock).await.unwrap();
     let log = Log::default();
-    let _guard = log.listen(tracing::Level::ERROR);
+    let _guard = log.capture(tracing::Level::ERROR);
     let mut writer = Writer::with_own_transactions(&shop.database, &shop.session, limits);
     let table = writer.add_table(
         &operation,
-        stamp(&operation, 1),
+        bind_stamp(&operation, 1),
         &binding,
         OnFailure::RollBack,
     );
@@ -809,7 +821,7 @@ async fn a_writer_whose_sending_is_cancelled_says_so() {
     }
     tokio::select! {
         _ = writer.flush() => panic!("it did not wait for the lock"),
-        () = shop.ingest.until_somebody_waits() => {}
+        () = shop.ingest.wait_for_lock_wait() => {}
     }
     drop(writer);
     assert!(
@@ -820,7 +832,7 @@ async fn a_writer_whose_sending_is_cancelled_says_so() {
 }
 
 #[tokio::test]
-async fn a_writer_dropped_with_rows_in_it_says_so() {
+async fn a_writer_dropped_with_unsent_rows_logs_a_warning() {
     let shop = Shop::new().await;
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let binding = bind(&operation);
@@ -830,10 +842,10 @@ async fn a_writer_dropped_with_rows_in_it_says_so() {
         interval: Duration::MAX,
     };
     let log = Log::default();
-    let _guard = log.listen(tracing::Level::ERROR);
+    let _guard = log.capture(tracing::Level::ERROR);
     for (rows, expected) in [(10, ""), (13, "dropped before it sent 3 rows")] {
         let mut writer = Writer::with_own_transactions(&shop.database, &shop.session, limits);
-        let shared = stamp(&operation, rows);
+        let shared = bind_stamp(&operation, rows);
         let table = writer.add_table(&operation, shared, &binding, OnFailure::RollBack);
         for item in items(rows * 100..rows * 101) {
             writer.add_row(&table, &item).await.unwrap();

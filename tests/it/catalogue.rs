@@ -82,7 +82,7 @@ fn ok() -> u16 {
     200
 }
 
-fn files(folder: &str) -> BTreeMap<String, String> {
+fn read_files(folder: &str) -> BTreeMap<String, String> {
     fs::read_dir(repository_path(folder))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -94,23 +94,26 @@ fn files(folder: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn sources() -> BTreeMap<String, String> {
-    files("config/sources")
+fn read_sources() -> BTreeMap<String, String> {
+    read_files("config/sources")
 }
 
-fn cases() -> BTreeMap<String, Case> {
+fn read_cases() -> BTreeMap<String, Case> {
     let read = |(name, text): (String, String)| match toml::from_str(&text) {
         Ok(case) => (name, case),
         Err(error) => panic!("{name}: {error}"),
     };
-    files("tests/it/catalogue").into_iter().map(read).collect()
+    read_files("tests/it/catalogue")
+        .into_iter()
+        .map(read)
+        .collect()
 }
 
 #[test]
-fn every_source_tells_people_what_it_is() {
+fn every_source_has_a_description() {
     let declared = ocds_ingest::config::built_in_sources().unwrap();
-    assert_eq!(declared.len(), sources().len());
-    for (name, text) in sources() {
+    assert_eq!(declared.len(), read_sources().len());
+    for (name, text) in read_sources() {
         let source = &declared[&name];
         assert!(text.starts_with("# "), "{name}: a comment");
         for (key, value) in [
@@ -127,7 +130,7 @@ fn every_source_tells_people_what_it_is() {
 #[test]
 fn every_source_has_a_case_and_every_case_a_source() {
     let names = |of: Vec<&String>| of.into_iter().cloned().collect::<BTreeSet<_>>();
-    let (sources, cases) = (sources(), cases());
+    let (sources, cases) = (read_sources(), read_cases());
     assert_eq!(
         names(sources.keys().collect()),
         names(cases.keys().collect())
@@ -140,7 +143,7 @@ fn every_source_has_a_case_and_every_case_a_source() {
 
 #[test]
 fn most_feeds_of_the_field_are_in_the_catalogue_and_the_rest_are_named() {
-    let cases = cases();
+    let cases = read_cases();
     let of_apis = cases.values().filter(|case| case.kind == Kind::Api).count();
     assert_eq!((cases.len(), of_apis), (94, 59));
     assert!(of_apis <= FEEDS_OF_APIS);
@@ -166,7 +169,7 @@ const BY_MONTH_OF_PUBLICATION: [&str; 5] = [
 ];
 
 #[test]
-fn a_source_by_the_month_or_year_of_processes_goes_back_for_a_year() {
+fn a_source_by_month_or_year_of_processes_overlaps_by_a_year() {
     for (name, source) in ocds_ingest::config::built_in_sources().unwrap() {
         let Some(window) = &source.window else {
             continue;
@@ -183,8 +186,8 @@ fn a_source_by_the_month_or_year_of_processes_goes_back_for_a_year() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_publisher_is_asked_what_it_expects() {
-    let (sources, cases) = (sources(), cases());
+async fn each_publisher_gets_the_requests_that_it_expects() {
+    let (sources, cases) = (read_sources(), read_cases());
     let only = std::env::var("CATALOGUE").unwrap_or_default();
     let mut ingest = Ingest::new().await;
     let mut told = Vec::new();
@@ -192,10 +195,10 @@ async fn each_publisher_is_asked_what_it_expects() {
         if !name.contains(&only) {
             continue;
         }
-        let publisher = converse(&case.exchange).await;
-        ingest.configure(&declaration(&sources[&name], &name));
+        let publisher = serve_exchanges(&case.exchange).await;
+        ingest.configure(&declare_for_proxy(&sources[&name], &name));
         for (name, value) in &case.env {
-            ingest.set(name, value);
+            ingest.set_env(name, value);
         }
         told.push((name, case, publisher));
     }
@@ -212,11 +215,11 @@ async fn each_publisher_is_asked_what_it_expects() {
 }
 
 /// Starts a publisher that gives the nth answer to the nth request.
-async fn converse(exchanges: &[Exchange]) -> Publisher {
+async fn serve_exchanges(exchanges: &[Exchange]) -> Publisher {
     let publisher = Publisher::serve(|_| Reply::status(500)).await;
     let answers: Vec<Reply> = exchanges.iter().map(Exchange::reply).collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
-    publisher.turn(move |_| {
+    publisher.set_script(move |_| {
         let nth = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         // 410 is not retried, so it differs from every planned answer.
         answers.get(nth).cloned().unwrap_or(Reply::status(410))
@@ -240,13 +243,13 @@ async fn compare(
     }
     let mut command = ingest.command(&arguments);
     command.env("http_proxy", publisher.url(""));
-    let ran = Running::of(command.spawn().unwrap()).end().await;
+    let ran = Running::new(command.spawn().unwrap()).wait().await;
     let mut wrong = String::new();
     let asked = publisher.requests();
     for (nth, exchange) in case.exchange.iter().enumerate() {
         match asked.get(nth) {
             None => writeln!(wrong, "never asked {}", exchange.request).unwrap(),
-            Some(asked) => wrong.push_str(&exchange.differs(asked).unwrap_or_default()),
+            Some(asked) => wrong.push_str(&exchange.find_difference(asked).unwrap_or_default()),
         }
     }
     for more in asked.iter().skip(case.exchange.len()) {
@@ -268,7 +271,7 @@ async fn compare(
 
 impl Exchange {
     fn reply(&self) -> Reply {
-        let fill = |text: &str| filled(&unencrypted(text));
+        let fill = |text: &str| fill_placeholders(&replace_https(text));
         let reply = Reply::status(self.status);
         if let Some(members) = &self.zip {
             let members = members.iter().map(|(name, text)| (name, fill(text)));
@@ -292,13 +295,13 @@ impl Exchange {
     }
 
     /// Returns how a request differs from the expected one.
-    fn differs(&self, asked: &Request) -> Option<String> {
+    fn find_difference(&self, asked: &Request) -> Option<String> {
         let mut wrong = String::new();
-        let Some(path) = asked.target.strip_prefix("http://").and_then(path) else {
+        let Some(path) = asked.target.strip_prefix("http://").and_then(strip_host) else {
             return Some(format!("asked {}, and not by the proxy\n", asked.target));
         };
         let was = format!("{} {path}", asked.method);
-        if decoded(&self.request) != decoded(&was) {
+        if decode_request(&self.request) != decode_request(&was) {
             writeln!(wrong, "asked {was} for {}", self.request).unwrap();
         }
         for (name, value) in &self.headers {
@@ -318,12 +321,12 @@ impl Exchange {
 }
 
 /// Returns what follows the host.
-fn path(target: &str) -> Option<&str> {
+fn strip_host(target: &str) -> Option<&str> {
     Some(&target[target.find('/')?..])
 }
 
 /// Returns the method and path, and the decoded query parameters in sorted order.
-fn decoded(request: &str) -> (&str, Vec<(String, String)>) {
+fn decode_request(request: &str) -> (&str, Vec<(String, String)>) {
     let (path, query) = request.split_once('?').unwrap_or((request, ""));
     let mut pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes())
         .into_owned()
@@ -334,8 +337,8 @@ fn decoded(request: &str) -> (&str, Vec<(String, String)>) {
 
 /// Returns a source's table as configuration for a proxy. It has no encryption, so that the proxy
 /// can read the requests, and no rate limits.
-fn declaration(source: &str, name: &str) -> String {
-    let source = unencrypted(source);
+fn declare_for_proxy(source: &str, name: &str) -> String {
+    let source = replace_https(source);
     let text = [
         (r"(?m)^(\[+)", format!("${{1}}sources.{name}.")),
         (r#"\brate = "[^"]+""#, r#"rate = "1000/s""#.into()),
@@ -351,12 +354,12 @@ fn declaration(source: &str, name: &str) -> String {
 }
 
 /// Replaces https by http in all URLs, so that the proxy can read the requests.
-fn unencrypted(text: &str) -> String {
+fn replace_https(text: &str) -> String {
     text.replace("https://", "http://")
 }
 
 /// Replaces `$release1` and `$record1` by a release, and by a record that contains it.
-fn filled(text: &str) -> String {
+fn fill_placeholders(text: &str) -> String {
     let item = Regex::new(r"\$(release|record)(\d+)").unwrap();
     let filled = item.replace_all(text, |found: &regex::Captures<'_>| {
         let number: usize = found[2].parse().unwrap();

@@ -6,7 +6,7 @@ use crate::harness::{Ingest, LINK, SOURCE};
 use crate::publisher::{Feed, Publisher, Reply, package, pages, release};
 
 #[tokio::test]
-async fn a_source_that_nobody_declared_is_a_usage_error() {
+async fn an_undeclared_source_is_a_usage_error() {
     let ingest = Ingest::new().await;
     for command in [
         &["run", "atlantis"][..],
@@ -14,62 +14,62 @@ async fn a_source_that_nobody_declared_is_a_usage_error() {
         &["check", "atlantis"],
         &["sources", "show", "atlantis"],
     ] {
-        let ran = ingest.program(command).await.expect(2);
+        let ran = ingest.run_program(command).await.expect(2);
         ran.expect_log("no source is called atlantis");
     }
     assert_eq!(ingest.count("run").await, 0);
 }
 
 #[tokio::test]
-async fn the_worst_of_several_sources_is_the_exit_code_and_each_has_its_report() {
-    let good = Publisher::feed(Feed::link(pages(2, 2))).await;
+async fn the_exit_code_is_that_of_the_worst_source_and_each_has_a_report() {
+    let good = Publisher::serve_feed(Feed::link(pages(2, 2))).await;
     let bad = Publisher::serve(|_| Reply::status(404)).await;
     let mut ingest = Ingest::new().await;
     ingest.declare_as("bad", &bad.url("/"), LINK);
     ingest.declare_as("good", &good.url("/"), LINK);
-    let code = ingest.program(&["run", "bad"]).await.code.unwrap();
+    let code = ingest.run_program(&["run", "bad"]).await.code.unwrap();
     assert_ne!(code, 0);
     let ran = ingest
-        .program(&["run", "bad", "good", "--json"])
+        .run_program(&["run", "bad", "good", "--json"])
         .await
         .expect(code);
-    let reports = ran.lines();
+    let reports = ran.parse_lines();
     assert_eq!(reports[1]["source"], "good");
     assert_eq!(reports[1]["verdict"], "complete");
     assert_eq!(ingest.count("release").await, 4);
     // Without names, all declared sources run.
     let ran = ingest
-        .program(&["run", "--all", "--json"])
+        .run_program(&["run", "--all", "--json"])
         .await
         .expect(code);
-    assert_eq!(ran.lines().len(), 2);
+    assert_eq!(ran.parse_lines().len(), 2);
 }
 
 #[tokio::test]
-async fn a_database_without_its_schema_is_named_as_such_where_migrating_is_switched_off() {
-    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
-    let mut ingest = Ingest::unmigrated().await;
+async fn a_missing_schema_is_reported_if_migration_is_off() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let mut ingest = Ingest::without_schema().await;
     ingest.declare(&publisher, LINK);
     ingest.configure("[database]\nmigrate = false");
     for command in [&["run", SOURCE][..], &["status"], &["quarantine", "list"]] {
-        let ran = ingest.program(command).await.expect(2);
+        let ran = ingest.run_program(command).await.expect(2);
         ran.expect_log("ocds-ingest migrate");
     }
     assert_eq!(publisher.targets(), [""; 0]);
 
-    let applied = ingest.program(&["migrate"]).await.expect(0).text();
+    let applied = ingest.run_program(&["migrate"]).await.expect(0).text();
     assert!(applied.starts_with("applied 0001_"), "{applied}");
     assert_eq!(
-        ingest.program(&["migrate"]).await.expect(0).text(),
+        ingest.run_program(&["migrate"]).await.expect(0).text(),
         "nothing to apply\n"
     );
     ingest.run(&[]).await.expect(0);
 }
 
 #[tokio::test]
-async fn a_run_migrates_unless_told_not_to() {
-    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
-    let mut ingest = Ingest::unmigrated().await;
+async fn a_run_migrates_by_default() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let mut ingest = Ingest::without_schema().await;
     ingest.declare(&publisher, LINK);
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 1);
@@ -78,10 +78,10 @@ async fn a_run_migrates_unless_told_not_to() {
 #[tokio::test]
 async fn a_check_writes_nothing() {
     let publisher =
-        Publisher::feed(Feed::link(vec![vec![release(0), "null".into()], vec![]])).await;
-    let mut ingest = Ingest::unmigrated().await;
+        Publisher::serve_feed(Feed::link(vec![vec![release(0), "null".into()], vec![]])).await;
+    let mut ingest = Ingest::without_schema().await;
     ingest.declare(&publisher, LINK);
-    let said = ingest.program(&["check"]).await.expect(0).text();
+    let said = ingest.run_program(&["check"]).await.expect(0).text();
     let (of_source, of_database) = said.split_once('\n').unwrap();
     assert_eq!(of_source, "ok    zambia: can be used");
     assert!(of_database.starts_with("ok    database: "), "{said}");
@@ -92,7 +92,7 @@ async fn a_check_writes_nothing() {
     assert_eq!(publisher.targets(), [""; 0]);
 
     let said = ingest
-        .program(&["check", "--connect"])
+        .run_program(&["check", "--connect"])
         .await
         .expect(0)
         .text();
@@ -105,9 +105,9 @@ async fn a_check_writes_nothing() {
     let schemas = "select count(*) from pg_namespace where nspname = 'ocds'";
     assert_eq!(ingest.value(schemas).await, "0");
 
-    ingest.program(&["migrate"]).await.expect(0);
+    ingest.run_program(&["migrate"]).await.expect(0);
     let said = ingest
-        .program(&["check", SOURCE, "--connect"])
+        .run_program(&["check", SOURCE, "--connect"])
         .await
         .expect(0)
         .text();
@@ -118,16 +118,16 @@ async fn a_check_writes_nothing() {
 
     let gone = Publisher::serve(|_| Reply::status(404)).await;
     ingest.declare(&gone, LINK);
-    let ran = ingest.program(&["check", "--connect"]).await;
+    let ran = ingest.run_program(&["check", "--connect"]).await;
     assert_ne!(ran.code, Some(0));
     assert!(ran.text().contains("fail  zambia: "), "{}", ran.text());
 }
 
 #[tokio::test]
-async fn a_wrong_configuration_names_file_and_key() {
+async fn a_configuration_error_names_the_file_and_key() {
     let mut ingest = Ingest::new().await;
     ingest.configure("[sources.zambia]\nurl = \"http://localhost/\"\npgae = 1");
-    let ran = ingest.program(&["check"]).await.expect(2);
+    let ran = ingest.run_program(&["check"]).await.expect(2);
     assert!(
         ran.stderr.contains("1.toml") && ran.stderr.contains("pgae"),
         "{}",
@@ -139,7 +139,7 @@ async fn a_wrong_configuration_names_file_and_key() {
 async fn sources_are_listed_and_shown() {
     let mut ingest = Ingest::new().await;
     ingest.declare_as("chile", "https://publisher.example/?key={env.KEY}", LINK);
-    let listed = ingest.program(&["sources"]).await.expect(0).text();
+    let listed = ingest.run_program(&["sources"]).await.expect(0).text();
     for (name, declared) in [
         ("find-a-tender", "the program"),
         ("chile", "the configuration"),
@@ -147,9 +147,9 @@ async fn sources_are_listed_and_shown() {
         let line = listed.lines().find(|line| line.contains(name)).unwrap();
         assert!(line.contains(declared), "{line}");
     }
-    ingest.set("KEY", "pass-phrase");
+    ingest.set_env("KEY", "pass-phrase");
     let shown = ingest
-        .program(&["sources", "show", "chile"])
+        .run_program(&["sources", "show", "chile"])
         .await
         .expect(0)
         .text();
@@ -165,23 +165,27 @@ async fn sources_are_listed_and_shown() {
 }
 
 #[tokio::test]
-async fn status_tells_where_each_source_stands() {
-    let publisher = Publisher::feed(Feed::link(vec![
+async fn status_shows_the_state_of_each_source() {
+    let publisher = Publisher::serve_feed(Feed::link(vec![
         vec![release(0), release(1)],
         vec![release(2), "null".into()],
     ]))
     .await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
-    let said = ingest.program(&["status"]).await.expect(0).text();
+    let said = ingest.run_program(&["status"]).await.expect(0).text();
     assert!(said.starts_with("nothing has run yet"), "{said}");
     assert_eq!(
-        ingest.program(&["status", "--json"]).await.expect(0).text(),
+        ingest
+            .run_program(&["status", "--json"])
+            .await
+            .expect(0)
+            .text(),
         ""
     );
 
     ingest.run(&["--max-bad-ratio", "0.2"]).await.expect(5);
     let status = ingest
-        .program(&["status", "--json"])
+        .run_program(&["status", "--json"])
         .await
         .expect(0)
         .report();
@@ -198,7 +202,7 @@ async fn status_tells_where_each_source_stands() {
     ] {
         assert_eq!(status[field], value, "{field}");
     }
-    let said = ingest.program(&["status"]).await.expect(0).text();
+    let said = ingest.run_program(&["status"]).await.expect(0).text();
     assert!(
         said.contains("zambia") && said.contains("--max-bad-ratio"),
         "{said}"
@@ -232,7 +236,7 @@ async fn a_secret_is_in_no_table_and_no_log() {
         "{LINK}\nquery = {{ key = \"{{env.KEY}}\" }}\nhttp = {{ headers = {{ Authorization = \"Bearer {{env.KEY}}\" }} }}"
     );
     ingest.declare(&publisher, &table);
-    ingest.set("KEY", SECRET);
+    ingest.set_env("KEY", SECRET);
     let mut said = Vec::new();
     for command in [
         &["run", SOURCE, "-vv", "--max-bad-ratio", "1"][..],
@@ -250,7 +254,7 @@ async fn a_secret_is_in_no_table_and_no_log() {
         &["check", "--connect"],
         &["quarantine", "list", "--json"],
     ] {
-        let ran = ingest.program(command).await;
+        let ran = ingest.run_program(command).await;
         said.push(ran.text());
         said.push(ran.stderr);
     }

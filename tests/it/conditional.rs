@@ -7,7 +7,7 @@ use ocds_ingest::page::{Position, RememberedPage, UnchangedPage, Validators};
 use ocds_ingest::sink::Sink;
 
 use crate::dice::Dice;
-use crate::harness::{Counts, Ingest, LINK, NUMBER, Ran, SOURCE, open};
+use crate::harness::{Counts, Ingest, LINK, NUMBER, ProgramOutput, SOURCE, open_database};
 use crate::publisher::{
     Feed, Gate, Items, Publisher, Reply, Request, package, release, short_pages,
 };
@@ -15,8 +15,8 @@ use crate::run::titled;
 
 const LONG_AGO: &str = "Fri, 13 Nov 2020 08:00:00 GMT";
 
-fn tagged(feed: Feed) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
-    move |request| feed.reply(request).tagged(request)
+fn serve_with_etags(feed: Feed) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
+    move |request| feed.reply(request).with_etag(request)
 }
 
 fn is_conditional(request: &Request) -> bool {
@@ -47,7 +47,7 @@ impl Pair {
     }
 
     /// Returns the requests since the last call.
-    fn requests(&mut self) -> Vec<Request> {
+    fn new_requests(&mut self) -> Vec<Request> {
         let requests = self.publisher.requests().split_off(self.seen);
         self.seen += requests.len();
         requests
@@ -55,28 +55,28 @@ impl Pair {
 
     /// Runs both and compares their tables. Also returns which requests of the first were
     /// conditional.
-    async fn run(&mut self, options: &[&str]) -> (Ran, Vec<bool>) {
-        self.requests();
+    async fn run(&mut self, options: &[&str]) -> (ProgramOutput, Vec<bool>) {
+        self.new_requests();
         let ran = self.ingest.run(options).await.expect(0);
-        let conditional = self.requests().iter().map(is_conditional).collect();
+        let conditional = self.new_requests().iter().map(is_conditional).collect();
         self.calm.run(options).await.expect(0);
-        assert!(!self.requests().iter().any(is_conditional));
-        let calm = self.calm.tables().await;
+        assert!(!self.new_requests().iter().any(is_conditional));
+        let calm = self.calm.read_tables().await;
         self.ingest
-            .tables()
+            .read_tables()
             .await
-            .expect(&calm, "asked by conditions");
-        assert_eq!(self.ingest.pages().await, self.calm.pages().await);
+            .expect_equal(&calm, "asked by conditions");
+        assert_eq!(self.ingest.read_pages().await, self.calm.read_pages().await);
         (ran, conditional)
     }
 }
 
 #[tokio::test]
-async fn an_unchanged_feed_costs_a_304_a_page() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(3, 4, 1)))).await;
+async fn an_unchanged_feed_gets_304_for_each_page() {
+    let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(short_pages(3, 4, 1)))).await;
     let (_, first) = pair.run(&[]).await;
     assert_eq!(first, [false; 3]);
-    let versions = pair.ingest.row_versions_of_releases().await;
+    let versions = pair.ingest.read_row_versions().await;
     // The validators are kept from run to run.
     for _ in 0..2 {
         let (ran, conditional) = pair.run(&[]).await;
@@ -87,8 +87,8 @@ async fn an_unchanged_feed_costs_a_304_a_page() {
                 .map(|name| report[name].as_u64().unwrap()),
             [3, 3, 3, 0, 0]
         );
-        assert_eq!(Counts::of(&report), "9 unchanged");
-        assert_eq!(pair.ingest.row_versions_of_releases().await, versions);
+        assert_eq!(Counts::from_report(&report), "9 unchanged");
+        assert_eq!(pair.ingest.read_row_versions().await, versions);
     }
     let logged = "select concat_ws(' ', status, bytes, error is null) from ocds.request
         where run_id = (select max(id) from ocds.run)";
@@ -98,7 +98,7 @@ async fn an_unchanged_feed_costs_a_304_a_page() {
         pair.ingest.column(packages).await,
         ["https://publisher.example/package"]
     );
-    let run = pair.ingest.program(&["run", SOURCE]).await.expect(0);
+    let run = pair.ingest.run_program(&["run", SOURCE]).await.expect(0);
     assert!(
         run.text().contains("  3 pages had not changed"),
         "{}",
@@ -107,9 +107,9 @@ async fn an_unchanged_feed_costs_a_304_a_page() {
 }
 
 #[tokio::test]
-async fn a_server_that_tells_times_and_no_tags_is_asked_by_them() {
+async fn last_modified_is_used_where_there_is_no_etag() {
     let feed = Feed::link(short_pages(3, 4, 1));
-    let script = move |request: &Request| feed.reply(request).dated(request, LONG_AGO);
+    let script = move |request: &Request| feed.reply(request).with_last_modified(request, LONG_AGO);
     let mut pair = Pair::new(LINK, script).await;
     pair.run(&[]).await;
     let asked = pair.publisher.requests().len();
@@ -126,7 +126,7 @@ async fn a_server_that_tells_times_and_no_tags_is_asked_by_them() {
     let script = move |request: &Request| {
         feed.reply(request)
             .header("date", &now)
-            .dated(request, &now)
+            .with_last_modified(request, &now)
     };
     let mut pair = Pair::new(LINK, script).await;
     pair.run(&[]).await;
@@ -134,20 +134,20 @@ async fn a_server_that_tells_times_and_no_tags_is_asked_by_them() {
 }
 
 #[tokio::test]
-async fn all_kinds_of_pages_are_walked_as_they_are_remembered() {
+async fn every_pagination_works_with_conditional_requests() {
     let token =
         r#"page = { mode = "token", param = "page", pointer = "/links/token", start = "1" }"#;
     let tokens = |request: &Request| {
         let page: usize = request.query("page").unwrap().parse().unwrap();
         let next = format!(r#","links":{{"token":"{}"}}"#, page + 1);
         let extra = if page < 3 { &*next } else { "" };
-        Reply::json(package(&short_pages(3, 4, 1)[page - 1], extra)).tagged(request)
+        Reply::json(package(&short_pages(3, 4, 1)[page - 1], extra)).with_etag(request)
     };
     let by_status = r#"page = { mode = "number", status = 404 }"#;
     let link = Feed::link(short_pages(3, 4, 1));
     let numbers = move |request: &Request| match request.query("page").unwrap().as_str() {
         "4" => Reply::status(404),
-        _ => link.reply(request).tagged(request),
+        _ => link.reply(request).with_etag(request),
     };
     let around = r#"page = { mode = "link", pointer = "/links/next", stop = "repeated" }"#;
     let circle = |request: &Request| {
@@ -156,7 +156,7 @@ async fn all_kinds_of_pages_are_walked_as_they_are_remembered() {
             .map_or(1, |page| page.parse().unwrap());
         let next = ["?page=2", "?page=3", "/"][page - 1];
         let link = format!(r#","links":{{"next":"{next}"}}"#);
-        Reply::json(package(&short_pages(3, 4, 1)[page - 1], &link)).tagged(request)
+        Reply::json(package(&short_pages(3, 4, 1)[page - 1], &link)).with_etag(request)
     };
     let by_offset = r#"page = { mode = "offset", size = 4, stop = "empty" }"#;
     let side_by_side = format!("{NUMBER}\nhttp.concurrency = 3");
@@ -165,12 +165,20 @@ async fn all_kinds_of_pages_are_walked_as_they_are_remembered() {
         (Pair::new(around, circle).await, 3, 3),
         (Pair::new(by_status, numbers).await, 4, 3),
         (
-            Pair::new(by_offset, tagged(Feed::offset(short_pages(3, 4, 1)))).await,
+            Pair::new(
+                by_offset,
+                serve_with_etags(Feed::offset(short_pages(3, 4, 1))),
+            )
+            .await,
             4,
             4,
         ),
         (
-            Pair::new(&side_by_side, tagged(Feed::number(short_pages(3, 4, 1)))).await,
+            Pair::new(
+                &side_by_side,
+                serve_with_etags(Feed::number(short_pages(3, 4, 1))),
+            )
+            .await,
             3,
             3,
         ),
@@ -183,14 +191,15 @@ async fn all_kinds_of_pages_are_walked_as_they_are_remembered() {
 }
 
 #[tokio::test]
-async fn pages_behind_a_changed_one_are_asked_for_afresh() {
+async fn pages_after_a_changed_page_are_fetched_in_full() {
     let mut items = short_pages(4, 4, 1);
     items[2][0] = titled(1_000, "of the third page");
-    let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
+    let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(items.clone()))).await;
     pair.run(&[]).await;
     // The second page now has a version of a key that a later page replaces.
     items[1][3] = titled(1_000, "of the second page");
-    pair.publisher.turn(tagged(Feed::link(items.clone())));
+    pair.publisher
+        .set_script(serve_with_etags(Feed::link(items.clone())));
     let (ran, conditional) = pair.run(&[]).await;
     assert_eq!(conditional, [true, true, false, false]);
     assert_eq!(ran.report()["unchanged_pages"], 1);
@@ -200,19 +209,20 @@ async fn pages_behind_a_changed_one_are_asked_for_afresh() {
     // The third page replaced a release of the second page. Now it no longer has that release, so
     // the one of the unchanged second page counts again.
     items[2][0] = release(8);
-    pair.publisher.turn(tagged(Feed::link(items)));
+    pair.publisher
+        .set_script(serve_with_etags(Feed::link(items)));
     let (_, conditional) = pair.run(&[]).await;
     assert_eq!(conditional, [false; 4]);
     assert_eq!(pair.ingest.value(title).await, "of the second page");
 }
 
 #[tokio::test]
-async fn after_any_changes_the_tables_are_those_of_whole_fetches() {
+async fn conditional_runs_store_the_same_as_full_runs_after_any_changes() {
     let mut dice = Dice::new();
     let mut roll = |sides: usize| usize::try_from(dice.roll(sides as u64)).unwrap();
     // Few keys, so that pages replace each other's releases.
     let mut items: Vec<Items> = (0..4).map(|page| vec![release(page)]).collect();
-    let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
+    let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(items.clone()))).await;
     let mut asked = Vec::new();
     for round in 0..30 {
         // The second run finds no change, so that it sends conditional requests.
@@ -227,7 +237,8 @@ async fn after_any_changes_the_tables_are_those_of_whole_fetches() {
                 _ => drop(page.remove(roll(page.len()))),
             }
         }
-        pair.publisher.turn(tagged(Feed::link(items.clone())));
+        pair.publisher
+            .set_script(serve_with_etags(Feed::link(items.clone())));
         let (_, conditional) = pair.run(&[]).await;
         asked.extend(conditional);
     }
@@ -235,7 +246,7 @@ async fn after_any_changes_the_tables_are_those_of_whole_fetches() {
 }
 
 #[tokio::test]
-async fn windows_of_the_same_dates_are_remembered_halved_ones_by_their_halves() {
+async fn unchanged_windows_are_remembered_and_split_ones_by_their_halves() {
     let days = |request: &Request| {
         let date =
             |name: &str| -> jiff::civil::Date { request.query(name).unwrap().parse().unwrap() };
@@ -249,7 +260,7 @@ async fn windows_of_the_same_dates_are_remembered_halved_ones_by_their_halves() 
             day = day.tomorrow().unwrap();
         }
         let total = format!(r#","total":{}"#, items.len());
-        Reply::json(package(&items, &total)).tagged(request)
+        Reply::json(package(&items, &total)).with_etag(request)
     };
     let publisher = Publisher::serve(days).await;
     let mut ingest = Ingest::new().await;
@@ -271,7 +282,7 @@ async fn windows_of_the_same_dates_are_remembered_halved_ones_by_their_halves() 
 }
 
 #[tokio::test]
-async fn a_feed_that_grows_is_fetched_where_it_does() {
+async fn only_the_new_pages_of_a_growing_feed_are_fetched_in_full() {
     let mut items = short_pages(3, 4, 1);
     let numbers = |items: Vec<Items>| {
         move |request: &Request| {
@@ -279,7 +290,7 @@ async fn a_feed_that_grows_is_fetched_where_it_does() {
             // The first pages are unchanged, so their total does not include later items.
             let total = if page < 3 { 3 } else { items.len() };
             let total = format!(r#","total_pages":{total}"#);
-            Reply::json(package(&items[page - 1], &total)).tagged(request)
+            Reply::json(package(&items[page - 1], &total)).with_etag(request)
         }
     };
     let mut pair = Pair::new(NUMBER, numbers(items.clone())).await;
@@ -287,7 +298,7 @@ async fn a_feed_that_grows_is_fetched_where_it_does() {
     pair.run(&[]).await;
     items[2].push(release(100));
     items.push(vec![release(101)]);
-    pair.publisher.turn(numbers(items));
+    pair.publisher.set_script(numbers(items));
     let (ran, conditional) = pair.run(&[]).await;
     assert_eq!(conditional, [true, true, true, false]);
     assert_eq!(ran.counts().inserted, 2);
@@ -295,16 +306,16 @@ async fn a_feed_that_grows_is_fetched_where_it_does() {
 }
 
 #[tokio::test]
-async fn what_is_to_be_done_afresh_is_asked_for_whatever_is_remembered() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(3, 4, 1)))).await;
+async fn a_restart_or_a_new_definition_fetches_all_pages_in_full() {
+    let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(short_pages(3, 4, 1)))).await;
     pair.run(&[]).await;
     assert_eq!(pair.run(&["--restart"]).await.1, [false; 3]);
     assert_eq!(pair.run(&[]).await.1, [true; 3]);
 
-    pair.requests();
+    pair.new_requests();
     let backfill = ["backfill", SOURCE, "--from-page", "1"];
-    pair.ingest.program(&backfill).await.expect(0);
-    assert!(!pair.requests().iter().any(is_conditional));
+    pair.ingest.run_program(&backfill).await.expect(0);
+    assert!(!pair.new_requests().iter().any(is_conditional));
     // The other run may have stored what the earlier one had not.
     assert_eq!(pair.run(&[]).await.1, [false; 3]);
     assert_eq!(pair.run(&[]).await.1, [true; 3]);
@@ -323,53 +334,57 @@ async fn what_is_to_be_done_afresh_is_asked_for_whatever_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_run_in_the_middle_of_which_another_one_wrote_is_not_remembered() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(3, 4, 1)))).await;
+async fn a_run_is_not_remembered_if_another_run_wrote_during_it() {
+    let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(short_pages(3, 4, 1)))).await;
     let Pair { ingest, .. } = &pair;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
     let backfill = ["backfill", SOURCE, "--from-page", "1", "--to-page", "1"];
-    ingest.program(&backfill).await.expect(0);
+    ingest.run_program(&backfill).await.expect(0);
     // The older run is resumed, and ends last.
     ingest.run(&[]).await.expect(0);
     let last = "select kind from ocds.run order by ended_at desc limit 1";
     assert_eq!(ingest.value(last).await, "incremental");
-    pair.requests();
+    pair.new_requests();
     pair.ingest.run(&[]).await.expect(0);
-    assert!(!pair.requests().iter().any(is_conditional));
+    assert!(!pair.new_requests().iter().any(is_conditional));
     pair.ingest.run(&[]).await.expect(0);
-    assert!(pair.requests().iter().all(is_conditional));
+    assert!(pair.new_requests().iter().all(is_conditional));
 }
 
 #[tokio::test]
-async fn a_run_that_goes_on_asks_for_what_is_left_afresh() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(crate::kill::rough(5)))).await;
+async fn a_resumed_run_fetches_its_remaining_pages_in_full() {
+    let mut pair = Pair::new(
+        LINK,
+        serve_with_etags(Feed::link(crate::kill::make_rough_pages(5))),
+    )
+    .await;
     let lenient = ["--max-bad-ratio", "1"];
     // The pages of the rough feed replace each other's releases, so only the last page is
     // remembered.
     pair.run(&lenient).await;
     assert_eq!(pair.run(&lenient).await.1, [false; 5]);
 
-    let calm = tagged(Feed::link(short_pages(5, 4, 1)));
-    let slow = tagged(Feed::link(short_pages(5, 4, 1)));
+    let calm = serve_with_etags(Feed::link(short_pages(5, 4, 1)));
+    let slow = serve_with_etags(Feed::link(short_pages(5, 4, 1)));
     let mut pair = Pair::new(LINK, calm).await;
     pair.run(&[]).await;
     pair.publisher
-        .turn(move |request| match request.query("page").as_deref() {
-            Some("4") => slow(request).after(std::time::Duration::from_secs(60)),
+        .set_script(move |request| match request.query("page").as_deref() {
+            Some("4") => slow(request).delay(std::time::Duration::from_secs(60)),
             _ => slow(request),
         });
-    pair.requests();
+    pair.new_requests();
     let killed = pair.ingest.start_run(&[]);
     let durable =
         "select count(*) = 3 from ocds.page where run_id = (select max(id) from ocds.run)";
-    pair.ingest.until(durable).await;
+    pair.ingest.wait_until(durable).await;
     killed.kill().await;
-    pair.requests();
+    pair.new_requests();
     pair.publisher
-        .turn(tagged(Feed::link(short_pages(5, 4, 1))));
+        .set_script(serve_with_etags(Feed::link(short_pages(5, 4, 1))));
     let resumed = pair.ingest.run(&[]).await.expect(0);
     assert_eq!(resumed.report()["resumed_from"], 3);
-    let requests = pair.requests();
+    let requests = pair.new_requests();
     assert_eq!(requests.len(), 2);
     assert!(!requests.iter().any(is_conditional));
     assert_eq!(resumed.counts().unchanged, 17);
@@ -379,34 +394,34 @@ async fn a_run_that_goes_on_asks_for_what_is_left_afresh() {
     // Continue with as many pages as were fetched.
     let part = pair.ingest.run(&["--max-pages", "2"]).await.expect(0);
     assert_eq!(part.report()["unchanged_pages"], 2);
-    pair.requests();
+    pair.new_requests();
     pair.ingest.run(&[]).await.expect(0);
-    assert!(!pair.requests().iter().any(is_conditional));
+    assert!(!pair.new_requests().iter().any(is_conditional));
 }
 
 #[tokio::test]
-async fn a_page_that_could_not_be_read_meanwhile_is_there_when_it_is_as_it_was() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(2, 4, 1)))).await;
+async fn a_page_unreadable_in_between_is_stored_when_it_is_valid_again() {
+    let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(short_pages(2, 4, 1)))).await;
     pair.run(&[]).await;
-    pair.publisher.turn(|_| Reply::json("<html>"));
+    pair.publisher.set_script(|_| Reply::json("<html>"));
     pair.ingest.run(&[]).await.expect(4);
     let open = "quarantine where reason = 'unreadable-page' and resolved_at is null";
     assert_eq!(pair.ingest.count(open).await, 1);
     pair.publisher
-        .turn(tagged(Feed::link(short_pages(2, 4, 1))));
-    pair.requests();
+        .set_script(serve_with_etags(Feed::link(short_pages(2, 4, 1))));
+    pair.new_requests();
     let ran = pair.ingest.run(&[]).await.expect(0);
-    assert!(pair.requests().iter().all(is_conditional));
+    assert!(pair.new_requests().iter().all(is_conditional));
     assert_eq!(ran.report()["unchanged_pages"], 2);
     assert_eq!(pair.ingest.count(open).await, 0);
 }
 
 #[tokio::test]
-async fn what_was_refused_stays_refused_and_is_counted() {
+async fn rejects_of_unchanged_pages_stay_and_are_counted() {
     let mut items = short_pages(2, 4, 1);
     items[0].push(r#"{"id":"without an ocid"}"#.into());
     items[0].push(titled(1, "the second of its key"));
-    let mut pair = Pair::new(LINK, tagged(Feed::link(items))).await;
+    let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(items))).await;
     pair.run(&[]).await;
     let (ran, conditional) = pair.run(&[]).await;
     assert_eq!(conditional, [true; 2]);
@@ -416,29 +431,32 @@ async fn what_was_refused_stays_refused_and_is_counted() {
 }
 
 #[tokio::test]
-async fn a_304_that_nobody_asked_for_is_no_page() {
+async fn an_unexpected_304_is_not_a_page() {
     let mut items = short_pages(2, 4, 1);
-    let mut pair = Pair::new(LINK, tagged(Feed::link(items.clone()))).await;
+    let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(items.clone()))).await;
     pair.run(&[]).await;
     items[1].push(release(9));
     items.push(vec![release(10)]);
     let feed = Feed::link(items);
     pair.publisher
-        .turn(move |request| match request.query("page").as_deref() {
+        .set_script(move |request| match request.query("page").as_deref() {
             Some("3") => Reply::status(304),
-            _ => feed.reply(request).tagged(request),
+            _ => feed.reply(request).with_etag(request),
         });
     let ran = pair.ingest.run(&[]).await.expect(4);
     ran.expect_log("fetch page 3 of zambia: status 304");
-    assert_eq!(pair.ingest.pages().await.len(), 2);
+    assert_eq!(pair.ingest.read_pages().await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_purged_source_remembers_nothing() {
-    let mut pair = Pair::new(LINK, tagged(Feed::link(short_pages(2, 4, 1)))).await;
+async fn a_purged_source_has_no_remembered_pages() {
+    let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(short_pages(2, 4, 1)))).await;
     pair.run(&[]).await;
     for ingest in [&pair.ingest, &pair.calm] {
-        ingest.program(&["purge", SOURCE, "--yes"]).await.expect(0);
+        ingest
+            .run_program(&["purge", SOURCE, "--yes"])
+            .await
+            .expect(0);
     }
     let (ran, conditional) = pair.run(&[]).await;
     assert_eq!(conditional, [false; 2]);
@@ -446,7 +464,7 @@ async fn a_purged_source_remembers_nothing() {
 }
 
 #[tokio::test]
-async fn a_feed_of_changes_is_asked_whether_its_newest_page_has_more() {
+async fn the_newest_page_of_a_change_feed_is_fetched_conditionally() {
     let table = r#"page = { mode = "link", pointer = "/links/next", stop = "same_url" }"#;
     let changes = |items: Vec<Items>| {
         move |request: &Request| {
@@ -456,7 +474,7 @@ async fn a_feed_of_changes_is_asked_whether_its_newest_page_has_more() {
             // The newest page links to itself.
             let next = items.len().min(page + 1);
             let link = format!(r#","links":{{"next":"/?page={next}"}}"#);
-            Reply::json(package(&items[page - 1], &link)).tagged(request)
+            Reply::json(package(&items[page - 1], &link)).with_etag(request)
         }
     };
     let mut items = short_pages(2, 4, 1);
@@ -469,7 +487,7 @@ async fn a_feed_of_changes_is_asked_whether_its_newest_page_has_more() {
     }
     items[1].push(release(100));
     items.push(vec![release(101)]);
-    pair.publisher.turn(changes(items));
+    pair.publisher.set_script(changes(items));
     let (ran, conditional) = pair.run(&[]).await;
     assert_eq!(conditional, [true, false]);
     assert_eq!(ran.counts().inserted, 2);
@@ -480,14 +498,14 @@ async fn a_feed_of_changes_is_asked_whether_its_newest_page_has_more() {
 const YEARS: &str = "url = \"{}\"\naxis = { year = [\"2024\", \"2025\"] }";
 
 #[tokio::test]
-async fn a_chain_behind_a_changed_one_is_asked_for_afresh() {
+async fn a_chain_after_a_changed_one_is_fetched_in_full() {
     let files = |first: &'static str, second: &'static str| {
         move |request: &Request| {
             let title = match request.path() {
                 "/2024" => first,
                 _ => second,
             };
-            Reply::json(package(&[titled(1, title)], "")).tagged(request)
+            Reply::json(package(&[titled(1, title)], "")).with_etag(request)
         }
     };
     for concurrency in [1, 2] {
@@ -507,18 +525,18 @@ async fn a_chain_behind_a_changed_one_is_asked_for_afresh() {
         let held = gate.clone();
         // The first file is answered when as many requests are open as allowed, and the second
         // one when the program knows that the first has changed.
-        publisher.turn(move |request| match request.path() {
-            "/2024" => changed(request).behind(&held, 1),
-            _ => changed(request).behind(&held, 2),
+        publisher.set_script(move |request| match request.path() {
+            "/2024" => changed(request).hold_at(&held, 1),
+            _ => changed(request).hold_at(&held, 2),
         });
         let run = ingest.start_run(&[]);
-        publisher.until_asked(seen + concurrency).await;
+        publisher.wait_for_requests(seen + concurrency).await;
         gate.move_to(1);
         let durable = "select count(*) = 1 from ocds.page
             where run_id = (select max(id) from ocds.run)";
-        ingest.until(durable).await;
+        ingest.wait_until(durable).await;
         gate.open();
-        run.end().await.expect(0);
+        run.wait().await.expect(0);
         let requests = publisher.requests().split_off(seen);
         let asked: Vec<(&str, bool)> = requests
             .iter()
@@ -535,11 +553,11 @@ async fn a_chain_behind_a_changed_one_is_asked_for_afresh() {
 }
 
 #[tokio::test]
-async fn what_a_server_says_goes_back_to_the_home_host_and_to_no_other() {
+async fn validators_are_sent_only_to_the_source_s_own_host() {
     let page = package(&[release(1)], "");
     let reply = move |request: &Request| {
-        let reply = Reply::json(page.clone()).tagged(request);
-        reply.dated(request, LONG_AGO)
+        let reply = Reply::json(page.clone()).with_etag(request);
+        reply.with_last_modified(request, LONG_AGO)
     };
     let elsewhere = Publisher::serve(reply.clone()).await;
     let (to, there) = (elsewhere.url("/file"), reply.clone());
@@ -572,10 +590,10 @@ async fn what_a_server_says_goes_back_to_the_home_host_and_to_no_other() {
 }
 
 #[tokio::test]
-async fn a_304_that_a_source_has_another_meaning_for_is_not_asked_for() {
+async fn no_conditional_requests_if_the_source_declares_304() {
     let mut pair = Pair::new(
         &format!("{LINK}\nhttp.empty_status = [304]"),
-        tagged(Feed::link(short_pages(2, 4, 1))),
+        serve_with_etags(Feed::link(short_pages(2, 4, 1))),
     )
     .await;
     pair.run(&[]).await;
@@ -583,8 +601,8 @@ async fn a_304_that_a_source_has_another_meaning_for_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
-    let publisher = Publisher::serve(tagged(Feed::link(short_pages(2, 4, 1)))).await;
+async fn an_unchanged_page_is_stored_once_and_only_with_the_lease() {
+    let publisher = Publisher::serve(serve_with_etags(Feed::link(short_pages(2, 4, 1)))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let (definition, rules) = (
@@ -594,7 +612,7 @@ async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
     let spec = RunSpec::incremental(SOURCE, ingest.value(definition).await);
     let rules = ingest.value(rules).await;
 
-    let database = open(&ingest.url).await;
+    let database = open_database(&ingest.url).await;
     let config = Config::default();
     let claim = ledger::claim(&database, &spec, &config.lease)
         .await
@@ -627,13 +645,13 @@ async fn an_unchanged_page_is_durable_once_and_under_the_lease_alone() {
     stale.epoch += 1;
     let refused = sink.commit_unchanged(&stale, &page).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::Lease);
-    assert_eq!(ingest.pages().await.len(), 0);
+    assert_eq!(ingest.read_pages().await.len(), 0);
     for _ in 0..2 {
         // The second time the page is stored already, and the counts are the same.
         let counts = sink.commit_unchanged(&claim.lease, &page).await.unwrap();
         assert_eq!((counts.releases, counts.unchanged), (4, 4));
     }
-    assert_eq!(ingest.pages().await.len(), 1);
+    assert_eq!(ingest.read_pages().await.len(), 1);
     let tags = "select etag from ocds.page order by run_id desc limit 1";
     assert_eq!(ingest.value(tags).await, "newer");
     database.close().await.unwrap();

@@ -65,7 +65,7 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Config {
 }
 
 /// Checks that a file is refused with a message that names it and contains `words`.
-fn refused(text: &str, words: &[&str]) {
+fn expect_refused(text: &str, words: &[&str]) {
     let error = Files::new(&[text]).load(&[]).unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
     let sentence = error.chain();
@@ -80,17 +80,17 @@ fn url(config: &Config) -> &str {
 
 /// Returns the keys that a type accepts. A type that is read from a table passes its keys to the
 /// deserializer; this one records them and returns nothing.
-fn keys<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
+fn read_keys<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
     let mut keys = None;
-    let read = T::deserialize(Notes(&mut keys));
+    let read = T::deserialize(KeyRecorder(&mut keys));
     assert!(read.is_err(), "it was given nothing");
     let keys = keys.expect("a type that is read from a table");
     keys.iter().map(|key| (*key).to_owned()).collect()
 }
 
-struct Notes<'k>(&'k mut Option<&'static [&'static str]>);
+struct KeyRecorder<'k>(&'k mut Option<&'static [&'static str]>);
 
-impl<'de> Deserializer<'de> for Notes<'_> {
+impl<'de> Deserializer<'de> for KeyRecorder<'_> {
     type Error = Nothing;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -127,7 +127,7 @@ struct Documented {
 
 /// Returns the keys of a commented file. In it, `#key = value` and `#[table]` are commented out,
 /// and `# words` are prose.
-fn documented(text: &str) -> Vec<Documented> {
+fn parse_documented(text: &str) -> Vec<Documented> {
     let mut table = String::new();
     let mut keys = Vec::new();
     let mut above = "";
@@ -151,17 +151,17 @@ fn documented(text: &str) -> Vec<Documented> {
     keys
 }
 
-fn sections() -> BTreeSet<(String, String)> {
+fn read_sections() -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
-    for section in keys::<Config>() {
+    for section in read_keys::<Config>() {
         let keys = match section.as_str() {
-            "database" => keys::<config::Database>(),
-            "fetch" => keys::<config::Fetch>(),
-            "extract" => keys::<config::Extract>(),
-            "sink" => keys::<config::Sink>(),
-            "lease" => keys::<config::Lease>(),
-            "ledger" => keys::<config::Ledger>(),
-            "shutdown" => keys::<config::Shutdown>(),
+            "database" => read_keys::<config::Database>(),
+            "fetch" => read_keys::<config::Fetch>(),
+            "extract" => read_keys::<config::Extract>(),
+            "sink" => read_keys::<config::Sink>(),
+            "lease" => read_keys::<config::Lease>(),
+            "ledger" => read_keys::<config::Ledger>(),
+            "shutdown" => read_keys::<config::Shutdown>(),
             // The template of a source documents this table.
             "sources" => continue,
             other => panic!("the section {other} is not looked at here"),
@@ -172,7 +172,7 @@ fn sections() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn a_word_in_the_wrong_place_is_not_quoted() {
+fn an_error_does_not_quote_a_misplaced_value() {
     for (text, expected) in [
         ("[sink]\nmethod = \"s3cret\"", "`row`, `upsert`, `copy`"),
         ("[sink]\nworkers = \"s3cret\"", "usize"),
@@ -191,13 +191,13 @@ fn a_word_in_the_wrong_place_is_not_quoted() {
 
 #[test]
 fn every_key_is_documented_once_and_explained() {
-    let documented = documented(&read_repository_file(DOCUMENTED));
+    let documented = parse_documented(&read_repository_file(DOCUMENTED));
     for key in &documented {
         assert!(key.explained, "no comment above {}", key.line);
     }
     let count = documented.len();
     let named: BTreeSet<_> = documented.into_iter().map(|d| (d.table, d.key)).collect();
-    assert_eq!(named, sections());
+    assert_eq!(named, read_sections());
     assert_eq!(count, named.len());
 }
 
@@ -209,7 +209,7 @@ fn every_documented_value_is_the_default() {
     assert_eq!(url(&documented_config), url(&default));
     // A key may be missing in the file only if it has no default.
     let default = format!("{default:#?}");
-    for key in documented(&read_repository_file(DOCUMENTED))
+    for key in parse_documented(&read_repository_file(DOCUMENTED))
         .iter()
         .filter(|d| d.commented_out)
     {
@@ -219,8 +219,8 @@ fn every_documented_value_is_the_default() {
 }
 
 #[test]
-fn what_the_documented_file_comments_out_can_be_commented_in() {
-    for key in documented(&read_repository_file(DOCUMENTED))
+fn every_commented_key_of_the_documented_file_can_be_uncommented() {
+    for key in parse_documented(&read_repository_file(DOCUMENTED))
         .iter()
         .filter(|d| d.commented_out)
     {
@@ -231,7 +231,7 @@ fn what_the_documented_file_comments_out_can_be_commented_in() {
 
 #[test]
 fn the_template_names_every_key_of_a_source() {
-    let template = documented(&read_repository_file(TEMPLATE));
+    let template = parse_documented(&read_repository_file(TEMPLATE));
     let of = |table: &str| -> BTreeSet<String> {
         let keys = template.iter().filter(|d| d.table == table);
         keys.map(|d| d.key.clone()).collect()
@@ -239,8 +239,8 @@ fn the_template_names_every_key_of_a_source() {
     // `http` is a table of the template, and `page` is a table on each of its lines.
     let mut source = of("");
     source.insert("http".into());
-    assert_eq!(source, keys::<Source>());
-    assert_eq!(of("http"), keys::<Http>());
+    assert_eq!(source, read_keys::<Source>());
+    assert_eq!(of("http"), read_keys::<Http>());
     // Reads the keys of all inline tables of a key.
     let tables = |key: &str| -> Vec<toml::Table> {
         let lines = template.iter().filter(|d| d.key == key);
@@ -261,14 +261,14 @@ fn the_template_names_every_key_of_a_source() {
             .filter_map(|value| value.as_table().cloned())
             .collect()
     };
-    assert_eq!(names(&tables("page")), keys::<Pagination>());
-    assert_eq!(names(&tables("window")), keys::<Window>());
-    assert_eq!(names(&within(tables("window"))), keys::<SplitWhen>());
-    assert_eq!(names(&tables("detail")), keys::<Detail>());
-    assert_eq!(names(&within(tables("axis"))), keys::<Index>());
-    assert_eq!(names(&tables("decode")), keys::<Decode>());
-    assert_eq!(names(&tables("auth")), keys::<Auth>());
-    assert_eq!(names(&tables("fail_if")), keys::<FailIf>());
+    assert_eq!(names(&tables("page")), read_keys::<Pagination>());
+    assert_eq!(names(&tables("window")), read_keys::<Window>());
+    assert_eq!(names(&within(tables("window"))), read_keys::<SplitWhen>());
+    assert_eq!(names(&tables("detail")), read_keys::<Detail>());
+    assert_eq!(names(&within(tables("axis"))), read_keys::<Index>());
+    assert_eq!(names(&tables("decode")), read_keys::<Decode>());
+    assert_eq!(names(&tables("auth")), read_keys::<Auth>());
+    assert_eq!(names(&tables("fail_if")), read_keys::<FailIf>());
     // The comment above them lists each repair.
     let text = read_repository_file(TEMPLATE);
     for repair in Repair::ALL {
@@ -277,7 +277,7 @@ fn the_template_names_every_key_of_a_source() {
 }
 
 /// A source that declares every key that can be combined with the others.
-const WHOLE: &str = r#"
+const COMPLETE_SOURCE: &str = r#"
 publisher = "Office of Invented Tenders"
 country = "Nowhere"
 licence = "CC0 1.0"
@@ -341,7 +341,7 @@ allow_hosts = ["archive.tenders.example", "files.example"]
 "#;
 
 /// The output of `source show` for it.
-const WHOLE_SHOWN: &str = r#"
+const COMPLETE_SOURCE_SHOWN: &str = r#"
 source        whole
 declared in   the configuration
 publisher     Office of Invented Tenders
@@ -401,24 +401,24 @@ other hosts   archive.tenders.example, files.example
 "#;
 
 #[tokio::test]
-async fn a_source_is_shown_whole_and_without_secrets() {
+async fn a_source_is_shown_completely_and_without_secrets() {
     let mut ingest = Ingest::new().await;
-    ingest.configure(&WHOLE.replace("\n[", "\n[sources.whole.").replacen(
-        '\n',
-        "\n[sources.whole]\n",
-        1,
-    ));
+    ingest.configure(
+        &COMPLETE_SOURCE
+            .replace("\n[", "\n[sources.whole.")
+            .replacen('\n', "\n[sources.whole]\n", 1),
+    );
     let shown = ingest
-        .program(&["sources", "show", "whole"])
+        .run_program(&["sources", "show", "whole"])
         .await
         .expect(0)
         .text();
-    assert_eq!(shown.trim_end(), WHOLE_SHOWN.trim());
+    assert_eq!(shown.trim_end(), COMPLETE_SOURCE_SHOWN.trim());
 }
 
 #[test]
-fn the_source_that_is_shown_declares_every_key() {
-    let whole: toml::Table = WHOLE.parse().unwrap();
+fn the_shown_source_declares_every_key() {
+    let whole: toml::Table = COMPLETE_SOURCE.parse().unwrap();
     let names = |tables: &[&str]| -> BTreeSet<String> {
         let of = |path: &str| {
             let mut keys = path.split('.');
@@ -435,24 +435,24 @@ fn the_source_that_is_shown_declares_every_key() {
     };
     assert_eq!(
         whole.keys().cloned().collect::<BTreeSet<_>>(),
-        keys::<Source>()
+        read_keys::<Source>()
     );
-    assert_eq!(names(&["window"]), keys::<Window>());
-    assert_eq!(names(&["window.split_when"]), keys::<SplitWhen>());
-    assert_eq!(names(&["http"]), keys::<Http>());
-    assert_eq!(names(&["decode"]), keys::<Decode>());
-    assert_eq!(names(&["axis.buyer", "axis.file"]), keys::<Index>());
+    assert_eq!(names(&["window"]), read_keys::<Window>());
+    assert_eq!(names(&["window.split_when"]), read_keys::<SplitWhen>());
+    assert_eq!(names(&["http"]), read_keys::<Http>());
+    assert_eq!(names(&["decode"]), read_keys::<Decode>());
+    assert_eq!(names(&["axis.buyer", "axis.file"]), read_keys::<Index>());
     let mut detail = names(&["detail"]);
     // `pattern` replaces `each`.
     detail.insert("pattern".into());
-    assert_eq!(detail, keys::<Detail>());
+    assert_eq!(detail, read_keys::<Detail>());
 }
 
 #[test]
-fn the_template_is_a_source_with_each_of_its_lines() {
+fn the_template_is_valid_with_each_of_its_lines() {
     let text = read_repository_file(TEMPLATE);
     toml::from_str::<Source>(&text).unwrap();
-    let template = documented(&text);
+    let template = parse_documented(&text);
     let required = &template.iter().find(|d| !d.commented_out).unwrap().line;
     for key in template.iter().filter(|d| d.commented_out) {
         let text = match key.table.as_str() {
@@ -464,7 +464,7 @@ fn the_template_is_a_source_with_each_of_its_lines() {
 }
 
 #[test]
-fn every_built_in_source_is_one_and_the_template_is_none() {
+fn every_built_in_source_is_valid_and_the_template_is_not_one() {
     let sources = config::built_in_sources().unwrap();
     let files = fs::read_dir(repository_path("config/sources")).unwrap();
     let files: BTreeSet<String> = files
@@ -477,28 +477,28 @@ fn every_built_in_source_is_one_and_the_template_is_none() {
 
 #[test]
 fn an_unknown_key_is_named_with_its_file() {
-    refused("[sink]\nworker = 3\n", &["sink", "worker"]);
-    refused("[sinks]\n", &["sinks"]);
-    refused(
+    expect_refused("[sink]\nworker = 3\n", &["sink", "worker"]);
+    expect_refused("[sinks]\n", &["sinks"]);
+    expect_refused(
         "[sources.town]\nurl = \"https://town.example\"\npages = 3\n",
         &["sources.town", "pages"],
     );
-    refused(
+    expect_refused(
         "[sources.town]\nurl = \"https://town.example\"\nhttp = { rates = \"5/s\" }\n",
         &["sources.town.http", "rates"],
     );
 }
 
 #[test]
-fn a_value_that_does_not_fit_is_named_with_its_file() {
-    refused("[sink]\nworkers = \"two\"\n", &["`sink.workers`"]);
-    refused("[fetch]\npage_timeout = 5\n", &["`fetch.page_timeout`"]);
-    refused(
+fn an_invalid_value_is_named_with_its_file() {
+    expect_refused("[sink]\nworkers = \"two\"\n", &["`sink.workers`"]);
+    expect_refused("[fetch]\npage_timeout = 5\n", &["`fetch.page_timeout`"]);
+    expect_refused(
         "[fetch]\npage_timeout = \"soon\"\n",
         &["`fetch.page_timeout`"],
     );
-    refused("[sink]\nmethod = \"merge\"\n", &["`sink.method`", "upsert"]);
-    refused(
+    expect_refused("[sink]\nmethod = \"merge\"\n", &["`sink.method`", "upsert"]);
+    expect_refused(
         "[sources.town]\nzone = \"UTC\"\n",
         &["`sources.town`", "url"],
     );
@@ -516,20 +516,20 @@ fn a_value_that_does_not_fit_is_named_with_its_file() {
         ("page", "{ mode = \"none\", size = 5 }"),
     ] {
         let text = format!("[sources.town]\nurl = \"https://town.example\"\n{key} = {value}\n");
-        refused(&text, &[&format!("`sources.town.{key}")]);
+        expect_refused(&text, &[&format!("`sources.town.{key}")]);
     }
 }
 
 #[test]
 fn a_file_that_is_not_toml_is_named_and_not_quoted() {
     let text = "[database]\nurl = \"postgresql://me:hunter2@server/database\n";
-    refused(text, &["line 2"]);
+    expect_refused(text, &["line 2"]);
     let error = Files::new(&[text]).load(&[]).unwrap_err();
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let mut files = Files::new(&[]);
     files.paths.push(files.directory.path().join("absent.toml"));
     let error = files.load(&[]).unwrap_err();
@@ -537,7 +537,7 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn values_that_cannot_hold_together_are_named() {
+fn contradictory_values_are_named() {
     for (text, key) in [
         ("[database]\nurl = \"\"", "database.url"),
         ("[sink]\nworkers = 0", "sink.workers"),
@@ -625,7 +625,7 @@ fn a_mistake_in_the_environment_is_named() {
 }
 
 #[test]
-fn the_nearest_database_url_counts() {
+fn the_most_specific_database_url_applies() {
     let files = Files::new(&["[database]\nurl = \"postgresql://file/d\"\n"]);
     let plain = ("DATABASE_URL", "postgresql://plain/d");
     let own = ("OCDS_INGEST__DATABASE__URL", "postgresql://own/d");
@@ -677,7 +677,7 @@ fn a_configuration_does_not_show_the_database_url() {
 }
 
 #[test]
-fn a_source_of_a_file_joins_the_built_in_ones_under_its_name() {
+fn a_source_in_a_file_is_added_to_the_built_in_ones() {
     let text = "[sources.my-town]\nurl = \"https://town.example/releases\"\n";
     let config = load(text, &[]);
     let source = &config.sources["my-town"];
@@ -687,7 +687,7 @@ fn a_source_of_a_file_joins_the_built_in_ones_under_its_name() {
 }
 
 #[test]
-fn a_source_of_a_file_stands_in_for_a_built_in_one_of_its_name() {
+fn a_source_in_a_file_replaces_a_built_in_one_of_the_same_name() {
     let text = "[sources.find-a-tender]\nurl = \"https://mirror.example/releases\"\n";
     let source = &load(text, &[]).sources["find-a-tender"];
     assert_eq!(source.url.as_str(), "https://mirror.example/releases");
@@ -695,7 +695,7 @@ fn a_source_of_a_file_stands_in_for_a_built_in_one_of_its_name() {
 }
 
 #[test]
-fn names_that_a_server_reads_keep_their_capitals() {
+fn header_and_query_names_keep_their_capitals() {
     let text = "[sources.Town]\nurl = \"https://town.example\"\n\
                 query = { PageSize = \"5\" }\nhttp = { headers = { X-Key = \"{env.KEY}\" } }\n";
     let source = &load(text, &[]).sources["Town"];
@@ -704,7 +704,7 @@ fn names_that_a_server_reads_keep_their_capitals() {
 }
 
 #[test]
-fn the_four_lines_of_the_readme_are_all_it_takes() {
+fn the_four_lines_in_the_readme_suffice() {
     let readme = read_repository_file("README.md");
     let (_, rest) = readme.split_once("```toml\n").expect("an example");
     let (example, _) = rest.split_once("```").expect("its end");
@@ -716,7 +716,7 @@ fn the_four_lines_of_the_readme_are_all_it_takes() {
 }
 
 #[test]
-fn a_nearer_url_stands_in_for_a_mounted_file_named_farther_away() {
+fn a_more_specific_url_overrides_a_mounted_file() {
     let secret = Files::new(&["postgresql://mounted\n"]);
     let path = secret.paths[0].to_str().unwrap();
     let in_file = format!("[database]\nurl_file = \"{path}\"\n");

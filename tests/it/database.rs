@@ -16,10 +16,10 @@ use ocds_ingest::error::{Error, Kind};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use crate::harness::PATIENCE;
+use crate::harness::TEST_TIMEOUT;
 
 /// Makes a directory that the server's user can enter, because the tests may run as root.
-pub(crate) fn open_directory() -> TempDir {
+pub(crate) fn make_open_directory() -> TempDir {
     let directory = tempfile::Builder::new()
         .prefix("ocds-ingest-test-")
         .permissions(PermissionsExt::from_mode(0o755))
@@ -30,7 +30,7 @@ pub(crate) fn open_directory() -> TempDir {
     directory
 }
 
-pub(crate) fn volatile(directory: &Path) -> Options {
+pub(crate) fn volatile_options(directory: &Path) -> Options {
     Options {
         durability: Durability::Volatile,
         ..Options::new(directory.to_owned())
@@ -38,9 +38,9 @@ pub(crate) fn volatile(directory: &Path) -> Options {
 }
 
 /// Starts a server in a new directory.
-async fn start() -> (TempDir, Server) {
-    let directory = open_directory();
-    let server = Server::start(&volatile(&directory.path().join("pg")))
+async fn start_server() -> (TempDir, Server) {
+    let directory = make_open_directory();
+    let server = Server::start(&volatile_options(&directory.path().join("pg")))
         .await
         .expect("a server");
     (directory, server)
@@ -59,24 +59,24 @@ pub(crate) async fn connect(url: &str) -> Result<Connection, Error> {
     Database::open(&settings(url), 1).await?.connection().await
 }
 
-async fn ask(url: &str, question: &str) -> String {
+async fn query_text(url: &str, question: &str) -> String {
     let connection = connect(url).await.expect("a connection");
     let row = connection.query_one(question, &[]).await.expect("a row");
     row.get(0)
 }
 
 /// Returns the start time of the server, which differs after each start.
-async fn started_at(url: &str) -> String {
-    ask(url, "select pg_postmaster_start_time()::text").await
+async fn read_start_time(url: &str) -> String {
+    query_text(url, "select pg_postmaster_start_time()::text").await
 }
 
-async fn is_away(url: &str) -> bool {
+async fn is_down(url: &str) -> bool {
     let config: tokio_postgres::Config = url.parse().expect("a URL");
     config.connect(NoTls).await.is_err()
 }
 
-async fn wait_until_away(url: &str) {
-    while !is_away(url).await {
+async fn wait_until_down(url: &str) {
+    while !is_down(url).await {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -85,13 +85,13 @@ fn socket_url(directory: &Path) -> String {
     format!("host={}/socket user=ocds dbname=ocds", directory.display())
 }
 
-pub(crate) fn postmaster(directory: &Path) -> u32 {
+pub(crate) fn read_postmaster_pid(directory: &Path) -> u32 {
     let text = std::fs::read_to_string(directory.join("data/postmaster.pid")).expect("a server");
     let line = text.lines().next().expect("a first line");
     line.parse().expect("a number")
 }
 
-fn kill(process: u32) {
+fn kill_process(process: u32) {
     let status = Command::new("kill")
         .args(["-9", &process.to_string()])
         .status()
@@ -109,7 +109,7 @@ async fn uses_a_server_until_killed() {
     let Some(directory) = std::env::var_os(CHILD) else {
         return;
     };
-    let server = Server::start(&volatile(Path::new(&directory)))
+    let server = Server::start(&volatile_options(Path::new(&directory)))
         .await
         .unwrap();
     println!("ready {}", server.url(DATABASE));
@@ -141,38 +141,40 @@ fn spawn_user(directory: &Path) -> Child {
 
 #[tokio::test]
 async fn the_last_user_stops_the_server() {
-    let (directory, first) = start().await;
-    let second = Server::start(&volatile(first.directory())).await.unwrap();
+    let (directory, first) = start_server().await;
+    let second = Server::start(&volatile_options(first.directory()))
+        .await
+        .unwrap();
     let mut process = spawn_user(first.directory());
     let url = first.url(DATABASE);
-    let born = started_at(&url).await;
+    let born = read_start_time(&url).await;
     assert_eq!(second.url(DATABASE), url);
 
     first.stop().await.unwrap();
-    assert_eq!(started_at(&url).await, born);
+    assert_eq!(read_start_time(&url).await, born);
     process.kill().unwrap();
     process.wait().unwrap();
-    assert_eq!(started_at(&url).await, born);
+    assert_eq!(read_start_time(&url).await, born);
     second.stop().await.unwrap();
-    assert!(is_away(&url).await);
+    assert!(is_down(&url).await);
     drop(directory);
 }
 
 #[tokio::test]
-async fn many_who_come_at_once_share_one_server() {
-    let directory = open_directory();
-    let options = volatile(&directory.path().join("pg"));
+async fn concurrent_users_share_one_server() {
+    let directory = make_open_directory();
+    let options = volatile_options(&directory.path().join("pg"));
     let starts = (0..6).map(|_| Server::start(&options));
     let servers: Vec<Server> = futures::future::try_join_all(starts).await.unwrap();
     let url = servers[0].url(DATABASE);
     let stops = servers.into_iter().map(Server::stop);
     futures::future::try_join_all(stops).await.unwrap();
-    assert!(is_away(&url).await);
+    assert!(is_down(&url).await);
 }
 
 #[tokio::test]
-async fn a_server_left_by_a_killed_program_is_used_again() {
-    let directory = open_directory();
+async fn a_server_left_by_a_killed_program_is_reused() {
+    let directory = make_open_directory();
     let home = directory.path().join("pg");
     let mut child = spawn_user(&home);
     let group = child.id();
@@ -187,7 +189,7 @@ async fn a_server_left_by_a_killed_program_is_used_again() {
         .unwrap();
     child.wait().unwrap();
 
-    let process = postmaster(&home);
+    let process = read_postmaster_pid(&home);
     let groups = Command::new("ps")
         .args(["-o", "pgid=", "-p", &process.to_string()])
         .output()
@@ -202,16 +204,16 @@ async fn a_server_left_by_a_killed_program_is_used_again() {
         }
     }
 
-    let server = Server::start(&volatile(&home)).await.unwrap();
-    assert_eq!(postmaster(&home), process);
+    let server = Server::start(&volatile_options(&home)).await.unwrap();
+    assert_eq!(read_postmaster_pid(&home), process);
     let url = server.url(DATABASE);
     server.stop().await.unwrap();
-    assert!(is_away(&url).await);
+    assert!(is_down(&url).await);
 }
 
 #[tokio::test]
-async fn a_killed_server_is_started_again_with_what_was_committed() {
-    let directory = open_directory();
+async fn a_killed_server_restarts_with_its_commits() {
+    let directory = make_open_directory();
     let settings = config::Database {
         directory: Some(directory.path().join("pg")),
         ..settings("local")
@@ -221,15 +223,15 @@ async fn a_killed_server_is_started_again_with_what_was_committed() {
     let sql = "create table kept (it int); insert into kept values (1)";
     connection.batch_execute(sql).await.unwrap();
     drop(connection);
-    let killed = postmaster(&directory.path().join("pg"));
-    kill(killed);
-    wait_until_away(&socket_url(&directory.path().join("pg"))).await;
+    let killed = read_postmaster_pid(&directory.path().join("pg"));
+    kill_process(killed);
+    wait_until_down(&socket_url(&directory.path().join("pg"))).await;
 
     // The backend of a pooled connection may live for a moment longer.
     let kept = loop {
         let connection = database.connection().await.unwrap();
         match connection.query_one("select it from kept", &[]).await {
-            Ok(row) if postmaster(&directory.path().join("pg")) != killed => break row,
+            Ok(row) if read_postmaster_pid(&directory.path().join("pg")) != killed => break row,
             _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
@@ -240,11 +242,11 @@ async fn a_killed_server_is_started_again_with_what_was_committed() {
 }
 
 #[tokio::test]
-async fn a_number_of_a_killed_server_that_something_else_got_does_not_stop_the_next() {
-    let (_directory, server) = start().await;
+async fn a_reused_process_id_of_a_killed_server_does_not_block_a_start() {
+    let (_directory, server) = start_server().await;
     let data = server.directory().join("data");
-    kill(postmaster(server.directory()));
-    wait_until_away(&server.url(DATABASE)).await;
+    kill_process(read_postmaster_pid(server.directory()));
+    wait_until_down(&server.url(DATABASE)).await;
     let owner = std::fs::metadata(&data).unwrap();
     let mut command = Command::new("sleep");
     command.arg("60").current_dir("/");
@@ -265,45 +267,45 @@ async fn a_number_of_a_killed_server_that_something_else_got_does_not_stop_the_n
 }
 
 #[tokio::test]
-async fn a_crashed_server_comes_back_when_it_is_revived() {
-    let (_directory, server) = start().await;
+async fn a_crashed_server_restarts_on_revive() {
+    let (_directory, server) = start_server().await;
     let url = server.url(DATABASE);
-    let born = started_at(&url).await;
+    let born = read_start_time(&url).await;
     server.crash().await.unwrap();
-    assert!(is_away(&url).await);
+    assert!(is_down(&url).await);
     server.ensure_running().await.unwrap();
-    assert_ne!(started_at(&url).await, born);
+    assert_ne!(read_start_time(&url).await, born);
     server.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn half_an_initdb_is_done_again() {
-    let directory = open_directory();
+async fn an_incomplete_initdb_is_repeated() {
+    let directory = make_open_directory();
     let home = directory.path().join("pg");
     let half = home.join("unfinished-1-1");
     std::fs::create_dir_all(half.join("base")).unwrap();
     std::fs::write(half.join("PG_VERSION"), "15").unwrap();
     std::fs::write(home.join("start.lock"), "").unwrap();
     // `initdb` runs as the server's user.
-    let (_elsewhere, other) = start().await;
+    let (_elsewhere, other) = start_server().await;
     let owner = std::fs::metadata(other.directory()).unwrap();
     other.stop().await.unwrap();
     for path in [&half, &half.join("base"), &half.join("PG_VERSION")] {
         chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
     }
-    let server = Server::start(&volatile(&home)).await.unwrap();
+    let server = Server::start(&volatile_options(&home)).await.unwrap();
     assert!(!half.exists());
     server.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_cluster_of_another_version_is_refused_and_both_are_named() {
-    let (_directory, server) = start().await;
+    let (_directory, server) = start_server().await;
     let home = server.directory().to_owned();
     server.stop().await.unwrap();
     let ours = std::fs::read_to_string(home.join("data/PG_VERSION")).unwrap();
     std::fs::write(home.join("data/PG_VERSION"), "9\n").unwrap();
-    let error = Server::start(&volatile(&home)).await.unwrap_err();
+    let error = Server::start(&volatile_options(&home)).await.unwrap_err();
     assert_eq!(error.exit_code(), 3);
     for part in ["PostgreSQL 9 ", &format!("PostgreSQL {}", ours.trim())] {
         assert!(error.to_string().contains(part), "{error}");
@@ -311,55 +313,61 @@ async fn a_cluster_of_another_version_is_refused_and_both_are_named() {
 }
 
 #[tokio::test]
-async fn a_long_directory_has_its_socket_elsewhere() {
-    let directory = open_directory();
+async fn a_long_directory_path_has_its_socket_elsewhere() {
+    let directory = make_open_directory();
     let home = directory.path().join("d".repeat(120));
-    let first = Server::start(&volatile(&home)).await.unwrap();
-    let second = Server::start(&volatile(&home)).await.unwrap();
+    let first = Server::start(&volatile_options(&home)).await.unwrap();
+    let second = Server::start(&volatile_options(&home)).await.unwrap();
     assert_eq!(first.url(DATABASE), second.url(DATABASE));
-    assert_eq!(ask(&first.url(DATABASE), "select 'here'").await, "here");
+    assert_eq!(
+        query_text(&first.url(DATABASE), "select 'here'").await,
+        "here"
+    );
     let elsewhere = PathBuf::from(std::fs::read_to_string(home.join("socket.path")).unwrap());
     assert_eq!(std::fs::metadata(&elsewhere).unwrap().mode() & 0o777, 0o700);
     first.stop().await.unwrap();
     second.stop().await.unwrap();
     assert!(!elsewhere.exists());
-    let again = Server::start(&volatile(&home)).await.unwrap();
+    let again = Server::start(&volatile_options(&home)).await.unwrap();
     again.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_directory_with_odd_characters_works() {
-    let directory = open_directory();
-    let server = Server::start(&volatile(&directory.path().join("it's é, a % b")))
+    let directory = make_open_directory();
+    let server = Server::start(&volatile_options(&directory.path().join("it's é, a % b")))
         .await
         .unwrap();
-    assert_eq!(ask(&server.url(DATABASE), "select 'here'").await, "here");
+    assert_eq!(
+        query_text(&server.url(DATABASE), "select 'here'").await,
+        "here"
+    );
     server.stop().await.unwrap();
-    let error = Server::start(&volatile(&directory.path().join("$HOME"))).await;
+    let error = Server::start(&volatile_options(&directory.path().join("$HOME"))).await;
     assert_eq!(error.unwrap_err().kind(), Kind::Config);
 }
 
 #[tokio::test]
-async fn a_directory_of_something_else_is_left_alone() {
-    let directory = open_directory();
+async fn a_directory_with_other_content_is_refused() {
+    let directory = make_open_directory();
     std::fs::write(directory.path().join("thesis.tex"), "").unwrap();
     let before = std::fs::metadata(directory.path()).unwrap();
-    let error = Server::start(&volatile(directory.path())).await;
+    let error = Server::start(&volatile_options(directory.path())).await;
     assert_eq!(error.unwrap_err().kind(), Kind::Config);
     let after = std::fs::metadata(directory.path()).unwrap();
     assert_eq!((before.uid(), before.mode()), (after.uid(), after.mode()));
 }
 
 #[tokio::test]
-async fn a_parent_that_is_closed_to_the_server_s_user_is_named() {
+async fn a_parent_directory_without_access_is_named() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let directory = open_directory();
+    let directory = make_open_directory();
     let closed = directory.path().join("closed");
     std::fs::create_dir(&closed).unwrap();
     std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o700)).unwrap();
-    let error = Server::start(&volatile(&closed.join("pg")))
+    let error = Server::start(&volatile_options(&closed.join("pg")))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
@@ -368,9 +376,9 @@ async fn a_parent_that_is_closed_to_the_server_s_user_is_named() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_start_says_why() {
-    let directory = open_directory();
-    let mut options = volatile(&directory.path().join("pg"));
+async fn a_failed_start_reports_the_reason() {
+    let directory = make_open_directory();
+    let mut options = volatile_options(&directory.path().join("pg"));
     options.settings = vec![("max_connections".into(), "many".into())];
     let begun = Instant::now();
     let error = Server::start(&options).await.unwrap_err();
@@ -380,37 +388,37 @@ async fn a_server_that_cannot_start_says_why() {
 }
 
 #[tokio::test]
-async fn nobody_else_may_enter_the_local_server_s_directories() {
-    let (_directory, server) = start().await;
+async fn other_users_cannot_enter_the_local_server_s_directories() {
+    let (_directory, server) = start_server().await;
     for name in ["", "socket", "data"] {
         let metadata = std::fs::metadata(server.directory().join(name)).unwrap();
         assert_eq!(metadata.mode() & 0o777, 0o700, "{name}");
         assert_ne!(metadata.uid(), 0, "{name}");
     }
     let url = server.url(DATABASE);
-    assert_eq!(ask(&url, "show listen_addresses").await, "");
-    assert_eq!(ask(&url, "show server_encoding").await, "UTF8");
-    assert_eq!(ask(&url, "show fsync").await, "off");
+    assert_eq!(query_text(&url, "show listen_addresses").await, "");
+    assert_eq!(query_text(&url, "show server_encoding").await, "UTF8");
+    assert_eq!(query_text(&url, "show fsync").await, "off");
     server.stop().await.unwrap();
-    let server = Server::start(&Options::new(server_home(&url)))
+    let server = Server::start(&Options::new(server_directory(&url)))
         .await
         .unwrap();
-    assert_eq!(ask(&url, "show fsync").await, "on");
-    assert_eq!(ask(&url, "show synchronous_commit").await, "on");
-    assert_eq!(ask(&url, "show full_page_writes").await, "on");
+    assert_eq!(query_text(&url, "show fsync").await, "on");
+    assert_eq!(query_text(&url, "show synchronous_commit").await, "on");
+    assert_eq!(query_text(&url, "show full_page_writes").await, "on");
     server.stop().await.unwrap();
 }
 
 /// Returns the directory of the server whose socket is in the URL.
-fn server_home(url: &str) -> PathBuf {
+fn server_directory(url: &str) -> PathBuf {
     let (_, host) = url.split_once("host=").expect("a host");
     let (socket, _) = host.split_once('&').expect("a port");
     Path::new(socket).parent().expect("a directory").to_owned()
 }
 
 #[tokio::test]
-async fn psql_gets_its_password_by_environment() {
-    let (_directory, server) = start().await;
+async fn psql_gets_its_password_from_the_environment() {
+    let (_directory, server) = start_server().await;
     let url = server.url(DATABASE).replace("ocds@", "ocds:hunter2@");
     let database = Database::open(&settings(&url), 1).await.unwrap();
     let mut command = database.psql_command();
@@ -433,8 +441,8 @@ async fn psql_gets_its_password_by_environment() {
 }
 
 #[tokio::test]
-async fn a_connection_that_died_in_the_pool_is_not_lent() {
-    let (_directory, server) = start().await;
+async fn a_dead_pooled_connection_is_not_used() {
+    let (_directory, server) = start_server().await;
     let url = server.url(DATABASE);
     let database = Database::open(&settings(&url), 1).await.unwrap();
     let connection = database.connection().await.unwrap();
@@ -453,7 +461,7 @@ async fn a_connection_that_died_in_the_pool_is_not_lent() {
 
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_waited_for() {
-    let (_directory, server) = start().await;
+    let (_directory, server) = start_server().await;
     let url = server.url(DATABASE);
     let database = Database::open(&settings(&url), 1).await.unwrap();
     drop(database.connection().await.unwrap());
@@ -471,7 +479,7 @@ async fn a_server_that_takes_no_writes_is_waited_for() {
             .batch_execute("select pg_reload_conf()")
             .await
             .unwrap();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TEST_TIMEOUT;
         // The pooled connection from before is refused like a new one.
         loop {
             let found = database.connection().await.err().map(|error| error.kind());
@@ -485,8 +493,8 @@ async fn a_server_that_takes_no_writes_is_waited_for() {
 }
 
 #[tokio::test]
-async fn what_refuses_us_is_told_from_what_is_away() {
-    let (_directory, server) = start().await;
+async fn a_refused_login_differs_from_an_unavailable_server() {
+    let (_directory, server) = start_server().await;
     let url = server.url(DATABASE);
     let admin = connect(&url).await.unwrap();
     for sql in [
@@ -526,13 +534,15 @@ struct Tls {
 
 impl Tls {
     async fn start() -> Self {
-        let directory = open_directory();
+        let directory = make_open_directory();
         let keys = directory.path().join("keys");
         std::fs::create_dir(&keys).expect("a directory");
         make_certificates(&keys);
         let home = directory.path().join("pg");
         // The first start makes the user's directory, because the key needs its owner.
-        let first = Server::start(&volatile(&home)).await.expect("a server");
+        let first = Server::start(&volatile_options(&home))
+            .await
+            .expect("a server");
         let owner = std::fs::metadata(first.directory()).expect("a directory");
         first.stop().await.expect("a stop");
         chown(
@@ -565,7 +575,7 @@ impl Tls {
                 ("ssl_ca_file".into(), file("ca.crt")),
                 ("hba_file".into(), file("hba")),
             ],
-            ..volatile(&home)
+            ..volatile_options(&home)
         };
         let server = Server::start(&options).await.expect("a server");
         let admin = connect(&server.url(DATABASE)).await.expect("a connection");
@@ -586,7 +596,12 @@ impl Tls {
     }
 
     /// Connects with options in which `@` stands for the directory of the keys.
-    async fn try_with(&self, database: &str, host: &str, options: &str) -> Result<String, Error> {
+    async fn try_connect(
+        &self,
+        database: &str,
+        host: &str,
+        options: &str,
+    ) -> Result<String, Error> {
         let keys = self.keys.display().to_string();
         let options = options.replace('@', &keys);
         let port = self.port;
@@ -634,7 +649,7 @@ pub(crate) fn make_certificates(keys: &Path) {
 }
 
 #[tokio::test]
-async fn each_sslmode_trusts_what_it_says() {
+async fn each_sslmode_checks_what_it_promises() {
     let tls = Tls::start().await;
     let right = "localhost";
     let wrong = "wrong.example";
@@ -645,7 +660,7 @@ async fn each_sslmode_trusts_what_it_says() {
         (wrong, "sslmode=verify-ca sslrootcert=@/ca.crt"),
         (right, "sslmode=verify-full sslrootcert=@/ca.crt"),
     ] {
-        let version = tls.try_with(DATABASE, host, options).await;
+        let version = tls.try_connect(DATABASE, host, options).await;
         assert_eq!(version.unwrap(), "TLSv1.3", "{options}");
     }
     for (host, options) in [
@@ -656,20 +671,20 @@ async fn each_sslmode_trusts_what_it_says() {
         (right, "sslmode=verify-full"),
         (wrong, "sslmode=verify-full sslrootcert=@/ca.crt"),
     ] {
-        let error = tls.try_with(DATABASE, host, options).await.unwrap_err();
+        let error = tls.try_connect(DATABASE, host, options).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Config, "{options}: {}", error.chain());
     }
-    let plain = tls.try_with("plain", right, "sslmode=disable").await;
+    let plain = tls.try_connect("plain", right, "sslmode=disable").await;
     assert_eq!(plain.unwrap(), "plain text");
     tls.server.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_client_certificate_says_who_we_are() {
+async fn a_client_certificate_authenticates_us() {
     let tls = Tls::start().await;
     let root = "sslmode=verify-full sslrootcert=@/ca.crt";
     let identity = format!("{root} sslcert=@/client.crt sslkey=@/client.key");
-    let version = tls.try_with("certified", "localhost", &identity).await;
+    let version = tls.try_connect("certified", "localhost", &identity).await;
     assert_eq!(version.unwrap(), "TLSv1.3");
     for options in [
         root.to_owned(),
@@ -677,7 +692,7 @@ async fn a_client_certificate_says_who_we_are() {
         format!("{root} sslcert=@/client.crt sslkey=@/ca.key"),
         format!("{identity} user=with_password"),
     ] {
-        let error = tls.try_with("certified", "localhost", &options).await;
+        let error = tls.try_connect("certified", "localhost", &options).await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), Kind::Config, "{options}: {}", error.chain());
     }
@@ -689,11 +704,11 @@ async fn a_password_is_bound_to_the_server_s_certificate() {
     let tls = Tls::start().await;
     let bound = "sslmode=require channel_binding=require user=with_password";
     let version = tls
-        .try_with("secret", "localhost", &format!("{bound} password=hunter2"))
+        .try_connect("secret", "localhost", &format!("{bound} password=hunter2"))
         .await;
     assert_eq!(version.unwrap(), "TLSv1.3");
     for options in [format!("{bound} password=hunter3"), bound.to_owned()] {
-        let error = tls.try_with("secret", "localhost", &options).await;
+        let error = tls.try_connect("secret", "localhost", &options).await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), Kind::Config, "{options}: {}", error.chain());
         assert!(!error.chain().contains("hunter"), "{}", error.chain());
@@ -702,8 +717,8 @@ async fn a_password_is_bound_to_the_server_s_certificate() {
 }
 
 #[tokio::test]
-async fn tls_is_required_of_a_server_that_has_none() {
-    let (_directory, server) = start().await;
+async fn required_tls_fails_on_a_server_without_tls() {
+    let (_directory, server) = start_server().await;
     let home = server.directory().to_owned();
     server.stop().await.unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -714,7 +729,7 @@ async fn tls_is_required_of_a_server_that_has_none() {
             ("listen_addresses".into(), "127.0.0.1".into()),
             ("port".into(), number.to_string()),
         ],
-        ..volatile(&home)
+        ..volatile_options(&home)
     })
     .await
     .unwrap();
@@ -738,19 +753,19 @@ async fn require_auth_is_obeyed_over_tls_too() {
         "!none",
     ] {
         let options = format!("{user} require_auth={list}");
-        let version = tls.try_with("secret", "localhost", &options).await;
+        let version = tls.try_connect("secret", "localhost", &options).await;
         assert_eq!(version.unwrap(), "TLSv1.3", "{list}");
     }
     for list in ["md5", "none", "password,md5", "!scram-sha-256"] {
         let options = format!("{user} require_auth={list}");
-        let error = tls.try_with("secret", "localhost", &options).await;
+        let error = tls.try_connect("secret", "localhost", &options).await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), Kind::Config, "{list}: {}", error.chain());
         assert!(error.chain().contains("SCRAM-SHA-256"), "{}", error.chain());
     }
     // A server that asks for no password is not the expected one.
     let trusted = "sslmode=require require_auth=scram-sha-256";
-    let error = tls.try_with(DATABASE, "localhost", trusted).await;
+    let error = tls.try_connect(DATABASE, "localhost", trusted).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
     assert!(
@@ -769,7 +784,7 @@ fn migration(version: i32, sql: &str) -> Migration {
     }
 }
 
-fn history() -> Vec<Migration> {
+fn make_migrations() -> Vec<Migration> {
     vec![
         migration(1, "create table ocds.one (it int);\nselect pg_sleep(0.3);"),
         migration(2, "create table ocds.two (it int);"),
@@ -777,13 +792,13 @@ fn history() -> Vec<Migration> {
 }
 
 #[tokio::test]
-async fn two_who_migrate_an_empty_database_both_succeed() {
-    let (_directory, server) = start().await;
+async fn concurrent_migrations_of_an_empty_database_both_succeed() {
+    let (_directory, server) = start_server().await;
     let url = server.url(DATABASE);
     let settings = settings(&url);
     let mut first = connect(&url).await.unwrap();
     let mut second = connect(&url).await.unwrap();
-    let list = history();
+    let list = make_migrations();
     assert_eq!(migrate::find_pending(&first, &list).await.unwrap(), list);
     let (one, other) = tokio::join!(
         migrate::apply(&mut first, &list, &settings),
@@ -813,16 +828,16 @@ async fn two_who_migrate_an_empty_database_both_succeed() {
 }
 
 #[tokio::test]
-async fn a_database_with_another_past_is_refused() {
-    let (_directory, server) = start().await;
+async fn a_database_with_other_migrations_is_refused() {
+    let (_directory, server) = start_server().await;
     let url = server.url(DATABASE);
     let settings = settings(&url);
     let mut connection = connect(&url).await.unwrap();
-    let list = history();
+    let list = make_migrations();
     migrate::apply(&mut connection, &list, &settings)
         .await
         .unwrap();
-    let mut changed = history();
+    let mut changed = make_migrations();
     changed[0].sql.push_str("-- and more");
     for (list, said) in [
         (&list[..1], "0002_step_2"),
@@ -838,11 +853,11 @@ async fn a_database_with_another_past_is_refused() {
 }
 
 #[tokio::test]
-async fn a_migration_that_fails_names_its_line_and_leaves_nothing() {
-    let (_directory, server) = start().await;
+async fn a_failed_migration_names_its_line_and_is_rolled_back() {
+    let (_directory, server) = start_server().await;
     let url = server.url(DATABASE);
     let mut connection = connect(&url).await.unwrap();
-    let mut list = history();
+    let mut list = make_migrations();
     list[1].sql = "create table ocds.two (it int);\n\nselect nothing from nowhere;".to_owned();
     let error = migrate::apply(&mut connection, &list, &settings(&url)).await;
     let error = error.unwrap_err();
@@ -853,13 +868,13 @@ async fn a_migration_that_fails_names_its_line_and_leaves_nothing() {
         error.chain()
     );
     let left = "select count(*)::text from pg_namespace where nspname = 'ocds'";
-    assert_eq!(ask(&url, left).await, "0");
+    assert_eq!(query_text(&url, left).await, "0");
     server.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_create_is_told_so_and_needs_no_right_afterwards() {
-    let (_directory, server) = start().await;
+async fn a_role_needs_the_create_right_only_to_migrate() {
+    let (_directory, server) = start_server().await;
     let url = server.url(DATABASE);
     let settings = settings(&url);
     let mut owner = connect(&url).await.unwrap();
@@ -868,7 +883,7 @@ async fn a_role_that_may_not_create_is_told_so_and_needs_no_right_afterwards() {
         .await
         .unwrap();
     let mut writer = connect(&url.replace("ocds@", "writer@")).await.unwrap();
-    let list = history();
+    let list = make_migrations();
     let error = migrate::apply(&mut writer, &list, &settings).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
@@ -884,7 +899,7 @@ async fn a_role_that_may_not_create_is_told_so_and_needs_no_right_afterwards() {
 
 #[tokio::test]
 async fn a_database_opened_locally_migrates_and_closes() {
-    let directory = open_directory();
+    let directory = make_open_directory();
     let settings = config::Database {
         directory: Some(directory.path().join("pg")),
         ..settings("local")

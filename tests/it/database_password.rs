@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, channel};
 use ocds_ingest::database::local::{DATABASE, Options, Server};
 use ocds_ingest::error::{Error, Kind};
 
-use crate::database::{connect, open_directory, volatile};
-use crate::harness::PATIENCE;
+use crate::database::{connect, make_open_directory, volatile_options};
+use crate::harness::TEST_TIMEOUT;
 
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -20,7 +20,7 @@ const CLEARTEXT: u32 = 3;
 const MD5: u32 = 5;
 
 /// Returns an address of this machine that is not loopback, so it counts as another host.
-fn outer_address() -> Option<IpAddr> {
+fn find_outer_address() -> Option<IpAddr> {
     // Nothing is sent: the system only selects the sender's address.
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     let found = socket
@@ -36,14 +36,14 @@ fn outer_address() -> Option<IpAddr> {
 
 /// Starts a server without TLS that asks for a password. The channel receives what each client
 /// sends then.
-fn ask_for_password(address: IpAddr, request: u32) -> (u16, Receiver<Vec<u8>>) {
+fn serve_password_request(address: IpAddr, request: u32) -> (u16, Receiver<Vec<u8>>) {
     let listener = TcpListener::bind((address, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         // Clients that disconnect earlier, because they require TLS, send nothing.
         for stream in listener.incoming() {
-            if let Ok(sent) = serve(stream.unwrap(), request)
+            if let Ok(sent) = handle_client(stream.unwrap(), request)
                 && sender.send(sent).is_err()
             {
                 return;
@@ -53,8 +53,8 @@ fn ask_for_password(address: IpAddr, request: u32) -> (u16, Receiver<Vec<u8>>) {
     (port, receiver)
 }
 
-fn serve(mut stream: TcpStream, request: u32) -> std::io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+fn handle_client(mut stream: TcpStream, request: u32) -> std::io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(TEST_TIMEOUT))?;
     let mut startup = read_startup(&mut stream)?;
     if startup.len() == 4 {
         stream.write_all(b"N")?;
@@ -91,25 +91,26 @@ fn url(host: IpAddr, port: u16, options: &str) -> String {
 }
 
 /// Connects to a server that asks for a password. Returns the error and what the server received.
-async fn try_with(host: IpAddr, request: u32, options: &str) -> (Error, Vec<u8>) {
-    let (port, received) = ask_for_password(host, request);
+async fn try_connect(host: IpAddr, request: u32, options: &str) -> (Error, Vec<u8>) {
+    let (port, received) = serve_password_request(host, request);
     let error = connect(&url(host, port, options)).await.unwrap_err();
-    let received = tokio::task::spawn_blocking(move || received.recv_timeout(PATIENCE).unwrap());
+    let received =
+        tokio::task::spawn_blocking(move || received.recv_timeout(TEST_TIMEOUT).unwrap());
     (error, received.await.unwrap())
 }
 
-fn holds_password(bytes: &[u8]) -> bool {
+fn contains_password(bytes: &[u8]) -> bool {
     bytes.windows(7).any(|it| it == b"hunter2")
 }
 
 #[tokio::test]
 async fn a_server_without_tls_gets_no_password_over_the_network() {
-    let Some(host) = outer_address() else {
+    let Some(host) = find_outer_address() else {
         return;
     };
     for (request, named) in [(CLEARTEXT, "password"), (MD5, "md5")] {
         for options in ["", "sslmode=disable", "sslmode=prefer", "require_auth=!gss"] {
-            let (error, received) = try_with(host, request, options).await;
+            let (error, received) = try_connect(host, request, options).await;
             let sent = String::from_utf8_lossy(&received).into_owned();
             assert!(received.is_empty(), "{options}: the server got {sent:?}");
             assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
@@ -124,10 +125,10 @@ async fn a_server_without_tls_gets_no_password_over_the_network() {
 
 #[tokio::test]
 async fn an_address_beside_a_socket_does_not_turn_tls_off() {
-    let Some(host) = outer_address() else {
+    let Some(host) = find_outer_address() else {
         return;
     };
-    let (port, received) = ask_for_password(host, CLEARTEXT);
+    let (port, received) = serve_password_request(host, CLEARTEXT);
     let list = format!(
         "host=/nowhere hostaddr={host} port={port} user=ocds password=hunter2 sslmode=verify-full"
     );
@@ -141,20 +142,20 @@ async fn an_address_beside_a_socket_does_not_turn_tls_off() {
 }
 
 #[tokio::test]
-async fn a_password_is_sent_in_clear_text_to_whom_the_url_allows_it() {
-    let Some(host) = outer_address() else {
+async fn a_clear_text_password_is_sent_only_if_the_url_allows_it() {
+    let Some(host) = find_outer_address() else {
         return;
     };
-    let (_, received) = try_with(host, CLEARTEXT, "require_auth=password").await;
-    assert!(holds_password(&received), "{received:?}");
-    let (_, received) = try_with(host, MD5, "require_auth=scram-sha-256,md5").await;
+    let (_, received) = try_connect(host, CLEARTEXT, "require_auth=password").await;
+    assert!(contains_password(&received), "{received:?}");
+    let (_, received) = try_connect(host, MD5, "require_auth=scram-sha-256,md5").await;
     assert!(received.windows(3).any(|it| it == b"md5"), "{received:?}");
     for (request, list) in [
         (CLEARTEXT, "md5"),
         (MD5, "password"),
         (MD5, "scram-sha-256"),
     ] {
-        let (error, received) = try_with(host, request, &format!("require_auth={list}")).await;
+        let (error, received) = try_connect(host, request, &format!("require_auth={list}")).await;
         assert!(received.is_empty(), "{list}: {received:?}");
         let said = error.chain();
         assert!(said.contains(&format!("require_auth={list}")), "{said}");
@@ -163,24 +164,25 @@ async fn a_password_is_sent_in_clear_text_to_whom_the_url_allows_it() {
 
 #[tokio::test]
 async fn require_auth_is_obeyed_on_this_machine_too() {
-    let (_, received) = try_with(LOOPBACK, CLEARTEXT, "").await;
-    assert!(holds_password(&received), "{received:?}");
+    let (_, received) = try_connect(LOOPBACK, CLEARTEXT, "").await;
+    assert!(contains_password(&received), "{received:?}");
     for (request, list) in [
         (MD5, "scram-sha-256"),
         (CLEARTEXT, "!password"),
         (MD5, "none"),
     ] {
-        let (error, received) = try_with(LOOPBACK, request, &format!("require_auth={list}")).await;
+        let (error, received) =
+            try_connect(LOOPBACK, request, &format!("require_auth={list}")).await;
         assert!(received.is_empty(), "{list}: {received:?}");
         assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
     }
 }
 
-fn program(url: &str, variables: &[(&str, &str)]) -> Output {
-    check(&["--connect"], url, variables)
+fn check_connection(url: &str, variables: &[(&str, &str)]) -> Output {
+    run_check(&["--connect"], url, variables)
 }
 
-fn check(options: &[&str], url: &str, variables: &[(&str, &str)]) -> Output {
+fn run_check(options: &[&str], url: &str, variables: &[(&str, &str)]) -> Output {
     let directory = tempfile::tempdir().unwrap();
     Command::new(env!("CARGO_BIN_EXE_ocds-ingest"))
         .arg("check")
@@ -195,12 +197,12 @@ fn check(options: &[&str], url: &str, variables: &[(&str, &str)]) -> Output {
 }
 
 #[test]
-fn the_program_warns_of_a_server_that_nobody_looks_at() {
-    let Some(host) = outer_address() else {
+fn the_program_warns_if_a_server_is_not_verified() {
+    let Some(host) = find_outer_address() else {
         return;
     };
-    let (port, _received) = ask_for_password(host, MD5);
-    let (loopback_port, _received_too) = ask_for_password(LOOPBACK, MD5);
+    let (port, _received) = serve_password_request(host, MD5);
+    let (loopback_port, _received_too) = serve_password_request(LOOPBACK, MD5);
     let without_password = format!("postgresql://ocds@{host}:{port}/ocds");
     for (url, is_warned, code) in [
         (url(host, port, ""), true, 2),
@@ -213,11 +215,11 @@ fn the_program_warns_of_a_server_that_nobody_looks_at() {
         // True: the server receives an answer and closes the connection.
         (url(LOOPBACK, loopback_port, ""), false, 3),
     ] {
-        let output = check(&[], &url, &[]);
+        let output = run_check(&[], &url, &[]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         let unasked = String::from_utf8(output.stderr).unwrap();
         assert_eq!(unasked.contains("write sslmode=verify-full"), is_warned);
-        let output = program(&url, &[]);
+        let output = check_connection(&url, &[]);
         let log = String::from_utf8(output.stderr).unwrap();
         let warnings = log.lines().filter(|line| line.contains("WARN")).count();
         assert_eq!(warnings, usize::from(is_warned), "{url}: {log}");
@@ -236,17 +238,17 @@ fn the_program_warns_of_a_server_that_nobody_looks_at() {
 }
 
 #[test]
-fn the_environment_says_which_authentication_is_required() {
-    let (port, received) = ask_for_password(LOOPBACK, MD5);
+fn the_environment_can_require_an_authentication_method() {
+    let (port, received) = serve_password_request(LOOPBACK, MD5);
     let plain = url(LOOPBACK, port, "");
-    let output = program(&plain, &[("PGREQUIREAUTH", "scram-sha-256")]);
+    let output = check_connection(&plain, &[("PGREQUIREAUTH", "scram-sha-256")]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(received.recv_timeout(PATIENCE).unwrap().is_empty());
+    assert!(received.recv_timeout(TEST_TIMEOUT).unwrap().is_empty());
     // The URL takes precedence over the environment.
     let told = url(LOOPBACK, port, "require_auth=md5");
-    program(&told, &[("PGREQUIREAUTH", "scram-sha-256")]);
-    assert!(!received.recv_timeout(PATIENCE).unwrap().is_empty());
-    let output = program(&plain, &[("PGREQUIREAUTH", "hunter3")]);
+    check_connection(&told, &[("PGREQUIREAUTH", "scram-sha-256")]);
+    assert!(!received.recv_timeout(TEST_TIMEOUT).unwrap().is_empty());
+    let output = check_connection(&plain, &[("PGREQUIREAUTH", "hunter3")]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8(said).unwrap();
@@ -279,7 +281,7 @@ async fn start_with_passwords(directory: &Path, host: IpAddr) -> (Server, u16) {
             ("port".into(), number.to_string()),
             ("hba_file".into(), rules.display().to_string()),
         ],
-        ..volatile(&directory.join("pg"))
+        ..volatile_options(&directory.join("pg"))
     })
     .await
     .unwrap();
@@ -298,11 +300,11 @@ async fn start_with_passwords(directory: &Path, host: IpAddr) -> (Server, u16) {
 }
 
 #[tokio::test]
-async fn a_real_server_without_tls_is_given_a_scram_proof_alone() {
-    let Some(host) = outer_address() else {
+async fn a_server_without_tls_gets_only_a_scram_proof() {
+    let Some(host) = find_outer_address() else {
         return;
     };
-    let directory = open_directory();
+    let directory = make_open_directory();
     let (server, port) = start_with_passwords(directory.path(), host).await;
     for (user, options, is_let_in) in [
         ("with_scram", "", true),

@@ -12,12 +12,12 @@ const QUARANTINE: &str =
 /// The ids of the stored releases.
 const IDS: &str = "select release_id from ocds.release order by release_id";
 
-fn releases(numbers: std::ops::Range<usize>) -> Items {
+fn make_releases(numbers: std::ops::Range<usize>) -> Items {
     numbers.map(release).collect()
 }
 
 /// Runs a source once that gives one reply.
-async fn ingested(table: &str, reply: Reply) -> Ingest {
+async fn ingest_reply(table: &str, reply: Reply) -> Ingest {
     let publisher = Publisher::serve(move |_| reply.clone()).await;
     let mut ingest = Ingest::new().await;
     ingest.configure("[sink]\nmax_bad_ratio = 1");
@@ -28,7 +28,7 @@ async fn ingested(table: &str, reply: Reply) -> Ingest {
 
 #[tokio::test]
 async fn lines_arrays_and_archives_are_stored_like_a_package() {
-    let items = releases(0..4);
+    let items = make_releases(0..4);
     let lines = items.join("\n");
     let packages = [package(&items[..2], ""), package(&items[2..], "")];
     let packed = zip(&[
@@ -41,28 +41,28 @@ async fn lines_arrays_and_archives_are_stored_like_a_package() {
         format!("[{}]", packages.join(",")).into_bytes(),
         packed,
     ] {
-        let ingest = ingested("", Reply::json(body)).await;
+        let ingest = ingest_reply("", Reply::json(body)).await;
         assert_eq!(ingest.column(IDS).await, ["0", "1", "2", "3"]);
         assert_eq!(ingest.count("quarantine").await, 0);
     }
     // A gzip file that is compressed again for transport.
     let file = Reply::json(lines)
-        .encoded(Encoding::Gzip)
+        .with_encoding(Encoding::Gzip)
         .encoded_body()
         .await;
-    let ingest = ingested("", Reply::json(file).encoded(Encoding::Gzip)).await;
+    let ingest = ingest_reply("", Reply::json(file).with_encoding(Encoding::Gzip)).await;
     assert_eq!(ingest.column(IDS).await, ["0", "1", "2", "3"]);
 }
 
 #[tokio::test]
-async fn a_document_that_cannot_be_read_is_kept_and_costs_no_neighbour() {
+async fn an_unreadable_document_is_rejected_alone() {
     let packed = zip(&[
-        ("2026/01.json", &*package(&releases(0..2), "")),
+        ("2026/01.json", &*package(&make_releases(0..2), "")),
         ("2026/02.json", ""),
         ("2026/03.json", "<html>gone</html>"),
         ("2026/04.json", &*package(&["null".into(), release(2)], "")),
     ]);
-    let ingest = ingested("", Reply::json(packed)).await;
+    let ingest = ingest_reply("", Reply::json(packed)).await;
     assert_eq!(ingest.column(IDS).await, ["0", "1", "2"]);
     let mut kept = ingest.column(QUARANTINE).await;
     kept.sort();
@@ -80,7 +80,7 @@ async fn a_document_that_cannot_be_read_is_kept_and_costs_no_neighbour() {
 }
 
 #[tokio::test]
-async fn a_document_is_read_again_by_a_replay() {
+async fn a_replay_reads_a_rejected_document_again() {
     let odd = format!("{{\"entries\":[{},null]}}", release(1));
     let lines = format!("{}\n{odd}\n", release(0));
     let publisher = Publisher::serve(move |_| Reply::json(lines.clone())).await;
@@ -91,11 +91,11 @@ async fn a_document_is_read_again_by_a_replay() {
     let open = format!("unreadable-document /1 {odd}");
     assert_eq!(ingest.column(QUARANTINE).await, [open.as_str()]);
     let replay = &["quarantine", "replay", "--json"];
-    ingest.program(replay).await.expect(0);
+    ingest.run_program(replay).await.expect(0);
     assert_eq!(ingest.column(QUARANTINE).await, [open.as_str()]);
 
     ingest.declare(&publisher, r#"items = ["/releases/*", "/entries/*", ""]"#);
-    ingest.program(replay).await.expect(0);
+    ingest.run_program(replay).await.expect(0);
     assert_eq!(ingest.column(IDS).await, ["0", "1"]);
     assert_eq!(
         ingest.column(QUARANTINE).await,
@@ -107,7 +107,7 @@ async fn a_document_is_read_again_by_a_replay() {
 }
 
 #[tokio::test]
-async fn text_in_another_charset_is_stored_in_ours() {
+async fn text_in_another_charset_is_stored_as_utf_8() {
     let body = package(&[release(0).replace("Works", "Caf\u{e9}")], "");
     let latin: Vec<u8> = body.chars().map(|c| u8::try_from(c).unwrap()).collect();
     let title = "select tender_title || ' ' || (data #>> '{tender,title}') from ocds.release";
@@ -126,20 +126,20 @@ async fn text_in_another_charset_is_stored_in_ours() {
             served("application/json; charset=utf-8", &latin),
         ),
     ] {
-        let ingest = ingested(table, reply).await;
+        let ingest = ingest_reply(table, reply).await;
         assert_eq!(ingest.value(title).await, "Caf\u{e9} 0 Caf\u{e9} 0");
     }
     // Without a declared charset only this item is rejected.
     let both = package(&[release(0).replace("Works", "Caf\u{e9}"), release(1)], "");
     let latin: Vec<u8> = both.chars().map(|c| u8::try_from(c).unwrap()).collect();
-    let ingest = ingested("", Reply::json(latin)).await;
+    let ingest = ingest_reply("", Reply::json(latin)).await;
     assert_eq!(ingest.column(IDS).await, ["1"]);
     let reason = "select reason from ocds.quarantine";
     assert_eq!(ingest.value(reason).await, "invalid-utf8");
 }
 
 #[tokio::test]
-async fn pages_lead_on_from_the_first_document_of_each() {
+async fn the_first_document_of_a_page_has_the_next_link() {
     let publisher = Publisher::serve(|request| {
         let page: usize = request
             .query("page")
@@ -148,7 +148,7 @@ async fn pages_lead_on_from_the_first_document_of_each() {
             3 => String::new(),
             _ => format!(r#","links":{{"next":"?page={}"}}"#, page + 1),
         };
-        let first = package(&releases(page * 10..page * 10 + 4 - page), &link);
+        let first = package(&make_releases(page * 10..page * 10 + 4 - page), &link);
         let second = package(&[release(page * 10 + 9)], "");
         Reply::json(zip(&[("1.json", &first), ("2.json", &second)]))
     })
@@ -160,9 +160,9 @@ async fn pages_lead_on_from_the_first_document_of_each() {
 }
 
 #[tokio::test]
-async fn an_archive_over_a_limit_is_asked_for_once_and_no_end_of_the_feed() {
+async fn an_archive_over_a_limit_is_fetched_once_and_does_not_end_the_feed() {
     let bomb = zip(&[("a.json", &format!("[\"{}\"]", " ".repeat(4 << 20)))]);
-    let first = package(&releases(0..1), r#","total_pages":2"#);
+    let first = package(&make_releases(0..1), r#","total_pages":2"#);
     let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
         Some("2") => Reply::json(bomb.clone()),
         _ => Reply::json(first.clone()),

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use url::form_urlencoded;
 
-use crate::harness::{Counts, Ingest, LINK, NUMBER, Ran, SOURCE, UNTIL_EMPTY};
+use crate::harness::{Counts, Ingest, LINK, NUMBER, ProgramOutput, SOURCE, UNTIL_EMPTY};
 use crate::publisher::{Publisher, Reply, Request, package, release, zip};
 
 /// A defect, described in a sentence, and its expected result.
@@ -34,7 +34,7 @@ struct Case {
 }
 
 /// A feed of these pages. By default it is read to its end and stores nothing.
-fn feed(defect: &'static str, table: &str, pages: Vec<Vec<u8>>) -> Case {
+fn feed_case(defect: &'static str, table: &str, pages: Vec<Vec<u8>>) -> Case {
     Case {
         defect,
         table: table.to_owned(),
@@ -47,12 +47,12 @@ fn feed(defect: &'static str, table: &str, pages: Vec<Vec<u8>>) -> Case {
 }
 
 /// A document that is a feed by itself.
-fn document(defect: &'static str, body: impl Into<Vec<u8>>) -> Case {
-    feed(defect, "", vec![body.into()])
+fn document_case(defect: &'static str, body: impl Into<Vec<u8>>) -> Case {
+    feed_case(defect, "", vec![body.into()])
 }
 
 /// An entry between two good ones, which are stored.
-fn entry(defect: &'static str, entry: impl AsRef<[u8]>) -> Case {
+fn entry_case(defect: &'static str, entry: impl AsRef<[u8]>) -> Case {
     let [before, after] = [1, 2].map(release);
     let body = [
         b"{\"releases\":[",
@@ -63,43 +63,48 @@ fn entry(defect: &'static str, entry: impl AsRef<[u8]>) -> Case {
         after.as_bytes(),
         b"]}",
     ];
-    document(defect, body.concat()).stores(&["1", "2"])
+    document_case(defect, body.concat()).expect_ids(&["1", "2"])
 }
 
 /// A numbered feed of three pages with two releases each, of which the second is not a page.
-fn no_page(defect: &'static str, body: impl Into<Vec<u8>>) -> Case {
+fn bad_page_case(defect: &'static str, body: impl Into<Vec<u8>>) -> Case {
     let body = body.into();
-    let pages = vec![of(&[1, 2]), body.clone(), of(&[5, 6]), of(&[])];
-    feed(defect, UNTIL_EMPTY, pages)
-        .stores(&["1", "2", "5", "6"])
-        .keeps("unreadable-page", body)
-        .ends(4)
+    let pages = vec![
+        package_of(&[1, 2]),
+        body.clone(),
+        package_of(&[5, 6]),
+        package_of(&[]),
+    ];
+    feed_case(defect, UNTIL_EMPTY, pages)
+        .expect_ids(&["1", "2", "5", "6"])
+        .expect_reject("unreadable-page", body)
+        .expect_code(4)
 }
 
 impl Case {
-    fn with(mut self, table: &str) -> Self {
+    fn with_keys(mut self, table: &str) -> Self {
         write!(self.table, "\n{table}").unwrap();
         self
     }
 
     /// Expects these ids in the table, in this order.
-    fn stores(mut self, ids: &[&str]) -> Self {
+    fn expect_ids(mut self, ids: &[&str]) -> Self {
         self.ids = ids.iter().map(|&id| id.to_owned()).collect();
         self
     }
 
-    fn keeps(mut self, reason: &'static str, document: impl Into<Vec<u8>>) -> Self {
+    fn expect_reject(mut self, reason: &'static str, document: impl Into<Vec<u8>>) -> Self {
         self.kept.push((reason, document.into()));
         self
     }
 
     /// Expects an exit code. The default 0 means that nothing is missing.
-    fn ends(mut self, code: i32) -> Self {
+    fn expect_code(mut self, code: i32) -> Self {
         self.code = code;
         self
     }
 
-    fn after_requests(mut self, requests: usize) -> Self {
+    fn expect_requests(mut self, requests: usize) -> Self {
         self.requests = Some(requests);
         self
     }
@@ -152,23 +157,23 @@ async fn check(cases: impl IntoIterator<Item = Case>) {
 }
 
 /// Returns a package of the releases with these numbers.
-fn of(numbers: &[usize]) -> Vec<u8> {
-    named(numbers, "")
+fn package_of(numbers: &[usize]) -> Vec<u8> {
+    package_with(numbers, "")
 }
 
 /// Adds further members, each after a comma.
-fn named(numbers: &[usize], members: &str) -> Vec<u8> {
+fn package_with(numbers: &[usize], members: &str) -> Vec<u8> {
     let items: Vec<String> = numbers.iter().copied().map(release).collect();
     package(&items, members).into_bytes()
 }
 
 /// Adds a value as the next link.
-fn linked(numbers: &[usize], next: &str) -> Vec<u8> {
-    named(numbers, &format!(r#","links":{{"next":{next}}}"#))
+fn package_with_next(numbers: &[usize], next: &str) -> Vec<u8> {
+    package_with(numbers, &format!(r#","links":{{"next":{next}}}"#))
 }
 
 #[tokio::test]
-async fn a_defect_within_an_entry_costs_no_neighbour() {
+async fn a_defect_in_an_entry_rejects_only_that_entry() {
     let link = r#"{"url":"https://publisher.example/1","date":"2026-01-01T00:00:00Z"}"#;
     let unescaped = r#"{"ocid":"o","id":"q","tender":{"title":"the "old" road, lot 2"}}"#;
     let nan = r#"{"ocid":"o","id":nan}"#;
@@ -177,28 +182,28 @@ async fn a_defect_within_an_entry_costs_no_neighbour() {
     let too_large = r#"{"ocid":"o","id":"x","tender":{"value":{"amount":1e200000}}}"#;
     let broken_line = "{\"ocid\":\"o\",\"id\":\"n\",\"tender\":{\"title\":\"two\nlines\"}}";
     check([
-        entry("a link stands among releases", link).keeps("linked-release", link),
-        entry("quotes in a text are not escaped", unescaped).keeps("invalid-json", unescaped),
-        entry("an id is not a number", nan).keeps("invalid-json", nan),
-        entry("a number begins with zeros", spaced).keeps("invalid-json", spaced),
-        entry("a number begins with zeros, which is repaired", spaced)
-            .with(r#"decode = { repair = ["bad-number"] }"#)
-            .stores(&["1", "2", "s"]),
-        entry("a line is broken within a text", broken_line).keeps("invalid-json", broken_line),
-        entry("a number is 10,000 digits long", exponent).keeps("large-number", exponent),
-        entry("a number is 10,000 digits long, which is repaired", exponent)
-            .with(r#"decode = { repair = ["exponent"] }"#)
-            .stores(&["1", "2", "e"]),
-        entry("a number is longer than the server takes", too_large)
-            .keeps("large-number", too_large),
-        entry("a release has no date", r#"{"ocid":"o","id":"d"}"#).stores(&["1", "2", "d"]),
-        entry("an id is a number of over 64 bits", r#"{"ocid":"o","id":36893488147419103232}"#)
-            .stores(&["1", "2", "36893488147419103232"]),
-        entry(
+        entry_case("a link stands among releases", link).expect_reject("linked-release", link),
+        entry_case("quotes in a text are not escaped", unescaped).expect_reject("invalid-json", unescaped),
+        entry_case("an id is not a number", nan).expect_reject("invalid-json", nan),
+        entry_case("a number begins with zeros", spaced).expect_reject("invalid-json", spaced),
+        entry_case("a number begins with zeros, which is repaired", spaced)
+            .with_keys(r#"decode = { repair = ["bad-number"] }"#)
+            .expect_ids(&["1", "2", "s"]),
+        entry_case("a line is broken within a text", broken_line).expect_reject("invalid-json", broken_line),
+        entry_case("a number is 10,000 digits long", exponent).expect_reject("large-number", exponent),
+        entry_case("a number is 10,000 digits long, which is repaired", exponent)
+            .with_keys(r#"decode = { repair = ["exponent"] }"#)
+            .expect_ids(&["1", "2", "e"]),
+        entry_case("a number is longer than the server takes", too_large)
+            .expect_reject("large-number", too_large),
+        entry_case("a release has no date", r#"{"ocid":"o","id":"d"}"#).expect_ids(&["1", "2", "d"]),
+        entry_case("an id is a number of over 64 bits", r#"{"ocid":"o","id":36893488147419103232}"#)
+            .expect_ids(&["1", "2", "36893488147419103232"]),
+        entry_case(
             "releases of one process have one date",
             r#"{"ocid":"o","id":"a","date":"2026-01-01"},{"ocid":"o","id":"b","date":"2026-01-01"}"#,
         )
-        .stores(&["1", "2", "a", "b"]),
+        .expect_ids(&["1", "2", "a", "b"]),
     ])
     .await;
 }
@@ -348,7 +353,7 @@ const AWARDS: &str = "award_count || ' ' || supplier_names::text || ' ' ||
     (select count(*) from ocds.award where award.release_id = release.release_id)";
 
 #[tokio::test]
-async fn what_is_written_otherwise_is_stored_and_costs_a_column_at_most() {
+async fn unusual_notations_are_stored_and_lose_at_most_a_column() {
     let mut cases = Vec::new();
     for (has, date, read) in DATES {
         let members = format!(r#""ocid":"o","date":{date}"#);
@@ -385,98 +390,105 @@ async fn what_is_written_otherwise_is_stored_and_costs_a_column_at_most() {
 }
 
 #[tokio::test]
-async fn a_page_without_releases_is_told_from_one_that_is_none() {
+async fn a_page_without_releases_differs_from_a_body_that_is_no_page() {
     let nothing = r#"{"uri":"https://publisher.example/2","version":"1.1","publishedDate":"2026-01-01","publisher":{"name":"P"}}"#;
     let null = r#"{"uri":"https://publisher.example/2","releases":null}"#;
     let counted = |defect, last: &str| {
-        let pages = vec![of(&[1, 2]), last.as_bytes().to_vec()];
-        feed(defect, UNTIL_EMPTY, pages)
-            .stores(&["1", "2"])
-            .after_requests(2)
+        let pages = vec![package_of(&[1, 2]), last.as_bytes().to_vec()];
+        feed_case(defect, UNTIL_EMPTY, pages)
+            .expect_ids(&["1", "2"])
+            .expect_requests(2)
     };
     check([
-        document("releases are null", null),
-        document("releases are left out", nothing),
+        document_case("releases are null", null),
+        document_case("releases are left out", nothing),
         counted("the page after the last has releases that are null", null),
         counted("the page after the last leaves its releases out", nothing),
-        no_page("an error object is sent with 200", r#"{"status":500,"message":"try later"}"#),
-        feed(
+        bad_page_case("an error object is sent with 200", r#"{"status":500,"message":"try later"}"#),
+        feed_case(
             "an error is sent as a list of one",
             UNTIL_EMPTY,
-            vec![of(&[1, 2]), br#"["try later"]"#.to_vec(), of(&[])],
+            vec![package_of(&[1, 2]), br#"["try later"]"#.to_vec(), package_of(&[])],
         )
-        .stores(&["1", "2"])
-        .keeps("not-an-object", r#""try later""#),
-        no_page("a body is empty", ""),
-        no_page("a body is an empty object", "{}"),
-        no_page("a body is null", "null"),
-        no_page("a body ends in the middle", &of(&[3, 4])[..150]),
-        no_page("a notice of maintenance is sent with 200", "<!DOCTYPE html>\n<html><h1>En mantenimiento</h1></html>"),
-        no_page("a firewall answers 200", "<html><head><title>Request Rejected</title></head><body>Your support ID is: 7</body></html>"),
-        no_page("a page leads on by meta refresh", "<HTML><META HTTP-EQUIV=\"refresh\" CONTENT=\"0;URL=/login\"></HTML>"),
-        no_page("a form asks whether to download", "\u{feff}<form action=\"/uc\"><input name=confirm></form>"),
-        document("a feed of one document is empty", "").keeps("unreadable-page", "").ends(4),
+        .expect_ids(&["1", "2"])
+        .expect_reject("not-an-object", r#""try later""#),
+        bad_page_case("a body is empty", ""),
+        bad_page_case("a body is an empty object", "{}"),
+        bad_page_case("a body is null", "null"),
+        bad_page_case("a body ends in the middle", &package_of(&[3, 4])[..150]),
+        bad_page_case("a notice of maintenance is sent with 200", "<!DOCTYPE html>\n<html><h1>En mantenimiento</h1></html>"),
+        bad_page_case("a firewall answers 200", "<html><head><title>Request Rejected</title></head><body>Your support ID is: 7</body></html>"),
+        bad_page_case("a page leads on by meta refresh", "<HTML><META HTTP-EQUIV=\"refresh\" CONTENT=\"0;URL=/login\"></HTML>"),
+        bad_page_case("a form asks whether to download", "\u{feff}<form action=\"/uc\"><input name=confirm></form>"),
+        document_case("a feed of one document is empty", "").expect_reject("unreadable-page", "").expect_code(4),
     ])
     .await;
 }
 
 #[tokio::test]
-async fn documents_are_read_in_the_forms_they_come_in() {
+async fn documents_are_read_in_all_forms_that_publishers_use() {
     let marked = |body: Vec<u8>| [&b"\xef\xbb\xbf"[..], &body].concat();
-    let quoted = curly(release(1).replace("Works 1", "\u{201c}Works\u{201d}"));
+    let quoted = encode_windows_1252(release(1).replace("Works 1", "\u{201c}Works\u{201d}"));
     let in_windows_1252 = [&b"{\"releases\":["[..], &quoted, b"]}"].concat();
-    let under_a_key = [&b"{\"result\":"[..], &of(&[1, 2]), b"}"].concat();
-    let list_under_a_key = [&b"{\"packages\":["[..], &of(&[1]), b",", &of(&[2]), b"]}"].concat();
+    let under_a_key = [&b"{\"result\":"[..], &package_of(&[1, 2]), b"}"].concat();
+    let list_under_a_key = [
+        &b"{\"packages\":["[..],
+        &package_of(&[1]),
+        b",",
+        &package_of(&[2]),
+        b"]}",
+    ]
+    .concat();
     let other_ocids = format!(
         r#"{{"uri":"u","version":"1.1","records":[{{"ocid":"ocds-213czf-9","releases":[{},{}]}}]}}"#,
         release(1),
         release(2)
     );
     let later = release(2).replace("Works", "Later works");
-    let of_one_name = with_one_name(zip(&[
-        ("1.json", of(&[1, 2])),
+    let of_one_name = rename_members(zip(&[
+        ("1.json", package_of(&[1, 2])),
         ("2.json", package(&[later, release(3)], "").into()),
-        ("3.json", marked(of(&[4]))),
+        ("3.json", marked(package_of(&[4]))),
     ]));
     let alone = zip(&[("a.json", "")]);
     check([
-        document(
+        document_case(
             "a document begins with a byte order mark",
-            marked(of(&[1, 2])),
+            marked(package_of(&[1, 2])),
         )
-        .stores(&["1", "2"]),
-        document(
+        .expect_ids(&["1", "2"]),
+        document_case(
             "text is in Windows-1252, and nothing says so",
             in_windows_1252.clone(),
         )
-        .keeps("invalid-utf8", quoted),
-        document("text is in Windows-1252", in_windows_1252)
-            .with(r#"decode = { charset = "windows-1252" }"#)
-            .stores(&["1"]),
-        document("a package is under a key", under_a_key)
-            .with(r#"items = "/result/releases/*""#)
-            .stores(&["1", "2"]),
-        document("packages are a list under a key", list_under_a_key)
-            .with(r#"items = "/packages/*""#)
-            .stores(&["1", "2"]),
-        document(
+        .expect_reject("invalid-utf8", quoted),
+        document_case("text is in Windows-1252", in_windows_1252)
+            .with_keys(r#"decode = { charset = "windows-1252" }"#)
+            .expect_ids(&["1"]),
+        document_case("a package is under a key", under_a_key)
+            .with_keys(r#"items = "/result/releases/*""#)
+            .expect_ids(&["1", "2"]),
+        document_case("packages are a list under a key", list_under_a_key)
+            .with_keys(r#"items = "/packages/*""#)
+            .expect_ids(&["1", "2"]),
+        document_case(
             "the releases of a record have ocids of their own",
             other_ocids,
         )
-        .stores(&["1", "2"]),
-        document("files of one name have different contents", of_one_name)
-            .stores(&["1", "2", "3", "4"])
-            .keeps("superseded", release(2)),
-        document("the one file of an archive is empty", alone.clone())
-            .keeps("unreadable-page", alone)
-            .ends(4),
+        .expect_ids(&["1", "2"]),
+        document_case("files of one name have different contents", of_one_name)
+            .expect_ids(&["1", "2", "3", "4"])
+            .expect_reject("superseded", release(2)),
+        document_case("the one file of an archive is empty", alone.clone())
+            .expect_reject("unreadable-page", alone)
+            .expect_code(4),
     ])
     .await;
 }
 
 /// Renames the members `1.json`, `2.json` … of a zip file to `a.json`, because the library that
 /// makes it refuses equal names.
-fn with_one_name(mut archive: Vec<u8>) -> Vec<u8> {
+fn rename_members(mut archive: Vec<u8>) -> Vec<u8> {
     let mut renamed = 0;
     for at in 1..archive.len() {
         if archive[at..].starts_with(b".json") {
@@ -490,7 +502,7 @@ fn with_one_name(mut archive: Vec<u8>) -> Vec<u8> {
 }
 
 /// Encodes a text as Windows-1252.
-fn curly(text: String) -> Vec<u8> {
+fn encode_windows_1252(text: String) -> Vec<u8> {
     let byte = |character| match character {
         '\u{201c}' => 0x93,
         '\u{201d}' => 0x94,
@@ -500,56 +512,60 @@ fn curly(text: String) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_next_link_that_leads_nowhere_ends_the_run_as_what_it_is() {
-    let with_link = |next: &str| linked(&[3, 4], next);
+async fn a_bad_next_link_ends_the_run_with_its_reason() {
+    let with_link = |next: &str| package_with_next(&[3, 4], next);
     let second = |defect, next: &str| {
-        let pages = vec![linked(&[1, 2], "\"?page=2\""), with_link(next), of(&[5])];
-        feed(defect, LINK, pages)
+        let pages = vec![
+            package_with_next(&[1, 2], "\"?page=2\""),
+            with_link(next),
+            package_of(&[5]),
+        ];
+        feed_case(defect, LINK, pages)
     };
     let all = ["1", "2", "3", "4"];
     check([
         second("a next link is the page's own", "\"?page=2\"")
-            .stores(&all)
-            .ends(4)
-            .after_requests(2),
+            .expect_ids(&all)
+            .expect_code(4)
+            .expect_requests(2),
         second("a next link is that of the first page", "\"/\"")
-            .stores(&all)
-            .ends(4)
-            .after_requests(2),
+            .expect_ids(&all)
+            .expect_code(4)
+            .expect_requests(2),
         second("a next link drops its cursor", "\"?page=1\"")
-            .stores(&all)
-            .ends(4)
-            .after_requests(3),
+            .expect_ids(&all)
+            .expect_code(4)
+            .expect_requests(3),
         // Fetched twice, because it is as full as the page before.
         second("a next link is null", "null")
-            .stores(&all)
-            .after_requests(3),
+            .expect_ids(&all)
+            .expect_requests(3),
         second("a next link is empty", "\"\"")
-            .stores(&all)
-            .after_requests(3),
+            .expect_ids(&all)
+            .expect_requests(3),
         second("a next link is a number", "7")
-            .stores(&["1", "2"])
-            .keeps("unreadable-page", with_link("7"))
-            .ends(4),
+            .expect_ids(&["1", "2"])
+            .expect_reject("unreadable-page", with_link("7"))
+            .expect_code(4),
         second("a next link is an object", r#"{"href":"?page=3"}"#)
-            .stores(&["1", "2"])
-            .keeps("unreadable-page", with_link(r#"{"href":"?page=3"}"#))
-            .ends(4),
+            .expect_ids(&["1", "2"])
+            .expect_reject("unreadable-page", with_link(r#"{"href":"?page=3"}"#))
+            .expect_code(4),
         second(
             "a next link leads to another host",
             "\"https://elsewhere.example/\"",
         )
-        .stores(&all)
-        .ends(4),
+        .expect_ids(&all)
+        .expect_code(4),
     ])
     .await;
 }
 
 /// Runs a source once that a script answers.
-async fn ran(
+async fn run_script(
     table: &str,
     script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-) -> (Ingest, Publisher, Ran) {
+) -> (Ingest, Publisher, ProgramOutput) {
     let publisher = Publisher::serve(script).await;
     let ingest = Ingest::with_source(&publisher, table).await;
     let ran = ingest.run(&[]).await;
@@ -557,14 +573,17 @@ async fn ran(
 }
 
 #[tokio::test]
-async fn a_feed_that_never_ends_is_found_out() {
+async fn an_endless_feed_is_detected() {
     // Each page links to another one, and all have the same releases or none.
     let same = (&[1, 2][..], "so their links lead on for ever", 3);
     let none = (&[][..], "without items that lead on", 201);
     for (numbers, why, requests) in [same, none] {
-        let (ingest, publisher, ran) = ran(LINK, move |request| {
+        let (ingest, publisher, ran) = run_script(LINK, move |request| {
             let page = request.page();
-            Reply::json(linked(numbers, &format!("\"?page={}\"", page + 1)))
+            Reply::json(package_with_next(
+                numbers,
+                &format!("\"?page={}\"", page + 1),
+            ))
         })
         .await;
         let ran = ran.expect(4);
@@ -575,8 +594,8 @@ async fn a_feed_that_never_ends_is_found_out() {
     }
     // A server that ignores the page number.
     for table in [NUMBER, UNTIL_EMPTY] {
-        let (ingest, publisher, ran) = ran(table, |_| {
-            Reply::json(named(&[1, 2], r#","total_pages":50"#))
+        let (ingest, publisher, ran) = run_script(table, |_| {
+            Reply::json(package_with(&[1, 2], r#","total_pages":50"#))
         })
         .await;
         let ran = ran.expect(4);
@@ -588,14 +607,14 @@ async fn a_feed_that_never_ends_is_found_out() {
 }
 
 #[tokio::test]
-async fn pages_that_fall_short_of_their_total_are_no_whole_feed() {
+async fn a_feed_with_fewer_releases_than_its_total_is_incomplete() {
     let table = r#"page = { mode = "number", total_items = "/total", size = 2 }"#;
     // The total is 8, but the publisher serves only 4.
-    let (ingest, _publisher, ran) = ran(table, |request| {
+    let (ingest, _publisher, ran) = run_script(table, |request| {
         let page: usize = request.query("page").unwrap().parse().unwrap();
         let numbers = [2 * page - 1, 2 * page];
         let numbers = if page <= 2 { &numbers[..] } else { &[] };
-        Reply::json(named(numbers, r#","total":8"#))
+        Reply::json(package_with(numbers, r#","total":8"#))
     })
     .await;
     let ran = ran.expect(4);
@@ -604,12 +623,12 @@ async fn pages_that_fall_short_of_their_total_are_no_whole_feed() {
 }
 
 #[tokio::test]
-async fn a_file_of_no_bytes_costs_no_other_file() {
+async fn an_empty_file_affects_no_other_file() {
     let publisher = Publisher::serve(|request| match request.path() {
         "/" => Reply::json(r#"["a.json","b.json","c.json"]"#),
-        "/a.json" => Reply::json(of(&[1])),
+        "/a.json" => Reply::json(package_of(&[1])),
         "/b.json" => Reply::json(""),
-        _ => Reply::json(of(&[3])),
+        _ => Reply::json(package_of(&[3])),
     })
     .await;
     let mut ingest = Ingest::new().await;
@@ -626,7 +645,7 @@ async fn a_file_of_no_bytes_costs_no_other_file() {
 }
 
 #[tokio::test]
-async fn an_ocid_with_a_slash_and_a_space_is_asked_for_and_stored_as_it_is() {
+async fn an_ocid_with_a_slash_and_a_space_is_fetched_and_stored() {
     let ocid = "MW-O/2024 nº 7?#&";
     let publisher = Publisher::serve(move |request| match request.path() {
         "/list" => Reply::json(format!(r#"["{ocid}","plain"]"#)),
@@ -661,12 +680,12 @@ async fn an_ocid_with_a_slash_and_a_space_is_asked_for_and_stored_as_it_is() {
 /// A publisher's releases by number, with the day of the last change.
 type Days = Arc<Mutex<BTreeMap<usize, u32>>>;
 
-fn archive(numbers: impl Iterator<Item = (usize, u32)>) -> Days {
+fn make_archive(numbers: impl Iterator<Item = (usize, u32)>) -> Days {
     Arc::new(Mutex::new(numbers.collect()))
 }
 
 /// Declares a source with windows of two days of January 2024.
-fn windowed(publisher: &Publisher, table: &str, window: &str) -> String {
+fn define_windows(publisher: &Publisher, table: &str, window: &str) -> String {
     let url = publisher.url("/feed?from={from}&to={to}");
     format!(
         "[sources.{SOURCE}]\nurl = \"{url}\"\n{table}\n\
@@ -675,30 +694,31 @@ fn windowed(publisher: &Publisher, table: &str, window: &str) -> String {
 }
 
 /// Returns the days of January in a request. Both ends are included.
-fn days(request: &Request) -> std::ops::RangeInclusive<u32> {
+fn requested_days(request: &Request) -> std::ops::RangeInclusive<u32> {
     let day = |name: &str| request.query(name).unwrap()[8..10].parse().unwrap();
     day("from")..=day("to")
 }
 
 /// Returns the numbers of the releases within a request's days, in order.
-fn of_days(archive: &Days, request: &Request) -> Vec<usize> {
-    let (archive, days) = (archive.lock().unwrap(), days(request));
+fn list_releases(archive: &Days, request: &Request) -> Vec<usize> {
+    let (archive, days) = (archive.lock().unwrap(), requested_days(request));
     let found = archive.iter().filter(|(_, day)| days.contains(day));
     found.map(|(&number, _)| number).collect()
 }
 
-async fn watermark(ingest: &Ingest) -> Vec<String> {
+async fn read_watermark(ingest: &Ingest) -> Vec<String> {
     let sql = "select to_char(reached at time zone 'UTC', 'YYYY-MM-DD') from ocds.watermark where reached is not null";
     ingest.column(sql).await
 }
 
 #[tokio::test]
 async fn windows_that_share_an_end_point_store_each_release_once() {
-    let archive = archive((1..=9).map(|number| (number, number as u32)));
+    let archive = make_archive((1..=9).map(|number| (number, number as u32)));
     let publisher =
-        Publisher::serve(move |request| Reply::json(of(&of_days(&archive, request)))).await;
+        Publisher::serve(move |request| Reply::json(package_of(&list_releases(&archive, request))))
+            .await;
     let mut ingest = Ingest::new().await;
-    ingest.configure(&windowed(&publisher, "", ""));
+    ingest.configure(&define_windows(&publisher, "", ""));
     let counts = ingest
         .run(&["--until", "2024-01-09"])
         .await
@@ -711,15 +731,15 @@ async fn windows_that_share_an_end_point_store_each_release_once() {
 }
 
 #[tokio::test]
-async fn what_comes_in_at_the_head_of_a_feed_while_it_is_read_is_there_after_the_next_run() {
-    let archive = archive((1..=12).map(|number| (number, number as u32)));
+async fn releases_added_during_a_run_are_stored_by_the_next_run() {
+    let archive = make_archive((1..=12).map(|number| (number, number as u32)));
     let newest_first = |archive: &Days, request: &Request| {
-        let mut found = of_days(archive, request);
+        let mut found = list_releases(archive, request);
         found.reverse();
         let total = format!(r#","total_pages":{}"#, found.len().div_ceil(2));
         let page: usize = request.query("page").unwrap().parse().unwrap();
         let page = found.chunks(2).nth(page - 1).unwrap_or_default();
-        Reply::json(named(page, &total))
+        Reply::json(package_with(page, &total))
     };
     let served = Arc::clone(&archive);
     let publisher = Publisher::serve(move |request| {
@@ -732,44 +752,45 @@ async fn what_comes_in_at_the_head_of_a_feed_while_it_is_read_is_there_after_the
     })
     .await;
     let mut ingest = Ingest::new().await;
-    ingest.configure(&windowed(&publisher, NUMBER, ", overlap = \"1d\""));
+    ingest.configure(&define_windows(&publisher, NUMBER, ", overlap = \"1d\""));
     ingest.run(&["--until", "2024-01-13"]).await.expect(0);
     let of_before = "release where release_id::int <= 12";
     assert_eq!(ingest.count(of_before).await, 12);
     let all = archive.lock().unwrap().len();
     assert!(ingest.count("release").await < all);
 
-    publisher.turn(move |request| newest_first(&archive, request));
+    publisher.set_script(move |request| newest_first(&archive, request));
     ingest.run(&["--until", "2024-01-14"]).await.expect(0);
     assert_eq!(ingest.count("release").await, all);
 }
 
 #[tokio::test]
-async fn a_cap_of_ten_thousand_results_is_seen_and_got_round() {
+async fn windows_are_split_at_a_limit_of_ten_thousand_results() {
     // 12,000 releases in eight days, of which a window serves at most 10,000.
-    let archive = archive((0..12_000).map(|number| (number, 1 + number as u32 % 8)));
+    let archive = make_archive((0..12_000).map(|number| (number, 1 + number as u32 % 8)));
     // Beyond these, the server refuses or serves nothing.
     for beyond in [400, 200] {
         let served = Arc::clone(&archive);
         let publisher = Publisher::serve(move |request| {
-            let found = of_days(&served, request);
+            let found = list_releases(&served, request);
             let page: usize = request.query("page").unwrap().parse().unwrap();
             if page > 10 && beyond != 200 {
                 return Reply::status(beyond);
             }
             let given = &found[..found.len().min(10_000)];
             let some = given.chunks(1_000).nth(page - 1).unwrap_or_default();
-            Reply::json(named(some, &format!(r#","total":{}"#, found.len())))
+            Reply::json(package_with(some, &format!(r#","total":{}"#, found.len())))
         })
         .await;
         let table = r#"page = { mode = "number", total_items = "/total", size = 1000 }"#;
-        let year = |split: &str| windowed(&publisher, table, split).replace("\"2d\"", "\"1y\"");
+        let year =
+            |split: &str| define_windows(&publisher, table, split).replace("\"2d\"", "\"1y\"");
         let mut ingest = Ingest::new().await;
         ingest.configure(&year(""));
         let ran = ingest.run(&["--until", "2024-01-09"]).await.expect(4);
         assert_eq!(ran.report()["verdict"], "truncated");
         assert_eq!(ingest.count("release").await, 10_000);
-        assert_eq!(watermark(&ingest).await, [""; 0]);
+        assert_eq!(read_watermark(&ingest).await, [""; 0]);
 
         ingest.configure(&year(", split_when = { items = 10000, smallest = \"1d\" }"));
         ingest
@@ -777,6 +798,6 @@ async fn a_cap_of_ten_thousand_results_is_seen_and_got_round() {
             .await
             .expect(0);
         assert_eq!(ingest.count("release").await, 12_000);
-        assert_eq!(watermark(&ingest).await, ["2024-01-09"]);
+        assert_eq!(read_watermark(&ingest).await, ["2024-01-09"]);
     }
 }

@@ -18,10 +18,10 @@ impl Dice {
             |seed| seed.parse().unwrap(),
         );
         println!("SEED={seed}");
-        Self::of(seed)
+        Self::from_seed(seed)
     }
 
-    pub(crate) fn of(seed: u64) -> Self {
+    pub(crate) fn from_seed(seed: u64) -> Self {
         Self { seed, state: seed }
     }
 

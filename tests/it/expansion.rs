@@ -66,11 +66,11 @@ fn bomb(what: &'static str, body: fn() -> Vec<u8>, code: i32, says: &'static str
 }
 
 impl Bomb {
-    fn with(self, table: &'static str) -> Self {
+    fn with_keys(self, table: &'static str) -> Self {
         Self { table, ..self }
     }
 
-    fn usual(self) -> Self {
+    fn run_always(self) -> Self {
         Self {
             is_usual: true,
             ..self
@@ -80,17 +80,17 @@ impl Bomb {
     async fn run(&self, limits: Limits) -> Outcome {
         let body = (self.body)();
         let decoded = body.len();
-        let packed = Reply::json(body).encoded(Encoding::Gzip);
+        let packed = Reply::json(body).with_encoding(Encoding::Gzip);
         let packed = packed.encoded_body().await;
         let wire = packed.len();
-        let publisher = serve(packed).await;
+        let publisher = serve_body(packed).await;
         let mut ingest = Ingest::new().await;
         ingest.configure("[fetch]\nattempts = 1");
         if limits == Limits::Pod {
             ingest.configure(&pod_settings());
         }
         ingest.declare(&publisher, self.table);
-        let (ran, peak) = ingest.start_run(&[]).end_measured_within(LONGEST).await;
+        let (ran, peak) = ingest.start_run(&[]).wait_with_peak_within(LONGEST).await;
         let kept = "select distinct message from ocds.quarantine limit 3";
         let told = [ingest.column(kept).await, vec![ran.stderr.clone()]].concat();
         Outcome {
@@ -140,7 +140,7 @@ async fn check(bombs: Vec<Bomb>) {
 }
 
 /// Starts a publisher that answers every request with the body, which is compressed already.
-async fn serve(packed: Bytes) -> Publisher {
+async fn serve_body(packed: Bytes) -> Publisher {
     Publisher::serve(move |request| match request.path() {
         // The items of an index fail: three failures in a row end the run.
         path if path.len() > 1 => Reply::status(500),
@@ -169,7 +169,7 @@ fn pod_settings() -> String {
 }
 
 /// Joins entries with commas between a beginning and an end.
-fn joined(
+fn join_entries(
     begin: &str,
     entries: usize,
     end: &str,
@@ -186,16 +186,16 @@ fn joined(
     text.into_bytes()
 }
 
-fn same(begin: &str, entries: usize, end: &str, entry: &str) -> Vec<u8> {
-    joined(begin, entries, end, |text, _| text.push_str(entry))
+fn repeat_entry(begin: &str, entries: usize, end: &str, entry: &str) -> Vec<u8> {
+    join_entries(begin, entries, end, |text, _| text.push_str(entry))
 }
 
-fn releases_of(entry: &str) -> Vec<u8> {
-    same(r#"{"releases":["#, MANY, "]}", entry)
+fn repeat_release(entry: &str) -> Vec<u8> {
+    repeat_entry(r#"{"releases":["#, MANY, "]}", entry)
 }
 
-fn numbered(begin: &str, entries: usize, end: &str) -> Vec<u8> {
-    joined(begin, entries, end, |text, nth| {
+fn number_entries(begin: &str, entries: usize, end: &str) -> Vec<u8> {
+    join_entries(begin, entries, end, |text, nth| {
         write!(text, r#"{{"ocid":"a","id":"{nth}"}}"#).unwrap();
     })
 }
@@ -206,8 +206,8 @@ fn release_with(member: &str) -> Vec<u8> {
 }
 
 /// Returns one release of version 1.0, which lists its organisations where they act.
-fn suppliers(count: usize) -> Vec<u8> {
-    joined(
+fn release_with_suppliers(count: usize) -> Vec<u8> {
+    join_entries(
         r#"{"releases":[{"ocid":"a","id":"1","awards":[{"suppliers":["#,
         count,
         "]}]}]}",
@@ -215,13 +215,13 @@ fn suppliers(count: usize) -> Vec<u8> {
     )
 }
 
-fn archive(members: usize, content: &[u8]) -> Vec<u8> {
+fn make_archive(members: usize, content: &[u8]) -> Vec<u8> {
     let members = (0..members).map(|nth| (format!("{nth}.json"), content));
     zip(&members.collect::<Vec<_>>())
 }
 
 /// The largest text, roughly, that fits into a pod.
-const TEXT: usize = 30 << 20;
+const MAX_TEXT: usize = 30 << 20;
 
 const TOO_MANY_ITEMS: &str = "a page of more than 250000 items, the limit of `fetch.max_items`";
 const TOO_MANY_VALUES: &str = "extract.max_values is 250000";
@@ -230,70 +230,80 @@ const TOO_LARGE: &str = "larger than 33554432 bytes, the limit of `fetch.max_dec
 /// Returns bodies with very many items, or with entries that become items.
 fn many_items() -> Vec<Bomb> {
     vec![
-        bomb("a million {}", || releases_of("{}"), 4, TOO_MANY_ITEMS).usual(),
-        bomb("a million null", || releases_of("null"), 4, TOO_MANY_ITEMS),
-        bomb("a million 0", || releases_of("0"), 4, TOO_MANY_ITEMS),
-        bomb("a million \"\"", || releases_of("\"\""), 4, TOO_MANY_ITEMS),
-        bomb("a million []", || releases_of("[]"), 4, TOO_MANY_ITEMS),
+        bomb("a million {}", || repeat_release("{}"), 4, TOO_MANY_ITEMS).run_always(),
+        bomb(
+            "a million null",
+            || repeat_release("null"),
+            4,
+            TOO_MANY_ITEMS,
+        ),
+        bomb("a million 0", || repeat_release("0"), 4, TOO_MANY_ITEMS),
+        bomb(
+            "a million \"\"",
+            || repeat_release("\"\""),
+            4,
+            TOO_MANY_ITEMS,
+        ),
+        bomb("a million []", || repeat_release("[]"), 4, TOO_MANY_ITEMS),
         bomb(
             "240,000 tiny releases",
-            || numbered(r#"{"releases":["#, STORED, "]}"),
+            || number_entries(r#"{"releases":["#, STORED, "]}"),
             0,
             "",
         )
-        .usual(),
+        .run_always(),
         bomb(
             "a record of 240,000 tiny releases",
-            || numbered(r#"{"records":[{"ocid":"a","releases":["#, STORED, "]}]}"),
+            || number_entries(r#"{"records":[{"ocid":"a","releases":["#, STORED, "]}]}"),
             0,
             "",
         ),
         bomb(
             "240,000 {}",
-            || same(r#"{"releases":["#, STORED, "]}", "{}"),
+            || repeat_entry(r#"{"releases":["#, STORED, "]}", "{}"),
             5,
             "only the first 1000 of its 240000 rejects are kept",
         )
-        .usual(),
+        .run_always(),
         bomb(
             "a million tiny releases",
-            || numbered(r#"{"releases":["#, MANY, "]}"),
+            || number_entries(r#"{"releases":["#, MANY, "]}"),
             4,
             TOO_MANY_ITEMS,
         ),
         bomb(
             "a million times one release",
-            || releases_of(r#"{"ocid":"a","id":"1"}"#),
+            || repeat_release(r#"{"ocid":"a","id":"1"}"#),
             4,
             TOO_MANY_ITEMS,
         ),
         bomb(
             "a million releases of one key",
             || {
-                joined(r#"{"releases":["#, MANY, "]}", |text, nth| {
+                join_entries(r#"{"releases":["#, MANY, "]}", |text, nth| {
                     write!(text, r#"{{"ocid":"a","id":"1","x":{nth}}}"#).unwrap();
                 })
             },
             4,
             TOO_MANY_ITEMS,
         )
-        .usual(),
+        .run_always(),
         bomb(
             "a record of a million tiny releases",
-            || numbered(r#"{"records":[{"ocid":"a","releases":["#, MANY, "]}]}"),
+            || number_entries(r#"{"records":[{"ocid":"a","releases":["#, MANY, "]}]}"),
             5,
             "",
         ),
         bomb(
             "a record of a million 0",
-            || same(r#"{"records":[{"ocid":"a","releases":["#, MANY, "]}]}", "0"),
+            || repeat_entry(r#"{"records":[{"ocid":"a","releases":["#, MANY, "]}]}", "0"),
             5,
             "",
         ),
         bomb(
             "records with a release and a compiled release",
             || {
-                joined(r#"{"records":["#, 120_000, "]}", |text, nth| {
+                join_entries(r#"{"records":["#, 120_000, "]}", |text, nth| {
                     write!(
                         text,
                         r#"{{"ocid":"{nth}","releases":[{{"ocid":"{nth}","id":"1"}}],"compiledRelease":{{"ocid":"{nth}"}}}}"#
@@ -316,7 +326,7 @@ fn many_items() -> Vec<Bomb> {
             4,
             TOO_MANY_ITEMS,
         )
-        .usual(),
+        .run_always(),
         bomb(
             "packages without releases on lines",
             || "{\"releases\":[]}\n".repeat(MANY).into_bytes(),
@@ -331,11 +341,11 @@ fn many_items() -> Vec<Bomb> {
         ),
         bomb(
             "members of a zip file",
-            || archive(9_000, &numbered("[", 100, "]")),
+            || make_archive(9_000, &number_entries("[", 100, "]")),
             4,
             TOO_MANY_ITEMS,
         )
-        .usual(),
+        .run_always(),
     ]
 }
 
@@ -347,8 +357,8 @@ fn large_items() -> Vec<Bomb> {
             || {
                 release_with(&format!(
                     "\"x\":{}{}",
-                    "[".repeat(TEXT / 2),
-                    "]".repeat(TEXT / 2)
+                    "[".repeat(MAX_TEXT / 2),
+                    "]".repeat(MAX_TEXT / 2)
                 ))
             },
             5,
@@ -356,21 +366,26 @@ fn large_items() -> Vec<Bomb> {
         ),
         bomb(
             "a title of 30 MB",
-            || release_with(&format!(r#""tender":{{"title":"{}"}}"#, "t".repeat(TEXT))),
+            || {
+                release_with(&format!(
+                    r#""tender":{{"title":"{}"}}"#,
+                    "t".repeat(MAX_TEXT)
+                ))
+            },
             0,
             "",
         )
-        .usual(),
+        .run_always(),
         bomb(
             "a key of 30 MB",
-            || release_with(&format!("\"{}\":1", "k".repeat(TEXT))),
+            || release_with(&format!("\"{}\":1", "k".repeat(MAX_TEXT))),
             0,
             "",
         ),
         bomb(
             "a million keys",
             || {
-                joined(
+                join_entries(
                     r#"{"releases":[{"ocid":"a","id":"1","#,
                     MANY,
                     "}]}",
@@ -385,9 +400,9 @@ fn large_items() -> Vec<Bomb> {
         bomb(
             "numbers",
             || {
-                same(
+                repeat_entry(
                     r#"{"releases":[{"ocid":"a","id":"1","x":["#,
-                    TEXT / 2,
+                    MAX_TEXT / 2,
                     "]}]}",
                     "1",
                 )
@@ -398,9 +413,9 @@ fn large_items() -> Vec<Bomb> {
         bomb(
             "tags",
             || {
-                same(
+                repeat_entry(
                     r#"{"releases":[{"ocid":"a","id":"1","tag":["#,
-                    TEXT / 4,
+                    MAX_TEXT / 4,
                     "]}]}",
                     "\"a\"",
                 )
@@ -410,65 +425,71 @@ fn large_items() -> Vec<Bomb> {
         ),
         bomb(
             "names of suppliers",
-            || suppliers(1_500_000),
+            || release_with_suppliers(1_500_000),
             5,
             TOO_MANY_VALUES,
         )
-        .usual(),
+        .run_always(),
         // The upgrade from version 1.0 parses the release into a tree.
-        bomb("names of fewer suppliers", || suppliers(120_000), 0, "").usual(),
+        bomb(
+            "names of fewer suppliers",
+            || release_with_suppliers(120_000),
+            0,
+            "",
+        )
+        .run_always(),
         bomb(
             "\\u0000",
-            || release_with(&format!("\"x\":\"{}\"", r"\u0000".repeat(TEXT / 6))),
+            || release_with(&format!("\"x\":\"{}\"", r"\u0000".repeat(MAX_TEXT / 6))),
             5,
             "",
         ),
         bomb(
             "half surrogate pairs",
-            || release_with(&format!("\"x\":\"{}\"", r"\ud83d".repeat(TEXT / 6))),
+            || release_with(&format!("\"x\":\"{}\"", r"\ud83d".repeat(MAX_TEXT / 6))),
             5,
             "",
         ),
         bomb(
             "half surrogate pairs, repaired",
-            || release_with(&format!("\"x\":\"{}\"", r"\ud83d".repeat(TEXT / 6))),
+            || release_with(&format!("\"x\":\"{}\"", r"\ud83d".repeat(MAX_TEXT / 6))),
             0,
             "",
         )
-        .usual()
-        .with(r#"decode = { repair = ["lone-surrogate"] }"#),
+        .run_always()
+        .with_keys(r#"decode = { repair = ["lone-surrogate"] }"#),
         bomb(
             "values around the items",
-            || same(r#"{"releases":[],"x":["#, (4 << 20) / 2 - 100, "]}", "0"),
+            || repeat_entry(r#"{"releases":[],"x":["#, (4 << 20) / 2 - 100, "]}", "0"),
             0,
             "",
         )
-        .usual(),
+        .run_always(),
         bomb(
             "latin-1",
             || {
                 let mut body = release_with("\"x\":\"");
                 body.truncate(body.len() - "}]}".len());
-                body.extend(vec![0xE9; TEXT]);
+                body.extend(vec![0xE9; MAX_TEXT]);
                 body.extend(b"\"}]}");
                 body
             },
             4,
             TOO_LARGE,
         )
-        .usual()
-        .with(r#"decode = { charset = "latin1" }"#),
+        .run_always()
+        .with_keys(r#"decode = { charset = "latin1" }"#),
         bomb(
             "an index of a million entries",
             || {
-                joined("[", MANY, "]", |text, nth| {
+                join_entries("[", MANY, "]", |text, nth| {
                     write!(text, "\"/{nth}\"").unwrap();
                 })
             },
             3,
             "",
         )
-        .with(r#"detail = { each = "/*", url = "{item|raw}" }"#),
+        .with_keys(r#"detail = { each = "/*", url = "{item|raw}" }"#),
     ]
 }
 
@@ -484,14 +505,14 @@ async fn a_large_item_stays_within_a_pod() {
 
 /// Checks that each page is read alone, and that pages keep their order.
 #[tokio::test]
-async fn pages_that_need_all_the_room_are_read_one_after_the_other() {
+async fn pages_that_need_all_the_memory_are_read_one_by_one() {
     let sizes = [3_000, 1, 3_000, 3_000, 1, 1, 3_000, 1];
     let mut next = 0;
     let pages = sizes.map(|size| {
         next += size;
         (next - size..next).map(release).collect()
     });
-    let publisher = Publisher::feed(Feed::number(pages.to_vec())).await;
+    let publisher = Publisher::serve_feed(Feed::number(pages.to_vec())).await;
     let mut ingest = Ingest::new().await;
     ingest.configure("[fetch]\nahead_bytes = 1000000");
     ingest.declare(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4"));
@@ -501,7 +522,7 @@ async fn pages_that_need_all_the_room_are_read_one_after_the_other() {
 
 #[tokio::test]
 #[ignore = "prints what a release build takes, in minutes"]
-async fn the_memory_of_every_body() {
+async fn measures_the_memory_of_every_body() {
     let only = std::env::var("BOMB").unwrap_or_default();
     println!(
         "body | wire | decoded | peak by default | in a pod | exit and stored by default | in a pod"

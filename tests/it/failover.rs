@@ -7,22 +7,22 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio_postgres::Client;
 
-use crate::harness::{Cluster, Ingest, LINK, Ran, Running, SOURCE, connect};
+use crate::harness::{Cluster, Ingest, LINK, ProgramOutput, Running, SOURCE, connect};
 use crate::publisher::{Feed, Gate, Publisher, Reply, Request, pages, release};
 
 /// A server, and a standby that takes over before it has all commits.
-struct Pair {
+struct ServerPair {
     primary: Cluster,
     standby: Cluster,
     ingest: Ingest,
 }
 
-impl Pair {
+impl ServerPair {
     async fn start() -> Self {
         let primary = Cluster::start().await;
-        let mut ingest = Ingest::on(&primary).await;
+        let mut ingest = Ingest::on_cluster(&primary).await;
         let standby = primary.start_standby().await;
-        ingest.set("DATABASE_URL", &both(&primary, &standby));
+        ingest.set_env("DATABASE_URL", &url_of_both(&primary, &standby));
         Self {
             primary,
             standby,
@@ -30,15 +30,15 @@ impl Pair {
         }
     }
 
-    async fn on_standby(&self) -> Client {
+    async fn connect_standby(&self) -> Client {
         connect(&self.standby.server.url("ocds")).await
     }
 
     /// Waits until the standby has all commits, and disconnects it.
-    async fn cut(&self) {
+    async fn disconnect_standby(&self) {
         let lsn = self.ingest.value("select pg_current_wal_lsn()::text").await;
-        let standby = self.on_standby().await;
-        until(
+        let standby = self.connect_standby().await;
+        wait_until(
             &standby,
             &format!("select pg_last_wal_replay_lsn() >= '{lsn}'::pg_lsn"),
         )
@@ -52,14 +52,14 @@ impl Pair {
             .await
             .unwrap();
         self.ingest
-            .until("select not exists (select from pg_stat_replication)")
+            .wait_until("select not exists (select from pg_stat_replication)")
             .await;
     }
 
     /// Stops the server and promotes the standby, which lacks the later commits.
     async fn fail_over(&mut self) {
         self.primary.server.crash().await.unwrap();
-        let standby = self.on_standby().await;
+        let standby = self.connect_standby().await;
         standby.batch_execute("select pg_promote()").await.unwrap();
         self.ingest.client = standby;
         self.ingest.url = self.standby.server.url("ocds");
@@ -67,7 +67,7 @@ impl Pair {
 }
 
 /// Returns a URL of a server and its standby that connects to the one which accepts writes.
-fn both(primary: &Cluster, standby: &Cluster) -> String {
+fn url_of_both(primary: &Cluster, standby: &Cluster) -> String {
     let [of_primary, of_standby] = [primary, standby].map(|it| it.server.url("ocds"));
     let (before, port) = of_primary.split_once("&port=").unwrap();
     let (_, of_standby) = of_standby.split_once("?host=").unwrap();
@@ -75,21 +75,21 @@ fn both(primary: &Cluster, standby: &Cluster) -> String {
     format!("{before},{host}&port={port},{other_port}")
 }
 
-async fn until(client: &Client, sql: &str) {
+async fn wait_until(client: &Client, sql: &str) {
     let is_so = async || {
         while !client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    let patience = crate::harness::PATIENCE;
+    let patience = crate::harness::TEST_TIMEOUT;
     tokio::time::timeout(patience, is_so()).await.expect(sql);
 }
 
 /// The message about lost pages.
-const LOST: &str = "whose commit it had confirmed";
+const LOST_MESSAGE: &str = "whose commit it had confirmed";
 
 /// Settings by which a run checks its commits often, or only at its end.
-const LOOKS: [&str; 2] = [
+const CHECK_SETTINGS: [&str; 2] = [
     "[lease]\nheartbeat = \"200ms\"",
     "[lease]\nheartbeat = \"1h\"\nttl = \"3h\"",
 ];
@@ -98,53 +98,53 @@ const LOOKS: [&str; 2] = [
 async fn pages_that_a_promoted_standby_lacks_are_fetched_again_by_the_same_run() {
     const PAGES: usize = 120;
     let feed = Feed::link(pages(PAGES, 2));
-    let calm_publisher = Publisher::feed(feed.clone()).await;
+    let calm_publisher = Publisher::serve_feed(feed.clone()).await;
     let calm = Ingest::with_source(&calm_publisher, LINK).await;
     calm.run(&[]).await.expect(0);
-    let calm = calm.tables().await;
-    for look in LOOKS {
-        let mut pair = Pair::start().await;
+    let calm = calm.read_tables().await;
+    for look in CHECK_SETTINGS {
+        let mut pair = ServerPair::start().await;
         let released = Gate::open_up_to(0);
-        let publisher = Publisher::serve(feed.clone().behind(&released)).await;
+        let publisher = Publisher::serve(feed.clone().hold_at(&released)).await;
         pair.ingest.declare(&publisher, LINK);
         pair.ingest.configure(look);
         released.move_to(60);
         let run = pair.ingest.start_run(&[]);
-        pair.ingest.until_durable(60).await;
-        pair.cut().await;
+        pair.ingest.wait_for_pages(60).await;
+        pair.disconnect_standby().await;
         released.move_to(84);
-        pair.ingest.until_durable(84).await;
+        pair.ingest.wait_for_pages(84).await;
         pair.fail_over().await;
         assert_eq!(pair.ingest.count("page").await, 60, "the lag");
         released.move_to(PAGES);
 
-        let ran = run.end().await.expect(0);
+        let ran = run.wait().await.expect(0);
         let ingest = &pair.ingest;
-        assert!(ran.stderr.contains(LOST), "{look}: {}", ran.stderr);
+        assert!(ran.stderr.contains(LOST_MESSAGE), "{look}: {}", ran.stderr);
         assert_eq!(ingest.count("page").await, PAGES, "{look}");
         assert_eq!(ran.report()["pages"], PAGES, "{look}");
         assert_eq!(ran.report()["releases"], 2 * PAGES, "{look}");
         assert_eq!(ran.report()["verdict"], "complete");
         let runs = "select state || ' ' || pages from ocds.run";
         assert_eq!(ingest.column(runs).await, [format!("complete {PAGES}")]);
-        ingest.tables().await.expect(&calm, look);
+        ingest.read_tables().await.expect_equal(&calm, look);
     }
 }
 
 #[tokio::test]
-async fn a_claim_that_a_promoted_standby_lacks_is_made_again_by_the_same_run() {
-    let mut pair = Pair::start().await;
+async fn a_claim_that_a_promoted_standby_lacks_is_repeated_by_the_same_run() {
+    let mut pair = ServerPair::start().await;
     let released = Gate::open_up_to(0);
-    let publisher = Publisher::serve(Feed::link(pages(20, 2)).behind(&released)).await;
+    let publisher = Publisher::serve(Feed::link(pages(20, 2)).hold_at(&released)).await;
     pair.ingest.declare(&publisher, LINK);
-    pair.cut().await;
+    pair.disconnect_standby().await;
     released.move_to(10);
     let run = pair.ingest.start_run(&[]);
-    pair.ingest.until_durable(10).await;
+    pair.ingest.wait_for_pages(10).await;
     pair.fail_over().await;
     assert_eq!(pair.ingest.count("run").await, 0);
     released.move_to(20);
-    let ran = run.end().await.expect(0);
+    let ran = run.wait().await.expect(0);
     let lost = "no longer knows that run 1 holds source";
     ran.expect_log(lost);
     assert_eq!(pair.ingest.count("page").await, 20);
@@ -152,30 +152,30 @@ async fn a_claim_that_a_promoted_standby_lacks_is_made_again_by_the_same_run() {
 }
 
 #[tokio::test]
-async fn a_purge_whose_claim_a_promoted_standby_lacks_is_to_be_tried_again() {
-    let mut pair = Pair::start().await;
-    let publisher = Publisher::feed(Feed::link(pages(4, 2))).await;
+async fn a_purge_whose_claim_is_lost_must_be_started_again() {
+    let mut pair = ServerPair::start().await;
+    let publisher = Publisher::serve_feed(Feed::link(pages(4, 2))).await;
     pair.ingest.declare(&publisher, LINK);
     pair.ingest.run(&[]).await.expect(0);
-    pair.cut().await;
+    pair.disconnect_standby().await;
     let lock = connect(&pair.primary.server.url("ocds")).await;
     let hold = "begin; select from ocds.release for update";
     lock.batch_execute(hold).await.unwrap();
     let purge = pair.ingest.start(&["purge", SOURCE, "--yes"]);
-    pair.ingest.until_somebody_waits().await;
+    pair.ingest.wait_for_lock_wait().await;
     pair.fail_over().await;
-    let ran = purge.end().await.expect(3);
+    let ran = purge.wait().await.expect(3);
     let lost = "no longer knows that run 2 holds source";
     ran.expect_log(lost);
     // The failed purge hides no lost rows, and the next one deletes all.
     assert_eq!(pair.ingest.count("release").await, 8);
     let purge = ["purge", SOURCE, "--yes"];
-    pair.ingest.program(&purge).await.expect(0);
+    pair.ingest.run_program(&purge).await.expect(0);
     assert_eq!(pair.ingest.count("release").await, 0);
 }
 
 /// A feed of one release a day, with one window and one page for each day.
-fn day(request: &Request) -> Reply {
+fn serve_day(request: &Request) -> Reply {
     let from = request.query("from").unwrap();
     Reply::json(
         json!({"releases": [{
@@ -207,29 +207,29 @@ const WATERMARK: &str =
 
 #[tokio::test]
 async fn a_watermark_does_not_pass_windows_that_a_promoted_standby_lacks() {
-    for look in LOOKS {
-        let mut pair = Pair::start().await;
+    for look in CHECK_SETTINGS {
+        let mut pair = ServerPair::start().await;
         let released = Gate::open_up_to(0);
         let gate = released.clone();
         let publisher = Publisher::serve(move |request: &Request| {
-            day(request).behind(&gate, day_of_year(request))
+            serve_day(request).hold_at(&gate, day_of_year(request))
         })
         .await;
         declare_days(&mut pair.ingest, &publisher);
         pair.ingest.configure(look);
         released.move_to(10);
         let run = pair.ingest.start_run(&["--until", "2024-02-01"]);
-        pair.ingest.until_durable(10).await;
-        pair.cut().await;
+        pair.ingest.wait_for_pages(10).await;
+        pair.disconnect_standby().await;
         released.move_to(20);
-        pair.ingest.until_durable(20).await;
+        pair.ingest.wait_for_pages(20).await;
         pair.fail_over().await;
         assert_eq!(pair.ingest.count("page").await, 10, "the lag");
         // The first page is durable on the new server while ten earlier ones are missing.
         released.move_to(31);
 
-        let ran = run.end().await.expect(0);
-        assert!(ran.stderr.contains(LOST), "{look}: {}", ran.stderr);
+        let ran = run.wait().await.expect(0);
+        assert!(ran.stderr.contains(LOST_MESSAGE), "{look}: {}", ran.stderr);
         assert_eq!(pair.ingest.count("release").await, 31, "{look}");
         assert_eq!(pair.ingest.value(WATERMARK).await, "2024-02-01");
     }
@@ -243,29 +243,29 @@ async fn a_session_without_synchronous_commit_loses_nothing_in_a_crash() {
         ("wal_writer_flush_after", "1GB"),
     ];
     let cluster = Cluster::start_with(&lazy).await;
-    let mut ingest = Ingest::on(&cluster).await;
+    let mut ingest = Ingest::on_cluster(&cluster).await;
     let off = "alter role current_user set synchronous_commit = off";
     ingest.client.batch_execute(off).await.unwrap();
     let released = Gate::open_up_to(0);
-    let publisher = Publisher::serve(Feed::link(pages(40, 2)).behind(&released)).await;
+    let publisher = Publisher::serve(Feed::link(pages(40, 2)).hold_at(&released)).await;
     ingest.declare(&publisher, LINK);
     released.move_to(20);
     let run = ingest.start_run(&[]);
-    ingest.until_durable(20).await;
+    ingest.wait_for_pages(20).await;
     cluster.server.crash().await.unwrap();
     cluster.server.ensure_running().await.unwrap();
     ingest.client = connect(&ingest.url).await;
     assert_eq!(ingest.count("page").await, 20);
     released.move_to(40);
-    let ran = run.end().await.expect(0);
-    assert!(!ran.stderr.contains(LOST), "{}", ran.stderr);
+    let ran = run.wait().await.expect(0);
+    assert!(!ran.stderr.contains(LOST_MESSAGE), "{}", ran.stderr);
     assert_eq!(ingest.count("release").await, 80);
 }
 
 #[tokio::test]
-async fn a_commit_is_synchronous_and_a_stronger_setting_stays() {
+async fn a_commit_is_synchronous_and_a_stricter_setting_stays() {
     // Records the setting with which each page is committed.
-    const NOTE: &str = "
+    const RECORD_SETTING: &str = "
         create table noted (setting text);
         create function note() returns trigger language plpgsql as $$ begin
             insert into noted values (current_setting('synchronous_commit')); return new;
@@ -278,9 +278,9 @@ async fn a_commit_is_synchronous_and_a_stronger_setting_stays() {
         ("remote_write", "remote_write"),
         ("remote_apply", "remote_apply"),
     ];
-    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
-    ingest.client.batch_execute(NOTE).await.unwrap();
+    ingest.client.batch_execute(RECORD_SETTING).await.unwrap();
     for (session, committed) in cases {
         let sql = format!(
             "truncate noted;
@@ -293,13 +293,13 @@ async fn a_commit_is_synchronous_and_a_stronger_setting_stays() {
     }
 }
 
-async fn run_until(ingest: &Ingest, until: &str) -> Ran {
+async fn run_until(ingest: &Ingest, until: &str) -> ProgramOutput {
     ingest.run(&["--until", until]).await.expect(0)
 }
 
 #[tokio::test]
-async fn the_next_run_sets_the_watermark_back_behind_what_is_missing() {
-    let publisher = Publisher::serve(day).await;
+async fn the_next_run_sets_the_watermark_back_before_missing_pages() {
+    let publisher = Publisher::serve(serve_day).await;
     let mut ingest = Ingest::new().await;
     declare_days(&mut ingest, &publisher);
     run_until(&ingest, "2024-01-11").await;
@@ -337,8 +337,8 @@ async fn the_next_run_sets_the_watermark_back_behind_what_is_missing() {
 }
 
 #[tokio::test]
-async fn a_backfill_whose_pages_are_missing_goes_on_when_it_is_asked_for_again() {
-    let publisher = Publisher::feed(Feed::number(pages(6, 2))).await;
+async fn a_backfill_with_missing_pages_resumes_when_it_is_started_again() {
+    let publisher = Publisher::serve_feed(Feed::number(pages(6, 2))).await;
     let ingest = Ingest::with_source(&publisher, crate::harness::NUMBER).await;
     let backfill = [
         "backfill",
@@ -349,11 +349,11 @@ async fn a_backfill_whose_pages_are_missing_goes_on_when_it_is_asked_for_again()
         "6",
         "--json",
     ];
-    ingest.program(&backfill).await.expect(0);
+    ingest.run_program(&backfill).await.expect(0);
     let lose = "delete from ocds.page where number >= 5";
     ingest.client.batch_execute(lose).await.unwrap();
     let before = publisher.requests().len();
-    let ran = ingest.program(&backfill).await.expect(0);
+    let ran = ingest.run_program(&backfill).await.expect(0);
     let said = "run 1 of zambia was complete, and 2 of its pages are missing";
     ran.expect_log(said);
     assert_eq!(ran.report()["resumed_from"], 4);
@@ -361,7 +361,7 @@ async fn a_backfill_whose_pages_are_missing_goes_on_when_it_is_asked_for_again()
 }
 
 #[tokio::test]
-async fn a_feed_of_changes_goes_back_to_the_page_before_the_first_gap() {
+async fn a_change_feed_resumes_at_the_page_before_the_first_gap() {
     let publisher = Publisher::serve(|request: &Request| {
         let offset: usize = request.query("offset").map_or(0, |n| n.parse().unwrap());
         let releases: Vec<_> = (offset..(offset + 1).min(6))
@@ -383,7 +383,7 @@ async fn a_feed_of_changes_goes_back_to_the_page_before_the_first_gap() {
     ingest.client.batch_execute(lose).await.unwrap();
     // It does not matter which command runs next.
     let backfill = ["backfill", SOURCE, "--from-page", "2", "--to-page", "2"];
-    ingest.program(&backfill).await.expect(0);
+    ingest.run_program(&backfill).await.expect(0);
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 6);
     // If nothing of a run is left, the watermark goes back to the run before it.
@@ -404,29 +404,29 @@ async fn a_feed_of_changes_goes_back_to_the_page_before_the_first_gap() {
 }
 
 #[tokio::test]
-async fn a_live_holder_is_not_taken_over_because_the_server_was_away() {
+async fn a_live_holder_keeps_its_lease_after_a_server_outage() {
     let cluster = Cluster::start().await;
-    let mut ingest = Ingest::on(&cluster).await;
+    let mut ingest = Ingest::on_cluster(&cluster).await;
     let released = Gate::open_up_to(4);
-    let publisher = Publisher::serve(Feed::link(pages(8, 2)).behind(&released)).await;
+    let publisher = Publisher::serve(Feed::link(pages(8, 2)).hold_at(&released)).await;
     ingest.declare(&publisher, LINK);
     ingest.configure("[lease]\nheartbeat = \"1s\"\nttl = \"60s\"\nwait = \"100ms\"");
     ingest.configure("[database]\nretry_for = \"60s\"");
     let first = ingest.start_run(&[]);
-    ingest.until_durable(4).await;
+    ingest.wait_for_pages(4).await;
     cluster.server.crash().await.unwrap();
     // More heartbeats are missed than a takeover needs, and no backend is left.
     tokio::time::sleep(Duration::from_secs(3)).await;
     cluster.server.ensure_running().await.unwrap();
     ingest.run(&[]).await.expect(6);
     released.open();
-    first.end().await.expect(0);
+    first.wait().await.expect(0);
     ingest.client = connect(&ingest.url).await;
     assert_eq!(ingest.column("select epoch from ocds.run").await, ["1"]);
 }
 
 /// Deletes a page of each run, as a pooler does that alternates between two servers.
-async fn lose_page(ingest: &Ingest, number: u64) {
+async fn delete_page(ingest: &Ingest, number: u64) {
     let sql = format!(
         "create function lose() returns trigger language plpgsql as $$ begin
             delete from ocds.page where number = {number} and run_id = new.run_id; return null;
@@ -438,12 +438,12 @@ async fn lose_page(ingest: &Ingest, number: u64) {
 }
 
 #[tokio::test]
-async fn a_run_that_loses_pages_again_and_again_ends_and_says_so() {
-    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+async fn a_run_that_keeps_losing_pages_ends_with_an_error() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
-    lose_page(&ingest, 2).await;
+    delete_page(&ingest, 2).await;
     let ran = ingest.run(&[]).await.expect(3);
-    ran.expect_log(LOST);
+    ran.expect_log(LOST_MESSAGE);
     assert_eq!(ran.stderr.matches("fetching what is missing").count(), 3);
     let report = ran.report();
     assert_eq!(report["verdict"], "truncated");
@@ -454,12 +454,12 @@ async fn a_run_that_loses_pages_again_and_again_ends_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_came_through_a_pipe_is_not_read_again() {
+async fn piped_input_is_not_read_again() {
     let mut ingest = Ingest::new().await;
     ingest.configure(&format!(
         "[sources.{SOURCE}]\nurl = \"http://127.0.0.1:9/\""
     ));
-    lose_page(&ingest, 1).await;
+    delete_page(&ingest, 1).await;
     let releases: Vec<String> = (0..10).map(release).collect();
     let mut command = ingest.command(&["load", SOURCE, "-"]);
     let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
@@ -467,8 +467,8 @@ async fn what_came_through_a_pipe_is_not_read_again() {
     let array = format!("[{}]", releases.join(","));
     stdin.write_all(array.as_bytes()).await.unwrap();
     drop(stdin);
-    let ran = Running::of(child).end().await.expect(3);
-    ran.expect_log(LOST);
+    let ran = Running::new(child).wait().await.expect(3);
+    ran.expect_log(LOST_MESSAGE);
     assert!(!ran.stderr.contains("fetching what is missing"));
     assert_eq!(ingest.count("run where state = 'truncated'").await, 1);
 }

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use crate::harness::{Ingest, LINK, NUMBER};
-use crate::kill::rough;
+use crate::kill::make_rough_pages;
 use crate::proxy::Trouble;
 use crate::publisher::{Feed, Publisher, pages};
 
 /// The failpoints in their order.
-const MOMENTS: [&str; 6] = [
+const FAILPOINTS: [&str; 6] = [
     "before-begin",
     "after-begin",
     "after-rows",
@@ -19,12 +19,12 @@ const MOMENTS: [&str; 6] = [
 ];
 
 /// The signal that kills a process which aborts at a failpoint.
-const ABORTED: i32 = 6;
+const SIGABRT: i32 = 6;
 
 /// Ends a run at a failpoint again and again, until one completes.
-async fn ends_at(moment: &str, how: &str, table: &str, feed: &Feed) {
+async fn check_resumes_after(moment: &str, how: &str, table: &str, feed: &Feed) {
     let what = format!("{how} at {moment}");
-    let publisher = Publisher::feed(feed.clone()).await;
+    let publisher = Publisher::serve_feed(feed.clone()).await;
     let calm = Ingest::with_source(&publisher, table).await;
     calm.run(&["--max-bad-ratio", "1"]).await.expect(0);
 
@@ -32,7 +32,7 @@ async fn ends_at(moment: &str, how: &str, table: &str, feed: &Feed) {
     let mut ended = 0;
     loop {
         // The request log has transactions too, so the first ones may be its own.
-        ingest.set(
+        ingest.set_env(
             "FAILPOINTS",
             &format!("{moment}={}*off->return({how})", 3 + ended),
         );
@@ -41,35 +41,38 @@ async fn ends_at(moment: &str, how: &str, table: &str, feed: &Feed) {
             ran.expect(0);
             break;
         }
-        assert_eq!(ran.signal, Some(ABORTED), "{what}: {}", ran.stderr);
+        assert_eq!(ran.signal, Some(SIGABRT), "{what}: {}", ran.stderr);
         ended += 1;
         assert!(ended < 100, "{what}: it does not get on");
     }
     assert!(ended > 0, "{what}: it never was");
-    ingest.tables().await.expect(&calm.tables().await, &what);
-    assert_eq!(ingest.pages().await, calm.pages().await, "{what}");
+    ingest
+        .read_tables()
+        .await
+        .expect_equal(&calm.read_tables().await, &what);
+    assert_eq!(ingest.read_pages().await, calm.read_pages().await, "{what}");
 }
 
 #[tokio::test]
-async fn a_run_that_ends_at_any_moment_of_a_commit_is_resumed_to_the_same_tables() {
-    for moment in MOMENTS {
-        ends_at(moment, "crash", LINK, &Feed::link(rough(10))).await;
+async fn a_run_killed_at_any_moment_of_a_commit_resumes_to_the_same_tables() {
+    for moment in FAILPOINTS {
+        check_resumes_after(moment, "crash", LINK, &Feed::link(make_rough_pages(10))).await;
     }
 }
 
 #[tokio::test]
-async fn a_commit_whose_reply_came_to_nobody_is_not_done_twice() {
-    let feed = Feed::number(rough(10));
+async fn a_commit_whose_reply_was_lost_is_not_repeated() {
+    let feed = Feed::number(make_rough_pages(10));
     let table = format!("{NUMBER}\nhttp = {{ concurrency = 3 }}");
-    ends_at("commit-sent", "linger", &table, &feed).await;
+    check_resumes_after("commit-sent", "linger", &table, &feed).await;
 }
 
 /// Only transactions of pages, one after the other.
 const PAGE_BY_PAGE: &str = "[ledger]\nrequests = false\n[sink]\nworkers = 1";
 
 #[tokio::test]
-async fn a_page_is_durable_once_its_commit_has_arrived_and_not_before() {
-    let publisher = Publisher::feed(Feed::link(pages(6, 3))).await;
+async fn a_page_is_durable_only_after_its_commit_has_arrived() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(6, 3))).await;
     for (at, durable) in [
         ("before-begin=3*off->return(crash)", 3),
         ("after-rows=3*off->return(crash)", 3),
@@ -79,17 +82,17 @@ async fn a_page_is_durable_once_its_commit_has_arrived_and_not_before() {
     ] {
         let mut ingest = Ingest::with_source(&publisher, LINK).await;
         ingest.configure(PAGE_BY_PAGE);
-        ingest.set("FAILPOINTS", at);
+        ingest.set_env("FAILPOINTS", at);
         let ran = ingest.run(&[]).await;
-        assert_eq!(ran.signal, Some(ABORTED), "{at}: {}", ran.stderr);
+        assert_eq!(ran.signal, Some(SIGABRT), "{at}: {}", ran.stderr);
         // The server may still process what it has received.
         let idle = "select not exists (select from pg_stat_activity
             where datname = current_database() and application_name = 'ocds-ingest')";
-        ingest.until(idle).await;
+        ingest.wait_until(idle).await;
         assert_eq!(ingest.count("page").await, durable, "{at}");
         assert_eq!(ingest.count("release").await, 3 * durable, "{at}");
 
-        ingest.set("FAILPOINTS", "");
+        ingest.set_env("FAILPOINTS", "");
         let report = ingest.run(&[]).await.expect(0).report();
         assert_eq!(report["resumed_from"], durable, "{at}");
         assert_eq!(ingest.count("release").await, 18, "{at}");
@@ -97,23 +100,23 @@ async fn a_page_is_durable_once_its_commit_has_arrived_and_not_before() {
 }
 
 #[tokio::test]
-async fn a_commit_whose_reply_is_lost_is_adopted_by_the_run_that_sent_it() {
-    let publisher = Publisher::feed(Feed::link(pages(6, 3))).await;
+async fn a_run_finds_its_own_commit_after_a_lost_reply() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(6, 3))).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure(PAGE_BY_PAGE);
     ingest.configure("[database]\nstatement_timeout = \"2s\"");
-    let proxy = ingest.link();
+    let proxy = ingest.add_proxy();
     // The fourth page was sent, and its commit follows.
-    ingest.set("FAILPOINTS", "before-commit=3*off->1*sleep(5000)");
+    ingest.set_env("FAILPOINTS", "before-commit=3*off->1*sleep(5000)");
     let run = ingest.start_run(&[]);
     ingest
-        .until_idle_in_transaction(Duration::from_millis(300))
+        .wait_until_idle_in_transaction(Duration::from_millis(300))
         .await;
-    proxy.trouble(Trouble::HalfOpen);
+    proxy.disturb(Trouble::HalfOpen);
     let arrived = "select count(*) = 4 from ocds.page";
-    ingest.until(arrived).await;
+    ingest.wait_until(arrived).await;
 
-    let ran = run.end().await.expect(0);
+    let ran = run.wait().await.expect(0);
     ran.expect_log("trying again");
     // The counts are those of the first attempt, because a second one would insert nothing.
     assert_eq!(ran.counts().inserted, 18);

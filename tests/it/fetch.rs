@@ -21,7 +21,7 @@ use crate::publisher::{
 /// Always set, and full of characters that need encoding.
 const SECRET: &str = "{env.PATH}";
 
-fn secret() -> String {
+fn read_secret() -> String {
     std::env::var("PATH").unwrap()
 }
 
@@ -64,7 +64,7 @@ impl Walked {
             .collect()
     }
 
-    fn read(&self) -> Vec<&Page> {
+    fn read_pages(&self) -> Vec<&Page> {
         self.pages
             .iter()
             .map(|page| match page {
@@ -77,7 +77,7 @@ impl Walked {
 
     /// Returns the items of all pages as they were served.
     fn items(&self) -> Vec<String> {
-        let read = self.read();
+        let read = self.read_pages();
         read.iter()
             .flat_map(|page| &page.parts)
             .flat_map(|part| {
@@ -90,10 +90,10 @@ impl Walked {
 
     /// Checks that the walk ended at the end of the feed, with all these items.
     #[track_caller]
-    fn is_whole(&self, items: &[Vec<String>]) {
+    fn expect_whole(&self, items: &[Vec<String>]) {
         assert!(self.error.is_none(), "{:?}", self.error);
         assert_eq!(self.items(), items.concat());
-        assert!(self.read().last().unwrap().next.is_none());
+        assert!(self.read_pages().last().unwrap().next.is_none());
     }
 
     fn unreadable(&self) -> &UnreadablePage {
@@ -128,11 +128,11 @@ async fn walk_from(fetcher: &Arc<Fetcher>, start: Start) -> Walked {
     walked
 }
 
-fn from_the_first(fetcher: &Fetcher) -> Start {
-    from(fetcher, fetch::first_page(fetcher.source()))
+fn start_at_first(fetcher: &Fetcher) -> Start {
+    start_at(fetcher, fetch::first_page(fetcher.source()))
 }
 
-fn from(fetcher: &Fetcher, first: Position) -> Start {
+fn start_at(fetcher: &Fetcher, first: Position) -> Start {
     Start {
         plan: Plan::plain(fetcher.source(), first),
         fullest: 0,
@@ -144,11 +144,11 @@ fn from(fetcher: &Fetcher, first: Position) -> Start {
 }
 
 async fn walk(fetcher: &Arc<Fetcher>) -> Walked {
-    walk_from(fetcher, from_the_first(fetcher)).await
+    walk_from(fetcher, start_at_first(fetcher)).await
 }
 
 /// Walks a link feed of three pages. The second page misbehaves at its first request.
-async fn walk_past(table: &str, misbehaviour: Reply) -> (Walked, Requests) {
+async fn walk_past_failure(table: &str, misbehaviour: Reply) -> (Walked, Requests) {
     let feed = Feed::link(pages(3, 2));
     let publisher = Publisher::serve(move |request| {
         if request.query("page").as_deref() == Some("2") && request.nth == 0 {
@@ -164,7 +164,7 @@ async fn walk_past(table: &str, misbehaviour: Reply) -> (Walked, Requests) {
 }
 
 /// Fetches one page of a publisher that always gives the same reply.
-async fn ask(table: &str, limits: config::Fetch, reply: Reply) -> (Walked, usize) {
+async fn fetch_page(table: &str, limits: config::Fetch, reply: Reply) -> (Walked, usize) {
     let publisher = Publisher::serve(move |_| reply.clone()).await;
     let fetcher = Arc::new(Fetcher::new(&source(&publisher, table), &limits).unwrap());
     let walked = walk(&fetcher).await;
@@ -174,13 +174,13 @@ async fn ask(table: &str, limits: config::Fetch, reply: Reply) -> (Walked, usize
 // Walks.
 
 #[tokio::test]
-async fn follows_links_until_there_is_none() {
+async fn follows_links_to_the_last_page() {
     let feed = pages(4, 3);
     let publisher =
-        Publisher::feed(Feed::link([feed.clone(), vec![vec![release(99)]]].concat())).await;
+        Publisher::serve_feed(Feed::link([feed.clone(), vec![vec![release(99)]]].concat())).await;
     let fetcher = fetcher(&publisher, LINK);
     let walked = walk(&fetcher).await;
-    walked.is_whole(&[feed, vec![vec![release(99)]]].concat());
+    walked.expect_whole(&[feed, vec![vec![release(99)]]].concat());
     assert_eq!(walked.numbers(), [1, 2, 3, 4, 5]);
     assert_eq!(
         publisher.targets(),
@@ -202,7 +202,7 @@ async fn follows_links_until_there_is_none() {
 }
 
 #[tokio::test]
-async fn counts_pages_and_offsets_to_the_total_or_to_the_page_without_items() {
+async fn counts_pages_and_offsets_up_to_the_total_or_an_empty_page() {
     let feed = [pages(3, 2), vec![vec![release(9)]]].concat();
     for (is_offset, table, targets) in [
         (
@@ -242,9 +242,9 @@ async fn counts_pages_and_offsets_to_the_total_or_to_the_page_without_items() {
         } else {
             Feed::number(feed.clone())
         };
-        let publisher = Publisher::feed(served).await;
+        let publisher = Publisher::serve_feed(served).await;
         let walked = walk(&fetcher(&publisher, table)).await;
-        walked.is_whole(&feed);
+        walked.expect_whole(&feed);
         assert_eq!(publisher.targets(), targets, "{table}");
         assert_eq!(
             walked.numbers(),
@@ -255,9 +255,9 @@ async fn counts_pages_and_offsets_to_the_total_or_to_the_page_without_items() {
 
 #[tokio::test]
 async fn a_single_document_is_one_request() {
-    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
     let walked = walk(&fetcher(&publisher, "")).await;
-    walked.is_whole(&pages(1, 2));
+    walked.expect_whole(&pages(1, 2));
     assert_eq!(publisher.targets(), ["/"]);
 }
 
@@ -271,10 +271,10 @@ async fn walks_five_hundred_pages_quickly() {
             format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
         ),
     ] {
-        let publisher = Publisher::feed(served).await;
+        let publisher = Publisher::serve_feed(served).await;
         let began = Instant::now();
         let walked = walk(&fetcher(&publisher, &table)).await;
-        walked.is_whole(&feed);
+        walked.expect_whole(&feed);
         assert!(
             began.elapsed() < Duration::from_secs(20),
             "{:?}",
@@ -284,14 +284,14 @@ async fn walks_five_hundred_pages_quickly() {
 }
 
 #[tokio::test]
-async fn asks_for_several_pages_at_once_and_delivers_them_in_order() {
+async fn fetches_several_pages_at_once_and_delivers_them_in_order() {
     let feed = pages(12, 2);
     let served = Feed::number(feed.clone());
     // Of the four concurrent pages, the second comes last.
     let gate = Gate::open_up_to(0);
     let held = gate.clone();
     let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
-        Some("2") => served.reply(request).behind(&held, 2),
+        Some("2") => served.reply(request).hold_at(&held, 2),
         _ => served.reply(request),
     })
     .await;
@@ -300,27 +300,27 @@ async fn asks_for_several_pages_at_once_and_delivers_them_in_order() {
         &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
     );
     let opener = async {
-        publisher.until_asked(5).await;
+        publisher.wait_for_requests(5).await;
         tokio::time::sleep(millis(400)).await;
         assert_eq!(publisher.requests().len(), 5, "the sixth page waits");
         gate.open();
     };
     let (walked, ()) = tokio::join!(walk(&fetcher), opener);
-    walked.is_whole(&feed);
+    walked.expect_whole(&feed);
     assert_eq!(walked.numbers(), (1..=12).collect::<Vec<_>>());
     assert_eq!(publisher.requests().len(), 12);
 }
 
 #[tokio::test]
-async fn never_has_more_requests_under_way_than_there_is_room() {
+async fn never_has_more_open_requests_than_permits() {
     let feed = Feed::number(pages(9, 1));
-    let publisher = Publisher::serve(move |request| feed.reply(request).after(millis(2))).await;
+    let publisher = Publisher::serve(move |request| feed.reply(request).delay(millis(2))).await;
     let fetcher = fetcher(
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 8 }}"),
     );
     let budget = PageBudget::new(2, usize::MAX);
-    let start = from_the_first(&fetcher);
+    let start = start_at_first(&fetcher);
     let stream = fetch::pages(fetcher, start, budget, CancellationToken::new());
     let mut stream = std::pin::pin!(stream);
     let mut held = Vec::new();
@@ -348,7 +348,7 @@ async fn never_has_more_requests_under_way_than_there_is_room() {
 }
 
 #[tokio::test]
-async fn begins_in_the_middle_and_ends_after_the_last_page_wanted() {
+async fn starts_in_the_middle_and_ends_after_the_requested_page() {
     let feed = pages(9, 1);
     for (served, table, cursor) in [
         (
@@ -363,7 +363,7 @@ async fn begins_in_the_middle_and_ends_after_the_last_page_wanted() {
         ),
         (Feed::link(feed.clone()), LINK.into(), Some("/?page=4")),
     ] {
-        let publisher = Publisher::feed(served).await;
+        let publisher = Publisher::serve_feed(served).await;
         let fetcher = fetcher(&publisher, &table);
         let position = match cursor {
             Some(path) => Position {
@@ -377,14 +377,14 @@ async fn begins_in_the_middle_and_ends_after_the_last_page_wanted() {
             Start {
                 fullest: 1,
                 until: Some(6),
-                ..from(&fetcher, position)
+                ..start_at(&fetcher, position)
             },
         )
         .await;
         assert!(walked.error.is_none());
         assert_eq!(walked.items(), feed[3..6].concat());
         assert!(
-            walked.read()[2].next.is_some(),
+            walked.read_pages()[2].next.is_some(),
             "the end of the feed was not seen"
         );
         assert_eq!(publisher.requests().len(), 3, "{table}");
@@ -392,7 +392,7 @@ async fn begins_in_the_middle_and_ends_after_the_last_page_wanted() {
 }
 
 #[tokio::test]
-async fn goes_on_to_the_new_end_when_the_feed_grows() {
+async fn continues_to_the_new_end_when_the_feed_grows() {
     let feed = pages(6, 2);
     let (short, long) = (Feed::number(feed[..4].to_vec()), Feed::number(feed.clone()));
     let publisher = Publisher::serve(move |request| {
@@ -409,11 +409,11 @@ async fn goes_on_to_the_new_end_when_the_feed_grows() {
         &format!("{NUMBER}\nhttp = {{ concurrency = 3 }}"),
     ))
     .await;
-    walked.is_whole(&feed);
+    walked.expect_whole(&feed);
 }
 
 #[tokio::test]
-async fn a_total_that_shrinks_is_asked_for_once_more() {
+async fn a_total_that_becomes_smaller_is_confirmed_by_another_request() {
     let feed = pages(5, 2);
     let served = Feed::number(feed.clone());
     let publisher = Publisher::serve(move |request| {
@@ -423,7 +423,7 @@ async fn a_total_that_shrinks_is_asked_for_once_more() {
         served.reply(request)
     })
     .await;
-    walk(&fetcher(&publisher, NUMBER)).await.is_whole(&feed);
+    walk(&fetcher(&publisher, NUMBER)).await.expect_whole(&feed);
 
     // A feed that really became shorter ends at its new total.
     let (long, short) = (Feed::number(feed.clone()), Feed::number(feed[..3].to_vec()));
@@ -434,13 +434,13 @@ async fn a_total_that_shrinks_is_asked_for_once_more() {
     .await;
     walk(&fetcher(&publisher, NUMBER))
         .await
-        .is_whole(&feed[..3]);
+        .expect_whole(&feed[..3]);
 }
 
 // Failures that are retried.
 
 #[tokio::test]
-async fn absorbs_what_goes_wrong_once() {
+async fn retries_what_fails_once() {
     let whole = package(&[release(2), release(3)], r#","links":{"next":"?page=3"}"#);
     for (what, misbehaviour) in [
         ("status 500", Reply::status(500)),
@@ -459,7 +459,7 @@ async fn absorbs_what_goes_wrong_once() {
         (
             "a reset in a compressed body",
             Reply::json(whole.clone())
-                .encoded(Encoding::Gzip)
+                .with_encoding(Encoding::Gzip)
                 .cut_after(30),
         ),
         (
@@ -490,9 +490,10 @@ async fn absorbs_what_goes_wrong_once() {
             Reply::json(package(&[release(2)], r#","links":{"next":3}"#)),
         ),
     ] {
-        let (walked, counters) = walk_past("http = { retry_status = [403] }", misbehaviour).await;
+        let (walked, counters) =
+            walk_past_failure("http = { retry_status = [403] }", misbehaviour).await;
         assert!(walked.error.is_none(), "{what}: {:?}", walked.error);
-        walked.is_whole(&pages(3, 2));
+        walked.expect_whole(&pages(3, 2));
         assert_eq!(
             (counters.retries, walked.numbers()),
             (1, vec![1, 2, 3]),
@@ -502,7 +503,7 @@ async fn absorbs_what_goes_wrong_once() {
 }
 
 #[tokio::test]
-async fn a_body_cut_anywhere_is_never_the_end_of_the_feed() {
+async fn an_incomplete_body_is_never_the_end_of_the_feed() {
     let whole = package(&[release(2), release(3)], r#","links":{"next":"?page=3"}"#);
     for percent in (0..100).step_by(8) {
         let at = whole.len() * percent / 100;
@@ -510,14 +511,14 @@ async fn a_body_cut_anywhere_is_never_the_end_of_the_feed() {
             Reply::json(whole.clone()).cut_after(at),
             Reply::json(whole[..at].to_owned()),
         ] {
-            let (walked, _) = walk_past("", misbehaviour).await;
-            walked.is_whole(&pages(3, 2));
+            let (walked, _) = walk_past_failure("", misbehaviour).await;
+            walked.expect_whole(&pages(3, 2));
         }
     }
 }
 
 #[tokio::test]
-async fn a_storm_of_errors_is_absorbed() {
+async fn many_errors_are_retried() {
     let feed = pages(40, 2);
     let served = Feed::number(feed.clone());
     let publisher = Publisher::serve(move |request| {
@@ -533,24 +534,24 @@ async fn a_storm_of_errors_is_absorbed() {
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
     );
-    walk(&fetcher).await.is_whole(&feed);
+    walk(&fetcher).await.expect_whole(&feed);
     let counters = fetcher.counters();
     assert_eq!(counters.requests, publisher.requests().len() as u64);
     assert_eq!(counters.requests, 40 + counters.retries);
 }
 
 #[tokio::test]
-async fn a_link_that_is_missing_in_mid_feed_is_looked_for_once_more() {
+async fn a_missing_next_link_is_confirmed_by_another_request() {
     let (walked, counters) =
-        walk_past("", Reply::json(package(&[release(2), release(3)], ""))).await;
-    walked.is_whole(&pages(3, 2));
+        walk_past_failure("", Reply::json(package(&[release(2), release(3)], ""))).await;
+    walked.expect_whole(&pages(3, 2));
     // The second page again, and the third, which is as full as the others.
     assert_eq!((counters.requests, counters.retries), (5, 0));
 
     // A page that is less full than an earlier one is accepted as the last.
     let feed = [pages(2, 2), vec![vec![release(9)]]].concat();
-    let publisher = Publisher::feed(Feed::link(feed.clone())).await;
-    walk(&fetcher(&publisher, LINK)).await.is_whole(&feed);
+    let publisher = Publisher::serve_feed(Feed::link(feed.clone())).await;
+    walk(&fetcher(&publisher, LINK)).await.expect_whole(&feed);
     assert_eq!(publisher.requests().len(), 3);
 
     // So is one of a run that has seen a fuller page before.
@@ -563,18 +564,18 @@ async fn a_link_that_is_missing_in_mid_feed_is_looked_for_once_more() {
         &fetcher,
         Start {
             fullest: 2,
-            ..from(&fetcher, position)
+            ..start_at(&fetcher, position)
         },
     )
     .await;
-    walked.is_whole(&feed[2..]);
+    walked.expect_whole(&feed[2..]);
     assert_eq!(publisher.requests().len(), 4);
 }
 
 // Failures that end the walk.
 
 #[tokio::test]
-async fn each_failure_ends_the_walk_with_its_kind_and_sentence() {
+async fn each_failure_ends_the_walk_with_its_kind_and_message() {
     for (reply, kind, sentence, requests) in [
         (
             Reply::status(404),
@@ -655,7 +656,7 @@ async fn each_failure_ends_the_walk_with_its_kind_and_sentence() {
             1,
         ),
     ] {
-        let (walked, asked) = ask(LINK, limits(), reply).await;
+        let (walked, asked) = fetch_page(LINK, limits(), reply).await;
         let failure = walked.failure();
         assert_eq!(failure.0, kind, "{}", failure.1);
         assert!(failure.1.starts_with(sentence), "{}", failure.1);
@@ -665,8 +666,8 @@ async fn each_failure_ends_the_walk_with_its_kind_and_sentence() {
 }
 
 #[tokio::test]
-async fn a_publisher_that_is_not_there_is_the_environments_fault() {
-    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+async fn an_unreachable_publisher_is_an_environment_error() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     let fetcher = fetcher(&publisher, LINK);
     drop(publisher);
     let walked = walk(&fetcher).await;
@@ -683,7 +684,7 @@ async fn a_publisher_that_is_not_there_is_the_environments_fault() {
 const SILENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_silent_server_and_a_slow_body_meet_their_time_limits() {
+async fn time_limits_end_a_silent_server_and_a_slow_body() {
     let body = package(&pages(1, 20)[0], "");
     for (limits, reply) in [
         (
@@ -691,7 +692,7 @@ async fn a_silent_server_and_a_slow_body_meet_their_time_limits() {
                 read_timeout: millis(500),
                 ..limits()
             },
-            Reply::json(body.clone()).after(SILENCE),
+            Reply::json(body.clone()).delay(SILENCE),
         ),
         (
             config::Fetch {
@@ -713,7 +714,7 @@ async fn a_silent_server_and_a_slow_body_meet_their_time_limits() {
             ..limits
         };
         let began = Instant::now();
-        let (walked, asked) = ask(LINK, limits, reply).await;
+        let (walked, asked) = fetch_page(LINK, limits, reply).await;
         assert_eq!(walked.failure().0, Kind::Environment);
         assert_eq!(asked, 2);
         assert!(began.elapsed() < SILENCE, "{:?}", began.elapsed());
@@ -740,7 +741,7 @@ async fn an_unreadable_page_ends_a_link_feed_and_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_numbered_feed_goes_on_without_an_unreadable_page() {
+async fn a_numbered_feed_skips_an_unreadable_page() {
     for table in [NUMBER, r#"page = { mode = "number", stop = "empty" }"#] {
         for bad in ["1", "3", "5"] {
             let feed = Feed::number(pages(5, 2));
@@ -774,7 +775,7 @@ async fn a_numbered_feed_goes_on_without_an_unreadable_page() {
 }
 
 #[tokio::test]
-async fn a_site_in_maintenance_ends_the_walk_after_a_few_pages() {
+async fn several_unreadable_pages_in_a_row_end_the_walk() {
     let feed = Feed::number(pages(50, 2));
     let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
         Some("1" | "2") => feed.reply(request),
@@ -792,7 +793,7 @@ async fn a_site_in_maintenance_ends_the_walk_after_a_few_pages() {
 }
 
 #[tokio::test]
-async fn a_link_that_was_followed_before_ends_the_walk_as_a_loop() {
+async fn a_repeated_link_ends_the_walk_as_a_loop() {
     for (names, expected) in [
         ("?page=3", vec![1, 2, 3]),
         ("?page=2", vec![1, 2, 3]),
@@ -811,7 +812,7 @@ async fn a_link_that_was_followed_before_ends_the_walk_as_a_loop() {
         assert_eq!(walked.numbers(), expected);
         assert_eq!(walked.items(), pages(3, 2).concat());
         assert!(
-            walked.read()[2].next.is_some(),
+            walked.read_pages()[2].next.is_some(),
             "a loop is not the end of the feed"
         );
         let (kind, sentence) = walked.failure();
@@ -825,7 +826,7 @@ async fn a_link_that_was_followed_before_ends_the_walk_as_a_loop() {
 }
 
 #[tokio::test]
-async fn a_server_that_ignores_the_page_number_is_found_out() {
+async fn a_server_that_ignores_the_page_number_is_detected() {
     for table in [NUMBER, r#"page = { mode = "number", stop = "empty" }"#] {
         let publisher =
             Publisher::serve(|_| Reply::json(package(&pages(1, 2)[0], r#","total_pages":50"#)))
@@ -837,7 +838,7 @@ async fn a_server_that_ignores_the_page_number_is_found_out() {
 }
 
 #[tokio::test]
-async fn links_that_lead_on_for_ever_are_found_out() {
+async fn endless_links_are_detected() {
     // Each page links to another one, and all have the same items or none.
     let all = (
         pages(1, 2).remove(0),
@@ -863,12 +864,12 @@ async fn links_that_lead_on_for_ever_are_found_out() {
     for page in &mut feed[1..59] {
         page.clear();
     }
-    let publisher = Publisher::feed(Feed::link(feed.clone())).await;
-    walk(&fetcher(&publisher, LINK)).await.is_whole(&feed);
+    let publisher = Publisher::serve_feed(Feed::link(feed.clone())).await;
+    walk(&fetcher(&publisher, LINK)).await.expect_whole(&feed);
 }
 
 #[tokio::test]
-async fn a_feed_with_less_than_its_total_is_not_whole() {
+async fn a_feed_with_fewer_items_than_its_total_is_incomplete() {
     // As behind a search engine that returns at most 4 results.
     let reply = |total: usize| {
         move |request: &Request| {
@@ -891,12 +892,12 @@ async fn a_feed_with_less_than_its_total_is_not_whole() {
     let table = r#"page = { mode = "number", total_items = "/total", size = 1 }"#;
     let publisher = Publisher::serve(reply(4)).await;
     let walked = walk(&fetcher(&publisher, table)).await;
-    walked.is_whole(&[pages(2, 2), vec![Items::new(); 2]].concat());
+    walked.expect_whole(&[pages(2, 2), vec![Items::new(); 2]].concat());
 }
 
 #[tokio::test]
-async fn a_size_that_the_server_does_not_heed_is_a_fault_of_the_configuration() {
-    let publisher = Publisher::feed(Feed::offset(pages(10, 10))).await;
+async fn an_ignored_page_size_is_a_configuration_error() {
+    let publisher = Publisher::serve_feed(Feed::offset(pages(10, 10))).await;
     let table = r#"page = { mode = "offset", size = 20, total_items = "/total_items" }"#;
     let walked = walk(&fetcher(&publisher, table)).await;
     assert!(walked.pages.is_empty());
@@ -906,7 +907,7 @@ async fn a_size_that_the_server_does_not_heed_is_a_fault_of_the_configuration() 
 // Limits.
 
 #[tokio::test]
-async fn a_body_over_a_limit_is_unreadable_by_name_and_not_asked_for_again() {
+async fn a_body_over_a_limit_is_reported_and_not_fetched_again() {
     let body = package(&pages(1, 2_000)[0], "");
     let bomb = vec![b' '; 1 << 20];
     for (limits, reply, key) in [
@@ -923,7 +924,7 @@ async fn a_body_over_a_limit_is_unreadable_by_name_and_not_asked_for_again() {
                 max_body_bytes: 5_000,
                 ..limits()
             },
-            Reply::json(body.clone()).encoded(Encoding::Gzip),
+            Reply::json(body.clone()).with_encoding(Encoding::Gzip),
             "fetch.max_body_bytes",
         ),
         (
@@ -939,7 +940,7 @@ async fn a_body_over_a_limit_is_unreadable_by_name_and_not_asked_for_again() {
                 max_decoded_bytes: 128 << 10,
                 ..limits()
             },
-            Reply::json(bomb.clone()).encoded(Encoding::Gzip),
+            Reply::json(bomb.clone()).with_encoding(Encoding::Gzip),
             "fetch.max_decoded_bytes",
         ),
         (
@@ -947,7 +948,7 @@ async fn a_body_over_a_limit_is_unreadable_by_name_and_not_asked_for_again() {
                 max_decoded_bytes: 128 << 10,
                 ..limits()
             },
-            Reply::json(bomb.clone()).encoded(Encoding::Brotli),
+            Reply::json(bomb.clone()).with_encoding(Encoding::Brotli),
             "fetch.max_decoded_bytes",
         ),
         (
@@ -955,11 +956,11 @@ async fn a_body_over_a_limit_is_unreadable_by_name_and_not_asked_for_again() {
                 max_decoded_bytes: 128 << 10,
                 ..limits()
             },
-            Reply::json(bomb).encoded(Encoding::Zstd),
+            Reply::json(bomb).with_encoding(Encoding::Zstd),
             "fetch.max_decoded_bytes",
         ),
     ] {
-        let (walked, asked) = ask(LINK, limits, reply).await;
+        let (walked, asked) = fetch_page(LINK, limits, reply).await;
         let page = walked.unreadable();
         assert!(page.message.contains(key), "{}", page.message);
         assert!(page.body.len() <= 64 << 10);
@@ -968,18 +969,18 @@ async fn a_body_over_a_limit_is_unreadable_by_name_and_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn encoded_bodies_are_decoded_and_counted_as_they_came() {
+async fn encoded_bodies_are_decoded_and_counted_by_their_encoded_size() {
     let items = pages(1, 500);
     let body = package(&items[0], "");
     for encoding in [Encoding::Gzip, Encoding::Brotli, Encoding::Zstd] {
         let served = body.clone();
         let publisher = Publisher::serve(move |request| {
             assert_eq!(request.header("accept-encoding"), Some("gzip, br, zstd"));
-            Reply::json(served.clone()).encoded(encoding)
+            Reply::json(served.clone()).with_encoding(encoding)
         })
         .await;
         let fetcher = fetcher(&publisher, "");
-        walk(&fetcher).await.is_whole(&items);
+        walk(&fetcher).await.expect_whole(&items);
         let bytes = fetcher.counters().bytes;
         assert!(
             bytes > 100 && bytes < body.len() as u64 / 3,
@@ -991,13 +992,13 @@ async fn encoded_bodies_are_decoded_and_counted_as_they_came() {
 #[tokio::test]
 async fn a_byte_order_mark_is_not_part_of_the_body() {
     let body = package(&pages(1, 1)[0], "");
-    let (walked, _) = ask("", limits(), Reply::json(format!("\u{feff}{body}"))).await;
-    walked.is_whole(&pages(1, 1));
-    assert_eq!(walked.read()[0].parts[0].body, body);
+    let (walked, _) = fetch_page("", limits(), Reply::json(format!("\u{feff}{body}"))).await;
+    walked.expect_whole(&pages(1, 1));
+    assert_eq!(walked.read_pages()[0].parts[0].body, body);
 }
 
 #[tokio::test]
-async fn every_request_counts_towards_the_rate() {
+async fn every_request_counts_for_the_rate_limit() {
     let feed = Feed::link(pages(3, 1));
     let publisher = Publisher::serve(move |request| match request.nth {
         0 => Reply::status(503),
@@ -1006,7 +1007,7 @@ async fn every_request_counts_towards_the_rate() {
     })
     .await;
     let fetcher = fetcher(&publisher, &format!("{LINK}\nhttp = {{ rate = \"20/s\" }}"));
-    walk(&fetcher).await.is_whole(&pages(3, 1));
+    walk(&fetcher).await.expect_whole(&pages(3, 1));
     let at: Vec<Instant> = publisher
         .requests()
         .iter()
@@ -1024,20 +1025,22 @@ async fn every_request_counts_towards_the_rate() {
 const SLACK: Duration = Duration::from_secs(30);
 
 /// Returns the time between a refusal and the page.
-async fn wait_after(refusal: impl Fn() -> Reply + Send + Sync + 'static) -> Duration {
+async fn measure_wait_after(refusal: impl Fn() -> Reply + Send + Sync + 'static) -> Duration {
     let publisher = Publisher::serve(move |request| match request.nth {
         0 => refusal(),
         _ => Reply::json(package(&pages(1, 1)[0], "")),
     })
     .await;
-    walk(&fetcher(&publisher, "")).await.is_whole(&pages(1, 1));
+    walk(&fetcher(&publisher, ""))
+        .await
+        .expect_whole(&pages(1, 1));
     let asked = publisher.requests();
     assert_eq!(asked.len(), 2);
     asked[1].at - asked[0].at
 }
 
 #[tokio::test]
-async fn retry_after_is_waited_out_in_seconds_and_as_a_date() {
+async fn retry_after_is_obeyed_in_seconds_and_as_a_date() {
     // A date has whole seconds, so one two seconds in the future is more than one second away.
     let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
     let past = || "Fri, 13 Nov 2020 08:00:00 GMT".to_owned();
@@ -1050,13 +1053,13 @@ async fn retry_after_is_waited_out_in_seconds_and_as_a_date() {
     ];
     for (value, least) in cases {
         let refusal = move || Reply::status(429).header("retry-after", &value());
-        let waited = wait_after(refusal).await;
+        let waited = measure_wait_after(refusal).await;
         assert!((least..SLACK).contains(&waited), "{}: {waited:?}", value());
     }
 }
 
 #[tokio::test]
-async fn a_retry_after_that_is_a_date_is_as_far_off_as_the_publishers_own_clock_says() {
+async fn a_retry_after_date_is_relative_to_the_publishers_clock() {
     for year in [2020, 2090] {
         let date = move |second| {
             let midnight = Duration::from_secs((year - 1970) * 31_556_952);
@@ -1067,20 +1070,20 @@ async fn a_retry_after_that_is_a_date_is_as_far_off_as_the_publishers_own_clock_
                 .header("date", &date(0))
                 .header("retry-after", &date(1))
         };
-        let waited = wait_after(refusal).await;
+        let waited = measure_wait_after(refusal).await;
         assert!((millis(990)..SLACK).contains(&waited), "{year}: {waited:?}");
     }
 }
 
 #[tokio::test]
-async fn retry_after_zero_does_not_burn_the_attempts_at_once() {
+async fn retry_after_zero_does_not_use_up_the_attempts_at_once() {
     let limits = config::Fetch {
         first_wait: millis(100),
         longest_wait: millis(100),
         ..limits()
     };
     let began = Instant::now();
-    let (_, asked) = ask(LINK, limits, Reply::status(429).header("retry-after", "0")).await;
+    let (_, asked) = fetch_page(LINK, limits, Reply::status(429).header("retry-after", "0")).await;
     assert_eq!(asked, 3);
     assert!(
         began.elapsed() >= millis(100),
@@ -1091,13 +1094,13 @@ async fn retry_after_zero_does_not_burn_the_attempts_at_once() {
 // Stopping.
 
 #[tokio::test]
-async fn stop_cuts_requests_and_waits_short() {
+async fn a_stop_interrupts_requests_and_waits() {
     let limits = config::Fetch {
         first_wait: Duration::from_secs(60),
         longest_wait: Duration::from_secs(60),
         ..limits()
     };
-    let slow = Reply::json("[]").after(Duration::from_secs(60));
+    let slow = Reply::json("[]").delay(Duration::from_secs(60));
     for (table, reply) in [
         (LINK.to_owned(), slow),
         (LINK.to_owned(), Reply::status(503)),
@@ -1113,11 +1116,11 @@ async fn stop_cuts_requests_and_waits_short() {
         let publisher = Publisher::serve(move |_| reply.clone()).await;
         let fetcher = Arc::new(Fetcher::new(&source(&publisher, &table), &limits).unwrap());
         let stop = CancellationToken::new();
-        let start = from_the_first(&fetcher);
+        let start = start_at_first(&fetcher);
         let stream = fetch::pages(fetcher, start, PageBudget::new(2, usize::MAX), stop.clone());
         let began = Instant::now();
         let stopper = async {
-            publisher.until_asked(1).await;
+            publisher.wait_for_requests(1).await;
             tokio::time::sleep(millis(60)).await;
             stop.cancel();
         };
@@ -1131,7 +1134,7 @@ async fn stop_cuts_requests_and_waits_short() {
 // Hosts and secrets.
 
 #[tokio::test]
-async fn redirects_are_followed_on_the_same_host() {
+async fn redirects_on_the_same_host_are_followed() {
     let feed = Feed::link(pages(2, 2));
     let publisher = Publisher::serve(move |request| match request.path() {
         "/" => Reply::redirect(301, "/moved/here"),
@@ -1140,7 +1143,7 @@ async fn redirects_are_followed_on_the_same_host() {
     })
     .await;
     let walked = walk(&fetcher(&publisher, LINK)).await;
-    walked.is_whole(&pages(2, 2));
+    walked.expect_whole(&pages(2, 2));
     // A link is relative to the URL of its page.
     assert_eq!(
         publisher.targets(),
@@ -1152,7 +1155,7 @@ async fn redirects_are_followed_on_the_same_host() {
             "/feed/?page=2"
         ]
     );
-    assert_eq!(walked.read()[0].url, publisher.url("/"));
+    assert_eq!(walked.read_pages()[0].url, publisher.url("/"));
 }
 
 fn credentials() -> String {
@@ -1166,16 +1169,16 @@ fn authorization(request: &Request) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn secrets_are_sent_and_never_stored() {
+async fn secrets_are_sent_and_not_stored() {
     let served = AtomicUsize::new(0);
     let feed = pages(3, 2);
     let items = feed.clone();
     let publisher = Publisher::serve(move |request| {
         let page = served.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(request.query("key"), Some(secret()));
+        assert_eq!(request.query("key"), Some(read_secret()));
         assert_eq!(
             authorization(request),
-            Some(format!("Bearer {}", secret()).as_str())
+            Some(format!("Bearer {}", read_secret()).as_str())
         );
         assert!(
             request
@@ -1187,7 +1190,7 @@ async fn secrets_are_sent_and_never_stored() {
         let link = match page {
             0 => format!(
                 r#","links":{{"next":"/p?key={}&after=1"}}"#,
-                secret().replace('/', "%2f")
+                read_secret().replace('/', "%2f")
             ),
             1 => r#","links":{"next":"/p?after=2"}"#.to_owned(),
             _ => String::new(),
@@ -1196,8 +1199,12 @@ async fn secrets_are_sent_and_never_stored() {
     })
     .await;
     let walked = walk(&fetcher(&publisher, &credentials())).await;
-    walked.is_whole(&feed);
-    let urls: Vec<&str> = walked.read().iter().map(|page| page.url.as_str()).collect();
+    walked.expect_whole(&feed);
+    let urls: Vec<&str> = walked
+        .read_pages()
+        .iter()
+        .map(|page| page.url.as_str())
+        .collect();
     assert_eq!(
         urls,
         [
@@ -1206,7 +1213,7 @@ async fn secrets_are_sent_and_never_stored() {
             publisher.url(&format!("/p?after=2&key={SECRET}")),
         ]
     );
-    let next = &walked.read()[0].next.as_ref().unwrap().cursor;
+    let next = &walked.read_pages()[0].next.as_ref().unwrap().cursor;
     assert_eq!(
         next,
         &Cursor::Link(publisher.url(&format!("/p?key={SECRET}&after=1")))
@@ -1214,8 +1221,8 @@ async fn secrets_are_sent_and_never_stored() {
 }
 
 #[tokio::test]
-async fn secrets_and_headers_never_cross_hosts() {
-    let other = Publisher::feed(Feed::link(pages(1, 2))).await;
+async fn other_hosts_get_no_secrets_and_headers() {
+    let other = Publisher::serve_feed(Feed::link(pages(1, 2))).await;
     let there = other.url("/").replace("127.0.0.1", "localhost");
     let by_link = {
         let there = there.clone();
@@ -1243,7 +1250,7 @@ async fn secrets_and_headers_never_cross_hosts() {
             sentence.contains("localhost") && sentence.contains("http.allow_hosts"),
             "{sentence}"
         );
-        assert!(walked.read().iter().all(|page| page.next.is_some()));
+        assert!(walked.read_pages().iter().all(|page| page.next.is_some()));
 
         // The host is allowed, so it gets a request without secrets.
         let before = other.requests().len();
@@ -1259,12 +1266,12 @@ async fn secrets_and_headers_never_cross_hosts() {
                 (authorization(&request), request.header("x-plain")),
                 (None, None)
             );
-            assert!(!format!("{request:?}").contains(&secret()));
+            assert!(!format!("{request:?}").contains(&read_secret()));
         }
     }
     assert_eq!(
         authorization(&by_link.requests()[0]),
-        Some(format!("Bearer {}", secret()).as_str())
+        Some(format!("Bearer {}", read_secret()).as_str())
     );
 }
 
@@ -1277,17 +1284,17 @@ async fn an_error_shows_no_secret() {
     drop(publisher);
     sentences.push(format!("{:?}", walk(&reachable).await.error));
     for sentence in sentences {
-        assert!(!sentence.contains(&secret()), "{sentence}");
+        assert!(!sentence.contains(&read_secret()), "{sentence}");
         assert!(
-            !sentence.contains(&secret().replace('/', "%2F")),
+            !sentence.contains(&read_secret().replace('/', "%2F")),
             "{sentence}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_declaration_that_cannot_be_asked_is_refused_before_any_request() {
-    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+async fn an_invalid_definition_is_refused_before_any_request() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     for (table, expected) in [
         (
             "query = { key = \"{env.OCDS_INGEST_TEST_UNSET}\" }",

@@ -42,7 +42,7 @@ pub(crate) const NUMBER: &str = r#"page = { mode = "number", total_pages = "/tot
 pub(crate) const UNTIL_EMPTY: &str = r#"page = { mode = "number", stop = "empty" }"#;
 
 /// Short waits make tests fast.
-const SHORT: &str = r#"
+const SHORT_WAITS: &str = r#"
 [database]
 connect_timeout = "5s"
 retry_for = "20s"
@@ -58,7 +58,7 @@ heartbeat = "200ms"
 
 /// Variables of the tests' environment that the program must not get: proxies, which would come
 /// between it and a local publisher, and failpoints.
-const FOREIGN: [&str; 10] = [
+const REMOVED_VARIABLES: [&str; 10] = [
     "RUST_LOG",
     "FAILPOINTS",
     "HTTP_PROXY",
@@ -73,7 +73,7 @@ const FOREIGN: [&str; 10] = [
 
 /// The time after which a test gives up. It is much longer than a busy machine needs, so only a
 /// broken program reaches it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The settings of each server. Its commits survive its own crash, and it takes little memory.
 const SERVER_SETTINGS: [(&str, &str); 3] = [
@@ -111,12 +111,12 @@ impl Cluster {
     }
 
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        Self::start_in(&Self::directory(), settings).await
+        Self::start_in(&Self::create_directory(), settings).await
     }
 
     /// Makes a directory for a server. The server's user must be able to enter it, and is another
     /// one if the tests run as root.
-    fn directory() -> PathBuf {
+    fn create_directory() -> PathBuf {
         let directory = tempfile::Builder::new()
             .prefix("ocds-ingest-test-")
             .permissions(std::fs::Permissions::from_mode(0o755))
@@ -125,7 +125,7 @@ impl Cluster {
     }
 
     async fn start_in(directory: &Path, settings: &[(&str, &str)]) -> Self {
-        let watchdog = watch(REMOVE, &[directory.as_os_str()]);
+        let watchdog = spawn_watchdog(REMOVE_CLUSTER, &[directory.as_os_str()]);
         let options = Options {
             durability: Durability::Volatile,
             settings: SERVER_SETTINGS
@@ -143,10 +143,10 @@ impl Cluster {
 
     /// Starts an asynchronous standby of this server.
     pub(crate) async fn start_standby(&self) -> Self {
-        let directory = Self::directory();
+        let directory = Self::create_directory();
         let cluster = directory.join("cluster");
         std::fs::create_dir(&cluster).unwrap();
-        self.give(&cluster);
+        self.set_owner(&cluster);
         // The program recognizes its own directory by this file.
         std::fs::write(cluster.join("start.lock"), "").unwrap();
         // The server's own path may be a link to the programs.
@@ -176,7 +176,7 @@ impl Cluster {
     }
 
     /// Makes the server's user the only one who may use a directory.
-    pub(crate) fn give(&self, directory: &Path) {
+    pub(crate) fn set_owner(&self, directory: &Path) {
         let owner = self.owner();
         std::os::unix::fs::chown(directory, Some(owner.uid()), Some(owner.gid())).unwrap();
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).unwrap();
@@ -204,7 +204,7 @@ fn parent_of_clusters() -> PathBuf {
 }
 
 /// Stops the server in a directory, and removes the directory.
-const REMOVE: &str = r#"
+const REMOVE_CLUSTER: &str = r#"
     server=$(head -n 1 "$1/cluster/data/postmaster.pid") && kill -QUIT "$server"
     while [ -n "$server" ] && kill -0 "$server"; do sleep 0.05; done
     socket=$(cat "$1/cluster/socket.path") && [ -n "$socket" ] && rm -rf "$socket"
@@ -212,7 +212,7 @@ const REMOVE: &str = r#"
 "#;
 
 /// Drops the template database on an external server.
-const FORGET: &str = r#"psql --no-psqlrc --command "drop database $2" "$1""#;
+const DROP_TEMPLATE: &str = r#"psql --no-psqlrc --command "drop database $2" "$1""#;
 
 /// Starts a shell that waits until the test process has ended before it runs the script. Code in
 /// the process could not do this after a crash.
@@ -220,7 +220,7 @@ const FORGET: &str = r#"psql --no-psqlrc --command "drop database $2" "$1""#;
     clippy::zombie_processes,
     reason = "it ends after us, and is not ours to wait for"
 )]
-pub(crate) fn watch(script: &str, arguments: &[&OsStr]) -> std::process::ChildStdin {
+pub(crate) fn spawn_watchdog(script: &str, arguments: &[&OsStr]) -> std::process::ChildStdin {
     let mut watchdog = std::process::Command::new("sh")
         .arg("-c")
         .arg(format!("trap '' INT TERM HUP; read -r _; {script}"))
@@ -236,19 +236,19 @@ pub(crate) fn watch(script: &str, arguments: &[&OsStr]) -> std::process::ChildSt
 }
 
 /// The server on which the tests make their databases.
-enum Site {
+enum TestServer {
     Own(Box<Cluster>),
-    Told {
+    External {
         url: url::Url,
         _watchdog: std::process::ChildStdin,
     },
 }
 
-impl Site {
+impl TestServer {
     fn url(&self, database: &str) -> String {
         match self {
-            Site::Own(cluster) => cluster.server.url(database),
-            Site::Told { url, .. } => {
+            TestServer::Own(cluster) => cluster.server.url(database),
+            TestServer::External { url, .. } => {
                 let mut url = url.clone();
                 url.set_path(database);
                 url.into()
@@ -258,33 +258,33 @@ impl Site {
 
     async fn admin(&self) -> Client {
         connect(&match self {
-            Site::Own(cluster) => cluster.server.url("postgres"),
-            Site::Told { url, .. } => url.to_string(),
+            TestServer::Own(cluster) => cluster.server.url("postgres"),
+            TestServer::External { url, .. } => url.to_string(),
         })
         .await
     }
 }
 
 /// Returns the server of all tests, with a migrated template database.
-async fn site() -> &'static Site {
-    static SITE: OnceCell<Site> = OnceCell::const_new();
+async fn test_server() -> &'static TestServer {
+    static SITE: OnceCell<TestServer> = OnceCell::const_new();
     SITE.get_or_init(async || {
         let site = match std::env::var("TEST_DATABASE_URL") {
-            Ok(url) if !url.is_empty() => Site::Told {
+            Ok(url) if !url.is_empty() => TestServer::External {
                 url: url.parse().unwrap(),
-                _watchdog: watch(FORGET, &[url.as_ref(), template().as_ref()]),
+                _watchdog: spawn_watchdog(DROP_TEMPLATE, &[url.as_ref(), template_name().as_ref()]),
             },
-            _ => Site::Own(Box::new(Cluster::start().await)),
+            _ => TestServer::Own(Box::new(Cluster::start().await)),
         };
         let admin = site.admin().await;
-        let template = template();
+        let template = template_name();
         for sql in [
             format!("drop database if exists {template}"),
             format!("create database {template} encoding 'UTF8' template template0"),
         ] {
             admin.batch_execute(&sql).await.unwrap();
         }
-        let database = open(&site.url(&template)).await;
+        let database = open_database(&site.url(&template)).await;
         database.migrate().await.unwrap();
         database.close().await.unwrap();
         site
@@ -293,13 +293,13 @@ async fn site() -> &'static Site {
 }
 
 /// The name contains the process id, because others may use the same server.
-fn template() -> String {
+fn template_name() -> String {
     format!("ocds_ingest_template_{}", std::process::id())
 }
 
 /// Connects to a server, which may be starting.
 pub(crate) async fn connect(url: &str) -> Client {
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + TEST_TIMEOUT;
     loop {
         match tokio_postgres::connect(url, NoTls).await {
             Ok((client, connection)) => {
@@ -313,11 +313,11 @@ pub(crate) async fn connect(url: &str) -> Client {
 }
 
 /// Opens a database as the program does.
-pub(crate) async fn open(url: &str) -> Database {
-    open_with(url, 4).await
+pub(crate) async fn open_database(url: &str) -> Database {
+    open_database_with(url, 4).await
 }
 
-pub(crate) async fn open_with(url: &str, connections: usize) -> Database {
+pub(crate) async fn open_database_with(url: &str, connections: usize) -> Database {
     let settings = config::Database {
         url: url.into(),
         ..config::Database::default()
@@ -326,15 +326,15 @@ pub(crate) async fn open_with(url: &str, connections: usize) -> Database {
 }
 
 /// A database that is dropped at the end if its test passes.
-struct Scratch {
+struct TestDatabase {
     name: String,
 }
 
-impl Scratch {
+impl TestDatabase {
     /// Creates a database from a template.
     async fn create(template: &str) -> (Self, String) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let site = site().await;
+        let site = test_server().await;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ocds_ingest_test_{}_{count}", std::process::id());
         let sql = format!("create database {name} encoding 'UTF8' template {template}");
@@ -344,7 +344,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for TestDatabase {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
@@ -357,7 +357,7 @@ impl Drop for Scratch {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let admin = site().await.admin().await;
+                let admin = test_server().await.admin().await;
                 admin.batch_execute(&sql).await.unwrap();
             });
         });
@@ -367,7 +367,7 @@ impl Drop for Scratch {
 
 /// Returns the program under test: the one of this build, or `TEST_PROGRAM`, such as a release
 /// build.
-fn program() -> OsString {
+fn program_path() -> OsString {
     let built = || env!("CARGO_BIN_EXE_ocds-ingest").into();
     std::env::var_os("TEST_PROGRAM").unwrap_or_else(built)
 }
@@ -380,15 +380,15 @@ pub(crate) struct Ingest {
     files: Vec<PathBuf>,
     environment: Vec<(String, String)>,
     /// It is dropped after the connection to it.
-    _database: Option<Scratch>,
+    _database: Option<TestDatabase>,
 }
 
 impl Ingest {
     /// Makes a new, migrated database.
     pub(crate) async fn new() -> Self {
-        site().await;
-        let (database, url) = Scratch::create(&template()).await;
-        Self::with(url, Some(database)).await
+        test_server().await;
+        let (database, url) = TestDatabase::create(&template_name()).await;
+        Self::with_database(url, Some(database)).await
     }
 
     /// Makes a new, migrated database, and declares [`SOURCE`].
@@ -406,21 +406,21 @@ impl Ingest {
     }
 
     /// Makes a database without a schema.
-    pub(crate) async fn unmigrated() -> Self {
-        let (database, url) = Scratch::create("template0").await;
-        Self::with(url, Some(database)).await
+    pub(crate) async fn without_schema() -> Self {
+        let (database, url) = TestDatabase::create("template0").await;
+        Self::with_database(url, Some(database)).await
     }
 
     /// Uses the default database of a server of the test's own.
-    pub(crate) async fn on(cluster: &Cluster) -> Self {
+    pub(crate) async fn on_cluster(cluster: &Cluster) -> Self {
         let url = cluster.server.url("ocds");
-        let database = open(&url).await;
+        let database = open_database(&url).await;
         database.migrate().await.unwrap();
         database.close().await.unwrap();
-        Self::with(url, None).await
+        Self::with_database(url, None).await
     }
 
-    async fn with(url: String, database: Option<Scratch>) -> Self {
+    async fn with_database(url: String, database: Option<TestDatabase>) -> Self {
         let mut ingest = Self {
             client: connect(&url).await,
             url,
@@ -429,7 +429,7 @@ impl Ingest {
             environment: Vec::new(),
             _database: database,
         };
-        ingest.configure(SHORT);
+        ingest.configure(SHORT_WAITS);
         ingest
     }
 
@@ -448,23 +448,23 @@ impl Ingest {
     }
 
     /// Puts a proxy between the program and its database.
-    pub(crate) fn link(&mut self) -> Proxy {
+    pub(crate) fn add_proxy(&mut self) -> Proxy {
         let (socket, user, name) = self.socket();
         let proxy = Proxy::slow(&socket, Duration::ZERO);
-        self.set("DATABASE_URL", &proxy.url(&user, &name));
+        self.set_env("DATABASE_URL", &proxy.url(&user, &name));
         proxy
     }
 
     /// Waits until this many pages of all runs are durable.
-    pub(crate) async fn until_durable(&self, pages: usize) {
-        self.until(&format!("select count(*) >= {pages} from ocds.page"))
+    pub(crate) async fn wait_for_pages(&self, pages: usize) {
+        self.wait_until(&format!("select count(*) >= {pages} from ocds.page"))
             .await;
     }
 
     /// Waits until a transaction of the program has been idle for this long.
-    pub(crate) async fn until_idle_in_transaction(&self, long: Duration) {
+    pub(crate) async fn wait_until_idle_in_transaction(&self, long: Duration) {
         let milliseconds = long.as_millis();
-        self.until(&format!(
+        self.wait_until(&format!(
             "select exists (select from pg_stat_activity where datname = current_database()
             and application_name = 'ocds-ingest' and state = 'idle in transaction'
             and state_change < clock_timestamp() - interval '{milliseconds} ms')"
@@ -473,8 +473,8 @@ impl Ingest {
     }
 
     /// Waits until a session of this database waits for a lock.
-    pub(crate) async fn until_somebody_waits(&self) {
-        self.until(HAS_LOCK_WAIT).await;
+    pub(crate) async fn wait_for_lock_wait(&self) {
+        self.wait_until(HAS_LOCK_WAIT).await;
     }
 
     /// Adds a configuration file that overrides earlier ones.
@@ -501,14 +501,14 @@ impl Ingest {
     }
 
     /// Sets an environment variable of the program.
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
         self.environment.push((name.into(), value.into()));
     }
 
     /// Prepares a call of the program.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
-        for name in FOREIGN {
+        let mut command = Command::new(program_path());
+        for name in REMOVED_VARIABLES {
             command.env_remove(name);
         }
         command
@@ -527,13 +527,13 @@ impl Ingest {
     }
 
     /// Runs the program until it ends.
-    pub(crate) async fn program(&self, arguments: &[&str]) -> Ran {
-        self.start(arguments).end().await
+    pub(crate) async fn run_program(&self, arguments: &[&str]) -> ProgramOutput {
+        self.start(arguments).wait().await
     }
 
     /// Runs `run` for [`SOURCE`] until it ends.
-    pub(crate) async fn run(&self, options: &[&str]) -> Ran {
-        self.start_run(options).end().await
+    pub(crate) async fn run(&self, options: &[&str]) -> ProgramOutput {
+        self.start_run(options).wait().await
     }
 
     /// Starts `run` for [`SOURCE`].
@@ -543,7 +543,7 @@ impl Ingest {
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let child = self.command(arguments).spawn().unwrap();
-        Running::of(child)
+        Running::new(child)
     }
 
     /// Returns the first column of a query as texts.
@@ -574,8 +574,8 @@ impl Ingest {
     }
 
     /// Waits until the single value of a query is true.
-    pub(crate) async fn until(&self, sql: &str) {
-        let give_up = Instant::now() + PATIENCE;
+    pub(crate) async fn wait_until(&self, sql: &str) {
+        let give_up = Instant::now() + TEST_TIMEOUT;
         while self.value(sql).await != "t" {
             assert!(Instant::now() < give_up, "never true: {sql}");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -583,7 +583,7 @@ impl Ingest {
     }
 
     /// Returns the stored data without times and run ids. It must be the same after any faults.
-    pub(crate) async fn tables(&self) -> Tables {
+    pub(crate) async fn read_tables(&self) -> Tables {
         Tables {
             releases: self
                 .column(
@@ -610,7 +610,7 @@ impl Ingest {
     }
 
     /// Returns the pages of the newest run, without what happened to their releases.
-    pub(crate) async fn pages(&self) -> Vec<String> {
+    pub(crate) async fn read_pages(&self) -> Vec<String> {
         self.column(
             "select concat_ws(' ', number, cursor, next_number, next_cursor, releases, folded, quarantined)
             from ocds.page where run_id = (select max(id) from ocds.run) order by number",
@@ -619,7 +619,7 @@ impl Ingest {
     }
 
     /// Returns every stored release with its row version, which any write changes.
-    pub(crate) async fn row_versions_of_releases(&self) -> Vec<String> {
+    pub(crate) async fn read_row_versions(&self) -> Vec<String> {
         let sql = "select concat_ws(' ', ctid, xmin, release) from ocds.release order by 1";
         self.column(sql).await
     }
@@ -636,7 +636,7 @@ pub(crate) struct Tables {
 impl Tables {
     /// Compares the tables, and shows the first row that differs.
     #[track_caller]
-    pub(crate) fn expect(&self, calm: &Tables, what: &str) {
+    pub(crate) fn expect_equal(&self, calm: &Tables, what: &str) {
         for (here, there) in [
             (&self.releases, &calm.releases),
             (&self.compiled, &calm.compiled),
@@ -658,10 +658,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn of(mut child: Child) -> Self {
+    pub(crate) fn new(mut child: Child) -> Self {
         Self {
-            stdout: Pipe::read(child.stdout.take()),
-            stderr: Pipe::read(child.stderr.take()),
+            stdout: Pipe::start(child.stdout.take()),
+            stderr: Pipe::start(child.stderr.take()),
             child,
         }
     }
@@ -670,7 +670,7 @@ impl Running {
         self.child.id().expect("it was not waited for")
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    pub(crate) fn send_signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.id().try_into().unwrap()).unwrap();
         // The process may have ended by itself.
         let _ = rustix::process::kill_process(pid, signal);
@@ -691,8 +691,8 @@ impl Running {
     }
 
     /// Waits until a text is in the log.
-    pub(crate) async fn until_logged(&self, text: &str) {
-        let give_up = Instant::now() + PATIENCE;
+    pub(crate) async fn wait_for_log(&self, text: &str) {
+        let give_up = Instant::now() + TEST_TIMEOUT;
         loop {
             // This is checked first, so that the last line is seen too.
             let is_over = self.stderr.task.is_finished();
@@ -707,13 +707,13 @@ impl Running {
     }
 
     /// Waits for the end. Also returns the peak memory in bytes.
-    pub(crate) async fn end_measured(self) -> (Ran, usize) {
-        self.end_measured_within(PATIENCE).await
+    pub(crate) async fn wait_with_peak(self) -> (ProgramOutput, usize) {
+        self.wait_with_peak_within(TEST_TIMEOUT).await
     }
 
-    pub(crate) async fn end_measured_within(self, patience: Duration) -> (Ran, usize) {
+    pub(crate) async fn wait_with_peak_within(self, patience: Duration) -> (ProgramOutput, usize) {
         let process = self.id().to_string();
-        let mut end = std::pin::pin!(self.end_within(patience));
+        let mut end = std::pin::pin!(self.wait_within(patience));
         let mut most = 0;
         let ran = loop {
             tokio::select! {
@@ -727,20 +727,20 @@ impl Running {
         (ran, usize::try_from(most).unwrap())
     }
 
-    pub(crate) async fn end(self) -> Ran {
-        self.end_within(PATIENCE).await
+    pub(crate) async fn wait(self) -> ProgramOutput {
+        self.wait_within(TEST_TIMEOUT).await
     }
 
-    pub(crate) async fn end_within(mut self, patience: Duration) -> Ran {
+    pub(crate) async fn wait_within(mut self, patience: Duration) -> ProgramOutput {
         let status = tokio::time::timeout(patience, self.child.wait())
             .await
             .expect("the program ends in time")
             .unwrap();
-        Ran {
+        ProgramOutput {
             code: status.code(),
             signal: status.signal(),
-            stdout: self.stdout.end().await,
-            stderr: String::from_utf8(self.stderr.end().await).unwrap(),
+            stdout: self.stdout.read_to_end().await,
+            stderr: String::from_utf8(self.stderr.read_to_end().await).unwrap(),
         }
     }
 }
@@ -753,7 +753,7 @@ struct Pipe {
 }
 
 impl Pipe {
-    fn read(pipe: Option<impl AsyncRead + Send + Unpin + 'static>) -> Self {
+    fn start(pipe: Option<impl AsyncRead + Send + Unpin + 'static>) -> Self {
         let bytes = Arc::<Mutex<Vec<u8>>>::default();
         let read = Arc::clone(&bytes);
         let task = tokio::spawn(async move {
@@ -772,7 +772,7 @@ impl Pipe {
     }
 
     /// Returns the whole output at its end.
-    async fn end(self) -> Vec<u8> {
+    async fn read_to_end(self) -> Vec<u8> {
         self.task.await.unwrap();
         std::mem::take(&mut *self.bytes.lock().unwrap())
     }
@@ -780,7 +780,7 @@ impl Pipe {
 
 /// The program after its end.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct ProgramOutput {
     pub(crate) code: Option<i32>,
     /// The signal that killed it, if one did.
     pub(crate) signal: Option<i32>,
@@ -788,7 +788,7 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-impl Ran {
+impl ProgramOutput {
     /// Checks the exit code.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
@@ -807,7 +807,7 @@ impl Ran {
     }
 
     /// Parses the answer as one JSON object in each line.
-    pub(crate) fn lines(&self) -> Vec<Value> {
+    pub(crate) fn parse_lines(&self) -> Vec<Value> {
         let text = self.text();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -817,7 +817,7 @@ impl Ran {
     /// Returns the single report.
     #[track_caller]
     pub(crate) fn report(&self) -> Value {
-        let mut lines = self.lines();
+        let mut lines = self.parse_lines();
         assert_eq!(lines.len(), 1, "{}\n{}", self.text(), self.stderr);
         lines.remove(0)
     }
@@ -825,7 +825,7 @@ impl Ran {
     /// Returns the counters of the single report.
     #[track_caller]
     pub(crate) fn counts(&self) -> Counts {
-        Counts::of(&self.report())
+        Counts::from_report(&self.report())
     }
 }
 
@@ -858,7 +858,7 @@ impl PartialEq<&str> for Counts {
 impl Counts {
     /// Reads the counters of a report, and checks their sum.
     #[track_caller]
-    pub(crate) fn of(report: &Value) -> Self {
+    pub(crate) fn from_report(report: &Value) -> Self {
         let count = |name: &str| report[name].as_u64().unwrap();
         let counts = Self {
             inserted: count("inserted"),

@@ -72,7 +72,7 @@ struct Attack {
 }
 
 /// Answers each request for the second page in this way, which ends the run.
-fn answered(
+fn attack(
     what: &'static str,
     answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     says: &'static str,
@@ -90,45 +90,45 @@ fn answered(
     }
 }
 
-fn wire(what: &'static str, bytes: impl Into<Vec<u8>>, says: &'static str) -> Attack {
+fn wire_attack(what: &'static str, bytes: impl Into<Vec<u8>>, says: &'static str) -> Attack {
     let reply = Reply::verbatim(bytes.into());
-    answered(what, move |_| reply.clone(), says)
+    attack(what, move |_| reply.clone(), says)
 }
 
 /// Sends some bytes, and then other bytes repeatedly.
-fn endless(what: &'static str, bytes: &str, again: &str, says: &'static str) -> Attack {
+fn endless_attack(what: &'static str, bytes: &str, again: &str, says: &'static str) -> Attack {
     let reply = Reply::endless(bytes.to_owned(), again.to_owned());
-    answered(what, move |_| reply.clone(), says)
+    attack(what, move |_| reply.clone(), says)
 }
 
 /// Serves a good second page with this next link. The resumed run requests the second page once
 /// more, and the run after that does not.
-fn link(what: &'static str, link: &str, says: &'static str) -> Attack {
+fn link_attack(what: &'static str, link: &str, says: &'static str) -> Attack {
     let next = serde_json::Value::from(link);
     let items = [release(2), release(3)];
     let page = package(&items, &format!(r#","links":{{"next":{next}}}"#));
-    let attack = answered(what, move |_| Reply::json(page.clone()), says);
+    let attack = attack(what, move |_| Reply::json(page.clone()), says);
     Attack {
         stored: 4,
         runs: 2,
-        ..attack.ends_after(1, 4)
+        ..attack.expect_end(1, 4)
     }
 }
 
 impl Attack {
-    fn with(mut self, table: &str) -> Self {
+    fn with_keys(mut self, table: &str) -> Self {
         self.table = table.to_owned();
         self
     }
 
     /// Expects this number of answers and this exit code.
-    fn ends_after(mut self, requests: usize, code: i32) -> Self {
+    fn expect_end(mut self, requests: usize, code: i32) -> Self {
         (self.requests, self.code) = (requests, code);
         self
     }
 
     /// Expects that this time limit, and no other, ends each answer.
-    fn lasts(mut self, limit: Duration) -> Self {
+    fn expect_duration(mut self, limit: Duration) -> Self {
         self.lasts = limit;
         self
     }
@@ -156,7 +156,7 @@ impl Attack {
             "[fetch]\nread_timeout = \"{read:?}\"\npage_timeout = \"{page:?}\""
         ));
         ingest.declare(&publisher, &format!("{LINK}\n{}", self.table));
-        let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+        let (ran, bytes) = ingest.start_run(&[]).wait_with_peak().await;
         let ended = Instant::now();
         assert_eq!(ran.code, Some(self.code), "{what}: {}", ran.stderr);
         assert!(ran.stderr.contains(self.says), "{what}: {}", ran.stderr);
@@ -170,10 +170,10 @@ impl Attack {
         let took = ended - requests[0].at;
         let most = self.lasts * u32::try_from(self.requests).unwrap() + SLACK;
         assert!(took < most, "{what}: {took:?}, and not {most:?}");
-        is_fit_to_be_shown(&ran.stderr, what);
+        expect_printable(&ran.stderr, what);
         assert_eq!(ingest.count("release").await, self.stored, "{what}");
 
-        publisher.turn(move |request| good.reply(request));
+        publisher.set_script(move |request| good.reply(request));
         ingest.configure("[fetch]\nread_timeout = \"60s\"\npage_timeout = \"5m\"");
         for _ in 1..self.runs {
             ingest.run(&[]).await.expect(self.code);
@@ -191,7 +191,7 @@ async fn check(attacks: impl IntoIterator<Item = Attack>) {
 
 /// Checks that a text is short, and has no control characters except line ends.
 #[track_caller]
-fn is_fit_to_be_shown(text: &str, what: &str) {
+fn expect_printable(text: &str, what: &str) {
     let acts = |it: char| {
         it.is_control() && it != '\n'
             || matches!(it, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
@@ -201,8 +201,8 @@ fn is_fit_to_be_shown(text: &str, what: &str) {
 }
 
 #[tokio::test]
-async fn a_link_to_where_nothing_may_be_asked_for_is_refused_and_forgotten() {
-    let other = Publisher::feed(Feed::link(pages(1, 1))).await;
+async fn a_link_to_a_forbidden_host_is_refused_and_not_stored() {
+    let other = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     let port = other.url("/").split(':').nth(2).unwrap().to_owned();
     let there = |host: &str| format!("http://{host}:{port}");
     let scheme = "the link to it is not http or https";
@@ -210,17 +210,17 @@ async fn a_link_to_where_nothing_may_be_asked_for_is_refused_and_forgotten() {
     let any = "http.allow_hosts = [\"*\"]";
     let private = "which is not public: `http.allow_hosts` has to name it";
     let mut attacks = vec![
-        link("a file", "file:///etc/passwd", scheme),
-        link("another host", "http://user:word@other.example/", unnamed),
-        link("another port", &there("127.0.0.1"), unnamed),
-        link("a service of clouds", "http://169.254.169.254/", unnamed),
-        link("no host", "http://\u{1b}[31m\u{202e}/", "is not a URL"),
-        link(
+        link_attack("a file", "file:///etc/passwd", scheme),
+        link_attack("another host", "http://user:word@other.example/", unnamed),
+        link_attack("another port", &there("127.0.0.1"), unnamed),
+        link_attack("a service of clouds", "http://169.254.169.254/", unnamed),
+        link_attack("no host", "http://\u{1b}[31m\u{202e}/", "is not a URL"),
+        link_attack(
             "a long host",
             &format!("http://{}.example/", "a".repeat(60_000)),
             unnamed,
         ),
-        link(
+        link_attack(
             "a long link",
             &format!("?page={}", "a".repeat(1 << 20)),
             "is longer than 65534 bytes",
@@ -228,11 +228,11 @@ async fn a_link_to_where_nothing_may_be_asked_for_is_refused_and_forgotten() {
     ];
     // The unit tests of addresses cover other spellings.
     for host in ["2130706433", "[::ffff:127.0.0.1]", "localhost"] {
-        attacks.push(link("a host of our own", &there(host), private).with(any));
+        attacks.push(link_attack("a host of our own", &there(host), private).with_keys(any));
     }
     for host in ["169.254.169.254", "metadata.internal"] {
         let url = format!("http://{host}/");
-        attacks.push(link("a host of our network", &url, private).with(any));
+        attacks.push(link_attack("a host of our network", &url, private).with_keys(any));
     }
     for url in [
         "file:///etc/passwd",
@@ -241,19 +241,19 @@ async fn a_link_to_where_nothing_may_be_asked_for_is_refused_and_forgotten() {
     ] {
         let url = url.to_owned();
         let redirect = move |_: &Request| Reply::redirect(302, &url);
-        let attack = answered(
+        let attack = attack(
             "a redirect to where nobody may go",
             redirect,
             "a redirect leads to",
         );
-        attacks.push(attack.ends_after(1, 4).with(any));
+        attacks.push(attack.expect_end(1, 4).with_keys(any));
     }
     check(attacks).await;
     assert_eq!(other.targets(), [""; 0]);
 }
 
 #[tokio::test]
-async fn an_answer_that_never_ends_or_is_none_is_given_up_in_time() {
+async fn an_endless_or_invalid_answer_ends_in_time() {
     let ok = "HTTP/1.1 200 OK\r\n";
     let chunked = format!("{ok}transfer-encoding: chunked\r\n\r\n");
     let page = package(&[release(2), release(3)], "");
@@ -274,109 +274,109 @@ async fn an_answer_that_never_ends_or_is_none_is_given_up_in_time() {
     let length = "invalid content-length parsed";
     let header = "invalid HTTP header parsed";
     check([
-        wire(
+        wire_attack(
             "thousands of headers",
             format!("{ok}{headers}\r\n{page}"),
             head,
         ),
-        wire(
+        wire_attack(
             "a header of 10 MB",
             format!("{ok}x: {long}\r\n\r\n{page}"),
             head,
         ),
-        endless("headers without end", ok, &"x: 1\r\n".repeat(1_000), head),
-        endless(
+        endless_attack("headers without end", ok, &"x: 1\r\n".repeat(1_000), head),
+        endless_attack(
             "a header without end",
             &format!("{ok}x: "),
             &long[..1 << 16],
             head,
         ),
-        endless(
+        endless_attack(
             "a status without end",
             "HTTP/1.1 200 ",
             &long[..1 << 16],
             head,
         ),
-        endless(
+        endless_attack(
             "a size of a chunk without end",
             &format!("{chunked}4;"),
             &long[..1 << 16],
             "chunk extensions over limit",
         ),
         // A limit of their number, not a time limit.
-        endless(
+        endless_attack(
             "trailers without end",
             &format!("{chunked}2\r\n{{}}\r\n0\r\n"),
             &"x: 1\r\n".repeat(1_000),
             "chunk trailers count overflow",
         ),
         // Only the time limit: interim responses are not part of the answer.
-        endless(
+        endless_attack(
             "answers that go before the answer",
             "",
             "HTTP/1.1 103 Early Hints\r\n\r\n",
             "a time limit of the connection",
         )
-        .lasts(READ_TIMEOUT),
-        answered(
+        .expect_duration(READ_TIMEOUT),
+        attack(
             "a body byte by byte",
             move |_| slow.clone(),
             "not whole within 3s",
         )
-        .lasts(PAGE_TIMEOUT),
-        wire(
+        .expect_duration(PAGE_TIMEOUT),
+        wire_attack(
             "less than was announced",
             sized("99999"),
             "end of file before message length reached",
         ),
         // The largest number does not mean a length there.
-        wire(
+        wire_attack(
             "a length beyond all numbers",
             sized("18446744073709551615"),
             head,
         ),
-        wire("a length below zero", sized("-20"), length),
-        wire("two lengths", sized("20\r\ncontent-length: 30"), length),
-        wire(
+        wire_attack("a length below zero", sized("-20"), length),
+        wire_attack("two lengths", sized("20\r\ncontent-length: 30"), length),
+        wire_attack(
             "what is no answer",
             b"\0\x1b[2Jhello\r\n\r\n".to_vec(),
             "invalid HTTP version parsed",
         ),
-        wire("nothing", "", "connection closed before message completed"),
-        wire(
+        wire_attack("nothing", "", "connection closed before message completed"),
+        wire_attack(
             "a header with an escape sequence",
             format!("{ok}etag: \"\x1b[31m\"\r\n\r\n{page}"),
             header,
         ),
-        wire(
+        wire_attack(
             "a redirect to bytes",
             redirect(b"/\xff\xfe"),
             "a redirect leads to what is not a URL",
         )
-        .ends_after(1, 4),
-        wire(
+        .expect_end(1, 4),
+        wire_attack(
             "a redirect to no host",
             redirect(b"http://"),
             "a redirect leads to what is not a URL",
         )
-        .ends_after(1, 4),
-        wire(
+        .expect_end(1, 4),
+        wire_attack(
             "a redirect with an escape sequence",
             redirect(b"http://a\x1b[31m/"),
             header,
         ),
-        answered(
+        attack(
             "redirects without end",
             |request| Reply::redirect(302, &format!("{}x", request.path())),
             "more than 10 redirects in a row",
         )
-        .ends_after(11, 4),
-        answered(
+        .expect_end(11, 4),
+        attack(
             "a wish to be left alone for 31 years",
             move |_| far.clone(),
             "fetch.longest_retry_after",
         )
-        .ends_after(1, 4),
+        .expect_end(1, 4),
     ])
     .await;
 }
@@ -404,7 +404,7 @@ async fn check_bodies(bodies: Vec<Body>) {
     ingest.configure(LIMITS);
     ingest.configure("[fetch]\nattempts = 1");
     ingest.declare(&publisher, UNTIL_EMPTY);
-    let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+    let (ran, bytes) = ingest.start_run(&[]).wait_with_peak().await;
     let ran = ran.expect(4);
     assert!(bytes < MOST_BYTES, "{bytes} bytes of memory");
     assert_eq!(ran.report()["unreadable_pages"], count);
@@ -421,13 +421,13 @@ async fn check_bodies(bodies: Vec<Body>) {
     let odd = (1..=2 * count + 1).step_by(2).map(|id| id.to_string());
     assert_eq!(ingest.column(IDS).await, odd.collect::<Vec<_>>());
 
-    publisher.turn(move |request| good(number(request)));
+    publisher.set_script(move |request| good(number(request)));
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 2 * count + 1);
 }
 
 /// Returns a package of two releases with this additional member at its end.
-fn around(member: &str) -> Reply {
+fn package_with(member: &str) -> Reply {
     Reply::json(package(
         &[release(900), release(901)],
         &format!(",{member}"),
@@ -435,7 +435,7 @@ fn around(member: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_body_that_is_a_trap_costs_its_page_and_little_memory() {
+async fn a_malicious_body_affects_only_its_page_and_takes_little_memory() {
     let deep =
         |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
     let arrays = deep("[", "]");
@@ -446,12 +446,12 @@ async fn a_body_that_is_a_trap_costs_its_page_and_little_memory() {
     check_bodies(vec![
         (
             "arrays around a page",
-            around(&format!("\"a\":{arrays}")),
+            package_with(&format!("\"a\":{arrays}")),
             "",
         ),
         (
             "objects around a page",
-            around(&format!("\"a\":{objects}")),
+            package_with(&format!("\"a\":{objects}")),
             "",
         ),
         ("objects as a page", whole(objects), ""),
@@ -489,7 +489,7 @@ async fn a_body_that_is_a_trap_costs_its_page_and_little_memory() {
         ),
         (
             "a number around a page that no number is",
-            around("\"a\":1e131071"),
+            package_with("\"a\":1e131071"),
             "",
         ),
         (
@@ -501,13 +501,15 @@ async fn a_body_that_is_a_trap_costs_its_page_and_little_memory() {
     .await;
 }
 
-async fn encoded(content: &[u8], encoding: Encoding) -> Vec<u8> {
-    let reply = Reply::status(200).body(content.to_vec()).encoded(encoding);
+async fn encode_bytes(content: &[u8], encoding: Encoding) -> Vec<u8> {
+    let reply = Reply::status(200)
+        .body(content.to_vec())
+        .with_encoding(encoding);
     reply.encoded_body().await.to_vec()
 }
 
 /// Encodes bytes as zstd, in one uncompressed block with a window of 128 MiB.
-fn far_back(content: &[u8]) -> Vec<u8> {
+fn encode_with_large_window(content: &[u8]) -> Vec<u8> {
     let mut frame = b"\x28\xb5\x2f\xfd\x00".to_vec();
     frame.push((27 - 10) << 3);
     let block = u32::try_from(content.len()).unwrap() << 3 | 1;
@@ -517,7 +519,7 @@ fn far_back(content: &[u8]) -> Vec<u8> {
 }
 
 /// Makes the only member of a zip file claim another size.
-fn lying(mut archive: Vec<u8>, size: u32) -> Vec<u8> {
+fn claim_size(mut archive: Vec<u8>, size: u32) -> Vec<u8> {
     let directory = archive.windows(4).rposition(|it| it == b"PK\x01\x02");
     let directory = directory.unwrap();
     for at in [22, directory + 24] {
@@ -527,7 +529,7 @@ fn lying(mut archive: Vec<u8>, size: u32) -> Vec<u8> {
 }
 
 /// Returns the fields of a member's header, from the required version to the sizes.
-fn fields(method: u16, content: &[u8], [packed, unpacked]: [u32; 2]) -> Vec<u8> {
+fn make_header_fields(method: u16, content: &[u8], [packed, unpacked]: [u32; 2]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(content);
     let mut fields = vec![45, 0, 0, 0];
@@ -540,13 +542,13 @@ fn fields(method: u16, content: &[u8], [packed, unpacked]: [u32; 2]) -> Vec<u8> 
 }
 
 /// Makes a zip file whose directory lists one member of a mebibyte this many times.
-fn overlapping(times: u16) -> Vec<u8> {
+fn zip_with_overlaps(times: u16) -> Vec<u8> {
     let content = vec![b' '; 1 << 20];
     let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     packed.write_all(&content).unwrap();
     let packed = packed.finish().unwrap();
     let sizes = [packed.len(), content.len()].map(|size| u32::try_from(size).unwrap());
-    let fields = fields(8, &content, sizes);
+    let fields = make_header_fields(8, &content, sizes);
     let mut archive = [b"PK\x03\x04", &fields[..], b"\x06\0\0\0a.json"].concat();
     archive.extend(packed);
     let begins = u32::try_from(archive.len()).unwrap();
@@ -571,14 +573,14 @@ fn overlapping(times: u16) -> Vec<u8> {
 }
 
 /// Makes a zip64 file with one member, which claims a size and a number of members.
-fn of_64_bits(content: &[u8], bytes: u64, members: u64) -> Vec<u8> {
+fn zip64_with_claims(content: &[u8], bytes: u64, members: u64) -> Vec<u8> {
     let extra = [
         &b"\x01\0\x10\0"[..],
         &bytes.to_le_bytes(),
         &bytes.to_le_bytes(),
     ]
     .concat();
-    let fields = fields(0, content, [u32::MAX; 2]);
+    let fields = make_header_fields(0, content, [u32::MAX; 2]);
     let named = [b"\x06\0\x14\0a.json", &extra[..]].concat();
     let mut archive = [b"PK\x03\x04", &fields[..], &named].concat();
     archive.extend(content);
@@ -601,7 +603,7 @@ fn of_64_bits(content: &[u8], bytes: u64, members: u64) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn members_whose_names_lead_elsewhere_are_read_and_put_nowhere() {
+async fn archive_members_with_dangerous_names_are_read_and_not_written() {
     let names = [
         "../../../../../../tmp/ocds-ingest-escaped.json",
         "/tmp/ocds-ingest-escaped.json",
@@ -628,14 +630,14 @@ async fn members_whose_names_lead_elsewhere_are_read_and_put_nowhere() {
     let load = ["load", SOURCE, &publisher.url("/a.zip"), "--json"];
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, names.len());
-    ingest.program(&load).await.expect(0);
+    ingest.run_program(&load).await.expect(0);
     assert_eq!(ingest.count("quarantine").await, 0);
     assert_eq!(files(&ingest), before);
     assert!(!std::path::Path::new("/tmp/ocds-ingest-escaped.json").exists());
 }
 
 /// Texts with a special meaning in SQL, `COPY`, log formats or shells.
-const MEANT: [&str; 24] = [
+const SPECIAL_TEXTS: [&str; 24] = [
     "'); drop table ocds.release; --",
     "'; drop table ocds.release; select '",
     "\"; drop table ocds.release; --",
@@ -663,9 +665,9 @@ const MEANT: [&str; 24] = [
 ];
 
 #[tokio::test]
-async fn what_publishers_call_things_is_data() {
+async fn dangerous_texts_are_stored_as_data() {
     let long = "'".repeat(500);
-    let meant: Vec<&str> = MEANT.into_iter().chain([&*long]).collect();
+    let meant: Vec<&str> = SPECIAL_TEXTS.into_iter().chain([&*long]).collect();
     let item = |text: &str| {
         let organisation = serde_json::json!({"id": text, "name": text});
         serde_json::json!({
@@ -686,7 +688,7 @@ async fn what_publishers_call_things_is_data() {
         .iter()
         .map(|&text| serde_json::json!({"ocid": text, "id": {text: text}}).to_string());
     let refused: Vec<String> = refused.collect();
-    let index = serde_json::to_string(&MEANT).unwrap();
+    let index = serde_json::to_string(&SPECIAL_TEXTS).unwrap();
     for method in ["upsert", "copy", "row"] {
         let (items, refused) = (items.clone(), refused.clone());
         let (index, next) = (index.clone(), meant.clone().join(""));
@@ -746,16 +748,22 @@ async fn what_publishers_call_things_is_data() {
         let mut kept: Vec<Option<&str>> = rows.iter().map(|row| row.get(0)).collect();
         kept.sort_unstable();
         assert_eq!(kept, expected, "{method}");
-        ingest.program(&["quarantine", "replay"]).await.expect(0);
+        ingest
+            .run_program(&["quarantine", "replay"])
+            .await
+            .expect(0);
         let chains = "page where run_id = (select max(run_id) from ocds.page)";
-        assert!(ingest.count(chains).await >= MEANT.len(), "{method}");
+        assert!(
+            ingest.count(chains).await >= SPECIAL_TEXTS.len(),
+            "{method}"
+        );
     }
 }
 
 #[tokio::test]
-async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory() {
+async fn a_decompression_bomb_affects_only_its_page_and_takes_little_memory() {
     let bomb = vec![b' '; 40 << 20];
-    let gzip = encoded(&bomb, Encoding::Gzip).await;
+    let gzip = encode_bytes(&bomb, Encoding::Gzip).await;
     let zip_bomb = zip(&[("a.json", &bomb)]);
     let page = package(&[release(900)], "");
     let members: Vec<String> = (0..10_001).map(|n| n.to_string()).collect();
@@ -771,23 +779,24 @@ async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory(
         ("zstd", Encoding::Zstd),
     ] {
         // Compressed once, and not for each request. Each has another document.
-        let bomb = encoded(&[name.as_bytes(), &bomb].concat(), encoding).await;
+        let bomb = encode_bytes(&[name.as_bytes(), &bomb].concat(), encoding).await;
         let reply = Reply::json(bomb).header("content-encoding", name);
         bodies.push(("a body packed on its way", reply, "fetch.max_decoded_bytes"));
     }
-    let far = Reply::json(far_back(page.as_bytes())).header("content-encoding", "zstd");
+    let far =
+        Reply::json(encode_with_large_window(page.as_bytes())).header("content-encoding", "zstd");
     let encoding = "not what its content encoding says";
     bodies.push(("a body that could refer back by 128 MiB", far, encoding));
     bodies.extend([
         (
             "gzip in gzip",
-            body(encoded(&gzip, Encoding::Gzip).await),
+            body(encode_bytes(&gzip, Encoding::Gzip).await),
             over,
         ),
         ("gzip in zip", body(zip(&[("a.gz", &gzip)])), over),
         (
             "zip in gzip",
-            body(encoded(&zip_bomb, Encoding::Gzip).await),
+            body(encode_bytes(&zip_bomb, Encoding::Gzip).await),
             over,
         ),
         ("zip in zip", body(zip(&[("a.zip", &zip_bomb)])), over),
@@ -798,28 +807,28 @@ async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory(
         ),
         (
             "a size that is a lie",
-            body(lying(zip_bomb.clone(), 10)),
+            body(claim_size(zip_bomb.clone(), 10)),
             "a member that is damaged",
         ),
         (
             "a size beyond memory",
-            body(lying(zip(&[("a.json", b"nothing")]), u32::MAX - 1)),
+            body(claim_size(zip(&[("a.json", b"nothing")]), u32::MAX - 1)),
             "",
         ),
         ("many members", body(zip(&members)), "fetch.max_members"),
         (
             "members that are the same bytes",
-            body(overlapping(2_000)),
+            body(zip_with_overlaps(2_000)),
             over,
         ),
         (
             "a directory of more members than there are bytes",
-            body(of_64_bits(page.as_bytes(), u64::MAX >> 1, 1 << 40)),
+            body(zip64_with_claims(page.as_bytes(), u64::MAX >> 1, 1 << 40)),
             "a zip file that is damaged or cut short",
         ),
         (
             "a member of more bytes than there are",
-            body(of_64_bits(page.as_bytes(), u64::MAX >> 1, 1)),
+            body(zip64_with_claims(page.as_bytes(), u64::MAX >> 1, 1)),
             "",
         ),
         ("gzip", body(gzip), over),
@@ -848,7 +857,7 @@ async fn what_decompresses_to_more_than_it_may_costs_its_page_and_little_memory(
 }
 
 #[tokio::test]
-async fn an_item_that_is_a_trap_costs_itself_alone_and_little_memory() {
+async fn a_malicious_item_is_rejected_alone_and_takes_little_memory() {
     let deep =
         |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
     let with = |member: String| format!(r#"{{"ocid":"o","id":"ID",{member}}}"#).into_bytes();
@@ -960,7 +969,7 @@ async fn an_item_that_is_a_trap_costs_itself_alone_and_little_memory() {
     ingest.configure(LIMITS);
     ingest.configure("[fetch]\nmax_body_bytes = 33554432");
     ingest.declare(&publisher, "");
-    let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+    let (ran, bytes) = ingest.start_run(&[]).wait_with_peak().await;
     ran.expect(0);
     assert!(bytes < MOST_BYTES_OF_TEXTS, "{bytes} bytes of memory");
     let refused = "select concat_ws(' ', reason, sqlstate) from ocds.quarantine where pointer = ";
@@ -976,7 +985,7 @@ async fn an_item_that_is_a_trap_costs_itself_alone_and_little_memory() {
     let stored = cases.iter().filter(|(.., why)| why.is_empty()).count();
     assert_eq!(ingest.count("release").await, stored + 1);
 
-    publisher.turn(|_| Reply::json(package(&[release(900), release(901)], "")));
+    publisher.set_script(|_| Reply::json(package(&[release(900), release(901)], "")));
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, stored + 2);
 }
@@ -989,14 +998,14 @@ async fn a_page_of_twenty_thousand_items_takes_little_memory() {
     let body = package(&items, "");
     let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
     let ingest = Ingest::with_source(&publisher, "").await;
-    let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+    let (ran, bytes) = ingest.start_run(&[]).wait_with_peak().await;
     ran.expect(0);
     assert_eq!(ingest.count("release").await, 20_000);
     assert!(bytes < MOST_BYTES, "{bytes} bytes of memory");
 }
 
 #[tokio::test]
-async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
+async fn an_endless_feed_ends_at_its_page_limit() {
     // Always new items, and no end.
     let script = |request: &Request| {
         let page = request.page();
@@ -1020,7 +1029,7 @@ async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
     assert_eq!(ingest.count("release").await, 7);
     assert_eq!(publisher.requests().len(), 7);
     // A feed with exactly this number of pages is complete.
-    publisher.turn(|request| {
+    publisher.set_script(|request| {
         let page: usize = request.query("page").unwrap().parse().unwrap();
         let next = match page {
             9 => "null".to_owned(),
@@ -1051,8 +1060,8 @@ async fn a_feed_that_leads_on_for_ever_ends_at_the_most_pages_it_may_have() {
 }
 
 #[tokio::test]
-async fn an_item_of_an_index_that_leads_to_where_nobody_may_go_costs_itself_alone() {
-    let other = Publisher::feed(Feed::link(pages(1, 1))).await;
+async fn an_index_entry_with_a_forbidden_host_is_rejected_alone() {
+    let other = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     let there = other.url("/").replace("127.0.0.1", "localhost");
     let index = format!(r#"["/1","{there}","/elsewhere","file:///etc/passwd","/2"]"#);
     let to = there.clone();
@@ -1080,7 +1089,7 @@ async fn an_item_of_an_index_that_leads_to_where_nobody_may_go_costs_itself_alon
 
     // The run fails if all of them lead there, for example to a login form.
     let index = r#"["/a","/b","/c","/1"]"#;
-    publisher.turn(move |request| match request.path() {
+    publisher.set_script(move |request| match request.path() {
         "/" => Reply::json(index),
         "/1" => Reply::json(package(&[release(1)], "")),
         _ => Reply::redirect(302, &there),
@@ -1093,15 +1102,15 @@ async fn an_item_of_an_index_that_leads_to_where_nobody_may_go_costs_itself_alon
 }
 
 #[tokio::test]
-async fn a_redirect_to_another_origin_carries_nothing_away() {
+async fn a_redirect_to_another_origin_gets_no_credentials() {
     let secret = "s3cret-of-the-environment";
-    let other = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let other = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     let there = other.url("/");
     for (allowed, status) in [(false, 302), (true, 302), (true, 307), (true, 308)] {
         let to = there.replace("http://", "http://user:word@");
         let publisher = Publisher::serve(move |_| Reply::redirect(status, &to)).await;
         let mut ingest = Ingest::new().await;
-        ingest.set("HOSTILE_KEY", secret);
+        ingest.set_env("HOSTILE_KEY", secret);
         let hosts = match allowed {
             true => format!(
                 "allow_hosts = [{:?}]",
@@ -1146,7 +1155,7 @@ async fn a_redirect_to_another_origin_carries_nothing_away() {
 }
 
 #[tokio::test]
-async fn what_publishers_write_does_nothing_to_a_terminal() {
+async fn text_of_publishers_is_escaped_for_terminals() {
     let evil = r"\u001b]0;owned\u0007\u001b[2J\r\nERROR all is lost\u202e\u200b";
     let named = format!("\u{1b}[31m\n\u{202e}{}.json", "n".repeat(200));
     let no_id = format!(r#"{{"ocid":"{evil}","tender":{{"title":"\u001b[31m"}}}}"#);
@@ -1170,7 +1179,7 @@ async fn what_publishers_write_does_nothing_to_a_terminal() {
     ingest.configure(LIMITS);
     ingest.declare(&publisher, "");
     let mut shown = Vec::new();
-    let ran = ingest.program(&["run", SOURCE]).await.expect(0);
+    let ran = ingest.run_program(&["run", SOURCE]).await.expect(0);
     shown.extend([ran.text(), ran.stderr]);
     ingest.declare(&publisher, &format!("{LINK}\nquery = {{ page = \"2\" }}"));
     for arguments in [
@@ -1179,7 +1188,7 @@ async fn what_publishers_write_does_nothing_to_a_terminal() {
         &["status"],
         &["quarantine", "list"],
     ] {
-        let ran = ingest.program(arguments).await;
+        let ran = ingest.run_program(arguments).await;
         shown.extend([ran.text(), ran.stderr]);
     }
     let ids = ingest
@@ -1187,7 +1196,10 @@ async fn what_publishers_write_does_nothing_to_a_terminal() {
         .await;
     assert_eq!(ids.len(), 3);
     for id in &ids {
-        let ran = ingest.program(&["quarantine", "show", id]).await.expect(0);
+        let ran = ingest
+            .run_program(&["quarantine", "show", id])
+            .await
+            .expect(0);
         shown.extend([ran.text(), ran.stderr]);
     }
     for text in &shown {
@@ -1206,12 +1218,14 @@ async fn what_publishers_write_does_nothing_to_a_terminal() {
     // The original document can be shown on request.
     let of_raw = "select id from ocds.quarantine where reason = 'invalid-json'";
     let id = ingest.value(of_raw).await;
-    let ran = ingest.program(&["quarantine", "show", "--raw", &id]).await;
+    let ran = ingest
+        .run_program(&["quarantine", "show", "--raw", &id])
+        .await;
     assert_eq!(ran.text(), raw);
 }
 
 #[tokio::test]
-async fn what_servers_say_beside_their_pages_does_nothing_to_a_terminal() {
+async fn headers_and_statuses_of_servers_are_escaped_for_terminals() {
     let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\r\nERROR all is lost\u{202e}\u{200b}\u{9b}31m";
     let json = serde_json::json!({"error": evil, evil: evil}).to_string();
     let page = format!("<html><title>{evil}</title>{evil}</html>");
@@ -1274,11 +1288,13 @@ async fn what_servers_say_beside_their_pages_does_nothing_to_a_terminal() {
             let url = publisher.url(path);
             let table = format!("[sources.{SOURCE}]\nurl = {url:?}\n{table}");
             ingest.configure_as("source.toml", &table.replace("HOST", &host));
-            let ran = ingest.program(&["-vvv", "run", SOURCE, "--restart"]).await;
+            let ran = ingest
+                .run_program(&["-vvv", "run", SOURCE, "--restart"])
+                .await;
             shown.extend([ran.text(), ran.stderr]);
         }
         for arguments in [&["status"][..], &["quarantine", "list"]] {
-            let ran = ingest.program(arguments).await.expect(0);
+            let ran = ingest.run_program(arguments).await.expect(0);
             shown.extend([ran.text(), ran.stderr]);
         }
         for text in &shown {

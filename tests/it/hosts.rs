@@ -12,8 +12,8 @@ use crate::harness::{Ingest, LINK, SOURCE};
 use crate::publisher::{Publisher, Reply, Request, package, release};
 
 /// URLs that lead to this machine, its network, or no web server. PORT is the port of a trap on
-/// this machine, HOME the host and port of the publisher.
-const AWAY: [&str; 72] = [
+/// this machine, OWN the host and port of the publisher.
+const FORBIDDEN: [&str; 72] = [
     // IPv4: as a number, octal, hexadecimal, and with fewer parts.
     "http://127.0.0.1:PORT/",
     "http://2130706433:PORT/",
@@ -77,7 +77,7 @@ const AWAY: [&str; 72] = [
     "http://www.example@127.0.0.1:PORT/",
     "http://www.example:80@127.0.0.1:PORT/",
     "http://www.example%2f@127.0.0.1:PORT/",
-    "http://127.0.0.1:PORT\\@HOME/",
+    "http://127.0.0.1:PORT\\@OWN/",
     // Another port of the publisher's own host.
     "http://localhost:PORT/",
     "http://localhost:22/",
@@ -99,7 +99,7 @@ const AWAY: [&str; 72] = [
 ];
 
 /// URLs that are possible in JSON and not in a header.
-const IN_JSON: [&str; 4] = [
+const FORBIDDEN_IN_JSON: [&str; 4] = [
     "ht\ntp://127.0.0.1:PORT/",
     "http://127.0.\t0.1:PORT/",
     "\u{1}http://127.0.0.1:PORT/",
@@ -108,36 +108,40 @@ const IN_JSON: [&str; 4] = [
 
 /// URLs that look like other hosts, but are a path, a user or a fragment of the publisher's own
 /// host.
-const HOME: [&str; 4] = [
-    "http://HOME/@127.0.0.1:PORT/",
-    "http://HOME#@127.0.0.1:PORT/",
-    "http://HOME\\@127.0.0.1:PORT/",
+const OWN: [&str; 4] = [
+    "http://OWN/@127.0.0.1:PORT/",
+    "http://OWN#@127.0.0.1:PORT/",
+    "http://OWN\\@127.0.0.1:PORT/",
     "http:127.0.0.1:PORT/",
 ];
 
 /// A server on all addresses of this machine that counts its connections.
 struct Trap {
     port: u16,
-    met: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
 impl Trap {
-    async fn set() -> Self {
+    async fn start() -> Self {
         // This accepts IPv4 too, unless the machine has no IPv6.
         let listener = match TcpListener::bind("[::]:0").await {
             Ok(listener) => listener,
             Err(_) => TcpListener::bind("0.0.0.0:0").await.unwrap(),
         };
         let port = listener.local_addr().unwrap().port();
-        let met: Arc<AtomicUsize> = Arc::default();
-        let counted = Arc::clone(&met);
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let counted = Arc::clone(&connections);
         let task = tokio::spawn(async move {
             while listener.accept().await.is_ok() {
                 counted.fetch_add(1, Relaxed);
             }
         });
-        Self { port, met, task }
+        Self {
+            port,
+            connections,
+            task,
+        }
     }
 }
 
@@ -156,7 +160,7 @@ enum By {
 }
 
 /// Serves an index with a good page before each of the other URLs.
-fn leading(by: By, spelled: Vec<String>) -> impl Fn(&Request) -> Reply {
+fn serve_index(by: By, spelled: Vec<String>) -> impl Fn(&Request) -> Reply {
     move |request| {
         let mut words = request.path()[1..].split('/');
         let (kind, number) = (words.next(), words.next());
@@ -192,7 +196,7 @@ fn leading(by: By, spelled: Vec<String>) -> impl Fn(&Request) -> Reply {
 #[derive(Debug)]
 struct Offered {
     /// The number of connections to the trap.
-    met: usize,
+    connections: usize,
     /// The number of stored good pages.
     good: usize,
     /// The messages about refused URLs.
@@ -201,7 +205,7 @@ struct Offered {
 
 /// Offers these URLs in one way, to a source that allows these hosts.
 async fn offer(by: By, hosts: &str, spellings: &[&str]) -> Offered {
-    let trap = Trap::set().await;
+    let trap = Trap::start().await;
     let publisher = Publisher::serve(|_| Reply::status(404)).await;
     // A name is not an address that others could use.
     let home = format!("localhost:{}", publisher.address().port());
@@ -209,7 +213,7 @@ async fn offer(by: By, hosts: &str, spellings: &[&str]) -> Offered {
         let spelled = it.replace("PORT", &trap.port.to_string());
         spelled.replace("HOME", &home)
     });
-    publisher.turn(leading(by, spelled.collect()));
+    publisher.set_script(serve_index(by, spelled.collect()));
     let mut ingest = Ingest::new().await;
     ingest
         .configure("[fetch]\nattempts = 1\nunreadable_in_a_row = 1000\n[sink]\nmax_bad_ratio = 1");
@@ -246,38 +250,38 @@ async fn offer(by: By, hosts: &str, spellings: &[&str]) -> Offered {
         By::Item | By::Redirect => ingest.column("select message from ocds.quarantine").await,
     };
     Offered {
-        met: trap.met.load(Relaxed),
+        connections: trap.connections.load(Relaxed),
         good: ingest.count("release where release_id::int < 1000").await,
         refused,
     }
 }
 
 #[tokio::test]
-async fn no_spelling_of_a_host_leads_to_where_nothing_may_be_asked_for() {
+async fn no_spelling_of_a_forbidden_host_gets_a_request() {
     for by in [By::Item, By::Redirect, By::Link] {
         for hosts in ["", "\"*\""] {
-            let mut spellings = AWAY.to_vec();
+            let mut spellings = FORBIDDEN.to_vec();
             if by != By::Redirect {
-                spellings.extend(IN_JSON);
+                spellings.extend(FORBIDDEN_IN_JSON);
             }
             let all = spellings.len();
             let offered = offer(by, hosts, &spellings).await;
-            let counts = (offered.met, offered.good, offered.refused.len());
+            let counts = (offered.connections, offered.good, offered.refused.len());
             assert_eq!(counts, (0, all, all), "{by:?} {hosts}: {offered:#?}");
         }
         // The trap's own host is allowed here.
         let offered = offer(by, "\"127.0.0.1\"", &["http://0x7f.1:PORT/"]).await;
-        assert_eq!(offered.met, 1, "{by:?}: {offered:#?}");
+        assert_eq!(offered.connections, 1, "{by:?}: {offered:#?}");
     }
 }
 
 #[tokio::test]
-async fn what_only_looks_like_another_host_is_asked_at_home() {
+async fn urls_that_only_look_like_other_hosts_go_to_the_publisher() {
     for by in [By::Item, By::Redirect, By::Link] {
-        let offered = offer(by, "\"*\"", &HOME).await;
+        let offered = offer(by, "\"*\"", &OWN).await;
         assert_eq!(
-            (offered.met, offered.good),
-            (0, HOME.len()),
+            (offered.connections, offered.good),
+            (0, OWN.len()),
             "{by:?}: {offered:#?}"
         );
         assert!(

@@ -76,7 +76,7 @@ fn imports_point_one_way() {
 }
 
 #[test]
-fn every_module_at_the_top_has_a_place_in_the_order() {
+fn every_top_level_module_has_a_layer() {
     let tops: BTreeSet<String> = Imports::read()
         .modules
         .iter()
@@ -97,7 +97,7 @@ fn no_siblings_import_each_other_in_a_circle() {
         .map(|module| &module[..module.len() - 1])
         .collect();
     for parent in parents {
-        let siblings = imports.between_children_of(parent);
+        let siblings = imports.list_sibling_imports(parent);
         let circle = siblings
             .keys()
             .find_map(|start| find_circle(&siblings, start));
@@ -106,7 +106,7 @@ fn no_siblings_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn each_kind_of_import_is_read() {
+fn every_form_of_import_is_read() {
     let source = "
         use crate::a::{self, b::{c, d as e}, f};
         use super::g;
@@ -116,7 +116,10 @@ fn each_kind_of_import_is_read() {
         #[cfg(test)]
         mod tests { use crate::not::that; }
     ";
-    let paths: BTreeSet<String> = paths(source).iter().map(|path| path.join("::")).collect();
+    let paths: BTreeSet<String> = read_paths(source)
+        .iter()
+        .map(|path| path.join("::"))
+        .collect();
     for path in [
         "crate::a::b::c",
         "crate::a::b::d",
@@ -151,7 +154,7 @@ impl Imports {
             .collect();
         let mut edges = BTreeSet::new();
         for (module, source) in sources.iter().filter(|(module, _)| !module.is_empty()) {
-            let paths = paths(source);
+            let paths = read_paths(source);
             let imported = paths
                 .iter()
                 .filter_map(|path| resolve(module, path, &modules));
@@ -165,7 +168,7 @@ impl Imports {
     }
 
     /// Returns which children of a module import which others.
-    fn between_children_of(&self, parent: &[String]) -> BTreeMap<&str, BTreeSet<&str>> {
+    fn list_sibling_imports(&self, parent: &[String]) -> BTreeMap<&str, BTreeSet<&str>> {
         let child = |module: &'_ Module| -> Option<usize> {
             (module.len() > parent.len() && module.starts_with(parent)).then_some(parent.len())
         };
@@ -201,7 +204,7 @@ fn read_folder(folder: &Path, module: &[String], sources: &mut BTreeMap<Module, 
 }
 
 /// Returns the paths in a source that begin with `crate` or `super`.
-fn paths(source: &str) -> Vec<Vec<String>> {
+fn read_paths(source: &str) -> Vec<Vec<String>> {
     let source = source
         .split("#[cfg(test)]\nmod tests")
         .next()

@@ -11,7 +11,7 @@ use crate::publisher::{Encoding, Publisher, Reply, release};
 const MOST_BYTES: usize = 140 << 20;
 
 /// Prepares a source. The table may contain the publisher's URL.
-async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
+async fn prepare_ingest(publisher: &Publisher, table: &str) -> Ingest {
     let table = table.replace("HOST", &publisher.url(""));
     let mut ingest = Ingest::with_definition(&table).await;
     ingest.configure("[fetch]\nmax_decoded_bytes = 8388608");
@@ -29,20 +29,20 @@ const OF_AXIS: &str = r#"
 "#;
 
 #[tokio::test]
-async fn an_index_that_grows_in_memory_is_refused_by_name() {
+async fn an_index_that_takes_too_much_memory_is_refused() {
     for entry in ["0,", r#"{"a":0},"#, "[[]],"] {
         let index = format!(
             r#"{{"named": [{}0]}}"#,
             entry.repeat((7 << 20) / entry.len())
         );
         let publisher = Publisher::serve(move |request| match request.path() {
-            "/index" => Reply::json(index.clone()).encoded(Encoding::Gzip),
+            "/index" => Reply::json(index.clone()).with_encoding(Encoding::Gzip),
             _ => Reply::json(json!({"releases": []}).to_string()),
         })
         .await;
         for table in [OF_ITEMS, OF_AXIS] {
-            let ingest = ingest(&publisher, table).await;
-            let (ran, bytes) = ingest.start_run(&[]).end_measured().await;
+            let ingest = prepare_ingest(&publisher, table).await;
+            let (ran, bytes) = ingest.start_run(&[]).wait_with_peak().await;
             let ran = ran.expect(4);
             let said = "bytes of memory, more than 4 times the limit of `fetch.max_decoded_bytes`";
             let is_kept =
@@ -57,17 +57,21 @@ async fn an_index_that_grows_in_memory_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn an_index_that_names_more_than_there_can_be_is_refused() {
+async fn an_index_with_too_many_entries_is_refused() {
     let names: Vec<String> = (0..100_001).map(|name| name.to_string()).collect();
     let index = json!({ "named": names }).to_string();
     let publisher = Publisher::serve(move |_| Reply::json(index.clone())).await;
-    let ran = ingest(&publisher, OF_AXIS).await.run(&[]).await.expect(4);
+    let ran = prepare_ingest(&publisher, OF_AXIS)
+        .await
+        .run(&[])
+        .await
+        .expect(4);
     ran.expect_log("names more than 100000");
     assert_eq!(publisher.targets(), ["/index"]);
 }
 
 #[tokio::test]
-async fn a_value_that_is_too_long_for_a_key_costs_itself_alone() {
+async fn an_axis_value_too_long_for_a_key_is_rejected_alone() {
     // Random letters do not compress. A key of repeated letters would fit.
     let mut dice = Dice::new();
     let long: String = (0..3_000)
@@ -79,7 +83,7 @@ async fn a_value_that_is_too_long_for_a_key_costs_itself_alone() {
         path => Reply::json(json!({ "releases": [json_of(path.len())] }).to_string()),
     })
     .await;
-    let ingest = ingest(&publisher, OF_AXIS).await;
+    let ingest = prepare_ingest(&publisher, OF_AXIS).await;
     let ran = ingest.run(&[]).await.expect(4);
     ran.expect_log("and may be 2500");
     assert_eq!(publisher.targets(), ["/index", "/of/first", "/of/last"]);
@@ -96,7 +100,7 @@ fn json_of(number: usize) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn what_cannot_be_stored_of_an_index_stops_nothing() {
+async fn index_values_that_cannot_be_stored_do_not_stop_a_run() {
     // Each has a next link that contains NUL, which is stored with the page.
     for (page, next) in [
         (
@@ -115,7 +119,7 @@ async fn what_cannot_be_stored_of_an_index_stops_nothing() {
         let publisher = Publisher::serve(|_| Reply::status(500)).await;
         let next = next.replace("HOST", publisher.url("").trim_end_matches('/'));
         let leads_on = next.clone();
-        publisher.turn(
+        publisher.set_script(
             move |request| match (request.path(), request.query("after")) {
                 ("/index", None) => Reply::json(format!(
                     r#"{{"named": [1, "x\u0000y"], "next": "{leads_on}"}}"#
@@ -125,7 +129,7 @@ async fn what_cannot_be_stored_of_an_index_stops_nothing() {
             },
         );
         let table = format!("{OF_ITEMS}\npage = {page}");
-        let ingest = ingest(&publisher, &table).await;
+        let ingest = prepare_ingest(&publisher, &table).await;
         let ran = ingest.run(&[]).await;
         let is_whole = ran.code == Some(0);
         // A link to nowhere is refused, and the pages before it are stored.

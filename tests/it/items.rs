@@ -2,10 +2,10 @@
 
 use crate::harness::{Ingest, LINK, NUMBER, SOURCE};
 use crate::publisher::{Feed, Publisher, Reply, release};
-use crate::sink::refused;
+use crate::sink::refused_release;
 
 /// Returns a compiled release of a process, with a title.
-fn compiled(i: usize, title: &str) -> String {
+fn compiled_release(i: usize, title: &str) -> String {
     format!(
         r#"{{"ocid":"ocds-213czf-{i}","id":"c{i}","date":"2026-02-01T00:00:00Z","tag":["compiled"],"tender":{{"title":"{title}"}}}}"#
     )
@@ -23,7 +23,7 @@ fn record(i: usize, releases: &[String], title: &str) -> String {
     format!(
         r#"{{"ocid":"ocds-213czf-{i}","releases":[{}],"compiledRelease":{}}}"#,
         releases.join(","),
-        compiled(i, title)
+        compiled_release(i, title)
     )
 }
 
@@ -39,20 +39,20 @@ const REJECTS: &str = "select concat_ws(' ', pointer, reason, coalesce(resolutio
     from ocds.quarantine order by pointer";
 
 /// Prepares a source that serves one document.
-async fn of_document(body: impl Into<Vec<u8>>, table: &str) -> (Publisher, Ingest) {
+async fn prepare_document(body: impl Into<Vec<u8>>, table: &str) -> (Publisher, Ingest) {
     let body = body.into();
     let publisher = Publisher::serve(move |_| Reply::json(body.clone())).await;
     let ingest = Ingest::with_source(&publisher, table).await;
     (publisher, ingest)
 }
 
-fn serve(publisher: &Publisher, body: impl Into<Vec<u8>>) {
+fn serve_document(publisher: &Publisher, body: impl Into<Vec<u8>>) {
     let body = body.into();
-    publisher.turn(move |_| Reply::json(body.clone()));
+    publisher.set_script(move |_| Reply::json(body.clone()));
 }
 
 #[tokio::test]
-async fn a_document_of_any_kind_gives_its_releases() {
+async fn the_releases_of_every_kind_of_document_are_stored() {
     let one = record(1, &[release(1)], "one");
     for (body, releases, compiled) in [
         (release(1), 1, 0),
@@ -62,8 +62,8 @@ async fn a_document_of_any_kind_gives_its_releases() {
             0,
         ),
         (format!("[{},{}]", release(1), release(2)), 2, 0),
-        (compiled(1, "one"), 1, 0),
-        (without_id(compiled(1, "one")), 0, 1),
+        (compiled_release(1, "one"), 1, 0),
+        (without_id(compiled_release(1, "one")), 0, 1),
         (one.clone(), 1, 1),
         (format!("[{one},{}]", record(2, &[], "two")), 1, 2),
         (
@@ -86,7 +86,7 @@ async fn a_document_of_any_kind_gives_its_releases() {
             0,
         ),
     ] {
-        let (_publisher, ingest) = of_document(body.clone(), "").await;
+        let (_publisher, ingest) = prepare_document(body.clone(), "").await;
         let counts = ingest.run(&[]).await.expect(0).counts();
         assert_eq!(counts.inserted, releases + compiled, "{body}");
         assert_eq!(counts.quarantined, 0, "{body}");
@@ -100,18 +100,18 @@ async fn a_document_of_any_kind_gives_its_releases() {
 }
 
 #[tokio::test]
-async fn a_kind_that_is_told_is_believed() {
+async fn a_declared_kind_is_used() {
     let body = format!(
         r#"{{"data":[{{"releases":[{}]}},{{"entries":[]}}]}}"#,
         release(1)
     );
     let table = r#"items = { pointer = "/data/*", kind = "release_package" }"#;
-    let (_publisher, ingest) = of_document(body, table).await;
+    let (_publisher, ingest) = prepare_document(body, table).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(ingest.column(RELEASES).await, ["1"]);
     assert_eq!(ingest.column(REJECTS).await, ["/data/1 other-kind open"]);
     let shown = ingest
-        .program(&["sources", "show", SOURCE])
+        .run_program(&["sources", "show", SOURCE])
         .await
         .expect(0)
         .text();
@@ -119,10 +119,10 @@ async fn a_kind_that_is_told_is_believed() {
 }
 
 #[tokio::test]
-async fn a_compiled_release_is_updated_and_what_is_unchanged_is_not_rewritten() {
+async fn a_compiled_release_is_updated_only_if_it_changed() {
     let body = |title: &str| records(&[record(1, &[release(1)], title), record(2, &[], "two")]);
     for settings in ["", "[sink]\nmethod = \"copy\"", "[sink]\nmethod = \"row\""] {
-        let (publisher, mut ingest) = of_document(body("one"), "").await;
+        let (publisher, mut ingest) = prepare_document(body("one"), "").await;
         ingest.configure(settings);
         let counts = ingest.run(&[]).await.expect(0).counts();
         assert_eq!(counts, "3 inserted");
@@ -143,7 +143,7 @@ async fn a_compiled_release_is_updated_and_what_is_unchanged_is_not_rewritten() 
         assert_eq!(counts, "3 unchanged");
         assert_eq!(ingest.column(versions).await, before);
 
-        serve(&publisher, body("other"));
+        serve_document(&publisher, body("other"));
         let counts = ingest.run(&[]).await.expect(0).counts();
         assert_eq!(counts, "1 updated, 2 unchanged");
         let other = "ocds-213czf-1 publisher other";
@@ -157,11 +157,16 @@ async fn the_later_compiled_release_of_a_process_wins() {
     // All processes are on every page, and each twice on a page.
     let page = |page: usize| -> Vec<String> {
         (0..20)
-            .flat_map(|i| [compiled(i, "earlier"), compiled(i, &format!("page {page}"))])
+            .flat_map(|i| {
+                [
+                    compiled_release(i, "earlier"),
+                    compiled_release(i, &format!("page {page}")),
+                ]
+            })
             .map(without_id)
             .collect()
     };
-    let publisher = Publisher::feed(Feed::number((1..=8).map(page).collect())).await;
+    let publisher = Publisher::serve_feed(Feed::number((1..=8).map(page).collect())).await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure("[sink]\nworkers = 4");
     let counts = ingest.run(&[]).await.expect(0).counts();
@@ -177,7 +182,7 @@ async fn the_later_compiled_release_of_a_process_wins() {
 }
 
 #[tokio::test]
-async fn a_linked_release_is_passed_over_only_where_a_compiled_release_is_there() {
+async fn a_linked_release_is_skipped_only_if_there_is_a_compiled_release() {
     let link = r#"{"url":"https://publisher.example/releases/1","date":"2026-01-01T00:00:00Z"}"#;
     let alone = format!(r#"{{"ocid":"ocds-213czf-3","releases":[{link}]}}"#);
     let empty = r#"{"ocid":"ocds-213czf-4","releases":[]}"#.to_owned();
@@ -187,7 +192,7 @@ async fn a_linked_release_is_passed_over_only_where_a_compiled_release_is_there(
         alone,
         empty,
     ]);
-    let (_publisher, ingest) = of_document(body, "").await;
+    let (_publisher, ingest) = prepare_document(body, "").await;
     let counts = ingest
         .run(&["--max-bad-ratio", "1"])
         .await
@@ -204,7 +209,7 @@ async fn a_linked_release_is_passed_over_only_where_a_compiled_release_is_there(
 }
 
 #[tokio::test]
-async fn a_page_as_full_of_records_as_those_before_it_is_asked_for_again_after_a_resume() {
+async fn a_full_last_page_of_records_is_confirmed_after_a_resume() {
     let page = |number: usize, next: bool| {
         let each = (0..2).map(|i| record(2 * number + i, &[release(2 * number + i)], "one"));
         let body = records(&each.collect::<Vec<_>>());
@@ -234,16 +239,19 @@ async fn a_page_as_full_of_records_as_those_before_it_is_asked_for_again_after_a
 }
 
 /// A release in version 1.0 of the standard.
-const OLD: &str = r#"{ "ocid":"ocds-213czf-1","id":"1","buyer":{"name":"Buyer","identifier":{"scheme":"GB-COH","id":"7"}},"tender":{"id":"t","value":{"amount":1.50},"amendment":{"changes":[]}}}"#;
+const RELEASE_1_0: &str = r#"{ "ocid":"ocds-213czf-1","id":"1","buyer":{"name":"Buyer","identifier":{"scheme":"GB-COH","id":"7"}},"tender":{"id":"t","value":{"amount":1.50},"amendment":{"changes":[]}}}"#;
 
 #[tokio::test]
-async fn a_release_of_1_0_is_stored_as_1_1_beside_what_was_served() {
-    let package = format!(r#"{{"version":"1.0","releases":[{OLD},{}]}}"#, release(2));
-    let (publisher, ingest) = of_document(package.clone(), "").await;
+async fn a_release_of_1_0_is_stored_as_1_1_together_with_its_original() {
+    let package = format!(
+        r#"{{"version":"1.0","releases":[{RELEASE_1_0},{}]}}"#,
+        release(2)
+    );
+    let (publisher, ingest) = prepare_document(package.clone(), "").await;
     let counts = ingest.run(&[]).await.expect(0).counts();
     assert_eq!(counts.inserted, 2);
     let row = "select concat_ws(' ', repairs, convert_from(served, 'utf8'), buyer_id) from ocds.release where release_id = '1'";
-    let expected = format!("{{upgrade-1.0}} {OLD} GB-COH-7");
+    let expected = format!("{{upgrade-1.0}} {RELEASE_1_0} GB-COH-7");
     assert_eq!(ingest.value(row).await, expected);
     let data = "select concat_ws(' ', data->'buyer', data->'tender') from ocds.release where release_id = '1'";
     assert_eq!(
@@ -261,7 +269,7 @@ async fn a_release_of_1_0_is_stored_as_1_1_beside_what_was_served() {
 
     // The same release is not written again. A release of version 1.1 is stored as it was served.
     assert_eq!(ingest.run(&[]).await.expect(0).counts().unchanged, 2);
-    serve(&publisher, package.replace("1.0", "1.1"));
+    serve_document(&publisher, package.replace("1.0", "1.1"));
     let counts = ingest.run(&[]).await.expect(0).counts();
     assert_eq!(counts, "1 updated, 1 unchanged");
     assert_eq!(
@@ -273,9 +281,9 @@ async fn a_release_of_1_0_is_stored_as_1_1_beside_what_was_served() {
 }
 
 #[tokio::test]
-async fn compiled_releases_of_1_0_are_upgraded_too_where_the_source_says_so() {
-    let body = format!(r#"{{"compiledRelease":{OLD},"releases":[]}}"#);
-    let (publisher, mut ingest) = of_document(body, "").await;
+async fn compiled_releases_of_1_0_are_upgraded_if_the_source_declares_it() {
+    let body = format!(r#"{{"compiledRelease":{RELEASE_1_0},"releases":[]}}"#);
+    let (publisher, mut ingest) = prepare_document(body, "").await;
     ingest.run(&[]).await.expect(0);
     let as_served = "compiled_release where repairs is null";
     assert_eq!(ingest.count(as_served).await, 1);
@@ -283,12 +291,15 @@ async fn compiled_releases_of_1_0_are_upgraded_too_where_the_source_says_so() {
     assert_eq!(ingest.run(&[]).await.expect(0).counts().updated, 1);
     let row =
         "select concat_ws(' ', repairs, convert_from(served, 'utf8')) from ocds.compiled_release";
-    assert_eq!(ingest.value(row).await, format!("{{upgrade-1.0}} {OLD}"));
+    assert_eq!(
+        ingest.value(row).await,
+        format!("{{upgrade-1.0}} {RELEASE_1_0}")
+    );
 }
 
 /// Releases that the repair of this name makes valid, with an expression over the row and its
 /// value.
-const BROKEN: [(&str, &[u8], &str, &str); 8] = [
+const REPAIRABLE: [(&str, &[u8], &str, &str); 8] = [
     (
         "nul",
         br#""tender":{"title":"a\u0000b"}"#,
@@ -340,8 +351,8 @@ const BROKEN: [(&str, &[u8], &str, &str); 8] = [
 ];
 
 #[tokio::test]
-async fn a_repair_stores_what_was_refused_and_touches_no_neighbour() {
-    for (place, (repair, members, column, value)) in BROKEN.into_iter().enumerate() {
+async fn a_repair_stores_a_rejected_release_and_changes_no_other() {
+    for (place, (repair, members, column, value)) in REPAIRABLE.into_iter().enumerate() {
         let broken = [br#"{"ocid":"o","id":"broken","#, members, b"}"].concat();
         let before = [
             b"{\"version\":\"1.1\",\"releases\":[",
@@ -350,7 +361,7 @@ async fn a_repair_stores_what_was_refused_and_touches_no_neighbour() {
         ]
         .concat();
         let body = [&before[..], &broken, b",", release(2).as_bytes(), b"]}"].concat();
-        let (publisher, mut ingest) = of_document(body, "").await;
+        let (publisher, mut ingest) = prepare_document(body, "").await;
         ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
         assert_eq!(ingest.column(RELEASES).await, ["1", "2"], "{place}");
         assert_eq!(
@@ -393,14 +404,14 @@ async fn a_repair_stores_what_was_refused_and_touches_no_neighbour() {
 
 #[tokio::test]
 async fn a_replay_repairs_and_upgrades_as_the_page_would_have() {
-    let old = OLD.replace("\"Buyer\"", "\"Buy\\u0000er\"");
+    let old = RELEASE_1_0.replace("\"Buyer\"", "\"Buy\\u0000er\"");
     let record = format!(
         r#"{{"releases":[{}],"compiledRelease":{}}}"#,
         old,
-        compiled(1, r"\u0000")
+        compiled_release(1, r"\u0000")
     );
     let body = format!(r#"{{"records":[{record},{{"ocid":"o"}}],"version":"1.0"}}"#);
-    let (publisher, mut ingest) = of_document(body, "").await;
+    let (publisher, mut ingest) = prepare_document(body, "").await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     let release = "/records/0/releases/0 nul-character";
     let summed = "/records/0/compiledRelease nul-character";
@@ -416,7 +427,7 @@ async fn a_replay_repairs_and_upgrades_as_the_page_would_have() {
 
     ingest.declare(&publisher, "decode = { repair = [\"nul\"] }");
     let replay = ["quarantine", "replay", "--json"];
-    let report = ingest.program(&replay).await.expect(0).report();
+    let report = ingest.run_program(&replay).await.expect(0).report();
     let counts = ["rejects", "inserted", "quarantined"].map(|key| report[key].as_u64().unwrap());
     assert_eq!(counts, [3, 2, 1], "{report}");
     assert_eq!(ingest.column(REJECTS).await, state("replayed"));
@@ -434,21 +445,21 @@ async fn a_replay_repairs_and_upgrades_as_the_page_would_have() {
 }
 
 #[tokio::test]
-async fn a_row_is_no_longer_marked_once_the_publisher_mends_it() {
+async fn a_row_loses_its_repairs_when_the_publisher_corrects_it() {
     let body = |title: &str| {
         records(&[format!(
             r#"{{"releases":[{{"ocid":"ocds-213czf-1","id":"1","tender":{{"title":"{title}"}}}}],"compiledRelease":{}}}"#,
-            compiled(1, title)
+            compiled_release(1, title)
         )])
     };
     let table = "decode = { repair = [\"nul\"] }";
-    let (publisher, ingest) = of_document(body(r"a\u0000b"), table).await;
+    let (publisher, ingest) = prepare_document(body(r"a\u0000b"), table).await;
     let marked = "(select repairs, served from ocds.release
         union all select repairs, served from ocds.compiled_release) as row
         where repairs is not null and served is not null";
     for (mended, updated) in [(false, 0), (false, 0), (true, 2), (true, 0)] {
         if mended {
-            serve(&publisher, body("ab"));
+            serve_document(&publisher, body("ab"));
         }
         let counts = ingest.run(&[]).await.expect(0).counts();
         assert_eq!(counts.updated, updated);
@@ -458,16 +469,16 @@ async fn a_row_is_no_longer_marked_once_the_publisher_mends_it() {
 }
 
 #[tokio::test]
-async fn a_compiled_release_that_cannot_be_stored_is_a_reject_until_one_is_stored() {
+async fn a_rejected_compiled_release_is_open_until_one_is_stored() {
     // The server refuses one, the program rejects one, and one is valid.
-    let too_long = refused(1).replace("\"id\":\"1\"", "\"tag\":[\"compiled\"]");
+    let too_long = refused_release(1).replace("\"id\":\"1\"", "\"tag\":[\"compiled\"]");
     let bad = record(2, &[], r"\u0000");
     let body = records(&[
         format!(r#"{{"compiledRelease":{too_long}}}"#),
         bad,
         record(3, &[], "three"),
     ]);
-    let (publisher, ingest) = of_document(body, "").await;
+    let (publisher, ingest) = prepare_document(body, "").await;
     let counts = ingest
         .run(&["--max-bad-ratio", "1"])
         .await
@@ -484,13 +495,13 @@ async fn a_compiled_release_that_cannot_be_stored_is_a_reject_until_one_is_store
 
     // The reject is resolved by the compiled release of the process, and not by another release
     // of it.
-    serve(&publisher, records(&[record(2, &[release(2)], r"\u0000")]));
+    serve_document(&publisher, records(&[record(2, &[release(2)], r"\u0000")]));
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(
         ingest.count("quarantine where resolved_at is null").await,
         3
     );
-    serve(&publisher, records(&[record(2, &[release(2)], "two")]));
+    serve_document(&publisher, records(&[record(2, &[release(2)], "two")]));
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     let resolved = "quarantine where resolution = 'stored' and ocid = 'ocds-213czf-2'";
     assert_eq!(ingest.count(resolved).await, 2);
@@ -501,17 +512,19 @@ async fn a_compiled_release_that_cannot_be_stored_is_a_reject_until_one_is_store
 }
 
 #[tokio::test]
-async fn a_purge_takes_compiled_releases_with_it() {
-    let publisher = Publisher::feed(Feed::link(vec![
-        (0..30).map(|i| without_id(compiled(i, "one"))).collect(),
+async fn a_purge_deletes_compiled_releases() {
+    let publisher = Publisher::serve_feed(Feed::link(vec![
+        (0..30)
+            .map(|i| without_id(compiled_release(i, "one")))
+            .collect(),
     ]))
     .await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
-    let ran = ingest.program(&["purge", SOURCE]).await.expect(2);
+    let ran = ingest.run_program(&["purge", SOURCE]).await.expect(2);
     ran.expect_log("30 releases");
     let purged = ingest
-        .program(&["purge", SOURCE, "--yes", "--json"])
+        .run_program(&["purge", SOURCE, "--yes", "--json"])
         .await
         .expect(0);
     assert_eq!(purged.report()["releases"], 30);

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::dice::Dice;
 use crate::faults::invariants::Watcher;
-use crate::harness::{Ingest, LINK, NUMBER, PATIENCE, SOURCE, Tables, connect};
+use crate::harness::{Ingest, LINK, NUMBER, SOURCE, TEST_TIMEOUT, Tables, connect};
 use crate::publisher::{Feed, Gate, Items, Publisher, pages};
 use crate::run::titled;
 
@@ -20,20 +20,20 @@ const AHEAD: usize = 4;
 
 /// The maximum number of pages for a run before its kill, so that a fast machine does not reach
 /// the end of the feed first.
-const MOST: usize = 20;
+const MAX_PAGES: usize = 20;
 
-fn kills() -> usize {
+fn kill_count() -> usize {
     std::env::var("KILLS").map_or(120, |kills| kills.parse().unwrap())
 }
 
 /// Makes a feed for this number of kills.
-fn feed_for(kills: usize) -> Vec<Items> {
-    rough((kills * 5).min(2_000))
+fn make_feed(kills: usize) -> Vec<Items> {
+    make_rough_pages((kills * 5).min(2_000))
 }
 
 /// Makes pages that show whether a page was stored twice: keys that come again on later pages and
 /// on the same page, rejects, and rows that the server refuses.
-pub(crate) fn rough(count: usize) -> Vec<Items> {
+pub(crate) fn make_rough_pages(count: usize) -> Vec<Items> {
     let mut pages = pages(count, 12);
     for (number, page) in pages.iter_mut().enumerate() {
         page.push(titled(1_000_000, &format!("on every page, here {number}")));
@@ -49,7 +49,7 @@ pub(crate) fn rough(count: usize) -> Vec<Items> {
             page.push(format!(r#"{{"id":"without an ocid","page":{number}}}"#));
         }
         if number % 5 == 0 {
-            page.push(crate::sink::refused(number));
+            page.push(crate::sink::refused_release(number));
         }
     }
     pages
@@ -57,46 +57,46 @@ pub(crate) fn rough(count: usize) -> Vec<Items> {
 
 #[tokio::test]
 async fn a_linked_feed_survives_kills_at_any_moment() {
-    let feed = Feed::link(feed_for(kills().div_ceil(2)));
-    survives(LINK, feed, kills().div_ceil(2)).await;
+    let feed = Feed::link(make_feed(kill_count().div_ceil(2)));
+    check_kills(LINK, feed, kill_count().div_ceil(2)).await;
 }
 
 #[tokio::test]
-async fn a_numbered_feed_fetched_ahead_survives_kills_at_any_moment() {
+async fn a_numbered_feed_survives_kills_at_any_moment() {
     let table = format!("{NUMBER}\nhttp = {{ concurrency = 3 }}");
-    let feed = Feed::number(feed_for(kills().div_ceil(2)));
-    survives(&table, feed, kills().div_ceil(2)).await;
+    let feed = Feed::number(make_feed(kill_count().div_ceil(2)));
+    check_kills(&table, feed, kill_count().div_ceil(2)).await;
 }
 
-async fn survives(table: &str, feed: Feed, kills: usize) {
+async fn check_kills(table: &str, feed: Feed, kills: usize) {
     let mut dice = Dice::new();
     let gate = Gate::open_up_to(usize::MAX);
     let held = gate.clone();
     let publisher =
-        Publisher::serve(move |request| feed.reply(request).behind(&held, request.number)).await;
-    let (calm, pages) = calm(&publisher, table).await;
+        Publisher::serve(move |request| feed.reply(request).hold_at(&held, request.number)).await;
+    let (calm, pages) = run_undisturbed(&publisher, table).await;
 
     let mut ingest = Ingest::with_source(&publisher, table).await;
     ingest.configure(&settings());
-    let watcher = Watcher::of_checkpoints(&ingest.url);
+    let watcher = Watcher::start_for_checkpoints(&ingest.url);
     let mut fetched = BTreeSet::new();
     let (mut killed, mut at_start) = (0, 0);
     for kill in 0..kills {
         let asked = publisher.targets().len();
-        gate.move_to(asked + MOST);
+        gate.move_to(asked + MAX_PAGES);
         let mut run = ingest.start_run(&["--max-bad-ratio", "1"]);
         // Kill at any moment within the next pages, and sometimes before the first.
         let until = asked + usize::try_from(dice.roll(9)).unwrap();
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TEST_TIMEOUT;
         while publisher.targets().len() < until && run.is_running() {
             assert!(Instant::now() < give_up, "kill {kill}: it does not get on");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         tokio::time::sleep(Duration::from_micros(dice.roll(15_000))).await;
         if run.is_running() {
-            run.signal(Signal::KILL);
+            run.send_signal(Signal::KILL);
         }
-        let ran = run.end().await;
+        let ran = run.wait().await;
         if ran.signal != Some(Signal::KILL.as_raw()) {
             // The feed was complete, so the next run starts at its first page.
             ran.expect(0);
@@ -106,7 +106,7 @@ async fn survives(table: &str, feed: Feed, kills: usize) {
         killed += 1;
         let targets = publisher.targets().split_off(asked);
         at_start += usize::from(targets.is_empty());
-        expect_few_again(&mut fetched, &targets, kill);
+        expect_few_repeated(&mut fetched, &targets, kill);
         if ingest.value(IS_COMPLETE).await == "t" {
             // The run was complete, although its process was not.
             fetched.clear();
@@ -119,13 +119,13 @@ async fn survives(table: &str, feed: Feed, kills: usize) {
     let asked = publisher.targets().len();
     gate.open();
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
-    expect_few_again(&mut fetched, &publisher.targets()[asked..], kills);
+    expect_few_repeated(&mut fetched, &publisher.targets()[asked..], kills);
 
     ingest
-        .tables()
+        .read_tables()
         .await
-        .expect(&calm, "after kills and a resume");
-    assert_eq!(ingest.pages().await, pages);
+        .expect_equal(&calm, "after kills and a resume");
+    assert_eq!(ingest.read_pages().await, pages);
     assert_eq!(
         ingest
             .value("select count(*) from ocds.run where state = 'running'")
@@ -143,15 +143,15 @@ fn settings() -> String {
 }
 
 /// Returns the tables of an undisturbed run in another database.
-async fn calm(publisher: &Publisher, table: &str) -> (Tables, Vec<String>) {
+async fn run_undisturbed(publisher: &Publisher, table: &str) -> (Tables, Vec<String>) {
     let mut ingest = Ingest::with_source(publisher, table).await;
     ingest.configure(&settings());
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
-    (ingest.tables().await, ingest.pages().await)
+    (ingest.read_tables().await, ingest.read_pages().await)
 }
 
 /// Checks that a process requested few pages again: at most as many as the program fetches ahead.
-fn expect_few_again(fetched: &mut BTreeSet<String>, targets: &[String], kill: usize) {
+fn expect_few_repeated(fetched: &mut BTreeSet<String>, targets: &[String], kill: usize) {
     let targets: BTreeSet<String> = targets.iter().cloned().collect();
     let again = targets.intersection(fetched).count();
     assert!(
@@ -162,8 +162,8 @@ fn expect_few_again(fetched: &mut BTreeSet<String>, targets: &[String], kill: us
 }
 
 #[tokio::test]
-async fn a_replay_that_is_killed_is_done_by_the_next() {
-    let publisher = Publisher::feed(Feed::link(vec![
+async fn a_killed_replay_is_finished_by_the_next_one() {
+    let publisher = Publisher::serve_feed(Feed::link(vec![
         (0..30)
             .map(|i| {
                 format!(
@@ -188,11 +188,11 @@ async fn a_replay_that_is_killed_is_done_by_the_next() {
         where id = (select id from ocds.quarantine order by id offset 22 limit 1) for update";
     lock.batch_execute(sql).await.unwrap();
     let run = ingest.start(&replay);
-    ingest.until_somebody_waits().await;
+    ingest.wait_for_lock_wait().await;
     run.kill().await;
     lock.batch_execute("rollback").await.unwrap();
     assert_eq!(ingest.count("release").await, 20);
-    ingest.program(&replay).await.expect(0);
+    ingest.run_program(&replay).await.expect(0);
     assert_eq!(ingest.count("release").await, 30);
     assert_eq!(
         ingest

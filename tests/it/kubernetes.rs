@@ -22,34 +22,36 @@ fn read(name: &str) -> String {
     read_repository_file(&format!("config/kubernetes/{name}"))
 }
 
-fn yaml(name: &str) -> Yaml {
+fn read_yaml(name: &str) -> Yaml {
     let mut documents = YamlLoader::load_from_str(&read(name)).unwrap();
     assert_eq!(documents.len(), 1, "{name}");
     documents.remove(0)
 }
 
-fn text(yaml: &Yaml) -> &str {
+fn as_text(yaml: &Yaml) -> &str {
     yaml.as_str().unwrap_or_else(|| panic!("no text: {yaml:?}"))
 }
 
-fn list(yaml: &Yaml) -> &[Yaml] {
+fn as_list(yaml: &Yaml) -> &[Yaml] {
     yaml.as_vec().unwrap_or_else(|| panic!("no list: {yaml:?}"))
 }
 
-fn named<'y>(entries: &'y Yaml, name: &str) -> &'y Yaml {
-    let named = list(entries).iter().find(|it| text(&it["name"]) == name);
+fn find_named<'y>(entries: &'y Yaml, name: &str) -> &'y Yaml {
+    let named = as_list(entries)
+        .iter()
+        .find(|it| as_text(&it["name"]) == name);
     named.unwrap_or_else(|| panic!("{name} is not in {entries:?}"))
 }
 
 /// Returns the Jobs with their files.
-fn jobs() -> [(&'static str, Yaml); 2] {
-    let cron_job = yaml("cron-job.yaml");
+fn read_jobs() -> [(&'static str, Yaml); 2] {
+    let cron_job = read_yaml("cron-job.yaml");
     [
         (
             "cron-job.yaml",
             cron_job["spec"]["jobTemplate"]["spec"].clone(),
         ),
-        ("backfill.yaml", yaml("backfill.yaml")["spec"].clone()),
+        ("backfill.yaml", read_yaml("backfill.yaml")["spec"].clone()),
     ]
 }
 
@@ -58,13 +60,13 @@ fn pod(job: &Yaml) -> &Yaml {
 }
 
 fn container(job: &Yaml) -> &Yaml {
-    let containers = list(&pod(job)["containers"]);
+    let containers = as_list(&pod(job)["containers"]);
     assert_eq!(containers.len(), 1);
     &containers[0]
 }
 
 /// Loads the configuration of the pods.
-fn configuration() -> Config {
+fn load_configuration() -> Config {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/kubernetes/ocds-ingest.toml");
     let overrides = Overrides {
         files: vec![path],
@@ -76,8 +78,8 @@ fn configuration() -> Config {
 }
 
 /// Parses a quantity of bytes.
-fn bytes(quantity: &Yaml) -> usize {
-    let quantity = text(quantity);
+fn parse_bytes(quantity: &Yaml) -> usize {
+    let quantity = as_text(quantity);
     let (number, unit) = quantity.split_at(quantity.len() - 2);
     let unit = match unit {
         "Mi" => 1 << 20,
@@ -88,23 +90,28 @@ fn bytes(quantity: &Yaml) -> usize {
 }
 
 /// Returns the volume that is mounted at a path in the container, and the file's name in it.
-fn mounted<'j, 'p>(job: &'j Yaml, path: &'p str) -> (&'j Yaml, &'p str) {
+fn find_mount<'j, 'p>(job: &'j Yaml, path: &'p str) -> (&'j Yaml, &'p str) {
     let (directory, file) = path.rsplit_once('/').unwrap();
-    let mounts = list(&container(job)["volumeMounts"]);
-    let mount = mounts.iter().find(|it| text(&it["mountPath"]) == directory);
+    let mounts = as_list(&container(job)["volumeMounts"]);
+    let mount = mounts
+        .iter()
+        .find(|it| as_text(&it["mountPath"]) == directory);
     let mount = mount.unwrap_or_else(|| panic!("nothing is mounted at {directory}"));
-    (named(&pod(job)["volumes"], text(&mount["name"])), file)
+    (
+        find_named(&pod(job)["volumes"], as_text(&mount["name"])),
+        file,
+    )
 }
 
 /// Returns a value of the Secret in the example.
-fn secret(name: &str, key: &str) -> String {
-    let secret = yaml("secret.yaml.example");
-    assert_eq!(text(&secret["metadata"]["name"]), name);
-    text(&secret["stringData"][key]).to_owned()
+fn read_secret(name: &str, key: &str) -> String {
+    let secret = read_yaml("secret.yaml.example");
+    assert_eq!(as_text(&secret["metadata"]["name"]), name);
+    as_text(&secret["stringData"][key]).to_owned()
 }
 
 /// Returns what a Job must do after an exit code.
-fn action(kind: Kind) -> &'static str {
+fn job_action(kind: Kind) -> &'static str {
     match kind {
         Kind::Unexpected
         | Kind::Environment
@@ -118,8 +125,8 @@ fn action(kind: Kind) -> &'static str {
 }
 
 /// Returns the exit codes in `--help`, except that of success.
-async fn exit_codes(ingest: &Ingest) -> BTreeSet<i64> {
-    let help = ingest.program(&["--help"]).await.expect(0).text();
+async fn read_exit_codes(ingest: &Ingest) -> BTreeSet<i64> {
+    let help = ingest.run_program(&["--help"]).await.expect(0).text();
     let (_, codes) = help.split_once("Exit codes:\n").unwrap();
     let codes = codes
         .lines()
@@ -131,7 +138,7 @@ async fn exit_codes(ingest: &Ingest) -> BTreeSet<i64> {
 }
 
 #[tokio::test]
-async fn a_rule_says_of_each_exit_code_what_it_means_for_the_job() {
+async fn each_exit_code_has_a_rule_for_the_job() {
     const KINDS: [Kind; 9] = [
         Kind::Unexpected,
         Kind::Config,
@@ -146,53 +153,53 @@ async fn a_rule_says_of_each_exit_code_what_it_means_for_the_job() {
     // These come from a second signal and a kill, so `--help` cannot list them as errors.
     let mut expected: BTreeSet<(i64, &str)> =
         [(130, "Count"), (143, "Count"), (137, "Count")].into();
-    expected.extend(KINDS.map(|kind| (kind.exit_code().into(), action(kind))));
-    let mut documented = exit_codes(&Ingest::new().await).await;
+    expected.extend(KINDS.map(|kind| (kind.exit_code().into(), job_action(kind))));
+    let mut documented = read_exit_codes(&Ingest::new().await).await;
     documented.insert(137);
     let codes: BTreeSet<i64> = expected.iter().map(|(code, _)| *code).collect();
     assert_eq!(codes, documented);
 
-    for (file, job) in jobs() {
-        let rules = list(&job["podFailurePolicy"]["rules"]);
+    for (file, job) in read_jobs() {
+        let rules = as_list(&job["podFailurePolicy"]["rules"]);
         // The first rule that matches applies, and an evicted pod has an exit code too.
         let (evicted, exited) = rules.split_first().unwrap();
-        assert_eq!(text(&evicted["action"]), "Ignore", "{file}");
-        let condition = &list(&evicted["onPodConditions"])[0];
-        assert_eq!(text(&condition["type"]), "DisruptionTarget", "{file}");
-        assert_eq!(text(&condition["status"]), "True", "{file}");
+        assert_eq!(as_text(&evicted["action"]), "Ignore", "{file}");
+        let condition = &as_list(&evicted["onPodConditions"])[0];
+        assert_eq!(as_text(&condition["type"]), "DisruptionTarget", "{file}");
+        assert_eq!(as_text(&condition["status"]), "True", "{file}");
 
         let mut found = BTreeSet::new();
         for rule in exited {
             let on = &rule["onExitCodes"];
-            assert_eq!(text(&on["operator"]), "In", "{file}");
+            assert_eq!(as_text(&on["operator"]), "In", "{file}");
             assert_eq!(on["containerName"], container(&job)["name"], "{file}");
-            let values = list(&on["values"]).iter();
+            let values = as_list(&on["values"]).iter();
             let values: Vec<i64> = values.map(|code| code.as_i64().unwrap()).collect();
             assert!(values.is_sorted(), "{file}: {values:?}");
             for code in values {
                 assert!(
-                    found.insert((code, text(&rule["action"]))),
+                    found.insert((code, as_text(&rule["action"]))),
                     "{file}: {code}"
                 );
             }
         }
         assert_eq!(found, expected, "{file}");
         // Kubernetes accepts such rules only with this policy.
-        assert_eq!(text(&pod(&job)["restartPolicy"]), "Never", "{file}");
-        assert_eq!(text(&job["podReplacementPolicy"]), "Failed", "{file}");
+        assert_eq!(as_text(&pod(&job)["restartPolicy"]), "Never", "{file}");
+        assert_eq!(as_text(&job["podReplacementPolicy"]), "Failed", "{file}");
     }
 }
 
 #[test]
-fn a_backfill_s_pod_is_that_of_the_hourly_run_but_for_what_it_is_told() {
+fn the_backfill_pod_differs_only_in_its_arguments() {
     let without = |yaml: &Yaml, keys: &[&str]| -> Hash {
         let entries = yaml.as_hash().unwrap().iter();
-        let entries = entries.filter(|(key, _)| !keys.contains(&text(key)));
+        let entries = entries.filter(|(key, _)| !keys.contains(&as_text(key)));
         entries
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
     };
-    let [(_, run), (_, backfill)] = &jobs();
+    let [(_, run), (_, backfill)] = &read_jobs();
     assert_eq!(
         without(pod(run), &["containers"]),
         without(pod(backfill), &["containers"])
@@ -201,8 +208,8 @@ fn a_backfill_s_pod_is_that_of_the_hourly_run_but_for_what_it_is_told() {
         without(container(run), &["args", "env"]),
         without(container(backfill), &["args", "env"])
     );
-    for variable in list(&container(run)["env"]) {
-        let same = named(&container(backfill)["env"], text(&variable["name"]));
+    for variable in as_list(&container(run)["env"]) {
+        let same = find_named(&container(backfill)["env"], as_text(&variable["name"]));
         assert_eq!(variable, same);
     }
     assert_eq!(run["podFailurePolicy"], backfill["podFailurePolicy"]);
@@ -217,8 +224,8 @@ fn the_pods_run_the_image_of_this_version_as_its_user() {
         .lines()
         .rev()
         .find_map(|line| line.strip_prefix("USER "));
-    for (file, job) in jobs() {
-        let image = text(&container(&job)["image"]);
+    for (file, job) in read_jobs() {
+        let image = as_text(&container(&job)["image"]);
         assert_eq!(
             image,
             concat!("ocds-ingest:", env!("CARGO_PKG_VERSION")),
@@ -235,8 +242,8 @@ fn the_pods_run_the_image_of_this_version_as_its_user() {
 }
 
 #[test]
-fn the_pods_may_do_no_more_than_they_have_to() {
-    for (file, job) in jobs() {
+fn the_pods_have_minimal_permissions() {
+    for (file, job) in read_jobs() {
         let pod = pod(&job);
         let of_all = &pod["securityContext"];
         assert_eq!(of_all["runAsNonRoot"].as_bool(), Some(true), "{file}");
@@ -257,8 +264,8 @@ fn the_pods_may_do_no_more_than_they_have_to() {
         );
         assert_eq!(of_program, &expected.unwrap()[0], "{file}");
         // Only temporary files can be written.
-        for mount in list(&container["volumeMounts"]) {
-            let volume = named(&pod["volumes"], text(&mount["name"]));
+        for mount in as_list(&container["volumeMounts"]) {
+            let volume = find_named(&pod["volumes"], as_text(&mount["name"]));
             let is_read_only = mount["readOnly"].as_bool() == Some(true);
             let is_temporary = !volume["emptyDir"].is_badvalue();
             assert_ne!(is_read_only, is_temporary, "{file}: {mount:?}");
@@ -267,14 +274,14 @@ fn the_pods_may_do_no_more_than_they_have_to() {
 }
 
 #[test]
-fn an_hourly_run_starts_beside_no_other_and_both_jobs_come_to_an_end() {
-    let cron_job = yaml("cron-job.yaml");
+fn hourly_runs_do_not_overlap_and_both_jobs_end() {
+    let cron_job = read_yaml("cron-job.yaml");
     let spec = &cron_job["spec"];
-    assert_eq!(text(&spec["concurrencyPolicy"]), "Forbid");
+    assert_eq!(as_text(&spec["concurrencyPolicy"]), "Forbid");
     // A start that is missed by that long is skipped, because the next one is due.
     let deadline = spec["startingDeadlineSeconds"].as_i64().unwrap();
     assert!((10..3_600).contains(&deadline), "{deadline}");
-    for (file, job) in jobs() {
+    for (file, job) in read_jobs() {
         // The program would refuse a second pod beside the first.
         for name in ["parallelism", "completions"] {
             assert!(job[name].is_badvalue(), "{file}: {name}");
@@ -286,9 +293,9 @@ fn an_hourly_run_starts_beside_no_other_and_both_jobs_come_to_an_end() {
 }
 
 #[test]
-fn the_pods_have_room_for_what_their_configuration_allows() {
-    let Config { fetch, .. } = configuration();
-    for (file, job) in jobs() {
+fn the_pods_have_enough_memory_for_their_configuration() {
+    let Config { fetch, .. } = load_configuration();
+    for (file, job) in read_jobs() {
         let resources = &container(&job)["resources"];
         let of_program = 40_000_000;
         let of_documents = fetch.ahead_bytes + fetch.max_body_bytes + fetch.max_decoded_bytes;
@@ -297,27 +304,27 @@ fn the_pods_have_room_for_what_their_configuration_allows() {
         let of_rows = 2 * (fetch.ahead_bytes + fetch.max_decoded_bytes);
         let of_pages = of_documents + of_items.max(of_index) + of_rows;
         assert!(
-            bytes(&resources["limits"]["memory"]) >= of_program + of_pages,
+            parse_bytes(&resources["limits"]["memory"]) >= of_program + of_pages,
             "{file}"
         );
         assert!(
-            bytes(&resources["requests"]["memory"]) >= of_program,
+            parse_bytes(&resources["requests"]["memory"]) >= of_program,
             "{file}"
         );
 
         let env = &container(&job)["env"];
-        let directory = text(&named(env, "TMPDIR")["value"]);
+        let directory = as_text(&find_named(env, "TMPDIR")["value"]);
         let file_in_it = format!("{directory}/file");
-        let (volume, _) = mounted(&job, &file_in_it);
-        let room = bytes(&volume["emptyDir"]["sizeLimit"]) as u64;
+        let (volume, _) = find_mount(&job, &file_in_it);
+        let room = parse_bytes(&volume["emptyDir"]["sizeLimit"]) as u64;
         assert!(room > fetch.max_file_bytes, "{file}");
     }
 }
 
 #[test]
-fn the_pods_are_killed_only_after_the_grace_in_which_the_program_ends() {
-    let grace = configuration().shutdown.grace + Duration::from_secs(2);
-    for (file, job) in jobs() {
+fn the_pods_are_killed_only_after_the_program_s_grace_period() {
+    let grace = load_configuration().shutdown.grace + Duration::from_secs(2);
+    for (file, job) in read_jobs() {
         let killed_after = pod(&job)["terminationGracePeriodSeconds"].as_i64();
         let killed_after = Duration::from_secs(killed_after.unwrap().unsigned_abs());
         assert!(killed_after > grace, "{file}");
@@ -325,24 +332,27 @@ fn the_pods_are_killed_only_after_the_grace_in_which_the_program_ends() {
 }
 
 #[test]
-fn what_is_applied_is_there_and_no_backfill_is_among_it() {
-    let kustomization = yaml("kustomization.yaml");
-    let resources: Vec<&str> = list(&kustomization["resources"]).iter().map(text).collect();
+fn the_kustomization_names_existing_files_and_no_backfill() {
+    let kustomization = read_yaml("kustomization.yaml");
+    let resources: Vec<&str> = as_list(&kustomization["resources"])
+        .iter()
+        .map(as_text)
+        .collect();
     assert_eq!(resources, ["cron-job.yaml"]);
-    let [generated] = list(&kustomization["configMapGenerator"]) else {
+    let [generated] = as_list(&kustomization["configMapGenerator"]) else {
         panic!("one ConfigMap is generated");
     };
     // The name is fixed, because files outside the kustomization use it too.
     let options = &kustomization["generatorOptions"];
     assert_eq!(options["disableNameSuffixHash"].as_bool(), Some(true));
-    let files: Vec<&str> = list(&generated["files"]).iter().map(text).collect();
-    for (file, job) in jobs() {
-        let arguments = list(&container(&job)["args"]).iter().map(text);
+    let files: Vec<&str> = as_list(&generated["files"]).iter().map(as_text).collect();
+    for (file, job) in read_jobs() {
+        let arguments = as_list(&container(&job)["args"]).iter().map(as_text);
         let paths: Vec<&str> = arguments
             .filter_map(|argument| argument.strip_prefix("--config="))
             .collect();
         assert_eq!(paths.len(), 1, "{file}");
-        let (volume, name) = mounted(&job, paths[0]);
+        let (volume, name) = find_mount(&job, paths[0]);
         assert_eq!(volume["configMap"]["name"], generated["name"], "{file}");
         assert!(files.contains(&name), "{file}: {name}");
         assert!(!read(name).is_empty());
@@ -350,12 +360,12 @@ fn what_is_applied_is_there_and_no_backfill_is_among_it() {
 }
 
 /// Returns the value of a Secret that a file of the pod contains.
-fn secret_at(job: &Yaml, path: &str) -> Option<String> {
-    let (volume, name) = mounted(job, path);
-    let items = list(&volume["secret"]["items"]);
-    let item = items.iter().find(|item| text(&item["path"]) == name)?;
-    let of = text(&volume["secret"]["secretName"]);
-    Some(secret(of, text(&item["key"])))
+fn find_secret(job: &Yaml, path: &str) -> Option<String> {
+    let (volume, name) = find_mount(job, path);
+    let items = as_list(&volume["secret"]["items"]);
+    let item = items.iter().find(|item| as_text(&item["path"]) == name)?;
+    let of = as_text(&volume["secret"]["secretName"]);
+    Some(read_secret(of, as_text(&item["key"])))
 }
 
 /// Starts the program as a Job's pod does. The test's files replace the volumes, and the
@@ -366,10 +376,10 @@ fn start_pod(ingest: &Ingest, job: &Yaml, publisher: &Publisher) -> Running {
         assert!(text.contains(from), "{from} is not in {text}");
         text.replace(from, to)
     };
-    let Some(url_file) = configuration().database.url_file else {
+    let Some(url_file) = load_configuration().database.url_file else {
         panic!("the database is named by a file");
     };
-    let url = secret_at(job, url_file.to_str().unwrap()).expect("of a secret");
+    let url = find_secret(job, url_file.to_str().unwrap()).expect("of a secret");
     assert!(url.starts_with("postgresql://"), "{url}");
     let name = url_file.file_name().unwrap().to_str().unwrap();
     fs::write(here(name), &ingest.url).unwrap();
@@ -393,12 +403,12 @@ fn start_pod(ingest: &Ingest, job: &Yaml, publisher: &Publisher) -> Running {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    for variable in list(&container(job)["env"]) {
+    for variable in as_list(&container(job)["env"]) {
         // A secret comes from a file and is not in the environment.
-        let (name, value) = (text(&variable["name"]), text(&variable["value"]));
+        let (name, value) = (as_text(&variable["name"]), as_text(&variable["value"]));
         let value = match name.ends_with("_FILE") {
             true => {
-                let secret = secret_at(job, value).expect("of a secret");
+                let secret = find_secret(job, value).expect("of a secret");
                 fs::write(here(name), secret).unwrap();
                 here(name)
             }
@@ -407,20 +417,20 @@ fn start_pod(ingest: &Ingest, job: &Yaml, publisher: &Publisher) -> Running {
         command.env(name, value);
     }
     command.env("TMPDIR", here("tmp"));
-    let arguments = list(&container(job)["args"]).iter().map(text);
+    let arguments = as_list(&container(job)["args"]).iter().map(as_text);
     command.args(
         arguments.map(|argument| match argument.strip_prefix("--config=") {
             Some(_) => format!("--config={}", here(CONFIGURATION).display()),
             None => argument.to_owned(),
         }),
     );
-    Running::of(command.spawn().unwrap())
+    Running::new(command.spawn().unwrap())
 }
 
 #[tokio::test]
-async fn what_the_pods_are_told_brings_sources_up_to_date_and_leaves_no_file_behind() {
+async fn the_pods_commands_update_sources_and_leave_no_files() {
     let feed = Feed::link(pages(3, 4));
-    let key = secret("ocds-ingest", "my-publisher-key");
+    let key = read_secret("ocds-ingest", "my-publisher-key");
     let publisher = Publisher::serve(move |request| match request.header("x-api-key") {
         Some(sent) if sent == key => feed.reply(request),
         _ => Reply::status(401),
@@ -431,8 +441,8 @@ async fn what_the_pods_are_told_brings_sources_up_to_date_and_leaves_no_file_beh
     for directory in &directories {
         fs::create_dir(directory).unwrap();
     }
-    for (file, job) in jobs() {
-        let ran = start_pod(&ingest, &job, &publisher).end().await.expect(0);
+    for (file, job) in read_jobs() {
+        let ran = start_pod(&ingest, &job, &publisher).wait().await.expect(0);
         assert_eq!(ran.report()["verdict"], "complete", "{file}");
         for line in ran.stderr.lines() {
             serde_json::from_str::<serde_json::Value>(line).unwrap();

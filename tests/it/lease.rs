@@ -13,12 +13,12 @@ use ocds_ingest::pipeline;
 use ocds_ingest::request::Requests;
 use rustix::process::Signal;
 
-use crate::harness::{HAS_LOCK_WAIT, Ingest, NUMBER, SOURCE, connect, open};
+use crate::harness::{HAS_LOCK_WAIT, Ingest, NUMBER, SOURCE, connect, open_database};
 use crate::proxy::{Proxy, Trouble};
 use crate::publisher::{Feed, Publisher, Reply, Request, pages};
 
 /// Serves a feed of six pages that stops at the fourth page until the gate is open.
-fn gated(gate: &Arc<AtomicBool>) -> impl Fn(&Request) -> Reply + use<> {
+fn serve_gated(gate: &Arc<AtomicBool>) -> impl Fn(&Request) -> Reply + use<> {
     let feed = Feed::number(pages(6, 3));
     let gate = Arc::clone(gate);
     move |request| {
@@ -31,23 +31,23 @@ fn gated(gate: &Arc<AtomicBool>) -> impl Fn(&Request) -> Reply + use<> {
 }
 
 /// Enough attempts to wait at the gate.
-const PATIENT: &str = "[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"";
+const MANY_ATTEMPTS: &str = "[fetch]\nattempts = 100000\nlongest_wait = \"10ms\"";
 
 const AT_THE_GATE: &str = "select count(*) = 3 from ocds.page";
 
-async fn ingest(gate: &Arc<AtomicBool>) -> (Publisher, Ingest) {
-    let publisher = Publisher::serve(gated(gate)).await;
+async fn prepare_ingest(gate: &Arc<AtomicBool>) -> (Publisher, Ingest) {
+    let publisher = Publisher::serve(serve_gated(gate)).await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
-    ingest.configure(PATIENT);
+    ingest.configure(MANY_ATTEMPTS);
     (publisher, ingest)
 }
 
 #[tokio::test]
-async fn a_second_run_says_who_holds_the_source_and_since_when() {
+async fn a_second_run_reports_who_holds_the_source_and_since_when() {
     let gate = Arc::default();
-    let (_publisher, ingest) = ingest(&gate).await;
+    let (_publisher, ingest) = prepare_ingest(&gate).await;
     let mut first = ingest.start_run(&[]);
-    ingest.until(AT_THE_GATE).await;
+    ingest.wait_until(AT_THE_GATE).await;
 
     let owner = ingest.value("select owner from ocds.run").await;
     let since = ingest
@@ -57,7 +57,7 @@ async fn a_second_run_says_who_holds_the_source_and_since_when() {
         &["run", "zambia"][..],
         &["backfill", "zambia", "--from-page", "1"],
     ] {
-        let second = ingest.program(command).await.expect(6);
+        let second = ingest.run_program(command).await.expect(6);
         let said = format!("source zambia is held by run 1 of {owner} since {since}");
         second.expect_log(&said);
         assert_eq!(second.text(), "");
@@ -69,15 +69,15 @@ async fn a_second_run_says_who_holds_the_source_and_since_when() {
 
     assert!(first.is_running());
     gate.store(true, Ordering::Relaxed);
-    assert_eq!(first.end().await.expect(0).counts().inserted, 18);
+    assert_eq!(first.wait().await.expect(0).counts().inserted, 18);
 }
 
 #[tokio::test]
-async fn a_second_run_waits_for_the_first_as_long_as_it_is_told() {
+async fn a_second_run_waits_for_the_first_up_to_lease_wait() {
     let gate = Arc::default();
-    let (_publisher, mut ingest) = ingest(&gate).await;
+    let (_publisher, mut ingest) = prepare_ingest(&gate).await;
     let first = ingest.start_run(&[]);
-    ingest.until(AT_THE_GATE).await;
+    ingest.wait_until(AT_THE_GATE).await;
     ingest.configure("[lease]\nwait = \"60s\"");
     let backends = "select pid::text || backend_start from pg_stat_activity
         where datname = current_database() and application_name = 'ocds-ingest'";
@@ -95,30 +95,30 @@ async fn a_second_run_waits_for_the_first_as_long_as_it_is_told() {
     let of_second = seen.difference(&of_first).count();
     assert!((1..4).contains(&of_second), "{of_second} connections");
     gate.store(true, Ordering::Relaxed);
-    first.end().await.expect(0);
-    assert_eq!(second.end().await.expect(0).counts().unchanged, 18);
+    first.wait().await.expect(0);
+    assert_eq!(second.wait().await.expect(0).counts().unchanged, 18);
 }
 
 #[tokio::test]
-async fn two_sources_are_run_at_once() {
+async fn two_sources_run_at_once() {
     let gate = Arc::default();
-    let (publisher, mut ingest) = ingest(&gate).await;
+    let (publisher, mut ingest) = prepare_ingest(&gate).await;
     let first = ingest.start_run(&[]);
-    ingest.until(AT_THE_GATE).await;
-    let other = Publisher::feed(Feed::number(pages(2, 2))).await;
+    ingest.wait_until(AT_THE_GATE).await;
+    let other = Publisher::serve_feed(Feed::number(pages(2, 2))).await;
     ingest.declare_as("chile", &other.url("/"), NUMBER);
-    ingest.program(&["run", "chile"]).await.expect(0);
+    ingest.run_program(&["run", "chile"]).await.expect(0);
     gate.store(true, Ordering::Relaxed);
-    first.end().await.expect(0);
+    first.wait().await.expect(0);
     drop(publisher);
 }
 
 #[tokio::test]
-async fn the_lease_of_a_dead_holder_is_not_waited_for() {
+async fn a_dead_holder_is_replaced_at_once() {
     let gate = Arc::default();
-    let (_publisher, ingest) = ingest(&gate).await;
+    let (_publisher, ingest) = prepare_ingest(&gate).await;
     let first = ingest.start_run(&[]);
-    ingest.until(AT_THE_GATE).await;
+    ingest.wait_until(AT_THE_GATE).await;
     first.kill().await;
     gate.store(true, Ordering::Relaxed);
 
@@ -133,7 +133,7 @@ async fn the_lease_of_a_dead_holder_is_not_waited_for() {
 }
 
 /// Blocks the commit of a new run until [`RELEASE`].
-const HOLD: &str = "
+const BLOCK_COMMIT: &str = "
     create function hold() returns trigger language plpgsql set lock_timeout = 0 as $$
         begin perform pg_advisory_xact_lock(1); return null; end $$;
     create constraint trigger is_held after insert on ocds.run
@@ -141,7 +141,7 @@ const HOLD: &str = "
     select pg_advisory_lock(1)";
 
 /// Blocks the commit of a heartbeat.
-const HOLD_HEARTBEAT: &str = "
+const BLOCK_HEARTBEAT: &str = "
     create function hold() returns trigger language plpgsql set lock_timeout = 0 as $$
         begin perform pg_advisory_xact_lock(1); return null; end $$;
     create constraint trigger is_held after update on ocds.run
@@ -149,32 +149,32 @@ const HOLD_HEARTBEAT: &str = "
     select pg_advisory_lock(1)";
 
 /// True if the commit is blocked.
-const COMMITS: &str = "select exists (select from pg_stat_activity
+const IS_COMMIT_BLOCKED: &str = "select exists (select from pg_stat_activity
     where datname = current_database() and wait_event = 'advisory')";
 
 const RELEASE: &str = "select pg_advisory_unlock(1)";
 
 #[tokio::test]
-async fn a_claim_whose_reply_was_lost_is_not_taken_for_somebody_elses() {
-    let publisher = Publisher::feed(Feed::number(pages(2, 3))).await;
+async fn a_claim_whose_reply_was_lost_is_recognized_as_its_own() {
+    let publisher = Publisher::serve_feed(Feed::number(pages(2, 3))).await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
-    ingest.client.batch_execute(HOLD).await.unwrap();
-    let proxy = ingest.link();
+    ingest.client.batch_execute(BLOCK_COMMIT).await.unwrap();
+    let proxy = ingest.add_proxy();
     let run = ingest.start_run(&[]);
-    ingest.until(COMMITS).await;
+    ingest.wait_until(IS_COMMIT_BLOCKED).await;
     // A pooler keeps the session that the claim names, too.
-    proxy.trouble(Trouble::Kept);
-    run.until_logged("trying again").await;
+    proxy.disturb(Trouble::Kept);
+    run.wait_for_log("trying again").await;
     ingest.client.batch_execute(RELEASE).await.unwrap();
 
-    let ran = run.end().await.expect(0);
+    let ran = run.wait().await.expect(0);
     assert_eq!(ran.counts().inserted, 6);
     let runs = "select id || ' ' || epoch || ' ' || state from ocds.run";
     assert_eq!(ingest.column(runs).await, ["1 2 complete"]);
 }
 
 /// Connects to the database through a proxy.
-async fn linked(ingest: &Ingest, statement_timeout: Duration) -> (Proxy, Database) {
+async fn connect_through_proxy(ingest: &Ingest, statement_timeout: Duration) -> (Proxy, Database) {
     let (socket, user, name) = ingest.socket();
     let proxy = Proxy::slow(&socket, Duration::ZERO);
     let settings = config::Database {
@@ -187,10 +187,10 @@ async fn linked(ingest: &Ingest, statement_timeout: Duration) -> (Proxy, Databas
 }
 
 #[tokio::test]
-async fn a_run_that_somebody_else_had_while_its_beginner_was_cut_off_is_resumed() {
+async fn a_run_that_another_process_held_in_between_is_resumed() {
     let ingest = Ingest::new().await;
-    ingest.client.batch_execute(HOLD).await.unwrap();
-    let (proxy, database) = linked(&ingest, Duration::from_secs(60)).await;
+    ingest.client.batch_execute(BLOCK_COMMIT).await.unwrap();
+    let (proxy, database) = connect_through_proxy(&ingest, Duration::from_secs(60)).await;
     let claim = async |database: Database| {
         let spec = RunSpec::incremental(SOURCE, "any");
         // Each takes over from the other after two of these.
@@ -201,18 +201,18 @@ async fn a_run_that_somebody_else_had_while_its_beginner_was_cut_off_is_resumed(
         ledger::claim(&database, &spec, &lease).await.unwrap()
     };
     let first = tokio::spawn(claim(database));
-    ingest.until(COMMITS).await;
-    proxy.shut(true);
-    proxy.trouble(Trouble::Cut);
+    ingest.wait_until(IS_COMMIT_BLOCKED).await;
+    proxy.refuse_connections(true);
+    proxy.disturb(Trouble::Cut);
     ingest.client.batch_execute(RELEASE).await.unwrap();
-    ingest.until("select count(*) = 1 from ocds.run").await;
+    ingest.wait_until("select count(*) = 1 from ocds.run").await;
 
-    let other = open(&ingest.url).await;
+    let other = open_database(&ingest.url).await;
     let second = claim(other.clone()).await;
     assert_eq!((second.lease.run_id, second.lease.epoch), (1, 2));
     drop(second);
     other.close().await.unwrap();
-    proxy.shut(false);
+    proxy.refuse_connections(false);
     let first = first.await.unwrap();
     assert_eq!((first.lease.run_id, first.lease.epoch), (1, 3));
     assert!(
@@ -222,9 +222,9 @@ async fn a_run_that_somebody_else_had_while_its_beginner_was_cut_off_is_resumed(
 }
 
 #[tokio::test]
-async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
+async fn a_heartbeat_after_a_lost_reply_counts_no_request_twice() {
     let ingest = Ingest::new().await;
-    let (proxy, database) = linked(&ingest, Duration::from_secs(10)).await;
+    let (proxy, database) = connect_through_proxy(&ingest, Duration::from_secs(10)).await;
     let spec = RunSpec::incremental(SOURCE, "any");
     let lease = config::Lease::default();
     let mut holder = ledger::claim(&database, &spec, &lease)
@@ -239,16 +239,18 @@ async fn a_heartbeat_whose_reply_was_lost_counts_no_request_twice() {
         },
         ..RunUpdate::default()
     };
-    ingest.client.batch_execute(HOLD_HEARTBEAT).await.unwrap();
+    ingest.client.batch_execute(BLOCK_HEARTBEAT).await.unwrap();
     let cut = async {
-        ingest.until(COMMITS).await;
-        proxy.trouble(Trouble::Kept);
+        ingest.wait_until(IS_COMMIT_BLOCKED).await;
+        proxy.disturb(Trouble::Kept);
     };
     let (beat, ()) = tokio::join!(holder.send_heartbeat(&update), cut);
     beat.expect_err("its reply is lost");
     let told = "select requests || ' ' || retries || ' ' || bytes from ocds.run";
     ingest.client.batch_execute(RELEASE).await.unwrap();
-    ingest.until(&format!("select '5 2 1000' = ({told})")).await;
+    ingest
+        .wait_until(&format!("select '5 2 1000' = ({told})"))
+        .await;
     holder.send_heartbeat(&update).await.unwrap();
     assert_eq!(ingest.value(told).await, "5 2 1000");
 }
@@ -258,15 +260,15 @@ async fn a_run_that_lost_its_lease_commits_nothing_more() {
     // Either one shows the loss first.
     for (heartbeat, by) in [("10s", "a commit"), ("20ms", "a heartbeat")] {
         let gate = Arc::default();
-        let (_publisher, mut ingest) = ingest(&gate).await;
+        let (_publisher, mut ingest) = prepare_ingest(&gate).await;
         ingest.configure(&format!("[lease]\nheartbeat = {heartbeat:?}"));
         let run = ingest.start_run(&[]);
-        ingest.until(AT_THE_GATE).await;
+        ingest.wait_until(AT_THE_GATE).await;
         ingest.column("update ocds.run set epoch = epoch + 1").await;
         if by == "a commit" {
             gate.store(true, Ordering::Relaxed);
         }
-        let ran = run.end().await.expect(6);
+        let ran = run.wait().await.expect(6);
         assert!(
             ran.stderr.contains("has taken over"),
             "{by}: {}",
@@ -284,11 +286,11 @@ async fn a_run_that_lost_its_lease_commits_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_late_commit_of_an_ended_backfill_is_not_overtaken_by_the_run_after_it() {
+async fn a_run_waits_for_a_late_commit_of_an_ended_backfill() {
     let gate = Arc::new(AtomicBool::new(true));
-    let (_publisher, ingest) = ingest(&gate).await;
+    let (_publisher, ingest) = prepare_ingest(&gate).await;
     let backfill = ["backfill", SOURCE, "--from-page", "1", "--to-page", "2"];
-    ingest.program(&backfill).await.expect(0);
+    ingest.run_program(&backfill).await.expect(0);
 
     // A backend may still have a commit that the program has given up.
     let late = connect(&ingest.url).await;
@@ -301,40 +303,43 @@ async fn a_late_commit_of_an_ended_backfill_is_not_overtaken_by_the_run_after_it
     assert!(run.is_running(), "it did not wait");
     assert_eq!(ingest.count("run").await, 1);
     late.batch_execute("commit").await.unwrap();
-    run.end().await.expect(0);
+    run.wait().await.expect(0);
 }
 
 #[tokio::test]
-async fn a_holder_that_is_not_heard_of_is_taken_over_and_stands_back_when_it_wakes() {
+async fn a_silent_holder_is_replaced_and_stops_when_it_wakes() {
     let gate = Arc::default();
-    let (_publisher, mut ingest) = ingest(&gate).await;
+    let (_publisher, mut ingest) = prepare_ingest(&gate).await;
     ingest.configure(
         "[lease]\nheartbeat = \"100ms\"\nttl = \"3s\"\n[database]\nidle_in_transaction_timeout = \"2s\"",
     );
     let asleep = ingest.start_run(&[]);
-    ingest.until(AT_THE_GATE).await;
-    asleep.signal(Signal::STOP);
+    ingest.wait_until(AT_THE_GATE).await;
+    asleep.send_signal(Signal::STOP);
     gate.store(true, Ordering::Relaxed);
     ingest
-        .until("select heartbeat_at < now() - interval '3.1s' from ocds.run")
+        .wait_until("select heartbeat_at < now() - interval '3.1s' from ocds.run")
         .await;
 
     assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 18);
-    let calm = ingest.tables().await;
-    asleep.signal(Signal::CONT);
-    asleep.end().await.expect(6);
-    ingest.tables().await.expect(&calm, "after it woke");
+    let calm = ingest.read_tables().await;
+    asleep.send_signal(Signal::CONT);
+    asleep.wait().await.expect(6);
+    ingest
+        .read_tables()
+        .await
+        .expect_equal(&calm, "after it woke");
     assert_eq!(ingest.value("select state from ocds.run").await, "complete");
 }
 
 #[tokio::test]
-async fn a_killed_backfill_does_not_cost_an_unfinished_run_its_place() {
+async fn an_unfinished_run_can_be_resumed_after_a_killed_backfill() {
     let gate = Arc::new(AtomicBool::new(true));
-    let (_publisher, ingest) = ingest(&gate).await;
+    let (_publisher, ingest) = prepare_ingest(&gate).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     gate.store(false, Ordering::Relaxed);
     let backfill = ingest.start(&["backfill", SOURCE, "--from-page", "3"]);
-    ingest.until(AT_THE_GATE).await;
+    ingest.wait_until(AT_THE_GATE).await;
     backfill.kill().await;
     gate.store(true, Ordering::Relaxed);
 
@@ -346,24 +351,24 @@ async fn a_killed_backfill_does_not_cost_an_unfinished_run_its_place() {
 }
 
 #[tokio::test]
-async fn a_holder_is_known_since_it_took_the_run_and_not_since_the_run_began() {
+async fn a_holder_s_time_is_that_of_its_claim_and_not_of_the_run_s_start() {
     let gate = Arc::new(AtomicBool::new(true));
-    let (_publisher, ingest) = ingest(&gate).await;
+    let (_publisher, ingest) = prepare_ingest(&gate).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     let long_ago = "update ocds.run set started_at = '2001-01-01', taken_at = '2001-01-01'";
     ingest.column(long_ago).await;
     gate.store(false, Ordering::Relaxed);
     let first = ingest.start_run(&[]);
-    ingest.until(AT_THE_GATE).await;
+    ingest.wait_until(AT_THE_GATE).await;
     let ran = ingest.run(&[]).await.expect(6);
     assert!(ran.stderr.contains("since 20") && !ran.stderr.contains("since 2001"));
     first.kill().await;
 }
 
 #[tokio::test]
-async fn work_under_a_lease_always_gets_its_end() {
+async fn work_under_a_lease_always_ends_its_run() {
     let ingest = Ingest::new().await;
-    let database = open(&ingest.url).await;
+    let database = open_database(&ingest.url).await;
     let config = config::Config::default();
     for (outcome, verdict, error) in [
         (Ok(7), "complete", ""),

@@ -29,14 +29,14 @@ const HALF: usize = 600;
 
 /// A request over HTTP/2.
 #[derive(Clone, Debug)]
-struct Asked {
+struct Http2Request {
     path: String,
     headers: HeaderMap,
     /// The number of earlier requests for the same path.
     nth: usize,
 }
 
-impl Asked {
+impl Http2Request {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -81,27 +81,27 @@ impl Answer {
 }
 
 /// A publisher that speaks HTTP/2 over TLS.
-struct Secure {
+struct Http2Publisher {
     port: u16,
     keys: tempfile::TempDir,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<Http2Request>>>,
     task: JoinHandle<()>,
 }
 
-impl Secure {
-    async fn serve(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+impl Http2Publisher {
+    async fn serve(script: impl Fn(&Http2Request) -> Answer + Send + Sync + 'static) -> Self {
         let keys = tempfile::tempdir().unwrap();
         make_certificates(keys.path());
-        let acceptor = speaking_http_2(keys.path());
+        let acceptor = accept_http_2(keys.path());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let asked: Arc<Mutex<Vec<Http2Request>>> = Arc::default();
         let log = Arc::clone(&asked);
         let script = Arc::new(script);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, log) = (acceptor.clone(), Arc::clone(&log));
-                tokio::spawn(converse(acceptor, stream, log, Arc::clone(&script)));
+                tokio::spawn(serve_connection(acceptor, stream, log, Arc::clone(&script)));
             }
         });
         Self {
@@ -116,7 +116,7 @@ impl Secure {
         format!("https://localhost:{}{path}", self.port)
     }
 
-    fn asked(&self) -> Vec<Asked> {
+    fn requests(&self) -> Vec<Http2Request> {
         self.asked.lock().unwrap().clone()
     }
 
@@ -124,7 +124,7 @@ impl Secure {
     async fn ingest(&self, table: &str) -> Ingest {
         let mut ingest = Ingest::new().await;
         let authority = self.keys.path().join("ca.crt");
-        ingest.set("SSL_CERT_FILE", authority.to_str().unwrap());
+        ingest.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
         ingest.configure("[fetch]\nattempts = 3");
         ingest.declare_as(SOURCE, &self.url("/"), table);
         ingest
@@ -132,7 +132,7 @@ impl Secure {
 }
 
 /// Accepts only HTTP/2, with a certificate for `localhost`.
-pub(crate) fn speaking_http_2(keys: &Path) -> TlsAcceptor {
+pub(crate) fn accept_http_2(keys: &Path) -> TlsAcceptor {
     let certificate = CertificateDer::from_pem_file(keys.join("server.crt")).unwrap();
     let key = PrivateKeyDer::from_pem_file(keys.join("server.key")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -146,18 +146,18 @@ pub(crate) fn speaking_http_2(keys: &Path) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-impl Drop for Secure {
+impl Drop for Http2Publisher {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 /// Answers the requests of one connection.
-async fn converse(
+async fn serve_connection(
     acceptor: TlsAcceptor,
     stream: TcpStream,
-    log: Arc<Mutex<Vec<Asked>>>,
-    script: Arc<impl Fn(&Asked) -> Answer + Send + Sync + 'static>,
+    log: Arc<Mutex<Vec<Http2Request>>>,
+    script: Arc<impl Fn(&Http2Request) -> Answer + Send + Sync + 'static>,
 ) {
     let Ok(stream) = acceptor.accept(stream).await else {
         return;
@@ -167,7 +167,7 @@ async fn converse(
         let path = request.uri().path().to_owned();
         let asked = {
             let mut log = log.lock().unwrap();
-            let asked = Asked {
+            let asked = Http2Request {
                 nth: log.iter().filter(|known| known.path == path).count(),
                 path,
                 headers: request.headers().clone(),
@@ -175,11 +175,11 @@ async fn converse(
             log.push(asked.clone());
             asked
         };
-        tokio::spawn(answer(respond, script(&asked)));
+        tokio::spawn(send_answer(respond, script(&asked)));
     }
 }
 
-async fn answer(mut respond: SendResponse<Bytes>, answer: Answer) {
+async fn send_answer(mut respond: SendResponse<Bytes>, answer: Answer) {
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);
@@ -195,16 +195,16 @@ async fn answer(mut respond: SendResponse<Bytes>, answer: Answer) {
 }
 
 /// Returns releases, one on each line.
-fn lines(releases: usize) -> String {
+fn release_lines(releases: usize) -> String {
     (0..releases).map(|i| release(i) + "\n").collect()
 }
 
 #[tokio::test]
-async fn a_page_that_an_http_2_proxy_cuts_is_asked_for_again() {
+async fn a_page_cut_by_an_http_2_proxy_is_fetched_again() {
     // Other proxies end with CANCEL.
     for reason in [Reason::NO_ERROR, Reason::CANCEL] {
-        let (all, half) = (lines(ALL), lines(HALF).len());
-        let publisher = Secure::serve(move |asked| match asked.nth {
+        let (all, half) = (release_lines(ALL), release_lines(HALF).len());
+        let publisher = Http2Publisher::serve(move |asked| match asked.nth {
             0 => Answer::whole(&all).cut_after(half, reason),
             _ => Answer::whole(&all),
         })
@@ -218,11 +218,11 @@ async fn a_page_that_an_http_2_proxy_cuts_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn nothing_is_kept_of_a_page_that_is_always_cut() {
+async fn nothing_is_stored_of_a_page_that_is_always_cut() {
     let is_cut = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let cut = Arc::clone(&is_cut);
-    let (all, half) = (lines(ALL), lines(HALF).len());
-    let publisher = Secure::serve(move |_| {
+    let (all, half) = (release_lines(ALL), release_lines(HALF).len());
+    let publisher = Http2Publisher::serve(move |_| {
         let whole = Answer::whole(&all);
         match cut.load(std::sync::atomic::Ordering::Relaxed) {
             true => whole.cut_after(half, Reason::NO_ERROR),
@@ -234,10 +234,10 @@ async fn nothing_is_kept_of_a_page_that_is_always_cut() {
     let ran = ingest.run(&[]).await.expect(3);
     let says = format!(
         "the body ended after {half} of the {} bytes",
-        lines(ALL).len()
+        release_lines(ALL).len()
     );
     ran.expect_log(&says);
-    assert_eq!(publisher.asked().len(), 3);
+    assert_eq!(publisher.requests().len(), 3);
     for table in ["release", "page", "quarantine"] {
         assert_eq!(ingest.count(table).await, 0, "{table}");
     }
@@ -245,16 +245,16 @@ async fn nothing_is_kept_of_a_page_that_is_always_cut() {
     is_cut.store(false, std::sync::atomic::Ordering::Relaxed);
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, ALL);
-    assert_eq!(publisher.asked()[3].header("if-none-match"), None);
+    assert_eq!(publisher.requests()[3].header("if-none-match"), None);
 }
 
 #[tokio::test]
-async fn an_index_that_an_http_2_proxy_cuts_names_all_its_files() {
+async fn an_index_cut_by_an_http_2_proxy_is_fetched_again() {
     let index: String = (0..4)
         .map(|i| format!("<a href=\"/{i}.json\">{i}</a>\n"))
         .collect();
     let half = index.len() / 2;
-    let publisher = Secure::serve(move |asked| match (&*asked.path, asked.nth) {
+    let publisher = Http2Publisher::serve(move |asked| match (&*asked.path, asked.nth) {
         ("/index", 0) => Answer::whole(&index).cut_after(half, Reason::NO_ERROR),
         ("/index", _) => Answer::whole(&index),
         (path, _) => {
@@ -274,9 +274,9 @@ async fn an_index_that_an_http_2_proxy_cuts_names_all_its_files() {
 }
 
 #[tokio::test]
-async fn a_download_that_an_http_2_proxy_cuts_goes_on_where_it_was_cut() {
-    let (all, half) = (lines(ALL), lines(HALF).len());
-    let publisher = Secure::serve(move |asked| {
+async fn a_download_cut_by_an_http_2_proxy_resumes_at_the_cut() {
+    let (all, half) = (release_lines(ALL), release_lines(HALF).len());
+    let publisher = Http2Publisher::serve(move |asked| {
         let whole = Answer::whole(&all);
         let begin = asked.header("range").map(|range| {
             let begin = range.trim_start_matches("bytes=").trim_end_matches('-');
@@ -285,20 +285,20 @@ async fn a_download_that_an_http_2_proxy_cuts_goes_on_where_it_was_cut() {
         match (asked.nth, begin) {
             (0, _) => whole.cut_after(half, Reason::NO_ERROR),
             // A part is cut too, and its range shows its length.
-            (1, Some(begin)) => part(&whole, begin, all.len())
+            (1, Some(begin)) => make_part(&whole, begin, all.len())
                 .without_length()
                 .cut_after((all.len() - begin) / 2, Reason::NO_ERROR),
-            (_, Some(begin)) => part(&whole, begin, all.len()),
+            (_, Some(begin)) => make_part(&whole, begin, all.len()),
             (_, None) => whole,
         }
     })
     .await;
     let ingest = publisher.ingest("").await;
     let load = ["load", SOURCE, &publisher.url("/file.jsonl"), "--json"];
-    let ran = ingest.program(&load).await.expect(0);
+    let ran = ingest.run_program(&load).await.expect(0);
     assert_eq!(ingest.count("release").await, ALL, "{}", ran.stderr);
     let ranges: Vec<_> = publisher
-        .asked()
+        .requests()
         .iter()
         .map(|asked| asked.header("range").map(str::to_owned))
         .collect();
@@ -308,7 +308,7 @@ async fn a_download_that_an_http_2_proxy_cuts_goes_on_where_it_was_cut() {
 }
 
 /// Returns the rest of a whole body as a partial answer.
-fn part(whole: &Answer, begin: usize, total: usize) -> Answer {
+fn make_part(whole: &Answer, begin: usize, total: usize) -> Answer {
     let mut part = whole.clone().without_length();
     part.status = 206;
     part.body = whole.body.slice(begin..);
@@ -320,13 +320,13 @@ fn part(whole: &Answer, begin: usize, total: usize) -> Answer {
 }
 
 #[tokio::test]
-async fn a_download_that_is_always_cut_is_not_complete() {
-    let (all, half) = (lines(ALL), lines(HALF).len());
+async fn a_download_that_is_always_cut_fails() {
+    let (all, half) = (release_lines(ALL), release_lines(HALF).len());
     let publisher =
-        Secure::serve(move |_| Answer::whole(&all).cut_after(half, Reason::NO_ERROR)).await;
+        Http2Publisher::serve(move |_| Answer::whole(&all).cut_after(half, Reason::NO_ERROR)).await;
     let ingest = publisher.ingest("").await;
     let load = ["load", SOURCE, &publisher.url("/file.jsonl"), "--json"];
-    let ran = ingest.program(&load).await.expect(3);
+    let ran = ingest.run_program(&load).await.expect(3);
     ran.expect_log("the body ended after");
     let complete = "run where state = 'complete'";
     assert_eq!(ingest.count(complete).await, 0);
@@ -335,8 +335,8 @@ async fn a_download_that_is_always_cut_is_not_complete() {
 /// Documents a limit: nothing shows that more data should have followed.
 #[tokio::test]
 async fn a_cut_body_of_lines_without_a_length_looks_whole() {
-    let (all, half) = (lines(ALL), lines(HALF).len());
-    let publisher = Secure::serve(move |_| {
+    let (all, half) = (release_lines(ALL), release_lines(HALF).len());
+    let publisher = Http2Publisher::serve(move |_| {
         Answer::whole(&all)
             .without_length()
             .cut_after(half, Reason::NO_ERROR)
@@ -348,7 +348,7 @@ async fn a_cut_body_of_lines_without_a_length_looks_whole() {
 }
 
 /// Runs a source of one page, which gets the first reply once and the other one later.
-async fn asked_again(first: Reply, whole: Reply) -> (Ingest, Publisher) {
+async fn run_after_reply(first: Reply, whole: Reply) -> (Ingest, Publisher) {
     let publisher = Publisher::serve(move |request| match request.nth {
         0 => first.clone(),
         _ => whole.clone(),
@@ -360,18 +360,18 @@ async fn asked_again(first: Reply, whole: Reply) -> (Ingest, Publisher) {
 }
 
 #[tokio::test]
-async fn a_part_that_nobody_asked_for_is_no_page() {
-    let (all, half) = (lines(8), lines(4));
+async fn an_unexpected_partial_answer_is_not_a_page() {
+    let (all, half) = (release_lines(8), release_lines(4));
     let range = |end: usize| format!("bytes 0-{}/{}", end - 1, all.len());
     let partial = |body: &str| {
         let reply = Reply::status(206).header("content-range", &range(body.len()));
         reply.body(body.to_owned())
     };
-    let (ingest, publisher) = asked_again(partial(&half), Reply::json(all.clone())).await;
+    let (ingest, publisher) = run_after_reply(partial(&half), Reply::json(all.clone())).await;
     assert_eq!(ingest.count("release").await, 8);
     assert_eq!(publisher.requests().len(), 2);
     // Some servers send the whole body as a part.
-    let (ingest, publisher) = asked_again(partial(&all), Reply::status(500)).await;
+    let (ingest, publisher) = run_after_reply(partial(&all), Reply::status(500)).await;
     assert_eq!(ingest.count("release").await, 8);
     assert_eq!(publisher.requests().len(), 1);
 }
@@ -383,17 +383,17 @@ async fn a_body_of_several_compressed_streams_is_read_to_its_end() {
         Reply::json(lines)
     });
     for (encoding, name) in [(Encoding::Zstd, "zstd"), (Encoding::Gzip, "gzip")] {
-        let first = first.clone().encoded(encoding).encoded_body().await;
-        let second = second.clone().encoded(encoding).encoded_body().await;
+        let first = first.clone().with_encoding(encoding).encoded_body().await;
+        let second = second.clone().with_encoding(encoding).encoded_body().await;
         let both = Reply::json([first, second].concat()).header("content-encoding", name);
-        let (ingest, publisher) = asked_again(both, Reply::status(500)).await;
+        let (ingest, publisher) = run_after_reply(both, Reply::status(500)).await;
         assert_eq!(ingest.count("release").await, 8, "{name}");
         assert_eq!(publisher.requests().len(), 1, "{name}");
     }
     // Brotli has only one stream, so the meaning of what follows is unknown.
-    let body = first.encoded(Encoding::Brotli).encoded_body().await;
+    let body = first.with_encoding(Encoding::Brotli).encoded_body().await;
     let more = Reply::json([&body[..], b"more"].concat()).header("content-encoding", "br");
-    let (ingest, publisher) = asked_again(more, Reply::json(lines(8))).await;
+    let (ingest, publisher) = run_after_reply(more, Reply::json(release_lines(8))).await;
     assert_eq!(ingest.count("release").await, 8);
     assert_eq!(publisher.requests().len(), 2);
 }

@@ -21,13 +21,13 @@ use crate::run::titled;
 const MANY: usize = 5_000;
 
 /// Makes releases of a thousand bytes. Some are rejected, for each of the reasons.
-fn releases(count: usize) -> Vec<String> {
+fn make_releases(count: usize) -> Vec<String> {
     let mut releases: Vec<String> = (0..count)
         .map(|i| titled(i, &random_text(i, 900)))
         .collect();
     releases[7] = r#"{"id":"without an ocid"}"#.into();
     releases[count / 2] = r#"{"ocid":"x","id":"6","title":"6" pipe","a":"b"}"#.into();
-    releases[count / 2 + 1] = crate::sink::refused(1);
+    releases[count / 2 + 1] = crate::sink::refused_release(1);
     releases[count / 3] = titled(count - 1, "superseded by the last one");
     releases
 }
@@ -39,13 +39,13 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 }
 
 /// Prepares a database, and a declared source that is never fetched.
-async fn ingest() -> Ingest {
+async fn prepare_ingest() -> Ingest {
     let mut ingest = Ingest::new().await;
     ingest.declare_as(SOURCE, "https://publisher.example/", "");
     ingest
 }
 
-fn file(ingest: &Ingest, name: &str, content: &[u8]) -> String {
+fn write_file(ingest: &Ingest, name: &str, content: &[u8]) -> String {
     let path = directory(ingest).join(name);
     std::fs::write(&path, content).unwrap();
     path.to_str().unwrap().into()
@@ -57,7 +57,7 @@ fn directory(ingest: &Ingest) -> PathBuf {
 
 /// Returns the stored data without its position. A load has several pieces, so it replaces a
 /// release where a single page would reject it as superseded.
-async fn stored(ingest: &Ingest) -> Vec<String> {
+async fn read_stored(ingest: &Ingest) -> Vec<String> {
     let mut stored = ingest
         .column("select concat_ws(' ', ocid, release_id, data) from ocds.release order by 1")
         .await;
@@ -71,35 +71,38 @@ async fn stored(ingest: &Ingest) -> Vec<String> {
 }
 
 /// Returns what a run stores if the same bytes are one page.
-async fn as_a_page(content: &[u8], table: &str) -> Vec<String> {
+async fn ingest_as_page(content: &[u8], table: &str) -> Vec<String> {
     let content = Bytes::copy_from_slice(content);
     let publisher = Publisher::serve(move |_| Reply::json(content.clone())).await;
     let ingest = Ingest::with_source(&publisher, table).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
-    stored(&ingest).await
+    read_stored(&ingest).await
 }
 
-async fn loads_as_a_page(name: &str, content: &[u8], table: &str) {
+async fn check_loads_as_page(name: &str, content: &[u8], table: &str) {
     let mut ingest = Ingest::new().await;
     ingest.declare_as(SOURCE, "https://publisher.example/", table);
-    let path = file(&ingest, name, content);
+    let path = write_file(&ingest, name, content);
     let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
-    let report = ingest.program(&load).await.expect(0).report();
+    let report = ingest.run_program(&load).await.expect(0).report();
     assert_eq!(report["kind"], "load", "{name}");
     assert_eq!(report["verdict"], "complete", "{name}");
     assert_eq!(report["requests"], 0, "{name}");
-    let (here, there) = (stored(&ingest).await, as_a_page(content, table).await);
+    let (here, there) = (
+        read_stored(&ingest).await,
+        ingest_as_page(content, table).await,
+    );
     let differs = here.iter().zip(&there).find(|(here, there)| here != there);
     assert_eq!(differs, None, "{name}");
     assert_eq!(here.len(), there.len(), "{name}: {:?}", there.last());
     assert!(!here.is_empty(), "{name}");
 
-    let counts = ingest.program(&load).await.expect(0).counts();
+    let counts = ingest.run_program(&load).await.expect(0).counts();
     assert_eq!(counts.inserted, 0, "{name}: {counts:?}");
 }
 
 #[tokio::test]
-async fn a_small_file_of_any_kind_is_what_a_page_of_it_is() {
+async fn a_small_file_of_any_kind_is_stored_like_a_page() {
     let releases: Vec<String> = (0..5).map(release).collect();
     let record = format!(
         r#"{{"ocid":"ocds-213czf-r","releases":[{}],"compiledRelease":{{"ocid":"ocds-213czf-r","tag":["compiled"]}}}}"#,
@@ -134,13 +137,13 @@ async fn a_small_file_of_any_kind_is_what_a_page_of_it_is() {
         ),
         ("latin.json", latin, "decode = { charset = \"latin1\" }"),
     ] {
-        loads_as_a_page(name, &content, table).await;
+        check_loads_as_page(name, &content, table).await;
     }
 }
 
 #[tokio::test]
-async fn a_large_file_of_any_kind_is_what_a_page_of_it_is() {
-    let releases = releases(MANY);
+async fn a_large_file_of_any_kind_is_stored_like_a_page() {
+    let releases = make_releases(MANY);
     let lines = releases.join("\n");
     let array = format!("[{}]", releases.join(",\n"));
     let packages: Vec<String> = releases[..4_000]
@@ -186,7 +189,7 @@ async fn a_large_file_of_any_kind_is_what_a_page_of_it_is() {
         ),
         ("lines-and-a-package.json", mixed.into()),
     ] {
-        loads_as_a_page(name, &content, "").await;
+        check_loads_as_page(name, &content, "").await;
     }
 }
 
@@ -198,12 +201,12 @@ async fn a_charset_is_decoded_piece_by_piece() {
         .chars()
         .map(|c| u8::try_from(u32::from(c)).unwrap())
         .collect();
-    loads_as_a_page("latin.jsonl", &latin, "decode = { charset = \"latin1\" }").await;
+    check_loads_as_page("latin.jsonl", &latin, "decode = { charset = \"latin1\" }").await;
 }
 
 #[tokio::test]
 async fn a_load_survives_kills_at_any_moment() {
-    let releases = releases(2 * MANY);
+    let releases = make_releases(2 * MANY);
     let lines = releases.join("\n");
     let content = zip(&[
         ("a.json", release(2_000_001).as_bytes()),
@@ -212,22 +215,22 @@ async fn a_load_survives_kills_at_any_moment() {
         ("z.json", release(2_000_002).as_bytes()),
     ]);
     let options = ["--json", "--max-bad-ratio", "1"];
-    let calm = ingest().await;
-    let path = file(&calm, "calm.zip", &content);
-    calm.program(&[&["load", SOURCE, &path], &options[..]].concat())
+    let calm = prepare_ingest().await;
+    let path = write_file(&calm, "calm.zip", &content);
+    calm.run_program(&[&["load", SOURCE, &path], &options[..]].concat())
         .await
         .expect(0);
 
-    let mut ingest = ingest().await;
+    let mut ingest = prepare_ingest().await;
     let load = [&["load", SOURCE, &*path], &options[..]].concat();
     let mut durable = Vec::new();
     // The program waits after more pages than needed, and is killed then.
-    ingest.set("FAILPOINTS", "before-commit=8*off->sleep(600000)");
+    ingest.set_env("FAILPOINTS", "before-commit=8*off->sleep(600000)");
     for kill in 0..6 {
         let running = ingest.start(&load);
         let wanted = 3 * kill;
         ingest
-            .until(&format!("select count(*) >= {wanted} from ocds.page"))
+            .wait_until(&format!("select count(*) >= {wanted} from ocds.page"))
             .await;
         tokio::time::sleep(Duration::from_millis(17 * kill % 50)).await;
         running.kill().await;
@@ -238,25 +241,25 @@ async fn a_load_survives_kills_at_any_moment() {
         assert!(pages.len() + 8 >= durable.len());
         durable = pages;
     }
-    ingest.set("FAILPOINTS", "");
-    let report = ingest.program(&load).await.expect(0).report();
+    ingest.set_env("FAILPOINTS", "");
+    let report = ingest.run_program(&load).await.expect(0).report();
     assert!(report["resumed_from"].is_null(), "{report}");
     let runs = ingest.count("run where kind = 'load'").await;
     assert_eq!(runs, 1);
     ingest
-        .tables()
+        .read_tables()
         .await
-        .expect(&calm.tables().await, "after kills");
-    assert_eq!(ingest.pages().await, calm.pages().await);
+        .expect_equal(&calm.read_tables().await, "after kills");
+    assert_eq!(ingest.read_pages().await, calm.read_pages().await);
 }
 
 #[tokio::test]
-async fn a_file_that_was_cut_short_is_stored_as_far_as_it_goes_and_then_whole() {
-    let ingest = ingest().await;
-    let whole = format!("[{}]", releases(MANY).join(","));
-    let path = file(&ingest, "array.json", &whole.as_bytes()[..4_500_000]);
+async fn a_truncated_file_is_stored_partly_and_later_completely() {
+    let ingest = prepare_ingest().await;
+    let whole = format!("[{}]", make_releases(MANY).join(","));
+    let path = write_file(&ingest, "array.json", &whole.as_bytes()[..4_500_000]);
     let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
-    let ran = ingest.program(&load).await.expect(4);
+    let ran = ingest.run_program(&load).await.expect(4);
     ran.expect_log("array.json cannot be read to its end");
     let (reason, message) = (
         ingest.column("select reason from ocds.quarantine where pointer = '' and reason = 'unreadable-page'").await,
@@ -270,8 +273,8 @@ async fn a_file_that_was_cut_short_is_stored_as_far_as_it_goes_and_then_whole() 
     let before = ingest.count("release").await;
     assert!(before > 4_000, "{before}");
 
-    file(&ingest, "array.json", whole.as_bytes());
-    let report = ingest.program(&load).await.expect(0).report();
+    write_file(&ingest, "array.json", whole.as_bytes());
+    let report = ingest.run_program(&load).await.expect(0).report();
     assert_eq!(report["verdict"], "complete");
     let inserted = report["inserted"].as_u64().unwrap();
     assert_eq!(
@@ -285,40 +288,40 @@ async fn a_file_that_was_cut_short_is_stored_as_far_as_it_goes_and_then_whole() 
         0
     );
     assert_eq!(
-        stored_releases(&ingest).await,
-        stored_releases_of(whole.as_bytes()).await
+        read_releases(&ingest).await,
+        load_and_read(whole.as_bytes()).await
     );
 }
 
-async fn stored_releases(ingest: &Ingest) -> Vec<String> {
+async fn read_releases(ingest: &Ingest) -> Vec<String> {
     ingest
         .column("select concat_ws(' ', ocid, release_id, data) from ocds.release order by 1")
         .await
 }
 
-async fn stored_releases_of(content: &[u8]) -> Vec<String> {
-    let mut stored = as_a_page(content, "").await;
+async fn load_and_read(content: &[u8]) -> Vec<String> {
+    let mut stored = ingest_as_page(content, "").await;
     stored.retain(|row| row.starts_with("ocds-213czf-"));
     stored
 }
 
 #[tokio::test]
-async fn a_member_that_is_damaged_in_its_middle_is_told_and_its_neighbours_stored() {
-    let ingest = ingest().await;
-    let lines = releases(2 * MANY).join("\n");
+async fn a_damaged_member_is_reported_and_the_others_are_stored() {
+    let ingest = prepare_ingest().await;
+    let lines = make_releases(2 * MANY).join("\n");
     let mut content = zip(&[
         ("a.json", release(2_000_001).as_bytes()),
         ("lines.jsonl", lines.as_bytes()),
         ("z.json", release(2_000_002).as_bytes()),
     ]);
     let whole = content.clone();
-    let path = file(&ingest, "damaged.zip", &content);
+    let path = write_file(&ingest, "damaged.zip", &content);
     let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
     for place in [content.len() / 2, content.len() / 2, content.len() / 20] {
         content.clone_from(&whole);
         content[place..place + 64].fill(0xFF);
-        file(&ingest, "damaged.zip", &content);
-        let report = ingest.program(&load).await.expect(4).report();
+        write_file(&ingest, "damaged.zip", &content);
+        let report = ingest.run_program(&load).await.expect(4).report();
         assert_eq!(report["unreadable_pages"], 1, "{report}");
         for i in [2_000_001, 2_000_002, 0, 3] {
             let stored = format!("release where ocid = 'ocds-213czf-{i}'");
@@ -334,18 +337,18 @@ async fn a_member_that_is_damaged_in_its_middle_is_told_and_its_neighbours_store
 }
 
 #[tokio::test]
-async fn a_file_that_changed_is_read_from_its_beginning() {
-    let old = format!("[{}]", releases(MANY).join(","));
+async fn a_changed_file_is_read_from_its_start() {
+    let old = format!("[{}]", make_releases(MANY).join(","));
     let new = old.replacen("ocds-213czf-0\"", "ocds-213czf-new\"", 1);
     let half = Bytes::copy_from_slice(&old.as_bytes()[..4_500_000]);
     let publisher = Publisher::serve(move |_| Reply::status(200).body(half.clone())).await;
-    let ingest = ingest().await;
+    let ingest = prepare_ingest().await;
     let url = publisher.url("/array.json");
     let load = ["load", SOURCE, &url, "--json", "--max-bad-ratio", "1"];
-    ingest.program(&load).await.expect(4);
+    ingest.run_program(&load).await.expect(4);
 
-    publisher.turn(move |_| Reply::status(200).body(new.clone()));
-    let ran = ingest.program(&load).await.expect(0);
+    publisher.set_script(move |_| Reply::status(200).body(new.clone()));
+    let ran = ingest.run_program(&load).await.expect(0);
     assert!(
         ran.stderr
             .contains("has changed and is read from its beginning"),
@@ -359,13 +362,13 @@ async fn a_file_that_changed_is_read_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn several_files_are_stored_in_their_order_and_a_bad_one_costs_itself() {
-    let ingest = ingest().await;
-    let first = file(&ingest, "1.json", titled(1, "first").as_bytes());
-    let bad = file(&ingest, "bad.json", b"<html>no</html>");
-    let last = file(&ingest, "2.json", titled(1, "last").as_bytes());
+async fn several_files_are_stored_in_order_and_a_bad_one_is_rejected_alone() {
+    let ingest = prepare_ingest().await;
+    let first = write_file(&ingest, "1.json", titled(1, "first").as_bytes());
+    let bad = write_file(&ingest, "bad.json", b"<html>no</html>");
+    let last = write_file(&ingest, "2.json", titled(1, "last").as_bytes());
     let load = ["load", SOURCE, &first, &bad, &last];
-    let ran = ingest.program(&load).await.expect(4);
+    let ran = ingest.run_program(&load).await.expect(4);
     ran.expect_log("bad.json cannot be read to its end");
     assert_eq!(
         ingest.column("select tender_title from ocds.release").await,
@@ -379,9 +382,9 @@ async fn several_files_are_stored_in_their_order_and_a_bad_one_costs_itself() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_loaded_is_named_before_anything_is_done() {
-    let ingest = ingest().await;
-    let good = file(&ingest, "good.json", release(1).as_bytes());
+async fn files_that_cannot_be_loaded_are_named_before_the_load() {
+    let ingest = prepare_ingest().await;
+    let good = write_file(&ingest, "good.json", release(1).as_bytes());
     let folder = directory(&ingest);
     for (names, what) in [
         (vec!["no-such-file.json"], "no-such-file.json: No such file"),
@@ -395,41 +398,44 @@ async fn what_cannot_be_loaded_is_named_before_anything_is_done() {
         (vec!["-"], "standard input: it is neither a file nor a pipe"),
     ] {
         let load = [&["load", SOURCE], &names[..]].concat();
-        let ran = ingest.program(&load).await.expect(2);
+        let ran = ingest.run_program(&load).await.expect(2);
         ran.expect_log(what);
     }
-    let ran = ingest.program(&["load", "unknown", &good]).await.expect(2);
+    let ran = ingest
+        .run_program(&["load", "unknown", &good])
+        .await
+        .expect(2);
     ran.expect_log("no source is called unknown");
 }
 
 /// Starts `load` of its standard input.
-fn piped(ingest: &Ingest) -> (Running, tokio::process::ChildStdin) {
+fn start_piped_load(ingest: &Ingest) -> (Running, tokio::process::ChildStdin) {
     let load = ["load", SOURCE, "-", "--json", "--max-bad-ratio", "1"];
     let mut command = ingest.command(&load);
     let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
     let stdin = child.stdin.take().unwrap();
-    (Running::of(child), stdin)
+    (Running::new(child), stdin)
 }
 
 #[tokio::test]
-async fn standard_input_is_a_file_too() {
-    let ingest = ingest().await;
-    let content = gzip(format!("[{}]", releases(MANY).join(",")).as_bytes());
-    let (running, mut stdin) = piped(&ingest);
+async fn standard_input_is_loaded_like_a_file() {
+    let ingest = prepare_ingest().await;
+    let content = gzip(format!("[{}]", make_releases(MANY).join(",")).as_bytes());
+    let (running, mut stdin) = start_piped_load(&ingest);
     stdin.write_all(&content).await.unwrap();
     drop(stdin);
-    let report = running.end().await.expect(0).report();
+    let report = running.wait().await.expect(0).report();
     assert_eq!(report["bytes"], content.len());
     assert_eq!(
         ingest.count("page where url = '-'").await,
         ingest.count("page").await
     );
 
-    let path = file(&ingest, "redirected.json", release(3_000_000).as_bytes());
+    let path = write_file(&ingest, "redirected.json", release(3_000_000).as_bytes());
     let mut command = ingest.command(&["load", SOURCE, "-"]);
     let opened = std::fs::File::open(path).unwrap();
     let child = command.stdin(opened).spawn().unwrap();
-    Running::of(child).end().await.expect(0);
+    Running::new(child).wait().await.expect(0);
     assert_eq!(
         ingest
             .count("release where ocid = 'ocds-213czf-3000000'")
@@ -440,14 +446,14 @@ async fn standard_input_is_a_file_too() {
 
 #[tokio::test]
 async fn a_load_that_waits_for_its_input_can_be_stopped() {
-    let ingest = ingest().await;
-    let (running, mut stdin) = piped(&ingest);
-    let half = format!("[{},", releases(MANY).join(","));
+    let ingest = prepare_ingest().await;
+    let (running, mut stdin) = start_piped_load(&ingest);
+    let half = format!("[{},", make_releases(MANY).join(","));
     stdin.write_all(half.as_bytes()).await.unwrap();
     stdin.flush().await.unwrap();
-    ingest.until_durable(3).await;
-    running.signal(Signal::TERM);
-    running.end().await.expect(4);
+    ingest.wait_for_pages(3).await;
+    running.send_signal(Signal::TERM);
+    running.wait().await.expect(4);
     assert_eq!(
         ingest.value("select state from ocds.run").await,
         "truncated"
@@ -455,7 +461,7 @@ async fn a_load_that_waits_for_its_input_can_be_stopped() {
 }
 
 /// Serves a file, and breaks each connection after a megabyte, or more at each later one.
-fn broken_off(content: Bytes, has_ranges: bool) -> impl Fn(&crate::publisher::Request) -> Reply {
+fn serve_broken(content: Bytes, has_ranges: bool) -> impl Fn(&crate::publisher::Request) -> Reply {
     let served = AtomicUsize::new(0);
     move |request| {
         let nth = served.fetch_add(1, Relaxed);
@@ -483,14 +489,14 @@ fn broken_off(content: Bytes, has_ranges: bool) -> impl Fn(&crate::publisher::Re
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_goes_on_where_it_broke() {
-    let content = Bytes::from(releases(MANY).join("\n"));
+async fn a_broken_download_resumes_where_it_broke() {
+    let content = Bytes::from(make_releases(MANY).join("\n"));
     for has_ranges in [true, false] {
-        let publisher = Publisher::serve(broken_off(content.clone(), has_ranges)).await;
-        let ingest = ingest().await;
+        let publisher = Publisher::serve(serve_broken(content.clone(), has_ranges)).await;
+        let ingest = prepare_ingest().await;
         let url = publisher.url("/lines.jsonl?part=1");
         let load = ["load", SOURCE, &url, "--json", "--max-bad-ratio", "1"];
-        let report = ingest.program(&load).await.expect(0).report();
+        let report = ingest.run_program(&load).await.expect(0).report();
         assert_eq!(report["requests"], if has_ranges { 3 } else { 4 });
         let bytes = report["bytes"].as_u64().unwrap();
         if has_ranges {
@@ -503,15 +509,12 @@ async fn a_download_that_breaks_goes_on_where_it_broke() {
                 .all(|it| it.header("accept-encoding") == Some("identity"))
         );
         assert!(requests[1].header("range").is_some());
-        assert_eq!(
-            stored_releases(&ingest).await,
-            stored_releases_of(&content).await
-        );
+        assert_eq!(read_releases(&ingest).await, load_and_read(&content).await);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_breaks_a_little_later_each_time_is_given_up() {
+async fn a_download_without_enough_progress_fails() {
     let content = Bytes::from(vec![b' '; 24 << 20]);
     let served = AtomicUsize::new(0);
     let publisher = Publisher::serve(move |_| {
@@ -522,17 +525,19 @@ async fn a_server_that_breaks_a_little_later_each_time_is_given_up() {
             .cut_after(nth * 1_100_000)
     })
     .await;
-    let mut ingest = ingest().await;
+    let mut ingest = prepare_ingest().await;
     ingest.configure("[fetch]\nattempts = 2");
     let load = ["load", SOURCE, &publisher.url("/f")];
-    ingest.program(&load).await.expect(3);
+    ingest.run_program(&load).await.expect(3);
     // The third connection brought less new data than it repeated.
     assert_eq!(publisher.targets().len(), 3);
 }
 
 #[tokio::test]
 async fn a_source_of_files_is_downloaded_and_read_in_pieces() {
-    let content = Bytes::from(gzip(format!("[{}]", releases(MANY).join(",")).as_bytes()));
+    let content = Bytes::from(gzip(
+        format!("[{}]", make_releases(MANY).join(",")).as_bytes(),
+    ));
     let served = content.clone();
     let publisher = Publisher::serve(move |request| match request.path() {
         "/index" => Reply::json(r#"{"files":["/2023.json.gz","/2024.json.gz","/gone.gz"]}"#),
@@ -561,9 +566,9 @@ async fn a_source_of_files_is_downloaded_and_read_in_pieces() {
             .await
             > 3
     );
-    let text = format!("[{}]", releases(MANY).join(","));
-    let mut expected = stored_releases_of(text.as_bytes()).await;
-    let mut found = stored_releases(&ingest).await;
+    let text = format!("[{}]", make_releases(MANY).join(","));
+    let mut expected = load_and_read(text.as_bytes()).await;
+    let mut found = read_releases(&ingest).await;
     found.retain(|row| !row.starts_with("ocds-213czf-4000000"));
     expected.sort();
     assert_eq!(found, expected);
@@ -596,13 +601,13 @@ async fn a_file_that_has_not_changed_is_not_downloaded_again() {
     let table = "page = { mode = \"file\" }\naxis.file = [\"2023\", \"2024\"]";
     ingest.declare_as(SOURCE, &publisher.url("/{axis.file}.json"), table);
     let first = ingest.run(&[]).await.expect(0).report();
-    let rows = ingest.row_versions_of_releases().await;
+    let rows = ingest.read_row_versions().await;
 
     let second = ingest.run(&[]).await.expect(0).report();
     assert_eq!(second["bytes"], 0, "{second}");
     assert_eq!(second["unchanged_pages"], first["pages"]);
     assert_eq!(second["unchanged"], 2 * MANY);
-    assert_eq!(ingest.row_versions_of_releases().await, rows);
+    assert_eq!(ingest.read_row_versions().await, rows);
 
     version.store(2, Relaxed);
     let third = ingest.run(&[]).await.expect(0).report();
@@ -621,8 +626,8 @@ async fn a_file_that_has_not_changed_is_not_downloaded_again() {
 }
 
 #[tokio::test]
-async fn many_small_members_take_no_memory() {
-    let ingest = ingest().await;
+async fn many_small_members_take_little_memory() {
+    let ingest = prepare_ingest().await;
     let members: Vec<(String, String)> = (0..3_000)
         .map(|i| (format!("{i}.json"), release(i)))
         .collect();
@@ -630,29 +635,29 @@ async fn many_small_members_take_no_memory() {
         .iter()
         .map(|(name, text)| (&**name, text.as_bytes()))
         .collect();
-    let path = file(&ingest, "many.zip", &zip(&members));
-    let most = peak_of(ingest.start(&["load", SOURCE, &path])).await;
+    let path = write_file(&ingest, "many.zip", &zip(&members));
+    let most = measure_peak(ingest.start(&["load", SOURCE, &path])).await;
     assert_eq!(ingest.count("release").await, 3_000);
     assert!(most < 128 << 20, "{most} bytes");
 }
 
 #[tokio::test]
-async fn the_last_file_counts_after_a_load_that_went_on_too() {
-    let ingest = ingest().await;
+async fn the_last_file_wins_after_a_resumed_load_too() {
+    let ingest = prepare_ingest().await;
     let first = format!(
         "[{}]",
         titled(1, "of the first").as_str().to_owned() + "," + &release(2)
     );
-    let last = file(&ingest, "last.json", titled(1, "of the last").as_bytes());
+    let last = write_file(&ingest, "last.json", titled(1, "of the last").as_bytes());
     let content = std::sync::Arc::new(std::sync::Mutex::new(Reply::status(404)));
     let served = std::sync::Arc::clone(&content);
     let publisher = Publisher::serve(move |_| served.lock().unwrap().clone()).await;
     let url = publisher.url("/first.json?signature=secret");
     let load = ["load", SOURCE, &url, &last];
-    let ran = ingest.program(&load).await.expect(4);
+    let ran = ingest.run_program(&load).await.expect(4);
     assert!(!ran.stderr.contains("secret") && !ran.text().contains("secret"));
     *content.lock().unwrap() = Reply::json(first);
-    ingest.program(&load).await.expect(0);
+    ingest.run_program(&load).await.expect(0);
     let title = "select tender_title from ocds.release where ocid = 'ocds-213czf-1'";
     assert_eq!(ingest.value(title).await, "of the last");
     assert_eq!(ingest.count("release").await, 2);
@@ -663,50 +668,50 @@ async fn the_last_file_counts_after_a_load_that_went_on_too() {
 }
 
 #[tokio::test]
-async fn one_broken_line_of_a_large_file_costs_itself() {
+async fn a_broken_line_of_a_large_file_is_rejected_alone() {
     let mut lines: Vec<String> = (0..MANY).map(|i| titled(i, &random_text(i, 900))).collect();
     lines[MANY / 2].push('}');
     lines[MANY / 2 + 9] = "<p>".into();
-    let ingest = ingest().await;
-    let path = file(&ingest, "lines.jsonl", lines.join("\n").as_bytes());
+    let ingest = prepare_ingest().await;
+    let path = write_file(&ingest, "lines.jsonl", lines.join("\n").as_bytes());
     let load = ["load", SOURCE, &path, "--json"];
-    let counts = ingest.program(&load).await.expect(0).counts();
+    let counts = ingest.run_program(&load).await.expect(0).counts();
     assert_eq!((counts.inserted, counts.quarantined), (MANY as u64 - 2, 2));
     let kept = "select encode(document, 'escape') from ocds.quarantine order by 1";
     assert_eq!(ingest.column(kept).await, ["<p>", &lines[MANY / 2]]);
 }
 
 #[tokio::test]
-async fn a_gzip_file_that_is_cut_short_gives_what_it_has() {
-    let ingest = ingest().await;
-    let content = gzip(releases(2_000).join("\n").as_bytes());
-    let path = file(&ingest, "lines.jsonl.gz", &content[..content.len() / 2]);
+async fn the_readable_part_of_a_truncated_gzip_file_is_stored() {
+    let ingest = prepare_ingest().await;
+    let content = gzip(make_releases(2_000).join("\n").as_bytes());
+    let path = write_file(&ingest, "lines.jsonl.gz", &content[..content.len() / 2]);
     let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
-    let report = ingest.program(&load).await.expect(4).report();
+    let report = ingest.run_program(&load).await.expect(4).report();
     assert_eq!(report["unreadable_pages"], 1);
     assert!(ingest.count("release").await > 800);
 }
 
 #[tokio::test]
-async fn an_archive_that_is_damaged_within_another_is_told() {
-    let ingest = ingest().await;
+async fn a_damaged_archive_within_another_is_reported() {
+    let ingest = prepare_ingest().await;
     let packed = gzip(&zip(&[("a.json", release(1).as_bytes())])[..60]);
-    let bad = file(&ingest, "bad.zip.gz", &packed);
-    let good = file(
+    let bad = write_file(&ingest, "bad.zip.gz", &packed);
+    let good = write_file(
         &ingest,
         "good.json",
-        format!("[{}]", releases(20).join(",")).as_bytes(),
+        format!("[{}]", make_releases(20).join(",")).as_bytes(),
     );
     let load = ["load", SOURCE, &good, &bad, "--max-bad-ratio", "1"];
-    let ran = ingest.program(&load).await.expect(4);
+    let ran = ingest.run_program(&load).await.expect(4);
     ran.expect_log("bad.zip.gz cannot be read");
     let kept = "select document from ocds.quarantine where reason = 'unreadable-page'";
     assert_eq!(ingest.column(kept).await.len(), 1);
 }
 
 #[tokio::test]
-async fn a_download_that_cannot_be_told_from_another_is_compared() {
-    let content = Bytes::from(releases(2_000).join("\n"));
+async fn a_download_without_validators_is_compared_by_content() {
+    let content = Bytes::from(make_releases(2_000).join("\n"));
     let other = Bytes::from(content.to_ascii_uppercase());
     for (again, code) in [(content.clone(), 0), (other, 4)] {
         let served = AtomicUsize::new(0);
@@ -716,9 +721,9 @@ async fn a_download_that_cannot_be_told_from_another_is_compared() {
             _ => Reply::status(200).body(again.clone()),
         })
         .await;
-        let ingest = ingest().await;
+        let ingest = prepare_ingest().await;
         let load = ["load", SOURCE, &publisher.url("/f"), "--max-bad-ratio", "1"];
-        let ran = ingest.program(&load).await.expect(code);
+        let ran = ingest.run_program(&load).await.expect(code);
         assert_eq!(
             ran.stderr.contains("the file changed"),
             code == 4,
@@ -729,8 +734,8 @@ async fn a_download_that_cannot_be_told_from_another_is_compared() {
 }
 
 #[tokio::test]
-async fn a_server_that_gives_parts_only_is_asked_for_the_rest() {
-    let content = Bytes::from(releases(2_000).join("\n"));
+async fn the_rest_of_a_partial_answer_is_requested() {
+    let content = Bytes::from(make_releases(2_000).join("\n"));
     let served = content.clone();
     let publisher = Publisher::serve(move |request| {
         let from = request.header("range").map_or(0, |range| {
@@ -745,18 +750,15 @@ async fn a_server_that_gives_parts_only_is_asked_for_the_rest() {
             .body(served.slice(from..to))
     })
     .await;
-    let ingest = ingest().await;
+    let ingest = prepare_ingest().await;
     let load = ["load", SOURCE, &publisher.url("/f"), "--max-bad-ratio", "1"];
-    ingest.program(&load).await.expect(0);
-    assert_eq!(
-        stored_releases(&ingest).await,
-        stored_releases_of(&content).await
-    );
+    ingest.run_program(&load).await.expect(0);
+    assert_eq!(read_releases(&ingest).await, load_and_read(&content).await);
 }
 
 #[tokio::test]
-async fn memory_does_not_grow_with_the_file() {
-    let ingest = ingest().await;
+async fn memory_does_not_grow_with_the_size_of_the_file() {
+    let ingest = prepare_ingest().await;
     let space = " ".repeat(256 << 10);
     let path = directory(&ingest).join("sparse.json");
     let mut array = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
@@ -766,14 +768,14 @@ async fn memory_does_not_grow_with_the_file() {
     }
     write!(array, "]").unwrap();
     drop(array);
-    let most = peak_of(ingest.start(&["load", SOURCE, path.to_str().unwrap()])).await;
+    let most = measure_peak(ingest.start(&["load", SOURCE, path.to_str().unwrap()])).await;
     assert_eq!(ingest.count("release").await, 1_000);
     assert!(most < 128 << 20, "{most} bytes for a file of 256 MB");
 }
 
 /// Returns the peak memory of a process that ends successfully.
-async fn peak_of(running: Running) -> usize {
-    let (ran, most) = running.end_measured().await;
+async fn measure_peak(running: Running) -> usize {
+    let (ran, most) = running.wait_with_peak().await;
     ran.expect(0);
     most
 }

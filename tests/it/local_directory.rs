@@ -11,8 +11,8 @@ use ocds_ingest::error::{Error, Kind};
 use rustix::fs::{CWD, FileType, Mode};
 use tempfile::TempDir;
 
-use crate::database::{open_directory, postmaster, volatile};
-use crate::harness::PATIENCE;
+use crate::database::{make_open_directory, read_postmaster_pid, volatile_options};
+use crate::harness::TEST_TIMEOUT;
 
 /// Only with root are there files that the server's user must not change.
 fn is_root() -> bool {
@@ -38,9 +38,9 @@ impl Scene {
     }
 
     async fn new_in(name: &str) -> Self {
-        let directory = open_directory();
+        let directory = make_open_directory();
         let home = directory.path().join(name);
-        let server = Server::start(&volatile(&home)).await.unwrap();
+        let server = Server::start(&volatile_options(&home)).await.unwrap();
         server.stop().await.unwrap();
         let owner = std::fs::metadata(home.join("data")).unwrap();
         let victims = directory.path().join("root");
@@ -93,7 +93,7 @@ impl Scene {
     }
 
     /// Returns what the server's user must not change: owner, group, mode and content.
-    fn root_s(&self) -> Vec<(u32, u32, u32, Option<String>)> {
+    fn read_root_files(&self) -> Vec<(u32, u32, u32, Option<String>)> {
         let mut names: Vec<PathBuf> = std::fs::read_dir(&self.victims)
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -111,7 +111,7 @@ impl Scene {
     /// Starts the server on a thread of its own, because an attack may make it wait for ever.
     fn start(&self) -> Result<Server, Error> {
         let (sender, receiver) = mpsc::channel();
-        let options = volatile(&self.home);
+        let options = volatile_options(&self.home);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -119,16 +119,16 @@ impl Scene {
                 .unwrap();
             let _ = sender.send(runtime.block_on(Server::start(&options)));
         });
-        let started = receiver.recv_timeout(PATIENCE);
+        let started = receiver.recv_timeout(TEST_TIMEOUT);
         started.expect("the start waits for what the server's user has put there")
     }
 
     /// Checks that the start is refused with a message that names the entry, and that the files
     /// of root are unchanged.
-    fn is_refused(&self, entry: &str, found: &str) {
-        let before = self.root_s();
+    fn expect_refused(&self, entry: &str, found: &str) {
+        let before = self.read_root_files();
         let error = self.start().map(|server| server.url("")).unwrap_err();
-        assert_eq!(self.root_s(), before, "{entry} as {found}");
+        assert_eq!(self.read_root_files(), before, "{entry} as {found}");
         assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
         let said = error.to_string();
         let path = self.home.join(entry).display().to_string();
@@ -138,13 +138,13 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_link_in_place_of_the_socket_s_directory_gives_nothing_away() {
+async fn a_link_in_place_of_the_socket_directory_exposes_nothing() {
     if !is_root() {
         return;
     }
     let scene = Scene::new().await;
     scene.replace_by_link("socket", &scene.victims);
-    scene.is_refused("socket", "a symbolic link");
+    scene.expect_refused("socket", "a symbolic link");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_link_in_place_of_the_data_is_not_followed() {
     let number = std::process::id().to_string();
     std::fs::write(scene.victims.join("postmaster.pid"), number).unwrap();
     scene.replace_by_link("data", &scene.victims);
-    scene.is_refused("data", "a symbolic link");
+    scene.expect_refused("data", "a symbolic link");
     assert!(scene.victims.join("postmaster.pid").exists());
 }
 
@@ -174,21 +174,21 @@ async fn links_in_place_of_files_are_not_followed() {
         // Without a regular file of this name, the program does not recognize the directory as a
         // cluster.
         if entry != "start.lock" {
-            scene.is_refused(entry, "a symbolic link");
+            scene.expect_refused(entry, "a symbolic link");
         } else {
-            let before = scene.root_s();
+            let before = scene.read_root_files();
             let error = scene.start().map(|server| server.url("")).unwrap_err();
             assert_eq!(error.kind(), Kind::Config, "{}", error.chain());
-            assert_eq!(scene.root_s(), before);
+            assert_eq!(scene.read_root_files(), before);
         }
         scene.restore(entry, Some(&kept));
     }
     scene.replace_by_link("data/postmaster.pid", &secret);
-    scene.is_refused("data/postmaster.pid", "a symbolic link");
+    scene.expect_refused("data/postmaster.pid", "a symbolic link");
 }
 
 #[tokio::test]
-async fn hard_links_in_place_of_files_give_nothing_away() {
+async fn hard_links_in_place_of_files_expose_nothing() {
     if !is_root() {
         return;
     }
@@ -197,7 +197,7 @@ async fn hard_links_in_place_of_files_give_nothing_away() {
     for entry in ["start.lock", "use.lock", "socket.path", "data/PG_VERSION"] {
         let kept = std::fs::read(scene.home.join(entry)).unwrap();
         scene.replace(entry, |path| std::fs::hard_link(&secret, path).unwrap());
-        scene.is_refused(entry, "hard link");
+        scene.expect_refused(entry, "hard link");
         scene.restore(entry, Some(&kept));
     }
     scene.start().unwrap().stop().await.unwrap();
@@ -217,14 +217,14 @@ async fn named_pipes_in_place_of_files_do_not_block_the_start() {
     ] {
         let kept = std::fs::read(scene.home.join(entry)).ok();
         scene.replace_by_pipe(entry);
-        scene.is_refused(entry, "a named pipe");
+        scene.expect_refused(entry, "a named pipe");
         scene.restore(entry, kept.as_deref());
     }
     scene.start().unwrap().stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_file_without_an_end_is_not_read_into_memory() {
+async fn an_endless_file_is_not_read_into_memory() {
     if !is_root() {
         return;
     }
@@ -235,14 +235,14 @@ async fn a_file_without_an_end_is_not_read_into_memory() {
         let file = std::fs::File::create(&path).unwrap();
         lchown(&path, Some(scene.uid), Some(scene.gid)).unwrap();
         file.set_len(1 << 33).unwrap();
-        scene.is_refused(entry, "a longer file");
+        scene.expect_refused(entry, "a longer file");
         scene.restore(entry, kept.as_deref());
     }
     scene.start().unwrap().stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_socket_path_that_leads_elsewhere_neither_uses_nor_removes_what_is_root_s() {
+async fn a_changed_socket_path_neither_uses_nor_removes_files_of_root() {
     if !is_root() {
         return;
     }
@@ -256,7 +256,7 @@ async fn a_socket_path_that_leads_elsewhere_neither_uses_nor_removes_what_is_roo
     lchown(&theirs, Some(scene.uid), Some(scene.gid)).unwrap();
     let link = scene.victims.join("link");
     symlink(&theirs, &link).unwrap();
-    let before = scene.root_s();
+    let before = scene.read_root_files();
     for (path, is_used) in [(&root_s, false), (&link, false), (&theirs, true)] {
         let file = scene.home.join("socket.path");
         std::fs::write(&file, path.as_os_str().as_encoded_bytes()).unwrap();
@@ -266,11 +266,11 @@ async fn a_socket_path_that_leads_elsewhere_neither_uses_nor_removes_what_is_roo
         server.stop().await.unwrap();
     }
     // The server's user may not remove entries of a directory of root.
-    assert_eq!(scene.root_s(), before);
+    assert_eq!(scene.read_root_files(), before);
 }
 
 #[tokio::test]
-async fn an_unfinished_cluster_is_removed_with_its_owner_s_rights_alone() {
+async fn an_unfinished_cluster_is_removed_only_with_its_owner_s_rights() {
     if !is_root() {
         return;
     }
@@ -281,14 +281,14 @@ async fn an_unfinished_cluster_is_removed_with_its_owner_s_rights_alone() {
     std::fs::create_dir(&inner).unwrap();
     lchown(&inner, Some(scene.uid), Some(scene.gid)).unwrap();
     scene.replace_by_link("unfinished-2-2/link", &scene.victims);
-    let before = scene.root_s();
+    let before = scene.read_root_files();
     scene.start().unwrap().stop().await.unwrap();
-    assert_eq!(scene.root_s(), before);
+    assert_eq!(scene.read_root_files(), before);
     assert!(!inner.exists());
 }
 
 #[tokio::test]
-async fn a_link_that_another_user_made_does_not_say_where_the_directory_is() {
+async fn a_link_made_by_another_user_is_not_followed_to_the_directory() {
     if !is_root() {
         return;
     }
@@ -299,30 +299,30 @@ async fn a_link_that_another_user_made_does_not_say_where_the_directory_is() {
     let link = parent.join("link");
     symlink(&empty, &link).unwrap();
     lchown(&link, Some(scene.uid), Some(scene.gid)).unwrap();
-    let error = Server::start(&volatile(&link)).await.unwrap_err();
+    let error = Server::start(&volatile_options(&link)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
     assert!(error.to_string().contains("symbolic link"), "{error}");
     assert_eq!(std::fs::metadata(&empty).unwrap().uid(), 0);
 
     // Root's own link is allowed: an administrator may use another disk.
     lchown(&link, Some(0), Some(0)).unwrap();
-    let server = Server::start(&volatile(&link)).await.unwrap();
+    let server = Server::start(&volatile_options(&link)).await.unwrap();
     assert_eq!(server.directory(), empty);
     server.stop().await.unwrap();
     assert_eq!(std::fs::metadata(&empty).unwrap().uid(), scene.uid);
 }
 
 #[tokio::test]
-async fn a_directory_that_others_write_to_is_not_given_away_for_a_file_s_name() {
+async fn a_directory_that_others_can_write_keeps_its_owner() {
     if !is_root() {
         return;
     }
-    let directory = open_directory();
+    let directory = make_open_directory();
     let shared = directory.path().join("shared");
     std::fs::create_dir(&shared).unwrap();
     std::fs::set_permissions(&shared, PermissionsExt::from_mode(0o1777)).unwrap();
     std::fs::write(shared.join("start.lock"), "").unwrap();
-    let error = Server::start(&volatile(&shared)).await.unwrap_err();
+    let error = Server::start(&volatile_options(&shared)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
     assert!(error.to_string().contains("others may write"), "{error}");
     let metadata = std::fs::metadata(&shared).unwrap();
@@ -340,8 +340,9 @@ async fn the_server_is_not_in_root_s_group() {
     std::fs::create_dir(&home).unwrap();
     lchown(&home, Some(scene.uid), None).unwrap();
     assert_eq!(std::fs::metadata(&home).unwrap().gid(), 0);
-    let server = Server::start(&volatile(&home)).await.unwrap();
-    let status = std::fs::read_to_string(format!("/proc/{}/status", postmaster(&home))).unwrap();
+    let server = Server::start(&volatile_options(&home)).await.unwrap();
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", read_postmaster_pid(&home))).unwrap();
     server.stop().await.unwrap();
     let groups = status.lines().find_map(|line| line.strip_prefix("Gid:"));
     let groups: Vec<&str> = groups.unwrap().split_whitespace().collect();
@@ -357,18 +358,18 @@ const CHILD: &str = "OCDS_INGEST_TEST_ENVIRONMENT_DIRECTORY";
 #[ignore = "run by another test, as a process of its own"]
 async fn starts_a_server() {
     if let Some(directory) = std::env::var_os(CHILD) {
-        let server = Server::start(&volatile(Path::new(&directory))).await;
+        let server = Server::start(&volatile_options(Path::new(&directory))).await;
         // This does not stop the server.
         drop(server.unwrap());
     }
 }
 
 #[tokio::test]
-async fn the_server_s_environment_has_no_secret() {
+async fn the_server_s_environment_has_no_secrets() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let directory = open_directory();
+    let directory = make_open_directory();
     let home = directory.path().join("pg");
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "local_directory::starts_a_server", "--ignored"])
@@ -379,9 +380,10 @@ async fn the_server_s_environment_has_no_secret() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    let environment = std::fs::read(format!("/proc/{}/environ", postmaster(&home))).unwrap();
+    let environment =
+        std::fs::read(format!("/proc/{}/environ", read_postmaster_pid(&home))).unwrap();
     let environment = String::from_utf8_lossy(&environment);
-    Server::start(&volatile(&home))
+    Server::start(&volatile_options(&home))
         .await
         .unwrap()
         .stop()
@@ -400,7 +402,7 @@ async fn the_server_s_environment_has_no_secret() {
 }
 
 #[tokio::test]
-async fn a_negative_number_of_a_process_ends_nobody() {
+async fn a_negative_process_id_ends_no_process() {
     if !is_root() {
         return;
     }
@@ -415,7 +417,7 @@ async fn a_negative_number_of_a_process_ends_nobody() {
 }
 
 #[tokio::test]
-async fn a_name_that_somebody_took_in_a_shared_directory_does_not_keep_the_server_away() {
+async fn a_name_taken_by_another_user_does_not_block_the_start() {
     if !is_root() {
         return;
     }
@@ -439,7 +441,7 @@ async fn a_name_that_somebody_took_in_a_shared_directory_does_not_keep_the_serve
 }
 
 #[tokio::test]
-async fn a_socket_path_with_a_comma_leads_nowhere_else() {
+async fn a_socket_path_with_a_comma_is_one_path() {
     if !is_root() {
         return;
     }

@@ -7,13 +7,13 @@ use crate::publisher::{
     Feed, Gate, Publisher, Reply, Request, package, pages, release, short_pages,
 };
 
-async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
+async fn prepare_ingest(publisher: &Publisher, table: &str) -> Ingest {
     let ingest = Ingest::with_source(publisher, table).await;
     ingest
 }
 
 /// Serves a link feed of three pages, whose second page misbehaves this many times.
-async fn misbehaving(times: usize, reply: Reply) -> Publisher {
+async fn serve_misbehaving(times: usize, reply: Reply) -> Publisher {
     let feed = Feed::link(short_pages(3, 4, 1));
     Publisher::serve(move |request| match request.query("page").as_deref() {
         Some("2") if request.nth < times => reply.clone(),
@@ -23,7 +23,7 @@ async fn misbehaving(times: usize, reply: Reply) -> Publisher {
 }
 
 #[tokio::test]
-async fn a_post_without_a_body_says_that_it_is_empty() {
+async fn a_post_without_a_body_has_content_length_zero() {
     let publisher = Publisher::serve(move |request| {
         // Some servers answer this way.
         if request.method == "POST" && request.header("content-length").is_none() {
@@ -64,24 +64,24 @@ async fn a_post_without_a_body_says_that_it_is_empty() {
 }
 
 /// Returns the number of the requested page.
-fn page(request: &Request) -> usize {
+fn page_number(request: &Request) -> usize {
     request.query("page").unwrap().parse().unwrap()
 }
 
 const QUARANTINE: &str = "select reason || ' ' || message from ocds.quarantine order by id";
 
 #[tokio::test]
-async fn an_error_with_status_200_is_tried_again_and_never_an_empty_page() {
+async fn an_error_with_status_200_is_retried_and_never_an_empty_page() {
     let empty = r#"{"status":503,"message":"try later","releases":[]}"#;
     let table = format!("{LINK}\nhttp.fail_if = {{ pointer = \"/status\", min = 400 }}");
-    let publisher = misbehaving(2, Reply::json(empty)).await;
-    let calm = ingest(&publisher, &table).await;
+    let publisher = serve_misbehaving(2, Reply::json(empty)).await;
+    let calm = prepare_ingest(&publisher, &table).await;
     let ran = calm.run(&[]).await.expect(0);
     assert_eq!(calm.count("release").await, 9);
     assert_eq!(ran.report()["retries"], 2);
 
-    let publisher = misbehaving(99, Reply::json(empty)).await;
-    let ended = ingest(&publisher, &table).await;
+    let publisher = serve_misbehaving(99, Reply::json(empty)).await;
+    let ended = prepare_ingest(&publisher, &table).await;
     ended.run(&[]).await.expect(4);
     assert_eq!(
         ended.column(QUARANTINE).await,
@@ -89,15 +89,15 @@ async fn an_error_with_status_200_is_tried_again_and_never_an_empty_page() {
     );
     // A replay does not treat it as a page without releases either.
     ended
-        .program(&["quarantine", "replay", "--json"])
+        .run_program(&["quarantine", "replay", "--json"])
         .await
         .expect(0);
     assert_eq!(ended.count("quarantine where resolved_at is null").await, 1);
 
     // The error need not look like a page.
-    let publisher = misbehaving(99, Reply::json(r#"{"error":{"code":7}}"#)).await;
+    let publisher = serve_misbehaving(99, Reply::json(r#"{"error":{"code":7}}"#)).await;
     let table = format!("{LINK}\nhttp.fail_if = {{ pointer = \"/error\" }}");
-    let ended = ingest(&publisher, &table).await;
+    let ended = prepare_ingest(&publisher, &table).await;
     ended.run(&[]).await.expect(4);
     assert_eq!(
         ended.column(QUARANTINE).await,
@@ -106,14 +106,14 @@ async fn an_error_with_status_200_is_tried_again_and_never_an_empty_page() {
 }
 
 #[tokio::test]
-async fn a_media_type_that_is_refused_is_no_page_whatever_its_body() {
+async fn a_body_with_a_refused_media_type_is_not_a_page() {
     let page = package(&[release(99)], "");
     let reply = Reply::status(200)
         .header("content-type", "Text/HTML; charset=utf-8")
         .body(page);
-    let publisher = misbehaving(1, reply).await;
+    let publisher = serve_misbehaving(1, reply).await;
     let table = format!("{LINK}\nhttp.reject_content_type = [\"text/html\"]");
-    let ingest = ingest(&publisher, &table).await;
+    let ingest = prepare_ingest(&publisher, &table).await;
     let ran = ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 9);
     assert!(
@@ -126,10 +126,10 @@ async fn a_media_type_that_is_refused_is_no_page_whatever_its_body() {
 
 #[tokio::test]
 async fn a_source_has_its_own_attempts_and_waits() {
-    let publisher = misbehaving(5, Reply::status(403)).await;
+    let publisher = serve_misbehaving(5, Reply::status(403)).await;
     let table =
         format!("{LINK}\nhttp = {{ retry_status = [403], retry_max = 6, retry_wait = \"150ms\" }}");
-    let patient = ingest(&publisher, &table).await;
+    let patient = prepare_ingest(&publisher, &table).await;
     patient.run(&[]).await.expect(0);
     let asked: Vec<Instant> = publisher.requests().iter().map(|asked| asked.at).collect();
     assert_eq!(asked.len(), 8);
@@ -139,51 +139,71 @@ async fn a_source_has_its_own_attempts_and_waits() {
 
     // The server's own wait takes precedence.
     let reply = Reply::status(429).header("retry-after", "0");
-    let publisher = misbehaving(1, reply).await;
+    let publisher = serve_misbehaving(1, reply).await;
     let table = format!("{LINK}\nhttp = {{ retry_max = 2, retry_wait = \"30s\" }}");
     let began = Instant::now();
-    ingest(&publisher, &table).await.run(&[]).await.expect(0);
+    prepare_ingest(&publisher, &table)
+        .await
+        .run(&[])
+        .await
+        .expect(0);
     assert!(began.elapsed() < Duration::from_secs(25));
 
-    let publisher = misbehaving(9, Reply::status(503)).await;
+    let publisher = serve_misbehaving(9, Reply::status(503)).await;
     let table = format!("{LINK}\nhttp.retry_max = 1");
-    ingest(&publisher, &table).await.run(&[]).await.expect(3);
+    prepare_ingest(&publisher, &table)
+        .await
+        .run(&[])
+        .await
+        .expect(3);
     assert_eq!(publisher.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn redirects_are_failures_where_they_are_not_wanted() {
-    let publisher = misbehaving(9, Reply::redirect(302, "/error")).await;
+async fn redirects_fail_if_the_source_forbids_them() {
+    let publisher = serve_misbehaving(9, Reply::redirect(302, "/error")).await;
     let table = format!("{LINK}\nhttp.redirects = false");
-    let ran = ingest(&publisher, &table).await.run(&[]).await.expect(4);
+    let ran = prepare_ingest(&publisher, &table)
+        .await
+        .run(&[])
+        .await
+        .expect(4);
     ran.expect_log("status 302");
     assert_eq!(publisher.targets(), ["/", "/?page=2"]);
     // A redirect is retried if the source declares it as transient.
-    let publisher = misbehaving(2, Reply::redirect(302, "/error")).await;
+    let publisher = serve_misbehaving(2, Reply::redirect(302, "/error")).await;
     let table = format!("{LINK}\nhttp = {{ redirects = false, retry_status = [302] }}");
-    ingest(&publisher, &table).await.run(&[]).await.expect(0);
+    prepare_ingest(&publisher, &table)
+        .await
+        .run(&[])
+        .await
+        .expect(0);
 }
 
 #[tokio::test]
-async fn a_source_has_its_own_time_limit_in_which_its_server_may_think() {
-    let slow = Reply::json(package(&[release(0)], "")).after(Duration::from_millis(400));
+async fn a_source_can_have_its_own_read_timeout() {
+    let slow = Reply::json(package(&[release(0)], "")).delay(Duration::from_millis(400));
     let publisher = Publisher::serve(move |_| slow.clone()).await;
     for (timeout, code) in [("10s", 0), ("100ms", 3)] {
-        let mut ingest = ingest(&publisher, &format!("http.timeout = {timeout:?}")).await;
+        let mut ingest = prepare_ingest(&publisher, &format!("http.timeout = {timeout:?}")).await;
         ingest.configure("[fetch]\nread_timeout = \"200ms\"\npage_timeout = \"300ms\"");
         ingest.run(&[]).await.expect(code);
     }
 }
 
 #[tokio::test]
-async fn a_source_may_be_asked_as_a_browser_asks() {
+async fn a_source_can_have_a_browser_s_headers() {
     for (table, begins) in [
         ("", "ocds-ingest/"),
         ("http.user_agent = \"browser\"", "Mozilla/5.0 ("),
         ("http.user_agent = \"curl/8\"", "curl/8"),
     ] {
-        let publisher = Publisher::feed(Feed::link(short_pages(1, 4, 1))).await;
-        ingest(&publisher, table).await.run(&[]).await.expect(0);
+        let publisher = Publisher::serve_feed(Feed::link(short_pages(1, 4, 1))).await;
+        prepare_ingest(&publisher, table)
+            .await
+            .run(&[])
+            .await
+            .expect(0);
         let asked = &publisher.requests()[0];
         let agent = asked.header("user-agent").unwrap();
         assert!(agent.starts_with(begins), "{agent}");
@@ -191,7 +211,7 @@ async fn a_source_may_be_asked_as_a_browser_asks() {
 }
 
 #[tokio::test]
-async fn the_proxies_of_the_environment_are_heeded() {
+async fn proxies_in_the_environment_are_used() {
     // A proxy receives whole URLs, and requests for tunnels.
     let feed = Feed::link(short_pages(2, 4, 1));
     let proxy = Publisher::serve(move |request| match &*request.method {
@@ -202,11 +222,11 @@ async fn the_proxies_of_the_environment_are_heeded() {
     let through = async |url: &str, environment: &[(&str, &str)]| {
         let mut ingest = Ingest::new().await;
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
-            ingest.set(name, "");
-            ingest.set(&name.to_lowercase(), "");
+            ingest.set_env(name, "");
+            ingest.set_env(&name.to_lowercase(), "");
         }
         for (name, value) in environment {
-            ingest.set(name, value);
+            ingest.set_env(name, value);
         }
         ingest.declare_as("zambia", url, LINK);
         ingest.run(&[]).await.code
@@ -224,7 +244,7 @@ async fn the_proxies_of_the_environment_are_heeded() {
         ("CONNECT", "tenders.invalid:443")
     );
 
-    let direct = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let direct = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     let asked = proxy.requests().len();
     let excepted = [("HTTP_PROXY", &*url), ("NO_PROXY", "127.0.0.1")];
     assert_eq!(through(&direct.url("/"), &excepted).await, Some(0));
@@ -232,7 +252,7 @@ async fn the_proxies_of_the_environment_are_heeded() {
 }
 
 /// Returns how many of these requests were open when each of them came.
-fn under_way(requests: &[Request]) -> Vec<usize> {
+fn count_open_requests(requests: &[Request]) -> Vec<usize> {
     let before = |nth: usize| {
         let at = requests[nth].at;
         let is_open = |it: &&Request| it.answered_at.is_none_or(|answered| answered > at);
@@ -242,7 +262,7 @@ fn under_way(requests: &[Request]) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_quiet_is_asked_for_less_at_once_until_it_has_recovered() {
+async fn a_refusing_server_gets_fewer_concurrent_requests_until_it_recovers() {
     const AT_ONCE: usize = 8;
     // From a limit of 2 on, some 30 answers restore 8. There are enough pages for more than one
     // reduction, which late answers on a busy machine cause.
@@ -251,28 +271,28 @@ async fn a_server_that_asks_for_quiet_is_asked_for_less_at_once_until_it_has_rec
     let thinks = Duration::from_millis(100);
     let gate = Gate::open_up_to(0);
     let held = gate.clone();
-    let publisher = Publisher::serve(move |request| match (page(request), request.nth) {
-        (2..=9, 0) => Reply::status(503).behind(&held, 1),
-        _ => feed.reply(request).after(thinks),
+    let publisher = Publisher::serve(move |request| match (page_number(request), request.nth) {
+        (2..=9, 0) => Reply::status(503).hold_at(&held, 1),
+        _ => feed.reply(request).delay(thinks),
     })
     .await;
     let table = format!("{NUMBER}\nhttp = {{ concurrency = {AT_ONCE} }}");
-    let mut ingest = ingest(&publisher, &table).await;
+    let mut ingest = prepare_ingest(&publisher, &table).await;
     // The database must not be the bottleneck.
     ingest.configure("[fetch]\nahead = 50");
     let run = ingest.start_run(&[]);
-    publisher.until_asked(1 + AT_ONCE).await;
+    publisher.wait_for_requests(1 + AT_ONCE).await;
     gate.open();
-    let ran = run.end().await.expect(0);
+    let ran = run.wait().await.expect(0);
     assert_eq!(ran.report()["retries"], 8);
     assert_eq!(ingest.count("release").await, 2 * PAGES);
     let requests = publisher.requests();
-    let at_once = under_way(&requests);
+    let at_once = count_open_requests(&requests);
     // Page 1, then eight at once, then half as many.
     assert_eq!(at_once[..9], [1, 1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(at_once[9] <= AT_ONCE / 2, "{at_once:?}");
     // The refused pages come again, and later the limit is as high as before, and not higher.
-    let was_refused = |request: &Request| (2..=9).contains(&page(request));
+    let was_refused = |request: &Request| (2..=9).contains(&page_number(request));
     let last = requests.iter().rposition(was_refused).unwrap();
     let (troubled, calm) = at_once.split_at(last + 1);
     assert!(troubled.iter().all(|many| *many <= AT_ONCE), "{at_once:?}");
@@ -283,7 +303,7 @@ async fn a_server_that_asks_for_quiet_is_asked_for_less_at_once_until_it_has_rec
 }
 
 #[tokio::test]
-async fn a_page_asked_for_once_more_waits_for_none_that_waits_for_it() {
+async fn a_repeated_page_does_not_deadlock_with_later_pages() {
     // Page 2 has no more pages after it, while later pages wait for the rate limit.
     let feed = Feed::number(pages(6, 2));
     let publisher = Publisher::serve(move |request| match request.query("page").as_deref() {
@@ -295,7 +315,7 @@ async fn a_page_asked_for_once_more_waits_for_none_that_waits_for_it() {
     })
     .await;
     let table = format!("{NUMBER}\nhttp = {{ concurrency = 4, rate = \"10/s\" }}");
-    let ingest = ingest(&publisher, &table).await;
+    let ingest = prepare_ingest(&publisher, &table).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 12);
 }

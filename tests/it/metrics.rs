@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::{Ingest, LINK, SOURCE, connect};
 use crate::publisher::{Feed, Publisher, Reply, pages, release};
 
-fn file(directory: &Path) -> (PathBuf, String) {
+fn metrics_file(directory: &Path) -> (PathBuf, String) {
     let path = directory.join("ocds.prom");
     let option = format!("--metrics-file={}", path.display());
     (path, option)
@@ -13,16 +13,16 @@ fn file(directory: &Path) -> (PathBuf, String) {
 
 /// Returns the value of a series by its name and labels.
 #[track_caller]
-fn value(text: &str, series: &str) -> u64 {
+fn read_series(text: &str, series: &str) -> u64 {
     let value = text.lines().find_map(|line| line.strip_prefix(series));
     let value = value.unwrap_or_else(|| panic!("{series} is not in:\n{text}"));
     value.trim().parse().unwrap()
 }
 
 #[tokio::test]
-async fn a_run_leaves_its_counts_where_a_collector_finds_them() {
+async fn a_run_writes_its_counts_for_a_collector() {
     let directory = tempfile::tempdir().unwrap();
-    let (path, option) = file(directory.path());
+    let (path, option) = metrics_file(directory.path());
     let feed = Feed::link(vec![
         vec![release(0), release(1)],
         vec![release(2), "null".into()],
@@ -58,7 +58,11 @@ async fn a_run_leaves_its_counts_where_a_collector_finds_them() {
             &1.into(),
         ),
     ] {
-        assert_eq!(Some(value(&text, series)), expected.as_u64(), "{series}");
+        assert_eq!(
+            Some(read_series(&text, series)),
+            expected.as_u64(),
+            "{series}"
+        );
     }
     assert!(text.contains("# HELP ocds_releases_total "), "{text}");
     let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
@@ -66,7 +70,7 @@ async fn a_run_leaves_its_counts_where_a_collector_finds_them() {
 
     // Another process counts from 0 and replaces the file.
     ingest
-        .program(&["run", "atlantis", &option])
+        .run_program(&["run", "atlantis", &option])
         .await
         .expect(2);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
@@ -75,8 +79,8 @@ async fn a_run_leaves_its_counts_where_a_collector_finds_them() {
 #[tokio::test]
 async fn a_page_that_is_sent_again_is_counted() {
     let directory = tempfile::tempdir().unwrap();
-    let (path, option) = file(directory.path());
-    let publisher = Publisher::feed(Feed::link(pages(1, 3))).await;
+    let (path, option) = metrics_file(directory.path());
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 3))).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[database]\nlock_timeout = \"50ms\"");
     let holder = connect(&ingest.url).await;
@@ -85,16 +89,16 @@ async fn a_page_that_is_sent_again_is_counted() {
         .await
         .unwrap();
     let run = ingest.start_run(&[&option]);
-    run.until_logged("trying again").await;
+    run.wait_for_log("trying again").await;
     holder.batch_execute("rollback").await.unwrap();
-    run.end().await.expect(0);
+    run.wait().await.expect(0);
     let text = std::fs::read_to_string(&path).unwrap();
-    assert!(value(&text, "ocds_bulk_retries_total{what=\"page\"}") > 0);
+    assert!(read_series(&text, "ocds_bulk_retries_total{what=\"page\"}") > 0);
 }
 
 #[tokio::test]
-async fn a_path_that_cannot_be_is_found_before_anything_is_done() {
-    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+async fn an_invalid_metrics_path_is_refused_before_the_command() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest
         .run(&["--metrics-file", "no/such/ocds.prom"])
@@ -106,10 +110,10 @@ async fn a_path_that_cannot_be_is_found_before_anything_is_done() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_at_the_end_hides_no_worse_exit_code() {
+async fn a_failed_metrics_write_hides_no_worse_exit_code() {
     for (item, code) in [(release(0), 3), ("null".to_owned(), 5)] {
         let directory = tempfile::tempdir().unwrap();
-        let (path, option) = file(directory.path());
+        let (path, option) = metrics_file(directory.path());
         let gone = directory.path().to_owned();
         let feed = Feed::link(vec![vec![item]]);
         let publisher = Publisher::serve(move |request| {

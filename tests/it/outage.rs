@@ -4,26 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Cluster, Counts, Ingest, LINK, NUMBER, Ran, UNTIL_EMPTY, connect};
+use crate::harness::{Cluster, Counts, Ingest, LINK, NUMBER, ProgramOutput, UNTIL_EMPTY, connect};
 use crate::publisher::{Feed, Gate, Publisher, Reply, pages};
 
 #[tokio::test]
 async fn a_database_stopped_during_a_run_is_waited_for() {
     let cluster = Cluster::start().await;
     let gate = Gate::open_up_to(6);
-    let publisher = Publisher::serve(Feed::link(pages(15, 20)).behind(&gate)).await;
-    let mut ingest = Ingest::on(&cluster).await;
+    let publisher = Publisher::serve(Feed::link(pages(15, 20)).hold_at(&gate)).await;
+    let mut ingest = Ingest::on_cluster(&cluster).await;
     ingest.declare(&publisher, LINK);
     ingest.configure("[database]\nretry_for = \"100s\"");
     let mut run = ingest.start_run(&[]);
-    ingest.until_durable(3).await;
+    ingest.wait_for_pages(3).await;
     cluster.server.crash().await.unwrap();
     gate.open();
-    run.until_logged("trying again").await;
+    run.wait_for_log("trying again").await;
     assert!(run.is_running());
     cluster.server.ensure_running().await.unwrap();
 
-    let ran = run.end().await.expect(0);
+    let ran = run.wait().await.expect(0);
     ingest.client = connect(&ingest.url).await;
     assert_eq!(ingest.count("release").await, 300);
     assert_eq!(ingest.count("quarantine").await, 0);
@@ -34,18 +34,18 @@ async fn a_database_stopped_during_a_run_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_database_that_stays_away_ends_the_run_and_the_next_goes_on() {
+async fn a_lasting_outage_ends_the_run_and_the_next_one_resumes() {
     let cluster = Cluster::start().await;
     let gate = Gate::open_up_to(6);
-    let publisher = Publisher::serve(Feed::link(pages(15, 20)).behind(&gate)).await;
-    let mut ingest = Ingest::on(&cluster).await;
+    let publisher = Publisher::serve(Feed::link(pages(15, 20)).hold_at(&gate)).await;
+    let mut ingest = Ingest::on_cluster(&cluster).await;
     ingest.declare(&publisher, LINK);
     ingest.configure("[database]\nretry_for = \"500ms\"");
     let run = ingest.start_run(&[]);
-    ingest.until_durable(6).await;
+    ingest.wait_for_pages(6).await;
     cluster.server.crash().await.unwrap();
     gate.open();
-    let ran = run.end().await.expect(3);
+    let ran = run.wait().await.expect(3);
     let report = ran.report();
     assert_eq!(report["verdict"], "truncated");
     assert!(report["pages"].as_i64() >= Some(3));
@@ -58,20 +58,20 @@ async fn a_database_that_stays_away_ends_the_run_and_the_next_goes_on() {
 }
 
 #[tokio::test]
-async fn a_last_page_that_cannot_be_committed_is_gone_on_with() {
+async fn a_last_page_that_could_not_be_committed_is_resumed() {
     let gate = Gate::open_up_to(3);
-    let publisher = Publisher::serve(Feed::link(pages(4, 2)).behind(&gate)).await;
+    let publisher = Publisher::serve(Feed::link(pages(4, 2)).hold_at(&gate)).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     // With more workers, a later page could be durable before an earlier one.
     ingest.configure("[database]\nlock_timeout = \"100ms\"\nretry_for = \"300ms\"");
     ingest.configure("[sink]\nworkers = 1");
     let run = ingest.start_run(&[]);
-    ingest.until_durable(2).await;
+    ingest.wait_for_pages(2).await;
     let lock = connect(&ingest.url).await;
     let sql = "begin; lock table ocds.page in share mode";
     lock.batch_execute(sql).await.unwrap();
     gate.open();
-    let durable = run.end().await.expect(3).report()["pages"].clone();
+    let durable = run.wait().await.expect(3).report()["pages"].clone();
     lock.batch_execute("rollback").await.unwrap();
 
     let report = ingest.run(&[]).await.expect(0).report();
@@ -80,9 +80,10 @@ async fn a_last_page_that_cannot_be_committed_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn connections_that_are_cut_again_and_again_are_made_again() {
+async fn repeatedly_cut_connections_are_replaced() {
     let gate = Gate::open_up_to(usize::MAX);
-    let publisher = Publisher::serve(Feed::link(crate::kill::rough(20)).behind(&gate)).await;
+    let publisher =
+        Publisher::serve(Feed::link(crate::kill::make_rough_pages(20)).hold_at(&gate)).await;
     let calm = Ingest::with_source(&publisher, LINK).await;
     calm.run(&["--max-bad-ratio", "1"]).await.expect(0);
 
@@ -90,29 +91,29 @@ async fn connections_that_are_cut_again_and_again_are_made_again() {
     let asked = publisher.targets().len();
     gate.move_to(2);
     let run = ingest.start_run(&["--max-bad-ratio", "1"]);
-    ingest.until_durable(2).await;
+    ingest.wait_for_pages(2).await;
     // Between two cuts, two pages are stored.
     for pages in (4..=18).step_by(2) {
         gate.move_to(pages);
-        publisher.until_asked(asked + pages).await;
+        publisher.wait_for_requests(asked + pages).await;
         // Wait until there is a connection to cut, because the last ones may not be replaced yet.
         let sql = "select count(pg_terminate_backend(pid)) > 0 from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()";
-        ingest.until(sql).await;
-        ingest.until_durable(pages).await;
+        ingest.wait_until(sql).await;
+        ingest.wait_for_pages(pages).await;
     }
     gate.open();
-    let ran = run.end().await.expect(0);
+    let ran = run.wait().await.expect(0);
     ingest
-        .tables()
+        .read_tables()
         .await
-        .expect(&calm.tables().await, "after cuts");
-    assert_eq!(ingest.pages().await, calm.pages().await);
+        .expect_equal(&calm.read_tables().await, "after cuts");
+    assert_eq!(ingest.read_pages().await, calm.read_pages().await);
     assert_eq!(ran.report()["pages"], 20);
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_is_the_environments_fault() {
+async fn a_port_without_a_listener_is_an_environment_error() {
     // The port is bound, but not listened on.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -124,7 +125,7 @@ async fn a_port_where_nobody_listens_is_the_environments_fault() {
     assert_eq!(ran.report()["retries"], 3);
     ran.expect_log("zambia");
 
-    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     ingest.declare(&publisher, LINK);
     let url = format!("postgresql://nobody:pass-phrase@{address}/nowhere");
     for command in [
@@ -134,7 +135,7 @@ async fn a_port_where_nobody_listens_is_the_environments_fault() {
         &["quarantine", "list"],
     ] {
         let ran = ingest
-            .program(&[command, &["--database-url", &url]].concat())
+            .run_program(&[command, &["--database-url", &url]].concat())
             .await
             .expect(3);
         ran.expect_log(&address.to_string());
@@ -167,7 +168,11 @@ const TROUBLES: [(&str, Trouble); 8] = [
 
 /// Runs one source for each trouble. Each is a feed of three pages, with the trouble at the last
 /// page for this many requests.
-async fn troubled(table: &str, feed: &Feed, times: usize) -> (Ingest, Ran, Vec<Publisher>) {
+async fn run_with_trouble(
+    table: &str,
+    feed: &Feed,
+    times: usize,
+) -> (Ingest, ProgramOutput, Vec<Publisher>) {
     let mut ingest = Ingest::new().await;
     let mut publishers = Vec::new();
     for (number, (_, trouble)) in TROUBLES.into_iter().enumerate() {
@@ -185,21 +190,21 @@ async fn troubled(table: &str, feed: &Feed, times: usize) -> (Ingest, Ran, Vec<P
         ingest.declare_as(&format!("trouble-{number}"), &publisher.url("/"), table);
         publishers.push(publisher);
     }
-    let ran = ingest.program(&["run", "--all", "--json"]).await;
-    assert_eq!(ran.lines().len(), TROUBLES.len(), "{}", ran.stderr);
+    let ran = ingest.run_program(&["run", "--all", "--json"]).await;
+    assert_eq!(ran.parse_lines().len(), TROUBLES.len(), "{}", ran.stderr);
     (ingest, ran, publishers)
 }
 
 #[tokio::test]
-async fn a_publishers_trouble_is_absorbed_and_never_taken_for_the_end() {
+async fn a_temporary_publisher_failure_is_retried_and_never_the_end() {
     for (table, feed) in [
         (LINK, Feed::link(pages(3, 4))),
         (UNTIL_EMPTY, Feed::number(pages(3, 4))),
     ] {
-        let (ingest, ran, publishers) = troubled(table, &feed, 2).await;
-        let reports = ran.expect(0).lines();
+        let (ingest, ran, publishers) = run_with_trouble(table, &feed, 2).await;
+        let reports = ran.expect(0).parse_lines();
         for ((report, publisher), (name, _)) in reports.iter().zip(&publishers).zip(TROUBLES) {
-            assert_eq!(Counts::of(report).inserted, 12, "{name}");
+            assert_eq!(Counts::from_report(report).inserted, 12, "{name}");
             assert_eq!(report["retries"], 2, "{name}");
             if name.starts_with("429") {
                 let asked = publisher.requests();
@@ -216,16 +221,16 @@ async fn a_publishers_trouble_is_absorbed_and_never_taken_for_the_end() {
 }
 
 #[tokio::test]
-async fn a_publishers_trouble_without_end_is_never_a_complete_run() {
+async fn a_permanent_publisher_failure_is_never_a_complete_run() {
     let (ingest, ran, _publishers) =
-        troubled(UNTIL_EMPTY, &Feed::number(pages(3, 4)), usize::MAX).await;
+        run_with_trouble(UNTIL_EMPTY, &Feed::number(pages(3, 4)), usize::MAX).await;
     assert!(
         matches!(ran.code, Some(3 | 4)),
         "{:?} {}",
         ran.code,
         ran.stderr
     );
-    for (report, (name, _)) in ran.lines().iter().zip(TROUBLES) {
+    for (report, (name, _)) in ran.parse_lines().iter().zip(TROUBLES) {
         assert_eq!(report["verdict"], "truncated", "{name}");
     }
     for (number, (name, _)) in TROUBLES.into_iter().enumerate() {
@@ -236,7 +241,7 @@ async fn a_publishers_trouble_without_end_is_never_a_complete_run() {
 }
 
 #[tokio::test]
-async fn a_longer_wait_than_is_waited_out_saves_the_progress() {
+async fn a_wait_over_the_limit_ends_the_run_and_keeps_its_progress() {
     let feed = Feed::link(pages(3, 4));
     let publisher = Publisher::serve(move |request| {
         if request.query("page").as_deref() == Some("3") && request.nth == 0 {
@@ -253,7 +258,7 @@ async fn a_longer_wait_than_is_waited_out_saves_the_progress() {
 }
 
 #[tokio::test]
-async fn a_detour_to_another_host_costs_no_progress() {
+async fn a_temporary_redirect_to_another_host_loses_no_progress() {
     let feed = Feed::number(pages(6, 2));
     let detour = Arc::new(AtomicBool::new(false));
     let is_away = Arc::clone(&detour);
@@ -280,8 +285,8 @@ async fn a_detour_to_another_host_costs_no_progress() {
 }
 
 #[tokio::test]
-async fn a_question_that_takes_too_long_is_ended_where_it_is_worked_on() {
-    let publisher = Publisher::feed(Feed::number(pages(2, 2))).await;
+async fn a_query_that_takes_too_long_is_ended_by_the_server() {
+    let publisher = Publisher::serve_feed(Feed::number(pages(2, 2))).await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure("[database]\nstatement_timeout = \"1s\"");
     let lock = connect(&ingest.url).await;
@@ -289,9 +294,9 @@ async fn a_question_that_takes_too_long_is_ended_where_it_is_worked_on() {
     lock.batch_execute(sql).await.unwrap();
     let run = ingest.start_run(&[]);
     // The log shows the server's own timeout: the client did not only stop waiting.
-    run.until_logged("57014").await;
+    run.wait_for_log("57014").await;
     lock.batch_execute("rollback").await.unwrap();
-    let ran = run.end().await.expect(0);
+    let ran = run.wait().await.expect(0);
     ran.expect_log("trying again");
     assert_eq!(ran.counts().inserted, 4);
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::{read_repository_file, repository_path};
 
 /// Returns the instructions of the Dockerfile, with continued lines joined.
-fn instructions() -> Vec<String> {
+fn read_instructions() -> Vec<String> {
     let text = read_repository_file("Dockerfile").replace("\\\n", " ");
     text.lines()
         .map(str::trim)
@@ -18,8 +18,8 @@ fn instructions() -> Vec<String> {
 }
 
 /// Returns the arguments of all instructions of a kind.
-fn arguments(instruction: &str) -> Vec<String> {
-    let found = instructions();
+fn read_arguments(instruction: &str) -> Vec<String> {
+    let found = read_instructions();
     let found = found.iter().filter_map(|line| {
         let (name, arguments) = line.split_once(' ')?;
         (name == instruction).then(|| arguments.trim().to_owned())
@@ -28,8 +28,8 @@ fn arguments(instruction: &str) -> Vec<String> {
 }
 
 /// Returns the paths that the image is built from.
-fn copied() -> Vec<PathBuf> {
-    let local = arguments("COPY")
+fn list_copied_paths() -> Vec<PathBuf> {
+    let local = read_arguments("COPY")
         .into_iter()
         .filter(|paths| !paths.starts_with("--from"));
     local
@@ -42,19 +42,19 @@ fn copied() -> Vec<PathBuf> {
 }
 
 /// Parses a version such as `1.88` or `1.88.0`.
-fn version(text: &str) -> Vec<u32> {
+fn parse_version(text: &str) -> Vec<u32> {
     text.split('.').map(|part| part.parse().unwrap()).collect()
 }
 
-fn manifest() -> toml::Table {
+fn read_manifest() -> toml::Table {
     read_repository_file("Cargo.toml").parse().unwrap()
 }
 
-fn rust_files(directory: &Path) -> Vec<PathBuf> {
+fn find_rust_files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|e| e.unwrap().path());
     entries
         .flat_map(|path| match path.is_dir() {
-            true => rust_files(&path),
+            true => find_rust_files(&path),
             false => vec![path],
         })
         .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
@@ -64,8 +64,8 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
 #[test]
 fn the_image_is_built_from_paths_that_exist_and_are_sent_to_the_engine() {
     let sent = read_repository_file(".dockerignore");
-    assert!(!copied().is_empty());
-    for path in copied() {
+    assert!(!list_copied_paths().is_empty());
+    for path in list_copied_paths() {
         assert!(repository_path(&path).exists(), "{}", path.display());
         let wanted = format!("!{}", path.display());
         assert!(
@@ -78,9 +78,12 @@ fn the_image_is_built_from_paths_that_exist_and_are_sent_to_the_engine() {
 
 #[test]
 fn what_the_program_includes_when_it_is_built_is_in_the_image() {
-    let copied: Vec<PathBuf> = copied().iter().map(|path| repository_path(path)).collect();
+    let copied: Vec<PathBuf> = list_copied_paths()
+        .iter()
+        .map(|path| repository_path(path))
+        .collect();
     let mut included = 0;
-    for file in rust_files(&repository_path("src")) {
+    for file in find_rust_files(&repository_path("src")) {
         let text = fs::read_to_string(&file).unwrap();
         for call in ["include_dir!(\"", "include_str!(\"", "include_bytes!(\""] {
             for path in text.split(call).skip(1) {
@@ -100,21 +103,21 @@ fn what_the_program_includes_when_it_is_built_is_in_the_image() {
 }
 
 #[test]
-fn the_image_is_built_by_a_rust_that_can() {
-    let images = arguments("FROM");
+fn the_image_is_built_by_a_rust_that_is_new_enough() {
+    let images = read_arguments("FROM");
     let (image, _) = images[0].split_once(" AS ").unwrap();
     let (image, _) = image.split_once('@').unwrap_or((image, ""));
     let tag = image.strip_prefix("rust:").unwrap();
     let (builder, _) = tag.split_once('-').unwrap();
-    let manifest = manifest();
+    let manifest = read_manifest();
     let wanted = manifest["package"]["rust-version"].as_str().unwrap();
-    assert!(version(builder) >= version(wanted), "{image}");
+    assert!(parse_version(builder) >= parse_version(wanted), "{image}");
 }
 
 #[test]
 fn the_image_runs_on_the_debian_it_is_built_on() {
     // A newer C library in the builder would be missing at run time.
-    let images = arguments("FROM");
+    let images = read_arguments("FROM");
     let (builder, runtime) = (&images[0], &images[1]);
     let (_, release) = runtime.split_once("debian:").unwrap();
     let (release, _) = release.split_once('-').unwrap();
@@ -122,8 +125,8 @@ fn the_image_runs_on_the_debian_it_is_built_on() {
 }
 
 #[test]
-fn the_image_is_built_on_images_that_are_the_same_tomorrow() {
-    let images = arguments("FROM");
+fn base_images_are_pinned() {
+    let images = read_arguments("FROM");
     assert_eq!(images.len(), 2);
     for image in images {
         let (_, digest) = image
@@ -136,7 +139,7 @@ fn the_image_is_built_on_images_that_are_the_same_tomorrow() {
 }
 
 #[test]
-fn what_cargo_and_pip_install_is_the_same_tomorrow() {
+fn installed_tools_are_pinned() {
     let script = read_repository_file(".ci/install").replace("\\\n", " ");
     let installing = |line: &&str| {
         let line = line.trim_start();
@@ -160,15 +163,18 @@ fn what_cargo_and_pip_install_is_the_same_tomorrow() {
 }
 
 #[test]
-fn the_image_runs_the_program_as_nobody_in_particular_and_stops_it_by_sigterm() {
-    let name = manifest()["package"]["name"].as_str().unwrap().to_owned();
-    assert_eq!(arguments("ENTRYPOINT"), [format!("[\"{name}\"]")]);
-    assert_eq!(arguments("STOPSIGNAL"), ["SIGTERM"]);
-    let users = arguments("USER");
+fn the_image_runs_without_root_and_stops_by_sigterm() {
+    let name = read_manifest()["package"]["name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(read_arguments("ENTRYPOINT"), [format!("[\"{name}\"]")]);
+    assert_eq!(read_arguments("STOPSIGNAL"), ["SIGTERM"]);
+    let users = read_arguments("USER");
     let (user, group) = users[0].split_once(':').unwrap();
     let number = |text: &str| text.parse::<u32>().unwrap();
     assert!(number(user) > 0 && number(group) > 0, "{users:?}");
-    let from_the_builder = arguments("COPY")
+    let from_the_builder = read_arguments("COPY")
         .into_iter()
         .find(|paths| paths.starts_with("--from=build"))
         .unwrap();
@@ -176,7 +182,7 @@ fn the_image_runs_the_program_as_nobody_in_particular_and_stops_it_by_sigterm() 
 }
 
 #[test]
-fn the_scripts_can_be_run() {
+fn the_scripts_are_executable() {
     for script in [".ci/run", ".ci/install"] {
         let path = repository_path(script);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -189,11 +195,11 @@ fn the_scripts_can_be_run() {
 }
 
 #[test]
-fn what_is_tried_is_built_by_a_profile_of_its_own_and_what_is_installed_for_speed() {
+fn make_run_uses_its_own_profile_and_an_installation_uses_release() {
     let makefile = read_repository_file("Makefile");
     let (_, rest) = makefile.split_once("--profile ").unwrap();
     let profile = rest.split_whitespace().next().unwrap();
-    let trial = &manifest()["profile"][profile];
+    let trial = &read_manifest()["profile"][profile];
     assert_eq!(trial["inherits"].as_str(), Some("dev"), "{profile}");
     // An installation uses the release profile by default.
     let install = makefile.lines().find(|line| line.contains("cargo install"));

@@ -16,10 +16,10 @@ const CLIENT: &str = "client-7a7b7c";
 const TOKEN: &str = "token-7a7b7c";
 
 /// What a publisher writes to get the secrets.
-const PLEA: &str = "{env.CLIENT}.{env.KEY}.{env.QUERY}.{auth.token}";
+const PLACEHOLDERS: &str = "{env.CLIENT}.{env.KEY}.{env.QUERY}.{auth.token}";
 
 /// Prepares a source. The table may contain the publisher's URL.
-async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
+async fn prepare_ingest(publisher: &Publisher, table: &str) -> Ingest {
     let sent = r#"
         http.headers = { X-Key = "{env.KEY}" }
         query = { key = "{env.QUERY}" }
@@ -32,17 +32,17 @@ async fn ingest(publisher: &Publisher, table: &str) -> Ingest {
     let table = format!("{sent}\n{table}").replace("HOST", &publisher.url(""));
     let mut ingest = Ingest::with_definition(&table).await;
     for (name, value) in [("KEY", KEY), ("QUERY", QUERY), ("CLIENT", CLIENT)] {
-        ingest.set(name, value);
+        ingest.set_env(name, value);
     }
     ingest
 }
 
-fn token(request: &Request) -> Option<Reply> {
+fn token_reply(request: &Request) -> Option<Reply> {
     let is_asked = request.path() == "/token";
     is_asked.then(|| Reply::json(json!({ "access_token": TOKEN }).to_string()))
 }
 
-fn page(number: usize, around: &Value) -> Reply {
+fn make_page(number: usize, around: &Value) -> Reply {
     let mut page = around.clone();
     page["releases"] = json!([serde_json::from_str::<Value>(&release(number)).unwrap()]);
     Reply::json(page.to_string())
@@ -65,7 +65,7 @@ fn expect_data(publisher: &Publisher, pleas: usize) {
         for secret in [KEY, QUERY, CLIENT, TOKEN] {
             assert!(!sent.contains(secret), "{sent}");
         }
-        if sent.contains(PLEA) {
+        if sent.contains(PLACEHOLDERS) {
             met.insert(sent);
         }
     }
@@ -81,20 +81,20 @@ fn percent_decode(target: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_link_is_no_template_neither_at_once_nor_when_a_run_is_resumed() {
+async fn a_link_is_not_a_template_now_or_after_a_resume() {
     let page_before =
-        |number: usize, next: &str| page(number, &json!({ "links": { "next": next } }));
+        |number: usize, next: &str| make_page(number, &json!({ "links": { "next": next } }));
     let publisher = Publisher::serve(move |request| {
-        token(request).unwrap_or_else(|| match request.path() {
-            "/" => page_before(1, &format!("/2?plea={PLEA}")),
-            "/2" => page_before(2, &format!("/3/{PLEA}?{PLEA}=1")),
-            "/4" => Reply::redirect(307, &format!("/5?plea={PLEA}&key={QUERY}")),
-            "/5" => page(4, &json!({})),
-            _ => page_before(3, &format!("/4?plea={PLEA}#{PLEA}")),
+        token_reply(request).unwrap_or_else(|| match request.path() {
+            "/" => page_before(1, &format!("/2?plea={PLACEHOLDERS}")),
+            "/2" => page_before(2, &format!("/3/{PLACEHOLDERS}?{PLACEHOLDERS}=1")),
+            "/4" => Reply::redirect(307, &format!("/5?plea={PLACEHOLDERS}&key={QUERY}")),
+            "/5" => make_page(4, &json!({})),
+            _ => page_before(3, &format!("/4?plea={PLACEHOLDERS}#{PLACEHOLDERS}")),
         })
     })
     .await;
-    let ingest = ingest(&publisher, &format!("url = \"HOST/\"\n{LINK}")).await;
+    let ingest = prepare_ingest(&publisher, &format!("url = \"HOST/\"\n{LINK}")).await;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     ingest.run(&[]).await.expect(0);
@@ -103,15 +103,15 @@ async fn a_link_is_no_template_neither_at_once_nor_when_a_run_is_resumed() {
 }
 
 #[tokio::test]
-async fn a_link_that_an_older_version_stored_asks_for_nothing_that_home_is_not_sent() {
+async fn a_link_stored_by_an_older_version_gets_no_secrets() {
     let publisher = Publisher::serve(|request| {
-        token(request).unwrap_or_else(|| match request.query("page") {
-            None => page(1, &json!({ "links": { "next": "/?page=2" } })),
-            Some(_) => page(2, &json!({})),
+        token_reply(request).unwrap_or_else(|| match request.query("page") {
+            None => make_page(1, &json!({ "links": { "next": "/?page=2" } })),
+            Some(_) => make_page(2, &json!({})),
         })
     })
     .await;
-    let ingest = ingest(&publisher, &format!("url = \"HOST/\"\n{LINK}")).await;
+    let ingest = prepare_ingest(&publisher, &format!("url = \"HOST/\"\n{LINK}")).await;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
     // An older version stored a publisher's braces without encoding them.
     let stored = format!(
@@ -130,7 +130,7 @@ async fn a_link_that_an_older_version_stored_asks_for_nothing_that_home_is_not_s
 }
 
 #[tokio::test]
-async fn a_token_is_no_template_in_a_query_and_in_a_body() {
+async fn a_page_token_is_not_a_template_in_a_query_or_body() {
     for table in [
         r#"
         url = "HOST/"
@@ -144,13 +144,15 @@ async fn a_token_is_no_template_in_a_query_and_in_a_body() {
         "#,
     ] {
         let publisher = Publisher::serve(|request| {
-            token(request).unwrap_or_else(|| match request.nth {
-                0 if request.query("at").is_none() => page(1, &json!({ "next": PLEA })),
-                _ => page(2, &json!({})),
+            token_reply(request).unwrap_or_else(|| match request.nth {
+                0 if request.query("at").is_none() => {
+                    make_page(1, &json!({ "next": PLACEHOLDERS }))
+                }
+                _ => make_page(2, &json!({})),
             })
         })
         .await;
-        let ingest = ingest(&publisher, table).await;
+        let ingest = prepare_ingest(&publisher, table).await;
         ingest.run(&["--max-pages", "1"]).await.expect(0);
         ingest.run(&[]).await.expect(0);
         assert_eq!(ingest.count("release").await, 2);
@@ -159,7 +161,7 @@ async fn a_token_is_no_template_in_a_query_and_in_a_body() {
 }
 
 #[tokio::test]
-async fn what_an_index_names_is_no_template() {
+async fn an_index_entry_is_not_a_template() {
     for detail in [
         r#"url = "/items?item={item}""#,
         r#"url = "/items{item|path}""#,
@@ -167,16 +169,16 @@ async fn what_an_index_names_is_no_template() {
         r#"url = "/items", method = "POST", body = { json = { item = "{item}" } }"#,
     ] {
         let publisher = Publisher::serve(|request| {
-            token(request).unwrap_or_else(|| match request.path() {
+            token_reply(request).unwrap_or_else(|| match request.path() {
                 "/" => Reply::json(
-                    json!({ "list": [format!("http://x.example/x?{PLEA}")] }).to_string(),
+                    json!({ "list": [format!("http://x.example/x?{PLACEHOLDERS}")] }).to_string(),
                 ),
-                _ => page(1, &json!({})),
+                _ => make_page(1, &json!({})),
             })
         })
         .await;
         let table = format!("url = \"HOST/\"\ndetail = {{ each = \"/list/*\", {detail} }}");
-        let ingest = ingest(&publisher, &table).await;
+        let ingest = prepare_ingest(&publisher, &table).await;
         ingest.run(&[]).await.expect(0);
         assert_eq!(ingest.count("release").await, 1, "{detail}");
         expect_data(&publisher, 1);
@@ -184,11 +186,11 @@ async fn what_an_index_names_is_no_template() {
 }
 
 #[tokio::test]
-async fn a_value_of_an_axis_is_no_template() {
+async fn an_axis_value_is_not_a_template() {
     let publisher = Publisher::serve(|request| {
-        token(request).unwrap_or_else(|| match request.path() {
-            "/kinds" => Reply::json(json!([PLEA]).to_string()),
-            _ => page(1, &json!({})),
+        token_reply(request).unwrap_or_else(|| match request.path() {
+            "/kinds" => Reply::json(json!([PLACEHOLDERS]).to_string()),
+            _ => make_page(1, &json!({})),
         })
     })
     .await;
@@ -196,7 +198,7 @@ async fn a_value_of_an_axis_is_no_template() {
         url = "HOST/{axis.kind}"
         axis.kind = { url = "HOST/kinds?key={env.QUERY}", each = "/*" }
     "#;
-    let ingest = ingest(&publisher, table).await;
+    let ingest = prepare_ingest(&publisher, table).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 1);
     expect_data(&publisher, 1);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Ingest, SOURCE, open};
+use crate::harness::{Ingest, SOURCE, open_database};
 
 /// The sources in the planner's statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ macro_rules! sql {
 }
 
 /// The lookups by source, run or page in claims, heartbeats and queries.
-const OF_LEDGER: &[Lookup] = &[
+const LEDGER_LOOKUPS: &[Lookup] = &[
     (sql!("ledger/abandon_run"), ":run", 1),
     (
         sql!("ledger/delete_pages_after_gap"),
@@ -199,7 +199,7 @@ const OF_LEDGER: &[Lookup] = &[
 ];
 
 /// The lookups in transactions of `bulk`, which disable some plans.
-const OF_BULK: &[Lookup] = &[
+const BULK_LOOKUPS: &[Lookup] = &[
     (sql!("sink/hold_lease"), ":run, 1, now()", 1),
     (
         sql!("sink/insert_unchanged_page"),
@@ -309,11 +309,11 @@ async fn count_reads(ingest: &Ingest, sql: &str, values: &str, settings: &str) -
 }
 
 #[tokio::test]
-async fn a_lookup_reads_what_it_finds_whatever_the_statistics_say() {
+async fn a_lookup_reads_only_its_rows_with_any_statistics() {
     let bulk = include_str!("../../sql/bulk/set_transaction_settings.sql");
     let ledger = include_str!("../../sql/ledger/limit_transaction.sql");
-    let of_ledger = OF_LEDGER.iter().map(|lookup| (lookup, ledger));
-    let of_bulk = OF_BULK.iter().map(|lookup| (lookup, bulk));
+    let of_ledger = LEDGER_LOOKUPS.iter().map(|lookup| (lookup, ledger));
+    let of_bulk = BULK_LOOKUPS.iter().map(|lookup| (lookup, bulk));
     let lookups: Vec<_> = of_ledger.chain(of_bulk).collect();
     let mut failures = Vec::new();
     for statistics in ALL_STATISTICS {
@@ -362,9 +362,9 @@ async fn reset_counts(ingest: &Ingest) {
 }
 
 /// Waits until the server has counted deletions or updates of a table.
-async fn until_counted(ingest: &Ingest, column: &str, table: &str, rows: u64) {
+async fn wait_until_counted(ingest: &Ingest, column: &str, table: &str, rows: u64) {
     ingest
-        .until(&format!(
+        .wait_until(&format!(
             "select {column} >= {rows} from pg_stat_user_tables
             where schemaname = 'ocds' and relname = '{table}'"
         ))
@@ -372,10 +372,10 @@ async fn until_counted(ingest: &Ingest, column: &str, table: &str, rows: u64) {
 }
 
 #[tokio::test]
-async fn a_purge_reads_the_rows_of_its_source_once_whatever_the_statistics_say() {
+async fn a_purge_reads_its_rows_once_with_any_statistics() {
     for statistics in ALL_STATISTICS {
         let ingest = fill_database(statistics).await;
-        let database = open(&ingest.url).await;
+        let database = open_database(&ingest.url).await;
         reset_counts(&ingest).await;
         let purged = pipeline::purge(
             &database,
@@ -396,7 +396,7 @@ async fn a_purge_reads_the_rows_of_its_source_once_whatever_the_statistics_say()
             ("page", RUNS * PAGES),
             ("request", RUNS * PAGES),
         ] {
-            until_counted(&ingest, "n_tup_del", table, own).await;
+            wait_until_counted(&ingest, "n_tup_del", table, own).await;
             let read = count_table_reads(&ingest, table).await;
             // The cursor reads each row, and the deletion reads it again.
             assert!(read.rows <= 3 * own, "{statistics:?} {table}: {read:?}");
@@ -406,19 +406,19 @@ async fn a_purge_reads_the_rows_of_its_source_once_whatever_the_statistics_say()
 }
 
 #[tokio::test]
-async fn discarded_rejects_are_found_by_their_ids_whatever_the_statistics_say() {
+async fn discarded_rejects_are_found_by_id_with_any_statistics() {
     for statistics in ALL_STATISTICS {
         let ingest = fill_database(statistics).await;
         let ids = format!("select id from ocds.quarantine where source = '{SOURCE}' limit 500");
         let ids = ingest.column(&ids).await;
         let ids: Vec<i64> = ids.iter().map(|id| id.parse().unwrap()).collect();
-        let database = open(&ingest.url).await;
+        let database = open_database(&ingest.url).await;
         reset_counts(&ingest).await;
         let settings = config::Database::default();
         let report = quarantine::discard(&database, &settings, &ids).await;
         assert_eq!(report.unwrap().updated, 500);
         database.close().await.unwrap();
-        until_counted(&ingest, "n_tup_upd", "quarantine", 500).await;
+        wait_until_counted(&ingest, "n_tup_upd", "quarantine", 500).await;
         let read = count_table_reads(&ingest, "quarantine").await;
         assert!(read.rows <= 1_000, "{statistics:?}: {read:?}");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Child;
 
-use crate::harness::{Cluster, Ingest, LINK, PATIENCE, SOURCE};
+use crate::harness::{Cluster, Ingest, LINK, SOURCE, TEST_TIMEOUT};
 use crate::publisher::{Feed, Gate, Publisher, pages};
 
 /// The places outside `PATH` where distributions install PgBouncer.
@@ -24,7 +24,7 @@ struct Pooler {
 }
 
 impl Pooler {
-    async fn before(cluster: &Cluster) -> Self {
+    async fn start_before(cluster: &Cluster) -> Self {
         let program = PROGRAMS.into_iter().find(|it| Path::new(it).exists());
         let program = program.expect("pgbouncer is installed, as `make test` sees to");
         // It refuses to run as root, and the server's user makes its socket.
@@ -49,7 +49,7 @@ impl Pooler {
         );
         let file = directory.join("pgbouncer.ini");
         std::fs::write(&file, settings).unwrap();
-        cluster.give(&directory);
+        cluster.set_owner(&directory);
         let child = cluster
             .command(program)
             .arg("--quiet")
@@ -62,7 +62,7 @@ impl Pooler {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        let listens = tokio::time::timeout(PATIENCE, listens).await;
+        let listens = tokio::time::timeout(TEST_TIMEOUT, listens).await;
         listens.expect("pgbouncer listens");
         Self {
             directory,
@@ -85,7 +85,7 @@ impl Drop for Pooler {
 }
 
 /// A server behind a pooler, and a publisher that answers only released pages.
-struct Stand {
+struct PoolerTest {
     cluster: Cluster,
     _pooler: Pooler,
     _publisher: Publisher,
@@ -95,17 +95,17 @@ struct Stand {
 
 const PAGES: usize = 12;
 
-impl Stand {
+impl PoolerTest {
     async fn new(lease: &str) -> Self {
         let cluster = Cluster::start().await;
-        let pooler = Pooler::before(&cluster).await;
-        let mut ingest = Ingest::on(&cluster).await;
-        ingest.set("DATABASE_URL", &pooler.url());
+        let pooler = Pooler::start_before(&cluster).await;
+        let mut ingest = Ingest::on_cluster(&cluster).await;
+        ingest.set_env("DATABASE_URL", &pooler.url());
         ingest.configure("[database]\nprepare = false");
         ingest.configure(&format!("[lease]\n{lease}"));
         let released = Gate::open_up_to(4);
         let feed = Feed::link(pages(PAGES, 2));
-        let publisher = Publisher::serve(feed.behind(&released)).await;
+        let publisher = Publisher::serve(feed.hold_at(&released)).await;
         ingest.declare(&publisher, LINK);
         Self {
             cluster,
@@ -118,22 +118,22 @@ impl Stand {
 }
 
 /// True if the backend of the last heartbeat is gone.
-const GONE: &str = "select not exists (
+const IS_BACKEND_GONE: &str = "select not exists (
     select from pg_stat_activity join ocds.run on pid = backend_pid
     where pg_stat_activity.backend_start = run.backend_start)";
 
 #[tokio::test]
-async fn a_live_holder_whose_backend_the_pooler_closes_is_not_taken_over() {
-    let stand = Stand::new("heartbeat = \"2s\"\nttl = \"60s\"\nwait = \"100ms\"").await;
+async fn a_live_holder_keeps_its_lease_when_the_pooler_closes_its_backend() {
+    let stand = PoolerTest::new("heartbeat = \"2s\"\nttl = \"60s\"\nwait = \"100ms\"").await;
     let first = stand.ingest.start_run(&[]);
-    stand.ingest.until_durable(4).await;
+    stand.ingest.wait_for_pages(4).await;
     for _ in 0..4 {
-        stand.ingest.until(GONE).await;
+        stand.ingest.wait_until(IS_BACKEND_GONE).await;
         let second = stand.ingest.run(&[]).await.expect(6);
         second.expect_log("is held by run 1");
     }
     stand.released.open();
-    first.end().await.expect(0);
+    first.wait().await.expect(0);
     assert_eq!(
         stand.ingest.column("select epoch from ocds.run").await,
         ["1"]
@@ -144,11 +144,11 @@ async fn a_live_holder_whose_backend_the_pooler_closes_is_not_taken_over() {
 
 #[tokio::test]
 async fn a_dead_holder_behind_a_pooler_is_waited_for_and_taken_over() {
-    let mut stand = Stand::new("heartbeat = \"200ms\"\nttl = \"3s\"\nwait = \"100ms\"").await;
+    let mut stand = PoolerTest::new("heartbeat = \"200ms\"\nttl = \"3s\"\nwait = \"100ms\"").await;
     let idle = "[database]\nidle_in_transaction_timeout = \"1s\"";
     stand.ingest.configure(idle);
     let first = stand.ingest.start_run(&[]);
-    stand.ingest.until_durable(4).await;
+    stand.ingest.wait_for_pages(4).await;
     first.kill().await;
     stand.released.open();
     // Its backend may remain in the pool, and its last heartbeat is recent.
@@ -162,19 +162,19 @@ async fn a_dead_holder_behind_a_pooler_is_waited_for_and_taken_over() {
 }
 
 #[tokio::test]
-async fn a_live_holder_whose_connection_is_cut_is_not_taken_over() {
-    let stand = Stand::new("heartbeat = \"2s\"\nttl = \"60s\"\nwait = \"100ms\"").await;
+async fn a_live_holder_keeps_its_lease_when_its_connection_is_cut() {
+    let stand = PoolerTest::new("heartbeat = \"2s\"\nttl = \"60s\"\nwait = \"100ms\"").await;
     let mut ingest = stand.ingest;
-    ingest.set("DATABASE_URL", &ingest.url.clone());
+    ingest.set_env("DATABASE_URL", &ingest.url.clone());
     let first = ingest.start_run(&[]);
-    ingest.until_durable(4).await;
+    ingest.wait_for_pages(4).await;
     let cut =
         "select pg_terminate_backend(backend_pid)::text from ocds.run where state = 'running'";
     ingest.column(cut).await;
-    ingest.until(GONE).await;
-    let second = ingest.program(&["run", SOURCE]).await.expect(6);
+    ingest.wait_until(IS_BACKEND_GONE).await;
+    let second = ingest.run_program(&["run", SOURCE]).await.expect(6);
     second.expect_log("is held by run 1");
     stand.released.open();
-    first.end().await.expect(0);
+    first.wait().await.expect(0);
     assert_eq!(ingest.column("select epoch from ocds.run").await, ["1"]);
 }

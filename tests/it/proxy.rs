@@ -52,7 +52,7 @@ struct Link {
     /// True if no connection is served after the disturbance.
     is_final: bool,
     /// True if new connections are reset.
-    is_shut: AtomicBool,
+    refuses_connections: AtomicBool,
     passed: AtomicU64,
     connections: Mutex<Vec<Weak<Connection>>>,
 }
@@ -62,9 +62,9 @@ struct Connection {
     client: TcpStream,
     server: Stream,
     /// True if data from the client is discarded.
-    is_deaf: AtomicBool,
+    drops_from_client: AtomicBool,
     /// True if data from the server is discarded.
-    is_mute: AtomicBool,
+    drops_from_server: AtomicBool,
     is_reset: AtomicBool,
     is_kept: AtomicBool,
 }
@@ -82,12 +82,12 @@ impl Proxy {
     }
 
     /// Breaks one connection after this many bytes.
-    pub(crate) fn cut(socket: &Path, bytes: u64) -> Self {
-        Self::troubled(socket, bytes, Trouble::Cut)
+    pub(crate) fn cut_after(socket: &Path, bytes: u64) -> Self {
+        Self::disturb_after(socket, bytes, Trouble::Cut)
     }
 
     /// Disturbs one connection after this many bytes.
-    pub(crate) fn troubled(socket: &Path, bytes: u64, trouble: Trouble) -> Self {
+    pub(crate) fn disturb_after(socket: &Path, bytes: u64, trouble: Trouble) -> Self {
         Self::start(Link {
             trouble_at: bytes.into(),
             trouble,
@@ -96,7 +96,11 @@ impl Proxy {
     }
 
     /// Does the same before a publisher.
-    pub(crate) fn before(address: SocketAddr, bytes: u64, trouble: Trouble) -> Self {
+    pub(crate) fn disturb_publisher_after(
+        address: SocketAddr,
+        bytes: u64,
+        trouble: Trouble,
+    ) -> Self {
         Self::start(Link {
             trouble_at: bytes.into(),
             trouble,
@@ -137,7 +141,7 @@ impl Proxy {
     }
 
     /// Returns the number of bytes in both directions together.
-    pub(crate) fn passed(&self) -> u64 {
+    pub(crate) fn bytes_passed(&self) -> u64 {
         self.link.passed.load(SeqCst)
     }
 
@@ -147,11 +151,11 @@ impl Proxy {
     }
 
     /// Disturbs all current connections, and returns true if there were any.
-    pub(crate) fn trouble(&self, trouble: Trouble) -> bool {
+    pub(crate) fn disturb(&self, trouble: Trouble) -> bool {
         let connections = self.link.connections.lock().expect("nobody panics in it");
         let mut were_any = false;
         for connection in connections.iter().filter_map(Weak::upgrade) {
-            connection.trouble(trouble);
+            connection.disturb(trouble);
             were_any = true;
         }
         were_any
@@ -165,8 +169,10 @@ impl Proxy {
     }
 
     /// Resets all new connections until it is called with false.
-    pub(crate) fn shut(&self, is_shut: bool) {
-        self.link.is_shut.store(is_shut, SeqCst);
+    pub(crate) fn refuse_connections(&self, refuses_connections: bool) {
+        self.link
+            .refuses_connections
+            .store(refuses_connections, SeqCst);
     }
 }
 
@@ -180,7 +186,7 @@ impl Link {
             trouble: Trouble::Cut,
             was_troubled: AtomicBool::new(false),
             is_final: false,
-            is_shut: AtomicBool::new(false),
+            refuses_connections: AtomicBool::new(false),
             passed: AtomicU64::new(0),
             connections: Mutex::default(),
         }
@@ -197,13 +203,13 @@ impl Link {
         let connection = Arc::new(Connection {
             client,
             server,
-            is_deaf: AtomicBool::new(false),
-            is_mute: AtomicBool::new(false),
+            drops_from_client: AtomicBool::new(false),
+            drops_from_server: AtomicBool::new(false),
             is_reset: AtomicBool::new(false),
             is_kept: AtomicBool::new(false),
         });
-        if self.is_shut.load(SeqCst) {
-            return connection.trouble(Trouble::Reset);
+        if self.refuses_connections.load(SeqCst) {
+            return connection.disturb(Trouble::Reset);
         }
         let mut connections = self.connections.lock().expect("nobody panics in it");
         connections.retain(|connection| connection.strong_count() > 0);
@@ -215,7 +221,7 @@ impl Link {
     fn connect(self: &Arc<Self>, connection: &Arc<Connection>) {
         let (link, between) = (Arc::clone(self), Arc::clone(connection));
         thread::spawn(move || {
-            let into_server = |bytes: &[u8]| match between.is_deaf.load(SeqCst) {
+            let into_server = |bytes: &[u8]| match between.drops_from_client.load(SeqCst) {
                 true => Ok(()),
                 false => between.server.send(bytes),
             };
@@ -231,7 +237,7 @@ impl Link {
         thread::spawn(move || {
             let keep = |bytes: &[u8]| {
                 // Data that was already delayed still arrives.
-                if between.is_mute.load(SeqCst) {
+                if between.drops_from_server.load(SeqCst) {
                     return Ok(());
                 }
                 let sent = send.send((Instant::now(), bytes.to_vec()));
@@ -276,7 +282,7 @@ impl Link {
                 let _ = to(&buffer[..rest.min(read)]);
                 match self.trouble {
                     Trouble::Cut => return,
-                    trouble => connection.trouble(trouble),
+                    trouble => connection.disturb(trouble),
                 }
             } else if to(&buffer[..read]).is_err() {
                 return;
@@ -295,7 +301,7 @@ impl Server {
 }
 
 impl Connection {
-    fn trouble(&self, trouble: Trouble) {
+    fn disturb(&self, trouble: Trouble) {
         match trouble {
             Trouble::Cut => self.end(),
             Trouble::Reset => {
@@ -305,10 +311,10 @@ impl Connection {
                 self.is_reset.store(true, SeqCst);
                 self.end();
             }
-            Trouble::HalfOpen => self.is_mute.store(true, SeqCst),
+            Trouble::HalfOpen => self.drops_from_server.store(true, SeqCst),
             Trouble::BlackHole => {
-                self.is_deaf.store(true, SeqCst);
-                self.is_mute.store(true, SeqCst);
+                self.drops_from_client.store(true, SeqCst);
+                self.drops_from_server.store(true, SeqCst);
             }
             Trouble::Kept => {
                 self.is_kept.store(true, SeqCst);

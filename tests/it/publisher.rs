@@ -30,7 +30,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
-use crate::harness::PATIENCE;
+use crate::harness::TEST_TIMEOUT;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -73,7 +73,7 @@ impl Request {
     }
 
     /// Returns the whole request, as a server in debugging mode would show it.
-    pub(crate) fn shown(&self) -> serde_json::Value {
+    pub(crate) fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "method": self.method, "target": self.target, "headers": self.headers, "body": self.body
         })
@@ -97,7 +97,7 @@ enum Cut {
 
 impl Cut {
     /// Returns the number of bytes that are sent.
-    fn of(self, bytes: usize) -> usize {
+    fn count_sent(self, bytes: usize) -> usize {
         match self {
             Self::Bytes(most) => most.min(bytes),
             Self::Percent(percent) => bytes * percent / 100,
@@ -196,29 +196,34 @@ impl Reply {
         self
     }
 
-    pub(crate) fn encoded(mut self, encoding: Encoding) -> Self {
+    pub(crate) fn with_encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = Some(encoding);
         self
     }
 
     /// Returns the encoded body, which is also the content of a compressed file.
     pub(crate) async fn encoded_body(&self) -> Bytes {
-        encode(self).await
+        encode_body(self).await
     }
 
     /// Adds a tag of the body. A request with this tag gets 304 instead.
-    pub(crate) fn tagged(self, request: &Request) -> Self {
+    pub(crate) fn with_etag(self, request: &Request) -> Self {
         let digest = blake3::hash(&self.body).to_hex();
         let tag = format!("\"{}\"", &digest[..16]);
-        self.known_by(request, "if-none-match", ("etag", &tag))
+        self.with_validator(request, "if-none-match", ("etag", &tag))
     }
 
     /// Adds the time of the last change. A request with this time gets 304 instead.
-    pub(crate) fn dated(self, request: &Request, time: &str) -> Self {
-        self.known_by(request, "if-modified-since", ("last-modified", time))
+    pub(crate) fn with_last_modified(self, request: &Request, time: &str) -> Self {
+        self.with_validator(request, "if-modified-since", ("last-modified", time))
     }
 
-    fn known_by(self, request: &Request, condition: &str, (name, value): (&str, &str)) -> Self {
+    fn with_validator(
+        self,
+        request: &Request,
+        condition: &str,
+        (name, value): (&str, &str),
+    ) -> Self {
         if self.status != 200 {
             return self;
         }
@@ -229,13 +234,13 @@ impl Reply {
     }
 
     /// Delays the answer.
-    pub(crate) fn after(mut self, delay: Duration) -> Self {
+    pub(crate) fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
     /// Delays the answer until a gate is open up to this number.
-    pub(crate) fn behind(mut self, gate: &Gate, number: usize) -> Self {
+    pub(crate) fn hold_at(mut self, gate: &Gate, number: usize) -> Self {
         self.gate = Some((gate.clone(), number));
         self
     }
@@ -314,7 +319,7 @@ impl Publisher {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 while connections.try_join_next().is_some() {}
-                connections.spawn(converse(
+                connections.spawn(serve_connection(
                     stream,
                     Arc::clone(&accepted),
                     Arc::clone(&followed),
@@ -329,18 +334,18 @@ impl Publisher {
         }
     }
 
-    pub(crate) fn turn(&self, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
+    pub(crate) fn set_script(&self, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
         *self.script.write().unwrap() = Box::new(script);
     }
 
     /// Serves a correct feed.
-    pub(crate) async fn feed(feed: Feed) -> Self {
+    pub(crate) async fn serve_feed(feed: Feed) -> Self {
         Self::serve(move |request| feed.reply(request)).await
     }
 
     /// Waits until this many requests have come.
-    pub(crate) async fn until_asked(&self, times: usize) {
-        let give_up = Instant::now() + PATIENCE;
+    pub(crate) async fn wait_for_requests(&self, times: usize) {
+        let give_up = Instant::now() + TEST_TIMEOUT;
         while self.log.lock().unwrap().requests.len() < times {
             let targets = self.targets();
             assert!(Instant::now() < give_up, "not {times} times: {targets:?}");
@@ -378,12 +383,12 @@ impl Drop for Publisher {
 }
 
 /// Answers the requests of one connection, one after the other.
-async fn converse(stream: TcpStream, log: Arc<Mutex<Log>>, script: Arc<RwLock<Script>>) {
+async fn serve_connection(stream: TcpStream, log: Arc<Mutex<Log>>, script: Arc<RwLock<Script>>) {
     // Small writes must leave at once.
     let _ = stream.set_nodelay(true);
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
-    while let Some(mut request) = receive(&mut read).await {
+    while let Some(mut request) = read_request(&mut read).await {
         {
             let mut log = log.lock().unwrap();
             let asked = log.by_target.entry(request.target.clone()).or_default();
@@ -393,9 +398,9 @@ async fn converse(stream: TcpStream, log: Arc<Mutex<Log>>, script: Arc<RwLock<Sc
             log.requests.push(request.clone());
         }
         let reply = script.read().unwrap()(&request);
-        hold(&reply).await;
+        wait_before_reply(&reply).await;
         log.lock().unwrap().requests[request.number - 1].answered_at = Some(Instant::now());
-        if send(&mut write, reply).await.is_none() {
+        if send_reply(&mut write, reply).await.is_none() {
             // Dropping it would close the connection without a reset.
             write.forget();
             return;
@@ -404,7 +409,7 @@ async fn converse(stream: TcpStream, log: Arc<Mutex<Log>>, script: Arc<RwLock<Sc
 }
 
 /// Reads one request, whose body must have a length. Returns `None` if the client is gone.
-async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
+async fn read_request(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
     let mut line = String::new();
     read.read_line(&mut line).await.ok()?;
     let mut words = line.split_ascii_whitespace();
@@ -433,7 +438,7 @@ async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
     })
 }
 
-async fn hold(reply: &Reply) {
+async fn wait_before_reply(reply: &Reply) {
     tokio::time::sleep(reply.delay).await;
     if let Some((gate, number)) = &reply.gate {
         gate.wait(*number).await;
@@ -441,20 +446,20 @@ async fn hold(reply: &Reply) {
 }
 
 /// Sends one reply. Returns `None` if the connection must be closed.
-async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
+async fn send_reply(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
     let (piece, pause) = reply.drip.unwrap_or((usize::MAX, Duration::ZERO));
     if let Some(verbatim) = &reply.verbatim {
-        pieces(write, &verbatim.bytes, piece, pause).await?;
+        send_in_pieces(write, &verbatim.bytes, piece, pause).await?;
         let (piece, pause) = match verbatim.pause {
             Duration::ZERO => (piece, pause),
             pause => (1, pause),
         };
         while !verbatim.endless.is_empty() {
-            pieces(write, &verbatim.endless, piece, pause).await?;
+            send_in_pieces(write, &verbatim.endless, piece, pause).await?;
         }
         return write.shutdown().await.ok().and(None);
     }
-    let body = encode(&reply).await;
+    let body = encode_body(&reply).await;
     let mut head = format!(
         "HTTP/1.1 {} scripted\r\ncontent-length: {}\r\n",
         reply.status,
@@ -474,11 +479,13 @@ async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
     head.push_str("\r\n");
     write.write_all(head.as_bytes()).await.ok()?;
 
-    let sent = &body[..reply.cut_after.map_or(body.len(), |cut| cut.of(body.len()))];
-    pieces(write, sent, piece, pause).await?;
+    let sent = &body[..reply
+        .cut_after
+        .map_or(body.len(), |cut| cut.count_sent(body.len()))];
+    send_in_pieces(write, sent, piece, pause).await?;
     if sent.len() < body.len() {
         write.flush().await.ok()?;
-        acknowledged(write.as_ref()).await;
+        wait_until_acknowledged(write.as_ref()).await;
         let _ = write.as_ref().set_zero_linger();
         return None;
     }
@@ -486,7 +493,7 @@ async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> Option<()> {
 }
 
 /// Sends bytes in pieces, with a pause after each.
-async fn pieces(
+async fn send_in_pieces(
     write: &mut OwnedWriteHalf,
     bytes: &[u8],
     piece: usize,
@@ -503,7 +510,7 @@ async fn pieces(
 
 /// Waits until the sent data has arrived or cannot arrive, because a reset discards data on its
 /// way.
-async fn acknowledged(stream: &TcpStream) {
+async fn wait_until_acknowledged(stream: &TcpStream) {
     let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
         return;
     };
@@ -520,24 +527,24 @@ async fn acknowledged(stream: &TcpStream) {
     }
 }
 
-async fn encode(reply: &Reply) -> Bytes {
+async fn encode_body(reply: &Reply) -> Bytes {
     let Some(encoding) = reply.encoding else {
         return reply.body.clone();
     };
     let mut encoded = Vec::new();
     let out = &mut encoded;
     match encoding {
-        Encoding::Gzip => finish(GzipEncoder::new(out), &reply.body).await,
+        Encoding::Gzip => finish_encoder(GzipEncoder::new(out), &reply.body).await,
         Encoding::Brotli => {
             let encoder = BrotliEncoder::with_quality(out, Level::Fastest);
-            finish(encoder, &reply.body).await;
+            finish_encoder(encoder, &reply.body).await;
         }
-        Encoding::Zstd => finish(ZstdEncoder::new(out), &reply.body).await,
+        Encoding::Zstd => finish_encoder(ZstdEncoder::new(out), &reply.body).await,
     }
     encoded.into()
 }
 
-async fn finish(mut encoder: impl tokio::io::AsyncWrite + Unpin, body: &[u8]) {
+async fn finish_encoder(mut encoder: impl tokio::io::AsyncWrite + Unpin, body: &[u8]) {
     encoder.write_all(body).await.unwrap();
     encoder.shutdown().await.unwrap();
 }
@@ -576,11 +583,11 @@ pub(crate) fn package(items: &[String], extra: &str) -> String {
 
 /// Returns a zip file with these members.
 pub(crate) fn zip(members: &[(impl AsRef<str>, impl AsRef<[u8]>)]) -> Vec<u8> {
-    zip_by(CompressionMethod::Deflated, members)
+    zip_with_method(CompressionMethod::Deflated, members)
 }
 
 /// Compresses the members by this method, or stores them.
-pub(crate) fn zip_by(
+pub(crate) fn zip_with_method(
     method: CompressionMethod,
     members: &[(impl AsRef<str>, impl AsRef<[u8]>)],
 ) -> Vec<u8> {
@@ -637,9 +644,9 @@ impl Feed {
     }
 
     /// Returns a script that holds each page back at a gate, by the page's number.
-    pub(crate) fn behind(self, gate: &Gate) -> impl Fn(&Request) -> Reply + use<> {
+    pub(crate) fn hold_at(self, gate: &Gate) -> impl Fn(&Request) -> Reply + use<> {
         let gate = gate.clone();
-        move |request| self.reply(request).behind(&gate, request.page())
+        move |request| self.reply(request).hold_at(&gate, request.page())
     }
 
     pub(crate) fn reply(&self, request: &Request) -> Reply {
@@ -660,12 +667,12 @@ impl Feed {
                     None => Reply::status(404),
                 }
             }
-            Kind::Number => self.counted(number("page", 1) - 1),
-            Kind::Offset { size } => self.counted(number("offset", 0) / size),
+            Kind::Number => self.numbered_page(number("page", 1) - 1),
+            Kind::Offset { size } => self.numbered_page(number("offset", 0) / size),
         }
     }
 
-    fn counted(&self, page: usize) -> Reply {
+    fn numbered_page(&self, page: usize) -> Reply {
         let items: usize = self.pages.iter().map(Vec::len).sum();
         let totals = format!(
             r#","total_pages":{},"total_items":{items}"#,

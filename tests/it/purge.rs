@@ -6,21 +6,24 @@ use ocds_ingest::config::Config;
 use ocds_ingest::ledger::{self, RunKind, RunSpec};
 use ocds_ingest::sink::Purge;
 
-use crate::harness::{Ingest, LINK, SOURCE, open};
+use crate::harness::{Ingest, LINK, SOURCE, open_database};
 use crate::publisher::{Feed, Publisher, pages};
-use crate::sink::refused;
+use crate::sink::refused_release;
 
 #[tokio::test]
-async fn a_purged_source_is_gone_and_others_stay() {
+async fn a_purge_deletes_one_source_and_no_other() {
     let mut bad = pages(13, 100);
-    bad[4][50] = refused(5);
-    let publisher = Publisher::feed(Feed::link(bad)).await;
+    bad[4][50] = refused_release(5);
+    let publisher = Publisher::serve_feed(Feed::link(bad)).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.declare_as("malawi", &publisher.url("/"), LINK);
-    let run = ingest.program(&["run", SOURCE, "malawi"]).await.expect(0);
+    let run = ingest
+        .run_program(&["run", SOURCE, "malawi"])
+        .await
+        .expect(0);
     assert_eq!(ingest.count("release").await, 2 * 1_299, "{}", run.stderr);
 
-    let asked = ingest.program(&["purge", SOURCE]).await.expect(2);
+    let asked = ingest.run_program(&["purge", SOURCE]).await.expect(2);
     assert!(
         asked
             .stderr
@@ -29,7 +32,7 @@ async fn a_purged_source_is_gone_and_others_stay() {
         asked.stderr
     );
     let purged = ingest
-        .program(&["purge", SOURCE, "--yes", "--json"])
+        .run_program(&["purge", SOURCE, "--yes", "--json"])
         .await
         .expect(0);
     let report = purged.report();
@@ -58,10 +61,10 @@ async fn a_purged_source_is_gone_and_others_stay() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_cannot_be_purged() {
+async fn an_unknown_source_cannot_be_purged() {
     let ingest = Ingest::new().await;
     let ran = ingest
-        .program(&["purge", "atlantis", "--yes"])
+        .run_program(&["purge", "atlantis", "--yes"])
         .await
         .expect(2);
     ran.expect_log("nothing is stored for atlantis");
@@ -69,8 +72,8 @@ async fn what_is_not_there_cannot_be_purged() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_being_written_is_not_purged() {
-    let publisher = Publisher::feed(Feed::link(pages(1, 5))).await;
+async fn a_source_with_a_running_run_is_not_purged() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 5))).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[lease]\nwait = \"100ms\"");
     ingest.run(&[]).await.expect(0);
@@ -83,18 +86,18 @@ async fn a_source_that_is_being_written_is_not_purged() {
         ingest.client.batch_execute(held).await.unwrap();
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    purge.end().await.expect(6);
+    purge.wait().await.expect(6);
     assert_eq!(ingest.count("release").await, 5);
 }
 
 #[tokio::test]
 async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
-    let publisher = Publisher::feed(Feed::link(pages(13, 100))).await;
+    let publisher = Publisher::serve_feed(Feed::link(pages(13, 100))).await;
     // Through the watermark, requests, pages, runs, rejects and releases.
     for steps in 1..10 {
         let ingest = Ingest::with_source(&publisher, LINK).await;
         ingest.run(&["--max-pages", "12"]).await.expect(0);
-        let database = open(&ingest.url).await;
+        let database = open_database(&ingest.url).await;
         let mut config = Config::default();
         // The next run takes over after two of these.
         config.lease.heartbeat = Duration::from_millis(200);
@@ -119,11 +122,11 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
 }
 
 #[tokio::test]
-async fn a_purge_goes_on_when_the_connection_that_reads_is_lost() {
-    let publisher = Publisher::feed(Feed::link(pages(25, 100))).await;
+async fn a_purge_continues_after_its_reading_connection_is_lost() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(25, 100))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
-    let database = open(&ingest.url).await;
+    let database = open_database(&ingest.url).await;
     let config = Config::default();
     let spec = RunSpec {
         kind: RunKind::Purge,

@@ -5,7 +5,7 @@ use crate::publisher::{Feed, Publisher, Reply, package, release};
 use crate::run::titled;
 
 /// Returns items that cannot be stored, with their reasons.
-fn rejects() -> Vec<(&'static str, Vec<u8>)> {
+fn make_rejects() -> Vec<(&'static str, Vec<u8>)> {
     let deep = format!(
         r#"{{"ocid":"o","id":"deep","a":{}{}}}"#,
         "[".repeat(600),
@@ -38,14 +38,14 @@ fn rejects() -> Vec<(&'static str, Vec<u8>)> {
             "lone-surrogate",
             br#"{"ocid":"o","id":"9","a":"\ud800"}"#.to_vec(),
         ),
-        ("refused", crate::sink::refused(1).into_bytes()),
+        ("refused", crate::sink::refused_release(1).into_bytes()),
     ]
 }
 
 #[tokio::test]
-async fn what_cannot_be_stored_is_kept_byte_for_byte_and_costs_its_neighbours_nothing() {
+async fn bad_items_are_kept_byte_for_byte_and_affect_no_others() {
     let mut body = br#"{"releases":["#.to_vec();
-    for (place, (_, reject)) in rejects().iter().enumerate() {
+    for (place, (_, reject)) in make_rejects().iter().enumerate() {
         body.extend(release(place).as_bytes());
         body.extend(b" ,\n ");
         body.extend(reject);
@@ -67,7 +67,7 @@ async fn what_cannot_be_stored_is_kept_byte_for_byte_and_costs_its_neighbours_no
         .iter()
         .map(|row| (row.get(0), row.get(1), row.get(2)))
         .collect();
-    let expected: Vec<(String, String, Vec<u8>)> = rejects()
+    let expected: Vec<(String, String, Vec<u8>)> = make_rejects()
         .into_iter()
         .enumerate()
         .map(|(place, (reason, document))| {
@@ -88,25 +88,25 @@ async fn what_cannot_be_stored_is_kept_byte_for_byte_and_costs_its_neighbours_no
 async fn a_reject_whose_key_is_stored_later_is_resolved() {
     let nul = r#"{"ocid":"ocds-213czf-1","id":"1","title":"\u0000"}"#;
     let other = r#"{"ocid":"ocds-213czf-1","id":"2","title":"\u0000"}"#;
-    let publisher = Publisher::feed(Feed::link(vec![vec![nul.into(), other.into()]])).await;
+    let publisher = Publisher::serve_feed(Feed::link(vec![vec![nul.into(), other.into()]])).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
 
     let feed = Feed::link(vec![vec![release(1)]]);
-    publisher.turn(move |request| feed.reply(request));
+    publisher.set_script(move |request| feed.reply(request));
     ingest.run(&[]).await.expect(0);
     let sql = "select concat_ws(' ', release_id, resolution, resolved_at is not null) from ocds.quarantine order by pointer";
     assert_eq!(ingest.column(sql).await, ["1 stored t", "2 f"]);
 
     // If it is served again, it is open again.
     let feed = Feed::link(vec![vec![nul.into()]]);
-    publisher.turn(move |request| feed.reply(request));
+    publisher.set_script(move |request| feed.reply(request));
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(ingest.column(sql).await, ["1 f", "2 f"]);
 }
 
 /// Returns a release with this nesting depth, which is also its title.
-fn nested(key: usize, depth: usize) -> String {
+fn nested_release(key: usize, depth: usize) -> String {
     let (open, close) = ("[".repeat(depth), "]".repeat(depth));
     format!(
         r#"{{"ocid":"ocds-213czf-{key}","id":"{key}","tender":{{"title":"nested {depth}"}},"deep":{open}{close}}}"#
@@ -116,9 +116,14 @@ fn nested(key: usize, depth: usize) -> String {
 const STATE: &str = "select concat_ws(' ', reason, coalesce(resolution, 'open')) from ocds.quarantine order by pointer";
 
 #[tokio::test]
-async fn a_replay_stores_what_a_wider_limit_lets_through() {
-    let items = vec![release(0), nested(1, 20), nested(2, 200), "null".into()];
-    let publisher = Publisher::feed(Feed::number(vec![vec![release(9)], items])).await;
+async fn a_replay_stores_what_a_raised_limit_allows() {
+    let items = vec![
+        release(0),
+        nested_release(1, 20),
+        nested_release(2, 200),
+        "null".into(),
+    ];
+    let publisher = Publisher::serve_feed(Feed::number(vec![vec![release(9)], items])).await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure("[extract]\nmax_depth = 10");
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
@@ -126,7 +131,7 @@ async fn a_replay_stores_what_a_wider_limit_lets_through() {
 
     ingest.configure("[extract]\nmax_depth = 100");
     let replay = ["quarantine", "replay", "--json"];
-    let report = ingest.program(&replay).await.expect(0).report();
+    let report = ingest.run_program(&replay).await.expect(0).report();
     assert_eq!(
         (
             &report["source"],
@@ -157,7 +162,7 @@ async fn a_replay_stores_what_a_wider_limit_lets_through() {
         .value("select id from ocds.quarantine where release_id = '2'")
         .await;
     let report = ingest
-        .program(&["quarantine", "replay", &id, "--json"])
+        .run_program(&["quarantine", "replay", &id, "--json"])
         .await
         .expect(0)
         .report();
@@ -166,23 +171,23 @@ async fn a_replay_stores_what_a_wider_limit_lets_through() {
         (&1.into(), &1.into())
     );
     let ran = ingest
-        .program(&["quarantine", "replay", &id])
+        .run_program(&["quarantine", "replay", &id])
         .await
         .expect(0);
     assert_eq!(ran.text(), "nothing to replay\n");
 }
 
 #[tokio::test]
-async fn of_rejects_of_one_key_the_one_served_last_is_stored_and_each_is_counted() {
-    let page = |depth| vec![nested(1, depth), nested(depth, depth)];
+async fn a_replay_stores_the_latest_reject_of_a_key_and_counts_each() {
+    let page = |depth| vec![nested_release(1, depth), nested_release(depth, depth)];
     let pages = vec![page(20), page(30), page(25)];
-    let publisher = Publisher::feed(Feed::number(pages)).await;
+    let publisher = Publisher::serve_feed(Feed::number(pages)).await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure("[extract]\nmax_depth = 10");
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     ingest.configure("[extract]\nmax_depth = 100");
     let replay = ["quarantine", "replay", "--json"];
-    let report = ingest.program(&replay).await.expect(0).report();
+    let report = ingest.run_program(&replay).await.expect(0).report();
     let counts = ["rejects", "inserted", "updated", "unchanged", "quarantined"];
     let counts = counts.map(|key| report[key].as_u64().unwrap());
     assert_eq!(counts, [6, 4, 2, 0, 0]);
@@ -211,7 +216,7 @@ async fn a_replay_never_overwrites_what_was_fetched_later() {
     assert_eq!(ingest.column(STATE).await, ["unreadable-page open"]);
 
     let feed = Feed::number(vec![vec![release(0), titled(1, "newer")]]);
-    publisher.turn(move |request| feed.reply(request));
+    publisher.set_script(move |request| feed.reply(request));
     ingest.run(&["--restart"]).await.expect(0);
 
     ingest.declare(
@@ -219,7 +224,7 @@ async fn a_replay_never_overwrites_what_was_fetched_later() {
         &format!("{NUMBER}\nitems = [\"/releases/*\", \"/entries/*\"]"),
     );
     let report = ingest
-        .program(&["quarantine", "replay", "--json"])
+        .run_program(&["quarantine", "replay", "--json"])
         .await
         .expect(0)
         .report();
@@ -241,17 +246,17 @@ async fn a_replay_never_overwrites_what_was_fetched_later() {
 #[tokio::test]
 async fn rejects_are_listed_shown_and_discarded() {
     let odd = "{\"id\":\"caf\\u00e9\",  \"a\":\"\u{e9}\"}";
-    let publisher = Publisher::feed(Feed::link(vec![vec![odd.into(), "null".into()]])).await;
+    let publisher = Publisher::serve_feed(Feed::link(vec![vec![odd.into(), "null".into()]])).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
-    let ran = ingest.program(&["quarantine", "list"]).await.expect(0);
+    let ran = ingest.run_program(&["quarantine", "list"]).await.expect(0);
     assert_eq!(ran.text(), "nothing is in quarantine\n");
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
 
     let list = ingest
-        .program(&["quarantine", "list", "--json"])
+        .run_program(&["quarantine", "list", "--json"])
         .await
         .expect(0)
-        .lines();
+        .parse_lines();
     let listed: Vec<(&str, &str)> = list
         .iter()
         .map(|entry| {
@@ -280,22 +285,22 @@ async fn rejects_are_listed_shown_and_discarded() {
         "--source",
         SOURCE,
     ];
-    let entry = ingest.program(&only).await.expect(0).report();
+    let entry = ingest.run_program(&only).await.expect(0).report();
     assert_eq!(entry["bytes"], odd.len());
     let none = ["quarantine", "list", "--source", "elsewhere"];
     assert_eq!(
-        ingest.program(&none).await.expect(0).text(),
+        ingest.run_program(&none).await.expect(0).text(),
         "nothing is in quarantine\n"
     );
     let ran = ingest
-        .program(&["quarantine", "list", "--reason", "ugly"])
+        .run_program(&["quarantine", "list", "--reason", "ugly"])
         .await
         .expect(2);
     ran.expect_log("missing-ocid");
 
     let id = entry["id"].to_string();
     let shown = ingest
-        .program(&["quarantine", "show", &id])
+        .run_program(&["quarantine", "show", &id])
         .await
         .expect(0)
         .text();
@@ -304,25 +309,25 @@ async fn rejects_are_listed_shown_and_discarded() {
         "{shown}"
     );
     let raw = ingest
-        .program(&["quarantine", "show", "--raw", &id])
+        .run_program(&["quarantine", "show", "--raw", &id])
         .await
         .expect(0);
     assert_eq!(raw.stdout, odd.as_bytes());
     ingest
-        .program(&["quarantine", "show", "4711"])
+        .run_program(&["quarantine", "show", "4711"])
         .await
         .expect(2);
 
     let ran = ingest
-        .program(&["quarantine", "discard", &id, "4711"])
+        .run_program(&["quarantine", "discard", &id, "4711"])
         .await
         .expect(0);
     assert_eq!(ran.text(), "discarded 1 of 2\n");
     let list = ingest
-        .program(&["quarantine", "list", "--json"])
+        .run_program(&["quarantine", "list", "--json"])
         .await
         .expect(0)
-        .lines();
+        .parse_lines();
     assert_eq!(list.len(), 1);
     // They are kept and not replayed.
     assert_eq!(
@@ -332,7 +337,7 @@ async fn rejects_are_listed_shown_and_discarded() {
         1
     );
     let report = ingest
-        .program(&["quarantine", "replay", "--json"])
+        .run_program(&["quarantine", "replay", "--json"])
         .await
         .expect(0)
         .report();

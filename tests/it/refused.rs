@@ -10,7 +10,7 @@ const REFUSED: &str = "select concat_ws(' ', reason, sqlstate, page_number, poin
 
 /// Makes the server fail with an SQLSTATE before it writes rows of a table that match a
 /// condition.
-async fn fail(ingest: &Ingest, table: &str, if_true: &str, sqlstate: &str) {
+async fn make_server_fail(ingest: &Ingest, table: &str, if_true: &str, sqlstate: &str) {
     let sql = format!(
         "create or replace function fail() returns trigger language plpgsql as $$
         begin
@@ -25,19 +25,19 @@ async fn fail(ingest: &Ingest, table: &str, if_true: &str, sqlstate: &str) {
     ingest.client.batch_execute(&sql).await.unwrap();
 }
 
-async fn mend(ingest: &Ingest, table: &str) {
+async fn stop_failing(ingest: &Ingest, table: &str) {
     let sql = format!("drop trigger fails on ocds.{table}");
     ingest.client.batch_execute(&sql).await.unwrap();
 }
 
-async fn declared(pages: Vec<Items>) -> (Publisher, Ingest) {
-    let publisher = Publisher::feed(Feed::link(pages)).await;
+async fn prepare_feed(pages: Vec<Items>) -> (Publisher, Ingest) {
+    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     (publisher, ingest)
 }
 
 #[tokio::test]
-async fn a_release_of_too_many_values_costs_itself_alone() {
+async fn a_release_with_too_many_values_is_rejected_alone() {
     // PostgreSQL cannot build a jsonb of 16.8 million numbers, because that needs more memory
     // than it requests at once. It uses 1.4 GB before it reports this.
     let numbers = format!("{}0", "0,".repeat(16_799_999));
@@ -55,14 +55,14 @@ async fn a_release_of_too_many_values_costs_itself_alone() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_refused_twice_alone_is_a_reject() {
+async fn a_row_refused_twice_on_its_own_is_rejected() {
     for sqlstate in [
         "XX000", "53200", "57014", "P0001", "P0004", "38000", "27000", "OC001",
     ] {
         for method in ["upsert", "copy", "row"] {
-            let (_publisher, mut ingest) = declared(pages(2, 10)).await;
+            let (_publisher, mut ingest) = prepare_feed(pages(2, 10)).await;
             ingest.configure(&format!("[sink]\nmethod = \"{method}\""));
-            fail(&ingest, "release", "new.release_id = '13'", sqlstate).await;
+            make_server_fail(&ingest, "release", "new.release_id = '13'", sqlstate).await;
             let ran = ingest.run(&[]).await.expect(0);
             assert_eq!(ingest.count("release").await, 19, "{sqlstate}");
             let kept = ingest.column(REFUSED).await;
@@ -80,11 +80,11 @@ async fn a_row_that_is_refused_twice_alone_is_a_reject() {
 }
 
 #[tokio::test]
-async fn compiled_releases_and_replays_are_judged_as_releases_are() {
+async fn compiled_releases_and_replays_follow_the_same_rules() {
     let compiled = |i: usize| format!(r#"{{"ocid":"o-{i}","tag":["compiled"]}}"#);
     let items: Items = (0..8).map(compiled).collect();
-    let (_publisher, ingest) = declared(vec![items]).await;
-    fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "XX000").await;
+    let (_publisher, ingest) = prepare_feed(vec![items]).await;
+    make_server_fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "XX000").await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("compiled_release").await, 7);
     assert_eq!(
@@ -94,21 +94,21 @@ async fn compiled_releases_and_replays_are_judged_as_releases_are() {
 
     // The replay is refused at first, and succeeds later.
     let replay = ["quarantine", "replay", "--source", SOURCE];
-    fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "53200").await;
-    ingest.program(&replay).await.expect(0);
+    make_server_fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "53200").await;
+    ingest.run_program(&replay).await.expect(0);
     assert_eq!(
         ingest.column(REFUSED).await,
         ["refused 53200 1 /releases/5"]
     );
-    mend(&ingest, "compiled_release").await;
-    ingest.program(&replay).await.expect(0);
+    stop_failing(&ingest, "compiled_release").await;
+    ingest.run_program(&replay).await.expect(0);
     assert_eq!(ingest.count("compiled_release").await, 8);
     let resolved = "select resolution from ocds.quarantine";
     assert_eq!(ingest.value(resolved).await, "replayed");
 }
 
 #[tokio::test]
-async fn what_the_server_says_of_itself_is_no_row_s() {
+async fn a_server_error_rejects_no_row() {
     for (sqlstate, code) in [
         ("08006", 3),
         ("25006", 3),
@@ -123,26 +123,26 @@ async fn what_the_server_says_of_itself_is_no_row_s() {
         ("0A000", 1),
         ("42P01", 1),
     ] {
-        let (_publisher, mut ingest) = declared(pages(1, 8)).await;
+        let (_publisher, mut ingest) = prepare_feed(pages(1, 8)).await;
         ingest.configure("[database]\nretry_for = \"300ms\"");
-        fail(&ingest, "release", "new.release_id = '3'", sqlstate).await;
+        make_server_fail(&ingest, "release", "new.release_id = '3'", sqlstate).await;
         ingest.run(&[]).await.expect(code);
         assert_eq!(ingest.count("release").await, 0, "{sqlstate}");
         assert_eq!(ingest.column(REFUSED).await, [""; 0], "{sqlstate}");
-        mend(&ingest, "release").await;
+        stop_failing(&ingest, "release").await;
         ingest.run(&[]).await.expect(0);
         assert_eq!(ingest.count("release").await, 8, "{sqlstate}");
     }
 }
 
 #[tokio::test]
-async fn a_row_that_is_refused_once_alone_is_written() {
-    let (_publisher, ingest) = declared(pages(1, 8)).await;
+async fn a_row_refused_once_on_its_own_is_written() {
+    let (_publisher, ingest) = prepare_feed(pages(1, 8)).await;
     // The batch, and the row alone. A rollback does not reset a sequence.
     let calls = "create sequence calls";
     ingest.client.batch_execute(calls).await.unwrap();
     let passes = "new.release_id = '3' and nextval('calls') <= 2";
-    fail(&ingest, "release", passes, "XX000").await;
+    make_server_fail(&ingest, "release", passes, "XX000").await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 8);
     assert_eq!(ingest.column(REFUSED).await, [""; 0]);
@@ -151,8 +151,8 @@ async fn a_row_that_is_refused_once_alone_is_written() {
 }
 
 #[tokio::test]
-async fn another_fault_the_second_time_is_no_row_s() {
-    let (_publisher, mut ingest) = declared(pages(1, 8)).await;
+async fn two_different_errors_reject_no_row() {
+    let (_publisher, mut ingest) = prepare_feed(pages(1, 8)).await;
     ingest.configure("[database]\nretry_for = \"300ms\"");
     ingest
         .client
@@ -172,28 +172,28 @@ async fn another_fault_the_second_time_is_no_row_s() {
     ingest.client.batch_execute(sql).await.unwrap();
     ingest.run(&[]).await.expect(3);
     assert_eq!(ingest.column(REFUSED).await, [""; 0]);
-    mend(&ingest, "release").await;
+    stop_failing(&ingest, "release").await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 8);
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_row_after_row_is_at_fault_itself() {
+async fn many_refused_rows_in_a_row_are_a_server_error() {
     for (sqlstate, code) in [("XX000", 1), ("53200", 3)] {
-        let (_publisher, mut ingest) = declared(pages(2, 8)).await;
+        let (_publisher, mut ingest) = prepare_feed(pages(2, 8)).await;
         ingest.configure("[database]\nretry_for = \"300ms\"");
-        fail(&ingest, "release", "true", sqlstate).await;
+        make_server_fail(&ingest, "release", "true", sqlstate).await;
         ingest.run(&["--max-bad-ratio", "1"]).await.expect(code);
         assert_eq!(ingest.column(REFUSED).await, [""; 0], "{sqlstate}");
-        mend(&ingest, "release").await;
+        stop_failing(&ingest, "release").await;
         ingest.run(&[]).await.expect(0);
         assert_eq!(ingest.count("release").await, 16, "{sqlstate}");
     }
 }
 
 #[tokio::test]
-async fn a_row_that_takes_longer_than_a_statement_may_is_a_reject() {
-    let (_publisher, mut ingest) = declared(pages(1, 8)).await;
+async fn a_row_over_the_statement_timeout_is_rejected() {
+    let (_publisher, mut ingest) = prepare_feed(pages(1, 8)).await;
     ingest.configure("[database]\nstatement_timeout = \"4s\"\nlock_timeout = \"1s\"");
     let sql = "create function wait() returns trigger language plpgsql as $$
         begin
@@ -212,15 +212,15 @@ async fn a_row_that_takes_longer_than_a_statement_may_is_a_reject() {
 }
 
 #[tokio::test]
-async fn a_row_that_waits_for_a_lock_until_its_statement_may_no_longer_is_no_reject() {
-    let (publisher, mut ingest) = declared(pages(1, 8)).await;
+async fn a_row_that_waits_for_a_lock_too_long_is_not_rejected() {
+    let (publisher, mut ingest) = prepare_feed(pages(1, 8)).await;
     ingest.run(&[]).await.expect(0);
     let titled = crate::run::titled(3, "another title");
     let items: Items = (0..8)
         .map(|i| if i == 3 { titled.clone() } else { release(i) })
         .collect();
     let feed = Feed::link(vec![items]);
-    publisher.turn(move |request| feed.reply(request));
+    publisher.set_script(move |request| feed.reply(request));
     ingest.configure(
         "[database]\nstatement_timeout = \"500ms\"\nlock_timeout = \"10s\"\nretry_for = \"300ms\"",
     );
@@ -240,7 +240,7 @@ async fn a_row_that_waits_for_a_lock_until_its_statement_may_no_longer_is_no_rej
 async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
     let long = format!(r#"{{"ocid":"o","title":"{}"}}"#, "t".repeat(5_000));
     let items = vec![release(1), long.clone(), release(2), "null".into()];
-    let (_publisher, ingest) = declared(vec![items]).await;
+    let (_publisher, ingest) = prepare_feed(vec![items]).await;
     let check = "alter table ocds.quarantine add constraint short check (length(document) < 1000)";
     ingest.client.batch_execute(check).await.unwrap();
     let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
@@ -267,7 +267,7 @@ async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
 
     // A replay has nothing to read.
     let replay = ["quarantine", "replay", "--source", SOURCE];
-    ingest.program(&replay).await.expect(0);
+    ingest.run_program(&replay).await.expect(0);
     let message = "select message from ocds.quarantine where pointer = '/releases/1'";
     assert!(says.ends_with(&ingest.value(message).await));
 
@@ -287,15 +287,15 @@ async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
 }
 
 #[tokio::test]
-async fn a_reject_is_not_kept_without_its_document_for_the_server_s_sake() {
+async fn a_server_error_does_not_drop_the_document_of_a_reject() {
     for (sqlstate, code) in [("53100", 3), ("53200", 3), ("57014", 3)] {
         let items = vec![release(1), "null".into()];
-        let (_publisher, mut ingest) = declared(vec![items]).await;
+        let (_publisher, mut ingest) = prepare_feed(vec![items]).await;
         ingest.configure("[database]\nretry_for = \"300ms\"");
-        fail(&ingest, "quarantine", "true", sqlstate).await;
+        make_server_fail(&ingest, "quarantine", "true", sqlstate).await;
         ingest.run(&["--max-bad-ratio", "1"]).await.expect(code);
         assert_eq!(ingest.count("release").await, 0, "{sqlstate}");
-        mend(&ingest, "quarantine").await;
+        stop_failing(&ingest, "quarantine").await;
         ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
         let kept = "select convert_from(document, 'utf8') from ocds.quarantine";
         assert_eq!(ingest.column(kept).await, ["null"], "{sqlstate}");

@@ -6,7 +6,7 @@ use crate::harness::{Ingest, LINK, connect};
 use crate::publisher::{Feed, Publisher, Reply, short_pages};
 
 #[tokio::test]
-async fn each_request_is_a_row_with_what_came_of_it() {
+async fn each_request_is_a_row_with_its_result() {
     let feed = Feed::link(short_pages(3, 10, 3));
     let asked = AtomicUsize::new(0);
     let publisher = Publisher::serve(move |request| match asked.fetch_add(1, Ordering::Relaxed) {
@@ -48,8 +48,8 @@ async fn each_request_is_a_row_with_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn requests_go_with_their_run_and_are_not_logged_where_nobody_wants_them() {
-    let publisher = Publisher::feed(Feed::link(short_pages(2, 10, 3))).await;
+async fn requests_are_deleted_with_their_run_and_can_be_switched_off() {
+    let publisher = Publisher::serve_feed(Feed::link(short_pages(2, 10, 3))).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("request").await, 2);
@@ -59,8 +59,8 @@ async fn requests_go_with_their_run_and_are_not_logged_where_nobody_wants_them()
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_written_holds_no_page_up() {
-    let publisher = Publisher::feed(Feed::link(short_pages(150, 10, 3))).await;
+async fn a_blocked_request_log_delays_no_page() {
+    let publisher = Publisher::serve_feed(Feed::link(short_pages(150, 10, 3))).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[database]\nlock_timeout = \"5m\"\nstatement_timeout = \"5m\"");
     let locker = connect(&ingest.url).await;
@@ -70,17 +70,19 @@ async fn a_log_that_cannot_be_written_holds_no_page_up() {
     // The log has more than a batch, and waits.
     let waits = "select count(*) = 1 from pg_stat_activity \
         where datname = current_database() and wait_event_type = 'Lock' and query like 'insert into \"ocds\".\"request\"%'";
-    ingest.until(waits).await;
-    ingest.until("select count(*) = 150 from ocds.page").await;
+    ingest.wait_until(waits).await;
+    ingest
+        .wait_until("select count(*) = 150 from ocds.page")
+        .await;
     assert_eq!(ingest.value(waits).await, "t");
     locker.batch_execute("rollback").await.unwrap();
-    run.end().await.expect(0);
+    run.wait().await.expect(0);
     assert_eq!(ingest.count("request").await, 150);
 }
 
 #[tokio::test]
-async fn a_log_that_is_not_written_at_the_end_is_missed_and_fails_no_run() {
-    let publisher = Publisher::feed(Feed::link(short_pages(5, 10, 3))).await;
+async fn a_request_log_lost_at_the_end_is_reported_and_fails_no_run() {
+    let publisher = Publisher::serve_feed(Feed::link(short_pages(5, 10, 3))).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[database]\nlock_timeout = \"200ms\"\nretry_for = \"1s\"");
     let client = &ingest.client;
@@ -93,7 +95,7 @@ async fn a_log_that_is_not_written_at_the_end_is_missed_and_fails_no_run() {
 }
 
 #[tokio::test]
-async fn where_a_redirect_led_to_is_logged_without_what_may_be_signed() {
+async fn the_target_of_a_redirect_is_logged_without_its_signature() {
     let feed = Feed::link(short_pages(1, 10, 3));
     let publisher = Publisher::serve(move |request| match request.path() {
         "/bucket" => feed.reply(request),

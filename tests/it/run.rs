@@ -14,7 +14,7 @@ pub(crate) fn titled(i: usize, title: &str) -> String {
 }
 
 /// Returns the keys of releases in the order of the database.
-fn keys(releases: std::ops::Range<usize>) -> Vec<String> {
+fn list_ocids(releases: std::ops::Range<usize>) -> Vec<String> {
     let mut keys: Vec<String> = releases.map(|i| format!("ocds-213czf-{i}")).collect();
     keys.sort();
     keys
@@ -39,34 +39,38 @@ async fn every_release_of_a_feed_is_stored_exactly_once() {
     let mut publishers = Vec::new();
     for (number, (feed, table, _)) in feeds.iter().enumerate() {
         let feed = feed.clone();
-        let publisher = Publisher::feed(feed).await;
+        let publisher = Publisher::serve_feed(feed).await;
         ingest.declare_as(&format!("feed-{number}"), &publisher.url("/"), table);
         publishers.push(publisher);
     }
-    let ran = ingest.program(&["run", "--all", "--json"]).await.expect(0);
-    for (report, (number, (_, table, durable))) in ran.lines().iter().zip(feeds.iter().enumerate())
+    let ran = ingest
+        .run_program(&["run", "--all", "--json"])
+        .await
+        .expect(0);
+    for (report, (number, (_, table, durable))) in
+        ran.parse_lines().iter().zip(feeds.iter().enumerate())
     {
         let inserted = "50 inserted";
-        assert_eq!(Counts::of(report), inserted, "{table}");
+        assert_eq!(Counts::from_report(report), inserted, "{table}");
         assert_eq!(report["verdict"], "complete", "{table}");
         assert_eq!(report["pages"], *durable, "{table}");
         let stored = format!(
             r#"select ocid from ocds.release where source = 'feed-{number}' order by ocid collate "C""#
         );
-        assert_eq!(ingest.column(&stored).await, keys(0..50), "{table}");
+        assert_eq!(ingest.column(&stored).await, list_ocids(0..50), "{table}");
     }
-    assert_eq!(ran.lines().len(), feeds.len());
+    assert_eq!(ran.parse_lines().len(), feeds.len());
 }
 
 #[tokio::test]
-async fn a_second_run_over_the_same_pages_writes_no_row() {
-    let publisher = Publisher::feed(Feed::link(defective())).await;
+async fn a_second_run_over_unchanged_pages_writes_no_row() {
+    let publisher = Publisher::serve_feed(Feed::link(make_defective_pages())).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
-    let before = ingest.row_versions_of_releases().await;
+    let before = ingest.read_row_versions().await;
     let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(ran.counts(), "23 unchanged, 1 folded, 1 quarantined");
-    assert_eq!(ingest.row_versions_of_releases().await, before);
+    assert_eq!(ingest.read_row_versions().await, before);
     assert_eq!(
         ingest.column("select seen from ocds.quarantine").await,
         ["2", "2"]
@@ -74,7 +78,7 @@ async fn a_second_run_over_the_same_pages_writes_no_row() {
 }
 
 /// Returns 25 items: one has no ocid, and one key occurs twice on a page.
-fn defective() -> Vec<Items> {
+fn make_defective_pages() -> Vec<Items> {
     let mut pages = pages(5, 5);
     pages[1][2] = r#"{"id":"no ocid"}"#.into();
     pages[3][0] = titled(17, "the earlier one");
@@ -82,12 +86,12 @@ fn defective() -> Vec<Items> {
 }
 
 #[tokio::test]
-async fn what_became_of_the_releases_adds_up() {
-    let publisher = Publisher::feed(Feed::link(defective())).await;
+async fn the_outcomes_of_the_releases_add_up() {
+    let publisher = Publisher::serve_feed(Feed::link(make_defective_pages())).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
-    publisher.turn({
-        let mut pages = defective();
+    publisher.set_script({
+        let mut pages = make_defective_pages();
         pages[4][4] = titled(3, "overwritten");
         let feed = Feed::link(pages);
         move |request| feed.reply(request)
@@ -109,14 +113,14 @@ async fn what_became_of_the_releases_adds_up() {
 
 #[tokio::test]
 async fn a_release_whose_content_changed_is_updated() {
-    let publisher = Publisher::feed(Feed::link(vec![(0..3).map(release).collect()])).await;
+    let publisher = Publisher::serve_feed(Feed::link(vec![(0..3).map(release).collect()])).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let first_seen = "select first_seen_at from ocds.release where release_id = '1'";
     let seen = ingest.value(first_seen).await;
 
     let feed = Feed::link(vec![vec![release(0), titled(1, "new"), release(2)]]);
-    publisher.turn(move |request| feed.reply(request));
+    publisher.set_script(move |request| feed.reply(request));
     let ran = ingest.run(&[]).await.expect(0);
     assert_eq!(ran.counts(), "1 updated, 2 unchanged");
     let titles = "select concat(tender_title, data->'tender'->>'title') from ocds.release order by release_id";
@@ -134,8 +138,8 @@ async fn a_release_whose_content_changed_is_updated() {
 }
 
 #[tokio::test]
-async fn white_space_is_no_change_of_content() {
-    let publisher = Publisher::feed(Feed::link(vec![vec![release(0)]])).await;
+async fn white_space_does_not_change_the_content() {
+    let publisher = Publisher::serve_feed(Feed::link(vec![vec![release(0)]])).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let feed = Feed::link(vec![vec![
@@ -143,12 +147,12 @@ async fn white_space_is_no_change_of_content() {
             .replace(':', " :\n ")
             .replace("00 :\n 00 :\n 00", "00:00:00"),
     ]]);
-    publisher.turn(move |request| feed.reply(request));
+    publisher.set_script(move |request| feed.reply(request));
     assert_eq!(ingest.run(&[]).await.expect(0).counts().unchanged, 1);
 }
 
 #[tokio::test]
-async fn of_two_releases_with_one_key_on_a_page_the_later_is_stored_and_the_earlier_kept() {
+async fn the_later_of_two_releases_with_one_key_on_a_page_is_stored() {
     let earlier = titled(7, "earlier");
     let page = vec![
         release(1),
@@ -157,7 +161,7 @@ async fn of_two_releases_with_one_key_on_a_page_the_later_is_stored_and_the_earl
         release(2),
         titled(7, "later"),
     ];
-    let publisher = Publisher::feed(Feed::link(vec![page])).await;
+    let publisher = Publisher::serve_feed(Feed::link(vec![page])).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     // A superseded release is not a bad row.
     let ran = ingest.run(&["--max-bad-ratio", "0"]).await.expect(0);
@@ -172,7 +176,7 @@ async fn of_two_releases_with_one_key_on_a_page_the_later_is_stored_and_the_earl
 }
 
 #[tokio::test]
-async fn the_later_page_wins_though_two_are_committed_at_once() {
+async fn the_later_page_wins_with_concurrent_commits() {
     // All pages have the key 0. The first page is the largest, and so the slowest to write.
     let pages: Vec<Items> = (0..12)
         .map(|page| {
@@ -183,7 +187,7 @@ async fn the_later_page_wins_though_two_are_committed_at_once() {
                 .collect()
         })
         .collect();
-    let publisher = Publisher::feed(Feed::number(pages)).await;
+    let publisher = Publisher::serve_feed(Feed::number(pages)).await;
     let mut ingest = Ingest::with_source(
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
@@ -198,8 +202,8 @@ async fn the_later_page_wins_though_two_are_committed_at_once() {
 }
 
 #[tokio::test]
-async fn a_report_has_these_fields_and_no_others() {
-    let publisher = Publisher::feed(Feed::link(pages(2, 2))).await;
+async fn a_report_has_exactly_these_fields() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(2, 2))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest.run(&[]).await.expect(0);
     let report = ran.report();
@@ -234,8 +238,8 @@ async fn a_report_has_these_fields_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_run_of_so_many_pages_is_gone_on_with() {
-    let publisher = Publisher::feed(Feed::link(pages(5, 2))).await;
+async fn a_run_with_max_pages_is_resumed() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(5, 2))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest.run(&["--max-pages", "2"]).await.expect(0);
     assert_eq!(ran.report()["pages"], 2);
@@ -262,8 +266,8 @@ async fn a_run_of_so_many_pages_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_chain_whose_stored_cursor_cannot_be_read_begins_anew() {
-    let publisher = Publisher::feed(Feed::link(pages(5, 2))).await;
+async fn a_chain_with_an_unreadable_cursor_starts_again() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(5, 2))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     // A newer version might write this.
@@ -280,8 +284,8 @@ async fn a_chain_whose_stored_cursor_cannot_be_read_begins_anew() {
 }
 
 #[tokio::test]
-async fn a_restart_begins_at_the_first_page() {
-    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+async fn a_restart_starts_at_the_first_page() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     let report = ingest.run(&["--restart"]).await.expect(0).report();
@@ -294,8 +298,8 @@ async fn a_restart_begins_at_the_first_page() {
 }
 
 #[tokio::test]
-async fn an_unfinished_run_of_another_definition_is_not_gone_on_with() {
-    let publisher = Publisher::feed(Feed::number(pages(4, 2))).await;
+async fn an_unfinished_run_of_another_definition_is_not_resumed() {
+    let publisher = Publisher::serve_feed(Feed::number(pages(4, 2))).await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     ingest.declare(
@@ -313,7 +317,7 @@ async fn an_unfinished_run_of_another_definition_is_not_gone_on_with() {
 }
 
 #[tokio::test]
-async fn the_last_page_of_a_feed_is_believed_after_it_was_asked_for_again() {
+async fn a_full_last_page_is_confirmed_by_another_request() {
     let dropped = AtomicBool::new(false);
     let feed = Feed::link(pages(4, 3));
     let publisher = Publisher::serve(move |request| {
@@ -330,7 +334,7 @@ async fn the_last_page_of_a_feed_is_believed_after_it_was_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_page_may_be_one_release_by_itself() {
+async fn a_page_can_be_a_single_release() {
     // MTender (Moldova) and ProZorro (Ukraine) serve bare releases.
     let publisher = Publisher::serve(|request| match request.query("page").as_deref() {
         Some(page @ ("1" | "2" | "3")) => Reply::json(release(page.parse().unwrap())),
@@ -343,7 +347,7 @@ async fn a_page_may_be_one_release_by_itself() {
 }
 
 /// Replaces page `bad` of a feed by HTML while `is_bad` is true.
-fn unreadable_at(
+fn serve_unreadable_at(
     feed: Feed,
     bad: &'static str,
     is_bad: Arc<AtomicBool>,
@@ -363,9 +367,9 @@ const QUARANTINE: &str = "select concat_ws(' ', reason, page_number, resolution,
     from ocds.quarantine order by id";
 
 #[tokio::test]
-async fn a_numbered_feed_goes_on_without_a_page_that_cannot_be_read() {
+async fn a_numbered_feed_continues_after_an_unreadable_page() {
     let is_bad = Arc::new(AtomicBool::new(true));
-    let feed = unreadable_at(Feed::number(pages(5, 2)), "3", Arc::clone(&is_bad));
+    let feed = serve_unreadable_at(Feed::number(pages(5, 2)), "3", Arc::clone(&is_bad));
     let publisher = Publisher::serve(feed).await;
     let ingest = Ingest::with_source(&publisher, NUMBER).await;
 
@@ -407,9 +411,9 @@ async fn a_numbered_feed_goes_on_without_a_page_that_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_linked_feed_stops_at_a_page_that_cannot_be_read_and_goes_on_there() {
+async fn a_linked_feed_stops_at_an_unreadable_page_and_resumes_there() {
     let is_bad = Arc::new(AtomicBool::new(true));
-    let feed = unreadable_at(Feed::link(pages(5, 2)), "3", Arc::clone(&is_bad));
+    let feed = serve_unreadable_at(Feed::link(pages(5, 2)), "3", Arc::clone(&is_bad));
     let publisher = Publisher::serve(feed).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
 
@@ -446,7 +450,7 @@ async fn a_linked_feed_stops_at_a_page_that_cannot_be_read_and_goes_on_there() {
 async fn too_many_bad_rows_stop_a_run_until_the_ratio_is_raised() {
     let mut pages = pages(6, 10);
     pages[1] = vec!["null".into(); 10];
-    let publisher = Publisher::feed(Feed::link(pages)).await;
+    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     // So few pages ahead that the end of the feed is not fetched meanwhile.
     ingest.configure("[sink]\nmax_bad_after = 15\n[fetch]\nahead = 2");
@@ -472,11 +476,11 @@ async fn too_many_bad_rows_stop_a_run_until_the_ratio_is_raised() {
 }
 
 #[tokio::test]
-async fn a_page_of_too_many_bad_rows_is_not_stored_and_some_of_them_are_kept() {
+async fn a_page_with_too_many_bad_rows_is_not_stored_and_keeps_some_rejects() {
     let mut pages = pages(3, 10);
     let nulls = (0..3_000).map(|_| "null".to_owned());
     pages[1].extend(nulls);
-    let publisher = Publisher::feed(Feed::link(pages)).await;
+    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
 
     let durable = "select number from ocds.page order by number";
@@ -488,7 +492,7 @@ async fn a_page_of_too_many_bad_rows_is_not_stored_and_some_of_them_are_kept() {
         ran.expect_log(says);
         assert_eq!(ran.report()["verdict"], "failed");
         assert_eq!(ingest.column(durable).await, ["1"]);
-        assert_eq!(ingest.column(STORED).await, keys(0..10));
+        assert_eq!(ingest.column(STORED).await, list_ocids(0..10));
         assert_eq!(ingest.count("quarantine").await, 1_000);
         let of_page = publisher.requests();
         let of_page = of_page.iter().filter(|request| request.page() == 2);
@@ -497,16 +501,16 @@ async fn a_page_of_too_many_bad_rows_is_not_stored_and_some_of_them_are_kept() {
 
     let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(ran.counts().quarantined, 3_000);
-    assert_eq!(ingest.column(STORED).await, keys(0..30));
+    assert_eq!(ingest.column(STORED).await, list_ocids(0..30));
     assert_eq!(ingest.count("quarantine").await, 3_000);
 }
 
 #[tokio::test]
-async fn a_page_of_many_bad_rows_is_stored_behind_enough_good_ones() {
+async fn a_page_with_many_bad_rows_is_stored_after_enough_good_ones() {
     let mut pages = pages(4, 3_000);
     // A later page would be committed at the same time if it did not have to wait.
     pages[2] = vec!["null".to_owned(); 1_500];
-    let publisher = Publisher::feed(Feed::number(pages)).await;
+    let publisher = Publisher::serve_feed(Feed::number(pages)).await;
     let mut ingest =
         Ingest::with_source(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4")).await;
     ingest.configure("[sink]\nmax_bad_ratio = 0.2");
@@ -516,7 +520,7 @@ async fn a_page_of_many_bad_rows_is_stored_behind_enough_good_ones() {
 
 #[tokio::test]
 async fn too_many_bad_rows_are_seen_at_the_end_of_a_short_feed() {
-    let publisher = Publisher::feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
+    let publisher = Publisher::serve_feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(5);
     assert_eq!(ingest.count("release").await, 1);
@@ -524,8 +528,8 @@ async fn too_many_bad_rows_are_seen_at_the_end_of_a_short_feed() {
 }
 
 #[tokio::test]
-async fn a_backfill_fetches_the_pages_it_is_asked_for() {
-    let publisher = Publisher::feed(Feed::number(pages(6, 2))).await;
+async fn a_backfill_fetches_the_requested_pages() {
+    let publisher = Publisher::serve_feed(Feed::number(pages(6, 2))).await;
     let ingest = Ingest::with_source(&publisher, NUMBER).await;
     let backfill = [
         "backfill",
@@ -536,23 +540,23 @@ async fn a_backfill_fetches_the_pages_it_is_asked_for() {
         "--to-page",
         "4",
     ];
-    let report = ingest.program(&backfill).await.expect(0).report();
+    let report = ingest.run_program(&backfill).await.expect(0).report();
     assert_eq!(report["kind"], "backfill");
     assert_eq!(publisher.targets(), ["/?page=3", "/?page=4"]);
-    assert_eq!(ingest.column(STORED).await, keys(4..8));
+    assert_eq!(ingest.column(STORED).await, list_ocids(4..8));
 
     // Without an end, the backfill ends with the feed.
-    let report = ingest.program(&backfill[..5]).await.expect(0).report();
+    let report = ingest.run_program(&backfill[..5]).await.expect(0).report();
     assert_eq!(
         (report["pages"].as_i64(), report["unchanged"].as_i64()),
         (Some(4), Some(4))
     );
-    assert_eq!(ingest.column(STORED).await, keys(4..12));
+    assert_eq!(ingest.column(STORED).await, list_ocids(4..12));
 }
 
 #[tokio::test]
-async fn a_backfill_of_a_linked_feed_walks_to_its_first_page_or_knows_it() {
-    let publisher = Publisher::feed(Feed::link(pages(6, 2))).await;
+async fn a_backfill_of_a_linked_feed_finds_its_first_page() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(6, 2))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let backfill = [
         "backfill",
@@ -563,61 +567,61 @@ async fn a_backfill_of_a_linked_feed_walks_to_its_first_page_or_knows_it() {
         "--to-page",
         "4",
     ];
-    let report = ingest.program(&backfill).await.expect(0).report();
+    let report = ingest.run_program(&backfill).await.expect(0).report();
     assert_eq!(report["pages"], 2);
     assert_eq!(
         publisher.targets(),
         ["/", "/?page=2", "/?page=3", "/?page=4"]
     );
-    assert_eq!(ingest.column(STORED).await, keys(4..8));
+    assert_eq!(ingest.column(STORED).await, list_ocids(4..8));
 
     ingest.run(&[]).await.expect(0);
     let asked = publisher.targets().len();
-    ingest.program(&backfill).await.expect(0);
+    ingest.run_program(&backfill).await.expect(0);
     assert_eq!(publisher.targets()[asked..], ["/?page=3", "/?page=4"]);
 }
 
 #[tokio::test]
-async fn a_backfill_does_not_move_an_unfinished_run() {
-    let publisher = Publisher::feed(Feed::number(pages(6, 2))).await;
+async fn a_backfill_does_not_change_an_unfinished_run() {
+    let publisher = Publisher::serve_feed(Feed::number(pages(6, 2))).await;
     let ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     let backfill = ["backfill", SOURCE, "--json", "--from-page", "5"];
-    ingest.program(&backfill).await.expect(0);
+    ingest.run_program(&backfill).await.expect(0);
     let report = ingest.run(&[]).await.expect(0).report();
     assert_eq!(
         (report["run_id"].as_i64(), report["resumed_from"].as_i64()),
         (Some(1), Some(2))
     );
-    assert_eq!(ingest.column(STORED).await, keys(0..12));
+    assert_eq!(ingest.column(STORED).await, list_ocids(0..12));
 }
 
 #[tokio::test]
-async fn a_backfill_beyond_the_end_of_a_linked_feed_says_how_long_it_is() {
-    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+async fn a_backfill_beyond_the_end_of_a_linked_feed_reports_its_length() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let backfill = ["backfill", SOURCE, "--from-page", "9"];
-    let ran = ingest.program(&backfill).await.expect(2);
+    let ran = ingest.run_program(&backfill).await.expect(2);
     ran.expect_log("ends at page 3");
 }
 
 #[tokio::test]
-async fn a_backfill_from_before_the_first_page_begins_there_and_goes_on() {
-    let publisher = Publisher::feed(Feed::number(pages(3, 2))).await;
+async fn a_backfill_from_before_the_first_page_starts_there_and_resumes() {
+    let publisher = Publisher::serve_feed(Feed::number(pages(3, 2))).await;
     let ingest = Ingest::with_source(&publisher, NUMBER).await;
     let backfill = ["backfill", SOURCE, "--json", "--from-page", "0"];
-    ingest.program(&backfill).await.expect(0);
+    ingest.run_program(&backfill).await.expect(0);
     // As if the run had been killed before it recorded its end.
     let unfinished = "update ocds.run set state = 'truncated', end_seen = false";
     ingest.column(unfinished).await;
-    let report = ingest.program(&backfill).await.expect(0).report();
+    let report = ingest.run_program(&backfill).await.expect(0).report();
     assert_eq!(report["resumed_from"], 3);
     assert_eq!(publisher.targets().len(), 3);
 }
 
 #[tokio::test]
-async fn too_many_bad_rows_count_though_only_the_end_was_left_to_write() {
-    let publisher = Publisher::feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
+async fn too_many_bad_rows_fail_a_resumed_run_with_only_its_end_left() {
+    let publisher = Publisher::serve_feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     let unfinished = "update ocds.run set state = 'truncated', end_seen = false";
@@ -626,16 +630,16 @@ async fn too_many_bad_rows_count_though_only_the_end_was_left_to_write() {
 }
 
 #[tokio::test]
-async fn a_source_that_has_to_be_given_up_hides_no_other_that_needs_a_person() {
-    let bad = Publisher::feed(Feed::link(vec![vec![r#"{"no":"ocid"}"#.into()]])).await;
-    let good = Publisher::feed(Feed::link(pages(2, 2))).await;
+async fn an_abandoned_source_hides_no_worse_exit_code() {
+    let bad = Publisher::serve_feed(Feed::link(vec![vec![r#"{"no":"ocid"}"#.into()]])).await;
+    let good = Publisher::serve_feed(Feed::link(pages(2, 2))).await;
     let mut ingest = Ingest::new().await;
     ingest.declare_as("a-bad-one", &bad.url("/"), LINK);
     ingest.declare_as("good", &good.url("/"), LINK);
     ingest.configure("[shutdown]\ngrace = \"200ms\"\n[database]\nlock_timeout = \"50s\"");
-    ingest.program(&["run", "good"]).await.expect(0);
+    ingest.run_program(&["run", "good"]).await.expect(0);
     let changed = Feed::link(vec![vec![titled(0, "changed")]]);
-    good.turn(move |request| changed.reply(request));
+    good.set_script(move |request| changed.reply(request));
     // The commit of the second source waits.
     let lock = crate::harness::connect(&ingest.url).await;
     let sql = "begin; update ocds.release set language = 'en' where source = 'good'";
@@ -643,10 +647,10 @@ async fn a_source_that_has_to_be_given_up_hides_no_other_that_needs_a_person() {
     let run = ingest.start(&["run", "--all"]);
     let is_bad =
         "select exists (select from ocds.run where source = 'a-bad-one' and state = 'failed')";
-    ingest.until(is_bad).await;
-    ingest.until_somebody_waits().await;
-    run.signal(rustix::process::Signal::TERM);
-    let ran = run.end().await.expect(5);
+    ingest.wait_until(is_bad).await;
+    ingest.wait_for_lock_wait().await;
+    run.send_signal(rustix::process::Signal::TERM);
+    let ran = run.wait().await.expect(5);
     ran.expect_log("shutdown.grace");
     lock.batch_execute("rollback").await.unwrap();
 }

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::harness::{Ingest, LINK, Ran, SOURCE};
+use crate::harness::{Ingest, LINK, ProgramOutput, SOURCE};
 use crate::publisher::{Feed, Publisher, Reply, Request, pages, release, zip};
 
 /// Full of characters that URLs, forms and JSON encode. None is a part of another.
@@ -38,7 +38,7 @@ const SERVED: [&str; 4] = [
 ];
 
 /// Returns the forms in which a text may be written.
-fn forms(secret: &str) -> BTreeSet<String> {
+fn list_forms(secret: &str) -> BTreeSet<String> {
     let percent: String = secret.bytes().fold(String::new(), |mut text, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => text.push(char::from(byte)),
@@ -70,14 +70,14 @@ fn forms(secret: &str) -> BTreeSet<String> {
 }
 
 /// The secrets, and all outputs in which they must not be found.
-struct Hunt {
+struct SecretSearch {
     ingest: Ingest,
     /// The secrets in all their forms.
     secrets: BTreeSet<String>,
     heard: Vec<(String, String)>,
 }
 
-impl Hunt {
+impl SecretSearch {
     /// Prepares a source with secrets in the environment, and a database with a password.
     async fn new(publisher: &Publisher, table: &str) -> Self {
         let mut ingest = Ingest::new().await;
@@ -89,13 +89,13 @@ impl Hunt {
             ("USER_NAME", USER),
             ("RUST_LOG", "trace"),
         ] {
-            ingest.set(name, value);
+            ingest.set_env(name, value);
         }
         let file = ingest.directory.path().join("password");
         std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
-        ingest.set("PASSWORD_FILE", file.to_str().unwrap());
+        ingest.set_env("PASSWORD_FILE", file.to_str().unwrap());
         let url = with_password(&ingest.url);
-        ingest.set("DATABASE_URL", &url);
+        ingest.set_env("DATABASE_URL", &url);
         let host = publisher.url("");
         let host = host.trim_start_matches("http://");
         let base = format!("[sources.{SOURCE}]\n");
@@ -111,12 +111,12 @@ impl Hunt {
         secrets.extend([credentials, of_url, encoded]);
         Self {
             ingest,
-            secrets: secrets.iter().flat_map(|it| forms(it)).collect(),
+            secrets: secrets.iter().flat_map(|it| list_forms(it)).collect(),
             heard: Vec::new(),
         }
     }
 
-    fn hear(&mut self, what: &str, ran: &Ran) {
+    fn record(&mut self, what: &str, ran: &ProgramOutput) {
         self.heard.push((format!("{what}: answer"), ran.text()));
         self.heard
             .push((format!("{what}: log"), ran.stderr.clone()));
@@ -124,7 +124,7 @@ impl Hunt {
 
     /// Runs the program with metrics, and checks its exit code.
     #[track_caller]
-    fn program<'h>(
+    fn run_program<'h>(
         &'h mut self,
         arguments: &'h [&'h str],
         code: i32,
@@ -133,7 +133,7 @@ impl Hunt {
         async move {
             let metrics = self.ingest.directory.path().join("metrics.prom");
             let more = ["--metrics-file", metrics.to_str().unwrap()];
-            let ran = self.ingest.program(&[arguments, &more].concat()).await;
+            let ran = self.ingest.run_program(&[arguments, &more].concat()).await;
             assert_eq!(
                 ran.code,
                 Some(code),
@@ -142,7 +142,7 @@ impl Hunt {
                 ran.stderr
             );
             let what = arguments.join(" ");
-            self.hear(&what, &ran);
+            self.record(&what, &ran);
             if let Ok(text) = std::fs::read_to_string(&metrics) {
                 self.heard.push((format!("{what}: metrics"), text));
             }
@@ -151,7 +151,7 @@ impl Hunt {
     }
 
     /// Runs every command that shows something.
-    async fn look_around(&mut self, format: &str) {
+    async fn run_all_commands(&mut self, format: &str) {
         for command in [
             &["check", "--connect", SOURCE][..],
             &["status"],
@@ -161,13 +161,14 @@ impl Hunt {
             &["quarantine", "list"],
             &["quarantine", "list", "--json"],
         ] {
-            self.program(&[command, &["-vv", format]].concat(), 0).await;
+            self.run_program(&[command, &["-vv", format]].concat(), 0)
+                .await;
         }
         let ids = self.ingest.column("select id from ocds.quarantine").await;
         for id in ids {
             let ran = self
                 .ingest
-                .program(&["quarantine", "show", &id])
+                .run_program(&["quarantine", "show", &id])
                 .await
                 .expect(0);
             // After the empty line comes the document, which the user requested.
@@ -179,7 +180,7 @@ impl Hunt {
     }
 
     /// Names an unavailable database and malformed URLs, in each possible way.
-    async fn lose_the_database(&mut self) {
+    async fn run_without_database(&mut self) {
         let away = with_password("postgresql://ocds@127.0.0.1:1/none?connect_timeout=1");
         let broken = format!("postgresql://ocds:{OF_DATABASE}@127.0.0.1:1/none");
         let file = self.ingest.directory.path().join("url");
@@ -187,32 +188,33 @@ impl Hunt {
         self.ingest.configure(&by_file);
         for (url, code) in [(&away, 3), (&broken, 2)] {
             // The environment takes precedence over the file, if it has a value.
-            self.ingest.set("DATABASE_URL", url);
-            self.program(&["run", SOURCE, "-vv"], code).await;
-            self.ingest.set("DATABASE_URL", "");
+            self.ingest.set_env("DATABASE_URL", url);
+            self.run_program(&["run", SOURCE, "-vv"], code).await;
+            self.ingest.set_env("DATABASE_URL", "");
             std::fs::write(&file, url).unwrap();
-            self.program(&["check", "--connect", SOURCE], code).await;
+            self.run_program(&["check", "--connect", SOURCE], code)
+                .await;
             let typed = ["status", "--log-format=json", "--database-url", url];
-            let ran = self.ingest.program(&typed).await.expect(code);
-            self.hear("status --database-url", &ran);
+            let ran = self.ingest.run_program(&typed).await.expect(code);
+            self.record("status --database-url", &ran);
         }
         // The value replaces the whole table.
-        self.ingest.set("OCDS_INGEST__DATABASE", &away);
-        self.program(&["status"], 2).await;
+        self.ingest.set_env("OCDS_INGEST__DATABASE", &away);
+        self.run_program(&["status"], 2).await;
     }
 
     /// Searches all outputs and all tables for each secret.
-    async fn expect_nothing(&self) {
+    async fn expect_no_secret(&self) {
         let mut found = BTreeSet::new();
         for (what, text) in &self.heard {
-            found.extend(self.secrets_in(what, text));
+            found.extend(self.find_secrets(what, text));
         }
         let mut echoed = BTreeSet::new();
-        for (column, values) in self.columns().await {
+        for (column, values) in self.read_columns().await {
             match SERVED.iter().find(|served| **served == column) {
-                Some(_) if self.secrets_in(&column, &values).is_empty() => {}
+                Some(_) if self.find_secrets(&column, &values).is_empty() => {}
                 Some(served) => drop(echoed.insert(*served)),
-                None => found.extend(self.secrets_in(&column, &values)),
+                None => found.extend(self.find_secrets(&column, &values)),
             }
         }
         let found: Vec<String> = found.into_iter().collect();
@@ -221,7 +223,7 @@ impl Hunt {
     }
 
     /// Returns each secret in a text, with the text around it.
-    fn secrets_in(&self, what: &str, text: &str) -> Vec<String> {
+    fn find_secrets(&self, what: &str, text: &str) -> Vec<String> {
         let secrets = self.secrets.iter();
         let found = secrets.filter_map(|form| Some((text.find(form)?, form)));
         found
@@ -234,7 +236,7 @@ impl Hunt {
     }
 
     /// Returns all values in the schema, by column.
-    async fn columns(&self) -> Vec<(String, String)> {
+    async fn read_columns(&self) -> Vec<(String, String)> {
         let tables = "select table_name || '.' || column_name || '.' || data_type
             from information_schema.columns join information_schema.tables
                 using (table_schema, table_name)
@@ -259,7 +261,7 @@ impl Hunt {
 
 /// Adds a password to a URL. A server that trusts everybody does not ask for it.
 fn with_password(url: &str) -> String {
-    let encoded: String = forms(OF_DATABASE)
+    let encoded: String = list_forms(OF_DATABASE)
         .into_iter()
         .find(|form| form.contains("%C3%A9") && form.contains("%20"))
         .unwrap();
@@ -268,11 +270,11 @@ fn with_password(url: &str) -> String {
 }
 
 /// Returns a page that echoes its request around the items, in its link and in a release.
-fn echo(request: &Request, next: Option<&str>, items: &[Value]) -> Reply {
+fn echo_page(request: &Request, next: Option<&str>, items: &[Value]) -> Reply {
     let mut page = json!({
         "uri": format!("https://publisher.example{}", request.target),
         "publisher": {"name": "Echo", "uri": request.header("authorization")},
-        "debug": request.shown(),
+        "debug": request.to_json(),
         "releases": items,
     });
     if let Some(next) = next {
@@ -282,30 +284,34 @@ fn echo(request: &Request, next: Option<&str>, items: &[Value]) -> Reply {
 }
 
 /// Returns a release with the echoed request.
-fn echoing(number: usize, request: &Request) -> Value {
+fn echo_release(number: usize, request: &Request) -> Value {
     let mut item: Value = serde_json::from_str(&release(number)).unwrap();
-    item["echo"] = request.shown().to_string().into();
+    item["echo"] = request.to_json().to_string().into();
     item
 }
 
 /// Exposes a source to everything that can happen to it.
-async fn take_through(publisher: &Publisher, hunt: &mut Hunt, is_wanted: fn(&Request) -> bool) {
+async fn exercise_source(
+    publisher: &Publisher,
+    hunt: &mut SecretSearch,
+    is_wanted: fn(&Request) -> bool,
+) {
     let token = |request: &Request| {
         let asked = request.path().ends_with("/token");
         asked.then(|| Reply::json(json!({ "access_token": TOKEN }).to_string()))
     };
     // The server refuses every request.
-    publisher.turn(move |request| token(request).unwrap_or(Reply::status(401)));
-    hunt.program(&["run", SOURCE, "-vv"], 4).await;
+    publisher.set_script(move |request| token(request).unwrap_or(Reply::status(401)));
+    hunt.run_program(&["run", SOURCE, "-vv"], 4).await;
     // A failing server, for token requests too, with a body that echoes the request.
-    publisher.turn(|request| Reply::status(503).body(request.shown().to_string()));
-    hunt.program(&["run", SOURCE, "-vv", "--log-format=json"], 3)
+    publisher.set_script(|request| Reply::status(503).body(request.to_json().to_string()));
+    hunt.run_program(&["run", SOURCE, "-vv", "--log-format=json"], 3)
         .await;
     // A redirect to a host that gets no secrets, and one to a signed URL.
     for host in ["http://localhost:1", "http://user:pass@localhost:1"] {
         let to = format!("{host}/bucket?signature={SIGNATURE}");
-        publisher.turn(move |request| token(request).unwrap_or(Reply::redirect(302, &to)));
-        hunt.program(&["run", SOURCE, "-vv"], 4).await;
+        publisher.set_script(move |request| token(request).unwrap_or(Reply::redirect(302, &to)));
+        hunt.run_program(&["run", SOURCE, "-vv"], 4).await;
     }
     // A page, then one with a reject, then one that cannot be read.
     let bucket = format!("/bucket?signature={SIGNATURE}");
@@ -335,28 +341,28 @@ async fn take_through(publisher: &Publisher, hunt: &mut Hunt, is_wanted: fn(&Req
             format!("{target}{separator}page={page}")
         };
         match request.query("page").as_deref() {
-            None if request.nth == 0 => Reply::status(503).body(request.shown().to_string()),
-            None => echo(request, Some(&next(2)), &[echoing(1, request)]),
+            None if request.nth == 0 => Reply::status(503).body(request.to_json().to_string()),
+            None => echo_page(request, Some(&next(2)), &[echo_release(1, request)]),
             Some("2") => {
-                let mut bad = echoing(2, request);
+                let mut bad = echo_release(2, request);
                 bad["ocid"] = Value::Null;
-                echo(request, Some(&next(3)), &[bad, echoing(3, request)])
+                echo_page(request, Some(&next(3)), &[bad, echo_release(3, request)])
             }
-            Some(_) => Reply::json(format!("<html>{}", request.shown())),
+            Some(_) => Reply::json(format!("<html>{}", request.to_json())),
         }
     };
-    publisher.turn(stumbling);
-    hunt.program(&["run", SOURCE, "-vv", "--max-bad-ratio=1"], 4)
+    publisher.set_script(stumbling);
+    hunt.run_program(&["run", SOURCE, "-vv", "--max-bad-ratio=1"], 4)
         .await;
-    hunt.look_around("--log-format=text").await;
-    publisher.turn(
+    hunt.run_all_commands("--log-format=text").await;
+    publisher.set_script(
         move |request| match (token(request), request.query("page").as_deref()) {
             (Some(token), _) => token,
             (None, Some("3")) => Reply::redirect(307, &bucket),
             _ => stumbling(request),
         },
     );
-    hunt.program(
+    hunt.run_program(
         &[
             "run",
             SOURCE,
@@ -367,21 +373,21 @@ async fn take_through(publisher: &Publisher, hunt: &mut Hunt, is_wanted: fn(&Req
         0,
     )
     .await;
-    hunt.program(&["quarantine", "replay", "-vv"], 0).await;
-    hunt.look_around("--log-format=json").await;
+    hunt.run_program(&["quarantine", "replay", "-vv"], 0).await;
+    hunt.run_all_commands("--log-format=json").await;
 }
 
 /// Does all this with a source, and searches for its secrets.
-async fn expect_kept(table: &str, is_wanted: fn(&Request) -> bool) {
+async fn check_secrets(table: &str, is_wanted: fn(&Request) -> bool) {
     let publisher = Publisher::serve(|_| Reply::status(500)).await;
-    let mut hunt = Hunt::new(&publisher, &format!("{table}\n{LINK}")).await;
-    take_through(&publisher, &mut hunt, is_wanted).await;
-    hunt.lose_the_database().await;
-    hunt.expect_nothing().await;
+    let mut hunt = SecretSearch::new(&publisher, &format!("{table}\n{LINK}")).await;
+    exercise_source(&publisher, &mut hunt, is_wanted).await;
+    hunt.run_without_database().await;
+    hunt.expect_no_secret().await;
 }
 
 #[tokio::test]
-async fn secrets_of_a_request_are_sent_and_nowhere_to_be_found() {
+async fn secrets_of_a_request_are_sent_and_found_nowhere_else() {
     let table = r#"
         url = "http://HOST/{env.IN_PATH}/releases"
         query = { key = "{env.IN_QUERY}" }
@@ -389,7 +395,7 @@ async fn secrets_of_a_request_are_sent_and_nowhere_to_be_found() {
         body = { json = { token = "{env.IN_BODY}" } }
         http = { headers = { X-Key = "{env.IN_HEADER}" }, conditional = false }
     "#;
-    expect_kept(table, |request| {
+    check_secrets(table, |request| {
         request.header("x-key") == Some(IN_HEADER)
             && request.query("key").as_deref() == Some(IN_QUERY)
     })
@@ -397,24 +403,24 @@ async fn secrets_of_a_request_are_sent_and_nowhere_to_be_found() {
 }
 
 #[tokio::test]
-async fn a_user_and_a_password_are_sent_and_nowhere_to_be_found() {
+async fn a_user_and_a_password_are_sent_and_found_nowhere_else() {
     let table = r#"
         url = "http://HOST/releases?x=1"
         auth = { mode = "basic", user = "{env.USER_NAME}", password = "{env.PASSWORD}" }
     "#;
-    expect_kept(table, |request| request.header("authorization").is_some()).await;
+    check_secrets(table, |request| request.header("authorization").is_some()).await;
 }
 
 #[tokio::test]
-async fn a_user_and_a_password_of_a_url_are_sent_and_nowhere_to_be_found() {
-    let password = forms(PASSWORD);
+async fn a_user_and_a_password_of_a_url_are_sent_and_found_nowhere_else() {
+    let password = list_forms(PASSWORD);
     let password = password.iter().find(|form| form.contains("%20")).unwrap();
     let table = format!(r#"url = "http://me:{password}@HOST/releases?x=1""#);
-    expect_kept(&table, |request| request.header("authorization").is_some()).await;
+    check_secrets(&table, |request| request.header("authorization").is_some()).await;
 }
 
 #[tokio::test]
-async fn a_token_and_what_it_costs_are_sent_and_nowhere_to_be_found() {
+async fn a_token_and_its_credentials_are_sent_and_found_nowhere_else() {
     let table = r#"
         url = "http://HOST/releases?x=1"
         auth.mode = "token"
@@ -423,14 +429,14 @@ async fn a_token_and_what_it_costs_are_sent_and_nowhere_to_be_found() {
         auth.headers = { X-Key = "{env.IN_HEADER}" }
         auth.pointer = "/access_token"
     "#;
-    expect_kept(table, |request| {
+    check_secrets(table, |request| {
         request.header("authorization") == Some(&format!("Bearer {TOKEN}"))
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_client_s_credentials_are_sent_and_nowhere_to_be_found() {
+async fn client_credentials_are_sent_and_found_nowhere_else() {
     let table = r#"
         url = "http://HOST/releases?x=1"
         auth.mode = "oauth2"
@@ -439,14 +445,14 @@ async fn a_client_s_credentials_are_sent_and_nowhere_to_be_found() {
         auth.client_secret = "{env.PASSWORD}"
         auth.credentials = "body"
     "#;
-    expect_kept(table, |request| {
+    check_secrets(table, |request| {
         request.header("authorization") == Some(&format!("Bearer {TOKEN}"))
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_secret_in_the_wrong_place_of_a_file_is_named_by_its_key_alone() {
+async fn a_misplaced_secret_is_named_only_by_its_key() {
     let source = "[sources.zambia]\nurl = \"http://127.0.0.1:1/\"";
     for (wrong, words) in [
         (
@@ -472,7 +478,7 @@ async fn a_secret_in_the_wrong_place_of_a_file_is_named_by_its_key_alone() {
     ] {
         let mut ingest = Ingest::new().await;
         ingest.configure(&wrong);
-        let ran = ingest.program(&["status"]).await.expect(2);
+        let ran = ingest.run_program(&["status"]).await.expect(2);
         assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
         for value in ["7hun", "7777777"] {
             assert!(!ran.stderr.contains(value), "{}", ran.stderr);
@@ -481,13 +487,13 @@ async fn a_secret_in_the_wrong_place_of_a_file_is_named_by_its_key_alone() {
 }
 
 #[tokio::test]
-async fn rows_are_in_no_log_however_much_is_asked_for() {
+async fn rows_are_in_no_log_at_any_level() {
     let mut served = pages(2, 3);
-    let long = crate::sink::refused(7);
+    let long = crate::sink::refused_release(7);
     served[0].push(long.clone());
-    let publisher = Publisher::feed(Feed::link(served)).await;
+    let publisher = Publisher::serve_feed(Feed::link(served)).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
-    ingest.set("RUST_LOG", "trace");
+    ingest.set_env("RUST_LOG", "trace");
     // If a row violates this, the server reports all its values.
     let check = "alter table ocds.release add check (tender_title <> 'Works 4')";
     ingest.client.batch_execute(check).await.unwrap();
@@ -521,20 +527,20 @@ async fn rows_are_in_no_log_however_much_is_asked_for() {
 /// Serves one page whose two releases echo the key: one has no ocid, and the other is stored.
 async fn feed_that_shows_its_key() -> (Publisher, Ingest) {
     let publisher = Publisher::serve(|request| {
-        let mut bad = echoing(1, request);
+        let mut bad = echo_release(1, request);
         bad["ocid"] = Value::Null;
-        let page = json!({ "releases": [bad, echoing(2, request)] });
+        let page = json!({ "releases": [bad, echo_release(2, request)] });
         Reply::json(page.to_string())
     })
     .await;
     let mut ingest = Ingest::new().await;
-    ingest.set("KEY", IN_QUERY);
+    ingest.set_env("KEY", IN_QUERY);
     ingest.declare(&publisher, r#"query = { key = "{env.KEY}" }"#);
     (publisher, ingest)
 }
 
 #[tokio::test]
-async fn a_reject_is_kept_without_the_secrets_that_it_shows_and_says_so() {
+async fn a_reject_is_stored_without_secrets_and_marked_as_redacted() {
     let (_publisher, ingest) = feed_that_shows_its_key().await;
     ingest.run(&["--max-bad-ratio=1"]).await.expect(0);
     let kept = "select id || ' ' || is_redacted || ' ' || convert_from(document, 'UTF8')
@@ -542,10 +548,13 @@ async fn a_reject_is_kept_without_the_secrets_that_it_shows_and_says_so() {
     let kept = ingest.value(kept).await;
     assert!(kept.starts_with("1 true "), "{kept}");
     assert!(kept.contains("/?key={env.KEY}"), "{kept}");
-    let shown = ingest.program(&["quarantine", "show", "1"]).await.expect(0);
+    let shown = ingest
+        .run_program(&["quarantine", "show", "1"])
+        .await
+        .expect(0);
     let redacted = "redacted    {env.NAME} or {auth.token} replaces a secret of the source";
     assert!(shown.text().contains(redacted), "{}", shown.text());
-    let listed = ingest.program(&["quarantine", "list", "--json"]).await;
+    let listed = ingest.run_program(&["quarantine", "list", "--json"]).await;
     assert_eq!(listed.expect(0).report()["is_redacted"], true);
     // If it is served again, it is the same reject.
     ingest.run(&["--max-bad-ratio=1"]).await.expect(0);
@@ -553,11 +562,11 @@ async fn a_reject_is_kept_without_the_secrets_that_it_shows_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_reject_without_its_secrets_is_not_replayed_as_if_it_were_what_was_served() {
+async fn a_redacted_reject_is_not_replayed() {
     let (_publisher, ingest) = feed_that_shows_its_key().await;
     ingest.run(&["--max-bad-ratio=1"]).await.expect(0);
     let replayed = ingest
-        .program(&["quarantine", "replay", "--json"])
+        .run_program(&["quarantine", "replay", "--json"])
         .await
         .expect(0);
     assert_eq!(replayed.report()["rejects"], 0);
@@ -570,16 +579,16 @@ async fn a_reject_without_its_secrets_is_not_replayed_as_if_it_were_what_was_ser
 }
 
 #[tokio::test]
-async fn a_secret_that_only_a_replay_can_read_is_not_kept_either() {
+async fn a_secret_that_only_a_replay_decodes_is_not_stored_either() {
     let publisher = Publisher::serve(|request| {
-        let mut bad = echoing(1, request);
+        let mut bad = echo_release(1, request);
         bad["ocid"] = Value::Null;
         let page = json!({ "releases": [bad] }).to_string();
         Reply::json(zip(&[("page.json", &page)]))
     })
     .await;
     let mut ingest = Ingest::new().await;
-    ingest.set("KEY", IN_QUERY);
+    ingest.set_env("KEY", IN_QUERY);
     let declare = |ingest: &mut Ingest, container: &str| {
         let table = format!(
             "query = {{ key = \"{{env.KEY}}\" }}\ndecode = {{ container = \"{container}\" }}"
@@ -590,7 +599,7 @@ async fn a_secret_that_only_a_replay_can_read_is_not_kept_either() {
     ingest.run(&[]).await.expect(4);
     declare(&mut ingest, "zip");
     let replay = ["quarantine", "replay", "--json"];
-    ingest.program(&replay).await.expect(0);
+    ingest.run_program(&replay).await.expect(0);
     let kept = "select is_redacted || ' ' || convert_from(document, 'UTF8')
         from ocds.quarantine where resolved_at is null";
     let kept = ingest.value(kept).await;
@@ -599,14 +608,18 @@ async fn a_secret_that_only_a_replay_can_read_is_not_kept_either() {
 }
 
 #[tokio::test]
-async fn a_secret_in_releases_is_warned_about_once_by_its_name() {
+async fn a_secret_in_releases_causes_one_warning_with_its_name() {
     let publisher = Publisher::serve(|request| match request.page() {
-        1 => echo(request, Some("/?page=2"), &[echoing(1, request)]),
-        _ => echo(request, None, &[echoing(2, request), echoing(3, request)]),
+        1 => echo_page(request, Some("/?page=2"), &[echo_release(1, request)]),
+        _ => echo_page(
+            request,
+            None,
+            &[echo_release(2, request), echo_release(3, request)],
+        ),
     })
     .await;
     let mut ingest = Ingest::new().await;
-    ingest.set("KEY", IN_QUERY);
+    ingest.set_env("KEY", IN_QUERY);
     ingest.declare(
         &publisher,
         &format!("query = {{ key = \"{{env.KEY}}\" }}\n{LINK}"),
@@ -619,17 +632,17 @@ async fn a_secret_in_releases_is_warned_about_once_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_echoed_as_often_as_fits_costs_one_pass() {
+async fn a_secret_echoed_many_times_is_redacted_quickly() {
     let publisher = Publisher::serve(|request| {
         let key = request.query("key").unwrap();
         let echoes = key.repeat((3 << 20) / key.len());
-        let page = json!({ "echo": echoes, "releases": [echoing(1, request)] });
+        let page = json!({ "echo": echoes, "releases": [echo_release(1, request)] });
         Reply::json(page.to_string())
     })
     .await;
     let mut ingest = Ingest::new().await;
-    ingest.set("KEY", "key-7a");
-    ingest.set("OTHER", "of-another-header");
+    ingest.set_env("KEY", "key-7a");
+    ingest.set_env("OTHER", "of-another-header");
     ingest.declare(
         &publisher,
         r#"query = { key = "{env.KEY}" }

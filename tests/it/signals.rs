@@ -9,14 +9,14 @@ use crate::harness::{Ingest, LINK, NUMBER, Running, connect};
 use crate::publisher::{Feed, Gate, Publisher, pages};
 
 #[tokio::test]
-async fn the_first_signal_saves_what_was_fetched_and_a_resume_equals_the_calm_run() {
+async fn the_first_signal_stores_the_fetched_pages_and_the_run_can_resume() {
     for (signal, table, feed) in [
         (Signal::TERM, LINK, Feed::link as fn(_) -> _),
         (Signal::INT, NUMBER, Feed::number),
     ] {
         let feed = feed(pages(12, 5));
         let gate = Gate::open_up_to(usize::MAX);
-        let publisher = Publisher::serve(feed.behind(&gate)).await;
+        let publisher = Publisher::serve(feed.hold_at(&gate)).await;
         let calm = Ingest::with_source(&publisher, table).await;
         calm.run(&[]).await.expect(0);
         let before = publisher.targets().len();
@@ -25,9 +25,9 @@ async fn the_first_signal_saves_what_was_fetched_and_a_resume_equals_the_calm_ru
         gate.move_to(6);
         let run = ingest.start_run(&[]);
         // Six are fetched, and not all of them are stored.
-        publisher.until_asked(before + 7).await;
-        run.signal(signal);
-        let ran = run.end().await.expect(4);
+        publisher.wait_for_requests(before + 7).await;
+        run.send_signal(signal);
+        let ran = run.wait().await.expect(4);
         gate.open();
         let report = ran.report();
         assert_eq!(report["verdict"], "truncated");
@@ -49,10 +49,10 @@ async fn the_first_signal_saves_what_was_fetched_and_a_resume_equals_the_calm_ru
             format!("/?page={}", durable + 1)
         );
         ingest
-            .tables()
+            .read_tables()
             .await
-            .expect(&calm.tables().await, "after a resume");
-        assert_eq!(ingest.pages().await, calm.pages().await);
+            .expect_equal(&calm.read_tables().await, "after a resume");
+        assert_eq!(ingest.read_pages().await, calm.read_pages().await);
     }
 }
 
@@ -63,19 +63,19 @@ async fn start_locked_out(ingest: &mut Ingest) -> (Client, Running) {
     let sql = "begin; lock table ocds.page in share mode";
     lock.batch_execute(sql).await.unwrap();
     let run = ingest.start_run(&[]);
-    ingest.until_somebody_waits().await;
+    ingest.wait_for_lock_wait().await;
     (lock, run)
 }
 
 #[tokio::test]
-async fn what_is_not_done_within_the_grace_is_given_up_and_done_by_the_next_run() {
-    let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+async fn work_over_the_grace_period_is_left_to_the_next_run() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[shutdown]\ngrace = \"300ms\"");
     let (lock, run) = start_locked_out(&mut ingest).await;
     let told = Instant::now();
-    run.signal(Signal::TERM);
-    let ran = run.end().await.expect(4);
+    run.send_signal(Signal::TERM);
+    let ran = run.wait().await.expect(4);
     assert!(
         told.elapsed() < Duration::from_secs(45),
         "it waits for the lock"
@@ -91,15 +91,15 @@ async fn what_is_not_done_within_the_grace_is_given_up_and_done_by_the_next_run(
 #[tokio::test]
 async fn the_second_signal_ends_the_program_at_once() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
-        let publisher = Publisher::feed(Feed::link(pages(3, 2))).await;
+        let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
         let mut ingest = Ingest::with_source(&publisher, LINK).await;
         let (lock, mut run) = start_locked_out(&mut ingest).await;
-        run.signal(signal);
+        run.send_signal(signal);
         // A signal before this would not count as the second one.
-        run.until_logged("stopping").await;
+        run.wait_for_log("stopping").await;
         assert!(run.is_running(), "it waits for the commit");
-        run.signal(signal);
-        run.end().await.expect(code);
+        run.send_signal(signal);
+        run.wait().await.expect(code);
         lock.batch_execute("rollback").await.unwrap();
         assert_eq!(ingest.count("page").await, 0);
         ingest.run(&[]).await.expect(0);

@@ -8,18 +8,18 @@ use ocds_ingest::sink::{FETCHED, Sink, TABLE};
 use ocds_ingest::{config, extract, ledger};
 
 use crate::dice::random_text;
-use crate::harness::{Ingest, LINK, open};
+use crate::harness::{Ingest, LINK, open_database};
 use crate::publisher::{Feed, Items, Publisher, pages, release};
 
 /// Returns a release that passes extraction and that the server refuses: its key is too long for
 /// the index, and too random to be compressed. It has the same sort order as [`release`] with
 /// this number.
-pub(crate) fn refused(seed: usize) -> String {
+pub(crate) fn refused_release(seed: usize) -> String {
     let ocid = format!("ocds-213czf-{seed}{}", random_text(seed, 9_000));
     format!(r#"{{"ocid":"{ocid}","id":"{seed}"}}"#)
 }
 
-const RICH: &str = r#"{
+const FULL_RELEASE: &str = r#"{
     "ocid": "ocds-213czf-1", "id": 12, "date": "2026-03-01T12:00:00+02:00",
     "tag": "award", "initiationType": "tender", "language": "en",
     "buyer": {"id": "GB-1", "name": "The Buyer"},
@@ -39,7 +39,7 @@ const RICH: &str = r#"{
 
 #[tokio::test]
 async fn a_stored_release_has_its_columns_and_its_data() {
-    let publisher = Publisher::feed(Feed::link(vec![vec![RICH.into()]])).await;
+    let publisher = Publisher::serve_feed(Feed::link(vec![vec![FULL_RELEASE.into()]])).await;
     let ingest =
         Ingest::with_source(&publisher, &format!("{LINK}\nzone = \"Europe/London\"")).await;
     ingest.run(&[]).await.expect(0);
@@ -107,11 +107,11 @@ async fn the_list_of_columns_is_that_of_the_table() {
 }
 
 #[tokio::test]
-async fn an_optional_field_of_a_wrong_type_costs_its_column_and_not_the_row() {
+async fn an_optional_field_of_a_wrong_type_loses_only_its_column() {
     let odd = r#"{"ocid":"o","id":"1","date":"soon","tag":{"a":1},"language":7,"buyer":"B",
         "tender":{"title":["x"],"value":{"amount":"about ten"},"tenderPeriod":[]},
         "awards":{"suppliers":"S"},"contracts":null}"#;
-    let publisher = Publisher::feed(Feed::link(vec![vec![odd.into()]])).await;
+    let publisher = Publisher::serve_feed(Feed::link(vec![vec![odd.into()]])).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 1);
     let sql = "select num_nulls(date, tag, buyer_id, buyer_name, tender_title, tender_value, tender_start) from ocds.release";
@@ -120,18 +120,18 @@ async fn an_optional_field_of_a_wrong_type_costs_its_column_and_not_the_row() {
 
 /// Returns pages of a hundred releases. The server refuses one of each page, at another position
 /// each time.
-fn with_refused(count: usize) -> Vec<Items> {
+fn pages_with_refused(count: usize) -> Vec<Items> {
     let mut pages = pages(count, 100);
     for (number, page) in pages.iter_mut().enumerate() {
         let place = number * 37 % 100;
-        page[place] = refused(number * 100 + place);
+        page[place] = refused_release(number * 100 + place);
     }
     pages
 }
 
 #[tokio::test]
-async fn a_row_that_the_server_refuses_costs_that_row_alone() {
-    let pages = with_refused(20);
+async fn a_row_that_the_server_refuses_is_rejected_alone() {
+    let pages = pages_with_refused(20);
     let expected: Vec<String> = pages
         .iter()
         .enumerate()
@@ -144,7 +144,7 @@ async fn a_row_that_the_server_refuses_costs_that_row_alone() {
             )
         })
         .collect();
-    let publisher = Publisher::feed(Feed::link(pages)).await;
+    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     assert_eq!(
         ingest.run(&[]).await.expect(0).counts(),
@@ -164,9 +164,9 @@ async fn a_row_that_the_server_refuses_costs_that_row_alone() {
 }
 
 #[tokio::test]
-async fn a_stored_release_behind_a_page_of_new_ones_is_counted_and_not_rewritten() {
+async fn a_stored_release_after_new_ones_is_counted_and_not_rewritten() {
     let all = pages(3, 10);
-    let publisher = Publisher::feed(Feed::link(vec![all[1].clone()])).await;
+    let publisher = Publisher::serve_feed(Feed::link(vec![all[1].clone()])).await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[sink]\nworkers = 1");
     ingest.run(&[]).await.expect(0);
@@ -177,7 +177,7 @@ async fn a_stored_release_behind_a_page_of_new_ones_is_counted_and_not_rewritten
     let mut all = all;
     all[1][9] = crate::run::titled(19, "updated");
     let feed = Feed::link(all);
-    publisher.turn(move |request| feed.reply(request));
+    publisher.set_script(move |request| feed.reply(request));
     assert_eq!(
         ingest.run(&[]).await.expect(0).counts(),
         "20 inserted, 1 updated, 9 unchanged"
@@ -186,7 +186,7 @@ async fn a_stored_release_behind_a_page_of_new_ones_is_counted_and_not_rewritten
 }
 
 #[tokio::test]
-async fn stored_releases_are_found_by_their_keys_whatever_the_statistics_say() {
+async fn stored_releases_are_found_by_key_with_any_statistics() {
     let ingest = Ingest::new().await;
     let fill = |source: &str| {
         format!(
@@ -232,8 +232,8 @@ async fn stored_releases_are_found_by_their_keys_whatever_the_statistics_say() {
 }
 
 #[tokio::test]
-async fn every_way_of_writing_makes_the_same_tables() {
-    let mut pages = with_refused(2);
+async fn every_write_method_makes_the_same_tables() {
+    let mut pages = pages_with_refused(2);
     pages.push(vec![release(1), release(2), release(2)]);
     pages.push((0..250).map(|i| crate::run::titled(i, "updated")).collect());
     // First and last, adjacent, and in several batches.
@@ -241,12 +241,12 @@ async fn every_way_of_writing_makes_the_same_tables() {
     pages.push(
         (0..250)
             .map(|i| match places.contains(&i) {
-                true => refused(10_000 + i),
+                true => refused_release(10_000 + i),
                 false => release(10_000 + i),
             })
             .collect(),
     );
-    let publisher = Publisher::feed(Feed::link(pages)).await;
+    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
     let mut expected = None;
     for settings in [
         "",
@@ -260,9 +260,9 @@ async fn every_way_of_writing_makes_the_same_tables() {
         let mut ingest = Ingest::with_source(&publisher, LINK).await;
         ingest.configure(settings);
         let counts = ingest.run(&[]).await.expect(0).counts();
-        let tables = ingest.tables().await;
-        let (calm, same) = expected.get_or_insert((ingest.tables().await, counts));
-        tables.expect(calm, settings);
+        let tables = ingest.read_tables().await;
+        let (calm, same) = expected.get_or_insert((ingest.read_tables().await, counts));
+        tables.expect_equal(calm, settings);
         assert_eq!(counts, *same, "{settings}");
         assert_eq!(counts.quarantined, 7, "{settings}");
     }
@@ -273,23 +273,29 @@ async fn a_batch_with_more_parameters_than_a_statement_may_have_is_refused_at_th
     let mut ingest = Ingest::new().await;
     for rows in [5_000, i64::MAX] {
         ingest.configure(&format!("[sink]\nbatch_size = {rows}"));
-        let ran = ingest.program(&["run", "find-a-tender"]).await.expect(2);
+        let ran = ingest
+            .run_program(&["run", "find-a-tender"])
+            .await
+            .expect(2);
         ran.expect_log("sink.batch_size");
         ran.expect_log("65535");
     }
 }
 
 #[tokio::test]
-async fn copy_where_nothing_may_be_prepared_is_refused_at_the_start() {
+async fn copy_without_prepared_statements_is_refused_at_the_start() {
     let mut ingest = Ingest::new().await;
     ingest.configure("[sink]\nmethod = \"copy\"\n[database]\nprepare = false");
-    let ran = ingest.program(&["run", "find-a-tender"]).await.expect(2);
+    let ran = ingest
+        .run_program(&["run", "find-a-tender"])
+        .await
+        .expect(2);
     ran.expect_log("sink.method");
 }
 
 /// Opens a sink without a run of the program, with its database and lease.
-async fn sink_of(ingest: &Ingest) -> (Database, Lease, Sink) {
-    let database = open(&ingest.url).await;
+async fn open_sink(ingest: &Ingest) -> (Database, Lease, Sink) {
+    let database = open_database(&ingest.url).await;
     let config = config::Config::default();
     let spec = ledger::RunSpec::incremental("my-source", "version 1");
     let claim = ledger::claim(&database, &spec, &config.lease)
@@ -301,42 +307,45 @@ async fn sink_of(ingest: &Ingest) -> (Database, Lease, Sink) {
     (database, claim.lease, sink)
 }
 
-fn page(number: u64, body: String) -> Page {
+fn make_page(number: u64, body: String) -> Page {
     let mut page = Page::from_json("memory", body).unwrap();
     page.position.number = number;
     page
 }
 
 #[tokio::test]
-async fn a_page_that_is_sent_again_changes_nothing_that_came_after_it() {
+async fn a_repeated_page_does_not_overwrite_later_pages() {
     let ingest = Ingest::new().await;
-    let (database, lease, sink) = sink_of(&ingest).await;
+    let (database, lease, sink) = open_sink(&ingest).await;
     let commit = async |page: &Page| {
         let extracted = extract::extract(page, &extract::Options::default());
         let record = page.clone().into_record();
         let commit = sink.commit(&lease, &record, extracted.releases, extracted.rejects);
         commit.await.unwrap()
     };
-    let older = page(1, format!("[{},null,{}]", release(1), refused(2)));
-    let newer = page(2, format!("[{}]", crate::run::titled(1, "newer")));
+    let older = make_page(1, format!("[{},null,{}]", release(1), refused_release(2)));
+    let newer = make_page(2, format!("[{}]", crate::run::titled(1, "newer")));
     let first = commit(&older).await;
     assert_eq!((first.inserted, first.quarantined), (1, 2));
     assert_eq!(commit(&newer).await.updated, 1);
-    let tables = ingest.tables().await;
-    let versions = ingest.row_versions_of_releases().await;
+    let tables = ingest.read_tables().await;
+    let versions = ingest.read_row_versions().await;
 
     assert_eq!(commit(&older).await, first);
-    ingest.tables().await.expect(&tables, "sent again");
-    assert_eq!(ingest.row_versions_of_releases().await, versions);
+    ingest
+        .read_tables()
+        .await
+        .expect_equal(&tables, "sent again");
+    assert_eq!(ingest.read_row_versions().await, versions);
     database.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_program_that_got_its_releases_elsewhere_hands_the_sink_a_page() {
+async fn the_sink_stores_a_page_from_another_program() {
     let ingest = Ingest::new().await;
-    let (database, lease, sink) = sink_of(&ingest).await;
+    let (database, lease, sink) = open_sink(&ingest).await;
 
-    let page = page(1, format!("[{},null,{}]", release(1), release(2)));
+    let page = make_page(1, format!("[{},null,{}]", release(1), release(2)));
     let extracted = extract::extract(&page, &extract::Options::default());
     let record = page.into_record();
     for _ in 0..2 {
@@ -364,10 +373,10 @@ async fn a_program_that_got_its_releases_elsewhere_hands_the_sink_a_page() {
 }
 
 #[tokio::test]
-async fn compiled_releases_are_written_by_prepared_statements_as_releases_are() {
+async fn compiled_releases_use_prepared_statements_as_releases_do() {
     let ingest = Ingest::new().await;
-    let (database, lease, sink) = sink_of(&ingest).await;
-    let page = page(1, format!("[{}]", release(1)));
+    let (database, lease, sink) = open_sink(&ingest).await;
+    let page = make_page(1, format!("[{}]", release(1)));
     let extracted = extract::extract(&page, &extract::Options::default());
     let record = page.into_record();
     let commit = sink.commit(&lease, &record, extracted.releases, extracted.rejects);
@@ -393,8 +402,8 @@ async fn compiled_releases_are_written_by_prepared_statements_as_releases_are() 
 }
 
 #[tokio::test]
-async fn a_page_remembers_its_package_without_its_items() {
-    let publisher = Publisher::feed(Feed::link(pages(1, 1))).await;
+async fn the_package_of_a_page_is_stored_without_its_items() {
+    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(

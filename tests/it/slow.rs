@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::database::make_certificates;
-use crate::harness::{Ingest, Ran, SOURCE};
-use crate::lengths::speaking_http_2;
+use crate::harness::{Ingest, ProgramOutput, SOURCE};
+use crate::lengths::accept_http_2;
 use crate::publisher::{Publisher, Reply, Request, package, release};
 
 /// Limits that end a slow answer soon. A page's time limit is not among them, because files have
@@ -50,26 +50,26 @@ const SILENT: &str = "the server sent nothing for 2s";
 const NO_ANSWER: &str = "no answer within 2s";
 
 /// Sends bytes at once, and then others one by one without end.
-fn dripping(head: &str, drip: &str) -> Reply {
+fn drip_reply(head: &str, drip: &str) -> Reply {
     Reply::dripping(head.to_owned(), drip.to_owned(), PAUSE)
 }
 
-async fn ingest() -> Ingest {
+async fn prepare_ingest() -> Ingest {
     let mut ingest = Ingest::new().await;
     ingest.configure(LIMITS);
     ingest
 }
 
 /// Runs a source or loads a file.
-async fn run(ingest: &Ingest, file: Option<&str>) -> Ran {
+async fn run_or_load(ingest: &Ingest, file: Option<&str>) -> ProgramOutput {
     match file {
-        Some(url) => ingest.program(&["load", SOURCE, url, "--json"]).await,
+        Some(url) => ingest.run_program(&["load", SOURCE, url, "--json"]).await,
         None => ingest.run(&[]).await,
     }
 }
 
 #[tokio::test]
-async fn a_body_that_drips_is_ended_whatever_it_is_the_body_of() {
+async fn a_slow_body_of_any_kind_is_ended() {
     let token = "auth = { mode = \"oauth2\", url = \"HOST/slow\", client_id = \"me\", \
                  client_secret = \"you\" }";
     let cases = [
@@ -103,16 +103,16 @@ async fn a_body_that_drips_is_ended_whatever_it_is_the_body_of() {
     ];
     let attacks = cases.into_iter().map(async |(what, path, table, is_file)| {
         let publisher = Publisher::serve(|request| match request.path() {
-            "/slow" => dripping(&format!("{OK}\r\n"), " "),
+            "/slow" => drip_reply(&format!("{OK}\r\n"), " "),
             "/index" => Reply::json("[\"slow\"]"),
             _ => Reply::json(package(&[release(1)], "")),
         })
         .await;
-        let mut ingest = ingest().await;
+        let mut ingest = prepare_ingest().await;
         let host = publisher.url("");
         ingest.declare_as(SOURCE, &publisher.url(path), &table.replace("HOST", &host));
         let file = publisher.url("/slow");
-        let ran = run(&ingest, is_file.then_some(&*file)).await;
+        let ran = run_or_load(&ingest, is_file.then_some(&*file)).await;
         assert_eq!(ran.code, Some(3), "{what}: {}", ran.stderr);
         assert!(ran.stderr.contains(SLOW), "{what}: {}", ran.stderr);
         let asked = publisher
@@ -123,14 +123,14 @@ async fn a_body_that_drips_is_ended_whatever_it_is_the_body_of() {
         assert_eq!(asked, 2, "{what}: {:?}", publisher.targets());
         assert_eq!(ingest.count("release").await, 0, "{what}");
         // When the server is fast again, everything is stored.
-        publisher.turn(move |request| match request.path() {
+        publisher.set_script(move |request| match request.path() {
             "/slow" if request.method == "POST" => Reply::json("{\"access_token\":\"t\"}"),
             "/slow" if what.starts_with("an index") => Reply::json("[\"good\"]"),
             "/index" => Reply::json("[\"slow\"]"),
             _ => Reply::json(package(&[release(1)], "")),
         });
         ingest.configure(PATIENT);
-        let ran = run(&ingest, is_file.then_some(&*file)).await;
+        let ran = run_or_load(&ingest, is_file.then_some(&*file)).await;
         assert_eq!(ran.code, Some(0), "{what}: {}", ran.stderr);
         assert_eq!(ingest.count("release").await, 1, "{what}");
     });
@@ -145,14 +145,14 @@ async fn a_body_that_drips_is_ended_whatever_it_is_the_body_of() {
 type Drip = (&'static str, Reply, &'static str);
 
 /// Gives each answer to a request for a page, and for a file.
-async fn check(drips: impl IntoIterator<Item = Drip>) {
+async fn check_drips(drips: impl IntoIterator<Item = Drip>) {
     let attacks = drips.into_iter().map(async |(what, reply, says)| {
         let publisher = Publisher::serve(move |_| reply.clone()).await;
         for file in [None, Some(&*publisher.url("/file"))] {
             let before = publisher.requests().len();
-            let mut ingest = ingest().await;
+            let mut ingest = prepare_ingest().await;
             ingest.declare(&publisher, "");
-            let ran = run(&ingest, file).await;
+            let ran = run_or_load(&ingest, file).await;
             assert_eq!(ran.code, Some(3), "{what}: {}", ran.stderr);
             assert!(ran.stderr.contains(says), "{what}: {}", ran.stderr);
             assert_eq!(publisher.requests().len() - before, 2, "{what}");
@@ -166,46 +166,46 @@ async fn check(drips: impl IntoIterator<Item = Drip>) {
 }
 
 #[tokio::test]
-async fn whatever_drips_around_a_body_is_ended() {
+async fn slow_data_around_a_body_is_ended() {
     let encoded = format!("{OK}content-encoding: gzip\r\n\r\n");
-    check([
-        ("a status", dripping("HTTP/1.1 200 ", "a"), NO_ANSWER),
-        ("a header", dripping(&format!("{OK}x: "), "a"), NO_ANSWER),
-        ("headers", dripping(OK, "x: 1\r\n"), NO_ANSWER),
+    check_drips([
+        ("a status", drip_reply("HTTP/1.1 200 ", "a"), NO_ANSWER),
+        ("a header", drip_reply(&format!("{OK}x: "), "a"), NO_ANSWER),
+        ("headers", drip_reply(OK, "x: 1\r\n"), NO_ANSWER),
         (
             "answers that go before the answer",
-            dripping("", "HTTP/1.1 103 Early Hints\r\n\r\n"),
+            drip_reply("", "HTTP/1.1 103 Early Hints\r\n\r\n"),
             NO_ANSWER,
         ),
         (
             "a body without a length",
-            dripping(&format!("{OK}\r\n"), " "),
+            drip_reply(&format!("{OK}\r\n"), " "),
             SLOW,
         ),
         (
             "a body with a length",
-            dripping(&format!("{OK}content-length: 1000000\r\n\r\n"), " "),
+            drip_reply(&format!("{OK}content-length: 1000000\r\n\r\n"), " "),
             SLOW,
         ),
-        ("chunks of a byte", dripping(CHUNKED, "1\r\n \r\n"), SLOW),
+        ("chunks of a byte", drip_reply(CHUNKED, "1\r\n \r\n"), SLOW),
         (
             "chunks of a byte with extensions",
-            dripping(CHUNKED, "1;a=b\r\n \r\n"),
+            drip_reply(CHUNKED, "1;a=b\r\n \r\n"),
             SLOW,
         ),
         (
             "an extension of a chunk",
-            dripping(&format!("{CHUNKED}1;"), "a"),
+            drip_reply(&format!("{CHUNKED}1;"), "a"),
             SILENT,
         ),
         (
             "the size of a chunk",
-            dripping(&format!("{CHUNKED}1"), " "),
+            drip_reply(&format!("{CHUNKED}1"), " "),
             SILENT,
         ),
         (
             "trailers",
-            dripping(&format!("{CHUNKED}1\r\n \r\n0\r\n"), "x: 1\r\n"),
+            drip_reply(&format!("{CHUNKED}1\r\n \r\n0\r\n"), "x: 1\r\n"),
             SILENT,
         ),
         // Deflate blocks without content.
@@ -226,7 +226,7 @@ async fn whatever_drips_around_a_body_is_ended() {
 const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\xff";
 
 #[tokio::test]
-async fn gzip_that_comes_to_nothing_at_full_speed_is_ended_by_its_size() {
+async fn fast_gzip_data_without_content_is_ended_by_a_size_limit() {
     let head = format!("{OK}content-encoding: gzip\r\n\r\n");
     let head = [head.as_bytes(), GZIP].concat();
     let nothing = b"\0\0\0\xff\xff".repeat(10_000);
@@ -237,9 +237,9 @@ async fn gzip_that_comes_to_nothing_at_full_speed_is_ended_by_its_size() {
         (Some(&*url), "fetch.max_file_bytes"),
     ] {
         let before = publisher.requests().len();
-        let mut ingest = ingest().await;
+        let mut ingest = prepare_ingest().await;
         ingest.declare(&publisher, "");
-        let ran = run(&ingest, file).await.expect(4);
+        let ran = run_or_load(&ingest, file).await.expect(4);
         let kept = ingest.value("select message from ocds.quarantine").await;
         let says = format!("larger than 16777216 bytes, the limit of `{key}`");
         assert!(kept.contains(&says), "{kept}: {}", ran.stderr);
@@ -248,19 +248,19 @@ async fn gzip_that_comes_to_nothing_at_full_speed_is_ended_by_its_size() {
 }
 
 #[tokio::test]
-async fn redirects_that_drip_are_counted_and_their_bodies_are_not_read() {
+async fn slow_redirects_are_counted_and_their_bodies_are_not_read() {
     let publisher = Publisher::serve(|request| {
         let to = format!("{}x", request.path());
         let head = format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\n\r\n");
-        dripping(&head, " ")
+        drip_reply(&head, " ")
     })
     .await;
     let url = publisher.url("/file");
     for file in [None, Some(&*url)] {
         let before = publisher.requests().len();
-        let mut ingest = ingest().await;
+        let mut ingest = prepare_ingest().await;
         ingest.declare(&publisher, "");
-        let ran = run(&ingest, file).await.expect(4);
+        let ran = run_or_load(&ingest, file).await.expect(4);
         let says = "more than 10 redirects in a row";
         ran.expect_log(says);
         assert_eq!(publisher.requests().len() - before, 11);
@@ -268,7 +268,7 @@ async fn redirects_that_drip_are_counted_and_their_bodies_are_not_read() {
 }
 
 /// Serves a file. Each connection sends this many of the requested bytes, and then is slow.
-fn stalling(content: Bytes, at_once: usize) -> impl Fn(&Request) -> Reply {
+fn serve_stalling(content: Bytes, at_once: usize) -> impl Fn(&Request) -> Reply {
     move |request| {
         let range = request.header("range");
         let from = range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
@@ -291,20 +291,20 @@ fn stalling(content: Bytes, at_once: usize) -> impl Fn(&Request) -> Reply {
 }
 
 #[tokio::test]
-async fn a_download_that_stalls_again_and_again_is_given_up_unless_it_gets_on() {
+async fn a_download_that_keeps_stalling_fails_unless_it_makes_progress() {
     let lines: String = (0..16_000).map(|i| release(i) + "\n").collect();
     let content = Bytes::from(lines);
     // Each connection brings a megabyte.
     assert!(content.len() > 2 << 20);
     for (at_once, code) in [(50_000, 3), (3 << 19, 0)] {
-        let publisher = Publisher::serve(stalling(content.clone(), at_once)).await;
+        let publisher = Publisher::serve(serve_stalling(content.clone(), at_once)).await;
         let ingest = {
-            let mut ingest = ingest().await;
+            let mut ingest = prepare_ingest().await;
             ingest.declare(&publisher, "");
             ingest
         };
         let url = publisher.url("/file.jsonl");
-        let ran = run(&ingest, Some(&url)).await.expect(code);
+        let ran = run_or_load(&ingest, Some(&url)).await.expect(code);
         let requests = publisher.requests();
         let ranges: Vec<_> = requests.iter().map(|it| it.header("range")).collect();
         ran.expect_log(SLOW);
@@ -318,11 +318,11 @@ async fn a_download_that_stalls_again_and_again_is_given_up_unless_it_gets_on() 
 }
 
 #[tokio::test]
-async fn a_slow_body_is_read_to_its_end_where_no_speed_is_asked_for() {
+async fn a_slow_body_is_read_completely_without_a_minimum_speed() {
     let page = Reply::json(package(&[release(1)], "")).drip(2, PAUSE);
     let publisher = Publisher::serve(move |_| page.clone()).await;
     for (speed, code) in [(1_000_000, 3), (0, 0)] {
-        let mut ingest = ingest().await;
+        let mut ingest = prepare_ingest().await;
         ingest.configure(&format!(
             "[fetch]\nread_timeout = \"500ms\"\nmin_bytes_per_minute = {speed}\nattempts = {}",
             if code == 0 { 20 } else { 2 }
@@ -345,8 +345,8 @@ enum Endless {
 }
 
 /// Answers the requests of one connection endlessly.
-async fn converse(stream: TcpStream, keys: Arc<tempfile::TempDir>, endless: Endless) {
-    let Ok(stream) = speaking_http_2(keys.path()).accept(stream).await else {
+async fn serve_endless(stream: TcpStream, keys: Arc<tempfile::TempDir>, endless: Endless) {
+    let Ok(stream) = accept_http_2(keys.path()).accept(stream).await else {
         return;
     };
     let mut connection = h2::server::handshake(stream).await.unwrap();
@@ -358,11 +358,11 @@ async fn converse(stream: TcpStream, keys: Arc<tempfile::TempDir>, endless: Endl
         }
     });
     while let Some(Ok((_, respond))) = connection.accept().await {
-        tasks.spawn(answer(respond, endless));
+        tasks.spawn(send_endless(respond, endless));
     }
 }
 
-async fn answer(mut respond: SendResponse<Bytes>, endless: Endless) {
+async fn send_endless(mut respond: SendResponse<Bytes>, endless: Endless) {
     let mut body = match endless {
         Endless::Pings => return std::future::pending().await,
         Endless::Data | Endless::Head => respond.send_response(Response::new(()), false).unwrap(),
@@ -413,7 +413,7 @@ impl Drop for Server {
 }
 
 #[tokio::test]
-async fn frames_of_http_2_that_say_nothing_keep_nothing_alive() {
+async fn empty_http_2_frames_do_not_extend_time_limits() {
     let keys = Arc::new(tempfile::tempdir().unwrap());
     make_certificates(keys.path());
     for (endless, says) in [
@@ -423,14 +423,14 @@ async fn frames_of_http_2_that_say_nothing_keep_nothing_alive() {
     ] {
         let kept = Arc::clone(&keys);
         let server =
-            Server::serve(move |stream| converse(stream, Arc::clone(&kept), endless)).await;
+            Server::serve(move |stream| serve_endless(stream, Arc::clone(&kept), endless)).await;
         let url = format!("https://localhost:{}/file", server.port);
         for file in [None, Some(&*url)] {
-            let mut ingest = ingest().await;
+            let mut ingest = prepare_ingest().await;
             let authority = keys.path().join("ca.crt");
-            ingest.set("SSL_CERT_FILE", authority.to_str().unwrap());
+            ingest.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
             ingest.declare_as(SOURCE, &url, "");
-            let ran = run(&ingest, file).await;
+            let ran = run_or_load(&ingest, file).await;
             assert_eq!(ran.code, Some(3), "{endless:?}: {}", ran.stderr);
             assert!(ran.stderr.contains(says), "{endless:?}: {}", ran.stderr);
         }
@@ -438,7 +438,7 @@ async fn frames_of_http_2_that_say_nothing_keep_nothing_alive() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_drips_is_ended() {
+async fn a_slow_tls_handshake_is_ended() {
     // The header of a record of 16 kB, and its content byte by byte.
     let server = Server::serve(async |mut stream: TcpStream| {
         let mut sent = stream
@@ -453,9 +453,9 @@ async fn a_handshake_that_drips_is_ended() {
     let url = format!("https://127.0.0.1:{}/file", server.port);
     for file in [None, Some(&*url)] {
         let before = server.connections.load(Relaxed);
-        let mut ingest = ingest().await;
+        let mut ingest = prepare_ingest().await;
         ingest.declare_as(SOURCE, &url, "");
-        let ran = run(&ingest, file).await.expect(3);
+        let ran = run_or_load(&ingest, file).await.expect(3);
         let says = "a time limit of the connection";
         ran.expect_log(says);
         assert_eq!(server.connections.load(Relaxed) - before, 2);

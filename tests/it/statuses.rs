@@ -11,22 +11,22 @@ use crate::publisher::{Publisher, Reply, Request, package, release};
 /// Statuses of each class that a publisher may use for an empty answer.
 const EMPTY: [u16; 10] = [201, 202, 203, 204, 205, 206, 302, 404, 429, 503];
 
-fn page(i: usize) -> Reply {
+fn page_reply(i: usize) -> Reply {
     Reply::json(package(&[release(i)], ""))
 }
 
 /// Returns an answer whose body has a release, unless the status allows no body.
-fn answered(status: u16, i: usize) -> Reply {
+fn reply_with_status(status: u16, i: usize) -> Reply {
     match status {
         204 => Reply::status(204),
         205 => Reply::status(205),
         302 => Reply::redirect(302, "/elsewhere"),
-        _ => page(i).with_status(status),
+        _ => page_reply(i).with_status(status),
     }
 }
 
 /// Declares a feed of three days, with one page for each.
-fn days(publisher: &Publisher, rest: &str) -> String {
+fn define_days(publisher: &Publisher, rest: &str) -> String {
     format!(
         "url = \"{}\"\nwindow = {{ from = \"2024-01-01\", until = \"2024-01-04\", \
          step = \"1d\", format = \"%Y-%m-%d\" }}\n{rest}",
@@ -35,19 +35,19 @@ fn days(publisher: &Publisher, rest: &str) -> String {
 }
 
 /// Returns the requested day, 1 to 3.
-fn day(request: &Request) -> usize {
+fn requested_day(request: &Request) -> usize {
     request.query("from").unwrap()[8..].parse().unwrap()
 }
 
 #[tokio::test]
-async fn a_window_answered_by_a_status_that_means_nothing_is_empty_whatever_its_body() {
+async fn a_window_with_an_empty_status_is_empty_whatever_its_body() {
     for status in EMPTY {
-        let publisher = Publisher::serve(move |request| match day(request) {
-            2 => answered(status, 2),
-            day => page(day),
+        let publisher = Publisher::serve(move |request| match requested_day(request) {
+            2 => reply_with_status(status, 2),
+            day => page_reply(day),
         })
         .await;
-        let table = days(&publisher, &format!("http.empty_status = [{status}]"));
+        let table = define_days(&publisher, &format!("http.empty_status = [{status}]"));
         let ingest = Ingest::with_definition(&table).await;
         for _ in 0..2 {
             ingest.run(&[]).await.expect(0);
@@ -60,19 +60,19 @@ async fn a_window_answered_by_a_status_that_means_nothing_is_empty_whatever_its_
 }
 
 #[tokio::test]
-async fn a_status_without_a_body_that_is_not_named_is_refused_with_what_to_do() {
+async fn an_undeclared_status_without_a_body_fails_with_advice() {
     for (status, rest) in [
         (204, ""),
         (205, ""),
         (202, ""),
         (204, "page = { mode = \"file\" }"),
     ] {
-        let publisher = Publisher::serve(move |request| match day(request) {
+        let publisher = Publisher::serve(move |request| match requested_day(request) {
             2 => Reply::status(status),
-            day => page(day),
+            day => page_reply(day),
         })
         .await;
-        let ingest = Ingest::with_definition(&days(&publisher, rest)).await;
+        let ingest = Ingest::with_definition(&define_days(&publisher, rest)).await;
         let ran = ingest.run(&[]).await.expect(4);
         let said = format!("status {status}");
         ran.expect_log(&said);
@@ -81,14 +81,15 @@ async fn a_status_without_a_body_that_is_not_named_is_refused_with_what_to_do() 
 }
 
 #[tokio::test]
-async fn a_window_that_has_become_empty_is_when_it_is_asked_whether_it_has_changed() {
-    let publisher = Publisher::serve(|request| page(day(request)).tagged(request)).await;
-    let table = days(&publisher, "http.empty_status = [204]");
+async fn a_window_that_became_empty_is_empty_on_a_conditional_request() {
+    let publisher =
+        Publisher::serve(|request| page_reply(requested_day(request)).with_etag(request)).await;
+    let table = define_days(&publisher, "http.empty_status = [204]");
     let ingest = Ingest::with_definition(&table).await;
     ingest.run(&[]).await.expect(0);
-    publisher.turn(|request| match day(request) {
+    publisher.set_script(|request| match requested_day(request) {
         2 => Reply::status(204),
-        day => page(day).tagged(request),
+        day => page_reply(day).with_etag(request),
     });
     ingest.run(&[]).await.expect(0);
     let asked = publisher.requests();
@@ -97,7 +98,7 @@ async fn a_window_that_has_become_empty_is_when_it_is_asked_whether_it_has_chang
 }
 
 #[tokio::test]
-async fn a_chain_ends_by_a_named_status_where_it_would_by_an_empty_page() {
+async fn a_declared_status_ends_a_chain_like_an_empty_page() {
     let number = r#"page = { mode = "number", stop = "empty" }"#;
     let link = r#"page = { mode = "link", pointer = "/links/next" }"#;
     let token = r#"page = { mode = "token", param = "page", pointer = "/links/token" }"#;
@@ -128,7 +129,7 @@ async fn a_chain_ends_by_a_named_status_where_it_would_by_an_empty_page() {
 }
 
 #[tokio::test]
-async fn an_index_ends_by_a_named_status() {
+async fn a_declared_status_ends_an_index() {
     for (status, page_and_rest) in [
         (
             404,
@@ -147,7 +148,7 @@ async fn an_index_ends_by_a_named_status() {
         let publisher = Publisher::serve(move |request| match request.path() {
             "/index" if request.page() > 2 => Reply::status(status),
             "/index" => Reply::json(json!([request.page()]).to_string()),
-            path => page(path[1..].parse().unwrap()),
+            path => page_reply(path[1..].parse().unwrap()),
         })
         .await;
         let ingest = Ingest::with_definition(&format!(
@@ -162,13 +163,13 @@ async fn an_index_ends_by_a_named_status() {
 }
 
 #[tokio::test]
-async fn an_item_answered_by_a_success_that_means_nothing_has_nothing() {
+async fn an_item_with_an_empty_success_status_has_no_releases() {
     let publisher = Publisher::serve(|request| match request.path() {
         "/index" => Reply::json(r#"["1","2","3"]"#),
         "/2" => Reply::status(204),
         // A missing item is still kept as missing.
         "/3" => Reply::status(404),
-        _ => page(1),
+        _ => page_reply(1),
     })
     .await;
     let ingest = Ingest::with_definition(&format!(
@@ -188,23 +189,23 @@ async fn an_item_answered_by_a_success_that_means_nothing_has_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_answered_by_a_status_that_means_nothing_is_empty() {
+async fn a_file_with_an_empty_status_is_empty() {
     let file = "page = { mode = \"file\" }";
     for status in EMPTY {
-        let publisher = Publisher::serve(move |request| match day(request) {
-            2 => answered(status, 2),
-            day => page(day),
+        let publisher = Publisher::serve(move |request| match requested_day(request) {
+            2 => reply_with_status(status, 2),
+            day => page_reply(day),
         })
         .await;
         let rest = format!("{file}\nhttp.empty_status = [{status}]");
-        let ingest = Ingest::with_definition(&days(&publisher, &rest)).await;
+        let ingest = Ingest::with_definition(&define_days(&publisher, &rest)).await;
         ingest.run(&[]).await.expect(0);
         assert_eq!(ingest.count("release").await, 2, "{status}");
     }
 }
 
 #[tokio::test]
-async fn the_rest_of_a_file_is_no_empty_answer_though_206_means_nothing() {
+async fn a_partial_file_is_not_empty_although_206_is_an_empty_status() {
     let whole = package(&(0..4_000).map(release).collect::<Vec<_>>(), "");
     let served = whole.clone();
     let publisher = Publisher::serve(move |request| {
@@ -231,11 +232,11 @@ async fn the_rest_of_a_file_is_no_empty_answer_though_206_means_nothing() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_not_ready_is_asked_for_again() {
+async fn a_page_that_is_not_ready_is_fetched_again() {
     for status in [202, 302] {
         let publisher = Publisher::serve(move |request| match request.nth {
-            0 => answered(status, 7),
-            _ => page(1),
+            0 => reply_with_status(status, 7),
+            _ => page_reply(1),
         })
         .await;
         let ingest = Ingest::with_definition(&format!(
@@ -250,16 +251,16 @@ async fn a_page_that_is_not_ready_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_window_is_halved_by_a_success_too() {
+async fn a_window_can_be_split_by_a_success_status() {
     let publisher = Publisher::serve(|request| {
         let to: usize = request.query("to").unwrap()[8..].parse().unwrap();
-        match to - day(request) {
-            1 => page(day(request)),
-            _ => page(7).with_status(206),
+        match to - requested_day(request) {
+            1 => page_reply(requested_day(request)),
+            _ => page_reply(7).with_status(206),
         }
     })
     .await;
-    let table = days(&publisher, "").replace(
+    let table = define_days(&publisher, "").replace(
         "step = \"1d\"",
         "step = \"1mo\", split_when = { status = [206] }",
     );
@@ -269,11 +270,11 @@ async fn a_window_is_halved_by_a_success_too() {
 }
 
 #[tokio::test]
-async fn the_status_of_a_token_s_server_says_nothing_of_a_page() {
+async fn the_status_of_a_token_server_has_no_declared_meaning() {
     for status in [302, 503] {
         let publisher = Publisher::serve(move |request| match request.path() {
             "/token" => Reply::status(status),
-            _ => page(1),
+            _ => page_reply(1),
         })
         .await;
         let ingest = Ingest::with_definition(&format!(
@@ -291,7 +292,7 @@ async fn the_status_of_a_token_s_server_says_nothing_of_a_page() {
 }
 
 #[tokio::test]
-async fn the_status_of_every_page_cannot_mean_anything_else() {
+async fn status_200_cannot_have_another_meaning() {
     for (table, key) in [
         ("http.empty_status = [204, 200]", "http.empty_status"),
         ("http.retry_status = [200]", "http.retry_status"),
@@ -299,7 +300,7 @@ async fn the_status_of_every_page_cannot_mean_anything_else() {
     ] {
         let ingest =
             Ingest::with_definition(&format!("url = \"http://127.0.0.1:1/\"\n{table}")).await;
-        let ran = ingest.program(&["status"]).await.expect(2);
+        let ran = ingest.run_program(&["status"]).await.expect(2);
         let said = format!("key `sources.{SOURCE}.{key}`: must not contain 200");
         ran.expect_log(&said);
     }

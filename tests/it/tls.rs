@@ -24,7 +24,7 @@ use crate::publisher::{Feed, Publisher, Reply, package, release, short_pages};
 const ATTEMPTS: usize = 4;
 
 /// A publisher behind TLS, with a certificate for `localhost`.
-struct Secure {
+struct TlsPublisher {
     publisher: Publisher,
     port: u16,
     /// The number of connections, and the number of clients that trusted the certificate.
@@ -33,7 +33,7 @@ struct Secure {
     task: JoinHandle<()>,
 }
 
-impl Secure {
+impl TlsPublisher {
     async fn start(keys: &Path) -> Self {
         let certificate = CertificateDer::from_pem_file(keys.join("server.crt")).unwrap();
         let key = PrivateKeyDer::from_pem_file(keys.join("server.key")).unwrap();
@@ -45,7 +45,7 @@ impl Secure {
             .with_single_cert(vec![certificate], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let publisher = Publisher::feed(Feed::link(short_pages(3, 2, 1))).await;
+        let publisher = Publisher::serve_feed(Feed::link(short_pages(3, 2, 1))).await;
         let behind = publisher.address();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -75,7 +75,7 @@ impl Secure {
     }
 }
 
-impl Drop for Secure {
+impl Drop for TlsPublisher {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -93,15 +93,15 @@ struct Case {
 impl Case {
     async fn check(&self, keys: &Path) {
         let Self { host, says, .. } = *self;
-        let secure = Secure::start(keys).await;
+        let secure = TlsPublisher::start(keys).await;
         let mut ingest = Ingest::new().await;
         let authority = keys.join(format!("{}.crt", self.authority));
-        ingest.set("SSL_CERT_FILE", authority.to_str().unwrap());
+        ingest.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
         if self.days_later > 0 {
-            clock::set(&mut ingest, &format!("+{}d", self.days_later));
+            clock::fake_clock(&mut ingest, &format!("+{}d", self.days_later));
         }
         // A secret that no other server may receive.
-        ingest.set("PUBLISHER_KEY", "s3cret");
+        ingest.set_env("PUBLISHER_KEY", "s3cret");
         let url = format!("https://{host}:{}/", secure.port);
         let table = format!("{LINK}\nhttp.headers = {{ x-key = \"{{env.PUBLISHER_KEY}}\" }}");
         ingest.declare_as(SOURCE, &url, &table);
@@ -131,7 +131,7 @@ impl Case {
 }
 
 #[tokio::test]
-async fn a_publisher_that_is_not_who_it_says_is_told_nothing_and_believed_nothing() {
+async fn a_publisher_with_an_untrusted_certificate_gets_no_request() {
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path();
     make_certificates(keys);
@@ -181,7 +181,7 @@ fn server_hello(version: u16) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_an_old_version_or_none_is_told_nothing() {
+async fn a_server_with_an_old_or_no_tls_version_gets_no_request() {
     let directory = tempfile::tempdir().unwrap();
     make_certificates(directory.path());
     for (what, said, says) in [
@@ -211,8 +211,8 @@ async fn a_server_that_speaks_an_old_version_or_none_is_told_nothing() {
         });
         let mut ingest = Ingest::new().await;
         let authority = directory.path().join("ca.crt");
-        ingest.set("SSL_CERT_FILE", authority.to_str().unwrap());
-        ingest.set("PUBLISHER_KEY", "s3cret");
+        ingest.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
+        ingest.set_env("PUBLISHER_KEY", "s3cret");
         let table = "http.headers = { x-key = \"{env.PUBLISHER_KEY}\" }";
         ingest.declare_as(SOURCE, &format!("https://localhost:{port}/"), table);
         let ran = ingest.run(&[]).await.expect(3);
@@ -226,13 +226,13 @@ async fn a_server_that_speaks_an_old_version_or_none_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_leads_from_an_encrypted_publisher_to_one_in_clear_text() {
+async fn links_and_redirects_from_https_to_http_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path();
     make_certificates(keys);
-    let clear = Publisher::feed(Feed::link(short_pages(3, 2, 1))).await;
+    let clear = Publisher::serve_feed(Feed::link(short_pages(3, 2, 1))).await;
     let there = clear.url("/").replace("127.0.0.1", "localhost");
-    let secure = Secure::start(keys).await;
+    let secure = TlsPublisher::start(keys).await;
     let here = format!("http://localhost:{}/there", secure.port);
     let redirect = "a redirect leads from https to http";
     for (to, hosts, by_link, says) in [
@@ -242,17 +242,19 @@ async fn nothing_leads_from_an_encrypted_publisher_to_one_in_clear_text() {
         (&here, "", true, ""),
     ] {
         let served = to.clone();
-        secure.publisher.turn(move |request| match request.path() {
-            "/" if by_link => {
-                let link = format!(r#","links":{{"next":"{served}"}}"#);
-                Reply::json(package(&[release(0)], &link))
-            }
-            "/" => Reply::redirect(302, &served),
-            _ => Reply::json(package(&[release(1)], "")),
-        });
+        secure
+            .publisher
+            .set_script(move |request| match request.path() {
+                "/" if by_link => {
+                    let link = format!(r#","links":{{"next":"{served}"}}"#);
+                    Reply::json(package(&[release(0)], &link))
+                }
+                "/" => Reply::redirect(302, &served),
+                _ => Reply::json(package(&[release(1)], "")),
+            });
         let mut ingest = Ingest::new().await;
         let authority = keys.join("ca.crt");
-        ingest.set("SSL_CERT_FILE", authority.to_str().unwrap());
+        ingest.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
         let url = format!("https://localhost:{}/", secure.port);
         let table = format!("{LINK}\nhttp.allow_hosts = [{hosts}]");
         ingest.declare_as(SOURCE, &url, &table);

@@ -2,22 +2,22 @@
 //! malformed the URL is. A part of a password without percent-encoding looks like a host, a path
 //! or a query.
 
-use crate::harness::{Ingest, Ran, SOURCE};
+use crate::harness::{Ingest, ProgramOutput, SOURCE};
 use crate::publisher::{Publisher, Reply, package, release};
 
 /// Four characters of each part of what precedes the last `@`.
 const SECRETS: [&str; 5] = ["hunt", "secr", "word", "pass", "qwxz"];
 
 /// Removes a word of messages that contains the same characters.
-fn without_our_word(text: &str) -> String {
+fn remove_message_word(text: &str) -> String {
     text.replace("password", "")
 }
 
 #[track_caller]
-fn expect_no_secret(ran: &Ran, what: &str) {
+fn expect_no_secret(ran: &ProgramOutput, what: &str) {
     for text in [&ran.text(), &ran.stderr] {
         for secret in SECRETS {
-            let said = without_our_word(text);
+            let said = remove_message_word(text);
             assert!(!said.contains(secret), "{what}: {secret} is in {text}");
         }
     }
@@ -38,21 +38,21 @@ const DATABASES: [&str; 10] = [
 ];
 
 /// Passes a database URL to the program, in each possible way.
-async fn with_database(url: &str, way: usize) -> (Ingest, Vec<String>) {
+async fn run_with_database(url: &str, way: usize) -> (Ingest, Vec<String>) {
     let mut ingest = Ingest::new().await;
     ingest.declare_as(SOURCE, "http://127.0.0.1:1/", "");
-    ingest.set("RUST_LOG", "trace");
+    ingest.set_env("RUST_LOG", "trace");
     let mut arguments = Vec::new();
     match way {
         0 => arguments.push(format!("--database-url={url}")),
-        1 => ingest.set("DATABASE_URL", url),
-        2 => ingest.set("OCDS_INGEST__DATABASE__URL", url),
+        1 => ingest.set_env("DATABASE_URL", url),
+        2 => ingest.set_env("OCDS_INGEST__DATABASE__URL", url),
         3 => {
-            ingest.set("DATABASE_URL", "");
+            ingest.set_env("DATABASE_URL", "");
             ingest.configure(&format!("[database]\nurl = {url:?}"));
         }
         _ => {
-            ingest.set("DATABASE_URL", "");
+            ingest.set_env("DATABASE_URL", "");
             let file = ingest.directory.path().join("url");
             std::fs::write(&file, url).unwrap();
             ingest.configure(&format!("[database]\nurl_file = {file:?}"));
@@ -64,7 +64,7 @@ async fn with_database(url: &str, way: usize) -> (Ingest, Vec<String>) {
 #[tokio::test]
 async fn no_part_of_a_database_s_password_is_shown() {
     for (nth, url) in DATABASES.iter().enumerate() {
-        let (ingest, options) = with_database(url, nth % 5).await;
+        let (ingest, options) = run_with_database(url, nth % 5).await;
         for command in [
             &["status"][..],
             &["check", "--connect"],
@@ -73,7 +73,7 @@ async fn no_part_of_a_database_s_password_is_shown() {
         ] {
             let options = options.iter().map(String::as_str);
             let arguments: Vec<&str> = options.chain(command.iter().copied()).collect();
-            let ran = ingest.program(&arguments).await.expect(2);
+            let ran = ingest.run_program(&arguments).await.expect(2);
             expect_no_secret(&ran, &format!("{command:?} of {url}"));
             if nth < 7 {
                 let said = ran.stderr.clone() + &ran.text();
@@ -84,7 +84,7 @@ async fn no_part_of_a_database_s_password_is_shown() {
 }
 
 #[tokio::test]
-async fn a_url_in_the_wrong_place_of_a_command_line_is_shown_without_its_password() {
+async fn a_misplaced_url_on_the_command_line_is_shown_without_its_password() {
     let ingest = Ingest::new().await;
     for arguments in [
         &["postgresql://qwxzi:hunt@127.0.0.1:1/proc"][..],
@@ -100,11 +100,11 @@ async fn a_url_in_the_wrong_place_of_a_command_line_is_shown_without_its_passwor
             "https://qwxzi:hunt@127.0.0.1:1/proc",
         ],
     ] {
-        let ran = ingest.program(arguments).await.expect(2);
+        let ran = ingest.run_program(arguments).await.expect(2);
         expect_no_secret(&ran, &format!("{arguments:?}"));
         ran.expect_log("127.0.0.1:1/proc");
     }
-    let ran = ingest.program(&["--version"]).await.expect(0);
+    let ran = ingest.run_program(&["--version"]).await.expect(0);
     assert!(ran.text().starts_with("ocds-ingest "), "{}", ran.text());
 }
 
@@ -132,13 +132,13 @@ async fn no_part_of_a_publisher_s_password_is_shown() {
         ] {
             let mut ingest = Ingest::new().await;
             ingest.declare_as(SOURCE, url, &table);
-            ingest.set("RUST_LOG", "trace");
+            ingest.set_env("RUST_LOG", "trace");
             for command in [
                 &["check", SOURCE][..],
                 &["run", SOURCE],
                 &["sources", "show", SOURCE],
             ] {
-                let ran = ingest.program(command).await.expect(2);
+                let ran = ingest.run_program(command).await.expect(2);
                 expect_no_secret(&ran, &format!("{command:?} of {key} {url}"));
                 let said = format!("key `sources.{SOURCE}.{key}`: ");
                 ran.expect_log(&said);
@@ -149,33 +149,33 @@ async fn no_part_of_a_publisher_s_password_is_shown() {
 }
 
 #[tokio::test]
-async fn no_part_of_a_password_that_the_environment_has_is_shown() {
+async fn no_part_of_a_password_in_the_environment_is_shown() {
     let mut ingest = Ingest::new().await;
     ingest.declare_as(SOURCE, "{env.BASE}/feed", "");
-    ingest.set("RUST_LOG", "trace");
-    ingest.set("BASE", "http://qwxzi:hunt@secr/word@127.0.0.1:1");
+    ingest.set_env("RUST_LOG", "trace");
+    ingest.set_env("BASE", "http://qwxzi:hunt@secr/word@127.0.0.1:1");
     for command in [&["check", SOURCE], &["run", SOURCE]] {
-        let ran = ingest.program(command).await.expect(2);
+        let ran = ingest.run_program(command).await.expect(2);
         expect_no_secret(&ran, &format!("{command:?}"));
     }
 }
 
 #[tokio::test]
-async fn no_part_of_the_password_of_a_file_s_url_is_shown() {
+async fn no_part_of_a_password_in_a_file_s_url_is_shown() {
     let mut ingest = Ingest::new().await;
     ingest.declare_as(SOURCE, "http://127.0.0.1:1/", "");
-    ingest.set("RUST_LOG", "trace");
+    ingest.set_env("RUST_LOG", "trace");
     let plain = "http://qwxzi:hunt@127.0.0.1:1/feed";
     let others = [
         "ftp://qwxzi:hunt@secr@127.0.0.1:1/feed",
         "qwxzi:hunt@127.0.0.1:1/feed",
     ];
     for url in PUBLISHERS.iter().chain(&others) {
-        let ran = ingest.program(&["load", SOURCE, url]).await.expect(2);
+        let ran = ingest.run_program(&["load", SOURCE, url]).await.expect(2);
         expect_no_secret(&ran, url);
     }
     let ran = ingest
-        .program(&["load", SOURCE, plain, plain])
+        .run_program(&["load", SOURCE, plain, plain])
         .await
         .expect(2);
     expect_no_secret(&ran, plain);
@@ -202,15 +202,15 @@ async fn no_part_of_a_password_in_a_link_or_a_redirect_is_shown_or_kept() {
             })
             .await;
             let mut ingest = Ingest::new().await;
-            ingest.set("RUST_LOG", "trace");
+            ingest.set_env("RUST_LOG", "trace");
             ingest.declare(&publisher, crate::harness::LINK);
-            let ran = ingest.program(&["run", SOURCE]).await.expect(4);
+            let ran = ingest.run_program(&["run", SOURCE]).await.expect(4);
             // The page was read from the publisher's own URL, which only the program logs.
             expect_no_secret(&ran, link);
             let kept = "select concat_ws(' ', url, cursor, next_cursor) from ocds.page union all
                         select concat_ws(' ', url, error) from ocds.request union all
                         select run::text from ocds.run";
-            let kept = without_our_word(&ingest.column(kept).await.join("\n"));
+            let kept = remove_message_word(&ingest.column(kept).await.join("\n"));
             for secret in SECRETS {
                 assert!(!kept.contains(secret), "{secret} is in {kept}");
             }
@@ -219,7 +219,7 @@ async fn no_part_of_a_password_in_a_link_or_a_redirect_is_shown_or_kept() {
 }
 
 #[tokio::test]
-async fn a_value_of_an_axis_that_is_a_url_is_known_without_its_password() {
+async fn an_axis_value_that_is_a_url_is_shown_without_its_password() {
     let publisher = Publisher::serve(|request| match request.path() {
         "/index" => {
             let host = request.header("host").unwrap();
@@ -236,10 +236,10 @@ async fn a_value_of_an_axis_that_is_a_url_is_known_without_its_password() {
         format!("[{url:?}]"),
     ] {
         let mut ingest = Ingest::new().await;
-        ingest.set("RUST_LOG", "trace");
+        ingest.set_env("RUST_LOG", "trace");
         ingest.declare_as(SOURCE, "{axis.file|raw}", &format!("axis.file = {axis}"));
         for command in [&["run", SOURCE], &["check", SOURCE]] {
-            let ran = ingest.program(command).await.expect(0);
+            let ran = ingest.run_program(command).await.expect(0);
             expect_no_secret(&ran, &axis);
         }
         assert_eq!(ingest.count("release").await, 1);
@@ -268,24 +268,24 @@ async fn no_part_of_a_proxy_s_password_is_shown() {
         let mut ingest = Ingest::new().await;
         ingest.configure("[fetch]\nattempts = 1\n");
         ingest.declare_as(SOURCE, "http://publisher.invalid/", "");
-        ingest.set("RUST_LOG", "trace");
+        ingest.set_env("RUST_LOG", "trace");
         for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
-            ingest.set(name, &url);
+            ingest.set_env(name, &url);
         }
-        let ran = ingest.program(&["run", SOURCE]).await.expect(code);
+        let ran = ingest.run_program(&["run", SOURCE]).await.expect(code);
         expect_no_secret(&ran, &url);
     }
 }
 
 #[tokio::test]
-async fn the_server_s_refusal_of_a_user_is_shown_without_the_user() {
+async fn the_server_s_refusal_of_a_login_is_shown_without_the_user() {
     let mut ingest = Ingest::new().await;
     let (socket, _, name) = ingest.socket();
     let directory = socket.parent().unwrap().display();
     let port = socket.extension().unwrap().display();
     let url = format!("host={directory} port={port} user=hunter dbname={name}");
-    ingest.set("DATABASE_URL", &url);
-    let ran = ingest.program(&["status"]).await.expect(2);
+    ingest.set_env("DATABASE_URL", &url);
+    let ran = ingest.run_program(&["status"]).await.expect(2);
     expect_no_secret(&ran, &url);
     ran.expect_log("28000: role of the URL");
 }

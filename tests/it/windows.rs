@@ -59,24 +59,24 @@ fn releases(ids: &[String]) -> Value {
     ids.iter().map(|id| release(id)).collect()
 }
 
-fn date(text: &str) -> Date {
+fn parse_date(text: &str) -> Date {
     text.get(..10).unwrap_or(text).parse().unwrap()
 }
 
-fn dates(request: &Request) -> (Date, Date) {
-    let query = |name: &str| date(&request.query(name).unwrap());
+fn requested_dates(request: &Request) -> (Date, Date) {
+    let query = |name: &str| parse_date(&request.query(name).unwrap());
     (query("from"), query("to"))
 }
 
 /// Reads the watermark, if there is one.
-async fn watermark(ingest: &Ingest) -> Option<String> {
+async fn read_watermark(ingest: &Ingest) -> Option<String> {
     let sql = "select to_char(reached at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') from ocds.watermark";
     ingest.column(sql).await.pop()
 }
 
 /// Serves a feed of links within windows of days, with three releases on a page.
-fn linked(archive: &Archive, request: &Request) -> Reply {
-    let (from, to) = dates(request);
+fn serve_linked(archive: &Archive, request: &Request) -> Reply {
+    let (from, to) = requested_dates(request);
     let ids = archive.between(from, to);
     let skip: usize = request
         .query("skip")
@@ -90,10 +90,10 @@ fn linked(archive: &Archive, request: &Request) -> Reply {
 const LINKED: &str = r#"page = { mode = "link", pointer = "/links/next", size = 3 }"#;
 
 #[tokio::test]
-async fn windows_are_asked_for_one_by_one_and_the_watermark_follows() {
+async fn windows_are_fetched_one_by_one_and_the_watermark_follows() {
     let archive = Archive::daily("2024-01-01", "2024-01-20", 1);
     let served = archive.clone();
-    let publisher = Publisher::serve(move |request| linked(&served, request)).await;
+    let publisher = Publisher::serve(move |request| serve_linked(&served, request)).await;
     let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"7d\", basis = \"updated\", overlap = \"1d\" }}",
         publisher.url("/feed?from={from}&to={to}")
@@ -114,27 +114,27 @@ async fn windows_are_asked_for_one_by_one_and_the_watermark_follows() {
     );
     assert_eq!(ingest.count("release").await, 16);
     assert_eq!(
-        watermark(&ingest).await.as_deref(),
+        read_watermark(&ingest).await.as_deref(),
         Some("2024-01-16T00:00:00")
     );
 
     // The next run starts a day before the watermark, whatever the clock shows.
-    archive.put("late", date("2024-01-15"));
+    archive.put("late", parse_date("2024-01-15"));
     ingest.run(&["--until", "2024-01-25"]).await.expect(0);
     let targets = publisher.targets();
     assert_eq!(targets[7], "/feed?from=2024-01-15&to=2024-01-22");
     assert_eq!(ingest.count("release").await, archive.len());
     assert_eq!(
-        watermark(&ingest).await.as_deref(),
+        read_watermark(&ingest).await.as_deref(),
         Some("2024-01-25T00:00:00")
     );
 }
 
 #[tokio::test]
-async fn a_watermark_moves_over_no_gap() {
+async fn a_watermark_does_not_move_past_a_gap() {
     let archive = Archive::daily("2024-01-01", "2024-02-01", 1);
     let served = archive.clone();
-    let publisher = Publisher::serve(move |request| linked(&served, request)).await;
+    let publisher = Publisher::serve(move |request| serve_linked(&served, request)).await;
     let table = |step: &str| {
         format!(
             "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"{step}\", basis = \"updated\" }}",
@@ -149,7 +149,7 @@ async fn a_watermark_moves_over_no_gap() {
         .await
         .expect(0);
     ingest
-        .program(&[
+        .run_program(&[
             "backfill",
             SOURCE,
             "--from",
@@ -160,7 +160,7 @@ async fn a_watermark_moves_over_no_gap() {
         .await
         .expect(0);
     assert_eq!(
-        watermark(&ingest).await.as_deref(),
+        read_watermark(&ingest).await.as_deref(),
         Some("2024-01-10T00:00:00")
     );
     // A run that fills the gap moves it.
@@ -169,19 +169,19 @@ async fn a_watermark_moves_over_no_gap() {
         .await
         .expect(0);
     assert_eq!(
-        watermark(&ingest).await.as_deref(),
+        read_watermark(&ingest).await.as_deref(),
         Some("2024-01-31T00:00:00")
     );
     assert_eq!(ingest.count("release").await, 31);
 }
 
 #[tokio::test]
-async fn a_window_that_fails_is_stepped_over_and_asked_for_by_the_next_run() {
+async fn a_failed_window_is_skipped_and_fetched_by_the_next_run() {
     let archive = Archive::daily("2024-01-01", "2024-01-29", 1);
     let served = archive.clone();
-    let publisher = Publisher::serve(move |request| match dates(request).0 {
-        from if from == date("2024-01-08") => Reply::status(502),
-        _ => linked(&served, request),
+    let publisher = Publisher::serve(move |request| match requested_dates(request).0 {
+        from if from == parse_date("2024-01-08") => Reply::status(502),
+        _ => serve_linked(&served, request),
     })
     .await;
     let ingest = Ingest::with_definition(&format!(
@@ -197,14 +197,14 @@ async fn a_window_that_fails_is_stepped_over_and_asked_for_by_the_next_run() {
         run.stderr
     );
     assert_eq!(
-        watermark(&ingest).await.as_deref(),
+        read_watermark(&ingest).await.as_deref(),
         Some("2024-01-08T00:00:00")
     );
     // The neighbours include days 8 and 15 too.
     assert_eq!(ingest.count("release").await, 28 - 6);
     let asked = publisher.targets().len();
     let served = archive.clone();
-    publisher.turn(move |request| linked(&served, request));
+    publisher.set_script(move |request| serve_linked(&served, request));
     ingest.run(&["--until", "2024-01-28"]).await.expect(0);
     let targets = publisher.targets();
     assert!(
@@ -215,18 +215,18 @@ async fn a_window_that_fails_is_stepped_over_and_asked_for_by_the_next_run() {
     );
     assert_eq!(ingest.count("release").await, 28);
     assert_eq!(
-        watermark(&ingest).await.as_deref(),
+        read_watermark(&ingest).await.as_deref(),
         Some("2024-01-28T00:00:00")
     );
 }
 
 #[tokio::test]
-async fn a_window_with_more_than_the_publisher_gives_is_halved() {
+async fn a_window_with_more_results_than_the_publisher_serves_is_split() {
     // As behind a search engine that returns at most 20 results.
     let archive = Archive::daily("2024-01-01", "2024-02-01", 3);
     let served = archive.clone();
     let publisher = Publisher::serve(move |request| {
-        let (from, to) = dates(request);
+        let (from, to) = requested_dates(request);
         let ids = served.between(from, to);
         let page: usize = request.query("page").unwrap().parse().unwrap();
         let ids = &ids[..ids.len().min(20)];
@@ -244,7 +244,7 @@ async fn a_window_with_more_than_the_publisher_gives_is_halved() {
     ingest.run(&["--until", "2024-02-01"]).await.expect(0);
     assert_eq!(ingest.count("release").await, 31 * 3);
     assert_eq!(
-        watermark(&ingest).await.as_deref(),
+        read_watermark(&ingest).await.as_deref(),
         Some("2024-02-01T00:00:00")
     );
     // 31 days in windows of at most four: at most 16 windows, 15 splits, two pages each.
@@ -253,30 +253,30 @@ async fn a_window_with_more_than_the_publisher_gives_is_halved() {
 
     // A day with too many results is stored as far as possible, and reported.
     for nth in 0..30 {
-        archive.put(&format!("busy-{nth}"), date("2024-02-10"));
+        archive.put(&format!("busy-{nth}"), parse_date("2024-02-10"));
     }
     let run = ingest.run(&["--until", "2024-02-15"]).await.expect(4);
     run.expect_log("all the publisher gives");
-    let mark = watermark(&ingest).await.unwrap();
+    let mark = read_watermark(&ingest).await.unwrap();
     assert!(mark.as_str() <= "2024-02-10", "{mark}");
     // The next run does not treat it as complete either, although it has all pages that exist.
     let asked = publisher.targets().len();
     let run = ingest.run(&["--until", "2024-02-15"]).await.expect(4);
     run.expect_log("all the publisher gives");
     assert_eq!(publisher.targets().len(), asked);
-    assert_eq!(watermark(&ingest).await.as_deref(), Some(&*mark));
+    assert_eq!(read_watermark(&ingest).await.as_deref(), Some(&*mark));
 }
 
 #[tokio::test]
-async fn a_window_that_is_refused_as_too_wide_is_halved_and_resumed_so() {
+async fn a_window_refused_as_too_wide_is_split_and_resumed() {
     let archive = Archive::daily("2024-01-01", "2024-01-31", 1);
     let script = |archive: Archive, fails: bool| {
         move |request: &Request| {
-            let (from, to) = dates(request);
+            let (from, to) = requested_dates(request);
             match from.until(to).unwrap().get_days() {
                 9.. => Reply::status(400),
-                _ if fails && from > date("2024-01-10") => Reply::status(502),
-                _ => linked(&archive, request),
+                _ if fails && from > parse_date("2024-01-10") => Reply::status(502),
+                _ => serve_linked(&archive, request),
             }
         }
     };
@@ -287,7 +287,7 @@ async fn a_window_that_is_refused_as_too_wide_is_halved_and_resumed_so() {
     ))
     .await;
     ingest.run(&["--until", "2024-01-31"]).await.expect(3);
-    publisher.turn(script(archive.clone(), false));
+    publisher.set_script(script(archive.clone(), false));
     let asked = publisher.targets().len();
     ingest.run(&["--until", "2024-01-31"]).await.expect(0);
     assert_eq!(ingest.count("release").await, 30);
@@ -302,7 +302,7 @@ async fn a_window_that_is_refused_as_too_wide_is_halved_and_resumed_so() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_no_notice_of_dates_is_found_out() {
+async fn a_server_that_ignores_dates_is_detected() {
     let table = |publisher: &Publisher, query: &str| {
         format!(
             "url = \"{}\"\nwindow = {{ from = \"2024\", step = \"2d\", basis = \"updated\" }}",
@@ -319,7 +319,7 @@ async fn a_server_that_takes_no_notice_of_dates_is_found_out() {
     assert_eq!(run.report()["verdict"], "truncated");
     assert_eq!(unheeded.count("release").await, 2);
     assert_eq!(
-        watermark(&unheeded).await.as_deref(),
+        read_watermark(&unheeded).await.as_deref(),
         Some("2024-01-05T00:00:00")
     );
     // Two windows, and three in a row that fail.
@@ -331,17 +331,17 @@ async fn a_server_that_takes_no_notice_of_dates_is_found_out() {
     since.run(&["--until", "2024-02-01"]).await.expect(0);
 
     // Windows without releases cause no message.
-    publisher.turn(|_| Reply::json(r#"{"releases": []}"#));
+    publisher.set_script(|_| Reply::json(r#"{"releases": []}"#));
     let quiet = Ingest::with_definition(&table(&publisher, "/feed?from={from}&to={to}")).await;
     quiet.run(&["--until", "2024-02-01"]).await.expect(0);
     assert_eq!(
-        watermark(&quiet).await.as_deref(),
+        read_watermark(&quiet).await.as_deref(),
         Some("2024-02-01T00:00:00")
     );
 }
 
 #[tokio::test]
-async fn months_in_the_path_and_an_axis_are_a_chain_each() {
+async fn each_month_and_axis_value_is_a_chain() {
     let publisher = Publisher::serve(|request| {
         let id = request.path().trim_start_matches('/').replace('/', "-");
         Reply::json(json!({"releases": [release(&id)]}).to_string())
@@ -376,7 +376,7 @@ async fn months_in_the_path_and_an_axis_are_a_chain_each() {
 }
 
 #[tokio::test]
-async fn an_axis_is_picked_out_of_an_index() {
+async fn an_axis_is_read_from_an_index() {
     let publisher = Publisher::serve(|request| match request.path() {
         "/buyers" if request.query("page").as_deref() == Some("1") => Reply::json(
             r#"{"buyers": [{"id": 7, "kind": "A"}, {"id": 8, "kind": "B"}], "pages": 2}"#,
@@ -399,7 +399,7 @@ async fn an_axis_is_picked_out_of_an_index() {
     );
     assert_eq!(ingest.count("release").await, 2);
 
-    let checked = ingest.program(&["check", SOURCE, "--connect"]).await;
+    let checked = ingest.run_program(&["check", SOURCE, "--connect"]).await;
     let said = checked.expect(0).text();
     let line = "1 releases and 0 rejects on the first page of buyer=7 \
                 (the first of 2 values of axis buyer), no page follows";
@@ -407,7 +407,7 @@ async fn an_axis_is_picked_out_of_an_index() {
 }
 
 /// A publisher whose index of buyers grows.
-struct Growing {
+struct GrowingIndex {
     publisher: Publisher,
     ingest: Ingest,
     buyers: Arc<Mutex<Vec<&'static str>>>,
@@ -417,7 +417,7 @@ struct Growing {
     asked: usize,
 }
 
-impl Growing {
+impl GrowingIndex {
     /// Everything of `old` is stored until June 2025, and `new` is a new buyer.
     async fn new() -> Self {
         let buyers = Arc::new(Mutex::new(vec!["old"]));
@@ -454,7 +454,7 @@ impl Growing {
             asked: 0,
         };
         growing.run("2025-06-01", 0).await;
-        assert_eq!(growing.asked(), [6, 0, 0, 0]);
+        assert_eq!(growing.count_requests(), [6, 0, 0, 0]);
         growing.buyers.lock().unwrap().push("new");
         growing
     }
@@ -465,7 +465,7 @@ impl Growing {
 
     /// Returns how many windows the last run requested of the old buyer and of the new one: for
     /// each, whole years, which are all before the watermark, and others.
-    fn asked(&mut self) -> [usize; 4] {
+    fn count_requests(&mut self) -> [usize; 4] {
         let targets = self.publisher.targets().split_off(self.asked);
         self.asked += targets.len();
         let count = |buyer: &str, is_old: bool| {
@@ -483,36 +483,40 @@ impl Growing {
 }
 
 #[tokio::test]
-async fn what_is_new_in_an_index_is_walked_from_the_beginning_until_that_is_whole() {
-    let mut growing = Growing::new().await;
+async fn a_new_axis_value_is_walked_from_the_start_until_it_is_complete() {
+    let mut growing = GrowingIndex::new().await;
     growing.refused.lock().unwrap().insert("2023", 404);
     growing.run("2025-07-01", 4).await;
-    assert_eq!(growing.asked(), [0, 1, 6, 1]);
+    assert_eq!(growing.count_requests(), [0, 1, 6, 1]);
     growing.refused.lock().unwrap().clear();
     growing.run("2025-08-01", 0).await;
-    assert_eq!(growing.asked(), [0, 1, 6, 1], "it was not whole");
+    assert_eq!(growing.count_requests(), [0, 1, 6, 1], "it was not whole");
     growing.run("2025-09-01", 0).await;
-    assert_eq!(growing.asked(), [0, 1, 0, 1]);
+    assert_eq!(growing.count_requests(), [0, 1, 0, 1]);
     let stored = "select count(*) from ocds.release where ocid like '%/of/new %-01-01'";
     assert_eq!(growing.ingest.value(stored).await, "6");
 }
 
 #[tokio::test]
-async fn what_is_new_in_an_index_and_cannot_be_had_does_not_hold_up_the_rest() {
-    let mut growing = Growing::new().await;
+async fn a_new_axis_value_that_fails_does_not_block_the_others() {
+    let mut growing = GrowingIndex::new().await;
     let years = ["2020", "2021", "2022", "2023", "2024", "2025"];
     let refused = years.map(|year| (year, 400));
     growing.refused.lock().unwrap().extend(refused);
     growing.run("2025-07-01", 4).await;
-    assert_eq!(growing.asked(), [0, 1, 3, 1], "three in a row are enough");
+    assert_eq!(
+        growing.count_requests(),
+        [0, 1, 3, 1],
+        "three in a row are enough"
+    );
     growing.run("2025-07-01", 4).await;
-    assert_eq!(growing.asked(), [0, 0, 3, 0], "it goes on");
+    assert_eq!(growing.count_requests(), [0, 0, 3, 0], "it goes on");
     growing.run("2025-07-01", 4).await;
-    assert_eq!(growing.asked(), [0, 1, 3, 1], "and begins anew");
+    assert_eq!(growing.count_requests(), [0, 1, 3, 1], "and begins anew");
 }
 
 #[tokio::test]
-async fn files_are_found_by_a_pattern_and_a_missing_one_is_said() {
+async fn files_are_found_by_a_pattern_and_a_missing_one_is_reported() {
     let publisher = Publisher::serve(|request| match request.path() {
         "/" => Reply::status(200).body(
             r#"<a href="/a.json?x=1&amp;y=2">a</a> <a href="b.csv">b</a> <a href="/gone.json">c</a>"#,
@@ -540,7 +544,7 @@ async fn files_are_found_by_a_pattern_and_a_missing_one_is_said() {
 }
 
 #[tokio::test]
-async fn what_an_index_names_is_asked_for_and_what_is_gone_is_kept_with_its_url() {
+async fn index_entries_are_fetched_and_missing_ones_are_kept_with_their_url() {
     let publisher = Publisher::serve(|request| match (request.path(), request.query("page")) {
         ("/search", Some(page)) => {
             let ids = match page.as_str() {
@@ -597,7 +601,7 @@ async fn what_an_index_names_is_asked_for_and_what_is_gone_is_kept_with_its_url(
     assert_eq!(searches(&publisher.targets()), 2);
 
     // When they exist, they are stored and no longer missing.
-    publisher.turn(|request| match (request.path(), request.query("page")) {
+    publisher.set_script(|request| match (request.path(), request.query("page")) {
         ("/search", Some(_)) => Reply::json(r#"{"data": ["gone", "broken"], "pages": 1}"#),
         (path, _) => Reply::json(json!({"releases": [release(path)]}).to_string()),
     });
@@ -607,7 +611,7 @@ async fn what_an_index_names_is_asked_for_and_what_is_gone_is_kept_with_its_url(
 }
 
 #[tokio::test]
-async fn items_that_are_too_large_together_are_as_many_pages_as_hold_them() {
+async fn items_too_large_for_one_page_are_spread_over_several() {
     let index = json!([0, 1, 2, 3, 4, 5, 6, 7, 8]).to_string();
     // Two of the large ones do not fit on a page, and one with some small ones does.
     for (large, together, pages) in [
@@ -649,7 +653,7 @@ async fn items_that_are_too_large_together_are_as_many_pages_as_hold_them() {
 }
 
 #[tokio::test]
-async fn a_publisher_that_answers_no_item_is_down_and_not_full_of_bad_items() {
+async fn a_publisher_that_answers_no_item_counts_as_down() {
     let publisher = Publisher::serve(|request| match request.path() {
         "/search" => Reply::json(r#"["a", "b", "c", "d"]"#),
         _ => Reply::status(500),
@@ -667,7 +671,7 @@ async fn a_publisher_that_answers_no_item_is_down_and_not_full_of_bad_items() {
 }
 
 #[tokio::test]
-async fn a_feed_of_changes_goes_on_where_it_was() {
+async fn a_change_feed_continues_at_its_last_page() {
     // Pages of two with a growing token. The last page links to itself.
     let archive = Arc::new(Mutex::new(vec!["a".to_owned(), "b".into(), "c".into()]));
     let served = Arc::clone(&archive);
@@ -739,7 +743,7 @@ async fn a_page_number_is_posted_and_the_page_says_its_size() {
 }
 
 #[tokio::test]
-async fn pages_end_at_a_status_or_where_links_begin_again() {
+async fn pages_end_at_a_status_or_at_a_repeated_link() {
     let publisher = Publisher::serve(|request| match request.query("code").as_deref() {
         Some("1" | "2") => {
             let id = request.query("code").unwrap();
@@ -790,14 +794,15 @@ async fn pages_end_at_a_status_or_where_links_begin_again() {
 }
 
 #[tokio::test]
-async fn a_killed_windowed_run_goes_on_in_each_of_its_windows() {
+async fn a_killed_run_resumes_in_each_of_its_windows() {
     let archive = Archive::daily("2024-01-01", "2024-03-01", 2);
     let served = archive.clone();
     let gate = Gate::open_up_to(0);
     let held = gate.clone();
-    let publisher =
-        Publisher::serve(move |request| linked(&served, request).behind(&held, request.number))
-            .await;
+    let publisher = Publisher::serve(move |request| {
+        serve_linked(&served, request).hold_at(&held, request.number)
+    })
+    .await;
     let ingest = Ingest::with_definition(&format!(
         "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"3d\", basis = \"updated\" }}\nhttp = {{ concurrency = 4 }}",
         publisher.url("/feed?from={from}&to={to}")
@@ -809,19 +814,19 @@ async fn a_killed_windowed_run_goes_on_in_each_of_its_windows() {
         gate.move_to(asked + 8);
         let mut run = ingest.start(&arguments);
         // Four windows have stored two pages each, and their third pages are open.
-        publisher.until_asked(asked + 12).await;
+        publisher.wait_for_requests(asked + 12).await;
         // Either while these are being stored, or when they are.
         if kill % 2 == 1 {
-            ingest.until_durable(durable + 8).await;
+            ingest.wait_for_pages(durable + 8).await;
         }
         assert!(run.is_running());
         run.kill().await;
     }
     gate.open();
-    ingest.program(&arguments).await.expect(0);
+    ingest.run_program(&arguments).await.expect(0);
     assert_eq!(ingest.count("release").await, archive.len());
     assert_eq!(
-        watermark(&ingest).await.as_deref(),
+        read_watermark(&ingest).await.as_deref(),
         Some("2024-03-01T00:00:00")
     );
     assert_eq!(
@@ -832,13 +837,13 @@ async fn a_killed_windowed_run_goes_on_in_each_of_its_windows() {
 }
 
 #[tokio::test]
-async fn as_many_windows_are_asked_for_side_by_side_as_are_declared() {
+async fn as_many_windows_as_declared_are_fetched_concurrently() {
     let archive = Archive::daily("2024-01-01", "2024-02-10", 1);
     let served = archive.clone();
     let gate = Gate::open_up_to(0);
     let held = gate.clone();
     let publisher =
-        Publisher::serve(move |request| linked(&served, request).behind(&held, 1)).await;
+        Publisher::serve(move |request| serve_linked(&served, request).hold_at(&held, 1)).await;
     for concurrency in [1, 8] {
         let ingest = Ingest::with_definition(&format!(
             "url = \"{}\"\n{LINKED}\nwindow = {{ from = \"2024\", step = \"1d\", basis = \"updated\" }}\nhttp = {{ concurrency = {concurrency} }}",
@@ -849,22 +854,24 @@ async fn as_many_windows_are_asked_for_side_by_side_as_are_declared() {
         gate.move_to(0);
         let run = ingest.start(&["run", SOURCE, "--until", "2024-02-10"]);
         // No request is answered before this number is open, and no further one comes then.
-        publisher.until_asked(before + concurrency).await;
+        publisher.wait_for_requests(before + concurrency).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_eq!(publisher.targets().len(), before + concurrency);
         gate.open();
-        run.end().await.expect(0);
+        run.wait().await.expect(0);
         assert_eq!(ingest.count("release").await, archive.len());
     }
 }
 
 #[tokio::test]
-async fn dates_where_there_are_no_windows_are_refused_by_name() {
+async fn dates_for_a_source_without_windows_are_refused() {
     let publisher = Publisher::serve(|_| Reply::json(r#"{"releases": []}"#)).await;
     let ingest = Ingest::with_definition(&format!("url = \"{}\"", publisher.url("/"))).await;
     let run = ingest.run(&["--from", "2024-01-01"]).await.expect(2);
     run.expect_log("has no `window`");
     let now = Timestamp::now().checked_add(1.hour()).unwrap().to_string();
-    let program = ingest.program(&["backfill", SOURCE, "--from", &now]).await;
+    let program = ingest
+        .run_program(&["backfill", SOURCE, "--from", &now])
+        .await;
     program.expect(2);
 }

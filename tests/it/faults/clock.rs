@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Stand, THOUGHT};
-use crate::harness::{Ingest, PATIENCE, SOURCE};
+use super::{FaultTest, REPLY_DELAY};
+use crate::harness::{Ingest, SOURCE, TEST_TIMEOUT};
 use crate::publisher::{Publisher, Reply};
 
 /// The places where systems install the library that changes a program's clock.
@@ -27,7 +27,7 @@ const STEP: usize = 10;
 
 /// Changes the program's clock by an offset. Writing another offset into the returned file
 /// changes it again.
-pub(crate) fn set(ingest: &mut Ingest, offset: &str) -> PathBuf {
+pub(crate) fn fake_clock(ingest: &mut Ingest, offset: &str) -> PathBuf {
     let mut libraries = LIBRARIES.map(PathBuf::from).into_iter();
     let library = libraries.find(|path| path.is_file());
     let library = library.expect("libfaketime is installed, as `make test` sees to");
@@ -39,13 +39,13 @@ pub(crate) fn set(ingest: &mut Ingest, offset: &str) -> PathBuf {
         ("FAKETIME_NO_CACHE", "1"),
         ("DONT_FAKE_MONOTONIC", "1"),
     ] {
-        ingest.set(name, value);
+        ingest.set_env(name, value);
     }
     clock
 }
 
 /// Returns the times when a page was requested.
-fn asked(publisher: &Publisher, of: usize) -> Vec<Instant> {
+fn request_times(publisher: &Publisher, of: usize) -> Vec<Instant> {
     let requests = publisher.requests().into_iter();
     let of_page = requests.filter(|request| request.page() == of);
     of_page.map(|request| request.at).collect()
@@ -53,23 +53,23 @@ fn asked(publisher: &Publisher, of: usize) -> Vec<Instant> {
 
 /// Serves the oracle's feed up to the released page, and refuses later pages. Returns the counter
 /// of refusals.
-fn serve(stand: &Stand) -> Arc<AtomicUsize> {
-    let (feed, released) = (stand.oracle.feed(), Arc::clone(&stand.released));
-    let thought = stand.oracle.thought(THOUGHT);
+fn serve_released_pages(test: &FaultTest) -> Arc<AtomicUsize> {
+    let (feed, released) = (test.oracle.feed(), Arc::clone(&test.released));
+    let thought = test.oracle.reply_delay(REPLY_DELAY);
     let refusals = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&refusals);
-    stand.publisher.turn(move |request| {
+    test.publisher.set_script(move |request| {
         if request.page() <= released.load(Relaxed) {
-            return feed.reply(request).after(thought);
+            return feed.reply(request).delay(thought);
         }
         counted.fetch_add(1, Relaxed);
-        refusal(request.nth)
+        make_refusal(request.nth)
     });
     refusals
 }
 
 /// Every second refusal has a `Retry-After` date, by a clock that does not jump.
-fn refusal(nth: usize) -> Reply {
+fn make_refusal(nth: usize) -> Reply {
     let reply = Reply::status(503);
     if nth.is_multiple_of(2) {
         return reply;
@@ -82,10 +82,10 @@ fn refusal(nth: usize) -> Reply {
 }
 
 /// Waits until a page was requested this many times.
-async fn until_asked(stand: &Stand, page: usize, times: usize) {
-    let give_up = Instant::now() + PATIENCE;
-    while asked(&stand.publisher, page).len() < times {
-        let when = stand.when("while it waits");
+async fn wait_for_page_requests(test: &FaultTest, page: usize, times: usize) {
+    let give_up = Instant::now() + TEST_TIMEOUT;
+    while request_times(&test.publisher, page).len() < times {
+        let when = test.describe("while it waits");
         assert!(Instant::now() < give_up, "{when}: page {page}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -94,39 +94,39 @@ async fn until_asked(stand: &Stand, page: usize, times: usize) {
 const HEARTBEAT: &str = "select heartbeat_at from ocds.run";
 
 #[tokio::test]
-async fn a_clock_that_jumps_costs_neither_the_lease_nor_a_wait_nor_a_page() {
-    let mut stand = Stand::new(STEP * (JUMPS.len() + 1)).await;
-    stand.ingest.configure(
+async fn a_clock_that_jumps_affects_no_lease_wait_or_page() {
+    let mut test = FaultTest::new(STEP * (JUMPS.len() + 1)).await;
+    test.ingest.configure(
         "[lease]\nwait = \"100ms\"\n\
          [fetch]\nattempts = 100000\nfirst_wait = \"500ms\"\nlongest_wait = \"500ms\"",
     );
-    let clock = set(&mut stand.ingest, "+0");
-    let refusals = serve(&stand);
-    stand.released.store(STEP, Relaxed);
-    let run = stand.start();
+    let clock = fake_clock(&mut test.ingest, "+0");
+    let refusals = serve_released_pages(&test);
+    test.released.store(STEP, Relaxed);
+    let run = test.start();
     for (jump, released) in JUMPS.into_iter().zip((STEP..).step_by(STEP)) {
         let next = released + 1;
-        until_asked(&stand, next, 1).await;
+        wait_for_page_requests(&test, next, 1).await;
         std::fs::write(&clock, jump).unwrap();
         // A second run does not take over from the living holder, because the server's clock
         // decides.
-        let beat = stand.ingest.value(HEARTBEAT).await;
+        let beat = test.ingest.value(HEARTBEAT).await;
         let since = format!("select heartbeat_at <> '{beat}' from ocds.run");
-        stand.ingest.until(&since).await;
-        let second = stand.ingest.program(&["run", SOURCE]).await.expect(6);
+        test.ingest.wait_until(&since).await;
+        let second = test.ingest.run_program(&["run", SOURCE]).await.expect(6);
         second.expect_log("is held by");
         // The wait during the jump ends in time, and so do the next two.
-        let so_far = asked(&stand.publisher, next).len();
-        until_asked(&stand, next, so_far + 3).await;
-        stand.released.store(released + STEP, Relaxed);
+        let so_far = request_times(&test.publisher, next).len();
+        wait_for_page_requests(&test, next, so_far + 3).await;
+        test.released.store(released + STEP, Relaxed);
     }
-    stand.released.store(usize::MAX, Relaxed);
-    let ran = run.end().await.expect(0);
+    test.released.store(usize::MAX, Relaxed);
+    let ran = run.wait().await.expect(0);
     assert_eq!(ran.report()["retries"], refusals.load(Relaxed));
     // The program used the clock that jumps.
     let off = "select count(*) > 0 from ocds.page
         where abs(extract(epoch from fetched_at - now())) > 1800";
-    assert_eq!(stand.ingest.value(off).await, "t");
-    assert!(stand.is_done(&ran).await);
-    stand.expect_all("after jumps of the clock").await;
+    assert_eq!(test.ingest.value(off).await, "t");
+    assert!(test.has_completed(&ran).await);
+    test.expect_all("after jumps of the clock").await;
 }

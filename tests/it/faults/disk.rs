@@ -6,19 +6,19 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::{ChildStdin, Command, Stdio};
 
-use super::{Stand, invariants};
-use crate::harness::{Cluster, watch};
+use super::{FaultTest, invariants};
+use crate::harness::{Cluster, spawn_watchdog};
 
 /// The size of the small disk in bytes.
-const SMALL: usize = 16 << 20;
+const DISK_BYTES: usize = 16 << 20;
 
 /// A small file system for the server. Its watchdog unmounts it.
-struct Small {
+struct SmallDisk {
     mount: PathBuf,
     _watchdog: ChildStdin,
 }
 
-impl Small {
+impl SmallDisk {
     /// Returns `None` where the tests may not mount anything.
     fn mount(cluster: &Cluster) -> Option<Self> {
         let owner = std::fs::metadata(cluster.server.directory()).unwrap();
@@ -29,9 +29,9 @@ impl Small {
             .keep();
         // A program with open files there keeps the file system until it ends.
         let forget = r#"umount --lazy "$1"; rmdir "$1""#;
-        let watchdog = watch(forget, &[mount.as_os_str()]);
+        let watchdog = spawn_watchdog(forget, &[mount.as_os_str()]);
         let (user, group) = (owner.uid(), owner.gid());
-        let options = format!("size={SMALL},uid={user},gid={group},mode=0700");
+        let options = format!("size={DISK_BYTES},uid={user},gid={group},mode=0700");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
             .arg(&mount)
@@ -46,7 +46,7 @@ impl Small {
     }
 
     fn fill(&self) {
-        let filling = std::fs::write(self.mount.join("filling"), vec![0; SMALL]);
+        let filling = std::fs::write(self.mount.join("filling"), vec![0; DISK_BYTES]);
         let error = filling.expect_err("not all of it was free");
         assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
     }
@@ -57,7 +57,7 @@ impl Small {
 }
 
 /// Raises the error of a server that cannot extend a table.
-const TOLD: &str = "
+const CREATE_DISK_FULL_TRIGGER: &str = "
     create function oracle.fill() returns trigger language plpgsql as $$
     begin
         raise exception 'could not extend file: No space left on device'
@@ -66,10 +66,10 @@ const TOLD: &str = "
     create trigger is_full before insert on ocds.release execute function oracle.fill()";
 
 #[tokio::test]
-async fn a_full_disk_ends_the_run_and_costs_no_row() {
+async fn a_full_disk_ends_the_run_and_loses_no_row() {
     let cluster = Cluster::start().await;
-    let mut stand = Stand::on(&cluster, 30).await;
-    let small = Small::mount(&cluster);
+    let mut test = FaultTest::on_cluster(&cluster, 30).await;
+    let small = SmallDisk::mount(&cluster);
     if let Some(small) = &small {
         for sql in [
             &format!(
@@ -78,7 +78,7 @@ async fn a_full_disk_ends_the_run_and_costs_no_row() {
             ),
             "alter table ocds.release set tablespace small",
         ] {
-            stand.ingest.client.batch_execute(sql).await.unwrap();
+            test.ingest.client.batch_execute(sql).await.unwrap();
         }
     }
     println!(
@@ -89,29 +89,34 @@ async fn a_full_disk_ends_the_run_and_costs_no_row() {
             "said to be full"
         }
     );
-    stand.ingest.configure("[database]\nretry_for = \"1s\"");
-    stand.release(1, 3);
-    let run = stand.start();
-    stand.ingest.until_durable(5).await;
+    test.ingest.configure("[database]\nretry_for = \"1s\"");
+    test.release_pages(1, 3);
+    let run = test.start();
+    test.ingest.wait_for_pages(5).await;
     match &small {
         Some(small) => small.fill(),
-        None => stand.ingest.client.batch_execute(TOLD).await.unwrap(),
+        None => test
+            .ingest
+            .client
+            .batch_execute(CREATE_DISK_FULL_TRIGGER)
+            .await
+            .unwrap(),
     }
-    stand.release(1, 1);
-    let ran = run.end().await.expect(3);
+    test.release_pages(1, 1);
+    let ran = run.wait().await.expect(3);
     ran.expect_log("53100");
-    invariants::expect_always(&stand.ingest.client, &stand.when("on a full disk")).await;
-    let durable = invariants::checkpoint(&stand.ingest.client).await;
+    invariants::expect_always(&test.ingest.client, &test.describe("on a full disk")).await;
+    let durable = invariants::read_checkpoint(&test.ingest.client).await;
     assert!(durable > 0);
 
     match &small {
         Some(small) => small.free(),
         None => {
             let free = "drop trigger is_full on ocds.release";
-            stand.ingest.client.batch_execute(free).await.unwrap();
+            test.ingest.client.batch_execute(free).await.unwrap();
         }
     }
-    let ran = stand.start().end().await.expect(0);
+    let ran = test.start().wait().await.expect(0);
     assert_eq!(ran.report()["resumed_from"], durable);
-    stand.expect_all("with room again").await;
+    test.expect_all("with room again").await;
 }

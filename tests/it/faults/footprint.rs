@@ -8,7 +8,7 @@ use crate::harness::Running;
 use crate::memory;
 
 /// The limits for a run of a feed of small pages, whatever faults it meets.
-const BOUND: Footprint = Footprint {
+const LIMIT: Footprint = Footprint {
     bytes: 100 << 20,
     descriptors: 50,
 };
@@ -24,16 +24,16 @@ pub(super) struct Footprint {
 
 impl Footprint {
     /// Measures a running process; all values are zero after it has ended.
-    pub(super) fn of(run: &Running) -> Self {
+    pub(super) fn measure(run: &Running) -> Self {
         let process = run.id().to_string();
         Self {
             bytes: memory::peak(&process).unwrap_or_default(),
-            descriptors: descriptors(&process),
+            descriptors: count_descriptors(&process),
         }
     }
 
     /// Returns the maximum of both.
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(super) fn max(self, other: Self) -> Self {
         Self {
             bytes: self.bytes.max(other.bytes),
             descriptors: self.descriptors.max(other.descriptors),
@@ -43,13 +43,13 @@ impl Footprint {
     /// Checks that a measurement exists and is within the limits.
     pub(super) fn expect_bounded(self) {
         let was_seen = self.bytes > 0 && self.descriptors > 0;
-        let is_bounded = self.bytes < BOUND.bytes && self.descriptors < BOUND.descriptors;
+        let is_bounded = self.bytes < LIMIT.bytes && self.descriptors < LIMIT.descriptors;
         assert!(was_seen && is_bounded, "{self:?}");
     }
 }
 
 /// The measurements of one process from its start to its end.
-pub(super) struct Course {
+pub(super) struct MemoryTrend {
     task: JoinHandle<Samples>,
 }
 
@@ -61,30 +61,30 @@ struct Samples {
 }
 
 /// The time between two measurements.
-const PAUSE: Duration = Duration::from_millis(50);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The number of measurements that shows a trend.
-const ENOUGH: usize = 100;
+const ENOUGH_SAMPLES: usize = 100;
 
 /// The limit for growth between the second and the last quarter of a run, after it has met all
 /// its faults. A leak for each page or fault would exceed it, and connections that come and go do
 /// not.
-const MORE: Footprint = Footprint {
+const GROWTH_LIMIT: Footprint = Footprint {
     bytes: 8 << 20,
     descriptors: 6,
 };
 
-impl Course {
+impl MemoryTrend {
     /// Measures a run until it ends.
-    pub(super) fn of(run: &Running) -> Self {
+    pub(super) fn start(run: &Running) -> Self {
         let process = run.id().to_string();
         let task = tokio::spawn(async move {
             let mut samples = Samples::default();
             // A process that has ended has no memory.
             while let Some(bytes) = memory::resident(&process) {
                 samples.bytes.push(bytes);
-                samples.descriptors.push(descriptors(&process));
-                tokio::time::sleep(PAUSE).await;
+                samples.descriptors.push(count_descriptors(&process));
+                tokio::time::sleep(SAMPLE_INTERVAL).await;
             }
             samples
         });
@@ -100,15 +100,15 @@ impl Course {
             descriptors: median(&samples.descriptors[at..at + looks / 4]),
         });
         println!("{looks} looks, in the second quarter {second:?}, in the last {last:?}");
-        assert!(looks >= ENOUGH, "{looks} looks");
-        let is_level = last.bytes <= second.bytes + MORE.bytes
-            && last.descriptors <= second.descriptors + MORE.descriptors;
+        assert!(looks >= ENOUGH_SAMPLES, "{looks} looks");
+        let is_level = last.bytes <= second.bytes + GROWTH_LIMIT.bytes
+            && last.descriptors <= second.descriptors + GROWTH_LIMIT.descriptors;
         assert!(is_level, "from {second:?} to {last:?}");
     }
 }
 
 /// Counts the open files of a process; 0 after it has ended.
-fn descriptors(process: &str) -> u64 {
+fn count_descriptors(process: &str) -> u64 {
     let open = std::fs::read_dir(format!("/proc/{process}/fd"));
     open.map_or(0, |open| open.count() as u64)
 }

@@ -11,7 +11,7 @@ use super::oracle::{Fate, Oracle, Truth};
 use crate::harness::SOURCE;
 
 /// The oracle's expectations, in the same database as the stored data.
-const TRUTH: &str = "
+const CREATE_TRUTH: &str = "
     create schema oracle;
     create table oracle.truth (
         page bigint, place bigint, bytes bytea,
@@ -22,7 +22,7 @@ const TRUTH: &str = "
     create index on oracle.truth using hash (bytes)";
 
 /// The columns of a stored release are compared one by one, except those that are null.
-const TELL: &str = "
+const INSERT_TRUTH: &str = "
     insert into oracle.truth
     select page, place, bytes, ocid, release_id,
         case when ocid is not null then convert_from(bytes, 'UTF8')::jsonb end,
@@ -39,7 +39,7 @@ const TELL: &str = "
 
 /// The expectation for an item, as columns of the table of truths.
 #[derive(Default)]
-struct Told<'a> {
+struct TruthColumns<'a> {
     ocid: Option<&'a str>,
     release_id: Option<&'a str>,
     date: Option<&'a str>,
@@ -49,8 +49,8 @@ struct Told<'a> {
     mended: Option<&'a str>,
 }
 
-impl<'a> Told<'a> {
-    fn of(truth: &'a Truth) -> Self {
+impl<'a> TruthColumns<'a> {
+    fn new(truth: &'a Truth) -> Self {
         match &truth.fate {
             Fate::Stored {
                 ocid,
@@ -76,8 +76,8 @@ impl<'a> Told<'a> {
 }
 
 /// Inserts the oracle's expectations into the database.
-pub(super) async fn tell(client: &Client, oracle: &Oracle) {
-    client.batch_execute(TRUTH).await.unwrap();
+pub(super) async fn insert_truths(client: &Client, oracle: &Oracle) {
+    client.batch_execute(CREATE_TRUTH).await.unwrap();
     let truths = &oracle.truths;
     let pages: Vec<i64> = truths.iter().map(|truth| truth.page).collect();
     let places: Vec<i64> = truths.iter().map(|truth| truth.place).collect();
@@ -85,8 +85,8 @@ pub(super) async fn tell(client: &Client, oracle: &Oracle) {
     // Served items have no white space between tokens, so their hash is that of the bytes.
     let hashes = bytes.iter().map(|bytes| *blake3::hash(bytes).as_bytes());
     let hashes: Vec<Vec<u8>> = hashes.map(Vec::from).collect();
-    let told: Vec<Told<'_>> = truths.iter().map(Told::of).collect();
-    let texts = |of: for<'a> fn(&Told<'a>) -> Option<&'a str>| -> Vec<Option<&str>> {
+    let told: Vec<TruthColumns<'_>> = truths.iter().map(TruthColumns::new).collect();
+    let texts = |of: for<'a> fn(&TruthColumns<'a>) -> Option<&'a str>| -> Vec<Option<&str>> {
         told.iter().map(of).collect()
     };
     let parameters: [(&(dyn ToSql + Sync), Type); 12] = [
@@ -103,7 +103,7 @@ pub(super) async fn tell(client: &Client, oracle: &Oracle) {
         (&texts(|told| told.mended), Type::TEXT_ARRAY),
         (&SOURCE, Type::TEXT),
     ];
-    client.query_typed(TELL, &parameters).await.unwrap();
+    client.query_typed(INSERT_TRUTH, &parameters).await.unwrap();
 }
 
 /// Invariants that hold at every moment. The first [`WATCHED`] are checked during a run too.
@@ -188,7 +188,7 @@ const AT_THE_END: [(&str, &str); 5] = [
 ];
 
 /// Invariants that hold after a replay has repaired what it can.
-const MENDED: [(&str, &str); 3] = [
+const AFTER_REPLAY: [(&str, &str); 3] = [
     (
         "what was mended is stored as its repair leaves it, beside what was served",
         "select page, place, release.repairs, release.data from oracle.truth
@@ -215,31 +215,31 @@ const MENDED: [(&str, &str); 3] = [
 ];
 
 /// Checks the result of a replay.
-pub(super) async fn expect_mended(client: &Client, when: &str) {
-    expect(client, &MENDED, when).await;
+pub(super) async fn expect_after_replay(client: &Client, when: &str) {
+    check_invariants(client, &AFTER_REPLAY, when).await;
 }
 
 /// Checks the invariants that hold at every moment.
 pub(super) async fn expect_always(client: &Client, when: &str) {
-    expect(client, &ALWAYS, when).await;
+    check_invariants(client, &ALWAYS, when).await;
 }
 
 /// Checks all invariants.
 pub(super) async fn expect_all(client: &Client, when: &str) {
     expect_always(client, when).await;
-    expect(client, &AT_THE_END, when).await;
+    check_invariants(client, &AT_THE_END, when).await;
 }
 
-async fn expect(client: &Client, invariants: &[(&str, &str)], when: &str) {
+async fn check_invariants(client: &Client, invariants: &[(&str, &str)], when: &str) {
     for (invariant, sql) in invariants {
-        let breaks = rows(client, sql).await.unwrap();
+        let breaks = query_rows(client, sql).await.unwrap();
         let shown = &breaks[..breaks.len().min(5)];
         assert!(breaks.is_empty(), "{when}: {invariant}: {shown:?}");
     }
 }
 
 /// Returns the rows of a query as texts.
-async fn rows(client: &Client, sql: &str) -> Result<Vec<Vec<String>>, tokio_postgres::Error> {
+async fn query_rows(client: &Client, sql: &str) -> Result<Vec<Vec<String>>, tokio_postgres::Error> {
     let messages = client.simple_query(sql).await?;
     let rows = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => {
@@ -259,8 +259,8 @@ const CHECKPOINTS: &str = "
     where number = nth group by run_id";
 
 /// Counts the pages of the newest run before its first gap.
-pub(super) async fn checkpoint(client: &Client) -> u64 {
-    let checkpoints = rows(client, CHECKPOINTS).await.unwrap();
+pub(super) async fn read_checkpoint(client: &Client) -> u64 {
+    let checkpoints = query_rows(client, CHECKPOINTS).await.unwrap();
     let newest = checkpoints.iter().map(|checkpoint| {
         let [run, pages] = [0, 1].map(|column| checkpoint[column].parse::<u64>().unwrap());
         (run, pages)
@@ -278,43 +278,43 @@ const CONNECTIONS: &str = "
 const MOST_CONNECTIONS: u64 = 5;
 
 /// The time in which connections of killed runs may remain.
-const DYING: Duration = Duration::from_secs(40);
+const CLOSING_TIME: Duration = Duration::from_secs(40);
 
 /// Checks regularly during runs with faults: no page is durable without its data, no checkpoint
 /// goes back, and the number of connections is limited.
 pub(crate) struct Watcher {
     over: CancellationToken,
-    task: tokio::task::JoinHandle<Seen>,
+    task: tokio::task::JoinHandle<Observations>,
 }
 
 /// The observations so far.
 #[derive(Default)]
-struct Seen {
+struct Observations {
     looks: u32,
     checkpoints: BTreeSet<(String, u64)>,
     most_connections: u64,
     /// The time since when there are too many connections.
-    crowded: Option<Instant>,
+    crowded_since: Option<Instant>,
 }
 
 impl Watcher {
     /// Watches data, checkpoints and connections of a database that at most this many runs write
     /// at once.
     pub(super) fn start(url: &str, runs: u64) -> Self {
-        Self::of(&ALWAYS[..WATCHED], url, runs)
+        Self::spawn(&ALWAYS[..WATCHED], url, runs)
     }
 
     /// Watches only checkpoints and connections, for a database without the oracle's
     /// expectations.
-    pub(crate) fn of_checkpoints(url: &str) -> Self {
-        Self::of(&[], url, 1)
+    pub(crate) fn start_for_checkpoints(url: &str) -> Self {
+        Self::spawn(&[], url, 1)
     }
 
-    fn of(invariants: &'static [(&str, &str)], url: &str, runs: u64) -> Self {
+    fn spawn(invariants: &'static [(&str, &str)], url: &str, runs: u64) -> Self {
         let over = CancellationToken::new();
         let (token, url) = (over.clone(), url.to_owned());
         let task = tokio::spawn(async move {
-            let mut seen = Seen::default();
+            let mut seen = Observations::default();
             while !token.is_cancelled() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 // While the server is down, wait until it is back.
@@ -324,9 +324,10 @@ impl Watcher {
                     continue;
                 };
                 let connection = tokio::spawn(connection);
-                seen.crowded = None;
+                seen.crowded_since = None;
                 let mut looked = Instant::now();
-                while !token.is_cancelled() && seen.look(&client, invariants, runs).await.is_some()
+                while !token.is_cancelled()
+                    && seen.check_once(&client, invariants, runs).await.is_some()
                 {
                     // A check of much data takes long, so the server gets time for other work.
                     let pause = Duration::from_millis(20).max(4 * looked.elapsed());
@@ -352,28 +353,28 @@ impl Watcher {
     }
 }
 
-impl Seen {
+impl Observations {
     /// Checks once. Returns `None` if the server did not reply.
-    async fn look(
+    async fn check_once(
         &mut self,
         client: &Client,
         invariants: &[(&str, &str)],
         runs: u64,
     ) -> Option<()> {
         for (invariant, sql) in invariants {
-            let breaks = rows(client, sql).await.ok()?;
+            let breaks = query_rows(client, sql).await.ok()?;
             assert!(breaks.is_empty(), "{invariant}: {breaks:?}");
         }
-        for checkpoint in rows(client, CHECKPOINTS).await.ok()? {
-            self.reach(&checkpoint[0], checkpoint[1].parse().unwrap());
+        for checkpoint in query_rows(client, CHECKPOINTS).await.ok()? {
+            self.record_checkpoint(&checkpoint[0], checkpoint[1].parse().unwrap());
         }
-        let connections = rows(client, CONNECTIONS).await.ok()?;
-        self.count(connections[0][0].parse().unwrap(), runs);
+        let connections = query_rows(client, CONNECTIONS).await.ok()?;
+        self.record_connections(connections[0][0].parse().unwrap(), runs);
         self.looks += 1;
         Some(())
     }
 
-    fn reach(&mut self, run: &str, pages: u64) {
+    fn record_checkpoint(&mut self, run: &str, pages: u64) {
         let all = (run.to_owned(), 0)..=(run.to_owned(), u64::MAX);
         let before = self.checkpoints.range(all).map(|(_, pages)| *pages).max();
         let before = before.unwrap_or_default();
@@ -384,16 +385,16 @@ impl Seen {
         self.checkpoints.insert((run.to_owned(), pages));
     }
 
-    fn count(&mut self, connections: u64, runs: u64) {
+    fn record_connections(&mut self, connections: u64, runs: u64) {
         self.most_connections = self.most_connections.max(connections);
         if connections <= runs * MOST_CONNECTIONS {
-            self.crowded = None;
+            self.crowded_since = None;
             return;
         }
-        let crowded = *self.crowded.get_or_insert_with(Instant::now);
+        let crowded_since = *self.crowded_since.get_or_insert_with(Instant::now);
         assert!(
-            crowded.elapsed() < DYING,
-            "{connections} connections of {runs} runs for {DYING:?}"
+            crowded_since.elapsed() < CLOSING_TIME,
+            "{connections} connections of {runs} runs for {CLOSING_TIME:?}"
         );
     }
 }

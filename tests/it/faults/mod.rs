@@ -27,70 +27,75 @@ use self::footprint::Footprint;
 use self::invariants::Watcher;
 use self::oracle::Oracle;
 use crate::dice::Dice;
-use crate::harness::{Cluster, Ingest, PATIENCE, Ran, Running, SOURCE, Tables, connect};
+use crate::harness::{
+    Cluster, Ingest, ProgramOutput, Running, SOURCE, TEST_TIMEOUT, Tables, connect,
+};
 use crate::publisher::{Publisher, release};
 
 /// A source with its publisher, and the oracle that knows the right result.
-struct Stand {
+struct FaultTest {
     dice: Dice,
     oracle: Oracle,
     publisher: Publisher,
-    /// Later pages than this one are delayed by [`LATE`].
+    /// Later pages than this one are delayed by [`LATE_DELAY`].
     released: Arc<AtomicUsize>,
     ingest: Ingest,
 }
 
 /// The delay of each reply, so that faults can happen meanwhile.
-const THOUGHT: Duration = Duration::from_millis(10);
+const REPLY_DELAY: Duration = Duration::from_millis(10);
 
 /// The delay of pages that are not released yet, so that the feed does not end before all faults
 /// have happened.
-const LATE: Duration = Duration::from_millis(300);
+const LATE_DELAY: Duration = Duration::from_millis(300);
 
 /// The maximum number of runs for a feed, whatever happens to them.
-const RUNS: usize = 100;
+const MAX_RUNS: usize = 100;
 
 /// The file with longer timeouts.
 const PATIENCE_FILE: &str = "patience.toml";
 
 /// Declares the oracle's feed at a URL, and replaces the last declaration.
-fn declare(ingest: &mut Ingest, url: &str, oracle: &Oracle) {
-    let source = format!("[sources.{SOURCE}]\nurl = {url:?}\n{}", oracle.table());
+fn declare_feed(ingest: &mut Ingest, url: &str, oracle: &Oracle) {
+    let source = format!("[sources.{SOURCE}]\nurl = {url:?}\n{}", oracle.definition());
     ingest.configure_as("source.toml", &source);
 }
 
-impl Stand {
+impl FaultTest {
     /// Makes a feed with this number of pages.
     async fn new(pages: usize) -> Self {
         let ingest = Ingest::new().await;
-        Self::with(ingest, Dice::new(), pages).await
+        Self::with_ingest(ingest, Dice::new(), pages).await
     }
 
     /// Uses a server of the test's own.
-    async fn on(cluster: &Cluster, pages: usize) -> Self {
-        let ingest = Ingest::on(cluster).await;
-        Self::with(ingest, Dice::new(), pages).await
+    async fn on_cluster(cluster: &Cluster, pages: usize) -> Self {
+        let ingest = Ingest::on_cluster(cluster).await;
+        Self::with_ingest(ingest, Dice::new(), pages).await
     }
 
-    async fn with(ingest: Ingest, mut dice: Dice, pages: usize) -> Self {
+    async fn with_ingest(ingest: Ingest, mut dice: Dice, pages: usize) -> Self {
         let oracle = Oracle::new(&mut dice, pages);
-        Self::of(ingest, dice, oracle).await
+        Self::with_oracle(ingest, dice, oracle).await
     }
 
-    async fn of(mut ingest: Ingest, dice: Dice, oracle: Oracle) -> Self {
+    async fn with_oracle(mut ingest: Ingest, dice: Dice, oracle: Oracle) -> Self {
         let released = Arc::new(AtomicUsize::new(usize::MAX));
         let (feed, so_far) = (oracle.feed(), Arc::clone(&released));
-        let (thought, late) = (oracle.thought(THOUGHT), oracle.thought(LATE));
+        let (thought, late) = (
+            oracle.reply_delay(REPLY_DELAY),
+            oracle.reply_delay(LATE_DELAY),
+        );
         let publisher = Publisher::serve(move |request| {
             let is_early = request.page() > so_far.load(Relaxed);
             feed.reply(request)
-                .after(if is_early { late } else { thought })
+                .delay(if is_early { late } else { thought })
         })
         .await;
-        declare(&mut ingest, &publisher.url("/"), &oracle);
+        declare_feed(&mut ingest, &publisher.url("/"), &oracle);
         // Bad rows and a server that starts slowly on a busy machine are no reason to stop.
         ingest.configure("[sink]\nmax_bad_ratio = 1.0\n[database]\nretry_for = \"60s\"");
-        invariants::tell(&ingest.client, &oracle).await;
+        invariants::insert_truths(&ingest.client, &oracle).await;
         Self {
             dice,
             oracle,
@@ -103,7 +108,7 @@ impl Stand {
     /// Runs until `most` faults have had an effect and a run has completed. The fault returns
     /// true if it had an effect. It comes while a run is active, and waits as long as it should
     /// last. Returns the logs of all runs.
-    async fn endure(
+    async fn run_with_faults(
         &mut self,
         most: usize,
         mut fault: impl AsyncFnMut(&mut Dice, &Ingest, &mut Running) -> bool,
@@ -113,26 +118,26 @@ impl Stand {
         let mut footprint = Footprint::default();
         for runs in 1.. {
             assert!(
-                runs <= RUNS,
+                runs <= MAX_RUNS,
                 "{}: {faults} faults: {said}",
-                self.when("runs")
+                self.describe("runs")
             );
             let mut run = self.start_and_wait().await;
             while run.is_running() && faults < most {
                 // Each fault gets half of its pages before it and half during it.
-                self.release(2 * faults + 1, 2 * most);
+                self.release_pages(2 * faults + 1, 2 * most);
                 let calm = Duration::from_millis(self.dice.roll(200));
                 tokio::time::sleep(calm).await;
-                self.release(2 * faults + 2, 2 * most);
-                footprint = footprint.or(Footprint::of(&run));
+                self.release_pages(2 * faults + 2, 2 * most);
+                footprint = footprint.max(Footprint::measure(&run));
                 if run.is_running() && fault(&mut self.dice, &self.ingest, &mut run).await {
                     faults += 1;
                 }
             }
-            let ran = run.end_within(self.patience()).await;
+            let ran = run.wait_within(self.time_limit()).await;
             said += &ran.stderr;
             self.expect_absorbed(&ran, "under faults");
-            if self.is_done(&ran).await && faults == most {
+            if self.has_completed(&ran).await && faults == most {
                 println!("{faults} faults in {runs} runs: {footprint:?}");
                 break;
             }
@@ -144,7 +149,7 @@ impl Stand {
     }
 
     /// Checks that a run ended by itself. If it could not begin, it must say so.
-    fn expect_absorbed(&self, ran: &Ran, when: &str) {
+    fn expect_absorbed(&self, ran: &ProgramOutput, when: &str) {
         let begins = ["begins", "goes on"].map(|how| format!(" of {SOURCE} {how}"));
         let has_begun = begins.iter().any(|it| ran.stderr.contains(it));
         let expected = if has_begun { &[0][..] } else { &[0, 3] };
@@ -152,21 +157,21 @@ impl Stand {
         assert!(
             is_expected,
             "{}: {:?}: {}",
-            self.when(when),
+            self.describe(when),
             ran.code,
             ran.stderr
         );
     }
 
     /// Releases a share of the pages.
-    fn release(&self, share: usize, of: usize) {
+    fn release_pages(&self, share: usize, of: usize) {
         self.released
-            .store(self.oracle.pages() * share / of, Relaxed);
+            .store(self.oracle.page_count() * share / of, Relaxed);
     }
 
     /// Returns true if a run has reached the end of the feed, according to its exit code. Callers
     /// that send signals call this only for runs that no signal ended.
-    async fn is_done(&mut self, ran: &Ran) -> bool {
+    async fn has_completed(&mut self, ran: &ProgramOutput) -> bool {
         match ran.code {
             Some(0) => {
                 self.ingest.client = connect(&self.ingest.url).await;
@@ -175,24 +180,27 @@ impl Stand {
                     .ingest
                     .count(&format!("page where run_id = {run}"))
                     .await;
-                assert_eq!(pages, self.oracle.pages(), "{}", self.when("done"));
+                assert_eq!(pages, self.oracle.page_count(), "{}", self.describe("done"));
                 true
             }
             // Another run continues after these: an environment error, an incomplete feed, a lost
             // lease.
             Some(3 | 4 | 6) => {
-                let verdicts: Vec<Value> =
-                    ran.lines().iter().map(|it| it["verdict"].clone()).collect();
+                let verdicts: Vec<Value> = ran
+                    .parse_lines()
+                    .iter()
+                    .map(|it| it["verdict"].clone())
+                    .collect();
                 assert!(
                     !verdicts.contains(&"complete".into()),
                     "{}: {ran:?}",
-                    self.when("ended")
+                    self.describe("ended")
                 );
                 false
             }
             code => panic!(
                 "{}: exit code {code:?}, signal {:?}: {}",
-                self.when("ended"),
+                self.describe("ended"),
                 ran.signal,
                 ran.stderr
             ),
@@ -200,48 +208,49 @@ impl Stand {
     }
 
     /// Adds the seed that repeats a moment to its description.
-    fn when(&self, when: &str) -> String {
+    fn describe(&self, when: &str) -> String {
         format!("{when}, SEED={}", self.dice.seed())
     }
 
     /// Checks all invariants, and that a new release can still be stored.
     async fn expect_all(&mut self, when: &str) {
-        let calm = self.calm().await;
+        let calm = self.read_undisturbed_tables().await;
         self.expect_tables(&calm, when).await;
     }
 
     /// Also compares the tables with those of a run without faults.
     async fn expect_tables(&mut self, calm: &Tables, when: &str) {
-        let when = self.when(when);
+        let when = self.describe(when);
         self.ingest.client = connect(&self.ingest.url).await;
         invariants::expect_all(&self.ingest.client, &when).await;
-        self.ingest.tables().await.expect(calm, &when);
+        self.ingest.read_tables().await.expect_equal(calm, &when);
 
-        self.be_patient();
-        let fresh = self.oracle.feed_of(vec![vec![release(5_000_000)]]);
-        self.publisher.turn(move |request| fresh.reply(request));
+        self.use_long_timeouts();
+        let fresh = self.oracle.make_feed(vec![vec![release(5_000_000)]]);
+        self.publisher
+            .set_script(move |request| fresh.reply(request));
         let counts = self.ingest.run(&[]).await.expect(0).counts();
         assert_eq!(counts.inserted, 1, "{when}: a fresh release");
     }
 
     /// Returns the tables of a run without faults, in a database of its own.
-    async fn calm(&self) -> Tables {
-        let publisher = Publisher::feed(self.oracle.feed()).await;
+    async fn read_undisturbed_tables(&self) -> Tables {
+        let publisher = Publisher::serve_feed(self.oracle.feed()).await;
         let mut ingest = Ingest::new().await;
-        declare(&mut ingest, &publisher.url("/"), &self.oracle);
+        declare_feed(&mut ingest, &publisher.url("/"), &self.oracle);
         ingest.configure("[sink]\nmax_bad_ratio = 1.0");
-        let ran = ingest.start_run(&[]).end_within(self.patience()).await;
+        let ran = ingest.start_run(&[]).wait_within(self.time_limit()).await;
         ran.expect(0);
-        ingest.tables().await
+        ingest.read_tables().await
     }
 
     /// Returns the time limit of a run over the whole feed.
-    fn patience(&self) -> Duration {
-        PATIENCE + LATE * u32::try_from(self.oracle.pages()).unwrap()
+    fn time_limit(&self) -> Duration {
+        TEST_TIMEOUT + LATE_DELAY * u32::try_from(self.oracle.page_count()).unwrap()
     }
 
     /// Gives runs without faults the time that a busy machine needs.
-    fn be_patient(&mut self) {
+    fn use_long_timeouts(&mut self) {
         let long = "connect_timeout = \"30s\"\nstatement_timeout = \"30s\"\nlock_timeout = \"20s\"";
         self.ingest
             .configure_as(PATIENCE_FILE, &format!("[database]\n{long}"));
@@ -252,9 +261,9 @@ impl Stand {
     }
 
     /// Starts a run with an additional environment variable.
-    fn start_with(&self, name: &str, value: &str) -> Running {
+    fn start_with_env(&self, name: &str, value: &str) -> Running {
         let mut command = self.ingest.command(&["run", SOURCE, "--json"]);
-        Running::of(command.env(name, value).spawn().unwrap())
+        Running::new(command.env(name, value).spawn().unwrap())
     }
 
     /// Starts a run, and in three of four cases waits until it has stored something.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
 
-use super::{PATIENCE_FILE, RUNS, Stand, declare};
+use super::{FaultTest, MAX_RUNS, PATIENCE_FILE, declare_feed};
 use crate::dice::Dice;
 use crate::harness::{Ingest, NUMBER};
 use crate::proxy::{Proxy, Trouble};
@@ -21,14 +21,14 @@ const TROUBLES: [[Trouble; 2]; 2] = [
 ];
 
 /// The number of positions at which a connection is disturbed.
-const PLACES: u64 = 20;
+const POSITIONS: u64 = 20;
 
 /// The number of tests that run at once.
-const AT_ONCE: usize = 4;
+const CONCURRENT_TESTS: usize = 4;
 
 /// Short timeouts for a server that does not reply. Heartbeats are rare, so that a slow machine
 /// does not send more bytes.
-const IMPATIENT: &str = r#"
+const SHORT_TIMEOUTS: &str = r#"
 [database]
 statement_timeout = "2s"
 connect_timeout = "2s"
@@ -44,32 +44,34 @@ wait = "20s"
 "#;
 
 /// Makes the same test for the same seed.
-async fn stand(seed: u64) -> Stand {
-    let mut stand = Stand::with(Ingest::new().await, Dice::of(seed), 4).await;
-    stand.ingest.configure_as(PATIENCE_FILE, IMPATIENT);
-    stand
+async fn make_test(seed: u64) -> FaultTest {
+    let mut test = FaultTest::with_ingest(Ingest::new().await, Dice::from_seed(seed), 4).await;
+    test.ingest.configure_as(PATIENCE_FILE, SHORT_TIMEOUTS);
+    test
 }
 
 /// The connection that is disturbed.
 #[derive(Clone, Copy, Debug)]
-enum With {
+enum Peer {
     Database,
     Publisher,
 }
 
-impl With {
+impl Peer {
     /// Puts a proxy before the server, which disturbs the connection after this many bytes.
-    fn through(self, stand: &mut Stand, bytes: u64, trouble: Trouble) -> Proxy {
+    fn put_proxy(self, test: &mut FaultTest, bytes: u64, trouble: Trouble) -> Proxy {
         match self {
             Self::Database => {
-                let (socket, user, name) = stand.ingest.socket();
-                let proxy = Proxy::troubled(&socket, bytes, trouble);
-                stand.ingest.set("DATABASE_URL", &proxy.url(&user, &name));
+                let (socket, user, name) = test.ingest.socket();
+                let proxy = Proxy::disturb_after(&socket, bytes, trouble);
+                test.ingest
+                    .set_env("DATABASE_URL", &proxy.url(&user, &name));
                 proxy
             }
             Self::Publisher => {
-                let proxy = Proxy::before(stand.publisher.address(), bytes, trouble);
-                declare(&mut stand.ingest, &proxy.http(), &stand.oracle);
+                let proxy =
+                    Proxy::disturb_publisher_after(test.publisher.address(), bytes, trouble);
+                declare_feed(&mut test.ingest, &proxy.http(), &test.oracle);
                 proxy
             }
         }
@@ -78,55 +80,55 @@ impl With {
 
 /// Disturbs a connection at every position. Each time the run continues, or it cannot begin and
 /// the next run stores everything.
-async fn disturb(with: With) {
+async fn disturb(with: Peer) {
     let seed = Dice::new().seed();
-    let mut calm = stand(seed).await;
-    let whole = with.through(&mut calm, u64::MAX, Trouble::Cut);
-    calm.start().end().await.expect(0);
-    let length = whole.passed();
-    let calm = calm.ingest.tables().await;
-    let turns = (1..=PLACES).flat_map(|place| {
+    let mut calm = make_test(seed).await;
+    let whole = with.put_proxy(&mut calm, u64::MAX, Trouble::Cut);
+    calm.start().wait().await.expect(0);
+    let length = whole.bytes_passed();
+    let calm = calm.ingest.read_tables().await;
+    let turns = (1..=POSITIONS).flat_map(|place| {
         let turn = usize::from(place % 2 == 0);
         TROUBLES.map(|troubles| (place, troubles[turn]))
     });
     stream::iter(turns)
         .map(async |(place, trouble)| {
-            let mut stand = stand(seed).await;
-            let proxy = with.through(&mut stand, length * place / (PLACES + 1), trouble);
-            let when = format!("{trouble:?} with the {with:?} at {place} of {PLACES}");
-            let ran = stand.start().end().await;
-            assert!(proxy.was_troubled(), "{}", stand.when(&when));
-            stand.expect_absorbed(&ran, &when);
+            let mut test = make_test(seed).await;
+            let proxy = with.put_proxy(&mut test, length * place / (POSITIONS + 1), trouble);
+            let when = format!("{trouble:?} with the {with:?} at {place} of {POSITIONS}");
+            let ran = test.start().wait().await;
+            assert!(proxy.was_troubled(), "{}", test.describe(&when));
+            test.expect_absorbed(&ran, &when);
             if ran.code != Some(0) {
-                stand.be_patient();
-                stand.start().end().await.expect(0);
+                test.use_long_timeouts();
+                test.start().wait().await.expect(0);
             }
-            stand.expect_tables(&calm, &when).await;
+            test.expect_tables(&calm, &when).await;
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENT_TESTS)
         .collect::<()>()
         .await;
 }
 
 #[tokio::test]
-async fn a_conversation_with_the_database_breaks_anywhere_and_is_gone_on_with() {
-    disturb(With::Database).await;
+async fn a_run_survives_a_database_connection_that_breaks_anywhere() {
+    disturb(Peer::Database).await;
 }
 
 #[tokio::test]
-async fn a_conversation_with_the_publisher_breaks_anywhere_and_is_gone_on_with() {
-    disturb(With::Publisher).await;
+async fn a_run_survives_a_publisher_connection_that_breaks_anywhere() {
+    disturb(Peer::Publisher).await;
 }
 
 #[tokio::test]
-async fn a_body_that_stops_anywhere_is_never_a_page_nor_the_end() {
+async fn an_incomplete_body_is_never_a_page_or_the_end() {
     for encoding in [None, Some(Encoding::Gzip)] {
-        let mut stand = Stand::new(99).await;
-        let feed = stand.oracle.feed();
-        stand.publisher.turn(move |request| {
+        let mut test = FaultTest::new(99).await;
+        let feed = test.oracle.feed();
+        test.publisher.set_script(move |request| {
             let reply = feed.reply(request);
             let reply = match encoding {
-                Some(encoding) => reply.encoded(encoding),
+                Some(encoding) => reply.with_encoding(encoding),
                 None => reply,
             };
             // At the first request, the body of each page stops at another percentage.
@@ -135,10 +137,10 @@ async fn a_body_that_stops_anywhere_is_never_a_page_nor_the_end() {
                 _ => reply,
             }
         });
-        let ran = stand.start().end().await.expect(0);
+        let ran = test.start().wait().await.expect(0);
         let retries = ran.report()["retries"].as_u64();
         assert!(retries >= Some(99), "{retries:?}");
-        stand.expect_all("after bodies that stop").await;
+        test.expect_all("after bodies that stop").await;
     }
 }
 
@@ -151,7 +153,7 @@ const SLACK: Duration = Duration::from_secs(15);
 
 /// Checks that a run did not request a page too often, and that no pause was longer than the
 /// publisher's wait.
-fn expect_manners(requests: &[Request], last: usize, when: &str) {
+fn expect_polite_requests(requests: &[Request], last: usize, when: &str) {
     let mut by_page: HashMap<usize, Vec<Instant>> = HashMap::new();
     for request in requests {
         by_page.entry(request.page()).or_default().push(request.at);
@@ -172,15 +174,15 @@ fn expect_manners(requests: &[Request], last: usize, when: &str) {
 }
 
 #[tokio::test]
-async fn a_storm_of_refusals_is_waited_out_or_said_to_be_too_long() {
+async fn many_refusals_are_waited_for_or_end_the_run_with_an_error() {
     const PAGES: usize = 60;
-    let mut stand = Stand::new(PAGES).await;
-    stand.ingest.configure(&format!(
+    let mut test = FaultTest::new(PAGES).await;
+    test.ingest.configure(&format!(
         "[fetch]\nlongest_retry_after = \"{LONGEST_RETRY_AFTER:?}\"\nattempts = {ATTEMPTS}"
     ));
-    let feed = stand.oracle.feed();
-    let dice = Mutex::new(stand.dice.fork());
-    stand.publisher.turn(move |request| {
+    let feed = test.oracle.feed();
+    let dice = Mutex::new(test.dice.fork());
+    test.publisher.set_script(move |request| {
         let (storm, wish) = {
             let mut dice = dice.lock().unwrap();
             (dice.roll(10), dice.roll(40))
@@ -207,12 +209,12 @@ async fn a_storm_of_refusals_is_waited_out_or_said_to_be_too_long() {
     let given_up = format!("after {ATTEMPTS} attempts");
     let mut times_given_up = 0;
     for runs in 1.. {
-        let when = stand.when(&format!("run {runs} in a storm"));
-        assert!(runs <= RUNS, "{when}");
-        let before = stand.publisher.requests().len();
-        let ran = stand.start().end().await;
-        expect_manners(&stand.publisher.requests()[before..], PAGES, &when);
-        if stand.is_done(&ran).await {
+        let when = test.describe(&format!("run {runs} in a storm"));
+        assert!(runs <= MAX_RUNS, "{when}");
+        let before = test.publisher.requests().len();
+        let ran = test.start().wait().await;
+        expect_polite_requests(&test.publisher.requests()[before..], PAGES, &when);
+        if test.has_completed(&ran).await {
             break;
         }
         let is_given_up = ran.stderr.contains(&given_up);
@@ -220,12 +222,12 @@ async fn a_storm_of_refusals_is_waited_out_or_said_to_be_too_long() {
         assert!(is_said, "{when}: {}", ran.stderr);
         times_given_up += usize::from(is_given_up);
     }
-    assert!(times_given_up > 0, "{}", stand.when("in a storm"));
-    stand.expect_all("after a storm").await;
+    assert!(times_given_up > 0, "{}", test.describe("in a storm"));
+    test.expect_all("after a storm").await;
 }
 
 #[tokio::test]
-async fn what_comes_to_the_head_of_a_feed_that_is_read_is_stored_by_the_next_run() {
+async fn releases_added_at_the_head_of_a_feed_are_stored_by_the_next_run() {
     let new = Arc::new(AtomicUsize::new(0));
     let growing = Arc::clone(&new);
     let publisher = Publisher::serve(move |request| {

@@ -37,7 +37,7 @@ pub(super) enum Fate {
 
 impl Fate {
     /// It is rejected for a reason without a repair.
-    fn of(reason: &'static str) -> Self {
+    fn refused_for(reason: &'static str) -> Self {
         let mended = None;
         Self::Refused { reason, mended }
     }
@@ -48,12 +48,12 @@ impl Fate {
 pub(super) struct Oracle {
     pub(super) truths: Vec<Truth>,
     pages: Vec<Items>,
-    way: Way,
+    way: Pagination,
 }
 
 /// The pagination of the feed.
 #[derive(Clone, Copy)]
-enum Way {
+enum Pagination {
     /// Each page links to the next one.
     Link,
     /// The pages have numbers, so several are fetched at once.
@@ -61,28 +61,28 @@ enum Way {
 }
 
 /// The number of concurrent requests for numbered pages.
-const AT_ONCE: u32 = 3;
+const CONCURRENCY: u32 = 3;
 
 /// The number of releases of a page with keys of their own.
-const OWN: usize = 8;
+const OWN_RELEASES: usize = 8;
 
 /// The number of items on each page of bad items.
-const EACH: usize = 100;
+const ITEMS_PER_PAGE: usize = 100;
 
 impl Oracle {
     pub(super) fn new(dice: &mut Dice, pages: usize) -> Self {
-        let ways = [Way::Link, Way::Number];
+        let ways = [Pagination::Link, Pagination::Number];
         let mut oracle = Self::empty(ways[dice.index(ways.len())]);
         for page in 0..pages {
             oracle.pages.push(Items::new());
-            for own in 0..OWN {
-                oracle.store(page * OWN + own, &format!("own of {page}"));
+            for own in 0..OWN_RELEASES {
+                oracle.store(page * OWN_RELEASES + own, &format!("own of {page}"));
             }
             // A correction of an earlier page, or of this page itself.
-            let earlier = dice.index((page + 1) * OWN);
+            let earlier = dice.index((page + 1) * OWN_RELEASES);
             oracle.store(earlier, &format!("again on {page}"));
             if dice.roll(3) == 0 {
-                let (bytes, fate) = poison(dice, page);
+                let (bytes, fate) = make_bad_item(dice, page);
                 oracle.push(bytes, fate);
             }
             // This key is on all pages, so its row shows which page was the last.
@@ -92,15 +92,15 @@ impl Oracle {
     }
 
     /// Makes more bad items: this many per thousand, and at least one.
-    pub(super) fn poisoned(dice: &mut Dice, pages: usize, of_a_thousand: usize) -> Self {
-        let mut oracle = Self::empty(Way::Link);
-        let items = pages * EACH;
-        let bad = some(dice, items, (items * of_a_thousand / 1_000).max(1));
+    pub(super) fn with_bad_items(dice: &mut Dice, pages: usize, of_a_thousand: usize) -> Self {
+        let mut oracle = Self::empty(Pagination::Link);
+        let items = pages * ITEMS_PER_PAGE;
+        let bad = choose(dice, items, (items * of_a_thousand / 1_000).max(1));
         for page in 0..pages {
             oracle.pages.push(Items::new());
-            for number in page * EACH..(page + 1) * EACH {
+            for number in page * ITEMS_PER_PAGE..(page + 1) * ITEMS_PER_PAGE {
                 if bad.contains(&number) {
-                    let (bytes, fate) = poison(dice, number);
+                    let (bytes, fate) = make_bad_item(dice, number);
                     oracle.push(bytes, fate);
                 } else {
                     oracle.store(number, "sound");
@@ -110,7 +110,7 @@ impl Oracle {
         oracle
     }
 
-    fn empty(way: Way) -> Self {
+    fn empty(way: Pagination) -> Self {
         Self {
             truths: Vec::new(),
             pages: Vec::new(),
@@ -118,7 +118,7 @@ impl Oracle {
         }
     }
 
-    pub(super) fn pages(&self) -> usize {
+    pub(super) fn page_count(&self) -> usize {
         self.pages.len()
     }
 
@@ -128,36 +128,36 @@ impl Oracle {
     }
 
     /// Counts the rejects that a repair can store.
-    pub(super) fn count_mendable(&self) -> usize {
+    pub(super) fn count_repairable(&self) -> usize {
         let mendable = |truth: &&Truth| matches!(&truth.fate, Fate::Refused { mended, .. } if mended.is_some());
         self.truths.iter().filter(mendable).count()
     }
 
     pub(super) fn feed(&self) -> Feed {
-        self.feed_of(self.pages.clone())
+        self.make_feed(self.pages.clone())
     }
 
     /// Makes a feed of other pages with the same pagination.
-    pub(super) fn feed_of(&self, pages: Vec<Items>) -> Feed {
+    pub(super) fn make_feed(&self, pages: Vec<Items>) -> Feed {
         match self.way {
-            Way::Link => Feed::link(pages),
-            Way::Number => Feed::number(pages),
+            Pagination::Link => Feed::link(pages),
+            Pagination::Number => Feed::number(pages),
         }
     }
 
     /// Returns the declaration of its source.
-    pub(super) fn table(&self) -> String {
+    pub(super) fn definition(&self) -> String {
         match self.way {
-            Way::Link => LINK.to_owned(),
-            Way::Number => format!("{NUMBER}\nhttp = {{ concurrency = {AT_ONCE} }}"),
+            Pagination::Link => LINK.to_owned(),
+            Pagination::Number => format!("{NUMBER}\nhttp = {{ concurrency = {CONCURRENCY} }}"),
         }
     }
 
     /// Returns the delay of each reply, so that the feed takes equally long with each pagination.
-    pub(super) fn thought(&self, each: Duration) -> Duration {
+    pub(super) fn reply_delay(&self, each: Duration) -> Duration {
         match self.way {
-            Way::Link => each,
-            Way::Number => each * AT_ONCE,
+            Pagination::Link => each,
+            Pagination::Number => each * CONCURRENCY,
         }
     }
 
@@ -170,13 +170,13 @@ impl Oracle {
             r#"{{"ocid":"{ocid}","id":"{release_id}","date":"{date}","tag":["{tag}"],"tender":{{"title":"{title}"}}}}"#
         );
         // Of two items on a page with one key, the later is stored and the earlier rejected.
-        let page = self.page();
+        let page = self.page_number();
         let before = self.truths.iter_mut().rev();
         for earlier in before.take_while(|earlier| earlier.page == page) {
             let is_superseded =
                 matches!(&earlier.fate, Fate::Stored { ocid: known, .. } if *known == ocid);
             if is_superseded {
-                earlier.fate = Fate::of("superseded");
+                earlier.fate = Fate::refused_for("superseded");
             }
         }
         let fate = Fate::Stored {
@@ -190,7 +190,7 @@ impl Oracle {
     }
 
     fn push(&mut self, bytes: String, fate: Fate) {
-        let page = self.page();
+        let page = self.page_number();
         let items = self.pages.last_mut().expect("a page was begun");
         let place = i64::try_from(items.len()).expect("a page is small");
         items.push(bytes.clone());
@@ -203,13 +203,13 @@ impl Oracle {
     }
 
     /// Returns the number of the page that is being filled, counted from 1.
-    fn page(&self) -> i64 {
+    fn page_number(&self) -> i64 {
         i64::try_from(self.pages.len()).expect("a feed is small")
     }
 }
 
 /// Selects `count` numbers below `of`.
-fn some(dice: &mut Dice, of: usize, count: usize) -> BTreeSet<usize> {
+fn choose(dice: &mut Dice, of: usize, count: usize) -> BTreeSet<usize> {
     let mut some = BTreeSet::new();
     while some.len() < count {
         some.insert(dice.index(of));
@@ -218,7 +218,7 @@ fn some(dice: &mut Dice, of: usize, count: usize) -> BTreeSet<usize> {
 }
 
 /// Makes an item that cannot be stored, with the reason. The number makes it unique.
-fn poison(dice: &mut Dice, number: usize) -> (String, Fate) {
+fn make_bad_item(dice: &mut Dice, number: usize) -> (String, Fate) {
     let release = |rest: &str| format!(r#"{{"ocid":"poison-{number}","id":"{number}",{rest}}}"#);
     let mendable = |reason, served: &str, mended: &str| {
         let mended = Some(release(mended));
@@ -261,5 +261,5 @@ fn poison(dice: &mut Dice, number: usize) -> (String, Fate) {
             (format!(r#"{{"ocid":"{ocid}","id":"{number}"}}"#), "refused")
         }
     };
-    (bytes, Fate::of(reason))
+    (bytes, Fate::refused_for(reason))
 }

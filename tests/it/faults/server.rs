@@ -6,58 +6,57 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use tokio_postgres::error::SqlState;
 
-use super::Stand;
+use super::FaultTest;
 use super::footprint::Footprint;
-use crate::harness::{Cluster, PATIENCE, Running, SOURCE, connect};
+use crate::harness::{Cluster, Running, SOURCE, TEST_TIMEOUT, connect};
 
 /// The time in which a run must write again after the server is back; it normally needs much
 /// less.
-const SOON: Duration = Duration::from_secs(20);
+const RECOVERY_TIME: Duration = Duration::from_secs(20);
 
 /// The number of server stops; 60 in the long form.
-fn stops() -> usize {
+fn stop_count() -> usize {
     std::env::var("STOPS").map_or(8, |stops| stops.parse().unwrap())
 }
 
 #[tokio::test]
-async fn a_server_that_is_taken_away_again_and_again_costs_nothing() {
+async fn a_server_that_stops_repeatedly_loses_nothing() {
     let cluster = Cluster::start().await;
-    let stops = stops();
+    let stops = stop_count();
     // Each page takes a tenth of a second or more, as the server starts slowly.
-    let mut stand = Stand::on(&cluster, 40 + 20 * stops).await;
+    let mut test = FaultTest::on_cluster(&cluster, 40 + 20 * stops).await;
     let mut longest = Duration::ZERO;
-    stand
-        .endure(stops, async |dice, ingest, run| {
-            cluster.server.crash().await.unwrap();
-            tokio::time::sleep(Duration::from_millis(dice.roll(1_000))).await;
-            cluster.server.ensure_running().await.unwrap();
-            let back = Instant::now();
-            let client = connect(&ingest.url).await;
-            let pages = "select count(*) from ocds.page";
-            let before: i64 = client.query_one(pages, &[]).await.unwrap().get(0);
-            while run.is_running() {
-                let now: i64 = client.query_one(pages, &[]).await.unwrap().get(0);
-                if now > before {
-                    longest = longest.max(back.elapsed());
-                    break;
-                }
-                assert!(back.elapsed() < PATIENCE, "it does not write again");
-                tokio::time::sleep(Duration::from_millis(5)).await;
+    test.run_with_faults(stops, async |dice, ingest, run| {
+        cluster.server.crash().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(dice.roll(1_000))).await;
+        cluster.server.ensure_running().await.unwrap();
+        let back = Instant::now();
+        let client = connect(&ingest.url).await;
+        let pages = "select count(*) from ocds.page";
+        let before: i64 = client.query_one(pages, &[]).await.unwrap().get(0);
+        while run.is_running() {
+            let now: i64 = client.query_one(pages, &[]).await.unwrap().get(0);
+            if now > before {
+                longest = longest.max(back.elapsed());
+                break;
             }
-            true
-        })
-        .await;
+            assert!(back.elapsed() < TEST_TIMEOUT, "it does not write again");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        true
+    })
+    .await;
     assert!(longest > Duration::ZERO, "it never wrote again");
-    assert!(longest < SOON, "{longest:?}");
+    assert!(longest < RECOVERY_TIME, "{longest:?}");
     println!("{stops} stops; writing again within {longest:.2?} of the server's return");
 }
 
 #[tokio::test]
-async fn a_backend_that_is_killed_takes_the_server_down_and_nothing_with_it() {
+async fn a_killed_backend_restarts_the_server_and_loses_nothing() {
     let cluster = Cluster::start().await;
-    let mut stand = Stand::on(&cluster, 60).await;
-    let said = stand
-        .endure(4, async |_, ingest, _| kill_backend(&ingest.url).await)
+    let mut test = FaultTest::on_cluster(&cluster, 60).await;
+    let said = test
+        .run_with_faults(4, async |_, ingest, _| kill_backend(&ingest.url).await)
         .await;
     assert!(said.contains("trying again"), "{said}");
 }
@@ -66,7 +65,7 @@ async fn a_backend_that_is_killed_takes_the_server_down_and_nothing_with_it() {
 /// server has restarted. Returns true if there was one to kill.
 pub(super) async fn kill_backend(url: &str) -> bool {
     let client = connect(url).await;
-    let sql = format!("select pid {OF_THE_PROGRAM} limit 1");
+    let sql = format!("select pid {PROGRAM_BACKENDS} limit 1");
     let Ok(Some(row)) = client.query_opt(&sql, &[]).await else {
         return false;
     };
@@ -77,7 +76,7 @@ pub(super) async fn kill_backend(url: &str) -> bool {
     // The server ends all other backends before it restarts.
     let killed = Instant::now();
     while client.simple_query("select").await.is_ok() {
-        if killed.elapsed() > SOON {
+        if killed.elapsed() > RECOVERY_TIME {
             // The backend was ending by itself.
             return false;
         }
@@ -88,13 +87,13 @@ pub(super) async fn kill_backend(url: &str) -> bool {
 }
 
 /// Selects the backends of the program.
-const OF_THE_PROGRAM: &str = "from pg_stat_activity
+const PROGRAM_BACKENDS: &str = "from pg_stat_activity
     where datname = current_database() and application_name = 'ocds-ingest'";
 
 /// Terminates all backends of the program, and returns true if there were any.
 pub(super) async fn terminate_backends(url: &str) -> bool {
     let client = connect(url).await;
-    let sql = format!("select count(pg_terminate_backend(pid)) {OF_THE_PROGRAM}");
+    let sql = format!("select count(pg_terminate_backend(pid)) {PROGRAM_BACKENDS}");
     match client.query_one(&sql, &[]).await {
         Ok(row) => row.get::<_, i64>(0) > 0,
         Err(_) => false,
@@ -114,7 +113,7 @@ pub(super) async fn hold_row(url: &str, long: Duration) -> bool {
     // The transaction ends with the connection.
     while held.elapsed() < long {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        match client.query_one(WAITS, &[]).await {
+        match client.query_one(HAS_PROGRAM_LOCK_WAIT, &[]).await {
             Ok(row) => waited |= row.get::<_, bool>(0),
             Err(_) => break,
         }
@@ -123,7 +122,7 @@ pub(super) async fn hold_row(url: &str, long: Duration) -> bool {
 }
 
 /// Returns true if the program waits for a lock.
-const WAITS: &str = "select exists (select from pg_locks where not granted
+const HAS_PROGRAM_LOCK_WAIT: &str = "select exists (select from pg_locks where not granted
     and pid in (select pid from pg_stat_activity
         where datname = current_database() and application_name = 'ocds-ingest'))";
 
@@ -140,10 +139,10 @@ pub(super) async fn set_read_only(cluster: &Cluster, setting: &str) {
 }
 
 #[tokio::test]
-async fn backends_that_are_terminated_again_and_again_are_replaced() {
-    let mut stand = Stand::new(60).await;
-    let said = stand
-        .endure(20, async |_, ingest, _| {
+async fn repeatedly_terminated_backends_are_replaced() {
+    let mut test = FaultTest::new(60).await;
+    let said = test
+        .run_with_faults(20, async |_, ingest, _| {
             terminate_backends(&ingest.url).await
         })
         .await;
@@ -151,18 +150,18 @@ async fn backends_that_are_terminated_again_and_again_are_replaced() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
+async fn a_server_that_refuses_writes_for_a_while_is_waited_for() {
     let cluster = Cluster::start().await;
-    let mut stand = Stand::on(&cluster, 60).await;
-    let said = stand
-        .endure(3, async |dice, _, run| {
-            run.until_logged(&format!(" of {SOURCE} ")).await;
+    let mut test = FaultTest::on_cluster(&cluster, 60).await;
+    let said = test
+        .run_with_faults(3, async |dice, _, run| {
+            run.wait_for_log(&format!(" of {SOURCE} ")).await;
             let [refused, closed] = READ_ONLY.map(|text| run.count_logged(text));
             set_read_only(&cluster, "on").await;
             // The server refuses a write of the session that the heartbeat has used since the
             // claim, and then new sessions.
-            let is_refused = (refused > 0 || until_logged_beyond(run, READ_ONLY[0], 0).await)
-                && until_logged_beyond(run, READ_ONLY[1], closed).await;
+            let is_refused = (refused > 0 || wait_for_more_log(run, READ_ONLY[0], 0).await)
+                && wait_for_more_log(run, READ_ONLY[1], closed).await;
             let some = Duration::from_millis(dice.roll(500));
             tokio::time::sleep(some).await;
             set_read_only(&cluster, "off").await;
@@ -176,42 +175,41 @@ async fn a_server_that_takes_no_writes_for_a_while_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_connection_to_spare_is_waited_for_and_given_up() {
+async fn a_server_without_free_connections_is_waited_for_up_to_a_limit() {
     // A server of its own, because a role exists in all databases.
     let cluster = Cluster::start().await;
-    let mut stand = Stand::on(&cluster, 60).await;
+    let mut test = FaultTest::on_cluster(&cluster, 60).await;
     let make = "create role scarce login; grant all on schema ocds to scarce;
         grant all on all tables in schema ocds to scarce;
         grant all on all sequences in schema ocds to scarce;
         alter role scarce connection limit 1";
-    stand.ingest.client.batch_execute(make).await.unwrap();
-    stand
-        .ingest
+    test.ingest.client.batch_execute(make).await.unwrap();
+    test.ingest
         .configure("[database]\nretry_for = \"1s\"\nmigrate = false");
-    let (_, user, _) = stand.ingest.socket();
-    let url = stand.ingest.url.replacen(&format!("{user}@"), "scarce@", 1);
-    stand.ingest.set("DATABASE_URL", &url);
-    let ran = stand.start().end().await.expect(3);
+    let (_, user, _) = test.ingest.socket();
+    let url = test.ingest.url.replacen(&format!("{user}@"), "scarce@", 1);
+    test.ingest.set_env("DATABASE_URL", &url);
+    let ran = test.start().wait().await.expect(3);
     ran.expect_log("53300");
-    assert_eq!(stand.ingest.count("quarantine").await, 0);
+    assert_eq!(test.ingest.count("quarantine").await, 0);
 
     // A running run continues by itself.
     let more = "alter role scarce connection limit 10";
-    stand.ingest.client.batch_execute(more).await.unwrap();
-    stand.ingest.configure("[database]\nretry_for = \"60s\"");
-    stand.release(1, 10);
-    let run = stand.start();
-    stand.ingest.until_durable(3).await;
+    test.ingest.client.batch_execute(more).await.unwrap();
+    test.ingest.configure("[database]\nretry_for = \"60s\"");
+    test.release_pages(1, 10);
+    let run = test.start();
+    test.ingest.wait_for_pages(3).await;
     let fewer = "alter role scarce connection limit 1";
-    stand.ingest.client.batch_execute(fewer).await.unwrap();
-    assert!(terminate_backends(&stand.ingest.url).await);
-    run.until_logged("53300").await;
+    test.ingest.client.batch_execute(fewer).await.unwrap();
+    assert!(terminate_backends(&test.ingest.url).await);
+    run.wait_for_log("53300").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    Footprint::of(&run).expect_bounded();
-    stand.ingest.client.batch_execute(more).await.unwrap();
-    stand.release(1, 1);
-    run.end().await.expect(0);
-    stand.expect_all("with connections again").await;
+    Footprint::measure(&run).expect_bounded();
+    test.ingest.client.batch_execute(more).await.unwrap();
+    test.release_pages(1, 1);
+    run.wait().await.expect(0);
+    test.expect_all("with connections again").await;
 }
 
 /// The log of an open session and of a new one while the server accepts no writes.
@@ -219,13 +217,13 @@ const READ_ONLY: [&str; 2] = ["25006", "database does not allow writes"];
 
 /// Waits until a run has logged a text more than `before` times. Returns false if it ended
 /// without doing so.
-async fn until_logged_beyond(run: &mut Running, text: &str, before: usize) -> bool {
+async fn wait_for_more_log(run: &mut Running, text: &str, before: usize) -> bool {
     let began = Instant::now();
     while run.count_logged(text) == before {
         if !run.is_running() {
             return false;
         }
-        assert!(began.elapsed() < PATIENCE, "it does not log {text:?}");
+        assert!(began.elapsed() < TEST_TIMEOUT, "it does not log {text:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     true
@@ -233,7 +231,7 @@ async fn until_logged_beyond(run: &mut Running, text: &str, before: usize) -> bo
 
 /// The victim of a deadlock.
 #[derive(Clone, Copy)]
-enum Circle {
+enum Deadlock {
     /// The server ends the transaction of the run.
     EndsTheRun,
     /// The server ends the other transaction.
@@ -243,18 +241,22 @@ enum Circle {
 }
 
 #[tokio::test]
-async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again() {
-    let mut stand = Stand::new(60).await;
-    stand.ingest.configure("[database]\nlock_timeout = \"2s\"");
+async fn locked_rows_are_waited_for_and_deadlocks_are_retried() {
+    let mut test = FaultTest::new(60).await;
+    test.ingest.configure("[database]\nlock_timeout = \"2s\"");
     // The server looks for a deadlock once in each wait, after this time.
     let look = "do $$ begin execute format(
         'alter database %I set deadlock_timeout = ''1s''', current_database()); end $$";
-    stand.ingest.client.batch_execute(look).await.unwrap();
-    let mut circles = [Circle::EndsTheRun, Circle::EndsTheOther, Circle::IsNone]
-        .into_iter()
-        .cycle();
-    let said = stand
-        .endure(9, async |_, ingest, run| {
+    test.ingest.client.batch_execute(look).await.unwrap();
+    let mut circles = [
+        Deadlock::EndsTheRun,
+        Deadlock::EndsTheOther,
+        Deadlock::IsNone,
+    ]
+    .into_iter()
+    .cycle();
+    let said = test
+        .run_with_faults(9, async |_, ingest, run| {
             let client = connect(&ingest.url).await;
             // Locks rows of any page, and later most of the rows after the one that is on all
             // pages.
@@ -269,18 +271,18 @@ async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again()
                 assert_eq!(code, Some(&SqlState::T_R_DEADLOCK_DETECTED), "{error:?}");
                 return false;
             }
-            while ingest.value(WAITS).await != "t" {
+            while ingest.value(HAS_PROGRAM_LOCK_WAIT).await != "t" {
                 if !run.is_running() {
                     return false;
                 }
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             let patience = match circles.next().unwrap() {
-                Circle::EndsTheRun => "60s",
-                Circle::EndsTheOther => "1ms",
-                Circle::IsNone => {
+                Deadlock::EndsTheRun => "60s",
+                Deadlock::EndsTheOther => "1ms",
+                Deadlock::IsNone => {
                     let before = run.count_logged("55P03");
-                    return until_logged_beyond(run, "55P03", before).await;
+                    return wait_for_more_log(run, "55P03", before).await;
                 }
             };
             let look = format!("set local deadlock_timeout = '{patience}'");
@@ -294,13 +296,12 @@ async fn rows_that_somebody_holds_are_waited_for_and_deadlocks_are_tried_again()
     assert!(said.contains("trying again"), "{said}");
     // A session reports its counters when it is idle.
     let circles = "select deadlocks from pg_stat_database where datname = current_database()";
-    stand
-        .ingest
-        .until(&circles.replace("deadlocks", "deadlocks > 0"))
+    test.ingest
+        .wait_until(&circles.replace("deadlocks", "deadlocks > 0"))
         .await;
     println!(
         "{} circles, of which {} ended the run's transaction; {} waits that were too long",
-        stand.ingest.value(circles).await,
+        test.ingest.value(circles).await,
         said.matches("40P01").count(),
         said.matches("55P03").count()
     );

@@ -6,7 +6,7 @@ use ocds_ingest::config;
 use ocds_ingest::database::migrate;
 use tokio_postgres::Client;
 
-use super::{Stand, invariants};
+use super::{FaultTest, invariants};
 use crate::harness::{Ingest, connect};
 
 /// The tables that a run writes, parents first.
@@ -36,35 +36,38 @@ async fn copy(from: &Client, to: &Client, table: &str) {
 }
 
 #[tokio::test]
-async fn what_a_version_of_any_schema_left_in_mid_feed_is_gone_on_with() {
-    let mut stand = Stand::new(12).await;
-    stand
-        .ingest
-        .set("FAILPOINTS", "after-rows=5*off->return(crash)");
-    let killed = stand.start().end().await;
+async fn a_run_left_unfinished_by_any_older_schema_is_resumed() {
+    let mut test = FaultTest::new(12).await;
+    test.ingest
+        .set_env("FAILPOINTS", "after-rows=5*off->return(crash)");
+    let killed = test.start().wait().await;
     assert_eq!(killed.code, None, "{}", killed.stderr);
-    assert!(stand.ingest.count("page").await > 0);
+    assert!(test.ingest.count("page").await > 0);
 
     let migrations = migrate::built_in_migrations().unwrap();
     for version in 1..=migrations.len() {
-        let mut newer = Ingest::unmigrated().await;
+        let mut newer = Ingest::without_schema().await;
         let mut client = connect(&newer.url).await;
         let settings = config::Database::default();
         migrate::apply(&mut client, &migrations[..version], &settings)
             .await
             .unwrap();
         for table in TABLES {
-            copy(&stand.ingest.client, &client, table).await;
+            copy(&test.ingest.client, &client, table).await;
         }
-        invariants::tell(&client, &stand.oracle).await;
-        newer.declare(&stand.publisher, &stand.oracle.table());
+        invariants::insert_truths(&client, &test.oracle).await;
+        newer.declare(&test.publisher, &test.oracle.definition());
         newer.configure("[sink]\nmax_bad_ratio = 1.0");
-        let durable = invariants::checkpoint(&client).await;
+        let durable = invariants::read_checkpoint(&client).await;
         let report = newer.run(&[]).await.expect(0).report();
         let resumed = report["resumed_from"].as_u64().unwrap_or_default();
         assert_eq!(resumed, durable, "{version}");
-        assert_eq!(newer.count("page").await, stand.oracle.pages(), "{version}");
-        let when = format!("of schema {version}, SEED={}", stand.dice.seed());
+        assert_eq!(
+            newer.count("page").await,
+            test.oracle.page_count(),
+            "{version}"
+        );
+        let when = format!("of schema {version}, SEED={}", test.dice.seed());
         invariants::expect_all(&client, &when).await;
     }
 }

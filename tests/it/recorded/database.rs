@@ -42,8 +42,8 @@ impl Scene {
         for Recorded { name, table, .. } in &ALL {
             ingest.configure(&format!("[sources.{name}]\n{table}"));
         }
-        ingest.set("http_proxy", &publisher.url(""));
-        ingest.set(SECRET, secret);
+        ingest.set_env("http_proxy", &publisher.url(""));
+        ingest.set_env(SECRET, secret);
         let file = ingest.directory.path().join("loaded.json");
         fs::write(file, local_file()).unwrap();
         Self {
@@ -69,7 +69,11 @@ impl Scene {
         }
         let ended = processes.iter().map(async |(command, code)| {
             let command = [command, &["--json"][..]].concat();
-            self.ingest.program(&command).await.expect(*code).lines()
+            self.ingest
+                .run_program(&command)
+                .await
+                .expect(*code)
+                .parse_lines()
         });
         let reports = join_all(ended).await.into_iter().flatten();
         let named = reports.map(|report| (report["source"].as_str().unwrap().to_owned(), report));
@@ -78,7 +82,7 @@ impl Scene {
 
     /// Runs the sources again after their publishers have repaired what was wrong.
     async fn repair_and_run(&self) {
-        self.publisher.turn(|request| reply(request, true));
+        self.publisher.set_script(|request| reply(request, true));
         let runs = ALL.iter().filter(|recorded| recorded.next_asks.is_some());
         let runs: Vec<[&str; 2]> = runs.map(|recorded| ["run", recorded.name]).collect();
         let runs: Vec<(&[&str], i32)> = runs.iter().map(|run| (&run[..], 0)).collect();
@@ -91,7 +95,7 @@ impl Scene {
             where convert_from(document, 'UTF8') like '%unwanted%'";
         let id = self.ingest.value(unwanted).await;
         let discard = ["quarantine", "discard", &id];
-        self.ingest.program(&discard).await.expect(0);
+        self.ingest.run_program(&discard).await.expect(0);
     }
 
     /// Returns the requests since the last call, by source.
@@ -184,14 +188,14 @@ fn list_dumps() -> Vec<PathBuf> {
 
 /// Restores a dump into an empty database, and migrates it.
 async fn restore(file: &Path) -> Scene {
-    let ingest = Ingest::unmigrated().await;
+    let ingest = Ingest::without_schema().await;
     let dump = fs::read_to_string(file).unwrap();
     // on a connection of its own, because the dump changes the session's settings
     let client = connect(&ingest.url).await;
     let restored = client.batch_execute(&dump).await;
     restored.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
     let scene = Scene::new(ingest, NEW_SECRET).await;
-    scene.ingest.program(&["migrate"]).await.expect(0);
+    scene.ingest.run_program(&["migrate"]).await.expect(0);
     scene
 }
 
@@ -213,7 +217,7 @@ impl Calm {
         scene.run(&before).await;
         scene.run(&commands()).await;
         scene.discard_reject().await;
-        let stored = scene.ingest.tables().await;
+        let stored = scene.ingest.read_tables().await;
         let watermarks = scene.read_watermarks().await;
         let rules = format!("select distinct rules from ocds.page {OF_TAGGED}");
         let rules = scene.ingest.value(&rules).await;
@@ -222,7 +226,7 @@ impl Calm {
             stored,
             watermarks,
             rules,
-            stored_at_end: scene.ingest.tables().await,
+            stored_at_end: scene.ingest.read_tables().await,
         }
     }
 }
@@ -291,7 +295,11 @@ async fn check_resumed(scene: &mut Scene, calm: &Calm, what: &str) {
     assert_eq!(*conditional, targets.len(), "{what}: {}", reports["tagged"]);
     assert_eq!(reports["tagged"]["unchanged_pages"], 3, "{what}");
     assert_eq!(scene.read_row_versions().await, row_versions, "{what}");
-    scene.ingest.tables().await.expect(&calm.stored, what);
+    scene
+        .ingest
+        .read_tables()
+        .await
+        .expect_equal(&calm.stored, what);
     assert_eq!(scene.read_watermarks().await, calm.watermarks, "{what}");
     let rejects = [
         "gaps unreadable-page open",
@@ -312,8 +320,8 @@ async fn check_repaired(scene: &mut Scene, calm: &Calm, what: &str) {
         let expected = recorded.next_asks.unwrap_or_default();
         assert_eq!(targets, expected, "{what}: {}", recorded.name);
     }
-    let stored = scene.ingest.tables().await;
-    stored.expect(&calm.stored_at_end, what);
+    let stored = scene.ingest.read_tables().await;
+    stored.expect_equal(&calm.stored_at_end, what);
     let rejects = [
         "gaps unreadable-page stored",
         "links missing-ocid discarded",
@@ -354,7 +362,7 @@ async fn databases_of_earlier_versions_are_resumed() {
 #[ignore = "it writes a file of the repository, once for each version of the schema"]
 async fn records_the_database_of_this_version() {
     let cluster = Cluster::start().await;
-    let mut scene = Scene::new(Ingest::on(&cluster).await, OLD_SECRET).await;
+    let mut scene = Scene::new(Ingest::on_cluster(&cluster).await, OLD_SECRET).await;
     let sql = "select to_char(max(version), 'FM0000') from ocds.migration";
     let version = scene.ingest.value(sql).await;
     let file = directory().join(format!("database-{version}.sql"));
@@ -368,10 +376,10 @@ async fn records_the_database_of_this_version() {
             continue;
         };
         let crash = format!("after-rows={pages}*off->return(crash)");
-        scene.ingest.set("FAILPOINTS", &crash);
-        let ran = scene.ingest.program(recorded.command).await;
+        scene.ingest.set_env("FAILPOINTS", &crash);
+        let ran = scene.ingest.run_program(recorded.command).await;
         assert_eq!(ran.signal, Some(ABORTED), "{}: {ran:?}", recorded.name);
-        scene.ingest.set("FAILPOINTS", "");
+        scene.ingest.set_env("FAILPOINTS", "");
         let of_newest = "page where run_id = (select max(id) from ocds.run)";
         assert_eq!(
             scene.ingest.count(of_newest).await,

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 use zip::CompressionMethod;
 
-use crate::publisher::{Feed, Items, Reply, Request, package, release, zip_by};
+use crate::publisher::{Feed, Items, Reply, Request, package, release, zip_with_method};
 use crate::run::titled;
 
 /// A source of the recorded databases, and how today's program resumes it.
@@ -368,7 +368,9 @@ pub(super) fn reply(request: &Request, is_repaired: bool) -> Reply {
         "changes" => changes(request),
         "tagged" => {
             let reply = Feed::number(pages(3)).reply(request);
-            reply.tagged(request).dated(request, LONG_AGO)
+            reply
+                .with_etag(request)
+                .with_last_modified(request, LONG_AGO)
         }
         "archive" => archive(),
         "loaded" => large(),
@@ -498,7 +500,7 @@ fn archive() -> Reply {
         (format!("{nth}.json"), text)
     };
     // space shrinks as nothing else does, and would be taken for a trap
-    let body = zip_by(CompressionMethod::Stored, &[0, 1, 2].map(member));
+    let body = zip_with_method(CompressionMethod::Stored, &[0, 1, 2].map(member));
     Reply::status(200)
         .header("content-type", "application/zip")
         .body(body)
