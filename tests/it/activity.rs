@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::harness::{Cluster, Ingest, LINK, SOURCE, TEST_TIMEOUT, connect};
-use crate::publisher::{Feed, Publisher, pages};
+use crate::publisher::{Feed, pages};
 
 const STATUS: [&str; 2] = ["status", "--database"];
 
@@ -20,15 +20,11 @@ fn filter_lines(lines: Vec<Value>, kind: &str) -> Vec<Value> {
 async fn wait_for_lock_wait(ingest: &Ingest) -> Value {
     let give_up = Instant::now() + TEST_TIMEOUT;
     loop {
-        let said = ingest
-            .run_program(&STATUS_JSON)
-            .await
-            .expect(0)
-            .parse_lines();
+        let said = ingest.call(&STATUS_JSON).await.expect(0).parse_lines();
         if let Some(wait) = filter_lines(said, "lock_wait").pop() {
             return wait;
         }
-        assert!(Instant::now() < give_up, "nobody waits for a lock");
+        assert!(Instant::now() < give_up, "no session waits for a lock");
     }
 }
 
@@ -42,11 +38,11 @@ async fn start_counting_cluster() -> Cluster {
 #[tokio::test]
 async fn status_says_how_to_enable_statement_statistics() {
     let ingest = Ingest::without_schema().await;
-    let said = ingest.run_program(&STATUS).await.expect(0).text();
+    let said = ingest.call(&STATUS).await.expect(0).text();
     assert!(said.contains("shared_preload_libraries"), "{said}");
     assert!(said.contains("create extension"), "{said}");
     assert!(said.contains("no session waits for a lock"), "{said}");
-    let line = ingest.run_program(&STATUS_JSON).await.expect(0).report();
+    let line = ingest.call(&STATUS_JSON).await.expect(0).report();
     assert_eq!(line["type"], "statements_unknown");
     // The command migrates nothing.
     let schemas = "select count(*) from pg_namespace where nspname = 'ocds'";
@@ -60,7 +56,7 @@ async fn an_extension_without_its_library_or_its_rights_is_no_error() {
     ingest
         .value("create extension pg_stat_statements; select 1")
         .await;
-    let said = ingest.run_program(&STATUS).await.expect(0).text();
+    let said = ingest.call(&STATUS).await.expect(0).text();
     assert!(said.contains("does not load pg_stat_statements"), "{said}");
     ingest
         .value(
@@ -69,7 +65,7 @@ async fn an_extension_without_its_library_or_its_rights_is_no_error() {
         .await;
     let url = ingest.url.replacen("ocds@", "modest@", 1);
     let said = ingest
-        .run_program(&[&STATUS[..], &["--database-url", &url]].concat())
+        .call(&[&STATUS[..], &["--database-url", &url]].concat())
         .await
         .expect(0)
         .text();
@@ -85,14 +81,14 @@ async fn statements_on_our_tables_are_listed_without_values() {
         .value("create schema extensions; create extension pg_stat_statements schema extensions; select 1")
         .await;
     // Each page is written in a batch of seven rows and one of three.
-    let publisher = Publisher::serve_feed(Feed::link(pages(4, 10))).await;
+    let publisher = Feed::link(pages(4, 10)).serve().await;
     ingest.declare(&publisher, LINK);
     ingest.configure("[sink]\nbatch_size = 7");
     ingest.run(&[]).await.expect(0);
     let typed = "copy (select ocid from ocds.release where ocid = 'typed-by-somebody') to stdout";
     ingest.client.copy_out(typed).await.unwrap();
 
-    let said = ingest.run_program(&STATUS_JSON).await.expect(0);
+    let said = ingest.call(&STATUS_JSON).await.expect(0);
     assert!(
         !said.text().contains("typed-by-somebody"),
         "{}",
@@ -121,14 +117,14 @@ async fn statements_on_our_tables_are_listed_without_values() {
         .map(|s| s["total_milliseconds"].as_f64().unwrap());
     assert!(totals.is_sorted_by(|one, next| one >= next));
 
-    let said = ingest.run_program(&STATUS).await.expect(0).text();
+    let said = ingest.call(&STATUS).await.expect(0).text();
     assert!(said.contains("insert into \"ocds\".\"release\""), "{said}");
     assert!(said.contains("rows/call"), "{said}");
 }
 
 #[tokio::test]
 async fn a_lock_wait_shows_who_blocks_it() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 3))).await;
+    let publisher = Feed::link(pages(1, 3)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     ingest
@@ -145,8 +141,8 @@ async fn a_lock_wait_shows_who_blocks_it() {
             "insert into ocds.release select * from copied",
         ),
     ] {
-        ingest.client.batch_execute("begin").await.unwrap();
-        ingest.client.batch_execute(hold).await.unwrap();
+        ingest.execute("begin").await;
+        ingest.execute(hold).await;
         let blocker: i32 = ingest
             .value("select pg_backend_pid()")
             .await
@@ -160,11 +156,11 @@ async fn a_lock_wait_shows_who_blocks_it() {
         assert_eq!(wait["tables"], Value::from(vec!["ocds.release"]), "{wait}");
         assert_eq!(wait["application_name"], "ocds-ingest", "{wait}");
         assert_eq!(wait["state"], "active", "{wait}");
-        let said = ingest.run_program(&STATUS).await.expect(0).text();
+        let said = ingest.call(&STATUS).await.expect(0).text();
         assert!(said.contains(&format!("{blocker}")), "{said}");
         assert!(!said.contains("copied"), "{said}");
 
-        ingest.client.batch_execute("rollback").await.unwrap();
+        ingest.execute("rollback").await;
         run.wait().await.expect(0);
         ingest.value("delete from ocds.release; select 1").await;
     }
@@ -176,29 +172,21 @@ async fn lock_waits_on_other_tables_are_left_out() {
     ingest
         .value("create table public.theirs (id int); select 1")
         .await;
-    ingest
-        .client
-        .batch_execute("begin; lock table public.theirs")
-        .await
-        .unwrap();
+    ingest.execute("begin; lock table public.theirs").await;
     let other = connect(&ingest.url).await;
     let waiting =
         tokio::spawn(async move { other.batch_execute("begin; lock table public.theirs").await });
     ingest.wait_for_lock_wait().await;
-    let said = ingest
-        .run_program(&STATUS_JSON)
-        .await
-        .expect(0)
-        .parse_lines();
+    let said = ingest.call(&STATUS_JSON).await.expect(0).parse_lines();
     assert!(filter_lines(said, "lock_wait").is_empty());
-    ingest.client.batch_execute("rollback").await.unwrap();
+    ingest.execute("rollback").await;
     waiting.await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn status_without_the_option_omits_the_server() {
     let ingest = Ingest::new().await;
-    let said = ingest.run_program(&["status"]).await.expect(0).text();
+    let said = ingest.call(&["status"]).await.expect(0).text();
     assert!(!said.contains("pg_stat_statements"), "{said}");
     assert_eq!(
         ingest

@@ -296,7 +296,7 @@ async fn concurrent_pages_share_one_request_for_a_token() {
 #[tokio::test]
 async fn a_token_is_requested_as_declared_and_sent_only_to_its_host() {
     let (items, last) = (short_pages(2, 4, 1), vec![release(90)]);
-    let elsewhere = Publisher::serve_feed(Feed::link(vec![last])).await;
+    let elsewhere = Feed::link(vec![last]).serve().await;
     let there = elsewhere.url("/").replace("127.0.0.1", "localhost");
     let issuer = Publisher::serve(|_| Reply::json(r#"{"data":{"jwt":"t0k/en+1="}}"#)).await;
     let publisher = Publisher::serve(move |request| {
@@ -349,7 +349,7 @@ async fn a_token_is_requested_as_declared_and_sent_only_to_its_host() {
 
 #[tokio::test]
 async fn a_redirect_to_another_host_gets_no_token() {
-    let other = Publisher::serve_feed(Feed::link(short_pages(1, 4, 1))).await;
+    let other = Feed::link(short_pages(1, 4, 1)).serve().await;
     let there = other.url("/").replace("127.0.0.1", "localhost");
     let publisher = Publisher::serve(move |request| match request.path() {
         "/token" => Reply::json(r#"{"access_token":"t0k/en+1="}"#),
@@ -412,7 +412,7 @@ async fn a_failing_token_server_is_retried_and_a_refusing_one_is_not() {
 
 #[tokio::test]
 async fn an_invalid_auth_definition_is_refused_before_any_request() {
-    let publisher = Publisher::serve_feed(Feed::link(short_pages(1, 4, 1))).await;
+    let publisher = Feed::link(short_pages(1, 4, 1)).serve().await;
     for (table, words) in [
         (
             r#"auth = { mode = "basic", user = "me", password = "{env.UNSET_OF_ALL}" }"#,

@@ -10,7 +10,7 @@ const SCHEMAS: &str = "select count(*) from pg_namespace where nspname = 'ocds_i
 async fn each_batch_size_is_measured_and_one_is_recommended() {
     let ingest = Ingest::new().await;
     let ran = ingest
-        .run_program(&["bench-database", "--rows", "100", "--json"])
+        .call(&["bench-database", "--rows", "100", "--json"])
         .await;
     let report = ran.expect(0).report();
     let sizes = report["sizes"].as_array().unwrap();
@@ -45,12 +45,8 @@ async fn a_stopped_benchmark_removes_its_tables() {
 #[tokio::test]
 async fn a_schema_that_exists_already_is_not_changed() {
     let ingest = Ingest::new().await;
-    ingest
-        .client
-        .batch_execute("create schema ocds_ingest_bench")
-        .await
-        .unwrap();
-    let ran = ingest.run_program(&["bench-database"]).await.expect(2);
+    ingest.execute("create schema ocds_ingest_bench").await;
+    let ran = ingest.call(&["bench-database"]).await.expect(2);
     ran.expect_log("ocds_ingest_bench");
     assert_eq!(ingest.value(SCHEMAS).await, "1");
 }

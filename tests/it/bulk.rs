@@ -116,7 +116,7 @@ struct Shop {
 impl Shop {
     async fn new() -> Self {
         let ingest = Ingest::new().await;
-        ingest.client.batch_execute(SCHEMA).await.unwrap();
+        ingest.execute(SCHEMA).await;
         let database = open_database(&ingest.url).await;
         Self {
             ingest,
@@ -232,11 +232,7 @@ async fn an_upsert_does_not_write_unchanged_rows() {
             method,
             ..Batching::default()
         };
-        shop.ingest
-            .client
-            .batch_execute("truncate shop.item")
-            .await
-            .unwrap();
+        shop.ingest.execute("truncate shop.item").await;
         let upsert = async |items: &[Item]| {
             let applied = shop
                 .write_with(&UPSERT, batching, items, OnFailure::Isolate)
@@ -390,11 +386,7 @@ async fn a_bad_row_rolls_everything_back_and_is_named() {
 async fn bad_rows_are_isolated_and_reported_with_their_constraints() {
     let shop = Shop::new().await;
     for method in [Method::Values, Method::Copy] {
-        shop.ingest
-            .client
-            .batch_execute("truncate shop.item")
-            .await
-            .unwrap();
+        shop.ingest.execute("truncate shop.item").await;
         let batching = Batching {
             method,
             ..Batching::default()
@@ -457,7 +449,7 @@ async fn concurrent_writers_of_the_same_keys_lose_no_row_and_do_not_deadlock() {
     // So that the server detects a deadlock before another timeout ends it.
     let look = "do $$ begin execute format(
         'alter database %I set deadlock_timeout = ''20ms''', current_database()); end $$";
-    shop.ingest.client.batch_execute(look).await.unwrap();
+    shop.ingest.execute(look).await;
     shop.database = open_database_with(&shop.ingest.url, 8).await;
     let write = async |writer: i64| {
         let mut sums = bulk::Report::default();
@@ -506,12 +498,8 @@ async fn a_connection_cut_anywhere_neither_loses_nor_duplicates_a_row() {
     let (socket, user, name) = shop.ingest.socket();
     // There is no key, so a row that is sent twice is stored twice.
     shop.ingest
-        .client
-        .batch_execute(
-            "alter table shop.item drop constraint item_pkey, drop constraint item_code_key",
-        )
-        .await
-        .unwrap();
+        .execute("alter table shop.item drop constraint item_pkey, drop constraint item_code_key")
+        .await;
     let whole = Proxy::slow(&socket, Duration::ZERO);
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let rows = Rows::encode(&bind(&operation), &items(0..300)).unwrap();
@@ -555,7 +543,7 @@ async fn rows_of_an_uncertain_commit_are_not_sent_again() {
     let shop = Shop::new().await;
     let (socket, user, name) = shop.ingest.socket();
     let keyless = "alter table shop.item drop constraint item_pkey, drop constraint item_code_key";
-    shop.ingest.client.batch_execute(keyless).await.unwrap();
+    shop.ingest.execute(keyless).await;
     let operation = Operation::new(&INSERT, Batching::default()).unwrap();
     let rows = Rows::encode(&bind(&operation), &items(0..100)).unwrap();
     let insert = async |proxy: &Proxy, of: i64| {
@@ -658,7 +646,7 @@ async fn an_abandoned_exchange_ends_its_transaction() {
     let abandon = async |transaction: &mut Transaction| {
         let apply = transaction.apply(&operation, &shared, &rows, all);
         tokio::select! {
-            _ = apply => panic!("it did not wait for the lock"),
+            _ = apply => panic!("the write did not wait for the lock"),
             () = shop.ingest.wait_for_lock_wait() => {}
         }
     };
@@ -820,7 +808,7 @@ async fn a_writer_logs_a_cancelled_flush() {
         writer.add_row(&table, &item).await.unwrap();
     }
     tokio::select! {
-        _ = writer.flush() => panic!("it did not wait for the lock"),
+        _ = writer.flush() => panic!("the write did not wait for the lock"),
         () = shop.ingest.wait_for_lock_wait() => {}
     }
     drop(writer);

@@ -137,7 +137,7 @@ fn every_source_has_a_case_and_every_case_a_source() {
     );
     for (name, case) in cases {
         assert!(case.cite.starts_with("https://"), "{name}: {}", case.cite);
-        assert!(!case.exchange.is_empty(), "{name}: what is asked");
+        assert!(!case.exchange.is_empty(), "{name}: no exchange");
     }
 }
 

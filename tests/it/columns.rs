@@ -2,7 +2,7 @@
 //! not break a query over all releases.
 
 use crate::harness::{Ingest, LINK};
-use crate::publisher::{Feed, Publisher};
+use crate::publisher::Feed;
 
 /// Returns amounts, and what a view shows for each as double precision.
 fn amounts() -> Vec<(String, &'static str)> {
@@ -51,7 +51,7 @@ async fn an_amount_too_large_for_a_double_breaks_no_query() {
     };
     let amounts = amounts();
     let items = amounts.iter().enumerate().map(release).collect();
-    let publisher = Publisher::serve_feed(Feed::link(vec![items])).await;
+    let publisher = Feed::link(vec![items]).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let metrics = ingest.directory.path().join("metrics.prom");
     let options = ["--metrics-file", metrics.to_str().unwrap()];
@@ -111,7 +111,7 @@ async fn an_extreme_date_breaks_no_query() {
         )
     };
     let items = dates.iter().enumerate().map(release).collect();
-    let publisher = Publisher::serve_feed(Feed::link(vec![items])).await;
+    let publisher = Feed::link(vec![items]).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     for column in ["date", "tender_start", "tender_end"] {

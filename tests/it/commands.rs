@@ -14,7 +14,7 @@ async fn an_undeclared_source_is_a_usage_error() {
         &["check", "atlantis"],
         &["sources", "show", "atlantis"],
     ] {
-        let ran = ingest.run_program(command).await.expect(2);
+        let ran = ingest.call(command).await.expect(2);
         ran.expect_log("no source is called atlantis");
     }
     assert_eq!(ingest.count("run").await, 0);
@@ -22,15 +22,15 @@ async fn an_undeclared_source_is_a_usage_error() {
 
 #[tokio::test]
 async fn the_exit_code_is_that_of_the_worst_source_and_each_has_a_report() {
-    let good = Publisher::serve_feed(Feed::link(pages(2, 2))).await;
+    let good = Feed::link(pages(2, 2)).serve().await;
     let bad = Publisher::serve(|_| Reply::status(404)).await;
     let mut ingest = Ingest::new().await;
     ingest.declare_as("bad", &bad.url("/"), LINK);
     ingest.declare_as("good", &good.url("/"), LINK);
-    let code = ingest.run_program(&["run", "bad"]).await.code.unwrap();
+    let code = ingest.call(&["run", "bad"]).await.code.unwrap();
     assert_ne!(code, 0);
     let ran = ingest
-        .run_program(&["run", "bad", "good", "--json"])
+        .call(&["run", "bad", "good", "--json"])
         .await
         .expect(code);
     let reports = ran.parse_lines();
@@ -38,29 +38,26 @@ async fn the_exit_code_is_that_of_the_worst_source_and_each_has_a_report() {
     assert_eq!(reports[1]["verdict"], "complete");
     assert_eq!(ingest.count("release").await, 4);
     // Without names, all declared sources run.
-    let ran = ingest
-        .run_program(&["run", "--all", "--json"])
-        .await
-        .expect(code);
+    let ran = ingest.call(&["run", "--all", "--json"]).await.expect(code);
     assert_eq!(ran.parse_lines().len(), 2);
 }
 
 #[tokio::test]
 async fn a_missing_schema_is_reported_if_migration_is_off() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let publisher = Feed::link(pages(1, 1)).serve().await;
     let mut ingest = Ingest::without_schema().await;
     ingest.declare(&publisher, LINK);
     ingest.configure("[database]\nmigrate = false");
     for command in [&["run", SOURCE][..], &["status"], &["quarantine", "list"]] {
-        let ran = ingest.run_program(command).await.expect(2);
+        let ran = ingest.call(command).await.expect(2);
         ran.expect_log("ocds-ingest migrate");
     }
     assert_eq!(publisher.targets(), [""; 0]);
 
-    let applied = ingest.run_program(&["migrate"]).await.expect(0).text();
+    let applied = ingest.call(&["migrate"]).await.expect(0).text();
     assert!(applied.starts_with("applied 0001_"), "{applied}");
     assert_eq!(
-        ingest.run_program(&["migrate"]).await.expect(0).text(),
+        ingest.call(&["migrate"]).await.expect(0).text(),
         "nothing to apply\n"
     );
     ingest.run(&[]).await.expect(0);
@@ -68,7 +65,7 @@ async fn a_missing_schema_is_reported_if_migration_is_off() {
 
 #[tokio::test]
 async fn a_run_migrates_by_default() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let publisher = Feed::link(pages(1, 1)).serve().await;
     let mut ingest = Ingest::without_schema().await;
     ingest.declare(&publisher, LINK);
     ingest.run(&[]).await.expect(0);
@@ -77,11 +74,12 @@ async fn a_run_migrates_by_default() {
 
 #[tokio::test]
 async fn a_check_writes_nothing() {
-    let publisher =
-        Publisher::serve_feed(Feed::link(vec![vec![release(0), "null".into()], vec![]])).await;
+    let publisher = Feed::link(vec![vec![release(0), "null".into()], vec![]])
+        .serve()
+        .await;
     let mut ingest = Ingest::without_schema().await;
     ingest.declare(&publisher, LINK);
-    let said = ingest.run_program(&["check"]).await.expect(0).text();
+    let said = ingest.call(&["check"]).await.expect(0).text();
     let (of_source, of_database) = said.split_once('\n').unwrap();
     assert_eq!(of_source, "ok    zambia: can be used");
     assert!(of_database.starts_with("ok    database: "), "{said}");
@@ -91,11 +89,7 @@ async fn a_check_writes_nothing() {
     );
     assert_eq!(publisher.targets(), [""; 0]);
 
-    let said = ingest
-        .run_program(&["check", "--connect"])
-        .await
-        .expect(0)
-        .text();
+    let said = ingest.call(&["check", "--connect"]).await.expect(0).text();
     assert!(said.contains("migrations to apply: 0001_"), "{said}");
     assert!(
         said.contains("1 releases and 1 rejects on the first page, more pages follow"),
@@ -105,9 +99,9 @@ async fn a_check_writes_nothing() {
     let schemas = "select count(*) from pg_namespace where nspname = 'ocds'";
     assert_eq!(ingest.value(schemas).await, "0");
 
-    ingest.run_program(&["migrate"]).await.expect(0);
+    ingest.call(&["migrate"]).await.expect(0);
     let said = ingest
-        .run_program(&["check", SOURCE, "--connect"])
+        .call(&["check", SOURCE, "--connect"])
         .await
         .expect(0)
         .text();
@@ -118,7 +112,7 @@ async fn a_check_writes_nothing() {
 
     let gone = Publisher::serve(|_| Reply::status(404)).await;
     ingest.declare(&gone, LINK);
-    let ran = ingest.run_program(&["check", "--connect"]).await;
+    let ran = ingest.call(&["check", "--connect"]).await;
     assert_ne!(ran.code, Some(0));
     assert!(ran.text().contains("fail  zambia: "), "{}", ran.text());
 }
@@ -127,7 +121,7 @@ async fn a_check_writes_nothing() {
 async fn a_configuration_error_names_the_file_and_key() {
     let mut ingest = Ingest::new().await;
     ingest.configure("[sources.zambia]\nurl = \"http://localhost/\"\npgae = 1");
-    let ran = ingest.run_program(&["check"]).await.expect(2);
+    let ran = ingest.call(&["check"]).await.expect(2);
     assert!(
         ran.stderr.contains("1.toml") && ran.stderr.contains("pgae"),
         "{}",
@@ -139,7 +133,7 @@ async fn a_configuration_error_names_the_file_and_key() {
 async fn sources_are_listed_and_shown() {
     let mut ingest = Ingest::new().await;
     ingest.declare_as("chile", "https://publisher.example/?key={env.KEY}", LINK);
-    let listed = ingest.run_program(&["sources"]).await.expect(0).text();
+    let listed = ingest.call(&["sources"]).await.expect(0).text();
     for (name, declared) in [
         ("find-a-tender", "the program"),
         ("chile", "the configuration"),
@@ -149,7 +143,7 @@ async fn sources_are_listed_and_shown() {
     }
     ingest.set_env("KEY", "pass-phrase");
     let shown = ingest
-        .run_program(&["sources", "show", "chile"])
+        .call(&["sources", "show", "chile"])
         .await
         .expect(0)
         .text();
@@ -166,29 +160,22 @@ async fn sources_are_listed_and_shown() {
 
 #[tokio::test]
 async fn status_shows_the_state_of_each_source() {
-    let publisher = Publisher::serve_feed(Feed::link(vec![
+    let publisher = Feed::link(vec![
         vec![release(0), release(1)],
         vec![release(2), "null".into()],
-    ]))
+    ])
+    .serve()
     .await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
-    let said = ingest.run_program(&["status"]).await.expect(0).text();
+    let said = ingest.call(&["status"]).await.expect(0).text();
     assert!(said.starts_with("nothing has run yet"), "{said}");
     assert_eq!(
-        ingest
-            .run_program(&["status", "--json"])
-            .await
-            .expect(0)
-            .text(),
+        ingest.call(&["status", "--json"]).await.expect(0).text(),
         ""
     );
 
     ingest.run(&["--max-bad-ratio", "0.2"]).await.expect(5);
-    let status = ingest
-        .run_program(&["status", "--json"])
-        .await
-        .expect(0)
-        .report();
+    let status = ingest.call(&["status", "--json"]).await.expect(0).report();
     for (field, value) in [
         ("source", Value::from("zambia")),
         ("run_id", 1.into()),
@@ -202,7 +189,7 @@ async fn status_shows_the_state_of_each_source() {
     ] {
         assert_eq!(status[field], value, "{field}");
     }
-    let said = ingest.run_program(&["status"]).await.expect(0).text();
+    let said = ingest.call(&["status"]).await.expect(0).text();
     assert!(
         said.contains("zambia") && said.contains("--max-bad-ratio"),
         "{said}"
@@ -254,7 +241,7 @@ async fn a_secret_is_in_no_table_and_no_log() {
         &["check", "--connect"],
         &["quarantine", "list", "--json"],
     ] {
-        let ran = ingest.run_program(command).await;
+        let ran = ingest.call(command).await;
         said.push(ran.text());
         said.push(ran.stderr);
     }

@@ -98,7 +98,7 @@ async fn an_unchanged_feed_gets_304_for_each_page() {
         pair.ingest.column(packages).await,
         ["https://publisher.example/package"]
     );
-    let run = pair.ingest.run_program(&["run", SOURCE]).await.expect(0);
+    let run = pair.ingest.call(&["run", SOURCE]).await.expect(0);
     assert!(
         run.text().contains("  3 pages had not changed"),
         "{}",
@@ -314,7 +314,7 @@ async fn a_restart_or_a_new_definition_fetches_all_pages_in_full() {
 
     pair.new_requests();
     let backfill = ["backfill", SOURCE, "--from-page", "1"];
-    pair.ingest.run_program(&backfill).await.expect(0);
+    pair.ingest.call(&backfill).await.expect(0);
     assert!(!pair.new_requests().iter().any(is_conditional));
     // The other run may have stored what the earlier one had not.
     assert_eq!(pair.run(&[]).await.1, [false; 3]);
@@ -339,7 +339,7 @@ async fn a_run_is_not_remembered_if_another_run_wrote_during_it() {
     let Pair { ingest, .. } = &pair;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
     let backfill = ["backfill", SOURCE, "--from-page", "1", "--to-page", "1"];
-    ingest.run_program(&backfill).await.expect(0);
+    ingest.call(&backfill).await.expect(0);
     // The older run is resumed, and ends last.
     ingest.run(&[]).await.expect(0);
     let last = "select kind from ocds.run order by ended_at desc limit 1";
@@ -453,10 +453,7 @@ async fn a_purged_source_has_no_remembered_pages() {
     let mut pair = Pair::new(LINK, serve_with_etags(Feed::link(short_pages(2, 4, 1)))).await;
     pair.run(&[]).await;
     for ingest in [&pair.ingest, &pair.calm] {
-        ingest
-            .run_program(&["purge", SOURCE, "--yes"])
-            .await
-            .expect(0);
+        ingest.call(&["purge", SOURCE, "--yes"]).await.expect(0);
     }
     let (ran, conditional) = pair.run(&[]).await;
     assert_eq!(conditional, [false; 2]);

@@ -83,7 +83,7 @@ fn url(config: &Config) -> &str {
 fn read_keys<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
     let mut keys = None;
     let read = T::deserialize(KeyRecorder(&mut keys));
-    assert!(read.is_err(), "it was given nothing");
+    assert!(read.is_err(), "the deserializer has no values");
     let keys = keys.expect("a type that is read from a table");
     keys.iter().map(|key| (*key).to_owned()).collect()
 }
@@ -409,7 +409,7 @@ async fn a_source_is_shown_completely_and_without_secrets() {
             .replacen('\n', "\n[sources.whole]\n", 1),
     );
     let shown = ingest
-        .run_program(&["sources", "show", "whole"])
+        .call(&["sources", "show", "whole"])
         .await
         .expect(0)
         .text();

@@ -91,11 +91,11 @@ async fn a_replay_reads_a_rejected_document_again() {
     let open = format!("unreadable-document /1 {odd}");
     assert_eq!(ingest.column(QUARANTINE).await, [open.as_str()]);
     let replay = &["quarantine", "replay", "--json"];
-    ingest.run_program(replay).await.expect(0);
+    ingest.call(replay).await.expect(0);
     assert_eq!(ingest.column(QUARANTINE).await, [open.as_str()]);
 
     ingest.declare(&publisher, r#"items = ["/releases/*", "/entries/*", ""]"#);
-    ingest.run_program(replay).await.expect(0);
+    ingest.call(replay).await.expect(0);
     assert_eq!(ingest.column(IDS).await, ["0", "1"]);
     assert_eq!(
         ingest.column(QUARANTINE).await,

@@ -512,7 +512,7 @@ async fn pages_that_need_all_the_memory_are_read_one_by_one() {
         next += size;
         (next - size..next).map(release).collect()
     });
-    let publisher = Publisher::serve_feed(Feed::number(pages.to_vec())).await;
+    let publisher = Feed::number(pages.to_vec()).serve().await;
     let mut ingest = Ingest::new().await;
     ingest.configure("[fetch]\nahead_bytes = 1000000");
     ingest.declare(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4"));

@@ -98,7 +98,7 @@ const CHECK_SETTINGS: [&str; 2] = [
 async fn pages_that_a_promoted_standby_lacks_are_fetched_again_by_the_same_run() {
     const PAGES: usize = 120;
     let feed = Feed::link(pages(PAGES, 2));
-    let calm_publisher = Publisher::serve_feed(feed.clone()).await;
+    let calm_publisher = feed.clone().serve().await;
     let calm = Ingest::with_source(&calm_publisher, LINK).await;
     calm.run(&[]).await.expect(0);
     let calm = calm.read_tables().await;
@@ -154,7 +154,7 @@ async fn a_claim_that_a_promoted_standby_lacks_is_repeated_by_the_same_run() {
 #[tokio::test]
 async fn a_purge_whose_claim_is_lost_must_be_started_again() {
     let mut pair = ServerPair::start().await;
-    let publisher = Publisher::serve_feed(Feed::link(pages(4, 2))).await;
+    let publisher = Feed::link(pages(4, 2)).serve().await;
     pair.ingest.declare(&publisher, LINK);
     pair.ingest.run(&[]).await.expect(0);
     pair.disconnect_standby().await;
@@ -170,7 +170,7 @@ async fn a_purge_whose_claim_is_lost_must_be_started_again() {
     // The failed purge hides no lost rows, and the next one deletes all.
     assert_eq!(pair.ingest.count("release").await, 8);
     let purge = ["purge", SOURCE, "--yes"];
-    pair.ingest.run_program(&purge).await.expect(0);
+    pair.ingest.call(&purge).await.expect(0);
     assert_eq!(pair.ingest.count("release").await, 0);
 }
 
@@ -245,7 +245,7 @@ async fn a_session_without_synchronous_commit_loses_nothing_in_a_crash() {
     let cluster = Cluster::start_with(&lazy).await;
     let mut ingest = Ingest::on_cluster(&cluster).await;
     let off = "alter role current_user set synchronous_commit = off";
-    ingest.client.batch_execute(off).await.unwrap();
+    ingest.execute(off).await;
     let released = Gate::open_up_to(0);
     let publisher = Publisher::serve(Feed::link(pages(40, 2)).hold_at(&released)).await;
     ingest.declare(&publisher, LINK);
@@ -278,15 +278,15 @@ async fn a_commit_is_synchronous_and_a_stricter_setting_stays() {
         ("remote_write", "remote_write"),
         ("remote_apply", "remote_apply"),
     ];
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let publisher = Feed::link(pages(1, 1)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
-    ingest.client.batch_execute(RECORD_SETTING).await.unwrap();
+    ingest.execute(RECORD_SETTING).await;
     for (session, committed) in cases {
         let sql = format!(
             "truncate noted;
             do $$ begin execute format('alter database %I set synchronous_commit = {session}', current_database()); end $$"
         );
-        ingest.client.batch_execute(&sql).await.unwrap();
+        ingest.execute(&sql).await;
         ingest.run(&[]).await.expect(0);
         let noted = ingest.column("select distinct setting from noted").await;
         assert_eq!(noted, [committed], "{session}");
@@ -318,7 +318,7 @@ async fn the_next_run_sets_the_watermark_back_before_missing_pages() {
         update ocds.run set verified_at = null;
         delete from ocds.page where chain like '2024-01-15%';
         delete from ocds.release where release_id = '2024-01-15'";
-    ingest.client.batch_execute(lose).await.unwrap();
+    ingest.execute(lose).await;
     assert_eq!(ingest.count("release").await, 24);
     let before = publisher.requests().len();
     let ran = run_until(&ingest, "2024-01-26").await;
@@ -338,7 +338,7 @@ async fn the_next_run_sets_the_watermark_back_before_missing_pages() {
 
 #[tokio::test]
 async fn a_backfill_with_missing_pages_resumes_when_it_is_started_again() {
-    let publisher = Publisher::serve_feed(Feed::number(pages(6, 2))).await;
+    let publisher = Feed::number(pages(6, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, crate::harness::NUMBER).await;
     let backfill = [
         "backfill",
@@ -349,11 +349,11 @@ async fn a_backfill_with_missing_pages_resumes_when_it_is_started_again() {
         "6",
         "--json",
     ];
-    ingest.run_program(&backfill).await.expect(0);
+    ingest.call(&backfill).await.expect(0);
     let lose = "delete from ocds.page where number >= 5";
-    ingest.client.batch_execute(lose).await.unwrap();
+    ingest.execute(lose).await;
     let before = publisher.requests().len();
-    let ran = ingest.run_program(&backfill).await.expect(0);
+    let ran = ingest.call(&backfill).await.expect(0);
     let said = "run 1 of zambia was complete, and 2 of its pages are missing";
     ran.expect_log(said);
     assert_eq!(ran.report()["resumed_from"], 4);
@@ -380,17 +380,17 @@ async fn a_change_feed_resumes_at_the_page_before_the_first_gap() {
     assert_eq!(ingest.count("release").await, 6);
     let lose = "delete from ocds.release where ocid = 'ocds-test-3';
         delete from ocds.page where number = 4";
-    ingest.client.batch_execute(lose).await.unwrap();
+    ingest.execute(lose).await;
     // It does not matter which command runs next.
     let backfill = ["backfill", SOURCE, "--from-page", "2", "--to-page", "2"];
-    ingest.run_program(&backfill).await.expect(0);
+    ingest.call(&backfill).await.expect(0);
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 6);
     // If nothing of a run is left, the watermark goes back to the run before it.
     let before = publisher.requests().len();
     ingest.run(&[]).await.expect(0);
     let lose = "delete from ocds.page where run_id = (select max(run_id) from ocds.page)";
-    ingest.client.batch_execute(lose).await.unwrap();
+    ingest.execute(lose).await;
     ingest.run(&[]).await.expect(0);
     assert!(publisher.requests().len() - before <= 4);
     assert!(
@@ -434,12 +434,12 @@ async fn delete_page(ingest: &Ingest, number: u64) {
         create constraint trigger loses after insert on ocds.page deferrable initially deferred
             for each row when (new.number = {number}) execute function lose()"
     );
-    ingest.client.batch_execute(&sql).await.unwrap();
+    ingest.execute(&sql).await;
 }
 
 #[tokio::test]
 async fn a_run_that_keeps_losing_pages_ends_with_an_error() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
+    let publisher = Feed::link(pages(3, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     delete_page(&ingest, 2).await;
     let ran = ingest.run(&[]).await.expect(3);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::harness::{Ingest, LINK, NUMBER};
 use crate::kill::make_rough_pages;
 use crate::proxy::Trouble;
-use crate::publisher::{Feed, Publisher, pages};
+use crate::publisher::{Feed, pages};
 
 /// The failpoints in their order.
 const FAILPOINTS: [&str; 6] = [
@@ -24,7 +24,7 @@ const SIGABRT: i32 = 6;
 /// Ends a run at a failpoint again and again, until one completes.
 async fn check_resumes_after(moment: &str, how: &str, table: &str, feed: &Feed) {
     let what = format!("{how} at {moment}");
-    let publisher = Publisher::serve_feed(feed.clone()).await;
+    let publisher = feed.clone().serve().await;
     let calm = Ingest::with_source(&publisher, table).await;
     calm.run(&["--max-bad-ratio", "1"]).await.expect(0);
 
@@ -43,9 +43,9 @@ async fn check_resumes_after(moment: &str, how: &str, table: &str, feed: &Feed) 
         }
         assert_eq!(ran.signal, Some(SIGABRT), "{what}: {}", ran.stderr);
         ended += 1;
-        assert!(ended < 100, "{what}: it does not get on");
+        assert!(ended < 100, "{what}: no progress");
     }
-    assert!(ended > 0, "{what}: it never was");
+    assert!(ended > 0, "{what}: never reached");
     ingest
         .read_tables()
         .await
@@ -72,7 +72,7 @@ const PAGE_BY_PAGE: &str = "[ledger]\nrequests = false\n[sink]\nworkers = 1";
 
 #[tokio::test]
 async fn a_page_is_durable_only_after_its_commit_has_arrived() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(6, 3))).await;
+    let publisher = Feed::link(pages(6, 3)).serve().await;
     for (at, durable) in [
         ("before-begin=3*off->return(crash)", 3),
         ("after-rows=3*off->return(crash)", 3),
@@ -101,7 +101,7 @@ async fn a_page_is_durable_only_after_its_commit_has_arrived() {
 
 #[tokio::test]
 async fn a_run_finds_its_own_commit_after_a_lost_reply() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(6, 3))).await;
+    let publisher = Feed::link(pages(6, 3)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure(PAGE_BY_PAGE);
     ingest.configure("[database]\nstatement_timeout = \"2s\"");

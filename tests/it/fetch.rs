@@ -176,8 +176,9 @@ async fn fetch_page(table: &str, limits: config::Fetch, reply: Reply) -> (Walked
 #[tokio::test]
 async fn follows_links_to_the_last_page() {
     let feed = pages(4, 3);
-    let publisher =
-        Publisher::serve_feed(Feed::link([feed.clone(), vec![vec![release(99)]]].concat())).await;
+    let publisher = Feed::link([feed.clone(), vec![vec![release(99)]]].concat())
+        .serve()
+        .await;
     let fetcher = fetcher(&publisher, LINK);
     let walked = walk(&fetcher).await;
     walked.expect_whole(&[feed, vec![vec![release(99)]]].concat());
@@ -242,7 +243,7 @@ async fn counts_pages_and_offsets_up_to_the_total_or_an_empty_page() {
         } else {
             Feed::number(feed.clone())
         };
-        let publisher = Publisher::serve_feed(served).await;
+        let publisher = served.serve().await;
         let walked = walk(&fetcher(&publisher, table)).await;
         walked.expect_whole(&feed);
         assert_eq!(publisher.targets(), targets, "{table}");
@@ -255,7 +256,7 @@ async fn counts_pages_and_offsets_up_to_the_total_or_an_empty_page() {
 
 #[tokio::test]
 async fn a_single_document_is_one_request() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
+    let publisher = Feed::link(pages(3, 2)).serve().await;
     let walked = walk(&fetcher(&publisher, "")).await;
     walked.expect_whole(&pages(1, 2));
     assert_eq!(publisher.targets(), ["/"]);
@@ -271,7 +272,7 @@ async fn walks_five_hundred_pages_quickly() {
             format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
         ),
     ] {
-        let publisher = Publisher::serve_feed(served).await;
+        let publisher = served.serve().await;
         let began = Instant::now();
         let walked = walk(&fetcher(&publisher, &table)).await;
         walked.expect_whole(&feed);
@@ -363,7 +364,7 @@ async fn starts_in_the_middle_and_ends_after_the_requested_page() {
         ),
         (Feed::link(feed.clone()), LINK.into(), Some("/?page=4")),
     ] {
-        let publisher = Publisher::serve_feed(served).await;
+        let publisher = served.serve().await;
         let fetcher = fetcher(&publisher, &table);
         let position = match cursor {
             Some(path) => Position {
@@ -550,7 +551,7 @@ async fn a_missing_next_link_is_confirmed_by_another_request() {
 
     // A page that is less full than an earlier one is accepted as the last.
     let feed = [pages(2, 2), vec![vec![release(9)]]].concat();
-    let publisher = Publisher::serve_feed(Feed::link(feed.clone())).await;
+    let publisher = Feed::link(feed.clone()).serve().await;
     walk(&fetcher(&publisher, LINK)).await.expect_whole(&feed);
     assert_eq!(publisher.requests().len(), 3);
 
@@ -667,7 +668,7 @@ async fn each_failure_ends_the_walk_with_its_kind_and_message() {
 
 #[tokio::test]
 async fn an_unreachable_publisher_is_an_environment_error() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let publisher = Feed::link(pages(1, 1)).serve().await;
     let fetcher = fetcher(&publisher, LINK);
     drop(publisher);
     let walked = walk(&fetcher).await;
@@ -864,7 +865,7 @@ async fn endless_links_are_detected() {
     for page in &mut feed[1..59] {
         page.clear();
     }
-    let publisher = Publisher::serve_feed(Feed::link(feed.clone())).await;
+    let publisher = Feed::link(feed.clone()).serve().await;
     walk(&fetcher(&publisher, LINK)).await.expect_whole(&feed);
 }
 
@@ -897,7 +898,7 @@ async fn a_feed_with_fewer_items_than_its_total_is_incomplete() {
 
 #[tokio::test]
 async fn an_ignored_page_size_is_a_configuration_error() {
-    let publisher = Publisher::serve_feed(Feed::offset(pages(10, 10))).await;
+    let publisher = Feed::offset(pages(10, 10)).serve().await;
     let table = r#"page = { mode = "offset", size = 20, total_items = "/total_items" }"#;
     let walked = walk(&fetcher(&publisher, table)).await;
     assert!(walked.pages.is_empty());
@@ -1222,7 +1223,7 @@ async fn secrets_are_sent_and_not_stored() {
 
 #[tokio::test]
 async fn other_hosts_get_no_secrets_and_headers() {
-    let other = Publisher::serve_feed(Feed::link(pages(1, 2))).await;
+    let other = Feed::link(pages(1, 2)).serve().await;
     let there = other.url("/").replace("127.0.0.1", "localhost");
     let by_link = {
         let there = there.clone();
@@ -1294,7 +1295,7 @@ async fn an_error_shows_no_secret() {
 
 #[tokio::test]
 async fn an_invalid_definition_is_refused_before_any_request() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let publisher = Feed::link(pages(1, 1)).serve().await;
     for (table, expected) in [
         (
             "query = { key = \"{env.OCDS_INGEST_TEST_UNSET}\" }",

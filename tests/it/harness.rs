@@ -527,7 +527,7 @@ impl Ingest {
     }
 
     /// Runs the program until it ends.
-    pub(crate) async fn run_program(&self, arguments: &[&str]) -> ProgramOutput {
+    pub(crate) async fn call(&self, arguments: &[&str]) -> ProgramOutput {
         self.start(arguments).wait().await
     }
 
@@ -544,6 +544,12 @@ impl Ingest {
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let child = self.command(arguments).spawn().unwrap();
         Running::new(child)
+    }
+
+    /// Executes statements on the test's own connection.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let result = self.client.batch_execute(sql).await;
+        result.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 
     /// Returns the first column of a query as texts.
@@ -667,7 +673,7 @@ impl Running {
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.child.id().expect("it was not waited for")
+        self.child.id().expect("nothing has waited for the process")
     }
 
     pub(crate) fn send_signal(&self, signal: Signal) {
@@ -700,8 +706,14 @@ impl Running {
                 return;
             }
             let log = self.stderr.text();
-            assert!(!is_over, "it ended and did not log {text:?}: {log}");
-            assert!(Instant::now() < give_up, "it never logs {text:?}: {log}");
+            assert!(
+                !is_over,
+                "the program ended without logging {text:?}: {log}"
+            );
+            assert!(
+                Instant::now() < give_up,
+                "the program does not log {text:?}: {log}"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -202,7 +202,7 @@ fn expect_printable(text: &str, what: &str) {
 
 #[tokio::test]
 async fn a_link_to_a_forbidden_host_is_refused_and_not_stored() {
-    let other = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let other = Feed::link(pages(1, 1)).serve().await;
     let port = other.url("/").split(':').nth(2).unwrap().to_owned();
     let there = |host: &str| format!("http://{host}:{port}");
     let scheme = "the link to it is not http or https";
@@ -630,7 +630,7 @@ async fn archive_members_with_dangerous_names_are_read_and_not_written() {
     let load = ["load", SOURCE, &publisher.url("/a.zip"), "--json"];
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, names.len());
-    ingest.run_program(&load).await.expect(0);
+    ingest.call(&load).await.expect(0);
     assert_eq!(ingest.count("quarantine").await, 0);
     assert_eq!(files(&ingest), before);
     assert!(!std::path::Path::new("/tmp/ocds-ingest-escaped.json").exists());
@@ -748,10 +748,7 @@ async fn dangerous_texts_are_stored_as_data() {
         let mut kept: Vec<Option<&str>> = rows.iter().map(|row| row.get(0)).collect();
         kept.sort_unstable();
         assert_eq!(kept, expected, "{method}");
-        ingest
-            .run_program(&["quarantine", "replay"])
-            .await
-            .expect(0);
+        ingest.call(&["quarantine", "replay"]).await.expect(0);
         let chains = "page where run_id = (select max(run_id) from ocds.page)";
         assert!(
             ingest.count(chains).await >= SPECIAL_TEXTS.len(),
@@ -1061,7 +1058,7 @@ async fn an_endless_feed_ends_at_its_page_limit() {
 
 #[tokio::test]
 async fn an_index_entry_with_a_forbidden_host_is_rejected_alone() {
-    let other = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let other = Feed::link(pages(1, 1)).serve().await;
     let there = other.url("/").replace("127.0.0.1", "localhost");
     let index = format!(r#"["/1","{there}","/elsewhere","file:///etc/passwd","/2"]"#);
     let to = there.clone();
@@ -1104,7 +1101,7 @@ async fn an_index_entry_with_a_forbidden_host_is_rejected_alone() {
 #[tokio::test]
 async fn a_redirect_to_another_origin_gets_no_credentials() {
     let secret = "s3cret-of-the-environment";
-    let other = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let other = Feed::link(pages(1, 1)).serve().await;
     let there = other.url("/");
     for (allowed, status) in [(false, 302), (true, 302), (true, 307), (true, 308)] {
         let to = there.replace("http://", "http://user:word@");
@@ -1179,7 +1176,7 @@ async fn text_of_publishers_is_escaped_for_terminals() {
     ingest.configure(LIMITS);
     ingest.declare(&publisher, "");
     let mut shown = Vec::new();
-    let ran = ingest.run_program(&["run", SOURCE]).await.expect(0);
+    let ran = ingest.call(&["run", SOURCE]).await.expect(0);
     shown.extend([ran.text(), ran.stderr]);
     ingest.declare(&publisher, &format!("{LINK}\nquery = {{ page = \"2\" }}"));
     for arguments in [
@@ -1188,7 +1185,7 @@ async fn text_of_publishers_is_escaped_for_terminals() {
         &["status"],
         &["quarantine", "list"],
     ] {
-        let ran = ingest.run_program(arguments).await;
+        let ran = ingest.call(arguments).await;
         shown.extend([ran.text(), ran.stderr]);
     }
     let ids = ingest
@@ -1196,10 +1193,7 @@ async fn text_of_publishers_is_escaped_for_terminals() {
         .await;
     assert_eq!(ids.len(), 3);
     for id in &ids {
-        let ran = ingest
-            .run_program(&["quarantine", "show", id])
-            .await
-            .expect(0);
+        let ran = ingest.call(&["quarantine", "show", id]).await.expect(0);
         shown.extend([ran.text(), ran.stderr]);
     }
     for text in &shown {
@@ -1218,9 +1212,7 @@ async fn text_of_publishers_is_escaped_for_terminals() {
     // The original document can be shown on request.
     let of_raw = "select id from ocds.quarantine where reason = 'invalid-json'";
     let id = ingest.value(of_raw).await;
-    let ran = ingest
-        .run_program(&["quarantine", "show", "--raw", &id])
-        .await;
+    let ran = ingest.call(&["quarantine", "show", "--raw", &id]).await;
     assert_eq!(ran.text(), raw);
 }
 
@@ -1288,13 +1280,11 @@ async fn headers_and_statuses_of_servers_are_escaped_for_terminals() {
             let url = publisher.url(path);
             let table = format!("[sources.{SOURCE}]\nurl = {url:?}\n{table}");
             ingest.configure_as("source.toml", &table.replace("HOST", &host));
-            let ran = ingest
-                .run_program(&["-vvv", "run", SOURCE, "--restart"])
-                .await;
+            let ran = ingest.call(&["-vvv", "run", SOURCE, "--restart"]).await;
             shown.extend([ran.text(), ran.stderr]);
         }
         for arguments in [&["status"][..], &["quarantine", "list"]] {
-            let ran = ingest.run_program(arguments).await.expect(0);
+            let ran = ingest.call(arguments).await.expect(0);
             shown.extend([ran.text(), ran.stderr]);
         }
         for text in &shown {

@@ -12,7 +12,7 @@ use crate::harness::{Ingest, LINK, SOURCE};
 use crate::publisher::{Publisher, Reply, Request, package, release};
 
 /// URLs that lead to this machine, its network, or no web server. PORT is the port of a trap on
-/// this machine, OWN the host and port of the publisher.
+/// this machine, HOME the host and port of the publisher.
 const FORBIDDEN: [&str; 72] = [
     // IPv4: as a number, octal, hexadecimal, and with fewer parts.
     "http://127.0.0.1:PORT/",
@@ -77,7 +77,7 @@ const FORBIDDEN: [&str; 72] = [
     "http://www.example@127.0.0.1:PORT/",
     "http://www.example:80@127.0.0.1:PORT/",
     "http://www.example%2f@127.0.0.1:PORT/",
-    "http://127.0.0.1:PORT\\@OWN/",
+    "http://127.0.0.1:PORT\\@HOME/",
     // Another port of the publisher's own host.
     "http://localhost:PORT/",
     "http://localhost:22/",
@@ -109,9 +109,9 @@ const FORBIDDEN_IN_JSON: [&str; 4] = [
 /// URLs that look like other hosts, but are a path, a user or a fragment of the publisher's own
 /// host.
 const OWN: [&str; 4] = [
-    "http://OWN/@127.0.0.1:PORT/",
-    "http://OWN#@127.0.0.1:PORT/",
-    "http://OWN\\@127.0.0.1:PORT/",
+    "http://HOME/@127.0.0.1:PORT/",
+    "http://HOME#@127.0.0.1:PORT/",
+    "http://HOME\\@127.0.0.1:PORT/",
     "http:127.0.0.1:PORT/",
 ];
 

@@ -111,7 +111,7 @@ async fn a_declared_kind_is_used() {
     assert_eq!(ingest.column(RELEASES).await, ["1"]);
     assert_eq!(ingest.column(REJECTS).await, ["/data/1 other-kind open"]);
     let shown = ingest
-        .run_program(&["sources", "show", SOURCE])
+        .call(&["sources", "show", SOURCE])
         .await
         .expect(0)
         .text();
@@ -166,7 +166,7 @@ async fn the_later_compiled_release_of_a_process_wins() {
             .map(without_id)
             .collect()
     };
-    let publisher = Publisher::serve_feed(Feed::number((1..=8).map(page).collect())).await;
+    let publisher = Feed::number((1..=8).map(page).collect()).serve().await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure("[sink]\nworkers = 4");
     let counts = ingest.run(&[]).await.expect(0).counts();
@@ -427,7 +427,7 @@ async fn a_replay_repairs_and_upgrades_as_the_page_would_have() {
 
     ingest.declare(&publisher, "decode = { repair = [\"nul\"] }");
     let replay = ["quarantine", "replay", "--json"];
-    let report = ingest.run_program(&replay).await.expect(0).report();
+    let report = ingest.call(&replay).await.expect(0).report();
     let counts = ["rejects", "inserted", "quarantined"].map(|key| report[key].as_u64().unwrap());
     assert_eq!(counts, [3, 2, 1], "{report}");
     assert_eq!(ingest.column(REJECTS).await, state("replayed"));
@@ -513,18 +513,19 @@ async fn a_rejected_compiled_release_is_open_until_one_is_stored() {
 
 #[tokio::test]
 async fn a_purge_deletes_compiled_releases() {
-    let publisher = Publisher::serve_feed(Feed::link(vec![
+    let publisher = Feed::link(vec![
         (0..30)
             .map(|i| without_id(compiled_release(i, "one")))
             .collect(),
-    ]))
+    ])
+    .serve()
     .await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
-    let ran = ingest.run_program(&["purge", SOURCE]).await.expect(2);
+    let ran = ingest.call(&["purge", SOURCE]).await.expect(2);
     ran.expect_log("30 releases");
     let purged = ingest
-        .run_program(&["purge", SOURCE, "--yes", "--json"])
+        .call(&["purge", SOURCE, "--yes", "--json"])
         .await
         .expect(0);
     assert_eq!(purged.report()["releases"], 30);

@@ -89,7 +89,7 @@ async fn check_kills(table: &str, feed: Feed, kills: usize) {
         let until = asked + usize::try_from(dice.roll(9)).unwrap();
         let give_up = Instant::now() + TEST_TIMEOUT;
         while publisher.targets().len() < until && run.is_running() {
-            assert!(Instant::now() < give_up, "kill {kill}: it does not get on");
+            assert!(Instant::now() < give_up, "kill {kill}: no progress");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         tokio::time::sleep(Duration::from_micros(dice.roll(15_000))).await;
@@ -163,7 +163,7 @@ fn expect_few_repeated(fetched: &mut BTreeSet<String>, targets: &[String], kill:
 
 #[tokio::test]
 async fn a_killed_replay_is_finished_by_the_next_one() {
-    let publisher = Publisher::serve_feed(Feed::link(vec![
+    let publisher = Feed::link(vec![
         (0..30)
             .map(|i| {
                 format!(
@@ -173,7 +173,8 @@ async fn a_killed_replay_is_finished_by_the_next_one() {
                 )
             })
             .collect(),
-    ]))
+    ])
+    .serve()
     .await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[extract]\nmax_depth = 10");
@@ -192,7 +193,7 @@ async fn a_killed_replay_is_finished_by_the_next_one() {
     run.kill().await;
     lock.batch_execute("rollback").await.unwrap();
     assert_eq!(ingest.count("release").await, 20);
-    ingest.run_program(&replay).await.expect(0);
+    ingest.call(&replay).await.expect(0);
     assert_eq!(ingest.count("release").await, 30);
     assert_eq!(
         ingest

@@ -126,7 +126,7 @@ fn job_action(kind: Kind) -> &'static str {
 
 /// Returns the exit codes in `--help`, except that of success.
 async fn read_exit_codes(ingest: &Ingest) -> BTreeSet<i64> {
-    let help = ingest.run_program(&["--help"]).await.expect(0).text();
+    let help = ingest.call(&["--help"]).await.expect(0).text();
     let (_, codes) = help.split_once("Exit codes:\n").unwrap();
     let codes = codes
         .lines()

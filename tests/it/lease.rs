@@ -57,7 +57,7 @@ async fn a_second_run_reports_who_holds_the_source_and_since_when() {
         &["run", "zambia"][..],
         &["backfill", "zambia", "--from-page", "1"],
     ] {
-        let second = ingest.run_program(command).await.expect(6);
+        let second = ingest.call(command).await.expect(6);
         let said = format!("source zambia is held by run 1 of {owner} since {since}");
         second.expect_log(&said);
         assert_eq!(second.text(), "");
@@ -105,9 +105,9 @@ async fn two_sources_run_at_once() {
     let (publisher, mut ingest) = prepare_ingest(&gate).await;
     let first = ingest.start_run(&[]);
     ingest.wait_until(AT_THE_GATE).await;
-    let other = Publisher::serve_feed(Feed::number(pages(2, 2))).await;
+    let other = Feed::number(pages(2, 2)).serve().await;
     ingest.declare_as("chile", &other.url("/"), NUMBER);
-    ingest.run_program(&["run", "chile"]).await.expect(0);
+    ingest.call(&["run", "chile"]).await.expect(0);
     gate.store(true, Ordering::Relaxed);
     first.wait().await.expect(0);
     drop(publisher);
@@ -156,16 +156,16 @@ const RELEASE: &str = "select pg_advisory_unlock(1)";
 
 #[tokio::test]
 async fn a_claim_whose_reply_was_lost_is_recognized_as_its_own() {
-    let publisher = Publisher::serve_feed(Feed::number(pages(2, 3))).await;
+    let publisher = Feed::number(pages(2, 3)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
-    ingest.client.batch_execute(BLOCK_COMMIT).await.unwrap();
+    ingest.execute(BLOCK_COMMIT).await;
     let proxy = ingest.add_proxy();
     let run = ingest.start_run(&[]);
     ingest.wait_until(IS_COMMIT_BLOCKED).await;
     // A pooler keeps the session that the claim names, too.
     proxy.disturb(Trouble::Kept);
     run.wait_for_log("trying again").await;
-    ingest.client.batch_execute(RELEASE).await.unwrap();
+    ingest.execute(RELEASE).await;
 
     let ran = run.wait().await.expect(0);
     assert_eq!(ran.counts().inserted, 6);
@@ -189,7 +189,7 @@ async fn connect_through_proxy(ingest: &Ingest, statement_timeout: Duration) -> 
 #[tokio::test]
 async fn a_run_that_another_process_held_in_between_is_resumed() {
     let ingest = Ingest::new().await;
-    ingest.client.batch_execute(BLOCK_COMMIT).await.unwrap();
+    ingest.execute(BLOCK_COMMIT).await;
     let (proxy, database) = connect_through_proxy(&ingest, Duration::from_secs(60)).await;
     let claim = async |database: Database| {
         let spec = RunSpec::incremental(SOURCE, "any");
@@ -204,7 +204,7 @@ async fn a_run_that_another_process_held_in_between_is_resumed() {
     ingest.wait_until(IS_COMMIT_BLOCKED).await;
     proxy.refuse_connections(true);
     proxy.disturb(Trouble::Cut);
-    ingest.client.batch_execute(RELEASE).await.unwrap();
+    ingest.execute(RELEASE).await;
     ingest.wait_until("select count(*) = 1 from ocds.run").await;
 
     let other = open_database(&ingest.url).await;
@@ -239,7 +239,7 @@ async fn a_heartbeat_after_a_lost_reply_counts_no_request_twice() {
         },
         ..RunUpdate::default()
     };
-    ingest.client.batch_execute(BLOCK_HEARTBEAT).await.unwrap();
+    ingest.execute(BLOCK_HEARTBEAT).await;
     let cut = async {
         ingest.wait_until(IS_COMMIT_BLOCKED).await;
         proxy.disturb(Trouble::Kept);
@@ -247,7 +247,7 @@ async fn a_heartbeat_after_a_lost_reply_counts_no_request_twice() {
     let (beat, ()) = tokio::join!(holder.send_heartbeat(&update), cut);
     beat.expect_err("its reply is lost");
     let told = "select requests || ' ' || retries || ' ' || bytes from ocds.run";
-    ingest.client.batch_execute(RELEASE).await.unwrap();
+    ingest.execute(RELEASE).await;
     ingest
         .wait_until(&format!("select '5 2 1000' = ({told})"))
         .await;
@@ -290,7 +290,7 @@ async fn a_run_waits_for_a_late_commit_of_an_ended_backfill() {
     let gate = Arc::new(AtomicBool::new(true));
     let (_publisher, ingest) = prepare_ingest(&gate).await;
     let backfill = ["backfill", SOURCE, "--from-page", "1", "--to-page", "2"];
-    ingest.run_program(&backfill).await.expect(0);
+    ingest.call(&backfill).await.expect(0);
 
     // A backend may still have a commit that the program has given up.
     let late = connect(&ingest.url).await;
@@ -300,7 +300,7 @@ async fn a_run_waits_for_a_late_commit_of_an_ended_backfill() {
     while run.is_running() && ingest.value(HAS_LOCK_WAIT).await != "t" {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(run.is_running(), "it did not wait");
+    assert!(run.is_running(), "the run did not wait");
     assert_eq!(ingest.count("run").await, 1);
     late.batch_execute("commit").await.unwrap();
     run.wait().await.expect(0);

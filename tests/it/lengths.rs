@@ -295,7 +295,7 @@ async fn a_download_cut_by_an_http_2_proxy_resumes_at_the_cut() {
     .await;
     let ingest = publisher.ingest("").await;
     let load = ["load", SOURCE, &publisher.url("/file.jsonl"), "--json"];
-    let ran = ingest.run_program(&load).await.expect(0);
+    let ran = ingest.call(&load).await.expect(0);
     assert_eq!(ingest.count("release").await, ALL, "{}", ran.stderr);
     let ranges: Vec<_> = publisher
         .requests()
@@ -326,7 +326,7 @@ async fn a_download_that_is_always_cut_fails() {
         Http2Publisher::serve(move |_| Answer::whole(&all).cut_after(half, Reason::NO_ERROR)).await;
     let ingest = publisher.ingest("").await;
     let load = ["load", SOURCE, &publisher.url("/file.jsonl"), "--json"];
-    let ran = ingest.run_program(&load).await.expect(3);
+    let ran = ingest.call(&load).await.expect(3);
     ran.expect_log("the body ended after");
     let complete = "run where state = 'complete'";
     assert_eq!(ingest.count(complete).await, 0);

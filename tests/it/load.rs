@@ -84,7 +84,7 @@ async fn check_loads_as_page(name: &str, content: &[u8], table: &str) {
     ingest.declare_as(SOURCE, "https://publisher.example/", table);
     let path = write_file(&ingest, name, content);
     let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
-    let report = ingest.run_program(&load).await.expect(0).report();
+    let report = ingest.call(&load).await.expect(0).report();
     assert_eq!(report["kind"], "load", "{name}");
     assert_eq!(report["verdict"], "complete", "{name}");
     assert_eq!(report["requests"], 0, "{name}");
@@ -97,7 +97,7 @@ async fn check_loads_as_page(name: &str, content: &[u8], table: &str) {
     assert_eq!(here.len(), there.len(), "{name}: {:?}", there.last());
     assert!(!here.is_empty(), "{name}");
 
-    let counts = ingest.run_program(&load).await.expect(0).counts();
+    let counts = ingest.call(&load).await.expect(0).counts();
     assert_eq!(counts.inserted, 0, "{name}: {counts:?}");
 }
 
@@ -217,7 +217,7 @@ async fn a_load_survives_kills_at_any_moment() {
     let options = ["--json", "--max-bad-ratio", "1"];
     let calm = prepare_ingest().await;
     let path = write_file(&calm, "calm.zip", &content);
-    calm.run_program(&[&["load", SOURCE, &path], &options[..]].concat())
+    calm.call(&[&["load", SOURCE, &path], &options[..]].concat())
         .await
         .expect(0);
 
@@ -242,7 +242,7 @@ async fn a_load_survives_kills_at_any_moment() {
         durable = pages;
     }
     ingest.set_env("FAILPOINTS", "");
-    let report = ingest.run_program(&load).await.expect(0).report();
+    let report = ingest.call(&load).await.expect(0).report();
     assert!(report["resumed_from"].is_null(), "{report}");
     let runs = ingest.count("run where kind = 'load'").await;
     assert_eq!(runs, 1);
@@ -259,7 +259,7 @@ async fn a_truncated_file_is_stored_partly_and_later_completely() {
     let whole = format!("[{}]", make_releases(MANY).join(","));
     let path = write_file(&ingest, "array.json", &whole.as_bytes()[..4_500_000]);
     let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
-    let ran = ingest.run_program(&load).await.expect(4);
+    let ran = ingest.call(&load).await.expect(4);
     ran.expect_log("array.json cannot be read to its end");
     let (reason, message) = (
         ingest.column("select reason from ocds.quarantine where pointer = '' and reason = 'unreadable-page'").await,
@@ -274,7 +274,7 @@ async fn a_truncated_file_is_stored_partly_and_later_completely() {
     assert!(before > 4_000, "{before}");
 
     write_file(&ingest, "array.json", whole.as_bytes());
-    let report = ingest.run_program(&load).await.expect(0).report();
+    let report = ingest.call(&load).await.expect(0).report();
     assert_eq!(report["verdict"], "complete");
     let inserted = report["inserted"].as_u64().unwrap();
     assert_eq!(
@@ -321,7 +321,7 @@ async fn a_damaged_member_is_reported_and_the_others_are_stored() {
         content.clone_from(&whole);
         content[place..place + 64].fill(0xFF);
         write_file(&ingest, "damaged.zip", &content);
-        let report = ingest.run_program(&load).await.expect(4).report();
+        let report = ingest.call(&load).await.expect(4).report();
         assert_eq!(report["unreadable_pages"], 1, "{report}");
         for i in [2_000_001, 2_000_002, 0, 3] {
             let stored = format!("release where ocid = 'ocds-213czf-{i}'");
@@ -345,10 +345,10 @@ async fn a_changed_file_is_read_from_its_start() {
     let ingest = prepare_ingest().await;
     let url = publisher.url("/array.json");
     let load = ["load", SOURCE, &url, "--json", "--max-bad-ratio", "1"];
-    ingest.run_program(&load).await.expect(4);
+    ingest.call(&load).await.expect(4);
 
     publisher.set_script(move |_| Reply::status(200).body(new.clone()));
-    let ran = ingest.run_program(&load).await.expect(0);
+    let ran = ingest.call(&load).await.expect(0);
     assert!(
         ran.stderr
             .contains("has changed and is read from its beginning"),
@@ -368,7 +368,7 @@ async fn several_files_are_stored_in_order_and_a_bad_one_is_rejected_alone() {
     let bad = write_file(&ingest, "bad.json", b"<html>no</html>");
     let last = write_file(&ingest, "2.json", titled(1, "last").as_bytes());
     let load = ["load", SOURCE, &first, &bad, &last];
-    let ran = ingest.run_program(&load).await.expect(4);
+    let ran = ingest.call(&load).await.expect(4);
     ran.expect_log("bad.json cannot be read to its end");
     assert_eq!(
         ingest.column("select tender_title from ocds.release").await,
@@ -398,13 +398,10 @@ async fn files_that_cannot_be_loaded_are_named_before_the_load() {
         (vec!["-"], "standard input: it is neither a file nor a pipe"),
     ] {
         let load = [&["load", SOURCE], &names[..]].concat();
-        let ran = ingest.run_program(&load).await.expect(2);
+        let ran = ingest.call(&load).await.expect(2);
         ran.expect_log(what);
     }
-    let ran = ingest
-        .run_program(&["load", "unknown", &good])
-        .await
-        .expect(2);
+    let ran = ingest.call(&["load", "unknown", &good]).await.expect(2);
     ran.expect_log("no source is called unknown");
 }
 
@@ -496,7 +493,7 @@ async fn a_broken_download_resumes_where_it_broke() {
         let ingest = prepare_ingest().await;
         let url = publisher.url("/lines.jsonl?part=1");
         let load = ["load", SOURCE, &url, "--json", "--max-bad-ratio", "1"];
-        let report = ingest.run_program(&load).await.expect(0).report();
+        let report = ingest.call(&load).await.expect(0).report();
         assert_eq!(report["requests"], if has_ranges { 3 } else { 4 });
         let bytes = report["bytes"].as_u64().unwrap();
         if has_ranges {
@@ -528,7 +525,7 @@ async fn a_download_without_enough_progress_fails() {
     let mut ingest = prepare_ingest().await;
     ingest.configure("[fetch]\nattempts = 2");
     let load = ["load", SOURCE, &publisher.url("/f")];
-    ingest.run_program(&load).await.expect(3);
+    ingest.call(&load).await.expect(3);
     // The third connection brought less new data than it repeated.
     assert_eq!(publisher.targets().len(), 3);
 }
@@ -654,10 +651,10 @@ async fn the_last_file_wins_after_a_resumed_load_too() {
     let publisher = Publisher::serve(move |_| served.lock().unwrap().clone()).await;
     let url = publisher.url("/first.json?signature=secret");
     let load = ["load", SOURCE, &url, &last];
-    let ran = ingest.run_program(&load).await.expect(4);
+    let ran = ingest.call(&load).await.expect(4);
     assert!(!ran.stderr.contains("secret") && !ran.text().contains("secret"));
     *content.lock().unwrap() = Reply::json(first);
-    ingest.run_program(&load).await.expect(0);
+    ingest.call(&load).await.expect(0);
     let title = "select tender_title from ocds.release where ocid = 'ocds-213czf-1'";
     assert_eq!(ingest.value(title).await, "of the last");
     assert_eq!(ingest.count("release").await, 2);
@@ -675,7 +672,7 @@ async fn a_broken_line_of_a_large_file_is_rejected_alone() {
     let ingest = prepare_ingest().await;
     let path = write_file(&ingest, "lines.jsonl", lines.join("\n").as_bytes());
     let load = ["load", SOURCE, &path, "--json"];
-    let counts = ingest.run_program(&load).await.expect(0).counts();
+    let counts = ingest.call(&load).await.expect(0).counts();
     assert_eq!((counts.inserted, counts.quarantined), (MANY as u64 - 2, 2));
     let kept = "select encode(document, 'escape') from ocds.quarantine order by 1";
     assert_eq!(ingest.column(kept).await, ["<p>", &lines[MANY / 2]]);
@@ -687,7 +684,7 @@ async fn the_readable_part_of_a_truncated_gzip_file_is_stored() {
     let content = gzip(make_releases(2_000).join("\n").as_bytes());
     let path = write_file(&ingest, "lines.jsonl.gz", &content[..content.len() / 2]);
     let load = ["load", SOURCE, &path, "--json", "--max-bad-ratio", "1"];
-    let report = ingest.run_program(&load).await.expect(4).report();
+    let report = ingest.call(&load).await.expect(4).report();
     assert_eq!(report["unreadable_pages"], 1);
     assert!(ingest.count("release").await > 800);
 }
@@ -703,7 +700,7 @@ async fn a_damaged_archive_within_another_is_reported() {
         format!("[{}]", make_releases(20).join(",")).as_bytes(),
     );
     let load = ["load", SOURCE, &good, &bad, "--max-bad-ratio", "1"];
-    let ran = ingest.run_program(&load).await.expect(4);
+    let ran = ingest.call(&load).await.expect(4);
     ran.expect_log("bad.zip.gz cannot be read");
     let kept = "select document from ocds.quarantine where reason = 'unreadable-page'";
     assert_eq!(ingest.column(kept).await.len(), 1);
@@ -723,7 +720,7 @@ async fn a_download_without_validators_is_compared_by_content() {
         .await;
         let ingest = prepare_ingest().await;
         let load = ["load", SOURCE, &publisher.url("/f"), "--max-bad-ratio", "1"];
-        let ran = ingest.run_program(&load).await.expect(code);
+        let ran = ingest.call(&load).await.expect(code);
         assert_eq!(
             ran.stderr.contains("the file changed"),
             code == 4,
@@ -752,7 +749,7 @@ async fn the_rest_of_a_partial_answer_is_requested() {
     .await;
     let ingest = prepare_ingest().await;
     let load = ["load", SOURCE, &publisher.url("/f"), "--max-bad-ratio", "1"];
-    ingest.run_program(&load).await.expect(0);
+    ingest.call(&load).await.expect(0);
     assert_eq!(read_releases(&ingest).await, load_and_read(&content).await);
 }
 

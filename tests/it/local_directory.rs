@@ -120,7 +120,7 @@ impl Scene {
             let _ = sender.send(runtime.block_on(Server::start(&options)));
         });
         let started = receiver.recv_timeout(TEST_TIMEOUT);
-        started.expect("the start waits for what the server's user has put there")
+        started.expect("the start waits for an entry of the server's user")
     }
 
     /// Checks that the start is refused with a message that names the entry, and that the files

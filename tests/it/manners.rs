@@ -89,7 +89,7 @@ async fn an_error_with_status_200_is_retried_and_never_an_empty_page() {
     );
     // A replay does not treat it as a page without releases either.
     ended
-        .run_program(&["quarantine", "replay", "--json"])
+        .call(&["quarantine", "replay", "--json"])
         .await
         .expect(0);
     assert_eq!(ended.count("quarantine where resolved_at is null").await, 1);
@@ -198,7 +198,7 @@ async fn a_source_can_have_a_browser_s_headers() {
         ("http.user_agent = \"browser\"", "Mozilla/5.0 ("),
         ("http.user_agent = \"curl/8\"", "curl/8"),
     ] {
-        let publisher = Publisher::serve_feed(Feed::link(short_pages(1, 4, 1))).await;
+        let publisher = Feed::link(short_pages(1, 4, 1)).serve().await;
         prepare_ingest(&publisher, table)
             .await
             .run(&[])
@@ -244,7 +244,7 @@ async fn proxies_in_the_environment_are_used() {
         ("CONNECT", "tenders.invalid:443")
     );
 
-    let direct = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let direct = Feed::link(pages(1, 1)).serve().await;
     let asked = proxy.requests().len();
     let excepted = [("HTTP_PROXY", &*url), ("NO_PROXY", "127.0.0.1")];
     assert_eq!(through(&direct.url("/"), &excepted).await, Some(0));

@@ -69,10 +69,7 @@ async fn a_run_writes_its_counts_for_a_collector() {
     assert_eq!(left.len(), 1, "{left:?}");
 
     // Another process counts from 0 and replaces the file.
-    ingest
-        .run_program(&["run", "atlantis", &option])
-        .await
-        .expect(2);
+    ingest.call(&["run", "atlantis", &option]).await.expect(2);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
 }
 
@@ -80,7 +77,7 @@ async fn a_run_writes_its_counts_for_a_collector() {
 async fn a_page_that_is_sent_again_is_counted() {
     let directory = tempfile::tempdir().unwrap();
     let (path, option) = metrics_file(directory.path());
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 3))).await;
+    let publisher = Feed::link(pages(1, 3)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[database]\nlock_timeout = \"50ms\"");
     let holder = connect(&ingest.url).await;
@@ -98,7 +95,7 @@ async fn a_page_that_is_sent_again_is_counted() {
 
 #[tokio::test]
 async fn an_invalid_metrics_path_is_refused_before_the_command() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let publisher = Feed::link(pages(1, 1)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest
         .run(&["--metrics-file", "no/such/ocds.prom"])

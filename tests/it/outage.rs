@@ -125,7 +125,7 @@ async fn a_port_without_a_listener_is_an_environment_error() {
     assert_eq!(ran.report()["retries"], 3);
     ran.expect_log("zambia");
 
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let publisher = Feed::link(pages(1, 1)).serve().await;
     ingest.declare(&publisher, LINK);
     let url = format!("postgresql://nobody:pass-phrase@{address}/nowhere");
     for command in [
@@ -135,7 +135,7 @@ async fn a_port_without_a_listener_is_an_environment_error() {
         &["quarantine", "list"],
     ] {
         let ran = ingest
-            .run_program(&[command, &["--database-url", &url]].concat())
+            .call(&[command, &["--database-url", &url]].concat())
             .await
             .expect(3);
         ran.expect_log(&address.to_string());
@@ -190,7 +190,7 @@ async fn run_with_trouble(
         ingest.declare_as(&format!("trouble-{number}"), &publisher.url("/"), table);
         publishers.push(publisher);
     }
-    let ran = ingest.run_program(&["run", "--all", "--json"]).await;
+    let ran = ingest.call(&["run", "--all", "--json"]).await;
     assert_eq!(ran.parse_lines().len(), TROUBLES.len(), "{}", ran.stderr);
     (ingest, ran, publishers)
 }
@@ -286,7 +286,7 @@ async fn a_temporary_redirect_to_another_host_loses_no_progress() {
 
 #[tokio::test]
 async fn a_query_that_takes_too_long_is_ended_by_the_server() {
-    let publisher = Publisher::serve_feed(Feed::number(pages(2, 2))).await;
+    let publisher = Feed::number(pages(2, 2)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure("[database]\nstatement_timeout = \"1s\"");
     let lock = connect(&ingest.url).await;

@@ -118,7 +118,7 @@ async fn a_link_stored_by_an_older_version_gets_no_secrets() {
         "update ocds.page set next_cursor = 'link {}'",
         publisher.url("/?page=2&plea={env.CLIENT}")
     );
-    ingest.client.batch_execute(&stored).await.unwrap();
+    ingest.execute(&stored).await;
     let refused = ingest.run(&[]).await.expect(4);
     let expected =
         "the link to it asks for `{env.CLIENT}`, which only the server of tokens is sent";

@@ -100,7 +100,7 @@ async fn fill_database(statistics: Statistics) -> Ingest {
     let ingest = Ingest::new().await;
     for table in TABLES {
         let by_hand = format!("alter table ocds.{table} set (autovacuum_enabled = false)");
-        ingest.client.batch_execute(&by_hand).await.unwrap();
+        ingest.execute(&by_hand).await;
     }
     let analyze = TABLES
         .map(|table| format!("analyze ocds.{table}"))
@@ -115,7 +115,7 @@ async fn fill_database(statistics: Statistics) -> Ingest {
         (&analyze, statistics == Statistics::All),
     ] {
         if is_run {
-            ingest.client.batch_execute(sql).await.unwrap();
+            ingest.execute(sql).await;
         }
     }
     ingest
@@ -358,7 +358,7 @@ async fn reset_counts(ingest: &Ingest) {
     let reset = "select pg_stat_force_next_flush()";
     let _ = ingest.client.batch_execute(reset).await;
     let reset = "select pg_stat_reset()";
-    ingest.client.batch_execute(reset).await.unwrap();
+    ingest.execute(reset).await;
 }
 
 /// Waits until the server has counted deletions or updates of a table.

@@ -172,7 +172,7 @@ async fn a_live_holder_keeps_its_lease_when_its_connection_is_cut() {
         "select pg_terminate_backend(backend_pid)::text from ocds.run where state = 'running'";
     ingest.column(cut).await;
     ingest.wait_until(IS_BACKEND_GONE).await;
-    let second = ingest.run_program(&["run", SOURCE]).await.expect(6);
+    let second = ingest.call(&["run", SOURCE]).await.expect(6);
     second.expect_log("is held by run 1");
     stand.released.open();
     first.wait().await.expect(0);

@@ -152,7 +152,11 @@ impl Proxy {
 
     /// Disturbs all current connections, and returns true if there were any.
     pub(crate) fn disturb(&self, trouble: Trouble) -> bool {
-        let connections = self.link.connections.lock().expect("nobody panics in it");
+        let connections = self
+            .link
+            .connections
+            .lock()
+            .expect("no holder of this lock panics");
         let mut were_any = false;
         for connection in connections.iter().filter_map(Weak::upgrade) {
             connection.disturb(trouble);
@@ -211,7 +215,10 @@ impl Link {
         if self.refuses_connections.load(SeqCst) {
             return connection.disturb(Trouble::Reset);
         }
-        let mut connections = self.connections.lock().expect("nobody panics in it");
+        let mut connections = self
+            .connections
+            .lock()
+            .expect("no holder of this lock panics");
         connections.retain(|connection| connection.strong_count() > 0);
         connections.push(Arc::downgrade(&connection));
         self.connect(&connection);

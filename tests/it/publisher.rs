@@ -338,11 +338,6 @@ impl Publisher {
         *self.script.write().unwrap() = Box::new(script);
     }
 
-    /// Serves a correct feed.
-    pub(crate) async fn serve_feed(feed: Feed) -> Self {
-        Self::serve(move |request| feed.reply(request)).await
-    }
-
     /// Waits until this many requests have come.
     pub(crate) async fn wait_for_requests(&self, times: usize) {
         let give_up = Instant::now() + TEST_TIMEOUT;
@@ -641,6 +636,10 @@ impl Feed {
             pages,
             kind: Kind::Offset { size },
         }
+    }
+
+    pub(crate) async fn serve(self) -> Publisher {
+        Publisher::serve(move |request| self.reply(request)).await
     }
 
     /// Returns a script that holds each page back at a gate, by the page's number.

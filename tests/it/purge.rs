@@ -7,23 +7,20 @@ use ocds_ingest::ledger::{self, RunKind, RunSpec};
 use ocds_ingest::sink::Purge;
 
 use crate::harness::{Ingest, LINK, SOURCE, open_database};
-use crate::publisher::{Feed, Publisher, pages};
+use crate::publisher::{Feed, pages};
 use crate::sink::refused_release;
 
 #[tokio::test]
 async fn a_purge_deletes_one_source_and_no_other() {
     let mut bad = pages(13, 100);
     bad[4][50] = refused_release(5);
-    let publisher = Publisher::serve_feed(Feed::link(bad)).await;
+    let publisher = Feed::link(bad).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.declare_as("malawi", &publisher.url("/"), LINK);
-    let run = ingest
-        .run_program(&["run", SOURCE, "malawi"])
-        .await
-        .expect(0);
+    let run = ingest.call(&["run", SOURCE, "malawi"]).await.expect(0);
     assert_eq!(ingest.count("release").await, 2 * 1_299, "{}", run.stderr);
 
-    let asked = ingest.run_program(&["purge", SOURCE]).await.expect(2);
+    let asked = ingest.call(&["purge", SOURCE]).await.expect(2);
     assert!(
         asked
             .stderr
@@ -32,7 +29,7 @@ async fn a_purge_deletes_one_source_and_no_other() {
         asked.stderr
     );
     let purged = ingest
-        .run_program(&["purge", SOURCE, "--yes", "--json"])
+        .call(&["purge", SOURCE, "--yes", "--json"])
         .await
         .expect(0);
     let report = purged.report();
@@ -63,27 +60,24 @@ async fn a_purge_deletes_one_source_and_no_other() {
 #[tokio::test]
 async fn an_unknown_source_cannot_be_purged() {
     let ingest = Ingest::new().await;
-    let ran = ingest
-        .run_program(&["purge", "atlantis", "--yes"])
-        .await
-        .expect(2);
+    let ran = ingest.call(&["purge", "atlantis", "--yes"]).await.expect(2);
     ran.expect_log("nothing is stored for atlantis");
     assert_eq!(ingest.count("run").await, 0);
 }
 
 #[tokio::test]
 async fn a_source_with_a_running_run_is_not_purged() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 5))).await;
+    let publisher = Feed::link(pages(1, 5)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[lease]\nwait = \"100ms\"");
     ingest.run(&[]).await.expect(0);
     // The backend of this test holds the source, and renews the lease.
     let held = "update ocds.run set state = 'running', heartbeat_at = now(), \
         (backend_pid, backend_start) = (select pid, backend_start from pg_stat_activity where pid = pg_backend_pid())";
-    ingest.client.batch_execute(held).await.unwrap();
+    ingest.execute(held).await;
     let mut purge = ingest.start(&["purge", SOURCE, "--yes"]);
     while purge.is_running() {
-        ingest.client.batch_execute(held).await.unwrap();
+        ingest.execute(held).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     purge.wait().await.expect(6);
@@ -92,7 +86,7 @@ async fn a_source_with_a_running_run_is_not_purged() {
 
 #[tokio::test]
 async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(13, 100))).await;
+    let publisher = Feed::link(pages(13, 100)).serve().await;
     // Through the watermark, requests, pages, runs, rejects and releases.
     for steps in 1..10 {
         let ingest = Ingest::with_source(&publisher, LINK).await;
@@ -123,7 +117,7 @@ async fn a_purge_that_is_killed_anywhere_leaves_no_page_without_its_releases() {
 
 #[tokio::test]
 async fn a_purge_continues_after_its_reading_connection_is_lost() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(25, 100))).await;
+    let publisher = Feed::link(pages(25, 100)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let database = open_database(&ingest.url).await;

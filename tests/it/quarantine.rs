@@ -88,7 +88,9 @@ async fn bad_items_are_kept_byte_for_byte_and_affect_no_others() {
 async fn a_reject_whose_key_is_stored_later_is_resolved() {
     let nul = r#"{"ocid":"ocds-213czf-1","id":"1","title":"\u0000"}"#;
     let other = r#"{"ocid":"ocds-213czf-1","id":"2","title":"\u0000"}"#;
-    let publisher = Publisher::serve_feed(Feed::link(vec![vec![nul.into(), other.into()]])).await;
+    let publisher = Feed::link(vec![vec![nul.into(), other.into()]])
+        .serve()
+        .await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
 
@@ -123,7 +125,7 @@ async fn a_replay_stores_what_a_raised_limit_allows() {
         nested_release(2, 200),
         "null".into(),
     ];
-    let publisher = Publisher::serve_feed(Feed::number(vec![vec![release(9)], items])).await;
+    let publisher = Feed::number(vec![vec![release(9)], items]).serve().await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure("[extract]\nmax_depth = 10");
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
@@ -131,7 +133,7 @@ async fn a_replay_stores_what_a_raised_limit_allows() {
 
     ingest.configure("[extract]\nmax_depth = 100");
     let replay = ["quarantine", "replay", "--json"];
-    let report = ingest.run_program(&replay).await.expect(0).report();
+    let report = ingest.call(&replay).await.expect(0).report();
     assert_eq!(
         (
             &report["source"],
@@ -162,7 +164,7 @@ async fn a_replay_stores_what_a_raised_limit_allows() {
         .value("select id from ocds.quarantine where release_id = '2'")
         .await;
     let report = ingest
-        .run_program(&["quarantine", "replay", &id, "--json"])
+        .call(&["quarantine", "replay", &id, "--json"])
         .await
         .expect(0)
         .report();
@@ -170,10 +172,7 @@ async fn a_replay_stores_what_a_raised_limit_allows() {
         (&report["rejects"], &report["inserted"]),
         (&1.into(), &1.into())
     );
-    let ran = ingest
-        .run_program(&["quarantine", "replay", &id])
-        .await
-        .expect(0);
+    let ran = ingest.call(&["quarantine", "replay", &id]).await.expect(0);
     assert_eq!(ran.text(), "nothing to replay\n");
 }
 
@@ -181,13 +180,13 @@ async fn a_replay_stores_what_a_raised_limit_allows() {
 async fn a_replay_stores_the_latest_reject_of_a_key_and_counts_each() {
     let page = |depth| vec![nested_release(1, depth), nested_release(depth, depth)];
     let pages = vec![page(20), page(30), page(25)];
-    let publisher = Publisher::serve_feed(Feed::number(pages)).await;
+    let publisher = Feed::number(pages).serve().await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.configure("[extract]\nmax_depth = 10");
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     ingest.configure("[extract]\nmax_depth = 100");
     let replay = ["quarantine", "replay", "--json"];
-    let report = ingest.run_program(&replay).await.expect(0).report();
+    let report = ingest.call(&replay).await.expect(0).report();
     let counts = ["rejects", "inserted", "updated", "unchanged", "quarantined"];
     let counts = counts.map(|key| report[key].as_u64().unwrap());
     assert_eq!(counts, [6, 4, 2, 0, 0]);
@@ -224,7 +223,7 @@ async fn a_replay_never_overwrites_what_was_fetched_later() {
         &format!("{NUMBER}\nitems = [\"/releases/*\", \"/entries/*\"]"),
     );
     let report = ingest
-        .run_program(&["quarantine", "replay", "--json"])
+        .call(&["quarantine", "replay", "--json"])
         .await
         .expect(0)
         .report();
@@ -246,14 +245,16 @@ async fn a_replay_never_overwrites_what_was_fetched_later() {
 #[tokio::test]
 async fn rejects_are_listed_shown_and_discarded() {
     let odd = "{\"id\":\"caf\\u00e9\",  \"a\":\"\u{e9}\"}";
-    let publisher = Publisher::serve_feed(Feed::link(vec![vec![odd.into(), "null".into()]])).await;
+    let publisher = Feed::link(vec![vec![odd.into(), "null".into()]])
+        .serve()
+        .await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
-    let ran = ingest.run_program(&["quarantine", "list"]).await.expect(0);
+    let ran = ingest.call(&["quarantine", "list"]).await.expect(0);
     assert_eq!(ran.text(), "nothing is in quarantine\n");
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
 
     let list = ingest
-        .run_program(&["quarantine", "list", "--json"])
+        .call(&["quarantine", "list", "--json"])
         .await
         .expect(0)
         .parse_lines();
@@ -285,22 +286,22 @@ async fn rejects_are_listed_shown_and_discarded() {
         "--source",
         SOURCE,
     ];
-    let entry = ingest.run_program(&only).await.expect(0).report();
+    let entry = ingest.call(&only).await.expect(0).report();
     assert_eq!(entry["bytes"], odd.len());
     let none = ["quarantine", "list", "--source", "elsewhere"];
     assert_eq!(
-        ingest.run_program(&none).await.expect(0).text(),
+        ingest.call(&none).await.expect(0).text(),
         "nothing is in quarantine\n"
     );
     let ran = ingest
-        .run_program(&["quarantine", "list", "--reason", "ugly"])
+        .call(&["quarantine", "list", "--reason", "ugly"])
         .await
         .expect(2);
     ran.expect_log("missing-ocid");
 
     let id = entry["id"].to_string();
     let shown = ingest
-        .run_program(&["quarantine", "show", &id])
+        .call(&["quarantine", "show", &id])
         .await
         .expect(0)
         .text();
@@ -309,22 +310,19 @@ async fn rejects_are_listed_shown_and_discarded() {
         "{shown}"
     );
     let raw = ingest
-        .run_program(&["quarantine", "show", "--raw", &id])
+        .call(&["quarantine", "show", "--raw", &id])
         .await
         .expect(0);
     assert_eq!(raw.stdout, odd.as_bytes());
-    ingest
-        .run_program(&["quarantine", "show", "4711"])
-        .await
-        .expect(2);
+    ingest.call(&["quarantine", "show", "4711"]).await.expect(2);
 
     let ran = ingest
-        .run_program(&["quarantine", "discard", &id, "4711"])
+        .call(&["quarantine", "discard", &id, "4711"])
         .await
         .expect(0);
     assert_eq!(ran.text(), "discarded 1 of 2\n");
     let list = ingest
-        .run_program(&["quarantine", "list", "--json"])
+        .call(&["quarantine", "list", "--json"])
         .await
         .expect(0)
         .parse_lines();
@@ -337,7 +335,7 @@ async fn rejects_are_listed_shown_and_discarded() {
         1
     );
     let report = ingest
-        .run_program(&["quarantine", "replay", "--json"])
+        .call(&["quarantine", "replay", "--json"])
         .await
         .expect(0)
         .report();

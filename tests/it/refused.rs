@@ -22,16 +22,16 @@ async fn make_server_fail(ingest: &Ingest, table: &str, if_true: &str, sqlstate:
         create or replace trigger fails before insert on ocds.{table}
             for each row execute function fail()"
     );
-    ingest.client.batch_execute(&sql).await.unwrap();
+    ingest.execute(&sql).await;
 }
 
 async fn stop_failing(ingest: &Ingest, table: &str) {
     let sql = format!("drop trigger fails on ocds.{table}");
-    ingest.client.batch_execute(&sql).await.unwrap();
+    ingest.execute(&sql).await;
 }
 
 async fn prepare_feed(pages: Vec<Items>) -> (Publisher, Ingest) {
-    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
+    let publisher = Feed::link(pages).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     (publisher, ingest)
 }
@@ -95,13 +95,13 @@ async fn compiled_releases_and_replays_follow_the_same_rules() {
     // The replay is refused at first, and succeeds later.
     let replay = ["quarantine", "replay", "--source", SOURCE];
     make_server_fail(&ingest, "compiled_release", "new.ocid = 'o-5'", "53200").await;
-    ingest.run_program(&replay).await.expect(0);
+    ingest.call(&replay).await.expect(0);
     assert_eq!(
         ingest.column(REFUSED).await,
         ["refused 53200 1 /releases/5"]
     );
     stop_failing(&ingest, "compiled_release").await;
-    ingest.run_program(&replay).await.expect(0);
+    ingest.call(&replay).await.expect(0);
     assert_eq!(ingest.count("compiled_release").await, 8);
     let resolved = "select resolution from ocds.quarantine";
     assert_eq!(ingest.value(resolved).await, "replayed");
@@ -140,7 +140,7 @@ async fn a_row_refused_once_on_its_own_is_written() {
     let (_publisher, ingest) = prepare_feed(pages(1, 8)).await;
     // The batch, and the row alone. A rollback does not reset a sequence.
     let calls = "create sequence calls";
-    ingest.client.batch_execute(calls).await.unwrap();
+    ingest.execute(calls).await;
     let passes = "new.release_id = '3' and nextval('calls') <= 2";
     make_server_fail(&ingest, "release", passes, "XX000").await;
     ingest.run(&[]).await.expect(0);
@@ -154,11 +154,7 @@ async fn a_row_refused_once_on_its_own_is_written() {
 async fn two_different_errors_reject_no_row() {
     let (_publisher, mut ingest) = prepare_feed(pages(1, 8)).await;
     ingest.configure("[database]\nretry_for = \"300ms\"");
-    ingest
-        .client
-        .batch_execute("create sequence calls")
-        .await
-        .unwrap();
+    ingest.execute("create sequence calls").await;
     let sql = "create function fail() returns trigger language plpgsql as $$
         begin
             if new.release_id <> '3' then return new; end if;
@@ -169,7 +165,7 @@ async fn two_different_errors_reject_no_row() {
         end $$;
         create trigger fails before insert on ocds.release
             for each row execute function fail()";
-    ingest.client.batch_execute(sql).await.unwrap();
+    ingest.execute(sql).await;
     ingest.run(&[]).await.expect(3);
     assert_eq!(ingest.column(REFUSED).await, [""; 0]);
     stop_failing(&ingest, "release").await;
@@ -202,7 +198,7 @@ async fn a_row_over_the_statement_timeout_is_rejected() {
         end $$;
         create trigger waits before insert on ocds.release
             for each row execute function wait()";
-    ingest.client.batch_execute(sql).await.unwrap();
+    ingest.execute(sql).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 7);
     assert_eq!(
@@ -242,7 +238,7 @@ async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
     let items = vec![release(1), long.clone(), release(2), "null".into()];
     let (_publisher, ingest) = prepare_feed(vec![items]).await;
     let check = "alter table ocds.quarantine add constraint short check (length(document) < 1000)";
-    ingest.client.batch_execute(check).await.unwrap();
+    ingest.execute(check).await;
     let ran = ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     assert_eq!(ran.counts().quarantined, 2);
     assert_eq!(ingest.count("release").await, 2);
@@ -267,7 +263,7 @@ async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
 
     // A replay has nothing to read.
     let replay = ["quarantine", "replay", "--source", SOURCE];
-    ingest.run_program(&replay).await.expect(0);
+    ingest.call(&replay).await.expect(0);
     let message = "select message from ocds.quarantine where pointer = '/releases/1'";
     assert!(says.ends_with(&ingest.value(message).await));
 
@@ -281,7 +277,7 @@ async fn a_reject_that_the_server_refuses_is_kept_without_its_document() {
 
     // If it is served again when it can be kept, it is kept whole.
     let drop = "alter table ocds.quarantine drop constraint short";
-    ingest.client.batch_execute(drop).await.unwrap();
+    ingest.execute(drop).await;
     ingest.run(&[]).await.expect(4);
     assert_eq!(ingest.value(kept).await, "2000");
 }

@@ -49,7 +49,7 @@ async fn each_request_is_a_row_with_its_result() {
 
 #[tokio::test]
 async fn requests_are_deleted_with_their_run_and_can_be_switched_off() {
-    let publisher = Publisher::serve_feed(Feed::link(short_pages(2, 10, 3))).await;
+    let publisher = Feed::link(short_pages(2, 10, 3)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("request").await, 2);
@@ -60,7 +60,7 @@ async fn requests_are_deleted_with_their_run_and_can_be_switched_off() {
 
 #[tokio::test]
 async fn a_blocked_request_log_delays_no_page() {
-    let publisher = Publisher::serve_feed(Feed::link(short_pages(150, 10, 3))).await;
+    let publisher = Feed::link(short_pages(150, 10, 3)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[database]\nlock_timeout = \"5m\"\nstatement_timeout = \"5m\"");
     let locker = connect(&ingest.url).await;
@@ -82,7 +82,7 @@ async fn a_blocked_request_log_delays_no_page() {
 
 #[tokio::test]
 async fn a_request_log_lost_at_the_end_is_reported_and_fails_no_run() {
-    let publisher = Publisher::serve_feed(Feed::link(short_pages(5, 10, 3))).await;
+    let publisher = Feed::link(short_pages(5, 10, 3)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[database]\nlock_timeout = \"200ms\"\nretry_for = \"1s\"");
     let client = &ingest.client;

@@ -39,14 +39,11 @@ async fn every_release_of_a_feed_is_stored_exactly_once() {
     let mut publishers = Vec::new();
     for (number, (feed, table, _)) in feeds.iter().enumerate() {
         let feed = feed.clone();
-        let publisher = Publisher::serve_feed(feed).await;
+        let publisher = feed.serve().await;
         ingest.declare_as(&format!("feed-{number}"), &publisher.url("/"), table);
         publishers.push(publisher);
     }
-    let ran = ingest
-        .run_program(&["run", "--all", "--json"])
-        .await
-        .expect(0);
+    let ran = ingest.call(&["run", "--all", "--json"]).await.expect(0);
     for (report, (number, (_, table, durable))) in
         ran.parse_lines().iter().zip(feeds.iter().enumerate())
     {
@@ -64,7 +61,7 @@ async fn every_release_of_a_feed_is_stored_exactly_once() {
 
 #[tokio::test]
 async fn a_second_run_over_unchanged_pages_writes_no_row() {
-    let publisher = Publisher::serve_feed(Feed::link(make_defective_pages())).await;
+    let publisher = Feed::link(make_defective_pages()).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     let before = ingest.read_row_versions().await;
@@ -87,7 +84,7 @@ fn make_defective_pages() -> Vec<Items> {
 
 #[tokio::test]
 async fn the_outcomes_of_the_releases_add_up() {
-    let publisher = Publisher::serve_feed(Feed::link(make_defective_pages())).await;
+    let publisher = Feed::link(make_defective_pages()).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-pages", "1"]).await.expect(0);
     publisher.set_script({
@@ -113,7 +110,9 @@ async fn the_outcomes_of_the_releases_add_up() {
 
 #[tokio::test]
 async fn a_release_whose_content_changed_is_updated() {
-    let publisher = Publisher::serve_feed(Feed::link(vec![(0..3).map(release).collect()])).await;
+    let publisher = Feed::link(vec![(0..3).map(release).collect()])
+        .serve()
+        .await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let first_seen = "select first_seen_at from ocds.release where release_id = '1'";
@@ -139,7 +138,7 @@ async fn a_release_whose_content_changed_is_updated() {
 
 #[tokio::test]
 async fn white_space_does_not_change_the_content() {
-    let publisher = Publisher::serve_feed(Feed::link(vec![vec![release(0)]])).await;
+    let publisher = Feed::link(vec![vec![release(0)]]).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     let feed = Feed::link(vec![vec![
@@ -161,7 +160,7 @@ async fn the_later_of_two_releases_with_one_key_on_a_page_is_stored() {
         release(2),
         titled(7, "later"),
     ];
-    let publisher = Publisher::serve_feed(Feed::link(vec![page])).await;
+    let publisher = Feed::link(vec![page]).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     // A superseded release is not a bad row.
     let ran = ingest.run(&["--max-bad-ratio", "0"]).await.expect(0);
@@ -187,7 +186,7 @@ async fn the_later_page_wins_with_concurrent_commits() {
                 .collect()
         })
         .collect();
-    let publisher = Publisher::serve_feed(Feed::number(pages)).await;
+    let publisher = Feed::number(pages).serve().await;
     let mut ingest = Ingest::with_source(
         &publisher,
         &format!("{NUMBER}\nhttp = {{ concurrency = 4 }}"),
@@ -203,7 +202,7 @@ async fn the_later_page_wins_with_concurrent_commits() {
 
 #[tokio::test]
 async fn a_report_has_exactly_these_fields() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(2, 2))).await;
+    let publisher = Feed::link(pages(2, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest.run(&[]).await.expect(0);
     let report = ran.report();
@@ -239,7 +238,7 @@ async fn a_report_has_exactly_these_fields() {
 
 #[tokio::test]
 async fn a_run_with_max_pages_is_resumed() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(5, 2))).await;
+    let publisher = Feed::link(pages(5, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let ran = ingest.run(&["--max-pages", "2"]).await.expect(0);
     assert_eq!(ran.report()["pages"], 2);
@@ -267,12 +266,12 @@ async fn a_run_with_max_pages_is_resumed() {
 
 #[tokio::test]
 async fn a_chain_with_an_unreadable_cursor_starts_again() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(5, 2))).await;
+    let publisher = Feed::link(pages(5, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     // A newer version might write this.
     let newer = "update ocds.page set next_cursor = 'sideways 3' where number = 2";
-    ingest.client.batch_execute(newer).await.unwrap();
+    ingest.execute(newer).await;
     let asked = publisher.targets().len();
     let ran = ingest.run(&[]).await.expect(0);
     let pages = ["/", "/?page=2", "/?page=3", "/?page=4", "/?page=5"];
@@ -285,7 +284,7 @@ async fn a_chain_with_an_unreadable_cursor_starts_again() {
 
 #[tokio::test]
 async fn a_restart_starts_at_the_first_page() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
+    let publisher = Feed::link(pages(3, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     let report = ingest.run(&["--restart"]).await.expect(0).report();
@@ -299,7 +298,7 @@ async fn a_restart_starts_at_the_first_page() {
 
 #[tokio::test]
 async fn an_unfinished_run_of_another_definition_is_not_resumed() {
-    let publisher = Publisher::serve_feed(Feed::number(pages(4, 2))).await;
+    let publisher = Feed::number(pages(4, 2)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     ingest.declare(
@@ -450,7 +449,7 @@ async fn a_linked_feed_stops_at_an_unreadable_page_and_resumes_there() {
 async fn too_many_bad_rows_stop_a_run_until_the_ratio_is_raised() {
     let mut pages = pages(6, 10);
     pages[1] = vec!["null".into(); 10];
-    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
+    let publisher = Feed::link(pages).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     // So few pages ahead that the end of the feed is not fetched meanwhile.
     ingest.configure("[sink]\nmax_bad_after = 15\n[fetch]\nahead = 2");
@@ -480,7 +479,7 @@ async fn a_page_with_too_many_bad_rows_is_not_stored_and_keeps_some_rejects() {
     let mut pages = pages(3, 10);
     let nulls = (0..3_000).map(|_| "null".to_owned());
     pages[1].extend(nulls);
-    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
+    let publisher = Feed::link(pages).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
 
     let durable = "select number from ocds.page order by number";
@@ -510,7 +509,7 @@ async fn a_page_with_many_bad_rows_is_stored_after_enough_good_ones() {
     let mut pages = pages(4, 3_000);
     // A later page would be committed at the same time if it did not have to wait.
     pages[2] = vec!["null".to_owned(); 1_500];
-    let publisher = Publisher::serve_feed(Feed::number(pages)).await;
+    let publisher = Feed::number(pages).serve().await;
     let mut ingest =
         Ingest::with_source(&publisher, &format!("{NUMBER}\nhttp.concurrency = 4")).await;
     ingest.configure("[sink]\nmax_bad_ratio = 0.2");
@@ -520,7 +519,9 @@ async fn a_page_with_many_bad_rows_is_stored_after_enough_good_ones() {
 
 #[tokio::test]
 async fn too_many_bad_rows_are_seen_at_the_end_of_a_short_feed() {
-    let publisher = Publisher::serve_feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
+    let publisher = Feed::link(vec![vec![release(0), "null".into()]])
+        .serve()
+        .await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(5);
     assert_eq!(ingest.count("release").await, 1);
@@ -529,7 +530,7 @@ async fn too_many_bad_rows_are_seen_at_the_end_of_a_short_feed() {
 
 #[tokio::test]
 async fn a_backfill_fetches_the_requested_pages() {
-    let publisher = Publisher::serve_feed(Feed::number(pages(6, 2))).await;
+    let publisher = Feed::number(pages(6, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, NUMBER).await;
     let backfill = [
         "backfill",
@@ -540,13 +541,13 @@ async fn a_backfill_fetches_the_requested_pages() {
         "--to-page",
         "4",
     ];
-    let report = ingest.run_program(&backfill).await.expect(0).report();
+    let report = ingest.call(&backfill).await.expect(0).report();
     assert_eq!(report["kind"], "backfill");
     assert_eq!(publisher.targets(), ["/?page=3", "/?page=4"]);
     assert_eq!(ingest.column(STORED).await, list_ocids(4..8));
 
     // Without an end, the backfill ends with the feed.
-    let report = ingest.run_program(&backfill[..5]).await.expect(0).report();
+    let report = ingest.call(&backfill[..5]).await.expect(0).report();
     assert_eq!(
         (report["pages"].as_i64(), report["unchanged"].as_i64()),
         (Some(4), Some(4))
@@ -556,7 +557,7 @@ async fn a_backfill_fetches_the_requested_pages() {
 
 #[tokio::test]
 async fn a_backfill_of_a_linked_feed_finds_its_first_page() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(6, 2))).await;
+    let publisher = Feed::link(pages(6, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let backfill = [
         "backfill",
@@ -567,7 +568,7 @@ async fn a_backfill_of_a_linked_feed_finds_its_first_page() {
         "--to-page",
         "4",
     ];
-    let report = ingest.run_program(&backfill).await.expect(0).report();
+    let report = ingest.call(&backfill).await.expect(0).report();
     assert_eq!(report["pages"], 2);
     assert_eq!(
         publisher.targets(),
@@ -577,17 +578,17 @@ async fn a_backfill_of_a_linked_feed_finds_its_first_page() {
 
     ingest.run(&[]).await.expect(0);
     let asked = publisher.targets().len();
-    ingest.run_program(&backfill).await.expect(0);
+    ingest.call(&backfill).await.expect(0);
     assert_eq!(publisher.targets()[asked..], ["/?page=3", "/?page=4"]);
 }
 
 #[tokio::test]
 async fn a_backfill_does_not_change_an_unfinished_run() {
-    let publisher = Publisher::serve_feed(Feed::number(pages(6, 2))).await;
+    let publisher = Feed::number(pages(6, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, NUMBER).await;
     ingest.run(&["--max-pages", "2"]).await.expect(0);
     let backfill = ["backfill", SOURCE, "--json", "--from-page", "5"];
-    ingest.run_program(&backfill).await.expect(0);
+    ingest.call(&backfill).await.expect(0);
     let report = ingest.run(&[]).await.expect(0).report();
     assert_eq!(
         (report["run_id"].as_i64(), report["resumed_from"].as_i64()),
@@ -598,30 +599,32 @@ async fn a_backfill_does_not_change_an_unfinished_run() {
 
 #[tokio::test]
 async fn a_backfill_beyond_the_end_of_a_linked_feed_reports_its_length() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
+    let publisher = Feed::link(pages(3, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     let backfill = ["backfill", SOURCE, "--from-page", "9"];
-    let ran = ingest.run_program(&backfill).await.expect(2);
+    let ran = ingest.call(&backfill).await.expect(2);
     ran.expect_log("ends at page 3");
 }
 
 #[tokio::test]
 async fn a_backfill_from_before_the_first_page_starts_there_and_resumes() {
-    let publisher = Publisher::serve_feed(Feed::number(pages(3, 2))).await;
+    let publisher = Feed::number(pages(3, 2)).serve().await;
     let ingest = Ingest::with_source(&publisher, NUMBER).await;
     let backfill = ["backfill", SOURCE, "--json", "--from-page", "0"];
-    ingest.run_program(&backfill).await.expect(0);
+    ingest.call(&backfill).await.expect(0);
     // As if the run had been killed before it recorded its end.
     let unfinished = "update ocds.run set state = 'truncated', end_seen = false";
     ingest.column(unfinished).await;
-    let report = ingest.run_program(&backfill).await.expect(0).report();
+    let report = ingest.call(&backfill).await.expect(0).report();
     assert_eq!(report["resumed_from"], 3);
     assert_eq!(publisher.targets().len(), 3);
 }
 
 #[tokio::test]
 async fn too_many_bad_rows_fail_a_resumed_run_with_only_its_end_left() {
-    let publisher = Publisher::serve_feed(Feed::link(vec![vec![release(0), "null".into()]])).await;
+    let publisher = Feed::link(vec![vec![release(0), "null".into()]])
+        .serve()
+        .await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&["--max-bad-ratio", "1"]).await.expect(0);
     let unfinished = "update ocds.run set state = 'truncated', end_seen = false";
@@ -631,13 +634,15 @@ async fn too_many_bad_rows_fail_a_resumed_run_with_only_its_end_left() {
 
 #[tokio::test]
 async fn an_abandoned_source_hides_no_worse_exit_code() {
-    let bad = Publisher::serve_feed(Feed::link(vec![vec![r#"{"no":"ocid"}"#.into()]])).await;
-    let good = Publisher::serve_feed(Feed::link(pages(2, 2))).await;
+    let bad = Feed::link(vec![vec![r#"{"no":"ocid"}"#.into()]])
+        .serve()
+        .await;
+    let good = Feed::link(pages(2, 2)).serve().await;
     let mut ingest = Ingest::new().await;
     ingest.declare_as("a-bad-one", &bad.url("/"), LINK);
     ingest.declare_as("good", &good.url("/"), LINK);
     ingest.configure("[shutdown]\ngrace = \"200ms\"\n[database]\nlock_timeout = \"50s\"");
-    ingest.run_program(&["run", "good"]).await.expect(0);
+    ingest.call(&["run", "good"]).await.expect(0);
     let changed = Feed::link(vec![vec![titled(0, "changed")]]);
     good.set_script(move |request| changed.reply(request));
     // The commit of the second source waits.

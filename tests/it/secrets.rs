@@ -124,7 +124,7 @@ impl SecretSearch {
 
     /// Runs the program with metrics, and checks its exit code.
     #[track_caller]
-    fn run_program<'h>(
+    fn call<'h>(
         &'h mut self,
         arguments: &'h [&'h str],
         code: i32,
@@ -133,7 +133,7 @@ impl SecretSearch {
         async move {
             let metrics = self.ingest.directory.path().join("metrics.prom");
             let more = ["--metrics-file", metrics.to_str().unwrap()];
-            let ran = self.ingest.run_program(&[arguments, &more].concat()).await;
+            let ran = self.ingest.call(&[arguments, &more].concat()).await;
             assert_eq!(
                 ran.code,
                 Some(code),
@@ -161,14 +161,13 @@ impl SecretSearch {
             &["quarantine", "list"],
             &["quarantine", "list", "--json"],
         ] {
-            self.run_program(&[command, &["-vv", format]].concat(), 0)
-                .await;
+            self.call(&[command, &["-vv", format]].concat(), 0).await;
         }
         let ids = self.ingest.column("select id from ocds.quarantine").await;
         for id in ids {
             let ran = self
                 .ingest
-                .run_program(&["quarantine", "show", &id])
+                .call(&["quarantine", "show", &id])
                 .await
                 .expect(0);
             // After the empty line comes the document, which the user requested.
@@ -189,18 +188,17 @@ impl SecretSearch {
         for (url, code) in [(&away, 3), (&broken, 2)] {
             // The environment takes precedence over the file, if it has a value.
             self.ingest.set_env("DATABASE_URL", url);
-            self.run_program(&["run", SOURCE, "-vv"], code).await;
+            self.call(&["run", SOURCE, "-vv"], code).await;
             self.ingest.set_env("DATABASE_URL", "");
             std::fs::write(&file, url).unwrap();
-            self.run_program(&["check", "--connect", SOURCE], code)
-                .await;
+            self.call(&["check", "--connect", SOURCE], code).await;
             let typed = ["status", "--log-format=json", "--database-url", url];
-            let ran = self.ingest.run_program(&typed).await.expect(code);
+            let ran = self.ingest.call(&typed).await.expect(code);
             self.record("status --database-url", &ran);
         }
         // The value replaces the whole table.
         self.ingest.set_env("OCDS_INGEST__DATABASE", &away);
-        self.run_program(&["status"], 2).await;
+        self.call(&["status"], 2).await;
     }
 
     /// Searches all outputs and all tables for each secret.
@@ -293,7 +291,7 @@ fn echo_release(number: usize, request: &Request) -> Value {
 /// Exposes a source to everything that can happen to it.
 async fn exercise_source(
     publisher: &Publisher,
-    hunt: &mut SecretSearch,
+    search: &mut SecretSearch,
     is_wanted: fn(&Request) -> bool,
 ) {
     let token = |request: &Request| {
@@ -302,16 +300,17 @@ async fn exercise_source(
     };
     // The server refuses every request.
     publisher.set_script(move |request| token(request).unwrap_or(Reply::status(401)));
-    hunt.run_program(&["run", SOURCE, "-vv"], 4).await;
+    search.call(&["run", SOURCE, "-vv"], 4).await;
     // A failing server, for token requests too, with a body that echoes the request.
     publisher.set_script(|request| Reply::status(503).body(request.to_json().to_string()));
-    hunt.run_program(&["run", SOURCE, "-vv", "--log-format=json"], 3)
+    search
+        .call(&["run", SOURCE, "-vv", "--log-format=json"], 3)
         .await;
     // A redirect to a host that gets no secrets, and one to a signed URL.
     for host in ["http://localhost:1", "http://user:pass@localhost:1"] {
         let to = format!("{host}/bucket?signature={SIGNATURE}");
         publisher.set_script(move |request| token(request).unwrap_or(Reply::redirect(302, &to)));
-        hunt.run_program(&["run", SOURCE, "-vv"], 4).await;
+        search.call(&["run", SOURCE, "-vv"], 4).await;
     }
     // A page, then one with a reject, then one that cannot be read.
     let bucket = format!("/bucket?signature={SIGNATURE}");
@@ -352,9 +351,10 @@ async fn exercise_source(
         }
     };
     publisher.set_script(stumbling);
-    hunt.run_program(&["run", SOURCE, "-vv", "--max-bad-ratio=1"], 4)
+    search
+        .call(&["run", SOURCE, "-vv", "--max-bad-ratio=1"], 4)
         .await;
-    hunt.run_all_commands("--log-format=text").await;
+    search.run_all_commands("--log-format=text").await;
     publisher.set_script(
         move |request| match (token(request), request.query("page").as_deref()) {
             (Some(token), _) => token,
@@ -362,28 +362,29 @@ async fn exercise_source(
             _ => stumbling(request),
         },
     );
-    hunt.run_program(
-        &[
-            "run",
-            SOURCE,
-            "-vv",
-            "--max-bad-ratio=1",
-            "--log-format=json",
-        ],
-        0,
-    )
-    .await;
-    hunt.run_program(&["quarantine", "replay", "-vv"], 0).await;
-    hunt.run_all_commands("--log-format=json").await;
+    search
+        .call(
+            &[
+                "run",
+                SOURCE,
+                "-vv",
+                "--max-bad-ratio=1",
+                "--log-format=json",
+            ],
+            0,
+        )
+        .await;
+    search.call(&["quarantine", "replay", "-vv"], 0).await;
+    search.run_all_commands("--log-format=json").await;
 }
 
 /// Does all this with a source, and searches for its secrets.
 async fn check_secrets(table: &str, is_wanted: fn(&Request) -> bool) {
     let publisher = Publisher::serve(|_| Reply::status(500)).await;
-    let mut hunt = SecretSearch::new(&publisher, &format!("{table}\n{LINK}")).await;
-    exercise_source(&publisher, &mut hunt, is_wanted).await;
-    hunt.run_without_database().await;
-    hunt.expect_no_secret().await;
+    let mut search = SecretSearch::new(&publisher, &format!("{table}\n{LINK}")).await;
+    exercise_source(&publisher, &mut search, is_wanted).await;
+    search.run_without_database().await;
+    search.expect_no_secret().await;
 }
 
 #[tokio::test]
@@ -478,7 +479,7 @@ async fn a_misplaced_secret_is_named_only_by_its_key() {
     ] {
         let mut ingest = Ingest::new().await;
         ingest.configure(&wrong);
-        let ran = ingest.run_program(&["status"]).await.expect(2);
+        let ran = ingest.call(&["status"]).await.expect(2);
         assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
         for value in ["7hun", "7777777"] {
             assert!(!ran.stderr.contains(value), "{}", ran.stderr);
@@ -491,12 +492,12 @@ async fn rows_are_in_no_log_at_any_level() {
     let mut served = pages(2, 3);
     let long = crate::sink::refused_release(7);
     served[0].push(long.clone());
-    let publisher = Publisher::serve_feed(Feed::link(served)).await;
+    let publisher = Feed::link(served).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.set_env("RUST_LOG", "trace");
     // If a row violates this, the server reports all its values.
     let check = "alter table ocds.release add check (tender_title <> 'Works 4')";
-    ingest.client.batch_execute(check).await.unwrap();
+    ingest.execute(check).await;
     let metrics = ingest.directory.path().join("metrics.prom");
     let options = ["--max-bad-ratio", "1", "--metrics-file"];
     let options = [&options[..], &[metrics.to_str().unwrap()]].concat();
@@ -548,13 +549,10 @@ async fn a_reject_is_stored_without_secrets_and_marked_as_redacted() {
     let kept = ingest.value(kept).await;
     assert!(kept.starts_with("1 true "), "{kept}");
     assert!(kept.contains("/?key={env.KEY}"), "{kept}");
-    let shown = ingest
-        .run_program(&["quarantine", "show", "1"])
-        .await
-        .expect(0);
+    let shown = ingest.call(&["quarantine", "show", "1"]).await.expect(0);
     let redacted = "redacted    {env.NAME} or {auth.token} replaces a secret of the source";
     assert!(shown.text().contains(redacted), "{}", shown.text());
-    let listed = ingest.run_program(&["quarantine", "list", "--json"]).await;
+    let listed = ingest.call(&["quarantine", "list", "--json"]).await;
     assert_eq!(listed.expect(0).report()["is_redacted"], true);
     // If it is served again, it is the same reject.
     ingest.run(&["--max-bad-ratio=1"]).await.expect(0);
@@ -566,7 +564,7 @@ async fn a_redacted_reject_is_not_replayed() {
     let (_publisher, ingest) = feed_that_shows_its_key().await;
     ingest.run(&["--max-bad-ratio=1"]).await.expect(0);
     let replayed = ingest
-        .run_program(&["quarantine", "replay", "--json"])
+        .call(&["quarantine", "replay", "--json"])
         .await
         .expect(0);
     assert_eq!(replayed.report()["rejects"], 0);
@@ -599,7 +597,7 @@ async fn a_secret_that_only_a_replay_decodes_is_not_stored_either() {
     ingest.run(&[]).await.expect(4);
     declare(&mut ingest, "zip");
     let replay = ["quarantine", "replay", "--json"];
-    ingest.run_program(&replay).await.expect(0);
+    ingest.call(&replay).await.expect(0);
     let kept = "select is_redacted || ' ' || convert_from(document, 'UTF8')
         from ocds.quarantine where resolved_at is null";
     let kept = ingest.value(kept).await;

@@ -69,7 +69,7 @@ async fn start_locked_out(ingest: &mut Ingest) -> (Client, Running) {
 
 #[tokio::test]
 async fn work_over_the_grace_period_is_left_to_the_next_run() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
+    let publisher = Feed::link(pages(3, 2)).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[shutdown]\ngrace = \"300ms\"");
     let (lock, run) = start_locked_out(&mut ingest).await;
@@ -91,13 +91,13 @@ async fn work_over_the_grace_period_is_left_to_the_next_run() {
 #[tokio::test]
 async fn the_second_signal_ends_the_program_at_once() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
-        let publisher = Publisher::serve_feed(Feed::link(pages(3, 2))).await;
+        let publisher = Feed::link(pages(3, 2)).serve().await;
         let mut ingest = Ingest::with_source(&publisher, LINK).await;
         let (lock, mut run) = start_locked_out(&mut ingest).await;
         run.send_signal(signal);
         // A signal before this would not count as the second one.
         run.wait_for_log("stopping").await;
-        assert!(run.is_running(), "it waits for the commit");
+        assert!(run.is_running(), "the run waits for the commit");
         run.send_signal(signal);
         run.wait().await.expect(code);
         lock.batch_execute("rollback").await.unwrap();

@@ -9,7 +9,7 @@ use ocds_ingest::{config, extract, ledger};
 
 use crate::dice::random_text;
 use crate::harness::{Ingest, LINK, open_database};
-use crate::publisher::{Feed, Items, Publisher, pages, release};
+use crate::publisher::{Feed, Items, pages, release};
 
 /// Returns a release that passes extraction and that the server refuses: its key is too long for
 /// the index, and too random to be compressed. It has the same sort order as [`release`] with
@@ -39,7 +39,7 @@ const FULL_RELEASE: &str = r#"{
 
 #[tokio::test]
 async fn a_stored_release_has_its_columns_and_its_data() {
-    let publisher = Publisher::serve_feed(Feed::link(vec![vec![FULL_RELEASE.into()]])).await;
+    let publisher = Feed::link(vec![vec![FULL_RELEASE.into()]]).serve().await;
     let ingest =
         Ingest::with_source(&publisher, &format!("{LINK}\nzone = \"Europe/London\"")).await;
     ingest.run(&[]).await.expect(0);
@@ -111,7 +111,7 @@ async fn an_optional_field_of_a_wrong_type_loses_only_its_column() {
     let odd = r#"{"ocid":"o","id":"1","date":"soon","tag":{"a":1},"language":7,"buyer":"B",
         "tender":{"title":["x"],"value":{"amount":"about ten"},"tenderPeriod":[]},
         "awards":{"suppliers":"S"},"contracts":null}"#;
-    let publisher = Publisher::serve_feed(Feed::link(vec![vec![odd.into()]])).await;
+    let publisher = Feed::link(vec![vec![odd.into()]]).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     assert_eq!(ingest.run(&[]).await.expect(0).counts().inserted, 1);
     let sql = "select num_nulls(date, tag, buyer_id, buyer_name, tender_title, tender_value, tender_start) from ocds.release";
@@ -144,7 +144,7 @@ async fn a_row_that_the_server_refuses_is_rejected_alone() {
             )
         })
         .collect();
-    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
+    let publisher = Feed::link(pages).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     assert_eq!(
         ingest.run(&[]).await.expect(0).counts(),
@@ -166,7 +166,7 @@ async fn a_row_that_the_server_refuses_is_rejected_alone() {
 #[tokio::test]
 async fn a_stored_release_after_new_ones_is_counted_and_not_rewritten() {
     let all = pages(3, 10);
-    let publisher = Publisher::serve_feed(Feed::link(vec![all[1].clone()])).await;
+    let publisher = Feed::link(vec![all[1].clone()]).serve().await;
     let mut ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.configure("[sink]\nworkers = 1");
     ingest.run(&[]).await.expect(0);
@@ -202,7 +202,7 @@ async fn stored_releases_are_found_by_key_with_any_statistics() {
     let keys = format!("'{{{}}}'", keys.join(","));
     let hashes = include_str!("../../sql/sink/stored_release_hashes.sql");
     let prepare = format!("prepare hashes (text[], text[]) as {hashes}");
-    ingest.client.batch_execute(&prepare).await.unwrap();
+    ingest.execute(&prepare).await;
     for statistics in [
         // The statistics have no source.
         &format!(
@@ -218,7 +218,7 @@ async fn stored_releases_are_found_by_key_with_any_statistics() {
         ),
         "analyze ocds.release",
     ] {
-        ingest.client.batch_execute(statistics).await.unwrap();
+        ingest.execute(statistics).await;
         let explain = format!("explain execute hashes ({keys}, {keys})");
         let plan = ingest.column(&explain).await;
         let scans: Vec<&String> = plan.iter().filter(|line| line.contains("Scan")).collect();
@@ -246,7 +246,7 @@ async fn every_write_method_makes_the_same_tables() {
             })
             .collect(),
     );
-    let publisher = Publisher::serve_feed(Feed::link(pages)).await;
+    let publisher = Feed::link(pages).serve().await;
     let mut expected = None;
     for settings in [
         "",
@@ -273,10 +273,7 @@ async fn a_batch_with_more_parameters_than_a_statement_may_have_is_refused_at_th
     let mut ingest = Ingest::new().await;
     for rows in [5_000, i64::MAX] {
         ingest.configure(&format!("[sink]\nbatch_size = {rows}"));
-        let ran = ingest
-            .run_program(&["run", "find-a-tender"])
-            .await
-            .expect(2);
+        let ran = ingest.call(&["run", "find-a-tender"]).await.expect(2);
         ran.expect_log("sink.batch_size");
         ran.expect_log("65535");
     }
@@ -286,10 +283,7 @@ async fn a_batch_with_more_parameters_than_a_statement_may_have_is_refused_at_th
 async fn copy_without_prepared_statements_is_refused_at_the_start() {
     let mut ingest = Ingest::new().await;
     ingest.configure("[sink]\nmethod = \"copy\"\n[database]\nprepare = false");
-    let ran = ingest
-        .run_program(&["run", "find-a-tender"])
-        .await
-        .expect(2);
+    let ran = ingest.call(&["run", "find-a-tender"]).await.expect(2);
     ran.expect_log("sink.method");
 }
 
@@ -403,7 +397,7 @@ async fn compiled_releases_use_prepared_statements_as_releases_do() {
 
 #[tokio::test]
 async fn the_package_of_a_page_is_stored_without_its_items() {
-    let publisher = Publisher::serve_feed(Feed::link(pages(1, 1))).await;
+    let publisher = Feed::link(pages(1, 1)).serve().await;
     let ingest = Ingest::with_source(&publisher, LINK).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(

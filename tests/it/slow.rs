@@ -63,7 +63,7 @@ async fn prepare_ingest() -> Ingest {
 /// Runs a source or loads a file.
 async fn run_or_load(ingest: &Ingest, file: Option<&str>) -> ProgramOutput {
     match file {
-        Some(url) => ingest.run_program(&["load", SOURCE, url, "--json"]).await,
+        Some(url) => ingest.call(&["load", SOURCE, url, "--json"]).await,
         None => ingest.run(&[]).await,
     }
 }

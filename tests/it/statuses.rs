@@ -300,7 +300,7 @@ async fn status_200_cannot_have_another_meaning() {
     ] {
         let ingest =
             Ingest::with_definition(&format!("url = \"http://127.0.0.1:1/\"\n{table}")).await;
-        let ran = ingest.run_program(&["status"]).await.expect(2);
+        let ran = ingest.call(&["status"]).await.expect(2);
         let said = format!("key `sources.{SOURCE}.{key}`: must not contain 200");
         ran.expect_log(&said);
     }

@@ -45,7 +45,7 @@ impl TlsPublisher {
             .with_single_cert(vec![certificate], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let publisher = Publisher::serve_feed(Feed::link(short_pages(3, 2, 1))).await;
+        let publisher = Feed::link(short_pages(3, 2, 1)).serve().await;
         let behind = publisher.address();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -230,7 +230,7 @@ async fn links_and_redirects_from_https_to_http_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path();
     make_certificates(keys);
-    let clear = Publisher::serve_feed(Feed::link(short_pages(3, 2, 1))).await;
+    let clear = Feed::link(short_pages(3, 2, 1)).serve().await;
     let there = clear.url("/").replace("127.0.0.1", "localhost");
     let secure = TlsPublisher::start(keys).await;
     let here = format!("http://localhost:{}/there", secure.port);

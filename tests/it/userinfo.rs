@@ -73,7 +73,7 @@ async fn no_part_of_a_database_s_password_is_shown() {
         ] {
             let options = options.iter().map(String::as_str);
             let arguments: Vec<&str> = options.chain(command.iter().copied()).collect();
-            let ran = ingest.run_program(&arguments).await.expect(2);
+            let ran = ingest.call(&arguments).await.expect(2);
             expect_no_secret(&ran, &format!("{command:?} of {url}"));
             if nth < 7 {
                 let said = ran.stderr.clone() + &ran.text();
@@ -100,11 +100,11 @@ async fn a_misplaced_url_on_the_command_line_is_shown_without_its_password() {
             "https://qwxzi:hunt@127.0.0.1:1/proc",
         ],
     ] {
-        let ran = ingest.run_program(arguments).await.expect(2);
+        let ran = ingest.call(arguments).await.expect(2);
         expect_no_secret(&ran, &format!("{arguments:?}"));
         ran.expect_log("127.0.0.1:1/proc");
     }
-    let ran = ingest.run_program(&["--version"]).await.expect(0);
+    let ran = ingest.call(&["--version"]).await.expect(0);
     assert!(ran.text().starts_with("ocds-ingest "), "{}", ran.text());
 }
 
@@ -138,7 +138,7 @@ async fn no_part_of_a_publisher_s_password_is_shown() {
                 &["run", SOURCE],
                 &["sources", "show", SOURCE],
             ] {
-                let ran = ingest.run_program(command).await.expect(2);
+                let ran = ingest.call(command).await.expect(2);
                 expect_no_secret(&ran, &format!("{command:?} of {key} {url}"));
                 let said = format!("key `sources.{SOURCE}.{key}`: ");
                 ran.expect_log(&said);
@@ -155,7 +155,7 @@ async fn no_part_of_a_password_in_the_environment_is_shown() {
     ingest.set_env("RUST_LOG", "trace");
     ingest.set_env("BASE", "http://qwxzi:hunt@secr/word@127.0.0.1:1");
     for command in [&["check", SOURCE], &["run", SOURCE]] {
-        let ran = ingest.run_program(command).await.expect(2);
+        let ran = ingest.call(command).await.expect(2);
         expect_no_secret(&ran, &format!("{command:?}"));
     }
 }
@@ -171,13 +171,10 @@ async fn no_part_of_a_password_in_a_file_s_url_is_shown() {
         "qwxzi:hunt@127.0.0.1:1/feed",
     ];
     for url in PUBLISHERS.iter().chain(&others) {
-        let ran = ingest.run_program(&["load", SOURCE, url]).await.expect(2);
+        let ran = ingest.call(&["load", SOURCE, url]).await.expect(2);
         expect_no_secret(&ran, url);
     }
-    let ran = ingest
-        .run_program(&["load", SOURCE, plain, plain])
-        .await
-        .expect(2);
+    let ran = ingest.call(&["load", SOURCE, plain, plain]).await.expect(2);
     expect_no_secret(&ran, plain);
     ran.expect_log("is named twice");
 }
@@ -204,7 +201,7 @@ async fn no_part_of_a_password_in_a_link_or_a_redirect_is_shown_or_kept() {
             let mut ingest = Ingest::new().await;
             ingest.set_env("RUST_LOG", "trace");
             ingest.declare(&publisher, crate::harness::LINK);
-            let ran = ingest.run_program(&["run", SOURCE]).await.expect(4);
+            let ran = ingest.call(&["run", SOURCE]).await.expect(4);
             // The page was read from the publisher's own URL, which only the program logs.
             expect_no_secret(&ran, link);
             let kept = "select concat_ws(' ', url, cursor, next_cursor) from ocds.page union all
@@ -239,7 +236,7 @@ async fn an_axis_value_that_is_a_url_is_shown_without_its_password() {
         ingest.set_env("RUST_LOG", "trace");
         ingest.declare_as(SOURCE, "{axis.file|raw}", &format!("axis.file = {axis}"));
         for command in [&["run", SOURCE], &["check", SOURCE]] {
-            let ran = ingest.run_program(command).await.expect(0);
+            let ran = ingest.call(command).await.expect(0);
             expect_no_secret(&ran, &axis);
         }
         assert_eq!(ingest.count("release").await, 1);
@@ -272,7 +269,7 @@ async fn no_part_of_a_proxy_s_password_is_shown() {
         for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
             ingest.set_env(name, &url);
         }
-        let ran = ingest.run_program(&["run", SOURCE]).await.expect(code);
+        let ran = ingest.call(&["run", SOURCE]).await.expect(code);
         expect_no_secret(&ran, &url);
     }
 }
@@ -285,7 +282,7 @@ async fn the_server_s_refusal_of_a_login_is_shown_without_the_user() {
     let port = socket.extension().unwrap().display();
     let url = format!("host={directory} port={port} user=hunter dbname={name}");
     ingest.set_env("DATABASE_URL", &url);
-    let ran = ingest.run_program(&["status"]).await.expect(2);
+    let ran = ingest.call(&["status"]).await.expect(2);
     expect_no_secret(&ran, &url);
     ran.expect_log("28000: role of the URL");
 }

@@ -149,7 +149,7 @@ async fn a_watermark_does_not_move_past_a_gap() {
         .await
         .expect(0);
     ingest
-        .run_program(&[
+        .call(&[
             "backfill",
             SOURCE,
             "--from",
@@ -399,7 +399,7 @@ async fn an_axis_is_read_from_an_index() {
     );
     assert_eq!(ingest.count("release").await, 2);
 
-    let checked = ingest.run_program(&["check", SOURCE, "--connect"]).await;
+    let checked = ingest.call(&["check", SOURCE, "--connect"]).await;
     let said = checked.expect(0).text();
     let line = "1 releases and 0 rejects on the first page of buyer=7 \
                 (the first of 2 values of axis buyer), no page follows";
@@ -490,7 +490,7 @@ async fn a_new_axis_value_is_walked_from_the_start_until_it_is_complete() {
     assert_eq!(growing.count_requests(), [0, 1, 6, 1]);
     growing.refused.lock().unwrap().clear();
     growing.run("2025-08-01", 0).await;
-    assert_eq!(growing.count_requests(), [0, 1, 6, 1], "it was not whole");
+    assert_eq!(growing.count_requests(), [0, 1, 6, 1], "incomplete");
     growing.run("2025-09-01", 0).await;
     assert_eq!(growing.count_requests(), [0, 1, 0, 1]);
     let stored = "select count(*) from ocds.release where ocid like '%/of/new %-01-01'";
@@ -510,7 +510,7 @@ async fn a_new_axis_value_that_fails_does_not_block_the_others() {
         "three in a row are enough"
     );
     growing.run("2025-07-01", 4).await;
-    assert_eq!(growing.count_requests(), [0, 0, 3, 0], "it goes on");
+    assert_eq!(growing.count_requests(), [0, 0, 3, 0], "continues");
     growing.run("2025-07-01", 4).await;
     assert_eq!(growing.count_requests(), [0, 1, 3, 1], "and begins anew");
 }
@@ -823,7 +823,7 @@ async fn a_killed_run_resumes_in_each_of_its_windows() {
         run.kill().await;
     }
     gate.open();
-    ingest.run_program(&arguments).await.expect(0);
+    ingest.call(&arguments).await.expect(0);
     assert_eq!(ingest.count("release").await, archive.len());
     assert_eq!(
         read_watermark(&ingest).await.as_deref(),
@@ -870,8 +870,6 @@ async fn dates_for_a_source_without_windows_are_refused() {
     let run = ingest.run(&["--from", "2024-01-01"]).await.expect(2);
     run.expect_log("has no `window`");
     let now = Timestamp::now().checked_add(1.hour()).unwrap().to_string();
-    let program = ingest
-        .run_program(&["backfill", SOURCE, "--from", &now])
-        .await;
+    let program = ingest.call(&["backfill", SOURCE, "--from", &now]).await;
     program.expect(2);
 }

@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     let shapes = &SHAPES[usize::from(shape.wrapping_sub(b'a')) % SHAPES.len()];
     whole(body, shapes);
     if let [shape] = &shapes[..] {
-        as_serde_json_has_it(body, shape);
+        check_against_serde_json(body, shape);
     }
     windows(body, shapes, usize::from(*step) + 1);
 });
@@ -49,13 +49,13 @@ fn whole(body: &[u8], shapes: &[ItemsAt]) {
         && found.list.is_none()
     {
         let (before, after) = (&body[..item.range.start], &body[item.range.end..]);
-        assert!(trimmed(before).is_empty() && trimmed(after).is_empty());
+        assert!(trim_white(before).is_empty() && trim_white(after).is_empty());
         return;
     }
-    nothing_between(body, &ranges);
+    check_between(body, &ranges);
     if let (Some(first), Some(last)) = (ranges.first(), ranges.last()) {
-        assert_eq!(without_commas(&body[..first.start]).last(), Some(&b'['));
-        assert_eq!(without_commas(&body[last.end..]).first(), Some(&b']'));
+        assert_eq!(trim_commas(&body[..first.start]).last(), Some(&b'['));
+        assert_eq!(trim_commas(&body[last.end..]).first(), Some(&b']'));
     }
     for (nth, item) in found.items.iter().enumerate() {
         assert_eq!(item.index, nth);
@@ -63,13 +63,13 @@ fn whole(body: &[u8], shapes: &[ItemsAt]) {
 }
 
 /// Checks that no byte between items belongs to an item, unless a list of the same name follows.
-fn nothing_between(body: &[u8], ranges: &[Range<usize>]) {
+fn check_between(body: &[u8], ranges: &[Range<usize>]) {
     for range in ranges {
         assert!(!range.is_empty());
-        assert_eq!(trimmed(&body[range.clone()]).len(), range.len());
+        assert_eq!(trim_white(&body[range.clone()]).len(), range.len());
     }
     for pair in ranges.windows(2) {
-        let between = without_commas(&body[pair[0].end..pair[1].start]);
+        let between = trim_commas(&body[pair[0].end..pair[1].start]);
         assert!(
             matches!(between.first(), None | Some(b']')),
             "lost {}",
@@ -82,11 +82,11 @@ fn is_white(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
-fn trimmed(bytes: &[u8]) -> &[u8] {
+fn trim_white(bytes: &[u8]) -> &[u8] {
     between(bytes, is_white)
 }
 
-fn without_commas(bytes: &[u8]) -> &[u8] {
+fn trim_commas(bytes: &[u8]) -> &[u8] {
     between(bytes, |byte| is_white(byte) || byte == b',')
 }
 
@@ -99,7 +99,7 @@ fn between(bytes: &[u8], left_out: impl Fn(u8) -> bool) -> &[u8] {
 }
 
 /// Checks that the items of valid JSON are those that `serde_json` finds.
-fn as_serde_json_has_it(body: &[u8], shape: &ItemsAt) {
+fn check_against_serde_json(body: &[u8], shape: &ItemsAt) {
     let Ok(text) = std::str::from_utf8(body) else {
         return;
     };
@@ -124,7 +124,7 @@ fn as_serde_json_has_it(body: &[u8], shape: &ItemsAt) {
 
 /// Returns the lists at a path, or `None` if the path leads to something else.
 fn lists<'t>(text: &'t str, path: &[String]) -> Option<Vec<Vec<&'t str>>> {
-    let is_null = trimmed(text.as_bytes()) == b"null";
+    let is_null = trim_white(text.as_bytes()) == b"null";
     let Some((name, path)) = path.split_first() else {
         return match is_null {
             true => Some(vec![vec![]]),
@@ -176,9 +176,9 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
 
     let (items, then, end) = at_once;
     let ranges: Vec<Range<usize>> = items.iter().map(|(_, item)| range_in(body, item)).collect();
-    nothing_between(body, &ranges);
+    check_between(body, &ranges);
     if let Some(first) = ranges.first() {
-        assert_eq!(without_commas(&body[opening.start..first.start]), b"");
+        assert_eq!(trim_commas(&body[opening.start..first.start]), b"");
     }
     let Ok(whole) = cut(body, shapes) else { return };
     let items_of_whole = whole.items.iter();
@@ -186,7 +186,7 @@ fn windows(body: &[u8], shapes: &[ItemsAt], step: usize) {
         .map(|it| (whole.pointer(it), &body[it.range.clone()]))
         .collect();
     let is_of_list = |(pointer, _): &(String, _)| pointer.starts_with(opening.list.pointer());
-    if !trimmed(&body[end..]).is_empty() {
+    if !trim_white(&body[end..]).is_empty() {
         // The program treats the text after a damaged page as the next document.
         return;
     }

@@ -52,19 +52,19 @@ fuzz_target!(|data: &[u8]| {
     };
     let body = Bytes::copy_from_slice(body);
     let extracted = extract_items(&body, &cut, &options);
-    every_item_is_accounted_for(&body, &cut, &extracted, &options);
+    check_every_item(&body, &cut, &extracted, &options);
     for release in &extracted.releases {
-        can_be_stored(release, &options);
-        is_known_by_its_key(release);
-        says_what_was_changed(release, &options);
-        is_read_again_as_it_is(release, &options);
+        check_storable(release, &options);
+        check_key(release);
+        check_change(release, &options);
+        check_extracted_again(release, &options);
     }
     for reject in &extracted.rejects {
-        is_refused_again(reject, &options);
+        check_rejected_again(reject, &options);
     }
 });
 
-fn every_item_is_accounted_for(body: &Bytes, cut: &Cut, extracted: &Extracted, options: &Options) {
+fn check_every_item(body: &Bytes, cut: &Cut, extracted: &Extracted, options: &Options) {
     let Extracted {
         releases, rejects, ..
     } = extracted;
@@ -99,7 +99,7 @@ fn every_item_is_accounted_for(body: &Bytes, cut: &Cut, extracted: &Extracted, o
                 assert_eq!(of_item, [(&*item_pointer, item.range.clone())]);
             }
             Some(Kind::Record) => {
-                if let Some((least, most)) = text.and_then(of_record) {
+                if let Some((least, most)) = text.and_then(count_releases) {
                     assert!((least..=most).contains(&count), "{count}");
                 }
             }
@@ -143,7 +143,7 @@ fn lists<'t>(package: &'t str, name: &str) -> Option<Vec<&'t str>> {
 
 /// Returns the minimum and maximum number of releases in a record. If there is a compiled
 /// release, it may stand for linked releases.
-fn of_record(record: &str) -> Option<(usize, usize)> {
+fn count_releases(record: &str) -> Option<(usize, usize)> {
     let members = Members::of(record)?;
     let releases = members.all("releases").into_iter();
     let releases = releases.map(|it| {
@@ -163,14 +163,14 @@ fn of_record(record: &str) -> Option<(usize, usize)> {
     Some(((most - links).max(1), most.max(1)))
 }
 
-fn can_be_stored(release: &Release, options: &Options) {
+fn check_storable(release: &Release, options: &Options) {
     let text = std::str::from_utf8(&release.text).expect("stored text is UTF-8");
     assert!(text.starts_with('{'));
     assert_eq!(unstorable(text, options.max_depth), None);
     assert!(!release.key.ocid.trim().is_empty());
 }
 
-fn is_known_by_its_key(release: &Release) {
+fn check_key(release: &Release) {
     let text = std::str::from_utf8(&release.text).expect("stored text is UTF-8");
     let members = Members::of(text).expect("stored text is an object");
     let last = |name: &str| members.all(name).last().and_then(|it| identifier(it));
@@ -188,7 +188,7 @@ fn is_known_by_its_key(release: &Release) {
     }
 }
 
-fn says_what_was_changed(release: &Release, options: &Options) {
+fn check_change(release: &Release, options: &Options) {
     let Some(change) = &release.change else {
         return;
     };
@@ -203,7 +203,7 @@ fn says_what_was_changed(release: &Release, options: &Options) {
 }
 
 /// Checks that a stored release is final: extracting it again repairs and upgrades nothing.
-fn is_read_again_as_it_is(release: &Release, options: &Options) {
+fn check_extracted_again(release: &Release, options: &Options) {
     let place = match release.key.is_compiled() {
         true => "/compiledRelease",
         false => "",
@@ -233,7 +233,7 @@ fn is_read_again_as_it_is(release: &Release, options: &Options) {
 }
 
 /// Checks that a reject is rejected again, and not lost, when it is tried again.
-fn is_refused_again(reject: &Reject, options: &Options) {
+fn check_rejected_again(reject: &Reject, options: &Options) {
     assert!(!reject.message.is_empty());
     for name in [&reject.ocid, &reject.release_id].into_iter().flatten() {
         assert!(!name.contains('\0'));

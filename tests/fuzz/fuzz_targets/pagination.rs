@@ -103,7 +103,7 @@ fn next(fetcher: &Fetcher, position: &Position, body: &Bytes) -> Option<Position
     let pagination = &fetcher.source().page;
     let url = fuzz::url(fetcher, position).ok()?;
     let (_, next) = fuzz::follow(fetcher, position, &url, body.clone()).ok()?;
-    as_the_body_says(pagination, position, body, next.as_ref());
+    check_body(pagination, position, body, next.as_ref());
     let next = next?;
     assert!(next.number > position.number, "{next:?}");
 
@@ -113,7 +113,7 @@ fn next(fetcher: &Fetcher, position: &Position, body: &Bytes) -> Option<Position
     if let Cursor::Link(link) = &next.cursor {
         // A host is no secret: messages show it and the program compares it.
         let shown = Url::parse(link).map_or_else(|_| link.clone(), without_host);
-        assert!(!shows_secret(&shown), "{link:?}");
+        assert!(!contains_secret(&shown), "{link:?}");
     }
     // The walk notices other circles of links and tokens, because it remembers all its pages.
     let may_repeat = matches!(next.cursor, Cursor::Link(_) | Cursor::Token(_));
@@ -124,14 +124,14 @@ fn next(fetcher: &Fetcher, position: &Position, body: &Bytes) -> Option<Position
             assert!(HOSTS.contains(&host), "{url}");
             assert!(url.scheme() == "https" || host != HOSTS[0], "{url}");
             let is_home = host == HOSTS[0];
-            assert!(is_home || !shows_secret(url.as_str()), "{url}");
+            assert!(is_home || !contains_secret(url.as_str()), "{url}");
         }
         Err(error) => assert!(matches!(next.cursor, Cursor::Link(_)), "{error}"),
     }
     Some(next)
 }
 
-fn shows_secret(text: &str) -> bool {
+fn contains_secret(text: &str) -> bool {
     text.contains(SECRET) || text.contains(SECRET_IN_URL)
 }
 
@@ -140,7 +140,7 @@ fn without_host(url: Url) -> String {
 }
 
 /// Checks that the position agrees with what `serde_json` reads in the body.
-fn as_the_body_says(
+fn check_body(
     pagination: &Pagination,
     position: &Position,
     body: &[u8],

@@ -113,7 +113,7 @@ async fn a_clock_that_jumps_affects_no_lease_wait_or_page() {
         let beat = test.ingest.value(HEARTBEAT).await;
         let since = format!("select heartbeat_at <> '{beat}' from ocds.run");
         test.ingest.wait_until(&since).await;
-        let second = test.ingest.run_program(&["run", SOURCE]).await.expect(6);
+        let second = test.ingest.call(&["run", SOURCE]).await.expect(6);
         second.expect_log("is held by");
         // The wait during the jump ends in time, and so do the next two.
         let so_far = request_times(&test.publisher, next).len();

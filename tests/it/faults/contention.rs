@@ -58,7 +58,7 @@ const READ_NOTES: &str = "
 /// One of the concurrent runs.
 struct Contender {
     run: Running,
-    /// The time at which it wakes_at, if it sleeps.
+    /// The time at which it wakes, if it sleeps.
     wakes_at: Option<Instant>,
     has_slept: bool,
     is_killed: bool,
@@ -107,11 +107,7 @@ impl Contest {
     async fn new(cluster: &Cluster) -> Self {
         let mut test = FaultTest::on_cluster(cluster, PAGES).await;
         test.ingest.configure_as(PATIENCE_FILE, SHORT_LEASE);
-        test.ingest
-            .client
-            .batch_execute(CREATE_NOTES)
-            .await
-            .unwrap();
+        test.ingest.execute(CREATE_NOTES).await;
         let mut contest = Self {
             test,
             contenders: Vec::new(),

@@ -78,7 +78,7 @@ async fn a_full_disk_ends_the_run_and_loses_no_row() {
             ),
             "alter table ocds.release set tablespace small",
         ] {
-            test.ingest.client.batch_execute(sql).await.unwrap();
+            test.ingest.execute(sql).await;
         }
     }
     println!(
@@ -95,12 +95,7 @@ async fn a_full_disk_ends_the_run_and_loses_no_row() {
     test.ingest.wait_for_pages(5).await;
     match &small {
         Some(small) => small.fill(),
-        None => test
-            .ingest
-            .client
-            .batch_execute(CREATE_DISK_FULL_TRIGGER)
-            .await
-            .unwrap(),
+        None => test.ingest.execute(CREATE_DISK_FULL_TRIGGER).await,
     }
     test.release_pages(1, 1);
     let ran = run.wait().await.expect(3);
@@ -113,7 +108,7 @@ async fn a_full_disk_ends_the_run_and_loses_no_row() {
         Some(small) => small.free(),
         None => {
             let free = "drop trigger is_full on ocds.release";
-            test.ingest.client.batch_execute(free).await.unwrap();
+            test.ingest.execute(free).await;
         }
     }
     let ran = test.start().wait().await.expect(0);

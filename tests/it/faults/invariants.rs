@@ -345,7 +345,7 @@ impl Watcher {
     pub(crate) async fn expect_calm(self) {
         self.over.cancel();
         let seen = self.task.await.expect("every look found all in order");
-        assert!(seen.looks > 0, "it never looked");
+        assert!(seen.looks > 0, "the watcher never checked");
         println!(
             "{} looks, at most {} connections",
             seen.looks, seen.most_connections

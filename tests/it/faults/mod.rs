@@ -235,7 +235,7 @@ impl FaultTest {
 
     /// Returns the tables of a run without faults, in a database of its own.
     async fn read_undisturbed_tables(&self) -> Tables {
-        let publisher = Publisher::serve_feed(self.oracle.feed()).await;
+        let publisher = self.oracle.feed().serve().await;
         let mut ingest = Ingest::new().await;
         declare_feed(&mut ingest, &publisher.url("/"), &self.oracle);
         ingest.configure("[sink]\nmax_bad_ratio = 1.0");

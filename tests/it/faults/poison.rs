@@ -50,7 +50,7 @@ async fn a_repair_declared_later_stores_what_it_can() {
     let repairing = format!("{LINK}\ndecode = {{ repair = [\"nul\", \"lone-surrogate\"] }}");
     test.ingest.declare(&test.publisher, &repairing);
     let replay = ["quarantine", "replay", "--source", SOURCE];
-    test.ingest.run_program(&replay).await.expect(0);
+    test.ingest.call(&replay).await.expect(0);
     assert_eq!(test.ingest.count("release").await, stored + mendable);
     invariants::expect_after_replay(&test.ingest.client, &test.describe("after a replay")).await;
 }

@@ -40,13 +40,16 @@ async fn a_server_that_stops_repeatedly_loses_nothing() {
                 longest = longest.max(back.elapsed());
                 break;
             }
-            assert!(back.elapsed() < TEST_TIMEOUT, "it does not write again");
+            assert!(
+                back.elapsed() < TEST_TIMEOUT,
+                "the run does not write again"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         true
     })
     .await;
-    assert!(longest > Duration::ZERO, "it never wrote again");
+    assert!(longest > Duration::ZERO, "the run never wrote again");
     assert!(longest < RECOVERY_TIME, "{longest:?}");
     println!("{stops} stops; writing again within {longest:.2?} of the server's return");
 }
@@ -183,7 +186,7 @@ async fn a_server_without_free_connections_is_waited_for_up_to_a_limit() {
         grant all on all tables in schema ocds to scarce;
         grant all on all sequences in schema ocds to scarce;
         alter role scarce connection limit 1";
-    test.ingest.client.batch_execute(make).await.unwrap();
+    test.ingest.execute(make).await;
     test.ingest
         .configure("[database]\nretry_for = \"1s\"\nmigrate = false");
     let (_, user, _) = test.ingest.socket();
@@ -195,18 +198,18 @@ async fn a_server_without_free_connections_is_waited_for_up_to_a_limit() {
 
     // A running run continues by itself.
     let more = "alter role scarce connection limit 10";
-    test.ingest.client.batch_execute(more).await.unwrap();
+    test.ingest.execute(more).await;
     test.ingest.configure("[database]\nretry_for = \"60s\"");
     test.release_pages(1, 10);
     let run = test.start();
     test.ingest.wait_for_pages(3).await;
     let fewer = "alter role scarce connection limit 1";
-    test.ingest.client.batch_execute(fewer).await.unwrap();
+    test.ingest.execute(fewer).await;
     assert!(terminate_backends(&test.ingest.url).await);
     run.wait_for_log("53300").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     Footprint::measure(&run).expect_bounded();
-    test.ingest.client.batch_execute(more).await.unwrap();
+    test.ingest.execute(more).await;
     test.release_pages(1, 1);
     run.wait().await.expect(0);
     test.expect_all("with connections again").await;
@@ -223,7 +226,10 @@ async fn wait_for_more_log(run: &mut Running, text: &str, before: usize) -> bool
         if !run.is_running() {
             return false;
         }
-        assert!(began.elapsed() < TEST_TIMEOUT, "it does not log {text:?}");
+        assert!(
+            began.elapsed() < TEST_TIMEOUT,
+            "the run does not log {text:?}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     true
@@ -247,7 +253,7 @@ async fn locked_rows_are_waited_for_and_deadlocks_are_retried() {
     // The server looks for a deadlock once in each wait, after this time.
     let look = "do $$ begin execute format(
         'alter database %I set deadlock_timeout = ''1s''', current_database()); end $$";
-    test.ingest.client.batch_execute(look).await.unwrap();
+    test.ingest.execute(look).await;
     let mut circles = [
         Deadlock::EndsTheRun,
         Deadlock::EndsTheOther,

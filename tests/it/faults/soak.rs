@@ -250,12 +250,12 @@ impl Soak {
     async fn start_next_feed(&mut self) {
         let test = &mut self.test;
         let purge = ["purge", SOURCE, "--yes"];
-        test.ingest.run_program(&purge).await.expect(0);
+        test.ingest.call(&purge).await.expect(0);
         test.oracle = Oracle::new(&mut self.feeds, PAGES);
         test.ingest.configure_as(PATIENCE_FILE, SHORT_TIMEOUTS);
         test.ingest.client = connect(&test.ingest.url).await;
         let forget = "drop schema oracle cascade";
-        test.ingest.client.batch_execute(forget).await.unwrap();
+        test.ingest.execute(forget).await;
         invariants::insert_truths(&test.ingest.client, &test.oracle).await;
     }
 

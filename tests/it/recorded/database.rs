@@ -23,21 +23,21 @@ use crate::publisher::Publisher;
 /// The signal that ends a process at a failpoint.
 const ABORTED: i32 = 6;
 
-/// One process runs so many sources. More processes than processors gain nothing.
+/// The number of sources in one process. More processes than processors gain nothing.
 const SOURCES_OF_PROCESS: usize = 5;
 
 /// A database with all recorded sources, and the publisher of all.
 struct Scene {
     ingest: Ingest,
     publisher: Publisher,
-    /// So many requests were returned by [`Scene::take_requests`].
+    /// The number of requests that [`Scene::take_requests`] has returned.
     seen: usize,
 }
 
 impl Scene {
     async fn new(mut ingest: Ingest, secret: &str) -> Self {
         let publisher = Publisher::serve(|request| reply(request, false)).await;
-        // pages are committed in order, so that a failpoint ends the run behind a known page
+        // pages are committed in order, so that a failpoint ends the run after a known page
         ingest.configure("[sink]\nworkers = 1\nmax_bad_ratio = 1.0");
         for Recorded { name, table, .. } in &ALL {
             ingest.configure(&format!("[sources.{name}]\n{table}"));
@@ -69,11 +69,7 @@ impl Scene {
         }
         let ended = processes.iter().map(async |(command, code)| {
             let command = [command, &["--json"][..]].concat();
-            self.ingest
-                .run_program(&command)
-                .await
-                .expect(*code)
-                .parse_lines()
+            self.ingest.call(&command).await.expect(*code).parse_lines()
         });
         let reports = join_all(ended).await.into_iter().flatten();
         let named = reports.map(|report| (report["source"].as_str().unwrap().to_owned(), report));
@@ -95,7 +91,7 @@ impl Scene {
             where convert_from(document, 'UTF8') like '%unwanted%'";
         let id = self.ingest.value(unwanted).await;
         let discard = ["quarantine", "discard", &id];
-        self.ingest.run_program(&discard).await.expect(0);
+        self.ingest.call(&discard).await.expect(0);
     }
 
     /// Returns the requests since the last call, by source.
@@ -114,8 +110,8 @@ impl Scene {
         requests
     }
 
-    /// Reads what must stay as it is. The pages behind a gap are left out, because a run
-    /// that resumes drops them.
+    /// Reads what must not change. It leaves out pages after a gap, because a resumed run
+    /// deletes them.
     async fn read_lasting_rows(&self) -> Vec<String> {
         let mut lasting = Vec::new();
         for rows in [
@@ -159,12 +155,11 @@ impl Scene {
     }
 }
 
-/// The targets that each source's host was asked for, and how many of these requests had a
-/// condition.
+/// The requested targets of each source's host, and the number of conditional requests.
 type Requests = BTreeMap<String, (Vec<String>, usize)>;
 
-/// Returns the targets of a source in the order of the requests. What an index names may be
-/// asked for in any order, so these are sorted.
+/// Returns the targets of a source in the order of the requests. The entries of an index may
+/// be requested in any order, so these are sorted.
 fn targets_of(requests: &Requests, source: &str) -> Vec<String> {
     let (mut targets, _) = requests.get(source).cloned().unwrap_or_default();
     if source == "details" {
@@ -195,11 +190,11 @@ async fn restore(file: &Path) -> Scene {
     let restored = client.batch_execute(&dump).await;
     restored.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
     let scene = Scene::new(ingest, NEW_SECRET).await;
-    scene.ingest.run_program(&["migrate"]).await.expect(0);
+    scene.ingest.call(&["migrate"]).await.expect(0);
     scene
 }
 
-/// What the same commands store of the same feeds if no process is killed.
+/// The data that the same commands store if no process is killed.
 struct Calm {
     stored: Tables,
     watermarks: Vec<String>,
@@ -242,13 +237,13 @@ fn commands() -> Vec<(&'static [&'static str], i32)> {
 
 /// Marks the recorded pages of `tagged` as read by the rules of today's program.
 ///
-/// A version of the program asks once for all pages without a condition, on purpose: it may
-/// read them differently. It knows by a digest of the rules, which has the version in it.
-/// With the digest of today the test sees whether the stored `ETag`s are still used.
+/// A new version fetches all pages once without a condition, because it may read them
+/// differently. It compares a digest of the rules, which contains the version. With today's
+/// digest the test shows that the stored `ETag`s are still used.
 async fn adopt_rules(scene: &Scene, calm: &Calm) {
     let rules = &calm.rules;
     let adopt = format!("update ocds.page set rules = '{rules}' {OF_TAGGED}");
-    scene.ingest.client.batch_execute(&adopt).await.unwrap();
+    scene.ingest.execute(&adopt).await;
 }
 
 /// Resumes all that a dump has, and runs its sources once more.
@@ -264,8 +259,8 @@ async fn check_dump(file: &Path, calm: &Calm) {
     expect_rows_kept(&scene, &lasting, what).await;
 }
 
-/// Resumes the runs: no durable page is asked for again, and what is stored is what a calm
-/// run stores.
+/// Resumes the runs: no durable page is fetched again, and the data is that of an undisturbed
+/// run.
 async fn check_resumed(scene: &mut Scene, calm: &Calm, what: &str) {
     let row_versions = scene.read_row_versions().await;
     let mut newest_runs = BTreeMap::new();
@@ -310,8 +305,8 @@ async fn check_resumed(scene: &mut Scene, calm: &Calm, what: &str) {
     assert_eq!(scene.read_rejects().await, rejects, "{what}");
 }
 
-/// Runs the sources once more: they begin at their watermarks, and what the publishers have
-/// repaired is stored and no longer rejected.
+/// Runs the sources once more: they start at their watermarks, and repaired releases are
+/// stored and no longer rejected.
 async fn check_repaired(scene: &mut Scene, calm: &Calm, what: &str) {
     scene.repair_and_run().await;
     let requests = scene.take_requests();
@@ -377,7 +372,7 @@ async fn records_the_database_of_this_version() {
         };
         let crash = format!("after-rows={pages}*off->return(crash)");
         scene.ingest.set_env("FAILPOINTS", &crash);
-        let ran = scene.ingest.run_program(recorded.command).await;
+        let ran = scene.ingest.call(recorded.command).await;
         assert_eq!(ran.signal, Some(ABORTED), "{}: {ran:?}", recorded.name);
         scene.ingest.set_env("FAILPOINTS", "");
         let of_newest = "page where run_id = (select max(id) from ocds.run)";
@@ -389,9 +384,9 @@ async fn records_the_database_of_this_version() {
         );
     }
     scene.discard_reject().await;
-    // the name of this machine is nobody's business
+    // Removes the name of this machine.
     let owner = "update ocds.run set owner = 'somewhere process 1'";
-    scene.ingest.client.batch_execute(owner).await.unwrap();
+    scene.ingest.execute(owner).await;
     expect_no_secret(&scene).await;
 
     let programs = cluster.server.program("pg_ctl").canonicalize().unwrap();
@@ -408,7 +403,7 @@ async fn records_the_database_of_this_version() {
     fs::write(&file, make_portable(&dump, &directory)).unwrap();
 }
 
-/// Removes from a dump what another server or another client cannot restore, and the
+/// Removes from a dump what another server or client cannot restore, and the
 /// directory of the file that was loaded: commands to `psql`, comments with the server's
 /// version, and a setting that servers before PostgreSQL 17 do not know.
 fn make_portable(dump: &str, directory: &str) -> String {

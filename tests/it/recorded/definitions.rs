@@ -21,7 +21,7 @@ use super::directory;
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Texts {
     scope: String,
-    /// The rest of the definition, behind the scope and a space.
+    /// The rest of the definition, after the scope and a space.
     pages: String,
 }
 
@@ -71,7 +71,7 @@ fn write(file: &str, texts: &BTreeMap<String, Texts>) {
     fs::write(directory().join(file), lines).unwrap();
 }
 
-/// Compares texts with a recorded file, and adds the missing lines if that is wanted.
+/// Compares texts with a recorded file, and adds the missing lines if `RECORD` is set.
 fn check(file: &str, texts: BTreeMap<String, Texts>) {
     let mut recorded = read(file);
     if std::env::var("RECORD").is_ok_and(|it| it == "1") {

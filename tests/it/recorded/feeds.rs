@@ -19,16 +19,16 @@ pub(super) struct Recorded {
     pub(super) before: &'static [&'static [&'static str]],
     /// This command resumes the run.
     pub(super) command: &'static [&'static str],
-    /// The command was killed once so many pages were durable, and then the database was
-    /// recorded; `None` if it was not begun.
+    /// The number of durable pages at which the command was killed and the database was
+    /// recorded; `None` if it was not started.
     pub(super) killed_behind: Option<usize>,
     /// The page that the report names as the last durable one.
     pub(super) resumed_from: Option<u64>,
     /// The exit code of the command.
     pub(super) code: i32,
-    /// The command asks the source's host for these targets.
+    /// The targets that the command requests from the source's host.
     pub(super) asks: &'static [&'static str],
-    /// A `run` after that asks for these; `None` if the source is not run again.
+    /// The targets that a later `run` requests; `None` if the source is not run again.
     pub(super) next_asks: Option<&'static [&'static str]>,
 }
 
@@ -64,7 +64,7 @@ pub(super) const ALL: [Recorded; 16] = [
         ]),
     },
     // numbers, with a page that cannot be read. A run resumes at such a gap: page 4 is
-    // durable and is asked for again, because it must be stored after page 3
+    // durable and is fetched again, because it must be stored after page 3
     Recorded {
         name: "gaps",
         table: r#"url = "http://gaps.example/releases"
@@ -164,7 +164,7 @@ pub(super) const ALL: [Recorded; 16] = [
             "/award%20%26%20more?page=3",
         ]),
     },
-    // items that an index names. The index itself is asked for again
+    // items of an index. The index itself is fetched again
     Recorded {
         name: "details",
         table: r#"url = "http://details.example/index"
@@ -244,7 +244,7 @@ pub(super) const ALL: [Recorded; 16] = [
             "/feed?from=2024-02-09&to=2024-02-10&page=2",
         ]),
     },
-    // a window that is halved. The half that was not begun is found to be too wide again
+    // a window that is split. The half that was not started is again too wide
     Recorded {
         name: "halves",
         table: r#"url = "http://halves.example/feed?from={from}&to={to}"
@@ -300,7 +300,7 @@ pub(super) const ALL: [Recorded; 16] = [
         asks: &["/changes?page=3"],
         next_asks: Some(&["/changes?page=3"]),
     },
-    // pages with an `ETag`, which are asked for by a condition
+    // pages with an `ETag`, which are fetched conditionally
     Recorded {
         name: "tagged",
         table: r#"url = "http://tagged.example/releases"
@@ -313,7 +313,7 @@ pub(super) const ALL: [Recorded; 16] = [
         asks: &["/releases?page=1", "/releases?page=2", "/releases?page=3"],
         next_asks: Some(&["/releases?page=1", "/releases?page=2", "/releases?page=3"]),
     },
-    // an archive in pieces. It is downloaded again and read behind the durable piece
+    // an archive in pieces. It is downloaded again and read after the durable piece
     Recorded {
         name: "archive",
         table: r#"url = "http://archive.example/all.zip"
@@ -381,7 +381,7 @@ pub(super) fn reply(request: &Request, is_repaired: bool) -> Reply {
 const LONG_AGO: &str = "Fri, 13 Nov 2020 08:00:00 GMT";
 
 /// Makes pages of two releases. The last one has one release, because a full page without
-/// a link is asked for twice.
+/// a link is fetched twice.
 fn pages(count: usize) -> Vec<Items> {
     let mut pages = crate::publisher::pages(count, 2);
     pages[count - 1].truncate(1);
@@ -433,7 +433,7 @@ fn keys(request: &Request) -> Reply {
     Reply::json(package(&pages(4)[page - 1], extra))
 }
 
-/// Makes four pages that are asked for by tokens.
+/// Makes four pages with page tokens.
 fn tokens(request: &Request) -> Reply {
     let token = request.query("after").unwrap();
     let page: usize = token.trim_start_matches('t').parse().unwrap();
@@ -499,7 +499,7 @@ fn archive() -> Reply {
         let text = package(&[release(2 * nth), release(2 * nth + 1)], &space);
         (format!("{nth}.json"), text)
     };
-    // space shrinks as nothing else does, and would be taken for a trap
+    // Spaces compress so well that the program would refuse them as a decompression bomb.
     let body = zip_with_method(CompressionMethod::Stored, &[0, 1, 2].map(member));
     Reply::status(200)
         .header("content-type", "application/zip")

@@ -1,7 +1,7 @@
-//! What earlier versions of the program wrote, kept as files. Today's program must know it.
+//! Tests that today's program reads what earlier versions wrote, which is kept in files.
 //!
-//! Databases hold such texts. If a test fails here, the databases of users would begin
-//! anew, ask publishers for everything again, or lose rows.
+//! Databases hold such texts. If a test fails here, the databases of users would start
+//! again, fetch everything again, or lose rows.
 
 mod database;
 mod definitions;
