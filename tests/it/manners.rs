@@ -7,11 +7,6 @@ use crate::publisher::{
     Feed, Gate, Publisher, Reply, Request, package, pages, release, short_pages,
 };
 
-async fn prepare_ingest(publisher: &Publisher, table: &str) -> Ingest {
-    let ingest = Ingest::with_source(publisher, table).await;
-    ingest
-}
-
 /// Serves a link feed of three pages, whose second page misbehaves this many times.
 async fn serve_misbehaving(times: usize, reply: Reply) -> Publisher {
     let feed = Feed::link(short_pages(3, 4, 1));
@@ -75,13 +70,13 @@ async fn an_error_with_status_200_is_retried_and_never_an_empty_page() {
     let empty = r#"{"status":503,"message":"try later","releases":[]}"#;
     let table = format!("{LINK}\nhttp.fail_if = {{ pointer = \"/status\", min = 400 }}");
     let publisher = serve_misbehaving(2, Reply::json(empty)).await;
-    let calm = prepare_ingest(&publisher, &table).await;
+    let calm = Ingest::with_source(&publisher, &table).await;
     let ran = calm.run(&[]).await.expect(0);
     assert_eq!(calm.count("release").await, 9);
     assert_eq!(ran.report()["retries"], 2);
 
     let publisher = serve_misbehaving(99, Reply::json(empty)).await;
-    let ended = prepare_ingest(&publisher, &table).await;
+    let ended = Ingest::with_source(&publisher, &table).await;
     ended.run(&[]).await.expect(4);
     assert_eq!(
         ended.column(QUARANTINE).await,
@@ -97,7 +92,7 @@ async fn an_error_with_status_200_is_retried_and_never_an_empty_page() {
     // The error need not look like a page.
     let publisher = serve_misbehaving(99, Reply::json(r#"{"error":{"code":7}}"#)).await;
     let table = format!("{LINK}\nhttp.fail_if = {{ pointer = \"/error\" }}");
-    let ended = prepare_ingest(&publisher, &table).await;
+    let ended = Ingest::with_source(&publisher, &table).await;
     ended.run(&[]).await.expect(4);
     assert_eq!(
         ended.column(QUARANTINE).await,
@@ -113,7 +108,7 @@ async fn a_body_with_a_refused_media_type_is_not_a_page() {
         .body(page);
     let publisher = serve_misbehaving(1, reply).await;
     let table = format!("{LINK}\nhttp.reject_content_type = [\"text/html\"]");
-    let ingest = prepare_ingest(&publisher, &table).await;
+    let ingest = Ingest::with_source(&publisher, &table).await;
     let ran = ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 9);
     assert!(
@@ -129,7 +124,7 @@ async fn a_source_has_its_own_attempts_and_waits() {
     let publisher = serve_misbehaving(5, Reply::status(403)).await;
     let table =
         format!("{LINK}\nhttp = {{ retry_status = [403], retry_max = 6, retry_wait = \"150ms\" }}");
-    let patient = prepare_ingest(&publisher, &table).await;
+    let patient = Ingest::with_source(&publisher, &table).await;
     patient.run(&[]).await.expect(0);
     let asked: Vec<Instant> = publisher.requests().iter().map(|asked| asked.at).collect();
     assert_eq!(asked.len(), 8);
@@ -142,7 +137,7 @@ async fn a_source_has_its_own_attempts_and_waits() {
     let publisher = serve_misbehaving(1, reply).await;
     let table = format!("{LINK}\nhttp = {{ retry_max = 2, retry_wait = \"30s\" }}");
     let began = Instant::now();
-    prepare_ingest(&publisher, &table)
+    Ingest::with_source(&publisher, &table)
         .await
         .run(&[])
         .await
@@ -151,7 +146,7 @@ async fn a_source_has_its_own_attempts_and_waits() {
 
     let publisher = serve_misbehaving(9, Reply::status(503)).await;
     let table = format!("{LINK}\nhttp.retry_max = 1");
-    prepare_ingest(&publisher, &table)
+    Ingest::with_source(&publisher, &table)
         .await
         .run(&[])
         .await
@@ -163,7 +158,7 @@ async fn a_source_has_its_own_attempts_and_waits() {
 async fn redirects_fail_if_the_source_forbids_them() {
     let publisher = serve_misbehaving(9, Reply::redirect(302, "/error")).await;
     let table = format!("{LINK}\nhttp.redirects = false");
-    let ran = prepare_ingest(&publisher, &table)
+    let ran = Ingest::with_source(&publisher, &table)
         .await
         .run(&[])
         .await
@@ -173,7 +168,7 @@ async fn redirects_fail_if_the_source_forbids_them() {
     // A redirect is retried if the source declares it as transient.
     let publisher = serve_misbehaving(2, Reply::redirect(302, "/error")).await;
     let table = format!("{LINK}\nhttp = {{ redirects = false, retry_status = [302] }}");
-    prepare_ingest(&publisher, &table)
+    Ingest::with_source(&publisher, &table)
         .await
         .run(&[])
         .await
@@ -185,7 +180,8 @@ async fn a_source_can_have_its_own_read_timeout() {
     let slow = Reply::json(package(&[release(0)], "")).delay(Duration::from_millis(400));
     let publisher = Publisher::serve(move |_| slow.clone()).await;
     for (timeout, code) in [("10s", 0), ("100ms", 3)] {
-        let mut ingest = prepare_ingest(&publisher, &format!("http.timeout = {timeout:?}")).await;
+        let mut ingest =
+            Ingest::with_source(&publisher, &format!("http.timeout = {timeout:?}")).await;
         ingest.configure("[fetch]\nread_timeout = \"200ms\"\npage_timeout = \"300ms\"");
         ingest.run(&[]).await.expect(code);
     }
@@ -199,7 +195,7 @@ async fn a_source_can_have_a_browser_s_headers() {
         ("http.user_agent = \"curl/8\"", "curl/8"),
     ] {
         let publisher = Feed::link(short_pages(1, 4, 1)).serve().await;
-        prepare_ingest(&publisher, table)
+        Ingest::with_source(&publisher, table)
             .await
             .run(&[])
             .await
@@ -277,7 +273,7 @@ async fn a_refusing_server_gets_fewer_concurrent_requests_until_it_recovers() {
     })
     .await;
     let table = format!("{NUMBER}\nhttp = {{ concurrency = {AT_ONCE} }}");
-    let mut ingest = prepare_ingest(&publisher, &table).await;
+    let mut ingest = Ingest::with_source(&publisher, &table).await;
     // The database must not be the bottleneck.
     ingest.configure("[fetch]\nahead = 50");
     let run = ingest.start_run(&[]);
@@ -315,7 +311,7 @@ async fn a_repeated_page_does_not_deadlock_with_later_pages() {
     })
     .await;
     let table = format!("{NUMBER}\nhttp = {{ concurrency = 4, rate = \"10/s\" }}");
-    let ingest = prepare_ingest(&publisher, &table).await;
+    let ingest = Ingest::with_source(&publisher, &table).await;
     ingest.run(&[]).await.expect(0);
     assert_eq!(ingest.count("release").await, 12);
 }

@@ -78,10 +78,7 @@ fn the_image_is_built_from_paths_that_exist_and_are_sent_to_the_engine() {
 
 #[test]
 fn what_the_program_includes_when_it_is_built_is_in_the_image() {
-    let copied: Vec<PathBuf> = list_copied_paths()
-        .iter()
-        .map(|path| repository_path(path))
-        .collect();
+    let copied: Vec<PathBuf> = list_copied_paths().iter().map(repository_path).collect();
     let mut included = 0;
     for file in find_rust_files(&repository_path("src")) {
         let text = fs::read_to_string(&file).unwrap();
