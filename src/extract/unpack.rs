@@ -95,7 +95,7 @@ impl<'o> Unpacker<'o> {
         self.add_release(item, Kind::CompiledRelease);
     }
 
-    /// Adds an item of unknown kind. PortionLimits are releases, so it is read as one first.
+    /// Adds an item of unknown kind. Most are releases, so it is read as one first.
     fn add_unknown(&mut self, item: Item) {
         let read = read::read_release(&item, Kind::Release, self.options);
         let holds_others = read.as_ref().map_or(true, ReadRelease::holds_others);
