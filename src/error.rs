@@ -66,24 +66,24 @@ impl Kind {
         }
     }
 
-    /// The next run can be expected to do better, without anyone changing anything.
+    /// Returns true if the next run may succeed although nobody changes anything.
     pub(crate) fn may_pass(self) -> bool {
         !matches!(self, Kind::Unexpected | Kind::Config | Kind::TooManyBad)
     }
 
-    /// A run that lost its pages may be repeated at once after this error. It would meet other
-    /// errors again, and some require a wait.
+    /// Returns true if a run that lost its pages may be repeated at once after this error. Other
+    /// errors would occur again, and some require a wait.
     pub(crate) fn may_repeat_at_once(self) -> bool {
         matches!(self, Kind::Lease | Kind::Lost | Kind::Environment)
     }
 
-    /// The run no longer holds its source, or its pages, as the database knows them.
+    /// Returns true if the run has lost its lease, or the database has lost pages of the run.
     pub(crate) fn ends_lease(self) -> bool {
         matches!(self, Kind::Lease | Kind::Lost)
     }
 
-    /// What a status means in the place of an answer: the server's trouble, or that there is
-    /// no more to be had.
+    /// Returns the class of a failure with this HTTP status. A server error may pass; any other
+    /// status means that the server has no more pages for us.
     pub(crate) fn from_status(status: u16) -> Self {
         match status {
             408 | 500.. => Kind::Environment,
