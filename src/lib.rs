@@ -48,29 +48,31 @@
 //! | module | what it does |
 //! |---|---|
 //! | `cli`, [`command`] | the command line; one file for each subcommand |
+//! | `demo` | a publisher of invented releases, for the demonstration and the benchmarks |
 //! | [`pipeline`] | one run of one source: joins the stages, keeps the lease, reports |
 //! | [`fetch`] | stage 1: pages, in chains that are walked side by side |
-//! | `http` | one polite request: rate, retries, secrets, allowed hosts; knows no JSON |
-//! | [`decode`] | bytes to documents and items: charsets, archives, lines; knows no HTTP |
+//! | `http` | one polite request: rate, retries, secrets, allowed hosts; reads no page |
+//! | [`decode`] | bytes to documents and items: charsets, archives, lines; sends no request |
 //! | [`extract`] | stage 2: items to rows and rejects; pure, and cannot fail |
 //! | [`sink`] | stage 3: the page's transaction, and the row-by-row fallback |
 //! | [`ledger`] | runs, leases, pages, watermarks, quarantine |
 //! | [`bulk`] | set-based SQL for any table |
 //! | [`database`] | pool, session settings, TLS, migrations, the local server |
-//! | [`config`], [`source`], [`page`], [`release`], [`json`], [`error`] | the nouns |
+//! | [`config`], [`source`], [`page`], [`request`], [`release`], [`json`], [`redact`], [`metrics`], [`error`] | the nouns, which every stage may use |
 //!
 //! Each module's documentation says why it is as it is.
 //!
 //! # What never happens
 //!
 //! - Extract never sees the network or a clock.
-//! - No release is written outside [`sink`].
+//! - No release is written outside [`sink`]. `bench-database` writes invented ones to a schema
+//!   of its own.
 //! - Tasks are spawned by [`pipeline`], by the commands for progress and signals, by the demo's
-//!   publisher, by [`database`] for each connection, and by nothing else; [`fetch`] and
-//!   [`pipeline`] use threads that may block, a piece or a page at a time.
-//! - No value of a publisher is spliced into SQL. Statements are files under `sql/`, or built
-//!   by [`bulk`] from a table that is known at compile time. The names of roles, schemas and
-//!   channels, and the settings of a session, are quoted where a statement takes no parameter.
+//!   publisher, by [`database`] for each connection, and by nothing else. Threads that may block
+//!   are used by [`fetch`] for a piece of a file, by [`pipeline`] for a page, and by the local
+//!   server to find its programs.
+//! - No value becomes a part of SQL text. Statements are files under `sql/`, constants of the
+//!   program, or built by [`bulk`] from a table that is known at compile time.
 //! - No URL that is found in data is requested, except links and what an index names, on the
 //!   source's own host, on one that its URLs write out, or on one that it allows.
 //! - Nothing that a publisher wrote reaches a terminal unescaped, unless `--raw` asks for it.
@@ -78,11 +80,12 @@
 //! # How to add …
 //!
 //! - **a column of `ocds.release`**: `sql/migrations/README.md` tells the steps and the traps.
-//! - **a kind of pagination**: a variant of [`source::Pagination`] with its keys; what follows
-//!   a page in `fetch::pagination`; a feed of that kind in `tests/it/fetch.rs`; its keys in
-//!   `config/ocds-ingest.toml` and in the README.
-//! - **a subcommand**: its arguments in `cli`, a file in [`command`] with a function that
-//!   returns an answer, its line in `command::dispatch`, and its tests in `tests/it/commands.rs`.
+//! - **a kind of pagination**: a variant of [`source::Pagination`] with its keys; its stored text
+//!   in `source::definition`; what follows a page in `fetch::pagination`; a feed of that kind in
+//!   `tests/it/fetch.rs`; its keys in `config/sources/template.toml.example`.
+//! - **a subcommand**: its arguments in `cli`; a file in [`command`] with a function that prints
+//!   the answer and returns the exit code; its line in `command::dispatch` and in the README;
+//!   its tests in `tests/it/commands.rs`.
 
 // in the order of the pipeline: what starts it, its stages, what they stand on
 
