@@ -79,9 +79,10 @@
 //!   rows of several tables.
 //! - Updates and deletions list their rows with `values`, as insertions do. With `unnest`, a
 //!   column that is an array would be split into its elements.
-//! - The server finds rows by an index, key by key: `sql/bulk/set_transaction.sql` turns the
-//!   other plans off. The planner would read a table of some thousand rows completely for each
-//!   statement, and updates of 100 keys took 2.5 times as long for each row as updates of 50.
+//! - The server finds rows by an index, key by key: `sql/bulk/set_transaction_settings.sql`
+//!   turns the other plans off. The planner would read a table of some thousand rows completely
+//!   for each statement, and updates of 100 keys took 2.5 times as long for each row as updates
+//!   of 50.
 //! - A failed statement is caused by a row, by the server or by a defect; one table of
 //!   SQLSTATEs decides that. [`OnFailure`] tells what happens to a row that the server refuses.
 //!   A row that crashes the server's process each time looks like a server that is away,

@@ -14,7 +14,7 @@
 //!
 //! A body is decoded at once and in memory, on the thread that polls the stream:
 //! `fetch.max_decoded_bytes` limits it, which takes about a second, and the runtime has other
-//! threads. Files of any size are cut into pieces, by [`file`]. Nothing here knows requests or
+//! threads. Files of any size are cut into pieces, by `file`. Nothing here knows requests or
 //! pages.
 
 mod archive;

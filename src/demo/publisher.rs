@@ -1,7 +1,7 @@
 //! The demonstration's publisher: a feed over HTTP on loopback.
 //!
-//! It stands outside the program it shows, so it is the one place beside the
-//! pipeline and the daemon that spawns a task; the task ends with the value.
+//! It stands outside the program that it shows, so it spawns a task of its own, which ends with
+//! the value.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! [`Client`] holds what the requests of one source share, and [`TargetPolicy`] decides
-//! where they may go. Nothing here knows JSON or pages: the caller passes a function that
-//! reads the body, or receives the body itself.
+//! where they may go. The only body that is read here is the answer with a token: for others
+//! the caller passes a function that reads the body, or receives the body itself.
 
 mod answer;
 mod attempts;

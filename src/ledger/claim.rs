@@ -95,13 +95,13 @@ const STATEMENTS_PER_ATTEMPT: u32 = 12;
 
 /// Takes the lease of a source for a run.
 ///
-/// A holder is dead if its last heartbeat is older than `lease.ttl`, or if it has missed a
-/// heartbeat and its backend is gone. A pooler closes backends of running clients, so with a
+/// A holder is dead if its last heartbeat is older than `lease.ttl`, or if it has missed two
+/// heartbeats and its backend is gone. A pooler closes backends of running clients, so with a
 /// pooler only the heartbeat decides. A dead holder is replaced at once.
 ///
 /// The function waits up to `lease.wait` for any other holder. It waits longer if the holder
-/// may be dead: because it has missed a heartbeat, or because it connects through a pooler and
-/// has not renewed its lease while this function waits. If the database is unreachable, each
+/// may be dead: because its backend is gone, because it has missed two heartbeats, or because it
+/// connects through a pooler and has not renewed its lease while this function waits. If the database is unreachable, each
 /// attempt is retried for up to `database.retry_for`.
 ///
 /// # Errors

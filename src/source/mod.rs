@@ -29,9 +29,9 @@ use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
 pub use self::decode::{Charset, Container, Decode};
+pub(crate) use self::definition::remove_user_from_value;
 #[cfg(feature = "cli")]
 pub(crate) use self::definition::{remove_user, word};
-pub(crate) use self::definition::remove_user_from_value;
 pub use self::detail::Detail;
 pub use self::http::{FailIf, Http, Rate, UserAgent};
 pub use self::items::{Items, Kind, Version};
