@@ -1,4 +1,9 @@
 //! Writes the metrics to a file that the textfile collector of Prometheus' node exporter reads.
+//!
+//! # The exit code
+//!
+//! A command that succeeded exits 3 if its metrics file cannot be written, because the file was
+//! requested too. Any other exit code says more, and stays.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

@@ -1,4 +1,11 @@
 //! Finds the version of the standard that releases are written in.
+//!
+//! # A package without a version
+//!
+//! Such a package is of version 1.0, which had no member for it. A release of 1.1 in it is known
+//! by its `parties`, and is not upgraded. A source whose releases have no `parties` can declare
+//! `items.version`. A package that is too large to hold is of 1.0 only if it says so before its
+//! releases.
 
 use serde_json::Value;
 
@@ -13,8 +20,7 @@ pub(super) fn version_of_items(cut: &Cut, around: &Value) -> Option<Version> {
     version_of_package(around.pointer(place)?)
 }
 
-/// Returns the version of a package. A package without a version is of 1.0, which had no member
-/// for it. Another value has no version.
+/// Returns the version of a package. Another value has no version.
 pub(super) fn version_of_package(package: &Value) -> Option<Version> {
     let has = |name| package.get(name).is_some();
     if !(has("releases") || has("records")) || has("ocid") {

@@ -1,4 +1,11 @@
 //! Which chains a run walks, in what order, and where each begins.
+//!
+//! # New values of an axis
+//!
+//! The watermark covers only the values that an axis had when it moved. So a value that is new
+//! in an index is walked from the beginning of the feed, after all other chains. It is new until
+//! a complete run has stored a page of it; a value that never has a page is new in each run. If
+//! several chains of new values fail in a row, the rest of them is left out.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;

@@ -1,4 +1,10 @@
 //! The part of a feed that is one chain of pages: a window of time, and a value of each axis.
+//!
+//! # Chains are found again by their names
+//!
+//! Each page is stored with the name of its chain. A resumed run looks for these names, so it
+//! keeps the dates that it began with. A window that was halved has no mark of its own: it is
+//! recognized by pages of shorter windows within it.
 
 use std::collections::BTreeMap;
 use std::fmt;

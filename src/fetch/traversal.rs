@@ -1,4 +1,11 @@
 //! All chains of a run, several side by side.
+//!
+//! # A chain that fails
+//!
+//! A chain that fails is skipped if there are others: if a publisher cannot answer one window,
+//! the others are still worth fetching. The watermark stays before the failed chain, so the next
+//! run requests it again. A publisher that fails several chains in a row, or wants to be left
+//! alone, is not asked for the rest.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -203,9 +210,8 @@ impl Traversal {
         }
     }
 
-    /// Skips a chain that failed, if others follow. A publisher that fails several in a row,
-    /// or wants to be left alone, is not asked for the rest. If all that is left is new
-    /// values of axes, the failures may be theirs, and the run is what it was without them.
+    /// Skips a chain that failed, or ends the run. If all that is left is new values of axes,
+    /// the failures may be theirs, and the run is what it was without them.
     fn fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
         self.failed_in_a_row += 1;
         let most = self.run.fetcher.limits().unreadable_in_a_row;

@@ -1,4 +1,9 @@
 //! Writes the HTTP requests of a run to `ocds.request`.
+//!
+//! # Requests are not part of a page's transaction
+//!
+//! People read them, and nothing depends on them. So they are written beside the pages, and a
+//! killed run lacks its last seconds.
 
 use std::time::Duration;
 

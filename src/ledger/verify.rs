@@ -7,6 +7,8 @@
 //!
 //! The holder of a lease checks its pages while its run lasts and at the end. The next run
 //! checks, once, the runs that ended before it.
+//!
+//! With Citus only the coordinator is checked. If a worker loses commits, nobody notices.
 
 use jiff::Timestamp;
 use tokio_postgres::types::Type;

@@ -4,9 +4,22 @@
 //! for it. So the later page of a run wins, and no two transactions ever wait for each other's
 //! rows.
 //!
-//! A run that was stopped by `--max-pages`, or that came to its `--to-page`, exits 0, because
-//! it did what was requested. To the ledger a run stopped by `--max-pages` is unfinished, and
-//! the next one continues it.
+//! # When the next run begins anew
+//!
+//! The next run resumes a run that has not ended, and begins anew after one that has.
+//!
+//! - A run that was stopped by `--max-pages`, or that came to its `--to-page`, exits 0, because
+//!   it did what was requested. To the ledger a run stopped by `--max-pages` is unfinished.
+//! - A run that came to the end of the feed has ended, even if it met unreadable pages. If it
+//!   were resumed, each run would fetch again everything that follows one bad page.
+//! - A resumed run that made no new page durable has met the same unreadable page, failing
+//!   window or forbidden link again. It has ended too, so that the next run sees what is new
+//!   before that. A forbidden link is thus tried twice, because the host may have been allowed
+//!   meanwhile.
+//! - A redirect or a DNS answer that points to a forbidden host is what a server says now. So
+//!   the next run tries there again, however often.
+//! - A feed of one chain that has more than `fetch.max_pages` pages never ends. Each run fails
+//!   there until the limit is raised.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -417,12 +430,6 @@ impl Dispatched {
 
     /// The end that the ledger records. A run that ended before the end of the feed is
     /// truncated there, whatever was requested of this process.
-    ///
-    /// A resumed run that made no new page durable has met the same unreadable page, failing
-    /// window or forbidden link again. It counts as ended, so that the next run begins anew and
-    /// sees what is new before that. A forbidden link is thus tried twice, because the host may
-    /// have been allowed meanwhile. A redirect or a DNS answer that points to a forbidden host
-    /// is what a server says now, so the next run tries there again, however often.
     pub(super) fn end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
         let is_refused = |error: &Error| error.kind() == Kind::LinkRefused;
         let met_the_same = self.unreadable > 0

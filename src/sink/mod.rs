@@ -2,7 +2,8 @@
 //!
 //! [`Sink::commit`] opens a transaction that holds the lease. A [`bulk::Writer`] writes the
 //! page's releases in batches, then its rejects, and the page's own row comes last. So if that
-//! row exists after the commit, the whole page is stored. If the reply to a commit is lost, the
+//! row exists after the commit, the whole page is stored. It is not inserted first and updated
+//! at the end, because each page would leave a dead row. If the reply to a commit is lost, the
 //! page is sent again. The second attempt finds the page's row and is rolled back.
 //!
 //! Statements are pipelined. A page with a few batches and no bad row costs two round trips:

@@ -8,7 +8,7 @@
 //! A cursor reads the keys of a table once, in a transaction of its own, while other
 //! transactions delete the rows. A separate statement for each chunk would read the rows that
 //! earlier chunks have deleted, or rows of other sources, depending on the planner's
-//! statistics.
+//! statistics. The open transaction holds back vacuum, as a backup does.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};

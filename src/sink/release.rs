@@ -1,4 +1,6 @@
 //! The rows of `ocds.release`: how they are upserted, and how a release fills one.
+//!
+//! The primary key begins with `ocid`, so a lookup by ocid needs no index of its own.
 
 use std::mem;
 
