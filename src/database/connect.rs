@@ -9,19 +9,18 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use deadpool_postgres::Connect;
 use futures::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{SslMode as WireMode, SslNegotiation};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres::{Client, Config, Connection, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::either::Either;
 
 use super::guard::{GuardedStream, Policy};
 use super::require_auth::RequireAuth;
@@ -173,12 +172,12 @@ where
             };
             if !request_tls(&mut stream, negotiator.mode, negotiator.is_direct).await? {
                 let policy = policy(self.is_remote);
-                return Ok(GuardedStream::new(Transport::Plain(stream), policy));
+                return Ok(GuardedStream::new(Either::Left(stream), policy));
             }
             let policy = policy(false);
             let Ok(tls) = MakeTlsConnect::<S>::make_tls_connect(&mut negotiator.tls, &self.host);
             let stream = tls.connect(stream).await?;
-            Ok(GuardedStream::new(Transport::Tls(Box::new(stream)), policy))
+            Ok(GuardedStream::new(Either::Right(Box::new(stream)), policy))
         })
     }
 }
@@ -223,74 +222,22 @@ impl<S> TlsConnect<S> for ConnectSocket {
                 require_auth: self.require_auth,
                 is_exposed: false,
             };
-            Ok(GuardedStream::new(Transport::Plain(stream), policy))
+            Ok(GuardedStream::new(Either::Left(stream), policy))
         })
     }
 }
 
-/// A connection with or without TLS.
-pub(super) enum Transport<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    Plain(S),
-    Tls(Box<<MakeRustlsConnect as MakeTlsConnect<S>>::Stream>),
-}
+/// A connection without TLS, or with it.
+type Transport<S> = Either<S, Box<<MakeRustlsConnect as MakeTlsConnect<S>>::Stream>>;
 
-impl<S> AsyncRead for Transport<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl<S> AsyncWrite for Transport<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
-}
-
-impl<S> TlsStream for Transport<S>
+impl<S> TlsStream for GuardedStream<Transport<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     fn channel_binding(&self) -> ChannelBinding {
-        match self {
-            Transport::Plain(_) => ChannelBinding::none(),
-            Transport::Tls(stream) => stream.channel_binding(),
+        match self.stream() {
+            Either::Left(_) => ChannelBinding::none(),
+            Either::Right(stream) => stream.channel_binding(),
         }
     }
 }

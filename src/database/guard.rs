@@ -20,7 +20,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
 use super::require_auth::{AuthMethod, RequireAuth};
 
@@ -150,6 +149,10 @@ impl<T> GuardedStream<T> {
             has_requested: false,
             state: START,
         }
+    }
+
+    pub(super) fn stream(&self) -> &T {
+        &self.stream
     }
 
     /// Checks the head of a message. Returns the length of the rest of the message, and true if
@@ -282,12 +285,6 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for GuardedStream<T> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
-    }
-}
-
-impl<T: TlsStream + Unpin> TlsStream for GuardedStream<T> {
-    fn channel_binding(&self) -> ChannelBinding {
-        self.stream.channel_binding()
     }
 }
 
