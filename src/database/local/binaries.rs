@@ -65,30 +65,22 @@ impl SearchPath {
     /// needs a process. Without any programs, the error names the command that installs them.
     pub(super) fn find(&self, wanted: Option<u32>) -> Result<Binaries> {
         let is_wanted = |found: &Binaries| wanted.is_none_or(|wanted| found.major == wanted);
-        let mut other_version = None;
-        for found in self
-            .path
-            .iter()
-            .filter_map(|directory| inspect_directory(directory))
-        {
+        let mut first_on_path = None;
+        for found in self.path.iter().filter_map(|it| inspect_directory(it)) {
             if is_wanted(&found) {
                 return Ok(found);
             }
-            other_version.get_or_insert(found);
+            first_on_path.get_or_insert(found);
         }
         let configured = self.ask_pg_config();
-        let installations = self.installations.iter().chain(&configured);
-        let mut installed: Vec<Binaries> = installations
+        let installed = self.installations.iter().chain(&configured);
+        let mut installed: Vec<Binaries> = installed
             .filter_map(|directory| inspect_directory(directory))
             .collect();
         installed.sort_by_key(|found| std::cmp::Reverse(found.major));
-        let wanted_index = installed.iter().position(is_wanted);
-        let index =
-            wanted_index.or((other_version.is_none() && !installed.is_empty()).then_some(0));
-        let found = index
-            .map(|index| installed.swap_remove(index))
-            .or(other_version);
-        found.ok_or_else(|| {
+        let newest = installed.first().cloned();
+        let wanted = installed.into_iter().find(is_wanted);
+        wanted.or(first_on_path).or(newest).ok_or_else(|| {
             Error::environment(format!(
                 "no PostgreSQL server is installed: {}, or name a server with --database-url",
                 describe_install_command()
@@ -98,36 +90,23 @@ impl SearchPath {
 
     /// Asks `pg_config` for the directory of the programs.
     fn ask_pg_config(&self) -> Option<PathBuf> {
-        let programs = self
-            .path
-            .iter()
-            .map(|directory| directory.join("pg_config"));
-        let directory = programs
-            .filter(|program| program.is_file())
-            .find_map(|program| read_output(&program, "--bindir"))?;
+        let programs = self.path.iter().map(|it| it.join("pg_config"));
+        let mut programs = programs.filter(|program| program.is_file());
+        let directory = programs.find_map(|program| read_output(&program, "--bindir"))?;
         Some(PathBuf::from(directory.trim()))
-    }
-
-    fn find_client(&self, name: &str) -> PathBuf {
-        let on_path = self
-            .path
-            .iter()
-            .find(|directory| directory.join(name).is_file());
-        let installed = self
-            .installations
-            .iter()
-            .find(|directory| directory.join(name).is_file());
-        match on_path.or(installed) {
-            Some(directory) => directory.join(name),
-            None => PathBuf::from(name),
-        }
     }
 }
 
 /// Finds a client program such as psql, first on `PATH`, then in the installations. Returns only
 /// the name if there is none.
 pub(in crate::database) fn find_client(name: &str) -> PathBuf {
-    SearchPath::of_this_machine().find_client(name)
+    let SearchPath {
+        path,
+        installations,
+    } = SearchPath::of_this_machine();
+    let mut programs = path.iter().chain(&installations).map(|it| it.join(name));
+    let found = programs.find(|program| program.is_file());
+    found.unwrap_or_else(|| PathBuf::from(name))
 }
 
 fn list_installations(parent: &Path, prefix: &str, below: &str) -> Vec<PathBuf> {
@@ -185,11 +164,12 @@ fn describe_install_command() -> String {
     let path: OsString = std::env::var_os("PATH").unwrap_or_default();
     let is_on_path =
         |name: &str| std::env::split_paths(&path).any(|directory| directory.join(name).is_file());
-    let known: Vec<&str> = managers.iter().map(|(_, command)| *command).collect();
-    let command = managers.iter().find(|(manager, _)| is_on_path(manager));
-    match command {
+    match managers.iter().find(|(manager, _)| is_on_path(manager)) {
         Some((_, command)) => format!("install it with {command}"),
-        None => format!("install it with {}", known.join(" or ")),
+        None => {
+            let commands = managers.map(|(_, command)| command);
+            format!("install it with {}", commands.join(" or "))
+        }
     }
 }
 
