@@ -16,6 +16,7 @@ use super::owner::{find_last_line, path_error, run_command, run_command_within};
 use super::server_directory::{Lock, ServerDirectory};
 use super::{DATABASE, Durability, Options};
 use crate::error::{Error, Result};
+use crate::redact::percent_encode;
 
 /// The longest time for a start, with the recovery after a crash, or for a stop.
 const SERVER_LIMIT: Duration = Duration::from_secs(300);
@@ -83,8 +84,8 @@ pub(super) fn read_version(directory: &ServerDirectory) -> Result<Option<u32>> {
 
 impl Cluster {
     pub(super) fn url(&self, database: &str) -> String {
-        let host = percent_encode(&self.socket_directory.path.to_string_lossy());
-        let database = percent_encode(database);
+        let host = encode_path(&self.socket_directory.path.to_string_lossy());
+        let database = encode_path(database);
         let port = self.options.port();
         format!("postgresql://{DATABASE}@/{database}?host={host}&port={port}")
     }
@@ -440,23 +441,9 @@ fn shell_quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn percent_encode(text: &str) -> String {
-    const HEX: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-    ];
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.extend([
-                '%',
-                HEX[usize::from(byte >> 4)],
-                HEX[usize::from(byte & 15)],
-            ]);
-        }
-    }
-    escaped
+/// Percent-encodes a path. It keeps `/`, so that people can read it.
+fn encode_path(path: &str) -> String {
+    percent_encode(path).replace("%2F", "/")
 }
 
 #[cfg(test)]
@@ -466,7 +453,7 @@ mod tests {
     #[test]
     fn odd_names_survive_a_shell_and_a_url() {
         assert_eq!(shell_quote("it's"), r"'it'\''s'");
-        assert_eq!(percent_encode("/a b/ü&c"), "/a%20b/%C3%BC%26c");
+        assert_eq!(encode_path("/a b/ü&c"), "/a%20b/%C3%BC%26c");
     }
 
     #[test]
