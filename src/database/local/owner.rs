@@ -36,11 +36,6 @@ pub(super) enum Owner {
 impl Owner {
     /// Decides who owns the cluster in a directory. `owner` is the user and the group of the
     /// directory. A directory of root gets a system user.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config) if the directory belongs to another user and this process is
-    /// not root; [`Environment`](crate::error::Kind::Environment) if root cannot make a system
-    /// user.
     pub(super) async fn for_directory(path: &Path, owner: (u32, u32)) -> Result<Self> {
         let current_user = rustix::process::geteuid();
         let path = path.display();
@@ -67,16 +62,15 @@ impl Owner {
         self.run_on_path("mkdir", &["-m", "700"], directory).await
     }
 
-    /// Removes an empty directory with this owner's rights.
     pub(super) async fn remove_directory(self, directory: &Path) -> Result<()> {
         self.run_on_path("rmdir", &[], directory).await
     }
 
-    /// Removes a directory and everything in it with this owner's rights.
     pub(super) async fn remove_tree(self, directory: &Path) -> Result<()> {
         self.run_on_path("rm", &["-rf"], directory).await
     }
 
+    /// Runs a program on a path with this owner's rights.
     async fn run_on_path(self, program: &str, options: &[&str], path: &Path) -> Result<()> {
         let mut command = self.new_command(program);
         command.args(options).arg("--").arg(path);
@@ -166,14 +160,13 @@ pub(super) async fn run_command(command: &mut Command) -> Result<Output> {
     run_command_within(COMMAND_LIMIT, command).await
 }
 
-/// Runs a command to its end, for at most `limit`.
 pub(super) async fn run_command_within(limit: Duration, command: &mut Command) -> Result<Output> {
     let words = command.as_std();
-    let words: Vec<_> = std::iter::once(words.get_program())
-        .chain(words.get_args())
-        .filter(|word| *word != SETSID)
-        .collect();
-    let program = PathBuf::from(words[0]);
+    let program = match words.get_program() {
+        program if program == SETSID => words.get_args().next().unwrap_or(program),
+        program => program,
+    };
+    let program = PathBuf::from(program);
     let result = tokio::time::timeout(limit, command.output()).await;
     let output = result.map_err(|_| {
         let program = program.display();
@@ -204,27 +197,15 @@ async fn find_or_make_service_user() -> Result<Owner> {
         }
     }
     // the commands of shadow-utils and of BusyBox
-    let commands: [(&str, &[&str]); 2] = [
+    for (program, arguments) in [
         (
             "useradd",
-            &[
-                "--system",
-                "--user-group",
-                "--home-dir",
-                "/",
-                "--no-create-home",
-                "--shell",
-                "/bin/false",
-            ],
+            "--system --user-group --home-dir / --no-create-home --shell /bin/false",
         ),
-        (
-            "adduser",
-            &["-S", "-D", "-H", "-h", "/", "-s", "/bin/false"],
-        ),
-    ];
-    for (program, arguments) in commands {
+        ("adduser", "-S -D -H -h / -s /bin/false"),
+    ] {
         let mut command = Owner::CurrentUser.new_command(program);
-        command.args(arguments).arg(OWN_USER);
+        command.args(arguments.split(' ')).arg(OWN_USER);
         if run_command(&mut command)
             .await
             .is_ok_and(|output| output.status.success())
