@@ -65,10 +65,6 @@ pub(super) struct ServerDirectory {
 
 impl ServerDirectory {
     /// Makes the directory if it does not exist, and checks that it can be used.
-    ///
-    /// # Errors
-    /// [`Config`](crate::error::Kind::Config) if it has other files, belongs to another user, or if the
-    /// server's user cannot enter it.
     pub(super) async fn prepare(directory: &Path) -> Result<Self> {
         let path = resolve_link(directory)?;
         std::fs::create_dir_all(&path).map_err(|e| path_error("make", &path, e))?;
@@ -166,14 +162,16 @@ impl ServerDirectory {
             if self.entries.open_directory(SOCKET)?.is_none() {
                 self.owner.make_directory(&usual).await?;
             }
-            let socket = self.entries.open_directory(SOCKET)?;
-            let socket = socket
-                .ok_or_else(|| Error::environment(format!("{} was removed", usual.display())))?;
+            let removed = || Error::environment(format!("{} was removed", usual.display()));
+            let socket = self.entries.open_directory(SOCKET)?.ok_or_else(removed)?;
             socket.make_private()?;
             return Ok(socket);
         }
-        if let Some(known) = self.open_stored_socket_directory()? {
-            return Ok(known);
+        if let Some(known) = self.entries.read_file(SOCKET_PATH, MAX_PATH)?
+            && let known = PathBuf::from(OsString::from_vec(known))
+            && let Some(socket) = self.open_private_directory(&known)
+        {
+            return Ok(socket);
         }
         let hash = blake3::hash(self.path().as_os_str().as_encoded_bytes()).to_hex();
         let name = format!("ocds-ingest-{}", &hash[..12]);
@@ -204,25 +202,17 @@ impl ServerDirectory {
         }
     }
 
-    fn open_stored_socket_directory(&self) -> Result<Option<Directory>> {
-        let Some(path) = self.entries.read_file(SOCKET_PATH, MAX_PATH)? else {
-            return Ok(None);
-        };
-        let path = PathBuf::from(OsString::from_vec(path));
-        Ok(self.open_private_directory(&path))
-    }
-
     /// Makes a directory somewhere else, or opens it if it belongs to the server's user.
     async fn make_private_directory(&self, path: &Path) -> Result<Directory> {
         let made = self.owner.make_directory(path).await;
-        let Some(directory) = self.open_private_directory(path) else {
-            made?;
-            return Err(Error::environment(format!(
-                "{}, the place of the server's socket, belongs to another user",
-                path.display()
-            )));
-        };
-        Ok(directory)
+        if let Some(directory) = self.open_private_directory(path) {
+            return Ok(directory);
+        }
+        made?;
+        Err(Error::environment(format!(
+            "{}, the place of the server's socket, belongs to another user",
+            path.display()
+        )))
     }
 
     /// Opens a directory somewhere else. It must belong to the server's user, and no other user
@@ -273,7 +263,7 @@ impl ServerDirectory {
     }
 }
 
-/// A lock on a file of a [`ServerDirectory`]. It is released when it is dropped.
+/// A lock on a file of a [`ServerDirectory`].
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
