@@ -57,8 +57,7 @@ impl Directory {
     }
 
     fn from_descriptor(path: PathBuf, descriptor: OwnedFd) -> Result<Self> {
-        let stat =
-            rustix::fs::fstat(&descriptor).map_err(|e| path_error("look at", &path, e.into()))?;
+        let stat = read_stat(&descriptor, &path)?;
         Ok(Self {
             path,
             descriptor,
@@ -72,8 +71,7 @@ impl Directory {
     }
 
     pub(super) fn mode(&self) -> Result<Mode> {
-        let stat = rustix::fs::fstat(&self.descriptor);
-        let stat = stat.map_err(|e| path_error("look at", &self.path, e.into()))?;
+        let stat = read_stat(&self.descriptor, &self.path)?;
         Ok(Mode::from_raw_mode(stat.st_mode))
     }
 
@@ -94,11 +92,9 @@ impl Directory {
 
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let read = || -> Result<Vec<String>, Errno> {
-            let names = Dir::read_from(&self.descriptor)?.map(|entry| {
-                let name = entry?.file_name().to_string_lossy().into_owned();
-                Ok(name)
-            });
-            names.collect()
+            Dir::read_from(&self.descriptor)?
+                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                .collect()
         };
         let mut names = read().map_err(|e| path_error("list", &self.path, e.into()))?;
         names.retain(|name| name != "." && name != "..");
@@ -107,12 +103,8 @@ impl Directory {
 
     /// Opens a directory in this one; `None` if there is none. It must belong to the same user.
     pub(super) fn open_directory(&self, name: &str) -> Result<Option<Self>> {
-        let Some(descriptor) = self.open_entry(
-            name,
-            OFlags::RDONLY | OFlags::DIRECTORY,
-            FileType::Directory,
-        )?
-        else {
+        let access = OFlags::RDONLY | OFlags::DIRECTORY;
+        let Some(descriptor) = self.open_entry(name, access, FileType::Directory)? else {
             return Ok(None);
         };
         let directory = Self::from_descriptor(self.path.join(name), descriptor)?;
@@ -131,15 +123,10 @@ impl Directory {
             return Ok(None);
         };
         let path = self.path.join(name);
-        let stat =
-            rustix::fs::fstat(&descriptor).map_err(|e| path_error("look at", &path, e.into()))?;
-        let found = FileType::from_raw_mode(stat.st_mode);
-        if found != FileType::RegularFile {
-            return Err(refuse(
-                &path,
-                describe(found),
-                describe(FileType::RegularFile),
-            ));
+        let stat = read_stat(&descriptor, &path)?;
+        let (found, required) = (FileType::from_raw_mode(stat.st_mode), FileType::RegularFile);
+        if found != required {
+            return Err(refuse(&path, describe(found), describe(required)));
         }
         if stat.st_nlink != 1 {
             let found = "a file that has another name too (a hard link)";
@@ -176,11 +163,8 @@ impl Directory {
                 Err(e) => return Err(path_error("create", &path, e.into())),
             }
         }
-        Err(refuse(
-            &path,
-            "created and removed again by another process",
-            "left alone",
-        ))
+        let found = "created and removed again by another process";
+        Err(refuse(&path, found, "left alone"))
     }
 
     /// Reads a file of at most `limit` bytes; `None` if there is none.
@@ -209,12 +193,8 @@ impl Directory {
     }
 
     pub(super) fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
-        Ok(rustix::fs::renameat(
-            &self.descriptor,
-            from,
-            &self.descriptor,
-            to,
-        )?)
+        let descriptor = &self.descriptor;
+        Ok(rustix::fs::renameat(descriptor, from, descriptor, to)?)
     }
 
     /// Removes an entry that is not a directory.
@@ -245,6 +225,10 @@ impl Directory {
             }
         }
     }
+}
+
+fn read_stat(descriptor: &OwnedFd, path: &Path) -> Result<Stat> {
+    rustix::fs::fstat(descriptor).map_err(|e| path_error("look at", path, e.into()))
 }
 
 /// Explains why an entry could not be opened: by its type if that is wrong, else by the system's
