@@ -105,9 +105,8 @@ impl TlsOptions {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
             _ => {
-                return Err(Error::config(
-                    "the database's URL: sslcert and sslkey must both be set",
-                ));
+                let message = "the database's URL: sslcert and sslkey must both be set";
+                return Err(Error::config(message));
             }
         };
         Ok(Self {
@@ -127,6 +126,10 @@ impl TlsOptions {
 
     pub(crate) fn mode(&self) -> SslMode {
         self.mode
+    }
+
+    pub(crate) fn mode_name(&self) -> &'static str {
+        MODES[self.mode as usize].0
     }
 
     fn verification(&self) -> Verification {
@@ -171,50 +174,34 @@ impl TlsOptions {
         &self,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>> {
+        let build_chain = || {
+            let roots = Arc::new(self.roots.load()?);
+            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+                .build()
+                .map_err(|e| Error::config("use the root certificates").with_source(e))
+        };
         let chain = match self.verification() {
             Verification::Nothing => None,
-            Verification::Chain | Verification::ChainAndName => {
-                let roots = Arc::new(self.roots.load()?);
-                let verifier =
-                    WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
-                        .build()
-                        .map_err(|e| Error::config("use the root certificates").with_source(e))?;
-                Some(verifier)
-            }
+            Verification::Chain => Some(build_chain()?),
+            Verification::ChainAndName => return Ok(build_chain()?),
         };
-        match (self.verification(), chain) {
-            (Verification::ChainAndName, Some(chain)) => Ok(chain),
-            (_, chain) => Ok(Arc::new(AnyNameVerifier {
-                chain,
-                provider: Arc::clone(provider),
-            })),
-        }
+        let provider = Arc::clone(provider);
+        Ok(Arc::new(AnyNameVerifier { chain, provider }))
     }
 }
 
-impl SslMode {
-    const ALL: [SslMode; 5] = [
-        SslMode::Disable,
-        SslMode::Prefer,
-        SslMode::Require,
-        SslMode::VerifyCa,
-        SslMode::VerifyFull,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            SslMode::Disable => "disable",
-            SslMode::Prefer => "prefer",
-            SslMode::Require => "require",
-            SslMode::VerifyCa => "verify-ca",
-            SslMode::VerifyFull => "verify-full",
-        }
-    }
-}
+/// The names of the modes, in the order of [`SslMode`].
+const MODES: [(&str, SslMode); 5] = [
+    ("disable", SslMode::Disable),
+    ("prefer", SslMode::Prefer),
+    ("require", SslMode::Require),
+    ("verify-ca", SslMode::VerifyCa),
+    ("verify-full", SslMode::VerifyFull),
+];
 
 fn parse_mode(name: &str) -> Result<SslMode> {
-    let found = SslMode::ALL.into_iter().find(|mode| mode.name() == name);
-    found.ok_or_else(|| {
+    let found = MODES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, mode)| *mode).ok_or_else(|| {
         Error::config(
             "the database's URL: sslmode is disable, prefer, require, verify-ca or verify-full",
         )

@@ -103,20 +103,22 @@ impl Address {
             (None, Some(list)) => RequireAuth::parse(REQUIRE_AUTH, list)?,
             (None, None) => None,
         };
-        let tcp_user_timeout = match remove("tcp_user_timeout") {
-            // libpq reads milliseconds, and tokio-postgres would read seconds.
-            Some(text) => Some(Duration::from_millis(text.parse().map_err(|_| {
-                url_error("option `tcp_user_timeout` is a number of milliseconds")
-            })?)),
-            None => None,
-        };
+        // libpq reads milliseconds, and tokio-postgres would read seconds.
+        let tcp_user_timeout = remove("tcp_user_timeout").map(|text| text.parse());
+        let tcp_user_timeout = tcp_user_timeout
+            .transpose()
+            .map_err(|_| url_error("option `tcp_user_timeout` is a number of milliseconds"))?;
         let configure = |options: &Options| -> Result<Config> {
             let mut config = build_config(options)?;
             if let Some(timeout) = tcp_user_timeout {
-                config.tcp_user_timeout(timeout);
+                config.tcp_user_timeout(Duration::from_millis(timeout));
             }
             set_defaults(&mut config, options, settings);
-            config.ssl_mode(wire_mode(&config, &tls));
+            // On a Unix socket PostgreSQL has no TLS, and libpq ignores `sslmode`.
+            config.ssl_mode(match config.get_hosts().iter().all(is_socket) {
+                true => WireMode::Disable,
+                false => tls.wire_mode(),
+            });
             Ok(config)
         };
         let config = configure(&options)?;
@@ -126,13 +128,10 @@ impl Address {
                 "sslnegotiation=direct needs sslmode=require or stricter",
             ));
         }
+        let hosts = config.get_hosts();
         let targets = match &require_auth {
-            _ if !config.get_hosts().iter().any(is_socket) => {
-                vec![Target::tcp(config.clone())]
-            }
-            None if config.get_hosts().iter().all(is_socket) => {
-                vec![Target::socket(config.clone())]
-            }
+            _ if !hosts.iter().any(is_socket) => vec![Target::tcp(config.clone())],
+            None if hosts.iter().all(is_socket) => vec![Target::socket(config.clone())],
             _ => split_hosts(&options, &config)
                 .map(|(options, port)| {
                     let config = configure(&options)?;
@@ -182,10 +181,9 @@ impl Address {
     /// channel binding only a server that knows the password already can get it.
     pub(crate) fn warning(&self) -> Option<String> {
         let remote_hosts = self.remote_hosts();
-        let mode = self.tls.mode();
         if remote_hosts.is_empty()
             || self.config.get_password().is_none()
-            || mode >= SslMode::VerifyFull
+            || self.tls.mode() >= SslMode::VerifyFull
             || self.config.get_channel_binding() == ChannelBinding::Require
         {
             return None;
@@ -196,7 +194,7 @@ impl Address {
              database's URL, with sslrootcert=FILE if the server's certificate is signed by your \
              own authority, or write channel_binding=require if the server has TLS and \
              SCRAM-SHA-256 passwords",
-            mode.name(),
+            self.tls.mode_name(),
             remote_hosts.join(", "),
         ))
     }
@@ -207,9 +205,7 @@ impl Address {
         let addresses = self.config.get_hostaddrs();
         let hosts = self.config.get_hosts().iter().enumerate();
         let remote_hosts = hosts.filter_map(|(index, host)| {
-            let Host::Tcp(name) = host else {
-                return None;
-            };
+            let Host::Tcp(name) = host else { return None };
             let address = addresses.get(index).copied();
             let is_here = match address.or_else(|| name.parse::<IpAddr>().ok()) {
                 Some(address) => address.to_canonical().is_loopback(),
@@ -236,25 +232,21 @@ impl Address {
     /// the user's name, which is not shown.
     pub(crate) fn describe(&self) -> String {
         let ports = self.config.get_ports();
-        let hosts: Vec<String> = self
-            .config
-            .get_hosts()
-            .iter()
-            .enumerate()
-            .map(|(index, host)| {
-                let name = match host {
-                    Host::Tcp(name) => name.clone(),
-                    Host::Unix(path) => path.display().to_string(),
-                };
-                match ports.get(index).or(ports.first()) {
-                    None | Some(5432) => name,
-                    Some(port) => format!("{name}:{port}"),
-                }
-            })
-            .collect();
+        let hosts = self.config.get_hosts().iter().enumerate();
+        let hosts = hosts.map(|(index, host)| {
+            let name = match host {
+                Host::Tcp(name) => name.clone(),
+                Host::Unix(path) => path.display().to_string(),
+            };
+            match ports.get(index).or(ports.first()) {
+                None | Some(5432) => name,
+                Some(port) => format!("{name}:{port}"),
+            }
+        });
+        let hosts = hosts.collect::<Vec<_>>().join(",");
         match self.config.get_dbname() {
-            Some(database) => format!("{}/{database}", hosts.join(",")),
-            None => hosts.join(","),
+            Some(database) => format!("{hosts}/{database}"),
+            None => hosts,
         }
     }
 }
@@ -345,15 +337,6 @@ fn set_defaults(config: &mut Config, options: &Options, settings: &config::Datab
     }
 }
 
-/// Returns the TLS mode. On a Unix socket PostgreSQL has no TLS, and libpq ignores `sslmode`.
-fn wire_mode(config: &Config, tls: &TlsOptions) -> WireMode {
-    let hosts = config.get_hosts();
-    if hosts.iter().all(|host| matches!(host, Host::Unix(_))) {
-        return WireMode::Disable;
-    }
-    tls.wire_mode()
-}
-
 fn read_options(url: &str) -> Result<Options> {
     let rest = url
         .strip_prefix("postgresql://")
@@ -384,25 +367,17 @@ fn insert_option(options: &mut Options, name: &str, value: String) -> Result<()>
 /// may be part of a password, and libpq would read the text around it as a host or a database.
 fn read_uri(rest: &str) -> Result<Options> {
     let mut options = Options::new();
-    let end = rest
-        .find(['@', '/'])
-        .filter(|at| rest[*at..].starts_with('@'));
-    let rest = match end {
-        None => rest,
-        Some(at) => {
-            let (user, password) = match rest[..at].split_once(':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (&rest[..at], None),
-            };
-            if !user.is_empty() {
-                insert_option(&mut options, "user", percent_decode(user)?)?;
-            }
-            if let Some(password) = password {
-                insert_option(&mut options, "password", percent_decode(password)?)?;
-            }
-            &rest[at + 1..]
+    let credentials = rest.split_once('@').filter(|(it, _)| !it.contains('/'));
+    if let Some((credentials, _)) = credentials {
+        let mut parts = credentials.splitn(2, ':');
+        if let Some(user) = parts.next().filter(|user| !user.is_empty()) {
+            insert_option(&mut options, "user", percent_decode(user)?)?;
         }
-    };
+        if let Some(password) = parts.next() {
+            insert_option(&mut options, "password", percent_decode(password)?)?;
+        }
+    }
+    let rest = credentials.map_or(rest, |(_, after)| after);
     let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
     if before.contains('@') || (query.contains('@') && !has_only_known_options(query)) {
         return Err(url_error(ENCODING_ADVICE));
@@ -458,23 +433,16 @@ fn read_hosts(options: &mut Options, hosts: &str) -> Result<()> {
 fn percent_decode(text: &str) -> Result<String> {
     let encoding_error =
         || url_error("a `%` needs two hexadecimal digits after it, and the result must be UTF-8");
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
+    let mut parts = text.split('%');
+    let mut bytes = Vec::from(parts.next().unwrap_or_default());
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).ok_or_else(encoding_error)?;
+        // `from_str_radix` alone would accept a sign
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(encoding_error());
         }
-        let digits = after.get(..2).ok_or_else(encoding_error)?;
-        let digit = |at: usize| {
-            char::from(digits[at])
-                .to_digit(16)
-                .ok_or_else(encoding_error)
-        };
-        let byte = digit(0)? * 16 + digit(1)?;
-        bytes.push(u8::try_from(byte).map_err(|_| encoding_error())?);
-        rest = &after[2..];
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| encoding_error())?);
+        bytes.extend(rest.bytes());
     }
     String::from_utf8(bytes).map_err(|_| encoding_error())
 }
@@ -495,10 +463,8 @@ fn read_key_values(text: &str) -> Result<Options> {
 }
 
 fn read_value(text: &str) -> Result<(String, &str)> {
-    let (quoted, text) = match text.strip_prefix('\'') {
-        Some(text) => (true, text),
-        None => (false, text),
-    };
+    let quoted = text.starts_with('\'');
+    let text = text.strip_prefix('\'').unwrap_or(text);
     let mut value = String::new();
     let mut characters = text.char_indices();
     while let Some((at, character)) = characters.next() {
