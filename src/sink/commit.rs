@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use tracing::debug;
 
-use crate::bulk::{Binding, OnFailure, Operation, Report, Rows, Transaction, Writer, next_reply};
+use crate::bulk::{OnFailure, Report, Transaction, Writer, next_reply};
 use crate::error::Result;
 use crate::failpoint;
 use crate::ledger::{Counts, Lease, signed};
@@ -17,7 +17,7 @@ use crate::sink::Sink;
 use crate::sink::fold::Folded;
 use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
-use crate::sink::release::{Served, count, keys};
+use crate::sink::release::{Fetched, Served, count, keys};
 
 /// The approximate size of a release's columns, without its text.
 const COLUMN_BYTES_PER_RELEASE: usize = 1_000;
@@ -97,16 +97,11 @@ impl<'a> PageCommit<'a> {
             ..
         } = self.sink;
         let (releases, compiled) = self.find_changed(transaction).await?;
-        let shared = fetched.shared(&self.served)?;
-        let target = (&fetched.operation, &fetched.release);
-        let (mut report, mut refused) = self
-            .write_releases(transaction, target, shared, &releases)
-            .await?;
+        let (mut report, mut refused) =
+            self.write_releases(transaction, fetched, &releases).await?;
         if !compiled.is_empty() {
-            let shared = fetched_compiled.shared(&self.served)?;
-            let target = (&fetched_compiled.operation, &fetched_compiled.release);
             let (more, also_refused) = self
-                .write_releases(transaction, target, shared, &compiled)
+                .write_releases(transaction, fetched_compiled, &compiled)
                 .await?;
             report += more;
             refused.extend(also_refused);
@@ -119,12 +114,15 @@ impl<'a> PageCommit<'a> {
     async fn write_releases(
         &self,
         transaction: &mut Transaction,
-        (operation, binding): (&Operation, &Binding<Release>),
-        shared: Rows,
+        fetched: &Fetched,
         releases: &[&Release],
     ) -> Result<(Report, Vec<Reject>)> {
+        let Fetched {
+            operation, release, ..
+        } = fetched;
+        let shared = fetched.shared(&self.served)?;
         let mut writer = Writer::in_transaction(transaction, self.sink.writer_limits());
-        let table = writer.add_table(operation, shared, binding, OnFailure::Isolate);
+        let table = writer.add_table(operation, shared, release, OnFailure::Isolate);
         let text: usize = releases.iter().map(|release| release.text.len()).sum();
         writer.reserve(&table, text + releases.len() * COLUMN_BYTES_PER_RELEASE);
         for release in releases {

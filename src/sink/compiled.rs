@@ -1,12 +1,9 @@
-//! Rows of `ocds.compiled_release`: the upserts, and the columns that a compiled release fills.
+//! The upserts of `ocds.compiled_release`.
 
-use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
-use crate::bulk::{Batching, Binding, Column, Operation, Overwrite, Plan, Rows, Table, Verb};
-use crate::error::Result;
-use crate::release::Release;
-use crate::sink::release::{Recovered, Served, bind_release};
+use crate::bulk::{Column, Plan, Table};
+use crate::sink::release::{OVERWRITE_DIFFERENT, OVERWRITE_OLDER, with_served};
 
 pub(super) const TABLE: Table = Table::new("ocds.compiled_release", COLUMNS, &["source", "ocid"]);
 
@@ -27,10 +24,10 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// The origin of compiled releases that a publisher serves.
-const PUBLISHER: &str = "publisher";
+pub(super) const PUBLISHER: &str = "publisher";
 
-/// The upsert of fetched compiled releases. It overwrites a row if its content differs.
-const FETCHED: Plan = Plan {
+/// The upsert of fetched compiled releases.
+pub(super) const FETCHED: Plan = Plan {
     table: TABLE,
     shared: &[
         "source",
@@ -50,103 +47,13 @@ const FETCHED: Plan = Plan {
         "served",
     ],
     key: &["source", "ocid"],
-    verb: Verb::Upsert {
-        set: &[],
-        overwrite: Overwrite::IfDifferent(&["content_hash"]),
-        insert_marker: "first_seen_at",
-        returning: &[],
-    },
+    verb: OVERWRITE_DIFFERENT,
 };
 
-/// The upsert of replayed compiled releases. It does not overwrite a row that was fetched
-/// later.
-const REPLAYED: Plan = Plan {
+/// The upsert of replayed compiled releases.
+pub(super) const REPLAYED: Plan = Plan {
     shared: &["source", "origin", "first_seen_at"],
-    per_row: &[
-        "ocid",
-        "date",
-        "tag",
-        "content_hash",
-        "repairs",
-        "data",
-        "served",
-        "run_id",
-        "page_number",
-        "fetched_at",
-    ],
-    verb: Verb::Upsert {
-        set: &[],
-        overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
-        insert_marker: "first_seen_at",
-        returning: &[],
-    },
+    per_row: &with_served::<{ FETCHED.per_row.len() + 3 }>(FETCHED.per_row),
+    verb: OVERWRITE_OLDER,
     ..FETCHED
 };
-
-/// The upsert of fetched compiled releases, with its bindings.
-#[derive(Debug)]
-pub(super) struct FetchedCompiled {
-    pub(super) operation: Operation,
-    served: Binding<Served>,
-    pub(super) release: Binding<Release>,
-}
-
-impl FetchedCompiled {
-    pub(super) fn new(batching: Batching) -> Result<Self> {
-        let operation = Operation::new(&FETCHED, batching)?;
-        Ok(Self {
-            served: operation
-                .bind_shared()
-                .column("source", |served: &Served| &served.source)
-                .column("origin", |_| &PUBLISHER)
-                .column("run_id", |served| &served.run_id)
-                .column("page_number", |served| &served.page_number)
-                .column("first_seen_at", |served| &served.now)
-                .column("fetched_at", |served| &served.fetched_at)
-                .build()?,
-            release: bind_release(operation.bind_row(), FETCHED.per_row, |release| release)
-                .build()?,
-            operation,
-        })
-    }
-
-    /// Builds the values that all compiled releases of a page share.
-    pub(super) fn shared(&self, served: &Served) -> Result<Rows> {
-        Rows::encode(&self.served, [served])
-    }
-}
-
-/// The upsert of replayed compiled releases, with its bindings.
-#[derive(Debug)]
-pub(super) struct ReplayedCompiled {
-    pub(super) operation: Operation,
-    written: Binding<(String, Timestamp)>,
-    pub(super) recovered: Binding<Recovered>,
-}
-
-impl ReplayedCompiled {
-    pub(super) fn new() -> Result<Self> {
-        let operation = Operation::new(&REPLAYED, Batching::default())?;
-        Ok(Self {
-            written: operation
-                .bind_shared()
-                .column("source", |(source, _): &(String, Timestamp)| source)
-                .column("origin", |_| &PUBLISHER)
-                .column("first_seen_at", |(_, now)| now)
-                .build()?,
-            recovered: bind_release(operation.bind_row(), FETCHED.per_row, |row: &Recovered| {
-                &row.release
-            })
-            .column("run_id", |row| &row.run_id)
-            .column("page_number", |row| &row.page_number)
-            .column("fetched_at", |row| &row.fetched_at)
-            .build()?,
-            operation,
-        })
-    }
-
-    /// Builds the values that all rows share: the source and the time of the write.
-    pub(super) fn shared(&self, source: &str, now: Timestamp) -> Result<Rows> {
-        Rows::encode(&self.written, [&(source.to_owned(), now)])
-    }
-}

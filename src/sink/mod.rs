@@ -60,7 +60,6 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use self::commit::PageCommit;
-use self::compiled::{FetchedCompiled, ReplayedCompiled};
 use self::fold::fold;
 use self::lease::{HOLD_LEASE, begin_with_lease};
 use self::page::INSERT_PAGE;
@@ -88,9 +87,9 @@ pub struct Sink {
     settings: config::Sink,
     session: Session,
     fetched: Fetched,
-    fetched_compiled: FetchedCompiled,
+    fetched_compiled: Fetched,
     replayed: Replayed,
-    replayed_compiled: ReplayedCompiled,
+    replayed_compiled: Replayed,
     rejects: RejectWriter,
     replay_results: ReplayResultWriter,
     /// True if the last committed page had releases that were already stored.
@@ -114,7 +113,7 @@ impl Sink {
     pub async fn open(database: Database, source: &str, config: &Config) -> Result<Self> {
         let settings = config.sink.clone();
         let fetched = Fetched::new(batching(&settings))?;
-        let fetched_compiled = FetchedCompiled::new(batching(&settings))?;
+        let fetched_compiled = Fetched::compiled(batching(&settings))?;
         let session = Session::new(&config.database)
             .with_prepared(&[&fetched.operation, &fetched_compiled.operation])
             .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE]);
@@ -129,7 +128,7 @@ impl Sink {
             fetched_compiled,
             settings,
             replayed: Replayed::new()?,
-            replayed_compiled: ReplayedCompiled::new()?,
+            replayed_compiled: Replayed::compiled()?,
             rejects: RejectWriter::new()?,
             replay_results: ReplayResultWriter::new()?,
             last_page_met_stored: AtomicBool::new(true),

@@ -1,4 +1,5 @@
-//! The rows of `ocds.release`: how they are upserted, and how a release fills one.
+//! Rows of `ocds.release`: the upserts, and the bindings that they share with those of
+//! `ocds.compiled_release`.
 //!
 //! The primary key begins with `ocid`, so a lookup by ocid needs no index of its own.
 
@@ -12,6 +13,7 @@ use crate::bulk::{
 };
 use crate::error::Result;
 use crate::release::{self, Release, Value};
+use crate::sink::compiled;
 
 /// The table of releases.
 pub const TABLE: Table = Table::new("ocds.release", COLUMNS, &["source", "ocid", "release_id"]);
@@ -56,8 +58,8 @@ const RELEASE_COLUMNS: [&str; release::COLUMNS.len()] = {
     names
 };
 
-/// The upsert of fetched releases. It overwrites a row if its content differs. All releases of
-/// a page share the columns that say where they were served.
+/// The upsert of fetched releases. All releases of a page share the columns that say where they
+/// were served.
 pub const FETCHED: Plan = Plan {
     table: TABLE,
     shared: &[
@@ -69,37 +71,42 @@ pub const FETCHED: Plan = Plan {
     ],
     per_row: &RELEASE_COLUMNS,
     key: &["source", "ocid", "release_id"],
-    verb: Verb::Upsert {
-        set: &[],
-        overwrite: Overwrite::IfDifferent(&["content_hash"]),
-        insert_marker: "first_seen_at",
-        returning: &[],
-    },
+    verb: OVERWRITE_DIFFERENT,
 };
 
-/// Replayed releases: each was served by a page of its own, and nothing that was
-/// fetched later is overwritten.
+/// The upsert of replayed releases. Each was served by a page of its own.
 const REPLAYED: Plan = Plan {
     shared: &["source", "first_seen_at"],
-    per_row: &REPLAYED_EACH,
-    verb: Verb::Upsert {
-        set: &[],
-        overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
-        insert_marker: "first_seen_at",
-        returning: &[],
-    },
+    per_row: &with_served::<{ FETCHED.per_row.len() + 3 }>(FETCHED.per_row),
+    verb: OVERWRITE_OLDER,
     ..FETCHED
 };
 
-/// The columns of a fetched release, and those that say where it was served.
-const REPLAYED_EACH: [&str; FETCHED.per_row.len() + 3] = {
-    let mut names = ["run_id"; FETCHED.per_row.len() + 3];
-    let (fetched, served) = names.split_at_mut(FETCHED.per_row.len());
-    fetched.copy_from_slice(FETCHED.per_row);
+/// Overwrites a row if its content differs.
+pub(super) const OVERWRITE_DIFFERENT: Verb = Verb::Upsert {
+    set: &[],
+    overwrite: Overwrite::IfDifferent(&["content_hash"]),
+    insert_marker: "first_seen_at",
+    returning: &[],
+};
+
+/// Overwrites a row if its content differs and it was not fetched later.
+pub(super) const OVERWRITE_OLDER: Verb = Verb::Upsert {
+    set: &[],
+    overwrite: Overwrite::IfDifferentAndOlder(&["content_hash"], &["run_id", "page_number"]),
+    insert_marker: "first_seen_at",
+    returning: &[],
+};
+
+/// Adds the columns that say where a replayed release was served.
+pub(super) const fn with_served<const N: usize>(fetched: &[&'static str]) -> [&'static str; N] {
+    let mut names = ["run_id"; N];
+    let (own, served) = names.split_at_mut(fetched.len());
+    own.copy_from_slice(fetched);
     served[1] = "page_number";
     served[2] = "fetched_at";
     names
-};
+}
 
 /// What all releases of a page have in common.
 #[derive(Clone, Debug)]
@@ -118,39 +125,45 @@ pub struct Served {
     pub fetched_at: Timestamp,
 }
 
-/// The upsert of fetched releases, and what fills it.
+/// The upsert of fetched releases, or of fetched compiled releases, with its bindings.
 #[derive(Debug)]
 pub struct Fetched {
     /// The upsert.
     pub operation: Operation,
     served: Binding<Served>,
-    /// What fills a row.
+    /// Encodes a row.
     pub release: Binding<Release>,
 }
 
 impl Fetched {
-    /// The upsert of fetched releases, in statements of such a size.
+    /// Builds the upsert of fetched releases.
     ///
     /// # Errors
-    /// So many rows have more parameters than a statement can have.
+    /// A batch has more parameters than a statement can have.
     pub fn new(batching: Batching) -> Result<Self> {
-        let operation = Operation::new(&FETCHED, batching)?;
+        Self::from_plan(&FETCHED, batching)
+    }
+
+    pub(super) fn compiled(batching: Batching) -> Result<Self> {
+        Self::from_plan(&compiled::FETCHED, batching)
+    }
+
+    fn from_plan(plan: &Plan, batching: Batching) -> Result<Self> {
+        let operation = Operation::new(plan, batching)?;
+        let served = bind_origin(operation.bind_shared(), plan)
+            .column("source", |served: &Served| &served.source)
+            .column("run_id", |served| &served.run_id)
+            .column("page_number", |served| &served.page_number)
+            .column("first_seen_at", |served| &served.now)
+            .column("fetched_at", |served| &served.fetched_at);
         Ok(Self {
-            served: operation
-                .bind_shared()
-                .column("source", |served: &Served| &served.source)
-                .column("run_id", |served| &served.run_id)
-                .column("page_number", |served| &served.page_number)
-                .column("first_seen_at", |served| &served.now)
-                .column("fetched_at", |served| &served.fetched_at)
-                .build()?,
-            release: bind_release(operation.bind_row(), FETCHED.per_row, |release| release)
-                .build()?,
+            served: served.build()?,
+            release: bind_release(operation.bind_row(), plan, |release| release).build()?,
             operation,
         })
     }
 
-    /// The values that all releases of a page have in common.
+    /// Builds the values that all releases of a page share.
     ///
     /// # Errors
     /// As [`Rows::push`].
@@ -159,7 +172,7 @@ impl Fetched {
     }
 }
 
-/// A release of a reject, and where that was served last.
+/// A release of a reject, and the page that served the reject last.
 #[derive(Clone, Debug)]
 pub(super) struct Recovered {
     pub(super) release: Release,
@@ -168,7 +181,7 @@ pub(super) struct Recovered {
     pub(super) fetched_at: Timestamp,
 }
 
-/// The upsert of replayed releases, and what fills it.
+/// The upsert of replayed releases, or of replayed compiled releases, with its bindings.
 #[derive(Debug)]
 pub(super) struct Replayed {
     pub(super) operation: Operation,
@@ -178,38 +191,52 @@ pub(super) struct Replayed {
 
 impl Replayed {
     pub(super) fn new() -> Result<Self> {
-        let operation = Operation::new(&REPLAYED, Batching::default())?;
-        Ok(Self {
-            written: operation
-                .bind_shared()
-                .column("source", |(source, _): &(String, Timestamp)| source)
-                .column("first_seen_at", |(_, now)| now)
-                .build()?,
-            recovered: bind_release(operation.bind_row(), FETCHED.per_row, |row: &Recovered| {
-                &row.release
-            })
+        Self::from_plan(&REPLAYED)
+    }
+
+    pub(super) fn compiled() -> Result<Self> {
+        Self::from_plan(&compiled::REPLAYED)
+    }
+
+    fn from_plan(plan: &Plan) -> Result<Self> {
+        let operation = Operation::new(plan, Batching::default())?;
+        let written = bind_origin(operation.bind_shared(), plan)
+            .column("source", |(source, _): &(String, Timestamp)| source)
+            .column("first_seen_at", |(_, now)| now);
+        let recovered = bind_release(operation.bind_row(), plan, |row: &Recovered| &row.release)
             .column("run_id", |row| &row.run_id)
             .column("page_number", |row| &row.page_number)
-            .column("fetched_at", |row| &row.fetched_at)
-            .build()?,
+            .column("fetched_at", |row| &row.fetched_at);
+        Ok(Self {
+            written: written.build()?,
+            recovered: recovered.build()?,
             operation,
         })
     }
 
-    /// The values that all rows have in common: their source, and now.
+    /// Builds the values that all rows share: the source and the time of the write.
     pub(super) fn shared(&self, source: &str, now: Timestamp) -> Result<Rows> {
         Rows::encode(&self.written, [&(source.to_owned(), now)])
     }
 }
 
-/// Binds those of the columns that the release itself fills.
-pub(super) fn bind_release<R>(
+/// Binds the origin, which only compiled releases have.
+fn bind_origin<S>(bind: BindingBuilder<S>, plan: &Plan) -> BindingBuilder<S> {
+    if plan.shared.contains(&"origin") {
+        bind.column("origin", |_| &compiled::PUBLISHER)
+    } else {
+        bind
+    }
+}
+
+/// Binds the columns that the release itself fills.
+fn bind_release<R>(
     bind: BindingBuilder<R>,
-    names: &[&str],
+    plan: &Plan,
     release: impl Fn(&R) -> &Release + Copy + Send + Sync + 'static,
 ) -> BindingBuilder<R> {
     let columns = release::COLUMNS.iter();
-    let columns = columns.filter(|column| names.contains(&column.name));
+    let columns = columns.filter(|column| plan.per_row.contains(&column.name));
     columns.fold(bind, |bind, &release::Column { name, value }| match value {
         Value::Text(get) => bind.optional(name, move |row| get(release(row))),
         Value::Texts(get) => bind.optional(name, move |row| get(release(row))),

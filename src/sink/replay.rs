@@ -161,18 +161,16 @@ impl Replay<'_> {
         let Some((first, _)) = rows.first() else {
             return Ok(TableOutcome::default());
         };
-        let now = Timestamp::now();
-        let (operation, shared, recovered) = if first.release.key.is_compiled() {
-            let shared = replayed_compiled.shared(source, now)?;
-            let to = &replayed_compiled.operation;
-            (to, shared, &replayed_compiled.recovered)
-        } else {
-            let shared = replayed.shared(source, now)?;
-            (&replayed.operation, shared, &replayed.recovered)
+        let replayed = match first.release.key.is_compiled() {
+            true => replayed_compiled,
+            false => replayed,
         };
-        let rows = Rows::encode(recovered, rows.iter().map(|(row, _)| row))?;
+        let shared = replayed.shared(source, Timestamp::now())?;
+        let rows = Rows::encode(&replayed.recovered, rows.iter().map(|(row, _)| row))?;
         let isolate = OnFailure::Isolate;
-        transaction.apply(operation, &shared, &rows, isolate).await
+        transaction
+            .apply(&replayed.operation, &shared, &rows, isolate)
+            .await
     }
 
     /// Marks each reject as replayed, or with the new reason.
