@@ -51,7 +51,6 @@ mod reject;
 mod release;
 mod replay;
 mod unchanged;
-mod unstored;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -68,7 +67,6 @@ use self::reject::{RejectWriter, ReplayResultWriter};
 use self::release::Replayed;
 pub use self::release::{FETCHED, Fetched, Served, TABLE};
 pub use self::replay::RetriedReject;
-use self::unstored::UnstoredPage;
 use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
 use crate::config::{self, Config, Method};
 use crate::database::Database;
@@ -194,14 +192,9 @@ impl Sink {
     /// As [`Sink::commit`].
     pub async fn quarantine_page(&self, lease: &Lease, page: &UnreadablePage) -> Result<()> {
         let reject = Reject::unreadable_page(page.body.clone(), page.message.clone());
-        let unstored = UnstoredPage {
-            chain: &page.chain,
-            position: &page.position,
-            url: &page.url,
-            fetched_at: page.fetched_at,
-            rejects: std::slice::from_ref(&reject),
-        };
-        self.quarantine_unstored(lease, &unstored).await
+        let served = self.describe_page(lease, (&page.chain, &page.position), page.fetched_at);
+        self.quarantine_unstored(lease, &served, &page.url, &[reject])
+            .await
     }
 
     /// Stores the rejects of a page that has too many of them. The page gets no row of its own
@@ -216,20 +209,36 @@ impl Sink {
         page: &PageRecord,
         rejects: &[Reject],
     ) -> Result<()> {
-        let unstored = UnstoredPage {
-            chain: &page.chain,
-            position: &page.position,
-            url: &page.url,
-            fetched_at: page.fetched_at,
-            rejects,
-        };
-        self.quarantine_unstored(lease, &unstored).await
+        let served = self.describe_page(lease, (&page.chain, &page.position), page.fetched_at);
+        self.quarantine_unstored(lease, &served, &page.url, rejects)
+            .await
     }
 
-    async fn quarantine_unstored(&self, lease: &Lease, page: &UnstoredPage<'_>) -> Result<()> {
-        let patience = self.patience("page", format!("quarantine page {}", page.position.number));
-        let quarantine = || unstored::quarantine_unstored(self, lease, page);
-        patience.over(quarantine).await
+    async fn quarantine_unstored(
+        &self,
+        lease: &Lease,
+        served: &Served,
+        url: &str,
+        rejects: &[Reject],
+    ) -> Result<()> {
+        let patience = self.patience("page", format!("quarantine page {}", served.page_number));
+        let attempt = async || {
+            // Each attempt has its own timestamp.
+            let now = Timestamp::now();
+            let served = Served {
+                now,
+                ..served.clone()
+            };
+            let mut transaction = self.begin(lease).await?;
+            let limits = self.writer_limits();
+            self.rejects
+                .write(&mut transaction, (&served, url), rejects.iter(), limits)
+                .await?;
+            transaction.commit().await?;
+            self.note_open_rejects();
+            Ok(())
+        };
+        patience.over(attempt).await
     }
 
     /// Collects the values that all rows of a page share.
