@@ -71,12 +71,7 @@ impl<'a> PageCommit<'a> {
         {
             self.log_rejects(&reject_ids);
         } else {
-            counts = read_durable_counts(
-                self.lease,
-                (&self.page.chain, &self.page.position),
-                &transaction,
-            )
-            .await?;
+            counts = read_durable_counts(&transaction, &self.served).await?;
         }
         transaction.release_connection();
         self.sink.remember_stored(&counts);
@@ -281,7 +276,7 @@ impl<'a> PageCommit<'a> {
             // Set it now, because the commit may succeed and its reply may be lost.
             self.sink.note_open_rejects();
         }
-        let row = PageRow::new(self.lease, self.page, self.served.now, counts);
+        let row = PageRow::new(&self.served, self.page, counts);
         let mut exchange = transaction.new_exchange();
         if let Some(resolved) = &resolved {
             resolve_rejects(&mut exchange, &self.served, resolved);

@@ -1,26 +1,23 @@
 //! The row of `ocds.page` that makes a page durable.
 
-use jiff::Timestamp;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use crate::bulk::{Answer, Exchange, Transaction, TypedParameter, next_reply};
 use crate::error::Result;
 use crate::failpoint;
-use crate::ledger::{Counts, Lease, signed};
-use crate::page::{Chain, PageRecord, Position, Validators};
+use crate::ledger::{Counts, signed};
+use crate::page::{PageRecord, Validators};
 use crate::sink::lease::lost_lease_error;
+use crate::sink::release::Served;
 
 /// The statement of [`PageRow::insert`].
 pub(super) const INSERT_PAGE: &str = include_str!("../../sql/sink/insert_page.sql");
 
 /// The values of the row.
 pub(super) struct PageRow<'a> {
-    lease: &'a Lease,
+    served: &'a Served,
     page: &'a PageRecord,
-    committed_at: Timestamp,
-    chain: &'a str,
-    number: i64,
     cursor: String,
     next_number: Option<i64>,
     next_cursor: Option<String>,
@@ -31,12 +28,7 @@ pub(super) struct PageRow<'a> {
 }
 
 impl<'a> PageRow<'a> {
-    pub(super) fn new(
-        lease: &'a Lease,
-        page: &'a PageRecord,
-        committed_at: Timestamp,
-        counts: &Counts,
-    ) -> Self {
+    pub(super) fn new(served: &'a Served, page: &'a PageRecord, counts: &Counts) -> Self {
         let Counts {
             releases,
             inserted,
@@ -47,11 +39,8 @@ impl<'a> PageRow<'a> {
         } = *counts;
         let counts = [releases, inserted, updated, unchanged, folded, quarantined];
         Self {
-            lease,
+            served,
             page,
-            committed_at,
-            chain: page.chain.as_str(),
-            number: signed(page.position.number),
             cursor: page.position.cursor.to_string(),
             next_number: page.next.as_ref().map(|next| signed(next.number)),
             next_cursor: page.next.as_ref().map(|next| next.cursor.to_string()),
@@ -68,15 +57,15 @@ impl<'a> PageRow<'a> {
     /// page succeeded.
     pub(super) fn insert<'f>(&'f self, exchange: &mut Exchange<'f>) {
         let mut parameters: Vec<TypedParameter<'f>> = vec![
-            (&self.lease.run_id, Type::INT8),
-            (&self.chain, Type::TEXT),
-            (&self.number, Type::INT8),
+            (&self.served.run_id, Type::INT8),
+            (&self.served.chain, Type::TEXT),
+            (&self.served.page_number, Type::INT8),
             (&self.cursor, Type::TEXT),
             (&self.next_number, Type::INT8),
             (&self.next_cursor, Type::TEXT),
             (&self.page.url, Type::TEXT),
             (&self.page.fetched_at, Type::TIMESTAMPTZ),
-            (&self.committed_at, Type::TIMESTAMPTZ),
+            (&self.served.now, Type::TIMESTAMPTZ),
             (&self.page.package, Type::JSONB),
         ];
         parameters.extend(self.counts.iter().map(|n| (n as _, Type::INT4)));
@@ -117,19 +106,16 @@ pub(super) async fn commit_page_row(mut exchange: Exchange<'_>) -> Result<Option
 /// Reads the counts of a page that an earlier commit has stored. Fails if the row is missing,
 /// because then another run has taken over the source.
 pub(super) async fn read_durable_counts(
-    lease: &Lease,
-    (chain, position): (&Chain, &Position),
     transaction: &Transaction,
+    served: &Served,
 ) -> Result<Counts> {
-    let number = signed(position.number);
-    let chain = chain.as_str();
     let mut exchange = transaction.new_exchange();
     exchange.push_query(
         include_str!("../../sql/sink/page_counts.sql"),
         vec![
-            (&lease.run_id, Type::INT8),
-            (&chain, Type::TEXT),
-            (&number, Type::INT8),
+            (&served.run_id, Type::INT8),
+            (&served.chain, Type::TEXT),
+            (&served.page_number, Type::INT8),
         ],
     );
     let rows = exchange.await_last_answer().await?.rows;

@@ -18,20 +18,16 @@ const INSERT_UNCHANGED_PAGE: &str = include_str!("../../sql/sink/insert_unchange
 /// The values of the row.
 struct UnchangedRow<'a> {
     page: &'a UnchangedPage,
-    number: i64,
     known_number: i64,
     next_number: Option<i64>,
-    chain: &'a str,
 }
 
 impl<'a> UnchangedRow<'a> {
     fn new(page: &'a UnchangedPage) -> Self {
         Self {
             page,
-            number: signed(page.position.number),
             known_number: signed(page.remembered.number),
             next_number: page.next().map(|next| signed(next.number)),
-            chain: page.chain.as_str(),
         }
     }
 
@@ -42,9 +38,9 @@ impl<'a> UnchangedRow<'a> {
             vec![
                 (&served.run_id, Type::INT8),
                 (&self.page.remembered.run_id, Type::INT8),
-                (&self.chain, Type::TEXT),
+                (&served.chain, Type::TEXT),
                 (&self.known_number, Type::INT8),
-                (&self.number, Type::INT8),
+                (&served.page_number, Type::INT8),
                 (&self.next_number, Type::INT8),
                 (&self.page.fetched_at, Type::TIMESTAMPTZ),
                 (&served.now, Type::TIMESTAMPTZ),
@@ -66,7 +62,7 @@ pub(super) async fn commit_unchanged(
     transaction.send_deferred().await?;
     let counts = match commit_with_page_row(sink, &transaction, &served, page).await? {
         Some(counts) => counts,
-        None => read_durable_counts(lease, (&page.chain, &page.position), &transaction).await?,
+        None => read_durable_counts(&transaction, &served).await?,
     };
     transaction.release_connection();
     if counts.quarantined > 0 {
