@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use tokio_postgres::types::Type;
 
-use crate::bulk::{Exchange, Transaction};
+use crate::bulk::Transaction;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::UnchangedPage;
@@ -14,42 +14,6 @@ use crate::sink::reject::resolve_unreadable;
 use crate::sink::release::Served;
 
 const INSERT_UNCHANGED_PAGE: &str = include_str!("../../sql/sink/insert_unchanged_page.sql");
-
-/// The values of the row.
-struct UnchangedRow<'a> {
-    page: &'a UnchangedPage,
-    known_number: i64,
-    next_number: Option<i64>,
-}
-
-impl<'a> UnchangedRow<'a> {
-    fn new(page: &'a UnchangedPage) -> Self {
-        Self {
-            page,
-            known_number: signed(page.remembered.number),
-            next_number: page.next().map(|next| signed(next.number)),
-        }
-    }
-
-    fn insert<'f>(&'f self, exchange: &mut Exchange<'f>, served: &'f Served) {
-        let validators = &self.page.validators;
-        exchange.push_query(
-            INSERT_UNCHANGED_PAGE,
-            vec![
-                (&served.run_id, Type::INT8),
-                (&self.page.remembered.run_id, Type::INT8),
-                (&served.chain, Type::TEXT),
-                (&self.known_number, Type::INT8),
-                (&served.page_number, Type::INT8),
-                (&self.next_number, Type::INT8),
-                (&self.page.fetched_at, Type::TIMESTAMPTZ),
-                (&served.now, Type::TIMESTAMPTZ),
-                (&validators.etag, Type::TEXT),
-                (&validators.last_modified, Type::TEXT),
-            ],
-        );
-    }
-}
 
 /// Attempts once to commit an unchanged page.
 pub(super) async fn commit_unchanged(
@@ -79,13 +43,29 @@ async fn commit_with_page_row(
     served: &Served,
     page: &UnchangedPage,
 ) -> Result<Option<Counts>> {
-    let row = UnchangedRow::new(page);
-    let is_end_of_file = page.position.is_end_of_file(page.next().as_ref());
+    let known_number = signed(page.remembered.number);
+    let next = page.next();
+    let next_number = next.as_ref().map(|next| signed(next.number));
+    let is_end_of_file = page.position.is_end_of_file(next.as_ref());
     let mut exchange = transaction.new_exchange();
     if sink.has_open_rejects.load(Ordering::Relaxed) {
         resolve_unreadable(&mut exchange, served, &is_end_of_file);
     }
-    row.insert(&mut exchange, served);
+    exchange.push_query(
+        INSERT_UNCHANGED_PAGE,
+        vec![
+            (&served.run_id, Type::INT8),
+            (&page.remembered.run_id, Type::INT8),
+            (&served.chain, Type::TEXT),
+            (&known_number, Type::INT8),
+            (&served.page_number, Type::INT8),
+            (&next_number, Type::INT8),
+            (&page.fetched_at, Type::TIMESTAMPTZ),
+            (&served.now, Type::TIMESTAMPTZ),
+            (&page.validators.etag, Type::TEXT),
+            (&page.validators.last_modified, Type::TEXT),
+        ],
+    );
     let Some(inserted) = commit_page_row(exchange).await? else {
         return Ok(None);
     };
