@@ -177,15 +177,7 @@ impl RejectRow {
 
 /// Replaces NUL, the only character that PostgreSQL's `text` cannot hold.
 pub(super) fn replace_nul(text: &str) -> String {
-    replace_nul_chars(text).collect()
-}
-
-fn replace_nul_chars(text: &str) -> impl Iterator<Item = char> {
-    let replace = |character| match character {
-        '\0' => '\u{fffd}',
-        character => character,
-    };
-    text.chars().map(replace)
+    text.replace('\0', "\u{fffd}")
 }
 
 /// Returns the key, unless it contains NUL or a secret. No stored release has a key with NUL,
@@ -196,18 +188,11 @@ fn filter_key(text: Option<&String>, redactor: &Redactor) -> Option<String> {
         .cloned()
 }
 
-/// The values that all rejects of a page share.
-#[derive(Debug)]
-struct ServedPage {
-    served: Served,
-    seen: i32,
-}
-
 /// The upsert of rejects, with its bindings.
 #[derive(Debug)]
 pub(super) struct RejectWriter {
     pub(super) operation: Operation,
-    page: Binding<ServedPage>,
+    served: Binding<Served>,
     pub(super) row: Binding<RejectRow>,
     pub(super) redactor: Redactor,
 }
@@ -216,15 +201,15 @@ impl RejectWriter {
     pub(super) fn new() -> Result<Self> {
         let operation = Operation::new(&UPSERT, Batching::default())?;
         Ok(Self {
-            page: operation
+            served: operation
                 .bind_shared()
-                .column("source", |page: &ServedPage| &page.served.source)
-                .column("run_id", |page| &page.served.run_id)
-                .column("chain", |page| &page.served.chain)
-                .column("page_number", |page| &page.served.page_number)
-                .column("seen", |page| &page.seen)
-                .column("first_seen_at", |page| &page.served.now)
-                .column("last_seen_at", |page| &page.served.now)
+                .column("source", |served: &Served| &served.source)
+                .column("run_id", |served| &served.run_id)
+                .column("chain", |served| &served.chain)
+                .column("page_number", |served| &served.page_number)
+                .column("seen", |_| &1_i32)
+                .column("first_seen_at", |served| &served.now)
+                .column("last_seen_at", |served| &served.now)
                 .build()?,
             row: operation
                 .bind_row()
@@ -248,15 +233,6 @@ impl RejectWriter {
         })
     }
 
-    /// Builds the values that all rejects of a page share.
-    pub(super) fn shared(&self, served: &Served) -> Result<Rows> {
-        let page = ServedPage {
-            served: served.clone(),
-            seen: 1,
-        };
-        Rows::encode(&self.page, [&page])
-    }
-
     /// Writes rejects in a transaction and returns their ids. A reject without a URL gets
     /// `page_url`. If the server refuses a reject, it is written without its document, so that
     /// the page can still be committed.
@@ -267,7 +243,7 @@ impl RejectWriter {
         rejects: impl Iterator<Item = &'r Reject>,
         limits: WriterLimits,
     ) -> Result<Vec<i64>> {
-        let shared = self.shared(served)?;
+        let shared = Rows::encode(&self.served, [served])?;
         let rejects = self.sort_by_key(rejects);
         let row =
             |(hash, reject): &(_, &Reject)| RejectRow::new(reject, *hash, page_url, &self.redactor);
@@ -310,13 +286,9 @@ impl RejectWriter {
         let mut hashed: Vec<_> = rejects.map(|reject| (hash(reject), reject)).collect();
         hashed.sort_by(|(a_hash, a), (b_hash, b)| {
             let by_hash = a_hash.as_bytes().cmp(b_hash.as_bytes());
-            by_hash.then_with(|| {
-                let (a, b) = (
-                    self.redactor.redact_text(&a.pointer),
-                    self.redactor.redact_text(&b.pointer),
-                );
-                replace_nul_chars(&a).cmp(replace_nul_chars(&b))
-            })
+            let pointer =
+                |reject: &Reject| replace_nul(&self.redactor.redact_text(&reject.pointer));
+            by_hash.then_with(|| pointer(a).cmp(&pointer(b)))
         });
         hashed
     }
