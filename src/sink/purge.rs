@@ -28,6 +28,15 @@ use crate::sink::{compiled, release};
 /// Reads the next keys from the cursor of a table.
 const NEXT_ROWS: &str = include_str!("../../sql/purge/next_rows.sql");
 
+// These statements open a cursor over the keys of a source's rows in a table.
+const DECLARE_COMPILED: &str = include_str!("../../sql/purge/compiled_releases.sql");
+const DECLARE_RELEASES: &str = include_str!("../../sql/purge/releases.sql");
+const DECLARE_REJECTS: &str = include_str!("../../sql/purge/rejects.sql");
+const DECLARE_RUNS: &str = include_str!("../../sql/purge/runs.sql");
+const DECLARE_PAGES: &str = include_str!("../../sql/purge/pages.sql");
+const DECLARE_REQUESTS: &str = include_str!("../../sql/purge/requests.sql");
+const DECLARE_WATERMARK: &str = include_str!("../../sql/purge/watermark.sql");
+
 const PAGES: Plan = Plan {
     table: Table::new("ocds.page", PAGE_COLUMNS, &["run_id", "chain", "number"]),
     shared: &[],
@@ -113,14 +122,10 @@ pub struct Purge {
     /// The tables that are still to be emptied, in reverse order.
     deletions: Vec<Deletion>,
     /// Reads the keys of the current table; `None` before the first read.
-    reader: Option<KeyReader>,
-}
-
-/// An open cursor over the keys of a table. It holds no lock that blocks a writer. If its
-/// connection is lost, a new cursor finds every row that is not deleted yet.
-#[derive(Debug)]
-struct KeyReader {
-    transaction: Transaction,
+    ///
+    /// Its cursor holds no lock that blocks a writer. If its connection is lost, a new cursor
+    /// finds every row that is not deleted yet.
+    reader: Option<Transaction>,
 }
 
 /// Deletes the source's rows of one table.
@@ -132,8 +137,10 @@ struct Deletion {
     /// The statement that opens a cursor over the keys.
     declare: &'static str,
     /// Adds the number of deleted rows to the totals, if this table is counted.
-    add_count: fn(&mut PurgedRows, u64),
+    add_count: AddCount,
 }
+
+type AddCount = fn(&mut PurgedRows, u64);
 
 /// The key of a row, in PostgreSQL's binary format.
 type Key = Vec<RawValue>;
@@ -148,41 +155,23 @@ impl Purge {
     ///
     /// A statement does not fit its table, which is a bug in this module.
     pub fn new(database: Database, source: &str, settings: &config::Database) -> Result<Self> {
-        let deletion =
-            |plan: &Plan, declare, add_count| Deletion::new(plan, source, declare, add_count);
-        let deletions = vec![
-            deletion(
-                &COMPILED_RELEASES,
-                include_str!("../../sql/purge/compiled_releases.sql"),
-                |purged, rows| purged.releases += rows,
-            )?,
-            deletion(
-                &RELEASES,
-                include_str!("../../sql/purge/releases.sql"),
-                |purged, rows| purged.releases += rows,
-            )?,
-            deletion(
-                &REJECTS,
-                include_str!("../../sql/purge/rejects.sql"),
-                |purged, rows| purged.rejects += rows,
-            )?,
-            deletion(
-                &RUNS,
-                include_str!("../../sql/purge/runs.sql"),
-                |purged, rows| purged.runs += rows,
-            )?,
-            deletion(&PAGES, include_str!("../../sql/purge/pages.sql"), |_, _| ())?,
-            deletion(
-                &REQUESTS,
-                include_str!("../../sql/purge/requests.sql"),
-                |_, _| (),
-            )?,
-            deletion(
-                &WATERMARK,
-                include_str!("../../sql/purge/watermark.sql"),
-                |_, _| (),
-            )?,
+        let count_runs: AddCount = |purged, rows| purged.runs += rows;
+        let count_rejects: AddCount = |purged, rows| purged.rejects += rows;
+        let count_releases: AddCount = |purged, rows| purged.releases += rows;
+        let count_nothing: AddCount = |_, _| ();
+        let tables = [
+            (&COMPILED_RELEASES, DECLARE_COMPILED, count_releases),
+            (&RELEASES, DECLARE_RELEASES, count_releases),
+            (&REJECTS, DECLARE_REJECTS, count_rejects),
+            (&RUNS, DECLARE_RUNS, count_runs),
+            (&PAGES, DECLARE_PAGES, count_nothing),
+            (&REQUESTS, DECLARE_REQUESTS, count_nothing),
+            (&WATERMARK, DECLARE_WATERMARK, count_nothing),
         ];
+        let deletions = tables
+            .into_iter()
+            .map(|(plan, declare, add_count)| Deletion::new(plan, source, declare, add_count))
+            .collect::<Result<_>>()?;
         Ok(Self {
             database,
             source: source.to_owned(),
@@ -211,7 +200,7 @@ impl Purge {
         let mut purged = PurgedRows::default();
         if keys.is_empty() {
             // All keys are read, so an error here changes nothing.
-            drop(reader.close().await);
+            drop(reader.roll_back().await);
             self.deletions.pop();
             return Ok(Some(purged));
         }
@@ -227,26 +216,31 @@ impl Purge {
         self.session.patience("purge", "purge").of(&self.source)
     }
 
-    /// Reads the next keys of a table. Opens a new cursor if there is none.
+    /// Reads the next keys of a table; none if all have been read. Opens a new cursor if there is
+    /// none.
     async fn read_keys(
         &self,
         deletion: &Deletion,
-        reader: Option<KeyReader>,
-    ) -> Result<(KeyReader, Vec<Key>)> {
+        reader: Option<Transaction>,
+    ) -> Result<(Transaction, Vec<Key>)> {
         let reader = match reader {
             Some(reader) => reader,
             None => self.open_reader(deletion).await?,
         };
-        let keys = reader.read_keys().await?;
+        let mut exchange = reader.new_exchange();
+        exchange.push_query(NEXT_ROWS, Vec::new());
+        let rows = exchange.await_last_answer().await?.rows;
+        let key = |row: &Row| (0..row.len()).map(|index| row.try_get(index)).collect();
+        let keys = rows.iter().map(key).collect::<Result<_, _>>()?;
         Ok((reader, keys))
     }
 
-    async fn open_reader(&self, deletion: &Deletion) -> Result<KeyReader> {
+    async fn open_reader(&self, deletion: &Deletion) -> Result<Transaction> {
         let transaction = Transaction::begin(&self.database, &self.session).await?;
         let mut exchange = transaction.new_exchange();
         exchange.push_query(deletion.declare, vec![(&self.source, Type::TEXT)]);
         exchange.await_last_answer().await?;
-        Ok(KeyReader { transaction })
+        Ok(transaction)
     }
 
     /// Attempts once to delete the rows with these keys. Returns the number of rows that
@@ -275,28 +269,8 @@ impl Purge {
     }
 }
 
-impl KeyReader {
-    /// Reads the next keys. Returns none if all have been read.
-    async fn read_keys(&self) -> Result<Vec<Key>> {
-        let mut exchange = self.transaction.new_exchange();
-        exchange.push_query(NEXT_ROWS, Vec::new());
-        let rows = exchange.await_last_answer().await?.rows;
-        let key = |row: &Row| (0..row.len()).map(|index| row.try_get(index)).collect();
-        Ok(rows.iter().map(key).collect::<Result<_, _>>()?)
-    }
-
-    async fn close(self) -> Result<()> {
-        self.transaction.roll_back().await
-    }
-}
-
 impl Deletion {
-    fn new(
-        plan: &Plan,
-        source: &str,
-        declare: &'static str,
-        add_count: fn(&mut PurgedRows, u64),
-    ) -> Result<Self> {
+    fn new(plan: &Plan, source: &str, declare: &'static str, add_count: AddCount) -> Result<Self> {
         let operation = Operation::new(plan, Batching::default())?;
         let shared = if plan.shared.is_empty() {
             Rows::default()
