@@ -1,4 +1,4 @@
-//! What came of a request, after all its attempts.
+//! The result of a request after all its attempts.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use crate::page::Validators;
 
 pub(crate) enum Answer<T> {
-    /// The body, read by whoever wanted it.
+    /// The body was received, and the caller's function or receiver has read it.
     Read(T),
-    /// The target has not changed since it had the validators of the request; these are
-    /// its validators now.
+    /// The server answered 304: the target has not changed since the server sent the validators
+    /// of the request. The variant holds the validators that belong to it now.
     Unchanged(Validators),
-    /// A body that no attempt could read.
+    /// Every attempt brought a body that could not be read.
     Unreadable {
         body: Bytes,
         message: String,

@@ -1,12 +1,12 @@
-//! The attempts at one request.
+//! Repeats one request until it succeeds or is given up.
 //!
 //! ```text
 //! ask ──▶ attempt ──token──▶ exchange ──response──▶ receive ──▶ answer
 //!      ◀──retry── failure ◀──────┴─────────────────────┘
 //! ```
 //!
-//! Headers, body and parse are tried again together, so that a body that stops half-way is
-//! a failed attempt and never a short page.
+//! An attempt covers the headers, the body and the parsing. So a body that stops half-way is a
+//! failed attempt and never a short page.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -26,16 +26,18 @@ use crate::page::Undecodable;
 const MOST_REDIRECTS: usize = 10;
 
 impl Client {
-    /// Sends a request, with as many attempts as it takes and is allowed, and reads the body
+    /// Sends a request, repeats it after each failure that is worth a retry, and reads the body
     /// by `parse`.
     ///
-    /// Dropping the future abandons the request under way or the wait.
+    /// If the future is dropped, it abandons the request that is under way, or the wait.
     ///
     /// # Errors
-    /// [`Kind::Environment`]: no connection, a time limit, 408 or 5xx in each attempt.
-    /// [`Kind::Truncated`]: another status, or 429 in each attempt. [`Kind::HostRefused`]: a
-    /// redirect or a DNS answer that points to a host that is not allowed.
-    /// [`Kind::RateLimited`]: a `Retry-After` beyond `fetch.longest_retry_after`.
+    /// - [`Kind::Environment`]: every attempt ended without a connection, at a time limit, or
+    ///   with the status 408 or 5xx.
+    /// - [`Kind::Truncated`]: the server answered another unexpected status, or 429 in every
+    ///   attempt.
+    /// - [`Kind::HostRefused`]: a redirect or a DNS answer points to a host that is not allowed.
+    /// - [`Kind::RateLimited`]: the server's `Retry-After` exceeds `fetch.longest_retry_after`.
     pub(crate) async fn ask<T: Send>(
         &self,
         spec: RequestSpec<'_>,
@@ -44,7 +46,7 @@ impl Client {
         self.ask_for(spec, &Parse(parse)).await
     }
 
-    /// Sends a request whose body is received by `receive`.
+    /// Does the same as [`Client::ask`], but leaves the body to `receive`.
     pub(crate) async fn ask_for<R: Receive>(
         &self,
         spec: RequestSpec<'_>,
@@ -83,8 +85,8 @@ impl Client {
         }
     }
 
-    /// Asks for a token that is part of a URL, so that the URL can be made, with as many
-    /// attempts as for a page.
+    /// Requests a token that is part of a URL, with as many attempts as a page gets. The URL can
+    /// be completed afterwards.
     pub(crate) async fn renew_token(&self, spec: RequestSpec<'_>) -> Result<()> {
         let mut waits = Waits::new(&self.limits);
         let mut number = 1;
@@ -102,7 +104,7 @@ impl Client {
         }
     }
 
-    /// Waits before the next attempt, or fails if the server asks for too long a wait.
+    /// Waits before the next attempt. Fails if the server asks for a longer wait than is allowed.
     async fn wait_to_retry(
         &self,
         Attempt { spec, number }: Attempt<'_>,
@@ -128,9 +130,9 @@ impl Client {
         Ok(())
     }
 
-    /// Makes one attempt: follows redirects to an answer, and asks once more with a fresh
-    /// token if the one that was sent is refused. Waiting for the source's pace does not
-    /// count towards the time limit.
+    /// Makes one attempt and follows redirects. If the server refuses the token, the attempt
+    /// requests a new token and sends the request once more. The time limit does not include the
+    /// wait for the source's pace.
     async fn attempt<R: Receive>(
         &self,
         attempt: Attempt<'_>,

@@ -1,9 +1,9 @@
-//! The `Authorization` header of requests to the home host, and the token in it.
+//! The `Authorization` header of requests to the source's own host, and the token in it.
 //!
-//! Nothing here connects: the client requests the token, as it requests anything else, and
-//! passes the answer back. A source has one token at a time and one request for it at a time;
-//! other requests wait for its answer. A token is renewed before it expires, and once for each
-//! attempt that is answered 401.
+//! Nothing here connects: the client requests the token and passes the response back. A source
+//! has one token at a time. While one request for a token is under way, all other requests wait
+//! for its response. A token is renewed before it expires, and once for each attempt that is
+//! answered 401.
 
 use std::time::Duration;
 
@@ -25,32 +25,32 @@ use crate::redact::Redactor;
 use crate::source::{self, Credentials, Method, OAuth2, Source, Token};
 use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
-/// How long before its expiry a token is no longer sent, because it must still be valid when
-/// the request arrives. A short-lived token is kept for nine tenths of its life.
+/// A token is renewed this long before it expires, because it must still be valid when the
+/// request arrives. A token with a short life is renewed after nine tenths of its life.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// The longest token. Servers accept no longer header, and everything that the source serves is
-/// searched for the token, in each of its encodings.
+/// The longest token that is accepted, in bytes. Servers accept no longer header. The limit also
+/// bounds the search for the token in everything that the source serves.
 const MOST_TOKEN_BYTES: usize = 8 << 10;
 
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub(super) enum Auth {
-    /// No header, or what `headers` and `query` declare.
+    /// The source declares no `auth`, so no `Authorization` header is added here.
     Open,
     Fixed(HeaderValue),
     Token(Box<Issuer>),
 }
 
-/// Requests tokens of one server, and keeps the current one.
+/// Requests tokens from one server and keeps the newest token.
 pub(super) struct Issuer {
     request: TokenRequest,
     pointer: Pointer,
     scheme: String,
     refresh: Option<Duration>,
-    /// Learns each token, to hide it.
+    /// Receives each token, because the redactor hides it in everything that is stored or shown.
     redactor: Redactor,
-    /// Locked while a token is requested.
+    /// The lock is held while a token is requested, so that other requests wait for the token.
     current: Mutex<Option<Current>>,
 }
 
@@ -63,7 +63,8 @@ struct TokenRequest {
 
 struct Current {
     header: HeaderValue,
-    /// When the token is renewed; `None` is when it is refused.
+    /// The token is renewed at this time. If it is `None`, the token is renewed only after a
+    /// server has refused it.
     renew_at: Option<Instant>,
 }
 
@@ -72,7 +73,7 @@ pub(super) enum Authorization<'a> {
     NeedsToken(Renewal<'a>),
 }
 
-/// The exclusive right to request a token.
+/// The exclusive right to request a token. It holds the lock on the current token.
 pub(super) struct Renewal<'a> {
     issuer: &'a Issuer,
     current: MutexGuard<'a, Option<Current>>,
@@ -92,7 +93,8 @@ impl Auth {
         let (request, pointer, scheme, refresh) = match auth {
             source::Auth::Basic { user, password } => {
                 let (user, password) = (secrets.reveal(user), secrets.reveal(password));
-                // some pages show the headers of their request
+                // The password is hidden like a token, because some pages show the headers of
+                // their request.
                 secrets
                     .redactor()
                     .add_token(basic_credentials(&user, &password));
@@ -121,7 +123,8 @@ impl Auth {
         })))
     }
 
-    /// Returns the header to send now. Waits while another request renews the token.
+    /// Returns the header to send now, or the right to request a token. Waits while another
+    /// request renews the token.
     pub(super) async fn authorization(&self) -> Authorization<'_> {
         let issuer = match self {
             Auth::Open => return Authorization::Ready(None),
@@ -137,8 +140,8 @@ impl Auth {
         }
     }
 
-    /// Discards the token of a header that was answered 401, unless another one has
-    /// replaced it already. Returns `false` if no token was sent.
+    /// Discards the token in a header that was answered 401, unless a newer token has replaced it
+    /// already. Returns false if the header held no token.
     pub(super) async fn discard_token(&self, sent: Option<&HeaderValue>) -> bool {
         let (Auth::Token(issuer), Some(sent)) = (self, sent) else {
             return false;
@@ -182,7 +185,8 @@ impl<'a> Renewal<'a> {
         }
     }
 
-    /// Reads the token in the answer, and keeps it. An error is a clause, and shows no value.
+    /// Reads the token in the response of the token server, and keeps it. The error is a clause
+    /// that shows no value.
     pub(super) fn read_token(mut self, answer: &[u8]) -> Result<HeaderValue, String> {
         let Issuer {
             pointer,
@@ -219,8 +223,8 @@ impl<'a> Renewal<'a> {
     }
 }
 
-/// How long a token is sent, by the `expires_in` of its answer: seconds, which some servers
-/// write as text.
+/// Returns how long a token may be sent, from the `expires_in` of the token server's response.
+/// That member is a number of seconds, which some servers write as text.
 fn lifetime(answer: &Value) -> Option<Duration> {
     let seconds = match answer.get("expires_in")? {
         Value::Number(seconds) => seconds.as_f64()?,
@@ -266,7 +270,8 @@ impl TokenRequest {
         form.append_pair("grant_type", "client_credentials");
         match oauth2.credentials {
             Credentials::Basic => {
-                // RFC 6749, section 2.3.1: form-encoded first, then encoded as a header
+                // RFC 6749, section 2.3.1: the id and the secret are form-encoded before they are
+                // encoded as a header
                 let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
                 headers.insert(AUTHORIZATION, basic(&encoded(&id), &encoded(&secret)));
             }
@@ -308,7 +313,7 @@ fn endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
     }
 }
 
-/// A user and a password as HTTP sends them.
+/// Encodes a user and a password for an HTTP header, in base64.
 pub(super) fn basic_credentials(user: &str, password: &str) -> SecretString {
     let credentials = BASE64_STANDARD.encode(format!("{user}:{password}"));
     SecretString::from(credentials)

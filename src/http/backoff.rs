@@ -1,16 +1,17 @@
-//! The waits between attempts.
+//! Computes the waits between attempts.
 //!
-//! Nothing here sleeps or looks at a clock; attempts are counted, not timed.
+//! Nothing here sleeps or looks at a clock. The number of attempts decides the wait, not the
+//! time.
 
 use std::time::{Duration, SystemTime};
 
 use crate::config;
 use crate::patience::Backoff;
 
-/// The waits between the attempts at one request: one fewer than the attempts.
+/// The waits between the attempts at one request. There is one wait fewer than attempts.
 ///
-/// They double from `fetch.first_wait`, give or take half so that several processes do not
-/// return in step, and none exceeds `fetch.longest_wait`.
+/// Each wait is twice the one before it. Chance adds or subtracts up to half of it, so that
+/// several processes do not return at the same moment. No wait exceeds `fetch.longest_wait`.
 pub(super) struct Waits {
     backoff: Backoff,
     left: u32,
@@ -34,8 +35,9 @@ impl Iterator for Waits {
     }
 }
 
-/// Limits the wait that the server asks for: at least our own wait, so that `Retry-After: 0`
-/// does not use up all attempts at once, and at most `longest`. A longer wait is an error.
+/// Limits the wait that the server asks for. It is at least our own wait, because a server that
+/// sends `Retry-After: 0` would otherwise use up all attempts at once. A wait longer than
+/// `longest` is an error.
 pub(super) fn clamp(
     own: Duration,
     asked: Option<Duration>,
@@ -47,12 +49,12 @@ pub(super) fn clamp(
     }
 }
 
-/// Reads `Retry-After`, seconds or an HTTP date; `None` if it is neither. A date in the past is
-/// no wait.
+/// Reads `Retry-After`, which is a number of seconds or an HTTP date. Returns `None` if it is
+/// neither. A date in the past is a wait of zero.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // a number with more digits than fit is longer than any limit
+        // a number that does not fit into 64 bits is longer than any limit
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(value).ok()?;

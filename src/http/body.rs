@@ -1,8 +1,8 @@
-//! Reads a response's body: undoes its content encoding, and holds it to both size limits while
-//! it arrives.
+//! Reads a response's body, decodes its content encoding, and enforces both size limits while it
+//! arrives.
 //!
-//! reqwest could decode bodies, but then the bytes on the wire could not be counted, nor a body
-//! be refused by its size there.
+//! reqwest could decode bodies, but then this crate could not count the bytes on the wire or
+//! refuse a body by the number of those bytes.
 
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
@@ -23,29 +23,28 @@ const READ_BYTES: usize = 64 << 10;
 
 const MOST_RESERVED: usize = 16 << 20;
 
-/// How far back zstd may refer, as a power of two: 8 MiB, the most that RFC 9659 allows a
-/// server. The decoder holds as much, however small the body.
+/// The largest window of zstd, as a power of two: 8 MiB, the most that RFC 9659 allows a server.
+/// The decoder needs that much memory, however small the body is.
 const MOST_ZSTD_WINDOW_LOG: u32 = 23;
 
-/// Why there is no whole body.
+/// The reason why there is no whole body.
 pub(super) enum Broken {
     Interrupted(Interruption),
-    /// The body exceeds the limit of this key, in bytes.
+    /// The body exceeds the size limit that `key` names.
     TooLarge {
         key: &'static str,
         limit: usize,
         body: Bytes,
     },
-    /// The body does not match its content encoding, stops before its end, or continues after
-    /// it.
+    /// The body does not match its content encoding, stops before its end, or continues after it.
     Corrupt {
         body: Bytes,
     },
     Encoding,
 }
 
-/// Reads a body, undoes its content encoding, and tells `count` how many bytes arrive over the
-/// wire.
+/// Reads a body and decodes its content encoding. Calls `count` with the number of bytes that
+/// arrive over the wire.
 pub(super) async fn read(
     response: Response,
     limits: &config::Fetch,
@@ -55,7 +54,7 @@ pub(super) async fn read(
     let length = wire::whole_length(&response).map_err(Broken::Interrupted)?;
     let capacity = match encoding {
         Encoding::Identity => capacity(length, limits),
-        // the decoded length is not announced
+        // the response announces the encoded length, not the decoded one
         Encoding::Gzip | Encoding::Brotli | Encoding::Zstd => READ_BYTES,
     };
     let mut left = limits.max_body_bytes;
@@ -74,7 +73,7 @@ pub(super) async fn read(
         if body.capacity() - body.len() < READ_BYTES / 2 {
             body.reserve(READ_BYTES.max(body.len()));
         }
-        // decoders zero all the capacity that they get
+        // a decoder fills all the capacity that it gets with zeros, so it gets only a part of it
         match reader.read_buf(&mut (&mut body).limit(READ_BYTES)).await {
             Ok(0) => break,
             Ok(_) if body.len() > limits.max_decoded_bytes => {
@@ -86,7 +85,7 @@ pub(super) async fn read(
         }
     }
     drop(reader);
-    // a decoder stops at the end of its stream, which may be before the end of the body
+    // a decoder stops at the end of its stream, which may come before the end of the body
     match encoded.fill_buf().await {
         Ok([]) => Ok(body.freeze()),
         Ok(_) => Err(Broken::Corrupt {
@@ -96,15 +95,15 @@ pub(super) async fn read(
     }
 }
 
-/// The capacity for a body of the announced length, with a rest in which its end is seen
-/// without growing. The announcement may be a lie: beyond [`MOST_RESERVED`] the body has to arrive
-/// first.
+/// Returns the buffer's capacity for a body of the announced length. It has a little room more,
+/// so that the end of the body is found without growing the buffer. The announcement may be a
+/// lie, so no more than [`MOST_RESERVED`] is reserved before the body arrives.
 fn capacity(announced: Option<u64>, limits: &config::Fetch) -> usize {
     let announced = usize::try_from(announced.unwrap_or_default()).unwrap_or(usize::MAX);
     announced.min(limits.max_decoded_bytes).min(MOST_RESERVED) + READ_BYTES
 }
 
-/// Tells an interruption and our own limit from an error of the decoder.
+/// Tells a broken connection and our own size limit from an error of the decoder.
 fn classify_error(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Broken {
     if error.kind() == std::io::ErrorKind::FileTooLarge {
         return too_large("fetch.max_body_bytes", limits.max_body_bytes, &body);
@@ -133,8 +132,8 @@ enum Encoding {
 }
 
 impl Encoding {
-    /// Reads `Content-Encoding`; `None` for an encoding that was not offered, or several on top
-    /// of each other.
+    /// Reads `Content-Encoding`. Returns `None` for several encodings, and for one that the
+    /// request did not offer.
     fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(CONTENT_ENCODING).iter();
         let Some(value) = values.next() else {
@@ -165,7 +164,7 @@ impl Encoding {
             Self::Zstd => {
                 let window = DParameter::window_log_max(MOST_ZSTD_WINDOW_LOG);
                 let mut decoder = ZstdDecoder::with_params(reader, &[window]);
-                // RFC 8878: a stream is one or more frames
+                // RFC 8878: a zstd stream consists of one or more frames
                 decoder.multiple_members(true);
                 Box::new(decoder)
             }

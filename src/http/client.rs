@@ -1,6 +1,6 @@
-//! The client of one source: its connections, limits, pace, secrets and counts.
+//! The HTTP client of one source: its connections, limits, pace, secrets and counts.
 //!
-//! [`attempts`](crate::http::attempts) says how it is used.
+//! [`attempts`](crate::http::attempts) has the functions that send a request.
 
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ pub(crate) struct Client {
     pub(super) http: source::Http,
     pub(super) limits: config::Fetch,
     pub(super) connections: reqwest::Client,
-    /// Connections to hosts that only `*` allows, if it does. They are kept apart: a
-    /// connection to a host that the source names may lead anywhere.
+    /// Connections to hosts that are allowed only by `*` in `http.allow_hosts`. `None` if the
+    /// source has no `*`. They are separate, because only these hosts must have public addresses.
     pub(super) public_connections: Option<(Arc<PublicHosts>, reqwest::Client)>,
     pub(super) policy: TargetPolicy,
     pub(super) headers: HeaderMap,
@@ -82,7 +82,8 @@ impl Client {
         &self.pace
     }
 
-    /// The pace of details, which may be one of their own.
+    /// Returns the pace of requests for details. A source may declare a rate of their own for
+    /// them.
     pub(crate) fn detail_pace(&self) -> &Pace {
         self.detail_pace.as_ref().unwrap_or(&self.pace)
     }
@@ -94,7 +95,7 @@ impl Client {
         }
     }
 
-    /// Lets no request of the source start for so long, at any pace.
+    /// Delays every new request of the source by at least `wait`.
     pub(super) fn hold_back_requests(&self, wait: std::time::Duration) {
         self.pace.hold_back(wait);
         if let Some(pace) = &self.detail_pace {

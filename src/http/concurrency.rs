@@ -1,11 +1,12 @@
-//! How many requests of one source may be under way at once: as many as the source
-//! declares, and fewer while its server throttles them.
+//! Limits how many requests of one source are under way at once. The limit is what the source
+//! declares, and less while its server throttles requests.
 //!
-//! Additive increase, multiplicative decrease, as TCP shares a line: each success adds the
-//! inverse of the limit, so a round of them adds one; 429, 503 and the like halve it. What
-//! was under way when the limit fell says nothing about the new one, so it falls at most
-//! once in a round trip. How long answers take does not count: few sources allow more than
-//! one request at once, and a page may be slow for its size.
+//! The limit grows by addition and shrinks by halving, as TCP does it. Each success adds the
+//! inverse of the limit, so as many successes as the limit add one. A throttled request (429, 503
+//! and the statuses that the source declares) halves it. Requests that were under way when the
+//! limit fell say nothing about the new limit, so they do not halve it again. The time that a
+//! response takes does not count, because few sources allow more than one request at once, and a
+//! page may be slow only because it is large.
 //!
 //! [`Limit`] is a state machine without a clock. [`Gate`] makes requests wait for it.
 
@@ -13,13 +14,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// What a throttled request leaves of the limit.
+/// A throttled request multiplies the limit by this factor.
 const AFTER_THROTTLING: f64 = 0.5;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Outcome {
     Answered,
-    /// The server asks for fewer requests.
+    /// The server asked for fewer requests.
     Throttled,
 }
 
@@ -28,13 +29,14 @@ struct Limit {
     limit: f64,
     under_way: usize,
     started: u64,
-    /// How many had been when the limit last fell.
+    /// The value of `started` when the limit last fell. Requests up to this number do not lower
+    /// the limit again.
     started_before: u64,
 }
 
 impl Limit {
     fn new(ceiling: usize) -> Self {
-        // more than any number of connections, and exact as a float
+        // 32 bits are more than any number of connections, and `f64` holds them exactly
         let ceiling = f64::from(u32::try_from(ceiling.max(1)).unwrap_or(u32::MAX));
         Self {
             ceiling,
@@ -45,7 +47,8 @@ impl Limit {
         }
     }
 
-    /// Starts a request if the limit allows one more, and returns its number.
+    /// Starts a request and returns its number. Returns `None` if the limit allows no more
+    /// requests.
     fn start(&mut self) -> Option<u64> {
         #[expect(
             clippy::cast_precision_loss,
@@ -60,7 +63,7 @@ impl Limit {
         Some(self.started)
     }
 
-    /// Ends a request; `None` is one that was abandoned or failed.
+    /// Ends a request. The outcome `None` means that the request was abandoned or failed.
     fn end(&mut self, number: u64, outcome: Option<Outcome>) {
         self.under_way -= 1;
         match outcome {
@@ -77,13 +80,13 @@ impl Limit {
     }
 }
 
-/// Lets requests through, as many at once as the limit is.
+/// Lets at most as many requests through at once as the limit allows.
 pub(super) struct Gate {
     limit: Mutex<Limit>,
     freed: Notify,
 }
 
-/// A request's place among those under way, until it is dropped.
+/// Counts one request as under way until it is dropped.
 #[must_use]
 pub(super) struct Slot<'a> {
     gate: &'a Gate,
@@ -99,8 +102,8 @@ impl Gate {
         }
     }
 
-    /// Waits until one more request may be under way. At most one caller waits here: the
-    /// one whose turn it is.
+    /// Waits until one more request may be under way. Only one caller waits here at a time,
+    /// because `Pace` lets the requests through one after another.
     pub(super) async fn enter(&self) -> Slot<'_> {
         loop {
             let freed = self.freed.notified();
@@ -122,7 +125,7 @@ impl Gate {
 }
 
 impl Slot<'_> {
-    /// Notes what the request came to. A request without an outcome changes no limit.
+    /// Sets the outcome of the request. A request without an outcome does not change the limit.
     pub(super) fn set_outcome(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
     }
@@ -143,7 +146,8 @@ mod tests {
 
     use super::*;
 
-    /// So many requests at once, each coming to the same.
+    /// Starts as many requests as the limit allows, ends all of them with the same outcome, and
+    /// returns how many there were.
     fn round(limit: &mut Limit, outcome: Outcome) -> usize {
         let numbers: Vec<u64> = std::iter::from_fn(|| limit.start()).collect();
         for number in &numbers {

@@ -1,4 +1,4 @@
-//! One exchange: a request is sent, and its response is received or followed elsewhere.
+//! Sends one request and receives its response, or returns where a redirect leads.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +26,7 @@ pub(super) enum Exchanged<T> {
 }
 
 impl Client {
-    /// Sends one request, and receives all of its response.
+    /// Sends one request and receives the whole response.
     pub(super) async fn exchange<R: Receive>(
         &self,
         attempt: Attempt<'_>,
@@ -45,7 +45,8 @@ impl Client {
                 if self.retry_policy().is_throttling(status) {
                     slot.set_outcome(Outcome::Throttled);
                 }
-                // 206 answers our range, whatever the source means by it otherwise
+                // a 206 answers our request for a range, even if the source declares 206 as a
+                // status to handle
                 let is_range = asks_for_range && status == StatusCode::PARTIAL_CONTENT;
                 if self.is_handled(attempt, status) && !is_range {
                     Err(Failure::from_status(&response))
@@ -75,16 +76,16 @@ impl Client {
         exchanged
     }
 
-    /// The source names this status. What it says of a status counts more than what the
-    /// status usually means, so the body is not read and a redirect is not followed.
+    /// Returns true if the caller or the source declares this status. A declared status keeps its
+    /// declared meaning, so the body is not read and a redirect is not followed.
     fn is_handled(&self, attempt: Attempt<'_>, status: StatusCode) -> bool {
         let status = status.as_u16();
         let handled = [attempt.spec.handled_statuses, &self.http.retry_status];
         handled.iter().any(|statuses| statuses.contains(&status))
     }
 
-    /// The request of an attempt at a URL. The source's own headers and credentials go to
-    /// the home host alone.
+    /// Builds the request of an attempt at a URL. Only the source's own host gets the source's
+    /// headers and credentials.
     pub(super) fn build_request(
         &self,
         attempt: Attempt<'_>,
@@ -113,7 +114,7 @@ impl Client {
             request = request.header(AUTHORIZATION, authorization);
         }
         let target = attempt.spec.target;
-        // a body may hold a secret, and a redirect may lead elsewhere
+        // a body may hold a secret, and a redirect may lead to another host
         let is_sent = method == target.method && (is_home || *url == target.url);
         let body = target.body.as_ref().filter(|_| is_sent);
         if method == Method::Post && body.is_none_or(|body| body.bytes.is_empty()) {
@@ -127,8 +128,8 @@ impl Client {
         }
     }
 
-    /// The headers that ask whether the target has changed. Validators go back to the home
-    /// host alone, since they are remembered from there alone.
+    /// Returns the headers that ask for the target only if it has changed. Only the source's own
+    /// host gets them, because only validators of that host are remembered.
     fn conditional_headers(&self, attempt: Attempt<'_>, url: &Url, method: Method) -> HeaderMap {
         let Some(known) = attempt.spec.validators else {
             return HeaderMap::new();
@@ -143,8 +144,8 @@ impl Client {
         ))
     }
 
-    /// The validators in a response that can be remembered: those of the home host that
-    /// show no secret.
+    /// Returns the validators of a response that may be remembered. They come from the source's
+    /// own host and show no secret.
     fn validators_of(&self, attempt: Attempt<'_>, url: &Url, response: &Response) -> Validators {
         if !self.policy.hosts.is_home(url) {
             return Validators::default();
@@ -159,7 +160,7 @@ impl Client {
     }
 }
 
-/// The destination of a redirect, or the failure that the response is.
+/// Returns the destination if the response is a redirect. Every other response is a failure.
 fn redirect_or_failure<T>(
     url: &Url,
     method: Method,
@@ -169,13 +170,13 @@ fn redirect_or_failure<T>(
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
         && let Some(location) = response.headers().get(LOCATION)
     {
-        // a header is ASCII, but some servers write theirs in UTF-8, as browsers read it
+        // a header should be ASCII, but some servers write UTF-8 and browsers accept it
         let location = std::str::from_utf8(location.as_bytes()).ok();
         let Some(to) = location.and_then(|location| url.join(location).ok()) else {
             let message = "a redirect leads to what is not a URL";
             return Err(Failure::Final(Error::new(Kind::HostRefused, message)));
         };
-        // as browsers do: only these two keep the method and with it the body
+        // as in browsers, only these two statuses keep the method and the body
         let method = match status.as_u16() {
             307 | 308 => method,
             _ => Method::Get,
@@ -185,9 +186,8 @@ fn redirect_or_failure<T>(
     Err(Failure::from_status(response))
 }
 
-/// The validators of a target that may have been redirected to this URL. A tag tells one
-/// file from all others; a date does not, and the redirect may lead to another file the
-/// next time.
+/// Removes `Last-Modified` if the target was redirected to this URL. The redirect may lead to
+/// another file the next time. An `ETag` identifies a file, but a date does not.
 fn drop_date_of_redirect(target: &Target, url: &Url, validators: Validators) -> Validators {
     Validators {
         last_modified: validators.last_modified.filter(|_| *url == target.url),
@@ -195,8 +195,9 @@ fn drop_date_of_redirect(target: &Target, url: &Url, validators: Validators) -> 
     }
 }
 
-/// Sends a request, and waits for the head of its answer for as long as a server may be
-/// silent. A head that trickles, or interim responses, do not extend that.
+/// Sends a request and waits for the head of the response, at most `fetch.read_timeout`. The
+/// limit stays the same if the head arrives byte by byte, or if the server sends interim
+/// responses.
 pub(super) async fn send(
     request: RequestBuilder,
     limits: &config::Fetch,

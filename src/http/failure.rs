@@ -1,4 +1,4 @@
-//! Why an attempt failed, and what a request comes to whose last attempt did.
+//! Why an attempt failed, and what the request returns when its last attempt has failed.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,26 +15,27 @@ use crate::http::public_host::NotPublic;
 use crate::http::wire::Interruption;
 
 pub(crate) enum Failure {
-    /// Another attempt would end in the same way.
+    /// The attempt failed in a way that another attempt would repeat.
     Final(Error),
     /// The connection failed, or a time limit passed.
     Connection(Error),
-    /// The status is neither a success nor a redirect.
+    /// The server answered with a status that is neither a success nor a redirect.
     Status {
         status: StatusCode,
         retry_after: Option<Duration>,
-        /// The status answers the request for a token, so it says nothing about what the
-        /// token is for.
+        /// True if this is the status of a request for a token. It says nothing about the target
+        /// that the token is needed for.
         is_for_token: bool,
     },
     Unreadable(Bytes, String),
-    /// The body is larger than a limit, and will be the next time.
+    /// The body exceeds a size limit. Another attempt would bring the same body.
     TooLarge(Bytes, String),
 }
 
 impl Failure {
-    /// A status that is neither a success nor a redirect, and when the server wants to be
-    /// asked again. A date counts from the server's own clock, because ours may be wrong.
+    /// Makes a failure of a response whose status is neither a success nor a redirect, and reads
+    /// its `Retry-After`. A date there is compared with the server's own `Date`, because our
+    /// clock may be wrong.
     pub(super) fn from_status(response: &Response) -> Self {
         let said_at = text_header(response, &DATE)
             .and_then(|date| httpdate::parse_http_date(date).ok())
@@ -48,13 +49,13 @@ impl Failure {
         }
     }
 
-    /// A failed connection. reqwest's messages show the URL with its secrets, so they are
-    /// left out.
+    /// Makes a failure of an error of the connection. reqwest's messages are left out, because
+    /// they show the URL with its secrets.
     pub(super) fn from_connection(error: reqwest::Error) -> Self {
         let first: &(dyn std::error::Error + 'static) = &error;
         let mut causes = std::iter::successors(Some(first), |cause| cause.source());
         if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<NotPublic>()) {
-            // a DNS server may answer wrongly for a while
+            // a retry is useful, because a DNS server may give wrong addresses for a while
             return Failure::Connection(Error::new(Kind::HostRefused, why.to_string()));
         }
         let what = if error.is_timeout() {
@@ -69,7 +70,8 @@ impl Failure {
         Failure::Connection(Error::environment(what).with_source(error.without_url()))
     }
 
-    /// A body that did not arrive as announced is a broken connection.
+    /// Makes a failure of a body that did not arrive as announced. It counts as a broken
+    /// connection.
     pub(crate) fn from_interruption(interruption: Interruption) -> Self {
         match interruption {
             Interruption::Connection(error) => Self::from_connection(error),
@@ -81,7 +83,8 @@ impl Failure {
         matches!(self, Failure::Status { status, .. } if *status == StatusCode::UNAUTHORIZED)
     }
 
-    /// The status of the target itself, which the caller may interpret.
+    /// Returns the status of the target, which the caller may interpret. Returns `None` for the
+    /// status of a request for a token.
     pub(super) fn target_status(&self) -> Option<u16> {
         match self {
             Failure::Status {
@@ -93,8 +96,8 @@ impl Failure {
         }
     }
 
-    /// Says that the request for a token failed. A client error other than 429 is final:
-    /// the credentials are wrong.
+    /// Marks the failure as one of the request for a token. A client error other than 429 becomes
+    /// final, because it means that the credentials are wrong.
     pub(super) fn for_token(self) -> Self {
         let context = |error: Error| error.context("ask for a token");
         match self {
@@ -118,8 +121,8 @@ impl Failure {
         }
     }
 
-    /// What the request comes to when no further attempt follows: a body that cannot be
-    /// read is an answer, everything else is an error.
+    /// Returns the result of a request that gets no further attempt. An unreadable body is an
+    /// answer, and every other failure is an error.
     pub(super) fn give_up<T>(self, attempts: u32) -> Result<Answer<T>> {
         let after = |what: String| match attempts {
             1 => what,

@@ -1,20 +1,21 @@
-//! Headers that several parts of a request's life need.
+//! Helper functions for HTTP headers.
 
 use reqwest::Response;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
-/// A header of a response, if it has one that is text.
+/// Returns a header of a response. Returns `None` if it is missing or no text.
 pub(crate) fn text_header<'r>(response: &'r Response, name: &HeaderName) -> Option<&'r str> {
     response.headers().get(name)?.to_str().ok()
 }
 
-/// The length of an empty body. RFC 9110 wants it in a POST, and some servers answer 411
-/// without it; reqwest leaves it out over HTTP/1.1.
+/// Returns the header `Content-Length: 0`. RFC 9110 requires it in a POST without a body, and
+/// some servers answer 411 without it. reqwest leaves it out over HTTP/1.1.
 pub(super) fn empty_length() -> HeaderMap {
     HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from_static("0"))])
 }
 
-/// A declared header, whose value is never shown; `None` if HTTP has no such header.
+/// Makes a header whose value `Debug` does not show. Returns `None` if HTTP does not allow the
+/// name or the value.
 pub(super) fn secret_header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     let mut value = HeaderValue::from_str(value).ok()?;
     value.set_sensitive(true);

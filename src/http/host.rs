@@ -1,6 +1,6 @@
-//! Which hosts a source may be requested on, by which schemes, and as which user.
+//! Decides which hosts a source may be requested on, by which schemes, and as which user.
 //!
-//! Nothing here knows secrets: the caller checks first that none goes to another host.
+//! Nothing here knows secrets. The caller first checks that no secret goes to another host.
 
 use url::Url;
 
@@ -8,26 +8,28 @@ use crate::error::{Error, Kind, Result};
 use crate::source::{Axis, Source, Template};
 use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo, hide_userinfo};
 
-/// The longest URL that is requested: the most that an HTTP request line can hold.
+/// The longest URL that is requested, in bytes. An HTTP request line can hold no longer one.
 pub(crate) const MOST_URL_BYTES: usize = 65_534;
 
-/// How many characters of a host's name are shown; no valid name has more.
+/// Messages show at most this many characters of a host's name. No valid name has more.
 const SHOWN_OF_HOST: usize = 255;
 
-/// Stands for any host of the public internet in `http.allow_hosts`.
+/// This entry of `http.allow_hosts` allows any host of the public internet.
 const ANY_HOST: &str = "*";
 
 pub(super) struct Hosts {
-    /// The source's URL with its query, revealed, as far as it is the same for all its pages.
+    /// The source's URL with its secrets filled in; placeholders that differ from page to page
+    /// are empty. If the whole URL comes from an axis, this is the URL of the axis's index or the
+    /// axis's first value. Its host is the source's own host.
     home: Url,
     allowed: Vec<String>,
-    /// The origins that the source's own URLs write out. They are requested as allowed hosts
-    /// are, and get no secret: only home does.
+    /// The origins that the source's own URLs write out. They may be requested like allowed
+    /// hosts, but get no secret.
     declared: Vec<Url>,
 }
 
 impl Hosts {
-    /// The hosts of a source; `reveal` fills in the secrets of a template.
+    /// Collects the hosts of a source. `reveal` fills in the secrets of a template.
     pub(super) fn new(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Self> {
         Ok(Self {
             home: home(source, reveal)?,
@@ -40,17 +42,18 @@ impl Hosts {
         &self.home
     }
 
-    /// The URL is on the host that may get secrets: the source's own, by name and port, and
-    /// encrypted if the source's URL is.
+    /// Returns true if the URL is on the source's own host, which may get secrets. Name and port
+    /// must be equal, and the URL must be encrypted if the source's URL is.
     pub(super) fn is_home(&self, url: &Url) -> bool {
         let home = self.home();
         is_same_host(home, url) && !is_downgrade(home, url)
     }
 
-    /// Permits a URL on another host than home, without its user.
+    /// Permits a URL on an allowed host other than the source's own, and removes the user and the
+    /// password from the URL.
     pub(super) fn permit_other_host(&self, what: &str, mut url: Url) -> Result<Url> {
         if !self.is_named(&url) && has_unclear_userinfo(url.as_str()) {
-            // what looks like the host may be part of a password, and would be shown
+            // a part of a password could be taken for the host and be shown in a message
             return Err(refused(&format!(
                 "{what} has a user or a password that is not percent-encoded"
             )));
@@ -62,33 +65,35 @@ impl Hosts {
         Err(self.other_host(what, &url))
     }
 
-    /// Upgrades a link to https if the source declares its host with https, home above all. A
-    /// server behind a proxy that ends TLS writes links with http, and a request there would
-    /// send in clear text what the source's URL keeps secret.
+    /// Upgrades a link from http to https if the source declares the link's host with https. A
+    /// server behind a proxy that ends TLS writes links with http. A request to such a link would
+    /// send the source's secrets in clear text.
     pub(super) fn upgrade(&self, url: &mut Url) {
         let is_encrypted = |declared| is_same_host(declared, url) && is_downgrade(declared, url);
         let is_declared_encrypted =
             !self.is_declared(url) && self.declared.iter().any(is_encrypted);
         if is_encrypted(self.home()) || is_declared_encrypted {
-            // Cannot fail between these two schemes.
+            // cannot fail between http and https
             let _ = url.set_scheme("https");
         }
     }
 
     pub(super) fn set_user(&self, url: &mut Url) {
         let home = self.home();
-        // Neither fails for http and https.
+        // neither fails for http and https
         let _ = url.set_username(home.username());
         let _ = url.set_password(home.password());
     }
 
-    /// The host is requested only because `*` allows any host of the public internet.
+    /// Returns true if the host is allowed only by `*`, which stands for any host of the public
+    /// internet.
     pub(super) fn is_allowed_by_wildcard(&self, url: &Url) -> bool {
         !is_same_host(self.home(), url) && !self.is_named(url) && !self.is_declared(url)
     }
 
-    /// Removes the user and password of a URL, for storing and showing. Where they end is
-    /// certain only on hosts that the source names.
+    /// Removes the user and the password from a URL that is stored or shown. On hosts that the
+    /// source does not name, the end of a password may be unclear. Then everything that may
+    /// belong to it is hidden.
     pub(super) fn remove_user(&self, url: &Url) -> Option<Url> {
         let is_certain = self.is_home(url) || self.is_named(url);
         if !is_certain && has_unclear_userinfo(url.as_str()) {
@@ -104,21 +109,22 @@ impl Hosts {
     }
 
     fn is_allowed(&self, url: &Url) -> bool {
-        // a wildcard does not cover another port of home, because home's name may lead to this
-        // machine
+        // a wildcard does not allow another port of the source's own host, because that name may
+        // lead to this machine
         let is_elsewhere = url.host_str() != self.home().host_str();
         let is_by_wildcard = self.has_wildcard() && is_elsewhere && may_be_public(url);
         self.is_named(url) || self.is_declared(url) || is_by_wildcard
     }
 
-    /// One of the source's own URLs has this host and port, and is not encrypted where this URL
-    /// is in clear text.
+    /// Returns true if one of the source's own URLs has this host and port. A declared https URL
+    /// does not cover a URL in clear text.
     fn is_declared(&self, url: &Url) -> bool {
         let mut declared = self.declared.iter();
         declared.any(|declared| is_same_host(declared, url) && !is_downgrade(declared, url))
     }
 
-    /// An allowed host is named `host`, for any port, or `host:port`.
+    /// Returns true if `http.allow_hosts` has the host as `host`, for any port, or as
+    /// `host:port`.
     fn is_named(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         let with_port = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
@@ -140,8 +146,8 @@ impl Hosts {
     }
 }
 
-/// The URL that is home: the source's own, or that of the index out of which the URLs of its
-/// pages are picked.
+/// Returns the URL whose host is the source's own host. It is the source's URL or, if that URL
+/// comes from an axis, the URL of the axis's index or the axis's first value.
 fn home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
     let key = format!("key `sources.{}.url`", source.name);
     let revealed = reveal(&source.url);
@@ -180,13 +186,14 @@ pub(super) fn is_downgrade(from: &Url, to: &Url) -> bool {
     from.scheme() == "https" && to.scheme() != "https"
 }
 
-/// Both have the same name and port; the default ports of http and https count as the same.
+/// Returns true if both URLs have the same host name and port. The default ports of http and
+/// https count as the same port.
 fn is_same_host(one: &Url, other: &Url) -> bool {
     one.host_str() == other.host_str() && one.port() == other.port()
 }
 
-/// The host has a name that may be public: no address, and no name of this machine or its
-/// network. Where the name leads is not known yet.
+/// Returns true if the host is a name that may be public. It is not an address, and not a name of
+/// this machine or its network. The name is not resolved here.
 fn may_be_public(url: &Url) -> bool {
     let Some(url::Host::Domain(name)) = url.host() else {
         return false;
@@ -207,7 +214,7 @@ fn may_be_public(url: &Url) -> bool {
 }
 
 fn clear_user(url: &mut Url) {
-    // Neither fails for http and https.
+    // neither fails for http and https
     let _ = url.set_username("");
     let _ = url.set_password(None);
 }

@@ -1,15 +1,15 @@
-//! One polite request: sent at the source's pace, tried again, followed through redirects,
-//! and given the secrets that its host may have.
+//! Sends one request politely: at the source's pace, with retries and redirects, and with the
+//! secrets that the requested host may get.
 //!
 //! ```text
 //! RequestSpec ──▶ attempts ──▶ exchange ──▶ body ──▶ Answer
-//!                 backoff      target: is the host allowed, and home?
-//!                 token        pace, concurrency: is it our turn?
+//!                 backoff      target: is the host allowed, and may it get secrets?
+//!                 token        pace, concurrency: may this request start?
 //! ```
 //!
-//! [`Client`] holds what the requests of one source share, and [`TargetPolicy`] decides
-//! where they may go. The only body that is read here is the answer with a token: for others
-//! the caller passes a function that reads the body, or receives the body itself.
+//! [`Client`] holds what the requests of one source share, and [`TargetPolicy`] decides which
+//! URLs they may request. The only body that is parsed here is a token. For other bodies the
+//! caller passes a function that reads the body, or a receiver that takes it as it arrives.
 
 mod answer;
 mod attempts;

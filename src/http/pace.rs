@@ -1,5 +1,5 @@
-//! How fast one source is requested: its rate, its server's `Retry-After`, and how many
-//! requests may be under way.
+//! Limits how fast one source is requested: by its rate, by its server's `Retry-After`, and by
+//! the number of requests that may be under way.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,23 +14,23 @@ use crate::source::Rate;
 
 /// The pace of requests to one source.
 ///
-/// A rate of `12/120s` is kept as one request every ten seconds. A limiter that lets twelve
-/// start at once and refills meanwhile would let 23 start within the first two minutes; spaced
-/// evenly, no window of the period holds more than the number, and the steady rate is the
-/// declared one.
+/// A rate of `12/120s` becomes one request every ten seconds. A limiter that lets twelve start at
+/// once and refills meanwhile would let 23 start within the first two minutes. With even spaces,
+/// no two minutes hold more than twelve requests.
 pub(crate) struct Pace {
     limiter: Option<DefaultDirectRateLimiter>,
-    /// Held while waiting, so that requests leave in the order in which they came.
+    /// The lock is held while a request waits, so that requests start in the order in which they
+    /// came.
     turn: Mutex<()>,
     gate: Gate,
     origin: Instant,
-    /// Milliseconds after `origin` until which no request starts.
+    /// No request starts before this time, in milliseconds after `origin`.
     quiet_until: AtomicU64,
 }
 
 impl Pace {
-    /// The pace of a source that declares this rate, if any, and takes so many requests at
-    /// once.
+    /// Makes the pace of a source that declares this rate, if any, and allows `concurrency`
+    /// requests at once.
     pub(super) fn new(rate: Option<Rate>, concurrency: usize) -> Self {
         Self {
             limiter: rate.map(|rate| {
@@ -44,12 +44,12 @@ impl Pace {
         }
     }
 
-    /// Waits for the turn of one request. Dropping the future gives it up.
+    /// Waits until one request may start. If the future is dropped, the request loses its turn.
     ///
-    /// The slot comes first and the rate last, so that requests never leave closer to each
-    /// other than the rate allows. The request whose turn it is holds its slot while it waits
-    /// for its rate; that delays nobody, because all others are after it. A request that waits
-    /// to be retried holds no slot.
+    /// The wait for the slot comes first and the wait for the rate last, so that the distance
+    /// between two requests is never smaller than the rate allows. The request holds its slot
+    /// while it waits for the rate. That delays no other request, because all others come later.
+    /// A request that waits for a retry holds no slot.
     pub(super) async fn wait_for_turn(&self) -> Slot<'_> {
         let _turn = self.turn.lock().await;
         let slot = self.gate.enter().await;
@@ -70,8 +70,8 @@ impl Pace {
         slot
     }
 
-    /// Lets no request start for so long: a `Retry-After` that one request gets is meant for
-    /// all.
+    /// Starts no request before `wait` is over. The `Retry-After` of one response applies to all
+    /// requests.
     pub(super) fn hold_back(&self, wait: Duration) {
         let until = self.origin.elapsed().saturating_add(wait).as_millis();
         let until = u64::try_from(until).unwrap_or(u64::MAX);
@@ -79,8 +79,8 @@ impl Pace {
     }
 }
 
-/// The time between two requests, rounded up so that a period never holds one request more than
-/// the rate allows.
+/// Returns the time between two requests. It is rounded up, so that a period never holds one
+/// request more than the rate allows.
 fn spacing(rate: Rate) -> Duration {
     let nanoseconds = rate
         .period
@@ -111,8 +111,8 @@ mod tests {
             period in 1_u64..100_000,
         ) {
             let rate = rate(&format!("{requests}/{period}s"));
-            // `requests` spacings after the first request of a window is the
-            // first that may follow; it is outside the window.
+            // the request that follows `requests` spacings after the first one must be outside
+            // the period
             prop_assert!(spacing(rate).as_nanos() * u128::from(requests) >= rate.period.as_nanos());
         }
     }

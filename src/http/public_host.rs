@@ -1,13 +1,13 @@
-//! Requests hosts that only a publisher has named at public addresses alone.
+//! Makes sure that hosts which only a publisher has named are requested at public addresses.
 //!
-//! `*` in `http.allow_hosts` allows any host of the public internet. A name can lead anywhere:
-//! to this machine, to its network, to the service that hands a virtual machine its
-//! credentials. So such names are resolved here, and only addresses count that IANA's
-//! registries call globally reachable. The connection goes to the addresses that were checked,
-//! so the name cannot lead elsewhere in between. A host that its source names may be anywhere:
-//! some publishers are on an intranet.
+//! `*` in `http.allow_hosts` allows any host of the public internet. But a name can lead
+//! anywhere: to this machine, to its network, or to the service that hands a virtual machine its
+//! credentials. So such names are resolved here, and only addresses are accepted that IANA's
+//! registries call globally reachable. The connection goes to the addresses that were checked, so
+//! the name cannot lead elsewhere in between. A host that the source itself names may have any
+//! address, because some publishers are on an intranet.
 //!
-//! `*` does not cover hosts that are addresses; [`host`](crate::http::host) sees to that. Where
+//! `*` does not allow hosts that are addresses; [`host`](crate::http::host) refuses them. Where
 //! the environment names a proxy, the proxy resolves names and connects, and nothing is checked
 //! here.
 
@@ -21,13 +21,14 @@ use tokio::net::lookup_host;
 
 #[derive(Default)]
 pub(super) struct PublicHosts {
-    /// Hashed, because a hostile feed leads to another host with each page. The name of a proxy
-    /// is resolved here too, and is not among them.
+    /// Hashes of the names that must have public addresses. They are hashes to save memory,
+    /// because a hostile feed may lead to another host with each page. The name of a proxy is
+    /// resolved here too, but is never in this set.
     hosts: Mutex<HashSet<u64>>,
     hasher: RandomState,
 }
 
-/// No address of a host is public, although one has to be.
+/// A host must have a public address, and has none.
 #[derive(Debug)]
 pub(super) struct NotPublic {
     host: String,
@@ -48,7 +49,7 @@ impl std::fmt::Display for NotPublic {
 impl std::error::Error for NotPublic {}
 
 impl PublicHosts {
-    /// Accepts only public addresses of a host from now on.
+    /// From now on, accepts only public addresses for this host.
     pub(super) fn require_public(&self, host: &str) {
         let hash = self.hash(host);
         self.hosts().insert(hash);
@@ -74,7 +75,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let must_be_public = self.0.must_be_public(name.as_str());
         Box::pin(async move {
-            // reqwest sets the port
+            // the port is 0 because reqwest sets it
             let found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
             let found = match must_be_public {
                 true => keep_public(name.as_str(), found)?,
@@ -98,7 +99,8 @@ fn keep_public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, No
     }
 }
 
-/// The address is globally reachable, by IANA's registries of special-purpose addresses.
+/// Returns true if the address is globally reachable, according to IANA's registries of
+/// special-purpose addresses.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -109,13 +111,13 @@ fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let is_special = match (a, b, c) {
-        // this host, private, loopback, multicast, reserved and broadcast
+        // this machine, private networks, loopback, multicast, reserved and broadcast
         (0 | 10 | 127 | 224.., _, _) => true,
         // shared by the customers of a provider
         (100, 64..=127, _) => true,
         (169, 254, _) => true,
         (172, 16..=31, _) => true,
-        // protocols, documentation, relays of 6to4
+        // protocols, documentation, 6to4 relays
         (192, 0, 0 | 2) | (192, 88, 99) => true,
         (192, 168, _) => true,
         // benchmarks, documentation
@@ -134,13 +136,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match address.segments() {
-        // NAT64: how a network with IPv6 alone writes an IPv4 address
+        // NAT64: a network with IPv6 alone writes an IPv4 address like this
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
         // 6to4
         [0x2002, high, low, ..] => inner(high, low),
         // protocols, documentation
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // IANA has allocated nothing else
+        // IANA has allocated no other range
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
 }
@@ -248,7 +250,7 @@ mod tests {
                 arrived = listener.accept() => arrived.map(|_| None).unwrap(),
             }
         };
-        // named by its source
+        // a name that its source names
         assert!(ask().await.is_none());
         public_hosts.require_public("localhost");
         let error = ask().await.unwrap();

@@ -1,5 +1,5 @@
-//! What is done with a successful response: its body is held whole and parsed, or received
-//! as the caller says.
+//! Receives the body of a successful response: reads the whole body and parses it, or passes the
+//! body to the caller's receiver as it arrives.
 
 use std::time::Duration;
 
@@ -14,25 +14,27 @@ use crate::http::failure::Failure;
 use crate::http::header::text_header;
 use crate::page::{Undecodable, Validators, copy_beginning};
 
-/// Why a body is refused whose encoding the client did not offer.
+/// The reason for refusing a body whose encoding the request did not offer.
 pub(crate) const UNKNOWN_ENCODING: &str = "its content encoding is not one that was asked for";
 
-/// A body that is here.
+/// A body that has arrived completely.
 pub(crate) struct Received<'a> {
-    /// Where it came from, which links are relative to.
+    /// The URL of the response. Relative links in the body start from it.
     pub(crate) url: &'a Url,
     pub(crate) body: Bytes,
     pub(crate) content_type: Option<&'a str>,
-    /// By what the server can tell later whether the target has changed.
+    /// The `ETag` and `Last-Modified` of the response. With them the server can tell later
+    /// whether the target has changed.
     pub(crate) validators: Validators,
 }
 
-/// A body that is on its way.
+/// A body that has not arrived yet.
 pub(crate) struct Arriving<'a> {
     pub(crate) url: &'a Url,
     pub(crate) limits: &'a config::Fetch,
     pub(crate) count_bytes: &'a (dyn Fn(u64) + Send + Sync),
-    /// By what the server can tell later whether the target has changed.
+    /// The `ETag` and `Last-Modified` of the response. With them the server can tell later
+    /// whether the target has changed.
     pub(crate) validators: Validators,
 }
 
@@ -40,18 +42,19 @@ pub(crate) struct Arriving<'a> {
 pub(crate) trait Receive: Sync {
     type Received: Send;
 
-    /// Headers that are sent beside all others.
+    /// Returns headers that are sent in addition to all others.
     fn headers(&self) -> HeaderMap {
         HeaderMap::new()
     }
 
-    /// How long one exchange may take from the request to the last byte.
+    /// Returns the longest time from sending the request to the last byte of the body. `None`
+    /// means no limit.
     fn time_limit(&self, limits: &config::Fetch) -> Option<Duration> {
         Some(limits.page_timeout)
     }
 
-    /// A failed attempt has brought something that the next one continues from, so
-    /// attempts are counted anew.
+    /// Returns true if a failed attempt has received something that the next attempt continues
+    /// from. The attempts are then counted from one again.
     fn has_progressed(&self) -> bool {
         false
     }
@@ -63,7 +66,7 @@ pub(crate) trait Receive: Sync {
     ) -> impl Future<Output = Result<Self::Received, Failure>> + Send;
 }
 
-/// Holds a body whole, and parses it.
+/// Reads the whole body and parses it.
 pub(super) struct Parse<F>(pub(super) F);
 
 impl<T: Send, F> Receive for Parse<F>
@@ -112,8 +115,9 @@ where
     }
 }
 
-/// What is wrong with a successful answer without a body, and what to do if the publisher
-/// means that there is nothing. A page without items has a body, so 200 cannot mean it.
+/// Describes a successful response without a body, and says what to do if the publisher means
+/// that there are no items. A page without items has a body, so 200 without a body cannot mean an
+/// empty page.
 pub(crate) fn describe_empty_body(status: StatusCode) -> String {
     match status {
         StatusCode::OK => "the body is empty".into(),

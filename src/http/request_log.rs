@@ -1,5 +1,5 @@
-//! What is reported of each request: a line in the program's log, and a row for whoever
-//! keeps requests.
+//! Reports each request: as a line in the program's log, and as a row for the table
+//! `ocds.request`.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -19,7 +19,7 @@ pub(crate) struct RequestLog {
     pub(super) retries: AtomicU64,
     bytes: AtomicU64,
     rows: Option<mpsc::Sender<Request>>,
-    /// Requests for whose rows the channel had no room.
+    /// The number of requests whose rows were dropped because the channel was full.
     dropped: AtomicU64,
 }
 
@@ -35,8 +35,8 @@ impl RequestLog {
         }
     }
 
-    /// Sends a row for each finished request, if the channel has room: no request waits for
-    /// that.
+    /// From now on, sends a row for each finished request. If the channel is full, the row is
+    /// dropped, because no request waits for its report.
     pub(crate) fn send_rows_to(&mut self, rows: mpsc::Sender<Request>) {
         self.rows = Some(rows);
     }
@@ -75,8 +75,8 @@ impl RequestLog {
     }
 }
 
-/// A request under way. It is reported when it is dropped: answered, failed, or abandoned
-/// by a time limit or a stop.
+/// A request that is under way. Dropping it writes the report, whether the request was answered,
+/// failed, or was abandoned because of a time limit or a stop.
 pub(super) struct OpenRequest<'a> {
     log: &'a RequestLog,
     policy: &'a TargetPolicy,
@@ -95,8 +95,8 @@ impl OpenRequest<'_> {
         self.log.bytes.fetch_add(bytes, Relaxed);
     }
 
-    /// The URL without secrets. One that a redirect led to may be signed, and is shown
-    /// without its query.
+    /// Returns the URL without secrets. The query of a URL from a redirect is left out, because
+    /// it may be a signature.
     fn redacted_url(&self) -> String {
         let target = self.attempt.spec.target;
         if *self.url == target.url && !target.is_signed {

@@ -1,4 +1,4 @@
-//! Which failed attempts are made again, and how long each waits first.
+//! Decides which failed attempts are retried, and how long each retry waits.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ pub(super) struct RetryPolicy<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RetryWait {
     pub(super) wait: Duration,
-    /// The server asked for quiet, so no other request of the source starts meanwhile.
+    /// True if the server asked us to wait, so that no other request of the source starts
+    /// meanwhile.
     pub(super) is_for_all: bool,
 }
 
@@ -37,7 +38,8 @@ impl RetryPolicy<'_> {
         }
     }
 
-    /// A status asks for fewer requests: some servers throttle by 403.
+    /// Returns true if the status asks for fewer requests. The statuses of `http.retry_status` do
+    /// so too, because some servers throttle by 403.
     pub(super) fn is_throttling(self, status: StatusCode) -> bool {
         matches!(status.as_u16(), 429 | 503) || self.is_configured(status)
     }
@@ -46,8 +48,8 @@ impl RetryPolicy<'_> {
         self.http.retry_status.contains(&status.as_u16())
     }
 
-    /// The wait before the next attempt: what the server asks for, or else the source's
-    /// `http.retry_wait`, and never less than `backoff`.
+    /// Returns the wait before the next attempt. It is what the server asks for, or else the
+    /// source's `http.retry_wait`, but never less than `backoff`.
     pub(super) fn wait_after(self, failure: &Failure, backoff: Duration) -> Result<RetryWait> {
         let Failure::Status {
             status,

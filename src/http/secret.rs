@@ -1,8 +1,9 @@
-//! The secrets of a source: `{env.NAME}` in its declaration, and the tokens that it is issued.
+//! The secrets of a source: the values of `{env.NAME}` in its declaration, and the tokens that a
+//! server issues to it.
 //!
-//! The declaration, and everything that is stored or shown, carry the placeholder; the value
-//! exists here and in the request, and nowhere else. `Debug` shows names. Where a publisher
-//! echoes a token, or a user and password as a header has them, it is hidden as `{auth.token}`.
+//! The value of a secret is only here and in requests. The declaration, and everything that is
+//! stored or shown, has the placeholder instead. `Debug` shows only names. If a publisher sends
+//! back a token, or a user and a password in the form of a header, `{auth.token}` replaces it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,12 +19,12 @@ use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 const OPEN: &str = "{env.";
 const CLOSE: char = '}';
 
-/// Begins the placeholder of a value that only the token server gets, in what is stored. Older
-/// versions never wrote it, so where it stands in a link, the publisher has written the value
-/// itself and may be sent it again.
+/// In stored text, the placeholder of a value that only the token server gets begins like this.
+/// Older versions never wrote this beginning. So where a link has it, the publisher itself sent
+/// the value, and may get it back.
 const OPEN_AUTH: &str = "{auth.env.";
 
-/// The values of the placeholders that one source declares, and its tokens.
+/// The values of all placeholders in one source's declaration, and the source's tokens.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
     declared: BTreeMap<String, Declared>,
@@ -41,22 +42,24 @@ pub(super) struct Declaration<'t> {
     pub(super) key: String,
     pub(super) text: &'t str,
     pub(super) audience: Audience,
-    /// The values are secrets. A user and a client's id are not, and may be common words.
+    /// True if the values are secrets. A user name and a client's id are not, and may be common
+    /// words.
     pub(super) is_secret: bool,
 }
 
-/// The servers that a declared value is sent to.
+/// The servers that may get a declared value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Audience {
-    /// The token server alone.
+    /// Only the token server gets the value.
     TokenServer,
-    /// The host of the source's URL.
+    /// The source's own host gets the value, and so does the token server.
     Home,
 }
 
 impl Secrets {
-    /// Looks up the placeholders of declarations: `{env.NAME}` is the variable `NAME`, or the
-    /// content of the file that `NAME_FILE` names.
+    /// Looks up the values of the placeholders in all declarations. `{env.NAME}` is the variable
+    /// `NAME` or, if that is not set, the content of the file that the variable `NAME_FILE`
+    /// names.
     pub(super) fn look_up<'t>(
         declarations: impl IntoIterator<Item = Declaration<'t>>,
         environment: impl Fn(&str) -> Option<String>,
@@ -90,7 +93,8 @@ impl Secrets {
                 let known = declared.get(name);
                 let secret = Declared {
                     value: SecretString::from(value),
-                    // home gets what both get
+                    // if both audiences are declared, the larger one counts, which includes the
+                    // token server
                     audience: known.map_or(audience, |known| known.audience.max(audience)),
                     is_secret: is_secret || known.is_some_and(|known| known.is_secret),
                 };
@@ -113,14 +117,14 @@ impl Secrets {
         &self.redactor
     }
 
-    /// The value of a variable; empty if it is not declared.
+    /// Returns the value of a variable, or an empty text if the source does not declare it.
     pub(super) fn value(&self, name: &str) -> &str {
         self.declared
             .get(name)
             .map_or("", |secret| secret.value.expose_secret())
     }
 
-    /// Fills in the values of a declared text, as they are.
+    /// Fills in the values of a declared text, without any encoding.
     pub(super) fn reveal(&self, text: &str) -> String {
         self.replace(text, Audience::TokenServer, str::to_owned)
     }
@@ -130,25 +134,25 @@ impl Secrets {
         self.replace(text, Audience::TokenServer, percent_encode)
     }
 
-    /// Fills in the values of a stored link to home, percent-encoded.
+    /// Fills in the values of a stored link to the source's own host, percent-encoded.
     pub(super) fn reveal_link(&self, link: &str) -> String {
         self.replace(link, Audience::Home, percent_encode)
     }
 
-    /// Fills in the values of a declared URL, percent-encoded; a value at its beginning stays
-    /// as it is.
+    /// Fills in the values of a declared URL, percent-encoded. A value at the very beginning of
+    /// the URL is not encoded.
     pub(super) fn reveal_endpoint(&self, text: &str) -> String {
         let beginning = text.starts_with(OPEN).then(|| text.find(CLOSE)).flatten();
         let (beginning, rest) = text.split_at(beginning.map_or(0, |at| at + CLOSE.len_utf8()));
         self.reveal(beginning) + &self.reveal_form(rest)
     }
 
-    /// Fills in the values of a declared JSON text, escaped for its strings.
+    /// Fills in the values of a declared JSON text, with the escapes that a JSON string needs.
     pub(super) fn reveal_json(&self, text: &str) -> String {
         self.replace(text, Audience::TokenServer, escape_json)
     }
 
-    /// A text holds one of the values, however encoded.
+    /// Returns true if the text holds one of the values, in any encoding.
     pub(super) fn is_value_in(&self, text: &str) -> bool {
         let spaced = text.replace('+', "%20");
         [text, &percent_decode(text), &percent_decode(&spaced)]
@@ -156,7 +160,7 @@ impl Secrets {
             .any(|text| self.redactor.has_value_in(text))
     }
 
-    /// A text has the placeholder of one of the values.
+    /// Returns true if the text holds the placeholder of one of the values.
     pub(super) fn is_in_template(&self, text: &str) -> bool {
         let mut declared = self.declared.iter();
         declared.any(|(name, secret)| {
@@ -164,8 +168,9 @@ impl Secrets {
         }) || (text.contains(TOKEN_PLACEHOLDER) && self.redactor.newest_token().is_some())
     }
 
-    /// Finds the placeholder of a value that only the token server gets. In a stored link, the
-    /// publisher may have written it, and an older version have taken it for ours.
+    /// Finds the placeholder `{env.NAME}` of a value that only the token server gets. If a stored
+    /// link has one, the publisher may have written it, because an older version took it for our
+    /// own.
     pub(super) fn find_token_server_placeholder(&self, text: &str) -> Option<String> {
         let declared = self.declared.iter();
         declared
@@ -174,14 +179,15 @@ impl Secrets {
             .find(|placeholder| text.contains(placeholder))
     }
 
-    /// A URL for storing and showing: placeholders in place of the values in its path and
-    /// query, however encoded, and no user and password. The host stays, to be compared.
+    /// Returns the URL as it is stored and shown. Placeholders replace the secret values in its
+    /// path and query, in any encoding, and the user and the password are removed. The host
+    /// stays, because it is compared later.
     ///
-    /// All braces in the result are placeholders of ours: the publisher's own braces are
-    /// percent-encoded, so they are never taken for one.
+    /// Every brace in the result belongs to a placeholder of ours. The publisher's own braces are
+    /// percent-encoded, so they are never taken for a placeholder.
     pub(super) fn redact_url(&self, url: &Url) -> String {
         let mut url = url.clone();
-        // Neither fails where there is a user to remove.
+        // neither fails where there is a user to remove
         let _ = url.set_username("");
         let _ = url.set_password(None);
         let mut text = url[..Part::BeforePath].to_owned();
@@ -196,7 +202,7 @@ impl Secrets {
         };
         text.push_str(&self.redact_part(path, "/"));
         if let Some(query) = url.query() {
-            // in a path they are encoded already
+            // braces in the path are encoded already
             let query = query.replace('{', "%7B").replace('}', "%7D");
             let hidden = self.redactor.hide_values_with_separators(&query);
             let pairs: Vec<String> = hidden
@@ -210,7 +216,7 @@ impl Secrets {
         text
     }
 
-    /// A text for storing and showing; it may be a URL, or part of one.
+    /// Returns a text as it is stored and shown. The text may be a URL or a part of one.
     pub(super) fn redact_text(&self, text: &str) -> String {
         let hidden = match Url::parse(text) {
             Ok(url) if url.password().is_some() || !url.username().is_empty() => {
@@ -219,7 +225,8 @@ impl Secrets {
                 }
                 hide_userinfo(text)
             }
-            // a sentence with a URL and a mail address has no userinfo
+            // this is no sentence, because a sentence with a URL and a mail address has no
+            // userinfo
             Err(_) if text.contains("://") && !text.contains(char::is_whitespace) => {
                 hide_userinfo(text)
             }
@@ -235,8 +242,8 @@ impl Secrets {
         }
     }
 
-    /// Hides the values in what a page says around its items: publishers echo the URL of the
-    /// request.
+    /// Hides the values in the members of a page that surround its items. Publishers repeat the
+    /// URL of the request there.
     pub(super) fn redact_value(&self, value: &mut Value) {
         if self.redactor.is_empty() {
             return;
@@ -266,7 +273,7 @@ impl Secrets {
         }
     }
 
-    /// Hides the values in `name=value` of a query, in which a plus may be a space.
+    /// Hides the values in a `name=value` of a query, where a plus may mean a space.
     fn redact_pair(&self, pair: &str) -> String {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = self.redact_part(&name.replace('+', "%20"), "");
@@ -276,7 +283,7 @@ impl Secrets {
         } else {
             name
         };
-        // What hides nothing stays byte for byte as served.
+        // a pair without a secret stays byte for byte as it was served
         if self.is_in_template(&redacted) {
             redacted
         } else {
@@ -284,8 +291,8 @@ impl Secrets {
         }
     }
 
-    /// Hides the values in a percent-encoded part of a URL; `kept` are characters that separate
-    /// within it.
+    /// Hides the values in a percent-encoded part of a URL. The characters in `kept` separate its
+    /// pieces and are not encoded.
     fn redact_part(&self, part: &str, kept: &str) -> String {
         let piece = |text: &str| -> String {
             text.split_inclusive(|c| kept.contains(c))
@@ -302,8 +309,8 @@ impl Secrets {
         hidden.unwrap_or_else(|| part.to_owned())
     }
 
-    /// Replaces the placeholders whose audience is at least this one. The text is read once, so
-    /// that a placeholder inside a value stays as it is.
+    /// Replaces the placeholders whose audience is at least `least`. The text is read once, so a
+    /// placeholder inside a value is not replaced.
     fn replace(&self, text: &str, least: Audience, encode: impl Fn(&str) -> String) -> String {
         let mut replaced = String::with_capacity(text.len());
         let mut rest = text;
@@ -342,7 +349,7 @@ impl Secrets {
 }
 
 impl Declared {
-    /// The placeholder that is stored.
+    /// Returns the placeholder that is stored instead of the value.
     fn placeholder(&self, name: &str) -> String {
         match self.audience {
             Audience::Home => placeholder(name),
@@ -365,8 +372,8 @@ fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
         .collect()
 }
 
-/// Percent-decodes. An invalid sequence, or one that is not UTF-8, stays readable enough to
-/// find a value in it.
+/// Decodes a percent-encoded text. Invalid sequences, and sequences that are not UTF-8, stay
+/// readable enough to find a secret value in the text.
 pub(super) fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -534,10 +541,10 @@ mod tests {
         assert_eq!(hidden, "http://h.example/a?b=c");
         let hidden = secrets(&[]).redact_text("https://key@h.example/a");
         assert_eq!(hidden, "https://h.example/a");
-        // with any scheme, with a path or without
+        // a URL with any scheme, with a path or without
         let hidden = secrets(&[]).redact_text("redis://:pw@h.example");
         assert_eq!(hidden, "redis://h.example");
-        // however malformed
+        // a URL that is malformed in any way
         for shown in [
             "https://me:p@ss/word@h.example/a",
             "https://me:p/ss@h.example/a",

@@ -1,4 +1,4 @@
-//! What a client takes from its source at the start: connections, limits, paces and headers.
+//! Prepares the client of a source: its connections, limits, paces and headers.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
@@ -15,7 +15,7 @@ use crate::http::target::TargetPolicy;
 use crate::source::{self, Detail, Http, Source, UserAgent};
 use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 
-/// The configured limits with the source's own values in place of the defaults.
+/// Returns the configured limits, in which the source's own values replace the defaults.
 pub(super) fn source_limits(limits: &config::Fetch, http: &Http) -> config::Fetch {
     config::Fetch {
         attempts: http.retry_max.map_or(limits.attempts, NonZeroU32::get),
@@ -25,7 +25,7 @@ pub(super) fn source_limits(limits: &config::Fetch, http: &Http) -> config::Fetc
     }
 }
 
-/// Connections of a source. Names are looked up by `resolver`, or else by the system.
+/// Makes the connections of a source. `resolver` looks up names; without it, the system does.
 pub(super) fn connections(
     source: &Source,
     limits: &config::Fetch,
@@ -40,8 +40,8 @@ pub(super) fn connections(
     let user_agent = HeaderValue::from_str(user_agent).map_err(|e| {
         Error::config(format!("the user agent of {} is not a header", source.name)).with_source(e)
     })?;
-    // reqwest needs a cryptography provider for the process; one that this program or its host
-    // has already set is as good
+    // reqwest needs one cryptography provider for the whole process; this fails if the program
+    // has already set a provider, which is then used
     let _ = rustls::crypto::ring::default_provider().install_default();
     check_proxies(|name| std::env::var(name).ok())?;
     let builder = || {
@@ -53,11 +53,11 @@ pub(super) fn connections(
         builder
             .user_agent(user_agent.clone())
             .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, accept_encoding)]))
-            // no read timeout here: bytes that have arrived and are not read yet would count as
-            // silence
+            // there is no read timeout here, because it would count the time in which bytes that
+            // have arrived are not read yet
             .connect_timeout(limits.connect_timeout)
-            // redirects and retries are done by this crate, which checks hosts and counts
-            // requests
+            // this crate follows redirects and retries by itself, because it checks hosts and
+            // counts requests
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
     };
@@ -65,8 +65,8 @@ pub(super) fn connections(
         Ok(client) => return Ok(client),
         Err(error) => error,
     };
-    // A slim machine has no root certificates. Then no server can be verified, but a feed in
-    // clear text, such as the demo's, needs none.
+    // A small machine may have no root certificates. Then no server can be verified, but a feed
+    // in clear text, such as the demonstration's, needs no certificate.
     if policy.home().scheme() == "http"
         && let Ok(client) = builder().tls_certs_only([]).build()
     {
@@ -88,12 +88,12 @@ const PROXIES: [&str; 6] = [
     "all_proxy",
 ];
 
-/// Refuses a proxy whose user or password is not percent-encoded. reqwest would silently leave
-/// it out, or resolve a part of the password as a host.
+/// Refuses a proxy whose user or password is not percent-encoded. reqwest would silently drop
+/// such a proxy, or resolve a part of the password as a host.
 fn check_proxies(environment: impl Fn(&str) -> Option<String>) -> Result<()> {
     for name in PROXIES {
         let proxy = environment(name).unwrap_or_default();
-        // the scheme may be left out
+        // the scheme may be missing
         let is_whole = proxy.contains("://");
         let url = if is_whole {
             proxy
@@ -143,7 +143,7 @@ pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Declaration<
     templates.chain(headers).chain(auth)
 }
 
-/// The configured headers with their values, which are never shown.
+/// Makes the configured headers with their values, which `Debug` does not show.
 pub(super) fn headers(source: &Source, secrets: &Secrets) -> Result<HeaderMap> {
     let headers = source.http.headers.iter().map(|(name, text)| {
         let key = format!("sources.{}.http.headers.{name}", source.name);

@@ -1,11 +1,12 @@
-//! Ends a body whose server sends nothing, or almost nothing.
+//! Ends a body with an error if its server sends nothing, or almost nothing.
 //!
-//! A server that sends a byte now and then is as good as silent. So a body that arrives more
-//! slowly than `fetch.min_bytes_per_minute` ends like a silent one, after `fetch.read_timeout`,
-//! which is also the time over which its speed is measured.
+//! A server that sends a single byte now and then is as bad as one that sends nothing. So a body
+//! also fails if it arrives more slowly than `fetch.min_bytes_per_minute`. The speed is measured
+//! over `fetch.read_timeout`.
 //!
-//! Only the time counts in which we waited for the server. Bytes that have arrived and are not
-//! read yet, because the disk, the database or the machine is busy, are not its fault.
+//! Only the time in which we waited for the server counts. It does not include the time in which
+//! bytes have arrived but are not read yet, because the disk, the database or the machine is
+//! busy.
 
 use std::fmt;
 use std::pin::Pin;
@@ -21,9 +22,9 @@ use crate::config;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stall {
-    /// The server sent nothing for so long.
+    /// The server sent nothing for this time.
     Silent(Duration),
-    /// The server sent so few bytes in this time.
+    /// The server sent too few bytes in the time `waited`.
     Slow {
         bytes: u64,
         waited: Duration,
@@ -49,17 +50,18 @@ impl fmt::Display for Stall {
     }
 }
 
-/// Adds up how long we waited for a server, and what it sent meanwhile.
+/// Adds up how long we waited for a server, and how many bytes it sent meanwhile.
 #[derive(Debug)]
 struct Meter {
     read_timeout: Duration,
     min_bytes_per_minute: u64,
-    /// How long nothing has arrived.
+    /// The time since the last bytes arrived.
     silent: Duration,
-    /// How long we have waited since the speed was last measured, and the bytes that arrived.
+    /// The time for which we have waited since the speed was last measured.
     waited: Duration,
     bytes: u64,
-    /// The speed is too low; reported unless the body ends here.
+    /// The error for a speed that is too low. It is returned when more bytes arrive, because a
+    /// body that ends is no failure.
     stall: Option<Stall>,
 }
 
@@ -80,7 +82,7 @@ impl Meter {
         self.waited += wait;
     }
 
-    /// Returns how much longer the server may be silent.
+    /// Returns how much longer the server may send nothing.
     fn check_silence(&self) -> Result<Duration, Stall> {
         match self.read_timeout.saturating_sub(self.silent) {
             Duration::ZERO => Err(Stall::Silent(self.read_timeout)),
@@ -88,8 +90,9 @@ impl Meter {
         }
     }
 
-    /// Adds bytes that arrived, and measures the speed if we have waited for long enough. A
-    /// slow body fails with the next bytes, because these may be its last.
+    /// Adds bytes that arrived. Measures the speed if we have waited for at least
+    /// `fetch.read_timeout`. If the speed is too low, the next call fails and not this one,
+    /// because the bytes of this call may be the last of the body.
     fn add_bytes(&mut self, bytes: usize) -> Result<(), Stall> {
         if let Some(stall) = self.stall {
             return Err(stall);
@@ -113,7 +116,7 @@ impl Meter {
     }
 }
 
-/// Wakes the task that waits for a chunk, and records when.
+/// Wakes the task that waits for a chunk, and records the time.
 struct WakeRecorder {
     woken_at: OnceLock<Instant>,
     waker: Waker,
@@ -130,11 +133,11 @@ impl Wake for WakeRecorder {
     }
 }
 
-/// The chunks of a body, until its server stalls.
+/// The chunks of a body. The stream ends with an error if the server stalls.
 pub(crate) struct WatchedBody<S> {
     chunks: S,
     meter: Meter,
-    /// Since when we have waited for a chunk, and the recorder of its wake-up.
+    /// The time since which we have waited for a chunk, and the recorder of the wake-up.
     waiting: Option<(Instant, Arc<WakeRecorder>)>,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -149,8 +152,8 @@ impl<S> WatchedBody<S> {
         }
     }
 
-    /// Adds the wait that is over, if there was one. A chunk that arrived before it was read
-    /// ended our wait when it arrived.
+    /// Adds the wait that has just ended, if there was one. If a chunk arrived before it was
+    /// read, the wait ended when the chunk arrived.
     fn end_wait(&mut self, now: Instant) {
         if let Some((since, recorder)) = self.waiting.take() {
             let until = recorder.woken_at.get();
@@ -159,7 +162,7 @@ impl<S> WatchedBody<S> {
         }
     }
 
-    /// Sets the timer to this time, at which it wakes the task.
+    /// Sets the timer, which wakes the task at the time `until`.
     fn poll_timer(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<()> {
         let timer = self
             .timer
@@ -187,7 +190,7 @@ where
                 waker: context.waker().clone(),
             });
             let waker = Waker::from(Arc::clone(&recorder));
-            // what has arrived goes before what is late
+            // a chunk that has arrived is returned before the time limit is checked
             match Pin::new(&mut self.chunks).poll_next(&mut Context::from_waker(&waker)) {
                 Poll::Ready(Some(Ok(chunk))) => {
                     let added = self.meter.add_bytes(chunk.len());
@@ -226,8 +229,8 @@ mod tests {
         }
     }
 
-    /// Adds chunks, each after so many seconds, and returns how many are added before the
-    /// server has stalled.
+    /// Adds chunks of `(seconds to wait, bytes)`. Returns how many chunks are added before the
+    /// server stalls, and the stall.
     fn measure(chunks: impl IntoIterator<Item = (u32, usize)>) -> (usize, Option<Stall>) {
         let mut meter = Meter::new(&limits(60 * SECOND));
         for (count, (seconds, bytes)) in chunks.into_iter().enumerate() {
@@ -257,17 +260,17 @@ mod tests {
             measure(std::iter::repeat_n((1, 99), 1_000)),
             (60, slow(5_940, 60))
         );
-        // a server that fills a buffer first
+        // a server may fill a buffer before it sends
         assert_eq!(measure(std::iter::repeat_n((59, 6_000), 100)), all);
         assert_eq!(
             measure(std::iter::repeat_n((59, 5_000), 100)),
             (2, slow(10_000, 118))
         );
-        // the last chunk of a body, and all of one that is over sooner
+        // the speed does not matter for the last chunk, nor for a body that ends within the time
         assert_eq!(measure([(59, 1), (1, 1)]), all);
         assert_eq!(measure([(59, 1), (1, 1), (0, 1)]), (2, slow(2, 60)));
         assert_eq!(measure([(30, 1), (29, 1)]), all);
-        // one that was fast before
+        // a body that was fast at first
         let burst = std::iter::once((59, 10_000_000)).chain(std::iter::repeat_n((1, 1), 1_000));
         assert_eq!(measure(burst), (62, slow(60, 60)));
         // chunks without bytes do not count
@@ -294,9 +297,9 @@ mod tests {
     async fn what_has_come_and_is_not_read_did_not_keep_us_waiting() {
         let busy = Duration::from_millis(500);
         let (send, receive) = mpsc::unbounded::<Result<Bytes, Stall>>();
-        // longer than a test may take, and shorter than the rest of it sleeps
+        // the limit is longer than this test may take otherwise, and shorter than its sleeps
         let mut watched = WatchedBody::new(receive, &limits(busy / 2));
-        // it arrives while we wait, and is read later
+        // the chunk arrives while we wait, and is read later
         let before = Instant::now();
         assert!(poll!(watched.next()).is_pending());
         send.unbounded_send(Ok(Bytes::from_static(b"a"))).unwrap();
@@ -304,7 +307,7 @@ mod tests {
         tokio::time::sleep(busy).await;
         assert!(poll!(watched.next()).is_ready());
         assert!(watched.meter.waited <= came, "{:?}", watched.meter);
-        // it arrives while nobody waits
+        // the chunk arrives while nobody waits
         let waited = watched.meter.waited;
         for _ in 0..2 {
             send.unbounded_send(Ok(Bytes::from_static(b"a"))).unwrap();
@@ -312,7 +315,7 @@ mod tests {
             assert!(matches!(watched.next().await, Some(Ok(_))));
         }
         assert_eq!(watched.meter.waited, waited);
-        // it does not arrive
+        // no chunk arrives
         let stall = watched.next().await.unwrap().unwrap_err();
         assert_eq!(stall, Stall::Silent(busy / 2));
         drop(send);

@@ -1,11 +1,11 @@
-//! What is requested, which hosts may be asked for it, and how it is shown.
+//! Decides what may be requested on which host, and hides secrets in what is shown.
 //!
-//! One host is home: the one that the source's URL names or, where the URL is a value of
-//! an axis, the one that the axis's index is on. Secrets and configured headers go there
-//! and nowhere else. Other hosts are asked only if a URL of the source, of one of its axes
-//! or of its details writes them out, or if `http.allow_hosts` names them. Those that only
-//! its `*` allows have to be of the public internet. A user and a password in a link or a
-//! redirect are left out: who asks is what the source says. Nothing here connects.
+//! The source's own host is the host of the source's URL. If that URL is a value of an axis, it
+//! is the host of the axis's index. Secrets and configured headers go only to this host. Other
+//! hosts are requested only if a URL of the source, of its axes or of its details writes them
+//! out, or if `http.allow_hosts` names them. A host that only `*` in that list allows must be on
+//! the public internet. A user and a password in a link or a redirect are removed, because only
+//! the source declares who logs in. Nothing here connects.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -18,17 +18,17 @@ use crate::http::secret::{Secrets, percent_decode};
 use crate::redact::{Redactor, TOKEN_PLACEHOLDER};
 use crate::source::{Escaping, Method, Source, Template, Values};
 
-/// What is stored and shown of a URL that shows a secret in the name of its host. No host
-/// has this name (RFC 6761), so that a link which became it is refused.
+/// This replaces a URL that shows a secret in the name of its host, when it is stored or shown.
+/// No host has this name (RFC 6761), so a link with it is refused.
 const HOST_WITH_SECRET: &str = "https://host-with-a-secret.invalid/";
 
-/// What is requested, with its secrets.
+/// A URL, method and body to request, with their secrets.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) body: Option<RequestBody>,
-    /// The query may be a secret that nobody declared.
+    /// True if the query may be a secret that no source declares.
     pub(crate) is_signed: bool,
 }
 
@@ -38,17 +38,17 @@ pub(crate) struct RequestBody {
     pub(crate) bytes: Bytes,
 }
 
-/// Decides which targets of one source may be requested, and hides its secrets in what is
-/// stored and shown.
+/// Decides which URLs one source may request, and hides the source's secrets in what is stored or
+/// shown.
 pub(crate) struct TargetPolicy {
     pub(super) hosts: Hosts,
-    /// The query parameters that hold a secret, revealed: like headers, they go with each
-    /// request to the home host, also where a link leaves them out.
+    /// The query parameters that hold a secret, with their values. Like headers, they go with
+    /// each request to the source's own host, even if a link leaves them out.
     credentials: Vec<(String, String)>,
     secrets: Secrets,
 }
 
-/// Shows the names of secrets, and no value.
+/// Shows the names of secrets, and no values.
 impl std::fmt::Debug for TargetPolicy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.secrets.fmt(f)
@@ -64,7 +64,8 @@ impl TargetPolicy {
         let hosts = Hosts::new(source, &|template| reveal(template, Escaping::Url))?;
         let home = hosts.home();
         if home.password().is_some() || !home.username().is_empty() {
-            // they become a header, and a page may show the headers of its request
+            // the user and the password become a header, and a page may show the headers of its
+            // request
             let password = percent_decode(home.password().unwrap_or_default());
             let sent = basic_credentials(&percent_decode(home.username()), &password);
             secrets.redactor().add_token(sent);
@@ -85,13 +86,13 @@ impl TargetPolicy {
         self.hosts.home()
     }
 
-    /// The value of an environment variable that the source declares.
+    /// Returns the value of an environment variable that the source declares.
     pub(crate) fn secret(&self, name: &str) -> &str {
         self.secrets.value(name)
     }
 
-    /// Permits a URL that was made from templates: on the home host, or on another one that
-    /// is allowed and gets no secret. `what` names the URL in an error.
+    /// Permits a URL that was made from templates. It must be on the source's own host, or on an
+    /// allowed host if no template holds a secret. `what` names the URL in an error.
     pub(crate) fn permit<'t>(
         &self,
         mut url: Url,
@@ -112,8 +113,8 @@ impl TargetPolicy {
         self.permit_other_host(what, url)
     }
 
-    /// Permits a link of a page, and puts the source's credentials into it if it leads to
-    /// the home host.
+    /// Permits a link of a page. If the link leads to the source's own host, the source's
+    /// credentials are added to it.
     pub(crate) fn permit_link(&self, link: &str) -> Result<Url> {
         let mut url =
             Url::parse(link).map_err(|e| refused("the link to it is not a URL").with_source(e))?;
@@ -152,8 +153,9 @@ impl TargetPolicy {
         self.permit_other_host("a redirect", to).map_err(misled)
     }
 
-    /// Permits a URL on another host than home. A name that shows a secret is not even
-    /// looked up, because everybody on the way to a name server could read it.
+    /// Permits a URL on a host other than the source's own. If the name of the host shows a
+    /// secret, it is not even looked up, because everybody on the way to the name server could
+    /// read it.
     fn permit_other_host(&self, what: &str, url: Url) -> Result<Url> {
         if self.has_secret_in_host(&url) {
             return Err(refused(&format!(
@@ -163,14 +165,14 @@ impl TargetPolicy {
         self.hosts.permit_other_host(what, url)
     }
 
-    /// The host shows a secret, and is not one that the source names itself.
+    /// Returns true if the host shows a secret and the source does not name this host itself.
     fn has_secret_in_host(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         self.hosts.is_allowed_by_wildcard(url) && self.secrets.redactor().has_value_in_host(host)
     }
 
-    /// A link to the home host with the values of its placeholders. They are put into the
-    /// link as it is stored, since a placeholder in the path of a URL is no longer one.
+    /// Fills in the placeholders of a link to the source's own host. This happens before the link
+    /// is parsed, because parsing encodes the braces of a placeholder in a path.
     fn reveal_link(&self, link: &str, scheme: &str) -> Result<Url> {
         if let Some(placeholder) = self.secrets.find_token_server_placeholder(link) {
             return Err(refused(&format!(
@@ -179,14 +181,14 @@ impl TargetPolicy {
         }
         let mut url = Url::parse(&self.secrets.reveal_link(link))
             .map_err(|e| refused("the link to it is not a URL").with_source(e))?;
-        // Cannot fail between http and https.
+        // cannot fail between http and https
         let _ = url.set_scheme(scheme);
         self.hosts.set_user(&mut url);
         self.add_credentials(&mut url);
         Ok(url)
     }
 
-    /// Adds the query parameters that hold a secret to a URL, if it is on the home host.
+    /// Adds the query parameters that hold a secret to a URL, if it is on the source's own host.
     pub(crate) fn add_credentials(&self, url: &mut Url) {
         if !self.hosts.is_home(url) {
             return;
@@ -198,8 +200,8 @@ impl TargetPolicy {
         }
     }
 
-    /// The text is stored with a token left out that is not known yet, so it cannot be
-    /// completed.
+    /// Returns true if the text holds the placeholder of a token but no token has been issued
+    /// yet, so the text cannot be completed.
     pub(crate) fn lacks_token(&self, text: &str) -> bool {
         text.contains(TOKEN_PLACEHOLDER) && self.redactor().newest_token().is_none()
     }
@@ -208,7 +210,7 @@ impl TargetPolicy {
         self.secrets.is_value_in(text)
     }
 
-    /// A URL for storing and showing, with placeholders in place of secrets.
+    /// Returns the URL as it is stored and shown, with placeholders in place of secrets.
     pub(crate) fn redact_url(&self, url: &Url) -> String {
         if self.has_secret_in_host(url) {
             return HOST_WITH_SECRET.into();
@@ -219,8 +221,8 @@ impl TargetPolicy {
         }
     }
 
-    /// A link as it is stored; one that is no URL of http or https, and so is not
-    /// followed, is kept as it was served.
+    /// Returns a link as it is stored. A link that is not http or https is never followed, so it
+    /// keeps its form, with placeholders in place of secrets.
     pub(crate) fn redact_link(&self, link: &str) -> String {
         match Url::parse(link) {
             Ok(url) if is_http(&url) => self.redact_url(&url),

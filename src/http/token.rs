@@ -1,6 +1,6 @@
-//! Asks for a token: at the source's pace, logged and counted, as for a page.
+//! Requests a token, at the source's pace. The request is logged and counted like that of a page.
 //!
-//! [`auth`](crate::http::auth) knows when one is needed, and where it stands in an answer.
+//! [`auth`](crate::http::auth) knows when a token is needed and where the response has it.
 
 use bytes::Bytes;
 use reqwest::RequestBuilder;
@@ -17,12 +17,12 @@ use crate::http::failure::Failure;
 use crate::http::request_log::OpenRequest;
 use crate::http::request_spec::Attempt;
 
-/// The largest answer that is read for a token: they are a few kilobytes.
+/// The largest response that is read for a token. A usual one has a few kilobytes.
 const MOST_ANSWER_BYTES: usize = 1 << 20;
 
 impl Client {
-    /// The `Authorization` header for a URL, which the home host alone is sent. Asks for a
-    /// token first if none is valid.
+    /// Returns the `Authorization` header for a URL. Only the source's own host gets one.
+    /// Requests a token first if there is no valid one.
     pub(super) async fn authorize(
         &self,
         attempt: Attempt<'_>,

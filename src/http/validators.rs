@@ -1,5 +1,5 @@
-//! The `ETag` and `Last-Modified` of a response, and the headers that ask later whether it has
-//! changed.
+//! Reads the `ETag` and `Last-Modified` of a response, and makes the headers that ask later
+//! whether the target has changed.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,14 +9,15 @@ use reqwest::header::{
 
 use crate::page::Validators;
 
-/// The longest validator that is remembered: entity tags are some tens of characters long.
+/// The longest validator that is remembered, in bytes. A usual `ETag` has fewer than 100.
 const LONGEST: usize = 1024;
 
-/// How old a page must be for its `Last-Modified` to identify it. HTTP dates count seconds: a
-/// page that changed in the second in which it was served may have changed again in it.
+/// A `Last-Modified` identifies a page only if the page was at least this old when it was served.
+/// HTTP dates count seconds, so a page may change again in the second in which it was served.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Reads the validators of a response, as far as they can be sent back.
+/// Reads the validators of a response. Leaves out those that cannot be sent back in a header or
+/// do not identify the page.
 pub(super) fn read_headers(headers: &HeaderMap, now: SystemTime) -> Validators {
     let date = text(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let served_at = date.unwrap_or(now);
@@ -32,7 +33,7 @@ pub(super) fn read_headers(headers: &HeaderMap, now: SystemTime) -> Validators {
     }
 }
 
-/// The headers that ask for a page only if it has changed.
+/// Returns the headers that ask for a page only if it has changed.
 pub(super) fn conditional_headers(validators: &Validators) -> HeaderMap {
     let Validators {
         etag,
@@ -49,7 +50,7 @@ pub(super) fn conditional_headers(validators: &Validators) -> HeaderMap {
     both.into_iter().flatten().collect()
 }
 
-/// A header of printable ASCII that is short enough.
+/// Returns a header if it is printable ASCII and short enough.
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let bytes = headers.get(name)?.as_bytes();
     let is_printable = bytes.iter().all(|byte| (b' '..=b'~').contains(byte));

@@ -1,14 +1,15 @@
-//! The bytes of a body as they arrive over the wire, and the length that the body must have.
+//! Reads the bytes of a body as they arrive over the wire, and checks the length of the body.
 //!
-//! A body may end early without an error: a proxy that loses its server ends an HTTP/2 stream
-//! by `RST_STREAM` with `NO_ERROR`, and hyper takes that for the end of the body. So bytes are
-//! counted here, before decoding, and compared with the announced length. A body of another
-//! length is a broken connection, never an answer.
+//! A body may end early without an error. For example, a proxy that loses its server ends an
+//! HTTP/2 stream by `RST_STREAM` with `NO_ERROR`, and hyper takes that for the end of the body.
+//! So bytes are counted here, before they are decoded, and compared with the announced length. A
+//! body of another length is a broken connection and never an answer.
 //!
-//! A body without an announced length cannot be checked. Only its content can show then that it
-//! was cut: a gzip stream and a JSON document have an end of their own.
+//! The length of a body cannot be checked if the response does not announce it. Then only the
+//! content can show that the body was cut: a gzip stream and a JSON document have an end of their
+//! own.
 //!
-//! All bodies are read here, so all of them end if their server stalls.
+//! Every body is read here, so every body fails if its server stalls.
 
 use std::fmt;
 
@@ -20,7 +21,7 @@ use reqwest::{Response, StatusCode};
 use crate::config;
 use crate::http::stall::{Stall, WatchedBody};
 
-/// Why a body did not arrive as announced. Another attempt may bring all of it.
+/// The reason why a body did not arrive as announced. Another attempt may bring all of it.
 #[derive(Debug)]
 pub(crate) enum Interruption {
     Connection(reqwest::Error),
@@ -33,9 +34,9 @@ pub(crate) enum Interruption {
     Long {
         announced: u64,
     },
-    /// The headers contradict each other, or are not numbers.
+    /// The headers that announce the length contradict each other, or are not numbers.
     Unclear,
-    /// The response is a part (206), and no part was requested.
+    /// The response is a part of the target (206), although no part was requested.
     Part,
 }
 
@@ -71,25 +72,26 @@ impl From<Stall> for Interruption {
     }
 }
 
-/// The part of a file in a response with status 206.
+/// The part of a file that a response with status 206 brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// How many bytes of the file are before it.
+    /// The number of bytes of the file before the part.
     pub(crate) from: u64,
     pub(crate) bytes: u64,
-    /// How many bytes the file has.
+    /// The number of bytes of the whole file.
     pub(crate) total: u64,
 }
 
 impl Part {
-    /// Reads `Content-Range: bytes 100-199/200`. `None` without a total, because nothing shows
-    /// then whether more follows.
+    /// Reads a `Content-Range` such as `bytes 100-199/200`. Returns `None` if the total is
+    /// missing, because nothing shows then whether more bytes follow.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
         let (range, total) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
         let (from, last) = range.split_once('-')?;
         let (from, last, total) = (number(from)?, number(last)?, number(total)?);
-        // RFC 9110, section 14.4: such a range is invalid
+        // RFC 9110, section 14.4: a range is invalid if it ends before it starts or exceeds the
+        // total
         if last < from || total <= last {
             return None;
         }
@@ -105,11 +107,11 @@ impl Part {
     }
 }
 
-/// The length that the body must have, if the response announces one.
+/// Returns the length that the body must have, if the response announces one.
 ///
 /// A `Content-Length` beside a `Transfer-Encoding` does not count (RFC 9112). A length that is
-/// given twice counts if both agree. Otherwise nobody knows where the body ends, and RFC 9110
-/// requires the response to be rejected.
+/// given twice counts if both are the same. If they differ, nobody knows where the body ends, and
+/// RFC 9110 requires us to reject the response.
 pub(crate) fn announced_length(
     status: StatusCode,
     headers: &HeaderMap,
@@ -135,7 +137,7 @@ pub(crate) fn announced_length(
         })
 }
 
-/// The length that the body must have if the whole target was requested.
+/// Returns the length that the body must have if the whole target was requested.
 pub(crate) fn whole_length(response: &Response) -> Result<Option<u64>, Interruption> {
     let (status, headers) = (response.status(), response.headers());
     let part = match status {
@@ -148,8 +150,7 @@ pub(crate) fn whole_length(response: &Response) -> Result<Option<u64>, Interrupt
     announced_length(status, headers, part)
 }
 
-/// The bytes of a body of this length, as they arrive. The stream ends where the body does; any
-/// other end is an error.
+/// Returns the bytes of a body as they arrive. Fails if the body ends before or after the length.
 pub(crate) fn chunks(
     response: Response,
     length: Option<u64>,
@@ -178,7 +179,7 @@ pub(crate) fn chunks(
     })
 }
 
-/// A number in HTTP: digits alone.
+/// Reads a number in a header, which may have only digits.
 fn number(text: &str) -> Option<u64> {
     let text = text.trim();
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());

@@ -10,8 +10,8 @@ fn policy_by(table: &str, key: &str) -> TargetPolicy {
     source_and_policy(table, key).1
 }
 
-/// A source, and the policy of its targets, where `{env.KEY}` is `key` and `{env.CLIENT}` is
-/// what only the token server gets.
+/// Returns a source and the policy of its targets. `{env.KEY}` has the value `key`, and only the
+/// token server gets `{env.CLIENT}`.
 pub(crate) fn source_and_policy(table: &str, key: &str) -> (Source, TargetPolicy) {
     let mut source: Source = toml::from_str(table).unwrap();
     source.name = "zambia".into();
@@ -125,7 +125,7 @@ fn redirects_stay_on_the_host_and_never_give_up_encryption() {
 
 #[test]
 fn the_source_s_own_name_at_another_port_is_not_any_host() {
-    // its name may come to lead to this machine, where other things listen
+    // the name may later lead to this machine, where other services listen
     let policy = policy(
         r#"
         url = "https://feed.example/api"
@@ -148,12 +148,12 @@ fn any_host_is_one_that_may_be_public() {
     for (host, is_asked, is_by_wildcard) in [
         ("feed.example", true, true),
         ("feed.example:8443", true, true),
-        // the source names them
+        // hosts that the source names
         ("10.1.1.1:8080", true, false),
         ("intranet", true, false),
         ("intranet:99", true, false),
         ("[fd00::7]:81", true, false),
-        // addresses, however they are written, are named or not asked
+        // addresses in any notation are requested only if the source names them
         ("10.1.1.1:8081", false, true),
         ("[fd00::7]", false, true),
         ("8.8.8.8", false, true),
@@ -169,7 +169,7 @@ fn any_host_is_one_that_may_be_public() {
         ("[::ffff:169.254.169.254]", false, true),
         ("[fd00:ec2::254]", false, true),
         ("[fe80::1]", false, true),
-        // and so are names that no other network has
+        // names that exist only in a local network
         ("localhost", false, true),
         ("LOCALHOST.", false, true),
         ("feed.localhost", false, true),
@@ -235,7 +235,7 @@ fn hosts_that_the_source_writes_out_are_allowed_and_sent_no_secret() {
         ("https://files.example/2", None),
         ("https://www.example:8443/2", None),
         ("https://sub.www.example/2", None),
-        // a secret that was served, as it is stored
+        // the first link held a secret when it was served, and this is its stored form
         ("https://www.example/2?key={env.KEY}", None),
     ] {
         let linked = policy.permit_link(url).ok();
@@ -354,11 +354,11 @@ fn a_secret_that_is_echoed_as_it_is_does_not_stay_in_a_link() {
         let stored = policy.redact_link(&served);
         let expected = "https://feed.example/api?page=2&key={env.KEY}&limit=100";
         assert_eq!(stored, expected, "{key}");
-        // it is asked by as it should have been written
+        // the secret is sent in its regular encoding
         let asked = policy.permit_link(&stored).unwrap();
         assert!(asked.query_pairs().any(|(_, value)| value == key));
     }
-    // what is a space may be no secret
+    // a plus that means a space may not be the secret
     let policy = policy_by(FEED, "+");
     let served = "https://feed.example/api?q=a+b";
     assert_eq!(policy.redact_link(served), served);
@@ -372,7 +372,7 @@ fn braces_of_a_publisher_are_data_and_ask_for_no_secret() {
         "https://feed.example/p2?a={env.KEY}&b={env.CLIENT}&c={auth.token}",
         "https://feed.example/{env.KEY}/{auth.token}/p2?{env.KEY}={env.CLIENT}",
         "https://feed.example/p2?a={en&b={{env.KEY}}&c=%7Benv.KEY}&d={env.KEY",
-        // what stands for a value may not complete what the publisher has begun
+        // text of the publisher and a value must not form a new placeholder
         "https://feed.example/p2?a={env.s3cr%26t}&b={env.CLIENTs3cr%26t",
     ] {
         let stored = policy.redact_link(served);
@@ -383,12 +383,12 @@ fn braces_of_a_publisher_are_data_and_ask_for_no_secret() {
             (url.path().to_owned(), pairs)
         };
         let (path, mut pairs) = read(&expected);
-        // which goes with each request to home
+        // this parameter goes with each request to the source's own host
         pairs.push(("key".into(), "s3cr&t".into()));
         assert_eq!(read(&asked), (path, pairs), "{stored}");
         assert!(!asked.as_str().contains("t0ken"), "{asked}");
     }
-    // one that leads elsewhere asks for none either
+    // a link to another host gets no secret either
     let stored = policy.redact_link("https://files.example/x?a={env.KEY}");
     let asked = policy.permit_link(&stored).unwrap();
     assert_eq!(asked.as_str(), "https://files.example/x?a=%7Benv.KEY%7D");
@@ -415,7 +415,7 @@ fn a_secret_in_the_name_of_a_host_is_neither_shown_nor_looked_up() {
     for error in [linked, redirected] {
         assert!(!error.chain().contains("k3y"), "{}", error.chain());
     }
-    // one that the source names is no secret
+    // a host that the source names is no secret
     let named = "https://files.k3y-7a7b7c.example/x";
     assert_eq!(policy.redact_link(named), named);
     assert!(policy.permit_link(named).is_ok());
@@ -429,7 +429,7 @@ fn what_only_the_server_of_tokens_is_sent_is_in_no_link_unless_its_publisher_wro
     assert_eq!(echoed, "https://feed.example/p2?a={auth.env.CLIENT}");
     let asked = policy.permit_link(&echoed).unwrap();
     assert_eq!(asked.as_str(), format!("{served}&key=s3cr%26t"));
-    // as a version has stored it that took it for a placeholder of ours
+    // an older version stored this link because it took the braces for a placeholder of ours
     let stored = "https://feed.example/p2?a={env.CLIENT}";
     let refused = policy.permit_link(stored).err().unwrap();
     assert_eq!(refused.kind(), Kind::LinkRefused);
