@@ -1,7 +1,8 @@
-//! Zip and gzip files, in memory.
+//! Opens zip and gzip files in memory.
 //!
-//! Members are decompressed piece by piece against the [`Budget`], whatever size they claim.
-//! Their names are labels, never paths: nothing is written.
+//! A member is decompressed in small pieces, and the [`Budget`] counts the bytes that come out,
+//! whatever size the member claims. The name of a member is only a label and never a path,
+//! because nothing is written to disk.
 
 use std::io::{Cursor, Read};
 
@@ -18,7 +19,8 @@ use crate::source::Container;
 
 const PIECE_BYTES: usize = 64 << 10;
 
-/// The longest name of a member that is kept, because each of its items carries the name.
+/// The number of characters that are kept of a member's name. It is limited, because each item of
+/// the member carries the name.
 const NAME_LENGTH: usize = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,22 +30,24 @@ pub(crate) enum Archive {
 }
 
 impl Archive {
-    /// Recognizes an archive by its first bytes; no JSON begins like one.
+    /// Recognizes an archive by its first bytes. No JSON text begins like this.
     fn from_magic(body: &[u8]) -> Option<Self> {
         match body {
-            // the second is a zip file without members
+            // the second one is a zip file without members
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Archive::Zip),
             [0x1F, 0x8B, ..] => Some(Archive::Gzip),
             _ => None,
         }
     }
 
-    /// Recognizes an archive, unless the source declares that its documents are in none.
+    /// Recognizes an archive by its first bytes. Returns `None` if the source declares that its
+    /// documents are not in archives.
     pub(crate) fn within(bytes: &[u8], container: Container) -> Option<Self> {
         Self::from_magic(bytes).filter(|_| container != Container::Json)
     }
 
-    /// Recognizes the archive that a whole body is.
+    /// Recognizes whether a whole body is an archive. Fails if it is not the kind of archive that
+    /// the source declares.
     pub(crate) fn of_body(body: &[u8], container: Container) -> Result<Option<Self>, &'static str> {
         let archive = Self::within(body, container);
         match container {
@@ -54,11 +58,11 @@ impl Archive {
     }
 }
 
-/// The length of the fixed part of a member's local header.
+/// The length of the fixed part of a member's local header, in bytes.
 pub(crate) const HEADER_BYTES: usize = 30;
 
-/// How many bytes are between the start of a member's local header and its content: the header,
-/// a name and an extra field.
+/// Returns the number of bytes from the start of a member's local header to its content. They are
+/// the header, a name and an extra field.
 pub(crate) fn past_header(header: &[u8; HEADER_BYTES]) -> usize {
     let two = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
     HEADER_BYTES + two(26) + two(28)
@@ -69,13 +73,13 @@ pub(crate) struct Member {
     pub(crate) content: Content,
 }
 
-/// The content of a file in an archive, still packed.
+/// The compressed content of a member of a zip file.
 pub(crate) struct Content(ZipFileEntry<'static>);
 
-/// Why an archive was not opened.
+/// The reason why an archive cannot be opened.
 #[derive(Debug)]
 pub(crate) enum ArchiveError {
-    /// A clause that says what it is instead.
+    /// The file is no readable archive. The text is a clause that says what the file is.
     Damaged(String),
     Undecodable(Undecodable),
 }
@@ -92,7 +96,7 @@ impl From<Spent> for ArchiveError {
     }
 }
 
-/// Decompresses a gzip file, all its members joined.
+/// Decompresses a gzip file. If the file has several members, their contents are joined.
 pub(crate) fn gunzip(body: &[u8], budget: &mut Budget) -> Result<Bytes, ArchiveError> {
     let content = inflate(MultiGzDecoder::new(body), 0, budget)?;
     let damaged = "a gzip file that is damaged or cut short";
@@ -109,7 +113,8 @@ impl Zip {
         Ok(Self(archive))
     }
 
-    /// The members in their order, including those that share a name.
+    /// Returns the members in their order in the file. Members that share a name are all
+    /// returned.
     pub(crate) fn members(
         &mut self,
     ) -> Result<impl Iterator<Item = Result<Member, ArchiveError>> + '_, ArchiveError> {
@@ -128,9 +133,10 @@ fn damaged(_: ZipError) -> ArchiveError {
     ArchiveError::Damaged("a zip file that is damaged or cut short".into())
 }
 
-/// The name of a member, cut if it is long; `None` for what is no file.
+/// Returns the name of a member, shortened if it is long. Returns `None` if the member is not a
+/// real file.
 pub(crate) fn label(entry: &ZipFileEntry<'_>) -> Option<String> {
-    // macOS adds a file with this name to an archive beside each real one
+    // macOS adds a file with this beginning of its name beside each real one
     if entry.is_dir() || entry.name_raw().starts_with(b"__MACOSX/") {
         return None;
     }
@@ -141,8 +147,8 @@ pub(crate) fn label(entry: &ZipFileEntry<'_>) -> Option<String> {
 }
 
 impl Content {
-    /// Decompresses the content. If that fails, returns the packed bytes that are there, and
-    /// what is wrong.
+    /// Decompresses the content. If that fails, returns the bytes that are available and a clause
+    /// that says what is wrong.
     pub(crate) fn read(
         self,
         body: &Bytes,
@@ -164,7 +170,8 @@ impl Content {
     }
 }
 
-/// The packed bytes of a member, as far as they are there.
+/// Returns the compressed bytes of a member. Returns nothing if the body does not hold all of
+/// them.
 fn packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
     let range = || {
         let header = usize::try_from(header_start).ok()?;
@@ -175,13 +182,14 @@ fn packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
     range().map_or_else(Bytes::new, |range| body.slice(range))
 }
 
-/// Decodes to the end; returns what there is if the end never comes.
+/// Decompresses until the end of the content. Returns the bytes up to the error if the content is
+/// damaged.
 pub(super) fn inflate(
     mut reader: impl Read,
     claimed: usize,
     budget: &mut Budget,
 ) -> Result<Result<Bytes, Bytes>, Spent> {
-    // the claimed size may be a lie: more than this is reserved only as bytes arrive
+    // the claimed size may be a lie, so more than this is reserved only as bytes arrive
     let mut content = Vec::with_capacity(claimed.min(16 << 20).min(budget.bytes()));
     let mut piece = vec![0; PIECE_BYTES];
     loop {

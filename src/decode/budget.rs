@@ -1,13 +1,14 @@
-//! How much a body may decompress to: bytes, members and items, over all its archives together.
+//! Limits what a body may decompress to: bytes, members and items, over all its archives
+//! together.
 
 use crate::config;
 use crate::json::MAX_ENVELOPE_BYTES;
 
-/// What an archive may decompress to whatever its size, because small archives with much
-/// repetition have high ratios and do no harm.
+/// Every archive may decompress to this many bytes, whatever its size is. Small archives often
+/// have high ratios, because they repeat much, and they do no harm.
 const FREE_BYTES: u64 = 1 << 20;
 
-/// How many bytes so many packed ones may decompress to, by `fetch.max_ratio`.
+/// Returns how many bytes `packed` compressed bytes may decompress to, by `fetch.max_ratio`.
 pub(crate) fn most_by_ratio(packed: u64, ratio: u32) -> u64 {
     packed
         .saturating_mul(ratio.into())
@@ -22,7 +23,7 @@ pub(crate) fn too_many_members(most: usize) -> String {
     format!("an archive of more than {most} members, the limit of `fetch.max_members`")
 }
 
-/// What is left of a body's limits.
+/// What a body may still use of each limit.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes: usize,
@@ -38,7 +39,7 @@ pub(crate) fn too_many_items(most: usize) -> String {
     format!("a page of more than {most} items, the limit of `fetch.max_items`")
 }
 
-/// A limit that a body exceeds: one clause that names it.
+/// The error that a body exceeds a limit. The text is a clause that names the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spent(pub(crate) String);
 
@@ -77,13 +78,14 @@ impl Budget {
         })
     }
 
-    /// Spends items or documents, which cost memory beside their bytes.
+    /// Counts items or documents. They have a limit, because each needs memory in addition to its
+    /// bytes.
     pub(crate) fn spend_items(&mut self, items: usize) -> Result<(), Spent> {
         spend(&mut self.items, items, || too_many_items(self.max_items))
     }
 
-    /// Spends bytes that are kept of what surrounds items, as a tree that takes many times
-    /// their size.
+    /// Counts bytes that surround items and are kept. They have a limit, because they are kept as
+    /// a tree, which needs many times as much memory.
     pub(crate) fn spend_around(&mut self, bytes: usize) -> Result<(), Spent> {
         spend(&mut self.around, bytes, || {
             format!("a page of more than {MAX_ENVELOPE_BYTES} bytes around its items")
@@ -91,7 +93,7 @@ impl Budget {
     }
 }
 
-/// Takes an amount off what is left of a limit.
+/// Subtracts an amount from what is left of a limit.
 fn spend(left: &mut usize, amount: usize, message: impl Fn() -> String) -> Result<(), Spent> {
     *left = left.checked_sub(amount).ok_or_else(|| Spent(message()))?;
     Ok(())

@@ -1,13 +1,13 @@
-//! Charsets: converts bytes to UTF-8.
+//! Converts text from its charset to UTF-8.
 //!
-//! The charset is, in this order:
+//! The first of these rules that applies decides the charset:
 //!
-//! 1. the one that the source declares;
-//! 2. that of a byte order mark, because nothing else puts one there;
-//! 3. UTF-8, if the bytes are valid UTF-8. Servers name ISO-8859-1 by default, whatever the
-//!    application sends, and real text with accents in ISO-8859-1 is never valid UTF-8;
-//! 4. the one that `Content-Type` names;
-//! 5. UTF-8. An invalid byte costs the item that it is in, and nothing is guessed.
+//! 1. The source declares a charset.
+//! 2. The text begins with a byte order mark. Only text in the mark's charset begins like this.
+//! 3. The bytes are valid UTF-8. Many servers name ISO-8859-1 by default, whatever the
+//!    application sends, and real text with accents in ISO-8859-1 is never valid UTF-8.
+//! 4. `Content-Type` names a charset.
+//! 5. The charset is UTF-8. An item with an invalid byte is rejected, and nothing is guessed.
 
 use std::io::{self, Cursor, Read};
 
@@ -18,13 +18,13 @@ use super::archive::inflate;
 use super::budget::{Budget, Spent};
 use crate::source::Charset;
 
-/// Stands for what is no character in the body's charset. It is never part of UTF-8, so the
-/// item that it is in is refused and nothing is invented.
+/// This byte replaces whatever is no character in the body's charset. It is never part of UTF-8,
+/// so the item that contains it is rejected and no text is invented.
 const NO_CHARACTER: u8 = 0xFF;
 
 const PIECE_BYTES: usize = 64 << 10;
 
-/// Converts a body to UTF-8, without a byte order mark. A body that is UTF-8 already is not
+/// Converts a body to UTF-8 without a byte order mark. A body that is UTF-8 already is not
 /// copied.
 pub(crate) fn to_utf8(
     body: Bytes,
@@ -40,7 +40,7 @@ pub(crate) fn to_utf8(
     transcode(&body, encoding, budget)
 }
 
-/// The charset of a text, and the length of its byte order mark.
+/// Returns the charset of a text, and the length of its byte order mark.
 fn detect_charset(
     body: &[u8],
     declared: Option<Charset>,
@@ -53,13 +53,14 @@ fn detect_charset(
         (None, None) => named_charset(body, content_type),
     };
     match mark {
-        // a UTF-8 mark is removed whatever is declared: it is no text in any charset
+        // a UTF-8 mark is removed whatever charset is declared, because it is no text in any
+        // charset
         Some((marked, length)) if marked == encoding || marked == UTF_8 => (encoding, length),
         _ => (encoding, 0),
     }
 }
 
-/// The charset that a header names, unless the body is UTF-8 after all.
+/// Returns the charset that the header names, or UTF-8 if the body is valid UTF-8.
 fn named_charset(body: &[u8], content_type: Option<&str>) -> &'static Encoding {
     let charset = content_type
         .and_then(read_charset)
@@ -70,12 +71,12 @@ fn named_charset(body: &[u8], content_type: Option<&str>) -> &'static Encoding {
     }
 }
 
-/// The bytes are UTF-8, or the beginning of it.
+/// Returns true if the bytes are UTF-8, or UTF-8 that is cut in its last character.
 fn is_utf8(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// Reads `charset` in `application/json; charset="ISO-8859-1"`.
+/// Reads the charset in a header such as `application/json; charset="ISO-8859-1"`.
 fn read_charset(content_type: &str) -> Option<&str> {
     content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -94,8 +95,8 @@ fn transcode(
     Ok(text.unwrap_or_else(|begun| begun))
 }
 
-/// Reads text as UTF-8, without a byte order mark. `beginning` is read first, and decides the
-/// charset.
+/// Returns a reader that converts text to UTF-8 without a byte order mark. It reads `beginning`
+/// first, which also decides the charset.
 pub(crate) fn utf8_reader(
     beginning: Bytes,
     rest: Box<dyn Read + Send>,
@@ -110,13 +111,13 @@ pub(crate) fn utf8_reader(
     Box::new(Transcoded::new(text, encoding))
 }
 
-/// Text that is transcoded to UTF-8 while it is read.
+/// Converts text to UTF-8 while it is read.
 struct Transcoded<R> {
     reader: R,
-    /// `None` once all is decoded.
+    /// `None` once the whole text is decoded.
     decoder: Option<Decoder>,
     piece: Vec<u8>,
-    /// The text that was decoded last, and how much of it was read.
+    /// The text that was decoded last. `at` bytes of it have been read.
     text: Vec<u8>,
     at: usize,
 }
@@ -201,7 +202,7 @@ mod tests {
             (LATIN, Some("iso-8859-1"), None, cafe),
             (LATIN, None, header, cafe),
             (LATIN, None, Some("text/json;charset=\"latin1\""), cafe),
-            // UTF-8 under a header that names another charset
+            // UTF-8 although the header names another charset
             (cafe, None, header, cafe),
             (
                 b"\xEF\xBB\xBF\"\xC3\xA9\"",
@@ -222,7 +223,7 @@ mod tests {
                 None,
                 "\"é\"".as_bytes(),
             ),
-            // nothing is guessed
+            // not UTF-8 and without a declared charset, so nothing is guessed
             (LATIN, None, None, LATIN),
             (LATIN, None, Some("application/json; charset=utf-8"), LATIN),
             (
@@ -240,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_is_no_character_in_its_charset_is_none_in_the_text() {
-        // half of a pair in Shift JIS, in the middle and at the end
+        // the first half of a character in Shift JIS, in the middle and at the end
         assert_eq!(utf8(b"\"\x82\x20\"", Some("shift_jis"), None), b"\"\xFF \"");
         assert_eq!(utf8(b"\"\x82", Some("shift_jis"), None), b"\"\xFF");
     }

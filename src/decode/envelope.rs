@@ -1,15 +1,15 @@
-//! What is kept of the envelope, which is everything in a document around its items.
+//! Reduces the envelope of a document, which is everything in a document around its items.
 //!
-//! The page keeps the envelope of its first document whole. Of the others, of which there may
-//! be a million, only what tells the version of a package is used, so only that is kept.
+//! A page keeps the whole envelope of its first document. There may be a million other documents,
+//! so only the members that tell the version of a package are kept of their envelopes.
 
 use serde_json::{Map, Value};
 
-/// The members of an envelope that tell that it is a package, and its version.
+/// The members of an envelope that tell whether it is a package, and of which version.
 const MEMBERS: [&str; 4] = ["releases", "records", "ocid", "version"];
 
-/// Reduces an envelope to what tells the version of the package that its items are in; `list`
-/// is the pointer to the list of items, if there is one.
+/// Reduces an envelope to the members that tell the version of the package around its items.
+/// `list` is the pointer to the list of items, if there is one.
 pub(crate) fn package_version(envelope: &Value, list: Option<&str>) -> Value {
     let Some((place, _name)) = list.and_then(|list| list.rsplit_once('/')) else {
         return Value::Null;
@@ -27,7 +27,7 @@ pub(crate) fn package_version(envelope: &Value, list: Option<&str>) -> Value {
         };
         kept.insert(name.to_owned(), value);
     }
-    // there is no name before the pointer's first slash
+    // skips the empty text before the pointer's first slash
     let tokens = place.split('/').skip(1).collect::<Vec<_>>();
     tokens
         .iter()
@@ -38,7 +38,7 @@ pub(crate) fn package_version(envelope: &Value, list: Option<&str>) -> Value {
         })
 }
 
-/// Estimates how many bytes a value has as JSON.
+/// Estimates the number of bytes of a value as JSON text.
 pub(crate) fn bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 4,

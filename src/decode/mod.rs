@@ -1,21 +1,22 @@
-//! Turns the bytes of a body into documents, each cut into its items.
+//! Turns the bytes of a body into documents, and each document into its items.
 //!
 //! ```text
 //! bytes ──archive──▶ members ──charset──▶ text ──split──▶ documents ──json──▶ items
 //! ```
 //!
-//! Most bodies are one document in UTF-8, and pass through without a copy. Where a body holds
-//! several documents, one that cannot be read costs itself and not its neighbours: it is
-//! [`BrokenDocument`] and kept. A body of which nothing can be read is unreadable as a whole.
+//! Most bodies are one document in UTF-8, which is not copied. If a body holds several documents
+//! and one of them cannot be read, that one is kept as a [`BrokenDocument`] and the others are
+//! read. If nothing of a body can be read, the whole body is unreadable.
 //!
-//! Bare releases, as on lines, share one [`Part`], whose items point into the text: a million
-//! releases are not a million parts. Pointers treat the documents of a text as an array, and
-//! the members of an archive as an object: `/2026.json/17/releases/0`.
+//! Releases without a package, for example one on each line, share one [`Part`], whose items
+//! point into the text. So a million releases do not become a million parts. In pointers, the
+//! documents of a text are an array and the members of an archive are an object:
+//! `/2026.json/17/releases/0`.
 //!
-//! A body is decoded at once and in memory, on the thread that polls the stream:
-//! `fetch.max_decoded_bytes` limits it, which takes about a second, and the runtime has other
-//! threads. Files of any size are cut into pieces, by `file`. Nothing here knows requests or
-//! pages.
+//! A body is decoded as a whole in memory, on the thread that polls the stream.
+//! `fetch.max_decoded_bytes` limits its size. Decoding takes at most about a second, and the
+//! runtime has other threads. Files of any size are cut into pieces, by `file`. Nothing here
+//! knows requests or pages.
 
 mod archive;
 mod budget;
@@ -40,11 +41,11 @@ use crate::json::{self, Cut, Item};
 use crate::page::{BrokenDocument, Part, Undecodable};
 use crate::source::{Container, Source};
 
-/// What a body was decoded into.
+/// The documents of a body.
 #[derive(Clone, Debug, Default)]
 pub struct Decoded {
-    /// The envelope of the first document that could be read; `[]` if that was one of several
-    /// bare releases.
+    /// The envelope of the first document that could be read. It is `[]` if that document has no
+    /// envelope and the body has several documents.
     pub envelope: Value,
     /// The texts whose documents could be read.
     pub parts: Vec<Part>,
@@ -58,13 +59,13 @@ impl From<Spent> for Undecodable {
     }
 }
 
-/// Decodes a body as its source declares; `content_type` is the value of its header, if it has
-/// one.
+/// Decodes a body as its source declares. `content_type` is the value of the response's header,
+/// if there is one.
 ///
 /// # Errors
 ///
-/// Nothing of the body can be read, it is cut short, exceeds a limit, or is an error by the
-/// source's declaration.
+/// Fails if nothing of the body can be read, if the body is cut short or exceeds a limit, or if
+/// the source declares that such a body is an error.
 pub fn decode(
     body: Bytes,
     content_type: Option<&str>,
@@ -76,7 +77,7 @@ pub fn decode(
     check_refusal(read, &body, source)
 }
 
-/// Decodes a text that is all of a file.
+/// Decodes a text that is a whole file.
 pub(crate) fn decode_text(
     text: Bytes,
     content_type: Option<&str>,
@@ -89,7 +90,8 @@ pub(crate) fn decode_text(
     check_refusal(read.and_then(|()| decoder.finish()), &text, source)
 }
 
-/// Checks what was decoded, or could not be, for an error by the source's declaration.
+/// Fails if the source declares that such a body is an error, whether or not the body could be
+/// decoded.
 fn check_refusal(
     read: Result<Decoded, Undecodable>,
     body: &[u8],
@@ -121,7 +123,7 @@ pub(crate) fn decode_member(
     Ok(decoder.into_decoded())
 }
 
-/// Decodes some documents of a text, of which the first is number `first`, counted from 0.
+/// Decodes some documents of a text. The first one has the number `first`, counted from 0.
 pub(crate) fn decode_documents(
     text: Bytes,
     place: &str,
@@ -134,7 +136,7 @@ pub(crate) fn decode_documents(
     Ok(decoder.into_decoded())
 }
 
-/// The text of an index, which is one document of any kind.
+/// Returns the text of an index in UTF-8. An index is one document of any kind.
 pub(crate) fn index_text(
     body: Bytes,
     content_type: Option<&str>,
@@ -147,7 +149,7 @@ pub(crate) fn index_text(
     Ok(charset::to_utf8(body, charset, content_type, &mut budget)?)
 }
 
-/// Checks that an envelope is no error by the source's declaration.
+/// Fails if the source declares that a page with this envelope is an error.
 pub(crate) fn check_envelope(source: &Source, envelope: &Value) -> Result<(), Undecodable> {
     match refusal::refuse_envelope(&source.http, envelope) {
         Some(message) => Err(Undecodable::Unreadable(message)),
@@ -168,12 +170,13 @@ fn read(
     decoder.finish()
 }
 
-/// How many archives a text is in.
+/// The number of archives that a text is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     Outermost,
     Inner,
-    /// A member of an archive in an archive; if it is an archive too, it is not opened.
+    /// The text is a member of an archive inside another archive. If it is an archive too, it is
+    /// not opened.
     Innermost,
 }
 
@@ -314,7 +317,7 @@ impl<'a> Decoder<'a> {
 
     fn add_cut(&mut self, text: Bytes, place: String, mut cut: Cut) -> Result<(), Spent> {
         let envelope = std::mem::take(&mut cut.envelope);
-        // the page itself keeps the envelope of a document that is all of it
+        // if the document is the whole page, the page itself keeps the envelope
         if !place.is_empty() {
             cut.envelope = package_version(&envelope, cut.list_of_items());
             self.budget.spend_around(envelope::bytes(&cut.envelope))?;
@@ -332,8 +335,9 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// Adds a text that is several documents, or some of them: each package is a part of its
-    /// own, which says what its releases are, and all other documents are items of one part.
+    /// Adds several documents of a text. Each package becomes a part of its own, because its
+    /// envelope tells the version of its releases. All other documents become items of shared
+    /// parts.
     fn add_documents(
         &mut self,
         text: Bytes,
@@ -386,7 +390,7 @@ impl<'a> Decoder<'a> {
     fn count_document(&mut self, envelope: Value, items: usize) -> Result<(), Spent> {
         self.documents += 1;
         self.envelope.get_or_insert(envelope);
-        // a document without items costs memory too
+        // a document without items counts too, because it also needs memory
         self.budget.spend_items(items.max(1))
     }
 
@@ -398,7 +402,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The name of a member, numbered if other members before it have the same name.
+/// Returns the name of a member, with a number if earlier members have the same name.
 pub(crate) fn number_duplicate(name: String, names: &mut HashMap<String, usize>) -> String {
     let count = names.entry(name.clone()).or_default();
     *count += 1;

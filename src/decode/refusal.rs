@@ -1,16 +1,16 @@
-//! Signs that an answer with status 200 is an error.
+//! Recognizes a response with status 200 that is an error.
 //!
-//! An error object in place of a page would often look like a page without items, and so like
-//! the end of the feed.
+//! Without this check, an error object instead of a page would often look like a page without
+//! items, and so like the end of the feed.
 
 use serde_json::Value;
 
 use crate::source::Http;
 
-/// The largest body that is searched for an error if it is not a page.
+/// A body that is no page is searched for an error only if it has at most this many bytes.
 const MOST_BYTES: usize = 64 << 10;
 
-/// Checks that the source does not refuse the media type. The error is a clause.
+/// Fails if `http.reject_content_type` names the media type. The error is a clause.
 pub(crate) fn check_type(http: &Http, content_type: Option<&str>) -> Result<(), String> {
     let media_type = content_type.and_then(|it| it.split(';').next());
     let is_refused =
@@ -23,14 +23,14 @@ pub(crate) fn check_type(http: &Http, content_type: Option<&str>) -> Result<(), 
     }
 }
 
-/// The envelope of a page is an error by the source's declaration: a clause.
+/// Returns a clause if the source declares that a page with this envelope is an error.
 pub(crate) fn refuse_envelope(http: &Http, envelope: &Value) -> Option<String> {
     let fail_if = http.fail_if.as_ref()?;
     let message = || format!("an error by `http.fail_if`, since {fail_if}");
     fail_if.is_failure(envelope).then(message)
 }
 
-/// A body that is no page is an error by the source's declaration: a clause.
+/// Returns a clause if a body is no page and the source declares that it is an error.
 pub(crate) fn refuse_body(http: &Http, body: &[u8]) -> Option<String> {
     http.fail_if.as_ref()?;
     let body = body.get(..MOST_BYTES.min(body.len()))?;

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use crate::json::{Loose, MAX_ITEMS, ScanError, Scanner, is_white_space};
 
-/// How many times a text is read at most to split it, beyond [`FREE_BYTES`].
+/// To split a text, at most this many times its length is read, in addition to [`FREE_BYTES`].
 const READINGS: usize = 16;
 
-/// How many bytes are read in any case.
+/// This many bytes are read of every text, even if that repeats parts of it often.
 const FREE_BYTES: usize = 4 << 20;
 
-/// The lines of a text that are not blank.
+/// Returns the lines of a text that are not blank.
 pub(crate) fn split_lines(text: &[u8]) -> Vec<Range<usize>> {
     let mut lines = Vec::new();
     let mut start = 0;
@@ -25,8 +25,8 @@ pub(crate) fn split_lines(text: &[u8]) -> Vec<Range<usize>> {
     lines
 }
 
-/// The documents of a text that has several, the first of them whole; `None` if it is anything
-/// else.
+/// Returns the documents of a text that has several. Returns `None` if there is only one, or if
+/// the first one is not whole.
 pub(crate) fn split_several(text: &[u8]) -> Option<Vec<Range<usize>>> {
     let start = skip_between(text, 0);
     let end = container_end(text, start).ok()?;
@@ -35,11 +35,11 @@ pub(crate) fn split_several(text: &[u8]) -> Option<Vec<Range<usize>>> {
     is_several.then_some(documents)
 }
 
-/// Objects and arrays one after the other, with or without white space between them, and
-/// whatever else is between two of them.
+/// Returns objects and arrays that follow one another, with or without white space between them.
+/// Other text between them is returned too, as documents that cannot be read.
 ///
-/// `None` if a value is followed by what follows a member of an object or an array: the text is
-/// one document that is cut short or damaged, and its members must not pass for documents.
+/// Returns `None` if a comma or a closing bracket follows a value. Then the text is one document
+/// that is cut short or damaged, and its members must not be taken for documents.
 pub(crate) fn split_concatenated(text: &[u8]) -> Option<Vec<Range<usize>>> {
     let mut budget = text
         .len()
@@ -53,7 +53,7 @@ pub(crate) fn split_concatenated(text: &[u8]) -> Option<Vec<Range<usize>>> {
         }
         let (end, read) = match container_end(text, at) {
             Ok(end) => (end, end),
-            // what ends with the text may be the document that was cut off
+            // an unfinished value at the end of the text may be a document that was cut off
             Err(error) if budget == 0 || is_end(&error) => (text.len(), error.at),
             Err(error) => (next_line_of_json(text, at), error.at),
         };
@@ -67,29 +67,31 @@ pub(crate) fn split_concatenated(text: &[u8]) -> Option<Vec<Range<usize>>> {
 /// What comes next in a text that is read in parts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// A document, and where what follows it begins.
+    /// A document, and the position at which the text after it begins.
     Document(Range<usize>, usize),
-    /// A document that is not whole, or perhaps not.
+    /// A document whose end has not been read yet.
     Begun,
-    /// A first document that is damaged: others may follow, or it may be all.
+    /// The first document is damaged. Other documents may follow, or the text may be only this
+    /// one.
     Damaged,
     Nothing,
-    /// The rest of a damaged document, as far as that can be told.
+    /// The text continues a damaged document, because it begins with a comma or a closing
+    /// bracket.
     Rest,
 }
 
-/// What is known about the documents of a text.
+/// What is known about the lines of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lines {
-    /// Each is a line, as declared.
+    /// The source declares that each line is a document.
     Declared,
-    /// Those before were lines, so a broken one ends with its line.
+    /// All documents so far were lines, so a broken document ends at the end of its line.
     Seen,
     Unknown,
 }
 
-/// Finds the document at `at` or after it; in a text of lines, the line. `is_all` says that
-/// nothing follows the text.
+/// Finds the first document at or after `at`. If the text is JSON Lines, the document is a line.
+/// `is_all` is true if the whole text has been read.
 pub(crate) fn next_document(
     text: &[u8],
     (at, is_first): (usize, bool),
@@ -129,14 +131,15 @@ pub(crate) fn next_document(
     }
 }
 
-/// Only white space, or another document, follows on the line.
+/// Returns true if only white space, or another document, follows on the same line.
 fn is_line_end(text: &[u8], at: usize) -> bool {
     let mut rest = text[at..].iter();
     let follows = rest.find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
     matches!(follows, None | Some(b'\n' | b'{' | b'[' | 0x1E))
 }
 
-/// The last document of a text is cut short. One on a line that has an end is not.
+/// Returns true if the last document of a text is cut short. A document on one line is not cut
+/// short if the line has an end.
 pub(crate) fn is_cut_short(text: &[u8], last: &Range<usize>) -> bool {
     let is_line = memchr::memchr(b'\n', &text[last.clone()]).is_none();
     let has_end = text[last.end..].contains(&b'\n');
@@ -160,8 +163,8 @@ fn container_end(text: &[u8], start: usize) -> Result<usize, ScanError> {
     Ok(scanner.position())
 }
 
-/// Where the next document is looked for after a broken one: at the next line that begins like
-/// one.
+/// Returns the position at which to look for the next document after a broken one. It is the
+/// start of the next line that begins with an object or an array.
 fn next_line_of_json(text: &[u8], at: usize) -> usize {
     memchr::memchr_iter(b'\n', &text[at..])
         .map(|newline| at + newline + 1)
@@ -169,7 +172,7 @@ fn next_line_of_json(text: &[u8], at: usize) -> usize {
         .unwrap_or(text.len())
 }
 
-/// White space, or the record separator of RFC 7464.
+/// Returns true for white space and for the record separator of RFC 7464.
 fn is_between(byte: u8) -> bool {
     is_white_space(byte) || byte == 0x1E
 }
@@ -222,7 +225,7 @@ mod tests {
         ] {
             let text = format!("{{}}\n{broken}\n{{\"z\":1}}\n");
             if broken == r#"{"a":1}}"# {
-                // it might as well be the rest of a document
+                // this could also be the rest of a document
                 check(&text, None);
             } else {
                 check(&text, Some(&["{}", broken, r#"{"z":1}"#]));
@@ -235,7 +238,7 @@ mod tests {
         let page = "{\"a\":[\n{\"b\":1},\n{\"b\":2}\n,\n[3],\n{\"b\":\"\\\"\"}\n]}\n";
         for end in 0..=page.len() {
             check(&page[..end], None);
-            // nor after another document
+            // the same after another document
             let behind = format!("{{}}\n{}", &page[..end]);
             for found in split_several(behind.as_bytes()).into_iter().flatten() {
                 assert!(!behind[found].starts_with("{\"b\""), "{behind}");

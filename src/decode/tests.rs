@@ -22,7 +22,7 @@ fn read(body: impl Into<Bytes>, table: &str) -> Result<Decoded, Undecodable> {
     decode(body.into(), None, &source(table), &config::Fetch::default())
 }
 
-/// The items of what was decoded and its broken documents, as `pointer text`.
+/// Returns the decoded items and the broken documents, each as `pointer text`.
 fn found(decoded: &Decoded) -> (Vec<String>, Vec<String>) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let items = decoded.parts.iter().flat_map(|part| {
@@ -78,7 +78,7 @@ fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-/// The items of [`PACKAGE`] at a place.
+/// Returns the items of [`PACKAGE`] as they are expected at a place.
 fn two(place: &str) -> [String; 2] {
     [
         format!(r#"{place}/releases/0 {{"ocid":"a","id":"1"}}"#),
@@ -136,7 +136,7 @@ fn an_array_of_anything_is_an_array_of_items() {
     let record = r#"{"ocid":"a","releases":[{"ocid":"a","id":"1"}]}"#;
     for entry in [RELEASE, PACKAGE, "null", r#"{"title":"x"}"#, record] {
         check(format!("[{entry}]"), "", &[&format!("/0 {entry}")], &[]);
-        // in a text of several, too
+        // a text with several documents, too
         let text = format!("{RELEASE}\n[{entry}]");
         let items = [format!("/0 {RELEASE}"), format!("/1/0 {entry}")];
         check(text, "", &strs(&items), &[]);
@@ -226,7 +226,7 @@ fn members_of_one_name_are_all_read_and_told_apart() {
         .iter()
         .map(|byte| if *byte == b'b' { b'a' } else { *byte })
         .collect();
-    // the same name, in its header and in the directory
+    // counts the name in the member's header and in the directory
     let renamed = String::from_utf8_lossy(&both).matches("a.json").count();
     assert_eq!(renamed, 4);
     check(
@@ -245,7 +245,7 @@ fn a_gzip_file_holds_any_of_them() {
     let lines = format!("{RELEASE}\n{RELEASE}\n");
     let items = [format!("/0 {RELEASE}"), format!("/1 {RELEASE}")];
     check(gzip(lines.as_bytes()), "", &strs(&items), &[]);
-    // joined, as `cat` joins them
+    // two gzip files joined, as `cat` does it
     let joined = [gzip(RELEASE.as_bytes()), gzip(RELEASE.as_bytes())].concat();
     check(joined, "", &strs(&items), &[]);
     let deeper = zip(&[("x.zip", &zip(&[("y.json", RELEASE.as_bytes())]))]);
@@ -371,7 +371,7 @@ fn a_charset_is_that_of_each_text() {
     assert_eq!(found(&decoded).0, [expected.replacen("/a", "", 1)]);
 }
 
-/// What a body that is over a limit is.
+/// Decodes a body that exceeds a limit, and returns the message.
 #[track_caller]
 fn too_large(body: impl Into<Bytes>) -> String {
     match read(body, "").unwrap_err() {
@@ -382,7 +382,7 @@ fn too_large(body: impl Into<Bytes>) -> String {
 
 #[test]
 fn of_what_is_around_items_only_the_page_s_own_is_kept_whole() {
-    // together more than what may be kept, as of a year of packages it is
+    // together these exceed the limit on what may be kept, as a year of packages does
     let long = "x".repeat(MAX_ENVELOPE_BYTES / 4);
     let package = |version: &str| {
         let about = format!(r#""uri":"{long}","publisher":{{"name":"p"}}"#);
@@ -429,7 +429,7 @@ fn what_is_kept_of_what_is_around_items_is_limited_over_all_documents() {
     let version = "1".repeat(MAX_ENVELOPE_BYTES / 8);
     let package = format!(r#"{{"releases":[1],"version":"{version}"}}"#);
     let several = |count: usize| vec![&*package; count].join("\n");
-    // the first is kept twice: with the page, too
+    // the first envelope counts twice, because the page keeps it too
     assert_eq!(read(several(6), "").unwrap().parts.len(), 6);
     assert_eq!(
         too_large(several(7)),

@@ -1,7 +1,7 @@
-//! A file that may still be arriving while it is read.
+//! Reads a file that may still be arriving.
 //!
-//! What is not a file on this machine is written to a temporary file without a name, which is
-//! gone with the process, however that ends.
+//! What comes over the network or from standard input is written to a temporary file without a
+//! name. The system deletes such a file when the process ends, even after a crash.
 
 use std::fmt;
 use std::fs::File;
@@ -17,13 +17,13 @@ use crate::page::Validators;
 
 const WRITE_BYTES: usize = 256 << 10;
 
-/// Counts the bytes of a run's files.
+/// Counts the bytes of all files of a run.
 #[derive(Debug, Default)]
 pub(crate) struct FileBytes {
     pub(crate) read: AtomicU64,
-    /// Bytes that are announced by their senders.
+    /// The bytes that the senders announced.
     pub(crate) expected: AtomicU64,
-    /// Bytes that did not come from a publisher.
+    /// The bytes that did not come from a publisher.
     pub(crate) local: AtomicU64,
 }
 
@@ -33,7 +33,7 @@ struct Arrival {
     changed: Condvar,
     read: AtomicU64,
     is_abandoned: AtomicBool,
-    /// The file was on this machine from the start.
+    /// True if the file was on this machine from the start.
     is_local: bool,
 }
 
@@ -43,7 +43,7 @@ struct State {
     content_type: Option<String>,
     validators: Validators,
     announced: u64,
-    /// Once nothing more arrives: whether the file is whole.
+    /// `None` while bytes may still arrive. Then true if the file is whole.
     end: Option<bool>,
 }
 
@@ -52,7 +52,7 @@ impl Arrival {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a condition holds, nothing more arrives, or nobody needs the file.
+    /// Waits until `is_so` returns true, no more bytes can arrive, or the file is abandoned.
     fn wait_until(&self, is_so: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
         let wait = |state: &mut State| {
             state.end.is_none() && !is_so(state) && !self.is_abandoned.load(Relaxed)
@@ -67,7 +67,7 @@ impl Arrival {
     }
 }
 
-/// Marks an error that is not the fault of the file's content.
+/// The error that a file cannot be read for a reason other than its content.
 #[derive(Debug)]
 pub(crate) struct Unavailable(pub(crate) &'static str);
 
@@ -79,8 +79,8 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Reads a file from a position of its own. A read blocks until its bytes have arrived, so it
-/// belongs on a thread that may block.
+/// Reads a file from its own position. A read blocks until its bytes have arrived, so only a
+/// thread that may block should read.
 #[derive(Clone, Debug)]
 pub(crate) struct FileReader {
     file: Arc<File>,
@@ -90,7 +90,7 @@ pub(crate) struct FileReader {
 }
 
 impl FileReader {
-    /// A file of so many bytes that is whole.
+    /// Makes a reader of a file that is already whole and has this many bytes.
     pub(crate) fn whole(file: File, bytes: u64, file_bytes: Option<&Arc<FileBytes>>) -> Self {
         let arrival = Arrival {
             is_local: true,
@@ -108,10 +108,10 @@ impl FileReader {
         }
     }
 
-    /// Ends whoever reads the file on another thread.
+    /// Makes all reads of the file fail, also those that wait on other threads.
     pub(crate) fn abandon(&self) {
         self.arrival.is_abandoned.store(true, Relaxed);
-        // a waiting reader holds the lock, or looks at the flag again
+        // a reader either waits and is woken, or checks the flag before it waits
         self.arrival.change(|_| {});
     }
 
@@ -119,7 +119,7 @@ impl FileReader {
         Self { at, ..self.clone() }
     }
 
-    /// The same file from its start, to be examined without being counted.
+    /// Returns a reader of the same file, from its start, whose bytes are not counted.
     pub(crate) fn uncounted(&self) -> Self {
         Self {
             file_bytes: None,
@@ -127,7 +127,7 @@ impl FileReader {
         }
     }
 
-    /// How many bytes have arrived or will.
+    /// Returns the number of bytes that have arrived, or that are announced if that is more.
     pub(crate) fn expected(&self) -> u64 {
         let state = self.arrival.state();
         state.bytes.max(state.announced)
@@ -137,18 +137,18 @@ impl FileReader {
         self.arrival.state().bytes > 0
     }
 
-    /// The `Content-Type` of its response, once that is known.
+    /// Returns the `Content-Type` of the response. Waits until the first bytes have arrived.
     pub(crate) fn content_type(&self) -> Option<String> {
         let state = self.arrival.wait_until(|state| state.bytes > 0);
         state.content_type.clone()
     }
 
-    /// The validators of its response, as far as they are known.
+    /// Returns the validators of the response, which are empty until the response has arrived.
     pub(crate) fn validators(&self) -> Validators {
         self.arrival.state().validators.clone()
     }
 
-    /// The length of the file, once all of it has arrived.
+    /// Waits until the whole file has arrived, and returns its length.
     fn length(&self) -> io::Result<u64> {
         let state = self.arrival.wait_until(|_| false);
         match state.end {
@@ -157,7 +157,7 @@ impl FileReader {
         }
     }
 
-    /// Counts bytes that are read for the first time.
+    /// Counts the bytes that are read for the first time.
     fn count(&self) {
         let Some(file_bytes) = &self.file_bytes else {
             return;
@@ -220,8 +220,8 @@ impl Seek for FileReader {
     }
 }
 
-/// Writes a temporary file that others read meanwhile. The file is whole only if
-/// [`FileWriter::end`] was called.
+/// Writes a temporary file that others read at the same time. The file counts as whole only after
+/// [`FileWriter::end`].
 pub(crate) struct FileWriter {
     file: tokio::fs::File,
     written_file: Arc<File>,
@@ -255,7 +255,7 @@ pub(crate) fn temporary_file_error(error: io::Error) -> Error {
 }
 
 impl FileWriter {
-    /// A temporary file of `most` bytes or less, and its reader.
+    /// Makes a temporary file for at most `most` bytes, and its reader.
     pub(crate) fn new(most: u64, file_bytes: &Arc<FileBytes>) -> io::Result<(Self, FileReader)> {
         let file = tempfile::tempfile()?;
         let reader = FileReader {
@@ -296,7 +296,7 @@ impl FileWriter {
         }
     }
 
-    /// These bytes equal those that were written at this position.
+    /// Returns true if these bytes equal the bytes that were written at the position `at`.
     pub(crate) fn matches(&self, at: u64, bytes: &[u8]) -> bool {
         let on_disk = self.written.saturating_sub(at);
         let on_disk = bytes

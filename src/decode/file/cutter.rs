@@ -1,11 +1,11 @@
-//! Cuts a file into pieces, each of which is a page of the run.
+//! Cuts a file into pieces. Each piece becomes one page of the run.
 //!
-//! Small documents are held whole, several to a piece. From a large document, stretches of its
-//! list of items are cut off one after the other, so that no more than a stretch is held.
+//! Small documents are kept whole, and a piece has several of them. A large document is cut
+//! within its list of items, so that only a part of it is in memory.
 //!
-//! Where a piece ends depends on the file alone. A resumed run cuts the file again up to there,
-//! at a gigabyte in seconds, and compares a digest: no state of a scanner has to be kept, and
-//! another file of the same name is noticed.
+//! Only the content of the file decides where a piece ends. To resume, a run cuts the file again
+//! up to the last stored end, a gigabyte in seconds, and compares a digest. So no state of the
+//! parser has to be stored, and another file with the same name is noticed.
 
 use std::io::Read as _;
 
@@ -25,10 +25,10 @@ use crate::source::{Container, Source};
 const DIGEST_LENGTH: usize = 32;
 
 pub(crate) enum NextPiece {
-    /// A piece, and where it ends.
+    /// A piece, and the mark where it ends.
     Piece(Piece, Mark),
-    /// What cannot be read: its first bytes, what is wrong with it, and where the readable rest
-    /// begins.
+    /// A part of the file cannot be read: its first bytes, a clause that says what is wrong, and
+    /// the mark where the readable rest begins.
     Unreadable(Bytes, String, Mark),
     End,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Cutter {
     file: FileReader,
     texts: Texts,
     large: Option<LargeText>,
-    /// What cannot be read, after the piece that can.
+    /// A part of the file that cannot be read. It is returned after the piece before it.
     rest: Option<(Bytes, String)>,
     is_over: bool,
 }
@@ -61,8 +61,8 @@ impl Cutter {
         Self::new(self.file, &self.source, &self.limits)
     }
 
-    /// Cuts the next piece. Blocks until the file has arrived so far. An error is a clause: the
-    /// file is not available, which is not the fault of its content.
+    /// Cuts the next piece. Blocks until the bytes of the piece have arrived. An error means that
+    /// the file is not available, which is not the fault of its content; the text is a clause.
     pub(crate) fn next(&mut self) -> Result<NextPiece, String> {
         let mut piece = Piece::default();
         let mark = self.fill(&mut piece)?;
@@ -75,7 +75,7 @@ impl Cutter {
         })
     }
 
-    /// Skips the pieces up to a mark; returns `false` if no piece ends there.
+    /// Skips all pieces up to a mark. Returns false if no piece ends at the mark.
     pub(crate) fn skip_to(&mut self, mark: &Mark) -> Result<bool, String> {
         let position = TextPosition {
             member: mark.member,
@@ -101,7 +101,7 @@ impl Cutter {
         Ok(true)
     }
 
-    /// Where the pieces until now end.
+    /// Returns the mark where the pieces that were cut so far end.
     fn current_mark(&self) -> Mark {
         match &self.large {
             Some(large) if large.lookahead.offset > 0 => {
@@ -119,12 +119,12 @@ impl Cutter {
     fn beginning(&self) -> Bytes {
         let mut bytes = Vec::new();
         let most = MOST_KEPT_BYTES as u64;
-        // of a file that cannot be read, whatever is there is kept
+        // the file cannot be read, so whatever bytes are available are kept
         let _ = self.file.uncounted().take(most).read_to_end(&mut bytes);
         bytes.into()
     }
 
-    /// Fills a piece, and returns where it ends.
+    /// Fills a piece, and returns the mark where it ends.
     fn fill(&mut self, piece: &mut Piece) -> Result<Mark, String> {
         while !piece.is_full() && !self.is_over && self.rest.is_none() {
             let before = self.current_mark();
@@ -142,9 +142,9 @@ impl Cutter {
             }
             match &self.large {
                 _ if piece.is_empty() => {}
-                // what cannot be read is after the piece
+                // the unreadable part is returned after this piece
                 _ if self.rest.is_some() => return Ok(before),
-                // a large text has pieces of its own
+                // the pieces of a large text contain no other text
                 Some(_) => break,
                 None => {}
             }
@@ -174,7 +174,7 @@ impl Cutter {
         }
     }
 
-    /// Adds a small text to a piece, and keeps a large one to be cut.
+    /// Adds a small text to the piece. A large text is kept and cut later.
     fn add_text(&mut self, text: Text, piece: &mut Piece, before: &Mark) -> Result<(), ReadError> {
         let Text {
             reader,
@@ -186,7 +186,8 @@ impl Cutter {
         let mut lookahead = Lookahead::new(reader, position.seen);
         lookahead.fill(WHOLE_BYTES)?;
         let content_type = self.file.content_type().filter(|_| is_alone);
-        // of a damaged text, the items before the damage are stored
+        // a damaged text is treated as a large one, so that the items before the damage are
+        // stored
         if !lookahead.is_all || lookahead.damage.is_some() {
             self.large = Some(LargeText {
                 lookahead: lookahead.into_utf8(self.source.decode.charset, content_type.as_deref()),
@@ -204,7 +205,7 @@ impl Cutter {
             });
             return Ok(());
         }
-        // an exact copy, because it may be kept as long as its items
+        // an exact copy without spare memory, because it may be kept as long as its items
         let text = Bytes::copy_from_slice(&lookahead.bytes);
         let (source, limits) = (&self.source, &self.limits);
         let decoded = match is_alone {
@@ -220,8 +221,8 @@ impl Cutter {
         Ok(())
     }
 
-    /// Adds a text that cannot be read. One of several texts is kept with the others; a file
-    /// that is one text is not read any further.
+    /// Adds a text that cannot be read. If the file has other texts, it becomes a broken document
+    /// of the piece. If it is the whole file, the file is not read any further.
     fn add_unreadable(
         &mut self,
         is_alone: bool,
@@ -258,7 +259,7 @@ impl Cutter {
             (Step::Broken(message), None) | (_, Some(message)) => message,
         };
         let body = copy_beginning(&large.lookahead.bytes);
-        // not all of it can be kept, so the file is not whole without it
+        // only the beginning is kept, so the file does not count as whole
         self.rest = Some((body, locate(&large.place, &message)));
         self.is_over = large.is_alone;
         Ok(())

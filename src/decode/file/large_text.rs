@@ -1,5 +1,5 @@
-//! A text that is too large to hold: a few of its documents at a time, or a few items of a
-//! large document.
+//! Cuts a text that is too large for memory: a few documents at a time, or a few items of a large
+//! document.
 
 use std::ops::Range;
 
@@ -16,10 +16,10 @@ use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LongList};
 use crate::page::{Mark, Part, Undecodable};
 use crate::source::Source;
 
-/// How far a text is looked ahead to cut a piece off it.
+/// This many bytes are read ahead to cut a piece. They hold a whole piece and some more.
 const LOOKAHEAD_BYTES: usize = PIECE.bytes + (256 << 10);
 
-/// How many documents on a line each make a text JSON Lines.
+/// If a text begins with this many documents, each on its own line, it is JSON Lines.
 const ENOUGH_LINES: usize = 3;
 
 pub(super) struct LargeText {
@@ -27,13 +27,13 @@ pub(super) struct LargeText {
     pub(super) place: String,
     pub(super) is_alone: bool,
     pub(super) position: TextPosition,
-    /// Where the piece before it ends.
+    /// The mark where the piece before this text ends.
     pub(super) before: Mark,
-    /// How many of its documents have ended.
+    /// The number of documents that have been cut off completely.
     pub(super) documents: usize,
     pub(super) lines: Lines,
     pub(super) list: Option<List>,
-    /// What is wrong with the text, after the items that were cut off.
+    /// A clause that says what is wrong with the text after the items that were cut off.
     pub(super) broken: Option<String>,
 }
 
@@ -41,19 +41,19 @@ pub(super) struct LargeText {
 pub(super) struct List {
     list: LongList,
     items: usize,
-    /// The envelope that each part gets.
+    /// The envelope that each part of the list gets.
     envelope: Value,
 }
 
 pub(super) enum Step {
     Continues,
     Ended,
-    /// What comes next cannot be read: a clause that says what it is.
+    /// The next part cannot be read. The text is a clause that says what it is.
     Broken(String),
 }
 
 impl LargeText {
-    /// Cuts off documents, or enters a large one.
+    /// Cuts off whole documents, or begins to cut a large one.
     pub(super) fn cut_documents(
         &mut self,
         piece: &mut Piece,
@@ -91,7 +91,8 @@ impl LargeText {
         }
     }
 
-    /// Finds the documents at the start of the lookahead, where they end, and what follows.
+    /// Finds the documents at the start of the lookahead. Returns their ranges, the end of the
+    /// last one, and what follows.
     fn split(&self) -> (Vec<Range<usize>>, usize, Split) {
         let (text, is_all) = (&self.lookahead.bytes, self.lookahead.is_all);
         let mut documents = Vec::new();
@@ -110,7 +111,8 @@ impl LargeText {
         }
     }
 
-    /// Enters the document of which only the beginning is visible, or reads more of it.
+    /// Begins to cut the items of a document whose end is not in memory. Reads more of the
+    /// document if its list of items does not begin yet.
     fn enter_document(
         &mut self,
         then: Split,
@@ -186,7 +188,8 @@ impl LargeText {
         let envelope = envelope.clone();
         let body = self.lookahead.split_off(portion.end);
         let is_nothing = portion.items.is_empty();
-        // what follows the last item shows that it is the last
+        // a part without items is added only for an empty list, whose end shows that it is
+        // complete
         if !is_nothing || matches!(portion.continuation, Continuation::End { .. }) {
             let cut = Cut {
                 envelope,
@@ -208,13 +211,14 @@ impl LargeText {
                 self.broken =
                     is_record.then(|| format!("a record of more than {WHOLE_BYTES} bytes"));
             }
-            // its items are a piece, which ends here
+            // the items before the damage are a piece, which ends here
             Continuation::Broken(message) => self.broken = Some(message),
         }
         Ok(Step::Continues)
     }
 
-    /// Reads more of what is not whole yet, within limits.
+    /// Doubles the number of bytes in memory, because they hold no whole item or document.
+    /// Returns [`Step::Broken`] at the limit.
     fn read_more(&mut self, limits: &config::Fetch) -> Result<Step, ReadError> {
         let most = limits.max_body_bytes;
         let seen = self.lookahead.bytes.len();
@@ -228,8 +232,8 @@ impl LargeText {
     }
 }
 
-/// The first documents are lines, and enough of them to treat the rest as lines too, so that a
-/// broken one ends with its line.
+/// Returns true if the first documents are lines, and enough of them to treat the whole text as
+/// JSON Lines. Then a broken document ends at the end of its line.
 fn are_lines(text: &[u8], documents: &[Range<usize>]) -> bool {
     let is_line = |range: &Range<usize>| memchr::memchr(b'\n', &text[range.clone()]).is_none();
     let are_apart = |pair: &[Range<usize>]| text[pair[0].end..pair[1].start].contains(&b'\n');
@@ -245,8 +249,9 @@ fn describe_damage(text: &[u8], shapes: &[ItemsAt]) -> String {
     }
 }
 
-/// What an envelope that has not ended tells about the version of its package. A version may
-/// still follow the items, so nothing is told unless it stands before them.
+/// Returns what the part of an envelope that has been read tells about the version of its
+/// package. Returns an empty object if no version stands before the items, because one may follow
+/// them.
 fn version_so_far(envelope: &Value, list: &LongList) -> Value {
     let told = package_version(envelope, Some(list.pointer()));
     let package = list

@@ -1,4 +1,4 @@
-//! A text, and the part of it that is in memory to be looked at.
+//! Holds a text and the part of it that is in memory.
 
 use std::io::{self, Read};
 
@@ -13,11 +13,11 @@ const READ_BYTES: usize = 64 << 10;
 pub(super) struct Lookahead {
     reader: Box<dyn Read + Send>,
     pub(super) bytes: BytesMut,
-    /// The text ends with these bytes.
+    /// True if the text ends with `bytes`.
     pub(super) is_all: bool,
-    /// What is wrong with the text where it ends, if it is damaged.
+    /// A clause that says what is wrong with the text where it ends, if it is damaged.
     pub(super) damage: Option<String>,
-    /// How many bytes of the text are before these.
+    /// The number of bytes of the text before `bytes`.
     pub(super) offset: u64,
     before: blake3::Hasher,
 }
@@ -36,7 +36,7 @@ impl Lookahead {
         }
     }
 
-    /// The same text, converted to UTF-8.
+    /// Converts the text to UTF-8.
     pub(super) fn into_utf8(self, declared: Option<Charset>, content_type: Option<&str>) -> Self {
         let beginning = self.bytes.freeze();
         let rest: Box<dyn Read + Send> = match self.damage {
@@ -51,8 +51,8 @@ impl Lookahead {
         }
     }
 
-    /// Reads until so many bytes are in memory, or the text ends. A text ends where it is
-    /// damaged.
+    /// Reads until `bytes` bytes are in memory or the text ends. A damaged text ends at the
+    /// damage.
     pub(super) fn fill(&mut self, bytes: usize) -> Result<(), ReadError> {
         let mut piece = [0; READ_BYTES];
         while self.bytes.len() < bytes && !self.is_all {
@@ -73,9 +73,9 @@ impl Lookahead {
         Ok(())
     }
 
-    /// Removes bytes from the start.
+    /// Removes bytes from the start and returns them.
     pub(super) fn split_off(&mut self, bytes: usize) -> Bytes {
-        // a copy, so that neither keeps the other's memory
+        // a copy, so that the memory of each is freed on its own
         let taken = Bytes::copy_from_slice(&self.bytes[..bytes]);
         self.bytes.advance(bytes);
         self.offset += bytes as u64;

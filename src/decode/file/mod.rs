@@ -1,4 +1,4 @@
-//! Files, however large: read as they arrive, and cut into pieces.
+//! Reads files of any size while they arrive, and cuts them into pieces.
 //!
 //! ```text
 //! arriving_file ──bytes──▶ texts ──▶ lookahead ──▶ cutter, large_text ──▶ piece
@@ -6,9 +6,9 @@
 //! over the network         opened
 //! ```
 //!
-//! Whoever reads a file blocks until its bytes have arrived, and so has to do it on a thread
-//! that may. Memory holds a piece and what is looked at of the next one. Nothing here knows
-//! where a file comes from.
+//! A reader blocks until the bytes that it needs have arrived, so only threads that may block
+//! read files. Memory holds one piece and the bytes that are read ahead for the next one. Nothing
+//! here knows where a file comes from.
 //!
 //! # What cannot be read
 //!

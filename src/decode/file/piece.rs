@@ -1,4 +1,4 @@
-//! A piece of a file: as many documents and items as one page of the run has.
+//! A piece of a file. It has as many documents and items as one page of the run.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::decode::Decoded;
 use crate::json::PortionLimits;
 use crate::page::{BrokenDocument, Part};
 
-/// The largest document that is always held whole.
+/// Every document up to this size, in bytes, is kept whole in memory.
 pub(super) const WHOLE_BYTES: usize = 4 << 20;
 
 pub(super) const PIECE: PortionLimits = PortionLimits {
@@ -15,7 +15,7 @@ pub(super) const PIECE: PortionLimits = PortionLimits {
     bytes: 1 << 20,
 };
 
-/// Documents and items of a file, in order.
+/// Documents and items of a file, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
     pub(crate) parts: Vec<Part>,

@@ -1,8 +1,8 @@
-//! The texts of a file: the file itself, or the members of its archives.
+//! Reads the texts of a file: the file itself, or the members of its archives.
 //!
-//! A text is decompressed while it is read. Only an archive within an archive is written to
-//! disk, if it has to be read from its end. `fetch.max_ratio` limits how much a file
-//! decompresses to, compared with what has arrived of it.
+//! A text is decompressed while it is read. An archive inside another archive is written to disk
+//! if it is a zip file, because a zip file is read from its end. `fetch.max_ratio` limits how
+//! many bytes a file decompresses to, compared with the size of the file.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufReader, Chain, Cursor, Read, Seek as _, SeekFrom};
@@ -24,55 +24,56 @@ use crate::json;
 use crate::page::MOST_KEPT_BYTES;
 use crate::source::Container;
 
-/// The most bytes of a member that are kept if it is no text.
+/// A member that is not a readable text is kept whole only up to this many compressed bytes.
 const MOST_PACKED_BYTES: u64 = 4 << 20;
 
-/// How many bytes show whether a text is an archive.
+/// This many bytes show whether a text is an archive.
 const MAGIC_BYTES: usize = 4;
 
-/// The texts of a file, in order.
+/// The texts of a file, in their order.
 pub(super) struct Texts {
     file: FileReader,
     container: Container,
     limits: config::Fetch,
-    /// The archives that are open, the outermost first.
+    /// The zip files that are open. The outermost one is the first.
     open: Vec<Zip>,
     is_begun: bool,
-    /// How many texts the newest member of the outermost archive has had.
+    /// The number of texts that the newest member of the outermost archive has had so far.
     inner: u64,
     decoded: Arc<AtomicU64>,
 }
 
 pub(super) struct Text {
     pub(super) reader: Box<dyn Read + Send>,
-    /// Where it is in the file: the beginning of a JSON Pointer.
+    /// The place of the text in the file, as the beginning of a JSON Pointer.
     pub(super) place: String,
     pub(super) level: Level,
-    /// The file has no other text.
+    /// True if the file has no other text.
     pub(super) is_alone: bool,
     pub(super) position: TextPosition,
 }
 
-/// Where a text is among those of its file.
+/// The position of a text among all texts of its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TextPosition {
-    /// The member of the file that it is, or is in, counted from 0.
+    /// The number of the member that is the text or contains it. The first member is 0.
     pub(super) member: u64,
-    /// How many texts of that member come before it.
+    /// The number of texts of the same member before this text.
     pub(super) inner: u64,
-    /// A digest of that member and those before it.
+    /// A digest of the member and of all members before it.
     pub(super) seen: [u8; 32],
 }
 
 enum Opened {
     Text(Text),
-    /// An archive, whose members come next.
+    /// A zip file was opened. Its members come next.
     Zip,
 }
 
 pub(super) enum NextText {
     Text(Text),
-    /// A member that is no text: its packed bytes, and whether these are all.
+    /// The member is not a readable text. `packed` has its compressed bytes, and true if they are
+    /// complete.
     Broken {
         place: String,
         message: String,
@@ -81,18 +82,18 @@ pub(super) enum NextText {
     End,
 }
 
-/// Why a file cannot be read any further.
+/// The reason why a file cannot be read any further.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// The file is not available: a clause.
+    /// The file is not available. The text is a clause that says why.
     Unavailable(String),
-    /// Its content cannot be read: a clause that goes on after "it is".
+    /// The content cannot be read. The text is a clause that completes a sentence with "it is".
     Damaged(String),
 }
 
 impl ReadError {
-    /// Classifies an error of a reader; `damaged` is the clause for one that is the content's
-    /// fault.
+    /// Classifies an error of a reader. `damaged` is the clause for an error that the content
+    /// caused.
     pub(super) fn from_io(error: &io::Error, damaged: &str) -> Self {
         if error
             .get_ref()
@@ -113,7 +114,7 @@ struct Zip {
     level: Level,
     members: VecDeque<Member>,
     names: HashMap<String, usize>,
-    /// The number of the next member, and a digest of those before it.
+    /// The number of the next member. `seen` is a digest of the members before it.
     next: u64,
     seen: blake3::Hasher,
 }
@@ -159,7 +160,7 @@ impl Texts {
     /// Skips the texts before a position, without decompressing members.
     pub(super) fn skip_to(&mut self, position: TextPosition) -> Result<(), ReadError> {
         if position.member > 0 && !self.is_begun {
-            // a zip file is opened, and returns no text
+            // the file is a zip file, which is opened here and returns no text
             self.open_file()?;
         }
         if let Some(zip) = self.open.first_mut() {
@@ -214,7 +215,7 @@ impl Texts {
         }
     }
 
-    /// Opens a gzip file, whose content may be an archive too.
+    /// Opens a gzip file. Its content may be an archive too.
     fn open_gzip(&mut self, packed: Text) -> Result<Opened, ReadError> {
         let decoder = MultiGzDecoder::new(BufReader::new(packed.reader));
         let reader = self.meter(decoder);
@@ -234,7 +235,7 @@ impl Texts {
         }
     }
 
-    /// Opens what came out of an archive: a text, or another archive.
+    /// Opens a text from an archive, which may be an archive itself.
     fn open_unpacked(&mut self, text: Text) -> Result<Opened, ReadError> {
         let (magic, reader) =
             peek(text.reader).map_err(|e| ReadError::from_io(&e, "damaged, or cut short"))?;
@@ -258,7 +259,7 @@ impl Texts {
         }
     }
 
-    /// Writes a text to a temporary file, so that it can be read from its end.
+    /// Writes a text to a temporary file, because a zip file must be read from its end.
     fn write_to_disk(&self, mut reader: Box<dyn Read + Send>) -> Result<FileReader, ReadError> {
         let full = |_: io::Error| ReadError::Unavailable("no temporary file can be written".into());
         let mut file = tempfile::tempfile().map_err(full)?;
@@ -278,7 +279,7 @@ impl Texts {
                 return Err(ReadError::Damaged(message));
             }
             if read == 0 {
-                // its bytes were counted when they were decompressed
+                // the bytes were counted when they were decompressed
                 return Ok(FileReader::whole(file, bytes, None));
             }
             io::Write::write_all(&mut file, &piece[..read]).map_err(full)?;
@@ -293,7 +294,7 @@ impl Texts {
         Ok(())
     }
 
-    /// Opens a member of the innermost open zip file.
+    /// Opens a member of the innermost zip file that is open.
     fn open_member(&mut self, member: &Member) -> Result<NextText, ReadError> {
         let position = self.position();
         self.inner = match self.open.len() {
@@ -330,7 +331,8 @@ impl Texts {
     }
 }
 
-/// Reads the packed bytes of a member that is no text, and whether these are all.
+/// Reads the compressed bytes of a member that is not a readable text. Also returns true if these
+/// are all its bytes.
 fn read_packed(mut packed: io::Take<FileReader>) -> io::Result<(Bytes, bool)> {
     let is_whole = packed.limit() <= MOST_PACKED_BYTES;
     if !is_whole {
@@ -345,10 +347,10 @@ fn file_error(error: &io::Error) -> ReadError {
     ReadError::from_io(error, "a file that is damaged")
 }
 
-/// A text whose first bytes were read.
+/// A text whose first bytes have been read, and are read again from memory.
 type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
 
-/// Reads the first bytes of a text, and returns the whole text too.
+/// Reads the first bytes of a text. Returns them, and a reader of the whole text.
 fn peek<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, Peeked<R>)> {
     let mut magic = Vec::new();
     (&mut reader)
@@ -365,7 +367,7 @@ impl Zip {
             zip::result::ZipError::Io(error) => ReadError::from_io(&error, damaged),
             _ => ReadError::Damaged(damaged.into()),
         };
-        // the directory is read a few bytes at a time
+        // buffered, because the directory of a zip file is read a few bytes at a time
         let reader = BufReader::new(file.uncounted());
         let mut archive = ZipIterable::try_new(reader, Config::default()).map_err(stop)?;
         if archive.len() > most {
@@ -396,7 +398,7 @@ impl Zip {
         })
     }
 
-    /// Counts a member, and returns its place.
+    /// Counts a member, and returns its place in the file.
     fn count_member(&mut self, member: &Member) -> String {
         self.next += 1;
         self.seen.update(member.name.as_bytes());
@@ -428,7 +430,8 @@ impl Zip {
         })
     }
 
-    /// The packed bytes of a member, as far as they are there.
+    /// Returns a reader of the compressed bytes of a member. It is empty if the local header of
+    /// the member cannot be read.
     fn packed(&self, member: &Member) -> io::Take<FileReader> {
         let file = self.file.uncounted();
         match self.content_start(member) {
@@ -446,7 +449,7 @@ impl Zip {
     }
 }
 
-/// Checks that a member's content has the size and checksum that its archive says.
+/// Checks that the content of a member has the size and the checksum that its archive declares.
 struct Checked {
     reader: Box<dyn Read + Send>,
     left: u64,
@@ -468,7 +471,7 @@ impl Read for Checked {
     }
 }
 
-/// Limits how much all content of a file decompresses to.
+/// Limits how many bytes all content of a file decompresses to.
 struct Metered<R> {
     reader: R,
     decoded: Arc<AtomicU64>,
