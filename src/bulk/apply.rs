@@ -1,10 +1,11 @@
 //! Applies an operation to rows in an open transaction.
 //!
-//! 1. Rows are split into batches, one statement each. Up to 16 batches are sent before the
-//!    first reply is read. A savepoint before each batch makes it possible to undo it alone.
-//! 2. If the server refuses a batch and a row may be the cause, the batch is rolled back and
-//!    written again row by row, each row behind a savepoint. A row that fails alone is a
-//!    [`Failure`]. The batches behind the refused one are sent again.
+//! 1. The rows are split into batches, and each batch is one statement. Up to 16 batches are sent
+//!    before the first reply is read. A savepoint before each batch makes it possible to undo
+//!    that batch alone.
+//! 2. If the server refuses a batch and one of its rows may be the cause, the batch is rolled
+//!    back and written again row by row, with a savepoint before each row. A row that fails alone
+//!    becomes a [`Failure`]. The batches after the refused one are sent again.
 //! 3. With [`OnFailure::RollBack`], the first failure rolls back the whole operation.
 
 use std::ops::Range;
@@ -26,59 +27,64 @@ use crate::error::{Error, Result};
 use crate::metrics;
 use crate::sqlstate::Blame;
 
-/// The maximum number of batches that are sent before a reply is read. All of them are in memory
-/// at once, and those behind a refused one must be sent again.
+/// The maximum number of batches that are sent before a reply is read. The number is small
+/// because all these batches are in memory at once, and because the batches after a refused one
+/// must be sent again.
 pub(super) const MAX_BATCHES_IN_FLIGHT: usize = 16;
 
-/// The same limit for single rows. Rows behind one that fails must be sent again; the rows before
-/// it share one round trip.
+/// The maximum number of single rows that are sent before a reply is read. The rows share one
+/// round trip, but the rows after a refused one must be sent again.
 const MAX_ROWS_IN_FLIGHT: usize = 16;
 
-/// The maximum number of consecutive rows that are refused although the server may be the cause.
-/// A few huge rows may follow each other, but a server that refuses everything has a problem.
+/// The maximum number of rows that may fail one after another with an SQLSTATE that leaves open
+/// whether the row or the server is the cause. A few huge rows may follow each other, but a
+/// server that refuses every row has a problem of its own.
 const MAX_SUSPECTS: usize = 3;
 
-/// Tests that the server accepts other statements, between two attempts to write a row.
+/// A statement that tests whether the server accepts other statements. It is sent between two
+/// attempts to write the same row.
 const PROBE: &str = "select 1";
 
-/// What to do when the server refuses a row.
+/// Says what to do when the server refuses a row.
 ///
-/// A row is refused if the SQLSTATE says that the row is the cause. Some SQLSTATEs leave that
-/// open, for example those for an internal error, too little memory or a timeout. Then the row
-/// must fail twice alone, with the same SQLSTATE, on a server that accepts another statement in
-/// between; without this rule, one such row would stop its source forever. If more than three
-/// rows fail like this one after another, the server is the cause. A problem of the server is an
-/// error, and no row is blamed.
+/// The server refuses a row if the SQLSTATE of the error says that the row is the cause. Some
+/// SQLSTATEs leave the cause open, for example those for an internal error, too little memory or
+/// a timeout. Such a row counts as refused only if it fails twice alone with the same SQLSTATE,
+/// and if the server accepts another statement in between. Without this rule, one such row would
+/// stop its source forever. If more than three such rows follow each other, the server is the
+/// cause. The result is then an error, and no row is blamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
-    /// Roll back the whole operation. Earlier statements of the transaction stay.
+    /// Roll back the whole operation. Earlier statements of the transaction are kept.
     RollBack,
     /// Skip the row and write the others.
     Isolate,
 }
 
-/// What an operation did to the rows of a table.
+/// The result of an operation: what it did to the rows of one table.
 #[derive(Debug, Default)]
 pub struct TableOutcome {
-    /// The counts.
+    /// The number of rows by outcome, and the cost of the operation.
     pub report: Report,
-    /// The refused rows in their order; with [`OnFailure::RollBack`] only the first.
+    /// The refused rows in their order. With [`OnFailure::RollBack`], only the first refused row.
     pub failures: Vec<Failure>,
-    /// The position of each inserted or upserted row, and the columns that were returned for it.
+    /// The position of each inserted or upserted row, and the columns that the statement returned
+    /// for that row.
     pub returned: Vec<(usize, Row)>,
 }
 
 impl Transaction {
-    /// Applies an operation to rows. `shared` is one row with the values that all rows share; it
+    /// Applies an operation to rows. `shared` is one row with the values that all rows share. It
     /// is empty if the plan has no shared columns.
     ///
-    /// The rows are written in their order. If several writers have the same keys in different
-    /// orders, they may deadlock; [`write`](crate::bulk::write()) sorts the rows.
+    /// The rows are written in the order in which they are passed. If several writers have the
+    /// same keys in different orders, the writers may deadlock. [`write`](crate::bulk::write())
+    /// sorts the rows to prevent that.
     ///
     /// # Errors
     ///
     /// The server did not answer, or a statement failed and no row is the cause. The transaction
-    /// cannot continue then.
+    /// cannot continue after an error.
     pub async fn apply(
         &mut self,
         operation: &Operation,
@@ -125,7 +131,8 @@ impl TableOutcome {
         if returning.is_empty() {
             return Ok(());
         }
-        // A trigger may prevent that a row is written.
+        // A trigger of the table may suppress a row, so that fewer rows are returned than were
+        // sent.
         if rows.len() != positions.len() {
             return Err(Error::unexpected(
                 "the server did not return a key for every row",
@@ -155,16 +162,16 @@ pub(super) struct ApplyRun<'a> {
     pub(super) shared: &'a Rows,
     pub(super) rows: &'a Rows,
     on_failure: OnFailure,
-    /// True if an earlier batch has set the savepoint. The next batch replaces it, because each
-    /// nested savepoint makes the server slower.
+    /// True if an earlier batch has set the savepoint `batch`. The next batch replaces the
+    /// savepoint, because each nested savepoint makes the server slower.
     has_savepoint: bool,
-    /// The number of consecutive rows that failed although the server may be the cause.
+    /// The number of rows that failed one after another although the server may be the cause.
     suspects: usize,
     pub(super) outcome: TableOutcome,
 }
 
 impl<'a> ApplyRun<'a> {
-    /// Writes the rows. Returns false if the caller must roll the operation back.
+    /// Writes all rows. Returns false if the caller must roll the operation back.
     async fn run(&mut self) -> Result<bool> {
         match self.operation.copy_statements() {
             Some(statements) if self.copy_rows(statements).await? => Ok(true),
@@ -196,8 +203,8 @@ impl<'a> ApplyRun<'a> {
         Ok(true)
     }
 
-    /// Sets the savepoint to which a refused batch is rolled back. Before the first batch, also
-    /// sets one for the whole operation, if the operation may be rolled back.
+    /// Sets the savepoint to which a refused batch is rolled back. Before the first batch, it
+    /// also sets a savepoint for the whole operation if a failure rolls the operation back.
     pub(super) fn push_savepoint(&mut self, exchange: &mut Exchange<'a>) {
         exchange.push_simple(match (self.has_savepoint, self.on_failure) {
             (true, _) => "release savepoint batch; savepoint batch",
@@ -232,8 +239,9 @@ impl<'a> ApplyRun<'a> {
         report.bytes += (self.shared.byte_count() + self.rows.slice(rows).len()) as u64;
     }
 
-    /// Counts the answers to batches, up to the first batch that a row may have made fail.
-    /// Returns the index of that batch. Before each batch's reply is that of its savepoint.
+    /// Counts the replies to batches, and stops at the first batch that failed and whose rows may
+    /// be the cause. Returns the index of that batch. The reply to each batch follows the reply
+    /// to the batch's savepoint.
     fn count_batches(
         &mut self,
         batches: &[Range<usize>],
@@ -250,8 +258,9 @@ impl<'a> ApplyRun<'a> {
         Ok(None)
     }
 
-    /// Writes each row behind a savepoint, and collects those that are refused. Returns false if
-    /// the caller must roll the operation back. The current savepoint is before the batch.
+    /// Writes each row of a refused batch after a savepoint of its own, and collects the rows
+    /// that the server refuses. Returns false if the caller must roll the operation back. When
+    /// the function is called, the current savepoint is the one before the batch.
     async fn write_row_by_row(&mut self, rows: Range<usize>) -> Result<bool> {
         metrics::count_fallback(self.operation.table().label());
         let mut first = rows.start;
@@ -284,8 +293,8 @@ impl<'a> ApplyRun<'a> {
         Ok(true)
     }
 
-    /// Counts the answers to single rows, up to the first that was refused. Returns that row and
-    /// its error. Behind each row's reply is that of its savepoint.
+    /// Counts the replies to single rows, and stops at the first row that failed. Returns that
+    /// row and its error. The reply to each row is followed by the reply to the next savepoint.
     fn count_rows(
         &mut self,
         rows: Range<usize>,
@@ -305,9 +314,9 @@ impl<'a> ApplyRun<'a> {
         Ok(None)
     }
 
-    /// Decides whether a row that failed alone is refused. If the SQLSTATE leaves the cause open,
-    /// sends the row again, behind a statement that tests the server. Returns the error of the
-    /// refused row, or `None` if the second attempt wrote it.
+    /// Decides whether the server refuses a row that failed alone. If the SQLSTATE leaves the
+    /// cause open, the row is sent again, after a statement that tests the server. Returns the
+    /// error of a refused row, or `None` if the second attempt wrote the row.
     async fn confirm_refusal(
         &mut self,
         row: usize,
@@ -318,7 +327,8 @@ impl<'a> ApplyRun<'a> {
         if blame == Some(Blame::Row) {
             return Ok(Some(error));
         }
-        // If no other row is written, it does not help to blame this one: try again later.
+        // A refused row rolls back all other rows too. So blaming a row helps nobody if the
+        // server may be the cause, and the caller tries again later.
         let should_retry_later =
             blame == Some(Blame::RowOrServer) && self.on_failure == OnFailure::RollBack;
         self.suspects += 1;
@@ -356,7 +366,8 @@ impl<'a> ApplyRun<'a> {
         }
     }
 
-    /// Adds a failure. Asks the server once for the definitions of the table's constraints.
+    /// Adds a failure. The first failure of a constraint or of a maximum length also asks the
+    /// server for the definitions of the table's constraints.
     async fn add_failure(&mut self, row: usize, error: &tokio_postgres::Error) -> Result<()> {
         let code = error.code().map_or("", |state| state.code());
         let needs_catalog = code.starts_with("23") || code == "22001";
@@ -369,7 +380,8 @@ impl<'a> ApplyRun<'a> {
                 vec![(&table, tokio_postgres::types::Type::TEXT)],
             );
             let answer = exchange.await_last_answer().await?;
-            // Another task may have set it already.
+            // Another task may have set the catalog in the meantime. Both tasks read the same
+            // values.
             let _ = self
                 .operation
                 .catalog

@@ -1,5 +1,5 @@
-//! Reads what error messages of the server lack: the definitions of a table's constraints, and
-//! the maximum lengths of its columns.
+//! Reads what the server's error messages do not contain: the definitions of a table's
+//! constraints, and the maximum lengths of its columns.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,8 @@ pub(super) struct Catalog {
     max_lengths: HashMap<String, usize>,
 }
 
-/// Its parameter is the quoted name of a table.
+/// Reads the constraints and the maximum lengths of a table. The statement's only parameter is
+/// the quoted name of the table.
 pub(super) const READ_CATALOG: &str = include_str!("../../sql/bulk/table_constraints.sql");
 
 impl Catalog {
@@ -31,12 +32,12 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// The definition of a constraint, such as `CHECK ((amount > 0))`.
+    /// Returns the definition of a constraint, such as `CHECK ((amount > 0))`.
     pub(super) fn definition(&self, constraint: &str) -> Option<&str> {
         self.definitions.get(constraint).map(String::as_str)
     }
 
-    /// The maximum number of characters in a column.
+    /// Returns the maximum number of characters that a column can hold.
     pub(super) fn max_length(&self, column: &str) -> Option<usize> {
         self.max_lengths.get(column).copied()
     }

@@ -1,5 +1,5 @@
-//! Writes rows by binary `COPY`, the fastest way. The reply to `COPY` does not tell which row
-//! failed, so a refused `COPY` is rolled back and the rows are written in batches.
+//! Writes rows by binary `COPY`, which is the fastest method. The reply to `COPY` does not say
+//! which row failed. So a refused `COPY` is rolled back, and its rows are written in batches.
 
 use std::pin::pin;
 
@@ -14,17 +14,18 @@ use crate::database::wait_for_reply;
 use crate::error::Result;
 use crate::metrics;
 
-/// The approximate number of bytes that are passed to the connection at once.
+/// The approximate number of bytes that are passed to the connection at a time.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// The start of a binary `COPY`: its signature, no flags, no extension.
+/// The first bytes of a binary `COPY`: the signature, no flags and no extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// The end of a binary `COPY`: a row with -1 fields.
+/// The field count that ends a binary `COPY`, where the next row would begin.
 const TRAILER: i16 = -1;
 
 impl<'a> ApplyRun<'a> {
-    /// Copies all rows. Returns false if a row may have made `COPY` fail; then nothing is written.
+    /// Copies all rows. Returns false if `COPY` failed and a row may be the cause. Nothing is
+    /// written then.
     pub(super) async fn copy_rows(&mut self, statements: &'a CopyStatements) -> Result<bool> {
         let transaction = self.transaction;
         let mut exchange = transaction.new_exchange();
@@ -76,8 +77,8 @@ impl<'a> ApplyRun<'a> {
         }
     }
 
-    /// Sends the rows. `COPY` into the table itself needs the shared values in each row; into the
-    /// temporary table it does not.
+    /// Sends the rows. If `COPY` writes into the table itself, each row must contain the shared
+    /// values. If it writes into the temporary table, the later merge adds the shared values.
     async fn send_rows(
         &self,
         sink: CopyInSink<Bytes>,
@@ -124,7 +125,8 @@ impl<'a> ApplyRun<'a> {
         let mut exchange = self.transaction.new_exchange();
         let shared = self.shared.fields(&(0..self.shared.len()));
         exchange.push_unmeasured_rows(merge, shared.collect());
-        // The transaction may need the name for another COPY.
+        // Drops the temporary table, because another `COPY` of this transaction may need its
+        // name.
         exchange.push_simple(DROP_TEMPORARY_TABLE);
         let mut replies = exchange.await_replies().await?.into_iter();
         let merged = next_reply(&mut replies)?;

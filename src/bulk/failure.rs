@@ -9,21 +9,21 @@ use crate::bulk::operation::Operation;
 use crate::bulk::rows::{Field, Rows};
 use crate::error::message_without_values;
 
-/// A row that the server refused. Its `Debug` shows no value.
+/// A row that the server refused. The `Debug` output shows no value of the row.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The position of the row among all rows, counted from 0.
+    /// The position of the row among all rows that the caller passed, counted from 0.
     pub position: usize,
-    /// The values of the row's key as text. A value that is not text or an integer is `\x` and
-    /// hexadecimal digits.
+    /// The values of the row's key as text. A value that is neither text nor an integer is
+    /// written as `\x` and hexadecimal digits.
     pub key: Vec<String>,
-    /// The server's error code.
+    /// The SQLSTATE, which is the server's error code.
     pub sqlstate: String,
     /// The constraint that the row violates.
     pub constraint: Option<String>,
     /// The column with the wrong value, if it is known.
     pub column: Option<String>,
-    /// The reason as a sentence, without a value.
+    /// The reason as a sentence that contains no value of the row.
     pub message: String,
 }
 

@@ -118,5 +118,5 @@ pub(crate) use self::transaction::{Answer, Exchange, TypedParameter, next_reply}
 pub use self::write::{TableWrite, write, write_all};
 pub use self::writer::{Writer, WriterLimits, WriterStatistics, WriterTable};
 
-/// The maximum number of parameters of a statement: the protocol counts them in 16 bits.
+/// The maximum number of parameters of a statement. PostgreSQL's protocol counts them in 16 bits.
 pub const MAX_PARAMETERS: usize = 65_535;

@@ -15,7 +15,7 @@ use crate::bulk::{
 };
 use crate::error::{Error, Result};
 
-/// A checked [`Plan`] with its statements.
+/// A checked [`Plan`] and the statements that execute it.
 #[derive(Debug)]
 pub struct Operation {
     plan: Plan,
@@ -25,10 +25,12 @@ pub struct Operation {
     head: String,
     tail: String,
     copy: Option<CopyStatements>,
-    /// The statement for n rows is at n - 1. It is built when it is first needed.
+    /// The statement for n rows is at index n - 1. Each statement is built when it is first
+    /// needed.
     statements: Vec<OnceLock<Arc<Statement>>>,
     full_batch: OnceLock<Arc<Statement>>,
-    /// It is read when the first row is refused.
+    /// The definitions of the table's constraints and the maximum lengths of its columns. They
+    /// are read when the first refused row needs them in its message.
     pub(super) catalog: OnceLock<Catalog>,
 }
 
@@ -41,10 +43,11 @@ pub(super) struct Statement {
 /// The statements that write rows by `COPY`.
 #[derive(Debug)]
 pub(super) struct CopyStatements {
-    /// Creates the temporary table of an upsert.
+    /// Creates the temporary table into which the rows of an upsert are copied.
     pub(super) create_table: Option<String>,
     pub(super) copy: String,
-    /// Upserts the rows of the temporary table. Its parameters are the shared columns.
+    /// Upserts the rows of the temporary table into the real table. The parameters are the shared
+    /// columns.
     pub(super) merge: Option<Statement>,
 }
 
@@ -53,8 +56,9 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// The plan names a column that does not exist or cannot be set, the key is not first, or a
-    /// batch needs more than [`MAX_PARAMETERS`]. The message says which.
+    /// The plan names a column that does not exist or cannot be set, the plan does not list the
+    /// columns of the key first, or a batch needs more than [`MAX_PARAMETERS`] parameters. The
+    /// message says which of these is the case.
     pub fn new(plan: &Plan, batching: Batching) -> Result<Self> {
         let (shared_columns, row_columns) = plan.check()?;
         let mut operation = Self {
@@ -85,7 +89,7 @@ impl Operation {
         Ok(operation)
     }
 
-    /// The name of the operation in metrics.
+    /// Returns the name of the operation in metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.plan.verb {
@@ -99,7 +103,7 @@ impl Operation {
         }
     }
 
-    /// The table that the operation writes.
+    /// Returns the table that the operation writes.
     #[must_use]
     pub fn table(&self) -> &Table {
         &self.plan.table
@@ -115,7 +119,7 @@ impl Operation {
         Binding::builder(&self.row_columns)
     }
 
-    /// The maximum number of rows that fit into the parameters of one statement.
+    /// Returns the maximum number of rows that fit into the parameters of one statement.
     #[must_use]
     pub fn max_rows(&self) -> usize {
         (MAX_PARAMETERS - self.shared_columns.len()) / self.row_columns.len()
@@ -145,7 +149,7 @@ impl Operation {
         self.copy.as_ref()
     }
 
-    /// The number of row columns that belong to the key. They come first.
+    /// Returns the number of per-row columns that belong to the key. These columns come first.
     pub(super) fn key_column_count(&self) -> usize {
         let is_key = |column: &&&Column| self.plan.key.contains(&column.name());
         self.row_columns.iter().take_while(is_key).count()
@@ -155,12 +159,12 @@ impl Operation {
         &self.row_columns
     }
 
-    /// Returns the rows of each statement.
+    /// Splits rows into ranges. Each range is written by one statement.
     pub(super) fn split_rows(&self, rows: &Rows) -> Vec<Range<usize>> {
         rows.split(self.batching.rows, self.batching.bytes)
     }
 
-    /// Returns the statement for a number of rows, at most a full batch.
+    /// Returns the statement for a number of rows, which is at most a full batch.
     pub(super) fn statement(&self, rows: usize) -> Arc<Statement> {
         let build = || {
             Arc::new(Statement {
@@ -176,16 +180,17 @@ impl Operation {
         cached.map_or_else(build, |cached| Arc::clone(cached.get_or_init(build)))
     }
 
-    /// Returns the statements for one row, which the fallback uses, and for a full batch. To
-    /// prepare other sizes would cost the server more memory than it saves time.
+    /// Returns the statements for one row and for a full batch. Rows that are sent alone use the
+    /// first. Statements for other numbers of rows would cost the server more memory than they
+    /// save time.
     pub(super) fn statements_to_prepare(&self) -> impl Iterator<Item = Arc<Statement>> {
         let mut sizes = vec![1, self.batching.rows];
         sizes.dedup();
         sizes.into_iter().map(|rows| self.statement(rows))
     }
 
-    /// The types of the parameters of [`Operation::sql`]: first those of the shared columns, then
-    /// those of each row.
+    /// Returns the types of the parameters of [`Operation::sql`]: first the types of the shared
+    /// columns, and then the types of each row.
     #[must_use]
     pub fn parameter_types(&self, rows: usize) -> Vec<Type> {
         let each = (0..rows).flat_map(|_| &self.row_columns);
@@ -193,7 +198,8 @@ impl Operation {
         columns.map(|column| column.r#type().clone()).collect()
     }
 
-    /// The text of the statement for a number of rows, for callers that send it themselves.
+    /// Returns the text of the statement for a number of rows. It is for callers that send the
+    /// statement themselves.
     #[must_use]
     pub fn sql(&self, rows: usize) -> String {
         let shared = if self.is_insertion() {
@@ -309,11 +315,12 @@ impl Operation {
         sql
     }
 
-    /// Finds rows by their keys and other conditions.
+    /// Builds the condition that finds stored rows by their keys and by `only_if`.
     ///
-    /// The other conditions are inside a `case`, which hides them from the planner. If the
-    /// statistics know no row that meets them, as for a new source, the planner would use an index
-    /// on these conditions, and each statement would read all rows that meet them.
+    /// Conditions on columns outside the key are inside a `case`, which hides them from the
+    /// planner. If the statistics know no row that meets such a condition, as for a new source,
+    /// the planner would use an index on the condition's column. Each statement would then read
+    /// all rows that meet the condition.
     fn build_condition(&self, only_if: &[Condition]) -> String {
         let keys = self.row_columns[..self.key_column_count()].iter();
         let mut conditions: Vec<String> = keys
@@ -368,7 +375,9 @@ impl Operation {
                 ),
                 merge: None,
             }),
-            // The temporary table does not keep the order of rows, so nothing can be returned.
+            // The temporary table does not keep the order of the rows. So returned columns could
+            // not be matched with their rows, and only an upsert that returns nothing uses
+            // `COPY`.
             Verb::Upsert { returning: [], .. } => {
                 let shared = (1..=self.shared_columns.len()).map(|n| format!("${n}, "));
                 let keys = self.row_columns[..self.key_column_count()].iter();
@@ -391,7 +400,8 @@ impl Operation {
         }
     }
 
-    /// The temporary table does not compress large values, because the real table does it later.
+    /// Builds the statements that create the temporary table. The table does not compress large
+    /// values, because the real table compresses them later.
     fn build_temporary_table(&self, table: &str, each: &str) -> String {
         let mut sql = format!(
             "create temporary table {TEMPORARY_TABLE} on commit drop as select {each} from {table} with no data"
@@ -418,7 +428,7 @@ impl Operation {
     }
 }
 
-/// Returns the shared parameters, and then those of the rows in a range.
+/// Returns the parameters of the shared columns, and then those of the rows in a range.
 pub(super) fn collect_parameters<'r>(
     shared: &'r Rows,
     rows: &'r Rows,
@@ -428,11 +438,12 @@ pub(super) fn collect_parameters<'r>(
     shared.chain(rows.fields(range)).collect()
 }
 
-/// The maximum number of rows for which a statement's text is cached. The text grows with the
-/// number of rows, and each number has its own text.
+/// The maximum number of rows of a statement whose text is cached. Each number of rows has a text
+/// of its own, and the text grows with the number of rows.
 const MAX_CACHED_SIZES: usize = 256;
 
-/// A temporary table hides other tables of its name, so the name must be unusual.
+/// The name of the temporary table. The name is unusual, because a temporary table hides other
+/// tables of the same name.
 const TEMPORARY_TABLE: &str = "pg_temp.ocds_ingest_stage";
 
 pub(super) const DROP_TEMPORARY_TABLE: &str = "drop table pg_temp.ocds_ingest_stage";

@@ -1,54 +1,55 @@
-//! Declares a write, and checks that the declaration is possible.
+//! Declares what a write sends and does, and checks that the declaration is possible.
 
 use crate::bulk::{Column, Table};
 use crate::error::{Error, Result};
 
-/// The declaration of a write: which columns are sent, and what happens to the rows.
+/// The declaration of a write. It says which columns are sent and what happens to the rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// The table.
+    /// The table that is written.
     pub table: Table,
-    /// Columns with one value for all rows of a statement. The value is sent once.
+    /// The columns that have one value for all rows of a statement. That value is sent once.
     pub shared: &'static [&'static str],
-    /// Columns with a value for each row. Those of `key` come first.
+    /// The columns that have a value for each row. The columns of `key` come first.
     pub per_row: &'static [&'static str],
-    /// The columns of a unique key. An upsert finds conflicts by it, and an update or a deletion
-    /// finds rows by it.
+    /// The columns of a unique key. An upsert uses the key to find conflicts. An update or a
+    /// deletion uses it to find the stored rows.
     pub key: &'static [&'static str],
-    /// What happens to the rows.
+    /// The action on the rows.
     pub verb: Verb,
 }
 
-/// What a [`Plan`] does with rows.
+/// The action of a [`Plan`] on rows.
 #[derive(Clone, Copy, Debug)]
 pub enum Verb {
     /// Inserts every row.
     Insert {
-        /// Columns that the statement returns for each row, such as a generated key. They come
-        /// in the order of the rows, except from a distributed table.
+        /// The columns that the statement returns for each row, such as a generated key. They are
+        /// returned in the order of the rows, except by a distributed table.
         returning: &'static [&'static str],
     },
-    /// Inserts new rows, and overwrites stored rows.
+    /// Inserts new rows, and overwrites stored rows that have the same key.
     Upsert {
-        /// Columns of a stored row that are set to an expression and not to the sent value.
+        /// The columns of a stored row that are set to an expression instead of the sent value.
         set: &'static [Assignment],
-        /// Which stored rows are overwritten.
+        /// Decides which stored rows are overwritten.
         overwrite: Overwrite,
-        /// A shared, [fixed](Column::fixed) column with a different value in each statement. A
-        /// row that has this statement's value afterwards was inserted, any other was updated.
+        /// The name of a shared, [fixed](Column::fixed) column whose value is different in each
+        /// statement. If a row has this statement's value afterwards, the row was inserted. If it
+        /// has another value, the row was updated.
         insert_marker: &'static str,
-        /// Columns that the statement returns for each row. It requires
+        /// The columns that the statement returns for each row. They require
         /// [`Overwrite::Always`], because a row that is not overwritten returns nothing.
         returning: &'static [&'static str],
     },
-    /// Sets columns of the stored rows with these keys.
+    /// Updates the stored rows whose keys are sent.
     Update {
-        /// What else must be true of a row.
+        /// The conditions that a stored row must also meet to be updated.
         only_if: &'static [Condition],
     },
-    /// Deletes the stored rows with these keys.
+    /// Deletes the stored rows whose keys are sent.
     Delete {
-        /// What else must be true of a row.
+        /// The conditions that a stored row must also meet to be deleted.
         only_if: &'static [Condition],
     },
 }
@@ -56,30 +57,33 @@ pub enum Verb {
 /// A column that an upsert sets to an expression.
 #[derive(Clone, Copy, Debug)]
 pub struct Assignment {
-    /// The column.
+    /// The name of the column.
     pub column: &'static str,
-    /// The new value, as SQL. `stored` is the stored row, `excluded` the sent one.
+    /// The new value as an SQL expression. In the expression, `stored` is the stored row and
+    /// `excluded` is the sent row.
     pub expression: &'static str,
 }
 
-/// Which stored rows an upsert overwrites.
+/// Decides which stored rows an upsert overwrites.
 #[derive(Clone, Copy, Debug)]
 pub enum Overwrite {
-    /// All rows.
+    /// Overwrites every stored row.
     Always,
-    /// Rows that differ in one of these columns.
+    /// Overwrites a stored row if it differs from the sent row in one of these columns.
     IfDifferent(&'static [&'static str]),
-    /// Rows that differ in one of the first columns, if the values of the second columns, compared
-    /// in their order, are less than those of the sent row.
+    /// Overwrites a stored row if it differs from the sent row in one of the first columns, and
+    /// if it is also older. It is older if the values of the second columns, compared in their
+    /// order, are less than those of the sent row.
     IfDifferentAndOlder(&'static [&'static str], &'static [&'static str]),
 }
 
-/// A condition on a stored row.
+/// A condition that a stored row must meet.
 #[derive(Clone, Copy, Debug)]
 pub enum Condition {
-    /// The column is null.
+    /// The column of the stored row is null.
     IsNull(&'static str),
-    /// The column equals the sent value. It must be a shared column, and it is not set.
+    /// The column of the stored row equals the sent value. The column must be a shared column,
+    /// and the statement does not set it.
     EqualsShared(&'static str),
 }
 
@@ -90,29 +94,32 @@ impl Condition {
     }
 }
 
-/// How rows are sent to the server.
+/// The method by which rows are sent to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// As parameters of statements with many rows.
+    /// Sends the rows as parameters of statements with many rows.
     Values,
-    /// By binary `COPY`: insertions into the table itself, upserts into a temporary table that one
-    /// statement then merges. Everything else, and rows after a refused `COPY`, use `Values`.
+    /// Sends the rows by binary `COPY`. An insertion copies into the table itself. An upsert
+    /// copies into a temporary table, which one statement then merges. An update, a deletion, an
+    /// operation that returns columns, and the rows of a refused `COPY` are sent as
+    /// [`Method::Values`].
     Copy,
 }
 
-/// How rows are divided into statements.
+/// Decides how rows are divided into statements.
 #[derive(Clone, Copy, Debug)]
 pub struct Batching {
-    /// How rows are sent to the server.
+    /// The method by which the rows are sent to the server.
     pub method: Method,
     /// The maximum number of rows in a statement.
     pub rows: usize,
-    /// The maximum number of bytes of rows in a statement. A larger row has its own statement.
+    /// The maximum number of bytes of rows in a statement. A row that is larger than this has a
+    /// statement of its own.
     pub bytes: usize,
 }
 
 impl Default for Batching {
-    /// 100 rows or 8 MiB. More than 100 rows are hardly faster.
+    /// Returns 100 rows or 8 MiB for each statement. Larger statements are hardly faster.
     fn default() -> Self {
         Self {
             method: Method::Values,
@@ -123,7 +130,7 @@ impl Default for Batching {
 }
 
 impl Plan {
-    /// Checks the plan. Returns the columns of `shared` and of `per_row`.
+    /// Checks the plan. Returns the columns of `shared` and the columns of `per_row`.
     pub(super) fn check(&self) -> Result<(Vec<&'static Column>, Vec<&'static Column>)> {
         let (shared, per_row) = (
             self.find_columns(self.shared)?,
@@ -230,7 +237,7 @@ impl Plan {
         }
     }
 
-    /// Returns the sent columns that are neither in the key nor in a condition.
+    /// Returns the sent columns that are neither part of the key nor used in a condition.
     fn columns_to_set(&self, only_if: &[Condition]) -> Vec<&'static Column> {
         let shared = self
             .shared

@@ -6,31 +6,32 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-/// What happened to the rows of one or more operations.
+/// The number of rows by outcome, and the cost, of one or more operations.
 ///
-/// `total` is the sum of the next five counts.
+/// `total` is the sum of `inserted`, `updated`, `unchanged`, `deleted` and `failed`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Rows that the caller passed.
+    /// The number of rows that the caller passed.
     pub total: u64,
-    /// Rows that were new.
+    /// The number of rows that were inserted.
     pub inserted: u64,
-    /// Stored rows that were changed.
+    /// The number of stored rows that were changed.
     pub updated: u64,
-    /// Rows that changed nothing: the stored row had the same values, was not found, or did not
-    /// meet the operation's condition, or the operation was rolled back.
+    /// The number of rows that changed nothing. Such a row equals the stored row, has no stored
+    /// row to update or delete, does not meet the operation's condition, or was rolled back.
     pub unchanged: u64,
-    /// Stored rows that were deleted.
+    /// The number of stored rows that were deleted.
     pub deleted: u64,
-    /// Rows that the server refused.
+    /// The number of rows that the server refused.
     pub failed: u64,
-    /// Statements with rows, including those that were sent again after a failure.
+    /// The number of statements with rows, including those that were sent again after a failure.
     pub statements: u64,
-    /// How many times the program waited for the server.
+    /// The number of times that the program waited for a reply of the server.
     pub round_trips: u64,
-    /// Bytes of rows in those statements.
+    /// The number of bytes of rows that all statements sent.
     pub bytes: u64,
-    /// The time it took. Operations that ran at the same time count separately.
+    /// The time that the operations took. The times of operations that ran at the same time are
+    /// added up.
     #[serde(rename = "seconds", serialize_with = "as_seconds")]
     pub duration: Duration,
 }

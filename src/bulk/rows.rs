@@ -1,4 +1,5 @@
-//! Encodes values as rows, in the binary format of statement parameters and `COPY` fields.
+//! Encodes values as rows. The format is the binary format that statement parameters and `COPY`
+//! fields share.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,7 +14,8 @@ type EncodeError = Box<dyn std::error::Error + Sync + Send>;
 type EncodeField<R> =
     Box<dyn Fn(&R, &Type, &mut BytesMut) -> Result<IsNull, EncodeError> + Send + Sync>;
 
-/// Encodes values of a type as rows. It is checked when it is built, before any row exists.
+/// Encodes values of a type as rows. A binding is checked when it is built, before the first row
+/// exists.
 pub struct Binding<R> {
     fields: Vec<(&'static Column, EncodeField<R>)>,
 }
@@ -26,7 +28,7 @@ pub struct BindingBuilder<R> {
 }
 
 impl<R> Binding<R> {
-    /// Starts a binding for columns, such as those of an
+    /// Starts a binding for a list of columns, such as the columns of an
     /// [`Operation`](crate::bulk::Operation).
     pub fn builder(columns: &[&'static Column]) -> BindingBuilder<R> {
         BindingBuilder {
@@ -91,7 +93,7 @@ impl<R> BindingBuilder<R> {
     ) -> Self {
         let is_jsonb = |r#type: &Type| *r#type == Type::JSONB;
         self.bind_column(name, is_jsonb, move |row, _, out| {
-            // Version 1 of jsonb's binary format is the text itself.
+            // Version 1 of the binary format of `jsonb` is this byte and then the JSON text.
             out.put_u8(1);
             out.put_slice(field(row));
             Ok(IsNull::No)
@@ -127,8 +129,8 @@ impl<R> BindingBuilder<R> {
     ///
     /// # Errors
     ///
-    /// A column is not filled, is filled twice, or has another type than its value. The message
-    /// names the column.
+    /// A column is not filled, a column is filled twice, or the type of a column is not the type
+    /// of its value. The message names the column.
     pub fn build(self) -> Result<Binding<R>> {
         if let Some(error) = self.error {
             return Err(Error::unexpected(error));
@@ -161,11 +163,12 @@ impl<R> fmt::Debug for BindingBuilder<R> {
     }
 }
 
-/// Encoded rows of one table. A field is its length, or -1 for null, and its bytes.
+/// Encoded rows of one table. Each field consists of its length and its bytes. A null field is
+/// the length -1.
 #[derive(Clone, Default)]
 pub struct Rows {
     bytes: BytesMut,
-    /// The end of each row in `bytes`.
+    /// The index in `bytes` at which each row ends.
     ends: Vec<usize>,
     field_count: usize,
 }
@@ -175,7 +178,7 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// As [`Rows::push`].
+    /// A value cannot be encoded, as described at [`Rows::push`].
     pub fn encode<'r, R: 'r>(
         binding: &Binding<R>,
         rows: impl IntoIterator<Item = &'r R>,
@@ -191,8 +194,8 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// A field cannot be encoded, for example because it has more than 2 GB. The message names its
-    /// column, and the row is not added.
+    /// A field cannot be encoded, for example because it has more than 2 GB. The message names
+    /// the column of the field, and the row is not added.
     pub fn push<R>(&mut self, binding: &Binding<R>, row: &R) -> Result<()> {
         let start = self.bytes.len();
         for (column, encode) in &binding.fields {
@@ -221,7 +224,7 @@ impl Rows {
         Ok(())
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -233,7 +236,7 @@ impl Rows {
         self.ends.is_empty()
     }
 
-    /// The number of bytes of all rows.
+    /// Returns the number of bytes of all rows.
     #[must_use]
     pub fn byte_count(&self) -> usize {
         self.bytes.len()
@@ -243,7 +246,7 @@ impl Rows {
         self.bytes.reserve(bytes);
     }
 
-    /// Removes all rows and keeps the memory.
+    /// Removes all rows, but keeps the allocated memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
@@ -260,28 +263,29 @@ impl Rows {
         }
     }
 
-    /// Returns true if each row has a field for each column.
+    /// Returns true if every row has exactly one field for each column.
     pub(super) fn has_fields_for(&self, columns: &[&Column]) -> bool {
         self.field_count == columns.len() || self.is_empty()
     }
 
-    /// The bytes of the rows in a range.
+    /// Returns the bytes of the rows in a range.
     pub(super) fn slice(&self, range: &Range<usize>) -> &[u8] {
         &self.bytes[self.row_start(range.start)..self.row_start(range.end)]
     }
 
-    /// The fields of the rows in a range, one row after the other.
+    /// Returns the fields of the rows in a range, one row after the other.
     pub(super) fn fields(&self, range: &Range<usize>) -> Fields<'_> {
         Fields(self.slice(range))
     }
 
-    /// The start of a row, or the end of the last row.
+    /// Returns the index in `bytes` at which a row begins. For the number of rows, it returns the
+    /// end of the last row.
     fn row_start(&self, row: usize) -> usize {
         row.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
-    /// Splits the rows into ranges of a maximum number of rows and bytes. A larger row has a range
-    /// of its own.
+    /// Splits the rows into ranges with a maximum number of rows and bytes. A row that has more
+    /// bytes than the maximum is alone in its range.
     pub(super) fn split(&self, max_rows: usize, max_bytes: usize) -> Vec<Range<usize>> {
         let mut ranges = Vec::with_capacity(self.len().div_ceil(max_rows));
         let mut first = 0;
@@ -299,8 +303,9 @@ impl Rows {
         ranges
     }
 
-    /// Sorts the rows by the bytes of their first columns. Returns them with their old positions.
-    /// Any order prevents deadlocks between writers of the same keys, if all writers use it.
+    /// Sorts the rows by the bytes of their first columns. Returns the sorted rows and their old
+    /// positions. Any order prevents deadlocks between writers of the same keys, as long as all
+    /// writers use the same order.
     pub(super) fn sort_by_key(
         &self,
         key_columns: usize,
@@ -330,7 +335,7 @@ impl Rows {
     }
 }
 
-/// Which of several rows with the same key are kept.
+/// Decides which of several rows with the same key are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DuplicateKeys {
     KeepAll,
@@ -343,7 +348,7 @@ impl fmt::Debug for Rows {
     }
 }
 
-/// An encoded field without its length, or `None` for null. Its `Debug` shows no value.
+/// An encoded field without its length, or `None` for null. The `Debug` output shows no value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Field<'a>(pub(super) Option<&'a [u8]>);
 
@@ -365,7 +370,7 @@ impl ToSql for Field<'_> {
         Ok(IsNull::No)
     }
 
-    /// The type was checked when the binding was built.
+    /// Returns true for every type, because the type was checked when the binding was built.
     fn accepts(_: &Type) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! The time limits of transactions, and the statements that are prepared for them.
+//! Holds the time limits of transactions, and the statements that are prepared for transactions.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,32 +14,34 @@ use crate::config;
 use crate::database::reply_limit;
 use crate::patience::Patience;
 
-/// The settings that transactions of one purpose share. A session prepares statements on the
-/// connections of one [`Database`], so do not use it with another.
+/// The settings that all transactions of one purpose share. A session remembers the statements
+/// that it has prepared on the connections of one [`Database`]. So do not use a session with
+/// several databases.
 ///
 /// [`Database`]: crate::database::Database
 #[derive(Debug)]
 pub struct Session {
-    /// The time limits are in milliseconds, as text.
+    /// The time limit of a statement, as text in milliseconds.
     pub(super) statement_timeout: String,
     pub(super) lock_timeout: String,
     pub(super) idle_in_transaction_timeout: String,
     pub(super) has_shorter_lock_timeout: bool,
-    /// The statement's time limit, and some time for the network.
+    /// The time limit of a reply: the time limit of a statement and some time for the network.
     pub(super) reply_timeout: Duration,
     retry_for: Duration,
-    /// False if a pooler does not support prepared statements.
+    /// False if the configuration says that a pooler does not support prepared statements.
     can_prepare: bool,
     pub(super) texts: Arc<Vec<(String, Vec<Type>)>>,
     prepared_on: Mutex<HashMap<ObjectId, Arc<Vec<Statement>>>>,
 }
 
-/// The maximum number of connections whose statements are remembered. It is far larger than a
-/// pool. Closed connections are not removed; if the limit is reached, all are forgotten.
+/// The maximum number of connections whose prepared statements are remembered. It is far larger
+/// than a pool. Closed connections are not removed. If the limit is reached, the session forgets
+/// all connections and prepares the statements again.
 const MAX_CONNECTIONS: usize = 100;
 
 impl Session {
-    /// Creates a session with the time limits of the settings.
+    /// Creates a session with the time limits that the settings contain.
     #[must_use]
     pub fn new(settings: &config::Database) -> Self {
         let milliseconds = |limit: Duration| limit.as_millis().to_string();
@@ -56,8 +58,8 @@ impl Session {
         }
     }
 
-    /// Prepares the statements of these operations on each connection, once for its lifetime,
-    /// and those that every transaction needs.
+    /// Prepares the statements of these operations once on each connection. It also prepares the
+    /// statements that every transaction needs.
     #[must_use]
     pub fn with_prepared(mut self, operations: &[&Operation]) -> Self {
         let rows = operations
@@ -74,7 +76,8 @@ impl Session {
         self
     }
 
-    /// Prepares other statements. The server infers the types of their parameters.
+    /// Prepares statements that belong to no operation. The server infers the types of their
+    /// parameters.
     #[must_use]
     pub(crate) fn with_prepared_texts(mut self, texts: &[&str]) -> Self {
         let texts = texts.iter().map(|sql| ((*sql).to_owned(), Vec::new()));
@@ -100,7 +103,8 @@ impl Session {
         prepared_on.insert(id, statements);
     }
 
-    /// Retries an action of this kind while the server is away.
+    /// Returns a [`Patience`] that retries an action while the server is away. `kind` and `what`
+    /// name the action in messages.
     pub(crate) fn patience(&self, kind: &'static str, what: impl Into<String>) -> Patience {
         Patience::new(kind, what, self.retry_for)
     }

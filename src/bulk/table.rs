@@ -2,7 +2,8 @@
 
 use tokio_postgres::types::Type;
 
-/// A table: its name, its columns and its key. A wrong description in a `const` does not compile.
+/// The name, the columns and the key of a table. A wrong description in a `const` does not
+/// compile.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
     schema: &'static str,
@@ -21,7 +22,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// A column that statements can insert and overwrite.
+    /// Describes a column that statements can insert and overwrite.
     #[must_use]
     pub const fn new(name: &'static str, r#type: Type) -> Self {
         Self {
@@ -31,7 +32,8 @@ impl Column {
         }
     }
 
-    /// A column that keeps the value of its insertion: no upsert or update can set it.
+    /// Describes a column that keeps the value with which its row was inserted. No upsert or
+    /// update can set it.
     #[must_use]
     pub const fn fixed(name: &'static str, r#type: Type) -> Self {
         Self {
@@ -41,13 +43,13 @@ impl Column {
         }
     }
 
-    /// The column's name.
+    /// Returns the column's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The type of the column's values.
+    /// Returns the type of the column's values.
     #[must_use]
     pub const fn r#type(&self) -> &Type {
         &self.r#type
@@ -55,13 +57,13 @@ impl Column {
 }
 
 impl Table {
-    /// Describes a table by its name, `schema.name`, its columns, and the names of the columns
-    /// that are its key.
+    /// Describes a table by its name, its columns, and the names of the columns that form its
+    /// key. The name has the form `schema.name`.
     ///
     /// # Panics
     ///
-    /// The name has no schema, two columns have the same name, or the key is empty or names a
-    /// column that does not exist. In a `const` this is an error of the compiler.
+    /// The name has no schema, two columns have the same name, the key is empty, or the key names
+    /// a column that does not exist. In a `const`, the compiler reports this.
     #[must_use]
     pub const fn new(
         label: &'static str,
@@ -100,29 +102,29 @@ impl Table {
         }
     }
 
-    /// Describes another table with the same columns and key.
+    /// Describes another table that has the same columns and the same key.
     ///
     /// # Panics
     ///
-    /// As [`Table::new`].
+    /// The name has no schema.
     #[must_use]
     pub const fn with_name(&self, label: &'static str) -> Self {
         Self::new(label, self.columns, self.key)
     }
 
-    /// The table's name in messages and metrics: `schema.name`.
+    /// Returns the table's name for messages and metrics, in the form `schema.name`.
     #[must_use]
     pub const fn label(&self) -> &'static str {
         self.label
     }
 
-    /// The names of the key's columns.
+    /// Returns the names of the columns that form the key.
     #[must_use]
     pub const fn key(&self) -> &'static [&'static str] {
         self.key
     }
 
-    /// Returns the column with a name.
+    /// Returns the column with this name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&'static Column> {
         self.columns.iter().find(|column| column.name == name)
@@ -137,7 +139,7 @@ impl Table {
     }
 }
 
-/// Quotes a name, so that PostgreSQL reads it as exactly this name.
+/// Quotes a name, so that PostgreSQL reads exactly this name.
 pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,7 +1,8 @@
 //! A transaction that sends several statements before it waits for their replies.
 //!
-//! `begin`, the session settings and other deferred statements have no exchange of their own:
-//! they are sent together with the first statements of the caller.
+//! An [`Exchange`] is a group of statements that are sent together, and the replies to them.
+//! `begin`, the session settings and other deferred statements do not need an exchange of their
+//! own, because they are sent together with the caller's first statements.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -45,34 +46,36 @@ pub(crate) struct Answer {
     pub(super) affected: u64,
 }
 
-/// A transaction on a connection of its own.
+/// A transaction that has a connection of its own.
 ///
-/// A transaction that is dropped without a commit or a rollback closes its connection, which
-/// never returns to the pool. The server then rolls back by itself.
+/// If a transaction is dropped without a commit or a rollback, its connection is closed and does
+/// not return to the pool. The server then rolls the transaction back.
 #[derive(Debug)]
 pub struct Transaction {
     connection: CloseOnDrop,
-    /// The time after which a missing reply is an error.
+    /// The time limit for a reply. A reply that takes longer is an error.
     reply_timeout: Duration,
-    /// True if a wait for a lock always ends with its own SQLSTATE, because `lock_timeout` is
-    /// shorter than `statement_timeout`.
+    /// True if `lock_timeout` is shorter than `statement_timeout`. A wait for a lock then always
+    /// ends with an SQLSTATE of its own, so an SQLSTATE for a cancelled statement has another
+    /// cause.
     has_shorter_lock_timeout: bool,
-    /// The texts of `prepared`, in the same order.
+    /// The texts of the statements in `prepared`, in the same order.
     texts: Arc<Vec<(String, Vec<Type>)>>,
     prepared: Arc<Vec<Statement>>,
-    /// Statements that are sent before those of the next exchange.
+    /// The statements that are sent at the beginning of the next [`Exchange`].
     deferred: Vec<DeferredStatement>,
-    /// The number of deferred statements that are sent already.
+    /// The number of statements in `deferred` that were already sent.
     deferred_sent: AtomicUsize,
     round_trips: AtomicU64,
-    /// True while replies to an exchange are missing.
+    /// True while replies to an [`Exchange`] are missing.
     is_waiting: AtomicBool,
-    /// The server's id of the transaction, after its query was sent.
+    /// The server's id of this transaction. It is set when the reply to the id query arrives.
     id: OnceLock<String>,
     correlation: Option<i64>,
 }
 
-/// A statement that is sent with the next exchange, which saves a round trip.
+/// A statement that waits for the next [`Exchange`] and is sent with it, which saves a round
+/// trip.
 #[derive(Debug)]
 struct DeferredStatement {
     sql: &'static str,
@@ -82,20 +85,21 @@ struct DeferredStatement {
 
 #[derive(Debug)]
 enum ExpectedReply {
-    /// The reply is not read, unless it is an error.
+    /// The reply may have any number of rows. Only an error in the reply matters.
     Nothing,
-    /// At least one row; a reply without a row is this error.
+    /// The reply must have at least one row. A reply without a row causes this error.
     Row(fn() -> Error),
     TransactionId,
 }
 
 impl Transaction {
-    /// Begins a transaction with the session's time limits, on a connection of its own. `begin`
-    /// is sent with the first statements.
+    /// Begins a transaction with the session's time limits, on a connection of its own. The
+    /// statement `begin` is sent later, together with the first statements of the transaction.
     ///
     /// # Errors
     ///
-    /// As [`Database::connection`].
+    /// No connection could be opened, as described at [`Database::connection`], or the session's
+    /// statements could not be prepared.
     pub async fn begin(database: &Database, session: &Session) -> Result<Self> {
         failpoint::reach("before-begin");
         let mut transaction = Self {
@@ -117,9 +121,9 @@ impl Transaction {
         Ok(transaction)
     }
 
-    /// Prepares the session's statements, before the transaction begins, because the server
-    /// prepares nothing in a transaction that has failed. Preparing waits for locks on tables,
-    /// so it happens in a transaction of its own with the same time limits.
+    /// Prepares the session's statements. This happens before the transaction begins, because the
+    /// server prepares nothing in a transaction that has failed. Preparing waits for locks on
+    /// tables, so it uses a separate transaction with the same time limits.
     async fn prepare(&mut self, session: &Session) -> Result<()> {
         if self.texts.is_empty() {
             return Ok(());
@@ -163,8 +167,8 @@ impl Transaction {
         });
     }
 
-    /// Sends a statement with the next exchange. If it returns no row, the exchange fails with
-    /// the error.
+    /// Sends a statement with the next [`Exchange`]. If the statement returns no row, that
+    /// exchange fails with the given error.
     pub(crate) fn defer_expecting_row(
         &mut self,
         sql: &'static str,
@@ -178,8 +182,8 @@ impl Transaction {
         });
     }
 
-    /// Asks for the transaction's id with the next exchange. If the reply to the commit is lost,
-    /// the server can tell by the id whether it committed.
+    /// Asks for the transaction's id with the next [`Exchange`]. If the reply to the commit is
+    /// lost, the server can tell by the id whether the transaction was committed.
     pub(super) fn defer_id_query(&mut self) {
         self.deferred.push(DeferredStatement {
             sql: TRANSACTION_ID,
@@ -188,12 +192,13 @@ impl Transaction {
         });
     }
 
-    /// The transaction's id, if [`defer_id_query`](Self::defer_id_query) asked for it.
+    /// Returns the server's id of the transaction, or `None` if
+    /// [`defer_id_query`](Self::defer_id_query) was not called or its reply has not arrived.
     pub(super) fn id(&self) -> Option<&str> {
         self.id.get().map(String::as_str)
     }
 
-    /// Adds an id, such as that of a run, to the trace spans of the following statements.
+    /// Adds an id, such as the id of a run, to the trace spans of the statements that follow.
     pub fn correlate(&mut self, id: i64) {
         self.correlation = Some(id);
     }
@@ -210,7 +215,7 @@ impl Transaction {
         self.reply_timeout
     }
 
-    /// The cause of a failed statement, or `None` if the error has no SQLSTATE.
+    /// Returns the cause of a failed statement, or `None` if the error has no SQLSTATE.
     pub(super) fn blame(&self, error: &tokio_postgres::Error) -> Option<Blame> {
         let state = error.code()?;
         if *state == SqlState::QUERY_CANCELED && !self.has_shorter_lock_timeout {
@@ -228,7 +233,7 @@ impl Transaction {
         self.round_trips.load(Ordering::Relaxed)
     }
 
-    /// Starts an exchange. Its first statements are the deferred ones that are not sent yet.
+    /// Starts an [`Exchange`]. It begins with the deferred statements that were not sent yet.
     pub(crate) fn new_exchange(&self) -> Exchange<'_> {
         let deferred_sent = self.deferred_sent.load(Ordering::Relaxed);
         let mut exchange = Exchange {
@@ -248,7 +253,7 @@ impl Transaction {
         exchange
     }
 
-    /// Sends the deferred statements and waits for their replies.
+    /// Sends the deferred statements and waits for the replies to them.
     pub(crate) async fn send_deferred(&self) -> Result<()> {
         if self.deferred_sent.load(Ordering::Relaxed) < self.deferred.len() {
             self.new_exchange().await_replies().await?;
@@ -285,8 +290,8 @@ impl Transaction {
         Ok(sink)
     }
 
-    /// Marks the start of an exchange. It fails if an earlier exchange was abandoned, because its
-    /// replies would be mistaken for replies to this one.
+    /// Marks the start of an [`Exchange`]. It fails if an earlier exchange was abandoned, because
+    /// the replies to the earlier exchange would be mistaken for replies to the new one.
     fn mark_waiting(&self) -> Result<()> {
         self.count_round_trip();
         if self.is_waiting.swap(true, Ordering::Relaxed) {
@@ -297,7 +302,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Marks that all replies were read.
+    /// Marks that all replies to the current [`Exchange`] were read.
     pub(super) fn mark_done(&self) {
         self.is_waiting.store(false, Ordering::Relaxed);
     }
@@ -310,12 +315,13 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// The server did not commit, or its reply was lost.
+    /// The server did not commit, or the reply to the commit was lost.
     pub async fn commit(self) -> Result<()> {
         self.send_deferred().await?;
         let mut exchange = self.new_exchange();
-        // In a transaction that has failed, the server answers `commit` without an error, but
-        // no other statement.
+        // In a transaction that has failed, the server answers `commit` without an error. But it
+        // answers any other statement with an error, so this statement shows whether it has
+        // failed.
         exchange.push_simple("select");
         exchange.push_commit();
         exchange.await_last_answer().await?;
@@ -324,17 +330,19 @@ impl Transaction {
         Ok(())
     }
 
-    /// Returns the connection to the pool, after the exchange that committed or rolled back.
+    /// Returns the connection to the pool. Call it after the [`Exchange`] that committed or
+    /// rolled back the transaction.
     pub(crate) fn release_connection(self) {
         self.connection.return_to_pool();
     }
 
-    /// Rolls back and returns the connection to the pool. After an abandoned exchange it closes
-    /// the connection instead, and the server rolls back by itself.
+    /// Rolls back and returns the connection to the pool. After an abandoned exchange, the
+    /// connection is closed instead, and the server then rolls the transaction back.
     ///
     /// # Errors
     ///
-    /// The server does not answer. It will roll back by itself.
+    /// The server does not answer. It rolls the transaction back when it notices that the
+    /// connection is closed.
     pub async fn roll_back(self) -> Result<()> {
         if self.is_waiting.load(Ordering::Relaxed) {
             return Ok(());
@@ -348,8 +356,8 @@ impl Transaction {
     }
 }
 
-/// Statements that are sent together. They are sent when the exchange is first polled, in the
-/// order in which they were added, and the server replies in that order.
+/// A group of statements that are sent together. They are sent when the exchange is first polled,
+/// in the order in which they were added. The server replies in the same order.
 pub(crate) struct Exchange<'a> {
     transaction: &'a Transaction,
     replies: FuturesOrdered<BoxFuture<'a, Reply>>,
@@ -357,7 +365,7 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// Adds one or more statements without parameters, whose rows are not read.
+    /// Adds one or more statements that have no parameters. Rows that they return are not read.
     pub(crate) fn push_simple(&mut self, sql: &'a str) {
         let connection = self.transaction.connection();
         self.push(async move {
@@ -368,13 +376,14 @@ impl<'a> Exchange<'a> {
         });
     }
 
-    /// Adds the commit of the transaction.
+    /// Adds the statement that commits the transaction.
     pub(crate) fn push_commit(&mut self) {
         let connection = self.transaction.connection();
         self.push(async move {
             failpoint::reach("before-commit");
             let mut committing = std::pin::pin!(connection.batch_execute("commit"));
-            // The first poll queues it, and the task of the connection soon sends it.
+            // The first poll queues the statement `commit`. The connection's task sends it soon
+            // after.
             let sent = futures::poll!(&mut committing);
             failpoint::reach("commit-sent");
             let committed = match sent {
@@ -385,8 +394,8 @@ impl<'a> Exchange<'a> {
         });
     }
 
-    /// Adds a statement with parameters. It is parsed for this use only, unless it is prepared
-    /// on this connection.
+    /// Adds a statement with parameters. If the statement is not prepared on this connection, the
+    /// server parses it for this use only.
     pub(crate) fn push_query(&mut self, sql: &'a str, parameters: Vec<TypedParameter<'a>>) {
         let connection = self.transaction.connection();
         match self.transaction.find_prepared(sql) {
@@ -401,7 +410,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Adds a statement of an operation, which is traced and measured.
+    /// Adds a statement of an operation. The statement is traced and measured.
     pub(super) fn push_rows(
         &mut self,
         statement: Arc<operation::Statement>,
@@ -414,7 +423,8 @@ impl<'a> Exchange<'a> {
         self.push(async move { observer.observe(send).await });
     }
 
-    /// Adds a statement that is part of a larger action that is measured already.
+    /// Adds a statement that is part of a larger action. The statement is not measured, because
+    /// the larger action is.
     pub(super) fn push_unmeasured_rows(
         &mut self,
         statement: &'a operation::Statement,
@@ -429,8 +439,8 @@ impl<'a> Exchange<'a> {
         self.replies.push_back(Box::pin(reply));
     }
 
-    /// Sends the statements and waits for all replies. Failures of the caller's statements are in
-    /// the replies.
+    /// Sends the statements and waits for all replies. If a statement of the caller failed, its
+    /// reply contains the error.
     ///
     /// # Errors
     ///
@@ -462,11 +472,11 @@ impl<'a> Exchange<'a> {
         Ok(replies)
     }
 
-    /// Sends the statements and returns the answer to the last one.
+    /// Sends the statements and returns the reply to the last one.
     ///
     /// # Errors
     ///
-    /// As [`Exchange::await_replies`], or a statement failed.
+    /// One of the statements failed, or a reply took too long.
     pub(crate) async fn await_last_answer(self) -> Result<Answer> {
         let mut last = Answer::default();
         for reply in self.await_replies().await? {
@@ -476,7 +486,7 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// Traces and measures a statement with rows. It knows no value of a row.
+/// Traces and measures a statement with rows. It does not contain any value of a row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StatementObserver {
     pub(super) statement: metrics::Statement,
@@ -525,7 +535,7 @@ async fn read_answer(stream: RowStream) -> Reply {
     Ok(Answer { rows, affected })
 }
 
-/// Returns the next reply of an exchange. There is one for each statement.
+/// Returns the next reply of an [`Exchange`]. The server sends one reply for each statement.
 pub(crate) fn next_reply(replies: &mut impl Iterator<Item = Reply>) -> Result<Reply> {
     replies
         .next()

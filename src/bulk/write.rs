@@ -1,5 +1,5 @@
-//! Writes rows of one or more tables in a transaction of its own. While the server is away the
-//! rows are sent again, but they are never written twice.
+//! Writes rows of one or more tables in a transaction of its own. While the server is away, the
+//! rows are sent again, but no row is written twice.
 
 use tokio_postgres::types::Type;
 use tracing::debug;
@@ -9,16 +9,17 @@ use crate::bulk::{OnFailure, Operation, Rows, Session, TableOutcome, Transaction
 use crate::database::Database;
 use crate::error::{Error, Result};
 
-/// Rows of one table and the operation for them.
+/// The rows of one table, and the operation that writes them.
 #[derive(Clone, Copy, Debug)]
 pub struct TableWrite<'a> {
-    /// The operation.
+    /// The operation that writes the rows.
     pub operation: &'a Operation,
-    /// One row with the values that all rows share, or no row.
+    /// One row with the values that all rows share. It is empty if the operation has no shared
+    /// columns.
     pub shared: &'a Rows,
-    /// The rows.
+    /// The rows that are written.
     pub rows: &'a Rows,
-    /// What to do if the server refuses a row.
+    /// The reaction to a row that the server refuses.
     pub on_failure: OnFailure,
 }
 
@@ -36,15 +37,15 @@ impl TableWrite<'_> {
 
 /// Applies an operation to rows in a transaction of its own.
 ///
-/// The rows are written in the order of their keys, so that several writers of the same keys
-/// do not cause a deadlock. If several rows have the same key, an upsert writes the last one
-/// last, and counts each as inserted if no such row was stored. An update writes only the last
-/// one, and counts the others as unchanged.
+/// The rows are written in the order of their keys, so that several writers of the same keys do
+/// not cause a deadlock. If several rows have the same key, an upsert writes the one that was
+/// passed last at the end, and counts each of them as inserted if none was stored before. An
+/// update writes only the row that was passed last, and counts the others as unchanged.
 ///
 /// # Errors
 ///
-/// The server was away for longer than `database.retry_for`, or a statement failed and no row
-/// is the cause. If the connection broke during the commit and the server cannot say whether it
+/// The server was away for longer than `database.retry_for`, or a statement failed and no row is
+/// the cause. If the connection broke during the commit and the server cannot say whether it
 /// committed, the rows may be stored in spite of the error.
 pub async fn write(
     database: &Database,
@@ -64,12 +65,13 @@ pub async fn write(
     Ok(outcomes.remove(0))
 }
 
-/// Applies several operations in one transaction, in their order, as [`write()`] applies one.
-/// List parent tables first. If one operation is rolled back, all are.
+/// Applies several operations in one transaction, in the order in which they are passed. Each is
+/// applied as by [`write()`]. List parent tables first. If one operation is rolled back, all
+/// operations are.
 ///
 /// # Errors
 ///
-/// As [`write()`].
+/// One of the operations failed for a reason that is described at [`write()`].
 pub async fn write_all(
     database: &Database,
     session: &Session,
@@ -139,7 +141,7 @@ async fn try_to_write(
             match is_committed(database, session, &id).await {
                 Ok(true) => Ok(outcomes),
                 Ok(false) => Err(error),
-                // Sending the rows again could write them twice.
+                // The rows are not sent again, because they may be stored already.
                 Err(error) => Err(Error::unexpected(
                     "the rows may or may not be written: the server did not tell",
                 )
@@ -150,7 +152,8 @@ async fn try_to_write(
     }
 }
 
-/// Corrects the outcomes after the last one has rolled all back.
+/// Corrects the outcomes of all operations after the failure of the last one has rolled back the
+/// whole transaction.
 fn report_rollback(outcomes: &mut Vec<TableOutcome>, writes: &[TableWrite<'_>]) {
     outcomes.resize_with(writes.len(), TableOutcome::default);
     for (outcome, write) in outcomes.iter_mut().zip(writes) {
@@ -162,8 +165,9 @@ fn report_rollback(outcomes: &mut Vec<TableOutcome>, writes: &[TableWrite<'_>]) 
     }
 }
 
-/// Asks whether a transaction was committed, after the reply to its commit was lost. The
-/// server's process may still work on it, if it has not noticed yet that the connection broke.
+/// Asks the server whether a transaction was committed. It is needed when the reply to the commit
+/// was lost. The server may still be working on the transaction, because it may not have noticed
+/// yet that the connection broke, so the question is repeated.
 async fn is_committed(database: &Database, session: &Session, id: &str) -> Result<bool> {
     let patience = session.patience("question", "learn whether rows were written");
     let ask = async || {

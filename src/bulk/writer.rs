@@ -13,44 +13,48 @@ use crate::bulk::{
 use crate::database::Database;
 use crate::error::Result;
 
-/// The limits at which a [`Writer`] sends its rows.
+/// The limits that decide when a [`Writer`] sends its rows.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterLimits {
-    /// The number of rows at which a table is sent, after the tables before it.
+    /// When a table has this many rows, they are sent. The rows of the tables that were added
+    /// before it are sent first.
     pub rows: usize,
-    /// The number of bytes at which the rows of all tables are sent. The writer holds no more,
-    /// except for one row.
+    /// When the rows of all tables have this many bytes, all of them are sent. The writer never
+    /// holds more than this, except for one row.
     pub bytes: usize,
-    /// The time after which a row is sent.
+    /// The time after which a row should be sent. The caller sends it by calling
+    /// [`Writer::flush`] at the time of [`Writer::next_flush`].
     pub interval: Duration,
 }
 
-/// Collects rows of several tables and sends them in batches: a table's rows when it has
-/// enough, and the rows of all tables when they need too much memory, when the oldest row has
-/// waited too long, on [`flush`](Writer::flush) and on [`close`](Writer::close). Tables are sent
-/// in the order in which they were added, so add parents before children.
+/// Collects rows of several tables and sends them in batches.
+///
+/// The rows of one table are sent when the table has enough of them. The rows of all tables are
+/// sent when they need too much memory, when the oldest row has waited too long, on
+/// [`flush`](Writer::flush) and on [`close`](Writer::close). Tables are sent in the order in
+/// which they were added, so add parent tables before their children.
 ///
 /// [`add_row`](Writer::add_row) waits while rows are sent. A writer that is dropped with rows
-/// logs an error, because these rows are lost. The same happens if sending is cancelled: the
-/// rows may be committed then, and sending them again could write them twice.
+/// logs an error, because these rows are lost. Rows are also lost if sending is cancelled,
+/// because they may be committed already and sending them again could write them twice.
 ///
-/// Refused rows are in the [`TableOutcome`] of their table. If a writer has its own
-/// transactions, [`OnFailure::RollBack`] of one table rolls back all tables that were sent
-/// together. In a transaction of the caller it rolls back only that table.
+/// Refused rows are in the [`TableOutcome`] of their table. If a writer has its own transactions,
+/// [`OnFailure::RollBack`] of one table rolls back all tables that were sent together. In a
+/// transaction of the caller, it rolls back only that table.
 pub struct Writer<'w> {
     target: Target<'w>,
     tables: Vec<TableBuffer<'w>>,
     limits: WriterLimits,
-    /// When the oldest buffered row was added.
+    /// The time at which the oldest buffered row was added.
     oldest: Option<Instant>,
     statistics: WriterStatistics,
 }
 
-/// Where a writer sends its rows.
+/// Says where a writer sends its rows.
 enum Target<'w> {
-    /// An open transaction, which the caller commits.
+    /// The rows are sent in an open transaction, which the caller commits.
     Transaction(&'w mut Transaction),
-    /// A new transaction each time.
+    /// The rows are sent in a new transaction each time.
     Database(&'w Database, &'w Session),
 }
 
@@ -59,27 +63,27 @@ struct TableBuffer<'w> {
     shared: Rows,
     rows: Rows,
     on_failure: OnFailure,
-    /// The number of rows that are no longer buffered.
+    /// The number of rows of this table that were sent and are no longer buffered.
     sent: usize,
     outcome: TableOutcome,
 }
 
-/// What a writer has done so far, over all tables.
+/// The numbers of rows that a writer has handled so far, over all tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriterStatistics {
-    /// Rows added.
+    /// The number of rows that were added.
     pub added: u64,
-    /// Rows sent, including refused ones.
+    /// The number of rows that were sent, including those that the server refused.
     pub flushed: u64,
-    /// Rows that wait in the writer.
+    /// The number of rows that the writer still holds.
     pub buffered: u64,
-    /// How many times rows were sent.
+    /// The number of times that rows were sent.
     pub flushes: u64,
-    /// Rows refused.
+    /// The number of rows that the server refused.
     pub failed: u64,
 }
 
-/// A table of a [`Writer`], and the binding that encodes its rows.
+/// Identifies a table of a [`Writer`], and holds the binding that encodes the table's rows.
 pub struct WriterTable<'w, R> {
     index: usize,
     binding: &'w Binding<R>,
@@ -87,7 +91,7 @@ pub struct WriterTable<'w, R> {
 }
 
 impl<'w> Writer<'w> {
-    /// Creates a writer that uses an open transaction.
+    /// Creates a writer that sends its rows in an open transaction.
     #[must_use]
     pub fn in_transaction(transaction: &'w mut Transaction, limits: WriterLimits) -> Self {
         Self::new(Target::Transaction(transaction), limits)
@@ -113,7 +117,7 @@ impl<'w> Writer<'w> {
         }
     }
 
-    /// Adds a table. Its rows are sent after those of the tables that were added before.
+    /// Adds a table. Its rows are sent after the rows of the tables that were added before it.
     pub fn add_table<R>(
         &mut self,
         operation: &'w Operation,
@@ -136,7 +140,7 @@ impl<'w> Writer<'w> {
         }
     }
 
-    /// Reserves memory for a table's rows, so that they need not be moved while the buffer
+    /// Reserves memory for the rows of a table, so that they need not be moved while the buffer
     /// grows. It never reserves more than [`WriterLimits::bytes`].
     pub fn reserve<R>(&mut self, table: &WriterTable<'w, R>, bytes: usize) {
         let bytes = bytes.min(self.limits.bytes);
@@ -147,7 +151,7 @@ impl<'w> Writer<'w> {
     ///
     /// # Errors
     ///
-    /// The row cannot be encoded, or sending fails as in [`Writer::flush`].
+    /// The row cannot be encoded, or sending fails as described at [`Writer::flush`].
     pub async fn add_row<R>(&mut self, table: &WriterTable<'w, R>, row: &R) -> Result<()> {
         let buffer = &mut self.tables[table.index];
         buffer.rows.push(table.binding, row)?;
@@ -165,8 +169,8 @@ impl<'w> Writer<'w> {
         Ok(())
     }
 
-    /// The time at which the oldest row must be sent, or `None` if there is no row. The caller
-    /// calls [`Writer::flush`] then.
+    /// Returns the time at which the caller must call [`Writer::flush`], so that the oldest row
+    /// does not wait too long. Returns `None` if the writer holds no row.
     #[must_use]
     pub fn next_flush(&self) -> Option<Instant> {
         self.oldest?.checked_add(self.limits.interval)
@@ -176,8 +180,9 @@ impl<'w> Writer<'w> {
     ///
     /// # Errors
     ///
-    /// As [`Transaction::apply`], or as [`write()`](crate::bulk::write()) for a writer with its
-    /// own transactions. The rows are dropped then.
+    /// Sending fails as described at [`Transaction::apply`]. For a writer with its own
+    /// transactions, it fails as described at [`write()`](crate::bulk::write()). After an error,
+    /// the rows are dropped.
     pub async fn flush(&mut self) -> Result<()> {
         self.send_tables(self.tables.len()).await
     }
@@ -210,13 +215,13 @@ impl<'w> Writer<'w> {
         Ok(())
     }
 
-    /// Returns what happened to a table's rows since the last call. Positions count all rows
-    /// that were ever added to the table.
+    /// Returns what happened to a table's rows since the last call of this function. The
+    /// positions in the outcome count all rows that were ever added to the table.
     pub fn take_outcome<R>(&mut self, table: &WriterTable<'w, R>) -> TableOutcome {
         std::mem::take(&mut self.tables[table.index].outcome)
     }
 
-    /// What the writer has done so far.
+    /// Returns the numbers of rows that the writer has handled so far.
     #[must_use]
     pub fn statistics(&self) -> WriterStatistics {
         self.statistics
@@ -227,7 +232,7 @@ impl<'w> Writer<'w> {
     ///
     /// # Errors
     ///
-    /// As [`Writer::flush`].
+    /// Sending fails as described at [`Writer::flush`].
     pub async fn close(mut self) -> Result<Vec<TableOutcome>> {
         self.flush().await?;
         let tables = std::mem::take(&mut self.tables);
@@ -261,7 +266,7 @@ impl TableBuffer<'_> {
         self.rows.clear();
     }
 
-    /// Adds the outcome of the rows that were sent last.
+    /// Adds the outcome of the rows that were sent last to the outcome of the table.
     fn add_outcome(&mut self, outcome: TableOutcome) {
         let TableOutcome {
             report,
