@@ -19,17 +19,17 @@ use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
 use crate::sink::release::{Fetched, Served, count, keys};
 
-/// The approximate size of a release's columns, without its text.
+/// The approximate number of bytes that the columns of a release need besides the release's text.
 const COLUMN_BYTES_PER_RELEASE: usize = 1_000;
 
-/// The maximum number of stored hashes to read at a time. A row of the reply takes some hundred
-/// bytes, and a page may have very many releases.
+/// The maximum number of stored hashes that are read at a time. It exists because one row of the
+/// reply takes some hundred bytes, and because a page may have very many releases.
 const MAX_HASHES_PER_QUERY: usize = 10_000;
 
 /// Releases in the order of their keys.
 type SortedReleases<'a> = Vec<&'a Release>;
 
-/// One attempt to commit a page.
+/// One attempt to commit a page. Each attempt has its own timestamp.
 pub(super) struct PageCommit<'a> {
     sink: &'a Sink,
     lease: &'a Lease,
@@ -61,7 +61,7 @@ impl<'a> PageCommit<'a> {
     pub(super) async fn run(&self) -> Result<Counts> {
         let mut transaction = self.sink.begin(self.lease).await?;
         let (written, refused, reject_ids) = self.write_rows(&mut transaction).await?;
-        // A page without rows has not sent the statement that checks its lease yet.
+        // If the page has no rows, the deferred statement that checks the lease was not sent yet.
         transaction.send_deferred().await?;
         failpoint::reach("after-rows");
         let mut counts = self.count_outcomes(&written, &refused);
@@ -78,10 +78,10 @@ impl<'a> PageCommit<'a> {
         Ok(counts)
     }
 
-    /// Writes the new and changed releases, and then the rejects: those that came with the
-    /// page, those that the page itself supersedes, and those that the server has just refused.
-    /// Returns the report on the releases, the releases that the server refused, and the ids of
-    /// the first rejects.
+    /// Writes the new and changed releases, and then the rejects. The rejects are those that came
+    /// with the page, those that a later release of the page supersedes, and those that the
+    /// server has just refused. Returns the report on the releases, the releases that the server
+    /// refused, and the ids of the first rejects.
     async fn write_rows(
         &self,
         transaction: &mut Transaction,
@@ -105,7 +105,8 @@ impl<'a> PageCommit<'a> {
         Ok((report, refused, ids))
     }
 
-    /// Writes releases to their table. Returns those that the server refused as rejects.
+    /// Writes releases to their table. Returns a report, and a reject for each release that the
+    /// server refused.
     async fn write_releases(
         &self,
         transaction: &mut Transaction,
@@ -130,7 +131,7 @@ impl<'a> PageCommit<'a> {
         Ok((written.report, refused.collect()))
     }
 
-    /// Writes the page's rejects. Returns the ids of the first of them.
+    /// Writes the page's rejects. Returns the ids of the first ones, for a log line.
     async fn write_rejects(
         &self,
         transaction: &mut Transaction,
@@ -159,9 +160,10 @@ impl<'a> PageCommit<'a> {
         debug!(source.name = %source, page, ?ids, "page {page} of {source} has {at_least}{count} rejects, see `quarantine show`");
     }
 
-    /// Finds the new and changed releases, and the new and changed compiled releases. If the
-    /// page may have stored ones, reads their hashes, so that unchanged releases are not sent.
-    /// Otherwise sends all, and the upsert leaves unchanged rows as they are.
+    /// Finds the new and changed releases, and the new and changed compiled releases. If releases
+    /// of the page may be stored already, it reads the stored hashes, so that unchanged releases
+    /// are not sent. Otherwise it returns all releases, and the upsert does not rewrite unchanged
+    /// rows.
     async fn find_changed(
         &self,
         transaction: &Transaction,
@@ -172,7 +174,7 @@ impl<'a> PageCommit<'a> {
         if !self.sink.should_read_hashes() {
             return Ok((releases, compiled));
         }
-        // Most pages are one chunk, which costs one round trip.
+        // Most pages need only one chunk, which costs one round trip.
         let mut changed = (SortedReleases::new(), SortedReleases::new());
         let chunks = releases
             .len()
@@ -195,7 +197,7 @@ impl<'a> PageCommit<'a> {
         Ok(changed)
     }
 
-    /// Returns the releases, and the compiled releases, with a hash that is not stored.
+    /// Returns the releases and the compiled releases whose hashes are not stored.
     async fn find_changed_chunk(
         &self,
         transaction: &Transaction,
@@ -224,8 +226,8 @@ impl<'a> PageCommit<'a> {
         Ok((releases, compiled))
     }
 
-    /// Returns the releases with a hash that is not stored. Each row gives the position of its
-    /// release.
+    /// Returns the releases whose hashes are not stored. Each row of `stored` contains the
+    /// position of a release and the hash that is stored for the release's key.
     fn retain_changed(
         &self,
         releases: SortedReleases<'a>,
@@ -263,8 +265,8 @@ impl<'a> PageCommit<'a> {
         }
     }
 
-    /// Writes the page's own row and commits. Returns false if the page was stored already;
-    /// then everything is rolled back.
+    /// Writes the page's own row and commits. Returns false if the page was stored already. The
+    /// whole transaction is rolled back then.
     async fn commit_with_page_row(
         &self,
         transaction: &Transaction,
@@ -273,7 +275,8 @@ impl<'a> PageCommit<'a> {
     ) -> Result<bool> {
         let resolved = self.collect_resolved(refused);
         if counts.quarantined > 0 {
-            // Set it now, because the commit may succeed and its reply may be lost.
+            // The flag is set before the commit, because the commit may succeed although its
+            // reply is lost.
             self.sink.note_open_rejects();
         }
         let row = PageRow::new(&self.served, self.page, counts);
@@ -285,7 +288,7 @@ impl<'a> PageCommit<'a> {
         Ok(commit_page_row(exchange).await?.is_some())
     }
 
-    /// Collects what this page resolves, if the source has open rejects.
+    /// Collects what this page resolves. Returns `None` if the source has no open rejects.
     fn collect_resolved(&self, refused: &[Reject]) -> Option<ResolvedByPage<'_>> {
         if !self.sink.has_open_rejects.load(Ordering::Relaxed) {
             return None;
