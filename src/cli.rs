@@ -1,7 +1,5 @@
 //! The command line: only types and help texts.
 
-#![expect(missing_docs, reason = "what is documented here is a text of `--help`")]
-
 use std::ffi::OsString;
 use std::path::PathBuf;
 

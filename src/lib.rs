@@ -87,7 +87,8 @@
 //!   the answer and returns the exit code; its line in `command::dispatch` and in the README;
 //!   its tests in `tests/it/commands.rs`.
 
-// in the order of the pipeline: what starts it, its stages, what they stand on
+// In the order of the pipeline: what starts it, its stages, what they stand on. The modules
+// that other programs use document all of their items.
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -98,8 +99,10 @@ pub mod command;
 #[cfg(feature = "demo")]
 pub mod demo;
 
+#[warn(missing_docs)]
 pub mod pipeline;
 
+#[warn(missing_docs)]
 pub mod fetch;
 
 mod http;
@@ -109,24 +112,33 @@ pub mod decode;
 #[cfg(fuzzing)]
 pub mod fuzz;
 
+#[warn(missing_docs)]
 pub mod extract;
 
+#[warn(missing_docs)]
 pub mod sink;
 
+#[warn(missing_docs)]
 pub mod bulk;
 
+#[warn(missing_docs)]
 pub mod ledger;
 
+#[warn(missing_docs)]
 pub mod database;
 
+#[warn(missing_docs)]
 pub mod config;
 
+#[warn(missing_docs)]
 pub mod source;
 
+#[warn(missing_docs)]
 pub mod page;
 
 pub mod request;
 
+#[warn(missing_docs)]
 pub mod release;
 
 pub mod json;
@@ -139,10 +151,12 @@ mod patience;
 
 mod failpoint;
 
+#[warn(missing_docs)]
 pub mod metrics;
 
 mod sqlstate;
 
+#[warn(missing_docs)]
 pub mod error;
 
 // the crates whose types are in the API, so that a program uses the same versions
