@@ -8,7 +8,6 @@
 //! for the log.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 /// Escapes all control characters and invisible characters.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
@@ -22,15 +21,25 @@ pub(super) fn escape_keeping_lines(text: &str) -> Cow<'_, str> {
 
 fn escape_unless(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_escaped = |character| is_control_or_invisible(character) && !is_kept(character);
-    if !text.contains(is_escaped) {
+    replace_characters(text, is_escaped, |character| match character.is_ascii() {
+        // some have a short form, such as \n
+        true => character.escape_default().to_string(),
+        false => character.escape_unicode().to_string(),
+    })
+}
+
+fn replace_characters(
+    text: &str,
+    is_replaced: impl Fn(char) -> bool,
+    replacement: impl Fn(char) -> String,
+) -> Cow<'_, str> {
+    if !text.contains(&is_replaced) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        match is_escaped(character) {
-            // some have a short form, such as \n
-            true if character.is_ascii() => shown.extend(character.escape_default()),
-            true => shown.extend(character.escape_unicode()),
+        match is_replaced(character) {
+            true => shown.push_str(&replacement(character)),
             false => shown.push(character),
         }
     }
@@ -57,22 +66,11 @@ pub(super) fn escape_keeping_colours(text: &str) -> String {
 
 /// Escapes such characters in a JSON text as `\u001b`, so that the JSON keeps its meaning.
 pub(super) fn escape_json(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_control_or_invisible) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match is_control_or_invisible(character) {
-            true => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    // writing to a string never fails
-                    let _ = write!(shown, "\\u{unit:04x}");
-                }
-            }
-            false => shown.push(character),
-        }
-    }
-    Cow::Owned(shown)
+    replace_characters(text, is_control_or_invisible, |character| {
+        let mut units = [0; 2];
+        let units = character.encode_utf16(&mut units).iter();
+        units.map(|unit| format!("\\u{unit:04x}")).collect()
+    })
 }
 
 /// Returns the length of the sequence at the beginning of a text, if it sets a colour.
