@@ -1,7 +1,7 @@
 //! Shows the progress of a run: a bar on a terminal, log lines elsewhere.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -19,11 +19,7 @@ const DRAW_EVERY: Duration = Duration::from_millis(100);
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// The bar on the screen. Log lines must not overwrite it.
-static BAR: OnceLock<Mutex<Option<ProgressBar>>> = OnceLock::new();
-
-fn bar_on_screen() -> &'static Mutex<Option<ProgressBar>> {
-    BAR.get_or_init(Mutex::default)
-}
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// Writes log lines to standard error, above the bar if there is one.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +36,7 @@ impl Write for LogWriter {
     /// Writes a line. The caller passes each line whole.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let shown = self.escape(line);
-        let bar = bar_on_screen().lock().ok().and_then(|bar| bar.clone());
+        let bar = BAR.lock().ok().and_then(|bar| bar.clone());
         match bar {
             Some(bar) => bar.suspend(|| io::stderr().write_all(&shown))?,
             None => io::stderr().write_all(&shown)?,
@@ -101,7 +97,7 @@ impl ProgressDisplay {
 async fn draw_bar(source: &str, progress: &Progress, done: &CancellationToken) {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_prefix(source.to_owned());
-    if let Ok(mut on_screen) = bar_on_screen().lock() {
+    if let Ok(mut on_screen) = BAR.lock() {
         *on_screen = Some(bar.clone());
     }
     let began = Instant::now();
@@ -112,35 +108,25 @@ async fn draw_bar(source: &str, progress: &Progress, done: &CancellationToken) {
         if !is_sized {
             bar.set_style(bar_style(extent));
         }
-        match extent {
-            Extent::Chains { ended, all } => {
-                is_sized = true;
-                bar.set_length(all);
-                bar.set_position(ended);
-            }
-            Extent::Bytes { read, all } => {
-                is_sized = true;
-                bar.set_length(all);
-                bar.set_position(read);
-            }
-            Extent::Pages(total) => {
-                is_sized = true;
-                bar.set_length(total);
-                bar.set_position(now.pages.unsigned_abs());
-            }
-            Extent::Unknown => bar.set_position(now.pages.unsigned_abs()),
+        let pages = now.pages.unsigned_abs();
+        let (position, length) = match extent {
+            Extent::Chains { done, all } | Extent::Bytes { done, all } => (done, Some(all)),
+            Extent::Pages(total) => (pages, Some(total)),
+            Extent::Unknown => (pages, None),
+        };
+        if let Some(length) = length {
+            is_sized = true;
+            bar.set_length(length);
         }
+        bar.set_position(position);
         bar.set_message(describe_rates(&now, began.elapsed()));
         bar.tick();
-        if done
-            .run_until_cancelled(tokio::time::sleep(DRAW_EVERY))
-            .await
-            .is_none()
-        {
+        let pause = tokio::time::sleep(DRAW_EVERY);
+        if done.run_until_cancelled(pause).await.is_none() {
             break;
         }
     }
-    if let Ok(mut on_screen) = bar_on_screen().lock() {
+    if let Ok(mut on_screen) = BAR.lock() {
         *on_screen = None;
     }
     bar.finish_and_clear();
@@ -151,11 +137,11 @@ async fn draw_bar(source: &str, progress: &Progress, done: &CancellationToken) {
 enum Extent {
     /// A number of windows and values of axes.
     Chains {
-        ended: u64,
+        done: u64,
         all: u64,
     },
     Bytes {
-        read: u64,
+        done: u64,
         all: u64,
     },
     Pages(u64),
@@ -164,16 +150,14 @@ enum Extent {
 
 impl Extent {
     fn from_snapshot(now: &Snapshot) -> Self {
-        if let Some((read, all)) = now.files {
-            return Self::Bytes { read, all };
-        }
-        match (now.chains, now.total_pages) {
-            (2.., _) => Self::Chains {
-                ended: now.chains_ended,
-                all: now.chains,
+        match (now.files, now.chains, now.total_pages) {
+            (Some((done, all)), ..) => Self::Bytes { done, all },
+            (None, all @ 2.., _) => Self::Chains {
+                done: now.chains_ended,
+                all,
             },
-            (_, Some(total)) => Self::Pages(total),
-            (_, None) => Self::Unknown,
+            (None, _, Some(total)) => Self::Pages(total),
+            (None, _, None) => Self::Unknown,
         }
     }
 }
@@ -196,31 +180,18 @@ fn bar_style(extent: Extent) -> ProgressStyle {
 
 async fn write_log_lines(source: &str, progress: &Progress, done: &CancellationToken) {
     let began = Instant::now();
-    while done
-        .run_until_cancelled(tokio::time::sleep(LOG_EVERY))
-        .await
-        .is_some()
-    {
+    let pause = || done.run_until_cancelled(tokio::time::sleep(LOG_EVERY));
+    while pause().await.is_some() {
         let now = progress.snapshot();
+        let pages = format_number(now.pages);
         let pages = match Extent::from_snapshot(&now) {
-            Extent::Chains { ended, all } => {
-                format!(
-                    "{ended} of {all} windows, {} pages",
-                    format_number(now.pages)
-                )
+            Extent::Chains { done, all } => format!("{done} of {all} windows, {pages} pages"),
+            Extent::Bytes { done, all } => {
+                let (done, all) = (HumanBytes(done), HumanBytes(all));
+                format!("{done} of {all}, {pages} pages")
             }
-            Extent::Bytes { read, all } => format!(
-                "{} of {}, {} pages",
-                HumanBytes(read),
-                HumanBytes(all),
-                format_number(now.pages)
-            ),
-            Extent::Pages(total) => format!(
-                "{} of {} pages",
-                format_number(now.pages),
-                format_number(total)
-            ),
-            Extent::Unknown => format!("{} pages", format_number(now.pages)),
+            Extent::Pages(total) => format!("{pages} of {} pages", format_number(total)),
+            Extent::Unknown => format!("{pages} pages"),
         };
         info!(
             source.name = %source, pages = now.pages, releases = now.releases,
@@ -230,14 +201,8 @@ async fn write_log_lines(source: &str, progress: &Progress, done: &CancellationT
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a rate needs no more than 52 bits"
-)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a rate is far below i64's end"
-)]
+#[expect(clippy::cast_precision_loss, reason = "52 bits are enough")]
+#[expect(clippy::cast_possible_truncation, reason = "a rate fits i64")]
 fn describe_rates(now: &Snapshot, elapsed: Duration) -> String {
     let rate = now.releases as f64 / elapsed.as_secs_f64().max(0.001);
     format!(
