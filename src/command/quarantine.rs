@@ -101,48 +101,33 @@ fn print_document(document: &Document, raw: bool) -> Result<ExitCode> {
 }
 
 fn describe(document: &Document) {
-    let Entry {
-        id,
-        source,
-        reason,
-        message,
-        sqlstate,
-        ocid,
-        release_id,
-        run_id,
-        page_number,
-        pointer,
-        url,
-        seen,
-        first_seen_at,
-        last_seen_at,
-        bytes,
-        is_redacted,
-        ..
-    } = &document.entry;
+    let entry = &document.entry;
     let or_unknown = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
-    print_line(format_args!("id          {id}"));
-    print_line(format_args!("source      {source}"));
-    print_line(format_args!("reason      {reason}"));
-    print_line(format_args!("message     {message}"));
-    print_line(format_args!("sqlstate    {}", or_unknown(sqlstate)));
-    print_line(format_args!("ocid        {}", or_unknown(ocid)));
-    print_line(format_args!("release id  {}", or_unknown(release_id)));
-    print_line(format_args!("served by   {url}"));
+    print_line(format_args!("id          {}", entry.id));
+    print_line(format_args!("source      {}", entry.source));
+    print_line(format_args!("reason      {}", entry.reason));
+    print_line(format_args!("message     {}", entry.message));
+    print_line(format_args!("sqlstate    {}", or_unknown(&entry.sqlstate)));
+    print_line(format_args!("ocid        {}", or_unknown(&entry.ocid)));
     print_line(format_args!(
-        "where       run {run_id}, page {page_number}, {pointer}"
+        "release id  {}",
+        or_unknown(&entry.release_id)
+    ));
+    print_line(format_args!("served by   {}", entry.url));
+    print_line(format_args!(
+        "where       run {}, page {}, {}",
+        entry.run_id, entry.page_number, entry.pointer
     ));
     print_line(format_args!(
-        "seen        {seen} times, first {first_seen_at:.0}, last {last_seen_at:.0}"
+        "seen        {} times, first {:.0}, last {:.0}",
+        entry.seen, entry.first_seen_at, entry.last_seen_at
     ));
     if let Some((at, how)) = &document.resolved {
         print_line(format_args!("resolved    {how} {at:.0}"));
     }
-    print_line(format_args!("bytes       {bytes}"));
-    if *is_redacted {
-        print_line(format_args!(
-            "redacted    {{env.NAME}} or {{auth.token}} replaces a secret of the source"
-        ));
+    print_line(format_args!("bytes       {}", entry.bytes));
+    if entry.is_redacted {
+        print_line("redacted    {env.NAME} or {auth.token} replaces a secret of the source");
     }
 }
 
@@ -183,14 +168,8 @@ async fn replay(
 }
 
 fn print_replayed(replayed: &Replayed, json: bool) -> Result<()> {
-    let Replayed {
-        source,
-        rejects,
-        redacted,
-        counts,
-        ..
-    } = replayed;
-    if *redacted > 0 {
+    let (source, redacted, counts) = (&replayed.source, replayed.redacted, &replayed.counts);
+    if redacted > 0 {
         tracing::warn!(
             source.name = %source,
             "{redacted} rejects of {source} were not replayed, because placeholders replace secrets in them: \
@@ -202,7 +181,7 @@ fn print_replayed(replayed: &Replayed, json: bool) -> Result<()> {
     } else {
         print_line(format_args!(
             "{source}: {} rejects replayed, {} releases inserted, {} updated, {} unchanged, {} folded, {} refused again",
-            format_number(i64::try_from(*rejects).unwrap_or(i64::MAX)),
+            format_number(i64::try_from(replayed.rejects).unwrap_or(i64::MAX)),
             format_number(counts.inserted),
             format_number(counts.updated),
             format_number(counts.unchanged),
