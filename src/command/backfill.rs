@@ -8,28 +8,21 @@ use crate::error::{Error, Result};
 use crate::pipeline::Job;
 
 pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitCode> {
-    let Backfill {
-        source: name,
-        from_page,
-        to_page,
-        from,
-        until,
-        ingest: options,
-    } = options;
+    let (from_page, to_page) = (options.from_page, options.to_page);
     if to_page < from_page && to_page.is_some() {
         return Err(Error::config("--to-page is before --from-page"));
     }
     let mut config = load_config(global)?;
-    ingest::override_config(&options, &mut config)?;
-    let source = find_source(&config, &name)?;
+    ingest::override_config(&options.ingest, &mut config)?;
+    let source = find_source(&config, &options.source)?;
     run_stoppable(&config, async |database, stop| {
-        let job = match (from, from_page) {
-            (Some(from), _) => Job::backfill_between(source, &from, until.as_ref())?,
+        let job = match (&options.from, from_page) {
+            (Some(from), _) => Job::backfill_between(source, from, options.until.as_ref())?,
             (None, Some(page)) => Job::backfill(database, source, page, to_page).await?,
             (None, None) => return Err(Error::config("backfill needs --from-page or --from")),
         };
-        let code =
-            ingest::run_walk(global, &options, database, source, &config, &job, stop).await?;
+        let options = &options.ingest;
+        let code = ingest::run_walk(global, options, database, source, &config, &job, stop).await?;
         Ok(ExitCode::from(code))
     })
     .await

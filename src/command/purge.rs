@@ -8,7 +8,7 @@ use crate::command::table::format_number;
 use crate::command::{load_config, run_stoppable};
 use crate::error::{Error, Result};
 use crate::ledger;
-use crate::pipeline::{self, Purged};
+use crate::pipeline;
 
 pub(super) async fn purge(global: &Global, options: Purge) -> Result<ExitCode> {
     let config = load_config(global)?;
@@ -33,18 +33,12 @@ pub(super) async fn purge(global: &Global, options: Purge) -> Result<ExitCode> {
         print_json(&purged)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Purged {
-        source,
-        releases,
-        rejects,
-        runs,
-        ..
-    } = purged;
     print_line(format_args!(
-        "{source}: deleted {} releases, {} rejects and {} runs",
-        format_number(releases),
-        format_number(rejects),
-        format_number(runs)
+        "{}: deleted {} releases, {} rejects and {} runs",
+        purged.source,
+        format_number(purged.releases),
+        format_number(purged.rejects),
+        format_number(purged.runs)
     ));
     Ok(ExitCode::SUCCESS)
 }
