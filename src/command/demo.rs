@@ -51,10 +51,10 @@ async fn ingest_and_show(
         };
         // each demonstration reads the whole feed; the second one changes nothing
         let job = Job::incremental(&source);
-        let code =
-            ingest::run_walk(global, &options, &database, &source, config, &job, stop).await?;
-        show_quarantine(&database).await?;
-        show_buyers(&database).await?;
+        let (options, database, source) = (&options, &database, &source);
+        let code = ingest::run_walk(global, options, database, source, config, &job, stop).await?;
+        show_quarantine(database).await?;
+        show_buyers(database).await?;
         Ok::<u8, Error>(code)
     }
     .await;

@@ -79,13 +79,9 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
         print_line(format_args!("  resumed after page {page}"));
     }
     let (requests, counts) = (&report.requests, &report.counts);
-    let requests_text = match requests.requests {
-        0 => String::new(),
-        sent => format!(
-            " in {} requests ({} retries)",
-            format_number(sent),
-            format_number(requests.retries)
-        ),
+    let requests_text = match (requests.requests, format_number(requests.retries)) {
+        (0, _) => String::new(),
+        (sent, retries) => format!(" in {} requests ({retries} retries)", format_number(sent)),
     };
     print_line(format_args!(
         "  {} pages{requests_text}, {} bytes, {:.1} s",
@@ -93,17 +89,13 @@ pub(super) fn print_report(report: &Report, json: bool) -> Result<()> {
         format_number(requests.bytes),
         report.duration_seconds
     ));
-    if report.unchanged_pages > 0 {
-        print_line(format_args!(
-            "  {} pages had not changed",
-            format_number(report.unchanged_pages)
-        ));
-    }
-    if report.unreadable_pages > 0 {
-        print_line(format_args!(
-            "  {} pages could not be read",
-            format_number(report.unreadable_pages)
-        ));
+    for (pages, what) in [
+        (report.unchanged_pages, "had not changed"),
+        (report.unreadable_pages, "could not be read"),
+    ] {
+        if pages > 0 {
+            print_line(format_args!("  {} pages {what}", format_number(pages)));
+        }
     }
     print_line(format_args!(
         "  {} releases = {} inserted + {} updated + {} unchanged + {} folded + {} quarantined",

@@ -23,16 +23,9 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
         job.spec.unfinished = Unfinished::Restart;
     }
     run_stoppable(&config, async |database, stop| {
-        let code = ingest::run_walk(
-            global,
-            &options.ingest,
-            database,
-            &source,
-            &config,
-            &job,
-            stop,
-        )
-        .await?;
+        let options = &options.ingest;
+        let code =
+            ingest::run_walk(global, options, database, &source, &config, &job, stop).await?;
         Ok(ExitCode::from(code))
     })
     .await

@@ -51,16 +51,8 @@ async fn run_source(
         if options.restart {
             job.spec.unfinished = Unfinished::Restart;
         }
-        ingest::run_walk(
-            global,
-            &options.ingest,
-            database,
-            source,
-            config,
-            &job,
-            stop,
-        )
-        .await
+        let options = &options.ingest;
+        ingest::run_walk(global, options, database, source, config, &job, stop).await
     };
     ingested.await.unwrap_or_else(|error| {
         tracing::error!(source.name = %name, "{name}: {}", error.chain());
@@ -79,9 +71,8 @@ fn source_names(config: &Config, options: &Run) -> Result<Vec<String>> {
     }
     let names = config.declared_sources();
     if names.is_empty() {
-        return Err(Error::config(
-            "--all: the configuration's files declare no source",
-        ));
+        let message = "--all: the configuration's files declare no source";
+        return Err(Error::config(message));
     }
     Ok(names)
 }
