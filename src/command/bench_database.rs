@@ -138,9 +138,8 @@ async fn make_scratch(database: &Database) -> Result<()> {
 
 async fn drop_scratch(database: &Database) -> Result<()> {
     let connection = database.connection().await?;
-    Ok(connection
-        .batch_execute("drop schema ocds_ingest_bench cascade")
-        .await?)
+    let sql = "drop schema ocds_ingest_bench cascade";
+    Ok(connection.batch_execute(sql).await?)
 }
 
 struct Bench<'a> {
@@ -175,9 +174,8 @@ async fn measure(database: &Database, config: &Config, count: usize) -> Result<M
         info!("measuring {rows_per_statement} rows for each statement");
         let mut medians = [0.0; METHODS.len()];
         for (median, (_, plan, method)) in medians.iter_mut().zip(METHODS) {
-            *median = bench
-                .measure_median(&plan, method, rows_per_statement)
-                .await?;
+            let measuring = bench.measure_median(&plan, method, rows_per_statement);
+            *median = measuring.await?;
         }
         let [insert, update, upsert, copy] = medians;
         sizes.push(Rates {
@@ -228,17 +226,15 @@ impl Bench<'_> {
         let shared = self.shared_values(&operation)?;
         let mut rates = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
-            self.prepare_table(matches!(plan.verb, Verb::Update { .. }))
-                .await?;
+            let is_full = matches!(plan.verb, Verb::Update { .. });
+            self.prepare_table(is_full).await?;
             // as large as the groups that the sink sends; COPY has one statement
             let part = match method {
                 Method::Values => size.max(ROWS_PER_TIME_CHECK),
                 Method::Copy => size,
             };
-            rates.push(
-                self.measure_rate(&session, &operation, &shared, part)
-                    .await?,
-            );
+            let rate = self.measure_rate(&session, &operation, &shared, part);
+            rates.push(rate.await?);
         }
         rates.sort_by(f64::total_cmp);
         Ok(rates[ROUNDS / 2])
@@ -262,19 +258,16 @@ impl Bench<'_> {
     /// Empties the table, and fills it again if the rows are to be updated.
     async fn prepare_table(&self, is_full: bool) -> Result<()> {
         let connection = self.database.connection().await?;
-        connection
-            .batch_execute("truncate ocds_ingest_bench.release")
-            .await?;
+        let sql = "truncate ocds_ingest_bench.release";
+        connection.batch_execute(sql).await?;
         drop(connection);
         if is_full {
             let operation = Operation::new(&INSERT, Batching::default())?;
             let session = Session::new(&self.config.database);
             let shared = self.shared_values(&operation)?;
             let mut transaction = Transaction::begin(self.database, &session).await?;
-            let all = OnFailure::RollBack;
-            transaction
-                .apply(&operation, &shared, &self.rows, all)
-                .await?;
+            let (rows, all) = (&self.rows, OnFailure::RollBack);
+            transaction.apply(&operation, &shared, rows, all).await?;
             transaction.commit().await?;
         }
         Ok(())
@@ -282,10 +275,7 @@ impl Bench<'_> {
 
     /// Writes all rows, or as many as fit the time of a measurement, and commits. Returns the
     /// rate in rows per second.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a rate needs no more than 52 bits"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "52 bits are enough")]
     async fn measure_rate(
         &self,
         session: &Session,
@@ -294,10 +284,8 @@ impl Bench<'_> {
         part: usize,
     ) -> Result<f64> {
         // prepare the statements before the clock starts
-        Transaction::begin(self.database, session)
-            .await?
-            .roll_back()
-            .await?;
+        let transaction = Transaction::begin(self.database, session).await?;
+        transaction.roll_back().await?;
         let began = Instant::now();
         let mut transaction = Transaction::begin(self.database, session).await?;
         let mut written = 0;
@@ -329,10 +317,7 @@ async fn measure_round_trip(database: &Database) -> Result<f64> {
 /// need less memory, and repeat less work when a row is refused. With `COPY`, batches are used
 /// only for the rows that it refuses.
 fn recommend(sizes: &[Rates]) -> Recommendation {
-    let best = |rate: fn(&Rates) -> f64| {
-        let rates = sizes.iter().map(rate);
-        rates.fold(0.0, f64::max)
-    };
+    let best = |rate: fn(&Rates) -> f64| sizes.iter().map(rate).fold(0.0, f64::max);
     let (upsert, copy) = (best(|size| size.upsert), best(|size| size.copy));
     let enough = |rate: fn(&Rates) -> f64, best: f64| {
         let size = sizes
@@ -343,23 +328,20 @@ fn recommend(sizes: &[Rates]) -> Recommendation {
         })
     };
     let (batch_size, share) = enough(|size| size.upsert, upsert);
-    let method = if copy > upsert * COPY_ADVANTAGE {
-        "copy"
-    } else {
-        "upsert"
-    };
-    let reason = if method == "copy" {
-        format!(
+    let (method, reason) = if copy > upsert * COPY_ADVANTAGE {
+        let reason = format!(
             "COPY writes {:.1} times as many rows as the best upsert if pages have {} releases or more; batches are used only for rows that it refuses",
             copy / upsert,
             enough(|size| size.copy, copy).0
-        )
+        );
+        ("copy", reason)
     } else {
         let share = 100.0 * share;
-        format!(
+        let reason = format!(
             "this batch size reaches {share:.0} % of the best rate; larger statements need more memory and repeat more work when a row is refused; COPY is at most {:.1} times as fast",
             copy / upsert
-        )
+        );
+        ("upsert", reason)
     };
     Recommendation {
         method,
@@ -369,20 +351,15 @@ fn recommend(sizes: &[Rates]) -> Recommendation {
 }
 
 fn print_measurements(measured: &Measurements) {
-    let Measurements {
-        round_trip_ms,
-        mean_bytes,
-        sizes,
-        recommended,
-    } = measured;
     print_line(format_args!(
-        "releases per second, of {} bytes each; a round trip takes {round_trip_ms:.2} ms",
-        format_number(i64::try_from(*mean_bytes).unwrap_or(i64::MAX)),
+        "releases per second, of {} bytes each; a round trip takes {:.2} ms",
+        format_number(i64::try_from(measured.mean_bytes).unwrap_or(i64::MAX)),
+        measured.round_trip_ms
     ));
     print_line("");
     let [insert, update, upsert, copy] = METHODS.map(|(name, ..)| name);
     let header = ["rows per statement", insert, update, upsert, copy];
-    let rows = sizes.iter().map(|size| {
+    let rows = measured.sizes.iter().map(|size| {
         let rates = [size.insert, size.update, size.upsert, size.copy];
         #[expect(clippy::cast_possible_truncation, reason = "whole rows are enough")]
         let [insert, update, upsert, copy] = rates.map(|rate| format_number(rate as i64));
@@ -391,6 +368,7 @@ fn print_measurements(measured: &Measurements) {
     });
     print_table(header, &[0, 1, 2, 3, 4], rows);
     print_line("");
+    let recommended = &measured.recommended;
     print_line(format_args!(
         "recommended: sink.method = \"{}\", sink.batch_size = {}",
         recommended.method, recommended.batch_size

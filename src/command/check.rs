@@ -36,10 +36,8 @@ pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
     let mut codes = vec![0];
     for name in &names {
         let source = find_source(&config, name)?;
-        codes.push(print_result(
-            name,
-            Fetcher::new(source, &config.fetch).map(|_| "can be used".into()),
-        ));
+        let usable = Fetcher::new(source, &config.fetch).map(|_| "can be used".into());
+        codes.push(print_result(name, usable));
     }
     if !options.connect && config.database.url.expose_secret() != LOCAL_URL {
         codes.push(print_result("database", check_address(&config).await));
@@ -86,10 +84,8 @@ async fn check_database(config: &Config) -> Result<String> {
         return Ok(format!("{described}, schema up to date"));
     }
     let names: Vec<String> = pending.iter().map(Migration::file).collect();
-    Ok(format!(
-        "{described}, migrations to apply: {}",
-        names.join(", ")
-    ))
+    let names = names.join(", ");
+    Ok(format!("{described}, migrations to apply: {names}"))
 }
 
 /// Fetches one page like a run at this moment, and describes its content.
@@ -112,9 +108,8 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
     let page = match fetched {
         Fetched::Page(page) => page,
         Fetched::Unchanged(_) => {
-            return Err(Error::unexpected(
-                "the server answered with status 304 to a request without validators",
-            ));
+            let message = "the server answered with status 304 to a request without validators";
+            return Err(Error::unexpected(message));
         }
         Fetched::Unreadable(page) => {
             let message = format!("the first page cannot be read: {}", page.message);
