@@ -63,9 +63,7 @@ pub struct Index {
 #[serde(deny_unknown_fields)]
 struct IndexTable {
     url: Template,
-    #[serde(default)]
     method: Option<Method>,
-    #[serde(default)]
     body: Option<Body>,
     #[serde(default)]
     page: Pagination,

@@ -69,30 +69,25 @@ pub struct Source {
     #[serde(default)]
     pub landing_page: String,
     /// The date when the publisher stopped, if it has stopped.
-    #[serde(default)]
     pub retired: Option<Date>,
     /// The URL of a page, `http` or `https`.
     pub url: Template,
     /// The HTTP method, if it is declared. [`Source::method`] returns the one that is used.
-    #[serde(default)]
     pub method: Option<Method>,
     /// Query parameters added to the URL.
     #[serde(default)]
     pub query: BTreeMap<String, Template>,
     /// The body of each request.
-    #[serde(default)]
     pub body: Option<Body>,
     /// The way from one page to the next.
     #[serde(default)]
     pub page: Pagination,
     /// The windows of time. The source is fetched one window at a time.
-    #[serde(default)]
     pub window: Option<Window>,
     /// Further dimensions of the feed, by name. The source is fetched once for each value.
     #[serde(default)]
     pub axis: BTreeMap<String, Axis>,
     /// Documents that a page only names. Each of them is fetched with a request of its own.
-    #[serde(default)]
     pub detail: Option<Detail>,
     /// The place of the items on a page, and their kind.
     #[serde(default)]
@@ -101,7 +96,6 @@ pub struct Source {
     #[serde(default = "utc", deserialize_with = "time_zone")]
     pub zone: TimeZone,
     /// The credentials for the publisher's server.
-    #[serde(default)]
     pub auth: Option<Auth>,
     /// The decoding of response bodies to JSON.
     #[serde(default)]
@@ -162,13 +156,10 @@ impl Source {
             return Unit::Second;
         };
         let templates = self.page_templates();
-        let formats = templates
-            .iter()
-            .flat_map(|template| template.date_formats());
+        let formats = templates.iter().flat_map(|it| it.date_formats());
         let units = formats.map(|format| Unit::from_format(format.unwrap_or(&window.format)));
-        units
-            .min()
-            .unwrap_or_else(|| Unit::from_format(&window.format))
+        let smallest = units.min();
+        smallest.unwrap_or_else(|| Unit::from_format(&window.format))
     }
 
     /// Returns the parts of the declaration that page numbers and cursors depend on, as text. A
@@ -194,14 +185,13 @@ impl Source {
     /// Returns the key and the reason.
     pub fn validate(&mut self) -> Result<(), (String, String)> {
         let known = self.known_variables();
+        let is_known = |key: &str, variable: &Variable| match key {
+            "detail.url" | "detail.body" if *variable == Variable::Item => true,
+            key => !key.starts_with("axis.") && known.contains(variable),
+        };
         let reject = |key: &str, why: String| Err((key.to_owned(), why));
         for (key, template) in self.templates() {
-            let known = match &*key {
-                "detail.url" | "detail.body" => &known.with_item,
-                key if key.starts_with("axis.") => &known.nothing,
-                _ => &known.of_page,
-            };
-            if let Some(unknown) = template.variables().find(|it| !known.contains(it)) {
+            if let Some(unknown) = template.variables().find(|it| !is_known(&key, it)) {
                 return reject(&key, format!("{unknown} {}", explain_unknown(unknown)));
             }
         }
@@ -222,27 +212,17 @@ impl Source {
                 return reject(&key, why);
             }
         }
-        let named: BTreeSet<Variable> = self
-            .page_templates()
-            .into_iter()
-            .flat_map(Template::variables)
-            .cloned()
-            .collect();
+        let named = self.page_variables();
         let is_named = |variable: &Variable| named.contains(variable);
         if let Some(window) = &self.window {
             let has_end = is_named(&Variable::To);
             if !has_end && !is_named(&Variable::From) {
-                return reject(
-                    "window",
-                    "no part of the request contains {from} or {to}".into(),
-                );
+                let why = "no part of the request contains {from} or {to}";
+                return reject("window", why.into());
             }
-            let continues_past_end = matches!(
-                self.page,
-                Pagination::Token { .. } | Pagination::Link { .. }
-            );
-            let unit = self.window_unit();
-            if let Err(why) = window.check(unit, &self.zone, has_end || continues_past_end) {
+            // links and tokens lead past the end of a window
+            let has_end = has_end || self.page.link_stop().is_some();
+            if let Err(why) = window.check(self.window_unit(), &self.zone, has_end) {
                 return reject("window", why);
             }
         }
@@ -257,10 +237,8 @@ impl Source {
         }
         for name in self.axis.keys() {
             if !is_named(&Variable::Axis(name.clone())) {
-                return reject(
-                    &format!("axis.{name}"),
-                    format!("no part of the request contains {{axis.{name}}}"),
-                );
+                let why = format!("no part of the request contains {{axis.{name}}}");
+                return reject(&format!("axis.{name}"), why);
             }
         }
         if self.page == Pagination::File {
@@ -271,15 +249,11 @@ impl Source {
             }
         }
         if self.page.is_change_feed() && (self.window.is_some() || !self.axis.is_empty()) {
-            return reject(
-                "page.stop",
-                "a feed of changes cannot have a `window` or an `axis`".into(),
-            );
+            let why = "a feed of changes cannot have a `window` or an `axis`";
+            return reject("page.stop", why.into());
         }
-        if [Variable::Page, Variable::Offset, Variable::Token]
-            .iter()
-            .any(is_named)
-        {
+        let of_page = [Variable::Page, Variable::Offset, Variable::Token];
+        if of_page.iter().any(is_named) {
             self.page.remove_param();
         }
         Ok(())
@@ -289,12 +263,8 @@ impl Source {
     /// response then holds data of that window only.
     #[must_use]
     pub fn has_from_and_to(&self) -> bool {
-        let templates = self.page_templates();
-        let is_named = |variable| {
-            let mut named = templates.iter().flat_map(|template| template.variables());
-            named.any(|it| *it == variable)
-        };
-        is_named(Variable::From) && is_named(Variable::To)
+        let named = self.page_variables();
+        named.contains(&Variable::From) && named.contains(&Variable::To)
     }
 
     /// Returns the key of the first URL in which the user or the password is not
@@ -307,29 +277,22 @@ impl Source {
         let auth = self.auth.iter().flat_map(Auth::texts);
         let auth = auth.filter(|(key, _)| key == "url");
         let auth = auth.map(|(key, text)| (format!("auth.{key}"), text));
-        let mut ambiguous = urls
-            .chain(auth)
-            .filter(|(_, url)| has_unclear_userinfo(url));
-        ambiguous.next().map(|(key, _)| key)
+        let mut urls = urls.chain(auth);
+        let ambiguous = urls.find(|(_, url)| has_unclear_userinfo(url));
+        ambiguous.map(|(key, _)| key)
     }
 
     /// Returns all declared status codes with a special meaning, by key.
     fn declared_statuses(&self) -> Vec<(String, Vec<u16>)> {
         let stop = |page: &Pagination| page.stop_status().into_iter().collect::<Vec<_>>();
-        let mut named = vec![
-            (
-                "http.empty_status".to_owned(),
-                self.http.empty_status.clone(),
-            ),
-            (
-                "http.retry_status".to_owned(),
-                self.http.retry_status.clone(),
-            ),
-            ("page.status".to_owned(), stop(&self.page)),
+        let mut named: Vec<(String, Vec<u16>)> = vec![
+            ("http.empty_status".into(), self.http.empty_status.clone()),
+            ("http.retry_status".into(), self.http.retry_status.clone()),
+            ("page.status".into(), stop(&self.page)),
         ];
         if let Some(window) = &self.window {
             let statuses = window.split_when.status.clone();
-            named.push(("window.split_when.status".to_owned(), statuses));
+            named.push(("window.split_when.status".into(), statuses));
         }
         for (name, axis) in &self.axis {
             if let Axis::Index(index) = axis {
@@ -347,15 +310,17 @@ impl Source {
             .collect()
     }
 
+    fn page_variables(&self) -> BTreeSet<&Variable> {
+        let templates = self.page_templates().into_iter();
+        templates.flat_map(Template::variables).collect()
+    }
+
     /// Returns the templates of all requests, with their keys.
     #[must_use]
     pub fn templates(&self) -> Vec<(String, &Template)> {
         let mut templates = vec![("url".to_owned(), &self.url)];
-        templates.extend(
-            self.query
-                .iter()
-                .map(|(name, it)| (format!("query.{name}"), it)),
-        );
+        let query = self.query.iter();
+        templates.extend(query.map(|(name, it)| (format!("query.{name}"), it)));
         let body = self.body.iter().flat_map(Body::templates);
         templates.extend(body.map(|it| ("body".to_owned(), it)));
         for (name, axis) in &self.axis {
@@ -389,7 +354,8 @@ impl Source {
             .collect()
     }
 
-    fn known_variables(&self) -> KnownVariables {
+    /// Returns the variables that the templates of a page request may name.
+    fn known_variables(&self) -> BTreeSet<Variable> {
         let mut of_page = BTreeSet::new();
         if self.window.is_some() {
             of_page.extend([Variable::From, Variable::To]);
@@ -401,21 +367,8 @@ impl Source {
             Pagination::Single | Pagination::File | Pagination::Link { .. } => false,
         };
         of_page.extend(self.axis.keys().cloned().map(Variable::Axis));
-        let mut with_item = of_page.clone();
-        with_item.insert(Variable::Item);
-        KnownVariables {
-            nothing: BTreeSet::new(),
-            of_page,
-            with_item,
-        }
+        of_page
     }
-}
-
-/// The variables that templates may name, by the place of the template.
-struct KnownVariables {
-    nothing: BTreeSet<Variable>,
-    of_page: BTreeSet<Variable>,
-    with_item: BTreeSet<Variable>,
 }
 
 fn explain_unknown(variable: &Variable) -> String {

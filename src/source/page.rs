@@ -120,7 +120,7 @@ impl Pagination {
         self.link_stop() == Some(LinkStop::Repeated)
     }
 
-    fn link_stop(&self) -> Option<LinkStop> {
+    pub(super) fn link_stop(&self) -> Option<LinkStop> {
         match self {
             Self::Link { stop, .. } | Self::Token { stop, .. } => Some(*stop),
             Self::Single | Self::File | Self::Number { .. } | Self::Offset { .. } => None,
@@ -132,15 +132,11 @@ impl Pagination {
     #[must_use]
     pub fn stop_status(&self) -> Option<u16> {
         match self {
-            Self::Number {
-                stop: Stop::Status(status),
-                ..
-            }
-            | Self::Offset {
-                stop: Stop::Status(status),
-                ..
-            } => Some(*status),
-            _ => None,
+            Self::Number { stop, .. } | Self::Offset { stop, .. } => match stop {
+                Stop::Status(status) => Some(*status),
+                Stop::TotalPages(_) | Stop::TotalItems { .. } | Stop::Empty => None,
+            },
+            Self::Single | Self::File | Self::Link { .. } | Self::Token { .. } => None,
         }
     }
 
@@ -229,13 +225,8 @@ impl TryFrom<PageTable> for Pagination {
             }
             Mode::Offset => {
                 table.allow_only(&NUMBERED)?;
-                let size = match table.size {
-                    Some(Size::Fixed(size)) if size > 0 => size,
-                    _ => {
-                        return Err(
-                            "mode `offset` needs `size`, the number of items of a page".into()
-                        );
-                    }
+                let Some(Size::Fixed(size @ 1..)) = table.size else {
+                    return Err("mode `offset` needs `size`, the number of items of a page".into());
                 };
                 Ok(Pagination::Offset {
                     start: table.start_or(0)?,
@@ -333,14 +324,15 @@ impl PageTable {
     fn numbered_stop(&self) -> Result<Stop, String> {
         match (&self.total_pages, &self.total_items, self.status, self.stop) {
             (Some(pointer), None, None, None) => Ok(Stop::TotalPages(pointer.clone())),
-            (None, Some(pointer), None, None) => Ok(Stop::TotalItems {
-                pointer: pointer.clone(),
-                size: self
-                    .size
-                    .clone()
-                    .filter(|size| *size != Size::Fixed(0))
-                    .ok_or("`total_items` needs `size`, the number of items of a page")?,
-            }),
+            (None, Some(pointer), None, None) => match self.size.clone() {
+                Some(Size::Fixed(0)) | None => {
+                    Err("`total_items` needs `size`, the number of items of a page".into())
+                }
+                Some(size) => Ok(Stop::TotalItems {
+                    pointer: pointer.clone(),
+                    size,
+                }),
+            },
             (None, None, Some(status), None) => Ok(Stop::Status(status)),
             (None, None, None, None | Some(StopWord::Empty)) => Ok(Stop::Empty),
             (None, None, None, Some(_)) => Err(
