@@ -84,12 +84,10 @@ impl Json {
     fn parse(value: Value) -> Result<Self, String> {
         Ok(match value {
             Value::String(text) => Self::Text(Template::parse(&text)?),
-            Value::Array(entries) => Self::Array(
-                entries
-                    .into_iter()
-                    .map(Self::parse)
-                    .collect::<Result<_, _>>()?,
-            ),
+            Value::Array(entries) => {
+                let entries = entries.into_iter().map(Self::parse);
+                Self::Array(entries.collect::<Result<_, _>>()?)
+            }
             Value::Object(members) => {
                 let members = members
                     .into_iter()
@@ -100,33 +98,15 @@ impl Json {
         })
     }
 
-    fn render(&self, values: &Values<'_>, secret: &dyn Fn(&str) -> String) -> Value {
+    /// Returns the JSON with a value in place of each template.
+    fn fill(&self, value: &dyn Fn(&Template) -> Value) -> Value {
         match self {
             Self::Scalar(scalar) => scalar.clone(),
-            Self::Text(template) => {
-                let text = template.render(values, Escaping::Plain, secret);
-                match text.parse::<u64>() {
-                    Ok(number) if template.is_number() => number.into(),
-                    _ => text.into(),
-                }
-            }
-            Self::Array(entries) => entries.iter().map(|it| it.render(values, secret)).collect(),
+            Self::Text(template) => value(template),
+            Self::Array(entries) => entries.iter().map(|entry| entry.fill(value)).collect(),
             Self::Object(members) => members
                 .iter()
-                .map(|(name, value)| (name.clone(), value.render(values, secret)))
-                .collect(),
-        }
-    }
-
-    /// Returns the JSON as declared, with templates in place of texts.
-    fn to_declaration(&self) -> Value {
-        match self {
-            Self::Scalar(scalar) => scalar.clone(),
-            Self::Text(template) => template.as_str().into(),
-            Self::Array(entries) => entries.iter().map(Self::to_declaration).collect(),
-            Self::Object(members) => members
-                .iter()
-                .map(|(name, value)| (name.clone(), value.to_declaration()))
+                .map(|(name, member)| (name.clone(), member.fill(value)))
                 .collect(),
         }
     }
@@ -146,7 +126,16 @@ impl Body {
     #[must_use]
     pub fn render(&self, values: &Values<'_>, secret: &dyn Fn(&str) -> String) -> Vec<u8> {
         match self {
-            Self::Json(json) => json.render(values, secret).to_string().into_bytes(),
+            Self::Json(json) => {
+                let value = |template: &Template| {
+                    let text = template.render(values, Escaping::Plain, secret);
+                    match text.parse::<u64>() {
+                        Ok(number) if template.is_number() => number.into(),
+                        _ => text.into(),
+                    }
+                };
+                json.fill(&value).to_string().into_bytes()
+            }
             Self::Form(form) => {
                 let mut pairs = url::form_urlencoded::Serializer::new(String::new());
                 for (name, template) in form {
@@ -162,7 +151,7 @@ impl Body {
     #[must_use]
     pub fn to_declaration(&self) -> Value {
         match self {
-            Self::Json(body) => json!({ "json": body.to_declaration() }),
+            Self::Json(body) => json!({ "json": body.fill(&|template| template.as_str().into()) }),
             Self::Form(form) => {
                 let texts = form.iter();
                 let texts = texts.map(|(name, template)| (name.clone(), template.as_str()));
