@@ -96,10 +96,8 @@ impl Pick {
             Some(decode_entities(group.as_str()))
         });
         let texts = self.select_distinct(found);
-        let start = index.trim_start();
-        let is_feed = ["<?xml", "<rss", "<feed"]
-            .iter()
-            .any(|it| start.starts_with(it));
+        let mut starts = ["<?xml", "<rss", "<feed"].iter();
+        let is_feed = starts.any(|start| index.trim_start().starts_with(start));
         if entries == 0 && !is_feed {
             return Err("text in which nothing matches the pattern".into());
         }
@@ -172,35 +170,29 @@ impl WildcardPointer {
             _ => false,
         };
         let before = self.0.iter().take_while(|token| **token != Token::Each);
-        let mut found = vec![value];
-        for token in before {
-            found = found
-                .into_iter()
-                .flat_map(|value| token.find_children(value))
-                .collect();
-        }
+        let found = find_descendants(value, before);
         let is_place = |value: &&Value| {
-            matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) || !self.has_each()
+            matches!(value, Value::Null | Value::Array(_) | Value::Object(_))
+                || !self.0.contains(&Token::Each)
         };
         is_empty || found.iter().any(is_place)
-    }
-
-    fn has_each(&self) -> bool {
-        self.0.contains(&Token::Each)
     }
 
     /// Returns all values that the pointer leads to, in order.
     #[must_use]
     pub fn find_all<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
-        let mut found = vec![value];
-        for token in &self.0 {
-            found = found
-                .into_iter()
-                .flat_map(|value| token.find_children(value))
-                .collect();
-        }
-        found
+        find_descendants(value, &self.0)
     }
+}
+
+fn find_descendants<'v, 't>(
+    value: &'v Value,
+    tokens: impl IntoIterator<Item = &'t Token>,
+) -> Vec<&'v Value> {
+    tokens.into_iter().fold(vec![value], |found, token| {
+        let children = found.into_iter().flat_map(|it| token.find_children(it));
+        children.collect()
+    })
 }
 
 impl Token {
