@@ -167,26 +167,23 @@ impl Template {
         escaping: Escaping,
         secret: impl Fn(&str) -> String,
     ) -> String {
-        let pieces = self
-            .pieces
-            .iter()
-            .enumerate()
-            .map(|(at, piece)| match piece {
-                Piece::Literal(text) => text.clone(),
-                Piece::Environment(name) if escaping == Escaping::Url && at > 0 => {
-                    percent_encode(&secret(name))
-                }
-                Piece::Environment(name) => secret(name),
-                Piece::Variable {
-                    variable,
-                    format,
-                    filters,
-                } => {
-                    let value = values.get(variable, format.as_deref()).unwrap_or_default();
-                    apply_filters(value, filters, escaping)
-                }
-            });
-        pieces.collect()
+        let pieces = self.pieces.iter().enumerate();
+        let texts = pieces.map(|(at, piece)| match piece {
+            Piece::Literal(text) => text.clone(),
+            Piece::Environment(name) if escaping == Escaping::Url && at > 0 => {
+                percent_encode(&secret(name))
+            }
+            Piece::Environment(name) => secret(name),
+            Piece::Variable {
+                variable,
+                format,
+                filters,
+            } => {
+                let value = values.get(variable, format.as_deref()).unwrap_or_default();
+                apply_filters(value, filters, escaping)
+            }
+        });
+        texts.collect()
     }
 
     /// Returns the scheme, host and port that the template contains literally. The list is
@@ -241,13 +238,10 @@ impl Template {
 
     /// The template is a single `{page}` or `{offset}`.
     pub(super) fn is_number(&self) -> bool {
-        matches!(
-            &self.pieces[..],
-            [Piece::Variable {
-                variable: Variable::Page | Variable::Offset,
-                ..
-            }]
-        )
+        let [Piece::Variable { variable, .. }] = &self.pieces[..] else {
+            return false;
+        };
+        matches!(variable, Variable::Page | Variable::Offset)
     }
 }
 
@@ -366,8 +360,7 @@ impl Values<'_> {
     }
 }
 
-fn apply_filters(value: String, filters: &[Filter], escaping: Escaping) -> String {
-    let mut value = value;
+fn apply_filters(mut value: String, filters: &[Filter], escaping: Escaping) -> String {
     let mut is_raw = escaping == Escaping::Plain;
     for filter in filters {
         value = match filter {
@@ -409,28 +402,18 @@ fn extract_path(text: &str) -> String {
 /// Percent-encodes all characters that could change the URL around the value. Colons and commas
 /// in dates and lists cannot, and some servers require them unencoded.
 fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => encoded.push(char::from(byte)),
-            b'-' | b'.' | b'_' | b'~' | b':' | b',' => encoded.push(char::from(byte)),
-            _ => {
-                use std::fmt::Write as _;
-                // Writing to a `String` cannot fail.
-                let _ = write!(encoded, "%{byte:02X}");
-            }
-        }
-    }
-    encoded
+    let encoded = text.bytes().map(|byte| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),
+        b'-' | b'.' | b'_' | b'~' | b':' | b',' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    encoded.collect()
 }
 
 /// Returns an error if dates cannot be written in this format.
 pub(super) fn check_format(format: &str) -> Result<(), String> {
-    let example = Zoned::default();
-    match strtime::format(format, &example) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("`{format}` is not a date format: {error}")),
-    }
+    let written = strtime::format(format, &Zoned::default()).map(drop);
+    written.map_err(|error| format!("`{format}` is not a date format: {error}"))
 }
 
 impl fmt::Display for Template {
