@@ -22,6 +22,7 @@ pub(super) fn write_scope(source: &Source) -> Value {
     let axes = axes.map(|(name, declared)| (name.as_str(), Some(axis(declared))));
     let query = source.query.iter();
     let query = query.map(|(name, declared)| (name.as_str(), text(declared)));
+    let window = source.window.as_ref();
     table([
         ("url", text(remove_user(source.url.as_str()))),
         ("query", non_empty_table(query)),
@@ -29,13 +30,7 @@ pub(super) fn write_scope(source: &Source) -> Value {
         ("axis", non_empty_table(axes)),
         ("detail", source.detail.as_ref().map(detail_scope)),
         ("items", Some(items(&source.items))),
-        (
-            "window",
-            source
-                .window
-                .as_ref()
-                .map(|window| window_scope(source, window)),
-        ),
+        ("window", window.map(|window| window_scope(source, window))),
     ])
 }
 
@@ -127,13 +122,11 @@ fn method(method: Method) -> Option<Value> {
 
 fn items(items: &Items) -> Value {
     let shapes: Value = items.shapes.iter().map(ToString::to_string).collect();
+    let version = items.version.map(|version| version.as_str());
     table([
         ("pointer", Some(shapes)),
         ("kind", optional_text(items.kind.map(word))),
-        (
-            "version",
-            optional_text(items.version.map(|it| it.as_str())),
-        ),
+        ("version", optional_text(version)),
     ])
 }
 
@@ -145,29 +138,19 @@ fn axis(axis: &Axis) -> Value {
 }
 
 fn index(index: &Index) -> Value {
-    let Index {
-        url,
-        method: declared_method,
-        body,
-        page: pages,
-        pick,
-    } = index;
     let request = [
-        ("url", text(remove_user(url.as_str()))),
-        ("method", method(*declared_method)),
-        ("body", body.as_ref().map(Body::to_declaration)),
-        ("page", Some(page(pages))),
+        ("url", text(remove_user(index.url.as_str()))),
+        ("method", method(index.method)),
+        ("body", index.body.as_ref().map(Body::to_declaration)),
+        ("page", Some(page(&index.page))),
     ];
-    table(request.into_iter().chain(pick_keys(pick)))
+    table(request.into_iter().chain(pick_keys(&index.pick)))
 }
 
 /// Writes the part of `detail` that identifies the items.
 fn detail_scope(detail: &Detail) -> Value {
-    table(
-        [("url", text(remove_user(detail.url.as_str())))]
-            .into_iter()
-            .chain(pick_keys(&detail.pick)),
-    )
+    let url = ("url", text(remove_user(detail.url.as_str())));
+    table(std::iter::once(url).chain(pick_keys(&detail.pick)))
 }
 
 /// Writes the part of `detail` that pages depend on. The rate and the concurrency do not change
