@@ -54,7 +54,7 @@ pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, ScanError> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
     let mut reading = Reading::default();
     Reader { text, zone }.read_release(&mut scanner, &mut reading)?;
-    expect_end(&mut scanner)?;
+    scanner.expect_end()?;
     reading.unstorable = scanner.rules().unstorable;
     if scanner.passed_white_space() {
         reading.white_space = WhiteSpace::Present;
@@ -69,17 +69,7 @@ pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, ScanError> {
 pub(super) fn validate(text: &str) -> Result<(), ScanError> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
     scanner.skip_value()?;
-    expect_end(&mut scanner)
-}
-
-fn expect_end(scanner: &mut Scanner<'_, Strict>) -> Result<(), ScanError> {
-    match scanner.next_byte() {
-        None => Ok(()),
-        Some(_) => Err(ScanError::invalid(
-            scanner.position(),
-            "more follows the end",
-        )),
-    }
+    scanner.expect_end()
 }
 
 /// Reads the `ocid` and the `id` of an item that cannot be stored, as far as they are readable.

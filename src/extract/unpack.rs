@@ -339,10 +339,7 @@ impl Record {
 impl Span {
     /// Passes a value.
     fn pass(scanner: &mut Scanner<'_, Loose>) -> Result<Self, ScanError> {
-        scanner.peek()?;
-        let start = scanner.position();
-        let depth = scanner.skip_value()?;
-        let range = start..scanner.position();
+        let (range, depth) = scanner.read_value()?;
         Ok(Self { range, depth })
     }
 

@@ -11,8 +11,7 @@ use serde_json::Value;
 
 use crate::json::ItemsAt;
 use crate::json::lists::{
-    ListScan, ListScanError, MAX_ITEMS, describe_kind, expect_end_of_document, is_key,
-    is_record_member, parse_envelope,
+    ListScan, ListScanError, MAX_ITEMS, describe_kind, is_key, is_record_member, parse_envelope,
 };
 use crate::json::salvage::{SalvageError, salvage_lists};
 use crate::json::scan::{Loose, ScanError, ScanErrorKind, Scanner};
@@ -205,7 +204,7 @@ fn cut_document(body: &[u8]) -> Result<Cut, CutError> {
             depth = depth.max(scanner.skip_value()?);
             Ok(())
         })
-        .and_then(|()| expect_end_of_document(&mut scanner.clone()))
+        .and_then(|()| scanner.clone().expect_end())
         .map_err(|error| CutError::from_scan_error(body, error))?;
     if !is_item {
         return Err(CutError::WrongShape(Some("ocid".to_owned())));

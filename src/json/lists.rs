@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::json::escape_token;
 use crate::json::lenient::parse_leniently;
-use crate::json::scan::{Loose, ScanError, ScanErrorKind, Scanner};
+use crate::json::scan::{Container, Loose, ScanError, ScanErrorKind, Scanner};
 
 /// The upper limit of `fetch.max_items`. An item needs 32 bytes here, so without a limit a body
 /// like `[0,0,0…` would need sixteen times its size.
@@ -149,7 +149,7 @@ impl<'b> ListScan<'b> {
     fn expect_end(&mut self) -> Result<(), ListScanError> {
         match self.scanner.next_byte() {
             Some(b'{' | b'[') => Err(ListScanError::SecondDocument),
-            _ => Ok(expect_end_of_document(&mut self.scanner)?),
+            _ => Ok(self.scanner.expect_end()?),
         }
     }
 
@@ -178,18 +178,10 @@ impl<'b> ListScan<'b> {
     }
 
     fn pass_separator(&mut self, level: usize) -> Result<Position, ListScanError> {
-        let next = match self.scanner.peek()? {
-            b',' => Position::BeforeMember { level },
-            b'}' => Position::AfterValue { level: level - 1 },
-            _ => {
-                let at = self.scanner.position();
-                return Err(
-                    ScanError::invalid(at, "a comma or a closing brace was expected").into(),
-                );
-            }
-        };
-        self.scanner.advance();
-        Ok(next)
+        Ok(match self.scanner.pass_separator(Container::Object)? {
+            true => Position::BeforeMember { level },
+            false => Position::AfterValue { level: level - 1 },
+        })
     }
 
     /// Passes the list and notes its items.
@@ -210,10 +202,7 @@ impl<'b> ListScan<'b> {
         }
         let mut spans = Vec::new();
         let result = self.scanner.walk_entries(|scanner| {
-            scanner.peek()?;
-            let start = scanner.position();
-            let depth = scanner.skip_value()?;
-            let range = start..scanner.position();
+            let (range, depth) = scanner.read_value()?;
             if spans.len() <= MAX_ITEMS {
                 spans.push(ItemSpan { range, depth });
             }
@@ -274,16 +263,6 @@ pub(super) fn parse_envelope(body: &[u8], lists: &[ItemList]) -> Result<Value, S
     text.extend_from_slice(&body[start..]);
     parse_leniently(&String::from_utf8_lossy(&text))
         .map_err(|_| "not JSON around its items".to_owned())
-}
-
-pub(super) fn expect_end_of_document(scanner: &mut Scanner<'_, Loose>) -> Result<(), ScanError> {
-    match scanner.next_byte() {
-        None => Ok(()),
-        Some(_) => Err(ScanError::invalid(
-            scanner.position(),
-            "more follows the end",
-        )),
-    }
 }
 
 /// Returns true if only records have a member of this name.

@@ -181,34 +181,54 @@ impl<'b, R: Rules> Scanner<'b, R> {
                     self.read_scalar()?;
                 }
             }
-            if self.skip_to_next_value(&mut nesting)? == Nested::Outside {
+            if !self.skip_to_next_value(&mut nesting)? {
                 return Ok(deepest);
             }
         }
     }
 
-    /// Passes closing brackets, a comma and a name, up to the next value.
+    /// Passes closing brackets, a comma and a name, up to the next value. Returns false if all
+    /// containers are closed.
     #[inline]
-    fn skip_to_next_value(&mut self, nesting: &mut Nesting) -> Result<Nested, ScanError> {
+    fn skip_to_next_value(&mut self, nesting: &mut Nesting) -> Result<bool, ScanError> {
         while let Some(container) = nesting.innermost() {
-            match (self.peek()?, container) {
-                (b',', Container::Object) => {
-                    self.at += 1;
+            if self.pass_separator(container)? {
+                if container == Container::Object {
                     self.read_key()?;
-                    return Ok(Nested::Inside);
                 }
-                (b',', Container::Array) => {
-                    self.at += 1;
-                    return Ok(Nested::Inside);
-                }
-                (b'}', Container::Object) | (b']', Container::Array) => {
-                    self.at += 1;
-                    nesting.close();
-                }
-                (_, container) => return Err(ScanError::invalid(self.at, container.missing_end())),
+                return Ok(true);
             }
+            nesting.close();
         }
-        Ok(Nested::Outside)
+        Ok(false)
+    }
+
+    /// Passes the comma or the closing bracket behind a value. Returns true for the comma.
+    #[inline]
+    pub(crate) fn pass_separator(&mut self, container: Container) -> Result<bool, ScanError> {
+        let is_comma = match (self.peek()?, container) {
+            (b',', _) => true,
+            (b'}', Container::Object) | (b']', Container::Array) => false,
+            _ => return Err(ScanError::invalid(self.at, container.missing_end())),
+        };
+        self.at += 1;
+        Ok(is_comma)
+    }
+
+    /// Passes a value of any kind. Returns its range and its depth.
+    pub(crate) fn read_value(&mut self) -> Result<(Range<usize>, usize), ScanError> {
+        self.peek()?;
+        let start = self.at;
+        let depth = self.skip_value()?;
+        Ok((start..self.at, depth))
+    }
+
+    /// Checks that only white space follows.
+    pub(crate) fn expect_end(&mut self) -> Result<(), ScanError> {
+        match self.next_byte() {
+            None => Ok(()),
+            Some(_) => Err(ScanError::invalid(self.at, "more follows the end")),
+        }
     }
 
     /// Passes an object. Calls `each` with the range of each member's name; `each` must pass the
@@ -236,13 +256,8 @@ impl<'b, R: Rules> Scanner<'b, R> {
         loop {
             let key = self.read_key()?;
             each(self, key)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(ScanError::invalid(self.at, Container::Object.missing_end())),
+            if !self.pass_separator(Container::Object)? {
+                return Ok(());
             }
         }
     }
@@ -262,13 +277,8 @@ impl<'b, R: Rules> Scanner<'b, R> {
         }
         loop {
             each(self)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b']' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(ScanError::invalid(self.at, Container::Array.missing_end())),
+            if !self.pass_separator(Container::Array)? {
+                return Ok(());
             }
         }
     }
@@ -319,13 +329,6 @@ pub(crate) fn count_values(bytes: &[u8]) -> usize {
         at += 1;
     }
     count
-}
-
-/// The place of the scanner after a value: inside a container or not.
-#[derive(PartialEq, Eq)]
-enum Nested {
-    Inside,
-    Outside,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -229,8 +229,7 @@ impl PortionCutter<'_> {
     /// Scans the next item. It fails if neither a comma nor the end of the list follows the item.
     fn scan_item(&self) -> Result<ItemSpan, ScanError> {
         let mut scanner = Scanner::new(self.window, self.at, Loose);
-        let depth = scanner.skip_value()?;
-        let range = self.at..scanner.position();
+        let (range, depth) = scanner.read_value()?;
         match scanner.peek()? {
             b',' | b']' => Ok(ItemSpan { range, depth }),
             _ => Err(ScanError::invalid(

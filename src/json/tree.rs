@@ -156,10 +156,8 @@ fn read_text<'t>(
     text: &'t str,
     scanner: &mut Scanner<'_, Loose>,
 ) -> Result<Tree<'t>, super::ScanError> {
-    scanner.peek()?;
-    let start = scanner.position();
-    scanner.skip_value()?;
-    Ok(Tree::Text(Cow::Borrowed(&text[start..scanner.position()])))
+    let (range, _) = scanner.read_value()?;
+    Ok(Tree::Text(Cow::Borrowed(&text[range])))
 }
 
 impl<'t> Members<'t> {
