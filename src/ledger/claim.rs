@@ -12,7 +12,8 @@ use tracing::warn;
 use crate::config;
 use crate::database::{CloseOnDrop, Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, set_limits};
+use crate::ledger::counts::read_requests;
+use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, begin};
 use crate::ledger::verify::{IncompleteRun, verify_ended_runs};
 use crate::ledger::{Holder, PageSet, RunKind, RunSpec};
 use crate::page::{Chain, Cursor, Position};
@@ -29,6 +30,17 @@ pub struct Lease {
     /// The time of the claim, by the server's clock. A server that has lost a claim gives the
     /// same epoch or the same run id to the next one, so only the time tells the two apart.
     pub taken_at: Timestamp,
+}
+
+impl Lease {
+    /// Returns the parameters by which a statement finds the run's row while the lease is held.
+    pub(super) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 3] {
+        [
+            (&self.run_id, Type::INT8),
+            (&self.epoch, Type::INT4),
+            (&self.taken_at, Type::TIMESTAMPTZ),
+        ]
+    }
 }
 
 /// A lease that was just taken, and the state of its run.
@@ -218,8 +230,7 @@ impl ClaimAttempts<'_> {
         &self,
         connection: &mut CloseOnDrop,
     ) -> Result<Result<(AcquiredLease, Option<Resume>), CurrentHolder>, tokio_postgres::Error> {
-        let transaction = connection.transaction().await?;
-        set_limits(&transaction, self.database.settings()).await?;
+        let transaction = begin(connection, self.database.settings()).await?;
         let resumable = match self.find_running_run(&transaction).await? {
             RunningRun::Alive(current) => {
                 transaction.rollback().await?;
@@ -507,15 +518,9 @@ pub(super) struct AcquiredLease {
 }
 
 fn read_acquired_lease(row: &tokio_postgres::Row) -> Result<AcquiredLease, tokio_postgres::Error> {
-    let count = |column| Ok(row.try_get::<_, i64>(column)?.unsigned_abs());
-    let before = Requests {
-        requests: count("requests")?,
-        retries: count("retries")?,
-        bytes: count("bytes")?,
-    };
     Ok(AcquiredLease {
         lease: read_lease(row)?,
-        before,
+        before: read_requests(row)?,
         pages: PageSet::default(),
         server: row.try_get("server")?,
     })

@@ -102,15 +102,19 @@ pub async fn totals(database: &Database, run_id: i64) -> Result<Totals> {
     let Some(row) = rows.first() else {
         return Ok(Totals::default());
     };
-    let unsigned = |name| row.try_get::<_, i64>(name).map(i64::unsigned_abs);
     Ok(Totals {
         pages: row.try_get("pages")?,
         counts: Counts::from_row(row)?,
         fullest: row.try_get("fullest")?,
-        requests: Requests {
-            requests: unsigned("requests")?,
-            retries: unsigned("retries")?,
-            bytes: unsigned("bytes")?,
-        },
+        requests: read_requests(row)?,
+    })
+}
+
+pub(super) fn read_requests(row: &Row) -> Result<Requests, tokio_postgres::Error> {
+    let count = |name| row.try_get::<_, i64>(name).map(i64::unsigned_abs);
+    Ok(Requests {
+        requests: count("requests")?,
+        retries: count("retries")?,
+        bytes: count("bytes")?,
     })
 }

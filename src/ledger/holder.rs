@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::database::{CloseOnDrop, Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::claim::AcquiredLease;
-use crate::ledger::transaction::{Transaction, read_server, set_limits};
+use crate::ledger::transaction::{Transaction, begin, read_server};
 use crate::ledger::verify::count_missing;
 use crate::ledger::{Lease, PageSet, WatermarkMove, signed};
 use crate::page::Cursor;
@@ -132,8 +132,7 @@ impl Holder {
         let total = self.total_requests(requests);
         let mut connection = self.connect().await?;
         let renewing = async {
-            let transaction = connection.transaction().await?;
-            set_limits(&transaction, self.database.settings()).await?;
+            let transaction = begin(&mut connection, self.database.settings()).await?;
             let sql = include_str!("../../sql/ledger/renew_lease.sql");
             let values: [(&(dyn ToSql + Sync), Type); 5] = [
                 (&is_same_connection, Type::BOOL),
@@ -155,8 +154,7 @@ impl Holder {
     async fn verify(&mut self, update: &RunUpdate) -> Result<()> {
         let mut connection = self.connect().await?;
         let verifying = async {
-            let transaction = connection.transaction().await?;
-            set_limits(&transaction, self.database.settings()).await?;
+            let transaction = begin(&mut connection, self.database.settings()).await?;
             // Hold the lease until the commit, because a process that takes the source over may
             // delete pages.
             let hold_lease = include_str!("../../sql/sink/hold_lease.sql");
@@ -226,8 +224,7 @@ impl Holder {
         pages.extend(&update.committed);
         let mut connection = self.connect().await?;
         let ending = async {
-            let transaction = connection.transaction().await?;
-            set_limits(&transaction, self.database.settings()).await?;
+            let transaction = begin(&mut connection, self.database.settings()).await?;
             let is_counted = end.verdict == Verdict::Complete && !pages.is_empty();
             let page_count = is_counted.then(|| signed(pages.len()));
             // This comes first, because a process that has taken the source over may have
@@ -259,8 +256,7 @@ impl Holder {
         };
         let mut connection = self.connect().await?;
         let ending = async {
-            let transaction = connection.transaction().await?;
-            set_limits(&transaction, self.database.settings()).await?;
+            let transaction = begin(&mut connection, self.database.settings()).await?;
             self.write_end(&transaction, &end, requests, None).await?;
             transaction.commit().await?;
             Ok::<_, Error>(())
@@ -326,24 +322,14 @@ impl Holder {
         sql: &str,
         values: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<()> {
-        let Lease {
-            run_id,
-            epoch,
-            taken_at,
-        } = &self.lease;
-        let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![
-            (run_id, Type::INT8),
-            (epoch, Type::INT4),
-            (taken_at, Type::TIMESTAMPTZ),
-        ];
-        parameters.extend_from_slice(values);
+        let parameters = [&self.lease.parameters(), values].concat();
         if transaction.execute_typed(sql, &parameters).await? > 0 {
             return Ok(());
         }
         let sql = include_str!("../../sql/ledger/was_taken_over.sql");
         let parameters = [
-            (run_id as _, Type::INT8),
-            (epoch as _, Type::INT4),
+            (&self.lease.run_id as _, Type::INT8),
+            (&self.lease.epoch as _, Type::INT4),
             (&self.source as _, Type::TEXT),
         ];
         let rows = transaction.query_typed(sql, &parameters).await?;
@@ -354,9 +340,9 @@ impl Holder {
             }
             false => {
                 let message = format!(
-                    "the database no longer knows that run {run_id} holds source {}: \
+                    "the database no longer knows that run {} holds source {}: \
                      it has lost the commit of the claim",
-                    self.source
+                    self.lease.run_id, self.source
                 );
                 Error::new(Kind::Lost, message)
             }
@@ -371,17 +357,13 @@ impl Holder {
         mark: Option<&WatermarkMove>,
     ) -> Result<(), tokio_postgres::Error> {
         let Some(mark) = mark else { return Ok(()) };
-        let Lease {
-            run_id,
-            epoch,
-            taken_at,
-        } = self.lease;
+        let [run_id, epoch, taken_at] = self.lease.parameters();
         let cursor = mark.watermark.cursor.as_ref().map(Cursor::to_string);
         let sql = include_str!("../../sql/ledger/move_watermark.sql");
         let parameters = [
-            (&run_id as _, Type::INT8),
-            (&epoch as _, Type::INT4),
-            (&taken_at as _, Type::TIMESTAMPTZ),
+            run_id,
+            epoch,
+            taken_at,
             (&mark.scope as _, Type::TEXT),
             (&mark.from as _, Type::TIMESTAMPTZ),
             (&mark.watermark.reached as _, Type::TIMESTAMPTZ),

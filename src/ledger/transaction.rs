@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 
 use crate::config;
+use crate::database::CloseOnDrop;
 
 pub(super) type Transaction<'a> = deadpool_postgres::Transaction<'a>;
 
@@ -12,12 +13,13 @@ pub(super) type Transaction<'a> = deadpool_postgres::Transaction<'a>;
 /// claiming the source.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Sets the time limits of a transaction. Also makes the server write the commit to disk before
-/// it replies.
-pub(super) async fn set_limits(
-    transaction: &Transaction<'_>,
+/// Begins a transaction and sets its time limits. Also makes the server write the commit to disk
+/// before it replies.
+pub(super) async fn begin<'a>(
+    connection: &'a mut CloseOnDrop,
     settings: &config::Database,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<Transaction<'a>, tokio_postgres::Error> {
+    let transaction = connection.transaction().await?;
     let [statement, lock, idle] = [
         settings.statement_timeout,
         LOCK_TIMEOUT,
@@ -31,7 +33,7 @@ pub(super) async fn set_limits(
         (&idle as _, Type::TEXT),
     ];
     transaction.query_typed(sql, &parameters).await?;
-    Ok(())
+    Ok(transaction)
 }
 
 /// Returns the start time of the server, which identifies it.

@@ -93,10 +93,11 @@ pub async fn save_run_window(
     (from, until): (Timestamp, Timestamp),
 ) -> Result<(Timestamp, Timestamp)> {
     let sql = include_str!("../../sql/ledger/save_run_window.sql");
+    let [run_id, epoch, taken_at] = lease.parameters();
     let parameters = [
-        (&lease.run_id as _, Type::INT8),
-        (&lease.epoch as _, Type::INT4),
-        (&lease.taken_at as _, Type::TIMESTAMPTZ),
+        run_id,
+        epoch,
+        taken_at,
         (&from as _, Type::TIMESTAMPTZ),
         (&until as _, Type::TIMESTAMPTZ),
     ];
