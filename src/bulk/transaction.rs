@@ -151,19 +151,20 @@ impl Transaction {
 
     fn defer_begin(&mut self, session: &Session) {
         let limit = |limit: &String| (Box::new(limit.clone()) as _, Type::TEXT);
+        let limits = vec![
+            limit(&session.statement_timeout),
+            limit(&session.lock_timeout),
+            limit(&session.idle_in_transaction_timeout),
+        ];
+        self.defer("begin", Vec::new(), ExpectedReply::Nothing);
+        self.defer(SET_TRANSACTION, limits, ExpectedReply::Nothing);
+    }
+
+    fn defer(&mut self, sql: &'static str, parameters: Vec<OwnedParameter>, reply: ExpectedReply) {
         self.deferred.push(DeferredStatement {
-            sql: "begin",
-            parameters: Vec::new(),
-            reply: ExpectedReply::Nothing,
-        });
-        self.deferred.push(DeferredStatement {
-            sql: SET_TRANSACTION,
-            parameters: vec![
-                limit(&session.statement_timeout),
-                limit(&session.lock_timeout),
-                limit(&session.idle_in_transaction_timeout),
-            ],
-            reply: ExpectedReply::Nothing,
+            sql,
+            parameters,
+            reply,
         });
     }
 
@@ -175,21 +176,13 @@ impl Transaction {
         parameters: Vec<OwnedParameter>,
         no_row_error: fn() -> Error,
     ) {
-        self.deferred.push(DeferredStatement {
-            sql,
-            parameters,
-            reply: ExpectedReply::Row(no_row_error),
-        });
+        self.defer(sql, parameters, ExpectedReply::Row(no_row_error));
     }
 
     /// Asks for the transaction's id with the next [`Exchange`]. If the reply to the commit is
     /// lost, the server can tell by the id whether the transaction was committed.
     pub(super) fn defer_id_query(&mut self) {
-        self.deferred.push(DeferredStatement {
-            sql: TRANSACTION_ID,
-            parameters: Vec::new(),
-            reply: ExpectedReply::TransactionId,
-        });
+        self.defer(TRANSACTION_ID, Vec::new(), ExpectedReply::TransactionId);
     }
 
     /// Returns the server's id of the transaction, or `None` if
@@ -527,10 +520,7 @@ async fn send_rows(
 
 async fn read_answer(stream: RowStream) -> Reply {
     let mut stream = std::pin::pin!(stream);
-    let mut rows = Vec::new();
-    while let Some(row) = stream.try_next().await? {
-        rows.push(row);
-    }
+    let rows = stream.as_mut().try_collect().await?;
     let affected = stream.rows_affected().unwrap_or_default();
     Ok(Answer { rows, affected })
 }
