@@ -1,7 +1,6 @@
 //! Collects rows of several tables and sends them in batches.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use tracing::error;
@@ -87,7 +86,6 @@ pub struct WriterStatistics {
 pub struct WriterTable<'w, R> {
     index: usize,
     binding: &'w Binding<R>,
-    row: PhantomData<fn(&R)>,
 }
 
 impl<'w> Writer<'w> {
@@ -136,7 +134,6 @@ impl<'w> Writer<'w> {
         WriterTable {
             index: self.tables.len() - 1,
             binding,
-            row: PhantomData,
         }
     }
 
