@@ -1,5 +1,5 @@
-//! The walk along a chain of pages: which page is asked for when, and in what order pages
-//! are delivered.
+//! Walks along a chain of pages: decides when each page is requested, and delivers the pages in
+//! the order of the chain.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,11 +22,12 @@ use crate::fetch::{first_page, pagination};
 use crate::page::{Cursor, Page, Position, UnchangedPage};
 use crate::source::{Pagination, Stop};
 
-/// How many pages of one listing may be under way at once: the requests of one dwindle
-/// while it waits for its last item, and those of the next fill the gap.
+/// This many pages of the run may be fetched at once from one page of an index. While the last
+/// item of one is awaited, few requests are under way, and those for the next fill the gap.
 const LISTED_AT_ONCE: usize = 2;
 
-/// A window that has as many items as the publisher gives, and so perhaps more.
+/// Makes the error that a window has as many items as the publisher ever gives, so it may have
+/// more.
 pub(super) fn capped(scope: &Scope, most: u64) -> Error {
     let what = format!(
         "the window {scope} has {most} items or more, which is all the publisher gives, \
@@ -37,42 +38,42 @@ pub(super) fn capped(scope: &Scope, most: u64) -> Error {
 
 type Arrived = (Position, Delivery, Permit);
 
-/// A walk along a chain. Pages are delivered in the order of the chain, one request ahead of
-/// another only where it is known that both pages exist.
+/// A walk along a chain. It delivers pages in the order of the chain. It requests a page before
+/// the one before it has arrived only if both are known to exist.
 pub(super) struct ChainWalk {
     run: RunState,
     scope: Scope,
     middle: Option<Timestamp>,
     until: Option<u64>,
     first: Position,
-    /// A page of the chain came before `next`, in this run or an earlier one.
+    /// True if a page of the chain came before `next`, in this run or in an earlier one.
     has_begun: bool,
     next: Option<Position>,
-    /// The number of the last page, by the newest total.
+    /// The number of the last page, computed from the newest total.
     last: Option<u64>,
     under_way: FuturesOrdered<BoxFuture<'static, Result<Arrived>>>,
-    /// The newest page of the index, of a feed that has one.
+    /// The newest page of the index, if the feed has one.
     listing: Option<Arc<Listing>>,
-    /// A page had less of the listing than was expected, so where the next one begins is
-    /// known only once it is here.
+    /// True if a page took fewer items from its index page than expected. The next page then
+    /// begins at a place that is known only after the page has arrived.
     has_cut: bool,
     items: u64,
     guard: Guard,
     ending: Ending,
-    /// What ends the walk after the page that was delivered.
+    /// The event that ends the walk, after the page that was just delivered.
     last_event: Option<Event>,
 }
 
 #[derive(Default)]
 struct Ending {
     has_unreadable_page: bool,
-    /// Why the chain is not whole although every page could be read.
+    /// The reason why the chain is incomplete although every page could be read.
     shortfall: Option<Error>,
 }
 
 impl ChainWalk {
-    /// A walk that begins at `start`, after pages that have so many items. `until` is the number
-    /// of the last page wanted; `None` is the chain's end.
+    /// Makes a walk that begins at `start`. The pages before `start` have `items` items. `until`
+    /// is the number of the last page to fetch; `None` means the last page of the chain.
     pub(super) fn new(
         run: RunState,
         scope: Scope,
@@ -116,7 +117,8 @@ impl ChainWalk {
         &self.scope
     }
 
-    /// What comes next; `None` after the last page wanted, and after the end.
+    /// Returns the next event. Returns `None` after the last page to fetch, and after the end of
+    /// the chain.
     pub(super) async fn advance(&mut self) -> Option<Event> {
         if let Some(event) = self.last_event.take() {
             self.stop();
@@ -126,7 +128,7 @@ impl ChainWalk {
             let may_ask = self.may_ask();
             let budget = self.run.budget.clone();
             tokio::select! {
-                // What has arrived goes first: its receiver gives permits back.
+                // pages that have arrived are handled first, because handling them frees permits
                 biased;
                 Some(arrived) = self.under_way.next() => break arrived,
                 permit = budget.acquire(0), if may_ask => self.ask(permit),
@@ -151,7 +153,8 @@ impl ChainWalk {
         &self.fetcher().source().page
     }
 
-    /// One page at a time, or several where it is known that they exist.
+    /// Returns true if another page may be requested now. Several requests at once are allowed
+    /// only for pages that are known to exist.
     fn may_ask(&self) -> bool {
         let Some(next) = &self.next else { return false };
         let is_known = self.last.is_some_and(|last| next.number <= last);
@@ -165,7 +168,8 @@ impl ChainWalk {
         self.under_way.len() < at_once && self.run.has_pages_left()
     }
 
-    /// The page is of the listing that is here, and not its first.
+    /// Returns true if the page is on the index page in `listing`, and is not the first one
+    /// there.
     fn is_listed(&self, position: &Position) -> bool {
         let Cursor::Detail { index, skip, .. } = &position.cursor else {
             return false;
@@ -178,7 +182,7 @@ impl ChainWalk {
         let Some(position) = self.next.take() else {
             return;
         };
-        // other walks count too, and the last page may be gone
+        // other chains share the count of pages left, and may have used the last one
         if !self.run.count_page() {
             self.next = Some(position);
             return;
@@ -208,7 +212,7 @@ impl ChainWalk {
         self.under_way.push_back(page.boxed());
     }
 
-    /// The page after one that is not read yet, where it is known to exist.
+    /// Returns the page after one that has not been read yet, if that page is known to exist.
     fn known_page_after(&self, position: &Position) -> Option<Position> {
         if let Some(listing) = &self.listing
             && let Some(detail) = &self.fetcher().source().detail
@@ -223,7 +227,7 @@ impl ChainWalk {
             .flatten()
     }
 
-    /// Receives the next page of the chain, and decides what comes after it.
+    /// Receives the next page of the chain, and decides which page follows it.
     async fn receive(
         &mut self,
         position: &Position,
@@ -259,19 +263,19 @@ impl ChainWalk {
         if !matches!(*fetched, Fetched::Unchanged(_)) {
             self.run.known.forget();
         }
-        // it may have been asked for again
+        // the page may have been requested again and have another size
         permit.set_bytes(fetched.bytes());
         Event::Page(fetched, permit)
     }
 
-    /// An answer, asked for once more if it is doubtful.
+    /// Requests the page once more if the answer is doubtful, and returns the answer that counts.
     async fn confirm(&mut self, position: &Position, answer: PageAnswer) -> Result<PageAnswer> {
         let mut answer = answer;
         if let Ok(fetched) = &answer
             && matches!(**fetched, Fetched::Unchanged(_))
             && self.run.known.is_forgotten()
         {
-            // a page of another chain has changed since this one was asked for
+            // a page of another chain has changed since this page was requested
             answer = self.ask_again(position).await?;
         }
         if let Ok(fetched) = &answer
@@ -289,8 +293,8 @@ impl ChainWalk {
             .await
     }
 
-    /// Waits for a request while those under way go on: one of them may have the turn that
-    /// it waits for, and would keep it for ever.
+    /// Waits for a request while the requests under way go on. Otherwise one of them could hold
+    /// the turn that the request waits for, and never release it.
     async fn await_beside_others<T>(&mut self, request: impl Future<Output = T>) -> T {
         let mut request = std::pin::pin!(request);
         let mut arrived = Vec::new();
@@ -306,7 +310,7 @@ impl ChainWalk {
         answer
     }
 
-    /// What a status in the place of a page means for the chain.
+    /// Decides what a status means for the chain when the server sends it instead of a page.
     fn interpret_status(&mut self, position: &Position, Status(status): Status) -> Event {
         let source = self.fetcher().source();
         let window = source.window.as_ref();
@@ -345,8 +349,8 @@ impl ChainWalk {
         Event::Split { scope, middle }
     }
 
-    /// Where to halve the window of a page, if the publisher has more items for it than it
-    /// gives. A window that is too short for that is walked as far as it goes.
+    /// Returns the time at which the window of a page is to be halved. Returns `None` if the
+    /// publisher gives all items of the window, or if the window is too short to be halved.
     fn split_point(&mut self, page: &Page) -> Option<Timestamp> {
         let window = self.fetcher().source().window.as_ref()?;
         let most = window.split_when.items?;
@@ -361,9 +365,10 @@ impl ChainWalk {
         self.middle
     }
 
-    /// A page says that it is the last one although it does not look like it: publishers
-    /// drop the next link in mid-feed (UK Find a Tender), and a total that shrinks below the
-    /// page before it may be a slip. It is asked for once more, and then believed.
+    /// Returns true if a page says that it is the last one but does not look like it. Some
+    /// publishers drop the next link in the middle of a feed (UK Find a Tender), and a total may
+    /// shrink below the page before it by mistake. The page is requested once more, and the
+    /// second answer is believed.
     fn is_doubtful(&self, page: &Page) -> bool {
         if page.next.is_some() || self.fetcher().source().detail.is_some() {
             return false;
@@ -380,10 +385,11 @@ impl ChainWalk {
         }
     }
 
-    /// Accepts a page, and goes on to what follows it.
+    /// Accepts a page and continues with the page that follows it.
     ///
     /// # Errors
-    /// The page must not be delivered: what a resumed run starts behind is not seen again.
+    /// Fails if the page must not be delivered. A delivered page is stored, and a resumed run
+    /// would continue after it and not notice its fault again.
     fn accept(&mut self, page: &Page) -> Result<()> {
         let pagination = self.pagination();
         let items = page.items();
@@ -394,7 +400,7 @@ impl ChainWalk {
             return Err(self.page_error(Kind::Config, &page.position, &why));
         }
         if self.repeats_other_windows(page) {
-            // its items are those of the windows before it, which are delivered
+            // the items belong to the windows before this one, which have been delivered
             let why = "begins with the items of the windows before it, \
                        so its dates are not heeded";
             return Err(self.page_error(Kind::Truncated, &page.position, why));
@@ -428,8 +434,8 @@ impl ChainWalk {
         Ok(())
     }
 
-    /// What tells a page from others: its items, or those of the page of its index. A page of an
-    /// index may name thousands, and is hashed once and not for each of its stretches.
+    /// Returns a hash of the page's items, or of the items that its index page names. An index
+    /// page may name thousands, so it is hashed once and not for each page of the run.
     fn hash_of_content(&self, page: &Page) -> u64 {
         if !is_compared(&page.position.cursor) {
             return 0;
@@ -440,8 +446,7 @@ impl ChainWalk {
         }
     }
 
-    /// Accepts an unchanged page: the run that read it looked at what it has, and saw the
-    /// end of its chain.
+    /// Accepts an unchanged page. An earlier run read the page and knows which page follows it.
     fn accept_unchanged(&mut self, page: &UnchangedPage) {
         let items = page.remembered.items;
         self.items += items as u64;
@@ -453,13 +458,13 @@ impl ChainWalk {
         }
     }
 
-    /// Skips a page that cannot be read, where what follows can be known without it.
+    /// Skips a page that cannot be read. The walk continues only if the page after it is known.
     fn skip_unreadable(&mut self, position: &Position) {
         self.ending.has_unreadable_page = true;
         let objection = self.guard.check_unreadable();
         let is_last = self.last.is_some_and(|last| position.number >= last);
         let after = match self.fetcher().source().detail {
-            // what follows is known by what could not be read
+            // only the page that could not be read knows what follows
             Some(_) => None,
             None => pagination::after(self.pagination(), position),
         };
@@ -478,7 +483,8 @@ impl ChainWalk {
             _ => {
                 self.stop();
                 if self.scope.is_part() {
-                    // one of several, of which too many may fail like this
+                    // the chain is one of several, and too many failures like this one end the
+                    // run
                     let why = "could not be read, and nothing leads past it";
                     self.fail_after_page(self.page_error(Kind::Truncated, position, why));
                 }
@@ -486,8 +492,8 @@ impl ChainWalk {
         }
     }
 
-    /// Goes on to the page after one that was accepted, unless it is asked for already, is
-    /// not wanted, or the feed has shrunk to before it.
+    /// Continues with the page `next`. It is not requested if it has been requested already, if
+    /// it is not wanted, or if the feed has shrunk and no longer has it.
     fn go_on(&mut self, position: &Position, url: &str, next: &Position) {
         if self.until.is_some_and(|until| position.number >= until) {
             return self.stop();
@@ -512,8 +518,8 @@ impl ChainWalk {
         }
     }
 
-    /// Takes back what was asked for ahead, if a page had less of its listing than was
-    /// expected, and so another one follows.
+    /// Abandons the requests for later pages if a page took fewer items from its index page than
+    /// expected, because another page follows it.
     fn take_back(&mut self, page: &Page, next: &Position) {
         let is_other = |expected: Position| expected != *next;
         if page.entries.is_none() || !self.known_page_after(&page.position).is_some_and(is_other) {
@@ -526,7 +532,8 @@ impl ChainWalk {
         self.under_way.clear();
     }
 
-    /// Sets the next page to ask for, unless it is behind the last one wanted or allowed.
+    /// Sets the next page to request, unless it comes after the last page that is wanted or
+    /// allowed.
     fn want(&mut self, position: Position) {
         let most = self.most_number();
         if position.number <= self.until.unwrap_or(most).min(most) {
@@ -534,8 +541,8 @@ impl ChainWalk {
         }
     }
 
-    /// The page is the first of its window, and more windows have begun with its items than
-    /// can be: the server ignores dates.
+    /// Returns true if the page is the first of its window and too many windows have begun with
+    /// the same items. Then the server ignores the dates in requests.
     fn repeats_other_windows(&self, page: &Page) -> bool {
         let is_first = self.scope.window.is_some() && page.position.cursor == self.first.cursor;
         is_first
@@ -547,8 +554,8 @@ impl ChainWalk {
                 .is_repeated(&self.scope.axes, page)
     }
 
-    /// Notes that the last page is empty although all pages together have fewer items than
-    /// the publisher says: there are more than it gives.
+    /// Records an error if the last page is empty and the chain has fewer items than its total.
+    /// Then the publisher does not give all of them.
     fn compare_with_total(&mut self, page: &Page) {
         let has_details = self.fetcher().source().detail.is_some();
         let total = match self.pagination() {
@@ -581,7 +588,7 @@ impl ChainWalk {
         self.under_way.clear();
     }
 
-    /// The number of the last page that the chain may have.
+    /// Returns the number of the last page that the limit on pages allows.
     fn most_number(&self) -> u64 {
         let most = self.fetcher().limits().max_pages;
         self.first.number.saturating_add(most - 1)

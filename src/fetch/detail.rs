@@ -1,9 +1,10 @@
-//! The items of an index, requested one by one.
+//! Requests the items of an index one by one.
 //!
-//! A page of the run is a stretch of `detail.together` items, so that a long index becomes
-//! durable piece by piece; it is shorter if its documents would exceed the size of one body. An
-//! item that is gone, or has an unreadable answer, costs itself alone. A publisher that refuses
-//! several items in a row is not mistaken for one whose items are gone.
+//! A page of the run has `detail.together` items that follow one another in the index, so that a
+//! long index is stored in small steps. The page has fewer items if their documents would exceed
+//! the size of one body. An item that does not exist or cannot be read is rejected alone. If
+//! several items in a row are refused, the server has a fault, so they are not treated as
+//! missing.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,19 +33,19 @@ use crate::http::{Answer, Received, RequestSpec};
 use crate::page::{BrokenDocument, Cursor, Page, Part, Position, Validators};
 use crate::source::Detail;
 
-/// Statuses of an item that does not exist.
+/// An item with one of these statuses does not exist.
 const GONE: [u16; 2] = [404, 410];
 
 #[derive(Debug)]
 pub(super) struct Listing {
     pub(super) cursor: Cursor,
     asked: Url,
-    /// Where it came from, which the items' URLs are relative to.
+    /// The URL of the response. Relative URLs of items start from it.
     url: Url,
     pub(super) items: Vec<String>,
-    /// The publisher's page number, or 1.
+    /// The publisher's number of the page, or 1 if it has none.
     number: u64,
-    /// How many entries the page has, wanted or not.
+    /// The number of entries on the page, including those that are not picked.
     entries: usize,
     following: Following,
     total_items: Option<u64>,
@@ -52,8 +53,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// The next stretch of the same listing after the one that begins at `skip`, if there is
-    /// one.
+    /// Returns the next page of the run from the same index page, after the one that begins at
+    /// `skip`. Returns `None` if no items are left.
     pub(super) fn next_stretch(
         &self,
         position: &Position,
@@ -66,7 +67,7 @@ impl Listing {
             .flatten()
     }
 
-    /// The page of the run that follows the items before `end`.
+    /// Returns the page of the run that follows the items before `end`.
     fn after(&self, position: &Position, end: usize) -> Option<Position> {
         let cursor = if end < self.items.len() {
             Cursor::Detail {
@@ -92,8 +93,8 @@ impl Listing {
         hasher.finalize().to_hex()[..16].to_owned()
     }
 
-    /// Where to begin: after the first `skip` items, unless the listing has other items there
-    /// now.
+    /// Returns the index of the first item to fetch. It is `skip`, or 0 if the first `skip` items
+    /// are no longer the same.
     fn start(&self, skip: u64, seen: &str) -> usize {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let is_same = skip <= self.items.len() && self.seen(skip) == seen;
@@ -113,7 +114,7 @@ const NOTHING_SEEN: &str = "-";
 
 pub(super) struct Delivery {
     pub(super) answer: PageAnswer,
-    /// The page of the index that the items are on, for the next page of the run.
+    /// The index page that names the items. The next page of the run may need it too.
     pub(super) listing: Option<Arc<Listing>>,
     pub(super) refused: RefusedItems,
 }
@@ -128,8 +129,8 @@ impl From<PageAnswer> for Delivery {
     }
 }
 
-/// Fetches a stretch of the items that an index names. `listing` is used if it is the page of
-/// the index that the position is on.
+/// Fetches a page of items that an index names. Uses `listing` instead of a new request if it is
+/// the index page of the position.
 pub(super) async fn fetch_items(
     fetcher: &Fetcher,
     detail: &Detail,
@@ -179,8 +180,8 @@ impl StretchRequest<'_> {
         })
     }
 
-    /// Fetches a page of the index, and once more if it claims to be the last although it does
-    /// not look like it.
+    /// Fetches a page of the index. Fetches it once more if it says that it is the last page but
+    /// does not look like it.
     async fn fetch_believable_listing(
         self,
         index: Cursor,
@@ -261,7 +262,8 @@ impl StretchRequest<'_> {
         ))
     }
 
-    /// Fetches a stretch of a listing as one page, or as many of its items as a page may hold.
+    /// Fetches items of an index page as one page of the run. Fetches fewer items if the page
+    /// cannot hold all of them.
     async fn fetch_stretch(
         self,
         listing: &Listing,
@@ -294,7 +296,7 @@ impl StretchRequest<'_> {
             parts: Vec::new(),
             broken: Vec::new(),
             entries: Some(items.len()),
-            // those of the index say nothing about its items
+            // the validators of the index page say nothing about its items
             validators: Validators::default(),
         };
         let refused = count_refused(&items);
@@ -327,7 +329,7 @@ impl StretchRequest<'_> {
         let addresses = fetcher.addresses();
         let target = match addresses.item(detail, self.scope, &listing.url, item) {
             Ok(target) => target,
-            // what an index names is data, and may be anything
+            // the index page is data, so it may name any URL
             Err(error) if error.kind() == Kind::LinkRefused => {
                 return Ok(FetchedItem::Broken(broken(None, true, None, error.chain())));
             }
@@ -362,12 +364,12 @@ impl StretchRequest<'_> {
             Answer::Unreadable { body, message, .. } => {
                 FetchedItem::Broken(broken(url, false, Some(body), message))
             }
-            // nobody asked for it
+            // the request did not ask whether the item has changed
             Answer::Unchanged(_) => {
                 FetchedItem::Broken(broken(url, true, None, "status 304".into()))
             }
-            // an item that is named and missing is kept as such, whatever the status means for
-            // a page
+            // an item that is named but missing is rejected, whatever its status means in place
+            // of a page
             Answer::Status(status)
                 if empty.contains(&status) && !OWN_STATUSES.contains(&status) =>
             {
@@ -386,7 +388,7 @@ impl StretchRequest<'_> {
     }
 }
 
-/// The documents of an item, with where they came from.
+/// Returns the documents of an item, marked with the URL that they came from.
 fn documents_of_item(
     fetcher: &Fetcher,
     decoded: Decoded,
@@ -402,7 +404,7 @@ fn documents_of_item(
     if let [part] = &mut parts[..]
         && part.place.is_empty()
     {
-        // the envelope of the page is the index's
+        // the page already keeps the envelope of the index
         part.cut.envelope = decode::package_version(&envelope, part.cut.list_of_items());
     }
     for part in &mut parts {
@@ -415,26 +417,26 @@ fn documents_of_item(
     (parts, broken)
 }
 
-/// The place of an item in what is kept of it, without secrets.
+/// Returns the place that is stored for an item. It is the item's name without secrets.
 fn place_of_item(fetcher: &Fetcher, item: &str) -> String {
     let item = fetcher.policy().redact_link(item);
     item.chars().take(LONGEST_PLACE).collect()
 }
 
-/// Statuses that concern the item alone: it does not exist, or cannot be served.
+/// These statuses concern only the item: it does not exist or cannot be served.
 const OWN_STATUSES: [u16; 5] = [400, 404, 406, 410, 422];
 
-/// Statuses that concern the item if every attempt ends in one.
+/// These statuses concern only the item if every attempt ends in one of them.
 const FINAL_STATUSES: [u16; 2] = [500, 502];
 
-/// The most characters of an item's name that are kept as its place, which is part of a key.
+/// The stored place of an item has at most this many characters, because it is part of a key.
 const LONGEST_PLACE: usize = 300;
 
 enum FetchedItem {
     Documents((Vec<Part>, Vec<BrokenDocument>)),
     Broken(BrokenDocument),
-    /// An answer that concerns the server if several items in a row get it, and what it means
-    /// then.
+    /// The server refused the item. If it refuses several items in a row, the run fails with this
+    /// kind of error.
     Refused(Kind, String, BrokenDocument),
 }
 
@@ -456,7 +458,7 @@ impl FetchedItem {
         }
     }
 
-    /// How many items of a page it counts as.
+    /// Returns how many items the fetched item adds to a page.
     fn items(&self) -> usize {
         match self {
             FetchedItem::Documents((parts, others)) => {
@@ -468,8 +470,8 @@ impl FetchedItem {
     }
 }
 
-/// Takes the first items that fit one page together, or one that is larger. What follows is
-/// requested again by the next page.
+/// Returns the first items that fit on one page together. The first item is always taken, even if
+/// it is too large alone. The next page requests the remaining items again.
 async fn take_fitting(
     items: impl Stream<Item = Result<FetchedItem>> + Send,
     limits: &config::Fetch,
@@ -503,7 +505,7 @@ fn count_refused(items: &[FetchedItem]) -> RefusedItems {
     }
 }
 
-/// The answer to the last of several items that were refused in a row.
+/// Returns the last answer of several items in a row that were refused, if there are so many.
 fn refused_in_a_row(found: &[FetchedItem]) -> Option<(Kind, &str)> {
     found.windows(MOST_REFUSED).find_map(|some| {
         let answers = some.iter().map(FetchedItem::refusal);

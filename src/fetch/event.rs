@@ -1,4 +1,4 @@
-//! What fetching comes to: pages, and what is to be said of their chains.
+//! The results of fetching: pages, and what happened to their chains.
 
 use jiff::Timestamp;
 
@@ -7,20 +7,19 @@ use crate::fetch::page_budget::Permit;
 use crate::fetch::scope::Scope;
 use crate::page::{Page, Position, UnchangedPage, UnreadablePage};
 
-/// What the publisher answered when it was asked for a page; `P` is the page as far as it
-/// has been processed.
+/// The result of requesting one page. `P` is the page at the present step of its processing.
 #[derive(Clone, Debug)]
 pub enum Fetched<P = Page> {
-    /// A page that could be read.
+    /// The page was read.
     Page(P),
     /// The page has not changed since a previous run stored it.
     Unchanged(UnchangedPage),
-    /// An answer that no attempt could read.
+    /// No attempt brought a page that could be read.
     Unreadable(UnreadablePage),
 }
 
 impl Fetched {
-    /// Where the page is in its chain.
+    /// Returns the position of the page in its chain.
     #[must_use]
     pub fn position(&self) -> &Position {
         match self {
@@ -30,8 +29,8 @@ impl Fetched {
         }
     }
 
-    /// The bytes of memory that the page takes until it is durable, without what is read
-    /// out of it.
+    /// Returns the bytes of memory that the page needs until it is durable. What is read out of
+    /// the page is not included.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Fetched::Page(page) => page.bytes(),
@@ -41,34 +40,35 @@ impl Fetched {
     }
 }
 
-/// What fetching comes to next, in order within each chain. An event is carried to the sink as
-/// it is, but for its page, which is read on the way.
+/// The next result of fetching. Within a chain, events come in order. An event reaches the sink
+/// unchanged, except that its page is read on the way.
 #[derive(Debug)]
 pub enum Event<P = Page> {
-    /// A page, and its permit, which is given back once the page is durable.
+    /// A page arrived. Its permit is returned once the page is durable.
     Page(Box<Fetched<P>>, Permit),
-    /// A chain came to its end.
+    /// A chain reached its end.
     Ended {
-        /// The part of the feed that the chain is.
+        /// The part of the feed that the chain covers.
         scope: Scope,
-        /// All its pages could be read.
+        /// True if all pages of the chain could be read.
         is_whole: bool,
     },
-    /// A window is asked for in halves from here on.
+    /// A window is too large, and its halves are requested from now on.
     Split {
         /// The window.
         scope: Scope,
-        /// Where its halves meet.
+        /// The time at which the first half ends and the second half begins.
         middle: Timestamp,
     },
-    /// A chain of several cannot go on; the others do.
+    /// One of several chains failed. The other chains continue.
     Failed(Error),
-    /// What a chain of several is about does not exist; the others go on.
+    /// The part of the feed of one of several chains does not exist. The other chains continue.
     Gone(Error),
 }
 
 impl<P> Event<P> {
-    /// Returns the page, or else the event as one that may have another type of page.
+    /// Returns the page and its permit. Any other event is returned as an event for another type
+    /// of page.
     pub(crate) fn into_page<Q>(self) -> Result<(Box<Fetched<P>>, Permit), Event<Q>> {
         Err(match self {
             Event::Page(fetched, permit) => return Ok((fetched, permit)),

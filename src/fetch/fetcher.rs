@@ -1,5 +1,5 @@
-//! What fetching the pages of one source needs: its declaration, its client, and a count
-//! of the files that were read.
+//! Holds what fetching the pages of one source needs: its declaration, its client, and a count of
+//! the bytes of its files.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::source::Source;
 
 /// Fetches one source.
 ///
-/// All requests of a source go through one fetcher, which holds its rate, its connections
-/// and its secrets. Its `Debug` shows no secret.
+/// All requests of a source go through one fetcher, which holds the source's rate, connections
+/// and secrets. Its `Debug` shows no secret.
 pub struct Fetcher {
     source: Source,
     client: Client,
@@ -34,13 +34,13 @@ impl fmt::Debug for Fetcher {
 }
 
 impl Fetcher {
-    /// A fetcher of a source within these limits.
+    /// Makes a fetcher of a source within these limits.
     ///
     /// # Errors
-    /// [`Kind::Config`](crate::error::Kind::Config): an `{env.NAME}` that is not set, a URL
-    /// that is not http or https, or a header that is none.
-    /// [`Kind::Environment`](crate::error::Kind::Environment): the machine has no root
-    /// certificates that can be read.
+    /// - [`Kind::Config`](crate::error::Kind::Config): an `{env.NAME}` is not set, a URL is not
+    ///   http or https, or a header is not valid.
+    /// - [`Kind::Environment`](crate::error::Kind::Environment): the machine has no root
+    ///   certificates that can be read.
     pub fn new(source: &Source, limits: &config::Fetch) -> Result<Self> {
         Ok(Self {
             source: source.clone(),
@@ -49,21 +49,21 @@ impl Fetcher {
         })
     }
 
-    /// Sends a row for each finished request to `rows`, if there is room: no request waits
-    /// for that.
+    /// From now on, sends a row for each finished request to `rows`. If the channel is full, the
+    /// row is dropped, because no request waits for its report.
     #[must_use]
     pub fn send_request_rows_to(mut self, rows: mpsc::Sender<Request>) -> Self {
         self.client.log.send_rows_to(rows);
         self
     }
 
-    /// How many rows of requests were dropped because the channel was full.
+    /// Returns how many rows of requests were dropped because the channel was full.
     #[must_use]
     pub fn dropped_request_rows(&self) -> u64 {
         self.client.log.dropped()
     }
 
-    /// What was sent and received so far.
+    /// Returns the number of requests, retries and bytes so far.
     #[must_use]
     pub fn counters(&self) -> Requests {
         let mut requests = self.client.log.count();
@@ -71,20 +71,20 @@ impl Fetcher {
         requests
     }
 
-    /// How many bytes of files have been read, and how many there are, as far as is known.
+    /// Returns how many bytes of files have been read, and how many bytes the known files have.
     #[must_use]
     pub fn file_progress(&self) -> (u64, u64) {
         let FileBytes { read, expected, .. } = &*self.file_bytes;
         (read.load(Relaxed), expected.load(Relaxed))
     }
 
-    /// What finds the source's secrets in what it serves.
+    /// Returns the redactor, which finds the source's secrets in what it serves.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
         self.policy().redactor().clone()
     }
 
-    /// The source that is fetched.
+    /// Returns the source that is fetched.
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.source

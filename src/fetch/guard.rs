@@ -1,8 +1,8 @@
-//! What a chain of pages must not do: lead back to a page, serve the same page for ever,
-//! stay empty for ever, or fail page after page.
+//! Finds chains that never end or fail all the time: pages that lead back to an earlier page,
+//! repeat their items, stay empty, or fail one after another.
 //!
-//! Everything here is pure. [`chain`](crate::fetch::chain) tells the guard what it asks for
-//! and gets, and fails where the guard objects.
+//! Everything here is pure. [`chain`](crate::fetch::chain) tells the guard what it requests and
+//! receives, and fails if the guard objects.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
@@ -12,28 +12,30 @@ use crate::error::Kind;
 use crate::page::{Cursor, Page};
 use crate::source::{Pagination, Stop};
 
-/// How many pages in a row may have the same items, and how many windows the same first
-/// page. A server that ignores the query parameter serves its first page for ever; of a
-/// feed that grows at its head while it is read, one page may repeat, and neighbouring
-/// windows share an end point.
+/// At most this many pages in a row may have the same items, and at most this many windows the
+/// same first page. A server that ignores the query parameter serves its first page for ever. Two
+/// are allowed, because a feed that grows at its head may repeat one page, and neighbouring
+/// windows share a point in time.
 const MOST_ALIKE: u32 = 2;
 
-/// How many pages in a row may have no items and lead on all the same. Where a publisher
-/// filters after it has cut its pages, some are empty; where its links lead on for ever, all
-/// that follow are.
+/// At most this many pages in a row may have no items and a link to the next page. Some are
+/// allowed, because a publisher may filter the items after it has cut the pages. More are not,
+/// because links may lead on for ever.
 const MOST_EMPTY: u32 = 200;
 
-/// How many items in a row may be answered with a server's error before that is the
-/// server's trouble and not theirs.
+/// If the server refuses this many items in a row by an error of its own, the server has a fault
+/// and not the items.
 pub(super) const MOST_REFUSED: usize = 3;
 
-/// Watches one chain. Its objections are clauses that follow the name of a page.
+/// Watches one chain. It objects by a clause that follows the name of a page.
 #[derive(Debug)]
 pub(super) struct Guard {
     hasher: RandomState,
-    /// The links followed so far, hashed: feeds have hundreds of thousands.
+    /// The hashes of all links that were followed. They are hashes to save memory, because a feed
+    /// may have hundreds of thousands of links.
     followed: HashSet<u64>,
-    /// The items of the previous page, hashed, and how many pages in a row had them.
+    /// The hash of the items of the previous page. `alike_in_a_row` pages in a row had these
+    /// items.
     previous_items: Option<u64>,
     alike_in_a_row: u32,
     empty_in_a_row: u32,
@@ -47,23 +49,24 @@ pub(super) struct Content<'a> {
     pub(super) cursor: &'a Cursor,
     pub(super) next: Option<&'a Cursor>,
     pub(super) items: usize,
-    /// The hash of the items, or of what the page of the index names. It does not count unless
-    /// the page [`is_compared`].
+    /// The hash of the items, or of the items that the index page names. It is used only if
+    /// [`is_compared`] returns true for the cursor.
     pub(super) hash: u64,
 }
 
-/// How many items of a stretch the server refused by an error of its own.
+/// Counts the items of a page that the server refused by an error of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RefusedItems {
-    /// How many there are in a row at its end.
+    /// The number of refused items in a row at the end of the page.
     pub(super) trailing: usize,
     pub(super) is_all: bool,
-    /// What the last refusal means, if several follow each other.
+    /// The kind of the last refusal, which becomes the kind of error if several follow one
+    /// another.
     pub(super) kind: Option<Kind>,
 }
 
 impl Guard {
-    /// A guard that lets fewer than so many pages in a row be unreadable.
+    /// Makes a guard that objects to `most_unreadable` unreadable pages in a row.
     pub(super) fn new(most_unreadable: u32) -> Self {
         Self {
             hasher: RandomState::new(),
@@ -91,12 +94,13 @@ impl Guard {
         }
     }
 
-    /// The page at `url` names as next a page that was asked for before, or itself.
+    /// Returns true if the page at `url` names as the next page itself or a page that was
+    /// requested before.
     pub(super) fn leads_back(&mut self, url: &str, next: &Cursor) -> bool {
         let Some(key) = followed_by(next) else {
             return false;
         };
-        // nothing has led to the first page
+        // the first page must be added here, because no link led to it
         self.followed.insert(self.hasher.hash_one(url));
         self.followed.contains(&self.hasher.hash_one(key))
     }
@@ -137,13 +141,14 @@ impl Guard {
         (self.alike_in_a_row > MOST_ALIKE).then(|| why.to_owned())
     }
 
-    /// A page has not changed: the run that read it looked at what it has.
+    /// Notes a page that has not changed. The run that stored it has checked its items.
     pub(super) fn note_unchanged(&mut self) {
         self.unreadable_in_a_row = 0;
         self.previous_items = None;
     }
 
-    /// A page could not be read, and the next one can be asked for without it.
+    /// Counts a page that could not be read although the next one can be requested. Returns an
+    /// objection if too many in a row could not be read.
     pub(super) fn check_unreadable(&mut self) -> Option<String> {
         self.unreadable_in_a_row += 1;
         let most = self.most_unreadable;
@@ -151,8 +156,9 @@ impl Guard {
             .then(|| format!("is the last of {most} in a row that could not be read"))
     }
 
-    /// A stretch of items was asked for. Refused ones are counted over all stretches,
-    /// because stretches of one or two would never show several in a row.
+    /// Counts the refused items of a page. They are counted over all pages, because a page with
+    /// only one or two items never has several in a row. Returns an objection if there are too
+    /// many.
     pub(super) fn check_refused(&mut self, refused: RefusedItems) -> Option<(Kind, String)> {
         self.refused_in_a_row = match refused.is_all {
             true => self.refused_in_a_row + refused.trailing,
@@ -168,7 +174,8 @@ impl Guard {
     }
 }
 
-/// How many windows have begun with which items, hashed with their axes.
+/// Counts the windows that have begun with the same items. The items are hashed together with the
+/// values of the axes.
 #[derive(Debug, Default)]
 pub(super) struct WindowBeginnings {
     hasher: RandomState,
@@ -176,8 +183,8 @@ pub(super) struct WindowBeginnings {
 }
 
 impl WindowBeginnings {
-    /// More windows along the same axes have begun with the items of this page than can be:
-    /// the server ignores dates.
+    /// Counts a window that begins with the items of this page. Returns true if too many windows
+    /// along the same axes have begun with them, because then the server ignores dates.
     pub(super) fn is_repeated(&self, axes: &impl Hash, page: &Page) -> bool {
         let mut hasher = self.hasher.build_hasher();
         axes.hash(&mut hasher);
@@ -190,14 +197,14 @@ impl WindowBeginnings {
     }
 }
 
-/// The items of a page are compared with those of the page before. A page of an index is
-/// compared once, with its first stretch.
+/// Returns true if the items of a page are compared with those of the page before it. An index
+/// page is compared only once, with the first page of the run that uses it.
 pub(super) fn is_compared(cursor: &Cursor) -> bool {
     !matches!(cursor, Cursor::Detail { skip: 1.., .. })
 }
 
-/// What a chain must not be led back to: a link or a token, of the index where pages are of
-/// one.
+/// Returns the link or token that must not repeat within a chain. For a page of items, it is that
+/// of the index page.
 fn followed_by(cursor: &Cursor) -> Option<&str> {
     match cursor {
         Cursor::Link(link) => Some(link),
@@ -211,12 +218,13 @@ fn followed_by(cursor: &Cursor) -> Option<&str> {
     }
 }
 
-/// A chain that has begun ends where a status of `http.empty_status` stands in the place of
-/// a page.
+/// Returns true if a chain that has begun ends where the server answers with a status of
+/// `http.empty_status` instead of a page.
 ///
-/// It does where a page without items would be the last. Behind a link or a token only a
-/// success can mean that there is no more: one that leads to an error has lost the rest. A
-/// chain that knows its total, or ends by a status of its own, is complete by that alone.
+/// A chain of numbers or offsets ends there if a page without items would end it. A chain of
+/// links or tokens ends there only if the status is a success, because an error means that the
+/// remaining pages are lost. A chain that has a total, or a status of its own for the end, does
+/// not end there.
 pub(super) fn ends_by_empty_page(pagination: &Pagination, status: u16) -> bool {
     match pagination {
         Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => *stop == Stop::Empty,
@@ -250,7 +258,7 @@ mod tests {
         }
     }
 
-    /// The objection to each of these pages of so many items with this hash.
+    /// Returns the guard's objections to pages of `(cursor, next cursor, items, hash)`.
     fn check(pages: &[(Cursor, Option<Cursor>, usize, u64)]) -> Vec<Option<String>> {
         let mut guard = Guard::new(3);
         let check = |(cursor, next, items, hash): &(Cursor, Option<Cursor>, usize, u64)| {
@@ -309,7 +317,7 @@ mod tests {
         let objected = |pages: &[_]| check(pages).iter().position(Option::is_some);
         let pages = vec![empty(Some(link("next"))); most + 2];
         assert_eq!(objected(&pages), Some(most));
-        // numbers end by an empty page, and those that do not are not led on
+        // a feed of numbers ends at its first empty page, so empty pages do not lead on
         let pages = vec![empty(Some(Cursor::Number(9))); most + 2];
         assert_eq!(objected(&pages), None);
         assert_eq!(objected(&vec![empty(None); most + 2]), None);
@@ -327,7 +335,7 @@ mod tests {
         };
         for (asked, url, next, expected) in [
             (&[][..], "https://feed.example/1", link("2"), false),
-            // to itself, which nothing led to
+            // the page leads to itself, and no link led to it
             (&[], "https://feed.example/1", link("1"), true),
             (&[link("1"), link("2")], "x", link("1"), true),
             (&[link("1"), link("2")], "x", link("3"), false),
@@ -340,7 +348,7 @@ mod tests {
             (&[Cursor::Number(1)], "x", Cursor::Number(1), false),
             (&[Cursor::Offset(0)], "x", Cursor::Offset(0), false),
             (&[index(link("1"), 0)], "x", index(link("1"), 0), true),
-            // the stretches of one page of the index
+            // two pages of the run that use the same index page
             (&[index(link("1"), 0)], "x", index(link("1"), 10), false),
         ] {
             let mut guard = Guard::new(3);

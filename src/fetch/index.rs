@@ -1,4 +1,4 @@
-//! The values of axes, fetched where an index names them.
+//! Fetches the values of axes from an index.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,24 +12,27 @@ use crate::http::{Answer, RequestSpec};
 use crate::page::{Cursor, Position};
 use crate::source::{Axis, Index, remove_user_from_value};
 
-/// The most pages of an index: an index that leads to itself would have no end.
+/// An index may have at most this many pages, because an index that leads to itself has no end.
 const MOST_PAGES: u64 = 10_000;
 
-/// The most combinations of the values of axes; each is a chain of its own.
+/// The values of all axes may have at most this many combinations, because each combination is a
+/// chain.
 const MOST_COMBINATIONS: usize = 100_000;
 
-/// Returns every combination of the values of the source's axes; a source without axes has one,
-/// without values.
+/// Returns every combination of the values of the source's axes. A source without axes has one
+/// combination, which is empty.
 ///
 /// # Errors
 ///
-/// Those of a request. [`Kind::Truncated`]: an index cannot be read, or names nothing or far
-/// too much. [`Kind::Config`]: the source declares far too many values.
+/// Fails like any request, and also with:
+///
+/// - [`Kind::Truncated`]: an index cannot be read, or names nothing or far too much.
+/// - [`Kind::Config`]: the source declares far too many values.
 pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
     let mut combinations = vec![Axes::new()];
     for (name, axis) in &fetcher.source().axis {
         let values = match axis {
-            // the user is what the source's URL says, and values name chains
+            // values name chains and must not show a user, who is declared by the source's URL
             Axis::Values(values) => values.iter().map(|it| remove_user_from_value(it)).collect(),
             Axis::Index(index) => fetch_values(fetcher, index).await.map_err(|e| {
                 e.context(format!(
@@ -66,7 +69,7 @@ pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
     Ok(combinations)
 }
 
-/// Collects what all pages of an index name, each value once.
+/// Collects what all pages of an index name. Each value is returned once.
 async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
     let mut values = Vec::new();
     let mut seen = HashSet::new();
@@ -95,7 +98,8 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
     Ok(values)
 }
 
-/// A status in the place of a page ends the index, by the rules of a chain of pages.
+/// Returns true if this status in place of a page ends the index. The rules are those of a chain
+/// of pages.
 fn ends_index(fetcher: &Fetcher, index: &Index, position: &Position, status: u16) -> bool {
     let has_begun = *position != pagination::first(&index.page);
     let is_empty = fetcher.source().http.empty_status.contains(&status)
@@ -127,7 +131,7 @@ async fn fetch_index_page(
             items: picked.entries,
         };
         let following = pagination::follow(&index.page, read)?;
-        // a path becomes a URL that stands on its own
+        // a path becomes a complete URL, so that it can be used without the index
         let named = picked.texts.into_iter().map(|value| absolute(url, value));
         Ok((named.collect::<Vec<_>>(), picked.entries, following))
     });
@@ -136,9 +140,9 @@ async fn fetch_index_page(
         Answer::Unreadable { message, .. } => {
             return Err(truncated(format!("it cannot be read: {message}")));
         }
-        // nobody asked for it
+        // the request did not ask whether the index has changed
         Answer::Unchanged(_) => return Err(truncated("status 304".into())),
-        // the page after the last, or one that names nothing
+        // there is no such page after the last one, or the first page names nothing
         Answer::Status(status) if ends_index(fetcher, index, position, status) => {
             return Ok((Vec::new(), None));
         }
@@ -168,14 +172,14 @@ async fn fetch_index_page(
     Ok((named, next))
 }
 
-/// Completes a path to a URL, and removes a user from a URL, since values name chains. Other
-/// values stay as they are.
+/// Completes a path to a URL, and removes the user from a URL, because values name chains. Other
+/// values stay the same.
 fn absolute(url: &url::Url, value: String) -> String {
     if !value.starts_with('/') {
         return remove_user_from_value(&value);
     }
     url.join(&value).map_or(value, |mut url| {
-        // the source's user is added again where it belongs; neither fails for http
+        // the source's user is added again where the URL is requested; neither fails for http
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.into()

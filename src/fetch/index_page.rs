@@ -1,4 +1,4 @@
-//! What a page of an index names.
+//! Picks the items that a page of an index names.
 
 use serde_json::{Map, Value};
 
@@ -9,11 +9,12 @@ use crate::json::{self, DocumentError};
 use crate::page::Undecodable;
 use crate::source::{Pick, Picked};
 
-/// How many times as large as its text the JSON of an index may be in memory.
+/// The JSON of an index page may need at most this many times the limit of
+/// `fetch.max_decoded_bytes` in memory.
 const MOST_VALUE: usize = 4;
 
-/// Picks the items out of a page of an index. Returns the page itself too, as far as it is
-/// JSON.
+/// Picks the items out of a page of an index. Also returns the page as JSON, which is an empty
+/// object if the page is no JSON.
 pub(super) fn pick_items(
     fetcher: &Fetcher,
     pick: &Pick,
@@ -22,7 +23,7 @@ pub(super) fn pick_items(
     let (source, limits) = (fetcher.source(), fetcher.limits());
     let text = decode::index_text(received.body.clone(), received.content_type, source, limits)?;
     if !pick.is_json() {
-        // a URL has no NUL, and PostgreSQL stores none
+        // a URL has no NUL, and PostgreSQL cannot store one
         let text = String::from_utf8_lossy(&text).replace('\0', "\u{FFFD}");
         let picked = pick.from_text(&text).map_err(Undecodable::Unreadable)?;
         return Ok((picked, Value::Object(Map::new())));

@@ -1,27 +1,27 @@
-//! Stage 1: a declared source becomes a stream of pages.
+//! Stage 1: turns a declared source into a stream of pages.
 //!
 //! ```text
 //! Plan ──▶ Scope ──▶ Position ──address──▶ Target ──http──▶ body ──decode──▶ Page
 //!  traversal: which chains, side by side;  chain: which page when, and the end
 //! ```
 //!
-//! - A plain feed is one chain of pages. A feed that is asked for in windows of time, or
-//!   along an axis, is a chain for each, and as many are walked side by side as the source
-//!   may be asked at once.
-//! - What no attempt can read is a page too, [`Fetched::Unreadable`], and is never taken for
+//! - A plain feed is one chain of pages. A feed that is requested in windows of time, or along an
+//!   axis, is one chain for each window and value. As many chains are walked side by side as the
+//!   source allows requests at once.
+//! - If no attempt can read a page, it becomes [`Fetched::Unreadable`], and is never taken for
 //!   the end of the feed.
-//! - The end is what a page says positively: no link, a total that is reached, a page
-//!   without items. A last page that does not look like one is asked for once more.
-//! - A permit of the [`PageBudget`] is acquired before each request, and travels with the
-//!   page until it is committed. So the commits set the pace of the requests, and at most so
-//!   many pages are fetched twice after a crash.
-//! - A page of the [`PreviousRun`] is asked for only if it has changed, until the first one
-//!   has.
+//! - A chain ends only if a page says so: by a missing link, a total that is reached, or a page
+//!   without items. If the last page does not look like a last page, it is requested once more.
+//! - Before each request, a permit of the [`PageBudget`] is acquired. The page holds the permit
+//!   until it is committed. So requests are no faster than commits, and a crash makes a run fetch
+//!   at most that many pages twice.
+//! - A page of the [`PreviousRun`] is requested only if it has changed, until the first page has
+//!   changed.
 //!
-//! Of a body, fetch reads only how it is cut into items and what follows it; it knows neither
-//! releases nor the database. Nothing here spawns a task: requests make progress while the
-//! stream is polled, and stop when it is dropped. Files are read on threads that may block, a
-//! piece at a time, and no thread waits for longer than until its bytes have arrived.
+//! Fetch reads of a body only its items as bytes and what follows it. It knows neither releases
+//! nor the database. Nothing here spawns a task: requests make progress while the stream is
+//! polled, and stop when it is dropped. Files are read on threads that may block, one piece at a
+//! time. Such a thread waits only until the bytes of its piece have arrived.
 
 pub(crate) mod address;
 mod chain;
@@ -63,30 +63,31 @@ pub use self::scope::{Axes, Scope};
 use self::traversal::Traversal;
 pub use self::window::Stretch;
 
-/// Where a run's fetching begins and ends.
+/// Describes where a run begins to fetch and where it ends.
 #[derive(Clone, Debug)]
 pub struct Start {
     /// The chains to walk.
     pub plan: Plan,
-    /// The items of the fullest page that the run has seen; 0 if it has seen none.
+    /// The number of items of the fullest page that the run has seen, or 0.
     pub fullest: usize,
-    /// The number of the last page wanted of a chain; `None` is its end.
+    /// The number of the last page to fetch of each chain. `None` means the last page of the
+    /// chain.
     pub until: Option<u64>,
-    /// How many pages may be requested; `None` is no limit.
+    /// The number of pages that may be requested. `None` means no limit.
     pub max_pages: Option<u64>,
-    /// The pages of the previous run; by default none.
+    /// The pages that the previous run stored. By default there are none.
     pub previous: PreviousRun,
-    /// Files whose pieces are the pages, in place of those that the source declares.
+    /// Files that the user named. If there are any, their pieces are the pages.
     pub files: Vec<Input>,
 }
 
-/// The first page of a file.
+/// Returns the position of the first page of a file.
 #[must_use]
 pub fn first_page_of_file() -> Position {
     pagination::first(&Pagination::File)
 }
 
-/// The first page of each chain of a source.
+/// Returns the position of the first page of each chain of a source.
 #[must_use]
 pub fn first_page(source: &Source) -> Position {
     let first = pagination::first(&source.page);
@@ -94,13 +95,14 @@ pub fn first_page(source: &Source) -> Position {
         return first;
     }
     Position {
-        // pages are stretches of an index, counted by us
+        // a page is a group of items of the index, and we count these pages
         number: 1,
         cursor: detail::first_stretch(first.cursor),
     }
 }
 
-/// The first page with the same cursor: of a page of an index, its first stretch.
+/// Returns the cursor itself or, for a group of items of an index, the cursor of the first
+/// group on the same index page.
 #[must_use]
 pub fn rewind(cursor: &Cursor) -> Cursor {
     match cursor {
@@ -109,8 +111,8 @@ pub fn rewind(cursor: &Cursor) -> Cursor {
     }
 }
 
-/// The page with a number, if the source's feed can be entered in its middle; `None` where only
-/// the page before leads to it, and before the first page.
+/// Returns the position of the page with a number. Returns `None` if only the page before it
+/// leads to it, and for a number before the first page.
 #[must_use]
 pub fn page_at(source: &Source, number: u64) -> Option<Position> {
     match source.detail {
@@ -119,8 +121,8 @@ pub fn page_at(source: &Source, number: u64) -> Option<Position> {
     }
 }
 
-/// The time that an incremental run of a source with windows covers: from its watermark minus
-/// the overlap, or from its beginning, to now.
+/// Returns the time that an incremental run covers, if the source has windows. It begins at the
+/// watermark minus the overlap, or else at the beginning of the feed, and ends now.
 #[must_use]
 pub fn incremental(
     source: &Source,
@@ -131,28 +133,32 @@ pub fn incremental(
     Some(window::incremental(source, window, watermark, now))
 }
 
-/// Streams the pages of a feed: in order within a chain, chains side by side.
+/// Streams the pages of a feed. Pages of one chain come in order, and several chains are walked
+/// side by side.
 ///
 /// The stream ends after the chains of the plan, after `start.max_pages` pages, after an error,
-/// or at once when `stop` is cancelled: requests and waits under way are abandoned, and so are
-/// pages that were fetched ahead of a missing one. A chain ends after its page `start.until`,
-/// and after an unreadable page that nothing leads past; only [`Event::Ended`] says that its
-/// end was seen.
+/// or when `stop` is cancelled. A cancelled stream ends at once: it abandons requests and waits
+/// that are under way, and pages that arrived before an earlier page of their chain. A chain ends
+/// after the page `start.until`, and after an unreadable page whose next page is unknown. Only
+/// [`Event::Ended`] says that the end of a chain was seen.
 ///
-/// A permit of `budget` is acquired before each page and delivered with it; the receiver drops
-/// it once the page is committed. Up to `http.concurrency` chains are walked side by side, and
-/// if a chain says its total, up to so many of its pages are under way, as far as the budget
-/// allows.
+/// A permit of `budget` is acquired before each page and delivered with it. The receiver drops
+/// the permit once the page is committed. Up to `http.concurrency` chains are walked side by
+/// side. If a chain has a total, up to `http.concurrency` of its pages are requested at once, as
+/// far as the budget allows.
 ///
 /// # Errors
 ///
-/// Those of a request. [`Kind::LinkRefused`](crate::error::Kind): a link leads to a host that is
-/// not allowed. [`Kind::Truncated`](crate::error::Kind): a link leads back to a page of its
-/// chain, `fetch.unreadable_in_a_row` pages in a row could not be read, or the server ignores
-/// page numbers; the page that shows it is delivered first.
-/// [`Kind::Config`](crate::error::Kind): the first page is far smaller than `page.size`. Of
-/// several chains, each may fail for the publisher's reasons without ending the others, unless
-/// `fetch.unreadable_in_a_row` fail in a row.
+/// Fails like any request, and also with:
+///
+/// - [`Kind::LinkRefused`](crate::error::Kind): a link leads to a host that is not allowed.
+/// - [`Kind::Truncated`](crate::error::Kind): a link leads back to a page of its chain,
+///   `fetch.unreadable_in_a_row` pages in a row could not be read, or the server ignores page
+///   numbers. The page that shows this is delivered before the error.
+/// - [`Kind::Config`](crate::error::Kind): the first page is far smaller than `page.size`.
+///
+/// If there are several chains and one fails because of the publisher, the others continue, until
+/// `fetch.unreadable_in_a_row` chains in a row have failed.
 pub fn pages(
     fetcher: Arc<Fetcher>,
     start: Start,

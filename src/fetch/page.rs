@@ -1,4 +1,4 @@
-//! One page: asked for, cut into its items, and what follows it.
+//! Fetches one page, cuts it into its items, and reads what follows it.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ use crate::source::{Method, Source};
 
 const NOT_MODIFIED: u16 = 304;
 
-/// A status that the source interprets, in the place of a page.
+/// The server answered with a status that the source interprets, instead of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Status(pub(super) u16);
 
 pub(super) type PageAnswer = std::result::Result<Box<Fetched>, Status>;
 
-/// Fetches one page of a feed that has no index; if the page is known from a previous run,
+/// Fetches one page of a feed without an index. If a previous run stored the page, it is fetched
 /// only if it has changed.
 pub(super) async fn fetch_page(
     fetcher: &Fetcher,
@@ -76,8 +76,8 @@ async fn request_page(
     Ok((target, answer))
 }
 
-/// The target of a page. A link that was stored without the token in it gets a fresh one,
-/// which a resumed run has to ask for first.
+/// Returns the target of a page. If the page's link was stored with the placeholder of a token, a
+/// resumed run first requests a new token.
 pub(super) async fn page_target(
     fetcher: &Fetcher,
     scope: &Scope,
@@ -93,8 +93,8 @@ pub(super) async fn page_target(
     addresses.page(scope, position)
 }
 
-/// What was read, or else what stands in the place of the page: a status, or an answer that
-/// cannot be read.
+/// Returns what was read. If nothing could be read, returns the status or the unreadable body as
+/// the answer for the page.
 pub(super) fn read_or_substitute<T>(
     fetcher: &Fetcher,
     scope: &Scope,
@@ -105,7 +105,7 @@ pub(super) fn read_or_substitute<T>(
     match answer {
         Answer::Read(read) => Ok(read),
         Answer::Status(status) => Err(Err(Status(status))),
-        // nobody asked for it
+        // the request did not ask whether the page has changed
         Answer::Unchanged(_) => Err(Err(Status(NOT_MODIFIED))),
         Answer::Unreadable {
             body,
@@ -126,9 +126,9 @@ pub(super) fn describe_fetch(fetcher: &Fetcher, scope: &Scope, position: &Positi
     format!("fetch {}", fetcher.describe_page(scope, position.number))
 }
 
-/// Decodes a body, and reads what follows it. Links are relative to where the body came
-/// from; what is stored is where it was asked for, since a redirect may lead to an address
-/// that is signed or gone tomorrow.
+/// Decodes a body, and reads what follows it. Relative links start from the URL of the response.
+/// The URL of the request is stored, because a redirect may lead to a URL that is signed or no
+/// longer exists tomorrow.
 fn parse_page(
     fetcher: &Fetcher,
     scope: &Scope,
@@ -177,7 +177,7 @@ fn parse_page(
     })
 }
 
-/// What follows a page, a link without its secrets.
+/// Returns what follows a page. A link is returned without its secrets.
 pub(crate) fn follow_page(
     fetcher: &Fetcher,
     read: Read<'_>,
@@ -198,8 +198,8 @@ pub(crate) fn follow_page(
     Ok(following)
 }
 
-/// Pages are remembered, and asked for only if they have changed. Where a source gives
-/// status 304 another meaning, no request may cause one.
+/// Returns true if pages are remembered and requested only if they have changed. Returns false if
+/// the source gives status 304 another meaning, because then no request may cause one.
 pub(super) fn is_conditional(source: &Source) -> bool {
     let is_page = source.detail.is_none() && source.method() == Method::Get;
     let has_meaning = handled_statuses(source).contains(&NOT_MODIFIED)
@@ -207,7 +207,7 @@ pub(super) fn is_conditional(source: &Source) -> bool {
     source.http.conditional && is_page && !has_meaning
 }
 
-/// How many items a page says its chain has.
+/// Returns how many items the chain has in total, if the page says so.
 pub(super) fn total_items(
     source: &Source,
     following: &Following,
@@ -224,7 +224,7 @@ pub(super) fn handled_statuses(source: &Source) -> Vec<u16> {
     let mut statuses: Vec<u16> = source.page.stop_status().into_iter().collect();
     statuses.extend(&source.http.empty_status);
     if !source.axis.is_empty() {
-        // a file of several that does not exist is no reason to do without the others
+        // a chain for one file that does not exist must not end the run for the others
         statuses.extend([404, 410]);
     }
     if let Some(window) = &source.window {

@@ -1,15 +1,15 @@
-//! How many pages may be in memory, fetched and not yet durable, and how many bytes they may
-//! have together. What is read out of pages has a budget of the same kind.
+//! Limits how many pages are in memory between their request and their commit, and how many bytes
+//! they have together. What is read out of pages has another budget of this kind.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// Hands out the [`Permit`] that each page needs before it is asked for.
+/// Gives out the [`Permit`] that each page needs before it is requested.
 ///
-/// How large a page will be is not known by then: it is expected to be about as large as the
-/// pages before it. A page that is larger than the whole budget has it to itself, once the
-/// pages before it have left; `fetch.max_decoded_bytes` limits how large a page may be.
+/// The size of a page is not known before it arrives, so it is expected to be like that of the
+/// pages before it. A page that is larger than the whole budget waits until it is alone in
+/// memory; `fetch.max_decoded_bytes` limits its size.
 #[derive(Clone, Debug)]
 pub struct PageBudget {
     pages: Arc<Semaphore>,
@@ -17,7 +17,7 @@ pub struct PageBudget {
 }
 
 impl PageBudget {
-    /// A budget for so many pages, and for so many bytes of all of them together.
+    /// Makes a budget for `pages` pages that have at most `bytes` bytes together.
     #[must_use]
     pub fn new(pages: usize, bytes: usize) -> Self {
         Self {
@@ -30,8 +30,8 @@ impl PageBudget {
         }
     }
 
-    /// Waits until one more page is allowed, which is known to take at least so many bytes.
-    /// Pages that must leave in an order have to ask in that order.
+    /// Waits until one more page is allowed. The page has at least `at_least` bytes. If pages
+    /// must leave in an order, their permits have to be acquired in the same order.
     pub(crate) async fn acquire(&self, at_least: usize) -> Permit {
         let permit = Arc::clone(&self.pages).acquire_owned().await;
         let permit = permit.expect("nobody closes the semaphore");
@@ -44,11 +44,11 @@ impl PageBudget {
     }
 }
 
-/// The right to hold one page in memory, given back when it is dropped.
+/// The right to hold one page in memory. Dropping it returns the right to the budget.
 #[derive(Debug)]
 pub struct Permit {
     budget: Arc<ByteBudget>,
-    /// How many bytes the page takes, or is expected to.
+    /// The number of bytes that the page has, or is expected to have.
     bytes: usize,
     _permit: OwnedSemaphorePermit,
 }
@@ -78,8 +78,9 @@ struct ByteBudget {
 #[derive(Debug, Default)]
 struct Usage {
     total: usize,
-    /// What the next page is expected to take: as much as the last one, or half of what was
-    /// expected of that, because one large page says little about those behind it.
+    /// The number of bytes that the next page is expected to have. It is the size of the last
+    /// page, but at least half of the size expected before, because one page says little about
+    /// the next ones.
     expected: usize,
 }
 
@@ -88,7 +89,7 @@ impl ByteBudget {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the expected bytes of one more page fit, and returns how many they are.
+    /// Waits until the expected bytes of one more page fit into the budget. Returns their number.
     async fn reserve(&self, at_least: usize) -> usize {
         loop {
             let freed = self.freed.notified();
@@ -105,13 +106,14 @@ impl ByteBudget {
         }
     }
 
-    /// Replaces the bytes that were expected of a page by those that it has.
+    /// Replaces the expected bytes of a page by the bytes that it has.
     fn replace(&self, expected: usize, bytes: usize) {
         let mut usage = self.usage();
         usage.total = usage.total - expected + bytes;
         usage.expected = bytes.max(usage.expected / 2);
         drop(usage);
-        // more bytes are free, or fewer are expected
+        // others are woken, because more bytes are free now or fewer are expected of the next
+        // page
         self.freed.notify_waiters();
     }
 
@@ -127,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// A permit for a page of so many bytes, if there is one now.
+    /// Returns a permit for a page of this size, if the budget has one now.
     fn acquire(budget: &PageBudget, bytes: usize) -> Option<Permit> {
         let mut permit = budget.acquire(0).now_or_never()?;
         permit.set_bytes(bytes);
@@ -163,11 +165,11 @@ mod tests {
         let large = acquire(&budget, 1_000).unwrap();
         assert!(acquire(&budget, 1).is_none());
         drop(large);
-        // another one like it is expected, and has to be alone again
+        // the next page is expected to be as large, so it has to be alone again
         let small = acquire(&budget, 1).unwrap();
         assert!(acquire(&budget, 1).is_none());
         drop(small);
-        // until enough small ones have come
+        // until enough small pages have come
         for _ in 0..5 {
             drop(acquire(&budget, 1).unwrap());
         }

@@ -1,7 +1,7 @@
-//! How one page leads to the next: pure functions over a position in a feed.
+//! Finds the page that follows a page, by pure functions over positions in a feed.
 //!
-//! Nothing here fetches, or decides whether a link is allowed. A page that cannot say what
-//! follows it is unreadable, never the last one.
+//! Nothing here fetches pages or decides whether a link is allowed. A page that cannot say what
+//! follows it is unreadable, and never the last one.
 
 use serde_json::{Number, Value};
 use url::Url;
@@ -13,7 +13,7 @@ use crate::source::{Pagination, Size, Stop};
 /// What a page says about its chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Following {
-    /// The next page; `None` if the page says that it is the last.
+    /// The next page. `None` if the page says that it is the last one.
     pub(crate) next: Option<Position>,
     pub(crate) total_pages: Option<u64>,
     pub(crate) total_items: Option<u64>,
@@ -23,9 +23,9 @@ pub(crate) struct Following {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read<'r> {
     pub(crate) position: &'r Position,
-    /// The URL of the request, which a change feed compares with its link.
+    /// The URL of the request. A feed of changes compares its link with it.
     pub(crate) asked: &'r Url,
-    /// The URL that answered, which links are relative to.
+    /// The URL of the response. Relative links start from it.
     pub(crate) url: &'r Url,
     pub(crate) envelope: &'r Value,
     pub(crate) items: usize,
@@ -52,7 +52,7 @@ pub(crate) fn first(pagination: &Pagination) -> Position {
     }
 }
 
-/// The page with a number, if it can be requested without the one before it.
+/// Returns the page with a number, if it can be requested without reading the page before it.
 pub(super) fn at(pagination: &Pagination, number: u64) -> Option<Position> {
     let first = first(pagination);
     let skipped = number.checked_sub(first.number)?;
@@ -69,7 +69,7 @@ pub(super) fn at(pagination: &Pagination, number: u64) -> Option<Position> {
     Some(Position { number, cursor })
 }
 
-/// The page number of a cursor, if the cursor tells; else 1.
+/// Returns the number of the page at a cursor, or 1 if the cursor does not tell it.
 pub(super) fn number_of(pagination: &Pagination, cursor: &Cursor) -> u64 {
     match (pagination, cursor) {
         (_, Cursor::Number(number)) => *number,
@@ -80,24 +80,24 @@ pub(super) fn number_of(pagination: &Pagination, cursor: &Cursor) -> u64 {
     }
 }
 
-/// The page after one that could not be read, if it can be known.
+/// Returns the page after one that could not be read, if it can be known.
 pub(super) fn after(pagination: &Pagination, position: &Position) -> Option<Position> {
     at(pagination, position.number.checked_add(1)?)
 }
 
-/// The number of the last page of a chain with so many pages. An empty chain still has the page
-/// that says so.
+/// Returns the number of the last page of a chain with `total_pages` pages. An empty chain has
+/// one page, which says that there are no items.
 pub(super) fn last_number(pagination: &Pagination, total_pages: u64) -> u64 {
     first(pagination)
         .number
         .saturating_add(total_pages.saturating_sub(1))
 }
 
-/// The first page of a chain has at most half the items that the source declares for a page,
-/// although others follow it.
+/// Returns true if the first page of a chain has at most half the items that the source declares
+/// for a page, although other pages follow.
 ///
-/// A server that caps its pages below the requested size would be walked in steps that are too
-/// long, or left too early, and would look complete.
+/// Such a server limits its pages to fewer items than were requested. The run would skip the
+/// items between two pages or end too early, and would look complete.
 pub(super) fn is_size_too_large(
     pagination: &Pagination,
     position: &Position,
@@ -121,8 +121,8 @@ pub(super) fn is_size_too_large(
     position.number == first && follows && items as u64 <= size / 2
 }
 
-/// A page looks full: it has the size of a page, or at least `fullest` items, the most so far.
-/// A full page of a link feed is doubted to be the last.
+/// Returns true if a page looks full, so that it is probably not the last page of a link feed. It
+/// has the declared size, or at least `fullest` items, the most that a page has had so far.
 pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> bool {
     match pagination {
         pagination if pagination.is_change_feed() => false,
@@ -137,7 +137,8 @@ pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> 
     }
 }
 
-/// Reads what follows a page. A link becomes an absolute URL, or stays as served if it cannot.
+/// Reads what follows a page. A link becomes an absolute URL, or stays as served if that is
+/// impossible.
 pub(super) fn follow(pagination: &Pagination, page: Read<'_>) -> Result<Following, Unreadable> {
     match pagination {
         Pagination::Single | Pagination::File => Ok(Following::default()),
@@ -158,8 +159,9 @@ fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Follo
     } = page;
     let needs_total = matches!(stop, Stop::TotalPages(_) | Stop::TotalItems { .. });
     if envelope.is_null() && (items == 0 || needs_total) {
-        // A lone release says no total. Where none is needed it is a page of one: an error
-        // object with status 200 was recognized when the body was cut.
+        // A single release has no total, so a feed that needs a total cannot read it. Otherwise
+        // it is a page with one item, because an error object was recognized when the body was
+        // cut.
         return Err(Unreadable("it is one object and not a page of them".into()));
     }
     let (total_pages, total_items) = match stop {
@@ -192,8 +194,8 @@ fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Follo
     })
 }
 
-/// The next page of a link feed. The last page's link is absent, `null` or blank, or, in a
-/// change feed, leads to the page itself.
+/// Returns the next page of a link feed. On the last page the link is missing, `null` or blank.
+/// In a feed of changes, the link of the last page may lead to the page itself.
 fn link(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Following, Unreadable> {
     let next = match member(pointer, page.envelope)? {
         None | Some(Value::Null) => None,
@@ -221,10 +223,10 @@ fn token(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Foll
     Ok(following(page, next.map(Cursor::Token).filter(leads_on)))
 }
 
-/// The number is as served. An integer of more than 64 bits has become a double, and a request
-/// with another number leads anywhere.
+/// Returns true if the number is exactly as served. An integer of more than 64 bits has become a
+/// double, and a request with another number could lead anywhere.
 fn is_kept(number: &Number) -> bool {
-    // the first integer that a double cannot tell from the next
+    // from this number on, a double cannot represent every integer
     let first_alike = 2_f64.powi(53);
     !number.is_f64() || number.as_f64().is_some_and(|it| it.abs() < first_alike)
 }
@@ -257,7 +259,7 @@ fn without_fragment(url: &Url) -> String {
     url[..url::Position::AfterQuery].to_owned()
 }
 
-/// Reads a number, or the text of one.
+/// Reads a number, or a text that is a number.
 pub(super) fn total(pointer: &Pointer, envelope: &Value) -> Result<u64, Unreadable> {
     let number = match pointer.get(envelope) {
         Some(Value::Number(number)) => number.as_u64(),
@@ -332,8 +334,8 @@ mod tests {
         }
     }
 
-    /// All positions from the first page to the end, if the pages have so many items and this
-    /// envelope.
+    /// Returns all positions from the first page to the end. The pages have `items` items and
+    /// this envelope.
     fn walk(pagination: &Pagination, envelope: &Value, items: &[usize]) -> Vec<Position> {
         let mut walked = vec![first(pagination)];
         while walked.len() <= items.len() {

@@ -1,4 +1,4 @@
-//! Which chains a run walks, in what order, and where each begins.
+//! Decides which chains a run walks, in what order, and where each begins.
 //!
 //! # New values of an axis
 //!
@@ -17,21 +17,22 @@ use crate::fetch::window::{Cutting, Stretch};
 use crate::page::{Chain, Position};
 use crate::source::{Order, Source};
 
-/// The chains of a run: each window along each value of each axis, or one chain for a plain
-/// feed.
+/// The chains of a run. A plain feed is one chain. Otherwise there is a chain for each window and
+/// each combination of values of the axes.
 #[derive(Clone, Debug)]
 pub struct Plan {
     cutting: Option<Cutting>,
     blocks: VecDeque<Block>,
-    /// Where the windows of new values of axes end. These are walked last.
+    /// The end of the windows of values that are new in an index. They are walked after all
+    /// others.
     new_until: Option<Timestamp>,
-    /// Halves of windows, which are walked before all others.
+    /// Halves of windows. They are walked before all others.
     halves: VecDeque<Scope>,
     first: Position,
     begun: Begun,
 }
 
-/// Windows that are walked one after the other, each along the same values of axes.
+/// Windows that are walked one after the other. Each is walked for the same values of the axes.
 #[derive(Clone, Debug)]
 struct Block {
     windows: VecDeque<Option<Stretch>>,
@@ -68,25 +69,25 @@ impl Block {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ChainStart {
-    /// At this page; the pages before it have so many items.
+    /// The walk starts at `start`. The pages before it have `items` items.
     Page { start: Position, items: u64 },
-    /// All its pages are durable, and have so many items.
+    /// All pages of the chain are durable. They have `items` items.
     Done { items: u64 },
 }
 
-/// What an unfinished run has done of its chains.
+/// What an unfinished run has stored of its chains.
 #[derive(Clone, Debug, Default)]
 pub struct Begun {
-    /// For each chain, the page after its durable ones, if there is one, and how many items
-    /// these have.
+    /// For each chain, the page after its durable pages, if there is one, and the number of items
+    /// in its durable pages.
     next: HashMap<Chain, (Option<Position>, u64)>,
-    /// The windows of its chains, by axes.
+    /// The windows that have been walked, by the values of the axes.
     windows: HashMap<Arc<Axes>, Vec<Stretch>>,
 }
 
 impl Begun {
-    /// Collects the names of chains, the pages after their durable ones, and how many items
-    /// these have.
+    /// Collects chains, each with the page after its durable pages and the number of items in
+    /// them.
     #[must_use]
     pub fn new(chains: impl IntoIterator<Item = (Chain, Option<Position>, u64)>) -> Self {
         let mut begun = Self::default();
@@ -106,7 +107,8 @@ impl Begun {
         begun
     }
 
-    /// The window was halved: a shorter one within it was walked.
+    /// Returns true if the window was halved before, because a shorter window within it was
+    /// walked.
     fn is_split(&self, scope: &Scope) -> bool {
         let (Some(whole), Some(windows)) = (scope.window, self.windows.get(&scope.axes)) else {
             return false;
@@ -120,7 +122,8 @@ impl Begun {
 }
 
 impl Plan {
-    /// The chains of a source between two instants; a source without windows ignores these.
+    /// Plans the chains of a source between two times. A source without windows ignores the
+    /// times.
     #[must_use]
     pub fn new(source: &Source, bounds: Option<Stretch>, axes: Vec<Axes>, first: Position) -> Self {
         let cutting = source
@@ -144,8 +147,8 @@ impl Plan {
         }
     }
 
-    /// Adds the chains of new values of axes after all others: from the beginning of the feed
-    /// to where its other windows begin.
+    /// Adds chains for values that are new in an index, after all others. They cover the time
+    /// from the beginning of the feed to the start of the other windows.
     #[must_use]
     pub fn with_new(mut self, source: &Source, bounds: Option<Stretch>, new: Vec<Axes>) -> Self {
         let (Some(cutting), Some(window), Some(bounds)) = (&self.cutting, &source.window, bounds)
@@ -163,19 +166,20 @@ impl Plan {
         self
     }
 
-    /// A plain feed, from a page on.
+    /// Plans the chain of a plain feed, from the page `first` on.
     #[must_use]
     pub fn plain(source: &Source, first: Position) -> Self {
         Self::new(source, None, vec![Axes::new()], first)
     }
 
-    /// The same chains; those that an unfinished run has begun continue where they stopped.
+    /// Returns the same plan, in which chains that an unfinished run has begun continue where
+    /// they stopped.
     #[must_use]
     pub fn resuming(self, begun: Begun) -> Self {
         Self { begun, ..self }
     }
 
-    /// The newest window alone.
+    /// Keeps only the newest window.
     #[must_use]
     pub fn newest(mut self) -> Self {
         for block in &mut self.blocks {
@@ -184,7 +188,8 @@ impl Plan {
         self
     }
 
-    /// How many chains begin at each instant; `None` stands for a feed without windows.
+    /// Returns the number of chains that begin at each time. `None` is for a feed without
+    /// windows.
     #[must_use]
     pub fn starts(&self) -> BTreeMap<Option<Timestamp>, usize> {
         let mut starts = BTreeMap::new();
@@ -196,13 +201,13 @@ impl Plan {
         starts
     }
 
-    /// The plan has several chains, of which one may fail by itself.
+    /// Returns true if the plan has several chains, so that one of them may fail alone.
     pub(super) fn is_many(&self) -> bool {
         self.starts().values().sum::<usize>() > 1
     }
 
-    /// Drops the chains of new values, if this is one of them. All other chains have begun by
-    /// then. Returns `false` if the chain has no new value.
+    /// Drops the remaining chains of values that are new in an index, if this chain is one of
+    /// them. All other chains have begun by then. Returns false if this chain is not one of them.
     pub(super) fn leave_new(&mut self, scope: &Scope) -> bool {
         let until = self.new_until.zip(scope.window);
         let is_new = until.is_some_and(|(until, window)| window.to <= until);
@@ -212,7 +217,7 @@ impl Plan {
         is_new
     }
 
-    /// Where a window would be halved; `None` if it is short enough.
+    /// Returns the time at which a window would be halved. Returns `None` if it is too short.
     pub(super) fn middle(&self, scope: &Scope) -> Option<Timestamp> {
         self.cutting.as_ref()?.middle(scope.window?)
     }
@@ -261,8 +266,8 @@ impl Plan {
 }
 
 pub(super) enum NextChain {
-    /// Walk this chain from there.
+    /// Walk this chain from this start.
     Walk(Scope, ChainStart),
-    /// Note that this window was halved before; its halves come next.
+    /// Report that this window was halved in an earlier run. Its halves are the next chains.
     Halved(Scope, Timestamp),
 }

@@ -1,4 +1,4 @@
-//! The pages of the previous run, of which a run asks only whether they have changed.
+//! The pages that the previous run stored. A run requests each of them only if it has changed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::page::{Chain, Cursor, RememberedPage};
 
-/// The pages of the previous run, by chain and cursor; by default none.
+/// The pages that the previous run stored, by chain and cursor. By default there are none.
 #[derive(Clone, Debug, Default)]
 pub struct PreviousRun {
     chains: HashMap<Chain, HashMap<Cursor, Arc<RememberedPage>>>,
 }
 
 impl PreviousRun {
-    /// Collects pages.
+    /// Collects the pages of the previous run.
     #[must_use]
     pub fn new(pages: impl IntoIterator<Item = (Chain, Cursor, RememberedPage)>) -> Self {
         let mut previous = Self::default();
@@ -24,18 +24,18 @@ impl PreviousRun {
         previous
     }
 
-    /// A page, if the previous run stored it.
+    /// Returns a page, if the previous run stored it.
     #[must_use]
     pub fn page(&self, chain: &Chain, cursor: &Cursor) -> Option<&Arc<RememberedPage>> {
         self.chains.get(chain)?.get(cursor)
     }
 }
 
-/// The pages of the previous run, until this run delivers one that has changed.
+/// The pages of the previous run, until this run delivers a page that has changed.
 ///
-/// Once a page has changed, every later page is fetched too, because later pages override
-/// earlier ones: what the changed page stores may be under a key of a later page, which then
-/// has to be stored again whether it has changed or not.
+/// Once a page has changed, every later page is fetched too, because later pages override earlier
+/// ones. The changed page may store releases that a later page has too. That page must then be
+/// stored again, even if it has not changed.
 #[derive(Debug, Default)]
 pub(super) struct KnownPages {
     previous: PreviousRun,
@@ -57,8 +57,8 @@ impl KnownPages {
         self.previous.page(chain, cursor).cloned()
     }
 
-    /// What is known of the first piece of a file, if all pieces that follow it are of the
-    /// same file and known too.
+    /// Returns the stored page of the first piece of a file. Returns `None` if a later piece of
+    /// the file is not stored.
     pub(super) fn file(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<RememberedPage>> {
         let first = self.page(chain, cursor)?;
         let mut page = &first;
@@ -72,7 +72,7 @@ impl KnownPages {
         self.is_forgotten.load(Relaxed)
     }
 
-    /// A page is delivered that has changed, so nothing known counts any more.
+    /// Forgets all pages of the previous run, because a page that has changed is delivered.
     pub(super) fn forget(&self) {
         self.is_forgotten.store(true, Relaxed);
     }

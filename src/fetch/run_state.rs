@@ -1,4 +1,4 @@
-//! What the chains of a run share.
+//! Holds what all chains of a run share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -11,18 +11,19 @@ use crate::fetch::previous_run::KnownPages;
 #[derive(Clone)]
 pub(super) struct RunState {
     pub(super) fetcher: Arc<Fetcher>,
-    /// A permit of it is acquired before each page.
+    /// A permit is acquired from this budget before each page.
     pub(super) budget: PageBudget,
     pub(super) pages_left: Arc<AtomicU64>,
-    /// The items of the fullest page that the run has seen.
+    /// The number of items of the fullest page that the run has seen.
     pub(super) fullest: Arc<AtomicUsize>,
     pub(super) window_beginnings: Arc<WindowBeginnings>,
-    /// The pages of the previous run, as long as they count.
+    /// The pages of the previous run, until a page has changed.
     pub(super) known: Arc<KnownPages>,
 }
 
 impl RunState {
-    /// Counts a page that is about to be asked for; `false` if no more may be.
+    /// Counts a page that is about to be requested. Returns false if no more pages may be
+    /// requested.
     pub(super) fn count_page(&self) -> bool {
         let less = |left: u64| left.checked_sub(1);
         self.pages_left.fetch_update(Relaxed, Relaxed, less).is_ok()

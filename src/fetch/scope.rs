@@ -1,4 +1,5 @@
-//! The part of a feed that is one chain of pages: a window of time, and a value of each axis.
+//! Names the part of a feed that one chain of pages covers: a window of time, and a value of each
+//! axis.
 //!
 //! # Chains are found again by their names
 //!
@@ -16,34 +17,34 @@ use url::form_urlencoded;
 use crate::fetch::window::Stretch;
 use crate::page::Chain;
 
-/// A value of each axis.
+/// Each axis with one of its values.
 pub type Axes = BTreeMap<String, String>;
 
-/// The part of a feed that is one chain of pages; all of a plain feed.
+/// The part of a feed that one chain of pages covers. It is the whole feed if the feed is plain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// The window of time of its requests.
+    /// The window of time in the chain's requests.
     pub window: Option<Stretch>,
-    /// The value of each axis in its requests.
+    /// The value of each axis in the chain's requests.
     pub axes: Arc<Axes>,
 }
 
 impl Scope {
-    /// The name of the chain: the window as an interval of ISO 8601, and the axes as a URL
-    /// query.
+    /// Returns the name of the chain. It is the window as an interval of ISO 8601, and the axes
+    /// as a URL query.
     #[must_use]
     pub fn chain(&self) -> Chain {
         Chain::new(self.to_string())
     }
 
-    /// The part that the names of all chains along these axes share, whatever their windows.
+    /// Returns the part of the chain's name that is the same for all windows along these axes.
     #[must_use]
     pub fn name_of(axes: &Axes) -> String {
         let axes = Arc::new(axes.clone());
         Self { window: None, axes }.to_string()
     }
 
-    /// Parses what [`fmt::Display`] wrote; `None` for any other text.
+    /// Parses what [`fmt::Display`] wrote. Returns `None` for any other text.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (window, axes) = match text.split_once(' ') {
             Some((window, axes)) => (window, axes),

@@ -1,4 +1,4 @@
-//! All chains of a run, several side by side.
+//! Walks all chains of a run, several side by side.
 //!
 //! # A chain that fails
 //!
@@ -34,9 +34,9 @@ pub(super) struct Traversal {
     run: RunState,
     plan: Plan,
     until: Option<u64>,
-    /// The run has several chains, of which one may fail by itself.
+    /// True if the run has several chains, so that one of them may fail alone.
     is_many: bool,
-    /// The files of a load, by the part of the feed that each is.
+    /// The files that the user named, by the part of the feed that each covers.
     files: BTreeMap<Axes, Input>,
     walks: FuturesUnordered<BoxFuture<'static, Advanced>>,
     waiting: VecDeque<Event>,
@@ -127,9 +127,10 @@ impl Traversal {
         }
     }
 
-    /// Begins as many walks as the source may be asked at once.
+    /// Begins as many walks as the source allows requests at once.
     fn begin_walks(&mut self) {
-        // files of a load are read one after the other: the last says what holds
+        // files that the user named are read one after another, because later ones override
+        // earlier ones
         let at_once = match self.files.is_empty() {
             true => self.run.fetcher.source().http.concurrency,
             false => 1,
@@ -156,8 +157,8 @@ impl Traversal {
         }
     }
 
-    /// The end of a chain whose pages are all durable. If it has as many items as the
-    /// publisher gives, more may exist.
+    /// Returns the end of a chain whose pages are all durable. It is a failure if the chain has
+    /// as many items as the publisher ever gives, because there may be more.
     fn end_of_durable(&self, scope: Scope, items: u64) -> Event {
         let window = self.run.fetcher.source().window.as_ref();
         let most = window.and_then(|window| window.split_when.items);
@@ -200,7 +201,7 @@ impl Traversal {
             }
             Event::Split { scope, middle } => {
                 self.plan.split(&scope, middle);
-                // a window of several chains now, whatever it was
+                // a halved window is several chains, even if it was the only one
                 self.is_many = true;
                 Ok(Event::Split { scope, middle })
             }
@@ -210,8 +211,10 @@ impl Traversal {
         }
     }
 
-    /// Skips a chain that failed, or ends the run. If all that is left is new values of axes,
-    /// the failures may be theirs, and the run is what it was without them.
+    /// Skips a chain that failed, if other chains follow. If several in a row fail, or the
+    /// publisher asks for no more requests, the run fails. If only chains of values that are new
+    /// in an index are left, they are dropped instead, because the failures may concern only
+    /// these.
     fn fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
         self.failed_in_a_row += 1;
         let most = self.run.fetcher.limits().unreadable_in_a_row;
@@ -264,8 +267,8 @@ mod tests {
         }
     }
 
-    /// A traversal of the first three days of a source, or of a plain feed. None of its walks
-    /// is polled.
+    /// Makes a traversal of the first three days of a source, or of a plain feed. None of its
+    /// walks is polled.
     fn traversal(table: &str) -> Traversal {
         let mut source: Source = toml::from_str(table).unwrap();
         source.name = "zambia".into();
@@ -323,7 +326,7 @@ mod tests {
         Event::Page(Box::new(fetched), permit)
     }
 
-    /// The kind of the error that ends the run, if the events end it.
+    /// Returns the kind of the error that ends the run, if the events end it.
     fn end_of(traversal: &mut Traversal, events: Vec<Event>) -> Option<Kind> {
         let mut ends = events
             .into_iter()

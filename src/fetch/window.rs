@@ -1,4 +1,4 @@
-//! Windows of time: pure functions over instants, in a time zone.
+//! Cuts time into windows, by pure functions over times in a time zone.
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -9,9 +9,9 @@ use crate::source::{Source, Unit, Window};
 /// The time that the requests of one chain cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stretch {
-    /// Its start.
+    /// The start of the time.
     pub from: Timestamp,
-    /// Its end, which is the start of the next window.
+    /// The end of the time, which is the start of the next window.
     pub to: Timestamp,
 }
 
@@ -39,15 +39,15 @@ impl Cutting {
         }
     }
 
-    /// The windows from one instant to another, oldest first, at least one. They begin where
-    /// the source's date format can say it.
+    /// Returns the windows between two times, the oldest first. There is at least one. Each
+    /// begins at a time that the source's date format can express.
     pub(super) fn windows(&self, from: Timestamp, until: Timestamp) -> Vec<Stretch> {
         let mut windows = Vec::new();
         let start = self.floor(from);
         let mut from = start.timestamp();
         let mut nth = 0;
         loop {
-            // counted from the start, so that months begin on the same day
+            // each end is computed from the first start, so that all months begin on the same day
             let to = loop {
                 nth += 1;
                 let end = self
@@ -70,8 +70,8 @@ impl Cutting {
         }
     }
 
-    /// Where the halves of a window meet; `None` if they would be shorter than the date format
-    /// can say or the source allows.
+    /// Returns the time at which a window is halved. Returns `None` if the halves would be
+    /// shorter than the date format can express or the source allows.
     pub(super) fn middle(&self, window: Stretch) -> Option<Timestamp> {
         let length = window.to.duration_since(window.from);
         let middle = window.from.checked_add(length / 2).ok()?;
@@ -83,7 +83,7 @@ impl Cutting {
         .then_some(middle)
     }
 
-    /// The start of the second, day or month that an instant is in.
+    /// Returns the start of the second, minute, hour, day, month or year that contains a time.
     pub(super) fn floor(&self, instant: Timestamp) -> Zoned {
         let zoned = instant.to_zoned(self.zone.clone());
         let midnight = |date: jiff::civil::Date| date.to_zoned(self.zone.clone()).ok();
@@ -100,12 +100,13 @@ impl Cutting {
     }
 }
 
-/// The same day at another time, by the same offset where a clock shows a time twice.
+/// Returns another time of the same day. If clocks show that time twice, the UTC offset stays the
+/// same.
 fn at(zoned: &Zoned, time: Time) -> Option<Zoned> {
     zoned.with().time(time).build().ok()
 }
 
-/// Estimates how long a span is.
+/// Estimates the length of a span in this time zone.
 fn length(span: Span, zone: &TimeZone) -> SignedDuration {
     let start = Timestamp::UNIX_EPOCH.to_zoned(zone.clone());
     match start.checked_add(span) {
@@ -114,8 +115,8 @@ fn length(span: Span, zone: &TimeZone) -> SignedDuration {
     }
 }
 
-/// The time of an incremental run: from the watermark minus the overlap, or from the beginning,
-/// to now.
+/// Returns the time of an incremental run. It begins at the watermark minus the overlap, or else
+/// at the beginning of the feed, and ends now.
 pub(super) fn incremental(
     source: &Source,
     window: &Window,

@@ -1,6 +1,6 @@
-//! How a page, an item, an index or a file is asked for: the source's templates, filled in.
+//! Builds the requests for a page, an item, an index or a file from the source's templates.
 //!
-//! [`TargetPolicy`] decides whether the result may be asked for.
+//! [`TargetPolicy`] decides whether a URL may be requested.
 
 use jiff::Zoned;
 use url::Url;
@@ -21,7 +21,8 @@ pub(crate) struct Addresses<'a> {
 }
 
 impl<'a> Addresses<'a> {
-    /// The target of a page, or of the index page that its items are on.
+    /// Returns the target of a page. If the source has an index, it is the target of the index
+    /// page that names the page's items.
     pub(crate) fn page(self, scope: &Scope, position: &Position) -> Result<Target> {
         let mut cursor = &position.cursor;
         while let Cursor::Detail { index, .. } = cursor {
@@ -41,8 +42,8 @@ impl<'a> Addresses<'a> {
         })
     }
 
-    /// The page is asked for by a link that had a token in it when it was stored, and no
-    /// token is known yet.
+    /// Returns true if the page's link was stored with the placeholder of a token, and no token
+    /// has been issued yet.
     pub(super) fn lacks_token(self, position: &Position) -> bool {
         match &position.cursor {
             Cursor::Link(link) => self.policy.lacks_token(link),
@@ -50,7 +51,7 @@ impl<'a> Addresses<'a> {
         }
     }
 
-    /// The target of a file that a person has named.
+    /// Returns the target of a file that the user named.
     pub(super) fn file(self, url: &Url) -> Target {
         let mut url = url.clone();
         self.policy.add_credentials(&mut url);
@@ -62,7 +63,8 @@ impl<'a> Addresses<'a> {
         }
     }
 
-    /// The target of an item that a page of an index names; the page came from `url`.
+    /// Returns the target of an item that a page of an index names. `url` is the URL of that
+    /// page, and relative URLs of items start from it.
     pub(super) fn item(
         self,
         detail: &Detail,
@@ -85,7 +87,7 @@ impl<'a> Addresses<'a> {
         })
     }
 
-    /// The target of a page of an axis's index.
+    /// Returns the target of a page of an axis's index.
     pub(super) fn index_page(self, index: &Index, position: &Position) -> Result<Target> {
         let scope = Scope::default();
         let values = TemplateValues::new(self, &scope, Some(&position.cursor), None);
@@ -117,7 +119,7 @@ impl<'a> Addresses<'a> {
         })
     }
 
-    /// The URL of a page that no link leads to.
+    /// Builds the URL of a page that has no link leading to it.
     fn page_url(self, values: &TemplateValues<'_>, cursor: &Cursor) -> Result<Url> {
         let Source {
             url: template,
@@ -149,7 +151,7 @@ struct TemplateValues<'a> {
     scope: &'a Scope,
     cursor: Option<&'a Cursor>,
     item: Option<&'a str>,
-    /// The ends of the window, in the source's time zone.
+    /// The start and the end of the window, in the source's time zone.
     dates: Option<(Zoned, Zoned)>,
 }
 
@@ -211,7 +213,7 @@ impl<'a> TemplateValues<'a> {
     }
 }
 
-/// The value of the query parameter that tells pages apart.
+/// Returns the value of the query parameter that selects the page.
 fn parameter_of(cursor: &Cursor) -> Option<String> {
     match cursor {
         Cursor::Number(count) | Cursor::Offset(count) => Some(count.to_string()),
@@ -220,7 +222,7 @@ fn parameter_of(cursor: &Cursor) -> Option<String> {
     }
 }
 
-/// Sets one query parameter, and leaves the others as they are.
+/// Sets one query parameter and leaves the others unchanged.
 fn set_parameter(url: &mut Url, name: &str, value: &str) {
     let is_present = url.query_pairs().any(|(present, _)| present == name);
     if is_present {

@@ -158,7 +158,7 @@ fn a_secret_within_a_url_changes_nothing_around_it() {
         let encoded = stored.replace("{env.KEY}", "a%26b%23c%2Bd%2526%20e%2Ff");
         assert_eq!(url.as_str(), encoded);
         assert_eq!(address.policy.redact_url(&url), stored);
-        // where it is echoed as a part of a URL
+        // the publisher may send back a part of the URL
         let path = encoded.strip_prefix("https://feed.example/").unwrap();
         let hidden = stored.strip_prefix("https://feed.example/").unwrap();
         assert_eq!(address.policy.redact_link(path), hidden);

@@ -1,9 +1,9 @@
 //! Downloads a publisher's file to disk.
 //!
-//! A connection that breaks is resumed where it broke, by a range, if the file is known to be
-//! the same. What arrived counts as progress, so that a download of hours is not given up for a
-//! connection that breaks every few minutes. A server that stalls again and again makes no
-//! progress, and uses up the attempts.
+//! If a connection breaks, the download continues where it broke, by a range, if the file is
+//! known to be the same. An attempt that brings enough bytes is progress and resets the count of
+//! attempts, so that a download of hours survives connections that break every few minutes. A
+//! server that stalls again and again makes no progress and uses up the attempts.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -28,22 +28,22 @@ use crate::http::{
 };
 use crate::source::Http;
 
-/// How many bytes an attempt has to bring to count as progress.
+/// An attempt is progress only if it brings at least this many bytes.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
 struct Download<'a> {
     http: &'a Http,
     writer: tokio::sync::Mutex<FileWriter>,
-    /// How many bytes are here, and were here when progress was last seen.
+    /// The number of bytes on disk. `counted` is that number when progress was last made.
     bytes: AtomicU64,
     counted: AtomicU64,
-    /// How many bytes that were here already the last attempt was sent again.
+    /// The number of bytes that the last attempt sent although they were on disk already.
     repeated: AtomicU64,
-    /// Identifies the file while it does not change.
+    /// Identifies the content of the file: its `ETag` or `Last-Modified`.
     validator: Mutex<Option<HeaderValue>>,
 }
 
-/// Downloads a file, with as many attempts as it takes and is allowed.
+/// Downloads a file, and retries while attempts are left.
 pub(super) async fn download(
     client: &Client,
     http: &Http,
@@ -70,7 +70,7 @@ impl Receive for Download<'_> {
     type Received = ();
 
     fn headers(&self) -> HeaderMap {
-        // ranges of a body that is compressed on the way mean nothing
+        // a range of a compressed body could not be joined to the bytes on disk
         let identity = HeaderValue::from_static("identity");
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, identity)]);
         let validator = self.validator().clone();
@@ -84,14 +84,16 @@ impl Receive for Download<'_> {
         headers
     }
 
-    /// No limit, because a file may take hours. A server that stalls ends it.
+    /// Returns no limit, because a file may take hours. A server that stalls still ends the
+    /// attempt.
     fn time_limit(&self, _: &config::Fetch) -> Option<Duration> {
         None
     }
 
-    /// A server without ranges sends everything from the start each time. Such an attempt has
-    /// progressed if it brought at least as much as it repeated; otherwise a server that breaks
-    /// a little later each time could go on for ever.
+    /// Returns true if the attempt brought enough new bytes. A server without ranges sends the
+    /// file from its start each time. Such an attempt must bring at least as many new bytes as
+    /// repeated ones. Otherwise a server that breaks a little later each time could go on for
+    /// ever.
     fn has_progressed(&self) -> bool {
         let bytes = self.bytes.load(Relaxed);
         let least = PROGRESS_BYTES.max(self.repeated.load(Relaxed));
@@ -142,7 +144,7 @@ impl Receive for Download<'_> {
             ));
         }
         if part.is_some_and(|part| writer.bytes() < part.total) {
-            // the server sends no more at once
+            // the server sends only a part of the range at once
             let message = "the server sent a part of the file only";
             return Err(Failure::Connection(Error::environment(message)));
         }
@@ -157,8 +159,8 @@ impl Download<'_> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks that a response is of the same file, and reads which part of it; `None` is all of
-    /// it.
+    /// Checks that a response is for the same file. Returns the part of the file that it brings,
+    /// or `None` for the whole file.
     fn check(&self, response: &Response, here: u64) -> Result<Option<Part>, Failure> {
         let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
         let content_type = text_header(response, &CONTENT_TYPE);
@@ -166,7 +168,7 @@ impl Download<'_> {
         let encoding = text_header(response, &CONTENT_ENCODING).unwrap_or_default();
         let is_plain = ["", "identity"].contains(&&*encoding.to_ascii_lowercase());
         let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
-        // a body that is compressed although nobody asked is treated as a gzip file
+        // a body that is compressed although that was not requested is treated as a gzip file
         let is_gzip = ["gzip", "x-gzip"].contains(&&*encoding.to_ascii_lowercase());
         if !is_plain && (!is_gzip || is_partial) {
             return Err(refused(UNKNOWN_ENCODING));
@@ -197,7 +199,7 @@ fn changed() -> Failure {
     Failure::Final(Error::new(Kind::Truncated, message))
 }
 
-/// Identifies the content of a file: a strong tag, or its date.
+/// Returns what identifies the content of a file: a strong `ETag`, or else its `Last-Modified`.
 fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = headers
         .get(ETAG)

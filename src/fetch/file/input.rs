@@ -1,4 +1,4 @@
-//! Files that a person names.
+//! Names the files that a user loads.
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -13,17 +13,17 @@ use crate::error::{Error, Result};
 use crate::fetch::scope::Axes;
 use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo, hide_userinfo};
 
-/// The axis of the files of a load.
+/// The name of the axis that tells the files of one load apart.
 const AXIS: &str = "file";
 
 /// A file to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A file on this machine, by its absolute path.
+    /// A file on this machine, with its absolute path.
     Path(PathBuf),
     /// Standard input.
     Stdin,
-    /// A file to download.
+    /// A file to download from this URL.
     Url(Url),
 }
 
@@ -32,7 +32,8 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// [`Kind::Config`](crate::error::Kind): the file does not exist, or is a directory.
+    /// [`Kind::Config`](crate::error::Kind): the file does not exist or is a directory, or the
+    /// URL is not valid.
     pub fn parse(name: &str) -> Result<Self> {
         if name == "-" {
             let metadata = standard_input().and_then(|it| it.metadata().map_err(file_error));
@@ -63,7 +64,7 @@ impl Input {
         Ok(Self::Path(path))
     }
 
-    /// How many bytes it has, if that is known before it is read.
+    /// Returns the size of the file in bytes, if it is known before the file is read.
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
         let Self::Path(path) = self else { return None };
@@ -71,7 +72,8 @@ impl Input {
         metadata.is_file().then_some(metadata.len())
     }
 
-    /// What tells it from an older file of the same name, as far as that can be seen.
+    /// Returns a text that differs if another file has the same name. The text is empty if the
+    /// file's size and time are not known.
     #[must_use]
     pub fn state(&self) -> String {
         let Self::Path(path) = self else {
@@ -88,14 +90,14 @@ impl Input {
         )
     }
 
-    /// It may be skipped once all of it is stored. What comes through a pipe may be something
-    /// else the next time.
+    /// Returns true if the file can be skipped once all of it is stored. Standard input cannot,
+    /// because it may be something else the next time.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         *self != Self::Stdin
     }
 
-    /// The host that it is downloaded from.
+    /// Returns the host from which the file is downloaded.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         match self {
@@ -104,13 +106,13 @@ impl Input {
         }
     }
 
-    /// The part of a load that it is.
+    /// Returns the part of the load that the file is, as a value of an axis.
     #[must_use]
     pub fn axes(&self) -> Axes {
         Axes::from([(AXIS.to_owned(), self.to_string())])
     }
 
-    /// Where it is, as stored with what comes from it.
+    /// Returns the URL that is stored with the releases of the file.
     pub(super) fn url(&self) -> String {
         match self {
             Self::Path(path) => {
@@ -132,7 +134,7 @@ impl fmt::Display for Input {
     }
 }
 
-/// Refuses what cannot be read to an end.
+/// Fails if the file is neither a regular file nor a pipe.
 pub(super) fn check_kind(metadata: &Metadata) -> Result<()> {
     if metadata.is_file() || metadata.file_type().is_fifo() {
         return Ok(());
@@ -140,11 +142,11 @@ pub(super) fn check_kind(metadata: &Metadata) -> Result<()> {
     Err(Error::config("it is neither a file nor a pipe"))
 }
 
-/// A URL without what may be a secret: a user, and the query of a signed URL, in whose place a
-/// digest stands.
+/// Removes what may be a secret from a URL: its user and its query, which may be a signature. A
+/// digest replaces the query.
 fn remove_signature(url: &Url) -> String {
     let mut shown = url.clone();
-    // a URL of http has a host, and so may have a user
+    // neither fails, because an http URL has a host and so may have a user
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
     shown.set_fragment(None);

@@ -1,9 +1,9 @@
-//! Files whose pieces are the pages of a chain: on this machine, through a pipe, or
-//! downloaded.
+//! Fetches files whose pieces are the pages of a chain. A file is on this machine, in a pipe, or
+//! is downloaded.
 //!
-//! A file that has to come is put on disk, without a name, and read from there while it
-//! arrives: a publisher's connection does not wait for the database, a broken one is resumed
-//! where it broke, and a zip file can be read from its end.
+//! What comes through a pipe or the network is written to a temporary file without a name, and
+//! read from there while it arrives. So a publisher's connection does not wait for the database,
+//! a broken download continues where it broke, and a zip file can be read from its end.
 
 mod download;
 mod input;

@@ -1,4 +1,4 @@
-//! The walk along the pieces of a file.
+//! Walks along the pieces of a file.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -32,23 +32,23 @@ type Arrived = Result<Answer<()>>;
 pub(crate) struct FileWalk {
     run: RunState,
     scope: Scope,
-    /// The file of a load.
+    /// The file that the user named. `None` if the source declares the file.
     input: Option<Input>,
     until: Option<u64>,
     next: Position,
-    /// Where the file is, without secrets.
+    /// The URL of the file, without secrets.
     url: String,
-    /// Writes the file to disk, until that is done.
+    /// Writes the file to disk. `None` once that has ended.
     arriving: Option<BoxFuture<'static, Arrived>>,
     arrived: Option<Arrived>,
     file: Option<FileReader>,
-    /// What is known of the file's next piece, if the file has not changed.
+    /// What an earlier run stored of the file's next piece. `None` if the file has changed.
     known: Option<Arc<RememberedPage>>,
-    /// `None` while it cuts.
+    /// `None` while the cutter runs on another thread.
     cutter: Option<Box<Cutter>>,
-    /// What was cut off and is not delivered yet.
+    /// The pieces that have been cut off but not delivered.
     found: VecDeque<Found>,
-    /// Nothing more can be cut off.
+    /// True if nothing more can be cut off.
     is_at_end: bool,
     is_whole: bool,
     is_over: bool,
@@ -90,7 +90,8 @@ impl FileWalk {
         &self.scope
     }
 
-    /// What comes next; `None` after the last page wanted, and after the end.
+    /// Returns the next event. Returns `None` after the last page to fetch, and after the end of
+    /// the file.
     pub(crate) async fn advance(&mut self) -> Option<Event> {
         let is_wanted =
             self.until.is_none_or(|until| self.next.number <= until) && self.run.has_pages_left();
@@ -125,8 +126,8 @@ impl FileWalk {
         }
     }
 
-    /// The end of the file, or the error that it is not whole: a resumed run continues with
-    /// what cannot be read until it can.
+    /// Returns the end of the file, or an error if a part could not be read. After the error, a
+    /// resumed run tries to read that part again.
     fn end(&self) -> Event {
         if self.is_whole {
             return Event::Ended {
@@ -179,7 +180,7 @@ impl FileWalk {
                 self.open().await?;
                 self.skip_durable().await?;
             }
-            // a page is the last if nothing follows it
+            // a second piece is cut first, because a page is the last one if no piece follows it
             if self.found.len() > 1 || self.is_at_end {
                 break;
             }
@@ -253,14 +254,15 @@ impl FileWalk {
             self.known = self.run.known.page(&page.chain, &next.cursor);
             self.next = next;
             if self.known.is_none() {
-                // nothing known counts any more
+                // the stored pages of the file are incomplete, so the file is downloaded
                 self.download_again();
             }
         }
         page
     }
 
-    /// Downloads the file after all; its pages are those that follow.
+    /// Downloads the file although it may not have changed. Its pages follow those that were
+    /// delivered.
     fn download_again(&mut self) {
         self.known = None;
         self.arrived = None;
@@ -297,21 +299,21 @@ impl FileWalk {
         Ok(())
     }
 
-    /// Ends the walk with a file of which nothing can be read.
+    /// Ends the walk, because nothing of the file can be read.
     fn end_unreadable(&mut self, body: Bytes, message: String) {
         let mark = Mark::default();
         self.found.push_back(Found::Unreadable(body, message, mark));
         self.is_at_end = true;
     }
 
-    /// Decides what it means that the file did not arrive whole, or cannot be read.
+    /// Decides what happens if the file did not arrive completely or cannot be read.
     fn handle_incomplete(&mut self, message: String) -> Result<()> {
         let source = self.run.fetcher.source();
         let is_untouched = self.next.cursor == Cursor::Start
             && self.found.is_empty()
             && !self.file.as_ref().is_some_and(FileReader::has_begun);
         match &self.arrived {
-            // the file does not exist, and none of it was there before
+            // the file does not exist, and nothing of it had arrived before
             Some(Ok(Answer::Status(status)))
                 if is_untouched && source.http.empty_status.contains(status) =>
             {
@@ -330,7 +332,7 @@ impl FileWalk {
                 Some(Err(error)) => Err(error),
                 _ => Err(Error::environment(message)),
             },
-            // it was requested only if it has changed
+            // the file has not changed since an earlier run stored it
             Some(Ok(Answer::Unchanged(_))) if is_untouched => {
                 self.is_at_end = true;
                 self.cutter = None;
@@ -346,8 +348,8 @@ impl FileWalk {
         }
     }
 
-    /// Skips what is durable of the file. A file that has changed is read from its beginning,
-    /// under the page numbers that follow.
+    /// Skips the pieces that are durable already. If the file has changed, it is read from its
+    /// beginning, and the page numbers continue.
     async fn skip_durable(&mut self) -> Result<()> {
         let Cursor::Piece(mark) = self.next.cursor.clone() else {
             return Ok(());
@@ -378,7 +380,7 @@ impl FileWalk {
         Ok(())
     }
 
-    /// Opens the file, or begins its download.
+    /// Opens the file, or begins to download it.
     async fn open(&mut self) -> Result<()> {
         let fetcher = Arc::clone(&self.run.fetcher);
         if let Some(input) = &self.input {
@@ -406,7 +408,8 @@ impl FileWalk {
         Ok(())
     }
 
-    /// What is known of the file, if it may be requested only if it has changed.
+    /// Returns what an earlier run stored of the file. Returns `None` if the file must be
+    /// downloaded in any case.
     fn known_file(&self) -> Option<Arc<RememberedPage>> {
         if self.next.cursor != Cursor::Start {
             return None;
@@ -457,7 +460,7 @@ impl FileWalk {
 }
 
 impl Drop for FileWalk {
-    /// Ends whoever reads the file on another thread.
+    /// Makes the thread that reads the file stop.
     fn drop(&mut self) {
         if let Some(file) = &self.file {
             file.abandon();
