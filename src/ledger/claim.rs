@@ -1,5 +1,5 @@
-//! Claims a source: takes the lease that gives a run the right to write it. The lease is part
-//! of the run's row in `ocds.run`.
+//! Claims a source: acquires the lease that gives a run the right to write the source. The lease
+//! is stored in the run's row of `ocds.run`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -20,15 +20,17 @@ use crate::page::{Chain, Cursor, Position};
 use crate::patience::Patience;
 use crate::request::Requests;
 
-/// The right to write a source. Every commit proves that the lease is still held.
+/// The right to write a source. Every commit checks that the lease is still held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The run that holds the lease.
+    /// The id of the run that holds the lease.
     pub run_id: i64,
-    /// The number of times the run was claimed. A commit with an older epoch changes nothing.
+    /// The number of times that the run was claimed. A commit with an older number changes
+    /// nothing.
     pub epoch: i32,
-    /// The time of the claim, by the server's clock. A server that has lost a claim gives the
-    /// same epoch or the same run id to the next one, so only the time tells the two apart.
+    /// The time of the claim, by the server's clock. A server that has lost a claim may give the
+    /// same run id and the same epoch to the next claim. Then only the time tells the two claims
+    /// apart.
     pub taken_at: Timestamp,
 }
 
@@ -46,33 +48,33 @@ impl Lease {
 /// A lease that was just taken, and the state of its run.
 #[derive(Debug)]
 pub struct Claim {
-    /// The lease that each commit proves.
+    /// The lease that each commit must present.
     pub lease: Lease,
-    /// The positions where an unfinished run continues; `None` for a new run.
+    /// The positions from which an unfinished run continues. It is `None` for a new run.
     pub resume: Option<Resume>,
-    /// Renews the lease and ends the run.
+    /// The holder of the lease, which renews the lease and ends the run.
     pub holder: Holder,
 }
 
-/// The positions where an unfinished run continues. It has only the chains with at least one
-/// page before their first gap.
+/// The positions from which an unfinished run continues. Only chains whose first page is durable
+/// are listed. The other chains start again at their first page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
     /// The chains in the order of their names.
     pub chains: Vec<ResumedChain>,
-    /// The number of pages after a gap. They are removed from the run and fetched again, but
-    /// the releases that they stored remain.
+    /// The number of pages that come after a gap in their chain. They are removed from the run
+    /// and fetched again, but the releases that they stored remain.
     pub dropped: u64,
 }
 
-/// A chain of an unfinished run.
+/// A chain of an unfinished run, and the position from which the chain continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumedChain {
     /// The name of the chain.
     pub chain: Chain,
-    /// The last page before the chain's first gap.
+    /// The number of the last page before the chain's first gap.
     pub after: u64,
-    /// The next page to fetch; `None` if `after` is the last page of the chain.
+    /// The position of the next page to fetch. It is `None` if the chain is complete.
     pub next: Option<Position>,
     /// The number of items on the pages up to `after`.
     pub items: u64,
@@ -85,7 +87,8 @@ impl Resume {
         self.chains.is_empty() && self.dropped == 0
     }
 
-    /// Returns the last page of a plain feed before its first gap.
+    /// Returns the number of the last page before the first gap, if the feed is a plain feed,
+    /// which has a single chain without a name.
     #[must_use]
     pub fn page(&self) -> Option<u64> {
         let mut chains = self.chains.iter();
@@ -94,18 +97,20 @@ impl Resume {
     }
 }
 
-/// The maximum number of attempts that fail because another process claims the same source at
+/// The maximum number of attempts that may fail because another process claims the same source at
 /// the same time.
 const MAX_TRIES: u32 = 50;
 
-/// The pause before the current holder is checked again: the first one, and the longest one.
+/// The first pause before the current holder of a lease is checked again. Each further pause is
+/// twice as long, up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The approximate number of statements in one attempt. It sets the time limit of the attempt.
+/// The approximate number of statements in one attempt to claim a source. The time limit of the
+/// attempt is this number times the time limit of one reply.
 const STATEMENTS_PER_ATTEMPT: u32 = 12;
 
-/// Takes the lease of a source for a run.
+/// Acquires the lease of a source for a run.
 ///
 /// A holder is dead if its last heartbeat is older than `lease.ttl`, or if it has missed two
 /// heartbeats and its backend is gone. A pooler closes backends of running clients, so with a
@@ -118,8 +123,8 @@ const STATEMENTS_PER_ATTEMPT: u32 = 12;
 ///
 /// # Errors
 ///
-/// Another run holds the source ([`Kind::Lease`]; the message names the run, its process and
-/// the time of the claim), or the database query fails.
+/// Another run holds the source ([`Kind::Lease`]), or the database query fails. In the first case
+/// the message names the run, its process and the time of the claim.
 pub async fn claim(database: &Database, spec: &RunSpec, settings: &config::Lease) -> Result<Claim> {
     let attempts = ClaimAttempts {
         database,
@@ -129,8 +134,8 @@ pub async fn claim(database: &Database, spec: &RunSpec, settings: &config::Lease
         first_seen: Mutex::new(None),
     };
     let deadline = Instant::now() + settings.wait;
-    // A holder that has not renewed its lease by then is dead, unless the server's clock was
-    // set back.
+    // A holder that has not renewed its lease before this deadline is dead, unless the server's
+    // clock was set back.
     let final_deadline = Instant::now() + settings.wait.max(settings.ttl + LOCK_TIMEOUT);
     let mut pause = FIRST_PAUSE;
     loop {
@@ -157,23 +162,24 @@ pub async fn claim(database: &Database, spec: &RunSpec, settings: &config::Lease
     }
 }
 
-/// A holder that is alive, or may be.
+/// The holder of a source that is alive, or may be alive.
 struct CurrentHolder {
-    /// The run, its process and the time of the claim, for messages.
+    /// The run, its process and the time of the claim, as text for messages.
     description: String,
-    /// False if the holder may be dead.
+    /// True if the holder is alive. False if it may be dead.
     is_alive: bool,
 }
 
-/// The attempts to claim one source, and what the earlier attempts have found out.
+/// All attempts to claim one source, and the facts that earlier attempts have found.
 struct ClaimAttempts<'a> {
     database: &'a Database,
     spec: &'a RunSpec,
     settings: &'a config::Lease,
-    /// The claim that the last attempt tried to commit. If the reply to that commit was lost,
-    /// this claim, and no other process, may hold the source now.
+    /// The claim that the last attempt tried to commit. If the reply to that commit was lost, the
+    /// run that holds the source now may be the run of this claim.
     unconfirmed: Mutex<Option<UnconfirmedClaim>>,
-    /// The last heartbeat of the first holder that was seen, and the time it was seen.
+    /// The time of the first heartbeat that was read from the current holder, and the time at
+    /// which it was read.
     first_seen: Mutex<Option<(Timestamp, Instant)>>,
 }
 
@@ -184,7 +190,8 @@ struct UnconfirmedClaim {
 }
 
 impl ClaimAttempts<'_> {
-    /// Repeats the attempt until no other process claims the source at the same time.
+    /// Attempts to claim the source, and repeats the attempt while other processes claim the
+    /// source at the same time.
     async fn attempt_until_no_race(&self) -> Result<Result<Claim, CurrentHolder>> {
         let mut tries = 0;
         loop {
@@ -225,7 +232,7 @@ impl ClaimAttempts<'_> {
         }
     }
 
-    /// Attempts to claim the source, in one transaction.
+    /// Attempts once to claim the source. The whole attempt is one transaction.
     async fn attempt_once(
         &self,
         connection: &mut CloseOnDrop,
@@ -256,8 +263,8 @@ impl ClaimAttempts<'_> {
             }
         };
         let incomplete = verify_ended_runs(&transaction, self.spec).await?;
-        // The watermark was set back so that missing pages are fetched again. A resumed run
-        // would move it forward without fetching them, so a new run starts.
+        // If the watermark was set back, the missing pages must be fetched again. A resumed run
+        // would move the watermark forward without fetching them, so a new run starts.
         let is_set_back = self.spec.kind == RunKind::Incremental
             && incomplete.iter().any(IncompleteRun::is_incremental);
         let run_id = match resumable {
@@ -283,8 +290,8 @@ impl ClaimAttempts<'_> {
         transaction: &Transaction<'_>,
         run_id: Option<i64>,
     ) -> Result<(AcquiredLease, Option<Resume>), tokio_postgres::Error> {
-        // Until a connection has reached a second backend, only this setting shows that there
-        // is a pooler.
+        // The program learns of a pooler by itself only when a connection has reached a second
+        // backend. Until then, only this setting shows that there is a pooler.
         let is_pooled = !self.database.settings().prepare;
         let heartbeat = self.settings.heartbeat.as_secs_f64();
         let holder = [
@@ -311,7 +318,7 @@ impl ClaimAttempts<'_> {
     }
 
     /// Returns true if the last attempt started the acquired run and no other process has held
-    /// it since.
+    /// the run since. The run is then new, although its row exists.
     fn is_own_new_run(&self, acquired: Lease) -> bool {
         let Some(UnconfirmedClaim { lease, is_new }) = self.unconfirmed_claim() else {
             return false;
@@ -319,8 +326,9 @@ impl ClaimAttempts<'_> {
         is_new && lease.run_id == acquired.run_id && lease.epoch + 1 == acquired.epoch
     }
 
-    /// Reads the run that holds the source. If its holder looks dead, its row is locked to
-    /// block further commits, and it is read again. A live holder is not blocked by a lock.
+    /// Reads the run that holds the source. If its holder looks dead, the row of the run is
+    /// locked to block further commits, and is then read again. No lock blocks a holder that is
+    /// alive.
     async fn find_running_run(
         &self,
         transaction: &Transaction<'_>,
@@ -336,13 +344,13 @@ impl ClaimAttempts<'_> {
         self.read_running_run(transaction).await
     }
 
-    /// Assesses whether the holder of a run is alive.
+    /// Decides whether the holder of a run is alive.
     ///
     /// A missing backend alone does not prove that the holder is dead, because a holder whose
     /// connection broke opens another one for its next heartbeat. With a pooler, backends prove
-    /// nothing. If the server was restarted, or is not the one that received the last
-    /// heartbeat, the holder needs time to connect to it. So the holder is watched for two
-    /// heartbeat intervals first.
+    /// nothing. If the server was restarted, or is not the server that received the last
+    /// heartbeat, the holder needs time to connect. So the holder counts as dead only after it
+    /// was watched for two heartbeat intervals.
     fn assess_holder(
         &self,
         row: &tokio_postgres::Row,
@@ -418,8 +426,8 @@ enum HolderState {
 
 const UNPOISONED: &str = "no holder of this lock panics";
 
-/// Returns true if another process was faster: the row was locked for too long, or a running
-/// run appeared.
+/// Returns true if another process was faster. The error then says that the row was locked for
+/// too long, that a running run appeared, or that the transactions were in conflict.
 fn is_race(error: &tokio_postgres::Error) -> bool {
     matches!(
         error.code().map(|state| state.code()),
@@ -433,7 +441,7 @@ enum RunningRun {
     Dead { run_id: i64, is_same: bool },
 }
 
-/// Ends the run of a dead holder that is not resumed.
+/// Ends the run of a dead holder. It is called if that run is not resumed.
 async fn abandon_run(
     transaction: &Transaction<'_>,
     run_id: i64,
@@ -444,7 +452,7 @@ async fn abandon_run(
     Ok(())
 }
 
-/// Returns the last run with the same spec, if it is unfinished.
+/// Returns the id of the last run with the same spec, if that run is unfinished.
 async fn find_unfinished_run(
     transaction: &Transaction<'_>,
     spec: &RunSpec,
@@ -468,7 +476,7 @@ async fn find_unfinished_run(
     Ok(is_unfinished.then_some(run_id))
 }
 
-/// The statement parameters that describe the holder's connection: `is_pooled` and
+/// The statement parameters that describe the holder's connection. They are `is_pooled` and
 /// `heartbeat_seconds`.
 type HolderParameters<'a> = [(&'a (dyn ToSql + Sync), Type); 2];
 
@@ -508,12 +516,12 @@ async fn resume_run(
     read_acquired_lease(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
-/// A lease that was just taken, and what its run has so far.
+/// A lease that was just acquired, and the requests and pages that its run already has.
 pub(super) struct AcquiredLease {
     pub(super) lease: Lease,
     pub(super) before: Requests,
     pub(super) pages: PageSet,
-    /// The server that granted the lease, named by its start time.
+    /// The start time of the server that granted the lease. It identifies the server.
     pub(super) server: String,
 }
 
@@ -534,7 +542,7 @@ fn read_lease(row: &tokio_postgres::Row) -> Result<Lease, tokio_postgres::Error>
     })
 }
 
-/// Finds the first gap of each chain of a run, and deletes the pages after it.
+/// Finds the first gap in each chain of a run, and deletes the pages after the gap.
 async fn prepare_resume(
     transaction: &Transaction<'_>,
     run_id: i64,
@@ -588,9 +596,9 @@ async fn prepare_resume(
     Ok(Resume { chains, dropped })
 }
 
-/// Keeps the chains that do not have to be walked again, if the run walks its chains in order:
-/// the complete ones before the first chain that must be walked again, and that chain too if it
-/// can continue in its middle.
+/// Keeps the chains that need not be walked again from their first page. If the run must walk its
+/// chains in an order, these are the complete chains before the first chain that cannot be
+/// skipped. That chain is kept too if it is incomplete, because it continues in its middle.
 fn retain_resumable(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> Vec<ResumedChain> {
     if order.is_empty() {
         return resumed;
@@ -610,12 +618,12 @@ fn retain_resumable(mut resumed: Vec<ResumedChain>, order: &[(Chain, bool)]) -> 
     resumed
 }
 
-/// A next page exists, but this version of the program cannot read its cursor, because another
-/// version wrote it. The current page must not be treated as the last one.
+/// Says that a next page exists, but that this version of the program cannot read its cursor,
+/// because another version wrote it. The current page must not be treated as the last one.
 pub(super) struct UnreadableCursor;
 
-/// Reads the position of the next page from a row; `None` if the row is the last page of its
-/// chain.
+/// Reads the position of the next page from the row of a page. Returns `None` if the page is the
+/// last one of its chain.
 pub(super) fn next_position(
     row: &tokio_postgres::Row,
 ) -> Result<Result<Option<Position>, UnreadableCursor>, tokio_postgres::Error> {
@@ -628,7 +636,8 @@ pub(super) fn next_position(
     Ok(next.ok_or(UnreadableCursor))
 }
 
-/// Returns the cursor of a page, as the newest run that reached the page has stored it.
+/// Returns the cursor of a page. If several runs have reached the page, the cursor of the newest
+/// run is returned.
 ///
 /// # Errors
 ///
@@ -652,7 +661,8 @@ pub async fn find_page_cursor(
     Ok(rows.first().and_then(|row| Cursor::parse(row.get(0))))
 }
 
-/// Names the host and the process, so that an operator can find the holder.
+/// Returns the names of the host and of the process, so that an operator can find the holder of a
+/// lease.
 fn format_owner() -> String {
     let host = rustix::system::uname();
     format!(
@@ -662,7 +672,8 @@ fn format_owner() -> String {
     )
 }
 
-/// Converts a number to PostgreSQL's signed integer; a larger number becomes the largest one.
+/// Converts a number to PostgreSQL's type `bigint`. A number that is too large becomes the
+/// largest `bigint`.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

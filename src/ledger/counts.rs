@@ -1,4 +1,4 @@
-//! Counters of releases and pages.
+//! Counts releases and pages.
 
 use std::ops::AddAssign;
 
@@ -10,25 +10,26 @@ use crate::database::Database;
 use crate::error::Result;
 use crate::request::Requests;
 
-/// The number of releases by outcome. `releases` is the sum of the other five.
+/// The numbers of releases by outcome. `releases` is the sum of the other five numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// All releases that were served, including compiled releases and rejects.
+    /// The number of all releases that were served, including compiled releases and rejects.
     pub releases: i64,
-    /// Releases stored under a new key.
+    /// The number of releases that were stored under a new key.
     pub inserted: i64,
-    /// Releases that replaced different content of the same key.
+    /// The number of releases that replaced stored content of the same key.
     pub updated: i64,
-    /// Releases not written, because the same content is stored.
+    /// The number of releases that were not written, because the same content is stored.
     pub unchanged: i64,
-    /// Releases replaced by a later release of the same page with the same key.
+    /// The number of releases that were dropped because a later release of the same page has the
+    /// same key.
     pub folded: i64,
-    /// Releases rejected and kept in `ocds.quarantine`.
+    /// The number of releases that were rejected and kept in `ocds.quarantine`.
     pub quarantined: i64,
 }
 
 impl Counts {
-    /// Returns the five outcomes with their names.
+    /// Returns the five outcomes, each as a name and a number.
     #[must_use]
     pub fn outcomes(&self) -> [(&'static str, i64); 5] {
         [
@@ -40,7 +41,7 @@ impl Counts {
         ]
     }
 
-    /// Reads the columns that have the names of the counters.
+    /// Reads the counters from the columns with the same names.
     pub(crate) fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         let count = |name| row.try_get::<_, i64>(name);
         Ok(Self {
@@ -53,7 +54,8 @@ impl Counts {
         })
     }
 
-    /// Returns the share of the releases that were rejected, 0 to 1.
+    /// Returns the number of rejected releases divided by the number of all releases. It is
+    /// between 0 and 1.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -78,20 +80,20 @@ impl AddAssign for Counts {
     }
 }
 
-/// The totals of a run so far, over all its processes.
+/// The totals of a run so far. They include the earlier processes of a resumed run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// The number of durable pages.
     pub pages: i64,
-    /// The releases of these pages by outcome.
+    /// The numbers of releases on these durable pages, by outcome.
     pub counts: Counts,
-    /// The number of items of the page that has the most.
+    /// The number of items on the page that has the most items.
     pub fullest: i32,
-    /// The requests that the run's processes have reported to the ledger.
+    /// The requests that all processes of the run have reported to the ledger.
     pub requests: Requests,
 }
 
-/// Sums up the durable pages of a run.
+/// Adds up the durable pages of a run.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Renews the lease of a run, checks that its pages are durable, and ends it.
+//! Renews the lease of a run, checks that the run's pages are durable, and ends the run.
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,10 @@ use crate::request::Requests;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// The run reached the end of its feed or range, and every page before that is durable.
+    /// The run reached the end of its feed or range, and every page before that end is durable.
     Complete,
-    /// The run ended earlier. The pages it committed are durable.
+    /// The run ended before the end of its feed or range. The pages that it committed are
+    /// durable.
     Truncated,
     /// An error stopped the run, and a resumed run would meet the same error.
     Failed,
@@ -43,26 +44,26 @@ impl Verdict {
 pub struct End {
     /// The result of the run.
     pub verdict: Verdict,
-    /// True if the walk reached its end, even if some pages could not be read. Then the next
-    /// run starts anew; otherwise it resumes this one.
+    /// True if the run reached the end of its feed or range, even if some pages could not be
+    /// read. If true, the next run starts anew. If false, the next run resumes this one.
     pub end_seen: bool,
     /// The error that ended the run.
     pub error: Option<String>,
 }
 
-/// The progress of a run, which each heartbeat writes to the database.
+/// The progress of a run. Each heartbeat writes it to the database.
 #[derive(Clone, Debug, Default)]
 pub struct RunUpdate {
     /// The requests that this process has sent.
     pub requests: Requests,
     /// The pages whose commit the server has confirmed since the last successful heartbeat. The
-    /// heartbeat checks that they are in the database.
+    /// next heartbeat checks that these pages are in the database.
     pub committed: PageSet,
-    /// The new position of the watermark. It is written only if all pages are there.
+    /// The new position of the watermark. It is written only if no page of the run is missing.
     pub mark: Option<WatermarkMove>,
 }
 
-/// Holds a lease on a connection of its own. The backend of that connection shows other
+/// Holds a lease, and has a connection of its own. The backend of that connection shows other
 /// processes that the holder is alive.
 #[derive(Debug)]
 pub struct Holder {
@@ -72,12 +73,12 @@ pub struct Holder {
     lease: Lease,
     /// The requests that earlier processes of the run have sent.
     before: Requests,
-    /// The pages that were in the database at the last check.
+    /// The pages that were found in the database by the last check.
     pages: PageSet,
-    /// The server of the last check, named by its start time.
+    /// The start time of the server that answered the last check. It identifies the server.
     server: String,
-    /// The time limit of one renewal. It is short enough to leave time for another attempt
-    /// before the lease expires.
+    /// The time limit for renewing the lease once. It is short enough to leave time for another
+    /// attempt before the lease expires.
     renewal_limit: Duration,
 }
 
@@ -109,23 +110,23 @@ impl Holder {
         }
     }
 
-    /// Renews the lease and writes the run's progress. Then checks that the pages of the update
-    /// are in the database. If the server is a different one or was restarted since the last
-    /// check, this checks all pages of the run. The watermark moves only if no page is missing.
+    /// Renews the lease and writes the run's progress. Then it checks that the pages of the
+    /// update are in the database. If the server was restarted or replaced since the last check,
+    /// it checks all pages of the run. The watermark moves only if no page is missing.
     ///
     /// # Errors
     ///
     /// The lease is lost ([`Kind::Lease`]), the database has lost confirmed commits
     /// ([`Kind::Lost`]), or the database cannot be reached now ([`Kind::Environment`]). After
-    /// the last one, the next heartbeat opens another connection, and the caller must pass the
-    /// same pages again.
+    /// [`Kind::Environment`], the next heartbeat opens another connection, and the caller must
+    /// pass the same pages again.
     pub async fn send_heartbeat(&mut self, update: &RunUpdate) -> Result<()> {
         self.renew(update.requests).await?;
         self.verify(update).await
     }
 
-    /// Renews the lease in a transaction of its own, because the check that follows may take
-    /// long.
+    /// Renews the lease. It uses a transaction of its own, because the check of the pages that
+    /// follows may take long.
     async fn renew(&mut self, requests: Requests) -> Result<()> {
         let is_same_connection = self.connection.is_some();
         let is_pooled = !self.database.settings().prepare;
@@ -150,7 +151,7 @@ impl Holder {
         Ok(())
     }
 
-    /// Checks that the pages of the update are in the database, and moves the watermark.
+    /// Checks that the pages of the update are in the database, and then moves the watermark.
     async fn verify(&mut self, update: &RunUpdate) -> Result<()> {
         let mut connection = self.connect().await?;
         let verifying = async {
@@ -175,13 +176,12 @@ impl Holder {
         Ok(())
     }
 
-    /// Renews the lease for work that reports no progress. If the database cannot be reached,
-    /// this logs a warning and the work continues.
+    /// Renews the lease during work that reports no progress. If the database cannot be reached,
+    /// it logs a warning, and the work continues.
     ///
     /// # Errors
     ///
-    /// The lease is lost ([`Kind::Lease`]), or the database has lost the claim
-    /// ([`Kind::Lost`]).
+    /// The lease is lost ([`Kind::Lease`]), or the database has lost the claim ([`Kind::Lost`]).
     pub async fn try_renew(&mut self) -> Result<()> {
         match self.send_heartbeat(&RunUpdate::default()).await {
             Err(error) if error.is_transient() => {
@@ -192,13 +192,13 @@ impl Holder {
         }
     }
 
-    /// Renews the lease, and retries for up to `database.retry_for`. Returns the name of the
-    /// server. If the name has changed, the server was restarted or another server has taken
-    /// over, and commits may be lost.
+    /// Renews the lease, and repeats failed attempts for up to `database.retry_for`. Returns the
+    /// server's start time, which identifies the server. If it has changed since an earlier call,
+    /// the server was restarted or replaced, and commits may be lost.
     ///
     /// # Errors
     ///
-    /// As [`Holder::send_heartbeat`].
+    /// The lease was not renewed, for one of the reasons that [`Holder::send_heartbeat`] lists.
     pub(crate) async fn reach_server(&mut self) -> Result<String> {
         let deadline = Instant::now() + self.database.settings().retry_for;
         loop {
@@ -213,12 +213,13 @@ impl Holder {
         }
     }
 
-    /// Ends the run and releases the lease. The same transaction first checks that all pages of
-    /// the run are in the database.
+    /// Ends the run and releases the lease. The same transaction checks that all pages of the run
+    /// are in the database.
     ///
     /// # Errors
     ///
-    /// As [`Holder::send_heartbeat`]. After [`Kind::Environment`] the caller can try again.
+    /// The run was not ended, for one of the reasons that [`Holder::send_heartbeat`] lists. After
+    /// [`Kind::Environment`] the caller can try again.
     pub async fn end(&mut self, end: &End, update: &RunUpdate) -> Result<()> {
         let mut pages = self.pages.clone();
         pages.extend(&update.committed);
@@ -227,8 +228,8 @@ impl Holder {
             let transaction = begin(&mut connection, self.database.settings()).await?;
             let is_counted = end.verdict == Verdict::Complete && !pages.is_empty();
             let page_count = is_counted.then(|| signed(pages.len()));
-            // This comes first, because a process that has taken the source over may have
-            // deleted pages.
+            // The end is written before the pages are checked, because a process that has taken
+            // the source over may have deleted pages. Writing the end fails if the lease is lost.
             self.write_end(&transaction, end, update.requests, page_count)
                 .await?;
             self.check_pages(&transaction, &pages).await?;
@@ -243,11 +244,12 @@ impl Holder {
     }
 
     /// Ends a run after the database has lost some of its pages. The run ends as truncated, so
-    /// that the next one resumes it.
+    /// that the next run resumes it.
     ///
     /// # Errors
     ///
-    /// As [`Holder::end`].
+    /// The run was not ended, because the lease is lost ([`Kind::Lease`]), the database has lost
+    /// the claim ([`Kind::Lost`]), or the database cannot be reached now ([`Kind::Environment`]).
     pub async fn end_after_loss(&mut self, error: &Error, requests: Requests) -> Result<()> {
         let end = End {
             verdict: Verdict::Truncated,
@@ -287,7 +289,7 @@ impl Holder {
         self.execute(transaction, sql, &values).await
     }
 
-    /// Deletes ended runs of the source, except the newest `keep_runs`.
+    /// Deletes the ended runs of the source, except the newest `keep_runs` runs.
     ///
     /// # Errors
     ///
@@ -305,9 +307,9 @@ impl Holder {
         Ok(())
     }
 
-    /// Returns the holder's own connection, or a new one if the last one was lost. A connection
-    /// is closed after an error, so that other processes see at once that the holder no longer
-    /// uses it.
+    /// Takes the holder's own connection, or opens a new one if the old one was lost. The caller
+    /// puts the connection back only after success. Otherwise it is closed, so that other
+    /// processes see at once that the holder no longer uses it.
     async fn connect(&mut self) -> Result<CloseOnDrop> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
@@ -315,7 +317,7 @@ impl Holder {
         }
     }
 
-    /// Executes a statement on the run's row. Fails if the lease is lost.
+    /// Executes a statement that changes the run's row. It fails if the lease is lost.
     async fn execute(
         &self,
         transaction: &Transaction<'_>,
@@ -349,8 +351,8 @@ impl Holder {
         })
     }
 
-    /// Moves the source's watermark to the position of this run, if that position is later and
-    /// no gap lies between.
+    /// Moves the source's watermark to the position that this run has reached. The watermark does
+    /// not move back, and it does not move across a gap.
     async fn move_watermark(
         &self,
         transaction: &Transaction<'_>,
@@ -387,8 +389,9 @@ impl Holder {
         Err(Error::new(Kind::Lost, message))
     }
 
-    /// Returns the request totals of the whole run as PostgreSQL's signed integers. They are
-    /// sums, so that writing them twice after a lost reply counts nothing twice.
+    /// Returns the request totals of all processes of the run, as PostgreSQL's signed integers.
+    /// The totals replace the stored ones, so writing them twice after a lost reply counts
+    /// nothing twice.
     fn total_requests(&self, by_this_process: Requests) -> [i64; 3] {
         let mut total = self.before;
         total += by_this_process;

@@ -1,9 +1,9 @@
-//! The state of the program, which PostgreSQL holds: runs and their leases, pages, rejects,
+//! Holds the state of the program in PostgreSQL: runs and their leases, pages, rejects, and
 //! requests.
 //!
-//! There is no other state, and none on the local disk. The sink writes pages and rejects, in
-//! the transaction of their releases; this module writes everything else. Nothing here spawns a
-//! task: the caller decides when a heartbeat is sent.
+//! There is no other state, and none on the local disk. The sink writes pages and rejects in the
+//! transaction of their releases. This module writes everything else. This module spawns no task,
+//! because the caller decides when a heartbeat is sent.
 
 mod claim;
 mod counts;

@@ -1,21 +1,21 @@
-//! A compact set of the pages of one run.
+//! Stores a set of pages of one run in a compact form.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ledger::signed;
 use crate::page::Chain;
 
-/// The pages of one run: for each chain, ranges of page numbers.
+/// The pages of one run, stored as ranges of page numbers for each chain.
 ///
-/// Pages of a chain become durable almost in order. So a chain of a million pages is one range,
-/// or a few ranges while some of its pages are in flight.
+/// The pages of a chain become durable almost in order. So a chain of a million pages needs only
+/// one range, or a few ranges while some of its pages are being fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageSet {
-    /// For each chain, the last number of each range by its first number.
+    /// The ranges of each chain. The first number of a range maps to its last number.
     ranges: HashMap<Chain, BTreeMap<u64, u64>>,
 }
 
-/// The ranges as array parameters for PostgreSQL.
+/// The ranges of a set as array parameters for PostgreSQL.
 pub(super) struct Columns<'a> {
     pub(super) chains: Vec<&'a str>,
     pub(super) first: Vec<i64>,
@@ -35,7 +35,7 @@ impl PageSet {
         }
         let ranges = self.ranges.get_mut(chain).expect("it was just inserted");
         let (mut first, mut last) = (first, last);
-        // Merge every range that overlaps this one or touches it.
+        // Every range that overlaps the new range or touches it is merged with the new range.
         while let Some((&start, &end)) = ranges.range(..=last.saturating_add(1)).next_back() {
             if end.saturating_add(1) < first {
                 break;

@@ -1,4 +1,4 @@
-//! Reads, lists and discards rejects, and finds those that a replay can try again.
+//! Lists, shows and discards rejects, and finds the rejects that a replay can try again.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,8 +13,9 @@ use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
 
-/// The table of rejects. The columns that describe what was served are fixed. `document` is
-/// not: if it could not be stored at first, it is stored when that becomes possible.
+/// The description of the table of rejects. The columns that identify a reject are fixed. The
+/// column `document` is not fixed, because a document that the server refused at first may be
+/// stored later.
 pub(crate) const TABLE: Table = Table::new("ocds.quarantine", COLUMNS, &["id"]);
 
 const COLUMNS: &[Column] = &[
@@ -42,7 +43,7 @@ const COLUMNS: &[Column] = &[
     Column::new("is_redacted", Type::BOOL),
 ];
 
-/// Marks rejects as discarded, unless they are resolved already.
+/// Marks rejects as discarded, unless they are already resolved.
 const DISCARD: Plan = Plan {
     table: TABLE,
     shared: &["resolved_at", "resolution"],
@@ -58,37 +59,37 @@ const DISCARD: Plan = Plan {
 pub struct Entry {
     /// The id by which commands select the reject.
     pub id: i64,
-    /// The source that served it.
+    /// The name of the source that served the reject.
     pub source: String,
-    /// The reason code.
+    /// The code of the reason.
     pub reason: String,
     /// The reason as a sentence.
     pub message: String,
-    /// The SQLSTATE, if PostgreSQL refused the row.
+    /// The SQLSTATE, if PostgreSQL refused to store the release.
     pub sqlstate: Option<String>,
     /// The `ocid` of the release, if it could be read.
     pub ocid: Option<String>,
-    /// The `id` of the release, if it could be read; empty for a compiled release.
+    /// The `id` of the release, if it could be read. It is empty for a compiled release.
     pub release_id: Option<String>,
     /// The OCDS version of the release, if it is known.
     pub version: Option<String>,
-    /// The last run that served it.
+    /// The id of the last run that met the reject.
     pub run_id: i64,
-    /// The chain of the page that served it last; empty for a plain feed.
+    /// The chain of the page on which the reject was last served. It is empty for a plain feed.
     pub chain: String,
-    /// The number of the page that served it last.
+    /// The number of the page on which the reject was last served.
     pub page_number: i64,
-    /// Its place on the page, as a JSON Pointer.
+    /// The position of the reject on its page, as a JSON Pointer.
     pub pointer: String,
-    /// The URL of the page.
+    /// The URL from which the reject was last served.
     pub url: String,
-    /// The number of runs that have met it.
+    /// The number of runs that have met the reject.
     pub seen: i32,
-    /// The time it was first met.
+    /// The time at which the reject was first met.
     pub first_seen_at: Timestamp,
-    /// The time it was last met.
+    /// The time at which the reject was last met.
     pub last_seen_at: Timestamp,
-    /// The size of its document.
+    /// The number of bytes of the reject's document.
     pub bytes: i32,
     /// True if placeholders replace the source's secrets in the document.
     pub is_redacted: bool,
@@ -97,16 +98,17 @@ pub struct Entry {
 /// A reject with its document and its resolution.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// The reject.
+    /// The reject without its document.
     pub entry: Entry,
-    /// The time and the kind of its resolution: stored, replayed or discarded.
+    /// The time and the kind of the reject's resolution. The kinds are stored, replayed and
+    /// discarded.
     pub resolved: Option<(Timestamp, String)>,
-    /// The bytes that were served, without the source's secrets.
+    /// The bytes that were served, with placeholders in the place of the source's secrets.
     pub document: Vec<u8>,
 }
 
-/// Lists unresolved rejects, newest first, at most `limit`. The source and the reason are
-/// optional filters.
+/// Lists unresolved rejects, the newest first. It returns at most `limit` rejects. `source` and
+/// `reason` are optional filters.
 ///
 /// # Errors
 ///
@@ -127,7 +129,7 @@ pub async fn list(
     rows.iter().map(|row| Ok(read_entry(row)?)).collect()
 }
 
-/// Reads one reject with its document.
+/// Reads one reject and its document.
 ///
 /// # Errors
 ///
@@ -147,8 +149,8 @@ pub async fn show(database: &Database, id: i64) -> Result<Document> {
     })
 }
 
-/// Marks rejects as discarded. They stay in the table as resolved. The report counts those that
-/// were unresolved before as updated.
+/// Marks rejects as discarded. They stay in the table and count as resolved. The returned report
+/// counts the rejects that were unresolved before as updated.
 ///
 /// # Errors
 ///
@@ -173,8 +175,7 @@ pub async fn discard(
     Ok(applied.report)
 }
 
-/// Returns the sources that have rejects to replay, optionally only those of one source or with
-/// the given ids.
+/// Returns the sources that have rejects to replay. `source` and `ids` are optional filters.
 ///
 /// # Errors
 ///
@@ -190,17 +191,18 @@ pub async fn find_replayable_sources(
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The rejects of a source that a replay selects.
+/// The rejects of a source that a replay was asked to try.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayableRejects {
-    /// The ids of the rejects to try, in the order they were served.
+    /// The ids of the rejects that can be tried, in the order in which the rejects were served.
     pub ids: Vec<i64>,
-    /// The number of rejects that cannot be tried, because secrets are replaced in their
+    /// The number of rejects that cannot be tried, because placeholders replace secrets in their
     /// documents.
     pub redacted: usize,
 }
 
-/// Returns the rejects of a source that a replay can try: those with the given ids, or all.
+/// Finds the rejects of a source that a replay can try. If `ids` is `None`, all rejects of the
+/// source are considered.
 ///
 /// # Errors
 ///

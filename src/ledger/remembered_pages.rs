@@ -9,13 +9,13 @@ use crate::ledger::claim::next_position;
 use crate::ledger::{Lease, RunSpec};
 use crate::page::{Chain, Cursor, RememberedPage, Validators};
 
-/// Returns the pages of the previous run that have validators (`ETag`, `Last-Modified`), at
-/// most `limit`, in the order of that run.
+/// Returns the pages of the previous run that have validators (`ETag` or `Last-Modified`), in the
+/// order in which the pages were committed. It returns at most `limit` pages.
 ///
-/// Returns none unless that run reached its end, had the same definition, and was the last one
-/// to write. Leaves out pages that were extracted under other `rules`. Also leaves out a page
-/// if a later page of that run replaced stored content, because that content may have come from
-/// the earlier page.
+/// No page is returned unless the previous run reached its end, had the same definition, and was
+/// the last run that wrote releases. Two kinds of pages are left out. The first are pages that
+/// were extracted under other `rules`. The second are pages before a page that replaced stored
+/// content, because that content may have come from the earlier page.
 ///
 /// # Errors
 ///
@@ -40,8 +40,8 @@ pub async fn remembered_pages(
     Ok(pages?.into_iter().flatten().collect())
 }
 
-/// Returns `None` if this version of the program cannot read the page's cursor or the next
-/// page's.
+/// Reads a page from a row. Returns `None` if this version of the program cannot read the cursor
+/// of the page or of the next page.
 fn read_page(row: &Row) -> Result<Option<(Chain, Cursor, RememberedPage)>, tokio_postgres::Error> {
     let Some(cursor) = Cursor::parse(row.try_get("cursor")?) else {
         return Ok(None);

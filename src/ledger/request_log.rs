@@ -54,15 +54,15 @@ const INSERT: Plan = Plan {
     verb: Verb::Insert { returning: &[] },
 };
 
-/// Requests are written in batches, and at least every few seconds, so that an operator can
-/// inspect a run that hangs.
+/// The limits for a batch of requests. A batch is written after a few seconds at the latest, so
+/// that an operator can inspect a run that hangs.
 const LIMITS: WriterLimits = WriterLimits {
     rows: 100,
     bytes: 1 << 20,
     interval: Duration::from_secs(5),
 };
 
-/// A request with PostgreSQL's integer types.
+/// A request whose numbers have PostgreSQL's integer types.
 struct Row {
     request: Request,
     page_number: i64,
@@ -86,12 +86,12 @@ impl Row {
 }
 
 /// Writes the requests of a run as they arrive, in transactions of their own. Returns when the
-/// channel closes, or when `stop` is cancelled and the channel is empty.
+/// channel is closed, or when `stop` is cancelled and the channel is empty.
 ///
 /// # Errors
 ///
-/// The database was unreachable for longer than `database.retry_for`. Requests from then on are
-/// not logged.
+/// The database was unreachable for longer than `database.retry_for`. Requests that arrive after
+/// the error are not logged.
 pub async fn log_requests(
     database: &Database,
     settings: &config::Database,

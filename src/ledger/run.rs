@@ -1,17 +1,17 @@
-//! What a run is asked to do.
+//! Describes what a run has to do.
 
 use crate::page::Chain;
 
 /// The purpose of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunKind {
-    /// Fetches everything new in the feed, from where the last run stopped.
+    /// Fetches everything that is new in the feed, and continues from where the last run stopped.
     Incremental,
-    /// Fetches some of the feed's pages, regardless of what other runs have fetched.
+    /// Fetches some pages of the feed, regardless of which pages other runs have fetched.
     Backfill,
-    /// Reads local files.
+    /// Stores files that the caller names.
     Load,
-    /// Tries rejects again.
+    /// Tries to store rejects again.
     Replay,
     /// Deletes all data of the source.
     Purge,
@@ -31,39 +31,40 @@ impl RunKind {
     }
 }
 
-/// What a run is asked to do. The ledger resumes an unfinished run only if it has the same
-/// source, kind, definition and page range; otherwise it starts a new one.
+/// Describes what a run has to do. The ledger resumes an unfinished run only if it has the same
+/// source, kind, definition and page range. Otherwise the ledger starts a new run.
 #[derive(Clone, Debug)]
 pub struct RunSpec {
     /// The name of the source.
     pub source: String,
     /// The purpose of the run.
     pub kind: RunKind,
-    /// Everything that decides which pages the source has, as text. If it differs, page numbers
-    /// of the two runs do not mean the same pages.
+    /// The text of everything that decides which pages the source has. If two runs have different
+    /// texts, the same page number does not mean the same page in both.
     pub definition: String,
-    /// The first page of a backfill.
+    /// The number of the first page of a backfill.
     pub from_page: Option<u64>,
-    /// The last page of a backfill; `None` means the last page of the feed.
+    /// The number of the last page of a backfill. `None` means the last page of the feed.
     pub to_page: Option<u64>,
     /// The number of the first page that the run fetches.
     pub first_page: u64,
-    /// The treatment of an unfinished run with the same spec.
+    /// Decides what happens to an unfinished run with the same spec.
     pub unfinished: Unfinished,
     /// The chains that the run must walk in this order, because a later chain overrides an
-    /// earlier one. The flag says that the chain may be skipped once all its pages are durable.
-    /// From the first chain that cannot be skipped, everything is walked again.
+    /// earlier one. The flag is true if a resumed run may skip the chain once all its pages are
+    /// durable. The first chain that cannot be skipped and all chains after it are walked again.
     pub ordered_chains: Vec<(Chain, bool)>,
 }
 
-/// The treatment of an unfinished run with the same spec.
+/// Decides what happens to an unfinished run with the same spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfinished {
-    /// Resume it after its last durable page.
+    /// Resume the unfinished run after its last durable page.
     Resume,
-    /// Leave it as it is, and start a new run at the first page.
+    /// Leave the unfinished run as it is, and start a new run at the first page.
     Restart,
-    /// Resume it if it has this id; otherwise do the same as `Restart`.
+    /// Resume the unfinished run if it has this id. Otherwise leave it as it is, and start a new
+    /// run at the first page.
     ResumeRun(i64),
 }
 
@@ -78,7 +79,7 @@ impl Unfinished {
 }
 
 impl RunSpec {
-    /// Describes a run over a whole feed whose pages are numbered from 1. It continues from
+    /// Describes a run over a whole feed whose pages are numbered from 1. The run continues from
     /// where the last run with the same definition stopped.
     pub fn incremental(source: impl Into<String>, definition: impl Into<String>) -> Self {
         Self {

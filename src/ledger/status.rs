@@ -7,34 +7,34 @@ use tokio_postgres::types::Type;
 use crate::database::Database;
 use crate::error::{Error, Result};
 
-/// The state of a source: its last run, its stored releases and its rejects.
+/// The state of a source, which consists of its last run, its stored releases and its rejects.
 #[derive(Clone, Debug, Serialize)]
 pub struct SourceStatus {
     /// The name of the source.
     pub source: String,
-    /// Its last run.
+    /// The id of the source's last run.
     pub run_id: i64,
     /// The kind of the last run.
     pub kind: String,
-    /// The result of the last run, or `running`.
+    /// The result of the last run, or `running` if it has not ended.
     pub state: String,
-    /// The host and process of the last run.
+    /// The host and the process of the last run.
     pub owner: String,
-    /// The start of the last run.
+    /// The time at which the last run started.
     pub started_at: Timestamp,
-    /// The end of the last run.
+    /// The time at which the last run ended, or `None` if it has not ended.
     pub ended_at: Option<Timestamp>,
-    /// The error that ended the last run.
+    /// The error that ended the last run, if there was one.
     pub error: Option<String>,
     /// The number of durable pages of the last run.
     pub pages: i64,
-    /// The number of releases on those pages.
+    /// The number of releases on the durable pages of the last run.
     pub releases: i64,
     /// The number of stored releases of the source, including compiled releases.
     pub stored: i64,
-    /// The newest date of a stored release.
+    /// The newest date of the source's stored releases.
     pub newest: Option<Timestamp>,
-    /// The date up to which everything is stored, for a source with windows.
+    /// The date up to which everything is stored. It is `None` for a source without windows.
     pub watermark: Option<Timestamp>,
     /// The number of unresolved rejects of the source.
     pub quarantined: i64,
@@ -69,14 +69,14 @@ pub async fn status(database: &Database) -> Result<Vec<SourceStatus>> {
     rows.iter().map(read).collect()
 }
 
-/// The number of rows that a source has.
+/// The numbers of rows that a source has.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceCounts {
-    /// Stored releases, including compiled releases.
+    /// The number of stored releases, including compiled releases.
     pub releases: i64,
-    /// Rejects, including resolved ones.
+    /// The number of rejects, including resolved ones.
     pub rejects: i64,
-    /// Runs that the ledger keeps.
+    /// The number of runs that the ledger keeps.
     pub runs: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Transactions of the ledger: their time limits, and the server they run on.
+//! Sets the time limits of the ledger's transactions, and identifies the server.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::database::CloseOnDrop;
 
 pub(super) type Transaction<'a> = deadpool_postgres::Transaction<'a>;
 
-/// The time limit for a lock. It is short because the process that holds the lock may be
-/// claiming the source.
+/// The time limit for a lock. It is short because the process that holds the lock may just be
+/// claiming the same source.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Begins a transaction and sets its time limits. Also makes the server write the commit to disk
@@ -36,7 +36,7 @@ pub(super) async fn begin<'a>(
     Ok(transaction)
 }
 
-/// Returns the start time of the server, which identifies it.
+/// Returns the start time of the server. It identifies the server.
 pub(super) async fn read_server(
     transaction: &Transaction<'_>,
 ) -> Result<String, tokio_postgres::Error> {

@@ -1,14 +1,13 @@
 //! Checks that pages whose commit the server has confirmed are in the database.
 //!
-//! A server can lose confirmed commits: a standby that lags is promoted, a machine stops before
-//! its disk has written, a backup is restored. The server then loses the end of its log. So one
-//! transaction checks the pages and writes what depends on them: if the server loses the pages,
-//! it also loses the watermark that was moved past them.
+//! A server can lose confirmed commits, for example if a standby that lags is promoted, if a
+//! machine stops before its disk has written everything, or if a backup is restored. The server
+//! then loses the end of its log. So one transaction checks the pages and writes what depends on
+//! them. If the server loses the pages later, it also loses that transaction, for example the
+//! move of the watermark.
 //!
-//! The holder of a lease checks its pages while its run lasts and at the end. The next run
-//! checks, once, the runs that ended before it.
-//!
-//! With Citus only the coordinator is checked. If a worker loses commits, nobody notices.
+//! The holder of a lease checks its pages while its run lasts and at the end. The next run of the
+//! source checks once the runs that ended before it.
 
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
@@ -17,7 +16,7 @@ use tracing::warn;
 use crate::ledger::transaction::Transaction;
 use crate::ledger::{PageSet, RunKind, RunSpec};
 
-/// Counts the pages of a set that are not in the database.
+/// Returns the number of pages of a set that are not in the database.
 pub(super) async fn count_missing(
     transaction: &Transaction<'_>,
     run_id: i64,
@@ -39,13 +38,13 @@ pub(super) async fn count_missing(
     Ok(missing.unsigned_abs())
 }
 
-/// A run that was complete and has lost pages since.
+/// A run that was complete when it ended, but whose pages are now partly missing.
 #[derive(Debug)]
 pub(super) struct IncompleteRun {
     run_id: i64,
     kind: String,
     missing: i64,
-    /// The new watermark, if it was set back to a date.
+    /// The new watermark. It is `None` if the watermark was not set back to a date.
     reached: Option<Timestamp>,
 }
 
@@ -78,13 +77,14 @@ impl IncompleteRun {
     }
 }
 
-/// Checks the complete runs of a source that no run has checked yet, a few in each claim,
-/// until all that the ledger keeps are checked. If pages are missing, sets the watermark back to before them.
+/// Checks the complete runs of a source that were not checked yet. Each claim checks a few runs,
+/// until all runs that the ledger keeps are checked. If pages of an incremental run are missing,
+/// the watermark is set back, so that the next incremental run fetches them again.
 pub(super) async fn verify_ended_runs(
     transaction: &Transaction<'_>,
     spec: &RunSpec,
 ) -> Result<Vec<IncompleteRun>, tokio_postgres::Error> {
-    // A purge deletes these runs, so missing pages do not matter.
+    // A purge deletes all runs of the source, so missing pages do not matter.
     if spec.kind == RunKind::Purge {
         return Ok(Vec::new());
     }
@@ -107,7 +107,7 @@ pub(super) async fn verify_ended_runs(
             missing,
             reached: None,
         };
-        // Runs come newest first, so the oldest incomplete run decides the watermark.
+        // The newest run comes first, so the oldest incomplete run sets the watermark last.
         if run.is_incremental() {
             run.reached = set_watermark_back(transaction, run_id).await?;
         }
@@ -126,9 +126,9 @@ pub(super) async fn verify_ended_runs(
     Ok(incomplete)
 }
 
-/// Sets the watermark back to the start of a run with missing pages. In a feed of changes, sets
-/// it back to the last page before the first gap. Returns the new date, if the watermark has
-/// one and belongs to the run's feed.
+/// Sets the watermark back to the start of a run with missing pages. In a feed of changes, it is
+/// set back to the last page before the first gap. Returns the new date. Returns `None` if the
+/// watermark has no date or does not belong to the run's feed.
 async fn set_watermark_back(
     transaction: &Transaction<'_>,
     run_id: i64,

@@ -13,26 +13,26 @@ use crate::page::Cursor;
 /// The position up to which incremental runs have stored the feed of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Watermark {
-    /// Everything that the publisher dated before this is stored. Only a source with windows
-    /// has it.
+    /// The date before which everything is stored, by the dates that the publisher gives. It is
+    /// `None` for a source without windows.
     pub reached: Option<Timestamp>,
-    /// The newest page of a feed of changes.
+    /// The cursor of the newest page, if the feed is a feed of changes.
     pub cursor: Option<Cursor>,
 }
 
-/// A new position for a watermark.
+/// A new position for the watermark of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatermarkMove {
-    /// The scope of the source: what identifies its feed.
+    /// The scope of the source, which is a text that identifies its feed.
     pub scope: String,
     /// The start of the run's windows. If it is later than the stored watermark, there is a gap
-    /// and the watermark does not move.
+    /// between them, and the watermark does not move.
     pub from: Option<Timestamp>,
     /// The position that the run has reached.
     pub watermark: Watermark,
 }
 
-/// Returns the watermark of a source, if its feed is still the same.
+/// Returns the watermark of a source. Returns `None` if the watermark belongs to another feed.
 ///
 /// # Errors
 ///
@@ -55,12 +55,12 @@ pub async fn watermark(
     }))
 }
 
-/// Returns the axis values that earlier runs have walked from the start of the feed, as chain
-/// names contain them.
+/// Returns the axis values whose chains earlier runs have walked from the start of the feed. The
+/// values have the form that they have in the names of chains.
 ///
-/// These are the values of complete runs, because a complete run has walked every value that
-/// was new to it. The oldest run in the ledger counts too, even if it is not complete: the
-/// watermark was set by that run, or was moved together with its values.
+/// All values of complete runs are returned, because a complete run has walked every value that
+/// was new to it. The values of the oldest run in the ledger are returned even if that run is not
+/// complete, because the watermark was set by that run or was moved together with its values.
 ///
 /// # Errors
 ///
@@ -82,7 +82,8 @@ pub async fn walked_axes(
     Ok(axes.collect::<Result<_, _>>()?)
 }
 
-/// Stores the time window of a run, unless it has one already. Returns the stored window.
+/// Stores the time window of a run, unless a window is already stored for it. Returns the stored
+/// window.
 ///
 /// # Errors
 ///
