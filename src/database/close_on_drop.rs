@@ -1,10 +1,10 @@
-//! A connection that returns to the pool only when the caller returns it.
+//! A connection that returns to the pool only if the caller returns it.
 //!
 //! # Why a connection is closed
 //!
-//! After a failed statement, a time limit or an abandoned wait, the next reply on a connection may
-//! answer an older statement. After a failover the connection may lead to a server that accepts no
-//! writes. So it is never used again.
+//! After a failed statement, a time limit or an abandoned wait, the next reply on a connection
+//! may belong to an older statement. After a failover, the connection may lead to a server that
+//! accepts no writes. So such a connection is closed and never used again.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::database::Connection;
 use crate::error::{Error, Result};
 
-/// A connection that is closed when it is dropped. One whose replies have all arrived can be
+/// A connection that is closed when it is dropped. If all its replies have arrived, it can be
 /// [returned to the pool](CloseOnDrop::return_to_pool).
 #[derive(Debug)]
 pub(crate) struct CloseOnDrop(Option<Connection>);
@@ -49,8 +49,8 @@ impl Drop for CloseOnDrop {
     }
 }
 
-/// Waits for a reply for at most `limit`. The server's own time limits do not help when its
-/// replies do not arrive.
+/// Waits for a reply for at most `limit`. The server's own time limits do not help if the
+/// server's replies do not arrive.
 pub(crate) async fn wait_for_reply<T>(
     limit: Duration,
     reply: impl Future<Output = T>,

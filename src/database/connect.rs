@@ -2,10 +2,10 @@
 //! connection.
 //!
 //! tokio-postgres looks up names, tries each host in turn and checks the session's attributes.
-//! It could negotiate TLS too, but then it would use a connection without TLS directly, and no
-//! [`GuardedStream`] could be put around it. So it is configured as if TLS began at once. In the
-//! place of the handshake it calls the negotiation here, which may also return a connection
-//! without TLS.
+//! tokio-postgres could negotiate TLS too, but then it would use a connection without TLS
+//! directly, and no [`GuardedStream`] could be put around that connection. So tokio-postgres is
+//! configured as if TLS began at once. Where it would start the handshake, it calls the
+//! negotiation of this module, which may also return a connection without TLS.
 
 use std::io;
 use std::path::PathBuf;
@@ -28,19 +28,21 @@ use super::require_auth::RequireAuth;
 /// The message with which a client requests TLS.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
-/// A host, or a list of hosts, and how to connect to it.
+/// A host or a list of hosts, and the way in which the program connects to it.
 #[derive(Clone)]
 pub(super) enum Target {
-    /// Over TCP, with the negotiation of this module.
+    /// Connects over TCP. TLS is negotiated by this module.
     Tcp(Config),
-    /// Over a Unix socket on which every authentication method is allowed.
+    /// Connects over a Unix socket. Every authentication method is allowed.
     Socket(Config),
-    /// Over the Unix socket of this path, with `require_auth`.
+    /// Connects over the Unix socket of this path. Only the authentication methods that
+    /// `require_auth` allows are used.
     GuardedSocket(PathBuf, Config),
 }
 
 impl Target {
-    /// Makes tokio-postgres call [`TlsNegotiator`] instead of negotiating TLS itself.
+    /// Returns a TCP target. It makes tokio-postgres call [`TlsNegotiator`] instead of
+    /// negotiating TLS itself.
     pub(super) fn tcp(mut config: Config) -> Self {
         config.ssl_mode(WireMode::Require);
         config.ssl_negotiation(SslNegotiation::Direct);
@@ -95,7 +97,8 @@ impl Connector {
                     limit: config.get_connect_timeout().copied(),
                     require_auth: negotiator.require_auth,
                 };
-                // tokio-postgres calls this as the handshake: it replaces the empty stream
+                // tokio-postgres calls `socket` where it would start the TLS handshake. The
+                // opened socket replaces the empty stream.
                 let nothing = tokio::io::empty();
                 let connected = config.connect_raw(nothing, socket).await;
                 connected.map(spawn_connection)
@@ -104,7 +107,8 @@ impl Connector {
     }
 }
 
-/// Spawns the task that exchanges messages with the server. It ends with the client.
+/// Spawns the task that sends and receives the messages of a connection. The task ends when the
+/// client is dropped.
 fn spawn_connection<S, T>(
     (client, connection): (Client, Connection<S, T>),
 ) -> (Client, JoinHandle<()>)
@@ -125,10 +129,10 @@ where
 pub(super) struct TlsNegotiator {
     pub(super) tls: MakeRustlsConnect,
     pub(super) mode: WireMode,
-    /// The server expects TLS without a request for it.
+    /// True if the server expects TLS to begin without a request for it.
     pub(super) is_direct: bool,
     pub(super) require_auth: Option<RequireAuth>,
-    /// The hosts that are not this machine.
+    /// The hosts that are not on this machine.
     pub(super) remote_hosts: Vec<String>,
 }
 
@@ -182,7 +186,7 @@ where
     }
 }
 
-/// Requests TLS from the server if the mode requires that. Returns true if TLS begins.
+/// Requests TLS from the server if the mode requires a request. Returns true if TLS begins.
 async fn request_tls<S>(stream: &mut S, mode: WireMode, is_direct: bool) -> io::Result<bool>
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -1,17 +1,18 @@
-//! Checks a server's authentication requests, so that no password is sent where it must not be.
+//! Checks a server's authentication requests, so that no password is sent if sending it is
+//! unsafe.
 //!
-//! tokio-postgres answers every request of a server, also one for a password in clear text. A
-//! server may answer that it has no TLS. An attacker on the network can answer so too, and then
-//! ask for the password. So [`GuardedStream`] reads each message before tokio-postgres does,
+//! tokio-postgres answers every authentication request, even one for a password in clear text. A
+//! server may say that it has no TLS. An attacker on the network can say the same, and then
+//! request the password. So [`GuardedStream`] reads each message before tokio-postgres does,
 //! until the client is authenticated. A request that is not allowed becomes an I/O error, and
 //! nothing is sent.
 //!
 //! # When a password may be sent
 //!
-//! - To another machine without TLS, neither the password in clear text nor its MD5 hash is
-//!   sent, unless `require_auth` names that method.
-//! - Over TLS both are sent, even if nobody has verified the server's certificate. libpq does
-//!   the same. A warning tells how to verify the certificate.
+//! - To another machine without TLS, neither the password in clear text nor its MD5 hash is sent,
+//!   unless `require_auth` names that method.
+//! - Over TLS both are sent, even if nobody has verified the server's certificate. libpq does the
+//!   same. A warning tells how to verify the certificate.
 //! - On the loopback interface both are sent. Only root can read what passes there, and an
 //!   attacker who pretends to be the server could offer such TLS as well.
 
@@ -23,22 +24,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::require_auth::{AuthMethod, RequireAuth};
 
-/// Tells which authentication requests are allowed on one connection.
+/// Decides which authentication requests are allowed on one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) require_auth: Option<RequireAuth>,
-    /// The connection goes to another machine without TLS, so that others on the network can
-    /// read what is sent.
+    /// True if the connection goes to another machine without TLS, so that others on the network
+    /// can read what is sent.
     pub(super) is_exposed: bool,
 }
 
-/// The reason why a server's request was not answered. It is the cause of the I/O error that
-/// ends the connection.
+/// The reason why a server's authentication request was refused. It is the cause of the I/O error
+/// that ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// `require_auth` excludes the method.
+    /// The server requests a method that `require_auth` does not allow.
     NotAllowed { method: AuthMethod, list: String },
-    /// Others on the network could read the password, or a hash from which they can find it.
+    /// The server requests a method by which others on the network could learn the password, or a
+    /// hash from which they can find it.
     Exposed { method: AuthMethod },
 }
 
@@ -72,9 +74,10 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Finds the refusal that ended a connection, if there is one.
+/// Returns the refusal that ended a connection, or `None` if the connection ended for another
+/// reason.
 pub(super) fn find_refusal(error: &tokio_postgres::Error) -> Option<&Refusal> {
-    // An `io::Error` does not name what it wraps as its source.
+    // An `io::Error` does not return the error that it wraps as its source.
     std::error::Error::source(error)?
         .downcast_ref::<io::Error>()?
         .get_ref()?
@@ -100,10 +103,11 @@ impl Policy {
     }
 }
 
-/// The length of a message's head: its type and its length.
+/// The number of bytes that every message begins with: one for its type and four for its length.
 const HEAD_LENGTH: usize = 5;
 
-/// The length of an authentication message's head, which also has the requested method.
+/// The number of bytes that must be read to learn which method an authentication message
+/// requests.
 const AUTH_HEAD_LENGTH: usize = HEAD_LENGTH + 4;
 
 /// A stream that checks each message of a server until the client is authenticated.
@@ -117,12 +121,12 @@ pub(super) struct GuardedStream<T> {
 
 #[derive(Debug)]
 enum State {
-    /// Reads the head of a message, of which `read` bytes have arrived.
+    /// Reads the first bytes of a message. `read` is the number of bytes that have arrived.
     ReadHead {
         bytes: [u8; AUTH_HEAD_LENGTH],
         read: usize,
     },
-    /// Passes a checked head to the client.
+    /// Passes the checked first bytes of a message to the client.
     PassHead {
         bytes: [u8; AUTH_HEAD_LENGTH],
         passed: usize,
@@ -130,7 +134,8 @@ enum State {
         body: usize,
         is_last: bool,
     },
-    /// Passes the rest of a message to the client; `left` bytes are missing.
+    /// Passes the rest of a message to the client. `left` is the number of bytes that are
+    /// missing.
     PassBody { left: usize },
     /// Passes everything to the client, because the client is authenticated.
     Authenticated,
@@ -183,7 +188,8 @@ impl<T> GuardedStream<T> {
             7 | 8 => AuthMethod::Gss,
             9 => AuthMethod::Sspi,
             10..=12 => AuthMethod::Scram,
-            // tokio-postgres knows no other method, and answers none
+            // tokio-postgres does not know any other method, and does not answer a request for
+            // one.
             _ => return Ok((body, false)),
         };
         self.policy.check(method).map_err(io::Error::other)?;
@@ -192,7 +198,7 @@ impl<T> GuardedStream<T> {
     }
 }
 
-/// Returns how many bytes of a message must arrive before it can be checked.
+/// Returns the number of bytes of a message that must arrive before the message can be checked.
 fn head_length(bytes: &[u8; AUTH_HEAD_LENGTH], read: usize) -> usize {
     if read > 0 && bytes[0] == b'R' {
         AUTH_HEAD_LENGTH
@@ -216,12 +222,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for GuardedStream<T> {
                 State::ReadHead { bytes, read } => {
                     let length = head_length(bytes, *read);
                     if *read < length {
-                        // the first byte is the type, which tells how long the head is
+                        // The first byte is the message's type, which decides how many bytes must
+                        // be read.
                         let end = if *read == 0 { 1 } else { length };
                         let mut part = ReadBuf::new(&mut bytes[*read..end]);
                         ready!(Pin::new(&mut this.stream).poll_read(context, &mut part))?;
                         match part.filled().len() {
-                            // the end of the stream, which the client reports as an error
+                            // The stream has ended. The client reports this as an error.
                             0 => return Poll::Ready(Ok(())),
                             count => *read += count,
                         }
@@ -310,7 +317,7 @@ mod tests {
         message(b'R', &[&code.to_be_bytes()[..], rest].concat())
     }
 
-    /// Reads a server's bytes, which arrive in pieces of one size.
+    /// Reads the bytes of a server. They arrive in pieces of the same size.
     async fn read(policy: Policy, sent: &[u8], piece: usize) -> (Vec<u8>, Option<Refusal>) {
         let (client, mut server) = tokio::io::duplex(piece);
         let sent = sent.to_vec();

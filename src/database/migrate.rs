@@ -1,8 +1,8 @@
 //! Applies the migrations of `sql/migrations` that the database lacks.
 //!
-//! All pending migrations are applied in one transaction, so that an upgrade happens whole or
-//! not at all. Two processes that upgrade the same database take turns. A database that is
-//! newer than the program, or that has other migrations, is not changed.
+//! All pending migrations are applied in one transaction, so that an upgrade happens completely
+//! or not at all. Two processes that upgrade the same database take turns. A database is not
+//! changed if it is newer than the program, or if it has other migrations.
 
 use include_dir::{Dir, include_dir};
 use tokio_postgres::error::{ErrorPosition, SqlState};
@@ -11,25 +11,27 @@ use tokio_postgres::{Client, Transaction};
 use crate::config;
 use crate::error::{Error, Result};
 
-/// The migrations built into the program, named `0001_what_it_is.sql`.
+/// The migrations that are built into the program. Their file names have the form
+/// `0001_what_it_is.sql`.
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql/migrations");
 
-/// The key of the advisory lock: `ocds` in ASCII twice, so that no other program has it.
+/// The key of the advisory lock. It is the text `ocds` in ASCII twice, so that no other program
+/// uses it.
 const LOCK_KEY: i64 = 0x6f63_6473_6f63_6473;
 
-/// One change of the schema.
+/// A numbered change of the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
-    /// The number, counted from 1 without gaps.
+    /// The number of the migration. Migrations are counted from 1 without gaps.
     pub version: i32,
-    /// The name, such as `releases`.
+    /// The name of the migration, such as `releases`.
     pub name: String,
-    /// The statements. Every name in them is qualified by its schema.
+    /// The SQL statements. Every name in them is qualified by its schema.
     pub sql: String,
 }
 
 impl Migration {
-    /// The name of the file under `sql/migrations`.
+    /// Returns the name of the migration's file in `sql/migrations`.
     #[must_use]
     pub fn file(&self) -> String {
         format!("{:04}_{}.sql", self.version, self.name)
@@ -40,9 +42,10 @@ impl Migration {
     }
 }
 
-/// Lists the migrations that are built into the program, in order.
+/// Returns the migrations that are built into the program, in their order.
 ///
 /// # Errors
+///
 /// [`Unexpected`](crate::error::Kind::Unexpected) if a file is missing or has a wrong name. A
 /// test makes sure that this never happens in a release.
 pub fn built_in_migrations() -> Result<Vec<Migration>> {
@@ -78,12 +81,13 @@ pub fn built_in_migrations() -> Result<Vec<Migration>> {
     Ok(list)
 }
 
-/// Finds the migrations of `list` that the database does not have yet. It changes and locks
-/// nothing.
+/// Returns the migrations of `list` that the database does not have yet. It changes nothing and
+/// locks nothing.
 ///
 /// # Errors
-/// [`Config`](crate::error::Kind::Config) if the database has migrations that are not in
-/// `list`, or whose text was different when they were applied.
+///
+/// [`Config`](crate::error::Kind::Config) if the database has migrations that are not in `list`,
+/// or migrations whose text was different when they were applied.
 pub async fn find_pending(client: &Client, list: &[Migration]) -> Result<Vec<Migration>> {
     let table_exists = client
         .query_one("select to_regclass('ocds.migration') is not null", &[])
@@ -100,19 +104,21 @@ pub async fn find_pending(client: &Client, list: &[Migration]) -> Result<Vec<Mig
 
 const SELECT_APPLIED: &str = "select version, name, checksum from ocds.migration order by version";
 
-/// Applies all pending migrations in one transaction, and returns them in order. Several
-/// processes may do so at once: one applies, the others wait for it and find nothing to do.
+/// Applies all pending migrations in one transaction, and returns them in their order. Several
+/// processes may call this at the same time: one process applies the migrations, and the others
+/// wait for it and find nothing to do.
 ///
 /// # Errors
-/// [`Config`](crate::error::Kind::Config) as [`find_pending`], and if the role has no right to
-/// create tables. Any other error names the migration's file and line. After an error nothing
-/// has changed.
+///
+/// [`Config`](crate::error::Kind::Config) if the database has other migrations, as described at
+/// [`find_pending`], or if the role has no right to create tables. Any other error names the
+/// migration's file and line. After an error, the database is unchanged.
 pub async fn apply(
     client: &mut Client,
     list: &[Migration],
     settings: &config::Database,
 ) -> Result<Vec<Migration>> {
-    // Usually nothing is pending, which needs no lock and no right to create anything.
+    // Usually nothing is pending. Then no lock and no right to create tables is needed.
     let pending = find_pending(client, list).await?;
     if pending.is_empty() {
         return Ok(pending);
@@ -129,14 +135,15 @@ pub async fn apply(
     Ok(pending)
 }
 
-/// Waits until no other process migrates, creates the table of applied migrations, and reads it.
+/// Waits until no other process migrates the database, creates the table of applied migrations,
+/// and reads that table.
 async fn lock_and_read_applied(
     transaction: &Transaction<'_>,
     settings: &config::Database,
 ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
-    // A migration may rewrite a large table, so its statements have no time limit, and another
-    // process waits ten minutes for it. But a migration waits only briefly for a table's lock,
-    // because every later user of the table would wait behind it.
+    // The statements of a migration have no time limit, because a migration may rewrite a large
+    // table. Another process waits ten minutes for it. But a migration waits only briefly for a
+    // table's lock, because every later user of the table would wait for the migration.
     transaction
         .batch_execute(
             "set local statement_timeout = 0; \
@@ -154,15 +161,16 @@ async fn lock_and_read_applied(
             &[&lock_timeout],
         )
         .await?;
-    // `if not exists` needs the right to create even if the schema exists.
+    // The existence of the schema is checked first, because `if not exists` needs the right to
+    // create a schema even if the schema exists.
     let schema = transaction
         .query_one("select to_regnamespace('ocds') is null", &[])
         .await?;
     if schema.try_get(0)? {
         transaction.batch_execute("create schema ocds").await?;
     }
-    // The table is locked too, because advisory locks do nothing on some servers that are
-    // compatible with PostgreSQL.
+    // The table is locked too, because some servers that are compatible with PostgreSQL ignore
+    // advisory locks.
     transaction
         .batch_execute(
             "create table if not exists ocds.migration (\
@@ -198,8 +206,8 @@ async fn apply_migration(transaction: &Transaction<'_>, migration: &Migration) -
     Ok(())
 }
 
-/// Finds the migrations of `list` that were not applied. The applied ones must be the same as
-/// in `list`.
+/// Returns the migrations of `list` that were not applied. The migrations that were applied must
+/// equal those in `list`.
 fn find_missing(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<Vec<Migration>> {
     for row in applied {
         let version: i32 = row.try_get(0)?;
@@ -228,7 +236,7 @@ fn find_missing(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<V
         .collect())
 }
 
-/// Finds the line of a migration that the server refused.
+/// Returns the line of a migration in which the server found an error.
 fn find_error_line(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
     let ErrorPosition::Original(position) = error.as_db_error()?.position()? else {
         return None;
@@ -237,7 +245,7 @@ fn find_error_line(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
     Some(before.filter(|character| *character == '\n').count() + 1)
 }
 
-/// Makes a configuration error of a right that the role lacks.
+/// If the error says that the role lacks a right, it becomes a configuration error.
 fn explain_missing_privilege(error: tokio_postgres::Error) -> Error {
     if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         return error.into();

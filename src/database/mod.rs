@@ -3,9 +3,9 @@
 //!
 //! # Connections
 //!
-//! The pool checks each [`Connection`] before it hands it out: the server answers, accepts
-//! writes and stores UTF-8. Nothing here waits for a server that is away. The error says that
-//! it is away, and the caller decides whether to retry.
+//! The pool checks each [`Connection`] before a caller gets it. The server must answer, accept
+//! writes and store UTF-8. This module does not wait for a server that is away. The error says
+//! that the server is away, and the caller decides whether to retry.
 //!
 //! # Time limits
 //!
@@ -43,22 +43,23 @@ use self::url::{Address, REQUIRE_AUTH};
 use crate::config;
 use crate::error::{Error, Kind, Result};
 
-/// A connection from the pool. Dropping it returns it to the pool.
+/// A connection of the pool. It returns to the pool when it is dropped.
 pub type Connection = deadpool_postgres::Object;
 
-/// The client waits this much longer than the server works, because the answer also has to travel.
+/// The time that the client waits longer than the server may work, because the reply also needs
+/// time to arrive.
 const NETWORK_MARGIN: Duration = Duration::from_secs(5);
 
 /// The time limit of a query that counts the rows of whole tables.
 const COUNT_LIMIT: Duration = Duration::from_secs(3_600);
 
-/// A PostgreSQL database and the connections to it. Clones share both.
+/// A PostgreSQL database and its connection pool. All clones share the same pool.
 #[derive(Clone)]
 pub struct Database {
     shared: Arc<Shared>,
 }
 
-/// The `database.url` that means the local server.
+/// The value of `database.url` that means the local server.
 pub(crate) const LOCAL_URL: &str = "local";
 
 impl std::fmt::Debug for Database {
@@ -77,16 +78,17 @@ struct Shared {
 struct LocalServer {
     directory: PathBuf,
     psql: PathBuf,
-    /// `None` after [`Database::close`].
+    /// The local server, or `None` after [`Database::close`].
     server: Mutex<Option<local::Server>>,
 }
 
 impl Database {
-    /// Opens the database that `database.url` names, with at most `connections` connections.
-    /// Each connection is made when it is first needed. The local server is started if the URL
-    /// is `local`; any other server is not contacted yet.
+    /// Opens the database that `database.url` names, with at most `connections` connections. Each
+    /// connection is opened when it is first needed. If the URL is `local`, the local server is
+    /// started. Any other server is not contacted yet.
     ///
     /// # Errors
+    ///
     /// [`Config`](Kind::Config) if the URL or a TLS file is wrong,
     /// [`Environment`](Kind::Environment) if the local server does not start.
     pub async fn open(settings: &config::Database, connections: usize) -> Result<Self> {
@@ -118,7 +120,7 @@ impl Database {
         settings: &config::Database,
         connections: usize,
     ) -> Result<Self> {
-        // the local server asks for no password
+        // The local server requests no password, so this option has no effect there.
         let require_auth = match local {
             Some(_) => None,
             None => read_require_auth_variable()?,
@@ -138,15 +140,17 @@ impl Database {
         })
     }
 
-    /// Gets a connection that was just checked, to a server that accepts writes (unless the
-    /// URL's `target_session_attrs` says otherwise). It waits up to
-    /// `database.statement_timeout` for a free connection, and tries once to connect, within
-    /// `database.connect_timeout`. A local server that was killed is started again first.
+    /// Returns a connection that was just checked. The server of the connection accepts writes,
+    /// unless the URL's `target_session_attrs` says otherwise. The function waits up to
+    /// `database.statement_timeout` for a free connection. It tries once to open a new
+    /// connection, within `database.connect_timeout`. A local server that was killed is started
+    /// again first.
     ///
     /// # Errors
-    /// [`Environment`](Kind::Environment) if the server is away or full,
-    /// [`Config`](Kind::Config) if the server refuses the user, the password, the certificate
-    /// or the database's name, or if the database is not UTF-8.
+    ///
+    /// [`Environment`](Kind::Environment) if the server is away or has no free connection,
+    /// [`Config`](Kind::Config) if the server refuses the user, the password, the certificate or
+    /// the database's name, or if the database is not UTF-8.
     pub async fn connection(&self) -> Result<Connection> {
         let error = match self.shared.pool.get().await {
             Ok(connection) => return Ok(connection),
@@ -159,17 +163,18 @@ impl Database {
         self.shared.pool.get().await.map_err(|e| self.explain(e))
     }
 
-    /// Gets a connection that is closed unless the caller returns it to the pool.
+    /// Returns a connection that is closed unless the caller returns it to the pool.
     pub(crate) async fn close_on_drop_connection(&self) -> Result<CloseOnDrop> {
         self.connection().await.map(CloseOnDrop::new)
     }
 
-    /// Runs one query on a connection of its own. The server gets a time limit too, because it
-    /// does not notice that the client has stopped waiting.
+    /// Runs one query on a connection of its own. The time limit is also sent to the server,
+    /// because the server does not notice that the client has stopped waiting.
     ///
     /// # Errors
-    /// As [`Database::connection`]; the query fails; or there is no answer within
-    /// `database.statement_timeout` and a few seconds.
+    ///
+    /// No connection could be opened, as described at [`Database::connection`], the query fails,
+    /// or no reply arrives within `database.statement_timeout` and a few seconds.
     pub(crate) async fn query(
         &self,
         sql: &str,
@@ -178,7 +183,7 @@ impl Database {
         self.query_within(self.reply_limit(), sql, parameters).await
     }
 
-    /// Runs a query that counts the rows of whole tables, which may take an hour.
+    /// Runs a query that counts the rows of whole tables. Such a query may take up to an hour.
     pub(crate) async fn query_counts(
         &self,
         sql: &str,
@@ -196,7 +201,7 @@ impl Database {
         let connection = self.close_on_drop_connection().await?;
         let server_limit = limit.saturating_sub(NETWORK_MARGIN).as_millis().to_string();
         let server_limit = [(&server_limit as _, Type::TEXT)];
-        // all four are sent before the first is answered
+        // All four statements are sent before the first reply is read.
         let replies = futures::future::join4(
             connection.batch_execute("begin"),
             connection.query_typed(LIMIT_QUERY, &server_limit),
@@ -216,12 +221,12 @@ impl Database {
         &self.shared.settings
     }
 
-    /// The longest wait for the reply to a statement.
+    /// Returns the time limit for the reply to a statement.
     pub(crate) fn reply_limit(&self) -> Duration {
         reply_limit(&self.shared.settings)
     }
 
-    /// Starts the local server again. Returns false if the database is on another server.
+    /// Starts the local server again. Returns false if this database is not on the local server.
     async fn restart_local_server(&self) -> Result<bool> {
         let Some(local) = &self.shared.local else {
             return Ok(false);
@@ -232,13 +237,14 @@ impl Database {
         }
     }
 
-    /// Applies the migrations that the database lacks, and returns them in order; see
-    /// [`migrate::apply`].
+    /// Applies the migrations that the database lacks, and returns them in their order.
     ///
     /// # Errors
-    /// As [`Database::connection`] and [`migrate::apply`].
+    ///
+    /// No connection could be opened, as described at [`Database::connection`], or a migration
+    /// could not be applied, as described at [`migrate::apply`].
     pub async fn migrate(&self) -> Result<Vec<Migration>> {
-        // usually nothing is pending: this check has a time limit, migrations have none
+        // Usually nothing is pending. This check has a time limit, but migrations have none.
         let pending = self.pending_migrations().await?;
         if pending.is_empty() {
             return Ok(pending);
@@ -250,10 +256,12 @@ impl Database {
         Ok(applied)
     }
 
-    /// Lists the migrations that the database lacks, and changes nothing.
+    /// Returns the migrations that the database lacks. It changes nothing.
     ///
     /// # Errors
-    /// As [`Database::connection`] and [`migrate::find_pending`].
+    ///
+    /// No connection could be opened, as described at [`Database::connection`], or the database
+    /// has other migrations, as described at [`migrate::find_pending`].
     pub async fn pending_migrations(&self) -> Result<Vec<Migration>> {
         let connection = self.close_on_drop_connection().await?;
         let list = migrate::built_in_migrations()?;
@@ -263,8 +271,8 @@ impl Database {
         Ok(pending)
     }
 
-    /// Describes where the database is: its host and name, or the local server's directory. It
-    /// never shows a password.
+    /// Describes the location of the database: its host and name, or the local server's
+    /// directory. It never shows a password.
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.shared.local {
@@ -273,16 +281,17 @@ impl Database {
         }
     }
 
-    /// Makes a command that runs psql on this database. The password and the other connection
-    /// options are in psql's environment, because every user of the machine can read a
-    /// process's arguments. psql also inherits the program's environment, because its user
+    /// Returns a command that runs psql on this database. The password and the other connection
+    /// options are in psql's environment, because every user of the machine can read the
+    /// arguments of a process. psql also inherits the program's environment, because its user
     /// expects the usual pager, editor and language.
     #[must_use]
     pub fn psql_command(&self) -> Command {
         let local_psql = self.shared.local.as_ref().map(|local| local.psql.clone());
         let program = local_psql.filter(|program| program.is_file());
         let mut command = Command::new(program.unwrap_or_else(|| local::find_client("psql")));
-        // The user's own values would lead psql to another server, so only the URL's are kept.
+        // Variables that the user has set would lead psql to another server. So they are removed,
+        // and only the options of the URL count.
         for variable in [
             "PGSERVICE",
             "PGHOSTADDR",
@@ -296,13 +305,14 @@ impl Database {
         command
     }
 
-    /// Closes all connections, also those of clones. The local server stops if no other process
-    /// uses it.
+    /// Closes all connections, including those of clones. The local server stops if no other
+    /// process uses it.
     ///
-    /// A program that ends without calling this leaves the local server running, and the next
-    /// program uses it.
+    /// A program that ends without calling this function leaves the local server running, and the
+    /// next program uses it.
     ///
     /// # Errors
+    ///
     /// [`Environment`](Kind::Environment) if the local server does not stop.
     pub async fn close(self) -> Result<()> {
         self.shared.pool.close();
@@ -332,16 +342,16 @@ fn read_require_auth_variable() -> Result<Option<String>> {
     }
 }
 
-/// Sets how many milliseconds the server may work in this transaction.
+/// Limits the time that the server may work in the current transaction. The unit is milliseconds.
 const LIMIT_QUERY: &str = include_str!("../../sql/database/limit_query.sql");
 
 const CHECK_QUERY: &str =
     "select current_setting('server_encoding'), current_setting('transaction_read_only')";
 
-/// The message of a hook begins with this if the database has another encoding.
+/// The beginning of the message that says that the database has a wrong encoding.
 const WRONG_ENCODING: &str = "the database's encoding is";
 
-/// The longest wait for the reply to a statement.
+/// Returns the time limit for the reply to a statement.
 pub(crate) fn reply_limit(settings: &config::Database) -> Duration {
     settings.statement_timeout + NETWORK_MARGIN
 }
@@ -358,16 +368,17 @@ fn build_pool(address: &Address, settings: &config::Database, connections: usize
         address.config.clone(),
         address.build_connector()?,
         ManagerConfig {
-            // The hook checks more than `Verified` would, in the same round trip.
+            // The hook checks more than the method `Verified` would, and also needs only one
+            // round trip.
             recycling_method: RecyclingMethod::Fast,
         },
     );
-    // Each host gets the whole limit for itself.
+    // Each host gets the whole time limit, so the limits of all hosts are added up.
     let hosts = u32::try_from(address.config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
     let host_limit = address.config.get_connect_timeout().unwrap_or(&limit);
     Pool::builder(manager)
         .max_size(connections.max(1))
-        // the connection that was used last has the warmest caches
+        // The connection that was used last is used first, because its caches are the warmest.
         .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts {
@@ -381,8 +392,8 @@ fn build_pool(address: &Address, settings: &config::Database, connections: usize
         .map_err(|e| Error::unexpected("make the connection pool").with_source(e))
 }
 
-/// Refuses a connection that is dead, that does not accept writes although it must, or that
-/// stores text in another encoding.
+/// Returns an error if a connection is dead, if it must accept writes but does not, or if the
+/// database stores text in another encoding.
 async fn check_connection(
     client: &tokio_postgres::Client,
     must_write: bool,
@@ -409,7 +420,8 @@ async fn check_connection(
     Ok(())
 }
 
-/// Separates what the configuration must change from what may pass with time.
+/// Converts an error of the pool. A problem of the configuration becomes a configuration error. A
+/// problem that may pass with time becomes an environment error.
 fn explain_pool_error(error: PoolError, user: &str) -> Error {
     match error {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
@@ -436,7 +448,7 @@ fn explain_connect_error(error: tokio_postgres::Error, user: &str) -> Error {
     if let Some(refused) = guard::find_refusal(&error) {
         return Error::config(refused.to_string());
     }
-    // Only the message of tokio-postgres names these causes: a missing password, and an
+    // tokio-postgres names two causes only in its message: a missing password, and an
     // authentication method that it does not know.
     let permanent = ["invalid configuration", "authentication error"];
     let message = error.to_string();
@@ -449,6 +461,7 @@ fn explain_connect_error(error: tokio_postgres::Error, user: &str) -> Error {
     if user.is_empty() || !message.contains(&quoted) {
         return error;
     }
-    // People put a password where the user's name belongs, and the server's message repeats it.
+    // Some users write the password where the user's name belongs. The server's message repeats
+    // it, so it is replaced.
     Error::new(error.kind(), message.replace(&quoted, "of the URL"))
 }

@@ -1,8 +1,9 @@
-//! libpq's option `require_auth`: the methods by which the client may authenticate.
+//! Reads libpq's option `require_auth`, which lists the methods by which the client may
+//! authenticate.
 
 use crate::error::{Error, Result};
 
-/// A method of authentication.
+/// A method of authentication, as `require_auth` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AuthMethod {
     Password,
@@ -10,7 +11,7 @@ pub(super) enum AuthMethod {
     Gss,
     Sspi,
     Scram,
-    /// The server asks for no authentication.
+    /// The server requests no authentication.
     None,
 }
 
@@ -24,7 +25,7 @@ impl AuthMethod {
         ("none", AuthMethod::None),
     ];
 
-    /// Describes what the server asks for.
+    /// Describes what the server requests, for a message.
     pub(super) fn describe(self) -> &'static str {
         match self {
             AuthMethod::Password => "the password in clear text",
@@ -37,7 +38,7 @@ impl AuthMethod {
     }
 }
 
-/// A list of methods that are allowed, or of methods that are not.
+/// A list of methods that are allowed, or a list of methods that are not allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RequireAuth {
     text: String,
@@ -46,9 +47,9 @@ pub(super) struct RequireAuth {
 }
 
 impl RequireAuth {
-    /// Parses a list such as `scram-sha-256,none` or `!password,!md5` by libpq's rules: each
-    /// method occurs once, and either all or none are negated. Returns `None` for an empty list.
-    /// The error names `origin` and repeats no value.
+    /// Parses a list such as `scram-sha-256,none` or `!password,!md5` by libpq's rules. Each
+    /// method may occur once. Either all methods are negated, or none. Returns `None` for an
+    /// empty list. The error names `origin` and repeats no value.
     pub(super) fn parse(origin: &str, text: &str) -> Result<Option<Self>> {
         if text.is_empty() {
             return Ok(None);
@@ -87,7 +88,8 @@ impl RequireAuth {
         self.listed.contains(&method) != self.is_negated
     }
 
-    /// True if the list names the method as allowed, and does not merely exclude others.
+    /// Returns true if the list names the method as allowed. Returns false if the list only
+    /// excludes other methods.
     pub(super) fn allows_by_name(&self, method: AuthMethod) -> bool {
         !self.is_negated && self.listed.contains(&method)
     }

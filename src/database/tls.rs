@@ -1,11 +1,12 @@
-//! TLS to the server, by libpq's `sslmode`, `sslrootcert`, `sslcert`, `sslkey`.
+//! Configures TLS to the server by libpq's options `sslmode`, `sslrootcert`, `sslcert` and
+//! `sslkey`.
 //!
-//! This differs from libpq:
+//! This module differs from libpq in the following points:
 //!
 //! - Nothing is read from `~/.postgresql`.
 //! - `verify-ca` and `verify-full` without `sslrootcert` trust the machine's own roots.
 //! - The host's name must be among the certificate's subject alternative names.
-//! - Revocation lists and keys with a passphrase are not read.
+//! - Revocation lists are not read, and keys with a passphrase cannot be used.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -25,33 +26,34 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
 
-/// The message of an error: the connection needs TLS.
+/// The message of the error that a server without TLS causes if the connection needs TLS.
 pub(super) const NO_TLS: &str = "server does not support TLS";
 
-/// How TLS protects a connection, by libpq's `sslmode`.
+/// The values of libpq's option `sslmode`. They say how TLS protects a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SslMode {
-    /// Never TLS.
+    /// TLS is never used.
     Disable,
-    /// TLS if the server offers it, else plain text. This is the default.
+    /// TLS is used if the server offers it. Otherwise plain text is sent. This is the default.
     Prefer,
-    /// Always TLS, with an unverified server. If `sslrootcert` names a file, it is the same as
-    /// [`SslMode::VerifyCa`].
+    /// TLS is always used, but the server is not verified. If `sslrootcert` names a file, this
+    /// mode is the same as [`SslMode::VerifyCa`].
     Require,
-    /// TLS with a server whose certificate a trusted root signed.
+    /// TLS is always used, and a trusted root must have signed the server's certificate.
     VerifyCa,
-    /// The same, and the certificate must name the host.
+    /// TLS is always used, a trusted root must have signed the server's certificate, and the
+    /// certificate must name the host.
     VerifyFull,
 }
 
-/// The root certificates that the server's certificate is checked against.
+/// The root certificates by which the server's certificate is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Roots {
-    /// `sslrootcert` is not set.
+    /// The option `sslrootcert` is not set.
     Unset,
-    /// `sslrootcert=system`: the machine's own roots.
+    /// The machine's own roots are used, because the URL says `sslrootcert=system`.
     System,
-    /// The certificates of a PEM file.
+    /// The certificates of this PEM file are used.
     File(PathBuf),
 }
 
@@ -62,7 +64,7 @@ enum Verification {
     ChainAndName,
 }
 
-/// The TLS options of a URL.
+/// The TLS options of a database URL.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsOptions {
     mode: SslMode,
@@ -78,7 +80,7 @@ struct ClientCertificate {
 }
 
 impl TlsOptions {
-    /// Parses libpq's four options. Options that contradict each other are an error.
+    /// Parses the four TLS options of libpq. Options that contradict each other are an error.
     pub(crate) fn parse(
         mode: Option<&str>,
         root: Option<PathBuf>,
@@ -95,7 +97,7 @@ impl TlsOptions {
             (None, _) => SslMode::Prefer,
             (Some(name), _) => parse_mode(name)?,
         };
-        // libpq's rule, because anybody can get a certificate from a public root
+        // This is libpq's rule, because anybody can get a certificate from a public root.
         if roots == Roots::System && mode < SslMode::VerifyFull {
             return Err(Error::config(
                 "the database's URL: sslrootcert=system needs sslmode=verify-full",
@@ -142,7 +144,8 @@ impl TlsOptions {
         }
     }
 
-    /// Reads the files, and builds what opens TLS on a connection. An error names the file.
+    /// Reads the certificate files, and builds the connector that begins TLS on a connection. An
+    /// error names the file.
     pub(crate) fn build_connector(&self) -> Result<MakeRustlsConnect> {
         let provider = Arc::new(ring::default_provider());
         let verifier = self.build_verifier(&provider)?;
@@ -165,7 +168,7 @@ impl TlsOptions {
             }
             _ => builder.with_no_client_auth(),
         };
-        // With sslnegotiation=direct the server requires it.
+        // The server requires this protocol name if the URL says `sslnegotiation=direct`.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(MakeRustlsConnect::new(config))
     }
@@ -242,8 +245,8 @@ impl ClientCertificate {
     }
 }
 
-/// Refuses a private key that others may read. By libpq's rule its mode is at most 0600, or
-/// 0640 if root owns it.
+/// Returns an error if others may read a private key. By libpq's rule, the mode of the file is at
+/// most 0600, or 0640 if root owns the file.
 fn check_key_is_private(key: &Path) -> Result<()> {
     let metadata = std::fs::metadata(key)
         .map_err(|e| Error::config(format!("sslkey {}", key.display())).with_source(e))?;
@@ -268,12 +271,12 @@ fn read_certificates(option: &str, file: &Path) -> Result<Vec<CertificateDer<'st
     Ok(certificates)
 }
 
-/// Accepts a certificate for any host name: with a `chain`, one that a trusted root signed;
-/// without it, any certificate.
+/// Accepts a certificate for any host name. With a `chain`, a trusted root must have signed the
+/// certificate. Without a `chain`, any certificate is accepted.
 ///
-/// The signature of the handshake is always checked. Without this check, an attacker could send
-/// a copy of the server's certificate. SCRAM's channel binding, which protects the password
-/// under `sslmode=require`, would then protect nothing.
+/// The signature of the handshake is always checked. Without this check, an attacker could send a
+/// copy of the server's certificate. SCRAM's channel binding, which protects the password under
+/// `sslmode=require`, would then protect nothing.
 #[derive(Debug)]
 struct AnyNameVerifier {
     chain: Option<Arc<WebPkiServerVerifier>>,
@@ -292,7 +295,7 @@ impl ServerCertVerifier for AnyNameVerifier {
         let Some(chain) = &self.chain else {
             return Ok(ServerCertVerified::assertion());
         };
-        // The name is checked last, so a wrong name means that the chain is good.
+        // The verifier checks the name last. So if only the name is wrong, the chain is correct.
         match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -328,15 +331,15 @@ impl ServerCertVerifier for AnyNameVerifier {
     }
 }
 
-/// True if the connection failed because of the TLS configuration of the client or the server,
-/// so that a retry is useless.
+/// Returns true if the connection failed because of the TLS configuration of the client or of the
+/// server. A retry is useless then.
 pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
         if cause.to_string() == NO_TLS {
             return true;
         }
-        // An `io::Error` does not name what it wraps as its source.
+        // An `io::Error` does not return the error that it wraps as its source.
         let wrapped = cause
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref)
@@ -350,7 +353,7 @@ pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
                         | rustls::Error::PeerIncompatible(_)
                 );
             }
-            // rustls reports a host that is not a valid name like this.
+            // If a host name is not valid, rustls reports this kind of error.
             (None, Some(io)) if io.kind() == ErrorKind::InvalidInput => return true,
             _ => {}
         }

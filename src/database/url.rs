@@ -1,14 +1,14 @@
 //! Parses a PostgreSQL URL.
 //!
-//! Both of libpq's forms are accepted, `postgresql://user@host/database?option=value` and
-//! `host=… dbname=…`. The options that tokio-postgres would refuse are read here, and
-//! tokio-postgres reads the rest.
+//! Both of libpq's forms are accepted, `postgresql://user@host/database?option=value` and `host=…
+//! dbname=…`. Options that tokio-postgres would refuse are parsed here, and tokio-postgres parses
+//! the others.
 //!
 //! # Passwords are never shown
 //!
-//! An error about a URL names its options and never its values. If a password has an `@`, `/` or
-//! `?` that is not percent-encoded, a part of it looks like a host or a database's name, and these
-//! are shown. So a URL in which this may have happened is refused.
+//! An error about a URL names its options and never their values. If a password has an `@`, `/`
+//! or `?` that is not percent-encoded, a part of the password looks like a host or a database's
+//! name, and messages show hosts and names. So a URL in which this may have happened is an error.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -26,15 +26,15 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::userinfo::ENCODING_ADVICE;
 
-/// A parsed URL, and the environment with which psql connects to the same database. `Debug` shows
-/// neither the user nor the password.
+/// A parsed URL, and the environment with which psql connects to the same database. The `Debug`
+/// output shows neither the user nor the password.
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) config: Config,
     tls: TlsOptions,
     targets: Vec<Target>,
     require_auth: Option<RequireAuth>,
-    /// The variables of libpq's environment and their values.
+    /// The variables of libpq's environment that have the values of the URL's options.
     pub(crate) environment: Vec<(&'static str, String)>,
 }
 
@@ -44,10 +44,11 @@ impl std::fmt::Debug for Address {
     }
 }
 
-/// The variable of `require_auth` in libpq's environment.
+/// The name of the variable of `require_auth` in libpq's environment.
 pub(super) const REQUIRE_AUTH: &str = "PGREQUIREAUTH";
 
-/// The known options, each with its variable in libpq's environment.
+/// The options that a URL may have. Each has the name of its variable in libpq's environment, if
+/// there is one.
 const OPTIONS: [(&str, Option<&str>); 23] = [
     ("host", Some("PGHOST")),
     ("hostaddr", Some("PGHOSTADDR")),
@@ -78,9 +79,9 @@ const OPTIONS: [(&str, Option<&str>); 23] = [
 type Options = BTreeMap<&'static str, String>;
 
 impl Address {
-    /// Parses a URL, and sets from `settings` what it leaves open. `require_auth` is the value of
-    /// `PGREQUIREAUTH`, for a URL without `require_auth`. The error shows no part of the URL that
-    /// could be a password.
+    /// Parses a URL. Options that are missing in the URL are set from `settings`. If the URL has
+    /// no `require_auth`, the parameter `require_auth` is used, which is the value of
+    /// `PGREQUIREAUTH`. The error shows no part of the URL that could be a password.
     pub(crate) fn parse(
         url: &str,
         require_auth: Option<&str>,
@@ -163,7 +164,7 @@ impl Address {
         })
     }
 
-    /// Builds what opens connections. It reads the files that TLS needs.
+    /// Builds the connector, which opens connections. It reads the files that TLS needs.
     pub(crate) fn build_connector(&self) -> Result<Connector> {
         Ok(Connector {
             targets: self.targets.clone(),
@@ -177,8 +178,9 @@ impl Address {
         })
     }
 
-    /// Warns if the password may be sent to another machine whose identity nobody verifies. With
-    /// channel binding only a server that knows the password already can get it.
+    /// Returns a warning if the password may be sent to another machine whose identity nobody
+    /// verifies. With channel binding there is no warning, because only a server that already
+    /// knows the password can get it.
     pub(crate) fn warning(&self) -> Option<String> {
         let remote_hosts = self.remote_hosts();
         if remote_hosts.is_empty()
@@ -199,8 +201,8 @@ impl Address {
         ))
     }
 
-    /// Lists the hosts that are not this machine. Only the URL decides: a name other than
-    /// `localhost` may lead to another machine at any time.
+    /// Returns the hosts that are not on this machine. Names are not looked up, because a name
+    /// other than `localhost` may lead to another machine at any time.
     fn remote_hosts(&self) -> Vec<String> {
         let addresses = self.config.get_hostaddrs();
         let hosts = self.config.get_hosts().iter().enumerate();
@@ -216,8 +218,9 @@ impl Address {
         remote_hosts.collect()
     }
 
-    /// Returns the `require_auth` for psql. libpq cannot allow a method only for connections with
-    /// TLS. So if TLS is not required, psql may not send a password in clear text or as MD5.
+    /// Returns the value of `require_auth` for psql. libpq cannot allow a method only for
+    /// connections with TLS. So if TLS is not required, psql may send neither a password in clear
+    /// text nor an MD5 hash.
     fn psql_require_auth(&self) -> Option<String> {
         match &self.require_auth {
             Some(list) => Some(list.text().to_owned()),
@@ -228,8 +231,8 @@ impl Address {
         }
     }
 
-    /// Describes the hosts and the database. Without a database's name in the URL, the server uses
-    /// the user's name, which is not shown.
+    /// Describes the hosts and the database. If the URL has no database name, the server uses the
+    /// user's name, which is not shown.
     pub(crate) fn describe(&self) -> String {
         let ports = self.config.get_ports();
         let hosts = self.config.get_hosts().iter().enumerate();
@@ -255,7 +258,8 @@ fn is_socket(host: &Host) -> bool {
     matches!(host, Host::Unix(_))
 }
 
-/// Makes options for each host of the list alone, and returns them with the host's port.
+/// Returns for each host of the list a copy of the options with only this host, and the host's
+/// port.
 fn split_hosts<'a>(
     options: &'a Options,
     config: &'a Config,
@@ -276,7 +280,7 @@ fn url_error(rule: &str) -> Error {
 }
 
 /// Lets tokio-postgres parse the options that it knows. All values are quoted, so that only a
-/// wrong value is an error.
+/// wrong value can be an error.
 fn build_config(options: &Options) -> Result<Config> {
     let quoted: Vec<String> = options
         .iter()
@@ -290,7 +294,7 @@ fn build_config(options: &Options) -> Result<Config> {
         .parse()
         .map_err(|e| url_error("an option has a wrong value").with_source(e))?;
     if config.get_hosts().is_empty() {
-        // TLS needs a host name, which may be an address.
+        // TLS needs a host name, so the address is used as the name.
         for address in config.get_hostaddrs().to_vec() {
             config.host(address.to_string());
         }
@@ -302,7 +306,7 @@ fn build_config(options: &Options) -> Result<Config> {
     if config.get_hosts().iter().any(has_at_sign) {
         return Err(url_error("a host's name has an `@`"));
     }
-    // tokio-postgres would connect to the address as if it were a socket, without TLS
+    // tokio-postgres would connect to the address as if it were a socket, and would not use TLS.
     if config.get_hosts().iter().any(is_socket) && !config.get_hostaddrs().is_empty() {
         return Err(url_error(
             "hostaddr needs the name of a host, and cannot be used with a socket",
@@ -311,7 +315,7 @@ fn build_config(options: &Options) -> Result<Config> {
     Ok(config)
 }
 
-/// Sets the options that the URL leaves open.
+/// Sets the options that the URL does not contain.
 fn set_defaults(config: &mut Config, options: &Options, settings: &config::Database) {
     let is_unset = |name| !options.contains_key(name);
     if is_unset("application_name") {
@@ -362,9 +366,9 @@ fn insert_option(options: &mut Options, name: &str, value: String) -> Result<()>
     Ok(())
 }
 
-/// Reads what follows `postgresql://`. As in libpq, credentials end at the first `@` that comes
-/// before any `/`. Another `@` is accepted only in the value of an option. Before the options it
-/// may be part of a password, and libpq would read the text around it as a host or a database.
+/// Reads the text after `postgresql://`. As in libpq, credentials end at the first `@` that comes
+/// before any `/`. Another `@` is accepted only in the value of an option. Elsewhere the `@` may
+/// be part of a password, and libpq would read the text around it as a host or a database.
 fn read_uri(rest: &str) -> Result<Options> {
     let mut options = Options::new();
     let credentials = rest.split_once('@').filter(|(it, _)| !it.contains('/'));
@@ -398,7 +402,8 @@ fn read_uri(rest: &str) -> Result<Options> {
     Ok(options)
 }
 
-/// True if only known options follow the `?`, and not the rest of a password.
+/// Returns true if the text after the `?` contains only known options. Otherwise it may be the
+/// rest of a password.
 fn has_only_known_options(query: &str) -> bool {
     let mut pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs.all(|pair| {
@@ -409,7 +414,7 @@ fn has_only_known_options(query: &str) -> bool {
     })
 }
 
-/// Reads `host:port,[address]:port,…`.
+/// Reads hosts of the form `host:port,[address]:port,…`.
 fn read_hosts(options: &mut Options, hosts: &str) -> Result<()> {
     let mut names = Vec::new();
     let mut ports = Vec::new();
@@ -447,7 +452,7 @@ fn percent_decode(text: &str) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| encoding_error())
 }
 
-/// Reads `host=… password='…'`, where a backslash escapes one character.
+/// Reads options of the form `host=… password='…'`, in which a backslash escapes one character.
 fn read_key_values(text: &str) -> Result<Options> {
     let mut options = Options::new();
     let mut rest = text.trim_start();
@@ -576,7 +581,7 @@ mod tests {
             "postgresql://u:hunter2@h:port/d",
             "postgresql://u:hunter2@h/d?sslmode=hunter2",
             "postgresql://u:hunter2@h/d?target_session_attrs=hunter2",
-            // a password that is not percent-encoded is refused, wherever its parts are
+            // A password that is not percent-encoded is an error, wherever its parts are.
             "postgresql://u:hun@hunter2/x@h/d",
             "postgresql://u:hun/x@hunter2@h/d",
             "postgresql://u:hun@x/hunter2@h/d",
@@ -757,13 +762,13 @@ mod tests {
     }
 
     proptest! {
-        /// Nothing before the last `@` of a URL is shown, also if the URL is refused.
+        /// No text before the last `@` of a URL is shown, even if the URL is an error.
         #[test]
         fn no_part_of_any_password_is_shown(
             password in "\\PC{0,9}[@/#?:%]?\\PC{4,20}",
             scheme in "(postgres|postgresql|postgresq|mysql):(//|/|///|)",
         ) {
-            // lower-case letters also occur in the messages
+            // Lower-case letters are replaced, because they also occur in the messages.
             let password = password.replace(|c: char| c.is_ascii_lowercase() || c == ' ', "ü");
             let url = format!("{scheme}Ü:{password}@h:1/d");
             let message = match parse(&url) {

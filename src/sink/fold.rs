@@ -1,18 +1,20 @@
-//! Keeps one release for each key of a page: the last one served.
+//! Keeps one release for each key of a page, namely the release that was served last.
 
 use std::mem::take;
 
 use crate::release::{Reason, Reject, Release};
 
-/// The releases of a page, one for each key, in the order of their keys. Every transaction
-/// locks rows in this order.
+/// The releases of a page, one for each key, in the order of their keys. The order prevents
+/// deadlocks, because every transaction locks rows in this order.
 #[derive(Debug, Default)]
 pub(super) struct Folded {
     /// The releases to store.
     pub(super) releases: Vec<Release>,
-    /// Releases that a later release of the page replaces with different content.
+    /// The rejects for releases that a later release of the same page replaces with different
+    /// content.
     pub(super) superseded: Vec<Reject>,
-    /// The number of releases removed, repeated or superseded.
+    /// The number of releases that were removed because a later release of the same page has the
+    /// same key.
     pub(super) folded: usize,
 }
 
@@ -20,11 +22,12 @@ pub(super) struct Folded {
 /// reject.
 pub(super) fn fold(mut releases: Vec<Release>) -> Folded {
     let served = releases.len();
-    // The sort is stable, so releases of one key stay in the order they were served.
+    // The sort is stable, so releases with the same key stay in the order in which they were
+    // served.
     releases.sort_by(|a, b| a.key.cmp(&b.key));
     releases.reverse();
     let mut superseded = Vec::new();
-    // This works in place, because a page may have very many releases.
+    // Duplicates are removed in place, because a page may have very many releases.
     releases.dedup_by(|release, stored| {
         let is_repeated = release.key == stored.key;
         if is_repeated && release.content_hash != stored.content_hash {
@@ -40,8 +43,8 @@ pub(super) fn fold(mut releases: Vec<Release>) -> Folded {
     }
 }
 
-/// Builds the reject for a superseded release. The release is dropped afterwards, so its parts
-/// are moved.
+/// Builds the reject for a superseded release. Parts of the release are moved into the reject,
+/// because the release is dropped afterwards.
 fn reject_superseded(release: &mut Release, by: &str) -> Reject {
     Reject {
         reason: Reason::Superseded,
@@ -64,7 +67,7 @@ mod tests {
     use super::*;
     use crate::release::{Columns, Key};
 
-    /// Builds releases from text such as `key:content`.
+    /// Builds releases from text. Each word of the text has the form `key:content`.
     fn page(releases: &str) -> Vec<Release> {
         let release = |(index, text): (usize, &str)| {
             let (ocid, content) = text.split_once(':').unwrap();

@@ -1,4 +1,4 @@
-//! Transactions that hold the lease of a run until they end.
+//! Begins transactions that hold the lease of a run until they end.
 
 use tokio_postgres::types::Type;
 
@@ -10,7 +10,8 @@ use crate::ledger::Lease;
 pub(super) const HOLD_LEASE: &str = include_str!("../../sql/sink/hold_lease.sql");
 
 /// Begins a transaction that holds the lease. The statements that set limits and lock the lease
-/// are sent together with the first statements of the caller, which fail if the lease is lost.
+/// are sent together with the caller's first statements. If the lease is lost, these first
+/// statements fail.
 pub(super) async fn begin_with_lease(
     database: &Database,
     session: &Session,

@@ -106,8 +106,8 @@ impl Sink {
     ///
     /// # Errors
     ///
-    /// `sink.batch_size` rows need more parameters than a statement can have, or the database
-    /// query fails.
+    /// A batch of `sink.batch_size` rows needs more parameters than a statement can have, or the
+    /// database query fails.
     pub async fn open(database: Database, source: &str, config: &Config) -> Result<Self> {
         let settings = config.sink.clone();
         let fetched = Fetched::new(batching(&settings))?;
@@ -141,17 +141,16 @@ impl Sink {
         self
     }
 
-    /// Stores a page: its releases, its rejects and its own row, all or nothing. If the page is
-    /// stored already, nothing changes and its counts are returned again.
+    /// Stores a page in one transaction: its releases, its rejects and its own row. If the page
+    /// is stored already, nothing changes, and the counts of the stored page are returned.
     ///
-    /// While the server is unreachable, the page is sent again for at most
-    /// `database.retry_for`.
+    /// While the server is unreachable, the page is sent again for at most `database.retry_for`.
     ///
     /// # Errors
     ///
-    /// The lease is lost ([`Kind::Lease`](crate::error::Kind::Lease)), the server is
-    /// unreachable for too long ([`Kind::Environment`](crate::error::Kind::Environment)), or
-    /// the server returns an error that no row has caused.
+    /// The lease is lost ([`Kind::Lease`](crate::error::Kind::Lease)), the server is unreachable
+    /// for too long ([`Kind::Environment`](crate::error::Kind::Environment)), or the server
+    /// returns an error that no row has caused.
     pub async fn commit(
         &self,
         lease: &Lease,
@@ -161,7 +160,7 @@ impl Sink {
     ) -> Result<Counts> {
         let folded = fold(releases);
         let patience = self.patience("page", format!("commit page {}", page.position.number));
-        // Each attempt has its own timestamp.
+        // Each attempt creates a new commit, so that it has its own timestamp.
         let attempt = async || {
             let commit = PageCommit::new(self, lease, page, &folded, &rejects);
             commit.run().await
@@ -169,14 +168,15 @@ impl Sink {
         patience.over(attempt).await
     }
 
-    /// Stores the row of a page that has not changed since an earlier run. The caller knows
-    /// that the releases are still as that run left them. The new row is a copy of that run's
-    /// row, with all its stored releases counted as unchanged. Rejects of that run stay open,
-    /// and a replay can try them.
+    /// Stores the row of a page that has not changed since an earlier run. The caller knows that
+    /// the stored releases of the page are still as the earlier run left them. The new row is a
+    /// copy of the earlier run's row and counts all stored releases as unchanged. Rejects of the
+    /// earlier run stay open, so that a replay can try them.
     ///
     /// # Errors
     ///
-    /// As [`Sink::commit`].
+    /// As [`Sink::commit`]. It also fails if the database has lost the row of the earlier run
+    /// ([`Kind::Lost`](crate::error::Kind::Lost)).
     pub async fn commit_unchanged(&self, lease: &Lease, page: &UnchangedPage) -> Result<Counts> {
         let patience = self.patience("page", format!("commit page {}", page.position.number));
         patience
@@ -266,7 +266,7 @@ impl Sink {
         self.session.patience(kind, what).of(&self.source)
     }
 
-    /// Limits how many rows of a page are held before they are sent.
+    /// Returns limits for the rows of a page that are held in memory before they are sent.
     fn writer_limits(&self) -> WriterLimits {
         let rows = match self.settings.method {
             Method::Row | Method::Upsert => self.settings.batch_size.saturating_mul(MAX_BATCHES),
@@ -279,14 +279,15 @@ impl Sink {
         }
     }
 
-    /// Returns true if a page's releases may be stored already. The last page decides, because
-    /// in a walk new releases come next to each other, and so do known ones.
+    /// Returns true if releases of the next page may be stored already. The previous page
+    /// decides, because a run usually meets new releases next to each other, and stored releases
+    /// next to each other.
     fn should_read_hashes(&self) -> bool {
         self.last_page_met_stored.load(Ordering::Relaxed)
     }
 
-    /// Records whether a page had releases that were already stored. A page without releases
-    /// changes nothing.
+    /// Records whether a page had releases that were stored before. A page without releases
+    /// leaves the record as it is.
     fn remember_stored(&self, counts: &Counts) {
         let met = counts.updated + counts.unchanged > 0;
         if met || counts.inserted > 0 {
@@ -299,7 +300,7 @@ impl Sink {
     }
 }
 
-/// Sets how a page's releases are divided into statements.
+/// Returns the method and the sizes with which a page's releases are divided into statements.
 fn batching(settings: &config::Sink) -> Batching {
     let (method, rows) = match settings.method {
         Method::Row => (bulk::Method::Values, 1),
@@ -317,7 +318,7 @@ fn batching(settings: &config::Sink) -> Batching {
 ///
 /// # Errors
 ///
-/// A batch needs more parameters than a statement can have, or `COPY` is configured while
+/// A batch needs more parameters than a statement can have, or `COPY` is configured although
 /// prepared statements are disabled. The message names the configuration key.
 pub fn check(config: &Config) -> Result<()> {
     let fetched = Fetched::new(Batching {

@@ -23,7 +23,8 @@ pub(super) struct PageRow<'a> {
     next_cursor: Option<String>,
     counts: [i32; 6],
     items: i32,
-    /// `None` if the page has no validators, because then no later run uses the rules.
+    /// A digest of the rules by which the page was read. It is `None` if the page has no
+    /// validators, because no later run compares the rules then.
     rules: Option<&'a str>,
 }
 
@@ -83,9 +84,9 @@ impl<'a> PageRow<'a> {
     }
 }
 
-/// Sends the statements of an exchange, whose last one inserts the page's row, and commits.
-/// Returns the reply to that insert, or `None` if the page was stored already; then everything
-/// is rolled back.
+/// Sends an exchange and commits. The last statement of the exchange must insert the page's row.
+/// Returns the reply to that insertion, or `None` if the page was stored already. The whole
+/// transaction is rolled back then.
 pub(super) async fn commit_page_row(mut exchange: Exchange<'_>) -> Result<Option<Answer>> {
     exchange.push_commit();
     let mut replies = exchange.await_replies().await?;

@@ -102,14 +102,14 @@ const COMPILED_RELEASES: Plan = Plan {
     ..RUNS
 };
 
-/// The number of deleted rows.
+/// The numbers of rows that a purge has deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PurgedRows {
-    /// Runs. Their pages and requests are deleted before them.
+    /// The number of deleted runs. The pages and requests of a run are deleted before the run.
     pub runs: u64,
-    /// Rejects, including resolved ones.
+    /// The number of deleted rejects, including resolved ones.
     pub rejects: u64,
-    /// Releases, including compiled ones.
+    /// The number of deleted releases, including compiled ones.
     pub releases: u64,
 }
 
@@ -181,13 +181,13 @@ impl Purge {
         })
     }
 
-    /// Deletes the next rows in one transaction and returns their number; `None` if nothing is
-    /// left. Rows are not counted if the reply to their commit is lost.
+    /// Deletes the next rows in one transaction and returns the number of deleted rows. Returns
+    /// `None` if nothing is left. Rows are not counted if the reply to their commit is lost.
     ///
     /// # Errors
     ///
-    /// As [`Sink::commit`](crate::sink::Sink::commit), or a row of another application's table
-    /// refers to one of these rows.
+    /// The commit fails for one of the reasons that [`Sink::commit`](crate::sink::Sink::commit)
+    /// lists, or a row of another application's table refers to one of the rows.
     pub async fn delete_some(&mut self, lease: &Lease) -> Result<Option<PurgedRows>> {
         let Some(deletion) = self.deletions.last() else {
             return Ok(None);
@@ -257,7 +257,8 @@ impl Purge {
             )
             .await?;
         if let Some(failure) = applied.failures.first() {
-            // For example, a foreign key of another application's table.
+            // The server refuses to delete a row, for example, if a foreign key of another
+            // application's table refers to the row.
             let table = deletion.operation.table().label();
             return Err(Error::config(format!(
                 "could not delete a row of {table}: {}",

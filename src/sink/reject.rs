@@ -1,4 +1,4 @@
-//! Rows of `ocds.quarantine`: writes rejects, and resolves them.
+//! Writes rejects as rows of `ocds.quarantine`, and resolves rejects.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -18,11 +18,11 @@ use crate::sink::release::{Keys, Served};
 use crate::source::Version;
 use crate::sqlstate::Blame;
 
-/// The maximum number of reject ids that a log line lists. More would not help a reader.
+/// The maximum number of reject ids that a log line lists. A longer list would not help a reader.
 pub(super) const MAX_LOGGED_IDS: usize = 100;
 
-/// A document that was rejected before is counted, once for each run, and not stored again. It
-/// becomes open again, unless it was discarded.
+/// Upserts rejects. If the same document was rejected before, the document is not stored again,
+/// but counted once for each run. The stored reject becomes open again, unless it was discarded.
 const UPSERT: Plan = Plan {
     table: TABLE,
     shared: &[
@@ -55,7 +55,8 @@ const UPSERT: Plan = Plan {
                 column: "seen",
                 expression: "stored.seen + (stored.run_id <> excluded.run_id)::integer",
             },
-            // The document may have been too large to store before.
+            // An earlier run may have stored the reject without its document, because the server
+            // refused the document.
             Assignment {
                 column: "document",
                 expression: "case when stored.document = '' then excluded.document else stored.document end",
@@ -75,7 +76,8 @@ const UPSERT: Plan = Plan {
     },
 };
 
-/// The result of a replay for each reject: stored, or refused again for a reason.
+/// Stores the result of a replay for each reject. The reject was either stored, or refused again
+/// for a reason.
 const UPDATE_RETRIED: Plan = Plan {
     table: TABLE,
     shared: &[],
@@ -116,7 +118,7 @@ pub(super) fn reject_refused(release: &Release, failure: &Failure) -> Reject {
     }
 }
 
-/// The values of a row.
+/// The values of a row of `ocds.quarantine`.
 #[derive(Clone, Debug)]
 pub(super) struct RejectRow {
     document_hash: blake3::Hash,
@@ -134,9 +136,9 @@ pub(super) struct RejectRow {
 }
 
 impl RejectRow {
-    /// Builds the row of a reject. Nothing else stores a reject, so every secret is removed
-    /// here. A key that contains a secret is left out; such a reject is resolved only by its
-    /// place.
+    /// Builds the row of a reject. All rejects are stored through this function, so it removes
+    /// every secret. A key that contains a secret is left out. A reject without a key is not
+    /// resolved by a stored release with the same key.
     fn new(reject: &Reject, document_hash: blake3::Hash, url: &str, redactor: &Redactor) -> Self {
         let redacted = redactor.redact(&reject.document).map(Bytes::from);
         let is_redacted = redacted.is_some();
@@ -157,8 +159,8 @@ impl RejectRow {
         }
     }
 
-    /// Builds the row to write if the server refused this one. It leaves out the document,
-    /// because only the document can be large.
+    /// Builds a row without the document, to be written if the server refused this row. The
+    /// document is left out because no other value can be large.
     fn without_document(&self, failure: &Failure) -> Self {
         let Failure {
             sqlstate, message, ..
@@ -273,8 +275,8 @@ impl RejectWriter {
         Ok(ids)
     }
 
-    /// Sorts rejects by their unique key, because rows are locked in that order. The key
-    /// includes the hash of the redacted document.
+    /// Sorts rejects by their unique key, because every transaction locks rows in that order. The
+    /// key contains the hash of the redacted document.
     fn sort_by_key<'r>(
         &self,
         rejects: impl Iterator<Item = &'r Reject>,
@@ -293,12 +295,12 @@ impl RejectWriter {
         hashed
     }
 
-    /// Writes rows. Returns those that the server refused, and adds the ids of the first others
-    /// to `ids`.
+    /// Writes rows. Returns the rows that the server refused, and adds the ids of the first
+    /// written rows to `ids`.
     ///
-    /// Each row is built only when it is written, because it takes more memory than its reject
-    /// and a page may have very many. The server's replies are collected as they arrive for the
-    /// same reason.
+    /// Each row is built only when it is written, because a row takes more memory than its reject
+    /// and a page may have very many rejects. The server's replies are collected as they arrive,
+    /// because they also take memory.
     async fn write_rows(
         &self,
         transaction: &mut Transaction,
@@ -329,8 +331,8 @@ impl RejectWriter {
     }
 }
 
-/// Returns an error if the server, and not the row, may be the cause. Then the page is sent
-/// again, and the document is not given up.
+/// Returns an error if the server may be the cause of the failure. The error makes the caller
+/// send the page again instead of giving up the document.
 fn check_not_server_fault(failure: &Failure) -> Result<()> {
     let state = SqlState::from_code(&failure.sqlstate);
     match Blame::from_sqlstate(&state) {
@@ -339,8 +341,8 @@ fn check_not_server_fault(failure: &Failure) -> Result<()> {
     }
 }
 
-/// Returns an error if a reject was not written. The transaction must fail then, because the
-/// reject would be lost.
+/// Returns an error if a reject was not written. The error makes the transaction fail, because
+/// the reject would be lost otherwise.
 pub(super) fn check_all_written(failures: &[Failure]) -> Result<()> {
     let Some(failure) = failures.first() else {
         return Ok(());
@@ -355,7 +357,7 @@ fn describe_failure(failure: &Failure) -> String {
     format!("could not store a reject: SQLSTATE {sqlstate}: {message}")
 }
 
-/// The result of trying a reject again.
+/// The result of trying to store a reject again.
 #[derive(Debug)]
 pub(super) struct ReplayResult {
     pub(super) id: i64,
@@ -367,7 +369,7 @@ pub(super) struct ReplayResult {
     pub(super) constraint: Option<String>,
 }
 
-/// The update of replayed rejects, with its bindings.
+/// The update of replayed rejects, and the binding that encodes its rows.
 #[derive(Debug)]
 pub(super) struct ReplayResultWriter {
     pub(super) operation: Operation,
@@ -393,20 +395,21 @@ impl ReplayResultWriter {
     }
 }
 
-/// What a page resolves.
+/// The rejects that a stored page resolves.
 pub(super) struct ResolvedByPage<'p> {
-    /// The keys of the releases that are stored now.
+    /// The keys of the page's stored releases. Rejects with one of these keys are resolved.
     pub(super) keys: Keys<'p>,
-    /// The URLs of the page and of the documents that it names.
+    /// The URLs of the page and of the documents that it names. Rejects of documents with one of
+    /// these URLs are resolved.
     pub(super) documents: Vec<&'p str>,
-    /// True if the page ends a file and the whole file could be read.
+    /// True if this page is the last one of a file, so that the whole file could be read.
     pub(super) is_end_of_file: bool,
 }
 
-/// Resolves the reject of this page from when it could not be read. If the page ends its file,
-/// also resolves the rejects of all later pages of the file, because the whole file can be read
-/// now. Rejects of pages that a feed no longer has stay open, because they may hold the only
-/// copy of a release.
+/// Resolves the reject that says that this page could not be read. If the page is the last one of
+/// a file, it also resolves the rejects of later pages of the file, because the whole file could
+/// be read now. Rejects of pages that a feed no longer has stay open, because they may hold the
+/// only copy of a release.
 pub(super) fn resolve_unreadable<'f>(
     exchange: &mut Exchange<'f>,
     served: &'f Served,
@@ -424,8 +427,8 @@ pub(super) fn resolve_unreadable<'f>(
     );
 }
 
-/// Resolves rejects with keys that are stored now, and rejects of this page and its documents
-/// that could not be fetched or read before.
+/// Resolves rejects whose keys are stored now. Also resolves rejects that say that this page, or
+/// a document that the page names, could not be fetched or read before.
 pub(super) fn resolve_rejects<'f>(
     exchange: &mut Exchange<'f>,
     served: &'f Served,

@@ -26,7 +26,7 @@ const COLUMNS: &[Column] = &{
         [const { Column::new("", Type::TEXT) }; SERVED_COLUMNS + release::COLUMNS.len()];
     let mut index = 0;
     while index < columns.len() {
-        // a constant cannot drop the column that this one replaces
+        // A constant cannot drop a value, so the replaced column is forgotten.
         mem::forget(mem::replace(&mut columns[index], column(index)));
         index += 1;
     }
@@ -47,7 +47,7 @@ const fn column(index: usize) -> Column {
     }
 }
 
-/// The names of the columns that a release fills.
+/// The names of the columns that the release itself fills.
 const RELEASE_COLUMNS: [&str; release::COLUMNS.len()] = {
     let mut names = [""; release::COLUMNS.len()];
     let mut index = 0;
@@ -249,7 +249,7 @@ fn bind_release<R>(
     })
 }
 
-/// The keys of releases: their ocids, and their ids at the same places.
+/// The keys of releases: a list of ocids, and a list of release ids in the same order.
 pub(super) type Keys<'a> = (Vec<&'a str>, Vec<&'a str>);
 
 pub(super) fn keys<'r>(releases: impl IntoIterator<Item = &'r Release>) -> Keys<'r> {
@@ -259,7 +259,7 @@ pub(super) fn keys<'r>(releases: impl IntoIterator<Item = &'r Release>) -> Keys<
         .unzip()
 }
 
-/// How many rows, as PostgreSQL counts them.
+/// Converts a number of rows into the integer type of PostgreSQL.
 pub(super) fn count(rows: usize) -> i64 {
     i64::try_from(rows).expect("rows in memory")
 }

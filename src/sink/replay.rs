@@ -12,28 +12,28 @@ use crate::sink::fold::fold;
 use crate::sink::reject::{ReplayResult, check_all_written, reject_refused, replace_nul};
 use crate::sink::release::{Recovered, Served, count};
 
-/// A reject that was tried again, and what was read from it.
+/// A reject that was tried again, and the releases and rejects that were read from it.
 #[derive(Debug)]
 pub struct RetriedReject {
-    /// The reject.
+    /// The reject that was tried again.
     pub entry: Entry,
-    /// The releases that were read from it.
+    /// The releases that were read from the reject.
     pub releases: Vec<Release>,
-    /// The parts of it that are rejected again.
+    /// The rejects for those parts of the reject that still cannot be read as releases.
     pub rejects: Vec<Reject>,
 }
 
 impl Sink {
-    /// Stores the releases that were read from rejects, and updates the rejects, all in one
-    /// transaction. A reject is marked as replayed, or gets the reason for which it is refused
-    /// now. Releases that were fetched after the reject are not overwritten.
+    /// Stores the releases that were read from rejects, and updates the rejects, in one
+    /// transaction. A reject is marked as replayed, or it gets the reason for which it is refused
+    /// now. A stored release that was fetched later than the reject is not overwritten.
     ///
-    /// If a rejected page or document contains parts that cannot be stored, each part becomes a
-    /// reject of its own.
+    /// If a rejected page or document contains parts that cannot be stored, each such part
+    /// becomes a reject of its own.
     ///
     /// # Errors
     ///
-    /// As [`Sink::commit`].
+    /// The commit fails for one of the reasons that [`Sink::commit`] lists.
     pub async fn replay(&self, lease: &Lease, tried: Vec<RetriedReject>) -> Result<Counts> {
         let mut folded = 0;
         let mut recovered = Vec::new();
@@ -72,14 +72,15 @@ impl Sink {
     }
 }
 
-/// Releases with different keys, in the order of their keys. The index gives the reject that a
-/// release came from.
+/// Releases with different keys, in the order of their keys. The number of each release is the
+/// index of the reject from which it was read.
 type Wave = Vec<(Recovered, usize)>;
 
-/// Puts releases with the same key into different waves. So of several rejects with one key,
-/// the one served later is written later, and each one is counted.
+/// Puts releases with the same key into different waves. So if several rejects have the same key,
+/// the release that was served later is written later, and each release is counted.
 fn split_into_waves(mut recovered: Vec<(Recovered, usize)>) -> Vec<Wave> {
-    // The sort is stable, so releases of one key stay in the order they were served.
+    // The sort is stable, so releases with the same key stay in the order in which they were
+    // served.
     recovered.sort_by(|a, b| a.0.release.key.cmp(&b.0.release.key));
     let mut waves: Vec<Wave> = Vec::new();
     let mut nth = 0;
@@ -100,9 +101,10 @@ fn split_into_waves(mut recovered: Vec<(Recovered, usize)>) -> Vec<Wave> {
 struct Replay<'a> {
     sink: &'a Sink,
     lease: &'a Lease,
-    /// The releases, each with the index of its reject.
+    /// The releases, each with the index of the reject from which it was read.
     waves: Vec<Wave>,
-    /// The rejects, each with its parts that were rejected again before the write.
+    /// The replayed rejects. Each has the list of its parts that were rejected again before
+    /// anything was written.
     tried: Vec<(Entry, Vec<Reject>)>,
     folded: i64,
 }
@@ -146,7 +148,7 @@ impl Replay<'_> {
         })
     }
 
-    /// Writes releases, or compiled releases, to their table.
+    /// Writes rows to their table. All of them must be compiled releases, or none of them.
     async fn write(
         &self,
         transaction: &mut Transaction,
@@ -182,7 +184,7 @@ impl Replay<'_> {
     ) -> Result<()> {
         let mut results = Vec::with_capacity(self.tried.len());
         for ((entry, _), rejects) in self.tried.iter().zip(rejects) {
-            // An unreadable page or document may contain several releases. Those that cannot be
+            // A rejected page or document may contain several releases. Those that cannot be
             // stored get rejects of their own.
             let container_reason =
                 Reason::parse(&entry.reason).filter(|reason| reason.is_unreadable());
@@ -206,7 +208,7 @@ impl Replay<'_> {
         check_all_written(&applied.failures)
     }
 
-    /// Writes the rejects that were found in a page or document.
+    /// Writes the rejects that were found in a rejected page or document.
     async fn write_nested_rejects(
         &self,
         transaction: &mut Transaction,
@@ -232,7 +234,8 @@ impl Replay<'_> {
     }
 }
 
-/// Builds the result for a reject; `refused_again` is set if it is refused again.
+/// Builds the result of a replay for one reject. `refused_again` is the new reject if the replay
+/// was refused.
 fn build_replay_result(
     entry: &Entry,
     refused_again: Option<&Reject>,

@@ -1,4 +1,4 @@
-//! Stores a page that has not changed: a row of the run, and no release.
+//! Stores a page that has not changed. It writes a row of `ocds.page`, but no release.
 
 use std::sync::atomic::Ordering;
 
@@ -35,8 +35,8 @@ pub(super) async fn commit_unchanged(
     Ok(counts)
 }
 
-/// Writes the page's row and commits. Returns `None` if the page was stored already; then
-/// everything is rolled back.
+/// Writes the page's row and commits. Returns `None` if the page was stored already. The whole
+/// transaction is rolled back then.
 async fn commit_with_page_row(
     sink: &Sink,
     transaction: &Transaction,
@@ -69,8 +69,8 @@ async fn commit_with_page_row(
     let Some(inserted) = commit_page_row(exchange).await? else {
         return Ok(None);
     };
-    // A purge and the deletion of old runs need the lease that is held here, so only a server
-    // failure can lose the row.
+    // Only a failure of the server can lose the row of the earlier run. A purge and the deletion
+    // of old runs would need the lease that this transaction holds.
     let lost_page_error = || {
         let message = "the database has lost the earlier copy of an unchanged page";
         Error::new(Kind::Lost, message)

@@ -1,13 +1,14 @@
 //! Reports which statements take the server's time, and which sessions wait for locks.
 //!
-//! Only statements that name the schema `ocds` are shown, without constants. The statements of
-//! other sessions are never shown.
+//! Only statements that name the schema `ocds` are shown, and their constants are left out. The
+//! statements of other programs are never shown.
 //!
 //! # No table of `ocds` is read
 //!
-//! An operator uses these reports when a run does not continue, perhaps because of a lock. So
-//! they read only the server's own views, and wait for no lock of a table. For the same reason
-//! `status --database` does not show the state of the sources, which is counted in the tables.
+//! An operator uses these reports when a run does not continue, perhaps because of a lock. So the
+//! reports read only the server's own views, and do not wait for a lock of a table. This is also
+//! why `status --database` does not show the state of the sources: it would have to read the
+//! tables.
 
 mod normalize;
 
@@ -19,7 +20,7 @@ use self::normalize::normalize_statement;
 use crate::database::{Database, wait_for_reply};
 use crate::error::Result;
 
-/// The most statements that are listed.
+/// The maximum number of statements that are listed.
 const STATEMENT_LIMIT: usize = 20;
 
 const NOT_INSTALLED: &str = "pg_stat_statements is not in this database: set \
@@ -30,57 +31,61 @@ const NOT_LOADED: &str = "the server does not load pg_stat_statements: set \
 const NOT_PERMITTED: &str = "pg_stat_statements may not be read: let this role use its schema, and \
     grant it pg_read_all_stats";
 
-/// The statements that name the schema `ocds`.
+/// The result of the search for statements that name the schema `ocds`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statements {
-    /// The statements that took the most time, the slowest first.
+    /// The statements that took the most time. The slowest statement is the first one.
     Listed(Vec<Statement>),
-    /// The server does not tell, and the text says what to change.
+    /// The server does not report statements. The text says what to change.
     Unavailable(&'static str),
 }
 
-/// The server's work on statements of one normalized text.
+/// The time that the server has spent on all statements with the same normalized text.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Statement {
-    /// The text, without comments and constants. The rows of a `values` list are one row.
+    /// The normalized text. It has no comments and no constants, and the rows of a `values` list
+    /// are written as one row.
     pub statement: String,
-    /// The number of executions.
+    /// The number of times that the statements were executed.
     pub calls: i64,
-    /// The rows returned or written, per execution.
+    /// The mean number of rows that an execution returned or wrote.
     pub rows_per_call: f64,
-    /// The milliseconds per execution.
+    /// The mean time of an execution in milliseconds.
     pub mean_milliseconds: f64,
-    /// The milliseconds of all executions.
+    /// The time of all executions in milliseconds.
     pub total_milliseconds: f64,
 }
 
 /// A server process that waits for a lock.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LockWait {
-    /// The process id.
+    /// The id of the waiting process.
     pub pid: i32,
-    /// The name that the client gave itself.
+    /// The name that the client of the waiting process gave itself.
     pub application_name: String,
-    /// The state, such as `active`; `None` if the role may not see it.
+    /// The state of the session, such as `active`. It is `None` if the role may not see it.
     pub state: Option<String>,
-    /// The table whose lock it waits for. If it waits for another transaction, these are the
-    /// tables that it writes, because the server does not tell which one is the cause.
+    /// The tables that are concerned. If the process waits for the lock of a table, it is this
+    /// table. If it waits for another transaction, these are the tables that the process writes,
+    /// because the server does not say which of them is the cause.
     pub tables: Vec<String>,
-    /// The kind of lock: of a relation, or of a transaction whose row it needs.
+    /// The kind of lock. It is the lock of a relation, or of a transaction that has written a
+    /// row.
     pub waits_for: String,
-    /// The requested mode of the lock.
+    /// The mode of the lock that the process has requested.
     pub mode: String,
-    /// The seconds that it has waited; `None` if it has just begun to wait.
+    /// The time that the process has waited, in seconds. It is `None` if the wait has just begun.
     pub waited_seconds: Option<f64>,
-    /// The processes that hold the lock; 0 is a prepared transaction.
+    /// The ids of the processes that hold the lock. The id 0 means a prepared transaction.
     pub blocked_by: Vec<i32>,
 }
 
-/// Lists the statements that took the most time since the server began to count, from
-/// `pg_stat_statements`.
+/// Lists the statements that took the most time since the server began to count. The numbers are
+/// those of `pg_stat_statements`.
 ///
 /// # Errors
-/// As [`Database::connection`], or the query fails.
+///
+/// No connection could be opened, as described at [`Database::connection`], or the query fails.
 pub async fn list_statements(database: &Database) -> Result<Statements> {
     wait_for_reply(database.reply_limit(), query_statements(database)).await?
 }
@@ -114,10 +119,11 @@ async fn query_statements(database: &Database) -> Result<Statements> {
     Ok(Statements::Listed(rank_by_time(usage)))
 }
 
-/// Lists the processes that wait for a lock of a table of `ocds`, the longest wait first.
+/// Lists the processes that wait for a lock of a table of `ocds`. The longest wait is the first.
 ///
 /// # Errors
-/// As [`Database::connection`], or the query fails.
+///
+/// No connection could be opened, as described at [`Database::connection`], or the query fails.
 pub async fn list_lock_waits(database: &Database) -> Result<Vec<LockWait>> {
     let sql = include_str!("../../../sql/read/lock_waits.sql");
     let rows = database.query(sql, &[]).await?;
@@ -136,23 +142,25 @@ pub async fn list_lock_waits(database: &Database) -> Result<Vec<LockWait>> {
     rows.iter().map(read_wait).collect()
 }
 
-/// Tells what to change if the error says that `pg_stat_statements` cannot be read.
+/// Says what to change if the error means that `pg_stat_statements` cannot be read. Returns
+/// `None` for any other error.
 fn explain_unavailable(error: &tokio_postgres::Error) -> Option<&'static str> {
     match error.code() {
         Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => Some(NOT_LOADED),
-        // a view in a schema that the role may not use is not found
+        // If the role may not use the schema of a view, the server does not find the view.
         Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::UNDEFINED_TABLE) => Some(NOT_PERMITTED),
         _ => None,
     }
 }
 
-/// True if a normalized text names the schema `ocds`. The server's texts may do so in a constant
-/// or a comment only.
+/// Returns true if a normalized text names the schema `ocds`. The texts of the server must be
+/// normalized first, because they may contain the name in a constant or a comment.
 fn names_schema(text: &str) -> bool {
     text.contains("ocds.") || text.contains("\"ocds\".")
 }
 
-/// One of the server's entries. It has an entry for each number of rows of a `values` list.
+/// One entry of `pg_stat_statements`, with its text normalized. The server has a separate entry
+/// for each number of rows in a `values` list.
 struct Usage {
     text: String,
     calls: i64,
@@ -160,7 +168,8 @@ struct Usage {
     milliseconds: f64,
 }
 
-/// Adds up the entries of each normalized text, and returns the slowest [`STATEMENT_LIMIT`].
+/// Adds up the entries that have the same normalized text. Returns the slowest
+/// [`STATEMENT_LIMIT`] statements.
 fn rank_by_time(mut entries: Vec<Usage>) -> Vec<Statement> {
     entries.sort_by(|one, other| one.text.cmp(&other.text));
     let same_text = entries.chunk_by(|one, other| one.text == other.text);

@@ -1,11 +1,11 @@
 //! Normalizes the text of a statement, so that similar statements have the same text.
 
-/// Removes comments and needless white space, writes each constant and parameter as `$n`, and
-/// writes the rows of a `values` list as one `(…)`. So batches of 100 rows and of 7 rows have the
-/// same text.
+/// Removes comments and needless white space, writes each constant and each parameter as `$n`,
+/// and writes the rows of a `values` list as one `(…)`. So a batch of 100 rows and a batch of 7
+/// rows have the same text.
 ///
-/// The server removes the constants of most statements, but not those of `copy` and of other
-/// statements that it does not plan.
+/// The server itself removes constants only from statements that it plans. It keeps the constants
+/// of `copy` and of other statements.
 pub(super) fn normalize_statement(sql: &str) -> String {
     let tokens = split_tokens(sql);
     let mut normalized = String::new();
@@ -31,7 +31,7 @@ struct Token<'a> {
     has_space_before: bool,
 }
 
-/// Skips rows such as `($1, $2), ($3, $4)`; `None` if there are none.
+/// Skips rows such as `($1, $2), ($3, $4)`. Returns `None` if the tokens do not begin with a row.
 fn skip_rows<'a, 'b>(mut tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
     loop {
         tokens = skip_row(tokens)?;
@@ -57,7 +57,7 @@ fn skip_row<'a, 'b>(tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
     None
 }
 
-/// Replaces a constant or a parameter.
+/// The text that replaces a constant or a parameter.
 const CONSTANT: &str = "$n";
 
 fn split_tokens(sql: &str) -> Vec<Token<'_>> {
@@ -81,7 +81,8 @@ fn split_tokens(sql: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// Skips white space or a comment at the beginning; `None` if there is none.
+/// Skips white space or a comment at the beginning of a text. Returns `None` if the text begins
+/// with neither.
 fn skip_space_or_comment(sql: &str, first: char) -> Option<&str> {
     if first.is_whitespace() {
         return Some(sql.trim_start());
@@ -113,7 +114,7 @@ fn skip_comment(mut sql: &str) -> &str {
     sql
 }
 
-/// Splits the first token from a text. A token that does not end is the whole text.
+/// Splits the first token from a text. If the token has no end, it is the whole text.
 fn split_first_token(sql: &str, first: char) -> (&str, &str) {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let word = sql.split_at(sql.find(|c| !is_word(c)).unwrap_or(sql.len()));
@@ -131,7 +132,7 @@ fn split_first_token(sql: &str, first: char) -> (&str, &str) {
     }
 }
 
-/// Skips a quoted text, in which a doubled quote stands for one.
+/// Skips a quoted text. In it, a doubled quote stands for a single one.
 fn skip_quoted(sql: &str, quote: char) -> &str {
     let mut rest = &sql[1..];
     while let Some((_, after)) = rest.split_once(quote) {
@@ -143,7 +144,7 @@ fn skip_quoted(sql: &str, quote: char) -> &str {
     ""
 }
 
-/// Skips the rest of a quoted text in which a backslash escapes the next character.
+/// Skips the rest of a quoted text. In it, a backslash escapes the next character.
 fn skip_escaped(inside: &str) -> &str {
     let mut chars = inside.chars();
     while let Some(c) = chars.next() {
@@ -157,7 +158,7 @@ fn skip_escaped(inside: &str) -> &str {
     ""
 }
 
-/// Skips `$tag$ … $tag$`; `None` for a parameter.
+/// Skips a text that is quoted as `$tag$ … $tag$`. Returns `None` if the text is a parameter.
 fn skip_dollar_quoted(sql: &str) -> Option<&str> {
     let tag_end = sql[1..].find('$')? + 2;
     let tag = &sql[..tag_end];

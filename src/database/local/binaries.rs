@@ -1,7 +1,7 @@
 //! Finds the installed PostgreSQL programs and their version.
 //!
-//! The packages of Debian, Homebrew and the PostgreSQL project install the server's programs
-//! outside `PATH`, in one directory for each major version.
+//! The packages of Debian, Homebrew and the PostgreSQL project install the server's programs in
+//! directories that are not in `PATH`. Each major version has its own directory.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 use super::owner::limit_environment;
 use crate::error::{Error, Result};
 
-/// The places where packages install PostgreSQL: the parent directory, how the names of the
-/// versions' directories begin, and the directory of the programs below them.
+/// The directories in which packages install PostgreSQL. Each entry has the parent directory, the
+/// prefix of the names of the versions' directories, and the directory of the programs within a
+/// version's directory.
 const INSTALLATIONS: [(&str, &str, &str); 8] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -23,10 +24,10 @@ const INSTALLATIONS: [(&str, &str, &str); 8] = [
     ("/usr/local/pgsql", "bin", ""),
 ];
 
-/// The programs that a server needs.
+/// The names of the programs that are needed to run a server.
 const PROGRAMS: [&str; 3] = ["postgres", "initdb", "pg_ctl"];
 
-/// A directory with the server's programs.
+/// A directory that contains the server's programs, and their major version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Binaries {
     pub(super) directory: PathBuf,
@@ -39,7 +40,7 @@ impl Binaries {
     }
 }
 
-/// The directories that are searched: first those of `path`, then every installation.
+/// The directories that are searched for programs. `path` is searched before `installations`.
 #[derive(Clone, Debug)]
 pub(super) struct SearchPath {
     path: Vec<PathBuf>,
@@ -60,9 +61,10 @@ impl SearchPath {
         }
     }
 
-    /// Finds the programs of the wanted major version, or else the first ones on `PATH`, or else
-    /// the newest. It asks as few of them as possible for their version, because each answer
-    /// needs a process. Without any programs, the error names the command that installs them.
+    /// Finds the programs of the wanted major version. Otherwise it returns the first programs on
+    /// `PATH`, or else the newest ones that are installed. It runs as few programs as possible,
+    /// because each question for a version needs a process. If there are no programs at all, the
+    /// error names the command that installs them.
     pub(super) fn find(&self, wanted: Option<u32>) -> Result<Binaries> {
         let is_wanted = |found: &Binaries| wanted.is_none_or(|wanted| found.major == wanted);
         let mut first_on_path = None;
@@ -88,7 +90,7 @@ impl SearchPath {
         })
     }
 
-    /// Asks `pg_config` for the directory of the programs.
+    /// Runs `pg_config` to learn the directory of the programs.
     fn ask_pg_config(&self) -> Option<PathBuf> {
         let programs = self.path.iter().map(|it| it.join("pg_config"));
         let mut programs = programs.filter(|program| program.is_file());
@@ -97,8 +99,8 @@ impl SearchPath {
     }
 }
 
-/// Finds a client program such as psql, first on `PATH`, then in the installations. Returns only
-/// the name if there is none.
+/// Finds a client program such as psql. It searches `PATH` first, and then the installations. If
+/// the program is not found, only its name is returned.
 pub(in crate::database) fn find_client(name: &str) -> PathBuf {
     let SearchPath {
         path,
@@ -120,7 +122,8 @@ fn list_installations(parent: &Path, prefix: &str, below: &str) -> Vec<PathBuf> 
         .collect()
 }
 
-/// Reads the version of the programs in a directory; `None` if one is missing.
+/// Reads the version of the programs in a directory. Returns `None` if one of the programs is
+/// missing.
 fn inspect_directory(directory: &Path) -> Option<Binaries> {
     if !PROGRAMS.iter().all(|name| directory.join(name).is_file()) {
         return None;
@@ -132,7 +135,7 @@ fn inspect_directory(directory: &Path) -> Option<Binaries> {
     })
 }
 
-/// Runs a program and returns its output; `None` if it fails.
+/// Runs a program and returns its output. Returns `None` if the program fails.
 fn read_output(program: &Path, argument: &str) -> Option<String> {
     let mut command = Command::new(program);
     limit_environment(&mut command);
@@ -147,7 +150,8 @@ fn read_output(program: &Path, argument: &str) -> Option<String> {
         .filter(|_| output.status.success())
 }
 
-/// Reads a text such as `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` or `… 18beta1`.
+/// Returns the major version in a text such as `postgres (PostgreSQL) 15.14 (Debian
+/// 15.14-0+deb12u1)` or `… 18beta1`.
 fn parse_major_version(version: &str) -> Option<u32> {
     let number = version.split_once("(PostgreSQL) ")?.1;
     let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -180,7 +184,7 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    /// Makes a directory with programs that print this version.
+    /// Makes a directory whose programs print this version.
     fn make_programs(parent: &Path, version: &str) -> PathBuf {
         let directory = parent.join(version);
         std::fs::create_dir(&directory).unwrap();

@@ -1,7 +1,7 @@
 //! Creates the cluster with `initdb`, and starts and stops its server with `pg_ctl`.
 //!
-//! A connection attempt tells whether the server runs. Every caller must hold the start lock of
-//! the [`ServerDirectory`].
+//! A connection attempt shows whether the server is running. Every caller must hold the start
+//! lock of the [`ServerDirectory`].
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,19 +18,20 @@ use super::{DATABASE, Durability, Options};
 use crate::error::{Error, Result};
 use crate::redact::percent_encode;
 
-/// The longest time for a start, with the recovery after a crash, or for a stop.
+/// The time limit for starting the server, which includes the recovery after a crash. It is also
+/// the time limit for stopping the server.
 const SERVER_LIMIT: Duration = Duration::from_secs(300);
 
-/// The wait between two probes of a busy server.
+/// The pause between two connection attempts to a busy server.
 const PROBE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The longest wait for the answer to a probe.
+/// The time limit for one connection attempt.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The names of the directories in which `initdb` works begin with this.
+/// The prefix of the names of the directories in which `initdb` works.
 const UNFINISHED: &str = "unfinished-";
 
-/// The file in the data directory that has the server's process id.
+/// The name of the file in the data directory that contains the server's process id.
 const PID_FILE: &str = "postmaster.pid";
 
 /// A cluster, and the programs and options with which its server runs.
@@ -45,29 +46,29 @@ pub(super) struct Cluster {
 /// A mode of `pg_ctl stop`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum StopMode {
-    /// Ends all sessions and writes all data to disk, then stops.
+    /// Ends all sessions, writes all data to disk, and then stops.
     Fast,
-    /// Stops at once, and recovers at the next start.
+    /// Stops at once. The next start must recover the data.
     Immediate,
 }
 
-/// The state of the server, as a connection attempt shows it.
+/// The state of the server, as found by a connection attempt.
 #[derive(Debug)]
 enum ServerState {
-    /// The server runs and has the database.
+    /// The server is running and has the database.
     Ready,
-    /// The server runs and lacks the database.
+    /// The server is running, but does not have the database yet.
     NoDatabase,
-    /// The server starts, recovers or stops.
+    /// The server is starting, recovering or stopping.
     Busy,
-    /// Nothing listens on the socket.
+    /// No process listens on the socket.
     NotRunning,
 }
 
-/// The longest length of a file with a version or with process ids.
+/// The maximum length of a file that contains a version or process ids.
 const SHORT_FILE_LENGTH: u16 = 4096;
 
-/// Reads which major version made the cluster; `None` if there is no cluster yet.
+/// Returns the major version that created the cluster, or `None` if there is no cluster yet.
 pub(super) fn read_version(directory: &ServerDirectory) -> Result<Option<u32>> {
     let Some(data) = directory.open_data_directory()? else {
         return Ok(None);
@@ -90,7 +91,7 @@ impl Cluster {
         format!("postgresql://{DATABASE}@/{database}?host={host}&port={port}")
     }
 
-    /// Refuses a cluster that another major version made.
+    /// Returns an error if another major version created the cluster.
     pub(super) fn check_version(&self, made_by: u32) -> Result<()> {
         let installed = self.binaries.major;
         if made_by == installed {
@@ -104,17 +105,17 @@ impl Cluster {
         )))
     }
 
-    /// Makes the cluster in a directory with another name, and renames it when it is complete, so
-    /// that `data` is never half a cluster. The name is new each time, because an `initdb` may
-    /// still run after its program was killed.
+    /// Creates the cluster in a directory with a temporary name, and renames it to `data` when it
+    /// is complete. So `data` is never an incomplete cluster. The temporary name is new each
+    /// time, because an `initdb` may still be running after its program was killed.
     pub(super) async fn initialise(&self) -> Result<()> {
         self.remove_unfinished().await;
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let name = format!("{UNFINISHED}{}-{}", std::process::id(), now.as_nanos());
         let unfinished = self.directory.path().join(&name);
         if let Err(first) = self.initdb(&unfinished, "C.UTF-8").await {
-            // Some systems have no C.UTF-8. It differs from C only in upper and lower case
-            // outside ASCII.
+            // Some systems have no locale C.UTF-8. The locale C differs from it only in upper and
+            // lower case of characters outside ASCII.
             self.remove_unfinished().await;
             self.initdb(&unfinished, "C").await.map_err(|_| first)?;
         }
@@ -160,8 +161,8 @@ impl Cluster {
         }
     }
 
-    /// Starts the server and creates the database where they are missing, and waits until the
-    /// server accepts connections.
+    /// Starts the server if it is not running, creates the database if it is missing, and waits
+    /// until the server accepts connections.
     pub(super) async fn ensure_running(&self, start: &Lock, in_use: &Lock) -> Result<()> {
         let deadline = Instant::now() + SERVER_LIMIT;
         while Instant::now() < deadline {
@@ -169,8 +170,8 @@ impl Cluster {
                 ServerState::Ready => return Ok(()),
                 ServerState::NoDatabase => return self.create_database().await,
                 ServerState::Busy => {}
-                // Processes of a killed server still end, or the server of a killed program
-                // does not listen yet.
+                // Either processes of a killed server are still ending, or the server of a killed
+                // program does not listen yet.
                 ServerState::NotRunning
                     if cfg!(target_os = "linux") && self.has_server_process() => {}
                 ServerState::NotRunning => {
@@ -204,7 +205,8 @@ impl Cluster {
             Err(error) => match error.code() {
                 Some(&SqlState::INVALID_CATALOG_NAME) => ServerState::NoDatabase,
                 Some(&SqlState::CANNOT_CONNECT_NOW) => ServerState::Busy,
-                // The server runs if it answers with any other error, such as too many clients.
+                // If the server answers with any other error, such as too many clients, it is
+                // running.
                 Some(_) => ServerState::Ready,
                 None => ServerState::NotRunning,
             },
@@ -225,9 +227,9 @@ impl Cluster {
         Ok(created?)
     }
 
-    /// Starts the server by a shell that first closes all inherited files. Otherwise, under
-    /// `flock lockfile ocds-ingest run`, a server that runs longer than the program would keep the
-    /// lock.
+    /// Starts the server through a shell that first closes all inherited files. Otherwise a
+    /// server that runs longer than the program would keep a lock that the program inherited, for
+    /// example under `flock lockfile ocds-ingest run`.
     async fn start_server(&self) -> Result<()> {
         let log_start = self.directory.rotate_log();
         let options: Vec<String> = self
@@ -269,7 +271,8 @@ impl Cluster {
 
     /// Stops the server, and waits until it has stopped.
     pub(super) async fn stop(&self, mode: StopMode) -> Result<()> {
-        // `pg_ctl` would wait for a killed process that is still in the process table.
+        // Without this check, `pg_ctl` would wait for a killed process that is still in the
+        // process table.
         if matches!(self.probe().await, ServerState::NotRunning) && !self.has_server_process() {
             return Ok(());
         }
@@ -300,8 +303,8 @@ impl Cluster {
             .new_command(self.binaries.program(program))
     }
 
-    /// Makes the settings of the server; a later one replaces an earlier one. They are passed at
-    /// each start and not stored, so that they always fit the machine.
+    /// Returns the settings of the server. If a setting occurs twice, the later one counts. The
+    /// settings are passed at each start and not stored, so that they always fit the machine.
     async fn build_settings(&self) -> Vec<(String, String)> {
         let socket = self
             .socket_directory
@@ -315,16 +318,16 @@ impl Cluster {
             ("listen_addresses", String::new()),
             ("unix_socket_directories", format!("\"{socket}\"")),
             ("unix_socket_permissions", "0700".into()),
-            // Checkpoints are rare, because after each one the first change of a page writes
-            // the whole page to the log.
+            // Checkpoints should be rare, because after each checkpoint the first change of a
+            // page writes the whole page to the log.
             ("max_wal_size", "2GB".into()),
             ("checkpoint_timeout", "15min".into()),
             ("shared_buffers", format!("{megabytes}MB")),
             ("fsync", durable.into()),
             ("full_page_writes", durable.into()),
             ("synchronous_commit", durable.into()),
-            // The server's log has no failed statements, because they show values. The program
-            // reports errors itself.
+            // The server's log must not contain failed statements, because they show values. The
+            // program reports errors itself.
             ("log_min_messages", "log".into()),
             ("log_min_error_statement", "panic".into()),
             ("log_error_verbosity", "terse".into()),
@@ -340,8 +343,8 @@ impl Cluster {
             .collect()
     }
 
-    /// Asks the server's program whether it was built with lz4. The time is limited, because the
-    /// program reads its configuration first, which may be a named pipe.
+    /// Runs the server's program to learn whether it was built with lz4. The time is limited,
+    /// because the program first reads its configuration, which may be a named pipe.
     async fn has_lz4(&self) -> bool {
         let mut command = self.new_command("postgres");
         command.arg("-D").arg(self.directory.data_path());
@@ -350,12 +353,12 @@ impl Cluster {
         output.is_ok_and(|output| output.status.success())
     }
 
-    /// Removes the files that have a killed server's process id, if another process now has that
-    /// id. PostgreSQL would think that this process is a server, and refuse to start. This happens
-    /// in a container, where each start uses the same few ids.
+    /// Removes files that contain the process id of a killed server, if another process now has
+    /// the same id. Otherwise PostgreSQL would take this process for a running server, and refuse
+    /// to start. This happens in containers, where each start uses the same few ids.
     ///
-    /// The files stay if another process uses the directory, because its server may run in another
-    /// container, where this process cannot see it.
+    /// The files are kept if another process uses the directory, because that process's server
+    /// may run in another container, where this process cannot see it.
     fn remove_stale_pid_files(&self, start: &Lock, in_use: &Lock) -> Result<()> {
         let socket = format!(".s.PGSQL.{}.lock", self.options.port());
         let data = self.directory.open_data_directory()?;
@@ -372,8 +375,9 @@ impl Cluster {
         Ok(())
     }
 
-    /// True if any process of a server still works in the data directory. On Linux all processes
-    /// are checked, on other systems only the one that the server's file names.
+    /// Returns true if a process of a server still works in the data directory. On Linux all
+    /// processes are checked. On other systems only the process that is named in the server's
+    /// file is checked.
     fn has_server_process(&self) -> bool {
         let data = self.directory.data_path();
         if !cfg!(target_os = "linux") {
@@ -384,7 +388,8 @@ impl Cluster {
         let Ok(processes) = std::fs::read_dir("/proc") else {
             return false;
         };
-        // The name is checked too, because a user's shell may be in the directory.
+        // The name of the process is checked too, because a user's shell may work in the same
+        // directory.
         let is_server = |process: &Path| {
             std::fs::read_link(process.join("cwd")).is_ok_and(|directory| directory == data)
                 && std::fs::read_to_string(process.join("comm"))
@@ -396,7 +401,7 @@ impl Cluster {
     }
 }
 
-/// True if a process has the id on a file's first line.
+/// Returns true if a process has the id that is on a file's first line.
 fn is_process_alive(directory: &Directory, file: &str) -> Result<bool> {
     let text = directory
         .read_file(file, SHORT_FILE_LENGTH)?
@@ -411,14 +416,15 @@ fn is_process_alive(directory: &Directory, file: &str) -> Result<bool> {
     let Some(process) = number.and_then(rustix::process::Pid::from_raw) else {
         return Ok(false);
     };
-    // A process that may not be signalled is alive.
+    // If the process may not be signalled, the error is a different one, and the process is
+    // alive.
     Ok(!matches!(
         rustix::process::test_kill_process(process),
         Err(rustix::io::Errno::SRCH)
     ))
 }
 
-/// Reads how many bytes of memory the machine or the container has.
+/// Returns the memory size of the machine or of the container in bytes, whichever is smaller.
 fn read_memory_size() -> u64 {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let machine = read("/proc/meminfo")
@@ -431,12 +437,12 @@ fn read_memory_size() -> u64 {
                 .ok()
         })
         .map_or(1 << 30, |kilobytes: u64| kilobytes << 10);
-    // the container's limit, which is `max` if there is none
+    // The container's limit is the text `max` if there is no limit.
     let container = read("/sys/fs/cgroup/memory.max").trim().parse();
     machine.min(container.unwrap_or(u64::MAX))
 }
 
-/// Quotes a word for `sh`, with which `pg_ctl` starts the server.
+/// Quotes a word for `sh`, because `pg_ctl` starts the server through `sh`.
 fn shell_quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

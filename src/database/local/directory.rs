@@ -1,15 +1,16 @@
-//! Opens entries of a directory that belongs to the server's user, safely even for root.
+//! Opens entries of a directory that belongs to the server's user. This is safe even for root.
 //!
 //! # Links are never followed
 //!
-//! The program may run as root, and the directory belongs to the server's user. This user can
-//! replace every entry at any moment, by a link to a file of root, a pipe that blocks, or an
-//! endless file. If root opened an entry by its path, it would change the file that the link
-//! points to. So an entry is opened by its name, relative to the open directory, and links are
-//! not followed. Its type and owner are checked before it is used, and reading is limited.
+//! The program may run as root, while the directory belongs to the server's user. This user can
+//! replace every entry at any moment by a link to a file of root, by a pipe that blocks, or by an
+//! endless file. If root opened an entry by its path, root would change the file to which the
+//! link points. So an entry is opened by its name, relative to the open directory, and links are
+//! not followed. The type and the owner of an entry are checked before it is used, and only a
+//! limited number of bytes is read.
 //!
 //! The owner of an existing entry is never changed. A child process that runs as the owner
-//! makes directories and removes trees. Entries are renamed and removed here directly, because
+//! creates directories and removes trees. Entries are renamed and removed here directly, because
 //! the owner could do this too.
 
 use std::fs::File;
@@ -23,20 +24,21 @@ use rustix::io::Errno;
 use super::owner::path_error;
 use crate::error::{Error, Result};
 
-/// Every entry is opened with these flags. With `NONBLOCK` a pipe does not block, and with
-/// `NOCTTY` a terminal does not become the terminal of this process.
+/// The flags with which every entry is opened. `NONBLOCK` prevents that a pipe blocks. `NOCTTY`
+/// prevents that a terminal becomes the terminal of this process.
 const SAFE_FLAGS: OFlags = OFlags::NOFOLLOW
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
 
-/// The attempts to create a file that another process creates and removes at the same time.
+/// The maximum number of attempts to create a file, because another process may create and remove
+/// the same file at the same time.
 const CREATE_ATTEMPTS: usize = 3;
 
-/// The access mode of the owner alone.
+/// The access mode that gives only the owner access.
 pub(super) const PRIVATE: Mode = Mode::RWXU;
 
-/// An open directory. Its entries belong to `owner` or to this process's user.
+/// An open directory. Its entries belong to `owner` or to the user of this process.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) path: PathBuf,
@@ -46,7 +48,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Opens a directory by its path, and refuses a link as the last part of the path.
+    /// Opens a directory by its path. It fails if the last part of the path is a link.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE_FLAGS;
         let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| {
@@ -75,7 +77,7 @@ impl Directory {
         Ok(Mode::from_raw_mode(stat.st_mode))
     }
 
-    /// Gives this directory to another user, which only root can do.
+    /// Gives this directory to another user. Only root can do this.
     pub(super) fn change_owner(&mut self, uid: u32, gid: u32) -> Result<()> {
         let (owner, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
         rustix::fs::fchown(&self.descriptor, Some(owner), Some(group))
@@ -101,7 +103,8 @@ impl Directory {
         Ok(names)
     }
 
-    /// Opens a directory in this one; `None` if there is none. It must belong to the same user.
+    /// Opens a directory in this directory. Returns `None` if the entry does not exist. Both
+    /// directories must belong to the same user.
     pub(super) fn open_directory(&self, name: &str) -> Result<Option<Self>> {
         let access = OFlags::RDONLY | OFlags::DIRECTORY;
         let Some(descriptor) = self.open_entry(name, access, FileType::Directory)? else {
@@ -116,8 +119,9 @@ impl Directory {
         Ok(Some(directory))
     }
 
-    /// Opens a file in this directory; `None` if there is none. It must be a regular file of the
-    /// owner, with only this name, because another name could be that of another user's file.
+    /// Opens a file in this directory. Returns `None` if the entry does not exist. It must be a
+    /// regular file of the owner. It must have only one name, because a second name could be the
+    /// name of another user's file.
     pub(super) fn open_file(&self, name: &str, access: OFlags) -> Result<Option<File>> {
         let Some(descriptor) = self.open_entry(name, access, FileType::RegularFile)? else {
             return Ok(None);
@@ -132,7 +136,7 @@ impl Directory {
             let found = "a file that has another name too (a hard link)";
             return Err(refuse(&path, found, "a file of its own"));
         }
-        // A new file belongs to this process's user until it is given to the owner.
+        // A new file belongs to the user of this process until it is given to the owner.
         let current_user = rustix::process::geteuid();
         if ![self.owner, current_user].contains(&Uid::from_raw(stat.st_uid)) {
             let found = format!("a file of user {}", stat.st_uid);
@@ -142,7 +146,7 @@ impl Directory {
         Ok(Some(File::from(descriptor)))
     }
 
-    /// Opens a file for reading and writing, and creates it if there is none.
+    /// Opens a file for reading and writing. Creates the file if it does not exist.
     pub(super) fn open_or_create_file(&self, name: &str) -> Result<File> {
         let path = self.path.join(name);
         for _ in 0..CREATE_ATTEMPTS {
@@ -152,7 +156,7 @@ impl Directory {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | SAFE_FLAGS;
             match rustix::fs::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR) {
                 Ok(descriptor) => {
-                    // The file is new, so it cannot be another user's file.
+                    // The file is new, so it cannot be the file of another user.
                     if rustix::process::geteuid() != self.owner {
                         rustix::fs::fchown(&descriptor, Some(self.owner), Some(self.group))
                             .map_err(|e| path_error("own", &path, e.into()))?;
@@ -167,7 +171,7 @@ impl Directory {
         Err(refuse(&path, found, "left alone"))
     }
 
-    /// Reads a file of at most `limit` bytes; `None` if there is none.
+    /// Reads a file of at most `limit` bytes. Returns `None` if the file does not exist.
     pub(super) fn read_file(&self, name: &str, limit: u16) -> Result<Option<Vec<u8>>> {
         let Some(file) = self.open_file(name, OFlags::RDONLY)? else {
             return Ok(None);
@@ -184,7 +188,7 @@ impl Directory {
         Ok(Some(bytes))
     }
 
-    /// Returns the length of a regular file; `None` if the entry is something else.
+    /// Returns the length of a regular file. Returns `None` if the entry is not a regular file.
     pub(super) fn file_length(&self, name: &str) -> Option<u64> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let stat = rustix::fs::statat(&self.descriptor, name, flags).ok()?;
@@ -203,7 +207,7 @@ impl Directory {
             .map_err(|e| path_error("remove", &self.path.join(name), e.into()))
     }
 
-    /// Waits until the names of the entries are on disk.
+    /// Waits until the names of the directory's entries are on disk.
     pub(super) fn sync(&self) -> Result<()> {
         rustix::fs::fsync(&self.descriptor).map_err(|e| path_error("write", &self.path, e.into()))
     }

@@ -3,13 +3,13 @@
 //! It uses the server programs that are installed on the machine. It listens on its own Unix
 //! socket and on no TCP port. It needs no password, because only the server's user and root can
 //! enter the socket's directory. All processes that use the same directory share the server, and
-//! the last one stops it.
+//! the last of them stops it.
 //!
 //! # Recovery from `kill -9`
 //!
-//! Only file locks tell which processes use the server, and only a connection tells whether it
-//! runs. So nothing has to be repaired after `kill -9`: if a program is killed, the next program
-//! uses its server; if the server is killed, the program starts it again.
+//! Only file locks show which processes use the server, and only a connection shows whether it is
+//! running. So nothing has to be repaired after `kill -9`. If a program is killed, the next
+//! program uses its server. If the server is killed, the program starts it again.
 
 mod binaries;
 mod cluster;
@@ -25,32 +25,33 @@ use self::cluster::{Cluster, StopMode};
 use self::server_directory::{Lock, ServerDirectory};
 use crate::error::{Error, Result};
 
-/// The name of the local server's database and of its superuser.
+/// The name of the database on the local server, and of the server's superuser.
 pub const DATABASE: &str = "ocds";
 
 /// The options of a local server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The directory of all its files. It is created if it does not exist.
+    /// The directory that contains all files of the server. It is created if it does not exist.
     pub directory: PathBuf,
-    /// Tells whether the data survive a crash.
+    /// Decides whether the data survive a crash.
     pub durability: Durability,
-    /// Settings of `postgresql.conf`. They replace the settings of this module.
+    /// Additional settings of `postgresql.conf`. They replace the settings of this module.
     pub settings: Vec<(String, String)>,
 }
 
-/// Tells whether a server's data survive a crash.
+/// Decides whether a server's data survive a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Committed data survive every crash.
     Durable,
-    /// For tests only. Nothing waits for the disk: all data may be lost if the machine crashes,
-    /// and the last commits if the server crashes.
+    /// Committed data may be lost. This is for tests only, because nothing waits for the disk.
+    /// All data may be lost if the machine crashes, and the last commits may be lost if the
+    /// server crashes.
     Volatile,
 }
 
 impl Options {
-    /// Makes the options of a durable server in `directory`.
+    /// Creates the options of a durable server in `directory`.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
         Self {
@@ -60,7 +61,7 @@ impl Options {
         }
     }
 
-    /// The port, which is a part of the socket's name.
+    /// Returns the port. It is only a part of the socket's name.
     fn port(&self) -> u16 {
         let setting = self.settings.iter().rev().find(|(name, _)| name == "port");
         setting
@@ -69,10 +70,11 @@ impl Options {
     }
 }
 
-/// Finds the local server's directory if `database.directory` is not set: under `/var/lib` for
-/// root, else in the user's data directory.
+/// Returns the local server's directory for a configuration without `database.directory`. It is
+/// under `/var/lib` for root, and in the user's data directory for any other user.
 ///
 /// # Errors
+///
 /// [`Config`](crate::error::Kind::Config) if the user has no home directory.
 pub fn default_directory() -> Result<PathBuf> {
     if rustix::process::geteuid().is_root() {
@@ -96,8 +98,8 @@ pub fn default_directory() -> Result<PathBuf> {
 
 /// A local server that this process uses.
 ///
-/// If it is dropped, the server keeps running, and the next process uses it. [`Server::stop`]
-/// stops the server if no other process uses it.
+/// If this value is dropped, the server keeps running, and the next process uses it.
+/// [`Server::stop`] stops the server if no other process uses it.
 #[derive(Debug)]
 pub struct Server {
     cluster: Cluster,
@@ -105,17 +107,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server in `options.directory`, and creates its data if there are none. A server
-    /// that already runs is used as it is, with the settings of the process that started it.
+    /// Starts the server in `options.directory`, and creates its data if there are none. If the
+    /// server is already running, it is used as it is, with the settings of the process that
+    /// started it.
     ///
     /// # Errors
-    /// [`Environment`](crate::error::Kind::Environment) if no server programs are
-    /// installed, if another major version made the data, or if the server does not start.
+    ///
+    /// [`Environment`](crate::error::Kind::Environment) if no server programs are installed, if
+    /// another major version created the data, or if the server does not start.
     /// [`Config`](crate::error::Kind::Config) if the directory cannot be used.
     pub async fn start(options: &Options) -> Result<Self> {
         let directory = ServerDirectory::prepare(&options.directory).await?;
         let start = directory.lock_start().await?;
-        // This runs programs to ask for their version, which blocks.
+        // The search runs programs to learn their version, and waiting for them blocks the
+        // thread.
         let cluster_version = cluster::read_version(&directory)?;
         let binaries = tokio::task::spawn_blocking(move || {
             SearchPath::of_this_machine().find(cluster_version)
@@ -137,19 +142,19 @@ impl Server {
         Ok(Self { cluster, in_use })
     }
 
-    /// The directory of all its files.
+    /// Returns the directory that contains all files of the server.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.cluster.directory.path()
     }
 
-    /// Makes the URL of one of its databases. The usual one is [`DATABASE`].
+    /// Returns the URL of one of the server's databases, which is usually [`DATABASE`].
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         self.cluster.url(database)
     }
 
-    /// Makes the path of a program that is installed with the server, such as `psql`.
+    /// Returns the path of a program that is installed with the server, such as `psql`.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
         self.cluster.binaries.program(name)
@@ -158,16 +163,18 @@ impl Server {
     /// Starts the server again if it is not running.
     ///
     /// # Errors
-    /// [`Environment`](crate::error::Kind::Environment) if it does not start.
+    ///
+    /// [`Environment`](crate::error::Kind::Environment) if the server does not start.
     pub async fn ensure_running(&self) -> Result<()> {
         let start = self.cluster.directory.lock_start().await?;
         self.cluster.ensure_running(&start, &self.in_use).await
     }
 
-    /// Stops the server as a crash would, although other processes use it. This is for tests.
+    /// Stops the server as a crash would, even if other processes use it. This is for tests.
     ///
     /// # Errors
-    /// [`Environment`](crate::error::Kind::Environment) if it does not stop.
+    ///
+    /// [`Environment`](crate::error::Kind::Environment) if the server does not stop.
     pub async fn crash(&self) -> Result<()> {
         let _start = self.cluster.directory.lock_start().await?;
         self.cluster.stop(StopMode::Immediate).await
@@ -176,7 +183,8 @@ impl Server {
     /// Stops the server if no other process uses it, and waits until it has stopped.
     ///
     /// # Errors
-    /// [`Environment`](crate::error::Kind::Environment) if it does not stop.
+    ///
+    /// [`Environment`](crate::error::Kind::Environment) if the server does not stop.
     pub async fn stop(self) -> Result<()> {
         let start = self.cluster.directory.lock_start().await?;
         if self.in_use.is_only_user(&start)? {

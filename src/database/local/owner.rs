@@ -1,9 +1,9 @@
-//! Runs commands as the user that owns the local server: this process's user, or a system user
-//! if this process runs as root.
+//! Runs commands as the user that owns the local server. It is the user of this process, or a
+//! system user if this process runs as root.
 //!
 //! PostgreSQL refuses to run as root. Each command gets a session or a process group of its own,
-//! so that Ctrl-C for the program does not reach the server. It gets only a few variables of the
-//! environment.
+//! so that Ctrl-C for the program does not reach the server. The command gets only a few
+//! variables of the environment.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -15,15 +15,16 @@ use tokio::process::Command;
 
 use crate::error::{Error, Result};
 
-/// The system users that can own a cluster if the program runs as root: first the user that
-/// PostgreSQL's packages make, then our own.
+/// The system users that can own a cluster if the program runs as root. The first is the user
+/// that PostgreSQL's packages create, and the second is the program's own user.
 const SERVICE_USERS: [&str; 2] = ["postgres", OWN_USER];
 const OWN_USER: &str = "ocds-ingest";
 
-/// The program that starts another program in a new session.
+/// The name of the program that starts another program in a new session.
 const SETSID: &str = "setsid";
 
-/// The longest time for any command. `pg_ctl` waits for the server for at most five minutes.
+/// The time limit for any command. It is longer than the five minutes that `pg_ctl` may wait for
+/// the server.
 const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
 /// The user that owns the cluster and runs its server.
@@ -34,14 +35,21 @@ pub(super) enum Owner {
 }
 
 impl Owner {
-    /// Decides who owns the cluster in a directory. `owner` is the user and the group of the
-    /// directory. A directory of root gets a system user.
+    /// Returns the owner of the cluster in a directory. `owner` is the user and the group of the
+    /// directory. If the directory belongs to root, a system user becomes the owner.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::error::Kind::Config) if the directory belongs to another user and this
+    /// process is not root. [`Environment`](crate::error::Kind::Environment) if root cannot
+    /// create a system user.
     pub(super) async fn for_directory(path: &Path, owner: (u32, u32)) -> Result<Self> {
         let current_user = rustix::process::geteuid();
         let path = path.display();
         match (current_user.is_root(), owner) {
             (true, (0, _)) => find_or_make_service_user().await,
-            // `chown USER` does not change root's group, in which the server must not run
+            // `chown USER` leaves the directory in root's group, in which the server must not
+            // run.
             (true, (uid, 0)) => look_up_user(&uid.to_string()).await?.ok_or_else(|| {
                 Error::config(format!(
                     "{path} belongs to user {uid} and to root's group: `chgrp` it to a group of \
@@ -56,8 +64,9 @@ impl Owner {
         }
     }
 
-    /// Makes a directory that only this owner may enter. A process of the owner makes it, so that
-    /// anything that the owner has put at this path is touched with the owner's rights only.
+    /// Creates a directory that only this owner may enter. A process that runs as the owner
+    /// creates it, so that anything that is already at this path is touched only with the owner's
+    /// rights.
     pub(super) async fn make_directory(self, directory: &Path) -> Result<()> {
         self.run_on_path("mkdir", &["-m", "700"], directory).await
     }
@@ -81,13 +90,14 @@ impl Owner {
         Err(Error::environment(find_last_line(&output)))
     }
 
-    /// Checks that the owner can enter a directory. The error names the first parent that the
-    /// owner may not enter.
+    /// Checks that the owner can enter a directory. The error names the outermost directory that
+    /// the owner may not enter.
     pub(super) async fn check_can_enter(self, directory: &Path) -> Result<()> {
         let Owner::OtherUser { uid, gid } = self else {
             return Ok(());
         };
-        // Only an attempt is sure, because access lists do not show in a mode.
+        // Only an attempt shows whether the owner can enter, because access lists do not show in
+        // a mode.
         let mut command = self.new_command("sh");
         command.args(["-c", "cd -- \"$1\"", "sh"]).arg(directory);
         if run_command(&mut command).await?.status.success() {
@@ -111,14 +121,15 @@ impl Owner {
         )))
     }
 
-    /// Makes a command that runs as this owner.
+    /// Creates a command that runs as this owner.
     ///
-    /// Another user's command gets a session of its own, so that it cannot open this terminal. If
-    /// it could, it could type into the terminal, and root's shell would read that when the
-    /// program has ended.
+    /// The command of another user gets a session of its own, so that it cannot open this
+    /// terminal. Otherwise it could type into the terminal, and root's shell would read that
+    /// input after the program has ended.
     pub(super) fn new_command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self {
-            // `setsid` becomes the program without a fork, because it leads no process group.
+            // `setsid` starts the program without a fork, because this process leads no process
+            // group.
             Owner::OtherUser { .. } if cfg!(target_os = "linux") => {
                 let mut command = Command::new(SETSID);
                 command.arg(program);
@@ -140,13 +151,14 @@ impl Owner {
     }
 }
 
-/// The variables that a child process inherits. `initdb` writes the time zone of `TZ` into the
-/// server's configuration.
+/// The variables of the environment that a child process inherits. `TZ` is among them because
+/// `initdb` writes the time zone into the server's configuration.
 const ENVIRONMENT: [&str; 3] = ["PATH", "HOME", "TZ"];
 
-/// Removes all other variables from a child process's environment. They may have a publisher's key
-/// or the database's password, and the server's user can read the server's environment. `PG…`
-/// variables would change what the server's programs do.
+/// Removes all variables except those in [`ENVIRONMENT`] from a child process's environment.
+/// Other variables may contain a publisher's key or the database's password, and the server's
+/// user can read the server's environment. `PG…` variables would change what the server's
+/// programs do.
 pub(super) fn limit_environment(command: &mut std::process::Command) {
     let passed = ENVIRONMENT
         .iter()
@@ -175,7 +187,7 @@ pub(super) async fn run_command_within(limit: Duration, command: &mut Command) -
     output.map_err(|e| Error::environment(format!("start {}", program.display())).with_source(e))
 }
 
-/// Finds the last line that a command printed, because programs report their errors there.
+/// Returns the last line that a command printed, because programs report their errors there.
 pub(super) fn find_last_line(output: &Output) -> String {
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     let text = String::from_utf8_lossy(&text);
@@ -221,7 +233,7 @@ async fn find_or_make_service_user() -> Result<Owner> {
     )))
 }
 
-/// Asks `id` for a user's numbers, because `id` knows all databases of users.
+/// Runs `id` to learn the ids of a user and the user's group. `id` knows all databases of users.
 async fn look_up_user(name: &str) -> Result<Option<Owner>> {
     let mut numbers = [0; 2];
     for (number, option) in numbers.iter_mut().zip(["-u", "-g"]) {
@@ -265,7 +277,8 @@ mod tests {
         let stat = String::from_utf8(output.unwrap().stdout).unwrap();
         let mut fields = stat.split(' ');
         let process = fields.next().unwrap();
-        // after the name, the state, the parent and the process group
+        // The session and the terminal follow the name, the state, the parent and the process
+        // group.
         let [session, terminal] = [fields.nth(4), fields.next()].map(Option::unwrap);
         assert_eq!((session, terminal), (process, "0"), "{stat}");
     }

@@ -2,16 +2,16 @@
 //!
 //! | entry | content |
 //! |---|---|
-//! | `data/` | the cluster, made by `initdb` |
+//! | `data/` | the cluster, created by `initdb` |
 //! | `socket/` | the server's socket, unless its path would be too long |
-//! | `socket.path` | the path of the socket's directory if it is somewhere else |
+//! | `socket.path` | the path of the socket's directory if the socket is not in `socket/` |
 //! | `server.log` | the server's log; `server.log.1` is the older one |
 //! | `start.lock` | locked while a process creates, starts or stops the server |
 //! | `use.lock` | locked (shared) by every process that uses the server |
 //!
-//! The directory belongs to the server's user, who may be another user than this process's. So
-//! [`Directory`] opens its entries, and refuses a link in the place of `data` or `socket`. The
-//! path of the directory itself may be a link of this process's user, which is resolved once.
+//! The directory belongs to the server's user, who may not be the user of this process. So
+//! [`Directory`] opens the entries, and fails if `data` or `socket` is a link. The path of the
+//! directory itself may be a link of this process's user, which is resolved once.
 //!
 //! The kernel releases a lock when the process that holds it ends. The server does not inherit
 //! locks, because the files are opened close-on-exec.
@@ -30,20 +30,21 @@ use super::directory::{Directory, PRIVATE};
 use super::owner::{Owner, path_error};
 use crate::error::{Error, Result};
 
-/// The longest wait for another process that creates, starts or stops the server.
+/// The time limit for waiting for another process that creates, starts or stops the server.
 const LOCK_LIMIT: Duration = Duration::from_secs(300);
 
-/// The wait between two attempts to lock. A wait in the kernel could not be cancelled.
+/// The pause between two attempts to lock a file. The kernel is not asked to wait for the lock,
+/// because such a wait could not be cancelled.
 const LOCK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The longest path of a socket, which is less than the limit of Linux (107 bytes) and of macOS
-/// (103).
+/// The maximum length of a socket's path. The system's limit is a little higher: 107 bytes on
+/// Linux and 103 on macOS.
 const MAX_SOCKET_PATH: usize = 100;
 
-/// A longer log is renamed at the next start.
+/// The maximum length of a log. A longer log is renamed at the next start.
 const MAX_LOG_LENGTH: u64 = 1 << 20;
 
-/// The longest path of Linux.
+/// The maximum length of a path on Linux.
 const MAX_PATH: u16 = 4096;
 
 const LOG: &str = "server.log";
@@ -53,7 +54,7 @@ const USE_LOCK: &str = "use.lock";
 const SOCKET: &str = "socket";
 const SOCKET_PATH: &str = "socket.path";
 
-/// The directory to which all users may write.
+/// A directory to which all users may write.
 const SHARED_DIRECTORY: &str = "/tmp";
 
 /// The directory of a local server. It exists and belongs to the server's user.
@@ -64,7 +65,12 @@ pub(super) struct ServerDirectory {
 }
 
 impl ServerDirectory {
-    /// Makes the directory if it does not exist, and checks that it can be used.
+    /// Creates the directory if it does not exist, and checks that it can be used.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::error::Kind::Config) if the directory has other files, if it belongs to
+    /// another user, or if the server's user cannot enter it.
     pub(super) async fn prepare(directory: &Path) -> Result<Self> {
         let path = resolve_link(directory)?;
         std::fs::create_dir_all(&path).map_err(|e| path_error("make", &path, e))?;
@@ -86,9 +92,9 @@ impl ServerDirectory {
         Ok(prepared)
     }
 
-    /// Gives a directory of root to the server's user, and closes it to all others. It is refused
-    /// if others may write to it: they could have put a `start.lock` there in order to get the
-    /// other files of the directory.
+    /// Gives a directory of root to the server's user, and closes it to all other users. It fails
+    /// if others may write to the directory, because one of them could have created a
+    /// `start.lock` there to obtain the other files of the directory.
     fn give_to_owner(&mut self, is_empty: bool) -> Result<()> {
         if let Owner::OtherUser { uid, gid } = self.owner
             && self.entries.owner().0 != uid
@@ -114,7 +120,7 @@ impl ServerDirectory {
         self.path().join("data")
     }
 
-    /// Opens the cluster's directory; `None` if there is none.
+    /// Opens the cluster's directory. Returns `None` if it does not exist.
     pub(super) fn open_data_directory(&self) -> Result<Option<Directory>> {
         self.entries.open_directory("data")
     }
@@ -123,7 +129,7 @@ impl ServerDirectory {
         self.path().join(LOG)
     }
 
-    /// Locks `start.lock`, and waits until no other process has it.
+    /// Locks `start.lock`. It waits until no other process holds the lock.
     pub(super) async fn lock_start(&self) -> Result<Lock> {
         let file = self.entries.open_or_create_file(START_LOCK)?;
         let deadline = Instant::now() + LOCK_LIMIT;
@@ -140,8 +146,9 @@ impl ServerDirectory {
         Ok(Lock(file))
     }
 
-    /// Locks `use.lock` (shared), so that other processes see that this one uses the server. An
-    /// exclusive lock is requested only under the start lock, so it is not in the way here.
+    /// Locks `use.lock` (shared), so that other processes see that this process uses the server.
+    /// The attempt does not wait. An exclusive lock of a process that uses the server cannot
+    /// exist now, because such a lock is requested only while `start.lock` is held.
     pub(super) fn lock_use(&self, _start: &Lock) -> Result<Lock> {
         let file = self.entries.open_or_create_file(USE_LOCK)?;
         if try_lock(&file, FlockOperation::NonBlockingLockShared)? {
@@ -153,11 +160,11 @@ impl ServerDirectory {
         )))
     }
 
-    /// Opens the directory of the server's socket, and makes it if it does not exist.
+    /// Opens the directory of the server's socket, and creates it if it does not exist.
     pub(super) async fn open_socket_directory(&self, port: u16) -> Result<Directory> {
         let usual = self.path().join(SOCKET);
         let path = usual.join(format!(".s.PGSQL.{port}"));
-        // libpq and the server would read a path with a comma as two directories.
+        // If a path contains a comma, libpq and the server would read two directories.
         if path.as_os_str().len() <= MAX_SOCKET_PATH && !path.to_string_lossy().contains(',') {
             if self.entries.open_directory(SOCKET)?.is_none() {
                 self.owner.make_directory(&usual).await?;
@@ -175,8 +182,8 @@ impl ServerDirectory {
         }
         let hash = blake3::hash(self.path().as_os_str().as_encoded_bytes()).to_hex();
         let name = format!("ocds-ingest-{}", &hash[..12]);
-        // In a directory to which all users may write, another user may have taken the usual
-        // name. Nobody can guess the other name.
+        // All users may write to this directory, so another user may have created an entry with
+        // the usual name. Nobody can guess this second name.
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let other = format!("{name}-{:x}", now.as_nanos());
         let usual = find_runtime_directory(self.owner).join(name);
@@ -192,7 +199,7 @@ impl ServerDirectory {
         Ok(socket)
     }
 
-    /// Removes the socket's directory if it is somewhere else.
+    /// Removes the socket's directory if it is outside the server's directory.
     pub(super) async fn remove_socket_directory(&self, directory: &Path) {
         if directory.starts_with(self.path()) {
             return;
@@ -215,8 +222,9 @@ impl ServerDirectory {
         )))
     }
 
-    /// Opens a directory somewhere else. It must belong to the server's user, and no other user
-    /// may enter it. A client would read a path with a comma as two hosts.
+    /// Opens a directory outside the server's directory. It must belong to the server's user, and
+    /// no other user may enter it. Its path must not contain a comma, because a client would read
+    /// two hosts.
     fn open_private_directory(&self, path: &Path) -> Option<Directory> {
         if path.to_string_lossy().contains(',') {
             return None;
@@ -236,7 +244,8 @@ impl ServerDirectory {
             .map_err(|e| path_error("write", &path, e))
     }
 
-    /// Renames a long log, which replaces the older one. Returns the length of the current log.
+    /// Renames the log if it is long, and replaces the older log. Returns the length of the
+    /// current log.
     pub(super) fn rotate_log(&self) -> u64 {
         let length = self.entries.file_length(LOG).unwrap_or(0);
         if length <= MAX_LOG_LENGTH {
@@ -251,7 +260,7 @@ impl ServerDirectory {
         }
     }
 
-    /// Finds the last fatal error in the log, from byte `start` on.
+    /// Returns the last fatal error in the log that comes after the byte `start`.
     pub(super) fn find_fatal_error(&self, start: u64) -> Option<String> {
         let mut log = self.entries.open_file(LOG, OFlags::RDONLY).ok()??;
         log.seek(SeekFrom::Start(start)).ok()?;
@@ -263,12 +272,13 @@ impl ServerDirectory {
     }
 }
 
-/// A lock on a file of a [`ServerDirectory`].
+/// A lock on a file of a [`ServerDirectory`]. The lock is released when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// True if no other process shares this lock. None will while the `start` lock is held.
+    /// Returns true if no other process shares this lock. No process can begin to share it while
+    /// the caller holds the start lock.
     pub(super) fn is_only_user(&self, _start: &Lock) -> Result<bool> {
         let sole = try_lock(&self.0, FlockOperation::NonBlockingLockExclusive)?;
         // A failed attempt may have released the shared lock.
@@ -278,8 +288,8 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Unlocks the file. Closing it is not enough, because a forked process that has not yet
-    /// started its program has the file open too.
+    /// Unlocks the file. Closing the file would not be enough, because a forked process that has
+    /// not yet started its program has the same file open.
     fn drop(&mut self) {
         if let Err(error) = rustix::fs::flock(&self.0, FlockOperation::Unlock) {
             tracing::warn!(%error, "a lock could not be released: {error}");
@@ -296,8 +306,8 @@ fn try_lock(file: &File, operation: FlockOperation) -> Result<bool> {
     }
 }
 
-/// Makes a path absolute, and follows its last part if that is a link of this process's user. A
-/// link of another user is refused, because it may change at any time.
+/// Makes a path absolute. If its last part is a link of this process's user, the link is
+/// followed. A link of another user is an error, because it may change at any time.
 fn resolve_link(directory: &Path) -> Result<PathBuf> {
     let path = std::path::absolute(directory).map_err(|e| path_error("find", directory, e))?;
     check_path(&path)?;
@@ -320,8 +330,8 @@ fn resolve_link(directory: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Refuses characters that have a meaning in a shell. `pg_ctl` puts the path into a shell command,
-/// between double quotes, without escaping it.
+/// Returns an error if the path has characters with a meaning in a shell. `pg_ctl` puts the path
+/// into a shell command, between double quotes, without escaping it.
 fn check_path(directory: &Path) -> Result<()> {
     match directory.to_str() {
         Some(name) if !name.contains(['"', '$', '`', '\\', '\n']) => Ok(()),
@@ -332,8 +342,8 @@ fn check_path(directory: &Path) -> Result<()> {
     }
 }
 
-/// Finds the directory for sockets. Another user has no access to this user's own directory, so
-/// `/tmp` is used for another user.
+/// Returns the directory for sockets. If the server's user is not the user of this process, it is
+/// `/tmp`, because the server's user has no access to this user's own directory.
 fn find_runtime_directory(owner: Owner) -> PathBuf {
     let own_directory = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| owner == Owner::CurrentUser);
     match own_directory.map(PathBuf::from) {
