@@ -5,7 +5,6 @@ mod backfill;
 #[cfg(feature = "demo")]
 mod bench_database;
 mod check;
-mod definition;
 #[cfg(feature = "demo")]
 mod demo;
 mod escape;

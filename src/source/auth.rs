@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Method, allow_only};
 use crate::json::Pointer;
@@ -68,7 +68,7 @@ pub struct OAuth2 {
 }
 
 /// The way to send a client's id and secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credentials {
     /// As user and password of HTTP Basic authentication. RFC 6749 requires every server to

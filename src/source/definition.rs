@@ -5,14 +5,16 @@
 //! are left out, so that a new key does not change the text of sources that do not use it.
 
 use std::fmt::Display;
+use std::time::Duration;
 
+use humantime_serde::re::humantime::format_duration;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Axis, Body, Detail, Index, Items, Method, Pagination, Pick, PickMethod, Size, Source,
-    SplitWhen, Stop, Window,
+    Auth, Axis, Body, Charset, Container, Decode, Detail, Http, Index, Items, Method, Pagination,
+    Pick, PickMethod, Size, Source, SplitWhen, Stop, UserAgent, Window,
 };
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
@@ -42,6 +44,38 @@ pub(super) fn write_pages(source: &Source) -> Value {
         ("window", source.window.as_ref().map(window_pages)),
         ("detail", source.detail.as_ref().map(detail_pages)),
     ])
+}
+
+/// Writes the whole declaration after all defaults are applied, for people. Keys that change
+/// nothing are left out, and so are passwords and the bodies of token requests.
+pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
+    let axes = source.axis.iter();
+    let axes = axes.map(|(name, declared)| (name.as_str(), Some(axis(declared))));
+    let query = source.query.iter();
+    let query = query.map(|(name, declared)| (name.as_str(), text(declared)));
+    let keys = [
+        ("publisher", text(&source.publisher)),
+        ("country", text(&source.country)),
+        ("licence", text(&source.licence)),
+        ("landing_page", text(&source.landing_page)),
+        ("retired", optional_text(source.retired)),
+        ("url", text(remove_user(source.url.as_str()))),
+        ("method", text(source.method().as_str())),
+        ("query", non_empty_table(query)),
+        ("body", source.body.as_ref().map(Body::to_declaration)),
+        ("page", Some(page(&source.page))),
+        ("window", source.window.as_ref().map(window_pages)),
+        ("axis", non_empty_table(axes)),
+        ("detail", source.detail.as_ref().map(detail)),
+        ("items", Some(items(&source.items))),
+        ("decode", decode(&source.decode)),
+        ("zone", zone(&source.zone)),
+        ("auth", source.auth.as_ref().map(auth)),
+        ("http", Some(http(&source.http))),
+    ];
+    let keys = keys.into_iter();
+    let declared = keys.filter_map(|(key, value)| Some((key, value?)));
+    declared.filter(|(_, value)| value != "").collect()
 }
 
 /// Removes the user and the password from a declared URL, so that it can be stored and shown.
@@ -83,7 +117,7 @@ pub(crate) fn remove_user_from_value(value: &str) -> String {
 }
 
 /// Returns the word for a value in the configuration.
-pub(crate) fn word(value: impl Serialize) -> String {
+fn word(value: impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => unreachable!("a variant without fields is a word"),
@@ -145,6 +179,98 @@ fn index(index: &Index) -> Value {
         ("page", Some(page(&index.page))),
     ];
     table(request.into_iter().chain(pick_keys(&index.pick)))
+}
+
+fn detail(detail: &Detail) -> Value {
+    let limits = [
+        ("rate", optional_text(detail.rate)),
+        ("concurrency", detail.concurrency.map(|it| it.get().into())),
+    ];
+    let mut declared = table(limits);
+    for part in [detail_scope(detail), detail_pages(detail)] {
+        for (key, value) in part.as_object().into_iter().flatten() {
+            declared[key] = value.clone();
+        }
+    }
+    declared
+}
+
+fn decode(decode: &Decode) -> Option<Value> {
+    let is_declared = decode.container != Container::Auto;
+    non_empty_table([
+        ("charset", optional_text(decode.charset.map(Charset::name))),
+        (
+            "container",
+            is_declared.then(|| word(decode.container).into()),
+        ),
+        ("repair", list(decode.repair.iter().map(|it| it.as_str()))),
+    ])
+}
+
+fn auth(auth: &Auth) -> Value {
+    match auth {
+        Auth::Basic { user, .. } => table([("mode", text("basic")), ("user", text(user))]),
+        Auth::Token(token) => table([
+            ("mode", text("token")),
+            ("url", text(remove_user(&token.url))),
+            ("method", text(token.method.as_str())),
+            (
+                "body",
+                token.body.as_ref().and_then(|_| text("(not shown)")),
+            ),
+            ("headers", list(token.headers.keys().map(String::as_str))),
+            ("pointer", text(&token.pointer)),
+            ("scheme", text(&token.scheme)),
+            ("refresh", token.refresh.and_then(duration)),
+        ]),
+        Auth::OAuth2(oauth2) => table([
+            ("mode", text("oauth2")),
+            ("url", text(remove_user(&oauth2.url))),
+            ("client_id", text(&oauth2.client_id)),
+            ("credentials", text(word(oauth2.credentials))),
+            ("scope", optional_text(oauth2.scope.as_ref())),
+            ("refresh", oauth2.refresh.and_then(duration)),
+        ]),
+    }
+}
+
+fn http(http: &Http) -> Value {
+    let headers = http.headers.iter();
+    let headers = headers.map(|(name, declared)| (name.as_str(), text(declared)));
+    table([
+        ("rate", optional_text(http.rate)),
+        ("concurrency", Some(http.concurrency.into())),
+        ("timeout", http.timeout.and_then(duration)),
+        ("retry_status", list(http.retry_status.iter().copied())),
+        ("retry_wait", http.retry_wait.and_then(duration)),
+        ("retry_max", optional_text(http.retry_max)),
+        ("empty_status", list(http.empty_status.iter().copied())),
+        ("fail_if", optional_text(http.fail_if.as_ref())),
+        (
+            "reject_content_type",
+            list(http.reject_content_type.iter().map(String::as_str)),
+        ),
+        ("conditional", Some(http.conditional.into())),
+        ("redirects", Some(http.redirects.into())),
+        ("headers", non_empty_table(headers)),
+        (
+            "user_agent",
+            optional_text(http.user_agent.as_ref().map(UserAgent::as_str)),
+        ),
+        (
+            "allow_hosts",
+            list(http.allow_hosts.iter().map(String::as_str)),
+        ),
+    ])
+}
+
+fn duration(duration: Duration) -> Option<Value> {
+    text(format_duration(duration))
+}
+
+/// Writes a list, unless it is empty.
+fn list<T: Into<Value>>(values: impl ExactSizeIterator<Item = T>) -> Option<Value> {
+    (values.len() > 0).then(|| values.collect())
 }
 
 /// Writes the part of `detail` that identifies the items.

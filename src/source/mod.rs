@@ -30,8 +30,6 @@ pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
 pub use self::decode::{Charset, Container, Decode};
 pub(crate) use self::definition::remove_user_from_value;
-#[cfg(feature = "cli")]
-pub(crate) use self::definition::{remove_user, word};
 pub use self::detail::Detail;
 pub use self::http::{FailIf, Http, Rate, UserAgent};
 pub use self::items::{Items, Kind, Version};
@@ -160,6 +158,13 @@ impl Source {
         let units = formats.map(|format| Unit::from_format(format.unwrap_or(&window.format)));
         let smallest = units.min();
         smallest.unwrap_or_else(|| Unit::from_format(&window.format))
+    }
+
+    /// Returns the declaration after all defaults are applied, by its keys in the configuration.
+    /// It has no password and no body of a token request. Other secrets are `{env.NAME}`.
+    #[must_use]
+    pub fn declaration(&self) -> Vec<(&'static str, serde_json::Value)> {
+        definition::write_declaration(self)
     }
 
     /// Returns the parts of the declaration that page numbers and cursors depend on, as text. A

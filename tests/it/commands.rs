@@ -151,10 +151,7 @@ async fn sources_are_listed_and_shown() {
         shown.contains("https://publisher.example/?key={env.KEY}"),
         "{shown}"
     );
-    assert!(
-        shown.contains("each links the next at /links/next"),
-        "{shown}"
-    );
+    assert!(shown.contains("page.pointer      /links/next"), "{shown}");
     assert!(!shown.contains("pass-phrase"), "{shown}");
 }
 

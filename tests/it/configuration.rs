@@ -342,62 +342,91 @@ allow_hosts = ["archive.tenders.example", "files.example"]
 
 /// The output of `source show` for it.
 const COMPLETE_SOURCE_SHOWN: &str = r#"
-source        whole
-declared in   the configuration
-publisher     Office of Invented Tenders
-country       Nowhere
-licence       CC0 1.0
-landing page  https://tenders.example/about
-retired       2024-12-31
-url           https://tenders.example/api/{axis.kind}/{axis.file}
-query         key={env.TENDERS_KEY}
-method        POST
-body          JSON {"buyers":["{axis.buyer}"],"page":"{page}","since":"{from}"}
-pages         {page} from 0, until the items that /meta/total says, 100 a page
-windows       1mo at a time, the newest first
-windows from  2015-01-01T00:00:00
-windows until 2020-01-01T00:00:00, at most 7d after the present
-dates         of an event, 1y over again
-written       %Y-%m in America/Lima
-halved        at 10000 items by /meta/count or by status 400, 413, down to 1h
-axis          buyer: /buyers/*/id where /active is yes, matching ^b, but not old
-axis url      buyer: https://tenders.example/buyers by POST, with form {"all":"yes"}
-axis pages    buyer: each links the next at /next, until one is met again, a full one of 50 items
-axis          file: href="([^"]+)"
-axis url      file: https://tenders.example/files/
-axis pages    file: one document
-axis          kind: tender, award
-detail        /data/*/ocid where /state is public and /year is 2024, matching ^ocds, but not draft
-detail url    https://tenders.example/api/{item} by POST, with JSON {"id":"{item}"}
-together      20
-detail rate   5/1s
-at once       2
-items         /data/*
-items         the document itself
-kind          release_package
-version       1.0
-repairs       nul, exponent
-charset       windows-1252
-container     lines
-zone          Europe/London
-auth          by a token from https://login.example/ by POST, with a body
-auth headers  X-App
-auth token    at /token, sent as Bearer
-auth refresh  13m
-rate          12/120s
-concurrency   4
-timeout       10m
-retry status  403, 409
-retry wait    5m
-retry max     10
-empty status  404
-fails if      /status is at least 400
-no page is    text/html
-conditional   pages are asked for whole each time
-redirects     are not followed
-user agent    a robot
-header        X-Key: {env.TENDERS_KEY}
-other hosts   archive.tenders.example, files.example
+source                      whole
+declared in                 the configuration
+publisher                   Office of Invented Tenders
+country                     Nowhere
+licence                     CC0 1.0
+landing_page                https://tenders.example/about
+retired                     2024-12-31
+url                         https://tenders.example/api/{axis.kind}/{axis.file}
+method                      POST
+query.key                   {env.TENDERS_KEY}
+body.json                   {"buyers":["{axis.buyer}"],"page":"{page}","since":"{from}"}
+page.mode                   number
+page.size                   100
+page.start                  0
+page.total_items            /meta/total
+window.ahead                7d
+window.basis                event
+window.format               %Y-%m
+window.from                 2015-01-01T00:00:00
+window.order                descending
+window.overlap              1y
+window.split_when.items     10000
+window.split_when.smallest  1h
+window.split_when.status    400, 413
+window.split_when.total     /meta/count
+window.step                 1mo
+window.until                2020-01-01T00:00:00
+window.zone                 America/Lima
+axis.buyer.body.form.all    yes
+axis.buyer.each             /buyers/*
+axis.buyer.except           old
+axis.buyer.matching         ^b
+axis.buyer.method           POST
+axis.buyer.only./active     yes
+axis.buyer.page.mode        link
+axis.buyer.page.pointer     /next
+axis.buyer.page.size        50
+axis.buyer.page.stop        repeated
+axis.buyer.url              https://tenders.example/buyers
+axis.buyer.value            /id
+axis.file.page.mode         none
+axis.file.pattern           href="([^"]+)"
+axis.file.url               https://tenders.example/files/
+axis.kind                   tender, award
+detail.body.json            {"id":"{item}"}
+detail.concurrency          2
+detail.each                 /data/*
+detail.except               draft
+detail.matching             ^ocds
+detail.method               POST
+detail.only./state          public
+detail.only./year           2024
+detail.rate                 5/1s
+detail.together             20
+detail.url                  https://tenders.example/api/{item}
+detail.value                /ocid
+items.kind                  release_package
+items.pointer               /data/*, ""
+items.version               1.0
+decode.charset              windows-1252
+decode.container            lines
+decode.repair               nul, exponent
+zone                        Europe/London
+auth.body                   (not shown)
+auth.headers                X-App
+auth.method                 POST
+auth.mode                   token
+auth.pointer                /token
+auth.refresh                13m
+auth.scheme                 Bearer
+auth.url                    https://login.example/
+http.allow_hosts            archive.tenders.example, files.example
+http.concurrency            4
+http.conditional            false
+http.empty_status           404
+http.fail_if                /status is at least 400
+http.headers.X-Key          {env.TENDERS_KEY}
+http.rate                   12/120s
+http.redirects              false
+http.reject_content_type    text/html
+http.retry_max              10
+http.retry_status           403, 409
+http.retry_wait             5m
+http.timeout                10m
+http.user_agent             a robot
 "#;
 
 #[tokio::test]

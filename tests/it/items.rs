@@ -115,7 +115,10 @@ async fn a_declared_kind_is_used() {
         .await
         .expect(0)
         .text();
-    assert!(shown.contains("kind          release_package"), "{shown}");
+    assert!(
+        shown.contains("items.kind        release_package"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]
