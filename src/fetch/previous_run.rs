@@ -1,4 +1,10 @@
 //! The pages that the previous run stored. A run requests each of them only if it has changed.
+//!
+//! # After the first changed page
+//!
+//! Once a page has changed, every later page is fetched too, in whatever chain, because later
+//! pages override earlier ones. The changed page may store releases that a later page has too.
+//! That page must then be stored again, even if it has not changed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,10 +38,6 @@ impl PreviousRun {
 }
 
 /// The pages of the previous run, until this run delivers a page that has changed.
-///
-/// Once a page has changed, every later page is fetched too, because later pages override earlier
-/// ones. The changed page may store releases that a later page has too. That page must then be
-/// stored again, even if it has not changed.
 #[derive(Debug, Default)]
 pub(super) struct KnownPages {
     previous: PreviousRun,

@@ -4,6 +4,12 @@
 //! for it. So the later page of a run wins, and no two transactions ever wait for each other's
 //! rows.
 //!
+//! # A page with too many rejects
+//!
+//! If a page has more than 1,000 rejects, and they bring the run above `sink.max_bad_ratio`, the
+//! page is not stored and the run ends before it. Its first 1,000 rejects are kept, and the next
+//! run requests it again. A page with fewer rejects is always stored; the run may end after it.
+//!
 //! # When the next run begins anew
 //!
 //! The next run resumes a run that has not ended, and begins anew after one that has.
@@ -64,7 +70,7 @@ pub(super) struct Dispatch {
 }
 
 /// How many rejects of a page are kept if they are so many that the page is not stored: enough
-/// to see what is wrong with it. A page with no more rejects is always stored.
+/// to see what is wrong with it.
 const KEPT_REJECTS: usize = 1_000;
 
 /// An event that no worker has taken yet, and the keys that it writes.

@@ -1,4 +1,13 @@
 //! Writes rejects as rows of `ocds.quarantine`, and resolves rejects.
+//!
+//! # Rejects are upserted
+//!
+//! A run meets again what an earlier run rejected. It is kept once, and counted.
+//!
+//! # A reject that the server refuses
+//!
+//! It is kept without its document, and a warning says so. Otherwise its page could never be
+//! committed, and would stop its source.
 
 use bytes::Bytes;
 use jiff::Timestamp;
