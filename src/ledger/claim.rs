@@ -118,8 +118,8 @@ const STATEMENTS_PER_ATTEMPT: u32 = 12;
 ///
 /// The function waits up to `lease.wait` for any other holder. It waits longer if the holder
 /// may be dead: because its backend is gone, because it has missed two heartbeats, or because it
-/// connects through a pooler and has not renewed its lease while this function waits. If the database is unreachable, each
-/// attempt is retried for up to `database.retry_for`.
+/// connects through a pooler and has not renewed its lease while this function waits. If the
+/// database is unreachable, each attempt is retried for up to `database.retry_for`.
 ///
 /// # Errors
 ///

@@ -8,6 +8,8 @@
 //!
 //! The holder of a lease checks its pages while its run lasts and at the end. The next run of the
 //! source checks once the runs that ended before it.
+//!
+//! With Citus only the coordinator is checked. If a worker loses commits, nobody notices.
 
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
