@@ -107,11 +107,9 @@ impl Redactor {
     pub(crate) fn has_value_in_host(&self, host: &str) -> bool {
         let known = self.known();
         let declared = self.0.declared.iter().filter(|hidden| hidden.is_secret);
-        let declared = declared.map(|hidden| &hidden.value);
-        let mut values = declared.chain(&known.tokens).map(|it| it.expose_secret());
-        values.any(|value| {
-            value.len() >= SHORTEST_SEARCHED_BYTES && host.contains(&value.to_ascii_lowercase())
-        })
+        let values = declared.map(|hidden| &hidden.value).chain(&known.tokens);
+        let mut values = values.map(|value| value.expose_secret().to_ascii_lowercase());
+        values.any(|value| value.len() >= SHORTEST_SEARCHED_BYTES && host.contains(&value))
     }
 
     /// Returns true if a text contains a value, as it is or escaped for a JSON string.
@@ -164,10 +162,8 @@ impl Redactor {
     /// Replaces the secrets in a text, like [`redact`](Self::redact).
     #[must_use]
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match self.known().in_documents.replace(text, str::to_owned) {
-            Some(redacted) => Cow::Owned(redacted),
-            None => Cow::Borrowed(text),
-        }
+        let redacted = self.known().in_documents.replace(text, str::to_owned);
+        redacted.map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// Returns the placeholder of the first secret that a document shows.
@@ -193,37 +189,33 @@ impl Default for Redactor {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let declared = self.0.declared.iter();
-        f.debug_set()
-            .entries(declared.map(|hidden| &hidden.placeholder))
-            .finish()
+        let placeholders = self.0.declared.iter().map(|hidden| &hidden.placeholder);
+        f.debug_set().entries(placeholders).finish()
     }
 }
 
 impl KnownValues {
     fn new(declared: &[HiddenValue], tokens: VecDeque<SecretString>) -> Self {
+        let (mut all, mut long, mut with_separators) = (Vec::new(), Vec::new(), Vec::new());
         let declared = declared.iter();
-        let declared = declared.map(|it| (Arc::from(&*it.placeholder), &it.value, it.is_secret));
-        let token = Arc::from(TOKEN_PLACEHOLDER);
-        let tokens_too = tokens.iter().map(|value| (Arc::clone(&token), value, true));
-        let all: Vec<(Arc<str>, &str, bool)> = declared
-            .chain(tokens_too)
-            .map(|(name, value, is_secret)| (name, value.expose_secret(), is_secret))
-            .collect();
-        let long = all.iter();
-        let long = long
-            .filter(|(_, value, is_secret)| *is_secret && value.len() >= SHORTEST_SEARCHED_BYTES);
-        let long: Vec<(&Arc<str>, &str)> = long.map(|(name, value, _)| (name, *value)).collect();
-        let all = all.iter().map(|(name, value, _)| (name, *value));
-        let with_separators = long.iter().copied();
-        let with_separators = with_separators.filter(|(_, value)| value.contains(['+', '&', '=']));
-        let finder = Self {
-            values: Finder::new(all, forms_in_requests),
-            with_separators: Finder::new(with_separators, forms_in_requests),
-            in_documents: Finder::new(long.iter().copied(), forms_in_documents),
-            tokens: VecDeque::new(),
-        };
-        Self { tokens, ..finder }
+        let declared = declared.map(|it| (&*it.placeholder, &it.value, it.is_secret));
+        let tokens_too = tokens.iter().map(|token| (TOKEN_PLACEHOLDER, token, true));
+        for (placeholder, value, is_secret) in declared.chain(tokens_too) {
+            let value = value.expose_secret();
+            all.push((placeholder, value));
+            if is_secret && value.len() >= SHORTEST_SEARCHED_BYTES {
+                long.push((placeholder, value));
+                if value.contains(['+', '&', '=']) {
+                    with_separators.push((placeholder, value));
+                }
+            }
+        }
+        Self {
+            values: Finder::new(&all, forms_in_requests),
+            with_separators: Finder::new(&with_separators, forms_in_requests),
+            in_documents: Finder::new(&long, forms_in_documents),
+            tokens,
+        }
     }
 }
 
@@ -235,16 +227,15 @@ struct Finder {
 }
 
 impl Finder {
-    fn new<'v>(
-        values: impl Iterator<Item = (&'v Arc<str>, &'v str)>,
-        forms: fn(&str) -> Vec<String>,
-    ) -> Self {
+    /// Makes a finder of values with their placeholders.
+    fn new(values: &[(&str, &str)], forms: fn(&str) -> Vec<String>) -> Self {
         let mut patterns = Vec::new();
         let mut placeholders = Vec::new();
         for (placeholder, value) in values {
+            let placeholder: Arc<str> = Arc::from(*placeholder);
             for form in forms(value) {
                 patterns.push(form);
-                placeholders.push(Arc::clone(placeholder));
+                placeholders.push(Arc::clone(&placeholder));
             }
         }
         // If two values start at the same place, the longer one is replaced whole. The kind of
