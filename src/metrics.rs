@@ -1,10 +1,8 @@
 //! The metrics of this program: counters, histograms and their export to Prometheus.
 //!
 //! Every metric's name, labels and help text are in this module only; other modules call a
-//! function. Calls go through the `metrics` facade. They cost almost nothing where no
-//! [`Registry`] is installed, for example in a program that uses the library and has a recorder
-//! of its own, or none. This module also renders the metrics; other modules write the text to a
-//! file or serve it.
+//! function. Calls go through the `metrics` facade, and cost almost nothing without a recorder.
+//! A program that uses the library may install [`Registry`] or a recorder of its own.
 //!
 //! A label is a word that is known at compile time or the name of a configured source. So the
 //! number of series is bounded, and no label holds a value, a body or a secret.
@@ -101,17 +99,15 @@ pub struct Statement {
 impl Statement {
     /// Counts one statement with its rows and the time until the server answered.
     pub fn record(self, rows: usize, duration: Duration) {
-        let labels = || {
-            [
-                ("operation", self.operation),
-                ("table", self.table),
-                ("method", self.method),
-            ]
-        };
+        let labels = [
+            ("operation", self.operation),
+            ("table", self.table),
+            ("method", self.method),
+        ];
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-        histogram!(BULK_DURATION, &labels()).record(duration);
-        histogram!(BULK_ROWS, &labels()).record(rows);
-        counter!(BULK_STATEMENTS, &labels()).increment(1);
+        histogram!(BULK_DURATION, &labels).record(duration);
+        histogram!(BULK_ROWS, &labels).record(rows);
+        counter!(BULK_STATEMENTS, &labels).increment(1);
     }
 }
 
