@@ -55,10 +55,8 @@ impl Config {
     /// Returns the names of the sources that are not built in.
     #[must_use]
     pub fn declared_sources(&self) -> Vec<String> {
-        let declared = self
-            .sources
-            .values()
-            .filter(|source| source.origin == Origin::Configuration);
+        let sources = self.sources.values();
+        let declared = sources.filter(|source| source.origin == Origin::Configuration);
         declared.map(|source| source.name.clone()).collect()
     }
 }
@@ -388,31 +386,24 @@ pub fn load(overrides: &Overrides) -> Result<Config> {
 /// values contradict each other. The message names the file and the key.
 pub fn load_from(overrides: &Overrides, environment: &Environment) -> Result<Config> {
     let files = match &overrides.files[..] {
-        [] => Some(PathBuf::from(DEFAULT_FILE))
-            .into_iter()
-            .filter(|file| file.is_file())
-            .collect(),
-        files => files.to_vec(),
+        [] if Path::new(DEFAULT_FILE).is_file() => &[PathBuf::from(DEFAULT_FILE)],
+        files => files,
     };
     let mut builder = config::Config::builder();
-    for file in &files {
+    for file in files {
         check_file(file)?;
-        builder =
-            builder.add_source(config::File::from(file.as_path()).format(config::FileFormat::Toml));
+        let source = config::File::from(file.as_path());
+        builder = builder.add_source(source.format(config::FileFormat::Toml));
     }
+    let variables = environment_source(environment.clone());
     let merged = builder
         .add_source(database_url_variable(environment))
-        .add_source(
-            environment_source(environment.clone())
-                .prefix_separator("__")
-                .prefix("OCDS_INGEST"),
-        )
+        .add_source(variables.prefix_separator("__").prefix("OCDS_INGEST"))
         .build()
         .map_err(|e| Error::config("read the configuration").with_source(e))?;
-    let mut config: Config = serde_path_to_error::deserialize(merged).map_err(|e| {
-        describe_environment_error(&e)
-            .context("read the OCDS_INGEST__ variables of the environment")
-    })?;
+    let mut config: Config = serde_path_to_error::deserialize(merged)
+        .map_err(|e| describe_environment_error(&e))
+        .map_err(|e| e.context("read the OCDS_INGEST__ variables of the environment"))?;
 
     if let Some(file) = &config.database.url_file
         && !has_url_in_environment(environment)
@@ -461,15 +452,11 @@ pub fn built_in_sources() -> Result<BTreeMap<String, Source>> {
             let text = file.contents_utf8().ok_or_else(|| {
                 Error::config(format!("config/sources/{} is not UTF-8", path.display()))
             })?;
-            let name = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let mut source: Source =
                 parse(text).map_err(|e| e.context(format!("config/sources/{}", path.display())))?;
             source.origin = Origin::BuiltIn;
-            Ok((name, source))
+            Ok((name.into_owned(), source))
         })
         .collect()
 }
@@ -493,9 +480,8 @@ fn environment_source(environment: Environment) -> config::Environment {
 fn check_file(file: &Path) -> Result<()> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| Error::config(format!("read {}", file.display())).with_source(e))?;
-    parse::<Config>(&text)
-        .map(drop)
-        .map_err(|e| e.context(file.display().to_string()))
+    let parsed = parse::<Config>(&text).map(drop);
+    parsed.map_err(|e| e.context(file.display().to_string()))
 }
 
 /// Parses TOML. An error names the key, or the line of a syntax error. It does not quote the
@@ -554,13 +540,8 @@ const MAX_AHEAD: usize = 10_000;
 
 /// Checks the rules that involve more than one key, and the limits of single values.
 fn validate(config: &Config) -> Result<()> {
-    let Config {
-        database,
-        fetch,
-        sink,
-        lease,
-        ..
-    } = config;
+    let (database, fetch, sink) = (&config.database, &config.fetch, &config.sink);
+    let lease = &config.lease;
     if database.url.expose_secret().is_empty() {
         return reject_key("database.url", "must not be empty");
     }
@@ -570,34 +551,22 @@ fn validate(config: &Config) -> Result<()> {
     if !(0.0..=1.0).contains(&sink.max_bad_ratio) {
         return reject_key("sink.max_bad_ratio", "must be between 0 and 1");
     }
-    let counts = [
-        u64::from(fetch.attempts),
-        fetch.ahead as u64,
-        fetch.max_pages,
-    ];
-    if counts.contains(&0) || fetch.unreadable_in_a_row == 0 {
-        return reject_key(
-            "fetch.attempts, fetch.ahead, fetch.max_pages and fetch.unreadable_in_a_row",
-            "must be at least 1",
-        );
+    let counts = [fetch.attempts, fetch.unreadable_in_a_row];
+    if counts.contains(&0) || fetch.ahead == 0 || fetch.max_pages == 0 {
+        let keys = "fetch.attempts, fetch.ahead, fetch.max_pages and fetch.unreadable_in_a_row";
+        return reject_key(keys, "must be at least 1");
     }
     if fetch.ahead < sink.workers {
-        return reject_key(
-            "fetch.ahead",
-            "must be at least sink.workers, so that every worker can have a page",
-        );
+        let rule = "must be at least sink.workers, so that every worker can have a page";
+        return reject_key("fetch.ahead", rule);
     }
     if lease.heartbeat.is_zero() || lease.heartbeat * 2 > lease.ttl {
-        return reject_key(
-            "lease.heartbeat",
-            "must be more than 0 and at most half of lease.ttl",
-        );
+        let rule = "must be more than 0 and at most half of lease.ttl";
+        return reject_key("lease.heartbeat", rule);
     }
     if database.idle_in_transaction_timeout >= lease.ttl {
-        return reject_key(
-            "database.idle_in_transaction_timeout",
-            "must be less than lease.ttl",
-        );
+        let key = "database.idle_in_transaction_timeout";
+        return reject_key(key, "must be less than lease.ttl");
     }
     check_bounds(config)?;
     for (name, source) in &config.sources {
@@ -606,10 +575,8 @@ fn validate(config: &Config) -> Result<()> {
             ("retry_wait", source.http.retry_wait),
         ] {
             if length.is_some_and(|length| length > MAX_DURATION) {
-                return reject_key(
-                    &format!("sources.{name}.http.{key}"),
-                    "must be at most a year",
-                );
+                let key = format!("sources.{name}.http.{key}");
+                return reject_key(&key, "must be at most a year");
             }
         }
     }
@@ -618,36 +585,24 @@ fn validate(config: &Config) -> Result<()> {
 
 /// Checks that numbers are in the ranges of PostgreSQL, the clock and the memory.
 fn check_bounds(config: &Config) -> Result<()> {
-    let Config {
-        database,
-        fetch,
-        sink,
-        lease,
-        shutdown,
-        ..
-    } = config;
+    let (database, fetch, sink) = (&config.database, &config.fetch, &config.sink);
     for (key, limit) in [
-        ("statement_timeout", database.statement_timeout),
-        ("lock_timeout", database.lock_timeout),
-        (
-            "idle_in_transaction_timeout",
-            database.idle_in_transaction_timeout,
-        ),
+        ("statement", database.statement_timeout),
+        ("lock", database.lock_timeout),
+        ("idle_in_transaction", database.idle_in_transaction_timeout),
     ] {
         // For PostgreSQL 0 means no limit, and larger values do not fit into its integer.
         if !(1..=i32::MAX as u128).contains(&limit.as_millis()) {
-            return reject_key(
-                &format!("database.{key}"),
-                "must be between 1 ms and 24 days",
-            );
+            let key = format!("database.{key}_timeout");
+            return reject_key(&key, "must be between 1 ms and 24 days");
         }
     }
     for (key, length) in [
         ("fetch.read_timeout", fetch.read_timeout),
         ("database.retry_for", database.retry_for),
-        ("lease.ttl", lease.ttl),
-        ("lease.wait", lease.wait),
-        ("shutdown.grace", shutdown.grace),
+        ("lease.ttl", config.lease.ttl),
+        ("lease.wait", config.lease.wait),
+        ("shutdown.grace", config.shutdown.grace),
     ] {
         if length > MAX_DURATION {
             return reject_key(key, "must be at most a year");
