@@ -10,6 +10,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use serde_json::Value;
+
 use crate::json::{Container, Nesting, Rules, Strict, is_large_number, is_white_space};
 use crate::source::Repair;
 
@@ -127,7 +129,9 @@ impl Repairer<'_> {
                 b'\\' => self.pass_escape(),
                 0 if self.begin_repair(Repair::Nul) => self.at += 1,
                 1..0x20 if self.begin_repair(Repair::ControlCharacters) => {
-                    self.out.extend_from_slice(escape_control(*byte).as_bytes());
+                    let quoted = Value::from(char::from(*byte).to_string()).to_string();
+                    self.out
+                        .extend_from_slice(quoted.trim_matches('"').as_bytes());
                     self.at += 1;
                 }
                 _ => self.copy(1),
@@ -205,18 +209,6 @@ impl Repairer<'_> {
 /// Returns true if a byte may be part of a number or of a damaged one.
 fn is_number_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
-}
-
-/// Writes a control character as a JSON escape.
-fn escape_control(byte: u8) -> String {
-    match byte {
-        b'\n' => r"\n".into(),
-        b'\r' => r"\r".into(),
-        b'\t' => r"\t".into(),
-        0x08 => r"\b".into(),
-        0x0c => r"\f".into(),
-        _ => format!("\\u{byte:04x}"),
-    }
 }
 
 #[cfg(test)]
