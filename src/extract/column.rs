@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
-use super::hash::WhiteSpace;
 use super::{amount, date};
 use crate::json::{Loose, ScanError, Scanner, Strict, Unstorable, is_key};
 use crate::release::{Buyer, Columns, Tender};
@@ -37,7 +36,8 @@ pub(super) struct Reading {
     pub(super) columns: Columns,
     /// The first character that PostgreSQL cannot store, with its position.
     pub(super) unstorable: Option<(Unstorable, usize)>,
-    pub(super) white_space: WhiteSpace,
+    /// True if there is white space between the tokens.
+    pub(super) has_white_space: bool,
     /// True if it has members of a package or a record.
     pub(super) holds_others: bool,
     /// True if it has `parties`, which version 1.0 of the standard does not have.
@@ -56,9 +56,7 @@ pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, ScanError> {
     Reader { text, zone }.read_release(&mut scanner, &mut reading)?;
     scanner.expect_end()?;
     reading.unstorable = scanner.rules().unstorable;
-    if scanner.passed_white_space() {
-        reading.white_space = WhiteSpace::Present;
-    }
+    reading.has_white_space = scanner.passed_white_space();
     Ok(reading)
 }
 
@@ -124,25 +122,19 @@ type Text<'t> = Scanner<'t, Strict>;
 
 impl<'t> Reader<'t> {
     fn read_release(self, scanner: &mut Text<'t>, reading: &mut Reading) -> Result<(), ScanError> {
-        let Reading {
-            ocid,
-            id,
-            columns,
-            holds_others,
-            has_parties,
-            has_unread_amount,
-            ..
-        } = reading;
+        let columns = &mut reading.columns;
         scanner.walk_members(|scanner, key| {
             match &*self.decode(key) {
-                "ocid" => *ocid = self.read_identifier(scanner)?,
-                "id" => *id = self.read_identifier(scanner)?,
+                "ocid" => reading.ocid = self.read_identifier(scanner)?,
+                "id" => reading.id = self.read_identifier(scanner)?,
                 "date" => columns.date = self.read_date(scanner)?,
                 "tag" => columns.tag = self.read_tag(scanner)?,
                 "initiationType" => columns.initiation_type = self.read_text(scanner)?,
                 "language" => columns.language = self.read_text(scanner)?,
                 "buyer" => columns.buyer = self.read_buyer(scanner)?,
-                "tender" => *has_unread_amount = self.read_tender(scanner, &mut columns.tender)?,
+                "tender" => {
+                    reading.has_unread_amount = self.read_tender(scanner, &mut columns.tender)?;
+                }
                 "awards" => {
                     (columns.award_count, columns.supplier_names) = self.read_awards(scanner)?;
                 }
@@ -151,11 +143,11 @@ impl<'t> Reader<'t> {
                         self.for_each_entry(scanner, |scanner| scanner.skip_value().map(drop))?;
                 }
                 "parties" => {
-                    *has_parties = scanner.peek()? != b'n';
+                    reading.has_parties = scanner.peek()? != b'n';
                     scanner.skip_value()?;
                 }
                 "releases" | "records" | "compiledRelease" | "versionedRelease" => {
-                    *holds_others = true;
+                    reading.holds_others = true;
                     scanner.skip_value()?;
                 }
                 _ => drop(scanner.skip_value()?),

@@ -3,14 +3,14 @@
 use crate::json::{Loose, Rules, is_white_space, skip_white_space};
 
 /// Hashes JSON text without the white space between its tokens, so that a publisher may start or
-/// stop indenting.
+/// stop indenting. If `has_white_space` is false, there is none.
 ///
 /// The names of the repairs are part of the hash. A publisher who corrects the defect serves the
 /// text that the repair had made, and the row must no longer be marked as repaired.
-pub(super) fn hash_content(text: &[u8], white_space: WhiteSpace, repairs: &[&str]) -> [u8; 32] {
-    let of_text = match white_space {
-        WhiteSpace::Absent => blake3::hash(text),
-        WhiteSpace::Present => blake3::hash(&remove_white_space(text)),
+pub(super) fn hash_content(text: &[u8], has_white_space: bool, repairs: &[&str]) -> [u8; 32] {
+    let of_text = match has_white_space {
+        true => blake3::hash(&remove_white_space(text)),
+        false => blake3::hash(text),
     };
     if repairs.is_empty() {
         return of_text.into();
@@ -19,14 +19,6 @@ pub(super) fn hash_content(text: &[u8], white_space: WhiteSpace, repairs: &[&str
     hasher.update(of_text.as_bytes());
     hasher.update(repairs.join(" ").as_bytes());
     hasher.finalize().into()
-}
-
-/// Tells if a text has white space between its tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum WhiteSpace {
-    #[default]
-    Absent,
-    Present,
 }
 
 /// Removes the white space between the tokens of JSON text.

@@ -17,7 +17,6 @@ mod amount;
 mod column;
 mod date;
 mod hash;
-mod item;
 mod read;
 mod repair;
 mod unpack;
@@ -28,8 +27,7 @@ use bytes::Bytes;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use self::item::Item;
-use self::unpack::{Unpacker, kind_by_place};
+use self::unpack::{Item, Unpacker, kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
 use crate::page::{BrokenDocument, Page, Part};
@@ -62,24 +60,21 @@ impl Options {
         Self {
             max_depth: settings.max_depth,
             max_values: settings.max_values,
-            max_items: config::Fetch::default().max_items,
             zone: source.zone.clone(),
             kind: source.items.kind,
             version: source.items.version,
             repair: source.decode.repair.clone(),
+            ..Self::default()
         }
     }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let config::Extract {
-            max_depth,
-            max_values,
-        } = config::Extract::default();
+        let settings = config::Extract::default();
         Self {
-            max_depth,
-            max_values,
+            max_depth: settings.max_depth,
+            max_values: settings.max_values,
             max_items: config::Fetch::default().max_items,
             zone: TimeZone::UTC,
             kind: None,
@@ -185,9 +180,7 @@ pub fn extract_document(
         pointer: pointer.to_owned(),
         served: document.clone(),
         // an item that the scanner cannot pass is refused, because it is not JSON
-        depth: Scanner::new(document, 0, Loose)
-            .skip_value()
-            .unwrap_or_default(),
+        depth: measure_depth(document).unwrap_or_default(),
         kind: match options.kind {
             Some(Kind::Release) => options.kind,
             told => kind_by_place(pointer).or(told),
@@ -200,6 +193,11 @@ pub fn extract_document(
         items.add(item);
     }
     items.into_extracted()
+}
+
+/// Returns the depth of a JSON value, or `None` if its brackets do not match.
+fn measure_depth(value: &[u8]) -> Option<usize> {
+    Scanner::new(value, 0, Loose).skip_value().ok()
 }
 
 /// The end of the pointer to a record's compiled release.

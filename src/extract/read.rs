@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use crate::extract::column::{self, Reading};
-use crate::extract::item::Item;
-use crate::extract::{Options, hash, repair, upgrade};
+use crate::extract::unpack::Item;
+use crate::extract::{Options, hash, measure_depth, repair, upgrade};
 use crate::json::{Loose, MAX_DIGITS, ScanError, Scanner, Unstorable, count_values, is_key};
 use crate::release::{Change, Key, Reason, Reject, Release, UPGRADE};
 use crate::source::{Repair, Version};
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 pub(super) struct ReadRelease {
     text: Bytes,
     key: Key,
-    reading: Reading,
+    pub(super) reading: Reading,
     repairs: Vec<&'static str>,
 }
 
@@ -43,17 +43,9 @@ pub(super) fn read_release(
 }
 
 impl ReadRelease {
-    pub(super) fn holds_others(&self) -> bool {
-        self.reading.holds_others
-    }
-
-    pub(super) fn has_unread_amount(&self) -> bool {
-        self.reading.has_unread_amount
-    }
-
     pub(super) fn into_release(self, item: Item) -> Release {
-        let white_space = self.reading.white_space;
-        let content_hash = hash::hash_content(&self.text, white_space, &self.repairs);
+        let has_white_space = self.reading.has_white_space;
+        let content_hash = hash::hash_content(&self.text, has_white_space, &self.repairs);
         let change = (!self.repairs.is_empty()).then(|| Change {
             repairs: self.repairs,
             served: item.served,
@@ -88,9 +80,7 @@ fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRele
         return Err(refusal);
     };
     let text = Bytes::from(repaired.text);
-    let depth = Scanner::new(&text, 0, Loose)
-        .skip_value()
-        .unwrap_or(item.depth);
+    let depth = measure_depth(&text).unwrap_or(item.depth);
     let repairs = repaired.repairs.into_iter().map(Repair::as_str).collect();
     match read_text(&text, depth, kind, options) {
         Ok((key, reading)) => Ok(ReadRelease {
@@ -113,9 +103,7 @@ fn upgrade_release(
 ) -> Option<ReadRelease> {
     let text = std::str::from_utf8(&found.text).ok()?;
     let text = Bytes::from(upgrade::upgrade(text)?);
-    let depth = Scanner::new(&text, 0, Loose)
-        .skip_value()
-        .unwrap_or(item.depth);
+    let depth = measure_depth(&text).unwrap_or(item.depth);
     let (key, reading) = read_text(&text, depth, kind, options).ok()?;
     let mut repairs = found.repairs.clone();
     repairs.push(UPGRADE);

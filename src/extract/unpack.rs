@@ -10,13 +10,23 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::extract::item::Item;
 use crate::extract::read::{self, Kind, ReadRelease, Refusal};
 use crate::extract::version::{version_of_items, version_of_package};
 use crate::extract::{COMPILED_RELEASE, Extracted, Options};
 use crate::json::{self, Cut, ItemsAt, Loose, ScanError, Scanner, Unreadable, is_key};
 use crate::release::{Reason, Reject, Release};
-use crate::source;
+use crate::source::{self, Version};
+
+/// An item of a page, before the program knows that it is a release.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    /// The JSON Pointer to it on its page.
+    pub(super) pointer: String,
+    pub(super) served: Bytes,
+    pub(super) depth: usize,
+    pub(super) kind: Option<source::Kind>,
+    pub(super) version: Option<Version>,
+}
 
 /// The unpacking of one page's items.
 pub(super) struct Unpacker<'o> {
@@ -98,7 +108,7 @@ impl<'o> Unpacker<'o> {
     /// Adds an item of unknown kind. Most are releases, so it is read as one first.
     fn add_unknown(&mut self, item: Item) {
         let read = read::read_release(&item, Kind::Release, self.options);
-        let holds_others = read.as_ref().map_or(true, ReadRelease::holds_others);
+        let holds_others = read.as_ref().map_or(true, |read| read.reading.holds_others);
         if holds_others && let Some(kind) = kind_by_members(&item.served) {
             let kind = Some(kind);
             return self.add(Item { kind, ..item });
@@ -117,7 +127,7 @@ impl<'o> Unpacker<'o> {
     }
 
     fn store(&mut self, item: Item, read: ReadRelease) {
-        self.extracted.unread_amounts += u64::from(read.has_unread_amount());
+        self.extracted.unread_amounts += u64::from(read.reading.has_unread_amount);
         let release = read.into_release(item);
         self.extracted.releases.push(Release {
             url: self.url.clone(),
