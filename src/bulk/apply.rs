@@ -190,9 +190,9 @@ impl<'a> ApplyRun<'a> {
                 self.push_savepoint(&mut exchange);
                 self.push_rows(&mut exchange, batch);
             }
-            let replies = exchange.await_replies().await?.into_iter();
-            let done = match self.count_batches(window, replies)? {
-                Some(refused) if self.write_row_by_row(window[refused].clone()).await? => {
+            let mut replies = exchange.await_replies().await?.into_iter();
+            let done = match self.count_answers(window.iter().cloned(), &mut replies)? {
+                Some((refused, _)) if self.write_row_by_row(window[refused].clone()).await? => {
                     refused + 1
                 }
                 Some(_) => return Ok(false),
@@ -239,19 +239,20 @@ impl<'a> ApplyRun<'a> {
         report.bytes += (self.shared.byte_count() + self.rows.slice(rows).len()) as u64;
     }
 
-    /// Counts the replies to batches, and stops at the first batch that failed and whose rows may
-    /// be the cause. Returns the index of that batch. The reply to each batch follows the reply
-    /// to the batch's savepoint.
-    fn count_batches(
+    /// Counts the answers to statements, up to the first that a row may have made fail. Returns
+    /// its index and its error. Before each statement's reply is that of its savepoint.
+    fn count_answers(
         &mut self,
-        batches: &[Range<usize>],
-        mut replies: impl Iterator<Item = Reply>,
-    ) -> Result<Option<usize>> {
-        for (index, batch) in batches.iter().enumerate() {
-            next_reply(&mut replies)??;
-            match next_reply(&mut replies)? {
-                Ok(answer) => self.count_answer(batch.clone(), answer)?,
-                Err(error) if self.transaction.can_blame_row(&error) => return Ok(Some(index)),
+        statements: impl Iterator<Item = Range<usize>>,
+        replies: &mut impl Iterator<Item = Reply>,
+    ) -> Result<Option<(usize, tokio_postgres::Error)>> {
+        for (index, rows) in statements.enumerate() {
+            next_reply(replies)??;
+            match next_reply(replies)? {
+                Ok(answer) => self.count_answer(rows, answer)?,
+                Err(error) if self.transaction.can_blame_row(&error) => {
+                    return Ok(Some((index, error)));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -273,10 +274,15 @@ impl<'a> ApplyRun<'a> {
                 self.push_rows(&mut exchange, &(row..row + 1));
                 exchange.push_simple("release savepoint batch; savepoint batch");
             }
-            let replies = exchange.await_replies().await?.into_iter();
-            first = match self.count_rows(window.clone(), replies)? {
-                None => window.end,
-                Some((refused, error)) => {
+            let mut replies = exchange.await_replies().await?.into_iter();
+            let statements = window.clone().map(|row| row..row + 1);
+            first = match self.count_answers(statements, &mut replies)? {
+                None => {
+                    next_reply(&mut replies)??;
+                    window.end
+                }
+                Some((index, error)) => {
+                    let refused = first + index;
                     if let Some(error) = self.confirm_refusal(refused, error).await? {
                         self.add_failure(refused, &error).await?;
                         if self.on_failure == OnFailure::RollBack {
@@ -293,30 +299,9 @@ impl<'a> ApplyRun<'a> {
         Ok(true)
     }
 
-    /// Counts the replies to single rows, and stops at the first row that failed. Returns that
-    /// row and its error. The reply to each row is followed by the reply to the next savepoint.
-    fn count_rows(
-        &mut self,
-        rows: Range<usize>,
-        mut replies: impl Iterator<Item = Reply>,
-    ) -> Result<Option<(usize, tokio_postgres::Error)>> {
-        next_reply(&mut replies)??;
-        for row in rows {
-            match next_reply(&mut replies)? {
-                Ok(answer) => self.count_answer(row..row + 1, answer)?,
-                Err(error) if self.transaction.can_blame_row(&error) => {
-                    return Ok(Some((row, error)));
-                }
-                Err(error) => return Err(error.into()),
-            }
-            next_reply(&mut replies)??;
-        }
-        Ok(None)
-    }
-
-    /// Decides whether the server refuses a row that failed alone. If the SQLSTATE leaves the
-    /// cause open, the row is sent again, after a statement that tests the server. Returns the
-    /// error of a refused row, or `None` if the second attempt wrote the row.
+    /// Decides whether a row that failed alone is refused. If the SQLSTATE leaves the cause open,
+    /// sends the row again, behind a statement that tests the server. Returns the error of the
+    /// refused row, or `None` if the second attempt wrote it.
     async fn confirm_refusal(
         &mut self,
         row: usize,
