@@ -1,6 +1,5 @@
 //! Builds the SQL of a plan for any number of rows.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -213,7 +212,7 @@ impl Operation {
             sql.push_str(if row == 0 { "(" } else { ", (" });
             let first = 1 + self.shared_columns.len() + row * width;
             let numbers = (1..=shared).chain(first..first + width);
-            push_joined(&mut sql, numbers.map(|n| format!("${n}")));
+            sql.push_str(&join(numbers.map(|n| format!("${n}"))));
             sql.push(')');
         }
         sql.push_str(&self.tail);
@@ -299,20 +298,14 @@ impl Operation {
         let computed = set
             .iter()
             .map(|assignment| format!("{} = {}", quote(assignment.column), assignment.expression));
-        let mut sql = format!(
-            " on conflict ({}) do update set {}",
+        format!(
+            " on conflict ({}) do update set {}{} returning {} = {} as inserted",
             join(self.plan.key.iter().map(|name| quote(name))),
             join(sent.chain(computed)),
-        );
-        push_overwrite_condition(&mut sql, overwrite);
-        write!(
-            sql,
-            " returning {} = {} as inserted",
+            build_overwrite_condition(overwrite),
             stored_column(insert_marker),
             self.shared_parameter(insert_marker)
         )
-        .expect("writing to a string cannot fail");
-        sql
     }
 
     /// Builds the condition that finds stored rows by their keys and by `only_if`.
@@ -326,18 +319,16 @@ impl Operation {
         let mut conditions: Vec<String> = keys
             .map(|column| format!("stored.{0} = sent.{0}", quote(column.name())))
             .collect();
-        let (on_key, others): (Vec<&Condition>, Vec<&Condition>) = only_if
-            .iter()
-            .partition(|condition| self.plan.key.contains(&condition.column()));
-        conditions.extend(
-            on_key
-                .into_iter()
-                .map(|condition| self.build_comparison(condition)),
-        );
-        let others = others.into_iter();
-        let others: Vec<String> = others
-            .map(|condition| self.build_comparison(condition))
-            .collect();
+        let mut others = Vec::new();
+        for condition in only_if {
+            let is_on_key = self.plan.key.contains(&condition.column());
+            let same_kind = if is_on_key {
+                &mut conditions
+            } else {
+                &mut others
+            };
+            same_kind.push(self.build_comparison(condition));
+        }
         if !others.is_empty() {
             let others = others.join(" and ");
             conditions.push(format!("case when {others} then true else false end"));
@@ -407,17 +398,12 @@ impl Operation {
             "create temporary table {TEMPORARY_TABLE} on commit drop as select {each} from {table} with no data"
         );
         let is_large = |r#type: &Type| [Type::TEXT, Type::BYTEA, Type::JSONB].contains(r#type);
-        for column in self
-            .row_columns
-            .iter()
-            .filter(|column| is_large(column.r#type()))
-        {
-            write!(
-                sql,
+        let columns = self.row_columns.iter();
+        for column in columns.filter(|column| is_large(column.r#type())) {
+            sql.push_str(&format!(
                 "; alter table {TEMPORARY_TABLE} alter column {} set storage external",
                 quote(column.name())
-            )
-            .expect("writing to a string cannot fail");
+            ));
         }
         sql
     }
@@ -448,22 +434,23 @@ const TEMPORARY_TABLE: &str = "pg_temp.ocds_ingest_stage";
 
 pub(super) const DROP_TEMPORARY_TABLE: &str = "drop table pg_temp.ocds_ingest_stage";
 
-fn push_overwrite_condition(sql: &mut String, overwrite: Overwrite) {
+fn build_overwrite_condition(overwrite: Overwrite) -> String {
     let row = |alias: &str, names: &[&str]| {
         let names = names.iter().map(|name| format!("{alias}.{}", quote(name)));
         format!("({})", join(names))
     };
     let (different, older) = match overwrite {
-        Overwrite::Always => return,
+        Overwrite::Always => return String::new(),
         Overwrite::IfDifferent(different) => (different, &[][..]),
         Overwrite::IfDifferentAndOlder(different, older) => (different, older),
     };
     let (stored, excluded) = (row("stored", different), row("excluded", different));
-    write!(sql, " where {stored} is distinct from {excluded}").expect("writing to a string");
-    if !older.is_empty() {
-        let (stored, excluded) = (row("stored", older), row("excluded", older));
-        write!(sql, " and {stored} < {excluded}").expect("writing to a string");
+    let is_different = format!(" where {stored} is distinct from {excluded}");
+    if older.is_empty() {
+        return is_different;
     }
+    let (stored, excluded) = (row("stored", older), row("excluded", older));
+    format!("{is_different} and {stored} < {excluded}")
 }
 
 fn stored_column(name: &str) -> String {
@@ -471,18 +458,7 @@ fn stored_column(name: &str) -> String {
 }
 
 fn join(parts: impl Iterator<Item = String>) -> String {
-    let mut sql = String::new();
-    push_joined(&mut sql, parts);
-    sql
-}
-
-fn push_joined(sql: &mut String, parts: impl Iterator<Item = String>) {
-    for (index, part) in parts.enumerate() {
-        if index > 0 {
-            sql.push_str(", ");
-        }
-        sql.push_str(&part);
-    }
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
