@@ -15,13 +15,6 @@ pub struct PageSet {
     ranges: HashMap<Chain, BTreeMap<u64, u64>>,
 }
 
-/// The ranges of a set as array parameters for PostgreSQL.
-pub(super) struct Columns<'a> {
-    pub(super) chains: Vec<&'a str>,
-    pub(super) first: Vec<i64>,
-    pub(super) last: Vec<i64>,
-}
-
 impl PageSet {
     /// Adds one page.
     pub fn insert(&mut self, chain: &Chain, number: u64) {
@@ -30,10 +23,7 @@ impl PageSet {
 
     /// Adds the pages from `first` to `last`, both included.
     pub fn insert_range(&mut self, chain: &Chain, first: u64, last: u64) {
-        if !self.ranges.contains_key(chain) {
-            self.ranges.insert(chain.clone(), BTreeMap::new());
-        }
-        let ranges = self.ranges.get_mut(chain).expect("it was just inserted");
+        let ranges = self.ranges.entry(chain.clone()).or_default();
         let (mut first, mut last) = (first, last);
         // Every range that overlaps the new range or touches it is merged with the new range.
         while let Some((&start, &end)) = ranges.range(..=last.saturating_add(1)).next_back() {
@@ -69,20 +59,15 @@ impl PageSet {
         ranges.map(|(first, last)| last - first + 1).sum()
     }
 
-    pub(super) fn columns(&self) -> Columns<'_> {
-        let mut columns = Columns {
-            chains: Vec::new(),
-            first: Vec::new(),
-            last: Vec::new(),
-        };
-        for (chain, ranges) in &self.ranges {
-            for (first, last) in ranges {
-                columns.chains.push(chain.as_str());
-                columns.first.push(signed(*first));
-                columns.last.push(signed(*last));
-            }
-        }
-        columns
+    /// Returns the chain, the first number and the last number of each range, as array
+    /// parameters for PostgreSQL.
+    pub(super) fn columns(&self) -> (Vec<&str>, Vec<i64>, Vec<i64>) {
+        let chains = self.ranges.iter();
+        let ranges = chains.flat_map(|(chain, ranges)| {
+            let ranges = ranges.iter();
+            ranges.map(|(first, last)| (chain.as_str(), signed(*first), signed(*last)))
+        });
+        ranges.collect()
     }
 }
 

@@ -27,13 +27,13 @@ pub(super) async fn count_missing(
     if pages.is_empty() {
         return Ok(0);
     }
-    let columns = pages.columns();
+    let (chains, first, last) = pages.columns();
     let sql = include_str!("../../sql/ledger/count_missing_pages.sql");
     let parameters = [
         (&run_id as _, Type::INT8),
-        (&columns.chains as _, Type::TEXT_ARRAY),
-        (&columns.first as _, Type::INT8_ARRAY),
-        (&columns.last as _, Type::INT8_ARRAY),
+        (&chains as _, Type::TEXT_ARRAY),
+        (&first as _, Type::INT8_ARRAY),
+        (&last as _, Type::INT8_ARRAY),
     ];
     let rows = transaction.query_typed(sql, &parameters).await?;
     let missing: i64 = rows[0].try_get("missing")?;
