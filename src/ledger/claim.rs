@@ -197,24 +197,13 @@ impl ClaimAttempts<'_> {
         loop {
             tries += 1;
             let mut connection = self.database.close_on_drop_connection().await?;
-            let attempt = self.attempt_once(&mut connection);
-            match wait_for_reply(
-                self.database.reply_limit() * STATEMENTS_PER_ATTEMPT,
-                attempt,
-            )
-            .await?
-            {
+            let limit = self.database.reply_limit() * STATEMENTS_PER_ATTEMPT;
+            match wait_for_reply(limit, self.attempt_once(&mut connection)).await? {
                 Ok(Ok((acquired, resume))) => {
-                    let source = &self.spec.source;
                     let lease = acquired.lease;
-                    let database = self.database.clone();
-                    let holder = Holder::new(
-                        database,
-                        connection,
-                        source,
-                        acquired,
-                        self.settings.heartbeat,
-                    );
+                    let (database, source) = (self.database.clone(), &self.spec.source);
+                    let heartbeat = self.settings.heartbeat;
+                    let holder = Holder::new(database, connection, source, acquired, heartbeat);
                     return Ok(Ok(Claim {
                         lease,
                         resume,
@@ -243,14 +232,8 @@ impl ClaimAttempts<'_> {
                 transaction.rollback().await?;
                 return Ok(Err(current));
             }
-            RunningRun::Dead {
-                run_id,
-                is_same: true,
-            } => Some(run_id),
-            RunningRun::Dead {
-                run_id,
-                is_same: false,
-            } => {
+            RunningRun::Dead { run_id, is_same } if is_same => Some(run_id),
+            RunningRun::Dead { run_id, .. } => {
                 abandon_run(&transaction, run_id).await?;
                 None
             }
