@@ -200,14 +200,14 @@ impl<'o> Unpacker<'o> {
             return self.refuse(item, Kind::Release, too_many_releases(self.options));
         }
         let compiled = compiled.into_iter().map(|entry| {
-            let compiled = entry.into_item(&item, COMPILED_RELEASE);
+            let compiled = item.release_at(entry, COMPILED_RELEASE);
             let read = read::read_release(&compiled, Kind::CompiledRelease, self.options);
             (compiled, read)
         });
         let compiled: Vec<_> = compiled.collect();
         let is_summed_up = compiled.iter().any(|(_, read)| read.is_ok());
         for (index, entry) in releases.into_iter().enumerate() {
-            let release = entry.into_item(&item, &format!("/releases/{index}"));
+            let release = item.release_at(entry, &format!("/releases/{index}"));
             match read::read_release(&release, Kind::Release, self.options) {
                 Ok(read) => self.store(release, read),
                 // the compiled release includes the linked release
@@ -308,12 +308,8 @@ struct Record {
     compiled: Vec<Span>,
 }
 
-/// A position in a record.
-#[derive(Debug)]
-struct Span {
-    range: Range<usize>,
-    depth: usize,
-}
+/// The position of a value in a record, and its depth.
+type Span = (Range<usize>, usize);
 
 impl Record {
     /// Reads a record. It reads at most `most` releases, because a record with more is refused.
@@ -325,7 +321,7 @@ impl Record {
             let is_releases = is_key(name, "releases");
             if is_releases && scanner.peek()? == b'[' {
                 return scanner.walk_entries(|scanner| {
-                    let span = Span::pass(scanner)?;
+                    let span = scanner.read_value()?;
                     if read.releases.len() <= most {
                         read.releases.push(span);
                     }
@@ -334,10 +330,10 @@ impl Record {
             }
             let is_compiled = is_key(name, "compiledRelease");
             let is_lone = is_releases && scanner.peek()? == b'{';
-            let span = Span::pass(scanner)?;
+            let span = scanner.read_value()?;
             if is_lone {
                 read.releases.push(span);
-            } else if is_compiled && &record[span.range.clone()] != b"null" {
+            } else if is_compiled && &record[span.0.clone()] != b"null" {
                 read.compiled.push(span);
             }
             Ok(())
@@ -346,21 +342,15 @@ impl Record {
     }
 }
 
-impl Span {
-    /// Passes a value.
-    fn pass(scanner: &mut Scanner<'_, Loose>) -> Result<Self, ScanError> {
-        let (range, depth) = scanner.read_value()?;
-        Ok(Self { range, depth })
-    }
-
-    /// Returns the item at this position.
-    fn into_item(self, record: &Item, pointer: &str) -> Item {
-        Item {
-            pointer: [&*record.pointer, pointer].concat(),
-            served: record.served.slice(self.range),
-            depth: self.depth,
+impl Item {
+    /// Returns the release at a position in this record.
+    fn release_at(&self, (range, depth): Span, pointer: &str) -> Self {
+        Self {
+            pointer: [&*self.pointer, pointer].concat(),
+            served: self.served.slice(range),
+            depth,
             kind: Some(source::Kind::Release),
-            version: record.version,
+            version: self.version,
         }
     }
 }
