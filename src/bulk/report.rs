@@ -1,6 +1,5 @@
 //! Counts what happened to rows.
 
-use std::iter::Sum;
 use std::ops::AddAssign;
 use std::time::Duration;
 
@@ -48,15 +47,6 @@ impl AddAssign for Report {
         self.round_trips += other.round_trips;
         self.bytes += other.bytes;
         self.duration += other.duration;
-    }
-}
-
-impl Sum for Report {
-    fn sum<I: Iterator<Item = Self>>(reports: I) -> Self {
-        reports.fold(Self::default(), |mut sum, report| {
-            sum += report;
-            sum
-        })
     }
 }
 

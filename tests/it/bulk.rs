@@ -468,7 +468,10 @@ async fn concurrent_writers_of_the_same_keys_lose_no_row_and_do_not_deadlock() {
         sums
     };
     let sums = futures::future::join_all((0..8).map(write)).await;
-    let sum: bulk::Report = sums.into_iter().sum();
+    let mut sum = bulk::Report::default();
+    for written in sums {
+        sum += written;
+    }
     assert_eq!(
         (sum.total, sum.failed, sum.inserted),
         (8 * 10 * 200, 0, 200)
