@@ -39,7 +39,6 @@ pub(super) struct Statement {
     pub(super) types: Vec<Type>,
 }
 
-/// The statements that write rows by `COPY`.
 #[derive(Debug)]
 pub(super) struct CopyStatements {
     /// Creates the temporary table into which the rows of an upsert are copied.

@@ -46,10 +46,7 @@ pub(super) struct Reading {
     pub(super) has_unread_amount: bool,
 }
 
-/// Reads a release.
-///
-/// # Errors
-/// The text is not a JSON object.
+/// Reads a release. Fails if the text is not a JSON object.
 pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, ScanError> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
     let mut reading = Reading::default();
@@ -61,9 +58,6 @@ pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, ScanError> {
 }
 
 /// Checks that a text is JSON of any type.
-///
-/// # Errors
-/// It is not JSON.
 pub(super) fn validate(text: &str) -> Result<(), ScanError> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
     scanner.skip_value()?;

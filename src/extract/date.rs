@@ -49,7 +49,6 @@ fn civil([year, month, day, hour, minute, second]: [i16; 6], nanosecond: i32) ->
 struct Rest<'t>(&'t [u8]);
 
 impl Rest<'_> {
-    /// Reads exactly `N` digits.
     fn digits<const N: usize>(&mut self) -> Option<i16> {
         let (digits, rest) = self.0.split_first_chunk::<N>()?;
         let mut value = 0;
@@ -63,7 +62,6 @@ impl Rest<'_> {
         Some(value)
     }
 
-    /// Reads one of the allowed bytes.
     fn byte(&mut self, allowed: &[u8]) -> Option<u8> {
         let (byte, rest) = self.0.split_first()?;
         self.0 = rest;

@@ -201,7 +201,6 @@ fn is_link(item: &[u8]) -> bool {
     walked.is_ok() && has_url && !has_more
 }
 
-/// The reason for refusing an item.
 #[derive(Debug)]
 pub(super) struct Refusal {
     reason: Reason,

@@ -18,7 +18,6 @@ use crate::source::Repair;
 /// The longest token that can be a damaged number, in bytes.
 const LONGEST_NUMBER: usize = 100;
 
-/// A repaired text, with the repairs that changed it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Repaired {
     pub(super) text: Vec<u8>,
@@ -48,7 +47,6 @@ pub(super) fn repair(text: &[u8], requested: &[Repair]) -> Option<Repaired> {
     })
 }
 
-/// One pass over a text.
 struct Repairer<'t> {
     text: &'t [u8],
     at: usize,
@@ -74,7 +72,6 @@ impl Repairer<'_> {
         asks
     }
 
-    /// Copies `length` bytes.
     fn copy(&mut self, length: usize) {
         let end = (self.at + length).min(self.text.len());
         self.out.extend_from_slice(&self.text[self.at..end]);

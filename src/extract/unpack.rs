@@ -39,7 +39,6 @@ pub(super) struct Unpacker<'o> {
 }
 
 impl<'o> Unpacker<'o> {
-    /// Creates it for a page with `items` items.
     pub(super) fn new(options: &'o Options, items: usize) -> Self {
         Self {
             options,
@@ -53,7 +52,6 @@ impl<'o> Unpacker<'o> {
         self.extracted
     }
 
-    /// Sets the URL that served the next items.
     pub(super) fn set_url(&mut self, url: Option<&Arc<str>>) {
         self.url = url.cloned();
     }
@@ -89,7 +87,6 @@ impl<'o> Unpacker<'o> {
         }
     }
 
-    /// Adds an item.
     pub(super) fn add(&mut self, item: Item) {
         match item.kind {
             Some(source::Kind::Release) => self.add_release(item, Kind::Release),
@@ -240,7 +237,6 @@ fn too_many_releases(options: &Options) -> Refusal {
     Refusal::new(Reason::TooManyReleases, message)
 }
 
-/// A kind of package, and the kind of its entries.
 struct Package {
     name: &'static str,
     shape: &'static str,

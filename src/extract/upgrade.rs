@@ -61,7 +61,6 @@ pub(super) fn upgrade(text: &str) -> Option<String> {
     is_changed.then(|| tree.to_text())
 }
 
-/// Returns the objects of an array.
 fn objects<'a, 't>(array: Option<&'a mut Tree<'t>>) -> impl Iterator<Item = &'a mut Members<'t>> {
     let entries = array.map(Tree::entries).unwrap_or_default();
     entries.iter_mut().filter_map(Tree::members)
@@ -140,7 +139,6 @@ impl<'t> Parties<'t> {
         reference
     }
 
-    /// Returns the array of all parties.
     fn into_tree(self) -> Tree<'t> {
         let parties = self.parties.into_iter().map(|party| {
             let mut members = Members::default();

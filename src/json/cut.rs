@@ -137,7 +137,6 @@ fn parse_empty_package(body: &[u8], shapes: &[ItemsAt]) -> Option<Value> {
     is_empty.then_some(Value::Object(envelope))
 }
 
-/// The reason why a shape does not fit a body.
 enum CutError {
     /// The body has another shape. If it is an object, the text says what it lacks.
     WrongShape(Option<String>),

@@ -26,7 +26,6 @@ const ALLOCATION_BYTES: usize = 16;
 /// How many bytes a control character grows when it is escaped.
 const ESCAPE_BYTES: usize = 5;
 
-/// The reason why a document is not parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DocumentError {
     /// The document is not JSON. The text says where.
@@ -54,7 +53,6 @@ pub(crate) fn parse_document(document: &[u8], max_bytes: usize) -> Result<Value,
         .map_err(|e| DocumentError::Unreadable(format!("not JSON at line {}", e.line())))
 }
 
-/// Estimates the memory that parsing a text needs.
 fn estimate_memory(text: &[u8]) -> usize {
     let escapes = text.iter().filter(|byte| **byte < b' ').count() * ESCAPE_BYTES;
     let copy = match escapes {

@@ -103,7 +103,6 @@ struct Salvage<'w, 'b> {
     start: usize,
     /// The lists before it.
     before: &'w [ItemList],
-    /// The items found so far.
     spans: Vec<ItemSpan>,
     /// The number of bytes that may still be read.
     budget: usize,

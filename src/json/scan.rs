@@ -112,7 +112,6 @@ impl<'b, R: Rules> Scanner<'b, R> {
         }
     }
 
-    /// Passes one byte.
     #[inline]
     pub(crate) fn advance(&mut self) {
         self.at += 1;

@@ -26,7 +26,6 @@ const COLUMNS: &[Column] = &[
 /// The origin of compiled releases that a publisher serves.
 pub(super) const PUBLISHER: &str = "publisher";
 
-/// The upsert of fetched compiled releases.
 pub(super) const FETCHED: Plan = Plan {
     table: TABLE,
     shared: &[
@@ -50,7 +49,6 @@ pub(super) const FETCHED: Plan = Plan {
     verb: OVERWRITE_DIFFERENT,
 };
 
-/// The upsert of replayed compiled releases.
 pub(super) const REPLAYED: Plan = Plan {
     shared: &["source", "origin", "first_seen_at"],
     per_row: &with_served::<{ FETCHED.per_row.len() + 3 }>(FETCHED.per_row),

@@ -8,7 +8,6 @@ use crate::release::{Reason, Reject, Release};
 /// deadlocks, because every transaction locks rows in this order.
 #[derive(Debug, Default)]
 pub(super) struct Folded {
-    /// The releases to store.
     pub(super) releases: Vec<Release>,
     /// The rejects for releases that a later release of the same page replaces with different
     /// content.

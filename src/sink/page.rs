@@ -11,10 +11,8 @@ use crate::page::{PageRecord, Validators};
 use crate::sink::lease::lost_lease_error;
 use crate::sink::release::Served;
 
-/// The statement of [`PageRow::insert`].
 pub(super) const INSERT_PAGE: &str = include_str!("../../sql/sink/insert_page.sql");
 
-/// The values of the row.
 pub(super) struct PageRow<'a> {
     served: &'a Served,
     page: &'a PageRecord,

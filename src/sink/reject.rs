@@ -105,7 +105,6 @@ const UPDATE_RETRIED: Plan = Plan {
     },
 };
 
-/// Builds the reject for a release that the server refused.
 pub(super) fn reject_refused(release: &Release, failure: &Failure) -> Reject {
     let Failure {
         sqlstate,
@@ -199,7 +198,6 @@ fn filter_key(text: Option<&String>, redactor: &Redactor) -> Option<String> {
         .cloned()
 }
 
-/// The upsert of rejects, with its bindings.
 #[derive(Debug)]
 pub(super) struct RejectWriter {
     pub(super) operation: Operation,
