@@ -2,13 +2,7 @@
 
 use std::ops::Range;
 
-use crate::json::{Loose, MAX_ITEMS, ScanError, Scanner, is_white_space};
-
-/// To split a text, at most this many times its length is read, in addition to [`FREE_BYTES`].
-const READINGS: usize = 16;
-
-/// This many bytes are read of every text, even if that repeats parts of it often.
-const FREE_BYTES: usize = 4 << 20;
+use crate::json::{Loose, MAX_ITEMS, ScanError, Scanner, is_white_space, reading_budget};
 
 /// Returns the lines of a text that are not blank.
 pub(crate) fn split_lines(text: &[u8]) -> Vec<Range<usize>> {
@@ -41,10 +35,7 @@ pub(crate) fn split_several(text: &[u8]) -> Option<Vec<Range<usize>>> {
 /// Returns `None` if a comma or a closing bracket follows a value. Then the text is one document
 /// that is cut short or damaged, and its members must not be taken for documents.
 pub(crate) fn split_concatenated(text: &[u8]) -> Option<Vec<Range<usize>>> {
-    let mut budget = text
-        .len()
-        .saturating_mul(READINGS)
-        .saturating_add(FREE_BYTES);
+    let mut budget = reading_budget(text.len());
     let mut values = Vec::new();
     let mut at = skip_between(text, 0);
     while at < text.len() && values.len() <= MAX_ITEMS {

@@ -28,6 +28,7 @@ pub(crate) use self::lists::is_key;
 pub use self::lists::{MAX_ENVELOPE_BYTES, MAX_ITEMS};
 pub(crate) use self::pointer::escape_token;
 pub use self::pointer::{ItemsAt, Pointer};
+pub(crate) use self::salvage::reading_budget;
 pub(crate) use self::scan::{
     Container, Loose, MAX_DIGITS, Nesting, Rules, ScanError, Scanner, Strict, Unstorable,
     count_values, is_large_number, is_white_space, skip_white_space,

@@ -24,8 +24,8 @@ use super::scan::{
     Container, Loose, Nesting, Rules, ScanError, ScanErrorKind, Scanner, is_white_space,
 };
 
-/// The maximum number of bytes that are read to salvage a body, in multiples of its length, in
-/// addition to [`FREE_BYTES`]. A page with a defect in each item needs about five.
+/// The maximum number of bytes that are read to divide a damaged text, in multiples of its length,
+/// in addition to [`FREE_BYTES`]. A page with a defect in each item needs about five.
 const MAX_READINGS: usize = 16;
 
 /// The number of bytes that may be read for a body of any length.
@@ -59,7 +59,8 @@ pub(super) fn salvage_lists(scan: &ListScan<'_>) -> Result<Vec<ItemList>, Salvag
     salvage.run()
 }
 
-pub(super) fn reading_budget(length: usize) -> usize {
+/// Returns how many bytes may be read to divide a damaged text of this length.
+pub(crate) fn reading_budget(length: usize) -> usize {
     length
         .saturating_mul(MAX_READINGS)
         .saturating_add(FREE_BYTES)
