@@ -328,7 +328,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_whole_is_left_alone(text in r#"[\[\]{}:,"\\u0d89e.+\-tru ab\x01é]{0,24}"#) {
-            if serde_json::from_str::<serde_json::Value>(&text).is_ok() {
+            if serde_json::from_str::<Value>(&text).is_ok() {
                 let repaired = repair(text.as_bytes(), &[Repair::BadNumber, Repair::ControlCharacters]);
                 prop_assert_eq!(repaired, None);
             }
