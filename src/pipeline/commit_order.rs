@@ -1,8 +1,8 @@
-//! The order in which pages become durable, whatever the order of their commits.
+//! Keeps the order in which pages become durable, whatever the order of their commits.
 //!
-//! Several pages are committed at once. What follows from a page counts only once everything
-//! before it is durable too: how far the watermark may move, where a change feed continues,
-//! that a chain has ended. Nothing here commits or waits.
+//! Several pages are committed at once. A page has consequences: the watermark moves, a feed of
+//! changes continues after the page, or a chain has ended. They take effect only once everything
+//! before the page is durable too. Nothing here commits or waits.
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
@@ -16,31 +16,31 @@ use crate::pipeline::Progress;
 use crate::pipeline::committed::Committed;
 use crate::pipeline::frontier::Frontier;
 
-/// The pages of a run that are under way to the database, and what follows from them.
+/// The pages of a run whose commits are under way, and their consequences.
 pub(super) struct CommitOrder {
     frontier: Frontier,
-    /// The end of the run's windows, if it has any.
+    /// The end of the run's windows, if it has windows.
     until: Option<Timestamp>,
-    /// Learns what is committed, and passes it to the heartbeat.
+    /// Collects what is committed for the heartbeat.
     committed: Arc<Committed>,
     progress: Arc<Progress>,
-    /// In the order of the feed.
+    /// Pages and events in the order of the feed.
     under_way: VecDeque<UnderWay>,
     next_sequence: u64,
 }
 
-/// What an event without a page says about its chain.
+/// An event without a page, which concerns a whole chain.
 pub(super) type ChainEvent = Event<Infallible>;
 
-/// A page on its way to the database.
+/// A page whose commit is under way.
 #[derive(Default)]
 pub(super) struct CommittingPage {
-    /// The chain and number, if the page becomes durable as one.
+    /// The chain and the number of the page. `None` if the page is only kept in the quarantine.
     pub(super) page: Option<(Chain, u64)>,
     pub(super) keys: HashSet<u64>,
-    /// Where a change feed continues once this page is durable.
+    /// The cursor at which a feed of changes continues once this page is durable.
     pub(super) resume_at: Option<Cursor>,
-    /// Given back once this page and everything before it are durable.
+    /// Permits that are dropped once this page and everything before it are durable.
     #[expect(dead_code, reason = "it is dropped with the page")]
     pub(super) permits: Vec<Permit>,
 }
@@ -49,7 +49,7 @@ struct UnderWay {
     sequence: u64,
     is_durable: bool,
     page: CommittingPage,
-    /// What counts once everything before it is durable.
+    /// An event that takes effect once everything before it is durable.
     event: Option<ChainEvent>,
 }
 
@@ -70,13 +70,14 @@ impl CommitOrder {
         }
     }
 
-    /// No page in flight writes one of these keys.
+    /// Returns true if no page whose commit is under way writes one of these keys.
     pub(super) fn is_free(&self, keys: &HashSet<u64>) -> bool {
         let mut in_flight = self.under_way.iter().filter(|entry| !entry.is_durable);
         in_flight.all(|entry| entry.page.keys.is_disjoint(keys))
     }
 
-    /// Adds a page whose commit begins now, and returns the number by which it is finished.
+    /// Adds a page whose commit begins now. Returns the number to pass to
+    /// [`CommitOrder::finish`].
     pub(super) fn begin(&mut self, page: CommittingPage) -> u64 {
         self.push(page, None)
     }
@@ -107,7 +108,7 @@ impl CommitOrder {
         self.retire();
     }
 
-    /// Adds an event of which nothing has to be committed.
+    /// Adds an event for which nothing has to be committed.
     pub(super) fn add_event(&mut self, event: ChainEvent) {
         self.push(CommittingPage::default(), Some(event));
         self.retire();
@@ -121,7 +122,8 @@ impl CommitOrder {
         self.frontier.is_at_end()
     }
 
-    /// Retires what is durable, with everything before it.
+    /// Removes each page and event that is durable if everything before it is durable too, and
+    /// lets its consequences take effect.
     fn retire(&mut self) {
         while self.under_way.front().is_some_and(|entry| entry.is_durable)
             && let Some(entry) = self.under_way.pop_front()
@@ -160,7 +162,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// The order of a run with a window that begins at each of these seconds.
+    /// Makes the order of a run with one window for each of these starts, in seconds.
     fn order(starts: &[i64]) -> (CommitOrder, Arc<Committed>) {
         let starts: BTreeMap<_, _> = starts.iter().map(|start| (Some(at(*start)), 1)).collect();
         let committed = Arc::new(Committed::default());
@@ -228,7 +230,7 @@ mod tests {
         assert_eq!(reached(&committed).0, None);
         order.finish(first);
         assert_eq!(reached(&committed).0, Some(10));
-        // a later window ends first
+        // the later window ends first
         let second = order.begin(page(2, &[]));
         order.add_event(end(20));
         order.finish(second);
@@ -268,7 +270,7 @@ mod tests {
         let sequence = order.begin(page(2, &[7, 8]));
         assert!(!order.is_free(&keys(&[8, 9])));
         assert!(order.is_free(&keys(&[9])) && order.is_free(&keys(&[])));
-        // it is durable although the page before it is not
+        // this page is durable although the page before it is not
         order.finish(sequence);
         assert!(order.is_free(&keys(&[8])) && !order.is_empty());
         order.finish(blocking);

@@ -1,4 +1,4 @@
-//! What is committed, passed from dispatch to the heartbeat.
+//! Passes what is committed from dispatch to the heartbeat.
 
 use std::sync::Mutex;
 
@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use crate::ledger::{PageSet, Watermark};
 use crate::page::{Chain, Cursor};
 
-/// The pages that were committed since the heartbeat last took them, and how far the run has
-/// got with them.
+/// The pages that were committed since the heartbeat last took them, and the watermark that they
+/// allow.
 ///
-/// A page is added before the watermark that it allows. So whoever takes both has every page
-/// that the watermark depends on, or had it before.
+/// A page is added before the watermark that it allows. So a heartbeat that takes both has every
+/// page that the watermark depends on, or has taken it earlier.
 #[derive(Debug, Default)]
 pub(super) struct Committed {
     state: Mutex<State>,
@@ -28,17 +28,17 @@ impl Committed {
         self.with(|state| state.pages.insert(chain, number));
     }
 
-    /// Everything before this date is committed.
+    /// Notes that everything before this date is committed.
     pub(super) fn set_reached(&self, date: Option<Timestamp>) {
         self.with(|state| state.watermark.reached = date);
     }
 
-    /// Everything up to this page of a change feed is committed.
+    /// Notes that all pages of a feed of changes up to this cursor are committed.
     pub(super) fn set_cursor(&self, cursor: Cursor) {
         self.with(|state| state.watermark.cursor = Some(cursor));
     }
 
-    /// Takes the pages, and reads how far the run has got.
+    /// Takes the pages, and copies the watermark.
     pub(super) fn take(&self) -> (PageSet, Watermark) {
         self.with(|state| (std::mem::take(&mut state.pages), state.watermark.clone()))
     }

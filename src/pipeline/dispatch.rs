@@ -1,31 +1,12 @@
 //! Commits pages so that the order of commits does not matter.
 //!
-//! Several pages are committed at once, but a page that shares a key with one in flight waits
-//! for it. So the later page of a run wins, and no two transactions ever wait for each other's
-//! rows.
+//! Several pages are committed at once. A page waits if a page whose commit is under way has the
+//! same key. So the later page of a run wins, and no transaction waits for the rows of another
+//! one.
 //!
-//! # A page with too many rejects
-//!
-//! If a page has more than 1,000 rejects, and they bring the run above `sink.max_bad_ratio`, the
-//! page is not stored and the run ends before it. Its first 1,000 rejects are kept, and the next
-//! run requests it again. A page with fewer rejects is always stored; the run may end after it.
-//!
-//! # When the next run begins anew
-//!
-//! The next run resumes a run that has not ended, and begins anew after one that has.
-//!
-//! - A run that was stopped by `--max-pages`, or that came to its `--to-page`, exits 0, because
-//!   it did what was requested. To the ledger a run stopped by `--max-pages` is unfinished.
-//! - A run that came to the end of the feed has ended, even if it met unreadable pages. If it
-//!   were resumed, each run would fetch again everything that follows one bad page.
-//! - A resumed run that made no new page durable has met the same unreadable page, failing
-//!   window or forbidden link again. It has ended too, so that the next run sees what is new
-//!   before that. A forbidden link is thus tried twice, because the host may have been allowed
-//!   meanwhile.
-//! - A redirect or a DNS answer that points to a forbidden host is what a server says now. So
-//!   the next run tries there again, however often.
-//! - A feed of one chain that has more than `fetch.max_pages` pages never ends. Each run fails
-//!   there until the limit is raised.
+//! A run that stops at `--max-pages` or `--to-page` exits 0, because it did what was requested.
+//! In the ledger, a run that stopped at `--max-pages` is unfinished, and the next run continues
+//! it.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -50,9 +31,9 @@ use crate::sink::Sink;
 
 pub(super) struct Dispatch {
     order: CommitOrder,
-    /// The newest page is where the next run continues.
+    /// True if the next run continues at the newest page.
     is_change_feed: bool,
-    /// How many more pages were requested.
+    /// The number of pages that may still be fetched.
     budget: Option<u64>,
     sink: Arc<Sink>,
     lease: Lease,
@@ -69,8 +50,8 @@ pub(super) struct Dispatch {
     done: Dispatched,
 }
 
-/// How many rejects of a page are kept if they are so many that the page is not stored: enough
-/// to see what is wrong with it.
+/// If a page has so many rejects that it is not stored, this many of them are kept, which is
+/// enough to see what is wrong. A page with no more rejects than this is always stored.
 const KEPT_REJECTS: usize = 1_000;
 
 /// An event that no worker has taken yet, and the keys that it writes.
@@ -85,22 +66,22 @@ pub(super) struct Dispatched {
     pub(super) counts: Counts,
     pub(super) unchanged: u64,
     pub(super) unreadable: u64,
-    /// Releases with an amount that its column cannot hold.
+    /// The number of releases with an amount that its column cannot hold.
     pub(super) unread_amounts: u64,
     pub(super) reached: Option<Reached>,
     pub(super) failed: u64,
     /// The error of the first chain that failed.
     failure: Option<Error>,
-    /// An error ended more than one chain.
+    /// True if an error ended the whole run, and not only one chain.
     is_cut_short: bool,
     pub(super) error: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reached {
-    /// The end of the feed, positively seen.
+    /// The run has seen the end of the feed.
     Feed,
-    /// The last page that was requested.
+    /// The run has fetched the last page that was requested.
     LastPage(u64),
 }
 
@@ -135,12 +116,13 @@ impl Dispatch {
         }
     }
 
-    /// A run that was stopped for its rejects is not resumed while it would be stopped again.
+    /// Returns an error if the run has had too many rejects already. Such a run is not resumed,
+    /// because it would stop again.
     pub(super) fn check_rejects_before(&self) -> Option<Error> {
         self.check_rejects(self.limits.max_bad_after)
     }
 
-    /// Commits pages until no more arrive, or one cannot be committed.
+    /// Commits pages until no more arrive or one cannot be committed.
     pub(super) async fn run(
         mut self,
         mut events: mpsc::Receiver<Result<Event<ReadPage>>>,
@@ -159,14 +141,14 @@ impl Dispatch {
                         let keys = self.keys_of(&event);
                         self.waiting = Some(Waiting { event, keys });
                     }
-                    // the pages before it are under way
+                    // the commits of the pages before the error are finished
                     Some(Err(error)) => self.fail(error),
                     None => is_open = false,
                 },
             }
         }
         if !self.order.is_empty() {
-            // an end is reached only when everything before it is durable
+            // the end counts only if everything before it is durable
             self.done.reached = None;
         } else if self.order.is_at_end() {
             self.done.reached = Some(Reached::Feed);
@@ -180,8 +162,8 @@ impl Dispatch {
         self.done
     }
 
-    /// The keys that two pages in flight may not share: those of releases, and what makes rows
-    /// of the quarantine unique.
+    /// Returns the keys that no two pages may write at once: the keys of releases, and what makes
+    /// rows of the quarantine unique.
     fn keys_of(&self, event: &Event<ReadPage>) -> HashSet<u64> {
         let Some(page) = read_page(event) else {
             return HashSet::new();
@@ -203,12 +185,14 @@ impl Dispatch {
         releases.chain(keys).chain(documents).collect()
     }
 
-    /// Starts the waiting event if a worker is free and no page in flight shares a key with it.
+    /// Starts to commit the waiting event, if a worker is free and no page that is being
+    /// committed has the same key.
     fn start_waiting(&mut self) {
         if self.commits.len() >= self.limits.workers {
             return;
         }
-        // what is in flight is not counted yet, and may outweigh many rejects
+        // a page with many rejects waits for all others, because their releases are not counted
+        // yet and may lower its share of rejects
         let is_alone = self.commits.is_empty();
         let may_start = |waiting: &mut Waiting| {
             let may_exceed = read_page(&waiting.event).is_some_and(has_many_rejects);
@@ -293,9 +277,8 @@ impl Dispatch {
         });
     }
 
-    /// Ends the run before a page that is not stored. Some of its rejects are kept, as an
-    /// unreadable page is: in the quarantine and nowhere else, so that a resumed run requests
-    /// the page again.
+    /// Ends the run at a page that is not stored. Some of its rejects are kept in the quarantine,
+    /// but no page is recorded, so that a resumed run requests the page again.
     fn refuse_page(&mut self, record: PageRecord, extracted: Extracted, error: Error) {
         let sequence = self.order.begin(CommittingPage::default());
         let mut rejects = extracted.rejects;
@@ -314,13 +297,13 @@ impl Dispatch {
         self.done.failure.get_or_insert(error);
     }
 
-    /// Where a change feed continues after this page.
+    /// Returns the cursor at which a feed of changes continues after this page.
     fn resume_at(&self, position: &Position) -> Option<Cursor> {
         self.is_change_feed.then(|| fetch::rewind(&position.cursor))
     }
 
-    /// Returns an error if the page's rejects alone exceed the share that the run may have. The
-    /// counts of a commit would show it too, but only after all rejects were stored.
+    /// Returns an error if the rejects of the page alone exceed the share that the run may have.
+    /// The commit would find that too, but only after it has stored all rejects.
     fn check_page_rejects(&self, position: &Position, extracted: &Extracted) -> Option<Error> {
         let Extracted {
             releases, rejects, ..
@@ -367,7 +350,7 @@ impl Dispatch {
         }
     }
 
-    /// Ends the run: what is in flight is finished, what waits is dropped.
+    /// Ends the run. Commits that are under way are finished, and a waiting event is dropped.
     fn fail(&mut self, error: Error) {
         self.over.cancel();
         self.waiting = None;
@@ -402,13 +385,13 @@ fn read_page(event: &Event<ReadPage>) -> Option<&ReadPage> {
     }
 }
 
-/// The page has so many rejects that it may not be stored.
+/// Returns true if the page has so many rejects that it may not be stored.
 fn has_many_rejects(page: &ReadPage) -> bool {
     page.extracted.rejects.len() > KEPT_REJECTS
 }
 
 impl Dispatched {
-    /// The result of a run that did not begin because of this error.
+    /// Returns the result of a run that did not begin because of this error.
     pub(super) fn failed(error: Error) -> Self {
         Self {
             error: Some(error),
@@ -416,13 +399,13 @@ impl Dispatched {
         }
     }
 
-    /// A run that lost its pages may be repeated at once.
+    /// Returns true if the run may be repeated at once after the database has lost pages.
     pub(super) fn may_repeat(&self) -> bool {
         let error = self.error.as_ref();
         error.is_none_or(|error| error.kind().may_repeat_at_once())
     }
 
-    /// What is missing from a run that no error ended.
+    /// Returns an error that says what is missing, for a run that no error ended.
     pub(super) fn shortfall(&self, is_stopped: bool) -> Option<Error> {
         let message = match (self.unreadable, self.reached) {
             (0, Some(_)) => return None,
@@ -434,8 +417,14 @@ impl Dispatched {
         Some(Error::new(Kind::Truncated, message))
     }
 
-    /// The end that the ledger records. A run that ended before the end of the feed is
-    /// truncated there, whatever was requested of this process.
+    /// Returns the end that the ledger records. A run that stopped before the end of the feed is
+    /// recorded as truncated, even if no more was requested of this process.
+    ///
+    /// If a resumed run makes no new page durable, it has met the same unreadable page, failing
+    /// window or forbidden link again. It then counts as ended, so that the next run begins anew
+    /// and sees new releases before that point. So a forbidden link is tried twice, because the
+    /// host may have been allowed meanwhile. A redirect or a DNS answer to a forbidden host may
+    /// be different the next time, so every later run tries it again.
     pub(super) fn end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
         let is_refused = |error: &Error| error.kind() == Kind::LinkRefused;
         let met_the_same = self.unreadable > 0

@@ -1,7 +1,7 @@
-//! Warns that a source's releases show the secrets that it was sent.
+//! Warns if a source's releases show a secret that was sent to the source.
 //!
-//! A release is stored as served, so whoever may read the table can read a secret in it. Only
-//! the operator can change that.
+//! A release is stored as it was served, so everybody who may read the table can read the secret.
+//! Only the operator can change that.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +11,7 @@ use crate::page::Page;
 use crate::redact::Redactor;
 use crate::release::Release;
 
-/// Searches the releases of a run for secrets, until it has found one.
+/// Searches the releases of a run for secrets until it has found one.
 #[derive(Debug)]
 pub(super) struct EchoWatch {
     source: String,
@@ -28,12 +28,12 @@ impl EchoWatch {
         }
     }
 
-    /// Warns once a run, about the first page with a release that shows a secret.
+    /// Warns about the first page of the run that has a release with a secret.
     pub(super) fn look_at(&self, page: &Page, releases: &[Release]) {
         if self.has_warned.load(Ordering::Relaxed) {
             return;
         }
-        // one pass over the page, because nearly all pages show none
+        // the whole page is searched first, because nearly all pages show no secret
         let mut bodies = page.parts.iter().map(|part| &part.body);
         if bodies.all(|body| self.redactor.find(body).is_none()) {
             return;
@@ -44,7 +44,7 @@ impl EchoWatch {
             return;
         };
         let (count, all) = (shown.count() + 1, releases.len());
-        // several pages may be searched at once
+        // another thread may have warned about another page meanwhile
         if self.has_warned.swap(true, Ordering::Relaxed) {
             return;
         }

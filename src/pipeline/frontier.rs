@@ -1,25 +1,25 @@
-//! How far a run has got through windows that are walked side by side.
+//! Computes how far a run has got through windows that are walked side by side.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-/// The chains of a run that are not durable yet, by where their windows begin; `None` stands
-/// for a feed without windows.
+/// The chains of a run that are not durable yet, by the start of their windows. A feed without
+/// windows has the start `None`.
 ///
-/// Everything before the oldest of them is stored. The watermark may move there and no further,
-/// whatever later windows have done. A chain that failed stays in it, so the next run requests
-/// it again.
+/// Everything before the oldest of these starts is stored. The watermark may move to that start
+/// but no further, even if later windows are complete. A chain that failed is never removed, so
+/// the next run requests it again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frontier {
-    /// How many chains that begin there are not whole.
+    /// The number of chains that are incomplete, by the start of their windows.
     missing: BTreeMap<Option<Timestamp>, usize>,
-    /// How many chains have not ended.
+    /// The number of chains that have not ended.
     walking: usize,
 }
 
 impl Frontier {
-    /// The frontier of chains that have not begun.
+    /// Makes the frontier of chains that have not begun.
     pub(super) fn new(starts: BTreeMap<Option<Timestamp>, usize>) -> Self {
         Self {
             walking: starts.values().sum(),
@@ -27,13 +27,14 @@ impl Frontier {
         }
     }
 
-    /// Notes that a window has become two; the second begins in its middle.
+    /// Adds a chain for the second half of a window. It starts in the middle of the window.
     pub(super) fn split(&mut self, middle: Timestamp) {
         *self.missing.entry(Some(middle)).or_default() += 1;
         self.walking += 1;
     }
 
-    /// Notes that a chain has ended and is durable. A page may be missing all the same.
+    /// Notes that a chain has ended and its pages are durable. If a page of it is missing
+    /// (`is_whole` is false), the chain stays incomplete.
     pub(super) fn end(&mut self, from: Option<Timestamp>, is_whole: bool) {
         self.walking = self.walking.saturating_sub(1);
         if !is_whole {
@@ -47,12 +48,13 @@ impl Frontier {
         }
     }
 
-    /// All chains have ended.
+    /// Returns true if all chains have ended.
     pub(super) fn is_at_end(&self) -> bool {
         self.walking == 0
     }
 
-    /// The date before which everything is stored, if windows reach to `until`.
+    /// Returns the date before which everything is stored. It is `until`, the end of all windows,
+    /// if no chain is missing.
     pub(super) fn reached(&self, until: Timestamp) -> Option<Timestamp> {
         match self.missing.first_key_value() {
             None => Some(until),

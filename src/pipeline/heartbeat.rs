@@ -1,7 +1,7 @@
 //! Keeps the lease while a run lasts, records how far the run has got, and writes its end.
 //!
-//! The watermark is written beside the heartbeat, and never ahead of the data. If it lags
-//! behind when the process is killed, the run that continues catches up.
+//! Each heartbeat also writes the watermark, which is never ahead of the data. If the process is
+//! killed before the newest watermark is written, the run that continues writes it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +26,9 @@ pub(super) struct Heartbeat {
     marks: Marks,
     fetcher: Arc<Fetcher>,
     every: Duration,
-    /// How long to wait for an answer: half of `lease.ttl`.
+    /// The longest wait for an answer of the database. It is half of `lease.ttl`.
     patience: Duration,
-    /// An error if the lease was lost.
+    /// The error that ended the lease, if it was lost.
     kept: Result<()>,
 }
 
@@ -49,8 +49,8 @@ impl Heartbeat {
         }
     }
 
-    /// Renews the lease until the run has drained. A lost lease ends the run, and so do commits
-    /// that the database has lost.
+    /// Renews the lease until all pages are committed. Ends the run if the lease is lost, or if
+    /// the database has lost commits.
     pub(super) async fn beat(
         mut self,
         over: CancellationToken,
@@ -74,15 +74,15 @@ impl Heartbeat {
                 self.kept = Err(error);
                 break;
             }
-            // the connection is gone, and with it the sign that the holder lives
+            // renews soon, because a lost connection no longer shows that this process lives
             next = self.every.min(AGAIN);
             warn!(error = %error.chain(), "could not renew the lease");
         }
         self
     }
 
-    /// Writes the run's end, and retries as long as for a page. If pages are lost, the run has
-    /// ended as truncated and can be resumed.
+    /// Writes the end of the run. Retries as long as a page is retried. If pages are lost, the
+    /// run ends as truncated and can be resumed.
     pub(super) async fn end(self, end: &End, config: &Config) -> Result<()> {
         let Self {
             mut holder,
@@ -102,7 +102,7 @@ impl Heartbeat {
         match &ended {
             Err(error) if error.kind() == Kind::Lease => return ended,
             Err(error) if error.kind() == Kind::Lost => {
-                // if this cannot be written either, the run ends when its lease expires
+                // if this fails too, the run ends when its lease expires
                 let _ = wait_for_reply(patience, holder.end_after_loss(error, fetcher.counters()))
                     .await;
                 return ended;
@@ -118,18 +118,18 @@ impl Heartbeat {
     }
 }
 
-/// Where the heartbeat reads how far the run has got.
+/// What the heartbeat reads to learn how far the run has got.
 pub(super) struct Marks {
-    /// The scope of the watermark; `None` for a run that does not move it.
+    /// The scope of the watermark. `None` if the run does not move it.
     pub(super) scope: Option<String>,
-    /// Where the run's windows begin.
+    /// The start of the run's windows.
     pub(super) from: watch::Sender<Option<Timestamp>>,
     pub(super) committed: Arc<Committed>,
 }
 
 impl Marks {
-    /// What has changed since the last renewal. Its pages are taken, and not reported twice
-    /// unless they are put back.
+    /// Returns what has changed since the last renewal. Takes the committed pages, so that each
+    /// is reported once unless it is put back.
     fn news(&self, fetcher: &Fetcher) -> RunUpdate {
         let (committed, watermark) = self.committed.take();
         let scope = self.scope.clone();

@@ -1,4 +1,4 @@
-//! What a run fetches: everything new, or certain pages, dates or files.
+//! Describes what a run fetches: everything new, or certain pages, dates or files.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use crate::source::{Moment, Source};
 /// What a run fetches of a source.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// What the ledger records of the request.
+    /// The request for the run, as the ledger records it.
     pub spec: RunSpec,
-    /// The first page of each chain, unless an unfinished run continues after it.
+    /// The first page of each chain. An unfinished run continues after it.
     pub first: Position,
-    /// Pages before this number are walked and not stored.
+    /// Pages before this number are fetched but not stored.
     pub store_from: u64,
-    /// The most pages to fetch in this process.
+    /// The number of pages that this process may fetch.
     pub max_pages: Option<u64>,
-    /// The dates to fetch, of a source with windows.
+    /// The dates to fetch, if the source has windows.
     pub(super) dates: Dates,
-    /// The files to read, in place of the source's own pages.
+    /// The files to read instead of the source's own pages.
     pub(super) files: Vec<Input>,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Dates {
 }
 
 impl Job {
-    /// Everything new of a source, from where the last run stopped.
+    /// Fetches everything new of a source, from the point where the last run stopped.
     #[must_use]
     pub fn incremental(source: &Source) -> Self {
         let first = fetch::first_page(source);
@@ -52,8 +52,8 @@ impl Job {
         }
     }
 
-    /// Reads files as if the source had served them, one after the other. A later load of the
-    /// same files continues one that was stopped.
+    /// Reads files one after another, as if the source had served them. If a load was stopped, a
+    /// later load of the same files continues it.
     #[must_use]
     pub fn load(source: &Source, files: Vec<Input>) -> Self {
         let mut definition = source.definition();
@@ -72,11 +72,12 @@ impl Job {
         Self { files, ..job }
     }
 
-    /// Limits the job to the time between two dates, in place of the watermark and now.
+    /// Limits the job to the time between two dates. They replace the watermark and the present
+    /// time.
     ///
     /// # Errors
     ///
-    /// The source has no windows, or the dates are in the wrong order.
+    /// Fails if the source has no windows, or if the dates are in the wrong order.
     pub fn between(
         mut self,
         source: &Source,
@@ -105,8 +106,8 @@ impl Job {
         {
             return Err(Error::config("--until is before --from"));
         }
-        // A run is resumed by a job with the same definition. A definition that begins with the
-        // scope began at the watermark.
+        // A job resumes a run only if both have the same definition. A definition that begins
+        // with the scope of the source belongs to a run that began at the watermark.
         let shown = |date: Option<Timestamp>| date.map_or("-".to_owned(), |date| date.to_string());
         let (definition, until) = (&self.spec.definition, shown(self.dates.until));
         self.spec.definition = match self.dates.from {
@@ -116,12 +117,12 @@ impl Job {
         Ok(self)
     }
 
-    /// Fetches a source between two dates, whatever other runs have done, and leaves the
-    /// watermark alone.
+    /// Fetches a source between two dates, whatever other runs have stored. The watermark does
+    /// not move.
     ///
     /// # Errors
     ///
-    /// As [`Job::between`].
+    /// Fails like [`Job::between`].
     pub fn backfill_between(
         source: &Source,
         from: &Moment,
@@ -132,14 +133,14 @@ impl Job {
         job.between(source, Some(from), until)
     }
 
-    /// Fetches the pages of a source from one number to another, whatever other runs have done.
-    /// Linked pages begin at the cursor that the newest run stored for the first page, or else
-    /// are walked from the beginning.
+    /// Fetches the pages of a source from one number to another, whatever other runs have stored.
+    /// If only links lead to pages, it begins at the cursor that the newest run stored for the
+    /// first page, or else at the beginning of the feed.
     ///
     /// # Errors
     ///
-    /// The source has several chains, so a page number is ambiguous, or the database cannot be
-    /// reached.
+    /// Fails if the source has several chains, because a page number is ambiguous then, or if the
+    /// database cannot be reached.
     pub async fn backfill(
         database: &Database,
         source: &Source,
@@ -185,18 +186,18 @@ impl Job {
         })
     }
 
-    /// How many bytes its files have, if that is known for all.
+    /// Returns the total size of the files in bytes, if all sizes are known.
     pub(super) fn bytes(&self) -> Option<u64> {
         let bytes: Option<u64> = self.files.iter().map(Input::bytes).sum();
         bytes.filter(|_| !self.files.is_empty())
     }
 
-    /// The job begins at the watermark, so no other run fetches what is before.
+    /// Returns true if the job begins at the watermark.
     pub(super) fn is_from_watermark(&self) -> bool {
         self.moves_watermark() && self.dates.from.is_none()
     }
 
-    /// The same job, after so many of its `max_pages` were fetched.
+    /// Returns the same job after `fetched` of its `max_pages` pages were fetched.
     pub(super) fn without_pages(&self, fetched: u64) -> Self {
         let rest = |most: u64| most.saturating_sub(fetched).max(1);
         Self {
@@ -205,18 +206,18 @@ impl Job {
         }
     }
 
-    /// The job can be done again. What came through a pipe is gone.
+    /// Returns true if the job can be repeated. It cannot if it reads standard input.
     pub(super) fn can_be_repeated(&self) -> bool {
         !self.files.contains(&Input::Stdin)
     }
 
-    /// The source's watermark follows the job.
+    /// Returns true if the job moves the source's watermark.
     pub(super) fn moves_watermark(&self) -> bool {
         self.spec.kind == RunKind::Incremental
     }
 }
 
-/// The chain of a file of a load, and whether a resumed run may skip it.
+/// Returns the chain of a file, and true if a resumed run may skip the file once it is stored.
 fn in_order(file: &Input) -> (Chain, bool) {
     let scope = Scope {
         window: None,

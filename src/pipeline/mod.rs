@@ -1,14 +1,14 @@
-//! One run of one source: joins fetch, extract and sink.
+//! Runs one source: joins fetch, extract and sink.
 //!
-//! The stages are joined by bounded channels. A page acquires a permit before it is requested,
-//! and gives it back when it and all pages before it are durable. So a slow database slows the
-//! requests down, and a killed run has never fetched more than `fetch.ahead` pages, of
-//! `fetch.ahead_bytes`, that it must fetch again. Before a page is read it acquires a second
-//! permit, of as many bytes, for what is extracted: tiny releases take more memory than their
+//! Bounded channels join the stages. A page needs a permit before it is requested, and returns it
+//! once the page and all pages before it are durable. So a slow database slows the requests down.
+//! After a crash, at most `fetch.ahead` pages with at most `fetch.ahead_bytes` bytes are fetched
+//! again. Before a page is read, it needs a second permit with the same limits, for the releases
+//! in it. These need a permit of their own, because small releases take more memory than their
 //! text.
 //!
 //! Only this module knows all three stages, and it joins every task that it spawns. A run is
-//! stopped in one place, the fetch loop; the rest drains because its channel closes.
+//! stopped in one place, the fetch loop. The other stages end because their channels close.
 
 mod commit_order;
 mod committed;
@@ -62,20 +62,21 @@ use crate::request::{Request, Requests};
 use crate::sink::Sink;
 use crate::source::{Axis, Source};
 
-/// How many finished requests may wait to be logged: more than can finish while the log writes
-/// a batch.
+/// This many finished requests may wait to be logged. No more can finish while the log writes a
+/// batch.
 const REQUESTS: usize = 1_000;
 
-/// Runs a job on a source, and reports how it went.
+/// Runs a job on a source and reports the result.
 ///
-/// When `stop` is cancelled, it fetches nothing more, commits what was fetched, and ends. If
-/// the database has lost commits that it had confirmed, the source is claimed again and what is
-/// missing is fetched.
+/// When `stop` is cancelled, the run requests nothing more, commits what was fetched, and ends.
+/// If the database has lost commits that it had confirmed, the run claims the source again and
+/// fetches what is missing.
 ///
 /// # Errors
 ///
-/// The run never began: another run holds the source, its definition cannot be used, or the
-/// database cannot be reached. What ends a run that has begun is in its outcome.
+/// Fails if the run never began: another run holds the source, the source's declaration cannot be
+/// used, or the database cannot be reached. If an error ends a run that has begun, the error is
+/// in the outcome.
 pub async fn run(
     database: &Database,
     source: &Source,
@@ -98,7 +99,7 @@ pub async fn run(
         let begun = match (begun, last.take()) {
             (Ok(begun), _) => begun,
             (Err(error), None) => return Err(error),
-            // what was fetched before the loss is still reported
+            // the report still counts what was fetched before the loss
             (Err(error), Some(outcome)) => {
                 return Ok(Outcome {
                     error: Some(error),
@@ -106,7 +107,7 @@ pub async fn run(
                 });
             }
         };
-        // what an earlier pass has fetched and the database still has
+        // the pages that an earlier pass has fetched and the database still has
         let first = *first_pages.get_or_insert(begun.before.pages);
         let fetched = u64::try_from(begun.before.pages - first).unwrap_or_default();
         let rest = job.without_pages(fetched);
@@ -131,7 +132,7 @@ pub async fn run(
             return Ok(outcome);
         }
         warn!(source.name = %source.name, run.id = outcome.report.run_id, "{}: fetching what is missing", error.chain());
-        // the run that was to begin anew has begun, unless that was lost too
+        // the run that was to begin anew has begun, so a repetition must resume it
         if job.spec.unfinished == Unfinished::Restart {
             job.spec.unfinished = Unfinished::ResumeRun(outcome.report.run_id);
         }
@@ -140,11 +141,11 @@ pub async fn run(
     }
 }
 
-/// How often a run fetches again what the database has lost. A server that loses commits more
-/// often needs a person.
+/// A run fetches again at most this many times what the database has lost. A server that loses
+/// commits more often needs a person.
 const MOST_LOSSES: u32 = 3;
 
-/// The error of work during which the server was restarted or replaced each time it was done.
+/// Makes the error that the server was restarted or replaced in every attempt at some work.
 fn server_changed(work: &str) -> Error {
     let message = format!("the database server was replaced again and again during the {work}");
     Error::new(Kind::Lost, message)
@@ -158,7 +159,7 @@ struct ClaimedRun {
     before: Totals,
 }
 
-/// Claims the source, or claims it again after the database has lost commits.
+/// Claims the source, and prepares what the run needs.
 async fn begin_run(
     database: &Database,
     source: &Source,
@@ -174,7 +175,8 @@ async fn begin_run(
     let fetcher = Arc::new(fetcher);
     let querying = Querying::new(source, config);
     let claim = ledger::claim(database, &job.spec, &config.lease).await?;
-    // after the claim, so that it sees what another holder refused until then
+    // the sink opens after the claim, so that it sees everything that another holder refused
+    // before
     let open = || Sink::open(database.clone(), &source.name, config);
     let sink = querying.query("open the sink", open).await?;
     let totals = || ledger::totals(database, claim.lease.run_id);
@@ -189,9 +191,9 @@ async fn begin_run(
     })
 }
 
-/// Queries a database that was there a moment ago, and may be away for a moment. What a run
-/// queries between its claim and its end is retried; what a command queries first is not,
-/// because its URL may be misspelt.
+/// Queries a database that has answered before, so failures are retried. A run uses it between
+/// its claim and its end. The first query of a command is not retried, because the URL may be
+/// wrong.
 struct Querying<'a> {
     name: &'a str,
     retry_for: Duration,
@@ -224,16 +226,16 @@ struct Run<'a> {
     sink: Arc<Sink>,
     progress: Arc<Progress>,
     began: Instant,
-    /// What earlier processes made durable.
+    /// What earlier processes of the run made durable.
     before: Totals,
-    /// A digest of everything that decides what pages become.
+    /// A digest of all settings and rules that decide which rows a page becomes.
     rules: Arc<str>,
 }
 
 struct Coverage {
     plan: Plan,
-    /// The dates of its windows, if it has any. A resumed run keeps them, so that its chains
-    /// are the same.
+    /// The time that the run's windows cover, if it has windows. A resumed run keeps this time,
+    /// so that its chains stay the same.
     stretch: Option<Stretch>,
     until: Option<u64>,
     previous: PreviousRun,
@@ -262,9 +264,9 @@ impl Run<'_> {
         let resumed_from = resume.as_ref().and_then(Resume::page);
         self.announce(lease.run_id, resume.as_ref());
 
-        // cancelled by the stop, by the end, or by a lost lease
+        // cancelled by `stop`, by the end of the run, or by a lost lease
         let over = stop.child_token();
-        // the lease is kept while fetched pages are still being committed
+        // cancelled once all pages are committed; the lease is kept until then
         let drained = CancellationToken::new();
         let committed = Arc::new(Committed::default());
         let marks = Marks {
@@ -305,8 +307,8 @@ impl Run<'_> {
             if error.kind().ends_lease() {
                 end.verdict = Verdict::Truncated;
             }
-            // a lost lease, or a lost page, is why the run ended early, and not one more
-            // failure
+            // a lost lease or a lost page is the cause of the earlier error, so it replaces that
+            // error
             if error.kind() == Kind::Lease || (is_lost && may_repeat) {
                 dispatched.error = Some(error);
             } else if is_lost {
@@ -323,7 +325,8 @@ impl Run<'_> {
         self.outcome(lease.run_id, resumed_from, end.verdict, totals, dispatched)
     }
 
-    /// What the run has made durable, if the database has kept everything that it confirmed.
+    /// Returns what the run has made durable, if the database has kept everything that it
+    /// confirmed.
     fn totals(&self, dispatched: &Dispatched) -> Totals {
         let mut totals = self.before;
         totals.pages += dispatched.pages;
@@ -331,8 +334,8 @@ impl Run<'_> {
         totals
     }
 
-    /// Reads what is left of a run after the database has lost some of it. If it cannot be
-    /// read, nothing is known.
+    /// Reads what the database still has of a run after it has lost some of it. If that cannot be
+    /// read, the counts are zero.
     async fn read_totals(&self, run_id: i64) -> Totals {
         let read = || ledger::totals(self.database, run_id);
         let totals = self
@@ -343,7 +346,7 @@ impl Run<'_> {
             warn!(source.name = %self.source.name, error = %error.chain(), "the report counts nothing");
             Totals::default()
         });
-        // those of this process are added to it
+        // the requests of this process are added later
         Totals {
             requests: self.before.requests,
             ..totals
@@ -362,8 +365,8 @@ impl Run<'_> {
         info!(source.name = %name, run.id = run_id, "run {run_id} of {name} {what}");
     }
 
-    /// Decides what the run covers: the dates that it began with, all values of its axes, and
-    /// where an unfinished run continues.
+    /// Decides what the run covers: its dates, all values of its axes, and the pages at which an
+    /// unfinished run continues.
     async fn coverage(&self, lease: &Lease, resume: Option<Resume>) -> Result<Coverage> {
         let scope = self.source.scope();
         let watermark = match self.job.moves_watermark() {
@@ -402,9 +405,10 @@ impl Run<'_> {
         })
     }
 
-    /// The values of axes that no run has walked from the beginning of the feed, because the
-    /// watermark is that of the other values. They are found in the pages of the runs that
-    /// `ledger.keep_runs` keeps. Declared values belong to the scope, so none of them is new.
+    /// Returns the values of axes that no run has walked from the beginning of the feed. The
+    /// watermark holds only for the other values. Walked values are found in the pages of the
+    /// runs that `ledger.keep_runs` keeps. Declared values are part of the scope, so they are
+    /// never new.
     async fn new_axes(&self, lease: &Lease, scope: &str, axes: &[Axes]) -> Result<Vec<Axes>> {
         let is_index = |axis: &Axis| matches!(axis, Axis::Index(_));
         let may_have_new = self.source.window.is_some() && self.source.axis.values().any(is_index);
@@ -418,8 +422,9 @@ impl Run<'_> {
         Ok(axes.iter().filter(is_new).cloned().collect())
     }
 
-    /// The dates that the run covers, if the source has windows: those of the job, or else from
-    /// the watermark to now; for an unfinished run, those that it began with.
+    /// Returns the time that the run covers, if the source has windows. It is the time that an
+    /// unfinished run began with, or else the dates of the job, or else the time from the
+    /// watermark to now.
     async fn stretch(
         &self,
         lease: &Lease,
@@ -437,9 +442,9 @@ impl Run<'_> {
         Ok(Some(Stretch { from, to }))
     }
 
-    /// Joins the stages, and waits until they are done. The channels hold every page that may
-    /// be under way, so that no stage waits to pass one on: a request that nobody polls would
-    /// run into its time limit.
+    /// Joins the stages, and waits until all of them end. The channels have room for every page
+    /// that may be fetched, so that no stage waits to send one. Otherwise a request that nobody
+    /// polls would reach its time limit.
     async fn join_stages(
         &self,
         coverage: Coverage,
@@ -461,8 +466,8 @@ impl Run<'_> {
         dispatched
     }
 
-    /// How many pages may be fetched and not yet committed: at least one more than are
-    /// requested at once, or requests would wait for commits.
+    /// Returns how many pages may be fetched but not committed. It is at least one more than the
+    /// number of requests at once, because requests would otherwise wait for commits.
     fn ahead(&self) -> usize {
         self.config
             .fetch
@@ -509,8 +514,8 @@ impl Run<'_> {
         })
     }
 
-    /// Reads pages one after the other, each on a thread that may block. One core reads faster
-    /// than two write, and what a page takes is known before the next one is read.
+    /// Reads pages one after another, each on a thread that may block. One core reads faster than
+    /// two cores write. The memory that a page needs is known before the next page is read.
     fn spawn_extract(
         &self,
         mut fetched: mpsc::Receiver<Result<Event>>,
@@ -554,8 +559,8 @@ impl Run<'_> {
         })
     }
 
-    /// Waits a while for the log's last rows. Missing rows are reported, and do not fail the
-    /// run.
+    /// Waits some time for the last rows of the log. Missing rows are reported, but the run does
+    /// not fail.
     async fn end_log(&self, log: Option<JoinHandle<Result<()>>>) {
         let Some(mut log) = log else { return };
         let lost = self.fetcher.dropped_request_rows();
@@ -569,7 +574,7 @@ impl Run<'_> {
             Ok(Err(error)) => Error::unexpected("the log of requests stopped").with_source(error),
             Err(_) => {
                 log.abort();
-                // cancelled, and the log names its rows
+                // the task was cancelled, so its result says nothing
                 let _ = log.await;
                 Error::environment("the database did not answer in time")
             }
@@ -616,8 +621,8 @@ fn ends_before(from_page: u64, last: u64) -> Error {
     ))
 }
 
-/// Reads the page of an event, if it has one, once the budget allows what will be extracted: a
-/// release of each item, or more where items hold others.
+/// Reads the page of an event, if it has one. First waits until the budget has memory for one
+/// release of each item. The page may need more, because some items hold several releases.
 async fn read_event(
     reader: &Arc<Reader>,
     budget: &PageBudget,

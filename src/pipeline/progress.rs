@@ -1,4 +1,4 @@
-//! How far a run has got, for whoever watches it.
+//! Shows how far a run has got while it lasts.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,42 +7,43 @@ use crate::fetch::Fetcher;
 use crate::ledger::{Counts, Totals};
 use crate::request::Requests;
 
-/// Counters of a run that can be read while it lasts.
+/// Counters of a run that can be read while the run lasts.
 #[derive(Debug, Default)]
 pub struct Progress {
     pages: AtomicI64,
     releases: AtomicI64,
     quarantined: AtomicI64,
-    /// Zero if the feed does not say.
+    /// The number of pages of the feed. It is zero if the feed does not say it.
     total_pages: AtomicU64,
     chains: AtomicU64,
     chains_ended: AtomicU64,
-    /// What earlier processes did, and the fetcher of this one.
+    /// The counts of earlier processes, and the fetcher of this one.
     begun: Mutex<Option<(Totals, Arc<Fetcher>)>>,
-    /// How many bytes the files of a load have; zero if that is not known.
+    /// The total size of the files that the user named, in bytes. It is zero if it is not known.
     file_bytes: AtomicU64,
 }
 
-/// How far a run has got at one moment.
+/// The counters of a run at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Durable pages of the run.
+    /// The number of durable pages of the run.
     pub pages: i64,
-    /// Durable pages that earlier processes wrote.
+    /// The number of durable pages that earlier processes of the run wrote.
     pub pages_before: i64,
-    /// How many pages the feed has, if it says so.
+    /// The number of pages of the feed, if the feed says it.
     pub total_pages: Option<u64>,
-    /// Chains of the run: one for each window of time and value of an axis.
+    /// The number of chains of the run: one for each window of time and value of an axis.
     pub chains: u64,
-    /// Chains that have ended.
+    /// The number of chains that have ended.
     pub chains_ended: u64,
-    /// Releases that this process has made durable, stored or refused.
+    /// The number of releases of this process that are durable, whether stored or refused.
     pub releases: i64,
-    /// Releases that this process has refused.
+    /// The number of releases that this process has refused.
     pub quarantined: i64,
-    /// Requests of this process.
+    /// The requests of this process.
     pub requests: Requests,
-    /// How many bytes of files have been read, and how many there are, if that is known.
+    /// The bytes of files that have been read, and the bytes that all files have, if these are
+    /// known.
     pub files: Option<(u64, u64)>,
 }
 
@@ -50,7 +51,7 @@ impl Progress {
     pub(super) fn begin(&self, before: &Totals, fetcher: Arc<Fetcher>, bytes: Option<u64>) {
         self.file_bytes.store(bytes.unwrap_or_default(), Relaxed);
         *self.begun() = Some((*before, fetcher));
-        // for a run that begins again, `before` includes what it did
+        // if the run begins again, `before` includes these counts
         for count in [&self.pages, &self.releases, &self.quarantined] {
             count.store(0, Relaxed);
         }
@@ -63,7 +64,8 @@ impl Progress {
         self.begun.lock().expect("nobody panics who holds it")
     }
 
-    /// Notes how many pages the feed has. No chain of several says that.
+    /// Notes the number of pages of the feed. It is ignored for several chains, because a page
+    /// knows only its own chain.
     pub(super) fn tell_total(&self, pages: Option<u64>) {
         if let Some(pages) = pages
             && self.chains.load(Relaxed) <= 1
@@ -107,7 +109,9 @@ impl Progress {
         }
     }
 
-    /// Of several files some have not begun, so only the total of a load is known.
+    /// Returns the bytes of files that have been read, and the bytes of all files. If there are
+    /// several files, their total is known only for files that the user named, because others may
+    /// not have begun.
     fn files(&self, fetcher: &Fetcher) -> Option<(u64, u64)> {
         let (read, begun) = fetcher.file_progress();
         let all = match self.file_bytes.load(Relaxed) {

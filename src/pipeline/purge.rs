@@ -1,6 +1,6 @@
 //! Deletes everything of a source, under its lease.
 //!
-//! The purge's own run stays, so that people can see later where the data went.
+//! The run of the purge itself stays, so that people can see later why the data is gone.
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -12,28 +12,28 @@ use crate::ledger::{Holder, Lease, RunKind, RunSpec, Unfinished};
 use crate::pipeline::{MOST_LOSSES, server_changed, under_lease};
 use crate::sink::{Purge, PurgedRows};
 
-/// What a purge has deleted.
+/// The rows that a purge has deleted.
 #[derive(Clone, Debug, Serialize)]
 pub struct Purged {
     /// The source's name.
     pub source: String,
-    /// The purge's own run in `ocds.run`, which stays.
+    /// The id of the purge's own run in `ocds.run`. This run stays.
     pub run_id: i64,
-    /// Releases that were deleted, including compiled ones.
+    /// The number of deleted releases, including compiled ones.
     pub releases: u64,
-    /// Rejects that were deleted, including resolved ones.
+    /// The number of deleted rejects, including resolved ones.
     pub rejects: u64,
-    /// Runs that were deleted, with their pages and requests.
+    /// The number of deleted runs. Their pages and requests are deleted too.
     pub runs: u64,
 }
 
-/// Deletes everything of a source in short transactions. A purge that is stopped keeps what it
-/// has deleted, and the next one continues.
+/// Deletes everything of a source in short transactions. If a purge is stopped, what it has
+/// deleted stays deleted, and the next purge continues.
 ///
 /// # Errors
 ///
-/// Another run holds the source, a table of somebody else refers to a row, or the database
-/// cannot be reached.
+/// Fails if another run holds the source, if a row of a table that is not ours refers to a row of
+/// ours, or if the database cannot be reached.
 pub async fn purge(
     database: &Database,
     source: &str,

@@ -1,5 +1,5 @@
-//! Which pages of the previous run a new one may take for unchanged, and by what rules pages
-//! become rows.
+//! Decides which pages of the previous run may count as unchanged, and identifies the rules by
+//! which pages become rows.
 
 use crate::config::{Config, Fetch};
 use crate::error::Result;
@@ -9,10 +9,10 @@ use crate::pipeline::Run;
 use crate::source::Source;
 
 impl Run<'_> {
-    /// The pages of the previous run, for a run that begins and may use them.
+    /// Returns the pages of the previous run, if this run begins anew and may use them.
     ///
-    /// A resumed run uses none: nobody knows any more which of its pages had changed, and once
-    /// one has, every later page is fetched too.
+    /// A resumed run uses none. Once a page has changed, every later page must be fetched, and a
+    /// resumed run does not know whether a page had changed before it stopped.
     pub(super) async fn read_previous_run(
         &self,
         lease: &Lease,
@@ -37,13 +37,14 @@ impl Run<'_> {
     }
 }
 
-/// Raised with each change of what bytes become, so that pages answered 304 are read anew.
+/// This number is raised whenever a change of the program makes other rows of the same bytes.
+/// Then unchanged pages are fetched again.
 const READING: u32 = 1;
 
-/// A digest of everything that decides what the bytes of a source's pages become: how they are
-/// requested, decoded, cut, repaired and read, and by which version of the program. It covers
-/// the whole table of the source, because one request too many is better than a page that stays
-/// as it was.
+/// Returns a digest of everything that decides which rows a source's pages become: how they are
+/// requested, decoded, cut, repaired and read, and the version of the program. It includes the
+/// whole declaration of the source, because an unnecessary request is better than rows that stay
+/// out of date.
 pub(super) fn digest(source: &Source, config: &Config) -> String {
     let Fetch {
         max_body_bytes,

@@ -1,4 +1,4 @@
-//! Decodes and extracts the content of the quarantine again.
+//! Decodes and extracts the documents in the quarantine again.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -19,30 +19,30 @@ use crate::release::{Reason, Reject};
 use crate::sink::{RetriedReject, Sink};
 use crate::source::{Container, Source, Version};
 
-/// What a replay made of a source's rejects.
+/// The result of a replay of a source's rejects.
 #[derive(Clone, Debug, Serialize)]
 pub struct Replayed {
     /// The source's name.
     pub source: String,
     /// The run's id in `ocds.run`.
     pub run_id: i64,
-    /// How many rejects were tried.
+    /// The number of rejects that were tried again.
     pub rejects: usize,
-    /// Rejects that were not tried, because secrets of the source are replaced in them. A run
-    /// that fetches them again reads them.
+    /// The number of rejects that were not tried, because placeholders replace secrets in them. A
+    /// run that fetches their pages again reads them.
     pub redacted: usize,
-    /// What became of their releases.
+    /// The counts of the releases in these rejects.
     #[serde(flatten)]
     pub counts: Counts,
 }
 
-/// Tries rejects of a source again, with today's program and configuration: those named, or
-/// all.
+/// Reads rejects of a source again with the present program and configuration. Reads the rejects
+/// with these ids, or all if `ids` is `None`.
 ///
 /// # Errors
 ///
-/// Another run holds the source, or the database cannot be reached. Rejects that were tried
-/// before the error are resolved.
+/// Fails if another run holds the source, or if the database cannot be reached. Rejects that were
+/// tried before the error stay resolved.
 pub async fn replay(
     database: &Database,
     source: &Source,
@@ -100,7 +100,7 @@ async fn try_rejects(
             }
             let rejects = tried.len();
             let counts = sink.replay(lease, tried).await?;
-            // each was tried, and counted, the first time
+            // a repetition tries the same rejects, which are counted already
             if losses == 0 {
                 replayed.rejects += rejects;
                 replayed.counts += counts;
@@ -118,9 +118,9 @@ async fn try_rejects(
     Err(server_changed("replay"))
 }
 
-/// Finds the source's secrets in what is refused again: an archive that could not be read may
-/// show them only once it can. A replay sends nothing and needs no secret, so one that is not
-/// set here is not searched for.
+/// Returns the redactor for documents that are refused again. An archive may show a secret only
+/// once it can be read. A replay sends no request and needs no secret, so a missing variable is
+/// no error, and secrets are then not searched for.
 fn redactor(source: &Source, config: &Config) -> Redactor {
     let fetcher = Fetcher::new(source, &config.fetch);
     fetcher.map_or_else(|_| Redactor::default(), |fetcher| fetcher.redactor())
@@ -155,7 +155,8 @@ async fn read_rejects(
     Ok(tried)
 }
 
-/// Reads a reject again: a page or document as its source declares today, a release as it is.
+/// Reads a reject again. A page or document is read as its source declares today. A release needs
+/// no declaration.
 fn read_reject(
     entry: &quarantine::Entry,
     document: Bytes,
@@ -173,7 +174,8 @@ fn read_reject(
         return extract::extract_document(&document, &entry.pointer, version, options);
     };
     let source = &as_kept(source, reason, &document);
-    // its headers are not kept, so a charset that only they name has to be declared
+    // the quarantine does not keep headers, so a charset that only a header names has to be
+    // declared
     match decode(document.clone(), None, source, limits) {
         Ok(Decoded {
             envelope,
@@ -199,8 +201,8 @@ fn read_reject(
     }
 }
 
-/// The source as it applies to a kept document, which is out of its container, and may be in
-/// UTF-8 already.
+/// Returns the source with settings for a kept document. It is no longer in an archive, and may
+/// have been converted to UTF-8.
 fn as_kept(source: &Source, reason: Reason, document: &[u8]) -> Source {
     let mut source = source.clone();
     if reason == Reason::UnreadableDocument {
@@ -212,7 +214,7 @@ fn as_kept(source: &Source, reason: Reason, document: &[u8]) -> Source {
     source
 }
 
-/// What was never received, or could not be kept, cannot be read.
+/// Refuses a document again that was never received or could not be kept.
 fn still_refused(reason: Reason, entry: &quarantine::Entry, document: Bytes) -> Extracted {
     Extracted {
         releases: Vec::new(),

@@ -1,4 +1,4 @@
-//! How a run went, in numbers that add up.
+//! Reports the result of a run, in numbers that add up.
 
 use serde::Serialize;
 use tracing::warn;
@@ -10,44 +10,46 @@ use crate::pipeline::Run;
 use crate::pipeline::dispatch::Dispatched;
 use crate::request::Requests;
 
-/// A run that has begun and ended.
+/// The result of a run that has begun and ended.
 #[derive(Debug)]
 pub struct Outcome {
-    /// How it went.
+    /// The numbers of the run.
     pub report: Report,
-    /// What ended it early, if anything did.
+    /// The error that ended the run early, if there was one.
     pub error: Option<Error>,
 }
 
-/// How a run went. Its numbers cover the whole run, over all processes that resumed it; its
-/// times are this process's.
+/// The numbers of a run. They cover the whole run, over all processes that resumed it. Only the
+/// times are those of this process.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The source's name.
     pub source: String,
     /// The run's id in `ocds.run`.
     pub run_id: i64,
-    /// What the run was for.
+    /// The kind of the run.
     pub kind: &'static str,
-    /// The end of the feed, or of a backfill's pages, was positively seen, or why not.
+    /// `complete` if the end of the feed, or of a backfill's pages, was seen. Otherwise the
+    /// reason why not.
     pub verdict: Verdict,
-    /// The last page that was durable before this process continued.
+    /// The last page that was durable before this process continued the run.
     pub resumed_from: Option<u64>,
-    /// How many pages are durable.
+    /// The number of durable pages.
     pub pages: i64,
-    /// Pages that this process found unchanged since the previous run, and so did not fetch.
+    /// The number of pages that this process did not fetch, because they have not changed since
+    /// the previous run.
     pub unchanged_pages: u64,
-    /// Pages that this process could not read.
+    /// The number of pages that this process could not read.
     pub unreadable_pages: u64,
-    /// Requests to the publisher.
+    /// The requests to the publisher.
     #[serde(flatten)]
     pub requests: Requests,
-    /// What became of the releases.
+    /// The counts of releases by outcome.
     #[serde(flatten)]
     pub counts: Counts,
-    /// How long this process ran, in seconds.
+    /// The time that this process ran, in seconds.
     pub duration_seconds: f64,
-    /// Releases that this process made durable in a second.
+    /// The number of releases that this process made durable per second.
     pub releases_per_second: f64,
 }
 
@@ -82,7 +84,7 @@ impl Report {
     }
 }
 
-/// Warns once a run about amounts that their columns cannot hold.
+/// Warns once in a run about amounts that their columns cannot hold.
 pub(super) fn tell_unread_amounts(source: &str, unread_amounts: u64) {
     metrics::add_unread_amounts(source, unread_amounts);
     if unread_amounts > 0 {

@@ -1,4 +1,4 @@
-//! Work under the lease of a source, in a run that always gets its end.
+//! Works under the lease of a source, in a run whose end is always written.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::{self, Claim, End, Holder, Lease, RunSpec, RunUpdate, Verdict};
 use crate::pipeline::dispatch::verdict;
 
-/// Claims a source, does work under its lease, and writes the end of the run, whatever the work
-/// returns. If the future is dropped, nobody writes the end, and the lease has to expire.
+/// Claims a source, works under its lease, and writes the end of the run, whatever the work
+/// returns. If the future is dropped, the end is not written, and the lease has to expire.
 ///
-/// `work` gets the lease, and its holder, which it gives back with its result. Work that takes
-/// longer than `lease.heartbeat` renews the lease by [`Holder::try_renew`], or another run
-/// takes the source over.
+/// `work` gets the lease and its holder, and returns the holder with its result. If the work
+/// takes longer than `lease.heartbeat`, it has to renew the lease by [`Holder::try_renew`].
+/// Otherwise another run takes the source over.
 ///
 /// # Errors
-/// Those of [`ledger::claim`] and of the work; the end of the run cannot be written, or the
-/// database has lost the claim.
+/// Fails like [`ledger::claim`] and like the work. Also fails if the end of the run cannot be
+/// written, or if the database has lost the claim.
 pub async fn under_lease<T, F>(
     database: &Database,
     spec: &RunSpec,
@@ -37,13 +37,13 @@ where
         error: worked.as_ref().err().map(Error::chain),
     };
     match write_end(&mut holder, &end, &RunUpdate::default(), config).await {
-        // the work could not continue either
+        // the database has lost the claim, so the result of the work does not count
         Err(error) if error.kind() == Kind::Lost => Err(error),
         ended => worked.and_then(|worked| ended.map(|()| worked)),
     }
 }
 
-/// Writes the end of a run, and retries as long as for a page.
+/// Writes the end of a run. Retries as long as a page is retried.
 pub(super) async fn write_end(
     holder: &mut Holder,
     end: &End,
