@@ -1,8 +1,8 @@
-//! Credentials: `auth = { … }`.
+//! Credentials: the key `auth = { … }` of a source.
 //!
-//! All texts in it may contain `{env.NAME}`, and secrets should. For a header or a query
-//! parameter that never changes, `http.headers` and `query` are enough: they may contain
-//! `{env.NAME}` too.
+//! All texts in `auth` may contain `{env.NAME}`, and secrets should be written like that. A
+//! header or a query parameter that never changes needs no `auth`. It can be declared in
+//! `http.headers` or `query`, which may contain `{env.NAME}` too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,37 +16,39 @@ use crate::json::Pointer;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "AuthTable")]
 pub enum Auth {
-    /// A user and a password (HTTP Basic authentication).
+    /// The server gets a user and a password (HTTP Basic authentication).
     Basic {
-        /// The user.
+        /// The name of the user.
         user: String,
         /// The password, which may be empty.
         password: String,
     },
-    /// A token from an endpoint.
+    /// The server gets a token, which an endpoint issues.
     Token(Token),
-    /// A token by OAuth 2.0 client credentials (RFC 6749, section 4.4).
+    /// The server gets a token, which an endpoint issues for OAuth 2.0 client credentials (RFC
+    /// 6749, section 4.4).
     OAuth2(OAuth2),
 }
 
-/// The request for a token. The response is JSON.
+/// A request for a token. The response is JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// The URL of the endpoint. It may be on another host, because it is declared.
+    /// The URL of the endpoint. It may be on any host, because the source declares it.
     pub url: String,
     /// The HTTP method.
     pub method: Method,
-    /// The body of the request: JSON if it looks like JSON, else a form. Values are encoded
-    /// accordingly.
+    /// The body of the request. It is JSON if it begins like JSON, and a form otherwise. Values
+    /// are encoded for that format.
     pub body: Option<String>,
     /// Headers of the request.
     pub headers: BTreeMap<String, String>,
     /// The pointer to the token in the response.
     pub pointer: Pointer,
-    /// The word before the token in the `Authorization` header. Empty for the token alone.
+    /// The word before the token in the `Authorization` header. If it is empty, the header has
+    /// only the token.
     pub scheme: String,
-    /// The time after which a new token is requested. By default it is `expires_in` of the
-    /// response; without that, the token is used until the server rejects it.
+    /// The time after which a new token is requested. By default it is the `expires_in` of the
+    /// response. If that is missing too, the token is used until the server rejects it.
     pub refresh: Option<Duration>,
 }
 
@@ -63,7 +65,7 @@ pub struct OAuth2 {
     pub credentials: Credentials,
     /// The requested scope.
     pub scope: Option<String>,
-    /// See [`Token::refresh`].
+    /// The time after which a new token is requested, as for [`Token::refresh`].
     pub refresh: Option<Duration>,
 }
 
@@ -71,10 +73,10 @@ pub struct OAuth2 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credentials {
-    /// As user and password of HTTP Basic authentication. RFC 6749 requires every server to
-    /// support this.
+    /// They are sent as the user and the password of HTTP Basic authentication. RFC 6749 requires
+    /// every server to support this.
     Basic,
-    /// As fields of the form in the body.
+    /// They are sent as fields of the form in the body.
     Body,
 }
 

@@ -1,4 +1,4 @@
-//! Dimensions of a feed besides time: `axis.NAME = …`.
+//! Dimensions of a feed besides time: the keys `axis.NAME = …` of a source.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,12 +11,12 @@ use super::pick::{Pick, PickKeys, WildcardPointer};
 use super::{Body, Method, Pagination, Template};
 use crate::json::Pointer;
 
-/// A dimension of a feed. Each of its values is fetched in chains of its own.
+/// A dimension of a feed. Each of its values is fetched as a chain of pages of its own.
 #[derive(Clone, Debug)]
 pub enum Axis {
-    /// The values, as declared.
+    /// The source declares the values.
     Values(Vec<String>),
-    /// An index that lists the values.
+    /// An index lists the values.
     Index(Box<Index>),
 }
 

@@ -1,4 +1,4 @@
-//! Decoding of response bodies: `decode = { … }`.
+//! Decoding of response bodies: the key `decode = { … }` of a source.
 
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ impl Charset {
     /// the same characters and more, and publishers use it under those names.
     #[must_use]
     pub fn from_label(name: &str) -> Option<Self> {
-        // Labels of the `replacement` encoding get `None`: it decodes no text.
+        // Labels of the `replacement` encoding return `None`, because it decodes no text.
         Encoding::for_label_no_replacement(name.as_bytes()).map(Self)
     }
 
@@ -52,22 +52,22 @@ impl TryFrom<String> for Charset {
 
 /// The format of a body.
 ///
-/// An archive may contain archives, one level deep. Each other member has any of the other
-/// formats.
+/// An archive may contain archives, one level deep. Each member that is not an archive may be one
+/// document, lines or concatenated documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Container {
-    /// Detected from the bytes: an archive, one document, or several documents.
+    /// The format is detected from the bytes: an archive, one document, or several documents.
     #[default]
     Auto,
-    /// One document. Archives are not opened.
+    /// The body is one document. Archives are not opened.
     Json,
-    /// One document on each line.
+    /// Each line of the body is a document.
     Lines,
-    /// Documents one after another, with or without white space between them.
+    /// The body has documents one after another, with or without white space between them.
     Concatenated,
-    /// A zip file only.
+    /// The body must be a zip file.
     Zip,
-    /// A gzip file only.
+    /// The body must be a gzip file.
     Gzip,
 }

@@ -80,8 +80,8 @@ pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
 
 /// Removes the user and the password from a declared URL, so that it can be stored and shown.
 ///
-/// Such a URL may be ambiguous about where the user ends. A valid source has no such URL, but a
-/// rejected source is shown too.
+/// The end of the password in the URL may be unclear. A valid source has no such URL, but the URL
+/// of a rejected source is shown too.
 pub(crate) fn remove_user(url: &str) -> String {
     let Some((_, rest)) = url.split_once("://") else {
         // A URL that begins with a variable or a path has no user.
@@ -477,8 +477,8 @@ mod tests {
         }
     }
 
-    /// Databases store these texts. If the text of a source changes, the source is fetched
-    /// again from the beginning.
+    /// Databases store these texts. If the text of a source changes, the source is fetched again
+    /// from the beginning.
     #[test]
     fn the_stored_scope_stays_the_same() {
         assert_eq!(source(WINDOWED).scope(), join_lines(FEED));

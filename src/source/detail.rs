@@ -1,4 +1,4 @@
-//! Documents that a page only names: `detail = { … }`.
+//! Documents that a page only names: the key `detail = { … }` of a source.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -9,8 +9,8 @@ use super::pick::{Pick, PickKeys, WildcardPointer};
 use super::{Body, Method, Rate, Template};
 use crate::json::Pointer;
 
-/// The details of a feed whose pages are an index. Each page lists items, and each item is
-/// fetched with a request of its own. The releases are in these items.
+/// How to fetch the items of a feed whose pages are an index. Each page lists items, and each
+/// item is fetched with a request of its own. The releases are in these items.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "DetailTable")]
 pub struct Detail {
@@ -22,18 +22,18 @@ pub struct Detail {
     pub method: Method,
     /// The body of the request.
     pub body: Option<Body>,
-    /// The number of items in one page of the run. They are committed together, and fetched
-    /// again after a crash. A page has fewer items if they are larger than
+    /// The number of items in one page of the run. The items of a page are committed together,
+    /// and fetched again together after a crash. A page has fewer items if they are larger than
     /// `fetch.max_decoded_bytes` together.
     pub together: NonZeroUsize,
-    /// The highest request rate for items, if it differs from the source's.
+    /// The highest rate of requests for items, if it differs from the source's rate.
     pub rate: Option<Rate>,
-    /// The largest number of concurrent requests for items. Without a `rate` of its own, it is
-    /// at most the source's.
+    /// The largest number of concurrent requests for items. Without a `rate` in `detail`, it is
+    /// at most `http.concurrency`.
     pub concurrency: Option<NonZeroUsize>,
 }
 
-/// One statement stores a hundred releases.
+/// The default of `together`. One statement stores a hundred releases.
 const DEFAULT_TOGETHER: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Limits and rules for requests to a source's server: `http = { … }`.
+//! Limits and rules for requests to a source's server: the key `http = { … }` of a source.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,15 +16,15 @@ use crate::json::Pointer;
 pub struct Http {
     /// The highest request rate, such as `12/120s`.
     pub rate: Option<Rate>,
-    /// The largest number of concurrent requests. It is lowered while the server throttles us
-    /// or becomes slow.
+    /// The largest number of concurrent requests. While the server throttles requests, fewer are
+    /// sent.
     pub concurrency: usize,
-    /// The longest time that a page may take, and that the server may send nothing. It replaces
-    /// `fetch.page_timeout` and `fetch.read_timeout`.
+    /// The longest time that a page may take, which is also the longest time that the server may
+    /// send nothing. It replaces `fetch.page_timeout` and `fetch.read_timeout`.
     #[serde(with = "humantime_serde::option")]
     pub timeout: Option<Duration>,
-    /// Retryable status codes besides 408, 429 and 5xx. They may include a success status: some
-    /// servers answer 202 until a page is ready.
+    /// Status codes that are retried besides 408, 429 and 5xx. They may include a success status,
+    /// because some servers answer 202 until a page is ready.
     pub retry_status: Vec<u16>,
     /// Status codes that mean that there is no data, for example in a window or for a value of
     /// an axis. They may include a success status such as 204. The body of such a response is
@@ -39,20 +39,20 @@ pub struct Http {
     pub fail_if: Option<FailIf>,
     /// Media types that are never a page, such as `text/html`.
     pub reject_content_type: Vec<String>,
-    /// Follow redirects. If false, a redirect is a failure like any other unexpected status.
+    /// True if redirects are followed. If false, a redirect is a failure like any other
+    /// unexpected status.
     pub redirects: bool,
-    /// Use conditional requests for the pages before the first changed page, by the `ETag` and
-    /// `Last-Modified` of the previous run. Some servers send the same values although the page
-    /// has changed; for them this must be false.
+    /// True if conditional requests are used for the pages before the first changed page. They
+    /// send the `ETag` and the `Last-Modified` of the previous run. Some servers send the same
+    /// values although the page has changed, and their sources must set this to false.
     pub conditional: bool,
     /// Headers of each request. Values may contain `{env.NAME}`.
     pub headers: BTreeMap<String, String>,
-    /// The `User-Agent`. It replaces the name of this program.
+    /// The `User-Agent` header. It replaces `fetch.user_agent`.
     pub user_agent: Option<UserAgent>,
     /// Other hosts that links and redirects may lead to, as `host` or `host:port`. `*` allows
-    /// every host that has a public name and public addresses. These hosts get neither
-    /// `{env.NAME}` values nor `headers`. The hosts in the source's own URLs are always
-    /// allowed.
+    /// every host that has a public name and public addresses. Other hosts get neither
+    /// `{env.NAME}` values nor `headers`. The hosts in the source's own URLs are always allowed.
     pub allow_hosts: Vec<String>,
 }
 
@@ -77,11 +77,12 @@ impl Default for Http {
     }
 }
 
-/// The `User-Agent` of a browser, because some servers reject all other programs. It is a
-/// release with long-term support, as organisations use.
+/// The `User-Agent` of a browser, because some servers reject all other programs. It is that of a
+/// Firefox release with long-term support, as organisations use it.
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// A `User-Agent` header. The word `browser` stands for that of a web browser.
+/// A `User-Agent` header. The word `browser` in the configuration becomes the `User-Agent` of a
+/// web browser.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub struct UserAgent(String);
@@ -139,7 +140,8 @@ impl FailIf {
     }
 }
 
-/// Publishers write `"error": null`, `false`, `""` or `[]` if there is no error.
+/// Returns false for `null`, `false`, `""` and empty lists. Publishers write `"error": null` and
+/// the like if there is no error.
 fn is_present(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

@@ -1,4 +1,4 @@
-//! The place and the kind of a page's items: `items = …`.
+//! The place and the kind of a page's items: the key `items = …` of a source.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use crate::json::ItemsAt;
 
 /// The place and the kind of a page's items.
 ///
-/// The configuration has a pointer, a list of pointers, or a table with `pointer`, `kind` and
-/// `version`.
+/// The configuration declares them as a pointer, a list of pointers, or a table with `pointer`,
+/// `kind` and `version`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Items {
     /// The possible places of the items. The first one that fits a page is used.
     pub shapes: Vec<ItemsAt>,
-    /// The kind of the items. `None` detects it for each item.
+    /// The kind of the items. If it is `None`, the kind of each item is detected.
     pub kind: Option<Kind>,
-    /// The version of OCDS. `None` takes it from the package that contains the item.
+    /// The version of OCDS. If it is `None`, the package around the item decides the version.
     pub version: Option<Version>,
 }
 
@@ -26,30 +26,30 @@ pub struct Items {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A release.
+    /// The item is a release.
     Release,
-    /// A record: a process with its releases, its compiled release, or both.
+    /// The item is a record: a process with its releases, its compiled release, or both.
     Record,
-    /// A release package.
+    /// The item is a release package.
     ReleasePackage,
-    /// A record package.
+    /// The item is a record package.
     RecordPackage,
 }
 
 /// A version of OCDS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Version {
-    /// Version 1.0. Such releases are upgraded.
+    /// Version 1.0. Releases of this version are upgraded to 1.1.
     #[serde(rename = "1.0")]
     V1_0,
-    /// Version 1.1. Such releases are stored as they are, even if their package declares
-    /// another version.
+    /// Version 1.1. Releases of this version are stored as they are, even if their package
+    /// declares another version.
     #[serde(rename = "1.1")]
     V1_1,
 }
 
 impl Items {
-    /// Creates items at these places. Their kind and version are detected.
+    /// Declares items at these places. Their kind and version are detected.
     #[must_use]
     pub fn at(shapes: Vec<ItemsAt>) -> Self {
         Self {
@@ -59,8 +59,9 @@ impl Items {
         }
     }
 
-    /// Points into the package if each item is a whole document and a package. The members
-    /// around the releases or records then belong to the page, as for any other package.
+    /// Changes the places if each item is a whole document and a package: they then point to the
+    /// releases or records in the package. The members around them then belong to the page, as
+    /// for any other package.
     fn expand_packages(mut self) -> Self {
         let (name, kind) = match self.kind {
             Some(Kind::ReleasePackage) => ("/releases/*", Kind::Release),
@@ -76,7 +77,7 @@ impl Items {
 }
 
 impl Default for Items {
-    /// Returns the places in release packages, record packages, arrays and single documents.
+    /// Declares items in release packages, record packages, arrays and single documents.
     fn default() -> Self {
         Self::at(
             ["/releases/*", "/records/*", "/*", ""]
@@ -98,7 +99,7 @@ impl Version {
         all.find(|version| version.as_str() == word)
     }
 
-    /// Returns the number in the configuration.
+    /// Returns the version as the configuration writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

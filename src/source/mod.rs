@@ -1,7 +1,7 @@
 //! A source: the feed of one publisher, as a table in the configuration declares it.
 //!
-//! Every value here is parsed: a pointer is a `Pointer` and a rate is a `Rate`. An unknown key
-//! or a value that does not fit is an error of [`crate::config`]. Nothing here sends a request.
+//! Every value here is parsed: a pointer is a `Pointer` and a rate is a `Rate`. An unknown key or
+//! a value that is not valid is an error of [`crate::config`]. Nothing here sends a request.
 
 mod auth;
 mod axis;
@@ -40,7 +40,7 @@ pub use self::request::{Body, Method};
 pub use self::template::{Escaping, Template, Values, Variable};
 pub use self::window::{Basis, CalendarSpan, Moment, Order, SplitWhen, Unit, Window};
 
-/// The status of every ordinary page, so it cannot get another meaning.
+/// The status of every ordinary page. A source must not give it another meaning.
 const PAGE_STATUS: u16 = 200;
 
 /// A publisher's feed.
@@ -51,7 +51,7 @@ pub struct Source {
     /// source's table in the configuration.
     #[serde(skip)]
     pub name: String,
-    /// Where it is declared.
+    /// The place where the source is declared.
     #[serde(skip)]
     pub origin: Origin,
     /// The publisher's name. Only people read it.
@@ -68,21 +68,21 @@ pub struct Source {
     pub landing_page: String,
     /// The date when the publisher stopped, if it has stopped.
     pub retired: Option<Date>,
-    /// The URL of a page, `http` or `https`.
+    /// The template of a page's URL, which is `http` or `https`.
     pub url: Template,
     /// The HTTP method, if it is declared. [`Source::method`] returns the one that is used.
     pub method: Option<Method>,
-    /// Query parameters added to the URL.
+    /// Query parameters that are added to the URL.
     #[serde(default)]
     pub query: BTreeMap<String, Template>,
     /// The body of each request.
     pub body: Option<Body>,
-    /// The way from one page to the next.
+    /// The kind of pagination: how one page leads to the next.
     #[serde(default)]
     pub page: Pagination,
     /// The windows of time. The source is fetched one window at a time.
     pub window: Option<Window>,
-    /// Further dimensions of the feed, by name. The source is fetched once for each value.
+    /// Further dimensions of the feed, by name. The feed is fetched once for each value.
     #[serde(default)]
     pub axis: BTreeMap<String, Axis>,
     /// Documents that a page only names. Each of them is fetched with a request of its own.
@@ -182,12 +182,12 @@ impl Source {
         definition::write_scope(self).to_string()
     }
 
-    /// Checks the rules that involve more than one key. If a template names the page variable,
-    /// this also removes the page parameter from the query.
+    /// Checks the rules that involve more than one key. If a template has the variable of the
+    /// page, this also removes the page parameter from the query.
     ///
     /// # Errors
     ///
-    /// Returns the key and the reason.
+    /// Returns the key and the reason as a clause.
     pub fn validate(&mut self) -> Result<(), (String, String)> {
         let known = self.known_variables();
         let is_known = |key: &str, variable: &Variable| match key {
@@ -387,7 +387,7 @@ fn explain_unknown(variable: &Variable) -> String {
     }
 }
 
-/// Returns an error for the first given key that a mode does not allow.
+/// Returns an error for the first of the given keys that a mode does not allow.
 fn allow_only(given: &[(&str, bool)], allowed: &[&str], table: &str) -> Result<(), String> {
     let is_misplaced = |(key, given): &&(&str, bool)| *given && !allowed.contains(key);
     match given.iter().find(is_misplaced) {
@@ -410,9 +410,9 @@ fn time_zone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<TimeZo
 /// The place where a source is declared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// A configuration file or the environment.
+    /// It is declared in a configuration file or in the environment.
     #[default]
     Configuration,
-    /// A file of `config/sources`, which is built into the program.
+    /// It is declared in a file of `config/sources`, which is built into the program.
     BuiltIn,
 }

@@ -1,11 +1,11 @@
-//! Pagination: `page = { … }`.
+//! Pagination: the key `page = { … }` of a source.
 
 use serde::{Deserialize, Serialize};
 
 use super::allow_only;
 use crate::json::Pointer;
 
-/// The way from one page to the next, and the way to recognise the last page.
+/// How one page leads to the next, and how the last page is recognised.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "PageTable")]
 pub enum Pagination {
@@ -21,9 +21,9 @@ pub enum Pagination {
         /// empty.
         pointer: Pointer,
         /// The number of items of a full page, if known. A full page without a link may be a
-        /// mistake of the server, so only such a page is reported as doubtful.
+        /// mistake of the server, so it is requested once more.
         size: Option<u64>,
-        /// The way to recognise the last page.
+        /// How the last page is recognised.
         stop: LinkStop,
     },
     /// The request contains the number of the page.
@@ -32,7 +32,7 @@ pub enum Pagination {
         param: Option<String>,
         /// The number of the first page.
         start: u64,
-        /// The way to recognise the last page.
+        /// How the last page is recognised.
         stop: Stop,
     },
     /// The request contains the number of items to skip.
@@ -43,7 +43,7 @@ pub enum Pagination {
         start: u64,
         /// The number of items of a page. The offset grows by this number.
         size: u64,
-        /// The way to recognise the last page.
+        /// How the last page is recognised.
         stop: Stop,
     },
     /// A member of the body is a token that the request for the next page contains.
@@ -55,27 +55,27 @@ pub enum Pagination {
         pointer: Pointer,
         /// The token of the first page. `None` requests the first page without a token.
         start: Option<String>,
-        /// The way to recognise the last page.
+        /// How the last page is recognised.
         stop: LinkStop,
     },
 }
 
-/// The way to recognise the last page of a feed of links or tokens. In every case, a page
-/// without a link or token is the last one.
+/// How the last page of a feed of links or tokens is recognised. In every case, a page without a
+/// link or token is the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkStop {
     /// Only a page without a link or token is the last one.
     #[default]
     NoLink,
-    /// The last page links to itself. The feed is a feed of changes, and the next run continues
-    /// with this page.
+    /// A page that links to itself is the last one. The feed is a feed of changes, and the next
+    /// run continues with this page.
     SameUrl,
-    /// The last page links to a page that was read before.
+    /// A page that links to a page that was read before is the last one.
     Repeated,
 }
 
-/// The way to recognise the last page of a feed with page numbers or offsets.
+/// How the last page of a feed with page numbers or offsets is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// A member of the body is the number of pages.
@@ -87,9 +87,9 @@ pub enum Stop {
         /// The number of items of a full page.
         size: Size,
     },
-    /// A page without items follows the last page.
+    /// The page after the last one has no items.
     Empty,
-    /// The request for the page after the last one gets this status.
+    /// The server answers a request for the page after the last one with this status.
     Status(u16),
 }
 
@@ -100,21 +100,22 @@ pub enum Stop {
     expecting = "`size` must be a number or a JSON Pointer to a number"
 )]
 pub enum Size {
-    /// A declared number.
+    /// The source declares the number.
     Fixed(u64),
-    /// The number in this member of the body.
+    /// This member of the body is the number.
     At(Pointer),
 }
 
 impl Pagination {
-    /// The feed is a feed of changes: it never ends, and the next run continues with its newest
-    /// page.
+    /// Returns true if the feed is a feed of changes. Such a feed never ends, and the next run
+    /// continues with its newest page.
     #[must_use]
     pub fn is_change_feed(&self) -> bool {
         self.link_stop() == Some(LinkStop::SameUrl)
     }
 
-    /// A link to a page that was read before is the end of the feed and not a loop.
+    /// Returns true if a link to a page that was read before is the end of the feed and not an
+    /// error.
     #[must_use]
     pub fn stops_at_repeated_page(&self) -> bool {
         self.link_stop() == Some(LinkStop::Repeated)
@@ -127,8 +128,8 @@ impl Pagination {
         }
     }
 
-    /// Returns the status of the response to a request for the page after the last one, if it
-    /// is declared.
+    /// Returns the status that the server sends for the page after the last one, if the source
+    /// declares it.
     #[must_use]
     pub fn stop_status(&self) -> Option<u16> {
         match self {
@@ -140,7 +141,7 @@ impl Pagination {
         }
     }
 
-    /// Returns the name of the query parameter that identifies a page, if there is one.
+    /// Returns the name of the query parameter that selects a page, if there is one.
     #[must_use]
     pub fn param(&self) -> Option<&str> {
         match self {
@@ -151,7 +152,7 @@ impl Pagination {
         }
     }
 
-    /// Removes the query parameter, because a template already names the page.
+    /// Removes the query parameter that selects a page, because a template already has the page.
     pub(super) fn remove_param(&mut self) {
         match self {
             Self::Number { param, .. } | Self::Offset { param, .. } | Self::Token { param, .. } => {
@@ -239,7 +240,7 @@ impl TryFrom<PageTable> for Pagination {
     }
 }
 
-/// The keys of the modes `number` and `offset`.
+/// The keys that the modes `number` and `offset` allow.
 const NUMBERED: [&str; 7] = [
     "param",
     "start",

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use crate::json::{self, Pointer};
 
-/// A rule that selects texts from an index. The index is JSON or text of any other kind.
+/// A rule that selects texts from an index. The index is JSON, or another text such as HTML.
 #[derive(Clone, Debug)]
 pub struct Pick {
     /// The way to find texts in the index.
     pub method: PickMethod,
-    /// A selected text must match this.
+    /// Only texts that match this are selected.
     pub matching: Option<Regex>,
-    /// A selected text must not match this.
+    /// Texts that match this are not selected.
     pub except: Option<Regex>,
 }
 
@@ -25,37 +25,37 @@ pub struct Pick {
 pub struct Picked {
     /// The selected texts.
     pub texts: Vec<String>,
-    /// The number of entries, whether selected or not. A page of an index is the last one if it
-    /// has no entries. A page with entries and no selected text is not the last one.
+    /// The number of entries, including those that were not selected. A page of an index without
+    /// entries is the last one. A page whose entries are all left out is not the last one.
     pub entries: usize,
 }
 
-/// The way to find texts in an index.
+/// How texts are found in an index.
 #[derive(Clone, Debug)]
 pub enum PickMethod {
-    /// By JSON Pointer, in an index that is JSON.
+    /// The texts are found by JSON Pointer, in an index that is JSON.
     Pointer {
         /// The pointer to the entries.
         each: WildcardPointer,
         /// The pointer to the text within an entry.
         value: Pointer,
-        /// Conditions: an entry is selected only if it has these texts at these pointers.
+        /// An entry is selected only if it has these texts at these pointers.
         only: BTreeMap<Pointer, String>,
     },
-    /// By regular expression, in an index that is text such as HTML or RSS. The text is the
-    /// first group that took part in the match, or the whole match. The five predefined
-    /// entities of XML in it are decoded.
+    /// The texts are found by regular expression, in an index that is text such as HTML or RSS. A
+    /// text is the first group that took part in the match, or the whole match. The five
+    /// predefined entities of XML in it are decoded.
     Pattern(Regex),
 }
 
 impl Pick {
     /// Selects texts from JSON. Each text is returned once, in order of appearance. A number
-    /// becomes text; values of other types are skipped.
+    /// becomes text. Values of other types are skipped.
     ///
     /// # Errors
     ///
-    /// Returns the reason as a clause if the JSON has no place for entries. This distinguishes
-    /// an error object from an empty index.
+    /// Returns a clause if the JSON has no place for entries. So an error object is not taken for
+    /// an empty index.
     pub fn from_json(&self, index: &Value) -> Result<Picked, String> {
         let PickMethod::Pointer { each, value, only } = &self.method else {
             return Ok(Picked::default());
@@ -83,8 +83,7 @@ impl Pick {
     ///
     /// # Errors
     ///
-    /// Returns the reason as a clause if nothing matches and the text is not XML. An XML feed
-    /// may be empty.
+    /// Returns a clause if nothing matches and the text is not XML. An XML feed may be empty.
     pub fn from_text(&self, index: &str) -> Result<Picked, String> {
         let PickMethod::Pattern(pattern) = &self.method else {
             return Ok(Picked::default());
@@ -104,7 +103,7 @@ impl Pick {
         Ok(Picked { texts, entries })
     }
 
-    /// The index is JSON.
+    /// Returns true if the index is JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
         matches!(self.method, PickMethod::Pointer { .. })
@@ -159,9 +158,9 @@ enum Token {
 }
 
 impl WildcardPointer {
-    /// Returns true if the value has a place for entries: it is empty, or the part of the
-    /// pointer before the first `*` leads to an array, an object or `null`. A pointer without
-    /// `*` may lead to any value.
+    /// Returns true if the value has a place for entries. It does if it is empty, or if the part
+    /// of the pointer before the first `*` leads to an array, an object or `null`. A pointer
+    /// without `*` may lead to any value.
     fn has_place(&self, value: &Value) -> bool {
         let is_empty = match value {
             Value::Null => true,
@@ -232,7 +231,7 @@ impl fmt::Display for WildcardPointer {
     }
 }
 
-/// The keys of a [`Pick`] in the tables of the configuration that contain one.
+/// The keys of a [`Pick`], for tables of the configuration that contain one.
 #[derive(Default)]
 pub(super) struct PickKeys {
     pub(super) each: Option<WildcardPointer>,
@@ -249,7 +248,7 @@ impl TryFrom<PickKeys> for Pick {
     fn try_from(keys: PickKeys) -> Result<Self, String> {
         let regex = |text: String| {
             Regex::new(&text).map_err(|error| {
-                // The last line of the error is the reason. The lines before it draw the
+                // The last line of the error is the reason. The lines before it show the
                 // position.
                 let shown = error.to_string();
                 let reason = shown.lines().last().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Repairs of a publisher's JSON. A source must enable each of them.
+//! Repairs of a publisher's JSON. A repair is made only if the source enables it.
 
 use serde::Deserialize;
 
@@ -29,7 +29,8 @@ impl Repair {
         Repair::BadNumber,
     ];
 
-    /// Returns the word in the configuration. The same word marks the repaired rows.
+    /// Returns the name of the repair in the configuration. The same name is stored with repaired
+    /// rows.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The method and the body of a request: `method` and `body`.
+//! The method and the body of a request: the keys `method` and `body` of a source.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use super::template::{Escaping, Template, Values};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
-    /// `GET`
+    /// The method `GET`.
     #[default]
     Get,
-    /// `POST`
+    /// The method `POST`.
     Post,
 }
 
@@ -42,9 +42,9 @@ impl Method {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, try_from = "BodyTable")]
 pub enum Body {
-    /// JSON in which texts are templates.
+    /// The body is JSON in which texts are templates.
     Json(Json),
-    /// A form, URL-encoded as by browsers.
+    /// The body is a form, encoded as browsers do it.
     Form(BTreeMap<String, Template>),
 }
 

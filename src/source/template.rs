@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::source::Axis;
 
-/// A text with variables.
+/// A text with variables, such as `/{from:%Y/%m}?page={page}`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Template {
@@ -33,7 +33,7 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Literal(String),
-    /// `{env.NAME}`, a secret.
+    /// `{env.NAME}`, the value of an environment variable, which may be a secret.
     Environment(String),
     Variable {
         variable: Variable,
@@ -77,7 +77,7 @@ pub struct Values<'v> {
     pub from: Option<&'v Zoned>,
     /// The end of the window, in its zone.
     pub to: Option<&'v Zoned>,
-    /// The format of dates in templates that do not give one.
+    /// The format of dates in templates that do not declare a format.
     pub format: &'v str,
     /// The number of the page.
     pub page: Option<u64>,
@@ -105,8 +105,8 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// Returns the reason as a clause, with the name of the problem: a brace without its
-    /// partner, or an unknown variable or filter.
+    /// Returns a clause that names the problem: a brace without the other brace of its pair, or
+    /// an unknown variable or filter.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -147,19 +147,18 @@ impl Template {
         }
     }
 
-    /// Returns the template as it is declared.
+    /// Returns the text of the template as it is declared.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Renders the template with these values. `secret` returns the value of `{env.NAME}`. In a
-    /// URL it is percent-encoded like any other value, unless the URL begins with it: then it
-    /// is the beginning of the URL and is inserted unchanged.
+    /// URL, a secret is percent-encoded like any other value. Only a secret at the very start of
+    /// a URL is inserted unchanged, because it may be the scheme and the host.
     ///
     /// A variable without a value becomes an empty text.
-    /// [`Source::validate`](super::Source::validate) checks which variables a template may
-    /// name.
+    /// [`Source::validate`](super::Source::validate) checks which variables a template may have.
     #[must_use]
     pub fn render(
         &self,
@@ -186,9 +185,9 @@ impl Template {
         texts.collect()
     }
 
-    /// Returns the scheme, host and port that the template contains literally. The list is
-    /// empty if a variable may be part of the host, unless the template begins with an axis of
-    /// declared values.
+    /// Returns the scheme, host and port that the template writes out. The list is empty if a
+    /// variable may be part of the host. A template that begins with an axis of declared values
+    /// has one result for each value.
     pub(super) fn origins(&self, axes: &BTreeMap<String, Axis>) -> Vec<Url> {
         let (beginnings, rest) = match &self.pieces[..] {
             [Piece::Literal(text), rest @ ..] => (std::slice::from_ref(text), rest),
@@ -223,8 +222,8 @@ impl Template {
         })
     }
 
-    /// Returns the formats of the dates in the template. `None` stands for a date without a
-    /// format of its own.
+    /// Returns the formats of the dates in the template. `None` is for a date that declares no
+    /// format.
     pub(super) fn date_formats(&self) -> impl Iterator<Item = Option<&str>> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Variable {
@@ -236,7 +235,7 @@ impl Template {
         })
     }
 
-    /// The template is a single `{page}` or `{offset}`.
+    /// Returns true if the template is a single `{page}` or `{offset}`.
     pub(super) fn is_number(&self) -> bool {
         let [Piece::Variable { variable, .. }] = &self.pieces[..] else {
             return false;
@@ -245,9 +244,9 @@ impl Template {
     }
 }
 
-/// Returns the scheme, host and port at the beginning of a URL. If the beginning is not the
-/// whole URL, the host must end within it, because the following text could be part of the
-/// host.
+/// Returns the scheme, host and port at the beginning of a URL. If more text follows (`is_whole`
+/// is false), the host must end within the beginning, because the text that follows could be part
+/// of the host.
 fn parse_origin(beginning: &str, is_whole: bool) -> Option<Url> {
     let (scheme, rest) = beginning.split_once("://")?;
     let end = rest.find(['/', '?', '#', '\\']);
@@ -400,7 +399,7 @@ fn extract_path(text: &str) -> String {
 }
 
 /// Percent-encodes all characters that could change the URL around the value. Colons and commas
-/// in dates and lists cannot, and some servers require them unencoded.
+/// in dates and lists stay, because they change nothing and some servers require them unencoded.
 fn percent_encode(text: &str) -> String {
     let encoded = text.bytes().map(|byte| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),

@@ -1,4 +1,4 @@
-//! Windows of time: `window = { … }`.
+//! Windows of time: the key `window = { … }` of a source.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,38 +13,37 @@ use crate::json::Pointer;
 
 /// The windows of time in which a feed is fetched. Each window is a chain of pages.
 ///
-/// Neighbouring windows share an end point, because publishers differ in whether a window
+/// Neighbouring windows share a point in time, because publishers differ in whether a window
 /// includes its end. A release that two windows contain is stored once.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "WindowTable")]
 pub struct Window {
     /// The start of the first run.
     pub from: Moment,
-    /// The end of the feed, if the feed has ended. Otherwise the last window ends at the
-    /// present.
+    /// The end of the feed, if the feed has ended. Otherwise the last window ends now.
     pub until: Option<Moment>,
     /// The format of `{from}` and `{to}`, if a template does not give one.
     pub format: String,
     /// The time zone of the dates in requests, if it differs from the source's.
     pub zone: Option<TimeZone>,
-    /// The length of a window. `None` is a single window.
+    /// The length of a window. If it is `None`, the whole time is a single window.
     pub step: Option<CalendarSpan>,
-    /// The order of the windows.
+    /// The order in which the windows are fetched.
     pub order: Order,
     /// The kind of date that the publisher compares with a window.
     pub basis: Basis,
     /// The distance before the watermark at which an incremental run begins.
     pub overlap: CalendarSpan,
-    /// The distance after the present at which the last window ends.
+    /// The distance after the present time at which the last window ends.
     pub ahead: Option<CalendarSpan>,
     /// The conditions for halving a window.
     pub split_when: SplitWhen,
 }
 
 impl Window {
-    /// Checks that requests can express the windows. `unit` is the smallest unit of the dates
-    /// in requests. `has_end` is true if requests contain the end of a window, or if pagination
-    /// continues past it.
+    /// Checks that requests can express the windows. `unit` is the smallest unit of the dates in
+    /// requests. `has_end` is true if requests contain the end of a window, or if pagination
+    /// continues after the end of the window.
     pub(super) fn check(&self, unit: Unit, zone: &TimeZone, has_end: bool) -> Result<(), String> {
         let until = self.until.as_ref().map(|until| until.at(zone));
         if until.is_some_and(|until| until < self.from.at(zone)) {
@@ -88,17 +87,19 @@ impl Window {
     }
 }
 
-/// The kind of date that the publisher compares with a window. Only the date of the last change
-/// shows everything new. With any other date, a late entry appears before the watermark.
+/// The kind of date that the publisher compares with a window. Only if it is the date of the last
+/// change, a window shows everything that is new. With any other date, an entry may appear late,
+/// before the watermark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
-    /// The date of an entry's last change.
+    /// The publisher compares the date of an entry's last change.
     Updated,
-    /// The date of an entry's publication.
+    /// The publisher compares the date of an entry's publication.
     #[default]
     Published,
-    /// A date of the contracting process itself, such as the end of its tender period.
+    /// The publisher compares a date of the contracting process itself, such as the end of its
+    /// tender period.
     Event,
 }
 
@@ -120,7 +121,7 @@ impl Basis {
     }
 }
 
-/// The order of the windows.
+/// The order in which the windows are fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
@@ -131,18 +132,18 @@ pub enum Order {
     Descending,
 }
 
-/// The conditions for halving a window. The two halves are then fetched instead.
+/// The conditions for halving a window. The two halves are then fetched instead of the window.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SplitWhen {
-    /// The largest number of items that the publisher returns for one window.
+    /// A window is halved if it has this many items, because the publisher never returns more.
     pub items: Option<u64>,
     /// The pointer to the number of items of the window. Without it, `page.total_items` is
     /// used, or else the items are counted.
     pub total: Option<Pointer>,
-    /// Status codes that mean that the window is too large.
+    /// A window is halved if the server answers with one of these status codes.
     pub status: Vec<u16>,
-    /// The length below which windows are not halved. The default is 1/64 of `step`.
+    /// Halves are never shorter than this. The default is 1/64 of `step`.
     pub smallest: Option<CalendarSpan>,
 }
 
@@ -177,13 +178,13 @@ impl fmt::Display for CalendarSpan {
     }
 }
 
-/// A date as people write it: `2024`, `2024-03`, `2024-03-01`, or a date with a time of day. A
-/// date with a zone or an offset does not use the zone of the source.
+/// A date in a usual form: `2024`, `2024-03`, `2024-03-01`, or a date with a time of day. A date
+/// with a zone or an offset does not use the zone of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// An instant, independent of the source's zone.
+    /// The date has a zone or an offset, so it does not depend on the source's zone.
     Instant(Timestamp),
-    /// A date and time of day in the zone of the source.
+    /// The date and time of day are in the source's zone.
     Local(DateTime),
 }
 
@@ -275,7 +276,7 @@ impl TryFrom<WindowTable> for Window {
         let is_too_short = overlap
             .0
             .compare((least, SpanRelativeTo::days_are_24_hours()))
-            // A span of months or years cannot be compared, and it is always long enough.
+            // a span of months or years cannot be compared here, and it is always long enough
             .is_ok_and(std::cmp::Ordering::is_lt);
         if is_too_short {
             return Err(format!(
@@ -299,20 +300,20 @@ impl TryFrom<WindowTable> for Window {
     }
 }
 
-/// The smallest unit of the dates that a format writes. Windows begin and end on it.
+/// The smallest unit of the dates that a format writes. Windows begin and end on this unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unit {
-    /// Seconds, or a smaller unit.
+    /// The dates have seconds or a smaller unit.
     Second,
-    /// Minutes.
+    /// The smallest unit is a minute.
     Minute,
-    /// Hours.
+    /// The smallest unit is an hour.
     Hour,
-    /// Days.
+    /// The smallest unit is a day.
     Day,
-    /// Months.
+    /// The smallest unit is a month.
     Month,
-    /// Years.
+    /// The smallest unit is a year.
     Year,
 }
 
