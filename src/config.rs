@@ -1,4 +1,6 @@
-//! The configuration: built-in defaults, then files, then the environment.
+//! The configuration, from built-in defaults, files and the environment.
+//!
+//! A row overrides the rows above it.
 //!
 //! | rank | where | what |
 //! |---|---|---|
@@ -8,7 +10,7 @@
 //! | 4 | `OCDS_INGEST__SECTION__KEY` | any key, such as `OCDS_INGEST__SINK__WORKERS` |
 //! | 5 | `--database-url URL` | `database.url` |
 //!
-//! An error names the file and the key if a key is unknown or a value does not fit. Every limit
+//! An error names the file and the key if a key is unknown or a value is not valid. Every limit
 //! of the program is a key here, with a default and a reason.
 
 use std::collections::{BTreeMap, HashMap};
@@ -33,19 +35,19 @@ const DEFAULT_FILE: &str = "ocds-ingest.toml";
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The database.
+    /// The settings of the database.
     pub database: Database,
-    /// Requests to publishers.
+    /// The settings for requests to publishers.
     pub fetch: Fetch,
-    /// Reading of pages.
+    /// The settings for reading pages.
     pub extract: Extract,
-    /// Writing of rows.
+    /// The settings for writing rows.
     pub sink: Sink,
-    /// Leases, which ensure that only one run writes a source.
+    /// The settings of leases, which ensure that only one run writes a source.
     pub lease: Lease,
-    /// Records of past runs.
+    /// The settings for records of past runs.
     pub ledger: Ledger,
-    /// The end of the program after a signal.
+    /// The settings for the end of the program after a signal.
     pub shutdown: Shutdown,
     /// The sources, by name.
     pub sources: BTreeMap<String, Source>,
@@ -61,41 +63,42 @@ impl Config {
     }
 }
 
-/// The PostgreSQL database.
+/// The settings of the PostgreSQL database.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
-    /// `local`, or `postgresql://user:password@host/database?sslmode=verify-full`.
+    /// `local` for the private local server, or a URL such as
+    /// `postgresql://user:password@host/database?sslmode=verify-full`.
     pub url: SecretString,
-    /// A file that contains the URL. Kubernetes mounts secrets as files.
+    /// A file that contains the database's URL. Kubernetes mounts secrets as files.
     pub url_file: Option<PathBuf>,
     /// The directory for the data of the local server. `None` means the user's data directory,
     /// or a directory under `/var/lib` for root. If the program runs as root, it gives the
     /// directory to the server's user.
     pub directory: Option<PathBuf>,
-    /// Every command that uses the database applies migrations first.
+    /// True if every command that uses the database first applies migrations.
     pub migrate: bool,
-    /// The statements for pages are prepared. Set this to `false` for a pooler older than
+    /// True if the statements for pages are prepared. Set this to `false` for a pooler older than
     /// PgBouncer 1.21.
     pub prepare: bool,
-    /// The timeout for connecting.
+    /// The longest time that connecting may take.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// The timeout of the server for one statement.
+    /// The longest time that the server may spend on one statement.
     #[serde(with = "humantime_serde")]
     pub statement_timeout: Duration,
-    /// The timeout of a statement that waits for a lock.
+    /// The longest time that a statement may wait for a lock.
     #[serde(with = "humantime_serde")]
     pub lock_timeout: Duration,
     /// The server ends a transaction of this program that is idle for this long. It must be
     /// less than `lease.ttl`, so that a run that lost its connection cannot block a takeover.
     #[serde(with = "humantime_serde")]
     pub idle_in_transaction_timeout: Duration,
-    /// The time after which a connection is closed if sent bytes are not acknowledged. A silent
-    /// connection is probed after the same time.
+    /// A connection is closed if bytes that were sent are not acknowledged for this long. A
+    /// silent connection is probed after the same time.
     #[serde(with = "humantime_serde")]
     pub tcp_user_timeout: Duration,
-    /// The time for which the commit of a page is retried while the server is unavailable.
+    /// The commit of a page is retried for this long while the server is unavailable.
     #[serde(with = "humantime_serde")]
     pub retry_for: Duration,
 }
@@ -118,51 +121,52 @@ impl Default for Database {
     }
 }
 
-/// Requests to publishers.
+/// The settings for requests to publishers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetch {
     /// The `User-Agent` of sources that do not declare one.
     pub user_agent: String,
-    /// The timeout for connecting, including TLS.
+    /// The longest time that connecting may take, including TLS.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
     /// The longest time that a server may send nothing.
     #[serde(with = "humantime_serde")]
     pub read_timeout: Duration,
-    /// The slowest speed at which a body may arrive. A slower body counts as a broken
-    /// connection; 0 is no limit. The speed is measured each time that the waits for the server
-    /// add up to `read_timeout`, so a body that is complete before that is never too slow.
+    /// The slowest speed at which a body may arrive; 0 means no limit. A slower body counts as a
+    /// broken connection. The speed is measured each time that the waits for the server add up to
+    /// `read_timeout`. So a body that is complete before that time is never too slow.
     pub min_bytes_per_minute: u64,
-    /// The longest time from the request for a page to its last byte.
+    /// The longest time from the request for a page to the last byte of its body.
     #[serde(with = "humantime_serde")]
     pub page_timeout: Duration,
-    /// The largest body as it arrives, before decompression. A larger page is unreadable: it is
-    /// not requested again, and its first 64 KiB are kept.
+    /// The largest body as it arrives, before decompression, in bytes. A page with a larger body
+    /// is unreadable: it is not requested again, and its first 64 KiB are kept.
     pub max_body_bytes: usize,
-    /// The largest body after decompression. This limits the memory of a page, including a page
-    /// of several documents of an index. A larger page is unreadable in the same way. The JSON
-    /// of an index may take four times as much memory.
+    /// The largest body after decompression, in bytes. It limits the memory of a page, also of a
+    /// page with several documents of an index. A page with a larger body is unreadable: it is
+    /// not requested again, and its first 64 KiB are kept. The JSON of an index may take four
+    /// times as much memory.
     pub max_decoded_bytes: usize,
-    /// The largest file that is written to disk and read in pieces. Such a file is downloaded
-    /// or arrives through a pipe.
+    /// The largest file that is written to disk and read in pieces, in bytes. Files that are
+    /// downloaded or arrive through a pipe are written to disk.
     pub max_file_bytes: u64,
-    /// The largest number of items of a page that is held in memory as a whole. Releases within
-    /// packages and records count too. Each item takes a kilobyte of memory, however small it
-    /// is. A page with more items is unreadable in the same way. Files are cut into pieces, so
-    /// they may have any number of items.
+    /// The largest number of items on a page that is held in memory as a whole. Releases in
+    /// packages and records count too. Each item needs a kilobyte of memory, however small it is.
+    /// A page with more items is unreadable: it is not requested again, and its first 64 KiB are
+    /// kept. Files are cut into pieces, so they may have any number of items.
     pub max_items: usize,
-    /// The largest number of members in the archives of a body. A body with more members is too
-    /// large.
+    /// The largest number of members in the archives of a body. A page with more members is
+    /// unreadable: it is not requested again, and its first 64 KiB are kept.
     pub max_members: usize,
-    /// The largest ratio of an archive's decompressed size to its own size. The first MiB is
-    /// not counted. Release packages compress to between a tenth and a thirtieth; an archive
-    /// that compresses to less than a two-hundredth was probably built to do harm.
+    /// The largest ratio of an archive's decompressed size to its own size. The first MiB does
+    /// not count. Release packages compress to between a tenth and a thirtieth of their size. An
+    /// archive that compresses to less than a two-hundredth was probably made to do harm.
     pub max_ratio: u32,
-    /// The number of attempts for a page.
+    /// The largest number of attempts for a page.
     pub attempts: u32,
-    /// The wait before the second attempt. It doubles with each further attempt, plus or minus
-    /// half at random.
+    /// The wait before the second attempt. It doubles with each further attempt, and chance adds
+    /// or subtracts up to half of it.
     #[serde(with = "humantime_serde")]
     pub first_wait: Duration,
     /// The longest wait between two attempts.
@@ -172,22 +176,21 @@ pub struct Fetch {
     /// ends as rate limited, and a later run resumes it.
     #[serde(with = "humantime_serde")]
     pub longest_retry_after: Duration,
-    /// The run ends as truncated after this number of unreadable pages in a row. A single bad
-    /// page is skipped, but a site that returns a maintenance notice for every page is not
-    /// worth further requests.
+    /// The run ends as truncated if this many pages in a row are unreadable. A single bad page is
+    /// skipped. But a site that returns a maintenance notice for every page is not worth further
+    /// requests.
     pub unreadable_in_a_row: u32,
-    /// The largest number of pages of a chain. It stops a feed that generates new links without
-    /// end.
+    /// The largest number of pages of a chain. It stops a feed that makes new links without end.
     pub max_pages: u64,
     /// The largest number of pages that are fetched and not yet committed. It limits the
     /// memory, and the number of pages that are fetched again after a crash.
     pub ahead: usize,
-    /// The largest total size of the decoded documents of these pages, in bytes. A page that is
-    /// larger than this is fetched alone.
+    /// The largest size, in bytes, of the decoded documents of all pages that are fetched and not
+    /// yet committed. A page that is larger than this limit is alone in memory.
     pub ahead_bytes: usize,
-    /// The number of pages of the previous run that are remembered for conditional requests,
-    /// counted from the first page. Each takes up to a kilobyte of memory, or up to six with
-    /// links of the maximum length.
+    /// This many pages of the previous run are remembered for conditional requests, counted from
+    /// the first page. Each needs up to a kilobyte of memory, or up to six with links of the
+    /// maximum length.
     pub remembered: u32,
 }
 
@@ -218,7 +221,7 @@ impl Default for Fetch {
     }
 }
 
-/// Reading of pages.
+/// The settings for reading pages.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Extract {
@@ -240,7 +243,7 @@ impl Default for Extract {
     }
 }
 
-/// Writing of rows.
+/// The settings for writing rows.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sink {
@@ -255,22 +258,22 @@ pub struct Sink {
     pub workers: usize,
     /// The largest share of a run's releases that may be rejected, from 0 to 1.
     pub max_bad_ratio: f64,
-    /// The number of releases in a run after which the share is checked for the first time. It
-    /// is also checked when the run ends.
+    /// The share of rejected releases is checked once the run has this many releases. It is also
+    /// checked when the run ends.
     pub max_bad_after: u64,
 }
 
-/// The kind of statement that writes the rows of a batch.
+/// How the rows of a batch are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// One multi-row upsert for each batch.
+    /// Each batch is one upsert of several rows.
     Upsert,
-    /// Binary `COPY` of all rows of a page into a temporary table, and one upsert from there.
-    /// It suits large pages.
+    /// All rows of a page are copied into a temporary table by a binary `COPY`, and one upsert
+    /// writes them from there. It suits large pages.
     Copy,
-    /// One upsert for each row. It is much slower. Use it to compare, or if a server has a
-    /// problem with the other methods.
+    /// Each row is an upsert of its own, which is much slower. Use it to compare, or if a server
+    /// has a problem with the other methods.
     Row,
 }
 
@@ -287,12 +290,12 @@ impl Default for Sink {
     }
 }
 
-/// The end of the program after a signal.
+/// The settings for the end of the program after a signal.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shutdown {
-    /// The time after the first signal in which fetched pages may still be committed. It must
-    /// be less than 30 seconds, because Kubernetes then kills the process.
+    /// Pages that are fetched may still be committed for this long after the first signal. It
+    /// must be less than 30 seconds, because Kubernetes then kills the process.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
 }
@@ -305,21 +308,21 @@ impl Default for Shutdown {
     }
 }
 
-/// Leases, which ensure that only one run writes a source.
+/// The settings of leases, which ensure that only one run writes a source.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lease {
-    /// The interval at which a run renews its lease. The run then also verifies that the pages
-    /// committed since the last renewal are in the database.
+    /// The interval at which a run renews its lease. At each renewal, the run also verifies that
+    /// the pages that it has committed since the last renewal are in the database.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
-    /// A run that has not renewed its lease for this long is dead. A run with a closed database
-    /// connection is dead after two heartbeats. This does not apply with a pooler, because
-    /// poolers close connections themselves.
+    /// A run counts as dead if it has not renewed its lease for this long. If its database
+    /// connection is closed, it counts as dead after two heartbeats. The shorter time does not
+    /// apply with a pooler, because a pooler closes connections itself.
     #[serde(with = "humantime_serde")]
     pub ttl: Duration,
-    /// The time for which a second run waits for the first run to end. It waits longer while it
-    /// is unknown whether the first run is alive: until that run renews its lease, or is dead.
+    /// A second run waits this long for the first run to end. It waits longer while it is not
+    /// known whether the first run is alive: until that run renews its lease or counts as dead.
     #[serde(with = "humantime_serde")]
     pub wait: Duration,
 }
@@ -334,13 +337,13 @@ impl Default for Lease {
     }
 }
 
-/// Records of past runs.
+/// The settings for records of past runs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ledger {
     /// The number of ended runs to keep for each source, with their pages and requests.
     pub keep_runs: u32,
-    /// Each HTTP request is recorded as a row of `ocds.request`.
+    /// True if each HTTP request is recorded as a row of `ocds.request`.
     pub requests: bool,
 }
 
@@ -353,7 +356,7 @@ impl Default for Ledger {
     }
 }
 
-/// The parts of the configuration that are given on the command line.
+/// The parts of the configuration that the command line gives.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// The files of `--config`. Later files override earlier ones.
@@ -369,7 +372,7 @@ pub type Environment = HashMap<String, String>;
 ///
 /// # Errors
 ///
-/// Returns the errors of [`load_from`].
+/// Fails like [`load_from`].
 pub fn load(overrides: &Overrides) -> Result<Config> {
     // A variable that is not UTF-8 cannot be a variable of this program.
     let environment = std::env::vars_os()
@@ -382,8 +385,8 @@ pub fn load(overrides: &Overrides) -> Result<Config> {
 ///
 /// # Errors
 ///
-/// Returns an error if a file cannot be read, a key is unknown, a value does not fit, or two
-/// values contradict each other. The message names the file and the key.
+/// Fails if a file cannot be read, a key is unknown, a value is not valid, or two values
+/// contradict each other. The message names the file and the key.
 pub fn load_from(overrides: &Overrides, environment: &Environment) -> Result<Config> {
     let files = match &overrides.files[..] {
         [] if Path::new(DEFAULT_FILE).is_file() => &[PathBuf::from(DEFAULT_FILE)],
@@ -429,8 +432,8 @@ pub fn load_from(overrides: &Overrides, environment: &Environment) -> Result<Con
     Ok(config)
 }
 
-/// Returns true if the environment contains a URL and `url_file` comes from a configuration
-/// file. The environment then has priority.
+/// Returns true if the environment contains a URL of the database and `url_file` comes from a
+/// configuration file. The environment then has priority.
 fn has_url_in_environment(environment: &Environment) -> bool {
     let has = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
     let has_url = has("OCDS_INGEST__DATABASE__URL") || has("DATABASE_URL");
@@ -441,8 +444,8 @@ fn has_url_in_environment(environment: &Environment) -> bool {
 ///
 /// # Errors
 ///
-/// Returns an error if a file under `config/sources` is not a source. A test prevents the
-/// release of such a file.
+/// Fails if a file under `config/sources` is not a source. A test makes sure that no such file is
+/// released.
 pub fn built_in_sources() -> Result<BTreeMap<String, Source>> {
     BUILT_IN_SOURCES
         .files()
@@ -499,7 +502,7 @@ fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     })
 }
 
-/// Converts an error about the environment, and names the key.
+/// Converts an error in the environment, and names the key.
 fn describe_environment_error(error: &serde_path_to_error::Error<config::ConfigError>) -> Error {
     let key = error.path().to_string();
     let message = error.inner().to_string();
@@ -531,11 +534,11 @@ fn remove_value(message: &str) -> String {
     }
 }
 
-/// The longest duration. It is longer than any useful wait, and short enough to be added to a
-/// clock.
+/// The longest duration that a key may have. It is longer than any useful wait, and short enough
+/// to be added to a clock.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The largest number of pages. It is more than any machine can hold.
+/// The largest value of `fetch.ahead`. No machine can hold as many pages.
 const MAX_AHEAD: usize = 10_000;
 
 /// Checks the rules that involve more than one key, and the limits of single values.

@@ -11,28 +11,29 @@ use crate::error::{Error, Result};
 use crate::json::{self, Cut, Item};
 use crate::source::Items;
 
-/// The place of a page in a feed, in the form that the next request needs.
+/// The place of a page in a feed, in the form that the request for the page needs.
 ///
 /// Stored cursors have `{env.NAME}` in place of secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Cursor {
-    /// The source's own URL: the first page of a feed of links, or a single document.
+    /// The page is the first one of a feed of links, or a single document. Its URL is the
+    /// source's own URL.
     Start,
-    /// The absolute URL that the previous page named as the next one.
+    /// The page is at this absolute URL, which the page before it named.
     Link(String),
-    /// The publisher's page number.
+    /// The page has this number, which the publisher counts.
     Number(u64),
-    /// The number of items before the page.
+    /// The page begins after this number of items.
     Offset(u64),
-    /// The token for this page, which the previous page contained.
+    /// The page has this token, which the page before it contained.
     Token(String),
-    /// The rest of a file, after the piece that was read last.
+    /// The page is a piece of a file. It begins where the piece before it ended.
     Piece(Mark),
-    /// Some of the items that a page of an index names.
+    /// The page has some of the items that a page of an index names.
     Detail {
         /// The cursor of the index page.
         index: Box<Cursor>,
-        /// The number of its items that come before these.
+        /// The number of items of the index page that come before these items.
         skip: u64,
         /// A digest of the skipped items. It shows whether the index has changed.
         seen: String,
@@ -78,14 +79,15 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// The end of a piece of a file.
+/// The place in a file where a piece ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mark {
     /// The number of the file's member, from 0. A file that is not an archive has one member.
     pub member: u64,
     /// The number of the text within the member, from 0, if the member is an archive itself.
     pub inner: u64,
-    /// The number of bytes of the text before this place, decompressed and in UTF-8.
+    /// The number of bytes of the text before this place. They are counted after decompression
+    /// and in UTF-8.
     pub offset: u64,
     /// A digest of the text before this place, and of the names, sizes and checksums of the
     /// members before it. It shows whether the file is still the same.
@@ -117,10 +119,10 @@ impl fmt::Display for Mark {
     }
 }
 
-/// The name of a chain: a sequence of pages from a first page to the last one that follows.
+/// The name of a chain, which is a sequence of pages that lead from one to the next.
 ///
-/// A plain feed is one chain without a name. Where a feed is fetched in time windows or along
-/// an axis, each window and each value is a chain of its own.
+/// A plain feed is one chain without a name. If a feed is fetched in time windows or along an
+/// axis, each window and each value is a chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Chain(Arc<str>);
 
@@ -135,7 +137,7 @@ impl Chain {
         Self(name.into())
     }
 
-    /// Returns the name; empty for a plain feed.
+    /// Returns the name. It is empty for a plain feed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -148,12 +150,13 @@ impl fmt::Display for Chain {
     }
 }
 
-/// A page that is not fetched yet: its number and its cursor.
+/// The number and the cursor of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The publisher's page number if it has one; otherwise pages are counted from 1.
+    /// The publisher's page number, if the publisher numbers its pages. Otherwise pages are
+    /// counted from 1.
     pub number: u64,
-    /// The place to fetch it from.
+    /// The place of the page, from which its request is made.
     pub cursor: Cursor,
 }
 
@@ -165,15 +168,14 @@ impl Position {
     }
 }
 
-/// A response that could be read, with its metadata.
+/// A page that could be read, with its metadata.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The chain that the page belongs to.
     pub chain: Chain,
     /// The position of the page in its chain.
     pub position: Position,
-    /// The position of the next page; `None` if the end of the feed was seen for
-    /// certain.
+    /// The position of the next page. It is `None` only if the page is certainly the last one.
     pub next: Option<Position>,
     /// The number of pages that the publisher states for the chain, if it does.
     pub total_pages: Option<u64>,
@@ -181,15 +183,16 @@ pub struct Page {
     pub total_items: Option<u64>,
     /// The requested URL, before any redirect, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When the last byte arrived, by this machine's clock.
+    /// The time when the page arrived, by this machine's clock.
     pub fetched_at: Timestamp,
-    /// The page without its items: the package's own fields, if it has any.
+    /// The page without its items. It is the package's own fields, if the page is a package.
     pub envelope: Value,
-    /// The documents with their items. There is one, unless the page is a list of documents.
+    /// The documents that could be read, with their items. There is one, unless the page has
+    /// several documents.
     pub parts: Vec<Part>,
-    /// The documents that the page names and that are missing or unreadable.
+    /// The documents of the page that are missing or unreadable.
     pub broken: Vec<BrokenDocument>,
-    /// The number of index entries that the page covers, if it comes from an index.
+    /// The number of index entries that the page covers, if the page comes from an index.
     pub entries: Option<usize>,
     /// The validators for a conditional request in a later run.
     pub validators: Validators,
@@ -212,7 +215,7 @@ impl Validators {
         self.etag.is_none() && self.last_modified.is_none()
     }
 
-    /// Fills the missing validators from others.
+    /// Fills the missing validators with those of `others`.
     #[must_use]
     pub fn or(self, others: &Self) -> Self {
         Self {
@@ -222,19 +225,19 @@ impl Validators {
     }
 }
 
-/// A page of an earlier run, with the validators that a request needs to ask whether it has
+/// A page of an earlier run, with the validators for a request that asks whether the page has
 /// changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RememberedPage {
-    /// The earlier run.
+    /// The id of the earlier run.
     pub run_id: i64,
-    /// The page's number in that run.
+    /// The number of the page in the earlier run.
     pub number: u64,
-    /// The position of the next page; `None` if it was the last of its chain.
+    /// The position of the next page. It is `None` if the page was the last one of its chain.
     pub next: Option<Position>,
-    /// The number of its items.
+    /// The number of items on the page.
     pub items: usize,
-    /// The validators that the server sent with it.
+    /// The validators that the server sent with the page.
     pub validators: Validators,
 }
 
@@ -247,7 +250,7 @@ pub struct UnchangedPage {
     pub position: Position,
     /// The requested URL, before any redirect, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When the server answered, by this machine's clock.
+    /// The time when the server answered, by this machine's clock.
     pub fetched_at: Timestamp,
     /// The validators for the next conditional request.
     pub validators: Validators,
@@ -256,8 +259,9 @@ pub struct UnchangedPage {
 }
 
 impl UnchangedPage {
-    /// Returns the position of the next page; `None` if this is the last of its chain. A feed
-    /// of changes starts in the middle, so page numbers are counted from there.
+    /// Returns the position of the next page. Returns `None` if this is the last page of its
+    /// chain. In a feed of changes, numbers are counted from this page, because a run starts in
+    /// the middle of the feed.
     #[must_use]
     pub fn next(&self) -> Option<Position> {
         let RememberedPage { number, next, .. } = &*self.remembered;
@@ -273,23 +277,23 @@ impl UnchangedPage {
 /// A document that a page names and that is missing or unreadable.
 #[derive(Clone, Debug)]
 pub struct BrokenDocument {
-    /// The server did not send anything that could be the document.
+    /// True if the server did not send anything that could be the document.
     pub is_missing: bool,
-    /// The URL that was requested for it, with `{env.NAME}` in place of secrets; `None` if it
-    /// came with the page.
+    /// The URL that was requested for the document, with `{env.NAME}` in place of secrets. It is
+    /// `None` if the document came with the page.
     pub url: Option<Arc<str>>,
-    /// The JSON Pointer to it on the page, or the page's name for it.
+    /// The JSON Pointer to the document on the page, or the name that the page gives it.
     pub place: String,
-    /// The served bytes, as far as they arrived. If there are none, the index item that names
+    /// The bytes of the document that arrived. If there are none, it is the index item that names
     /// the document.
     pub body: Bytes,
-    /// The problem: a clause that follows "the document is", or the reason why it could not be
-    /// fetched. It never quotes a value.
+    /// The problem: a clause that follows "the document is", or the reason why the document could
+    /// not be fetched. It never quotes a value.
     pub message: String,
 }
 
 impl BrokenDocument {
-    /// Creates the entry for an unreadable document that came with its page.
+    /// Makes the entry for an unreadable document that came with its page.
     #[must_use]
     pub fn unreadable(place: String, body: Bytes, message: String) -> Self {
         Self {
@@ -305,19 +309,20 @@ impl BrokenDocument {
 /// A document of a page, split into its items.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// The URL that served it, with `{env.NAME}` in place of secrets; `None` if it is the
+    /// The URL of the document, with `{env.NAME}` in place of secrets. It is `None` if it is the
     /// page's own URL.
     pub url: Option<Arc<str>>,
-    /// The prefix of its items' pointers on the page. It is empty if the page is the document.
+    /// The beginning of the pointers of all items in the document. It is empty if the document is
+    /// the whole page.
     pub place: String,
     /// The decoded document, without a byte order mark.
     pub body: Bytes,
-    /// Its items.
+    /// The items of the document.
     pub cut: Cut,
 }
 
 impl Part {
-    /// Creates the only document of a page.
+    /// Makes the only document of a page.
     #[must_use]
     pub fn whole(body: Bytes, cut: Cut) -> Self {
         Self {
@@ -336,30 +341,29 @@ pub struct PageRecord {
     pub chain: Chain,
     /// The position of the page in its chain.
     pub position: Position,
-    /// The position of the next page; `None` if the end of the feed was seen for
-    /// certain.
+    /// The position of the next page. It is `None` only if the page is certainly the last one.
     pub next: Option<Position>,
     /// The URL of the page, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When the last byte arrived, by this machine's clock.
+    /// The time when the page arrived, by this machine's clock.
     pub fetched_at: Timestamp,
     /// The package's own fields, if PostgreSQL can store them.
     pub package: Option<Value>,
-    /// The URLs of its documents: the page, and the documents that it names.
+    /// The URLs of the page and of the documents that it names.
     pub documents: Vec<Arc<str>>,
-    /// The number of its items: releases, or the packages and records that contain them.
+    /// The number of items on the page. They are releases, or the packages and records that
+    /// contain releases.
     pub items: usize,
     /// The validators for a conditional request in a later run.
     pub validators: Validators,
     /// A digest of all the rules that turn the page's bytes into rows. A later run uses the
-    /// validators only if its rules have the same digest. With another digest, or none, it
-    /// fetches the page in full.
+    /// validators only if its rules have the same digest. Otherwise it fetches the page in full.
     pub rules: Option<Arc<str>>,
 }
 
 impl Part {
-    /// Estimates the memory that it takes in bytes: the document and the list of its items,
-    /// which may be larger.
+    /// Estimates the memory of the document in bytes, with the list of its items, which may be
+    /// larger than the document.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let items = self.cut.items.len() * size_of::<Item>();
@@ -368,20 +372,20 @@ impl Part {
 }
 
 impl BrokenDocument {
-    /// Estimates the memory that it takes in bytes.
+    /// Estimates the memory of the document in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.body.len() + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
     }
 }
 
-/// The largest overhead of one document in bytes, where a page has many: its envelope or
-/// message, and its URL and place.
+/// The memory of a document on a page with many documents, in addition to the document itself:
+/// its envelope or message, its URL and its place. No document needs more than this, in bytes.
 const DOCUMENT_OVERHEAD_BYTES: usize = 500;
 
 impl Page {
-    /// Creates the only page of a feed from JSON that was not fetched: a release package, a
-    /// record package, an array of releases or of records, or one of them.
+    /// Makes the only page of a feed from JSON that was not fetched: a release package, a record
+    /// package, a release, a record, or an array of releases or records.
     ///
     /// # Errors
     /// [`Unexpected`](crate::error::Kind::Unexpected): the body is something else. The message
@@ -411,7 +415,7 @@ impl Page {
         })
     }
 
-    /// Estimates the memory of its documents in bytes.
+    /// Estimates the memory of all documents of the page in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let parts = self.parts.iter().map(Part::bytes);
@@ -420,14 +424,14 @@ impl Page {
             .sum()
     }
 
-    /// Counts the items of its documents. An unreadable document counts as one.
+    /// Counts the items in all documents of the page. An unreadable document counts as one.
     #[must_use]
     pub fn count_document_items(&self) -> usize {
         let items = self.parts.iter().map(|part| part.cut.items.len());
         items.sum::<usize>() + self.broken.len()
     }
 
-    /// Counts its items; for a page of an index, the index entries.
+    /// Counts the items of the page. For a page of an index, these are the index entries.
     #[must_use]
     pub fn items(&self) -> usize {
         if let Some(entries) = self.entries {
@@ -436,7 +440,7 @@ impl Page {
         self.parts.iter().map(|part| part.cut.items.len()).sum()
     }
 
-    /// Builds the row that is stored for the page after its releases were extracted.
+    /// Makes the row that is stored for the page, once its releases are extracted.
     #[must_use]
     pub fn into_record(self) -> PageRecord {
         let items = self.items();
@@ -458,7 +462,7 @@ impl Page {
     }
 }
 
-/// Returns true if PostgreSQL can store all the text of a value, that is, if there is no NUL.
+/// Returns true if PostgreSQL can store every text in a value, which it can if there is no NUL.
 fn is_storable(value: &Value) -> bool {
     match value {
         Value::String(text) => !text.contains('\0'),
@@ -470,7 +474,7 @@ fn is_storable(value: &Value) -> bool {
     }
 }
 
-/// A page that could not be read, even after its retries.
+/// A page that no attempt could read.
 #[derive(Clone, Debug)]
 pub struct UnreadablePage {
     /// The chain that the page belongs to.
@@ -479,17 +483,16 @@ pub struct UnreadablePage {
     pub position: Position,
     /// The requested URL, before any redirect, with `{env.NAME}` in place of secrets.
     pub url: String,
-    /// When the last byte arrived, by this machine's clock.
+    /// The time when the page arrived, by this machine's clock.
     pub fetched_at: Timestamp,
-    /// The body as far as it arrived. Of a body that is too large, only the first 64 KiB are
+    /// The bytes of the body that arrived. If the body is too large, only its first 64 KiB are
     /// kept.
     pub body: Bytes,
-    /// The problem: one clause, which never quotes a value.
+    /// The problem, as one clause that never quotes a value.
     pub message: String,
 }
 
-/// The number of bytes that are kept of a body that is too large. They are enough to see what
-/// it is.
+/// This many bytes are kept of a body that is too large. They are enough to see what it is.
 pub(crate) const MOST_KEPT_BYTES: usize = 64 << 10;
 
 /// Copies the beginning of a body that is too large, so that the rest can be freed.
@@ -497,12 +500,12 @@ pub(crate) fn copy_beginning(body: &[u8]) -> Bytes {
     Bytes::copy_from_slice(&body[..body.len().min(MOST_KEPT_BYTES)])
 }
 
-/// The reason why a body could not be decoded: a clause that follows "the body is".
+/// The reason why a body could not be decoded. It is a clause that follows "the body is".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undecodable {
-    /// No part of it can be read, or it is cut short.
+    /// Nothing of the body can be read, or the body is cut short.
     Unreadable(String),
-    /// It exceeds a limit. A retry would exceed it again.
+    /// The body exceeds a limit. A retry would exceed it again.
     TooLarge(String),
 }
 

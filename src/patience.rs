@@ -1,9 +1,8 @@
-//! The waits between attempts, for requests and for the database, and how long a database
-//! server is waited for.
+//! Computes the waits between attempts, and retries work on a database server that is away.
 //!
-//! The `backoff` crate is used here alone. It is no longer maintained (RUSTSEC-2025-0012) and
-//! has traps: by default it gives up 15 minutes after its value was made, by a clock of its
-//! own, and it adds its jitter after its maximum.
+//! Only this module uses the `backoff` crate. The crate is no longer maintained
+//! (RUSTSEC-2025-0012) and has traps: by default it gives up 15 minutes after its value was made,
+//! by its own clock, and it adds its random part after it has applied its maximum.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +13,9 @@ use tracing::warn;
 use crate::error::{Error, Result};
 use crate::metrics;
 
-/// Waits that double from the first to the longest, give or take half, so that several
-/// processes do not return in step. They never end: the caller counts.
+/// Waits that double from the first to the longest. Chance adds or subtracts up to half of each,
+/// so that several processes do not return at the same moment. The waits never end, so the caller
+/// counts them.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     schedule: ExponentialBackoff,
@@ -42,26 +42,27 @@ impl Backoff {
     }
 }
 
-/// The waits between attempts to reach a server that is away: short at first, because a restart
-/// takes a second, and never so long that its return goes unnoticed.
+/// The waits between attempts to reach a server that is away. They are short at first, because a
+/// restart takes a second. The longest is short too, so that the server is used soon after it is
+/// back.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Retries what fails because a database server is away, for as long as is allowed.
+/// Retries work that fails because a database server is away, until a time limit.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    /// What is attempted, as a metric names it.
+    /// The kind of work, as a metric names it.
     kind: &'static str,
-    /// What is attempted, for people: a verb and its object.
+    /// The work, as people read it: a verb and its object.
     what: String,
-    /// The source, for the log.
+    /// The name of the source, for the log.
     source: Option<String>,
     give_up: Instant,
     backoff: Backoff,
 }
 
 impl Patience {
-    /// Retries attempts at something for so long.
+    /// Starts the time in which work may be retried. It ends after `limit`.
     pub(crate) fn new(kind: &'static str, what: impl Into<String>, limit: Duration) -> Self {
         Self {
             kind,
@@ -72,7 +73,7 @@ impl Patience {
         }
     }
 
-    /// Names the source in the log.
+    /// Sets the name of the source for the log.
     pub(crate) fn of(self, source: &str) -> Self {
         Self {
             source: Some(source.to_owned()),
@@ -80,8 +81,8 @@ impl Patience {
         }
     }
 
-    /// Attempts it until it succeeds, fails for another reason, or has been retried for long
-    /// enough.
+    /// Repeats the work until it succeeds, fails for another reason, or the time for retries is
+    /// over.
     pub(crate) async fn over<T, F>(mut self, mut attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -94,7 +95,7 @@ impl Patience {
         }
     }
 
-    /// Waits before the next attempt, or returns the error if there is none.
+    /// Waits before the next attempt. Returns the error if no further attempt is allowed.
     async fn wait(&mut self, error: Error) -> Result<()> {
         let what = &self.what;
         let wait = self.backoff.next_wait();

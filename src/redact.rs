@@ -1,10 +1,10 @@
 //! Finds the secrets of a source in the documents that it serves, and hides them.
 //!
-//! A publisher may echo the key that it was sent: in a link, in an error page or in a release.
-//! People who may read our tables are not necessarily allowed to know the key. So a
-//! [`Redactor`] replaces each secret by `{env.NAME}`, `{auth.env.NAME}` or `{auth.token}`.
+//! A publisher may send back the key that it was sent: in a link, in an error page or in a
+//! release. Not everybody who may read our tables may know the key. So a [`Redactor`] replaces
+//! each secret by `{env.NAME}`, `{auth.env.NAME}` or `{auth.token}`.
 //!
-//! One automaton searches for all secrets at once, because a publisher may echo them as often
+//! One automaton searches for all secrets at once, because a publisher may repeat them as often
 //! as a body has room for.
 
 use std::borrow::Cow;
@@ -17,22 +17,23 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
-/// The placeholder of a token, and of a user and a password in the form of a header.
+/// The placeholder of a token. It is also the placeholder of a user and a password in the form of
+/// a header.
 pub(crate) const TOKEN_PLACEHOLDER: &str = "{auth.token}";
 
-/// The number of tokens that are remembered. A page may echo a token that was renewed in the
-/// meantime.
+/// The number of tokens that are remembered. Older tokens are remembered too, because a page may
+/// show a token that was renewed in the meantime.
 const MOST_TOKENS: usize = 8;
 
-/// The shortest value, in bytes, that is searched for in documents and between the parts of a
+/// The shortest value, in bytes, that is searched for in documents and across the separators of a
 /// URL. A shorter one is likely to occur there by chance.
 const SHORTEST_SEARCHED_BYTES: usize = 6;
 
 /// The most bytes that placeholders may add to a document.
 const MOST_GROWTH_BYTES: usize = 64 << 10;
 
-/// The placeholder that is used once that limit is reached. It is shorter than any value that
-/// is searched for.
+/// The placeholder that is used once placeholders have added [`MOST_GROWTH_BYTES`] to a document.
+/// It is shorter than any value that is searched for.
 const SHORT_PLACEHOLDER: &str = "{***}";
 
 /// The secrets that are sent to a source: the values of its placeholders, and its newest
@@ -45,7 +46,7 @@ pub struct Redactor(Arc<Shared>);
 pub(crate) struct HiddenValue {
     pub(crate) placeholder: String,
     pub(crate) value: SecretString,
-    /// It is searched for in documents too.
+    /// True if the value is also searched for in documents.
     pub(crate) is_secret: bool,
 }
 
@@ -54,9 +55,9 @@ struct Shared {
     known: RwLock<Arc<KnownValues>>,
 }
 
-/// The tokens of a source, and all its values in the forms to search for.
+/// The tokens of a source, and all values of the source in the forms to search for.
 struct KnownValues {
-    /// The newest token is the first.
+    /// The tokens. The newest one is the first.
     tokens: VecDeque<SecretString>,
     /// The values as they are, and escaped for a JSON string.
     values: Finder,
@@ -76,8 +77,8 @@ impl Redactor {
         }))
     }
 
-    /// Adds a token to the values. An empty one is ignored. A known one becomes the newest, and
-    /// no other is forgotten for it.
+    /// Adds a token to the values. An empty token is ignored. A token that is known already
+    /// becomes the newest one, and no other token is forgotten.
     pub(crate) fn add_token(&self, token: SecretString) {
         if token.expose_secret().is_empty() {
             return;
@@ -103,7 +104,8 @@ impl Redactor {
         self.known().values.is_empty()
     }
 
-    /// Returns true if a host's name contains a secret of at least six bytes, in lower case.
+    /// Returns true if the name of a host contains a secret of at least six bytes. Names of hosts
+    /// are in lower case, so the secret is searched for in lower case.
     pub(crate) fn has_value_in_host(&self, host: &str) -> bool {
         let known = self.known();
         let declared = self.0.declared.iter().filter(|hidden| hidden.is_secret);
@@ -123,17 +125,17 @@ impl Redactor {
         self.known().values.replace(text, keep)
     }
 
-    /// Replaces the secrets that contain a separator of a query. Short ones are left out,
-    /// because they may occur there by chance.
+    /// Replaces the secrets that contain a separator of a query. Secrets of less than six bytes
+    /// are not replaced, because they may occur there by chance.
     pub(crate) fn hide_values_with_separators(&self, query: &str) -> Option<String> {
         self.known().with_separators.replace(query, str::to_owned)
     }
 
-    /// Replaces the secrets in a document, in whatever form they are shown. Secrets of less
-    /// than six bytes are not searched for. Returns `None` if there are none.
+    /// Replaces the secrets in a document, in whatever form it shows them. Secrets of less than
+    /// six bytes are not searched for. Returns `None` if the document shows no secret.
     ///
-    /// The result is at most 64 KiB longer than the document, even if it contains a short
-    /// secret very often: after that, `{***}` is the placeholder.
+    /// The result is at most 64 KiB longer than the document, even if the document shows a short
+    /// secret very often. Once that limit is reached, `{***}` is the placeholder.
     #[must_use]
     pub fn redact(&self, document: &[u8]) -> Option<Vec<u8>> {
         let known = self.known();
@@ -260,8 +262,8 @@ impl Finder {
         !self.is_empty() && self.automaton.is_match(text)
     }
 
-    /// Returns the start, the end and the placeholder of each match. Without values the text is
-    /// not read at all; an automaton without patterns would still read it.
+    /// Returns the start, the end and the placeholder of each match. If there are no values, the
+    /// text is not read, because an automaton without patterns would still read it.
     fn find_all<'f>(
         &'f self,
         text: &'f [u8],
@@ -285,7 +287,7 @@ impl Finder {
     }
 }
 
-/// Returns a value as it is, and as it is sent in a JSON body.
+/// Returns a value as it is, and in the form that a JSON body has.
 fn forms_in_requests(value: &str) -> Vec<String> {
     vec![value.to_owned(), escape_json(value)]
 }
@@ -320,7 +322,8 @@ fn forms_in_documents(value: &str) -> Vec<String> {
     forms
 }
 
-/// Returns a value in the JSON of libraries that escape more characters than JSON requires.
+/// Returns the forms of a value that are written by JSON libraries which escape more characters
+/// than JSON requires.
 fn escaped_forms(value: &str) -> Vec<String> {
     let is_ascii = |c: char| c.is_ascii();
     // Python and PHP

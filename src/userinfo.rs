@@ -1,18 +1,18 @@
-//! The user and the password of a URL. No log, error or table may show them.
+//! Hides the user and the password of a URL, because no log, error or table may show them.
 //!
-//! A password may contain an `@`, `/`, `?` or `#` that is not percent-encoded. A URL parser
-//! then reads a part of the password as the host, the path, the query or the fragment. So these
+//! A password may contain an `@`, `/`, `?` or `#` that is not percent-encoded. A URL parser then
+//! reads a part of the password as the host, the path, the query or the fragment. So these
 //! functions work on the text and do not rely on a parser.
 
-/// The advice for a URL in which the user or the password cannot be recognised.
+/// The advice for a URL in which the end of the user or the password is unclear.
 pub(crate) const ENCODING_ADVICE: &str = "each of `@ : / ? # [ ] %` and each space in a user name or a password must be \
      percent-encoded, for example `@` as `%40`";
 
-/// Removes the user and the password of a URL, even a malformed one: everything between its
-/// scheme and its last `@`. A text without an `@` has neither.
+/// Removes the user and the password of a URL, even of a malformed one: everything between its
+/// scheme and its last `@`. A text without an `@` stays the same.
 ///
-/// The text must be one URL, not a sentence that contains one. If the path has an `@`,
-/// everything before that `@` is removed too.
+/// The text must be one URL, not a sentence that contains one. If the path has an `@`, everything
+/// before that `@` is removed too.
 pub(crate) fn hide_userinfo(text: &str) -> String {
     let Some(at) = text.rfind('@') else {
         return text.to_owned();
@@ -20,15 +20,16 @@ pub(crate) fn hide_userinfo(text: &str) -> String {
     let (before, after) = (&text[..at], &text[at + 1..]);
     match scheme_prefix(before) {
         Some(scheme) => format!("{scheme}{after}"),
-        // a file name, for example: it has no password, because no user precedes one
+        // this is a file name, for example; no colon shows a password
         None if !before.contains(':') && !before.starts_with(['/', '\\']) => text.to_owned(),
         None => after.to_owned(),
     }
 }
 
-/// Returns true if a part of the user or password may be in the wrong place of a URL. Two
-/// conditions hold then: an `@` follows the end of the host, and the text before that end
-/// contains an `@` too or does not look like a host. The variables of a template are ignored.
+/// Returns true if a part of the user or password may be in the wrong place of a URL. It may be
+/// if both conditions hold: an `@` follows the first slash, `?` or `#` after the scheme, and the
+/// text before that character contains an `@` too or does not look like a host. The variables of
+/// a template are ignored.
 pub(crate) fn has_unclear_userinfo(url: &str) -> bool {
     let url = &empty_variables(url);
     let Some(scheme) = scheme_prefix(url) else {
@@ -40,8 +41,8 @@ pub(crate) fn has_unclear_userinfo(url: &str) -> bool {
     after.contains('@') && (authority.contains('@') || !is_like_host(authority))
 }
 
-/// Returns the scheme of a URL and at most three slashes after it. A URL has no more; a
-/// password may.
+/// Returns the scheme of a URL and at most three slashes after it. A URL has no more than three
+/// there, so further slashes may belong to a password.
 fn scheme_prefix(url: &str) -> Option<&str> {
     let is_slash = |c: char| matches!(c, '/' | '\\');
     let slash = url.find(is_slash)?;
@@ -54,7 +55,7 @@ fn scheme_prefix(url: &str) -> Option<&str> {
     is_scheme.then(|| &url[..slash + slashes.min(3)])
 }
 
-/// Replaces each variable of a template by empty braces. Variables may have filters, and these
+/// Replaces each variable of a template by empty braces, because the filters of a variable
 /// contain slashes and other characters.
 fn empty_variables(url: &str) -> String {
     let mut pieces = url.split('{');
@@ -66,9 +67,9 @@ fn empty_variables(url: &str) -> String {
     outline
 }
 
-/// Returns true if a text looks like a host, and false if it looks like a user and the
-/// beginning of a password. A host has no port, or a port of digits after a name that is
-/// unusual for a user.
+/// Returns true if a text looks like a host, and false if it looks like a user and the beginning
+/// of a password. A host has either no port, or a port of digits after a name that is unlikely to
+/// be a user.
 fn is_like_host(authority: &str) -> bool {
     if authority.starts_with('[') {
         return authority.contains(']');
@@ -153,7 +154,7 @@ mod tests {
             scheme in "https://|http://|postgresql://|postgres:/|mysql:///|https:\\\\\\\\|",
             after in "[k-n.]{1,9}(:[0-9]{1,3})?(/[k-n]{0,3})?",
         ) {
-            // the rest of the URL is shown in any case, so the secret shares no letter with it
+            // the secret shares no letter with the rest of the URL, which is shown in any case
             let secret = secret.replace(|c: char| ('k'..='n').contains(&c), "ü");
             let shown = hide_userinfo(&format!("{scheme}me:{secret}@{after}"));
             let characters: Vec<char> = secret.chars().collect();
