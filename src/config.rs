@@ -263,7 +263,7 @@ pub struct Sink {
     pub max_bad_after: u64,
 }
 
-/// How the rows of a batch are written.
+/// The method that writes the rows of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {

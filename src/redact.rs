@@ -183,7 +183,6 @@ impl Redactor {
 }
 
 impl Default for Redactor {
-    /// Creates a redactor without values.
     fn default() -> Self {
         Self::new([])
     }

@@ -73,7 +73,6 @@ pub(crate) struct Member {
     pub(crate) content: Content,
 }
 
-/// The compressed content of a member of a zip file.
 pub(crate) struct Content(ZipFileEntry<'static>);
 
 /// The reason why an archive cannot be opened.

@@ -23,7 +23,7 @@ pub(crate) fn too_many_members(most: usize) -> String {
     format!("an archive of more than {most} members, the limit of `fetch.max_members`")
 }
 
-/// What a body may still use of each limit.
+/// Counts down what is left of each limit of a body.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes: usize,
@@ -93,7 +93,6 @@ impl Budget {
     }
 }
 
-/// Subtracts an amount from what is left of a limit.
 fn spend(left: &mut usize, amount: usize, message: impl Fn() -> String) -> Result<(), Spent> {
     *left = left.checked_sub(amount).ok_or_else(|| Spent(message()))?;
     Ok(())

@@ -111,7 +111,6 @@ pub(crate) fn utf8_reader(
     Box::new(Transcoded::new(text, encoding))
 }
 
-/// Converts text to UTF-8 while it is read.
 struct Transcoded<R> {
     reader: R,
     /// `None` once the whole text is decoded.

@@ -110,7 +110,6 @@ fn check_refusal(
     }
 }
 
-/// Decodes a member of an archive.
 pub(crate) fn decode_member(
     text: Bytes,
     place: String,

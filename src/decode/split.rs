@@ -55,7 +55,7 @@ pub(crate) fn split_concatenated(text: &[u8]) -> Option<Vec<Range<usize>>> {
     Some(values)
 }
 
-/// What comes next in a text that is read in parts.
+/// The next part of a text that is read in parts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A document, and the position at which the text after it begins.
@@ -71,7 +71,7 @@ pub(crate) enum Next {
     Rest,
 }
 
-/// What is known about the lines of a text.
+/// Tells whether the documents of a text are lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lines {
     /// The source declares that each line is a document.

@@ -10,7 +10,7 @@ use crate::json::{Pointer, Unreadable};
 use crate::page::{Cursor, Position};
 use crate::source::{Pagination, Size, Stop};
 
-/// What a page says about its chain.
+/// The page that follows a page, and the totals of the chain, as far as the page tells them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Following {
     /// The next page. `None` if the page says that it is the last one.

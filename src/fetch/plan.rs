@@ -75,7 +75,7 @@ pub(super) enum ChainStart {
     Done { items: u64 },
 }
 
-/// What an unfinished run has stored of its chains.
+/// The chains that an unfinished run has begun, and what it has stored of them.
 #[derive(Clone, Debug, Default)]
 pub struct Begun {
     /// For each chain, the page after its durable pages, if there is one, and the number of items

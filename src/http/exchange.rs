@@ -26,7 +26,6 @@ pub(super) enum Exchanged<T> {
 }
 
 impl Client {
-    /// Sends one request and receives the whole response.
     pub(super) async fn exchange<R: Receive>(
         &self,
         attempt: Attempt<'_>,

@@ -38,7 +38,6 @@ pub(crate) struct Arriving<'a> {
     pub(crate) validators: Validators,
 }
 
-/// Receives the body of a successful response.
 pub(crate) trait Receive: Sync {
     type Received: Send;
 

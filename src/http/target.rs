@@ -132,7 +132,6 @@ impl TargetPolicy {
         self.permit_other_host("the link to it", url)
     }
 
-    /// Permits a redirect from one URL to another.
     pub(super) fn permit_redirect(&self, from: &Url, mut to: Url) -> Result<Url> {
         let refused = |why: &str| Error::new(Kind::HostRefused, why.to_owned());
         if !is_http(&to) {

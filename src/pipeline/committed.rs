@@ -28,7 +28,7 @@ impl Committed {
         self.with(|state| state.pages.insert(chain, number));
     }
 
-    /// Notes that everything before this date is committed.
+    /// Sets the date before which everything is committed.
     pub(super) fn set_reached(&self, date: Option<Timestamp>) {
         self.with(|state| state.watermark.reached = date);
     }

@@ -40,7 +40,7 @@ pub(super) struct Dispatch {
     limits: config::Sink,
     progress: Arc<Progress>,
     over: CancellationToken,
-    /// What the run has stored and refused, including processes before this one.
+    /// Counts what the run has stored and refused, including processes before this one.
     run_counts: Counts,
     until: Option<u64>,
     hasher: RandomState,

@@ -118,7 +118,7 @@ impl Heartbeat {
     }
 }
 
-/// What the heartbeat reads to learn how far the run has got.
+/// The values that the heartbeat reads to learn how far the run has got.
 pub(super) struct Marks {
     /// The scope of the watermark. `None` if the run does not move it.
     pub(super) scope: Option<String>,

@@ -11,7 +11,7 @@ use crate::ledger::{self, RunKind, RunSpec};
 use crate::page::{Chain, Position};
 use crate::source::{Moment, Source};
 
-/// What a run fetches of a source.
+/// The part of a source that a run fetches.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The request for the run, as the ledger records it.
@@ -192,7 +192,6 @@ impl Job {
         bytes.filter(|_| !self.files.is_empty())
     }
 
-    /// Returns true if the job begins at the watermark.
     pub(super) fn is_from_watermark(&self) -> bool {
         self.moves_watermark() && self.dates.from.is_none()
     }
@@ -211,7 +210,6 @@ impl Job {
         !self.files.contains(&Input::Stdin)
     }
 
-    /// Returns true if the job moves the source's watermark.
     pub(super) fn moves_watermark(&self) -> bool {
         self.spec.kind == RunKind::Incremental
     }

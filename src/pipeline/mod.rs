@@ -226,7 +226,7 @@ struct Run<'a> {
     sink: Arc<Sink>,
     progress: Arc<Progress>,
     began: Instant,
-    /// What earlier processes of the run made durable.
+    /// Counts what earlier processes of the run made durable.
     before: Totals,
     /// A digest of all settings and rules that decide which rows a page becomes.
     rules: Arc<str>,

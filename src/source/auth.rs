@@ -73,10 +73,10 @@ pub struct OAuth2 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credentials {
-    /// They are sent as the user and the password of HTTP Basic authentication. RFC 6749 requires
-    /// every server to support this.
+    /// The server gets the id and the secret as the user and the password of HTTP Basic
+    /// authentication. RFC 6749 requires every server to support this.
     Basic,
-    /// They are sent as fields of the form in the body.
+    /// The server gets the id and the secret as fields of the form in the body.
     Body,
 }
 

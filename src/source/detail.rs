@@ -9,8 +9,8 @@ use super::pick::{Pick, PickKeys, WildcardPointer};
 use super::{Body, Method, Rate, Template};
 use crate::json::Pointer;
 
-/// How to fetch the items of a feed whose pages are an index. Each page lists items, and each
-/// item is fetched with a request of its own. The releases are in these items.
+/// Declares that the pages of a feed are an index. Each page lists items, and each item is
+/// fetched with a request of its own. The releases are in these items.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "DetailTable")]
 pub struct Detail {

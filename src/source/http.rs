@@ -140,8 +140,8 @@ impl FailIf {
     }
 }
 
-/// Returns false for `null`, `false`, `""` and empty lists. Publishers write `"error": null` and
-/// the like if there is no error.
+/// Returns true if the member reports an error. Publishers write `"error": null`, `false`, `""`
+/// or `[]` if there is no error.
 fn is_present(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

@@ -410,9 +410,9 @@ fn time_zone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<TimeZo
 /// The place where a source is declared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// It is declared in a configuration file or in the environment.
+    /// The source is declared in a configuration file or in the environment.
     #[default]
     Configuration,
-    /// It is declared in a file of `config/sources`, which is built into the program.
+    /// The source is declared in a file of `config/sources`, which is built into the program.
     BuiltIn,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::allow_only;
 use crate::json::Pointer;
 
-/// How one page leads to the next, and how the last page is recognised.
+/// The rules that lead from one page to the next, and that recognise the last page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "PageTable")]
 pub enum Pagination {
@@ -23,7 +23,7 @@ pub enum Pagination {
         /// The number of items of a full page, if known. A full page without a link may be a
         /// mistake of the server, so it is requested once more.
         size: Option<u64>,
-        /// How the last page is recognised.
+        /// The rule that recognises the last page.
         stop: LinkStop,
     },
     /// The request contains the number of the page.
@@ -32,7 +32,7 @@ pub enum Pagination {
         param: Option<String>,
         /// The number of the first page.
         start: u64,
-        /// How the last page is recognised.
+        /// The rule that recognises the last page.
         stop: Stop,
     },
     /// The request contains the number of items to skip.
@@ -43,7 +43,7 @@ pub enum Pagination {
         start: u64,
         /// The number of items of a page. The offset grows by this number.
         size: u64,
-        /// How the last page is recognised.
+        /// The rule that recognises the last page.
         stop: Stop,
     },
     /// A member of the body is a token that the request for the next page contains.
@@ -55,13 +55,13 @@ pub enum Pagination {
         pointer: Pointer,
         /// The token of the first page. `None` requests the first page without a token.
         start: Option<String>,
-        /// How the last page is recognised.
+        /// The rule that recognises the last page.
         stop: LinkStop,
     },
 }
 
-/// How the last page of a feed of links or tokens is recognised. In every case, a page without a
-/// link or token is the last one.
+/// The rule that recognises the last page of a feed of links or tokens. In every case, a page
+/// without a link or token is the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkStop {
@@ -75,7 +75,7 @@ pub enum LinkStop {
     Repeated,
 }
 
-/// How the last page of a feed with page numbers or offsets is recognised.
+/// The rule that recognises the last page of a feed with page numbers or offsets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// A member of the body is the number of pages.
@@ -102,7 +102,7 @@ pub enum Stop {
 pub enum Size {
     /// The source declares the number.
     Fixed(u64),
-    /// This member of the body is the number.
+    /// A member of the body is the number.
     At(Pointer),
 }
 

@@ -30,7 +30,7 @@ pub struct Picked {
     pub entries: usize,
 }
 
-/// How texts are found in an index.
+/// The method that finds texts in an index.
 #[derive(Clone, Debug)]
 pub enum PickMethod {
     /// The texts are found by JSON Pointer, in an index that is JSON.

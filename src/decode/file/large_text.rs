@@ -16,7 +16,8 @@ use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LongList};
 use crate::page::{Mark, Part, Undecodable};
 use crate::source::Source;
 
-/// This many bytes are read ahead to cut a piece. They hold a whole piece and some more.
+/// This many bytes are read ahead to cut a piece. They are a whole piece and a part of the next
+/// one.
 const LOOKAHEAD_BYTES: usize = PIECE.bytes + (256 << 10);
 
 /// If a text begins with this many documents, each on its own line, it is JSON Lines.
@@ -37,7 +38,6 @@ pub(super) struct LargeText {
     pub(super) broken: Option<String>,
 }
 
-/// A list of items that is being cut.
 pub(super) struct List {
     list: LongList,
     items: usize,

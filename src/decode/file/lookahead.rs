@@ -36,7 +36,6 @@ impl Lookahead {
         }
     }
 
-    /// Converts the text to UTF-8.
     pub(super) fn into_utf8(self, declared: Option<Charset>, content_type: Option<&str>) -> Self {
         let beginning = self.bytes.freeze();
         let rest: Box<dyn Read + Send> = match self.damage {

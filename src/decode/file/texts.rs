@@ -27,10 +27,9 @@ use crate::source::Container;
 /// A member that is not a readable text is kept whole only up to this many compressed bytes.
 const MOST_PACKED_BYTES: u64 = 4 << 20;
 
-/// This many bytes show whether a text is an archive.
+/// The first four bytes show whether a text is an archive.
 const MAGIC_BYTES: usize = 4;
 
-/// The texts of a file, in their order.
 pub(super) struct Texts {
     file: FileReader,
     container: Container,

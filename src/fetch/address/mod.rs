@@ -51,7 +51,6 @@ impl<'a> Addresses<'a> {
         }
     }
 
-    /// Returns the target of a file that the user named.
     pub(super) fn file(self, url: &Url) -> Target {
         let mut url = url.clone();
         self.policy.add_credentials(&mut url);
@@ -87,7 +86,6 @@ impl<'a> Addresses<'a> {
         })
     }
 
-    /// Returns the target of a page of an axis's index.
     pub(super) fn index_page(self, index: &Index, position: &Position) -> Result<Target> {
         let scope = Scope::default();
         let values = TemplateValues::new(self, &scope, Some(&position.cursor), None);

@@ -2,7 +2,6 @@ use super::*;
 use crate::http::target_tests::{FEED, source_and_policy};
 use crate::source::Axis;
 
-/// A source and the policy of its targets.
 struct Feed {
     source: Source,
     policy: TargetPolicy,

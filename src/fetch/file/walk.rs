@@ -42,7 +42,8 @@ pub(crate) struct FileWalk {
     arriving: Option<BoxFuture<'static, Arrived>>,
     arrived: Option<Arrived>,
     file: Option<FileReader>,
-    /// What an earlier run stored of the file's next piece. `None` if the file has changed.
+    /// The record that an earlier run stored of the file's next piece. `None` if the file has
+    /// changed.
     known: Option<Arc<RememberedPage>>,
     /// `None` while the cutter runs on another thread.
     cutter: Option<Box<Cutter>>,
@@ -380,7 +381,6 @@ impl FileWalk {
         Ok(())
     }
 
-    /// Opens the file, or begins to download it.
     async fn open(&mut self) -> Result<()> {
         let fetcher = Arc::clone(&self.run.fetcher);
         if let Some(input) = &self.input {
