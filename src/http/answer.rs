@@ -11,7 +11,7 @@ pub(crate) enum Answer<T> {
     /// The server answered 304: the target has not changed since the server sent the validators
     /// of the request. The variant holds the validators that belong to it now.
     Unchanged(Validators),
-    /// Every attempt brought a body that could not be read.
+    /// No attempt brought a body that could be read.
     Unreadable {
         body: Bytes,
         message: String,

@@ -134,8 +134,8 @@ impl Job {
     }
 
     /// Fetches the pages of a source from one number to another, whatever other runs have stored.
-    /// If only links lead to pages, it begins at the cursor that the newest run stored for the
-    /// first page, or else at the beginning of the feed.
+    /// If only links lead to pages, it begins at the cursor that the newest run stored for
+    /// `from_page`, or else at the beginning of the feed.
     ///
     /// # Errors
     ///

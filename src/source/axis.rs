@@ -11,7 +11,7 @@ use super::pick::{Pick, PickKeys, WildcardPointer};
 use super::{Body, Method, Pagination, Template};
 use crate::json::Pointer;
 
-/// A dimension of a feed. Each of its values is fetched as a chain of pages of its own.
+/// A dimension of a feed. Each of its values is fetched in chains of pages of its own.
 #[derive(Clone, Debug)]
 pub enum Axis {
     /// The source declares the values.
