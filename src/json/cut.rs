@@ -1,9 +1,9 @@
 //! Divides a page into its items and its envelope.
 //!
-//! Only commas, colons, braces and brackets must be correct here. Extract checks strings and
-//! numbers later, and a wrong one rejects only its own item. If commas, colons, braces or brackets
-//! are wrong, `salvage` finds the items. A body that may be the start of a longer page is never
-//! accepted.
+//! The program must understand a page's commas, colons, braces and brackets to divide it. Strings
+//! and numbers are checked later by extract, and a wrong one rejects only its own item. If
+//! commas, colons, braces or brackets are wrong, `salvage` finds the items. A body that may be
+//! the beginning of a longer page is never accepted.
 
 use std::ops::Range;
 
@@ -16,23 +16,24 @@ use crate::json::lists::{
 use crate::json::salvage::{SalvageError, salvage_lists};
 use crate::json::scan::{Loose, ScanError, ScanErrorKind, Scanner};
 
-/// A page divided into its items and its envelope.
+/// A page that is divided into its items and its envelope.
 #[derive(Clone, Debug, Default)]
 pub struct Cut {
-    /// The page with an empty list in place of its items: `[]` if the page is an array, `null` if
-    /// it is a single release. Control characters and bytes that are not UTF-8 are allowed in
-    /// strings. A character that PostgreSQL cannot store becomes U+FFFD.
+    /// The page with an empty list in the place of its items. It is `[]` if the page is an array,
+    /// and `null` if the page is a single release. Strings may contain control characters and
+    /// bytes that are not UTF-8. A character that PostgreSQL cannot store becomes U+FFFD.
     pub envelope: Value,
-    /// The JSON Pointer of the list, such as `/releases`, or `None` if the whole document is the
-    /// item.
+    /// The JSON Pointer of the list of items, such as `/releases`. It is `None` if the whole
+    /// document is the item.
     pub list: Option<String>,
     /// The items in the order of the page.
     pub items: Vec<Item>,
 }
 
 impl Cut {
-    /// Builds the JSON Pointer of an item, such as `/releases/0`. It is empty for a whole document.
-    /// Pointers are not stored, because a page can have very many items.
+    /// Returns the JSON Pointer of an item, such as `/releases/0`. It is empty if the whole
+    /// document is the item. Pointers are built when they are needed, because a page can have
+    /// very many items.
     #[must_use]
     pub fn pointer(&self, item: &Item) -> String {
         match &self.list {
@@ -41,7 +42,7 @@ impl Cut {
         }
     }
 
-    /// The JSON Pointer of the list, if it has items.
+    /// Returns the JSON Pointer of the list of items, or `None` if the page has no items.
     pub(crate) fn list_of_items(&self) -> Option<&str> {
         self.list.as_deref().filter(|_| !self.items.is_empty())
     }
@@ -50,35 +51,37 @@ impl Cut {
 /// The position of an item in a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The index of the item in its list, from 0.
+    /// The index of the item in its list, counted from 0.
     pub index: usize,
-    /// The item's bytes, without white space around it.
+    /// The range of the item's bytes, without white space around the item.
     pub range: Range<usize>,
-    /// The depth of the item: 0 for a scalar, 1 for `{}`.
+    /// The depth of the item's nesting. It is 0 for a scalar and 1 for `{}`.
     pub depth: usize,
 }
 
-/// The reason why a body is not a page: what it is instead, such as `an HTML page`. It contains no
-/// value.
+/// Says that a body is not a page. The text describes the body, such as `an HTML page`. It
+/// contains no value of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);
 
-/// Divides a body into its items and its envelope, by the first of `shapes` that fits it.
+/// Divides a body into its items and its envelope. The first of `shapes` that fits the body is
+/// used.
 ///
-/// - A list may be `null`, or absent from a package; then it has no items. If a document has the
-///   same list twice, the second list's items are numbered on.
+/// - A list may be `null`, or may be absent from a package. The page then has no items. If a
+///   document contains the same list twice, the items of the second list are numbered after those
+///   of the first.
 /// - The whole document is an item if it is an object with a member `ocid`, `tag`,
 ///   `initiationType`, `compiledRelease` or `versionedRelease`. An error object that is served
-///   with status 200 has none of them.
-/// - An object with one of the last two is a record. If the whole document is among the shapes, a
-///   record is one item, even if it has a list of releases.
+///   with status 200 has none of these members.
+/// - An object with a member `compiledRelease` or `versionedRelease` is a record. If the whole
+///   document is among the shapes, a record is one item, even if it has a list of releases.
 ///
-/// The body is read once for each shape that is tried. To salvage a damaged body, it is read at
-/// most sixteen times.
+/// The body is read once for each shape that is tried. A damaged body is read at most sixteen
+/// times more, so that its items can be salvaged.
 ///
 /// # Errors
 ///
-/// The envelope is not JSON, the body ends too early, no shape fits, or there are several
+/// The envelope is not JSON, the body ends too early, no shape fits, or the body contains several
 /// documents.
 pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
     let mut lacks = Vec::new();
@@ -110,11 +113,12 @@ pub fn cut(body: &[u8], shapes: &[ItemsAt]) -> Result<Cut, Unreadable> {
 
 const MAX_EMPTY_PACKAGE_BYTES: usize = 64 << 10;
 
-/// Parses a package that leaves its list out because it is empty (Brazil, Scotland, Wales).
+/// Parses a package that has no list because the list would be empty. Brazil, Scotland and Wales
+/// serve such packages.
 ///
-/// An error object, or a package with its releases in another place, must not be accepted. So the
-/// body must have the other members that the standard requires of a package, and no member that
-/// could be releases.
+/// An error object must not be accepted, nor a package whose releases are under another name. So
+/// the body must have the other members that the standard requires of a package, and it must have
+/// no member that could contain releases.
 fn parse_empty_package(body: &[u8], shapes: &[ItemsAt]) -> Option<Value> {
     let is_list = |shape: &ItemsAt| {
         shape.is_list() && matches!(shape.path(), [name] if name == "releases" || name == "records")
@@ -138,7 +142,8 @@ fn parse_empty_package(body: &[u8], shapes: &[ItemsAt]) -> Option<Value> {
 }
 
 enum CutError {
-    /// The body has another shape. If it is an object, the text says what it lacks.
+    /// The body has another shape. If the body is an object, the text names the member that it
+    /// lacks.
     WrongShape(Option<String>),
     /// The body is not complete JSON, so no other shape can fit.
     Unreadable(String),
@@ -170,7 +175,7 @@ impl CutError {
     }
 }
 
-/// Describes a body that does not start like JSON.
+/// Describes a body that does not start like JSON. Returns `None` if it may start like JSON.
 fn describe_start(body: &[u8]) -> Option<&'static str> {
     let start = body.trim_ascii_start();
     let start = start[..start.len().min(1024)].to_ascii_lowercase();
@@ -220,7 +225,7 @@ fn cut_document(body: &[u8]) -> Result<Cut, CutError> {
     })
 }
 
-/// Divides a body whose items are in a list. With `rejects_records`, a record does not fit.
+/// Divides a body whose items are in a list. If `rejects_records` is true, a record does not fit.
 fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut, CutError> {
     let mut scan = ListScan::new(body, shape.path());
     let lists = match scan.scan_document() {
@@ -246,7 +251,7 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut,
         )));
     }
     let envelope = parse_envelope(body, &lists).map_err(CutError::Unreadable)?;
-    // With this capacity no memory is left unused.
+    // The capacity is exact, so that no memory is left unused.
     let mut items = Vec::with_capacity(spans);
     let spans = lists.into_iter().flat_map(|list| list.spans);
     items.extend(spans.enumerate().map(|(index, span)| Item {
@@ -276,7 +281,7 @@ mod tests {
         shapes(&["/releases/*", "/*", ""])
     }
 
-    /// The pointers and texts of the items of a body, and its envelope.
+    /// Returns the pointers and texts of the items of a body, and the body's envelope.
     fn cut_of<'b>(body: &'b [u8], at: &[&str]) -> (Vec<(String, &'b str)>, Value) {
         let cut = cut(body, &shapes(at)).unwrap();
         let items = cut.items.iter().map(|item| {
@@ -385,7 +390,7 @@ mod tests {
         let record = br#"{"releases":[1],"compiledRelease":{}}"#;
         let (items, _) = cut_of(record, &["/releases/*", "/*"]);
         assert_eq!(items, [("/releases/0".to_owned(), "1")]);
-        // a member of a member tells nothing
+        // A member of a member does not show that the document is a record.
         let package = r#"{"releases":[1],"x":{"compiledRelease":{}}}"#;
         assert_eq!(texts_of(package), ["1"]);
     }

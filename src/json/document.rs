@@ -1,6 +1,6 @@
-//! Parses a document completely, such as an index, if that does not need too much memory.
+//! Parses a complete document, such as an index, unless parsing would need too much memory.
 //!
-//! The memory is estimated from the text before it is parsed.
+//! The needed memory is estimated from the text before the text is parsed.
 
 use std::borrow::Cow;
 
@@ -8,36 +8,37 @@ use serde_json::Value;
 
 use crate::json::lenient::parse_leniently;
 
-/// The memory of a list's entry. Lists grow by doubling, so there may be two for each entry.
+/// The memory for an entry of a list. Lists grow by doubling, so each entry may need room for
+/// two.
 const ENTRY_BYTES: usize = 2 * size_of::<Value>();
 
-/// The memory of a list: its first allocation has room for four entries.
+/// The memory for a list. Its first allocation has room for four entries.
 const LIST_BYTES: usize = 4 * size_of::<Value>() + ALLOCATION_BYTES;
 
-/// The memory of an object: a node of a B-tree has room for eleven members.
+/// The memory for an object. It is stored as a B-tree, and a node has room for eleven members.
 const OBJECT_BYTES: usize = 11 * MEMBER_BYTES + ALLOCATION_BYTES;
 
-/// The memory of an object's member without its texts.
+/// The memory for a member of an object, without the texts of the member.
 const MEMBER_BYTES: usize = size_of::<String>() + size_of::<Value>();
 
-/// What the allocator adds to each allocation.
+/// The memory that the allocator adds to each allocation.
 const ALLOCATION_BYTES: usize = 16;
 
-/// How many bytes a control character grows when it is escaped.
+/// The number of bytes by which a control character becomes longer when it is escaped.
 const ESCAPE_BYTES: usize = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DocumentError {
-    /// The document is not JSON. The text says where.
+    /// The document is not JSON. The text names the line of the error.
     Unreadable(String),
-    /// Parsing would need about this many bytes of memory.
+    /// The document needs too much memory. The number is the estimated need in bytes.
     TooLarge(usize),
 }
 
-/// Parses a document, if that needs at most about `max_bytes` of memory. Texts need twice their
-/// size, and `[0,0,…` thirty times.
+/// Parses a document, unless that would need more than about `max_bytes` of memory. A document of
+/// long texts needs twice its size, and a document such as `[0,0,…` thirty times its size.
 ///
-/// Control characters and bytes that are not UTF-8 are allowed in strings. A character that
+/// Strings may contain control characters and bytes that are not UTF-8. A character that
 /// PostgreSQL cannot store becomes U+FFFD.
 pub(crate) fn parse_document(document: &[u8], max_bytes: usize) -> Result<Value, DocumentError> {
     let text = String::from_utf8_lossy(document);
@@ -53,14 +54,15 @@ pub(crate) fn parse_document(document: &[u8], max_bytes: usize) -> Result<Value,
         .map_err(|e| DocumentError::Unreadable(format!("not JSON at line {}", e.line())))
 }
 
+/// Returns an estimate of the memory in bytes that is needed to parse a text.
 fn estimate_memory(text: &[u8]) -> usize {
     let escapes = text.iter().filter(|byte| **byte < b' ').count() * ESCAPE_BYTES;
     let copy = match escapes {
         0 => text.len(),
-        // A string grows by doubling.
+        // The copy is built as a string, which grows by doubling.
         _ => 2 * (text.len() + escapes),
     };
-    // The strings of the value are parts of the copy with escapes.
+    // The strings of the parsed value together are at most as long as the text with its escapes.
     let mut bytes = copy + text.len() + escapes;
     let mut at = 0;
     while let Some(byte) = text.get(at) {
@@ -80,7 +82,7 @@ fn estimate_memory(text: &[u8]) -> usize {
     bytes
 }
 
-/// Returns the position after the string whose text starts at `at`.
+/// Returns the position after the string whose content starts at `at`.
 fn find_string_end(text: &[u8], mut at: usize) -> usize {
     while let Some(found) = memchr::memchr2(b'"', b'\\', &text[at.min(text.len())..]) {
         at += found;
@@ -126,7 +128,7 @@ mod tests {
             assert!(bytes >= least * document.len(), "{one}: {bytes}");
             assert!(parse_document(document.as_bytes(), bytes).is_ok(), "{one}");
         }
-        // Text alone needs little more than twice its size.
+        // A document that consists of long texts needs little more than twice its size.
         let text = format!("[\"{}\"]", "a, {[:\\\" b".repeat(100_000));
         assert!(parse_document(text.as_bytes(), 2 * text.len() + 1_000).is_ok());
         let broken = [b"[\"", &[0xff; 100_000][..], b"\"]"].concat();

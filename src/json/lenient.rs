@@ -21,7 +21,8 @@ fn replace_unstorable(text: &str) -> String {
             '\\' if in_string => {
                 length = escape_length(rest);
                 match &rest[..length] {
-                    // A pair of surrogates, or an escape other than `\u`.
+                    // Pairs of surrogates and escapes other than `\u` are kept, because
+                    // PostgreSQL can store them.
                     escape if escape.len() != 6 || is_storable(escape) => replaced.push_str(escape),
                     _ => replaced.push(char::REPLACEMENT_CHARACTER),
                 }
@@ -37,8 +38,8 @@ fn replace_unstorable(text: &str) -> String {
     replaced
 }
 
-/// Returns the length of the escape at the start of a text: 12 for a surrogate pair, 6 for another
-/// `\u`.
+/// Returns the length of the escape at the beginning of a text. It is 12 for a surrogate pair,
+/// and 6 for any other `\u` escape.
 fn escape_length(text: &str) -> usize {
     let unit = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
@@ -51,7 +52,7 @@ fn escape_length(text: &str) -> usize {
     }
 }
 
-/// Returns true if PostgreSQL can store the character of a single `\u` escape.
+/// Returns true if PostgreSQL can store the character that a single `\u` escape stands for.
 fn is_storable(escape: &str) -> bool {
     u32::from_str_radix(&escape[2..], 16)
         .is_ok_and(|unit| unit != 0 && char::from_u32(unit).is_some())

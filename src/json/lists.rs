@@ -1,7 +1,9 @@
-//! Finds the lists of items in a page, and parses the envelope, which is everything around them.
+//! Finds the lists of items in a page, and parses the envelope, which is the page without its
+//! items.
 //!
-//! For the path `data`, `releases` the scan enters the document's object, then the object at
-//! `data`, and then reads the array at `releases`. It skips the values of all other members.
+//! If the path to a list is `data`, `releases`, the scan enters the document's object, then
+//! enters the object at `data`, and then reads the array at `releases`. It skips the values of
+//! all other members.
 
 use std::ops::Range;
 
@@ -11,51 +13,53 @@ use crate::json::escape_token;
 use crate::json::lenient::parse_leniently;
 use crate::json::scan::{Container, Loose, ScanError, ScanErrorKind, Scanner};
 
-/// The upper limit of `fetch.max_items`. An item needs 32 bytes here, so without a limit a body
-/// like `[0,0,0…` would need sixteen times its size.
+/// The upper limit of `fetch.max_items`. The position of an item needs 32 bytes of memory, so
+/// without a limit a body such as `[0,0,0…` would need sixteen times its size.
 pub const MAX_ITEMS: usize = 1_000_000;
 
-/// The maximum size of a page without its items. The envelope is parsed into a tree, which can need
-/// fifty times its size.
+/// The maximum size of a page without its items. It is limited because the envelope is parsed
+/// into a tree, which can need fifty times the size of the text.
 pub const MAX_ENVELOPE_BYTES: usize = 4 << 20;
 
-/// An array of items, or `null` in its place.
+/// An array of items, or a `null` in the place of such an array.
 #[derive(Clone, Debug)]
 pub(super) struct ItemList {
-    /// The bytes of the list with its brackets, or up to the byte where the scan failed.
+    /// The range of the list's bytes with its brackets. If the scan failed within the list, the
+    /// range ends where the scan failed.
     pub(super) range: Range<usize>,
     pub(super) spans: Vec<ItemSpan>,
 }
 
-/// The position of an item, before its index is known.
+/// The position and the depth of an item whose index in its list is not known yet.
 #[derive(Clone, Debug)]
 pub(super) struct ItemSpan {
     pub(super) range: Range<usize>,
     pub(super) depth: usize,
 }
 
-/// A scan of a document for the lists at a path.
+/// A scan of a document that finds the lists at a path.
 #[derive(Clone)]
 pub(super) struct ListScan<'b> {
     pub(super) body: &'b [u8],
     path: &'b [String],
     scanner: Scanner<'b, Loose>,
-    /// The lists found so far. If the scan failed, the last one may be incomplete.
+    /// The lists that were found so far. If the scan failed, the last list may be incomplete.
     pub(super) lists: Vec<ItemList>,
     /// True if the document has a member that only records have.
     is_record: bool,
 }
 
 pub(super) enum ListScanError {
-    /// A value on the path is no object, or the value at its end is no array. If the document is an
-    /// object, the text says what it lacks.
+    /// A value on the path is not an object, or the value at the end of the path is not an array.
+    /// If the document is an object, the text says what it lacks.
     WrongShape(Option<String>),
-    /// A second document follows the first, which is complete.
+    /// The document is complete, but another document follows it.
     SecondDocument,
     Scan(ScanError),
 }
 
 impl ListScanError {
+    /// Returns true if the scan failed because the body ended too early.
     pub(super) fn is_unexpected_end(&self) -> bool {
         matches!(self, ListScanError::Scan(error) if error.kind == ScanErrorKind::UnexpectedEnd)
     }
@@ -67,10 +71,10 @@ impl From<ScanError> for ListScanError {
     }
 }
 
-/// The position of a scan. `level` is the number of open objects of the path.
+/// The position of a scan. `level` is the number of the path's objects that are open.
 #[derive(Clone, Copy)]
 enum Position {
-    /// Before the value to which the first `level` names of the path lead.
+    /// The scan is before the value to which the first `level` names of the path lead.
     BeforeValue {
         level: usize,
     },
@@ -97,8 +101,8 @@ impl<'b> ListScan<'b> {
         self.scan_from(Position::BeforeValue { level: 0 })
     }
 
-    /// Returns the lists in the rest of the document, behind a list that ends at `at`, and the
-    /// position that the scan reached.
+    /// Scans the rest of the document, after a list that ends at `at`. Returns the lists in that
+    /// rest, and the position that the scan reached.
     pub(super) fn find_lists_after(
         &self,
         at: usize,
@@ -111,7 +115,7 @@ impl<'b> ListScan<'b> {
         (result.map(|()| rest.lists), end)
     }
 
-    /// Scans the rest of the document, behind a list that ends at `at`.
+    /// Scans the rest of the document, after a list that ends at `at`.
     pub(super) fn scan_after_list(&self, at: usize) -> (ListScan<'b>, Result<(), ListScanError>) {
         let mut rest = ListScan {
             scanner: Scanner::new(self.body, at, Loose),
@@ -164,7 +168,8 @@ impl<'b> ListScan<'b> {
         Ok(Position::BeforeMember { level: level + 1 })
     }
 
-    /// Passes a member's name. Skips its value, unless the path leads there.
+    /// Moves past the name of a member. If the path does not lead to the member, also skips its
+    /// value.
     fn pass_member(&mut self, level: usize) -> Result<Position, ListScanError> {
         let key = self.scanner.read_key()?;
         let key = &self.body[key];
@@ -183,7 +188,7 @@ impl<'b> ListScan<'b> {
         })
     }
 
-    /// Passes the list and notes its items.
+    /// Moves past the list and stores the positions of its items.
     fn pass_list(&mut self) -> Result<(), ListScanError> {
         let kind = self.scanner.peek_kind()?;
         let start = self.scanner.position();
@@ -216,7 +221,7 @@ impl<'b> ListScan<'b> {
         ListScanError::WrongShape((level > 0).then(|| format!("an array at {}", self.pointer())))
     }
 
-    /// The JSON Pointer of the list, such as `/releases`.
+    /// Returns the JSON Pointer of the list, such as `/releases`.
     pub(super) fn pointer(&self) -> String {
         self.path
             .iter()
@@ -234,7 +239,7 @@ pub(super) fn describe_kind(body: &[u8]) -> &'static str {
     }
 }
 
-/// Returns true if a member's name is `name`. `raw` may contain escapes.
+/// Returns true if `raw`, which may contain escapes, is the member's name `name`.
 pub(crate) fn is_key(raw: &[u8], name: &str) -> bool {
     if memchr::memchr(b'\\', raw).is_none() {
         return raw == name.as_bytes();
@@ -243,7 +248,7 @@ pub(crate) fn is_key(raw: &[u8], name: &str) -> bool {
     serde_json::from_slice::<String>(&quoted).is_ok_and(|key| key == name)
 }
 
-/// Parses the body without the items of its lists. The error says what the body is instead.
+/// Parses the body without the items of its lists. The error describes the body.
 pub(super) fn parse_envelope(body: &[u8], lists: &[ItemList]) -> Result<Value, String> {
     let within: usize = lists.iter().map(|list| list.range.len()).sum();
     if body.len() - within > MAX_ENVELOPE_BYTES {

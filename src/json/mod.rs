@@ -1,16 +1,17 @@
-//! Finds the items of a JSON page in its bytes. An item is stored as it was served, so no tree of
-//! it is built. These functions do no I/O.
+//! Finds the items of a JSON page in the page's bytes. An item is stored as it was served, so it
+//! is not parsed into a tree. These functions do no I/O.
 //!
-//! 1. `scan`: a `Scanner` walks over text and finds where each value begins and ends. It checks
+//! 1. `scan`: a `Scanner` moves over text and finds where each value begins and ends. It checks
 //!    commas, colons, braces and brackets, but not the text of strings and numbers.
-//! 2. `lists`: a scan follows the member names that lead to a list, such as `releases`, and notes
-//!    the position and depth of each item.
-//! 3. `cut`: [`cut()`] tries the places where a source may have its items, in order. Its result is
-//!    the items and the envelope, which is everything around them.
-//! 4. `salvage`: if the page is damaged, it finds where the damaged item ends, so that the other
+//! 2. `lists`: a scan follows the member names that lead to a list, such as `releases`, and
+//!    stores the position and the depth of each item.
+//! 3. `cut`: a source may have several shapes, which say where the items are in a page. [`cut()`]
+//!    tries the shapes in order. It returns the items and the envelope, which is the page without
+//!    its items.
+//! 4. `salvage`: if the page is damaged, it finds the end of the damaged item, so that the other
 //!    items are not lost.
-//! 5. `stream`: a [`LongList`] does the same for a list that does not fit into memory. It sees a
-//!    window of the text at a time.
+//! 5. `stream`: a [`LongList`] divides a list that does not fit into memory. It reads one part of
+//!    the text at a time.
 
 mod cut;
 mod document;

@@ -1,4 +1,4 @@
-//! JSON Pointers (RFC 6901), and the place of the items in a page.
+//! JSON Pointers (RFC 6901), and paths to the items of a page.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub struct Pointer(String);
 
 impl Pointer {
-    /// Parses a pointer: an empty text, or one that starts with `/`.
+    /// Parses a pointer. The text must be empty or start with `/`.
     ///
     /// # Errors
     ///
@@ -44,14 +44,15 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// The place of the items in a page: `/releases/*` for the entries of the array `releases`, `/*` if
-/// the page itself is an array, or an empty text, the default, if the page is one item.
+/// Says where the items are in a page. The text form is `/releases/*` for the entries of the
+/// array `releases`, and `/*` for a page that is itself an array. An empty text, which is the
+/// default, means that the whole page is one item.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ItemsAt {
-    /// The member names that lead to the array.
+    /// The names of the members that lead to the array.
     path: Vec<String>,
-    /// False if the whole document is the item.
+    /// True if the items are the entries of an array. False if the whole document is the item.
     is_list: bool,
 }
 
@@ -81,7 +82,7 @@ impl ItemsAt {
         Ok(Self { path, is_list })
     }
 
-    /// The member names that lead to the items.
+    /// Returns the names of the members that lead to the items.
     #[must_use]
     pub fn path(&self) -> &[String] {
         &self.path
@@ -95,7 +96,7 @@ impl ItemsAt {
     }
 }
 
-/// Escapes a member's name for a JSON Pointer.
+/// Escapes the name of a member, so that it can be part of a JSON Pointer.
 pub(crate) fn escape_token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

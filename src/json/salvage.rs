@@ -1,21 +1,23 @@
 //! Separates the items of a damaged list, so that only the damaged items are lost.
 //!
 //! After a missing or extra quote, brace or bracket, the depth of all following text is wrong. So
-//! the end of a damaged item is looked for in this order:
+//! the end of a damaged item is searched in this order:
 //!
-//! 1. The next item: an object with an `ocid` of its own, after a comma or a closing bracket.
-//!    Nothing inside a release has an `ocid`. The damaged item ends before it.
-//! 2. The place where the item's brackets close, if the text behind it looks like the next item
-//!    or the end of the list. If step 1 finds an item only behind this place, this place counts.
-//! 3. For the last item of the list: the first `]` behind which the rest of the page is complete.
+//! 1. The next item. It is an object with an `ocid` of its own, after a comma or a closing
+//!    bracket. Nothing inside a release has an `ocid`. The damaged item ends before the next
+//!    item.
+//! 2. The position at which the item's brackets close, if the text after it looks like the next
+//!    item or the end of the list. If step 1 finds an item only after this position, the damaged
+//!    item ends at this position.
+//! 3. For the last item of the list: the first `]` after which the rest of the page is complete.
 //!
-//! The bytes of a damaged item are kept in quarantine, so it may include too much. Two mistakes
-//! are worse and must not happen:
+//! The bytes of a damaged item are kept in quarantine, so the item may include too much. Two
+//! mistakes are worse and must not happen:
 //!
-//! - A part of a release is accepted as a release. So a complete object is damaged if the text
-//!   behind it is neither the next item nor the end of the list.
-//! - A truncated page is accepted as a shorter page. So if an item is correct up to the end of the
-//!   body, the page is unreadable.
+//! - A part of a release is accepted as a release. So a complete object counts as damaged if the
+//!   text after it is neither the next item nor the end of the list.
+//! - A truncated page is accepted as a shorter page. So if an item is correct up to the end of
+//!   the body, the page is unreadable.
 
 use std::ops::Range;
 
@@ -24,24 +26,24 @@ use super::scan::{
     Container, Loose, Nesting, Rules, ScanError, ScanErrorKind, Scanner, is_white_space,
 };
 
-/// The maximum number of bytes that are read to divide a damaged text, in multiples of its length,
-/// in addition to [`FREE_BYTES`]. A page with a defect in each item needs about five.
+/// The maximum number of times that a body may be read to salvage its items. [`FREE_BYTES`] may
+/// be read in addition. A page with a defect in each item needs about five times.
 const MAX_READINGS: usize = 16;
 
-/// The number of bytes that may be read for a body of any length.
+/// The number of bytes that may be read in addition for a body of any length.
 const FREE_BYTES: usize = 4 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SalvageError {
-    /// The damage is before the items.
+    /// The damage is before the first item.
     NoItems,
     /// The body ends too early.
     Truncated,
-    /// The end of an item was not found, or the search would read too much.
+    /// The end of an item was not found, or the search would read too many bytes.
     NoEnd,
 }
 
-/// Returns the lists of a page whose scan failed.
+/// Returns the lists of a page whose scan has failed.
 pub(super) fn salvage_lists(scan: &ListScan<'_>) -> Result<Vec<ItemList>, SalvageError> {
     let (damaged, before) = scan.lists.split_last().ok_or(SalvageError::NoItems)?;
     if scan.body.get(damaged.range.start) != Some(&b'[') {
@@ -66,9 +68,10 @@ pub(crate) fn reading_budget(length: usize) -> usize {
         .saturating_add(FREE_BYTES)
 }
 
-/// Returns the item at `start` and the start of the next item, or `None` in place of the latter if
-/// it is the last item. Returns `None` if the end of the item is not found, or if it could change
-/// when the rest of the body arrives (`is_all` is false). The bytes that are read reduce `budget`.
+/// Returns the damaged item at `start`, and the position of the next item. The position is `None`
+/// if the item is the last one. The function returns `None` if it does not find the end of the
+/// item. It also returns `None` if `is_all` is false and the end of the item may change when the
+/// rest of the body arrives. The bytes that are read are subtracted from `budget`.
 pub(super) fn salvage_item(
     scan: &ListScan<'_>,
     start: usize,
@@ -78,7 +81,7 @@ pub(super) fn salvage_item(
     let mut salvage = Salvage {
         scan,
         body: scan.body,
-        // The bracket of the list is the byte before.
+        // The bracket that opens the list is the byte before the item.
         start: start - 1,
         before: &[],
         spans: Vec::new(),
@@ -100,21 +103,23 @@ pub(super) fn salvage_item(
 struct Salvage<'w, 'b> {
     scan: &'w ListScan<'b>,
     body: &'b [u8],
-    /// The start of the damaged list.
+    /// The position of the damaged list.
     start: usize,
-    /// The lists before it.
+    /// The lists before the damaged list.
     before: &'w [ItemList],
+    /// The items of the damaged list that were found so far.
     spans: Vec<ItemSpan>,
     /// The number of bytes that may still be read.
     budget: usize,
-    /// True if a decision depends on the place where the body ends.
+    /// True if a decision depends on where the body ends. More text might change that decision.
     has_met_end: bool,
 }
 
 enum Following {
-    /// Another item, at this position or behind a comma and white space.
+    /// Another item follows. It begins at this position, perhaps after a comma and white space.
     Item(usize),
-    /// The end of the list. The lists of the page, without the items of the damaged one.
+    /// The list ends. The value contains all lists of the page, but the damaged list has no items
+    /// in it.
     End(Vec<ItemList>),
 }
 
@@ -123,7 +128,7 @@ struct ScannedItem {
     depth: usize,
     end: Result<usize, ScanError>,
     has_ocid: bool,
-    /// The name of the first member, with its escapes.
+    /// The range of the name of the first member. The name may contain escapes.
     first_key: Option<Range<usize>>,
 }
 
@@ -133,10 +138,10 @@ impl ScannedItem {
     }
 }
 
-/// The end of an item according to its brackets alone.
+/// The end of an item, as found only by matching its brackets.
 enum BracketEnd {
     At(usize),
-    /// The body ends before the brackets close.
+    /// The body ends before all brackets are closed.
     Missing,
     /// The brackets do not match, or a quote is missing.
     Mismatched,
@@ -167,7 +172,7 @@ impl Salvage<'_, '_> {
         Ok(lists)
     }
 
-    /// Adds the item at `start` and finds what follows it.
+    /// Adds the item at `start`, and finds what follows the item.
     fn salvage_item(&mut self, start: usize) -> Result<Following, SalvageError> {
         let item = self.scan_item(start)?;
         let Ok(end) = item.end else {
@@ -182,8 +187,8 @@ impl Salvage<'_, '_> {
         }
     }
 
-    /// Returns what follows an item that seems to end at `end`, or `None` if the text behind shows
-    /// that it does not end there.
+    /// Returns what follows an item that seems to end at `end`. Returns `None` if the following
+    /// text shows that the item does not end there.
     fn find_following(
         &mut self,
         item: &ScannedItem,
@@ -199,8 +204,9 @@ impl Salvage<'_, '_> {
         })
     }
 
-    /// Returns true if the text behind a comma is another item, complete or damaged. It may also be
-    /// the rest of the item before, if an extra brace or quote seems to end that item.
+    /// Returns true if the text after a comma is another item, which may be damaged. Returns
+    /// false if the text is the rest of the item before the comma, which an extra brace or quote
+    /// seems to end.
     fn is_item_start(&mut self, before: &ScannedItem, at: usize) -> Result<bool, SalvageError> {
         let start = self.skip(at, |byte| is_white_space(byte) || byte == b',');
         let Some(first) = self.body.get(start) else {
@@ -228,22 +234,23 @@ impl Salvage<'_, '_> {
         self.is_item_without_brace(start)
     }
 
-    /// Decides about an object that is damaged in the name of its first member. Returns true if it
-    /// starts like the item before, except for a byte or two, or if it is truncated there.
+    /// Decides whether an object is an item, if it is damaged in the name of its first member.
+    /// Returns true if it starts almost like the item before it, or if the name is cut off after
+    /// a byte or two.
     fn has_similar_start(&self, before: &ScannedItem, start: usize) -> bool {
         let Some(name) = before.first_key.clone().map(|key| &self.body[key]) else {
             return true;
         };
         let text = &self.body[start + 1..];
         let text = || text.iter().filter(|byte| !is_white_space(**byte));
-        // Escaped quotes belong to JSON inside a string, which an extra quote has opened.
+        // Escaped quotes belong to JSON inside a string, which was opened by an extra quote.
         text().next() != Some(&b'\\')
             && (text().take(3).any(|byte| name.first() == Some(byte))
                 || text().take(2).any(|byte| matches!(byte, b',' | b']')))
     }
 
-    /// Returns true if an item without its opening brace starts here, perhaps with another byte in
-    /// place of the brace.
+    /// Returns true if an item whose opening brace is missing starts here. Another byte may stand
+    /// in the place of the brace.
     fn is_item_without_brace(&mut self, mut start: usize) -> Result<bool, SalvageError> {
         start += usize::from(self.body[start] != b'"');
         let mut scanner = Scanner::new(self.body, start, Loose);
@@ -259,8 +266,8 @@ impl Salvage<'_, '_> {
         Ok(has_ocid)
     }
 
-    /// Adds a damaged item: up to the next item, or up to the place where its brackets close, or
-    /// up to the end of the list.
+    /// Adds a damaged item. The item ends before the next item, or where its brackets close, or
+    /// at the end of the list.
     fn salvage_damaged(&mut self, item: &ScannedItem) -> Result<Following, SalvageError> {
         let damage = item.end.unwrap_or_else(|error| error.at);
         let mut is_open = item.end.map_or_else(
@@ -291,8 +298,8 @@ impl Salvage<'_, '_> {
         self.salvage_last(item)
     }
 
-    /// Adds a damaged item that is the last one. It ends before the first bracket behind which the
-    /// rest of the page is complete.
+    /// Adds a damaged item that is the last one of its list. The item ends before the first
+    /// bracket after which the rest of the page is complete.
     fn salvage_last(&mut self, item: &ScannedItem) -> Result<Following, SalvageError> {
         let body = self.body;
         let search = item.start + 1;
@@ -311,7 +318,8 @@ impl Salvage<'_, '_> {
         Err(SalvageError::NoEnd)
     }
 
-    /// Finds the next item behind the start of a damaged one, up to `limit`.
+    /// Returns the position of the next item after the start of a damaged one. It searches up to
+    /// `limit`.
     fn find_next_item(
         &mut self,
         item: &ScannedItem,
@@ -319,7 +327,8 @@ impl Salvage<'_, '_> {
     ) -> Result<Option<usize>, SalvageError> {
         let body = self.body;
         let search = item.start + 1;
-        // The end of an object that may be the second half of the damaged item.
+        // The end of an object that may be the second half of the damaged item. No item starts
+        // before it.
         let mut own_half = None;
         for at in memchr::memchr_iter(b'{', &body[search..limit]) {
             let at = search + at;
@@ -339,9 +348,9 @@ impl Salvage<'_, '_> {
         Ok(None)
     }
 
-    /// Returns true if an object with an `ocid` is another item, and not the rest of the damaged
-    /// one behind an extra brace. That is so if the damaged item has an `ocid` already, or if both
-    /// have the same first member.
+    /// Returns true if an object with an `ocid` is another item. Returns false if it may be the
+    /// rest of the damaged item after an extra brace. It is another item if the damaged item
+    /// already has an `ocid`, or if both have the same first member.
     fn is_sibling(&self, item: &ScannedItem, found: &ScannedItem) -> bool {
         let name = |item: &ScannedItem| item.first_key.clone().map(|key| &self.body[key]);
         item.has_ocid || name(item).is_none_or(|key| name(found) == Some(key))
@@ -375,7 +384,8 @@ impl Salvage<'_, '_> {
         })
     }
 
-    /// Finds the end of an item by its brackets outside strings. It ignores all other text.
+    /// Finds the end of an item by matching the brackets outside strings. It ignores all other
+    /// text.
     fn match_brackets(&mut self, start: usize) -> Result<BracketEnd, SalvageError> {
         let mut nesting = Nesting::default();
         let mut at = start;
@@ -393,7 +403,8 @@ impl Salvage<'_, '_> {
                 Some(b'[') => drop(nesting.open(Container::Array)),
                 Some(b'}') if nesting.innermost() == Some(Container::Object) => nesting.close(),
                 Some(b']') if nesting.innermost() == Some(Container::Array) => nesting.close(),
-                // After a missing quote, strings are read as structure, and structure as strings.
+                // After a missing quote, the scan takes strings for structure, and structure for
+                // strings.
                 Some(b'}' | b']' | b'\\') => break BracketEnd::Mismatched,
                 Some(_) => {}
             }
@@ -406,8 +417,8 @@ impl Salvage<'_, '_> {
         Ok(found)
     }
 
-    /// Returns the lists of the page if the damaged one ends with the bracket at `at`, or `None` if
-    /// the text behind shows that it does not.
+    /// Tries the bracket at `at` as the end of the damaged list. Returns the lists of the page,
+    /// or `None` if the text after the bracket shows that the list does not end there.
     fn try_list_end(&mut self, at: usize) -> Result<Option<Vec<ItemList>>, SalvageError> {
         let (rest, end) = self.scan.find_lists_after(at + 1);
         self.spend_budget(end - at)?;
@@ -416,7 +427,7 @@ impl Salvage<'_, '_> {
             Err(error) if error.is_unexpected_end() => return Err(SalvageError::Truncated),
             Err(_) => return Ok(None),
         };
-        // The envelope is copied, escaped and parsed.
+        // The envelope is copied, escaped and parsed, so its bytes count three times.
         self.spend_budget((self.start + self.body.len() - at).saturating_mul(3))?;
         let mut lists = self.before.to_vec();
         lists.push(ItemList {
@@ -439,7 +450,7 @@ impl Salvage<'_, '_> {
         Ok(())
     }
 
-    /// Returns the position of the first byte from `at` on that must not be skipped.
+    /// Returns the position of the first byte at or after `at` for which `skipped` returns false.
     fn skip(&self, at: usize, skipped: impl Fn(u8) -> bool) -> usize {
         let rest = &self.body[at..];
         let length = rest.iter().position(|byte| !skipped(*byte));
@@ -454,7 +465,8 @@ impl Salvage<'_, '_> {
         before.map_or(0, |last| last + 1)
     }
 
-    /// Returns the end of the text before an item, without the comma between them.
+    /// Returns the end of the text before an item. The comma before the item is not part of that
+    /// text.
     fn end_before_comma(&self, next: usize) -> usize {
         let end = self.skip_back(next);
         if self.body[end - 1] == b',' {
@@ -473,7 +485,7 @@ mod tests {
 
     use crate::json::{ItemsAt, cut};
 
-    /// The items of a body in the order they were served.
+    /// Returns the items of a body in the order in which they were served.
     fn items(body: &str) -> Vec<&str> {
         let shapes = ["/releases/*", "/*", ""].map(|at| ItemsAt::parse(at).unwrap());
         let cut = cut(body.as_bytes(), &shapes).unwrap();
@@ -494,8 +506,9 @@ mod tests {
     const A: &str = r#"{"ocid":"a","id":"1","items":[{"id":1},{"id":2}]}"#;
     const Z: &str = r#"{"ocid":"z","id":"9","note":"a ] and a } and ,{"}"#;
 
-    /// Pages of a damaged item, alone, as the first, between two and as the
-    /// last, in packages and in bare arrays; with the items of each.
+    /// Returns pages that contain a damaged item, and the items of each page. The damaged item is
+    /// the only one, the first, between two others, or the last. The pages are packages and
+    /// arrays.
     fn pages(damaged: &str) -> impl Iterator<Item = (String, Vec<&str>)> {
         let around = [
             (r#"{"releases":["#, r#"],"links":{"next":"n"}}"#),
@@ -520,34 +533,34 @@ mod tests {
     #[test]
     fn a_missing_or_an_extra_mark_costs_its_item_alone() {
         for damaged in [
-            // A quote too few, in a name and in a text, in front and behind.
+            // A quote is missing before or after a name or a text.
             r#"{"ocid:"x","id":"1","tag":["t"]}"#,
             r#"{ocid":"x","id":"1","tag":["t"]}"#,
             r#"{"ocid":"x,"id":"1","tag":["t"],"a":"b"}"#,
             r#"{"ocid":"x","id":"1","tag":[t"],"a":"b"}"#,
-            // A quote too many.
+            // There is an extra quote.
             r#"{"ocid":"x","id":"1","title":"6" pipe","a":"b"}"#,
             r#"{"ocid":"x","id":"1","title":"a "b" c"}"#,
-            // A brace too few.
+            // A brace is missing.
             r#""ocid":"x","id":"1","buyer":{"id":1}}"#,
             r#"{"ocid":"x","id":"1","buyer":{"id":1},"a":1"#,
             r#"{"ocid":"x","id":"1","buyer":"id":1},"a":1}"#,
             r#"{"ocid":"x","id":"1","items":[{"id":1,{"id":2}]}"#,
             r#"{"ocid":"x","id":"1","items":[{"id":1},"id":2}],"a":1}"#,
-            // A brace too many.
+            // There is an extra brace.
             r#"{"ocid":"x","id":"1","buyer":{"id":1}},"a":1}"#,
             r#"{"ocid":"x","id":"1","buyer":{"id":1}}}"#,
             r#"{{"ocid":"x","id":"1"}"#,
             r#"{"ocid":"x","id":"1",{"buyer":{"id":1}}"#,
             r#"{"tag":["t"],{"ocid":"x","id":"1"}"#,
             r#"{"ocid":"x"},"id":"1","tag":["t"]}"#,
-            // A bracket too few or too many.
+            // A bracket is missing, or there is an extra one.
             r#"{"ocid":"x","id":"1","tag":"t"],"a":{"b":[1]}}"#,
             r#"{"ocid":"x","id":"1","tag":["t","a":{"b":[1]}}"#,
             r#"{"ocid":"x","id":"1","items":[{"id":1},{"id":2},"a":1}"#,
             r#"{"ocid":"x","id":"1"],"a":1}"#,
             r#"{"ocid":"x","id":"1","tag":[["t"],"a":1}"#,
-            // No value, no comma, no colon, a number with commas.
+            // A value, a comma or a colon is missing, or a number contains commas.
             r#"{"ocid":"x","id":,"tag":["t"]}"#,
             r#"{"ocid":"x" "id":1,"tag":["t"]}"#,
             r#"{"ocid":"x","id"1,"tag":["t"]}"#,
@@ -565,7 +578,7 @@ mod tests {
         let whole = r#"{"ocid":"x","id":"1","buyer":{"id":"b"},"tag":["t"],"date":"d"}"#;
         for end in 1..whole.len() {
             for (body, all) in pages(&whole[..end]) {
-                // As the last item it can make the page look cut off.
+                // If the damaged item is the last one, the page may look truncated.
                 let is_last = all.last() == Some(&&whole[..end]);
                 if !is_last || !unreadable(&body) {
                     assert_eq!(items(&body), all, "{body}");
@@ -616,7 +629,7 @@ mod tests {
             format!(r#"{{"releases":[{A},{Z},{A}],"links":{{"next":"n"}}}}"#),
             format!(r#"{{"a":1,"releases":[{A},{Z},null],"b":{{"c":["d"]}}}}"#),
             format!("[{A},{Z}]"),
-            // Also where the items are damaged anyway.
+            // Items of the page may be damaged too.
             format!(r#"{{"releases":[{broken},{A},{broken}]}}"#),
         ] {
             assert!(!unreadable(&page));
@@ -642,7 +655,8 @@ mod tests {
         ] {
             let start = Instant::now();
             let _ = unreadable(&body);
-            // Unoptimised and on a busy machine; the square of the size takes minutes.
+            // The limit is generous, because tests run unoptimised and on busy machines. An
+            // algorithm that needs quadratic time would take minutes.
             assert!(start.elapsed() < Duration::from_secs(20), "{}", &body[..40]);
         }
     }

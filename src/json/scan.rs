@@ -1,13 +1,14 @@
-//! Scans JSON text: walks over members and entries, and skips values. It reads the text once,
+//! Scans JSON text. It moves over members and entries, and skips values. It reads the text once,
 //! builds no tree and does not recurse.
 //!
-//! Commas, colons, braces and brackets must always be correct. Two sets of [`Rules`] decide about
-//! strings, numbers and words: [`Strict`] is RFC 8259. [`Loose`] only finds their ends, so that a
-//! wrong byte inside a string does not hide the structure around it.
+//! Commas, colons, braces and brackets must always be correct. Two sets of [`Rules`] exist for
+//! strings, numbers and words. [`Strict`] follows RFC 8259. [`Loose`] only finds the ends of
+//! strings, numbers and words, so that a wrong byte inside a string does not hide the structure
+//! around it.
 
 use std::ops::Range;
 
-/// The first byte that is not JSON.
+/// The position of the first byte that is not JSON, and the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ScanError {
     pub(crate) at: usize,
@@ -16,9 +17,9 @@ pub(crate) struct ScanError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScanErrorKind {
-    /// The text ends inside a value. With more text it could be JSON.
+    /// The text ends inside a value. If more text followed, it could be JSON.
     UnexpectedEnd,
-    /// The text cannot become JSON. The clause says why.
+    /// The text cannot become JSON, whatever follows it. The clause says why.
     Invalid(&'static str),
 }
 
@@ -35,7 +36,7 @@ impl ScanError {
         Self { at, kind }
     }
 
-    /// The reason as a clause.
+    /// Returns the reason as a clause for a message.
     pub(crate) fn reason(&self) -> &'static str {
         match self.kind {
             ScanErrorKind::UnexpectedEnd => "ends in the middle of a value",
@@ -46,14 +47,15 @@ impl ScanError {
 
 /// Finds the ends of strings, numbers and words.
 pub(crate) trait Rules {
-    /// Returns the position of the quote that closes the string whose text starts at `at`.
+    /// Returns the position of the quote that closes a string. The content of the string starts
+    /// at `at`.
     fn find_string_end(&mut self, bytes: &[u8], at: usize) -> Result<usize, ScanError>;
 
     /// Returns the position after the number or word that starts at `at`.
     fn find_scalar_end(&mut self, bytes: &[u8], at: usize) -> Result<usize, ScanError>;
 }
 
-/// A position in JSON text that moves forward.
+/// A position in JSON text. It only moves forward.
 #[derive(Clone)]
 pub(crate) struct Scanner<'b, R> {
     bytes: &'b [u8],
@@ -76,7 +78,7 @@ impl<'b, R: Rules> Scanner<'b, R> {
         self.at
     }
 
-    /// Returns true if there was white space before any token.
+    /// Returns true if the scanner has met white space between tokens.
     pub(crate) fn passed_white_space(&self) -> bool {
         self.passed_white_space
     }
@@ -85,7 +87,8 @@ impl<'b, R: Rules> Scanner<'b, R> {
         &self.rules
     }
 
-    /// Skips white space. Returns the next byte without passing it, or `None` at the end.
+    /// Skips white space. Returns the next byte, or `None` at the end of the text. The position
+    /// stays before that byte.
     #[inline]
     pub(crate) fn next_byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
@@ -97,14 +100,15 @@ impl<'b, R: Rules> Scanner<'b, R> {
         self.bytes.get(self.at).copied()
     }
 
-    /// Skips white space. Returns the next byte without passing it.
+    /// Skips white space. Returns the next byte, and fails at the end of the text. The position
+    /// stays before that byte.
     #[inline]
     pub(crate) fn peek(&mut self) -> Result<u8, ScanError> {
         self.next_byte()
             .ok_or_else(|| ScanError::unexpected_end(self.at))
     }
 
-    /// Returns the first byte of the next value.
+    /// Returns the first byte of the next value. The position stays before that byte.
     pub(crate) fn peek_kind(&mut self) -> Result<u8, ScanError> {
         match self.peek()? {
             kind @ (b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => Ok(kind),
@@ -112,12 +116,13 @@ impl<'b, R: Rules> Scanner<'b, R> {
         }
     }
 
+    /// Moves past one byte.
     #[inline]
     pub(crate) fn advance(&mut self) {
         self.at += 1;
     }
 
-    /// Passes a string. Returns the range between its quotes.
+    /// Moves past a string. Returns the range between the string's quotes.
     #[inline(always)]
     pub(crate) fn read_string(&mut self) -> Result<Range<usize>, ScanError> {
         if self.peek()? != b'"' {
@@ -129,7 +134,8 @@ impl<'b, R: Rules> Scanner<'b, R> {
         Ok(start..end)
     }
 
-    /// Passes a string, number or word. Returns its range, with the quotes of a string.
+    /// Moves past a string, number or word. Returns its range. The range of a string includes its
+    /// quotes.
     #[inline]
     pub(crate) fn read_scalar(&mut self) -> Result<Range<usize>, ScanError> {
         if self.peek()? == b'"' {
@@ -141,7 +147,8 @@ impl<'b, R: Rules> Scanner<'b, R> {
         Ok(start..self.at)
     }
 
-    /// Passes a member's name and its colon. Returns the range between the name's quotes.
+    /// Moves past the name of a member and the colon. Returns the range between the name's
+    /// quotes.
     #[inline]
     pub(crate) fn read_key(&mut self) -> Result<Range<usize>, ScanError> {
         if self.peek()? != b'"' {
@@ -155,7 +162,7 @@ impl<'b, R: Rules> Scanner<'b, R> {
         Ok(key)
     }
 
-    /// Passes a value of any kind. Returns its depth, which is 0 for a scalar.
+    /// Moves past a value of any kind. Returns the depth of the value, which is 0 for a scalar.
     pub(crate) fn skip_value(&mut self) -> Result<usize, ScanError> {
         let mut nesting = Nesting::default();
         let mut deepest = 0;
@@ -186,8 +193,7 @@ impl<'b, R: Rules> Scanner<'b, R> {
         }
     }
 
-    /// Passes closing brackets, a comma and a name, up to the next value. Returns false if all
-    /// containers are closed.
+    /// Moves past closing brackets, a comma and a name, up to the next value.
     #[inline]
     fn skip_to_next_value(&mut self, nesting: &mut Nesting) -> Result<bool, ScanError> {
         while let Some(container) = nesting.innermost() {
@@ -230,8 +236,8 @@ impl<'b, R: Rules> Scanner<'b, R> {
         }
     }
 
-    /// Passes an object. Calls `each` with the range of each member's name; `each` must pass the
-    /// member's value.
+    /// Moves past an object. It calls `each` with the range of each member's name, and `each`
+    /// must move past the member's value.
     pub(crate) fn walk_members(
         &mut self,
         each: impl FnMut(&mut Self, Range<usize>) -> Result<(), ScanError>,
@@ -247,7 +253,7 @@ impl<'b, R: Rules> Scanner<'b, R> {
         self.walk_members_to_brace(each)
     }
 
-    /// Passes the rest of an object behind its opening brace, which may be missing.
+    /// Moves past the rest of an object. The opening brace is before that rest, or is missing.
     pub(crate) fn walk_members_to_brace(
         &mut self,
         mut each: impl FnMut(&mut Self, Range<usize>) -> Result<(), ScanError>,
@@ -261,7 +267,8 @@ impl<'b, R: Rules> Scanner<'b, R> {
         }
     }
 
-    /// Passes an array. `each` must pass one entry.
+    /// Moves past an array. It calls `each` before each entry, and `each` must move past the
+    /// entry.
     pub(crate) fn walk_entries(
         &mut self,
         mut each: impl FnMut(&mut Self) -> Result<(), ScanError>,
@@ -288,8 +295,8 @@ pub(crate) fn is_white_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
-/// Returns the position of the first byte from `at` on that is not white space. Eight spaces of
-/// indentation are skipped at a time.
+/// Returns the position of the first byte at or after `at` that is not white space. Indentation
+/// is skipped eight spaces at a time.
 #[inline]
 pub(crate) fn skip_white_space(bytes: &[u8], mut at: usize) -> usize {
     loop {
@@ -306,10 +313,10 @@ pub(crate) fn skip_white_space(bytes: &[u8], mut at: usize) -> usize {
     }
 }
 
-/// Counts the values in a JSON text, including the text itself. It is at most half of the bytes,
-/// so a caller with a higher limit need not count.
+/// Counts the values in a JSON text. The text itself counts as one value. The result is at most
+/// half the number of bytes, so a caller whose limit is higher need not call this.
 pub(crate) fn count_values(bytes: &[u8]) -> usize {
-    // Every value except the first is behind a comma, or is the first in a container.
+    // Every value except the first follows a comma, or is the first value in a container.
     let mut count = 1;
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
@@ -345,19 +352,20 @@ impl Container {
     }
 }
 
-/// The open containers, with one bit each. So a body of nothing but brackets needs an eighth of its
-/// length.
+/// A stack of the open containers, with one bit for each. So even a body that consists only of
+/// brackets needs only an eighth of its length.
 #[derive(Default)]
 pub(crate) struct Nesting {
-    /// The innermost containers, up to 64. The lowest bit is the innermost; it is set for an array.
+    /// The innermost containers, at most 64. The lowest bit is the innermost container. A bit is
+    /// set if the container is an array.
     inner: u64,
-    /// The containers around those, 64 in a word.
+    /// The other containers, 64 in each word.
     outer: Vec<u64>,
     depth: usize,
 }
 
 impl Nesting {
-    /// Opens a container. Returns the number of open containers.
+    /// Opens a container. Returns the number of containers that are now open.
     #[inline]
     pub(crate) fn open(&mut self, container: Container) -> usize {
         if self.depth != 0 && self.depth.is_multiple_of(64) {
@@ -387,8 +395,8 @@ impl Nesting {
     }
 }
 
-/// A string ends at a quote without a backslash before it. A number or word is a run of letters,
-/// digits, `+`, `-` and `.`.
+/// Rules that check only where values end. A string ends at a quote that has no backslash before
+/// it. A number or word is a sequence of letters, digits, `+`, `-` and `.`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Loose;
 
@@ -399,7 +407,8 @@ impl Rules for Loose {
             at = find_in_string(bytes, at, |_| 0);
             match bytes.get(at) {
                 Some(b'"') => return Ok(at),
-                // A backslash and the byte that it escapes.
+                // This byte is a backslash, which is skipped together with the byte that it
+                // escapes.
                 Some(_) if at + 2 <= bytes.len() => at += 2,
                 _ => return Err(ScanError::unexpected_end(bytes.len())),
             }
@@ -422,25 +431,27 @@ impl Rules for Loose {
     }
 }
 
-/// The rules of RFC 8259. They also find values that are JSON, but that PostgreSQL cannot store.
+/// The rules of RFC 8259. They also find values that are JSON but cannot be stored by PostgreSQL.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Strict {
     /// The first value that PostgreSQL cannot store, and its position.
     pub(crate) unstorable: Option<(Unstorable, usize)>,
 }
 
-/// The maximum number of digits of a number with an exponent, when it is written without one.
-/// PostgreSQL writes it so: a page of `1e131071`, which has eight bytes, would need gigabytes.
+/// The maximum number of digits that a number with an exponent may have when it is written
+/// without the exponent. PostgreSQL stores all these digits. So a page that repeats `1e131071`,
+/// which has eight bytes, would need gigabytes.
 pub(crate) const MAX_DIGITS: usize = 1_000;
 
-/// A value that is JSON, but that PostgreSQL cannot store, or only with very much memory.
+/// A kind of value that is JSON, but that PostgreSQL cannot store, or can store only with very
+/// much memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unstorable {
-    /// `\u0000`.
+    /// The escape `\u0000`.
     Nul,
-    /// A `\u` escape that is half of a UTF-16 surrogate pair.
+    /// A `\u` escape that is only one half of a UTF-16 surrogate pair.
     LoneSurrogate,
-    /// A number whose exponent gives it more than [`MAX_DIGITS`].
+    /// A number whose exponent gives it more than [`MAX_DIGITS`] digits.
     LargeNumber,
 }
 
@@ -488,7 +499,7 @@ impl Strict {
         }
     }
 
-    /// Skips the exponent at `at` of the number that starts at `start`. Few numbers have one.
+    /// Skips the exponent at `at`. Its number starts at `start`. Few numbers have an exponent.
     #[cold]
     fn skip_exponent(&mut self, bytes: &[u8], start: usize, at: usize) -> Result<usize, ScanError> {
         let is_signed = matches!(bytes.get(at), Some(b'+' | b'-'));
@@ -500,7 +511,7 @@ impl Strict {
         Ok(end)
     }
 
-    /// Skips the escape at `at`, or both escapes of a surrogate pair.
+    /// Skips the escape at `at`. If it begins a surrogate pair, both escapes are skipped.
     fn skip_escape(&mut self, bytes: &[u8], at: usize) -> Result<usize, ScanError> {
         match bytes.get(at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
@@ -550,8 +561,8 @@ fn match_word(bytes: &[u8], start: usize, word: &[u8]) -> Result<usize, ScanErro
     }
 }
 
-/// Returns true if a JSON number with an exponent has more than [`MAX_DIGITS`] when it is written
-/// without it.
+/// Returns true if a JSON number has an exponent and would have more than [`MAX_DIGITS`] digits
+/// when it is written without the exponent.
 pub(crate) fn is_large_number(number: &[u8]) -> bool {
     let Some(e) = memchr::memchr2(b'e', b'E', number) else {
         return false;
@@ -586,9 +597,9 @@ fn skip_digits(bytes: &[u8], start: usize) -> Result<usize, ScanError> {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// Returns the position of the first quote, backslash or byte that `more` marks, from `at` on, or
-/// the length of `bytes`. It tests eight bytes at a time, which is faster than a vector search,
-/// because most strings of a release are short.
+/// Returns the position of the first quote, backslash or byte that `more` marks, at or after
+/// `at`. Returns the length of `bytes` if there is no such byte. It tests eight bytes at a time,
+/// which is faster than a vector search, because most strings of a release are short.
 #[inline]
 fn find_in_string(bytes: &[u8], mut at: usize, more: impl Fn(u64) -> u64) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
@@ -606,15 +617,15 @@ fn find_in_string(bytes: &[u8], mut at: usize, more: impl Fn(u64) -> u64) -> usi
     at.min(bytes.len()) + found.unwrap_or(rest.len())
 }
 
-/// Marks the bytes of a word that equal `byte`. The lowest mark is correct, higher ones may be
-/// wrong.
+/// Marks the bytes of a word that equal `byte`. Only the lowest mark is reliable. Higher marks
+/// may be wrong.
 #[inline]
 fn mark_equal(word: u64, byte: u8) -> u64 {
     let zero_where_equal = word ^ (ONES * u64::from(byte));
     zero_where_equal.wrapping_sub(ONES) & !zero_where_equal & HIGHS
 }
 
-/// Marks the bytes of a word that are control characters, as [`mark_equal`] does.
+/// Marks the bytes of a word that are control characters. Only the lowest mark is reliable.
 #[inline]
 fn mark_control(word: u64) -> u64 {
     word.wrapping_sub(ONES * 0x20) & !word & HIGHS
@@ -636,7 +647,7 @@ mod tests {
         }
     }
 
-    /// Another parser's judgement.
+    /// Checks that the strict rules and another parser come to the same result.
     fn agrees(text: &[u8]) {
         let theirs = serde_json::from_slice::<IgnoredAny>(text).is_ok();
         assert_eq!(strict(text).is_ok(), theirs, "{}", text.escape_ascii());

@@ -1,13 +1,15 @@
-//! Divides a list that does not fit into memory into its items, one window of text at a time.
+//! Divides a list that does not fit into memory into its items, one window of text at a time. A
+//! window is a part of the text that fits into memory.
 //!
-//! [`DocumentStart::find`] parses the text before the list. [`LongList::cut_portion`] then takes
-//! items from the start of a window. The caller removes their bytes, adds more text, and calls it
-//! again. The result has the same items as [`cut`](super::cut()) of the whole document, and a
-//! damaged item is salvaged in the same way. It does not depend on the sizes of the windows, so a
-//! run that resumes in the middle of a file finds the same items again.
+//! [`DocumentStart::find`] parses the text before the list. [`LongList::cut_portion`] then
+//! returns items from the start of a window. The caller removes the bytes of these items, adds
+//! more text, and calls the function again. The result has the same items as
+//! [`cut`](super::cut()) of the whole document, and a damaged item is salvaged in the same way.
+//! The result does not depend on the sizes of the windows, so a run that resumes in the middle of
+//! a file finds the same items again.
 //!
-//! An extra brace ends an item too early, and only the text behind it shows that. So the last item
-//! of a window waits for the next window, until the text behind it looks like another item.
+//! An extra brace ends an item too early, and only the text after it shows that. So the last item
+//! of a window is not returned until the text after it looks like another item.
 
 use std::ops::Range;
 
@@ -21,68 +23,70 @@ use crate::json::{Item, ItemsAt};
 /// A list that is read window by window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LongList {
-    /// The member names that lead to the list.
+    /// The names of the members that lead to the list.
     path: Vec<String>,
     pointer: String,
 }
 
-/// The start of a document, up to its list of items.
+/// The start of a document, up to the list of items.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DocumentStart {
-    /// The list.
+    /// The list of items.
     pub list: LongList,
     /// The position after the bracket that opens the list.
     pub start: usize,
-    /// The envelope, as far as it stands before the list.
+    /// The part of the envelope that comes before the list.
     pub envelope: Value,
 }
 
-/// The size of a portion.
+/// The limits for a portion, which is a group of items that is returned together.
 #[derive(Clone, Copy, Debug)]
 pub struct PortionLimits {
-    /// The maximum number of items.
+    /// The maximum number of items in a portion.
     pub items: usize,
-    /// The number of bytes at which a portion ends. A single item may be larger.
+    /// The number of bytes after which a portion ends. A portion with a single item may be
+    /// larger.
     pub bytes: usize,
 }
 
-/// Items at the start of a window.
+/// The items at the start of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Portion {
-    /// The items, with their positions in the window.
+    /// The items of the portion. Their positions are relative to the window.
     pub items: Vec<Item>,
-    /// The position of the rest of the window.
+    /// The position after the portion, where the rest of the window begins.
     pub end: usize,
-    /// What comes next.
+    /// Says what follows the portion.
     pub continuation: Continuation,
 }
 
-/// What comes after a portion.
+/// Says what follows a portion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Continuation {
-    /// More items.
+    /// More items follow in the same window.
     MoreItems,
-    /// The window has no other complete item; add more text.
+    /// The window has no other complete item. The caller must add more text.
     MoreText,
     /// The document has ended.
     End {
-        /// True if the document is a record, and the list was that of its releases. Then the
-        /// record's other parts are not among the items.
+        /// True if the document is a record and the list contains the record's releases. The
+        /// other parts of the record are then not among the items.
         is_record: bool,
     },
-    /// The rest cannot be divided into items. The text says what it is.
+    /// The rest of the document cannot be divided into items. The text describes the rest.
     Broken(String),
 }
 
 impl DocumentStart {
     /// Finds the first shape that fits the start of a document. A record does not fit, because it
-    /// has more parts than its releases.
+    /// contains more than its list of releases.
     #[must_use]
     pub fn find(body: &[u8], shapes: &[ItemsAt]) -> Option<Self> {
         let mut lists = shapes.iter().filter(|shape| shape.is_list());
         lists.find_map(|shape| {
             let mut scan = ListScan::new(body, shape.path());
-            // It fails, because the body is only the start of the document.
+            // The scan fails, because the body is only the start of the document. The lists that
+            // it has found are used all the same.
             let _ = scan.scan_document();
             let start = scan.lists.first()?.range.start;
             let envelope = parse_text_before(body, start, shape.path())?;
@@ -110,15 +114,15 @@ fn parse_text_before(body: &[u8], start: usize, path: &[String]) -> Option<Value
 }
 
 impl LongList {
-    /// The JSON Pointer of the list, such as `/releases`.
+    /// Returns the JSON Pointer of the list, such as `/releases`.
     #[must_use]
     pub fn pointer(&self) -> &str {
         &self.pointer
     }
 
-    /// Takes items from the start of a window. The window starts with an item, with the comma
-    /// before an item, or with the end of the list. `is_all` is true if no more text follows the
-    /// window. The items are numbered from `first`.
+    /// Returns items from the start of a window. The window must start with an item, with the
+    /// comma before an item, or with the end of the list. `is_all` is true if no more text
+    /// follows the window. The first item gets the number `first`.
     #[must_use]
     pub fn cut_portion(
         &self,
@@ -154,7 +158,7 @@ impl LongList {
         }
     }
 
-    /// Returns the start of a document with only this list in it.
+    /// Returns the start of a document that has only this list.
     fn text_before_items(&self) -> Vec<u8> {
         let names = self.path.iter();
         let mut text: String = names
@@ -170,7 +174,7 @@ struct PortionCutter<'w> {
     window: &'w [u8],
     is_all: bool,
     spans: Vec<ItemSpan>,
-    /// The number of `spans` that text behind the window cannot change.
+    /// The number of `spans` that text after the window cannot change.
     certain: usize,
     at: usize,
     /// The number of bytes that may still be read to salvage items.
@@ -178,12 +182,14 @@ struct PortionCutter<'w> {
 }
 
 impl PortionCutter<'_> {
-    /// Takes one item, or returns what comes after the portion.
+    /// Adds one item to the portion. Returns `None` if the portion goes on, or else what follows
+    /// it.
     fn cut_next(&mut self, limits: PortionLimits) -> Option<Continuation> {
         let rest = self.window[self.at..].iter();
         let skipped = rest.take_while(|byte| is_white_space(**byte) || **byte == b',');
         self.at += skipped.count();
-        // There is one item more than the limit, because the last one waits.
+        // The portion may have one item more than the limit here, because its last item may be
+        // left to the next portion.
         if self.spans.len() > limits.items || self.at > limits.bytes && self.spans.len() > 1 {
             self.remove_uncertain_item();
             return Some(Continuation::MoreItems);
@@ -195,7 +201,7 @@ impl PortionCutter<'_> {
         }
     }
 
-    /// Leaves the last item to the next portion, unless it is certain.
+    /// Leaves the last item to the next portion, unless later text cannot change that item.
     fn remove_uncertain_item(&mut self) {
         if self.spans.len() > self.certain
             && let Some(last) = self.spans.pop()
@@ -226,7 +232,8 @@ impl PortionCutter<'_> {
         }
     }
 
-    /// Scans the next item. It fails if neither a comma nor the end of the list follows the item.
+    /// Scans the next item. It fails if the item is followed neither by a comma nor by the end of
+    /// the list.
     fn scan_item(&self) -> Result<ItemSpan, ScanError> {
         let mut scanner = Scanner::new(self.window, self.at, Loose);
         let (range, depth) = scanner.read_value()?;
@@ -239,12 +246,12 @@ impl PortionCutter<'_> {
         }
     }
 
-    /// Passes the end of the list and the rest of the document.
+    /// Moves past the end of the list and the rest of the document.
     fn cut_list_end(&mut self) -> Option<Continuation> {
         let scan = ListScan::new(self.window, &self.list.path);
         let (rest, ended) = scan.scan_after_list(self.at + 1);
         match ended {
-            // More text may follow the document.
+            // The document seems complete, but more text may follow.
             Ok(()) if !self.is_all => return Some(self.require_more_text()),
             Ok(()) | Err(ListScanError::SecondDocument) => {}
             Err(error) if error.is_unexpected_end() && !self.is_all => {
@@ -258,13 +265,14 @@ impl PortionCutter<'_> {
         }
         self.at = rest.position();
         let is_record = rest.is_record();
-        // The document may have the same list twice.
+        // The document may contain the same list twice.
         let more = rest.lists.into_iter().flat_map(|list| list.spans);
         self.spans.extend(more);
         Some(Continuation::End { is_record })
     }
 
-    /// Takes a damaged item. If the last item is uncertain, the damage may be in that one.
+    /// Adds a damaged item to the portion. If later text can still change the last item, the
+    /// damage may be in that item, so that item is salvaged instead.
     fn cut_damaged_item(&mut self, error: ScanError) -> Option<Continuation> {
         self.remove_uncertain_item();
         match self.salvage_item() {
@@ -286,16 +294,16 @@ impl PortionCutter<'_> {
         }
     }
 
-    /// Returns the next item, which is damaged, and the position of what follows it.
+    /// Returns the next item, which is damaged, and the position of what follows the item.
     fn salvage_item(&mut self) -> Option<(ItemSpan, usize)> {
-        // The copy counts as read.
+        // The window is copied below, and the copied bytes count as read.
         self.budget = self.budget.checked_sub(self.window.len() - self.at)?;
         let mut body = self.list.text_before_items();
         let start = body.len();
         body.extend_from_slice(&self.window[self.at..]);
         let scan = ListScan::new(&body, &self.list.path);
         let (span, next) = salvage::salvage_item(&scan, start, self.is_all, &mut self.budget)?;
-        // The end of the list is certain only if all text is here.
+        // The end of the list is certain only if the window contains all remaining text.
         let next = next.or(self.is_all.then_some(span.range.end))?;
         let in_window = |at: usize| at - start + self.at;
         let Range { start, end } = span.range;
@@ -323,7 +331,8 @@ mod tests {
             .into()
     }
 
-    /// Finds the items of a text that arrives `step` bytes at a time, `head` bytes first.
+    /// Finds the items of a text. The first `head` bytes arrive together, and the others `step`
+    /// bytes at a time.
     fn found(
         text: &str,
         head: usize,

@@ -1,7 +1,7 @@
 //! A JSON value that is parsed only where its parts are needed.
 //!
-//! The other parts stay text and are written without changes. So numbers keep every digit, and
-//! deep values need no memory or recursion.
+//! The parts that are not needed stay text and are written without changes. So numbers keep every
+//! digit, and deeply nested values need neither memory nor recursion.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 
 use super::{Loose, Scanner, is_key};
 
-/// A JSON value. Text that is not JSON stays as it is.
+/// A JSON value. A text that is not JSON stays as it is.
 #[derive(Clone, Debug)]
 pub(crate) enum Tree<'t> {
     /// Text that is not parsed yet.
@@ -21,7 +21,7 @@ pub(crate) enum Tree<'t> {
 /// The members of an object in their order. If a name occurs twice, the last value counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Members<'t>(
-    /// Names have their escapes, and no quotes.
+    /// The names are without their quotes, but their escapes are kept.
     Vec<(Cow<'t, str>, Tree<'t>)>,
 );
 
@@ -43,7 +43,8 @@ impl<'t> Tree<'t> {
         !matches!(self, Tree::Text(text) if text == "null")
     }
 
-    /// Returns the text of a string, or the digits of a number.
+    /// Returns the text of a string, or the digits of a number. Returns `None` for any other
+    /// value.
     pub(crate) fn scalar(&self) -> Option<String> {
         let Tree::Text(text) = self else { return None };
         match text.as_bytes().first()? {
@@ -61,7 +62,8 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// Returns the entries of an array. An object counts as an array of one entry.
+    /// Returns the entries of an array. An object is returned as the only entry. Any other value
+    /// has no entries.
     pub(crate) fn entries(&mut self) -> &mut [Tree<'t>] {
         self.open_level();
         match self {
@@ -79,12 +81,12 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// Parses one level of a text that is an object or an array.
+    /// Parses the outermost level of a text, if the text is an object or an array.
     fn open_level(&mut self) {
         let Tree::Text(text) = self else { return };
         let opened = match text {
             Cow::Borrowed(text) => parse_level(text),
-            // Only strings are built as owned text.
+            // Owned texts are always strings, which have no parts.
             Cow::Owned(_) => None,
         };
         if let Some(opened) = opened {
@@ -165,7 +167,7 @@ impl<'t> Members<'t> {
         self.0.is_empty()
     }
 
-    /// Returns the value of a name, unless it is `null`.
+    /// Returns the value of the member with this name. Returns `None` if the value is `null`.
     pub(crate) fn get(&mut self, name: &str) -> Option<&mut Tree<'t>> {
         let mut members = self.0.iter_mut().rev();
         let (_, value) = members.find(|(key, _)| is_key(key.as_bytes(), name))?;
@@ -176,13 +178,14 @@ impl<'t> Members<'t> {
         self.get(name).is_some()
     }
 
-    /// Returns the text of a string or a number, unless it is only white space.
+    /// Returns the text of the string or number with this name. Returns `None` if the text is
+    /// only white space.
     pub(crate) fn scalar(&mut self, name: &str) -> Option<String> {
         let text = self.get(name)?.scalar()?;
         (!text.trim().is_empty()).then_some(text)
     }
 
-    /// Removes all members with a name. Returns the value of the last.
+    /// Removes all members with this name. Returns the value of the last one.
     pub(crate) fn remove(&mut self, name: &str) -> Option<Tree<'t>> {
         let mut removed = None;
         let members = std::mem::take(&mut self.0);
@@ -196,24 +199,25 @@ impl<'t> Members<'t> {
         removed
     }
 
-    /// Sets the value of a name. The member becomes the last one.
+    /// Sets the value of the member with this name. The member becomes the last one.
     pub(crate) fn set(&mut self, name: &'t str, value: Tree<'t>) {
         self.remove(name);
         self.0.push((Cow::Borrowed(name), value));
     }
 
-    /// Appends members, whose names must be different from those here.
+    /// Appends members. Their names must differ from the names of the existing members.
     pub(crate) fn extend(&mut self, others: Members<'t>) {
         self.0.extend(others.0);
     }
 }
 
-/// The members of several objects, merged. If several objects have a value for a name, the first
-/// one counts.
+/// The merged members of several objects. If several objects have a value for the same name, the
+/// value of the first object counts.
 #[derive(Debug, Default)]
 pub(crate) struct MergedMembers<'t> {
     members: Members<'t>,
-    /// The places of the names among the members. These names have no escapes.
+    /// The index and the origin of each member by its name. The names in this map have no
+    /// escapes.
     places: HashMap<Cow<'t, str>, MemberPlace>,
     objects: usize,
 }
@@ -221,12 +225,12 @@ pub(crate) struct MergedMembers<'t> {
 #[derive(Debug)]
 struct MemberPlace {
     index: usize,
-    /// The number of the object that the value comes from.
+    /// The number of the object from which the value comes.
     object: usize,
 }
 
 impl<'t> MergedMembers<'t> {
-    /// Adds the members of another object whose names have no value yet.
+    /// Adds those members of another object whose names have no value yet.
     pub(crate) fn add_missing(&mut self, other: Members<'t>) {
         self.objects += 1;
         let object = self.objects;
@@ -241,7 +245,7 @@ impl<'t> MergedMembers<'t> {
                 Entry::Occupied(mut occupied) => {
                     let place = occupied.get_mut();
                     let (_, own) = &mut members[place.index];
-                    // Within one object, the last value of a name counts.
+                    // Within a single object, the last value of a name counts.
                     if place.object == object || !own.has_value() {
                         *own = value;
                         place.object = object;
