@@ -1,9 +1,10 @@
-//! Reads amounts of money, exactly.
+//! Reads amounts of money without rounding them.
 
 use rust_decimal::Decimal;
 
-/// Parses an amount in plain or scientific notation. It returns `None` for other text, and for
-/// more digits than a [`Decimal`] holds (28 or 29), because an amount is never rounded.
+/// Parses an amount in plain or scientific notation. Returns `None` if the text is not a number.
+/// Also returns `None` if the amount has more digits than a [`Decimal`] can hold (28 or 29),
+/// because an amount is never rounded.
 pub(super) fn parse(text: &str) -> Option<Decimal> {
     let text = text.trim_ascii();
     let (sign, unsigned) = match text.as_bytes().first()? {
@@ -19,7 +20,8 @@ pub(super) fn parse(text: &str) -> Option<Decimal> {
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    // zeros at the end of the fraction may be more than a `Decimal` holds
+    // Zeros at the end are removed, because a long fraction may have more digits than a `Decimal`
+    // can hold.
     let fraction = match fraction.len() {
         0..=28 => fraction,
         _ => fraction.trim_end_matches('0'),
@@ -37,7 +39,7 @@ pub(super) fn parse(text: &str) -> Option<Decimal> {
     divide_by_power_of_ten(sign * value, scale)
 }
 
-/// Returns `value / 10^scale`.
+/// Returns `value / 10^scale`, or `None` if the result does not fit a [`Decimal`].
 fn divide_by_power_of_ten(mut value: i128, mut scale: i32) -> Option<Decimal> {
     if value == 0 {
         return Some(Decimal::ZERO);

@@ -1,7 +1,8 @@
 //! Reads a release's key and columns from its text, in one pass.
 //!
-//! The same pass checks that the text is JSON. A value of another type than the standard's leaves
-//! only its own column null. If two members have one name, the last counts, as in jsonb.
+//! The same pass checks that the text is JSON. If a value has another type than in the standard,
+//! only its own column becomes null. If two members have the same name, the last one counts, as
+//! in jsonb.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,38 +16,45 @@ use super::{amount, date};
 use crate::json::{Loose, ScanError, Scanner, Strict, Unstorable, is_key};
 use crate::release::{Buyer, Columns, Tender};
 
-/// The longest text of an indexed column, in bytes. An entry of a btree index of PostgreSQL has
-/// at most about 2,700.
+/// The maximum length in bytes of a text in an indexed column. The limit exists because an entry
+/// of a btree index of PostgreSQL has at most about 2,700 bytes.
 const LONGEST_INDEXED_BYTES: usize = 1_000;
 
-/// The most tags of a release. Each takes 50 bytes of memory even if it is short, and the
-/// standard has seventeen.
+/// The maximum number of tags of a release. The standard has only seventeen. The number is
+/// limited because each tag takes 50 bytes of memory even if it is short.
 const MOST_TAGS: usize = 100;
 
-/// The most supplier names that are kept of a release, for the same reason.
+/// The maximum number of supplier names that are kept of a release. The number is limited because
+/// each name takes 50 bytes of memory even if it is short.
 const MOST_NAMES: usize = 100_000;
 
 /// The result of one pass over a release's text.
 #[derive(Default)]
 pub(super) struct Reading {
-    /// `ocid`; a number is read as its text, and only white space as nothing.
+    /// The release's `ocid`. If it is a number, its digits are used. If it is only white space,
+    /// it counts as missing.
     pub(super) ocid: Option<String>,
-    /// `id`, read in the same way.
+    /// The release's `id`. If it is a number, its digits are used. If it is only white space, it
+    /// counts as missing.
     pub(super) id: Option<String>,
     pub(super) columns: Columns,
-    /// The first character that PostgreSQL cannot store, with its position.
+    /// The first value that PostgreSQL cannot store, and the value's position.
     pub(super) unstorable: Option<(Unstorable, usize)>,
     /// True if there is white space between the tokens.
     pub(super) has_white_space: bool,
     /// True if it has members of a package or a record.
     pub(super) holds_others: bool,
-    /// True if it has `parties`, which version 1.0 of the standard does not have.
+    /// True if the release has `parties`, which does not exist in version 1.0 of the standard.
     pub(super) has_parties: bool,
-    /// True if `tender/value/amount` is text or a number that its column cannot hold.
+    /// True if `tender/value/amount` is a text or a number that the column cannot hold.
     pub(super) has_unread_amount: bool,
 }
 
-/// Reads a release. Fails if the text is not a JSON object.
+/// Reads a release.
+///
+/// # Errors
+///
+/// The text is not a JSON object.
 pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, ScanError> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
     let mut reading = Reading::default();
@@ -57,18 +65,23 @@ pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, ScanError> {
     Ok(reading)
 }
 
-/// Checks that a text is JSON of any type.
+/// Checks that a text is JSON. It may be a value of any type.
+///
+/// # Errors
+///
+/// The text is not JSON.
 pub(super) fn validate(text: &str) -> Result<(), ScanError> {
     let mut scanner = Scanner::new(text.as_bytes(), 0, Strict::default());
     scanner.skip_value()?;
     scanner.expect_end()
 }
 
-/// Reads the `ocid` and the `id` of an item that cannot be stored, as far as they are readable.
+/// Reads the `ocid` and the `id` of an item that cannot be stored. A part of the key that cannot
+/// be read is `None`.
 pub(super) fn read_key(item: &[u8]) -> (Option<String>, Option<String>) {
     let mut scanner = Scanner::new(item, 0, Loose);
     let (mut ocid, mut id) = (None, None);
-    // what was read before an error is still right
+    // An error is ignored, because the values that were read before it are correct.
     let _ = scanner.walk_members(|scanner, key| {
         let value = match scanner.peek()? {
             b'{' | b'[' => {
@@ -87,7 +100,7 @@ pub(super) fn read_key(item: &[u8]) -> (Option<String>, Option<String>) {
     (ocid, id)
 }
 
-/// Reads a scalar as an identifier. It returns `None` for text that PostgreSQL cannot store.
+/// Reads a scalar as an identifier. Returns `None` for a text that PostgreSQL cannot store.
 fn decode_identifier(scalar: &[u8]) -> Option<String> {
     let text = match scalar.first()? {
         b'"' => serde_json::from_slice(scalar).ok()?,
@@ -97,7 +110,7 @@ fn decode_identifier(scalar: &[u8]) -> Option<String> {
     (!text.trim().is_empty() && !text.contains('\0')).then_some(text)
 }
 
-/// A `value` of the standard.
+/// An object `value`, as the standard defines it, with an amount and a currency.
 #[derive(Default)]
 struct Money {
     amount: Option<Decimal>,
@@ -105,7 +118,8 @@ struct Money {
     has_unread_amount: bool,
 }
 
-/// Reads the values of one text. Each method consumes exactly one value, of any type.
+/// Reads the values of one text. Each method moves the scanner past exactly one value, which may
+/// be of any type.
 #[derive(Clone, Copy)]
 struct Reader<'t> {
     text: &'t str,
@@ -164,10 +178,11 @@ impl<'t> Reader<'t> {
         Ok(buyer)
     }
 
-    /// Reads the tender's columns. It returns true if the amount could not be read.
+    /// Reads the columns of the tender. Returns true if the amount could not be read.
     fn read_tender(self, scanner: &mut Text<'t>, tender: &mut Tender) -> Result<bool, ScanError> {
         let mut has_unread_amount = false;
-        // a second `tender` replaces the first, also where only the first has a value
+        // If there is a second `tender`, it replaces the first one completely, even where only
+        // the first one has a value.
         *tender = Tender::default();
 
         self.for_each_member(scanner, |scanner, key| {
@@ -228,7 +243,8 @@ impl<'t> Reader<'t> {
         Ok((start, end))
     }
 
-    /// Reads the number of awards, and the first distinct names of their suppliers.
+    /// Returns the number of awards, and the names of their suppliers without duplicates. If
+    /// there are very many names, only the first ones are returned.
     fn read_awards(self, scanner: &mut Text<'t>) -> Result<(i32, Vec<String>), ScanError> {
         let mut seen = HashSet::new();
         let mut names = Vec::new();
@@ -270,8 +286,8 @@ impl<'t> Reader<'t> {
         Ok(names)
     }
 
-    /// Reads `tag`: a list of text, or a single text. A list with too many entries leaves the
-    /// column null.
+    /// Reads `tag`, which is a list of texts or a single text. If the list has too many entries,
+    /// the column is null.
     fn read_tag(self, scanner: &mut Text<'t>) -> Result<Option<Vec<String>>, ScanError> {
         if scanner.peek()? != b'[' {
             return Ok(self.read_text(scanner)?.map(|tag| vec![tag]));
@@ -287,7 +303,7 @@ impl<'t> Reader<'t> {
         Ok(Some(tags).filter(|tags| tags.len() <= MOST_TAGS))
     }
 
-    /// Calls `each` for the members of an object. A value of another type has no members.
+    /// Calls `each` for each member of an object. A value of another type has no members.
     fn for_each_member(
         self,
         scanner: &mut Text<'t>,
@@ -299,8 +315,8 @@ impl<'t> Reader<'t> {
         scanner.walk_members(|scanner, key| each(scanner, &self.decode(key)))
     }
 
-    /// Calls `each` for the entries of an array, and returns their number. An object is read as
-    /// an array of one entry; another value has none.
+    /// Calls `each` for each entry of an array, and returns the number of entries. An object is
+    /// read as an array with one entry. A value of any other type has no entries.
     fn for_each_entry(
         self,
         scanner: &mut Text<'t>,
@@ -330,7 +346,8 @@ impl<'t> Reader<'t> {
         Ok(self.read_borrowed_text(scanner)?.map(Cow::into_owned))
     }
 
-    /// Reads a text that is not only white space, or a number as it is written.
+    /// Reads a text, or a number as it is written. Returns `None` if the text is only white
+    /// space.
     fn read_identifier(self, scanner: &mut Text<'t>) -> Result<Option<String>, ScanError> {
         let text = self.read_text_or_number(scanner)?;
         Ok(text
@@ -358,8 +375,8 @@ impl<'t> Reader<'t> {
         Ok(Some(self.decode(raw)))
     }
 
-    /// Decodes a string. Half of a surrogate pair makes it empty, because such a release is
-    /// refused as a whole.
+    /// Decodes a string. If the string has half of a surrogate pair, the result is empty. That
+    /// does no harm, because such a release is refused as a whole.
     fn decode(self, raw: Range<usize>) -> Cow<'t, str> {
         let text = &self.text[raw.clone()];
         if !text.as_bytes().contains(&b'\\') {

@@ -1,16 +1,16 @@
-//! Reads dates as publishers write them.
+//! Reads dates in the forms in which publishers write them.
 //!
-//! That is RFC 3339 and its common variants: no offset, a space in place of the `T`, an offset
-//! without its colon, any number of fraction digits, only a date. Nothing is guessed:
-//! `01/02/2020`, 30 February and an empty text are not dates. Neither is year 1, which some
-//! publishers write for "none".
+//! The forms are RFC 3339 and its common variants: no offset, a space in the place of the `T`, an
+//! offset without its colon, any number of fraction digits, and only a date. Nothing is guessed:
+//! `01/02/2020`, 30 February and an empty text are not dates. Year 1 is not a date either,
+//! because some publishers write it for "none".
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
-/// Parses an instant. A date without an offset is read in `zone`. It returns `None` if the text
-/// is not a date, or one that cannot be stored.
+/// Parses an instant. If the text has no offset, the date is read in the time zone `zone`.
+/// Returns `None` if the text is not a date, or if it is a date that cannot be stored.
 pub(super) fn parse(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let mut rest = Rest(text.trim_ascii().as_bytes());
     let year = rest.digits::<4>()?;
@@ -40,12 +40,12 @@ pub(super) fn parse(text: &str, zone: &TimeZone) -> Option<Timestamp> {
 fn civil([year, month, day, hour, minute, second]: [i16; 6], nanosecond: i32) -> Option<DateTime> {
     let [month, day, hour, minute, second] =
         [month, day, hour, minute, second].map(|two_digits| two_digits as i8);
-    // jiff and PostgreSQL have no leap seconds, so this one is the second before
+    // jiff and PostgreSQL have no leap seconds, so a leap second becomes the second before it.
     let second = if second == 60 { 59 } else { second };
     DateTime::new(year, month, day, hour, minute, second, nanosecond).ok()
 }
 
-/// The part of a date's text that is not read yet.
+/// The part of a date's text that was not read yet.
 struct Rest<'t>(&'t [u8]);
 
 impl Rest<'_> {
@@ -62,14 +62,15 @@ impl Rest<'_> {
         Some(value)
     }
 
+    /// Reads one byte. Returns `None` if it is not one of the allowed bytes.
     fn byte(&mut self, allowed: &[u8]) -> Option<u8> {
         let (byte, rest) = self.0.split_first()?;
         self.0 = rest;
         allowed.contains(byte).then_some(*byte)
     }
 
-    /// Reads `:SS`, `:SS.fraction` or nothing, as seconds and nanoseconds. A finer fraction is
-    /// cut off.
+    /// Reads `:SS`, `:SS.fraction` or nothing, and returns seconds and nanoseconds. Fraction
+    /// digits after the ninth are ignored.
     fn seconds(&mut self) -> Option<(i16, i32)> {
         if self.0.first() != Some(&b':') {
             return Some((0, 0));
@@ -95,7 +96,8 @@ impl Rest<'_> {
         Some((second, nanosecond))
     }
 
-    /// Reads `Z`, `+HH:MM`, `+HHMM` or `+HH`, perhaps after a space, at the end of the text.
+    /// Reads the offset at the end of the text. It is `Z`, `+HH:MM`, `+HHMM` or `+HH`, perhaps
+    /// after a space.
     fn offset(&mut self) -> Option<Offset> {
         self.0 = self.0.trim_ascii_start();
         let sign = match self.byte(b"Zz+-")? {

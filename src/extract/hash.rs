@@ -1,4 +1,5 @@
-//! The content hash of a release. A stored release with the same hash is unchanged.
+//! Computes the content hash of a release. If a stored release has the same hash, the release is
+//! unchanged.
 
 use crate::json::{Loose, Rules, is_white_space, skip_white_space};
 

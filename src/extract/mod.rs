@@ -1,17 +1,18 @@
-//! Stage 2: page bytes in, releases and rejects out.
+//! Stage 2: turns the bytes of a page into releases and rejects.
 //!
 //! Extract is a pure function that cannot fail. Each item of a page becomes releases, or rejects
-//! that keep the served bytes. Only the key and the columns of a release are read, in the pass
-//! that checks its JSON. No tree is built, and deep nesting needs no recursion, so hostile input
-//! can exhaust neither memory nor the stack. A release of version 1.0 of the standard is upgraded
-//! to 1.1.
+//! that keep the served bytes. Only the key and the columns of a release are read, in the same
+//! pass that checks the release's JSON. The release is not parsed into a tree, and deep nesting
+//! needs no recursion. So hostile input can exhaust neither memory nor the stack. A release of
+//! version 1.0 of the standard is upgraded to 1.1.
 //!
 //! # What is refused
 //!
-//! A release is refused here if PostgreSQL cannot store it and this can be known without a
-//! server: it is not UTF-8, it has `\u0000` or half of a surrogate pair, it nests too deep, it
-//! has millions of values, or a number of thousands of digits. If the source names a repair for
-//! the defect, the release is repaired instead. The sink finds what only the server can know.
+//! A release is refused here if it is known without a server that PostgreSQL cannot store it. It
+//! is refused if it is not UTF-8, if it has `\u0000` or half of a surrogate pair, if it nests too
+//! deep, if it has millions of values, or if it has a number with thousands of digits. If the
+//! source names a repair for the defect, the release is repaired instead. Defects that only the
+//! server can know are found by the sink.
 
 mod amount;
 mod column;
@@ -34,27 +35,29 @@ use crate::page::{BrokenDocument, Page, Part};
 use crate::release::{Reason, Reject, Release};
 use crate::source::{Kind, Repair, Source, Version};
 
-/// The options for reading the items of a source's pages.
+/// The options that decide how the items of a source's pages are read.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The deepest nesting of a release that is kept.
+    /// The maximum depth of a release. A deeper release is rejected.
     pub max_depth: usize,
-    /// The most values of a release that is kept, including the release itself.
+    /// The maximum number of values of a release, including the release itself. A release with
+    /// more values is rejected.
     pub max_values: usize,
-    /// The most items of a page. Items within an item count in its place.
+    /// The maximum number of items of a page. If an item contains other items, those are counted
+    /// instead of it.
     pub max_items: usize,
-    /// The time zone of dates without an offset.
+    /// The time zone in which dates without an offset are read.
     pub zone: TimeZone,
-    /// The kind of the items; with `None`, each item shows its own.
+    /// The kind of the items. If it is `None`, the content of each item decides.
     pub kind: Option<Kind>,
-    /// The version of the standard; with `None`, the package of the items shows it.
+    /// The version of the standard. If it is `None`, the package that contains the items decides.
     pub version: Option<Version>,
-    /// The repairs for releases that could not be stored otherwise.
+    /// The repairs that are tried on releases that could not be stored otherwise.
     pub repair: Vec<Repair>,
 }
 
 impl Options {
-    /// Creates the options for a source.
+    /// Creates the options for the pages of a source.
     #[must_use]
     pub fn new(source: &Source, settings: &config::Extract) -> Self {
         Self {
@@ -84,34 +87,35 @@ impl Default for Options {
     }
 }
 
-/// The items of a page, in their order on the page.
+/// The releases and rejects of a page, each in their order on the page.
 #[derive(Clone, Debug, Default)]
 pub struct Extracted {
     /// The releases that can be stored, including compiled releases.
     pub releases: Vec<Release>,
-    /// The items that cannot be stored.
+    /// The rejects for the items that cannot be stored.
     pub rejects: Vec<Reject>,
-    /// The number of releases with a `tender/value/amount` that is not an amount, or has more
-    /// digits than its column holds. Their column is null.
+    /// The number of releases whose `tender/value/amount` could not be read, because it is not an
+    /// amount or has more digits than the column can hold. The column is null in these releases.
     pub unread_amounts: u64,
 }
 
 impl Extracted {
-    /// Estimates its memory in bytes, without the page that it was read from.
+    /// Returns an estimate of the memory in bytes that the releases and rejects need, without the
+    /// page from which they were read.
     pub(crate) fn bytes(&self) -> usize {
         let releases = self.releases.iter().map(Release::bytes);
         releases.chain(self.rejects.iter().map(Reject::bytes)).sum()
     }
 }
 
-/// Extracts the items of a page.
+/// Extracts the releases and rejects of a page.
 #[must_use]
 pub fn extract(page: &Page, options: &Options) -> Extracted {
     extract_documents(&page.parts, &page.broken, &page.envelope, options)
 }
 
-/// Extracts the items of documents, and keeps the documents that could not be read. If a document
-/// is the whole page, `envelope` is the page without its items.
+/// Extracts the releases and rejects of several documents. Documents that could not be read
+/// become rejects. If a document is the whole page, `envelope` is the page without its items.
 #[must_use]
 pub fn extract_documents(
     parts: &[Part],
@@ -122,7 +126,8 @@ pub fn extract_documents(
     let count = parts.iter().map(|part| part.cut.items.len()).sum();
     let mut items = Unpacker::new(options, count);
     for part in parts {
-        // if a page is one document, its envelope has moved to the page
+        // If the page consists of one document, the envelope of the document was moved to the
+        // page.
         let around = match &part.cut.envelope {
             Value::Null if part.place.is_empty() => envelope,
             envelope => envelope,
@@ -135,7 +140,7 @@ pub fn extract_documents(
     extracted
 }
 
-/// Creates the reject of a document that is missing or cannot be read.
+/// Creates the reject for a document that is missing or cannot be read.
 fn reject_document(document: &BrokenDocument) -> Reject {
     let BrokenDocument {
         is_missing,
@@ -158,8 +163,8 @@ fn reject_document(document: &BrokenDocument) -> Reject {
     }
 }
 
-/// Extracts the items of a body that was not fetched, after [`cut`](crate::json::cut()) has found
-/// them.
+/// Extracts the items of a body that was not fetched. [`cut`](crate::json::cut()) must have found
+/// the items.
 #[must_use]
 pub fn extract_items(body: &Bytes, cut: &Cut, options: &Options) -> Extracted {
     let mut items = Unpacker::new(options, cut.items.len());
@@ -167,7 +172,8 @@ pub fn extract_items(body: &Bytes, cut: &Cut, options: &Options) -> Extracted {
     items.into_extracted()
 }
 
-/// Extracts one item that quarantine has kept. `version` is the version of its package.
+/// Extracts one item that was kept in the quarantine. `version` is the version of the package
+/// that contained the item.
 #[must_use]
 pub fn extract_document(
     document: &Bytes,

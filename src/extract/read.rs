@@ -1,4 +1,4 @@
-//! Reads one release, or refuses it for its first defect.
+//! Reads one release, or refuses it because of its first defect.
 
 use bytes::Bytes;
 
@@ -9,15 +9,16 @@ use crate::json::{Loose, MAX_DIGITS, ScanError, Scanner, Unstorable, count_value
 use crate::release::{Change, Key, Reason, Reject, Release, UPGRADE};
 use crate::source::{Repair, Version};
 
-/// The kind of a release. A compiled release is the one of a record, or one that has the single
-/// tag `compiled` and no id. South Africa gives this tag to all its releases, but each has an id.
+/// The kind of a release. A release is a compiled release if it is the `compiledRelease` of a
+/// record, or if it has the single tag `compiled` and no id. The id matters because South Africa
+/// gives this tag to all its releases, which have an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Release,
     CompiledRelease,
 }
 
-/// A text that can be stored, its values, and the names of its changes.
+/// A release that can be stored: its text, its values, and the names of the changes to the text.
 pub(super) struct ReadRelease {
     text: Bytes,
     key: Key,
@@ -25,8 +26,8 @@ pub(super) struct ReadRelease {
     repairs: Vec<&'static str>,
 }
 
-/// Reads a release. A release that could not be stored is repaired first, and a release of
-/// version 1.0 is upgraded to 1.1.
+/// Reads a release. A release that could not be stored is repaired first. A release of version
+/// 1.0 is upgraded to version 1.1.
 pub(super) fn read_release(
     item: &Item,
     kind: Kind,
@@ -63,7 +64,7 @@ impl ReadRelease {
     }
 }
 
-/// Reads an item as it was served, or else with its repairs.
+/// Reads an item as it was served. If that fails, repairs the item and reads it again.
 fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRelease, Refusal> {
     let refusal = match read_text(&item.served, item.depth, kind, options) {
         Ok((key, reading)) => {
@@ -93,8 +94,9 @@ fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRele
     }
 }
 
-/// Upgrades a release to version 1.1, if that changes it and the result can be stored. A party
-/// nests deeper in 1.1, so the result may be too deep.
+/// Upgrades a release to version 1.1. Returns `None` if the upgrade changes nothing, or if the
+/// upgraded release cannot be stored. A party is nested deeper in version 1.1, so the upgraded
+/// release may be too deep.
 fn upgrade_release(
     found: &ReadRelease,
     item: &Item,
@@ -115,7 +117,7 @@ fn upgrade_release(
     })
 }
 
-/// Returns the refusal of bytes that are not JSON.
+/// Returns the refusal if the bytes are not JSON, or `None` if they are JSON.
 pub(super) fn find_json_error(bytes: &[u8]) -> Option<Refusal> {
     match std::str::from_utf8(bytes) {
         Err(error) => Some(Refusal::invalid_utf8(error)),
@@ -142,7 +144,8 @@ fn read_text(
         );
         return Err(Refusal::new(Reason::TooDeep, message));
     }
-    // a value and its separator take two bytes, so few texts have to be counted
+    // A value and its separator need at least two bytes. So the values must be counted only in
+    // long texts.
     if bytes.len().div_ceil(2) > options.max_values {
         let values = count_values(bytes);
         if values > options.max_values {
@@ -187,8 +190,8 @@ fn take_key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
     }
 }
 
-/// Returns true if an item only links to a release, as the standard's linked release does: it has
-/// a `url`, and otherwise at most a `date` and a `tag`.
+/// Returns true if an item only links to a release, as a linked release of the standard does.
+/// Such an item has a `url`, and no other members except perhaps `date` and `tag`.
 fn is_link(item: &[u8]) -> bool {
     let (mut has_url, mut has_more) = (false, false);
     let mut scanner = Scanner::new(item, 0, Loose);
@@ -201,6 +204,7 @@ fn is_link(item: &[u8]) -> bool {
     walked.is_ok() && has_url && !has_more
 }
 
+/// The reason why an item is refused.
 #[derive(Debug)]
 pub(super) struct Refusal {
     reason: Reason,
@@ -212,7 +216,7 @@ impl Refusal {
         Self { reason, message }
     }
 
-    /// Turns it into the refusal of an item that repairs could not save.
+    /// Adds to the message that the item is refused although these repairs have changed it.
     fn after_repairs(self, repairs: &[&str]) -> Self {
         let message = format!("once repaired ({}), {}", repairs.join(", "), self.message);
         Self { message, ..self }

@@ -1,11 +1,11 @@
-//! Repairs the text of one item, if the source asks for it.
+//! Repairs the text of one item, if the source's configuration requests it.
 //!
 //! A repair changes only the defect that it is named after. A number that PostgreSQL cannot hold,
-//! and a token that is not JSON, become strings of the same characters, so people and SQL still
-//! see the value. The served bytes are kept too.
+//! and a token that is not JSON, become strings of the same characters, so that people and SQL
+//! can still see the value. The served bytes are kept too.
 //!
-//! Only items that would be refused are repaired. A repaired item that still has a defect is
-//! refused.
+//! Only items that would otherwise be refused are repaired. A repaired item that still has a
+//! defect is refused.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,16 +15,17 @@ use serde_json::Value;
 use crate::json::{Container, Nesting, Rules, Strict, is_large_number, is_white_space};
 use crate::source::Repair;
 
-/// The longest token that can be a damaged number, in bytes.
+/// The maximum length in bytes of a token that is repaired as a damaged number.
 const LONGEST_NUMBER: usize = 100;
 
+/// A repaired text, and the repairs that have changed it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Repaired {
     pub(super) text: Vec<u8>,
     pub(super) repairs: Vec<Repair>,
 }
 
-/// Repairs a text. It returns `None` if no repair has anything to do.
+/// Repairs a text. Returns `None` if none of the requested repairs changes the text.
 pub(super) fn repair(text: &[u8], requested: &[Repair]) -> Option<Repaired> {
     let mut repairer = Repairer {
         text,
@@ -47,6 +48,7 @@ pub(super) fn repair(text: &[u8], requested: &[Repair]) -> Option<Repaired> {
     })
 }
 
+/// The state of one pass over a text.
 struct Repairer<'t> {
     text: &'t [u8],
     at: usize,
@@ -54,7 +56,7 @@ struct Repairer<'t> {
     requested: &'t [Repair],
     done: BTreeSet<Repair>,
     nesting: Nesting,
-    /// True if a value comes next, and not a name, a comma or an end.
+    /// True if a value is expected next. False if a name, a comma or an end is expected.
     expects_value: bool,
 }
 
@@ -63,7 +65,8 @@ impl Repairer<'_> {
         self.requested.contains(&repair)
     }
 
-    /// Returns true if the source asks for a repair, and notes that it was done.
+    /// Returns true if the source requests this repair, and then records that the repair was
+    /// done.
     fn begin_repair(&mut self, repair: Repair) -> bool {
         let asks = self.is_requested(repair);
         if asks {
@@ -72,13 +75,14 @@ impl Repairer<'_> {
         asks
     }
 
+    /// Copies `length` bytes to the repaired text.
     fn copy(&mut self, length: usize) {
         let end = (self.at + length).min(self.text.len());
         self.out.extend_from_slice(&self.text[self.at..end]);
         self.at = end;
     }
 
-    /// Passes a token, white space, or an unexpected byte.
+    /// Copies or repairs a token, white space, or an unexpected byte.
     fn pass_token(&mut self, byte: u8) {
         match byte {
             b'"' => {
@@ -118,7 +122,7 @@ impl Repairer<'_> {
         }
     }
 
-    /// Passes the rest of a string, with its closing quote.
+    /// Copies or repairs the rest of a string, including its closing quote.
     fn pass_string(&mut self) {
         while let Some(byte) = self.text.get(self.at) {
             match byte {
@@ -136,7 +140,7 @@ impl Repairer<'_> {
         }
     }
 
-    /// Passes an escape; of a surrogate pair, both halves.
+    /// Copies or repairs an escape. Both escapes of a surrogate pair are treated together.
     fn pass_escape(&mut self) {
         match (self.utf16_unit(self.at), self.utf16_unit(self.at + 6)) {
             (Some(0), _) if self.begin_repair(Repair::Nul) => self.at += 6,
@@ -145,12 +149,13 @@ impl Repairer<'_> {
                 self.out.extend_from_slice("\u{fffd}".as_bytes());
                 self.at += 6;
             }
-            // a backslash and the character that it escapes, perhaps a quote
+            // These are a backslash and the character that it escapes, which may be a quote.
             _ => self.copy(2),
         }
     }
 
-    /// Reads the UTF-16 unit of an escape at a position.
+    /// Reads the UTF-16 unit of the `\u` escape at a position. Returns `None` if there is no such
+    /// escape.
     fn utf16_unit(&self, at: usize) -> Option<u16> {
         let digits = self.text.get(at..at + 6)?.strip_prefix(b"\\u")?;
         let is_hexadecimal = digits.iter().all(u8::is_ascii_hexdigit);
@@ -158,7 +163,7 @@ impl Repairer<'_> {
         is_hexadecimal.then(|| u16::from_str_radix(digits, 16).ok())?
     }
 
-    /// Writes `null` for a missing value of a member.
+    /// Writes `null` if the value of a member is missing and the repair is requested.
     fn write_missing_value(&mut self) {
         let rest = &self.text[self.at..];
         let next = rest.iter().find(|byte| !is_white_space(**byte));
@@ -168,7 +173,7 @@ impl Repairer<'_> {
         }
     }
 
-    /// Passes a number or a word, or the characters in its place.
+    /// Copies or repairs a number, a word, or a sequence of characters in the place of a number.
     fn pass_scalar(&mut self) {
         self.expects_value = false;
         let token = self.find_scalar(self.at);
@@ -191,8 +196,9 @@ impl Repairer<'_> {
         }
     }
 
-    /// Finds the end of a possible number. A member's number may have commas between its digits,
-    /// so it ends at a brace, or at a comma before the next name.
+    /// Returns the range of a text that may be a number. In an object, the number may have commas
+    /// between its digits, so it ends before a byte that cannot be part of a number or before a
+    /// final comma.
     fn find_scalar(&self, start: usize) -> Range<usize> {
         let may_have_commas = self.nesting.innermost() == Some(Container::Object);
         let is_part = |byte: u8| is_number_byte(byte) || (may_have_commas && byte == b',');
@@ -203,7 +209,7 @@ impl Repairer<'_> {
     }
 }
 
-/// Returns true if a byte may be part of a number or of a damaged one.
+/// Returns true if the byte may be part of a number or of a damaged number.
 fn is_number_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
@@ -214,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns a text after one repair, or the text itself if the repair has nothing to do.
+    /// Returns the text after one repair. If the repair changes nothing, returns the text itself.
     #[track_caller]
     fn check(requested: Repair, text: &str, expected: &str) {
         let repaired = repair(text.as_bytes(), &[requested]);
@@ -345,7 +351,8 @@ mod tests {
         ) {
             let once = repair(text.as_bytes(), &Repair::ALL);
             if let Some(once) = once {
-                // removing a NUL can create another defect
+                // The removal of a NUL can create another defect, so a second repair may be
+                // necessary.
                 let twice = repair(&once.text, &[Repair::ControlCharacters, Repair::Exponent, Repair::BadNumber]);
                 prop_assert_eq!(twice, None);
             }

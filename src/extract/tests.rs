@@ -1,4 +1,4 @@
-//! Tests of each rule with items written by hand, and of properties with random pages.
+//! Tests each rule with items that are written by hand, and tests properties with random pages.
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
@@ -42,7 +42,7 @@ fn extract_one(item: impl AsRef<[u8]>) -> Result<Release, Box<Reject>> {
     }
 }
 
-/// Reads the columns of a release with these members.
+/// Reads the columns of a release that has these members.
 fn columns(members: &str) -> Columns {
     let text = format!(r#"{{"ocid":"o","id":"i",{members}}}"#);
     let release = extract_one(&text).unwrap_or_else(|reject| panic!("{text}: {}", reject.message));
@@ -154,7 +154,7 @@ mod refusals {
 
     #[test]
     fn values_are_counted_and_limited() {
-        // the release, its key and its lists, and four values for each entry
+        // The other values are the release, its key and its lists. Each entry has four values.
         let of = |values: usize| {
             let more = vec![r#"[{"a,[": "b,{" } , {}]"#; (values - 4) / 4].join(",");
             format!(r#"{{"ocid":"o","id":"i","a":[{more}]}}"#)
@@ -255,7 +255,7 @@ mod changes {
     use crate::release::Change;
     use crate::source::{Repair, Version};
 
-    /// Stores an item with these repairs and of this version.
+    /// Extracts an item with these repairs and this version.
     fn changed(
         item: &str,
         repair: &[Repair],
@@ -297,7 +297,7 @@ mod changes {
         let calm = changed(r#"{"ocid":"o","id":"i","language":"e\tn"}"#, &[], None).unwrap();
         assert_eq!(calm.change, None);
         assert_eq!(calm.content_hash, *blake3::hash(&calm.text).as_bytes());
-        // the same text, but no longer marked
+        // The text is the same, but the release is no longer marked as repaired.
         assert_eq!(release.text, calm.text);
         assert_ne!(release.content_hash, calm.content_hash);
         let again = changed(&served.replace(',', " , "), &Repair::ALL, None).unwrap();
@@ -320,7 +320,7 @@ mod changes {
         );
         let reject = changed(served, &[Repair::Exponent], None).unwrap_err();
         assert!(reject.message.starts_with("the item is not JSON"));
-        // 1e5 is fine, so the repairs do not touch it
+        // PostgreSQL can store 1e5, so the repairs do not change it.
         let release = changed(r#"{"ocid":"o","id":"i","a":1e5}"#, &Repair::ALL, None).unwrap();
         assert_eq!(release.change, None);
     }
@@ -341,7 +341,7 @@ mod changes {
             let release = changed(served, &[], version).unwrap();
             assert_eq!(text_and_repairs(&release), (served, &[][..]));
         }
-        // an item without members of 1.0 is not marked
+        // An item without members that differ in version 1.0 is not marked as upgraded.
         let plain = r#"{ "ocid":"o", "id":"i" }"#;
         let release = changed(plain, &[], Some(Version::V1_0)).unwrap();
         assert_eq!(text_and_repairs(&release), (plain, &[][..]));
@@ -639,7 +639,7 @@ mod keys_and_columns {
 mod properties {
     use super::*;
 
-    /// Text with characters that are difficult in JSON.
+    /// Generates texts with characters that are difficult in JSON.
     fn text() -> impl Strategy<Value = String> {
         prop_oneof![
             4 => "[a-z ]{0,12}",
@@ -694,7 +694,7 @@ mod properties {
         }
     }
 
-    /// The members of a release after its `ocid` and `id`, as text.
+    /// Generates the members of a release that follow its `ocid` and `id`, as text.
     fn more() -> impl Strategy<Value = String> {
         members("(x[a-z]{0,3}|tag|date|tender|awards|buyer)", value()).prop_map(|members| {
             let members = members.into_iter();
@@ -731,7 +731,7 @@ mod properties {
         ]
     }
 
-    /// Damages an item. It returns `None` if the item has nothing to damage in this way.
+    /// Damages an item. Returns `None` if the item has nothing that can be damaged in this way.
     fn damaged(item: &str, damage: Damage, at: Index) -> Option<Vec<u8>> {
         let mut item = item.as_bytes().to_vec();
         match damage {
@@ -783,7 +783,7 @@ mod properties {
         fn any_marks_are_items_or_no_page(inside in r#"(\{"ocid":"a"|"id":1|,|\{|\}|\[|\]|"|\\|:|a| |1){0,40}"#) {
             for body in [format!("{{\"releases\":[{inside}]}}"), format!("[{inside}]"), inside] {
                 let Ok(cut) = cut(body.as_bytes(), &shapes()) else { continue };
-                // items are in order, do not overlap, and are not empty
+                // The items are in order, do not overlap, and are not empty.
                 let mut end = 0;
                 for item in &cut.items {
                     prop_assert!(item.range.start >= end && !item.range.is_empty(), "{}", body);
@@ -804,14 +804,14 @@ mod properties {
         ) {
             let which = which.index(releases.len());
             let Some(bad) = damaged(&releases[which], damage, at) else { return Ok(()) };
-            // a brace within a text, or another letter, is no damage
+            // Another brace within a text, or another letter, does not damage the item.
             prop_assume!(!is_release(&bad));
             let mut items: Vec<&[u8]> = releases.iter().map(String::as_bytes).collect();
             items[which] = &bad;
             let body = page(&items, indented);
             let cut = match cut(&body, &shapes()) {
                 Ok(cut) => cut,
-                // if the last item is cut short, the page can look cut off
+                // If the last item is truncated, the page may look truncated too.
                 Err(_) if which == releases.len() - 1 && matches!(damage, Damage::CutShort) => {
                     return Ok(());
                 }

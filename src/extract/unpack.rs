@@ -1,8 +1,9 @@
-//! Takes items of any kind apart until they are releases.
+//! Unpacks items of any kind until only releases are left.
 //!
-//! A package is cut into its releases or records. A record gives its releases and its compiled
-//! release. An entry of a record that only links to a release is skipped if the record's compiled
-//! release is stored, because that includes the linked release.
+//! A package is divided into its releases or records. A record is divided into its releases and
+//! its compiled release. If an entry of a record only links to a release, the entry is skipped as
+//! long as the record's compiled release is stored, because the compiled release includes the
+//! linked release.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,17 +29,20 @@ pub(super) struct Item {
     pub(super) version: Option<Version>,
 }
 
-/// The unpacking of one page's items.
+/// The state of unpacking the items of one page.
 pub(super) struct Unpacker<'o> {
     options: &'o Options,
-    /// The number of items that the page may still have, when items are found within others.
+    /// The number of items by which the page may still grow when items are found within other
+    /// items.
     remaining: usize,
-    /// The URL that served the next items, if this is not the page's own URL.
+    /// The URL from which the next items were served. It is `None` if they were served from the
+    /// page's own URL.
     url: Option<Arc<str>>,
     extracted: Extracted,
 }
 
 impl<'o> Unpacker<'o> {
+    /// Starts to unpack a page that has `items` items.
     pub(super) fn new(options: &'o Options, items: usize) -> Self {
         Self {
             options,
@@ -52,12 +56,13 @@ impl<'o> Unpacker<'o> {
         self.extracted
     }
 
+    /// Sets the URL from which the next items were served.
     pub(super) fn set_url(&mut self, url: Option<&Arc<str>>) {
         self.url = url.cloned();
     }
 
-    /// Adds the items of a document. Their pointers begin with `place`; `around` is the document
-    /// without its items.
+    /// Adds the items of a document. `place` is the JSON Pointer to the document, with which the
+    /// items' pointers begin. `around` is the document without its items.
     pub(super) fn add_document(
         &mut self,
         document: &Bytes,
@@ -72,7 +77,7 @@ impl<'o> Unpacker<'o> {
         let told = || cut.list.as_deref().and_then(kind_by_list);
         let kind = self.options.kind.or_else(told);
         for item in &cut.items {
-            // a range outside this body gives an empty item, and so a reject
+            // If the range is outside this body, the item is empty and is rejected later.
             let bytes = document.get(item.range.clone()).unwrap_or_default();
             self.add(Item {
                 pointer: match &cut.list {
@@ -87,6 +92,7 @@ impl<'o> Unpacker<'o> {
         }
     }
 
+    /// Adds an item. The kind of the item decides how it is unpacked.
     pub(super) fn add(&mut self, item: Item) {
         match item.kind {
             Some(source::Kind::Release) => self.add_release(item, Kind::Release),
@@ -97,12 +103,13 @@ impl<'o> Unpacker<'o> {
         }
     }
 
-    /// Adds the compiled release of a record, or of a reject that was one.
+    /// Adds the compiled release of a record, or a reject that was a record's compiled release.
     pub(super) fn add_compiled_release(&mut self, item: Item) {
         self.add_release(item, Kind::CompiledRelease);
     }
 
-    /// Adds an item of unknown kind. Most are releases, so it is read as one first.
+    /// Adds an item of unknown kind. It is first read as a release, because most items are
+    /// releases.
     fn add_unknown(&mut self, item: Item) {
         let read = read::read_release(&item, Kind::Release, self.options);
         let holds_others = read.as_ref().map_or(true, |read| read.reading.holds_others);
@@ -183,7 +190,8 @@ impl<'o> Unpacker<'o> {
         };
         let Record { releases, compiled } = record;
         if releases.is_empty() && compiled.is_empty() {
-            // only the item's place said that it is a record
+            // Only the position of the item suggested that the item is a record, so it may be a
+            // release.
             if self.options.kind.is_none()
                 && let Ok(read) = read::read_release(&item, Kind::Release, self.options)
             {
@@ -207,7 +215,8 @@ impl<'o> Unpacker<'o> {
             let release = item.release_at(entry, &format!("/releases/{index}"));
             match read::read_release(&release, Kind::Release, self.options) {
                 Ok(read) => self.store(release, read),
-                // the compiled release includes the linked release
+                // The link can be skipped, because the compiled release includes the linked
+                // release.
                 Err(refusal) if refusal.is_link() && is_summed_up => {}
                 Err(refusal) => self.refuse(release, Kind::Release, refusal),
             }
@@ -220,8 +229,8 @@ impl<'o> Unpacker<'o> {
         }
     }
 
-    /// Reserves `items` items in place of the one that holds them. It returns false if the page
-    /// would have too many.
+    /// Counts `items` items instead of the one item that contains them. Returns false if the page
+    /// would have too many items.
     fn reserve(&mut self, items: usize) -> bool {
         let left = self.remaining.checked_sub(items.saturating_sub(1));
         self.remaining = left.unwrap_or(self.remaining);
@@ -237,6 +246,7 @@ fn too_many_releases(options: &Options) -> Refusal {
     Refusal::new(Reason::TooManyReleases, message)
 }
 
+/// A kind of package, and the kind of the entries in its list.
 struct Package {
     name: &'static str,
     shape: &'static str,
@@ -255,7 +265,7 @@ const RECORDS: Package = Package {
     entries: source::Kind::Record,
 };
 
-/// Tells an item's kind by the name of the list that has it.
+/// Returns the kind of an item by the name of the list that contains it.
 pub(super) fn kind_by_place(pointer: &str) -> Option<source::Kind> {
     let (list, _index) = pointer.rsplit_once('/')?;
     kind_by_list(list)
@@ -271,8 +281,8 @@ fn kind_by_list(list: &str) -> Option<source::Kind> {
     }
 }
 
-/// Tells the kind of an item that holds others, by its members. For damaged text, the members
-/// before the damage decide.
+/// Returns the kind of an item that contains other items, by the names of its members. If the
+/// text is damaged, only the members before the damage are considered.
 fn kind_by_members(item: &[u8]) -> Option<source::Kind> {
     let (mut is_record, mut has_ocid, mut has_tag) = (false, false, false);
     let (mut releases, mut records) = (false, false);
@@ -296,8 +306,8 @@ fn kind_by_members(item: &[u8]) -> Option<source::Kind> {
     }
 }
 
-/// The contents of a record. A member that occurs more than once counts each time. A release in
-/// place of the list is a list of one.
+/// The contents of a record. If a member occurs more than once, all occurrences count. If
+/// `releases` is an object, it counts as a list with one release.
 #[derive(Debug, Default)]
 struct Record {
     releases: Vec<Span>,
@@ -308,7 +318,8 @@ struct Record {
 type Span = (Range<usize>, usize);
 
 impl Record {
-    /// Reads a record. It reads at most `most` releases, because a record with more is refused.
+    /// Reads a record. After more than `most` releases, further ones are ignored, because such a
+    /// record is refused.
     fn read(record: &[u8], most: usize) -> Result<Self, ScanError> {
         let mut read = Self::default();
         let mut scanner = Scanner::new(record, 0, Loose);
@@ -357,8 +368,8 @@ mod tests {
     use crate::extract::extract_items;
     use crate::source;
 
-    /// Reads a body, and returns for each release its pointer and key, for each reject its
-    /// pointer and reason.
+    /// Extracts the items of a body. Returns the pointer and the key of each release, and the
+    /// pointer and the reason of each reject.
     fn read(body: &str, items: &source::Items) -> Vec<String> {
         let options = Options {
             kind: items.kind,
@@ -404,7 +415,7 @@ mod tests {
     const COMPILED: &str = r#"{"ocid":"a","id":"x","tag":["compiled"]}"#;
     const LINK: &str = r#"{"url":"https://publisher.example/1","tag":["tender"]}"#;
 
-    /// Makes a record of these releases, with a compiled release.
+    /// Returns a record that contains these releases and a compiled release.
     fn record(releases: &[&str]) -> String {
         let releases = releases.join(",");
         format!(r#"{{"ocid":"a","releases":[{releases}],"compiledRelease":{COMPILED}}}"#)
@@ -446,7 +457,7 @@ mod tests {
                 "/1 b 2",
             ],
         );
-        // only the members show the kind
+        // Only the members show the kind of the item.
         check(
             &format!(r#"{{"versionedRelease":{{}},"releases":[{A}]}}"#),
             &["/releases/0 a 1"],
@@ -495,12 +506,12 @@ mod tests {
                 "/records/0/releases/0 linked-release",
             ],
         );
-        // in a package, only the members show it
+        // In a package, only the members show the kind of an entry.
         check(
             &format!(r#"{{"releases":[{LINK}]}}"#),
             &["/releases/0 linked-release"],
         );
-        // an item with an id of its own is no link
+        // An item that has an id of its own is not a link.
         check(
             r#"{"releases":[{"url":"u","id":"1"}]}"#,
             &["/releases/0 missing-ocid"],
@@ -517,7 +528,7 @@ mod tests {
             assert_eq!(found.len(), 2, "{found:?}");
             assert_eq!(found[0], "/releases/0 linked-release");
         }
-        // one of the two is enough
+        // One of the two members is enough.
         check(
             &format!(r#"{{"compiledRelease":7,"releases":[{LINK}],"compiledRelease":{COMPILED}}}"#),
             &[
@@ -583,7 +594,7 @@ mod tests {
             r#"[{"ocid":"a","id":"1","tag":["compiled","tender"]}]"#,
             &["/0 a 1"],
         );
-        // without an id, it is a compiled release
+        // An item that has this tag and no id is a compiled release.
         for id in ["", r#","id":null"#, r#","id":" ""#] {
             let item = format!(r#"{{"ocid":"a"{id},"tag":["compiled"]}}"#);
             check(&format!("[{item}]"), &["/0 a compiled"]);
@@ -591,7 +602,7 @@ mod tests {
             check(&format!("[{item}]"), &["/0 missing-id"]);
         }
         check(r#"[{"tag":["compiled"]}]"#, &["/0 missing-ocid"]);
-        // the one of a record is compiled whatever its tag
+        // The compiled release of a record is a compiled release, whatever its tag is.
         check(
             r#"{"compiledRelease":{"ocid":"a","id":"1","tag":["tender"]}}"#,
             &["/compiledRelease a compiled"],

@@ -2,25 +2,27 @@
 //!
 //! | 1.0 | 1.1 |
 //! |---|---|
-//! | organisations at their places: `buyer`, `tender/procuringEntity`, `tender/tenderers`, `awards/suppliers` | `parties` with roles, and a reference with id and name at the place |
+//! | an organisation in `buyer`, `tender/procuringEntity`, `tender/tenderers` or `awards/suppliers` | a reference to an entry of `parties`, which has roles |
 //! | `providerOrganization`, `receiverOrganization` of a transaction | `payer`, `payee`, with references |
 //! | `amount` of a transaction | `value` |
 //! | `amendment` of a tender, award or contract | `amendments`, a list |
 //!
-//! Members that 1.1 only deprecates stay: an amendment's `changes`, a budget's `source`, a
-//! milestone's `documents`.
+//! Members that 1.1 only deprecates are kept, for example an amendment's `changes`, a budget's
+//! `source` and a milestone's `documents`.
 //!
-//! One organisation becomes one party, whatever its roles. Its `id` identifies it. An
-//! organisation without an `id` gets its identifier's `scheme-id`, if it has both, or else a hash
-//! of its identifying members, which is the same each time. If two organisations with one id
-//! differ, the first counts, and takes from the second only what it lacks.
+//! One organisation becomes one party, even if it has several roles. The `id` identifies the
+//! organisation. If an organisation has no `id`, the id of its party is its identifier's
+//! `scheme-id`, if it has both. Otherwise it is a hash of the members that identify the
+//! organisation, so that it is the same each time. If two organisations have the same id but
+//! differ, the first one counts, and only the members that it lacks are copied from the second
+//! one.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::extract::hash::remove_white_space;
 use crate::json::{Members, MergedMembers, Tree};
 
-/// Upgrades a release. It returns `None` if the release has `parties`, or nothing that differs
+/// Upgrades a release. Returns `None` if the release has `parties`, or if nothing in it differs
 /// between the versions.
 pub(super) fn upgrade(text: &str) -> Option<String> {
     let mut tree = Tree::from_text(text);
@@ -61,6 +63,7 @@ pub(super) fn upgrade(text: &str) -> Option<String> {
     is_changed.then(|| tree.to_text())
 }
 
+/// Returns the entries of an array that are objects.
 fn objects<'a, 't>(array: Option<&'a mut Tree<'t>>) -> impl Iterator<Item = &'a mut Members<'t>> {
     let entries = array.map(Tree::entries).unwrap_or_default();
     entries.iter_mut().filter_map(Tree::members)
@@ -70,21 +73,22 @@ fn objects<'a, 't>(array: Option<&'a mut Tree<'t>>) -> impl Iterator<Item = &'a 
 #[derive(Default)]
 struct Parties<'t> {
     parties: Vec<Party<'t>>,
-    /// The position of each id.
+    /// The position of each party by the party's id.
     places: HashMap<String, usize>,
 }
 
 struct Party<'t> {
     id: Tree<'t>,
     roles: Vec<String>,
-    /// The same roles, for fast lookup.
+    /// The same roles as in `roles`, for fast lookup.
     known_roles: HashSet<String>,
-    /// All other members.
+    /// All members of the organisation except its id and its roles.
     merged: MergedMembers<'t>,
 }
 
 impl<'t> Parties<'t> {
-    /// Adds an organisation, or a list of them, to the parties, and leaves references.
+    /// Adds an organisation, or each organisation of a list, to the parties. Each organisation is
+    /// replaced with a reference to its party.
     fn replace_with_references(&mut self, organisations: &mut Tree<'t>, role: &str) {
         for organisation in organisations.entries() {
             let Some(members) = organisation.members() else {
@@ -144,7 +148,8 @@ impl<'t> Parties<'t> {
             let mut members = Members::default();
             members.set("id", party.id);
             members.set("roles", Tree::strings(&party.roles));
-            // `merged` has neither, because they were taken out
+            // `merged` contains neither an id nor roles, because both were removed from the
+            // members.
             members.extend(party.merged.into_members());
             Tree::Object(members)
         });
@@ -152,7 +157,7 @@ impl<'t> Parties<'t> {
     }
 }
 
-/// The members of 1.0 that identify an organisation without an id.
+/// The members of version 1.0 that identify an organisation without an id.
 const IDENTIFYING_MEMBERS: [(&str, &[&str]); 3] = [
     ("identifier", &["scheme", "id", "legalName", "uri"]),
     (
@@ -171,12 +176,12 @@ const IDENTIFYING_MEMBERS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// Makes an id for an organisation without one. If it has no identifying members, the id comes
-/// from all its members.
+/// Returns an id for an organisation that has none. If the organisation has no identifying
+/// members, the id is made from all its members.
 fn make_id(organisation: &mut Members<'_>) -> String {
     if let Some(identifier) = organisation.get("identifier").and_then(Tree::members)
         && let Some(id) = identifier.scalar("id")
-        // without a scheme, an id such as "0" may belong to anybody
+        // Without a scheme, different organisations may have the same id, such as "0".
         && let Some(scheme) = identifier.scalar("scheme")
     {
         return format!("{scheme}-{id}");
@@ -202,7 +207,7 @@ fn make_id(organisation: &mut Members<'_>) -> String {
     id
 }
 
-/// Moves a single `amendment` into `amendments`.
+/// Moves a single `amendment` into the list `amendments`. Returns true if the block has changed.
 fn upgrade_amendments(block: &mut Members<'_>) -> bool {
     if !block.has("amendment") || block.get("amendments").is_some_and(|all| !all.is_array()) {
         return false;
@@ -217,7 +222,7 @@ fn upgrade_amendments(block: &mut Members<'_>) -> bool {
     };
     let mut known: HashSet<_> = all.iter().map(content).collect();
     if let Some(mut amendment) = block.remove("amendment") {
-        // a scalar is no amendment, and stays as it is
+        // A scalar is not an amendment, so it is kept as it is.
         let is_scalar = !amendment.is_array() && amendment.entries().is_empty();
         let more = match is_scalar {
             true => std::slice::from_mut(&mut amendment),
@@ -233,7 +238,8 @@ fn upgrade_amendments(block: &mut Members<'_>) -> bool {
     true
 }
 
-/// Renames the members of a contract's transactions to those of 1.1.
+/// Renames the members of a contract's transactions to the names of version 1.1. Returns true if
+/// a transaction has changed.
 fn upgrade_transactions<'t>(contract: &mut Members<'t>, parties: &mut Parties<'t>) -> bool {
     let implementation = contract.get("implementation").and_then(Tree::members);
     let Some(implementation) = implementation else {
@@ -266,8 +272,8 @@ fn upgrade_transactions<'t>(contract: &mut Members<'t>, parties: &mut Parties<'t
     is_changed
 }
 
-/// Makes an organisation of an identifier, which 1.0 has at this place. Some publishers write an
-/// organisation here.
+/// Returns an organisation that is made from an identifier. Version 1.0 defines an identifier for
+/// this member, but some publishers write an organisation, which is returned as it is.
 fn organisation_from_identifier<'t>(identifier: &mut Tree<'t>) -> Members<'t> {
     let Some(members) = identifier.members() else {
         return Members::default();
@@ -431,7 +437,7 @@ mod tests {
         );
         let started = std::time::Instant::now();
         let upgraded = upgrade(&release).unwrap();
-        // in quadratic time it takes minutes
+        // An algorithm that needs quadratic time would take minutes.
         assert!(started.elapsed() < std::time::Duration::from_secs(30));
         let upgraded: Value = serde_json::from_str(&upgraded).unwrap();
         let [party] = &upgraded["parties"].as_array().unwrap()[..] else {

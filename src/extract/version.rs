@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::json::Cut;
 use crate::source::Version;
 
-/// Returns the version of a page's items, if the page is a package.
+/// Returns the version of a page's items. Returns `None` if the items are not in a package.
 ///
 /// `around` is the page without its items, [`Cut::envelope`].
 pub(super) fn version_of_items(cut: &Cut, around: &Value) -> Option<Version> {
@@ -20,7 +20,8 @@ pub(super) fn version_of_items(cut: &Cut, around: &Value) -> Option<Version> {
     version_of_package(around.pointer(place)?)
 }
 
-/// Returns the version of a package. Another value has no version.
+/// Returns the version of a package. A package without a member `version` is of version 1.0,
+/// which did not define that member. Returns `None` if the value is not a package.
 pub(super) fn version_of_package(package: &Value) -> Option<Version> {
     let has = |name| package.get(name).is_some();
     if !(has("releases") || has("records")) || has("ocid") {
@@ -34,7 +35,7 @@ pub(super) fn version_of_package(package: &Value) -> Option<Version> {
     })
 }
 
-/// Returns true for version 1.0 and its patches, such as 1.0.3.
+/// Returns true for version 1.0 and its patch versions, such as 1.0.3.
 fn is_1_0(version: &str) -> bool {
     let mut parts = version.trim().split('.');
     parts.next() == Some("1") && matches!(parts.next(), None | Some("0"))
