@@ -1,4 +1,4 @@
-//! The command line: only types and help texts.
+//! Defines the command line: its types and the texts of `--help`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,9 +24,9 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Parses the command line, or prints the error and ends the process. The error message
-    /// quotes arguments, and one of them may be a database URL in the wrong place. The message
-    /// is therefore made from the arguments without users and passwords.
+    /// Parses the command line. If it is wrong, prints the error and ends the process. The error
+    /// message quotes arguments, and an argument may be a database URL in the wrong position. So
+    /// the message is made from the arguments without users and passwords.
     #[must_use]
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Self {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -39,7 +39,7 @@ impl Cli {
     }
 }
 
-/// Removes the user and the password from an argument, also from `--option=URL`.
+/// Removes the user and the password from an argument, which may have the form `--option=URL`.
 fn hide_user_in_argument(argument: &str) -> String {
     match argument.split_once('=') {
         Some((option, value)) if option.starts_with('-') => {

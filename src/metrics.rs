@@ -1,11 +1,13 @@
 //! The metrics of this program: counters, histograms and their export to Prometheus.
 //!
-//! Every metric's name, labels and help text are in this module only; other modules call a
-//! function. Calls go through the `metrics` facade, and cost almost nothing without a recorder.
-//! A program that uses the library may install [`Registry`] or a recorder of its own.
+//! The name, the labels and the help text of every metric are only in this module. Other modules
+//! call a function. The calls go through the crate `metrics`. They cost almost nothing if no
+//! [`Registry`] is installed, for example in a program that uses the library and has its own
+//! recorder, or none. This module also renders the metrics as text. Other modules write the text
+//! to a file or serve it.
 //!
 //! A label is a word that is known at compile time or the name of a configured source. So the
-//! number of series is bounded, and no label holds a value, a body or a secret.
+//! number of series is bounded, and no label contains a value, a body or a secret.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -68,36 +70,37 @@ const HISTOGRAMS: [(&str, &str, &[f64]); 2] = [
     (BULK_ROWS, "Rows that a statement carried.", &ROWS),
 ];
 
-/// The buckets of durations, in seconds: from one row on a nearby server to the time limit of a
-/// statement.
+/// The upper bounds of the buckets for durations, in seconds. The lowest suits one row on a
+/// nearby server, and the highest is the time limit of a statement.
 const DURATIONS: [f64; 16] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     60.0,
 ];
 
-/// The buckets of rows: from a single row to the most that parameters allow and a `copy`
-/// carries.
+/// The upper bounds of the buckets for numbers of rows. The highest is near the maximum that the
+/// parameters of a statement allow.
 const ROWS: [f64; 11] = [
     1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 5000.0,
 ];
 
-/// How often [`Registry::fold_histograms`] folds observations into their buckets. At 10,000
-/// statements a second, the observations of this time take less than a megabyte.
+/// The time between two calls that fold observations into their buckets in
+/// [`Registry::fold_histograms`]. At 10,000 statements a second, the observations of this time
+/// need less than a megabyte.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 
-/// The labels of a statement.
+/// The labels of a statement's metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Statement {
-    /// The operation: insert, update, `update_where`, upsert, delete or copy.
+    /// The name of the operation: insert, update, `update_where`, upsert, delete or copy.
     pub operation: &'static str,
-    /// The table, such as `ocds.release`.
+    /// The name of the table, such as `ocds.release`.
     pub table: &'static str,
-    /// The way rows are passed: values, row or copy.
+    /// The method by which rows are sent: values, row or copy.
     pub method: &'static str,
 }
 
 impl Statement {
-    /// Counts one statement with its rows and the time until the server answered.
+    /// Counts one statement, the rows that it carried, and the time until the server answered it.
     pub fn record(self, rows: usize, duration: Duration) {
         let labels = [
             ("operation", self.operation),
@@ -111,7 +114,7 @@ impl Statement {
     }
 }
 
-/// Counts rows by outcome: inserted, updated, unchanged, deleted or failed.
+/// Counts rows by outcome. The outcome is inserted, updated, unchanged, deleted or failed.
 pub fn count_rows(operation: &'static str, table: &'static str, outcome: &'static str, n: u64) {
     counter!(BULK_ROWS_TOTAL, "operation" => operation, "table" => table, "outcome" => outcome)
         .increment(n);
@@ -122,14 +125,14 @@ pub fn count_fallback(table: &'static str) {
     counter!(BULK_FALLBACKS, "table" => table).increment(1);
 }
 
-/// Counts a retry after a failure of the server. `what` is the thing that is sent again, such
+/// Counts a retry after a failure of the server. `what` names the thing that is sent again, such
 /// as a page.
 pub fn count_retry(what: &'static str) {
     counter!(BULK_RETRIES, "what" => what).increment(1);
 }
 
-/// Adds the requests of a source: requests, attempts at a page after the first, and bytes of
-/// bodies.
+/// Adds the requests of a source. `requests` counts all requests, `retries` counts the attempts
+/// at a page after the first one, and `bytes` counts the bytes of bodies.
 pub fn add_requests(source: &str, requests: u64, retries: u64, bytes: u64) {
     for (name, n) in [
         (FETCH_REQUESTS, requests),
@@ -140,28 +143,29 @@ pub fn add_requests(source: &str, requests: u64, retries: u64, bytes: u64) {
     }
 }
 
-/// Adds the releases of a source by outcome: inserted, updated, unchanged, folded or
-/// quarantined.
+/// Adds the releases of a source by outcome. The outcome is inserted, updated, unchanged, folded
+/// or quarantined.
 pub fn add_releases(source: &str, outcome: &'static str, n: u64) {
     counter!(RELEASES, "source" => source.to_owned(), "outcome" => outcome).increment(n);
 }
 
-/// Adds the releases of a source in which the tender's amount does not fit the column.
+/// Adds the releases of a source whose tender amount does not fit its column.
 pub fn add_unread_amounts(source: &str, n: u64) {
     counter!(UNREAD_AMOUNTS, "source" => source.to_owned()).increment(n);
 }
 
-/// The metrics of this process since the registry was installed.
+/// The metrics that this process has counted since the registry was installed.
 #[derive(Clone, Debug)]
 pub struct Registry {
     handle: PrometheusHandle,
 }
 
 impl Registry {
-    /// Installs the registry of this process. Earlier counts are not in it.
+    /// Installs the registry of this process. Events that happened before are not counted.
     ///
     /// # Errors
-    /// [`Unexpected`](crate::error::Kind::Unexpected): the process already has a recorder.
+    ///
+    /// [`Unexpected`](crate::error::Kind::Unexpected) if the process already has a recorder.
     pub fn install() -> Result<Self> {
         let recorder = recorder()?;
         let handle = recorder.handle();
@@ -177,9 +181,9 @@ impl Registry {
         self.handle.render()
     }
 
-    /// Keeps the memory of histograms bounded; it never returns. A histogram keeps each
-    /// observation until it is rendered or folded into its buckets, and a long run is rendered
-    /// only once.
+    /// Folds observations into their buckets again and again, so that the memory of histograms is
+    /// bounded. It never returns. A histogram keeps each observation until it is folded or
+    /// rendered, and a long run renders the metrics only once.
     pub async fn fold_histograms(&self) -> Infallible {
         loop {
             tokio::time::sleep(FOLD_EVERY).await;
@@ -188,8 +192,8 @@ impl Registry {
     }
 }
 
-/// Creates a recorder that keeps histograms as buckets. Quantiles are not used, because those
-/// of several processes cannot be added up.
+/// Creates a recorder that stores histograms as buckets. Quantiles are not used, because the
+/// quantiles of several processes cannot be added up.
 fn recorder() -> Result<PrometheusRecorder> {
     let mut builder = PrometheusBuilder::new();
     for (name, _, buckets) in HISTOGRAMS {
@@ -213,7 +217,7 @@ fn describe() {
 mod tests {
     use super::*;
 
-    /// Counts into a recorder of the test's own and checks lines of its output.
+    /// Counts into a separate recorder, and checks lines of its output.
     #[track_caller]
     fn check(count: impl FnOnce(), expected: &[&str]) {
         let recorder = recorder().unwrap();

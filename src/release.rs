@@ -1,4 +1,4 @@
-//! The release, and the reject that replaces it when it cannot be stored.
+//! Defines the release, and the reject that is kept when a release cannot be stored.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use tokio_postgres::types::Type;
 
 use crate::source::Version;
 
-/// The key of a release within a source: the `ocid` of the contracting process, and the
-/// release's own `id`. The standard requires that the `id` is unique within the process.
+/// The key of a release within a source. It consists of the `ocid` of the contracting process and
+/// the release's own `id`. The standard requires that the `id` is unique within the process.
 ///
-/// A process has one compiled release, and that key has an empty `release_id`. Keys are ordered
-/// by bytes, the order in which every transaction locks rows.
+/// The compiled release of a process has an empty `release_id`, because a process has only one.
+/// Keys are ordered by bytes. Every transaction locks rows in this order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The `ocid`; never empty.
+    /// The `ocid` of the contracting process. It is never empty.
     pub ocid: String,
-    /// The release's `id`; a number is stored as its text. It is empty for a compiled release
-    /// only.
+    /// The release's `id`. A number is stored as its text. Only a compiled release has an empty
+    /// `release_id`.
     pub release_id: String,
 }
 
 impl Key {
-    /// Creates the key of a process's compiled release.
+    /// Creates the key of the compiled release of a process.
     #[must_use]
     pub fn compiled(ocid: String) -> Self {
         Self {
@@ -41,32 +41,34 @@ impl Key {
     }
 }
 
-/// One dated statement about a contracting process, or a publisher's compiled release, which
-/// summarises all of them.
+/// A release, which is one dated statement about a contracting process. It may also be a
+/// publisher's compiled release, which summarises all statements about the process.
 #[derive(Clone, Debug)]
 pub struct Release {
-    /// The key in the database.
+    /// The key of the release in the database.
     pub key: Key,
-    /// The values of the typed columns. They are boxed to keep a `Release` small, because
-    /// releases are sorted.
+    /// The values of the typed columns. They are boxed because a small `Release` can be sorted
+    /// faster.
     pub columns: Box<Columns>,
-    /// The BLAKE3 hash of the text without insignificant white space. It includes the names of
-    /// the changes, if there are any.
+    /// The BLAKE3 hash of the text without the white space between its tokens. If the text was
+    /// changed, the names of the changes are part of the hash.
     pub content_hash: [u8; 32],
-    /// The URL that served it, if this is not the page's own URL.
+    /// The URL from which the release was served. It is `None` if that is the page's own URL.
     pub url: Option<Arc<str>>,
-    /// The JSON Pointer to it on its page.
+    /// The JSON Pointer from the page to the release.
     pub pointer: String,
-    /// The release's JSON text: a slice of the page's body, or a copy if it was changed.
+    /// The JSON text of the release. It is a slice of the page's body, or a copy if the text was
+    /// changed.
     pub text: Bytes,
-    /// The changes to the served text, if any.
+    /// The changes to the served text, or `None` if the text was not changed.
     pub change: Option<Change>,
-    /// The version of the standard, if the source or its package states one.
+    /// The version of the standard in which the release is written. It is `None` if neither the
+    /// source nor the package of the release states a version.
     pub version: Option<Version>,
 }
 
 impl Release {
-    /// Returns the bytes as the publisher served them.
+    /// Returns the bytes of the release as the publisher served them.
     #[must_use]
     pub fn served_text(&self) -> &Bytes {
         self.change
@@ -74,7 +76,8 @@ impl Release {
             .map_or(&self.text, |change| &change.served)
     }
 
-    /// Estimates the memory that it takes in bytes, without the page that it is a slice of.
+    /// Returns an estimate of the memory in bytes that the release needs. The page is not
+    /// counted, although the text of the release is a slice of it.
     pub(crate) fn bytes(&self) -> usize {
         let values = COLUMNS.iter().map(|column| column.value.bytes(self));
         let changed = self.change.as_ref().map_or(0, |_| self.text.len());
@@ -82,94 +85,98 @@ impl Release {
     }
 }
 
-/// The memory that every release takes, in bytes: the value, its columns, and the allocator's
-/// overhead for the four texts that each release has at least.
+/// The number of bytes that every release needs: the value itself, its columns, and the
+/// allocator's overhead for the four texts that each release has at least.
 pub(crate) const RELEASE_BYTES: usize =
     size_of::<Release>() + size_of::<Columns>() + 4 * ALLOCATION_OVERHEAD_BYTES;
 
-// the memory limit of the pods in config/kubernetes is computed with this number
+// The memory limit of the pods in config/kubernetes is computed with this number.
 const _: () = assert!(RELEASE_BYTES <= 800);
 
-/// The memory that every reject takes, in bytes: the value and the allocator's overhead.
+/// The number of bytes that every reject needs: the value itself and the allocator's overhead.
 const REJECT_BYTES: usize = size_of::<Reject>() + 4 * ALLOCATION_OVERHEAD_BYTES;
 
-/// The largest overhead of the allocator for one allocation, in bytes.
+/// The maximum number of bytes that the allocator adds to one allocation.
 const ALLOCATION_OVERHEAD_BYTES: usize = 24;
 
-/// The difference between a stored release and the served one.
+/// The changes that were made to the served text of a release before it was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The names of the changes: the repairs that the source requests, and [`UPGRADE`].
+    /// The names of the changes. They are names of repairs that the source requests, or
+    /// [`UPGRADE`].
     pub repairs: Vec<&'static str>,
-    /// The bytes as the publisher served them.
+    /// The bytes of the release as the publisher served them.
     pub served: Bytes,
 }
 
 /// The name of the change that upgrades a release from version 1.0 of the standard.
 pub const UPGRADE: &str = "upgrade-1.0";
 
-/// The values of a release that have a typed column in `ocds.release`. Each is optional: a
-/// value that does not have the standard's type leaves its column null, and the release is
-/// stored all the same.
+/// The values of a release that have a typed column in `ocds.release`. Each value is optional. If
+/// a value has another type than in the standard, only its column is null, and the release is
+/// stored.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns {
-    /// `date`, an instant. A date without an offset is read in the source's time zone.
+    /// The release's `date`. A date without an offset is read in the source's time zone.
     pub date: Option<Timestamp>,
-    /// `tag`. A single string becomes a list of one; a list of more than 100 is left out.
+    /// The release's `tag`. A single string becomes a list with one entry. A list with more than
+    /// 100 entries is left out.
     pub tag: Option<Vec<String>>,
-    /// `initiationType`.
+    /// The release's `initiationType`.
     pub initiation_type: Option<String>,
-    /// `language`.
+    /// The release's `language`.
     pub language: Option<String>,
-    /// `buyer`.
+    /// The release's `buyer`.
     pub buyer: Buyer,
-    /// `tender`.
+    /// The release's `tender`.
     pub tender: Tender,
     /// The number of entries of `awards`.
     pub award_count: i32,
     /// The number of entries of `contracts`.
     pub contract_count: i32,
-    /// The distinct `awards/suppliers/name` in order of appearance, the first 100,000.
+    /// The values of `awards/suppliers/name` without duplicates, in the order of their first
+    /// appearance. Only the first 100,000 are kept.
     pub supplier_names: Vec<String>,
 }
 
 /// The values of a release's `buyer`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Buyer {
-    /// `buyer/id`, if it has at most 1,000 bytes (the column is indexed).
+    /// The value of `buyer/id`. It is left out if it has more than 1,000 bytes, because the
+    /// column is indexed.
     pub id: Option<String>,
-    /// `buyer/name`.
+    /// The value of `buyer/name`.
     pub name: Option<String>,
 }
 
 /// The values of a release's `tender`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tender {
-    /// `tender/id`.
+    /// The value of `tender/id`.
     pub id: Option<String>,
-    /// `tender/title`.
+    /// The value of `tender/title`.
     pub title: Option<String>,
-    /// `tender/status`.
+    /// The value of `tender/status`.
     pub status: Option<String>,
-    /// `tender/procurementMethod`.
+    /// The value of `tender/procurementMethod`.
     pub procurement_method: Option<String>,
-    /// `tender/mainProcurementCategory`.
+    /// The value of `tender/mainProcurementCategory`.
     pub main_procurement_category: Option<String>,
-    /// `tender/value/amount`: a number, or a number in a string.
+    /// The value of `tender/value/amount`, which is a number or a string that contains a number.
     pub value: Option<Decimal>,
-    /// `tender/value/currency`.
+    /// The value of `tender/value/currency`.
     pub currency: Option<String>,
-    /// `tender/tenderPeriod/startDate`.
+    /// The value of `tender/tenderPeriod/startDate`.
     pub start: Option<Timestamp>,
-    /// `tender/tenderPeriod/endDate`.
+    /// The value of `tender/tenderPeriod/endDate`.
     pub end: Option<Timestamp>,
 }
 
-/// The columns of `ocds.release` that a release fills, in the order in which they are sent.
-/// The other columns say where and when it was served.
+/// The columns of `ocds.release` that a release fills, in the order in which they are sent. The
+/// other columns say where and when the release was served.
 ///
-/// This is the only list of them: the table, the upserts, the memory that a release takes and
-/// the benchmarks follow it.
+/// This list is the only one. The table, the upserts, the estimate of a release's memory and the
+/// benchmarks are derived from it.
 pub const COLUMNS: &[Column] = &[
     Column::new("ocid", Value::Text(|release| Some(&release.key.ocid))),
     Column::new(
@@ -260,34 +267,34 @@ pub const COLUMNS: &[Column] = &[
     ),
 ];
 
-/// A column of `ocds.release`: its name, and its type with the function that reads its value
-/// from a release.
+/// A column of `ocds.release`, which a release fills.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// The name of the column.
     pub name: &'static str,
-    /// The type and the function.
+    /// The type of the column, and the function that reads the column's value from a release.
     pub value: Value,
 }
 
-/// The type of a [`Column`] and the function that reads its value. A value of `None` is null.
+/// The type of a [`Column`], and the function that reads the column's value from a release. If
+/// the function returns `None`, the value is null.
 #[derive(Clone, Copy, Debug)]
 pub enum Value {
-    /// `text`.
+    /// A column of type `text`.
     Text(fn(&Release) -> Option<&String>),
-    /// `text[]`.
+    /// A column of type `text[]`.
     Texts(fn(&Release) -> Option<&Vec<String>>),
-    /// `text[]`, of names that the program knows.
+    /// A column of type `text[]` that contains names which the program itself defines.
     Names(fn(&Release) -> Option<&Vec<&'static str>>),
-    /// `timestamptz`.
+    /// A column of type `timestamptz`.
     Instant(fn(&Release) -> Option<&Timestamp>),
-    /// `numeric`.
+    /// A column of type `numeric`.
     Decimal(fn(&Release) -> Option<&Decimal>),
-    /// `int4`.
+    /// A column of type `int4`.
     Count(fn(&Release) -> &i32),
-    /// `bytea`.
+    /// A column of type `bytea`.
     Bytes(fn(&Release) -> Option<&[u8]>),
-    /// `jsonb`, from its JSON text.
+    /// A column of type `jsonb`. The function returns the JSON text.
     Json(fn(&Release) -> &[u8]),
 }
 
@@ -312,13 +319,14 @@ impl Value {
         }
     }
 
-    /// Estimates the memory in bytes that a release owns for the value.
+    /// Returns an estimate of the bytes that a release allocates for the value of this column.
     fn bytes(self, release: &Release) -> usize {
         let in_list = |text: &String| size_of::<String>() + ALLOCATION_OVERHEAD_BYTES + text.len();
         match self {
             Value::Text(get) => get(release).map_or(0, String::len),
             Value::Texts(get) => get(release).into_iter().flatten().map(in_list).sum(),
-            // these have a fixed size, or are slices of the page
+            // These values have a fixed size, or are slices of the page, so they need no memory
+            // of their own.
             Value::Names(_)
             | Value::Instant(_)
             | Value::Decimal(_)
@@ -329,49 +337,51 @@ impl Value {
     }
 }
 
-/// A piece of what a publisher served that is not stored as a release. It is kept byte for
-/// byte, with the reason.
+/// A piece of served data that is not stored as a release. Its bytes and the reason are kept.
 #[derive(Clone, Debug)]
 pub struct Reject {
-    /// The reason.
+    /// The reason why the data are not stored as a release.
     pub reason: Reason,
     /// A sentence for people that says what is wrong and where. It quotes no value, unless the
     /// server's own message does.
     pub message: String,
-    /// The JSON Pointer to it on its page. It is empty for a whole page. For a document that
-    /// could not be fetched it is the page's name for it.
+    /// The JSON Pointer from the page to the rejected data. It is empty if the whole page is
+    /// rejected. For a document that could not be fetched, it is the name that the page gives to
+    /// the document.
     pub pointer: String,
-    /// The URL that served it, if this is not the page's own URL.
+    /// The URL from which the data were served. It is `None` if that is the page's own URL.
     pub url: Option<Arc<str>>,
-    /// The served bytes.
+    /// The rejected bytes as they were served.
     pub document: Bytes,
-    /// Its `ocid`, if it has a readable one.
+    /// The `ocid` in the rejected data, if it could be read.
     pub ocid: Option<String>,
-    /// Its `id`, if it has a readable one; empty for a compiled release.
+    /// The release's `id` in the rejected data, if it could be read. It is empty for a compiled
+    /// release.
     pub release_id: Option<String>,
-    /// The version of the standard, if the source or its package states one.
+    /// The version of the standard in which the data are written. It is `None` if neither the
+    /// source nor the package of the data states a version.
     pub version: Option<Version>,
-    /// The SQLSTATE, if the server refused it.
+    /// The SQLSTATE, if the server refused the release.
     pub sqlstate: Option<String>,
-    /// The name of the constraint that refused it, if one did.
+    /// The name of the constraint that the release violates, if a constraint was violated.
     pub constraint: Option<String>,
 }
 
 impl Reject {
-    /// Creates the reject of a page that could not be read. The message is one clause.
+    /// Creates the reject for a page that could not be read. The message must be one clause.
     #[must_use]
     pub fn unreadable_page(body: Bytes, message: String) -> Self {
         Self::unreadable(Reason::UnreadablePage, body, String::new(), message)
     }
 
-    /// Creates the reject of a document that could not be read. Other documents of its page
-    /// could.
+    /// Creates the reject for a document that could not be read, although its page could be read.
     #[must_use]
     pub fn unreadable_document(body: Bytes, pointer: String, message: String) -> Self {
         Self::unreadable(Reason::UnreadableDocument, body, pointer, message)
     }
 
-    /// Estimates the memory that it takes in bytes, without the page that it is a slice of.
+    /// Returns an estimate of the memory in bytes that the reject needs. The page is not counted,
+    /// although the document of the reject may be a slice of it.
     pub(crate) fn bytes(&self) -> usize {
         let keys = self.ocid.iter().chain(&self.release_id);
         let keys = keys.map(String::len).sum::<usize>();
@@ -394,47 +404,47 @@ impl Reject {
     }
 }
 
-/// The reason of a reject.
+/// The reason why served data are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// An item of the page is not a JSON object (some publishers serve `null`).
+    /// The item is not a JSON object. Some publishers serve `null`, for example.
     NotAnObject,
-    /// Its `ocid` is missing, is empty, or is neither a string nor a number.
+    /// The `ocid` is missing, is empty, or is neither a string nor a number.
     MissingOcid,
-    /// Its `id` is missing, is empty, or is neither a string nor a number.
+    /// The `id` is missing, is empty, or is neither a string nor a number.
     MissingId,
-    /// It nests deeper than `extract.max_depth`.
+    /// The release nests deeper than `extract.max_depth`.
     TooDeep,
-    /// It holds more values than `extract.max_values`.
+    /// The release has more values than `extract.max_values`.
     TooManyValues,
-    /// It is not JSON.
+    /// The item is not JSON.
     InvalidJson,
-    /// It is not UTF-8.
+    /// The item is not UTF-8.
     InvalidUtf8,
-    /// It holds `\u0000`, which PostgreSQL cannot store in text.
+    /// The release has the character `\u0000`, which PostgreSQL cannot store in text.
     NulCharacter,
-    /// It holds half of a UTF-16 surrogate pair, which is not a character.
+    /// The release has half of a UTF-16 surrogate pair, which is not a character.
     LoneSurrogate,
-    /// It is a link to a release, without the release itself.
+    /// The item is a link to a release, and does not contain the release itself.
     LinkedRelease,
-    /// It is a record that has no releases and no compiled release.
+    /// The item is a record that has neither releases nor a compiled release.
     EmptyRecord,
-    /// It is not of the kind that the source declares for its items.
+    /// The item is not of the kind that the source declares for its items.
     OtherKind,
-    /// It holds more releases than a page may have.
+    /// The item contains more releases than a page may have.
     TooManyReleases,
-    /// It holds a number that has more than a thousand digits when it is written without an
+    /// The release has a number with more than a thousand digits when it is written without an
     /// exponent.
     LargeNumber,
-    /// A later release on the same page has the same key and is stored instead.
+    /// The release was replaced, because a later release on the same page has the same key.
     Superseded,
-    /// PostgreSQL refused it; the SQLSTATE says why.
+    /// PostgreSQL refused to store the release. The SQLSTATE says why.
     Refused,
     /// One document of the page could not be read, such as a member of an archive or a line.
     UnreadableDocument,
     /// The whole page could not be read.
     UnreadablePage,
-    /// The page names a document that could not be fetched.
+    /// A document that the page names could not be fetched.
     MissingDocument,
 }
 
@@ -488,13 +498,13 @@ impl Reason {
         }
     }
 
-    /// Returns true if the reject is not a release but may contain releases.
+    /// Returns true if the rejected data are not a release, but may contain releases.
     #[must_use]
     pub fn is_unreadable(self) -> bool {
         matches!(self, Reason::UnreadableDocument | Reason::UnreadablePage)
     }
 
-    /// Returns the reason for a stored word.
+    /// Returns the reason that is stored as this word, or `None` if the word is unknown.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)
