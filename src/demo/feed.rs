@@ -1,11 +1,11 @@
-//! A paginated feed of invented releases, clean or with the habits of real
-//! publishers. It is a pure function of the page's number.
+//! A paginated feed of invented releases. The feed is clean, or has defects like those of real
+//! publishers. Each page is computed from its number alone.
 
 use std::ops::Range;
 
 use crate::demo::releases::{Dice, package, release, write_release};
 
-/// A feed: how many releases, on what pages, and what is wrong with some.
+/// The size of a feed, and the defects of its items and responses.
 #[derive(Clone, Debug)]
 pub struct Feed {
     releases: u64,
@@ -14,45 +14,46 @@ pub struct Feed {
     faults: &'static [(u64, Fault)],
 }
 
-/// What is wrong with one item, as seen at real publishers.
+/// A defect of one item. Real publishers have served items with these defects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
-    /// The title ends in `\u0000` (Chile): rejected.
+    /// The title ends in `\u0000`, as in Chile. The item is rejected.
     NulCharacter,
-    /// There is no `ocid` (Italy): rejected.
+    /// There is no `ocid`, as in Italy. The item is rejected.
     NoOcid,
-    /// It is `null` (Nigeria): rejected.
+    /// The item is `null`, as in Nigeria. The item is rejected.
     Null,
-    /// The tender's value is text (Moldova): stored, value and all.
+    /// The amount of the tender is text, as in Moldova. The item is stored, and so is the amount.
     ValueAsText,
-    /// The date has no offset (the Dominican Republic): stored, its date being
-    /// read in the source's zone.
+    /// The date has no offset, as in the Dominican Republic. The item is stored, and its date is
+    /// read in the source's time zone.
     DateWithoutZone,
-    /// The quotation marks of a word are not escaped (Costa Rica): rejected.
+    /// Quotation marks in a text are not escaped, as in Costa Rica. The item is rejected.
     UnescapedQuote,
-    /// It has the key of the item before it and another title (the Dominican
-    /// Republic): stored in its stead, and the one before is superseded.
+    /// The item has the same key as the item before it, but another title, as in the Dominican
+    /// Republic. The item is stored, and the item before it is rejected as superseded.
     SameKey,
-    /// Its `ocid` has 9 KB that do not compress, too many for the key's index:
-    /// only the server can find that, and refuses it with SQLSTATE 54000.
+    /// The `ocid` has 9 KB that cannot be compressed, which is too long for the index of the key.
+    /// Only the server can find this defect. It refuses the item with SQLSTATE 54000.
     LongOcid,
 }
 
-/// What is wrong with the first answer to a request for a page.
+/// A fault of the first response to a request for a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Status 503, to be asked again in a second.
+    /// The response has the status 503 and asks the client to try again after a second.
     Busy,
     /// The connection is closed in the middle of the body.
     Cut,
 }
 
 impl Feed {
-    /// The demonstration: 600 items on 12 pages, the last of them shorter.
+    /// Returns the feed of the demonstration. It has 600 items on 12 pages, and the last page is
+    /// shorter.
     ///
-    /// Of the 600, 594 can be stored and six go to quarantine: one each as
-    /// `nul-character`, `missing-ocid`, `not-an-object`, `invalid-json`,
-    /// `superseded` and `refused`. Two pages need a second request.
+    /// Of the 600 items, 594 can be stored and six go to quarantine, one each as `nul-character`,
+    /// `missing-ocid`, `not-an-object`, `invalid-json`, `superseded` and `refused`. Two pages
+    /// need a second request.
     #[must_use]
     pub fn demo() -> Self {
         Self {
@@ -72,10 +73,12 @@ impl Feed {
         }
     }
 
-    /// So many releases without a defect, and no page that needs asking twice.
+    /// Returns a feed with this number of releases. No release has a defect, and no page needs a
+    /// second request.
     ///
     /// # Panics
-    /// If a page is to have no releases.
+    ///
+    /// `page_size` is 0.
     #[must_use]
     pub fn clean(releases: u64, page_size: u64) -> Self {
         assert!(page_size > 0, "a page has releases");
@@ -87,14 +90,14 @@ impl Feed {
         }
     }
 
-    /// How many pages there are; an empty feed has an empty one.
+    /// Returns the number of pages. An empty feed has one page, which is empty.
     #[must_use]
     pub fn pages(&self) -> u64 {
         self.releases.div_ceil(self.page_size).max(1)
     }
 
-    /// A page's body, counted from 1; `None` if there is no such page. Its next
-    /// link is relative, `/releases?page=2`.
+    /// Returns the body of a page. Pages are counted from 1. Returns `None` if there is no such
+    /// page. The link to the next page is relative, such as `/releases?page=2`.
     #[must_use]
     pub fn page(&self, number: u64) -> Option<String> {
         let items = self.items(number)?;
@@ -104,7 +107,8 @@ impl Feed {
         }))
     }
 
-    /// What is wrong with the first answer to a request for a page.
+    /// Returns the fault of the first response to a request for a page, or `None` if it has no
+    /// fault.
     pub(super) fn fault(&self, number: u64) -> Option<Fault> {
         let (_, fault) = self.faults.iter().find(|(page, _)| *page == number)?;
         Some(*fault)
@@ -127,7 +131,7 @@ impl Feed {
 }
 
 impl Defect {
-    /// The item of that number with this defect.
+    /// Returns the item with this number, changed so that it has this defect.
     fn item(self, number: u64) -> String {
         const TITLE: &[&str] = &["\"tender\":", "\"title\":\""];
         const DESCRIPTION: &[&str] = &["\"tender\":", "\"description\":\""];
@@ -155,8 +159,8 @@ impl Defect {
     }
 }
 
-/// Rewrites what stands between the last of some marks, each sought behind the
-/// one before, and the next end.
+/// Rewrites a part of a text. The part begins after the last of `marks`, which are searched one
+/// after the other. It ends before the next `end`.
 fn rewrite(text: &str, marks: &[&str], end: &str, edit: impl FnOnce(&str) -> String) -> String {
     let behind = |from: usize, mark: &&str| {
         let at = text[from..].find(mark).expect("a mark every release has");
@@ -167,7 +171,7 @@ fn rewrite(text: &str, marks: &[&str], end: &str, edit: impl FnOnce(&str) -> Str
     [before, &edit(old), after].concat()
 }
 
-/// Letters and digits that no compressor makes much shorter.
+/// Returns letters and digits that cannot be compressed much.
 fn noise(length: usize, seed: u64) -> String {
     const ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-.";
     let mut dice = Dice(seed);
@@ -261,7 +265,7 @@ mod tests {
 
     #[test]
     fn an_unescaped_quote_leaves_the_quotes_of_its_page_in_pairs() {
-        // What follows a damaged release is read as it was meant.
+        // The quotes are in pairs, so that the items after the damaged one can be read.
         let text = Defect::UnescapedQuote.item(288);
         assert_eq!(text.replace("\\\"", "").matches('"').count() % 2, 0);
     }

@@ -1,7 +1,8 @@
 //! The demonstration: a small publisher of invented releases on loopback.
 //!
-//! It serves what a real one would, its habits included. Nothing of it is read
-//! by the rest of the program, which meets it over HTTP like any other source.
+//! It serves what a real publisher would serve, including typical defects. The rest of the
+//! program does not know the demonstration, and fetches from it over HTTP as from any other
+//! source.
 
 mod feed;
 mod publisher;

@@ -1,7 +1,7 @@
-//! The demonstration's publisher: a feed over HTTP on loopback.
+//! The publisher of the demonstration: it serves a feed over HTTP on loopback.
 //!
-//! It stands outside the program that it shows, so it spawns a task of its own, which ends with
-//! the value.
+//! It spawns a task of its own, because it plays a part that is usually outside the program. The
+//! task ends when the publisher is stopped or dropped.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -24,11 +24,10 @@ use tokio_util::sync::CancellationToken;
 use crate::demo::feed::{Fault, Feed};
 use crate::error::{Error, Result};
 
-/// How long requests under way may take once the publisher is told to stop.
+/// The time limit for requests that are still being answered when the publisher is stopped.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 
-/// A feed being published on a loopback port of its own, until it is stopped or
-/// dropped.
+/// A feed that is published on a loopback port until the publisher is stopped or dropped.
 #[derive(Debug)]
 pub struct Publisher {
     address: SocketAddr,
@@ -40,7 +39,8 @@ impl Publisher {
     /// Publishes a feed on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// The machine has no free port or no loopback.
+    ///
+    /// The machine has no free port or no loopback interface.
     pub async fn start(feed: Feed) -> Result<Self> {
         let unusable = |e| Error::environment("listen on 127.0.0.1").with_source(e);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -68,17 +68,16 @@ impl Publisher {
         })
     }
 
-    /// The URL of the first page; the rest follow in `/links/next`.
+    /// Returns the URL of the first page. Each page links to the next one in `/links/next`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/releases", self.address)
     }
 
-    /// Ends the publisher once the requests under way are answered, or after a
-    /// second.
+    /// Stops the publisher. It waits until open requests are answered, but for a second at most.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        // Past the time limit the drop ends it, whatever it is doing.
+        // If the time limit is over, the drop of this value aborts the task.
         let _ = tokio::time::timeout(STOP_WITHIN, &mut self.task).await;
     }
 }
@@ -89,10 +88,10 @@ impl Drop for Publisher {
     }
 }
 
-/// What the requests share.
+/// The state that all requests share.
 struct Published {
     feed: Feed,
-    /// The pages whose first request was answered with a fault.
+    /// The numbers of the pages whose first request has been answered with the page's fault.
     faulted: Mutex<BTreeSet<u64>>,
 }
 
@@ -118,7 +117,7 @@ async fn serve(
 }
 
 impl Published {
-    /// What to do to this request: each page's fault happens once.
+    /// Returns the fault with which to answer this request. Each page has its fault only once.
     fn fault(&self, number: u64) -> Option<Fault> {
         let fault = self.feed.fault(number)?;
         let mut faulted = self.faulted.lock().expect("no holder panics");
@@ -126,7 +125,7 @@ impl Published {
     }
 }
 
-/// A page whose head promises a body of that length.
+/// Returns a response with a page. Its header announces a body of `length` bytes.
 fn page(length: usize, body: Body) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
@@ -135,13 +134,13 @@ fn page(length: usize, body: Body) -> Response {
     response
 }
 
-/// Half of a body, and then the end of the connection.
+/// Returns half of a body, after which the connection is closed.
 fn cut(body: String) -> Body {
     let body = Bytes::from(body);
     let half = body.slice(..body.len() / 2);
     let end = async {
-        // What was written goes out while nothing more is; an error that came
-        // at once would take the head of the answer with it.
+        // The pause lets the written bytes reach the client. An error without the pause would
+        // also discard the header of the response.
         tokio::time::sleep(Duration::from_millis(20)).await;
         Err(io::Error::from(io::ErrorKind::ConnectionAborted))
     };
@@ -155,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    /// The status line and headers of an answer, and its body.
+    /// Sends a request. Returns the status line and headers of the response, and its body.
     async fn ask(publisher: &Publisher, target: &str) -> (String, Bytes) {
         let mut stream = TcpStream::connect(publisher.address).await.unwrap();
         let request = format!("GET {target} HTTP/1.1\r\nhost: demo\r\nconnection: close\r\n\r\n");
@@ -223,7 +222,7 @@ mod tests {
     async fn nothing_listens_once_it_is_stopped_or_dropped() {
         let stopped = Publisher::start(Feed::demo()).await.unwrap();
         let address = stopped.address;
-        // A connection kept alive must not keep it alive.
+        // An idle connection must not prevent the publisher from stopping.
         let _idle = TcpStream::connect(address).await.unwrap();
         stopped.stop().await;
         assert!(TcpStream::connect(address).await.is_err());

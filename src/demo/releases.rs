@@ -1,9 +1,10 @@
-//! Invented releases: the same number always gives the same text.
+//! Makes invented releases. The same number always gives the same text.
 //!
-//! Two consecutive releases belong to one contracting process: the first has its tender, the
-//! second also its award and its contract. A release has about 4.7 KB and compresses about
-//! as well as a real one, because the demonstration and the benchmarks both use it. The text
-//! is in `template.toml`; this module chooses its words and makes the numbers and dates.
+//! Two consecutive releases belong to one contracting process. The first release has the
+//! process's tender. The second release also has the award and the contract. A release has about
+//! 4.7 KB and can be compressed about as well as a real one, because the demonstration and the
+//! benchmarks both use it. The text is in `template.toml`. This module chooses the words and
+//! computes the numbers and dates.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,7 +21,8 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     Template::parse(include_str!("template.toml")).expect("a test parses the template")
 });
 
-/// The usual price of a unit in cents: a row for each office, a column for each subject.
+/// The usual price of a unit in cents. There is a row for each office and a column for each
+/// subject.
 const PRICES: [[u64; 6]; 5] = [
     [1_200, 8_500_000, 45_000, 320_000, 14_000, 6_400],
     [650, 6_200_000, 1_850, 18_500, 9_800, 21_000],
@@ -29,22 +31,22 @@ const PRICES: [[u64; 6]; 5] = [
     [900, 190_000_000, 5_500, 310_000, 16_000, 12_400],
 ];
 
-/// Returns one release.
+/// Returns the release with this number.
 pub(super) fn release(number: u64) -> String {
     let mut text = String::with_capacity(8 << 10);
     write_release(number, &mut text);
     text
 }
 
-/// Appends one release to a text, as compact JSON.
+/// Appends the release with this number to a text, as compact JSON.
 ///
-/// `ocid`, `id` and `date` come first, as most publishers have it.
+/// The members `ocid`, `id` and `date` come first, as in the releases of most publishers.
 pub(super) fn write_release(number: u64, text: &mut String) {
     Release::new(number, text).write_any(TEMPLATE.names["release"]);
 }
 
-/// Returns a release package of the items that `write` appends. `next` becomes
-/// `/links/next`; the last page of a feed has no links.
+/// Returns a release package. `write` appends each of its items. `next` is the value of
+/// `/links/next`. The last page of a feed has no links.
 pub(super) fn package(
     numbers: Range<u64>,
     next: Option<&str>,
@@ -65,24 +67,25 @@ pub(super) fn package(
     text
 }
 
-/// Appends a comma, unless an array begins here.
+/// Appends a comma, unless the text ends with the beginning of an array.
 fn push_comma(text: &mut String) {
     if !text.ends_with('[') {
         text.push(',');
     }
 }
 
-/// The lists of choices, in the order of their names.
+/// The template of a release. Its lists contain the choices for each placeholder, in the order of
+/// the placeholders' names.
 struct Template {
     names: BTreeMap<String, usize>,
     lists: Vec<Vec<Vec<Piece>>>,
 }
 
-/// A part of a text, up to the end of a placeholder or of the text.
+/// A piece of the template. It ends with a placeholder, or with the end of the text.
 struct Piece {
     plain: String,
     value: MakeValue,
-    /// The list with the name of the placeholder.
+    /// The index of the list that has the same name as the placeholder.
     list: Option<usize>,
 }
 
@@ -102,7 +105,7 @@ impl Template {
     }
 }
 
-/// Splits a text at its placeholders. All other braces are those of JSON.
+/// Splits a text after each placeholder. All other braces belong to the JSON.
 fn split(text: &str, names: &BTreeMap<String, usize>) -> Result<Vec<Piece>, String> {
     let text: String = text.lines().collect();
     let is_name = |name: &str| name.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
@@ -131,28 +134,30 @@ fn split(text: &str, names: &BTreeMap<String, usize>) -> Result<Vec<Piece>, Stri
     Ok(pieces)
 }
 
-/// What is written for a placeholder. The first four use the list of its name.
+/// The value that is written in the place of a placeholder. `Any`, `Choice`, `Each` and `Seeded`
+/// choose from the list that has the same name as the placeholder.
 enum Value {
-    /// A random choice.
+    /// A random entry of the list.
     Any,
     Choice(usize),
-    /// A random choice for each of these entries of an array.
+    /// A random entry of the list for each of these entries of an array.
     Each(Range<usize>),
-    /// A choice that depends only on the seed.
+    /// An entry of the list that depends only on this seed.
     Seeded(u64),
-    /// A number, and how many digits it has at least.
+    /// A number, which is written with at least this number of digits.
     Digits(u64, usize),
     Hex(u128, usize),
     /// An amount in cents.
     Money(u64),
-    /// A time, in days after the process began.
+    /// A time that is this number of days after the beginning of the process.
     Time(u64),
-    /// A date, in days after the process began.
+    /// A date that is this number of days after the beginning of the process.
     Day(u64),
     Nothing,
 }
 
-/// The placeholders that do not stand for a random choice.
+/// The functions that compute the values of placeholders. A placeholder that is not listed stands
+/// for a random entry of its list.
 const VALUES: &[(&str, MakeValue)] = &[
     ("first", |it| Digits(it.number, 1)),
     ("number", |it| Digits(it.number / 2, 8)),
@@ -207,31 +212,32 @@ const VALUES: &[(&str, MakeValue)] = &[
     ("contract_document", |_| Each(3..4)),
     ("document_type", |it| Choice(it.entry)),
     ("document_title", |it| Choice(it.entry)),
-    // the hashes are the part of a release that compresses worst
+    // The hashes are the part of a release that can be compressed least.
     ("hash", |it| Hex(it.hash, 32)),
 ];
 
-/// A release that is being written. Both releases of a process have the same values, from
-/// `office` to `award_value`.
+/// A release that is being written. Both releases of a process have the same values in the fields
+/// from `office` to `award_value`.
 struct Release<'t> {
     number: u64,
-    /// 0 for the tender, 1 for the award.
+    /// The stage of the process. It is 0 for the release with the tender, and 1 for the one with
+    /// the award.
     stage: usize,
     office: usize,
     subject: usize,
     buyer: usize,
     opened: DateTime,
     items: Vec<Item>,
-    /// The tax numbers of the firms with an offer. The first firm wins.
+    /// The tax numbers of the firms that have made an offer. The first firm wins.
     bidders: Vec<u64>,
-    /// The sum of the items, in cents.
+    /// The total price of all items, in cents.
     value: u64,
     award_value: u64,
-    /// The random numbers of everything else.
+    /// The source of all other random numbers.
     dice: Dice,
-    /// The place in the innermost array.
+    /// The index of the current entry in the innermost array.
     entry: usize,
-    /// A random number for each entry.
+    /// A random number, which is different for each entry.
     hash: u128,
     text: &'t mut String,
 }
@@ -257,7 +263,7 @@ impl<'t> Release<'t> {
             })
             .collect();
         let value = items.iter().map(|item| item.quantity * item.price).sum();
-        // a process begins every 133 minutes, and the dates repeat after five years
+        // A process begins every 133 minutes. The dates repeat after five years.
         let seconds = process * 133 % (5 * 525_600) * 60 + dice.below(60);
         let opened = date(2021, 7, 1).at(6, 0, 0, 0) + Span::new().seconds(seconds.cast_signed());
         let buyer = dice.index(8);
@@ -353,7 +359,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a number below the limit, which is not 0.
+    /// Returns a random number that is less than `limit`. The limit must not be 0.
     fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
@@ -424,7 +430,8 @@ mod tests {
 
     #[test]
     fn no_object_names_a_member_twice() {
-        // `Value` keeps one of two, so writing it back would be shorter.
+        // A `Value` keeps only one of two members with the same name. So if a name occurred
+        // twice, the text would become shorter when the value is written.
         for number in 0..200 {
             let text = release(number);
             let names = |text: &str| text.matches("\":").count();
