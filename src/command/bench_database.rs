@@ -1,8 +1,9 @@
 //! `bench-database`: measures which batch size is best for the database server.
 //!
-//! Invented releases are written into a copy of `ocds.release`, in a schema of its own that is
-//! dropped at the end. Each operation runs with batches of several sizes, in the same way as in
-//! the sink: pipelined, in transactions.
+//! It writes invented releases into a copy of `ocds.release`. The copy is in a schema of its own,
+//! which is dropped at the end. Each operation runs with batches of several sizes, in the same
+//! way as in the sink: in transactions, with several statements sent before the first reply is
+//! read.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -33,19 +34,20 @@ use crate::source::Source;
 
 const SIZES: [usize; 6] = [1, 10, 50, 100, 500, 1_000];
 
-/// The number of measurements of each method; the median is used.
+/// The number of measurements of each method. Their median is used.
 const ROUNDS: usize = 3;
 
-/// The time after which one measurement stops.
+/// The time after which a measurement stops.
 const MOST_MEASURING_TIME: Duration = Duration::from_secs(2);
 
-/// The number of rows that are written between two looks at the clock.
+/// The number of rows that are written before the time is checked again.
 const ROWS_PER_TIME_CHECK: usize = 500;
 
-/// A batch size is good enough at this share of the best rate.
+/// The share of the best rate that is good enough. The smallest batch size with this share is
+/// recommended.
 const GOOD_ENOUGH_SHARE: f64 = 0.95;
 
-/// `COPY` is recommended if it is faster by this factor.
+/// The factor by which `COPY` must be faster to be recommended.
 const COPY_ADVANTAGE: f64 = 1.1;
 
 const SCRATCH: Table = TABLE.with_name("ocds_ingest_bench.release");
@@ -69,7 +71,7 @@ const UPDATE: Plan = Plan {
     ..UPSERT
 };
 
-/// The methods that are compared, as columns of the table.
+/// The methods that are compared. Each is a column of the printed table.
 const METHODS: [(&str, Plan, Method); 4] = [
     ("insert", INSERT, Method::Values),
     ("update", UPDATE, Method::Values),
@@ -99,7 +101,7 @@ pub(super) async fn bench_database(global: &Global, options: BenchDatabase) -> R
 
 #[derive(Debug, Serialize)]
 struct Measurements {
-    /// The median time of a query and its answer on this connection, in milliseconds.
+    /// The median time between a query and its reply on this connection, in milliseconds.
     round_trip_ms: f64,
     /// The mean length of a release's text, in bytes.
     mean_bytes: usize,
@@ -114,7 +116,8 @@ struct Rates {
     insert: f64,
     update: f64,
     upsert: f64,
-    /// The rate with this number of rows in one `COPY`; 0 if prepared statements are disabled.
+    /// The rate of `COPY` statements with this number of rows. It is 0 if prepared statements are
+    /// disabled.
     copy: f64,
 }
 
@@ -194,7 +197,7 @@ async fn measure(database: &Database, config: &Config, count: usize) -> Result<M
     })
 }
 
-/// Makes invented releases and sorts them by key, as the sink does.
+/// Returns invented releases. They are sorted by key, because the sink sorts them too.
 fn make_releases(count: usize) -> Result<Vec<Release>> {
     let source = Source::new("http://127.0.0.1/");
     let options = Options::new(&source, &crate::config::Extract::default());
@@ -211,7 +214,7 @@ fn make_releases(count: usize) -> Result<Vec<Release>> {
 }
 
 impl Bench<'_> {
-    /// Measures the median rate of a method with one batch size, in rows per second.
+    /// Returns the median rate of a method with one batch size, in rows per second.
     async fn measure_median(&self, plan: &Plan, method: Method, size: usize) -> Result<f64> {
         if method == Method::Copy && !self.config.database.prepare {
             return Ok(0.0);
@@ -255,7 +258,7 @@ impl Bench<'_> {
         Rows::encode(&binding, [&self.served])
     }
 
-    /// Empties the table, and fills it again if the rows are to be updated.
+    /// Empties the table. If the rows will be updated, fills the table again.
     async fn prepare_table(&self, is_full: bool) -> Result<()> {
         let connection = self.database.connection().await?;
         let sql = "truncate ocds_ingest_bench.release";
@@ -313,9 +316,9 @@ async fn measure_round_trip(database: &Database) -> Result<f64> {
     Ok(times[times.len() / 2])
 }
 
-/// Recommends the smallest batch that is almost as fast as the best one. Smaller statements
-/// need less memory, and repeat less work when a row is refused. With `COPY`, batches are used
-/// only for the rows that it refuses.
+/// Recommends the smallest batch that is almost as fast as the best one. Smaller statements need
+/// less memory, and less work is repeated when a row is refused. With `COPY`, batches are used
+/// only for rows that `COPY` refuses.
 fn recommend(sizes: &[Rates]) -> Recommendation {
     let best = |rate: fn(&Rates) -> f64| sizes.iter().map(rate).fold(0.0, f64::max);
     let (upsert, copy) = (best(|size| size.upsert), best(|size| size.copy));

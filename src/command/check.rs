@@ -21,10 +21,10 @@ use crate::extract;
 use crate::fetch::{self, Axes, Event, Fetched, Fetcher, PageBudget, Plan, PreviousRun};
 use crate::source::Source;
 
-/// The most attempts at a page. Somebody is waiting for the result.
+/// The maximum number of attempts at a page. It is small because a person waits for the result.
 const MOST_ATTEMPTS: u32 = 2;
 
-/// The most documents of an index page that are fetched.
+/// The maximum number of documents of an index page that are fetched.
 const MOST_DETAILS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
@@ -65,8 +65,8 @@ fn print_result(what: &str, result: Result<String>) -> u8 {
     }
 }
 
-/// Reads the address of the database. This warns of a password that may be sent to the wrong
-/// place.
+/// Reads the address of the database. Logs a warning if a password may be sent to another machine
+/// whose identity nobody verifies.
 async fn check_address(config: &Config) -> Result<String> {
     let database = Database::open(&config.database, connection_count(config)).await?;
     let described = database.describe();
@@ -88,7 +88,7 @@ async fn check_database(config: &Config) -> Result<String> {
     Ok(format!("{described}, migrations to apply: {names}"))
 }
 
-/// Fetches one page like a run at this moment, and describes its content.
+/// Fetches one page in the same way as a run would do it now, and describes the page's content.
 async fn check_page(source: &Source, config: &Config) -> Result<String> {
     let limits = config::Fetch {
         attempts: config.fetch.attempts.min(MOST_ATTEMPTS),
@@ -133,7 +133,7 @@ async fn check_page(source: &Source, config: &Config) -> Result<String> {
     ))
 }
 
-/// Describes how many values each axis has. Only the first is fetched.
+/// Says how many values each axis has, because only the first value is fetched.
 fn describe_axes(source: &Source, axes: &[Axes]) -> String {
     let counts = source.axis.keys().map(|name| {
         let values: BTreeSet<_> = axes.iter().filter_map(|axes| axes.get(name)).collect();
@@ -146,8 +146,8 @@ fn describe_axes(source: &Source, axes: &[Axes]) -> String {
     }
 }
 
-/// Fetches the first page of the newest window and of the first value of each axis, or of the
-/// feed. Returns `None` if there is none.
+/// Fetches the first page of the feed. If the source has windows or axes, fetches the first page
+/// of the newest window and of the first value of each axis. Returns `None` if there is no page.
 async fn fetch_first_page(
     source: &Source,
     fetcher: Arc<Fetcher>,

@@ -1,4 +1,4 @@
-//! `demo`: ingests an invented feed into the local database, to show how it looks.
+//! `demo`: ingests an invented feed into the local database, to show the result.
 
 use std::process::ExitCode;
 
@@ -49,7 +49,8 @@ async fn ingest_and_show(
             max_bad_ratio: None,
             json: false,
         };
-        // each demonstration reads the whole feed; the second one changes nothing
+        // Each demonstration reads the whole feed. The second demonstration changes nothing in
+        // the database.
         let job = Job::incremental(&source);
         let (options, database, source) = (&options, &database, &source);
         let code = ingest::run_walk(global, options, database, source, config, &job, stop).await?;
@@ -68,7 +69,8 @@ async fn ingest_and_show(
     Ok(ExitCode::from(code))
 }
 
-/// Prints the next commands to try, with the name that this program was called by.
+/// Prints commands that the user may try next. They begin with the name under which this program
+/// was started.
 fn print_suggestions() {
     let program = std::env::args().next();
     let program = program.as_deref().unwrap_or("ocds-ingest");

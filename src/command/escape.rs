@@ -1,10 +1,10 @@
 //! Makes text of publishers safe to show.
 //!
-//! A terminal interprets what it receives: escape sequences move its cursor and set its title,
-//! a line break makes one log line look like two, and characters that change the direction of
-//! writing or are invisible make one name look like another. These characters are shown in
-//! Rust's notation, `\u{1b}`. Each output calls this module: [`stdout`](super::stdout) and
-//! [`table`](super::table) for standard output, [`progress_display`](super::progress_display)
+//! A terminal interprets the text that it receives. Escape sequences move its cursor and set its
+//! title, and a line break makes one log line look like two. Characters that change the direction
+//! of writing or are invisible make one name look like another. All these characters are shown in
+//! Rust's notation, such as `\u{1b}`. Every output calls this module: [`stdout`](super::stdout)
+//! and [`table`](super::table) for standard output, [`progress_display`](super::progress_display)
 //! for the log.
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
     escape_unless(text, |_| false)
 }
 
-/// Escapes such characters except line breaks and tabs.
+/// Escapes all control characters and invisible characters, except line breaks and tabs.
 pub(super) fn escape_keeping_lines(text: &str) -> Cow<'_, str> {
     escape_unless(text, |character| matches!(character, '\n' | '\t'))
 }
@@ -46,7 +46,7 @@ fn replace_characters(
     Cow::Owned(shown)
 }
 
-/// Escapes such characters except the sequences that set colours.
+/// Escapes all control characters and invisible characters, except in sequences that set colours.
 pub(super) fn escape_keeping_colours(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -64,7 +64,8 @@ pub(super) fn escape_keeping_colours(text: &str) -> String {
     shown
 }
 
-/// Escapes such characters in a JSON text as `\u001b`, so that the JSON keeps its meaning.
+/// Escapes all control characters and invisible characters in a JSON text. The escapes have
+/// JSON's form, such as `\u001b`, so that the meaning of the JSON stays the same.
 pub(super) fn escape_json(text: &str) -> Cow<'_, str> {
     replace_characters(text, is_control_or_invisible, |character| {
         let mut units = [0; 2];
@@ -73,7 +74,8 @@ pub(super) fn escape_json(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Returns the length of the sequence at the beginning of a text, if it sets a colour.
+/// Returns the length of the escape sequence at the beginning of a text. Returns `None` if the
+/// sequence does not set a colour.
 fn colour_sequence_length(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|it: char| !it.is_ascii_digit() && it != ';')?;
@@ -85,16 +87,17 @@ fn is_control_or_invisible(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            // soft hyphen; marks that control Arabic and Mongolian script
+            // These are the soft hyphen, and marks that control Arabic and Mongolian script.
             '\u{ad}' | '\u{61c}' | '\u{180e}'
-            // zero width; marks of direction
+            // These are characters of zero width, and marks that set the direction of writing.
             | '\u{200b}'..='\u{200f}'
-            // line and paragraph separators; embedded directions
+            // These are the separators of lines and paragraphs, and embedded directions of
+            // writing.
             | '\u{2028}'..='\u{202e}'
-            // joiners; isolated directions
+            // These are joiners, and isolated directions of writing.
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
-            // interlinear annotations; tags
+            // These are interlinear annotations and tags.
             | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'
         )

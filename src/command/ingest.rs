@@ -1,5 +1,5 @@
-//! The common part of `run`, `backfill` and `load`: runs a walk, shows its progress and prints
-//! its report.
+//! The common part of `run`, `backfill` and `load`. It runs a job, shows the progress and prints
+//! the report.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::ledger::Verdict;
 use crate::pipeline::{self, Job, Outcome, Progress, Report};
 use crate::source::Source;
 
-/// Overrides the ratio of the configuration by that of the command line.
+/// Replaces the configured ratio of rejects with the ratio of the command line, if there is one.
 pub(super) fn override_config(options: &Ingest, config: &mut Config) -> Result<()> {
     let Some(ratio) = options.max_bad_ratio else {
         return Ok(());
@@ -30,7 +30,7 @@ pub(super) fn override_config(options: &Ingest, config: &mut Config) -> Result<(
     Ok(())
 }
 
-/// Runs a walk, shows its progress, prints its report and returns the exit code.
+/// Runs a job, shows its progress, prints its report and returns the exit code.
 pub(super) async fn run_walk(
     global: &Global,
     options: &Ingest,
@@ -55,7 +55,7 @@ pub(super) async fn run_walk(
     }
 }
 
-/// Returns the exit code that needs a person's attention most.
+/// Returns the exit code that a person should look at first.
 pub(super) fn most_urgent_code(codes: impl IntoIterator<Item = u8>) -> ExitCode {
     const ORDER: [u8; 7] = [1, 2, 5, 6, 3, 4, 0];
     let rank = |code: &u8| ORDER.iter().position(|other| other == code);

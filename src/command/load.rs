@@ -15,7 +15,7 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
     ingest::override_config(&options.ingest, &mut config)?;
     let mut source = find_source(&config, &options.source)?.clone();
     let files = parse_inputs(&options.file)?;
-    // a user who names a URL trusts its host
+    // A user who names a URL trusts the URL's host, so requests to this host are allowed.
     let hosts = files.iter().filter_map(Input::host).map(str::to_owned);
     source.http.allow_hosts.extend(hosts);
     let mut job = Job::load(&source, files);
@@ -31,7 +31,7 @@ pub(super) async fn load(global: &Global, options: Load) -> Result<ExitCode> {
     .await
 }
 
-/// Parses the names of files and URLs. Each may be named once only.
+/// Parses the names of files and URLs. Each name may occur only once.
 fn parse_inputs(names: &[String]) -> Result<Vec<Input>> {
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Checks, before any work is done, that a file can be written there. Something that exists and
-/// is not a regular file, such as a device, is not replaced.
+/// Checks that the metrics file can be written. It is called before any work is done. If the path
+/// names something that is not a regular file, such as a device, the check fails.
 pub(super) fn check(path: &Path) -> Result<()> {
     let wrong = |why| {
         let message = format!("--metrics-file {}: {why}", path.display());
@@ -30,20 +30,21 @@ pub(super) fn check(path: &Path) -> Result<()> {
     }
 }
 
-/// Writes the whole file, or leaves the old one unchanged. The new file is complete before it
-/// gets its name, so a reader sees the old text or the new one.
+/// Writes the whole file, or leaves the old file unchanged. The new text is written to another
+/// file, which is renamed when it is complete. So a reader sees either the old text or the new
+/// one.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let temporary = temporary_path(path);
     let written = write_new(&temporary, text).and_then(|()| fs::rename(&temporary, path));
     written.map_err(|error| {
-        // best effort: the file may not exist
+        // An error is ignored, because the file may not exist.
         let _ = fs::remove_file(&temporary);
         Error::environment(format!("write metrics to {}", path.display())).with_source(error)
     })
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    // a killed process with the same id may have left it there
+    // A killed process with the same process id may have left this file.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -52,8 +53,8 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// Returns a path that no other process uses. The collector reads `*.prom`, so it ignores this
-/// file.
+/// Returns the path of a file that no other process uses. Prometheus' collector ignores the file,
+/// because it reads only `*.prom`.
 fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     directory(path).join(format!(".{name}.{}", std::process::id()))

@@ -1,5 +1,5 @@
-//! The subcommands, one file each, and their common parts: configuration, logs, signals, tables
-//! and exit codes.
+//! The subcommands, each in a file of its own, and their common parts: configuration, logs,
+//! signals, tables and exit codes.
 
 mod backfill;
 #[cfg(feature = "demo")]
@@ -44,10 +44,10 @@ use crate::failpoint;
 use crate::metrics::Registry;
 use crate::source::Source;
 
-/// The time that blocked threads have to end.
+/// The time for which the program waits for blocked threads at its end.
 const BLOCKED_THREADS_GRACE: Duration = Duration::from_secs(1);
 
-/// Runs the command of the command line.
+/// Runs the command that the command line names.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     start_logging(&cli.global);
@@ -55,8 +55,8 @@ pub fn main(cli: Cli) -> ExitCode {
     run_command(cli).unwrap_or_else(|error| log_error(&error))
 }
 
-/// Runs the command, then writes the metrics file even if the command failed. A second signal
-/// ends the process without it.
+/// Runs the command and then writes the metrics file, even if the command failed. If a second
+/// signal ends the process, the file is not written.
 fn run_command(cli: Cli) -> Result<ExitCode> {
     let metrics_file = cli.global.metrics_file.clone();
     if let Some(path) = &metrics_file {
@@ -73,7 +73,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
             never = registry.fold_histograms() => match never {},
         }
     }));
-    // do not wait for a thread that reads a pipe without a writer
+    // A thread may be blocked because it reads a pipe without a writer, so the wait is limited.
     runtime.shutdown_timeout(BLOCKED_THREADS_GRACE);
     let Some(path) = metrics_file else {
         return Ok(code);
@@ -108,14 +108,15 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
     }
 }
 
-/// Logs an error, once, and returns its exit code.
+/// Logs an error and returns its exit code. An error must be logged only once.
 fn log_error(error: &Error) -> ExitCode {
     error!("{}", error.chain());
     ExitCode::from(error.exit_code())
 }
 
-/// Starts the log on standard error. The flags set the level of this program; libraries log
-/// warnings. `RUST_LOG` overrides both, except that it cannot show the values of rows.
+/// Starts the log on standard error. The flags set the log level of this program. Libraries log
+/// warnings only. `RUST_LOG` overrides both levels, but it cannot make the log show the values of
+/// rows.
 fn start_logging(global: &Global) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => LevelFilter::WARN,
@@ -125,9 +126,9 @@ fn start_logging(global: &Global) {
     };
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("warn,ocds_ingest={level}")));
-    // at a lower level it logs the values of the rows that are written
+    // At a lower level, tokio-postgres would log the values of the rows that it sends.
     let rows = Directive::from_str("tokio_postgres=warn").expect("a valid directive");
-    // the failed attempt logs the same, with the page
+    // The error of the failed attempt is logged with its page, so this message would repeat it.
     let verifier = Directive::from_str("rustls_platform_verifier=off").expect("a valid directive");
     let filter = filter.add_directive(rows).add_directive(verifier);
     let is_coloured = std::io::stderr().is_terminal();
@@ -154,14 +155,14 @@ fn load_config(global: &Global) -> Result<Config> {
     Ok(config)
 }
 
-/// Returns the number of connections of a run: the sink's workers, the heartbeat, the request
-/// log, and one for queries.
+/// Returns the number of connections that a run needs: one for each worker of the sink, one for
+/// the heartbeat, one for the request log, and one for queries.
 fn connection_count(config: &Config) -> usize {
     config.sink.workers + 3
 }
 
-/// Opens the database and applies the missing migrations. If migrations are disabled, the
-/// schema must be up to date already.
+/// Opens the database and applies the migrations that it lacks. If migrations are disabled, an
+/// old schema is an error.
 async fn open_database(config: &Config) -> Result<Database> {
     let database = Database::open(&config.database, connection_count(config)).await?;
     let ready = if config.database.migrate {
@@ -172,7 +173,7 @@ async fn open_database(config: &Config) -> Result<Database> {
     match ready {
         Ok(()) => Ok(database),
         Err(error) => {
-            // stops a local server that was started for this command
+            // If a local server was started for this command, this stops it.
             database.close().await?;
             Err(error)
         }
@@ -204,8 +205,8 @@ async fn with_database<T>(
     Ok(value)
 }
 
-/// Runs a task on the database until it ends or is stopped. The first SIGTERM or SIGINT asks it
-/// to stop; after `shutdown.grace` it is aborted.
+/// Runs a task on the database until the task ends or is stopped. The first SIGTERM or SIGINT
+/// asks the task to stop. If the task has not ended after `shutdown.grace`, it is aborted.
 async fn run_stoppable<T>(
     config: &Config,
     task: impl AsyncFnOnce(&Database, &CancellationToken) -> Result<T>,

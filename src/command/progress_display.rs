@@ -1,4 +1,4 @@
-//! Shows the progress of a run: a bar on a terminal, log lines elsewhere.
+//! Shows the progress of a run. It draws a bar on a terminal, and writes log lines otherwise.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
@@ -21,19 +21,21 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// The bar on the screen. Log lines must not overwrite it.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// Writes log lines to standard error, above the bar if there is one.
+/// Writes log lines to standard error. If there is a progress bar, the lines are written above
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum LogWriter {
-    /// Plain text. Each entry stays one line, whatever text of publishers it contains.
+    /// Log lines are plain text. Each log entry is one line, even if it contains text of
+    /// publishers.
     Text {
-        /// Colour sequences are kept; all others are escaped.
+        /// True if escape sequences that set colours are kept. All other sequences are escaped.
         is_coloured: bool,
     },
     Json,
 }
 
 impl Write for LogWriter {
-    /// Writes a line. The caller passes each line whole.
+    /// Writes a line. The caller must pass a complete line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let shown = self.escape(line);
         let bar = BAR.lock().ok().and_then(|bar| bar.clone());
@@ -86,10 +88,10 @@ impl ProgressDisplay {
         Self { done, task }
     }
 
-    /// Stops the task and removes the bar.
+    /// Stops the task and removes the progress bar.
     pub(super) async fn stop(self) {
         self.done.cancel();
-        // a run does not fail because its bar could not be drawn
+        // An error is ignored, because a run must not fail if its progress bar cannot be drawn.
         let _ = self.task.await;
     }
 }
@@ -132,10 +134,10 @@ async fn draw_bar(source: &str, progress: &Progress, done: &CancellationToken) {
     bar.finish_and_clear();
 }
 
-/// The length of a run and its progress, as far as they are known.
+/// The length of a run and the part that is done, in the best unit that is known.
 #[derive(Clone, Copy)]
 enum Extent {
-    /// A number of windows and values of axes.
+    /// The run has several chains, which are windows or values of axes.
     Chains {
         done: u64,
         all: u64,
@@ -162,8 +164,8 @@ impl Extent {
     }
 }
 
-/// Returns the layout of the bar. The remaining time is shown if the length of the run is
-/// known.
+/// Returns the layout of the progress bar. The remaining time is shown if the length of the run
+/// is known.
 fn bar_style(extent: Extent) -> ProgressStyle {
     let template = match extent {
         Extent::Chains { .. } => {

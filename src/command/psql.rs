@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 
 pub(super) async fn psql(global: &Global, arguments: &[String]) -> Result<ExitCode> {
     let config = load_config(global)?;
-    // psql handles Ctrl-C; without this handler it would end us and the local server
+    // psql handles Ctrl-C itself. Without this handler, Ctrl-C would end this program and the
+    // local server.
     let _interrupts = signal(SignalKind::interrupt())
         .map_err(|e| Error::unexpected("listen to signals").with_source(e))?;
     with_database(&config, async |database| {

@@ -26,7 +26,8 @@ pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
         Ok(())
     });
     if let Err(error) = done.await {
-        // an earlier source may have failed with a more urgent code
+        // The error is not returned, because an earlier source may have failed with a more urgent
+        // exit code.
         tracing::error!("{}", error.chain());
         codes.push(error.exit_code());
     }
@@ -60,8 +61,9 @@ async fn run_source(
     })
 }
 
-/// Returns the sources of the command line. `--all` means only those that the configuration's
-/// files declare, because one flag should not fetch every publisher of the world.
+/// Returns the names of the sources that the command line selects. `--all` selects only sources
+/// that are declared in the configuration files. It does not select the built-in sources, because
+/// one flag should not fetch from every publisher of the world.
 fn source_names(config: &Config, options: &Run) -> Result<Vec<String>> {
     if !options.all {
         for name in &options.source {

@@ -1,5 +1,5 @@
-//! Signals: the first one asks a task to stop within a time limit, the second one ends the
-//! process.
+//! Handles signals. The first signal asks a task to stop within a time limit. The second signal
+//! ends the process.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use tracing::warn;
 
 use crate::error::{Error, Kind, Result};
 
-/// Runs a task with a token that the first SIGTERM or SIGINT cancels. A task that has not ended
-/// `grace` later is aborted, because it may wait for a lock or an unreachable database for
-/// ever.
+/// Runs a task with a token that the first SIGTERM or SIGINT cancels. If the task has not ended
+/// `grace` later, it is aborted, because it may wait forever for a lock or for an unreachable
+/// database.
 pub(super) async fn run_with_grace<T>(
     grace: Duration,
     task: impl AsyncFnOnce(&CancellationToken) -> Result<T>,
@@ -33,9 +33,8 @@ pub(super) async fn run_with_grace<T>(
     }
 }
 
-/// Returns a token that the first SIGTERM or SIGINT cancels. The second ends the process at
-/// once, with the exit code that a shell expects; the server then rolls back what was not
-/// committed.
+/// Returns a token that the first SIGTERM or SIGINT cancels. The second signal ends the process
+/// at once, with the exit code that a shell expects. The server then rolls back uncommitted work.
 fn cancel_on_signal() -> Result<CancellationToken> {
     let listen =
         |kind| signal(kind).map_err(|e| Error::unexpected("listen to signals").with_source(e));

@@ -1,8 +1,8 @@
-//! `status`: shows the state of each source; with `--database`, the activity of the server.
+//! `status`: shows the state of each source, or the activity of the server with `--database`.
 //!
-//! The two are separate queries. The state of sources is read from our tables, and waits for a
-//! lock on them. The server's own statistics need neither our tables nor our schema, so they
-//! are available even then.
+//! The two outputs come from separate queries. The state of the sources is read from our tables,
+//! so it waits for locks on them. The activity is read from the server's own statistics, so it
+//! can be shown even if our tables are locked or missing.
 
 use std::process::ExitCode;
 
@@ -80,7 +80,7 @@ fn print_sources(sources: &[SourceStatus]) {
     }
 }
 
-/// Queries the server's statistics on a connection that applies no migrations.
+/// Queries the server's statistics. The connection applies no migrations.
 async fn query_server(config: &Config) -> Result<(Statements, Vec<LockWait>)> {
     let database = Database::open(&config.database, connection_count(config)).await?;
     let result = async {
@@ -92,7 +92,7 @@ async fn query_server(config: &Config) -> Result<(Statements, Vec<LockWait>)> {
     result
 }
 
-/// A line of `status --database --json`.
+/// A line of the output of `status --database --json`.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Line<'a> {
@@ -137,8 +137,8 @@ fn print_statements(statements: &Statements) {
     print_table(header, &[0, 1, 2, 3], rows);
 }
 
-/// Shortens a statement by its middle, because statements differ at the beginning and at the
-/// end.
+/// Shortens a statement by cutting out its middle, because statements differ at the beginning and
+/// at the end.
 fn shorten(statement: &str) -> String {
     const BEGINNING: usize = 60;
     const END: usize = 30;

@@ -1,5 +1,5 @@
-//! Writes answers to standard output. Text of publishers is escaped, so that it cannot control
-//! the terminal.
+//! Writes the output of commands to standard output. Text of publishers is escaped, so that it
+//! cannot control the terminal.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
@@ -11,17 +11,17 @@ use crate::command::escape::{escape, escape_json, escape_keeping_lines};
 use crate::command::table::format_table;
 use crate::error::{Error, Result};
 
-/// Writes a single line; line breaks in it are escaped.
+/// Writes a single line. Line breaks in its text are escaped.
 pub(super) fn print_line(line: impl Display) {
     write(&escape(&line.to_string()));
 }
 
-/// Writes a text of several lines.
+/// Writes a text that may have several lines.
 pub(super) fn print_text(text: &str) {
     write(&escape_keeping_lines(text));
 }
 
-/// Writes a table; `numbers` are the columns of numbers.
+/// Writes a table. `numbers` lists the columns that contain numbers.
 pub(super) fn print_table<const N: usize>(
     header: [&str; N],
     numbers: &[usize],
@@ -38,8 +38,8 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// Writes a line. A closed pipe is not an error: if the reader is `head`, for example, the run
-/// continues and a local server is stopped properly.
+/// Writes a line. A closed pipe is not an error. If, for example, the reader is `head`, the run
+/// continues, and a local server is stopped properly.
 fn write(line: &str) {
     let written = writeln!(std::io::stdout(), "{line}");
     if let Err(error) = written

@@ -1,11 +1,12 @@
-//! Tables for people, on standard output.
+//! Formats tables that people read on standard output.
 
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::command::escape::escape;
 
-/// Formats a table without lines. It is as wide as its contents, so that its columns can be
-/// cut. Each cell is escaped to a single line. Columns of numbers are aligned to the right.
+/// Formats a table without lines between its cells. Each column is as wide as its contents, so
+/// that programs such as `cut` can split it. Each cell is escaped, so that it stays on a single
+/// line. Columns of numbers are aligned to the right.
 pub(super) fn format_table<const N: usize>(
     header: [&str; N],
     numbers: &[usize],
