@@ -1,5 +1,5 @@
-//! The benchmarks' own PostgreSQL server, and the rates that they measure. The server is durable
-//! and has the settings of the program's local server.
+//! Starts the benchmarks' own PostgreSQL server, and prints the rates that the benchmarks
+//! measure. The server is durable and has the settings of the program's local server.
 
 use std::fmt::Debug;
 use std::ops::RangeBounds;
@@ -11,10 +11,11 @@ use ocds_ingest::database::local::{self, Options, Server};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
-/// A benchmark ends at the first error and prints it.
+/// The result of a benchmark's function. A benchmark ends at the first error and prints it.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Settings that keep checkpoints and vacuum out of the measurements, and reuse old log files.
+/// Settings that keep checkpoints and vacuum out of the measurements, and make the server reuse
+/// old log files.
 const SETTINGS: [(&str, &str); 5] = [
     ("max_wal_size", "16GB"),
     ("min_wal_size", "4GB"),
@@ -23,7 +24,8 @@ const SETTINGS: [(&str, &str); 5] = [
     ("max_connections", "30"),
 ];
 
-/// A server with the schema `ocds`, in a temporary directory below `TMPDIR`.
+/// A server whose database has the schema `ocds`. Its files are in a temporary directory in
+/// `TMPDIR`.
 pub(crate) struct BenchServer {
     pub(crate) config: Config,
     pub(crate) database: Database,
@@ -63,7 +65,8 @@ impl BenchServer {
             .await?)
     }
 
-    /// Measures how long `work` takes. A checkpoint comes first, so that no older data are written.
+    /// Measures how long `work` takes. A checkpoint comes before the measurement, so that no
+    /// older data are written during it.
     pub(crate) async fn time<T>(
         &self,
         work: impl Future<Output = Result<T>>,
@@ -88,8 +91,8 @@ impl BenchServer {
     }
 }
 
-/// The rates of several methods, one for each round. All methods take turns in a round, so that
-/// other work of the machine slows all of them.
+/// The rates of several methods. Each method has one rate for each round. All methods take turns
+/// in a round, so that other work of the machine slows all of them.
 #[derive(Default)]
 pub(crate) struct Rates(Vec<(String, Vec<f64>)>);
 
@@ -106,13 +109,14 @@ impl Rates {
         }
     }
 
-    /// Computes the median of a method's rate divided by another method's rate of the same round.
+    /// Returns the median of a method's rates, each divided by the rate of another method in the
+    /// same round.
     pub(crate) fn ratio(&self, method: &str, base: &str) -> f64 {
         let rates = self.find_rates(method).iter().zip(self.find_rates(base));
         median(rates.map(|(rate, base)| rate / base).collect())
     }
 
-    /// Computes a method's median rate, in rows a second.
+    /// Returns the median rate of a method, in rows per second.
     pub(crate) fn rate(&self, method: &str) -> f64 {
         median(self.find_rates(method).to_vec())
     }

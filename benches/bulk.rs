@@ -1,9 +1,9 @@
-//! Compares statements of many rows with the row-by-row loops that they replace:
-//! `cargo bench --bench bulk`. It measures them over the server's own socket and over links with
-//! longer round trips.
+//! Compares statements of many rows with the row-by-row loops that they replace: `cargo bench
+//! --bench bulk`. Both are measured over the server's own socket and over links with longer round
+//! trips.
 //!
-//! Each method starts with values in memory and ends with rows that survive a crash. Statements
-//! are prepared, and executed once, before the measurement.
+//! Each measurement starts with values in memory and ends with rows that survive a crash.
+//! Statements are prepared, and executed once, before the measurement.
 
 mod bench_server;
 mod comparison;
@@ -27,7 +27,8 @@ use self::item::{Change, DELETE, INSERT, Item, UPDATE, UPDATE_WHERE, UPSERT, mak
 use self::job::{Job, Link, WriteMethod};
 use self::releases::Releases;
 
-/// The numbers of rows that are written, unless `--brief` is set.
+/// The numbers of small rows that are written. With `--brief`, only the numbers that have a goal
+/// are used.
 const SIZES: [usize; 4] = [100, 500, 1_000, 5_000];
 
 /// The number of releases and the number of small rows that are written over a slow link.
@@ -40,10 +41,10 @@ const COPY: [WriteMethod; 1] = [WriteMethod::Copy];
 
 #[derive(Parser)]
 struct Options {
-    /// How many times each way is measured over the server's own socket
+    /// The number of times that each method is measured over the server's own socket
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// How many times each way is measured over a slow link
+    /// The number of times that each method is measured over a slow link
     #[arg(long, default_value_t = 3)]
     slow_rounds: usize,
     /// Delay each commit by this many microseconds, as a slower disk would
@@ -76,7 +77,7 @@ async fn main() -> Result<()> {
     connection.batch_execute(&disk).await?;
     drop(connection);
     let socket = Link::open(&server, Duration::ZERO).await?;
-    // this comes first, because later no new memory would be needed
+    // Memory is measured first, because later the process would already have enough of it.
     check_memory(&server, &socket, &releases).await?;
     let [near, far] = [1, 5].map(Duration::from_millis);
     let bench = Bench {
@@ -95,7 +96,7 @@ async fn main() -> Result<()> {
     bench.server.stop().await
 }
 
-/// Makes each commit of later sessions wait before it is written.
+/// Returns the statement that makes each commit of later sessions wait before it is written.
 fn delay_commits(microseconds: u32) -> String {
     format!(
         "alter role current_user set commit_delay = {microseconds};
@@ -103,10 +104,11 @@ fn delay_commits(microseconds: u32) -> String {
     )
 }
 
-/// Checks how much resident memory grows while releases are written, on Linux.
+/// Checks how much the resident memory grows while releases are written. This works only on
+/// Linux.
 async fn check_memory(server: &BenchServer, link: &Link, releases: &Releases<'_>) -> Result<()> {
     let job = releases::UPSERT.build_job(releases, 5_000)?;
-    // 5 resets the peak to the current resident memory
+    // The value 5 sets the peak to the current resident memory.
     let is_reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
     let before = memory::peak("self");
     link.measure(server, &job, HUNDRED).await?;
@@ -139,7 +141,7 @@ impl Bench<'_> {
             .await?;
         comparison.check_loops("1000 rows", HUNDRED, [50.0, 35.0]);
         comparison.check_loops("1000 rows", FIFTY, [35.0, 25.0]);
-        // a ratio of rates
+        // The figure is a ratio of rates.
         comparison.check_goal("5000 rows", HUNDRED, WriteMethod::Copy, ..=0.6);
         comparison.check_milliseconds("100 rows", HUNDRED, 20.0);
         comparison.check_milliseconds("1000 rows", HUNDRED, 100.0);
@@ -161,7 +163,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Measures a change of small rows for several numbers of rows.
+    /// Compares the methods of writing small rows, for several numbers of rows.
     async fn compare_sizes(
         &self,
         change: &Change,
@@ -222,7 +224,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Measures a job over the slow links.
+    /// Compares the methods of doing a job over the slow links.
     async fn compare_links<'b>(
         &'b self,
         name: String,
@@ -239,7 +241,7 @@ impl Bench<'_> {
         Ok(comparison)
     }
 
-    /// Makes a comparison of the usual methods and of the methods in `more`.
+    /// Creates a comparison of the usual methods and of the methods in `more`.
     fn new_comparison(&self, name: String, more: &[WriteMethod]) -> Comparison<'_> {
         let mut methods = vec![WriteMethod::Loop, WriteMethod::Autocommit];
         if !self.options.brief {

@@ -1,4 +1,4 @@
-//! Compares methods of writing with the loops that they replace.
+//! Compares methods of writing rows with the loops that they replace.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -19,7 +19,7 @@ struct Column<'r> {
     link: &'r Link,
     job: Job<'r>,
     rates: Rates,
-    /// The number of statements of each method.
+    /// The number of statements that each method needed.
     statements: HashMap<WriteMethod, u64>,
 }
 
@@ -42,7 +42,7 @@ impl<'r> Comparison<'r> {
         });
     }
 
-    /// Measures all methods in turn, round after round, and prints their medians.
+    /// Measures all methods in turn, round after round, and prints the median of each.
     pub(crate) async fn measure(&mut self, server: &BenchServer, rounds: usize) -> Result<()> {
         for _ in 0..rounds {
             for column in &mut self.columns {
@@ -63,7 +63,7 @@ impl<'r> Comparison<'r> {
         Ok(())
     }
 
-    /// Prints which methods were measured with fewer rows.
+    /// Prints the methods that were measured with fewer rows than the others.
     fn print_reduced_rows(&self) {
         for Column {
             title, link, job, ..
@@ -88,7 +88,7 @@ impl<'r> Comparison<'r> {
         found.expect("a column of the table")
     }
 
-    /// Checks how many times as fast a method is as the loop with commits and the loop of
+    /// Checks how many times faster a method is than the loop with commits, and than the loop of
     /// autocommit.
     pub(crate) fn check_loops(
         &self,
@@ -100,7 +100,7 @@ impl<'r> Comparison<'r> {
         self.check_goal(title, method, WriteMethod::Autocommit, autocommit..);
     }
 
-    /// Checks how many times as fast a method is as the method `base`.
+    /// Checks the ratio of a method's rate to the rate of the method `base`.
     pub(crate) fn check_goal(
         &self,
         title: &str,
@@ -116,7 +116,7 @@ impl<'r> Comparison<'r> {
         check_goal(&what, ratio, goal);
     }
 
-    /// Checks how long a method takes.
+    /// Checks how many milliseconds a method takes.
     pub(crate) fn check_milliseconds(&self, title: &str, method: WriteMethod, most: f64) {
         let Column { job, rates, .. } = self.find_column(title);
         let milliseconds = job.values.len() as f64 * 1e3 / rates.rate(&method.name());
@@ -140,7 +140,7 @@ impl<'r> Comparison<'r> {
         );
     }
 
-    /// Checks how much of its rate a method keeps with more rows.
+    /// Checks how much of its rate a method keeps when it writes more rows.
     pub(crate) fn check_growth(&self, [few, many]: [&str; 2], method: WriteMethod, least: f64) {
         let [few_rate, many_rate] =
             [few, many].map(|title| self.find_column(title).rates.rate(&method.name()));

@@ -1,4 +1,5 @@
-//! Two binary `COPY`s at the same time, the fastest method of writing rows that PostgreSQL has.
+//! Runs two binary `COPY`s at the same time, which is the fastest method of writing rows that
+//! PostgreSQL has.
 
 use std::pin::pin;
 
@@ -11,7 +12,7 @@ use tokio_postgres::types::Type;
 use crate::bench_server::Result;
 use crate::rows::{Extracted, Row, Shared};
 
-/// Runs two binary `COPY`s at the same time, each with half of the pages.
+/// Runs two binary `COPY`s at the same time. Each of them writes half of the pages.
 pub(crate) async fn run_two_copies(database: &Database, pages: &[Extracted]) -> Result<()> {
     let (left, right) = pages.split_at(pages.len() / 2);
     let (left, right) = (left.to_vec(), right.to_vec());

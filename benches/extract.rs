@@ -1,7 +1,7 @@
-//! Measures how fast one core cuts pages and reads releases: `cargo bench --bench extract`, or
+//! Measures how fast one core divides pages and reads releases: `cargo bench --bench extract`, or
 //! `… -- FILE…` for pages of your own.
 //!
-//! It prints the best time of many calls, so that other work of the machine does not count.
+//! It prints the shortest time of many calls, so that other work of the machine does not count.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ fn measure(name: &str, body: Vec<u8>) {
     });
 }
 
-/// Measures the shortest time of one call of `work`. A call takes less time than the scheduler
+/// Returns the shortest time of one call of `work`. A call takes less time than the scheduler
 /// gives a process at once, so other work of the machine hardly counts.
 fn measure_best(work: &dyn Fn()) -> Duration {
     let start = Instant::now();
@@ -86,7 +86,7 @@ fn measure_best(work: &dyn Fn()) -> Duration {
     best
 }
 
-/// Makes a release of about 4.8 KB with the structure of real ones.
+/// Returns a release of about 4.8 KB with the structure of real ones.
 fn release(number: usize) -> Value {
     let organisation = |role: &str, n: usize| {
         json!({

@@ -1,4 +1,4 @@
-//! A small table and the changes of its rows that are measured.
+//! Defines a small table, and the changes of its rows that are measured.
 
 use jiff::{SignedDuration, Timestamp};
 use ocds_ingest::bulk::{
@@ -29,13 +29,14 @@ const COLUMNS: &[Column] = &[
     Column::fixed("stamp", Type::INT8),
 ];
 
-/// A change of the table's rows, as a plan and as a statement for one row.
+/// A change of the table's rows. It is given as a plan, and as a statement for one row.
 pub(crate) struct Change {
     pub(crate) name: &'static str,
     plan: Plan,
-    /// The statement. Its parameters are the plan's shared columns, then the row's columns.
+    /// The statement for one row. Its parameters are the plan's shared columns, and then the
+    /// row's columns.
     sql: &'static str,
-    /// The ids of the rows that are stored before.
+    /// The SQL function that returns the ids of the rows that are stored before the measurement.
     stored: &'static str,
 }
 
@@ -120,7 +121,8 @@ pub(crate) struct Item {
     stamp: i64,
 }
 
-/// Makes rows with the ids from 1 on. Their values differ from those that are stored before.
+/// Returns rows with the ids from 1 on. Their values differ from those that are stored before the
+/// measurement.
 pub(crate) fn make_items(count: i32) -> Vec<Item> {
     let item = |id: i32| Item {
         id: id.into(),
@@ -137,7 +139,7 @@ pub(crate) fn make_items(count: i32) -> Vec<Item> {
 }
 
 impl Change {
-    /// Makes the job of changing `items`. The first item has the shared values.
+    /// Returns the job that changes `items`. The shared values are those of the first item.
     pub(crate) fn build_job<'r>(&self, items: &'r [Item]) -> Result<Job<'r>> {
         let plan = self.plan;
         let operation = Operation::new(&plan, Batching::default())?;
@@ -163,7 +165,7 @@ impl Change {
         })
     }
 
-    /// Makes the statements that fill the table before the measurement.
+    /// Returns the statements that fill the table before the measurement.
     fn fill_sql(&self) -> String {
         format!(
             "truncate bench.item;

@@ -17,31 +17,31 @@ use tokio_postgres::types::ToSql;
 use crate::bench_server::{BenchServer, Result};
 use crate::proxy::Proxy;
 
-/// A loop writes only as many rows as it can write in this time.
+/// The time that a loop may need. A loop writes only as many rows as fit into this time.
 const LOOP_LIMIT: Duration = Duration::from_secs(4);
 
-/// The most rows of a loop, also if a round trip is very short.
+/// The maximum number of rows that a loop writes, even if a round trip is very short.
 const MAX_LOOP_ROWS: usize = 1_000;
 
-/// A parameter of a loop's statement.
+/// The value of a parameter of a loop's statement.
 pub(crate) type Value<'r> = &'r (dyn ToSql + Sync);
 
-/// Encodes the shared values and a range of the rows.
+/// A function that encodes the shared values and a range of the rows.
 type Encode<'r> = Box<dyn Fn(Range<usize>) -> Result<(Rows, Rows)> + 'r>;
 
-/// Rows in memory and what to do with them.
+/// Rows in memory, and the statements that write them.
 pub(crate) struct Job<'r> {
     /// The statements that fill the table before the measurement.
     pub(crate) fill_sql: String,
     pub(crate) plan: Plan,
     pub(crate) encode: Encode<'r>,
-    /// The statement for one row, for a loop.
+    /// The statement that a loop executes for each row.
     pub(crate) sql: String,
     pub(crate) values: Vec<Vec<Value<'r>>>,
 }
 
 impl Job<'_> {
-    /// Computes the mean length of an encoded row.
+    /// Returns the mean length of an encoded row in bytes.
     pub(crate) fn bytes(&self) -> Result<usize> {
         let (_, rows) = (self.encode)(0..self.values.len())?;
         Ok(rows.byte_count() / rows.len())
@@ -51,17 +51,17 @@ impl Job<'_> {
 /// A method of writing rows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum WriteMethod {
-    /// A loop of `begin`, one row and `commit`.
+    /// A loop executes `begin`, the statement of one row, and `commit`.
     Loop,
-    /// A loop of single rows, each of which the server commits.
+    /// A loop executes the statement of one row, and the server commits each row.
     Autocommit,
-    /// A loop of single rows in one transaction.
+    /// A loop executes the statement of one row. The whole loop is one transaction.
     OneTransaction,
-    /// Statements of this many rows, in one transaction.
+    /// Statements of this many rows are executed in one transaction.
     Batches(usize),
-    /// Statements of this many rows, with a transaction for each.
+    /// Statements of this many rows are executed, each in a transaction of its own.
     Commits(usize),
-    /// `COPY`, in one transaction.
+    /// The rows are written by `COPY` in one transaction.
     Copy,
 }
 
@@ -77,7 +77,7 @@ impl WriteMethod {
         }
     }
 
-    /// The number of round trips for each row; `None` if the method is not a loop.
+    /// Returns the number of round trips for each row, or `None` if the method is not a loop.
     fn round_trips(self) -> Option<u32> {
         match self {
             Self::Loop => Some(3),
@@ -100,21 +100,22 @@ impl WriteMethod {
 
 pub(crate) struct Measurement {
     pub(crate) rows: usize,
-    /// The statements that write rows.
+    /// The number of statements with rows.
     pub(crate) statements: u64,
     pub(crate) time: Duration,
 }
 
-/// A connection to the server, on which statements stay prepared.
+/// A connection to the server. Statements stay prepared on it.
 pub(crate) struct Link {
     database: Database,
     settings: config::Database,
-    /// This is added to each round trip.
+    /// The delay that is added to each round trip.
     delay: Duration,
 }
 
 impl Link {
-    /// Connects to the server's own socket, or to a proxy if there is a delay.
+    /// Connects to the server's own socket. If there is a delay, connects to a slow proxy
+    /// instead.
     pub(crate) async fn open(server: &BenchServer, delay: Duration) -> Result<Self> {
         let mut settings = server.config.database.clone();
         if !delay.is_zero() {
@@ -132,7 +133,7 @@ impl Link {
         format!("{} ms", self.delay.as_millis())
     }
 
-    /// Computes how many of `rows` rows a method writes.
+    /// Returns the number of rows that a method writes. It is at most `rows`.
     pub(crate) fn limit_rows(&self, method: WriteMethod, rows: usize) -> usize {
         let Some(round_trips) = method.round_trips() else {
             return rows;
@@ -142,7 +143,8 @@ impl Link {
         rows.min(most).min(MAX_LOOP_ROWS)
     }
 
-    /// Does a job by a method. The table is in the same state before each measurement.
+    /// Does a job by a method and measures it. The table is in the same state before each
+    /// measurement.
     pub(crate) async fn measure(
         &self,
         server: &BenchServer,
@@ -242,7 +244,7 @@ impl Link {
     }
 }
 
-/// Starts a slow proxy, and returns the URL of the same database through it.
+/// Starts a slow proxy. Returns the URL that leads to the same database through the proxy.
 fn start_slow_proxy(url: &str, delay: Duration) -> Result<String> {
     let config: tokio_postgres::Config = url.parse()?;
     let [Host::Unix(directory)] = config.get_hosts() else {

@@ -1,13 +1,13 @@
-//! Makes an `ocid` that only the server refuses. It passes extraction, and is too long for the
-//! index of the key, because it is hard to compress.
+//! Makes an `ocid` that only the server refuses. The `ocid` passes extraction. It is too long for
+//! the index of the key, because it can hardly be compressed.
 
-/// The length in bytes.
+/// The length of the `ocid` in bytes.
 const LENGTH: usize = 9_000;
 
-/// Makes a text of letters and digits, which is different for each number.
+/// Returns a text of letters and digits, which is different for each number.
 pub(crate) fn make_long_ocid(number: u64) -> String {
     const ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-.";
-    // Marsaglia's xorshift; its state is never 0
+    // The generator is Marsaglia's xorshift. Its state is never 0.
     let mut state = number.wrapping_mul(2).wrapping_add(1);
     let mut letter = || {
         state ^= state << 13;

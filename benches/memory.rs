@@ -1,11 +1,11 @@
 //! Reads how much memory a process uses, on Linux.
 
-/// Reads the peak of a process's resident memory in bytes. `process` is an id or `self`.
+/// Returns the peak of a process's resident memory in bytes. `process` is a process id or `self`.
 pub(crate) fn peak(process: &str) -> Option<u64> {
     read_bytes(process, "VmHWM:")
 }
 
-/// Reads a process's current resident memory in bytes.
+/// Returns a process's current resident memory in bytes.
 #[allow(dead_code, reason = "the benchmarks only read the peak")]
 pub(crate) fn resident(process: &str) -> Option<u64> {
     read_bytes(process, "VmRSS:")

@@ -1,9 +1,9 @@
-//! Compares a run of the program with two binary `COPY`s of the same rows:
-//! `cargo bench --bench pipeline`. A run starts with a feed on loopback and ends with rows that
-//! survive a crash.
+//! Compares a run of the program with two binary `COPY`s of the same rows: `cargo bench --bench
+//! pipeline`. A run starts with a feed on loopback and ends with rows that survive a crash.
 //!
-//! The program, the publisher and the server are three processes on the same machine. `--large`
-//! runs over a feed ten times as long, to show that memory does not grow with the feed.
+//! The program, the publisher and the server are three processes on the same machine. With
+//! `--large`, the program also runs over a feed that is ten times as long. This shows that memory
+//! does not grow with the feed.
 
 mod bench_server;
 mod copies;
@@ -27,18 +27,18 @@ use self::copies::run_two_copies;
 use self::publisher::{Publisher, Quality, publish};
 use self::rows::{Extracted, SOURCE};
 
-/// The wait between two readings of the program's memory.
+/// The pause between two readings of the program's memory.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(10);
 
 #[derive(Parser)]
 struct Options {
-    /// How many releases the feed has
+    /// The number of releases of the feed
     #[arg(long, default_value_t = 50_000)]
     releases: u64,
-    /// How many releases a page has
+    /// The number of releases on a page
     #[arg(long, default_value_t = 100)]
     page_size: u64,
-    /// How many times each method is measured
+    /// The number of times that each method is measured
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Run over a feed ten times as long, too
@@ -79,7 +79,7 @@ async fn main() -> Result<()> {
 struct Bench {
     server: BenchServer,
     rates: Rates,
-    /// The program's peak memory, in bytes.
+    /// The peak of the program's resident memory in bytes.
     peak: u64,
 }
 
@@ -101,7 +101,7 @@ impl Bench {
         );
         let clean = Publisher::start(releases, page_size, Quality::Clean)?;
         let bad = Publisher::start(releases, page_size, Quality::Bad)?;
-        // this round does not count: it has no log files to reuse
+        // The first round does not count, because the server has no log files to reuse yet.
         self.measure_copies(&pages).await?;
         self.rates = Rates::default();
         for _ in 0..rounds {
@@ -215,7 +215,7 @@ fn build_command(config: &Path, database: &str) -> Command {
     command
 }
 
-/// Runs a program to its end, and returns its peak memory in bytes.
+/// Runs a program to its end. Returns the peak of its resident memory in bytes.
 async fn run_and_read_peak(mut command: Command) -> Result<u64> {
     let mut process = command.spawn()?;
     let mut peak = 0;

@@ -1,5 +1,5 @@
-//! A publisher in a process of its own, so that it shares neither memory nor a runtime with the
-//! program that is measured.
+//! Runs a publisher in a process of its own, so that it shares neither memory nor a runtime with
+//! the program that is measured.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;
@@ -18,8 +18,8 @@ use ocds_ingest::demo::Feed;
 use crate::bench_server::Result;
 use crate::long_ocid::make_long_ocid;
 
-/// The pages of a feed of at most this many releases are made before the first request. A page of
-/// a larger feed is made when it is requested.
+/// The maximum number of releases of a feed whose pages are made before the first request. The
+/// pages of a larger feed are made when they are requested.
 const PREPARED_RELEASES: u64 = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -30,8 +30,8 @@ pub(crate) enum Quality {
     Bad,
 }
 
-/// A running publisher. It ends when its standard input is closed: when this value is dropped, or
-/// when this process ends.
+/// A running publisher. It ends when its standard input is closed. This happens when this value
+/// is dropped, or when this process ends.
 pub(crate) struct Publisher {
     pub(crate) url: String,
     process: Child,
@@ -39,7 +39,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Starts this program again as a publisher, and waits until it listens.
+    /// Starts this program again as a publisher, and waits until the publisher listens.
     pub(crate) fn start(releases: u64, page_size: u64, quality: Quality) -> Result<Self> {
         let program = std::env::current_exe()?;
         let mut process = Command::new(program)
@@ -70,13 +70,13 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        // the process may have ended already
+        // An error is ignored, because the process may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Prints the URL, and publishes until the standard input ends.
+/// Prints the publisher's URL, and publishes until the standard input ends.
 pub(crate) async fn publish(releases: u64, page_size: u64, quality: Quality) -> Result<()> {
     let feed = Feed::clean(releases, page_size);
     let prepared = (1..=feed.pages()).take_while(|_| releases <= PREPARED_RELEASES);
@@ -94,7 +94,7 @@ pub(crate) async fn publish(releases: u64, page_size: u64, quality: Quality) -> 
         .with_state(pages);
     let end = async {
         let read = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));
-        // an error also means that the other process has ended
+        // An error is ignored, because it also means that the other process has ended.
         let _ = read.await;
     };
     tokio::select! {

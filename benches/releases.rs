@@ -1,4 +1,4 @@
-//! Releases of a feed, and the changes that are measured.
+//! Defines the releases of a feed, and the changes that are measured with them.
 
 use jiff::Timestamp;
 use ocds_ingest::bulk::{Batching, Operation, Plan, Rows, Verb};
@@ -10,7 +10,7 @@ use crate::bench_server::Result;
 use crate::job::Job;
 use crate::rows::{Row, SOURCE, Shared};
 
-/// A change of an empty table by releases.
+/// A change of an empty table, which writes releases into it.
 pub(crate) struct Change {
     pub(crate) name: &'static str,
     plan: Plan,
@@ -29,7 +29,7 @@ pub(crate) const UPSERT: Change = Change {
     plan: FETCHED,
 };
 
-/// Releases, with the values that a loop sends.
+/// Releases, and the values that a loop sends for them.
 pub(crate) struct Releases<'r> {
     releases: &'r [Release],
     rows: Vec<Row<'r>>,
@@ -38,7 +38,7 @@ pub(crate) struct Releases<'r> {
 }
 
 impl<'r> Releases<'r> {
-    /// Treats all releases as if they were served on one page.
+    /// Prepares the values of all releases as if they were served on one page.
     pub(crate) fn new(page: &PageRecord, releases: &'r [Release]) -> Self {
         let now = Timestamp::now();
         Self {
@@ -58,7 +58,7 @@ impl<'r> Releases<'r> {
 }
 
 impl Change {
-    /// Makes the job of writing the first `count` releases.
+    /// Returns the job that writes the first `count` releases.
     pub(crate) fn build_job<'r>(
         &self,
         releases: &'r Releases<'_>,

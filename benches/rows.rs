@@ -1,4 +1,4 @@
-//! The rows that all methods of writing store.
+//! Defines the rows that all methods of writing store.
 
 use bytes::BytesMut;
 use jiff::Timestamp;
@@ -11,13 +11,13 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use crate::bench_server::Result;
 
-/// The source that rows are stored under.
+/// The name of the source under which the rows are stored.
 pub(crate) const SOURCE: &str = "bench";
 
-/// A page and its releases, as the sink gets them.
+/// A page and its releases, in the form in which the sink receives them.
 pub(crate) type Extracted = (PageRecord, Vec<Release>);
 
-/// Cuts and extracts the bodies of pages, numbered from 1.
+/// Divides the bodies of pages and extracts their releases. The pages are numbered from 1.
 pub(crate) fn extract_pages(bodies: impl Iterator<Item = String>) -> Vec<Extracted> {
     let source = Source::new("http://127.0.0.1/");
     let options = Options {
@@ -70,7 +70,7 @@ impl Shared {
     }
 }
 
-/// The values of a release's own columns.
+/// The values of the columns that a release itself fills.
 pub(crate) struct Row<'a>(Vec<Box<dyn ToSql + Send + Sync + 'a>>);
 
 impl<'a> Row<'a> {
@@ -97,13 +97,13 @@ impl<'a> Row<'a> {
     }
 }
 
-/// JSON that is sent as its text.
+/// A JSON value that is sent as its text.
 #[derive(Debug)]
 struct JsonText<'a>(&'a [u8]);
 
 impl ToSql for JsonText<'_> {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull> {
-        // version 1 of jsonb's binary format is the text itself
+        // Version 1 of the binary format of `jsonb` is this byte and then the JSON text.
         out.extend_from_slice(&[1]);
         out.extend_from_slice(self.0);
         Ok(IsNull::No)
@@ -120,7 +120,7 @@ pub(crate) fn count_releases(pages: &[Extracted]) -> usize {
     pages.iter().map(|(_, releases)| releases.len()).sum()
 }
 
-/// Computes the mean length of a release's text, in bytes.
+/// Returns the mean length of a release's text in bytes.
 pub(crate) fn mean_bytes(pages: &[Extracted]) -> usize {
     let releases = pages.iter().flat_map(|(_, releases)| releases);
     releases.map(|release| release.text.len()).sum::<usize>() / count_releases(pages).max(1)

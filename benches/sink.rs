@@ -1,8 +1,8 @@
 //! Compares the sink with other methods of writing the same rows: `cargo bench --bench sink`. The
 //! fastest method is two binary `COPY`s at the same time.
 //!
-//! Each method starts with rows in memory and ends with rows that survive a crash, in a table with
-//! the same indexes and compression.
+//! Each method starts with rows in memory and ends with rows that survive a crash. The rows are
+//! in a table with the same indexes and the same compression.
 
 mod bench_server;
 mod copies;
@@ -31,10 +31,10 @@ const PAGE: u64 = 100;
 
 #[derive(Parser)]
 struct Options {
-    /// How many releases are written each time
+    /// The number of releases that each measurement writes
     #[arg(long, default_value_t = 20_000)]
     releases: u64,
-    /// How many times each method is measured
+    /// The number of times that each method is measured
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Measure only the methods that have a goal
@@ -64,7 +64,7 @@ async fn main() -> Result<()> {
         options.rounds
     );
     let mut rates = Rates::default();
-    // this round does not count: it has no log files to reuse
+    // The first round does not count, because the server has no log files to reuse yet.
     measure_round(
         &server,
         &pages,
@@ -150,7 +150,8 @@ async fn count_stored(server: &BenchServer) -> Result<usize> {
     Ok(usize::try_from(count).expect("a count"))
 }
 
-/// Measures the sink. As many tasks as it has workers commit pages from memory.
+/// Measures the sink. The number of tasks that commit pages from memory is the sink's number of
+/// workers.
 async fn measure_sink(server: &BenchServer, pages: &[Extracted]) -> Result<(Duration, Counts)> {
     let sink = Arc::new(Sink::open(server.database.clone(), SOURCE, &server.config).await?);
     let spec = RunSpec::incremental(SOURCE, "");
@@ -184,7 +185,8 @@ async fn commit_all(
     Ok(counts)
 }
 
-/// Changes one release on each page, at different places, so that the server refuses it.
+/// Changes one release on each page, so that the server refuses it. The position of the release
+/// differs from page to page.
 fn damage_pages(pages: &[Extracted]) -> Vec<Extracted> {
     let mut pages = pages.to_vec();
     for (number, (_, releases)) in pages.iter_mut().enumerate() {
@@ -214,7 +216,7 @@ async fn write_row_by_row(server: &BenchServer, pages: &[Extracted]) -> Result<(
     Ok(())
 }
 
-/// Writes statements of `batch` rows, one after another, with a commit for each 500 rows.
+/// Writes statements of `batch` rows, one after another. There is a commit for each 500 rows.
 async fn write_multi_values(server: &BenchServer, pages: &[Extracted], batch: usize) -> Result<()> {
     const COMMIT: usize = 500;
     let connection = server.database.connection().await?;
