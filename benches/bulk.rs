@@ -50,7 +50,7 @@ struct Options {
     /// Delay each commit by this many microseconds, as a slower disk would
     #[arg(long)]
     commit_delay: Option<u32>,
-    /// Measure only what has a goal
+    /// Measure only the sizes and methods that have a goal
     #[arg(long)]
     brief: bool,
     /// An argument that cargo passes

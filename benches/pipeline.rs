@@ -41,10 +41,10 @@ struct Options {
     /// The number of times that each method is measured
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Run over a feed ten times as long, too
+    /// Also run over a feed that is ten times as long
     #[arg(long)]
     large: bool,
-    /// Be the publisher
+    /// Run as the publisher
     #[arg(long, hide = true)]
     publish: Option<Quality>,
     /// An argument that cargo passes

@@ -1,9 +1,11 @@
-//! Writes many rows of any table with few statements: insert, update, upsert, delete, `COPY`.
+//! Writes many rows of any table with few statements. The statements are insert, update, upsert,
+//! delete and `COPY`.
 //!
-//! A [`Table`] describes a table. A [`Plan`] says which columns are sent and what happens to
-//! the rows. An [`Operation`] is a checked plan with its SQL. A [`Binding`] encodes values as
-//! [`Rows`]. [`write()`] applies an operation in its own transaction, [`Transaction::apply`] in
-//! an open one. A [`Writer`] collects rows of several tables and sends them in batches.
+//! A [`Table`] describes a table. A [`Plan`] says which columns are sent and what happens to the
+//! rows. An [`Operation`] is a checked plan with its SQL. A [`Binding`] encodes values as
+//! [`Rows`]. [`write()`] applies an operation in a transaction of its own, and
+//! [`Transaction::apply`] in an open transaction. A [`Writer`] collects rows of several tables
+//! and sends them in batches.
 //!
 //! ```
 //! # use ocds_ingest::database::local::{DATABASE, Durability, Options, Server};
@@ -70,26 +72,25 @@
 //!
 //! # Design
 //!
-//! - No value becomes part of a statement's text. Values travel as parameters or `COPY` fields
-//!   in PostgreSQL's binary format. Names come from the program and are quoted.
-//! - A column that all rows share is one parameter, not one for each row. A batch of 100
-//!   releases has 2,405 parameters instead of 2,900.
-//! - A row is encoded once, because parameters and `COPY` have the same format. So the size of
-//!   a batch is known, a refused row is sent again without changes, and one writer can hold
-//!   rows of several tables.
+//! - No value becomes part of a statement's text. Values travel as parameters or `COPY` fields in
+//!   PostgreSQL's binary format. Names come from the program and are quoted.
+//! - A column that all rows share is sent as a single parameter instead of one for each row. A
+//!   batch of 100 releases has 2,405 parameters instead of 2,900.
+//! - A row is encoded once, because parameters and `COPY` have the same format. So the size of a
+//!   batch is known, a refused row is sent again without changes, and one writer can hold rows of
+//!   several tables.
 //! - Updates and deletions list their rows with `values`, as insertions do. With `unnest`, a
 //!   column that is an array would be split into its elements.
-//! - The server finds rows by an index, key by key: `sql/bulk/set_transaction_settings.sql`
-//!   turns the other plans off. The planner would read a table of some thousand rows completely
-//!   for each statement, and updates of 100 keys took 2.5 times as long for each row as updates
-//!   of 50.
-//! - A failed statement is caused by a row, by the server or by a defect; one table of
-//!   SQLSTATEs decides that. [`OnFailure`] tells what happens to a row that the server refuses.
-//!   A row that crashes the server's process each time looks like a server that is away,
-//!   because the crash closes all connections. So such a row stops its source.
+//! - The server finds rows by an index, key by key, because `sql/bulk/set_transaction.sql` turns
+//!   the other plans off. Otherwise the planner would read a table of some thousand rows
+//!   completely for each statement, and updates of 100 keys took 2.5 times as long for each row
+//!   as updates of 50.
+//! - The cause of a failed statement is a row, the server, or a defect of the program. The
+//!   error's SQLSTATE decides which of them it is. [`OnFailure`] says what happens to a row that
+//!   the server refuses. A row that crashes the server's process each time looks like a server
+//!   that is away, because the crash closes all connections. So such a row stops its source.
 //! - After a failed or abandoned exchange, nobody knows what a connection receives next. So a
-//!   [`Transaction`] that did not end closes its connection instead of returning it to the
-//!   pool.
+//!   [`Transaction`] that did not end closes its connection instead of returning it to the pool.
 
 mod apply;
 mod catalog;

@@ -80,7 +80,7 @@ struct Parties<'t> {
 struct Party<'t> {
     id: Tree<'t>,
     roles: Vec<String>,
-    /// The same roles as in `roles`, for fast lookup.
+    /// The set of the roles in `roles`. It makes the search for a role fast.
     known_roles: HashSet<String>,
     /// All members of the organisation except its id and its roles.
     merged: MergedMembers<'t>,

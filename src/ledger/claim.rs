@@ -76,7 +76,7 @@ pub struct ResumedChain {
     pub after: u64,
     /// The position of the next page to fetch. It is `None` if the chain is complete.
     pub next: Option<Position>,
-    /// The number of items on the pages up to `after`.
+    /// The number of items on the chain's pages, up to the page `after`.
     pub items: u64,
 }
 

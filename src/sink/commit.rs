@@ -22,8 +22,8 @@ use crate::sink::release::{Fetched, Served, count, keys};
 /// The approximate number of bytes that the columns of a release need besides the release's text.
 const COLUMN_BYTES_PER_RELEASE: usize = 1_000;
 
-/// The maximum number of stored hashes that are read at a time. It exists because one row of the
-/// reply takes some hundred bytes, and because a page may have very many releases.
+/// The maximum number of stored hashes that are read at a time. The number is limited because a
+/// row of the reply takes some hundred bytes, and a page may have very many releases.
 const MAX_HASHES_PER_QUERY: usize = 10_000;
 
 /// Releases in the order of their keys.

@@ -175,8 +175,8 @@ impl Sink {
     ///
     /// # Errors
     ///
-    /// As [`Sink::commit`]. It also fails if the database has lost the row of the earlier run
-    /// ([`Kind::Lost`](crate::error::Kind::Lost)).
+    /// The commit fails for one of the reasons that [`Sink::commit`] lists, or the database has
+    /// lost the row of the earlier run ([`Kind::Lost`](crate::error::Kind::Lost)).
     pub async fn commit_unchanged(&self, lease: &Lease, page: &UnchangedPage) -> Result<Counts> {
         let patience = self.patience("page", format!("commit page {}", page.position.number));
         patience
