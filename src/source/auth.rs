@@ -139,27 +139,18 @@ impl TryFrom<AuthTable> for Auth {
     fn try_from(table: AuthTable) -> Result<Self, String> {
         match table.mode {
             Mode::Basic => {
-                table.allow_only(&["user", "password"])?;
+                table.allow_only("user password")?;
                 Ok(Auth::Basic {
                     user: table.user.ok_or("mode `basic` needs `user`")?,
                     password: table.password.ok_or("mode `basic` needs `password`")?,
                 })
             }
             Mode::Token => {
-                table.allow_only(&[
-                    "url", "method", "body", "headers", "pointer", "scheme", "refresh",
-                ])?;
+                table.allow_only("url method body headers pointer scheme refresh")?;
                 table.into_token().map(Auth::Token)
             }
             Mode::OAuth2 => {
-                table.allow_only(&[
-                    "url",
-                    "client_id",
-                    "client_secret",
-                    "credentials",
-                    "scope",
-                    "refresh",
-                ])?;
+                table.allow_only("url client_id client_secret credentials scope refresh")?;
                 table.into_oauth2().map(Auth::OAuth2)
             }
         }
@@ -202,7 +193,7 @@ impl AuthTable {
         })
     }
 
-    fn allow_only(&self, allowed: &[&str]) -> Result<(), String> {
+    fn allow_only(&self, allowed: &str) -> Result<(), String> {
         let given = [
             ("user", self.user.is_some()),
             ("password", self.password.is_some()),

@@ -210,15 +210,10 @@ impl TryFrom<String> for Rate {
     fn try_from(text: String) -> Result<Self, String> {
         let invalid = || format!("`{text}` is not a rate such as 12/120s or 5/s");
         let (requests, period) = text.split_once('/').ok_or_else(invalid)?;
-        let (number, unit) = period.split_at(
-            period
-                .find(|c: char| !c.is_ascii_digit())
-                .ok_or_else(invalid)?,
-        );
-        let number: u64 = if number.is_empty() {
-            1
-        } else {
-            number.parse().map_err(|_| invalid())?
+        let unit = period.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number: u64 = match &period[..period.len() - unit.len()] {
+            "" => 1,
+            number => number.parse().map_err(|_| invalid())?,
         };
         let seconds = match unit {
             "s" => 1,
@@ -226,10 +221,8 @@ impl TryFrom<String> for Rate {
             "h" => 3600,
             _ => return Err(invalid()),
         };
-        let period = number
-            .checked_mul(seconds)
-            .filter(|s| *s > 0)
-            .ok_or_else(invalid)?;
+        let period = number.checked_mul(seconds).filter(|period| *period > 0);
+        let period = period.ok_or_else(invalid)?;
         Ok(Self {
             requests: requests.trim().parse().map_err(|_| invalid())?,
             period: Duration::from_secs(period),

@@ -79,11 +79,8 @@ impl Items {
 impl Default for Items {
     /// Declares items in release packages, record packages, arrays and single documents.
     fn default() -> Self {
-        Self::at(
-            ["/releases/*", "/records/*", "/*", ""]
-                .map(parse_pointer)
-                .to_vec(),
-        )
+        let shapes = ["/releases/*", "/records/*", "/*", ""].map(parse_pointer);
+        Self::at(shapes.to_vec())
     }
 }
 

@@ -387,9 +387,11 @@ fn explain_unknown(variable: &Variable) -> String {
     }
 }
 
-/// Returns an error for the first of the given keys that a mode does not allow.
-fn allow_only(given: &[(&str, bool)], allowed: &[&str], table: &str) -> Result<(), String> {
-    let is_misplaced = |(key, given): &&(&str, bool)| *given && !allowed.contains(key);
+/// Returns an error for the first given key that a mode does not allow. `allowed` is a text of
+/// keys, separated by spaces.
+fn allow_only(given: &[(&str, bool)], allowed: &str, table: &str) -> Result<(), String> {
+    let is_allowed = |key: &str| allowed.split(' ').any(|it| it == key);
+    let is_misplaced = |(key, given): &&(&str, bool)| *given && !is_allowed(key);
     match given.iter().find(is_misplaced) {
         Some((key, _)) => Err(format!("`{key}` cannot be used in this {table} mode")),
         None => Ok(()),

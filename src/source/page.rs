@@ -212,12 +212,12 @@ impl TryFrom<PageTable> for Pagination {
 
     fn try_from(table: PageTable) -> Result<Self, String> {
         match table.mode {
-            Mode::None => table.allow_only(&[]).map(|()| Pagination::Single),
-            Mode::File => table.allow_only(&[]).map(|()| Pagination::File),
+            Mode::None => table.allow_only("").map(|()| Pagination::Single),
+            Mode::File => table.allow_only("").map(|()| Pagination::File),
             Mode::Link => table.into_link(),
             Mode::Token => table.into_token(),
             Mode::Number => {
-                table.allow_only(&NUMBERED)?;
+                table.allow_only(NUMBERED)?;
                 Ok(Pagination::Number {
                     start: table.start_or(1)?,
                     stop: table.numbered_stop()?,
@@ -225,7 +225,7 @@ impl TryFrom<PageTable> for Pagination {
                 })
             }
             Mode::Offset => {
-                table.allow_only(&NUMBERED)?;
+                table.allow_only(NUMBERED)?;
                 let Some(Size::Fixed(size @ 1..)) = table.size else {
                     return Err("mode `offset` needs `size`, the number of items of a page".into());
                 };
@@ -240,20 +240,12 @@ impl TryFrom<PageTable> for Pagination {
     }
 }
 
-/// The keys that the modes `number` and `offset` allow.
-const NUMBERED: [&str; 7] = [
-    "param",
-    "start",
-    "size",
-    "total_pages",
-    "total_items",
-    "status",
-    "stop",
-];
+/// The keys of the modes `number` and `offset`.
+const NUMBERED: &str = "param start size total_pages total_items status stop";
 
 impl PageTable {
     fn into_link(self) -> Result<Pagination, String> {
-        self.allow_only(&["pointer", "stop", "size"])?;
+        self.allow_only("pointer stop size")?;
         let stop = self.linked_stop("link")?;
         let size = match self.size {
             Some(Size::At(_)) => return Err("`size` must be a number in mode `link`".into()),
@@ -271,7 +263,7 @@ impl PageTable {
     }
 
     fn into_token(self) -> Result<Pagination, String> {
-        self.allow_only(&["pointer", "stop", "param", "start"])?;
+        self.allow_only("pointer stop param start")?;
         let stop = self.linked_stop("token")?;
         let start = match self.start {
             Some(Start::Number(number)) => Some(number.to_string()),
@@ -289,7 +281,7 @@ impl PageTable {
         })
     }
 
-    fn allow_only(&self, allowed: &[&str]) -> Result<(), String> {
+    fn allow_only(&self, allowed: &str) -> Result<(), String> {
         let given = [
             ("pointer", self.pointer.is_some()),
             ("param", self.param.is_some()),
