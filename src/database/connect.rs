@@ -71,15 +71,13 @@ pub(super) struct Connector {
 impl Connect for Connector {
     fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
         Box::pin(async {
-            let mut targets = self.targets.iter();
-            let mut result = self.try_target(targets.next().expect("a target")).await;
-            for target in targets {
-                if result.is_ok() {
-                    break;
+            let (last, others) = self.targets.split_last().expect("a target");
+            for target in others {
+                if let Ok(connected) = self.try_target(target).await {
+                    return Ok(connected);
                 }
-                result = self.try_target(target).await;
             }
-            result
+            self.try_target(last).await
         })
     }
 }
@@ -239,7 +237,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     fn channel_binding(&self) -> ChannelBinding {
-        match self.stream() {
+        match &self.stream {
             Either::Left(_) => ChannelBinding::none(),
             Either::Right(stream) => stream.channel_binding(),
         }

@@ -54,10 +54,9 @@ impl std::fmt::Display for Refusal {
                 method.describe()
             ),
             Refusal::Exposed { method } => {
-                let name = if *method == AuthMethod::Md5 {
-                    "md5"
-                } else {
-                    "password"
+                let name = match method {
+                    AuthMethod::Md5 => "md5",
+                    _ => "password",
                 };
                 write!(
                     f,
@@ -89,7 +88,7 @@ impl Policy {
         if let Some(list) = &self.require_auth
             && !list.allows(method)
         {
-            let list = list.text().to_owned();
+            let list = list.text.clone();
             return Err(Refusal::NotAllowed { method, list });
         }
         let is_named = |list: &RequireAuth| list.allows_by_name(method);
@@ -113,7 +112,7 @@ const AUTH_HEAD_LENGTH: usize = HEAD_LENGTH + 4;
 /// A stream that checks each message of a server until the client is authenticated.
 #[derive(Debug)]
 pub(super) struct GuardedStream<T> {
-    stream: T,
+    pub(super) stream: T,
     policy: Policy,
     has_requested: bool,
     state: State,
@@ -156,10 +155,6 @@ impl<T> GuardedStream<T> {
         }
     }
 
-    pub(super) fn stream(&self) -> &T {
-        &self.stream
-    }
-
     /// Checks the head of a message. Returns the length of the rest of the message, and true if
     /// the client is authenticated.
     fn check_message(
@@ -170,12 +165,8 @@ impl<T> GuardedStream<T> {
         let [kind, a, b, c, d, request @ ..] = bytes;
         let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
         let body = length.checked_add(1).and_then(|all| all.checked_sub(read));
-        let body = body.ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a message is shorter than its head",
-            )
-        })?;
+        let message = "a message is shorter than its head";
+        let body = body.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, message))?;
         if kind != b'R' {
             return Ok((body, false));
         }

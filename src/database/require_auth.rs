@@ -41,7 +41,7 @@ impl AuthMethod {
 /// A list of methods that are allowed, or a list of methods that are not allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RequireAuth {
-    text: String,
+    pub(super) text: String,
     listed: Vec<AuthMethod>,
     is_negated: bool,
 }
@@ -92,10 +92,6 @@ impl RequireAuth {
     /// excludes other methods.
     pub(super) fn allows_by_name(&self, method: AuthMethod) -> bool {
         !self.is_negated && self.listed.contains(&method)
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
     }
 }
 

@@ -67,7 +67,7 @@ enum Verification {
 /// The TLS options of a database URL.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsOptions {
-    mode: SslMode,
+    pub(super) mode: SslMode,
     roots: Roots,
     client_certificate: Option<ClientCertificate>,
 }
@@ -124,10 +124,6 @@ impl TlsOptions {
             SslMode::Prefer => WireMode::Prefer,
             SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => WireMode::Require,
         }
-    }
-
-    pub(crate) fn mode(&self) -> SslMode {
-        self.mode
     }
 
     pub(crate) fn mode_name(&self) -> &'static str {

@@ -185,7 +185,7 @@ impl Address {
         let remote_hosts = self.remote_hosts();
         if remote_hosts.is_empty()
             || self.config.get_password().is_none()
-            || self.tls.mode() >= SslMode::VerifyFull
+            || self.tls.mode >= SslMode::VerifyFull
             || self.config.get_channel_binding() == ChannelBinding::Require
         {
             return None;
@@ -223,8 +223,8 @@ impl Address {
     /// text nor an MD5 hash.
     fn psql_require_auth(&self) -> Option<String> {
         match &self.require_auth {
-            Some(list) => Some(list.text().to_owned()),
-            None if self.tls.mode() < SslMode::Require && !self.remote_hosts().is_empty() => {
+            Some(list) => Some(list.text.clone()),
+            None if self.tls.mode < SslMode::Require && !self.remote_hosts().is_empty() => {
                 Some("!password,!md5".into())
             }
             None => None,
@@ -692,7 +692,7 @@ mod tests {
         let from_environment = |url| {
             let address = Address::parse(url, Some("md5"), &settings).expect(url);
             let require_auth = address.require_auth.expect("a list");
-            require_auth.text().to_owned()
+            require_auth.text.clone()
         };
         assert_eq!(from_environment("host=h"), "md5");
         assert_eq!(from_environment("host=h require_auth=none"), "none");
