@@ -72,10 +72,8 @@ pub fn built_in_migrations() -> Result<Vec<Migration>> {
         });
     }
     list.sort_by_key(|migration| migration.version);
-    if (1..)
-        .zip(&list)
-        .any(|(number, migration)| number != migration.version)
-    {
+    let mut numbered = (1..).zip(&list);
+    if numbered.any(|(number, migration)| number != migration.version) {
         return Err(Error::unexpected("sql/migrations is not numbered from 1"));
     }
     Ok(list)
@@ -229,11 +227,8 @@ fn find_missing(applied: &[tokio_postgres::Row], list: &[Migration]) -> Result<V
         }
     }
     let newest = applied.last().map_or(Ok(0), |row| row.try_get(0))?;
-    Ok(list
-        .iter()
-        .filter(|migration| migration.version > newest)
-        .cloned()
-        .collect())
+    let missing = list.iter().filter(|it| it.version > newest);
+    Ok(missing.cloned().collect())
 }
 
 /// Returns the line of a migration in which the server found an error.

@@ -217,9 +217,8 @@ impl Cluster {
         let config: tokio_postgres::Config = self.url("postgres").parse()?;
         let (client, connection) = config.connect(NoTls).await?;
         let connection = tokio::spawn(connection);
-        let created = client
-            .batch_execute(&format!("create database {DATABASE}"))
-            .await;
+        let sql = format!("create database {DATABASE}");
+        let created = client.batch_execute(&sql).await;
         drop(client);
         connection
             .await
@@ -239,9 +238,7 @@ impl Cluster {
             .map(|(name, value)| format!("-c {}", shell_quote(&format!("{name}={value}"))))
             .collect();
         let mut command = self.directory.owner.new_command("sh");
-        let closing: String = (3..10)
-            .map(|descriptor| format!("{descriptor}>&- "))
-            .collect();
+        let closing: String = (3..10).map(|file| format!("{file}>&- ")).collect();
         command
             .arg("-c")
             .arg(format!("exec {closing}; exec \"$@\""))
@@ -298,22 +295,20 @@ impl Cluster {
     }
 
     fn new_command(&self, program: &str) -> Command {
-        self.directory
-            .owner
-            .new_command(self.binaries.program(program))
+        let program = self.binaries.program(program);
+        self.directory.owner.new_command(program)
     }
 
     /// Returns the settings of the server. If a setting occurs twice, the later one counts. The
     /// settings are passed at each start and not stored, so that they always fit the machine.
     async fn build_settings(&self) -> Vec<(String, String)> {
-        let socket = self
-            .socket_directory
-            .path
-            .to_string_lossy()
-            .replace('"', "\"\"");
+        let socket = self.socket_directory.path.to_string_lossy();
+        let socket = socket.replace('"', "\"\"");
         let megabytes = (read_memory_size() >> 20).clamp(512, 8192) / 8;
-        let durable = self.options.durability == Durability::Durable;
-        let durable = if durable { "on" } else { "off" };
+        let durable = match self.options.durability {
+            Durability::Durable => "on",
+            Durability::Volatile => "off",
+        };
         let mut settings = vec![
             ("listen_addresses", String::new()),
             ("unix_socket_directories", format!("\"{socket}\"")),
@@ -395,24 +390,19 @@ impl Cluster {
                 && std::fs::read_to_string(process.join("comm"))
                     .is_ok_and(|name| name.starts_with("postgres"))
         };
-        processes
-            .flatten()
-            .any(|process| is_server(&process.path()))
+        let mut processes = processes.flatten();
+        processes.any(|process| is_server(&process.path()))
     }
 }
 
 /// Returns true if a process has the id that is on a file's first line.
 fn is_process_alive(directory: &Directory, file: &str) -> Result<bool> {
-    let text = directory
-        .read_file(file, SHORT_FILE_LENGTH)?
-        .unwrap_or_default();
+    let text = directory.read_file(file, SHORT_FILE_LENGTH)?;
+    let text = text.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let number = text
-        .lines()
-        .next()
-        .and_then(|line| line.trim().parse().ok());
+    let line = text.lines().next().unwrap_or_default();
     // PostgreSQL writes a negative id for a server in single-user mode.
-    let number = number.and_then(i32::checked_abs);
+    let number = line.trim().parse().ok().and_then(i32::checked_abs);
     let Some(process) = number.and_then(rustix::process::Pid::from_raw) else {
         return Ok(false);
     };
