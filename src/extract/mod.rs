@@ -28,7 +28,8 @@ use bytes::Bytes;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use self::unpack::{Item, Unpacker, kind_by_place};
+use self::read::Item;
+use self::unpack::{Unpacker, kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
 use crate::page::{BrokenDocument, Page, Part};

@@ -3,11 +3,21 @@
 use bytes::Bytes;
 
 use crate::extract::column::{self, Reading};
-use crate::extract::unpack::Item;
 use crate::extract::{Options, hash, measure_depth, repair, upgrade};
 use crate::json::{Loose, MAX_DIGITS, ScanError, Scanner, Unstorable, count_values, is_key};
 use crate::release::{Change, Key, Reason, Reject, Release, UPGRADE};
-use crate::source::{Repair, Version};
+use crate::source::{self, Repair, Version};
+
+/// An item of a page, before the program knows that it is a release.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    /// The JSON Pointer to it on its page.
+    pub(super) pointer: String,
+    pub(super) served: Bytes,
+    pub(super) depth: usize,
+    pub(super) kind: Option<source::Kind>,
+    pub(super) version: Option<Version>,
+}
 
 /// The kind of a release. A release is a compiled release if it is the `compiledRelease` of a
 /// record, or if it has the single tag `compiled` and no id. The id matters because South Africa

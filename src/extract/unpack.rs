@@ -11,23 +11,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::extract::read::{self, Kind, ReadRelease, Refusal};
+use crate::extract::read::{self, Item, Kind, ReadRelease, Refusal};
 use crate::extract::version::{version_of_items, version_of_package};
 use crate::extract::{COMPILED_RELEASE, Extracted, Options};
 use crate::json::{self, Cut, ItemsAt, Loose, ScanError, Scanner, Unreadable, is_key};
 use crate::release::{Reason, Reject, Release};
-use crate::source::{self, Version};
-
-/// An item of a page, before the program knows that it is a release.
-#[derive(Clone, Debug)]
-pub(super) struct Item {
-    /// The JSON Pointer to it on its page.
-    pub(super) pointer: String,
-    pub(super) served: Bytes,
-    pub(super) depth: usize,
-    pub(super) kind: Option<source::Kind>,
-    pub(super) version: Option<Version>,
-}
+use crate::source;
 
 /// The state of unpacking the items of one page.
 pub(super) struct Unpacker<'o> {

@@ -23,9 +23,6 @@ const COLUMNS: &[Column] = &[
     Column::new("served", Type::BYTEA),
 ];
 
-/// The origin of compiled releases that a publisher serves.
-pub(super) const PUBLISHER: &str = "publisher";
-
 pub(super) const FETCHED: Plan = Plan {
     table: TABLE,
     shared: &[

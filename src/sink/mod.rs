@@ -111,7 +111,7 @@ impl Sink {
     pub async fn open(database: Database, source: &str, config: &Config) -> Result<Self> {
         let settings = config.sink.clone();
         let fetched = Fetched::new(batching(&settings))?;
-        let fetched_compiled = Fetched::compiled(batching(&settings))?;
+        let fetched_compiled = Fetched::from_plan(&compiled::FETCHED, batching(&settings))?;
         let session = Session::new(&config.database)
             .with_prepared(&[&fetched.operation, &fetched_compiled.operation])
             .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE]);
@@ -125,8 +125,8 @@ impl Sink {
             fetched,
             fetched_compiled,
             settings,
-            replayed: Replayed::new()?,
-            replayed_compiled: Replayed::compiled()?,
+            replayed: Replayed::new(&release::REPLAYED)?,
+            replayed_compiled: Replayed::new(&compiled::REPLAYED)?,
             rejects: RejectWriter::new()?,
             replay_results: ReplayResultWriter::new()?,
             last_page_met_stored: AtomicBool::new(true),

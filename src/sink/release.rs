@@ -13,7 +13,6 @@ use crate::bulk::{
 };
 use crate::error::Result;
 use crate::release::{self, Release, Value};
-use crate::sink::compiled;
 
 /// The table of releases.
 pub const TABLE: Table = Table::new("ocds.release", COLUMNS, &["source", "ocid", "release_id"]);
@@ -75,7 +74,7 @@ pub const FETCHED: Plan = Plan {
 };
 
 /// The upsert of replayed releases. Each was served by a page of its own.
-const REPLAYED: Plan = Plan {
+pub(super) const REPLAYED: Plan = Plan {
     shared: &["source", "first_seen_at"],
     per_row: &with_served::<{ FETCHED.per_row.len() + 3 }>(FETCHED.per_row),
     verb: OVERWRITE_OLDER,
@@ -144,11 +143,7 @@ impl Fetched {
         Self::from_plan(&FETCHED, batching)
     }
 
-    pub(super) fn compiled(batching: Batching) -> Result<Self> {
-        Self::from_plan(&compiled::FETCHED, batching)
-    }
-
-    fn from_plan(plan: &Plan, batching: Batching) -> Result<Self> {
+    pub(super) fn from_plan(plan: &Plan, batching: Batching) -> Result<Self> {
         let operation = Operation::new(plan, batching)?;
         let served = bind_origin(operation.bind_shared(), plan)
             .column("source", |served: &Served| &served.source)
@@ -190,15 +185,7 @@ pub(super) struct Replayed {
 }
 
 impl Replayed {
-    pub(super) fn new() -> Result<Self> {
-        Self::from_plan(&REPLAYED)
-    }
-
-    pub(super) fn compiled() -> Result<Self> {
-        Self::from_plan(&compiled::REPLAYED)
-    }
-
-    fn from_plan(plan: &Plan) -> Result<Self> {
+    pub(super) fn new(plan: &Plan) -> Result<Self> {
         let operation = Operation::new(plan, Batching::default())?;
         let written = bind_origin(operation.bind_shared(), plan)
             .column("source", |(source, _): &(String, Timestamp)| source)
@@ -220,10 +207,13 @@ impl Replayed {
     }
 }
 
+/// The origin of compiled releases that a publisher serves.
+const PUBLISHER: &str = "publisher";
+
 /// Binds the origin, which only compiled releases have.
 fn bind_origin<S>(bind: BindingBuilder<S>, plan: &Plan) -> BindingBuilder<S> {
     if plan.shared.contains(&"origin") {
-        bind.column("origin", |_| &compiled::PUBLISHER)
+        bind.column("origin", |_| &PUBLISHER)
     } else {
         bind
     }
