@@ -68,7 +68,7 @@ async fn main() -> Result<()> {
     let releases: Vec<Release> = pages.into_iter().flat_map(|(_, some)| some).collect();
     let releases = Releases::new(&page, &releases);
     let items = make_items(5_000);
-    let item_bytes = INSERT.build_job(&items)?.bytes()?;
+    let item_bytes = INSERT.build_job(&items)?.byte_count()?;
     println!("releases of {bytes} bytes, small rows of {item_bytes}");
     let server = BenchServer::start().await?;
     let connection = server.database.connection().await?;

@@ -42,7 +42,7 @@ pub(crate) struct Job<'r> {
 
 impl Job<'_> {
     /// Returns the mean length of an encoded row in bytes.
-    pub(crate) fn bytes(&self) -> Result<usize> {
+    pub(crate) fn byte_count(&self) -> Result<usize> {
         let (_, rows) = (self.encode)(0..self.values.len())?;
         Ok(rows.byte_count() / rows.len())
     }

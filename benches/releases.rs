@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use ocds_ingest::bulk::{Batching, Operation, Plan, Rows, Verb};
 use ocds_ingest::page::PageRecord;
 use ocds_ingest::release::Release;
-use ocds_ingest::sink::{FETCHED, Fetched, Served};
+use ocds_ingest::sink::{FETCHED, FetchedReleases, Served};
 
 use crate::bench_server::Result;
 use crate::job::Job;
@@ -64,7 +64,7 @@ impl Change {
         releases: &'r Releases<'_>,
         count: usize,
     ) -> Result<Job<'r>> {
-        let fetched = Fetched::new(Batching::default())?;
+        let fetched = FetchedReleases::new(Batching::default())?;
         let values = |row| {
             let shared = releases.shared.values().into_iter();
             shared.chain(Row::values(row)).collect()

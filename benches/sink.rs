@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use ocds_ingest::bulk::Batching;
 use ocds_ingest::demo::Feed;
 use ocds_ingest::ledger::{self, Counts, Lease, RunSpec};
-use ocds_ingest::sink::{Fetched, Sink};
+use ocds_ingest::sink::{FetchedReleases, Sink};
 use tokio_postgres::types::ToSql;
 
 use self::bench_server::{BenchServer, Rates, Result, check_goal, print_rates};
@@ -198,7 +198,7 @@ fn damage_pages(pages: &[Extracted]) -> Vec<Extracted> {
 
 async fn write_row_by_row(server: &BenchServer, pages: &[Extracted]) -> Result<()> {
     let connection = server.database.connection().await?;
-    let upsert = Fetched::new(Batching::default())?.operation;
+    let upsert = FetchedReleases::new(Batching::default())?.operation;
     let insert = connection
         .prepare_typed(&upsert.sql(1), &upsert.parameter_types(1))
         .await?;
@@ -220,7 +220,7 @@ async fn write_row_by_row(server: &BenchServer, pages: &[Extracted]) -> Result<(
 async fn write_multi_values(server: &BenchServer, pages: &[Extracted], batch: usize) -> Result<()> {
     const COMMIT: usize = 500;
     let connection = server.database.connection().await?;
-    let upsert = Fetched::new(Batching::default())?.operation;
+    let upsert = FetchedReleases::new(Batching::default())?.operation;
     let insert = connection
         .prepare_typed(&upsert.sql(batch), &upsert.parameter_types(batch))
         .await?;

@@ -67,18 +67,18 @@ impl Kind {
     }
 
     /// Returns true if the next run may succeed although nobody changes anything.
-    pub(crate) fn may_pass(self) -> bool {
+    pub(crate) fn can_succeed_later(self) -> bool {
         !matches!(self, Kind::Unexpected | Kind::Config | Kind::TooManyBad)
     }
 
     /// Returns true if a run that lost its pages may be repeated at once after this error. Other
     /// errors would occur again, and some require a wait.
-    pub(crate) fn may_repeat_at_once(self) -> bool {
+    pub(crate) fn can_repeat_at_once(self) -> bool {
         matches!(self, Kind::Lease | Kind::Lost | Kind::Environment)
     }
 
     /// Returns true if the run has lost its lease, or the database has lost pages of the run.
-    pub(crate) fn ends_lease(self) -> bool {
+    pub(crate) fn is_lost_lease_or_data(self) -> bool {
         matches!(self, Kind::Lease | Kind::Lost)
     }
 
@@ -92,7 +92,7 @@ impl Kind {
     }
 
     /// Returns true if the error ends one chain of pages and the other chains can continue.
-    pub(crate) fn ends_only_its_chain(self) -> bool {
+    pub(crate) fn is_limited_to_chain(self) -> bool {
         matches!(
             self,
             Kind::Truncated | Kind::LinkRefused | Kind::HostRefused | Kind::Environment

@@ -11,7 +11,7 @@ use url::Url;
 use crate::decode::{Decoded, decode};
 use crate::error::Result;
 use crate::fetch::page::follow_page;
-use crate::fetch::pagination::{self, Read};
+use crate::fetch::pagination::{self, PageParts};
 use crate::fetch::{Fetcher, Scope};
 use crate::http::backoff;
 use crate::page::{Position, Undecodable};
@@ -19,7 +19,7 @@ use crate::page::{Position, Undecodable};
 /// The first page of a client's feed, if it has no index.
 #[must_use]
 pub fn first(fetcher: &Fetcher) -> Position {
-    pagination::first(&fetcher.source().page)
+    pagination::first_position(&fetcher.source().page)
 }
 
 /// Where a page is asked for.
@@ -27,7 +27,9 @@ pub fn first(fetcher: &Fetcher) -> Position {
 /// # Errors
 /// It may not be: its scheme or its host is not allowed.
 pub fn url(fetcher: &Fetcher, position: &Position) -> Result<Url> {
-    let target = fetcher.addresses().page(&Scope::default(), position)?;
+    let target = fetcher
+        .addresses()
+        .page_target(&Scope::default(), position)?;
     Ok(target.url)
 }
 
@@ -45,9 +47,9 @@ pub fn follow(
     let decoded = decode(body, None, fetcher.source(), fetcher.limits())?;
     let following = follow_page(
         fetcher,
-        Read {
+        PageParts {
             position,
-            asked: url,
+            request_url: url,
             url,
             envelope: &decoded.envelope,
             items: decoded.parts.iter().map(|part| part.cut.items.len()).sum(),

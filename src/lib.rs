@@ -147,7 +147,7 @@ pub mod redact;
 
 mod userinfo;
 
-mod patience;
+mod retry;
 
 mod failpoint;
 

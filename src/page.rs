@@ -365,7 +365,7 @@ impl Part {
     /// Estimates the memory of the document in bytes, with the list of its items, which may be
     /// larger than the document.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub fn byte_count(&self) -> usize {
         let items = self.cut.items.len() * size_of::<Item>();
         self.body.len() + items + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
     }
@@ -374,7 +374,7 @@ impl Part {
 impl BrokenDocument {
     /// Estimates the memory of the document in bytes.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub fn byte_count(&self) -> usize {
         self.body.len() + size_of::<Self>() + DOCUMENT_OVERHEAD_BYTES
     }
 }
@@ -417,10 +417,10 @@ impl Page {
 
     /// Estimates the memory of all documents of the page in bytes.
     #[must_use]
-    pub fn bytes(&self) -> usize {
-        let parts = self.parts.iter().map(Part::bytes);
+    pub fn byte_count(&self) -> usize {
+        let parts = self.parts.iter().map(Part::byte_count);
         parts
-            .chain(self.broken.iter().map(BrokenDocument::bytes))
+            .chain(self.broken.iter().map(BrokenDocument::byte_count))
             .sum()
     }
 
@@ -433,7 +433,7 @@ impl Page {
 
     /// Counts the items of the page. For a page of an index, these are the index entries.
     #[must_use]
-    pub fn items(&self) -> usize {
+    pub fn item_count(&self) -> usize {
         if let Some(entries) = self.entries {
             return entries;
         }
@@ -443,7 +443,7 @@ impl Page {
     /// Makes the row that is stored for the page, once its releases are extracted.
     #[must_use]
     pub fn into_record(self) -> PageRecord {
-        let items = self.items();
+        let items = self.item_count();
         let mut documents = vec![Arc::from(&*self.url)];
         documents.extend(self.parts.into_iter().filter_map(|part| part.url));
         let package = Some(self.envelope).filter(|value| value.is_object() && is_storable(value));

@@ -97,17 +97,17 @@ impl Redactor {
     }
 
     pub(crate) fn newest_token(&self) -> Option<SecretString> {
-        self.known().tokens.front().cloned()
+        self.known_values().tokens.front().cloned()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.known().values.is_empty()
+        self.known_values().values.is_empty()
     }
 
     /// Returns true if the name of a host contains a secret of at least six bytes. Names of hosts
     /// are in lower case, so the secret is searched for in lower case.
     pub(crate) fn has_value_in_host(&self, host: &str) -> bool {
-        let known = self.known();
+        let known = self.known_values();
         let declared = self.0.declared.iter().filter(|hidden| hidden.is_secret);
         let values = declared.map(|hidden| &hidden.value).chain(&known.tokens);
         let mut values = values.map(|value| value.expose_secret().to_ascii_lowercase());
@@ -116,19 +116,21 @@ impl Redactor {
 
     /// Returns true if a text contains a value, as it is or escaped for a JSON string.
     pub(crate) fn has_value_in(&self, text: &str) -> bool {
-        self.known().values.is_match(text.as_bytes())
+        self.known_values().values.is_match(text.as_bytes())
     }
 
     /// Replaces the values in a text, as they are or escaped for a JSON string, and applies
     /// `keep` to the text between them. Returns `None` if the text contains no value.
     pub(crate) fn hide(&self, text: &str, keep: impl Fn(&str) -> String) -> Option<String> {
-        self.known().values.replace(text, keep)
+        self.known_values().values.replace(text, keep)
     }
 
     /// Replaces the secrets that contain a separator of a query. Secrets of less than six bytes
     /// are not replaced, because they may occur there by chance.
     pub(crate) fn hide_values_with_separators(&self, query: &str) -> Option<String> {
-        self.known().with_separators.replace(query, str::to_owned)
+        self.known_values()
+            .with_separators
+            .replace(query, str::to_owned)
     }
 
     /// Replaces the secrets in a document, in whatever form it shows them. Secrets of less than
@@ -138,7 +140,7 @@ impl Redactor {
     /// secret very often. Once that limit is reached, `{***}` is the placeholder.
     #[must_use]
     pub fn redact(&self, document: &[u8]) -> Option<Vec<u8>> {
-        let known = self.known();
+        let known = self.known_values();
         let mut redacted = Vec::new();
         let mut rest = 0;
         for (start, end, placeholder) in known.in_documents.find_all(document) {
@@ -164,19 +166,22 @@ impl Redactor {
     /// Replaces the secrets in a text, like [`redact`](Self::redact).
     #[must_use]
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let redacted = self.known().in_documents.replace(text, str::to_owned);
+        let redacted = self
+            .known_values()
+            .in_documents
+            .replace(text, str::to_owned);
         redacted.map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// Returns the placeholder of the first secret that a document shows.
     #[must_use]
     pub fn find(&self, document: &[u8]) -> Option<Arc<str>> {
-        let known = self.known();
+        let known = self.known_values();
         let (_, _, placeholder) = known.in_documents.find_all(document).next()?;
         Some(Arc::clone(placeholder))
     }
 
-    fn known(&self) -> Arc<KnownValues> {
+    fn known_values(&self) -> Arc<KnownValues> {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&known)
     }
@@ -212,9 +217,9 @@ impl KnownValues {
             }
         }
         Self {
-            values: Finder::new(&all, forms_in_requests),
-            with_separators: Finder::new(&with_separators, forms_in_requests),
-            in_documents: Finder::new(&long, forms_in_documents),
+            values: Finder::new(&all, list_forms_in_requests),
+            with_separators: Finder::new(&with_separators, list_forms_in_requests),
+            in_documents: Finder::new(&long, list_forms_in_documents),
             tokens,
         }
     }
@@ -287,13 +292,13 @@ impl Finder {
 }
 
 /// Returns a value as it is, and in the form that a JSON body has.
-fn forms_in_requests(value: &str) -> Vec<String> {
+fn list_forms_in_requests(value: &str) -> Vec<String> {
     vec![value.to_owned(), escape_json(value)]
 }
 
 /// Returns the forms in which a document may show a value: in JSON, in JSON within a JSON
 /// string, in HTML, and in a URL.
-fn forms_in_documents(value: &str) -> Vec<String> {
+fn list_forms_in_documents(value: &str) -> Vec<String> {
     let quoted = escape_json(value);
     let encoded = percent_encode(value);
     // the form that `encodeURIComponent` of JavaScript writes

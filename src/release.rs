@@ -78,8 +78,8 @@ impl Release {
 
     /// Returns an estimate of the memory in bytes that the release needs. The page is not
     /// counted, although the text of the release is a slice of it.
-    pub(crate) fn bytes(&self) -> usize {
-        let values = COLUMNS.iter().map(|column| column.value.bytes(self));
+    pub(crate) fn byte_count(&self) -> usize {
+        let values = COLUMNS.iter().map(|column| column.value.byte_count(self));
         let changed = self.change.as_ref().map_or(0, |_| self.text.len());
         RELEASE_BYTES + self.pointer.len() + values.sum::<usize>() + changed
     }
@@ -320,7 +320,7 @@ impl Value {
     }
 
     /// Returns an estimate of the bytes that a release allocates for the value of this column.
-    fn bytes(self, release: &Release) -> usize {
+    fn byte_count(self, release: &Release) -> usize {
         let in_list = |text: &String| size_of::<String>() + ALLOCATION_OVERHEAD_BYTES + text.len();
         match self {
             Value::Text(get) => get(release).map_or(0, String::len),
@@ -382,7 +382,7 @@ impl Reject {
 
     /// Returns an estimate of the memory in bytes that the reject needs. The page is not counted,
     /// although the document of the reject may be a slice of it.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(crate) fn byte_count(&self) -> usize {
         let keys = self.ocid.iter().chain(&self.release_id);
         let keys = keys.map(String::len).sum::<usize>();
         REJECT_BYTES + self.message.len() + self.pointer.len() + keys

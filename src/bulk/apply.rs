@@ -334,7 +334,7 @@ impl<'a> ApplyRun<'a> {
                 self.count_answer(row..row + 1, answer)?;
                 Ok(None)
             }
-            Err(again) if again.code() == error.code() => {
+            Err(second_error) if second_error.code() == error.code() => {
                 let (sqlstate, table) = (
                     error.code().map_or("", |state| state.code()),
                     self.operation.table().label(),
@@ -344,10 +344,12 @@ impl<'a> ApplyRun<'a> {
                     table,
                     "the server refused a row of {table} twice with SQLSTATE {sqlstate}, but not other statements"
                 );
-                Ok(Some(again))
+                Ok(Some(second_error))
             }
-            Err(again) if transaction.blame(&again) == Some(Blame::Row) => Ok(Some(again)),
-            Err(again) => Err(again.into()),
+            Err(second_error) if transaction.blame(&second_error) == Some(Blame::Row) => {
+                Ok(Some(second_error))
+            }
+            Err(second_error) => Err(second_error.into()),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::bulk::operation::Operation;
 use crate::bulk::transaction::{SET_TRANSACTION, TRANSACTION_ID};
 use crate::config;
 use crate::database::reply_limit;
-use crate::patience::Patience;
+use crate::retry::Retry;
 
 /// The settings that all transactions of one purpose share. A session remembers the statements
 /// that it has prepared on the connections of one [`Database`]. So do not use a session with
@@ -105,7 +105,7 @@ impl Session {
 
     /// Returns a [`Patience`] that retries an action while the server is away. `kind` and `what`
     /// name the action in messages.
-    pub(crate) fn patience(&self, kind: &'static str, what: impl Into<String>) -> Patience {
-        Patience::new(kind, what, self.retry_for)
+    pub(crate) fn new_retry(&self, kind: &'static str, task: impl Into<String>) -> Retry {
+        Retry::new(kind, task, self.retry_for)
     }
 }

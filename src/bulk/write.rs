@@ -91,8 +91,8 @@ pub async fn write_all(
         .map(|(write, (rows, _))| TableWrite { rows, ..*write })
         .collect();
     let mut outcomes = session
-        .patience("write", "write rows")
-        .over(|| try_to_write(database, session, &sorted_writes))
+        .new_retry("write", "write rows")
+        .run(|| try_to_write(database, session, &sorted_writes))
         .await?;
     for ((outcome, write), (_, order)) in outcomes.iter_mut().zip(writes).zip(sorted) {
         let skipped = (write.rows.len() - order.len()) as u64;
@@ -169,7 +169,7 @@ fn report_rollback(outcomes: &mut Vec<TableOutcome>, writes: &[TableWrite<'_>]) 
 /// was lost. The server may still be working on the transaction, because it may not have noticed
 /// yet that the connection broke, so the question is repeated.
 async fn is_committed(database: &Database, session: &Session, id: &str) -> Result<bool> {
-    let patience = session.patience("question", "learn whether rows were written");
+    let retry = session.new_retry("question", "learn whether rows were written");
     let ask = async || {
         let sql = include_str!("../../sql/bulk/transaction_status.sql");
         let rows = database.query(sql, &[(&id, Type::TEXT)]).await?;
@@ -183,5 +183,5 @@ async fn is_committed(database: &Database, session: &Session, id: &str) -> Resul
             )),
         }
     };
-    patience.over(ask).await
+    retry.run(ask).await
 }

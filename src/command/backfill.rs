@@ -17,7 +17,7 @@ pub(super) async fn backfill(global: &Global, options: Backfill) -> Result<ExitC
     let source = find_source(&config, &options.source)?;
     run_stoppable(&config, async |database, stop| {
         let job = match (&options.from, from_page) {
-            (Some(from), _) => Job::backfill_between(source, from, options.until.as_ref())?,
+            (Some(from), _) => Job::backfill_dates(source, from, options.until.as_ref())?,
             (None, Some(page)) => Job::backfill(database, source, page, to_page).await?,
             (None, None) => return Err(Error::config("backfill needs --from-page or --from")),
         };

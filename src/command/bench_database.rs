@@ -29,7 +29,7 @@ use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Options};
 use crate::json;
 use crate::release::Release;
-use crate::sink::{FETCHED, Fetched, Served, TABLE};
+use crate::sink::{FETCHED, FetchedReleases, Served, TABLE};
 use crate::source::Source;
 
 const SIZES: [usize; 6] = [1, 10, 50, 100, 500, 1_000];
@@ -156,7 +156,7 @@ struct Bench<'a> {
 async fn measure(database: &Database, config: &Config, count: usize) -> Result<Measurements> {
     let releases = make_releases(count)?;
     let bytes: usize = releases.iter().map(|release| release.text.len()).sum();
-    let fetched = Fetched::new(Batching::default())?;
+    let fetched = FetchedReleases::new(Batching::default())?;
     let now = Timestamp::now();
     let bench = Bench {
         database,

@@ -21,11 +21,11 @@ pub(super) fn check(path: &Path) -> Result<()> {
     if path.file_name().is_none() {
         return wrong("does not name a file");
     }
-    if !directory(path).is_dir() {
+    if !parent_directory(path).is_dir() {
         return wrong("its directory does not exist");
     }
     match fs::symlink_metadata(path) {
-        Ok(there) if !there.is_file() => wrong("exists and is not a regular file"),
+        Ok(metadata) if !metadata.is_file() => wrong("exists and is not a regular file"),
         _ => Ok(()),
     }
 }
@@ -57,10 +57,10 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 /// because it reads only `*.prom`.
 fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    directory(path).join(format!(".{name}.{}", std::process::id()))
+    parent_directory(path).join(format!(".{name}.{}", std::process::id()))
 }
 
-fn directory(path: &Path) -> &Path {
+fn parent_directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

@@ -14,16 +14,16 @@ pub(super) async fn purge(global: &Global, options: Purge) -> Result<ExitCode> {
     let config = load_config(global)?;
     let Purge { source, yes, json } = options;
     let purged = run_stoppable(&config, async |database, stop| {
-        let there = ledger::source_counts(database, &source).await?;
-        if there.runs + there.releases + there.rejects == 0 {
+        let counts = ledger::read_source_counts(database, &source).await?;
+        if counts.runs + counts.releases + counts.rejects == 0 {
             return Err(Error::config(format!("nothing is stored for {source}")));
         }
         if !yes {
             return Err(Error::config(format!(
                 "purge would delete {} releases, {} rejects and {} runs of {source} permanently; confirm with --yes",
-                format_number(there.releases),
-                format_number(there.rejects),
-                format_number(there.runs)
+                format_number(counts.releases),
+                format_number(counts.rejects),
+                format_number(counts.runs)
             )));
         }
         pipeline::purge(database, &source, &config, stop).await

@@ -10,7 +10,7 @@ use crate::command::{find_source, ingest, load_config, run_stoppable, with_datab
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::quarantine::{self, Document, Entry};
-use crate::pipeline::{self, Replayed};
+use crate::pipeline::{self, ReplayReport};
 use crate::release::Reason;
 
 pub(super) async fn quarantine(global: &Global, command: QuarantineCommand) -> Result<ExitCode> {
@@ -167,7 +167,7 @@ async fn replay(
     .await
 }
 
-fn print_replayed(replayed: &Replayed, json: bool) -> Result<()> {
+fn print_replayed(replayed: &ReplayReport, json: bool) -> Result<()> {
     let (source, redacted, counts) = (&replayed.source, replayed.redacted, &replayed.counts);
     if redacted > 0 {
         tracing::warn!(

@@ -13,7 +13,7 @@ use crate::pipeline::Job;
 pub(super) async fn run(global: &Global, options: Run) -> Result<ExitCode> {
     let mut config = load_config(global)?;
     ingest::override_config(&options.ingest, &mut config)?;
-    let names = source_names(&config, &options)?;
+    let names = choose_sources(&config, &options)?;
     let mut codes = Vec::new();
     let done = run_stoppable(&config, async |database, stop| {
         for name in &names {
@@ -47,7 +47,7 @@ async fn run_source(
     let ingested = async {
         let source = find_source(config, name)?;
         let (from, until) = (options.from.as_ref(), options.until.as_ref());
-        let mut job = Job::incremental(source).between(source, from, until)?;
+        let mut job = Job::incremental(source).limit_dates(source, from, until)?;
         job.max_pages = options.max_pages;
         if options.restart {
             job.spec.unfinished = Unfinished::Restart;
@@ -64,7 +64,7 @@ async fn run_source(
 /// Returns the names of the sources that the command line selects. `--all` selects only sources
 /// that are declared in the configuration files. It does not select the built-in sources, because
 /// one flag should not fetch from every publisher of the world.
-fn source_names(config: &Config, options: &Run) -> Result<Vec<String>> {
+fn choose_sources(config: &Config, options: &Run) -> Result<Vec<String>> {
     if !options.all {
         for name in &options.source {
             find_source(config, name)?;

@@ -17,14 +17,14 @@ pub(super) fn sources(global: &Global, command: Option<SourcesCommand>) -> Resul
         return Ok(ExitCode::SUCCESS);
     }
     let rows = config.sources.into_iter().map(|(name, source)| {
-        let declared = declared_in(source.origin).to_owned();
+        let declared = describe_origin(source.origin).to_owned();
         [name, source.country, source.publisher, declared]
     });
     print_table(["source", "country", "publisher", "declared in"], &[], rows);
     Ok(ExitCode::SUCCESS)
 }
 
-fn declared_in(origin: Origin) -> &'static str {
+fn describe_origin(origin: Origin) -> &'static str {
     match origin {
         Origin::BuiltIn => "the program",
         Origin::Configuration => "the configuration",
@@ -38,7 +38,7 @@ fn print_declaration(source: &Source) {
         ("source".to_owned(), source.name.clone()),
         (
             "declared in".to_owned(),
-            declared_in(source.origin).to_owned(),
+            describe_origin(source.origin).to_owned(),
         ),
     ];
     for (key, value) in source.declaration() {

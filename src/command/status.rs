@@ -31,7 +31,10 @@ pub(super) async fn status(global: &Global, options: cli::Status) -> Result<Exit
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let sources = with_database(&config, async |database| ledger::status(database).await).await?;
+    let sources = with_database(&config, async |database| {
+        ledger::read_status(database).await
+    })
+    .await?;
     if options.json {
         for source in &sources {
             print_json(source)?;

@@ -13,7 +13,7 @@ use zip::read::{Config, ZipFileEntry};
 use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 
-use super::budget::{Budget, Spent};
+use super::budget::{Budget, LimitExceeded};
 use crate::page::Undecodable;
 use crate::source::Container;
 
@@ -42,14 +42,17 @@ impl Archive {
 
     /// Recognizes an archive by its first bytes. Returns `None` if the source declares that its
     /// documents are not in archives.
-    pub(crate) fn within(bytes: &[u8], container: Container) -> Option<Self> {
+    pub(crate) fn detect(bytes: &[u8], container: Container) -> Option<Self> {
         Self::from_magic(bytes).filter(|_| container != Container::Json)
     }
 
     /// Recognizes whether a whole body is an archive. Fails if it is not the kind of archive that
     /// the source declares.
-    pub(crate) fn of_body(body: &[u8], container: Container) -> Result<Option<Self>, &'static str> {
-        let archive = Self::within(body, container);
+    pub(crate) fn detect_body(
+        body: &[u8],
+        container: Container,
+    ) -> Result<Option<Self>, &'static str> {
+        let archive = Self::detect(body, container);
         match container {
             Container::Zip if archive != Some(Archive::Zip) => Err("no zip file"),
             Container::Gzip if archive != Some(Archive::Gzip) => Err("no gzip file"),
@@ -63,7 +66,7 @@ pub(crate) const HEADER_BYTES: usize = 30;
 
 /// Returns the number of bytes from the start of a member's local header to its content. They are
 /// the header, a name and an extra field.
-pub(crate) fn past_header(header: &[u8; HEADER_BYTES]) -> usize {
+pub(crate) fn read_content_offset(header: &[u8; HEADER_BYTES]) -> usize {
     let two = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
     HEADER_BYTES + two(26) + two(28)
 }
@@ -89,8 +92,8 @@ impl From<Undecodable> for ArchiveError {
     }
 }
 
-impl From<Spent> for ArchiveError {
-    fn from(spent: Spent) -> Self {
+impl From<LimitExceeded> for ArchiveError {
+    fn from(spent: LimitExceeded) -> Self {
         ArchiveError::Undecodable(spent.into())
     }
 }
@@ -107,7 +110,7 @@ pub(crate) struct Zip(ZipIterable<Cursor<Bytes>>);
 impl Zip {
     pub(crate) fn open(body: &Bytes, budget: &mut Budget) -> Result<Self, ArchiveError> {
         let reader = Cursor::new(body.clone());
-        let archive = ZipIterable::try_new(reader, Config::default()).map_err(damaged)?;
+        let archive = ZipIterable::try_new(reader, Config::default()).map_err(damaged_zip_error)?;
         budget.spend_members(archive.len())?;
         Ok(Self(archive))
     }
@@ -117,10 +120,10 @@ impl Zip {
     pub(crate) fn members(
         &mut self,
     ) -> Result<impl Iterator<Item = Result<Member, ArchiveError>> + '_, ArchiveError> {
-        let entries = self.0.files().map_err(damaged)?;
+        let entries = self.0.files().map_err(damaged_zip_error)?;
         Ok(entries.filter_map(|entry| match entry {
-            Err(error) => Some(Err(damaged(error))),
-            Ok(entry) => label(&entry).map(|name| {
+            Err(error) => Some(Err(damaged_zip_error(error))),
+            Ok(entry) => read_name(&entry).map(|name| {
                 let content = Content(entry);
                 Ok(Member { name, content })
             }),
@@ -128,13 +131,13 @@ impl Zip {
     }
 }
 
-fn damaged(_: ZipError) -> ArchiveError {
+fn damaged_zip_error(_: ZipError) -> ArchiveError {
     ArchiveError::Damaged("a zip file that is damaged or cut short".into())
 }
 
 /// Returns the name of a member, shortened if it is long. Returns `None` if the member is not a
 /// real file.
-pub(crate) fn label(entry: &ZipFileEntry<'_>) -> Option<String> {
+pub(crate) fn read_name(entry: &ZipFileEntry<'_>) -> Option<String> {
     // macOS adds a file with this beginning of its name beside each real one
     if entry.is_dir() || entry.name_raw().starts_with(b"__MACOSX/") {
         return None;
@@ -152,9 +155,9 @@ impl Content {
         self,
         body: &Bytes,
         budget: &mut Budget,
-    ) -> Result<Result<Bytes, (Bytes, String)>, Spent> {
+    ) -> Result<Result<Bytes, (Bytes, String)>, LimitExceeded> {
         let Content(entry) = self;
-        let packed = packed(body, entry.header_start(), entry.compressed_size());
+        let packed = slice_packed(body, entry.header_start(), entry.compressed_size());
         if entry.encrypted() {
             return Ok(Err((packed, "a member that is encrypted".into())));
         }
@@ -171,10 +174,10 @@ impl Content {
 
 /// Returns the compressed bytes of a member. Returns nothing if the body does not hold all of
 /// them.
-fn packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
+fn slice_packed(body: &Bytes, header_start: u64, length: u64) -> Bytes {
     let range = || {
         let header = usize::try_from(header_start).ok()?;
-        let start = header + past_header(body.get(header..)?.first_chunk()?);
+        let start = header + read_content_offset(body.get(header..)?.first_chunk()?);
         let end = start.checked_add(usize::try_from(length).ok()?)?;
         (end <= body.len()).then_some(start..end)
     };
@@ -187,9 +190,9 @@ pub(super) fn inflate(
     mut reader: impl Read,
     claimed: usize,
     budget: &mut Budget,
-) -> Result<Result<Bytes, Bytes>, Spent> {
+) -> Result<Result<Bytes, Bytes>, LimitExceeded> {
     // the claimed size may be a lie, so more than this is reserved only as bytes arrive
-    let mut content = Vec::with_capacity(claimed.min(16 << 20).min(budget.bytes()));
+    let mut content = Vec::with_capacity(claimed.min(16 << 20).min(budget.byte_count()));
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         match reader.read(&mut piece) {

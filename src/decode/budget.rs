@@ -9,17 +9,17 @@ use crate::json::MAX_ENVELOPE_BYTES;
 const FREE_BYTES: u64 = 1 << 20;
 
 /// Returns how many bytes `packed` compressed bytes may decompress to, by `fetch.max_ratio`.
-pub(crate) fn most_by_ratio(packed: u64, ratio: u32) -> u64 {
+pub(crate) fn limit_by_ratio(packed: u64, ratio: u32) -> u64 {
     packed
         .saturating_mul(ratio.into())
         .saturating_add(FREE_BYTES)
 }
 
-pub(crate) fn too_packed(ratio: u32) -> String {
+pub(crate) fn ratio_exceeded_message(ratio: u32) -> String {
     format!("more than {ratio} times as large decompressed, the limit of `fetch.max_ratio`")
 }
 
-pub(crate) fn too_many_members(most: usize) -> String {
+pub(crate) fn too_many_members_message(most: usize) -> String {
     format!("an archive of more than {most} members, the limit of `fetch.max_members`")
 }
 
@@ -35,21 +35,21 @@ pub(crate) struct Budget {
     too_many_bytes: String,
 }
 
-pub(crate) fn too_many_items(most: usize) -> String {
+pub(crate) fn too_many_items_message(most: usize) -> String {
     format!("a page of more than {most} items, the limit of `fetch.max_items`")
 }
 
 /// The error that a body exceeds a limit. The text is a clause that names the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Spent(pub(crate) String);
+pub(crate) struct LimitExceeded(pub(crate) String);
 
 impl Budget {
     pub(crate) fn new(limits: &config::Fetch, body_bytes: usize) -> Self {
-        let by_ratio = most_by_ratio(body_bytes as u64, limits.max_ratio);
+        let by_ratio = limit_by_ratio(body_bytes as u64, limits.max_ratio);
         let by_ratio = usize::try_from(by_ratio).unwrap_or(usize::MAX);
         let by_size = limits.max_decoded_bytes;
         let too_many_bytes = if by_ratio < by_size {
-            too_packed(limits.max_ratio)
+            ratio_exceeded_message(limits.max_ratio)
         } else {
             format!("larger than {by_size} bytes, the limit of `fetch.max_decoded_bytes`")
         };
@@ -64,36 +64,44 @@ impl Budget {
         }
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    pub(crate) fn byte_count(&self) -> usize {
         self.bytes
     }
 
-    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Spent> {
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), LimitExceeded> {
         spend(&mut self.bytes, bytes, || self.too_many_bytes.clone())
     }
 
-    pub(crate) fn spend_members(&mut self, members: usize) -> Result<(), Spent> {
+    pub(crate) fn spend_members(&mut self, members: usize) -> Result<(), LimitExceeded> {
         spend(&mut self.members, members, || {
-            too_many_members(self.max_members)
+            too_many_members_message(self.max_members)
         })
     }
 
     /// Counts items or documents. They have a limit, because each needs memory in addition to its
     /// bytes.
-    pub(crate) fn spend_items(&mut self, items: usize) -> Result<(), Spent> {
-        spend(&mut self.items, items, || too_many_items(self.max_items))
+    pub(crate) fn spend_items(&mut self, items: usize) -> Result<(), LimitExceeded> {
+        spend(&mut self.items, items, || {
+            too_many_items_message(self.max_items)
+        })
     }
 
     /// Counts bytes that surround items and are kept. They have a limit, because they are kept as
     /// a tree, which needs many times as much memory.
-    pub(crate) fn spend_around(&mut self, bytes: usize) -> Result<(), Spent> {
+    pub(crate) fn spend_around(&mut self, bytes: usize) -> Result<(), LimitExceeded> {
         spend(&mut self.around, bytes, || {
             format!("a page of more than {MAX_ENVELOPE_BYTES} bytes around its items")
         })
     }
 }
 
-fn spend(left: &mut usize, amount: usize, message: impl Fn() -> String) -> Result<(), Spent> {
-    *left = left.checked_sub(amount).ok_or_else(|| Spent(message()))?;
+fn spend(
+    left: &mut usize,
+    amount: usize,
+    message: impl Fn() -> String,
+) -> Result<(), LimitExceeded> {
+    *left = left
+        .checked_sub(amount)
+        .ok_or_else(|| LimitExceeded(message()))?;
     Ok(())
 }

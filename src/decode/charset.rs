@@ -15,7 +15,7 @@ use bytes::Bytes;
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
 use super::archive::inflate;
-use super::budget::{Budget, Spent};
+use super::budget::{Budget, LimitExceeded};
 use crate::source::Charset;
 
 /// This byte replaces whatever is no character in the body's charset. It is never part of UTF-8,
@@ -31,7 +31,7 @@ pub(crate) fn to_utf8(
     declared: Option<Charset>,
     content_type: Option<&str>,
     budget: &mut Budget,
-) -> Result<Bytes, Spent> {
+) -> Result<Bytes, LimitExceeded> {
     let (encoding, mark) = detect_charset(&body, declared, content_type);
     let body = body.slice(mark..);
     if encoding == UTF_8 {
@@ -89,7 +89,7 @@ fn transcode(
     body: &[u8],
     encoding: &'static Encoding,
     budget: &mut Budget,
-) -> Result<Bytes, Spent> {
+) -> Result<Bytes, LimitExceeded> {
     let text = inflate(Transcoded::new(body, encoding), body.len(), budget)?;
     // reading from memory does not fail
     Ok(text.unwrap_or_else(|begun| begun))

@@ -39,19 +39,19 @@ pub(crate) fn package_version(envelope: &Value, list: Option<&str>) -> Value {
 }
 
 /// Estimates the number of bytes of a value as JSON text.
-pub(crate) fn bytes(value: &Value) -> usize {
+pub(crate) fn estimate_bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 4,
         Value::Number(number) => number.to_string().len(),
         Value::String(text) => text.len() + 2,
         Value::Array(entries) => entries
             .iter()
-            .map(|entry| bytes(entry) + 1)
+            .map(|entry| estimate_bytes(entry) + 1)
             .sum::<usize>()
             .max(2),
         Value::Object(members) => members
             .iter()
-            .map(|(name, value)| name.len() + 4 + bytes(value))
+            .map(|(name, value)| name.len() + 4 + estimate_bytes(value))
             .sum::<usize>()
             .max(2),
     }

@@ -32,9 +32,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde_json::Value;
 
-pub(crate) use self::archive::{Archive, HEADER_BYTES, label, past_header};
+pub(crate) use self::archive::{Archive, HEADER_BYTES, read_content_offset, read_name};
 use self::archive::{ArchiveError, Member, Zip};
-use self::budget::{Budget, Spent};
+use self::budget::{Budget, LimitExceeded};
 pub(crate) use self::envelope::package_version;
 use crate::config;
 use crate::json::{self, Cut, Item};
@@ -53,8 +53,8 @@ pub struct Decoded {
     pub broken: Vec<BrokenDocument>,
 }
 
-impl From<Spent> for Undecodable {
-    fn from(Spent(what): Spent) -> Self {
+impl From<LimitExceeded> for Undecodable {
+    fn from(LimitExceeded(what): LimitExceeded) -> Self {
         Undecodable::TooLarge(what)
     }
 }
@@ -162,7 +162,7 @@ fn read(
     source: &Source,
     limits: &config::Fetch,
 ) -> Result<Decoded, Undecodable> {
-    Archive::of_body(&body, source.decode.container)
+    Archive::detect_body(&body, source.decode.container)
         .map_err(|what| Undecodable::Unreadable(what.into()))?;
     let mut decoder = Decoder::new(source, content_type, Budget::new(limits, body.len()));
     decoder.add_body(body, String::new(), Level::Outermost)?;
@@ -180,7 +180,7 @@ pub(crate) enum Level {
 }
 
 impl Level {
-    pub(crate) fn within(self) -> Self {
+    pub(crate) fn enter_archive(self) -> Self {
         match self {
             Level::Outermost => Level::Inner,
             Level::Inner | Level::Innermost => Level::Innermost,
@@ -239,7 +239,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn add_body(&mut self, body: Bytes, place: String, level: Level) -> Result<(), Undecodable> {
-        let archive = Archive::within(&body, self.source.decode.container);
+        let archive = Archive::detect(&body, self.source.decode.container);
         let Some(archive) = archive else {
             return self.add_text(body, place, level);
         };
@@ -249,8 +249,9 @@ impl<'a> Decoder<'a> {
         }
         let opened = match archive {
             Archive::Zip => self.add_zip(&body, &place, level),
-            Archive::Gzip => archive::gunzip(&body, &mut self.budget)
-                .and_then(|content| Ok(self.add_body(content, place.clone(), level.within())?)),
+            Archive::Gzip => archive::gunzip(&body, &mut self.budget).and_then(|content| {
+                Ok(self.add_body(content, place.clone(), level.enter_archive())?)
+            }),
         };
         match opened {
             Ok(()) => Ok(()),
@@ -269,7 +270,7 @@ impl<'a> Decoder<'a> {
                 json::escape_token(&number_duplicate(name, &mut names))
             );
             match content.read(body, &mut self.budget)? {
-                Ok(content) => self.add_body(content, place, level.within())?,
+                Ok(content) => self.add_body(content, place, level.enter_archive())?,
                 Err((bytes, message)) => self.add_broken(place, bytes, message)?,
             }
         }
@@ -307,21 +308,23 @@ impl<'a> Decoder<'a> {
         Ok(self.add_documents(text, &place, (0, documents))?)
     }
 
-    fn add_document(&mut self, text: Bytes, place: String) -> Result<(), Spent> {
+    fn add_document(&mut self, text: Bytes, place: String) -> Result<(), LimitExceeded> {
         match json::cut(&text, &self.source.items.shapes) {
             Ok(cut) => self.add_cut(text, place, cut),
             Err(json::Unreadable(message)) => self.add_broken(place, text, message),
         }
     }
 
-    fn add_cut(&mut self, text: Bytes, place: String, mut cut: Cut) -> Result<(), Spent> {
+    fn add_cut(&mut self, text: Bytes, place: String, mut cut: Cut) -> Result<(), LimitExceeded> {
         let envelope = std::mem::take(&mut cut.envelope);
         // if the document is the whole page, the page itself keeps the envelope
         if !place.is_empty() {
             cut.envelope = package_version(&envelope, cut.list_of_items());
-            self.budget.spend_around(envelope::bytes(&cut.envelope))?;
+            self.budget
+                .spend_around(envelope::estimate_bytes(&cut.envelope))?;
             if self.envelope.is_none() {
-                self.budget.spend_around(envelope::bytes(&envelope))?;
+                self.budget
+                    .spend_around(envelope::estimate_bytes(&envelope))?;
             }
         }
         self.count_document(envelope, cut.items.len())?;
@@ -342,7 +345,7 @@ impl<'a> Decoder<'a> {
         text: Bytes,
         place: &str,
         (first, documents): (usize, Vec<Range<usize>>),
-    ) -> Result<(), Spent> {
+    ) -> Result<(), LimitExceeded> {
         let mut alone = Vec::new();
         for (index, range) in (first..).zip(documents) {
             let body = text.slice(range.clone());
@@ -386,14 +389,19 @@ impl<'a> Decoder<'a> {
         });
     }
 
-    fn count_document(&mut self, envelope: Value, items: usize) -> Result<(), Spent> {
+    fn count_document(&mut self, envelope: Value, items: usize) -> Result<(), LimitExceeded> {
         self.documents += 1;
         self.envelope.get_or_insert(envelope);
         // a document without items counts too, because it also needs memory
         self.budget.spend_items(items.max(1))
     }
 
-    fn add_broken(&mut self, place: String, body: Bytes, message: String) -> Result<(), Spent> {
+    fn add_broken(
+        &mut self,
+        place: String,
+        body: Bytes,
+        message: String,
+    ) -> Result<(), LimitExceeded> {
         self.budget.spend_items(1)?;
         self.broken
             .push(BrokenDocument::unreadable(place, body, message));

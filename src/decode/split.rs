@@ -57,7 +57,7 @@ pub(crate) fn split_concatenated(text: &[u8]) -> Option<Vec<Range<usize>>> {
 
 /// The next part of a text that is read in parts.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextDocument {
     /// A document, and the position at which the text after it begins.
     Document(Range<usize>, usize),
     /// A document whose end has not been read yet.
@@ -88,36 +88,36 @@ pub(crate) fn next_document(
     (at, is_first): (usize, bool),
     is_all: bool,
     lines: Lines,
-) -> Next {
+) -> NextDocument {
     let start = skip_between(text, at);
     let Some(byte) = text.get(start) else {
-        return Next::Nothing;
+        return NextDocument::Nothing;
     };
     if lines == Lines::Unknown && !is_first && matches!(byte, b',' | b']' | b'}') {
-        return Next::Rest;
+        return NextDocument::Rest;
     }
     let found = container_end(text, start);
     let is_open = found.is_err_and(|error| is_end(&error));
     let line = || match memchr::memchr(b'\n', &text[start..]) {
         Some(length) => {
             let end = start + length + 1;
-            Next::Document(trim_range(text, start..end), end)
+            NextDocument::Document(trim_range(text, start..end), end)
         }
         None if is_all && !is_open => {
-            Next::Document(trim_range(text, start..text.len()), text.len())
+            NextDocument::Document(trim_range(text, start..text.len()), text.len())
         }
-        None => Next::Begun,
+        None => NextDocument::Begun,
     };
     match (found, lines) {
         (_, Lines::Declared) => line(),
         (Ok(end), Lines::Seen) if !is_line_end(text, end) => line(),
-        (Ok(end), _) => Next::Document(start..end, end),
-        (Err(_), _) if is_open => Next::Begun,
+        (Ok(end), _) => NextDocument::Document(start..end, end),
+        (Err(_), _) if is_open => NextDocument::Begun,
         (Err(_), Lines::Seen) => line(),
-        (Err(_), Lines::Unknown) if is_first => Next::Damaged,
+        (Err(_), Lines::Unknown) if is_first => NextDocument::Damaged,
         (Err(_), Lines::Unknown) => match next_line_of_json(text, start) {
-            end if end == text.len() && !is_all => Next::Begun,
-            end => Next::Document(trim_range(text, start..end), end),
+            end if end == text.len() && !is_all => NextDocument::Begun,
+            end => NextDocument::Document(trim_range(text, start..end), end),
         },
     }
 }
@@ -164,19 +164,19 @@ fn next_line_of_json(text: &[u8], at: usize) -> usize {
 }
 
 /// Returns true for white space and for the record separator of RFC 7464.
-fn is_between(byte: u8) -> bool {
+fn is_separator(byte: u8) -> bool {
     is_white_space(byte) || byte == 0x1E
 }
 
 fn skip_between(text: &[u8], at: usize) -> usize {
     let rest = text[at..].iter();
-    at + rest.take_while(|byte| is_between(**byte)).count()
+    at + rest.take_while(|byte| is_separator(**byte)).count()
 }
 
 fn trim_range(text: &[u8], range: Range<usize>) -> Range<usize> {
     let start = skip_between(text, range.start).min(range.end);
     let behind = text[start..range.end].iter().rev();
-    let white = behind.take_while(|byte| is_between(**byte)).count();
+    let white = behind.take_while(|byte| is_separator(**byte)).count();
     start..range.end - white
 }
 

@@ -43,7 +43,7 @@ pub(super) struct Reading {
     /// True if there is white space between the tokens.
     pub(super) has_white_space: bool,
     /// True if it has members of a package or a record.
-    pub(super) holds_others: bool,
+    pub(super) has_other_items: bool,
     /// True if the release has `parties`, which does not exist in version 1.0 of the standard.
     pub(super) has_parties: bool,
     /// True if `tender/value/amount` is a text or a number that the column cannot hold.
@@ -61,7 +61,7 @@ pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Reading, ScanError> {
     Reader { text, zone }.read_release(&mut scanner, &mut reading)?;
     scanner.expect_end()?;
     reading.unstorable = scanner.rules().unstorable;
-    reading.has_white_space = scanner.passed_white_space();
+    reading.has_white_space = scanner.has_passed_white_space();
     Ok(reading)
 }
 
@@ -155,7 +155,7 @@ impl<'t> Reader<'t> {
                     scanner.skip_value()?;
                 }
                 "releases" | "records" | "compiledRelease" | "versionedRelease" => {
-                    reading.holds_others = true;
+                    reading.has_other_items = true;
                     scanner.skip_value()?;
                 }
                 _ => drop(scanner.skip_value()?),

@@ -12,32 +12,35 @@ use jiff::tz::{Offset, TimeZone};
 /// Parses an instant. If the text has no offset, the date is read in the time zone `zone`.
 /// Returns `None` if the text is not a date, or if it is a date that cannot be stored.
 pub(super) fn parse(text: &str, zone: &TimeZone) -> Option<Timestamp> {
-    let mut rest = Rest(text.trim_ascii().as_bytes());
-    let year = rest.digits::<4>()?;
-    rest.byte(b"-")?;
-    let month = rest.digits::<2>()?;
-    rest.byte(b"-")?;
-    let day = rest.digits::<2>()?;
+    let mut rest = DateText(text.trim_ascii().as_bytes());
+    let year = rest.read_digits::<4>()?;
+    rest.read_byte(b"-")?;
+    let month = rest.read_digits::<2>()?;
+    rest.read_byte(b"-")?;
+    let day = rest.read_digits::<2>()?;
     if year <= 1 {
         return None;
     }
     if rest.0.is_empty() {
-        let midnight = civil([year, month, day, 0, 0, 0], 0)?;
+        let midnight = build_datetime([year, month, day, 0, 0, 0], 0)?;
         return zone.to_timestamp(midnight).ok();
     }
-    rest.byte(b"Tt ")?;
-    let hour = rest.digits::<2>()?;
-    rest.byte(b":")?;
-    let minute = rest.digits::<2>()?;
-    let (second, nanosecond) = rest.seconds()?;
-    let civil = civil([year, month, day, hour, minute, second], nanosecond)?;
+    rest.read_byte(b"Tt ")?;
+    let hour = rest.read_digits::<2>()?;
+    rest.read_byte(b":")?;
+    let minute = rest.read_digits::<2>()?;
+    let (second, nanosecond) = rest.read_seconds()?;
+    let civil = build_datetime([year, month, day, hour, minute, second], nanosecond)?;
     if rest.0.is_empty() {
         return zone.to_timestamp(civil).ok();
     }
-    rest.offset()?.to_timestamp(civil).ok()
+    rest.read_offset()?.to_timestamp(civil).ok()
 }
 
-fn civil([year, month, day, hour, minute, second]: [i16; 6], nanosecond: i32) -> Option<DateTime> {
+fn build_datetime(
+    [year, month, day, hour, minute, second]: [i16; 6],
+    nanosecond: i32,
+) -> Option<DateTime> {
     let [month, day, hour, minute, second] =
         [month, day, hour, minute, second].map(|two_digits| two_digits as i8);
     // jiff and PostgreSQL have no leap seconds, so a leap second becomes the second before it.
@@ -46,10 +49,10 @@ fn civil([year, month, day, hour, minute, second]: [i16; 6], nanosecond: i32) ->
 }
 
 /// The part of a date's text that was not read yet.
-struct Rest<'t>(&'t [u8]);
+struct DateText<'t>(&'t [u8]);
 
-impl Rest<'_> {
-    fn digits<const N: usize>(&mut self) -> Option<i16> {
+impl DateText<'_> {
+    fn read_digits<const N: usize>(&mut self) -> Option<i16> {
         let (digits, rest) = self.0.split_first_chunk::<N>()?;
         let mut value = 0;
         for digit in digits {
@@ -63,7 +66,7 @@ impl Rest<'_> {
     }
 
     /// Reads one byte. Returns `None` if it is not one of the allowed bytes.
-    fn byte(&mut self, allowed: &[u8]) -> Option<u8> {
+    fn read_byte(&mut self, allowed: &[u8]) -> Option<u8> {
         let (byte, rest) = self.0.split_first()?;
         self.0 = rest;
         allowed.contains(byte).then_some(*byte)
@@ -71,16 +74,16 @@ impl Rest<'_> {
 
     /// Reads `:SS`, `:SS.fraction` or nothing, and returns seconds and nanoseconds. Fraction
     /// digits after the ninth are ignored.
-    fn seconds(&mut self) -> Option<(i16, i32)> {
+    fn read_seconds(&mut self) -> Option<(i16, i32)> {
         if self.0.first() != Some(&b':') {
             return Some((0, 0));
         }
-        self.byte(b":")?;
-        let second = self.digits::<2>()?;
+        self.read_byte(b":")?;
+        let second = self.read_digits::<2>()?;
         if !matches!(self.0.first(), Some(b'.' | b',')) {
             return Some((second, 0));
         }
-        self.byte(b".,")?;
+        self.read_byte(b".,")?;
         let length = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
         let (fraction, rest) = self.0.split_at(length);
         self.0 = rest;
@@ -98,21 +101,21 @@ impl Rest<'_> {
 
     /// Reads the offset at the end of the text. It is `Z`, `+HH:MM`, `+HHMM` or `+HH`, perhaps
     /// after a space.
-    fn offset(&mut self) -> Option<Offset> {
+    fn read_offset(&mut self) -> Option<Offset> {
         self.0 = self.0.trim_ascii_start();
-        let sign = match self.byte(b"Zz+-")? {
+        let sign = match self.read_byte(b"Zz+-")? {
             b'+' => 1,
             b'-' => -1,
             _ => return self.0.is_empty().then_some(Offset::UTC),
         };
-        let hours = self.digits::<2>()?;
+        let hours = self.read_digits::<2>()?;
         if self.0.first() == Some(&b':') {
-            self.byte(b":")?;
+            self.read_byte(b":")?;
         }
         let minutes = if self.0.is_empty() {
             0
         } else {
-            self.digits::<2>()?
+            self.read_digits::<2>()?
         };
         if !self.0.is_empty() || hours > 23 || minutes > 59 {
             return None;

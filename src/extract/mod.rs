@@ -29,7 +29,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use self::read::Item;
-use self::unpack::{Unpacker, kind_by_place};
+use self::unpack::{Unpacker, find_kind_by_place};
 use crate::config;
 use crate::json::{Cut, Loose, Scanner};
 use crate::page::{BrokenDocument, Page, Part};
@@ -103,9 +103,11 @@ pub struct Extracted {
 impl Extracted {
     /// Returns an estimate of the memory in bytes that the releases and rejects need, without the
     /// page from which they were read.
-    pub(crate) fn bytes(&self) -> usize {
-        let releases = self.releases.iter().map(Release::bytes);
-        releases.chain(self.rejects.iter().map(Reject::bytes)).sum()
+    pub(crate) fn byte_count(&self) -> usize {
+        let releases = self.releases.iter().map(Release::byte_count);
+        releases
+            .chain(self.rejects.iter().map(Reject::byte_count))
+            .sum()
     }
 }
 
@@ -190,7 +192,7 @@ pub fn extract_document(
         depth: measure_depth(document).unwrap_or_default(),
         kind: match options.kind {
             Some(Kind::Release) => options.kind,
-            told => kind_by_place(pointer).or(told),
+            kind => find_kind_by_place(pointer).or(kind),
         },
         version: options.version.or(version),
     };

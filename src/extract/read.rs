@@ -100,7 +100,7 @@ fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRele
             reading,
             repairs,
         }),
-        Err(refusal) => Err(refusal.after_repairs(&repairs)),
+        Err(refusal) => Err(refusal.add_repairs(&repairs)),
     }
 }
 
@@ -227,7 +227,7 @@ impl Refusal {
     }
 
     /// Adds to the message that the item is refused although these repairs have changed it.
-    fn after_repairs(self, repairs: &[&str]) -> Self {
+    fn add_repairs(self, repairs: &[&str]) -> Self {
         let message = format!("once repaired ({}), {}", repairs.join(", "), self.message);
         Self { message, ..self }
     }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::extract::read::{self, Item, Kind, ReadRelease, Refusal};
-use crate::extract::version::{version_of_items, version_of_package};
+use crate::extract::version::{find_items_version, find_package_version};
 use crate::extract::{COMPILED_RELEASE, Extracted, Options};
 use crate::json::{self, Cut, ItemsAt, Loose, ScanError, Scanner, Unreadable, is_key};
 use crate::release::{Reason, Reject, Release};
@@ -62,9 +62,9 @@ impl<'o> Unpacker<'o> {
         let version = self
             .options
             .version
-            .or_else(|| version_of_items(cut, around));
-        let told = || cut.list.as_deref().and_then(kind_by_list);
-        let kind = self.options.kind.or_else(told);
+            .or_else(|| find_items_version(cut, around));
+        let kind = || cut.list.as_deref().and_then(find_kind_by_list);
+        let kind = self.options.kind.or_else(kind);
         for item in &cut.items {
             // If the range is outside this body, the item is empty and is rejected later.
             let bytes = document.get(item.range.clone()).unwrap_or_default();
@@ -101,8 +101,10 @@ impl<'o> Unpacker<'o> {
     /// releases.
     fn add_unknown(&mut self, item: Item) {
         let read = read::read_release(&item, Kind::Release, self.options);
-        let holds_others = read.as_ref().map_or(true, |read| read.reading.holds_others);
-        if holds_others && let Some(kind) = kind_by_members(&item.served) {
+        let has_other_items = read
+            .as_ref()
+            .map_or(true, |read| read.reading.has_other_items);
+        if has_other_items && let Some(kind) = find_kind_by_members(&item.served) {
             let kind = Some(kind);
             return self.add(Item { kind, ..item });
         }
@@ -151,17 +153,17 @@ impl<'o> Unpacker<'o> {
         if !self.reserve(cut.items.len()) {
             return self.refuse(item, Kind::Release, too_many_releases(self.options));
         }
-        let said = self
+        let version = self
             .options
             .version
-            .or_else(|| version_of_package(&cut.envelope));
+            .or_else(|| find_package_version(&cut.envelope));
         for entry in &cut.items {
             self.add(Item {
                 pointer: [&*item.pointer, &cut.pointer(entry)].concat(),
                 served: item.served.slice(entry.range.clone()),
                 depth: entry.depth,
                 kind: Some(package.entries),
-                version: said,
+                version,
             });
         }
     }
@@ -255,12 +257,12 @@ const RECORDS: Package = Package {
 };
 
 /// Returns the kind of an item by the name of the list that contains it.
-pub(super) fn kind_by_place(pointer: &str) -> Option<source::Kind> {
+pub(super) fn find_kind_by_place(pointer: &str) -> Option<source::Kind> {
     let (list, _index) = pointer.rsplit_once('/')?;
-    kind_by_list(list)
+    find_kind_by_list(list)
 }
 
-fn kind_by_list(list: &str) -> Option<source::Kind> {
+fn find_kind_by_list(list: &str) -> Option<source::Kind> {
     if list.ends_with("/releases") {
         Some(source::Kind::Release)
     } else if list.ends_with("/records") {
@@ -272,7 +274,7 @@ fn kind_by_list(list: &str) -> Option<source::Kind> {
 
 /// Returns the kind of an item that contains other items, by the names of its members. If the
 /// text is damaged, only the members before the damage are considered.
-fn kind_by_members(item: &[u8]) -> Option<source::Kind> {
+fn find_kind_by_members(item: &[u8]) -> Option<source::Kind> {
     let (mut is_record, mut has_ocid, mut has_tag) = (false, false, false);
     let (mut releases, mut records) = (false, false);
     let mut scanner = Scanner::new(item, 0, Loose);

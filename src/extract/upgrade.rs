@@ -186,15 +186,15 @@ fn make_id(organisation: &mut Members<'_>) -> String {
     {
         return format!("{scheme}-{id}");
     }
-    let mut told = vec![organisation.scalar("name")];
+    let mut texts = vec![organisation.scalar("name")];
     for (part, names) in IDENTIFYING_MEMBERS {
         let mut part = organisation.get(part).and_then(Tree::members);
         let text = |name: &&str| part.as_mut().and_then(|part| part.scalar(name));
-        told.extend(names.iter().map(text));
+        texts.extend(names.iter().map(text));
     }
     let mut hasher = blake3::Hasher::new();
-    if told.iter().any(Option::is_some) {
-        for text in told {
+    if texts.iter().any(Option::is_some) {
+        for text in texts {
             hasher.update(text.unwrap_or_default().as_bytes());
             hasher.update(b"\0");
         }

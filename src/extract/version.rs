@@ -15,14 +15,14 @@ use crate::source::Version;
 /// Returns the version of a page's items. Returns `None` if the items are not in a package.
 ///
 /// `around` is the page without its items, [`Cut::envelope`].
-pub(super) fn version_of_items(cut: &Cut, around: &Value) -> Option<Version> {
+pub(super) fn find_items_version(cut: &Cut, around: &Value) -> Option<Version> {
     let (place, _name) = cut.list_of_items()?.rsplit_once('/')?;
-    version_of_package(around.pointer(place)?)
+    find_package_version(around.pointer(place)?)
 }
 
 /// Returns the version of a package. A package without a member `version` is of version 1.0,
 /// which did not define that member. Returns `None` if the value is not a package.
-pub(super) fn version_of_package(package: &Value) -> Option<Version> {
+pub(super) fn find_package_version(package: &Value) -> Option<Version> {
     let has = |name| package.get(name).is_some();
     if !(has("releases") || has("records")) || has("ocid") {
         return None;
@@ -49,7 +49,7 @@ mod tests {
     #[track_caller]
     fn check(body: &str, at: &str, expected: Option<Version>) {
         let cut = cut(body.as_bytes(), &[ItemsAt::parse(at).unwrap()]).unwrap();
-        assert_eq!(version_of_items(&cut, &cut.envelope), expected, "{body}");
+        assert_eq!(find_items_version(&cut, &cut.envelope), expected, "{body}");
     }
 
     #[test]

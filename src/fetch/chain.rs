@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::detail::{Delivery, Listing, fetch_items};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::{Content, Guard, ends_by_empty_page, is_compared};
+use crate::fetch::guard::{Guard, PageContent, can_end_by_empty_page, is_compared};
 use crate::fetch::page::{PageAnswer, Status, describe_fetch, fetch_page};
 use crate::fetch::page_budget::Permit;
 use crate::fetch::run_state::RunState;
@@ -28,7 +28,7 @@ const LISTED_AT_ONCE: usize = 2;
 
 /// Makes the error that a window has as many items as the publisher ever gives, so it may have
 /// more.
-pub(super) fn capped(scope: &Scope, most: u64) -> Error {
+pub(super) fn capped_window_error(scope: &Scope, most: u64) -> Error {
     let what = format!(
         "the window {scope} has {most} items or more, which is all the publisher gives, \
          and cannot be made shorter"
@@ -59,13 +59,13 @@ pub(super) struct ChainWalk {
     has_cut: bool,
     items: u64,
     guard: Guard,
-    ending: Ending,
+    ending: ChainEnding,
     /// The event that ends the walk, after the page that was just delivered.
     last_event: Option<Event>,
 }
 
 #[derive(Default)]
-struct Ending {
+struct ChainEnding {
     has_unreadable_page: bool,
     /// The reason why the chain is incomplete although every page could be read.
     shortfall: Option<Error>,
@@ -99,14 +99,14 @@ impl ChainWalk {
             has_cut: false,
             items,
             guard,
-            ending: Ending::default(),
+            ending: ChainEnding::default(),
             last_event: None,
         };
         if !is_wanted {
             let (scope, is_whole) = (walk.scope.clone(), true);
             walk.last_event = Some(Event::Ended { scope, is_whole });
-        } else if start.number > walk.most_number() {
-            walk.fail_after_page(walk.too_many_pages());
+        } else if start.number > walk.last_allowed_number() {
+            walk.fail_after_page(walk.too_many_pages_error());
         } else {
             walk.next = Some(start);
         }
@@ -125,13 +125,13 @@ impl ChainWalk {
             return Some(event);
         }
         let arrived = loop {
-            let may_ask = self.may_ask();
+            let can_request = self.can_request();
             let budget = self.run.budget.clone();
             tokio::select! {
                 // pages that have arrived are handled first, because handling them frees permits
                 biased;
                 Some(arrived) = self.under_way.next() => break arrived,
-                permit = budget.acquire(0), if may_ask => self.ask(permit),
+                permit = budget.acquire(0), if can_request => self.request_next(permit),
                 else => return None,
             }
         };
@@ -155,7 +155,7 @@ impl ChainWalk {
 
     /// Returns true if another page may be requested now. Several requests at once are allowed
     /// only for pages that are known to exist.
-    fn may_ask(&self) -> bool {
+    fn can_request(&self) -> bool {
         let Some(next) = &self.next else { return false };
         let is_known = self.last.is_some_and(|last| next.number <= last);
         let at_once = if self.is_listed(next) && !self.has_cut {
@@ -178,7 +178,7 @@ impl ChainWalk {
         *skip > 0 && listing.is_some_and(|listing| listing.cursor == **index)
     }
 
-    fn ask(&mut self, mut permit: Permit) {
+    fn request_next(&mut self, mut permit: Permit) {
         let Some(position) = self.next.take() else {
             return;
         };
@@ -187,15 +187,15 @@ impl ChainWalk {
             self.next = Some(position);
             return;
         }
-        if let Some(after) = self.known_page_after(&position) {
-            self.want(after);
+        if let Some(after) = self.find_known_page_after(&position) {
+            self.set_next(after);
         }
         self.guard.note_request(&position.cursor);
         self.has_begun |= position.cursor != self.first.cursor;
         let run = self.run.clone();
         let scope = self.scope.clone();
         let listing = self.listing.clone();
-        let known = run.known.page(&scope.chain(), &position.cursor);
+        let known = run.known.find_page(&scope.chain(), &position.cursor);
         let page = async move {
             let fetcher = &*run.fetcher;
             let delivery = match &fetcher.source().detail {
@@ -205,7 +205,7 @@ impl ChainWalk {
                 None => fetch_page(fetcher, &scope, &position, known).await?.into(),
             };
             if let Ok(fetched) = &delivery.answer {
-                permit.set_bytes(fetched.bytes());
+                permit.set_bytes(fetched.byte_count());
             }
             Ok((position, delivery, permit))
         };
@@ -213,7 +213,7 @@ impl ChainWalk {
     }
 
     /// Returns the page after one that has not been read yet, if that page is known to exist.
-    fn known_page_after(&self, position: &Position) -> Option<Position> {
+    fn find_known_page_after(&self, position: &Position) -> Option<Position> {
         if let Some(listing) = &self.listing
             && let Some(detail) = &self.fetcher().source().detail
             && let Cursor::Detail { index, skip, .. } = &position.cursor
@@ -223,7 +223,7 @@ impl ChainWalk {
         }
         let last = self.last?;
         (position.number < last)
-            .then(|| pagination::after(self.pagination(), position))
+            .then(|| pagination::next_position(self.pagination(), position))
             .flatten()
     }
 
@@ -243,14 +243,14 @@ impl ChainWalk {
         if let Some((kind, why)) = self.guard.check_refused(refused) {
             return Event::Failed(self.page_error(kind, position, &why));
         }
-        let fetched = match self.confirm(position, answer).await {
+        let fetched = match self.confirm_answer(position, answer).await {
             Ok(Ok(fetched)) => fetched,
             Ok(Err(status)) => return self.interpret_status(position, status),
             Err(error) => return Event::Failed(error),
         };
         match &*fetched {
             Fetched::Page(page) => {
-                if let Some(middle) = self.split_point(page) {
+                if let Some(middle) = self.find_split_point(page) {
                     return self.split(middle);
                 }
                 if let Err(error) = self.accept(page) {
@@ -264,30 +264,34 @@ impl ChainWalk {
             self.run.known.forget();
         }
         // the page may have been requested again and have another size
-        permit.set_bytes(fetched.bytes());
+        permit.set_bytes(fetched.byte_count());
         Event::Page(fetched, permit)
     }
 
     /// Requests the page once more if the answer is doubtful, and returns the answer that counts.
-    async fn confirm(&mut self, position: &Position, answer: PageAnswer) -> Result<PageAnswer> {
+    async fn confirm_answer(
+        &mut self,
+        position: &Position,
+        answer: PageAnswer,
+    ) -> Result<PageAnswer> {
         let mut answer = answer;
         if let Ok(fetched) = &answer
             && matches!(**fetched, Fetched::Unchanged(_))
             && self.run.known.is_forgotten()
         {
             // a page of another chain has changed since this page was requested
-            answer = self.ask_again(position).await?;
+            answer = self.request_again(position).await?;
         }
         if let Ok(fetched) = &answer
             && let Fetched::Page(page) = &**fetched
             && self.is_doubtful(page)
         {
-            return self.ask_again(position).await;
+            return self.request_again(position).await;
         }
         Ok(answer)
     }
 
-    async fn ask_again(&mut self, position: &Position) -> Result<PageAnswer> {
+    async fn request_again(&mut self, position: &Position) -> Result<PageAnswer> {
         let (fetcher, scope) = (Arc::clone(self.fetcher()), self.scope.clone());
         self.await_beside_others(fetch_page(&fetcher, &scope, position, None))
             .await
@@ -319,7 +323,7 @@ impl ChainWalk {
             return self.split(middle);
         }
         let is_empty = source.http.empty_status.contains(&status)
-            && (!self.has_begun || ends_by_empty_page(&source.page, status));
+            && (!self.has_begun || can_end_by_empty_page(&source.page, status));
         let is_behind_the_last =
             source.page.stop_status() == Some(status) && (self.scope.is_part() || self.has_begun);
         if is_empty || is_behind_the_last {
@@ -351,16 +355,16 @@ impl ChainWalk {
 
     /// Returns the time at which the window of a page is to be halved. Returns `None` if the
     /// publisher gives all items of the window, or if the window is too short to be halved.
-    fn split_point(&mut self, page: &Page) -> Option<Timestamp> {
+    fn find_split_point(&mut self, page: &Page) -> Option<Timestamp> {
         let window = self.fetcher().source().window.as_ref()?;
         let most = window.split_when.items?;
-        let items = self.items + page.items() as u64;
+        let items = self.items + page.item_count() as u64;
         if page.total_items.unwrap_or_default().max(items) < most {
             return None;
         }
         if self.middle.is_none() {
             let shortfall = &mut self.ending.shortfall;
-            shortfall.get_or_insert(capped(&self.scope, most));
+            shortfall.get_or_insert(capped_window_error(&self.scope, most));
         }
         self.middle
     }
@@ -380,7 +384,7 @@ impl ChainWalk {
             }
             _ => {
                 let fullest = self.run.fullest.load(Relaxed);
-                pagination::is_full(pagination, page.items(), fullest)
+                pagination::is_full(pagination, page.item_count(), fullest)
             }
         }
     }
@@ -392,14 +396,14 @@ impl ChainWalk {
     /// would continue after it and not notice its fault again.
     fn accept(&mut self, page: &Page) -> Result<()> {
         let pagination = self.pagination();
-        let items = page.items();
+        let items = page.item_count();
         if pagination::is_size_too_large(pagination, &page.position, page.total_pages, items) {
             let why = format!(
                 "has {items} items and is not the last, which is not what its `page.size` says"
             );
             return Err(self.page_error(Kind::Config, &page.position, &why));
         }
-        if self.repeats_other_windows(page) {
+        if self.is_repeat_of_other_windows(page) {
             // the items belong to the windows before this one, which have been delivered
             let why = "begins with the items of the windows before it, \
                        so its dates are not heeded";
@@ -407,16 +411,16 @@ impl ChainWalk {
         }
         self.last = page
             .total_pages
-            .map(|total| pagination::last_number(pagination, total));
+            .map(|total| pagination::last_page_number(pagination, total));
         self.items += items as u64;
         if page.entries.is_none() {
             self.run.fullest.fetch_max(items, Relaxed);
         }
-        let content = Content {
+        let content = PageContent {
             cursor: &page.position.cursor,
             next: page.next.as_ref().map(|next| &next.cursor),
             items,
-            hash: self.hash_of_content(page),
+            hash: self.hash_content(page),
         };
         if let Some(why) = self.guard.check_content(content) {
             self.fail_after_page(self.page_error(Kind::Truncated, &page.position, &why));
@@ -428,7 +432,7 @@ impl ChainWalk {
             }
             Some(next) => {
                 self.take_back(page, next);
-                self.go_on(&page.position, &page.url, next);
+                self.continue_to(&page.position, &page.url, next);
             }
         }
         Ok(())
@@ -436,7 +440,7 @@ impl ChainWalk {
 
     /// Returns a hash of the page's items, or of the items that its index page names. An index
     /// page may name thousands, so it is hashed once and not for each page of the run.
-    fn hash_of_content(&self, page: &Page) -> u64 {
+    fn hash_content(&self, page: &Page) -> u64 {
         if !is_compared(&page.position.cursor) {
             return 0;
         }
@@ -454,7 +458,7 @@ impl ChainWalk {
         self.guard.note_unchanged();
         match page.next() {
             None => self.end_after_page(),
-            Some(next) => self.go_on(&page.position, &page.url, &next),
+            Some(next) => self.continue_to(&page.position, &page.url, &next),
         }
     }
 
@@ -466,18 +470,18 @@ impl ChainWalk {
         let after = match self.fetcher().source().detail {
             // only the page that could not be read knows what follows
             Some(_) => None,
-            None => pagination::after(self.pagination(), position),
+            None => pagination::next_position(self.pagination(), position),
         };
         match (after, objection) {
             (Some(_), Some(why)) => {
                 self.fail_after_page(self.page_error(Kind::Truncated, position, &why));
             }
             (Some(after), None) if !is_last => {
-                if after.number > self.most_number() {
-                    self.fail_after_page(self.too_many_pages());
+                if after.number > self.last_allowed_number() {
+                    self.fail_after_page(self.too_many_pages_error());
                 }
                 if self.next.is_none() && self.under_way.is_empty() {
-                    self.want(after);
+                    self.set_next(after);
                 }
             }
             _ => {
@@ -494,22 +498,22 @@ impl ChainWalk {
 
     /// Continues with the page `next`. It is not requested if it has been requested already, if
     /// it is not wanted, or if the feed has shrunk and no longer has it.
-    fn go_on(&mut self, position: &Position, url: &str, next: &Position) {
+    fn continue_to(&mut self, position: &Position, url: &str, next: &Position) {
         if self.until.is_some_and(|until| position.number >= until) {
             return self.stop();
         }
-        if self.guard.leads_back(url, &next.cursor) {
+        if self.guard.is_loop(url, &next.cursor) {
             if self.pagination().stops_at_repeated_page() {
                 return self.end_after_page();
             }
             let why = "names as next a page that was fetched before it, a loop";
             self.fail_after_page(self.page_error(Kind::Truncated, position, why));
         }
-        if next.number > self.most_number() {
-            self.fail_after_page(self.too_many_pages());
+        if next.number > self.last_allowed_number() {
+            self.fail_after_page(self.too_many_pages_error());
         }
         if self.next.is_none() && self.under_way.is_empty() {
-            self.want(next.clone());
+            self.set_next(next.clone());
         }
         if let (Some(next), Some(last)) = (&self.next, self.last)
             && next.number > last
@@ -522,7 +526,11 @@ impl ChainWalk {
     /// expected, because another page follows it.
     fn take_back(&mut self, page: &Page, next: &Position) {
         let is_other = |expected: Position| expected != *next;
-        if page.entries.is_none() || !self.known_page_after(&page.position).is_some_and(is_other) {
+        if page.entries.is_none()
+            || !self
+                .find_known_page_after(&page.position)
+                .is_some_and(is_other)
+        {
             return;
         }
         self.has_cut = true;
@@ -534,8 +542,8 @@ impl ChainWalk {
 
     /// Sets the next page to request, unless it comes after the last page that is wanted or
     /// allowed.
-    fn want(&mut self, position: Position) {
-        let most = self.most_number();
+    fn set_next(&mut self, position: Position) {
+        let most = self.last_allowed_number();
         if position.number <= self.until.unwrap_or(most).min(most) {
             self.next = Some(position);
         }
@@ -543,10 +551,10 @@ impl ChainWalk {
 
     /// Returns true if the page is the first of its window and too many windows have begun with
     /// the same items. Then the server ignores the dates in requests.
-    fn repeats_other_windows(&self, page: &Page) -> bool {
+    fn is_repeat_of_other_windows(&self, page: &Page) -> bool {
         let is_first = self.scope.window.is_some() && page.position.cursor == self.first.cursor;
         is_first
-            && page.items() > 0
+            && page.item_count() > 0
             && self.fetcher().source().has_from_and_to()
             && self
                 .run
@@ -565,7 +573,7 @@ impl ChainWalk {
             }
             _ => None,
         };
-        if page.items() == 0 && total.is_some_and(|total| self.items < total) {
+        if page.item_count() == 0 && total.is_some_and(|total| self.items < total) {
             let why = "is the last and empty, and there are fewer items than its total says";
             let error = self.page_error(Kind::Truncated, &page.position, why);
             self.ending.shortfall.get_or_insert(error);
@@ -589,12 +597,12 @@ impl ChainWalk {
     }
 
     /// Returns the number of the last page that the limit on pages allows.
-    fn most_number(&self) -> u64 {
+    fn last_allowed_number(&self) -> u64 {
         let most = self.fetcher().limits().max_pages;
         self.first.number.saturating_add(most - 1)
     }
 
-    fn too_many_pages(&self) -> Error {
+    fn too_many_pages_error(&self) -> Error {
         let most = self.fetcher().limits().max_pages;
         let chain = self.fetcher().describe_chain(&self.scope);
         let what = format!("{chain} has more than {most} pages, the limit of `fetch.max_pages`");

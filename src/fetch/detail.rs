@@ -27,7 +27,7 @@ use crate::fetch::page::{
     PageAnswer, describe_fetch, follow_page, handled_statuses, page_target, read_or_substitute,
     total_items,
 };
-use crate::fetch::pagination::{self, Following, Read};
+use crate::fetch::pagination::{self, Following, PageParts};
 use crate::fetch::scope::Scope;
 use crate::http::{Answer, Received, RequestSpec};
 use crate::page::{BrokenDocument, Cursor, Page, Part, Position, Validators};
@@ -39,7 +39,7 @@ const GONE: [u16; 2] = [404, 410];
 #[derive(Debug)]
 pub(super) struct Listing {
     pub(super) cursor: Cursor,
-    asked: Url,
+    request_url: Url,
     /// The URL of the response. Relative URLs of items start from it.
     url: Url,
     pub(super) items: Vec<String>,
@@ -63,20 +63,20 @@ impl Listing {
     ) -> Option<Position> {
         let end = usize::try_from(skip).ok()?.checked_add(together)?;
         (end < self.items.len())
-            .then(|| self.after(position, end))
+            .then(|| self.next_position(position, end))
             .flatten()
     }
 
     /// Returns the page of the run that follows the items before `end`.
-    fn after(&self, position: &Position, end: usize) -> Option<Position> {
+    fn next_position(&self, position: &Position, end: usize) -> Option<Position> {
         let cursor = if end < self.items.len() {
             Cursor::Detail {
                 index: Box::new(self.cursor.clone()),
                 skip: end as u64,
-                seen: self.seen(end),
+                seen: self.hash_items_before(end),
             }
         } else {
-            first_stretch(self.following.next.clone()?.cursor)
+            first_stretch_cursor(self.following.next.clone()?.cursor)
         };
         Some(Position {
             number: position.number.saturating_add(1),
@@ -84,7 +84,7 @@ impl Listing {
         })
     }
 
-    fn seen(&self, end: usize) -> String {
+    fn hash_items_before(&self, end: usize) -> String {
         let mut hasher = blake3::Hasher::new();
         for item in &self.items[..end.min(self.items.len())] {
             hasher.update(item.as_bytes());
@@ -95,14 +95,14 @@ impl Listing {
 
     /// Returns the index of the first item to fetch. It is `skip`, or 0 if the first `skip` items
     /// are no longer the same.
-    fn start(&self, skip: u64, seen: &str) -> usize {
+    fn find_start(&self, skip: u64, seen: &str) -> usize {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-        let is_same = skip <= self.items.len() && self.seen(skip) == seen;
+        let is_same = skip <= self.items.len() && self.hash_items_before(skip) == seen;
         if is_same { skip } else { 0 }
     }
 }
 
-pub(super) fn first_stretch(index: Cursor) -> Cursor {
+pub(super) fn first_stretch_cursor(index: Cursor) -> Cursor {
     Cursor::Detail {
         index: Box::new(index),
         skip: 0,
@@ -170,7 +170,7 @@ impl StretchRequest<'_> {
                 Err(substitute) => return Ok(substitute.into()),
             },
         };
-        let start = listing.start(skip, seen);
+        let start = listing.find_start(skip, seen);
         let end = (start + self.detail.together.get()).min(listing.items.len());
         let (page, refused) = self.fetch_stretch(&listing, start..end).await?;
         Ok(Delivery {
@@ -236,9 +236,9 @@ impl StretchRequest<'_> {
         let answer = fetcher.client().ask(spec, |received| {
             let url = received.url;
             let (picked, envelope) = pick_items(fetcher, &self.detail.pick, &received)?;
-            let read = Read {
+            let read = PageParts {
                 position: &at,
-                asked: &target.url,
+                request_url: &target.url,
                 url,
                 envelope: &envelope,
                 items: picked.entries,
@@ -246,7 +246,7 @@ impl StretchRequest<'_> {
             let following = follow_page(fetcher, read)?;
             Ok(Listing {
                 cursor: at.cursor.clone(),
-                asked: target.url.clone(),
+                request_url: target.url.clone(),
                 url: url.clone(),
                 total_items: total_items(source, &following, &envelope)?,
                 following,
@@ -280,17 +280,17 @@ impl StretchRequest<'_> {
             .map(|item| self.fetch_item(listing, item));
         let items = stream::iter(items.collect::<Vec<_>>()).buffered(concurrency);
         let items = take_fitting(items, fetcher.limits()).await?;
-        if let Some((kind, answer)) = refused_in_a_row(&items) {
+        if let Some((kind, answer)) = find_repeated_refusal(&items) {
             let message = format!("{answer} for {MOST_REFUSED} items in a row");
             return Err(Error::new(kind, message));
         }
         let mut page = Page {
             chain: self.scope.chain(),
             position: self.position.clone(),
-            next: listing.after(self.position, begin + items.len()),
+            next: listing.next_position(self.position, begin + items.len()),
             total_pages: None,
             total_items: listing.total_items,
-            url: fetcher.policy().redact_url(&listing.asked),
+            url: fetcher.policy().redact_url(&listing.request_url),
             fetched_at: listing.fetched_at,
             envelope: Value::Null,
             parts: Vec::new(),
@@ -327,7 +327,7 @@ impl StretchRequest<'_> {
                 message,
             };
         let addresses = fetcher.addresses();
-        let target = match addresses.item(detail, self.scope, &listing.url, item) {
+        let target = match addresses.item_target(detail, self.scope, &listing.url, item) {
             Ok(target) => target,
             // the index page is data, so it may name any URL
             Err(error) if error.kind() == Kind::LinkRefused => {
@@ -359,7 +359,7 @@ impl StretchRequest<'_> {
         };
         Ok(match answer {
             Answer::Read(decoded) => {
-                FetchedItem::Documents(documents_of_item(fetcher, decoded, &target.url, item))
+                FetchedItem::Documents(build_documents(fetcher, decoded, &target.url, item))
             }
             Answer::Unreadable { body, message, .. } => {
                 FetchedItem::Broken(broken(url, false, Some(body), message))
@@ -389,7 +389,7 @@ impl StretchRequest<'_> {
 }
 
 /// Returns the documents of an item, marked with the URL that they came from.
-fn documents_of_item(
+fn build_documents(
     fetcher: &Fetcher,
     decoded: Decoded,
     url: &Url,
@@ -441,25 +441,27 @@ enum FetchedItem {
 }
 
 impl FetchedItem {
-    fn refusal(&self) -> Option<(Kind, &str)> {
+    fn as_refusal(&self) -> Option<(Kind, &str)> {
         match self {
             FetchedItem::Refused(kind, answer, _) => Some((*kind, answer)),
             FetchedItem::Documents(_) | FetchedItem::Broken(_) => None,
         }
     }
 
-    fn bytes(&self) -> usize {
+    fn byte_count(&self) -> usize {
         match self {
             FetchedItem::Documents((parts, others)) => {
-                let parts = parts.iter().map(Part::bytes);
-                parts.chain(others.iter().map(BrokenDocument::bytes)).sum()
+                let parts = parts.iter().map(Part::byte_count);
+                parts
+                    .chain(others.iter().map(BrokenDocument::byte_count))
+                    .sum()
             }
-            FetchedItem::Broken(it) | FetchedItem::Refused(_, _, it) => it.bytes(),
+            FetchedItem::Broken(it) | FetchedItem::Refused(_, _, it) => it.byte_count(),
         }
     }
 
     /// Returns how many items the fetched item adds to a page.
-    fn items(&self) -> usize {
+    fn count_items(&self) -> usize {
         match self {
             FetchedItem::Documents((parts, others)) => {
                 let items = parts.iter().map(|part| part.cut.items.len());
@@ -481,8 +483,8 @@ async fn take_fitting(
     let (mut bytes, mut count) = (0_usize, 0_usize);
     while let Some(found) = items.next().await {
         let found = found?;
-        bytes = bytes.saturating_add(found.bytes());
-        count = count.saturating_add(found.items());
+        bytes = bytes.saturating_add(found.byte_count());
+        count = count.saturating_add(found.count_items());
         let is_full = bytes > limits.max_decoded_bytes || count > limits.max_items;
         if is_full && !fitting.is_empty() {
             break;
@@ -500,15 +502,15 @@ fn count_refused(items: &[FetchedItem]) -> RefusedItems {
         is_all: trailing == items.len(),
         kind: items
             .last()
-            .and_then(FetchedItem::refusal)
+            .and_then(FetchedItem::as_refusal)
             .map(|(kind, _)| kind),
     }
 }
 
 /// Returns the last answer of several items in a row that were refused, if there are so many.
-fn refused_in_a_row(found: &[FetchedItem]) -> Option<(Kind, &str)> {
+fn find_repeated_refusal(found: &[FetchedItem]) -> Option<(Kind, &str)> {
     found.windows(MOST_REFUSED).find_map(|some| {
-        let answers = some.iter().map(FetchedItem::refusal);
+        let answers = some.iter().map(FetchedItem::as_refusal);
         answers.collect::<Option<Vec<_>>>()?.pop()
     })
 }
@@ -542,7 +544,7 @@ mod tests {
             ),
         ] {
             let found: Vec<FetchedItem> = statuses.iter().map(|status| refused(*status)).collect();
-            assert_eq!(refused_in_a_row(&found), expected, "{statuses:?}");
+            assert_eq!(find_repeated_refusal(&found), expected, "{statuses:?}");
         }
     }
 }

@@ -31,9 +31,9 @@ impl Fetched {
 
     /// Returns the bytes of memory that the page needs until it is durable. What is read out of
     /// the page is not included.
-    pub(super) fn bytes(&self) -> usize {
+    pub(super) fn byte_count(&self) -> usize {
         match self {
-            Fetched::Page(page) => page.bytes(),
+            Fetched::Page(page) => page.byte_count(),
             Fetched::Unchanged(_) => 0,
             Fetched::Unreadable(page) => page.body.len(),
         }

@@ -45,7 +45,7 @@ pub(super) struct Guard {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Content<'a> {
+pub(super) struct PageContent<'a> {
     pub(super) cursor: &'a Cursor,
     pub(super) next: Option<&'a Cursor>,
     pub(super) items: usize,
@@ -89,15 +89,15 @@ impl Guard {
     }
 
     pub(super) fn note_request(&mut self, cursor: &Cursor) {
-        if let Some(key) = followed_by(cursor) {
+        if let Some(key) = find_link(cursor) {
             self.followed.insert(self.hasher.hash_one(key));
         }
     }
 
     /// Returns true if the page at `url` names as the next page itself or a page that was
     /// requested before.
-    pub(super) fn leads_back(&mut self, url: &str, next: &Cursor) -> bool {
-        let Some(key) = followed_by(next) else {
+    pub(super) fn is_loop(&mut self, url: &str, next: &Cursor) -> bool {
+        let Some(key) = find_link(next) else {
             return false;
         };
         // the first page must be added here, because no link led to it
@@ -105,9 +105,9 @@ impl Guard {
         self.followed.contains(&self.hasher.hash_one(key))
     }
 
-    pub(super) fn check_content(&mut self, content: Content<'_>) -> Option<String> {
+    pub(super) fn check_content(&mut self, content: PageContent<'_>) -> Option<String> {
         self.unreadable_in_a_row = 0;
-        let Content {
+        let PageContent {
             cursor,
             next,
             items,
@@ -115,7 +115,7 @@ impl Guard {
         } = content;
         if items == 0 {
             self.empty_in_a_row += 1;
-            let leads_on = next.is_some_and(|next| followed_by(next).is_some());
+            let leads_on = next.is_some_and(|next| find_link(next).is_some());
             return (leads_on && self.empty_in_a_row > MOST_EMPTY).then(|| {
                 format!(
                     "is the last of {} without items that lead on",
@@ -205,11 +205,11 @@ pub(super) fn is_compared(cursor: &Cursor) -> bool {
 
 /// Returns the link or token that must not repeat within a chain. For a page of items, it is that
 /// of the index page.
-fn followed_by(cursor: &Cursor) -> Option<&str> {
+fn find_link(cursor: &Cursor) -> Option<&str> {
     match cursor {
         Cursor::Link(link) => Some(link),
         Cursor::Token(token) => Some(token),
-        Cursor::Detail { index, skip: 0, .. } => followed_by(index),
+        Cursor::Detail { index, skip: 0, .. } => find_link(index),
         Cursor::Start
         | Cursor::Number(_)
         | Cursor::Offset(_)
@@ -225,7 +225,7 @@ fn followed_by(cursor: &Cursor) -> Option<&str> {
 /// links or tokens ends there only if the status is a success, because an error means that the
 /// remaining pages are lost. A chain that has a total, or a status of its own for the end, does
 /// not end there.
-pub(super) fn ends_by_empty_page(pagination: &Pagination, status: u16) -> bool {
+pub(super) fn can_end_by_empty_page(pagination: &Pagination, status: u16) -> bool {
     match pagination {
         Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => *stop == Stop::Empty,
         Pagination::Link { .. } | Pagination::Token { .. } => (200..300).contains(&status),
@@ -262,7 +262,7 @@ mod tests {
     fn check(pages: &[(Cursor, Option<Cursor>, usize, u64)]) -> Vec<Option<String>> {
         let mut guard = Guard::new(3);
         let check = |(cursor, next, items, hash): &(Cursor, Option<Cursor>, usize, u64)| {
-            guard.check_content(Content {
+            guard.check_content(PageContent {
                 cursor,
                 next: next.as_ref(),
                 items: *items,
@@ -355,7 +355,7 @@ mod tests {
             for cursor in asked {
                 guard.note_request(cursor);
             }
-            assert_eq!(guard.leads_back(url, &next), expected, "{next:?}");
+            assert_eq!(guard.is_loop(url, &next), expected, "{next:?}");
         }
     }
 
@@ -410,7 +410,7 @@ mod tests {
             stop,
         };
         let ends = |pagination: &Pagination| {
-            [200, 204, 404].map(|status| ends_by_empty_page(pagination, status))
+            [200, 204, 404].map(|status| can_end_by_empty_page(pagination, status))
         };
         assert_eq!(ends(&number(Stop::Empty)), [true, true, true]);
         assert_eq!(ends(&number(Stop::Status(404))), [false, false, false]);

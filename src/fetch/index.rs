@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::ends_by_empty_page;
+use crate::fetch::guard::can_end_by_empty_page;
 use crate::fetch::index_page::pick_items;
-use crate::fetch::pagination::{self, Read};
+use crate::fetch::pagination::{self, PageParts};
 use crate::fetch::scope::Axes;
 use crate::http::{Answer, RequestSpec};
 use crate::page::{Cursor, Position};
@@ -73,37 +73,43 @@ pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
 async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
     let mut values = Vec::new();
     let mut seen = HashSet::new();
-    let mut next = Some(pagination::first(&index.page));
+    let mut next = Some(pagination::first_position(&index.page));
     let mut pages = 0;
     while let Some(position) = next {
         pages += 1;
         if pages > MOST_PAGES {
-            return Err(truncated(format!("it has more than {MOST_PAGES} pages")));
+            return Err(truncated_error(format!(
+                "it has more than {MOST_PAGES} pages"
+            )));
         }
         let (named, after) = fetch_index_page(fetcher, index, &position).await?;
         let known = values.len();
         let has_names = !named.is_empty();
         values.extend(named.into_iter().filter(|value| seen.insert(value.clone())));
         if has_names && values.len() == known {
-            return Err(truncated("a page of it names nothing that is new".into()));
+            return Err(truncated_error(
+                "a page of it names nothing that is new".into(),
+            ));
         }
         if values.len() > MOST_COMBINATIONS {
-            return Err(truncated(format!("it names more than {MOST_COMBINATIONS}")));
+            return Err(truncated_error(format!(
+                "it names more than {MOST_COMBINATIONS}"
+            )));
         }
         next = after;
     }
     if values.is_empty() {
-        return Err(truncated("it names nothing".into()));
+        return Err(truncated_error("it names nothing".into()));
     }
     Ok(values)
 }
 
 /// Returns true if this status in place of a page ends the index. The rules are those of a chain
 /// of pages.
-fn ends_index(fetcher: &Fetcher, index: &Index, position: &Position, status: u16) -> bool {
-    let has_begun = *position != pagination::first(&index.page);
+fn is_end_of_index(fetcher: &Fetcher, index: &Index, position: &Position, status: u16) -> bool {
+    let has_begun = *position != pagination::first_position(&index.page);
     let is_empty = fetcher.source().http.empty_status.contains(&status)
-        && (!has_begun || ends_by_empty_page(&index.page, status));
+        && (!has_begun || can_end_by_empty_page(&index.page, status));
     is_empty || (index.page.stop_status() == Some(status) && has_begun)
 }
 
@@ -112,7 +118,7 @@ async fn fetch_index_page(
     index: &Index,
     position: &Position,
 ) -> Result<(Vec<String>, Option<Position>)> {
-    let target = fetcher.addresses().index_page(index, position)?;
+    let target = fetcher.addresses().index_target(index, position)?;
     let empty = &fetcher.source().http.empty_status;
     let stop = index.page.stop_status();
     let handled: Vec<u16> = empty.iter().copied().chain(stop).collect();
@@ -123,30 +129,33 @@ async fn fetch_index_page(
     let answer = fetcher.client().ask(spec, |received| {
         let url = received.url;
         let (picked, envelope) = pick_items(fetcher, &index.pick, &received)?;
-        let read = Read {
+        let read = PageParts {
             position,
-            asked: &target.url,
+            request_url: &target.url,
             url,
             envelope: &envelope,
             items: picked.entries,
         };
         let following = pagination::follow(&index.page, read)?;
         // a path becomes a complete URL, so that it can be used without the index
-        let named = picked.texts.into_iter().map(|value| absolute(url, value));
+        let named = picked
+            .texts
+            .into_iter()
+            .map(|value| complete_url(url, value));
         Ok((named.collect::<Vec<_>>(), picked.entries, following))
     });
     let (named, entries, following) = match answer.await? {
         Answer::Read(read) => read,
         Answer::Unreadable { message, .. } => {
-            return Err(truncated(format!("it cannot be read: {message}")));
+            return Err(truncated_error(format!("it cannot be read: {message}")));
         }
         // the request did not ask whether the index has changed
-        Answer::Unchanged(_) => return Err(truncated("status 304".into())),
+        Answer::Unchanged(_) => return Err(truncated_error("status 304".into())),
         // there is no such page after the last one, or the first page names nothing
-        Answer::Status(status) if ends_index(fetcher, index, position, status) => {
+        Answer::Status(status) if is_end_of_index(fetcher, index, position, status) => {
             return Ok((Vec::new(), None));
         }
-        Answer::Status(status) => return Err(truncated(format!("status {status}"))),
+        Answer::Status(status) => return Err(truncated_error(format!("status {status}"))),
     };
     let pages = following.total_pages;
     if pagination::is_size_too_large(&index.page, position, pages, entries) {
@@ -159,7 +168,7 @@ async fn fetch_index_page(
         .iter()
         .position(|name| fetcher.policy().has_secret(name))
     {
-        return Err(truncated(format!("its entry {name} holds a secret")));
+        return Err(truncated_error(format!("its entry {name} holds a secret")));
     }
     let mut next = following.next;
     if let Some(Position {
@@ -174,7 +183,7 @@ async fn fetch_index_page(
 
 /// Completes a path to a URL, and removes the user from a URL, because values name chains. Other
 /// values stay the same.
-fn absolute(url: &url::Url, value: String) -> String {
+fn complete_url(url: &url::Url, value: String) -> String {
     if !value.starts_with('/') {
         return remove_user_from_value(&value);
     }
@@ -186,6 +195,6 @@ fn absolute(url: &url::Url, value: String) -> String {
     })
 }
 
-fn truncated(message: String) -> Error {
+fn truncated_error(message: String) -> Error {
     Error::new(Kind::Truncated, message)
 }

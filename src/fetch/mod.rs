@@ -57,11 +57,11 @@ pub use self::fetcher::Fetcher;
 pub use self::file::Input;
 pub use self::index::fetch_axes;
 pub use self::page_budget::{PageBudget, Permit};
-pub use self::plan::{Begun, Plan};
+pub use self::plan::{BegunChains, Plan};
 pub use self::previous_run::PreviousRun;
 pub use self::scope::{Axes, Scope};
 use self::traversal::Traversal;
-pub use self::window::Stretch;
+pub use self::window::TimeRange;
 
 /// Describes where a run begins to fetch and where it ends.
 #[derive(Clone, Debug)]
@@ -84,20 +84,20 @@ pub struct Start {
 /// Returns the position of the first page of a file.
 #[must_use]
 pub fn first_page_of_file() -> Position {
-    pagination::first(&Pagination::File)
+    pagination::first_position(&Pagination::File)
 }
 
 /// Returns the position of the first page of each chain of a source.
 #[must_use]
 pub fn first_page(source: &Source) -> Position {
-    let first = pagination::first(&source.page);
+    let first = pagination::first_position(&source.page);
     if source.detail.is_none() {
         return first;
     }
     Position {
         // a page is a group of items of the index, and we count these pages
         number: 1,
-        cursor: detail::first_stretch(first.cursor),
+        cursor: detail::first_stretch_cursor(first.cursor),
     }
 }
 
@@ -106,7 +106,7 @@ pub fn first_page(source: &Source) -> Position {
 #[must_use]
 pub fn rewind(cursor: &Cursor) -> Cursor {
     match cursor {
-        Cursor::Detail { index, .. } => detail::first_stretch((**index).clone()),
+        Cursor::Detail { index, .. } => detail::first_stretch_cursor((**index).clone()),
         cursor => cursor.clone(),
     }
 }
@@ -117,7 +117,7 @@ pub fn rewind(cursor: &Cursor) -> Cursor {
 pub fn page_at(source: &Source, number: u64) -> Option<Position> {
     match source.detail {
         Some(_) => Some(first_page(source)).filter(|first| first.number == number),
-        None => pagination::at(&source.page, number),
+        None => pagination::position_at(&source.page, number),
     }
 }
 
@@ -128,7 +128,7 @@ pub fn incremental(
     source: &Source,
     watermark: Option<Timestamp>,
     now: Timestamp,
-) -> Option<Stretch> {
+) -> Option<TimeRange> {
     let window = source.window.as_ref()?;
     Some(window::incremental(source, window, watermark, now))
 }

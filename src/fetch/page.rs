@@ -10,7 +10,7 @@ use crate::decode::{Decoded, decode};
 use crate::error::Result;
 use crate::fetch::event::Fetched;
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::pagination::{self, Following, Read};
+use crate::fetch::pagination::{self, Following, PageParts};
 use crate::fetch::scope::Scope;
 use crate::http::{Answer, Received, RequestSpec, Target};
 use crate::json;
@@ -84,13 +84,13 @@ pub(super) async fn page_target(
     position: &Position,
 ) -> Result<Target> {
     let (addresses, client) = (fetcher.addresses(), fetcher.client());
-    let target = addresses.page(scope, position)?;
-    if !addresses.lacks_token(position) {
+    let target = addresses.page_target(scope, position)?;
+    if !addresses.is_token_missing(position) {
         return Ok(target);
     }
     let spec = RequestSpec::new(&target, position.number, client.pace());
     client.renew_token(spec).await?;
-    addresses.page(scope, position)
+    addresses.page_target(scope, position)
 }
 
 /// Returns what was read. If nothing could be read, returns the status or the unreadable body as
@@ -133,7 +133,7 @@ fn parse_page(
     fetcher: &Fetcher,
     scope: &Scope,
     position: &Position,
-    asked: &Url,
+    request_url: &Url,
     received: Received<'_>,
 ) -> std::result::Result<Page, Undecodable> {
     let fetched_at = Timestamp::now();
@@ -149,9 +149,9 @@ fn parse_page(
         parts,
         broken,
     } = decode(body, content_type, source, fetcher.limits())?;
-    let read = Read {
+    let read = PageParts {
         position,
-        asked,
+        request_url,
         url,
         envelope: &envelope,
         items: parts.iter().map(|part| part.cut.items.len()).sum(),
@@ -165,7 +165,7 @@ fn parse_page(
         next: following.next,
         total_pages: following.total_pages,
         total_items,
-        url: fetcher.policy().redact_url(asked),
+        url: fetcher.policy().redact_url(request_url),
         fetched_at,
         envelope,
         parts,
@@ -180,7 +180,7 @@ fn parse_page(
 /// Returns what follows a page. A link is returned without its secrets.
 pub(crate) fn follow_page(
     fetcher: &Fetcher,
-    read: Read<'_>,
+    read: PageParts<'_>,
 ) -> std::result::Result<Following, json::Unreadable> {
     let pagination = &fetcher.source().page;
     let mut following = pagination::follow(pagination, read)?;
@@ -215,7 +215,7 @@ pub(super) fn total_items(
 ) -> std::result::Result<Option<u64>, json::Unreadable> {
     let split_when = source.window.as_ref().map(|window| &window.split_when);
     match split_when.and_then(|split_when| split_when.total.as_ref()) {
-        Some(pointer) => pagination::total(pointer, envelope).map(Some),
+        Some(pointer) => pagination::read_total(pointer, envelope).map(Some),
         None => Ok(following.total_items),
     }
 }

@@ -21,17 +21,17 @@ pub(crate) struct Following {
 
 /// The parts of a page that decide what follows it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Read<'r> {
+pub(crate) struct PageParts<'r> {
     pub(crate) position: &'r Position,
     /// The URL of the request. A feed of changes compares its link with it.
-    pub(crate) asked: &'r Url,
+    pub(crate) request_url: &'r Url,
     /// The URL of the response. Relative links start from it.
     pub(crate) url: &'r Url,
     pub(crate) envelope: &'r Value,
     pub(crate) items: usize,
 }
 
-pub(crate) fn first(pagination: &Pagination) -> Position {
+pub(crate) fn first_position(pagination: &Pagination) -> Position {
     match pagination {
         Pagination::Single | Pagination::File | Pagination::Link { .. } => Position {
             number: 1,
@@ -53,8 +53,8 @@ pub(crate) fn first(pagination: &Pagination) -> Position {
 }
 
 /// Returns the page with a number, if it can be requested without reading the page before it.
-pub(super) fn at(pagination: &Pagination, number: u64) -> Option<Position> {
-    let first = first(pagination);
+pub(super) fn position_at(pagination: &Pagination, number: u64) -> Option<Position> {
+    let first = first_position(pagination);
     let skipped = number.checked_sub(first.number)?;
     let cursor = match pagination {
         Pagination::Number { .. } => Cursor::Number(number),
@@ -81,14 +81,14 @@ pub(super) fn number_of(pagination: &Pagination, cursor: &Cursor) -> u64 {
 }
 
 /// Returns the page after one that could not be read, if it can be known.
-pub(super) fn after(pagination: &Pagination, position: &Position) -> Option<Position> {
-    at(pagination, position.number.checked_add(1)?)
+pub(super) fn next_position(pagination: &Pagination, position: &Position) -> Option<Position> {
+    position_at(pagination, position.number.checked_add(1)?)
 }
 
 /// Returns the number of the last page of a chain with `total_pages` pages. An empty chain has
 /// one page, which says that there are no items.
-pub(super) fn last_number(pagination: &Pagination, total_pages: u64) -> u64 {
-    first(pagination)
+pub(super) fn last_page_number(pagination: &Pagination, total_pages: u64) -> u64 {
+    first_position(pagination)
         .number
         .saturating_add(total_pages.saturating_sub(1))
 }
@@ -116,8 +116,8 @@ pub(super) fn is_size_too_large(
         | Pagination::Offset { size, .. } => *size,
         _ => return false,
     };
-    let first = first(pagination).number;
-    let follows = total_pages.is_some_and(|total| last_number(pagination, total) > first);
+    let first = first_position(pagination).number;
+    let follows = total_pages.is_some_and(|total| last_page_number(pagination, total) > first);
     position.number == first && follows && items as u64 <= size / 2
 }
 
@@ -139,19 +139,28 @@ pub(super) fn is_full(pagination: &Pagination, items: usize, fullest: usize) -> 
 
 /// Reads what follows a page. A link becomes an absolute URL, or stays as served if that is
 /// impossible.
-pub(super) fn follow(pagination: &Pagination, page: Read<'_>) -> Result<Following, Unreadable> {
+pub(super) fn follow(
+    pagination: &Pagination,
+    page: PageParts<'_>,
+) -> Result<Following, Unreadable> {
     match pagination {
         Pagination::Single | Pagination::File => Ok(Following::default()),
-        Pagination::Link { pointer, .. } => link(pointer, pagination.is_change_feed(), page),
-        Pagination::Token { pointer, .. } => token(pointer, pagination.is_change_feed(), page),
+        Pagination::Link { pointer, .. } => follow_link(pointer, pagination.is_change_feed(), page),
+        Pagination::Token { pointer, .. } => {
+            follow_token(pointer, pagination.is_change_feed(), page)
+        }
         Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => {
-            counted(pagination, stop, page)
+            follow_count(pagination, stop, page)
         }
     }
 }
 
-fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Following, Unreadable> {
-    let Read {
+fn follow_count(
+    pagination: &Pagination,
+    stop: &Stop,
+    page: PageParts<'_>,
+) -> Result<Following, Unreadable> {
+    let PageParts {
         position,
         envelope,
         items,
@@ -165,25 +174,25 @@ fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Follo
         return Err(Unreadable("it is one object and not a page of them".into()));
     }
     let (total_pages, total_items) = match stop {
-        Stop::TotalPages(pointer) => (Some(total(pointer, envelope)?), None),
+        Stop::TotalPages(pointer) => (Some(read_total(pointer, envelope)?), None),
         Stop::TotalItems { pointer, size } => {
-            let items = total(pointer, envelope)?;
+            let items = read_total(pointer, envelope)?;
             let size = match size {
                 Size::Fixed(size) => *size,
-                Size::At(pointer) => total(pointer, envelope)?,
+                Size::At(pointer) => read_total(pointer, envelope)?,
             };
             (Some(items.div_ceil(size.max(1))), Some(items))
         }
         Stop::Empty | Stop::Status(_) => (None, None),
     };
     let ended = match total_pages {
-        Some(total_pages) => position.number >= last_number(pagination, total_pages),
+        Some(total_pages) => position.number >= last_page_number(pagination, total_pages),
         None => items == 0,
     };
     let next = if ended {
         None
     } else {
-        let after = after(pagination, position);
+        let after = next_position(pagination, position);
         let too_large = || Unreadable("the page after it has too large a number".into());
         Some(after.ok_or_else(too_large)?)
     };
@@ -196,19 +205,30 @@ fn counted(pagination: &Pagination, stop: &Stop, page: Read<'_>) -> Result<Follo
 
 /// Returns the next page of a link feed. On the last page the link is missing, `null` or blank.
 /// In a feed of changes, the link of the last page may lead to the page itself.
-fn link(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Following, Unreadable> {
-    let next = match member(pointer, page.envelope)? {
+fn follow_link(
+    pointer: &Pointer,
+    is_change_feed: bool,
+    page: PageParts<'_>,
+) -> Result<Following, Unreadable> {
+    let next = match find_member(pointer, page.envelope)? {
         None | Some(Value::Null) => None,
         Some(Value::String(link)) if link.trim().is_empty() => None,
         Some(Value::String(link)) => Some(resolve(page.url, link)),
         Some(_) => return Err(Unreadable(format!("{pointer} is not the text of a link"))),
     };
-    let leads_on = |link: &String| !(is_change_feed && *link == without_fragment(page.asked));
-    Ok(following(page, next.filter(leads_on).map(Cursor::Link)))
+    let leads_on = |link: &String| !(is_change_feed && *link == remove_fragment(page.request_url));
+    Ok(build_following(
+        page,
+        next.filter(leads_on).map(Cursor::Link),
+    ))
 }
 
-fn token(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Following, Unreadable> {
-    let next = match member(pointer, page.envelope)? {
+fn follow_token(
+    pointer: &Pointer,
+    is_change_feed: bool,
+    page: PageParts<'_>,
+) -> Result<Following, Unreadable> {
+    let next = match find_member(pointer, page.envelope)? {
         None | Some(Value::Null) => None,
         Some(Value::String(token)) if token.trim().is_empty() => None,
         Some(Value::String(token)) => Some(token.clone()),
@@ -220,7 +240,10 @@ fn token(pointer: &Pointer, is_change_feed: bool, page: Read<'_>) -> Result<Foll
         Some(_) => return Err(Unreadable(format!("{pointer} is not a token"))),
     };
     let leads_on = |token: &Cursor| !(is_change_feed && *token == page.position.cursor);
-    Ok(following(page, next.map(Cursor::Token).filter(leads_on)))
+    Ok(build_following(
+        page,
+        next.map(Cursor::Token).filter(leads_on),
+    ))
 }
 
 /// Returns true if the number is exactly as served. An integer of more than 64 bits has become a
@@ -231,7 +254,10 @@ fn is_kept(number: &Number) -> bool {
     !number.is_f64() || number.as_f64().is_some_and(|it| it.abs() < first_alike)
 }
 
-fn member<'v>(pointer: &Pointer, envelope: &'v Value) -> Result<Option<&'v Value>, Unreadable> {
+fn find_member<'v>(
+    pointer: &Pointer,
+    envelope: &'v Value,
+) -> Result<Option<&'v Value>, Unreadable> {
     if !envelope.is_object() {
         return Err(Unreadable(format!(
             "it is not an object that could name the next page at {pointer}"
@@ -240,7 +266,7 @@ fn member<'v>(pointer: &Pointer, envelope: &'v Value) -> Result<Option<&'v Value
     Ok(pointer.get(envelope))
 }
 
-fn following(page: Read<'_>, next: Option<Cursor>) -> Following {
+fn build_following(page: PageParts<'_>, next: Option<Cursor>) -> Following {
     let number = page.position.number.saturating_add(1);
     Following {
         next: next.map(|cursor| Position { number, cursor }),
@@ -252,15 +278,15 @@ fn resolve(url: &Url, link: &str) -> String {
     let Ok(next) = url.join(link) else {
         return link.trim().to_owned();
     };
-    without_fragment(&next)
+    remove_fragment(&next)
 }
 
-fn without_fragment(url: &Url) -> String {
+fn remove_fragment(url: &Url) -> String {
     url[..url::Position::AfterQuery].to_owned()
 }
 
 /// Reads a number, or a text that is a number.
-pub(super) fn total(pointer: &Pointer, envelope: &Value) -> Result<u64, Unreadable> {
+pub(super) fn read_total(pointer: &Pointer, envelope: &Value) -> Result<u64, Unreadable> {
     let number = match pointer.get(envelope) {
         Some(Value::Number(number)) => number.as_u64(),
         Some(Value::String(text)) => text.trim().parse().ok(),
@@ -300,9 +326,9 @@ mod tests {
         envelope: &Value,
         items: usize,
     ) -> Result<Following, Unreadable> {
-        let page = Read {
+        let page = PageParts {
             position,
-            asked: url,
+            request_url: url,
             url,
             envelope,
             items,
@@ -337,7 +363,7 @@ mod tests {
     /// Returns all positions from the first page to the end. The pages have `items` items and
     /// this envelope.
     fn walk(pagination: &Pagination, envelope: &Value, items: &[usize]) -> Vec<Position> {
-        let mut walked = vec![first(pagination)];
+        let mut walked = vec![first_position(pagination)];
         while walked.len() <= items.len() {
             let position = &walked[walked.len() - 1];
             let seen = items[walked.len() - 1];
@@ -357,7 +383,7 @@ mod tests {
         for envelope in [json!(null), json!([]), json!({"links": {"next": "/2"}})] {
             let following = follow(
                 &Pagination::Single,
-                &first(&Pagination::Single),
+                &first_position(&Pagination::Single),
                 &url(),
                 &envelope,
                 1,
@@ -376,8 +402,14 @@ mod tests {
             json!({"links": {"next": ""}}),
             json!({"links": {"next": " "}}),
         ] {
-            let following =
-                follow(&link_feed(), &first(&link_feed()), &url(), &envelope, 1).unwrap();
+            let following = follow(
+                &link_feed(),
+                &first_position(&link_feed()),
+                &url(),
+                &envelope,
+                1,
+            )
+            .unwrap();
             assert_eq!(following.next, None, "{envelope}");
         }
     }
@@ -387,7 +419,14 @@ mod tests {
         for next in [json!(7), json!(false), json!({"href": "/2"}), json!(["/2"])] {
             let envelope = json!({"links": {"next": next}});
             assert!(
-                follow(&link_feed(), &first(&link_feed()), &url(), &envelope, 1).is_err(),
+                follow(
+                    &link_feed(),
+                    &first_position(&link_feed()),
+                    &url(),
+                    &envelope,
+                    1
+                )
+                .is_err(),
                 "{envelope}"
             );
         }
@@ -396,7 +435,16 @@ mod tests {
     #[test]
     fn a_body_that_could_not_name_a_next_page_is_not_the_last_one() {
         for envelope in [json!(null), json!([])] {
-            assert!(follow(&link_feed(), &first(&link_feed()), &url(), &envelope, 1).is_err());
+            assert!(
+                follow(
+                    &link_feed(),
+                    &first_position(&link_feed()),
+                    &url(),
+                    &envelope,
+                    1
+                )
+                .is_err()
+            );
         }
     }
 
@@ -418,9 +466,15 @@ mod tests {
             ("http://[", "http://["),
         ] {
             let envelope = json!({"links": {"next": link}});
-            let next = follow(&link_feed(), &first(&link_feed()), &url(), &envelope, 1)
-                .unwrap()
-                .next;
+            let next = follow(
+                &link_feed(),
+                &first_position(&link_feed()),
+                &url(),
+                &envelope,
+                1,
+            )
+            .unwrap()
+            .next;
             let expected = Position {
                 number: 2,
                 cursor: Cursor::Link(expected.into()),
@@ -433,7 +487,7 @@ mod tests {
     fn totals_may_be_the_text_of_a_number_and_nothing_else() {
         let feed = number(1, Stop::TotalPages(pointer("/pages")));
         let read = |envelope: Value| {
-            follow(&feed, &first(&feed), &url(), &envelope, 1).map(|f| f.total_pages)
+            follow(&feed, &first_position(&feed), &url(), &envelope, 1).map(|f| f.total_pages)
         };
         assert_eq!(read(json!({"pages": 3})), Ok(Some(3)));
         assert_eq!(read(json!({"pages": " 3 "})), Ok(Some(3)));
@@ -459,8 +513,8 @@ mod tests {
             .map(|p| p.number)
             .collect();
         assert_eq!(numbers, [0, 1, 2]);
-        assert!(follow(&feed, &first(&feed), &url(), &json!(null), 0).is_err());
-        assert!(follow(&feed, &first(&feed), &url(), &json!(null), 1).is_ok());
+        assert!(follow(&feed, &first_position(&feed), &url(), &json!(null), 0).is_err());
+        assert!(follow(&feed, &first_position(&feed), &url(), &json!(null), 1).is_ok());
     }
 
     #[test]
@@ -470,16 +524,16 @@ mod tests {
             number(1, Stop::TotalPages(pointer("/pages"))),
             offset(0, 10, total_items(10)),
         ] {
-            assert_eq!(walk(&feed, &envelope, &[0]), [first(&feed)]);
+            assert_eq!(walk(&feed, &envelope, &[0]), [first_position(&feed)]);
         }
     }
 
     #[test]
     fn numbers_that_end_are_unreadable_and_not_a_panic() {
         let feed = number(u64::MAX, Stop::Empty);
-        assert!(follow(&feed, &first(&feed), &url(), &json!([]), 1).is_err());
+        assert!(follow(&feed, &first_position(&feed), &url(), &json!([]), 1).is_err());
         let feed = offset(u64::MAX - 1, 2, Stop::Empty);
-        assert!(follow(&feed, &first(&feed), &url(), &json!([]), 1).is_err());
+        assert!(follow(&feed, &first_position(&feed), &url(), &json!([]), 1).is_err());
     }
 
     proptest! {
@@ -502,7 +556,7 @@ mod tests {
             let walked = walk(&feed, &json!({"pages": pages}), &vec![1; pages.max(1) as usize]);
             prop_assert_eq!(walked.len() as u64, pages.max(1));
             let last = walked.last().unwrap();
-            prop_assert_eq!(last.number, last_number(&feed, pages));
+            prop_assert_eq!(last.number, last_page_number(&feed, pages));
             prop_assert_eq!(&last.cursor, &Cursor::Number(last.number));
         }
 
@@ -511,7 +565,7 @@ mod tests {
             for feed in [number(start, Stop::Empty), offset(start, size, Stop::Empty)] {
                 let items = [vec![1; nth as usize], vec![0]].concat();
                 for position in walk(&feed, &json!([]), &items) {
-                    prop_assert_eq!(at(&feed, position.number), Some(position.clone()));
+                    prop_assert_eq!(position_at(&feed, position.number), Some(position.clone()));
                     prop_assert_eq!(Cursor::parse(&position.cursor.to_string()), Some(position.cursor));
                 }
             }
@@ -533,7 +587,12 @@ mod tests {
     fn a_server_that_caps_its_pages_below_the_declared_size_is_noticed_on_the_first() {
         let feed = offset(0, 100, total_items(100));
         let check = |number, total_pages, items| {
-            is_size_too_large(&feed, &at(&feed, number).unwrap(), Some(total_pages), items)
+            is_size_too_large(
+                &feed,
+                &position_at(&feed, number).unwrap(),
+                Some(total_pages),
+                items,
+            )
         };
         assert!(check(1, 10, 50));
         assert!(check(1, 10, 0));
@@ -578,14 +637,14 @@ mod tests {
         };
         let envelope = json!({"next": "/api/releases?limit=2#x"});
         assert_eq!(
-            follow(&feed, &first(&feed), &url(), &envelope, 1)
+            follow(&feed, &first_position(&feed), &url(), &envelope, 1)
                 .unwrap()
                 .next,
             None
         );
         let envelope = json!({"next": "/api/releases?limit=2&offset=1"});
         assert!(
-            follow(&feed, &first(&feed), &url(), &envelope, 1)
+            follow(&feed, &first_position(&feed), &url(), &envelope, 1)
                 .unwrap()
                 .next
                 .is_some()
@@ -602,7 +661,8 @@ mod tests {
         };
         let next = |token: &str| {
             let envelope = serde_json::from_str(&format!(r#"{{"next":{token}}}"#)).unwrap();
-            follow(&feed, &first(&feed), &url(), &envelope, 1).map(|it| it.next.unwrap().cursor)
+            follow(&feed, &first_position(&feed), &url(), &envelope, 1)
+                .map(|it| it.next.unwrap().cursor)
         };
         for kept in ["-1", "18446744073709551615", "1464904521.849"] {
             assert_eq!(next(kept), Ok(Cursor::Token(kept.into())));
@@ -620,7 +680,7 @@ mod tests {
             },
         );
         let envelope = json!({"total": 25, "size": 10});
-        let following = follow(&feed, &first(&feed), &url(), &envelope, 10).unwrap();
+        let following = follow(&feed, &first_position(&feed), &url(), &envelope, 10).unwrap();
         assert_eq!(
             (following.total_pages, following.total_items),
             (Some(3), Some(25))

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::fetch::scope::{Axes, Scope};
-use crate::fetch::window::{Cutting, Stretch};
+use crate::fetch::window::{TimeRange, WindowCutter};
 use crate::page::{Chain, Position};
 use crate::source::{Order, Source};
 
@@ -21,7 +21,7 @@ use crate::source::{Order, Source};
 /// each combination of values of the axes.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    cutting: Option<Cutting>,
+    cutter: Option<WindowCutter>,
     blocks: VecDeque<Block>,
     /// The end of the windows of values that are new in an index. They are walked after all
     /// others.
@@ -29,19 +29,19 @@ pub struct Plan {
     /// Halves of windows. They are walked before all others.
     halves: VecDeque<Scope>,
     first: Position,
-    begun: Begun,
+    begun: BegunChains,
 }
 
 /// Windows that are walked one after the other. Each is walked for the same values of the axes.
 #[derive(Clone, Debug)]
 struct Block {
-    windows: VecDeque<Option<Stretch>>,
+    windows: VecDeque<Option<TimeRange>>,
     axes: Vec<Arc<Axes>>,
     next_axes: usize,
 }
 
 impl Block {
-    fn new(windows: Vec<Option<Stretch>>, axes: Vec<Axes>, order: Option<Order>) -> Self {
+    fn new(windows: Vec<Option<TimeRange>>, axes: Vec<Axes>, order: Option<Order>) -> Self {
         let mut windows = VecDeque::from(windows);
         if order == Some(Order::Descending) {
             windows.make_contiguous().reverse();
@@ -77,15 +77,15 @@ pub(super) enum ChainStart {
 
 /// The chains that an unfinished run has begun, and what it has stored of them.
 #[derive(Clone, Debug, Default)]
-pub struct Begun {
+pub struct BegunChains {
     /// For each chain, the page after its durable pages, if there is one, and the number of items
     /// in its durable pages.
     next: HashMap<Chain, (Option<Position>, u64)>,
     /// The windows that have been walked, by the values of the axes.
-    windows: HashMap<Arc<Axes>, Vec<Stretch>>,
+    windows: HashMap<Arc<Axes>, Vec<TimeRange>>,
 }
 
-impl Begun {
+impl BegunChains {
     /// Collects chains, each with the page after its durable pages and the number of items in
     /// them.
     #[must_use]
@@ -125,40 +125,45 @@ impl Plan {
     /// Plans the chains of a source between two times. A source without windows ignores the
     /// times.
     #[must_use]
-    pub fn new(source: &Source, bounds: Option<Stretch>, axes: Vec<Axes>, first: Position) -> Self {
-        let cutting = source
+    pub fn new(
+        source: &Source,
+        bounds: Option<TimeRange>,
+        axes: Vec<Axes>,
+        first: Position,
+    ) -> Self {
+        let cutter = source
             .window
             .as_ref()
-            .map(|window| Cutting::of(source, window));
-        let windows = match (&cutting, bounds) {
-            (Some(cutting), Some(Stretch { from, to })) => {
-                cutting.windows(from, to).into_iter().map(Some).collect()
+            .map(|window| WindowCutter::new(source, window));
+        let windows = match (&cutter, bounds) {
+            (Some(cutter), Some(TimeRange { from, to })) => {
+                cutter.cut(from, to).into_iter().map(Some).collect()
             }
             _ => vec![None],
         };
         let order = source.window.as_ref().map(|window| window.order);
         Self {
-            cutting,
+            cutter,
             blocks: VecDeque::from([Block::new(windows, axes, order)]),
             new_until: None,
             halves: VecDeque::new(),
             first,
-            begun: Begun::default(),
+            begun: BegunChains::default(),
         }
     }
 
     /// Adds chains for values that are new in an index, after all others. They cover the time
     /// from the beginning of the feed to the start of the other windows.
     #[must_use]
-    pub fn with_new(mut self, source: &Source, bounds: Option<Stretch>, new: Vec<Axes>) -> Self {
-        let (Some(cutting), Some(window), Some(bounds)) = (&self.cutting, &source.window, bounds)
+    pub fn with_new(mut self, source: &Source, bounds: Option<TimeRange>, new: Vec<Axes>) -> Self {
+        let (Some(cutter), Some(window), Some(bounds)) = (&self.cutter, &source.window, bounds)
         else {
             return self;
         };
         let beginning = window.from.at(source.window_zone());
-        let end = cutting.floor(bounds.from).timestamp();
+        let end = cutter.floor_to_unit(bounds.from).timestamp();
         if beginning < end && !new.is_empty() {
-            let windows = cutting.windows(beginning, end).into_iter().map(Some);
+            let windows = cutter.cut(beginning, end).into_iter().map(Some);
             let block = Block::new(windows.collect(), new, Some(window.order));
             self.blocks.push_back(block);
             self.new_until = Some(end);
@@ -175,13 +180,13 @@ impl Plan {
     /// Returns the same plan, in which chains that an unfinished run has begun continue where
     /// they stopped.
     #[must_use]
-    pub fn resuming(self, begun: Begun) -> Self {
+    pub fn resume(self, begun: BegunChains) -> Self {
         Self { begun, ..self }
     }
 
     /// Keeps only the newest window.
     #[must_use]
-    pub fn newest(mut self) -> Self {
+    pub fn keep_newest(mut self) -> Self {
         for block in &mut self.blocks {
             block.windows = block.windows.iter().max().copied().into_iter().collect();
         }
@@ -191,7 +196,7 @@ impl Plan {
     /// Returns the number of chains that begin at each time. `None` is for a feed without
     /// windows.
     #[must_use]
-    pub fn starts(&self) -> BTreeMap<Option<Timestamp>, usize> {
+    pub fn count_starts(&self) -> BTreeMap<Option<Timestamp>, usize> {
         let mut starts = BTreeMap::new();
         for block in &self.blocks {
             for window in &block.windows {
@@ -203,7 +208,7 @@ impl Plan {
 
     /// Returns true if the plan has several chains, so that one of them may fail alone.
     pub(super) fn is_many(&self) -> bool {
-        self.starts().values().sum::<usize>() > 1
+        self.count_starts().values().sum::<usize>() > 1
     }
 
     /// Drops the remaining chains of values that are new in an index, if this chain is one of
@@ -218,13 +223,13 @@ impl Plan {
     }
 
     /// Returns the time at which a window would be halved. Returns `None` if it is too short.
-    pub(super) fn middle(&self, scope: &Scope) -> Option<Timestamp> {
-        self.cutting.as_ref()?.middle(scope.window?)
+    pub(super) fn find_middle(&self, scope: &Scope) -> Option<Timestamp> {
+        self.cutter.as_ref()?.find_middle(scope.window?)
     }
 
     /// Makes both halves of a window the next chains.
     pub(super) fn split(&mut self, scope: &Scope, middle: Timestamp) {
-        for half in scope.halves(middle).into_iter().flatten().rev() {
+        for half in scope.halve(middle).into_iter().flatten().rev() {
             self.halves.push_front(half);
         }
     }
@@ -235,7 +240,7 @@ impl Plan {
             None => self.next_whole()?,
         };
         if self.begun.is_split(&scope)
-            && let Some(middle) = self.middle(&scope)
+            && let Some(middle) = self.find_middle(&scope)
         {
             self.split(&scope, middle);
             return Some(NextChain::Halved(scope, middle));

@@ -32,7 +32,7 @@ impl PreviousRun {
 
     /// Returns a page, if the previous run stored it.
     #[must_use]
-    pub fn page(&self, chain: &Chain, cursor: &Cursor) -> Option<&Arc<RememberedPage>> {
+    pub fn find_page(&self, chain: &Chain, cursor: &Cursor) -> Option<&Arc<RememberedPage>> {
         self.chains.get(chain)?.get(cursor)
     }
 }
@@ -52,20 +52,20 @@ impl KnownPages {
         }
     }
 
-    pub(super) fn page(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<RememberedPage>> {
+    pub(super) fn find_page(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<RememberedPage>> {
         if self.is_forgotten() {
             return None;
         }
-        self.previous.page(chain, cursor).cloned()
+        self.previous.find_page(chain, cursor).cloned()
     }
 
     /// Returns the stored page of the first piece of a file. Returns `None` if a later piece of
     /// the file is not stored.
-    pub(super) fn file(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<RememberedPage>> {
-        let first = self.page(chain, cursor)?;
+    pub(super) fn find_file(&self, chain: &Chain, cursor: &Cursor) -> Option<Arc<RememberedPage>> {
+        let first = self.find_page(chain, cursor)?;
         let mut page = &first;
         while let Some(next) = &page.next {
-            page = self.previous.page(chain, &next.cursor)?;
+            page = self.previous.find_page(chain, &next.cursor)?;
         }
         Some(Arc::clone(&first))
     }

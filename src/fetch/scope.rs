@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use url::form_urlencoded;
 
-use crate::fetch::window::Stretch;
+use crate::fetch::window::TimeRange;
 use crate::page::Chain;
 
 /// Each axis with one of its values.
@@ -24,7 +24,7 @@ pub type Axes = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// The window of time in the chain's requests.
-    pub window: Option<Stretch>,
+    pub window: Option<TimeRange>,
     /// The value of each axis in the chain's requests.
     pub axes: Arc<Axes>,
 }
@@ -52,7 +52,7 @@ impl Scope {
             None => (text, ""),
         };
         let window = match window.split_once('/') {
-            Some((from, to)) => Some(Stretch {
+            Some((from, to)) => Some(TimeRange {
                 from: from.parse::<Timestamp>().ok()?,
                 to: to.parse().ok()?,
             }),
@@ -66,10 +66,10 @@ impl Scope {
         })
     }
 
-    pub(super) fn halves(&self, middle: Timestamp) -> Option<[Self; 2]> {
-        let Stretch { from, to } = self.window?;
+    pub(super) fn halve(&self, middle: Timestamp) -> Option<[Self; 2]> {
+        let TimeRange { from, to } = self.window?;
         let part = |from, to| Self {
-            window: Some(Stretch { from, to }),
+            window: Some(TimeRange { from, to }),
             axes: Arc::clone(&self.axes),
         };
         Some([part(from, middle), part(middle, to)])
@@ -82,7 +82,7 @@ impl Scope {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Stretch { from, to }) = self.window {
+        if let Some(TimeRange { from, to }) = self.window {
             write!(f, "{from}/{to}")?;
         }
         if self.axes.is_empty() {
@@ -110,7 +110,7 @@ mod tests {
         ) {
             let second = |second| Timestamp::from_second(second).unwrap();
             let scope = Scope {
-                window: window.map(|(from, to)| Stretch { from: second(from), to: second(to) }),
+                window: window.map(|(from, to)| TimeRange { from: second(from), to: second(to) }),
                 axes: Arc::new(axes),
             };
             prop_assert_eq!(Scope::parse(&scope.to_string()), Some(scope));
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_name_is_an_interval_and_a_query() {
         let scope = Scope {
-            window: Some(Stretch {
+            window: Some(TimeRange {
                 from: "2024-01-01T00:00:00Z".parse().unwrap(),
                 to: "2024-02-01T00:00:00Z".parse().unwrap(),
             }),

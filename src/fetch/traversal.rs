@@ -17,7 +17,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Start;
-use crate::fetch::chain::{ChainWalk, capped};
+use crate::fetch::chain::{ChainWalk, capped_window_error};
 use crate::fetch::event::{Event, Fetched};
 use crate::fetch::fetcher::Fetcher;
 use crate::fetch::file::{FileWalk, Input};
@@ -163,7 +163,7 @@ impl Traversal {
         let window = self.run.fetcher.source().window.as_ref();
         let most = window.and_then(|window| window.split_when.items);
         match most {
-            Some(most) if items >= most => Event::Failed(capped(&scope, most)),
+            Some(most) if items >= most => Event::Failed(capped_window_error(&scope, most)),
             _ => Event::Ended {
                 scope,
                 is_whole: true,
@@ -178,7 +178,7 @@ impl Traversal {
         if input.is_some() || run.fetcher.source().page == Pagination::File {
             return Walk::File(Box::new(FileWalk::new(run, scope, input, start, until)));
         }
-        let middle = self.plan.middle(&scope);
+        let middle = self.plan.find_middle(&scope);
         let walk = ChainWalk::new(run, scope, middle, start, items, until);
         Walk::Pages(Box::new(walk))
     }
@@ -218,7 +218,7 @@ impl Traversal {
     fn fail(&mut self, scope: &Scope, error: Error) -> Result<Event> {
         self.failed_in_a_row += 1;
         let most = self.run.fetcher.limits().unreadable_in_a_row;
-        let may_go_on = error.kind().ends_only_its_chain()
+        let may_go_on = error.kind().is_limited_to_chain()
             && self.is_many
             && (self.failed_in_a_row < most || self.plan.leave_new(scope));
         match may_go_on {
@@ -244,7 +244,7 @@ mod tests {
 
     use super::*;
     use crate::config;
-    use crate::fetch::{Stretch, first_page};
+    use crate::fetch::{TimeRange, first_page};
     use crate::page::{Page, UnreadablePage, Validators};
     use crate::source::Source;
 
@@ -259,7 +259,7 @@ mod tests {
     fn day(day: u32) -> Scope {
         let midnight = |day: u32| at(&format!("2024-01-{day:02}T00:00:00Z"));
         Scope {
-            window: Some(Stretch {
+            window: Some(TimeRange {
                 from: midnight(day),
                 to: midnight(day + 1),
             }),
@@ -273,7 +273,7 @@ mod tests {
         let mut source: Source = toml::from_str(table).unwrap();
         source.name = "zambia".into();
         source.validate().unwrap();
-        let bounds = Stretch {
+        let bounds = TimeRange {
             from: at("2024-01-01T00:00:00Z"),
             to: at("2024-01-04T00:00:00Z"),
         };

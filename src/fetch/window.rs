@@ -8,7 +8,7 @@ use crate::source::{Source, Unit, Window};
 
 /// The time that the requests of one chain cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Stretch {
+pub struct TimeRange {
     /// The start of the time.
     pub from: Timestamp,
     /// The end of the time, which is the start of the next window.
@@ -16,20 +16,22 @@ pub struct Stretch {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Cutting {
+pub(super) struct WindowCutter {
     zone: TimeZone,
     unit: Unit,
     step: Option<Span>,
     smallest: SignedDuration,
 }
 
-impl Cutting {
-    pub(super) fn of(source: &Source, window: &Window) -> Self {
+impl WindowCutter {
+    pub(super) fn new(source: &Source, window: &Window) -> Self {
         let zone = source.window_zone().clone();
         let step = window.step.map(|step| step.0);
         let smallest = match window.split_when.smallest {
-            Some(smallest) => length(smallest.0, &zone),
-            None => step.map_or(SignedDuration::ZERO, |step| length(step, &zone) / 64),
+            Some(smallest) => estimate_length(smallest.0, &zone),
+            None => step.map_or(SignedDuration::ZERO, |step| {
+                estimate_length(step, &zone) / 64
+            }),
         };
         Self {
             unit: source.window_unit(),
@@ -41,9 +43,9 @@ impl Cutting {
 
     /// Returns the windows between two times, the oldest first. There is at least one. Each
     /// begins at a time that the source's date format can express.
-    pub(super) fn windows(&self, from: Timestamp, until: Timestamp) -> Vec<Stretch> {
+    pub(super) fn cut(&self, from: Timestamp, until: Timestamp) -> Vec<TimeRange> {
         let mut windows = Vec::new();
-        let start = self.floor(from);
+        let start = self.floor_to_unit(from);
         let mut from = start.timestamp();
         let mut nth = 0;
         loop {
@@ -53,13 +55,13 @@ impl Cutting {
                 let end = self
                     .step
                     .and_then(|step| start.checked_add(step.checked_mul(nth).ok()?).ok());
-                match end.map(|end| self.floor(end.timestamp()).timestamp()) {
+                match end.map(|end| self.floor_to_unit(end.timestamp()).timestamp()) {
                     Some(end) if end <= from && end < until => {}
                     Some(end) => break end.min(until),
                     None => break until,
                 }
             };
-            windows.push(Stretch {
+            windows.push(TimeRange {
                 from,
                 to: to.max(from),
             });
@@ -72,10 +74,10 @@ impl Cutting {
 
     /// Returns the time at which a window is halved. Returns `None` if the halves would be
     /// shorter than the date format can express or the source allows.
-    pub(super) fn middle(&self, window: Stretch) -> Option<Timestamp> {
+    pub(super) fn find_middle(&self, window: TimeRange) -> Option<Timestamp> {
         let length = window.to.duration_since(window.from);
         let middle = window.from.checked_add(length / 2).ok()?;
-        let middle = self.floor(middle).timestamp();
+        let middle = self.floor_to_unit(middle).timestamp();
         let is_long_enough = |half: SignedDuration| !half.is_zero() && half >= self.smallest;
         (middle > window.from
             && is_long_enough(middle.duration_since(window.from))
@@ -84,14 +86,14 @@ impl Cutting {
     }
 
     /// Returns the start of the second, minute, hour, day, month or year that contains a time.
-    pub(super) fn floor(&self, instant: Timestamp) -> Zoned {
+    pub(super) fn floor_to_unit(&self, instant: Timestamp) -> Zoned {
         let zoned = instant.to_zoned(self.zone.clone());
         let midnight = |date: jiff::civil::Date| date.to_zoned(self.zone.clone()).ok();
         let time = zoned.time();
         let floored = match self.unit {
             Unit::Second => zoned.with().subsec_nanosecond(0).build().ok(),
-            Unit::Minute => at(&zoned, Time::constant(time.hour(), time.minute(), 0, 0)),
-            Unit::Hour => at(&zoned, Time::constant(time.hour(), 0, 0, 0)),
+            Unit::Minute => set_time(&zoned, Time::constant(time.hour(), time.minute(), 0, 0)),
+            Unit::Hour => set_time(&zoned, Time::constant(time.hour(), 0, 0, 0)),
             Unit::Day => midnight(zoned.date()),
             Unit::Month => midnight(zoned.date().first_of_month()),
             Unit::Year => midnight(zoned.date().first_of_year()),
@@ -102,12 +104,12 @@ impl Cutting {
 
 /// Returns another time of the same day. If clocks show that time twice, the UTC offset stays the
 /// same.
-fn at(zoned: &Zoned, time: Time) -> Option<Zoned> {
+fn set_time(zoned: &Zoned, time: Time) -> Option<Zoned> {
     zoned.with().time(time).build().ok()
 }
 
 /// Estimates the length of a span in this time zone.
-fn length(span: Span, zone: &TimeZone) -> SignedDuration {
+fn estimate_length(span: Span, zone: &TimeZone) -> SignedDuration {
     let start = Timestamp::UNIX_EPOCH.to_zoned(zone.clone());
     match start.checked_add(span) {
         Ok(end) => end.duration_since(&start),
@@ -122,7 +124,7 @@ pub(super) fn incremental(
     window: &Window,
     watermark: Option<Timestamp>,
     now: Timestamp,
-) -> Stretch {
+) -> TimeRange {
     let zone = source.window_zone();
     let beginning = window.from.at(zone);
     let shifted = |instant: Timestamp, span: Span| {
@@ -138,7 +140,7 @@ pub(super) fn incremental(
         Some(until) => until.at(zone).min(ahead),
         None => ahead,
     };
-    Stretch {
+    TimeRange {
         from,
         to: to.max(from),
     }
@@ -159,16 +161,16 @@ mod tests {
         source
     }
 
-    fn cutting(window: &str) -> Cutting {
+    fn cutter(window: &str) -> WindowCutter {
         let source = source(window);
-        Cutting::of(&source, source.window.as_ref().unwrap())
+        WindowCutter::new(&source, source.window.as_ref().unwrap())
     }
 
     fn instant(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
 
-    fn shown(windows: &[Stretch]) -> Vec<String> {
+    fn shown(windows: &[TimeRange]) -> Vec<String> {
         windows
             .iter()
             .map(|window| format!("{} {}", window.from, window.to))
@@ -177,8 +179,8 @@ mod tests {
 
     #[test]
     fn windows_share_their_end_points_and_the_last_is_short() {
-        let days = cutting(r#"from = "2024", step = "7d""#);
-        let windows = days.windows(
+        let days = cutter(r#"from = "2024", step = "7d""#);
+        let windows = days.cut(
             instant("2024-01-01T00:00:00Z"),
             instant("2024-01-17T10:00:00Z"),
         );
@@ -195,8 +197,8 @@ mod tests {
     #[test]
     fn months_begin_where_they_do_in_the_zone() {
         let months =
-            cutting(r#"from = "2024", step = "1mo", format = "%Y/%m", zone = "America/Santiago""#);
-        let windows = months.windows(
+            cutter(r#"from = "2024", step = "1mo", format = "%Y/%m", zone = "America/Santiago""#);
+        let windows = months.cut(
             instant("2024-01-31T12:00:00Z"),
             instant("2024-03-01T12:00:00Z"),
         );
@@ -212,21 +214,21 @@ mod tests {
 
     #[test]
     fn a_window_is_halved_where_requests_can_say_it() {
-        let days = cutting(r#"from = "2024", step = "64d""#);
-        let window = |from, to| Stretch {
+        let days = cutter(r#"from = "2024", step = "64d""#);
+        let window = |from, to| TimeRange {
             from: instant(from),
             to: instant(to),
         };
-        let middle = |from, to| days.middle(window(from, to)).map(|at| at.to_string());
+        let middle = |from, to| days.find_middle(window(from, to)).map(|at| at.to_string());
         assert_eq!(
             middle("2024-01-01T00:00:00Z", "2024-01-08T00:00:00Z").as_deref(),
             Some("2024-01-04T00:00:00Z")
         );
         assert_eq!(middle("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"), None);
-        let hours = cutting(
+        let hours = cutter(
             r#"from = "2024", step = "1d", format = "%Y-%m-%dT%H:%M:%S", split_when = { smallest = "1h" }"#,
         );
-        let middle = |from, to| hours.middle(window(from, to)).map(|at| at.to_string());
+        let middle = |from, to| hours.find_middle(window(from, to)).map(|at| at.to_string());
         assert_eq!(
             middle("2024-01-01T00:00:00Z", "2024-01-01T02:00:00Z").as_deref(),
             Some("2024-01-01T01:00:00Z")
@@ -264,28 +266,28 @@ mod tests {
             ],
             zone in prop_oneof![Just("UTC"), Just("Europe/London"), Just("America/Santiago")],
         ) {
-            let cutting = cutting(&format!(
+            let cutter = cutter(&format!(
                 r#"from = "2000", step = "{step}", format = "{format}", zone = "{zone}""#
             ));
             let from = Timestamp::from_second(from).unwrap();
             let until = Timestamp::from_second(from.as_second() + length).unwrap();
-            let windows = cutting.windows(from, until);
+            let windows = cutter.cut(from, until);
             prop_assert!(windows[0].from <= from);
             prop_assert_eq!(windows[windows.len() - 1].to, until);
             for pair in windows.windows(2) {
                 prop_assert_eq!(pair[0].to, pair[1].from);
                 prop_assert!(pair[0].from < pair[0].to);
-                prop_assert_eq!(cutting.floor(pair[1].from).timestamp(), pair[1].from);
+                prop_assert_eq!(cutter.floor_to_unit(pair[1].from).timestamp(), pair[1].from);
             }
         }
 
         #[test]
         fn halving_ends(from in 1_500_000_000_i64..1_800_000_000, length in 1_i64..20_000_000) {
-            let cutting = cutting(r#"from = "2000", step = "30d", format = "%FT%H:%M:%SZ""#);
+            let cutter = cutter(r#"from = "2000", step = "30d", format = "%FT%H:%M:%SZ""#);
             let from = Timestamp::from_second(from).unwrap();
-            let mut window = Stretch { from, to: Timestamp::from_second(from.as_second() + length).unwrap() };
+            let mut window = TimeRange { from, to: Timestamp::from_second(from.as_second() + length).unwrap() };
             let mut halvings = 0;
-            while let Some(middle) = cutting.middle(window) {
+            while let Some(middle) = cutter.find_middle(window) {
                 prop_assert!(window.from < middle && middle < window.to);
                 window.to = middle;
                 halvings += 1;

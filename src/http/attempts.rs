@@ -15,9 +15,9 @@ use tracing::warn;
 
 use crate::error::{Error, Kind, Result};
 use crate::http::answer::Answer;
-use crate::http::backoff::Waits;
+use crate::http::backoff::RetryWaits;
 use crate::http::client::Client;
-use crate::http::exchange::{Exchanged, within};
+use crate::http::exchange::{Exchanged, limit_time};
 use crate::http::failure::Failure;
 use crate::http::receive::{Parse, Receive, Received};
 use crate::http::request_spec::{Attempt, RequestSpec};
@@ -52,7 +52,7 @@ impl Client {
         spec: RequestSpec<'_>,
         receive: &R,
     ) -> Result<Answer<R::Received>> {
-        let mut waits = Waits::new(&self.limits);
+        let mut waits = RetryWaits::new(&self.limits);
         let mut number = 1;
         loop {
             let attempt = Attempt { spec, number };
@@ -61,7 +61,7 @@ impl Client {
                 Err(failure) => failure,
             };
             if receive.has_progressed() {
-                waits = Waits::new(&self.limits);
+                waits = RetryWaits::new(&self.limits);
                 number = 1;
             }
             let is_retryable = self.retry_policy().is_retryable(&failure);
@@ -88,7 +88,7 @@ impl Client {
     /// Requests a token that is part of a URL, with as many attempts as a page gets. The URL can
     /// be completed afterwards.
     pub(crate) async fn renew_token(&self, spec: RequestSpec<'_>) -> Result<()> {
-        let mut waits = Waits::new(&self.limits);
+        let mut waits = RetryWaits::new(&self.limits);
         let mut number = 1;
         loop {
             let attempt = Attempt { spec, number };
@@ -150,7 +150,7 @@ impl Client {
             let request = request.headers(receive.headers());
             let exchange = self.exchange(attempt, (&url, method), request, slot, receive);
             let exchanged = match limit {
-                Some(limit) => within(limit, exchange).await,
+                Some(limit) => limit_time(limit, exchange).await,
                 None => Box::pin(exchange).await,
             };
             match exchanged {

@@ -39,11 +39,11 @@ pub(super) enum Auth {
     /// The source declares no `auth`, so no `Authorization` header is added here.
     Open,
     Fixed(HeaderValue),
-    Token(Box<Issuer>),
+    Token(Box<TokenIssuer>),
 }
 
 /// Requests tokens from one server and keeps the newest token.
-pub(super) struct Issuer {
+pub(super) struct TokenIssuer {
     request: TokenRequest,
     pointer: Pointer,
     scheme: String,
@@ -51,7 +51,7 @@ pub(super) struct Issuer {
     /// Receives each token, because the redactor hides it in everything that is stored or shown.
     redactor: Redactor,
     /// The lock is held while a token is requested, so that other requests wait for the token.
-    current: Mutex<Option<Current>>,
+    current: Mutex<Option<CurrentToken>>,
 }
 
 struct TokenRequest {
@@ -61,7 +61,7 @@ struct TokenRequest {
     body: Option<SecretString>,
 }
 
-struct Current {
+struct CurrentToken {
     header: HeaderValue,
     /// The token is renewed at this time. If it is `None`, the token is renewed only after a
     /// server has refused it.
@@ -70,13 +70,13 @@ struct Current {
 
 pub(super) enum Authorization<'a> {
     Ready(Option<HeaderValue>),
-    NeedsToken(Renewal<'a>),
+    NeedsToken(TokenRenewal<'a>),
 }
 
 /// The exclusive right to request a token. It holds the lock on the current token.
-pub(super) struct Renewal<'a> {
-    issuer: &'a Issuer,
-    current: MutexGuard<'a, Option<Current>>,
+pub(super) struct TokenRenewal<'a> {
+    issuer: &'a TokenIssuer,
+    current: MutexGuard<'a, Option<CurrentToken>>,
 }
 
 impl Auth {
@@ -98,7 +98,7 @@ impl Auth {
                 secrets
                     .redactor()
                     .add_token(basic_credentials(&user, &password));
-                return Ok(Auth::Fixed(basic(&user, &password)));
+                return Ok(Auth::Fixed(build_basic_header(&user, &password)));
             }
             source::Auth::Token(token) => (
                 TokenRequest::from_token(token, secrets).map_err(|e| e.context(key("")))?,
@@ -113,7 +113,7 @@ impl Auth {
                 oauth2.refresh,
             ),
         };
-        Ok(Auth::Token(Box::new(Issuer {
+        Ok(Auth::Token(Box::new(TokenIssuer {
             request,
             pointer,
             scheme,
@@ -125,7 +125,7 @@ impl Auth {
 
     /// Returns the header to send now, or the right to request a token. Waits while another
     /// request renews the token.
-    pub(super) async fn authorization(&self) -> Authorization<'_> {
+    pub(super) async fn prepare_authorization(&self) -> Authorization<'_> {
         let issuer = match self {
             Auth::Open => return Authorization::Ready(None),
             Auth::Fixed(header) => return Authorization::Ready(Some(header.clone())),
@@ -136,7 +136,7 @@ impl Auth {
             Some(token) if token.renew_at.is_none_or(|at| Instant::now() < at) => {
                 Authorization::Ready(Some(token.header.clone()))
             }
-            _ => Authorization::NeedsToken(Renewal { issuer, current }),
+            _ => Authorization::NeedsToken(TokenRenewal { issuer, current }),
         }
     }
 
@@ -155,7 +155,7 @@ impl Auth {
     }
 }
 
-impl<'a> Renewal<'a> {
+impl<'a> TokenRenewal<'a> {
     pub(super) fn url(&self) -> &'a Url {
         &self.issuer.request.url
     }
@@ -188,7 +188,7 @@ impl<'a> Renewal<'a> {
     /// Reads the token in the response of the token server, and keeps it. The error is a clause
     /// that shows no value.
     pub(super) fn read_token(mut self, answer: &[u8]) -> Result<HeaderValue, String> {
-        let Issuer {
+        let TokenIssuer {
             pointer,
             scheme,
             refresh,
@@ -214,8 +214,8 @@ impl<'a> Renewal<'a> {
             .map_err(|_| "the token does not fit a header".to_owned())?;
         header.set_sensitive(true);
         redactor.add_token(SecretString::from(token));
-        let lifetime = refresh.or_else(|| lifetime(&answer));
-        *self.current = Some(Current {
+        let lifetime = refresh.or_else(|| read_lifetime(&answer));
+        *self.current = Some(CurrentToken {
             header: header.clone(),
             renew_at: lifetime.map(|lifetime| Instant::now() + lifetime.min(LONGEST)),
         });
@@ -225,7 +225,7 @@ impl<'a> Renewal<'a> {
 
 /// Returns how long a token may be sent, from the `expires_in` of the token server's response.
 /// That member is a number of seconds, which some servers write as text.
-fn lifetime(answer: &Value) -> Option<Duration> {
+fn read_lifetime(answer: &Value) -> Option<Duration> {
     let seconds = match answer.get("expires_in")? {
         Value::Number(seconds) => seconds.as_f64()?,
         Value::String(seconds) => seconds.parse().ok()?,
@@ -254,7 +254,7 @@ impl TokenRequest {
             headers.insert(name, value);
         }
         Ok(Self {
-            url: endpoint(&token.url, secrets)?,
+            url: parse_endpoint(&token.url, secrets)?,
             method: token.method,
             headers,
             body: body.map(SecretString::from),
@@ -273,7 +273,10 @@ impl TokenRequest {
                 // RFC 6749, section 2.3.1: the id and the secret are form-encoded before they are
                 // encoded as a header
                 let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-                headers.insert(AUTHORIZATION, basic(&encoded(&id), &encoded(&secret)));
+                headers.insert(
+                    AUTHORIZATION,
+                    build_basic_header(&encoded(&id), &encoded(&secret)),
+                );
             }
             Credentials::Body => {
                 form.append_pair("client_id", &id);
@@ -284,7 +287,7 @@ impl TokenRequest {
             form.append_pair("scope", scope);
         }
         Ok(Self {
-            url: endpoint(&oauth2.url, secrets)?,
+            url: parse_endpoint(&oauth2.url, secrets)?,
             method: Method::Post,
             headers,
             body: Some(SecretString::from(form.finish())),
@@ -300,7 +303,7 @@ fn accept_json() -> HeaderMap {
     HeaderMap::from_iter([(ACCEPT, JSON)])
 }
 
-fn endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
+fn parse_endpoint(url: &str, secrets: &Secrets) -> Result<Url> {
     let revealed = secrets.reveal_endpoint(url);
     if has_unclear_userinfo(&revealed) {
         return Err(Error::config(format!("`url`: {ENCODING_ADVICE}")));
@@ -319,7 +322,7 @@ pub(super) fn basic_credentials(user: &str, password: &str) -> SecretString {
     SecretString::from(credentials)
 }
 
-fn basic(user: &str, password: &str) -> HeaderValue {
+fn build_basic_header(user: &str, password: &str) -> HeaderValue {
     let credentials = basic_credentials(user, password);
     let value = HeaderValue::from_str(&format!("Basic {}", credentials.expose_secret()));
     let mut value = value.expect("base64 fits a header");

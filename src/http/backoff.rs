@@ -6,18 +6,18 @@
 use std::time::{Duration, SystemTime};
 
 use crate::config;
-use crate::patience::Backoff;
+use crate::retry::Backoff;
 
 /// The waits between the attempts at one request. There is one wait fewer than attempts.
 ///
 /// Each wait is twice the one before it. Chance adds or subtracts up to half of it, so that
 /// several processes do not return at the same moment. No wait exceeds `fetch.longest_wait`.
-pub(super) struct Waits {
+pub(super) struct RetryWaits {
     backoff: Backoff,
     left: u32,
 }
 
-impl Waits {
+impl RetryWaits {
     pub(super) fn new(limits: &config::Fetch) -> Self {
         Self {
             backoff: Backoff::new(limits.first_wait, limits.longest_wait),
@@ -26,7 +26,7 @@ impl Waits {
     }
 }
 
-impl Iterator for Waits {
+impl Iterator for RetryWaits {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
@@ -40,12 +40,12 @@ impl Iterator for Waits {
 /// `longest` is an error.
 pub(super) fn clamp(
     own: Duration,
-    asked: Option<Duration>,
+    server_wait: Option<Duration>,
     longest: Duration,
 ) -> Result<Duration, Duration> {
-    match asked {
-        Some(asked) if asked > longest => Err(asked),
-        asked => Ok(own.max(asked.unwrap_or_default())),
+    match server_wait {
+        Some(server_wait) if server_wait > longest => Err(server_wait),
+        server_wait => Ok(own.max(server_wait.unwrap_or_default())),
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
             attempts in 1_u32..40,
         ) {
             let limits = config::Fetch { first_wait, longest_wait, attempts, ..Default::default() };
-            let waits: Vec<Duration> = Waits::new(&limits).collect();
+            let waits: Vec<Duration> = RetryWaits::new(&limits).collect();
             prop_assert_eq!(waits.len(), attempts as usize - 1);
             for (nth, wait) in waits.iter().enumerate() {
                 let doubled = first_wait.saturating_mul(2_u32.saturating_pow(nth as u32));
@@ -92,16 +92,16 @@ mod tests {
         #[test]
         fn a_wait_is_never_under_our_own_nor_over_the_cap_it_was_asked_with(
             own in millis(0..100_000),
-            asked in proptest::option::of(millis(0..1_000_000)),
+            server_wait in proptest::option::of(millis(0..1_000_000)),
             longest in millis(0..500_000),
         ) {
-            match clamp(own, asked, longest) {
+            match clamp(own, server_wait, longest) {
                 Ok(wait) => {
                     prop_assert!(wait >= own);
-                    prop_assert!(wait == own || Some(wait) == asked);
+                    prop_assert!(wait == own || Some(wait) == server_wait);
                     prop_assert!(wait <= own.max(longest));
                 }
-                Err(wish) => prop_assert!(wish > longest && Some(wish) == asked),
+                Err(wish) => prop_assert!(wish > longest && Some(wish) == server_wait),
             }
         }
 
@@ -119,7 +119,7 @@ mod tests {
             longest_wait: Duration::MAX,
             ..Default::default()
         };
-        let waits = || Waits::new(&limits).collect::<Vec<_>>();
+        let waits = || RetryWaits::new(&limits).collect::<Vec<_>>();
         assert_ne!(waits(), waits());
     }
 

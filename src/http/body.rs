@@ -28,7 +28,7 @@ const MOST_RESERVED: usize = 16 << 20;
 const MOST_ZSTD_WINDOW_LOG: u32 = 23;
 
 /// The reason why there is no whole body.
-pub(super) enum Broken {
+pub(super) enum BodyError {
     Interrupted(Interruption),
     /// The body exceeds the size limit that `key` names.
     TooLarge {
@@ -49,16 +49,16 @@ pub(super) async fn read(
     response: Response,
     limits: &config::Fetch,
     count: impl Fn(u64) + Send + Sync,
-) -> Result<Bytes, Broken> {
-    let encoding = Encoding::from_headers(response.headers()).ok_or(Broken::Encoding)?;
-    let length = wire::whole_length(&response).map_err(Broken::Interrupted)?;
+) -> Result<Bytes, BodyError> {
+    let encoding = Encoding::from_headers(response.headers()).ok_or(BodyError::Encoding)?;
+    let length = wire::read_whole_length(&response).map_err(BodyError::Interrupted)?;
     let capacity = match encoding {
-        Encoding::Identity => capacity(length, limits),
+        Encoding::Identity => choose_capacity(length, limits),
         // the response announces the encoded length, not the decoded one
         Encoding::Gzip | Encoding::Brotli | Encoding::Zstd => READ_BYTES,
     };
     let mut left = limits.max_body_bytes;
-    let chunks = wire::chunks(response, length, limits).map(move |chunk| {
+    let chunks = wire::stream_chunks(response, length, limits).map(move |chunk| {
         let chunk = chunk.map_err(std::io::Error::other)?;
         count(chunk.len() as u64);
         left = left
@@ -78,7 +78,7 @@ pub(super) async fn read(
             Ok(0) => break,
             Ok(_) if body.len() > limits.max_decoded_bytes => {
                 let limit = limits.max_decoded_bytes;
-                return Err(too_large("fetch.max_decoded_bytes", limit, &body));
+                return Err(too_large_error("fetch.max_decoded_bytes", limit, &body));
             }
             Ok(_) => {}
             Err(error) => return Err(classify_error(error, limits, body)),
@@ -88,7 +88,7 @@ pub(super) async fn read(
     // a decoder stops at the end of its stream, which may come before the end of the body
     match encoded.fill_buf().await {
         Ok([]) => Ok(body.freeze()),
-        Ok(_) => Err(Broken::Corrupt {
+        Ok(_) => Err(BodyError::Corrupt {
             body: body.freeze(),
         }),
         Err(error) => Err(classify_error(error, limits, body)),
@@ -98,26 +98,26 @@ pub(super) async fn read(
 /// Returns the buffer's capacity for a body of the announced length. It has a little room more,
 /// so that the end of the body is found without growing the buffer. The announcement may be a
 /// lie, so no more than [`MOST_RESERVED`] is reserved before the body arrives.
-fn capacity(announced: Option<u64>, limits: &config::Fetch) -> usize {
+fn choose_capacity(announced: Option<u64>, limits: &config::Fetch) -> usize {
     let announced = usize::try_from(announced.unwrap_or_default()).unwrap_or(usize::MAX);
     announced.min(limits.max_decoded_bytes).min(MOST_RESERVED) + READ_BYTES
 }
 
 /// Tells a broken connection and our own size limit from an error of the decoder.
-fn classify_error(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> Broken {
+fn classify_error(error: std::io::Error, limits: &config::Fetch, body: BytesMut) -> BodyError {
     if error.kind() == std::io::ErrorKind::FileTooLarge {
-        return too_large("fetch.max_body_bytes", limits.max_body_bytes, &body);
+        return too_large_error("fetch.max_body_bytes", limits.max_body_bytes, &body);
     }
     match error.downcast::<Interruption>() {
-        Ok(interruption) => Broken::Interrupted(interruption),
-        Err(_) => Broken::Corrupt {
+        Ok(interruption) => BodyError::Interrupted(interruption),
+        Err(_) => BodyError::Corrupt {
             body: body.freeze(),
         },
     }
 }
 
-fn too_large(key: &'static str, limit: usize, body: &[u8]) -> Broken {
-    Broken::TooLarge {
+fn too_large_error(key: &'static str, limit: usize, body: &[u8]) -> BodyError {
+    BodyError::TooLarge {
         key,
         limit,
         body: copy_beginning(body),

@@ -38,16 +38,17 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(source: &Source, limits: &config::Fetch) -> Result<Self> {
         let limits = setup::source_limits(limits, &source.http);
-        let secrets =
-            Secrets::look_up(setup::declarations(source), |name| std::env::var(name).ok())?;
-        let headers = setup::headers(source, &secrets)?;
+        let secrets = Secrets::look_up(setup::list_declarations(source), |name| {
+            std::env::var(name).ok()
+        })?;
+        let headers = setup::build_headers(source, &secrets)?;
         let auth = Auth::new(source, &secrets)?;
         let policy = TargetPolicy::new(source, secrets)?;
         let public_connections = match policy.hosts.has_wildcard() {
             true => {
                 let public_hosts: Arc<PublicHosts> = Arc::default();
                 let resolver = Resolver(Arc::clone(&public_hosts));
-                let connections = setup::connections(source, &limits, &policy, Some(resolver))?;
+                let connections = setup::build_client(source, &limits, &policy, Some(resolver))?;
                 Some((public_hosts, connections))
             }
             false => None,
@@ -55,7 +56,7 @@ impl Client {
         Ok(Self {
             source_name: source.name.clone(),
             http: source.http.clone(),
-            connections: setup::connections(source, &limits, &policy, None)?,
+            connections: setup::build_client(source, &limits, &policy, None)?,
             limits,
             public_connections,
             headers,
@@ -65,7 +66,7 @@ impl Client {
             detail_pace: source
                 .detail
                 .as_ref()
-                .and_then(|detail| setup::detail_pace(source, detail)),
+                .and_then(|detail| setup::build_detail_pace(source, detail)),
             log: RequestLog::new(source.name.clone()),
         })
     }

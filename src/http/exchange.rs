@@ -13,7 +13,7 @@ use crate::http::client::Client;
 use crate::http::concurrency::{Outcome, Slot};
 use crate::http::failure::Failure;
 use crate::http::header::empty_length;
-use crate::http::receive::{Arriving, Receive};
+use crate::http::receive::{ArrivingBody, Receive};
 use crate::http::request_spec::Attempt;
 use crate::http::target::{RequestBody, Target};
 use crate::http::validators;
@@ -51,18 +51,18 @@ impl Client {
                     Err(Failure::from_status(&response))
                 } else if status.is_success() {
                     slot.set_outcome(Outcome::Answered);
-                    let arriving = Arriving {
+                    let arriving = ArrivingBody {
                         url,
                         limits: &self.limits,
                         count_bytes: &|bytes| open.count_bytes(bytes),
-                        validators: self.validators_of(attempt, url, &response),
+                        validators: self.read_validators(attempt, url, &response),
                     };
                     let received = receive.receive(response, arriving).await;
                     received.map(|received| Exchanged::Answer(Answer::Read(received)))
                 } else if status == StatusCode::NOT_MODIFIED
                     && !self.conditional_headers(attempt, url, method).is_empty()
                 {
-                    let validators = self.validators_of(attempt, url, &response);
+                    let validators = self.read_validators(attempt, url, &response);
                     Ok(Exchanged::Answer(Answer::Unchanged(validators)))
                 } else if self.http.redirects {
                     redirect_or_failure(url, method, &response)
@@ -145,17 +145,17 @@ impl Client {
 
     /// Returns the validators of a response that may be remembered. They come from the source's
     /// own host and show no secret.
-    fn validators_of(&self, attempt: Attempt<'_>, url: &Url, response: &Response) -> Validators {
+    fn read_validators(&self, attempt: Attempt<'_>, url: &Url, response: &Response) -> Validators {
         if !self.policy.hosts.is_home(url) {
             return Validators::default();
         }
-        let said = validators::read_headers(response.headers(), SystemTime::now());
+        let served = validators::read_headers(response.headers(), SystemTime::now());
         let is_public = |text: &String| !self.policy.has_secret(text);
-        let said = Validators {
-            etag: said.etag.filter(is_public),
-            last_modified: said.last_modified.filter(is_public),
+        let validators = Validators {
+            etag: served.etag.filter(is_public),
+            last_modified: served.last_modified.filter(is_public),
         };
-        drop_date_of_redirect(attempt.spec.target, url, said)
+        drop_date_of_redirect(attempt.spec.target, url, validators)
     }
 }
 
@@ -210,7 +210,7 @@ pub(super) async fn send(
     sent.map_err(late)?.map_err(Failure::from_connection)
 }
 
-pub(super) async fn within<T>(
+pub(super) async fn limit_time<T>(
     limit: Duration,
     exchange: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::answer::Answer;
 use crate::http::backoff;
 use crate::http::header::text_header;
-use crate::http::public_host::NotPublic;
+use crate::http::public_host::NotPublicError;
 use crate::http::wire::Interruption;
 
 pub(crate) enum Failure {
@@ -54,7 +54,7 @@ impl Failure {
     pub(super) fn from_connection(error: reqwest::Error) -> Self {
         let first: &(dyn std::error::Error + 'static) = &error;
         let mut causes = std::iter::successors(Some(first), |cause| cause.source());
-        if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<NotPublic>()) {
+        if let Some(why) = causes.find_map(|cause| cause.downcast_ref::<NotPublicError>()) {
             // a retry is useful, because a DNS server may give wrong addresses for a while
             return Failure::Connection(Error::new(Kind::HostRefused, why.to_string()));
         }
@@ -98,7 +98,7 @@ impl Failure {
 
     /// Marks the failure as one of the request for a token. A client error other than 429 becomes
     /// final, because it means that the credentials are wrong.
-    pub(super) fn for_token(self) -> Self {
+    pub(super) fn into_token_failure(self) -> Self {
         let context = |error: Error| error.context("ask for a token");
         match self {
             Failure::Connection(error) => Failure::Connection(context(error)),

@@ -32,7 +32,7 @@ impl Hosts {
     /// Collects the hosts of a source. `reveal` fills in the secrets of a template.
     pub(super) fn new(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Self> {
         Ok(Self {
-            home: home(source, reveal)?,
+            home: parse_home(source, reveal)?,
             allowed: source.http.allow_hosts.clone(),
             declared: source.declared_origins(),
         })
@@ -54,7 +54,7 @@ impl Hosts {
     pub(super) fn permit_other_host(&self, what: &str, mut url: Url) -> Result<Url> {
         if !self.is_named(&url) && has_unclear_userinfo(url.as_str()) {
             // a part of a password could be taken for the host and be shown in a message
-            return Err(refused(&format!(
+            return Err(link_error(&format!(
                 "{what} has a user or a password that is not percent-encoded"
             )));
         }
@@ -62,7 +62,7 @@ impl Hosts {
             clear_user(&mut url);
             return Ok(url);
         }
-        Err(self.other_host(what, &url))
+        Err(self.other_host_error(what, &url))
     }
 
     /// Upgrades a link from http to https if the source declares the link's host with https. A
@@ -112,7 +112,7 @@ impl Hosts {
         // a wildcard does not allow another port of the source's own host, because that name may
         // lead to this machine
         let is_elsewhere = url.host_str() != self.home().host_str();
-        let is_by_wildcard = self.has_wildcard() && is_elsewhere && may_be_public(url);
+        let is_by_wildcard = self.has_wildcard() && is_elsewhere && can_be_public(url);
         self.is_named(url) || self.is_declared(url) || is_by_wildcard
     }
 
@@ -133,7 +133,7 @@ impl Hosts {
         })
     }
 
-    fn other_host(&self, what: &str, url: &Url) -> Error {
+    fn other_host_error(&self, what: &str, url: &Url) -> Error {
         let host = url.host_str().unwrap_or_default();
         let host: String = host.chars().take(SHOWN_OF_HOST).collect();
         let port = url.port().map(|port| format!(":{port}"));
@@ -142,13 +142,13 @@ impl Hosts {
             true => "which is not public: `http.allow_hosts` has to name it, and not only `*`",
             false => "which `http.allow_hosts` does not name",
         };
-        refused(&format!("{what} leads to host `{host}{port}`, {why}"))
+        link_error(&format!("{what} leads to host `{host}{port}`, {why}"))
     }
 }
 
 /// Returns the URL whose host is the source's own host. It is the source's URL or, if that URL
 /// comes from an axis, the URL of the axis's index or the axis's first value.
-fn home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
+fn parse_home(source: &Source, reveal: &dyn Fn(&Template) -> String) -> Result<Url> {
     let key = format!("key `sources.{}.url`", source.name);
     let revealed = reveal(&source.url);
     if has_unclear_userinfo(&revealed) {
@@ -194,7 +194,7 @@ fn is_same_host(one: &Url, other: &Url) -> bool {
 
 /// Returns true if the host is a name that may be public. It is not an address, and not a name of
 /// this machine or its network. The name is not resolved here.
-fn may_be_public(url: &Url) -> bool {
+fn can_be_public(url: &Url) -> bool {
     let Some(url::Host::Domain(name)) = url.host() else {
         return false;
     };
@@ -223,11 +223,11 @@ pub(super) fn check_length(what: &str, url: &Url) -> Result<()> {
     if url.as_str().len() <= MOST_URL_BYTES {
         return Ok(());
     }
-    Err(refused(&format!(
+    Err(link_error(&format!(
         "{what} is longer than {MOST_URL_BYTES} bytes"
     )))
 }
 
-pub(crate) fn refused(why: &str) -> Error {
+pub(crate) fn link_error(why: &str) -> Error {
     Error::new(Kind::LinkRefused, why)
 }

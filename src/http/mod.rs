@@ -41,7 +41,7 @@ pub(crate) use self::client::Client;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::header::text_header;
 pub(crate) use self::receive::{
-    Arriving, Receive, Received, UNKNOWN_ENCODING, describe_empty_body,
+    ArrivingBody, Receive, Received, UNKNOWN_ENCODING, describe_empty_body,
 };
 pub(crate) use self::request_spec::RequestSpec;
 #[cfg(test)]

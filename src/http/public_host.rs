@@ -30,12 +30,12 @@ pub(super) struct PublicHosts {
 
 /// A host must have a public address, and has none.
 #[derive(Debug)]
-pub(super) struct NotPublic {
+pub(super) struct NotPublicError {
     host: String,
     address: IpAddr,
 }
 
-impl std::fmt::Display for NotPublic {
+impl std::fmt::Display for NotPublicError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { host, address } = self;
         write!(
@@ -46,20 +46,20 @@ impl std::fmt::Display for NotPublic {
     }
 }
 
-impl std::error::Error for NotPublic {}
+impl std::error::Error for NotPublicError {}
 
 impl PublicHosts {
     /// From now on, accepts only public addresses for this host.
     pub(super) fn require_public(&self, host: &str) {
         let hash = self.hash(host);
-        self.hosts().insert(hash);
+        self.lock_hosts().insert(hash);
     }
 
     fn must_be_public(&self, host: &str) -> bool {
-        self.hosts().contains(&self.hash(host))
+        self.lock_hosts().contains(&self.hash(host))
     }
 
-    fn hosts(&self) -> std::sync::MutexGuard<'_, HashSet<u64>> {
+    fn lock_hosts(&self) -> std::sync::MutexGuard<'_, HashSet<u64>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -86,12 +86,12 @@ impl Resolve for Resolver {
     }
 }
 
-fn keep_public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
+fn keep_public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, NotPublicError> {
     let first = found.first().map(SocketAddr::ip);
     let public = found.into_iter().filter(|it| is_public(it.ip()));
     let public: Vec<SocketAddr> = public.collect();
     match first {
-        Some(address) if public.is_empty() => Err(NotPublic {
+        Some(address) if public.is_empty() => Err(NotPublicError {
             host: host.to_owned(),
             address,
         }),
@@ -256,6 +256,9 @@ mod tests {
         let error = ask().await.unwrap();
         let mut causes =
             std::iter::successors(Some(&error as &dyn std::error::Error), |it| it.source());
-        assert!(causes.any(|cause| cause.is::<NotPublic>()), "{error:?}");
+        assert!(
+            causes.any(|cause| cause.is::<NotPublicError>()),
+            "{error:?}"
+        );
     }
 }

@@ -9,7 +9,7 @@ use reqwest::{Response, StatusCode};
 use url::Url;
 
 use crate::config;
-use crate::http::body::{self, Broken};
+use crate::http::body::{self, BodyError};
 use crate::http::failure::Failure;
 use crate::http::header::text_header;
 use crate::page::{Undecodable, Validators, copy_beginning};
@@ -29,7 +29,7 @@ pub(crate) struct Received<'a> {
 }
 
 /// A body that has not arrived yet.
-pub(crate) struct Arriving<'a> {
+pub(crate) struct ArrivingBody<'a> {
     pub(crate) url: &'a Url,
     pub(crate) limits: &'a config::Fetch,
     pub(crate) count_bytes: &'a (dyn Fn(u64) + Send + Sync),
@@ -61,7 +61,7 @@ pub(crate) trait Receive: Sync {
     fn receive(
         &self,
         response: Response,
-        arriving: Arriving<'_>,
+        arriving: ArrivingBody<'_>,
     ) -> impl Future<Output = Result<Self::Received, Failure>> + Send;
 }
 
@@ -74,8 +74,8 @@ where
 {
     type Received = T;
 
-    async fn receive(&self, response: Response, arriving: Arriving<'_>) -> Result<T, Failure> {
-        let Arriving {
+    async fn receive(&self, response: Response, arriving: ArrivingBody<'_>) -> Result<T, Failure> {
+        let ArrivingBody {
             url,
             limits,
             count_bytes,
@@ -90,15 +90,15 @@ where
                 return Err(Failure::Unreadable(body, describe_empty_body(status)));
             }
             Ok(body) => body,
-            Err(Broken::Interrupted(why)) => return Err(Failure::from_interruption(why)),
-            Err(Broken::TooLarge { key, limit, body }) => {
+            Err(BodyError::Interrupted(why)) => return Err(Failure::from_interruption(why)),
+            Err(BodyError::TooLarge { key, limit, body }) => {
                 let message = format!("larger than {limit} bytes, the limit of `{key}`");
                 return Err(Failure::TooLarge(body, message));
             }
-            Err(Broken::Corrupt { body }) => {
+            Err(BodyError::Corrupt { body }) => {
                 return unreadable(body, "not what its content encoding says");
             }
-            Err(Broken::Encoding) => return unreadable(Bytes::new(), UNKNOWN_ENCODING),
+            Err(BodyError::Encoding) => return unreadable(Bytes::new(), UNKNOWN_ENCODING),
         };
         let received = Received {
             url,

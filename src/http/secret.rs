@@ -27,12 +27,12 @@ const OPEN_AUTH: &str = "{auth.env.";
 /// The values of all placeholders in one source's declaration, and the source's tokens.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
-    declared: BTreeMap<String, Declared>,
+    declared: BTreeMap<String, DeclaredValue>,
     redactor: Redactor,
 }
 
 #[derive(Debug)]
-struct Declared {
+struct DeclaredValue {
     value: SecretString,
     audience: Audience,
     is_secret: bool,
@@ -64,7 +64,7 @@ impl Secrets {
         declarations: impl IntoIterator<Item = Declaration<'t>>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {
-        let mut declared: BTreeMap<String, Declared> = BTreeMap::new();
+        let mut declared: BTreeMap<String, DeclaredValue> = BTreeMap::new();
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         for declaration in declarations {
             let Declaration {
@@ -74,7 +74,7 @@ impl Secrets {
                 is_secret,
             } = declaration;
             let wrong = |what: String| Error::config(format!("key `{key}`: {what}"));
-            for name in placeholders(text).map_err(|what| wrong(what.into()))? {
+            for name in find_placeholders(text).map_err(|what| wrong(what.into()))? {
                 let value = match (set(name), set(&format!("{name}_FILE"))) {
                     (None, Some(file)) => std::fs::read_to_string(file).map_err(|e| {
                         wrong(format!("read the file that {name}_FILE names")).with_source(e)
@@ -91,7 +91,7 @@ impl Secrets {
                     return Err(wrong(format!("the value of {name} is an empty line")));
                 }
                 let known = declared.get(name);
-                let secret = Declared {
+                let secret = DeclaredValue {
                     value: SecretString::from(value),
                     // if both audiences are declared, the larger one counts, which includes the
                     // token server
@@ -320,7 +320,7 @@ impl Secrets {
             let end = rest
                 .find(CLOSE)
                 .map_or(rest.len(), |at| at + CLOSE.len_utf8());
-            match self.value_of(&rest[..end], least) {
+            match self.find_value(&rest[..end], least) {
                 Some(value) => {
                     replaced.push_str(&encode(value.expose_secret()));
                     rest = &rest[end..];
@@ -334,7 +334,7 @@ impl Secrets {
         replaced + rest
     }
 
-    fn value_of(&self, placeholder: &str, least: Audience) -> Option<SecretString> {
+    fn find_value(&self, placeholder: &str, least: Audience) -> Option<SecretString> {
         if placeholder == TOKEN_PLACEHOLDER {
             return self.redactor.newest_token();
         }
@@ -348,7 +348,7 @@ impl Secrets {
     }
 }
 
-impl Declared {
+impl DeclaredValue {
     /// Returns the placeholder that is stored instead of the value.
     fn placeholder(&self, name: &str) -> String {
         match self.audience {
@@ -362,7 +362,7 @@ fn placeholder(name: &str) -> String {
     format!("{OPEN}{name}{CLOSE}")
 }
 
-fn placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
+fn find_placeholders(text: &str) -> Result<Vec<&str>, &'static str> {
     text.split(OPEN)
         .skip(1)
         .map(|rest| match rest.split_once(CLOSE) {

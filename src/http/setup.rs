@@ -26,7 +26,7 @@ pub(super) fn source_limits(limits: &config::Fetch, http: &Http) -> config::Fetc
 }
 
 /// Makes the connections of a source. `resolver` looks up names; without it, the system does.
-pub(super) fn connections(
+pub(super) fn build_client(
     source: &Source,
     limits: &config::Fetch,
     policy: &TargetPolicy,
@@ -110,7 +110,7 @@ fn check_proxies(environment: impl Fn(&str) -> Option<String>) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
+pub(super) fn build_detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
     let rate = detail.rate?;
     let concurrency = detail
         .concurrency
@@ -118,7 +118,7 @@ pub(super) fn detail_pace(source: &Source, detail: &Detail) -> Option<Pace> {
     Some(Pace::new(Some(rate), concurrency))
 }
 
-pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Declaration<'_>> {
+pub(super) fn list_declarations(source: &Source) -> impl Iterator<Item = Declaration<'_>> {
     let name = &source.name;
     let to_home = move |key: String, text| Declaration {
         key: format!("sources.{name}.{key}"),
@@ -144,7 +144,7 @@ pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Declaration<
 }
 
 /// Makes the configured headers with their values, which `Debug` does not show.
-pub(super) fn headers(source: &Source, secrets: &Secrets) -> Result<HeaderMap> {
+pub(super) fn build_headers(source: &Source, secrets: &Secrets) -> Result<HeaderMap> {
     let headers = source.http.headers.iter().map(|(name, text)| {
         let key = format!("sources.{}.http.headers.{name}", source.name);
         let wrong = || Error::config(format!("key `{key}`: is not an HTTP header"));

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::error::{Error, Kind, Result};
 use crate::http::auth::basic_credentials;
-use crate::http::host::{Hosts, check_length, is_downgrade, is_http, refused};
+use crate::http::host::{Hosts, check_length, is_downgrade, is_http, link_error};
 use crate::http::secret::{Secrets, percent_decode};
 use crate::redact::{Redactor, TOKEN_PLACEHOLDER};
 use crate::source::{Escaping, Method, Source, Template, Values};
@@ -100,7 +100,7 @@ impl TargetPolicy {
         mut templates: impl Iterator<Item = &'t Template>,
     ) -> Result<Url> {
         if !is_http(&url) {
-            return Err(refused(&format!("{what} is not http or https")));
+            return Err(link_error(&format!("{what} is not http or https")));
         }
         check_length(what, &url)?;
         if self.hosts.is_home(&url) {
@@ -108,7 +108,9 @@ impl TargetPolicy {
             return Ok(url);
         }
         if templates.any(|template| self.secrets.is_in_template(template.as_str())) {
-            return Err(refused(&format!("{what} takes a secret to another host")));
+            return Err(link_error(&format!(
+                "{what} takes a secret to another host"
+            )));
         }
         self.permit_other_host(what, url)
     }
@@ -116,10 +118,10 @@ impl TargetPolicy {
     /// Permits a link of a page. If the link leads to the source's own host, the source's
     /// credentials are added to it.
     pub(crate) fn permit_link(&self, link: &str) -> Result<Url> {
-        let mut url =
-            Url::parse(link).map_err(|e| refused("the link to it is not a URL").with_source(e))?;
+        let mut url = Url::parse(link)
+            .map_err(|e| link_error("the link to it is not a URL").with_source(e))?;
         if !is_http(&url) {
-            return Err(refused("the link to it is not http or https"));
+            return Err(link_error("the link to it is not http or https"));
         }
         check_length("the link to it", &url)?;
         self.hosts.upgrade(&mut url);
@@ -127,29 +129,30 @@ impl TargetPolicy {
             return self.reveal_link(link, url.scheme());
         }
         if self.secrets.is_in_template(link) {
-            return Err(refused("the link to it takes a secret to another host"));
+            return Err(link_error("the link to it takes a secret to another host"));
         }
         self.permit_other_host("the link to it", url)
     }
 
     pub(super) fn permit_redirect(&self, from: &Url, mut to: Url) -> Result<Url> {
-        let refused = |why: &str| Error::new(Kind::HostRefused, why.to_owned());
+        let refuse = |why: &str| Error::new(Kind::HostRefused, why.to_owned());
         if !is_http(&to) {
-            return Err(refused("a redirect leads to what is not http or https"));
+            return Err(refuse("a redirect leads to what is not http or https"));
         }
         if is_downgrade(from, &to) {
-            return Err(refused("a redirect leads from https to http"));
+            return Err(refuse("a redirect leads from https to http"));
         }
-        let misled = |error: Error| refused(&error.to_string());
-        check_length("a redirect", &to).map_err(misled)?;
+        let refuse_redirect = |error: Error| refuse(&error.to_string());
+        check_length("a redirect", &to).map_err(refuse_redirect)?;
         if self.hosts.is_home(&to) {
             self.hosts.set_user(&mut to);
             return Ok(to);
         }
         if self.secrets.is_in_template(&self.secrets.redact_url(&to)) {
-            return Err(refused("a redirect takes a secret to another host"));
+            return Err(refuse("a redirect takes a secret to another host"));
         }
-        self.permit_other_host("a redirect", to).map_err(misled)
+        self.permit_other_host("a redirect", to)
+            .map_err(refuse_redirect)
     }
 
     /// Permits a URL on a host other than the source's own. If the name of the host shows a
@@ -157,7 +160,7 @@ impl TargetPolicy {
     /// read it.
     fn permit_other_host(&self, what: &str, url: Url) -> Result<Url> {
         if self.has_secret_in_host(&url) {
-            return Err(refused(&format!(
+            return Err(link_error(&format!(
                 "{what} shows a secret in the name of its host"
             )));
         }
@@ -174,12 +177,12 @@ impl TargetPolicy {
     /// is parsed, because parsing encodes the braces of a placeholder in a path.
     fn reveal_link(&self, link: &str, scheme: &str) -> Result<Url> {
         if let Some(placeholder) = self.secrets.find_token_server_placeholder(link) {
-            return Err(refused(&format!(
+            return Err(link_error(&format!(
                 "the link to it asks for `{placeholder}`, which only the server of tokens is sent"
             )));
         }
         let mut url = Url::parse(&self.secrets.reveal_link(link))
-            .map_err(|e| refused("the link to it is not a URL").with_source(e))?;
+            .map_err(|e| link_error("the link to it is not a URL").with_source(e))?;
         // cannot fail between http and https
         let _ = url.set_scheme(scheme);
         self.hosts.set_user(&mut url);
@@ -201,7 +204,7 @@ impl TargetPolicy {
 
     /// Returns true if the text holds the placeholder of a token but no token has been issued
     /// yet, so the text cannot be completed.
-    pub(crate) fn lacks_token(&self, text: &str) -> bool {
+    pub(crate) fn is_token_missing(&self, text: &str) -> bool {
         text.contains(TOKEN_PLACEHOLDER) && self.redactor().newest_token().is_none()
     }
 

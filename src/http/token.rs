@@ -10,9 +10,9 @@ use url::Url;
 use crate::config;
 use crate::error::Error;
 use crate::http::auth::Authorization;
-use crate::http::body::{self, Broken};
+use crate::http::body::{self, BodyError};
 use crate::http::client::Client;
-use crate::http::exchange::{send, within};
+use crate::http::exchange::{limit_time, send};
 use crate::http::failure::Failure;
 use crate::http::request_log::OpenRequest;
 use crate::http::request_spec::Attempt;
@@ -31,7 +31,7 @@ impl Client {
         if !self.policy.hosts.is_home(url) {
             return Ok(None);
         }
-        let renewal = match self.auth.authorization().await {
+        let renewal = match self.auth.prepare_authorization().await {
             Authorization::Ready(header) => return Ok(header),
             Authorization::NeedsToken(renewal) => renewal,
         };
@@ -39,13 +39,13 @@ impl Client {
         let mut open = self.log.begin(&self.policy, attempt, renewal.url());
         let request = renewal.request(&self.connections);
         let answer = self.request_token(request, &mut open);
-        let answer = within(self.limits.page_timeout, answer).await;
+        let answer = limit_time(self.limits.page_timeout, answer).await;
         let token = answer.and_then(|answer| {
             let unusable = |what| Failure::Connection(Error::environment(what));
             renewal.read_token(&answer).map_err(unusable)
         });
         open.error = token.as_ref().err().map(Failure::to_string);
-        token.map(Some).map_err(Failure::for_token)
+        token.map(Some).map_err(Failure::into_token_failure)
     }
 
     async fn request_token(
@@ -66,9 +66,9 @@ impl Client {
         let read = body::read(response, &limits, |bytes| open.count_bytes(bytes)).await;
         let unusable = |what: &str| Failure::Connection(Error::environment(what));
         read.map_err(|broken| match broken {
-            Broken::Interrupted(why) => Failure::from_interruption(why),
-            Broken::TooLarge { .. } => unusable("the answer is too large for a token's"),
-            Broken::Corrupt { .. } | Broken::Encoding => {
+            BodyError::Interrupted(why) => Failure::from_interruption(why),
+            BodyError::TooLarge { .. } => unusable("the answer is too large for a token's"),
+            BodyError::Corrupt { .. } | BodyError::Encoding => {
                 unusable("the answer is not what its content encoding says")
             }
         })

@@ -19,15 +19,15 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// Reads the validators of a response. Leaves out those that cannot be sent back in a header or
 /// do not identify the page.
 pub(super) fn read_headers(headers: &HeaderMap, now: SystemTime) -> Validators {
-    let date = text(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+    let date = read_text(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let served_at = date.unwrap_or(now);
     let is_settled = |changed_at: &&str| {
         let changed_at = httpdate::parse_http_date(changed_at);
         changed_at.is_ok_and(|changed_at| changed_at + SETTLED <= served_at)
     };
     Validators {
-        etag: text(headers, &ETAG).map(str::to_owned),
-        last_modified: text(headers, &LAST_MODIFIED)
+        etag: read_text(headers, &ETAG).map(str::to_owned),
+        last_modified: read_text(headers, &LAST_MODIFIED)
             .filter(is_settled)
             .map(str::to_owned),
     }
@@ -51,7 +51,7 @@ pub(super) fn conditional_headers(validators: &Validators) -> HeaderMap {
 }
 
 /// Returns a header if it is printable ASCII and short enough.
-fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+fn read_text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let bytes = headers.get(name)?.as_bytes();
     let is_printable = bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
     let is_fit = !bytes.is_empty() && bytes.len() <= LONGEST && is_printable;

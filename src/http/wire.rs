@@ -74,7 +74,7 @@ impl From<Stall> for Interruption {
 
 /// The part of a file that a response with status 206 brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct FilePart {
     /// The number of bytes of the file before the part.
     pub(crate) from: u64,
     pub(crate) bytes: u64,
@@ -82,14 +82,18 @@ pub(crate) struct Part {
     pub(crate) total: u64,
 }
 
-impl Part {
+impl FilePart {
     /// Reads a `Content-Range` such as `bytes 100-199/200`. Returns `None` if the total is
     /// missing, because nothing shows then whether more bytes follow.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
         let (range, total) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
         let (from, last) = range.split_once('-')?;
-        let (from, last, total) = (number(from)?, number(last)?, number(total)?);
+        let (from, last, total) = (
+            parse_number(from)?,
+            parse_number(last)?,
+            parse_number(total)?,
+        );
         // RFC 9110, section 14.4: a range is invalid if it ends before it starts or exceeds the
         // total
         if last < from || total <= last {
@@ -115,7 +119,7 @@ impl Part {
 pub(crate) fn announced_length(
     status: StatusCode,
     headers: &HeaderMap,
-    part: Option<Part>,
+    part: Option<FilePart>,
 ) -> Result<Option<u64>, Interruption> {
     let part = part.map(|part| part.bytes);
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
@@ -128,7 +132,7 @@ pub(crate) fn announced_length(
     lengths
         .map(std::str::from_utf8)
         .try_fold(part, |known, length| {
-            let length = length.ok().and_then(number);
+            let length = length.ok().and_then(parse_number);
             match (known, length) {
                 (Some(known), Some(length)) if known != length => Err(Interruption::Unclear),
                 (_, None) => Err(Interruption::Unclear),
@@ -138,11 +142,11 @@ pub(crate) fn announced_length(
 }
 
 /// Returns the length that the body must have if the whole target was requested.
-pub(crate) fn whole_length(response: &Response) -> Result<Option<u64>, Interruption> {
+pub(crate) fn read_whole_length(response: &Response) -> Result<Option<u64>, Interruption> {
     let (status, headers) = (response.status(), response.headers());
     let part = match status {
         StatusCode::PARTIAL_CONTENT => {
-            let part = Part::from_headers(headers).filter(|part| part.is_all());
+            let part = FilePart::from_headers(headers).filter(|part| part.is_all());
             Some(part.ok_or(Interruption::Part)?)
         }
         _ => None,
@@ -151,7 +155,7 @@ pub(crate) fn whole_length(response: &Response) -> Result<Option<u64>, Interrupt
 }
 
 /// Returns the bytes of a body as they arrive. Fails if the body ends before or after the length.
-pub(crate) fn chunks(
+pub(crate) fn stream_chunks(
     response: Response,
     length: Option<u64>,
     limits: &config::Fetch,
@@ -180,7 +184,7 @@ pub(crate) fn chunks(
 }
 
 /// Reads a number in a header, which may have only digits.
-fn number(text: &str) -> Option<u64> {
+fn parse_number(text: &str) -> Option<u64> {
     let text = text.trim();
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number)
@@ -198,7 +202,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        announced_length(status, &map, Part::from_headers(&map)).map_err(|_| ())
+        announced_length(status, &map, FilePart::from_headers(&map)).map_err(|_| ())
     }
 
     #[test]
@@ -247,9 +251,9 @@ mod tests {
     fn a_part_of_a_file_says_where_it_is_and_how_long_the_file_is() {
         let part = |text| {
             let range = (CONTENT_RANGE, HeaderValue::from_static(text));
-            Part::from_headers(&HeaderMap::from_iter([range]))
+            FilePart::from_headers(&HeaderMap::from_iter([range]))
         };
-        let second_half = Part {
+        let second_half = FilePart {
             from: 100,
             bytes: 100,
             total: 200,

@@ -158,7 +158,7 @@ impl<'b> ListScan<'b> {
 
     fn enter_object(&mut self, level: usize) -> Result<Position, ListScanError> {
         if self.scanner.peek_kind()? != b'{' {
-            return Err(self.wrong_shape(level));
+            return Err(self.wrong_shape_error(level));
         }
         self.scanner.advance();
         if self.scanner.peek()? == b'}' {
@@ -202,7 +202,7 @@ impl<'b> ListScan<'b> {
             return Ok(());
         }
         if kind != b'[' {
-            return Err(self.wrong_shape(self.path.len()));
+            return Err(self.wrong_shape_error(self.path.len()));
         }
         let mut spans = Vec::new();
         let result = self.scanner.walk_entries(|scanner| {
@@ -217,7 +217,7 @@ impl<'b> ListScan<'b> {
         Ok(result?)
     }
 
-    fn wrong_shape(&self, level: usize) -> ListScanError {
+    fn wrong_shape_error(&self, level: usize) -> ListScanError {
         ListScanError::WrongShape((level > 0).then(|| format!("an array at {}", self.pointer())))
     }
 

@@ -60,7 +60,7 @@ pub(crate) trait Rules {
 pub(crate) struct Scanner<'b, R> {
     bytes: &'b [u8],
     at: usize,
-    passed_white_space: bool,
+    has_passed_white_space: bool,
     rules: R,
 }
 
@@ -69,7 +69,7 @@ impl<'b, R: Rules> Scanner<'b, R> {
         Self {
             bytes,
             at,
-            passed_white_space: false,
+            has_passed_white_space: false,
             rules,
         }
     }
@@ -79,8 +79,8 @@ impl<'b, R: Rules> Scanner<'b, R> {
     }
 
     /// Returns true if the scanner has met white space between tokens.
-    pub(crate) fn passed_white_space(&self) -> bool {
-        self.passed_white_space
+    pub(crate) fn has_passed_white_space(&self) -> bool {
+        self.has_passed_white_space
     }
 
     pub(crate) fn rules(&self) -> &R {
@@ -95,7 +95,7 @@ impl<'b, R: Rules> Scanner<'b, R> {
         if !is_white_space(byte) {
             return Some(byte);
         }
-        self.passed_white_space = true;
+        self.has_passed_white_space = true;
         self.at = skip_white_space(self.bytes, self.at);
         self.bytes.get(self.at).copied()
     }

@@ -17,8 +17,8 @@ use crate::ledger::transaction::{LOCK_TIMEOUT, Transaction, begin};
 use crate::ledger::verify::{IncompleteRun, verify_ended_runs};
 use crate::ledger::{Holder, PageSet, RunKind, RunSpec};
 use crate::page::{Chain, Cursor, Position};
-use crate::patience::Patience;
 use crate::request::Requests;
+use crate::retry::Retry;
 
 /// The right to write a source. Every commit checks that the lease is still held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,10 +140,10 @@ pub async fn claim(database: &Database, spec: &RunSpec, settings: &config::Lease
     let mut pause = FIRST_PAUSE;
     loop {
         let what = format!("claim source {}", spec.source);
-        let patience = Patience::new("question", what, database.settings().retry_for);
-        let attempt = patience
-            .of(&spec.source)
-            .over(|| attempts.attempt_until_no_race());
+        let retry = Retry::new("question", what, database.settings().retry_for);
+        let attempt = retry
+            .for_source(&spec.source)
+            .run(|| attempts.attempt_until_no_race());
         match attempt.await? {
             Ok(claim) => return Ok(claim),
             Err(CurrentHolder {

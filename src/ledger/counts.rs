@@ -98,7 +98,7 @@ pub struct Totals {
 /// # Errors
 ///
 /// The database query fails.
-pub async fn totals(database: &Database, run_id: i64) -> Result<Totals> {
+pub async fn read_totals(database: &Database, run_id: i64) -> Result<Totals> {
     let sql = include_str!("../../sql/ledger/run_totals.sql");
     let rows = database.query(sql, &[(&run_id, Type::INT8)]).await?;
     let Some(row) = rows.first() else {

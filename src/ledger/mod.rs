@@ -20,11 +20,13 @@ mod watermark;
 
 pub(crate) use self::claim::signed;
 pub use self::claim::{Claim, Lease, Resume, ResumedChain, claim, find_page_cursor};
-pub use self::counts::{Counts, Totals, totals};
+pub use self::counts::{Counts, Totals, read_totals};
 pub use self::holder::{End, Holder, RunUpdate, Verdict};
 pub use self::page_set::PageSet;
-pub use self::remembered_pages::remembered_pages;
+pub use self::remembered_pages::read_remembered_pages;
 pub use self::request_log::log_requests;
 pub use self::run::{RunKind, RunSpec, Unfinished};
-pub use self::status::{SourceCounts, SourceStatus, source_counts, status};
-pub use self::watermark::{Watermark, WatermarkMove, save_run_window, walked_axes, watermark};
+pub use self::status::{SourceCounts, SourceStatus, read_source_counts, read_status};
+pub use self::watermark::{
+    Watermark, WatermarkMove, read_walked_axes, read_watermark, save_run_window,
+};

@@ -20,7 +20,7 @@ use crate::page::{Chain, Cursor, RememberedPage, Validators};
 /// # Errors
 ///
 /// The database query fails.
-pub async fn remembered_pages(
+pub async fn read_remembered_pages(
     database: &Database,
     lease: &Lease,
     spec: &RunSpec,

@@ -45,7 +45,7 @@ pub struct SourceStatus {
 /// # Errors
 ///
 /// The database query fails.
-pub async fn status(database: &Database) -> Result<Vec<SourceStatus>> {
+pub async fn read_status(database: &Database) -> Result<Vec<SourceStatus>> {
     let sql = include_str!("../../sql/read/status.sql");
     let rows = database.query_counts(sql, &[]).await?;
     let read = |row: &tokio_postgres::Row| -> Result<SourceStatus> {
@@ -85,7 +85,7 @@ pub struct SourceCounts {
 /// # Errors
 ///
 /// The database query fails.
-pub async fn source_counts(database: &Database, source: &str) -> Result<SourceCounts> {
+pub async fn read_source_counts(database: &Database, source: &str) -> Result<SourceCounts> {
     let sql = include_str!("../../sql/read/source_counts.sql");
     let rows = database.query_counts(sql, &[(&source, Type::TEXT)]).await?;
     let row = rows.first().ok_or_else(|| {

@@ -37,7 +37,7 @@ pub struct WatermarkMove {
 /// # Errors
 ///
 /// The database query fails.
-pub async fn watermark(
+pub async fn read_watermark(
     database: &Database,
     source: &str,
     scope: &str,
@@ -65,7 +65,7 @@ pub async fn watermark(
 /// # Errors
 ///
 /// The database query fails.
-pub async fn walked_axes(
+pub async fn read_walked_axes(
     database: &Database,
     source: &str,
     scope: &str,

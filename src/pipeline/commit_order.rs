@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::fetch::{Event, Permit};
 use crate::page::{Chain, Cursor};
 use crate::pipeline::Progress;
-use crate::pipeline::committed::Committed;
+use crate::pipeline::committed::CommittedPages;
 use crate::pipeline::frontier::Frontier;
 
 /// The pages of a run whose commits are under way, and their consequences.
@@ -22,10 +22,10 @@ pub(super) struct CommitOrder {
     /// The end of the run's windows, if it has windows.
     until: Option<Timestamp>,
     /// Collects what is committed for the heartbeat.
-    committed: Arc<Committed>,
+    committed: Arc<CommittedPages>,
     progress: Arc<Progress>,
     /// Pages and events in the order of the feed.
-    under_way: VecDeque<UnderWay>,
+    under_way: VecDeque<CommitEntry>,
     next_sequence: u64,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct CommittingPage {
     pub(super) permits: Vec<Permit>,
 }
 
-struct UnderWay {
+struct CommitEntry {
     sequence: u64,
     is_durable: bool,
     page: CommittingPage,
@@ -57,7 +57,7 @@ impl CommitOrder {
     pub(super) fn new(
         frontier: Frontier,
         until: Option<Timestamp>,
-        committed: Arc<Committed>,
+        committed: Arc<CommittedPages>,
         progress: Arc<Progress>,
     ) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl CommitOrder {
     fn push(&mut self, page: CommittingPage, event: Option<ChainEvent>) -> u64 {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        self.under_way.push_back(UnderWay {
+        self.under_way.push_back(CommitEntry {
             sequence,
             is_durable: event.is_some(),
             page,
@@ -105,13 +105,13 @@ impl CommitOrder {
         if let Some((chain, number)) = &entry.page.page {
             self.committed.add_page(chain, *number);
         }
-        self.retire();
+        self.retire_durable();
     }
 
     /// Adds an event for which nothing has to be committed.
     pub(super) fn add_event(&mut self, event: ChainEvent) {
         self.push(CommittingPage::default(), Some(event));
-        self.retire();
+        self.retire_durable();
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -124,7 +124,7 @@ impl CommitOrder {
 
     /// Removes each page and event that is durable if everything before it is durable too, and
     /// lets its consequences take effect.
-    fn retire(&mut self) {
+    fn retire_durable(&mut self) {
         while self.under_way.front().is_some_and(|entry| entry.is_durable)
             && let Some(entry) = self.under_way.pop_front()
         {
@@ -132,7 +132,7 @@ impl CommitOrder {
                 (Some(Event::Ended { scope, is_whole }), _) => {
                     let from = scope.window.map(|window| window.from);
                     self.frontier.end(from, is_whole);
-                    self.progress.ended();
+                    self.progress.count_ended_chain();
                 }
                 (Some(Event::Split { middle, .. }), _) => {
                     self.frontier.split(middle);
@@ -144,7 +144,8 @@ impl CommitOrder {
                 }
             }
             if let Some(until) = self.until {
-                self.committed.set_reached(self.frontier.reached(until));
+                self.committed
+                    .set_reached(self.frontier.find_watermark(until));
             }
         }
     }
@@ -156,16 +157,16 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, Kind};
-    use crate::fetch::{Scope, Stretch};
+    use crate::fetch::{Scope, TimeRange};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
     /// Makes the order of a run with one window for each of these starts, in seconds.
-    fn order(starts: &[i64]) -> (CommitOrder, Arc<Committed>) {
+    fn order(starts: &[i64]) -> (CommitOrder, Arc<CommittedPages>) {
         let starts: BTreeMap<_, _> = starts.iter().map(|start| (Some(at(*start)), 1)).collect();
-        let committed = Arc::new(Committed::default());
+        let committed = Arc::new(CommittedPages::default());
         let frontier = Frontier::new(starts);
         let progress = Arc::default();
         let order = CommitOrder::new(frontier, Some(at(100)), Arc::clone(&committed), progress);
@@ -189,7 +190,7 @@ mod tests {
 
     fn scope(from: i64) -> Scope {
         Scope {
-            window: Some(Stretch {
+            window: Some(TimeRange {
                 from: at(from),
                 to: at(from + 10),
             }),
@@ -197,7 +198,7 @@ mod tests {
         }
     }
 
-    fn reached(committed: &Committed) -> (Option<i64>, Option<Cursor>) {
+    fn reached(committed: &CommittedPages) -> (Option<i64>, Option<Cursor>) {
         let (_, watermark) = committed.take();
         (
             watermark.reached.map(Timestamp::as_second),

@@ -13,7 +13,7 @@ use crate::page::{Chain, Cursor};
 /// A page is added before the watermark that it allows. So a heartbeat that takes both has every
 /// page that the watermark depends on, or has taken it earlier.
 #[derive(Debug, Default)]
-pub(super) struct Committed {
+pub(super) struct CommittedPages {
     state: Mutex<State>,
 }
 
@@ -23,7 +23,7 @@ struct State {
     watermark: Watermark,
 }
 
-impl Committed {
+impl CommittedPages {
     pub(super) fn add_page(&self, chain: &Chain, number: u64) {
         self.with(|state| state.pages.insert(chain, number));
     }

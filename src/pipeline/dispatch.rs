@@ -24,7 +24,7 @@ use crate::fetch::{self, Event, Fetched, Permit};
 use crate::ledger::{Counts, End, Lease, Verdict, signed};
 use crate::page::{Cursor, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::pipeline::commit_order::{CommitOrder, CommittingPage};
-use crate::pipeline::committed::Committed;
+use crate::pipeline::committed::CommittedPages;
 use crate::pipeline::frontier::Frontier;
 use crate::pipeline::{Coverage, Progress, ReadPage, Run};
 use crate::sink::Sink;
@@ -46,8 +46,8 @@ pub(super) struct Dispatch {
     hasher: RandomState,
     commits: JoinSet<(u64, Result<Option<Counts>>)>,
     /// An event that no worker has taken yet.
-    waiting: Option<Waiting>,
-    done: Dispatched,
+    waiting: Option<WaitingEvent>,
+    done: DispatchResult,
 }
 
 /// If a page has so many rejects that it is not stored, this many of them are kept, which is
@@ -55,20 +55,20 @@ pub(super) struct Dispatch {
 const KEPT_REJECTS: usize = 1_000;
 
 /// An event that no worker has taken yet, and the keys that it writes.
-struct Waiting {
+struct WaitingEvent {
     event: Event<ReadPage>,
     keys: HashSet<u64>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Dispatched {
+pub(super) struct DispatchResult {
     pub(super) pages: i64,
     pub(super) counts: Counts,
     pub(super) unchanged: u64,
     pub(super) unreadable: u64,
     /// The number of releases with an amount that its column cannot hold.
     pub(super) unread_amounts: u64,
-    pub(super) reached: Option<Reached>,
+    pub(super) reached: Option<RunEnd>,
     pub(super) failed: u64,
     /// The error of the first chain that failed.
     failure: Option<Error>,
@@ -78,7 +78,7 @@ pub(super) struct Dispatched {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reached {
+pub(super) enum RunEnd {
     /// The run has seen the end of the feed.
     Feed,
     /// The run has fetched the last page that was requested.
@@ -91,12 +91,12 @@ impl Dispatch {
         lease: Lease,
         coverage: &Coverage,
         over: CancellationToken,
-        committed: Arc<Committed>,
+        committed: Arc<CommittedPages>,
     ) -> Self {
         Self {
             order: CommitOrder::new(
-                Frontier::new(coverage.plan.starts()),
-                coverage.stretch.map(|stretch| stretch.to),
+                Frontier::new(coverage.plan.count_starts()),
+                coverage.dates.map(|stretch| stretch.to),
                 committed,
                 Arc::clone(&run.progress),
             ),
@@ -112,7 +112,7 @@ impl Dispatch {
             hasher: RandomState::new(),
             commits: JoinSet::new(),
             waiting: None,
-            done: Dispatched::default(),
+            done: DispatchResult::default(),
         }
     }
 
@@ -126,7 +126,7 @@ impl Dispatch {
     pub(super) async fn run(
         mut self,
         mut events: mpsc::Receiver<Result<Event<ReadPage>>>,
-    ) -> Dispatched {
+    ) -> DispatchResult {
         let mut is_open = true;
         loop {
             self.start_waiting();
@@ -138,8 +138,8 @@ impl Dispatch {
                 Some(committed) = self.commits.join_next() => self.finish_commit(committed),
                 event = events.recv(), if wants_event => match event {
                     Some(Ok(event)) => {
-                        let keys = self.keys_of(&event);
-                        self.waiting = Some(Waiting { event, keys });
+                        let keys = self.collect_keys(&event);
+                        self.waiting = Some(WaitingEvent { event, keys });
                     }
                     // the commits of the pages before the error are finished
                     Some(Err(error)) => self.fail(error),
@@ -151,7 +151,7 @@ impl Dispatch {
             // the end counts only if everything before it is durable
             self.done.reached = None;
         } else if self.order.is_at_end() {
-            self.done.reached = Some(Reached::Feed);
+            self.done.reached = Some(RunEnd::Feed);
         }
         if self.done.error.is_none() {
             self.done.error = self.done.failure.take();
@@ -164,7 +164,7 @@ impl Dispatch {
 
     /// Returns the keys that no two pages may write at once: the keys of releases, and what makes
     /// rows of the quarantine unique.
-    fn keys_of(&self, event: &Event<ReadPage>) -> HashSet<u64> {
+    fn collect_keys(&self, event: &Event<ReadPage>) -> HashSet<u64> {
         let Some(page) = read_page(event) else {
             return HashSet::new();
         };
@@ -194,11 +194,11 @@ impl Dispatch {
         // a page with many rejects waits for all others, because their releases are not counted
         // yet and may lower its share of rejects
         let is_alone = self.commits.is_empty();
-        let may_start = |waiting: &mut Waiting| {
+        let may_start = |waiting: &mut WaitingEvent| {
             let may_exceed = read_page(&waiting.event).is_some_and(has_many_rejects);
             (is_alone || !may_exceed) && self.order.is_free(&waiting.keys)
         };
-        let Some(Waiting { event, keys }) = self.waiting.take_if(may_start) else {
+        let Some(WaitingEvent { event, keys }) = self.waiting.take_if(may_start) else {
             return;
         };
         let (fetched, permit) = match event.into_page() {
@@ -326,7 +326,7 @@ impl Dispatch {
             *budget = budget.saturating_sub(1);
         }
         if self.until.is_some_and(|last| number >= last) || self.budget == Some(0) {
-            self.done.reached = Some(Reached::LastPage(number));
+            self.done.reached = Some(RunEnd::LastPage(number));
         }
     }
 
@@ -344,7 +344,7 @@ impl Dispatch {
         self.done.pages += 1;
         self.done.counts += counts;
         self.run_counts += counts;
-        self.progress.committed(&counts);
+        self.progress.count_page(&counts);
         if let Some(error) = self.check_rejects(self.limits.max_bad_after) {
             self.fail(error);
         }
@@ -390,9 +390,9 @@ fn has_many_rejects(page: &ReadPage) -> bool {
     page.extracted.rejects.len() > KEPT_REJECTS
 }
 
-impl Dispatched {
+impl DispatchResult {
     /// Returns the result of a run that did not begin because of this error.
-    pub(super) fn failed(error: Error) -> Self {
+    pub(super) fn from_error(error: Error) -> Self {
         Self {
             error: Some(error),
             ..Self::default()
@@ -400,13 +400,13 @@ impl Dispatched {
     }
 
     /// Returns true if the run may be repeated at once after the database has lost pages.
-    pub(super) fn may_repeat(&self) -> bool {
+    pub(super) fn can_repeat(&self) -> bool {
         let error = self.error.as_ref();
-        error.is_none_or(|error| error.kind().may_repeat_at_once())
+        error.is_none_or(|error| error.kind().can_repeat_at_once())
     }
 
     /// Returns an error that says what is missing, for a run that no error ended.
-    pub(super) fn shortfall(&self, is_stopped: bool) -> Option<Error> {
+    pub(super) fn find_shortfall(&self, is_stopped: bool) -> Option<Error> {
         let message = match (self.unreadable, self.reached) {
             (0, Some(_)) => return None,
             (0, None) if is_stopped => "stopped before the end; the next run goes on".into(),
@@ -425,20 +425,20 @@ impl Dispatched {
     /// and sees new releases before that point. So a forbidden link is tried twice, because the
     /// host may have been allowed meanwhile. A redirect or a DNS answer to a forbidden host may
     /// be different the next time, so every later run tries it again.
-    pub(super) fn end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
+    pub(super) fn decide_end(&self, last_page: Option<u64>, is_resumed: bool) -> End {
         let is_refused = |error: &Error| error.kind() == Kind::LinkRefused;
         let met_the_same = self.unreadable > 0
             || (self.failed > 0 && !self.is_cut_short)
             || self.error.as_ref().is_some_and(is_refused);
         let is_stuck = is_resumed && met_the_same && self.pages == 0;
         let is_whole = match self.reached {
-            Some(Reached::Feed) => true,
-            Some(Reached::LastPage(number)) => last_page.is_some_and(|last| number >= last),
+            Some(RunEnd::Feed) => true,
+            Some(RunEnd::LastPage(number)) => last_page.is_some_and(|last| number >= last),
             None => false,
         };
         End {
             verdict: match &self.error {
-                Some(error) => verdict(error),
+                Some(error) => choose_verdict(error),
                 None if is_whole => Verdict::Complete,
                 None => Verdict::Truncated,
             },
@@ -448,8 +448,8 @@ impl Dispatched {
     }
 }
 
-pub(super) fn verdict(error: &Error) -> Verdict {
-    match error.kind().may_pass() {
+pub(super) fn choose_verdict(error: &Error) -> Verdict {
+    match error.kind().can_succeed_later() {
         true => Verdict::Truncated,
         false => Verdict::Failed,
     }

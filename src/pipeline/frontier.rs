@@ -55,7 +55,7 @@ impl Frontier {
 
     /// Returns the date before which everything is stored. It is `until`, the end of all windows,
     /// if no chain is missing.
-    pub(super) fn reached(&self, until: Timestamp) -> Option<Timestamp> {
+    pub(super) fn find_watermark(&self, until: Timestamp) -> Option<Timestamp> {
         match self.missing.first_key_value() {
             None => Some(until),
             Some((from, _)) => *from,
@@ -75,7 +75,7 @@ mod tests {
     fn the_oldest_missing_chain_is_how_far_it_has_got() {
         let starts = BTreeMap::from([(Some(at(0)), 2), (Some(at(10)), 2), (Some(at(20)), 2)]);
         let mut frontier = Frontier::new(starts);
-        let reached = |frontier: &Frontier| frontier.reached(at(30)).unwrap().as_second();
+        let reached = |frontier: &Frontier| frontier.find_watermark(at(30)).unwrap().as_second();
         frontier.end(Some(at(10)), true);
         frontier.end(Some(at(0)), true);
         assert_eq!(reached(&frontier), 0);
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_plain_feed_reaches_no_date() {
         let mut frontier = Frontier::new(BTreeMap::from([(None, 1)]));
-        assert_eq!(frontier.reached(at(30)), None);
+        assert_eq!(frontier.find_watermark(at(30)), None);
         frontier.end(None, true);
         assert!(frontier.is_at_end());
     }

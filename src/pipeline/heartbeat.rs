@@ -16,18 +16,18 @@ use crate::database::wait_for_reply;
 use crate::error::{Kind, Result};
 use crate::fetch::Fetcher;
 use crate::ledger::{End, Holder, RunUpdate, Watermark, WatermarkMove};
-use crate::pipeline::committed::Committed;
+use crate::pipeline::committed::CommittedPages;
 use crate::pipeline::under_lease::write_end;
 
 const AGAIN: Duration = Duration::from_millis(500);
 
 pub(super) struct Heartbeat {
     holder: Holder,
-    marks: Marks,
+    position: RunPosition,
     fetcher: Arc<Fetcher>,
     every: Duration,
     /// The longest wait for an answer of the database. It is half of `lease.ttl`.
-    patience: Duration,
+    reply_timeout: Duration,
     /// The error that ended the lease, if it was lost.
     kept: Result<()>,
 }
@@ -35,23 +35,23 @@ pub(super) struct Heartbeat {
 impl Heartbeat {
     pub(super) fn new(
         holder: Holder,
-        marks: Marks,
+        position: RunPosition,
         fetcher: Arc<Fetcher>,
         settings: &config::Lease,
     ) -> Self {
         Self {
             holder,
-            marks,
+            position,
             fetcher,
             every: settings.heartbeat,
-            patience: settings.ttl / 2,
+            reply_timeout: settings.ttl / 2,
             kept: Ok(()),
         }
     }
 
     /// Renews the lease until all pages are committed. Ends the run if the lease is lost, or if
     /// the database has lost commits.
-    pub(super) async fn beat(
+    pub(super) async fn keep_lease(
         mut self,
         over: CancellationToken,
         drained: CancellationToken,
@@ -62,14 +62,17 @@ impl Heartbeat {
             .await
             .is_some()
         {
-            let news = self.marks.news(&self.fetcher);
-            let beat = self.holder.send_heartbeat(&news);
-            let Err(error) = wait_for_reply(self.patience, beat).await.and_then(|it| it) else {
+            let update = self.position.take_update(&self.fetcher);
+            let renewal = self.holder.send_heartbeat(&update);
+            let Err(error) = wait_for_reply(self.reply_timeout, renewal)
+                .await
+                .and_then(|it| it)
+            else {
                 next = self.every;
                 continue;
             };
-            self.marks.committed.put_back(&news.committed);
-            if error.kind().ends_lease() {
+            self.position.committed.put_back(&update.committed);
+            if error.kind().is_lost_lease_or_data() {
                 over.cancel();
                 self.kept = Err(error);
                 break;
@@ -86,15 +89,16 @@ impl Heartbeat {
     pub(super) async fn end(self, end: &End, config: &Config) -> Result<()> {
         let Self {
             mut holder,
-            marks,
+            position,
             fetcher,
-            patience,
+            reply_timeout,
             kept,
             ..
         } = self;
         let ended = match kept {
             Ok(()) => {
-                let ended = write_end(&mut holder, end, &marks.news(&fetcher), config).await;
+                let ended =
+                    write_end(&mut holder, end, &position.take_update(&fetcher), config).await;
                 ended.map_err(|e| e.context("end the run"))
             }
             kept => kept,
@@ -103,14 +107,19 @@ impl Heartbeat {
             Err(error) if error.kind() == Kind::Lease => return ended,
             Err(error) if error.kind() == Kind::Lost => {
                 // if this fails too, the run ends when its lease expires
-                let _ = wait_for_reply(patience, holder.end_after_loss(error, fetcher.counters()))
-                    .await;
+                let _ = wait_for_reply(
+                    reply_timeout,
+                    holder.end_after_loss(error, fetcher.counters()),
+                )
+                .await;
                 return ended;
             }
             _ => {}
         }
         let forgetting = holder.delete_old_runs(config.ledger.keep_runs);
-        let forgotten = wait_for_reply(patience, forgetting).await.and_then(|it| it);
+        let forgotten = wait_for_reply(reply_timeout, forgetting)
+            .await
+            .and_then(|it| it);
         if let (Ok(()), Err(error)) = (&ended, forgotten) {
             warn!(error = %error.chain(), "runs of long ago could not be forgotten");
         }
@@ -119,18 +128,18 @@ impl Heartbeat {
 }
 
 /// The values that the heartbeat reads to learn how far the run has got.
-pub(super) struct Marks {
+pub(super) struct RunPosition {
     /// The scope of the watermark. `None` if the run does not move it.
     pub(super) scope: Option<String>,
     /// The start of the run's windows.
     pub(super) from: watch::Sender<Option<Timestamp>>,
-    pub(super) committed: Arc<Committed>,
+    pub(super) committed: Arc<CommittedPages>,
 }
 
-impl Marks {
+impl RunPosition {
     /// Returns what has changed since the last renewal. Takes the committed pages, so that each
     /// is reported once unless it is put back.
-    fn news(&self, fetcher: &Fetcher) -> RunUpdate {
+    fn take_update(&self, fetcher: &Fetcher) -> RunUpdate {
         let (committed, watermark) = self.committed.take();
         let scope = self.scope.clone();
         let mark = scope.filter(|_| watermark != Watermark::default());

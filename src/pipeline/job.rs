@@ -23,13 +23,13 @@ pub struct Job {
     /// The number of pages that this process may fetch.
     pub max_pages: Option<u64>,
     /// The dates to fetch, if the source has windows.
-    pub(super) dates: Dates,
+    pub(super) dates: JobDates,
     /// The files to read instead of the source's own pages.
     pub(super) files: Vec<Input>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Dates {
+pub(super) struct JobDates {
     pub(super) from: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
 }
@@ -47,7 +47,7 @@ impl Job {
             store_from: first.number,
             first,
             max_pages: None,
-            dates: Dates::default(),
+            dates: JobDates::default(),
             files: Vec::new(),
         }
     }
@@ -66,7 +66,7 @@ impl Job {
         job.spec = RunSpec {
             kind: RunKind::Load,
             first_page: job.first.number,
-            ordered_chains: files.iter().map(in_order).collect(),
+            ordered_chains: files.iter().map(describe_file_chain).collect(),
             ..RunSpec::incremental(&source.name, definition)
         };
         Self { files, ..job }
@@ -78,7 +78,7 @@ impl Job {
     /// # Errors
     ///
     /// Fails if the source has no windows, or if the dates are in the wrong order.
-    pub fn between(
+    pub fn limit_dates(
         mut self,
         source: &Source,
         from: Option<&Moment>,
@@ -94,11 +94,11 @@ impl Job {
             )));
         }
         let instant = |moment: &Moment| moment.at(source.window_zone());
-        self.dates = Dates {
+        self.dates = JobDates {
             from: from.map(instant),
             until: until.map(instant),
         };
-        if let Dates {
+        if let JobDates {
             from: Some(from),
             until: Some(until),
         } = self.dates
@@ -123,14 +123,10 @@ impl Job {
     /// # Errors
     ///
     /// Fails like [`Job::between`].
-    pub fn backfill_between(
-        source: &Source,
-        from: &Moment,
-        until: Option<&Moment>,
-    ) -> Result<Self> {
+    pub fn backfill_dates(source: &Source, from: &Moment, until: Option<&Moment>) -> Result<Self> {
         let mut job = Self::incremental(source);
         job.spec.kind = RunKind::Backfill;
-        job.between(source, Some(from), until)
+        job.limit_dates(source, Some(from), until)
     }
 
     /// Fetches the pages of a source from one number to another, whatever other runs have stored.
@@ -187,8 +183,8 @@ impl Job {
     }
 
     /// Returns the total size of the files in bytes, if all sizes are known.
-    pub(super) fn bytes(&self) -> Option<u64> {
-        let bytes: Option<u64> = self.files.iter().map(Input::bytes).sum();
+    pub(super) fn byte_count(&self) -> Option<u64> {
+        let bytes: Option<u64> = self.files.iter().map(Input::byte_count).sum();
         bytes.filter(|_| !self.files.is_empty())
     }
 
@@ -216,7 +212,7 @@ impl Job {
 }
 
 /// Returns the chain of a file, and true if a resumed run may skip the file once it is stored.
-fn in_order(file: &Input) -> (Chain, bool) {
+fn describe_file_chain(file: &Input) -> (Chain, bool) {
     let scope = Scope {
         window: None,
         axes: Arc::new(file.axes()),

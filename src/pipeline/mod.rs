@@ -13,7 +13,6 @@
 mod commit_order;
 mod committed;
 mod dispatch;
-mod echo;
 mod frontier;
 mod heartbeat;
 mod job;
@@ -22,6 +21,7 @@ mod purge;
 mod reading_rules;
 mod replay;
 mod report;
+mod secret_warning;
 mod under_lease;
 
 use std::sync::Arc;
@@ -34,31 +34,31 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::committed::Committed;
-use self::dispatch::{Dispatch, Dispatched};
-use self::echo::EchoWatch;
-use self::heartbeat::{Heartbeat, Marks};
-use self::job::Dates;
+use self::committed::CommittedPages;
+use self::dispatch::{Dispatch, DispatchResult};
+use self::heartbeat::{Heartbeat, RunPosition};
 pub use self::job::Job;
+use self::job::JobDates;
 pub use self::progress::{Progress, Snapshot};
-pub use self::purge::{Purged, purge};
-pub use self::replay::{Replayed, replay};
+pub use self::purge::{PurgeReport, purge};
+pub use self::replay::{ReplayReport, replay};
 pub use self::report::{Outcome, Report};
+use self::secret_warning::SecretWarning;
 pub use self::under_lease::under_lease;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extracted};
 use crate::fetch::{
-    self, Axes, Begun, Event, Fetched, Fetcher, Input, PageBudget, Permit, Plan, PreviousRun,
-    Scope, Stretch,
+    self, Axes, BegunChains, Event, Fetched, Fetcher, Input, PageBudget, Permit, Plan, PreviousRun,
+    Scope, TimeRange,
 };
 use crate::ledger::{self, Claim, End, Lease, Resume, Totals, Unfinished, Verdict, Watermark};
 use crate::metrics;
 use crate::page::{Page, PageRecord};
-use crate::patience::Patience;
 use crate::release::RELEASE_BYTES;
 use crate::request::{Request, Requests};
+use crate::retry::Retry;
 use crate::sink::Sink;
 use crate::source::{Axis, Source};
 
@@ -112,7 +112,7 @@ pub async fn run(
         let fetched = u64::try_from(begun.before.pages - first).unwrap_or_default();
         let rest = job.without_pages(fetched);
         let run = Run {
-            querying: Querying::new(source, config),
+            queries: DatabaseQueries::new(source, config),
             source,
             config,
             database,
@@ -146,7 +146,7 @@ pub async fn run(
 const MOST_LOSSES: u32 = 3;
 
 /// Makes the error that the server was restarted or replaced in every attempt at some work.
-fn server_changed(work: &str) -> Error {
+fn server_changed_error(work: &str) -> Error {
     let message = format!("the database server was replaced again and again during the {work}");
     Error::new(Kind::Lost, message)
 }
@@ -173,15 +173,15 @@ async fn begin_run(
         fetcher = fetcher.send_request_rows_to(log);
     }
     let fetcher = Arc::new(fetcher);
-    let querying = Querying::new(source, config);
+    let queries = DatabaseQueries::new(source, config);
     let claim = ledger::claim(database, &job.spec, &config.lease).await?;
     // the sink opens after the claim, so that it sees everything that another holder refused
     // before
     let open = || Sink::open(database.clone(), &source.name, config);
-    let sink = querying.query("open the sink", open).await?;
-    let totals = || ledger::totals(database, claim.lease.run_id);
-    let before = querying.query("read what the run has", totals).await?;
-    progress.begin(&before, Arc::clone(&fetcher), job.bytes());
+    let sink = queries.query("open the sink", open).await?;
+    let totals = || ledger::read_totals(database, claim.lease.run_id);
+    let before = queries.query("read what the run has", totals).await?;
+    progress.begin(&before, Arc::clone(&fetcher), job.byte_count());
     Ok(ClaimedRun {
         claim,
         requests,
@@ -194,12 +194,12 @@ async fn begin_run(
 /// Queries a database that has answered before, so failures are retried. A run uses it between
 /// its claim and its end. The first query of a command is not retried, because the URL may be
 /// wrong.
-struct Querying<'a> {
+struct DatabaseQueries<'a> {
     name: &'a str,
     retry_for: Duration,
 }
 
-impl<'a> Querying<'a> {
+impl<'a> DatabaseQueries<'a> {
     fn new(source: &'a Source, config: &Config) -> Self {
         Self {
             name: &source.name,
@@ -211,13 +211,13 @@ impl<'a> Querying<'a> {
     where
         F: Future<Output = Result<T>>,
     {
-        let patience = Patience::new("question", what, self.retry_for);
-        patience.of(self.name).over(attempt).await
+        let retry = Retry::new("question", what, self.retry_for);
+        retry.for_source(self.name).run(attempt).await
     }
 }
 
 struct Run<'a> {
-    querying: Querying<'a>,
+    queries: DatabaseQueries<'a>,
     source: &'a Source,
     config: &'a Config,
     database: &'a Database,
@@ -236,7 +236,7 @@ struct Coverage {
     plan: Plan,
     /// The time that the run's windows cover, if it has windows. A resumed run keeps this time,
     /// so that its chains stay the same.
-    stretch: Option<Stretch>,
+    dates: Option<TimeRange>,
     until: Option<u64>,
     previous: PreviousRun,
 }
@@ -268,48 +268,54 @@ impl Run<'_> {
         let over = stop.child_token();
         // cancelled once all pages are committed; the lease is kept until then
         let drained = CancellationToken::new();
-        let committed = Arc::new(Committed::default());
-        let marks = Marks {
+        let committed = Arc::new(CommittedPages::default());
+        let run_position = RunPosition {
             scope: self.job.moves_watermark().then(|| self.source.scope()),
             from: watch::Sender::new(None),
             committed: Arc::clone(&committed),
         };
-        let from = marks.from.clone();
-        let heart = Heartbeat::new(holder, marks, Arc::clone(&self.fetcher), &self.config.lease);
-        let heartbeat = tokio::spawn(heart.beat(over.clone(), drained.clone()));
+        let from = run_position.from.clone();
+        let heart = Heartbeat::new(
+            holder,
+            run_position,
+            Arc::clone(&self.fetcher),
+            &self.config.lease,
+        );
+        let heartbeat = tokio::spawn(heart.keep_lease(over.clone(), drained.clone()));
         let log = self.spawn_log(lease.run_id, requests, drained.clone());
         let coverage = over
-            .run_until_cancelled(self.coverage(&lease, resume))
+            .run_until_cancelled(self.decide_coverage(&lease, resume))
             .await;
         let mut dispatched = match coverage {
             Some(Ok(coverage)) => {
-                from.send_replace(coverage.stretch.map(|stretch| stretch.from));
-                self.progress.expect(coverage.plan.starts().values().sum());
+                from.send_replace(coverage.dates.map(|dates| dates.from));
+                self.progress
+                    .expect(coverage.plan.count_starts().values().sum());
                 let dispatch = Dispatch::new(&self, lease, &coverage, over.clone(), committed);
                 match dispatch.check_rejects_before() {
-                    Some(error) => Dispatched::failed(error),
+                    Some(error) => DispatchResult::from_error(error),
                     None => self.join_stages(coverage, dispatch, &over).await,
                 }
             }
-            Some(Err(error)) => Dispatched::failed(error),
-            None => Dispatched::default(),
+            Some(Err(error)) => DispatchResult::from_error(error),
+            None => DispatchResult::default(),
         };
         drained.cancel();
         self.end_log(log).await;
-        let may_repeat = dispatched.may_repeat() && !stop.is_cancelled();
+        let can_repeat = dispatched.can_repeat() && !stop.is_cancelled();
         if dispatched.error.is_none() {
-            dispatched.error = dispatched.shortfall(stop.is_cancelled());
+            dispatched.error = dispatched.find_shortfall(stop.is_cancelled());
         }
-        let mut end = dispatched.end(self.job.spec.to_page, is_resumed);
+        let mut end = dispatched.decide_end(self.job.spec.to_page, is_resumed);
         let mut is_lost = false;
         if let Err(error) = self.end(heartbeat, &end).await {
             is_lost = error.kind() == Kind::Lost;
-            if error.kind().ends_lease() {
+            if error.kind().is_lost_lease_or_data() {
                 end.verdict = Verdict::Truncated;
             }
             // a lost lease or a lost page is the cause of the earlier error, so it replaces that
             // error
-            if error.kind() == Kind::Lease || (is_lost && may_repeat) {
+            if error.kind() == Kind::Lease || (is_lost && can_repeat) {
                 dispatched.error = Some(error);
             } else if is_lost {
                 warn!(source.name = %self.source.name, run.id = lease.run_id, "{}", error.chain());
@@ -322,12 +328,12 @@ impl Run<'_> {
             true => self.read_totals(lease.run_id).await,
             false => self.totals(&dispatched),
         };
-        self.outcome(lease.run_id, resumed_from, end.verdict, totals, dispatched)
+        self.build_outcome(lease.run_id, resumed_from, end.verdict, totals, dispatched)
     }
 
     /// Returns what the run has made durable, if the database has kept everything that it
     /// confirmed.
-    fn totals(&self, dispatched: &Dispatched) -> Totals {
+    fn totals(&self, dispatched: &DispatchResult) -> Totals {
         let mut totals = self.before;
         totals.pages += dispatched.pages;
         totals.counts += dispatched.counts;
@@ -337,9 +343,9 @@ impl Run<'_> {
     /// Reads what the database still has of a run after it has lost some of it. If that cannot be
     /// read, the counts are zero.
     async fn read_totals(&self, run_id: i64) -> Totals {
-        let read = || ledger::totals(self.database, run_id);
+        let read = || ledger::read_totals(self.database, run_id);
         let totals = self
-            .querying
+            .queries
             .query("read what is left of the run", read)
             .await;
         let totals = totals.unwrap_or_else(|error| {
@@ -367,17 +373,17 @@ impl Run<'_> {
 
     /// Decides what the run covers: its dates, all values of its axes, and the pages at which an
     /// unfinished run continues.
-    async fn coverage(&self, lease: &Lease, resume: Option<Resume>) -> Result<Coverage> {
+    async fn decide_coverage(&self, lease: &Lease, resume: Option<Resume>) -> Result<Coverage> {
         let scope = self.source.scope();
         let watermark = match self.job.moves_watermark() {
             true => {
-                let read = || ledger::watermark(self.database, &self.source.name, &scope);
-                self.querying.query("read the watermark", read).await?
+                let read = || ledger::read_watermark(self.database, &self.source.name, &scope);
+                self.queries.query("read the watermark", read).await?
             }
             false => None,
         };
-        let stretch = match &*self.job.files {
-            [] => self.stretch(lease, watermark.as_ref()).await?,
+        let dates = match &*self.job.files {
+            [] => self.decide_dates(lease, watermark.as_ref()).await?,
             _ => None,
         };
         let mut first = self.job.first.clone();
@@ -394,12 +400,12 @@ impl Run<'_> {
         let previous = self.read_previous_run(lease, resume.as_ref()).await?;
         let begun = resume.into_iter().flat_map(|resume| resume.chains);
         let begun = begun.map(|resumed| (resumed.chain, resumed.next, resumed.items));
-        let begun = Begun::new(begun);
+        let begun = BegunChains::new(begun);
         Ok(Coverage {
-            plan: Plan::new(self.source, stretch, axes, first)
-                .with_new(self.source, stretch, new)
-                .resuming(begun),
-            stretch,
+            plan: Plan::new(self.source, dates, axes, first)
+                .with_new(self.source, dates, new)
+                .resume(begun),
+            dates,
             until: self.job.spec.to_page,
             previous,
         })
@@ -416,8 +422,8 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         let name = &self.source.name;
-        let read = || ledger::walked_axes(self.database, name, scope, lease);
-        let walked = self.querying.query("read the values of axes", read).await?;
+        let read = || ledger::read_walked_axes(self.database, name, scope, lease);
+        let walked = self.queries.query("read the values of axes", read).await?;
         let is_new = |axes: &&Axes| !walked.contains(&Scope::name_of(axes));
         Ok(axes.iter().filter(is_new).cloned().collect())
     }
@@ -425,21 +431,21 @@ impl Run<'_> {
     /// Returns the time that the run covers, if the source has windows. It is the time that an
     /// unfinished run began with, or else the dates of the job, or else the time from the
     /// watermark to now.
-    async fn stretch(
+    async fn decide_dates(
         &self,
         lease: &Lease,
         watermark: Option<&Watermark>,
-    ) -> Result<Option<Stretch>> {
+    ) -> Result<Option<TimeRange>> {
         let reached = watermark.and_then(|watermark| watermark.reached);
         let Some(usual) = fetch::incremental(self.source, reached, Timestamp::now()) else {
             return Ok(None);
         };
-        let Dates { from, until } = self.job.dates;
+        let JobDates { from, until } = self.job.dates;
         let from = from.unwrap_or(usual.from);
         let until = until.unwrap_or(usual.to).max(from);
         let begin = || ledger::save_run_window(self.database, lease, (from, until));
-        let (from, to) = self.querying.query("keep the run's dates", begin).await?;
-        Ok(Some(Stretch { from, to }))
+        let (from, to) = self.queries.query("keep the run's dates", begin).await?;
+        Ok(Some(TimeRange { from, to }))
     }
 
     /// Joins the stages, and waits until all of them end. The channels have room for every page
@@ -450,9 +456,9 @@ impl Run<'_> {
         coverage: Coverage,
         dispatch: Dispatch,
         over: &CancellationToken,
-    ) -> Dispatched {
-        let (fetched_sender, fetched) = mpsc::channel(self.ahead());
-        let (extracted_sender, extracted) = mpsc::channel(self.ahead());
+    ) -> DispatchResult {
+        let (fetched_sender, fetched) = mpsc::channel(self.max_pages_ahead());
+        let (extracted_sender, extracted) = mpsc::channel(self.max_pages_ahead());
         let fetching = self.spawn_fetch(coverage, fetched_sender, over.clone());
         let extracting = self.spawn_extract(fetched, extracted_sender);
         let mut dispatched = dispatch.run(extracted).await;
@@ -468,7 +474,7 @@ impl Run<'_> {
 
     /// Returns how many pages may be fetched but not committed. It is at least one more than the
     /// number of requests at once, because requests would otherwise wait for commits.
-    fn ahead(&self) -> usize {
+    fn max_pages_ahead(&self) -> usize {
         self.config
             .fetch
             .ahead
@@ -489,7 +495,7 @@ impl Run<'_> {
             files: self.job.files.clone(),
             previous: coverage.previous,
         };
-        let budget = PageBudget::new(self.ahead(), self.config.fetch.ahead_bytes);
+        let budget = PageBudget::new(self.max_pages_ahead(), self.config.fetch.ahead_bytes);
         let store_from = self.job.store_from;
         let events = fetch::pages(Arc::clone(&self.fetcher), start, budget, over);
         tokio::spawn(async move {
@@ -501,7 +507,7 @@ impl Run<'_> {
                             if page.next.is_some() {
                                 continue;
                             }
-                            Err(ends_before(store_from, page.position.number))
+                            Err(ends_before_error(store_from, page.position.number))
                         }
                         fetched => Ok(Event::Page(Box::new(fetched), permit)),
                     },
@@ -528,9 +534,9 @@ impl Run<'_> {
             },
             rules: Arc::clone(&self.rules),
             progress: Arc::clone(&self.progress),
-            echoes: EchoWatch::new(&self.source.name, self.fetcher.redactor()),
+            secret_warning: SecretWarning::new(&self.source.name, self.fetcher.redactor()),
         });
-        let budget = PageBudget::new(self.ahead(), self.config.fetch.ahead_bytes);
+        let budget = PageBudget::new(self.max_pages_ahead(), self.config.fetch.ahead_bytes);
         tokio::spawn(async move {
             while let Some(event) = fetched.recv().await {
                 let read = match event {
@@ -589,13 +595,13 @@ impl Run<'_> {
         heart.end(end, self.config).await
     }
 
-    fn outcome(
+    fn build_outcome(
         &self,
         run_id: i64,
         resumed_from: Option<u64>,
         verdict: Verdict,
         mut totals: Totals,
-        dispatched: Dispatched,
+        dispatched: DispatchResult,
     ) -> Outcome {
         let requests = self.fetcher.counters();
         totals.requests += requests;
@@ -615,7 +621,7 @@ impl Run<'_> {
     }
 }
 
-fn ends_before(from_page: u64, last: u64) -> Error {
+fn ends_before_error(from_page: u64, last: u64) -> Error {
     Error::config(format!(
         "the feed ends at page {last}, before --from-page {from_page}"
     ))
@@ -642,7 +648,7 @@ async fn read_event(
             let (record, extracted) = tokio::task::spawn_blocking(move || reader.extract(page))
                 .await
                 .map_err(|e| Error::unexpected("extract a page").with_source(e))?;
-            permit.set_bytes(extracted.bytes());
+            permit.set_bytes(extracted.byte_count());
             Fetched::Page(ReadPage {
                 record,
                 extracted,
@@ -657,14 +663,14 @@ struct Reader {
     options: extract::Options,
     rules: Arc<str>,
     progress: Arc<Progress>,
-    echoes: EchoWatch,
+    secret_warning: SecretWarning,
 }
 
 impl Reader {
     fn extract(&self, page: Page) -> (PageRecord, Extracted) {
         self.progress.tell_total(page.total_pages);
         let extracted = extract::extract(&page, &self.options);
-        self.echoes.look_at(&page, &extracted.releases);
+        self.secret_warning.check_page(&page, &extracted.releases);
         let record = PageRecord {
             rules: Some(Arc::clone(&self.rules)),
             ..page.into_record()

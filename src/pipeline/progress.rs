@@ -50,7 +50,7 @@ pub struct Snapshot {
 impl Progress {
     pub(super) fn begin(&self, before: &Totals, fetcher: Arc<Fetcher>, bytes: Option<u64>) {
         self.file_bytes.store(bytes.unwrap_or_default(), Relaxed);
-        *self.begun() = Some((*before, fetcher));
+        *self.lock_begun() = Some((*before, fetcher));
         // if the run begins again, `before` includes these counts
         for count in [&self.pages, &self.releases, &self.quarantined] {
             count.store(0, Relaxed);
@@ -60,7 +60,7 @@ impl Progress {
         }
     }
 
-    fn begun(&self) -> MutexGuard<'_, Option<(Totals, Arc<Fetcher>)>> {
+    fn lock_begun(&self) -> MutexGuard<'_, Option<(Totals, Arc<Fetcher>)>> {
         self.begun.lock().expect("nobody panics who holds it")
     }
 
@@ -78,11 +78,11 @@ impl Progress {
         self.chains.fetch_add(chains as u64, Relaxed);
     }
 
-    pub(super) fn ended(&self) {
+    pub(super) fn count_ended_chain(&self) {
         self.chains_ended.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn committed(&self, counts: &Counts) {
+    pub(super) fn count_page(&self, counts: &Counts) {
         self.pages.fetch_add(1, Relaxed);
         self.releases.fetch_add(counts.releases, Relaxed);
         self.quarantined.fetch_add(counts.quarantined, Relaxed);
@@ -91,7 +91,7 @@ impl Progress {
     /// Reads all counters.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let begun = self.begun();
+        let begun = self.lock_begun();
         let pages_before = begun.as_ref().map_or(0, |(totals, _)| totals.pages);
         Snapshot {
             pages: pages_before + self.pages.load(Relaxed),
@@ -105,14 +105,16 @@ impl Progress {
                 .as_ref()
                 .map(|(_, fetcher)| fetcher.counters())
                 .unwrap_or_default(),
-            files: begun.as_ref().and_then(|(_, fetcher)| self.files(fetcher)),
+            files: begun
+                .as_ref()
+                .and_then(|(_, fetcher)| self.read_file_progress(fetcher)),
         }
     }
 
     /// Returns the bytes of files that have been read, and the bytes of all files. If there are
     /// several files, their total is known only for files that the user named, because others may
     /// not have begun.
-    fn files(&self, fetcher: &Fetcher) -> Option<(u64, u64)> {
+    fn read_file_progress(&self, fetcher: &Fetcher) -> Option<(u64, u64)> {
         let (read, begun) = fetcher.file_progress();
         let all = match self.file_bytes.load(Relaxed) {
             0 if self.chains.load(Relaxed) <= 1 => begun,

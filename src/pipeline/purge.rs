@@ -9,12 +9,12 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Holder, Lease, RunKind, RunSpec, Unfinished};
-use crate::pipeline::{MOST_LOSSES, server_changed, under_lease};
+use crate::pipeline::{MOST_LOSSES, server_changed_error, under_lease};
 use crate::sink::{Purge, PurgedRows};
 
 /// The rows that a purge has deleted.
 #[derive(Clone, Debug, Serialize)]
-pub struct Purged {
+pub struct PurgeReport {
     /// The source's name.
     pub source: String,
     /// The id of the purge's own run in `ocds.run`. This run stays.
@@ -39,7 +39,7 @@ pub async fn purge(
     source: &str,
     config: &Config,
     stop: &CancellationToken,
-) -> Result<Purged> {
+) -> Result<PurgeReport> {
     let spec = RunSpec {
         kind: RunKind::Purge,
         unfinished: Unfinished::Restart,
@@ -59,8 +59,8 @@ async fn purge_under_lease(
     lease: &Lease,
     holder: &mut Holder,
     stop: &CancellationToken,
-) -> Result<Purged> {
-    let mut purged = Purged {
+) -> Result<PurgeReport> {
+    let mut purged = PurgeReport {
         source: source.to_owned(),
         run_id: lease.run_id,
         releases: 0,
@@ -92,5 +92,5 @@ async fn purge_under_lease(
         }
         server = server_now;
     }
-    Err(server_changed("purge"))
+    Err(server_changed_error("purge"))
 }

@@ -18,19 +18,19 @@ impl Run<'_> {
         lease: &Lease,
         resume: Option<&Resume>,
     ) -> Result<PreviousRun> {
-        let asked = &self.job.spec;
+        let spec = &self.job.spec;
         let begins = resume.is_none_or(Resume::is_blank);
         let may_remember = begins
-            && asked.kind == RunKind::Incremental
-            && asked.unfinished == Unfinished::Resume
+            && spec.kind == RunKind::Incremental
+            && spec.unfinished == Unfinished::Resume
             && self.source.http.conditional;
         if !may_remember {
             return Ok(PreviousRun::default());
         }
         let (rules, most) = (&*self.rules, self.config.fetch.remembered);
-        let read = || ledger::remembered_pages(self.database, lease, asked, rules, most);
+        let read = || ledger::read_remembered_pages(self.database, lease, spec, rules, most);
         let pages = self
-            .querying
+            .queries
             .query("read the pages of the run before", read)
             .await?;
         Ok(PreviousRun::new(pages))

@@ -13,7 +13,7 @@ use crate::fetch::Fetcher;
 use crate::ledger::quarantine::{self, Document};
 use crate::ledger::{Counts, Holder, Lease, RunKind, RunSpec, Unfinished};
 use crate::page::Undecodable;
-use crate::pipeline::{MOST_LOSSES, report, server_changed, under_lease};
+use crate::pipeline::{MOST_LOSSES, report, server_changed_error, under_lease};
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject};
 use crate::sink::{RetriedReject, Sink};
@@ -21,7 +21,7 @@ use crate::source::{Container, Source, Version};
 
 /// The result of a replay of a source's rejects.
 #[derive(Clone, Debug, Serialize)]
-pub struct Replayed {
+pub struct ReplayReport {
     /// The source's name.
     pub source: String,
     /// The run's id in `ocds.run`.
@@ -49,7 +49,7 @@ pub async fn replay(
     config: &Config,
     ids: Option<&[i64]>,
     stop: &CancellationToken,
-) -> Result<Replayed> {
+) -> Result<ReplayReport> {
     let spec = RunSpec {
         kind: RunKind::Replay,
         unfinished: Unfinished::Restart,
@@ -70,8 +70,8 @@ async fn try_rejects(
     lease: &Lease,
     holder: &mut Holder,
     stop: &CancellationToken,
-) -> Result<Replayed> {
-    let mut replayed = Replayed {
+) -> Result<ReplayReport> {
+    let mut replayed = ReplayReport {
         source: source.name.clone(),
         run_id: lease.run_id,
         rejects: 0,
@@ -115,7 +115,7 @@ async fn try_rejects(
         }
         server = server_now;
     }
-    Err(server_changed("replay"))
+    Err(server_changed_error("replay"))
 }
 
 /// Returns the redactor for documents that are refused again. An archive may show a secret only
@@ -167,7 +167,7 @@ fn read_reject(
     let reason = Reason::parse(&entry.reason);
     let is_absent = |reason: &Reason| *reason == Reason::MissingDocument || document.is_empty();
     if let Some(reason) = reason.filter(is_absent) {
-        return still_refused(reason, entry, document);
+        return reject_again(reason, entry, document);
     }
     let Some(reason) = reason.filter(|reason| reason.is_unreadable()) else {
         let version = entry.version.as_deref().and_then(Version::parse);
@@ -215,7 +215,7 @@ fn as_kept(source: &Source, reason: Reason, document: &[u8]) -> Source {
 }
 
 /// Refuses a document again that was never received or could not be kept.
-fn still_refused(reason: Reason, entry: &quarantine::Entry, document: Bytes) -> Extracted {
+fn reject_again(reason: Reason, entry: &quarantine::Entry, document: Bytes) -> Extracted {
     Extracted {
         releases: Vec::new(),
         rejects: vec![Reject {

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::ledger::{Counts, Totals, Verdict};
 use crate::metrics;
 use crate::pipeline::Run;
-use crate::pipeline::dispatch::Dispatched;
+use crate::pipeline::dispatch::DispatchResult;
 use crate::request::Requests;
 
 /// The result of a run that has begun and ended.
@@ -63,7 +63,7 @@ impl Report {
         run_id: i64,
         resumed_from: Option<u64>,
         totals: &Totals,
-        dispatched: &Dispatched,
+        dispatched: &DispatchResult,
         verdict: Verdict,
     ) -> Self {
         let duration_seconds = run.began.elapsed().as_secs_f64();

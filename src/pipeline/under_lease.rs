@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::database::{Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{self, Claim, End, Holder, Lease, RunSpec, RunUpdate, Verdict};
-use crate::pipeline::dispatch::verdict;
+use crate::pipeline::dispatch::choose_verdict;
 
 /// Claims a source, works under its lease, and writes the end of the run, whatever the work
 /// returns. If the future is dropped, the end is not written, and the lease has to expire.
@@ -32,7 +32,9 @@ where
     let Claim { lease, holder, .. } = ledger::claim(database, spec, &config.lease).await?;
     let (mut holder, worked) = work(lease, holder).await;
     let end = End {
-        verdict: worked.as_ref().map_or_else(verdict, |_| Verdict::Complete),
+        verdict: worked
+            .as_ref()
+            .map_or_else(choose_verdict, |_| Verdict::Complete),
         end_seen: true,
         error: worked.as_ref().err().map(Error::chain),
     };

@@ -17,7 +17,7 @@ use crate::sink::Sink;
 use crate::sink::fold::Folded;
 use crate::sink::page::{PageRow, commit_page_row, read_durable_counts};
 use crate::sink::reject::{MAX_LOGGED_IDS, ResolvedByPage, reject_refused, resolve_rejects};
-use crate::sink::release::{Fetched, Served, count, keys};
+use crate::sink::release::{FetchedReleases, Served, count, keys};
 
 /// The approximate number of bytes that the columns of a release need besides the release's text.
 const COLUMN_BYTES_PER_RELEASE: usize = 1_000;
@@ -110,10 +110,10 @@ impl<'a> PageCommit<'a> {
     async fn write_releases(
         &self,
         transaction: &mut Transaction,
-        fetched: &Fetched,
+        fetched: &FetchedReleases,
         releases: &[&Release],
     ) -> Result<(Report, Vec<Reject>)> {
-        let Fetched {
+        let FetchedReleases {
             operation, release, ..
         } = fetched;
         let shared = fetched.shared(&self.served)?;

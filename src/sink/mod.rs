@@ -64,8 +64,8 @@ use self::lease::{HOLD_LEASE, begin_with_lease};
 use self::page::INSERT_PAGE;
 pub use self::purge::{Purge, PurgedRows};
 use self::reject::{RejectWriter, ReplayResultWriter};
-use self::release::Replayed;
-pub use self::release::{FETCHED, Fetched, Served, TABLE};
+use self::release::ReplayedReleases;
+pub use self::release::{FETCHED, FetchedReleases, Served, TABLE};
 pub use self::replay::RetriedReject;
 use crate::bulk::{self, Batching, Session, Transaction, WriterLimits};
 use crate::config::{self, Config, Method};
@@ -73,9 +73,9 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::{Counts, Lease, signed};
 use crate::page::{Chain, PageRecord, Position, UnchangedPage, UnreadablePage};
-use crate::patience::Patience;
 use crate::redact::Redactor;
 use crate::release::{Reject, Release};
+use crate::retry::Retry;
 
 /// Writes the pages of one source.
 #[derive(Debug)]
@@ -84,10 +84,10 @@ pub struct Sink {
     source: String,
     settings: config::Sink,
     session: Session,
-    fetched: Fetched,
-    fetched_compiled: Fetched,
-    replayed: Replayed,
-    replayed_compiled: Replayed,
+    fetched: FetchedReleases,
+    fetched_compiled: FetchedReleases,
+    replayed: ReplayedReleases,
+    replayed_compiled: ReplayedReleases,
     rejects: RejectWriter,
     replay_results: ReplayResultWriter,
     /// True if the last committed page had releases that were already stored.
@@ -110,8 +110,8 @@ impl Sink {
     /// database query fails.
     pub async fn open(database: Database, source: &str, config: &Config) -> Result<Self> {
         let settings = config.sink.clone();
-        let fetched = Fetched::new(batching(&settings))?;
-        let fetched_compiled = Fetched::from_plan(&compiled::FETCHED, batching(&settings))?;
+        let fetched = FetchedReleases::new(batching(&settings))?;
+        let fetched_compiled = FetchedReleases::from_plan(&compiled::FETCHED, batching(&settings))?;
         let session = Session::new(&config.database)
             .with_prepared(&[&fetched.operation, &fetched_compiled.operation])
             .with_prepared_texts(&[HOLD_LEASE, INSERT_PAGE]);
@@ -125,8 +125,8 @@ impl Sink {
             fetched,
             fetched_compiled,
             settings,
-            replayed: Replayed::new(&release::REPLAYED)?,
-            replayed_compiled: Replayed::new(&compiled::REPLAYED)?,
+            replayed: ReplayedReleases::new(&release::REPLAYED)?,
+            replayed_compiled: ReplayedReleases::new(&compiled::REPLAYED)?,
             rejects: RejectWriter::new()?,
             replay_results: ReplayResultWriter::new()?,
             last_page_met_stored: AtomicBool::new(true),
@@ -159,13 +159,13 @@ impl Sink {
         rejects: Vec<Reject>,
     ) -> Result<Counts> {
         let folded = fold(releases);
-        let patience = self.patience("page", format!("commit page {}", page.position.number));
+        let retry = self.new_retry("page", format!("commit page {}", page.position.number));
         // Each attempt creates a new commit, so that it has its own timestamp.
         let attempt = async || {
             let commit = PageCommit::new(self, lease, page, &folded, &rejects);
             commit.run().await
         };
-        patience.over(attempt).await
+        retry.run(attempt).await
     }
 
     /// Stores the row of a page that has not changed since an earlier run. The caller knows that
@@ -178,9 +178,9 @@ impl Sink {
     /// The commit fails for one of the reasons that [`Sink::commit`] lists, or the database has
     /// lost the row of the earlier run ([`Kind::Lost`](crate::error::Kind::Lost)).
     pub async fn commit_unchanged(&self, lease: &Lease, page: &UnchangedPage) -> Result<Counts> {
-        let patience = self.patience("page", format!("commit page {}", page.position.number));
-        patience
-            .over(|| unchanged::commit_unchanged(self, lease, page))
+        let retry = self.new_retry("page", format!("commit page {}", page.position.number));
+        retry
+            .run(|| unchanged::commit_unchanged(self, lease, page))
             .await
     }
 
@@ -221,7 +221,7 @@ impl Sink {
         url: &str,
         rejects: &[Reject],
     ) -> Result<()> {
-        let patience = self.patience("page", format!("quarantine page {}", served.page_number));
+        let retry = self.new_retry("page", format!("quarantine page {}", served.page_number));
         let attempt = async || {
             // Each attempt has its own timestamp.
             let now = Timestamp::now();
@@ -238,7 +238,7 @@ impl Sink {
             self.note_open_rejects();
             Ok(())
         };
-        patience.over(attempt).await
+        retry.run(attempt).await
     }
 
     /// Collects the values that all rows of a page share.
@@ -262,8 +262,8 @@ impl Sink {
         begin_with_lease(&self.database, &self.session, lease).await
     }
 
-    fn patience(&self, kind: &'static str, what: impl Into<String>) -> Patience {
-        self.session.patience(kind, what).of(&self.source)
+    fn new_retry(&self, kind: &'static str, task: impl Into<String>) -> Retry {
+        self.session.new_retry(kind, task).for_source(&self.source)
     }
 
     /// Returns limits for the rows of a page that are held in memory before they are sent.
@@ -321,7 +321,7 @@ fn batching(settings: &config::Sink) -> Batching {
 /// A batch needs more parameters than a statement can have, or `COPY` is configured although
 /// prepared statements are disabled. The message names the configuration key.
 pub fn check(config: &Config) -> Result<()> {
-    let fetched = Fetched::new(Batching {
+    let fetched = FetchedReleases::new(Batching {
         rows: config.sink.batch_size,
         ..Batching::default()
     });

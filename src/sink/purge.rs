@@ -21,7 +21,7 @@ use crate::config;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ledger::{Lease, quarantine};
-use crate::patience::Patience;
+use crate::retry::Retry;
 use crate::sink::lease::begin_with_lease;
 use crate::sink::{compiled, release};
 
@@ -194,8 +194,8 @@ impl Purge {
         };
         let mut reader = self.reader.take();
         let reading = self
-            .patience()
-            .over(|| self.read_keys(deletion, reader.take()));
+            .new_retry()
+            .run(|| self.read_keys(deletion, reader.take()));
         let (reader, keys) = reading.await?;
         let mut purged = PurgedRows::default();
         if keys.is_empty() {
@@ -205,15 +205,17 @@ impl Purge {
             return Ok(Some(purged));
         }
         let deleting = self
-            .patience()
-            .over(|| self.delete_rows(lease, deletion, &keys));
+            .new_retry()
+            .run(|| self.delete_rows(lease, deletion, &keys));
         (deletion.add_count)(&mut purged, deleting.await?);
         self.reader = Some(reader);
         Ok(Some(purged))
     }
 
-    fn patience(&self) -> Patience {
-        self.session.patience("purge", "purge").of(&self.source)
+    fn new_retry(&self) -> Retry {
+        self.session
+            .new_retry("purge", "purge")
+            .for_source(&self.source)
     }
 
     /// Reads the next keys of a table; none if all have been read. Opens a new cursor if there is

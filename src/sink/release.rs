@@ -126,7 +126,7 @@ pub struct Served {
 
 /// The upsert of fetched releases, or of fetched compiled releases, with its bindings.
 #[derive(Debug)]
-pub struct Fetched {
+pub struct FetchedReleases {
     /// The upsert.
     pub operation: Operation,
     served: Binding<Served>,
@@ -134,7 +134,7 @@ pub struct Fetched {
     pub release: Binding<Release>,
 }
 
-impl Fetched {
+impl FetchedReleases {
     /// Builds the upsert of fetched releases.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl Fetched {
 
 /// A release of a reject, and the page that served the reject last.
 #[derive(Clone, Debug)]
-pub(super) struct Recovered {
+pub(super) struct RecoveredRelease {
     pub(super) release: Release,
     pub(super) run_id: i64,
     pub(super) page_number: i64,
@@ -178,22 +178,24 @@ pub(super) struct Recovered {
 
 /// The upsert of replayed releases, or of replayed compiled releases, with its bindings.
 #[derive(Debug)]
-pub(super) struct Replayed {
+pub(super) struct ReplayedReleases {
     pub(super) operation: Operation,
     written: Binding<(String, Timestamp)>,
-    pub(super) recovered: Binding<Recovered>,
+    pub(super) recovered: Binding<RecoveredRelease>,
 }
 
-impl Replayed {
+impl ReplayedReleases {
     pub(super) fn new(plan: &Plan) -> Result<Self> {
         let operation = Operation::new(plan, Batching::default())?;
         let written = bind_origin(operation.bind_shared(), plan)
             .column("source", |(source, _): &(String, Timestamp)| source)
             .column("first_seen_at", |(_, now)| now);
-        let recovered = bind_release(operation.bind_row(), plan, |row: &Recovered| &row.release)
-            .column("run_id", |row| &row.run_id)
-            .column("page_number", |row| &row.page_number)
-            .column("fetched_at", |row| &row.fetched_at);
+        let recovered = bind_release(operation.bind_row(), plan, |row: &RecoveredRelease| {
+            &row.release
+        })
+        .column("run_id", |row| &row.run_id)
+        .column("page_number", |row| &row.page_number)
+        .column("fetched_at", |row| &row.fetched_at);
         Ok(Self {
             written: written.build()?,
             recovered: recovered.build()?,

@@ -10,7 +10,7 @@ use crate::release::{Reason, Reject, Release};
 use crate::sink::Sink;
 use crate::sink::fold::fold;
 use crate::sink::reject::{ReplayResult, check_all_written, reject_refused, replace_nul};
-use crate::sink::release::{Recovered, Served, count};
+use crate::sink::release::{RecoveredRelease, Served, count};
 
 /// A reject that was tried again, and the releases and rejects that were read from it.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Sink {
             folded += count(result.folded);
             let rejects = [rejects, result.superseded].concat();
             recovered.extend(result.releases.into_iter().map(|release| {
-                let row = Recovered {
+                let row = RecoveredRelease {
                     release,
                     run_id: entry.run_id,
                     page_number: entry.page_number,
@@ -66,19 +66,19 @@ impl Sink {
             tried: entries,
             folded,
         };
-        self.patience("replay", "replay rejects")
-            .over(|| replay.run())
+        self.new_retry("replay", "replay rejects")
+            .run(|| replay.run())
             .await
     }
 }
 
 /// Releases with different keys, in the order of their keys. The number of each release is the
 /// index of the reject from which it was read.
-type Wave = Vec<(Recovered, usize)>;
+type Wave = Vec<(RecoveredRelease, usize)>;
 
 /// Puts releases with the same key into different waves. So if several rejects have the same key,
 /// the release that was served later is written later, and each release is counted.
-fn split_into_waves(mut recovered: Vec<(Recovered, usize)>) -> Vec<Wave> {
+fn split_into_waves(mut recovered: Vec<(RecoveredRelease, usize)>) -> Vec<Wave> {
     // The sort is stable, so releases with the same key stay in the order in which they were
     // served.
     recovered.sort_by(|a, b| a.0.release.key.cmp(&b.0.release.key));
@@ -152,7 +152,7 @@ impl Replay<'_> {
     async fn write(
         &self,
         transaction: &mut Transaction,
-        rows: &[&(Recovered, usize)],
+        rows: &[&(RecoveredRelease, usize)],
     ) -> Result<TableOutcome> {
         let Sink {
             replayed,

@@ -220,7 +220,7 @@ impl TryFrom<PageTable> for Pagination {
                 table.allow_only(NUMBERED)?;
                 Ok(Pagination::Number {
                     start: table.start_or(1)?,
-                    stop: table.numbered_stop()?,
+                    stop: table.parse_numbered_stop()?,
                     param: Some(table.param.unwrap_or_else(|| "page".into())),
                 })
             }
@@ -232,7 +232,7 @@ impl TryFrom<PageTable> for Pagination {
                 Ok(Pagination::Offset {
                     start: table.start_or(0)?,
                     size,
-                    stop: table.numbered_stop()?,
+                    stop: table.parse_numbered_stop()?,
                     param: Some(table.param.unwrap_or_else(|| "offset".into())),
                 })
             }
@@ -246,7 +246,7 @@ const NUMBERED: &str = "param start size total_pages total_items status stop";
 impl PageTable {
     fn into_link(self) -> Result<Pagination, String> {
         self.allow_only("pointer stop size")?;
-        let stop = self.linked_stop("link")?;
+        let stop = self.parse_link_stop("link")?;
         let size = match self.size {
             Some(Size::At(_)) => return Err("`size` must be a number in mode `link`".into()),
             Some(Size::Fixed(size)) => Some(size),
@@ -264,7 +264,7 @@ impl PageTable {
 
     fn into_token(self) -> Result<Pagination, String> {
         self.allow_only("pointer stop param start")?;
-        let stop = self.linked_stop("token")?;
+        let stop = self.parse_link_stop("token")?;
         let start = match self.start {
             Some(Start::Number(number)) => Some(number.to_string()),
             Some(Start::Text(text)) => Some(text),
@@ -303,7 +303,7 @@ impl PageTable {
         }
     }
 
-    fn linked_stop(&self, mode: &str) -> Result<LinkStop, String> {
+    fn parse_link_stop(&self, mode: &str) -> Result<LinkStop, String> {
         match self.stop {
             Some(StopWord::SameUrl) => Ok(LinkStop::SameUrl),
             Some(StopWord::Repeated) if mode == "link" => Ok(LinkStop::Repeated),
@@ -314,7 +314,7 @@ impl PageTable {
         }
     }
 
-    fn numbered_stop(&self) -> Result<Stop, String> {
+    fn parse_numbered_stop(&self) -> Result<Stop, String> {
         match (&self.total_pages, &self.total_items, self.status, self.stop) {
             (Some(pointer), None, None, None) => Ok(Stop::TotalPages(pointer.clone())),
             (None, Some(pointer), None, None) => match self.size.clone() {

@@ -615,7 +615,7 @@ async fn an_unchanged_page_is_stored_once_and_only_with_the_lease() {
         .await
         .unwrap();
     let remembered = async |rules: &str| {
-        let pages = ledger::remembered_pages(&database, &claim.lease, &spec, rules, 9);
+        let pages = ledger::read_remembered_pages(&database, &claim.lease, &spec, rules, 9);
         pages.await.unwrap()
     };
     assert!(remembered("other rules").await.is_empty());

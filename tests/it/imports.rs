@@ -49,7 +49,7 @@ const NOUNS: [(&str, &[&str]); 13] = [
     ("json", &[]),
     ("redact", &[]),
     ("userinfo", &[]),
-    ("patience", &["error", "metrics"]),
+    ("retry", &["error", "metrics"]),
     ("failpoint", &[]),
     ("metrics", &["error"]),
     ("sqlstate", &[]),

@@ -115,7 +115,7 @@ async fn query_statements(database: &Database) -> Result<Statements> {
         })
     };
     let mut usage = rows.iter().map(read_usage).collect::<Result<Vec<_>>>()?;
-    usage.retain(|usage| names_schema(&usage.text));
+    usage.retain(|usage| has_schema_name(&usage.text));
     Ok(Statements::Listed(rank_by_time(usage)))
 }
 
@@ -155,7 +155,7 @@ fn explain_unavailable(error: &tokio_postgres::Error) -> Option<&'static str> {
 
 /// Returns true if a normalized text names the schema `ocds`. The texts of the server must be
 /// normalized first, because they may contain the name in a constant or a comment.
-fn names_schema(text: &str) -> bool {
+fn has_schema_name(text: &str) -> bool {
     text.contains("ocds.") || text.contains("\"ocds\".")
 }
 

@@ -48,7 +48,7 @@ pub(super) struct SearchPath {
 }
 
 impl SearchPath {
-    pub(super) fn of_this_machine() -> Self {
+    pub(super) fn detect() -> Self {
         let path: OsString = std::env::var_os("PATH").unwrap_or_default();
         Self {
             path: std::env::split_paths(&path).collect(),
@@ -105,7 +105,7 @@ pub(in crate::database) fn find_client(name: &str) -> PathBuf {
     let SearchPath {
         path,
         installations,
-    } = SearchPath::of_this_machine();
+    } = SearchPath::detect();
     let mut programs = path.iter().chain(&installations).map(|it| it.join(name));
     let found = programs.find(|program| program.is_file());
     found.unwrap_or_else(|| PathBuf::from(name))

@@ -91,7 +91,11 @@ pub(crate) struct FileReader {
 
 impl FileReader {
     /// Makes a reader of a file that is already whole and has this many bytes.
-    pub(crate) fn whole(file: File, bytes: u64, file_bytes: Option<&Arc<FileBytes>>) -> Self {
+    pub(crate) fn from_whole_file(
+        file: File,
+        bytes: u64,
+        file_bytes: Option<&Arc<FileBytes>>,
+    ) -> Self {
         let arrival = Arrival {
             is_local: true,
             ..Arrival::default()
@@ -115,20 +119,20 @@ impl FileReader {
         self.arrival.change(|_| {});
     }
 
-    pub(crate) fn starting_at(&self, at: u64) -> Self {
+    pub(crate) fn start_at(&self, at: u64) -> Self {
         Self { at, ..self.clone() }
     }
 
     /// Returns a reader of the same file, from its start, whose bytes are not counted.
-    pub(crate) fn uncounted(&self) -> Self {
+    pub(crate) fn without_counting(&self) -> Self {
         Self {
             file_bytes: None,
-            ..self.starting_at(0)
+            ..self.start_at(0)
         }
     }
 
     /// Returns the number of bytes that have arrived, or that are announced if that is more.
-    pub(crate) fn expected(&self) -> u64 {
+    pub(crate) fn expected_length(&self) -> u64 {
         let state = self.arrival.state();
         state.bytes.max(state.announced)
     }
@@ -153,7 +157,7 @@ impl FileReader {
         let state = self.arrival.wait_until(|_| false);
         match state.end {
             Some(true) => Ok(state.bytes),
-            _ => Err(incomplete()),
+            _ => Err(incomplete_error()),
         }
     }
 
@@ -171,7 +175,7 @@ impl FileReader {
     }
 }
 
-fn incomplete() -> io::Error {
+fn incomplete_error() -> io::Error {
     io::Error::other(Unavailable("the file did not arrive whole"))
 }
 
@@ -186,7 +190,7 @@ impl Read for FileReader {
         let there = {
             let state = self.arrival.wait_until(|state| state.bytes > at);
             match state.end {
-                Some(false) | None if state.bytes <= at => return Err(incomplete()),
+                Some(false) | None if state.bytes <= at => return Err(incomplete_error()),
                 _ => state.bytes.saturating_sub(at),
             }
         };
@@ -276,7 +280,7 @@ impl FileWriter {
         Ok((writer, reader))
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(crate) fn byte_count(&self) -> u64 {
         self.written + self.waiting.len() as u64
     }
 
@@ -291,13 +295,13 @@ impl FileWriter {
             state.validators = validators;
             state.announced = bytes.unwrap_or(state.announced);
         });
-        if let (0, Some(bytes)) = (self.bytes(), bytes) {
+        if let (0, Some(bytes)) = (self.byte_count(), bytes) {
             self.file_bytes.expected.fetch_add(bytes, Relaxed);
         }
     }
 
     /// Returns true if these bytes equal the bytes that were written at the position `at`.
-    pub(crate) fn matches(&self, at: u64, bytes: &[u8]) -> bool {
+    pub(crate) fn has_bytes(&self, at: u64, bytes: &[u8]) -> bool {
         let on_disk = self.written.saturating_sub(at);
         let on_disk = bytes
             .len()
@@ -320,7 +324,7 @@ impl FileWriter {
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        if self.bytes() + bytes.len() as u64 > self.most {
+        if self.byte_count() + bytes.len() as u64 > self.most {
             return Err(WriteError::TooLarge(self.most));
         }
         self.waiting.extend_from_slice(bytes);

@@ -120,7 +120,11 @@ impl Cutter {
         let mut bytes = Vec::new();
         let most = MOST_KEPT_BYTES as u64;
         // the file cannot be read, so whatever bytes are available are kept
-        let _ = self.file.uncounted().take(most).read_to_end(&mut bytes);
+        let _ = self
+            .file
+            .without_counting()
+            .take(most)
+            .read_to_end(&mut bytes);
         bytes.into()
     }
 

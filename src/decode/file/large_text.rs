@@ -10,7 +10,7 @@ use crate::config;
 use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{PIECE, Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{ReadError, TextPosition};
-use crate::decode::split::{self, Lines, Next as Split};
+use crate::decode::split::{self, Lines, NextDocument};
 use crate::decode::{self, Decoded, check_envelope, package_version};
 use crate::json::{self, Continuation, Cut, DocumentStart, ItemsAt, LongList};
 use crate::page::{Mark, Part, Undecodable};
@@ -64,7 +64,7 @@ impl LargeText {
         self.lookahead.fill(room)?;
         let (documents, end, then) = self.split();
         if self.documents == 0 && self.lines == Lines::Unknown {
-            let are_lines = are_lines(&self.lookahead.bytes, &documents);
+            let are_lines = is_json_lines(&self.lookahead.bytes, &documents);
             self.lines = if are_lines { Lines::Seen } else { self.lines };
         }
         if !documents.is_empty() {
@@ -85,28 +85,28 @@ impl LargeText {
             );
         }
         match then {
-            Split::Nothing if self.lookahead.is_all => Ok(Step::Ended),
-            Split::Rest => Ok(Step::Broken("not several JSON documents".into())),
+            NextDocument::Nothing if self.lookahead.is_all => Ok(Step::Ended),
+            NextDocument::Rest => Ok(Step::Broken("not several JSON documents".into())),
             _ => self.enter_document(then, piece, source, limits),
         }
     }
 
     /// Finds the documents at the start of the lookahead. Returns their ranges, the end of the
     /// last one, and what follows.
-    fn split(&self) -> (Vec<Range<usize>>, usize, Split) {
+    fn split(&self) -> (Vec<Range<usize>>, usize, NextDocument) {
         let (text, is_all) = (&self.lookahead.bytes, self.lookahead.is_all);
         let mut documents = Vec::new();
         let mut end = 0;
         loop {
             let is_first = self.documents + documents.len() == 0;
             let next = split::next_document(text, (end, is_first), is_all, self.lines);
-            let Split::Document(range, after) = next else {
+            let NextDocument::Document(range, after) = next else {
                 return (documents, end, next);
             };
             end = after;
             documents.push(range);
             if documents.len() >= PIECE.items || end >= PIECE.bytes {
-                return (documents, end, Split::Nothing);
+                return (documents, end, NextDocument::Nothing);
             }
         }
     }
@@ -115,7 +115,7 @@ impl LargeText {
     /// document if its list of items does not begin yet.
     fn enter_document(
         &mut self,
-        then: Split,
+        then: NextDocument,
         piece: &mut Piece,
         source: &Source,
         limits: &config::Fetch,
@@ -128,7 +128,9 @@ impl LargeText {
         let shapes = &source.items.shapes;
         let Some(opening) = DocumentStart::find(&self.lookahead.bytes, shapes) else {
             return match then {
-                Split::Damaged => Ok(Step::Broken(describe_damage(&self.lookahead.bytes, shapes))),
+                NextDocument::Damaged => {
+                    Ok(Step::Broken(describe_damage(&self.lookahead.bytes, shapes)))
+                }
                 _ if self.lookahead.is_all => {
                     let message = "JSON that ends in the middle of its last document";
                     Ok(Step::Broken(message.into()))
@@ -156,7 +158,7 @@ impl LargeText {
         }
         self.lookahead.split_off(start);
         self.list = Some(List {
-            envelope: version_so_far(&envelope, &list),
+            envelope: find_version(&envelope, &list),
             list,
             items: 0,
         });
@@ -234,7 +236,7 @@ impl LargeText {
 
 /// Returns true if the first documents are lines, and enough of them to treat the whole text as
 /// JSON Lines. Then a broken document ends at the end of its line.
-fn are_lines(text: &[u8], documents: &[Range<usize>]) -> bool {
+fn is_json_lines(text: &[u8], documents: &[Range<usize>]) -> bool {
     let is_line = |range: &Range<usize>| memchr::memchr(b'\n', &text[range.clone()]).is_none();
     let are_apart = |pair: &[Range<usize>]| text[pair[0].end..pair[1].start].contains(&b'\n');
     documents.len() >= ENOUGH_LINES
@@ -252,18 +254,19 @@ fn describe_damage(text: &[u8], shapes: &[ItemsAt]) -> String {
 /// Returns what the part of an envelope that has been read tells about the version of its
 /// package. Returns an empty object if no version stands before the items, because one may follow
 /// them.
-fn version_so_far(envelope: &Value, list: &LongList) -> Value {
-    let told = package_version(envelope, Some(list.pointer()));
+fn find_version(envelope: &Value, list: &LongList) -> Value {
+    let version = package_version(envelope, Some(list.pointer()));
     let package = list
         .pointer()
         .rsplit_once('/')
         .map_or("", |(place, _)| place);
-    let says = |told: &Value| {
-        told.pointer(package)
+    let says = |version: &Value| {
+        version
+            .pointer(package)
             .and_then(|it| it.get("version"))
             .is_some()
     };
-    Some(told)
+    Some(version)
         .filter(says)
         .unwrap_or_else(|| Value::Object(Map::new()))
 }

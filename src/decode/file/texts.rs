@@ -17,9 +17,11 @@ use zip::read::Config;
 use zip::unstable::read::ZipIterable;
 
 use crate::config;
-use crate::decode::budget::{most_by_ratio, too_many_members, too_packed};
+use crate::decode::budget::{limit_by_ratio, ratio_exceeded_message, too_many_members_message};
 use crate::decode::file::arriving_file::{FileReader, Unavailable};
-use crate::decode::{Archive, HEADER_BYTES, Level, label, number_duplicate, past_header};
+use crate::decode::{
+    Archive, HEADER_BYTES, Level, number_duplicate, read_content_offset, read_name,
+};
 use crate::json;
 use crate::page::MOST_KEPT_BYTES;
 use crate::source::Container;
@@ -63,7 +65,7 @@ pub(super) struct TextPosition {
     pub(super) seen: [u8; 32],
 }
 
-enum Opened {
+enum OpenedMember {
     Text(Text),
     /// A zip file was opened. Its members come next.
     Zip,
@@ -143,7 +145,7 @@ impl Texts {
 
     pub(super) fn next(&mut self) -> Result<NextText, ReadError> {
         if !self.is_begun
-            && let Opened::Text(text) = self.open_file()?
+            && let OpenedMember::Text(text) = self.open_file()?
         {
             return Ok(NextText::Text(text));
         }
@@ -191,14 +193,14 @@ impl Texts {
     }
 
     fn archive(&self) -> Result<Option<Archive>, ReadError> {
-        let (magic, _) = peek(self.file.uncounted()).map_err(|e| file_error(&e))?;
-        Archive::of_body(&magic, self.container).map_err(|what| ReadError::Damaged(what.into()))
+        let (magic, _) = peek(self.file.without_counting()).map_err(|e| file_error(&e))?;
+        Archive::detect_body(&magic, self.container).map_err(|what| ReadError::Damaged(what.into()))
     }
 
-    fn open_file(&mut self) -> Result<Opened, ReadError> {
+    fn open_file(&mut self) -> Result<OpenedMember, ReadError> {
         self.is_begun = true;
         let text = Text {
-            reader: Box::new(self.file.starting_at(0)),
+            reader: Box::new(self.file.start_at(0)),
             place: String::new(),
             level: Level::Outermost,
             is_alone: true,
@@ -207,26 +209,26 @@ impl Texts {
         match self.archive()? {
             Some(Archive::Zip) => {
                 self.open_zip(self.file.clone(), text.place, text.level)?;
-                Ok(Opened::Zip)
+                Ok(OpenedMember::Zip)
             }
             Some(Archive::Gzip) => self.open_gzip(text),
-            None => Ok(Opened::Text(text)),
+            None => Ok(OpenedMember::Text(text)),
         }
     }
 
     /// Opens a gzip file. Its content may be an archive too.
-    fn open_gzip(&mut self, packed: Text) -> Result<Opened, ReadError> {
+    fn open_gzip(&mut self, packed: Text) -> Result<OpenedMember, ReadError> {
         let decoder = MultiGzDecoder::new(BufReader::new(packed.reader));
         let reader = self.meter(decoder);
         self.open_unpacked(Text {
             reader: Box::new(reader),
-            level: packed.level.within(),
+            level: packed.level.enter_archive(),
             ..packed
         })
     }
 
-    fn meter<R: Read>(&self, reader: R) -> Metered<R> {
-        Metered {
+    fn meter<R: Read>(&self, reader: R) -> MeteredReader<R> {
+        MeteredReader {
             reader,
             decoded: Arc::clone(&self.decoded),
             file: self.file.clone(),
@@ -235,16 +237,16 @@ impl Texts {
     }
 
     /// Opens a text from an archive, which may be an archive itself.
-    fn open_unpacked(&mut self, text: Text) -> Result<Opened, ReadError> {
+    fn open_unpacked(&mut self, text: Text) -> Result<OpenedMember, ReadError> {
         let (magic, reader) =
             peek(text.reader).map_err(|e| ReadError::from_io(&e, "damaged, or cut short"))?;
-        let archive = Archive::within(&magic, self.container);
+        let archive = Archive::detect(&magic, self.container);
         let text = Text {
             reader: Box::new(reader),
             ..text
         };
         match archive {
-            None => Ok(Opened::Text(text)),
+            None => Ok(OpenedMember::Text(text)),
             Some(_) if text.level == Level::Innermost => {
                 let message = "an archive within an archive within an archive";
                 Err(ReadError::Damaged(message.into()))
@@ -253,7 +255,7 @@ impl Texts {
             Some(Archive::Zip) => {
                 let file = self.write_to_disk(text.reader)?;
                 self.open_zip(file, text.place, text.level)?;
-                Ok(Opened::Zip)
+                Ok(OpenedMember::Zip)
             }
         }
     }
@@ -279,7 +281,7 @@ impl Texts {
             }
             if read == 0 {
                 // the bytes were counted when they were decompressed
-                return Ok(FileReader::whole(file, bytes, None));
+                return Ok(FileReader::from_whole_file(file, bytes, None));
             }
             io::Write::write_all(&mut file, &piece[..read]).map_err(full)?;
             bytes += read as u64;
@@ -304,8 +306,8 @@ impl Texts {
             return Ok(NextText::End);
         };
         let place = zip.count_member(member);
-        let level = zip.level.within();
-        let packed = zip.packed(member);
+        let level = zip.level.enter_archive();
+        let packed = zip.read_packed(member);
         let content = zip.open_content(member);
         let seen = self.position().seen;
         let opened = content.and_then(|content| {
@@ -318,8 +320,8 @@ impl Texts {
             })
         });
         match opened {
-            Ok(Opened::Text(text)) => Ok(NextText::Text(text)),
-            Ok(Opened::Zip) => self.next(),
+            Ok(OpenedMember::Text(text)) => Ok(NextText::Text(text)),
+            Ok(OpenedMember::Zip) => self.next(),
             Err(ReadError::Damaged(message)) => Ok(NextText::Broken {
                 place,
                 message,
@@ -367,15 +369,17 @@ impl Zip {
             _ => ReadError::Damaged(damaged.into()),
         };
         // buffered, because the directory of a zip file is read a few bytes at a time
-        let reader = BufReader::new(file.uncounted());
+        let reader = BufReader::new(file.without_counting());
         let mut archive = ZipIterable::try_new(reader, Config::default()).map_err(stop)?;
         if archive.len() > most {
-            return Err(ReadError::Damaged(too_many_members(most)));
+            return Err(ReadError::Damaged(too_many_members_message(most)));
         }
         let mut members = VecDeque::new();
         for entry in archive.files().map_err(stop)? {
             let entry = entry.map_err(stop)?;
-            let Some(name) = label(&entry) else { continue };
+            let Some(name) = read_name(&entry) else {
+                continue;
+            };
             members.push_back(Member {
                 name,
                 header: entry.header_start(),
@@ -407,7 +411,7 @@ impl Zip {
         format!("{}/{}", self.place, json::escape_token(&name))
     }
 
-    fn open_content(&self, member: &Member) -> Result<Checked, ReadError> {
+    fn open_content(&self, member: &Member) -> Result<ChecksumReader, ReadError> {
         let damaged = |what: &str| ReadError::Damaged(format!("a member that is {what}"));
         if member.is_encrypted {
             return Err(damaged("encrypted"));
@@ -415,13 +419,13 @@ impl Zip {
         let start = self
             .content_start(member)
             .map_err(|e| ReadError::from_io(&e, "a member that is damaged"))?;
-        let packed = BufReader::new(self.file.starting_at(start).take(member.packed));
+        let packed = BufReader::new(self.file.start_at(start).take(member.packed));
         let reader: Box<dyn Read + Send> = match member.method {
             CompressionMethod::Stored => Box::new(packed),
             CompressionMethod::Deflated => Box::new(DeflateDecoder::new(packed)),
             _ => return Err(damaged("not stored or deflated")),
         };
-        Ok(Checked {
+        Ok(ChecksumReader {
             reader,
             left: member.size,
             crc: Crc::new(),
@@ -431,32 +435,32 @@ impl Zip {
 
     /// Returns a reader of the compressed bytes of a member. It is empty if the local header of
     /// the member cannot be read.
-    fn packed(&self, member: &Member) -> io::Take<FileReader> {
-        let file = self.file.uncounted();
+    fn read_packed(&self, member: &Member) -> io::Take<FileReader> {
+        let file = self.file.without_counting();
         match self.content_start(member) {
-            Ok(start) => file.starting_at(start).take(member.packed),
+            Ok(start) => file.start_at(start).take(member.packed),
             Err(_) => file.take(0),
         }
     }
 
     fn content_start(&self, member: &Member) -> io::Result<u64> {
         let mut header = [0; HEADER_BYTES];
-        let mut reader = self.file.uncounted();
+        let mut reader = self.file.without_counting();
         reader.seek(SeekFrom::Start(member.header))?;
         reader.read_exact(&mut header)?;
-        Ok(member.header + past_header(&header) as u64)
+        Ok(member.header + read_content_offset(&header) as u64)
     }
 }
 
 /// Checks that the content of a member has the size and the checksum that its archive declares.
-struct Checked {
+struct ChecksumReader {
     reader: Box<dyn Read + Send>,
     left: u64,
     crc: Crc,
     expected: u32,
 }
 
-impl Read for Checked {
+impl Read for ChecksumReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
         self.crc.update(&buffer[..read]);
@@ -471,19 +475,19 @@ impl Read for Checked {
 }
 
 /// Limits how many bytes all content of a file decompresses to.
-struct Metered<R> {
+struct MeteredReader<R> {
     reader: R,
     decoded: Arc<AtomicU64>,
     file: FileReader,
     ratio: u32,
 }
 
-impl<R: Read> Read for Metered<R> {
+impl<R: Read> Read for MeteredReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
         let decoded = self.decoded.fetch_add(read as u64, Relaxed) + read as u64;
-        if decoded > most_by_ratio(self.file.expected(), self.ratio) {
-            let message = too_packed(self.ratio);
+        if decoded > limit_by_ratio(self.file.expected_length(), self.ratio) {
+            let message = ratio_exceeded_message(self.ratio);
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
         Ok(read)

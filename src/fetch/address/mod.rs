@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::fetch::scope::Scope;
-use crate::http::host::refused;
+use crate::http::host::link_error;
 use crate::http::{RequestBody, Target, TargetPolicy};
 use crate::page::{Cursor, Position};
 use crate::source::{Body, Detail, Escaping, Index, Method, Source, Template, Values};
@@ -23,16 +23,20 @@ pub(crate) struct Addresses<'a> {
 impl<'a> Addresses<'a> {
     /// Returns the target of a page. If the source has an index, it is the target of the index
     /// page that names the page's items.
-    pub(crate) fn page(self, scope: &Scope, position: &Position) -> Result<Target> {
+    pub(crate) fn page_target(self, scope: &Scope, position: &Position) -> Result<Target> {
         let mut cursor = &position.cursor;
         while let Cursor::Detail { index, .. } = cursor {
             cursor = index;
         }
         let values = TemplateValues::new(self, scope, Some(cursor), None);
-        let body = self.source.body.as_ref().map(|body| values.body(body));
+        let body = self
+            .source
+            .body
+            .as_ref()
+            .map(|body| values.render_body(body));
         let url = match cursor {
             Cursor::Link(link) => self.policy.permit_link(link)?,
-            _ => self.page_url(&values, cursor)?,
+            _ => self.build_page_url(&values, cursor)?,
         };
         Ok(Target {
             method: self.source.method(),
@@ -44,14 +48,14 @@ impl<'a> Addresses<'a> {
 
     /// Returns true if the page's link was stored with the placeholder of a token, and no token
     /// has been issued yet.
-    pub(super) fn lacks_token(self, position: &Position) -> bool {
+    pub(super) fn is_token_missing(self, position: &Position) -> bool {
         match &position.cursor {
-            Cursor::Link(link) => self.policy.lacks_token(link),
+            Cursor::Link(link) => self.policy.is_token_missing(link),
             _ => false,
         }
     }
 
-    pub(super) fn file(self, url: &Url) -> Target {
+    pub(super) fn file_target(self, url: &Url) -> Target {
         let mut url = url.clone();
         self.policy.add_credentials(&mut url);
         Target {
@@ -64,7 +68,7 @@ impl<'a> Addresses<'a> {
 
     /// Returns the target of an item that a page of an index names. `url` is the URL of that
     /// page, and relative URLs of items start from it.
-    pub(super) fn item(
+    pub(super) fn item_target(
         self,
         detail: &Detail,
         scope: &Scope,
@@ -72,8 +76,9 @@ impl<'a> Addresses<'a> {
         item: &str,
     ) -> Result<Target> {
         let values = TemplateValues::new(self, scope, None, Some(item));
-        let joined = url.join(&values.text(&detail.url, Escaping::Url));
-        let url = joined.map_err(|e| refused("what the index names has no URL").with_source(e))?;
+        let joined = url.join(&values.render(&detail.url, Escaping::Url));
+        let url =
+            joined.map_err(|e| link_error("what the index names has no URL").with_source(e))?;
         let templates = detail.body.iter().flat_map(Body::templates);
         let templates = templates.chain(std::iter::once(&detail.url));
         let mut url = self.policy.permit(url, "the index", templates)?;
@@ -81,18 +86,18 @@ impl<'a> Addresses<'a> {
         Ok(Target {
             method: detail.method,
             url,
-            body: detail.body.as_ref().map(|body| values.body(body)),
+            body: detail.body.as_ref().map(|body| values.render_body(body)),
             is_signed: false,
         })
     }
 
-    pub(super) fn index_page(self, index: &Index, position: &Position) -> Result<Target> {
+    pub(super) fn index_target(self, index: &Index, position: &Position) -> Result<Target> {
         let scope = Scope::default();
         let values = TemplateValues::new(self, &scope, Some(&position.cursor), None);
         let url = match &position.cursor {
             Cursor::Link(link) => self.policy.permit_link(link)?,
             cursor => {
-                let text = values.text(&index.url, Escaping::Url);
+                let text = values.render(&index.url, Escaping::Url);
                 if has_unclear_userinfo(&text) {
                     return Err(Error::config(format!(
                         "the URL of an axis: {ENCODING_ADVICE}"
@@ -101,7 +106,7 @@ impl<'a> Addresses<'a> {
                 let url = Url::parse(&text);
                 let mut url =
                     url.map_err(|e| Error::config("the URL of an axis is none").with_source(e))?;
-                if let (Some(param), Some(value)) = (index.page.param(), parameter_of(cursor)) {
+                if let (Some(param), Some(value)) = (index.page.param(), find_parameter(cursor)) {
                     set_parameter(&mut url, param, &value);
                 }
                 let templates = index.body.iter().flat_map(Body::templates);
@@ -112,13 +117,13 @@ impl<'a> Addresses<'a> {
         Ok(Target {
             method: index.method,
             url,
-            body: index.body.as_ref().map(|body| values.body(body)),
+            body: index.body.as_ref().map(|body| values.render_body(body)),
             is_signed: false,
         })
     }
 
     /// Builds the URL of a page that has no link leading to it.
-    fn page_url(self, values: &TemplateValues<'_>, cursor: &Cursor) -> Result<Url> {
+    fn build_page_url(self, values: &TemplateValues<'_>, cursor: &Cursor) -> Result<Url> {
         let Source {
             url: template,
             query,
@@ -129,13 +134,13 @@ impl<'a> Addresses<'a> {
         let joined = self
             .policy
             .home()
-            .join(&values.text(template, Escaping::Url));
-        let mut url = joined.map_err(|e| refused("its URL is none").with_source(e))?;
+            .join(&values.render(template, Escaping::Url));
+        let mut url = joined.map_err(|e| link_error("its URL is none").with_source(e))?;
         url.set_fragment(None);
         for (name, template) in query {
-            set_parameter(&mut url, name, &values.text(template, Escaping::Plain));
+            set_parameter(&mut url, name, &values.render(template, Escaping::Plain));
         }
-        if let (Some(param), Some(value)) = (page.param(), parameter_of(cursor)) {
+        if let (Some(param), Some(value)) = (page.param(), find_parameter(cursor)) {
             set_parameter(&mut url, param, &value);
         }
         let templates = std::iter::once(template).chain(query.values());
@@ -173,11 +178,11 @@ impl<'a> TemplateValues<'a> {
         }
     }
 
-    fn text(&self, template: &Template, escaping: Escaping) -> String {
+    fn render(&self, template: &Template, escaping: Escaping) -> String {
         template.render(&self.values(), escaping, |name| self.secret(name))
     }
 
-    fn body(&self, body: &Body) -> RequestBody {
+    fn render_body(&self, body: &Body) -> RequestBody {
         RequestBody {
             media_type: body.media_type(),
             bytes: body
@@ -212,7 +217,7 @@ impl<'a> TemplateValues<'a> {
 }
 
 /// Returns the value of the query parameter that selects the page.
-fn parameter_of(cursor: &Cursor) -> Option<String> {
+fn find_parameter(cursor: &Cursor) -> Option<String> {
     match cursor {
         Cursor::Number(count) | Cursor::Offset(count) => Some(count.to_string()),
         Cursor::Token(token) => Some(token.clone()),

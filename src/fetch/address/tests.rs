@@ -15,8 +15,8 @@ impl Feed {
         }
     }
 
-    fn page(&self, scope: &Scope, position: &Position) -> Result<Target> {
-        self.addresses().page(scope, position)
+    fn page_target(&self, scope: &Scope, position: &Position) -> Result<Target> {
+        self.addresses().page_target(scope, position)
     }
 }
 
@@ -38,7 +38,7 @@ fn link(url: &str) -> Position {
 
 #[test]
 fn a_numbered_page_is_a_query_parameter_beside_the_declared_ones() {
-    let ask = address(FEED).page(
+    let ask = address(FEED).page_target(
         &Scope::default(),
         &Position {
             number: 3,
@@ -61,7 +61,7 @@ fn a_numbered_page_is_a_query_parameter_beside_the_declared_ones() {
     };
     assert_eq!(
         replaced
-            .page(&Scope::default(), &position)
+            .page_target(&Scope::default(), &position)
             .unwrap()
             .url
             .as_str(),
@@ -88,10 +88,10 @@ fn a_host_that_a_secret_is_declared_for_elsewhere_is_refused() {
     let url = Url::parse("https://feed.example/").unwrap();
     let detail = source.detail.as_ref().unwrap();
     for asked in [
-        address.addresses().index_page(index, &first),
+        address.addresses().index_target(index, &first),
         address
             .addresses()
-            .item(detail, &Scope::default(), &url, "a"),
+            .item_target(detail, &Scope::default(), &url, "a"),
     ] {
         let error = asked.err().unwrap().to_string();
         assert!(error.contains("takes a secret to another host"), "{error}");
@@ -105,7 +105,7 @@ fn what_is_stored_and_shown_has_no_secret() {
         number: 1,
         cursor: Cursor::Number(1),
     };
-    let ask = address.page(&Scope::default(), &first).unwrap();
+    let ask = address.page_target(&Scope::default(), &first).unwrap();
     assert_eq!(
         address.policy.redact_url(&ask.url),
         "https://feed.example/api?limit=100&key={env.KEY}&order=asc&page=1"
@@ -139,13 +139,13 @@ fn a_secret_within_a_url_changes_nothing_around_it() {
     let (detail, Axis::Index(index)) = (source.detail.unwrap(), &source.axis["kind"]) else {
         panic!("the axis has an index");
     };
-    let page = address.page(&scope, &start).unwrap().url;
+    let page = address.page_target(&scope, &start).unwrap().url;
     let item = address
         .addresses()
-        .item(&detail, &scope, &page, "7")
+        .item_target(&detail, &scope, &page, "7")
         .unwrap()
         .url;
-    let kinds = address.addresses().index_page(index, &start).unwrap().url;
+    let kinds = address.addresses().index_target(index, &start).unwrap().url;
     for (url, stored) in [
         (
             page,
@@ -161,7 +161,7 @@ fn a_secret_within_a_url_changes_nothing_around_it() {
         let path = encoded.strip_prefix("https://feed.example/").unwrap();
         let hidden = stored.strip_prefix("https://feed.example/").unwrap();
         assert_eq!(address.policy.redact_link(path), hidden);
-        assert_eq!(address.page(&scope, &link(stored)).unwrap().url, url);
+        assert_eq!(address.page_target(&scope, &link(stored)).unwrap().url, url);
     }
 }
 
@@ -172,6 +172,6 @@ fn a_url_that_begins_with_a_secret_begins_as_that_says() {
         number: 1,
         cursor: Cursor::Start,
     };
-    let ask = address.page(&Scope::default(), &first).unwrap();
+    let ask = address.page_target(&Scope::default(), &first).unwrap();
     assert_eq!(ask.url.as_str(), "https://feed.example/v1/api");
 }

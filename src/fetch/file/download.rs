@@ -21,10 +21,10 @@ use crate::config;
 use crate::decode::file::{FileWriter, WriteError, temporary_file_error};
 use crate::decode::refusal;
 use crate::error::{Error, Kind, Result};
-use crate::http::wire::{self, Part};
+use crate::http::wire::{self, FilePart};
 use crate::http::{
-    Answer, Arriving, Client, Failure, Receive, RequestSpec, UNKNOWN_ENCODING, describe_empty_body,
-    text_header,
+    Answer, ArrivingBody, Client, Failure, Receive, RequestSpec, UNKNOWN_ENCODING,
+    describe_empty_body, text_header,
 };
 use crate::source::Http;
 
@@ -104,25 +104,25 @@ impl Receive for Download<'_> {
         has
     }
 
-    async fn receive(&self, response: Response, arriving: Arriving<'_>) -> Result<(), Failure> {
+    async fn receive(&self, response: Response, arriving: ArrivingBody<'_>) -> Result<(), Failure> {
         let mut writer = self.writer.lock().await;
-        let part = self.check(&response, writer.bytes())?;
+        let part = self.check(&response, writer.byte_count())?;
         let length = wire::announced_length(response.status(), response.headers(), part);
         let length = length.map_err(Failure::from_interruption)?;
         let mut at = part.map_or(0, |part| part.from);
-        let mut skip = writer.bytes() - at;
+        let mut skip = writer.byte_count() - at;
         self.repeated.store(skip, Relaxed);
         let content_type = text_header(&response, &CONTENT_TYPE);
         let validators = arriving.validators;
         let status = response.status();
         writer.announce(content_type, validators, length.map(|length| at + length));
-        let mut chunks = std::pin::pin!(wire::chunks(response, length, arriving.limits));
+        let mut chunks = std::pin::pin!(wire::stream_chunks(response, length, arriving.limits));
         while let Some(chunk) = chunks.next().await {
             let mut chunk = chunk.map_err(Failure::from_interruption)?;
             (arriving.count_bytes)(chunk.len() as u64);
             let here = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
             let rest = chunk.split_off(here);
-            if !writer.matches(at, &chunk) {
+            if !writer.has_bytes(at, &chunk) {
                 return Err(changed());
             }
             (skip, at) = (skip - here as u64, at + here as u64);
@@ -131,19 +131,19 @@ impl Receive for Download<'_> {
                 WriteError::TooLarge(_) => Failure::TooLarge(Bytes::new(), unkept.to_string()),
                 WriteError::Disk(error) => Failure::Final(temporary_file_error(error)),
             })?;
-            self.bytes.store(writer.bytes(), Relaxed);
+            self.bytes.store(writer.byte_count(), Relaxed);
         }
         if skip > 0 {
             return Err(changed());
         }
         let may_be_empty = matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT);
-        if writer.bytes() == 0 && !may_be_empty {
+        if writer.byte_count() == 0 && !may_be_empty {
             return Err(Failure::Unreadable(
                 Bytes::new(),
                 describe_empty_body(status),
             ));
         }
-        if part.is_some_and(|part| writer.bytes() < part.total) {
+        if part.is_some_and(|part| writer.byte_count() < part.total) {
             // the server sends only a part of the range at once
             let message = "the server sent a part of the file only";
             return Err(Failure::Connection(Error::environment(message)));
@@ -161,7 +161,7 @@ impl Download<'_> {
 
     /// Checks that a response is for the same file. Returns the part of the file that it brings,
     /// or `None` for the whole file.
-    fn check(&self, response: &Response, here: u64) -> Result<Option<Part>, Failure> {
+    fn check(&self, response: &Response, here: u64) -> Result<Option<FilePart>, Failure> {
         let refused = |message: &str| Failure::Unreadable(Bytes::new(), message.to_owned());
         let content_type = text_header(response, &CONTENT_TYPE);
         refusal::check_type(self.http, content_type).map_err(|message| refused(&message))?;
@@ -175,7 +175,8 @@ impl Download<'_> {
         }
         let part = match is_partial {
             true => {
-                let part = Part::from_headers(response.headers()).filter(|part| part.from <= here);
+                let part =
+                    FilePart::from_headers(response.headers()).filter(|part| part.from <= here);
                 Some(part.ok_or_else(|| refused("a part of the file that was not asked for"))?)
             }
             false => None,

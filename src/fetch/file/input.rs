@@ -66,7 +66,7 @@ impl Input {
 
     /// Returns the size of the file in bytes, if it is known before the file is read.
     #[must_use]
-    pub fn bytes(&self) -> Option<u64> {
+    pub fn byte_count(&self) -> Option<u64> {
         let Self::Path(path) = self else { return None };
         let metadata = std::fs::metadata(path).ok()?;
         metadata.is_file().then_some(metadata.len())

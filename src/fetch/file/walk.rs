@@ -48,14 +48,14 @@ pub(crate) struct FileWalk {
     /// `None` while the cutter runs on another thread.
     cutter: Option<Box<Cutter>>,
     /// The pieces that have been cut off but not delivered.
-    found: VecDeque<Found>,
+    found: VecDeque<CutPiece>,
     /// True if nothing more can be cut off.
     is_at_end: bool,
     is_whole: bool,
     is_over: bool,
 }
 
-enum Found {
+enum CutPiece {
     Piece(Piece, Mark),
     Unreadable(Bytes, String, Mark),
 }
@@ -108,7 +108,7 @@ impl FileWalk {
                     self.run.known.forget();
                 }
                 let is_wanted = self.run.count_page();
-                permit.set_bytes(fetched.bytes());
+                permit.set_bytes(fetched.byte_count());
                 is_wanted.then(|| Event::Page(Box::new(fetched), permit))
             }
             Ok(None) => {
@@ -189,14 +189,14 @@ impl FileWalk {
         }
         let number = self.next.number;
         Ok(match self.found.pop_front() {
-            Some(Found::Piece(piece, mark)) => {
+            Some(CutPiece::Piece(piece, mark)) => {
                 let next = (!self.found.is_empty()).then(|| Position {
                     number: number + 1,
                     cursor: Cursor::Piece(mark),
                 });
                 Some(Fetched::Page(self.build_page(piece, next)))
             }
-            Some(Found::Unreadable(body, message, mark)) => {
+            Some(CutPiece::Unreadable(body, message, mark)) => {
                 self.is_whole = false;
                 let next = Position {
                     number: number + 1,
@@ -252,7 +252,7 @@ impl FileWalk {
             remembered,
         };
         if let Some(next) = page.next() {
-            self.known = self.run.known.page(&page.chain, &next.cursor);
+            self.known = self.run.known.find_page(&page.chain, &next.cursor);
             self.next = next;
             if self.known.is_none() {
                 // the stored pages of the file are incomplete, so the file is downloaded
@@ -287,9 +287,10 @@ impl FileWalk {
         let is_first = self.next.cursor == Cursor::Start && self.found.is_empty();
         self.cutter = Some(cutter);
         match cutting {
-            Ok(NextPiece::Piece(piece, mark)) => self.found.push_back(Found::Piece(piece, mark)),
+            Ok(NextPiece::Piece(piece, mark)) => self.found.push_back(CutPiece::Piece(piece, mark)),
             Ok(NextPiece::Unreadable(body, message, mark)) => {
-                self.found.push_back(Found::Unreadable(body, message, mark));
+                self.found
+                    .push_back(CutPiece::Unreadable(body, message, mark));
             }
             Ok(NextPiece::End) if is_first => {
                 self.end_unreadable(Bytes::new(), "without documents".into());
@@ -303,7 +304,8 @@ impl FileWalk {
     /// Ends the walk, because nothing of the file can be read.
     fn end_unreadable(&mut self, body: Bytes, message: String) {
         let mark = Mark::default();
-        self.found.push_back(Found::Unreadable(body, message, mark));
+        self.found
+            .push_back(CutPiece::Unreadable(body, message, mark));
         self.is_at_end = true;
     }
 
@@ -337,7 +339,7 @@ impl FileWalk {
             Some(Ok(Answer::Unchanged(_))) if is_untouched => {
                 self.is_at_end = true;
                 self.cutter = None;
-                self.known = self.known_file();
+                self.known = self.find_known_file();
                 if self.known.is_none() {
                     self.download_again();
                 }
@@ -390,15 +392,15 @@ impl FileWalk {
             Some(Input::Path(path)) => self.open_local(open_path(path).await?)?,
             Some(Input::Stdin) => self.open_local(input::standard_input()?)?,
             Some(Input::Url(url)) => {
-                let target = fetcher.addresses().file(url);
+                let target = fetcher.addresses().file_target(url);
                 self.begin_download(target, None)?
             }
             None => {
                 let target = fetcher
                     .addresses()
-                    .page(&self.scope, &first_page_of_file())?;
+                    .page_target(&self.scope, &first_page_of_file())?;
                 self.url = fetcher.policy().redact_url(&target.url);
-                let known = self.known_file();
+                let known = self.find_known_file();
                 self.begin_download(target, known)?
             }
         };
@@ -410,11 +412,13 @@ impl FileWalk {
 
     /// Returns what an earlier run stored of the file. Returns `None` if the file must be
     /// downloaded in any case.
-    fn known_file(&self) -> Option<Arc<RememberedPage>> {
+    fn find_known_file(&self) -> Option<Arc<RememberedPage>> {
         if self.next.cursor != Cursor::Start {
             return None;
         }
-        self.run.known.file(&self.scope.chain(), &self.next.cursor)
+        self.run
+            .known
+            .find_file(&self.scope.chain(), &self.next.cursor)
     }
 
     fn open_local(&mut self, file: File) -> Result<FileReader> {
@@ -422,7 +426,11 @@ impl FileWalk {
         check_kind(&metadata)?;
         let file_bytes = self.run.fetcher.file_bytes();
         if metadata.is_file() {
-            return Ok(FileReader::whole(file, metadata.len(), Some(file_bytes)));
+            return Ok(FileReader::from_whole_file(
+                file,
+                metadata.len(),
+                Some(file_bytes),
+            ));
         }
         let pipe = pipe::Receiver::from_file(file).map_err(file_error)?;
         let (writer, reader) = self.create_temporary_file()?;

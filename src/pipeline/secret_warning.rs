@@ -13,13 +13,13 @@ use crate::release::Release;
 
 /// Searches the releases of a run for secrets until it has found one.
 #[derive(Debug)]
-pub(super) struct EchoWatch {
+pub(super) struct SecretWarning {
     source: String,
     redactor: Redactor,
     has_warned: AtomicBool,
 }
 
-impl EchoWatch {
+impl SecretWarning {
     pub(super) fn new(source: &str, redactor: Redactor) -> Self {
         Self {
             source: source.to_owned(),
@@ -29,7 +29,7 @@ impl EchoWatch {
     }
 
     /// Warns about the first page of the run that has a release with a secret.
-    pub(super) fn look_at(&self, page: &Page, releases: &[Release]) {
+    pub(super) fn check_page(&self, page: &Page, releases: &[Release]) {
         if self.has_warned.load(Ordering::Relaxed) {
             return;
         }

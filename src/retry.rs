@@ -50,23 +50,23 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Retries work that fails because a database server is away, until a time limit.
 #[derive(Debug)]
-pub(crate) struct Patience {
+pub(crate) struct Retry {
     /// The kind of work, as a metric names it.
     kind: &'static str,
     /// The work, as people read it: a verb and its object.
-    what: String,
+    task: String,
     /// The name of the source, for the log.
     source: Option<String>,
     give_up: Instant,
     backoff: Backoff,
 }
 
-impl Patience {
+impl Retry {
     /// Starts the time in which work may be retried. It ends after `limit`.
-    pub(crate) fn new(kind: &'static str, what: impl Into<String>, limit: Duration) -> Self {
+    pub(crate) fn new(kind: &'static str, task: impl Into<String>, limit: Duration) -> Self {
         Self {
             kind,
-            what: what.into(),
+            task: task.into(),
             source: None,
             give_up: Instant::now() + limit,
             backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
@@ -74,7 +74,7 @@ impl Patience {
     }
 
     /// Sets the name of the source for the log.
-    pub(crate) fn of(self, source: &str) -> Self {
+    pub(crate) fn for_source(self, source: &str) -> Self {
         Self {
             source: Some(source.to_owned()),
             ..self
@@ -83,7 +83,7 @@ impl Patience {
 
     /// Repeats the work until it succeeds, fails for another reason, or the time for retries is
     /// over.
-    pub(crate) async fn over<T, F>(mut self, mut attempt: impl FnMut() -> F) -> Result<T>
+    pub(crate) async fn run<T, F>(mut self, mut attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
@@ -97,12 +97,12 @@ impl Patience {
 
     /// Waits before the next attempt. Returns the error if no further attempt is allowed.
     async fn wait(&mut self, error: Error) -> Result<()> {
-        let what = &self.what;
+        let task = &self.task;
         let wait = self.backoff.next_wait();
         if !error.is_transient() || Instant::now() + wait > self.give_up {
-            return Err(error.context(what));
+            return Err(error.context(task));
         }
-        warn!(source.name = self.source, error = %error.chain(), "{what}: trying again in {wait:.1?}");
+        warn!(source.name = self.source, error = %error.chain(), "{task}: trying again in {wait:.1?}");
         metrics::count_retry(self.kind);
         tokio::time::sleep(wait).await;
         Ok(())
