@@ -129,7 +129,7 @@ pub struct Chain(Arc<str>);
 impl Chain {
     /// The longest name, in bytes. The name is part of a key, and PostgreSQL accepts keys of at
     /// most 2,704 bytes in a B-tree.
-    pub const MOST_BYTES: usize = 2_500;
+    pub const MAX_BYTES: usize = 2_500;
 
     /// Creates a chain name.
     #[must_use]
@@ -324,7 +324,7 @@ pub struct Part {
 impl Part {
     /// Makes the only document of a page.
     #[must_use]
-    pub fn whole(body: Bytes, cut: Cut) -> Self {
+    pub fn single_document(body: Bytes, cut: Cut) -> Self {
         Self {
             url: None,
             place: String::new(),
@@ -408,7 +408,7 @@ impl Page {
             url,
             fetched_at: Timestamp::now(),
             envelope: cut.envelope.take(),
-            parts: vec![Part::whole(body, cut)],
+            parts: vec![Part::single_document(body, cut)],
             broken: Vec::new(),
             entries: None,
             validators: Validators::default(),
@@ -493,11 +493,11 @@ pub struct UnreadablePage {
 }
 
 /// This many bytes are kept of a body that is too large. They are enough to see what it is.
-pub(crate) const MOST_KEPT_BYTES: usize = 64 << 10;
+pub(crate) const MAX_KEPT_BYTES: usize = 64 << 10;
 
 /// Copies the beginning of a body that is too large, so that the rest can be freed.
 pub(crate) fn copy_beginning(body: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(&body[..body.len().min(MOST_KEPT_BYTES)])
+    Bytes::copy_from_slice(&body[..body.len().min(MAX_KEPT_BYTES)])
 }
 
 /// The reason why a body could not be decoded. It is a clause that follows "the body is".

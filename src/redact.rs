@@ -23,16 +23,16 @@ pub(crate) const TOKEN_PLACEHOLDER: &str = "{auth.token}";
 
 /// The number of tokens that are remembered. Older tokens are remembered too, because a page may
 /// show a token that was renewed in the meantime.
-const MOST_TOKENS: usize = 8;
+const MAX_TOKENS: usize = 8;
 
 /// The shortest value, in bytes, that is searched for in documents and across the separators of a
 /// URL. A shorter one is likely to occur there by chance.
 const SHORTEST_SEARCHED_BYTES: usize = 6;
 
 /// The most bytes that placeholders may add to a document.
-const MOST_GROWTH_BYTES: usize = 64 << 10;
+const MAX_GROWTH_BYTES: usize = 64 << 10;
 
-/// The placeholder that is used once placeholders have added [`MOST_GROWTH_BYTES`] to a document.
+/// The placeholder that is used once placeholders have added [`MAX_GROWTH_BYTES`] to a document.
 /// It is shorter than any value that is searched for.
 const SHORT_PLACEHOLDER: &str = "{***}";
 
@@ -92,7 +92,7 @@ impl Redactor {
         }
         tokens.retain(|known| !is_token(known));
         tokens.push_front(token);
-        tokens.truncate(MOST_TOKENS);
+        tokens.truncate(MAX_TOKENS);
         *known = Arc::new(KnownValues::new(declared, tokens));
     }
 
@@ -145,10 +145,10 @@ impl Redactor {
         let mut rest = 0;
         for (start, end, placeholder) in known.in_documents.find_all(document) {
             if redacted.capacity() == 0 {
-                redacted.reserve_exact(document.len() + MOST_GROWTH_BYTES);
+                redacted.reserve_exact(document.len() + MAX_GROWTH_BYTES);
             }
             redacted.extend_from_slice(&document[rest..start]);
-            let is_roomy = redacted.len() + placeholder.len() <= end + MOST_GROWTH_BYTES;
+            let is_roomy = redacted.len() + placeholder.len() <= end + MAX_GROWTH_BYTES;
             let mark = if is_roomy {
                 placeholder
             } else {
@@ -426,7 +426,7 @@ mod tests {
         let redactor = redactor(&[("{env.A_NAME_OF_THIRTY_LETTERS}", "abcdef")]);
         let document = "abcdef".repeat(1 << 20);
         let redacted = redactor.redact(document.as_bytes()).unwrap();
-        assert!(redacted.len() <= document.len() + MOST_GROWTH_BYTES);
+        assert!(redacted.len() <= document.len() + MAX_GROWTH_BYTES);
         let text = String::from_utf8(redacted).unwrap();
         assert!(text.starts_with("{env.A_NAME_OF_THIRTY_LETTERS}{env."));
         assert!(text.ends_with("{***}{***}") && !text.contains("abcdef"));
@@ -517,7 +517,7 @@ mod tests {
         assert!(redactor.is_empty() && redactor.newest_token().is_none());
         redactor.add_token(SecretString::default());
         assert!(redactor.is_empty());
-        for number in 0..=MOST_TOKENS {
+        for number in 0..=MAX_TOKENS {
             redactor.clone().add_token(format!("token-{number}").into());
         }
         assert_eq!(

@@ -249,7 +249,7 @@ impl<'a> ApplyRun<'a> {
         for (index, rows) in statements.enumerate() {
             next_reply(replies)??;
             match next_reply(replies)? {
-                Ok(answer) => self.count_answer(rows, answer)?,
+                Ok(answer) => self.add_answer(rows, answer)?,
                 Err(error) if self.transaction.can_blame_row(&error) => {
                     return Ok(Some((index, error)));
                 }
@@ -331,7 +331,7 @@ impl<'a> ApplyRun<'a> {
         match next_reply(&mut replies)? {
             Ok(answer) => {
                 next_reply(&mut replies)??;
-                self.count_answer(row..row + 1, answer)?;
+                self.add_answer(row..row + 1, answer)?;
                 Ok(None)
             }
             Err(second_error) if second_error.code() == error.code() => {
@@ -390,7 +390,7 @@ impl<'a> ApplyRun<'a> {
         Ok(())
     }
 
-    pub(super) fn count_answer(&mut self, positions: Range<usize>, answer: Answer) -> Result<()> {
+    pub(super) fn add_answer(&mut self, positions: Range<usize>, answer: Answer) -> Result<()> {
         let Answer { rows, affected } = answer;
         self.suspects = 0;
         let report = &mut self.outcome.report;

@@ -33,7 +33,7 @@ impl Catalog {
     }
 
     /// Returns the definition of a constraint, such as `CHECK ((amount > 0))`.
-    pub(super) fn definition(&self, constraint: &str) -> Option<&str> {
+    pub(super) fn constraint_definition(&self, constraint: &str) -> Option<&str> {
         self.definitions.get(constraint).map(String::as_str)
     }
 

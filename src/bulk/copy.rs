@@ -38,7 +38,7 @@ impl<'a> ApplyRun<'a> {
         let observer = self.observer(self.rows.len(), "copy");
         let error = match observer.observe(self.copy_and_merge(statements)).await? {
             Ok(answer) => {
-                self.count_answer(0..self.rows.len(), answer)?;
+                self.add_answer(0..self.rows.len(), answer)?;
                 return Ok(true);
             }
             Err(error) if transaction.can_blame_row(&error) => error,

@@ -80,7 +80,7 @@ impl fmt::Debug for Failure {
 
 fn explain(error: &DbError, catalog: Option<&Catalog>) -> String {
     let constraint = error.constraint().unwrap_or("a constraint");
-    let definition = catalog.and_then(|catalog| catalog.definition(constraint));
+    let definition = catalog.and_then(|catalog| catalog.constraint_definition(constraint));
     let rule = match definition {
         Some(definition) => format!("{constraint}, {definition}"),
         None => constraint.to_owned(),

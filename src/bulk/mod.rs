@@ -97,18 +97,19 @@ mod catalog;
 mod copy;
 mod failure;
 mod operation;
+mod own_transaction;
 mod plan;
 mod report;
 mod rows;
 mod session;
 mod table;
 mod transaction;
-mod write;
 mod writer;
 
 pub use self::apply::{OnFailure, TableOutcome};
 pub use self::failure::Failure;
 pub use self::operation::Operation;
+pub use self::own_transaction::{TableWrite, write, write_all};
 pub use self::plan::{Assignment, Batching, Condition, Method, Overwrite, Plan, Verb};
 pub use self::report::Report;
 pub use self::rows::{Binding, BindingBuilder, Rows};
@@ -116,7 +117,6 @@ pub use self::session::Session;
 pub use self::table::{Column, Table};
 pub use self::transaction::Transaction;
 pub(crate) use self::transaction::{Answer, Exchange, TypedParameter, next_reply};
-pub use self::write::{TableWrite, write, write_all};
 pub use self::writer::{Writer, WriterLimits, WriterStatistics, WriterTable};
 
 /// The maximum number of parameters of a statement. PostgreSQL's protocol counts them in 16 bits.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tracing::error;
 
-use crate::bulk::write::{TableWrite, write_all};
+use crate::bulk::own_transaction::{TableWrite, write_all};
 use crate::bulk::{
     Binding, Failure, OnFailure, Operation, Rows, Session, TableOutcome, Transaction,
 };
@@ -191,7 +191,7 @@ impl<'w> Writer<'w> {
         if buffered == 0 {
             return Ok(());
         }
-        let writes: Vec<TableWrite<'_>> = tables.iter().map(TableBuffer::as_write).collect();
+        let writes: Vec<TableWrite<'_>> = tables.iter().map(TableBuffer::as_table_write).collect();
         let outcomes = match &mut self.target {
             Target::Transaction(transaction) => apply_all(transaction, &writes).await,
             Target::Database(database, session) => write_all(database, session, &writes).await,
@@ -249,7 +249,7 @@ async fn apply_all(
 }
 
 impl TableBuffer<'_> {
-    fn as_write(&self) -> TableWrite<'_> {
+    fn as_table_write(&self) -> TableWrite<'_> {
         TableWrite {
             operation: self.operation,
             shared: &self.shared,

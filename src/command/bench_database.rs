@@ -38,7 +38,7 @@ const SIZES: [usize; 6] = [1, 10, 50, 100, 500, 1_000];
 const ROUNDS: usize = 3;
 
 /// The time after which a measurement stops.
-const MOST_MEASURING_TIME: Duration = Duration::from_secs(2);
+const MAX_MEASURING_TIME: Duration = Duration::from_secs(2);
 
 /// The number of rows that are written before the time is checked again.
 const ROWS_PER_TIME_CHECK: usize = 500;
@@ -292,7 +292,7 @@ impl Bench<'_> {
         let began = Instant::now();
         let mut transaction = Transaction::begin(self.database, session).await?;
         let mut written = 0;
-        while written < self.count && began.elapsed() < MOST_MEASURING_TIME {
+        while written < self.count && began.elapsed() < MAX_MEASURING_TIME {
             let end = self.count.min(written + part);
             let rows = self.rows.slice_rows(written..end);
             let all = OnFailure::RollBack;

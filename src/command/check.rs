@@ -22,10 +22,10 @@ use crate::fetch::{self, Axes, Event, Fetched, Fetcher, PageBudget, Plan, Previo
 use crate::source::Source;
 
 /// The maximum number of attempts at a page. It is small because a person waits for the result.
-const MOST_ATTEMPTS: u32 = 2;
+const MAX_ATTEMPTS: u32 = 2;
 
 /// The maximum number of documents of an index page that are fetched.
-const MOST_DETAILS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
+const MAX_DETAILS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 pub(super) async fn check(global: &Global, options: Check) -> Result<ExitCode> {
     let config = load_config(global)?;
@@ -91,13 +91,13 @@ async fn check_database(config: &Config) -> Result<String> {
 /// Fetches one page in the same way as a run would do it now, and describes the page's content.
 async fn check_page(source: &Source, config: &Config) -> Result<String> {
     let limits = config::Fetch {
-        attempts: config.fetch.attempts.min(MOST_ATTEMPTS),
+        attempts: config.fetch.attempts.min(MAX_ATTEMPTS),
         ..config.fetch.clone()
     };
     let mut source = source.clone();
     source.http.retry_max = None;
     if let Some(detail) = &mut source.detail {
-        detail.together = detail.together.min(MOST_DETAILS);
+        detail.together = detail.together.min(MAX_DETAILS);
     }
     let fetcher = Arc::new(Fetcher::new(&source, &limits)?);
     let axes = fetch::fetch_axes(&fetcher).await?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::source::Http;
 
 /// A body that is no page is searched for an error only if it has at most this many bytes.
-const MOST_BYTES: usize = 64 << 10;
+const MAX_BYTES: usize = 64 << 10;
 
 /// Fails if `http.reject_content_type` names the media type. The error is a clause.
 pub(crate) fn check_type(http: &Http, content_type: Option<&str>) -> Result<(), String> {
@@ -33,7 +33,7 @@ pub(crate) fn refuse_envelope(http: &Http, envelope: &Value) -> Option<String> {
 /// Returns a clause if a body is no page and the source declares that it is an error.
 pub(crate) fn refuse_body(http: &Http, body: &[u8]) -> Option<String> {
     http.fail_if.as_ref()?;
-    let body = body.get(..MOST_BYTES.min(body.len()))?;
+    let body = body.get(..MAX_BYTES.min(body.len()))?;
     let value = serde_json::from_slice(body).ok()?;
     refuse_envelope(http, &value)
 }

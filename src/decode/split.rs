@@ -110,7 +110,7 @@ pub(crate) fn next_document(
     };
     match (found, lines) {
         (_, Lines::Declared) => line(),
-        (Ok(end), Lines::Seen) if !is_line_end(text, end) => line(),
+        (Ok(end), Lines::Seen) if !is_document_end(text, end) => line(),
         (Ok(end), _) => NextDocument::Document(start..end, end),
         (Err(_), _) if is_open => NextDocument::Begun,
         (Err(_), Lines::Seen) => line(),
@@ -123,7 +123,7 @@ pub(crate) fn next_document(
 }
 
 /// Returns true if only white space, or another document, follows on the same line.
-fn is_line_end(text: &[u8], at: usize) -> bool {
+fn is_document_end(text: &[u8], at: usize) -> bool {
     let mut rest = text[at..].iter();
     let follows = rest.find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
     matches!(follows, None | Some(b'\n' | b'{' | b'[' | 0x1E))

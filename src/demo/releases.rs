@@ -56,7 +56,7 @@ pub(super) fn package(
     let mut text = String::with_capacity(count.saturating_mul(5 << 10) + (2 << 10));
     Release::new(numbers.start, &mut text).write_any(TEMPLATE.names["package"]);
     for number in numbers {
-        push_comma(&mut text);
+        push_separator(&mut text);
         write(number, &mut text);
     }
     text.push(']');
@@ -68,7 +68,7 @@ pub(super) fn package(
 }
 
 /// Appends a comma, unless the text ends with the beginning of an array.
-fn push_comma(text: &mut String) {
+fn push_separator(text: &mut String) {
     if !text.ends_with('[') {
         text.push(',');
     }
@@ -326,7 +326,7 @@ impl<'t> Release<'t> {
     fn write_each(&mut self, list: usize, entries: Range<usize>) {
         let outer = (self.entry, self.hash);
         for entry in entries {
-            push_comma(self.text);
+            push_separator(self.text);
             self.entry = entry;
             self.hash = (u128::from(self.dice.next()) << 64) | u128::from(self.dice.next());
             self.write_any(list);

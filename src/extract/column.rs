@@ -22,11 +22,11 @@ const LONGEST_INDEXED_BYTES: usize = 1_000;
 
 /// The maximum number of tags of a release. The standard has only seventeen. The number is
 /// limited because each tag takes 50 bytes of memory even if it is short.
-const MOST_TAGS: usize = 100;
+const MAX_TAGS: usize = 100;
 
 /// The maximum number of supplier names that are kept of a release. The number is limited because
 /// each name takes 50 bytes of memory even if it is short.
-const MOST_NAMES: usize = 100_000;
+const MAX_NAMES: usize = 100_000;
 
 /// The result of one pass over a release's text.
 #[derive(Default)]
@@ -258,7 +258,7 @@ impl<'t> Reader<'t> {
                 Ok(())
             })?;
             for name in award_names {
-                if names.len() < MOST_NAMES && seen.insert(name.clone()) {
+                if names.len() < MAX_NAMES && seen.insert(name.clone()) {
                     names.push(name.into_owned());
                 }
             }
@@ -278,7 +278,7 @@ impl<'t> Reader<'t> {
                 }
                 Ok(())
             })?;
-            if names.len() < MOST_NAMES {
+            if names.len() < MAX_NAMES {
                 names.extend(supplier_name);
             }
             Ok(())
@@ -295,12 +295,12 @@ impl<'t> Reader<'t> {
         let mut tags = Vec::new();
         scanner.walk_entries(|scanner| {
             let tag = self.read_text(scanner)?;
-            if tags.len() <= MOST_TAGS {
+            if tags.len() <= MAX_TAGS {
                 tags.extend(tag);
             }
             Ok(())
         })?;
-        Ok(Some(tags).filter(|tags| tags.len() <= MOST_TAGS))
+        Ok(Some(tags).filter(|tags| tags.len() <= MAX_TAGS))
     }
 
     /// Calls `each` for each member of an object. A value of another type has no members.

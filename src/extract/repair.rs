@@ -176,7 +176,7 @@ impl Repairer<'_> {
     /// Copies or repairs a number, a word, or a sequence of characters in the place of a number.
     fn pass_scalar(&mut self) {
         self.expects_value = false;
-        let token = self.find_scalar(self.at);
+        let token = self.find_number(self.at);
         let bytes = &self.text[token.clone()];
         let is_json = Strict::default().find_scalar_end(bytes, 0) == Ok(bytes.len());
         let repair = match is_json {
@@ -199,7 +199,7 @@ impl Repairer<'_> {
     /// Returns the range of a text that may be a number. In an object, the number may have commas
     /// between its digits, so it ends before a byte that cannot be part of a number or before a
     /// final comma.
-    fn find_scalar(&self, start: usize) -> Range<usize> {
+    fn find_number(&self, start: usize) -> Range<usize> {
         let may_have_commas = self.nesting.innermost() == Some(Container::Object);
         let is_part = |byte: u8| is_number_byte(byte) || (may_have_commas && byte == b',');
         let bytes = self.text[start..].iter();

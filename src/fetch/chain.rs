@@ -250,7 +250,7 @@ impl ChainWalk {
         };
         match &*fetched {
             Fetched::Page(page) => {
-                if let Some(middle) = self.find_split_point(page) {
+                if let Some(middle) = self.find_split_time(page) {
                     return self.split(middle);
                 }
                 if let Err(error) = self.accept(page) {
@@ -355,7 +355,7 @@ impl ChainWalk {
 
     /// Returns the time at which the window of a page is to be halved. Returns `None` if the
     /// publisher gives all items of the window, or if the window is too short to be halved.
-    fn find_split_point(&mut self, page: &Page) -> Option<Timestamp> {
+    fn find_split_time(&mut self, page: &Page) -> Option<Timestamp> {
         let window = self.fetcher().source().window.as_ref()?;
         let most = window.split_when.items?;
         let items = self.items + page.item_count() as u64;

@@ -21,7 +21,7 @@ use crate::decode::{self, Decoded, decode};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::event::Fetched;
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::guard::{MOST_REFUSED, RefusedItems};
+use crate::fetch::guard::{MAX_REFUSED, RefusedItems};
 use crate::fetch::index_page::pick_items;
 use crate::fetch::page::{
     PageAnswer, describe_fetch, follow_page, handled_statuses, page_target, read_or_substitute,
@@ -281,7 +281,7 @@ impl StretchRequest<'_> {
         let items = stream::iter(items.collect::<Vec<_>>()).buffered(concurrency);
         let items = take_fitting(items, fetcher.limits()).await?;
         if let Some((kind, answer)) = find_repeated_refusal(&items) {
-            let message = format!("{answer} for {MOST_REFUSED} items in a row");
+            let message = format!("{answer} for {MAX_REFUSED} items in a row");
             return Err(Error::new(kind, message));
         }
         let mut page = Page {
@@ -290,7 +290,7 @@ impl StretchRequest<'_> {
             next: listing.next_position(self.position, begin + items.len()),
             total_pages: None,
             total_items: listing.total_items,
-            url: fetcher.policy().redact_url(&listing.request_url),
+            url: fetcher.target_policy().redact_url(&listing.request_url),
             fetched_at: listing.fetched_at,
             envelope: Value::Null,
             parts: Vec::new(),
@@ -321,7 +321,7 @@ impl StretchRequest<'_> {
         let broken =
             |url: Option<&Url>, is_missing, body: Option<Bytes>, message: String| BrokenDocument {
                 is_missing,
-                url: url.map(|url| fetcher.policy().redact_url(url).into()),
+                url: url.map(|url| fetcher.target_policy().redact_url(url).into()),
                 place: place_of_item(fetcher, item),
                 body: body.unwrap_or_else(|| Bytes::copy_from_slice(item.as_bytes())),
                 message,
@@ -395,7 +395,7 @@ fn build_documents(
     url: &Url,
     item: &str,
 ) -> (Vec<Part>, Vec<BrokenDocument>) {
-    let url: Arc<str> = fetcher.policy().redact_url(url).into();
+    let url: Arc<str> = fetcher.target_policy().redact_url(url).into();
     let Decoded {
         envelope,
         mut parts,
@@ -419,7 +419,7 @@ fn build_documents(
 
 /// Returns the place that is stored for an item. It is the item's name without secrets.
 fn place_of_item(fetcher: &Fetcher, item: &str) -> String {
-    let item = fetcher.policy().redact_link(item);
+    let item = fetcher.target_policy().redact_link(item);
     item.chars().take(LONGEST_PLACE).collect()
 }
 
@@ -509,7 +509,7 @@ fn count_refused(items: &[FetchedItem]) -> RefusedItems {
 
 /// Returns the last answer of several items in a row that were refused, if there are so many.
 fn find_repeated_refusal(found: &[FetchedItem]) -> Option<(Kind, &str)> {
-    found.windows(MOST_REFUSED).find_map(|some| {
+    found.windows(MAX_REFUSED).find_map(|some| {
         let answers = some.iter().map(FetchedItem::as_refusal);
         answers.collect::<Option<Vec<_>>>()?.pop()
     })

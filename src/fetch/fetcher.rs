@@ -81,7 +81,7 @@ impl Fetcher {
     /// Returns the redactor, which finds the source's secrets in what it serves.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
-        self.policy().redactor().clone()
+        self.target_policy().redactor().clone()
     }
 
     /// Returns the source that is fetched.
@@ -102,14 +102,14 @@ impl Fetcher {
         self.client.limits()
     }
 
-    pub(super) fn policy(&self) -> &TargetPolicy {
-        self.client.policy()
+    pub(super) fn target_policy(&self) -> &TargetPolicy {
+        self.client.target_policy()
     }
 
     pub(crate) fn addresses(&self) -> Addresses<'_> {
         Addresses {
             source: &self.source,
-            policy: self.policy(),
+            policy: self.target_policy(),
         }
     }
 

@@ -16,16 +16,16 @@ use crate::source::{Pagination, Stop};
 /// same first page. A server that ignores the query parameter serves its first page for ever. Two
 /// are allowed, because a feed that grows at its head may repeat one page, and neighbouring
 /// windows share a point in time.
-const MOST_ALIKE: u32 = 2;
+const MAX_ALIKE: u32 = 2;
 
 /// At most this many pages in a row may have no items and a link to the next page. Some are
 /// allowed, because a publisher may filter the items after it has cut the pages. More are not,
 /// because links may lead on for ever.
-const MOST_EMPTY: u32 = 200;
+const MAX_EMPTY: u32 = 200;
 
 /// If the server refuses this many items in a row by an error of its own, the server has a fault
 /// and not the items.
-pub(super) const MOST_REFUSED: usize = 3;
+pub(super) const MAX_REFUSED: usize = 3;
 
 /// Watches one chain. It objects by a clause that follows the name of a page.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Guard {
         if items == 0 {
             self.empty_in_a_row += 1;
             let leads_on = next.is_some_and(|next| find_link(next).is_some());
-            return (leads_on && self.empty_in_a_row > MOST_EMPTY).then(|| {
+            return (leads_on && self.empty_in_a_row > MAX_EMPTY).then(|| {
                 format!(
                     "is the last of {} without items that lead on",
                     self.empty_in_a_row
@@ -138,7 +138,7 @@ impl Guard {
             }
             _ => "has the items of the pages before it, so its number is not heeded",
         };
-        (self.alike_in_a_row > MOST_ALIKE).then(|| why.to_owned())
+        (self.alike_in_a_row > MAX_ALIKE).then(|| why.to_owned())
     }
 
     /// Notes a page that has not changed. The run that stored it has checked its items.
@@ -164,7 +164,7 @@ impl Guard {
             true => self.refused_in_a_row + refused.trailing,
             false => refused.trailing,
         };
-        (self.refused_in_a_row >= MOST_REFUSED).then(|| {
+        (self.refused_in_a_row >= MAX_REFUSED).then(|| {
             let why = format!(
                 "is the last of {} items in a row that were refused",
                 self.refused_in_a_row
@@ -193,7 +193,7 @@ impl WindowBeginnings {
         let mut windows = windows.unwrap_or_else(PoisonError::into_inner);
         let alike = windows.entry(hash).or_default();
         *alike += 1;
-        *alike > MOST_ALIKE
+        *alike > MAX_ALIKE
     }
 }
 
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn empty_pages_may_lead_on_for_a_while() {
         let empty = |next: Option<Cursor>| (link("here"), next, 0, 0);
-        let most = MOST_EMPTY as usize;
+        let most = MAX_EMPTY as usize;
         let objected = |pages: &[_]| check(pages).iter().position(Option::is_some);
         let pages = vec![empty(Some(link("next"))); most + 2];
         assert_eq!(objected(&pages), Some(most));

@@ -13,11 +13,11 @@ use crate::page::{Cursor, Position};
 use crate::source::{Axis, Index, remove_user_from_value};
 
 /// An index may have at most this many pages, because an index that leads to itself has no end.
-const MOST_PAGES: u64 = 10_000;
+const MAX_PAGES: u64 = 10_000;
 
 /// The values of all axes may have at most this many combinations, because each combination is a
 /// chain.
-const MOST_COMBINATIONS: usize = 100_000;
+const MAX_COMBINATIONS: usize = 100_000;
 
 /// Returns every combination of the values of the source's axes. A source without axes has one
 /// combination, which is empty.
@@ -42,7 +42,7 @@ pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
             })?,
         };
         let count = combinations.len().saturating_mul(values.len());
-        if count > MOST_COMBINATIONS {
+        if count > MAX_COMBINATIONS {
             let is_declared = |axis: &Axis| matches!(axis, Axis::Values(_));
             let kind = match fetcher.source().axis.values().all(is_declared) {
                 true => Kind::Config,
@@ -50,7 +50,7 @@ pub async fn fetch_axes(fetcher: &Fetcher) -> Result<Vec<Axes>> {
             };
             let message = format!(
                 "the axes of {} have {count} combinations of values, and may have \
-                 {MOST_COMBINATIONS}",
+                 {MAX_COMBINATIONS}",
                 fetcher.source().name
             );
             return Err(Error::new(kind, message));
@@ -77,9 +77,9 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
     let mut pages = 0;
     while let Some(position) = next {
         pages += 1;
-        if pages > MOST_PAGES {
+        if pages > MAX_PAGES {
             return Err(truncated_error(format!(
-                "it has more than {MOST_PAGES} pages"
+                "it has more than {MAX_PAGES} pages"
             )));
         }
         let (named, after) = fetch_index_page(fetcher, index, &position).await?;
@@ -91,9 +91,9 @@ async fn fetch_values(fetcher: &Fetcher, index: &Index) -> Result<Vec<String>> {
                 "a page of it names nothing that is new".into(),
             ));
         }
-        if values.len() > MOST_COMBINATIONS {
+        if values.len() > MAX_COMBINATIONS {
             return Err(truncated_error(format!(
-                "it names more than {MOST_COMBINATIONS}"
+                "it names more than {MAX_COMBINATIONS}"
             )));
         }
         next = after;
@@ -166,7 +166,7 @@ async fn fetch_index_page(
     }
     if let Some(name) = named
         .iter()
-        .position(|name| fetcher.policy().has_secret(name))
+        .position(|name| fetcher.target_policy().has_secret(name))
     {
         return Err(truncated_error(format!("its entry {name} holds a secret")));
     }
@@ -176,7 +176,7 @@ async fn fetch_index_page(
         ..
     }) = &mut next
     {
-        *link = fetcher.policy().redact_link(link);
+        *link = fetcher.target_policy().redact_link(link);
     }
     Ok((named, next))
 }

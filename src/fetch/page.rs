@@ -43,7 +43,7 @@ pub(super) async fn fetch_page(
         return Ok(Ok(Box::new(Fetched::Unchanged(UnchangedPage {
             chain: scope.chain(),
             position: position.clone(),
-            url: fetcher.policy().redact_url(&target.url),
+            url: fetcher.target_policy().redact_url(&target.url),
             fetched_at: Timestamp::now(),
             validators: validators.clone().or(&remembered.validators),
             remembered,
@@ -114,7 +114,7 @@ pub(super) fn read_or_substitute<T>(
         } => Err(Ok(Box::new(Fetched::Unreadable(UnreadablePage {
             chain: scope.chain(),
             position: position.clone(),
-            url: fetcher.policy().redact_url(&target.url),
+            url: fetcher.target_policy().redact_url(&target.url),
             fetched_at,
             body,
             message,
@@ -158,14 +158,14 @@ fn parse_page(
     };
     let following = follow_page(fetcher, read)?;
     let total_items = total_items(source, &following, &envelope)?;
-    fetcher.policy().redact_value(&mut envelope);
+    fetcher.target_policy().redact_json(&mut envelope);
     Ok(Page {
         chain: scope.chain(),
         position: position.clone(),
         next: following.next,
         total_pages: following.total_pages,
         total_items,
-        url: fetcher.policy().redact_url(request_url),
+        url: fetcher.target_policy().redact_url(request_url),
         fetched_at,
         envelope,
         parts,
@@ -189,7 +189,7 @@ pub(crate) fn follow_page(
         ..
     }) = &mut following.next
     {
-        *link = fetcher.policy().redact_link(link);
+        *link = fetcher.target_policy().redact_link(link);
     }
     let leads_to_itself = |next: &Position| next.cursor == read.position.cursor;
     if pagination.is_change_feed() && following.next.as_ref().is_some_and(leads_to_itself) {

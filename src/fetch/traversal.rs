@@ -142,7 +142,7 @@ impl Traversal {
                     self.waiting.push_back(Event::Split { scope, middle });
                 }
                 Some(NextChain::Walk(scope, _))
-                    if scope.chain().as_str().len() > Chain::MOST_BYTES =>
+                    if scope.chain().as_str().len() > Chain::MAX_BYTES =>
                 {
                     self.waiting.push_back(Event::Failed(name_too_long(&scope)));
                 }
@@ -230,7 +230,7 @@ impl Traversal {
 
 fn name_too_long(scope: &Scope) -> Error {
     let name = scope.chain();
-    let (bytes, most) = (name.as_str().len(), Chain::MOST_BYTES);
+    let (bytes, most) = (name.as_str().len(), Chain::MAX_BYTES);
     let beginning: String = name.as_str().chars().take(100).collect();
     Error::new(
         Kind::Truncated,

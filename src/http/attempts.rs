@@ -23,7 +23,7 @@ use crate::http::receive::{Parse, Receive, Received};
 use crate::http::request_spec::{Attempt, RequestSpec};
 use crate::page::Undecodable;
 
-const MOST_REDIRECTS: usize = 10;
+const MAX_REDIRECTS: usize = 10;
 
 impl Client {
     /// Sends a request, repeats it after each failure that is worth a retry, and reads the body
@@ -142,7 +142,7 @@ impl Client {
         let mut url = attempt.spec.target.url.clone();
         let mut method = attempt.spec.target.method;
         let mut is_renewed = false;
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let authorization = self.authorize(attempt, &url).await?;
             let sent = authorization.as_ref();
             let slot = attempt.spec.pace.wait_for_turn().await;
@@ -169,7 +169,7 @@ impl Client {
                 }
             }
         }
-        let message = format!("more than {MOST_REDIRECTS} redirects in a row");
+        let message = format!("more than {MAX_REDIRECTS} redirects in a row");
         Err(Failure::Final(Error::new(Kind::Truncated, message)))
     }
 }

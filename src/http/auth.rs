@@ -31,7 +31,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 /// The longest token that is accepted, in bytes. Servers accept no longer header. The limit also
 /// bounds the search for the token in everything that the source serves.
-const MOST_TOKEN_BYTES: usize = 8 << 10;
+const MAX_TOKEN_BYTES: usize = 8 << 10;
 
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -204,9 +204,9 @@ impl<'a> TokenRenewal<'a> {
         if token.is_empty() {
             return Err(format!("the answer has no token at {pointer}"));
         }
-        if token.len() > MOST_TOKEN_BYTES {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(format!(
-                "the token at {pointer} is longer than {MOST_TOKEN_BYTES} bytes"
+                "the token at {pointer} is longer than {MAX_TOKEN_BYTES} bytes"
             ));
         }
         let header = format!("{scheme} {token}");

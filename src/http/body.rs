@@ -21,11 +21,11 @@ pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
 
 const READ_BYTES: usize = 64 << 10;
 
-const MOST_RESERVED: usize = 16 << 20;
+const MAX_RESERVED: usize = 16 << 20;
 
 /// The largest window of zstd, as a power of two: 8 MiB, the most that RFC 9659 allows a server.
 /// The decoder needs that much memory, however small the body is.
-const MOST_ZSTD_WINDOW_LOG: u32 = 23;
+const MAX_ZSTD_WINDOW_LOG: u32 = 23;
 
 /// The reason why there is no whole body.
 pub(super) enum BodyError {
@@ -97,10 +97,10 @@ pub(super) async fn read(
 
 /// Returns the buffer's capacity for a body of the announced length. It has a little room more,
 /// so that the end of the body is found without growing the buffer. The announcement may be a
-/// lie, so no more than [`MOST_RESERVED`] is reserved before the body arrives.
+/// lie, so no more than [`MAX_RESERVED`] is reserved before the body arrives.
 fn choose_capacity(announced: Option<u64>, limits: &config::Fetch) -> usize {
     let announced = usize::try_from(announced.unwrap_or_default()).unwrap_or(usize::MAX);
-    announced.min(limits.max_decoded_bytes).min(MOST_RESERVED) + READ_BYTES
+    announced.min(limits.max_decoded_bytes).min(MAX_RESERVED) + READ_BYTES
 }
 
 /// Tells a broken connection and our own size limit from an error of the decoder.
@@ -162,7 +162,7 @@ impl Encoding {
             }
             Self::Brotli => Box::new(BrotliDecoder::new(reader)),
             Self::Zstd => {
-                let window = DParameter::window_log_max(MOST_ZSTD_WINDOW_LOG);
+                let window = DParameter::window_log_max(MAX_ZSTD_WINDOW_LOG);
                 let mut decoder = ZstdDecoder::with_params(reader, &[window]);
                 // RFC 8878: a zstd stream consists of one or more frames
                 decoder.multiple_members(true);

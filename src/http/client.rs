@@ -75,7 +75,7 @@ impl Client {
         &self.limits
     }
 
-    pub(crate) fn policy(&self) -> &TargetPolicy {
+    pub(crate) fn target_policy(&self) -> &TargetPolicy {
         &self.policy
     }
 

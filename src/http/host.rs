@@ -9,7 +9,7 @@ use crate::source::{Axis, Source, Template};
 use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo, hide_userinfo};
 
 /// The longest URL that is requested, in bytes. An HTTP request line can hold no longer one.
-pub(crate) const MOST_URL_BYTES: usize = 65_534;
+pub(crate) const MAX_URL_BYTES: usize = 65_534;
 
 /// Messages show at most this many characters of a host's name. No valid name has more.
 const SHOWN_OF_HOST: usize = 255;
@@ -220,11 +220,11 @@ fn clear_user(url: &mut Url) {
 }
 
 pub(super) fn check_length(what: &str, url: &Url) -> Result<()> {
-    if url.as_str().len() <= MOST_URL_BYTES {
+    if url.as_str().len() <= MAX_URL_BYTES {
         return Ok(());
     }
     Err(link_error(&format!(
-        "{what} is longer than {MOST_URL_BYTES} bytes"
+        "{what} is longer than {MAX_URL_BYTES} bytes"
     )))
 }
 

@@ -244,15 +244,15 @@ impl Secrets {
 
     /// Hides the values in the members of a page that surround its items. Publishers repeat the
     /// URL of the request there.
-    pub(super) fn redact_value(&self, value: &mut Value) {
+    pub(super) fn redact_json(&self, value: &mut Value) {
         if self.redactor.is_empty() {
             return;
         }
         match value {
             Value::String(text) => *text = self.redact_text(text),
-            Value::Array(entries) => entries.iter_mut().for_each(|it| self.redact_value(it)),
+            Value::Array(entries) => entries.iter_mut().for_each(|it| self.redact_json(it)),
             Value::Object(members) => {
-                members.values_mut().for_each(|it| self.redact_value(it));
+                members.values_mut().for_each(|it| self.redact_json(it));
                 let names = members.keys();
                 if names
                     .map(String::as_bytes)
@@ -518,7 +518,7 @@ mod tests {
             "links": [{"next": "/a?key=s3cr+t%2F%C3%A9&page=2"}, 7, null],
             "other": "100% of a+b"
         });
-        secrets.redact_value(&mut value);
+        secrets.redact_json(&mut value);
         let expected = serde_json::json!({
             "asked": "{env.KEY}",
             "links": [{"next": "/a?key={env.KEY}&page=2"}, 7, null],

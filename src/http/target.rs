@@ -232,8 +232,8 @@ impl TargetPolicy {
         }
     }
 
-    pub(crate) fn redact_value(&self, value: &mut Value) {
-        self.secrets.redact_value(value);
+    pub(crate) fn redact_json(&self, value: &mut Value) {
+        self.secrets.redact_json(value);
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {

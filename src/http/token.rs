@@ -18,7 +18,7 @@ use crate::http::request_log::OpenRequest;
 use crate::http::request_spec::Attempt;
 
 /// The largest response that is read for a token. A usual one has a few kilobytes.
-const MOST_ANSWER_BYTES: usize = 1 << 20;
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 impl Client {
     /// Returns the `Authorization` header for a URL. Only the source's own host gets one.
@@ -59,8 +59,8 @@ impl Client {
             return Err(Failure::from_status(&response));
         }
         let limits = config::Fetch {
-            max_body_bytes: MOST_ANSWER_BYTES,
-            max_decoded_bytes: MOST_ANSWER_BYTES,
+            max_body_bytes: MAX_ANSWER_BYTES,
+            max_decoded_bytes: MAX_ANSWER_BYTES,
             ..self.limits.clone()
         };
         let read = body::read(response, &limits, |bytes| open.count_bytes(bytes)).await;

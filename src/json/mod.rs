@@ -14,9 +14,9 @@
 //!    the text at a time.
 
 mod cut;
-mod document;
 mod lenient;
 mod lists;
+mod parse_document;
 mod pointer;
 mod salvage;
 mod scan;
@@ -24,9 +24,9 @@ mod stream;
 mod tree;
 
 pub use self::cut::{Cut, Item, Unreadable, cut};
-pub(crate) use self::document::{DocumentError, parse_document};
 pub(crate) use self::lists::is_key;
 pub use self::lists::{MAX_ENVELOPE_BYTES, MAX_ITEMS};
+pub(crate) use self::parse_document::{DocumentError, parse_document};
 pub(crate) use self::pointer::escape_token;
 pub use self::pointer::{ItemsAt, Pointer};
 pub(crate) use self::salvage::reading_budget;

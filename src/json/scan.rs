@@ -404,7 +404,7 @@ impl Rules for Loose {
     #[inline(always)]
     fn find_string_end(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, ScanError> {
         loop {
-            at = find_in_string(bytes, at, |_| 0);
+            at = find_special_byte(bytes, at, |_| 0);
             match bytes.get(at) {
                 Some(b'"') => return Ok(at),
                 // This byte is a backslash, which is skipped together with the byte that it
@@ -459,7 +459,7 @@ impl Rules for Strict {
     #[inline(always)]
     fn find_string_end(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, ScanError> {
         loop {
-            at = find_in_string(bytes, at, mark_control);
+            at = find_special_byte(bytes, at, mark_control);
             match bytes.get(at) {
                 Some(b'"') => return Ok(at),
                 Some(b'\\') => at = self.skip_escape(bytes, at)?,
@@ -601,7 +601,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// `at`. Returns the length of `bytes` if there is no such byte. It tests eight bytes at a time,
 /// which is faster than a vector search, because most strings of a release are short.
 #[inline]
-fn find_in_string(bytes: &[u8], mut at: usize, more: impl Fn(u64) -> u64) -> usize {
+fn find_special_byte(bytes: &[u8], mut at: usize, more: impl Fn(u64) -> u64) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
         let marks = mark_equal(word, b'"') | mark_equal(word, b'\\') | more(word);
@@ -820,9 +820,9 @@ mod tests {
             let expect = |special: fn(u8) -> bool| {
                 (at..text.len()).find(|i| special(text[*i])).unwrap_or(text.len())
             };
-            let strict = find_in_string(&text, at, mark_control);
+            let strict = find_special_byte(&text, at, mark_control);
             prop_assert_eq!(strict, expect(|b| b < 0x20 || b == b'"' || b == b'\\'));
-            let loose = find_in_string(&text, at, |_| 0);
+            let loose = find_special_byte(&text, at, |_| 0);
             prop_assert_eq!(loose, expect(|b| b == b'"' || b == b'\\'));
         }
     }

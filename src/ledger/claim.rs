@@ -238,7 +238,7 @@ impl ClaimAttempts<'_> {
                 None
             }
             RunningRun::None => {
-                let sql = include_str!("../../sql/ledger/lock_ended_runs.sql");
+                let sql = include_str!("../../sql/ledger/wait_for_late_commits.sql");
                 transaction
                     .query_typed(sql, &[(&self.spec.source, Type::TEXT)])
                     .await?;
@@ -633,7 +633,7 @@ pub async fn find_page_cursor(
 ) -> Result<Option<Cursor>> {
     let rows = database
         .query(
-            include_str!("../../sql/ledger/page_cursor.sql"),
+            include_str!("../../sql/ledger/find_page_cursor.sql"),
             &[
                 (&source, Type::TEXT),
                 (&Some(signed(page)), Type::INT8),

@@ -28,7 +28,7 @@ pub(super) async fn count_missing(
         return Ok(0);
     }
     let (chains, first, last) = pages.columns();
-    let sql = include_str!("../../sql/ledger/count_missing_pages.sql");
+    let sql = include_str!("../../sql/ledger/count_lost_pages.sql");
     let parameters = [
         (&run_id as _, Type::INT8),
         (&chains as _, Type::TEXT_ARRAY),

@@ -14,7 +14,7 @@ use crate::fetch::{Event, Permit};
 use crate::page::{Chain, Cursor};
 use crate::pipeline::Progress;
 use crate::pipeline::committed::CommittedPages;
-use crate::pipeline::frontier::Frontier;
+use crate::pipeline::unfinished_windows::Frontier;
 
 /// The pages of a run whose commits are under way, and their consequences.
 pub(super) struct CommitOrder {

@@ -25,7 +25,7 @@ use crate::ledger::{Counts, End, Lease, Verdict, signed};
 use crate::page::{Cursor, PageRecord, Position, UnchangedPage, UnreadablePage};
 use crate::pipeline::commit_order::{CommitOrder, CommittingPage};
 use crate::pipeline::committed::CommittedPages;
-use crate::pipeline::frontier::Frontier;
+use crate::pipeline::unfinished_windows::Frontier;
 use crate::pipeline::{Coverage, Progress, ReadPage, Run};
 use crate::sink::Sink;
 
@@ -212,7 +212,7 @@ impl Dispatch {
         };
         match fetched {
             Fetched::Page(page) => self.commit_page(page, keys, permit),
-            Fetched::Unchanged(page) => self.keep_unchanged(page, permit),
+            Fetched::Unchanged(page) => self.commit_unchanged_page(page, permit),
             Fetched::Unreadable(page) => self.quarantine_page(page, permit),
         }
     }
@@ -248,7 +248,7 @@ impl Dispatch {
         });
     }
 
-    fn keep_unchanged(&mut self, page: UnchangedPage, permit: Permit) {
+    fn commit_unchanged_page(&mut self, page: UnchangedPage, permit: Permit) {
         self.note_last(&page.position);
         self.done.unchanged += 1;
         let sequence = self.order.begin(CommittingPage {
@@ -400,7 +400,7 @@ impl DispatchResult {
     }
 
     /// Returns true if the run may be repeated at once after the database has lost pages.
-    pub(super) fn can_repeat(&self) -> bool {
+    pub(super) fn can_repeat_run(&self) -> bool {
         let error = self.error.as_ref();
         error.is_none_or(|error| error.kind().can_repeat_at_once())
     }

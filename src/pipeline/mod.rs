@@ -13,7 +13,6 @@
 mod commit_order;
 mod committed;
 mod dispatch;
-mod frontier;
 mod heartbeat;
 mod job;
 mod progress;
@@ -23,6 +22,7 @@ mod replay;
 mod report;
 mod secret_warning;
 mod under_lease;
+mod unfinished_windows;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -128,7 +128,7 @@ pub async fn run(
         let Some(error) = outcome.error.as_ref().filter(|e| e.kind() == Kind::Lost) else {
             return Ok(outcome);
         };
-        if losses == MOST_LOSSES || !job.can_be_repeated() || stop.is_cancelled() {
+        if losses == MAX_LOSSES || !job.can_be_repeated() || stop.is_cancelled() {
             return Ok(outcome);
         }
         warn!(source.name = %source.name, run.id = outcome.report.run_id, "{}: fetching what is missing", error.chain());
@@ -143,7 +143,7 @@ pub async fn run(
 
 /// A run fetches again at most this many times what the database has lost. A server that loses
 /// commits more often needs a person.
-const MOST_LOSSES: u32 = 3;
+const MAX_LOSSES: u32 = 3;
 
 /// Makes the error that the server was restarted or replaced in every attempt at some work.
 fn server_changed_error(work: &str) -> Error {
@@ -302,7 +302,7 @@ impl Run<'_> {
         };
         drained.cancel();
         self.end_log(log).await;
-        let can_repeat = dispatched.can_repeat() && !stop.is_cancelled();
+        let can_repeat_run = dispatched.can_repeat_run() && !stop.is_cancelled();
         if dispatched.error.is_none() {
             dispatched.error = dispatched.find_shortfall(stop.is_cancelled());
         }
@@ -315,7 +315,7 @@ impl Run<'_> {
             }
             // a lost lease or a lost page is the cause of the earlier error, so it replaces that
             // error
-            if error.kind() == Kind::Lease || (is_lost && can_repeat) {
+            if error.kind() == Kind::Lease || (is_lost && can_repeat_run) {
                 dispatched.error = Some(error);
             } else if is_lost {
                 warn!(source.name = %self.source.name, run.id = lease.run_id, "{}", error.chain());

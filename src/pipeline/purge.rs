@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Holder, Lease, RunKind, RunSpec, Unfinished};
-use crate::pipeline::{MOST_LOSSES, server_changed_error, under_lease};
+use crate::pipeline::{MAX_LOSSES, server_changed_error, under_lease};
 use crate::sink::{Purge, PurgedRows};
 
 /// The rows that a purge has deleted.
@@ -68,7 +68,7 @@ async fn purge_under_lease(
         runs: 0,
     };
     let mut server = holder.reach_server().await?;
-    for _ in 0..=MOST_LOSSES {
+    for _ in 0..=MAX_LOSSES {
         let mut purge = Purge::new(database.clone(), source, &config.database)?;
         while let Some(deleted) = purge.delete_some(lease).await? {
             let PurgedRows {

@@ -13,7 +13,7 @@ use crate::fetch::Fetcher;
 use crate::ledger::quarantine::{self, Document};
 use crate::ledger::{Counts, Holder, Lease, RunKind, RunSpec, Unfinished};
 use crate::page::Undecodable;
-use crate::pipeline::{MOST_LOSSES, report, server_changed_error, under_lease};
+use crate::pipeline::{MAX_LOSSES, report, server_changed_error, under_lease};
 use crate::redact::Redactor;
 use crate::release::{Reason, Reject};
 use crate::sink::{RetriedReject, Sink};
@@ -85,7 +85,7 @@ async fn try_rejects(
     let sink = Sink::open(database.clone(), &source.name, config).await?;
     let sink = sink.with_redactor(redactor(source, config));
     let mut server = holder.reach_server().await?;
-    for losses in 0..=MOST_LOSSES {
+    for losses in 0..=MAX_LOSSES {
         let open = quarantine::find_replayable_rejects(database, &source.name, ids).await?;
         replayed.redacted = open.redacted;
         let mut open = open.ids.into_iter();

@@ -6,7 +6,6 @@
 mod auth;
 mod axis;
 mod decode;
-mod definition;
 mod detail;
 mod http;
 mod items;
@@ -14,6 +13,7 @@ mod page;
 mod pick;
 mod repair;
 mod request;
+mod stored_text;
 mod template;
 mod window;
 
@@ -29,7 +29,6 @@ use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo};
 pub use self::auth::{Auth, Credentials, OAuth2, Token};
 pub use self::axis::{Axis, Index};
 pub use self::decode::{Charset, Container, Decode};
-pub(crate) use self::definition::remove_user_from_value;
 pub use self::detail::Detail;
 pub use self::http::{FailIf, Http, Rate, UserAgent};
 pub use self::items::{Items, Kind, Version};
@@ -37,6 +36,7 @@ pub use self::page::{LinkStop, Pagination, Size, Stop};
 pub use self::pick::{Pick, PickMethod, Picked, WildcardPointer};
 pub use self::repair::Repair;
 pub use self::request::{Body, Method};
+pub(crate) use self::stored_text::remove_user_from_value;
 pub use self::template::{Escaping, Template, Values, Variable};
 pub use self::window::{Basis, CalendarSpan, Moment, Order, SplitWhen, Unit, Window};
 
@@ -164,7 +164,7 @@ impl Source {
     /// It has no password and no body of a token request. Other secrets are `{env.NAME}`.
     #[must_use]
     pub fn declaration(&self) -> Vec<(&'static str, serde_json::Value)> {
-        definition::write_declaration(self)
+        stored_text::write_declaration(self)
     }
 
     /// Returns the parts of the declaration that page numbers and cursors depend on, as text. A
@@ -172,14 +172,14 @@ impl Source {
     /// [`Source::scope`].
     #[must_use]
     pub fn definition(&self) -> String {
-        format!("{} {}", self.scope(), definition::write_pages(self))
+        format!("{} {}", self.scope(), stored_text::write_pages(self))
     }
 
     /// Returns the parts of the declaration that identify the feed, as text. A watermark is
     /// valid only for the scope in which it was reached.
     #[must_use]
     pub fn scope(&self) -> String {
-        definition::write_scope(self).to_string()
+        stored_text::write_scope(self).to_string()
     }
 
     /// Checks the rules that involve more than one key. If a template has the variable of the

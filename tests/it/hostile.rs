@@ -16,11 +16,11 @@ use crate::publisher::{Encoding, Feed, Publisher, Reply, Request, package, pages
 
 /// The maximum memory of a run. The program alone takes 40 MB, and [`LIMITS`] allows for a body,
 /// its decompressed content, and copies of what is stored.
-const MOST_BYTES: usize = 200 << 20;
+const MAX_BYTES: usize = 200 << 20;
 
 /// The maximum memory with two texts of 10 MB on one page. Each is in the body, the columns, the
 /// row and the message to the server, and a refused one is sent again.
-const MOST_BYTES_OF_TEXTS: usize = 300 << 20;
+const MAX_BYTES_OF_TEXTS: usize = 300 << 20;
 
 /// The number of attempts for a page.
 const ATTEMPTS: usize = 2;
@@ -163,7 +163,7 @@ impl Attack {
         let is_tried_again = ran.stderr.contains("no page after 2 attempts: ");
         assert_eq!(is_tried_again, self.requests == ATTEMPTS, "{what}");
         assert_eq!(ran.report()["verdict"], "truncated", "{what}");
-        assert!(bytes < MOST_BYTES, "{what}: {bytes} bytes of memory");
+        assert!(bytes < MAX_BYTES, "{what}: {bytes} bytes of memory");
         // The first page, and the answers of the attack.
         let requests = publisher.requests();
         assert_eq!(requests.len(), 1 + self.requests, "{what}");
@@ -406,7 +406,7 @@ async fn check_bodies(bodies: Vec<Body>) {
     ingest.declare(&publisher, UNTIL_EMPTY);
     let (ran, bytes) = ingest.start_run(&[]).wait_with_peak().await;
     let ran = ran.expect(4);
-    assert!(bytes < MOST_BYTES, "{bytes} bytes of memory");
+    assert!(bytes < MAX_BYTES, "{bytes} bytes of memory");
     assert_eq!(ran.report()["unreadable_pages"], count);
     for (index, (what, _, says)) in bodies.iter().enumerate() {
         let page = 2 * (index + 1);
@@ -968,7 +968,7 @@ async fn a_malicious_item_is_rejected_alone_and_takes_little_memory() {
     ingest.declare(&publisher, "");
     let (ran, bytes) = ingest.start_run(&[]).wait_with_peak().await;
     ran.expect(0);
-    assert!(bytes < MOST_BYTES_OF_TEXTS, "{bytes} bytes of memory");
+    assert!(bytes < MAX_BYTES_OF_TEXTS, "{bytes} bytes of memory");
     let refused = "select concat_ws(' ', reason, sqlstate) from ocds.quarantine where pointer = ";
     for (index, (what, _, why)) in cases.iter().enumerate() {
         let refused = ingest
@@ -998,7 +998,7 @@ async fn a_page_of_twenty_thousand_items_takes_little_memory() {
     let (ran, bytes) = ingest.start_run(&[]).wait_with_peak().await;
     ran.expect(0);
     assert_eq!(ingest.count("release").await, 20_000);
-    assert!(bytes < MOST_BYTES, "{bytes} bytes of memory");
+    assert!(bytes < MAX_BYTES, "{bytes} bytes of memory");
 }
 
 #[tokio::test]

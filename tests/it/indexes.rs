@@ -8,7 +8,7 @@ use crate::publisher::{Encoding, Publisher, Reply, release};
 
 /// The maximum memory of a run that limits a decoded body to 8 MiB: an index, four times as much
 /// for its values, and the program itself.
-const MOST_BYTES: usize = 140 << 20;
+const MAX_BYTES: usize = 140 << 20;
 
 /// Prepares a source. The table may contain the publisher's URL.
 async fn prepare_ingest(publisher: &Publisher, table: &str) -> Ingest {
@@ -49,7 +49,7 @@ async fn an_index_that_takes_too_much_memory_is_refused() {
                 "select exists (select from ocds.quarantine where message like '%memory%')";
             let is_said = ran.stderr.contains(said) || ingest.value(is_kept).await == "t";
             assert!(is_said, "{entry}: {}", ran.stderr);
-            assert!(bytes < MOST_BYTES, "{entry}: {bytes} bytes");
+            assert!(bytes < MAX_BYTES, "{entry}: {bytes} bytes");
         }
         // Each requests it once, because another answer would be as large.
         assert_eq!(publisher.targets(), ["/index", "/index"]);

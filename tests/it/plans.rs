@@ -156,7 +156,7 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
         ":source, 'backfill', 1, 2",
         RUNS,
     ),
-    (sql!("ledger/lock_ended_runs"), ":source", RUNS),
+    (sql!("ledger/wait_for_late_commits"), ":source", RUNS),
     (sql!("ledger/lock_run"), ":run", 1),
     (
         sql!("ledger/move_watermark"),
@@ -164,13 +164,13 @@ const LEDGER_LOOKUPS: &[Lookup] = &[
         1,
     ),
     (
-        sql!("ledger/count_missing_pages"),
+        sql!("ledger/count_lost_pages"),
         ":run, array['w 1'], array[1], array[1000]",
         2,
     ),
     (sql!("ledger/mark_run_incomplete"), ":run, ''", 1),
     (sql!("ledger/rejects_to_replay"), ":source, null", OWN),
-    (sql!("ledger/page_cursor"), ":source, 101, 'd'", RUNS),
+    (sql!("ledger/find_page_cursor"), ":source, 101, 'd'", RUNS),
     (
         sql!("ledger/remembered_pages"),
         ":source, 0, 'd', 'r', 1000",

@@ -19,7 +19,7 @@ use crate::decode::file::lookahead::Lookahead;
 use crate::decode::file::piece::{Piece, WHOLE_BYTES};
 use crate::decode::file::texts::{NextText, ReadError, Text, TextPosition, Texts};
 use crate::decode::split::Lines;
-use crate::page::{MOST_KEPT_BYTES, Mark, Undecodable, copy_beginning};
+use crate::page::{MAX_KEPT_BYTES, Mark, Undecodable, copy_beginning};
 use crate::source::{Container, Source};
 
 const DIGEST_LENGTH: usize = 32;
@@ -118,7 +118,7 @@ impl Cutter {
 
     fn beginning(&self) -> Bytes {
         let mut bytes = Vec::new();
-        let most = MOST_KEPT_BYTES as u64;
+        let most = MAX_KEPT_BYTES as u64;
         // the file cannot be read, so whatever bytes are available are kept
         let _ = self
             .file

@@ -198,7 +198,7 @@ impl LargeText {
                 list: Some(list.pointer().to_owned()),
                 items: portion.items,
             };
-            let part = Part::whole(body, cut);
+            let part = Part::single_document(body, cut);
             piece.add(Decoded {
                 parts: vec![Part { place, ..part }],
                 ..Decoded::default()

@@ -23,11 +23,11 @@ use crate::decode::{
     Archive, HEADER_BYTES, Level, number_duplicate, read_content_offset, read_name,
 };
 use crate::json;
-use crate::page::MOST_KEPT_BYTES;
+use crate::page::MAX_KEPT_BYTES;
 use crate::source::Container;
 
 /// A member that is not a readable text is kept whole only up to this many compressed bytes.
-const MOST_PACKED_BYTES: u64 = 4 << 20;
+const MAX_PACKED_BYTES: u64 = 4 << 20;
 
 /// The first four bytes show whether a text is an archive.
 const MAGIC_BYTES: usize = 4;
@@ -335,9 +335,9 @@ impl Texts {
 /// Reads the compressed bytes of a member that is not a readable text. Also returns true if these
 /// are all its bytes.
 fn read_packed(mut packed: io::Take<FileReader>) -> io::Result<(Bytes, bool)> {
-    let is_whole = packed.limit() <= MOST_PACKED_BYTES;
+    let is_whole = packed.limit() <= MAX_PACKED_BYTES;
     if !is_whole {
-        packed.set_limit(MOST_KEPT_BYTES as u64);
+        packed.set_limit(MAX_KEPT_BYTES as u64);
     }
     let mut bytes = Vec::new();
     packed.read_to_end(&mut bytes)?;

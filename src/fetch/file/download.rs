@@ -73,7 +73,7 @@ impl Receive for Download<'_> {
         // a range of a compressed body could not be joined to the bytes on disk
         let identity = HeaderValue::from_static("identity");
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, identity)]);
-        let validator = self.validator().clone();
+        let validator = self.lock_validator().clone();
         let bytes = self.bytes.load(Relaxed);
         if let (Some(validator), 1..) = (validator, bytes)
             && let Ok(range) = HeaderValue::from_str(&format!("bytes={bytes}-"))
@@ -123,7 +123,7 @@ impl Receive for Download<'_> {
             let here = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
             let rest = chunk.split_off(here);
             if !writer.has_bytes(at, &chunk) {
-                return Err(changed());
+                return Err(file_changed_error());
             }
             (skip, at) = (skip - here as u64, at + here as u64);
             let chunk = rest;
@@ -134,7 +134,7 @@ impl Receive for Download<'_> {
             self.bytes.store(writer.byte_count(), Relaxed);
         }
         if skip > 0 {
-            return Err(changed());
+            return Err(file_changed_error());
         }
         let may_be_empty = matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT);
         if writer.byte_count() == 0 && !may_be_empty {
@@ -153,7 +153,7 @@ impl Receive for Download<'_> {
 }
 
 impl Download<'_> {
-    fn validator(&self) -> std::sync::MutexGuard<'_, Option<HeaderValue>> {
+    fn lock_validator(&self) -> std::sync::MutexGuard<'_, Option<HeaderValue>> {
         self.validator
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -181,12 +181,12 @@ impl Download<'_> {
             }
             false => None,
         };
-        let validator = validator(response.headers());
-        let mut known = self.validator();
+        let validator = read_validator(response.headers());
+        let mut known = self.lock_validator();
         // without a validator, the file is compared byte by byte
         let is_other = validator.is_some() && *known != validator;
         if here > 0 && is_other {
-            return Err(changed());
+            return Err(file_changed_error());
         }
         if part.is_none_or(|part| part.from == 0) {
             *known = validator;
@@ -195,13 +195,13 @@ impl Download<'_> {
     }
 }
 
-fn changed() -> Failure {
+fn file_changed_error() -> Failure {
     let message = "the file changed when the connection broke in its middle";
     Failure::Final(Error::new(Kind::Truncated, message))
 }
 
 /// Returns what identifies the content of a file: a strong `ETag`, or else its `Last-Modified`.
-fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
+fn read_validator(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = headers
         .get(ETAG)
         .filter(|tag| !tag.as_bytes().starts_with(b"W/"));

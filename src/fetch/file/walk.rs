@@ -175,7 +175,9 @@ impl FileWalk {
                 self.download_again();
             }
             if let Some(remembered) = self.known.take() {
-                return Ok(Some(Fetched::Unchanged(self.next_unchanged(remembered))));
+                return Ok(Some(Fetched::Unchanged(
+                    self.record_unchanged_page(remembered),
+                )));
             }
             if self.cutter.is_none() && !self.is_at_end {
                 self.open().await?;
@@ -217,7 +219,7 @@ impl FileWalk {
 
     fn build_page(&mut self, piece: Piece, next: Option<Position>) -> Page {
         let mut envelope = piece.envelope.unwrap_or_default();
-        self.run.fetcher.policy().redact_value(&mut envelope);
+        self.run.fetcher.target_policy().redact_json(&mut envelope);
         let page = Page {
             chain: self.scope.chain(),
             position: self.next.clone(),
@@ -242,7 +244,7 @@ impl FileWalk {
         page
     }
 
-    fn next_unchanged(&mut self, remembered: Arc<RememberedPage>) -> UnchangedPage {
+    fn record_unchanged_page(&mut self, remembered: Arc<RememberedPage>) -> UnchangedPage {
         let page = UnchangedPage {
             chain: self.scope.chain(),
             position: self.next.clone(),
@@ -399,7 +401,7 @@ impl FileWalk {
                 let target = fetcher
                     .addresses()
                     .page_target(&self.scope, &first_page_of_file())?;
-                self.url = fetcher.policy().redact_url(&target.url);
+                self.url = fetcher.target_policy().redact_url(&target.url);
                 let known = self.find_known_file();
                 self.begin_download(target, known)?
             }

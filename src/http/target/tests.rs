@@ -1,5 +1,5 @@
 use super::*;
-use crate::http::host::MOST_URL_BYTES;
+use crate::http::host::MAX_URL_BYTES;
 use crate::http::secret::{Audience, Declaration};
 
 fn policy(table: &str) -> TargetPolicy {
@@ -305,7 +305,7 @@ fn who_asks_is_what_the_source_says() {
 
 #[test]
 fn what_is_too_long_to_be_asked_for_is_refused_by_its_length() {
-    let long = format!("https://feed.example/?{}", "a".repeat(MOST_URL_BYTES));
+    let long = format!("https://feed.example/?{}", "a".repeat(MAX_URL_BYTES));
     let error = policy(FEED).permit_link(&long).err();
     let error = error.unwrap();
     assert_eq!(

@@ -275,7 +275,7 @@ const CONNECTIONS: &str = "
 
 /// The maximum number of connections of a run: two sink workers, the heartbeat, the request log,
 /// and one for queries.
-const MOST_CONNECTIONS: u64 = 5;
+const MAX_CONNECTIONS: u64 = 5;
 
 /// The time in which connections of killed runs may remain.
 const CLOSING_TIME: Duration = Duration::from_secs(40);
@@ -387,7 +387,7 @@ impl Observations {
 
     fn record_connections(&mut self, connections: u64, runs: u64) {
         self.most_connections = self.most_connections.max(connections);
-        if connections <= runs * MOST_CONNECTIONS {
+        if connections <= runs * MAX_CONNECTIONS {
             self.crowded_since = None;
             return;
         }
