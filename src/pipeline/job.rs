@@ -122,7 +122,7 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// Fails like [`Job::between`].
+    /// Fails like [`Job::limit_dates`].
     pub fn backfill_dates(source: &Source, from: &Moment, until: Option<&Moment>) -> Result<Self> {
         let mut job = Self::incremental(source);
         job.spec.kind = RunKind::Backfill;
