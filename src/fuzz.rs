@@ -1,7 +1,6 @@
-//! What the targets in `tests/fuzz/` ask for and nobody else may: it is only there under
-//! `cfg(fuzzing)`, which cargo-fuzz sets.
-//!
-//! All else that they ask is public. Nothing here sends a request.
+//! Gives the fuzz targets in `tests/fuzz/` access to private functions. It is compiled only under
+//! `cfg(fuzzing)`, which cargo-fuzz sets, so no other program can use it. Nothing here sends a
+//! request.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,16 +15,16 @@ use crate::fetch::{Fetcher, Scope};
 use crate::http::backoff;
 use crate::page::{Position, Undecodable};
 
-/// The first page of a client's feed, if it has no index.
+/// Returns the position of the first page of a feed without an index.
 #[must_use]
 pub fn first(fetcher: &Fetcher) -> Position {
     pagination::first_position(&fetcher.source().page)
 }
 
-/// Where a page is asked for.
+/// Returns the URL of the page at a position.
 ///
 /// # Errors
-/// It may not be: its scheme or its host is not allowed.
+/// Fails if the scheme or the host of the URL is not allowed.
 pub fn url(fetcher: &Fetcher, position: &Position) -> Result<Url> {
     let target = fetcher
         .addresses()
@@ -33,11 +32,10 @@ pub fn url(fetcher: &Fetcher, position: &Position) -> Result<Url> {
     Ok(target.url)
 }
 
-/// What a body was decoded into that came from there, and the page that it says is the
-/// next.
+/// Decodes a body that a URL has served, and reads the position of the next page.
 ///
 /// # Errors
-/// It cannot be read, or does not say what follows it.
+/// Fails if the body cannot be read, or does not say what follows it.
 pub fn follow(
     fetcher: &Fetcher,
     position: &Position,
@@ -58,7 +56,7 @@ pub fn follow(
     Ok((decoded, following.next))
 }
 
-/// How long a value of `Retry-After` asks to wait.
+/// Returns the wait that a value of `Retry-After` requests.
 #[must_use]
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     backoff::retry_after(value, now)

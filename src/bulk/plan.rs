@@ -180,6 +180,7 @@ impl Plan {
         Ok((shared, per_row))
     }
 
+    /// Fails if the upsert contradicts the table's description. It does not ask the database.
     fn check_upsert(
         &self,
         set: &[Assignment],

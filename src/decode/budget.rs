@@ -86,9 +86,9 @@ impl Budget {
         })
     }
 
-    /// Counts bytes that surround items and are kept. They have a limit, because they are kept as
-    /// a tree, which needs many times as much memory.
-    pub(crate) fn spend_around(&mut self, bytes: usize) -> Result<(), LimitExceeded> {
+    /// Counts bytes of the envelope, which is the page without its items. They have a limit of
+    /// their own, because the envelope is kept as a tree, which needs many times as much memory.
+    pub(crate) fn spend_envelope(&mut self, bytes: usize) -> Result<(), LimitExceeded> {
         spend(&mut self.around, bytes, || {
             format!("a page of more than {MAX_ENVELOPE_BYTES} bytes around its items")
         })

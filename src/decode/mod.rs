@@ -321,10 +321,10 @@ impl<'a> Decoder<'a> {
         if !place.is_empty() {
             cut.envelope = package_version(&envelope, cut.list_of_items());
             self.budget
-                .spend_around(envelope::estimate_bytes(&cut.envelope))?;
+                .spend_envelope(envelope::estimate_bytes(&cut.envelope))?;
             if self.envelope.is_none() {
                 self.budget
-                    .spend_around(envelope::estimate_bytes(&envelope))?;
+                    .spend_envelope(envelope::estimate_bytes(&envelope))?;
             }
         }
         self.count_document(envelope, cut.items.len())?;

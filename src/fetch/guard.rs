@@ -105,6 +105,7 @@ impl Guard {
         self.followed.contains(&self.hasher.hash_one(key))
     }
 
+    /// Returns why the chain must fail, if too many pages in a row were empty or had the same items.
     pub(super) fn check_content(&mut self, content: PageContent<'_>) -> Option<String> {
         self.unreadable_in_a_row = 0;
         let PageContent {

@@ -38,7 +38,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(source: &Source, limits: &config::Fetch) -> Result<Self> {
         let limits = setup::source_limits(limits, &source.http);
-        let secrets = Secrets::look_up(setup::list_declarations(source), |name| {
+        let secrets = Secrets::look_up(setup::list_secret_texts(source), |name| {
             std::env::var(name).ok()
         })?;
         let headers = setup::build_headers(source, &secrets)?;

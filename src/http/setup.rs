@@ -118,7 +118,9 @@ pub(super) fn build_detail_pace(source: &Source, detail: &Detail) -> Option<Pace
     Some(Pace::new(Some(rate), concurrency))
 }
 
-pub(super) fn list_declarations(source: &Source) -> impl Iterator<Item = Declaration<'_>> {
+/// Lists the texts of a source that may contain `{env.NAME}`, and the servers that may get their
+/// values.
+pub(super) fn list_secret_texts(source: &Source) -> impl Iterator<Item = Declaration<'_>> {
     let name = &source.name;
     let to_home = move |key: String, text| Declaration {
         key: format!("sources.{name}.{key}"),

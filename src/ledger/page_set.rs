@@ -11,7 +11,7 @@ use crate::page::Chain;
 /// one range, or a few ranges while some of its pages are being fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageSet {
-    /// The ranges of each chain. The first number of a range maps to its last number.
+    /// The page numbers of each chain, as ranges. The first number of a range maps to its last.
     ranges: HashMap<Chain, BTreeMap<u64, u64>>,
 }
 

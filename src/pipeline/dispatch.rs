@@ -129,7 +129,7 @@ impl Dispatch {
     ) -> DispatchResult {
         let mut is_open = true;
         loop {
-            self.start_waiting();
+            self.commit_waiting_event();
             let wants_event = is_open && self.waiting.is_none() && self.done.error.is_none();
             if !wants_event && self.commits.is_empty() {
                 break;
@@ -187,7 +187,7 @@ impl Dispatch {
 
     /// Starts to commit the waiting event, if a worker is free and no page that is being
     /// committed has the same key.
-    fn start_waiting(&mut self) {
+    fn commit_waiting_event(&mut self) {
         if self.commits.len() >= self.limits.workers {
             return;
         }

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 /// the next run requests it again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frontier {
-    /// The number of chains that are incomplete, by the start of their windows.
+    /// The number of chains that are not complete, by the start of their windows. Chains without a
+    /// window have the key `None`.
     missing: BTreeMap<Option<Timestamp>, usize>,
     /// The number of chains that have not ended.
     walking: usize,

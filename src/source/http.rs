@@ -130,7 +130,7 @@ impl FailIf {
             return false;
         };
         match &self.test {
-            Test::Present => is_present(value),
+            Test::Present => reports_error(value),
             Test::Min(min) => to_number(value).is_some_and(|value| value >= *min),
             Test::Equals(Value::Number(wanted)) => {
                 value.is_number() && to_number(value) == wanted.as_f64()
@@ -142,7 +142,7 @@ impl FailIf {
 
 /// Returns true if the member reports an error. Publishers write `"error": null`, `false`, `""`
 /// or `[]` if there is no error.
-fn is_present(value: &Value) -> bool {
+fn reports_error(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
         Value::Bool(true) | Value::Number(_) => true,

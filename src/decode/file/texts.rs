@@ -192,7 +192,8 @@ impl Texts {
         }
     }
 
-    fn archive(&self) -> Result<Option<Archive>, ReadError> {
+    /// Reads the first bytes of the file, and detects whether it is an archive.
+    fn detect_archive(&self) -> Result<Option<Archive>, ReadError> {
         let (magic, _) = peek(self.file.without_counting()).map_err(|e| file_error(&e))?;
         Archive::detect_body(&magic, self.container).map_err(|what| ReadError::Damaged(what.into()))
     }
@@ -206,7 +207,7 @@ impl Texts {
             is_alone: true,
             position: TextPosition::default(),
         };
-        match self.archive()? {
+        match self.detect_archive()? {
             Some(Archive::Zip) => {
                 self.open_zip(self.file.clone(), text.place, text.level)?;
                 Ok(OpenedMember::Zip)
