@@ -140,12 +140,7 @@ fn without_host(url: Url) -> String {
 }
 
 /// Checks that the position agrees with what `serde_json` reads in the body.
-fn check_body(
-    pagination: &Pagination,
-    position: &Position,
-    body: &[u8],
-    next: Option<&Position>,
-) {
+fn check_body(pagination: &Pagination, position: &Position, body: &[u8], next: Option<&Position>) {
     let Ok(text) = std::str::from_utf8(body) else {
         return;
     };
