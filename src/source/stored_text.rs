@@ -20,16 +20,12 @@ use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
 /// Writes the part of the declaration that identifies the feed.
 pub(super) fn write_scope(source: &Source) -> Value {
-    let axes = source.axis.iter();
-    let axes = axes.map(|(name, declared)| (name.as_str(), Some(axis(declared))));
-    let query = source.query.iter();
-    let query = query.map(|(name, declared)| (name.as_str(), text(declared)));
     let window = source.window.as_ref();
     table([
         ("url", text(remove_user(source.url.as_str()))),
-        ("query", non_empty_table(query)),
+        ("query", query(source)),
         ("body", source.body.as_ref().map(Body::to_declaration)),
-        ("axis", non_empty_table(axes)),
+        ("axis", axes(source)),
         ("detail", source.detail.as_ref().map(detail_scope)),
         ("items", Some(items(&source.items))),
         ("window", window.map(|window| window_scope(source, window))),
@@ -49,10 +45,6 @@ pub(super) fn write_pages(source: &Source) -> Value {
 /// Writes the whole declaration after all defaults are applied, for people. Keys that change
 /// nothing are left out, and so are passwords and the bodies of token requests.
 pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
-    let axes = source.axis.iter();
-    let axes = axes.map(|(name, declared)| (name.as_str(), Some(axis(declared))));
-    let query = source.query.iter();
-    let query = query.map(|(name, declared)| (name.as_str(), text(declared)));
     let keys = [
         ("publisher", text(&source.publisher)),
         ("country", text(&source.country)),
@@ -61,11 +53,11 @@ pub(super) fn write_declaration(source: &Source) -> Vec<(&'static str, Value)> {
         ("retired", optional_text(source.retired)),
         ("url", text(remove_user(source.url.as_str()))),
         ("method", text(source.method().as_str())),
-        ("query", non_empty_table(query)),
+        ("query", query(source)),
         ("body", source.body.as_ref().map(Body::to_declaration)),
         ("page", Some(page(&source.page))),
         ("window", source.window.as_ref().map(window_pages)),
-        ("axis", non_empty_table(axes)),
+        ("axis", axes(source)),
         ("detail", source.detail.as_ref().map(detail)),
         ("items", Some(items(&source.items))),
         ("decode", decode(&source.decode)),
@@ -162,6 +154,16 @@ fn items(items: &Items) -> Value {
         ("kind", optional_text(items.kind.map(word))),
         ("version", optional_text(version)),
     ])
+}
+
+fn query(source: &Source) -> Option<Value> {
+    let query = source.query.iter();
+    non_empty_table(query.map(|(name, declared)| (name.as_str(), text(declared))))
+}
+
+fn axes(source: &Source) -> Option<Value> {
+    let axes = source.axis.iter();
+    non_empty_table(axes.map(|(name, declared)| (name.as_str(), Some(axis(declared)))))
 }
 
 fn axis(axis: &Axis) -> Value {
