@@ -83,10 +83,9 @@ const ROWS: [f64; 11] = [
     1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 5000.0,
 ];
 
-/// The time between two calls that fold observations into their buckets in
-/// [`Registry::fold_histograms`]. At 10,000 statements a second, the observations of this time
-/// need less than a megabyte.
-const FOLD_EVERY: Duration = Duration::from_secs(5);
+/// The time between two rounds of [`Registry::fill_buckets`]. At 10,000 statements a second,
+/// the observations of this time need less than a megabyte.
+const FILL_EVERY: Duration = Duration::from_secs(5);
 
 /// The labels of a statement's metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -181,12 +180,12 @@ impl Registry {
         self.handle.render()
     }
 
-    /// Folds observations into their buckets again and again, so that the memory of histograms is
-    /// bounded. It never returns. A histogram keeps each observation until it is folded or
-    /// rendered, and a long run renders the metrics only once.
-    pub async fn fold_histograms(&self) -> Infallible {
+    /// Counts observations in the buckets of their histograms every few seconds, so that their
+    /// memory is bounded. It never returns. A histogram keeps each observation until it is counted
+    /// or rendered, and a long run renders the metrics only once.
+    pub async fn fill_buckets(&self) -> Infallible {
         loop {
-            tokio::time::sleep(FOLD_EVERY).await;
+            tokio::time::sleep(FILL_EVERY).await;
             self.handle.run_upkeep();
         }
     }

@@ -1,4 +1,4 @@
--- Reads the pages of the runs of a source.
+-- Opens a cursor over the keys of the pages of a source, which the purge deletes.
 declare purged no scroll cursor for
 select page.run_id, page.chain, page.number
 from ocds.run

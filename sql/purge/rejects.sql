@@ -1,4 +1,4 @@
--- Reads the rejects of a source.
+-- Opens a cursor over the keys of the rejects of a source, which the purge deletes.
 declare purged no scroll cursor for
 select id
 from ocds.quarantine

@@ -1,4 +1,5 @@
--- Reads the releases of a source, in the order of the index that the planner chooses.
+-- Opens a cursor over the keys of the releases of a source, which the purge deletes, in the order
+-- of the index that the planner chooses.
 declare purged no scroll cursor for
 select ocid, release_id
 from ocds.release

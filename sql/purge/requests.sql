@@ -1,4 +1,4 @@
--- Reads the requests of the runs of a source.
+-- Opens a cursor over the keys of the logged requests of a source, which the purge deletes.
 declare purged no scroll cursor for
 select request.id
 from ocds.run

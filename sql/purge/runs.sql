@@ -1,4 +1,5 @@
--- Reads the runs of a source, except the running one, which is the purge.
+-- Opens a cursor over the keys of the runs of a source, which the purge deletes. The running one is
+-- the purge itself, so it stays.
 declare purged no scroll cursor for
 select id
 from ocds.run

@@ -1,4 +1,4 @@
--- Reads the watermark of a source.
+-- Opens a cursor over the key of the watermark of a source, which the purge deletes.
 declare purged no scroll cursor for
 select source
 from ocds.watermark

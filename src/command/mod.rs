@@ -70,7 +70,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
     let code = runtime.block_on(Box::pin(async {
         tokio::select! {
             done = dispatch(cli) => done.unwrap_or_else(|error| log_error(&error)),
-            never = registry.fold_histograms() => match never {},
+            never = registry.fill_buckets() => match never {},
         }
     }));
     // A thread may be blocked because it reads a pipe without a writer, so the wait is limited.

@@ -4,7 +4,7 @@
 //!
 //! Once a page has changed, every later page is fetched too, in whatever chain, because later
 //! pages override earlier ones. The changed page may store releases that a later page has too.
-//! That page must then be stored again, even if it has not changed.
+//! Then the later page is stored again, even if it has not changed.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Holds what all chains of a run share.
+//! The state that all chains of a run share: the budgets, the bounds of windows, and the pages
+//! of the previous run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};

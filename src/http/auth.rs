@@ -224,7 +224,7 @@ impl<'a> TokenRenewal<'a> {
 }
 
 /// Returns how long a token may be sent, from the `expires_in` of the token server's response.
-/// That member is a number of seconds, which some servers write as text.
+/// `expires_in` is a number of seconds, which some servers write as text.
 fn read_lifetime(answer: &Value) -> Option<Duration> {
     let seconds = match answer.get("expires_in")? {
         Value::Number(seconds) => seconds.as_f64()?,

@@ -72,7 +72,7 @@ pub(crate) fn reading_budget(length: usize) -> usize {
 /// if the item is the last one. The function returns `None` if it does not find the end of the
 /// item. It also returns `None` if `is_all` is false and the end of the item may change when the
 /// rest of the body arrives. The bytes that are read are subtracted from `budget`.
-pub(super) fn salvage_item(
+pub(super) fn find_damaged_item(
     scan: &ListScan<'_>,
     start: usize,
     is_all: bool,
@@ -88,7 +88,7 @@ pub(super) fn salvage_item(
         budget: *budget,
         has_met_end: false,
     };
-    let next = salvage.salvage_item(start);
+    let next = salvage.add_next_item(start);
     *budget = next.as_ref().map_or(0, |_| salvage.budget);
     if salvage.has_met_end && !is_all {
         return None;
@@ -163,7 +163,7 @@ impl Salvage<'_, '_> {
             if self.spans.len() > MAX_ITEMS {
                 return Err(SalvageError::NoEnd);
             }
-            match self.salvage_item(at)? {
+            match self.add_next_item(at)? {
                 Following::Item(next) => at = next,
                 Following::End(lists) => break lists,
             }
@@ -173,7 +173,7 @@ impl Salvage<'_, '_> {
     }
 
     /// Adds the item at `start`, and finds what follows the item.
-    fn salvage_item(&mut self, start: usize) -> Result<Following, SalvageError> {
+    fn add_next_item(&mut self, start: usize) -> Result<Following, SalvageError> {
         let item = self.scan_item(start)?;
         let Ok(end) = item.end else {
             return self.salvage_damaged(&item);

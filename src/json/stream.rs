@@ -275,7 +275,7 @@ impl PortionCutter<'_> {
     /// damage may be in that item, so that item is salvaged instead.
     fn cut_damaged_item(&mut self, error: ScanError) -> Option<Continuation> {
         self.remove_uncertain_item();
-        match self.salvage_item() {
+        match self.find_damaged_item() {
             Some((span, at)) => {
                 self.spans.push(span);
                 self.certain = self.spans.len();
@@ -295,14 +295,14 @@ impl PortionCutter<'_> {
     }
 
     /// Returns the next item, which is damaged, and the position of what follows the item.
-    fn salvage_item(&mut self) -> Option<(ItemSpan, usize)> {
+    fn find_damaged_item(&mut self) -> Option<(ItemSpan, usize)> {
         // The window is copied below, and the copied bytes count as read.
         self.budget = self.budget.checked_sub(self.window.len() - self.at)?;
         let mut body = self.list.text_before_items();
         let start = body.len();
         body.extend_from_slice(&self.window[self.at..]);
         let scan = ListScan::new(&body, &self.list.path);
-        let (span, next) = salvage::salvage_item(&scan, start, self.is_all, &mut self.budget)?;
+        let (span, next) = salvage::find_damaged_item(&scan, start, self.is_all, &mut self.budget)?;
         // The end of the list is certain only if the window contains all remaining text.
         let next = next.or(self.is_all.then_some(span.range.end))?;
         let in_window = |at: usize| at - start + self.at;

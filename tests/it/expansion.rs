@@ -48,7 +48,7 @@ struct Bomb {
     body: fn() -> Vec<u8>,
     /// The exit code of a run in a pod.
     code: i32,
-    /// What the run logs, or keeps in quarantine.
+    /// A text that the run logs or keeps in quarantine.
     says: &'static str,
     /// True if the usual tests run it. Similar bodies are left to the ignored test.
     is_usual: bool,

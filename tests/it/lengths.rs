@@ -48,7 +48,7 @@ struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Bytes,
-    /// How the stream ends after an incomplete body.
+    /// The reason with which the stream is reset after an incomplete body.
     reset: Option<Reason>,
 }
 

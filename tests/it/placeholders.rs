@@ -15,7 +15,7 @@ const QUERY: &str = "query-7a7b7c";
 const CLIENT: &str = "client-7a7b7c";
 const TOKEN: &str = "token-7a7b7c";
 
-/// What a publisher writes to get the secrets.
+/// The text that a publisher sends to get the secrets.
 const PLACEHOLDERS: &str = "{env.CLIENT}.{env.KEY}.{env.QUERY}.{auth.token}";
 
 /// Prepares a source. The table may contain the publisher's URL.

@@ -1,6 +1,6 @@
 //! Reads a file that may still be arriving.
 //!
-//! What comes over the network or from standard input is written to a temporary file without a
+//! The bytes from the network or from standard input are written to a temporary file without a
 //! name. The system deletes such a file when the process ends, even after a crash.
 
 use std::fmt;

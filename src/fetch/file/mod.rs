@@ -1,8 +1,8 @@
 //! Fetches files whose pieces are the pages of a chain. A file is on this machine, in a pipe, or
 //! is downloaded.
 //!
-//! What comes through a pipe or the network is written to a temporary file without a name, and
-//! read from there while it arrives. So a publisher's connection does not wait for the database,
+//! The bytes from a pipe or the network are written to a temporary file without a name, and
+//! read from there while they arrive. So a publisher's connection does not wait for the database,
 //! a broken download continues where it broke, and a zip file can be read from its end.
 
 mod download;

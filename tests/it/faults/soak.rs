@@ -106,7 +106,7 @@ struct Soak {
     inflicted: BTreeMap<&'static str, FaultCounts>,
 }
 
-/// How often a fault came, and how often it had an effect.
+/// Counts how many times a fault came, and how many times it had an effect.
 #[derive(Clone, Copy, Debug, Default)]
 struct FaultCounts {
     times: u32,
