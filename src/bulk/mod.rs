@@ -117,7 +117,7 @@ pub use self::session::Session;
 pub use self::table::{Column, Table};
 pub use self::transaction::Transaction;
 pub(crate) use self::transaction::{Answer, Exchange, TypedParameter, next_reply};
-pub use self::writer::{Writer, WriterLimits, WriterStatistics, WriterTable};
+pub use self::writer::{Writer, WriterLimits, WriterTable};
 
 /// The maximum number of parameters of a statement. PostgreSQL's protocol counts them in 16 bits.
 pub const MAX_PARAMETERS: usize = 65_535;

@@ -46,7 +46,8 @@ pub struct Writer<'w> {
     limits: WriterLimits,
     /// The time at which the oldest buffered row was added.
     oldest: Option<Instant>,
-    statistics: WriterStatistics,
+    /// The number of rows that the writer holds.
+    buffered: usize,
 }
 
 /// Says where a writer sends its rows.
@@ -65,21 +66,6 @@ struct TableBuffer<'w> {
     /// The number of rows of this table that were sent and are no longer buffered.
     sent: usize,
     outcome: TableOutcome,
-}
-
-/// The numbers of rows that a writer has handled so far, over all tables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WriterStatistics {
-    /// The number of rows that were added.
-    pub added: u64,
-    /// The number of rows that were sent, including those that the server refused.
-    pub flushed: u64,
-    /// The number of rows that the writer still holds.
-    pub buffered: u64,
-    /// The number of times that rows were sent.
-    pub flushes: u64,
-    /// The number of rows that the server refused.
-    pub failed: u64,
 }
 
 /// Identifies a table of a [`Writer`], and holds the binding that encodes the table's rows.
@@ -111,7 +97,7 @@ impl<'w> Writer<'w> {
             tables: Vec::new(),
             limits,
             oldest: None,
-            statistics: WriterStatistics::default(),
+            buffered: 0,
         }
     }
 
@@ -153,8 +139,7 @@ impl<'w> Writer<'w> {
         let buffer = &mut self.tables[table.index];
         buffer.rows.push(table.binding, row)?;
         let is_full = buffer.rows.len() >= self.limits.rows;
-        self.statistics.added += 1;
-        self.statistics.buffered += 1;
+        self.buffered += 1;
         let oldest = *self.oldest.get_or_insert_with(Instant::now);
         let bytes = || -> usize { self.tables.iter().map(|t| t.rows.byte_count()).sum() };
         if bytes() >= self.limits.bytes || oldest.elapsed() >= self.limits.interval {
@@ -199,16 +184,13 @@ impl<'w> Writer<'w> {
         for table in &mut *tables {
             table.clear();
         }
-        self.statistics.buffered -= buffered as u64;
-        if self.statistics.buffered == 0 {
+        self.buffered -= buffered;
+        if self.buffered == 0 {
             self.oldest = None;
         }
         for (table, outcome) in tables.iter_mut().zip(outcomes?) {
-            self.statistics.failed += outcome.report.failed;
             table.add_outcome(outcome);
         }
-        self.statistics.flushed += buffered as u64;
-        self.statistics.flushes += 1;
         Ok(())
     }
 
@@ -218,10 +200,10 @@ impl<'w> Writer<'w> {
         std::mem::take(&mut self.tables[table.index].outcome)
     }
 
-    /// Returns the numbers of rows that the writer has handled so far.
+    /// Returns the number of rows that the writer holds, over all tables.
     #[must_use]
-    pub fn statistics(&self) -> WriterStatistics {
-        self.statistics
+    pub fn buffered_rows(&self) -> usize {
+        self.buffered
     }
 
     /// Sends all rows. Returns the outcome of each table since the last
@@ -285,7 +267,7 @@ impl TableBuffer<'_> {
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
-        let rows = self.statistics.buffered;
+        let rows = self.buffered;
         if rows > 0 {
             error!(
                 rows,
@@ -297,7 +279,7 @@ impl Drop for Writer<'_> {
 
 impl fmt::Debug for Writer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Writer").field(&self.statistics).finish()
+        f.debug_tuple("Writer").field(&self.buffered).finish()
     }
 }
 
