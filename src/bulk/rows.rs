@@ -156,13 +156,6 @@ impl<R> fmt::Debug for Binding<R> {
     }
 }
 
-impl<R> fmt::Debug for BindingBuilder<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.columns.iter().map(|column| column.name());
-        f.debug_list().entries(names).finish()
-    }
-}
-
 /// Encoded rows of one table. Each field consists of its length and its bytes. A null field is
 /// the length -1.
 #[derive(Clone, Default)]

@@ -1,6 +1,5 @@
 //! Collects rows of several tables and sends them in batches.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use tracing::error;
@@ -274,17 +273,5 @@ impl Drop for Writer<'_> {
                 "a writer was dropped before it sent {rows} rows: they are lost"
             );
         }
-    }
-}
-
-impl fmt::Debug for Writer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Writer").field(&self.buffered).finish()
-    }
-}
-
-impl<R> fmt::Debug for WriterTable<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WriterTable").field(&self.binding).finish()
     }
 }
