@@ -178,92 +178,54 @@ pub struct Tender {
 /// This list is the only one. The table, the upserts, the estimate of a release's memory and the
 /// benchmarks are derived from it.
 pub const COLUMNS: &[Column] = &[
-    Column::new("ocid", Value::Text(|release| Some(&release.key.ocid))),
-    Column::new(
-        "release_id",
-        Value::Text(|release| Some(&release.key.release_id)),
-    ),
-    Column::new(
-        "date",
-        Value::Instant(|release| release.columns.date.as_ref()),
-    ),
-    Column::new("tag", Value::Texts(|release| release.columns.tag.as_ref())),
-    Column::new(
-        "initiation_type",
-        Value::Text(|release| release.columns.initiation_type.as_ref()),
-    ),
-    Column::new(
-        "language",
-        Value::Text(|release| release.columns.language.as_ref()),
-    ),
-    Column::new(
-        "buyer_id",
-        Value::Text(|release| release.columns.buyer.id.as_ref()),
-    ),
-    Column::new(
-        "buyer_name",
-        Value::Text(|release| release.columns.buyer.name.as_ref()),
-    ),
-    Column::new(
-        "tender_id",
-        Value::Text(|release| release.columns.tender.id.as_ref()),
-    ),
-    Column::new(
-        "tender_title",
-        Value::Text(|release| release.columns.tender.title.as_ref()),
-    ),
-    Column::new(
-        "tender_status",
-        Value::Text(|release| release.columns.tender.status.as_ref()),
-    ),
-    Column::new(
-        "procurement_method",
-        Value::Text(|release| release.columns.tender.procurement_method.as_ref()),
-    ),
-    Column::new(
-        "main_procurement_category",
-        Value::Text(|release| release.columns.tender.main_procurement_category.as_ref()),
-    ),
+    Column::text("ocid", |it| Some(&it.key.ocid)),
+    Column::text("release_id", |it| Some(&it.key.release_id)),
+    Column::new("date", Value::Instant(|it| it.columns.date.as_ref())),
+    Column::new("tag", Value::Texts(|it| it.columns.tag.as_ref())),
+    Column::text("initiation_type", |it| it.columns.initiation_type.as_ref()),
+    Column::text("language", |it| it.columns.language.as_ref()),
+    Column::text("buyer_id", |it| it.columns.buyer.id.as_ref()),
+    Column::text("buyer_name", |it| it.columns.buyer.name.as_ref()),
+    Column::text("tender_id", |it| it.columns.tender.id.as_ref()),
+    Column::text("tender_title", |it| it.columns.tender.title.as_ref()),
+    Column::text("tender_status", |it| it.columns.tender.status.as_ref()),
+    Column::text("procurement_method", |it| {
+        it.columns.tender.procurement_method.as_ref()
+    }),
+    Column::text("main_procurement_category", |it| {
+        it.columns.tender.main_procurement_category.as_ref()
+    }),
     Column::new(
         "tender_value",
-        Value::Decimal(|release| release.columns.tender.value.as_ref()),
+        Value::Decimal(|it| it.columns.tender.value.as_ref()),
     ),
-    Column::new(
-        "tender_currency",
-        Value::Text(|release| release.columns.tender.currency.as_ref()),
-    ),
+    Column::text("tender_currency", |it| it.columns.tender.currency.as_ref()),
     Column::new(
         "tender_start",
-        Value::Instant(|release| release.columns.tender.start.as_ref()),
+        Value::Instant(|it| it.columns.tender.start.as_ref()),
     ),
     Column::new(
         "tender_end",
-        Value::Instant(|release| release.columns.tender.end.as_ref()),
+        Value::Instant(|it| it.columns.tender.end.as_ref()),
     ),
-    Column::new(
-        "award_count",
-        Value::Count(|release| &release.columns.award_count),
-    ),
+    Column::new("award_count", Value::Count(|it| &it.columns.award_count)),
     Column::new(
         "contract_count",
-        Value::Count(|release| &release.columns.contract_count),
+        Value::Count(|it| &it.columns.contract_count),
     ),
     Column::new(
         "supplier_names",
-        Value::Texts(|release| Some(&release.columns.supplier_names)),
+        Value::Texts(|it| Some(&it.columns.supplier_names)),
     ),
-    Column::new(
-        "content_hash",
-        Value::Bytes(|release| Some(&release.content_hash)),
-    ),
+    Column::new("content_hash", Value::Bytes(|it| Some(&it.content_hash))),
     Column::new(
         "repairs",
-        Value::Names(|release| release.change.as_ref().map(|change| &change.repairs)),
+        Value::Names(|it| it.change.as_ref().map(|change| &change.repairs)),
     ),
-    Column::new("data", Value::Json(|release| &release.text)),
+    Column::new("data", Value::Json(|it| &it.text)),
     Column::new(
         "served",
-        Value::Bytes(|release| release.change.as_ref().map(|change| &*change.served)),
+        Value::Bytes(|it| it.change.as_ref().map(|change| &*change.served)),
     ),
 ];
 
@@ -301,6 +263,10 @@ pub enum Value {
 impl Column {
     const fn new(name: &'static str, value: Value) -> Self {
         Self { name, value }
+    }
+
+    const fn text(name: &'static str, get: fn(&Release) -> Option<&String>) -> Self {
+        Self::new(name, Value::Text(get))
     }
 }
 
