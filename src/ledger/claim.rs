@@ -621,10 +621,6 @@ pub(super) fn next_position(
 
 /// Returns the cursor of a page. If several runs have reached the page, the cursor of the newest
 /// run is returned.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn find_page_cursor(
     database: &Database,
     source: &str,

@@ -94,10 +94,6 @@ pub struct Totals {
 }
 
 /// Adds up the durable pages of a run.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn read_totals(database: &Database, run_id: i64) -> Result<Totals> {
     let sql = include_str!("../../sql/ledger/run_totals.sql");
     let rows = database.query(sql, &[(&run_id, Type::INT8)]).await?;

@@ -290,10 +290,6 @@ impl Holder {
     }
 
     /// Deletes the ended runs of the source, except the newest `keep_runs` runs.
-    ///
-    /// # Errors
-    ///
-    /// The database query fails.
     pub async fn delete_old_runs(&mut self, keep_runs: u32) -> Result<()> {
         let connection = self.connect().await?;
         let sql = include_str!("../../sql/ledger/delete_old_runs.sql");

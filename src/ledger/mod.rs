@@ -4,6 +4,11 @@
 //! There is no other state, and none on the local disk. The sink writes pages and rejects in the
 //! transaction of their releases. This module writes everything else. This module spawns no task,
 //! because the caller decides when a heartbeat is sent.
+//!
+//! # Errors
+//!
+//! A function that queries the database fails if the query fails. Only further reasons are named
+//! at the function.
 
 mod claim;
 mod counts;

@@ -109,10 +109,6 @@ pub struct Document {
 
 /// Lists unresolved rejects, the newest first. It returns at most `limit` rejects. `source` and
 /// `reason` are optional filters.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn list(
     database: &Database,
     source: Option<&str>,
@@ -151,10 +147,6 @@ pub async fn show(database: &Database, id: i64) -> Result<Document> {
 
 /// Marks rejects as discarded. They stay in the table and count as resolved. The returned report
 /// counts the rejects that were unresolved before as updated.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn discard(
     database: &Database,
     settings: &config::Database,
@@ -176,10 +168,6 @@ pub async fn discard(
 }
 
 /// Returns the sources that have rejects to replay. `source` and `ids` are optional filters.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn find_replayable_sources(
     database: &Database,
     source: Option<&str>,
@@ -203,10 +191,6 @@ pub struct ReplayableRejects {
 
 /// Finds the rejects of a source that a replay can try. If `ids` is `None`, all rejects of the
 /// source are considered.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn find_replayable_rejects(
     database: &Database,
     source: &str,

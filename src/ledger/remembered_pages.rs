@@ -16,10 +16,6 @@ use crate::page::{Chain, Cursor, RememberedPage, Validators};
 /// the last run that wrote releases. Two kinds of pages are left out. The first are pages that
 /// were extracted under other `rules`. The second are pages before a page that replaced stored
 /// content, because that content may have come from the earlier page.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn read_remembered_pages(
     database: &Database,
     lease: &Lease,

@@ -41,10 +41,6 @@ pub struct SourceStatus {
 }
 
 /// Reads the state of each source that has ever run, ordered by name.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn read_status(database: &Database) -> Result<Vec<SourceStatus>> {
     let sql = include_str!("../../sql/read/status.sql");
     let rows = database.query_counts(sql, &[]).await?;
@@ -81,10 +77,6 @@ pub struct SourceCounts {
 }
 
 /// Counts the rows of a source.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn read_source_counts(database: &Database, source: &str) -> Result<SourceCounts> {
     let sql = include_str!("../../sql/read/source_counts.sql");
     let rows = database.query_counts(sql, &[(&source, Type::TEXT)]).await?;

@@ -33,10 +33,6 @@ pub struct WatermarkMove {
 }
 
 /// Returns the watermark of a source. Returns `None` if the watermark belongs to another feed.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn read_watermark(
     database: &Database,
     source: &str,
@@ -61,10 +57,6 @@ pub async fn read_watermark(
 /// All values of complete runs are returned, because a complete run has walked every value that
 /// was new to it. The values of the oldest run in the ledger are returned even if that run is not
 /// complete, because the watermark was set by that run or was moved together with its values.
-///
-/// # Errors
-///
-/// The database query fails.
 pub async fn read_walked_axes(
     database: &Database,
     source: &str,
