@@ -225,7 +225,7 @@ impl ClaimAttempts<'_> {
     async fn attempt_once(
         &self,
         connection: &mut CloseOnDrop,
-    ) -> Result<Result<(AcquiredLease, Option<Resume>), CurrentHolder>, tokio_postgres::Error> {
+    ) -> Result<Result<(HeldRun, Option<Resume>), CurrentHolder>, tokio_postgres::Error> {
         let transaction = begin(connection, self.database.settings()).await?;
         let resumable = match self.find_running_run(&transaction).await? {
             RunningRun::Alive(current) => {
@@ -272,7 +272,7 @@ impl ClaimAttempts<'_> {
         &self,
         transaction: &Transaction<'_>,
         run_id: Option<i64>,
-    ) -> Result<(AcquiredLease, Option<Resume>), tokio_postgres::Error> {
+    ) -> Result<(HeldRun, Option<Resume>), tokio_postgres::Error> {
         // The program learns of a pooler by itself only when a connection has reached a second
         // backend. Until then, only this setting shows that there is a pooler.
         let is_pooled = !self.database.settings().prepare;
@@ -467,7 +467,7 @@ async fn start_run(
     transaction: &Transaction<'_>,
     spec: &RunSpec,
     holder: HolderParameters<'_>,
-) -> Result<AcquiredLease, tokio_postgres::Error> {
+) -> Result<HeldRun, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/start_run.sql");
     let [is_pooled, heartbeat] = holder;
     let parameters = [
@@ -480,14 +480,14 @@ async fn start_run(
         is_pooled,
         heartbeat,
     ];
-    read_acquired_lease(&transaction.query_typed(sql, &parameters).await?[0])
+    read_held_run(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
 async fn resume_run(
     transaction: &Transaction<'_>,
     run_id: i64,
     holder: HolderParameters<'_>,
-) -> Result<AcquiredLease, tokio_postgres::Error> {
+) -> Result<HeldRun, tokio_postgres::Error> {
     let sql = include_str!("../../sql/ledger/resume_run.sql");
     let [is_pooled, heartbeat] = holder;
     let parameters = [
@@ -496,20 +496,23 @@ async fn resume_run(
         is_pooled,
         heartbeat,
     ];
-    read_acquired_lease(&transaction.query_typed(sql, &parameters).await?[0])
+    read_held_run(&transaction.query_typed(sql, &parameters).await?[0])
 }
 
-/// A lease that was just acquired, and the requests and pages that its run already has.
-pub(super) struct AcquiredLease {
+/// A run whose lease is held.
+#[derive(Debug)]
+pub(super) struct HeldRun {
     pub(super) lease: Lease,
+    /// The requests that earlier processes of the run have sent.
     pub(super) before: Requests,
+    /// The pages that were found in the database by the last check.
     pub(super) pages: PageSet,
-    /// The start time of the server that granted the lease. It identifies the server.
+    /// The start time of the server that answered last. It identifies the server.
     pub(super) server: String,
 }
 
-fn read_acquired_lease(row: &tokio_postgres::Row) -> Result<AcquiredLease, tokio_postgres::Error> {
-    Ok(AcquiredLease {
+fn read_held_run(row: &tokio_postgres::Row) -> Result<HeldRun, tokio_postgres::Error> {
+    Ok(HeldRun {
         lease: read_lease(row)?,
         before: read_requests(row)?,
         pages: PageSet::default(),

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::database::{CloseOnDrop, Database, wait_for_reply};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::claim::AcquiredLease;
+use crate::ledger::claim::HeldRun;
 use crate::ledger::transaction::{Transaction, begin, read_server};
 use crate::ledger::verify::count_missing;
 use crate::ledger::{Lease, PageSet, WatermarkMove, signed};
@@ -70,13 +70,7 @@ pub struct Holder {
     database: Database,
     connection: Option<CloseOnDrop>,
     source: String,
-    lease: Lease,
-    /// The requests that earlier processes of the run have sent.
-    before: Requests,
-    /// The pages that were found in the database by the last check.
-    pages: PageSet,
-    /// The start time of the server that answered the last check. It identifies the server.
-    server: String,
+    run: HeldRun,
     /// The time limit for renewing the lease once. It is short enough to leave time for another
     /// attempt before the lease expires.
     renewal_limit: Duration,
@@ -89,23 +83,14 @@ impl Holder {
         database: Database,
         connection: CloseOnDrop,
         source: &str,
-        acquired: AcquiredLease,
+        run: HeldRun,
         heartbeat: Duration,
     ) -> Self {
-        let AcquiredLease {
-            lease,
-            before,
-            pages,
-            server,
-        } = acquired;
         Self {
             database,
             connection: Some(connection),
             source: source.to_owned(),
-            lease,
-            before,
-            pages,
-            server,
+            run,
             renewal_limit: heartbeat.max(MIN_RENEWAL_LIMIT),
         }
     }
@@ -161,8 +146,8 @@ impl Holder {
             let hold_lease = include_str!("../../sql/sink/hold_lease.sql");
             self.execute(&transaction, hold_lease, &[]).await?;
             let server = read_server(&transaction).await?;
-            if server != self.server {
-                self.check_pages(&transaction, &self.pages).await?;
+            if server != self.run.server {
+                self.check_pages(&transaction, &self.run.pages).await?;
             }
             self.check_pages(&transaction, &update.committed).await?;
             self.move_watermark(&transaction, update.mark.as_ref())
@@ -170,8 +155,8 @@ impl Holder {
             transaction.commit().await?;
             Ok::<_, Error>(server)
         };
-        self.server = wait_for_reply(self.database.reply_limit(), verifying).await??;
-        self.pages.extend(&update.committed);
+        self.run.server = wait_for_reply(self.database.reply_limit(), verifying).await??;
+        self.run.pages.extend(&update.committed);
         self.connection = Some(connection);
         Ok(())
     }
@@ -203,7 +188,7 @@ impl Holder {
         let deadline = Instant::now() + self.database.settings().retry_for;
         loop {
             match self.send_heartbeat(&RunUpdate::default()).await {
-                Ok(()) => return Ok(self.server.clone()),
+                Ok(()) => return Ok(self.run.server.clone()),
                 Err(error) if error.is_transient() && Instant::now() < deadline => {
                     warn!(error = %error.chain(), "could not renew the lease; trying again");
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -221,7 +206,7 @@ impl Holder {
     /// The run was not ended, for one of the reasons that [`Holder::send_heartbeat`] lists. After
     /// [`Kind::Environment`] the caller can try again.
     pub async fn end(&mut self, end: &End, update: &RunUpdate) -> Result<()> {
-        let mut pages = self.pages.clone();
+        let mut pages = self.run.pages.clone();
         pages.extend(&update.committed);
         let mut connection = self.connect().await?;
         let ending = async {
@@ -320,14 +305,14 @@ impl Holder {
         sql: &str,
         values: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<()> {
-        let parameters = [&self.lease.parameters(), values].concat();
+        let parameters = [&self.run.lease.parameters(), values].concat();
         if transaction.execute_typed(sql, &parameters).await? > 0 {
             return Ok(());
         }
         let sql = include_str!("../../sql/ledger/was_taken_over.sql");
         let parameters = [
-            (&self.lease.run_id as _, Type::INT8),
-            (&self.lease.epoch as _, Type::INT4),
+            (&self.run.lease.run_id as _, Type::INT8),
+            (&self.run.lease.epoch as _, Type::INT4),
             (&self.source as _, Type::TEXT),
         ];
         let rows = transaction.query_typed(sql, &parameters).await?;
@@ -340,7 +325,7 @@ impl Holder {
                 let message = format!(
                     "the database no longer knows that run {} holds source {}: \
                      it has lost the commit of the claim",
-                    self.lease.run_id, self.source
+                    self.run.lease.run_id, self.source
                 );
                 Error::new(Kind::Lost, message)
             }
@@ -355,7 +340,7 @@ impl Holder {
         mark: Option<&WatermarkMove>,
     ) -> Result<(), tokio_postgres::Error> {
         let Some(mark) = mark else { return Ok(()) };
-        let [run_id, epoch, taken_at] = self.lease.parameters();
+        let [run_id, epoch, taken_at] = self.run.lease.parameters();
         let cursor = mark.watermark.cursor.as_ref().map(Cursor::to_string);
         let sql = include_str!("../../sql/ledger/move_watermark.sql");
         let parameters = [
@@ -372,7 +357,7 @@ impl Holder {
     }
 
     async fn check_pages(&self, transaction: &Transaction<'_>, pages: &PageSet) -> Result<()> {
-        let Lease { run_id, .. } = self.lease;
+        let Lease { run_id, .. } = self.run.lease;
         let missing = count_missing(transaction, run_id, pages).await?;
         if missing == 0 {
             return Ok(());
@@ -389,7 +374,7 @@ impl Holder {
     /// The totals replace the stored ones, so writing them twice after a lost reply counts
     /// nothing twice.
     fn total_requests(&self, by_this_process: Requests) -> [i64; 3] {
-        let mut total = self.before;
+        let mut total = self.run.before;
         total += by_this_process;
         [total.requests, total.retries, total.bytes].map(signed)
     }
