@@ -25,7 +25,7 @@ mod under_lease;
 mod unfinished_windows;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -112,7 +112,6 @@ pub async fn run(
         let fetched = u64::try_from(begun.before.pages - first).unwrap_or_default();
         let rest = job.without_pages(fetched);
         let run = Run {
-            queries: DatabaseQueries::new(source, config),
             source,
             config,
             database,
@@ -173,14 +172,13 @@ async fn begin_run(
         fetcher = fetcher.send_request_rows_to(log);
     }
     let fetcher = Arc::new(fetcher);
-    let queries = DatabaseQueries::new(source, config);
     let claim = ledger::claim(database, &job.spec, &config.lease).await?;
     // the sink opens after the claim, so that it sees everything that another holder refused
     // before
     let open = || Sink::open(database.clone(), &source.name, config);
-    let sink = queries.query("open the sink", open).await?;
+    let sink = query(source, config, "open the sink", open).await?;
     let totals = || ledger::read_totals(database, claim.lease.run_id);
-    let before = queries.query("read what the run has", totals).await?;
+    let before = query(source, config, "read what the run has", totals).await?;
     progress.begin(&before, Arc::clone(&fetcher), job.byte_count());
     Ok(ClaimedRun {
         claim,
@@ -194,30 +192,20 @@ async fn begin_run(
 /// Queries a database that has answered before, so failures are retried. A run uses it between
 /// its claim and its end. The first query of a command is not retried, because the URL may be
 /// wrong.
-struct DatabaseQueries<'a> {
-    name: &'a str,
-    retry_for: Duration,
-}
-
-impl<'a> DatabaseQueries<'a> {
-    fn new(source: &'a Source, config: &Config) -> Self {
-        Self {
-            name: &source.name,
-            retry_for: config.database.retry_for,
-        }
-    }
-
-    async fn query<T, F>(&self, what: &str, attempt: impl FnMut() -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let retry = Retry::new("question", what, self.retry_for);
-        retry.for_source(self.name).run(attempt).await
-    }
+async fn query<T, F>(
+    source: &Source,
+    config: &Config,
+    what: &str,
+    attempt: impl FnMut() -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let retry = Retry::new("question", what, config.database.retry_for);
+    retry.for_source(&source.name).run(attempt).await
 }
 
 struct Run<'a> {
-    queries: DatabaseQueries<'a>,
     source: &'a Source,
     config: &'a Config,
     database: &'a Database,
@@ -331,6 +319,13 @@ impl Run<'_> {
         self.build_outcome(lease.run_id, resumed_from, end.verdict, totals, dispatched)
     }
 
+    async fn query<T, F>(&self, what: &str, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        query(self.source, self.config, what, attempt).await
+    }
+
     /// Returns what the run has made durable, if the database has kept everything that it
     /// confirmed.
     fn totals(&self, dispatched: &DispatchResult) -> Totals {
@@ -344,10 +339,7 @@ impl Run<'_> {
     /// read, the counts are zero.
     async fn read_totals(&self, run_id: i64) -> Totals {
         let read = || ledger::read_totals(self.database, run_id);
-        let totals = self
-            .queries
-            .query("read what is left of the run", read)
-            .await;
+        let totals = self.query("read what is left of the run", read).await;
         let totals = totals.unwrap_or_else(|error| {
             warn!(source.name = %self.source.name, error = %error.chain(), "the report counts nothing");
             Totals::default()
@@ -378,7 +370,7 @@ impl Run<'_> {
         let watermark = match self.job.moves_watermark() {
             true => {
                 let read = || ledger::read_watermark(self.database, &self.source.name, &scope);
-                self.queries.query("read the watermark", read).await?
+                self.query("read the watermark", read).await?
             }
             false => None,
         };
@@ -423,7 +415,7 @@ impl Run<'_> {
         }
         let name = &self.source.name;
         let read = || ledger::read_walked_axes(self.database, name, scope, lease);
-        let walked = self.queries.query("read the values of axes", read).await?;
+        let walked = self.query("read the values of axes", read).await?;
         let is_new = |axes: &&Axes| !walked.contains(&Scope::name_of(axes));
         Ok(axes.iter().filter(is_new).cloned().collect())
     }
@@ -444,7 +436,7 @@ impl Run<'_> {
         let from = from.unwrap_or(usual.from);
         let until = until.unwrap_or(usual.to).max(from);
         let begin = || ledger::save_run_window(self.database, lease, (from, until));
-        let (from, to) = self.queries.query("keep the run's dates", begin).await?;
+        let (from, to) = self.query("keep the run's dates", begin).await?;
         Ok(Some(TimeRange { from, to }))
     }
 

@@ -29,10 +29,7 @@ impl Run<'_> {
         }
         let (rules, most) = (&*self.rules, self.config.fetch.remembered);
         let read = || ledger::read_remembered_pages(self.database, lease, spec, rules, most);
-        let pages = self
-            .queries
-            .query("read the pages of the run before", read)
-            .await?;
+        let pages = self.query("read the pages of the run before", read).await?;
         Ok(PreviousRun::new(pages))
     }
 }
