@@ -86,38 +86,28 @@ impl Heartbeat {
 
     /// Writes the end of the run. Retries as long as a page is retried. If pages are lost, the
     /// run ends as truncated and can be resumed.
-    pub(super) async fn end(self, end: &End, config: &Config) -> Result<()> {
-        let Self {
-            mut holder,
-            position,
-            fetcher,
-            reply_timeout,
-            kept,
-            ..
-        } = self;
-        let ended = match kept {
+    pub(super) async fn end(mut self, end: &End, config: &Config) -> Result<()> {
+        let holder = &mut self.holder;
+        let ended = match self.kept {
             Ok(()) => {
-                let ended =
-                    write_end(&mut holder, end, &position.take_update(&fetcher), config).await;
+                let update = self.position.take_update(&self.fetcher);
+                let ended = write_end(holder, end, &update, config).await;
                 ended.map_err(|e| e.context("end the run"))
             }
-            kept => kept,
+            lost => lost,
         };
         match &ended {
             Err(error) if error.kind() == Kind::Lease => return ended,
             Err(error) if error.kind() == Kind::Lost => {
                 // if this fails too, the run ends when its lease expires
-                let _ = wait_for_reply(
-                    reply_timeout,
-                    holder.end_after_loss(error, fetcher.counters()),
-                )
-                .await;
+                let ending = holder.end_after_loss(error, self.fetcher.counters());
+                let _ = wait_for_reply(self.reply_timeout, ending).await;
                 return ended;
             }
             _ => {}
         }
         let forgetting = holder.delete_old_runs(config.ledger.keep_runs);
-        let forgotten = wait_for_reply(reply_timeout, forgetting)
+        let forgotten = wait_for_reply(self.reply_timeout, forgetting)
             .await
             .and_then(|it| it);
         if let (Ok(()), Err(error)) = (&ended, forgotten) {
