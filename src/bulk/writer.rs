@@ -246,19 +246,14 @@ impl TableBuffer<'_> {
 
     /// Adds the outcome of the rows that were sent last to the outcome of the table.
     fn add_outcome(&mut self, outcome: TableOutcome) {
-        let TableOutcome {
-            report,
-            failures,
-            returned,
-        } = outcome;
-        self.outcome.report += report;
-        let first = self.sent - usize::try_from(report.total).expect("rows in memory");
-        let failures = failures.into_iter().map(|failure| Failure {
+        self.outcome.report += outcome.report;
+        let first = self.sent - usize::try_from(outcome.report.total).expect("rows in memory");
+        let failures = outcome.failures.into_iter().map(|failure| Failure {
             position: failure.position + first,
             ..failure
         });
         self.outcome.failures.extend(failures);
-        let returned = returned.into_iter();
+        let returned = outcome.returned.into_iter();
         let returned = returned.map(|(position, row)| (position + first, row));
         self.outcome.returned.extend(returned);
     }

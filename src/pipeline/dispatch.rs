@@ -168,10 +168,8 @@ impl Dispatch {
         let Some(page) = read_page(event) else {
             return HashSet::new();
         };
-        let Extracted {
-            releases, rejects, ..
-        } = &page.extracted;
-        let releases = releases.iter().map(|release| {
+        let rejects = &page.extracted.rejects;
+        let releases = page.extracted.releases.iter().map(|release| {
             self.hasher
                 .hash_one((&release.key.ocid, &release.key.release_id))
         });
@@ -229,12 +227,7 @@ impl Dispatch {
             return self.refuse_page(record, extracted, error);
         }
         self.note_last(&record.position);
-        let Extracted {
-            releases,
-            rejects,
-            unread_amounts,
-        } = extracted;
-        self.done.unread_amounts += unread_amounts;
+        self.done.unread_amounts += extracted.unread_amounts;
         let sequence = self.order.begin(CommittingPage {
             page: Some((record.chain.clone(), record.position.number)),
             keys,
@@ -243,6 +236,7 @@ impl Dispatch {
         });
         let (sink, lease) = (Arc::clone(&self.sink), self.lease);
         self.commits.spawn(async move {
+            let (releases, rejects) = (extracted.releases, extracted.rejects);
             let counts = sink.commit(&lease, &record, releases, rejects).await;
             (sequence, counts.map(Some))
         });
@@ -305,11 +299,9 @@ impl Dispatch {
     /// Returns an error if the rejects of the page alone exceed the share that the run may have.
     /// The commit would find that too, but only after it has stored all rejects.
     fn check_page_rejects(&self, position: &Position, extracted: &Extracted) -> Option<Error> {
-        let Extracted {
-            releases, rejects, ..
-        } = extracted;
+        let rejects = &extracted.rejects;
         let mut counts = self.run_counts;
-        counts.releases += signed((releases.len() + rejects.len()) as u64);
+        counts.releases += signed((extracted.releases.len() + rejects.len()) as u64);
         counts.quarantined += signed(rejects.len() as u64);
         let error = self.check_rejects_of(&counts, self.limits.max_bad_after)?;
         let message = format!(

@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Holder, Lease, RunKind, RunSpec, Unfinished};
 use crate::pipeline::{MAX_LOSSES, server_changed_error, under_lease};
-use crate::sink::{Purge, PurgedRows};
+use crate::sink::Purge;
 
 /// The rows that a purge has deleted.
 #[derive(Clone, Debug, Serialize)]
@@ -71,14 +71,9 @@ async fn purge_under_lease(
     for _ in 0..=MAX_LOSSES {
         let mut purge = Purge::new(database.clone(), source, &config.database)?;
         while let Some(deleted) = purge.delete_some(lease).await? {
-            let PurgedRows {
-                releases,
-                rejects,
-                runs,
-            } = deleted;
-            purged.releases += releases;
-            purged.rejects += rejects;
-            purged.runs += runs;
+            purged.releases += deleted.releases;
+            purged.rejects += deleted.rejects;
+            purged.runs += deleted.runs;
             if stop.is_cancelled() {
                 let message = "stopped; what is left is still there";
                 return Err(Error::new(Kind::Truncated, message));

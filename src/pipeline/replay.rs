@@ -143,13 +143,11 @@ async fn read_rejects(
             entry, document, ..
         } = quarantine::show(database, id).await?;
         bytes += document.len();
-        let Extracted {
-            releases, rejects, ..
-        } = read_reject(&entry, document.into(), source, options, fetch);
+        let extracted = read_reject(&entry, document.into(), source, options, fetch);
         tried.push(RetriedReject {
             entry,
-            releases,
-            rejects,
+            releases: extracted.releases,
+            rejects: extracted.rejects,
         });
     }
     Ok(tried)

@@ -106,23 +106,17 @@ const UPDATE_RETRIED: Plan = Plan {
 };
 
 pub(super) fn reject_refused(release: &Release, failure: &Failure) -> Reject {
-    let Failure {
-        sqlstate,
-        constraint,
-        message,
-        ..
-    } = failure;
     Reject {
         reason: Reason::Refused,
-        message: format!("SQLSTATE {sqlstate}: {message}"),
+        message: format!("SQLSTATE {}: {}", failure.sqlstate, failure.message),
         pointer: release.pointer.clone(),
         document: release.served_text().clone(),
         ocid: Some(release.key.ocid.clone()),
         release_id: Some(release.key.release_id.clone()),
         url: release.url.clone(),
         version: release.version,
-        sqlstate: Some(sqlstate.clone()),
-        constraint: constraint.clone(),
+        sqlstate: Some(failure.sqlstate.clone()),
+        constraint: failure.constraint.clone(),
     }
 }
 
@@ -170,9 +164,7 @@ impl RejectRow {
     /// Builds a row without the document, to be written if the server refused this row. The
     /// document is left out because no other value can be large.
     fn without_document(&self, failure: &Failure) -> Self {
-        let Failure {
-            sqlstate, message, ..
-        } = failure;
+        let (sqlstate, message) = (&failure.sqlstate, &failure.message);
         Self {
             message: format!(
                 "{}; the document of {} bytes could not be kept with it: SQLSTATE {sqlstate}: {message}",
@@ -358,9 +350,7 @@ pub(super) fn check_all_written(failures: &[Failure]) -> Result<()> {
 }
 
 fn describe_failure(failure: &Failure) -> String {
-    let Failure {
-        sqlstate, message, ..
-    } = failure;
+    let (sqlstate, message) = (&failure.sqlstate, &failure.message);
     format!("could not store a reject: SQLSTATE {sqlstate}: {message}")
 }
 
