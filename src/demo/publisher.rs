@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::stream::{self, StreamExt};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::demo::feed::{Fault, Feed};
@@ -32,7 +32,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(1);
 pub struct Publisher {
     address: SocketAddr,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    /// The task that serves the feed. The drop of this set aborts it.
+    task: JoinSet<()>,
 }
 
 impl Publisher {
@@ -57,7 +58,8 @@ impl Publisher {
         let server = axum::serve(listener, router)
             .with_graceful_shutdown(stop.clone().cancelled_owned())
             .into_future();
-        let task = tokio::spawn(async move {
+        let mut task = JoinSet::new();
+        task.spawn(async move {
             // `axum::serve` handles the errors of its sockets and returns none.
             let _ = server.await;
         });
@@ -77,14 +79,7 @@ impl Publisher {
     /// Stops the publisher. It waits until open requests are answered, but for a second at most.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        // If the time limit is over, the drop of this value aborts the task.
-        let _ = tokio::time::timeout(STOP_WITHIN, &mut self.task).await;
-    }
-}
-
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        self.task.abort();
+        let _ = tokio::time::timeout(STOP_WITHIN, self.task.join_next()).await;
     }
 }
 
@@ -127,11 +122,9 @@ impl Published {
 
 /// Returns a response with a page. Its header announces a body of `length` bytes.
 fn page(length: usize, body: Body) -> Response {
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    response
+    let json = HeaderValue::from_static("application/json");
+    let headers = [(CONTENT_TYPE, json), (CONTENT_LENGTH, length.into())];
+    (headers, body).into_response()
 }
 
 /// Returns half of a body, after which the connection is closed.
