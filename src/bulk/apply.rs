@@ -173,7 +173,7 @@ pub(super) struct ApplyRun<'a> {
 impl<'a> ApplyRun<'a> {
     /// Writes all rows. Returns false if the caller must roll the operation back.
     async fn run(&mut self) -> Result<bool> {
-        match self.operation.copy_statements() {
+        match &self.operation.copy {
             Some(statements) if self.copy_rows(statements).await? => Ok(true),
             _ => self.write_batches().await,
         }
@@ -229,7 +229,7 @@ impl<'a> ApplyRun<'a> {
                 method: if rows == 1 { "row" } else { method },
             },
             rows,
-            correlation: self.transaction.correlation(),
+            correlation: self.transaction.correlation,
         }
     }
 

@@ -84,13 +84,13 @@ impl<'a> ApplyRun<'a> {
         sink: CopyInSink<Bytes>,
         has_shared_values: bool,
     ) -> Result<std::result::Result<u64, tokio_postgres::Error>> {
-        let limit = self.transaction.reply_timeout();
+        let limit = self.transaction.reply_timeout;
         let shared = 0..if has_shared_values {
             self.shared.len()
         } else {
             0
         };
-        let columns = self.shared.fields(&shared).count() + self.operation.row_columns().len();
+        let columns = self.shared.fields(&shared).count() + self.operation.row_columns.len();
         let shared = self.shared.slice(&shared);
         let columns = i16::try_from(columns).expect("a table has at most 1,600 columns");
         let mut sink = pin!(sink);

@@ -38,7 +38,7 @@ impl Failure {
         let catalog = operation.catalog.get();
         let find_too_long = || {
             let limits = catalog.filter(|_| error.code().code() == "22001")?;
-            let columns = operation.row_columns().iter().zip(&fields);
+            let columns = operation.row_columns.iter().zip(&fields);
             let mut columns = columns.filter_map(|(column, field)| {
                 let length = std::str::from_utf8(field.0?).ok()?.chars().count();
                 let limit = limits.max_length(column.name())?;
@@ -53,7 +53,7 @@ impl Failure {
             ),
             None => (error.column().map(str::to_owned), explain(error, catalog)),
         };
-        let keys = operation.row_columns().iter().zip(&fields);
+        let keys = operation.row_columns.iter().zip(&fields);
         Self {
             position,
             key: keys

@@ -19,11 +19,11 @@ use crate::error::{Error, Result};
 pub struct Operation {
     plan: Plan,
     shared_columns: Vec<&'static Column>,
-    row_columns: Vec<&'static Column>,
+    pub(super) row_columns: Vec<&'static Column>,
     batching: Batching,
     head: String,
     tail: String,
-    copy: Option<CopyStatements>,
+    pub(super) copy: Option<CopyStatements>,
     /// The statement for n rows is at index n - 1. Each statement is built when it is first
     /// needed.
     statements: Vec<OnceLock<Arc<Statement>>>,
@@ -143,18 +143,10 @@ impl Operation {
         self.plan.verb
     }
 
-    pub(super) fn copy_statements(&self) -> Option<&CopyStatements> {
-        self.copy.as_ref()
-    }
-
     /// Returns the number of per-row columns that belong to the key. These columns come first.
     pub(super) fn key_column_count(&self) -> usize {
         let is_key = |column: &&&Column| self.plan.key.contains(&column.name());
         self.row_columns.iter().take_while(is_key).count()
-    }
-
-    pub(super) fn row_columns(&self) -> &[&'static Column] {
-        &self.row_columns
     }
 
     /// Splits rows into ranges. Each range is written by one statement.

@@ -68,7 +68,7 @@ impl Session {
         let rows = rows.map(|statement| (statement.sql.clone(), statement.types.clone()));
         let copies = operations
             .iter()
-            .filter_map(|operation| operation.copy_statements());
+            .filter_map(|operation| operation.copy.as_ref());
         let copies = copies.map(|statements| statements.copy.as_str());
         let others = [SET_TRANSACTION, TRANSACTION_ID].into_iter().chain(copies);
         let others = others.map(|sql| (sql.to_owned(), Vec::new()));

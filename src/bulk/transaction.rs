@@ -54,7 +54,7 @@ pub(crate) struct Answer {
 pub struct Transaction {
     connection: CloseOnDrop,
     /// The time limit for a reply. A reply that takes longer is an error.
-    reply_timeout: Duration,
+    pub(super) reply_timeout: Duration,
     /// True if `lock_timeout` is shorter than `statement_timeout`. A wait for a lock then always
     /// ends with an SQLSTATE of its own, so an SQLSTATE for a cancelled statement has another
     /// cause.
@@ -71,7 +71,7 @@ pub struct Transaction {
     is_waiting: AtomicBool,
     /// The server's id of this transaction. It is set when the reply to the id query arrives.
     id: OnceLock<String>,
-    correlation: Option<i64>,
+    pub(super) correlation: Option<i64>,
 }
 
 /// A statement that waits for the next [`Exchange`] and is sent with it, which saves a round
@@ -196,16 +196,8 @@ impl Transaction {
         self.correlation = Some(id);
     }
 
-    pub(super) fn correlation(&self) -> Option<i64> {
-        self.correlation
-    }
-
     fn connection(&self) -> &Connection {
         &self.connection
-    }
-
-    pub(super) fn reply_timeout(&self) -> Duration {
-        self.reply_timeout
     }
 
     /// Returns the cause of a failed statement, or `None` if the error has no SQLSTATE.
