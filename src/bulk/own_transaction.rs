@@ -25,13 +25,9 @@ pub struct TableWrite<'a> {
 
 impl TableWrite<'_> {
     pub(super) async fn apply(&self, transaction: &mut Transaction) -> Result<TableOutcome> {
-        let Self {
-            operation,
-            shared,
-            rows,
-            on_failure,
-        } = *self;
-        transaction.apply(operation, shared, rows, on_failure).await
+        transaction
+            .apply(self.operation, self.shared, self.rows, self.on_failure)
+            .await
     }
 }
 

@@ -41,12 +41,8 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Returns a TCP target. It makes tokio-postgres call [`TlsNegotiator`] instead of
-    /// negotiating TLS itself.
-    pub(super) fn tcp(mut config: Config) -> Self {
-        config.ssl_mode(WireMode::Require);
-        config.ssl_negotiation(SslNegotiation::Direct);
-        Target::Tcp(config)
+    pub(super) fn tcp(config: Config) -> Self {
+        Target::Tcp(call_negotiator(config))
     }
 
     pub(super) fn socket(mut config: Config) -> Self {
@@ -55,11 +51,15 @@ impl Target {
     }
 
     pub(super) fn guarded_socket(path: PathBuf, config: Config) -> Self {
-        match Self::tcp(config) {
-            Target::Tcp(config) => Target::GuardedSocket(path, config),
-            target => target,
-        }
+        Target::GuardedSocket(path, call_negotiator(config))
     }
+}
+
+/// Makes tokio-postgres call [`TlsNegotiator`] instead of negotiating TLS itself.
+fn call_negotiator(mut config: Config) -> Config {
+    config.ssl_mode(WireMode::Require);
+    config.ssl_negotiation(SslNegotiation::Direct);
+    config
 }
 
 /// Opens a connection to the first target that accepts one.

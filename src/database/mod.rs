@@ -22,6 +22,7 @@ mod require_auth;
 mod tls;
 mod url;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -333,13 +334,9 @@ impl Database {
 }
 
 fn read_require_auth_variable() -> Result<Option<String>> {
-    match std::env::var(REQUIRE_AUTH) {
-        Ok(list) => Ok(Some(list)),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => {
-            Err(Error::config(format!("{REQUIRE_AUTH} is not UTF-8")))
-        }
-    }
+    let list = std::env::var_os(REQUIRE_AUTH).map(OsString::into_string);
+    list.transpose()
+        .map_err(|_| Error::config(format!("{REQUIRE_AUTH} is not UTF-8")))
 }
 
 /// Limits the time that the server may work in the current transaction. The unit is milliseconds.
