@@ -241,7 +241,7 @@ fn cut_lists(body: &[u8], shape: &ItemsAt, rejects_records: bool) -> Result<Cut,
     if lists.is_empty() {
         return Err(CutError::WrongShape(Some(scan.pointer())));
     }
-    if scan.is_record() && rejects_records {
+    if scan.is_record && rejects_records {
         return Err(CutError::WrongShape(None));
     }
     let spans: usize = lists.iter().map(|list| list.spans.len()).sum();

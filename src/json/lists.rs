@@ -46,7 +46,7 @@ pub(super) struct ListScan<'b> {
     /// The lists that were found so far. If the scan failed, the last list may be incomplete.
     pub(super) lists: Vec<ItemList>,
     /// True if the document has a member that only records have.
-    is_record: bool,
+    pub(super) is_record: bool,
 }
 
 pub(super) enum ListScanError {
@@ -71,19 +71,13 @@ impl From<ScanError> for ListScanError {
     }
 }
 
-/// The position of a scan. `level` is the number of the path's objects that are open.
+/// The position of a scan, with the number of the path's objects that are open.
 #[derive(Clone, Copy)]
 enum Position {
-    /// The scan is before the value to which the first `level` names of the path lead.
-    BeforeValue {
-        level: usize,
-    },
-    BeforeMember {
-        level: usize,
-    },
-    AfterValue {
-        level: usize,
-    },
+    /// The scan is before the value to which this number of the path's names leads.
+    BeforeValue(usize),
+    BeforeMember(usize),
+    AfterValue(usize),
 }
 
 impl<'b> ListScan<'b> {
@@ -98,7 +92,7 @@ impl<'b> ListScan<'b> {
     }
 
     pub(super) fn scan_document(&mut self) -> Result<(), ListScanError> {
-        self.scan_from(Position::BeforeValue { level: 0 })
+        self.scan_from(Position::BeforeValue(0))
     }
 
     /// Scans the rest of the document, after a list that ends at `at`. Returns the lists in that
@@ -122,7 +116,7 @@ impl<'b> ListScan<'b> {
             ..ListScan::new(self.body, self.path)
         };
         let level = self.path.len();
-        let result = rest.scan_from(Position::AfterValue { level });
+        let result = rest.scan_from(Position::AfterValue(level));
         (rest, result)
     }
 
@@ -130,21 +124,17 @@ impl<'b> ListScan<'b> {
         self.scanner.position()
     }
 
-    pub(super) fn is_record(&self) -> bool {
-        self.is_record
-    }
-
     fn scan_from(&mut self, mut position: Position) -> Result<(), ListScanError> {
         loop {
             position = match position {
-                Position::BeforeValue { level } if level == self.path.len() => {
+                Position::BeforeValue(level) if level == self.path.len() => {
                     self.pass_list()?;
-                    Position::AfterValue { level }
+                    Position::AfterValue(level)
                 }
-                Position::BeforeValue { level } => self.enter_object(level)?,
-                Position::BeforeMember { level } => self.pass_member(level)?,
-                Position::AfterValue { level: 0 } => return self.expect_end(),
-                Position::AfterValue { level } => self.pass_separator(level)?,
+                Position::BeforeValue(level) => self.enter_object(level)?,
+                Position::BeforeMember(level) => self.pass_member(level)?,
+                Position::AfterValue(0) => return self.expect_end(),
+                Position::AfterValue(level) => self.pass_separator(level)?,
             };
         }
     }
@@ -163,9 +153,9 @@ impl<'b> ListScan<'b> {
         self.scanner.advance();
         if self.scanner.peek()? == b'}' {
             self.scanner.advance();
-            return Ok(Position::AfterValue { level });
+            return Ok(Position::AfterValue(level));
         }
-        Ok(Position::BeforeMember { level: level + 1 })
+        Ok(Position::BeforeMember(level + 1))
     }
 
     /// Moves past the name of a member. If the path does not lead to the member, also skips its
@@ -174,17 +164,17 @@ impl<'b> ListScan<'b> {
         let key = self.scanner.read_key()?;
         let key = &self.body[key];
         if is_key(key, &self.path[level - 1]) {
-            return Ok(Position::BeforeValue { level });
+            return Ok(Position::BeforeValue(level));
         }
         self.is_record |= level == 1 && is_record_member(key);
         self.scanner.skip_value()?;
-        Ok(Position::AfterValue { level })
+        Ok(Position::AfterValue(level))
     }
 
     fn pass_separator(&mut self, level: usize) -> Result<Position, ListScanError> {
         Ok(match self.scanner.pass_separator(Container::Object)? {
-            true => Position::BeforeMember { level },
-            false => Position::AfterValue { level: level - 1 },
+            true => Position::BeforeMember(level),
+            false => Position::AfterValue(level - 1),
         })
     }
 

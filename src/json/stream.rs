@@ -90,7 +90,7 @@ impl DocumentStart {
             let _ = scan.scan_document();
             let start = scan.lists.first()?.range.start;
             let envelope = parse_text_before(body, start, shape.path())?;
-            let is_record = scan.is_record() || envelope.get("ocid").is_some();
+            let is_record = scan.is_record || envelope.get("ocid").is_some();
             (!is_record).then(|| Self {
                 list: LongList {
                     path: shape.path().to_vec(),
@@ -264,7 +264,7 @@ impl PortionCutter<'_> {
             }
         }
         self.at = rest.position();
-        let is_record = rest.is_record();
+        let is_record = rest.is_record;
         // The document may contain the same list twice.
         let more = rest.lists.into_iter().flat_map(|list| list.spans);
         self.spans.extend(more);
