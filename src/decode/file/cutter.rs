@@ -219,28 +219,15 @@ impl Cutter {
         match decoded {
             Ok(decoded) => piece.add(decoded),
             Err(Undecodable::Unreadable(message) | Undecodable::TooLarge(message)) => {
-                self.add_unreadable(is_alone, place, text, message, piece);
+                if is_alone {
+                    self.is_over = true;
+                    self.rest = Some((text, message));
+                } else {
+                    piece.add_broken(place, text, message);
+                }
             }
         }
         Ok(())
-    }
-
-    /// Adds a text that cannot be read. If the file has other texts, it becomes a broken document
-    /// of the piece. If it is the whole file, the file is not read any further.
-    fn add_unreadable(
-        &mut self,
-        is_alone: bool,
-        place: String,
-        body: Bytes,
-        message: String,
-        piece: &mut Piece,
-    ) {
-        if is_alone {
-            self.is_over = true;
-            self.rest = Some((body, message));
-        } else {
-            piece.add_broken(place, body, message);
-        }
     }
 
     fn cut_large(&mut self, piece: &mut Piece) -> Result<(), ReadError> {
