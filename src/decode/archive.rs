@@ -30,20 +30,16 @@ pub(crate) enum Archive {
 }
 
 impl Archive {
-    /// Recognizes an archive by its first bytes. No JSON text begins like this.
-    fn from_magic(body: &[u8]) -> Option<Self> {
-        match body {
+    /// Recognizes an archive by its first bytes. No JSON text begins like this. Returns `None` if
+    /// the source declares that its documents are not in archives.
+    pub(crate) fn detect(bytes: &[u8], container: Container) -> Option<Self> {
+        match bytes {
+            _ if container == Container::Json => None,
             // the second one is a zip file without members
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Archive::Zip),
             [0x1F, 0x8B, ..] => Some(Archive::Gzip),
             _ => None,
         }
-    }
-
-    /// Recognizes an archive by its first bytes. Returns `None` if the source declares that its
-    /// documents are not in archives.
-    pub(crate) fn detect(bytes: &[u8], container: Container) -> Option<Self> {
-        Self::from_magic(bytes).filter(|_| container != Container::Json)
     }
 
     /// Recognizes whether a whole body is an archive. Fails if it is not the kind of archive that
@@ -73,10 +69,8 @@ pub(crate) fn read_content_offset(header: &[u8; HEADER_BYTES]) -> usize {
 
 pub(crate) struct Member {
     pub(crate) name: String,
-    pub(crate) content: Content,
+    entry: ZipFileEntry<'static>,
 }
-
-pub(crate) struct Content(ZipFileEntry<'static>);
 
 /// The reason why an archive cannot be opened.
 #[derive(Debug)]
@@ -123,10 +117,7 @@ impl Zip {
         let entries = self.0.files().map_err(damaged_zip_error)?;
         Ok(entries.filter_map(|entry| match entry {
             Err(error) => Some(Err(damaged_zip_error(error))),
-            Ok(entry) => read_name(&entry).map(|name| {
-                let content = Content(entry);
-                Ok(Member { name, content })
-            }),
+            Ok(entry) => read_name(&entry).map(|name| Ok(Member { name, entry })),
         }))
     }
 }
@@ -148,7 +139,7 @@ pub(crate) fn read_name(entry: &ZipFileEntry<'_>) -> Option<String> {
     Some(name.chars().take(NAME_LENGTH).collect())
 }
 
-impl Content {
+impl Member {
     /// Decompresses the content. If that fails, returns the bytes that are available and a clause
     /// that says what is wrong.
     pub(crate) fn read(
@@ -156,7 +147,7 @@ impl Content {
         body: &Bytes,
         budget: &mut Budget,
     ) -> Result<Result<Bytes, (Bytes, String)>, LimitExceeded> {
-        let Content(entry) = self;
+        let entry = self.entry;
         let packed = slice_packed(body, entry.header_start(), entry.compressed_size());
         if entry.encrypted() {
             return Ok(Err((packed, "a member that is encrypted".into())));

@@ -33,7 +33,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 pub(crate) use self::archive::{Archive, HEADER_BYTES, read_content_offset, read_name};
-use self::archive::{ArchiveError, Member, Zip};
+use self::archive::{ArchiveError, Zip};
 use self::budget::{Budget, LimitExceeded};
 pub(crate) use self::envelope::package_version;
 use crate::config;
@@ -150,10 +150,8 @@ pub(crate) fn index_text(
 
 /// Fails if the source declares that a page with this envelope is an error.
 pub(crate) fn check_envelope(source: &Source, envelope: &Value) -> Result<(), Undecodable> {
-    match refusal::refuse_envelope(&source.http, envelope) {
-        Some(message) => Err(Undecodable::Unreadable(message)),
-        None => Ok(()),
-    }
+    let refused = refusal::refuse_envelope(&source.http, envelope);
+    refused.map_or(Ok(()), |message| Err(Undecodable::Unreadable(message)))
 }
 
 fn read(
@@ -264,12 +262,10 @@ impl<'a> Decoder<'a> {
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut archive = Zip::open(body, &mut self.budget)?;
         for member in archive.members()? {
-            let Member { name, content } = member?;
-            let place = format!(
-                "{place}/{}",
-                json::escape_token(&number_duplicate(name, &mut names))
-            );
-            match content.read(body, &mut self.budget)? {
+            let member = member?;
+            let name = number_duplicate(member.name.clone(), &mut names);
+            let place = format!("{place}/{}", json::escape_token(&name));
+            match member.read(body, &mut self.budget)? {
                 Ok(content) => self.add_body(content, place, level.enter_archive())?,
                 Err((bytes, message)) => self.add_broken(place, bytes, message)?,
             }
