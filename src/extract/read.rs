@@ -76,15 +76,8 @@ impl ReadRelease {
 
 /// Reads an item as it was served. If that fails, repairs the item and reads it again.
 fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRelease, Refusal> {
-    let refusal = match read_text(&item.served, item.depth, kind, options) {
-        Ok((key, reading)) => {
-            return Ok(ReadRelease {
-                text: item.served.clone(),
-                key,
-                reading,
-                repairs: Vec::new(),
-            });
-        }
+    let refusal = match read_text(item.served.clone(), item.depth, kind, options) {
+        Ok(read) => return Ok(read),
         Err(refusal) => refusal,
     };
     let Some(repaired) = repair::repair(&item.served, &options.repair) else {
@@ -93,13 +86,8 @@ fn read_or_repair(item: &Item, kind: Kind, options: &Options) -> Result<ReadRele
     let text = Bytes::from(repaired.text);
     let depth = measure_depth(&text).unwrap_or(item.depth);
     let repairs = repaired.repairs.into_iter().map(Repair::as_str).collect();
-    match read_text(&text, depth, kind, options) {
-        Ok((key, reading)) => Ok(ReadRelease {
-            text,
-            key,
-            reading,
-            repairs,
-        }),
+    match read_text(text, depth, kind, options) {
+        Ok(read) => Ok(ReadRelease { repairs, ..read }),
         Err(refusal) => Err(refusal.add_repairs(&repairs)),
     }
 }
@@ -116,15 +104,10 @@ fn upgrade_release(
     let text = std::str::from_utf8(&found.text).ok()?;
     let text = Bytes::from(upgrade::upgrade(text)?);
     let depth = measure_depth(&text).unwrap_or(item.depth);
-    let (key, reading) = read_text(&text, depth, kind, options).ok()?;
-    let mut repairs = found.repairs.clone();
-    repairs.push(UPGRADE);
-    Some(ReadRelease {
-        text,
-        key,
-        reading,
-        repairs,
-    })
+    let mut upgraded = read_text(text, depth, kind, options).ok()?;
+    upgraded.repairs.extend(&found.repairs);
+    upgraded.repairs.push(UPGRADE);
+    Some(upgraded)
 }
 
 /// Returns the refusal if the bytes are not JSON, or `None` if they are JSON.
@@ -135,13 +118,14 @@ pub(super) fn find_json_error(bytes: &[u8]) -> Option<Refusal> {
     }
 }
 
+/// Reads a text as it is, without repairs.
 fn read_text(
-    bytes: &[u8],
+    bytes: Bytes,
     depth: usize,
     kind: Kind,
     options: &Options,
-) -> Result<(Key, Reading), Refusal> {
-    let text = std::str::from_utf8(bytes).map_err(Refusal::invalid_utf8)?;
+) -> Result<ReadRelease, Refusal> {
+    let text = std::str::from_utf8(&bytes).map_err(Refusal::invalid_utf8)?;
     if !text.starts_with('{') {
         column::validate(text).map_err(Refusal::invalid_json)?;
         let message = "the item is JSON, but not an object".to_owned();
@@ -157,7 +141,7 @@ fn read_text(
     // A value and its separator need at least two bytes. So the values must be counted only in
     // long texts.
     if bytes.len().div_ceil(2) > options.max_values {
-        let values = count_values(bytes);
+        let values = count_values(&bytes);
         if values > options.max_values {
             let message = format!(
                 "the release has {values} values; extract.max_values is {}",
@@ -171,13 +155,18 @@ fn read_text(
         return Err(Refusal::unstorable(what, at));
     }
     let key = take_key(&mut reading, kind).map_err(|refusal| {
-        if is_link(bytes) {
+        if is_link(&bytes) {
             let message = "the release is not there: the item only links to it".to_owned();
             return Refusal::new(Reason::LinkedRelease, message);
         }
         refusal
     })?;
-    Ok((key, reading))
+    Ok(ReadRelease {
+        text: bytes,
+        key,
+        reading,
+        repairs: Vec::new(),
+    })
 }
 
 fn take_key(reading: &mut Reading, kind: Kind) -> Result<Key, Refusal> {
