@@ -31,33 +31,15 @@ type SortedReleases<'a> = Vec<&'a Release>;
 
 /// One attempt to commit a page. Each attempt has its own timestamp.
 pub(super) struct PageCommit<'a> {
-    sink: &'a Sink,
-    lease: &'a Lease,
-    page: &'a PageRecord,
-    folded: &'a Folded,
-    rejects: &'a [Reject],
-    served: Served,
+    pub(super) sink: &'a Sink,
+    pub(super) lease: &'a Lease,
+    pub(super) page: &'a PageRecord,
+    pub(super) folded: &'a Folded,
+    pub(super) rejects: &'a [Reject],
+    pub(super) served: Served,
 }
 
 impl<'a> PageCommit<'a> {
-    pub(super) fn new(
-        sink: &'a Sink,
-        lease: &'a Lease,
-        page: &'a PageRecord,
-        folded: &'a Folded,
-        rejects: &'a [Reject],
-    ) -> Self {
-        let served = sink.describe_page(lease, (&page.chain, &page.position), page.fetched_at);
-        Self {
-            sink,
-            lease,
-            page,
-            folded,
-            rejects,
-            served,
-        }
-    }
-
     pub(super) async fn run(&self) -> Result<Counts> {
         let mut transaction = self.sink.begin(self.lease).await?;
         let (written, refused, reject_ids) = self.write_rows(&mut transaction).await?;

@@ -162,7 +162,14 @@ impl Sink {
         let retry = self.new_retry("page", format!("commit page {}", page.position.number));
         // Each attempt creates a new commit, so that it has its own timestamp.
         let attempt = async || {
-            let commit = PageCommit::new(self, lease, page, &folded, &rejects);
+            let commit = PageCommit {
+                sink: self,
+                lease,
+                page,
+                folded: &folded,
+                rejects: &rejects,
+                served: self.describe_page(lease, (&page.chain, &page.position), page.fetched_at),
+            };
             commit.run().await
         };
         retry.run(attempt).await
@@ -224,11 +231,8 @@ impl Sink {
         let retry = self.new_retry("page", format!("quarantine page {}", served.page_number));
         let attempt = async || {
             // Each attempt has its own timestamp.
-            let now = Timestamp::now();
-            let served = Served {
-                now,
-                ..served.clone()
-            };
+            let mut served = served.clone();
+            served.now = Timestamp::now();
             let mut transaction = self.begin(lease).await?;
             let limits = self.writer_limits();
             self.rejects
