@@ -335,23 +335,20 @@ pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
         if cause.to_string() == NO_TLS {
             return true;
         }
-        // An `io::Error` does not return the error that it wraps as its source.
-        let wrapped = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match (wrapped, cause.downcast_ref::<std::io::Error>()) {
-            (Some(error), _) => {
-                return matches!(
-                    error,
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            // An `io::Error` does not return the error that it wraps as its source.
+            let wrapped = io.get_ref().and_then(|inner| inner.downcast_ref());
+            match wrapped {
+                Some(
                     rustls::Error::InvalidCertificate(_)
-                        | rustls::Error::AlertReceived(_)
-                        | rustls::Error::PeerIncompatible(_)
-                );
+                    | rustls::Error::AlertReceived(_)
+                    | rustls::Error::PeerIncompatible(_),
+                ) => return true,
+                Some(_) => return false,
+                // If a host name is not valid, rustls reports this kind of error.
+                None if io.kind() == ErrorKind::InvalidInput => return true,
+                None => {}
             }
-            // If a host name is not valid, rustls reports this kind of error.
-            (None, Some(io)) if io.kind() == ErrorKind::InvalidInput => return true,
-            _ => {}
         }
         next = cause.source();
     }
