@@ -286,11 +286,9 @@ impl ClaimAttempts<'_> {
         };
         let mut acquired = resume_run(transaction, run_id, holder).await?;
         let resume = prepare_resume(transaction, run_id, self.spec).await?;
+        let (pages, first) = (&mut acquired.pages, self.spec.first_page);
         for resumed in &resume.chains {
-            let first = self.spec.first_page;
-            acquired
-                .pages
-                .insert_range(&resumed.chain, first, resumed.after);
+            pages.insert_range(&resumed.chain, first, resumed.after);
         }
         let is_own_new_run = self.is_own_new_run(acquired.lease);
         Ok((acquired, Some(resume).filter(|_| !is_own_new_run)))
@@ -534,15 +532,10 @@ async fn prepare_resume(
     run_id: i64,
     spec: &RunSpec,
 ) -> Result<Resume, tokio_postgres::Error> {
-    let rows = transaction
-        .query_typed(
-            include_str!("../../sql/ledger/resume_points.sql"),
-            &[
-                (&run_id, Type::INT8),
-                (&signed(spec.first_page), Type::INT8),
-            ],
-        )
-        .await?;
+    let sql = include_str!("../../sql/ledger/resume_points.sql");
+    let first_page = signed(spec.first_page);
+    let parameters = [(&run_id as _, Type::INT8), (&first_page as _, Type::INT8)];
+    let rows = transaction.query_typed(sql, &parameters).await?;
     let mut chains = Vec::with_capacity(rows.len());
     for row in &rows {
         let chain = Chain::new(row.try_get::<_, &str>("chain")?);
@@ -569,16 +562,13 @@ async fn prepare_resume(
     let chains = retain_resumable(chains, &spec.ordered_chains);
     let names: Vec<&str> = chains.iter().map(|it| it.chain.as_str()).collect();
     let last: Vec<i64> = chains.iter().map(|it| signed(it.after)).collect();
-    let dropped = transaction
-        .execute_typed(
-            include_str!("../../sql/ledger/delete_pages_after_gap.sql"),
-            &[
-                (&run_id, Type::INT8),
-                (&names, Type::TEXT_ARRAY),
-                (&last, Type::INT8_ARRAY),
-            ],
-        )
-        .await?;
+    let sql = include_str!("../../sql/ledger/delete_pages_after_gap.sql");
+    let parameters = [
+        (&run_id as _, Type::INT8),
+        (&names as _, Type::TEXT_ARRAY),
+        (&last as _, Type::INT8_ARRAY),
+    ];
+    let dropped = transaction.execute_typed(sql, &parameters).await?;
     Ok(Resume { chains, dropped })
 }
 
@@ -630,28 +620,22 @@ pub async fn find_page_cursor(
     definition: &str,
     page: u64,
 ) -> Result<Option<Cursor>> {
-    let rows = database
-        .query(
-            include_str!("../../sql/ledger/find_page_cursor.sql"),
-            &[
-                (&source, Type::TEXT),
-                (&Some(signed(page)), Type::INT8),
-                (&definition, Type::TEXT),
-            ],
-        )
-        .await?;
+    let sql = include_str!("../../sql/ledger/find_page_cursor.sql");
+    let parameters = [
+        (&source as _, Type::TEXT),
+        (&signed(page) as _, Type::INT8),
+        (&definition as _, Type::TEXT),
+    ];
+    let rows = database.query(sql, &parameters).await?;
     Ok(rows.first().and_then(|row| Cursor::parse(row.get(0))))
 }
 
 /// Returns the names of the host and of the process, so that an operator can find the holder of a
 /// lease.
 fn format_owner() -> String {
-    let host = rustix::system::uname();
-    format!(
-        "{} process {}",
-        host.nodename().to_string_lossy(),
-        std::process::id()
-    )
+    let system = rustix::system::uname();
+    let host = system.nodename().to_string_lossy();
+    format!("{host} process {}", std::process::id())
 }
 
 /// Converts a number to PostgreSQL's type `bigint`. A number that is too large becomes the

@@ -120,12 +120,8 @@ pub async fn log_requests(
         let Some(request) = next else { break };
         writer.add_row(&table, &Row::new(request)).await?;
     }
-    let refused: u64 = writer
-        .close()
-        .await?
-        .iter()
-        .map(|table| table.report.failed)
-        .sum();
+    let tables = writer.close().await?;
+    let refused: u64 = tables.iter().map(|table| table.report.failed).sum();
     if refused > 0 {
         warn!(
             run.id = run_id,
