@@ -145,9 +145,8 @@ pub(super) fn follow(
 ) -> Result<Following, Unreadable> {
     match pagination {
         Pagination::Single | Pagination::File => Ok(Following::default()),
-        Pagination::Link { pointer, .. } => follow_link(pointer, pagination.is_change_feed(), page),
-        Pagination::Token { pointer, .. } => {
-            follow_token(pointer, pagination.is_change_feed(), page)
+        Pagination::Link { pointer, .. } | Pagination::Token { pointer, .. } => {
+            follow_member(pagination, pointer, page)
         }
         Pagination::Number { stop, .. } | Pagination::Offset { stop, .. } => {
             follow_count(pagination, stop, page)
@@ -203,47 +202,44 @@ fn follow_count(
     })
 }
 
-/// Returns the next page of a link feed. On the last page the link is missing, `null` or blank.
-/// In a feed of changes, the link of the last page may lead to the page itself.
-fn follow_link(
+/// Reads the link or the token of the next page. On the last page it is missing, `null` or blank.
+/// In a feed of changes, the last page may name itself.
+fn follow_member(
+    pagination: &Pagination,
     pointer: &Pointer,
-    is_change_feed: bool,
     page: PageParts<'_>,
 ) -> Result<Following, Unreadable> {
-    let next = match find_member(pointer, page.envelope)? {
+    if !page.envelope.is_object() {
+        return Err(Unreadable(format!(
+            "it is not an object that could name the next page at {pointer}"
+        )));
+    }
+    let is_link = matches!(pagination, Pagination::Link { .. });
+    let next = match pointer.get(page.envelope) {
         None | Some(Value::Null) => None,
-        Some(Value::String(link)) if link.trim().is_empty() => None,
-        Some(Value::String(link)) => Some(resolve(page.url, link)),
-        Some(_) => return Err(Unreadable(format!("{pointer} is not the text of a link"))),
-    };
-    let leads_on = |link: &String| !(is_change_feed && *link == remove_fragment(page.request_url));
-    Ok(build_following(
-        page,
-        next.filter(leads_on).map(Cursor::Link),
-    ))
-}
-
-fn follow_token(
-    pointer: &Pointer,
-    is_change_feed: bool,
-    page: PageParts<'_>,
-) -> Result<Following, Unreadable> {
-    let next = match find_member(pointer, page.envelope)? {
-        None | Some(Value::Null) => None,
-        Some(Value::String(token)) if token.trim().is_empty() => None,
-        Some(Value::String(token)) => Some(token.clone()),
-        Some(Value::Number(token)) if is_kept(token) => Some(token.to_string()),
+        Some(Value::String(text)) if text.trim().is_empty() => None,
+        Some(Value::String(link)) if is_link => Some(Cursor::Link(resolve(page.url, link))),
+        Some(_) if is_link => {
+            return Err(Unreadable(format!("{pointer} is not the text of a link")));
+        }
+        Some(Value::String(token)) => Some(Cursor::Token(token.clone())),
+        Some(Value::Number(token)) if is_kept(token) => Some(Cursor::Token(token.to_string())),
         Some(Value::Number(_)) => {
             let message = format!("{pointer} is a number of more digits than are kept");
             return Err(Unreadable(message));
         }
         Some(_) => return Err(Unreadable(format!("{pointer} is not a token"))),
     };
-    let leads_on = |token: &Cursor| !(is_change_feed && *token == page.position.cursor);
-    Ok(build_following(
-        page,
-        next.map(Cursor::Token).filter(leads_on),
-    ))
+    let is_itself = |next: &Cursor| match next {
+        Cursor::Link(link) => *link == remove_fragment(page.request_url),
+        token => *token == page.position.cursor,
+    };
+    let next = next.filter(|next| !(pagination.is_change_feed() && is_itself(next)));
+    let number = page.position.number.saturating_add(1);
+    Ok(Following {
+        next: next.map(|cursor| Position { number, cursor }),
+        ..Following::default()
+    })
 }
 
 /// Returns true if the number is exactly as served. An integer of more than 64 bits has become a
@@ -252,26 +248,6 @@ fn is_kept(number: &Number) -> bool {
     // from this number on, a double cannot represent every integer
     let first_alike = 2_f64.powi(53);
     !number.is_f64() || number.as_f64().is_some_and(|it| it.abs() < first_alike)
-}
-
-fn find_member<'v>(
-    pointer: &Pointer,
-    envelope: &'v Value,
-) -> Result<Option<&'v Value>, Unreadable> {
-    if !envelope.is_object() {
-        return Err(Unreadable(format!(
-            "it is not an object that could name the next page at {pointer}"
-        )));
-    }
-    Ok(pointer.get(envelope))
-}
-
-fn build_following(page: PageParts<'_>, next: Option<Cursor>) -> Following {
-    let number = page.position.number.saturating_add(1);
-    Following {
-        next: next.map(|cursor| Position { number, cursor }),
-        ..Following::default()
-    }
 }
 
 fn resolve(url: &Url, link: &str) -> String {
