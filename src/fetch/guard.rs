@@ -28,7 +28,7 @@ const MAX_EMPTY: u32 = 200;
 pub(super) const MAX_REFUSED: usize = 3;
 
 /// Watches one chain. It objects by a clause that follows the name of a page.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Guard {
     hasher: RandomState,
     /// The hashes of all links that were followed. They are hashes to save memory, because a feed
@@ -69,14 +69,8 @@ impl Guard {
     /// Makes a guard that objects to `most_unreadable` unreadable pages in a row.
     pub(super) fn new(most_unreadable: u32) -> Self {
         Self {
-            hasher: RandomState::new(),
-            followed: HashSet::new(),
-            previous_items: None,
-            alike_in_a_row: 0,
-            empty_in_a_row: 0,
-            unreadable_in_a_row: 0,
             most_unreadable,
-            refused_in_a_row: 0,
+            ..Self::default()
         }
     }
 

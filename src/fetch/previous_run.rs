@@ -48,7 +48,7 @@ impl KnownPages {
     pub(super) fn new(previous: PreviousRun) -> Self {
         Self {
             previous,
-            is_forgotten: AtomicBool::new(false),
+            ..Self::default()
         }
     }
 

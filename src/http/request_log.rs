@@ -13,6 +13,7 @@ use crate::http::request_spec::Attempt;
 use crate::http::target::TargetPolicy;
 use crate::request::{Request, Requests};
 
+#[derive(Default)]
 pub(crate) struct RequestLog {
     source_name: String,
     pub(super) requests: AtomicU64,
@@ -27,11 +28,7 @@ impl RequestLog {
     pub(super) fn new(source_name: String) -> Self {
         Self {
             source_name,
-            requests: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            rows: None,
-            dropped: AtomicU64::new(0),
+            ..Self::default()
         }
     }
 

@@ -51,7 +51,7 @@ impl fmt::Display for Stall {
 }
 
 /// Adds up how long we waited for a server, and how many bytes it sent meanwhile.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Meter {
     read_timeout: Duration,
     min_bytes_per_minute: u64,
@@ -70,10 +70,7 @@ impl Meter {
         Self {
             read_timeout: limits.read_timeout,
             min_bytes_per_minute: limits.min_bytes_per_minute,
-            silent: Duration::ZERO,
-            waited: Duration::ZERO,
-            bytes: 0,
-            stall: None,
+            ..Self::default()
         }
     }
 
