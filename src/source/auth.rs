@@ -159,17 +159,12 @@ impl TryFrom<AuthTable> for Auth {
 
 impl AuthTable {
     fn into_token(self) -> Result<Token, String> {
-        let method = match (self.method, &self.body) {
-            (Some(Method::Get), Some(_)) => {
-                return Err("`body` cannot be used with method `GET`".into());
-            }
-            (Some(method), _) => method,
-            (None, Some(_)) => Method::Post,
-            (None, None) => Method::Get,
-        };
+        if self.method == Some(Method::Get) && self.body.is_some() {
+            return Err("`body` cannot be used with method `GET`".into());
+        }
         Ok(Token {
             url: self.url.ok_or("mode `token` needs `url`")?,
-            method,
+            method: Method::choose(self.method, self.body.is_some()),
             body: self.body,
             headers: self.headers.unwrap_or_default(),
             pointer: self.pointer.ok_or(

@@ -90,7 +90,7 @@ impl TryFrom<IndexTable> for Index {
         };
         Ok(Self {
             url: table.url,
-            method: Method::choose(table.method, table.body.as_ref()),
+            method: Method::choose(table.method, table.body.is_some()),
             body: table.body,
             page: table.page,
             pick: pick.try_into()?,

@@ -70,7 +70,7 @@ impl TryFrom<DetailTable> for Detail {
         Ok(Self {
             pick: pick.try_into()?,
             url: table.url.unwrap_or_else(item_itself),
-            method: Method::choose(table.method, table.body.as_ref()),
+            method: Method::choose(table.method, table.body.is_some()),
             body: table.body,
             together: table.together.unwrap_or(DEFAULT_TOGETHER),
             rate: table.rate,

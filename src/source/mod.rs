@@ -136,7 +136,7 @@ impl Source {
     /// there is a body, and `GET` otherwise.
     #[must_use]
     pub fn method(&self) -> Method {
-        Method::choose(self.method, self.body.as_ref())
+        Method::choose(self.method, self.body.is_some())
     }
 
     /// Returns the time zone in which the dates of windows are written.

@@ -30,11 +30,8 @@ impl Method {
 
     /// Returns the declared method. Without one it is `POST` if there is a body, and `GET`
     /// otherwise.
-    pub(super) fn choose(method: Option<Self>, body: Option<&Body>) -> Self {
-        method.unwrap_or(match body {
-            Some(_) => Self::Post,
-            None => Self::Get,
-        })
+    pub(super) fn choose(method: Option<Self>, has_body: bool) -> Self {
+        method.unwrap_or(if has_body { Self::Post } else { Self::Get })
     }
 }
 
