@@ -8,6 +8,7 @@ use crate::fetch::guard::can_end_by_empty_page;
 use crate::fetch::index_page::pick_items;
 use crate::fetch::pagination::{self, PageParts};
 use crate::fetch::scope::Axes;
+use crate::http::host::clear_user;
 use crate::http::{Answer, RequestSpec};
 use crate::page::{Cursor, Position};
 use crate::source::{Axis, Index, remove_user_from_value};
@@ -188,9 +189,8 @@ fn complete_url(url: &url::Url, value: String) -> String {
         return remove_user_from_value(&value);
     }
     url.join(&value).map_or(value, |mut url| {
-        // the source's user is added again where the URL is requested; neither fails for http
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
+        // the source's user is added again where the URL is requested
+        clear_user(&mut url);
         url.into()
     })
 }

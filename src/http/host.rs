@@ -213,8 +213,9 @@ fn can_be_public(url: &Url) -> bool {
             .any(|end| name.to_ascii_lowercase().ends_with(end))
 }
 
-fn clear_user(url: &mut Url) {
-    // neither fails for http and https
+/// Removes the user and the password.
+pub(crate) fn clear_user(url: &mut Url) {
+    // neither fails for http and https, nor where there is a user to remove
     let _ = url.set_username("");
     let _ = url.set_password(None);
 }

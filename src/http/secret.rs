@@ -13,6 +13,7 @@ use serde_json::Value;
 use url::{Position as Part, Url};
 
 use crate::error::{Error, Result};
+use crate::http::host::clear_user;
 use crate::redact::{HiddenValue, Redactor, TOKEN_PLACEHOLDER, escape_json, percent_encode};
 use crate::userinfo::{has_unclear_userinfo, hide_userinfo};
 
@@ -187,9 +188,7 @@ impl Secrets {
     /// percent-encoded, so they are never taken for a placeholder.
     pub(super) fn redact_url(&self, url: &Url) -> String {
         let mut url = url.clone();
-        // neither fails where there is a user to remove
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
+        clear_user(&mut url);
         let mut text = url[..Part::BeforePath].to_owned();
         // the first slash belongs to the URL, even if a secret is a slash
         let path = match url.path().strip_prefix('/') {

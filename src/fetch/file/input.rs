@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::fetch::scope::Axes;
+use crate::http::host::clear_user;
 use crate::userinfo::{ENCODING_ADVICE, has_unclear_userinfo, hide_userinfo};
 
 /// The name of the axis that tells the files of one load apart.
@@ -146,9 +147,7 @@ pub(super) fn check_kind(metadata: &Metadata) -> Result<()> {
 /// digest replaces the query.
 fn remove_signature(url: &Url) -> String {
     let mut shown = url.clone();
-    // neither fails, because an http URL has a host and so may have a user
-    let _ = shown.set_username("");
-    let _ = shown.set_password(None);
+    clear_user(&mut shown);
     shown.set_fragment(None);
     shown.set_query(None);
     match url.query() {
