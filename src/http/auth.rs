@@ -167,18 +167,15 @@ impl<'a> TokenRenewal<'a> {
             headers,
             body,
         } = &self.issuer.request;
-        let method = match method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
+        let request = match method {
+            Method::Get => http.get(url.clone()),
+            Method::Post => http.post(url.clone()),
         };
-        let request = http.request(method.clone(), url.clone());
-        let request = request.headers(headers.clone());
+        let mut request = request.headers(headers.clone());
         let body = body.as_ref().map(SecretString::expose_secret);
-        let is_empty = body.is_none_or(str::is_empty);
-        let request = match method == reqwest::Method::POST && is_empty {
-            true => request.headers(empty_length()),
-            false => request,
-        };
+        if *method == Method::Post && body.is_none_or(str::is_empty) {
+            request = request.headers(empty_length());
+        }
         match body {
             Some(body) => request.body(body.to_owned()),
             None => request,
