@@ -243,7 +243,7 @@ impl StretchRequest<'_> {
                 envelope: &envelope,
                 items: picked.entries,
             };
-            let following = follow_page(fetcher, read)?;
+            let following = follow_page(fetcher, &source.page, read)?;
             Ok(Listing {
                 cursor: at.cursor.clone(),
                 request_url: target.url.clone(),

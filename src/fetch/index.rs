@@ -6,11 +6,12 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::fetcher::Fetcher;
 use crate::fetch::guard::can_end_by_empty_page;
 use crate::fetch::index_page::pick_items;
+use crate::fetch::page::follow_page;
 use crate::fetch::pagination::{self, PageParts};
 use crate::fetch::scope::Axes;
 use crate::http::host::clear_user;
 use crate::http::{Answer, RequestSpec};
-use crate::page::{Cursor, Position};
+use crate::page::Position;
 use crate::source::{Axis, Index, remove_user_from_value};
 
 /// An index may have at most this many pages, because an index that leads to itself has no end.
@@ -137,7 +138,7 @@ async fn fetch_index_page(
             envelope: &envelope,
             items: picked.entries,
         };
-        let following = pagination::follow(&index.page, read)?;
+        let following = follow_page(fetcher, &index.page, read)?;
         // a path becomes a complete URL, so that it can be used without the index
         let named = picked
             .texts
@@ -171,15 +172,7 @@ async fn fetch_index_page(
     {
         return Err(truncated_error(format!("its entry {name} holds a secret")));
     }
-    let mut next = following.next;
-    if let Some(Position {
-        cursor: Cursor::Link(link),
-        ..
-    }) = &mut next
-    {
-        *link = fetcher.target_policy().redact_link(link);
-    }
-    Ok((named, next))
+    Ok((named, following.next))
 }
 
 /// Completes a path to a URL, and removes the user from a URL, because values name chains. Other

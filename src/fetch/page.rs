@@ -17,7 +17,7 @@ use crate::json;
 use crate::page::{
     Cursor, Page, Position, RememberedPage, UnchangedPage, Undecodable, UnreadablePage,
 };
-use crate::source::{Method, Source};
+use crate::source::{Method, Pagination, Source};
 
 const NOT_MODIFIED: u16 = 304;
 
@@ -156,7 +156,7 @@ fn parse_page(
         envelope: &envelope,
         items: parts.iter().map(|part| part.cut.items.len()).sum(),
     };
-    let following = follow_page(fetcher, read)?;
+    let following = follow_page(fetcher, &source.page, read)?;
     let total_items = total_items(source, &following, &envelope)?;
     fetcher.target_policy().redact_json(&mut envelope);
     Ok(Page {
@@ -180,9 +180,9 @@ fn parse_page(
 /// Returns what follows a page. A link is returned without its secrets.
 pub(crate) fn follow_page(
     fetcher: &Fetcher,
+    pagination: &Pagination,
     read: PageParts<'_>,
 ) -> std::result::Result<Following, json::Unreadable> {
-    let pagination = &fetcher.source().page;
     let mut following = pagination::follow(pagination, read)?;
     if let Some(Position {
         cursor: Cursor::Link(link),
