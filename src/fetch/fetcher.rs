@@ -53,14 +53,14 @@ impl Fetcher {
     /// row is dropped, because no request waits for its report.
     #[must_use]
     pub fn send_request_rows_to(mut self, rows: mpsc::Sender<Request>) -> Self {
-        self.client.log.send_rows_to(rows);
+        self.client.log.rows = Some(rows);
         self
     }
 
     /// Returns how many rows of requests were dropped because the channel was full.
     #[must_use]
     pub fn dropped_request_rows(&self) -> u64 {
-        self.client.log.dropped()
+        self.client.log.dropped.load(Relaxed)
     }
 
     /// Returns the number of requests, retries and bytes so far.

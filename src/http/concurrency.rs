@@ -91,7 +91,8 @@ pub(super) struct Gate {
 pub(super) struct Slot<'a> {
     gate: &'a Gate,
     number: u64,
-    outcome: Option<Outcome>,
+    /// A request without an outcome does not change the limit.
+    pub(super) outcome: Option<Outcome>,
 }
 
 impl Gate {
@@ -121,13 +122,6 @@ impl Gate {
 
     fn limit(&self) -> MutexGuard<'_, Limit> {
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Slot<'_> {
-    /// Sets the outcome of the request. A request without an outcome does not change the limit.
-    pub(super) fn set_outcome(&mut self, outcome: Outcome) {
-        self.outcome = Some(outcome);
     }
 }
 

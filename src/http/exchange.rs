@@ -42,7 +42,7 @@ impl Client {
                 let status = response.status();
                 open.status = Some(status.as_u16());
                 if self.retry_policy().is_throttling(status) {
-                    slot.set_outcome(Outcome::Throttled);
+                    slot.outcome = Some(Outcome::Throttled);
                 }
                 // a 206 answers our request for a range, even if the source declares 206 as a
                 // status to handle
@@ -50,7 +50,7 @@ impl Client {
                 if self.is_handled(attempt, status) && !is_range {
                     Err(Failure::from_status(&response))
                 } else if status.is_success() {
-                    slot.set_outcome(Outcome::Answered);
+                    slot.outcome = Some(Outcome::Answered);
                     let arriving = ArrivingBody {
                         url,
                         limits: &self.limits,

@@ -19,9 +19,10 @@ pub(crate) struct RequestLog {
     pub(super) requests: AtomicU64,
     pub(super) retries: AtomicU64,
     bytes: AtomicU64,
-    rows: Option<mpsc::Sender<Request>>,
-    /// The number of requests whose rows were dropped because the channel was full.
-    dropped: AtomicU64,
+    /// A row is sent here for each finished request. If the channel is full, the row is dropped,
+    /// because no request waits for its report.
+    pub(crate) rows: Option<mpsc::Sender<Request>>,
+    pub(crate) dropped: AtomicU64,
 }
 
 impl RequestLog {
@@ -30,16 +31,6 @@ impl RequestLog {
             source_name,
             ..Self::default()
         }
-    }
-
-    /// From now on, sends a row for each finished request. If the channel is full, the row is
-    /// dropped, because no request waits for its report.
-    pub(crate) fn send_rows_to(&mut self, rows: mpsc::Sender<Request>) {
-        self.rows = Some(rows);
-    }
-
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
     }
 
     pub(crate) fn count(&self) -> Requests {
