@@ -282,7 +282,7 @@ impl StretchRequest<'_> {
         let items = take_fitting(items, fetcher.limits()).await?;
         if let Some((kind, answer)) = find_repeated_refusal(&items) {
             let message = format!("{answer} for {MAX_REFUSED} items in a row");
-            return Err(Error::new(kind, message));
+            return Err(Error::new(*kind, message));
         }
         let mut page = Page {
             chain: self.scope.chain(),
@@ -301,15 +301,8 @@ impl StretchRequest<'_> {
         };
         let refused = count_refused(&items);
         for item in items {
-            match item {
-                FetchedItem::Documents((parts, broken)) => {
-                    page.parts.extend(parts);
-                    page.broken.extend(broken);
-                }
-                FetchedItem::Broken(broken) | FetchedItem::Refused(_, _, broken) => {
-                    page.broken.push(broken);
-                }
-            }
+            page.parts.extend(item.parts);
+            page.broken.extend(item.broken);
         }
         Ok((page, refused))
     }
@@ -331,7 +324,7 @@ impl StretchRequest<'_> {
             Ok(target) => target,
             // the index page is data, so it may name any URL
             Err(error) if error.kind() == Kind::LinkRefused => {
-                return Ok(FetchedItem::Broken(broken(None, true, None, error.chain())));
+                return Ok(broken(None, true, None, error.chain()).into());
             }
             Err(error) => return Err(error),
         };
@@ -353,35 +346,34 @@ impl StretchRequest<'_> {
             Err(error) if error.kind() == Kind::HostRefused => {
                 let why = error.chain();
                 let broken = broken(url, true, None, why.clone());
-                return Ok(FetchedItem::Refused(Kind::HostRefused, why, broken));
+                return Ok(FetchedItem {
+                    refusal: Some((Kind::HostRefused, why)),
+                    ..broken.into()
+                });
             }
             answer => answer?,
         };
         Ok(match answer {
-            Answer::Read(decoded) => {
-                FetchedItem::Documents(build_documents(fetcher, decoded, &target.url, item))
-            }
+            Answer::Read(decoded) => build_documents(fetcher, decoded, &target.url, item),
             Answer::Unreadable { body, message, .. } => {
-                FetchedItem::Broken(broken(url, false, Some(body), message))
+                broken(url, false, Some(body), message).into()
             }
             // the request did not ask whether the item has changed
-            Answer::Unchanged(_) => {
-                FetchedItem::Broken(broken(url, true, None, "status 304".into()))
-            }
+            Answer::Unchanged(_) => broken(url, true, None, "status 304".into()).into(),
             // an item that is named but missing is rejected, whatever its status means in place
             // of a page
             Answer::Status(status)
                 if empty.contains(&status) && !OWN_STATUSES.contains(&status) =>
             {
-                FetchedItem::Documents((Vec::new(), Vec::new()))
+                FetchedItem::default()
             }
             Answer::Status(status) => {
                 let answer = format!("status {status}");
                 let broken = broken(url, true, None, answer.clone());
-                if GONE.contains(&status) {
-                    FetchedItem::Broken(broken)
-                } else {
-                    FetchedItem::Refused(Kind::Environment, answer, broken)
+                let is_refused = !GONE.contains(&status);
+                FetchedItem {
+                    refusal: is_refused.then_some((Kind::Environment, answer)),
+                    ..broken.into()
                 }
             }
         })
@@ -389,12 +381,7 @@ impl StretchRequest<'_> {
 }
 
 /// Returns the documents of an item, marked with the URL that they came from.
-fn build_documents(
-    fetcher: &Fetcher,
-    decoded: Decoded,
-    url: &Url,
-    item: &str,
-) -> (Vec<Part>, Vec<BrokenDocument>) {
+fn build_documents(fetcher: &Fetcher, decoded: Decoded, url: &Url, item: &str) -> FetchedItem {
     let url: Arc<str> = fetcher.target_policy().redact_url(url).into();
     let Decoded {
         envelope,
@@ -414,7 +401,11 @@ fn build_documents(
         document.url = Some(Arc::clone(&url));
         document.place.insert_str(0, &place_of_item(fetcher, item));
     }
-    (parts, broken)
+    FetchedItem {
+        parts,
+        broken,
+        refusal: None,
+    }
 }
 
 /// Returns the place that is stored for an item. It is the item's name without secrets.
@@ -432,43 +423,36 @@ const FINAL_STATUSES: [u16; 2] = [500, 502];
 /// The stored place of an item has at most this many characters, because it is part of a key.
 const LONGEST_PLACE: usize = 300;
 
-enum FetchedItem {
-    Documents((Vec<Part>, Vec<BrokenDocument>)),
-    Broken(BrokenDocument),
-    /// The server refused the item. If it refuses several items in a row, the run fails with this
-    /// kind of error.
-    Refused(Kind, String, BrokenDocument),
+/// The documents of an item. An item that could not be fetched is one broken document.
+#[derive(Default)]
+struct FetchedItem {
+    parts: Vec<Part>,
+    broken: Vec<BrokenDocument>,
+    /// The server's answer if it refused the item. If it refuses several items in a row, the run
+    /// fails with this kind of error.
+    refusal: Option<(Kind, String)>,
+}
+
+impl From<BrokenDocument> for FetchedItem {
+    fn from(broken: BrokenDocument) -> Self {
+        Self {
+            broken: vec![broken],
+            ..Self::default()
+        }
+    }
 }
 
 impl FetchedItem {
-    fn as_refusal(&self) -> Option<(Kind, &str)> {
-        match self {
-            FetchedItem::Refused(kind, answer, _) => Some((*kind, answer)),
-            FetchedItem::Documents(_) | FetchedItem::Broken(_) => None,
-        }
-    }
-
     fn byte_count(&self) -> usize {
-        match self {
-            FetchedItem::Documents((parts, others)) => {
-                let parts = parts.iter().map(Part::byte_count);
-                parts
-                    .chain(others.iter().map(BrokenDocument::byte_count))
-                    .sum()
-            }
-            FetchedItem::Broken(it) | FetchedItem::Refused(_, _, it) => it.byte_count(),
-        }
+        let parts = self.parts.iter().map(Part::byte_count);
+        let broken = self.broken.iter().map(BrokenDocument::byte_count);
+        parts.chain(broken).sum()
     }
 
     /// Returns how many items the fetched item adds to a page.
     fn count_items(&self) -> usize {
-        match self {
-            FetchedItem::Documents((parts, others)) => {
-                let items = parts.iter().map(|part| part.cut.items.len());
-                items.sum::<usize>() + others.len()
-            }
-            FetchedItem::Broken(_) | FetchedItem::Refused(..) => 1,
-        }
+        let items = self.parts.iter().map(|part| part.cut.items.len());
+        items.sum::<usize>() + self.broken.len()
     }
 }
 
@@ -495,22 +479,19 @@ async fn take_fitting(
 }
 
 fn count_refused(items: &[FetchedItem]) -> RefusedItems {
-    let is_refused = |item: &&FetchedItem| matches!(item, FetchedItem::Refused(..));
+    let is_refused = |item: &&FetchedItem| item.refusal.is_some();
     let trailing = items.iter().rev().take_while(is_refused).count();
     RefusedItems {
         trailing,
         is_all: trailing == items.len(),
-        kind: items
-            .last()
-            .and_then(FetchedItem::as_refusal)
-            .map(|(kind, _)| kind),
+        kind: items.last().and_then(|item| Some(item.refusal.as_ref()?.0)),
     }
 }
 
 /// Returns the last answer of several items in a row that were refused, if there are so many.
-fn find_repeated_refusal(found: &[FetchedItem]) -> Option<(Kind, &str)> {
+fn find_repeated_refusal(found: &[FetchedItem]) -> Option<&(Kind, String)> {
     found.windows(MAX_REFUSED).find_map(|some| {
-        let answers = some.iter().map(FetchedItem::as_refusal);
+        let answers = some.iter().map(|item| item.refusal.as_ref());
         answers.collect::<Option<Vec<_>>>()?.pop()
     })
 }
@@ -527,9 +508,9 @@ mod tests {
             body: Bytes::new(),
             message: String::new(),
         };
-        match status {
-            404 => FetchedItem::Broken(broken),
-            status => FetchedItem::Refused(Kind::Environment, format!("status {status}"), broken),
+        FetchedItem {
+            refusal: (status != 404).then(|| (Kind::Environment, format!("status {status}"))),
+            ..broken.into()
         }
     }
 
@@ -544,7 +525,8 @@ mod tests {
             ),
         ] {
             let found: Vec<FetchedItem> = statuses.iter().map(|status| refused(*status)).collect();
-            assert_eq!(find_repeated_refusal(&found), expected, "{statuses:?}");
+            let refusal = find_repeated_refusal(&found).map(|(kind, answer)| (*kind, &**answer));
+            assert_eq!(refusal, expected, "{statuses:?}");
         }
     }
 }
