@@ -59,16 +59,11 @@ pub(super) struct ChainWalk {
     has_cut: bool,
     items: u64,
     guard: Guard,
-    ending: ChainEnding,
-    /// The event that ends the walk, after the page that was just delivered.
-    last_event: Option<Event>,
-}
-
-#[derive(Default)]
-struct ChainEnding {
     has_unreadable_page: bool,
     /// The reason why the chain is incomplete although every page could be read.
     shortfall: Option<Error>,
+    /// The event that ends the walk, after the page that was just delivered.
+    last_event: Option<Event>,
 }
 
 impl ChainWalk {
@@ -99,7 +94,8 @@ impl ChainWalk {
             has_cut: false,
             items,
             guard,
-            ending: ChainEnding::default(),
+            has_unreadable_page: false,
+            shortfall: None,
             last_event: None,
         };
         if !is_wanted {
@@ -339,11 +335,11 @@ impl ChainWalk {
     }
 
     fn end(&mut self) -> Event {
-        match self.ending.shortfall.take() {
+        match self.shortfall.take() {
             Some(shortfall) => Event::Failed(shortfall),
             None => Event::Ended {
                 scope: self.scope.clone(),
-                is_whole: !self.ending.has_unreadable_page,
+                is_whole: !self.has_unreadable_page,
             },
         }
     }
@@ -363,7 +359,7 @@ impl ChainWalk {
             return None;
         }
         if self.middle.is_none() {
-            let shortfall = &mut self.ending.shortfall;
+            let shortfall = &mut self.shortfall;
             shortfall.get_or_insert(capped_window_error(&self.scope, most));
         }
         self.middle
@@ -464,7 +460,7 @@ impl ChainWalk {
 
     /// Skips a page that cannot be read. The walk continues only if the page after it is known.
     fn skip_unreadable(&mut self, position: &Position) {
-        self.ending.has_unreadable_page = true;
+        self.has_unreadable_page = true;
         let objection = self.guard.check_unreadable();
         let is_last = self.last.is_some_and(|last| position.number >= last);
         let after = match self.fetcher().source().detail {
@@ -576,7 +572,7 @@ impl ChainWalk {
         if page.item_count() == 0 && total.is_some_and(|total| self.items < total) {
             let why = "is the last and empty, and there are fewer items than its total says";
             let error = self.page_error(Kind::Truncated, &page.position, why);
-            self.ending.shortfall.get_or_insert(error);
+            self.shortfall.get_or_insert(error);
         }
     }
 

@@ -48,16 +48,11 @@ pub(crate) struct FileWalk {
     /// `None` while the cutter runs on another thread.
     cutter: Option<Box<Cutter>>,
     /// The pieces that have been cut off but not delivered.
-    found: VecDeque<CutPiece>,
+    found: VecDeque<NextPiece>,
     /// True if nothing more can be cut off.
     is_at_end: bool,
     is_whole: bool,
     is_over: bool,
-}
-
-enum CutPiece {
-    Piece(Piece, Mark),
-    Unreadable(Bytes, String, Mark),
 }
 
 impl FileWalk {
@@ -191,14 +186,14 @@ impl FileWalk {
         }
         let number = self.next.number;
         Ok(match self.found.pop_front() {
-            Some(CutPiece::Piece(piece, mark)) => {
+            Some(NextPiece::Piece(piece, mark)) => {
                 let next = (!self.found.is_empty()).then(|| Position {
                     number: number + 1,
                     cursor: Cursor::Piece(mark),
                 });
                 Some(Fetched::Page(self.build_page(piece, next)))
             }
-            Some(CutPiece::Unreadable(body, message, mark)) => {
+            Some(NextPiece::Unreadable(body, message, mark)) => {
                 self.is_whole = false;
                 let next = Position {
                     number: number + 1,
@@ -213,7 +208,7 @@ impl FileWalk {
                     message,
                 }))
             }
-            None => None,
+            Some(NextPiece::End) | None => None,
         })
     }
 
@@ -289,15 +284,11 @@ impl FileWalk {
         let is_first = self.next.cursor == Cursor::Start && self.found.is_empty();
         self.cutter = Some(cutter);
         match cutting {
-            Ok(NextPiece::Piece(piece, mark)) => self.found.push_back(CutPiece::Piece(piece, mark)),
-            Ok(NextPiece::Unreadable(body, message, mark)) => {
-                self.found
-                    .push_back(CutPiece::Unreadable(body, message, mark));
-            }
             Ok(NextPiece::End) if is_first => {
                 self.end_unreadable(Bytes::new(), "without documents".into());
             }
             Ok(NextPiece::End) => self.is_at_end = true,
+            Ok(piece) => self.found.push_back(piece),
             Err(message) => self.handle_incomplete(message)?,
         }
         Ok(())
@@ -305,9 +296,8 @@ impl FileWalk {
 
     /// Ends the walk, because nothing of the file can be read.
     fn end_unreadable(&mut self, body: Bytes, message: String) {
-        let mark = Mark::default();
-        self.found
-            .push_back(CutPiece::Unreadable(body, message, mark));
+        let piece = NextPiece::Unreadable(body, message, Mark::default());
+        self.found.push_back(piece);
         self.is_at_end = true;
     }
 
